@@ -1,0 +1,152 @@
+"""Every job there is: asked for here, carried out by a worker, followed from anywhere by its id."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from threading import Condition
+from typing import Any
+
+from modules.base.errors import Invalid, UnknownName
+from modules.engine import jobs as events
+from modules.engine.jobs import JobSpec, Worker
+from modules.settings.options import Settings
+from modules.store.jobs import RUNNING, JobRecord, JobStore, PictureRecord
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Live:
+    """What is known of an unfinished job beyond its record."""
+
+    owner: str
+    pictures: int
+    step: int = 0
+    steps: int = 0
+    fraction: float = 0.0
+    preview: bytes = b""
+    previews: int = 0                                # counts them, so that a watcher sees a new one
+    warnings: list[str] = field(default_factory=list)
+    began: float | None = None                       # time.monotonic() of its first step
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds left, once there is something to judge by."""
+        if self.began is None or not self.fraction:
+            return None
+        return (time.monotonic() - self.began) * (1 - self.fraction) / self.fraction
+
+
+class Jobs:
+    """Submit, follow, interrupt. Any thread may call any method; the worker's events arrive at `hear`."""
+
+    def __init__(self, store: JobStore) -> None:
+        self.store = store
+        self.worker: Worker | None = None
+        self.state = events.WorkerState("", loading="…")
+        self.live: dict[str, Live] = {}               # in the order they were asked for
+        self._changed = Condition()
+        self._hear: dict[type, Callable[[Any], None]] = {
+            events.Started: self._started,
+            events.Progress: self._progress,
+            events.Preview: self._preview,
+            events.Made: self._made,
+            events.Warned: self._warned,
+            events.Ended: self._ended,
+            events.WorkerState: self._worker_state,
+        }
+
+    def attach(self, worker: Worker) -> None:
+        """Give the jobs their worker, and the worker what a crash or a stop left undone."""
+        self.worker = worker
+        worker.start()
+        for record in self.store.unfinished():
+            log.info("Resuming job %s", record.id)
+            self._hand_over(record)
+
+    def submit(self, kind: str, params: Mapping[str, Any], settings: Settings, owner: str, save: bool = True, id: str = "") -> str:
+        """Record a job and start it; returns its id. Raises Invalid if the id is taken."""
+        record = JobRecord(id or f"task({uuid.uuid4().hex[:15]})", owner, kind, params, asdict(settings), save)
+        try:
+            self.store.add(record)
+        except sqlite3.IntegrityError as error:
+            raise Invalid(f"There is a job {record.id!r} already.", "Choose another task id, or none.", "force_task_id") from error
+        self._hand_over(record)
+        return record.id
+
+    def get(self, job: str, owner: str | None = None) -> JobRecord:
+        """Raises UnknownName, also for somebody else's job: its existence is nobody's business. None is anybody."""
+        record = self.store.get(job)
+        if record is None or (owner is not None and record.owner != owner):
+            raise UnknownName("job", job, [])
+        return record
+
+    def wait(self, job: str) -> JobRecord:
+        """Block until the job has ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: job not in self.live)
+        return self.get(job)
+
+    def ahead_of(self, job: str) -> int:
+        """How many jobs were asked for before this one and are not done."""
+        with self._changed:
+            return list(self.live).index(job) if job in self.live else 0
+
+    def running(self, owner: str | None = None) -> list[str]:
+        """Unfinished jobs, oldest first; of one owner or of all."""
+        with self._changed:
+            return [job for job, live in self.live.items() if owner is None or live.owner == owner]
+
+    def interrupt(self, job: str) -> None:
+        if self.worker:
+            self.worker.interrupt(job)
+
+    def skip(self, job: str) -> None:
+        if self.worker:
+            self.worker.skip(job)
+
+    def hear(self, event: events.Event) -> None:
+        """Take in what a worker says; on disk before anybody is told."""
+        self._hear[type(event)](event)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _hand_over(self, record: JobRecord) -> None:
+        pictures = record.params.get("n_iter", 1) * record.params.get("batch_size", 1)
+        with self._changed:
+            turn = sum(live.pictures for live in self.live.values() if live.owner == record.owner)
+            self.live[record.id] = Live(record.owner, pictures)
+        done = tuple(picture.index for picture in record.pictures)
+        self.worker.submit(JobSpec(record.id, record.owner, record.kind, record.params, record.settings, record.save, turn, done))
+
+    def _started(self, event: events.Started) -> None:
+        self.store.set_state(event.job, RUNNING)
+
+    def _progress(self, event: events.Progress) -> None:
+        if live := self.live.get(event.job):
+            live.began = live.began or time.monotonic()
+            live.step, live.steps, live.fraction = event.step, event.steps, event.fraction
+
+    def _preview(self, event: events.Preview) -> None:
+        if live := self.live.get(event.job):
+            live.preview, live.previews = event.jpeg, live.previews + 1
+
+    def _made(self, event: events.Made) -> None:
+        self.store.add_picture(event.job, PictureRecord(event.index, event.path, event.infotext, event.facts, event.saved))
+
+    def _warned(self, event: events.Warned) -> None:
+        if live := self.live.get(event.job):
+            live.warnings.append(event.message)
+
+    def _ended(self, event: events.Ended) -> None:
+        self.store.set_state(event.job, event.state, event.error)
+        with self._changed:
+            self.live.pop(event.job, None)
+
+    def _worker_state(self, event: events.WorkerState) -> None:
+        self.state = event

@@ -1,0 +1,247 @@
+"""What must be right before anything is loaded: the virtual environment, the port, the folder to write to.
+
+Standard library only: this runs under the system's Python, before the first install.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
+
+from modules.base.errors import WebUIError
+from modules.base.files import write_atomically
+
+OLDEST, NEWEST = (3, 10), (3, 13)       # Pythons for which all of requirements.txt is known to exist
+TOO_NEW = " If it found no version of a package, this Python may be too new: try python3.12 webui.py"
+MOVE = "Move Easel to a folder of your own, or change who may write there."
+PIN = re.compile(r'([\w.-]+)==([\w.+-]+)(?:\s*;\s*python_version\s*(>=|<)\s*"(\d+)\.(\d+)")?')
+ENVIRONMENT = {
+    "GRADIO_ANALYTICS_ENABLED": "False",        # nothing leaves this computer unasked
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TRANSFORMERS_VERBOSITY": "error",          # their advice is for programmers
+    "DIFFUSERS_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONUTF8": "1",
+}
+
+
+class SetupFailed(WebUIError):
+    """Easel cannot start on this machine as it is."""
+
+    code, status = "setup_failed", 500
+
+
+def settle(environ: MutableMapping[str, str]) -> None:
+    """Settings that libraries read as they are imported; what the user has set stays."""
+    for name, value in ENVIRONMENT.items():
+        environ.setdefault(name, value)
+    environ.pop("PYTHONHOME", None)     # another Python's library, which would follow us into .venv
+
+
+# --- the virtual environment ---
+
+def ready_python(venv: Path, requirements: Sequence[Path], install: bool) -> Path | None:
+    """The Python that has what `requirements` list, or None if that is the running one.
+
+    Makes `venv` and installs what its stamps do not vouch for, unless `install` is False.
+    Raises SetupFailed, after which the next start resumes.
+    """
+    python = python_of(venv)
+    version = version_of(python)
+    missing = [file for file in requirements if not is_stamped(venv, file, version)]
+    if not (install and missing):
+        return None if is_running_in(venv) or version is None else python
+    if all(is_satisfied(file) for file in requirements):
+        return None
+    make(venv, version)
+    for file in missing:
+        install_requirements(venv, file)
+    return python
+
+
+def python_of(venv: Path) -> Path:
+    return venv / "Scripts" / "python.exe" if os.name == "nt" else venv / "bin" / "python"
+
+
+def is_running_in(venv: Path) -> bool:
+    return venv.is_dir() and os.path.samefile(sys.prefix, venv)
+
+
+def version_of(python: Path) -> tuple[int, int] | None:
+    """Its version, or None if it does not run or is too old: an upgrade may have taken away what `.venv` points to."""
+    ask = [str(python), "-I", "-S", "-c", "import sys; print(*sys.version_info[:2])"]
+    try:
+        major, minor = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
+    version = int(major), int(minor)
+    return version if version >= OLDEST else None
+
+
+def stamp_of(venv: Path, requirements: Path) -> Path:
+    return venv / f"{requirements.stem}.stamp"
+
+
+def signature(requirements: Path, version: tuple[int, int]) -> str:
+    """Changes with the list, and with the Python it was installed for."""
+    return "{}.{} {}\n".format(*version, hashlib.sha256(requirements.read_bytes()).hexdigest())
+
+
+def is_stamped(venv: Path, requirements: Path, version: tuple[int, int] | None) -> bool:
+    stamp = stamp_of(venv, requirements)
+    return version is not None and stamp.is_file() and stamp.read_text() == signature(requirements, version)
+
+
+def is_satisfied(requirements: Path) -> bool:
+    """Whether the running Python has exactly these, whoever installed them."""
+    try:
+        wanted = pins(requirements.read_text(encoding="utf-8"), sys.version_info[:2])
+        return all(importlib.metadata.version(name).split("+")[0] == pin for name, pin in wanted.items())
+    except (ValueError, importlib.metadata.PackageNotFoundError):
+        return False
+
+
+def pins(text: str, version: tuple[int, int]) -> dict[str, str]:
+    """Package → version, of lines `name==version`, perhaps with a `python_version` marker.
+
+    Raises ValueError for lines of another form: those are pip's to judge.
+
+    >>> pins('numpy==2.2; python_version < "3.11"  # why', (3, 10))
+    {'numpy': '2.2'}
+    """
+    found = {}
+    for line in text.splitlines():
+        if not (line := line.partition("#")[0].strip()):
+            continue
+        if not (pin := PIN.fullmatch(line)):
+            raise ValueError(line)
+        name, wanted, than, major, minor = pin.groups()
+        if not than or (version >= (int(major), int(minor))) == (than == ">="):
+            found[name] = wanted
+    return found
+
+
+def make(venv: Path, version: tuple[int, int] | None) -> None:
+    """Make `venv`, or mend one that an interruption left without pip; start afresh if its Python is gone or another."""
+    changed = version is None or any(not stamp.read_text().startswith("{}.{} ".format(*version))
+                                     for stamp in venv.glob("*.stamp"))
+    if not changed and has_pip(python_of(venv)):
+        return
+    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
+        raise without_venv()
+    require_writable(venv if venv.exists() else venv.parent, MOVE)
+    say(f"The Python that made {venv.name} is gone or has changed; making it again." if changed and venv.exists()
+        else f"Making {venv.name} in {venv.parent} …")
+    create(venv, clear=changed)
+    if not has_pip(python_of(venv)):    # half a pip, which ensurepip takes for a whole one
+        create(venv, clear=True)
+
+
+def create(venv: Path, clear: bool) -> None:
+    from venv import EnvBuilder  # late: Debian may lack it, see `without_venv`
+
+    try:
+        EnvBuilder(with_pip=True, clear=clear, symlinks=os.name != "nt").create(venv)
+    except subprocess.CalledProcessError as error:
+        raise SetupFailed("This Python could not put pip into .venv.", without_venv().hint) from error
+    except OSError as error:
+        raise SetupFailed(f"Cannot make {venv}: {error.strerror}.", "Make room or change the permissions.") from error
+    except ValueError as error:         # a path with the separator of PATH
+        raise SetupFailed(f"Cannot make {venv}.", f"Move Easel to a folder without {os.pathsep!r} in its path.") from error
+
+
+def without_venv() -> SetupFailed:
+    package = "python{}.{}-venv".format(*sys.version_info)
+    return SetupFailed(f"The Python at {sys.executable} cannot make virtual environments.",
+                       f"On Debian or Ubuntu: sudo apt install {package}. Elsewhere install Python from python.org.")
+
+
+def has_pip(python: Path) -> bool:
+    return subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode == 0
+
+
+def install_requirements(venv: Path, requirements: Path) -> None:
+    """Run pip, its progress in view, and stamp `venv` when all is there."""
+    require_writable(venv, MOVE)
+    stamp_of(venv, requirements).unlink(missing_ok=True)
+    say(f"Installing {requirements.name} into {venv}: once, and it may take minutes.")
+    python = python_of(venv)
+    pip = [str(python), "-u", "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements)]
+    if subprocess.run(pip, stdin=subprocess.DEVNULL, env={**os.environ, "PIP_USER": "0"}).returncode:
+        raise SetupFailed(f"pip could not install {requirements.name}; its reason stands above.",
+                          "Look at the network connection and the free space, then start again: it goes on from here."
+                          + (TOO_NEW if sys.version_info[:2] > NEWEST else ""))
+    version = version_of(python)
+    if version is None:
+        raise SetupFailed(f"The Python in {venv} does not run.", f"Delete {venv} and start again.")
+    write_atomically(stamp_of(venv, requirements), signature(requirements, version).encode())
+
+
+def hand_over(python: Path | None, arguments: Sequence[str], folder: Path | None = None) -> int:
+    """Go on as `python` (None: the running one) with these arguments, in `folder`; where this returns, the exit code."""
+    command = [str(python or sys.executable), *arguments]
+    if folder:
+        os.chdir(folder)
+    sys.stdout.flush()
+    if os.name == "nt":                 # its exec returns to the shell at once
+        return subprocess.run(command).returncode
+    os.execv(command[0], command)
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+# --- the machine ---
+
+def require_writable(folder: Path, hint: str) -> None:
+    """Make `folder` where it is missing; raises SetupFailed with `hint` unless files can be made in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupFailed(f"Cannot make the folder {folder}: {error.strerror}.", hint) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SetupFailed(f"Easel may not write to {folder}.", hint)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, so that a port which is taken is known before anything slow; port 0 takes a free one.
+
+    Raises SetupFailed.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise unreachable(host, port, error) from error
+    try:
+        # Elsewhere this allows a restart at once; on Windows it would allow two servers on one port.
+        sock.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR), 1)
+        sock.bind(address)
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        raise unreachable(host, port, error) from error
+    return sock
+
+
+def unreachable(host: str, port: int, error: OSError) -> SetupFailed:
+    if error.errno == errno.EADDRINUSE:
+        return SetupFailed(f"Port {port} is busy: something else, perhaps another Easel, answers at {host}.",
+                           f"Stop that, or choose another port: --port {port + 1 if port < 65535 else 7860}")
+    if error.errno == errno.EACCES:
+        return SetupFailed(f"Port {port} is not for everyone to use.", "Choose one above 1023: --port 7860")
+    return SetupFailed(f"Cannot listen at {host}: {error.strerror}.",
+                       "--server-name takes an address of this computer; leave it out to use 127.0.0.1.")

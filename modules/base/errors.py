@@ -1,0 +1,128 @@
+"""Everything Easel refuses on purpose.
+
+    WebUIError              bad_request   400
+    ├── Invalid             validation    422   a value outside its limits
+    │   └── PromptTooLong   prompt_too_long
+    ├── UnknownName         not_found     404   nobody registered that sampler, model …
+    ├── Unauthenticated     unauthenticated 401
+    ├── Forbidden           forbidden     403
+    ├── TooLarge            too_large     413
+    ├── InvalidImage        invalid_image 422
+    ├── ModelError                        422   names the file
+    │   ├── ModelCorrupt    model_corrupt
+    │   ├── ModelUnsafe     model_unsafe
+    │   ├── ModelMismatch   model_mismatch
+    │   ├── ModelUnsupported model_unsupported
+    │   └── ModelTooLarge   model_too_large
+    └── JobFailed                         500   a job that ended without its pictures
+        ├── OutOfMemory     oom           507
+        ├── NotANumber      nan
+        └── DiskFull        disk_full     507
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class WebUIError(Exception):
+    """Anything we refuse on purpose. `hint` says what the user can do; every face shows both.
+
+    `code` is the machine's word for it (the API's `error` field), `status` its HTTP status.
+    """
+
+    code = "bad_request"
+    status = 400
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Invalid(WebUIError):
+    """A value outside its limits. `field` is the request's name for it."""
+
+    code, status = "validation", 422
+
+    def __init__(self, message: str, hint: str = "", field: str = "") -> None:
+        super().__init__(message, hint)
+        self.field = field
+
+
+class PromptTooLong(Invalid):
+    code = "prompt_too_long"
+
+
+class UnknownName(WebUIError):
+    """A sampler, model, network or upscaler that nobody registered."""
+
+    code, status = "not_found", 404
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known) or 'none'}."
+        super().__init__(f"There is no {kind} called {name!r}.", hint)
+        if kind == "checkpoint":
+            self.code = "model_not_found"
+
+
+class Unauthenticated(WebUIError):
+    code, status = "unauthenticated", 401
+
+
+class Forbidden(WebUIError):
+    code, status = "forbidden", 403
+
+
+class TooLarge(WebUIError):
+    code, status = "too_large", 413
+
+
+class InvalidImage(WebUIError):
+    code, status = "invalid_image", 422
+
+
+class ModelError(WebUIError):
+    """A model file that cannot be used; the message starts with the file's name."""
+
+    status = 422
+
+
+class ModelCorrupt(ModelError):
+    code = "model_corrupt"
+
+
+class ModelUnsafe(ModelError):
+    code = "model_unsafe"
+
+
+class ModelMismatch(ModelError):
+    code = "model_mismatch"
+
+
+class ModelUnsupported(ModelError):
+    code = "model_unsupported"
+
+
+class ModelTooLarge(ModelError):
+    code = "model_too_large"
+
+
+class JobFailed(WebUIError):
+    """A job that ended without its pictures."""
+
+    code, status = "failed", 500
+
+
+class OutOfMemory(JobFailed):
+    code, status = "oom", 507
+
+
+class NotANumber(JobFailed):
+    code = "nan"
+
+
+class DiskFull(JobFailed):
+    code, status = "disk_full", 507

@@ -1,0 +1,128 @@
+"""What form, API, infotext and grid need to know about a field, declared once, on the field.
+
+A request (`Txt2Img`) and the settings are frozen dataclasses whose fields are `Annotated[type, Param(…)]`:
+a type-checker sees the type, pydantic reads the limits, the form reads the widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Any, ClassVar, get_type_hints
+
+from annotated_types import BaseMetadata, Ge, GroupedMetadata, Le, MaxLen
+
+MAX_PROMPT = 100_000      # characters; the grammar is linear, so this bounds time and memory
+
+
+@dataclass(frozen=True)
+class Widget:
+    """How a field is asked for; its limits are the API's bounds too."""
+
+    def limits(self) -> Iterator[BaseMetadata]:
+        yield from ()
+
+
+@dataclass(frozen=True)
+class Slider(Widget):
+    low: float
+    high: float
+    step: float = 1
+
+    def limits(self) -> Iterator[BaseMetadata]:
+        yield Ge(self.low)
+        yield Le(self.high)
+
+
+@dataclass(frozen=True)
+class Number(Widget):
+    """A number box; `low` and `high` where there are any."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def limits(self) -> Iterator[BaseMetadata]:
+        if self.low is not None:
+            yield Ge(self.low)
+        if self.high is not None:
+            yield Le(self.high)
+
+
+@dataclass(frozen=True)
+class Choice(Widget):
+    """One of a list: a tuple of values, or the name of a registry that the face looks up (`"samplers"`)."""
+
+    of: str | tuple[str, ...]
+
+    def limits(self) -> Iterator[BaseMetadata]:
+        yield MaxLen(1_000)
+
+
+@dataclass(frozen=True)
+class Choices(Widget):
+    """Several of a list."""
+
+    of: str | tuple[str, ...]
+
+    def limits(self) -> Iterator[BaseMetadata]:
+        yield MaxLen(1_000)
+
+
+@dataclass(frozen=True)
+class Checkbox(Widget):
+    pass
+
+
+@dataclass(frozen=True)
+class Text(Widget):
+    lines: int = 1
+    longest: int = 1_000
+
+    def limits(self) -> Iterator[BaseMetadata]:
+        yield MaxLen(self.longest)
+
+
+UNSET: Any = MISSING
+
+
+@dataclass(frozen=True)
+class Param(GroupedMetadata):
+    """Everything about a field that is not its type, name or API default."""
+
+    label: str
+    widget: Widget
+    help: str                    # one sentence, shown beside the control and in the API's schema
+    infotext: str = ""           # key in the PNG text; `Size-1`, `Size-2` are written `Size: 512x768`; "" = not written
+    always: bool = False         # written even at its default
+    form: Any = UNSET            # the form's default, where A1111's differs from the API's
+    section: str = ""            # settings: the section A1111 shows it in
+
+    __is_annotated_types_grouped_metadata__: ClassVar = True
+
+    def __iter__(self) -> Iterator[BaseMetadata]:
+        yield from self.widget.limits()
+
+
+@cache
+def declared(cls: type) -> dict[str, Param]:
+    """Field name → Param, in declared order; fields without a Param are left out."""
+    hints = get_type_hints(cls, include_extras=True)
+    params = {}
+    for field in fields(cls):
+        found = [meta for meta in getattr(hints[field.name], "__metadata__", ()) if isinstance(meta, Param)]
+        if found:
+            params[field.name] = found[0]
+    return params
+
+
+@cache
+def defaults(cls: type) -> dict[str, Any]:
+    """Field name → the API's default."""
+    return {f.name: f.default if f.default is not MISSING else f.default_factory() for f in fields(cls)}
+
+
+def form_defaults(cls: type) -> dict[str, Any]:
+    """Field name → what the form starts with."""
+    own = defaults(cls)
+    return {name: own[name] if param.form is UNSET else param.form for name, param in declared(cls).items()}

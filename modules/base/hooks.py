@@ -1,0 +1,46 @@
+"""Moments extensions may listen to. The list of them is `Hooks`; each is called in one place."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, ParamSpec
+
+P = ParamSpec("P")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Listener(Generic[P]):
+    call: Callable[P, object]
+    owner: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {getattr(self.call, '__qualname__', self.call)}"
+
+
+class Hook(Generic[P]):
+    """One moment. A listener that fails is logged and passed over: it must not cost the user the picture."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Listener[P]] = []
+
+    def add(self, call: Callable[P, object], owner: str = "easel") -> None:
+        self.listeners.append(Listener(call, owner))
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        for listener in self.listeners:
+            try:
+                listener.call(*args, **kwargs)
+            except Exception:        # theirs, not ours
+                log.exception("%s failed; carrying on without it", listener)
+
+
+@dataclass
+class Hooks:
+    """Every moment there is."""
+
+    app_started: Hook[...] = field(default_factory=Hook)      # (app, fastapi): routes may still be added
+    model_loaded: Hook[...] = field(default_factory=Hook)     # (checkpoint)
+    image_saved: Hook[...] = field(default_factory=Hook)      # (path, infotext)

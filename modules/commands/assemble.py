@@ -1,0 +1,53 @@
+"""From flags to the program as one value."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from modules.app.app import App
+from modules.app.jobs import Jobs
+from modules.models.catalog import Catalog, Checkpoint
+from modules.prompts.tokenizer import load_tokenizer
+from modules.settings.file import SettingsFile
+from modules.settings.flags import Flags
+from modules.store.hashes import HashCache
+from modules.store.jobs import JobStore
+from modules.tasks.thread_worker import ThreadWorker, WorkerConfig
+
+if TYPE_CHECKING:
+    from modules.models.device import Placement
+
+
+def assemble(flags: Flags) -> App:
+    """Everything wired, nothing started: no torch, no model."""
+    paths = flags.paths
+    return App(
+        flags=flags,
+        settings=SettingsFile(paths.settings_file),
+        catalog=Catalog(paths.checkpoints, HashCache(paths.database)),
+        jobs=Jobs(JobStore(paths.database)),
+        tokenizer=cache(partial(load_tokenizer, paths.configs / "clip")),
+    )
+
+
+def start_worker(app: App) -> None:
+    """Begin loading torch and the usual model, and resume what a crash or a stop left undone."""
+    paths = app.flags.paths
+    config = WorkerConfig(paths.outputs, paths.cache, app.catalog, app.tokenizer, partial(placement, app.flags), partial(first_model, app))
+    app.jobs.attach(ThreadWorker(config, app.jobs.hear))
+
+
+def placement(flags: Flags) -> Placement:
+    from modules.models.device import Placement
+
+    half = not flags.no_half and flags.precision != "full"
+    return Placement.choose(
+        cpu=bool({"all", "sd"} & set(flags.use_cpu)), device_id=flags.device_id, half=half, half_vae=half and not flags.no_half_vae
+    )
+
+
+def first_model(app: App) -> Checkpoint | None:
+    """The model to have ready: the one on the command line, else the one chosen last, else the first there is."""
+    chosen = app.settings.current.sd_model_checkpoint
+    return app.catalog.find(chosen) if chosen else app.catalog.default()

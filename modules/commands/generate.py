@@ -1,0 +1,67 @@
+"""Pictures from the terminal: `python3 webui.py generate "a red fox" --steps 20`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, get_type_hints
+
+from tqdm import tqdm
+
+from modules.app.app import LOCAL, App
+from modules.base.errors import JobFailed
+from modules.base.fields import declared, form_defaults
+from modules.commands.assemble import assemble, first_model, start_worker
+from modules.params.txt2img import Txt2Img
+from modules.settings.flags import Flags
+from modules.tasks.requests import prepared
+
+
+def generate(flags: Flags, arguments: Sequence[str]) -> int:
+    """Make what `arguments` ask for and print where it is; returns the exit code."""
+    app = assemble(flags)
+    params = prepared(read(arguments, suggested(app)))
+    start_worker(app)
+    job = app.jobs.submit("txt2img", asdict(params), app.settings.current, LOCAL)
+    try:
+        follow(app, job)
+    except KeyboardInterrupt:
+        app.jobs.interrupt(job)
+    record = app.jobs.wait(job)
+    app.jobs.worker.stop()
+    for picture in record.pictures:
+        print(picture.path)
+    if record.error:
+        raise JobFailed(record.error["message"], record.error["hint"])
+    return 0
+
+
+def suggested(app: App) -> dict[str, Any]:
+    """The form's defaults, as the model to be used would have them."""
+    model = first_model(app)
+    return form_defaults(Txt2Img) | (dict(model.sidecar.get("defaults", {})) if model else {})
+
+
+def read(arguments: Sequence[str], defaults: dict[str, Any]) -> Txt2Img:
+    """Every field of the request is a flag: `--cfg-scale 5`."""
+    parser = argparse.ArgumentParser(prog="webui.py generate", allow_abbrev=False)
+    parser.add_argument("prompt", help="what to draw")
+    kinds = get_type_hints(Txt2Img)
+    for name, param in declared(Txt2Img).items():
+        if kinds[name] in (int, float, str) and name != "prompt":
+            flag = "--" + name.replace("_", "-")
+            parser.add_argument(flag, type=kinds[name], default=defaults[name], help=f"{param.help} ({defaults[name]})", metavar=name.upper())
+    return Txt2Img(**vars(parser.parse_args(arguments)))
+
+
+def follow(app: App, job: str) -> None:
+    """A progress bar until the job has ended."""
+    with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed} < {postfix}") as bar:
+        while live := app.jobs.live.get(job):
+            bar.n = round(live.fraction * 100)
+            bar.set_postfix_str(app.jobs.state.loading and f"loading {app.jobs.state.loading}" or f"{live.eta:.0f}s" if live.eta else "")
+            time.sleep(0.1)
+        bar.n = 100
+        bar.set_postfix_str("done")

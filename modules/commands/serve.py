@@ -1,0 +1,110 @@
+"""The server: answers at once, shows the page as soon as gradio is there, loads torch and the model after that."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import webbrowser
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from modules.api import server
+from modules.api.access import Access
+from modules.api.starting import STARTING
+from modules.app.app import App
+from modules.commands.assemble import assemble, start_worker
+from modules.settings.flags import Accounts, Flags
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def serve(flags: Flags, sock: socket.socket) -> int:
+    """Serve on the bound `sock` until stopped; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    app = assemble(flags)
+    address = f"http://{'127.0.0.1' if flags.host == '0.0.0.0' else flags.host}:{sock.getsockname()[1]}{flags.subpath}"
+    print(f"Easel is at {address}", flush=True)
+    config = uvicorn.Config(application(app, address), log_level="warning", timeout_graceful_shutdown=5)
+    uvicorn.Server(config).run(sockets=[sock])
+    return 0
+
+
+def application(app: App, address: str) -> Starlette:
+    """API and page behind one door."""
+    page = Page(HTMLResponse(STARTING, headers={"Cache-Control": "no-store"}))
+    api = server.build(app)
+    if not app.flags.nowebui:
+        api.mount("/", page)
+    guarded = Access(api, accounts(app.flags), app.flags)
+    return Starlette(routes=[Mount(app.flags.subpath or "/", guarded)], lifespan=lambda _: running(app, api, page, address))
+
+
+@dataclass
+class Page:
+    """What stands at `/`: a word of patience at first, then gradio."""
+
+    shown: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.shown(scope, receive, send)
+
+
+@contextlib.asynccontextmanager
+async def running(app: App, api: FastAPI, page: Page, address: str) -> AsyncIterator[None]:
+    """While the server runs, so do the page and the worker."""
+    stop = asyncio.Event()
+    life = asyncio.create_task(live(app, api, page, address, stop))
+    yield
+    stop.set()
+    await life
+    if app.jobs.worker:
+        await asyncio.to_thread(app.jobs.worker.stop)
+
+
+async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.Event) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        if not app.flags.nowebui:
+            blocks = await asyncio.to_thread(build_page, app)
+            await stack.enter_async_context(blocks.router.lifespan_context(blocks))
+            page.shown = blocks
+            if wants_browser(app.flags):
+                await asyncio.to_thread(webbrowser.open, address)
+        await asyncio.to_thread(start_worker, app)
+        app.hooks.app_started(app, api)
+        await stop.wait()
+
+
+def build_page(app: App) -> FastAPI:
+    """gradio is imported here, a second or two of work that the first answer does not wait for."""
+    import gradio
+
+    from modules.ui import page
+
+    return gradio.mount_gradio_app(FastAPI(), page.build(app), path="/", **page.mount_arguments(app))
+
+
+def wants_browser(flags: Flags) -> bool:
+    """Open a browser where somebody sits in front of one, unless they only look after a server."""
+    screen = os.name == "nt" or os.uname().sysname == "Darwin" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    return flags.autolaunch or (screen and flags.host in LOOPBACK and "CI" not in os.environ)
+
+
+def accounts(flags: Flags) -> Accounts:
+    """Who may come in. Beyond this computer there is always an account; one is made up if none was given."""
+    given = flags.gradio_auth + flags.api_auth
+    if given or flags.host in LOOPBACK:
+        return given
+    password = secrets.token_urlsafe(9)
+    print(f"Others must log in: name easel, password {password}  (choose your own with --gradio-auth name:password)", flush=True)
+    return (("easel", password),)

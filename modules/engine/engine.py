@@ -1,0 +1,161 @@
+"""The loop that owns the device: pictures in the making, and whose questions share the next call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from modules.base.errors import OutOfMemory
+from modules.sampling.questions import Interrupted, Question, Task
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+Answer = Callable[[Sequence[Question]], Sequence[Any]]      # questions of equal key → an answer each
+
+
+@dataclass(eq=False, slots=True)
+class Picture(Generic[T]):
+    """One picture in the making: a suspended task and the question it waits on."""
+
+    task: Task[T]
+    job: str                        # what a person asked for; one job has many pictures
+    index: int                      # which of them this is
+    turn: int                       # how many pictures its owner had waiting before it: see `Engine.step`
+    ask: Question | None = None
+    interrupted: bool = False
+    result: T | None = None
+    error: BaseException | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.result is not None or self.error is not None
+
+    def advance(self, answer: Any) -> None:
+        """Send the task its answer and take its next question, its result or its error."""
+        self._step(lambda: self.task.send(answer))
+
+    def fail(self, error: Exception) -> None:
+        """Raise `error` where the task waits; it may still answer with a result (a half-made picture)."""
+        self._step(lambda: self.task.throw(error))
+
+    def _step(self, resume: Callable[[], Question]) -> None:
+        try:
+            self.ask = resume()
+        except StopIteration as done:
+            self.ask, self.result = None, done.value
+        except Exception as error:       # the job's, not the engine's: told to whoever waits for the picture
+            self.ask, self.error = None, error
+
+
+class Stop(Exception):
+    """Ends `Engine.run`."""
+
+
+class Engine:
+    """Owns the device. Any thread may call `submit`, `interrupt`, `skip` and `stop`; the rest is `run`'s thread alone.
+
+    `answer` does the arithmetic; `watch` is told of a picture after its every move.
+    """
+
+    def __init__(self, answer: Answer, watch: Callable[[Picture], None], max_rows: int = 16) -> None:
+        self.answer, self.watch, self.max_rows = answer, watch, max_rows
+        self.rows = max_rows                             # what fits now: halved when memory runs out
+        self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.running: list[Picture] = []
+
+    def submit(self, pictures: Sequence[Picture]) -> None:
+        self.inbox.put(lambda: self._admit(pictures))
+
+    def interrupt(self, job: str) -> None:
+        """End every picture of a job, begun or not."""
+        self.inbox.put(lambda: self._interrupt(job, begun_only=False))
+
+    def skip(self, job: str) -> None:
+        """End the pictures of a job that are being sampled now; the others follow."""
+        self.inbox.put(lambda: self._interrupt(job, begun_only=True))
+
+    def stop(self) -> None:
+        self.inbox.put(self._stop)
+
+    def run(self) -> None:
+        try:
+            while True:
+                self.listen()
+                self.step()
+        except Stop:
+            return
+
+    def listen(self) -> None:
+        """Do what other threads asked for; wait only if there is nothing else to do."""
+        while not self.running or not self.inbox.empty():
+            self.inbox.get()()
+
+    def step(self) -> None:
+        """Answer the picture whose turn it is, and every other whose question fits in the same call.
+
+        First come each owner's first pictures, then their second, and so on: a person who asks for one picture
+        waits for one step, not for somebody's hundred. Equal turns go by age.
+        """
+        batch = self.next_batch()
+        try:
+            answers = self.answer([picture.ask for picture in batch])
+        except Exception as error:       # whose fault it is shows when each is asked alone
+            self._recover(batch, error)
+            return
+        for picture, answer in zip(batch, answers, strict=True):
+            picture.advance(answer)
+            self._after(picture)
+
+    def next_batch(self) -> list[Picture]:
+        first, rows, batch = self.running[0], 0, []
+        for picture in self.running:
+            if picture.ask.key == first.ask.key and (not batch or rows + picture.ask.rows <= self.rows):
+                batch.append(picture)
+                rows += picture.ask.rows
+        return batch
+
+    def _admit(self, pictures: Sequence[Picture]) -> None:
+        for picture in pictures:
+            picture.advance(None)
+            self.running.append(picture)
+            self._after(picture)
+        self.running.sort(key=lambda picture: picture.turn)      # stable: age decides between equals
+
+    def _after(self, picture: Picture) -> None:
+        if picture.ended:
+            self.running.remove(picture)
+            if not self.running:
+                self.rows = self.max_rows
+        self.watch(picture)
+
+    def _interrupt(self, job: str, begun_only: bool) -> None:
+        for picture in [p for p in self.running if p.job == job]:
+            if not begun_only or getattr(picture.ask, "preview", None) is not None:
+                picture.interrupted = True
+                picture.fail(Interrupted())
+                self._after(picture)
+
+    def _recover(self, batch: Sequence[Picture], error: Exception) -> None:
+        if len(batch) == 1:
+            batch[0].fail(error)
+            self._after(batch[0])
+        elif isinstance(error, OutOfMemory):
+            self.rows = max(1, sum(picture.ask.rows for picture in batch) // 2)
+            log.warning("Out of memory with %d pictures in a call; going on with %d rows", len(batch), self.rows)
+        else:
+            for picture in batch:
+                self._ask_alone(picture)
+
+    def _ask_alone(self, picture: Picture) -> None:
+        try:
+            picture.advance(self.answer([picture.ask])[0])
+        except Exception as error:       # this picture's own
+            picture.fail(error)
+        self._after(picture)
+
+    def _stop(self) -> None:
+        raise Stop

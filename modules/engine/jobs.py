@@ -1,0 +1,95 @@
+"""What goes to a worker and what comes back: plain data, so that a worker may be a thread, a process or a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One thing a person asked for, complete: nothing outside it decides what its pictures look like."""
+
+    id: str
+    owner: str
+    kind: str                        # "txt2img" …
+    params: Mapping[str, Any]        # the request's fields, seeds resolved
+    settings: Mapping[str, Any]      # every setting as it was when asked, overrides applied
+    save: bool = True                # into the outputs folder; otherwise only into the cache
+    turn: int = 0                    # how many of its owner's pictures were waiting already
+    done: tuple[int, ...] = ()       # pictures that exist already, when a job is resumed
+
+
+@dataclass(frozen=True)
+class Event:
+    job: str
+
+
+@dataclass(frozen=True)
+class Started(Event):
+    """Its first picture has begun."""
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """A picture moved: `step` of `steps`; `fraction` is of the whole job."""
+
+    index: int
+    step: int
+    steps: int
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Preview(Event):
+    index: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True)
+class Made(Event):
+    """A picture is on disk."""
+
+    index: int
+    path: str
+    infotext: str
+    facts: Mapping[str, Any] = field(default_factory=dict)     # seed, subseed, prompt …: what the API's `info` tells of it
+    saved: bool = True                                         # in the outputs folder; else in the cache
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something the person should know, though the job goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Ended(Event):
+    """The last word on a job: done, interrupted or failed; `error` as base.errors puts it."""
+
+    state: str
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class WorkerState(Event):
+    """What the worker as a whole is doing: `loading` names a model, `""` means ready."""
+
+    loading: str = ""
+    loaded: str = ""
+    error: str = ""
+
+
+Emit = Callable[[Event], None]
+
+
+class Worker(Protocol):
+    """Whatever makes pictures. All its methods return at once; what happens is told through `Emit`."""
+
+    def start(self) -> None: ...
+    def submit(self, spec: JobSpec) -> None: ...
+    def interrupt(self, job: str) -> None: ...
+    def skip(self, job: str) -> None: ...
+    def stop(self) -> None: ...

@@ -1,0 +1,41 @@
+"""Pictures to disk: whole or not at all, numbered as A1111 numbers them, their generation data inside."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from datetime import date
+from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from modules.base.files import write_atomically
+
+NUMBERED = re.compile(r"(\d{5,})-")
+
+
+def png(image: Image.Image, infotext: str) -> bytes:
+    """The PNG file; `infotext`, if any, is its `parameters` text, which is where the field looks for it."""
+    info = PngInfo()
+    if infotext:
+        info.add_text("parameters", infotext)
+    out = io.BytesIO()
+    image.save(out, "png", pnginfo=info)
+    return out.getvalue()
+
+
+def save_numbered(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
+    """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path."""
+    folder = folder / date.today().isoformat()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{next_number(folder):05}-{name}.{extension}"
+    write_atomically(path, content)
+    return path
+
+
+def next_number(folder: Path) -> int:
+    """One more than the largest number in front of a file's name there."""
+    numbers = [int(match[1]) for entry in os.scandir(folder) if (match := NUMBERED.match(entry.name))]
+    return max(numbers, default=-1) + 1

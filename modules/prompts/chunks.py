@@ -1,0 +1,161 @@
+"""A prompt as the text encoder sees it: chunks of start + 75 tokens + end, each token with its weight.
+
+A chunk that is not full is padded with the end token. BREAK ends a chunk. Where a chunk fills up soon after a comma,
+what follows the comma moves to the next chunk (A1111's `comma_padding_backtrack`), so that phrases stay whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from modules.prompts.grammar import attention, bounded
+
+WIDTH = 75
+EMPHASIS_MODES = ("None", "Ignore", "Original", "No norm")
+
+
+class Tokenizer(Protocol):
+    start: int
+    end: int
+    comma: int
+
+    def __call__(self, text: str) -> list[int]: ...
+
+
+class Insertion(NamedTuple):
+    """A textual-inversion embedding whose vectors replace tokens `offset` … of a chunk, not counting its start token."""
+
+    offset: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """77 tokens and their weights.
+
+    Longer only where one embedding has more than 75 vectors: no text encoder takes that.
+    """
+
+    tokens: tuple[int, ...]
+    multipliers: tuple[float, ...]
+    insertions: tuple[Insertion, ...]
+    used: int      # tokens counted as taken: all 75 in a chunk that BREAK or another chunk follows
+
+
+class Embedding(NamedTuple):
+    """An embedding found in a prompt: its name, how many vectors it has and how many tokens its name takes up."""
+
+    name: str
+    vectors: int
+    tokens: int
+
+
+Find = Callable[[Sequence[int], int], Embedding | None]      # (token ids, position) → the embedding named there
+
+
+def no_embeddings(tokens: Sequence[int], position: int) -> None:
+    return None
+
+
+def embeddings_by_name(vectors: Mapping[str, int], tokenizer: Tokenizer) -> Find:
+    """Look embeddings up by their names' token ids; the longest name that fits wins. `vectors`: name → how many it has."""
+    starts: dict[int, list[tuple[list[int], Embedding]]] = {}
+    for name, count in vectors.items():
+        if ids := tokenizer(name):
+            starts.setdefault(ids[0], []).append((ids, Embedding(name, count, len(ids))))
+    for candidates in starts.values():
+        candidates.sort(key=lambda candidate: len(candidate[0]), reverse=True)
+
+    def find(tokens: Sequence[int], position: int) -> Embedding | None:
+        for ids, embedding in starts.get(tokens[position], ()):
+            if tokens[position:position + len(ids)] == ids:
+                return embedding
+        return None
+
+    return find
+
+
+@dataclass(slots=True)
+class Chunker:
+    tokenizer: Tokenizer
+    backtrack: int
+    done: list[Chunk] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    insertions: list[Insertion] = field(default_factory=list)
+    comma: int | None = None      # where the current chunk's last comma stands
+
+    def finish(self, last: bool = False) -> None:
+        """Close the chunk and begin the next."""
+        missing = max(WIDTH - len(self.tokens), 0)
+        tokens = (self.tokenizer.start, *self.tokens, *[self.tokenizer.end] * missing, self.tokenizer.end)
+        weights = (1.0, *self.weights, *[1.0] * missing, 1.0)
+        self.done.append(Chunk(tokens, weights, tuple(self.insertions), len(self.tokens) if last else WIDTH))
+        self.tokens, self.weights, self.insertions, self.comma = [], [], [], None
+
+    def make_room(self, token: int) -> None:
+        """Mind commas, and begin a new chunk if this one is full."""
+        if token == self.tokenizer.comma:
+            self.comma = len(self.tokens)
+        elif self.backtrack and len(self.tokens) == WIDTH and self.comma is not None and WIDTH - self.comma <= self.backtrack:
+            self.carry(self.comma + 1)
+        if len(self.tokens) == WIDTH:
+            self.finish()
+
+    def carry(self, begin: int) -> None:
+        """Finish the chunk without its tokens from `begin` on; they open the next. Insertions stay behind, as in A1111."""
+        tokens, weights = self.tokens[begin:], self.weights[begin:]
+        del self.tokens[begin:], self.weights[begin:]
+        self.finish()
+        self.tokens, self.weights = tokens, weights
+
+    def insert(self, embedding: Embedding, weight: float) -> None:
+        """Leave room for an embedding, in the next chunk if it does not fit here: it is never split."""
+        if len(self.tokens) + embedding.vectors > WIDTH:
+            self.finish()
+        self.insertions.append(Insertion(len(self.tokens), embedding.name))
+        self.tokens += [0] * embedding.vectors
+        self.weights += [weight] * embedding.vectors
+
+    def add(self, tokens: Sequence[int], weight: float, find: Find) -> None:
+        position = 0
+        while position < len(tokens):
+            self.make_room(tokens[position])
+            if embedding := find(tokens, position):
+                self.insert(embedding, weight)
+                position += embedding.tokens
+            else:
+                self.tokens.append(tokens[position])
+                self.weights.append(weight)
+                position += 1
+
+
+def chunks(
+    text: str, tokenizer: Tokenizer, emphasis: str = "Original", backtrack: int = 20, find: Find = no_embeddings
+) -> list[Chunk]:
+    """Chunk one text of a prompt's schedule; there is at least one chunk. Raises Invalid as `attention` does.
+
+    emphasis: one of EMPHASIS_MODES; in "None" brackets and BREAK are text like any other
+    backtrack: how many tokens before a chunk's end a comma may stand for the rest to move on; 0 is off
+    """
+    chunker = Chunker(tokenizer, backtrack)
+    for part, weight in [(bounded(text), 1.0)] if emphasis == "None" else attention(text):
+        if part == "BREAK" and weight == -1:
+            chunker.finish()
+        else:
+            chunker.add(tokenizer(part), weight, find)
+    if chunker.tokens or not chunker.done:
+        chunker.finish(last=True)
+    return chunker.done
+
+
+def token_count(chunked: Iterable[Chunk]) -> int:
+    """What the token counter shows before the slash."""
+    return sum(chunk.used for chunk in chunked)
+
+
+def target_length(count: int) -> int:
+    """What it shows after the slash: the count rounded up to whole chunks, at least one."""
+    return -(-max(count, 1) // WIDTH) * WIDTH

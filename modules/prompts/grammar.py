@@ -1,0 +1,412 @@
+"""The prompt language, as AUTOMATIC1111's web UI reads it.
+
+    a (word:1.2) [less]      attention          `attention`
+    [cat:dog:0.5] [a|b]      schedules          `schedule`
+    a AND b:0.7              composition        `compose`
+    <lora:name:0.8>          network tags       `take_networks`
+    # to the line's end      comments           `strip_comments`
+
+A prompt is read in this order: comments, network tags, composition, each part's schedule, each text's attention.
+
+Text goes in, text and numbers come out: no model, no tokenizer. Every reader takes time linear in the prompt
+(`schedule`: times the number of steps) and keeps its own stack, so no nesting is too deep for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import groupby
+from math import inf, prod
+
+from modules.base.errors import Invalid, PromptTooLong
+from modules.base.fields import MAX_PROMPT
+
+
+def bounded(prompt: str) -> str:
+    """The prompt itself; raises PromptTooLong beyond MAX_PROMPT characters."""
+    if len(prompt) > MAX_PROMPT:
+        raise PromptTooLong(f"The prompt has {len(prompt):,} characters.", f"The limit is {MAX_PROMPT:,}.", "prompt")
+    return prompt
+
+
+# Attention ---------------------------------------------------------------------------------------
+
+ROUND, SQUARE = 1.1, 1 / 1.1      # what a bracket without a weight of its own multiplies by
+EXACT_DEPTH = 32
+
+PIECE = re.compile(
+    r"\\(?P<escaped>[()\[\]\\]?)"                 # a backslash before anything else just goes away
+    r"|(?P<bracket>[()\[\]])"
+    r"|:\s*(?P<weight>[+-]?[.\d]+)\s*\)"
+    r"|(?P<text>[^\\()\[\]:]+|:)"
+)
+BREAK = re.compile(r"\bBREAK\b")
+
+
+@dataclass(slots=True, eq=False)
+class Bracket:
+    """One bracket pair: what it multiplies by, when it closed, and the next one of its kind around it."""
+
+    outer: Bracket | None
+    factor: float
+    closed: float = inf
+    product: float = 1.0      # of this factor and all those around it
+
+
+@dataclass(slots=True, eq=False)
+class Attention:
+    """What has been read so far. Round and square brackets may cross, so each kind has its own chain."""
+
+    pieces: list[tuple[str, float, Bracket | None, Bracket | None]] = field(default_factory=list)
+    brackets: list[Bracket] = field(default_factory=list)
+    round: Bracket | None = None
+    square: Bracket | None = None
+    closings: int = 0
+
+    def write(self, text: str) -> None:
+        first, *others = BREAK.split(text)
+        if not others:
+            return self.put(text)
+        self.put(first.rstrip())
+        for i, part in enumerate(others, 1):
+            self.put("BREAK", -1)
+            self.put(part.strip() if i < len(others) else part.lstrip())
+
+    def put(self, text: str, weight: float = 1.0) -> None:
+        self.pieces.append((text, weight, self.round, self.square))
+
+    def open(self, mark: str) -> None:
+        if mark == "(":
+            self.brackets.append(Bracket(self.round, ROUND))
+            self.round = self.brackets[-1]
+        else:
+            self.brackets.append(Bracket(self.square, SQUARE))
+            self.square = self.brackets[-1]
+
+    def close(self, mark: str, weight: str | None = None) -> bool:
+        """Close the innermost bracket of that kind; False if none is open, and the mark is plain text."""
+        bracket = self.round if mark == ")" else self.square
+        if bracket is None:
+            return False
+        bracket.closed, self.closings = self.closings, self.closings + 1
+        if weight is not None:
+            bracket.factor = number(weight)
+        if mark == ")":
+            self.round = bracket.outer
+        else:
+            self.square = bracket.outer
+        return True
+
+    def weighed(self) -> Iterable[tuple[str, float]]:
+        for bracket in self.brackets:
+            bracket.product = bracket.factor * (bracket.outer.product if bracket.outer else 1.0)
+        for text, weight, round_, square in self.pieces:
+            yield text, multiplied(weight, round_, square)
+
+
+def number(weight: str) -> float:
+    try:
+        return float(weight)
+    except ValueError:
+        raise Invalid(f"{weight[:20]!r} is not a weight.", "Write a number, as in (word:1.2).", "prompt") from None
+
+
+def multiplied(weight: float, round_: Bracket | None, square: Bracket | None) -> float:
+    """`weight` times every bracket around it, in the order they closed: floats remember the order.
+
+    Beyond EXACT_DEPTH brackets the outermost are multiplied in one go, so that deep nesting stays linear.
+    """
+    for _ in range(EXACT_DEPTH):
+        if round_ and (square is None or round_.closed <= square.closed):
+            weight, round_ = weight * round_.factor, round_.outer
+        elif square:
+            weight, square = weight * square.factor, square.outer
+        else:
+            return weight
+    return weight * prod(bracket.product for bracket in (round_, square) if bracket)
+
+
+def attention(text: str) -> list[tuple[str, float]]:
+    """Split a prompt into texts and their weights; a chunk break is `("BREAK", -1)`.
+
+    `(x)` is ×1.1, `[x]` ÷1.1, `(x:1.3)` ×1.3; brackets that never close do so at the end. Raises Invalid for
+    a weight such as `1.2.3`.
+
+    >>> attention("a (red:1.3) cat")
+    [('a ', 1.0), ('red', 1.3), (' cat', 1.0)]
+    """
+    found = Attention()
+    for piece in PIECE.finditer(bounded(text)):
+        kind, value = piece.lastgroup, piece[piece.lastgroup]
+        if kind == "escaped":
+            found.put(value)
+        elif kind == "bracket" and value in "([":
+            found.open(value)
+        elif kind == "text" or not (found.close(value) if kind == "bracket" else found.close(")", value)):
+            found.write(piece[0])
+    groups = groupby(found.weighed(), key=lambda piece: piece[1])
+    return [("".join(text for text, _ in pieces), weight) for weight, pieces in groups] or [("", 1.0)]
+
+
+def emphasised(text: str) -> bool:
+    """Whether the prompt weighs anything up or down, or at least tries to."""
+    try:
+        return any(weight != 1.0 and part != "BREAK" for part, weight in attention(text))
+    except Invalid:
+        return True
+
+
+# Schedules ---------------------------------------------------------------------------------------
+#
+# prompt      = { text | "(" prompt ")" | "(" prompt ":" prompt ")" | "[" prompt "]" | schedule | alternation }
+# schedule    = "[" [ prompt ":" ] prompt ":" number "]"
+# alternation = "[" prompt "|" prompt { "|" prompt } "]"
+#
+# At the outermost level brackets and colons that fit nothing are text; within brackets they make all the
+# brackets around them text too. A `|` or a backslash that fits nothing makes the whole prompt text.
+
+MARK = re.compile(r"(?P<text>(?:[^\\\[\]():|]+|\\.)+)|(?P<mark>[\[\]():|])|\\")
+WHEN = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Turns the number of a schedule into the last step of what comes before it.
+
+    Whole numbers count steps, fractions are of a whole pass. The hires pass counts on where the first ended.
+    """
+
+    base_steps: int
+    hires_steps: int | None = None
+    old: bool = False      # before 1.6: anything under 1 is a fraction, and the hires pass starts again
+
+    @property
+    def steps(self) -> int:
+        return self.base_steps if self.hires_steps is None or self.old else self.hires_steps
+
+    def __call__(self, when: str) -> int:
+        hires = self.hires_steps is not None and not self.old
+        at = float(when)
+        if self.old:
+            at *= self.steps if at < 1 else 1
+        elif "." in when:
+            at = (at - hires) * self.steps
+        else:
+            at -= self.base_steps * hires
+        return int(max(min(at, self.steps), 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scheduled:
+    before: list[Node]
+    after: list[Node]
+    last: int      # step on which `before` is still used
+
+    def at(self, step: int) -> list[Node]:
+        return self.before if step <= self.last else self.after
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alternation:
+    options: list[list[Node]]
+
+    def at(self, step: int) -> list[Node]:
+        return self.options[(step - 1) % len(self.options)]
+
+
+Node = str | list["Node"] | Scheduled | Alternation
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """A bracket that is still open: the prompts in it and the marks between them."""
+
+    opening: str
+    prompts: list[list[Node]] = field(default_factory=lambda: [[]])
+    marks: list[str] = field(default_factory=list)
+
+    def flat(self) -> Iterable[Node]:
+        yield self.opening
+        for mark, prompt in zip(("", *self.marks), self.prompts, strict=True):
+            yield mark
+            yield prompt
+
+
+class PlainPrompt(Exception):
+    """The prompt is not of the language; all of it is text."""
+
+
+class Timeline:
+    """The tree of a prompt, and the steps on which its text changes."""
+
+    def __init__(self, prompt: str, clock: Clock) -> None:
+        self.clock = clock
+        self.root: list[Node] = []
+        self.frames: list[Frame] = []
+        self.ends = {clock.steps}
+        for piece in MARK.finditer(prompt):
+            if piece.lastgroup == "text":
+                self.here.append(piece[0])
+            elif piece.lastgroup == "mark":
+                self.mark(piece[0])
+            else:
+                raise PlainPrompt
+        self.abandon()
+
+    @property
+    def here(self) -> list[Node]:
+        return self.frames[-1].prompts[-1] if self.frames else self.root
+
+    def mark(self, mark: str) -> None:
+        if mark in "([":
+            self.frames.append(Frame(mark))
+        elif mark in ")]":
+            self.close(mark)
+        elif self.frames:
+            self.frames[-1].marks.append(mark)
+            self.frames[-1].prompts.append([])
+        elif mark == "|":
+            raise PlainPrompt
+        else:
+            self.root.append(mark)
+
+    def close(self, mark: str) -> None:
+        node = self.structure(self.frames[-1], mark) if self.frames else None
+        if node is None:
+            self.abandon()
+            self.root.append(mark)
+        else:
+            self.frames.pop()
+            self.here.append(node)
+
+    def structure(self, frame: Frame, closing: str) -> Node | None:
+        """What the frame is, now that it closes; None if it is nothing."""
+        shape = frame.opening + "".join(frame.marks) + closing
+        if shape in ("()", "(:)", "[]"):
+            return [*frame.flat(), closing]
+        if shape in ("[:]", "[::]"):
+            return self.scheduled(frame)
+        if shape.strip("|[]") == "":
+            self.ends.update(range(1, self.clock.steps + 1))
+            return Alternation(frame.prompts)
+        return None
+
+    def scheduled(self, frame: Frame) -> Node | None:
+        *prompts, when = frame.prompts
+        found = WHEN.fullmatch(when[0]) if len(when) == 1 and isinstance(when[0], str) else None
+        if not found:
+            return None
+        last = self.clock(found[1])
+        if last > 0:
+            self.ends.add(last)
+        return Scheduled(prompts[0] if len(prompts) == 2 else [], prompts[-1], last)
+
+    def abandon(self) -> None:
+        """Everything that is still open is text after all."""
+        for frame in self.frames:
+            if "|" in frame.marks:
+                raise PlainPrompt
+            self.root.extend(frame.flat())
+        self.frames.clear()
+
+    def at(self, step: int) -> str:
+        """The text used on a step (1 is the first)."""
+        text: list[str] = []
+        todo: list[Node] = [self.root]
+        while todo:
+            node = todo.pop()
+            if isinstance(node, str):
+                text.append(node)
+            else:
+                todo.extend(reversed(node if isinstance(node, list) else node.at(step)))
+        return "".join(text)
+
+
+def schedule(prompt: str, steps: int, hires_steps: int | None = None, old: bool = False) -> list[tuple[int, str]]:
+    """The texts a prompt goes through, each with the last step that uses it (1 is the first step).
+
+    With `hires_steps` the schedule of the hires pass, after a first pass of `steps`.
+    `old`: A1111's timelines before 1.6.
+
+    >>> schedule("a [cat:dog:0.25]", 20)
+    [(5, 'a cat'), (20, 'a dog')]
+    """
+    clock = Clock(steps, hires_steps, old)
+    try:
+        timeline = Timeline(bounded(prompt), clock)
+    except PlainPrompt:
+        return [(clock.steps, prompt)]
+    return [(end, timeline.at(end)) for end in sorted(timeline.ends)]
+
+
+# Composition -------------------------------------------------------------------------------------
+
+AND = re.compile(r"\bAND\b")
+COMPOSED_WEIGHT = re.compile(r"[+-]?(?:\d+\.?|\d*\.\d+)")
+
+
+def compose(prompt: str) -> list[tuple[str, float]]:
+    """The prompts joined by AND, each with its weight.
+
+    >>> compose("a cat AND a dog:0.5")
+    [('a cat', 1.0), (' a dog', 0.5)]
+    """
+    return [weighted(part.rstrip()) for part in AND.split(bounded(prompt))]
+
+
+def weighted(part: str) -> tuple[str, float]:
+    text, colon, weight = part.rpartition(":")
+    if colon and COMPOSED_WEIGHT.fullmatch(weight.strip()):
+        return text.rstrip(), float(weight)
+    return part, 1.0
+
+
+# Network tags ------------------------------------------------------------------------------------
+
+TAG = re.compile(r"<(\w+):([^>]+)>")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTag:
+    """`<kind:item:item…>`; an item of the form `name=value` is a named argument."""
+
+    kind: str
+    items: tuple[str, ...]
+
+    @property
+    def positional(self) -> list[str]:
+        return [item for item in self.items if item.count("=") != 1]
+
+    @property
+    def named(self) -> dict[str, str]:
+        return dict(item.split("=") for item in self.items if item.count("=") == 1)
+
+
+def take_networks(prompt: str) -> tuple[str, list[NetworkTag]]:
+    """The prompt without its network tags, and the tags in order.
+
+    >>> take_networks("a <lora:ink:0.8> cat")
+    ('a  cat', [NetworkTag(kind='lora', items=('ink', '0.8'))])
+    """
+    tags: list[NetworkTag] = []
+
+    def take(found: re.Match[str]) -> str:
+        tags.append(NetworkTag(found[1], tuple(found[2].split(":"))))
+        return ""
+
+    # Without a > ahead every < would be searched to the prompt's end in vain.
+    head, closing, tail = bounded(prompt).rpartition(">")
+    return TAG.sub(take, head + closing) + tail, tags
+
+
+# Comments ----------------------------------------------------------------------------------------
+
+COMMENT_LINE = re.compile(r"(?:\A|\n)#[^\n]*(?:\n|\Z)")
+COMMENT = re.compile(r"#[^\n]*(?:\n|\Z)")
+
+
+def strip_comments(prompt: str) -> str:
+    """The prompt without `# …`. Line ends stay as A1111 leaves them, for they are written to the infotext."""
+    return COMMENT.sub("\n", COMMENT_LINE.sub("\n", bounded(prompt)))

@@ -1,0 +1,52 @@
+"""CLIP's tokenizer: text to token ids, without torch.
+
+Byte-pair encoding over 49,408 tokens (Radford et al. 2021, arXiv:2103.00020, §2.4); text is repaired by ftfy,
+put in lower case and its white space folded first, as in OpenAI's reference.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import ftfy
+from tokenizers import Regex, Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
+
+from modules.base.errors import ModelCorrupt
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
+HINT = "Restore configs/clip from the repository."
+KNOWN = ("a photo of an astronaut's cat, 4k", (320, 1125, 539, 550, 18376, 568, 2368, 267, 275, 330))
+
+
+class ClipTokenizer:
+    """`start`, `end` and `comma` are the ids of the chunks' first and last token and of a free-standing comma."""
+
+    def __init__(self, vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> None:
+        self.start, self.end, self.comma = vocabulary[START], vocabulary[END], vocabulary[",</w>"]
+        self._bpe = Tokenizer(BPE(vocabulary, merges, end_of_word_suffix="</w>", continuing_subword_prefix=""))
+        words = Split(Regex(WORDS), behavior="removed", invert=True)
+        self._bpe.pre_tokenizer = Sequence([words, ByteLevel(add_prefix_space=False, use_regex=False)])
+
+    def __call__(self, text: str) -> list[int]:
+        """Token ids of the text alone, without start and end. A literal `<|endoftext|>` in it is six tokens of text."""
+        clean = " ".join(ftfy.fix_text(text).split()).lower()
+        return self._bpe.encode(clean, add_special_tokens=False).ids
+
+
+def load_tokenizer(folder: Path) -> ClipTokenizer:
+    """The tokenizer of `vocab.json` and `merges.txt`; raises ModelCorrupt if a known text gets other ids than it should."""
+    try:
+        vocabulary = json.loads((folder / "vocab.json").read_text("utf-8"))
+        lines = (folder / "merges.txt").read_text("utf-8").splitlines()
+        merges = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
+        tokenizer = ClipTokenizer(vocabulary, merges)
+        sound = tuple(tokenizer(KNOWN[0])) == KNOWN[1]
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelCorrupt(f"{folder.name}: the tokenizer's files cannot be read ({error}).", HINT) from error
+    if not sound:
+        raise ModelCorrupt(f"{folder.name}: the tokenizer's files are not CLIP's.", HINT)
+    return tokenizer

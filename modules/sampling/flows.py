@@ -1,0 +1,37 @@
+"""What a sampler is: a generator that asks what its latent is without noise, and is told.
+
+Progress, preview, interrupt, batching and devices belong to whoever drives the generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Denoise:
+    """The question a sampler asks: what is `x` without its noise?"""
+
+    x: Tensor        # (C, h, w) noisy latent of one picture
+    sigma: float     # its noise level, in standard deviations of the clean latent
+    step: int        # which interval of the schedule this belongs to; two questions may share one
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The samplers' own parameters, under the names papers and A1111 give them."""
+
+    eta: float = 1.0                  # share of ancestral noise (DDIM: Song et al.'s η)
+    s_churn: float = 0.0              # Karras et al. 2022, Algorithm 2
+    s_tmin: float = 0.0
+    s_tmax: float = float("inf")
+    s_noise: float = 1.0
+
+
+Flow: TypeAlias = "Generator[Denoise, Tensor, Tensor]"      # yields questions, is sent (C, h, w) answers, returns the latent
+Noise: TypeAlias = "Callable[[float, float], Tensor]"       # fresh unit noise for the move sigma → sigma_next

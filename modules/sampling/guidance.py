@@ -1,0 +1,71 @@
+"""Layers around a sampler's flow: each answers the sampler's questions by asking the model better ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modules.sampling.flows import Flow
+from modules.sampling.questions import Interrupted, Predict, Task, Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What one prompt says over time: `[a:b:0.5]` has two entries, most prompts one."""
+
+    ends: tuple[int, ...]            # the last model evaluation each entry is for
+    conds: tuple[Tensor, ...]        # each (tokens, width)
+
+    def at(self, evaluation: int) -> Tensor:
+        return next((cond for end, cond in zip(self.ends, self.conds) if evaluation <= end), self.conds[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """Towards some prompts, each with a weight (`a AND b:0.7`), and away from another."""
+
+    positive: tuple[tuple[Schedule, float], ...]
+    negative: Schedule
+    scale: float
+
+    def conds(self, evaluation: int) -> tuple[Tensor, ...]:
+        """The positive ones, as long as each other, then the negative one."""
+        positive = equally_long([schedule.at(evaluation) for schedule, _ in self.positive])
+        return *positive, self.negative.at(evaluation)
+
+    def combine(self, estimates: Sequence[Tensor]) -> Tensor:
+        """Classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598), composed over the prompts
+        (Liu et al. 2022, arXiv:2206.01714): away + Σ weight · scale · (toward − away)."""
+        *towards, away = estimates
+        clean = away
+        for toward, (_, weight) in zip(towards, self.positive, strict=True):
+            clean = clean + (toward - away) * (weight * self.scale)
+        return clean
+
+
+def equally_long(conds: Sequence[Tensor]) -> list[Tensor]:
+    """Lengthen (tokens, width) conditionings to the longest by repeating the last vector, as A1111 does within a batch."""
+    longest = max(len(cond) for cond in conds)
+    return [cond[[*range(len(cond)), *[-1] * (longest - len(cond))]] for cond in conds]
+
+
+def guided(sampler: Flow, weights: Weights, guidance: Guidance) -> Task[Tensor]:
+    """Answer a sampler's questions under `guidance`; returns its latent. Prompt editing counts model evaluations."""
+    clean, evaluation = None, 0
+    try:
+        ask = next(sampler)
+        while True:
+            conds = guidance.conds(evaluation)
+            estimates = yield Predict(weights, ask.x, ask.sigma, conds, ask.step, preview=clean)
+            clean = guidance.combine(estimates)
+            evaluation += 1
+            ask = sampler.send(clean)
+    except StopIteration as done:
+        return done.value
+    except Interrupted as stop:
+        stop.latest = clean
+        raise

@@ -1,0 +1,94 @@
+"""Where a picture's noise comes from: its seed, the same on every machine and in any company."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torchsde
+from torch import Tensor
+
+from modules.sampling.flows import Noise
+
+DOWNSCALE = 8      # pixels a latent cell stands for
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """Lean a seed's noise towards another's, or keep the composition it has at another size. 0 means no."""
+
+    seed: int = 0
+    strength: float = 0.0
+    width: int = 0      # in latent cells
+    height: int = 0
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator("cpu").manual_seed(seed % 2**64)
+
+
+def slerp(low: Tensor, high: Tensor, share: float) -> Tensor:
+    """Spherical interpolation of (C, h, w) noise along h, where A1111 measures it; straight where nearly parallel.
+
+    Shoemake 1985, "Animating rotation with quaternion curves".
+    """
+    cosine = (low / low.norm(dim=1, keepdim=True) * (high / high.norm(dim=1, keepdim=True))).sum(1)
+    if cosine.mean() > 0.9995:
+        return low * (1 - share) + high * share
+    omega = cosine.acos()
+    sine = omega.sin()
+    return (((1 - share) * omega).sin() / sine).unsqueeze(1) * low + ((share * omega).sin() / sine).unsqueeze(1) * high
+
+
+def pasted(small: Tensor, large: Tensor) -> Tensor:
+    """`small` laid centred over `large`, cropped where it is the larger: both (C, h, w)."""
+    dy, dx = ((large.shape[axis] - small.shape[axis]) // 2 for axis in (1, 2))
+    height, width = (small.shape[axis] + min(0, 2 * d) for axis, d in ((1, dy), (2, dx)))
+    out = large.clone()
+    ty, tx, sy, sx = max(dy, 0), max(dx, 0), max(-dy, 0), max(-dx, 0)
+    out[:, ty:ty + height, tx:tx + width] = small[:, sy:sy + height, sx:sx + width]
+    return out
+
+
+class ImageNoise:
+    """All the noise of one picture, in the order A1111 draws it: the first latent, then one draw a call."""
+
+    def __init__(self, seed: int, shape: tuple[int, int, int], variation: Variation = Variation(), later: int = 0) -> None:
+        """`shape`: (C, h, w). `later` is A1111's ENSD: added to the seed for all noise but the first."""
+        self.seed, self.shape, self.variation = seed, shape, variation
+        self.stream = generator(seed)
+        self._later = later
+
+    def first(self) -> Tensor:
+        """The unit noise a picture starts from, (C, h, w) float32."""
+        v = self.variation
+        shape = (self.shape[0], v.height or self.shape[1], v.width or self.shape[2])
+        target = torch.randn(self.shape, generator=self.stream)
+        noise = target if shape == self.shape else torch.randn(shape, generator=generator(self.seed))
+        if v.strength:
+            noise = slerp(noise, torch.randn(shape, generator=generator(v.seed)), v.strength)
+        if shape != self.shape:
+            noise = pasted(noise, target)
+        if self._later:
+            self.stream = generator(self.seed + self._later)
+        return noise
+
+    def next(self, sigma: float, sigma_next: float) -> Tensor:
+        """Fresh unit noise, (C, h, w); the levels do not matter."""
+        return torch.randn(self.shape, generator=self.stream)
+
+
+def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float]) -> Noise:
+    """Unit noise as increments of one Brownian path over σ, so that it does not depend on the steps taken.
+
+    Li et al. 2020, arXiv:2001.01328 (virtual Brownian tree), by torchsde.
+    """
+    low, high = min(s for s in sigmas if s > 0), max(sigmas)
+    tree = torchsde.BrownianTree(low, torch.zeros(shape), high, entropy=seed)
+
+    def noise(sigma: float, sigma_next: float) -> Tensor:
+        start, end = sorted((sigma, sigma_next))
+        return tree(start, end) * (1 if sigma < sigma_next else -1) / (end - start) ** 0.5
+
+    return noise

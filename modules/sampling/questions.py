@@ -1,0 +1,131 @@
+"""What a picture in the making asks of the device, and the generators that ask.
+
+A question is an immutable value: unanswered, it can be asked again, later, elsewhere or in other company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+from modules.sampling.schedules import Levels
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
+
+
+class Question(Protocol):
+    @property
+    def key(self) -> Hashable:
+        """Questions with equal keys may be answered by one call of the model."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows of that call this one takes."""
+
+
+Task: TypeAlias = Generator[Question, Any, T]      # yields questions, is sent their answers, returns what was made
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Which weights answer: a checkpoint, by the SHA-256 of its content."""
+
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What sampling must know of a model."""
+
+    levels: Levels
+    latent_channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What kind of model is this? Loads it, in its turn. Answer: ModelFacts."""
+
+    weights: Weights
+
+    @property
+    def key(self) -> Hashable:
+        return Facts, self.weights
+
+    @property
+    def rows(self) -> int:
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How text is read: A1111's settings of these names."""
+
+    emphasis: str = "Original"
+    clip_skip: int = 1
+    comma_backtrack: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """The texts one prompt has in the course of sampling, to be read together. Answer: one (tokens, width) each.
+
+    Together, because A1111's "Original" emphasis restores the mean over all of them at once.
+    """
+
+    weights: Weights
+    texts: tuple[str, ...]
+    reading: Reading
+
+    @property
+    def key(self) -> Hashable:
+        return Encode, self.weights
+
+    @property
+    def rows(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predict:
+    """This latent, denoised once under each conditioning. Answer: a (C, h, w) clean estimate for each."""
+
+    weights: Weights
+    x: Tensor                           # (C, h, w)
+    sigma: float
+    conds: tuple[Tensor, ...]           # each (tokens, width)
+    step: int                           # of the schedule, for whoever is watching
+    preview: Tensor | None = None       # (C, h, w) the newest clean estimate, likewise
+
+    @property
+    def key(self) -> Hashable:
+        return Predict, self.weights, self.x.shape, frozenset(cond.shape for cond in self.conds)
+
+    @property
+    def rows(self) -> int:
+        return len(self.conds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decode:
+    """A finished latent (C, h, w). Answer: its picture, (H, W, 3) uint8."""
+
+    weights: Weights
+    latent: Tensor
+
+    @property
+    def key(self) -> Hashable:
+        return Decode, self.weights, self.latent.shape
+
+    @property
+    def rows(self) -> int:
+        return 1
+
+
+class Interrupted(Exception):
+    """Thrown into a task that someone wants ended. `latest` is its newest clean estimate, once it has one."""
+
+    latest: Tensor | None = None

@@ -1,0 +1,60 @@
+"""config.json: the settings that differ from their defaults, in A1111's format."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from modules.base.files import write_atomically
+from modules.settings.options import NAMES, Settings, at_default, changed, with_file
+
+log = logging.getLogger(__name__)
+LARGEST = 4 * 2**20      # bytes; a real one has a few thousand
+
+
+class SettingsFile:
+    """The server's settings and where they are kept. `current` is an immutable snapshot, safe to hold."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock()
+        self._foreign: dict[str, Any] = {}       # A1111's settings that mean nothing here (yet): kept, so that nothing is lost
+        self.current = self._load()
+
+    def change(self, **values: Any) -> Settings:
+        """Replace some settings, all or none, and write the file. Raises Invalid naming the field."""
+        with self._lock:
+            settings = changed(self.current, values)
+            kept = {name: value for name, value in asdict(settings).items() if not at_default(settings, name)}
+            write_atomically(self.path, json.dumps(self._foreign | kept, indent=4, ensure_ascii=False).encode())
+            self.current = settings
+            return settings
+
+    def _load(self) -> Settings:
+        values = self._read()
+        self._foreign = {name: value for name, value in values.items() if name not in NAMES}
+        settings, problems = with_file({name: value for name, value in values.items() if name in NAMES})
+        for problem in problems:
+            log.warning("%s: %s Its default is used.", self.path.name, problem)
+        return settings
+
+    def _read(self) -> dict[str, Any]:
+        """The file's values; a file that cannot be read is set aside, not overwritten."""
+        if not self.path.exists():
+            return {}
+        try:
+            if self.path.stat().st_size > LARGEST:
+                raise ValueError("it is larger than any settings file")
+            values = json.loads(self.path.read_text(encoding="utf-8"))
+            if not isinstance(values, dict):
+                raise ValueError("it is not a JSON object")
+            return values
+        except (ValueError, RecursionError) as error:
+            aside = self.path.with_suffix(".broken.json")
+            self.path.replace(aside)
+            log.warning("%s could not be read (%s); it is kept as %s and the defaults are used.", self.path.name, error, aside.name)
+            return {}

@@ -1,0 +1,343 @@
+"""The command line: A1111's flag names, declared once.
+
+A flag is a field of `Flags`; the parser, `--help` and what the API may show derive from it. Standard library only:
+a mistyped flag is answered before anything is installed or loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from modules.base.errors import Invalid
+
+ROOT = Path(__file__).resolve().parents[2]
+Accounts = tuple[tuple[str, str], ...]      # (name, password)
+
+GROUPS = NETWORK, FILES, START, DEVICE = (
+    "who can reach Easel", "where files are", "starting up", "device and precision",
+)
+DEVICE_TASKS = ("all", "sd", "interrogate", "gfpgan", "bsrgan", "esrgan", "scunet", "codeformer")
+
+DESCRIPTION = """\
+Easel, a Stable Diffusion web UI.
+
+  python3 webui.py                        open the page in your browser
+  python3 webui.py generate "a red fox"   make a picture from the terminal
+  python3 webui.py test                   run the tests
+  python3 webui.py bench                  measure speed
+
+The first start installs what Easel needs into .venv, beside webui.py."""
+EPILOG = "Flags may also stand in the environment variable COMMANDLINE_ARGS; those of the command line win."
+
+
+def port_number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; ports are 0 to 65535")
+    return int(text)
+
+
+def device_number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a device number; the first device is 0")
+    return int(text)
+
+
+def any_path(text: str) -> Path:
+    """Absolute, `~` expanded; relative ones start at the current folder."""
+    return Path(text).expanduser().absolute()
+
+
+def existing_file(text: str) -> Path:
+    path = any_path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {path}")
+    return path
+
+
+def existing_folder(text: str) -> Path:
+    path = any_path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path}")
+    return path
+
+
+def url_path(text: str) -> str:
+    """`sd`, `/sd` and `/sd/` are all "/sd"."""
+    parts = [part for part in text.split("/") if part]
+    if not all(re.fullmatch(r"[\w.~-]+", part, re.ASCII) for part in parts) or {".", ".."} & set(parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a path of an address, like sd or tools/sd")
+    return "".join(f"/{part}" for part in parts)
+
+
+def accounts(text: str) -> Accounts:
+    """`name:password,name2:password2`. A password may hold colons, not commas; errors never show one."""
+    pairs = [entry.strip().partition(":") for entry in text.split(",") if entry.strip()]
+    for number, (name, _, password) in enumerate(pairs, start=1):
+        if not name or not password:
+            raise argparse.ArgumentTypeError(f"account {number} is not of the form name:password")
+    if not pairs:
+        raise argparse.ArgumentTypeError("expected at least one name:password")
+    if len({name for name, _, _ in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError("a name stands there twice")
+    return tuple((name, password) for name, _, password in pairs)
+
+
+def flag(group: str, explain: str, default: Any = None, *, secret: bool = False, **how: Any) -> Any:
+    """A field of `Flags`; `how` goes to argparse. A flag whose default is False is a switch."""
+    if default is False:
+        how["action"] = "store_true"
+    return field(default=default, repr=not secret, metadata={"group": group, "help": explain, "how": how, "secret": secret})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags:
+    """What the command line said."""
+
+    listen: bool = flag(NETWORK, "let other computers of your network in; needs accounts (--gradio-auth)", False)
+    port: int = flag(NETWORK, "the number after the colon in the address", 7860, type=port_number, metavar="N")
+    server_name: str | None = flag(NETWORK, "answer only at this address of this computer", metavar="ADDRESS")
+    subpath: str = flag(NETWORK, "serve below this path, behind a reverse proxy", "", type=url_path, metavar="PATH")
+    gradio_auth: Accounts = flag(NETWORK, "accounts for the page: name:password, separated by commas", (),
+                                 secret=True, type=accounts, metavar="NAME:PASSWORD,…")
+    api: bool = flag(NETWORK, "open the API under /sdapi/v1 beside the page", False)
+    api_auth: Accounts = flag(NETWORK, "accounts for the API, in the same form", (),
+                              secret=True, type=accounts, metavar="NAME:PASSWORD,…")
+    nowebui: bool = flag(NETWORK, "serve the API alone, without the page", False)
+
+    data_dir: Path = flag(FILES, "keep models, pictures and settings here (default: beside webui.py)", ROOT,
+                          type=any_path, metavar="FOLDER")
+    models_dir: Path | None = flag(FILES, "the folder of Stable-diffusion, VAE, Lora … (default: models)",
+                                   type=existing_folder, metavar="FOLDER")
+    ckpt: Path | None = flag(FILES, "start with this checkpoint", type=existing_file, metavar="FILE")
+    ckpt_dir: Path | None = flag(FILES, "one more folder of checkpoints", type=existing_folder, metavar="FOLDER")
+    vae_dir: Path | None = flag(FILES, "where VAEs are (default: models/VAE)", type=existing_folder, metavar="FOLDER")
+    lora_dir: Path | None = flag(FILES, "where LoRAs are (default: models/Lora)", type=existing_folder, metavar="FOLDER")
+    embeddings_dir: Path | None = flag(FILES, "where textual-inversion embeddings are (default: models/embeddings)",
+                                       type=existing_folder, metavar="FOLDER")
+    hypernetwork_dir: Path | None = flag(FILES, "where hypernetworks are (default: models/hypernetworks)",
+                                         type=existing_folder, metavar="FOLDER")
+    styles_file: Path | None = flag(FILES, "saved prompt styles (default: styles.csv)", type=any_path, metavar="FILE")
+    ui_settings_file: Path | None = flag(FILES, "saved settings (default: config.json)", type=any_path, metavar="FILE")
+
+    autolaunch: bool = flag(START, "open the browser once the page is up", False)
+    theme: str | None = flag(START, "colours of the page (default: as the browser's)", choices=("light", "dark"))
+    skip_install: bool = flag(START, "never install anything, use what is there", False)
+
+    no_half: bool = flag(DEVICE, "keep all weights in 32 bits", False)
+    no_half_vae: bool = flag(DEVICE, "keep the VAE in 32 bits: helps against black pictures", False)
+    precision: str = flag(DEVICE, "arithmetic of the model (default: autocast)", "autocast",
+                          choices=("full", "half", "autocast"))
+    device_id: int | None = flag(DEVICE, "which GPU, counted from 0", type=device_number, metavar="N")
+    use_cpu: tuple[str, ...] = flag(DEVICE, "do these tasks on the CPU: all, sd, …", (),
+                                    nargs="+", type=str.lower, choices=DEVICE_TASKS, metavar="TASK")
+
+    notes: tuple[str, ...] = field(default=(), repr=False)      # one line for each flag that did nothing
+
+    @property
+    def host(self) -> str:
+        """The address to listen at."""
+        return self.server_name or ("0.0.0.0" if self.listen else "127.0.0.1")
+
+    @property
+    def paths(self) -> Paths:
+        return locate(self)
+
+    def public(self) -> dict[str, Any]:
+        """Flag name → value, without the secret ones."""
+        return {f.name: getattr(self, f.name) for f in declared() if not f.metadata["secret"]}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paths:
+    """Where everything is; all absolute, none need exist."""
+
+    root: Path                          # the program
+    data_dir: Path                      # what users own
+    checkpoints: tuple[Path, ...]       # searched in this order
+    vae: Path
+    lora: Path
+    embeddings: Path
+    hypernetworks: Path
+    outputs: Path
+    cache: Path
+    settings_file: Path
+    styles_file: Path
+    database: Path
+    configs: Path
+    extensions: Path
+
+
+def locate(flags: Flags) -> Paths:
+    data = flags.data_dir
+    models = flags.models_dir or data / "models"
+    beside_models = data / "embeddings"          # A1111's place, for a --data-dir that was made by it
+    return Paths(
+        root=ROOT,
+        data_dir=data,
+        checkpoints=tuple(filter(None, (models / "Stable-diffusion", flags.ckpt_dir))),
+        vae=flags.vae_dir or models / "VAE",
+        lora=flags.lora_dir or models / "Lora",
+        embeddings=flags.embeddings_dir or (beside_models if beside_models.is_dir() else models / "embeddings"),
+        hypernetworks=flags.hypernetwork_dir or models / "hypernetworks",
+        outputs=data / "outputs",
+        cache=data / "cache",
+        settings_file=flags.ui_settings_file or data / "config.json",
+        styles_file=flags.styles_file or data / "styles.csv",
+        database=data / "easel.sqlite",
+        configs=ROOT / "configs",
+        extensions=data / "extensions",
+    )
+
+
+def declared() -> list[Field[Any]]:
+    return [f for f in fields(Flags) if "group" in f.metadata]
+
+
+def spelled(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises where argparse would exit."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Invalid(message[:1].upper() + message[1:] + ".", "`python3 webui.py --help` lists the flags.")
+
+
+class Ignored(argparse.Action):
+    """A flag of A1111's that changes nothing here: noted, so that nobody waits for its effect."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+                 option_string: str | None = None) -> None:
+        namespace.notes = (*namespace.notes, f"{option_string} {self.const}")
+
+
+class Refused(argparse.Action):
+    """A flag of A1111's that protects something: ignoring it would leave the user unprotected."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+                 option_string: str | None = None) -> NoReturn:
+        raise Invalid(f"Easel cannot do {option_string} yet.", str(self.const))
+
+
+def build_parser(help_flag: bool) -> Parser:
+    parser = Parser(prog="webui.py", usage="python3 webui.py [serve | generate | test | bench] [flags]",
+                    description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False, add_help=False,
+                    formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=32))
+    groups = {title: parser.add_argument_group(title) for title in GROUPS}
+    for f in declared():
+        about = f.metadata
+        groups[about["group"]].add_argument(
+            spelled(f.name), dest=f.name, default=f.default, help=about["help"], **about["how"])
+    if help_flag:
+        groups[START].add_argument("-h", "--help", action="help", help="show this and stop")
+    add_unused(parser, Ignored, IGNORED)
+    add_unused(parser, Refused, REFUSED)
+    parser.set_defaults(notes=())
+    return parser
+
+
+def add_unused(parser: Parser, action: type[argparse.Action], table: Mapping[str, str]) -> None:
+    """Let the parser know A1111's other flags, which `--help` does not list."""
+    for explain, entries in table.items():
+        for entry in entries.split():
+            name, _, value = entry.partition("=")
+            parser.add_argument(name, action=action, nargs=1 if value else 0, const=explain, help=argparse.SUPPRESS)
+
+
+def parse(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Flags:
+    """The flags of `serve`.
+
+    Raises Invalid for a bad value or an unknown flag; `--help` prints and raises SystemExit(0).
+    """
+    flags, rest = read(build_parser(help_flag=True), argv, environ)
+    if rest:
+        raise unknown(rest)
+    return flags
+
+
+def parse_known(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> tuple[Flags, list[str]]:
+    """The flags, and what was none of them in its order, for a command with arguments of its own."""
+    return read(build_parser(help_flag=False), argv, environ)
+
+
+def read(parser: Parser, argv: Sequence[str], environ: Mapping[str, str]) -> tuple[Flags, list[str]]:
+    found, rest = parser.parse_known_args([*from_environment(environ), *argv])
+    values = vars(found)
+    values["use_cpu"] = tuple(values["use_cpu"])
+    return Flags(**{f.name: values[f.name] for f in fields(Flags)}), rest
+
+
+def from_environment(environ: Mapping[str, str]) -> list[str]:
+    try:
+        return shlex.split(environ.get("COMMANDLINE_ARGS", ""))
+    except ValueError as error:
+        raise Invalid("COMMANDLINE_ARGS has a quote that is never closed.", "Close it, or empty the variable.") from error
+
+
+def unknown(rest: Sequence[str]) -> Invalid:
+    """Says which argument nobody knows, without its value: that may be a password."""
+    first = next((word for word in rest if word.startswith("-")), rest[0])
+    name = first.partition("=")[0]
+    if not name.startswith("-"):
+        return Invalid(f"What is {name!r}? A flag starts with --.", "A command, like generate, goes before all flags.")
+    near = closest(name)
+    return Invalid(f"There is no flag {name}.",
+                   f"Did you mean {near}?" if near else "`python3 webui.py --help` lists the flags.")
+
+
+def closest(name: str) -> str:
+    """The known flag most like `name`; "" if none is."""
+    known = list(known_flags())
+    started = [flag for flag in known if len(name) > 3 and flag.startswith(name)]
+    return next(iter(started or difflib.get_close_matches(name, known, n=1)), "")
+
+
+def known_flags() -> Iterable[str]:
+    """Flags with an effect first."""
+    yield from (spelled(f.name) for f in declared())
+    yield "--help"
+    for entries in (*IGNORED.values(), *REFUSED.values()):
+        yield from (entry.partition("=")[0] for entry in entries.split())
+
+
+# A1111's other flags; `=V` marks those that take a value.
+IGNORED = {
+    "is not needed here.": """
+        --xformers --force-enable-xformers --xformers-flash-attention --reinstall-xformers --reinstall-torch
+        --opt-split-attention --opt-split-attention-v1 --opt-split-attention-invokeai --disable-opt-split-attention
+        --opt-sub-quad-attention --sub-quad-q-chunk-size=V --sub-quad-kv-chunk-size=V --sub-quad-chunk-threshold=V
+        --opt-sdp-attention --opt-sdp-no-mem-attention --opt-channelslast --always-batch-cond-uncond
+        --skip-torch-cuda-test --skip-python-version-check --skip-version-check --skip-prepare-environment
+        --no-download-sd-model --do-not-download-clip --disable-model-loading-ram-optimization
+        --gradio-queue --no-gradio-queue --show-negative-prompt --gradio-img2img-tool=V --gradio-inpaint-tool=V
+        --deepdanbooru --lyco-dir-backcompat=V --unix-filenames-sanitization --disable-safe-unpickle""",
+    "has no effect yet.": """
+        -f --update-all-extensions --update-check --test-server --log-startup --dump-sysinfo --loglevel=V
+        --medvram --medvram-sdxl --lowvram --lowram --upcast-sampling --use-ipex --disable-nan-check --unload-gfpgan
+        --config=V --vae-path=V --gfpgan-dir=V --gfpgan-model=V --no-progressbar-hiding --max-batch-count=V
+        --textual-inversion-templates-dir=V --localizations-dir=V --allow-code --share
+        --ngrok=V --ngrok-region=V --ngrok-options=V --enable-insecure-extension-access
+        --codeformer-models-path=V --gfpgan-models-path=V --esrgan-models-path=V --bsrgan-models-path=V
+        --realesrgan-models-path=V --dat-models-path=V --clip-models-path=V --ldsr-models-path=V
+        --scunet-models-path=V --swinir-models-path=V --ui-config-file=V --gradio-debug --gradio-allowed-path=V
+        --use-textbox-seed --disable-console-progressbars --enable-console-prompts
+        --api-log --ui-debug-mode --administrator --cors-allow-origins=V --cors-allow-origins-regex=V --no-hashing
+        --add-stop-route --api-server-stop --timeout-keep-alive=V --disable-all-extensions --disable-extra-extensions
+        --skip-load-model-at-start --filenames-max-length=V --no-prompt-history""",
+}
+REFUSED = {
+    "Let a reverse proxy do TLS, with Easel on 127.0.0.1 behind it.": "--tls-keyfile=V --tls-certfile=V --disable-tls-verify",
+    "Give the accounts with --gradio-auth, or in COMMANDLINE_ARGS.": "--gradio-auth-path=V",
+    "Without it everyone who reaches the page can change the settings; leave it out if that is fine.":
+        "--freeze-settings --freeze-settings-in-sections=V --freeze-specific-settings=V --hide-ui-dir-config",
+}

@@ -1,0 +1,82 @@
+"""The settings: names, defaults and sections as in A1111, so that its `config.json`, its API clients and
+`override_settings` mean the same here. A request works on a snapshot; nothing changes under it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from modules.base.errors import Invalid
+from modules.base.fields import Checkbox, Choice, Number, Param, Slider, defaults
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that is not asked anew for each picture."""
+
+    sd_model_checkpoint: Annotated[str, Param("Stable Diffusion checkpoint", Choice("checkpoints"), "The model that draws.", section="sd")] = ""
+    sd_checkpoints_limit: Annotated[int, Param("Checkpoints kept loaded", Slider(1, 10), "More are dropped from memory, oldest first.", section="sd")] = 1
+    emphasis: Annotated[str, Param("Emphasis mode", Choice(("None", "Ignore", "Original", "No norm")), "What (word:1.2) does to the text's meaning.", "Emphasis", section="sd")] = "Original"
+    comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", section="sd")] = 20
+    CLIP_stop_at_last_layers: Annotated[int, Param("Clip skip", Slider(1, 12), "Read the prompt from a layer before the last; 1 is the last.", "Clip skip", section="sd")] = 1
+
+    batch_cond_uncond: Annotated[bool, Param("Batch cond/uncond", Checkbox(), "Work on prompt and negative prompt in one call.", section="optimizations")] = True
+    rows_per_call: Annotated[int, Param("Rows in one UNet call", Slider(1, 64), "How many latents share a call; a picture under CFG takes two. Lowered by itself when memory runs out.", section="optimizations")] = 16
+
+    use_old_scheduling: Annotated[bool, Param("Old prompt editing timelines", Checkbox(), "Read [a:b:when] as versions before 1.6 did.", "Old prompt editing timelines", section="compatibility")] = False
+
+    eta_ddim: Annotated[float, Param("Eta for DDIM", Slider(0, 1, 0.01), "Share of fresh noise at each DDIM step.", "Eta DDIM", section="sampler-params")] = 0.0
+    eta_ancestral: Annotated[float, Param("Eta for k-diffusion samplers", Slider(0, 1, 0.01), "Share of fresh noise at each step of ancestral and SDE samplers.", "Eta", section="sampler-params")] = 1.0
+    s_churn: Annotated[float, Param("Sigma churn", Slider(0, 100, 0.01), "Noise added back at each step of Euler, Heun and DPM2.", "Sigma churn", section="sampler-params")] = 0.0
+    s_tmin: Annotated[float, Param("Sigma tmin", Slider(0, 10, 0.01), "Churn only above this noise level.", "Sigma tmin", section="sampler-params")] = 0.0
+    s_tmax: Annotated[float, Param("Sigma tmax", Slider(0, 999, 0.01), "Churn only below this noise level; 0 means any.", "Sigma tmax", section="sampler-params")] = 0.0
+    s_noise: Annotated[float, Param("Sigma noise", Slider(0, 1.1, 0.001), "Strength of the noise that samplers add.", "Sigma noise", section="sampler-params")] = 1.0
+    eta_noise_seed_delta: Annotated[int, Param("Eta noise seed delta", Number(-(2**63), 2**63 - 1), "Added to the seed for all noise after the first.", "ENSD", section="sampler-params")] = 0
+    sgm_noise_multiplier: Annotated[bool, Param("SGM noise multiplier", Checkbox(), "Start from slightly stronger noise, as Stability's own code does.", "SGM noise multiplier", section="sampler-params")] = False
+
+    samples_save: Annotated[bool, Param("Save every picture", Checkbox(), "Write each finished picture to the outputs folder.", section="saving-images")] = True
+    save_incomplete_images: Annotated[bool, Param("Save interrupted pictures", Checkbox(), "Also write pictures that were interrupted half way.", section="saving-images")] = False
+    enable_pnginfo: Annotated[bool, Param("Write generation data into pictures", Checkbox(), "Everything needed to make the picture again, as text inside the PNG.", section="saving-images")] = True
+
+    add_model_name_to_info: Annotated[bool, Param("Write the model's name", Checkbox(), "Name the checkpoint in the generation data.", section="infotext")] = True
+    add_model_hash_to_info: Annotated[bool, Param("Write the model's hash", Checkbox(), "Ten digits that tell which checkpoint it really was.", section="infotext")] = True
+    add_version_to_infotext: Annotated[bool, Param("Write the version", Checkbox(), "The program's version, at the end of the generation data.", section="infotext")] = True
+
+    live_previews_enable: Annotated[bool, Param("Live preview", Checkbox(), "Show the picture while it is made.", section="ui")] = True
+    show_progress_every_n_steps: Annotated[int, Param("Preview every N steps", Slider(-1, 32), "-1 shows none until the picture is done.", section="ui")] = 1
+
+
+NAMES = tuple(field.name for field in fields(Settings))
+
+
+def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """`settings` with some values replaced, all or none. Raises Invalid naming the first field that does not fit."""
+    for name in values:
+        if name not in NAMES:
+            raise Invalid(f"There is no setting called {name!r}.", "GET /sdapi/v1/options lists them.", field=name)
+    candidate = {name: getattr(settings, name) for name in NAMES} | dict(values)
+    try:
+        return TypeAdapter(Settings).validate_python(candidate)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise Invalid(f"The setting {name} cannot be {candidate[name]!r:.80}: {first['msg']}.", field=name) from error
+
+
+def at_default(settings: Settings, name: str) -> bool:
+    return getattr(settings, name) == defaults(Settings)[name]
+
+
+def with_file(values: Mapping[str, Any]) -> tuple[Settings, list[str]]:
+    """Settings from a file's values, each bad or unknown one left at its default and named in the second result."""
+    settings, problems = Settings(), []
+    for name, value in values.items():
+        try:
+            settings = changed(settings, {name: value})
+        except Invalid as error:
+            problems.append(str(error))
+    return settings, problems
+

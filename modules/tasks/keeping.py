@@ -1,0 +1,46 @@
+"""A drawn picture becomes a file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from modules.base.files import write_atomically
+from modules.engine.jobs import JobSpec, Made
+from modules.imaging.save import png, save_numbered
+from modules.tasks.recipes import Recipe
+from modules.tasks.thread_worker import WorkerConfig
+from modules.tasks.txt2img import Drawn
+
+
+@dataclass(frozen=True)
+class Kept:
+    event: Made
+    problem: Exception | None = None      # why it is only in the cache, if it should have been in the outputs
+
+
+def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, config: WorkerConfig) -> Kept:
+    """Write a picture where it belongs: outputs if it is to be saved, else the cache.
+
+    If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
+    """
+    infotext, facts = recipe.infotext(index), recipe.facts(index)
+    content = png(Image.fromarray(drawn.pixels), infotext if recipe.settings.enable_pnginfo else "")
+    problem = None
+    if spec.save and recipe.settings.samples_save and (drawn.whole or recipe.settings.save_incomplete_images):
+        try:
+            path = save_numbered(content, config.outputs / recipe.folder, str(facts["seed"]))
+            return Kept(Made(spec.id, index, str(path), infotext, facts))
+        except Exception as error:       # told to the owner with the picture, which is not lost
+            problem = error
+    path = cached(content, config.cache, spec.id, index)
+    return Kept(Made(spec.id, index, str(path), infotext, facts, saved=False), problem)
+
+
+def cached(content: bytes, folder: Path, job: str, index: int) -> Path:
+    path = folder / f"{re.sub(r'[^0-9A-Za-z]+', '-', job)}-{index}.png"
+    write_atomically(path, content)
+    return path

@@ -1,0 +1,62 @@
+"""What the worker must know of each kind of job to carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modules.base.errors import WebUIError
+from modules.engine.jobs import JobSpec
+from modules.models.catalog import Catalog, Checkpoint
+from modules.params.txt2img import Txt2Img
+from modules.prompts import grammar
+from modules.sampling.questions import Task, Weights
+from modules.settings.options import Settings
+from modules.tasks import generation_data, txt2img
+from modules.tasks.txt2img import Drawn, Plan
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A job in the making: what each picture is to be, and how to make one."""
+
+    checkpoint: Checkpoint
+    plans: Sequence[Plan]
+    picture: Callable[[Plan], Task[Drawn]]
+    folder: str                                    # under outputs/, as A1111 names it
+
+    @property
+    def settings(self) -> Settings:
+        return self.plans[0].settings
+
+    def infotext(self, index: int) -> str:
+        return generation_data.write(self.plans[index], self.checkpoint.model_name)
+
+    def facts(self, index: int) -> dict[str, Any]:
+        """What the API's `info` tells of one picture."""
+        params = self.plans[index].params
+        return {"seed": params.seed, "subseed": params.subseed, "prompt": params.prompt, "negative_prompt": params.negative_prompt}
+
+    def warnings(self) -> list[str]:
+        _, tags = grammar.take_networks(grammar.strip_comments(self.plans[0].params.prompt))
+        return [f"There is no {tag.kind} called {tag.items[0]!r} that could be used; the picture is made without it." for tag in tags]
+
+
+def txt2img_recipe(spec: JobSpec, catalog: Catalog) -> Recipe:
+    """Raises UnknownName or ModelError for the checkpoint."""
+    settings = Settings(**spec.settings)
+    checkpoint = catalog.find(settings.sd_model_checkpoint) if settings.sd_model_checkpoint else catalog.default()
+    params = Txt2Img(**{**spec.params, "styles": tuple(spec.params.get("styles", ()))})
+    plans = txt2img.plans(params, settings, Weights(catalog.hashed(checkpoint).sha256))
+    return Recipe(checkpoint, plans, txt2img.picture, "txt2img-images")
+
+
+RECIPES: Mapping[str, Callable[[JobSpec, Catalog], Recipe]] = {"txt2img": txt2img_recipe}
+
+
+def described(error: BaseException) -> dict[str, str]:
+    """An error as plain data: code, message, hint."""
+    if isinstance(error, WebUIError):
+        return {"error": error.code, "message": str(error), "hint": error.hint}
+    return {"error": "failed", "message": f"Something went wrong inside Easel ({type(error).__name__}).", "hint": "The server's log tells more."}

@@ -1,0 +1,43 @@
+"""From what a face received to what a worker gets: names resolved, seeds drawn, nothing left to chance. No torch."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from modules.base.errors import Invalid
+from modules.params.txt2img import Txt2Img
+from modules.sampling.samplers import SAMPLERS
+from modules.sampling.schedules import SCHEDULES
+
+CELL = 8                     # pixels a latent cell stands for
+RANDOM_SEEDS = 2**32 - 1     # drawn seeds stay below this, as A1111's do
+
+
+def prepared(params: Txt2Img) -> Txt2Img:
+    """The request as it will be carried out. Raises UnknownName or Invalid, each naming the field."""
+    sampler, scheduler = sampler_and_schedule(params.sampler_name, params.scheduler)
+    if params.width < CELL or params.height < CELL:
+        raise Invalid(f"A picture of {params.width}×{params.height} is too small.", "Ask for at least 64×64.", field="width")
+    return replace(
+        params,
+        sampler_name=sampler,
+        scheduler=scheduler,
+        seed=drawn(params.seed),
+        subseed=drawn(params.subseed),
+    )
+
+
+def drawn(seed: int) -> int:
+    return random.randrange(RANDOM_SEEDS) if seed == -1 else seed
+
+
+def sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
+    """Official names for both; old combined ones ("DPM++ 2M Karras") are taken apart. Raises UnknownName."""
+    schedule = SCHEDULES[scheduler or "Automatic"]
+    if SAMPLERS.get(sampler) is None:
+        for candidate in SCHEDULES:
+            stem = sampler.removesuffix(f" {candidate.name}")
+            if stem != sampler and SAMPLERS.get(stem):
+                return SAMPLERS[stem].name, candidate.name if schedule.name == "Automatic" else schedule.name
+    return SAMPLERS[sampler].name, schedule.name

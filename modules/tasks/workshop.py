@@ -1,0 +1,163 @@
+"""Where pictures are made: plans a job's pictures, lets the engine make them, keeps them, tells what happens."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from modules.base.errors import WebUIError
+from modules.engine import jobs as events
+from modules.engine.engine import Engine, Picture
+from modules.engine.jobs import Emit, JobSpec
+from modules.models.device import Device
+from modules.sampling.questions import Interrupted, Predict, Weights
+from modules.store.jobs import DONE, FAILED, INTERRUPTED
+from modules.tasks.keeping import keep
+from modules.tasks.recipes import RECIPES, Recipe, described
+from modules.tasks.thread_worker import WorkerConfig
+from modules.tasks.txt2img import Drawn
+
+log = logging.getLogger(__name__)
+PREVIEW_SECONDS = 0.25      # a job's previews come no faster
+
+
+@dataclass
+class Tally:
+    """How far a job has come."""
+
+    spec: JobSpec
+    recipe: Recipe
+    left: set[int]                                                  # pictures not kept yet
+    fractions: dict[int, float] = field(default_factory=dict)       # how far each is sampled
+    previewed: float = 0.0
+    interrupted: bool = False
+    error: BaseException | None = None
+
+    @property
+    def fraction(self) -> float:
+        return sum(self.fractions.values()) / len(self.recipe.plans)
+
+    @property
+    def outcome(self) -> events.Ended:
+        if self.error:
+            return events.Ended(self.spec.id, FAILED, described(self.error))
+        return events.Ended(self.spec.id, INTERRUPTED if self.interrupted else DONE)
+
+
+class Workshop:
+    """`run` is the device's thread; `submit`, `interrupt` and `skip` come from one other; errands have a third."""
+
+    def __init__(self, config: WorkerConfig, emit: Emit) -> None:
+        self.config, self.emit = config, emit
+        self.errands = ThreadPoolExecutor(1, "errands")      # files and news; one thread, so that they keep their order
+        self.device = Device(config.catalog, config.tokenizer(), config.place(), self._tell_model)
+        self.engine = Engine(self.device.answer, self._watch)
+        self.tallies: dict[str, Tally] = {}
+
+    def run(self) -> None:
+        self._load_first()
+        self.engine.run()
+
+    def close(self) -> None:
+        self.engine.stop()
+        self.errands.shutdown(wait=True)
+
+    def submit(self, spec: JobSpec) -> None:
+        """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
+        try:
+            recipe = RECIPES[spec.kind](spec, self.config.catalog)
+        except Exception as error:       # the job's: its owner is told
+            log.warning("Job %s cannot be done: %s", spec.id, error)
+            self._news(events.Ended(spec.id, FAILED, described(error)))
+            return
+        for warning in recipe.warnings():
+            self._news(events.Warned(spec.id, warning))
+        self._begin(Tally(spec, recipe, set(range(len(recipe.plans))) - set(spec.done)))
+
+    def interrupt(self, job: str) -> None:
+        self.engine.interrupt(job)
+
+    def skip(self, job: str) -> None:
+        self.engine.skip(job)
+
+    def _begin(self, tally: Tally) -> None:
+        spec, recipe = tally.spec, tally.recipe
+        self.tallies[spec.id] = tally
+        tally.fractions.update(dict.fromkeys(spec.done, 1.0))
+        self.engine.submit([Picture(recipe.picture(recipe.plans[i]), spec.id, i, spec.turn + i) for i in sorted(tally.left)])
+        if not tally.left:               # a crash came between the last picture and the last word
+            self.errands.submit(self._end, tally)
+
+    # The device's thread
+
+    def _load_first(self) -> None:
+        """Have the usual model ready before it is asked for; a broken one must not keep the workshop closed."""
+        try:
+            if checkpoint := self.config.first():
+                self.device.ready(Weights(self.config.catalog.hashed(checkpoint).sha256))
+        except WebUIError as error:
+            log.warning("%s %s", error, error.hint)
+            self._news(events.WorkerState("", error=f"{error} {error.hint}".strip()))
+
+    def _tell_model(self, loading: str, loaded: str) -> None:
+        self._news(events.WorkerState("", loading, loaded))
+
+    def _watch(self, picture: Picture[Drawn]) -> None:
+        """The engine moved a picture."""
+        tally = self.tallies[picture.job]
+        if picture.ended:
+            tally.fractions[picture.index] = 1.0
+            self.errands.submit(self._finish, tally, picture)
+        elif isinstance(picture.ask, Predict):
+            self._progress(tally, picture)
+
+    def _progress(self, tally: Tally, picture: Picture[Drawn]) -> None:
+        ask, steps = picture.ask, tally.recipe.plans[picture.index].params.steps
+        if not tally.fractions:
+            self._news(events.Started(picture.job))
+        tally.fractions[picture.index] = ask.step / steps
+        self._news(events.Progress(picture.job, picture.index, ask.step, steps, tally.fraction))
+        every = tally.recipe.settings.show_progress_every_n_steps
+        wanted = tally.recipe.settings.live_previews_enable and every > 0 and ask.step % every == 0
+        if wanted and ask.preview is not None and time.monotonic() - tally.previewed > PREVIEW_SECONDS:
+            tally.previewed = time.monotonic()
+            self._preview(tally, picture)
+
+    def _preview(self, tally: Tally, picture: Picture[Drawn]) -> None:
+        look, latent = self.device.ready(picture.ask.weights).preview, picture.ask.preview
+        params = tally.recipe.plans[picture.index].params
+
+        def draw() -> None:
+            self.emit(events.Preview(picture.job, picture.index, look.jpeg(latent, params.width, params.height)))
+
+        self.errands.submit(draw)
+
+    # Errands
+
+    def _news(self, event: events.Event) -> None:
+        self.errands.submit(self.emit, event)
+
+    def _finish(self, tally: Tally, picture: Picture[Drawn]) -> None:
+        """Keep a finished picture; the last one ends the job."""
+        tally.left.discard(picture.index)
+        if isinstance(picture.error, Interrupted):
+            tally.interrupted = True
+        elif picture.error is not None:
+            log.error("Picture %d of job %s failed", picture.index, tally.spec.id, exc_info=picture.error)
+            tally.error = picture.error
+        else:
+            self._keep(tally, picture)
+        if not tally.left:
+            self._end(tally)
+
+    def _keep(self, tally: Tally, picture: Picture[Drawn]) -> None:
+        tally.interrupted |= not picture.result.whole
+        kept = keep(tally.recipe, picture.index, picture.result, tally.spec, self.config)
+        tally.error = kept.problem or tally.error
+        self.emit(kept.event)
+
+    def _end(self, tally: Tally) -> None:
+        del self.tallies[tally.spec.id]
+        self.emit(tally.outcome)

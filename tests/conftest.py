@@ -1,0 +1,28 @@
+"""What all tests share: quiet libraries, and the browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from modules.base.bootstrap import settle
+
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settle(os.environ)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The system's Chromium. Without one a person's run skips the browser tests; CI, which installs it, fails."""
+    found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if found is None and os.environ.get("CI") == "true":
+        pytest.fail("CI must test the page in a real browser, and there is no Chromium here (see .ci/run).")
+    if found is None:
+        pytest.skip("no Chromium here: install it (Debian: sudo apt install chromium) to test the page in a browser")
+    return Path(found)

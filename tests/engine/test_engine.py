@@ -1,0 +1,165 @@
+"""The engine, with arithmetic for a model: a question is a number, its answer the next one."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import pytest
+
+from modules.base.errors import OutOfMemory
+from modules.engine.engine import Engine, Picture
+from modules.sampling.questions import Interrupted
+
+
+@dataclass(frozen=True)
+class Add:
+    """What is `x` and one more?"""
+
+    x: int
+    key: Hashable = "add"
+    rows: int = 2
+    preview: object = True
+
+
+def counting(steps, start=0, **how):
+    """A task that asks `steps` times and returns the sum."""
+    x = start
+    for _ in range(steps):
+        x = yield Add(x, **how)
+    return x
+
+
+def half_made(steps):
+    x = 0
+    try:
+        for _ in range(steps):
+            x = yield Add(x)
+    except Interrupted:
+        return f"stopped at {x}"
+    return x
+
+
+class Bench:
+    """An engine, a log of its calls and of what it told."""
+
+    def __init__(self, answer=None, max_rows=16):
+        self.calls, self.ended = [], []
+        self.engine = Engine(answer or self.add, self.watch, max_rows)
+
+    def add(self, questions):
+        self.calls.append([q.x for q in questions])
+        return [q.x + 1 for q in questions]
+
+    def watch(self, picture):
+        if picture.ended:
+            self.ended.append(picture)
+            if not self.engine.running:
+                self.engine.stop()
+
+    def make(self, *pictures):
+        self.engine.submit(pictures)
+        self.engine.run()
+        return [p.result if p.error is None else p.error for p in pictures]
+
+
+def picture(task, job="a", index=0, turn=None):
+    return Picture(task, job, index, index if turn is None else turn)
+
+
+def test_questions_with_equal_keys_share_a_call():
+    bench = Bench()
+    assert bench.make(picture(counting(3)), picture(counting(3, 10), index=1)) == [3, 13]
+    assert bench.calls == [[0, 10], [1, 11], [2, 12]]
+
+
+def test_questions_with_other_keys_do_not():
+    bench = Bench()
+    assert bench.make(picture(counting(2)), picture(counting(2, 10, key="other"), index=1)) == [2, 12]
+    assert bench.calls == [[0], [1], [10], [11]]
+
+
+def test_a_call_has_no_more_rows_than_allowed():
+    bench = Bench(max_rows=4)
+    assert bench.make(*(picture(counting(2, 10 * i), index=i) for i in range(5))) == [2, 12, 22, 32, 42]
+    assert max(map(len, bench.calls)) == 2
+
+
+def test_a_question_larger_than_a_call_is_still_asked():
+    assert Bench(max_rows=1).make(picture(counting(2))) == [2]
+
+
+def test_a_latecomer_joins_at_the_next_step():
+    bench = Bench(max_rows=4)
+    crowd = [picture(counting(4, 10 * i), index=i) for i in range(6)]
+    late = picture(counting(4, 100), job="b")
+    bench.engine.submit(crowd)
+    bench.engine.listen()
+    bench.engine.step()
+    bench.engine.submit([late])
+    bench.engine.run()
+    assert 100 in bench.calls[1]
+    assert bench.ended[1] is late
+    assert [p.result for p in crowd] == [4, 14, 24, 34, 44, 54]
+
+
+def test_one_pictures_error_is_its_own():
+    def answer(questions):
+        if any(q.x == 11 for q in questions):
+            raise ValueError("eleven")
+        return [q.x + 1 for q in questions]
+
+    good, bad = Bench(answer).make(picture(counting(3)), picture(counting(3, 10), index=1))
+    assert good == 3
+    assert isinstance(bad, ValueError)
+
+
+def test_out_of_memory_makes_calls_smaller_and_loses_nothing():
+    sizes = []
+
+    def answer(questions):
+        sizes.append(len(questions))
+        if len(questions) > 2:
+            raise OutOfMemory("full")
+        return [q.x + 1 for q in questions]
+
+    bench = Bench(answer)
+    assert bench.make(*(picture(counting(2, 10 * i), index=i) for i in range(5))) == [2, 12, 22, 32, 42]
+    assert sizes[0] == 5 and set(sizes[2:]) <= {1, 2}
+    assert bench.engine.rows == bench.engine.max_rows
+
+
+def test_out_of_memory_for_a_single_picture_fails_it():
+    def answer(questions):
+        raise OutOfMemory("full")
+
+    [error] = Bench(answer).make(picture(counting(2)))
+    assert isinstance(error, OutOfMemory)
+
+
+def test_interrupt_ends_one_job_alone_and_lets_it_keep_what_it_has():
+    bench = Bench()
+    mine, theirs = picture(half_made(5), job="mine"), picture(counting(5), job="theirs")
+    bench.engine.submit([mine, theirs])
+    bench.engine.listen()
+    bench.engine.step()
+    bench.engine.interrupt("mine")
+    bench.engine.run()
+    assert (mine.result, theirs.result) == ("stopped at 1", 5)
+
+
+def test_skip_leaves_pictures_that_have_not_begun():
+    bench = Bench(max_rows=2)
+    first = picture(half_made(5))
+    second = picture(counting(3, preview=None), index=1)
+    bench.engine.submit([first, second])
+    bench.engine.listen()
+    bench.engine.step()
+    bench.engine.skip("a")
+    bench.engine.run()
+    assert (first.result, second.result) == ("stopped at 1", 3)
+
+
+@pytest.mark.parametrize("company", range(4))
+def test_company_does_not_change_a_result(company):
+    alone = Bench().make(picture(counting(7, 3)))
+    among = Bench().make(picture(counting(7, 3)), *(picture(counting(i + 2), job=str(i)) for i in range(company)))
+    assert among[0] == alone[0]

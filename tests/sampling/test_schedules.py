@@ -1,0 +1,62 @@
+"""Schedules agree with A1111's figures, and with their own definitions."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from modules.sampling.samplers import SAMPLERS
+from modules.sampling.schedules import SCHEDULES, Levels, ddim_levels, sigmas
+from tests.golden_data import GOLDEN
+
+BETAS = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
+LEVELS = Levels.of(np.cumprod(1 - BETAS).astype(np.float32))
+CASES = json.loads((GOLDEN / "tensors/sigmas.json").read_text())
+
+
+def ours(case):
+    sampler = SAMPLERS[case["sampler"]]
+    if sampler.timesteps:
+        return ddim_levels(case["steps"], LEVELS)
+    name = sampler.schedule if case["scheduler"] == "Automatic" else case["scheduler"]
+    return sigmas(SCHEDULES[name], case["steps"], LEVELS)
+
+
+def known(case):
+    return "sigmas" in case and SAMPLERS.get(case["sampler"]) and SCHEDULES.get(case["scheduler"])
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if known(c)], ids=lambda c: f"{c['sampler']}-{c['scheduler']}-{c['steps']}-{c['model']}")
+def test_levels_are_a1111s(case):
+    assert ours(case) == pytest.approx(case["sigmas"], rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "timesteps" in c and SAMPLERS.get(c["sampler"])], ids=lambda c: f"{c['sampler']}-{c['steps']}")
+def test_ddim_walks_a1111s_timesteps(case):
+    assert ddim_levels(case["steps"], LEVELS) == [float(LEVELS.sigmas[t]) for t in reversed(case["timesteps"])]
+
+
+@pytest.mark.parametrize("timestep", [0, 1, 17.5, 500, 998.25, 999])
+def test_timestep_and_sigma_are_inverse(timestep):
+    assert LEVELS.timestep(LEVELS.sigma(timestep)) == pytest.approx(timestep, abs=1e-6)
+
+
+@pytest.mark.parametrize("schedule", [s for s in SCHEDULES if s.levels], ids=lambda s: s.name)
+@pytest.mark.parametrize("steps", [1, 2, 20, 150])
+def test_levels_fall_within_the_trained_range(schedule, steps):
+    found = sigmas(schedule, steps, LEVELS)
+    inner = found[:-1] if found[-1] == 0 else found
+    assert inner == sorted(inner, reverse=True)
+    assert inner[0] == pytest.approx(LEVELS.highest, rel=1e-5)
+    assert inner[-1] >= LEVELS.lowest * (1 - 1e-6)
+
+
+def test_karras_is_even_in_the_seventh_root():
+    roots = [s ** (1 / 7) for s in sigmas(SCHEDULES["Karras"], 11, LEVELS)[:-1]]
+    assert np.diff(roots) == pytest.approx(np.diff(roots)[0])
+
+
+def test_exponential_is_even_in_the_logarithm():
+    logs = [math.log(s) for s in sigmas(SCHEDULES["Exponential"], 11, LEVELS)[:-1]]
+    assert np.diff(logs) == pytest.approx(np.diff(logs)[0])

@@ -1,0 +1,77 @@
+"""Same generation data, same picture: A1111's own outputs, made again."""
+
+from __future__ import annotations
+
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from modules.base.errors import UnknownName
+from modules.engine.engine import Engine, Picture
+from modules.models.catalog import Catalog
+from modules.models.device import Device, Placement
+from modules.params import infotext
+from modules.prompts.grammar import emphasised
+from modules.prompts.tokenizer import load_tokenizer
+from modules.store.hashes import HashCache
+from modules.tasks.recipes import RECIPES
+from tests.golden_data import GOLDEN, assemble_models, cases, result, spec
+
+FAMILIES = ("samplers", "schedules", "eta", "cfg", "batch", "clipskip", "emphasis", "longprompt", "promptedit", "seeds")
+TOLERANCE = 2      # grey levels of 255; what A1111 on other hardware differs by from itself
+
+
+def playable(case):
+    """Cases that ask only for what there is; the others wait for their issue."""
+    try:
+        spec(case)
+    except (AssertionError, UnknownName):
+        return False
+    return True
+
+
+CASES = [case for case in cases(*FAMILIES) if playable(case)]
+
+
+@pytest.fixture(scope="session")
+def device(tmp_path_factory):
+    torch.set_num_threads(1)
+    folder = assemble_models(tmp_path_factory.mktemp("golden-models"))
+    catalog = Catalog((folder,), HashCache(folder / "hashes.sqlite"))
+    catalog.refresh()
+    return Device(catalog, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
+
+
+def made(device, job):
+    """All pictures of a job, and its recipe."""
+    recipe = RECIPES[job.kind](job, device.catalog)
+    pictures = [Picture(recipe.picture(plan), job.id, i, i) for i, plan in enumerate(recipe.plans)]
+    engine = Engine(device.answer, lambda picture: None)
+    engine.submit(pictures)
+    engine.listen()
+    while engine.running:
+        engine.step()
+    for picture in pictures:
+        if picture.error:
+            raise picture.error
+    return [picture.result.pixels for picture in pictures], recipe
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_a_picture_is_a1111s(device, case):
+    pictures, recipe = made(device, spec(case))
+    expected = result(case)
+    assert len(pictures) == len(expected["images"])
+    for i, (ours, name) in enumerate(zip(pictures, expected["images"])):
+        theirs = np.asarray(Image.open(GOLDEN / "images" / case["id"] / name).convert("RGB"))
+        difference = np.abs(ours.astype(int) - theirs.astype(int))
+        assert difference.max() <= TOLERANCE, f"picture {i}: max {difference.max()}, mean {difference.mean():.3f}"
+        assert fields(recipe.infotext(i)) == fields(expected["infotexts"][i])
+
+
+def fields(text):
+    """Generation data without the version, in order."""
+    pairs = list(infotext.parse(text, emphasised).items())
+    return [pair for pair in pairs if pair[0] != "Version"]

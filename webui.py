@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Easel's one entry: `python3 webui.py [serve | generate | test | bench] [flags]`.
+
+Needs a Python of 3.10 or newer and nothing else: the first start makes .venv beside this file and installs into it.
+An older Python must still be able to read this file, to be told so: hence the plain syntax and the late imports.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+OLDEST = (3, 10)
+
+
+def too_old(version: tuple) -> str:
+    """What to tell someone whose Python has this version; "" if it will do."""
+    if tuple(version[:2]) >= OLDEST:
+        return ""
+    return "Easel needs Python {}.{} or newer; this is {}.\nFor example: python3.11 webui.py\n".format(
+        OLDEST[0], OLDEST[1], ".".join(str(part) for part in version[:3]))
+
+
+def main(arguments: list) -> int:
+    """The exit code: 1 if Easel cannot run here, 2 if the command line makes no sense."""
+    complaint = too_old(sys.version_info)
+    if complaint:
+        sys.stderr.write(complaint)
+        return 1
+    sys.path.insert(0, str(ROOT))
+    from modules.base.errors import Invalid, UnknownName, WebUIError
+
+    try:
+        return run(arguments)
+    except WebUIError as error:
+        sys.stderr.write("{}\n{}\n".format(error, error.hint))
+        return 2 if isinstance(error, (Invalid, UnknownName)) else 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return 130
+
+
+def run(arguments: list) -> int:
+    from modules.base import bootstrap
+    from modules.base.errors import UnknownName
+
+    bootstrap.settle(os.environ)
+    named = bool(arguments) and not arguments[0].startswith("-")
+    command, rest = (arguments[0], arguments[1:]) if named else ("serve", arguments)
+    if command not in COMMANDS:
+        raise UnknownName("command", command, COMMANDS)
+    return COMMANDS[command](rest) or 0
+
+
+def serve(arguments: list) -> int:
+    """The page and the API, until Ctrl+C."""
+    from modules.base import bootstrap
+    from modules.settings.flags import parse
+
+    flags = parse(arguments)
+    sock = bootstrap.listen(flags.host, flags.port)
+    bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")
+    python = ready_python(not flags.skip_install)
+    if python:
+        sock.close()        # the next process opens its own
+        return bootstrap.hand_over(python, [__file__, "serve", *arguments])
+    report(flags.notes)
+    from modules.commands.serve import serve as start
+
+    return start(flags, sock)
+
+
+def generate(arguments: list) -> int:
+    """Pictures from the terminal."""
+    from modules.base import bootstrap
+    from modules.settings.flags import parse_known
+
+    flags, rest = parse_known(arguments)
+    bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")
+    python = ready_python(not flags.skip_install)
+    if python:
+        return bootstrap.hand_over(python, [__file__, "generate", *arguments])
+    report(flags.notes)
+    from modules.commands.generate import generate as start
+
+    return start(flags, rest)
+
+
+def test(arguments: list) -> int:
+    """pytest, in this file's folder, with these arguments."""
+    return run_module("pytest", arguments, "requirements-test.txt")
+
+
+def bench(arguments: list) -> int:
+    """The benchmarks of these names, or all."""
+    return run_module("benchmarks", arguments)
+
+
+def run_module(module: str, arguments: list, *extra: str) -> int:
+    from modules.base import bootstrap
+
+    python = ready_python("--skip-install" not in arguments, *extra)
+    rest = [argument for argument in arguments if argument != "--skip-install"]
+    return bootstrap.hand_over(python, ["-m", module, *rest], ROOT)
+
+
+def ready_python(install: bool, *extra: str) -> "Path | None":
+    """The Python to go on with; None for the running one."""
+    from modules.base import bootstrap
+
+    requirements = [ROOT / name for name in ("requirements.txt", *extra)]
+    return bootstrap.ready_python(ROOT / ".venv", requirements, install)
+
+
+def report(notes: tuple) -> None:
+    for note in notes:
+        print(note, flush=True)
+
+
+COMMANDS = {"serve": serve, "generate": generate, "test": test, "bench": bench}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
