@@ -83,7 +83,7 @@ class Text(Widget):
         yield MaxLen(self.longest)
 
 
-UNSET: Any = MISSING
+UNSET: Any = object()
 
 
 @dataclass(frozen=True)

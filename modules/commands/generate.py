@@ -57,11 +57,13 @@ def read(arguments: Sequence[str], defaults: dict[str, Any]) -> Txt2Img:
 
 
 def follow(app: App, job: str) -> None:
-    """A progress bar until the job has ended."""
-    with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed} < {postfix}") as bar:
+    """A progress bar until the job has ended; none where no one watches."""
+    with tqdm(total=100, disable=None, bar_format="{desc:<24.24} {percentage:3.0f} % {bar:30} {postfix}") as bar:
         while live := app.jobs.live.get(job):
+            loading = app.jobs.state.loading
+            bar.desc = f"loading {loading}" if loading else f"step {live.step}/{live.steps}"
+            bar.postfix = f"{live.eta:.0f} s" if live.eta else ""
             bar.n = round(live.fraction * 100)
-            bar.set_postfix_str(app.jobs.state.loading and f"loading {app.jobs.state.loading}" or f"{live.eta:.0f}s" if live.eta else "")
-            time.sleep(0.1)
-        bar.n = 100
-        bar.set_postfix_str("done")
+            bar.refresh()
+            time.sleep(0.2)
+        bar.n, bar.desc, bar.postfix = 100, "done", ""

@@ -88,7 +88,7 @@ def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float]) ->
     tree = torchsde.BrownianTree(low, torch.zeros(shape), high, entropy=seed)
 
     def noise(sigma: float, sigma_next: float) -> Tensor:
-        start, end = sorted((sigma, sigma_next))
+        start, end = sorted(min(max(level, low), high) for level in (sigma, sigma_next))
         return tree(start, end) * (1 if sigma < sigma_next else -1) / (end - start) ** 0.5
 
     return noise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log
+from math import atan, log
 
 import numpy as np
 
@@ -69,6 +69,47 @@ def sgm_uniform(steps: int, low: float, high: float, levels: Levels) -> list[flo
     return [levels.sigma(t) for t in timesteps]
 
 
+def polyexponential(steps: int, low: float, high: float, levels: Levels, rho: float = 1.0) -> list[float]:
+    """A power of an even ramp, in log σ."""
+    return list(np.exp(np.linspace(1, 0, steps) ** rho * log(high / low) + log(low)))
+
+
+def kl_optimal(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+    """Even in arctan σ; the lowest level ends it. Sabour, Fidler & Kreis 2024, arXiv:2404.14507, eq. 32."""
+    return list(np.tan(np.linspace(atan(high), atan(low), steps + 1)))
+
+
+def align_your_steps(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+    """Eleven optimised levels, interpolated evenly in log σ. Sabour, Fidler & Kreis 2024, arXiv:2404.14507."""
+    rising = np.log(ALIGNED[::-1])
+    return list(np.exp(np.interp(np.linspace(0, 10, steps), np.arange(11), rising))[::-1])
+
+
+ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)      # for SD 1.5
+
+
+def simple(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+    """Every so-many-th trained level, from the highest."""
+    return [float(levels.sigmas[-1 - int(i * len(levels) / steps)]) for i in range(steps)]
+
+
+def normal(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+    """Evenly spaced timesteps between those of the highest and lowest level."""
+    return [levels.sigma(t) for t in np.linspace(levels.timestep(high), levels.timestep(low), steps)]
+
+
+def ddim_uniform(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+    """The levels of timesteps 1, 1+k, 1+2k …; may be more than `steps`."""
+    return [float(sigma) for sigma in levels.sigmas[1::max(1, len(levels) // steps)][::-1]]
+
+
+def beta(steps: int, low: float, high: float, levels: Levels, alpha: float = 0.6, beta: float = 0.6) -> list[float]:
+    """Quantiles of the Beta distribution, stretched over σ. Lee et al. 2024, arXiv:2407.12173; on σ, as A1111 has it."""
+    from scipy.stats import beta as distribution      # slow to import, seldom used
+
+    return list(low + distribution.ppf(np.linspace(1, 0, steps), alpha, beta) * (high - low))
+
+
 def ddim_levels(steps: int, levels: Levels) -> list[float]:
     """The levels of DDIM's timesteps 1, 1+k, 1+2k … with k = timesteps // steps, falling; none is 0."""
     timesteps = np.minimum(np.arange(0, len(levels), max(1, len(levels) // steps)) + 1, len(levels) - 1)
@@ -89,11 +130,22 @@ SCHEDULES = Registry("schedule type", (
     Schedule("Uniform", uniform),
     Schedule("Karras", karras, rho=7.0),
     Schedule("Exponential", exponential),
+    Schedule("Polyexponential", polyexponential, rho=1.0),
     Schedule("SGM Uniform", sgm_uniform, ("sgm_uniform", "SGMUniform")),
+    Schedule("KL Optimal", kl_optimal, ("kl_optimal",), ends_at_zero=False),
+    Schedule("Align Your Steps", align_your_steps, ("align_your_steps",)),
+    Schedule("Simple", simple),
+    Schedule("Normal", normal),
+    Schedule("DDIM", ddim_uniform, ("ddim_uniform",)),
+    Schedule("Beta", beta),
 ))
 
 
-def sigmas(schedule: Schedule, steps: int, levels: Levels) -> list[float]:
-    """The levels of one pass, high to low: `steps` moves, so steps + 1 figures."""
-    found = schedule.levels(steps, levels.lowest, levels.highest, levels)
-    return [float(sigma) for sigma in found] + [0.0] * schedule.ends_at_zero
+def sigmas(schedule: Schedule, steps: int, levels: Levels, spare_level: bool = False) -> list[float]:
+    """The levels of one pass, high to low: `steps` moves, so steps + 1 figures (DDIM's schedule may have more).
+
+    spare_level: made for one step more and then without its last level but one, for samplers that need a longer last step
+    """
+    found = schedule.levels(steps + spare_level, levels.lowest, levels.highest, levels)
+    whole = [float(sigma) for sigma in found] + [0.0] * schedule.ends_at_zero
+    return whole[:-2] + whole[-1:] if spare_level else whole

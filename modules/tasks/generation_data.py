@@ -69,6 +69,9 @@ def options(plan: Plan) -> Iterator[Pair]:
     for name, key in (("s_churn", "Sigma churn"), ("s_tmin", "Sigma tmin"), ("s_tmax", "Sigma tmax"), ("s_noise", "Sigma noise")):
         if name in sampler.options and not at_default(s, name):
             yield key, getattr(s, name)
+    if schedule_type(plan) == "Beta":
+        yield "Beta schedule alpha", 0.6
+        yield "Beta schedule beta", 0.6
     if s.sgm_noise_multiplier:
         yield "SGM noise multiplier", True
     if s.use_old_scheduling:

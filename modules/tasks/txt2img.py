@@ -106,7 +106,7 @@ def on(like: Tensor, noise: Noise) -> Noise:
 def noise_levels(plan: Plan, facts: ModelFacts) -> list[float]:
     if plan.sampler.timesteps:
         return ddim_levels(plan.params.steps, facts.levels)
-    return sigmas(SCHEDULES[schedule_type(plan)], plan.params.steps, facts.levels)
+    return sigmas(SCHEDULES[schedule_type(plan)], plan.params.steps, facts.levels, plan.sampler.spare_level)
 
 
 def schedule_type(plan: Plan) -> str:

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from modules.sampling.flows import Denoise, Tuning
-from modules.sampling.samplers import SAMPLERS, ancestral
+from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES, Levels, ddim_levels, karras, sigmas
+from modules.sampling.steps import ancestral
 
 BETAS = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
 LEVELS = Levels.of(np.cumprod(1 - BETAS).astype(np.float32))
 NO_NOISE = Tuning(eta=0.0)
-every_sampler = pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: s.name)
+every_sampler = pytest.mark.parametrize("sampler", list(SAMPLERS), ids=lambda s: s.name)
 
 
 def noise_of(seed):
@@ -47,7 +48,7 @@ def test_a_model_that_knows_the_answer_is_believed(sampler):
     end, _ = drive(sampler.flow(start, levels, noise_of(2), Tuning()), lambda x, sigma: point)
     if sampler.timesteps:      # ends at the first training timestep, on the training scale
         end = end * math.sqrt(1 + levels[-1] ** 2)
-    assert (end - point).abs().max() <= 6 * levels[-1] + 1e-9
+    assert (end - point).abs().max() <= 6 * min(level for level in levels if level > 0)
 
 
 @every_sampler
@@ -56,8 +57,10 @@ def test_questions_fall_through_the_schedule(sampler):
     _, asked = drive(sampler.flow(noise_of(1)(0, 0) * levels[0], levels, noise_of(2), Tuning()), lambda x, sigma: x / (1 + sigma**2))
     assert all(isinstance(ask, Denoise) for ask in asked)
     assert [ask.step for ask in asked] == sorted(ask.step for ask in asked)
-    assert {levels[0], levels[-2]} <= {ask.sigma for ask in asked}
-    assert len(asked) <= sampler.evaluations * (len(levels) - 1)
+    assert asked[0].sigma == pytest.approx(levels[0])
+    assert all(min(level for level in levels if level) * 0.999 <= ask.sigma <= levels[0] * 1.001 for ask in asked)
+    if sampler.name != "DPM adaptive":      # it takes what it needs
+        assert len(asked) <= sampler.evaluations * (len(levels) - 1) + 1      # PLMS begins with a Heun step
 
 
 def gaussian_error(sampler, steps, std=0.5):
