@@ -31,6 +31,9 @@ class Tuning:
     s_tmin: float = 0.0
     s_tmax: float = float("inf")
     s_noise: float = 1.0
+    order: int = 3                    # UniPC's
+    variant: str = "bh1"
+    lower_order_final: bool = True
 
 
 Flow: TypeAlias = "Generator[Denoise, Tensor, Tensor]"      # yields questions, is sent (C, h, w) answers, returns the latent

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torchsde
 from torch import Tensor
+from torchsde._brownian import brownian_interval
 
 from modules.sampling.flows import Noise
+from modules.sampling.philox import Philox
 
 DOWNSCALE = 8      # pixels a latent cell stands for
 
@@ -22,6 +26,40 @@ class Variation:
     strength: float = 0.0
     width: int = 0      # in latent cells
     height: int = 0
+
+
+class Stream(Protocol):
+    """Unit normal noise, one draw after another."""
+
+    def randn(self, shape: tuple[int, ...]) -> Tensor: ...
+
+
+Source = Callable[[int], Stream]      # seed → its stream
+
+
+class CpuStream:
+    """torch's own Mersenne twister."""
+
+    def __init__(self, seed: int) -> None:
+        self.generator = generator(seed)
+
+    def randn(self, shape: tuple[int, ...]) -> Tensor:
+        return torch.randn(shape, generator=self.generator)
+
+
+class CudaStream:
+    """What a CUDA device would draw, on any device."""
+
+    def __init__(self, seed: int) -> None:
+        self.philox = Philox(seed)
+
+    def randn(self, shape: tuple[int, ...]) -> Tensor:
+        return torch.from_numpy(self.philox.randn(shape))
+
+
+def source(name: str, device: str) -> Source:
+    """A1111's "Random number generator source": CPU, NV, or GPU, which is whatever the device would draw itself."""
+    return CudaStream if name == "NV" or (name == "GPU" and device == "cuda") else CpuStream
 
 
 def generator(seed: int) -> torch.Generator:
@@ -54,41 +92,56 @@ def pasted(small: Tensor, large: Tensor) -> Tensor:
 class ImageNoise:
     """All the noise of one picture, in the order A1111 draws it: the first latent, then one draw a call."""
 
-    def __init__(self, seed: int, shape: tuple[int, int, int], variation: Variation = Variation(), later: int = 0) -> None:
+    def __init__(
+        self, seed: int, shape: tuple[int, int, int], variation: Variation = Variation(), later: int = 0, open_stream: Source = CpuStream
+    ) -> None:
         """`shape`: (C, h, w). `later` is A1111's ENSD: added to the seed for all noise but the first."""
-        self.seed, self.shape, self.variation = seed, shape, variation
-        self.stream = generator(seed)
-        self._later = later
+        self.seed, self.shape, self.variation, self.later = seed, shape, variation, later
+        self.open_stream = open_stream
+        self.stream = open_stream(seed)
 
     def first(self) -> Tensor:
         """The unit noise a picture starts from, (C, h, w) float32."""
         v = self.variation
         shape = (self.shape[0], v.height or self.shape[1], v.width or self.shape[2])
-        target = torch.randn(self.shape, generator=self.stream)
-        noise = target if shape == self.shape else torch.randn(shape, generator=generator(self.seed))
+        target = self.stream.randn(self.shape)
+        noise = target if shape == self.shape else self.open_stream(self.seed).randn(shape)
         if v.strength:
-            noise = slerp(noise, torch.randn(shape, generator=generator(v.seed)), v.strength)
+            noise = slerp(noise, self.open_stream(v.seed).randn(shape), v.strength)
         if shape != self.shape:
             noise = pasted(noise, target)
-        if self._later:
-            self.stream = generator(self.seed + self._later)
+        if self.later:
+            self.stream = self.open_stream(self.seed + self.later)
         return noise
 
     def next(self, sigma: float, sigma_next: float) -> Tensor:
         """Fresh unit noise, (C, h, w); the levels do not matter."""
-        return torch.randn(self.shape, generator=self.stream)
+        return self.stream.randn(self.shape)
 
 
-def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float]) -> Noise:
+def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], open_stream: Source = CpuStream) -> Noise:
     """Unit noise as increments of one Brownian path over σ, so that it does not depend on the steps taken.
 
     Li et al. 2020, arXiv:2001.01328 (virtual Brownian tree), by torchsde.
     """
     low, high = min(s for s in sigmas if s > 0), max(sigmas)
-    tree = torchsde.BrownianTree(low, torch.zeros(shape), high, entropy=seed)
+    with drawing_from(open_stream):
+        tree = torchsde.BrownianTree(low, torch.zeros(shape), high, entropy=seed)
 
     def noise(sigma: float, sigma_next: float) -> Tensor:
         start, end = sorted(min(max(level, low), high) for level in (sigma, sigma_next))
-        return tree(start, end) * (1 if sigma < sigma_next else -1) / (end - start) ** 0.5
+        with drawing_from(open_stream):
+            return tree(start, end) * (1 if sigma < sigma_next else -1) / (end - start) ** 0.5
 
     return noise
+
+
+@contextmanager
+def drawing_from(open_stream: Source) -> Iterator[None]:
+    """Let torchsde's trees draw from our streams: it has no parameter for that. One thread samples, so this is safe."""
+    own = brownian_interval._randn
+    brownian_interval._randn = lambda size, dtype, device, seed: open_stream(int(seed)).randn(tuple(size)).to(device, dtype)
+    try:
+        yield
+    finally:
+        brownian_interval._randn = own

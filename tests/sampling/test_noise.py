@@ -6,25 +6,25 @@ import numpy as np
 import pytest
 import torch
 
-from modules.sampling.noise import ImageNoise, Variation, brownian, slerp
+from modules.sampling.noise import ImageNoise, Variation, brownian, slerp, source
 from tests.golden_data import GOLDEN
 
-CASES = [case for case in json.loads((GOLDEN / "tensors/noise.json").read_text()) if case["source"] == "CPU"]
+CASES = json.loads((GOLDEN / "tensors/noise.json").read_text())
 TENSORS = np.load(GOLDEN / "tensors/noise.npz")
 
 
-def source(case, i):
+def noise_of(case, i):
     subseeds = case["subseeds"] or [0] * len(case["seeds"])
     variation = Variation(
         subseeds[i], case["subseed_strength"], max(0, case["seed_resize_from_w"]) // 8, max(0, case["seed_resize_from_h"]) // 8
     )
-    return ImageNoise(case["seeds"][i], tuple(case["shape"]), variation, case["eta_noise_seed_delta"])
+    return ImageNoise(case["seeds"][i], tuple(case["shape"]), variation, case["eta_noise_seed_delta"], source(case["source"], "cpu"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c["id"])
 def test_first_and_later_draws_are_a1111s(case):
     for i in range(len(case["seeds"])):
-        noise = source(case, i)
+        noise = noise_of(case, i)
         for name, drawn in (("first", noise.first()), ("next1", noise.next(1, 1)), ("next2", noise.next(1, 1))):
             if f"{case['id']}/{name}" in TENSORS:
                 np.testing.assert_allclose(drawn.numpy(), TENSORS[f"{case['id']}/{name}"][i], atol=1e-6)
