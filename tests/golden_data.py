@@ -32,6 +32,8 @@ def spec(case: dict[str, Any]) -> JobSpec:
     """A recorded API call as a job. Fails on a field or setting that Easel does not know."""
     payload = dict(case["payload"])
     overrides = {"sd_model_checkpoint": CHECKPOINT, **payload.pop("override_settings", {})}
+    if "s_min_uncond" in payload:      # the API's name for the setting, for one request
+        overrides["s_min_uncond"] = payload.pop("s_min_uncond")
     unknown = (payload.keys() - FIELDS.keys()) | (overrides.keys() - set(NAMES))
     assert not unknown, f"not known to Easel: {unknown}"
     params = prepared(Txt2Img(**{name: float(value) if isinstance(FIELDS[name], float) else value for name, value in payload.items()}))

@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Any, ClassVar, get_type_hints
 
-from annotated_types import BaseMetadata, Ge, GroupedMetadata, Le, MaxLen
+from annotated_types import BaseMetadata, Ge, GroupedMetadata, Le, MaxLen, Predicate
 
 MAX_PROMPT = 100_000      # characters; the grammar is linear, so this bounds time and memory
 
@@ -56,7 +56,7 @@ class Choice(Widget):
     of: str | tuple[str, ...]
 
     def limits(self) -> Iterator[BaseMetadata]:
-        yield MaxLen(1_000)
+        yield MaxLen(1_000) if isinstance(self.of, str) else Predicate(self.of.__contains__)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Device:
         self._answers: dict[type, Callable[[Ready, Sequence[Any]], Sequence[Any]]] = {
             Facts: lambda ready, asks: [ModelFacts(ready.levels, ready.model.unet.config.in_channels)] * len(asks),
             Encode: lambda ready, asks: [ready.text.read(ask.texts, ask.reading) for ask in asks],
-            Predict: lambda ready, asks: predict(ready.model, ready.levels, asks),
+            Predict: lambda ready, asks: predict(ready.model, asks),
             Decode: lambda ready, asks: decode(ready.model, asks),
         }
 

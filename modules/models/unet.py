@@ -12,7 +12,6 @@ from torch import Tensor
 
 from modules.models.loader import LoadedModel
 from modules.sampling.questions import Predict
-from modules.sampling.schedules import Levels
 
 
 class Row(NamedTuple):
@@ -20,18 +19,19 @@ class Row(NamedTuple):
 
     x: Tensor          # (C, h, w)
     sigma: float
+    timestep: float
     cond: Tensor       # (tokens, width)
 
 
-def predict(model: LoadedModel, levels: Levels, questions: Sequence[Predict]) -> list[tuple[Tensor, ...]]:
+def predict(model: LoadedModel, questions: Sequence[Predict]) -> list[tuple[Tensor, ...]]:
     """Answer each question with one clean estimate (C, h, w) per conditioning, in its order.
 
     Rows whose conditionings are equally long share a call.
     """
-    rows = [Row(ask.x, ask.sigma, cond) for ask in questions for cond in ask.conds]
+    rows = [Row(ask.x, ask.sigma, ask.timestep, cond) for ask in questions for cond in ask.conds]
     estimates: list[Tensor] = [rows[0].x] * len(rows)
     for places in by_length(rows).values():
-        for place, estimate in zip(places, denoise(model, levels, [rows[i] for i in places]), strict=True):
+        for place, estimate in zip(places, denoise(model, [rows[i] for i in places]), strict=True):
             estimates[place] = estimate
     answers = iter(estimates)
     return [tuple(next(answers) for _ in ask.conds) for ask in questions]
@@ -45,7 +45,7 @@ def by_length(rows: Sequence[Row]) -> dict[int, list[int]]:
     return places
 
 
-def denoise(model: LoadedModel, levels: Levels, rows: Sequence[Row]) -> Tensor:
+def denoise(model: LoadedModel, rows: Sequence[Row]) -> Tensor:
     """Clean estimates (rows, C, h, w) float32, on the device.
 
     The network sees x/√(1+σ²) and a timestep, and predicts ε (Ho et al. 2020, arXiv:2006.11239)
@@ -54,7 +54,7 @@ def denoise(model: LoadedModel, levels: Levels, rows: Sequence[Row]) -> Tensor:
     weight = next(model.unet.parameters())
     x = torch.stack([row.x for row in rows])
     scale = column([1 / sqrt(1 + row.sigma**2) for row in rows], x)
-    timesteps = torch.tensor([levels.timestep(row.sigma) for row in rows], device=weight.device)
+    timesteps = torch.tensor([row.timestep for row in rows], device=weight.device)
     conds = torch.stack([row.cond for row in rows]).to(weight)
     out = model.unet(
         (x * scale).to(weight.dtype), timesteps, encoder_hidden_states=conds, return_dict=False

@@ -20,6 +20,7 @@ class Denoise:
     x: Tensor        # (C, h, w) noisy latent of one picture
     sigma: float     # its noise level, in standard deviations of the clean latent
     step: int        # which interval of the schedule this belongs to; two questions may share one
+    apart: bool = False      # answer (guided, unprompted) estimates: CFG++ takes its direction from the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +37,5 @@ class Tuning:
     lower_order_final: bool = True
 
 
-Flow: TypeAlias = "Generator[Denoise, Tensor, Tensor]"      # yields questions, is sent (C, h, w) answers, returns the latent
+Flow: TypeAlias = "Generator[Denoise, Tensor, Tensor]"      # yields questions, is sent (C, h, w) estimates, returns the latent
 Noise: TypeAlias = "Callable[[float, float], Tensor]"       # fresh unit noise for the move sigma → sigma_next

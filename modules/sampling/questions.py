@@ -96,6 +96,7 @@ class Predict:
     weights: Weights
     x: Tensor                           # (C, h, w)
     sigma: float
+    timestep: float                     # the training timestep of that level, fractional between two
     conds: tuple[Tensor, ...]           # each (tokens, width)
     step: int                           # of the schedule, for whoever is watching
     preview: Tensor | None = None       # (C, h, w) the newest clean estimate, likewise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modules.base.registry import Registry
-from modules.sampling import dpm_solver, slopes, timestep
+from modules.sampling import dpm_solver, slopes, timestep, unipc
 from modules.sampling.flows import Flow, Noise, Tuning
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Sampler:
     ancestral: bool = False          # η matters, and with it A1111's "ENSD"
     spare_level: bool = False        # made for one step more, whose last level but one is dropped
     timesteps: bool = False          # walks training timesteps and ignores the schedule type
+    stride: int = 1                  # the model is asked at each so-many-th timestep only (LCM)
+    guidance: float = 1.0            # what it multiplies the CFG scale by
     options: tuple[str, ...] = ()    # fields of Tuning that it listens to
 
 
@@ -51,6 +53,8 @@ SAMPLERS = Registry("sampler", (
     Sampler("DPM adaptive", dpm_solver.dpm_adaptive, ("k_dpm_ad",), ancestral=True, options=("eta",)),
     Sampler("Restart", slopes.restart, ("restart",), "Karras", evaluations=2, options=("s_noise",)),
     Sampler("DDIM", timestep.ddim, ("ddim",), "Automatic", timesteps=True, options=("eta",)),
+    Sampler("DDIM CFG++", timestep.ddim_cfgpp, ("ddim_cfgpp",), "Automatic", timesteps=True, guidance=1 / 12.5, options=("eta",)),
     Sampler("PLMS", timestep.plms, ("plms",), "Automatic", timesteps=True),
-    Sampler("LCM", slopes.lcm, ("k_lcm",)),
+    Sampler("UniPC", unipc.unipc, ("unipc",), "Automatic", timesteps=True),
+    Sampler("LCM", slopes.lcm, ("k_lcm",), stride=20),
 ))

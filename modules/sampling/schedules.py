@@ -27,6 +27,10 @@ class Levels:
         alphas = np.asarray(alphas_cumprod, dtype=np.float32)
         return cls(((1 - alphas) / alphas) ** np.float32(0.5))
 
+    def every(self, stride: int) -> CoarseLevels:
+        """The levels of a distilled model that knows only each `stride`-th timestep."""
+        return CoarseLevels(self.sigmas[stride - 1::stride], stride)
+
     @property
     def lowest(self) -> float:
         return float(self.sigmas[0])
@@ -45,6 +49,17 @@ class Levels:
     def timestep(self, sigma: float) -> float:
         """The timestep, fractional, whose level is σ; clamped to the trained range."""
         return float(np.interp(log(sigma), np.log(self.sigmas.astype(np.float64)), np.arange(len(self))))
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseLevels(Levels):
+    """Levels of which the model knows only each `stride`-th timestep: between two, the nearest is asked."""
+
+    stride: int
+
+    def timestep(self, sigma: float) -> float:
+        nearest = int(np.argmin(np.abs(np.log(self.sigmas) - log(sigma))))
+        return float((nearest + 1) * self.stride - 1)
 
 
 def uniform(steps: int, low: float, high: float, levels: Levels) -> list[float]:
@@ -121,31 +136,43 @@ class Schedule:
     name: str
     levels: Callable[..., list[float]] | None      # None: the sampler chooses
     aliases: tuple[str, ...] = ()
-    rho: float | None = None                       # its default ρ, where it has one
+    bends: tuple[str, ...] = ()                    # fields of Shape, beside its ends, that it listens to
     ends_at_zero: bool = True                      # 0 follows its last level
 
 
 SCHEDULES = Registry("schedule type", (
     Schedule("Automatic", None, ("automatic",)),
     Schedule("Uniform", uniform),
-    Schedule("Karras", karras, rho=7.0),
+    Schedule("Karras", karras, bends=("rho",)),
     Schedule("Exponential", exponential),
-    Schedule("Polyexponential", polyexponential, rho=1.0),
+    Schedule("Polyexponential", polyexponential, bends=("rho",)),
     Schedule("SGM Uniform", sgm_uniform, ("sgm_uniform", "SGMUniform")),
     Schedule("KL Optimal", kl_optimal, ("kl_optimal",), ends_at_zero=False),
     Schedule("Align Your Steps", align_your_steps, ("align_your_steps",)),
     Schedule("Simple", simple),
     Schedule("Normal", normal),
     Schedule("DDIM", ddim_uniform, ("ddim_uniform",)),
-    Schedule("Beta", beta),
+    Schedule("Beta", beta, bends=("alpha", "beta")),
 ))
 
 
-def sigmas(schedule: Schedule, steps: int, levels: Levels, spare_level: bool = False) -> list[float]:
+@dataclass(frozen=True)
+class Shape:
+    """How a user bends a schedule; 0 leaves a figure to the model or the schedule."""
+
+    low: float = 0.0
+    high: float = 0.0
+    rho: float = 0.0
+    alpha: float = 0.6      # of the Beta distribution
+    beta: float = 0.6
+
+
+def sigmas(schedule: Schedule, steps: int, levels: Levels, shape: Shape = Shape(), spare_level: bool = False) -> list[float]:
     """The levels of one pass, high to low: `steps` moves, so steps + 1 figures (DDIM's schedule may have more).
 
     spare_level: made for one step more and then without its last level but one, for samplers that need a longer last step
     """
-    found = schedule.levels(steps + spare_level, levels.lowest, levels.highest, levels)
+    how = {name: getattr(shape, name) for name in schedule.bends if getattr(shape, name)}
+    found = schedule.levels(steps + spare_level, shape.low or levels.lowest, shape.high or levels.highest, levels, **how)
     whole = [float(sigma) for sigma in found] + [0.0] * schedule.ends_at_zero
     return whole[:-2] + whole[-1:] if spare_level else whole

@@ -33,6 +33,17 @@ def ddim_noise(sigma: float, sigma_next: float, eta: float) -> float:
     return eta * sqrt((1 - alpha_next) / (1 - alpha) * (1 - alpha / alpha_next) / alpha_next)
 
 
+def ddim_cfgpp(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
+    """DDIM that moves along the unprompted ε. Chung et al. 2024, CFG++, arXiv:2406.08070, Algorithm 2."""
+    for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
+        denoised, unprompted = yield Denoise(x, sigma, step, apart=True)
+        fresh = ddim_noise(sigma, sigma_next, tune.eta)
+        x = denoised + (x - unprompted) / sigma * sqrt(sigma_next**2 - fresh**2)
+        if fresh:
+            x = x + noise(sigma, sigma_next) * fresh
+    return x / sqrt(1 + sigmas[-1] ** 2)
+
+
 def plms(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
     """Pseudo linear multistep: Adams–Bashforth over ε, begun by one Heun step. Liu et al. 2022, arXiv:2202.09778, eq. 12."""
     past: list[Tensor] = []      # earlier ε, newest first

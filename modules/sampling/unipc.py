@@ -27,7 +27,7 @@ class Estimate(NamedTuple):
 def unipc(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
     """Multistep UniPC with B(h) = h or e^h − 1. The last level is above 0; there the latent returns to the training scale.
 
-    tune: `order`, `variant` ("bh1", "bh2"), `lower_order_final`
+    tune: `order`, `variant` ("bh1", "bh2", "vary_coeff"), `lower_order_final`
     """
     moves = len(sigmas) - 1
     past = [Estimate((yield Denoise(x, sigmas[0], 0)), sigmas[0])]      # newest first
@@ -66,14 +66,18 @@ def combine(x: Tensor, past: Sequence[Estimate], others: Sequence[Estimate], sig
 
 
 def scale(h: float, variant: str) -> float:
-    """B(h) for data prediction."""
-    return expm1(-h) if variant == "bh2" else -h
+    """B(h) for data prediction; 1 where the shares carry it."""
+    return {"bh1": -h, "bh2": expm1(-h), "vary_coeff": 1.0}[variant]
 
 
 def weights(past: Sequence[Estimate], sigma: float, variant: str, unknowns: int) -> list[float]:
-    """Solve the order conditions Σ rᵢᵏ⁻¹ · share = φₖ₊₁(h) · k! / B(h). One unknown is 1/2, as the authors set it."""
+    """The unknown shares of one step.
+
+    Solve the order conditions Σ rᵢᵏ⁻¹ · share = φₖ₊₁(h) · k! / B(h). One unknown is 1/2, as the authors set it."""
     if unknowns < 1:
         return []
+    if variant == "vary_coeff":
+        return varying_weights(past, sigma, unknowns)
     if unknowns == 1:
         return [0.5]
     h = log_snr(sigma) - log_snr(past[0].sigma)
@@ -82,6 +86,19 @@ def weights(past: Sequence[Estimate], sigma: float, variant: str, unknowns: int)
     matrix = np.vander(nodes, unknowns, increasing=True).T
     right = [phi(k + 1, -h) * factorial(k) / scale(h, variant) for k in range(1, unknowns + 1)]
     return [float(share) for share in np.linalg.solve(matrix, right)]
+
+
+def varying_weights(past: Sequence[Estimate], sigma: float, unknowns: int) -> list[float]:
+    """UniPC_v: coefficients that vary with the step, eq. 11. The corrector's last one is as A1111 computes it."""
+    h = log_snr(sigma) - log_snr(past[0].sigma)
+    distances = np.array([(log_snr(other.sigma) - log_snr(past[0].sigma)) / h for other in past[1:]] + [1.0])
+    columns = [distances[:unknowns] ** k / factorial(k + 1) for k in range(unknowns)]
+    inverse = np.linalg.inv(np.stack(columns, axis=1))
+    phis = np.array([phi(k + 2, -h) for k in range(unknowns)])
+    if unknowns < len(distances):
+        return [float(share) for share in phis @ inverse]
+    shares = phis[:-1] @ inverse[:-1, :-1]
+    return [*map(float, shares), float(phis[-1] * inverse[max(unknowns - 2, 0), -1])]
 
 
 def phi(k: int, z: float) -> float:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import TypeAdapter, ValidationError
 
 from modules.base.errors import Invalid
-from modules.base.fields import Checkbox, Choice, Number, Param, Slider, defaults
+from modules.base.fields import Checkbox, Choice, Number, Param, Slider, declared, defaults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,8 @@ class Settings:
     sd_model_checkpoint: Annotated[str, Param("Stable Diffusion checkpoint", Choice("checkpoints"), "The model that draws.", section="sd")] = ""
     sd_checkpoints_limit: Annotated[int, Param("Checkpoints kept loaded", Slider(1, 10), "More are dropped from memory, oldest first.", section="sd")] = 1
     emphasis: Annotated[str, Param("Emphasis mode", Choice(("None", "Ignore", "Original", "No norm")), "What (word:1.2) does to the text's meaning.", "Emphasis", section="sd")] = "Original"
-    comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", section="sd")] = 20
+    randn_source: Annotated[str, Param("Random number source", Choice(("GPU", "CPU", "NV")), "Whose noise a seed gives: this device's, the CPU's, or an NVIDIA GPU's on any device.", "RNG", section="sd")] = "GPU"
+    comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", "Prompt word wrap", section="sd")] = 20
     CLIP_stop_at_last_layers: Annotated[int, Param("Clip skip", Slider(1, 12), "Read the prompt from a layer before the last; 1 is the last.", "Clip skip", section="sd")] = 1
 
     batch_cond_uncond: Annotated[bool, Param("Batch cond/uncond", Checkbox(), "Work on prompt and negative prompt in one call.", section="optimizations")] = True
@@ -35,6 +36,19 @@ class Settings:
     s_tmax: Annotated[float, Param("Sigma tmax", Slider(0, 999, 0.01), "Churn only below this noise level; 0 means any.", "Sigma tmax", section="sampler-params")] = 0.0
     s_noise: Annotated[float, Param("Sigma noise", Slider(0, 1.1, 0.001), "Strength of the noise that samplers add.", "Sigma noise", section="sampler-params")] = 1.0
     eta_noise_seed_delta: Annotated[int, Param("Eta noise seed delta", Number(-(2**63), 2**63 - 1), "Added to the seed for all noise after the first.", "ENSD", section="sampler-params")] = 0
+    sigma_min: Annotated[float, Param("Schedule min sigma", Number(0, 100), "The lowest noise level; 0 is the model's own.", "Schedule min sigma", section="sampler-params")] = 0.0
+    sigma_max: Annotated[float, Param("Schedule max sigma", Number(0, 1000), "The highest noise level; 0 is the model's own.", "Schedule max sigma", section="sampler-params")] = 0.0
+    rho: Annotated[float, Param("Schedule rho", Number(0, 100), "How Karras and Polyexponential schedules bend; 0 is their own.", "Schedule rho", section="sampler-params")] = 0.0
+    beta_dist_alpha: Annotated[float, Param("Beta schedule alpha", Slider(0.01, 5, 0.01), "Shape of the Beta schedule at its noisy end.", "Beta schedule alpha", section="sampler-params")] = 0.6
+    beta_dist_beta: Annotated[float, Param("Beta schedule beta", Slider(0.01, 5, 0.01), "Shape of the Beta schedule at its clean end.", "Beta schedule beta", section="sampler-params")] = 0.6
+    always_discard_next_to_last_sigma: Annotated[bool, Param("Always discard next-to-last sigma", Checkbox(), "Make the last step a longer one, for every sampler.", "Discard penultimate sigma", section="sampler-params")] = False
+    uni_pc_variant: Annotated[str, Param("UniPC variant", Choice(("bh1", "bh2", "vary_coeff")), "Which B(h) UniPC uses.", "UniPC variant", section="sampler-params")] = "bh1"
+    uni_pc_skip_type: Annotated[str, Param("UniPC skip type", Choice(("time_uniform", "time_quadratic", "logSNR")), "How UniPC spaces its steps.", "UniPC skip type", section="sampler-params")] = "time_uniform"
+    uni_pc_order: Annotated[int, Param("UniPC order", Slider(1, 50), "How many past steps UniPC uses; fewer than there are steps.", "UniPC order", section="sampler-params")] = 3
+    uni_pc_lower_order_final: Annotated[bool, Param("UniPC lower order final", Checkbox(), "Use fewer past steps at the end.", "UniPC lower order final", section="sampler-params")] = True
+    skip_early_cond: Annotated[float, Param("Ignore negative prompt during early sampling", Slider(0, 1, 0.01), "For this share of the steps the negative prompt is left out.", "Skip Early CFG", section="sampler-params")] = 0.0
+    s_min_uncond: Annotated[float, Param("Negative Guidance minimum sigma", Slider(0, 15, 0.01), "Below this noise level every other step leaves the negative prompt out, for speed.", "NGMS", section="optimizations")] = 0.0
+    s_min_uncond_all: Annotated[bool, Param("Negative Guidance minimum sigma all steps", Checkbox(), "Leave it out at every step below that level.", "NGMS all steps", section="optimizations")] = False
     sgm_noise_multiplier: Annotated[bool, Param("SGM noise multiplier", Checkbox(), "Start from slightly stronger noise, as Stability's own code does.", "SGM noise multiplier", section="sampler-params")] = False
 
     samples_save: Annotated[bool, Param("Save every picture", Checkbox(), "Write each finished picture to the outputs folder.", section="saving-images")] = True
@@ -63,7 +77,9 @@ def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise Invalid(f"The setting {name} cannot be {candidate[name]!r:.80}: {first['msg']}.", field=name) from error
+        widget = declared(Settings)[name].widget
+        allowed = f"It can be: {', '.join(widget.of)}." if isinstance(widget, Choice) and isinstance(widget.of, tuple) else f"{first['msg']}."
+        raise Invalid(f"The setting {name} cannot be {candidate[name]!r:.80}.", allowed, field=name) from error
 
 
 def at_default(settings: Settings, name: str) -> bool:

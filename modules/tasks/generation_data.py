@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from modules.params import infotext
 from modules.prompts import grammar
-from modules.settings.options import at_default
-from modules.tasks.txt2img import Plan, schedule_type
+from modules.base.fields import declared
+from modules.sampling.samplers import CHURN
+from modules.sampling.schedules import SCHEDULES
+from modules.settings.options import Settings, at_default
+from modules.tasks.plan import Plan
 
 VERSION = "v1.10.1+easel.0.1"      # whose numerics these are, and who computed them; PEP 440, so that A1111 can read it
 
@@ -33,7 +36,7 @@ def basics(plan: Plan) -> Iterator[Pair]:
 
 def written_schedule(plan: Plan) -> str:
     """The schedule's name; "Automatic" stays only where it means the model's own spacing."""
-    resolved = schedule_type(plan)
+    resolved = plan.schedule
     return "Automatic" if plan.params.scheduler == "Automatic" and resolved == "Uniform" else resolved
 
 
@@ -60,22 +63,37 @@ def options(plan: Plan) -> Iterator[Pair]:
         yield "Clip skip", s.CLIP_stop_at_last_layers
     if s.eta_noise_seed_delta and sampler.ancestral and s.eta_ancestral:
         yield "ENSD", s.eta_noise_seed_delta
-    if not at_default(s, "emphasis") and any(bracket in plan.params.prompt + plan.params.negative_prompt for bracket in "()[]"):
-        yield "Emphasis", s.emphasis
+    yield from changed(plan, "randn_source", "skip_early_cond", "s_min_uncond")
+    if s.s_min_uncond:
+        yield from changed(plan, "s_min_uncond_all")
+    if any(bracket in plan.params.prompt + plan.params.negative_prompt for bracket in "()[]"):
+        yield from changed(plan, "emphasis")
+    yield from sampler_options(plan)
+    yield from changed(plan, "comma_padding_backtrack", "use_old_scheduling")
+
+
+def sampler_options(plan: Plan) -> Iterator[Pair]:
+    s, sampler = plan.settings, plan.sampler
     if "eta" in sampler.options:
-        key, name = ("Eta DDIM", "eta_ddim") if sampler.timesteps else ("Eta", "eta_ancestral")
-        if not at_default(s, name):
-            yield key, getattr(s, name)
-    for name, key in (("s_churn", "Sigma churn"), ("s_tmin", "Sigma tmin"), ("s_tmax", "Sigma tmax"), ("s_noise", "Sigma noise")):
-        if name in sampler.options and not at_default(s, name):
-            yield key, getattr(s, name)
-    if schedule_type(plan) == "Beta":
-        yield "Beta schedule alpha", 0.6
-        yield "Beta schedule beta", 0.6
-    if s.sgm_noise_multiplier:
-        yield "SGM noise multiplier", True
-    if s.use_old_scheduling:
-        yield "Old prompt editing timelines", True
+        yield from changed(plan, "eta_ddim" if sampler.timesteps else "eta_ancestral")
+    yield from changed(plan, *(name for name in CHURN if name in sampler.options))
+    if sampler.name == "UniPC":
+        yield from changed(plan, "uni_pc_variant", "uni_pc_skip_type", "uni_pc_order", "uni_pc_lower_order_final")
+    if sampler.timesteps:
+        return
+    if plan.schedule == "Beta":
+        yield "Beta schedule alpha", s.beta_dist_alpha
+        yield "Beta schedule beta", s.beta_dist_beta
+    yield from changed(plan, "sigma_min", "sigma_max", "always_discard_next_to_last_sigma", "sgm_noise_multiplier")
+    if "rho" in SCHEDULES[plan.schedule].bends:
+        yield from changed(plan, "rho")
+
+
+def changed(plan: Plan, *names: str) -> Iterator[Pair]:
+    """Those of these settings that are not at their defaults, under their infotext keys."""
+    for name in names:
+        if not at_default(plan.settings, name):
+            yield declared(Settings)[name].infotext, getattr(plan.settings, name)
 
 
 def end(plan: Plan) -> Iterator[Pair]:

@@ -14,7 +14,8 @@ from modules.prompts import grammar
 from modules.sampling.questions import Task, Weights
 from modules.settings.options import Settings
 from modules.tasks import generation_data, txt2img
-from modules.tasks.txt2img import Drawn, Plan
+from modules.tasks.plan import Plan, plans
+from modules.tasks.txt2img import Drawn
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def txt2img_recipe(spec: JobSpec, catalog: Catalog) -> Recipe:
     settings = Settings(**spec.settings)
     checkpoint = catalog.find(settings.sd_model_checkpoint) if settings.sd_model_checkpoint else catalog.default()
     params = Txt2Img(**{**spec.params, "styles": tuple(spec.params.get("styles", ()))})
-    plans = txt2img.plans(params, settings, Weights(catalog.hashed(checkpoint).sha256))
-    return Recipe(checkpoint, plans, txt2img.picture, "txt2img-images")
+    weights = Weights(catalog.hashed(checkpoint).sha256)
+    return Recipe(checkpoint, plans(params, settings, weights), txt2img.picture, "txt2img-images")
 
 
 RECIPES: Mapping[str, Callable[[JobSpec, Catalog], Recipe]] = {"txt2img": txt2img_recipe}

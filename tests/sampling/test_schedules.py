@@ -20,7 +20,7 @@ def ours(case):
     if sampler.timesteps:
         return ddim_levels(case["steps"], LEVELS)
     name = sampler.schedule if case["scheduler"] == "Automatic" else case["scheduler"]
-    return sigmas(SCHEDULES[name], case["steps"], LEVELS, sampler.spare_level)
+    return sigmas(SCHEDULES[name], case["steps"], LEVELS, spare_level=sampler.spare_level)
 
 
 def known(case):

@@ -1,0 +1,129 @@
+"""A real server with the default model, and a real browser that reports whatever goes wrong in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from socket import socket
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = ROOT / "models" / "Stable-diffusion" / "easel-stickers-128.safetensors"
+PATIENCE = 90      # seconds for a start or a picture, on a busy machine
+CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", "--no-first-run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "e2e: needs a browser and a running server")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def server(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of Easel, started as a person would, with the shipped model and a broken one beside it."""
+    if not MODEL.exists():
+        pytest.skip(f"the default model is not here: {MODEL.relative_to(ROOT)}")
+    data, more, port = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("more"), free_port()
+    (more / "broken.safetensors").write_bytes(b"\xff" * 64)
+    command = [sys.executable, os.environ.get("SCRATCH", "webui.py"), "--port", str(port), "--skip-install", "--data-dir", str(data),
+               "--models-dir", str(ROOT / "models"), "--ckpt-dir", str(more), "--use-cpu", "all"]
+    log = data / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "CI": "true"})
+    try:
+        wait_for_page(f"http://127.0.0.1:{port}/", process, log)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def free_port() -> int:
+    with closing(socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_page(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            if b"easel_facts" in urllib.request.urlopen(address, timeout=5).read():
+                return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    pytest.fail(f"The page did not come up. The server said:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def troubles() -> Iterator[list[str]]:
+    """What the browser complained about; a test that expects complaints clears it."""
+    found: list[str] = []
+    yield found
+    assert not found
+
+
+@pytest.fixture
+def context(browser: Browser, server: str, troubles: list[str]) -> Iterator[BrowserContext]:
+    """A person's browser: nothing stored yet. Requests beyond the server and errors on the console are troubles."""
+    context = browser.new_context(base_url=server, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    context.set_default_timeout(PATIENCE * 1000)
+    context.on("request", lambda request: troubles.append(f"asked {request.url}") if outside(request.url, server) else None)
+    context.on("response", lambda response: troubles.append(f"{response.status} {response.url}") if response.status >= 400 else None)
+    context.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    context.on("weberror", lambda problem: troubles.append(str(problem.error)))
+    yield context
+    context.close()
+
+
+def outside(url: str, server: str) -> bool:
+    return not url.startswith((server, "data:", "blob:"))
+
+
+@pytest.fixture
+def open_page(context: BrowserContext) -> Callable[[], Page]:
+    """Open one more tab on the page."""
+
+    def opened() -> Page:
+        page = context.new_page()
+        page.goto("/")
+        return ready(page)
+
+    return opened
+
+
+def ready(page: Page) -> Page:
+    """Wait until the form may be used: scripts have started and the model's defaults are in it."""
+    page.wait_for_selector("html.easel-ready")
+    page.wait_for_function("document.querySelector('#setting_sd_model_checkpoint input')?.value.includes('easel-stickers')")
+    page.wait_for_function("document.querySelector('#txt2img_width [type=number]').value === '128'")
+    return page
+
+
+@pytest.fixture
+def page(open_page: Callable[[], Page]) -> Page:
+    return open_page()

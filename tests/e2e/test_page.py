@@ -1,0 +1,345 @@
+"""The page as a person uses it: prompt, progress, picture, and back."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+PROMPT = "#txt2img_prompt textarea"
+SEED = "#txt2img_seed input"
+DATA = "#html_info_txt2img .infotext"
+PICTURE = "#txt2img_gallery img.large:not(.preview)"
+SMALL = {"txt2img_steps": "6"}      # quick to draw
+
+
+def number(page: Page, control: str, value: str | None = None) -> str:
+    box = page.locator(f"#{control} [type=number]")
+    if value is not None:
+        box.fill(value)
+        box.press("Tab")
+    return box.input_value()
+
+
+def generate(page: Page, prompt: str, **numbers: str) -> str:
+    """Draw a picture; returns its generation data."""
+    for control, value in (SMALL | numbers).items():
+        number(page, control, value)
+    page.fill(PROMPT, prompt)
+    page.click("#txt2img_generate")
+    return finished(page)
+
+
+def finished(page: Page) -> str:
+    page.wait_for_function("!document.body.classList.contains('easel-running')")
+    page.wait_for_selector(PICTURE)
+    return page.inner_text(DATA)
+
+
+def running(page: Page) -> None:
+    page.wait_for_selector("body.easel-running")
+
+
+def drop(page: Page, content: bytes, name: str = "picture.png") -> None:
+    """Let a file fall on the middle of the page."""
+    page.evaluate(
+        """([data, name]) => {
+            const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([bytes], name, { type: "image/png" }));
+            for (const kind of ["dragenter", "dragover", "drop"])
+                document.body.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+        }""",
+        [base64.b64encode(content).decode(), name],
+    )
+
+
+def picture_file(page: Page) -> bytes:
+    return page.request.get(page.get_attribute(PICTURE, "src")).body()
+
+
+def test_a_prompt_becomes_a_picture_with_its_data(page: Page) -> None:
+    number(page, "txt2img_steps", "40")
+    page.fill(PROMPT, "a red apple, 3d style")
+    page.click("#txt2img_generate")
+    expect(page.locator("#txt2img_interrupt")).to_be_visible()
+    expect(page.locator("#txt2img_generate")).to_be_hidden()
+    expect(page.locator(".progress-text")).to_have_text(re.compile(r"step \d+ of 40 · \d+ %"))
+    data = finished(page)
+    assert data.startswith("a red apple, 3d style\nSteps: 40, Sampler: ")
+    assert page.evaluate("document.querySelector('#txt2img_gallery img.large').naturalWidth") == 128
+    expect(page.locator("#txt2img_generate")).to_be_visible()
+    expect(page).to_have_title("Easel")
+
+
+def test_a_preview_and_the_window_title_follow_the_job(page: Page) -> None:
+    number(page, "txt2img_steps", "150")
+    page.fill(PROMPT, "a rocket")
+    page.click("#txt2img_generate")
+    page.wait_for_selector("img.preview")
+    expect(page).to_have_title(re.compile(r"^\d+ % · .+ · Easel$"))
+    page.click("#txt2img_interrupt")
+    page.wait_for_function("!document.body.classList.contains('easel-running')")
+
+
+def test_a_dropped_png_fills_the_form_with_what_made_it(page: Page) -> None:
+    data = generate(page, "a fox in the snow, flat style", txt2img_cfg_scale="5.5")
+    seed = re.search(r"Seed: (\d+)", data)[1]
+    png = picture_file(page)
+    page.fill(PROMPT, "something else")
+    number(page, "txt2img_steps", "33")
+    drop(page, png)
+    expect(page.locator(PROMPT)).to_have_value("a fox in the snow, flat style")
+    expect(page.locator(SEED)).to_have_value(seed)
+    assert (number(page, "txt2img_steps"), number(page, "txt2img_cfg_scale")) == ("6", "5.5")
+
+
+def test_the_same_data_gives_the_same_picture(page: Page) -> None:
+    generate(page, "a green star on a white background")
+    first = picture_file(page)
+    page.click("#txt2img_reuse_seed")
+    expect(page.locator(SEED)).not_to_have_value("-1")
+    old = page.get_attribute(PICTURE, "src")
+    page.click("#txt2img_generate")
+    page.wait_for_function(f"document.querySelector({PICTURE!r})?.src !== {old!r}")
+    finished(page)
+    assert picture_file(page) == first
+
+
+def test_control_enter_generates(page: Page) -> None:
+    number(page, "txt2img_steps", "6")
+    page.fill(PROMPT, "an owl")
+    page.press(PROMPT, "Control+Enter")
+    assert finished(page).startswith("an owl\n")
+
+
+def test_interrupt_keeps_the_finished_pictures(page: Page) -> None:
+    number(page, "txt2img_steps", "12")
+    number(page, "txt2img_batch_count", "60")
+    page.fill(PROMPT, "a dog on the beach")
+    page.click("#txt2img_generate")
+    page.wait_for_selector(".thumb")
+    page.keyboard.press("Escape")
+    page.wait_for_function("!document.body.classList.contains('easel-running')")
+    expect(page.locator(".progress-text")).to_have_text("Interrupted")
+    assert 1 <= page.locator(".thumb, .picture").count() < 60
+    assert page.inner_text(DATA).startswith("a dog on the beach\n")
+
+
+def test_a_reload_in_mid_job_finds_the_job_again(page: Page) -> None:
+    number(page, "txt2img_steps", "150")
+    page.fill(PROMPT, "a robot on a yellow background")
+    page.click("#txt2img_generate")
+    running(page)
+    page.reload()
+    page.wait_for_selector("html.easel-ready")
+    running(page)
+    assert finished(page).startswith("a robot on a yellow background\n")
+    expect(page.locator(PROMPT)).to_have_value("a robot on a yellow background")
+
+
+def test_two_tabs_generate_at_once_and_get_their_own_pictures(open_page: Callable[[], Page]) -> None:
+    tabs = {"a hamburger": open_page(), "a penguin": open_page()}
+    for prompt, tab in tabs.items():
+        number(tab, "txt2img_steps", "40")
+        tab.fill(PROMPT, prompt)
+    for tab in tabs.values():
+        tab.click("#txt2img_generate")
+    for prompt, tab in tabs.items():
+        assert finished(tab).startswith(f"{prompt}\n")
+
+
+def test_a_new_tab_takes_up_the_form_and_finds_the_newest_job(page: Page, open_page: Callable[[], Page]) -> None:
+    data = generate(page, "a snowman")
+    page.close()
+    other = open_page()
+    expect(other.locator(PROMPT)).to_have_value("a snowman")
+    other.click("#txt2img_restore_progress")
+    assert finished(other) == data
+
+
+def test_a_value_out_of_place_is_refused_in_words_and_the_form_stays(page: Page) -> None:
+    page.fill(PROMPT, "a cat")
+    page.fill(SEED, "twelve")
+    page.click("#txt2img_generate")
+    expect(page.locator(".card h3")).to_have_text("Seed cannot be 'twelve'.")
+    expect(page.locator(PROMPT)).to_have_value("a cat")
+    page.click("#txt2img_random_seed")
+    page.click("#txt2img_generate")
+    finished(page)
+    expect(page.locator(".card")).to_have_count(0)
+
+
+def test_a_broken_checkpoint_is_named_and_leaves_the_loaded_one_alone(page: Page) -> None:
+    expect(page.locator("#easel_model_notes")).to_contain_text("broken.safetensors")
+    pick(page, "broken.safetensors")
+    page.fill(PROMPT, "a cat")
+    page.click("#txt2img_generate")
+    expect(page.locator(".card h3")).to_contain_text("broken.safetensors")
+    pick(page, "easel-stickers")
+    generate(page, "a cat")
+
+
+def pick(page: Page, name: str) -> None:
+    page.click("#setting_sd_model_checkpoint input")
+    page.locator("ul[role=listbox] li", has_text=name).click()
+    expect(page.locator("#setting_sd_model_checkpoint input")).to_have_value(re.compile(re.escape(name)))
+
+
+def test_tokens_are_counted_and_a_bracket_left_open_is_marked(page: Page) -> None:
+    counter = page.locator("#txt2img_token_counter")
+    page.fill(PROMPT, "a red apple")
+    expect(counter).to_have_text("3/75")
+    page.fill(PROMPT, "a (red apple")
+    expect(counter.locator(".wrong")).to_have_attribute("title", re.compile("never closed"))
+
+
+def test_an_example_fills_the_form_and_generates(page: Page) -> None:
+    example = page.locator(".example").first
+    prompt = example.inner_text()
+    example.click()
+    expect(page.locator(PROMPT)).to_have_value(prompt)
+    assert finished(page).startswith(prompt)
+
+
+def test_the_arrows_weigh_and_move_words(page: Page) -> None:
+    page.fill(PROMPT, "a red fox, in the snow")
+    page.evaluate("document.querySelector('#txt2img_prompt textarea').setSelectionRange(2, 5)")
+    page.press(PROMPT, "Control+ArrowUp")
+    page.press(PROMPT, "Control+ArrowUp")
+    expect(page.locator(PROMPT)).to_have_value("a (red:1.2) fox, in the snow")
+    page.press(PROMPT, "Control+ArrowDown")
+    page.press(PROMPT, "Control+ArrowDown")
+    expect(page.locator(PROMPT)).to_have_value("a red fox, in the snow")
+    page.press(PROMPT, "Alt+ArrowRight")
+    expect(page.locator(PROMPT)).to_have_value("in the snow, a red fox")
+
+
+@pytest.mark.parametrize("before, keys, after", [
+    ("<lora:hat:1>|", "up", "<lora:hat:1>|"),
+    ("<lora:h|at:1>", "up", "<lora:hat:1.05>"),
+    ("(a dog:1.1) ca|t", "down", "(a dog:1.1) (cat:0.9)"),
+    ("(a d|og:1.1)", "down", "a dog"),
+    ("((a d|og))", "up", "((a dog:1.2))"),
+], ids=str)
+def test_weights_are_edited_where_the_caret_is(page: Page, before: str, keys: str, after: str) -> None:
+    caret = before.index("|")
+    edited = page.evaluate(
+        "async ([text, caret, sign]) => (await import('/easel/page/editing.js')).reweigh(text, caret, caret, sign).text",
+        [before.replace("|", ""), caret, 1 if keys == "up" else -1],
+    )
+    assert edited == after.replace("|", "")
+
+
+def test_swap_clear_and_paste_do_what_they_say(page: Page) -> None:
+    number(page, "txt2img_width", "192")
+    page.click("#txt2img_res_switch_btn")
+    expect(page.locator("#txt2img_height [type=number]")).to_have_value("192")
+    assert number(page, "txt2img_width") == "128"
+    page.fill(PROMPT, "a bee\nNegative prompt: grey\nSteps: 9, Sampler: Euler a, CFG scale: 3, Seed: 77, Size: 64x128")
+    page.click("#paste")
+    expect(page.locator(PROMPT)).to_have_value("a bee")
+    expect(page.locator("#txt2img_sampling input")).to_have_value("Euler a")
+    assert [number(page, f"txt2img_{name}") for name in ("steps", "cfg_scale", "width", "height")] == ["9", "3", "64", "128"]
+    page.click("#txt2img_clear_prompt")
+    expect(page.locator(PROMPT)).to_have_value("")
+    expect(page.locator("#txt2img_neg_prompt textarea")).to_have_value("")
+
+
+def test_png_info_shows_the_data_and_sends_it_on(page: Page) -> None:
+    data = generate(page, "a turtle")
+    png = picture_file(page)
+    page.get_by_role("tab", name="PNG Info").click()
+    page.wait_for_selector("#pnginfo_image .drop-zone")
+    drop(page, png)
+    expect(page.locator("#pnginfo_generation_info .infotext")).to_have_text(data)
+    page.click("#pnginfo_send_to_txt2img")
+    expect(page.locator(PROMPT)).to_have_value("a turtle")
+
+
+def test_a_setting_is_applied_kept_and_put_back(page: Page) -> None:
+    box = "#setting_comma_padding_backtrack [type=number]"
+    for value, reset in (("33", False), ("20", True)):
+        page.get_by_role("tab", name="Settings").click()
+        page.wait_for_selector(box)
+        if reset:
+            expect(page.locator(box)).to_have_value("33")
+            page.click("#reset_comma_padding_backtrack")
+        else:
+            number(page, "setting_comma_padding_backtrack", value)
+        expect(page.locator(box)).to_have_value(value)
+        page.click("#settings_submit")
+        expect(page.locator("#settings_result")).to_have_text("Changed: Prompt word wrap")
+        page.reload()
+        page.wait_for_selector("html.easel-ready")
+
+
+def test_the_theme_is_toggled_and_kept(page: Page) -> None:
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.click("#easel_theme")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.wait_for_selector("html.easel-ready")
+
+
+def test_text_has_contrast_in_both_themes(page: Page) -> None:
+    """WCAG 2 contrast, at least 4.5 for each kind of text on each ground it stands on."""
+    pairs = [*product(("ink", "ink-soft", "accent", "wrong"), ("ground", "panel", "field")), ("ink-soft", "sunken"), ("on-accent", "accent-fill")]
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        low = {pair: ratio for pair in pairs if (ratio := contrast(*(colour(page, name) for name in pair))) < 4.5}
+        assert not low, theme
+
+
+def colour(page: Page, name: str) -> list[float]:
+    text = page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('--{name}').trim()")
+    return [int(text[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+
+
+def contrast(one: list[float], other: list[float]) -> float:
+    dark, light = sorted(luminance(rgb) for rgb in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(rgb: list[float]) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_on_a_narrow_page_the_columns_stack(page: Page) -> None:
+    page.set_viewport_size({"width": 800, "height": 900})
+    order = ["txt2img_prompt", "txt2img_generate", "txt2img_gallery", "txt2img_settings"]
+    tops = [page.locator(f"#{name}").bounding_box()["y"] for name in order]
+    assert tops == sorted(tops)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 800
+
+
+def test_a_lost_connection_is_told_and_found_again(page: Page, context: BrowserContext, troubles: list[str]) -> None:
+    context.set_offline(True)
+    expect(page.locator(".notice")).to_contain_text("Connection lost")
+    context.set_offline(False)
+    expect(page.locator(".notice")).to_have_count(0)
+    troubles.clear()      # the browser's own complaints about it
+
+
+def test_scripts_of_others_find_what_a1111_offers(page: Page) -> None:
+    kinds = page.evaluate("[gradioApp, onUiLoaded, onUiUpdate, onAfterUiUpdate, onUiTabChange, updateInput, opts].map((it) => typeof it)")
+    assert kinds == ["function"] * 6 + ["object"]
+    page.evaluate("window.tabs = []; onUiTabChange(() => tabs.push(get_uiCurrentTab().textContent.trim()))")
+    page.get_by_role("tab", name="Settings").click()
+    page.wait_for_function("tabs.includes('Settings')")
+
+
+def test_every_control_has_a_name(page: Page) -> None:
+    """What a screen reader says: text, label or aria-label, for all that can be clicked or filled in."""
+    nameless = page.evaluate("""
+        [...document.querySelectorAll("button, input, textarea, select, a[href]")]
+            .filter((it) => it.offsetParent && !it.textContent.trim() && !it.ariaLabel && !it.labels?.length && !it.title)
+            .map((it) => it.outerHTML.slice(0, 120))
+    """)
+    assert nameless == []
