@@ -1,28 +1,142 @@
-# TEMPORARY stand-in
+"""A checkpoint file becomes modules: built without memory, then given the file's own mapped tensors.
+
+No weight is copied until the modules are moved to a device or another precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-import json, torch, numpy as np
-from safetensors.torch import load_file
-from diffusers import UNet2DConditionModel, AutoencoderKL
-from transformers import CLIPTextModel, CLIPTextConfig
-from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from modules.base.errors import ModelCorrupt, ModelMismatch
+from modules.models import layout, shapes
+from modules.models.catalog import Checkpoint
+from modules.models.families import family_of
+from modules.models.hints import Hints, from_metadata, from_yaml
+from modules.models.weights import read_weights
+
+Names = Callable[[Collection[str]], dict[str, str]]
+
+TIMESTEPS = 1000
+SHOWN = 3      # names in an error message
+
+
 @dataclass
 class LoadedModel:
-    unet: object; vae: object; text_encoder: object; family: str; prediction_type: str; scaling_factor: float; alphas_cumprod: object; native_size: int; checkpoint: object
-    def to(self, device, unet, vae, text):
-        self.unet.to(device,unet).eval(); self.vae.to(device,vae).eval(); self.text_encoder.to(device,text).eval()
-def load(c):
-    sd=load_file(c.path)
-    cfg=json.loads(c.metadata['config']) if 'config' in c.metadata else dict(
-      unet=dict(sample_size=16,in_channels=4,out_channels=4,block_out_channels=[32,32,64,64],layers_per_block=2,cross_attention_dim=64,attention_head_dim=8),
-      vae=dict(in_channels=3,out_channels=3,block_out_channels=[32,32,64,64],layers_per_block=1,latent_channels=4,norm_num_groups=32,down_block_types=["DownEncoderBlock2D"]*4,up_block_types=["UpDecoderBlock2D"]*4),
-      text_encoder=dict(vocab_size=49408,hidden_size=64,intermediate_size=256,num_hidden_layers=4,num_attention_heads=1,max_position_embeddings=77,hidden_act='quick_gelu',projection_dim=64),prediction_type='epsilon',native_size=64)
-    unet=UNet2DConditionModel(**cfg['unet']); vae=AutoencoderKL(**cfg['vae'])
-    u=convert_ldm_unet_checkpoint(dict(sd),dict(cfg['unet'],layers_per_block=cfg['unet']['layers_per_block']))
-    unet.load_state_dict(u)
-    v=convert_ldm_vae_checkpoint(dict(sd),dict(cfg['vae'],down_block_types=cfg['vae']['down_block_types'],up_block_types=cfg['vae']['up_block_types']))
-    vae.load_state_dict(v)
-    te=CLIPTextModel(CLIPTextConfig(**cfg['text_encoder']))
-    t={k.removeprefix('cond_stage_model.transformer.text_model.'):x for k,x in sd.items() if k.startswith('cond_stage_model.transformer.') and 'position_ids' not in k}
-    te.load_state_dict(t)
-    b=np.linspace(0.00085**.5,0.012**.5,1000)**2
-    return LoadedModel(unet,vae,te,'sd1',cfg.get('prediction_type','epsilon'),cfg['vae'].get('scaling_factor',0.18215),np.cumprod(1-b).astype(np.float32),cfg['native_size'],c)
+    """A checkpoint's parts and what sampling must know of them."""
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    family: str
+    prediction_type: str            # "epsilon" or "v_prediction"
+    scaling_factor: float           # latent on the UNet's scale = VAE's latent × this
+    alphas_cumprod: np.ndarray      # (1000,) float32
+    native_size: int                # pixels
+    checkpoint: Checkpoint
+
+    def to(self, device: torch.device, unet: torch.dtype, vae: torch.dtype, text: torch.dtype) -> None:
+        """Move in place, one tensor at a time: the peak is one copy of the weights, and one tensor."""
+        for module, dtype in ((self.unet, unet), (self.vae, vae), (self.text_encoder, text)):
+            nn.Module.to(module, device, dtype)
+
+
+def load(checkpoint: Checkpoint) -> LoadedModel:
+    """Read and check everything; the file's own precision is kept.
+
+    Raises ModelCorrupt, ModelUnsafe, ModelUnsupported or ModelMismatch, each naming the file.
+    """
+    name = checkpoint.path.name
+    weights = read_weights(checkpoint.path)
+    family = family_of(name, weights.tensors)
+    hints = from_yaml(from_metadata(family.hints, name, weights.metadata), checkpoint.config)
+    unet, vae, clip = parts(name, weights.tensors, hints)
+    return LoadedModel(
+        unet=unet,
+        vae=vae,
+        text_encoder=clip,
+        family=family.name,
+        prediction_type=hints.prediction_type,
+        scaling_factor=hints.scaling_factor,
+        alphas_cumprod=alphas_cumprod(*hints.betas),
+        native_size=hints.native_size,
+        checkpoint=checkpoint,
+    )
+
+
+def parts(name: str, tensors: Mapping[str, Tensor], hints: Hints) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel]:
+    unet = Part(name, tensors, layout.UNET, layout.unet_names)
+    vae = Part(name, tensors, layout.VAE, layout.vae_names)
+    clip = Part(name, tensors, layout.CLIP, layout.clip_names)
+    return (
+        unet.build(lambda found: UNet2DConditionModel(**shapes.unet_config(found, hints.unet))),
+        vae.build(lambda found: AutoencoderKL(**shapes.vae_config(found, hints.vae))),
+        clip.build(lambda found: CLIPTextModel(CLIPTextConfig(**shapes.clip_config(found, hints.clip)))),
+    )
+
+
+class Part:
+    """The tensors of one part of a checkpoint, under its module's names."""
+
+    def __init__(self, file: str, tensors: Mapping[str, Tensor], prefix: str, names: Names) -> None:
+        self.file, self.prefix = file, prefix
+        self.names = names(layout.below(tensors, prefix))
+        self.tensors = {theirs: tensors[prefix + ours] for ours, theirs in self.names.items()}
+
+    def build(self, make: Callable[[Mapping[str, Tensor]], nn.Module]) -> Any:
+        """The module, made without memory and then given these tensors. Raises ModelMismatch naming what does not fit."""
+        try:
+            with torch.device("meta"):
+                module = make(self.tensors)
+        except (KeyError, StopIteration, IndexError, ValueError, ZeroDivisionError) as error:
+            raise ModelMismatch(f"{self.file}: {self.prefix}… is incomplete ({error}).", "Download it again.") from error
+        wanted = module.state_dict()
+        fitting = {name: fitted(tensor, wanted[name]) for name, tensor in self.tensors.items() if name in wanted}
+        self.complain(wanted, fitting)
+        module.load_state_dict(fitting, strict=True, assign=True)
+        restore_buffers(module)
+        return module.eval().requires_grad_(False)
+
+    def complain(self, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+        ours = {theirs: self.prefix + name for name, theirs in self.names.items()}
+        missing = [ours.get(name, f"{self.prefix}… {name}") for name in wanted.keys() - found.keys()]
+        extra = [ours[name] for name in self.tensors.keys() - wanted.keys()]
+        misshapen = [f"{ours[n]} is {tuple(t.shape)}, not {tuple(wanted[n].shape)}" for n, t in found.items() if t.shape != wanted[n].shape]
+        for what, names in (("lacks", missing), ("does not fit", misshapen), ("has what its shape has no place for", extra)):
+            if names:
+                more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+                raise ModelMismatch(f"{self.file} {what}: {', '.join(sorted(names)[:SHOWN])}{more}.", "It may be another kind of model, or broken.")
+        if whole := next((ours[n] for n, t in found.items() if not t.is_floating_point()), None):
+            raise ModelCorrupt(f"{self.file}: {whole} holds no weights.", "Download it again.")
+
+
+def fitted(tensor: Tensor, wanted: Tensor) -> Tensor:
+    """A 1×1 convolution where the module has a plain matrix, or the reverse, as a view."""
+    if tensor.shape != wanted.shape and tensor.numel() == wanted.numel() and tensor.ndim + wanted.ndim == 6:
+        return tensor.reshape(wanted.shape)
+    return tensor
+
+
+def restore_buffers(module: nn.Module) -> None:
+    """Buffers that files do not hold: CLIP's positions 0, 1, 2 …"""
+    for name, buffer in list(module.named_buffers()):
+        if buffer.is_meta:
+            owner, _, attribute = name.rpartition(".")
+            assert attribute == "position_ids", f"{type(module).__name__} has a buffer Easel does not know: {name}"
+            setattr(module.get_submodule(owner), attribute, torch.arange(buffer.shape[-1]).expand(buffer.shape))
+
+
+def alphas_cumprod(start: float, end: float) -> np.ndarray:
+    """ᾱ of Stable Diffusion's schedule: √β even between its ends, as LDM computes it, float64 to the last.
+
+    A file's own `alphas_cumprod` is not used: it may be rounded to half precision, and has no other values in any known model.
+    """
+    betas = np.linspace(start**0.5, end**0.5, TIMESTEPS) ** 2
+    return np.cumprod(1 - betas).astype(np.float32)

@@ -1,6 +1,57 @@
+"""Content hashes of large files, computed once."""
+
+from __future__ import annotations
+
 import hashlib
+from pathlib import Path
+from typing import BinaryIO
+
+from modules.store.database import Database
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS hashes (
+    path TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+);
+"""
+
+
 class HashCache:
-    def __init__(self, database): self.known={}
-    def sha256(self, path):
-        if path not in self.known: self.known[path]=hashlib.sha256(path.read_bytes()).hexdigest()
-        return self.known[path]
+    """SHA-256 by path, remembered for as long as the file's size and time of change stay the same."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(path, SCHEMA)
+
+    def known(self, path: Path) -> str | None:
+        """The hash if it is remembered and the file unchanged."""
+        stat = path.stat()
+        with self.database.open() as db:
+            row = db.execute(
+                "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND modified = ?", (str(path), stat.st_size, stat.st_mtime_ns)
+            ).fetchone()
+        return row and row["sha256"]
+
+    def all_known(self) -> dict[tuple[str, int, int], str]:
+        """(path, size, time of change in ns) → hash, for listing many files at once."""
+        with self.database.open() as db:
+            return {(row["path"], row["size"], row["modified"]): row["sha256"] for row in db.execute("SELECT * FROM hashes")}
+
+    def sha256(self, path: Path) -> str:
+        """The hash, computed if need be."""
+        if found := self.known(path):
+            return found
+        stat = path.stat()
+        with path.open("rb") as file:
+            digest = digest_of(file)
+        with self.database.open() as db:
+            db.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", (str(path), stat.st_size, stat.st_mtime_ns, digest))
+        return digest
+
+
+def digest_of(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(2**22):
+        digest.update(block)
+    return digest.hexdigest()

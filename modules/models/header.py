@@ -1,0 +1,113 @@
+"""What a model file is, by its content, and a safetensors header read with suspicion. No torch.
+
+Format: https://github.com/huggingface/safetensors — 8 bytes little-endian header length, a JSON header, the tensors.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from modules.base.errors import ModelCorrupt, ModelUnsupported
+
+LARGEST_HEADER = 32 * 2**20      # bytes; a real one of 10,000 tensors has about one million
+MOST_TENSORS = 100_000
+SIZES = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
+    "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
+}
+AGAIN = "Download it again."
+
+
+@dataclass(frozen=True)
+class Header:
+    """shapes: tensor name → shape."""
+
+    shapes: dict[str, tuple[int, ...]]
+    metadata: dict[str, str]
+
+
+def sniff(path: Path) -> str:
+    """"safetensors", "zip" or "pickle", by the first bytes alone. Raises ModelCorrupt or ModelUnsupported."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise ModelCorrupt(f"{path.name} cannot be read ({error.strerror}).", "Check who may read it.") from error
+    if len(head) < 8:
+        raise ModelCorrupt(f"{path.name} is empty.", AGAIN)
+    if head.lstrip()[:1] == b"<" or b"<html" in head[:256].lower():
+        raise ModelCorrupt(f"{path.name} is a web page, not a model.", "The download failed or needs a login. " + AGAIN)
+    if head.startswith(b"version https://git-lfs"):
+        raise ModelCorrupt(f"{path.name} is a Git LFS pointer, not the model itself.", "Run `git lfs pull`, or download the file itself.")
+    length = int.from_bytes(head[:8], "little")
+    if head[8:9] == b"{" and 0 < length <= path.stat().st_size - 8:
+        return "safetensors"
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if head.startswith(b"\x80") and head[1] <= 5:
+        return "pickle"
+    if head[257:262] == b"ustar":
+        raise ModelUnsupported(f"{path.name} is a tar archive, a format no Stable Diffusion model uses.", "Convert it to safetensors.")
+    raise ModelCorrupt(f"{path.name} is not a model file, or was cut off.", AGAIN)
+
+
+def read_header(path: Path) -> Header:
+    """The header, with everything checked that the library lets pass. Raises ModelCorrupt."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(LARGEST_HEADER, size - 8):
+            raise ModelCorrupt(f"{path.name}: its header claims {length} bytes.", AGAIN)
+        raw = file.read(length)
+    if len(raw.rstrip()) < len(raw) - 4096:
+        raise ModelCorrupt(f"{path.name}: its header is padded beyond measure.", AGAIN)
+    return checked(path.name, parsed(path.name, raw), size - 8 - length)
+
+
+def parsed(name: str, raw: bytes) -> dict[str, Any]:
+    if raw.count(b"data_offsets") > MOST_TENSORS:
+        raise ModelCorrupt(f"{name}: it claims more than {MOST_TENSORS:,} tensors.", AGAIN)
+    try:
+        header = json.loads(raw, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise ModelCorrupt(f"{name}: its header is not what a safetensors file has ({error}).", AGAIN) from error
+    if not isinstance(header, dict):
+        raise ModelCorrupt(f"{name}: its header is not a JSON object.", AGAIN)
+    return header
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
+
+
+def checked(name: str, header: dict[str, Any], data: int) -> Header:
+    """The tensors must fill the `data` bytes after the header exactly, in any order, each as long as its shape says."""
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ModelCorrupt(f"{name}: its metadata is not text.", AGAIN)
+    spans, shapes = [], {}
+    for key, entry in header.items():
+        try:
+            shape, (begin, end), width = tuple(entry["shape"]), entry["data_offsets"], SIZES[entry["dtype"]]
+            sound = all(type(n) is int and n >= 0 for n in (*shape, begin, end)) and end - begin == prod(shape) * width
+        except (KeyError, TypeError, ValueError):
+            sound = False
+        if not sound:
+            raise ModelCorrupt(f"{name}: the entry of tensor {key!r:.80} makes no sense.", AGAIN)
+        spans.append((begin, end))
+        shapes[key] = shape
+    reached = 0
+    for begin, end in sorted(spans):
+        if begin != reached:
+            raise ModelCorrupt(f"{name}: its tensors overlap or leave a hole at byte {reached}.", AGAIN)
+        reached = end
+    if reached != data:
+        raise ModelCorrupt(f"{name} was cut off or has bytes too many: {data} of {reached}.", AGAIN)
+    return Header(shapes, metadata)

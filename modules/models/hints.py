@@ -1,0 +1,78 @@
+"""What a checkpoint's weights cannot tell: from its own metadata, from a .yaml beside it, or what its family has.
+
+Metadata: the JSON under `config` (ours, in diffusers' words). The .yaml: LDM's training configuration, as A1111 reads
+it; only plain values are taken, nothing it names is ever imported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from modules.base.errors import ModelCorrupt
+
+LARGEST_YAML = 2**20      # bytes
+UNET_FACTS = ("attention_head_dim", "norm_num_groups")
+VAE_FACTS = ("norm_num_groups",)
+CLIP_FACTS = ("num_attention_heads", "hidden_act")
+
+
+@dataclass(frozen=True)
+class Hints:
+    unet: Mapping[str, Any] = field(default_factory=dict)
+    vae: Mapping[str, Any] = field(default_factory=dict)
+    clip: Mapping[str, Any] = field(default_factory=dict)
+    prediction_type: str = "epsilon"
+    scaling_factor: float = 0.18215
+    betas: tuple[float, float] = (0.00085, 0.012)
+    native_size: int = 512
+
+
+def from_metadata(hints: Hints, name: str, metadata: Mapping[str, str]) -> Hints:
+    """`hints` with what the file says of itself. Raises ModelCorrupt."""
+    if "config" not in metadata:
+        return hints
+    try:
+        config = json.loads(metadata["config"])
+        unet, vae, clip = (dict(config.get(part, {})) for part in ("unet", "vae", "text_encoder"))
+        return replace(
+            hints,
+            unet={**hints.unet, **chosen(unet, UNET_FACTS)},
+            vae={**hints.vae, **chosen(vae, VAE_FACTS)},
+            clip={**hints.clip, **chosen(clip, CLIP_FACTS)},
+            prediction_type=str(config.get("prediction_type", hints.prediction_type)),
+            scaling_factor=float(vae.get("scaling_factor", hints.scaling_factor)),
+            native_size=int(config.get("native_size", hints.native_size)),
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelCorrupt(f"{name}: its metadata's `config` cannot be understood ({error}).", "Remove it, or download the file again.") from error
+
+
+def chosen(config: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: config[name] for name in names if name in config}
+
+
+def from_yaml(hints: Hints, path: Path | None) -> Hints:
+    """`hints` with what the .yaml says. Raises ModelCorrupt."""
+    if path is None:
+        return hints
+    try:
+        if path.stat().st_size > LARGEST_YAML:
+            raise ValueError("it is too large")
+        model = yaml.safe_load(path.read_text("utf-8"))["model"]["params"]
+        unet = model.get("unet_config", {}).get("params", {})
+        ends = float(model.get("linear_start", hints.betas[0])), float(model.get("linear_end", hints.betas[1]))
+        return replace(
+            hints,
+            unet={**hints.unet, **chosen(unet, ("num_heads", "num_head_channels"))},
+            prediction_type="v_prediction" if model.get("parameterization") == "v" else hints.prediction_type,
+            scaling_factor=float(model.get("scale_factor", hints.scaling_factor)),
+            betas=ends,
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, yaml.YAMLError) as error:
+        raise ModelCorrupt(f"{path.name} cannot be understood ({error}).", "Mend it, or take it away to use the usual configuration.") from error

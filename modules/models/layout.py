@@ -1,0 +1,117 @@
+"""Names of weights: the LDM layout of checkpoint files ↔ diffusers' and transformers' modules.
+
+The LDM layout numbers the UNet's blocks through; which block is what is told by the names that are there. So any
+number of levels, blocks a level and attention places is understood, and each map can be turned round.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+Prefixes = dict[str, str]      # LDM prefix → module prefix; the rest of the name is translated by a table
+
+UNET = "model.diffusion_model."
+VAE = "first_stage_model."
+CLIP = "cond_stage_model.transformer."
+
+RESNET = {
+    "in_layers.0": "norm1", "in_layers.2": "conv1", "emb_layers.1": "time_emb_proj",
+    "out_layers.0": "norm2", "out_layers.3": "conv2", "skip_connection": "conv_shortcut",
+}
+VAE_RESNET = {"nin_shortcut": "conv_shortcut"}
+VAE_ATTENTION = {"norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0"}
+UNET_ENDS = {
+    "time_embed.0": "time_embedding.linear_1", "time_embed.2": "time_embedding.linear_2",
+    "label_emb.0.0": "add_embedding.linear_1", "label_emb.0.2": "add_embedding.linear_2",
+    "input_blocks.0.0": "conv_in", "out.0": "conv_norm_out", "out.2": "conv_out",
+    "middle_block.1": "mid_block.attentions.0",
+}
+
+
+def unet_names(keys: Collection[str]) -> dict[str, str]:
+    """LDM name → diffusers name, both without the model's prefix, for those of `keys` that are a UNet's."""
+    prefixes = dict(UNET_ENDS)
+    prefixes |= resnet("middle_block.0", "mid_block.resnets.0") | resnet("middle_block.2", "mid_block.resnets.1")
+    prefixes |= dict(down_blocks(keys)) | dict(up_blocks(keys))
+    return renamed(keys, prefixes)
+
+
+def resnet(ours: str, theirs: str) -> Prefixes:
+    return {f"{ours}.{name}": f"{theirs}.{other}" for name, other in RESNET.items()}
+
+
+def count(keys: Collection[str], stem: str) -> int:
+    """How many numbered blocks `stem`.0, `stem`.1 … there are."""
+    pattern = re.compile(rf"{re.escape(stem)}\.(\d+)\.")
+    return 1 + max((int(match[1]) for key in keys if (match := pattern.match(key))), default=-1)
+
+
+def down_blocks(keys: Collection[str]) -> Iterator[tuple[str, str]]:
+    level = place = 0
+    for number in range(1, count(keys, "input_blocks")):
+        block = f"input_blocks.{number}"
+        if f"{block}.0.op.weight" in keys:
+            yield f"{block}.0.op", f"down_blocks.{level}.downsamplers.0.conv"
+            level, place = level + 1, 0
+            continue
+        yield from resnet(f"{block}.0", f"down_blocks.{level}.resnets.{place}").items()
+        yield f"{block}.1", f"down_blocks.{level}.attentions.{place}"
+        place += 1
+
+
+def up_blocks(keys: Collection[str]) -> Iterator[tuple[str, str]]:
+    level = place = 0
+    for number in range(count(keys, "output_blocks")):
+        block = f"output_blocks.{number}"
+        yield from resnet(f"{block}.0", f"up_blocks.{level}.resnets.{place}").items()
+        upsampler = next((f"{block}.{i}.conv" for i in (1, 2) if f"{block}.{i}.conv.weight" in keys), None)
+        if upsampler != f"{block}.1.conv":
+            yield f"{block}.1", f"up_blocks.{level}.attentions.{place}"
+        place += 1
+        if upsampler:
+            yield upsampler, f"up_blocks.{level}.upsamplers.0.conv"
+            level, place = level + 1, 0
+
+
+def vae_names(keys: Collection[str]) -> dict[str, str]:
+    """LDM name → diffusers name, both without prefix, for those of `keys` that are a VAE's."""
+    prefixes: Prefixes = {"quant_conv": "quant_conv", "post_quant_conv": "post_quant_conv"}
+    for half, ours, theirs in (("encoder", "down", "down_blocks"), ("decoder", "up", "up_blocks")):
+        prefixes |= {f"{half}.conv_in": f"{half}.conv_in", f"{half}.norm_out": f"{half}.conv_norm_out", f"{half}.conv_out": f"{half}.conv_out"}
+        prefixes |= vae_resnet(f"{half}.mid.block_1", f"{half}.mid_block.resnets.0") | vae_resnet(f"{half}.mid.block_2", f"{half}.mid_block.resnets.1")
+        prefixes |= {f"{half}.mid.attn_1.{a}": f"{half}.mid_block.attentions.0.{b}" for a, b in VAE_ATTENTION.items()}
+        levels = count(keys, f"{half}.{ours}")
+        for level in range(levels):
+            block = f"{half}.{theirs}.{level if half == 'encoder' else levels - 1 - level}"
+            for place in range(count(keys, f"{half}.{ours}.{level}.block")):
+                prefixes |= vae_resnet(f"{half}.{ours}.{level}.block.{place}", f"{block}.resnets.{place}")
+            prefixes |= {f"{half}.{ours}.{level}.{ours}sample.conv": f"{block}.{ours}samplers.0.conv"}
+    return renamed(keys, prefixes)
+
+
+def vae_resnet(ours: str, theirs: str) -> Prefixes:
+    same = {f"{ours}.{name}": f"{theirs}.{name}" for name in ("norm1", "conv1", "norm2", "conv2")}
+    return same | {f"{ours}.{name}": f"{theirs}.{other}" for name, other in VAE_RESNET.items()}
+
+
+def clip_names(keys: Collection[str]) -> dict[str, str]:
+    """CLIP's name in a file → transformers' name: old files lack `text_model.`, current modules have dropped it again."""
+    return {key: key.removeprefix("text_model.") for key in keys if not key.endswith("position_ids")}
+
+
+def renamed(keys: Collection[str], prefixes: Mapping[str, str]) -> dict[str, str]:
+    """Every key that starts with one of the prefixes, the longest such, with the prefix exchanged."""
+    names = {}
+    for key in keys:
+        parts = key.split(".")
+        for end in range(len(parts) - 1, 0, -1):
+            if replacement := prefixes.get(".".join(parts[:end])):
+                names[key] = ".".join([replacement, *parts[end:]])
+                break
+    return names
+
+
+def below(keys: Collection[str], prefix: str) -> list[str]:
+    """The keys under a prefix, without it."""
+    return [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
