@@ -31,7 +31,7 @@ class Live:
     fraction: float = 0.0
     preview: bytes = b""
     previews: int = 0                                # counts them, so that a watcher sees a new one
-    warnings: list[str] = field(default_factory=list)
+    waiting: list[Callable[[], None]] = field(default_factory=list)     # told when it has ended
     began: float | None = None                       # time.monotonic() of its first step
 
     @property
@@ -92,6 +92,14 @@ class Jobs:
             self._changed.wait_for(lambda: job not in self.live)
         return self.get(job)
 
+    def when_ended(self, job: str, tell: Callable[[], None]) -> None:
+        """Call `tell` once the job has ended, from whatever thread ends it; at once if it has already."""
+        with self._changed:
+            if job in self.live:
+                self.live[job].waiting.append(tell)
+                return
+        tell()
+
     def ahead_of(self, job: str) -> int:
         """How many jobs were asked for before this one and are not done."""
         with self._changed:
@@ -140,13 +148,14 @@ class Jobs:
         self.store.add_picture(event.job, PictureRecord(event.index, event.path, event.infotext, event.facts, event.saved))
 
     def _warned(self, event: events.Warned) -> None:
-        if live := self.live.get(event.job):
-            live.warnings.append(event.message)
+        self.store.add_warning(event.job, event.message)
 
     def _ended(self, event: events.Ended) -> None:
         self.store.set_state(event.job, event.state, event.error)
         with self._changed:
-            self.live.pop(event.job, None)
+            live = self.live.pop(event.job, None)
+        for tell in live.waiting if live else ():
+            tell()
 
     def _worker_state(self, event: events.WorkerState) -> None:
         self.state = event

@@ -6,6 +6,9 @@
     ├── UnknownName         not_found     404   nobody registered that sampler, model …
     ├── Unauthenticated     unauthenticated 401
     ├── Forbidden           forbidden     403
+    │   ├── BadHost         bad_host
+    │   └── BadOrigin       bad_origin
+    ├── UnsupportedMedia    unsupported_media_type 415
     ├── TooLarge            too_large     413
     ├── InvalidImage        invalid_image 422
     ├── ModelError                        422   names the file
@@ -74,6 +77,18 @@ class Unauthenticated(WebUIError):
 
 class Forbidden(WebUIError):
     code, status = "forbidden", 403
+
+
+class BadHost(Forbidden):
+    code = "bad_host"
+
+
+class BadOrigin(Forbidden):
+    code = "bad_origin"
+
+
+class UnsupportedMedia(WebUIError):
+    code, status = "unsupported_media_type", 415
 
 
 class TooLarge(WebUIError):

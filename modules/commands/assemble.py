@@ -25,7 +25,7 @@ def assemble(flags: Flags) -> App:
     return App(
         flags=flags,
         settings=SettingsFile(paths.settings_file),
-        catalog=Catalog(paths.checkpoints, HashCache(paths.database)),
+        catalog=Catalog(paths.checkpoints, HashCache(paths.database), flags.ckpt),
         jobs=Jobs(JobStore(paths.database)),
         tokenizer=cache(partial(load_tokenizer, paths.configs / "clip")),
     )

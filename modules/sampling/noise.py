@@ -125,11 +125,12 @@ def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], op
     Li et al. 2020, arXiv:2001.01328 (virtual Brownian tree), by torchsde.
     """
     low, high = min(s for s in sigmas if s > 0), max(sigmas)
+    ends = round(low, 6), round(high, 6)      # as torchsde keeps them
     with drawing_from(open_stream):
         tree = torchsde.BrownianTree(low, torch.zeros(shape), high, entropy=seed)
 
     def noise(sigma: float, sigma_next: float) -> Tensor:
-        start, end = sorted(min(max(level, low), high) for level in (sigma, sigma_next))
+        start, end = sorted(min(max(level, ends[0]), ends[1]) for level in (sigma, sigma_next))
         with drawing_from(open_stream):
             return tree(start, end) * (1 if sigma < sigma_next else -1) / (end - start) ** 0.5
 

@@ -183,7 +183,7 @@ def locate(flags: Flags) -> Paths:
     return Paths(
         root=ROOT,
         data_dir=data,
-        checkpoints=tuple(filter(None, (models / "Stable-diffusion", flags.ckpt_dir))),
+        checkpoints=tuple(dict.fromkeys(filter(None, (models / "Stable-diffusion", flags.ckpt_dir, ROOT / "models/Stable-diffusion")))),
         vae=flags.vae_dir or models / "VAE",
         lora=flags.lora_dir or models / "Lora",
         embeddings=flags.embeddings_dir or (beside_models if beside_models.is_dir() else models / "embeddings"),

@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     save INTEGER NOT NULL,
     state TEXT NOT NULL,
     error TEXT,
+    warnings TEXT NOT NULL DEFAULT '[]',
     created REAL NOT NULL,
     ended REAL
 );
@@ -61,6 +62,7 @@ class JobRecord:
     save: bool
     state: str = QUEUED
     error: Mapping[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
     created: float = field(default_factory=time.time)
     pictures: tuple[PictureRecord, ...] = ()
 
@@ -79,7 +81,7 @@ class JobStore:
         """Raises sqlite3.IntegrityError if the id is taken."""
         with self.database.open() as db:
             db.execute(
-                "INSERT INTO jobs SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, NULL, ?, NULL FROM jobs",
+                "INSERT INTO jobs SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, NULL, '[]', ?, NULL FROM jobs",
                 (job.id, job.owner, job.kind, json.dumps(dict(job.params)), json.dumps(dict(job.settings)), job.save, job.state, job.created),
             )
 
@@ -89,6 +91,10 @@ class JobStore:
                 "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
                 (job, picture.index, picture.path, picture.infotext, json.dumps(dict(picture.facts)), picture.saved),
             )
+
+    def add_warning(self, job: str, message: str) -> None:
+        with self.database.open() as db:
+            db.execute("UPDATE jobs SET warnings = json_insert(warnings, '$[#]', ?) WHERE id = ?", (message, job))
 
     def set_state(self, job: str, state: str, error: Mapping[str, Any] | None = None) -> None:
         """Move a job on; an ended job stays as it ended."""
@@ -128,6 +134,7 @@ def _record(row: Mapping[str, Any], pictures: Iterable[Mapping[str, Any]]) -> Jo
         save=bool(row["save"]),
         state=row["state"],
         error=json.loads(row["error"]) if row["error"] else None,
+        warnings=tuple(json.loads(row["warnings"])),
         created=row["created"],
         pictures=tuple(PictureRecord(p["position"], p["path"], p["infotext"], json.loads(p["facts"]), bool(p["saved"])) for p in pictures),
     )

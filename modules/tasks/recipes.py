@@ -37,7 +37,14 @@ class Recipe:
     def facts(self, index: int) -> dict[str, Any]:
         """What the API's `info` tells of one picture."""
         params = self.plans[index].params
-        return {"seed": params.seed, "subseed": params.subseed, "prompt": params.prompt, "negative_prompt": params.negative_prompt}
+        return {
+            "seed": params.seed,
+            "subseed": params.subseed,
+            "prompt": params.prompt,
+            "negative_prompt": params.negative_prompt,
+            "sd_model_name": self.checkpoint.model_name,
+            "sd_model_hash": self.plans[index].weights.checkpoint[:10],
+        }
 
     def warnings(self) -> list[str]:
         _, tags = grammar.take_networks(grammar.strip_comments(self.plans[0].params.prompt))
@@ -56,8 +63,8 @@ def txt2img_recipe(spec: JobSpec, catalog: Catalog) -> Recipe:
 RECIPES: Mapping[str, Callable[[JobSpec, Catalog], Recipe]] = {"txt2img": txt2img_recipe}
 
 
-def described(error: BaseException) -> dict[str, str]:
-    """An error as plain data: code, message, hint."""
+def described(error: BaseException) -> dict[str, Any]:
+    """An error as plain data: code, HTTP status, message, hint."""
     if isinstance(error, WebUIError):
-        return {"error": error.code, "message": str(error), "hint": error.hint}
-    return {"error": "failed", "message": f"Something went wrong inside Easel ({type(error).__name__}).", "hint": "The server's log tells more."}
+        return {"error": error.code, "status": error.status, "message": str(error), "hint": error.hint}
+    return {"error": "failed", "status": 500, "message": f"Something went wrong inside Easel ({type(error).__name__}).", "hint": "The server's log tells more."}

@@ -13,7 +13,7 @@ from pathlib import Path
 from socket import socket
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "models" / "Stable-diffusion" / "easel-stickers-128.safetensors"
@@ -40,7 +40,7 @@ def server(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         pytest.skip(f"the default model is not here: {MODEL.relative_to(ROOT)}")
     data, more, port = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("more"), free_port()
     (more / "broken.safetensors").write_bytes(b"\xff" * 64)
-    command = [sys.executable, os.environ.get("SCRATCH", "webui.py"), "--port", str(port), "--skip-install", "--data-dir", str(data),
+    command = [sys.executable, "webui.py", "--port", str(port), "--skip-install", "--data-dir", str(data),
                "--models-dir", str(ROOT / "models"), "--ckpt-dir", str(more), "--use-cpu", "all"]
     log = data / "server.log"
     with log.open("wb") as out:
@@ -73,35 +73,60 @@ def wait_for_page(address: str, process: subprocess.Popen[bytes], log: Path) -> 
 
 @pytest.fixture(scope="session")
 def browser(chromium: Path) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
         yield browser
         browser.close()
 
 
-@pytest.fixture
-def troubles() -> Iterator[list[str]]:
-    """What the browser complained about; a test that expects complaints clears it."""
-    found: list[str] = []
-    yield found
-    assert not found
+@pytest.fixture(scope="session")
+def visitor(browser: Browser, server: str) -> tuple[BrowserContext, list[str]]:
+    """One browser for all tests, so that gradio's scripts are fetched once; and all that it complained about.
 
-
-@pytest.fixture
-def context(browser: Browser, server: str, troubles: list[str]) -> Iterator[BrowserContext]:
-    """A person's browser: nothing stored yet. Requests beyond the server and errors on the console are troubles."""
+    Requests beyond the server and errors on the console are complaints.
+    """
+    troubles: list[str] = []
     context = browser.new_context(base_url=server, viewport={"width": 1280, "height": 900}, color_scheme="light")
     context.set_default_timeout(PATIENCE * 1000)
     context.on("request", lambda request: troubles.append(f"asked {request.url}") if outside(request.url, server) else None)
-    context.on("response", lambda response: troubles.append(f"{response.status} {response.url}") if response.status >= 400 else None)
-    context.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    context.on("response", lambda response: troubles.append(f"{response.status} {response.url}") if failed(response) else None)
+    context.on("console", lambda said: troubles.append(said.text) if complains(said) else None)
     context.on("weberror", lambda problem: troubles.append(str(problem.error)))
+    return context, troubles
+
+
+@pytest.fixture
+def troubles(visitor: tuple[BrowserContext, list[str]]) -> list[str]:
+    """What the browser complained about; a test that expects complaints clears it."""
+    return visitor[1]
+
+
+@pytest.fixture
+def context(visitor: tuple[BrowserContext, list[str]]) -> Iterator[BrowserContext]:
+    """A person's browser, nothing remembered in it. Complaints fail the test."""
+    context, troubles = visitor
     yield context
-    context.close()
+    for page in context.pages:
+        page.goto("/easel/v1/state")      # the form is remembered as its page is left: so leave first, then clear
+        page.evaluate("localStorage.clear()")
+        page.close()
+    seen = troubles[:]
+    troubles.clear()
+    assert not seen
 
 
 def outside(url: str, server: str) -> bool:
     return not url.startswith((server, "data:", "blob:"))
+
+
+def failed(response: Response) -> bool:
+    """A preview may be asked for just as its job ends; nothing else may be missing."""
+    return response.status >= 400 and "/preview" not in response.url
+
+
+def complains(said: ConsoleMessage) -> bool:
+    return said.type == "error" and "/preview" not in said.location["url"]
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from itertools import product
 
-import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 PROMPT = "#txt2img_prompt textarea"
@@ -125,13 +124,13 @@ def test_interrupt_keeps_the_finished_pictures(page: Page) -> None:
     page.wait_for_selector(".thumb")
     page.keyboard.press("Escape")
     page.wait_for_function("!document.body.classList.contains('easel-running')")
-    expect(page.locator(".progress-text")).to_have_text("Interrupted")
+    expect(page.locator(".progress-text")).to_have_text(re.compile("^Interrupted"))
     assert 1 <= page.locator(".thumb, .picture").count() < 60
     assert page.inner_text(DATA).startswith("a dog on the beach\n")
 
 
 def test_a_reload_in_mid_job_finds_the_job_again(page: Page) -> None:
-    number(page, "txt2img_steps", "150")
+    number(page, "txt2img_steps", "80")
     page.fill(PROMPT, "a robot on a yellow background")
     page.click("#txt2img_generate")
     running(page)
@@ -145,7 +144,7 @@ def test_a_reload_in_mid_job_finds_the_job_again(page: Page) -> None:
 def test_two_tabs_generate_at_once_and_get_their_own_pictures(open_page: Callable[[], Page]) -> None:
     tabs = {"a hamburger": open_page(), "a penguin": open_page()}
     for prompt, tab in tabs.items():
-        number(tab, "txt2img_steps", "40")
+        number(tab, "txt2img_steps", "20")
         tab.fill(PROMPT, prompt)
     for tab in tabs.values():
         tab.click("#txt2img_generate")
@@ -219,20 +218,23 @@ def test_the_arrows_weigh_and_move_words(page: Page) -> None:
     expect(page.locator(PROMPT)).to_have_value("in the snow, a red fox")
 
 
-@pytest.mark.parametrize("before, keys, after", [
-    ("<lora:hat:1>|", "up", "<lora:hat:1>|"),
-    ("<lora:h|at:1>", "up", "<lora:hat:1.05>"),
-    ("(a dog:1.1) ca|t", "down", "(a dog:1.1) (cat:0.9)"),
-    ("(a d|og:1.1)", "down", "a dog"),
-    ("((a d|og))", "up", "((a dog:1.2))"),
-], ids=str)
-def test_weights_are_edited_where_the_caret_is(page: Page, before: str, keys: str, after: str) -> None:
-    caret = before.index("|")
-    edited = page.evaluate(
-        "async ([text, caret, sign]) => (await import('/easel/page/editing.js')).reweigh(text, caret, caret, sign).text",
-        [before.replace("|", ""), caret, 1 if keys == "up" else -1],
-    )
-    assert edited == after.replace("|", "")
+WEIGHTS = (      # | is the caret
+    ("<lora:hat:1>|", +1, "<lora:hat:1>"),
+    ("<lora:h|at:1>", +1, "<lora:hat:1.05>"),
+    ("(a dog:1.1) ca|t", -1, "(a dog:1.1) (cat:0.9)"),
+    ("(a d|og:1.1)", -1, "a dog"),
+    ("((a d|og))", +1, "((a dog:1.2))"),
+    ("a dog, |", +1, "a dog, "),
+)
+
+
+def test_weights_are_edited_where_the_caret_is(page: Page) -> None:
+    edit = """async (cases) => {
+        const { reweigh } = await import("/easel/page/editing.js");
+        return cases.map(([text, caret, sign]) => reweigh(text, caret, caret, sign).text);
+    }"""
+    edited = page.evaluate(edit, [[before.replace("|", ""), before.index("|"), sign] for before, sign, _ in WEIGHTS])
+    assert edited == [after for _, _, after in WEIGHTS]
 
 
 def test_swap_clear_and_paste_do_what_they_say(page: Page) -> None:

@@ -1,0 +1,76 @@
+"""Reading pictures back, and how the server is doing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sys
+from typing import Any
+
+import psutil
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from modules.app.app import App
+from modules.base.errors import InvalidImage
+from modules.imaging.read import LARGEST_FILE, read_metadata
+from modules.params import infotext
+from modules.prompts.grammar import emphasised
+
+
+class PngInfoRequest(BaseModel):
+    image: str = Field(max_length=LARGEST_FILE * 4 // 3 + 100, description="A picture file in base64, with or without a data: prefix.")
+
+
+class PngInfoReply(BaseModel):
+    info: str                        # the generation data as text
+    items: dict[str, Any]            # the picture's other texts
+    parameters: dict[str, Any]       # the generation data by key
+
+
+def routes(app: App) -> APIRouter:
+    router = APIRouter(prefix="/sdapi/v1", tags=["info"])
+
+    @router.post("/png-info")
+    def png_info(body: PngInfoRequest) -> PngInfoReply:
+        """The generation data inside a picture."""
+        found = read_metadata(decoded(body.image))
+        items = {"parameters": found.infotext, **found.items} if found.infotext else found.items
+        fields = infotext.parse(found.infotext, emphasised) if found.infotext else {}
+        return PngInfoReply(info=found.infotext, items=items, parameters=fields)
+
+    @router.get("/memory")
+    def memory() -> dict[str, Any]:
+        """Bytes of main memory, and of the GPU's if there is one."""
+        own, machine = psutil.Process().memory_info(), psutil.virtual_memory()
+        return {"ram": {"free": machine.available, "used": own.rss, "total": machine.total}, "cuda": gpu_memory()}
+
+    return router
+
+
+def gpu_memory() -> dict[str, Any]:
+    """A1111's figures of the first GPU. The API does not import torch: before a worker has, there is nothing to tell."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {"error": "unavailable"}
+    free, total = torch.cuda.mem_get_info()
+    stats = torch.cuda.memory_stats()
+    figures = {name: {"current": stats[f"{key}.all.current"], "peak": stats[f"{key}.all.peak"]} for name, key in MEMORY_KINDS.items()}
+    return {
+        "system": {"free": free, "used": total - free, "total": total},
+        **figures,
+        "events": {"retries": stats["num_alloc_retries"], "oom": stats["num_ooms"]},
+    }
+
+
+MEMORY_KINDS = {"active": "active_bytes", "allocated": "allocated_bytes", "reserved": "reserved_bytes", "inactive": "inactive_split_bytes"}
+
+
+def decoded(image: str) -> bytes:
+    """Bytes of a base64 text or a data: address. Raises InvalidImage."""
+    if image.startswith(("http:", "https:", "file:", "/")) and len(image) < 2000:
+        raise InvalidImage("An address is not fetched from here.", "Send the picture itself, in base64.")
+    try:
+        return base64.b64decode(image.partition(",")[2] if image.startswith("data:") else image, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidImage("The picture is not valid base64.", "Send the file's bytes in base64.") from error

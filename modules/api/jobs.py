@@ -1,0 +1,136 @@
+"""/easel/v1: jobs by id, for the page and for programs. Somebody else's job is one that does not exist."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+
+from modules.api.options import chosen
+from modules.app.app import App
+from modules.base.errors import UnknownName
+from modules.base.fields import MAX_PROMPT, form_defaults
+from modules.params import infotext
+from modules.params.txt2img import Txt2Img
+from modules.prompts import grammar
+from modules.prompts.chunks import chunks, target_length, token_count
+from modules.store.jobs import JobRecord
+from modules.tasks.pasting import pasted
+
+
+class TokensRequest(BaseModel):
+    prompt: str = Field(max_length=MAX_PROMPT)
+    steps: int = Field(20, ge=1, le=1000)
+
+
+class InfotextRequest(BaseModel):
+    text: str = Field(max_length=2**20)
+
+
+def routes(app: App) -> APIRouter:
+    router = APIRouter(prefix="/easel/v1", tags=["jobs"])
+
+    @router.get("/state")
+    def state() -> dict[str, Any]:
+        """The model, the queue, and what the form should start with."""
+        told, checkpoint = app.jobs.state, chosen(app)
+        sidecar = checkpoint.sidecar if checkpoint else {}
+        return {
+            "model": {"loading": told.loading, "loaded": told.loaded, "error": told.error},
+            "queue": len(app.jobs.running()),
+            "defaults": form_defaults(Txt2Img) | known_defaults(sidecar.get("defaults")),
+            "examples": sidecar.get("examples", []),
+        }
+
+    @router.get("/jobs")
+    def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[dict[str, Any]]:
+        """The caller's newest jobs, newest first."""
+        return [described(app, record, brief=True) for record in app.jobs.store.recent(owner(request), limit)]
+
+    @router.get("/jobs/{job}")
+    def get(job: str, request: Request) -> dict[str, Any]:
+        return described(app, app.jobs.get(job, owner(request)))
+
+    @router.get("/jobs/{job}/preview")
+    def preview(job: str, request: Request) -> Response:
+        """The newest look at a picture in the making, JPEG."""
+        app.jobs.get(job, owner(request))
+        live = app.jobs.live.get(job)
+        if live is None or not live.preview:
+            raise UnknownName("preview", job, [])
+        return Response(live.preview, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+    @router.get("/jobs/{job}/pictures/{index}")
+    def picture(job: str, index: int, request: Request) -> FileResponse:
+        """A finished picture's file."""
+        for found in app.jobs.get(job, owner(request)).pictures:
+            if found.index == index and Path(found.path).is_file():
+                return FileResponse(found.path, filename=Path(found.path).name, content_disposition_type="inline")
+        raise UnknownName("picture", str(index), [])
+
+    @router.post("/jobs/{job}/interrupt", status_code=204)
+    def interrupt(job: str, request: Request) -> None:
+        app.jobs.interrupt(app.jobs.get(job, owner(request)).id)
+
+    @router.post("/jobs/{job}/skip", status_code=204)
+    def skip(job: str, request: Request) -> None:
+        app.jobs.skip(app.jobs.get(job, owner(request)).id)
+
+    @router.post("/tokens")
+    def tokens(body: TokensRequest) -> dict[str, int]:
+        """How many tokens a prompt takes at most in the course of sampling, and how many fit its chunks."""
+        tokenizer = app.tokenizer()
+        plain, _ = grammar.take_networks(grammar.strip_comments(body.prompt))
+        texts = [text for part, _ in grammar.compose(plain) for _, text in grammar.schedule(part, body.steps)]
+        used = max(token_count(chunks(text, tokenizer)) for text in texts)
+        return {"tokens": used, "limit": target_length(used)}
+
+    @router.post("/read-infotext")
+    def read_infotext(body: InfotextRequest) -> dict[str, Any]:
+        """Generation data as form fields, settings, and what neither is."""
+        return pasted(infotext.parse(body.text, grammar.emphasised))
+
+    return router
+
+
+def owner(request: Request) -> str:
+    return request.scope.get("owner", "local")
+
+
+def known_defaults(values: Any) -> dict[str, Any]:
+    """A model's suggestions, those that name a field."""
+    names = {field.name for field in fields(Txt2Img)}
+    return {name: value for name, value in values.items() if name in names} if isinstance(values, dict) else {}
+
+
+def described(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]:
+    live = app.jobs.live.get(record.id)
+    base = f"/easel/v1/jobs/{record.id}"
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "state": record.state,
+        "error": record.error,
+        "warnings": record.warnings,
+        "ahead": app.jobs.ahead_of(record.id) if live else 0,
+        "step": live.step if live else 0,
+        "steps": live.steps if live else 0,
+        "fraction": live.fraction if live else float(record.ended),
+        "eta": live.eta if live else None,
+        "preview": f"{base}/preview?n={live.previews}" if live and live.preview else None,
+        "params": record.params,
+        "pictures": [
+            {
+                "index": picture.index,
+                "url": f"{base}/pictures/{picture.index}",
+                "seed": picture.facts.get("seed"),
+                "saved": picture.saved,
+                **({} if brief else {"infotext": picture.infotext}),
+            }
+            for picture in record.pictures
+        ],
+    }

@@ -1,0 +1,112 @@
+"""How far things are, and how to stop them: A1111's routes. A person sees and stops their own jobs alone."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from modules.app.app import App
+from modules.base.errors import UnknownName
+
+
+class TaskProgress(BaseModel):
+    """What A1111's page asks /internal/progress."""
+
+    id_task: str
+    id_live_preview: int = -1
+    live_preview: bool = True
+
+
+def routes(app: App) -> APIRouter:
+    router = APIRouter(tags=["progress"])
+
+    @router.get("/sdapi/v1/progress")
+    def progress(request: Request, skip_current_image: bool = False, task_id: str = "") -> dict[str, Any]:
+        """The caller's oldest unfinished job, or the one with that id."""
+        owner = request.scope.get("owner", "local")
+        if task_id:
+            app.jobs.get(task_id, owner)
+        job = task_id or next(iter(app.jobs.running(owner)), "")
+        return progress_of(app, job, preview=not skip_current_image)
+
+    @router.post("/sdapi/v1/interrupt")
+    def interrupt(request: Request, task_id: str = "") -> None:
+        """Stop the caller's running job, or the one with that id."""
+        for job in own(app, request, task_id):
+            app.jobs.interrupt(job)
+
+    @router.post("/sdapi/v1/skip")
+    def skip(request: Request, task_id: str = "") -> None:
+        """Go on to the next picture of the caller's running job."""
+        for job in own(app, request, task_id):
+            app.jobs.skip(job)
+
+    @router.post("/internal/progress", include_in_schema=False)
+    def internal_progress(body: TaskProgress, request: Request) -> dict[str, Any]:
+        return internal(app, body, request.scope.get("owner", "local"))
+
+    @router.get("/internal/pending-tasks", include_in_schema=False)
+    def pending_tasks(request: Request) -> dict[str, Any]:
+        waiting = app.jobs.running(request.scope.get("owner", "local"))
+        return {"size": len(waiting), "tasks": waiting}
+
+    @router.get("/internal/ping", include_in_schema=False)
+    async def ping() -> dict[str, Any]:
+        return {}
+
+    return router
+
+
+def own(app: App, request: Request, job: str) -> list[str]:
+    """The job meant: the one named, else the caller's oldest. Raises UnknownName for somebody else's."""
+    owner = request.scope.get("owner", "local")
+    if job:
+        return [app.jobs.get(job, owner).id]
+    return app.jobs.running(owner)[:1]
+
+
+def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
+    live = app.jobs.live.get(job)
+    picture = base64.b64encode(live.preview).decode() if live and preview and live.preview else None
+    return {
+        "progress": live.fraction if live else 0.0,
+        "eta_relative": (live.eta or 0.0) if live else 0.0,
+        "state": {
+            "skipped": False,
+            "interrupted": False,
+            "stopping_generation": False,
+            "job": job,
+            "job_count": live.pictures if live else 0,
+            "job_timestamp": time.strftime("%Y%m%d%H%M%S"),
+            "job_no": int(live.fraction * live.pictures) if live else 0,
+            "sampling_step": live.step if live else 0,
+            "sampling_steps": live.steps if live else 0,
+        },
+        "current_image": picture,
+        "textinfo": f"Loading {app.jobs.state.loading}" if app.jobs.state.loading else None,
+        "current_task": job or None,
+    }
+
+
+def internal(app: App, body: TaskProgress, owner: str) -> dict[str, Any]:
+    """What A1111's page polls. A job nobody knows is neither active nor completed."""
+    try:
+        record = app.jobs.get(body.id_task, owner)
+    except UnknownName:
+        return {"active": False, "queued": False, "completed": False, "textinfo": "Unknown task"}
+    live = app.jobs.live.get(record.id)
+    fresh = live is not None and body.live_preview and live.previews != body.id_live_preview and live.preview
+    return {
+        "active": live is not None and live.began is not None,
+        "queued": live is not None and live.began is None,
+        "completed": record.ended,
+        "progress": live.fraction if live else None,
+        "eta": live.eta if live else None,
+        "live_preview": f"data:image/jpeg;base64,{base64.b64encode(live.preview).decode()}" if fresh else None,
+        "id_live_preview": live.previews if live else -1,
+        "textinfo": "Waiting..." if live and live.began is None else None,
+    }

@@ -1,0 +1,11 @@
+"""What `/` shows for the second or two until the page is built."""
+
+STARTING = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta http-equiv="refresh" content="1"><title>Easel is starting</title>
+<style>
+  :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+  body { display: grid; place-content: center; min-height: 90vh; text-align: center }
+</style></head>
+<body><p>Easel is starting …</p></body></html>
+"""

@@ -1,0 +1,16 @@
+"""Waiting for a job without holding a thread."""
+
+from __future__ import annotations
+
+import asyncio
+
+from modules.app.jobs import Jobs
+from modules.store.jobs import JobRecord
+
+
+async def ended(jobs: Jobs, job: str) -> JobRecord:
+    """The job's record once it has ended; any number of callers may wait."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    jobs.when_ended(job, lambda: loop.call_soon_threadsafe(done.set))
+    await done.wait()
+    return await asyncio.to_thread(jobs.get, job)

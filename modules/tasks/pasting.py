@@ -1,0 +1,58 @@
+"""From generation data back to a request: the inverse of `generation_data`. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+from modules.base.errors import Invalid
+from modules.base.fields import declared
+from modules.params.txt2img import Txt2Img
+from modules.settings.options import Settings, at_default, changed
+
+NOT_OURS = frozenset({"Version", "Model", "Size-1", "Size-2"})
+
+
+def pasted(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parsed generation data as `fields` of a request, `settings` not at their defaults, and the `unknown` rest.
+
+    Only values that fit their field are taken: the text may come from anywhere.
+    """
+    keys = field_keys(Txt2Img)
+    request = {name: typed for key, name in keys.items() if key in values and (typed := as_type(Txt2Img, name, values[key])) is not None}
+    settings = pasted_settings(values)
+    known = keys.keys() | field_keys(Settings).keys() | {"Model hash"}
+    return {
+        "fields": request,
+        "settings": settings,
+        "unknown": {key: value for key, value in values.items() if key not in known and key not in NOT_OURS and value not in ("", 0)},
+    }
+
+
+def field_keys(cls: type) -> dict[str, str]:
+    """Infotext key → field name."""
+    keys = {param.infotext: name for name, param in declared(cls).items() if param.infotext}
+    return keys | ({"Prompt": "prompt", "Negative prompt": "negative_prompt"} if cls is Txt2Img else {})
+
+
+def as_type(cls: type, name: str, value: Any) -> Any:
+    """The value as its field's type, or None."""
+    kind = get_type_hints(cls)[name]
+    try:
+        if kind is bool:
+            return str(value).strip().lower() == "true"
+        return kind(float(value)) if kind is int and "." in str(value) else kind(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def pasted_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: as_type(Settings, name, values[key]) for key, name in field_keys(Settings).items() if key in values}
+    taken: dict[str, Any] = {}
+    for name, value in found.items():
+        try:
+            if not at_default(changed(Settings(), {name: value}), name):
+                taken[name] = value
+        except Invalid:
+            continue
+    return taken

@@ -1,0 +1,56 @@
+// Small helpers: elements, words, figures.
+export const facts = window.easel.facts;
+
+export const byId = (id) => document.getElementById(id);
+
+/** The text as shown: translated if the table knows it, {gaps} filled in. */
+export function t(text, gaps = {}) {
+  const shown = facts.words[text] ?? text;
+  return shown.replace(/\{(\w+)\}/g, (whole, name) => gaps[name] ?? whole);
+}
+
+/** An element: h("button.tool", { onclick }, "text", child …). Text is never read as HTML. */
+export function h(kind, properties = {}, ...children) {
+  const [tag, ...classes] = kind.split(".");
+  const element = document.createElement(tag);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in element && !name.startsWith("aria")) element[name] = value;
+    else if (value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export const iconButton = (icon, name, onclick) => h("button.tool." + icon, { type: "button", title: name, onclick }, name);
+
+/** 75 → "1:15", 7.4 → "7 s". */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  const rest = String(whole % 60).padStart(2, "0");
+  return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+}
+
+export function debounced(action, wait) {
+  let timer = 0;
+  return (...values) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => action(...values), wait);
+  };
+}
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {      // plain http beyond this computer has no clipboard API
+    const box = h("textarea", { value: text, ariaHidden: "true" });
+    document.body.append(box);
+    box.select();
+    document.execCommand("copy");
+    box.remove();
+  }
+}

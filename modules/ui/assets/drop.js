@@ -1,0 +1,36 @@
+// Pictures dropped on the page or pasted into it are read back.
+import { byId, t } from "./dom.js";
+import { pasteInfotext } from "./infotext.js";
+import { notice } from "./notices.js";
+import { parametersOf } from "./png.js";
+import { pngInfo } from "./pnginfo.js";
+
+export function startDrops() {
+  let depth = 0;
+  const mark = (on) => document.body.classList.toggle("easel-dropping", on);
+  document.addEventListener("dragenter", (event) => { if (hasFile(event)) { depth++; mark(true); } });
+  document.addEventListener("dragleave", () => { depth = Math.max(0, depth - 1); if (!depth) mark(false); });
+  document.addEventListener("dragover", (event) => { if (hasFile(event)) event.preventDefault(); });
+  document.addEventListener("drop", (event) => {
+    depth = 0;
+    mark(false);
+    const file = pictureIn(event.dataTransfer);
+    if (!hasFile(event)) return;
+    event.preventDefault();      // never navigate away to the file
+    if (file) take(file);
+  });
+  document.addEventListener("paste", (event) => {
+    const file = pictureIn(event.clipboardData);
+    if (file && !event.clipboardData.getData("text/plain")) { event.preventDefault(); take(file); }
+  });
+}
+
+const hasFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+const pictureIn = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/"));
+
+async function take(file) {
+  const infotext = await parametersOf(file);
+  if (byId("tab_pnginfo")?.offsetParent) return pngInfo.show(file, infotext);
+  if (infotext) await pasteInfotext(infotext);
+  else notice("drop", infotext === null ? t("Only PNG pictures can be read back so far.") : t("This picture carries no generation data."));
+}

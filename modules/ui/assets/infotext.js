@@ -1,0 +1,41 @@
+// Generation data into the form.
+import { byId, h, t } from "./dom.js";
+import { form } from "./form.js";
+import { notice } from "./notices.js";
+import { server } from "./server.js";
+
+/** Fill the form from generation data; true if it was any. */
+export async function pasteInfotext(text) {
+  let found;
+  try {
+    found = await server.readInfotext(text);
+  } catch (error) {
+    notice("paste", error.reply?.message ?? t("The server did not answer. Please try again."));
+    return false;
+  }
+  const fields = Object.keys(found.fields ?? {}).filter((name) => name !== "prompt" && name !== "negative_prompt");
+  if (!fields.length) {
+    notice("paste", t("That is not generation data."));
+    return false;
+  }
+  const { sd_model_checkpoint, ...settings } = found.settings ?? {};
+  form.fill({ ...found.fields, override_settings: settings, ...(sd_model_checkpoint ? { sd_model_checkpoint } : {}) });
+  notice("paste", t("Filled in from the generation data."), 3);
+  return true;
+}
+
+/** Settings that came with pasted data and hold for this form alone: shown, each removable. */
+export function startOverrides() {
+  const shelf = h("div.overrides");
+  byId("txt2img_settings").prepend(shelf);
+  form.onChange(({ override_settings }) => {
+    const chips = Object.entries(override_settings ?? {}).map(([name, value]) =>
+      h("button.chip", { type: "button", title: t("Remove"), onclick: () => drop(name) }, `${name}: ${value}`));
+    shelf.replaceChildren(...(chips.length ? [h("span", {}, t("From the generation data:")), ...chips] : []));
+  });
+}
+
+function drop(name) {
+  const { [name]: _gone, ...rest } = form.get("override_settings");
+  form.fill({ override_settings: rest });
+}

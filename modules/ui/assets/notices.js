@@ -1,0 +1,23 @@
+// Short messages at the foot of the page, read out by screen readers.
+import { h } from "./dom.js";
+
+const shown = new Map();
+let shelf = null;
+
+/** Show `text` under `name` (a second one of that name replaces the first); it goes after `seconds`, or at `unnotice`. */
+export function notice(name, text, seconds = 5) {
+  unnotice(name);
+  if (!shelf?.isConnected) document.body.append(shelf = h("div.easel-notices", { role: "status", ariaLive: "polite" }));
+  const element = h("p.notice", {}, text);
+  shelf.append(element);
+  const timer = seconds ? setTimeout(() => unnotice(name), seconds * 1000) : 0;
+  shown.set(name, { element, timer });
+}
+
+export function unnotice(name) {
+  const found = shown.get(name);
+  if (!found) return;
+  clearTimeout(found.timer);
+  found.element.remove();
+  shown.delete(name);
+}

@@ -1,0 +1,51 @@
+// The server's /easel/v1 endpoints.
+const BASE = new URL("../v1/", import.meta.url);
+
+/** The server said no: `reply` has error, message, hint. */
+export class Refused extends Error {
+  constructor({ error, errors, hint }, status) {
+    super(errors || `HTTP ${status}`);
+    this.reply = { error, message: this.message, hint };
+  }
+}
+
+/** No answer at all, or none that makes sense: try again later. */
+export class Lost extends Error {}
+
+/** Seeds may be larger than a number can hold: those stay text. */
+const exact = (_key, value, context) =>
+  typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "") ? context.source : value;
+
+async function ask(path, method = "GET", body = undefined) {
+  let response, text;
+  try {
+    response = await fetch(new URL(path, BASE), {
+      method,
+      headers: { "Content-Type": "application/json", "X-Requested-With": "easel" },
+      body: body && JSON.stringify(body),
+      cache: "no-store",
+    });
+    text = await response.text();
+  } catch (error) {
+    throw new Lost(String(error));
+  }
+  let reply = null;
+  try { reply = text ? JSON.parse(text, exact) : null; } catch { /* not ours: a proxy's page */ }
+  if (response.ok && (reply !== null || response.status === 204)) return reply;
+  if (response.ok || response.status === 502 || response.status === 503 || response.status === 504) throw new Lost(`HTTP ${response.status}`);
+  throw new Refused(reply ?? {}, response.status);
+}
+
+const job = (id) => `jobs/${encodeURIComponent(id)}`;
+
+export const server = {
+  state: () => ask("state"),
+  jobs: (limit) => ask(`jobs?limit=${limit}`),
+  job: (id) => ask(job(id)),
+  interrupt: (id) => ask(`${job(id)}/interrupt`, "POST"),
+  skip: (id) => ask(`${job(id)}/skip`, "POST"),
+  tokens: (prompt, steps) => ask("tokens", "POST", { prompt, steps }),
+  readInfotext: (text) => ask("read-infotext", "POST", { text }),
+  preview: (id, number) => new URL(`${job(id)}/preview?n=${number}`, BASE).href,
+  picture: (id, index) => new URL(`${job(id)}/pictures/${index}`, BASE).href,
+};

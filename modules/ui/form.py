@@ -1,0 +1,64 @@
+"""A request as a form: one component for each declared field, placed where a tab wants it, read back as the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from gradio.components import Component
+from pydantic import TypeAdapter, ValidationError
+
+from modules.base.errors import Invalid
+from modules.base.fields import declared, form_defaults
+from modules.ui.widgets import Lists, component
+from modules.ui.words import Words
+
+T = TypeVar("T")
+
+# Where A1111's element ids differ from the API's field names.
+ELEM_IDS: Mapping[str, str] = {
+    "negative_prompt": "neg_prompt",
+    "sampler_name": "sampling",
+    "n_iter": "batch_count",
+}
+
+
+class Form(Generic[T]):
+    """The components of `request`, not rendered yet: `place` renders some, `rest` those that nobody placed."""
+
+    def __init__(self, request: type[T], tab: str, lists: Lists, words: Words) -> None:
+        self.request = request
+        self.words = words
+        start = form_defaults(request)
+        self.components: dict[str, Component] = {
+            name: component(param, start[name], lists, words, elem_id=f"{tab}_{ELEM_IDS.get(name, name)}", render=False)
+            for name, param in declared(request).items()
+        }
+        self._waiting = dict(self.components)
+
+    def place(self, *names: str) -> None:
+        for name in names:
+            self._waiting.pop(name).render()
+
+    def rest(self) -> None:
+        self.place(*list(self._waiting))
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.components)
+
+    def read(self, values: Sequence[Any]) -> T:
+        """The request from the components' raw values, in declared order. Raises Invalid naming the field as it is labelled."""
+        given = dict(zip(self.names, values, strict=True))
+        try:
+            return TypeAdapter(self.request).validate_python(given)
+        except ValidationError as error:
+            raise self.refusal(error, given) from error
+
+    def refusal(self, error: ValidationError, given: Mapping[str, Any]) -> Invalid:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        label = self.words(declared(self.request)[name].label)
+        if given[name] in (None, ""):
+            return Invalid(f"{label} is empty.", "Fill it in, or reload the page to start from the defaults.", name)
+        return Invalid(f"{label} cannot be {str(given[name])[:80]!r}.", first["msg"] + ".", name)

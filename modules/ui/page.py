@@ -1,0 +1,73 @@
+"""The page as a whole: the quick settings, the tabs, and what mount_gradio_app must be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from modules.app.app import App
+from modules.base.fields import defaults, form_defaults
+from modules.params.txt2img import Txt2Img
+from modules.prompts.styles import read_styles
+from modules.sampling.samplers import SAMPLERS
+from modules.sampling.schedules import SCHEDULES
+from modules.settings.options import Settings
+from modules.ui import look, quicksettings
+from modules.ui.form import Form
+from modules.ui.tabs import png_info, settings, txt2img
+from modules.ui.widgets import Lists
+from modules.ui.words import Words
+
+TITLE = "Easel"
+BESIDES = ("sd_model_checkpoint", "override_settings")      # go with the form though they are no fields of the request
+
+
+def build(app: App) -> gr.Blocks:
+    """The page, its components and events; nothing is loaded or started."""
+    words, lists = Words(), lists_of(app)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+        checkpoint = quicksettings.build(page, app, words)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("txt2img", id="txt2img", elem_id="tab_txt2img"):
+                txt2img.build(app, Form(Txt2Img, "txt2img", lists, words), checkpoint, words)
+            with gr.Tab("PNG Info", id="pnginfo", elem_id="tab_pnginfo"):
+                png_info.build(words)
+            with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings") as tab:
+                settings.build(tab, app, lists, words)
+    return page
+
+
+def mount_arguments(app: App) -> dict[str, Any]:
+    """Keyword arguments of `gr.mount_gradio_app` for this page."""
+    return {
+        "theme": look.theme(),
+        "head": look.head(app.flags.subpath, facts(app)),
+        "app_kwargs": {"routes": look.routes()},
+        "footer_links": [],
+        "run_history": False,
+        "ssr_mode": False,
+    }
+
+
+def facts(app: App) -> dict[str, Any]:
+    """What the scripts must know beforehand."""
+    start = form_defaults(Txt2Img)
+    return {
+        "title": TITLE,
+        "theme": app.flags.theme,
+        "names": [*BESIDES, *start],
+        "defaults": start,
+        "settings": defaults(Settings),
+        "words": dict(Words().table),
+    }
+
+
+def lists_of(app: App) -> Lists:
+    """What there is to choose from, by the names that declared fields use."""
+    return {
+        "samplers": lambda: SAMPLERS.names,
+        "schedules": lambda: SCHEDULES.names,
+        "styles": lambda: list(read_styles(app.flags.paths.styles_file)),
+        "checkpoints": lambda: [found.name for found in app.catalog.list()],
+    }

@@ -1,0 +1,66 @@
+"""A declared field as a gradio component: label, help, limits and choices all come from its Param."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text, Widget
+from modules.ui.words import Words
+
+EXACT = 2**53      # beyond this a browser's numbers skip integers
+
+Options = Sequence[str] | Sequence[tuple[str, str]]
+Lists = Mapping[str, Callable[[], Options]]      # a Choice's list name → what there is to choose from
+
+
+def component(param: Param, value: Any, lists: Lists, words: Words, **placing: Any) -> Component:
+    """The control for one field; `placing` (elem_id, render …) goes to gradio."""
+    common = {"label": words(param.label), "info": words(param.help), "value": value, "interactive": True, **placing}
+    return MAKERS[type(param.widget)](param.widget, lists, common)
+
+
+def slider(widget: Slider, lists: Lists, common: dict[str, Any]) -> Component:
+    return gr.Slider(widget.low, widget.high, step=widget.step, buttons=[], **common)
+
+
+def number(widget: Number, lists: Lists, common: dict[str, Any]) -> Component:
+    """A number box; a text box where the numbers are larger than a browser can hold."""
+    if widget.high is not None and widget.high > EXACT:
+        digits = gr.InputHTMLAttributes(autocomplete="off", spellcheck=False)
+        return gr.Textbox(**common | {"value": str(common["value"])}, max_lines=1, html_attributes=digits)
+    return gr.Number(minimum=widget.low, maximum=widget.high, **common)
+
+
+def dropdown(widget: Choice, lists: Lists, common: dict[str, Any]) -> Component:
+    return gr.Dropdown(options(widget.of, lists), **common)
+
+
+def several(widget: Choices, lists: Lists, common: dict[str, Any]) -> Component:
+    choices = options(widget.of, lists)
+    return gr.Dropdown(choices, **common | {"value": list(common["value"])}, multiselect=True, visible=bool(choices))
+
+
+def checkbox(widget: Checkbox, lists: Lists, common: dict[str, Any]) -> Component:
+    return gr.Checkbox(**common)
+
+
+def text(widget: Text, lists: Lists, common: dict[str, Any]) -> Component:
+    return gr.Textbox(lines=widget.lines, max_lines=max(widget.lines, 1) * 6, max_length=widget.longest, **common)
+
+
+def options(of: str | tuple[str, ...], lists: Lists) -> list[str | tuple[str, str]]:
+    return list(lists[of]() if isinstance(of, str) else of)
+
+
+MAKERS: Mapping[type[Widget], Callable[[Any, Lists, dict[str, Any]], Component]] = {
+    Slider: slider,
+    Number: number,
+    Choice: dropdown,
+    Choices: several,
+    Checkbox: checkbox,
+    Text: text,
+}

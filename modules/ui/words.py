@@ -1,0 +1,31 @@
+"""Every label of the page goes through one table: English text → the text shown, as in A1111's localisation files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modules.base.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Words:
+    """Call it with the English text; what the table does not know stays English."""
+
+    table: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, text: str) -> str:
+        return self.table.get(text, text)
+
+    @classmethod
+    def read(cls, path: Path) -> Words:
+        """From a JSON object of texts, as A1111's `localizations/zh-CN.json` is one. Raises Invalid."""
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise Invalid(f"{path.name} is no table of words: {error}.", "It is a JSON object, English text to translation.") from error
+        if not isinstance(table, dict):
+            raise Invalid(f"{path.name} is no table of words.", "It is a JSON object, English text to translation.")
+        return cls({str(english): str(shown) for english, shown in table.items() if shown})
