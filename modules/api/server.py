@@ -30,7 +30,7 @@ def build(app: App) -> FastAPI:
     api.add_exception_handler(WebUIError, refused)
     api.add_exception_handler(RequestValidationError, invalid)
     api.add_exception_handler(Exception, broken)
-    api.mount("/static", StaticFiles(directory=STATIC))
+    api.mount("/easel/static", StaticFiles(directory=STATIC))
     api.add_api_route("/docs", docs, include_in_schema=False)
     return api
 
@@ -41,9 +41,9 @@ def docs(request: Request) -> HTMLResponse:
     return get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
         title="Easel API",
-        swagger_js_url=f"{root}/static/swagger-ui-bundle.js",
-        swagger_css_url=f"{root}/static/swagger-ui.css",
-        swagger_favicon_url=f"{root}/static/favicon.svg",
+        swagger_js_url=f"{root}/easel/static/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}/easel/static/swagger-ui.css",
+        swagger_favicon_url=f"{root}/easel/static/favicon.svg",
     )
 
 

@@ -1,0 +1,75 @@
+"""Following and stopping jobs."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from tests.api.test_generate import SMALL
+from tests.servers import settled
+
+SLOW = {**SMALL, "width": 128, "height": 128, "steps": 150}
+
+
+def start(client, job, **fields):
+    """A job in the background; returns once it is being sampled."""
+    how = fields.pop("how", {})
+    thread = threading.Thread(target=lambda: client.post("/sdapi/v1/txt2img", json={**SLOW, "force_task_id": job, **fields}, **how))
+    thread.start()
+    for _ in range(400):
+        reply = client.get(f"/easel/v1/jobs/{job}", **how)
+        if reply.status_code == 200 and reply.json()["step"] > 0:
+            return thread
+        time.sleep(0.02)
+    raise AssertionError("it has not begun")
+
+
+def test_progress_is_told_while_a_job_runs(client):
+    thread = start(client, "slow-1")
+    own = client.get("/sdapi/v1/progress", params={"task_id": "slow-1"}).json()
+    assert 0 < own["progress"] < 1 and own["state"]["sampling_steps"] == 150 and own["current_task"] == "slow-1"
+    assert client.get("/sdapi/v1/progress").json()["state"]["job_count"] == 1
+    page = client.post("/internal/progress", json={"id_task": "slow-1"}).json()
+    assert page["active"] and not page["completed"]
+    for _ in range(100):
+        if (preview := client.get("/easel/v1/jobs/slow-1").json()["preview"]):
+            break
+        time.sleep(0.02)
+    assert client.get(preview).headers["content-type"] == "image/jpeg"
+    client.post("/sdapi/v1/interrupt")
+    thread.join()
+    assert settled(client, "slow-1")["state"] == "interrupted"
+
+
+def test_idle_is_progress_nought(client):
+    idle = client.get("/sdapi/v1/progress").json()
+    assert idle["progress"] == 0 and idle["state"]["job_count"] == 0
+
+
+def test_an_unknown_job_is_404_and_never_done(client):
+    assert client.get("/easel/v1/jobs/none-such").status_code == 404
+    assert client.get("/sdapi/v1/progress", params={"task_id": "none-such"}).status_code == 404
+    assert client.post("/internal/progress", json={"id_task": "none-such"}).json()["completed"] is False
+
+
+def test_interrupting_keeps_what_there_is(client):
+    thread = start(client, "slow-2")
+    assert client.post("/easel/v1/jobs/slow-2/interrupt").status_code == 204
+    thread.join()
+    described = settled(client, "slow-2")
+    assert described["state"] == "interrupted"
+    assert [picture["saved"] for picture in described["pictures"]] == [False]
+
+
+def test_ones_interrupt_is_not_anothers(guarded):
+    alice, bob = {"auth": ("alice", "a-secret")}, {"auth": ("bob", "b-secret")}
+    thread = start(guarded, "hers", how=alice, steps=60)
+    assert guarded.get("/easel/v1/jobs/hers", **bob).status_code == 404
+    assert guarded.post("/easel/v1/jobs/hers/interrupt", **bob).status_code == 404
+    assert guarded.post("/sdapi/v1/interrupt", **bob).status_code == 200
+    assert guarded.get("/sdapi/v1/progress", **bob).json()["state"]["job_count"] == 0
+    thread.join()
+    described = settled(guarded, "hers", **alice)
+    assert described["state"] == "done"
+    assert guarded.get(described["pictures"][0]["url"], **bob).status_code == 404
+    assert guarded.get(described["pictures"][0]["url"], **alice).status_code == 200

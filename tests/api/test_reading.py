@@ -1,0 +1,96 @@
+"""Pictures and texts read back."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from modules.base.fields import declared
+from modules.params.txt2img import Txt2Img
+from tests.api.test_generate import post
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) & 0xFFFFFFFF)
+
+
+def png_of(width, height, *chunks):
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(b"\0" * (width + 1) * height)) if width * height < 10_000 else b""
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + body + chunk(b"IEND", b"")
+
+
+def ask(client, content):
+    return client.post("/sdapi/v1/png-info", json={"image": base64.b64encode(content).decode()})
+
+
+def test_a_made_picture_tells_everything_again(client):
+    made = post(client, prompt='a (red:1.2) circle, "quoted": x\nsecond line', negative_prompt="blue", subseed=5, subseed_strength=0.3,
+                sampler_name="DPM++ SDE", scheduler="Exponential", cfg_scale=6.5)
+    reply = client.post("/sdapi/v1/png-info", json={"image": "data:image/png;base64," + made["images"][0]}).json()
+    assert reply["parameters"]["Prompt"] == 'a (red:1.2) circle, "quoted": x\nsecond line'
+    fields = client.post("/easel/v1/read-infotext", json={"text": reply["info"]}).json()["fields"]
+    lost = {"styles", "n_iter", "batch_size", "seed_resize_from_w", "seed_resize_from_h"}      # not of the picture, or not asked for
+    for name in declared(Txt2Img).keys() - lost:
+        assert fields[name] == made["parameters"][name], name
+
+
+def test_settings_are_read_back_too(client):
+    overrides = {"CLIP_stop_at_last_layers": 2, "eta_ancestral": 0.5, "emphasis": "No norm"}
+    info = post(client, prompt="a (red:1.2) circle", sampler_name="Euler a", override_settings=overrides)
+    text = client.post("/sdapi/v1/png-info", json={"image": info["images"][0]}).json()["info"]
+    assert client.post("/easel/v1/read-infotext", json={"text": text}).json()["settings"] == overrides
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_other_formats_carry_it_in_exif(client, kind):
+    image, exif = Image.new("RGB", (8, 8)), Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + "ein roter Kreis\nSteps: 4".encode("utf-16-be")
+    out = io.BytesIO()
+    image.save(out, kind, exif=exif)
+    assert ask(client, out.getvalue()).json()["info"].startswith("ein roter Kreis")
+
+
+def test_a_picture_without_data_has_none(client):
+    assert ask(client, png_of(4, 4)).json() == {"info": "", "items": {}, "parameters": {}}
+
+
+@pytest.mark.parametrize(("content", "status"), [
+    (b"", 422), (b"hello", 422), (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422), (b"%PDF-1.4", 422), (b"<html></html>", 422),
+    (png_of(20_000, 20_000), 413), (png_of(9_500, 9_500), 413), (png_of(4, 4)[:-30], 422), (png_of(0, 0), 422),
+    (png_of(4, 4, chunk(b"tEXt", b"parameters\0" + b"a" * 3_000_000)), 413),
+    (png_of(4, 4, chunk(b"zTXt", b"parameters\0\0" + zlib.compress(b"a" * 100_000_000))), 422),
+], ids=["empty", "text", "svg", "pdf", "html", "20000", "9500", "cut", "0x0", "long", "bomb"])
+def test_hostile_pictures_are_refused(client, content, status):
+    reply = ask(client, content)
+    assert reply.status_code == status, reply.text
+    assert reply.json()["detail"] and "Traceback" not in reply.text
+
+
+def test_addresses_and_bad_base64_are_refused(client):
+    for image in ("http://127.0.0.1:1/x.png", "file:///etc/passwd", "!!!", "data:image/png;base64,???"):
+        assert client.post("/sdapi/v1/png-info", json={"image": image}).status_code == 422
+
+
+@pytest.mark.parametrize("text", ["a" * 40_000, "a " * 20_000, "a-" * 30_000, "Steps: 1, " * 5_000, '"' * 40_000])
+def test_hostile_generation_data_is_read_in_passing(client, text):
+    reply = ask(client, png_of(4, 4, chunk(b"tEXt", b"parameters\0" + text.encode())))
+    assert reply.status_code == 200
+
+
+def test_tokens_are_counted_at_their_most(client):
+    count = lambda prompt: client.post("/easel/v1/tokens", json={"prompt": prompt, "steps": 20}).json()      # noqa: E731
+    assert count("a red circle") == {"tokens": 3, "limit": 75}
+    assert count("[a:a b c:0.5]") == {"tokens": 3, "limit": 75}
+    assert count("word " * 80)["limit"] == 150
+
+
+def test_unfit_values_are_not_taken_from_a_text(client):
+    read = client.post("/easel/v1/read-infotext", json={"text": "x\nSteps: many, Sampler: Euler, Seed: 4, Size: 64x64, Clip skip: 99"}).json()
+    assert "steps" not in read["fields"] and read["fields"]["seed"] == 4 and read["settings"] == {}
+

@@ -1,0 +1,57 @@
+"""A real server within the test's process, on a port of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from modules.base.bootstrap import listen
+from modules.commands.assemble import assemble
+from modules.commands.serve import application
+from modules.settings.flags import parse
+from tests.golden_data import GOLDEN
+
+
+def with_tiny_model(folder: Path) -> Path:
+    """A data folder whose only model is the golden one."""
+    models = folder / "models/Stable-diffusion"
+    models.mkdir(parents=True)
+    for path in (GOLDEN / "models/Stable-diffusion").glob("tiny-sd1.*"):
+        (models / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@contextmanager
+def serving(data: Path, *flags: str) -> Iterator[httpx.Client]:
+    """A client of a running server without page; the server's parts are its `app`."""
+    parsed = parse(["--nowebui", "--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors"), *flags], {})
+    app = assemble(parsed)
+    sock = listen("127.0.0.1", 0)
+    address = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    server = uvicorn.Server(uvicorn.Config(application(app, address), log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    with httpx.Client(base_url=address, timeout=120) as client:
+        client.app = app
+        try:
+            yield client
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            sock.close()
+
+
+def settled(client: httpx.Client, job: str, **how: object) -> dict:
+    """The job's description once it has ended."""
+    for _ in range(1200):
+        described = client.get(f"/easel/v1/jobs/{job}", **how).json()
+        if described["state"] in ("done", "interrupted", "failed"):
+            return described
+        time.sleep(0.05)
+    raise AssertionError(f"{job} has not ended: {described}")
