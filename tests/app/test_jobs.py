@@ -1,0 +1,149 @@
+"""Jobs, with a worker that only writes down what it is told."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict
+
+import pytest
+
+from modules.app.jobs import Jobs
+from modules.base.errors import Invalid, UnknownName
+from modules.engine.jobs import Ended, Made, Preview, Progress, Started, Warned, WorkerState
+from modules.params.txt2img import Txt2Img
+from modules.settings.options import Settings
+from modules.store.jobs import JobStore
+
+
+class Scribe:
+    def __init__(self):
+        self.specs, self.told = [], []
+
+    def start(self):
+        self.told.append("start")
+
+    def submit(self, spec):
+        self.specs.append(spec)
+
+    def interrupt(self, job):
+        self.told.append(("interrupt", job))
+
+    def skip(self, job):
+        self.told.append(("skip", job))
+
+    def stop(self):
+        self.told.append("stop")
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    found = Jobs(JobStore(tmp_path / "easel.sqlite"))
+    found.attach(Scribe())
+    return found
+
+
+def ask(jobs, owner="me", pictures=1, **how):
+    return jobs.submit("txt2img", asdict(Txt2Img(n_iter=pictures, seed=1)), Settings(), owner, **how)
+
+
+def made(job, index):
+    return Made(job, index, f"/outputs/{index}.png", f"text {index}", {"seed": index})
+
+
+def test_a_job_is_recorded_before_anyone_knows_its_id(jobs):
+    job = ask(jobs)
+    record = jobs.get(job)
+    assert (record.state, record.owner) == ("queued", "me")
+    assert record.params == {**asdict(Txt2Img(seed=1)), "styles": []}
+    assert [spec.id for spec in jobs.worker.specs] == [job]
+
+
+def test_a_jobs_life(jobs):
+    job = ask(jobs, pictures=2)
+    jobs.hear(Started(job))
+    assert jobs.get(job).state == "running"
+    jobs.hear(Progress(job, 0, 5, 20, 0.25))
+    jobs.hear(Preview(job, 0, b"jpeg"))
+    live = jobs.live[job]
+    assert (live.step, live.steps, live.fraction, live.preview, live.previews) == (5, 20, 0.25, b"jpeg", 1)
+    assert live.eta >= 0
+    jobs.hear(Warned(job, "mind the gap"))
+    jobs.hear(made(job, 0))
+    jobs.hear(made(job, 1))
+    jobs.hear(Ended(job, "done"))
+    record = jobs.get(job)
+    assert record.state == "done" and job not in jobs.live
+    assert [picture.path for picture in record.pictures] == ["/outputs/0.png", "/outputs/1.png"]
+    assert record.warnings == ("mind the gap",)
+
+
+def test_the_last_word_is_the_last(jobs):
+    job = ask(jobs)
+    jobs.hear(Ended(job, "failed", {"error": "oom", "message": "no", "hint": ""}))
+    jobs.hear(Ended(job, "done"))
+    jobs.hear(Started(job))
+    assert (jobs.get(job).state, jobs.get(job).error["error"]) == ("failed", "oom")
+
+
+def test_somebody_elses_job_does_not_exist(jobs):
+    job = ask(jobs, owner="alice")
+    assert jobs.get(job, "alice").id == job
+    with pytest.raises(UnknownName):
+        jobs.get(job, "bob")
+    assert jobs.running("bob") == [] and jobs.running("alice") == jobs.running() == [job]
+
+
+def test_an_id_is_taken_once(jobs):
+    ask(jobs, id="mine")
+    with pytest.raises(Invalid, match="mine"):
+        ask(jobs, id="mine")
+    assert len(jobs.worker.specs) == 1
+
+
+def test_turns_count_an_owners_waiting_pictures(jobs):
+    for owner, pictures in (("alice", 5), ("alice", 2), ("bob", 1)):
+        ask(jobs, owner, pictures)
+    assert [spec.turn for spec in jobs.worker.specs] == [0, 5, 0]
+
+
+def test_places_in_the_queue_follow_age(jobs):
+    first, second = ask(jobs, "alice"), ask(jobs, "bob")
+    assert (jobs.ahead_of(first), jobs.ahead_of(second)) == (0, 1)
+    jobs.hear(Ended(first, "done"))
+    assert jobs.ahead_of(second) == 0
+
+
+def test_waiting_ends_with_the_job_whatever_thread_ends_it(jobs):
+    job = ask(jobs)
+    told = threading.Event()
+    jobs.when_ended(job, told.set)
+    threading.Timer(0.05, jobs.hear, [Ended(job, "interrupted")]).start()
+    assert jobs.wait(job).state == "interrupted"
+    assert told.wait(5)
+    late = threading.Event()
+    jobs.when_ended(job, late.set)
+    assert late.is_set()
+
+
+def test_after_a_crash_the_queue_goes_on_with_what_is_missing(jobs, tmp_path):
+    begun, waiting, over = ask(jobs, pictures=3), ask(jobs), ask(jobs)
+    jobs.hear(Started(begun))
+    jobs.hear(made(begun, 1))
+    jobs.hear(Ended(over, "done"))
+    again = Jobs(JobStore(tmp_path / "easel.sqlite"))
+    again.attach(Scribe())
+    assert [(spec.id, spec.done) for spec in again.worker.specs] == [(begun, (1,)), (waiting, ())]
+    assert dict(again.worker.specs[0].params) == {**asdict(Txt2Img(n_iter=3, seed=1)), "styles": []}
+    assert Settings(**again.worker.specs[0].settings) == Settings()
+
+
+def test_the_workers_state_is_told(jobs):
+    jobs.hear(WorkerState("", loading="a model"))
+    assert jobs.state.loading == "a model"
+
+
+def test_stopping_goes_to_the_worker(jobs):
+    job = ask(jobs)
+    jobs.interrupt(job)
+    jobs.skip(job)
+    assert jobs.worker.told == ["start", ("interrupt", job), ("skip", job)]

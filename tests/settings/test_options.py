@@ -1,0 +1,70 @@
+"""Settings change all or none, and their file survives everything."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from modules.base.errors import Invalid
+from modules.base.fields import declared
+from modules.settings.file import SettingsFile
+from modules.settings.options import NAMES, Settings, changed
+
+
+def test_every_setting_is_declared_with_words_and_a_section():
+    assert set(declared(Settings)) == set(NAMES)
+    assert all(param.label and param.help.endswith(".") and param.section for param in declared(Settings).values())
+
+
+def test_infotext_keys_are_told_apart():
+    keys = [param.infotext for param in declared(Settings).values() if param.infotext]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(("name", "value"), [("CLIP_stop_at_last_layers", 13), ("emphasis", "Loud"), ("eta_ddim", "much"), ("none_such", 1)])
+def test_one_bad_value_changes_nothing_and_is_named(name, value):
+    with pytest.raises(Invalid) as caught:
+        changed(Settings(), {"eta_ancestral": 0.5, name: value})
+    assert caught.value.field == name and name in str(caught.value)
+
+
+def test_a_change_is_a_new_value():
+    old = Settings()
+    assert changed(old, {"eta_ddim": 0.5}).eta_ddim == 0.5 and old.eta_ddim == 0.0
+
+
+def test_the_file_keeps_changes_and_what_it_does_not_know(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"sd_vae": "Automatic", "eta_ddim": 0.25}))
+    settings = SettingsFile(path)
+    assert settings.current.eta_ddim == 0.25
+    settings.change(emphasis="None")
+    assert json.loads(path.read_text()) == {"sd_vae": "Automatic", "eta_ddim": 0.25, "emphasis": "None"}
+    assert SettingsFile(path).current == settings.current
+
+
+def test_a_refused_change_leaves_the_file(tmp_path):
+    settings = SettingsFile(tmp_path / "config.json")
+    settings.change(eta_ddim=0.5)
+    before = settings.path.read_bytes()
+    with pytest.raises(Invalid):
+        settings.change(eta_ddim=0.7, emphasis="Loud")
+    assert settings.path.read_bytes() == before and settings.current.eta_ddim == 0.5
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"eta_ddim":', "null", "[" * 100_000, '"' * 5_000_000], ids=range(7))
+def test_a_broken_file_is_set_aside_and_the_defaults_serve(tmp_path, content):
+    path = tmp_path / "config.json"
+    path.write_text(content)
+    settings = SettingsFile(path)
+    assert settings.current == Settings()
+    assert (tmp_path / "config.broken.json").read_text() == content
+    settings.change(eta_ddim=0.5)
+    assert SettingsFile(path).current.eta_ddim == 0.5
+
+
+def test_one_bad_value_in_a_file_does_not_spoil_the_rest(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"eta_ddim": "much", "emphasis": "None"}))
+    assert SettingsFile(path).current == Settings(emphasis="None")

@@ -1,0 +1,68 @@
+"""What the store returned from is on disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from modules.store.hashes import HashCache
+from modules.store.jobs import JobRecord, JobStore, PictureRecord
+
+RECORD = JobRecord("task(1)", "me", "txt2img", {"prompt": "猫 'quoted'", "seed": 2**62, "styles": []}, {"emphasis": "None"}, True)
+
+
+def test_a_record_comes_back_as_it_went(tmp_path):
+    store = JobStore(tmp_path / "db.sqlite")
+    store.add(RECORD)
+    assert store.get("task(1)") == RECORD
+    store.add_picture("task(1)", PictureRecord(0, "/a.png", "text", {"seed": 1}, True))
+    assert store.get("task(1)").pictures == (PictureRecord(0, "/a.png", "text", {"seed": 1}, True),)
+    assert store.get("task(2)") is None
+
+
+def test_newest_first_and_unfinished_oldest_first(tmp_path):
+    store = JobStore(tmp_path / "db.sqlite")
+    for name in "abc":
+        store.add(JobRecord(name, "me", "txt2img", {}, {}, True))
+    store.set_state("b", "done")
+    assert [job.id for job in store.recent("me")] == ["c", "b", "a"]
+    assert [job.id for job in store.unfinished()] == ["a", "c"]
+    assert store.recent("you") == []
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from modules.store.jobs import JobRecord, JobStore
+store = JobStore(Path(sys.argv[1]))
+for i in range(10_000):
+    store.add(JobRecord(str(i), "me", "txt2img", {"i": i}, {}, True))
+    print(i, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path):
+    path = tmp_path / "db.sqlite"
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    acknowledged = [writer.stdout.readline() for _ in range(5)]
+    time.sleep(0.05)
+    writer.send_signal(signal.SIGKILL)
+    acknowledged += writer.stdout.readlines()
+    writer.wait()
+    writer.stdout.close()
+    kept = {job.id for job in JobStore(path).unfinished()}
+    whole = {line.decode().strip() for line in acknowledged if line.endswith(b"\n")}
+    assert whole <= kept
+
+
+def test_a_hash_is_remembered_until_the_file_changes(tmp_path):
+    path, cache = tmp_path / "model", HashCache(tmp_path / "db.sqlite")
+    path.write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"      # FIPS 180-2, appendix B.1
+    assert cache.known(path) is None
+    assert cache.sha256(path) == known == cache.known(path)
+    path.write_bytes(b"abcd")
+    assert cache.known(path) is None and cache.sha256(path) != known
