@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
-from pydantic import BeforeValidator, TypeAdapter
+from fastapi import APIRouter, Body, Request, Response
+from pydantic import BeforeValidator, Field
 
+from modules.api.errors import Refusal
+from modules.api.replies import ImagesReply, failure, rendered
+from modules.api.routing import owner, router
 from modules.api.waiting import ended
 from modules.app.app import App
-from modules.base.errors import Invalid, JobFailed
+from modules.base.errors import Invalid, UnknownName
+from modules.params import infotext
 from modules.params.txt2img import Txt2Img
+from modules.prompts.grammar import emphasised
+from modules.prompts.styles import Style, apply_styles_to_prompt, read_styles
 from modules.settings.options import NAMES, Settings, changed
-from modules.store.jobs import JobRecord
-from modules.tasks.generation_data import VERSION
+from modules.tasks.pasting import pasted
 from modules.tasks.requests import prepared
 
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
@@ -27,143 +29,135 @@ NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name 
     "tiling": "Tiling",
     "restore_faces": "Face restoration",
     "refiner_checkpoint": "The refiner",
-    "script_name": "Scripts",
-    "alwayson_scripts": "Scripts",
+    "token_merging_ratio": "Token merging",
+    "script_name": "A script",
+    "alwayson_scripts": "A script",
 }
+NOTHING = (False, 0, "", "None", "none", {})      # what asks for nothing
 AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond")      # request fields that are settings for one request
+TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"      # part of addresses and file names
+
+Eta = Annotated[float, Field(ge=0, le=1)]
+TaskId = Annotated[str, Field(pattern=TASK_ID, description="An id of your own to follow the job by.")]
+Infotext = Annotated[str, Field(max_length=2**20, description="Generation data: fills in fields and settings that are not given.")]
+Overrides = Annotated[dict[str, Any], Field(description="Settings for this request alone.")]
+SamplerIndex = Annotated[str, Field(max_length=1_000, description="Old name of sampler_name, which goes before it.")]
+Saved = Annotated[bool, Field(description="Also write the pictures to the server's outputs folder.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Txt2ImgRequest(Txt2Img):
     """A1111's request: the fields of a picture, and how to deal with it. Unknown fields are ignored, nulls are defaults."""
 
-    sampler_index: str | None = None                   # old name of sampler_name
-    eta: float | None = None
+    sampler_index: SamplerIndex | None = None
+    eta: Eta | None = None
     s_churn: float | None = None
     s_tmin: float | None = None
     s_tmax: float | None = None
     s_noise: float | None = None
     s_min_uncond: float | None = None
-    override_settings: dict[str, Any] = field(default_factory=dict)
-    override_settings_restore_afterwards: bool = True  # accepted; an override never outlives its request
+    override_settings: Overrides = field(default_factory=dict)
+    override_settings_restore_afterwards: bool = True      # taken; an override never outlives its request
+    infotext: Infotext | None = None
     send_images: bool = True
-    save_images: bool = False
+    save_images: Saved = False
     do_not_save_samples: bool = False
     do_not_save_grid: bool = False
-    force_task_id: str | None = None
+    force_task_id: TaskId | None = None
     enable_hr: bool = False
     tiling: bool = False
     restore_faces: bool = False
     refiner_checkpoint: str = ""
+    token_merging_ratio: float = 0.0
     script_name: str = ""
     script_args: list[Any] = field(default_factory=list)
     alwayson_scripts: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class ImagesReply:
-    images: list[str]                 # PNG files in base64, without prefix
-    parameters: dict[str, Any]        # the request as it was understood
-    info: str                         # JSON: seeds, prompts, infotexts …
+def understood(body: Any) -> Any:
+    """A1111's ways of saying things: null for the usual, generation data for many fields, an old name for the sampler."""
+    if not isinstance(body, Mapping):
+        return body
+    given = without_nulls(body)
+    if isinstance(text := given.get("infotext"), str):
+        given = filled_in(given, text)
+    if not given.get("sampler_name"):
+        given["sampler_name"] = given.get("sampler_index") or Txt2Img.sampler_name
+    return given
 
 
-def without_nulls(body: Any) -> Any:
-    """A1111's clients send null for "whatever is usual"."""
-    return {key: value for key, value in body.items() if value is not None} if isinstance(body, Mapping) else body
+def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if value is not None}
 
 
-RequestBody = Annotated[Txt2ImgRequest, BeforeValidator(without_nulls), Body()]
+def filled_in(given: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """`given`, and from generation data what is not given."""
+    told = pasted(infotext.parse(text[: 2**20], emphasised))
+    overrides = given.get("override_settings", {})
+    settings = told["settings"] | overrides if isinstance(overrides, Mapping) else overrides
+    return {**told["fields"], **given, "override_settings": settings}
+
+
+RequestBody = Annotated[Txt2ImgRequest, BeforeValidator(understood), Body()]
 
 
 def routes(app: App) -> APIRouter:
-    router = APIRouter(prefix="/sdapi/v1", tags=["generate"])
+    routes = router("generate", "/sdapi/v1")
 
-    @router.post("/txt2img")
-    async def txt2img(body: RequestBody, request: Request) -> ImagesReply:
+    @routes.post("/txt2img", response_model=ImagesReply, responses={"5XX": {"model": Refusal, "description": "The job failed"}})
+    async def txt2img(body: RequestBody, request: Request) -> Response:
         """Make pictures and wait for them. The job goes on if the connection is lost; /easel/v1/jobs follows it."""
-        refuse_unknown_arts(body)
-        settings, ignored = overridden(app.settings.current, body)
-        params = prepared(picture_fields(body))
-        saved = body.save_images and not body.do_not_save_samples
-        owner = request.scope.get("owner", "local")
-        job = app.jobs.submit("txt2img", asdict(params), settings, owner, saved, body.force_task_id or "")
-        warnings = [f"There is no setting called {name!r}; it was ignored." for name in ignored]
+        job, settings, notes = await asyncio.to_thread(submit, app, body, owner(request))
         record = await ended(app.jobs, job)
         if record.error and not record.pictures:
             raise failure(record.error)
-        return reply(app, body, record, settings, warnings)
+        content = await asyncio.to_thread(rendered, body, record, settings, notes)
+        return Response(content, media_type="application/json")
 
-    return router
+    return routes
+
+
+def submit(app: App, body: Txt2ImgRequest, owner: str) -> tuple[str, Settings, list[str]]:
+    """Start the job. Returns its id, its settings, and what the person should know. Raises Invalid or UnknownName."""
+    refuse_unknown_arts(body)
+    settings, ignored = overridden(app.settings.current, body)
+    params = prepared(styled(body, styles_of(app, body.styles)))
+    saved = body.save_images and not body.do_not_save_samples
+    job = app.jobs.submit("txt2img", asdict(params), settings, owner, saved, body.force_task_id or "")
+    return job, settings, [f"There is no setting called {name!r}; it was ignored." for name in ignored]
 
 
 def refuse_unknown_arts(body: Txt2ImgRequest) -> None:
     for name, what in NOT_YET.items():
-        if getattr(body, name):
+        if getattr(body, name) not in NOTHING:
             raise Invalid(f"{what} is not there yet.", f"Leave {name} out.", field=name)
 
 
-def picture_fields(body: Txt2ImgRequest) -> Txt2Img:
-    values = {f.name: getattr(body, f.name) for f in fields(Txt2Img)}
-    if body.sampler_index and body.sampler_name == Txt2Img.sampler_name:
-        values["sampler_name"] = body.sampler_index
-    return Txt2Img(**values)
+def styles_of(app: App, names: Sequence[str]) -> list[Style]:
+    """Raises UnknownName."""
+    known = read_styles(app.flags.paths.styles_file) if names else {}
+    for name in names:
+        if name not in known:
+            raise UnknownName("style", name, known)
+    return [known[name] for name in names]
+
+
+def styled(body: Txt2ImgRequest, styles: Sequence[Style]) -> Txt2Img:
+    """The fields of the picture, styles written out. Raises PromptTooLong."""
+    picture = Txt2Img(**{each.name: getattr(body, each.name) for each in fields(Txt2Img)})
+    return replace(
+        picture,
+        prompt=apply_styles_to_prompt(picture.prompt, [style.prompt for style in styles]),
+        negative_prompt=apply_styles_to_prompt(picture.negative_prompt, [style.negative_prompt for style in styles]),
+        styles=(),
+    )
 
 
 def overridden(settings: Settings, body: Txt2ImgRequest) -> tuple[Settings, list[str]]:
-    """The settings for this request alone, and the names among its overrides that mean nothing here."""
+    """The settings for this request alone, and the names among its overrides that mean nothing here. Raises Invalid."""
     overrides = {name: getattr(body, name) for name in AS_SETTINGS if getattr(body, name) is not None}
     if body.eta is not None:
         overrides["eta_ddim"] = overrides["eta_ancestral"] = body.eta
     overrides |= without_nulls(body.override_settings)
     known = {name: value for name, value in overrides.items() if name in NAMES}
     return changed(settings, known), sorted(overrides.keys() - known.keys())
-
-
-def failure(error: Mapping[str, Any]) -> JobFailed:
-    failed = JobFailed(error["message"], error["hint"])
-    failed.code = error["error"]
-    failed.status = int(error.get("status", 500))
-    return failed
-
-
-def reply(app: App, body: Txt2ImgRequest, record: JobRecord, settings: Settings, warnings: list[str]) -> ImagesReply:
-    files = [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in record.pictures] if body.send_images else []
-    understood = TypeAdapter(Txt2ImgRequest).dump_python(body, mode="json") | dict(record.params)
-    return ImagesReply(files, understood, json.dumps(information(record, settings, [*record.warnings, *warnings])))
-
-
-def information(record: JobRecord, settings: Settings, warnings: list[str]) -> dict[str, Any]:
-    """A1111's `info`."""
-    params, facts = record.params, [picture.facts for picture in record.pictures]
-    first = facts[0] if facts else {}
-    return {
-        "prompt": params["prompt"],
-        "all_prompts": [each["prompt"] for each in facts],
-        "negative_prompt": params["negative_prompt"],
-        "all_negative_prompts": [each["negative_prompt"] for each in facts],
-        "seed": first.get("seed", params["seed"]),
-        "all_seeds": [each["seed"] for each in facts],
-        "subseed": first.get("subseed", params["subseed"]),
-        "all_subseeds": [each["subseed"] for each in facts],
-        **{name: params[name] for name in (
-            "subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size",
-            "seed_resize_from_w", "seed_resize_from_h", "styles",
-        )},
-        "restore_faces": False,
-        "face_restoration_model": None,
-        "sd_model_name": first.get("sd_model_name"),
-        "sd_model_hash": first.get("sd_model_hash"),
-        "sd_vae_name": None,
-        "sd_vae_hash": None,
-        "denoising_strength": None,
-        "extra_generation_params": {},
-        "index_of_first_image": 0,
-        "infotexts": [picture.infotext for picture in record.pictures],
-        "job_timestamp": time.strftime("%Y%m%d%H%M%S", time.localtime(record.created)),
-        "clip_skip": settings.CLIP_stop_at_last_layers,
-        "is_using_inpainting_conditioning": False,
-        "version": VERSION,
-        "task_id": record.id,
-        "state": record.state,
-        "warnings": warnings,
-    }

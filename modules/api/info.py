@@ -11,6 +11,7 @@ import psutil
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from modules.api.routing import router
 from modules.app.app import App
 from modules.base.errors import InvalidImage
 from modules.imaging.read import LARGEST_FILE, read_metadata
@@ -29,9 +30,9 @@ class PngInfoReply(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    router = APIRouter(prefix="/sdapi/v1", tags=["info"])
+    routes = router("info", "/sdapi/v1")
 
-    @router.post("/png-info")
+    @routes.post("/png-info")
     def png_info(body: PngInfoRequest) -> PngInfoReply:
         """The generation data inside a picture."""
         found = read_metadata(decoded(body.image))
@@ -39,13 +40,13 @@ def routes(app: App) -> APIRouter:
         fields = infotext.parse(found.infotext, emphasised) if found.infotext else {}
         return PngInfoReply(info=found.infotext, items=items, parameters=fields)
 
-    @router.get("/memory")
+    @routes.get("/memory")
     def memory() -> dict[str, Any]:
         """Bytes of main memory, and of the GPU's if there is one."""
         own, machine = psutil.Process().memory_info(), psutil.virtual_memory()
         return {"ram": {"free": machine.available, "used": own.rss, "total": machine.total}, "cuda": gpu_memory()}
 
-    return router
+    return routes
 
 
 def gpu_memory() -> dict[str, Any]:

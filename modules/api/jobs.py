@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from modules.api.options import chosen
+from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
 from modules.base.fields import MAX_PROMPT, form_defaults
@@ -24,7 +25,7 @@ from modules.tasks.pasting import pasted
 
 class TokensRequest(BaseModel):
     prompt: str = Field(max_length=MAX_PROMPT)
-    steps: int = Field(20, ge=1, le=1000)
+    steps: int = Field(20, ge=1, le=150)
 
 
 class InfotextRequest(BaseModel):
@@ -32,9 +33,9 @@ class InfotextRequest(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    router = APIRouter(prefix="/easel/v1", tags=["jobs"])
+    routes = router("jobs", "/easel/v1")
 
-    @router.get("/state")
+    @routes.get("/state")
     def state() -> dict[str, Any]:
         """The model, the queue, and what the form should start with."""
         told, checkpoint = app.jobs.state, chosen(app)
@@ -46,16 +47,16 @@ def routes(app: App) -> APIRouter:
             "examples": sidecar.get("examples", []),
         }
 
-    @router.get("/jobs")
+    @routes.get("/jobs")
     def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[dict[str, Any]]:
         """The caller's newest jobs, newest first."""
         return [described(app, record, brief=True) for record in app.jobs.store.recent(owner(request), limit)]
 
-    @router.get("/jobs/{job}")
+    @routes.get("/jobs/{job}")
     def get(job: str, request: Request) -> dict[str, Any]:
         return described(app, app.jobs.get(job, owner(request)))
 
-    @router.get("/jobs/{job}/preview")
+    @routes.get("/jobs/{job}/preview")
     def preview(job: str, request: Request) -> Response:
         """The newest look at a picture in the making, JPEG."""
         app.jobs.get(job, owner(request))
@@ -64,7 +65,7 @@ def routes(app: App) -> APIRouter:
             raise UnknownName("preview", job, [])
         return Response(live.preview, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
-    @router.get("/jobs/{job}/pictures/{index}")
+    @routes.get("/jobs/{job}/pictures/{index}")
     def picture(job: str, index: int, request: Request) -> FileResponse:
         """A finished picture's file."""
         for found in app.jobs.get(job, owner(request)).pictures:
@@ -72,33 +73,29 @@ def routes(app: App) -> APIRouter:
                 return FileResponse(found.path, filename=Path(found.path).name, content_disposition_type="inline")
         raise UnknownName("picture", str(index), [])
 
-    @router.post("/jobs/{job}/interrupt", status_code=204)
+    @routes.post("/jobs/{job}/interrupt", status_code=204)
     def interrupt(job: str, request: Request) -> None:
         app.jobs.interrupt(app.jobs.get(job, owner(request)).id)
 
-    @router.post("/jobs/{job}/skip", status_code=204)
+    @routes.post("/jobs/{job}/skip", status_code=204)
     def skip(job: str, request: Request) -> None:
         app.jobs.skip(app.jobs.get(job, owner(request)).id)
 
-    @router.post("/tokens")
+    @routes.post("/tokens")
     def tokens(body: TokensRequest) -> dict[str, int]:
         """How many tokens a prompt takes at most in the course of sampling, and how many fit its chunks."""
         tokenizer = app.tokenizer()
         plain, _ = grammar.take_networks(grammar.strip_comments(body.prompt))
-        texts = [text for part, _ in grammar.compose(plain) for _, text in grammar.schedule(part, body.steps)]
+        texts = {text for part, _ in grammar.compose(plain) for _, text in grammar.schedule(part, body.steps)}
         used = max(token_count(chunks(text, tokenizer)) for text in texts)
         return {"tokens": used, "limit": target_length(used)}
 
-    @router.post("/read-infotext")
+    @routes.post("/read-infotext")
     def read_infotext(body: InfotextRequest) -> dict[str, Any]:
         """Generation data as form fields, settings, and what neither is."""
         return pasted(infotext.parse(body.text, grammar.emphasised))
 
-    return router
-
-
-def owner(request: Request) -> str:
-    return request.scope.get("owner", "local")
+    return routes
 
 
 def known_defaults(values: Any) -> dict[str, Any]:

@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
 
+from modules.api.routing import router
 from modules.app.app import App
 from modules.models.catalog import Checkpoint
+from modules.prompts.styles import read_styles
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
 
 
 def routes(app: App) -> APIRouter:
-    router = APIRouter(prefix="/sdapi/v1", tags=["models"])
+    routes = router("models", "/sdapi/v1")
 
-    @router.get("/sd-models")
+    @routes.get("/sd-models")
     def sd_models() -> list[dict[str, Any]]:
         return [model(checkpoint) for checkpoint in app.catalog.list()]
 
-    @router.get("/samplers")
+    @routes.get("/samplers")
     def samplers() -> list[dict[str, Any]]:
         return [sampler(each) for each in SAMPLERS]
 
-    @router.get("/schedulers")
+    @routes.get("/schedulers")
     def schedulers() -> list[dict[str, Any]]:
         return [scheduler(each) for each in SCHEDULES]
 
-    @router.post("/refresh-checkpoints")
+    @routes.get("/prompt-styles")
+    def prompt_styles() -> list[dict[str, str]]:
+        """The prompt texts in styles.csv."""
+        return [asdict(style) for style in read_styles(app.flags.paths.styles_file).values()]
+
+    @routes.post("/refresh-checkpoints")
     def refresh_checkpoints() -> None:
         """Look into the model folders again."""
         app.catalog.refresh()
 
-    return router
+    return routes
 
 
 def model(checkpoint: Checkpoint) -> dict[str, Any]:

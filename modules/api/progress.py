@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
 
@@ -22,51 +23,46 @@ class TaskProgress(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    router = APIRouter(tags=["progress"])
+    routes = router("progress")
 
-    @router.get("/sdapi/v1/progress")
+    @routes.get("/sdapi/v1/progress")
     def progress(request: Request, skip_current_image: bool = False, task_id: str = "") -> dict[str, Any]:
         """The caller's oldest unfinished job, or the one with that id."""
-        owner = request.scope.get("owner", "local")
-        if task_id:
-            app.jobs.get(task_id, owner)
-        job = task_id or next(iter(app.jobs.running(owner)), "")
-        return progress_of(app, job, preview=not skip_current_image)
+        return progress_of(app, next(iter(own(app, request, task_id)), ""), preview=not skip_current_image)
 
-    @router.post("/sdapi/v1/interrupt")
+    @routes.post("/sdapi/v1/interrupt")
     def interrupt(request: Request, task_id: str = "") -> None:
         """Stop the caller's running job, or the one with that id."""
         for job in own(app, request, task_id):
             app.jobs.interrupt(job)
 
-    @router.post("/sdapi/v1/skip")
+    @routes.post("/sdapi/v1/skip")
     def skip(request: Request, task_id: str = "") -> None:
         """Go on to the next picture of the caller's running job."""
         for job in own(app, request, task_id):
             app.jobs.skip(job)
 
-    @router.post("/internal/progress", include_in_schema=False)
+    @routes.post("/internal/progress", include_in_schema=False)
     def internal_progress(body: TaskProgress, request: Request) -> dict[str, Any]:
-        return internal(app, body, request.scope.get("owner", "local"))
+        return internal(app, body, owner(request))
 
-    @router.get("/internal/pending-tasks", include_in_schema=False)
+    @routes.get("/internal/pending-tasks", include_in_schema=False)
     def pending_tasks(request: Request) -> dict[str, Any]:
-        waiting = app.jobs.running(request.scope.get("owner", "local"))
+        waiting = app.jobs.running(owner(request))
         return {"size": len(waiting), "tasks": waiting}
 
-    @router.get("/internal/ping", include_in_schema=False)
+    @routes.get("/internal/ping", include_in_schema=False)
     async def ping() -> dict[str, Any]:
         return {}
 
-    return router
+    return routes
 
 
 def own(app: App, request: Request, job: str) -> list[str]:
     """The job meant: the one named, else the caller's oldest. Raises UnknownName for somebody else's."""
-    owner = request.scope.get("owner", "local")
     if job:
-        return [app.jobs.get(job, owner).id]
-    return app.jobs.running(owner)[:1]
+        return [app.jobs.get(job, owner(request)).id]
+    return app.jobs.running(owner(request))[:1]
 
 
 def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:

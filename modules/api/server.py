@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-import logging
-import uuid
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
-from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from modules.api import generate, info, jobs, models, options, progress
+from modules.api import errors, generate, info, jobs, models, options, progress
 from modules.app.app import App
-from modules.base.errors import WebUIError
+from modules.base.fields import declared
+from modules.params.txt2img import Txt2Img
+from modules.settings.options import Settings
 
-log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
+FACES = (generate, options, models, progress, info, jobs)
+AREAS = ("/sdapi/", "/internal/", "/easel/")      # ours: what is not found there is not the page's business
+DESCRIPTION = """\
+Routes under `/sdapi/v1` are those of AUTOMATIC1111's API: same names, same defaults, same replies.
+Routes under `/easel/v1` follow jobs by their id, from anywhere, also after the connection that asked for them is gone."""
 
 
 def build(app: App) -> FastAPI:
     """A1111's routes under /sdapi/v1 and /internal, ours under /easel/v1, and /docs."""
-    api = FastAPI(title="Easel", version="0.1", docs_url=None, redoc_url=None)
-    for face in (generate, options, models, progress, info, jobs):
+    api = FastAPI(title="Easel", version="0.1", description=DESCRIPTION, docs_url=None, redoc_url=None, strict_content_type=False)
+    for face in FACES:
         api.include_router(face.routes(app))
-    api.add_exception_handler(WebUIError, refused)
-    api.add_exception_handler(RequestValidationError, invalid)
-    api.add_exception_handler(Exception, broken)
+    errors.handle(api)
     api.mount("/easel/static", StaticFiles(directory=STATIC))
     api.add_api_route("/docs", docs, include_in_schema=False)
+    explain_fields(api)
     return api
+
+
+def put_page(api: FastAPI, page: ASGIApp) -> None:
+    """Give everything that is no route to the page. Routes that are added later still come first."""
+
+    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        inside = scope["path"].removeprefix(scope.get("root_path", ""))
+        if scope["type"] == "http" and inside.startswith(AREAS):
+            raise HTTPException(404)
+        await page(scope, receive, send)
+
+    api.router.default = elsewhere
 
 
 def docs(request: Request) -> HTMLResponse:
@@ -44,32 +59,20 @@ def docs(request: Request) -> HTMLResponse:
         swagger_js_url=f"{root}/easel/static/swagger-ui-bundle.js",
         swagger_css_url=f"{root}/easel/static/swagger-ui.css",
         swagger_favicon_url=f"{root}/easel/static/favicon.svg",
+        swagger_ui_parameters={"validatorUrl": None},
     )
 
 
-def error_body(code: str, detail: Any, hint: str = "") -> dict[str, Any]:
-    """Ours, and the two keys A1111's clients look for."""
-    sentence = detail if isinstance(detail, str) else ""
-    return {"error": code, "detail": detail, "hint": hint, "errors": sentence, "body": "", "request_id": uuid.uuid4().hex[:12]}
+def explain_fields(api: FastAPI) -> None:
+    """Put what the declared fields say of themselves into the schema."""
+    plain = api.openapi
 
+    def explained() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            schemas = plain()["components"]["schemas"]
+            for name, cls in (("Txt2ImgRequest", Txt2Img), ("Settings", Settings)):
+                for field, param in declared(cls).items():
+                    schemas[name]["properties"][field] |= {"title": param.label, "description": param.help}
+        return plain()
 
-def refused(request: Request, error: WebUIError) -> JSONResponse:
-    body = error_body(error.code, str(error), error.hint)
-    if field := getattr(error, "field", ""):
-        body["detail"] = [{"loc": ["body", field], "msg": f"{error} {error.hint}".strip(), "type": error.code}]
-        body["errors"] = str(error)
-    return JSONResponse(body, error.status)
-
-
-def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    """FastAPI's list of fields, without the input (it may be megabytes, or not JSON)."""
-    details = [{"loc": one["loc"], "msg": one["msg"], "type": one["type"]} for one in error.errors()]
-    body = error_body("validation", jsonable_encoder(details))
-    body["errors"] = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in details)
-    return JSONResponse(body, 422)
-
-
-def broken(request: Request, error: Exception) -> JSONResponse:
-    body = error_body("internal", "Something went wrong inside Easel.", "The server's log tells more.")
-    log.error("Request %s failed: %s %s", body["request_id"], request.method, request.url.path, exc_info=error)
-    return JSONResponse(body, 500)
+    api.openapi = explained

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class WebUIError(Exception):
@@ -141,3 +142,15 @@ class NotANumber(JobFailed):
 
 class DiskFull(JobFailed):
     code, status = "disk_full", 507
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """An error as plain data, for those who were not there: code, HTTP status, message, hint."""
+    if isinstance(error, WebUIError):
+        return {"error": error.code, "status": error.status, "message": str(error), "hint": error.hint}
+    return {
+        "error": "failed",
+        "status": 500,
+        "message": f"Something went wrong inside Easel ({type(error).__name__}).",
+        "hint": "The server's log tells more.",
+    }

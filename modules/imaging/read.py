@@ -1,9 +1,12 @@
-"""Generation data out of picture files, read with suspicion: nothing is decoded before its size is known."""
+"""Generation data out of picture files, read with suspicion: no pixel is decoded, no text read that is longer than any prompt."""
 
 from __future__ import annotations
 
 import io
+import struct
 import warnings
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +16,7 @@ from modules.base.errors import InvalidImage, TooLarge
 
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP")
 MOST_PIXELS = 64_000_000
-LARGEST_FILE = 128 * 2**20      # bytes
+LARGEST_FILE = 64 * 2**20       # bytes
 LONGEST_TEXT = 2**20            # characters of generation data; long prompts have a few thousand
 COMMENT_CODES = (b"UNICODE\0", b"ASCII\0\0\0")
 
@@ -47,18 +50,75 @@ def too_many_pixels() -> TooLarge:
     return error
 
 
+def too_much_text() -> TooLarge:
+    return TooLarge("The picture's generation data is longer than any prompt.", f"Up to {LONGEST_TEXT:,} characters are read.")
+
+
+def damaged() -> InvalidImage:
+    return InvalidImage("The picture is damaged or was cut off.", "Use the original file.")
+
+
 def read_metadata(content: bytes) -> Metadata:
     """Texts in PNG chunks, or EXIF's user comment. Raises InvalidImage or TooLarge."""
     image = open_image(content)
-    try:
-        image.load()      # PNG texts may stand behind the pixels
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise InvalidImage("The picture is damaged or was cut off.", "Use the original file.") from error
-    texts = {str(key): value for key, value in image.info.items() if isinstance(value, str)}
+    texts = png_texts(content) if image.format == "PNG" else {}
     infotext = texts.pop("parameters", "") or exif_comment(image) or gif_comment(image)
     if len(infotext) > LONGEST_TEXT:
-        raise TooLarge("The picture's generation data is longer than any prompt.", f"Up to {LONGEST_TEXT:,} characters are read.")
-    return Metadata(infotext, {key: value[:LONGEST_TEXT] for key, value in texts.items()})
+        raise too_much_text()
+    return Metadata(infotext, texts)
+
+
+def png_texts(content: bytes) -> dict[str, str]:
+    """Keyword → text, wherever in the file it stands (PNG 3rd edition, §11.3.3). Raises InvalidImage or TooLarge."""
+    texts: dict[str, str] = {}
+    for kind, data in png_chunks(memoryview(content)):
+        if kind in TEXTS:
+            keyword, _, rest = bytes(data).partition(b"\0")
+            texts[keyword.decode("latin-1")] = TEXTS[kind](rest)
+            if sum(map(len, texts.values())) > LONGEST_TEXT:
+                raise too_much_text()
+    return texts
+
+
+def png_chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Kind and data of each chunk, checked, up to the last (§5.3). Raises InvalidImage where the file breaks off."""
+    position, kind = 8, b""
+    while kind != b"IEND":
+        try:
+            length, kind = struct.unpack_from(">I4s", content, position)
+            [checksum] = struct.unpack_from(">I", content, position + 8 + length)
+        except struct.error as error:
+            raise damaged() from error
+        data = content[position + 8 : position + 8 + length]
+        if zlib.crc32(data, zlib.crc32(kind)) != checksum:
+            raise damaged()
+        yield kind, data
+        position += length + 12
+
+
+def plain_text(rest: bytes) -> str:
+    return rest.decode("latin-1")
+
+
+def compressed_text(rest: bytes) -> str:
+    return inflated(rest[1:]).decode("latin-1")
+
+
+def international_text(rest: bytes) -> str:
+    """Compression flag and method, language, translated keyword, UTF-8."""
+    _, _, text = rest[2:].partition(b"\0")[2].partition(b"\0")
+    return (inflated(text) if rest[:1] == b"\1" else text).decode("utf-8", "replace")
+
+
+def inflated(data: bytes) -> bytes:
+    """At most a little more than the longest text: a few bytes can say that there are gigabytes."""
+    try:
+        return zlib.decompressobj().decompress(data, 4 * LONGEST_TEXT + 1)
+    except zlib.error as error:
+        raise damaged() from error
+
+
+TEXTS = {b"tEXt": plain_text, b"zTXt": compressed_text, b"iTXt": international_text}
 
 
 def exif_comment(image: Image.Image) -> str:
@@ -67,11 +127,12 @@ def exif_comment(image: Image.Image) -> str:
         comment: Any = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
     except (OSError, ValueError, SyntaxError):
         return ""
-    if isinstance(comment, str):
-        return comment
+    if not isinstance(comment, bytes):
+        return comment if isinstance(comment, str) else ""
     code, text = comment[:8], comment[8:]
     if code == COMMENT_CODES[0]:
-        return text.decode("utf-16-be" if text[:1] == b"\0" else "utf-16-le", "replace")
+        big = text[::2].count(0) >= text[1::2].count(0)      # the standard leaves the byte order open; "Steps: …" shows it
+        return text.decode("utf-16-be" if big else "utf-16-le", "replace")
     return (text if code == COMMENT_CODES[1] else comment).decode("utf-8", "replace").strip("\0")
 
 

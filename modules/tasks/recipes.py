@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modules.base.errors import WebUIError
 from modules.engine.jobs import JobSpec
 from modules.models.catalog import Catalog, Checkpoint
 from modules.params.txt2img import Txt2Img
@@ -61,10 +60,3 @@ def txt2img_recipe(spec: JobSpec, catalog: Catalog) -> Recipe:
 
 
 RECIPES: Mapping[str, Callable[[JobSpec, Catalog], Recipe]] = {"txt2img": txt2img_recipe}
-
-
-def described(error: BaseException) -> dict[str, Any]:
-    """An error as plain data: code, HTTP status, message, hint."""
-    if isinstance(error, WebUIError):
-        return {"error": error.code, "status": error.status, "message": str(error), "hint": error.hint}
-    return {"error": "failed", "status": 500, "message": f"Something went wrong inside Easel ({type(error).__name__}).", "hint": "The server's log tells more."}

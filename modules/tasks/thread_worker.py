@@ -5,13 +5,15 @@ Torch is imported in the thread, so that the page is up first.
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from modules.engine.jobs import Emit, JobSpec
+from modules.base.errors import described
+from modules.engine.jobs import Emit, Ended, JobSpec
 from modules.models.catalog import Catalog, Checkpoint
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from modules.models.device import Placement
     from modules.prompts.chunks import Tokenizer
     from modules.tasks.workshop import Workshop
+
+log = logging.getLogger(__name__)
+STOP_SECONDS = 20      # a step in hand may take long on a slow machine; what is lost with it is made again
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class ThreadWorker:
         self.thread.start()
 
     def submit(self, spec: JobSpec) -> None:
-        self.inbox.submit(lambda: self.workshop.result().submit(spec))
+        self.inbox.submit(self._submit, spec)
 
     def interrupt(self, job: str) -> None:
         self.inbox.submit(lambda: self.workshop.result().interrupt(job))
@@ -59,8 +64,15 @@ class ThreadWorker:
         """Let the step in hand finish; unfinished jobs stay recorded and are resumed at the next start."""
         self.inbox.shutdown(wait=False, cancel_futures=True)
         if self.workshop.done() and not self.workshop.exception():
-            self.workshop.result().close()
-            self.thread.join()
+            self.workshop.result().stop()
+            self.thread.join(STOP_SECONDS)
+
+    def _submit(self, spec: JobSpec) -> None:
+        try:
+            self.workshop.result().submit(spec)
+        except Exception as error:       # there is no workshop, or it has closed: the job's owner is told
+            log.exception("Job %s cannot be begun", spec.id)
+            self.emit(Ended(spec.id, "failed", described(error)))
 
     def _run(self) -> None:
         from modules.tasks.workshop import Workshop

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
-from modules.base.errors import WebUIError
+from modules.base.errors import WebUIError, described
 from modules.engine import jobs as events
 from modules.engine.engine import Engine, Picture
 from modules.engine.jobs import Emit, JobSpec
@@ -15,7 +17,7 @@ from modules.models.device import Device
 from modules.sampling.questions import Interrupted, Predict, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.tasks.keeping import keep
-from modules.tasks.recipes import RECIPES, Recipe, described
+from modules.tasks.recipes import RECIPES, Recipe
 from modules.tasks.thread_worker import WorkerConfig
 from modules.tasks.txt2img import Drawn
 
@@ -57,12 +59,21 @@ class Workshop:
         self.tallies: dict[str, Tally] = {}
 
     def run(self) -> None:
-        self._load_first()
-        self.engine.run()
+        """Make pictures until `stop`. Should this loop itself fail, every job ends with it: nobody may wait for ever."""
+        try:
+            self._load_first()
+            self.engine.run()
+        except Exception as error:
+            log.exception("The workshop failed")
+            for job in list(self.tallies):
+                self._news(events.Ended(job, FAILED, described(error)))
+            raise
+        finally:
+            self.errands.shutdown(wait=True)
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """After the step in hand; unfinished jobs stay recorded."""
         self.engine.stop()
-        self.errands.shutdown(wait=True)
 
     def submit(self, spec: JobSpec) -> None:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
@@ -88,7 +99,7 @@ class Workshop:
         tally.fractions.update(dict.fromkeys(spec.done, 1.0))
         self.engine.submit([Picture(recipe.picture(recipe.plans[i]), spec.id, i, spec.turn + i) for i in sorted(tally.left)])
         if not tally.left:               # a crash came between the last picture and the last word
-            self.errands.submit(self._end, tally)
+            self._errand(self._end, tally)
 
     # The device's thread
 
@@ -109,7 +120,7 @@ class Workshop:
         tally = self.tallies[picture.job]
         if picture.ended:
             tally.fractions[picture.index] = 1.0
-            self.errands.submit(self._finish, tally, picture)
+            self._errand(self._finish, tally, picture)
         elif isinstance(picture.ask, Predict):
             self._progress(tally, picture)
 
@@ -132,12 +143,15 @@ class Workshop:
         def draw() -> None:
             self.emit(events.Preview(picture.job, picture.index, look.jpeg(latent, params.width, params.height)))
 
-        self.errands.submit(draw)
+        self._errand(draw)
 
     # Errands
 
+    def _errand(self, do: Callable[..., None], *how: Any) -> None:
+        self.errands.submit(logged, do, *how)
+
     def _news(self, event: events.Event) -> None:
-        self.errands.submit(self.emit, event)
+        self._errand(self.emit, event)
 
     def _finish(self, tally: Tally, picture: Picture[Drawn]) -> None:
         """Keep a finished picture; the last one ends the job."""
@@ -148,7 +162,11 @@ class Workshop:
             log.error("Picture %d of job %s failed", picture.index, tally.spec.id, exc_info=picture.error)
             tally.error = picture.error
         else:
-            self._keep(tally, picture)
+            try:
+                self._keep(tally, picture)
+            except Exception as error:       # the job's: its owner is told
+                log.exception("Picture %d of job %s could not be kept", picture.index, tally.spec.id)
+                tally.error = error
         if not tally.left:
             self._end(tally)
 
@@ -161,3 +179,11 @@ class Workshop:
     def _end(self, tally: Tally) -> None:
         del self.tallies[tally.spec.id]
         self.emit(tally.outcome)
+
+
+def logged(do: Callable[..., None], *how: Any) -> None:
+    """An executor keeps exceptions to itself; this tells the log."""
+    try:
+        do(*how)
+    except Exception:       # news or a preview that could not be told must not stop the others
+        log.exception("%s failed", getattr(do, "__qualname__", do))

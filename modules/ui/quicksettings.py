@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 def build(page: gr.Blocks, app: App, words: Words) -> gr.Dropdown:
     """The row; returns the checkpoint picker, whose value goes with each request of this page."""
     with gr.Row(elem_id="quicksettings"):
-        checkpoint = gr.Dropdown([], label=words("Stable Diffusion checkpoint"), elem_id="setting_sd_model_checkpoint", interactive=True)
-        refresh = gr.Button(words("Refresh the list of models"), elem_id="refresh_sd_model_checkpoint", elem_classes="tool refresh")
+        label = words("Stable Diffusion checkpoint")
+        checkpoint = gr.Dropdown([], label=label, elem_id="setting_sd_model_checkpoint", interactive=True)
+        again = words("Refresh the list of models")
+        refresh = gr.Button(again, elem_id="refresh_sd_model_checkpoint", elem_classes="tool refresh")
         gr.HTML(elem_id="easel_model", padding=False)
         gr.HTML(elem_id="easel_queue", padding=False)
         gr.Button(words("Light or dark"), elem_id="easel_theme", elem_classes="tool theme")
@@ -44,10 +46,10 @@ def build(page: gr.Blocks, app: App, words: Words) -> gr.Dropdown:
 def shown(app: App) -> Any:
     """The picker's choices and what is chosen: broken files are there, marked, so that nobody looks for them in vain."""
     checkpoints = app.catalog.list()
-    return gr.update(choices=[(label(found), found.name) for found in checkpoints], value=chosen(app))
+    return gr.update(choices=[(listed(found), found.name) for found in checkpoints], value=chosen(app))
 
 
-def label(checkpoint: Checkpoint) -> str:
+def listed(checkpoint: Checkpoint) -> str:
     return f"⚠ {checkpoint.name}" if checkpoint.problem else checkpoint.title
 
 

@@ -22,10 +22,11 @@ class Words:
     @classmethod
     def read(cls, path: Path) -> Words:
         """From a JSON object of texts, as A1111's `localizations/zh-CN.json` is one. Raises Invalid."""
+        hint = "It is a JSON object, English text to translation."
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise Invalid(f"{path.name} is no table of words: {error}.", "It is a JSON object, English text to translation.") from error
+            raise Invalid(f"{path.name} is no table of words: {error}.", hint) from error
         if not isinstance(table, dict):
-            raise Invalid(f"{path.name} is no table of words.", "It is a JSON object, English text to translation.")
+            raise Invalid(f"{path.name} is no table of words.", hint)
         return cls({str(english): str(shown) for english, shown in table.items() if shown})

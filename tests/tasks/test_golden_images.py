@@ -5,19 +5,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from modules.base.errors import UnknownName
 from modules.engine.engine import Engine, Picture
-from modules.models.catalog import Catalog
-from modules.models.device import Device, Placement
 from modules.params import infotext
 from modules.prompts.grammar import emphasised
-from modules.prompts.tokenizer import load_tokenizer
-from modules.store.hashes import HashCache
 from modules.tasks.recipes import RECIPES
-from tests.golden_data import GOLDEN, assemble_models, cases, result, spec
+from tests.golden_data import GOLDEN, cases, result, spec
 
 FAMILIES = ("samplers", "schedules", "eta", "cfg", "batch", "clipskip", "emphasis", "longprompt", "promptedit", "seeds", "rng", "skipcfg", "options", "vpred")
 TOLERANCE = 2      # grey levels of 255; what A1111 on other hardware differs by from itself
@@ -33,15 +28,6 @@ def playable(case):
 
 
 CASES = [case for case in cases(*FAMILIES) if playable(case)]
-
-
-@pytest.fixture(scope="session")
-def device(tmp_path_factory):
-    torch.set_num_threads(1)
-    folder = assemble_models(tmp_path_factory.mktemp("golden-models"))
-    catalog = Catalog((folder,), HashCache(folder / "hashes.sqlite"))
-    catalog.refresh()
-    return Device(catalog, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
 
 
 def made(device, job):

@@ -7,7 +7,7 @@ import { notice } from "./notices.js";
 import { results } from "./results.js";
 import { server } from "./server.js";
 
-const TWICE = 500;      // ms within which a second click is a slip of the finger
+const TWICE = 1000;      // ms within which a second click, before an answer, is a slip of the finger
 let submitted = -TWICE;
 
 /** Submit the form as it stands, `patch` filled in first. A job that runs is interrupted. */
@@ -21,7 +21,8 @@ async function generate(patch = {}) {
   if (Object.keys(patch).length) form.fill(patch);
   results.clear();
   try {
-    await server.state();      // gradio waits in silence for a server that is gone; meanwhile what was typed last reaches its state
+    await server.state();      // gradio waits in silence for a server that is gone
+    await form.now();          // what was filled in last has reached it
     await pause(50);
     byId("txt2img_submit").click();
   } catch {
@@ -31,10 +32,14 @@ async function generate(patch = {}) {
 
 // gradio's answer to a submit.
 window.easel.generate = generate;
-window.easel.answered = (reply) => (reply?.job ? void job.follow(reply.job) : results.refuse(reply?.error ?? {}));
-window.easel.unanswered = () => results.refuse({
+window.easel.answered = (reply) => {
+  submitted = -TWICE;
+  if (reply?.job) job.follow(reply.job);
+  else results.refuse(reply?.error ?? {});
+};
+window.easel.unanswered = () => window.easel.answered({ error: {
   message: t("The server did not answer."), hint: t("Is it still running? Nothing you typed is lost: press Generate again."), error: "unreachable",
-});
+} });
 
 const CLICKS = {
   txt2img_generate: () => generate(),
@@ -42,7 +47,7 @@ const CLICKS = {
   txt2img_skip: () => job.skip(),
   txt2img_restore_progress: () => job.newest(),
   txt2img_clear_prompt: () => form.fill({ prompt: "", negative_prompt: "" }),
-  txt2img_res_switch_btn: () => form.fill({ width: form.get("height"), height: form.get("width") }),
+  txt2img_res_switch_btn: swap,
   txt2img_random_seed: () => form.fill({ seed: -1 }),
   txt2img_random_subseed: () => form.fill({ subseed: -1 }),
   txt2img_reuse_seed: () => reuse("Seed", "seed"),
@@ -59,8 +64,13 @@ function reuse(key, field) {
   else notice("seed", results.picture ? t("The picture has no such seed.") : t("There is no picture yet."));
 }
 
+async function swap() {
+  const { width, height } = await form.now();
+  form.fill({ width: height, height: width });
+}
+
 async function paste() {
-  const text = form.get("prompt") || results.picture?.infotext || "";
+  const text = (await form.now()).prompt || results.picture?.infotext || "";
   if (text) await pasteInfotext(text);
   else notice("paste", t("Paste generation data into the prompt first, or choose a picture."));
 }

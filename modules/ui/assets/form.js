@@ -8,6 +8,8 @@ let values = { sd_model_checkpoint: null, override_settings: {}, ...facts.defaul
 let base = { ...facts.defaults };      // what untouched fields hold: the loaded model's defaults
 let pending = {};                      // asked for, but perhaps not yet in gradio's own state
 let owed = false;                      // whether gradio has yet to fetch it
+let delivery = 0;
+const asking = [];                     // who waits for the values of this moment
 let restored = false;
 const listeners = [];
 
@@ -16,6 +18,7 @@ export const form = {
   get values() { return values; },
   onChange: (listener) => listeners.push(listener),
   fill,
+  now,
   followDefaults,
   restore,
 };
@@ -35,9 +38,19 @@ function fill(patch) {
 
 /** Have gradio fetch what it is owed; again and again, for it may not be listening yet. */
 function deliver() {
+  clearTimeout(delivery);
   if (!owed) return;
   byId("txt2img_fill")?.click();
-  setTimeout(deliver, 250);
+  delivery = setTimeout(deliver, 250);
+}
+
+/** The values as gradio holds them this moment: what was typed just now has not been heard yet. */
+function now() {
+  return new Promise((resolve) => {
+    asking.push(resolve);
+    owed = true;
+    deliver();
+  });
 }
 
 /** A seed is text for gradio: it may be larger than a number can hold. */
@@ -77,13 +90,17 @@ function followDefaults(defaults) {
   if (Object.keys(patch).length) fill(patch);
 }
 
+const named = (list) => Object.fromEntries(facts.names.map((name, i) => [name, list[i]]));
+
 // What gradio's events call: `heard` after any change, `wanted` to fetch what `fill` asked for.
-window.easel.heard = (now) => {
-  values = { ...Object.fromEntries(facts.names.map((name, i) => [name, now[i]])), ...pending };
+window.easel.heard = (list) => {
+  values = { ...named(list), ...pending };
   changed();
 };
-window.easel.wanted = () => {
+window.easel.wanted = (list) => {
   owed = false;
-  setTimeout(() => { pending = {}; }, 250);
+  values = { ...named(list), ...pending };
+  for (const resolve of asking.splice(0)) resolve(values);
+  setTimeout(() => { if (!owed) pending = {}; }, 250);
   return facts.names.map((name) => (name in pending ? pending[name] : { __type__: "update" }));      // an empty update changes nothing
 };

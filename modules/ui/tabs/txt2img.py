@@ -98,7 +98,7 @@ def wire(app: App, form: Form[Txt2Img], checkpoint: Component) -> None:
     inputs = [checkpoint, overrides, *form.components.values()]
     outside: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     gr.on([c.change for c in inputs if hasattr(c, "change")], None, inputs, js="(...values) => easel.heard(values)", **outside)
-    fill.click(None, None, inputs, js="() => easel.wanted()", trigger_mode="multiple", **outside)
+    fill.click(None, inputs, inputs, js="(...values) => easel.wanted(values)", trigger_mode="multiple", **outside)
     generate = gr.Button(elem_id="txt2img_submit", visible="hidden")
     sent = generate.click(submission(app, form), inputs, reply, preprocess=False, **outside)
     sent.success(None, reply, js="(reply) => easel.answered(reply)", **outside)
@@ -116,6 +116,7 @@ def submission(app: App, form: Form[Txt2Img]) -> Callable[..., Reply]:
             return {"error": {"error": error.code, "message": str(error), "hint": error.hint}}
         except Exception:      # noqa: BLE001 - the request's border: the page must say something
             log.exception("A request could not be submitted")
-            return {"error": {"error": "failed", "message": "Something went wrong inside Easel.", "hint": "The server's log tells more."}}
+            return {"error": {"error": "internal", "message": "Something went wrong inside Easel.",
+                              "hint": "The server's log tells more."}}
 
     return submit

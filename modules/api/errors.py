@@ -1,0 +1,79 @@
+"""Refusals over HTTP: one shape for all of them, which A1111's clients understand too."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from modules.base.errors import WebUIError
+
+log = logging.getLogger(__name__)
+CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+
+
+class FieldProblem(BaseModel):
+    """FastAPI's way to say which field it is about."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class Refusal(BaseModel):
+    error: str                              # the machine's word for it
+    detail: str | list[FieldProblem]        # a sentence, or what is wrong with which field
+    hint: str                               # what to do about it
+    errors: str                             # A1111's sentence
+    body: str                               # A1111 has this key; always empty here
+    request_id: str
+
+
+def handle(api: FastAPI) -> None:
+    """Have every error answered in our shape."""
+    api.add_exception_handler(WebUIError, refused)
+    api.add_exception_handler(RequestValidationError, invalid)
+    api.add_exception_handler(HTTPException, other)
+    api.add_exception_handler(Exception, broken)
+
+
+def refusal(code: str, detail: str | list[dict[str, Any]], hint: str = "", sentence: str = "") -> dict[str, str | list[dict[str, Any]]]:
+    """The body; `sentence` is for people where `detail` is a list of fields."""
+    said = sentence or (detail if isinstance(detail, str) else "")
+    return {"error": code, "detail": detail, "hint": hint, "errors": said, "body": "", "request_id": uuid.uuid4().hex[:12]}
+
+
+def refused(request: Request, error: WebUIError) -> JSONResponse:
+    return JSONResponse(body_of(error), error.status)
+
+
+def body_of(error: WebUIError) -> dict[str, Any]:
+    if field := getattr(error, "field", ""):
+        problem = {"loc": ["body", field], "msg": f"{error} {error.hint}".strip(), "type": error.code}
+        return refusal(error.code, [problem], error.hint, str(error))
+    return refusal(error.code, str(error), error.hint)
+
+
+def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    """FastAPI's list of fields, without the input: it may be megabytes, or not JSON."""
+    problems = jsonable_encoder([{"loc": one["loc"], "msg": one["msg"], "type": one["type"]} for one in error.errors()])
+    sentence = "; ".join(f"{'.'.join(map(str, one['loc'][1:])) or 'The request'}: {one['msg']}" for one in problems)
+    return JSONResponse(refusal("validation", problems, sentence=sentence), 422)
+
+
+def other(request: Request, error: HTTPException) -> JSONResponse:
+    """No such route, wrong method, too large a body."""
+    return JSONResponse(refusal(CODES.get(error.status_code, "bad_request"), f"{error.detail}."), error.status_code, error.headers)
+
+
+def broken(request: Request, error: Exception) -> JSONResponse:
+    body = refusal("internal", "Something went wrong inside Easel.", "The server's log tells more.")
+    log.error("Request %s failed: %s %s", body["request_id"], request.method, request.url.path, exc_info=error)
+    return JSONResponse(body, 500)

@@ -1,0 +1,85 @@
+"""A1111's reply to a request for pictures."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from modules.base.errors import JobFailed
+from modules.settings.options import Settings
+from modules.store.jobs import JobRecord
+from modules.tasks.generation_data import VERSION
+
+if TYPE_CHECKING:
+    from modules.api.generate import Txt2ImgRequest
+
+OF_THE_REQUEST = (
+    "subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size", "seed_resize_from_w", "seed_resize_from_h",
+)
+RESOLVED = ("seed", "subseed", "sampler_name", "scheduler")      # what a request may leave open
+
+
+@dataclass(frozen=True)
+class ImagesReply:
+    images: list[str]                 # PNG files in base64, without prefix
+    parameters: dict[str, Any]        # the request as it was understood
+    info: str                         # JSON: seeds, prompts, infotexts …
+
+
+def failure(error: Mapping[str, Any]) -> JobFailed:
+    """What ended a job, as its worker told it."""
+    failed = JobFailed(error["message"], error["hint"])
+    failed.code = error["error"]
+    failed.status = int(error.get("status", 500))
+    return failed
+
+
+def rendered(body: Txt2ImgRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> bytes:
+    """The reply's JSON. Pictures may be many megabytes: not to be called on the event loop."""
+    files = [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in record.pictures] if body.send_images else []
+    parameters = TypeAdapter(type(body)).dump_python(body, mode="json") | {name: record.params[name] for name in RESOLVED}
+    info = json.dumps(information(body, record, settings, notes))
+    return json.dumps({"images": files, "parameters": parameters, "info": info}).encode()
+
+
+def information(body: Txt2ImgRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> dict[str, Any]:
+    """A1111's `info`; the last four keys are Easel's own."""
+    facts = [picture.facts for picture in record.pictures]
+    first = facts[0] if facts else {}
+    return {
+        "prompt": body.prompt,
+        "all_prompts": [each["prompt"] for each in facts],
+        "negative_prompt": body.negative_prompt,
+        "all_negative_prompts": [each["negative_prompt"] for each in facts],
+        "seed": first.get("seed", record.params["seed"]),
+        "all_seeds": [each["seed"] for each in facts],
+        "subseed": first.get("subseed", record.params["subseed"]),
+        "all_subseeds": [each["subseed"] for each in facts],
+        **{name: record.params[name] for name in OF_THE_REQUEST},
+        "restore_faces": False,
+        "face_restoration_model": None,
+        "sd_model_name": first.get("sd_model_name"),
+        "sd_model_hash": first.get("sd_model_hash"),
+        "sd_vae_name": None,
+        "sd_vae_hash": None,
+        "denoising_strength": None,
+        "extra_generation_params": {},
+        "index_of_first_image": 0,
+        "infotexts": [picture.infotext for picture in record.pictures],
+        "styles": list(body.styles),
+        "job_timestamp": time.strftime("%Y%m%d%H%M%S", time.localtime(record.created)),
+        "clip_skip": settings.CLIP_stop_at_last_layers,
+        "is_using_inpainting_conditioning": False,
+        "version": VERSION,
+        "task_id": record.id,
+        "state": record.state,
+        "error": record.error and record.error["message"],
+        "warnings": [*record.warnings, *notes],
+    }

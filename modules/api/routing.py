@@ -1,0 +1,70 @@
+"""What all our routes have in common: who asks, JSON taken strictly and in bounded size, refusals documented."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from modules.api.errors import Refusal
+from modules.app.app import LOCAL
+from modules.base.errors import UnsupportedMedia
+from modules.imaging.read import LARGEST_FILE
+
+LARGEST_BODY = LARGEST_FILE * 4 // 3 + 2**20      # a picture in base64, and some text
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def router(tag: str, prefix: str = "") -> APIRouter:
+    refusals: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal, "description": "Refused, and why"}}
+    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute, responses=refusals, max_body_size=LARGEST_BODY)
+
+
+def owner(request: Request) -> str:
+    """Who asks, as the door has found out."""
+    return request.scope.get("owner", LOCAL)
+
+
+class StrictRoute(APIRoute):
+    """A route that takes nothing but JSON, and that as RFC 8259 has it."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind and request.method == "POST" and not kind.endswith(("/json", "+json")):
+                raise UnsupportedMedia("Send JSON.", "Set the header Content-Type: application/json.")
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strict
+
+
+class StrictRequest(Request):
+    async def json(self) -> Any:
+        return strict_json(await self.body())
+
+
+def strict_json(body: bytes) -> Any:
+    """Raises JSONDecodeError, also for what Python's parser lets through or cannot hold."""
+    try:
+        value = json.loads(body, parse_constant=no_number, parse_float=finite)
+        if b"\\u" in body:
+            json.dumps(value, ensure_ascii=False).encode()      # half a surrogate pair is no character
+        return value
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise json.JSONDecodeError(f"not JSON that can be read ({type(error).__name__})", "", 0) from error
+
+
+def finite(text: str) -> float:
+    return number if math.isfinite(number := float(text)) else no_number(text)
+
+
+def no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
