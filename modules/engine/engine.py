@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -24,7 +25,9 @@ class Picture(Generic[T]):
     task: Task[T]
     job: str                        # what a person asked for; one job has many pictures
     index: int                      # which of them this is
-    turn: int                       # how many pictures its owner had waiting before it: see `Engine.step`
+    owner: str
+    turn: int                       # how many pictures its owner had waiting before it
+    alone: bool = False             # shares no call, for those who want every bit the same
     ask: Question | None = None
     interrupted: bool = False
     result: T | None = None
@@ -95,11 +98,7 @@ class Engine:
             self.inbox.get()()
 
     def step(self) -> None:
-        """Answer the picture whose turn it is, and every other whose question fits in the same call.
-
-        First come each owner's first pictures, then their second, and so on: a person who asks for one picture
-        waits for one step, not for somebody's hundred. Equal turns go by age.
-        """
+        """Answer the picture whose turn it is, and others whose questions fit in the same call."""
         batch = self.next_batch()
         try:
             answers = self.answer([picture.ask for picture in batch])
@@ -111,19 +110,38 @@ class Engine:
             self._after(picture)
 
     def next_batch(self) -> list[Picture]:
-        first, rows, batch = self.running[0], 0, []
-        for picture in self.running:
-            if picture.ask.key == first.ask.key and (not batch or rows + picture.ask.rows <= self.rows):
+        """Who shares the next call: as many pictures of each owner, in turn, as the owner with fewest has.
+
+        So a person who asks for one picture waits for a step of two, not for somebody's hundred.
+        """
+        first = self.next_picture()
+        if first.alone:
+            return [first]
+        fitting = [picture for picture in self.running if picture.ask.key == first.ask.key and not picture.alone]
+        share = min(Counter(picture.owner for picture in fitting).values())
+        taken: Counter[str] = Counter()
+        rows, batch = 0, []
+        for picture in fitting:
+            if taken[picture.owner] < share and (not batch or rows + picture.ask.rows <= self.rows):
                 batch.append(picture)
+                taken[picture.owner] += 1
                 rows += picture.ask.rows
         return batch
+
+    def next_picture(self) -> Picture:
+        """The one whose turn it is; before it, whoever has only a brief question for the same weights.
+
+        So a newcomer's prompt is read at once and joins, and a finished latent is decoded at once and leaves.
+        """
+        first = self.running[0]
+        return next((picture for picture in self.running if picture.ask.brief and picture.ask.weights == first.ask.weights), first)
 
     def _admit(self, pictures: Sequence[Picture]) -> None:
         for picture in pictures:
             picture.advance(None)
             self.running.append(picture)
             self._after(picture)
-        self.running.sort(key=lambda picture: picture.turn)      # stable: age decides between equals
+        self.running.sort(key=lambda picture: picture.turn)      # everyone's first before anyone's second; stable, so then by age
 
     def _after(self, picture: Picture) -> None:
         if picture.ended:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from modules.sampling.schedules import Levels
 
@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 
 class Question(Protocol):
+    brief: ClassVar[bool]      # is it answered in passing, beside a step of the UNet?
+    weights: Weights
+
     @property
     def key(self) -> Hashable:
         """Questions with equal keys may be answered by one call of the model."""
@@ -49,6 +52,8 @@ class ModelFacts:
 class Facts:
     """What kind of model is this? Loads it, in its turn. Answer: ModelFacts."""
 
+    brief: ClassVar = True
+
     weights: Weights
 
     @property
@@ -76,6 +81,8 @@ class Encode:
     Together, because A1111's "Original" emphasis restores the mean over all of them at once.
     """
 
+    brief: ClassVar = True
+
     weights: Weights
     texts: tuple[str, ...]
     reading: Reading
@@ -92,6 +99,8 @@ class Encode:
 @dataclass(frozen=True, slots=True, eq=False)
 class Predict:
     """This latent, denoised once under each conditioning. Answer: a (C, h, w) clean estimate for each."""
+
+    brief: ClassVar = False
 
     weights: Weights
     x: Tensor                           # (C, h, w)
@@ -113,6 +122,8 @@ class Predict:
 @dataclass(frozen=True, slots=True, eq=False)
 class Decode:
     """A finished latent (C, h, w). Answer: its picture, (H, W, 3) uint8."""
+
+    brief: ClassVar = True
 
     weights: Weights
     latent: Tensor

@@ -24,8 +24,7 @@ class Settings:
     comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", "Prompt word wrap", section="sd")] = 20
     CLIP_stop_at_last_layers: Annotated[int, Param("Clip skip", Slider(1, 12), "Read the prompt from a layer before the last; 1 is the last.", "Clip skip", section="sd")] = 1
 
-    batch_cond_uncond: Annotated[bool, Param("Batch cond/uncond", Checkbox(), "Work on prompt and negative prompt in one call.", section="optimizations")] = True
-    rows_per_call: Annotated[int, Param("Rows in one UNet call", Slider(1, 64), "How many latents share a call; a picture under CFG takes two. Lowered by itself when memory runs out.", section="optimizations")] = 16
+    pictures_alone: Annotated[bool, Param("Make every picture alone", Checkbox(), "Share no UNet call with other pictures: slower, but the last bit never depends on company.", section="optimizations")] = False
 
     use_old_scheduling: Annotated[bool, Param("Old prompt editing timelines", Checkbox(), "Read [a:b:when] as versions before 1.6 did.", "Old prompt editing timelines", section="compatibility")] = False
 

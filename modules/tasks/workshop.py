@@ -97,7 +97,11 @@ class Workshop:
         spec, recipe = tally.spec, tally.recipe
         self.tallies[spec.id] = tally
         tally.fractions.update(dict.fromkeys(spec.done, 1.0))
-        self.engine.submit([Picture(recipe.picture(recipe.plans[i]), spec.id, i, spec.turn + i) for i in sorted(tally.left)])
+        self.device.kept = recipe.settings.sd_checkpoints_limit
+        alone = recipe.settings.pictures_alone
+        self.engine.submit(
+            [Picture(recipe.picture(recipe.plans[i]), spec.id, i, spec.owner, spec.turn + i, alone) for i in sorted(tally.left)]
+        )
         if not tally.left:               # a crash came between the last picture and the last word
             self._errand(self._end, tally)
 

@@ -18,6 +18,8 @@ class Add:
     key: Hashable = "add"
     rows: int = 2
     preview: object = True
+    brief: bool = False
+    weights: str = "the only ones"
 
 
 def counting(steps, start=0, **how):
@@ -61,8 +63,8 @@ class Bench:
         return [p.result if p.error is None else p.error for p in pictures]
 
 
-def picture(task, job="a", index=0, turn=None):
-    return Picture(task, job, index, index if turn is None else turn)
+def picture(task, job="a", index=0, owner="me", alone=False):
+    return Picture(task, job, index, owner, index, alone)
 
 
 def test_questions_with_equal_keys_share_a_call():
@@ -90,7 +92,7 @@ def test_a_question_larger_than_a_call_is_still_asked():
 def test_a_latecomer_joins_at_the_next_step():
     bench = Bench(max_rows=4)
     crowd = [picture(counting(4, 10 * i), index=i) for i in range(6)]
-    late = picture(counting(4, 100), job="b")
+    late = picture(counting(4, 100), job="b", owner="you")
     bench.engine.submit(crowd)
     bench.engine.listen()
     bench.engine.step()
@@ -156,6 +158,38 @@ def test_skip_leaves_pictures_that_have_not_begun():
     bench.engine.skip("a")
     bench.engine.run()
     assert (first.result, second.result) == ("stopped at 1", 3)
+
+
+def test_owners_have_equal_parts_of_a_call():
+    bench = Bench()
+    crowd = [picture(counting(3, 10 * i), index=i) for i in range(6)]
+    two = [picture(counting(2, 100 + i), job="b", index=i, owner="you") for i in range(2)]
+    bench.make(*crowd, *two)
+    assert sorted(bench.calls[0]) == [0, 10, 100, 101]
+    assert bench.ended[:2] == two
+    assert [p.result for p in crowd] == [3, 13, 23, 33, 43, 53]
+
+
+def test_who_wants_to_be_alone_is():
+    bench = Bench()
+    hermit = picture(counting(2, 50), index=1, alone=True)
+    assert bench.make(picture(counting(2)), hermit, picture(counting(2, 10), index=2)) == [2, 52, 12]
+    assert [50] in bench.calls and [51] in bench.calls and [0, 10] in bench.calls
+
+
+def test_a_brief_question_does_not_wait_for_its_turn():
+    def greeted():
+        x = yield Add(70, key="hello", brief=True)
+        return (yield Add(x))
+
+    bench = Bench()
+    long, newcomer = picture(counting(9)), picture(greeted(), job="b", index=5, owner="you")
+    bench.engine.submit([long])
+    bench.engine.listen()
+    bench.engine.step()
+    bench.engine.submit([newcomer])
+    bench.engine.run()
+    assert bench.calls[:3] == [[0], [70], [1, 71]]
 
 
 @pytest.mark.parametrize("company", range(4))

@@ -33,7 +33,7 @@ CASES = [case for case in cases(*FAMILIES) if playable(case)]
 def made(device, job):
     """All pictures of a job, and its recipe."""
     recipe = RECIPES[job.kind](job, device.catalog)
-    pictures = [Picture(recipe.picture(plan), job.id, i, i) for i, plan in enumerate(recipe.plans)]
+    pictures = [Picture(recipe.picture(plan), job.id, i, "me", i) for i, plan in enumerate(recipe.plans)]
     engine = Engine(device.answer, lambda picture: None)
     engine.submit(pictures)
     engine.listen()

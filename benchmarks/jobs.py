@@ -1,0 +1,51 @@
+"""Pictures to make, and the engine that makes them, without files or threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.model import SIDE, WEIGHTS
+from modules.engine.engine import Engine, Picture
+from modules.params.txt2img import Txt2Img
+from modules.settings.options import Settings
+from modules.tasks.plan import Plan, plans
+from modules.tasks.requests import prepared
+from modules.tasks.txt2img import picture
+
+
+def planned(**fields: Any) -> Plan:
+    request = {"prompt": "a red fox in the snow", "negative_prompt": "blurry", "seed": 1, "steps": 20, "width": SIDE, "height": SIDE, **fields}
+    return plans(prepared(Txt2Img(**request)), Settings(), WEIGHTS)[0]
+
+
+MIXED = (
+    {"sampler_name": "Euler", "steps": 20}, {"sampler_name": "Euler a", "steps": 25, "cfg_scale": 5.0},
+    {"sampler_name": "Heun", "steps": 10, "cfg_scale": 9.0}, {"sampler_name": "DPM++ 2M", "steps": 20},
+    {"sampler_name": "DPM++ SDE", "steps": 12}, {"sampler_name": "DDIM", "steps": 18, "cfg_scale": 6.0},
+    {"sampler_name": "Euler", "steps": 30}, {"sampler_name": "DPM++ 2M", "steps": 15, "cfg_scale": 8.0},
+)
+
+
+def mixed() -> list[Plan]:
+    return [planned(seed=i, **how) for i, how in enumerate(MIXED)]
+
+
+def together(device: Any, wanted: Sequence[Plan], max_rows: int = 16) -> list[np.ndarray]:
+    """All pictures through one engine at once."""
+    pictures = [Picture(picture(plan), str(i), 0, str(i), 0) for i, plan in enumerate(wanted)]
+    engine = Engine(device.answer, lambda _: None, max_rows)
+    engine.submit(pictures)
+    engine.listen()
+    while engine.running:
+        engine.step()
+    for each in pictures:
+        if each.error:
+            raise each.error
+    return [each.result.pixels for each in pictures]
+
+
+def one_by_one(device: Any, wanted: Sequence[Plan]) -> list[np.ndarray]:
+    return [together(device, [plan])[0] for plan in wanted]
