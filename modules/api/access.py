@@ -6,14 +6,15 @@ import base64
 import binascii
 import hmac
 import ipaddress
-import json
 import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from modules.api.errors import body_of
 from modules.app.app import LOCAL
 from modules.base.errors import BadHost, BadOrigin, Unauthenticated, UnsupportedMedia, WebUIError
 from modules.settings.flags import Accounts, Flags
@@ -45,7 +46,7 @@ class Access:
             self.check_origin(scope, headers)
             scope["owner"] = self.owner(scope, headers)
         except WebUIError as error:
-            await refuse(error, scope, send)
+            await refuse(error, scope, receive, with_headers(send))
             return
         await self.app(scope, receive, with_headers(send))
 
@@ -70,12 +71,17 @@ class Access:
         if not self.accounts:
             return LOCAL
         name, password = basic_credentials(headers.get("authorization", ""))
-        for known, secret in self.accounts:
-            if hmac.compare_digest(known.encode(), name.encode()) and hmac.compare_digest(secret.encode(), password.encode()):
-                return known
+        found = [known for known, secret in self.accounts if same(known, name) & same(secret, password)]
+        if found:
+            return found[0]
         if scope["path"].removeprefix(scope.get("root_path", "")) in PUBLIC:
             return ""
         raise Unauthenticated("Please log in.", "Name and password are those of --gradio-auth or --api-auth.")
+
+
+def same(secret: str, given: str) -> bool:
+    """Takes as long for a good guess as for a bad one."""
+    return hmac.compare_digest(secret.encode(), given.encode())
 
 
 def basic_credentials(header: str) -> tuple[str, str]:
@@ -117,16 +123,12 @@ def own_addresses() -> Iterable[str]:
                 continue
 
 
-async def refuse(error: WebUIError, scope: Scope, send: Send) -> None:
+async def refuse(error: WebUIError, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 4403})
         return
-    headers = [(b"content-type", b"application/json")]
-    if error.status == 401:
-        headers.append((b"www-authenticate", b'Basic realm="Easel", charset="UTF-8"'))
-    body = json.dumps({"error": error.code, "detail": str(error), "hint": error.hint}).encode()
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    login = {"WWW-Authenticate": 'Basic realm="Easel", charset="UTF-8"'} if error.status == 401 else {}
+    await JSONResponse(body_of(error), error.status, login)(scope, receive, send)
 
 
 def with_headers(send: Send) -> Send:

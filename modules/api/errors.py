@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,7 +17,7 @@ from starlette.exceptions import HTTPException
 from modules.base.errors import WebUIError
 
 log = logging.getLogger(__name__)
-CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 class FieldProblem(BaseModel):
@@ -44,14 +45,15 @@ def handle(api: FastAPI) -> None:
     api.add_exception_handler(Exception, broken)
 
 
-def refusal(code: str, detail: str | list[dict[str, Any]], hint: str = "", sentence: str = "") -> dict[str, str | list[dict[str, Any]]]:
+def refusal(code: str, detail: str | list[dict[str, Any]], hint: str = "", sentence: str = "") -> dict[str, Any]:
     """The body; `sentence` is for people where `detail` is a list of fields."""
     said = sentence or (detail if isinstance(detail, str) else "")
     return {"error": code, "detail": detail, "hint": hint, "errors": said, "body": "", "request_id": uuid.uuid4().hex[:12]}
 
 
 def refused(request: Request, error: WebUIError) -> JSONResponse:
-    return JSONResponse(body_of(error), error.status)
+    hang_up = {"Connection": "close"} if error.status == 413 else {}      # or the rest of what is too large would still come
+    return JSONResponse(body_of(error), error.status, hang_up)
 
 
 def body_of(error: WebUIError) -> dict[str, Any]:
@@ -63,14 +65,20 @@ def body_of(error: WebUIError) -> dict[str, Any]:
 
 def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     """FastAPI's list of fields, without the input: it may be megabytes, or not JSON."""
-    problems = jsonable_encoder([{"loc": one["loc"], "msg": one["msg"], "type": one["type"]} for one in error.errors()])
+    problems = jsonable_encoder([{"loc": one["loc"], "msg": message(one), "type": one["type"]} for one in error.errors()])
     sentence = "; ".join(f"{'.'.join(map(str, one['loc'][1:])) or 'The request'}: {one['msg']}" for one in problems)
     return JSONResponse(refusal("validation", problems, sentence=sentence), 422)
 
 
+def message(problem: Mapping[str, Any]) -> str:
+    """Pydantic's sentence; of broken JSON, also what broke it."""
+    return f"{problem['msg']}: {problem['ctx']['error']}" if problem["type"] == "json_invalid" else problem["msg"]
+
+
 def other(request: Request, error: HTTPException) -> JSONResponse:
-    """No such route, wrong method, too large a body."""
-    return JSONResponse(refusal(CODES.get(error.status_code, "bad_request"), f"{error.detail}."), error.status_code, error.headers)
+    """No such route, or not that way."""
+    body = refusal(CODES.get(error.status_code, "bad_request"), f"{error.detail}.")
+    return JSONResponse(body, error.status_code, error.headers)
 
 
 def broken(request: Request, error: Exception) -> JSONResponse:

@@ -39,7 +39,7 @@ TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-
 
 Eta = Annotated[float, Field(ge=0, le=1)]
 TaskId = Annotated[str, Field(pattern=TASK_ID, description="An id of your own to follow the job by.")]
-Infotext = Annotated[str, Field(max_length=2**20, description="Generation data: fills in fields and settings that are not given.")]
+Infotext = Annotated[str, Field(max_length=2**20, description="Generation data: fills in what is not given.")]
 Overrides = Annotated[dict[str, Any], Field(description="Settings for this request alone.")]
 SamplerIndex = Annotated[str, Field(max_length=1_000, description="Old name of sampler_name, which goes before it.")]
 Saved = Annotated[bool, Field(description="Also write the pictures to the server's outputs folder.")]
@@ -79,11 +79,10 @@ def understood(body: Any) -> Any:
     if not isinstance(body, Mapping):
         return body
     given = without_nulls(body)
-    if isinstance(text := given.get("infotext"), str):
-        given = filled_in(given, text)
-    if not given.get("sampler_name"):
-        given["sampler_name"] = given.get("sampler_index") or Txt2Img.sampler_name
-    return given
+    if not given.get("sampler_name", ""):
+        given.pop("sampler_name", None)
+        given |= {"sampler_name": given["sampler_index"]} if given.get("sampler_index") else {}
+    return filled_in(given, text) if isinstance(text := given.get("infotext"), str) else given
 
 
 def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,9 +101,9 @@ RequestBody = Annotated[Txt2ImgRequest, BeforeValidator(understood), Body()]
 
 
 def routes(app: App) -> APIRouter:
-    routes = router("generate", "/sdapi/v1")
+    api = router("generate", "/sdapi/v1")
 
-    @routes.post("/txt2img", response_model=ImagesReply, responses={"5XX": {"model": Refusal, "description": "The job failed"}})
+    @api.post("/txt2img", response_model=ImagesReply, responses={"5XX": {"model": Refusal, "description": "The job failed"}})
     async def txt2img(body: RequestBody, request: Request) -> Response:
         """Make pictures and wait for them. The job goes on if the connection is lost; /easel/v1/jobs follows it."""
         job, settings, notes = await asyncio.to_thread(submit, app, body, owner(request))
@@ -114,7 +113,7 @@ def routes(app: App) -> APIRouter:
         content = await asyncio.to_thread(rendered, body, record, settings, notes)
         return Response(content, media_type="application/json")
 
-    return routes
+    return api
 
 
 def submit(app: App, body: Txt2ImgRequest, owner: str) -> tuple[str, Settings, list[str]]:

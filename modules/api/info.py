@@ -20,7 +20,7 @@ from modules.prompts.grammar import emphasised
 
 
 class PngInfoRequest(BaseModel):
-    image: str = Field(max_length=LARGEST_FILE * 4 // 3 + 100, description="A picture file in base64, with or without a data: prefix.")
+    image: str = Field(max_length=LARGEST_FILE * 4 // 3 + 100, description="A picture file in base64, or a data: address.")
 
 
 class PngInfoReply(BaseModel):
@@ -30,9 +30,9 @@ class PngInfoReply(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    routes = router("info", "/sdapi/v1")
+    api = router("info", "/sdapi/v1")
 
-    @routes.post("/png-info")
+    @api.post("/png-info")
     def png_info(body: PngInfoRequest) -> PngInfoReply:
         """The generation data inside a picture."""
         found = read_metadata(decoded(body.image))
@@ -40,13 +40,13 @@ def routes(app: App) -> APIRouter:
         fields = infotext.parse(found.infotext, emphasised) if found.infotext else {}
         return PngInfoReply(info=found.infotext, items=items, parameters=fields)
 
-    @routes.get("/memory")
+    @api.get("/memory")
     def memory() -> dict[str, Any]:
         """Bytes of main memory, and of the GPU's if there is one."""
         own, machine = psutil.Process().memory_info(), psutil.virtual_memory()
         return {"ram": {"free": machine.available, "used": own.rss, "total": machine.total}, "cuda": gpu_memory()}
 
-    return routes
+    return api
 
 
 def gpu_memory() -> dict[str, Any]:
@@ -56,7 +56,8 @@ def gpu_memory() -> dict[str, Any]:
         return {"error": "unavailable"}
     free, total = torch.cuda.mem_get_info()
     stats = torch.cuda.memory_stats()
-    figures = {name: {"current": stats[f"{key}.all.current"], "peak": stats[f"{key}.all.peak"]} for name, key in MEMORY_KINDS.items()}
+    kinds = MEMORY_KINDS.items()
+    figures = {name: {"current": stats[f"{key}.all.current"], "peak": stats[f"{key}.all.peak"]} for name, key in kinds}
     return {
         "system": {"free": free, "used": total - free, "total": total},
         **figures,
@@ -64,7 +65,12 @@ def gpu_memory() -> dict[str, Any]:
     }
 
 
-MEMORY_KINDS = {"active": "active_bytes", "allocated": "allocated_bytes", "reserved": "reserved_bytes", "inactive": "inactive_split_bytes"}
+MEMORY_KINDS = {
+    "active": "active_bytes",
+    "allocated": "allocated_bytes",
+    "reserved": "reserved_bytes",
+    "inactive": "inactive_split_bytes",
+}
 
 
 def decoded(image: str) -> bytes:

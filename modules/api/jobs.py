@@ -33,9 +33,9 @@ class InfotextRequest(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    routes = router("jobs", "/easel/v1")
+    api = router("jobs", "/easel/v1")
 
-    @routes.get("/state")
+    @api.get("/state")
     def state() -> dict[str, Any]:
         """The model, the queue, and what the form should start with."""
         told, checkpoint = app.jobs.state, chosen(app)
@@ -47,16 +47,16 @@ def routes(app: App) -> APIRouter:
             "examples": sidecar.get("examples", []),
         }
 
-    @routes.get("/jobs")
+    @api.get("/jobs")
     def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[dict[str, Any]]:
         """The caller's newest jobs, newest first."""
         return [described(app, record, brief=True) for record in app.jobs.store.recent(owner(request), limit)]
 
-    @routes.get("/jobs/{job}")
+    @api.get("/jobs/{job}")
     def get(job: str, request: Request) -> dict[str, Any]:
         return described(app, app.jobs.get(job, owner(request)))
 
-    @routes.get("/jobs/{job}/preview")
+    @api.get("/jobs/{job}/preview")
     def preview(job: str, request: Request) -> Response:
         """The newest look at a picture in the making, JPEG."""
         app.jobs.get(job, owner(request))
@@ -65,7 +65,7 @@ def routes(app: App) -> APIRouter:
             raise UnknownName("preview", job, [])
         return Response(live.preview, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
-    @routes.get("/jobs/{job}/pictures/{index}")
+    @api.get("/jobs/{job}/pictures/{index}")
     def picture(job: str, index: int, request: Request) -> FileResponse:
         """A finished picture's file."""
         for found in app.jobs.get(job, owner(request)).pictures:
@@ -73,15 +73,15 @@ def routes(app: App) -> APIRouter:
                 return FileResponse(found.path, filename=Path(found.path).name, content_disposition_type="inline")
         raise UnknownName("picture", str(index), [])
 
-    @routes.post("/jobs/{job}/interrupt", status_code=204)
+    @api.post("/jobs/{job}/interrupt", status_code=204)
     def interrupt(job: str, request: Request) -> None:
         app.jobs.interrupt(app.jobs.get(job, owner(request)).id)
 
-    @routes.post("/jobs/{job}/skip", status_code=204)
+    @api.post("/jobs/{job}/skip", status_code=204)
     def skip(job: str, request: Request) -> None:
         app.jobs.skip(app.jobs.get(job, owner(request)).id)
 
-    @routes.post("/tokens")
+    @api.post("/tokens")
     def tokens(body: TokensRequest) -> dict[str, int]:
         """How many tokens a prompt takes at most in the course of sampling, and how many fit its chunks."""
         tokenizer = app.tokenizer()
@@ -90,12 +90,12 @@ def routes(app: App) -> APIRouter:
         used = max(token_count(chunks(text, tokenizer)) for text in texts)
         return {"tokens": used, "limit": target_length(used)}
 
-    @routes.post("/read-infotext")
+    @api.post("/read-infotext")
     def read_infotext(body: InfotextRequest) -> dict[str, Any]:
         """Generation data as form fields, settings, and what neither is."""
         return pasted(infotext.parse(body.text, grammar.emphasised))
 
-    return routes
+    return api
 
 
 def known_defaults(values: Any) -> dict[str, Any]:

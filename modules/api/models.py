@@ -16,31 +16,31 @@ from modules.sampling.schedules import SCHEDULES, Schedule
 
 
 def routes(app: App) -> APIRouter:
-    routes = router("models", "/sdapi/v1")
+    api = router("models", "/sdapi/v1")
 
-    @routes.get("/sd-models")
+    @api.get("/sd-models")
     def sd_models() -> list[dict[str, Any]]:
         return [model(checkpoint) for checkpoint in app.catalog.list()]
 
-    @routes.get("/samplers")
+    @api.get("/samplers")
     def samplers() -> list[dict[str, Any]]:
         return [sampler(each) for each in SAMPLERS]
 
-    @routes.get("/schedulers")
+    @api.get("/schedulers")
     def schedulers() -> list[dict[str, Any]]:
         return [scheduler(each) for each in SCHEDULES]
 
-    @routes.get("/prompt-styles")
+    @api.get("/prompt-styles")
     def prompt_styles() -> list[dict[str, str]]:
         """The prompt texts in styles.csv."""
         return [asdict(style) for style in read_styles(app.flags.paths.styles_file).values()]
 
-    @routes.post("/refresh-checkpoints")
+    @api.post("/refresh-checkpoints")
     def refresh_checkpoints() -> None:
         """Look into the model folders again."""
         app.catalog.refresh()
 
-    return routes
+    return api
 
 
 def model(checkpoint: Checkpoint) -> dict[str, Any]:

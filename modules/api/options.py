@@ -23,14 +23,14 @@ class OptionsReply(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    routes = router("settings", "/sdapi/v1")
+    api = router("settings", "/sdapi/v1")
 
-    @routes.get("/options")
+    @api.get("/options")
     def get_options() -> Settings:
         """All settings, under A1111's names."""
         return shown(app)
 
-    @routes.post("/options")
+    @api.post("/options")
     def set_options(values: Annotated[dict[str, Any], Body()]) -> OptionsReply:
         """Change some settings, all or none. What GET gave may be posted back; null means "leave it".
 
@@ -40,12 +40,12 @@ def routes(app: App) -> APIRouter:
         """
         return OptionsReply(ignored=change(app, values))
 
-    @routes.get("/cmd-flags")
+    @api.get("/cmd-flags")
     def cmd_flags() -> dict[str, Any]:
         """How the server was started; accounts and passwords are left out."""
         return {name: plain(value) for name, value in app.flags.public().items()}
 
-    return routes
+    return api
 
 
 def shown(app: App) -> Settings:

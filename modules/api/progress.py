@@ -23,39 +23,39 @@ class TaskProgress(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    routes = router("progress")
+    api = router("progress")
 
-    @routes.get("/sdapi/v1/progress")
+    @api.get("/sdapi/v1/progress")
     def progress(request: Request, skip_current_image: bool = False, task_id: str = "") -> dict[str, Any]:
         """The caller's oldest unfinished job, or the one with that id."""
         return progress_of(app, next(iter(own(app, request, task_id)), ""), preview=not skip_current_image)
 
-    @routes.post("/sdapi/v1/interrupt")
+    @api.post("/sdapi/v1/interrupt")
     def interrupt(request: Request, task_id: str = "") -> None:
         """Stop the caller's running job, or the one with that id."""
         for job in own(app, request, task_id):
             app.jobs.interrupt(job)
 
-    @routes.post("/sdapi/v1/skip")
+    @api.post("/sdapi/v1/skip")
     def skip(request: Request, task_id: str = "") -> None:
         """Go on to the next picture of the caller's running job."""
         for job in own(app, request, task_id):
             app.jobs.skip(job)
 
-    @routes.post("/internal/progress", include_in_schema=False)
+    @api.post("/internal/progress", include_in_schema=False)
     def internal_progress(body: TaskProgress, request: Request) -> dict[str, Any]:
         return internal(app, body, owner(request))
 
-    @routes.get("/internal/pending-tasks", include_in_schema=False)
+    @api.get("/internal/pending-tasks", include_in_schema=False)
     def pending_tasks(request: Request) -> dict[str, Any]:
         waiting = app.jobs.running(owner(request))
         return {"size": len(waiting), "tasks": waiting}
 
-    @routes.get("/internal/ping", include_in_schema=False)
+    @api.get("/internal/ping", include_in_schema=False)
     async def ping() -> dict[str, Any]:
         return {}
 
-    return routes
+    return api
 
 
 def own(app: App, request: Request, job: str) -> list[str]:
@@ -69,7 +69,7 @@ def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
     live = app.jobs.live.get(job)
     picture = base64.b64encode(live.preview).decode() if live and preview and live.preview else None
     return {
-        "progress": live.fraction if live else 0.0,
+        "progress": live.fraction if live else float(bool(job)),      # a job that was asked for by its id has ended
         "eta_relative": (live.eta or 0.0) if live else 0.0,
         "state": {
             "skipped": False,
@@ -84,7 +84,7 @@ def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
         },
         "current_image": picture,
         "textinfo": f"Loading {app.jobs.state.loading}" if app.jobs.state.loading else None,
-        "current_task": job or None,
+        "current_task": job if live else None,
     }
 
 

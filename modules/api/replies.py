@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from modules.api.generate import Txt2ImgRequest
 
 OF_THE_REQUEST = (
-    "subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size", "seed_resize_from_w", "seed_resize_from_h",
+    "subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size",
+    "seed_resize_from_w", "seed_resize_from_h",
 )
 RESOLVED = ("seed", "subseed", "sampler_name", "scheduler")      # what a request may leave open
 
@@ -43,7 +44,8 @@ def failure(error: Mapping[str, Any]) -> JobFailed:
 
 def rendered(body: Txt2ImgRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> bytes:
     """The reply's JSON. Pictures may be many megabytes: not to be called on the event loop."""
-    files = [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in record.pictures] if body.send_images else []
+    sent = record.pictures if body.send_images else ()
+    files = [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in sent]
     parameters = TypeAdapter(type(body)).dump_python(body, mode="json") | {name: record.params[name] for name in RESOLVED}
     info = json.dumps(information(body, record, settings, notes))
     return json.dumps({"images": files, "parameters": parameters, "info": info}).encode()

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 
 from modules.api.errors import Refusal
 from modules.app.app import LOCAL
-from modules.base.errors import UnsupportedMedia
+from modules.base.errors import TooLarge, UnsupportedMedia
 from modules.imaging.read import LARGEST_FILE
 
 LARGEST_BODY = LARGEST_FILE * 4 // 3 + 2**20      # a picture in base64, and some text
@@ -21,7 +21,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 def router(tag: str, prefix: str = "") -> APIRouter:
     refusals: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal, "description": "Refused, and why"}}
-    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute, responses=refusals, max_body_size=LARGEST_BODY)
+    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute, responses=refusals)
 
 
 def owner(request: Request) -> str:
@@ -36,17 +36,42 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if kind and request.method == "POST" and not kind.endswith(("/json", "+json")):
-                raise UnsupportedMedia("Send JSON.", "Set the header Content-Type: application/json.")
-            return await handle(StrictRequest(request.scope, request.receive))
+            request = StrictRequest(request.scope, request.receive)
+            if request.method == "POST":
+                request.check_kind()
+                await request.body()      # here, where a refusal is still answered as such
+            return await handle(request)
 
         return strict
 
 
 class StrictRequest(Request):
+    content: bytes | None = None
+
+    def check_kind(self) -> None:
+        """Raises UnsupportedMedia."""
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind and not kind.endswith(("/json", "+json")):
+            raise UnsupportedMedia("Send JSON.", "Set the header Content-Type: application/json.")
+
+    async def body(self) -> bytes:
+        """Raises TooLarge, before reading if the client says how much it will send."""
+        if self.content is None:
+            check_size(int(self.headers.get("content-length", 0)))
+            parts, size = [], 0
+            async for part in self.stream():
+                parts.append(part)
+                check_size(size := size + len(part))
+            self.content = b"".join(parts)
+        return self.content
+
     async def json(self) -> Any:
         return strict_json(await self.body())
+
+
+def check_size(size: int) -> None:
+    if size > LARGEST_BODY:
+        raise TooLarge(f"The request has more than {LARGEST_BODY >> 20} MB.", "Send less at once.")
 
 
 def strict_json(body: bytes) -> Any:
@@ -67,4 +92,4 @@ def finite(text: str) -> float:
 
 
 def no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+    raise json.JSONDecodeError(f"{text} is no number", "", 0)

@@ -45,7 +45,7 @@ def application(app: App, address: str) -> Starlette:
     page = Page(HTMLResponse(STARTING, headers={"Cache-Control": "no-store"}))
     api = server.build(app)
     if not app.flags.nowebui:
-        api.mount("/", page)
+        server.put_page(api, page)
     guarded = Access(api, accounts(app.flags), app.flags)
     return Starlette(routes=[Mount(app.flags.subpath or "/", guarded)], lifespan=lambda _: running(app, api, page, address))
 

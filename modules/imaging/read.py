@@ -37,7 +37,7 @@ def open_image(content: bytes) -> Image.Image:
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise too_many_pixels() from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, RuntimeError) as error:
         raise InvalidImage("That is not a picture Easel can read.", f"It reads {', '.join(FORMATS)}.") from error
     if image.width * image.height > MOST_PIXELS:
         raise too_many_pixels()
@@ -123,9 +123,11 @@ TEXTS = {b"tEXt": plain_text, b"zTXt": compressed_text, b"iTXt": international_t
 
 def exif_comment(image: Image.Image) -> str:
     """EXIF's UserComment: eight bytes that name its encoding, then the text (EXIF 2.32, §4.6.5)."""
+    exif = Image.Exif()
     try:
-        comment: Any = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
-    except (OSError, ValueError, SyntaxError):
+        exif.load(image.info.get("exif", b""))      # not image.getexif(), which decodes a PNG
+        comment: Any = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
+    except (OSError, ValueError, SyntaxError, TypeError, struct.error):
         return ""
     if not isinstance(comment, bytes):
         return comment if isinstance(comment, str) else ""

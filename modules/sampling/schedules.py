@@ -12,6 +12,7 @@ from math import atan, log
 
 import numpy as np
 
+from modules.base.errors import Invalid
 from modules.base.registry import Registry
 
 
@@ -173,6 +174,9 @@ def sigmas(schedule: Schedule, steps: int, levels: Levels, shape: Shape = Shape(
     spare_level: made for one step more and then without its last level but one, for samplers that need a longer last step
     """
     how = {name: getattr(shape, name) for name in schedule.bends if getattr(shape, name)}
-    found = schedule.levels(steps + spare_level, shape.low or levels.lowest, shape.high or levels.highest, levels, **how)
+    try:
+        found = schedule.levels(steps + spare_level, shape.low or levels.lowest, shape.high or levels.highest, levels, **how)
+    except OverflowError as error:
+        raise Invalid(f"These settings bend the schedule {schedule.name} beyond all numbers.", "Set rho to 0, its default.", "rho") from error
     whole = [float(sigma) for sigma in found] + [0.0] * schedule.ends_at_zero
     return whole[:-2] + whole[-1:] if spare_level else whole

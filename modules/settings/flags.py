@@ -108,7 +108,7 @@ class Flags:
     subpath: str = flag(NETWORK, "serve below this path, behind a reverse proxy", "", type=url_path, metavar="PATH")
     gradio_auth: Accounts = flag(NETWORK, "accounts for the page: name:password, separated by commas", (),
                                  secret=True, type=accounts, metavar="NAME:PASSWORD,…")
-    api: bool = flag(NETWORK, "open the API under /sdapi/v1 beside the page", False)
+    api: bool = flag(NETWORK, "a habit from A1111: here the API under /sdapi/v1 is always open beside the page", False)
     api_auth: Accounts = flag(NETWORK, "accounts for the API, in the same form", (),
                               secret=True, type=accounts, metavar="NAME:PASSWORD,…")
     nowebui: bool = flag(NETWORK, "serve the API alone, without the page", False)

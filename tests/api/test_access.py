@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from modules.api.access import Access, allowed_hosts, basic_credentials, own_addresses
+from modules.settings.flags import parse
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "a/?x=", "localhost/gradio_api/", ""])
@@ -60,3 +68,50 @@ def test_the_right_one_does(guarded):
 def test_answers_carry_their_armour(client):
     headers = client.get("/sdapi/v1/options").headers
     assert headers["x-content-type-options"] == "nosniff" and "frame-ancestors" in headers["content-security-policy"]
+
+
+def test_beyond_loopback_this_computers_names_and_addresses_are_welcome():
+    alone, shared = allowed_hosts(parse([], {})), allowed_hosts(parse(["--listen"], {}))
+    assert alone == {"127.0.0.1", "localhost", "::1"}
+    assert shared >= alone | set(own_addresses()) | {socket.gethostname().lower()}
+    assert "studio.example" in allowed_hosts(parse(["--server-name", "Studio.example"], {}))
+
+
+@pytest.mark.parametrize("header", ["", "Basic", "Basic !!!", "Basic bm9jb2xvbg==", "Bearer YTpi", "Basic /////w=="])
+def test_credentials_that_are_none_open_nothing(header):
+    assert basic_credentials(header) != ("a", "b")
+
+
+def test_a_password_may_hold_colons_and_any_letter():
+    assert basic_credentials("basic YTpiOmM=") == ("a", "b:c")
+    assert basic_credentials("Basic w7w6w58=") == ("ü", "ß")
+
+
+ALICE = {"Authorization": "Basic YWxpY2U6YS1zZWNyZXQ="}
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Accepts a socket and tells who came."""
+    socket = WebSocket(scope, receive, send)
+    await socket.accept()
+    await socket.send_text(scope["owner"])
+    await socket.close()
+
+
+class TestSocket:
+    @pytest.fixture
+    def browser(self):
+        return TestClient(Access(echo, (("alice", "a-secret"),), parse([], {})), base_url="http://localhost:7860")
+
+    def test_opens_for_our_own_page(self, browser):
+        headers = {"Host": "localhost:7860", "Origin": "http://localhost:7860", **ALICE}
+        with browser.websocket_connect("/", headers=headers) as socket:
+            assert socket.receive_text() == "alice"
+
+    @pytest.mark.parametrize("headers", [
+        {**ALICE, "Origin": "http://evil.example"}, {**ALICE, "Origin": "null"}, {**ALICE, "Host": "evil.example:7860"},
+        {"Authorization": "Basic YWxpY2U6d3Jvbmc="}, {},
+    ])
+    def test_stays_shut_for_others(self, browser, headers):
+        with pytest.raises(WebSocketDisconnect), browser.websocket_connect("/", headers={"Host": "localhost:7860", **headers}):
+            pass

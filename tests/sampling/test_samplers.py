@@ -30,7 +30,8 @@ def drive(flow, denoiser):
     try:
         while True:
             asked.append(ask)
-            ask = flow.send(denoiser(ask.x, ask.sigma))
+            clean = denoiser(ask.x, ask.sigma)
+            ask = flow.send((clean, clean) if ask.apart else clean)
     except StopIteration as done:
         return done.value, asked
 

@@ -1,0 +1,167 @@
+"""Habits of A1111's API that its clients rely on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from modules.api.foreign import FOREIGN
+from modules.prompts.styles import Style, write_styles
+from modules.settings.options import NAMES
+from tests.api.test_generate import SMALL, post, refused
+
+BEGINNING = """a blue square
+Negative prompt: red
+Steps: 3, Sampler: Heun, Schedule type: Karras, CFG scale: 4.5, Seed: 77, Size: 72x64"""
+GIVEN = f"{BEGINNING}, Clip skip: 2"
+
+
+def told(reply):
+    return json.loads(reply["info"])
+
+
+def test_numbers_may_come_as_text(client):
+    assert post(client, steps="4", cfg_scale="5.0", seed="11", width=64.0)["images"] == post(client)["images"]
+
+
+def test_the_samplers_old_name_counts_only_where_the_new_one_is_missing(client):
+    assert told(post(client, sampler_name="Euler", sampler_index="Heun"))["sampler_name"] == "Euler"
+    for missing in (None, ""):
+        assert told(post(client, sampler_name=missing, sampler_index="Heun"))["sampler_name"] == "Heun"
+        assert told(post(client, sampler_name=missing, sampler_index=None))["sampler_name"] == "Euler"
+
+
+def test_generation_data_fills_in_what_is_not_given(client):
+    reply = client.post("/sdapi/v1/txt2img", json={"infotext": GIVEN}).json()
+    [text] = told(reply)["infotexts"]
+    assert text.startswith(BEGINNING) and "Clip skip: 2" in text
+    again = client.post("/sdapi/v1/txt2img", json={"infotext": text}).json()
+    assert again["images"] == reply["images"]
+
+
+def test_what_is_given_goes_before_generation_data(client):
+    body = {"infotext": GIVEN, "seed": 5, "sampler_index": "Euler", "steps": None}
+    body["override_settings"] = {"CLIP_stop_at_last_layers": 1}
+    [text] = told(client.post("/sdapi/v1/txt2img", json=body).json())["infotexts"]
+    assert "Seed: 5" in text and "Sampler: Euler" in text and "Steps: 3" in text and "Clip skip" not in text
+
+
+@pytest.mark.parametrize("text", ["", "just a prompt", "\n\n", "Steps: 2, Sampler: Euler, Seed: 3, Size: 64x64"])
+def test_any_text_is_generation_data_of_some_kind(client, text):
+    assert client.post("/sdapi/v1/txt2img", json={"steps": 1, "width": 64, "height": 64, "infotext": text}).status_code == 200
+
+
+def test_generation_data_does_not_get_round_the_limits(client):
+    reply = client.post("/sdapi/v1/txt2img", json={"infotext": GIVEN.replace("Steps: 3", "Steps: 100000")})
+    assert reply.status_code == 422 and reply.json()["detail"][0]["loc"][-1] == "steps"
+    assert client.post("/sdapi/v1/txt2img", json={**SMALL, "infotext": 5}).status_code == 422
+
+
+def test_styles_are_written_out(client):
+    path = client.app.flags.paths.styles_file
+    write_styles(path, [Style("Pixel", "pixel art of {prompt}, sharp", "blurry"), Style("Dark", "at night")])
+    try:
+        assert [each["name"] for each in client.get("/sdapi/v1/prompt-styles").json()] == ["Pixel", "Dark"]
+        info = told(post(client, prompt="a cat", styles=["Pixel", "Dark"]))
+        assert info["prompt"] == "a cat" and info["styles"] == ["Pixel", "Dark"]
+        assert info["all_prompts"] == ["pixel art of a cat, sharp, at night"] and info["all_negative_prompts"] == ["blurry"]
+        assert refused(client, 404, styles=["Pixle"])["hint"] == "Did you mean 'Pixel'?"
+    finally:
+        path.unlink()
+    assert client.get("/sdapi/v1/prompt-styles").json() == []
+
+
+@pytest.mark.parametrize("nothing", [
+    {"refiner_checkpoint": "None"}, {"script_name": "None"}, {"refiner_switch_at": 0.8}, {"token_merging_ratio": 0},
+])
+def test_asking_for_nothing_in_a1111s_words_is_fine(client, nothing):
+    post(client, **nothing)
+
+
+def test_names_are_no_paths_and_no_addresses(client):
+    for name in ("../../etc/passwd", "a/b", "task(a/b)", "", "-", "x" * 100, "a_b", "task()", "ü", "a\n"):
+        reply = client.post("/sdapi/v1/txt2img", json={**SMALL, "force_task_id": name})
+        assert reply.status_code == (422 if name else 200), name
+    for name in ("task(0abc-1)", "0b6c3f3e-7a55-4c1c-8d62-0f6f3e1c6a11", "7"):
+        assert told(post(client, force_task_id=name))["task_id"] == name
+
+
+def test_no_setting_is_both_ours_and_foreign():
+    assert not FOREIGN & set(NAMES)
+
+
+def test_a_dump_of_a1111s_settings_may_be_posted(client):
+    before = client.get("/sdapi/v1/options").json()
+    dump = {"samples_format": "png", "outdir_samples": "/somewhere", "sd_vae": "Automatic", "quicksettings_list": ["sd_vae"],
+            "eta_ddim": 0.5, "sd_checkpoint_hash": "", "lora_functional": False, "emphasis": None}
+    reply = client.post("/sdapi/v1/options", json=dump)
+    assert reply.status_code == 200
+    assert reply.json()["ignored"] == sorted(dump.keys() - {"eta_ddim", "emphasis"})
+    assert client.get("/sdapi/v1/options").json() == {**before, "eta_ddim": 0.5}
+    client.post("/sdapi/v1/options", json={"eta_ddim": before["eta_ddim"]})
+
+
+def test_a_slip_of_the_pen_is_told_from_a_foreign_setting(client):
+    reply = client.post("/sdapi/v1/options", json={"CLIP_stop_at_last_layer": 2})
+    assert reply.status_code == 422 and reply.json()["detail"][0]["loc"][-1] == "CLIP_stop_at_last_layer"
+
+
+def test_what_open_webui_does_to_choose_a_model(client):
+    options = client.get("/sdapi/v1/options").json()
+    [model, *_] = client.get("/sdapi/v1/sd-models").json()
+    for name in (model["title"], model["model_name"], model["filename"], model["hash"], model["sha256"]):
+        options["sd_model_checkpoint"] = name
+        assert client.post("/sdapi/v1/options", json=options).status_code == 200
+        assert client.get("/sdapi/v1/options").json()["sd_model_checkpoint"] == model["title"]
+    body = {"prompt": "a cat", "batch_size": 1, "width": 64, "height": 64, "steps": 2, "negative_prompt": ""}
+    assert len(client.post("/sdapi/v1/txt2img", json=body).json()["images"]) == 1
+    client.app.settings.change(sd_model_checkpoint="")
+
+
+def test_reading_options_and_posting_them_back_chooses_no_model(client):
+    client.post("/sdapi/v1/options", json=client.get("/sdapi/v1/options").json())
+    assert client.app.settings.current.sd_model_checkpoint == ""
+
+
+def test_a_broken_model_cannot_be_chosen(client):
+    folder = client.app.flags.paths.checkpoints[0]
+    (folder / "broken.safetensors").write_bytes(b"\xff" * 64)
+    try:
+        client.post("/sdapi/v1/refresh-checkpoints")
+        reply = client.post("/sdapi/v1/options", json={"sd_model_checkpoint": "broken"})
+        assert (reply.status_code, reply.json()["error"]) == (422, "model_corrupt")
+        assert "broken.safetensors" in reply.json()["detail"]
+    finally:
+        (folder / "broken.safetensors").unlink()
+        client.post("/sdapi/v1/refresh-checkpoints")
+
+
+def test_a_chosen_model_that_has_gone_costs_a_job_not_the_server(client):
+    client.app.settings.change(sd_model_checkpoint="gone.safetensors")
+    try:
+        assert client.get("/sdapi/v1/options").json()["sd_model_checkpoint"] == ""
+        assert client.get("/easel/v1/state").status_code == 200
+        reply = client.post("/sdapi/v1/txt2img", json=SMALL)
+        assert (reply.status_code, reply.json()["error"]) == (404, "model_not_found") and "gone" in reply.json()["detail"]
+    finally:
+        client.app.settings.change(sd_model_checkpoint="")
+
+
+def test_pictures_may_be_left_out_of_the_reply(client):
+    reply = post(client, send_images=False)
+    assert reply["images"] == [] and told(reply)["all_seeds"] == [11]
+
+
+def test_no_reply_tells_where_things_lie(client):
+    here = str(client.app.flags.paths.data_dir)
+    replies = [json.dumps(post(client, save_images=True))]
+    for path in ("sdapi/v1/options", "sdapi/v1/sd-models", "sdapi/v1/cmd-flags", "easel/v1/state", "easel/v1/jobs"):
+        replies.append(client.get(f"/{path}").text)
+    assert not [text for text in replies if here in text]
+
+
+def test_progress_of_an_ended_job_is_whole(client):
+    post(client, force_task_id="ended-1")
+    found = client.get("/sdapi/v1/progress", params={"task_id": "ended-1"}).json()
+    assert found["progress"] == 1.0 and found["state"]["job_count"] == 0 and found["current_task"] is None

@@ -1,0 +1,155 @@
+"""How the server takes what is no proper request, and that it always says no in the same words."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+
+import httpx
+import pytest
+from fastapi import FastAPI, Response
+from starlette.testclient import TestClient
+
+from modules.api.errors import handle
+from modules.api.routing import LARGEST_BODY, finite, strict_json
+from modules.api.server import put_page
+from tests.api.test_generate import SMALL
+
+REFUSAL = {"error", "detail", "hint", "errors", "body", "request_id"}
+
+
+def send(client, content, path="/sdapi/v1/txt2img", kind="application/json"):
+    return client.post(path, content=content, headers={"Content-Type": kind} if kind else {})
+
+
+def with_field(name, text):
+    return (json.dumps(SMALL)[:-1] + f', "{name}": {text}}}').encode()
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"[]", b"null", b"{", b'"x"', b"\0", b'{"prompt": "\xff"}',
+    b"[" * 100_000, b'{"a":' * 100_000, b'{"seed": ' + b"1" * 10_000 + b"}",
+    *[with_field(name, text) for name in ("cfg_scale", "eta", "seed") for text in ("NaN", "-Infinity", "1e999")],
+    with_field("override_settings", '{"unheard_of": [NaN]}'), with_field("override_settings", r'{"\udfff": 1}'),
+    with_field("prompt", r'"\ud800"'), with_field("force_task_id", r'"\ud800"'),
+])
+def test_what_is_no_proper_json_is_422(client, content):
+    reply = send(client, content)
+    assert reply.status_code == 422, reply.text
+    assert reply.json().keys() == REFUSAL and reply.json()["error"] == "validation"
+
+
+@pytest.mark.parametrize("path", [
+    "sdapi/v1/options", "easel/v1/tokens", "easel/v1/read-infotext", "sdapi/v1/png-info", "internal/progress",
+])
+def test_half_a_character_is_refused_everywhere(client, path):
+    assert send(client, rb'{"\ud800": "\ud800"}', f"/{path}").status_code == 422
+
+
+def test_a_whole_character_may_come_in_two_halves():
+    assert strict_json(rb'{"a": "\ud83d\ude00"}') == {"a": "😀"}
+    assert strict_json('{"a": "😀", "b": -1.5e3}'.encode()) == {"a": "😀", "b": -1500.0}
+    assert finite("1e308") == 1e308
+
+
+def test_the_reason_is_told(client):
+    assert "NaN is no number" in send(client, with_field("eta", "NaN")).json()["errors"]
+
+
+def test_json_needs_no_header_but_suffers_no_other(client):
+    assert send(client, json.dumps({"id_task": "x"}), "/internal/progress", None).status_code == 200
+    for kind in ("multipart/form-data; boundary=x", "text/html", "application/octet-stream", "json"):
+        for path in ("/sdapi/v1/interrupt", "/sdapi/v1/options", "/internal/progress", "/easel/v1/jobs/x/skip"):
+            reply = send(client, b"{}", path, kind)
+            assert (reply.status_code, reply.json()["error"]) == (415, "unsupported_media_type")
+
+
+def test_a_huge_body_is_refused_before_it_is_read(client):
+    address = client.base_url.host, client.base_url.port
+    with socket.create_connection(address, timeout=30) as raw:
+        raw.sendall(b"POST /sdapi/v1/png-info HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n")
+        reply = b"".join(iter(lambda: raw.recv(4096), b""))      # it hangs up by itself
+    assert reply.startswith(b"HTTP/1.1 413") and b'"error":"too_large"' in reply
+
+
+def test_a_huge_body_of_unknown_size_is_cut_off(client):
+    sent = 0
+
+    def endless():
+        nonlocal sent
+        while sent < 10 * LARGEST_BODY:
+            sent += 2**20
+            yield b" " * 2**20
+
+    with contextlib.suppress(httpx.TransportError):      # it may hang up while we are still sending
+        assert send(client, endless(), "/sdapi/v1/png-info").status_code == 413
+    assert sent < 3 * LARGEST_BODY
+
+
+@pytest.mark.parametrize(("method", "path", "status", "code"), [
+    ("GET", "/sdapi/v1/nowhere", 404, "not_found"), ("GET", "/easel/v1/jobs/none", 404, "not_found"),
+    ("PUT", "/sdapi/v1/options", 405, "method_not_allowed"), ("GET", "/sdapi/v1/txt2img", 405, "method_not_allowed"),
+    ("GET", "/easel/v1/jobs?limit=0", 422, "validation"), ("GET", "/easel/v1/jobs/x/pictures/first", 422, "validation"),
+    ("POST", "/sdapi/v1/options", 422, "validation"), ("POST", "/sdapi/v1/interrupt?task_id=none", 404, "not_found"),
+])
+def test_every_refusal_has_the_same_shape(client, method, path, status, code):
+    reply = client.request(method, path)
+    body = reply.json()
+    assert (reply.status_code, body["error"]) == (status, code)
+    assert body.keys() == REFUSAL and body["errors"] and re.fullmatch(r"[0-9a-f]{12}", body["request_id"])
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "null"}])
+def test_so_has_the_doors(client, headers):
+    reply = client.post("/sdapi/v1/interrupt", headers=headers)
+    assert reply.status_code == 403 and reply.json().keys() == REFUSAL
+    assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_so_has_a_fault_of_our_own_which_tells_nothing_else():
+    api = FastAPI()
+    handle(api)
+
+    @api.get("/fault")
+    def fault() -> None:
+        raise RuntimeError("/secret/path")
+
+    reply = TestClient(api, raise_server_exceptions=False).get("/fault")
+    assert reply.status_code == 500 and reply.json().keys() == REFUSAL and reply.json()["error"] == "internal"
+    assert "secret" not in reply.text and "RuntimeError" not in reply.text
+
+
+def test_the_schema_says_what_the_fields_mean(client):
+    schema = client.get("/openapi.json").json()
+    steps = schema["components"]["schemas"]["Txt2ImgRequest"]["properties"]["steps"]
+    assert steps["title"] == "Sampling steps" and steps["description"] and (steps["minimum"], steps["maximum"]) == (1, 150)
+    for path, methods in schema["paths"].items():
+        for method in methods.values():
+            assert "4XX" in method["responses"], path
+
+
+class TestPage:
+    """`put_page`: what is no route is the page's."""
+
+    @pytest.fixture
+    def browser(self):
+        api = FastAPI()
+        handle(api)
+        api.add_api_route("/sdapi/v1/there", lambda: "route")
+        put_page(api, Response("page"))
+        api.add_api_route("/added-later", lambda: "route")
+        return TestClient(api)
+
+    @pytest.mark.parametrize("path", ["/", "/gradio_api/info", "/anything/else"])
+    def test_the_page_gets_the_rest(self, browser, path):
+        assert browser.get(path).text == "page"
+
+    @pytest.mark.parametrize("path", ["/sdapi/v1/there", "/added-later"])
+    def test_routes_come_first_whenever_they_were_added(self, browser, path):
+        assert browser.get(path).json() == "route"
+
+    def test_our_own_paths_are_not_the_pages(self, browser):
+        assert browser.get("/sdapi/v1/nowhere").json()["error"] == "not_found"
+        assert browser.post("/sdapi/v1/there").status_code == 405

@@ -1,0 +1,154 @@
+"""Generation data out of picture files."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from modules.base.errors import InvalidImage, TooLarge
+from modules.imaging.read import LONGEST_TEXT, MOST_PIXELS, read_metadata
+
+TEXT = "ein roter Kreis, 猫 🦊\nNegative prompt: grün\nSteps: 4, Sampler: Euler"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(before=b"", after=b"", size=(4, 4)):
+    width, height = size
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" * (width + 1) * height if width * height < 10_000 else b"not pixels"))
+    return SIGNATURE + head + before + pixels + after + chunk(b"IEND", b"")
+
+
+def parameters(kind, text=TEXT):
+    data = {
+        "tEXt": b"parameters\0" + text.encode("latin-1", "replace"),
+        "zTXt": b"parameters\0\0" + zlib.compress(text.encode("latin-1", "replace")),
+        "iTXt": b"parameters\0\0\0de\0Angaben\0" + text.encode(),
+        "iTXt compressed": b"parameters\0\1\0\0\0" + zlib.compress(text.encode()),
+    }[kind]
+    return chunk(kind[:4].encode(), data)
+
+
+def with_comment(kind, comment):
+    """A picture whose EXIF has this UserComment."""
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x0131] = "a program"
+    exif.get_ifd(0x8769)[0x9286] = comment
+    Image.new("RGB", (16, 16)).save(out, kind, exif=exif)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+@pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt", "iTXt compressed"])
+def test_a_text_is_found_in_every_kind_of_chunk_on_either_side_of_the_pixels(kind, where):
+    expected = TEXT if kind.startswith("i") else TEXT.encode("latin-1", "replace").decode("latin-1")
+    assert read_metadata(png(**{where: parameters(kind)})).infotext == expected
+
+
+@pytest.mark.parametrize("text", [TEXT, "only latin: ü", "nul \0 and \x1b[31m"])
+def test_what_pillow_writes_is_read(text):
+    info, out = PngInfo(), io.BytesIO()
+    info.add_text("parameters", text)
+    info.add_text("Software", "another")
+    Image.new("RGB", (8, 8)).save(out, "png", pnginfo=info)
+    found = read_metadata(out.getvalue())
+    assert (found.infotext, found.items) == (text, {"Software": "another"})
+
+
+@pytest.mark.parametrize("encoded", [
+    b"UNICODE\0" + TEXT.encode("utf-16-be"), b"UNICODE\0" + TEXT.encode("utf-16-le"), b"ASCII\0\0\0" + TEXT.encode(),
+    TEXT.encode(),
+], ids=["big endian", "little endian", "ascii", "bare"])
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "PNG"])
+def test_exif_comments_are_read_in_every_encoding(kind, encoded):
+    assert read_metadata(with_comment(kind, encoded)).infotext == TEXT
+
+
+def test_the_byte_order_is_told_by_the_whole_text_not_its_first_letter():
+    content = with_comment("JPEG", b"UNICODE\0" + "猫\nSteps: 4, Sampler: Euler".encode("utf-16-be"))
+    assert read_metadata(content).infotext.startswith("猫")
+
+
+def test_a_gif_has_its_comment():
+    out = io.BytesIO()
+    Image.new("P", (8, 8)).save(out, "GIF", comment=TEXT.encode())
+    assert read_metadata(out.getvalue()).infotext == TEXT
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"text", b"<svg/>", b"%PDF-1.7", b"\x00" * 100, SIGNATURE, png()[:-1], png()[:-20], png(size=(0, 4)),
+    png().replace(b"IDAT", b"IDAX"), png(parameters("tEXt"))[:-40],
+    png(after=chunk(b"zTXt", b"parameters\0\0not compressed")), png(after=struct.pack(">I4s", 2**31, b"tEXt")),
+])
+def test_what_is_no_picture_or_half_a_one_is_refused(content):
+    with pytest.raises(InvalidImage) as caught:
+        read_metadata(content)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP"])
+@given(st.data())
+def test_a_damaged_file_is_read_or_refused_but_no_fault(kind, data):
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, kind)
+    content = bytearray(out.getvalue())
+    for position in data.draw(st.lists(st.integers(0, min(len(content), 400) - 1), min_size=1, max_size=4)):
+        content[position] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(InvalidImage, TooLarge):
+        assert read_metadata(bytes(content)).infotext == ""
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "ICO", "PPM", "TGA", "JPEG2000", "DDS"])
+def test_kinds_nobody_needs_are_not_even_tried(kind):
+    out = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(out, kind)
+    with pytest.raises(InvalidImage):
+        read_metadata(out.getvalue())
+
+
+@pytest.mark.parametrize("size", [(20_000, 20_000), (9_500, 9_500), (MOST_PIXELS + 1, 1)])
+def test_too_many_pixels_are_refused_by_the_header_alone(size):
+    with pytest.raises(TooLarge) as caught:
+        read_metadata(png(size=size))
+    assert caught.value.code == "image_too_large"
+
+
+def test_pixels_are_never_decoded():
+    """These are none, and there would be 64 million of them."""
+    assert read_metadata(png(after=parameters("iTXt"), size=(8_000, 8_000))).infotext == TEXT
+    assert read_metadata(png(size=(8_000, 8_000))).infotext == ""
+
+
+@pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt", "iTXt compressed"])
+def test_a_text_longer_than_any_prompt_is_refused(kind):
+    with pytest.raises(TooLarge):
+        read_metadata(png(after=parameters(kind, "a" * (LONGEST_TEXT + 1))))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")      # Pillow tells what it found
+@given(st.data())
+def test_damaged_exif_is_no_data_but_no_fault(data):
+    exif = bytearray(Image.open(io.BytesIO(with_comment("JPEG", b"ASCII\0\0\0hello"))).info["exif"])
+    for position in data.draw(st.lists(st.integers(6, len(exif) - 1), min_size=1, max_size=6)):
+        exif[position] = data.draw(st.integers(0, 255))
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "JPEG", exif=bytes(exif))
+    assert isinstance(read_metadata(out.getvalue()).infotext, str)
+
+
+def test_many_texts_count_together():
+    many = b"".join(chunk(b"zTXt", f"key {i}".encode() + b"\0\0" + zlib.compress(b"a" * 100_000)) for i in range(12))
+    with pytest.raises(TooLarge):
+        read_metadata(png(after=many))
