@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
@@ -15,14 +15,14 @@ from modules.api.replies import ImagesReply, failure, rendered
 from modules.api.routing import owner, router
 from modules.api.waiting import ended
 from modules.app.app import App
-from modules.base.errors import Invalid, UnknownName
+from modules.base.errors import Invalid
 from modules.params import infotext
 from modules.params.txt2img import Txt2Img
 from modules.prompts.grammar import emphasised
-from modules.prompts.styles import Style, apply_styles_to_prompt, read_styles
 from modules.settings.options import NAMES, Settings, changed
 from modules.tasks.pasting import pasted
 from modules.tasks.requests import prepared
+from modules.tasks.styling import with_styles
 
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
     "enable_hr": "Hires fix",
@@ -120,7 +120,7 @@ def submit(app: App, body: Txt2ImgRequest, owner: str) -> tuple[str, Settings, l
     """Start the job. Returns its id, its settings, and what the person should know. Raises Invalid or UnknownName."""
     refuse_unknown_arts(body)
     settings, ignored = overridden(app.settings.current, body)
-    params = prepared(styled(body, styles_of(app, body.styles)))
+    params = prepared(with_styles(picture_fields(body), app.styles()))
     saved = body.save_images and not body.do_not_save_samples
     job = app.jobs.submit("txt2img", asdict(params), settings, owner, saved, body.force_task_id or "")
     return job, settings, [f"There is no setting called {name!r}; it was ignored." for name in ignored]
@@ -132,24 +132,8 @@ def refuse_unknown_arts(body: Txt2ImgRequest) -> None:
             raise Invalid(f"{what} is not there yet.", f"Leave {name} out.", field=name)
 
 
-def styles_of(app: App, names: Sequence[str]) -> list[Style]:
-    """Raises UnknownName."""
-    known = read_styles(app.flags.paths.styles_file) if names else {}
-    for name in names:
-        if name not in known:
-            raise UnknownName("style", name, known)
-    return [known[name] for name in names]
-
-
-def styled(body: Txt2ImgRequest, styles: Sequence[Style]) -> Txt2Img:
-    """The fields of the picture, styles written out. Raises PromptTooLong."""
-    picture = Txt2Img(**{each.name: getattr(body, each.name) for each in fields(Txt2Img)})
-    return replace(
-        picture,
-        prompt=apply_styles_to_prompt(picture.prompt, [style.prompt for style in styles]),
-        negative_prompt=apply_styles_to_prompt(picture.negative_prompt, [style.negative_prompt for style in styles]),
-        styles=(),
-    )
+def picture_fields(body: Txt2ImgRequest) -> Txt2Img:
+    return Txt2Img(**{each.name: getattr(body, each.name) for each in fields(Txt2Img)})
 
 
 def overridden(settings: Settings, body: Txt2ImgRequest) -> tuple[Settings, list[str]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from modules.app.jobs import Jobs
 from modules.base.hooks import Hooks
 from modules.models.catalog import Catalog
 from modules.prompts.chunks import Tokenizer
+from modules.prompts.styles import Style, read_styles
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 
@@ -25,6 +25,6 @@ class App:
     tokenizer: Callable[[], Tokenizer]
     hooks: Hooks = field(default_factory=Hooks)
 
-    @property
-    def data(self) -> Path:
-        return self.flags.paths.data_dir
+    def styles(self) -> dict[str, Style]:
+        """The saved prompt styles, as they are on disk now."""
+        return read_styles(self.flags.paths.styles_file)

@@ -7,15 +7,16 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from threading import Condition
+from dataclasses import asdict, dataclass, field, replace
+from itertools import takewhile
+from threading import Condition, Lock
 from typing import Any
 
 from modules.base.errors import Invalid, UnknownName
 from modules.engine import jobs as events
 from modules.engine.jobs import JobSpec, Worker
 from modules.settings.options import Settings
-from modules.store.jobs import RUNNING, JobRecord, JobStore, PictureRecord
+from modules.store.jobs import INTERRUPTED, RUNNING, JobRecord, JobStore, PictureRecord
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class Live:
 
     owner: str
     pictures: int
+    before: float = 0.0                              # the part of it that an earlier run made
     step: int = 0
     steps: int = 0
     fraction: float = 0.0
@@ -37,9 +39,9 @@ class Live:
     @property
     def eta(self) -> float | None:
         """Seconds left, once there is something to judge by."""
-        if self.began is None or not self.fraction:
+        if self.began is None or self.fraction <= self.before:
             return None
-        return (time.monotonic() - self.began) * (1 - self.fraction) / self.fraction
+        return (time.monotonic() - self.began) * (1 - self.fraction) / (self.fraction - self.before)
 
 
 class Jobs:
@@ -51,6 +53,8 @@ class Jobs:
         self.state = events.WorkerState("", loading="…")
         self.live: dict[str, Live] = {}               # in the order they were asked for
         self._changed = Condition()
+        self._asking = Lock()                         # jobs are recorded and handed over one by one, in one order
+        self._unrecorded: dict[str, events.Ended] = {}
         self._hear: dict[type, Callable[[Any], None]] = {
             events.Started: self._started,
             events.Progress: self._progress,
@@ -61,22 +65,25 @@ class Jobs:
             events.WorkerState: self._worker_state,
         }
 
-    def attach(self, worker: Worker) -> None:
-        """Give the jobs their worker, and the worker what a crash or a stop left undone."""
-        self.worker = worker
+    def attach(self, worker: Worker, resume: bool = True) -> None:
+        """Give the jobs their worker, and the worker what was asked meanwhile or, to `resume`, left undone by a crash or a stop."""
         worker.start()
-        for record in self.store.unfinished():
-            log.info("Resuming job %s", record.id)
-            self._hand_over(record)
+        with self._asking:
+            self.worker = worker
+            for record in self.store.unfinished():
+                if resume or record.id in self.live:
+                    log.info("Resuming job %s", record.id)
+                    self._hand_over(record)
 
     def submit(self, kind: str, params: Mapping[str, Any], settings: Settings, owner: str, save: bool = True, id: str = "") -> str:
-        """Record a job and start it; returns its id. Raises Invalid if the id is taken."""
+        """Record a job and start it, now or when there is a worker; returns its id. Raises Invalid if the id is taken."""
         record = JobRecord(id or f"task({uuid.uuid4().hex[:15]})", owner, kind, params, asdict(settings), save)
-        try:
-            self.store.add(record)
-        except sqlite3.IntegrityError as error:
-            raise Invalid(f"There is a job {record.id!r} already.", "Choose another task id, or none.", "force_task_id") from error
-        self._hand_over(record)
+        with self._asking:
+            try:
+                self.store.add(record)
+            except sqlite3.IntegrityError as error:
+                raise Invalid(f"There is a job {record.id!r} already.", "Choose another task id, or none.", "force_task_id") from error
+            self._hand_over(record)
         return record.id
 
     def get(self, job: str, owner: str | None = None) -> JobRecord:
@@ -84,7 +91,8 @@ class Jobs:
         record = self.store.get(job)
         if record is None or (owner is not None and record.owner != owner):
             raise UnknownName("job", job, [])
-        return record
+        ended = self._unrecorded.get(job)
+        return replace(record, state=ended.state, error=ended.error) if ended else record
 
     def wait(self, job: str) -> JobRecord:
         """Block until the job has ended."""
@@ -111,8 +119,11 @@ class Jobs:
             return [job for job, live in self.live.items() if owner is None or live.owner == owner]
 
     def interrupt(self, job: str) -> None:
-        if self.worker:
-            self.worker.interrupt(job)
+        with self._asking:
+            if self.worker:
+                self.worker.interrupt(job)
+            elif job in self.live:
+                self.hear(events.Ended(job, INTERRUPTED))
 
     def skip(self, job: str) -> None:
         if self.worker:
@@ -125,12 +136,15 @@ class Jobs:
             self._changed.notify_all()
 
     def _hand_over(self, record: JobRecord) -> None:
+        """From here on the job is followed, with or without a worker. The caller holds `_asking`."""
         pictures = record.params.get("n_iter", 1) * record.params.get("batch_size", 1)
-        with self._changed:
-            turn = sum(live.pictures for live in self.live.values() if live.owner == record.owner)
-            self.live[record.id] = Live(record.owner, pictures)
         done = tuple(picture.index for picture in record.pictures)
-        self.worker.submit(JobSpec(record.id, record.owner, record.kind, record.params, record.settings, record.save, turn, done))
+        with self._changed:
+            self.live.setdefault(record.id, Live(record.owner, pictures, before=len(done) / pictures))
+            earlier = takewhile(lambda job: job != record.id, self.live)
+            turn = sum(self.live[job].pictures for job in earlier if self.live[job].owner == record.owner)
+        if self.worker:
+            self.worker.submit(JobSpec(record.id, record.owner, record.kind, record.params, record.settings, record.save, turn, done))
 
     def _started(self, event: events.Started) -> None:
         self.store.set_state(event.job, RUNNING)
@@ -151,7 +165,11 @@ class Jobs:
         self.store.add_warning(event.job, event.message)
 
     def _ended(self, event: events.Ended) -> None:
-        self.store.set_state(event.job, event.state, event.error)
+        try:
+            self.store.set_state(event.job, event.state, event.error)
+        except sqlite3.Error:       # a full disk must not keep anyone waiting; the next start makes what is left
+            log.exception("The end of job %s could not be recorded", event.job)
+            self._unrecorded[event.job] = event
         with self._changed:
             live = self.live.pop(event.job, None)
         for tell in live.waiting if live else ():

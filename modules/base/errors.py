@@ -12,6 +12,7 @@
     ├── TooLarge            too_large     413
     ├── InvalidImage        invalid_image 422
     ├── ModelError                        422   names the file
+    │   ├── ModelMissing    model_missing       there is none at all
     │   ├── ModelCorrupt    model_corrupt
     │   ├── ModelUnsafe     model_unsafe
     │   ├── ModelMismatch   model_mismatch
@@ -20,7 +21,8 @@
     └── JobFailed                         500   a job that ended without its pictures
         ├── OutOfMemory     oom           507
         ├── NotANumber      nan
-        └── DiskFull        disk_full     507
+        ├── DiskFull        disk_full     507
+        └── Unwritable      unwritable          a file that may not be written
 """
 
 from __future__ import annotations
@@ -106,6 +108,10 @@ class ModelError(WebUIError):
     status = 422
 
 
+class ModelMissing(ModelError):
+    code = "model_missing"
+
+
 class ModelCorrupt(ModelError):
     code = "model_corrupt"
 
@@ -142,6 +148,16 @@ class NotANumber(JobFailed):
 
 class DiskFull(JobFailed):
     code, status = "disk_full", 507
+
+
+class Unwritable(JobFailed):
+    code = "unwritable"
+
+
+def sentence(error: BaseException) -> str:
+    """An error as a person reads it: what happened, and what to do."""
+    told = described(error)
+    return f"{told['message']} {told['hint']}".strip()
 
 
 def described(error: BaseException) -> dict[str, Any]:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-import tempfile
+import uuid
 from pathlib import Path
 
-from modules.base.errors import DiskFull, Forbidden
+from modules.base.errors import DiskFull, Forbidden, Unwritable, WebUIError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds the old bytes or the new ones, never a part; durable when it returns.
 
-    Raises DiskFull when there is no space; other OSErrors pass.
+    Its folder is made, its permissions are those of any new file. Raises DiskFull or Unwritable.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
+        sync_folder(path.parent)
     except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"No space left to write {path.name}.", f"Free some space in {path.parent.name}/.") from error
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise refused(path, error) from error
         raise
-    sync_folder(path.parent)
+
+
+def refused(path: Path, error: OSError) -> WebUIError:
+    """What kept a file from being written, told without the folders above it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(f"No space left to write {path.name}.", f"Free some space in {path.parent.name}/.")
+    return Unwritable(f"{path.name} could not be written: {error.strerror}.", f"Check who may write to {path.parent.name}/.")
 
 
 def sync_folder(folder: Path) -> None:

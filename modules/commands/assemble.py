@@ -31,11 +31,11 @@ def assemble(flags: Flags) -> App:
     )
 
 
-def start_worker(app: App) -> None:
-    """Begin loading torch and the usual model, and resume what a crash or a stop left undone."""
+def start_worker(app: App, resume: bool = True) -> None:
+    """Begin loading torch and the usual model; `resume` what a crash or a stop left undone, unless a server next to us is at it."""
     paths = app.flags.paths
     config = WorkerConfig(paths.outputs, paths.cache, app.catalog, app.tokenizer, partial(placement, app.flags), partial(first_model, app))
-    app.jobs.attach(ThreadWorker(config, app.jobs.hear))
+    app.jobs.attach(ThreadWorker(config, app.jobs.hear), resume)
 
 
 def placement(flags: Flags) -> Placement:

@@ -8,22 +8,26 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, get_type_hints
 
+from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
 from modules.app.app import LOCAL, App
-from modules.base.errors import JobFailed
+from modules.base.errors import Invalid, JobFailed
 from modules.base.fields import declared, form_defaults
 from modules.commands.assemble import assemble, first_model, start_worker
 from modules.params.txt2img import Txt2Img
 from modules.settings.flags import Flags
+from modules.store.jobs import DONE
 from modules.tasks.requests import prepared
+
+STOPPED = 130      # what a shell expects of a program that Ctrl-C ended
 
 
 def generate(flags: Flags, arguments: Sequence[str]) -> int:
     """Make what `arguments` ask for and print where it is; returns the exit code."""
     app = assemble(flags)
     params = prepared(read(arguments, suggested(app)))
-    start_worker(app)
+    start_worker(app, resume=False)
     job = app.jobs.submit("txt2img", asdict(params), app.settings.current, LOCAL)
     try:
         follow(app, job)
@@ -35,25 +39,35 @@ def generate(flags: Flags, arguments: Sequence[str]) -> int:
         print(picture.path)
     if record.error:
         raise JobFailed(record.error["message"], record.error["hint"])
-    return 0
+    return 0 if record.state == DONE else STOPPED
 
 
 def suggested(app: App) -> dict[str, Any]:
     """The form's defaults, as the model to be used would have them."""
     model = first_model(app)
-    return form_defaults(Txt2Img) | (dict(model.sidecar.get("defaults", {})) if model else {})
+    own = model.sidecar.get("defaults") if model else None
+    return form_defaults(Txt2Img) | (own if isinstance(own, dict) else {})
 
 
 def read(arguments: Sequence[str], defaults: dict[str, Any]) -> Txt2Img:
-    """Every field of the request is a flag: `--cfg-scale 5`."""
+    """Every field of the request is a flag: `--cfg-scale 5`. Raises Invalid naming a field outside its limits."""
     parser = argparse.ArgumentParser(prog="webui.py generate", allow_abbrev=False)
     parser.add_argument("prompt", help="what to draw")
     kinds = get_type_hints(Txt2Img)
     for name, param in declared(Txt2Img).items():
         if kinds[name] in (int, float, str) and name != "prompt":
-            flag = "--" + name.replace("_", "-")
-            parser.add_argument(flag, type=kinds[name], default=defaults[name], help=f"{param.help} ({defaults[name]})", metavar=name.upper())
-    return Txt2Img(**vars(parser.parse_args(arguments)))
+            told = f"{param.help} ({defaults[name]})".replace("%", "%%")
+            parser.add_argument(flag_of(name), type=kinds[name], default=defaults[name], help=told, metavar=name.upper())
+    try:
+        return TypeAdapter(Txt2Img).validate_python(vars(parser.parse_args(arguments)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise Invalid(f"{flag_of(name)} cannot be {first['input']!r:.80}.", f"{first['msg']}.", name) from error
+
+
+def flag_of(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def follow(app: App, job: str) -> None:

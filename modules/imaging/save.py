@@ -29,13 +29,14 @@ def png(image: Image.Image, infotext: str) -> bytes:
 def save_numbered(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
     """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path."""
     folder = folder / date.today().isoformat()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{next_number(folder):05}-{name}.{extension}"
     write_atomically(path, content)
     return path
 
 
 def next_number(folder: Path) -> int:
-    """One more than the largest number in front of a file's name there."""
+    """One more than the largest number in front of a file's name there; 0 in a new folder."""
+    if not folder.is_dir():
+        return 0
     numbers = [int(match[1]) for entry in os.scandir(folder) if (match := NUMBERED.match(entry.name))]
     return max(numbers, default=-1) + 1

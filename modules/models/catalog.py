@@ -80,7 +80,7 @@ class Catalog:
     def refresh(self) -> None:
         known = self.hashes.all_known()
         outside = [(self.first, self.first.name)] if self.first and self.first.is_file() else []
-        found = {path: name for path, name in [*outside, *(item for root in self.roots for item in files(root))]}
+        found = dict([*outside, *(item for root in self.roots for item in files(root))])
         self._checkpoints = tuple(glanced(path, name, known) for path, name in found.items())
 
     def list(self) -> list[Checkpoint]:

@@ -79,7 +79,8 @@ def vae_names(keys: Collection[str]) -> dict[str, str]:
     prefixes: Prefixes = {"quant_conv": "quant_conv", "post_quant_conv": "post_quant_conv"}
     for half, ours, theirs in (("encoder", "down", "down_blocks"), ("decoder", "up", "up_blocks")):
         prefixes |= {f"{half}.conv_in": f"{half}.conv_in", f"{half}.norm_out": f"{half}.conv_norm_out", f"{half}.conv_out": f"{half}.conv_out"}
-        prefixes |= vae_resnet(f"{half}.mid.block_1", f"{half}.mid_block.resnets.0") | vae_resnet(f"{half}.mid.block_2", f"{half}.mid_block.resnets.1")
+        for i in (0, 1):
+            prefixes |= vae_resnet(f"{half}.mid.block_{i + 1}", f"{half}.mid_block.resnets.{i}")
         prefixes |= {f"{half}.mid.attn_1.{a}": f"{half}.mid_block.attentions.0.{b}" for a, b in VAE_ATTENTION.items()}
         levels = count(keys, f"{half}.{ours}")
         for level in range(levels):

@@ -22,7 +22,7 @@ class Schedule:
     conds: tuple[Tensor, ...]        # each (tokens, width)
 
     def at(self, evaluation: int) -> Tensor:
-        return next((cond for end, cond in zip(self.ends, self.conds) if evaluation <= end), self.conds[0])
+        return next((cond for end, cond in zip(self.ends, self.conds, strict=True) if evaluation <= end), self.conds[0])
 
 
 Alone = Callable[[int, float], bool]

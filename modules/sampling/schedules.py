@@ -121,7 +121,7 @@ def ddim_uniform(steps: int, low: float, high: float, levels: Levels) -> list[fl
 
 def beta(steps: int, low: float, high: float, levels: Levels, alpha: float = 0.6, beta: float = 0.6) -> list[float]:
     """Quantiles of the Beta distribution, stretched over σ. Lee et al. 2024, arXiv:2407.12173; on σ, as A1111 has it."""
-    from scipy.stats import beta as distribution      # slow to import, seldom used
+    from scipy.stats import beta as distribution  # slow to import, seldom used
 
     return list(low + distribution.ppf(np.linspace(1, 0, steps), alpha, beta) * (high - low))
 

@@ -51,7 +51,7 @@ def plms(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow
         epsilon = (x - (yield Denoise(x, sigma, step))) / sigma
         if past:
             weights = ADAMS_BASHFORTH[min(len(past), 3)]
-            mean = sum((e * w for e, w in zip(past, weights[1:])), epsilon * weights[0])
+            mean = sum((e * w for e, w in zip(past, weights[1:], strict=False)), epsilon * weights[0])
         else:
             ahead = x + epsilon * (sigma_next - sigma)
             mean = (epsilon + (ahead - (yield Denoise(ahead, sigma_next, step))) / sigma_next) / 2

@@ -25,7 +25,7 @@ class SettingsFile:
         self._foreign: dict[str, Any] = {}       # A1111's settings that mean nothing here (yet): kept, so that nothing is lost
         self.current = self._load()
 
-    def change(self, **values: Any) -> Settings:
+    def change(self, /, **values: Any) -> Settings:
         """Replace some settings, all or none, and write the file. Raises Invalid naming the field."""
         with self._lock:
             settings = changed(self.current, values)
@@ -49,7 +49,7 @@ class SettingsFile:
         try:
             if self.path.stat().st_size > LARGEST:
                 raise ValueError("it is larger than any settings file")
-            values = json.loads(self.path.read_text(encoding="utf-8"))
+            values = json.loads(self.path.read_text(encoding="utf-8-sig"))
             if not isinstance(values, dict):
                 raise ValueError("it is not a JSON object")
             return values

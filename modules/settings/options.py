@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -72,13 +73,19 @@ def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
             raise Invalid(f"There is no setting called {name!r}.", "GET /sdapi/v1/options lists them.", field=name)
     candidate = {name: getattr(settings, name) for name in NAMES} | dict(values)
     try:
-        return TypeAdapter(Settings).validate_python(candidate)
+        return checker().validate_python(candidate)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
         widget = declared(Settings)[name].widget
         allowed = f"It can be: {', '.join(widget.of)}." if isinstance(widget, Choice) and isinstance(widget.of, tuple) else f"{first['msg']}."
         raise Invalid(f"The setting {name} cannot be {candidate[name]!r:.80}.", allowed, field=name) from error
+
+
+@cache
+def checker() -> TypeAdapter[Settings]:
+    """Costs some milliseconds to build."""
+    return TypeAdapter(Settings)
 
 
 def at_default(settings: Settings, name: str) -> bool:

@@ -93,8 +93,13 @@ class JobStore:
             )
 
     def add_warning(self, job: str, message: str) -> None:
+        """Once: a job that is resumed is warned again."""
         with self.database.open() as db:
-            db.execute("UPDATE jobs SET warnings = json_insert(warnings, '$[#]', ?) WHERE id = ?", (message, job))
+            db.execute(
+                "UPDATE jobs SET warnings = json_insert(warnings, '$[#]', ?1)"
+                " WHERE id = ?2 AND ?1 NOT IN (SELECT value FROM json_each(warnings))",
+                (message, job),
+            )
 
     def set_state(self, job: str, state: str, error: Mapping[str, Any] | None = None) -> None:
         """Move a job on; an ended job stays as it ended."""

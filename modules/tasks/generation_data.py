@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modules.base.fields import declared
 from modules.params import infotext
 from modules.prompts import grammar
-from modules.base.fields import declared
 from modules.sampling.samplers import CHURN
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings, at_default

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import time
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from PIL import Image
@@ -14,6 +15,8 @@ from modules.imaging.save import png, save_numbered
 from modules.tasks.recipes import Recipe
 from modules.tasks.thread_worker import WorkerConfig
 from modules.tasks.txt2img import Drawn
+
+CACHED_SECONDS = 24 * 3600      # how long a picture nobody asked to keep can still be had
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,14 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, config: Worker
 
 
 def cached(content: bytes, folder: Path, job: str, index: int) -> Path:
-    path = folder / f"{re.sub(r'[^0-9A-Za-z]+', '-', job)}-{index}.png"
+    """Under a name that no other job has, whatever its id is made of."""
+    path = folder / f"{sha256(job.encode()).hexdigest()[:32]}-{index}.png"
     write_atomically(path, content)
     return path
+
+
+def trim(folder: Path) -> None:
+    """Delete the cached pictures that have had their time."""
+    for path in folder.glob("*.png"):
+        if time.time() - path.stat().st_mtime > CACHED_SECONDS:
+            path.unlink(missing_ok=True)

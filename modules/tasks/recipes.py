@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modules.base.errors import ModelMissing
+from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
 from modules.models.catalog import Catalog, Checkpoint
 from modules.params.txt2img import Txt2Img
@@ -52,11 +54,24 @@ class Recipe:
 
 def txt2img_recipe(spec: JobSpec, catalog: Catalog) -> Recipe:
     """Raises UnknownName or ModelError for the checkpoint."""
-    settings = Settings(**spec.settings)
-    checkpoint = catalog.find(settings.sd_model_checkpoint) if settings.sd_model_checkpoint else catalog.default()
-    params = Txt2Img(**{**spec.params, "styles": tuple(spec.params.get("styles", ()))})
+    settings = Settings(**known(Settings, spec.settings))
+    params = Txt2Img(**known(Txt2Img, spec.params) | {"styles": tuple(spec.params.get("styles", ()))})
+    checkpoint = chosen(catalog, settings.sd_model_checkpoint)
     weights = Weights(catalog.hashed(checkpoint).sha256)
     return Recipe(checkpoint, plans(params, settings, weights), txt2img.picture, "txt2img-images")
+
+
+def chosen(catalog: Catalog, name: str) -> Checkpoint:
+    """The checkpoint of that name, or any if none was chosen."""
+    checkpoint = catalog.find(name) if name else catalog.default()
+    if checkpoint is None:
+        raise ModelMissing("There is no checkpoint to draw with.", "Put one into models/Stable-diffusion.")
+    return checkpoint
+
+
+def known(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are fields of `cls` today: a job may be resumed by a later version than recorded it."""
+    return {name: value for name, value in values.items() if name in defaults(cls)}
 
 
 RECIPES: Mapping[str, Callable[[JobSpec, Catalog], Recipe]] = {"txt2img": txt2img_recipe}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 
 from modules.base.errors import Invalid
@@ -34,10 +35,16 @@ def drawn(seed: int) -> int:
 
 def sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
     """Official names for both; old combined ones ("DPM++ 2M Karras") are taken apart. Raises UnknownName."""
-    schedule = SCHEDULES[scheduler or "Automatic"]
-    if SAMPLERS.get(sampler) is None:
-        for candidate in SCHEDULES:
-            stem = sampler.removesuffix(f" {candidate.name}")
-            if stem != sampler and SAMPLERS.get(stem):
-                return SAMPLERS[stem].name, candidate.name if schedule.name == "Automatic" else schedule.name
-    return SAMPLERS[sampler].name, schedule.name
+    schedule = SCHEDULES[scheduler or "Automatic"].name
+    if SAMPLERS.get(sampler):
+        return SAMPLERS[sampler].name, schedule
+    for stem, ending in splits(sampler):
+        if SAMPLERS.get(stem) and (named := SCHEDULES.get(ending)):
+            return SAMPLERS[stem].name, named.name if schedule == "Automatic" else schedule
+    return SAMPLERS[sampler].name, schedule
+
+
+def splits(name: str) -> Iterator[tuple[str, str]]:
+    """A name in two, at each of its spaces."""
+    words = name.split(" ")
+    yield from ((" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words)))

@@ -10,11 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
-from modules.base.errors import described
-from modules.engine.jobs import Emit, Ended, JobSpec
+from modules.base.errors import described, sentence
+from modules.engine.jobs import Emit, Ended, JobSpec, WorkerState
 from modules.models.catalog import Catalog, Checkpoint
+from modules.store.jobs import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,42 +47,62 @@ class ThreadWorker:
     def __init__(self, config: WorkerConfig, emit: Emit) -> None:
         self.config, self.emit = config, emit
         self.workshop: Future[Workshop] = Future()
-        self.inbox = ThreadPoolExecutor(1, "inbox")      # keeps the order of what is asked, and waits for the workshop
+        self.inbox = ThreadPoolExecutor(1, "inbox")      # plans jobs in their order, once there is a workshop
+        self.asked: WeakValueDictionary[str, Future[None]] = WeakValueDictionary()      # jobs until they are planned
+        self.stopping = False
         self.thread = Thread(target=self._run, name="device", daemon=True)
 
     def start(self) -> None:
         self.thread.start()
 
     def submit(self, spec: JobSpec) -> None:
-        self.inbox.submit(self._submit, spec)
+        self.asked[spec.id] = self.inbox.submit(self._submit, spec)
 
     def interrupt(self, job: str) -> None:
-        self.inbox.submit(lambda: self.workshop.result().interrupt(job))
+        asked = self.asked.get(job)
+        if asked and asked.cancel():
+            self.emit(Ended(job, INTERRUPTED))
+        else:
+            self._once_planned(job, lambda workshop: workshop.interrupt(job))
 
     def skip(self, job: str) -> None:
-        self.inbox.submit(lambda: self.workshop.result().skip(job))
+        self._once_planned(job, lambda workshop: workshop.skip(job))
 
     def stop(self) -> None:
         """Let the step in hand finish; unfinished jobs stay recorded and are resumed at the next start."""
+        self.stopping = True
         self.inbox.shutdown(wait=False, cancel_futures=True)
         if self.workshop.done() and not self.workshop.exception():
             self.workshop.result().stop()
             self.thread.join(STOP_SECONDS)
 
+    def _once_planned(self, job: str, do: Callable[[Workshop], None]) -> None:
+        """At once, unless the job is still on its way to the engine: nobody waits while another's model is hashed."""
+
+        def tell(_: Future[Any]) -> None:
+            if self.workshop.done() and not self.workshop.exception():
+                do(self.workshop.result())
+
+        (self.asked.get(job) or self.workshop).add_done_callback(tell)
+
     def _submit(self, spec: JobSpec) -> None:
         try:
             self.workshop.result().submit(spec)
         except Exception as error:       # there is no workshop, or it has closed: the job's owner is told
-            log.exception("Job %s cannot be begun", spec.id)
-            self.emit(Ended(spec.id, "failed", described(error)))
+            if not self.stopping:        # else it stays recorded
+                log.warning("Job %s cannot be begun: %s", spec.id, error)
+                self.emit(Ended(spec.id, FAILED, described(error)))
 
     def _run(self) -> None:
-        from modules.tasks.workshop import Workshop
-
         try:
+            from modules.tasks.workshop import Workshop
+
             workshop = Workshop(self.config, self.emit)
-        except BaseException as error:
+        except Exception as error:       # torch that cannot be imported, say: whoever asks is told
+            log.exception("Pictures cannot be made")
             self.workshop.set_exception(error)
-            raise
+            self.emit(WorkerState("", error=sentence(error)))
+            return
         self.workshop.set_result(workshop)
-        workshop.run()
+        if not self.stopping:
+            workshop.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from modules.sampling.guidance import Guidance, Schedule, guided
 from modules.sampling.questions import Decode, Encode, Facts, Interrupted, Reading, Task
 from modules.tasks.plan import Plan
 from modules.tasks.sampling import negative_left_out, sampling, trained_levels
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,23 @@ def picture(plan: Plan) -> Task[Drawn]:
     facts = yield Facts(plan.weights)
     guidance = yield from read_prompts(plan)
     flow = sampling(plan, facts, like=guidance.negative.conds[0])
+    whole = True
     try:
         latent = yield from guided(flow, plan.weights, guidance, trained_levels(plan, facts))
-        return Drawn((yield Decode(plan.weights, latent)))
     except Interrupted as stop:
         if stop.latest is None:
             raise
-        return Drawn((yield Decode(plan.weights, stop.latest)), whole=False)
+        latent, whole = stop.latest, False
+    return Drawn((yield from decoded(plan, latent)), whole)
+
+
+def decoded(plan: Plan, latent: Tensor) -> Task[np.ndarray]:
+    """What is sampled is shown, however often somebody asks to stop now."""
+    while True:
+        try:
+            return (yield Decode(plan.weights, latent))
+        except Interrupted:
+            continue
 
 
 def read_prompts(plan: Plan) -> Task[Guidance]:

@@ -7,22 +7,25 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import inf
+from threading import Lock
 from typing import Any
 
-from modules.base.errors import WebUIError, described
+from modules.base.errors import JobFailed, described, sentence
 from modules.engine import jobs as events
 from modules.engine.engine import Engine, Picture
 from modules.engine.jobs import Emit, JobSpec
 from modules.models.device import Device
 from modules.sampling.questions import Interrupted, Predict, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
-from modules.tasks.keeping import keep
+from modules.tasks.keeping import keep, trim
 from modules.tasks.recipes import RECIPES, Recipe
 from modules.tasks.thread_worker import WorkerConfig
 from modules.tasks.txt2img import Drawn
 
 log = logging.getLogger(__name__)
 PREVIEW_SECONDS = 0.25      # a job's previews come no faster
+TRIM_SECONDS = 3600         # the cache is looked through no more often
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Tally:
     recipe: Recipe
     left: set[int]                                                  # pictures not kept yet
     fractions: dict[int, float] = field(default_factory=dict)       # how far each is sampled
+    begun: bool = False
     previewed: float = 0.0
     interrupted: bool = False
     error: BaseException | None = None
@@ -57,17 +61,18 @@ class Workshop:
         self.device = Device(config.catalog, config.tokenizer(), config.place(), self._tell_model)
         self.engine = Engine(self.device.answer, self._watch)
         self.tallies: dict[str, Tally] = {}
+        self.failure: Exception | None = None        # why there will be no more pictures
+        self.closing = Lock()                        # a job is either begun before that, and ended by it, or refused
+        self.trimmed = -inf
 
     def run(self) -> None:
         """Make pictures until `stop`. Should this loop itself fail, every job ends with it: nobody may wait for ever."""
         try:
             self._load_first()
             self.engine.run()
-        except Exception as error:
+        except Exception as error:       # whatever it was, everybody is told
             log.exception("The workshop failed")
-            for job in list(self.tallies):
-                self._news(events.Ended(job, FAILED, described(error)))
-            raise
+            self._close(error)
         finally:
             self.errands.shutdown(wait=True)
 
@@ -83,8 +88,6 @@ class Workshop:
             log.warning("Job %s cannot be done: %s", spec.id, error)
             self._news(events.Ended(spec.id, FAILED, described(error)))
             return
-        for warning in recipe.warnings():
-            self._news(events.Warned(spec.id, warning))
         self._begin(Tally(spec, recipe, set(range(len(recipe.plans))) - set(spec.done)))
 
     def interrupt(self, job: str) -> None:
@@ -94,16 +97,24 @@ class Workshop:
         self.engine.skip(job)
 
     def _begin(self, tally: Tally) -> None:
-        spec, recipe = tally.spec, tally.recipe
-        self.tallies[spec.id] = tally
+        spec, recipe, left = tally.spec, tally.recipe, sorted(tally.left)
+        self._open(tally)
+        for warning in recipe.warnings():
+            self._news(events.Warned(spec.id, warning))
         tally.fractions.update(dict.fromkeys(spec.done, 1.0))
         self.device.kept = recipe.settings.sd_checkpoints_limit
         alone = recipe.settings.pictures_alone
         self.engine.submit(
-            [Picture(recipe.picture(recipe.plans[i]), spec.id, i, spec.owner, spec.turn + i, alone) for i in sorted(tally.left)]
+            [Picture(recipe.picture(recipe.plans[i]), spec.id, i, spec.owner, spec.turn + i, alone) for i in left]
         )
-        if not tally.left:               # a crash came between the last picture and the last word
+        if not left:                     # a crash came between the last picture and the last word
             self._errand(self._end, tally)
+
+    def _open(self, tally: Tally) -> None:
+        with self.closing:
+            if self.failure:
+                raise JobFailed("No more pictures can be made: something went wrong inside Easel.", "Start it again; its log tells more.")
+            self.tallies[tally.spec.id] = tally
 
     # The device's thread
 
@@ -112,9 +123,16 @@ class Workshop:
         try:
             if checkpoint := self.config.first():
                 self.device.ready(Weights(self.config.catalog.hashed(checkpoint).sha256))
-        except WebUIError as error:
-            log.warning("%s %s", error, error.hint)
-            self._news(events.WorkerState("", error=f"{error} {error.hint}".strip()))
+        except Exception as error:       # its own job would be told; here the page is
+            log.warning("The first model could not be loaded", exc_info=error)
+            self._news(events.WorkerState("", error=sentence(error)))
+
+    def _close(self, error: Exception) -> None:
+        with self.closing:
+            self.failure = error
+        self._news(events.WorkerState("", error=sentence(error)))
+        for job in list(self.tallies):
+            self._news(events.Ended(job, FAILED, described(error)))
 
     def _tell_model(self, loading: str, loaded: str) -> None:
         self._news(events.WorkerState("", loading, loaded))
@@ -130,15 +148,17 @@ class Workshop:
 
     def _progress(self, tally: Tally, picture: Picture[Drawn]) -> None:
         ask, steps = picture.ask, tally.recipe.plans[picture.index].params.steps
-        if not tally.fractions:
+        if not tally.begun:
+            tally.begun = True
             self._news(events.Started(picture.job))
-        tally.fractions[picture.index] = ask.step / steps
-        self._news(events.Progress(picture.job, picture.index, ask.step, steps, tally.fraction))
+        step = min(ask.step, steps)      # DPM adaptive takes as many as it likes
+        tally.fractions[picture.index] = step / steps
+        self._news(events.Progress(picture.job, picture.index, step, steps, tally.fraction))
         every = tally.recipe.settings.show_progress_every_n_steps
         wanted = tally.recipe.settings.live_previews_enable and every > 0 and ask.step % every == 0
         if wanted and ask.preview is not None and time.monotonic() - tally.previewed > PREVIEW_SECONDS:
             tally.previewed = time.monotonic()
-            self._preview(tally, picture)
+            logged(self._preview, tally, picture)
 
     def _preview(self, tally: Tally, picture: Picture[Drawn]) -> None:
         look, latent = self.device.ready(picture.ask.weights).preview, picture.ask.preview
@@ -183,10 +203,13 @@ class Workshop:
     def _end(self, tally: Tally) -> None:
         del self.tallies[tally.spec.id]
         self.emit(tally.outcome)
+        if time.monotonic() - self.trimmed > TRIM_SECONDS:
+            self.trimmed = time.monotonic()
+            trim(self.config.cache)
 
 
 def logged(do: Callable[..., None], *how: Any) -> None:
-    """An executor keeps exceptions to itself; this tells the log."""
+    """What must not stop anything else; an executor would keep its exceptions to itself."""
     try:
         do(*how)
     except Exception:       # news or a preview that could not be told must not stop the others

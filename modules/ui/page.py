@@ -9,7 +9,6 @@ import gradio as gr
 from modules.app.app import App
 from modules.base.fields import defaults, form_defaults
 from modules.params.txt2img import Txt2Img
-from modules.prompts.styles import read_styles
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
@@ -68,6 +67,6 @@ def lists_of(app: App) -> Lists:
     return {
         "samplers": lambda: SAMPLERS.names,
         "schedules": lambda: SCHEDULES.names,
-        "styles": lambda: list(read_styles(app.flags.paths.styles_file)),
+        "styles": lambda: list(app.styles()),
         "checkpoints": lambda: [found.name for found in app.catalog.list()],
     }

@@ -84,7 +84,7 @@ def test_hostile_generation_data_is_read_in_passing(client, text):
 
 
 def test_tokens_are_counted_at_their_most(client):
-    count = lambda prompt: client.post("/easel/v1/tokens", json={"prompt": prompt, "steps": 20}).json()      # noqa: E731
+    count = lambda prompt: client.post("/easel/v1/tokens", json={"prompt": prompt, "steps": 20}).json()
     assert count("a red circle") == {"tokens": 3, "limit": 75}
     assert count("[a:a b c:0.5]") == {"tokens": 3, "limit": 75}
     assert count("word " * 80)["limit"] == 150

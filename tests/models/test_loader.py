@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from modules.base.errors import ModelMismatch, ModelUnsupported

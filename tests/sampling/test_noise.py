@@ -34,7 +34,7 @@ def test_slerp_ends_at_its_ends_and_keeps_length():
     low, high = (torch.randn(4, 16, 16, generator=torch.Generator().manual_seed(s)) for s in (1, 2))
     assert torch.allclose(slerp(low, high, 0.0), low, atol=1e-6)
     assert torch.allclose(slerp(low, high, 1.0), high, atol=1e-6)
-    unit = lambda x: x / x.norm(dim=1, keepdim=True)      # noqa: E731
+    unit = lambda x: x / x.norm(dim=1, keepdim=True)
     assert torch.allclose(slerp(unit(low), unit(high), 0.4).norm(dim=1), torch.ones(4, 16), atol=1e-5)
 
 

@@ -95,7 +95,7 @@ def test_an_ancestral_step_keeps_the_noise_level(eta):
 def test_ddim_without_noise_is_euler_over_its_own_levels():
     levels = ddim_levels(10, LEVELS)
     start = noise_of(3)(0, 0) * levels[0]
-    model = lambda x, sigma: x / (1 + sigma**2) + 0.1      # noqa: E731
+    model = lambda x, sigma: x / (1 + sigma**2) + 0.1
     ddim, _ = drive(SAMPLERS["DDIM"].flow(start, levels, noise_of(4), NO_NOISE), model)
     euler, _ = drive(SAMPLERS["Euler"].flow(start, levels, noise_of(4), NO_NOISE), model)
     assert torch.allclose(ddim * math.sqrt(1 + levels[-1] ** 2), euler)
@@ -104,7 +104,7 @@ def test_ddim_without_noise_is_euler_over_its_own_levels():
 def test_ancestral_samplers_without_eta_are_their_plain_forms():
     levels = karras(12, 0.03, 14.6, LEVELS) + [0.0]
     start = noise_of(5)(0, 0) * levels[0]
-    model = lambda x, sigma: x / (1 + sigma**2) + 0.1      # noqa: E731
+    model = lambda x, sigma: x / (1 + sigma**2) + 0.1
     plain, _ = drive(SAMPLERS["Euler"].flow(start, levels, noise_of(6), NO_NOISE), model)
     ancestor, _ = drive(SAMPLERS["Euler a"].flow(start, levels, noise_of(6), NO_NOISE), model)
     assert torch.allclose(plain, ancestor)

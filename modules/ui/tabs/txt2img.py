@@ -15,6 +15,7 @@ from modules.base.errors import WebUIError
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import changed
 from modules.tasks.requests import prepared
+from modules.tasks.styling import with_styles
 from modules.ui.form import Form
 from modules.ui.words import Words
 
@@ -111,10 +112,10 @@ def submission(app: App, form: Form[Txt2Img]) -> Callable[..., Reply]:
         chosen = {"sd_model_checkpoint": checkpoint} if checkpoint else {}
         try:
             snapshot = changed(app.settings.current, {**(overrides or {}), **chosen})
-            return {"job": app.jobs.submit("txt2img", asdict(prepared(form.read(values))), snapshot, owner)}
+            return {"job": app.jobs.submit("txt2img", asdict(prepared(with_styles(form.read(values), app.styles()))), snapshot, owner)}
         except WebUIError as error:
             return {"error": {"error": error.code, "message": str(error), "hint": error.hint}}
-        except Exception:      # noqa: BLE001 - the request's border: the page must say something
+        except Exception:
             log.exception("A request could not be submitted")
             return {"error": {"error": "internal", "message": "Something went wrong inside Easel.",
                               "hint": "The server's log tells more."}}
