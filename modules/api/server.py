@@ -20,7 +20,7 @@ from modules.settings.options import Settings
 
 STATIC = Path(__file__).parent / "static"
 FACES = (generate, options, models, progress, info, jobs)
-AREAS = ("/sdapi/", "/internal/", "/easel/")      # ours: what is not found there is not the page's business
+AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/")      # ours alone: what is not found there is not the page
 DESCRIPTION = """\
 Routes under `/sdapi/v1` are those of AUTOMATIC1111's API: same names, same defaults, same replies.
 Routes under `/easel/v1` follow jobs by their id, from anywhere, also after the connection that asked for them is gone."""
