@@ -1,5 +1,5 @@
 // The form as values. gradio owns the controls; this hears every change and can set any of them.
-import { byId, debounced, facts } from "./dom.js";
+import { byId, debounced, facts, pause } from "./dom.js";
 import { browser, tab } from "./kept.js";
 
 const REMEMBER_NOT = new Set(["sd_model_checkpoint"]);      // the server's setting says which
@@ -21,6 +21,7 @@ export const form = {
   now,
   followDefaults,
   restore,
+  settled,
 };
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === String(b);
@@ -51,6 +52,11 @@ function now() {
     owed = true;
     deliver();
   });
+}
+
+/** Until gradio holds everything that was filled in. */
+async function settled() {
+  while (owed || Object.keys(pending).length) await pause(30);
 }
 
 /** A seed is text for gradio: it may be larger than a number can hold. */

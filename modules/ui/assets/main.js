@@ -5,7 +5,7 @@ import { startDrops } from "./drop.js";
 import { form } from "./form.js";
 import { startOverrides } from "./infotext.js";
 import { job } from "./job.js";
-import { watchServer } from "./model.js";
+import { meetServer, watchServer } from "./model.js";
 import { pngInfo } from "./pnginfo.js";
 import { startPrompts } from "./prompt.js";
 import { results } from "./results.js";
@@ -23,8 +23,10 @@ async function start() {
   startDrops();
   form.restore();
   job.resume();
-  watchServer();
   watchPage();
+  await meetServer();
+  await form.settled();      // what is typed from here on is not overtaken by the model's defaults
+  watchServer();
   document.documentElement.classList.add("easel-ready");
   window.easel.tell("loaded");
 }

@@ -8,17 +8,23 @@ import { Lost, server } from "./server.js";
 const WHILE_LOADING = 700, USUALLY = 2000;      // ms between two questions
 
 export async function watchServer() {
-  let asked = "";
   for (;;) {
-    const state = document.hidden ? null : await look();
-    if (state) {
-      show(state);
-      const news = JSON.stringify([state.defaults, state.examples]);
-      if (news !== asked) { form.followDefaults(state.defaults ?? {}); results.showExamples(state.examples); }
-      asked = news;
-    }
+    const state = document.hidden ? null : await meetServer();
     await pause(state?.model?.loading ? WHILE_LOADING : USUALLY);
   }
+}
+
+let asked = "";
+
+/** Ask once how things are, and let the page follow. */
+export async function meetServer() {
+  const state = await look();
+  if (!state) return null;
+  show(state);
+  const news = JSON.stringify([state.defaults, state.examples]);
+  if (news !== asked) { form.followDefaults(state.defaults ?? {}); results.showExamples(state.examples); }
+  asked = news;
+  return state;
 }
 
 async function look() {
