@@ -31,7 +31,7 @@ def random_model(dtype: torch.dtype = torch.float32) -> LoadedModel:
     clip = CLIPTextModel(CLIPTextConfig(hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=4, projection_dim=256))
     checkpoint = Checkpoint(Path("random-35m.safetensors"), "random-35m.safetensors", WEIGHTS.checkpoint)
     parts = [part.eval().requires_grad_(False).to(dtype) for part in (unet, vae, clip)]
-    return LoadedModel(*parts, "SD1", "epsilon", 0.18215, alphas_cumprod(0.00085, 0.012), SIDE, checkpoint)
+    return LoadedModel(*parts, None, "SD1", "epsilon", 0.18215, alphas_cumprod(0.00085, 0.012), SIDE, checkpoint)
 
 
 class Memory:

@@ -75,9 +75,9 @@ class Jobs:
                     log.info("Resuming job %s", record.id)
                     self._hand_over(record)
 
-    def submit(self, kind: str, params: Mapping[str, Any], settings: Settings, owner: str, save: bool = True, id: str = "") -> str:
+    def submit(self, kind: str, params: Mapping[str, Any], settings: Settings, owner: str, save: bool = True, task_id: str = "") -> str:
         """Record a job and start it, now or when there is a worker; returns its id. Raises Invalid if the id is taken."""
-        record = JobRecord(id or f"task({uuid.uuid4().hex[:15]})", owner, kind, params, asdict(settings), save)
+        record = JobRecord(task_id or f"task({uuid.uuid4().hex[:15]})", owner, kind, params, asdict(settings), save)
         with self._asking:
             try:
                 self.store.add(record)

@@ -64,7 +64,7 @@ class Device:
         self._ready: OrderedDict[Weights, Ready] = OrderedDict()    # oldest use first
         self._answers: dict[type, Callable[[Ready, Sequence[Any]], Sequence[Any]]] = {
             Facts: lambda ready, asks: [ModelFacts(ready.levels, ready.model.unet.config.in_channels)] * len(asks),
-            Encode: lambda ready, asks: [ready.text.read(ask.texts, ask.reading) for ask in asks],
+            Encode: lambda ready, asks: [ready.text.read(ask) for ask in asks],
             Predict: lambda ready, asks: predict(ready.model, asks),
             Decode: lambda ready, asks: decode(ready.model, asks),
         }

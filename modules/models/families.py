@@ -9,7 +9,7 @@ from torch import Tensor
 
 from modules.base.errors import ModelUnsupported
 from modules.models.hints import Hints
-from modules.models.layout import CLIP, UNET
+from modules.models.layout import CLIP, UNET, XL_CLIP, XL_OPEN_CLIP
 
 CONTEXT = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"
 FIRST = f"{UNET}input_blocks.0.0.weight"
@@ -17,11 +17,16 @@ FIRST = f"{UNET}input_blocks.0.0.weight"
 
 @dataclass(frozen=True)
 class Family:
-    """name: what users call it; matches: does it look like this?; hints: what its weights do not say."""
+    """name: what users call it; matches: does it look like this?; hints: what its weights do not say.
+
+    clip, open_clip: the prefixes of its text encoders, "" for one it has not
+    """
 
     name: str
     matches: Callable[[Mapping[str, Tensor]], bool]
     hints: Hints = field(default_factory=Hints)
+    clip: str = CLIP
+    open_clip: str = ""
 
 
 def sd1(tensors: Mapping[str, Tensor]) -> bool:
@@ -29,12 +34,20 @@ def sd1(tensors: Mapping[str, Tensor]) -> bool:
     return CONTEXT in tensors and tensors[FIRST].shape[1] == 4 and any(key.startswith(CLIP) for key in tensors)
 
 
-FAMILIES = (Family("SD1", sd1, Hints(unet={"num_heads": 8})),)
+def sdxl(tensors: Mapping[str, Tensor]) -> bool:
+    """CLIP's and OpenCLIP's text encoders together."""
+    return all(any(key.startswith(prefix) for key in tensors) for prefix in (XL_CLIP, XL_OPEN_CLIP)) and tensors[FIRST].shape[1] == 4
+
+
+FAMILIES = (
+    Family("SD1", sd1, Hints(unet={"num_heads": 8})),
+    Family("SDXL", sdxl, Hints(unet={"num_head_channels": 64}, scaling_factor=0.13025, native_size=1024), XL_CLIP, XL_OPEN_CLIP),
+)
 
 STRANGERS = {      # a name that gives a stranger away
     "double_blocks.": "a Flux model",
     "joint_blocks.": "an SD3 model",
-    "conditioner.embedders.": "an SDXL model",
+    "conditioner.embedders.": "an SDXL refiner or inpainting model",
     "cond_stage_model.model.": "an SD2 model",
     "lora_": "a LoRA; it belongs into models/Lora",
     "control_model.": "a ControlNet",

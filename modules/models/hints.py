@@ -7,7 +7,7 @@ it; only plain values are taken, nothing it names is ever imported.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def from_yaml(hints: Hints, path: Path | None) -> Hints:
         if path.stat().st_size > LARGEST_YAML:
             raise ValueError("it is too large")
         model = yaml.safe_load(path.read_text("utf-8"))["model"]["params"]
-        unet = model.get("unet_config", {}).get("params", {})
+        unet = (model.get("unet_config") or model.get("network_config") or {}).get("params", {})
         ends = float(model.get("linear_start", hints.betas[0])), float(model.get("linear_end", hints.betas[1]))
         return replace(
             hints,
@@ -76,3 +76,8 @@ def from_yaml(hints: Hints, path: Path | None) -> Hints:
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ModelCorrupt(f"{path.name} cannot be understood ({error}).", "Mend it, or take it away to use the usual configuration.") from error
+
+
+def from_tensors(hints: Hints, tensors: Collection[str]) -> Hints:
+    """`hints` with what a marker among the tensors says: `v_pred`, as v-prediction models of SDXL carry it."""
+    return replace(hints, prediction_type="v_prediction") if "v_pred" in tensors else hints

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Prefixes = dict[str, str]      # LDM prefix → module prefix; the rest of the name is translated by a table
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
 CLIP = "cond_stage_model.transformer."
+XL_CLIP = "conditioner.embedders.0.transformer."
+XL_OPEN_CLIP = "conditioner.embedders.1.model."
 
 RESNET = {
     "in_layers.0": "norm1", "in_layers.2": "conv1", "emb_layers.1": "time_emb_proj",
@@ -99,6 +105,41 @@ def vae_resnet(ours: str, theirs: str) -> Prefixes:
 def clip_names(keys: Collection[str]) -> dict[str, str]:
     """CLIP's name in a file → transformers' name: old files lack `text_model.`, current modules have dropped it again."""
     return {key: key.removeprefix("text_model.") for key in keys if not key.endswith("position_ids")}
+
+
+OPEN_CLIP = {
+    "ln_1": "layer_norm1", "ln_2": "layer_norm2", "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2", "attn.out_proj": "self_attn.out_proj",
+}
+OPEN_CLIP_ENDS = {
+    "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
+    "positional_embedding": "text_model.embeddings.position_embedding.weight",
+    "ln_final.weight": "text_model.final_layer_norm.weight",
+    "ln_final.bias": "text_model.final_layer_norm.bias",
+    "text_projection": "text_projection.weight",
+}
+JOINED = re.compile(r"transformer\.resblocks\.(\d+)\.attn\.in_proj_(weight|bias)")
+
+
+def open_clip_names(keys: Collection[str]) -> dict[str, str]:
+    """OpenCLIP's name in a file → transformers' name; its joined q, k, v are told by `split_open_clip`."""
+    layers = count(keys, "transformer.resblocks")
+    prefixes = {
+        f"transformer.resblocks.{i}.{ours}": f"text_model.encoder.layers.{i}.{theirs}"
+        for i in range(layers) for ours, theirs in OPEN_CLIP.items()
+    }
+    return renamed(keys, prefixes) | {key: OPEN_CLIP_ENDS[key] for key in keys if key in OPEN_CLIP_ENDS}
+
+
+def split_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What OpenCLIP stores otherwise than transformers: q, k and v as one tensor, the projection transposed. Views, no copies."""
+    found = {}
+    for key, tensor in tensors.items():
+        if match := JOINED.fullmatch(key):
+            for name, part in zip("qkv", tensor.chunk(3), strict=True):
+                found[f"text_model.encoder.layers.{match[1]}.self_attn.{name}_proj.{match[2]}"] = part
+        elif key == "text_projection":
+            found["text_projection.weight"] = tensor.T
+    return found
 
 
 def renamed(keys: Collection[str], prefixes: Mapping[str, str]) -> dict[str, str]:

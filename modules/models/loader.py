@@ -13,16 +13,17 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from modules.base.errors import ModelCorrupt, ModelMismatch
 from modules.models import layout, shapes
 from modules.models.catalog import Checkpoint
-from modules.models.families import family_of
-from modules.models.hints import Hints, from_metadata, from_yaml
+from modules.models.families import Family, family_of
+from modules.models.hints import Hints, from_metadata, from_tensors, from_yaml
 from modules.models.weights import read_weights
 
 Names = Callable[[Collection[str]], dict[str, str]]
+Split = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 TIMESTEPS = 1000
 SHOWN = 3      # names in an error message
@@ -35,6 +36,7 @@ class LoadedModel:
     unet: UNet2DConditionModel
     vae: AutoencoderKL
     text_encoder: CLIPTextModel
+    text_encoder_2: CLIPTextModelWithProjection | None      # SDXL's second one
     family: str
     prediction_type: str            # "epsilon" or "v_prediction"
     scaling_factor: float           # latent on the UNet's scale = VAE's latent × this
@@ -44,8 +46,9 @@ class LoadedModel:
 
     def to(self, device: torch.device, unet: torch.dtype, vae: torch.dtype, text: torch.dtype) -> None:
         """Move in place, one tensor at a time: the peak is one copy of the weights, and one tensor."""
-        for module, dtype in ((self.unet, unet), (self.vae, vae), (self.text_encoder, text)):
-            nn.Module.to(module, device, dtype)
+        for module, dtype in ((self.unet, unet), (self.vae, vae), (self.text_encoder, text), (self.text_encoder_2, text)):
+            if module is not None:
+                nn.Module.to(module, device, dtype)
 
 
 def load(checkpoint: Checkpoint) -> LoadedModel:
@@ -56,12 +59,9 @@ def load(checkpoint: Checkpoint) -> LoadedModel:
     name = checkpoint.path.name
     weights = read_weights(checkpoint.path)
     family = family_of(name, weights.tensors)
-    hints = from_yaml(from_metadata(family.hints, name, weights.metadata), checkpoint.config)
-    unet, vae, clip = parts(name, weights.tensors, hints)
+    hints = from_tensors(from_yaml(from_metadata(family.hints, name, weights.metadata), checkpoint.config), weights.tensors)
     return LoadedModel(
-        unet=unet,
-        vae=vae,
-        text_encoder=clip,
+        **parts(name, weights.tensors, family, hints),
         family=family.name,
         prediction_type=hints.prediction_type,
         scaling_factor=hints.scaling_factor,
@@ -71,24 +71,31 @@ def load(checkpoint: Checkpoint) -> LoadedModel:
     )
 
 
-def parts(name: str, tensors: Mapping[str, Tensor], hints: Hints) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel]:
+def parts(name: str, tensors: Mapping[str, Tensor], family: Family, hints: Hints) -> dict[str, nn.Module | None]:
+    """The modules of a checkpoint, by their names in LoadedModel."""
     unet = Part(name, tensors, layout.UNET, layout.unet_names)
     vae = Part(name, tensors, layout.VAE, layout.vae_names)
-    clip = Part(name, tensors, layout.CLIP, layout.clip_names)
-    return (
-        unet.build(lambda found: UNet2DConditionModel(**shapes.unet_config(found, hints.unet))),
-        vae.build(lambda found: AutoencoderKL(**shapes.vae_config(found, hints.vae))),
-        clip.build(lambda found: CLIPTextModel(CLIPTextConfig(**shapes.clip_config(found, hints.clip)))),
-    )
+    clip = Part(name, tensors, family.clip, layout.clip_names)
+    open_clip = Part(name, tensors, family.open_clip, layout.open_clip_names, layout.split_open_clip) if family.open_clip else None
+    return {
+        "unet": unet.build(lambda found: UNet2DConditionModel(**shapes.unet_config(found, hints.unet))),
+        "vae": vae.build(lambda found: AutoencoderKL(**shapes.vae_config(found, hints.vae))),
+        "text_encoder": clip.build(lambda found: CLIPTextModel(CLIPTextConfig(**shapes.clip_config(found, hints.clip)))),
+        "text_encoder_2": open_clip and open_clip.build(
+            lambda found: CLIPTextModelWithProjection(CLIPTextConfig(**shapes.open_clip_config(found)))
+        ),
+    }
 
 
 class Part:
     """The tensors of one part of a checkpoint, under its module's names."""
 
-    def __init__(self, file: str, tensors: Mapping[str, Tensor], prefix: str, names: Names) -> None:
+    def __init__(self, file: str, tensors: Mapping[str, Tensor], prefix: str, names: Names, split: Split = lambda _: {}) -> None:
+        """names: file's name → module's; split: tensors under their file's names → further ones under the module's."""
         self.file, self.prefix = file, prefix
-        self.names = names(layout.below(tensors, prefix))
-        self.tensors = {theirs: tensors[prefix + ours] for ours, theirs in self.names.items()}
+        own = {key: tensors[prefix + key] for key in layout.below(tensors, prefix)}
+        self.names = names(own)
+        self.tensors = {theirs: own[ours] for ours, theirs in self.names.items()} | split(own)
 
     def build(self, make: Callable[[Mapping[str, Tensor]], nn.Module]) -> Any:
         """The module, made without memory and then given these tensors. Raises ModelMismatch naming what does not fit."""
@@ -107,13 +114,16 @@ class Part:
     def complain(self, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
         ours = {theirs: self.prefix + name for name, theirs in self.names.items()}
         missing = [ours.get(name, f"{self.prefix}… {name}") for name in wanted.keys() - found.keys()]
-        extra = [ours[name] for name in self.tensors.keys() - wanted.keys()]
-        misshapen = [f"{ours[n]} is {tuple(t.shape)}, not {tuple(wanted[n].shape)}" for n, t in found.items() if t.shape != wanted[n].shape]
+        extra = [ours.get(name, self.prefix + name) for name in self.tensors.keys() - wanted.keys()]
+        misshapen = [
+            f"{ours.get(name, self.prefix + name)} is {tuple(tensor.shape)}, not {tuple(wanted[name].shape)}"
+            for name, tensor in found.items() if tensor.shape != wanted[name].shape
+        ]
         for what, names in (("lacks", missing), ("does not fit", misshapen), ("has what its shape has no place for", extra)):
             if names:
                 more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
                 raise ModelMismatch(f"{self.file} {what}: {', '.join(sorted(names)[:SHOWN])}{more}.", "It may be another kind of model, or broken.")
-        if whole := next((ours[n] for n, t in found.items() if not t.is_floating_point()), None):
+        if whole := next((ours.get(n, n) for n, t in found.items() if not t.is_floating_point()), None):
             raise ModelCorrupt(f"{self.file}: {whole} holds no weights.", "Download it again.")
 
 

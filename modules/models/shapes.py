@@ -32,6 +32,9 @@ def unet_config(tensors: Tensors, hints: Mapping[str, Any]) -> dict[str, Any]:
         "attention_head_dim": heads(channels, hints),      # diffusers' name; it means the number of heads
         "use_linear_projection": tensors["mid_block.attentions.0.proj_in.weight"].ndim == 2,
     }
+    if "add_embedding.linear_1.weight" in tensors:      # SDXL: text and frame beside the time
+        width = tensors["add_embedding.linear_1.weight"].shape[1]
+        config |= {"addition_embed_type": "text_time", "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": width}
     return config | {name: value for name, value in hints.items() if name not in ("num_heads", "num_head_channels")}
 
 
@@ -72,3 +75,8 @@ def clip_config(tensors: Tensors, hints: Mapping[str, Any]) -> dict[str, Any]:
         **hints,
     }
 
+
+def open_clip_config(tensors: Tensors) -> dict[str, Any]:
+    """Arguments of CLIPTextConfig for an OpenCLIP text model: as CLIP's, with the plain GELU and its own projection."""
+    inner = {name.removeprefix("text_model."): tensor for name, tensor in tensors.items()}
+    return clip_config(inner, {"hidden_act": "gelu", "projection_dim": tensors["text_projection.weight"].shape[0]})

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from modules.models.loader import LoadedModel
-from modules.sampling.questions import Predict
+from modules.sampling.questions import Cond, Predict
 
 
 class Row(NamedTuple):
@@ -20,7 +20,7 @@ class Row(NamedTuple):
     x: Tensor          # (C, h, w)
     sigma: float
     timestep: float
-    cond: Tensor       # (tokens, width)
+    cond: Cond
 
 
 def predict(model: LoadedModel, questions: Sequence[Predict]) -> list[tuple[Tensor, ...]]:
@@ -41,7 +41,7 @@ def by_length(rows: Sequence[Row]) -> dict[int, list[int]]:
     """Number of tokens → which rows have so many."""
     places: dict[int, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
-        places[len(row.cond)].append(place)
+        places[len(row.cond.text)].append(place)
     return places
 
 
@@ -55,14 +55,25 @@ def denoise(model: LoadedModel, rows: Sequence[Row]) -> Tensor:
     x = torch.stack([row.x for row in rows])
     scale = column([1 / sqrt(1 + row.sigma**2) for row in rows], x)
     timesteps = torch.tensor([row.timestep for row in rows], device=weight.device)
-    conds = torch.stack([row.cond for row in rows]).to(weight)
+    conds = torch.stack([row.cond.text for row in rows]).to(weight)
     out = model.unet(
-        (x * scale).to(weight.dtype), timesteps, encoder_hidden_states=conds, return_dict=False
+        (x * scale).to(weight.dtype), timesteps, encoder_hidden_states=conds, added_cond_kwargs=added(model, rows), return_dict=False
     )[0].float()
     sigma = column([row.sigma for row in rows], x)
     if model.prediction_type == "v_prediction":
         return x * scale**2 - out * (sigma * scale)
     return x - out * sigma
+
+
+def added(model: LoadedModel, rows: Sequence[Row]) -> dict[str, Tensor] | None:
+    """What SDXL's time embedding takes: pooled texts (rows, width) and the figures of the frame (rows, 6)."""
+    if rows[0].cond.vector is None:
+        return None
+    weight = next(model.unet.parameters())
+    vectors = torch.stack([row.cond.vector for row in rows]).to(weight)
+    pooled = model.unet.config.projection_class_embeddings_input_dim - vectors.shape[1]
+    figures = pooled // (model.unet.config.addition_time_embed_dim - 1)
+    return {"text_embeds": vectors[:, :-figures], "time_ids": vectors[:, -figures:]}
 
 
 def column(values: Sequence[float], like: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modules.sampling.flows import Flow
-from modules.sampling.questions import Interrupted, Predict, Task, Weights
+from modules.sampling.questions import Cond, Interrupted, Predict, Task, Weights
 from modules.sampling.schedules import Levels
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ class Schedule:
     """What one prompt says over time: `[a:b:0.5]` has two entries, most prompts one."""
 
     ends: tuple[int, ...]            # the last model evaluation each entry is for
-    conds: tuple[Tensor, ...]        # each (tokens, width)
+    conds: tuple[Cond, ...]
 
-    def at(self, evaluation: int) -> Tensor:
+    def at(self, evaluation: int) -> Cond:
         return next((cond for end, cond in zip(self.ends, self.conds, strict=True) if evaluation <= end), self.conds[0])
 
 
@@ -41,7 +41,7 @@ class Guidance:
     scale: float
     alone: Alone = never      # (evaluation, σ) → is the negative prompt left out there?
 
-    def conds(self, evaluation: int, sigma: float) -> tuple[Tensor, ...]:
+    def conds(self, evaluation: int, sigma: float) -> tuple[Cond, ...]:
         """The positive ones, as long as each other, then the negative one unless it is left out."""
         positive = equally_long([schedule.at(evaluation) for schedule, _ in self.positive])
         return tuple(positive) if self.alone(evaluation, sigma) else (*positive, self.negative.at(evaluation))
@@ -60,10 +60,10 @@ class Guidance:
         return clean, away[0]
 
 
-def equally_long(conds: Sequence[Tensor]) -> list[Tensor]:
-    """Lengthen (tokens, width) conditionings to the longest by repeating the last vector, as A1111 does within a batch."""
-    longest = max(len(cond) for cond in conds)
-    return [cond[[*range(len(cond)), *[-1] * (longest - len(cond))]] for cond in conds]
+def equally_long(conds: Sequence[Cond]) -> list[Cond]:
+    """Lengthen conditionings to the longest by repeating the last token, as A1111 does within a batch."""
+    longest = max(len(cond.text) for cond in conds)
+    return [cond.lengthened(longest) for cond in conds]
 
 
 def guided(sampler: Flow, weights: Weights, guidance: Guidance, levels: Levels) -> Task[Tensor]:

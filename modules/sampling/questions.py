@@ -75,8 +75,31 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """What SDXL is told about the picture beside its text: pixels. Podell et al. 2023, arXiv:2307.01952, §2.2."""
+
+    width: int
+    height: int
+    crop_top: int = 0
+    crop_left: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cond:
+    """What a text means to the model."""
+
+    text: Tensor                        # (tokens, width), for cross-attention
+    vector: Tensor | None = None        # (n,), added to the time embedding: SDXL's pooled text, then its Frame
+
+    def lengthened(self, tokens: int) -> Cond:
+        """The same with its last token repeated up to that many."""
+        missing = tokens - len(self.text)
+        return self if missing <= 0 else Cond(self.text[[*range(len(self.text)), *[-1] * missing]], self.vector)
+
+
+@dataclass(frozen=True, slots=True)
 class Encode:
-    """The texts one prompt has in the course of sampling, to be read together. Answer: one (tokens, width) each.
+    """The texts one prompt has in the course of sampling, to be read together. Answer: a Cond each.
 
     Together, because A1111's "Original" emphasis restores the mean over all of them at once.
     """
@@ -86,6 +109,8 @@ class Encode:
     weights: Weights
     texts: tuple[str, ...]
     reading: Reading
+    frame: Frame
+    negative: bool = False      # an empty negative prompt means nothing at all to SDXL
 
     @property
     def key(self) -> Hashable:
@@ -106,13 +131,13 @@ class Predict:
     x: Tensor                           # (C, h, w)
     sigma: float
     timestep: float                     # the training timestep of that level, fractional between two
-    conds: tuple[Tensor, ...]           # each (tokens, width)
+    conds: tuple[Cond, ...]
     step: int                           # of the schedule, for whoever is watching
     preview: Tensor | None = None       # (C, h, w) the newest clean estimate, likewise
 
     @property
     def key(self) -> Hashable:
-        return Predict, self.weights, self.x.shape, frozenset(cond.shape for cond in self.conds)
+        return Predict, self.weights, self.x.shape, frozenset(cond.text.shape for cond in self.conds)
 
     @property
     def rows(self) -> int:

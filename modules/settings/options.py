@@ -25,6 +25,9 @@ class Settings:
     comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", "Prompt word wrap", section="sd")] = 20
     CLIP_stop_at_last_layers: Annotated[int, Param("Clip skip", Slider(1, 12), "Read the prompt from a layer before the last; 1 is the last.", "Clip skip", section="sd")] = 1
 
+    sdxl_crop_top: Annotated[int, Param("SDXL crop top", Number(0, 8192), "Tell SDXL that so many pixels were cut off above.", "SDXL crop top", section="sdxl")] = 0
+    sdxl_crop_left: Annotated[int, Param("SDXL crop left", Number(0, 8192), "Tell SDXL that so many pixels were cut off at the left.", "SDXL crop left", section="sdxl")] = 0
+
     pictures_alone: Annotated[bool, Param("Make every picture alone", Checkbox(), "Share no UNet call with other pictures: slower, but the last bit never depends on company.", section="optimizations")] = False
 
     use_old_scheduling: Annotated[bool, Param("Old prompt editing timelines", Checkbox(), "Read [a:b:when] as versions before 1.6 did.", "Old prompt editing timelines", section="compatibility")] = False

@@ -21,7 +21,8 @@ def write(plan: Plan, model_name: str) -> str:
     """The text for the picture's `parameters`; every figure as the request had it."""
     prompt = grammar.strip_comments(plan.params.prompt)
     negative = grammar.strip_comments(plan.params.negative_prompt)
-    return infotext.write(prompt, negative, dict([*basics(plan), *model(plan, model_name), *variation(plan), *options(plan), *end(plan)]))
+    pairs = dict([*basics(plan), *model(plan, model_name), *variation(plan), *options(plan), *end(plan)])
+    return infotext.write(prompt, negative, infotext.ordered(pairs))
 
 
 def basics(plan: Plan) -> Iterator[Pair]:
@@ -69,7 +70,7 @@ def options(plan: Plan) -> Iterator[Pair]:
     if any(bracket in plan.params.prompt + plan.params.negative_prompt for bracket in "()[]"):
         yield from changed(plan, "emphasis")
     yield from sampler_options(plan)
-    yield from changed(plan, "comma_padding_backtrack", "use_old_scheduling")
+    yield from changed(plan, "comma_padding_backtrack", "use_old_scheduling", "sdxl_crop_top", "sdxl_crop_left")
 
 
 def sampler_options(plan: Plan) -> Iterator[Pair]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from modules.prompts import grammar
 from modules.sampling.guidance import Guidance, Schedule, guided
-from modules.sampling.questions import Decode, Encode, Facts, Interrupted, Reading, Task
+from modules.sampling.questions import Decode, Encode, Facts, Frame, Interrupted, Reading, Task
 from modules.tasks.plan import Plan
 from modules.tasks.sampling import negative_left_out, sampling, trained_levels
 
@@ -29,7 +29,7 @@ def picture(plan: Plan) -> Task[Drawn]:
     """Read the prompts, sample a latent, decode it. Interrupted in mid-air, decode what there is."""
     facts = yield Facts(plan.weights)
     guidance = yield from read_prompts(plan)
-    flow = sampling(plan, facts, like=guidance.negative.conds[0])
+    flow = sampling(plan, facts, like=guidance.negative.conds[0].text)
     whole = True
     try:
         latent = yield from guided(flow, plan.weights, guidance, trained_levels(plan, facts))
@@ -57,13 +57,15 @@ def read_prompts(plan: Plan) -> Task[Guidance]:
     for text, weight in grammar.compose(prompt):
         schedule = yield from read(plan, text)
         positive.append((schedule, weight))
-    away = yield from read(plan, negative)
+    away = yield from read(plan, negative, is_negative=True)
     scale = plan.params.cfg_scale * plan.sampler.guidance
     return Guidance(tuple(positive), away, scale, negative_left_out(plan))
 
 
-def read(plan: Plan, text: str) -> Task[Schedule]:
-    entries = grammar.schedule(text, plan.evaluations, old=plan.settings.use_old_scheduling)
-    reading = Reading(plan.settings.emphasis, plan.settings.CLIP_stop_at_last_layers, plan.settings.comma_padding_backtrack)
-    conds = yield Encode(plan.weights, tuple(text for _, text in entries), reading)
+def read(plan: Plan, text: str, is_negative: bool = False) -> Task[Schedule]:
+    s = plan.settings
+    entries = grammar.schedule(text, plan.evaluations, old=s.use_old_scheduling)
+    reading = Reading(s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack)
+    frame = Frame(plan.params.width, plan.params.height, s.sdxl_crop_top, s.sdxl_crop_left)
+    conds = yield Encode(plan.weights, tuple(text for _, text in entries), reading, frame, is_negative)
     return Schedule(tuple(end for end, _ in entries), tuple(conds))

@@ -22,11 +22,12 @@ from modules.models.text import TextReader
 from modules.models.vae import decoded
 from modules.prompts import grammar
 from modules.prompts.tokenizer import load_tokenizer
-from modules.sampling.questions import Reading, Weights
+from modules.sampling.questions import Encode, Frame, Reading, Weights
 from modules.store.hashes import HashCache
 from tests.golden_data import GOLDEN
 
 CPU = torch.device("cpu")
+WEIGHTS = Weights("0" * 64)
 TENSORS = np.load(GOLDEN / "tensors/vae_unet.npz")
 CASES = json.loads((GOLDEN / "tensors/vae_unet.json").read_text())
 
@@ -77,9 +78,9 @@ def test_prompts_mean_what_they_mean_to_a1111(model, case):
     reading = Reading(case["emphasis"], case["clip_skip"])
     for i, (text, _) in enumerate(grammar.compose(case["prompt"])):
         entries = grammar.schedule(text, case["steps"])
-        for j, cond in enumerate(reader.read(tuple(text for _, text in entries), reading)):
+        for j, cond in enumerate(reader.read(Encode(WEIGHTS, tuple(text for _, text in entries), reading, Frame(64, 64)))):
             if f"{case['id']}/{i}_{j}" in CONDITIONINGS:      # of many entries the first few were recorded
-                np.testing.assert_allclose(cond.numpy(), CONDITIONINGS[f"{case['id']}/{i}_{j}"], atol=2e-5)
+                np.testing.assert_allclose(cond.text.numpy(), CONDITIONINGS[f"{case['id']}/{i}_{j}"], atol=2e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

@@ -1,0 +1,98 @@
+"""Files are whole or not there, and paths stay where they belong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modules.base import files
+from modules.base.errors import DiskFull, Forbidden, Unwritable
+from modules.base.files import inside, write_atomically
+
+
+def test_content_comes_back_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "new/folder/a.bin"
+    write_atomically(path, b"one")
+    write_atomically(path, b"two")
+    assert path.read_bytes() == b"two" and [entry.name for entry in path.parent.iterdir()] == ["a.bin"]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    (tmp_path / "usual").touch()
+    write_atomically(tmp_path / "ours", b"")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def failing(number):
+    def fsync(handle):
+        raise OSError(number, os.strerror(number))
+
+    return fsync
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EROFS, Unwritable), (errno.EIO, Unwritable)])
+def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path, monkeypatch, number, kind):
+    path = tmp_path / "a.bin"
+    write_atomically(path, b"old")
+    monkeypatch.setattr(files.os, "fsync", failing(number))
+    with pytest.raises(kind, match=r"a\.bin") as caught:
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old" and [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+    assert tmp_path.name in caught.value.hint and str(tmp_path.parent) not in caught.value.hint
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path):
+    (tmp_path / "outputs").write_text("a file")
+    with pytest.raises(Unwritable, match="picture.png"):
+        write_atomically(tmp_path / "outputs/picture.png", b"")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from modules.base.files import write_atomically
+while True:
+    for letter in b"ab":
+        write_atomically(Path(sys.argv[1]), bytes([letter]) * 1_000_000)
+        print(flush=True)
+"""
+
+
+def test_whoever_is_killed_while_writing_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "a.bin"
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    for _ in range(3):
+        writer.stdout.readline()
+    writer.send_signal(signal.SIGKILL)
+    writer.communicate()
+    assert path.read_bytes() in (b"a" * 1_000_000, b"b" * 1_000_000)
+
+
+@pytest.mark.parametrize("path", ["..", "../x", "a/../../x", "/etc/passwd", "a\0b", "link/x"])
+def test_nothing_leads_out(tmp_path, path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link").symlink_to(tmp_path)
+    with pytest.raises(Forbidden):
+        inside(root, path)
+
+
+@pytest.mark.parametrize("path", ["a.png", "a/b.png", "a/../b.png", ".", "…/ü"])
+def test_what_is_inside_stays(tmp_path, path):
+    assert inside(tmp_path, path) == (tmp_path / path).resolve()
+
+
+@given(st.text("./\\a~\0", max_size=12))
+def test_no_spelling_leads_out(path):
+    root = files.Path("/srv/easel/outputs")
+    try:
+        assert inside(root, path).is_relative_to(root)
+    except Forbidden:
+        assert ".." in path or path.startswith("/") or "\0" in path

@@ -1,0 +1,64 @@
+"""`webui.py generate`: every field of a request is a flag."""
+
+from __future__ import annotations
+
+import pytest
+
+from modules.base.errors import Invalid
+from modules.base.fields import declared, form_defaults
+from modules.commands.generate import flag_of, read
+from modules.params.txt2img import Txt2Img
+
+FORM = form_defaults(Txt2Img)
+CHANGED = {
+    "negative_prompt": "blurry", "steps": 7, "sampler_name": "Heun", "scheduler": "Karras", "cfg_scale": 2.5, "seed": 5, "width": 64, "height": 128,
+    "subseed": 6, "subseed_strength": 0.25, "seed_resize_from_w": 256, "seed_resize_from_h": 512, "n_iter": 2, "batch_size": 3,
+}
+
+
+def test_with_a_prompt_alone_the_forms_defaults_hold():
+    assert read(["a red fox"], FORM) == Txt2Img(**{**FORM, "prompt": "a red fox"})
+
+
+@pytest.mark.parametrize(("name", "value"), CHANGED.items(), ids=str)
+def test_every_field_is_a_flag(name, value):
+    assert read(["a fox", flag_of(name), str(value)], FORM) == Txt2Img(**{**FORM, "prompt": "a fox", name: value})
+
+
+def test_no_field_is_forgotten():
+    assert set(CHANGED) == set(declared(Txt2Img)) - {"prompt", "styles"}
+
+
+def test_minus_one_is_a_seed_not_a_flag():
+    assert read(["--seed", "-1", "a fox"], FORM | {"seed": 5}).seed == -1
+
+
+def test_a_models_suggestions_are_the_defaults():
+    request = read(["a fox", "--steps", "3"], FORM | {"steps": 30, "cfg_scale": 3, "sampler_name": "LCM"})
+    assert (request.steps, request.cfg_scale, request.sampler_name) == (3, 3.0, "LCM")
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--steps", "0"), ("--width", "9999"), ("--cfg-scale", "nan"), ("--batch-size", "100"), ("--seed", "-2")])
+def test_a_value_outside_its_limits_is_named_as_its_flag(flag, value):
+    with pytest.raises(Invalid, match=f"{flag} cannot be"):
+        read(["a fox", flag, value], FORM)
+
+
+def test_a_models_nonsense_is_named_too():
+    with pytest.raises(Invalid, match="--width"):
+        read(["a fox"], FORM | {"width": ["wide"]})
+
+
+@pytest.mark.parametrize("arguments", [[], ["a fox", "another"], ["a fox", "--steps", "many"], ["a fox", "--step", "3"], ["a fox", "--colour", "red"]], ids=str)
+def test_what_cannot_be_read_ends_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        read(arguments, FORM)
+    assert caught.value.code == 2 and "webui.py generate" in capsys.readouterr().err
+
+
+def test_help_tells_of_every_flag_and_its_default(capsys):
+    with pytest.raises(SystemExit) as caught:
+        read(["--help"], FORM | {"negative_prompt": "100% blurry"})
+    told = capsys.readouterr().out
+    assert caught.value.code == 0 and "100% blurry" in told
+    assert all(flag_of(name) in told for name in CHANGED)

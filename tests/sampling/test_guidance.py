@@ -1,0 +1,131 @@
+"""Guidance asks the model better questions than the sampler did; with an arithmetic model the answers are known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from modules.sampling.flows import Denoise
+from modules.sampling.guidance import Guidance, Schedule, equally_long, guided
+from modules.sampling.questions import Cond, Interrupted, Weights
+from modules.sampling.schedules import Levels
+
+LEVELS = Levels.of(torch.linspace(0.999, 0.005, 1000).numpy())
+X = torch.zeros(4, 2, 2)
+
+
+def says(value, tokens=2):
+    """A conditioning whose meaning is a number."""
+    return Cond(torch.full((tokens, 3), float(value)))
+
+
+def always(value, tokens=2):
+    return Schedule((10_000,), (says(value, tokens),))
+
+
+def flow(steps=3, apart=False):
+    """A sampler that collects what it is told."""
+    told = []
+    for step in range(steps):
+        told.append((yield Denoise(X, float(steps - step), step, apart)))
+    return told
+
+
+def asked(guidance, sampler):
+    """Every question, each answered by what its conditionings mean; and what the sampler was told."""
+    questions, task = [], guided(sampler, Weights("w"), guidance, LEVELS)
+    try:
+        question = next(task)
+        while True:
+            questions.append(question)
+            question = task.send([cond.text.mean() * torch.ones(4, 2, 2) for cond in question.conds])
+    except StopIteration as done:
+        return questions, done.value
+
+
+def meanings(question):
+    return [float(cond.text.mean()) for cond in question.conds]
+
+
+def test_the_estimate_moves_from_the_negative_prompt_through_the_prompt():
+    _, told = asked(Guidance(((always(2), 1.0),), always(1), 7.0), flow())
+    assert [float(clean.mean()) for clean in told] == [1 + 7 * (2 - 1)] * 3
+
+
+def test_composed_prompts_add_up_by_weight():
+    positive = ((always(2), 1.0), (always(5), 0.5), (always(3), -0.25))
+    [question, *_], told = asked(Guidance(positive, always(1), 4.0), flow())
+    assert meanings(question) == [2, 5, 3, 1]
+    assert float(told[0].mean()) == 1 + 4 * (1.0 * (2 - 1) + 0.5 * (5 - 1) - 0.25 * (3 - 1))
+
+
+def test_at_scale_1_only_the_prompt_counts():
+    _, told = asked(Guidance(((always(2), 1.0),), always(-9), 1.0), flow())
+    assert float(told[0].mean()) == 2
+
+
+def test_prompt_editing_counts_model_evaluations():
+    edited = Schedule((1, 3, 10), (says(1), says(2), says(3)))
+    questions, _ = asked(Guidance(((edited, 1.0),), always(0), 7.0), flow(6))
+    assert [meanings(question)[0] for question in questions] == [1, 1, 2, 2, 3, 3]
+
+
+def test_past_its_end_a_schedule_says_what_it_said_first():
+    """A1111 does: DPM adaptive may ask more often than it was planned for."""
+    edited = Schedule((0, 1), (says(1), says(2)))
+    assert [float(edited.at(i).text.mean()) for i in range(4)] == [1, 2, 1, 1]
+
+
+def test_the_negative_prompt_is_edited_too():
+    questions, _ = asked(Guidance(((always(1), 1.0),), Schedule((0, 9), (says(5), says(6))), 7.0), flow())
+    assert [meanings(question)[1] for question in questions] == [5, 6, 6]
+
+
+def test_where_the_negative_prompt_is_left_out_the_prompt_stands_alone():
+    guidance = Guidance(((always(2), 1.0),), always(1), 7.0, alone=lambda evaluation, sigma: evaluation == 0 or sigma < 2)
+    questions, told = asked(guidance, flow())
+    assert [len(question.conds) for question in questions] == [1, 2, 1]
+    assert [float(clean.mean()) for clean in told] == [2, 8, 2]
+
+
+def test_composed_prompts_are_made_equally_long_by_their_last_vector():
+    short, long = torch.arange(6.0).reshape(2, 3), torch.zeros(5, 3)
+    lengthened, same = equally_long([Cond(short), Cond(long)])
+    assert torch.equal(lengthened.text, short[[0, 1, 1, 1, 1]]) and torch.equal(same.text, long)
+
+
+def test_lengths_differ_only_between_prompt_and_negative_prompt():
+    questions, _ = asked(Guidance(((always(1, 2), 1.0), (always(2, 5), 1.0)), always(3, 4), 7.0), flow(1))
+    assert [len(cond.text) for cond in questions[0].conds] == [5, 5, 4]
+
+
+def test_who_asks_apart_is_told_the_unprompted_estimate_as_well():
+    _, told = asked(Guidance(((always(2), 1.0),), always(1), 3.0), flow(apart=True))
+    clean, away = told[0]
+    assert (float(clean.mean()), float(away.mean())) == (4, 1)
+
+
+def test_questions_tell_the_models_timestep():
+    [first, *_], _ = asked(Guidance(((always(2), 1.0),), always(1), 3.0), flow())
+    assert LEVELS.sigma(first.timestep) == pytest.approx(first.sigma, rel=1e-5)
+    assert (first.weights, first.step) == (Weights("w"), 0)
+
+
+def test_the_newest_estimate_travels_with_the_next_question():
+    questions, told = asked(Guidance(((always(2), 1.0),), always(1), 3.0), flow())
+    assert questions[0].preview is None
+    assert [question.preview is clean for question, clean in zip(questions[1:], told)] == [True, True]
+
+
+@pytest.mark.parametrize("answered", range(3))
+def test_an_interrupt_carries_the_newest_estimate(answered):
+    task = guided(flow(5), Weights("w"), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS)
+    next(task)
+    for i in range(answered):
+        task.send([torch.full((4, 2, 2), float(i)), torch.zeros(4, 2, 2)])
+    with pytest.raises(Interrupted) as caught:
+        task.throw(Interrupted())
+    if answered:
+        assert float(caught.value.latest.mean()) == 7 * (answered - 1)
+    else:
+        assert caught.value.latest is None

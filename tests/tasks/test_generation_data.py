@@ -1,0 +1,155 @@
+"""Generation data tells all that made a picture: read back, it plans the same picture."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+from typing import get_type_hints
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modules.base.fields import Choice, declared
+from modules.params import infotext
+from modules.params.infotext import ordered
+from modules.params.txt2img import Txt2Img
+from modules.prompts.grammar import emphasised
+from modules.sampling.questions import Weights
+from modules.sampling.samplers import SAMPLERS
+from modules.sampling.schedules import SCHEDULES, Levels
+from modules.settings.options import Settings
+from modules.tasks.generation_data import write
+from modules.tasks.pasting import pasted
+from modules.tasks.plan import Plan, plans
+from modules.tasks.sampling import noise_levels, tuning
+
+LEVELS = Levels.of(np.linspace(0.9991, 0.0047, 1000))
+WEIGHTS = Weights("0123456789abcdef" * 4)
+WRITTEN = {name: param for name, param in declared(Settings).items() if param.infotext}
+
+
+def between(name, cls=Settings):
+    """Values that fit a field, a few places after the point as a person would choose them."""
+    widget, kind = declared(cls)[name].widget, get_type_hints(cls)[name]
+    if kind is bool:
+        return st.booleans()
+    if isinstance(widget, Choice):
+        return st.sampled_from(widget.of)
+    if kind is int:
+        return st.integers(int(widget.low), int(widget.high))
+    return st.integers(0, 1000).map(lambda part: round(widget.low + (widget.high - widget.low) * part / 1000, 4))
+
+
+lines = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="#"), max_size=30).map(str.strip)
+prompts = st.lists(lines.filter(lambda line: line and not line.startswith("Negative prompt:")), max_size=3).map("\n".join)
+seeds = st.integers(0, 2**63 - 1)
+requests = st.builds(
+    Txt2Img,
+    prompt=prompts, negative_prompt=prompts, sampler_name=st.sampled_from(SAMPLERS.names), scheduler=st.sampled_from(SCHEDULES.names),
+    seed=seeds, subseed=seeds, steps=st.integers(4, 150),
+    **{name: between(name, Txt2Img) for name in ("cfg_scale", "width", "height", "subseed_strength", "seed_resize_from_w", "seed_resize_from_h")},
+)
+snapshots = st.builds(Settings, **{name: between(name) for name in WRITTEN})
+
+
+def read(text):
+    """The plan that generation data comes to, with what was read of the settings."""
+    told = pasted(infotext.parse(text, emphasised))
+    return Plan(Txt2Img(**told["fields"]), Settings(**told["settings"]), WEIGHTS), told
+
+
+def essence(params, schedule):
+    """A request without what has no effect."""
+    resized = params.seed_resize_from_w > 0 and params.seed_resize_from_h > 0
+    return replace(
+        params,
+        scheduler=schedule,
+        subseed=params.subseed if params.subseed_strength else 0,
+        seed_resize_from_w=params.seed_resize_from_w if resized else 0,
+        seed_resize_from_h=params.seed_resize_from_h if resized else 0,
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(requests, snapshots)
+def test_every_field_is_read_back(params, snapshot):
+    plan = Plan(params, snapshot, WEIGHTS)
+    again, told = read(write(plan, "a model, v1.5"))
+    assert essence(again.params, again.schedule) == essence(params, plan.schedule)
+    assert not told["unknown"].keys() & infotext.split(write(plan, "a model, v1.5")).pairs.keys()
+
+
+@settings(max_examples=50, deadline=None)
+@given(requests, snapshots)
+def test_every_setting_that_shaped_the_picture_is_read_back(params, snapshot):
+    plan = Plan(params, snapshot, WEIGHTS)
+    again, told = read(write(plan, "model"))
+    assert told["settings"].items() <= asdict(snapshot).items()
+    assert noise_levels(again, LEVELS) == noise_levels(plan, LEVELS)
+    assert heard(again) == heard(plan)
+    for name in ("CLIP_stop_at_last_layers", "randn_source", "skip_early_cond", "s_min_uncond", "comma_padding_backtrack", "use_old_scheduling"):
+        assert getattr(again.settings, name) == getattr(snapshot, name)
+
+
+def heard(plan):
+    """The parameters that its sampler listens to."""
+    found = asdict(tuning(plan))
+    return {name: found[name] for name in plan.sampler.options}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_every_setting_with_a_key_is_written_where_it_matters(name):
+    """With some sampler and schedule; with all others at their defaults but those it depends on."""
+    param, kind = WRITTEN[name], get_type_hints(Settings)[name]
+    other = {bool: not getattr(Settings(), name), int: 2, float: 0.25}.get(kind) if kind is not str else param.widget.of[-1]
+    snapshot = replace(Settings(s_min_uncond=0.5), **{name: other})
+    texts = [
+        write(Plan(Txt2Img(prompt="(a:1.2) [b]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule), snapshot, WEIGHTS), "model")
+        for sampler in SAMPLERS.names for schedule in ("Automatic", "Karras", "Beta")
+    ]
+    assert any(read(text)[0].settings == snapshot for text in texts)
+
+
+def test_at_their_defaults_settings_are_not_written():
+    text = write(Plan(Txt2Img(prompt="a cat", seed=5, subseed=6), Settings(), WEIGHTS), "model")
+    assert text.splitlines() == [
+        "a cat",
+        "Steps: 50, Sampler: Euler, Schedule type: Automatic, CFG scale: 7.0, Seed: 5, Size: 512x512, "
+        "Model hash: 0123456789, Model: model, Version: v1.10.1+easel.0.1",
+    ]
+
+
+@settings(max_examples=50, deadline=None)
+@given(requests, snapshots)
+def test_keys_stand_in_a1111s_order(params, snapshot):
+    keys = list(infotext.split(write(Plan(params, snapshot, WEIGHTS), "model")).pairs)
+    known = [key for key in keys if key in infotext.ORDER]
+    assert known == list(ordered(dict.fromkeys(known))) and keys[-1] == "Version"
+
+
+@pytest.mark.parametrize("name", ["add_model_name_to_info", "add_model_hash_to_info", "add_version_to_infotext"])
+def test_what_is_not_wanted_is_left_out(name):
+    key = {"add_model_name_to_info": "Model", "add_model_hash_to_info": "Model hash", "add_version_to_infotext": "Version"}[name]
+    params = Txt2Img(prompt="a", seed=1, subseed=1)
+    assert key in infotext.split(write(Plan(params, Settings(), WEIGHTS), "m")).pairs
+    assert key not in infotext.split(write(Plan(params, Settings(**{name: False}), WEIGHTS), "m")).pairs
+
+
+def test_comments_are_not_part_of_the_prompt():
+    again, _ = read(write(Plan(Txt2Img(prompt="a cat # or a dog", seed=1), Settings(), WEIGHTS), "model"))
+    assert again.params.prompt.strip() == "a cat"
+
+
+def test_each_picture_of_a_batch_has_its_own_seed():
+    made = plans(Txt2Img(seed=7, subseed=3, n_iter=2, batch_size=2), Settings(), WEIGHTS)
+    assert [plan.params.seed for plan in made] == [7, 8, 9, 10]
+    varied = plans(Txt2Img(seed=7, subseed=3, subseed_strength=0.5, n_iter=3), Settings(), WEIGHTS)
+    assert [(plan.params.seed, plan.params.subseed) for plan in varied] == [(7, 3), (7, 4), (7, 5)]
+
+
+def test_no_field_is_forgotten():
+    """Those that are not in the text say how many pictures there are, or have gone into the prompts."""
+    assert {f.name for f in fields(Txt2Img)} - set(read(write(Plan(
+        Txt2Img(prompt="a", negative_prompt="b", seed=1, subseed=2, subseed_strength=0.5, seed_resize_from_w=64, seed_resize_from_h=64), Settings(), WEIGHTS
+    ), "m"))[1]["fields"]) == {"styles", "n_iter", "batch_size"}
