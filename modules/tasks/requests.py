@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from modules.base.errors import Invalid
 from modules.params.txt2img import Txt2Img
+from modules.prompts import grammar
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 
 CELL = 8                     # pixels a latent cell stands for
+MOST_PROMPTS = 32            # joined by AND; each is a row of every call of the UNet
 RANDOM_SEEDS = 2**32 - 1     # drawn seeds stay below this, as A1111's do
 
 
@@ -20,6 +22,8 @@ def prepared(params: Txt2Img) -> Txt2Img:
     sampler, scheduler = sampler_and_schedule(params.sampler_name, params.scheduler)
     if params.width < CELL or params.height < CELL:
         raise Invalid(f"A picture of {params.width}×{params.height} is too small.", "Ask for at least 64×64.", field="width")
+    if len(grammar.compose(params.prompt)) > MOST_PROMPTS:
+        raise Invalid(f"The prompt joins more than {MOST_PROMPTS} prompts by AND.", "Leave some out.", field="prompt")
     return replace(
         params,
         sampler_name=sampler,

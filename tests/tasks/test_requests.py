@@ -72,3 +72,11 @@ def test_a_picture_smaller_than_a_latent_cell_is_refused():
     with pytest.raises(Invalid) as caught:
         prepared(Txt2Img(width=7))
     assert caught.value.field == "width"
+
+
+def test_joined_prompts_are_bounded():
+    """Each is a row of every UNet call."""
+    assert prepared(Txt2Img(prompt=" AND ".join(["a"] * 32))).prompt.count("AND") == 31
+    with pytest.raises(Invalid, match="AND") as caught:
+        prepared(Txt2Img(prompt=" AND ".join(["a"] * 33)))
+    assert caught.value.field == "prompt"
