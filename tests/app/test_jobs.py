@@ -94,9 +94,9 @@ def test_somebody_elses_job_does_not_exist(jobs):
 
 
 def test_an_id_is_taken_once(jobs):
-    ask(jobs, id="mine")
+    ask(jobs, task_id="mine")
     with pytest.raises(Invalid, match="mine"):
-        ask(jobs, id="mine")
+        ask(jobs, task_id="mine")
     assert len(jobs.worker.specs) == 1
 
 
