@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.model import SIDE, WEIGHTS
+from benchmarks.model import CHECKPOINT, SIDE
 from modules.engine.engine import Engine, Picture
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
-from modules.tasks.plan import Plan, plans
+from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.requests import prepared
 from modules.tasks.txt2img import picture
 
 
 def planned(**fields: Any) -> Plan:
     request = {"prompt": "a red fox in the snow", "negative_prompt": "blurry", "seed": 1, "steps": 20, "width": SIDE, "height": SIDE, **fields}
-    return plans(prepared(Txt2Img(**request)), Settings(), WEIGHTS)[0]
+    return plans(Plan(prepared(Txt2Img(**request)), Settings(), Files(CHECKPOINT)))[0]
 
 
 MIXED = (

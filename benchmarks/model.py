@@ -8,13 +8,15 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from modules.models.catalog import Checkpoint
+from modules.models.catalog import ModelFile
 from modules.models.device import Placement, Ready
-from modules.models.loader import LoadedModel, alphas_cumprod
+from modules.models.families import CLIP as CLIP_USE
+from modules.models.loader import LoadedModel, TextEncoder, alphas_cumprod
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.questions import Weights
 
 WEIGHTS = Weights("0" * 64)
+CHECKPOINT = ModelFile(Path("random-35m.safetensors"), "random-35m.safetensors", WEIGHTS.checkpoint)
 SIDE = 128      # pixels; latents of 16 × 16
 CLIP = Path(__file__).resolve().parents[1] / "configs/clip"
 
@@ -29,16 +31,17 @@ def random_model(dtype: torch.dtype = torch.float32) -> LoadedModel:
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
     )
     clip = CLIPTextModel(CLIPTextConfig(hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=4, projection_dim=256))
-    checkpoint = Checkpoint(Path("random-35m.safetensors"), "random-35m.safetensors", WEIGHTS.checkpoint)
-    parts = [part.eval().requires_grad_(False).to(dtype) for part in (unet, vae, clip)]
-    return LoadedModel(*parts, None, "SD1", "epsilon", 0.18215, alphas_cumprod(0.00085, 0.012), SIDE, checkpoint)
+    unet, vae, clip = (part.eval().requires_grad_(False).to(dtype) for part in (unet, vae, clip))
+    return LoadedModel(unet, vae, (TextEncoder(clip, CLIP_USE),), "SD1", "epsilon", 0.18215, alphas_cumprod(0.00085, 0.012), SIDE, CHECKPOINT)
 
 
 class Memory:
-    """The part of a catalog that a device asks for."""
+    """The part of a library that a device asks for."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: ModelFile) -> None:
+        self.checkpoints = self
         self.find = self.hashed = lambda _: checkpoint
+        self.vae_for = lambda *_: None
 
 
 def ready_device(model: LoadedModel) -> object:
@@ -46,5 +49,5 @@ def ready_device(model: LoadedModel) -> object:
     from modules.models.device import Device
 
     device = Device(Memory(model.checkpoint), load_tokenizer(CLIP), Placement.choose(cpu=True), lambda *_: None)
-    device._ready[WEIGHTS] = Ready(model, device.tokenizer)
+    device._ready[WEIGHTS.checkpoint] = Ready(model, device.tokenizer)
     return device

@@ -11,13 +11,17 @@ from typing import Any
 
 from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
+from modules.models.catalog import VAE, Catalog
+from modules.models.library import Library
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import NAMES, Settings, changed
+from modules.store.hashes import HashCache
 from modules.tasks.requests import prepared
 
 GOLDEN = Path(__file__).parent / "golden"
 FIELDS = defaults(Txt2Img)
 CHECKPOINT = "tiny-sd1"
+WITHOUT_EFFECT = {"enable_batch_seeds"}      # in A1111 1.10.1 either
 
 
 def cases(*families: str) -> list[dict[str, Any]]:
@@ -34,10 +38,17 @@ def spec(case: dict[str, Any]) -> JobSpec:
     overrides = {"sd_model_checkpoint": CHECKPOINT, **payload.pop("override_settings", {})}
     if "s_min_uncond" in payload:      # the API's name for the setting, for one request
         overrides["s_min_uncond"] = payload.pop("s_min_uncond")
+    overrides = {name: value for name, value in overrides.items() if name not in WITHOUT_EFFECT}
     unknown = (payload.keys() - FIELDS.keys()) | (overrides.keys() - set(NAMES))
     assert not unknown, f"not known to Easel: {unknown}"
     params = prepared(Txt2Img(**{name: float(value) if isinstance(FIELDS[name], float) else value for name, value in payload.items()}))
     return JobSpec(case["id"], "test", "txt2img", asdict(params), asdict(changed(Settings(), overrides)))
+
+
+def golden_library(folder: Path) -> Library:
+    """The golden models of every kind; `folder` holds the assembled checkpoints."""
+    hashes = HashCache(folder / "hashes.sqlite")
+    return Library(Catalog((folder,), hashes), Catalog((GOLDEN / "models/VAE",), hashes, VAE))
 
 
 def assemble_models(folder: Path) -> Path:

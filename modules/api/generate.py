@@ -26,9 +26,7 @@ from modules.tasks.styling import with_styles
 
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
     "enable_hr": "Hires fix",
-    "tiling": "Tiling",
     "restore_faces": "Face restoration",
-    "refiner_checkpoint": "The refiner",
     "token_merging_ratio": "Token merging",
     "script_name": "A script",
     "alwayson_scripts": "A script",
@@ -65,9 +63,7 @@ class Txt2ImgRequest(Txt2Img):
     do_not_save_grid: bool = False
     force_task_id: TaskId | None = None
     enable_hr: bool = False
-    tiling: bool = False
     restore_faces: bool = False
-    refiner_checkpoint: str = ""
     token_merging_ratio: float = 0.0
     script_name: str = ""
     script_args: list[Any] = field(default_factory=list)

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from modules.api.routing import router
 from modules.app.app import App
-from modules.models.catalog import Checkpoint
+from modules.models.catalog import ModelFile
 from modules.prompts.styles import read_styles
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
@@ -20,7 +20,7 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/sd-models")
     def sd_models() -> list[dict[str, Any]]:
-        return [model(checkpoint) for checkpoint in app.catalog.list()]
+        return [model(checkpoint) for checkpoint in app.models.checkpoints.list()]
 
     @api.get("/samplers")
     def samplers() -> list[dict[str, Any]]:
@@ -38,12 +38,12 @@ def routes(app: App) -> APIRouter:
     @api.post("/refresh-checkpoints")
     def refresh_checkpoints() -> None:
         """Look into the model folders again."""
-        app.catalog.refresh()
+        app.models.checkpoints.refresh()
 
     return api
 
 
-def model(checkpoint: Checkpoint) -> dict[str, Any]:
+def model(checkpoint: ModelFile) -> dict[str, Any]:
     """A1111's fields, `filename` without the folders it lies in, and what is wrong with a broken file."""
     return {
         "title": checkpoint.title,

@@ -14,7 +14,7 @@ from modules.api.foreign import FOREIGN
 from modules.api.routing import router
 from modules.app.app import App
 from modules.base.errors import ModelCorrupt, UnknownName
-from modules.models.catalog import Checkpoint
+from modules.models.catalog import ModelFile
 from modules.settings.options import Settings
 
 
@@ -54,11 +54,11 @@ def shown(app: App) -> Settings:
     return replace(app.settings.current, sd_model_checkpoint=checkpoint.title if checkpoint else "")
 
 
-def chosen(app: App) -> Checkpoint | None:
+def chosen(app: App) -> ModelFile | None:
     """The model used if nobody says otherwise; None if there is none, or its file has gone."""
     name = app.settings.current.sd_model_checkpoint
     try:
-        return app.catalog.find(name) if name else app.catalog.default()
+        return app.models.checkpoints.find(name) if name else app.models.checkpoints.default()
     except UnknownName:
         return None
 
@@ -76,9 +76,9 @@ def change(app: App, values: Mapping[str, Any]) -> list[str]:
     return ignored
 
 
-def usable(app: App, name: str) -> Checkpoint:
+def usable(app: App, name: str) -> ModelFile:
     """Raises UnknownName, or ModelCorrupt for a file that is known to be broken."""
-    checkpoint = app.catalog.find(name)
+    checkpoint = app.models.checkpoints.find(name)
     if checkpoint.problem:
         raise ModelCorrupt(checkpoint.problem)
     return checkpoint

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from modules.app.jobs import Jobs
 from modules.base.hooks import Hooks
-from modules.models.catalog import Catalog
+from modules.models.library import Library
 from modules.prompts.chunks import Tokenizer
 from modules.prompts.styles import Style, read_styles
 from modules.settings.file import SettingsFile
@@ -20,7 +20,7 @@ LOCAL = "local"      # the owner of everything, where nobody logs in
 class App:
     flags: Flags
     settings: SettingsFile
-    catalog: Catalog
+    models: Library
     jobs: Jobs
     tokenizer: Callable[[], Tokenizer]
     hooks: Hooks = field(default_factory=Hooks)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from modules.app.app import App
 from modules.app.jobs import Jobs
-from modules.models.catalog import Catalog, Checkpoint
+from modules.models.catalog import VAE, Catalog, ModelFile
+from modules.models.library import Library
 from modules.prompts.tokenizer import load_tokenizer
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
@@ -25,16 +26,24 @@ def assemble(flags: Flags) -> App:
     return App(
         flags=flags,
         settings=SettingsFile(paths.settings_file),
-        catalog=Catalog(paths.checkpoints, HashCache(paths.database), flags.ckpt),
+        models=find_models(flags),
         jobs=Jobs(JobStore(paths.database)),
         tokenizer=cache(partial(load_tokenizer, paths.configs / "clip")),
+    )
+
+
+def find_models(flags: Flags) -> Library:
+    paths, hashes = flags.paths, HashCache(flags.paths.database)
+    return Library(
+        checkpoints=Catalog(paths.checkpoints, hashes, first=flags.ckpt),
+        vaes=Catalog((paths.vae,), hashes, VAE, others=paths.checkpoints),
     )
 
 
 def start_worker(app: App, resume: bool = True) -> None:
     """Begin loading torch and the usual model; `resume` what a crash or a stop left undone, unless a server next to us is at it."""
     paths = app.flags.paths
-    config = WorkerConfig(paths.outputs, paths.cache, app.catalog, app.tokenizer, partial(placement, app.flags), partial(first_model, app))
+    config = WorkerConfig(paths.outputs, paths.cache, app.models, app.tokenizer, partial(placement, app.flags), partial(first_model, app))
     app.jobs.attach(ThreadWorker(config, app.jobs.hear), resume)
 
 
@@ -47,7 +56,7 @@ def placement(flags: Flags) -> Placement:
     )
 
 
-def first_model(app: App) -> Checkpoint | None:
+def first_model(app: App) -> ModelFile | None:
     """The model to have ready: the one on the command line, else the one chosen last, else the first there is."""
     chosen = app.settings.current.sd_model_checkpoint
-    return app.catalog.find(chosen) if chosen else app.catalog.default()
+    return app.models.checkpoints.find(chosen) if chosen else app.models.checkpoints.default()

@@ -1,4 +1,4 @@
-"""The checkpoints there are: found, named, hashed. No torch; names are names, never paths."""
+"""The model files there are: found, named, hashed. No torch; names are names, never paths."""
 
 from __future__ import annotations
 
@@ -15,13 +15,34 @@ from modules.base.errors import ModelError, UnknownName
 from modules.models.header import read_header, sniff
 from modules.store.hashes import HashCache
 
-EXTENSIONS = (".safetensors", ".ckpt")
 LARGEST_SIDECAR = 2**20      # bytes
 HASH_IN_TITLE = re.compile(r"\s*\[([0-9a-f]{8,64})\]\s*$")
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Kind:
+    """A kind of model file: what users call it, and the endings it comes with, the longest first.
+
+    abroad: those endings that tell this kind among files of another
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    abroad: tuple[str, ...] = ()
+
+    def stem(self, path: Path) -> str | None:
+        """The file's name without its ending; None if it is not of this kind."""
+        ending = next((ending for ending in self.extensions if path.name.endswith(ending)), None)
+        return ending and path.name[:-len(ending)]
+
+
+VAE_ENDINGS = (".vae.safetensors", ".vae.ckpt", ".vae.pt")
+CHECKPOINT = Kind("checkpoint", (".safetensors", ".ckpt"))
+VAE = Kind("VAE", (*VAE_ENDINGS, ".safetensors", ".ckpt", ".pt"), VAE_ENDINGS)
+
+
+@dataclass(frozen=True)
+class ModelFile:
     """One model file."""
 
     path: Path
@@ -40,6 +61,10 @@ class Checkpoint:
     @property
     def title(self) -> str:
         return f"{self.name} [{self.shorthash}]" if self.sha256 else self.name
+
+    @property
+    def short_title(self) -> str:
+        return f"{self.model_name} [{self.shorthash}]"
 
     @property
     def config(self) -> Path | None:
@@ -69,68 +94,73 @@ class Checkpoint:
 
 
 class Catalog:
-    """Checkpoints under some folders. `refresh` replaces the list as a whole, so any thread may read it."""
+    """The files of one kind under some folders. `refresh` replaces the list as a whole, so any thread may read it."""
 
-    def __init__(self, roots: Sequence[Path], hashes: HashCache, first: Path | None = None) -> None:
-        """`first`: a file outside the folders that stands at the head of the list (`--ckpt`)."""
-        self.roots, self.hashes, self.first = tuple(roots), hashes, first
-        self._checkpoints: tuple[Checkpoint, ...] = ()
+    def __init__(
+        self, roots: Sequence[Path], hashes: HashCache, kind: Kind = CHECKPOINT, first: Path | None = None, others: Sequence[Path] = ()
+    ) -> None:
+        """first: a file outside the folders, at the head of the list (`--ckpt`); others: folders of another kind to look into"""
+        self.roots, self.hashes, self.kind, self.first = tuple(roots), hashes, kind, first
+        self.others = tuple(others)
+        self._files: tuple[ModelFile, ...] = ()
         self.refresh()
 
     def refresh(self) -> None:
         known = self.hashes.all_known()
         outside = [(self.first, self.first.name)] if self.first and self.first.is_file() else []
-        found = dict([*outside, *(item for root in self.roots for item in files(root))])
-        self._checkpoints = tuple(glanced(path, name, known) for path, name in found.items())
+        at_home = (item for root in self.roots for item in files(root, self.kind.extensions))
+        abroad = (item for root in self.others for item in files(root, self.kind.abroad))
+        found = dict([*outside, *at_home, *abroad])
+        self._files = tuple(glanced(path, name, known) for path, name in found.items())
 
-    def list(self) -> list[Checkpoint]:
-        return list(self._checkpoints)
+    def list(self) -> list[ModelFile]:
+        return list(self._files)
 
-    def default(self) -> Checkpoint | None:
+    def default(self) -> ModelFile | None:
         """The first that is not broken."""
-        return next((checkpoint for checkpoint in self._checkpoints if not checkpoint.problem), None)
+        return next((file for file in self._files if not file.problem), None)
 
-    def find(self, name: str) -> Checkpoint:
+    def find(self, name: str) -> ModelFile:
         """By title, name, stem, hash, or the shortest title that contains it, as A1111 looks. Raises UnknownName."""
-        checkpoints = self._checkpoints
         for wanted in (name, HASH_IN_TITLE.sub("", name)):
-            for checkpoint in checkpoints:
-                if wanted in (checkpoint.title, checkpoint.name, checkpoint.model_name, checkpoint.sha256, checkpoint.shorthash) and wanted:
-                    return checkpoint
+            for file in self._files:
+                if wanted and wanted in (file.title, file.name, file.model_name, file.sha256, file.shorthash):
+                    return file
         if match := HASH_IN_TITLE.search(name):
-            for checkpoint in checkpoints:
-                if (checkpoint.sha256 or "").startswith(match[1]):
-                    return checkpoint
-        similar = [checkpoint for checkpoint in checkpoints if name and name in checkpoint.title]
+            for file in self._files:
+                if (file.sha256 or "").startswith(match[1]):
+                    return file
+        similar = [file for file in self._files if name and name in file.title]
         if similar:
-            return min(similar, key=lambda checkpoint: len(checkpoint.title))
-        raise UnknownName("checkpoint", name, [checkpoint.title for checkpoint in checkpoints])
+            return min(similar, key=lambda file: len(file.title))
+        raise UnknownName(self.kind.name, name, [file.title for file in self._files])
 
-    def hashed(self, checkpoint: Checkpoint) -> Checkpoint:
+    def hashed(self, file: ModelFile) -> ModelFile:
         """The same with its SHA-256, which the list then shows too."""
-        if checkpoint.sha256:
-            return checkpoint
-        full = Checkpoint(checkpoint.path, checkpoint.name, self.hashes.sha256(checkpoint.path), checkpoint.problem)
-        self._checkpoints = tuple(full if other.path == full.path else other for other in self._checkpoints)
+        if file.sha256:
+            return file
+        full = ModelFile(file.path, file.name, self.hashes.sha256(file.path), file.problem)
+        self._files = tuple(full if other.path == full.path else other for other in self._files)
         return full
 
 
-def files(root: Path) -> Iterator[tuple[Path, str]]:
-    """Model files below `root` with their names, sorted; what is no regular file or leads out of `root` is left out."""
+def files(root: Path, endings: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
+    """Files below `root` that end so, with their names, sorted; what is no regular file or leads out of `root` is left out."""
     home = root.resolve()
+    foreign = () if set(VAE_ENDINGS) <= set(endings) else VAE_ENDINGS
     for folder, folders, names in os.walk(root):
         folders.sort(key=str.casefold)
         for name in sorted(names, key=str.casefold):
             path = Path(folder, name)
-            if path.suffix in EXTENSIONS and not path.stem.endswith(".vae") and path.is_file() and path.resolve().is_relative_to(home):
+            if name.endswith(endings) and not name.endswith(foreign) and path.is_file() and path.resolve().is_relative_to(home):
                 yield path, path.relative_to(root).as_posix()
 
 
-def glanced(path: Path, name: str, known: dict[tuple[str, int, int], str]) -> Checkpoint:
+def glanced(path: Path, name: str, known: dict[tuple[str, int, int], str]) -> ModelFile:
     stat = path.stat()
     try:
         sniff(path)
         problem = ""
     except ModelError as error:
         problem = f"{error} {error.hint}".strip()
-    return Checkpoint(path, name, known.get((str(path), stat.st_size, stat.st_mtime_ns)), problem)
+    return ModelFile(path, name, known.get((str(path), stat.st_size, stat.st_mtime_ns)), problem)

@@ -6,21 +6,22 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
 from modules.base.errors import OutOfMemory
-from modules.models.catalog import Catalog, Checkpoint
-from modules.models.loader import LoadedModel, load
+from modules.models.catalog import ModelFile
+from modules.models.library import Library
+from modules.models.loader import LoadedModel, load, load_vae_file
 from modules.models.preview import Preview
 from modules.models.text import TextReader
 from modules.models.unet import predict
-from modules.models.vae import decode
+from modules.models.vae import Vae, picture
 from modules.prompts.chunks import Tokenizer
-from modules.sampling.questions import Decode, Encode, Facts, ModelFacts, Predict, Question, Weights
-from modules.sampling.schedules import Levels
+from modules.sampling.questions import Decode, Encode, EncodeImage, Facts, ModelFacts, Predict, Question, Weights
 
 
 @dataclass(frozen=True)
@@ -46,42 +47,60 @@ class Ready:
 
     def __init__(self, model: LoadedModel, tokenizer: Tokenizer) -> None:
         self.model = model
-        self.levels = Levels.of(model.alphas_cumprod)
+        self.vae = Vae(model.vae, model.scaling_factor)
         self.text = TextReader(model, tokenizer)
-
-    @cached_property
-    def preview(self) -> Preview:
-        return Preview(self.model)
+        self.facts = ModelFacts(model.alphas_cumprod, model.scaling_factor, model.unet.config.out_channels, model.image_channels)
 
 
 class Device:
     """Owns the loaded models. Used by the engine's thread alone."""
 
-    def __init__(self, catalog: Catalog, tokenizer: Tokenizer, placement: Placement, told: Callable[[str, str], None]) -> None:
+    def __init__(self, library: Library, tokenizer: Tokenizer, placement: Placement, told: Callable[[str, str], None]) -> None:
         """`told(loading, loaded)` hears the names of models as they come."""
-        self.catalog, self.tokenizer, self.placement, self.told = catalog, tokenizer, placement, told
+        self.library, self.tokenizer, self.placement, self.told = library, tokenizer, placement, told
         self.kept = 1                                               # how many models stay in memory
-        self._ready: OrderedDict[Weights, Ready] = OrderedDict()    # oldest use first
-        self._answers: dict[type, Callable[[Ready, Sequence[Any]], Sequence[Any]]] = {
-            Facts: lambda ready, asks: [ModelFacts(ready.levels, ready.model.unet.config.in_channels)] * len(asks),
-            Encode: lambda ready, asks: [ready.text.read(ask) for ask in asks],
-            Predict: lambda ready, asks: predict(ready.model, asks),
-            Decode: lambda ready, asks: decode(ready.model, asks),
+        self._ready: OrderedDict[str, Ready] = OrderedDict()        # by checkpoint, oldest use first
+        self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, likewise
+        self._previews: WeakKeyDictionary[Vae, Preview] = WeakKeyDictionary()
+        self._answers: dict[type, Callable[[Weights, Sequence[Any]], Sequence[Any]]] = {
+            Facts: lambda weights, asks: [self.ready(weights).facts] * len(asks),
+            Encode: lambda weights, asks: [self.ready(weights).text.read(ask) for ask in asks],
+            Predict: lambda weights, asks: predict(self.ready(weights).model, asks),
+            Decode: lambda weights, asks: [picture(self.vae(weights).decode(ask.latent, ask.tiled)) for ask in asks],
+            EncodeImage: lambda weights, asks: [self.vae(weights).encode(ask.pixels, ask.tiled) for ask in asks],
         }
 
     def answer(self, questions: Sequence[Question]) -> Sequence[Any]:
         """Questions of one kind and one model → an answer each. Raises OutOfMemory, ModelError, NotANumber."""
         with torch.inference_mode(), memory_errors():
-            ready = self.ready(questions[0].weights)
-            return self._answers[type(questions[0])](ready, questions)
+            return self._answers[type(questions[0])](questions[0].weights, questions)
 
     def ready(self, weights: Weights) -> Ready:
-        if weights not in self._ready:
-            self._ready[weights] = self._load(self.catalog.find(weights.checkpoint))
-        self._ready.move_to_end(weights)
-        return self._ready[weights]
+        """The checkpoint in memory, as these weights want it."""
+        if weights.checkpoint not in self._ready:
+            self._ready[weights.checkpoint] = self._load(self.library.checkpoints.find(weights.checkpoint))
+        self._ready.move_to_end(weights.checkpoint)
+        ready = self._ready[weights.checkpoint]
+        tile(ready.model.unet, weights.tiling)
+        return ready
 
-    def _load(self, checkpoint: Checkpoint) -> Ready:
+    def vae(self, weights: Weights) -> Vae:
+        """The VAE in memory: the checkpoint's own, or from a file."""
+        own = self.ready(weights).vae
+        vae = self._vae_file(weights.vae, own.scaling_factor) if weights.vae else own
+        tile(vae.module, weights.tiling)
+        return vae
+
+    def _vae_file(self, sha256: str, scaling_factor: float) -> Vae:
+        if sha256 not in self._vaes:
+            module = load_vae_file(self.library.vaes.find(sha256).path)
+            while len(self._vaes) >= self.kept:
+                self._vaes.popitem(last=False)
+            self._vaes[sha256] = Vae(module.to(self.placement.device, self.placement.vae), scaling_factor)
+        self._vaes.move_to_end(sha256)
+        return self._vaes[sha256]
+
+    def _load(self, checkpoint: ModelFile) -> Ready:
         """Read the file first: if it is broken, the models in use stay. Then make room, then move it in."""
         self.told(checkpoint.title, "")
         try:
@@ -93,6 +112,21 @@ class Device:
             return Ready(model, self.tokenizer)
         finally:
             self.told("", checkpoint.title)
+
+    def preview(self, weights: Weights) -> Preview:
+        """A cheap look at latents, fitted to the VAE when it is first wanted."""
+        vae = self.vae(weights)
+        if vae not in self._previews:
+            self._previews[vae] = Preview(vae)
+        return self._previews[vae]
+
+
+def tile(module: nn.Module, tiling: bool) -> None:
+    """Let convolutions look round the picture's edges, so that it can be laid side by side; or not."""
+    mode = "circular" if tiling else "zeros"
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d) and part.padding_mode != mode:
+            part.padding_mode = mode
 
 
 @contextmanager

@@ -27,9 +27,10 @@ class Hints:
     unet: Mapping[str, Any] = field(default_factory=dict)
     vae: Mapping[str, Any] = field(default_factory=dict)
     clip: Mapping[str, Any] = field(default_factory=dict)
-    prediction_type: str = "epsilon"
+    prediction_type: str = "epsilon"      # "" if the weights must be asked
     scaling_factor: float = 0.18215
     betas: tuple[float, float] = (0.00085, 0.012)
+    zero_terminal_snr: bool = False
     native_size: int = 512
 
 
@@ -79,5 +80,6 @@ def from_yaml(hints: Hints, path: Path | None) -> Hints:
 
 
 def from_tensors(hints: Hints, tensors: Collection[str]) -> Hints:
-    """`hints` with what a marker among the tensors says: `v_pred`, as v-prediction models of SDXL carry it."""
-    return replace(hints, prediction_type="v_prediction") if "v_pred" in tensors else hints
+    """`hints` with what markers among the tensors say: `v_pred` and `ztsnr`, as models of SDXL carry them."""
+    prediction = "v_prediction" if "v_pred" in tensors else hints.prediction_type
+    return replace(hints, prediction_type=prediction, zero_terminal_snr=hints.zero_terminal_snr or "ztsnr" in tensors)

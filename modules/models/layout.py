@@ -17,9 +17,7 @@ Prefixes = dict[str, str]      # LDM prefix → module prefix; the rest of the n
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
-CLIP = "cond_stage_model.transformer."
-XL_CLIP = "conditioner.embedders.0.transformer."
-XL_OPEN_CLIP = "conditioner.embedders.1.model."
+VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 
 RESNET = {
     "in_layers.0": "norm1", "in_layers.2": "conv1", "emb_layers.1": "time_emb_proj",

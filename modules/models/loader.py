@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,13 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from modules.base.errors import ModelCorrupt, ModelMismatch
+from modules.base.errors import ModelCorrupt, ModelMismatch, ModelUnsupported
 from modules.models import layout, shapes
-from modules.models.catalog import Checkpoint
-from modules.models.families import Family, family_of
+from modules.models.catalog import ModelFile
+from modules.models.families import TextPart, family_of
 from modules.models.hints import Hints, from_metadata, from_tensors, from_yaml
 from modules.models.weights import read_weights
+from modules.sampling.schedules import without_signal_at_the_end
 
 Names = Callable[[Collection[str]], dict[str, str]]
 Split = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
@@ -30,28 +32,38 @@ SHOWN = 3      # names in an error message
 
 
 @dataclass
+class TextEncoder:
+    module: CLIPTextModel | CLIPTextModelWithProjection
+    use: TextPart
+
+
+@dataclass
 class LoadedModel:
     """A checkpoint's parts and what sampling must know of them."""
 
     unet: UNet2DConditionModel
     vae: AutoencoderKL
-    text_encoder: CLIPTextModel
-    text_encoder_2: CLIPTextModelWithProjection | None      # SDXL's second one
+    texts: tuple[TextEncoder, ...]
     family: str
-    prediction_type: str            # "epsilon" or "v_prediction"
+    prediction_type: str            # "epsilon" or "v_prediction"; "" until the weights are where they can be asked
     scaling_factor: float           # latent on the UNet's scale = VAE's latent × this
     alphas_cumprod: np.ndarray      # (1000,) float32
     native_size: int                # pixels
-    checkpoint: Checkpoint
+    checkpoint: ModelFile
+
+    @property
+    def image_channels(self) -> int:
+        """What the UNet sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)."""
+        return self.unet.config.in_channels - self.unet.config.out_channels
 
     def to(self, device: torch.device, unet: torch.dtype, vae: torch.dtype, text: torch.dtype) -> None:
         """Move in place, one tensor at a time: the peak is one copy of the weights, and one tensor."""
-        for module, dtype in ((self.unet, unet), (self.vae, vae), (self.text_encoder, text), (self.text_encoder_2, text)):
-            if module is not None:
-                nn.Module.to(module, device, dtype)
+        for module, dtype in ((self.unet, unet), (self.vae, vae), *((encoder.module, text) for encoder in self.texts)):
+            nn.Module.to(module, device, dtype)
+        self.prediction_type = self.prediction_type or predicted_by(self.unet)
 
 
-def load(checkpoint: Checkpoint) -> LoadedModel:
+def load(checkpoint: ModelFile) -> LoadedModel:
     """Read and check everything; the file's own precision is kept.
 
     Raises ModelCorrupt, ModelUnsafe, ModelUnsupported or ModelMismatch, each naming the file.
@@ -60,31 +72,55 @@ def load(checkpoint: Checkpoint) -> LoadedModel:
     weights = read_weights(checkpoint.path)
     family = family_of(name, weights.tensors)
     hints = from_tensors(from_yaml(from_metadata(family.hints, name, weights.metadata), checkpoint.config), weights.tensors)
+    alphas = alphas_cumprod(*hints.betas)
     return LoadedModel(
-        **parts(name, weights.tensors, family, hints),
+        unet=load_unet(name, weights.tensors, hints),
+        vae=load_vae(Part(name, weights.tensors, layout.VAE, layout.vae_names), hints),
+        texts=tuple(load_text(name, weights.tensors, part, hints) for part in family.texts),
         family=family.name,
         prediction_type=hints.prediction_type,
         scaling_factor=hints.scaling_factor,
-        alphas_cumprod=alphas_cumprod(*hints.betas),
+        alphas_cumprod=without_signal_at_the_end(alphas) if hints.zero_terminal_snr else alphas,
         native_size=hints.native_size,
         checkpoint=checkpoint,
     )
 
 
-def parts(name: str, tensors: Mapping[str, Tensor], family: Family, hints: Hints) -> dict[str, nn.Module | None]:
-    """The modules of a checkpoint, by their names in LoadedModel."""
-    unet = Part(name, tensors, layout.UNET, layout.unet_names)
-    vae = Part(name, tensors, layout.VAE, layout.vae_names)
-    clip = Part(name, tensors, family.clip, layout.clip_names)
-    open_clip = Part(name, tensors, family.open_clip, layout.open_clip_names, layout.split_open_clip) if family.open_clip else None
-    return {
-        "unet": unet.build(lambda found: UNet2DConditionModel(**shapes.unet_config(found, hints.unet))),
-        "vae": vae.build(lambda found: AutoencoderKL(**shapes.vae_config(found, hints.vae))),
-        "text_encoder": clip.build(lambda found: CLIPTextModel(CLIPTextConfig(**shapes.clip_config(found, hints.clip)))),
-        "text_encoder_2": open_clip and open_clip.build(
-            lambda found: CLIPTextModelWithProjection(CLIPTextConfig(**shapes.open_clip_config(found)))
-        ),
-    }
+def load_unet(name: str, tensors: Mapping[str, Tensor], hints: Hints) -> UNet2DConditionModel:
+    part = Part(name, tensors, layout.UNET, layout.unet_names)
+    return part.build(lambda found: UNet2DConditionModel(**shapes.unet_config(found, hints.unet)))
+
+
+def load_vae(part: Part, hints: Hints) -> AutoencoderKL:
+    return part.build(lambda found: AutoencoderKL(**shapes.vae_config(found, hints.vae)))
+
+
+def load_text(name: str, tensors: Mapping[str, Tensor], use: TextPart, hints: Hints) -> TextEncoder:
+    if not use.open_clip:
+        part = Part(name, tensors, use.prefix, layout.clip_names)
+        return TextEncoder(part.build(lambda found: CLIPTextModel(CLIPTextConfig(**shapes.clip_config(found, hints.clip)))), use)
+    part = Part(name, tensors, use.prefix, layout.open_clip_names, layout.split_open_clip)
+    return TextEncoder(part.build(lambda found: CLIPTextModelWithProjection(CLIPTextConfig(**shapes.open_clip_config(found)))), use)
+
+
+def load_vae_file(path: Path) -> AutoencoderKL:
+    """A VAE from a file of its own, in LDM's layout with or without its prefix. Raises ModelError, naming the file."""
+    tensors = read_weights(path).tensors
+    prefix = layout.VAE if any(key.startswith(layout.VAE) for key in tensors) else ""
+    if f"{prefix}decoder.conv_in.weight" not in tensors:
+        raise ModelUnsupported(f"{path.name} is not a VAE Easel can use.", "Easel loads VAEs of Stable Diffusion in their original layout.")
+    kept = {key: tensor for key, tensor in tensors.items() if key.removeprefix(prefix).startswith(layout.VAE_PARTS)}
+    return load_vae(Part(path.name, kept, prefix, layout.vae_names), Hints())
+
+
+@torch.inference_mode()
+def predicted_by(unet: UNet2DConditionModel) -> str:
+    """Does an SD2 model predict noise or velocity? At the last timestep all is noise: a noise model gives back what it sees."""
+    weight = next(unet.parameters())
+    x = weight.new_full((1, unet.config.in_channels, 8, 8), 0.5)
+    context = weight.new_full((1, 2, unet.config.cross_attention_dim), 0.5)
+    out = unet(x, torch.tensor([TIMESTEPS - 1], device=weight.device), encoder_hidden_states=context, return_dict=False)[0]
+    return "v_prediction" if float((out.float() - 0.5).mean()) < -1 else "epsilon"
 
 
 class Part:

@@ -9,15 +9,15 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from modules.models.loader import LoadedModel
+from modules.models.vae import Vae
 from modules.sampling.noise import generator
 
 
 class Preview:
     """Latent (C, h, w) → small picture, by an affine map fitted once by least squares."""
 
-    def __init__(self, model: LoadedModel) -> None:
-        self.map = fitted(model)       # (C + 1, 3): colours per channel, then the constant
+    def __init__(self, vae: Vae) -> None:
+        self.map = fitted(vae)       # (C + 1, 3): colours per channel, then the constant
 
     def jpeg(self, latent: Tensor, width: int, height: int) -> bytes:
         colours = torch.cat([latent.float().flatten(1), latent.new_ones(1, latent[0].numel()).float()]).T @ self.map.to(latent.device)
@@ -29,13 +29,13 @@ class Preview:
 
 
 @torch.inference_mode()
-def fitted(model: LoadedModel, samples: int = 8, side: int = 8) -> Tensor:
+def fitted(vae: Vae, samples: int = 8, side: int = 8) -> Tensor:
     """The map, from smooth random latents and what the VAE makes of them, averaged over each latent cell."""
-    weight = next(model.vae.parameters())
-    channels = model.vae.config.latent_channels
+    weight = next(vae.module.parameters())
+    channels = vae.module.config.latent_channels
     coarse = torch.randn(samples, channels, side // 4, side // 4, generator=generator(0)) * 1.5
     latents = interpolate(coarse, (side, side), mode="bilinear").to(weight)
-    pixels = model.vae.decode(latents / model.scaling_factor, return_dict=False)[0].float()
+    pixels = vae.module.decode(latents / vae.scaling_factor, return_dict=False)[0].float()
     colours = avg_pool2d(pixels.clamp(-1, 1), pixels.shape[-1] // side).permute(0, 2, 3, 1).reshape(-1, 3)
     known = latents.float().permute(0, 2, 3, 1).reshape(-1, channels)
     known = torch.cat([known, torch.ones_like(known[:, :1])], dim=1)

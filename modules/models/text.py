@@ -3,52 +3,37 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from modules.models.loader import LoadedModel
+from modules.models.families import TextPart
+from modules.models.loader import LoadedModel, TextEncoder
 from modules.prompts.chunks import Chunk, Tokenizer, chunks
-from modules.sampling.questions import Cond, Encode, Reading
+from modules.sampling.questions import Cond, Encode, Frame, Reading
 
 REMEMBERED = 256      # prompts; the negative one is read again for every picture
-PENULTIMATE = 2
 
 
-@dataclass(frozen=True, eq=False)
-class Encoder:
-    """A CLIP text model and how its family uses it."""
-
-    module: nn.Module
-    layer: int | None = None      # counted from the end; None: clip skip decides
-    normed: bool = True           # the final layer norm is applied
-    padding: int | None = None    # token after the text's end; None: the end token again
-
-    def read(self, tokens: Tensor, reading: Reading) -> tuple[Tensor, Tensor | None]:
-        """Token ids (texts, 77) → states (texts, 77, width), and a pooled text (texts, n) where the model has one; float32."""
-        core = getattr(self.module, "text_model", self.module)
-        device = next(self.module.parameters()).device
-        out = self.module(tokens.to(device), output_hidden_states=True)
-        layer = self.layer or reading.clip_skip
-        states = out.hidden_states[max(-layer, -len(out.hidden_states))]
-        pooled = getattr(out, "text_embeds", None)
-        return (core.final_layer_norm(states) if self.normed else states).float(), pooled if pooled is None else pooled.float()
-
-
-def encoders_of(model: LoadedModel) -> tuple[Encoder, ...]:
-    """SD1 reads to the last layer; SDXL joins the penultimate layers of two encoders, the second of which pads with 0."""
-    if model.text_encoder_2 is None:
-        return (Encoder(model.text_encoder),)
-    return (Encoder(model.text_encoder, PENULTIMATE, normed=False), Encoder(model.text_encoder_2, PENULTIMATE, normed=False, padding=0))
+def states(encoder: TextEncoder, tokens: Tensor, reading: Reading) -> tuple[Tensor, Tensor | None]:
+    """Token ids (texts, 77) → states (texts, 77, width), and a pooled text (texts, n) where it counts; float32."""
+    module, use = encoder.module, encoder.use
+    device = next(module.parameters()).device
+    out = module(tokens.to(device), output_hidden_states=True)
+    layer = reading.clip_skip if use.layer is None or (use.optional_skip and reading.sdxl_clip_l_skip) else use.layer
+    found = out.hidden_states[max(-layer, -len(out.hidden_states))]
+    if use.normed:
+        found = getattr(module, "text_model", module).final_layer_norm(found)
+    return found.float(), out.text_embeds.float() if use.pooled else None
 
 
 class TextReader:
     """The text encoders of one loaded model, with a memory of what they read last."""
 
     def __init__(self, model: LoadedModel, tokenizer: Tokenizer) -> None:
-        self.encoders, self.tokenizer = encoders_of(model), tokenizer
+        self.encoders, self.tokenizer = model.texts, tokenizer
+        self.figures = figures_of(model)
         self._known: OrderedDict[Encode, list[Cond]] = OrderedDict()
 
     def read(self, ask: Encode) -> list[Cond]:
@@ -71,7 +56,7 @@ class TextReader:
         if pooled is None:
             return [Cond(text) for text in texts]
         meaningless = ask.negative and not any(ask.texts)
-        figures = pooled.new_tensor([ask.frame.height, ask.frame.width, ask.frame.crop_top, ask.frame.crop_left, ask.frame.height, ask.frame.width])
+        figures = pooled.new_tensor(self.figures(ask.frame))
         nothing = 0.0 if meaningless else 1.0
         return [Cond(text * nothing, torch.cat([whole * nothing, figures])) for text, whole in zip(texts, pooled, strict=True)]
 
@@ -82,18 +67,34 @@ class TextReader:
         """One chunk of every text → (texts, 77, width), the encoders side by side, and the last one's pooled texts."""
         parts, pooled = [], None
         for encoder in self.encoders:
-            meaning, pooled = encoder.read(self._tokens(column, encoder), reading)
+            meaning, pooled = states(encoder, self._tokens(column, encoder.use), reading)
             multipliers = torch.tensor([chunk.multipliers for chunk in column], device=meaning.device)
             parts.append(EMPHASES[reading.emphasis](meaning, multipliers.unsqueeze(-1)))
         return torch.cat(parts, dim=-1), pooled
 
-    def _tokens(self, column: Sequence[Chunk], encoder: Encoder) -> Tensor:
+    def _tokens(self, column: Sequence[Chunk], use: TextPart) -> Tensor:
         """(texts, 77) token ids, as this encoder pads them."""
         tokens = torch.tensor([chunk.tokens for chunk in column])
-        if encoder.padding is not None:
+        if use.padding is not None:
             after = (tokens == self.tokenizer.end).cumsum(1) > 1
-            tokens[after] = encoder.padding
+            tokens[after] = use.padding
         return tokens
+
+
+Figures = Callable[[Frame], list[float]]
+
+
+def figures_of(model: LoadedModel) -> Figures:
+    """Which figures of a frame the model was trained with: SDXL six of size, the refiner four and how good the picture is."""
+    return refiner_figures if model.family == "SDXL refiner" else sdxl_figures
+
+
+def sdxl_figures(frame: Frame) -> list[float]:
+    return [frame.height, frame.width, frame.crop_top, frame.crop_left, frame.height, frame.width]
+
+
+def refiner_figures(frame: Frame) -> list[float]:
+    return [frame.height, frame.width, frame.crop_top, frame.crop_left, frame.aesthetic]
 
 
 def unweighted(meaning: Tensor, multipliers: Tensor) -> Tensor:

@@ -56,13 +56,21 @@ def denoise(model: LoadedModel, rows: Sequence[Row]) -> Tensor:
     scale = column([1 / sqrt(1 + row.sigma**2) for row in rows], x)
     timesteps = torch.tensor([row.timestep for row in rows], device=weight.device)
     conds = torch.stack([row.cond.text for row in rows]).to(weight)
+    seen = torch.cat([x * scale, *beside(model, rows)], dim=1)
     out = model.unet(
-        (x * scale).to(weight.dtype), timesteps, encoder_hidden_states=conds, added_cond_kwargs=added(model, rows), return_dict=False
+        seen.to(weight.dtype), timesteps, encoder_hidden_states=conds, added_cond_kwargs=added(model, rows), return_dict=False
     )[0].float()
     sigma = column([row.sigma for row in rows], x)
     if model.prediction_type == "v_prediction":
         return x * scale**2 - out * (sigma * scale)
     return x - out * sigma
+
+
+def beside(model: LoadedModel, rows: Sequence[Row]) -> list[Tensor]:
+    """What inpainting and editing models see beside the latent, (rows, c, h, w), unscaled; nothing for others."""
+    if not model.image_channels:
+        return []
+    return [torch.stack([row.cond.image for row in rows]).to(rows[0].x)]
 
 
 def added(model: LoadedModel, rows: Sequence[Row]) -> dict[str, Tensor] | None:

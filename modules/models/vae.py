@@ -1,45 +1,61 @@
-"""Latents to pictures."""
+"""Latents to pictures, and back."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 from torch import Tensor
 
 from modules.base.errors import NotANumber
-from modules.models.loader import LoadedModel
-from modules.sampling.questions import Decode
 
 log = logging.getLogger(__name__)
+CELL = 8        # pixels a latent cell stands for
+TILE = 512      # pixels of a tile's side, where a picture is decoded in tiles that overlap by a quarter
 
 
-def decode(model: LoadedModel, questions: Sequence[Decode]) -> list[np.ndarray]:
-    """Pictures (H, W, 3) uint8, one at a time as A1111 does: that keeps memory and rounding the same in any company."""
-    return [picture(decoded(model, ask.latent)) for ask in questions]
+@dataclass(eq=False)
+class Vae:
+    """A VAE and how it is used. One that fails in half precision is asked again in single, and stays so.
 
-
-def decoded(model: LoadedModel, latent: Tensor) -> Tensor:
-    """(C, h, w) latent on the UNet's scale → (3, H, W) in about [−1, 1], float32.
-
-    A VAE that fails in half precision is asked again in single, and stays so. Raises NotANumber.
+    scaling_factor: a latent on the UNet's scale is the VAE's latent × this
     """
-    if not torch.isfinite(latent).all():
-        raise NotANumber(
-            "The UNet's result is not a number, so there is no picture to show.",
-            "The model may be broken, or too large for half precision: try --no-half.",
-        )
-    weight = next(model.vae.parameters())
-    pixels = model.vae.decode((latent / model.scaling_factor).to(weight)[None], return_dict=False)[0][0].float()
-    if torch.isfinite(pixels).all():
-        return pixels
-    if weight.dtype == torch.float32:
-        raise NotANumber("The VAE's result is not a number, so there is no picture to show.", "Try another VAE or checkpoint.")
-    log.warning("The VAE gave no number in half precision; decoding in single precision from now on.")
-    model.vae.float()
-    return decoded(model, latent)
+
+    module: AutoencoderKL
+    scaling_factor: float
+
+    def __post_init__(self) -> None:
+        self.module.tile_sample_min_size, self.module.tile_latent_min_size = TILE, TILE // CELL
+
+    def decode(self, latent: Tensor, tiled: bool = False) -> Tensor:
+        """(C, h, w) latent on the UNet's scale → (3, H, W) in about [−1, 1], float32. Raises NotANumber."""
+        if not torch.isfinite(latent).all():
+            raise NotANumber(
+                "The UNet's result is not a number, so there is no picture to show.",
+                "The model may be broken, or too large for half precision: try --no-half.",
+            )
+        self.module.use_tiling = tiled
+        return self._finite(lambda like: self.module.decode((latent / self.scaling_factor).to(like)[None], return_dict=False)[0][0])
+
+    def encode(self, pixels: Tensor, tiled: bool = False) -> Tensor:
+        """(3, H, W) in [−1, 1] → (C, h, w) latent on the VAE's own scale, float32: the mean of what it says. Raises NotANumber."""
+        self.module.use_tiling = tiled
+        return self._finite(lambda like: self.module.encode(pixels.to(like)[None]).latent_dist.mode()[0])
+
+    def _finite(self, ask: Callable[[Tensor], Tensor]) -> Tensor:
+        weight = next(self.module.parameters())
+        answer = ask(weight).float()
+        if torch.isfinite(answer).all():
+            return answer
+        if weight.dtype == torch.float32:
+            raise NotANumber("The VAE's result is not a number, so there is no picture to show.", "Try another VAE or checkpoint, or --no-half-vae.")
+        log.warning("The VAE gave no number in half precision; it works in single precision from now on.")
+        self.module.float()
+        return self._finite(ask)
 
 
 def picture(pixels: Tensor) -> np.ndarray:

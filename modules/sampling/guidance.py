@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modules.sampling.flows import Flow
@@ -25,7 +25,7 @@ class Schedule:
         return next((cond for end, cond in zip(self.ends, self.conds, strict=True) if evaluation <= end), self.conds[0])
 
 
-Alone = Callable[[int, float], bool]
+When = Callable[[int, float], bool]      # (evaluation, σ) → is it so there?
 
 
 def never(evaluation: int, sigma: float) -> bool:
@@ -39,12 +39,16 @@ class Guidance:
     positive: tuple[tuple[Schedule, float], ...]
     negative: Schedule
     scale: float
-    alone: Alone = never      # (evaluation, σ) → is the negative prompt left out there?
+    alone: When = never                      # is the negative prompt left out there?
+    even: Callable[[list[Cond]], list[Cond]] = list      # brings the prompts, the negative one last, to one length
+    image: Tensor | None = None              # (c, h, w), what an inpainting model is shown beside the latent
 
     def conds(self, evaluation: int, sigma: float) -> tuple[Cond, ...]:
         """The positive ones, as long as each other, then the negative one unless it is left out."""
-        positive = equally_long([schedule.at(evaluation) for schedule, _ in self.positive])
-        return tuple(positive) if self.alone(evaluation, sigma) else (*positive, self.negative.at(evaluation))
+        conds = equally_long([schedule.at(evaluation) for schedule, _ in self.positive])
+        if not self.alone(evaluation, sigma):
+            conds = self.even([*conds, self.negative.at(evaluation)])
+        return tuple(conds if self.image is None else [replace(cond, image=self.image) for cond in conds])
 
     def combine(self, estimates: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The guided and the unprompted estimate.
@@ -63,21 +67,44 @@ class Guidance:
 def equally_long(conds: Sequence[Cond]) -> list[Cond]:
     """Lengthen conditionings to the longest by repeating the last token, as A1111 does within a batch."""
     longest = max(len(cond.text) for cond in conds)
-    return [cond.lengthened(longest) for cond in conds]
+    return [cond.of_length(longest) for cond in conds]
 
 
-def guided(sampler: Flow, weights: Weights, guidance: Guidance, levels: Levels) -> Task[Tensor]:
-    """Answer a sampler's questions under `guidance`; returns its latent. Prompt editing counts model evaluations.
+def cut_or_lengthened(conds: list[Cond]) -> list[Cond]:
+    """The negative prompt, the last one, made as long as the others: A1111's "Pad conds v0"."""
+    *positive, negative = conds
+    return [*positive, negative.of_length(len(positive[0].text))]
 
-    levels: those the model was trained on, which tell its timestep for a σ
-    """
+
+def padded(empty: Cond, conds: list[Cond]) -> list[Cond]:
+    """The shorter ones followed by empty text: A1111's "Pad conds"."""
+    longest = max(len(cond.text) for cond in conds)
+    return [cond.padded(longest, empty) for cond in conds]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of sampling by one model. Once it is `over`, `after` tells the next."""
+
+    weights: Weights
+    guidance: Guidance
+    levels: Levels                      # those the model was trained on, which tell its timestep for a σ
+    over: When = never
+    after: Callable[[], Task[Stage]] | None = None
+
+
+def guided(sampler: Flow, stage: Stage) -> Task[Tensor]:
+    """Answer a sampler's questions, stage by stage; returns its latent. Prompt editing counts model evaluations."""
     clean, evaluation = None, 0
     try:
         ask = next(sampler)
         while True:
-            conds = guidance.conds(evaluation, ask.sigma)
-            estimates = yield Predict(weights, ask.x, ask.sigma, levels.timestep(ask.sigma), conds, ask.step, preview=clean)
-            clean, away = guidance.combine(estimates)
+            if stage.after and stage.over(evaluation, ask.sigma):
+                stage = yield from stage.after()
+            conds = stage.guidance.conds(evaluation, ask.sigma)
+            timestep = stage.levels.timestep(ask.sigma)
+            estimates = yield Predict(stage.weights, ask.x, ask.sigma, timestep, conds, ask.step, preview=clean)
+            clean, away = stage.guidance.combine(estimates)
             evaluation += 1
             ask = sampler.send((clean, away) if ask.apart else clean)
     except StopIteration as done:

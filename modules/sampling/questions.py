@@ -6,12 +6,11 @@ A question is an immutable value: unanswered, it can be asked again, later, else
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
-from modules.sampling.schedules import Levels
-
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 T = TypeVar("T")
@@ -35,17 +34,26 @@ Task: TypeAlias = Generator[Question, Any, T]      # yields questions, is sent t
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Which weights answer: a checkpoint, by the SHA-256 of its content."""
+    """Which weights answer: files by the SHA-256 of their content, and how they are applied."""
 
     checkpoint: str
+    vae: str = ""               # the checkpoint's own
+    tiling: bool = False        # pictures continue at their opposite edges
+
+    @property
+    def drawing(self) -> Weights:
+        """What the UNet and the text encoders depend on: no VAE."""
+        return replace(self, vae="")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What sampling must know of a model."""
 
-    levels: Levels
+    alphas_cumprod: np.ndarray      # (timesteps,) float32: the share of the picture left at each, Ho et al. 2020
+    scaling_factor: float           # a latent on the UNet's scale is the VAE's × this
     latent_channels: int
+    image_channels: int             # channels the UNet sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +80,18 @@ class Reading:
     emphasis: str = "Original"
     clip_skip: int = 1
     comma_backtrack: int = 20
+    sdxl_clip_l_skip: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What SDXL is told about the picture beside its text: pixels. Podell et al. 2023, arXiv:2307.01952, §2.2."""
+    """What SDXL is told about the picture beside its text. Podell et al. 2023, arXiv:2307.01952, §2.2."""
 
-    width: int
+    width: int                  # pixels, as all of these
     height: int
     crop_top: int = 0
     crop_left: int = 0
+    aesthetic: float = 6.0      # how good it is to look at; the refiner alone is told
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,11 +100,19 @@ class Cond:
 
     text: Tensor                        # (tokens, width), for cross-attention
     vector: Tensor | None = None        # (n,), added to the time embedding: SDXL's pooled text, then its Frame
+    image: Tensor | None = None         # (c, h, w), beside the latent: what inpainting and editing models are shown
 
-    def lengthened(self, tokens: int) -> Cond:
-        """The same with its last token repeated up to that many."""
-        missing = tokens - len(self.text)
-        return self if missing <= 0 else Cond(self.text[[*range(len(self.text)), *[-1] * missing]], self.vector)
+    def of_length(self, tokens: int) -> Cond:
+        """The same with its last token repeated up to that many, or without those beyond."""
+        places = [min(place, len(self.text) - 1) for place in range(tokens)]
+        return self if tokens == len(self.text) else replace(self, text=self.text[places])
+
+    def padded(self, tokens: int, empty: Cond) -> Cond:
+        """The same followed by empty text, over and over, up to that many tokens."""
+        from torch import cat  # whoever has a conditioning has torch
+
+        times = max(0, tokens - len(self.text)) // len(empty.text)
+        return replace(self, text=cat([self.text, *[empty.text] * times]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +132,7 @@ class Encode:
 
     @property
     def key(self) -> Hashable:
-        return Encode, self.weights
+        return Encode, self.weights.drawing
 
     @property
     def rows(self) -> int:
@@ -137,7 +155,7 @@ class Predict:
 
     @property
     def key(self) -> Hashable:
-        return Predict, self.weights, self.x.shape, frozenset(cond.text.shape for cond in self.conds)
+        return Predict, self.weights.drawing, self.x.shape, frozenset(cond.text.shape for cond in self.conds)
 
     @property
     def rows(self) -> int:
@@ -152,10 +170,30 @@ class Decode:
 
     weights: Weights
     latent: Tensor
+    tiled: bool = False     # piece by piece: slower, little memory
 
     @property
     def key(self) -> Hashable:
         return Decode, self.weights, self.latent.shape
+
+    @property
+    def rows(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodeImage:
+    """A picture (3, H, W) in [−1, 1]. Answer: its latent (C, h, w) on the VAE's own scale, the mean of what the encoder says."""
+
+    brief: ClassVar = True
+
+    weights: Weights
+    pixels: Tensor
+    tiled: bool = False
+
+    @property
+    def key(self) -> Hashable:
+        return EncodeImage, self.weights, self.pixels.shape
 
     @property
     def rows(self) -> int:

@@ -6,7 +6,7 @@ linearly. Every schedule is one function of the step count, the range and the mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import atan, log
 
@@ -23,14 +23,18 @@ class Levels:
     sigmas: np.ndarray
 
     @classmethod
-    def of(cls, alphas_cumprod: Sequence[float]) -> Levels:
-        """From ᾱ (timesteps,): σ² = (1 − ᾱ)/ᾱ."""
-        alphas = np.asarray(alphas_cumprod, dtype=np.float32)
-        return cls(((1 - alphas) / alphas) ** np.float32(0.5))
+    def of(cls, alphas_cumprod: np.ndarray) -> Levels:
+        """From ᾱ (timesteps,): σ² = (1 − ᾱ)/ᾱ, in the precision it comes in."""
+        alphas = np.asarray(alphas_cumprod)
+        return cls((((1 - alphas) / alphas) ** alphas.dtype.type(0.5)).astype(np.float32))
 
     def every(self, stride: int) -> CoarseLevels:
         """The levels of a distilled model that knows only each `stride`-th timestep."""
         return CoarseLevels(self.sigmas[stride - 1::stride], stride)
+
+    def quantised(self) -> Levels:
+        """The same levels, of which the model is asked whole timesteps only."""
+        return CoarseLevels(self.sigmas, 1)
 
     @property
     def lowest(self) -> float:
@@ -61,6 +65,19 @@ class CoarseLevels(Levels):
     def timestep(self, sigma: float) -> float:
         nearest = int(np.argmin(np.abs(np.log(self.sigmas) - log(sigma))))
         return float((nearest + 1) * self.stride - 1)
+
+
+def without_signal_at_the_end(alphas_cumprod: np.ndarray) -> np.ndarray:
+    """ᾱ bent so that the last timestep is pure noise. Lin et al. 2023, arXiv:2305.08891, Algorithm 1.
+
+    Its last figure would be 0, and σ infinite; as in A1111 it is what keeps σ finite.
+    """
+    root = np.sqrt(alphas_cumprod)
+    root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
+    return np.append(root[:-1] ** 2, alphas_cumprod.dtype.type(LEAST_SIGNAL))
+
+
+LEAST_SIGNAL = 4.8973451890853435e-08
 
 
 def uniform(steps: int, low: float, high: float, levels: Levels) -> list[float]:

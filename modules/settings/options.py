@@ -24,13 +24,27 @@ class Settings:
     randn_source: Annotated[str, Param("Random number source", Choice(("GPU", "CPU", "NV")), "Whose noise a seed gives: this device's, the CPU's, or an NVIDIA GPU's on any device.", "RNG", section="sd")] = "GPU"
     comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", "Prompt word wrap", section="sd")] = 20
     CLIP_stop_at_last_layers: Annotated[int, Param("Clip skip", Slider(1, 12), "Read the prompt from a layer before the last; 1 is the last.", "Clip skip", section="sd")] = 1
+    enable_quantization: Annotated[bool, Param("Quantise timesteps", Checkbox(), "Ask the model at whole timesteps only.", "Quantization", section="sd")] = False
 
     sdxl_crop_top: Annotated[int, Param("SDXL crop top", Number(0, 8192), "Tell SDXL that so many pixels were cut off above.", "SDXL crop top", section="sdxl")] = 0
     sdxl_crop_left: Annotated[int, Param("SDXL crop left", Number(0, 8192), "Tell SDXL that so many pixels were cut off at the left.", "SDXL crop left", section="sdxl")] = 0
+    sdxl_refiner_low_aesthetic_score: Annotated[float, Param("SDXL low aesthetic score", Slider(0, 10, 0.1), "How good the refiner is told the negative prompt's picture is.", "SDXL low aesthetic score", section="sdxl")] = 2.5
+    sdxl_refiner_high_aesthetic_score: Annotated[float, Param("SDXL high aesthetic score", Slider(0, 10, 0.1), "How good the refiner is told the prompt's picture is.", "SDXL high aesthetic score", section="sdxl")] = 6.0
+    sdxl_clip_l_skip: Annotated[bool, Param("Clip skip SDXL", Checkbox(), "Let clip skip count for the first of SDXL's text encoders.", "Clip skip SDXL", section="sd")] = False
+
+    sd_vae: Annotated[str, Param("SD VAE", Choice("vaes"), "What turns latents into pictures: a file, the checkpoint's own, or Automatic: a file of the checkpoint's name.", "VAE", section="vae")] = "Automatic"
+    sd_vae_tiles: Annotated[bool, Param("Decode in tiles", Checkbox(), "Turn large latents into pictures piece by piece: less memory, and edges that may differ slightly.", "VAE tiles", section="vae")] = False
+
 
     pictures_alone: Annotated[bool, Param("Make every picture alone", Checkbox(), "Share no UNet call with other pictures: slower, but the last bit never depends on company.", section="optimizations")] = False
+    pad_cond_uncond: Annotated[bool, Param("Pad prompts to one length", Checkbox(), "Fill the shorter of prompt and negative prompt with empty text, so that both share a UNet call.", "Pad conds", section="optimizations")] = False
+    pad_cond_uncond_v0: Annotated[bool, Param("Pad prompts as before 1.6", Checkbox(), "Repeat the end of a short negative prompt, or cut a long one.", "Pad conds v0", section="optimizations")] = False
 
     use_old_scheduling: Annotated[bool, Param("Old prompt editing timelines", Checkbox(), "Read [a:b:when] as versions before 1.6 did.", "Old prompt editing timelines", section="compatibility")] = False
+    auto_backcompat: Annotated[bool, Param("Automatic compatibility", Checkbox(), "Pasted generation data of older versions switches on what keeps its picture.", section="compatibility")] = True
+    use_old_karras_scheduler_sigmas: Annotated[bool, Param("Old Karras levels", Checkbox(), "Karras schedules run from 10 to 0.1 whatever the model.", "Old Karras sigmas", section="compatibility")] = False
+    use_downcasted_alpha_bar: Annotated[bool, Param("Downcast alphas_cumprod", Checkbox(), "Noise levels in half precision, as before 1.7.", "Downcast alphas_cumprod", section="compatibility")] = False
+    refiner_switch_by_sample_steps: Annotated[bool, Param("Refiner switches by steps", Checkbox(), "Count sampling steps instead of timesteps, as before 1.8.", "Refiner switch by sampling steps", section="compatibility")] = False
 
     eta_ddim: Annotated[float, Param("Eta for DDIM", Slider(0, 1, 0.01), "Share of fresh noise at each DDIM step.", "Eta DDIM", section="sampler-params")] = 0.0
     eta_ancestral: Annotated[float, Param("Eta for k-diffusion samplers", Slider(0, 1, 0.01), "Share of fresh noise at each step of ancestral and SDE samplers.", "Eta", section="sampler-params")] = 1.0
@@ -53,6 +67,7 @@ class Settings:
     s_min_uncond: Annotated[float, Param("Negative Guidance minimum sigma", Slider(0, 15, 0.01), "Below this noise level every other step leaves the negative prompt out, for speed.", "NGMS", section="optimizations")] = 0.0
     s_min_uncond_all: Annotated[bool, Param("Negative Guidance minimum sigma all steps", Checkbox(), "Leave it out at every step below that level.", "NGMS all steps", section="optimizations")] = False
     sgm_noise_multiplier: Annotated[bool, Param("SGM noise multiplier", Checkbox(), "Start from slightly stronger noise, as Stability's own code does.", "SGM noise multiplier", section="sampler-params")] = False
+    sd_noise_schedule: Annotated[str, Param("Noise schedule", Choice(("Default", "Zero Terminal SNR")), "Zero Terminal SNR begins at pure noise, for models trained so.", "Noise Schedule", section="sampler-params")] = "Default"
 
     samples_save: Annotated[bool, Param("Save every picture", Checkbox(), "Write each finished picture to the outputs folder.", section="saving-images")] = True
     save_incomplete_images: Annotated[bool, Param("Save interrupted pictures", Checkbox(), "Also write pictures that were interrupted half way.", section="saving-images")] = False
@@ -60,6 +75,8 @@ class Settings:
 
     add_model_name_to_info: Annotated[bool, Param("Write the model's name", Checkbox(), "Name the checkpoint in the generation data.", section="infotext")] = True
     add_model_hash_to_info: Annotated[bool, Param("Write the model's hash", Checkbox(), "Ten digits that tell which checkpoint it really was.", section="infotext")] = True
+    add_vae_name_to_info: Annotated[bool, Param("Write the VAE's name", Checkbox(), "Name the VAE in the generation data, if it is not the checkpoint's own.", section="infotext")] = True
+    add_vae_hash_to_info: Annotated[bool, Param("Write the VAE's hash", Checkbox(), "Ten digits that tell which VAE it really was.", section="infotext")] = True
     add_version_to_infotext: Annotated[bool, Param("Write the version", Checkbox(), "The program's version, at the end of the generation data.", section="infotext")] = True
 
     live_previews_enable: Annotated[bool, Param("Live preview", Checkbox(), "Show the picture while it is made.", section="ui")] = True

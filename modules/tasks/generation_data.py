@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from modules.base.fields import declared
 from modules.params import infotext
@@ -17,11 +17,11 @@ VERSION = "v1.10.1+easel.0.1"      # whose numerics these are, and who computed 
 Pair = tuple[str, object]
 
 
-def write(plan: Plan, model_name: str) -> str:
-    """The text for the picture's `parameters`; every figure as the request had it."""
+def write(plan: Plan, told: Mapping[str, object]) -> str:
+    """The text for the picture's `parameters`: every figure as the request had it, and what was `told` in the making."""
     prompt = grammar.strip_comments(plan.params.prompt)
     negative = grammar.strip_comments(plan.params.negative_prompt)
-    pairs = dict([*basics(plan), *model(plan, model_name), *variation(plan), *options(plan), *end(plan)])
+    pairs = dict([*basics(plan), *models(plan), *variation(plan), *options(plan), *told.items(), *end(plan)])
     return infotext.write(prompt, negative, infotext.ordered(pairs))
 
 
@@ -41,11 +41,16 @@ def written_schedule(plan: Plan) -> str:
     return "Automatic" if plan.params.scheduler == "Automatic" and resolved == "Uniform" else resolved
 
 
-def model(plan: Plan, name: str) -> Iterator[Pair]:
-    if plan.settings.add_model_hash_to_info:
-        yield "Model hash", plan.weights.checkpoint[:10]
-    if plan.settings.add_model_name_to_info:
-        yield "Model", name
+def models(plan: Plan) -> Iterator[Pair]:
+    s, files = plan.settings, plan.files
+    if s.add_model_hash_to_info:
+        yield "Model hash", files.checkpoint.shorthash
+    if s.add_model_name_to_info:
+        yield "Model", files.checkpoint.model_name
+    if files.vae and s.add_vae_hash_to_info:
+        yield "VAE hash", files.vae.shorthash
+    if files.vae and s.add_vae_name_to_info:
+        yield "VAE", files.vae.path.name
 
 
 def variation(plan: Plan) -> Iterator[Pair]:
@@ -70,7 +75,18 @@ def options(plan: Plan) -> Iterator[Pair]:
     if any(bracket in plan.params.prompt + plan.params.negative_prompt for bracket in "()[]"):
         yield from changed(plan, "emphasis")
     yield from sampler_options(plan)
-    yield from changed(plan, "comma_padding_backtrack", "use_old_scheduling", "sdxl_crop_top", "sdxl_crop_left")
+    if plan.params.tiling:
+        yield "Tiling", True
+    if plan.refiner:
+        yield from changed(plan, "refiner_switch_by_sample_steps")
+    yield from changed(plan, *ALWAYS)
+
+
+ALWAYS = (      # settings that shape any picture
+    "comma_padding_backtrack", "use_old_scheduling", "sdxl_crop_top", "sdxl_crop_left", "sdxl_clip_l_skip",
+    "sdxl_refiner_low_aesthetic_score", "sdxl_refiner_high_aesthetic_score", "enable_quantization", "use_downcasted_alpha_bar",
+    "use_old_karras_scheduler_sigmas", "sd_noise_schedule", "sd_vae_tiles",
+)
 
 
 def sampler_options(plan: Plan) -> Iterator[Pair]:
@@ -80,12 +96,13 @@ def sampler_options(plan: Plan) -> Iterator[Pair]:
     yield from changed(plan, *(name for name in CHURN if name in sampler.options))
     if sampler.name == "UniPC":
         yield from changed(plan, "uni_pc_variant", "uni_pc_skip_type", "uni_pc_order", "uni_pc_lower_order_final")
+    yield from changed(plan, "always_discard_next_to_last_sigma")
     if sampler.timesteps:
         return
     if plan.schedule == "Beta":
         yield "Beta schedule alpha", s.beta_dist_alpha
         yield "Beta schedule beta", s.beta_dist_beta
-    yield from changed(plan, "sigma_min", "sigma_max", "always_discard_next_to_last_sigma", "sgm_noise_multiplier")
+    yield from changed(plan, "sigma_min", "sigma_max", "sgm_noise_multiplier")
     if "rho" in SCHEDULES[plan.schedule].bends:
         yield from changed(plan, "rho")
 

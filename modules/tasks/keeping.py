@@ -30,7 +30,7 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, config: Worker
 
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
-    infotext, facts = recipe.infotext(index), recipe.facts(index)
+    infotext, facts = recipe.infotext(index, drawn.told), recipe.facts(index)
     content = png(Image.fromarray(drawn.pixels), infotext if recipe.settings.enable_pnginfo else "")
     problem = None
     if spec.save and recipe.settings.samples_save and (drawn.whole or recipe.settings.save_incomplete_images):

@@ -10,7 +10,7 @@ from modules.base.fields import declared
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings, at_default, changed
 
-NOT_OURS = frozenset({"Version", "Model", "Size-1", "Size-2"})
+NOT_OURS = frozenset({"Version", "Model", "VAE hash", "Size-1", "Size-2"})
 
 
 def pasted(values: Mapping[str, Any]) -> dict[str, Any]:

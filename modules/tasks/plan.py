@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from modules.models.catalog import ModelFile
 from modules.params.txt2img import Txt2Img
 from modules.sampling.questions import Weights
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.settings.options import Settings
+
+
+@dataclass(frozen=True)
+class Files:
+    """The model files of a job, each with its hash."""
+
+    checkpoint: ModelFile
+    vae: ModelFile | None = None          # beside the checkpoint's own
+    refiner: ModelFile | None = None
 
 
 @dataclass(frozen=True)
@@ -16,7 +26,19 @@ class Plan:
 
     params: Txt2Img          # with this picture's seed and subseed
     settings: Settings
-    weights: Weights
+    files: Files
+
+    @property
+    def weights(self) -> Weights:
+        return self._weights(self.files.checkpoint, self.files.vae)
+
+    @property
+    def refiner(self) -> Weights | None:
+        """What takes over at `refiner_switch_at`."""
+        return self.files.refiner and self._weights(self.files.refiner)
+
+    def _weights(self, checkpoint: ModelFile, vae: ModelFile | None = None) -> Weights:
+        return Weights(checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling)
 
     @property
     def sampler(self) -> Sampler:
@@ -33,10 +55,10 @@ class Plan:
         return self.params.steps * self.sampler.evaluations
 
 
-def plans(params: Txt2Img, settings: Settings, weights: Weights) -> list[Plan]:
+def plans(first: Plan) -> list[Plan]:
     """One plan a picture. Seeds count up; with a variation, its seed does instead."""
-    varied = params.subseed_strength > 0
+    params, varied = first.params, first.params.subseed_strength > 0
     return [
-        Plan(replace(params, seed=params.seed + index * (not varied), subseed=params.subseed + index), settings, weights)
+        replace(first, params=replace(params, seed=params.seed + index * (not varied), subseed=params.subseed + index))
         for index in range(params.pictures)
     ]

@@ -9,13 +9,14 @@ from typing import Any
 from modules.base.errors import ModelMissing
 from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
-from modules.models.catalog import Catalog, Checkpoint
+from modules.models.catalog import Catalog, ModelFile
+from modules.models.library import Library
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
-from modules.sampling.questions import Task, Weights
+from modules.sampling.questions import Task
 from modules.settings.options import Settings
 from modules.tasks import generation_data, txt2img
-from modules.tasks.plan import Plan, plans
+from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.txt2img import Drawn
 
 
@@ -23,7 +24,6 @@ from modules.tasks.txt2img import Drawn
 class Recipe:
     """A job in the making: what each picture is to be, and how to make one."""
 
-    checkpoint: Checkpoint
     plans: Sequence[Plan]
     picture: Callable[[Plan], Task[Drawn]]
     folder: str                                    # under outputs/, as A1111 names it
@@ -32,19 +32,21 @@ class Recipe:
     def settings(self) -> Settings:
         return self.plans[0].settings
 
-    def infotext(self, index: int) -> str:
-        return generation_data.write(self.plans[index], self.checkpoint.model_name)
+    def infotext(self, index: int, told: Mapping[str, object]) -> str:
+        return generation_data.write(self.plans[index], told)
 
     def facts(self, index: int) -> dict[str, Any]:
         """What the API's `info` tells of one picture."""
-        params = self.plans[index].params
+        params, files = self.plans[index].params, self.plans[index].files
         return {
             "seed": params.seed,
             "subseed": params.subseed,
             "prompt": params.prompt,
             "negative_prompt": params.negative_prompt,
-            "sd_model_name": self.checkpoint.model_name,
-            "sd_model_hash": self.plans[index].weights.checkpoint[:10],
+            "sd_model_name": files.checkpoint.model_name,
+            "sd_model_hash": files.checkpoint.shorthash,
+            "sd_vae_name": files.vae and files.vae.name,
+            "sd_vae_hash": files.vae and files.vae.shorthash,
         }
 
     def warnings(self) -> list[str]:
@@ -52,16 +54,21 @@ class Recipe:
         return [f"There is no {tag.kind} called {tag.items[0]!r} that could be used; the picture is made without it." for tag in tags]
 
 
-def txt2img_recipe(spec: JobSpec, catalog: Catalog) -> Recipe:
-    """Raises UnknownName or ModelError for the checkpoint."""
+def txt2img_recipe(spec: JobSpec, library: Library) -> Recipe:
+    """Raises UnknownName or ModelError for a model."""
     settings = Settings(**known(Settings, spec.settings))
     params = Txt2Img(**known(Txt2Img, spec.params) | {"styles": tuple(spec.params.get("styles", ()))})
-    checkpoint = chosen(catalog, settings.sd_model_checkpoint)
-    weights = Weights(catalog.hashed(checkpoint).sha256)
-    return Recipe(checkpoint, plans(params, settings, weights), txt2img.picture, "txt2img-images")
+    first = Plan(params, settings, files_for(library, params, settings))
+    return Recipe(plans(first), txt2img.picture, "txt2img-images")
 
 
-def chosen(catalog: Catalog, name: str) -> Checkpoint:
+def files_for(library: Library, params: Txt2Img, settings: Settings) -> Files:
+    checkpoint = library.checkpoints.hashed(chosen(library.checkpoints, settings.sd_model_checkpoint))
+    refiner = library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint)) if params.refiner_checkpoint else None
+    return Files(checkpoint, library.vae_for(checkpoint, settings.sd_vae), refiner)
+
+
+def chosen(catalog: Catalog, name: str) -> ModelFile:
     """The checkpoint of that name, or any if none was chosen."""
     checkpoint = catalog.find(name) if name else catalog.default()
     if checkpoint is None:
@@ -74,4 +81,4 @@ def known(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in defaults(cls)}
 
 
-RECIPES: Mapping[str, Callable[[JobSpec, Catalog], Recipe]] = {"txt2img": txt2img_recipe}
+RECIPES: Mapping[str, Callable[[JobSpec, Library], Recipe]] = {"txt2img": txt2img_recipe}

@@ -13,6 +13,7 @@ from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 
 CELL = 8                     # pixels a latent cell stands for
+NO_MODEL = ("None", "none")      # as A1111's lists call it
 MOST_PROMPTS = 32            # joined by AND; each is a row of every call of the UNet
 RANDOM_SEEDS = 2**32 - 1     # drawn seeds stay below this, as A1111's do
 
@@ -30,6 +31,7 @@ def prepared(params: Txt2Img) -> Txt2Img:
         scheduler=scheduler,
         seed=drawn(params.seed),
         subseed=drawn(params.subseed),
+        refiner_checkpoint="" if params.refiner_checkpoint in NO_MODEL else params.refiner_checkpoint,
     )
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from functools import partial
 from math import inf, sqrt
 
+import numpy as np
 from torch import Tensor
 
 from modules.sampling.flows import Flow, Noise, Tuning
-from modules.sampling.guidance import Alone, never
+from modules.sampling.guidance import When, never
 from modules.sampling.noise import ImageNoise, Variation, brownian, source
 from modules.sampling.questions import ModelFacts
-from modules.sampling.schedules import SCHEDULES, Levels, Shape, ddim_levels, sigmas
+from modules.sampling.schedules import SCHEDULES, Levels, Shape, ddim_levels, sigmas, without_signal_at_the_end
 from modules.sampling.unipc import unipc_levels
 from modules.settings.options import Settings
 from modules.tasks.plan import Plan
 from modules.tasks.requests import CELL
+
+OLD_RANGE = 0.1, 10.0      # of σ, in A1111's first versions
 
 
 def sampling(plan: Plan, facts: ModelFacts, like: Tensor) -> Flow:
@@ -34,8 +37,15 @@ def on(like: Tensor, noise: Noise) -> Noise:
 
 
 def trained_levels(plan: Plan, facts: ModelFacts) -> Levels:
-    """The model's levels, as this sampler may ask for them."""
-    return facts.levels if plan.sampler.stride == 1 else facts.levels.every(plan.sampler.stride)
+    """The model's levels, as the settings bend them and as this sampler may ask for them."""
+    s = plan.settings
+    alphas = facts.alphas_cumprod.astype(np.float16) if s.use_downcasted_alpha_bar else facts.alphas_cumprod
+    if s.sd_noise_schedule == "Zero Terminal SNR":
+        alphas = without_signal_at_the_end(alphas)
+    levels = Levels.of(alphas)
+    if plan.sampler.stride > 1:
+        return levels.every(plan.sampler.stride)
+    return levels.quantised() if s.enable_quantization else levels
 
 
 def noise_levels(plan: Plan, levels: Levels) -> list[float]:
@@ -44,9 +54,10 @@ def noise_levels(plan: Plan, levels: Levels) -> list[float]:
     if plan.sampler.name == "UniPC":
         return unipc_levels(steps, levels, s.uni_pc_skip_type)
     if plan.sampler.timesteps:
-        return ddim_levels(steps, levels)
+        return ddim_levels(steps + s.always_discard_next_to_last_sigma, levels)
     spare = plan.sampler.spare_level or s.always_discard_next_to_last_sigma
-    shape = Shape(s.sigma_min, s.sigma_max, s.rho, s.beta_dist_alpha, s.beta_dist_beta)
+    low, high = (s.sigma_min or OLD_RANGE[0], s.sigma_max or OLD_RANGE[1]) if s.use_old_karras_scheduler_sigmas else (s.sigma_min, s.sigma_max)
+    shape = Shape(low, high, s.rho, s.beta_dist_alpha, s.beta_dist_beta)
     return sigmas(SCHEDULES[plan.schedule], steps, levels, shape, spare)
 
 
@@ -65,7 +76,21 @@ def tuning(plan: Plan) -> Tuning:
     )
 
 
-def negative_left_out(plan: Plan) -> Alone:
+def refiner_takes_over(plan: Plan, levels: Levels) -> When:
+    """When enough is sampled for the refiner: a share of the training timesteps, or of the model evaluations."""
+    return partial(far_enough, plan, levels)
+
+
+def far_enough(plan: Plan, levels: Levels, evaluation: int, sigma: float) -> bool:
+    if plan.settings.refiner_switch_by_sample_steps:
+        done = evaluation / plan.evaluations
+    else:
+        nearest = int(np.argmin(np.abs(levels.sigmas - sigma)))
+        done = (len(levels) - 1 - nearest) / len(levels)
+    return done >= plan.params.refiner_switch_at
+
+
+def negative_left_out(plan: Plan) -> When:
     """Where the negative prompt is left out: early, or below a noise level, as the settings say."""
     s = plan.settings
     if not s.skip_early_cond and not s.s_min_uncond:

@@ -15,7 +15,8 @@ from weakref import WeakValueDictionary
 
 from modules.base.errors import described, sentence
 from modules.engine.jobs import Emit, Ended, JobSpec, WorkerState
-from modules.models.catalog import Catalog, Checkpoint
+from modules.models.catalog import ModelFile
+from modules.models.library import Library
 from modules.store.jobs import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ class WorkerConfig:
 
     outputs: Path                               # finished pictures, in sub folders by task
     cache: Path                                 # pictures nobody asked to keep
-    catalog: Catalog
+    library: Library
     tokenizer: Callable[[], Tokenizer]
     place: Callable[[], Placement]              # called in the worker's thread: choosing needs torch
-    first: Callable[[], Checkpoint | None]      # the model to load before anyone asks
+    first: Callable[[], ModelFile | None]      # the model to load before anyone asks
 
 
 class ThreadWorker:

@@ -2,70 +2,136 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from modules.prompts import grammar
-from modules.sampling.guidance import Guidance, Schedule, guided
-from modules.sampling.questions import Decode, Encode, Facts, Frame, Interrupted, Reading, Task
+from modules.sampling.guidance import Guidance, Schedule, Stage, cut_or_lengthened, guided, padded
+from modules.sampling.questions import (
+    Cond,
+    Decode,
+    Encode,
+    EncodeImage,
+    Facts,
+    Frame,
+    Interrupted,
+    ModelFacts,
+    Reading,
+    Task,
+    Weights,
+)
 from modules.tasks.plan import Plan
-from modules.tasks.sampling import negative_left_out, sampling, trained_levels
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from modules.tasks.sampling import negative_left_out, refiner_takes_over, sampling, trained_levels
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture, (H, W, 3) uint8; not `whole` if it was interrupted on the way."""
+    """A picture, (H, W, 3) uint8; not `whole` if it was interrupted on the way.
+
+    told: generation data that only its making could tell, such as a refiner that was reached
+    """
 
     pixels: np.ndarray
     whole: bool = True
+    told: Mapping[str, object] = field(default_factory=dict)
 
 
 def picture(plan: Plan) -> Task[Drawn]:
     """Read the prompts, sample a latent, decode it. Interrupted in mid-air, decode what there is."""
+    told: dict[str, object] = {}
+    stage = yield from first_stage(plan, told)
     facts = yield Facts(plan.weights)
-    guidance = yield from read_prompts(plan)
-    flow = sampling(plan, facts, like=guidance.negative.conds[0].text)
+    flow = sampling(plan, facts, like=stage.guidance.negative.conds[0].text)
     whole = True
     try:
-        latent = yield from guided(flow, plan.weights, guidance, trained_levels(plan, facts))
+        latent = yield from guided(flow, stage)
     except Interrupted as stop:
         if stop.latest is None:
             raise
         latent, whole = stop.latest, False
-    return Drawn((yield from decoded(plan, latent)), whole)
+    return Drawn((yield from decoded(plan, latent)), whole, told)
+
+
+def first_stage(plan: Plan, told: dict[str, object]) -> Task[Stage]:
+    """The checkpoint's stretch of sampling, which a refiner may follow."""
+    stage = yield from stage_of(plan, plan.weights, told)
+    if plan.refiner in (None, plan.weights):
+        return stage
+    return replace(stage, over=refiner_takes_over(plan, stage.levels), after=partial(refined, plan, told))
+
+
+def refined(plan: Plan, told: dict[str, object]) -> Task[Stage]:
+    told |= {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
+    return (yield from stage_of(plan, plan.refiner, told))
+
+
+def stage_of(plan: Plan, weights: Weights, told: dict[str, object]) -> Task[Stage]:
+    facts = yield Facts(weights)
+    guidance = yield from read_prompts(plan, weights, told)
+    image = yield from beside(plan, weights, facts)
+    return Stage(weights, replace(guidance, image=image), trained_levels(plan, facts))
+
+
+def beside(plan: Plan, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
+    """What a model that is shown a picture sees where there is none: grey, all of it to be painted."""
+    if not facts.image_channels:
+        return None
+    grey = yield EncodeImage(weights, torch.zeros(3, plan.params.height, plan.params.width))
+    if facts.image_channels == len(grey):
+        return torch.zeros_like(grey)
+    return torch.cat([torch.ones_like(grey[:1]), grey * facts.scaling_factor])
 
 
 def decoded(plan: Plan, latent: Tensor) -> Task[np.ndarray]:
     """What is sampled is shown, however often somebody asks to stop now."""
     while True:
         try:
-            return (yield Decode(plan.weights, latent))
+            return (yield Decode(plan.weights, latent, plan.settings.sd_vae_tiles))
         except Interrupted:
             continue
 
 
-def read_prompts(plan: Plan) -> Task[Guidance]:
+def read_prompts(plan: Plan, weights: Weights, told: dict[str, object]) -> Task[Guidance]:
     """Both prompts as conditionings over time. Tags and comments are not drawn."""
+    read = partial(read_text, plan, weights)
     prompt, _ = grammar.take_networks(grammar.strip_comments(plan.params.prompt))
-    negative = grammar.strip_comments(plan.params.negative_prompt)
     positive = []
     for text, weight in grammar.compose(prompt):
-        schedule = yield from read(plan, text)
+        schedule = yield from read(text)
         positive.append((schedule, weight))
-    away = yield from read(plan, negative, is_negative=True)
+    negative = yield from read(grammar.strip_comments(plan.params.negative_prompt), is_negative=True)
+    even = yield from evened(plan, weights, (*(schedule for schedule, _ in positive), negative), told)
     scale = plan.params.cfg_scale * plan.sampler.guidance
-    return Guidance(tuple(positive), away, scale, negative_left_out(plan))
+    return Guidance(tuple(positive), negative, scale, negative_left_out(plan), even)
 
 
-def read(plan: Plan, text: str, is_negative: bool = False) -> Task[Schedule]:
+def read_text(plan: Plan, weights: Weights, text: str, is_negative: bool = False) -> Task[Schedule]:
     s = plan.settings
     entries = grammar.schedule(text, plan.evaluations, old=s.use_old_scheduling)
-    reading = Reading(s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack)
-    frame = Frame(plan.params.width, plan.params.height, s.sdxl_crop_top, s.sdxl_crop_left)
-    conds = yield Encode(plan.weights, tuple(text for _, text in entries), reading, frame, is_negative)
+    reading = Reading(s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack, s.sdxl_clip_l_skip)
+    aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
+    frame = Frame(plan.params.width, plan.params.height, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
+    conds = yield Encode(weights, tuple(text for _, text in entries), reading, frame, is_negative)
     return Schedule(tuple(end for end, _ in entries), tuple(conds))
+
+
+Even = Callable[[list[Cond]], list[Cond]]
+
+
+def evened(plan: Plan, weights: Weights, schedules: Sequence[Schedule], told: dict[str, object]) -> Task[Even]:
+    """How prompts of different length are brought to one, if the settings want that; told where it matters."""
+    s = plan.settings
+    lengths = {len(cond.text) for schedule in schedules for cond in schedule.conds}
+    if len(lengths) == 1 or not (s.pad_cond_uncond or s.pad_cond_uncond_v0):
+        return list
+    if s.pad_cond_uncond_v0:
+        told["Pad conds v0"] = True
+        return cut_or_lengthened
+    told["Pad conds"] = True
+    empty = yield from read_text(plan, weights, "")
+    return partial(padded, empty.conds[0])

@@ -58,7 +58,7 @@ class Workshop:
     def __init__(self, config: WorkerConfig, emit: Emit) -> None:
         self.config, self.emit = config, emit
         self.errands = ThreadPoolExecutor(1, "errands")      # files and news; one thread, so that they keep their order
-        self.device = Device(config.catalog, config.tokenizer(), config.place(), self._tell_model)
+        self.device = Device(config.library, config.tokenizer(), config.place(), self._tell_model)
         self.engine = Engine(self.device.answer, self._watch)
         self.tallies: dict[str, Tally] = {}
         self.failure: Exception | None = None        # why there will be no more pictures
@@ -83,7 +83,7 @@ class Workshop:
     def submit(self, spec: JobSpec) -> None:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
         try:
-            recipe = RECIPES[spec.kind](spec, self.config.catalog)
+            recipe = RECIPES[spec.kind](spec, self.config.library)
         except Exception as error:       # the job's: its owner is told
             log.warning("Job %s cannot be done: %s", spec.id, error)
             self._news(events.Ended(spec.id, FAILED, described(error)))
@@ -122,7 +122,7 @@ class Workshop:
         """Have the usual model ready before it is asked for; a broken one must not keep the workshop closed."""
         try:
             if checkpoint := self.config.first():
-                self.device.ready(Weights(self.config.catalog.hashed(checkpoint).sha256))
+                self.device.ready(Weights(self.config.library.checkpoints.hashed(checkpoint).sha256))
         except Exception as error:       # its own job would be told; here the page is
             log.warning("The first model could not be loaded", exc_info=error)
             self._news(events.WorkerState("", error=sentence(error)))
@@ -161,7 +161,7 @@ class Workshop:
             logged(self._preview, tally, picture)
 
     def _preview(self, tally: Tally, picture: Picture[Drawn]) -> None:
-        look, latent = self.device.ready(picture.ask.weights).preview, picture.ask.preview
+        look, latent = self.device.preview(picture.ask.weights), picture.ask.preview
         params = tally.recipe.plans[picture.index].params
 
         def draw() -> None:

@@ -68,5 +68,7 @@ def lists_of(app: App) -> Lists:
         "samplers": lambda: SAMPLERS.names,
         "schedules": lambda: SCHEDULES.names,
         "styles": lambda: list(app.styles()),
-        "checkpoints": lambda: [found.name for found in app.catalog.list()],
+        "checkpoints": lambda: [found.name for found in app.models.checkpoints.list()],
+        "refiners": lambda: ["", *(found.name for found in app.models.checkpoints.list())],
+        "vaes": lambda: ["Automatic", "None", *(found.name for found in app.models.vaes.list())],
     }

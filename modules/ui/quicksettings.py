@@ -14,7 +14,7 @@ from modules.base.errors import WebUIError
 from modules.ui.words import Words
 
 if TYPE_CHECKING:
-    from modules.models.catalog import Checkpoint
+    from modules.models.catalog import ModelFile
 
 
 def build(page: gr.Blocks, app: App, words: Words) -> gr.Dropdown:
@@ -33,7 +33,7 @@ def build(page: gr.Blocks, app: App, words: Words) -> gr.Dropdown:
         return shown(app), notes_on(app, words)
 
     def look_again() -> tuple[Any, str]:
-        app.catalog.refresh()
+        app.models.checkpoints.refresh()
         return show()
 
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -45,11 +45,11 @@ def build(page: gr.Blocks, app: App, words: Words) -> gr.Dropdown:
 
 def shown(app: App) -> Any:
     """The picker's choices and what is chosen: broken files are there, marked, so that nobody looks for them in vain."""
-    checkpoints = app.catalog.list()
+    checkpoints = app.models.checkpoints.list()
     return gr.update(choices=[(listed(found), found.name) for found in checkpoints], value=chosen(app))
 
 
-def listed(checkpoint: Checkpoint) -> str:
+def listed(checkpoint: ModelFile) -> str:
     return f"⚠ {checkpoint.name}" if checkpoint.problem else checkpoint.title
 
 
@@ -57,7 +57,7 @@ def chosen(app: App) -> str | None:
     """The name of the model used if nobody says otherwise; None if there is none, or it has gone."""
     try:
         wanted = app.settings.current.sd_model_checkpoint
-        found = app.catalog.find(wanted) if wanted else app.catalog.default()
+        found = app.models.checkpoints.find(wanted) if wanted else app.models.checkpoints.default()
     except WebUIError:
         return None
     return found.name if found else None
@@ -69,7 +69,7 @@ def choose(app: App, name: str) -> None:
 
 def notes_on(app: App, words: Words) -> str:
     """What is wrong with the files, or where to put one if there is none."""
-    checkpoints = app.catalog.list()
+    checkpoints = app.models.checkpoints.list()
     if not checkpoints:
         return empty(app.flags.paths.checkpoints, words)
     broken = [found for found in checkpoints if found.problem]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.models.catalog import Checkpoint
+from modules.models.catalog import ModelFile
 from tests.golden_data import GOLDEN
 
 TINY = GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors"
@@ -10,4 +10,4 @@ TINY = GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors"
 
 @pytest.fixture(scope="session")
 def tiny():
-    return Checkpoint(TINY, TINY.name)
+    return ModelFile(TINY, TINY.name)

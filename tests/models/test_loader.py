@@ -15,11 +15,12 @@ from safetensors.torch import load_file, save_file
 
 from modules.base.errors import ModelMismatch, ModelUnsupported
 from modules.models import layout
-from modules.models.catalog import Catalog, Checkpoint
+from modules.models.catalog import VAE, Catalog, ModelFile
 from modules.models.device import Device, Placement
+from modules.models.library import Library
 from modules.models.loader import load
 from modules.models.text import TextReader
-from modules.models.vae import decoded
+from modules.models.vae import Vae
 from modules.prompts import grammar
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.questions import Encode, Frame, Reading, Weights
@@ -42,7 +43,7 @@ def model(tiny):
 def saved(tensors, path, **how):
     save_file(tensors, path, **how)
     shutil.copy(GOLDEN / "models/Stable-diffusion/tiny-sd1.yaml", path.with_suffix(".yaml"))
-    return Checkpoint(path, path.name)
+    return ModelFile(path, path.name)
 
 
 @pytest.fixture
@@ -64,7 +65,8 @@ def test_the_vae_is_a1111s(model, case):
     names = {key.split("/")[1]: torch.from_numpy(TENSORS[key]) for key in TENSORS if key.startswith(case["id"] + "/")}
     latent = next(tensor for name, tensor in names.items() if tensor.shape[-3] == 4)
     picture = next(tensor for name, tensor in names.items() if name.startswith("dec"))
-    assert (decoded(model, latent.reshape(latent.shape[-3:])) - picture.reshape(picture.shape[-3:])).abs().max() < 1e-3
+    ours = Vae(model.vae, model.scaling_factor).decode(latent.reshape(latent.shape[-3:]))
+    assert (ours - picture.reshape(picture.shape[-3:])).abs().max() < 1e-3
 
 
 CONDS = [case for case in json.loads((GOLDEN / "tensors/conds.json").read_text()) if "ti" not in case["prompt"]]      # without embeddings
@@ -108,24 +110,24 @@ def test_old_ckpt_files_give_the_same_tensors(weights, tiny, tmp_path, zipped):
     content = {"state_dict": weights, "epoch": 3, "callbacks": {"x": {"best_model_score": torch.tensor(0.5)}}, "lr": np.float64(1e-4)}
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     shutil.copy(tiny.path.with_suffix(".yaml"), path.with_suffix(".yaml"))
-    ours, theirs = load(Checkpoint(path, path.name)), load(tiny)
+    ours, theirs = load(ModelFile(path, path.name)), load(tiny)
     for name, tensor in theirs.unet.state_dict().items():
         assert torch.equal(ours.unet.state_dict()[name], tensor)
 
 
 def test_the_demo_model_loads_with_the_shapes_its_metadata_tells():
     path = GOLDEN.parents[1] / "models/Stable-diffusion/easel-stickers-128.safetensors"
-    found = load(Checkpoint(path, path.name))
+    found = load(ModelFile(path, path.name))
     assert (found.native_size, found.unet.config.attention_head_dim, found.vae.config.norm_num_groups) == (128, 4, 8)
     assert found.scaling_factor == pytest.approx(0.26583558)
-    assert found.text_encoder.config.num_attention_heads == 4
+    assert found.texts[0].module.config.num_attention_heads == 4
 
 
 def test_parameterization_is_read_from_the_yaml(tiny, tmp_path):
     path = tmp_path / "v.safetensors"
     shutil.copy(tiny.path, path)
     shutil.copy(GOLDEN / "models/Stable-diffusion/tiny-v.yaml", path.with_suffix(".yaml"))
-    assert load(Checkpoint(path, path.name)).prediction_type == "v_prediction"
+    assert load(ModelFile(path, path.name)).prediction_type == "v_prediction"
     assert load(tiny).prediction_type == "epsilon"
 
 
@@ -161,7 +163,7 @@ def test_a_broken_file_leaves_the_model_in_use(tmp_path, tiny):
     shutil.copy(tiny.path.with_suffix(".yaml"), tmp_path / "good.yaml")
     (tmp_path / "bad.safetensors").write_bytes(tiny.path.read_bytes()[:-100])
     catalog = Catalog((tmp_path,), HashCache(tmp_path / "h.sqlite"))
-    device = Device(catalog, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
+    device = Device(Library(catalog, Catalog((), catalog.hashes, VAE)), load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
     good, bad = (Weights(catalog.hashed(catalog.find(name)).sha256) for name in ("good", "bad"))
     ready = device.ready(good)
     with pytest.raises(Exception, match="bad.safetensors"):
@@ -172,14 +174,15 @@ def test_a_broken_file_leaves_the_model_in_use(tmp_path, tiny):
 PEAK = """
 import sys, resource, torch
 from pathlib import Path
-from modules.models.catalog import Checkpoint
+from modules.models.catalog import ModelFile
+from modules.models.library import Library
 from modules.models.loader import load
 path = Path(sys.argv[1])
-load(Checkpoint(Path(sys.argv[2]), "warm")).to(torch.device("cpu"), *[torch.float32] * 3)
+load(ModelFile(Path(sys.argv[2]), "warm")).to(torch.device("cpu"), *[torch.float32] * 3)
 def anonymous():
     return int(next(l for l in open("/proc/self/status") if l.startswith("RssAnon")).split()[1]) * 1024
 before = anonymous()
-model = load(Checkpoint(path, path.name))
+model = load(ModelFile(path, path.name))
 print(anonymous() - before)
 """
 

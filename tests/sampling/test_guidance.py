@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from modules.sampling.flows import Denoise
-from modules.sampling.guidance import Guidance, Schedule, equally_long, guided
+from modules.sampling.guidance import Guidance, Schedule, Stage, cut_or_lengthened, equally_long, guided, padded
 from modules.sampling.questions import Cond, Interrupted, Weights
 from modules.sampling.schedules import Levels
 
@@ -33,7 +33,7 @@ def flow(steps=3, apart=False):
 
 def asked(guidance, sampler):
     """Every question, each answered by what its conditionings mean; and what the sampler was told."""
-    questions, task = [], guided(sampler, Weights("w"), guidance, LEVELS)
+    questions, task = [], guided(sampler, Stage(Weights("w"), guidance, LEVELS))
     try:
         question = next(task)
         while True:
@@ -119,7 +119,7 @@ def test_the_newest_estimate_travels_with_the_next_question():
 
 @pytest.mark.parametrize("answered", range(3))
 def test_an_interrupt_carries_the_newest_estimate(answered):
-    task = guided(flow(5), Weights("w"), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS)
+    task = guided(flow(5), Stage(Weights("w"), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS))
     next(task)
     for i in range(answered):
         task.send([torch.full((4, 2, 2), float(i)), torch.zeros(4, 2, 2)])
@@ -129,3 +129,35 @@ def test_an_interrupt_carries_the_newest_estimate(answered):
         assert float(caught.value.latest.mean()) == 7 * (answered - 1)
     else:
         assert caught.value.latest is None
+
+
+def test_pad_conds_v0_brings_the_negative_prompt_to_the_prompts_length():
+    short, long = Cond(torch.arange(6.0).reshape(2, 3)), Cond(torch.arange(15.0).reshape(5, 3))
+    for prompt, negative, places in ((long, short, [0, 1, 1, 1, 1]), (short, long, [0, 1])):
+        same, changed = cut_or_lengthened([prompt, negative])
+        assert same is prompt and torch.equal(changed.text, negative.text[places])
+
+
+def test_pad_conds_fills_with_empty_text():
+    empty, short, long = Cond(torch.full((2, 3), 9.0)), Cond(torch.zeros(2, 3)), Cond(torch.ones(6, 3))
+    filled, same = padded(empty, [short, long])
+    assert torch.equal(same.text, long.text)
+    assert filled.text[:, 0].tolist() == [0, 0, 9, 9, 9, 9]
+
+
+def test_a_stage_that_is_over_hands_on():
+    """The second model answers from there on, with its own prompts."""
+    def after():
+        yield from ()
+        return Stage(Weights("refiner"), Guidance(((always(5), 1.0),), always(1), 7.0), LEVELS)
+
+    stage = Stage(Weights("base"), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS, over=lambda evaluation, sigma: evaluation >= 2, after=after)
+    task, seen = guided(flow(4), stage), []
+    try:
+        question = next(task)
+        while True:
+            seen.append((question.weights.checkpoint, meanings(question)[0]))
+            question = task.send([torch.zeros(4, 2, 2)] * 2)
+    except StopIteration:
+        pass
+    assert seen == [("base", 2), ("base", 2), ("refiner", 5), ("refiner", 5)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import get_type_hints
 
 import numpy as np
@@ -11,21 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.base.fields import Choice, declared
+from modules.models.catalog import ModelFile
 from modules.params import infotext
 from modules.params.infotext import ordered
 from modules.params.txt2img import Txt2Img
 from modules.prompts.grammar import emphasised
-from modules.sampling.questions import Weights
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES, Levels
 from modules.settings.options import Settings
 from modules.tasks.generation_data import write
 from modules.tasks.pasting import pasted
-from modules.tasks.plan import Plan, plans
+from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.sampling import noise_levels, tuning
 
 LEVELS = Levels.of(np.linspace(0.9991, 0.0047, 1000))
-WEIGHTS = Weights("0123456789abcdef" * 4)
+def file(name):
+    return ModelFile(Path(name), name, "0123456789abcdef" * 4)
+
+
+FILES = Files(file("model.safetensors"), file("fine.vae.pt"), file("finer.safetensors"))
+OWN = Files(file("model.safetensors"))
 WRITTEN = {name: param for name, param in declared(Settings).items() if param.infotext}
 
 
@@ -48,15 +54,24 @@ requests = st.builds(
     Txt2Img,
     prompt=prompts, negative_prompt=prompts, sampler_name=st.sampled_from(SAMPLERS.names), scheduler=st.sampled_from(SCHEDULES.names),
     seed=seeds, subseed=seeds, steps=st.integers(4, 150),
-    **{name: between(name, Txt2Img) for name in ("cfg_scale", "width", "height", "subseed_strength", "seed_resize_from_w", "seed_resize_from_h")},
+    refiner_checkpoint=st.just("finer [0123456789]"), tiling=st.booleans(),
+    **{name: between(name, Txt2Img) for name in ("refiner_switch_at", "cfg_scale", "width", "height", "subseed_strength", "seed_resize_from_w", "seed_resize_from_h")},
 )
-snapshots = st.builds(Settings, **{name: between(name) for name in WRITTEN})
+snapshots = st.builds(Settings, sd_vae=st.just("fine.vae.pt"), **{name: between(name) for name in WRITTEN.keys() - {"sd_vae"}})
+
+
+def text_of(plan):
+    """The generation data of a picture whose making came to everything it could."""
+    s, told = plan.settings, {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
+    told |= {"Pad conds v0": True} if s.pad_cond_uncond_v0 else {}
+    told |= {"Pad conds": True} if s.pad_cond_uncond else {}
+    return write(plan, told)
 
 
 def read(text):
     """The plan that generation data comes to, with what was read of the settings."""
     told = pasted(infotext.parse(text, emphasised))
-    return Plan(Txt2Img(**told["fields"]), Settings(**told["settings"]), WEIGHTS), told
+    return Plan(Txt2Img(**told["fields"]), Settings(**told["settings"]), FILES), told
 
 
 def essence(params, schedule):
@@ -74,21 +89,21 @@ def essence(params, schedule):
 @settings(max_examples=50, deadline=None)
 @given(requests, snapshots)
 def test_every_field_is_read_back(params, snapshot):
-    plan = Plan(params, snapshot, WEIGHTS)
-    again, told = read(write(plan, "a model, v1.5"))
+    plan = Plan(params, snapshot, FILES)
+    again, told = read(text_of(plan))
     assert essence(again.params, again.schedule) == essence(params, plan.schedule)
-    assert not told["unknown"].keys() & infotext.split(write(plan, "a model, v1.5")).pairs.keys()
+    assert not told["unknown"].keys() & infotext.split(text_of(plan)).pairs.keys()
 
 
 @settings(max_examples=50, deadline=None)
 @given(requests, snapshots)
 def test_every_setting_that_shaped_the_picture_is_read_back(params, snapshot):
-    plan = Plan(params, snapshot, WEIGHTS)
-    again, told = read(write(plan, "model"))
+    plan = Plan(params, snapshot, FILES)
+    again, told = read(text_of(plan))
     assert told["settings"].items() <= asdict(snapshot).items()
     assert noise_levels(again, LEVELS) == noise_levels(plan, LEVELS)
     assert heard(again) == heard(plan)
-    for name in ("CLIP_stop_at_last_layers", "randn_source", "skip_early_cond", "s_min_uncond", "comma_padding_backtrack", "use_old_scheduling"):
+    for name in ("CLIP_stop_at_last_layers", "randn_source", "skip_early_cond", "s_min_uncond", "comma_padding_backtrack", "use_old_scheduling", "sd_vae", "pad_cond_uncond", "sd_noise_schedule"):
         assert getattr(again.settings, name) == getattr(snapshot, name)
 
 
@@ -102,17 +117,17 @@ def heard(plan):
 def test_every_setting_with_a_key_is_written_where_it_matters(name):
     """With some sampler and schedule; with all others at their defaults but those it depends on."""
     param, kind = WRITTEN[name], get_type_hints(Settings)[name]
-    other = {bool: not getattr(Settings(), name), int: 2, float: 0.25}.get(kind) if kind is not str else param.widget.of[-1]
-    snapshot = replace(Settings(s_min_uncond=0.5), **{name: other})
+    other = {bool: not getattr(Settings(), name), int: 2, float: 0.25}.get(kind) if kind is not str else "fine.vae.pt" if name == "sd_vae" else param.widget.of[-1]
+    snapshot = replace(Settings(s_min_uncond=0.5, sd_vae="fine.vae.pt"), **{name: other})
     texts = [
-        write(Plan(Txt2Img(prompt="(a:1.2) [b]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule), snapshot, WEIGHTS), "model")
+        text_of(Plan(Txt2Img(prompt="(a:1.2) [b]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule), snapshot, FILES))
         for sampler in SAMPLERS.names for schedule in ("Automatic", "Karras", "Beta")
     ]
     assert any(read(text)[0].settings == snapshot for text in texts)
 
 
 def test_at_their_defaults_settings_are_not_written():
-    text = write(Plan(Txt2Img(prompt="a cat", seed=5, subseed=6), Settings(), WEIGHTS), "model")
+    text = write(Plan(Txt2Img(prompt="a cat", seed=5, subseed=6), Settings(), OWN), {})
     assert text.splitlines() == [
         "a cat",
         "Steps: 50, Sampler: Euler, Schedule type: Automatic, CFG scale: 7.0, Seed: 5, Size: 512x512, "
@@ -123,7 +138,7 @@ def test_at_their_defaults_settings_are_not_written():
 @settings(max_examples=50, deadline=None)
 @given(requests, snapshots)
 def test_keys_stand_in_a1111s_order(params, snapshot):
-    keys = list(infotext.split(write(Plan(params, snapshot, WEIGHTS), "model")).pairs)
+    keys = list(infotext.split(write(Plan(params, snapshot, FILES), {})).pairs)
     known = [key for key in keys if key in infotext.ORDER]
     assert known == list(ordered(dict.fromkeys(known))) and keys[-1] == "Version"
 
@@ -132,24 +147,26 @@ def test_keys_stand_in_a1111s_order(params, snapshot):
 def test_what_is_not_wanted_is_left_out(name):
     key = {"add_model_name_to_info": "Model", "add_model_hash_to_info": "Model hash", "add_version_to_infotext": "Version"}[name]
     params = Txt2Img(prompt="a", seed=1, subseed=1)
-    assert key in infotext.split(write(Plan(params, Settings(), WEIGHTS), "m")).pairs
-    assert key not in infotext.split(write(Plan(params, Settings(**{name: False}), WEIGHTS), "m")).pairs
+    assert key in infotext.split(write(Plan(params, Settings(), FILES), {})).pairs
+    assert key not in infotext.split(write(Plan(params, Settings(**{name: False}), FILES), {})).pairs
 
 
 def test_comments_are_not_part_of_the_prompt():
-    again, _ = read(write(Plan(Txt2Img(prompt="a cat # or a dog", seed=1), Settings(), WEIGHTS), "model"))
+    again, _ = read(write(Plan(Txt2Img(prompt="a cat # or a dog", seed=1), Settings(), FILES), {}))
     assert again.params.prompt.strip() == "a cat"
 
 
 def test_each_picture_of_a_batch_has_its_own_seed():
-    made = plans(Txt2Img(seed=7, subseed=3, n_iter=2, batch_size=2), Settings(), WEIGHTS)
+    made = plans(Plan(Txt2Img(seed=7, subseed=3, n_iter=2, batch_size=2), Settings(), FILES))
     assert [plan.params.seed for plan in made] == [7, 8, 9, 10]
-    varied = plans(Txt2Img(seed=7, subseed=3, subseed_strength=0.5, n_iter=3), Settings(), WEIGHTS)
+    varied = plans(Plan(Txt2Img(seed=7, subseed=3, subseed_strength=0.5, n_iter=3), Settings(), FILES))
     assert [(plan.params.seed, plan.params.subseed) for plan in varied] == [(7, 3), (7, 4), (7, 5)]
 
 
 def test_no_field_is_forgotten():
     """Those that are not in the text say how many pictures there are, or have gone into the prompts."""
-    assert {f.name for f in fields(Txt2Img)} - set(read(write(Plan(
-        Txt2Img(prompt="a", negative_prompt="b", seed=1, subseed=2, subseed_strength=0.5, seed_resize_from_w=64, seed_resize_from_h=64), Settings(), WEIGHTS
-    ), "m"))[1]["fields"]) == {"styles", "n_iter", "batch_size"}
+    params = Txt2Img(
+        prompt="a", negative_prompt="b", seed=1, subseed=2, subseed_strength=0.5, seed_resize_from_w=64, seed_resize_from_h=64, tiling=True
+    )
+    found = read(text_of(Plan(params, Settings(), FILES)))[1]["fields"]
+    assert {f.name for f in fields(Txt2Img)} - found.keys() == {"styles", "n_iter", "batch_size"}

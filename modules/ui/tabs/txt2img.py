@@ -58,6 +58,8 @@ def settings(form: Form[Txt2Img], words: Words) -> None:
     with gr.Column(elem_id="txt2img_settings"):
         with gr.Row(elem_id="sampler_selection_txt2img"):
             form.place("sampler_name", "scheduler", "steps")
+        with gr.Accordion(words("Refiner"), open=False, elem_id="txt2img_enable"), gr.Row():
+            form.place("refiner_checkpoint", "refiner_switch_at")
         with gr.Row(elem_id="txt2img_dimensions"):
             with gr.Column(elem_id="txt2img_column_size"):
                 form.place("width", "height")

@@ -1,0 +1,262 @@
+"""Super-resolution networks, their sizes read from their weights.
+
+RRDBNet       Wang et al. 2018, ESRGAN, arXiv:1809.00219; Wang et al. 2021, Real-ESRGAN, arXiv:2107.10833
+SRVGGNet      the compact network of Real-ESRGAN's video and "general" models
+
+Pictures are (batch, 3, h, w), 0–1.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isqrt
+from types import ModuleType
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, leaky_relu, pad, pixel_shuffle, pixel_unshuffle
+
+from modules.base.errors import ModelMismatch, ModelUnsupported
+
+SLOPE = 0.2         # of the leaky ReLUs, in all files of this kind
+RESIDUAL = 0.2      # how much of a block's result is added to its input
+COLOURS = 3
+MULTIPLE = 4        # what an input's sides become before it is made smaller, be it by 2 or by 4: A1111's pictures depend on it
+UNFIT = (RuntimeError, ValueError, LookupError, TypeError, ArithmeticError)      # what weights of unlikely shapes and names lead to
+
+State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A network ready to run: (1, 3, h, w) → (1, 3, h · scale, w · scale), on `device` in `dtype`."""
+
+    run: Callable[[Tensor], Tensor]
+    scale: int
+    device: torch.device
+    dtype: torch.dtype
+
+
+class DenseBlock(nn.Module):
+    """Five convolutions, each of which sees all before it (arXiv:1809.00219, section 3.1).
+
+    `plus`: with the two residuals of ESRGAN+ inside (arXiv:2001.08073).
+    """
+
+    def __init__(self, features: int, growth: int, plus: bool) -> None:
+        super().__init__()
+        for number in range(1, 5):
+            self.add_module(f"conv{number}", conv(features + (number - 1) * growth, growth))
+        self.conv5 = conv(features + 4 * growth, features)
+        self.conv1x1 = nn.Conv2d(features, growth, 1, bias=False) if plus else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        one = activated(self.conv1(x))
+        two = activated(self.conv2(torch.cat((x, one), 1)))
+        if self.conv1x1:
+            two = two + self.conv1x1(x)
+        three = activated(self.conv3(torch.cat((x, one, two), 1)))
+        four = activated(self.conv4(torch.cat((x, one, two, three), 1)))
+        if self.conv1x1:
+            four = four + two
+        return x + RESIDUAL * self.conv5(torch.cat((x, one, two, three, four), 1))
+
+
+class ResidualBlock(nn.Module):
+    """The residual-in-residual dense block: three dense blocks and a way around them."""
+
+    def __init__(self, features: int, growth: int, plus: bool) -> None:
+        super().__init__()
+        self.rdb1, self.rdb2, self.rdb3 = (DenseBlock(features, growth, plus) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + RESIDUAL * self.rdb3(self.rdb2(self.rdb1(x)))
+
+
+@dataclass(frozen=True, slots=True)
+class RRDBSizes:
+    features: int
+    growth: int
+    blocks: int
+    doublings: int      # ×2 steps after the blocks
+    unshuffle: int      # the input is made this much smaller first: 2 in Real-ESRGAN ×2, 4 in ×1
+    plus: bool
+
+    @property
+    def scale(self) -> int:
+        return 2**self.doublings // self.unshuffle
+
+    @classmethod
+    def of(cls, state: State) -> RRDBSizes:
+        """`state` has this program's names."""
+        first = state["conv_first.weight"].shape
+        return cls(
+            features=first[0],
+            growth=state["body.0.rdb1.conv1.weight"].shape[0],
+            blocks=len({name.split(".")[1] for name in state if name.startswith("body.")}),
+            doublings=sum(bool(re.fullmatch(r"ups\.\d+\.weight", name)) for name in state),
+            unshuffle=isqrt(first[1] // COLOURS),
+            plus="body.0.rdb1.conv1x1.weight" in state,
+        )
+
+
+class RRDBNet(nn.Module):
+    """Residual-in-residual dense blocks at the input's size, then nearest-neighbour doublings, each with a convolution."""
+
+    def __init__(self, sizes: RRDBSizes) -> None:
+        super().__init__()
+        features = sizes.features
+        self.sizes = sizes
+        self.conv_first = conv(COLOURS * sizes.unshuffle**2, features)
+        self.body = nn.Sequential(*(ResidualBlock(features, sizes.growth, sizes.plus) for _ in range(sizes.blocks)))
+        self.conv_body = conv(features, features)
+        self.ups = nn.ModuleList(conv(features, features) for _ in range(sizes.doublings))
+        self.conv_hr = conv(features, features)
+        self.conv_last = conv(features, COLOURS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = (side * self.sizes.scale for side in x.shape[-2:])
+        if self.sizes.unshuffle > 1:
+            x = pixel_unshuffle(filled_up(x), self.sizes.unshuffle)
+        x = self.conv_first(x)
+        x = x + self.conv_body(self.body(x))
+        for up in self.ups:
+            x = activated(up(interpolate(x, scale_factor=2, mode="nearest")))
+        return self.conv_last(activated(self.conv_hr(x)))[..., :height, :width]
+
+
+class SRVGGNet(nn.Module):
+    """A plain stack of convolutions, whose result is added to the picture enlarged by nearest neighbour."""
+
+    def __init__(self, features: int, layers: int, scale: int) -> None:
+        """`layers`: convolutions between the first and the last."""
+        super().__init__()
+        self.scale = scale
+        inner = [layer for _ in range(layers) for layer in (conv(features, features), nn.PReLU(features))]
+        self.body = nn.Sequential(conv(COLOURS, features), nn.PReLU(features), *inner, conv(features, COLOURS * scale**2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pixel_shuffle(self.body(x), self.scale) + interpolate(x, scale_factor=self.scale, mode="nearest")
+
+
+def conv(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+def activated(x: Tensor) -> Tensor:
+    return leaky_relu(x, SLOPE)
+
+
+def filled_up(x: Tensor) -> Tensor:
+    """`x` with both sides multiples: its edge mirrored there, or repeated where there is too little of it."""
+    height, width = x.shape[-2:]
+    mode = "reflect" if min(height, width) >= MULTIPLE else "replicate"
+    return pad(x, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode)
+
+
+def rrdb(state: State) -> tuple[nn.Module, State, int]:
+    state = renamed(state)
+    sizes = RRDBSizes.of(state)
+    scale = sizes.scale
+    return RRDBNet(sizes), state, scale
+
+
+def srvgg(state: State) -> tuple[nn.Module, State, int]:
+    numbers = [int(name.split(".")[1]) for name in state if name.startswith("body.")]
+    last = state[f"body.{max(numbers)}.weight"]
+    scale = isqrt(last.shape[0] // COLOURS)
+    return SRVGGNet(last.shape[1], max(numbers) // 2 - 1, scale), state, scale
+
+
+def renamed(state: State) -> dict[str, Tensor]:
+    """The names of any of ESRGAN's three layouts → this program's."""
+    tail = [int(match[1]) for name in state if (match := re.fullmatch(r"model\.(\d+)\.weight", name))]
+    numbered = {str(number): name for number, name in zip(sorted(tail), tail_names(len(tail)), strict=True)}
+    return {new_name(name, numbered): tensor for name, tensor in state.items()}
+
+
+def tail_names(count: int) -> list[str]:
+    """Of the numbered convolutions of the first layout: all but three double the size."""
+    return ["conv_first", *(f"ups.{number}" for number in range(count - 3)), "conv_hr", "conv_last"][:count]
+
+
+def new_name(name: str, numbered: Mapping[str, str]) -> str:
+    if match := re.fullmatch(r"model\.(\d+)\.(\w+)", name):
+        return f"{numbered[match[1]]}.{match[2]}"
+    if match := re.fullmatch(r"(?:conv_up|upconv)(\d)\.(\w+)", name):
+        return f"ups.{int(match[1]) - 1}.{match[2]}"
+    for pattern, replacement in RENAMED:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def build(name: str, state: State, device: torch.device, dtype: torch.dtype) -> Net:
+    """The network whose weights `state` holds; `name` is the file's, for messages.
+
+    Raises ModelMismatch, or ModelUnsupported for an architecture that neither Easel nor an installed spandrel knows.
+    """
+    for marks, make in ARCHITECTURES:
+        if marks <= state.keys():
+            try:
+                module, scale = filled(make, state)
+            except UNFIT as error:
+                raise mismatch(name) from error
+            return Net(module.to(device, dtype), scale, device, dtype)
+    return foreign(name, state, device, dtype)
+
+
+def filled(make: Callable[[State], tuple[nn.Module, State, int]], state: State) -> tuple[nn.Module, int]:
+    """Built without memory, then given the file's own tensors."""
+    with torch.device("meta"):
+        module, state, scale = make(state)
+    if scale < 1:
+        raise ValueError("it would make pictures smaller")
+    module.load_state_dict(state, assign=True)
+    return module.requires_grad_(False).eval(), scale
+
+
+def mismatch(name: str) -> ModelMismatch:
+    return ModelMismatch(
+        f"{name} resembles an ESRGAN upscaler for RGB pictures, but its weights do not fit together.", "Download it again, or use another."
+    )
+
+
+def foreign(name: str, state: State, device: torch.device, dtype: torch.dtype) -> Net:
+    """SwinIR, DAT, HAT and the like, through the spandrel library where someone installed it."""
+    spandrel = installed_spandrel(name)
+    try:
+        model = spandrel.ModelLoader().load_from_state_dict(dict(state))
+    except (spandrel.UnsupportedModelError, *UNFIT) as error:
+        raise ModelUnsupported(f"{name} is of a kind that spandrel does not know either.", "Use an ESRGAN model.") from error
+    if not isinstance(model, spandrel.ImageModelDescriptor) or (model.input_channels, model.output_channels) != (COLOURS, COLOURS):
+        raise ModelUnsupported(f"{name} is no upscaler for RGB pictures.", "Use an ESRGAN model.")
+    return Net(model.to(device, dtype).eval(), model.scale, device, dtype)
+
+
+def installed_spandrel(name: str) -> ModuleType:
+    """Imported by hand, for it is no requirement; torchvision, which it needs, may itself be missing or broken."""
+    try:
+        return importlib.import_module("spandrel")
+    except (ImportError, RuntimeError) as error:
+        raise ModelUnsupported(
+            f"{name} is not an ESRGAN or Real-ESRGAN model.",
+            "Run `pip install spandrel` (it needs torchvision) for other kinds of upscalers, or use an ESRGAN model.",
+        ) from error
+
+
+RENAMED = (
+    (r"^model\.1\.sub\.(\d+)\.(weight|bias)$", r"conv_body.\2"),
+    (r"^(?:model\.1\.sub|RRDB_trunk)\.", "body."),
+    (r"\.RDB(\d)\.conv(1x1|\d)(?:\.0)?\.", r".rdb\1.conv\2."),
+    (r"^trunk_conv\.", "conv_body."),
+    (r"^HRconv\.", "conv_hr."),
+)
+ARCHITECTURES = (
+    ({"model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight"}, rrdb),         # ESRGAN as first published
+    ({"conv_first.weight", "RRDB_trunk.0.RDB1.conv1.weight"}, rrdb),         # its second layout
+    ({"conv_first.weight", "body.0.rdb1.conv1.weight"}, rrdb),               # Real-ESRGAN
+    ({"body.0.weight", "body.0.bias", "body.1.weight", "body.2.weight"}, srvgg),
+)

@@ -1,0 +1,84 @@
+"""The upscaler models there are, and their weights out of files of any age. Names are names, never paths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from modules.base.errors import ModelError, sentence
+from modules.models.header import sniff
+from modules.models.weights import LARGEST_PICKLE, check_zip, count_opcodes, read_weights, tensors_in, unpickled
+
+EXTENSIONS = (".safetensors", ".pth", ".pt")
+WRAPPERS = ("params_ema", "params")     # BasicSR's names for the weights in a training file; the averaged ones are better
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    path: Path
+    problem: str = ""       # why it cannot be used, as far as a glance tells
+
+
+def find(folders: Sequence[Path]) -> dict[str, ModelFile]:
+    """Upscaler models below `folders` by the name they are shown under; of two with one name the first counts."""
+    found: dict[str, ModelFile] = {}
+    for folder in folders:
+        for path in files(folder):
+            found.setdefault(SHOWN.get(path.stem.casefold(), path.stem), glanced(path))
+    return found
+
+
+def files(root: Path) -> Iterator[Path]:
+    """Sorted; what is no regular file or leads out of `root` is left out."""
+    home = root.resolve()
+    for folder, folders, names in os.walk(root):
+        folders.sort(key=str.casefold)
+        for name in sorted(names, key=str.casefold):
+            path = Path(folder, name)
+            if path.suffix.casefold() in EXTENSIONS and path.is_file() and path.resolve().is_relative_to(home):
+                yield path
+
+
+def glanced(path: Path) -> ModelFile:
+    try:
+        sniff(path)
+    except ModelError as error:
+        return ModelFile(path, sentence(error))
+    return ModelFile(path)
+
+
+def read_state(path: Path) -> Mapping[str, Tensor]:
+    """The weights in a file by their names there. Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file."""
+    kind = sniff(path)
+    if kind == "safetensors":
+        return read_weights(path).tensors
+    if kind == "zip":
+        check_zip(path)
+    else:
+        with path.open("rb") as file:
+            count_opcodes(path.name, file.read(LARGEST_PICKLE))
+    return tensors_in(path.name, unwrapped(unpickled(path, mapped=kind == "zip")))
+
+
+def unwrapped(content: Any) -> Any:
+    """The table of weights in a training file; other content as it is."""
+    if isinstance(content, Mapping):
+        return next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
+    return content
+
+
+# A1111's names for the files it downloads, so that its generation data finds them here. Lower-case stem → name.
+SHOWN = {
+    "esrgan": "ESRGAN_4x",
+    "realesrgan_x2plus": "R-ESRGAN 2x+",
+    "realesrgan_x4plus": "R-ESRGAN 4x+",
+    "realesrgan_x4plus_anime_6b": "R-ESRGAN 4x+ Anime6B",
+    "realesr-animevideov3": "R-ESRGAN AnimeVideo",
+    "realesr-general-x4v3": "R-ESRGAN General 4xV3",
+    "realesr-general-wdn-x4v3": "R-ESRGAN General WDN 4xV3",
+}

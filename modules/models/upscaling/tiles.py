@@ -1,0 +1,75 @@
+"""A network run over a large picture in overlapping tiles, so that memory goes with the tile and not with the picture.
+
+Tiles lie as A1111's do: evenly spread, the last at the border, each fading in over the one before across the overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from modules.base.errors import NotANumber
+from modules.models.upscaling.architectures import Net
+
+Told = Callable[[int, int], None]       # hears (tiles done, tiles in all) after each tile; may raise to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """In pixels of the input; size 0 means the whole picture at once."""
+
+    size: int = 192
+    overlap: int = 8
+
+    def spans(self, length: int) -> list[slice]:
+        """The tiles of one axis, evenly spread: neighbours share at least `overlap`, the last one ends at the border."""
+        if not 0 < self.size < length:
+            return [slice(0, length)]
+        count = ceil((length - self.shared) / (self.size - self.shared))
+        gap = (length - self.size) / (count - 1)
+        starts = [*(int(number * gap) for number in range(count - 1)), length - self.size]
+        return [slice(start, start + self.size) for start in starts]
+
+    @property
+    def shared(self) -> int:
+        """The overlap, as far as a tile of this size can have one."""
+        return min(self.overlap, self.size // 2)
+
+
+def enlarged(net: Net, pixels: Tensor, tiling: Tiling, told: Told) -> Tensor:
+    """(3, h, w) uint8 → (3, h · scale, w · scale) uint8, both in main memory.
+
+    Raises NotANumber, and whatever `told` raises.
+    """
+    rows, columns = tiling.spans(pixels.shape[1]), tiling.spans(pixels.shape[2])
+    fade = tiling.shared * net.scale
+    out = pixels.new_empty(3, pixels.shape[1] * net.scale, pixels.shape[2] * net.scale)
+    for down, row in enumerate(rows):
+        strip = pixels.new_empty(3, (row.stop - row.start) * net.scale, out.shape[2])
+        for across, column in enumerate(columns):
+            lay(strip, through(net, pixels[:, row, column]), column.start * net.scale, fade if across else 0)
+            told(down * len(columns) + across + 1, len(rows) * len(columns))
+        lay(out.mT, strip.mT, row.start * net.scale, fade if down else 0)
+    return out
+
+
+@torch.no_grad()
+def through(net: Net, pixels: Tensor) -> Tensor:
+    """(3, h, w) uint8 → (3, h · scale, w · scale) uint8."""
+    x = pixels.to(net.device).float().div(255).to(net.dtype)
+    y = net.run(x[None])[0].float()
+    if not y.isfinite().all():
+        raise NotANumber("The upscaler gave numbers that are no colours.", "Start with --no-half, or use another upscaler.")
+    return y.clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
+
+
+def lay(canvas: Tensor, tile: Tensor, start: int, fade: int) -> None:
+    """Put `tile` into `canvas`, both uint8, from column `start` on; over its first `fade` columns what was there gives way."""
+    inside = start + fade
+    ramp = torch.arange(fade) / max(fade, 1)
+    canvas[..., start:inside] = torch.lerp(canvas[..., start:inside].float(), tile[..., :fade].float(), ramp).round()
+    canvas[..., inside:start + tile.shape[-1]] = tile[..., fade:]

@@ -1,0 +1,149 @@
+"""Everything a picture can be enlarged with, and the way A1111 gets to the size that was asked for.
+
+A model has a scale of its own. It is run until the picture is large enough, three times at most, and the rest is done by
+Lanczos. Sides become multiples of 8, which is what the VAE takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from modules.base.errors import Invalid
+from modules.base.registry import Registry
+from modules.models.upscaling.architectures import Net, build
+from modules.models.upscaling.files import find, read_state
+from modules.models.upscaling.tiles import Tiling, Told, enlarged
+
+MULTIPLE = 8            # pixels
+MOST_PASSES = 3
+NONE = "None"
+LANCZOS = Image.Resampling.LANCZOS
+
+Enlarge = Callable[[Image.Image, float], Image.Image]      # an RGB picture, and the scale asked for → a larger one, by its own scale
+
+
+def unheard(_done: int, _of: int) -> None:
+    """For those who need no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upscaler:
+    """An entry of the list. Without a `path` it is one of Pillow's."""
+
+    name: str
+    path: Path | None = None
+    problem: str = ""                   # why it cannot be used, as far as a glance tells
+    aliases: tuple[str, ...] = ()
+
+
+class Upscalers:
+    """The list, and the model used last. Any thread may `refresh` and look; `upscale` and `fit` are for the engine's alone."""
+
+    def __init__(self, folders: Sequence[Path], device: torch.device, dtype: torch.dtype) -> None:
+        self.folders, self.device, self.dtype = tuple(folders), device, dtype
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again what there is; the list is replaced as a whole, and the model read anew."""
+        found = find(self.folders)
+        models = [Upscaler(name, file.path, file.problem, (file.path.stem,)) for name, file in found.items() if name not in PILLOW]
+        self._registry = Registry("upscaler", [*map(Upscaler, PILLOW), *models])
+        self._ready: tuple[Path, Net] | None = None
+
+    def list(self) -> list[Upscaler]:
+        return list(self._registry)
+
+    def find(self, name: str) -> Upscaler:
+        """By the name shown or the file's, whatever the case. Raises UnknownName."""
+        return self._registry[name]
+
+    def upscale(self, name: str, image: Image.Image, scale: float, tiling: Tiling, told: Told = unheard) -> Image.Image:
+        """The picture about `scale` times as large, its sides multiples of 8.
+
+        Raises UnknownName, Invalid, NotANumber, ModelError naming the file, and whatever `told` raises.
+        """
+        upscaler = self.find(name)
+        return upscale(image, scale, self._with_net(upscaler.path, tiling, told) if upscaler.path else PILLOW[upscaler.name])
+
+    def fit(self, name: str, image: Image.Image, size: tuple[int, int], tiling: Tiling, told: Told = unheard) -> Image.Image:
+        """The picture stretched to just that (width, height); the upscaler is asked only if it must grow. Raises as `upscale` does."""
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        scale = max(size[0] / image.width, size[1] / image.height)
+        if scale > 1 and self.find(name).name != NONE:
+            image = self.upscale(name, image, scale, tiling, told)
+        return resized(image, size)
+
+    def _with_net(self, path: Path, tiling: Tiling, told: Told) -> Enlarge:
+        net = self._net(path)
+        return lambda image, _: picture(enlarged(net, pixels(image), tiling, told))
+
+    def _net(self, path: Path) -> Net:
+        ready = self._ready
+        if ready is None or ready[0] != path:
+            ready = self._ready = path, build(path.name, read_state(path), self.device, self.dtype)
+        return ready[1]
+
+
+def upscale(image: Image.Image, scale: float, enlarge: Enlarge) -> Image.Image:
+    """`enlarge` until it is large enough, then Lanczos to the size. A scale of 1 is one pass: models of ×1 clean pictures up."""
+    size = target(image, scale)
+    colours = image.convert("RGB")
+    for number in range(MOST_PASSES):
+        enough = colours.width >= size[0] and colours.height >= size[1]
+        if enough and (number or scale != 1):
+            break
+        before = colours.size
+        colours = enlarge(colours, scale)
+        if colours.size == before:
+            break
+    return with_alpha_of(image, resized(colours, size))
+
+
+def target(image: Image.Image, scale: float) -> tuple[int, int]:
+    width, height = (int(side * scale // MULTIPLE * MULTIPLE) for side in image.size)
+    if min(width, height) < MULTIPLE:
+        raise Invalid(f"A picture of {image.width}×{image.height} would shrink to nothing at ×{scale:g}.", f"Sides are at least {MULTIPLE} pixels.")
+    return width, height
+
+
+def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else image.resize(size, LANCZOS)
+
+
+def with_alpha_of(image: Image.Image, result: Image.Image) -> Image.Image:
+    """`result` as transparent as `image` is: networks know colours only."""
+    if image.has_transparency_data:
+        result.putalpha(resized(image.convert("RGBA").getchannel("A"), result.size))
+    return result
+
+
+def pixels(image: Image.Image) -> Tensor:
+    """RGB → (3, h, w) uint8: blue, green, red.
+
+    The networks learnt red, green, blue; A1111 hands them over the other way round, and the same picture needs the same order.
+    """
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).flip(0)
+
+
+def picture(values: Tensor) -> Image.Image:
+    """(3, h, w) uint8, blue, green, red → RGB."""
+    return Image.fromarray(values.flip(0).permute(1, 2, 0).contiguous().numpy())
+
+
+def by(method: Image.Resampling) -> Enlarge:
+    return lambda image, scale: image.resize((int(image.width * scale), int(image.height * scale)), method)
+
+
+# What needs no model, in the order shown. "None" leaves all to the resize at the end.
+PILLOW: dict[str, Enlarge] = {
+    NONE: lambda image, _: image,
+    "Lanczos": by(LANCZOS),
+    "Nearest": by(Image.Resampling.NEAREST),
+}

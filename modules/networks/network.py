@@ -1,0 +1,90 @@
+"""A network file, read for one model: what it changes there, and the words it brings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from modules.base.errors import ModelMismatch
+from modules.networks.dialects import Targets, bundled, embeddings_of
+from modules.networks.formats import read_patches, shapes_of
+from modules.networks.patch import MISSHAPEN, FirstInputs, Patch, Shape
+
+INPAINTING_INPUTS, INPUTS = 9, 4      # channels of a UNet's first convolution: latent, mask and masked latent; latent alone
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One file's patches, each for a parameter of the model it was read for. Strengths and block weights are the user's affair."""
+
+    name: str
+    patches: Mapping[str, Patch]                         # `unet.down_blocks.0.attentions.0.proj_in.weight` → its change
+    embeddings: Mapping[str, Mapping[str, Tensor]]       # bundled textual inversions: word → `clip_l`, `clip_g` → (vectors, width)
+    metadata: Mapping[str, str]
+    unmatched: tuple[str, ...] = ()                      # keys that are for nothing this model has
+
+    def to(self, device: torch.device) -> Network:
+        """The same network with its patches on another device, as it pays to keep them for a GPU."""
+        return replace(self, patches={path: patch.to(device) for path, patch in self.patches.items()})
+
+    def truncated(self, rank: int) -> Network:
+        """With the first `rank` directions of its LoRAs only: the third number of `<lora:name:1:1:rank>`."""
+        return replace(self, patches={path: patch.truncated(rank) for path, patch in self.patches.items()})
+
+
+def is_text(path: str) -> bool:
+    """Is a parameter of a text encoder, which has a strength of its own?"""
+    return path.startswith("text_encoder")
+
+
+def read_network(name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], targets: Targets) -> Network:
+    """Find each tensor's place in the model.
+
+    Raises ModelMismatch if nothing or something does not fit, ModelUnsupported for a kind of network that is not known;
+    both name the file and the place.
+    """
+    layers, unmatched = sorted_out(tensors, targets)
+    embeddings = embeddings_of(tensors)
+    if not layers and not embeddings:
+        raise ModelMismatch(f"{name} has nothing for this model: {next(iter(tensors), 'it is empty')} is not in it.", made_for(metadata))
+    patches: dict[str, Patch] = {}
+    for module, parts in layers.items():
+        for parameter, patch in read_patches(f"{name}: {module}", parts).items():
+            path = f"{module}.{parameter}"
+            if path not in targets.shapes:
+                unmatched.append(path)
+            elif (fitting := fitted(patch, targets.shapes[path])) is None:
+                raise ModelMismatch(f"{name} does not fit: {path} is {targets.shapes[path]}, the file has {shapes_of(parts)}.", made_for(metadata))
+            else:
+                patches[path] = fitting
+    return Network(name, patches, embeddings, metadata, tuple(unmatched))
+
+
+def sorted_out(tensors: Mapping[str, Tensor], targets: Targets) -> tuple[dict[str, dict[str, Tensor]], list[str]]:
+    """What there is of each module, by the module's path, and the keys of no module."""
+    layers: dict[str, dict[str, Tensor]] = {}
+    unmatched = []
+    for key, tensor in tensors.items():
+        if place := targets.place(key):
+            layers.setdefault(place[0], {})[place[1]] = tensor
+        elif not bundled(key):
+            unmatched.append(key)
+    return layers, unmatched
+
+
+def fitted(patch: Patch, shape: Shape) -> Patch | None:
+    """The patch for a parameter of this shape. One for an ordinary UNet's first convolution fits an inpainting model's too."""
+    widened = FirstInputs(patch, INPUTS) if len(shape) == 4 and shape[1] == INPAINTING_INPUTS else patch
+    try:
+        return next((candidate for candidate in (patch, widened) if candidate.fits(shape)), None)
+    except MISSHAPEN:
+        return None
+
+
+def made_for(metadata: Mapping[str, str]) -> str:
+    """The hint to one who uses a network with the wrong model; trainers write what they trained on."""
+    base = metadata.get("modelspec.architecture") or metadata.get("ss_base_model_version")
+    return f"It was made for {base}: choose such a checkpoint." if base else "It was made for another family of models."

@@ -1,0 +1,106 @@
+"""The value every kind of network is read into: how one parameter of a model changes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, replace
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Shape = tuple[int, ...]
+MISSHAPEN = (IndexError, RuntimeError, TypeError, ValueError, ZeroDivisionError)      # what torch says of tensors with other axes than expected
+WIDE = (torch.float32, torch.float64)      # precisions to compute in
+
+
+class Patch(ABC):
+    """A change of one parameter. An immutable value: the same patch serves any number of models and strengths."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def delta(self, weight: Tensor) -> Tensor:
+        """ΔW for `weight`, (out, in), (out, in, kh, kw) or (channels,), in float32 or more; of the same shape."""
+
+    @abstractmethod
+    def fits(self, shape: Shape) -> bool:
+        """Is it for a parameter of this shape, and complete?"""
+
+    def apply(self, weight: Tensor, strength: float) -> Tensor:
+        """The changed weight as a new tensor, with the weight's shape, precision and device."""
+        wide = weight if weight.dtype in WIDE else weight.float()
+        return (wide + strength * self.delta(wide)).to(weight.dtype)
+
+    def apply_into(self, weight: Tensor, strength: float, out: Tensor) -> None:
+        """`apply`, written to `out`, which may be `weight` itself."""
+        out.copy_(self.apply(weight, strength))
+
+    def to(self, device: torch.device) -> Patch:
+        """The same patch with its tensors on another device."""
+        return replace(self, **{field.name: moved(getattr(self, field.name), device) for field in fields(self)})
+
+    def truncated(self, rank: int) -> Patch:
+        """With the first `rank` directions only, where a low-rank update has ordered ones; else the same."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class FirstInputs(Patch):
+    """A patch for the first input channels of a weight: an inpainting model's first convolution has five more than others'."""
+
+    inner: Patch
+    channels: int
+
+    def delta(self, weight: Tensor) -> Tensor:
+        change = torch.zeros_like(weight)
+        change[:, : self.channels] = self.inner.delta(weight[:, : self.channels])
+        return change
+
+    def fits(self, shape: Shape) -> bool:
+        return len(shape) > 1 and shape[1] > self.channels and self.inner.fits((shape[0], self.channels, *shape[2:]))
+
+    def truncated(self, rank: int) -> FirstInputs:
+        return replace(self, inner=self.inner.truncated(rank))
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, tuple):
+        return tuple(moved(part, device) for part in value)
+    return value.to(device) if isinstance(value, Tensor | Patch) else value
+
+
+def flat(shape: Shape) -> Shape:
+    """A weight's shape as a matrix, (out, in · kh · kw); that of a vector stays."""
+    return (shape[0], prod(shape[1:])) if len(shape) > 1 else tuple(shape)
+
+
+def along(vector: Tensor, weight: Tensor, axis: int) -> Tensor:
+    """One number a channel, shaped to multiply the weight's outputs (axis 0) or inputs (axis 1)."""
+    shape = [1] * weight.ndim
+    shape[axis] = weight.shape[axis]
+    return vector.to(weight).reshape(shape)
+
+
+def product(like: Tensor, a: Tensor, b: Tensor | None = None, core: Tensor | None = None) -> Tensor:
+    """(out, in · kh · kw) of two factors and perhaps a core, or of `a` alone; where `like` is and as precise."""
+    if b is None:
+        return a.to(like).flatten(1)
+    if core is None:
+        return a.to(like).flatten(1) @ b.to(like).flatten(1)
+    return torch.einsum("n m k l, n o, m i -> o i k l", core.to(like), a.to(like), b.to(like)).flatten(1)
+
+
+def product_shape(a: Tensor, b: Tensor | None = None, core: Tensor | None = None) -> Shape:
+    """What `product` gives of these; nothing if they do not go together."""
+    if b is None:
+        return flat(a.shape)
+    if core is None:
+        return (len(a), b[0].numel()) if a[0].numel() == len(b) else ()
+    return (a.shape[1], b.shape[1] * taps(core)) if core.shape[:2] == (len(a), len(b)) and a.ndim == b.ndim == 2 else ()
+
+
+def taps(core: Tensor) -> int:
+    """kh · kw of a core (rank, rank, kh, kw)."""
+    return core[0, 0].numel() if core.ndim == 4 else 0
