@@ -11,7 +11,7 @@ from typing import Any
 
 from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
-from modules.models.catalog import VAE, Catalog
+from modules.models.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
 from modules.models.library import Library
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import NAMES, Settings, changed
@@ -45,10 +45,16 @@ def spec(case: dict[str, Any]) -> JobSpec:
     return JobSpec(case["id"], "test", "txt2img", asdict(params), asdict(changed(Settings(), overrides)))
 
 
+def library(checkpoints: Path, models: Path | None = None) -> Library:
+    """Checkpoints in one folder; the other kinds in A1111's folders below `models`, if there is one."""
+    hashes = HashCache(checkpoints / "hashes.sqlite")
+    kinds = {"VAE": VAE, "Lora": LORA, "embeddings": EMBEDDING, "hypernetworks": HYPERNETWORK}
+    return Library(Catalog((checkpoints,), hashes), *(Catalog((models / name,) if models else (), hashes, kind) for name, kind in kinds.items()))
+
+
 def golden_library(folder: Path) -> Library:
     """The golden models of every kind; `folder` holds the assembled checkpoints."""
-    hashes = HashCache(folder / "hashes.sqlite")
-    return Library(Catalog((folder,), hashes), Catalog((GOLDEN / "models/VAE",), hashes, VAE))
+    return library(folder, GOLDEN / "models")
 
 
 def assemble_models(folder: Path) -> Path:

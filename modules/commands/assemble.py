@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modules.app.app import App
 from modules.app.jobs import Jobs
-from modules.models.catalog import VAE, Catalog, ModelFile
+from modules.models.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog, ModelFile
 from modules.models.library import Library
 from modules.prompts.tokenizer import load_tokenizer
 from modules.settings.file import SettingsFile
@@ -37,6 +37,9 @@ def find_models(flags: Flags) -> Library:
     return Library(
         checkpoints=Catalog(paths.checkpoints, hashes, first=flags.ckpt),
         vaes=Catalog((paths.vae,), hashes, VAE, others=paths.checkpoints),
+        loras=Catalog((paths.lora,), hashes, LORA),
+        embeddings=Catalog((paths.embeddings,), hashes, EMBEDDING),
+        hypernetworks=Catalog((paths.hypernetworks,), hashes, HYPERNETWORK),
     )
 
 

@@ -15,6 +15,7 @@ from modules.base.errors import ModelError, UnknownName
 from modules.models.header import read_header, sniff
 from modules.store.hashes import HashCache
 
+SHORTEST_HASH = 8            # digits
 LARGEST_SIDECAR = 2**20      # bytes
 HASH_IN_TITLE = re.compile(r"\s*\[([0-9a-f]{8,64})\]\s*$")
 
@@ -38,6 +39,10 @@ class Kind:
 
 VAE_ENDINGS = (".vae.safetensors", ".vae.ckpt", ".vae.pt")
 CHECKPOINT = Kind("checkpoint", (".safetensors", ".ckpt"))
+PICTURES = (".png", ".webp")
+LORA = Kind("LoRA", (".safetensors", ".ckpt", ".pt"))
+EMBEDDING = Kind("embedding", (".safetensors", ".pt", ".bin", *PICTURES))
+HYPERNETWORK = Kind("hypernetwork", (".pt", ".safetensors"))
 VAE = Kind("VAE", (*VAE_ENDINGS, ".safetensors", ".ckpt", ".pt"), VAE_ENDINGS)
 
 
@@ -79,6 +84,11 @@ class ModelFile:
             return read_header(self.path).metadata if self.path.suffix == ".safetensors" else {}
         except ModelError:
             return {}
+
+    @property
+    def alias(self) -> str:
+        """What its trainer called it."""
+        return self.metadata.get("ss_output_name", "")
 
     @cached_property
     def sidecar(self) -> dict[str, Any]:
@@ -135,6 +145,14 @@ class Catalog:
             return min(similar, key=lambda file: len(file.title))
         raise UnknownName(self.kind.name, name, [file.title for file in self._files])
 
+    def named(self, name: str) -> ModelFile | None:
+        """The file of exactly that name, with or without its ending and folders, else whose hash begins so; case counts last."""
+        for spelt in (str, str.casefold):
+            for file in self._files:
+                if spelt(name) in (spelt(file.model_name), spelt(file.name), spelt(file.name.rpartition(".")[0])):
+                    return file
+        return next((file for file in self._files if len(name) >= SHORTEST_HASH and (file.sha256 or "").startswith(name)), None)
+
     def hashed(self, file: ModelFile) -> ModelFile:
         """The same with its SHA-256, which the list then shows too."""
         if file.sha256:
@@ -147,19 +165,21 @@ class Catalog:
 def files(root: Path, endings: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     """Files below `root` that end so, with their names, sorted; what is no regular file or leads out of `root` is left out."""
     home = root.resolve()
-    foreign = () if set(VAE_ENDINGS) <= set(endings) else VAE_ENDINGS
+    foreign = () if set(VAE_ENDINGS) <= set(endings) else VAE_ENDINGS      # VAEs lie among checkpoints
     for folder, folders, names in os.walk(root):
         folders.sort(key=str.casefold)
         for name in sorted(names, key=str.casefold):
             path = Path(folder, name)
-            if name.endswith(endings) and not name.endswith(foreign) and path.is_file() and path.resolve().is_relative_to(home):
+            meant = name.endswith(endings) and not name.endswith(foreign) and ".preview." not in name
+            if meant and path.is_file() and path.resolve().is_relative_to(home):
                 yield path, path.relative_to(root).as_posix()
 
 
 def glanced(path: Path, name: str, known: dict[tuple[str, int, int], str]) -> ModelFile:
     stat = path.stat()
     try:
-        sniff(path)
+        if path.suffix not in PICTURES:
+            sniff(path)
         problem = ""
     except ModelError as error:
         problem = f"{error} {error.hint}".strip()

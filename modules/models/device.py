@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from modules.base.errors import OutOfMemory
+from modules.models.adapters import AdapterFiles, Adapters
 from modules.models.catalog import ModelFile
 from modules.models.library import Library
 from modules.models.loader import LoadedModel, load, load_vae_file
@@ -20,6 +21,7 @@ from modules.models.preview import Preview
 from modules.models.text import TextReader
 from modules.models.unet import predict
 from modules.models.vae import Vae, picture
+from modules.networks.embedding import Embedding
 from modules.prompts.chunks import Tokenizer
 from modules.sampling.questions import Decode, Encode, EncodeImage, Facts, ModelFacts, Predict, Question, Weights
 
@@ -45,8 +47,9 @@ class Placement:
 class Ready:
     """A model on its device, with what is worked out from it once."""
 
-    def __init__(self, model: LoadedModel, tokenizer: Tokenizer) -> None:
+    def __init__(self, model: LoadedModel, tokenizer: Tokenizer, files: AdapterFiles) -> None:
         self.model = model
+        self.adapters = Adapters(model, files)
         self.vae = Vae(model.vae, model.scaling_factor)
         self.text = TextReader(model, tokenizer)
         self.facts = ModelFacts(model.alphas_cumprod, model.scaling_factor, model.unet.config.out_channels, model.image_channels)
@@ -57,14 +60,15 @@ class Device:
 
     def __init__(self, library: Library, tokenizer: Tokenizer, placement: Placement, told: Callable[[str, str], None]) -> None:
         """`told(loading, loaded)` hears the names of models as they come."""
+        self.files = AdapterFiles(library)
         self.library, self.tokenizer, self.placement, self.told = library, tokenizer, placement, told
         self.kept = 1                                               # how many models stay in memory
         self._ready: OrderedDict[str, Ready] = OrderedDict()        # by checkpoint, oldest use first
         self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, likewise
         self._previews: WeakKeyDictionary[Vae, Preview] = WeakKeyDictionary()
         self._answers: dict[type, Callable[[Weights, Sequence[Any]], Sequence[Any]]] = {
-            Facts: lambda weights, asks: [self.ready(weights).facts] * len(asks),
-            Encode: lambda weights, asks: [self.ready(weights).text.read(ask) for ask in asks],
+            Facts: lambda weights, asks: [self.loaded(weights).facts] * len(asks),
+            Encode: lambda weights, asks: [self.ready(weights).text.read(ask, self.words(ask)) for ask in asks],
             Predict: lambda weights, asks: predict(self.ready(weights).model, asks),
             Decode: lambda weights, asks: [picture(self.vae(weights).decode(ask.latent, ask.tiled)) for ask in asks],
             EncodeImage: lambda weights, asks: [self.vae(weights).encode(ask.pixels, ask.tiled) for ask in asks],
@@ -75,18 +79,27 @@ class Device:
         with torch.inference_mode(), memory_errors():
             return self._answers[type(questions[0])](questions[0].weights, questions)
 
-    def ready(self, weights: Weights) -> Ready:
-        """The checkpoint in memory, as these weights want it."""
+    def loaded(self, weights: Weights) -> Ready:
+        """The checkpoint in memory."""
         if weights.checkpoint not in self._ready:
             self._ready[weights.checkpoint] = self._load(self.library.checkpoints.find(weights.checkpoint))
         self._ready.move_to_end(weights.checkpoint)
-        ready = self._ready[weights.checkpoint]
+        return self._ready[weights.checkpoint]
+
+    def ready(self, weights: Weights) -> Ready:
+        """The checkpoint in memory, as these weights want it."""
+        ready = self.loaded(weights)
+        ready.adapters.bring(weights)
         tile(ready.model.unet, weights.tiling)
         return ready
 
+    def words(self, ask: Encode) -> list[Embedding]:
+        """The embeddings a prompt may name."""
+        return [*map(self.files.embedding, ask.reading.embeddings), *self.loaded(ask.weights).adapters.bundled(ask.weights.networks)]
+
     def vae(self, weights: Weights) -> Vae:
         """The VAE in memory: the checkpoint's own, or from a file."""
-        own = self.ready(weights).vae
+        own = self.loaded(weights).vae
         vae = self._vae_file(weights.vae, own.scaling_factor) if weights.vae else own
         tile(vae.module, weights.tiling)
         return vae
@@ -109,7 +122,7 @@ class Device:
                 self._ready.popitem(last=False)
             place = self.placement
             model.to(place.device, unet=place.unet, vae=place.vae, text=place.text)
-            return Ready(model, self.tokenizer)
+            return Ready(model, self.tokenizer, self.files)
         finally:
             self.told("", checkpoint.title)
 

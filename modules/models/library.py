@@ -11,10 +11,23 @@ from modules.models.catalog import VAE_ENDINGS, Catalog, ModelFile
 class Library:
     checkpoints: Catalog
     vaes: Catalog
+    loras: Catalog
+    embeddings: Catalog
+    hypernetworks: Catalog
 
     def refresh(self) -> None:
-        self.checkpoints.refresh()
-        self.vaes.refresh()
+        for catalog in vars(self).values():
+            catalog.refresh()
+
+    def lora(self, name: str) -> ModelFile | None:
+        """By its file's name, the alias its trainer gave it, or its hash."""
+        return self.loras.named(name) or next((file for file in self.loras.list() if file.alias == name), None)
+
+    def lora_hash(self, file: ModelFile) -> str:
+        """The hash that generation data shows: what its trainer wrote, else of its tensors alone."""
+        if file.path.suffix != ".safetensors":
+            return self.loras.hashes.sha256(file.path)
+        return file.metadata.get("sshs_model_hash") or self.loras.hashes.sha256_of_tensors(file.path)
 
     def vae_for(self, checkpoint: ModelFile, wanted: str) -> ModelFile | None:
         """The VAE file that the setting `sd_vae` means for a checkpoint; None is its own. Raises UnknownName.

@@ -42,6 +42,7 @@ class LoadedModel:
     """A checkpoint's parts and what sampling must know of them."""
 
     unet: UNet2DConditionModel
+    unet_names: Mapping[str, str]   # LDM's name of each of its parameters → diffusers'
     vae: AutoencoderKL
     texts: tuple[TextEncoder, ...]
     family: str
@@ -73,8 +74,10 @@ def load(checkpoint: ModelFile) -> LoadedModel:
     family = family_of(name, weights.tensors)
     hints = from_tensors(from_yaml(from_metadata(family.hints, name, weights.metadata), checkpoint.config), weights.tensors)
     alphas = alphas_cumprod(*hints.betas)
+    unet = Part(name, weights.tensors, layout.UNET, layout.unet_names)
     return LoadedModel(
-        unet=load_unet(name, weights.tensors, hints),
+        unet=unet.build(lambda found: UNet2DConditionModel(**shapes.unet_config(found, hints.unet))),
+        unet_names=unet.names,
         vae=load_vae(Part(name, weights.tensors, layout.VAE, layout.vae_names), hints),
         texts=tuple(load_text(name, weights.tensors, part, hints) for part in family.texts),
         family=family.name,
@@ -84,11 +87,6 @@ def load(checkpoint: ModelFile) -> LoadedModel:
         native_size=hints.native_size,
         checkpoint=checkpoint,
     )
-
-
-def load_unet(name: str, tensors: Mapping[str, Tensor], hints: Hints) -> UNet2DConditionModel:
-    part = Part(name, tensors, layout.UNET, layout.unet_names)
-    return part.build(lambda found: UNet2DConditionModel(**shapes.unet_config(found, hints.unet)))
 
 
 def load_vae(part: Part, hints: Hints) -> AutoencoderKL:

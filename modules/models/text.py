@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from modules.base.errors import ModelMismatch
 from modules.models.families import TextPart
 from modules.models.loader import LoadedModel, TextEncoder
-from modules.prompts.chunks import Chunk, Tokenizer, chunks
-from modules.sampling.questions import Cond, Encode, Frame, Reading
+from modules.networks.embedding import ONLY, Embedding
+from modules.prompts.chunks import WIDTH, Chunk, Tokenizer, chunks, embeddings_by_name
+from modules.sampling.questions import Cond, Encode, Frame, Meaning, Reading
 
 REMEMBERED = 256      # prompts; the negative one is read again for every picture
 
@@ -24,50 +28,114 @@ def states(encoder: TextEncoder, tokens: Tensor, reading: Reading) -> tuple[Tens
     layer = reading.clip_skip if use.layer is None or (use.optional_skip and reading.sdxl_clip_l_skip) else use.layer
     found = out.hidden_states[max(-layer, -len(out.hidden_states))]
     if use.normed:
-        found = getattr(module, "text_model", module).final_layer_norm(found)
+        found = core(module).final_layer_norm(found)
     return found.float(), out.text_embeds.float() if use.pooled else None
+
+
+def core(module: nn.Module) -> Any:
+    """The text model within one that also projects, or itself."""
+    return getattr(module, "text_model", module)
+
+
+def encoder_names(model: LoadedModel) -> tuple[str, ...]:
+    """What embeddings call a model's text encoders."""
+    if len(model.texts) > 1:
+        return "clip_l", "clip_g"
+    return ("clip_g",) if model.texts[0].use.pooled else (ONLY,)
+
+
+class Vocabulary:
+    """The embeddings a prompt may name, as far as they fit the model's encoders (name → width)."""
+
+    def __init__(self, embeddings: Sequence[Embedding], encoders: Mapping[str, int], tokenizer: Tokenizer) -> None:
+        self.tables: dict[str, Mapping[str, Tensor]] = {}      # name → encoder → (count, width)
+        self.hashes: dict[str, str] = {}
+        self.notes: list[str] = []
+        for embedding in embeddings:
+            self._add(embedding, encoders)
+        counts = {name: len(next(iter(tables.values()))) for name, tables in self.tables.items()}
+        self.find = embeddings_by_name(counts, tokenizer)
+
+    def _add(self, embedding: Embedding, encoders: Mapping[str, int]) -> None:
+        if embedding.count > WIDTH:
+            raise ModelMismatch(f"{embedding.file} has {embedding.count} vectors; a prompt has room for {WIDTH} together.", "Leave its name out.")
+        try:
+            self.tables.setdefault(embedding.name, embedding.vectors_for(encoders))
+            self.hashes.setdefault(embedding.name, embedding.shorthash or embedding.file)
+        except ModelMismatch as error:
+            self.notes.append(f"{error} Its name is read as a plain word.")
+
+    def inserted(self, column: Sequence[Chunk], encoder: str) -> list[tuple[int, int, Tensor]]:
+        """(text, first place, vectors (n, width)) for each embedding in a chunk of every text."""
+        return [
+            (text, 1 + insertion.offset, self.tables[insertion.name][encoder])
+            for text, chunk in enumerate(column) for insertion in chunk.insertions
+        ]
+
+
+@contextmanager
+def in_place_of_tokens(module: nn.Module, inserted: Sequence[tuple[int, int, Tensor]]) -> Iterator[None]:
+    """Let vectors stand where tokens were looked up."""
+    def replace_rows(_: nn.Module, __: Any, looked_up: Tensor) -> Tensor:
+        out = looked_up.clone()
+        for text, place, vectors in inserted:
+            out[text, place:place + len(vectors)] = vectors.to(out)[: out.shape[1] - place]
+        return out
+
+    hook = core(module).embeddings.token_embedding.register_forward_hook(replace_rows) if inserted else None
+    try:
+        yield
+    finally:
+        if hook:
+            hook.remove()
 
 
 class TextReader:
     """The text encoders of one loaded model, with a memory of what they read last."""
 
     def __init__(self, model: LoadedModel, tokenizer: Tokenizer) -> None:
-        self.encoders, self.tokenizer = model.texts, tokenizer
+        self.encoders, self.names, self.tokenizer = model.texts, encoder_names(model), tokenizer
         self.figures = figures_of(model)
-        self._known: OrderedDict[Encode, list[Cond]] = OrderedDict()
+        self._known: OrderedDict[Encode, Meaning] = OrderedDict()
 
-    def read(self, ask: Encode) -> list[Cond]:
+    def read(self, ask: Encode, embeddings: Sequence[Embedding] = ()) -> Meaning:
         """A conditioning of (77 · chunks, width) float32 for each of the texts that a prompt has over time."""
         if ask not in self._known:
-            self._known[ask] = self._read(ask)
+            self._known[ask] = self._read(ask, Vocabulary(embeddings, self._widths(), self.tokenizer))
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         self._known.move_to_end(ask)
         return self._known[ask]
 
-    def _read(self, ask: Encode) -> list[Cond]:
+    def _widths(self) -> dict[str, int]:
+        return {name: encoder.module.config.hidden_size for name, encoder in zip(self.names, self.encoders, strict=True)}
+
+    def _read(self, ask: Encode, words: Vocabulary) -> Meaning:
         """All texts together: the shorter are padded with empty chunks, and each chunk is weighted across all of them."""
-        chunked = [self._chunks(text, ask.reading) for text in ask.texts]
-        empty = self._chunks("", ask.reading)
+        r = ask.reading
+        chunked = [chunks(text, self.tokenizer, r.emphasis, r.comma_backtrack, words.find) for text in ask.texts]
+        empty = chunks("", self.tokenizer, r.emphasis, r.comma_backtrack)
         length = max(len(of_text) for of_text in chunked)
         columns = [[of_text[i] if i < len(of_text) else empty[0] for of_text in chunked] for i in range(length)]
-        read = [self._column(column, ask.reading) for column in columns]
-        texts, pooled = torch.cat([text for text, _ in read], dim=1), read[0][1]
+        read = [self._column(column, r, words) for column in columns]
+        conds = self._conds(ask, torch.cat([text for text, _ in read], dim=1), read[0][1])
+        used = {insertion.name: words.hashes[insertion.name] for of_text in chunked for chunk in of_text for insertion in chunk.insertions}
+        return Meaning(tuple(conds), used, tuple(words.notes))
+
+    def _conds(self, ask: Encode, texts: Tensor, pooled: Tensor | None) -> list[Cond]:
         if pooled is None:
             return [Cond(text) for text in texts]
         meaningless = ask.negative and not any(ask.texts)
         figures = pooled.new_tensor(self.figures(ask.frame))
-        nothing = 0.0 if meaningless else 1.0
-        return [Cond(text * nothing, torch.cat([whole * nothing, figures])) for text, whole in zip(texts, pooled, strict=True)]
+        share = 0.0 if meaningless else 1.0
+        return [Cond(text * share, torch.cat([whole * share, figures])) for text, whole in zip(texts, pooled, strict=True)]
 
-    def _chunks(self, text: str, reading: Reading) -> list[Chunk]:
-        return chunks(text, self.tokenizer, reading.emphasis, reading.comma_backtrack)
-
-    def _column(self, column: Sequence[Chunk], reading: Reading) -> tuple[Tensor, Tensor | None]:
+    def _column(self, column: Sequence[Chunk], reading: Reading, words: Vocabulary) -> tuple[Tensor, Tensor | None]:
         """One chunk of every text → (texts, 77, width), the encoders side by side, and the last one's pooled texts."""
         parts, pooled = [], None
-        for encoder in self.encoders:
-            meaning, pooled = states(encoder, self._tokens(column, encoder.use), reading)
+        for name, encoder in zip(self.names, self.encoders, strict=True):
+            with in_place_of_tokens(encoder.module, words.inserted(column, name)):
+                meaning, pooled = states(encoder, self._tokens(column, encoder.use), reading)
             multipliers = torch.tensor([chunk.multipliers for chunk in column], device=meaning.device)
             parts.append(EMPHASES[reading.emphasis](meaning, multipliers.unsqueeze(-1)))
         return torch.cat(parts, dim=-1), pooled

@@ -55,19 +55,28 @@ def read_weights(path: Path) -> Weights:
 
     Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file.
     """
-    kind = sniff(path)
-    if kind == "safetensors":
+    if sniff(path) == "safetensors":
         metadata = read_header(path).metadata
         try:
             return Weights(load_file(path), metadata)
         except SafetensorError as error:
             raise ModelCorrupt(f"{path.name}: {error}.", AGAIN) from error
+    return Weights(tensors_in(path.name, read_pickle(path)), {})
+
+
+def read_object(path: Path) -> Any:
+    """What small model files of any age hold: tensors by name, or a pickle's plain values. Raises as `read_weights` does."""
+    return read_weights(path).tensors if sniff(path) == "safetensors" else read_pickle(path)
+
+
+def read_pickle(path: Path) -> Any:
+    kind = sniff(path)
     if kind == "zip":
         check_zip(path)
     else:
         with path.open("rb") as file:
             count_opcodes(path.name, file.read(LARGEST_PICKLE))
-    return Weights(tensors_in(path.name, unpickled(path, mapped=kind == "zip")), {})
+    return unpickled(path, mapped=kind == "zip")
 
 
 def check_zip(path: Path) -> None:

@@ -10,7 +10,7 @@ import base64
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -85,34 +85,6 @@ class Embedding:
                     "Use an embedding made for this family of models.",
                 )
         return {encoder: self.vectors[encoder] for encoder in encoders}
-
-
-Tokenize = Callable[[str], Sequence[int]]
-Words = tuple[tuple[tuple[int, ...], Embedding], ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Matcher:
-    """Finds embeddings in a prompt's token ids. Case counts for nothing, since it does not for CLIP's tokenizer."""
-
-    words: Mapping[int, Words]          # first token → names that begin with it, the longest first
-
-    def match(self, ids: Sequence[int], offset: int) -> tuple[Embedding, int] | None:
-        """The embedding whose name stands at `offset`, and how many tokens the name takes up; the longest name wins."""
-        for word, embedding in self.words.get(ids[offset], ()):
-            if tuple(ids[offset:offset + len(word)]) == word:
-                return embedding, len(word)
-        return None
-
-
-def find_words(embeddings: Iterable[Embedding], tokenize: Tokenize) -> Matcher:
-    """Of several whose names are the same tokens, the first is found."""
-    named = [(tuple(tokenize(embedding.name)), embedding) for embedding in embeddings]
-    words: dict[int, Words] = {}
-    for word, embedding in sorted(named, key=lambda pair: len(pair[0]), reverse=True):
-        if word:
-            words[word[0]] = (*words.get(word[0], ()), (word, embedding))
-    return Matcher(words)
 
 
 def told_as(value: object, kind: type) -> Any:

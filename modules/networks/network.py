@@ -13,6 +13,7 @@ from modules.networks.dialects import Targets, bundled, embeddings_of
 from modules.networks.formats import read_patches, shapes_of
 from modules.networks.patch import MISSHAPEN, FirstInputs, Patch, Shape
 
+PASSED_OVER = "oft_unet_"      # kohya-ss's OFT by diffusers' names: A1111 draws without it and says nothing, so its pictures are made so
 INPAINTING_INPUTS, INPUTS = 9, 4      # channels of a UNet's first convolution: latent, mask and masked latent; latent alone
 
 
@@ -48,7 +49,7 @@ def read_network(name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str
     """
     layers, unmatched = sorted_out(tensors, targets)
     embeddings = embeddings_of(tensors)
-    if not layers and not embeddings:
+    if not layers and not embeddings and not all(key.startswith(PASSED_OVER) for key in tensors):
         raise ModelMismatch(f"{name} has nothing for this model: {next(iter(tensors), 'it is empty')} is not in it.", made_for(metadata))
     patches: dict[str, Patch] = {}
     for module, parts in layers.items():

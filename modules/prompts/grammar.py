@@ -376,6 +376,10 @@ class NetworkTag:
     items: tuple[str, ...]
 
     @property
+    def name(self) -> str:
+        return self.items[0]
+
+    @property
     def positional(self) -> list[str]:
         return [item for item in self.items if item.count("=") != 1]
 

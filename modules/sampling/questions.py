@@ -5,8 +5,8 @@ A question is an immutable value: unanswered, it can be asked again, later, else
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -33,12 +33,25 @@ Task: TypeAlias = Generator[Question, Any, T]      # yields questions, is sent t
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkUse:
+    """A LoRA or one of its kin, by the SHA-256 of its file, and how strongly it counts."""
+
+    sha256: str
+    text: float = 1.0           # in the text encoders
+    unet: float = 1.0
+    rank: int | None = None     # of its directions only the first so many
+    blocks: str = ""            # a strength for each block, as the block-weight extension's users write it
+
+
+@dataclass(frozen=True, slots=True)
 class Weights:
     """Which weights answer: files by the SHA-256 of their content, and how they are applied."""
 
     checkpoint: str
-    vae: str = ""               # the checkpoint's own
-    tiling: bool = False        # pictures continue at their opposite edges
+    vae: str = ""                                           # "": the checkpoint's own
+    tiling: bool = False                                    # pictures continue at their opposite edges
+    networks: tuple[NetworkUse, ...] = ()
+    hypernetworks: tuple[tuple[str, float], ...] = ()       # SHA-256 and strength, in their order
 
     @property
     def drawing(self) -> Weights:
@@ -81,6 +94,7 @@ class Reading:
     clip_skip: int = 1
     comma_backtrack: int = 20
     sdxl_clip_l_skip: bool = False
+    embeddings: tuple[str, ...] = ()      # SHA-256 of files whose names are words
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +129,18 @@ class Cond:
         return replace(self, text=cat([self.text, *[empty.text] * times]))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Meaning:
+    """What a prompt's texts mean, and what of its words were embeddings."""
+
+    conds: tuple[Cond, ...]
+    embeddings: Mapping[str, str] = field(default_factory=dict)      # name → its hash, or the network it came with
+    notes: tuple[str, ...] = ()                                      # what the person should know
+
+
 @dataclass(frozen=True, slots=True)
 class Encode:
-    """The texts one prompt has in the course of sampling, to be read together. Answer: a Cond each.
+    """The texts one prompt has in the course of sampling, to be read together. Answer: a Meaning, with a Cond each.
 
     Together, because A1111's "Original" emphasis restores the mean over all of them at once.
     """

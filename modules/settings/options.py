@@ -36,6 +36,12 @@ class Settings:
     sd_vae_tiles: Annotated[bool, Param("Decode in tiles", Checkbox(), "Turn large latents into pictures piece by piece: less memory, and edges that may differ slightly.", "VAE tiles", section="vae")] = False
 
 
+    sd_lora: Annotated[str, Param("Add network to prompt", Choice("loras"), "A LoRA that every prompt gets.", section="extra_networks")] = "None"
+    sd_hypernetwork: Annotated[str, Param("Add hypernetwork to prompt", Choice("hypernetworks"), "A hypernetwork that every prompt gets.", section="extra_networks")] = "None"
+    extra_networks_default_multiplier: Annotated[float, Param("Default strength of networks", Slider(0, 2, 0.01), "What a click on a card writes into the prompt.", section="extra_networks")] = 1.0
+    lora_add_hashes_to_infotext: Annotated[bool, Param("Write LoRA hashes", Checkbox(), "Which LoRAs a picture was made with, in its generation data.", section="extra_networks")] = True
+    textual_inversion_add_hashes_to_infotext: Annotated[bool, Param("Write embedding hashes", Checkbox(), "Which embeddings a picture was made with, in its generation data.", section="extra_networks")] = True
+
     pictures_alone: Annotated[bool, Param("Make every picture alone", Checkbox(), "Share no UNet call with other pictures: slower, but the last bit never depends on company.", section="optimizations")] = False
     pad_cond_uncond: Annotated[bool, Param("Pad prompts to one length", Checkbox(), "Fill the shorter of prompt and negative prompt with empty text, so that both share a UNet call.", "Pad conds", section="optimizations")] = False
     pad_cond_uncond_v0: Annotated[bool, Param("Pad prompts as before 1.6", Checkbox(), "Repeat the end of a short negative prompt, or cut a long one.", "Pad conds v0", section="optimizations")] = False

@@ -24,12 +24,12 @@ class HashCache:
     def __init__(self, path: Path) -> None:
         self.database = Database(path, SCHEMA)
 
-    def known(self, path: Path) -> str | None:
+    def known(self, path: Path, part: str = "") -> str | None:
         """The hash if it is remembered and the file unchanged."""
         stat = path.stat()
         with self.database.open() as db:
             row = db.execute(
-                "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND modified = ?", (str(path), stat.st_size, stat.st_mtime_ns)
+                "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND modified = ?", (f"{path}{part}", stat.st_size, stat.st_mtime_ns)
             ).fetchone()
         return row and row["sha256"]
 
@@ -39,14 +39,24 @@ class HashCache:
             return {(row["path"], row["size"], row["modified"]): row["sha256"] for row in db.execute("SELECT * FROM hashes")}
 
     def sha256(self, path: Path) -> str:
-        """The hash, computed if need be."""
-        if found := self.known(path):
+        """The hash of the whole file, computed if need be."""
+        return self._hash(path, "", 0)
+
+    def sha256_of_tensors(self, path: Path) -> str:
+        """That of a safetensors file without its header: the same whatever its metadata says."""
+        with path.open("rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+        return self._hash(path, "#tensors", 8 + header)
+
+    def _hash(self, path: Path, part: str, begin: int) -> str:
+        if found := self.known(path, part):
             return found
         stat = path.stat()
         with path.open("rb") as file:
+            file.seek(begin)
             digest = digest_of(file)
         with self.database.open() as db:
-            db.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", (str(path), stat.st_size, stat.st_mtime_ns, digest))
+            db.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", (f"{path}{part}", stat.st_size, stat.st_mtime_ns, digest))
         return digest
 
 

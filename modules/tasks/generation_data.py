@@ -79,7 +79,13 @@ def options(plan: Plan) -> Iterator[Pair]:
         yield "Tiling", True
     if plan.refiner:
         yield from changed(plan, "refiner_switch_by_sample_steps")
+    if plan.files.networks.loras and s.lora_add_hashes_to_infotext:
+        yield "Lora hashes", ", ".join(f"{without_separators(lora.name)}: {lora.hash}" for lora in plan.files.networks.loras)
     yield from changed(plan, *ALWAYS)
+
+
+def without_separators(name: str) -> str:
+    return name.replace(":", "").replace(",", "")
 
 
 ALWAYS = (      # settings that shape any picture

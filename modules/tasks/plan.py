@@ -9,6 +9,7 @@ from modules.params.txt2img import Txt2Img
 from modules.sampling.questions import Weights
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.settings.options import Settings
+from modules.tasks.networks import Networks
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Files:
     checkpoint: ModelFile
     vae: ModelFile | None = None          # beside the checkpoint's own
     refiner: ModelFile | None = None
+    networks: Networks = Networks()
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Plan:
         return self.files.refiner and self._weights(self.files.refiner)
 
     def _weights(self, checkpoint: ModelFile, vae: ModelFile | None = None) -> Weights:
-        return Weights(checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling)
+        uses = tuple(mention.use for mention in self.files.networks.loras)
+        hypernetworks = self.files.networks.hypernetworks
+        return Weights(checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, uses, hypernetworks)
 
     @property
     def sampler(self) -> Sampler:

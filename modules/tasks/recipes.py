@@ -12,10 +12,10 @@ from modules.engine.jobs import JobSpec
 from modules.models.catalog import Catalog, ModelFile
 from modules.models.library import Library
 from modules.params.txt2img import Txt2Img
-from modules.prompts import grammar
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
 from modules.tasks import generation_data, txt2img
+from modules.tasks.networks import networks_of, warnings, with_standing_networks
 from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.txt2img import Drawn
 
@@ -50,14 +50,14 @@ class Recipe:
         }
 
     def warnings(self) -> list[str]:
-        _, tags = grammar.take_networks(grammar.strip_comments(self.plans[0].params.prompt))
-        return [f"There is no {tag.kind} called {tag.items[0]!r} that could be used; the picture is made without it." for tag in tags]
+        return warnings(self.plans[0].files.networks.unknown)
 
 
 def txt2img_recipe(spec: JobSpec, library: Library) -> Recipe:
     """Raises UnknownName or ModelError for a model."""
     settings = Settings(**known(Settings, spec.settings))
     params = Txt2Img(**known(Txt2Img, spec.params) | {"styles": tuple(spec.params.get("styles", ()))})
+    params = with_standing_networks(params, settings)
     first = Plan(params, settings, files_for(library, params, settings))
     return Recipe(plans(first), txt2img.picture, "txt2img-images")
 
@@ -65,7 +65,7 @@ def txt2img_recipe(spec: JobSpec, library: Library) -> Recipe:
 def files_for(library: Library, params: Txt2Img, settings: Settings) -> Files:
     checkpoint = library.checkpoints.hashed(chosen(library.checkpoints, settings.sd_model_checkpoint))
     refiner = library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint)) if params.refiner_checkpoint else None
-    return Files(checkpoint, library.vae_for(checkpoint, settings.sd_vae), refiner)
+    return Files(checkpoint, library.vae_for(checkpoint, settings.sd_vae), refiner, networks_of(params, library))
 
 
 def chosen(catalog: Catalog, name: str) -> ModelFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -20,30 +20,46 @@ from modules.sampling.questions import (
     Facts,
     Frame,
     Interrupted,
+    Meaning,
     ModelFacts,
     Reading,
     Task,
     Weights,
 )
+from modules.settings.options import Settings
 from modules.tasks.plan import Plan
 from modules.tasks.sampling import negative_left_out, refiner_takes_over, sampling, trained_levels
 
 
+class Told(dict[str, object]):
+    """Generation data that only a picture's making can tell, such as a refiner that was reached."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []      # what the person should know
+
+    def hear(self, meaning: Meaning, settings: Settings) -> tuple[Cond, ...]:
+        """Which words of a prompt were embeddings."""
+        self.notes += [note for note in meaning.notes if note not in self.notes]
+        if meaning.embeddings and settings.textual_inversion_add_hashes_to_infotext:
+            before = [str(self["TI hashes"])] if "TI hashes" in self else []
+            new = [f"{name}: {hashed}" for name, hashed in meaning.embeddings.items() if not any(f"{name}: " in said for said in before)]
+            self["TI hashes"] = ", ".join([*before, *new])
+        return meaning.conds
+
+
 @dataclass(frozen=True)
 class Drawn:
-    """A picture, (H, W, 3) uint8; not `whole` if it was interrupted on the way.
-
-    told: generation data that only its making could tell, such as a refiner that was reached
-    """
+    """A picture, (H, W, 3) uint8; not `whole` if it was interrupted on the way."""
 
     pixels: np.ndarray
     whole: bool = True
-    told: Mapping[str, object] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
 
 
 def picture(plan: Plan) -> Task[Drawn]:
     """Read the prompts, sample a latent, decode it. Interrupted in mid-air, decode what there is."""
-    told: dict[str, object] = {}
+    told = Told()
     stage = yield from first_stage(plan, told)
     facts = yield Facts(plan.weights)
     flow = sampling(plan, facts, like=stage.guidance.negative.conds[0].text)
@@ -57,7 +73,7 @@ def picture(plan: Plan) -> Task[Drawn]:
     return Drawn((yield from decoded(plan, latent)), whole, told)
 
 
-def first_stage(plan: Plan, told: dict[str, object]) -> Task[Stage]:
+def first_stage(plan: Plan, told: Told) -> Task[Stage]:
     """The checkpoint's stretch of sampling, which a refiner may follow."""
     stage = yield from stage_of(plan, plan.weights, told)
     if plan.refiner in (None, plan.weights):
@@ -65,12 +81,12 @@ def first_stage(plan: Plan, told: dict[str, object]) -> Task[Stage]:
     return replace(stage, over=refiner_takes_over(plan, stage.levels), after=partial(refined, plan, told))
 
 
-def refined(plan: Plan, told: dict[str, object]) -> Task[Stage]:
+def refined(plan: Plan, told: Told) -> Task[Stage]:
     told |= {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
     return (yield from stage_of(plan, plan.refiner, told))
 
 
-def stage_of(plan: Plan, weights: Weights, told: dict[str, object]) -> Task[Stage]:
+def stage_of(plan: Plan, weights: Weights, told: Told) -> Task[Stage]:
     facts = yield Facts(weights)
     guidance = yield from read_prompts(plan, weights, told)
     image = yield from beside(plan, weights, facts)
@@ -96,9 +112,9 @@ def decoded(plan: Plan, latent: Tensor) -> Task[np.ndarray]:
             continue
 
 
-def read_prompts(plan: Plan, weights: Weights, told: dict[str, object]) -> Task[Guidance]:
+def read_prompts(plan: Plan, weights: Weights, told: Told) -> Task[Guidance]:
     """Both prompts as conditionings over time. Tags and comments are not drawn."""
-    read = partial(read_text, plan, weights)
+    read = partial(read_text, plan, weights, told)
     prompt, _ = grammar.take_networks(grammar.strip_comments(plan.params.prompt))
     positive = []
     for text, weight in grammar.compose(prompt):
@@ -110,20 +126,20 @@ def read_prompts(plan: Plan, weights: Weights, told: dict[str, object]) -> Task[
     return Guidance(tuple(positive), negative, scale, negative_left_out(plan), even)
 
 
-def read_text(plan: Plan, weights: Weights, text: str, is_negative: bool = False) -> Task[Schedule]:
+def read_text(plan: Plan, weights: Weights, told: Told, text: str, is_negative: bool = False) -> Task[Schedule]:
     s = plan.settings
     entries = grammar.schedule(text, plan.evaluations, old=s.use_old_scheduling)
-    reading = Reading(s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack, s.sdxl_clip_l_skip)
+    reading = Reading(s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack, s.sdxl_clip_l_skip, plan.files.networks.embeddings)
     aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
     frame = Frame(plan.params.width, plan.params.height, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
-    conds = yield Encode(weights, tuple(text for _, text in entries), reading, frame, is_negative)
-    return Schedule(tuple(end for end, _ in entries), tuple(conds))
+    meaning = yield Encode(weights, tuple(text for _, text in entries), reading, frame, is_negative)
+    return Schedule(tuple(end for end, _ in entries), told.hear(meaning, s))
 
 
 Even = Callable[[list[Cond]], list[Cond]]
 
 
-def evened(plan: Plan, weights: Weights, schedules: Sequence[Schedule], told: dict[str, object]) -> Task[Even]:
+def evened(plan: Plan, weights: Weights, schedules: Sequence[Schedule], told: Told) -> Task[Even]:
     """How prompts of different length are brought to one, if the settings want that; told where it matters."""
     s = plan.settings
     lengths = {len(cond.text) for schedule in schedules for cond in schedule.conds}
@@ -133,5 +149,5 @@ def evened(plan: Plan, weights: Weights, schedules: Sequence[Schedule], told: di
         told["Pad conds v0"] = True
         return cut_or_lengthened
     told["Pad conds"] = True
-    empty = yield from read_text(plan, weights, "")
+    empty = yield from read_text(plan, weights, told, "")
     return partial(padded, empty.conds[0])

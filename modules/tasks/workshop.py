@@ -39,6 +39,7 @@ class Tally:
     begun: bool = False
     previewed: float = 0.0
     interrupted: bool = False
+    noted: list[str] = field(default_factory=list)                  # what its owner was told
     error: BaseException | None = None
 
     @property
@@ -196,6 +197,10 @@ class Workshop:
 
     def _keep(self, tally: Tally, picture: Picture[Drawn]) -> None:
         tally.interrupted |= not picture.result.whole
+        for note in picture.result.told.notes:
+            if note not in tally.noted:
+                tally.noted.append(note)
+                self.emit(events.Warned(tally.spec.id, note))
         kept = keep(tally.recipe, picture.index, picture.result, tally.spec, self.config)
         tally.error = kept.problem or tally.error
         self.emit(kept.event)

@@ -70,5 +70,7 @@ def lists_of(app: App) -> Lists:
         "styles": lambda: list(app.styles()),
         "checkpoints": lambda: [found.name for found in app.models.checkpoints.list()],
         "refiners": lambda: ["", *(found.name for found in app.models.checkpoints.list())],
+        "loras": lambda: ["None", *(found.model_name for found in app.models.loras.list())],
+        "hypernetworks": lambda: ["None", *(found.model_name for found in app.models.hypernetworks.list())],
         "vaes": lambda: ["Automatic", "None", *(found.name for found in app.models.vaes.list())],
     }

@@ -11,19 +11,16 @@ import torch
 from benchmarks.checkpoints import KINDS, Kind, Text, Unet, save
 from modules.base.errors import ModelUnsupported
 from modules.engine.engine import Engine, Picture
-from modules.models.catalog import VAE, Catalog
 from modules.models.device import Device, Placement
-from modules.models.library import Library
 from modules.models.loader import load
 from modules.params.txt2img import Txt2Img
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.schedules import Levels
 from modules.settings.options import Settings
-from modules.store.hashes import HashCache
 from modules.tasks.plan import Files, Plan
 from modules.tasks.requests import prepared
 from modules.tasks.txt2img import picture
-from tests.golden_data import GOLDEN
+from tests.golden_data import GOLDEN, library
 
 
 def small(kind: Kind, in_channels: int = 4) -> Kind:
@@ -34,11 +31,6 @@ def small(kind: Kind, in_channels: int = 4) -> Kind:
     unet = replace(u, model_channels=64, context_dim=width, in_channels=in_channels, adm=pooled + (u.adm - 1280) if u.adm else 0,
                    depth=tuple(min(depth, 2) for depth in u.depth), middle_depth=min(u.middle_depth, 2))
     return Kind(unet, tuple(Text(text.prefix, text.open_clip, 64, 3) for text in kind.texts), 32, kind.markers)
-
-
-def library(folder):
-    hashes = HashCache(folder / "h.sqlite")
-    return Library(Catalog((folder,), hashes), Catalog((), hashes, VAE))
 
 
 def drawn(folder, steps=2):

@@ -15,17 +15,16 @@ from safetensors.torch import load_file, save_file
 
 from modules.base.errors import ModelMismatch, ModelUnsupported
 from modules.models import layout
-from modules.models.catalog import VAE, Catalog, ModelFile
+from modules.models.adapters import AdapterFiles
+from modules.models.catalog import ModelFile
 from modules.models.device import Device, Placement
-from modules.models.library import Library
 from modules.models.loader import load
 from modules.models.text import TextReader
 from modules.models.vae import Vae
 from modules.prompts import grammar
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.questions import Encode, Frame, Reading, Weights
-from modules.store.hashes import HashCache
-from tests.golden_data import GOLDEN
+from tests.golden_data import GOLDEN, library
 
 CPU = torch.device("cpu")
 WEIGHTS = Weights("0" * 64)
@@ -69,18 +68,28 @@ def test_the_vae_is_a1111s(model, case):
     assert (ours - picture.reshape(picture.shape[-3:])).abs().max() < 1e-3
 
 
-CONDS = [case for case in json.loads((GOLDEN / "tensors/conds.json").read_text()) if "ti" not in case["prompt"]]      # without embeddings
+CONDS = json.loads((GOLDEN / "tensors/conds.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    """The golden embeddings that fit into a prompt."""
+    files = AdapterFiles(library(tmp_path_factory.mktemp("none"), GOLDEN / "models"))
+    hashes = [files.library.embeddings.hashed(file).sha256 for file in files.library.embeddings.list()]
+    return [found for found in map(files.embedding, hashes) if found.count <= 75]
+
+
 CONDITIONINGS = np.load(GOLDEN / "tensors/conds.npz")
 
 
 @pytest.mark.parametrize("case", CONDS, ids=lambda c: c["id"])
 @torch.inference_mode()
-def test_prompts_mean_what_they_mean_to_a1111(model, case):
+def test_prompts_mean_what_they_mean_to_a1111(model, case, words):
     reader = TextReader(model, load_tokenizer(GOLDEN / "models/tiny-clip"))
     reading = Reading(case["emphasis"], case["clip_skip"])
     for i, (text, _) in enumerate(grammar.compose(case["prompt"])):
         entries = grammar.schedule(text, case["steps"])
-        for j, cond in enumerate(reader.read(Encode(WEIGHTS, tuple(text for _, text in entries), reading, Frame(64, 64)))):
+        for j, cond in enumerate(reader.read(Encode(WEIGHTS, tuple(text for _, text in entries), reading, Frame(64, 64)), words).conds):
             if f"{case['id']}/{i}_{j}" in CONDITIONINGS:      # of many entries the first few were recorded
                 np.testing.assert_allclose(cond.text.numpy(), CONDITIONINGS[f"{case['id']}/{i}_{j}"], atol=2e-5)
 
@@ -162,8 +171,9 @@ def test_a_broken_file_leaves_the_model_in_use(tmp_path, tiny):
     shutil.copy(tiny.path, tmp_path / "good.safetensors")
     shutil.copy(tiny.path.with_suffix(".yaml"), tmp_path / "good.yaml")
     (tmp_path / "bad.safetensors").write_bytes(tiny.path.read_bytes()[:-100])
-    catalog = Catalog((tmp_path,), HashCache(tmp_path / "h.sqlite"))
-    device = Device(Library(catalog, Catalog((), catalog.hashes, VAE)), load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
+    models = library(tmp_path)
+    catalog = models.checkpoints
+    device = Device(models, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
     good, bad = (Weights(catalog.hashed(catalog.find(name)).sha256) for name in ("good", "bad"))
     ready = device.ready(good)
     with pytest.raises(Exception, match="bad.safetensors"):
@@ -175,7 +185,6 @@ PEAK = """
 import sys, resource, torch
 from pathlib import Path
 from modules.models.catalog import ModelFile
-from modules.models.library import Library
 from modules.models.loader import load
 path = Path(sys.argv[1])
 load(ModelFile(Path(sys.argv[2]), "warm")).to(torch.device("cpu"), *[torch.float32] * 3)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from modules.base.errors import ModelCorrupt, ModelMismatch, ModelUnsupported
-from modules.networks.embedding import Embedding, find_words, key_stream
+from modules.networks.embedding import Embedding, key_stream
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FOLDER = GOLDEN / "models" / "embeddings"
@@ -205,49 +205,3 @@ def test_a_bad_file_is_refused_by_name(content, error, words):
     with pytest.raises(error, match=r"^bad\.pt " + ".*" + re.escape(words)) as refused:
         Embedding.read("bad.pt", content)
     assert refused.value.hint
-
-
-# Words
-
-
-def letters(text: str) -> list[int]:
-    """A token for each letter, in either case, as CLIP's tokenizer does not tell them apart."""
-    return [ord(letter) for letter in text.lower()]
-
-
-def named(*names: str) -> list[Embedding]:
-    return [Embedding.read(f"{name}.pt", {"emb_params": VECTORS}) for name in names]
-
-
-def found_in(text: str, *names: str) -> list[tuple[int, str, int]]:
-    matcher, ids = find_words(named(*names), letters), letters(text)
-    hits = [(offset, matcher.match(ids, offset)) for offset in range(len(ids))]
-    return [(offset, hit[0].name, hit[1]) for offset, hit in hits if hit]
-
-
-def test_the_longest_name_is_found():
-    assert found_in("a cat, catnip", "cat", "catnip") == [(2, "cat", 3), (7, "catnip", 6)]
-    assert found_in("a cat, catnip", "catnip", "cat") == found_in("a cat, catnip", "cat", "catnip")
-
-
-def test_case_does_not_count():
-    """A1111's recorded `a TinyTI circle` used tinyti."""
-    assert found_in("a TinyTI circle", "tinyti") == found_in("a tinyti circle", "tinyti") == [(2, "tinyti", 6)]
-
-
-def test_a_name_cut_off_by_the_end_is_none():
-    assert found_in("ca", "cat") == []
-
-
-def test_names_of_the_same_tokens_find_the_first():
-    assert found_in("cat", "Cat", "cat") == [(0, "Cat", 3)]
-
-
-def test_ids_may_be_any_sequence():
-    matcher = find_words(named("cat"), letters)
-    assert matcher.match(tuple(letters("cat")), 0) is not None
-    assert matcher.match(letters("dog"), 0) is None
-
-
-def test_a_name_without_tokens_is_never_found():
-    assert find_words(named("cat"), lambda text: []).match([1, 2], 0) is None

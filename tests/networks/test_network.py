@@ -21,10 +21,15 @@ def test_every_key_of_a_golden_file_has_its_place(name, lora, targets):
     assert network.patches and network.patches.keys() <= targets.shapes.keys()
 
 
-def test_names_a1111_does_not_know_are_not_known(lora, targets):
-    tensors, metadata = lora(STRANGE)
-    with pytest.raises(ModelMismatch, match=f"{STRANGE}.*{next(iter(tensors))}"):
-        read_network(STRANGE, tensors, metadata, targets)
+def test_names_a1111_does_not_know_are_passed_over(lora, targets):
+    """Its pictures with such a file are made without it."""
+    network = read_network(STRANGE, *lora(STRANGE), targets)
+    assert not network.patches and network.unmatched
+
+
+def test_a_file_for_another_model_is_refused_by_name(targets):
+    with pytest.raises(ModelMismatch, match=r"other has nothing for this model: lora_unet_no_such_block\.lora_up\.weight"):
+        read_network("other", {"lora_unet_no_such_block.lora_up.weight": torch.zeros(4, 2)}, {}, targets)
 
 
 def test_te_and_unet_are_told_apart(lora, targets):

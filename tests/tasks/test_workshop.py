@@ -11,18 +11,15 @@ from PIL import Image
 
 from modules.base.errors import NotANumber
 from modules.engine.jobs import Ended, JobSpec, Made, Preview, Progress, Started
-from modules.models.catalog import VAE, Catalog
 from modules.models.device import Placement
-from modules.models.library import Library
 from modules.params import infotext
 from modules.params.txt2img import Txt2Img
 from modules.prompts.grammar import emphasised
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.questions import Decode, Predict
 from modules.settings.options import Settings
-from modules.store.hashes import HashCache
 from modules.tasks.thread_worker import ThreadWorker, WorkerConfig
-from tests.golden_data import GOLDEN
+from tests.golden_data import GOLDEN, library
 
 
 class Shop:
@@ -31,11 +28,9 @@ class Shop:
     def __init__(self, folder):
         models = GOLDEN / "models/Stable-diffusion"
         self.outputs, self.cache = folder / "outputs", folder / "cache"
-        hashes = HashCache(folder / "h.sqlite")
-        library = Library(Catalog((models,), hashes), Catalog((), hashes, VAE))
         self.events, self.changed = [], threading.Condition()
         config = WorkerConfig(
-            self.outputs, self.cache, library, lambda: load_tokenizer(GOLDEN / "models/tiny-clip"), lambda: Placement.choose(cpu=True), lambda: None
+            self.outputs, self.cache, library(models), lambda: load_tokenizer(GOLDEN / "models/tiny-clip"), lambda: Placement.choose(cpu=True), lambda: None
         )
         self.worker = ThreadWorker(config, self.hear)
         self.worker.start()

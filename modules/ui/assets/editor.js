@@ -114,7 +114,8 @@ class Editor {
 
   trouble() {
     this.error = h("p", { role: "alert" });
-    const close = h("button.editor-button", { type: "button", title: t("Close"), "aria-label": t("Close"), onclick: () => this.complain("") }, icon("close"));
+    const onclick = () => this.complain("");
+    const close = h("button.editor-button", { type: "button", title: t("Close"), "aria-label": t("Close"), onclick }, icon("close"));
     return h("div.editor-trouble", {}, this.error, close);
   }
 

@@ -1,0 +1,148 @@
+"""What a request puts on top of a checkpoint: networks in its weights, hypernetworks at its attention, words in its texts."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from modules.models.catalog import PICTURES
+from modules.models.library import Library
+from modules.models.loader import LoadedModel
+from modules.models.patcher import Patcher, Strong, parameters_of
+from modules.models.weights import read_object, read_weights
+from modules.networks.blocks import block_weights
+from modules.networks.dialects import Targets
+from modules.networks.embedding import ONLY, Embedding
+from modules.networks.hypernetwork import Hypernetwork
+from modules.networks.network import Network, is_text, read_network
+from modules.sampling.questions import NetworkUse, Weights
+
+KEPT = 16      # files of each kind in memory; those used last
+
+T = TypeVar("T")
+
+
+class Recent(Generic[T]):
+    """What was read last, by what it was read from."""
+
+    def __init__(self, read: Callable[..., T]) -> None:
+        self.read = read
+        self._found: OrderedDict[Hashable, T] = OrderedDict()
+
+    def __call__(self, *how: Hashable) -> T:
+        if how not in self._found:
+            self._found[how] = self.read(*how)
+            if len(self._found) > KEPT:
+                self._found.popitem(last=False)
+        self._found.move_to_end(how)
+        return self._found[how]
+
+
+class AdapterFiles:
+    """Small model files by the hash of their content."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.embedding = Recent(self._embedding)
+        self.hypernetwork = Recent(self._hypernetwork)
+
+    def network(self, sha256: str, targets: Targets) -> Network:
+        """Raises ModelError, naming the file."""
+        file = self.library.loras.find(sha256)
+        weights = read_weights(file.path)
+        return read_network(file.model_name, weights.tensors, weights.metadata, targets)
+
+    def _embedding(self, sha256: str) -> Embedding:
+        path = self.library.embeddings.find(sha256).path
+        return Embedding.read(path.name, path.read_bytes() if path.suffix in PICTURES else read_object(path), sha256)
+
+    def _hypernetwork(self, sha256: str) -> Hypernetwork:
+        path = self.library.hypernetworks.find(sha256).path
+        return Hypernetwork.read(path.name, read_object(path))
+
+
+class Adapters:
+    """The networks and hypernetworks of one loaded model, brought to what each question wants."""
+
+    def __init__(self, model: LoadedModel, files: AdapterFiles) -> None:
+        self.files = files
+        shapes = {path: tuple(parameter.shape) for path, parameter in parameters_of(model).items()}
+        self.targets = Targets.of(shapes, model.unet_names)
+        self.patcher = Patcher(model)
+        self.hooks = AttentionHooks(model.unet)
+        self.device = next(model.unet.parameters()).device
+        self.network = Recent(self._network)
+        self._networks: tuple[NetworkUse, ...] = ()
+
+    def bring(self, weights: Weights) -> None:
+        """Raises ModelError for a network that does not fit; then none is applied."""
+        self.hooks.bring(tuple((self.files.hypernetwork(sha256), strength) for sha256, strength in weights.hypernetworks))
+        if weights.networks != self._networks:
+            self._networks = ()
+            self.patcher.bring(self._wanted(weights.networks))
+            self._networks = weights.networks
+
+    def bundled(self, uses: Sequence[NetworkUse]) -> list[Embedding]:
+        """The words that networks bring with them."""
+        networks = [self.network(use.sha256, use.rank) for use in uses]
+        return [
+            Embedding(word, network.name, tables if len(tables) > 1 else {ONLY: next(iter(tables.values()))})
+            for network in networks for word, tables in network.embeddings.items()
+        ]
+
+    def _wanted(self, uses: Sequence[NetworkUse]) -> dict[str, Strong]:
+        wanted: dict[str, Strong] = {}
+        for use in uses:
+            blocks = block_weights(use.blocks) if use.blocks else lambda path: 1.0
+            for path, patch in self.network(use.sha256, use.rank).patches.items():
+                if strength := (use.text if is_text(path) else use.unet) * blocks(path):
+                    wanted[path] = (*wanted.get(path, ()), (patch, strength))
+        return wanted
+
+    def _network(self, sha256: str, rank: int | None) -> Network:
+        network = self.files.network(sha256, self.targets)
+        if rank is not None:
+            network = network.truncated(rank)
+        return network if self.device.type == "cpu" else network.to(self.device)
+
+
+Strengths = tuple[tuple[Hypernetwork, float], ...]
+
+
+class AttentionHooks:
+    """Hypernetworks at the keys and values of every attention whose context has their width."""
+
+    def __init__(self, unet: nn.Module) -> None:
+        self.unet = unet
+        self._active: Strengths = ()
+        self._handles: list[RemovableHandle] = []
+
+    def bring(self, wanted: Strengths) -> None:
+        if wanted == self._active:
+            return
+        for handle in self._handles:
+            handle.remove()
+        self._active, self._handles = wanted, []
+        if not wanted:
+            return
+        weight = next(self.unet.parameters())
+        placed = tuple((hypernetwork.to(weight.device, weight.dtype), strength) for hypernetwork, strength in wanted)
+        for name, module in self.unet.named_modules():
+            if (ending := name.rpartition(".")[2]) in ("to_k", "to_v"):
+                hook = partial(through, placed, 0 if ending == "to_k" else 1)
+                self._handles.append(module.register_forward_pre_hook(hook))
+
+
+def through(hypernetworks: Strengths, which: int, module: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """The context as the keys (0) or the values (1) are to see it: c + strength · MLP(c), one hypernetwork after another."""
+    context, *others = args
+    for hypernetwork, strength in hypernetworks:
+        if pair := hypernetwork.mlps.get(context.shape[-1]):
+            context = torch.add(context, pair[which](context), alpha=strength)
+    return (context, *others)

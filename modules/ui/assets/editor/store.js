@@ -1,0 +1,74 @@
+// What survives a reload: the picture's own file, its border, and the painted tiles as PNGs, in the browser's database.
+import { png } from "./png.js";
+
+const DATABASE = "easel.editor";
+const KEPT = "kept";      // [editor, "picture" | "border" | "tile", tile's key] → File | sides | Blob
+
+export class Store {
+  constructor(key) {
+    this.key = key;
+    this.everything = IDBKeyRange.bound([key], [key, []]);      // an array sorts after any string
+    this.done = Promise.resolve();      // writes follow one another, so that the last one wins
+  }
+
+  /** Remember a new picture, and forget all that belonged to the one before. */
+  picture(file, border) {
+    return this.write((kept) => {
+      kept.delete(this.everything);
+      kept.put(file, [this.key, "picture"]);
+      kept.put(border, [this.key, "border"]);
+    });
+  }
+
+  border(sides) { return this.write((kept) => kept.put(sides, [this.key, "border"])); }
+  clear() { return this.write((kept) => kept.delete(this.everything)); }
+
+  /** Remember tiles as they are now: Map of key → canvas, or null where nothing is painted any more. */
+  tiles(changed) {
+    const encoded = Promise.all([...changed].map(async ([key, tile]) => [[this.key, "tile", key], tile && await png(tile)]));
+    return this.write((kept, tiles) => {
+      for (const [key, tile] of tiles) tile ? kept.put(tile, key) : kept.delete(key);
+    }, encoded);
+  }
+
+  /** What was remembered: { file, border, tiles: Map of key → PNG }; null if nothing, or if the browser keeps nothing. */
+  async read() {
+    try {
+      const kept = await this.open("readonly");
+      const [keys, values] = await Promise.all([kept.getAllKeys(this.everything), kept.getAll(this.everything)].map(settled));
+      const found = new Map(keys.map((key, i) => [key.slice(1).join(" "), values[i]]));
+      if (!found.has("picture")) return null;
+      const tiles = [...found].filter(([name]) => name.startsWith("tile ")).map(([name, tile]) => [name.slice(5), tile]);
+      return { file: found.get("picture"), border: found.get("border"), tiles: new Map(tiles) };
+    } catch { return null; }
+  }
+
+  write(change, prepared = null) {
+    const after = async () => {
+      try {
+        const ready = await prepared;
+        const kept = await this.open("readwrite");
+        change(kept, ready);
+        await new Promise((done, failed) => { kept.transaction.oncomplete = done; kept.transaction.onabort = failed; });
+      } catch { /* full or forbidden: then nothing is remembered */ }
+    };
+    this.done = this.done.then(after);
+    return this.done;
+  }
+
+  async open(mode) {
+    this.database ??= opened();
+    return (await this.database).transaction(KEPT, mode).objectStore(KEPT);
+  }
+}
+
+function opened() {
+  const request = indexedDB.open(DATABASE, 1);
+  request.onupgradeneeded = () => request.result.createObjectStore(KEPT);
+  return settled(request);
+}
+
+const settled = (request) => new Promise((done, failed) => {
+  request.onsuccess = () => done(request.result);
+  request.onerror = () => failed(request.error);
+});
