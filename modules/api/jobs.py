@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +20,17 @@ from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.store.jobs import JobRecord
+from modules.tasks.manifest import differences
 from modules.tasks.pasting import pasted
 
 
 class TokensRequest(BaseModel):
     prompt: str = Field(max_length=MAX_PROMPT)
     steps: int = Field(20, ge=1, le=150)
+
+
+class ManifestRequest(BaseModel):
+    manifest: dict[str, Any] = Field(description="The JSON of the text called `easel` in a picture.")
 
 
 class InfotextRequest(BaseModel):
@@ -93,7 +98,13 @@ def routes(app: App) -> APIRouter:
     @api.post("/read-infotext")
     def read_infotext(body: InfotextRequest) -> dict[str, Any]:
         """Generation data as form fields, settings, and what neither is."""
-        return pasted(infotext.parse(body.text, grammar.emphasised))
+        return pasted(infotext.parse(body.text, grammar.emphasised, app.settings.current.auto_backcompat))
+
+    @api.post("/compare-manifest")
+    def compare_manifest(body: ManifestRequest) -> dict[str, Any]:
+        """What is not here and now as a picture's manifest says it was; nothing means it should come out the same."""
+        found = differences(body.manifest, app.models, app.settings.current, app.jobs.device)
+        return {"differences": [asdict(each) for each in found]}
 
     return api
 

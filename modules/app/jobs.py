@@ -51,6 +51,7 @@ class Jobs:
         self.store = store
         self.worker: Worker | None = None
         self.state = events.WorkerState("", loading="…")
+        self.device: Mapping[str, str] = {}           # what the worker makes pictures on, once there is one
         self.live: dict[str, Live] = {}               # in the order they were asked for
         self._changed = Condition()
         self._asking = Lock()                         # jobs are recorded and handed over one by one, in one order
@@ -63,6 +64,7 @@ class Jobs:
             events.Warned: self._warned,
             events.Ended: self._ended,
             events.WorkerState: self._worker_state,
+            events.WorkerReady: self._worker_ready,
         }
 
     def attach(self, worker: Worker, resume: bool = True) -> None:
@@ -177,3 +179,6 @@ class Jobs:
 
     def _worker_state(self, event: events.WorkerState) -> None:
         self.state = event
+
+    def _worker_ready(self, event: events.WorkerReady) -> None:
+        self.device = event.device

@@ -82,6 +82,13 @@ class WorkerState(Event):
     error: str = ""
 
 
+@dataclass(frozen=True)
+class WorkerReady(Event):
+    """It takes jobs; `device` describes what it makes pictures on."""
+
+    device: Mapping[str, str]
+
+
 Emit = Callable[[Event], None]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from modules.base.files import write_atomically
 NUMBERED = re.compile(r"(\d{5,})-")
 
 
-def png(image: Image.Image, infotext: str) -> bytes:
+def png(image: Image.Image, infotext: str, others: Mapping[str, str] | None = None) -> bytes:
     """The PNG file; `infotext`, if any, is its `parameters` text, which is where the field looks for it."""
     info = PngInfo()
     if infotext:
         info.add_text("parameters", infotext)
+    for key, text in (others or {}).items():
+        info.add_itxt(key, text, zip=True)
     out = io.BytesIO()
     image.save(out, "png", pnginfo=info)
     return out.getvalue()

@@ -44,6 +44,13 @@ class Placement:
         return cls(torch.device("cuda", device_id or 0), low, low if half_vae else torch.float32, low)
 
 
+    def described(self) -> dict[str, str]:
+        """For manifests: what decides the last bits of a picture."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+        precisions = {part: str(getattr(self, part)).removeprefix("torch.") for part in ("unet", "vae", "text")}
+        return {"device": name, "attention": "scaled_dot_product", "cuda": torch.version.cuda or "", **precisions}
+
+
 class Ready:
     """A model on its device, with what is worked out from it once."""
 

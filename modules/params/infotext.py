@@ -148,11 +148,12 @@ def read_pairs(line: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def parse(text: str, emphasised: Callable[[str], bool]) -> dict[str, object]:
+def parse(text: str, emphasised: Callable[[str], bool], backcompat: bool = True) -> dict[str, object]:
     """Every pair of a text, `Prompt` and `Negative prompt`, as A1111 pastes them.
 
     Sizes come as `Size-1`, `Size-2`; pairs that are missing get the value that an older or plainer A1111 worked with.
-    `emphasised` tells whether a prompt weighs any of its words (`prompts.grammar.emphasised`).
+    emphasised: does a prompt weigh any of its words? (`prompts.grammar.emphasised`)
+    backcompat: switch on what an older version's picture needs (A1111's setting `auto_backcompat`)
     """
     found = split(text)
     values: dict[str, object] = {}
@@ -166,7 +167,8 @@ def parse(text: str, emphasised: Callable[[str], bool]) -> dict[str, object]:
     add_missing(values)
     if "Emphasis" not in values and (emphasised(found.prompt) or emphasised(found.negative_prompt)):
         values["Emphasis"] = "Original"
-    add_version_quirks(values)
+    if backcompat:
+        add_version_quirks(values)
     return values
 
 

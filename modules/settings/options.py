@@ -79,6 +79,8 @@ class Settings:
     save_incomplete_images: Annotated[bool, Param("Save interrupted pictures", Checkbox(), "Also write pictures that were interrupted half way.", section="saving-images")] = False
     enable_pnginfo: Annotated[bool, Param("Write generation data into pictures", Checkbox(), "Everything needed to make the picture again, as text inside the PNG.", section="saving-images")] = True
 
+    save_manifest: Annotated[bool, Param("Write a reproducibility manifest into pictures", Checkbox(), "Beside the generation data: hashes of every model file, all settings, device and library versions.", section="saving-images")] = False
+
     add_model_name_to_info: Annotated[bool, Param("Write the model's name", Checkbox(), "Name the checkpoint in the generation data.", section="infotext")] = True
     add_model_hash_to_info: Annotated[bool, Param("Write the model's hash", Checkbox(), "Ten digits that tell which checkpoint it really was.", section="infotext")] = True
     add_vae_name_to_info: Annotated[bool, Param("Write the VAE's name", Checkbox(), "Name the VAE in the generation data, if it is not the checkpoint's own.", section="infotext")] = True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,11 +14,20 @@ from PIL import Image
 from modules.base.files import write_atomically
 from modules.engine.jobs import JobSpec, Made
 from modules.imaging.save import png, save_numbered
+from modules.tasks.manifest import KEY, manifest
 from modules.tasks.recipes import Recipe
-from modules.tasks.thread_worker import WorkerConfig
 from modules.tasks.txt2img import Drawn
 
 CACHED_SECONDS = 24 * 3600      # how long a picture nobody asked to keep can still be had
+
+
+@dataclass(frozen=True)
+class Where:
+    """Folders for pictures, and the device they come from as manifests describe it."""
+
+    outputs: Path
+    cache: Path
+    device: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -25,21 +36,23 @@ class Kept:
     problem: Exception | None = None      # why it is only in the cache, if it should have been in the outputs
 
 
-def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, config: WorkerConfig) -> Kept:
+def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) -> Kept:
     """Write a picture where it belongs: outputs if it is to be saved, else the cache.
 
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
     infotext, facts = recipe.infotext(index, drawn.told), recipe.facts(index)
-    content = png(Image.fromarray(drawn.pixels), infotext if recipe.settings.enable_pnginfo else "")
+    plan, s = recipe.plans[index], recipe.settings
+    others = {KEY: json.dumps(manifest(plan, drawn.told, where.device))} if s.save_manifest else {}
+    content = png(Image.fromarray(drawn.pixels), infotext if s.enable_pnginfo else "", others)
     problem = None
-    if spec.save and recipe.settings.samples_save and (drawn.whole or recipe.settings.save_incomplete_images):
+    if spec.save and s.samples_save and (drawn.whole or s.save_incomplete_images):
         try:
-            path = save_numbered(content, config.outputs / recipe.folder, str(facts["seed"]))
+            path = save_numbered(content, where.outputs / recipe.folder, str(facts["seed"]))
             return Kept(Made(spec.id, index, str(path), infotext, facts))
         except Exception as error:       # told to the owner with the picture, which is not lost
             problem = error
-    path = cached(content, config.cache, spec.id, index)
+    path = cached(content, where.cache, spec.id, index)
     return Kept(Made(spec.id, index, str(path), infotext, facts, saved=False), problem)
 
 

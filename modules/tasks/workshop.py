@@ -18,7 +18,7 @@ from modules.engine.jobs import Emit, JobSpec
 from modules.models.device import Device
 from modules.sampling.questions import Interrupted, Predict, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
-from modules.tasks.keeping import keep, trim
+from modules.tasks.keeping import Where, keep, trim
 from modules.tasks.recipes import RECIPES, Recipe
 from modules.tasks.thread_worker import WorkerConfig
 from modules.tasks.txt2img import Drawn
@@ -59,7 +59,9 @@ class Workshop:
     def __init__(self, config: WorkerConfig, emit: Emit) -> None:
         self.config, self.emit = config, emit
         self.errands = ThreadPoolExecutor(1, "errands")      # files and news; one thread, so that they keep their order
-        self.device = Device(config.library, config.tokenizer(), config.place(), self._tell_model)
+        placement = config.place()
+        self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
+        self.where = Where(config.outputs, config.cache, placement.described())
         self.engine = Engine(self.device.answer, self._watch)
         self.tallies: dict[str, Tally] = {}
         self.failure: Exception | None = None        # why there will be no more pictures
@@ -68,6 +70,7 @@ class Workshop:
 
     def run(self) -> None:
         """Make pictures until `stop`. Should this loop itself fail, every job ends with it: nobody may wait for ever."""
+        self._news(events.WorkerReady("", self.where.device))
         try:
             self._load_first()
             self.engine.run()
@@ -201,7 +204,7 @@ class Workshop:
             if note not in tally.noted:
                 tally.noted.append(note)
                 self.emit(events.Warned(tally.spec.id, note))
-        kept = keep(tally.recipe, picture.index, picture.result, tally.spec, self.config)
+        kept = keep(tally.recipe, picture.index, picture.result, tally.spec, self.where)
         tally.error = kept.problem or tally.error
         self.emit(kept.event)
 
