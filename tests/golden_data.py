@@ -45,9 +45,9 @@ def spec(case: dict[str, Any]) -> JobSpec:
     return JobSpec(case["id"], "test", "txt2img", asdict(params), asdict(changed(Settings(), overrides)))
 
 
-def library(checkpoints: Path, models: Path | None = None) -> Library:
+def library(checkpoints: Path, models: Path | None = None, database: Path | None = None) -> Library:
     """Checkpoints in one folder; the other kinds in A1111's folders below `models`, if there is one."""
-    hashes = HashCache(checkpoints / "hashes.sqlite")
+    hashes = HashCache(database or checkpoints / "hashes.sqlite")
     kinds = {"VAE": VAE, "Lora": LORA, "embeddings": EMBEDDING, "hypernetworks": HYPERNETWORK}
     return Library(Catalog((checkpoints,), hashes), *(Catalog((models / name,) if models else (), hashes, kind) for name, kind in kinds.items()))
 

@@ -34,16 +34,15 @@ FOREIGN = frozenset("""
     sd_checkpoints_keep_in_cpu sd_checkpoint_cache sd_checkpoint_hash sd_unet enable_emphasis enable_batch_seeds
     upcast_attn tiling hires_fix_refiner_pass sd3_enable_t5 sd_vae_explanation sd_vae_checkpoint_cache
     sd_vae_overrides_per_model_preferences sd_vae_as_default auto_vae_precision_bfloat16 auto_vae_precision
-    sd_vae_encode_method sd_vae_decode_method
 
     inpainting_mask_weight initial_noise_multiplier img2img_extra_noise img2img_color_correction img2img_fix_steps
     img2img_background_color img2img_editor_height img2img_sketch_default_brush_color img2img_inpaint_mask_brush_color
     img2img_inpaint_sketch_default_brush_color img2img_inpaint_mask_high_contrast img2img_inpaint_precise_mask
     return_mask return_mask_composite img2img_batch_show_results_limit overlay_inpaint
 
-    cross_attention_optimization token_merging_ratio token_merging_ratio_img2img token_merging_ratio_hr
-    persistent_cond_cache fp8_storage cache_fp16_weight use_old_hires_fix_width_height
-    dont_fix_second_order_samplers_schedule hires_fix_use_firstpass_conds
+    cross_attention_optimization token_merging_ratio_img2img token_merging_ratio_hr persistent_cond_cache fp8_storage
+    cache_fp16_weight use_old_hires_fix_width_height dont_fix_second_order_samplers_schedule
+    hires_fix_use_firstpass_conds
 
     interrogate_keep_models_in_memory interrogate_return_ranks interrogate_clip_num_beams interrogate_clip_min_length
     interrogate_clip_max_length interrogate_clip_dict_limit interrogate_clip_skip_categories
@@ -76,9 +75,9 @@ FOREIGN = frozenset("""
     hypertile_swap_size_vae
 
     add_user_name_to_info disable_weights_auto_swap infotext_skip_pasting infotext_styles infotext_explanation
-    show_progressbar live_previews_image_format show_progress_grid show_progress_type live_preview_allow_lowvram_full
-    live_preview_content live_preview_refresh_period live_preview_fast_interrupt enable_prompt_comments hide_samplers
-    ddim_discretize k_sched_type postprocessing_enable_in_main_ui postprocessing_disable_in_extras
-    postprocessing_operation_order upscaling_max_images_in_cache postprocessing_existing_caption_action
-    disabled_extensions disable_all_extensions restore_config_state_file
+    show_progressbar live_previews_image_format show_progress_grid live_preview_allow_lowvram_full live_preview_content
+    live_preview_refresh_period live_preview_fast_interrupt enable_prompt_comments hide_samplers ddim_discretize
+    k_sched_type postprocessing_enable_in_main_ui postprocessing_disable_in_extras postprocessing_operation_order
+    upscaling_max_images_in_cache postprocessing_existing_caption_action disabled_extensions disable_all_extensions
+    restore_config_state_file
 """.split())

@@ -27,12 +27,11 @@ from modules.tasks.styling import with_styles
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
     "enable_hr": "Hires fix",
     "restore_faces": "Face restoration",
-    "token_merging_ratio": "Token merging",
     "script_name": "A script",
     "alwayson_scripts": "A script",
 }
 NOTHING = (False, 0, "", "None", "none", {})      # what asks for nothing
-AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond")      # request fields that are settings for one request
+AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "token_merging_ratio")      # request fields that are settings for one request
 TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"      # part of addresses and file names
 
 Eta = Annotated[float, Field(ge=0, le=1)]
@@ -64,7 +63,7 @@ class Txt2ImgRequest(Txt2Img):
     force_task_id: TaskId | None = None
     enable_hr: bool = False
     restore_faces: bool = False
-    token_merging_ratio: float = 0.0
+    token_merging_ratio: float | None = None
     script_name: str = ""
     script_args: list[Any] = field(default_factory=list)
     alwayson_scripts: dict[str, Any] = field(default_factory=dict)

@@ -40,6 +40,7 @@ def find_models(flags: Flags) -> Library:
         loras=Catalog((paths.lora,), hashes, LORA),
         embeddings=Catalog((paths.embeddings,), hashes, EMBEDDING),
         hypernetworks=Catalog((paths.hypernetworks,), hashes, HYPERNETWORK),
+        approximations=paths.vae.parent / "VAE-approx",
     )
 
 

@@ -10,15 +10,17 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from modules.base.errors import OutOfMemory
 from modules.models.adapters import AdapterFiles, Adapters
 from modules.models.catalog import ModelFile
 from modules.models.library import Library
 from modules.models.loader import LoadedModel, load, load_vae_file
-from modules.models.preview import Preview
+from modules.models.preview import Look, Preview
+from modules.models.taesd import Taesd
 from modules.models.text import TextReader
+from modules.models.token_merging import TokenMerging
 from modules.models.unet import predict
 from modules.models.vae import Vae, picture
 from modules.networks.embedding import Embedding
@@ -57,6 +59,7 @@ class Ready:
     def __init__(self, model: LoadedModel, tokenizer: Tokenizer, files: AdapterFiles) -> None:
         self.model = model
         self.adapters = Adapters(model, files)
+        self.merging = TokenMerging(model.unet)
         self.vae = Vae(model.vae, model.scaling_factor)
         self.text = TextReader(model, tokenizer)
         self.facts = ModelFacts(model.alphas_cumprod, model.scaling_factor, model.unet.config.out_channels, model.image_channels)
@@ -72,13 +75,14 @@ class Device:
         self.kept = 1                                               # how many models stay in memory
         self._ready: OrderedDict[str, Ready] = OrderedDict()        # by checkpoint, oldest use first
         self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, likewise
+        self._taesd: dict[bool, Taesd] = {}                         # for SDXL, for the others
         self._previews: WeakKeyDictionary[Vae, Preview] = WeakKeyDictionary()
         self._answers: dict[type, Callable[[Weights, Sequence[Any]], Sequence[Any]]] = {
             Facts: lambda weights, asks: [self.loaded(weights).facts] * len(asks),
             Encode: lambda weights, asks: [self.ready(weights).text.read(ask, self.words(ask)) for ask in asks],
             Predict: lambda weights, asks: predict(self.ready(weights).model, asks),
-            Decode: lambda weights, asks: [picture(self.vae(weights).decode(ask.latent, ask.tiled)) for ask in asks],
-            EncodeImage: lambda weights, asks: [self.vae(weights).encode(ask.pixels, ask.tiled) for ask in asks],
+            Decode: lambda weights, asks: [picture(self.decoded(ask)) for ask in asks],
+            EncodeImage: lambda weights, asks: [self.encoded(ask) for ask in asks],
         }
 
     def answer(self, questions: Sequence[Question]) -> Sequence[Any]:
@@ -97,6 +101,7 @@ class Device:
         """The checkpoint in memory, as these weights want it."""
         ready = self.loaded(weights)
         ready.adapters.bring(weights)
+        ready.merging.bring(weights.token_merging)
         tile(ready.model.unet, weights.tiling)
         return ready
 
@@ -110,6 +115,20 @@ class Device:
         vae = self._vae_file(weights.vae, own.scaling_factor) if weights.vae else own
         tile(vae.module, weights.tiling)
         return vae
+
+    def decoded(self, ask: Decode) -> Tensor:
+        return self.taesd(ask.weights).decode(ask.latent) if ask.tiny else self.vae(ask.weights).decode(ask.latent, ask.tiled)
+
+    def encoded(self, ask: EncodeImage) -> Tensor:
+        if ask.tiny:
+            return self.taesd(ask.weights).encode(ask.pixels) / self.loaded(ask.weights).facts.scaling_factor
+        return self.vae(ask.weights).encode(ask.pixels, ask.tiled)
+
+    def taesd(self, weights: Weights) -> Taesd:
+        xl = self.loaded(weights).model.family.startswith("SDXL")
+        if xl not in self._taesd:
+            self._taesd[xl] = Taesd(self.library.approximations, xl, self.placement.device)
+        return self._taesd[xl]
 
     def _vae_file(self, sha256: str, scaling_factor: float) -> Vae:
         if sha256 not in self._vaes:
@@ -133,12 +152,14 @@ class Device:
         finally:
             self.told("", checkpoint.title)
 
-    def preview(self, weights: Weights) -> Preview:
-        """A cheap look at latents, fitted to the VAE when it is first wanted."""
+    def preview(self, weights: Weights, kind: str = "") -> Look:
+        """A cheap look at latents: TAESD's if that is wanted and there, else one fitted to the VAE when it is first wanted."""
+        if kind == "TAESD" and (taesd := self.taesd(weights)).available:
+            return taesd.look
         vae = self.vae(weights)
         if vae not in self._previews:
             self._previews[vae] = Preview(vae)
-        return self._previews[vae]
+        return self._previews[vae].look
 
 
 def tile(module: nn.Module, tiling: bool) -> None:

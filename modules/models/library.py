@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from modules.models.catalog import VAE_ENDINGS, Catalog, ModelFile
 
@@ -14,10 +15,12 @@ class Library:
     loras: Catalog
     embeddings: Catalog
     hypernetworks: Catalog
+    approximations: Path = Path("VAE-approx")      # where TAESD's files are, if the user has any
 
     def refresh(self) -> None:
         for catalog in vars(self).values():
-            catalog.refresh()
+            if isinstance(catalog, Catalog):
+                catalog.refresh()
 
     def lora(self, name: str) -> ModelFile | None:
         """By its file's name, the alias its trainer gave it, or its hash."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import torch
 from PIL import Image
@@ -14,18 +15,26 @@ from modules.sampling.noise import generator
 
 
 class Preview:
-    """Latent (C, h, w) → small picture, by an affine map fitted once by least squares."""
+    """Latent (C, h, w) → its colours (3, h, w), by an affine map fitted once by least squares."""
 
     def __init__(self, vae: Vae) -> None:
         self.map = fitted(vae)       # (C + 1, 3): colours per channel, then the constant
 
-    def jpeg(self, latent: Tensor, width: int, height: int) -> bytes:
+    def look(self, latent: Tensor) -> Tensor:
         colours = torch.cat([latent.float().flatten(1), latent.new_ones(1, latent[0].numel()).float()]).T @ self.map.to(latent.device)
-        pixels = ((colours + 1) * 127.5).clamp(0, 255).to(torch.uint8).reshape(*latent.shape[1:], 3)
-        image = Image.fromarray(pixels.cpu().numpy()).resize((width, height), Image.Resampling.BICUBIC)
-        out = io.BytesIO()
-        image.save(out, "jpeg", quality=80)
-        return out.getvalue()
+        return colours.T.reshape(3, *latent.shape[1:])
+
+
+Look = Callable[[Tensor], Tensor]      # latent (C, h, w) → picture (3, H, W) in about [−1, 1], of any size
+
+
+def jpeg(colours: Tensor, width: int, height: int) -> bytes:
+    """A picture (3, H, W) in about [−1, 1] as a small file of that size."""
+    pixels = ((colours + 1) * 127.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
+    image = Image.fromarray(pixels.cpu().numpy()).resize((width, height), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    image.save(out, "jpeg", quality=80)
+    return out.getvalue()
 
 
 @torch.inference_mode()

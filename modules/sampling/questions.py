@@ -52,6 +52,7 @@ class Weights:
     tiling: bool = False                                    # pictures continue at their opposite edges
     networks: tuple[NetworkUse, ...] = ()
     hypernetworks: tuple[tuple[str, float], ...] = ()       # SHA-256 and strength, in their order
+    token_merging: float = 0.0                              # share of the UNet's tokens that are merged for self-attention
 
     @property
     def drawing(self) -> Weights:
@@ -194,10 +195,11 @@ class Decode:
     weights: Weights
     latent: Tensor
     tiled: bool = False     # piece by piece: slower, little memory
+    tiny: bool = False      # by TAESD instead
 
     @property
     def key(self) -> Hashable:
-        return Decode, self.weights, self.latent.shape
+        return Decode, self.weights, self.latent.shape, self.tiny
 
     @property
     def rows(self) -> int:
@@ -213,10 +215,11 @@ class EncodeImage:
     weights: Weights
     pixels: Tensor
     tiled: bool = False
+    tiny: bool = False
 
     @property
     def key(self) -> Hashable:
-        return EncodeImage, self.weights, self.pixels.shape
+        return EncodeImage, self.weights, self.pixels.shape, self.tiny
 
     @property
     def rows(self) -> int:

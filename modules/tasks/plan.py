@@ -41,8 +41,8 @@ class Plan:
 
     def _weights(self, checkpoint: ModelFile, vae: ModelFile | None = None) -> Weights:
         uses = tuple(mention.use for mention in self.files.networks.loras)
-        hypernetworks = self.files.networks.hypernetworks
-        return Weights(checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, uses, hypernetworks)
+        hypernetworks, merging = self.files.networks.hypernetworks, self.settings.token_merging_ratio
+        return Weights(checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, uses, hypernetworks, merging)
 
     @property
     def sampler(self) -> Sampler:

@@ -107,7 +107,7 @@ def decoded(plan: Plan, latent: Tensor) -> Task[np.ndarray]:
     """What is sampled is shown, however often somebody asks to stop now."""
     while True:
         try:
-            return (yield Decode(plan.weights, latent, plan.settings.sd_vae_tiles))
+            return (yield Decode(plan.weights, latent, plan.settings.sd_vae_tiles, plan.settings.sd_vae_decode_method == "TAESD"))
         except Interrupted:
             continue
 

@@ -16,6 +16,7 @@ from modules.engine import jobs as events
 from modules.engine.engine import Engine, Picture
 from modules.engine.jobs import Emit, JobSpec
 from modules.models.device import Device
+from modules.models.preview import jpeg
 from modules.sampling.questions import Interrupted, Predict, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.tasks.keeping import Where, keep, trim
@@ -165,11 +166,12 @@ class Workshop:
             logged(self._preview, tally, picture)
 
     def _preview(self, tally: Tally, picture: Picture[Drawn]) -> None:
-        look, latent = self.device.preview(picture.ask.weights), picture.ask.preview
+        kind = tally.recipe.settings.show_progress_type
+        look, latent = self.device.preview(picture.ask.weights, kind), picture.ask.preview
         params = tally.recipe.plans[picture.index].params
 
         def draw() -> None:
-            self.emit(events.Preview(picture.job, picture.index, look.jpeg(latent, params.width, params.height)))
+            self.emit(events.Preview(picture.job, picture.index, jpeg(look(latent), params.width, params.height)))
 
         self._errand(draw)
 

@@ -22,8 +22,8 @@ DEVICE = {"device": "cpu", "unet": "float32"}
 
 
 @pytest.fixture(scope="module")
-def models():
-    return library(GOLDEN / "models/Stable-diffusion", GOLDEN / "models")
+def models(tmp_path_factory):
+    return library(GOLDEN / "models/Stable-diffusion", GOLDEN / "models", tmp_path_factory.mktemp("hashes") / "h.sqlite")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 import { byId, t } from "./dom.js";
 import { pasteInfotext } from "./infotext.js";
 import { notice } from "./notices.js";
-import { parametersOf } from "./png.js";
+import { told } from "./png.js";
 import { pngInfo } from "./pnginfo.js";
 
 export function startDrops() {
@@ -29,8 +29,12 @@ const hasFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("File
 const pictureIn = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/"));
 
 async function take(file) {
-  const infotext = await parametersOf(file);
-  if (byId("tab_pnginfo")?.offsetParent) return pngInfo.show(file, infotext);
-  if (infotext) await pasteInfotext(infotext);
-  else notice("drop", infotext === null ? t("Only PNG pictures can be read back so far.") : t("This picture carries no generation data."));
+  if (byId("tab_pnginfo")?.offsetParent) return pngInfo.show(file);
+  try {
+    const { infotext } = await told(file);
+    if (infotext) await pasteInfotext(infotext);
+    else notice("drop", t("This picture carries no generation data."));
+  } catch (error) {
+    notice("drop", error.message);
+  }
 }

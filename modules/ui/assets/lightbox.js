@@ -8,7 +8,7 @@ export class Lightbox {
     this.image = h("img", { alt: "" });
     this.caption = h("p.caption");
     this.save = h("a.tool.download", { download: "", title: t("Download (s)") }, t("Download (s)"));
-    this.dialog = h("dialog.lightbox", { ariaLabel: t("Picture"), tabIndex: -1, autofocus: true }, this.image, this.caption,
+    this.dialog = h("dialog.lightbox", { "aria-label": t("Picture"), tabIndex: -1, autofocus: true }, this.image, this.caption,
       h("div.over", {}, iconButton("left", t("Previous (←)"), () => this.step(-1)), iconButton("right", t("Next (→)"), () => this.step(1)),
         this.save, iconButton("close", t("Close (Esc)"), () => this.dialog.close())));
     this.dialog.addEventListener("click", (event) => { if (event.target === this.dialog || event.target === this.image) this.dialog.close(); });

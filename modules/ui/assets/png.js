@@ -1,16 +1,33 @@
-// Generation data out of a PNG file, read in the browser.
+// Generation data out of pictures: a PNG is read in the browser, others by the server.
+import { server } from "./server.js";
+
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 const LONGEST = 4 * 2 ** 20;      // bytes of text
 
-/** The `parameters` text of a PNG file, "" if it has none, null if it is no PNG. */
-export async function parametersOf(file) {
+/** The texts in a PNG file by their keys, null if it is no PNG. */
+export async function textsOf(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) return null;
+  const texts = {};
   for (const { type, data } of chunks(bytes)) {
     const found = await READERS[type]?.(data);
-    if (found?.key === "parameters") return found.text;
+    if (found && !(found.key in texts)) texts[found.key] = found.text;
   }
-  return "";
+  return texts;
+}
+
+/** What a picture tells of itself: {infotext, manifest}, each "" if it has none. Throws Refused if it cannot be read. */
+export async function told(file) {
+  const texts = await textsOf(file) ?? await server.pngInfo(await base64(file));
+  return { infotext: texts.parameters ?? "", manifest: texts.easel ?? "" };
+}
+
+async function base64(file) {
+  const reader = new FileReader();
+  const read = new Promise((done) => { reader.onload = done; });
+  reader.readAsDataURL(file);
+  await read;
+  return reader.result;
 }
 
 function* chunks(bytes) {

@@ -1,7 +1,8 @@
 // The PNG Info tab.
 import { byId, h, t } from "./dom.js";
 import { pasteInfotext } from "./infotext.js";
-import { parametersOf } from "./png.js";
+import { told } from "./png.js";
+import { server } from "./server.js";
 
 let shown = "";
 
@@ -10,24 +11,37 @@ export const pngInfo = { start, show };
 function start() {
   const place = byId("pnginfo_image");
   if (!place || place.querySelector(".drop-zone")) return;
-  const chooser = h("input", { type: "file", accept: "image/png", onchange: () => chooser.files[0] && read(chooser.files[0]) });
+  const chooser = h("input", { type: "file", accept: "image/*", onchange: () => chooser.files[0] && show(chooser.files[0]) });
   place.replaceChildren(h("label.drop-zone", {}, h("span", {}, t("Drop a picture here, paste it, or click to choose one")), chooser));
   byId("pnginfo_send_to_txt2img").addEventListener("click", send);
 }
 
-const read = async (file) => show(file, await parametersOf(file));
-
-function show(file, infotext) {
+async function show(file) {
   start();
   const zone = byId("pnginfo_image").querySelector(".drop-zone");
   const old = zone.querySelector("img");
   if (old) URL.revokeObjectURL(old.src);
   zone.querySelector("span, img").replaceWith(h("img", { src: URL.createObjectURL(file), alt: file.name }));
-  shown = infotext ?? "";
-  const words = infotext === null ? t("Only PNG pictures can be read back so far.") : infotext || t("This picture carries no generation data.");
-  byId("pnginfo_generation_info").replaceChildren(h(shown ? "p.infotext" : "p.hint", {}, words));
+  const { infotext, manifest, problem } = await told(file).catch((error) => ({ infotext: "", manifest: "", problem: error.message }));
+  shown = infotext;
+  const words = problem ?? (infotext || t("This picture carries no generation data."));
+  const differences = manifest ? await compared(manifest) : [];
+  byId("pnginfo_generation_info").replaceChildren(h(shown ? "p.infotext" : "p.hint", {}, words), ...differences);
   byId("tab_pnginfo").classList.add("has-picture");
   byId("tab_pnginfo").classList.toggle("has-data", Boolean(shown));
+}
+
+/** What is not here and now as the picture's manifest says it was. */
+async function compared(manifest) {
+  try {
+    const { differences } = await server.compareManifest(JSON.parse(manifest));
+    if (!differences.length) return [h("p.hint", {}, t("Everything it was made with is here, and the same."))];
+    const rows = differences.map(({ what, then, now }) => h("tr", {}, ...[what, then, now].map((cell) => h("td", {}, String(cell)))));
+    const head = h("tr", {}, ...[t("Not the same as then"), t("Then"), t("Now")].map((cell) => h("th", {}, cell)));
+    return [h("table.differences", {}, head, ...rows)];
+  } catch (error) {
+    return [h("p.hint", {}, error.message)];
+  }
 }
 
 async function send() {

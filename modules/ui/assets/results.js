@@ -9,7 +9,7 @@ const parts = {
   stage: h("div.stage"),
   bar: h("div.bar", {}, h("span")),
   progress: h("p.progress-text"),
-  thumbs: h("div.thumbs", { role: "listbox", ariaLabel: t("Pictures") }),
+  thumbs: h("div.thumbs", { role: "listbox", "aria-label": t("Pictures") }),
   notes: h("div.notes", { role: "status" }),
   data: h("div.generation-data"),
 };

@@ -46,6 +46,8 @@ export const server = {
   skip: (id) => ask(`${job(id)}/skip`, "POST"),
   tokens: (prompt, steps) => ask("tokens", "POST", { prompt, steps }),
   readInfotext: (text) => ask("read-infotext", "POST", { text }),
+  compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
+  pngInfo: async (image) => (await ask("../../sdapi/v1/png-info", "POST", { image })).items,
   preview: (id, number) => new URL(`${job(id)}/preview?n=${number}`, BASE).href,
   picture: (id, index) => new URL(`${job(id)}/pictures/${index}`, BASE).href,
 };

@@ -4,7 +4,7 @@ import { byId, h, t } from "./dom.js";
 export function startSettings() {
   const place = byId("settings_search");
   if (!place || place.querySelector("input")) return;
-  const box = h("input", { type: "search", placeholder: t("Find a setting"), ariaLabel: t("Find a setting"), oninput: () => filter(box.value) });
+  const box = h("input", { type: "search", placeholder: t("Find a setting"), "aria-label": t("Find a setting"), oninput: () => filter(box.value) });
   place.replaceChildren(box);
 }
 

@@ -1,0 +1,139 @@
+"""The index behind the model pickers, kept in step with the folders, and what people change in it. No torch."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modules.base.errors import ModelError, UnknownName
+from modules.base.files import inside, write_atomically
+from modules.models.catalog import Catalog, Kind, ModelFile
+from modules.models.describing import described, shown_metadata, training_tags
+from modules.models.header import read_header
+from modules.models.user_metadata import Beside, beside, read_user_metadata, write_user_metadata
+from modules.store.library_index import Entry, LibraryIndex, identity
+
+UPSCALER = Kind("upscaler", (".safetensors", ".pth", ".pt"))
+BATCH = 200         # files a transaction: jobs wait to be written meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What only one file's own page shows, read from the file."""
+
+    metadata: Mapping[str, Any]
+    tags: tuple[tuple[str, int], ...]
+    notes: str
+    sha256: str | None
+
+
+class Cards:
+    """catalogs: kind → its files. Any thread may use it; scans wait for each other."""
+
+    def __init__(self, catalogs: Mapping[str, Catalog], index: LibraryIndex) -> None:
+        self.catalogs, self.index = dict(catalogs), index
+        self._scanning = threading.Lock()
+
+    @property
+    def scanning(self) -> bool:
+        return self._scanning.locked()
+
+    def begin(self) -> threading.Thread:
+        """Scan in the background what the catalogs have found."""
+        thread = threading.Thread(target=self.scan, kwargs={"refresh": False}, name="library index", daemon=True)
+        thread.start()
+        return thread
+
+    def scan(self, *kinds: str, refresh: bool = True) -> None:
+        """Bring the index in step with the files: of these kinds, or of all; `refresh` looks into the folders first."""
+        with self._scanning:
+            for kind in kinds or self.catalogs:
+                if refresh:
+                    self.catalogs[kind].refresh()
+                self._scan(kind)
+
+    def _scan(self, kind: str) -> None:
+        """Read only what has changed since it was last read, as far as sizes and times tell."""
+        known, seen, changed = self.index.stamps(kind), set(), []
+        for file, found in self._with_company(kind):
+            key = identity(kind, str(file.path))
+            seen.add(key)
+            if known.get(key) != found.stamp:
+                changed.append((file, found))
+        self.index.remove(known.keys() - seen)
+        for start in range(0, len(changed), BATCH):
+            self.index.put(described_of_those_there(kind, changed[start : start + BATCH]))
+
+    def _with_company(self, kind: str) -> Iterator[tuple[ModelFile, Beside]]:
+        names: dict[Path, Collection[str]] = {}
+        for file in self.catalogs[kind].list():
+            try:
+                str(file.path).encode()             # a name that is no Unicode cannot be stored, or told over HTTP
+                folder = file.path.parent
+                if folder not in names:
+                    names[folder] = frozenset(os.listdir(folder))
+                yield file, beside(file.path, self._home(kind, file.path), names[folder])
+            except (OSError, UnicodeEncodeError):
+                continue
+
+    def _home(self, kind: str, path: Path) -> Path:
+        """The folder that nothing may lead out of: its catalog's, or where a file given by itself lies."""
+        catalog = self.catalogs[kind]
+        return next((root for root in (*catalog.roots, *catalog.others) if path.is_relative_to(root)), path.parent)
+
+    def get(self, key: str) -> Entry:
+        """Raises UnknownName."""
+        if (entry := self.index.get(key)) and entry.kind in self.catalogs:
+            return entry
+        raise UnknownName("card", key[:40], [])
+
+    def details(self, entry: Entry) -> Details:
+        path = Path(entry.path)
+        try:
+            metadata = read_header(path).metadata if path.suffix == ".safetensors" and not entry.problem else {}
+            sha256 = self.catalogs[entry.kind].hashes.known(path)
+        except (ModelError, OSError):
+            metadata, sha256 = {}, None
+        notes = read_user_metadata(self._beside(entry).files).notes
+        return Details(shown_metadata(metadata), training_tags(metadata), notes, sha256)
+
+    def change(self, entry: Entry, changes: Mapping[str, Any]) -> Entry:
+        """Write into `name.json`, and tell the entry as it is then. Raises Invalid or Unwritable."""
+        write_user_metadata(Path(entry.path), changes)
+        return self._again(entry)
+
+    def preview(self, entry: Entry) -> bytes:
+        """The picture's file. Raises UnknownName if there is none, and Forbidden if it leads out of the models' folders."""
+        path = inside(self._home(entry.kind, Path(entry.path)), Path(entry.path).with_name(entry.preview))
+        if entry.preview and path.is_file():
+            return path.read_bytes()
+        raise UnknownName("preview", entry.name, [])
+
+    def set_preview(self, entry: Entry, png: bytes) -> Entry:
+        write_atomically(Path(entry.path).with_suffix(".preview.png"), png)
+        return self._again(entry)
+
+    def _beside(self, entry: Entry) -> Beside:
+        path = Path(entry.path)
+        try:
+            return beside(path, self._home(entry.kind, path), os.listdir(path.parent))
+        except OSError:
+            return Beside()
+
+    def _again(self, entry: Entry) -> Entry:
+        file = ModelFile(Path(entry.path), entry.file, problem=entry.problem)
+        fresh = described(entry.kind, file, self._beside(entry))
+        self.index.put([fresh])
+        return fresh
+
+
+def described_of_those_there(kind: str, changed: Collection[tuple[ModelFile, Beside]]) -> Iterator[Entry]:
+    for file, found in changed:
+        try:
+            yield described(kind, file, found)
+        except OSError:             # it has gone meanwhile
+            continue

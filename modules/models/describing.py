@@ -1,0 +1,147 @@
+"""What is worth knowing of one model file, from its header and from what lies beside it. Torch only for old embeddings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from modules.base.errors import ModelError
+from modules.models.catalog import ModelFile
+from modules.models.header import Header, read_header
+from modules.models.kinship import WIDTHS, Shapes, family_of_header
+from modules.models.user_metadata import Beside, UserMetadata, read_user_metadata
+from modules.store.library_index import Entry
+
+EMPTY = Header({}, {})
+LARGEST_OLD = 16 * 2**20        # bytes of an embedding that is read whole
+MOST_TAGS = 100                 # of the training tags, that a search looks into
+LONGEST_WORDS = 4000            # characters that a search looks into
+UNTITLED = re.compile(r"(?:LoRA|Checkpoint|TextualInversion)@\d")      # kohya-ss's titles for what nobody named
+PICTURES_INSIDE = frozenset({"ssmd_cover_images", "modelspec.thumbnail"})
+PARTS = ({"emb_params"}, {"clip_l", "clip_g"}, {"text_encoders_0", "text_encoders_1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the inside of a file says; `more` is what its kind alone has."""
+
+    family: str = ""
+    alias: str = ""
+    title: str = ""
+    activation: str = ""
+    tags: tuple[tuple[str, int], ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def described(kind: str, file: ModelFile, found: Beside) -> Entry:
+    """Raises OSError if the file has gone."""
+    about = file.path.stat()
+    facts = Facts() if file.problem else facts_of(kind, file.path)
+    user = read_user_metadata(found.files)
+    folder, _, name = file.name.rpartition("/")
+    stem = Path(name).stem
+    return Entry(
+        kind=kind,
+        path=str(file.path),
+        file=file.name,
+        folder=folder,
+        name=stem,
+        stamp=found.stamp,
+        size=about.st_size,
+        modified=about.st_mtime_ns,
+        family=user.family or facts.family,
+        alias=facts.alias,
+        title=user.title or facts.title or stem,
+        activation=user.activation or facts.activation,
+        negative=user.negative,
+        weight=user.weight,
+        description=user.description,
+        preview=found.preview.name if found.preview else "",
+        problem=file.problem,
+        facts=json.dumps(dict(facts.more)),
+        words=searched(file.name, facts, user),
+    )
+
+
+def searched(file: str, facts: Facts, user: UserMetadata) -> str:
+    """All that a search looks into, in one text and one case."""
+    tags = " ".join(tag for tag, _ in facts.tags[:MOST_TAGS])
+    parts = (file, user.title, facts.title, facts.alias, user.activation, facts.activation, user.description, user.notes, tags)
+    return "\n".join(filter(None, parts)).casefold()[:LONGEST_WORDS]
+
+
+def facts_of(kind: str, path: Path) -> Facts:
+    """Of a file that cannot be read, nothing."""
+    try:
+        header = read_header(path) if path.suffix == ".safetensors" else EMPTY
+        more = embedding_facts(path, header.shapes) if kind == "embedding" else {}
+    except ModelError:
+        return Facts()
+    title = header.metadata.get("modelspec.title", "")
+    return Facts(
+        family=family_of_header(header.metadata, header.shapes) or WIDTHS.get(more.get("shape", 0), ""),
+        alias=clean(header.metadata.get("ss_output_name", "")),
+        title="" if UNTITLED.match(title) else clean(title),
+        activation=clean(header.metadata.get("modelspec.trigger_phrase", "")),
+        tags=training_tags(header.metadata),
+        more=more,
+    )
+
+
+def training_tags(metadata: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    """How often each caption tag was trained on, the commonest first: kohya-ss's `ss_tag_frequency`, folder → tag → count."""
+    counts: dict[str, int] = {}
+    for tags in loaded(metadata.get("ss_tag_frequency", "")).values():
+        for tag, count in tags.items() if isinstance(tags, dict) else ():
+            if type(count) is int and 0 < count < 2**53:
+                word = clean(tag.strip())
+                counts[word] = counts.get(word, 0) + count
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def embedding_facts(path: Path, shapes: Shapes) -> dict[str, Any]:
+    """A1111's facts of a textual inversion; shape: the width of a vector. Raises ModelError if it is none."""
+    tables = list(shapes.values())
+    if shapes and (len(shapes) == 1 or shapes.keys() in PARTS) and all(1 <= len(shape) <= 2 for shape in tables):
+        count = tables[0][0] if len(tables[0]) == 2 else 1
+        return {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": sum(s[-1] for s in tables), "vectors": count}
+    return old_embedding_facts(path) if path.stat().st_size <= LARGEST_OLD else {}
+
+
+def old_embedding_facts(path: Path) -> dict[str, Any]:
+    """Pickles and pictures have no header; they are small."""
+    from modules.models.catalog import PICTURES
+    from modules.models.weights import read_object
+    from modules.networks.embedding import Embedding
+
+    found = Embedding.read(path.name, path.read_bytes() if path.suffix in PICTURES else read_object(path))
+    return {
+        "step": found.step,
+        "sd_checkpoint": found.checkpoint_hash,
+        "sd_checkpoint_name": found.checkpoint,
+        "shape": found.width,
+        "vectors": found.count,
+    }
+
+
+def shown_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """A header's metadata as A1111 tells it: JSON inside it unpacked, pictures left out."""
+    return {clean(key): loaded(value) or clean(value) for key, value in metadata.items() if key not in PICTURES_INSIDE}
+
+
+def loaded(value: str) -> dict[str, Any]:
+    """A JSON object in a text; empty if it is none."""
+    try:
+        content = json.loads(clean(value)) if value.startswith("{") else None
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def clean(text: str) -> str:
+    """Without lone halves of characters, which neither JSON nor a database holds."""
+    return text.encode("utf-8", "replace").decode()

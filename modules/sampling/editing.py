@@ -1,0 +1,36 @@
+"""Guidance of models that edit a picture by instruction: towards the text, and towards the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from modules.sampling.guidance import Guidance, never
+from modules.sampling.questions import Cond
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditGuidance(Guidance):
+    """InstructPix2Pix, Brooks et al. 2023, arXiv:2211.09800, eq. 3. Its third question shows no picture and asks for nothing."""
+
+    image_scale: float
+
+    def conds(self, evaluation: int, sigma: float) -> tuple[Cond, ...]:
+        *positive, negative = Guidance.conds(self, evaluation, sigma)
+        return *positive, negative, replace(negative, image=negative.image * 0)
+
+    def combine(self, estimates: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """nothing + image_scale · (picture − nothing) + Σ weight · scale · (text − picture)"""
+        *with_picture, nothing = estimates
+        guided, picture = Guidance.combine(self, with_picture)
+        return guided + (nothing - picture) * (1 - self.image_scale), nothing
+
+
+def editing(guidance: Guidance, image_scale: float) -> EditGuidance:
+    """The same guidance, towards the picture as well. The negative prompt is never left out: the picture is told apart by it."""
+    own = {each.name: getattr(guidance, each.name) for each in fields(Guidance)}
+    return EditGuidance(**own | {"alone": never}, image_scale=image_scale)

@@ -1,0 +1,32 @@
+// One card: a picture, a name, the family it was made for. A click uses it; the pencil edits it.
+import { h, iconButton, t } from "../dom.js";
+import { api } from "./api.js";
+
+/** card: null while it is on its way */
+export function cardElement(card, { onUse, onEdit }) {
+  if (!card) return h("div.network.network-waiting", { "aria-hidden": "true" }, h("span.network-picture"));
+  const use = h("button.network-use", { type: "button", title: described(card), tabIndex: -1, onclick: () => onUse(card) },
+    picture(card), h("span.network-name", {}, card.name));
+  const edit = iconButton("pencil", t("Edit {name}", { name: card.name }), () => onEdit(card));
+  edit.tabIndex = -1;
+  const badge = card.family ? h("span.network-family", { "aria-hidden": "true" }, card.family) : null;
+  const element = h(`div.network${card.fits === false ? ".network-unfit" : ""}`, {}, use, badge, edit);
+  element.dataset.name = card.name;
+  return element;
+}
+
+export function picture(card) {
+  const frame = h("span.network-picture", { "aria-hidden": "true" });
+  const blank = h("span.network-blank", {}, [...card.name][0]?.toUpperCase() ?? "");
+  if (!card.preview) return frame.append(blank), frame;
+  const image = h("img", { src: api.picture(card.preview), alt: "", decoding: "async", draggable: false });
+  image.onerror = () => image.replaceWith(blank);
+  frame.append(image);
+  return frame;
+}
+
+function described(card) {
+  const family = card.family ? t("Made for {family}", { family: card.family }) : null;
+  const unfit = card.fits === false ? t("The chosen model is of another family: it may do nothing, or harm.") : null;
+  return [card.title || card.name, card.folder, family, unfit, card.description].filter(Boolean).join("\n");
+}

@@ -1,0 +1,59 @@
+// Cards in use: a click puts one into the form, the next one takes it out again.
+import { byId, t } from "../dom.js";
+import { notice } from "../notices.js";
+import { api, inWords } from "./api.js";
+import { added, holds, removed, weighted } from "./prompt.js";
+
+export class Use {
+  /** form: the values of a tab, as in form.js */
+  constructor(tab, form) {
+    Object.assign(this, { form, target: "prompt", turn: Promise.resolve() });
+    document.addEventListener("focusin", ({ target }) => {      // embeddings go where one typed last
+      if (byId(`${tab}_prompt`)?.contains(target)) this.target = "prompt";
+      if (byId(`${tab}_neg_prompt`)?.contains(target)) this.target = "negative_prompt";
+    });
+  }
+
+  has(card) {
+    const { prompt, negative_prompt, sd_model_checkpoint } = this.form.values;
+    if (card.kind === "checkpoint") return names(card).includes(sd_model_checkpoint);
+    return holds(prompt ?? "", card.insert) || (card.kind === "embedding" && holds(negative_prompt ?? "", card.insert));
+  }
+
+  /** One after the other, so that no click is lost to a quicker one. */
+  toggle(card) {
+    this.turn = this.turn.then(() => (card.kind === "checkpoint" ? this.choose(card) : this.write(card)));
+    return this.turn;
+  }
+
+  async write(card) {
+    const { prompt, negative_prompt } = await this.form.now();
+    const texts = { prompt: prompt ?? "", negative_prompt: negative_prompt ?? "" };
+    this.form.fill(this.has(card) ? without(card, texts) : withCard(card, texts, this.target));
+  }
+
+  /** For this form at once, and on the server for whoever comes next. */
+  async choose(card) {
+    this.form.fill({ sd_model_checkpoint: names(card)[0] });
+    try {
+      await api.chooseCheckpoint(names(card)[0]);
+    } catch (error) {
+      const { message, hint } = inWords(error);
+      notice("checkpoint", [t("This page uses it, but the server does not remember it."), message, hint].join(" "));
+    }
+  }
+}
+
+/** What a checkpoint is called, as the picker has it first. */
+export const names = (card) => [card.insert, card.name, card.title].filter(Boolean);
+
+function withCard(card, texts, target) {
+  const negative_prompt = added(texts.negative_prompt, card.negative);
+  if (card.kind === "embedding") return { ...texts, negative_prompt, [target]: added(target === "prompt" ? texts.prompt : negative_prompt, card.insert) };
+  return { prompt: added(texts.prompt, weighted(card.insert, card.weight), card.activation), negative_prompt };
+}
+
+function without(card, texts) {
+  const embedding = card.kind === "embedding" ? card.insert : "";
+  return { prompt: removed(texts.prompt, card.insert, card.activation), negative_prompt: removed(texts.negative_prompt, embedding, card.negative) };
+}
