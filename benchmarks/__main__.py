@@ -9,7 +9,7 @@ from importlib import import_module
 from modules.base.bootstrap import settle
 
 SCENARIOS = ("overhead", "against_diffusers", "batching", "fairness", "latency", "startup")
-LONG = ("loading", "fidelity")      # minutes, gigabytes, or a page of docs/ written: only by name
+LONG = ("loading", "lora_swap", "fidelity")      # minutes, gigabytes, or a page of docs/ written: only by name
 
 
 def main(names: list[str]) -> int:

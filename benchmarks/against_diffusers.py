@@ -17,7 +17,7 @@ def run() -> None:
     device = ready_device(model)
     tokenizer = CLIPTokenizer(vocab=str(CLIP / "vocab.json"), merges=str(CLIP / "merges.txt"), model_max_length=77)
     pipeline = StableDiffusionPipeline(
-        vae=model.vae, text_encoder=model.text_encoder, tokenizer=tokenizer, unet=model.unet, safety_checker=None, feature_extractor=None,
+        vae=model.vae, text_encoder=model.texts[0].module, tokenizer=tokenizer, unet=model.unet, safety_checker=None, feature_extractor=None,
         scheduler=DPMSolverMultistepScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", use_karras_sigmas=True),
         requires_safety_checker=False,
     )

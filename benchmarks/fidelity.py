@@ -96,7 +96,7 @@ def page(found: Sequence[Family]) -> str:
     parts = [HEADER.format(tolerance=TOLERANCE, lost=", ".join(sorted(LOST - {"Version"}))), TABLE]
     parts += [row(one.name, one.strict) + "\n" for one in found if one.strict]
     parts += [row("**all**", strict) + "\n", exceptions(found)]
-    parts += listed("Not within the tolerance", [(one.name, apart(one)) for one in found])
+    parts += listed("What differs", [(one.name, apart(one)) for one in found])
     parts += listed("Waiting for a feature", [(one.name, short(one, one.waiting)) for one in found])
     parts += listed("Errors of A1111 itself", [(one.name, short(one, one.failed)) for one in found])
     return "".join(parts)
@@ -150,7 +150,7 @@ The calls and A1111's answers lie in `tests/golden/images`; this page is written
 OMP_NUM_THREADS=1 python3 webui.py bench fidelity
 ```
 
-(about three minutes). The same comparison is part of the tests: `python3 webui.py test tests/tasks/test_golden_images.py`.
+(a few minutes). The same comparison is part of the tests: `python3 webui.py test tests/tasks/test_golden_images.py`.
 
 """
 

@@ -7,16 +7,18 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import psutil
 import torch
 from torch import Tensor, nn
 
-from benchmarks.checkpoints import KINDS, Kind, save, tensors
+from benchmarks.checkpoints import KINDS, save, tensors
 from benchmarks.measure import alternating, report
 from modules.models.catalog import ModelFile
 from modules.models.loader import LoadedModel, load
 
+T = TypeVar("T")
 PAGE = 4096                  # bytes; of memory
 CHUNK = 64 * 2**20           # bytes read at once: beyond any cache of the processor
 SPARE = 2 * 2**30            # bytes of memory left to others
@@ -52,7 +54,7 @@ def measure(name: str, path: Path) -> None:
     print(f"  peak memory ÷ file = {elsewhere(peak, path) / path.stat().st_size:.3f}, goal ≤ 1.3", flush=True)
 
 
-def elsewhere(function: Callable, *arguments: object) -> object:
+def elsewhere(function: Callable[..., T], *arguments: object) -> T:
     """Its result from a fresh process, whose memory is its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
@@ -63,7 +65,7 @@ def save_kind(name: str, path: Path) -> None:
 
 
 def peak(path: Path) -> int:
-    """Bytes of memory that opening and touching take at their highest, mapped pages of the file included, beyond a process with everything imported."""
+    """Bytes of memory that opening and touching add to a process with everything imported, mapped pages of the file included."""
     before = highest()
     model = opened(path)
     touch(model)

@@ -32,7 +32,7 @@ def random_model(dtype: torch.dtype = torch.float32) -> LoadedModel:
     )
     clip = CLIPTextModel(CLIPTextConfig(hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=4, projection_dim=256))
     unet, vae, clip = (part.eval().requires_grad_(False).to(dtype) for part in (unet, vae, clip))
-    return LoadedModel(unet, vae, (TextEncoder(clip, CLIP_USE),), "SD1", "epsilon", 0.18215, alphas_cumprod(0.00085, 0.012), SIDE, CHECKPOINT)
+    return LoadedModel(unet, {}, vae, (TextEncoder(clip, CLIP_USE),), "SD1", "epsilon", 0.18215, alphas_cumprod(0.00085, 0.012), SIDE, CHECKPOINT)
 
 
 class Memory:
@@ -49,5 +49,5 @@ def ready_device(model: LoadedModel) -> object:
     from modules.models.device import Device
 
     device = Device(Memory(model.checkpoint), load_tokenizer(CLIP), Placement.choose(cpu=True), lambda *_: None)
-    device._ready[WEIGHTS.checkpoint] = Ready(model, device.tokenizer)
+    device._ready[WEIGHTS.checkpoint] = Ready(model, device.tokenizer, device.files)
     return device

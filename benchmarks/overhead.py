@@ -21,7 +21,7 @@ def run() -> None:
     @torch.inference_mode()
     def bare() -> None:
         for _ in range(2):
-            model.text_encoder(tokens, output_hidden_states=True)
+            model.texts[0].module(tokens, output_hidden_states=True)
         for _ in range(STEPS):
             model.unet(x, t, encoder_hidden_states=cond, return_dict=False)
         model.vae.decode(x[:1], return_dict=False)

@@ -21,7 +21,7 @@ from modules.prompts.grammar import emphasised
 from modules.prompts.tokenizer import load_tokenizer
 from modules.tasks.recipes import RECIPES, Recipe
 from modules.tasks.txt2img import Drawn
-from tests.golden_data import GOLDEN, assemble_models, golden_library, result, spec
+from tests.golden_data import GOLDEN, assemble_models, golden_library, inputs, result, spec
 
 Case = dict[str, Any]
 TOLERANCE = 2      # grey levels of 255; what A1111 on other hardware differs by from itself
@@ -59,7 +59,7 @@ def playable(case: Case) -> bool:
 
 def made(device: Device, job: JobSpec) -> tuple[list[Drawn], Recipe]:
     """All pictures of a job, and its recipe. Raises what went wrong with any of them."""
-    recipe = RECIPES[job.kind](job, device.library)
+    recipe = RECIPES[job.kind](job, device.library, inputs())
     pictures = [Picture(recipe.picture(plan), job.id, i, "me", i) for i, plan in enumerate(recipe.plans)]
     engine = Engine(device.answer, lambda picture: None)
     engine.submit(pictures)

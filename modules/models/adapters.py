@@ -72,9 +72,9 @@ class Adapters:
 
     def __init__(self, model: LoadedModel, files: AdapterFiles) -> None:
         self.files = files
-        shapes = {path: tuple(parameter.shape) for path, parameter in parameters_of(model).items()}
-        self.targets = Targets.of(shapes, model.unet_names)
-        self.patcher = Patcher(model)
+        parameters = parameters_of(model)
+        self.targets = Targets.of({path: tuple(parameter.shape) for path, parameter in parameters.items()}, model.unet_names)
+        self.patcher = Patcher(parameters)
         self.hooks = AttentionHooks(model.unet)
         self.device = next(model.unet.parameters()).device
         self.network = Recent(self._network)

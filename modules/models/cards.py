@@ -36,17 +36,19 @@ class Cards:
 
     def __init__(self, catalogs: Mapping[str, Catalog], index: LibraryIndex) -> None:
         self.catalogs, self.index = dict(catalogs), index
-        self._scanning = threading.Lock()
+        self._scanning, self._scanned, self._writing = threading.Lock(), threading.Event(), threading.Lock()
+
+    def begin(self) -> None:
+        """Scan in the background what the catalogs have found; until that is done, the index says what it knew last time."""
+        threading.Thread(target=self.scan, kwargs={"refresh": False}, name="library index", daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """For the first scan to end; whether it has."""
+        return self._scanned.wait(seconds)
 
     @property
     def scanning(self) -> bool:
-        return self._scanning.locked()
-
-    def begin(self) -> threading.Thread:
-        """Scan in the background what the catalogs have found."""
-        thread = threading.Thread(target=self.scan, kwargs={"refresh": False}, name="library index", daemon=True)
-        thread.start()
-        return thread
+        return self._scanning.locked() or not self._scanned.is_set()
 
     def scan(self, *kinds: str, refresh: bool = True) -> None:
         """Bring the index in step with the files: of these kinds, or of all; `refresh` looks into the folders first."""
@@ -55,6 +57,8 @@ class Cards:
                 if refresh:
                     self.catalogs[kind].refresh()
                 self._scan(kind)
+        if not kinds:
+            self._scanned.set()
 
     def _scan(self, kind: str) -> None:
         """Read only what has changed since it was last read, as far as sizes and times tell."""
@@ -75,7 +79,7 @@ class Cards:
                 str(file.path).encode()             # a name that is no Unicode cannot be stored, or told over HTTP
                 folder = file.path.parent
                 if folder not in names:
-                    names[folder] = frozenset(os.listdir(folder))
+                    names[folder] = names_in(folder)
                 yield file, beside(file.path, self._home(kind, file.path), names[folder])
             except (OSError, UnicodeEncodeError):
                 continue
@@ -103,13 +107,14 @@ class Cards:
 
     def change(self, entry: Entry, changes: Mapping[str, Any]) -> Entry:
         """Write into `name.json`, and tell the entry as it is then. Raises Invalid or Unwritable."""
-        write_user_metadata(Path(entry.path), changes)
+        with self._writing:
+            write_user_metadata(Path(entry.path), changes)
         return self._again(entry)
 
     def preview(self, entry: Entry) -> bytes:
         """The picture's file. Raises UnknownName if there is none, and Forbidden if it leads out of the models' folders."""
-        path = inside(self._home(entry.kind, Path(entry.path)), Path(entry.path).with_name(entry.preview))
-        if entry.preview and path.is_file():
+        model = Path(entry.path)
+        if entry.preview and (path := inside(self._home(entry.kind, model), model.with_name(entry.preview))).is_file():
             return path.read_bytes()
         raise UnknownName("preview", entry.name, [])
 
@@ -120,7 +125,7 @@ class Cards:
     def _beside(self, entry: Entry) -> Beside:
         path = Path(entry.path)
         try:
-            return beside(path, self._home(entry.kind, path), os.listdir(path.parent))
+            return beside(path, self._home(entry.kind, path), names_in(path.parent))
         except OSError:
             return Beside()
 
@@ -129,6 +134,11 @@ class Cards:
         fresh = described(entry.kind, file, self._beside(entry))
         self.index.put([fresh])
         return fresh
+
+
+def names_in(folder: Path) -> frozenset[str]:
+    with os.scandir(folder) as entries:
+        return frozenset(entry.name for entry in entries)
 
 
 def described_of_those_there(kind: str, changed: Collection[tuple[ModelFile, Beside]]) -> Iterator[Entry]:

@@ -22,6 +22,13 @@ class Library:
             if isinstance(catalog, Catalog):
                 catalog.refresh()
 
+    def by_kind(self) -> dict[str, Catalog]:
+        """The catalogs by what the card pickers and the index call their kinds."""
+        return {
+            "checkpoint": self.checkpoints, "vae": self.vaes, "lora": self.loras,
+            "embedding": self.embeddings, "hypernetwork": self.hypernetworks,
+        }
+
     def lora(self, name: str) -> ModelFile | None:
         """By its file's name, the alias its trainer gave it, or its hash."""
         return self.loras.named(name) or next((file for file in self.loras.list() if file.alias == name), None)

@@ -19,8 +19,9 @@ class Patcher:
     A patched parameter has a second tensor of its own; what needs no change costs nothing.
     """
 
-    def __init__(self, model: LoadedModel) -> None:
-        self.parameters = parameters_of(model)
+    def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
+        """parameters: what may be patched, by the paths that patches name"""
+        self.parameters = parameters
         self._applied: dict[str, Strong] = {}
         self._own: dict[str, Tensor] = {}      # of patched parameters: the weight as it was loaded
 

@@ -57,8 +57,8 @@ def beside(model: Path, home: Path, names: Collection[str]) -> Beside:
     found: dict[str, Path] = {}
     parts = [stamped("", model.stat())]
     for ending in (*TEXTS, *PREVIEWS):
-        path = model.with_suffix(ending)
-        if path.name in names and path != model and (about := regular(path, home)):
+        name = model.stem + ending
+        if name in names and name != model.name and (about := regular(path := model.with_name(name), home)):
             found[ending] = path
             parts.append(stamped(ending, about))
     if model.suffix in PICTURES:        # an embedding that is a picture shows itself

@@ -19,17 +19,17 @@ from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
 TITLE = "Easel"
-BESIDES = ("sd_model_checkpoint", "override_settings")      # go with the form though they are no fields of the request
+BESIDES = (*quicksettings.QUICK, "override_settings")      # go with the form though they are no fields of the request
 
 
 def build(app: App) -> gr.Blocks:
     """The page, its components and events; nothing is loaded or started."""
     words, lists = Words(), lists_of(app)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        checkpoint = quicksettings.build(page, app, words)
+        quick = quicksettings.build(page, app, lists, words)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("txt2img", id="txt2img", elem_id="tab_txt2img"):
-                txt2img.build(app, Form(Txt2Img, "txt2img", lists, words), checkpoint, words)
+                txt2img.build(app, Form(Txt2Img, "txt2img", lists, words), quick, words)
             with gr.Tab("PNG Info", id="pnginfo", elem_id="tab_pnginfo"):
                 png_info.build(words)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings") as tab:
@@ -55,6 +55,7 @@ def facts(app: App) -> dict[str, Any]:
     return {
         "title": TITLE,
         "theme": app.flags.theme,
+        "quick": list(quicksettings.QUICK),
         "names": [*BESIDES, *start],
         "defaults": start,
         "settings": defaults(Settings),
@@ -72,5 +73,5 @@ def lists_of(app: App) -> Lists:
         "refiners": lambda: ["", *(found.name for found in app.models.checkpoints.list())],
         "loras": lambda: ["None", *(found.model_name for found in app.models.loras.list())],
         "hypernetworks": lambda: ["None", *(found.model_name for found in app.models.hypernetworks.list())],
-        "vaes": lambda: ["Automatic", "None", *(found.name for found in app.models.vaes.list())],
+        "vaes": lambda: [*quicksettings.ALWAYS_VAES, *(found.name for found in app.models.vaes.list())],
     }

@@ -9,7 +9,7 @@ import torch
 
 from modules.models.adapters import AdapterFiles, Adapters
 from modules.models.loader import load
-from modules.models.patcher import Patcher
+from modules.models.patcher import Patcher, parameters_of
 from modules.networks.formats import Full
 from modules.networks.patch import Patch
 from modules.sampling.questions import NetworkUse, Weights
@@ -90,7 +90,7 @@ def test_text_and_unet_have_strengths_of_their_own(model, files):
 
 
 def test_patches_add_up_in_their_order(model):
-    patcher, own = Patcher(model), model.unet.conv_in.weight.clone()
+    patcher, own = Patcher(parameters_of(model)), model.unet.conv_in.weight.clone()
     some, other = patch(1.0, model), patch(2.0, model)
     patcher.bring({PATH: ((some, 0.5), (other, 0.25))})
     assert torch.allclose(model.unet.conv_in.weight, own + 1.0)
@@ -101,7 +101,7 @@ def test_patches_add_up_in_their_order(model):
 
 
 def test_what_stays_is_not_touched(model):
-    patcher, wanted = Patcher(model), {PATH: ((patch(1.0, model), 1.0),)}
+    patcher, wanted = Patcher(parameters_of(model)), {PATH: ((patch(1.0, model), 1.0),)}
     patcher.bring(wanted)
     before = model.unet.conv_in.weight.data_ptr()
     patcher.bring(dict(wanted))
@@ -118,7 +118,7 @@ class Failing(Patch):
 
 
 def test_if_one_fails_none_is_applied(model):
-    patcher, before = Patcher(model), state(model)
+    patcher, before = Patcher(parameters_of(model)), state(model)
     with pytest.raises(RuntimeError, match="no memory"):
         patcher.bring({PATH: ((patch(1.0, model), 1.0),), "unet.conv_out.weight": ((Failing(), 1.0),)})
     assert equal(state(model), before)

@@ -2,9 +2,9 @@
 import { byId, debounced, facts, pause } from "./dom.js";
 import { browser, tab } from "./kept.js";
 
-const REMEMBER_NOT = new Set(["sd_model_checkpoint"]);      // the server's setting says which
+const REMEMBER_NOT = new Set(facts.quick);      // the server's settings say which
 
-let values = { sd_model_checkpoint: null, override_settings: {}, ...facts.defaults };
+let values = { ...Object.fromEntries(facts.quick.map((name) => [name, null])), override_settings: {}, ...facts.defaults };
 let base = { ...facts.defaults };      // what untouched fields hold: the loaded model's defaults
 let pending = {};                      // asked for, but perhaps not yet in gradio's own state
 let owed = false;                      // whether gradio has yet to fetch it

@@ -1,5 +1,5 @@
 // Generation data into the form.
-import { byId, h, t } from "./dom.js";
+import { byId, facts, h, t } from "./dom.js";
 import { form } from "./form.js";
 import { notice } from "./notices.js";
 import { server } from "./server.js";
@@ -18,11 +18,17 @@ export async function pasteInfotext(text) {
     notice("paste", t("That is not generation data."));
     return false;
   }
-  const { sd_model_checkpoint, ...settings } = found.settings ?? {};
-  form.fill({ ...found.fields, override_settings: settings, ...(sd_model_checkpoint ? { sd_model_checkpoint } : {}) });
+  const settings = Object.entries(found.settings ?? {});
+  const isQuick = ([name]) => facts.quick.includes(name);
+  const quick = Object.fromEntries(settings.filter(isQuick));
+  const others = Object.fromEntries(settings.filter((setting) => !isQuick(setting)));
+  form.fill({ ...usualQuick(), ...found.fields, override_settings: others, ...quick });
   notice("paste", t("Filled in from the generation data."), 3);
   return true;
 }
+
+/** Clip skip and VAE that generation data does not name were at their defaults; the checkpoint stays. */
+const usualQuick = () => Object.fromEntries(facts.quick.slice(1).map((name) => [name, facts.settings[name]]));
 
 /** Settings that came with pasted data and hold for this form alone: shown, each removable. */
 export function startOverrides() {

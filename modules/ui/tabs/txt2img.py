@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +16,7 @@ from modules.params.txt2img import Txt2Img
 from modules.settings.options import changed
 from modules.tasks.requests import prepared
 from modules.tasks.styling import with_styles
+from modules.ui import cards
 from modules.ui.form import Form
 from modules.ui.words import Words
 
@@ -23,13 +24,16 @@ log = logging.getLogger(__name__)
 Reply = dict[str, Any]      # {"job": id} or {"error": {"error", "message", "hint"}}
 
 
-def build(app: App, form: Form[Txt2Img], checkpoint: Component, words: Words) -> None:
+def build(app: App, form: Form[Txt2Img], quick: Mapping[str, Component], words: Words) -> None:
     with gr.Column(elem_id="txt2img_page"):
         prompts(form)
         actions(words)
-        settings(form, words)
+        with gr.Tabs(elem_id="txt2img_extra_tabs", elem_classes="extra-networks", overflow_behavior="wrap"):
+            with gr.Tab(words("Generation"), id="txt2img_generation"):
+                settings(form, words)
+            cards.build("txt2img", app.flags.paths, words)
         results()
-    wire(app, form, checkpoint)
+    wire(app, form, quick)
 
 
 def prompts(form: Form[Txt2Img]) -> None:
@@ -93,28 +97,30 @@ def tool(elem_id: str, name: str, icon: str, words: Words) -> gr.Button:
     return gr.Button(words(name), elem_id=elem_id, elem_classes=f"tool {icon}")
 
 
-def wire(app: App, form: Form[Txt2Img], checkpoint: Component) -> None:
+def wire(app: App, form: Form[Txt2Img], quick: Mapping[str, Component]) -> None:
     """Three events, of which one reaches the server: submit, and the scripts' way into and out of the form."""
     overrides = gr.JSON({}, visible=False)
     reply = gr.JSON(visible=False)
     fill = gr.Button(elem_id="txt2img_fill", visible="hidden")
-    inputs = [checkpoint, overrides, *form.components.values()]
+    inputs = [*quick.values(), overrides, *form.components.values()]
     outside: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     gr.on([c.change for c in inputs if hasattr(c, "change")], None, inputs, js="(...values) => easel.heard(values)", **outside)
     fill.click(None, inputs, inputs, js="(...values) => easel.wanted(values)", trigger_mode="multiple", **outside)
     generate = gr.Button(elem_id="txt2img_submit", visible="hidden")
-    sent = generate.click(submission(app, form), inputs, reply, preprocess=False, **outside)
+    sent = generate.click(submission(app, form, list(quick)), inputs, reply, preprocess=False, **outside)
     sent.success(None, reply, js="(reply) => easel.answered(reply)", **outside)
     sent.failure(None, js="() => easel.unanswered()", **outside)
 
 
-def submission(app: App, form: Form[Txt2Img]) -> Callable[..., Reply]:
-    def submit(request: gr.Request, checkpoint: str | None, overrides: Mapping[str, Any] | None, *values: Any) -> Reply:
+def submission(app: App, form: Form[Txt2Img], quick: Sequence[str]) -> Callable[..., Reply]:
+    """quick: the settings whose values come first, then those for this request alone, then the form"""
+    def submit(request: gr.Request, *values: Any) -> Reply:
         owner = request.request.scope.get("owner", LOCAL)
-        chosen = {"sd_model_checkpoint": checkpoint} if checkpoint else {}
+        chosen = {name: value for name, value in zip(quick, values, strict=False) if value not in (None, "")}
+        overrides, fields = values[len(quick)], values[len(quick) + 1:]
         try:
-            snapshot = changed(app.settings.current, {**(overrides or {}), **chosen})
-            return {"job": app.jobs.submit("txt2img", asdict(prepared(with_styles(form.read(values), app.styles()))), snapshot, owner)}
+            snapshot = changed(app.settings.current, {**chosen, **(overrides or {})})
+            return {"job": app.jobs.submit("txt2img", asdict(prepared(with_styles(form.read(fields), app.styles()))), snapshot, owner)}
         except WebUIError as error:
             return {"error": {"error": error.code, "message": str(error), "hint": error.hint}}
         except Exception:

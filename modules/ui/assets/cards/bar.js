@@ -18,7 +18,7 @@ export class Bar {
     this.tree = this.button(`${id}_extra_tree_view`, "folders", t("Folders"), deeds.toggleTree);
     this.refresh = this.button(`${id}_extra_refresh`, "refresh", t("Look into the folders again"), deeds.refresh);
     this.element = h("div.networks-bar", { id: `${id}_controls`, role: "search" },
-      this.search, h("div.networks-choices", {}, this.family, this.sort, this.order, this.tree, this.refresh));
+      this.search, h("div.networks-choices", {}, this.family, this.sort, this.order, this.tree), this.refresh);
     this.show({ wishes: { order }, families: [], folders: [] }, false);
   }
 

@@ -6,7 +6,7 @@ import { api } from "./api.js";
 export function cardElement(card, { onUse, onEdit }) {
   if (!card) return h("div.network.network-waiting", { "aria-hidden": "true" }, h("span.network-picture"));
   const use = h("button.network-use", { type: "button", title: described(card), tabIndex: -1, onclick: () => onUse(card) },
-    picture(card), h("span.network-name", {}, card.name));
+    picture(card), h("span.network-name", {}, breakable(card.name)));
   const edit = iconButton("pencil", t("Edit {name}", { name: card.name }), () => onEdit(card));
   edit.tabIndex = -1;
   const badge = card.family ? h("span.network-family", { "aria-hidden": "true" }, card.family) : null;
@@ -24,6 +24,9 @@ export function picture(card) {
   frame.append(image);
   return frame;
 }
+
+/** A name that may be broken after its _ - and . rather than anywhere. */
+const breakable = (name) => name.split(/(?<=[_.-])/).flatMap((part, i) => (i ? [h("wbr"), part] : [part]));
 
 function described(card) {
   const family = card.family ? t("Made for {family}", { family: card.family }) : null;

@@ -62,8 +62,9 @@ export class Grid {
 
   put(index) {
     const card = this.list.at(index);
+    const key = JSON.stringify(card);
     const old = this.drawn.get(index);
-    const element = old?.card === card && old.element ? old.element : cardElement(card, this.deeds);
+    const element = old?.key === key ? old.element : cardElement(card, this.deeds);
     element.style.left = `${(index % this.columns) * (this.width + GAP)}px`;
     element.style.top = `${Math.floor(index / this.columns) * (this.card.height + GAP)}px`;
     if (element === old?.element) return;
@@ -71,7 +72,7 @@ export class Grid {
     const focused = old?.element.contains(document.activeElement);
     if (old) old.element.replaceWith(element);
     else this.sheet.append(element);
-    this.drawn.set(index, { card, element });
+    this.drawn.set(index, { card, key, element });
     if (focused) element.querySelector("button")?.focus({ preventScroll: true });
   }
 

@@ -1,5 +1,6 @@
 // What a card does to a prompt, as text in, text out. What a card inserts is a tag (`<lora:name:1>`) or a word (`name`).
 const TAG = /^<([^:<>]+):([^:<>]+)(?::([^<>]*))?>$/;
+const KINDS = { lora: "(?:lora|lyco)" };      // two spellings of one kind
 const LETTER = "[\\p{L}\\p{N}_-]";
 
 /** The tag with this weight; what is no tag has none. Without a weight (null or 0) it stays as it is. */
@@ -33,7 +34,7 @@ function joined(before, after) {
 
 function pattern(insert) {
   const tag = TAG.exec(insert);
-  if (tag) return new RegExp(`<${escaped(tag[1])}:${escaped(tag[2])}(?::[^<>]*)?>`);
+  if (tag) return new RegExp(`<${KINDS[tag[1]] ?? escaped(tag[1])}:${escaped(tag[2])}(?::[^<>]*)?>`);
   const [start, end] = [insert.at(0), insert.at(-1)].map((edge) => new RegExp(LETTER, "u").test(edge));
   const word = (start ? `(?<!${LETTER})` : "") + escaped(insert) + (end ? `(?!${LETTER})` : "");
   return new RegExp(`\\(\\s*${word}\\s*(?::[\\d.]+)?\\s*\\)|${word}`, "iu");      // with the brackets that weigh it alone

@@ -16,7 +16,7 @@ export class Use {
 
   has(card) {
     const { prompt, negative_prompt, sd_model_checkpoint } = this.form.values;
-    if (card.kind === "checkpoint") return names(card).includes(sd_model_checkpoint);
+    if (card.kind === "checkpoint") return isCheckpoint(card, sd_model_checkpoint);
     return holds(prompt ?? "", card.insert) || (card.kind === "embedding" && holds(negative_prompt ?? "", card.insert));
   }
 
@@ -34,9 +34,10 @@ export class Use {
 
   /** For this form at once, and on the server for whoever comes next. */
   async choose(card) {
-    this.form.fill({ sd_model_checkpoint: names(card)[0] });
+    const name = card.insert || path(card);
+    this.form.fill({ sd_model_checkpoint: name });
     try {
-      await api.chooseCheckpoint(names(card)[0]);
+      await api.chooseCheckpoint(name);
     } catch (error) {
       const { message, hint } = inWords(error);
       notice("checkpoint", [t("This page uses it, but the server does not remember it."), message, hint].join(" "));
@@ -44,8 +45,10 @@ export class Use {
   }
 }
 
-/** What a checkpoint is called, as the picker has it first. */
-export const names = (card) => [card.insert, card.name, card.title].filter(Boolean);
+/** Whether the picker's value means this checkpoint: its file, with or without the ending. */
+export const isCheckpoint = (card, chosen) => [card.insert, path(card)].includes(chosen ?? "") || path(card) === chosen?.replace(/\.\w+$/, "");
+
+const path = ({ folder, name }) => [folder, name].filter(Boolean).join("/");
 
 function withCard(card, texts, target) {
   const negative_prompt = added(texts.negative_prompt, card.negative);

@@ -1,0 +1,94 @@
+// One tab of cards: the bar, the folders, the grid, and what stands there if there is nothing to show.
+import { h, t } from "../dom.js";
+import { browser } from "../kept.js";
+import { api, inWords } from "./api.js";
+import { Bar } from "./bar.js";
+import { Dialog } from "./dialog.js";
+import { Grid } from "./grid.js";
+import { CardList } from "./list.js";
+import { Tree } from "./tree.js";
+
+const ROOMY = matchMedia("(min-width: 900px)");      // else the folders stay folded until asked for
+
+export class Panel {
+  /** place: { tab, kind, page, folder }; use, family() and newest() are the tab's. */
+  constructor({ tab, kind, page, folder }, { use, family, newest }) {
+    Object.assign(this, { kind, folder, use, kept: { sort: "name", order: "asc", tree: ROOMY.matches, ...browser.get(`cards.${kind}`) } });
+    const id = `${tab}_${page}`, { sort, order } = this.kept;
+    this.list = new CardList({ kind, search: "", family: "", folder: "", sort, order, model_family: family() }, () => this.draw());
+    this.bar = new Bar(id, this.kept, {
+      wish: (patch) => this.wish(patch), refresh: () => this.refresh(), toggleTree: () => this.keep({ tree: !this.kept.tree }), down: () => this.grid.focus(0),
+    });
+    this.tree = new Tree(id, (chosen) => this.wish({ folder: chosen }));
+    this.grid = new Grid(this.list, use, t("Cards"), { onUse: (card) => use.toggle(card), onEdit: (card) => this.edit(card) });
+    this.dialog = new Dialog({ families: () => this.list.families, newest, changed: () => this.list.reload() });
+    this.message = h("div.networks-message");
+    this.count = h("p.networks-count", { role: "status" });
+    this.element = h("div.networks-pane", { id: `${id}_pane` }, this.bar.element, h("div.networks-body", {}, this.tree.element, this.grid.element, this.message), this.count);
+    this.grid.element.id = `${id}_cards`;
+  }
+
+  /** Another search begins at its top. */
+  async wish(patch) {
+    this.keep(Object.fromEntries(Object.entries(patch).filter(([name]) => name in this.kept)));
+    await this.list.wish(patch);
+    this.grid.top();
+    this.draw();
+  }
+
+  keep(patch) {
+    Object.assign(this.kept, patch);
+    browser.set(`cards.${this.kind}`, this.kept);
+    this.draw();
+  }
+
+  async refresh() {
+    this.bar.refresh.disabled = true;
+    try {
+      await api.refresh();
+      await this.list.reload();
+    } catch (error) {
+      this.list.error = inWords(error);
+      this.draw();
+    } finally {
+      this.bar.refresh.disabled = false;
+    }
+  }
+
+  async edit(card) {
+    await this.dialog.open(card);
+    this.grid.focus();
+  }
+
+  draw() {
+    const { list } = this;
+    const shown = list.known && list.total > 0 && !list.error;
+    const tree = this.kept.tree && list.folders.length > 0 && !list.error;
+    this.bar.show(list, tree);
+    this.tree.element.hidden = !tree;
+    if (tree) this.tree.show(list.folders, list.wishes.folder);
+    this.grid.element.hidden = !shown;
+    this.count.textContent = shown ? counted(list.total) : "";
+    this.message.hidden = shown;
+    if (shown) this.grid.draw();
+    else this.message.replaceChildren(...this.said());
+  }
+
+  said() {
+    const { list } = this;
+    if (list.error) return [h("p", { role: "alert" }, [list.error.message, list.error.hint].filter(Boolean).join(" ")), button(t("Try again"), () => list.reload())];
+    if (!list.known) return [h("p", {}, t("Looking into the folders…"))];
+    if (list.narrowed) return [h("p", {}, t("Nothing matches.")), button(t("Show all"), () => this.bar.clear())];
+    return [h("p", {}, t(EMPTY[this.kind])), h("code", {}, this.folder), button(t("Refresh"), () => this.refresh())];
+  }
+}
+
+const button = (name, onclick) => h("button.card-button", { type: "button", onclick }, name);
+const counted = (total) => (total === 1 ? t("1 file") : t("{n} files", { n: total.toLocaleString() }));
+
+const EMPTY = {
+  embedding: "There is no embedding yet. Put textual inversion files into this folder, then press refresh:",
+  hypernetwork: "There is no hypernetwork yet. Put hypernetwork files into this folder, then press refresh:",
+  checkpoint: "There is no checkpoint yet. Put model files into this folder, then press refresh:",
+  lora: "There is no LoRA yet. Put LoRA files into this folder, then press refresh:",
+};

@@ -1,0 +1,122 @@
+"""The benchmarks run; what they measure is nobody's business here."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from benchmarks import against_diffusers, batching, fairness, fidelity, loading, overhead
+from benchmarks.__main__ import LONG, SCENARIOS, main
+from benchmarks.checkpoints import Kind, Text, Unet
+from benchmarks.jobs import planned
+from benchmarks.measure import alternating
+from modules.tasks.txt2img import Drawn
+from tests import playing
+from tests.golden_data import cases, result
+
+TINY = Kind(Unet(64, (1, 2), (1, 0), context_dim=64), (Text("cond_stage_model.transformer.", width=64, layers=2),), 32)
+once = partial(alternating, rounds=1)
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """The scenarios take one thread; others get theirs back."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", SCENARIOS + LONG)
+def test_a_scenario_says_what_it_measures(name):
+    assert import_module(f"benchmarks.{name}").run.__doc__
+
+
+def test_an_unknown_scenario_is_told_from_the_known(capsys):
+    assert main(["overheat"]) == 2
+    assert "'overheat'" in (said := capsys.readouterr().out)
+    assert all(name in said for name in SCENARIOS + LONG)
+
+
+def brief(steps=1, **fields):
+    return planned(**fields, steps=steps)
+
+
+def test_overhead_runs(monkeypatch, capsys):
+    monkeypatch.setattr(overhead, "STEPS", 1)
+    monkeypatch.setattr(overhead, "alternating", once)
+    overhead.run()
+    assert "easel ÷ bare calls" in capsys.readouterr().out
+
+
+def test_batching_runs(monkeypatch, capsys):
+    """Two pictures together are those that were made alone."""
+    monkeypatch.setattr(batching, "GOALS", {torch.float32: ""})
+    monkeypatch.setattr(batching, "mixed", lambda: [brief(seed=1), brief(seed=2)])
+    monkeypatch.setattr(batching, "alternating", lambda sides, rounds: once(sides))
+    batching.run()
+    said = capsys.readouterr().out
+    assert "a pixel: 0 of" in said or "a pixel: 1 of" in said
+
+
+def test_fairness_runs(monkeypatch):
+    monkeypatch.setattr(fairness, "planned", partial(brief, 10))      # the crowd is still at work when the late one comes
+    assert fairness.waited(fairness.ready_device(fairness.random_model()), 2) > 0
+
+
+def test_loading_opens_what_it_wrote(monkeypatch, capsys):
+    monkeypatch.setattr(loading, "KINDS", {"tiny": TINY})
+    monkeypatch.setattr(loading, "alternating", lambda sides, rounds: once(sides))
+    monkeypatch.setattr(loading, "elsewhere", lambda function, *arguments: function(*arguments))
+    loading.run()
+    said = capsys.readouterr().out
+    assert "load ÷ readinto" in said
+    assert "peak memory ÷ file" in said
+
+
+def test_loading_says_what_there_is_too_little_of(tmp_path):
+    assert "memory" in loading.too_little(2**60, tmp_path)
+    assert loading.too_little(0, tmp_path) == "" or loading.psutil.virtual_memory().available < loading.SPARE
+
+
+def a1111s_own(_, job):
+    """What A1111 made of a case, as if we had."""
+    known = result({"id": job.id})
+    recipe = SimpleNamespace(infotext=lambda i, told: known["infotexts"][i])
+    return [Drawn(playing.pixels_of({"id": job.id}, name)) for name in known["images"]], recipe
+
+
+def test_a1111_is_faithful_to_itself(monkeypatch):
+    monkeypatch.setattr(fidelity, "made", a1111s_own)
+    found = fidelity.family(None, "samplers", cases("samplers"))
+    assert all(each.close and each.infotext and each.largest == 0 for each in found.played)
+    count = len(found.played) - 1      # DPM adaptive is an exception
+    assert f"| **all** | {count} | {count} | 0 | 0.000 | {count} |" in fidelity.page([found])
+
+
+def test_a_case_that_cannot_be_made_is_reported(monkeypatch):
+    def fails(*_):
+        raise ValueError("no such luck")
+
+    monkeypatch.setattr(fidelity, "made", fails)
+    written = fidelity.page([fidelity.family(None, "clipskip", cases("clipskip"))])
+    assert "## What differs" in written
+    assert written.count("ValueError: no such luck") == len(cases("clipskip"))
+
+
+def test_no_recorded_case_is_lost(monkeypatch):
+    monkeypatch.setattr(fidelity, "made", a1111s_own)
+    for name in ("hires", "seeds", "ti"):
+        found = fidelity.family(None, name, cases(name))
+        apart = [case for case in cases(name) if fidelity.incomparable(case)]
+        assert len(found.played) + len(found.waiting) + len(found.failed) + len(apart) == len(cases(name))
+
+
+def test_against_diffusers_runs(monkeypatch, capsys):
+    monkeypatch.setattr(against_diffusers, "alternating", lambda sides: once({"easel": sides["easel"], "diffusers": sides["easel"]}))
+    monkeypatch.setattr(against_diffusers, "planned", brief)
+    against_diffusers.run()
+    assert "diffusers ÷ easel" in capsys.readouterr().out
