@@ -50,7 +50,8 @@ class Taesd:
     def _load(self, which: str) -> torch.nn.Module:
         path = find(self.folder, f"{self.stem}_{which}")
         if path is None:
-            raise ModelMissing(f"TAESD's {which} is not there.", f"Put {self.stem}_{which}.safetensors into {self.folder.name}, or decode with the full VAE.")
+            hint = f"Put {self.stem}_{which}.safetensors into models/{self.folder.name}, or use the full VAE."
+            raise ModelMissing(f"TAESD's {which} is not there.", hint)
         with torch.device("meta"):
             module = getattr(AutoencoderTiny(), which)
         state = renamed(read_weights(path).tensors, BEFORE[which])
