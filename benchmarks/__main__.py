@@ -8,7 +8,7 @@ from importlib import import_module
 
 from modules.base.bootstrap import settle
 
-SCENARIOS = ("overhead", "against_diffusers", "batching", "fairness", "latency", "startup")
+SCENARIOS = ("overhead", "against_diffusers", "batching", "fairness", "latency", "startup", "index")
 LONG = ("loading", "lora_swap", "fidelity")      # minutes, gigabytes, or a page of docs/ written: only by name
 
 

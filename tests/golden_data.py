@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+import tempfile
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
+from modules.imaging.inputs import keep
 from modules.models.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
 from modules.models.library import Library
+from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import NAMES, Settings, changed
 from modules.store.hashes import HashCache
-from modules.tasks.requests import prepared
+from modules.tasks.img2img import SOFT_KEYS
+from modules.tasks.requests import prepared, prepared_img2img
 
 GOLDEN = Path(__file__).parent / "golden"
-FIELDS = defaults(Txt2Img)
+FIELDS = {"txt2img": defaults(Txt2Img), "img2img": defaults(Img2Img)}
 CHECKPOINT = "tiny-sd1"
 WITHOUT_EFFECT = {"enable_batch_seeds"}      # in A1111 1.10.1 either
 
@@ -34,15 +39,44 @@ def result(case: dict[str, Any]) -> dict[str, Any]:
 
 def spec(case: dict[str, Any]) -> JobSpec:
     """A recorded API call as a job. Fails on a field or setting that Easel does not know."""
-    payload = dict(case["payload"])
+    kind = case["endpoint"].rpartition("/")[2]
+    payload = with_soft_inpainting(dict(case["payload"]))
     overrides = {"sd_model_checkpoint": CHECKPOINT, **payload.pop("override_settings", {})}
     if "s_min_uncond" in payload:      # the API's name for the setting, for one request
         overrides["s_min_uncond"] = payload.pop("s_min_uncond")
     overrides = {name: value for name, value in overrides.items() if name not in WITHOUT_EFFECT}
-    unknown = (payload.keys() - FIELDS.keys()) | (overrides.keys() - set(NAMES))
+    known = FIELDS[kind]
+    unknown = (payload.keys() - known.keys()) | (overrides.keys() - set(NAMES))
     assert not unknown, f"not known to Easel: {unknown}"
-    params = prepared(Txt2Img(**{name: float(value) if isinstance(FIELDS[name], float) else value for name, value in payload.items()}))
-    return JobSpec(case["id"], "test", "txt2img", asdict(params), asdict(changed(Settings(), overrides)))
+    given = {name: float(value) if isinstance(known[name], float) else value for name, value in payload.items()}
+    params = painted_over(given) if kind == "img2img" else prepared(Txt2Img(**given))
+    return JobSpec(case["id"], "test", kind, asdict(params), asdict(changed(Settings(), overrides)))
+
+
+def painted_over(given: dict[str, Any]) -> Img2Img:
+    """A1111 takes the noise multiplier from the standing settings, which are its defaults here, whatever a request overrides."""
+    pictures = tuple(kept(name) for name in given.pop("init_images"))
+    mask = kept(given.pop("mask")) if "mask" in given else ""
+    return prepared_img2img(Img2Img(**given, init_images=pictures, mask=mask), Settings())
+
+
+def kept(name: str) -> str:
+    return keep(inputs(), (GOLDEN / name.removeprefix("@")).read_bytes())
+
+
+@cache
+def inputs() -> Path:
+    """Where the pictures are that recorded calls start from."""
+    return Path(tempfile.mkdtemp(prefix="golden-inputs-"))
+
+
+def with_soft_inpainting(payload: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of A1111's script as fields; other scripts are left for `spec` to refuse."""
+    scripts = payload.get("alwayson_scripts", {})
+    if scripts.keys() != {"Soft Inpainting"}:
+        return payload
+    del payload["alwayson_scripts"]
+    return payload | dict(zip(("soft_inpainting", *SOFT_KEYS), scripts["Soft Inpainting"]["args"], strict=True))
 
 
 def library(checkpoints: Path, models: Path | None = None, database: Path | None = None) -> Library:

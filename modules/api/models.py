@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
 
+from modules.api.options import chosen
 from modules.api.routing import router
 from modules.app.app import App
 from modules.models.catalog import ModelFile
+from modules.models.describing import shown_metadata
 from modules.prompts.styles import read_styles
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
+from modules.store.library_index import identity
 
+PATIENCE = 30.0      # s that a list of what is inside files waits for the first look into them
 
 def routes(app: App) -> APIRouter:
     api = router("models", "/sdapi/v1")
@@ -38,9 +43,44 @@ def routes(app: App) -> APIRouter:
     @api.post("/refresh-checkpoints")
     def refresh_checkpoints() -> None:
         """Look into the model folders again."""
-        app.models.checkpoints.refresh()
+        app.cards.scan("checkpoint")
 
+    @api.get("/sd-vae")
+    def sd_vae() -> list[dict[str, str]]:
+        return [{"model_name": vae.path.name, "filename": vae.name} for vae in app.models.vaes.list()]
+
+    @api.post("/refresh-vae")
+    def refresh_vae() -> None:
+        app.cards.scan("vae")
+
+    add_networks(api, app)
     return api
+
+
+def add_networks(api: APIRouter, app: App) -> None:
+    """What prompts name: LoRAs, embeddings, hypernetworks."""
+
+    @api.get("/loras")
+    def loras() -> list[dict[str, Any]]:
+        return [lora(file) for file in app.models.loras.list()]
+
+    @api.post("/refresh-loras")
+    def refresh_loras() -> None:
+        app.cards.scan("lora")
+
+    @api.get("/embeddings")
+    def embeddings() -> dict[str, dict[str, Any]]:
+        """Those that fit the chosen checkpoint, as far as their families are known, and those that do not."""
+        app.cards.wait(PATIENCE)
+        return by_fit(app)
+
+    @api.post("/refresh-embeddings")
+    def refresh_embeddings() -> None:
+        app.cards.scan("embedding")
+
+    @api.get("/hypernetworks")
+    def hypernetworks() -> list[dict[str, str]]:
+        return [{"name": file.model_name, "path": file.name} for file in app.models.hypernetworks.list()]
 
 
 def model(checkpoint: ModelFile) -> dict[str, Any]:
@@ -54,6 +94,23 @@ def model(checkpoint: ModelFile) -> dict[str, Any]:
         "config": checkpoint.config and checkpoint.config.name,
         "problem": checkpoint.problem or None,
     }
+
+
+def lora(file: ModelFile) -> dict[str, Any]:
+    """A1111's fields, `path` without the folders the LoRAs lie in."""
+    return {"name": file.model_name, "alias": file.alias or file.model_name, "path": file.name, "metadata": shown_metadata(file.metadata)}
+
+
+def by_fit(app: App) -> dict[str, dict[str, Any]]:
+    checkpoint, index = chosen(app), app.cards.index
+    known = checkpoint and index.get(identity("checkpoint", str(checkpoint.path)))
+    family = known.family if known else ""
+    found: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}
+    for entry in index.all("embedding"):
+        if facts := json.loads(entry.facts):
+            fits = not (family and entry.family) or family == entry.family
+            found["loaded" if fits else "skipped"][entry.name] = facts
+    return found
 
 
 def sampler(each: Sampler) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from modules.app.chores import Chores
 from modules.app.jobs import Jobs
 from modules.base.hooks import Hooks
+from modules.models.cards import Cards
 from modules.models.library import Library
 from modules.prompts.chunks import Tokenizer
 from modules.prompts.styles import Style, read_styles
@@ -21,8 +23,10 @@ class App:
     flags: Flags
     settings: SettingsFile
     models: Library
+    cards: Cards
     jobs: Jobs
     tokenizer: Callable[[], Tokenizer]
+    chores: Chores = field(default_factory=Chores)
     hooks: Hooks = field(default_factory=Hooks)
 
     def styles(self) -> dict[str, Style]:

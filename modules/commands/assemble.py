@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from modules.app.app import App
 from modules.app.jobs import Jobs
+from modules.models.cards import UPSCALER, Cards
 from modules.models.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog, ModelFile
 from modules.models.library import Library
 from modules.prompts.tokenizer import load_tokenizer
@@ -14,6 +15,7 @@ from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 from modules.store.hashes import HashCache
 from modules.store.jobs import JobStore
+from modules.store.library_index import LibraryIndex
 from modules.tasks.thread_worker import ThreadWorker, WorkerConfig
 
 if TYPE_CHECKING:
@@ -22,14 +24,17 @@ if TYPE_CHECKING:
 
 def assemble(flags: Flags) -> App:
     """Everything wired, nothing started: no torch, no model."""
-    paths = flags.paths
-    return App(
+    paths, models = flags.paths, find_models(flags)
+    app = App(
         flags=flags,
         settings=SettingsFile(paths.settings_file),
-        models=find_models(flags),
+        models=models,
+        cards=Cards(models.by_kind() | {"upscaler": find_upscalers(flags)}, LibraryIndex(paths.database)),
         jobs=Jobs(JobStore(paths.database)),
         tokenizer=cache(partial(load_tokenizer, paths.configs / "clip")),
     )
+    app.hooks.app_started.add(lambda app, _: app.cards.begin(), "library index")
+    return app
 
 
 def find_models(flags: Flags) -> Library:
@@ -42,6 +47,12 @@ def find_models(flags: Flags) -> Library:
         hypernetworks=Catalog((paths.hypernetworks,), hashes, HYPERNETWORK),
         approximations=paths.vae.parent / "VAE-approx",
     )
+
+
+def find_upscalers(flags: Flags) -> Catalog:
+    """A1111's folders for each kind of upscaler, and what ships with Easel."""
+    homes = dict.fromkeys((flags.models_dir or flags.data_dir / "models", flags.paths.root / "models"))
+    return Catalog([home / name for home in homes for name in UPSCALERS], HashCache(flags.paths.database), UPSCALER)
 
 
 def start_worker(app: App, resume: bool = True) -> None:
@@ -64,3 +75,6 @@ def first_model(app: App) -> ModelFile | None:
     """The model to have ready: the one on the command line, else the one chosen last, else the first there is."""
     chosen = app.settings.current.sd_model_checkpoint
     return app.models.checkpoints.find(chosen) if chosen else app.models.checkpoints.default()
+
+
+UPSCALERS = ("ESRGAN", "RealESRGAN", "SwinIR", "DAT", "ScuNET", "HAT")

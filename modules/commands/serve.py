@@ -70,6 +70,7 @@ async def running(app: App, api: FastAPI, page: Page, address: str) -> AsyncIter
     await life
     if app.jobs.worker:
         await asyncio.to_thread(app.jobs.worker.stop)
+    await asyncio.to_thread(app.chores.close)
 
 
 async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Collection, Iterator, Mapping
@@ -70,17 +71,18 @@ class Cards:
                 changed.append((file, found))
         self.index.remove(known.keys() - seen)
         for start in range(0, len(changed), BATCH):
-            self.index.put(described_of_those_there(kind, changed[start : start + BATCH]))
+            self.index.put(described_if_there(kind, changed[start : start + BATCH]))
 
     def _with_company(self, kind: str) -> Iterator[tuple[ModelFile, Beside]]:
-        names: dict[Path, Collection[str]] = {}
+        """The catalog's files and what lies beside them; each folder is looked into once."""
+        folders: dict[Path, tuple[Path, frozenset[str]]] = {}
         for file in self.catalogs[kind].list():
             try:
                 str(file.path).encode()             # a name that is no Unicode cannot be stored, or told over HTTP
                 folder = file.path.parent
-                if folder not in names:
-                    names[folder] = names_in(folder)
-                yield file, beside(file.path, self._home(kind, file.path), names[folder])
+                if folder not in folders:
+                    folders[folder] = self._home(kind, file.path), names_in(folder)
+                yield file, beside(file.path, *folders[folder])
             except (OSError, UnicodeEncodeError):
                 continue
 
@@ -141,9 +143,9 @@ def names_in(folder: Path) -> frozenset[str]:
         return frozenset(entry.name for entry in entries)
 
 
-def described_of_those_there(kind: str, changed: Collection[tuple[ModelFile, Beside]]) -> Iterator[Entry]:
+def described_if_there(kind: str, changed: Collection[tuple[ModelFile, Beside]]) -> list[Entry]:
+    entries = []
     for file, found in changed:
-        try:
-            yield described(kind, file, found)
-        except OSError:             # it has gone meanwhile
-            continue
+        with contextlib.suppress(OSError):      # it has gone meanwhile
+            entries.append(described(kind, file, found))
+    return entries

@@ -136,10 +136,7 @@ class Mixer:
         return next((known for known in (short, name) if known in self.vae.entries), "")
 
     def tensor(self, name: str) -> Tensor:
-        if baked := self.baked(name):
-            found = self.vae.tensor(baked)
-        else:
-            found = self.mixed(name)
+        found = self.vae.tensor(baked) if (baked := self.baked(name)) else self.mixed(name)
         return found.to(self.written(name, found.dtype))
 
     def mixed(self, name: str) -> Tensor:

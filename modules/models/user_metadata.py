@@ -21,7 +21,7 @@ LARGEST = 2**20              # bytes of a text file that is read
 LONGEST = 20_000             # characters of a description that is shown
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif")
 PREVIEWS = (*(f".preview{ending}" for ending in PICTURES), *PICTURES)      # the first that is there
-TEXTS = (".json", ".civitai.info", ".txt")
+COMPANY = (".json", ".civitai.info", ".txt", *PREVIEWS)
 TAG = re.compile(r"<[^<>]*>")
 BREAK = re.compile(r"<(?:br|/p|/li|/h\d)\b[^<>]*>", re.IGNORECASE)
 NOT_SAID = ("", "Unknown")   # families that are none, in A1111's words
@@ -56,9 +56,9 @@ def beside(model: Path, home: Path, names: Collection[str]) -> Beside:
     """What lies beside `model`, given the names in its folder. Only regular files count, and no link out of `home`."""
     found: dict[str, Path] = {}
     parts = [stamped("", model.stat())]
-    for ending in (*TEXTS, *PREVIEWS):
-        name = model.stem + ending
-        if name in names and name != model.name and (about := regular(path := model.with_name(name), home)):
+    stem = model.stem
+    for ending in COMPANY:
+        if stem + ending in names and ending != model.suffix and (about := regular(path := model.with_name(stem + ending), home)):
             found[ending] = path
             parts.append(stamped(ending, about))
     if model.suffix in PICTURES:        # an embedding that is a picture shows itself

@@ -1,4 +1,4 @@
-"""What a user may ask of txt2img."""
+"""What a user may ask of txt2img, and of any picture."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Txt2Img:
-    """Names and defaults as in A1111's API, order as in the form and the infotext; `form=` is the form's default."""
+class Generation:
+    """What is asked of any picture.
+
+    Names and defaults as in A1111's API, order as in the form and the infotext; `form=` is the form's default.
+    """
 
     prompt: Annotated[str, Param("Prompt", Text(3, MAX_PROMPT), "What to draw. (word:1.2) weighs, [a:b:0.5] changes its mind half way.")] = ""
     negative_prompt: Annotated[str, Param("Negative prompt", Text(3, MAX_PROMPT), "What to keep out of the picture.")] = ""
@@ -37,3 +40,22 @@ class Txt2Img:
     @property
     def pictures(self) -> int:
         return self.n_iter * self.batch_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Txt2Img(Generation):
+    """A picture from words alone, and its hires fix: a second pass at a larger size. What that leaves open, it takes from the first."""
+
+    enable_hr: Annotated[bool, Param("Hires. fix", Checkbox(), "Draw small, enlarge, and draw the details again.")] = False
+    denoising_strength: Annotated[float, Param("Denoising strength", Slider(0, 1, 0.01), "How much the second pass may change: 0 keeps all, 1 forgets it.", "Denoising strength", form=0.7)] = 0.75
+    hr_scale: Annotated[float, Param("Upscale by", Slider(1, 4, 0.05), "How much larger the second pass is.", "Hires upscale")] = 2.0
+    hr_upscaler: Annotated[str, Param("Upscaler", Choice("hr_upscalers"), "What enlarges the first pass: its latent, or the picture by any upscaler.", "Hires upscaler", form="Latent")] = ""
+    hr_second_pass_steps: Annotated[int, Param("Hires steps", Slider(0, 150), "Steps of the second pass; 0 is as many as the first.", "Hires steps")] = 0
+    hr_resize_x: Annotated[int, Param("Resize width to", Slider(0, 2048, 8), "Instead of a scale; 0 follows from the height.", "Hires resize-1")] = 0
+    hr_resize_y: Annotated[int, Param("Resize height to", Slider(0, 2048, 8), "Instead of a scale; 0 follows from the width.", "Hires resize-2")] = 0
+    hr_checkpoint_name: Annotated[str, Param("Hires checkpoint", Choice("hr_checkpoints"), "The model of the second pass.", "Hires checkpoint")] = ""
+    hr_sampler_name: Annotated[str, Param("Hires sampling method", Choice("hr_samplers"), "How each step of the second pass is taken.", "Hires sampler")] = ""
+    hr_scheduler: Annotated[str, Param("Hires schedule type", Choice("hr_schedules"), "How noise falls in the second pass.", "Hires schedule type")] = ""
+    hr_cfg: Annotated[float, Param("Hires CFG scale", Slider(0, 30, 0.5), "How closely the second pass follows the prompt; 0 is as the first.", "Hires CFG Scale")] = 0.0
+    hr_prompt: Annotated[str, Param("Hires prompt", Text(3, MAX_PROMPT), "What the second pass draws; empty is the same.", "Hires prompt")] = ""
+    hr_negative_prompt: Annotated[str, Param("Hires negative prompt", Text(3, MAX_PROMPT), "What to keep out of the second pass; empty is the same.", "Hires negative prompt")] = ""

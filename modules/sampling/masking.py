@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING, TypeAlias
 
-import torch
-
 from modules.sampling.flows import Denoise, Flow
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ class Hole:
     """What is painted and what is kept, both on the clean latent's scale."""
 
     picture: Tensor                     # (C, h, w)
-    mask: Tensor                        # (h, w) in [0, 1]; 1 is painted
+    mask: Tensor | None = None          # (h, w) in [0, 1]; 1 is painted; None: all of it is
     softness: Softness | None = None
 
     def mix(self, latent: Tensor, clock: float) -> Tensor:
@@ -43,7 +41,7 @@ class Hole:
 
     def closed(self, latent: Tensor) -> Tensor:
         """The finished latent; a soft one was mixed on the way."""
-        return latent if self.softness else self.mix(latent, 0.0)
+        return latent if self.mask is None or self.softness else self.mix(latent, 0.0)
 
 
 def evenly_mixed(a: Tensor, b: Tensor, share: Tensor, power: float) -> Tensor:
@@ -91,9 +89,3 @@ def layered(flow: Flow, asked: Callable[[Denoise], Denoise], answered: Callable[
             ask = flow.send(tuple(answered(ask, each) for each in answer) if ask.apart else answered(ask, answer))
     except StopIteration as done:
         return done.value
-
-
-def latent_mask(pixels: Tensor, rounded: bool) -> Tensor:
-    """(h, w) in [0, 1] from a mask of the latent's size in levels of 255; rounded, each cell is painted or not."""
-    mask = pixels.to(torch.float32) / 255
-    return mask.round() if rounded else mask

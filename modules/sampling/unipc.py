@@ -110,11 +110,15 @@ def phi(k: int, z: float) -> float:
 
 
 def unipc_levels(steps: int, levels: Levels, skip: str = "time_uniform") -> list[float]:
-    """The levels UniPC visits, from the highest to the lowest trained one, as many moves as DDIM has timesteps.
+    """The levels UniPC visits, from the highest to the lowest trained one, as many moves as DDIM has timesteps."""
+    return unipc_moves(-(-len(levels) // max(1, len(levels) // steps)), levels, skip)
+
+
+def unipc_moves(moves: int, levels: Levels, skip: str = "time_uniform") -> list[float]:
+    """The levels of so many moves through all of `levels`.
 
     skip: "time_uniform", "time_quadratic" or "logSNR"; between timesteps, log ᾱ is interpolated
     """
-    moves = -(-len(levels) // max(1, len(levels) // steps))
     if skip == "logSNR":
         return [float(sigma) for sigma in np.geomspace(levels.highest, levels.lowest, moves + 1)]
     power = 2 if skip == "time_quadratic" else 1

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import TypeAdapter, ValidationError
 
 from modules.base.errors import Invalid
-from modules.base.fields import Checkbox, Choice, Number, Param, Slider, declared, defaults
+from modules.base.fields import Checkbox, Choice, Number, Param, Slider, Text, declared, defaults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,13 @@ class Settings:
     sd_vae_decode_method: Annotated[str, Param("VAE type for decode", Choice(("Full", "TAESD")), "TAESD is much faster and nearly as good, if its files are in models/VAE-approx.", "VAE Decoder", section="vae")] = "Full"
     sd_vae_tiles: Annotated[bool, Param("Decode in tiles", Checkbox(), "Turn large latents into pictures piece by piece: less memory, and edges that may differ slightly.", "VAE tiles", section="vae")] = False
 
+    inpainting_mask_weight: Annotated[float, Param("Inpainting conditioning mask strength", Slider(0, 1, 0.01), "How much of the masked part is hidden from an inpainting model; 0 shows it all.", "Conditional mask weight", section="img2img")] = 1.0
+    initial_noise_multiplier: Annotated[float, Param("Noise multiplier for img2img", Slider(0, 1.5, 0.001), "Weaker noise smooths the picture, stronger adds detail.", "Noise multiplier", section="img2img")] = 1.0
+    img2img_extra_noise: Annotated[float, Param("Extra noise multiplier for img2img and hires fix", Slider(0, 1, 0.01), "Noise on top of what the denoising strength asks for.", "Extra noise", section="img2img")] = 0.0
+    img2img_color_correction: Annotated[bool, Param("Colour correction", Checkbox(), "Give the result the colours of the picture it started from.", section="img2img")] = False
+    img2img_fix_steps: Annotated[bool, Param("Do exactly as many steps as asked for", Checkbox(), "Otherwise fewer for less denoising.", section="img2img")] = False
+    img2img_background_color: Annotated[str, Param("Background of transparent pictures", Text(1, 50), "What is transparent becomes this colour.", section="img2img")] = "#ffffff"
+    overlay_inpaint: Annotated[bool, Param("Overlay the original when inpainting", Checkbox(), "Keep what is not masked as it was, to the pixel.", section="img2img")] = True
 
     sd_lora: Annotated[str, Param("Add network to prompt", Choice("loras"), "A LoRA that every prompt gets.", section="extra_networks")] = "None"
     sd_hypernetwork: Annotated[str, Param("Add hypernetwork to prompt", Choice("hypernetworks"), "A hypernetwork that every prompt gets.", section="extra_networks")] = "None"

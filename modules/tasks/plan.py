@@ -54,6 +54,16 @@ class Plan:
         return self.sampler.schedule if self.params.scheduler == "Automatic" else self.params.scheduler
 
     @property
+    def moves(self) -> int:
+        """Steps that are really taken."""
+        return self.params.steps
+
+    @property
+    def calls(self) -> int:
+        """Model calls these come to."""
+        return self.moves * self.sampler.evaluations
+
+    @property
     def evaluations(self) -> int:
         """Model calls as prompt editing counts them."""
         return self.params.steps * self.sampler.evaluations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from modules.base.errors import ModelMissing
@@ -11,12 +12,15 @@ from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
 from modules.models.catalog import Catalog, ModelFile
 from modules.models.library import Library
+from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
-from modules.tasks import generation_data, txt2img
+from modules.tasks import generation_data, img2img, txt2img
+from modules.tasks.img2img import Img2ImgPlan
 from modules.tasks.networks import networks_of, warnings, with_standing_networks
 from modules.tasks.plan import Files, Plan, plans
+from modules.tasks.requests import Request
 from modules.tasks.txt2img import Drawn
 
 
@@ -53,13 +57,23 @@ class Recipe:
         return warnings(self.plans[0].files.networks.unknown)
 
 
-def txt2img_recipe(spec: JobSpec, library: Library) -> Recipe:
+def txt2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     """Raises UnknownName or ModelError for a model."""
+    params, settings = read_spec(Txt2Img, spec)
+    return Recipe(plans(Plan(params, settings, files_for(library, params, settings))), txt2img.picture, "txt2img-images")
+
+
+def img2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
+    """inputs: the folder of the pictures it starts from"""
+    params, settings = read_spec(Img2Img, spec)
+    first = Img2ImgPlan(params, settings, files_for(library, params, settings), inputs, params.seed)
+    return Recipe(img2img.img2img_plans(first), img2img.picture, "img2img-images")
+
+
+def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
     settings = Settings(**known(Settings, spec.settings))
-    params = Txt2Img(**known(Txt2Img, spec.params) | {"styles": tuple(spec.params.get("styles", ()))})
-    params = with_standing_networks(params, settings)
-    first = Plan(params, settings, files_for(library, params, settings))
-    return Recipe(plans(first), txt2img.picture, "txt2img-images")
+    listed = {name: tuple(value) for name, value in spec.params.items() if isinstance(value, list)}      # as JSON has tuples
+    return with_standing_networks(cls(**known(cls, dict(spec.params) | listed)), settings), settings
 
 
 def files_for(library: Library, params: Txt2Img, settings: Settings) -> Files:
@@ -81,4 +95,4 @@ def known(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in defaults(cls)}
 
 
-RECIPES: Mapping[str, Callable[[JobSpec, Library], Recipe]] = {"txt2img": txt2img_recipe}
+RECIPES: Mapping[str, Callable[[JobSpec, Library, Path], Recipe]] = {"txt2img": txt2img_recipe, "img2img": img2img_recipe}

@@ -5,20 +5,24 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from modules.base.errors import Invalid
-from modules.params.txt2img import Txt2Img
+from modules.params.img2img import Img2Img
+from modules.params.txt2img import Generation
 from modules.prompts import grammar
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
+from modules.settings.options import Settings
 
+Request = TypeVar("Request", bound=Generation)
 CELL = 8                     # pixels a latent cell stands for
 NO_MODEL = ("None", "none")      # as A1111's lists call it
 MOST_PROMPTS = 32            # joined by AND; each is a row of every call of the UNet
 RANDOM_SEEDS = 2**32 - 1     # drawn seeds stay below this, as A1111's do
 
 
-def prepared(params: Txt2Img) -> Txt2Img:
+def prepared(params: Request) -> Request:
     """The request as it will be carried out. Raises UnknownName or Invalid, each naming the field."""
     sampler, scheduler = sampler_and_schedule(params.sampler_name, params.scheduler)
     if params.width < CELL or params.height < CELL:
@@ -33,6 +37,19 @@ def prepared(params: Txt2Img) -> Txt2Img:
         subseed=drawn(params.subseed),
         refiner_checkpoint="" if params.refiner_checkpoint in NO_MODEL else params.refiner_checkpoint,
     )
+
+
+def prepared_img2img(params: Img2Img, standing: Settings) -> Img2Img:
+    """The same for img2img.
+
+    standing: the settings without this request's overrides. As in A1111 the noise multiplier comes from them.
+    """
+    if not params.init_images:
+        raise Invalid("There is no picture to start from.", "Send one in init_images.", field="init_images")
+    if len(params.init_images) > max(1, params.batch_size):
+        raise Invalid("There are more pictures to start from than the batch has.", "Raise batch_size.", field="init_images")
+    multiplier = params.initial_noise_multiplier
+    return prepared(replace(params, initial_noise_multiplier=standing.initial_noise_multiplier if multiplier is None else multiplier))
 
 
 def drawn(seed: int) -> int:

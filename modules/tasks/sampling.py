@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from math import inf, sqrt
 
@@ -13,12 +14,13 @@ from modules.sampling.guidance import When, never
 from modules.sampling.noise import ImageNoise, Variation, brownian, source
 from modules.sampling.questions import ModelFacts
 from modules.sampling.schedules import SCHEDULES, Levels, Shape, ddim_levels, sigmas, without_signal_at_the_end
-from modules.sampling.unipc import unipc_levels
+from modules.sampling.unipc import unipc_levels, unipc_moves
 from modules.settings.options import Settings
 from modules.tasks.plan import Plan
 from modules.tasks.requests import CELL
 
 OLD_RANGE = 0.1, 10.0      # of σ, in A1111's first versions
+MOST_STRENGTH = 0.999      # so that something of the schedule is left out
 
 
 def sampling(plan: Plan, facts: ModelFacts, like: Tensor) -> Flow:
@@ -27,8 +29,59 @@ def sampling(plan: Plan, facts: ModelFacts, like: Tensor) -> Flow:
     noise = image_noise(plan, facts.latent_channels, like.device.type)
     start = sqrt(1 + levels[0] ** 2) if plan.sampler.timesteps or plan.settings.sgm_noise_multiplier else levels[0]
     x = noise.first().to(like.device) * start
-    fresh = brownian(plan.params.seed, noise.shape, levels, noise.open_stream) if plan.sampler.brownian else noise.next
-    return plan.sampler.flow(x, levels, on(like, fresh), tuning(plan))
+    return plan.sampler.flow(x, levels, on(like, fresh_noise(plan, noise, levels)), tuning(plan))
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How far back into the noise a picture goes, of `steps` from there to nothing all but one counted."""
+
+    steps: int
+    back: int
+
+    @classmethod
+    def of(cls, denoising: float, steps: int, all_of_them: bool) -> Strength:
+        """`steps` are those of the whole way, of which a share is gone; or `all_of_them` are to be gone."""
+        share = min(denoising, MOST_STRENGTH)
+        if all_of_them:
+            return cls(int(steps / share) if share > 0 else 0, steps - 1)
+        return cls(steps, int(share * steps))
+
+
+def resumed(plan: Plan, facts: ModelFacts, picture: Tensor, back: int, noise_strengths: tuple[float, float]) -> Flow:
+    """The sampler's flow from a picture (C, h, w) with noise on it: the last `back` + 1 of the plan's steps.
+
+    noise_strengths: what multiplies the noise, and how much of it comes on top
+    """
+    trained = trained_levels(plan, facts)
+    levels = noise_levels(plan, trained)
+    begin, rest = remaining(plan, trained, levels, back)
+    noise = image_noise(plan, facts.latent_channels, picture.device.type)
+    multiplier, extra = noise_strengths
+    unit = noise.first().to(picture.device) * multiplier
+    if plan.sampler.timesteps:      # the picture is noised as for one timestep and taken for that of another
+        x = ((picture + unit * begin) / sqrt(1 + begin**2) + unit * extra) * sqrt(1 + rest[0] ** 2)
+    else:
+        x = picture + unit * (begin + extra)
+    return plan.sampler.flow(x, rest, on(picture, fresh_noise(plan, noise, levels)), tuning(plan))
+
+
+def remaining(plan: Plan, trained: Levels, levels: list[float], back: int) -> tuple[float, list[float]]:
+    """The level whose noise a picture gets, and the levels from there on. A1111's DDIM family begins one lower than that."""
+    if not plan.sampler.timesteps:
+        rest = levels[plan.params.steps - back - 1:]
+        return rest[0], rest
+    timesteps = ddim_levels(plan.params.steps + plan.settings.always_discard_next_to_last_sigma, trained)
+    begin, rest = timesteps[-1 - back], timesteps[-max(1, back):]
+    if plan.sampler.name == "UniPC":
+        known = Levels(trained.sigmas[trained.sigmas <= np.float32(rest[0])])
+        rest = unipc_moves(back, known, plan.settings.uni_pc_skip_type)
+    return begin, rest
+
+
+def fresh_noise(plan: Plan, noise: ImageNoise, levels: list[float]) -> Noise:
+    """What the sampler adds on its way; a Brownian path spans all `levels`, even if only the last are passed through."""
+    return brownian(plan.params.seed, noise.shape, levels, noise.open_stream) if plan.sampler.brownian else noise.next
 
 
 def on(like: Tensor, noise: Noise) -> Noise:
@@ -83,7 +136,7 @@ def refiner_takes_over(plan: Plan, levels: Levels) -> When:
 
 def far_enough(plan: Plan, levels: Levels, evaluation: int, sigma: float) -> bool:
     if plan.settings.refiner_switch_by_sample_steps:
-        done = evaluation / plan.evaluations
+        done = evaluation / plan.calls
     else:
         nearest = int(np.argmin(np.abs(levels.sigmas - sigma)))
         done = (len(levels) - 1 - nearest) / len(levels)
@@ -95,10 +148,10 @@ def negative_left_out(plan: Plan) -> When:
     s = plan.settings
     if not s.skip_early_cond and not s.s_min_uncond:
         return never
-    return partial(left_out, s, plan.params.steps)
+    return partial(left_out, s, plan.calls)
 
 
-def left_out(settings: Settings, steps: int, evaluation: int, sigma: float) -> bool:
-    if settings.skip_early_cond and evaluation / steps <= settings.skip_early_cond:
+def left_out(settings: Settings, calls: int, evaluation: int, sigma: float) -> bool:
+    if settings.skip_early_cond and evaluation / calls <= settings.skip_early_cond:
         return True
     return sigma < settings.s_min_uncond and (settings.s_min_uncond_all or evaluation % 2 == 1)

@@ -41,6 +41,11 @@ class WorkerConfig:
     place: Callable[[], Placement]              # called in the worker's thread: choosing needs torch
     first: Callable[[], ModelFile | None]      # the model to load before anyone asks
 
+    @property
+    def inputs(self) -> Path:
+        """Pictures that jobs start from, by `imaging.inputs`."""
+        return self.cache / "inputs"
+
 
 class ThreadWorker:
     """engine.jobs.Worker within this process."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from modules.prompts import grammar
+from modules.sampling.flows import Flow
 from modules.sampling.guidance import Guidance, Schedule, Stage, cut_or_lengthened, guided, padded
 from modules.sampling.questions import (
     Cond,
@@ -60,36 +62,43 @@ class Drawn:
 def picture(plan: Plan) -> Task[Drawn]:
     """Read the prompts, sample a latent, decode it. Interrupted in mid-air, decode what there is."""
     told = Told()
-    stage = yield from first_stage(plan, told)
+    stage = yield from first_stage(plan, told, partial(beside, plan))
     facts = yield Facts(plan.weights)
     flow = sampling(plan, facts, like=stage.guidance.negative.conds[0].text)
-    whole = True
-    try:
-        latent = yield from guided(flow, stage)
-    except Interrupted as stop:
-        if stop.latest is None:
-            raise
-        latent, whole = stop.latest, False
+    latent, whole = yield from sampled(flow, stage)
     return Drawn((yield from decoded(plan, latent)), whole, told)
 
 
-def first_stage(plan: Plan, told: Told) -> Task[Stage]:
+def sampled(flow: Flow, stage: Stage) -> Task[tuple[Tensor, bool]]:
+    """The latent, and whether it is whole: an interrupted one is the newest clean estimate."""
+    try:
+        return (yield from guided(flow, stage)), True
+    except Interrupted as stop:
+        if stop.latest is None:
+            raise
+        return stop.latest, False
+
+
+Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[Tensor | None]]"      # what a model is shown beside the latent
+
+
+def first_stage(plan: Plan, told: Told, show: Show) -> Task[Stage]:
     """The checkpoint's stretch of sampling, which a refiner may follow."""
-    stage = yield from stage_of(plan, plan.weights, told)
+    stage = yield from stage_of(plan, plan.weights, told, show)
     if plan.refiner in (None, plan.weights):
         return stage
-    return replace(stage, over=refiner_takes_over(plan, stage.levels), after=partial(refined, plan, told))
+    return replace(stage, over=refiner_takes_over(plan, stage.levels), after=partial(refined, plan, told, show))
 
 
-def refined(plan: Plan, told: Told) -> Task[Stage]:
+def refined(plan: Plan, told: Told, show: Show) -> Task[Stage]:
     told |= {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
-    return (yield from stage_of(plan, plan.refiner, told))
+    return (yield from stage_of(plan, plan.refiner, told, show))
 
 
-def stage_of(plan: Plan, weights: Weights, told: Told) -> Task[Stage]:
+def stage_of(plan: Plan, weights: Weights, told: Told, show: Show) -> Task[Stage]:
     facts = yield Facts(weights)
     guidance = yield from read_prompts(plan, weights, told)
-    image = yield from beside(plan, weights, facts)
+    image = yield from show(weights, facts)
     return Stage(weights, replace(guidance, image=image), trained_levels(plan, facts))
 
 

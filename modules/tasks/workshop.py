@@ -88,7 +88,7 @@ class Workshop:
     def submit(self, spec: JobSpec) -> None:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
         try:
-            recipe = RECIPES[spec.kind](spec, self.config.library)
+            recipe = RECIPES[spec.kind](spec, self.config.library, self.config.inputs)
         except Exception as error:       # the job's: its owner is told
             log.warning("Job %s cannot be done: %s", spec.id, error)
             self._news(events.Ended(spec.id, FAILED, described(error)))
@@ -152,7 +152,7 @@ class Workshop:
             self._progress(tally, picture)
 
     def _progress(self, tally: Tally, picture: Picture[Drawn]) -> None:
-        ask, steps = picture.ask, tally.recipe.plans[picture.index].params.steps
+        ask, steps = picture.ask, tally.recipe.plans[picture.index].moves
         if not tally.begun:
             tally.begun = True
             self._news(events.Started(picture.job))

@@ -9,8 +9,8 @@ export function cardElement(card, { onUse, onEdit }) {
     picture(card), h("span.network-name", {}, breakable(card.name)));
   const edit = iconButton("pencil", t("Edit {name}", { name: card.name }), () => onEdit(card));
   edit.tabIndex = -1;
-  const badge = card.family ? h("span.network-family", { "aria-hidden": "true" }, card.family) : null;
-  const element = h(`div.network${card.fits === false ? ".network-unfit" : ""}`, {}, use, badge, edit);
+  const badge = card.problem ? "⚠" : card.family;
+  const element = h(`div.network${card.fits === false || card.problem ? ".network-unfit" : ""}`, {}, use, badge ? h("span.network-family", { "aria-hidden": "true" }, badge) : null, edit);
   element.dataset.name = card.name;
   return element;
 }
@@ -31,5 +31,5 @@ const breakable = (name) => name.split(/(?<=[_.-])/).flatMap((part, i) => (i ? [
 function described(card) {
   const family = card.family ? t("Made for {family}", { family: card.family }) : null;
   const unfit = card.fits === false ? t("The chosen model is of another family: it may do nothing, or harm.") : null;
-  return [card.title || card.name, card.folder, family, unfit, card.description].filter(Boolean).join("\n");
+  return [card.title || card.name, card.folder, family, unfit, card.problem, card.description].filter(Boolean).join("\n");
 }

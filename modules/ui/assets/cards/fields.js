@@ -2,7 +2,7 @@
 import { h, t } from "../dom.js";
 import { options } from "./bar.js";
 
-const FAMILIES = ["SD1", "SD2", "SDXL"];      // offered even where no card is of them yet
+const FAMILIES = ["SD1", "SD2", "SDXL", "SD3", "Flux"];      // offered even where no card is of them yet
 
 /** The fields that make sense for a card's kind. */
 export function fieldsFor(card, families) {
@@ -37,13 +37,13 @@ const weight = { read: (value) => (value ? String(value) : ""), write: Number };
 const INSERTED = ["lora", "hypernetwork"];
 
 const FIELDS = [
-  { name: "description", label: "Description", help: "Shown when the pointer rests on the card.", control: area, lines: 2, longest: 10_000, ...text },
+  { name: "description", label: "Description", help: "Shown when the pointer rests on the card.", control: area, lines: 2, longest: 20_000, ...text },
   { name: "family", label: "Made for", help: "Cards for another family than the chosen model's are dimmed.", control: family, ...text },
   { name: "activation", label: "Activation text", help: "Goes into the prompt with a click on the card.",
-    kinds: INSERTED, control: area, lines: 2, longest: 10_000, ...text },
+    kinds: INSERTED, control: area, lines: 2, longest: 20_000, ...text },
   { name: "negative", label: "Negative text", help: "Goes into the negative prompt with a click on the card.",
-    kinds: INSERTED, control: area, lines: 2, longest: 10_000, ...text },
+    kinds: INSERTED, control: area, lines: 2, longest: 20_000, ...text },
   { name: "weight", label: "Preferred weight", help: "How strongly a click on the card applies it; empty for the usual strength.",
     kinds: INSERTED, control: number, ...weight },
-  { name: "notes", label: "Notes", help: "For yourself: not shown elsewhere.", control: area, lines: 3, longest: 100_000, ...text },
+  { name: "notes", label: "Notes", help: "For yourself: not shown elsewhere.", control: area, lines: 3, longest: 200_000, ...text },
 ];

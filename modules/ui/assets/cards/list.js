@@ -1,13 +1,14 @@
 // The cards that fit the wishes, of which only the looked-at pages are fetched.
 import { api, inWords } from "./api.js";
 
-const PAGE = 200;      // cards a request
+const PAGE = 200;        // cards a request
+const AGAIN = 1500;      // ms until the next look, while the server is still reading the folders
 
 export class CardList {
   /** wishes: { kind, search, family, folder, sort, order, model_family }; onChange is told whenever there is something new to show. */
   constructor(wishes, onChange) {
     Object.assign(this, { wishes, onChange, pages: new Map(), turn: 0 });
-    Object.assign(this, { known: false, total: 0, folders: [], families: [], error: null });
+    Object.assign(this, { known: false, scanning: false, total: 0, folders: [], families: [], error: null });
   }
 
   get narrowed() { return Boolean(this.wishes.search || this.wishes.family || this.wishes.folder); }
@@ -31,6 +32,7 @@ export class CardList {
     if (!first) return;
     this.pages = new Map([[0, first.cards]]);
     this.onChange();
+    if (first.scanning) setTimeout(() => turn === this.turn && this.reload(), AGAIN);
   }
 
   async fetch(page, turn) {
@@ -48,7 +50,7 @@ export class CardList {
       const found = await api.list({ ...this.wishes, offset, limit: PAGE });
       if (turn !== this.turn) return null;
       const { total, folders, families } = found;
-      Object.assign(this, { known: true, total, folders, families, error: null });
+      Object.assign(this, { known: true, scanning: Boolean(found.scanning), total, folders, families, error: null });
       return found;
     } catch (error) {
       if (turn === this.turn) { this.error = inWords(error); this.onChange(); }

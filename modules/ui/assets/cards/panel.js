@@ -68,7 +68,7 @@ export class Panel {
     this.tree.element.hidden = !tree;
     if (tree) this.tree.show(list.folders, list.wishes.folder);
     this.grid.element.hidden = !shown;
-    this.count.textContent = shown ? counted(list.total) : "";
+    this.count.textContent = shown ? [counted(list.total), list.scanning ? t("still looking into the folders…") : ""].filter(Boolean).join(" · ") : "";
     this.message.hidden = shown;
     if (shown) this.grid.draw();
     else this.message.replaceChildren(...this.said());
@@ -77,7 +77,7 @@ export class Panel {
   said() {
     const { list } = this;
     if (list.error) return [h("p", { role: "alert" }, [list.error.message, list.error.hint].filter(Boolean).join(" ")), button(t("Try again"), () => list.reload())];
-    if (!list.known) return [h("p", {}, t("Looking into the folders…"))];
+    if (!list.known || list.scanning) return [h("p", {}, t("Looking into the folders…"))];
     if (list.narrowed) return [h("p", {}, t("Nothing matches.")), button(t("Show all"), () => this.bar.clear())];
     return [h("p", {}, t(EMPTY[this.kind])), h("code", {}, this.folder), button(t("Refresh"), () => this.refresh())];
   }

@@ -1,0 +1,227 @@
+"""/easel/v1/cards: the model files as cards, found, described and pictured. A card goes by an opaque id, never by a path."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from modules.api.routing import check_size, owner, router, strict_json
+from modules.app.app import App
+from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
+from modules.imaging.inputs import upright
+from modules.imaging.read import open_image, read_metadata
+from modules.imaging.save import png
+from modules.models.cards import Cards
+from modules.models.kinship import family_named
+from modules.store import library_index
+from modules.store.library_index import Entry
+
+Kind = Literal["checkpoint", "vae", "lora", "embedding", "hypernetwork", "upscaler"]
+LARGEST_SIDE = 1024         # pixels of a preview
+PATIENCE = 1.0              # s that the first list waits for the first scan
+KEPT = "private, max-age=604800, immutable"      # the address tells the version
+TAGS = {"lora": "lora", "hypernetwork": "hypernet"}
+
+
+class Wishes(BaseModel):
+    """Which cards, and in which order."""
+
+    kind: Kind = "lora"
+    search: str = Field("", max_length=200, description="Parts of words, all of which must be there.")
+    family: str = Field("", max_length=40)
+    folder: str = Field("", max_length=1000, description="With the folders in it.")
+    sort: Literal["name", "date", "size", "path"] = "name"
+    order: Literal["asc", "desc"] = "asc"
+    offset: int = Field(0, ge=0, le=10**9)
+    limit: int = Field(200, ge=1, le=1000)
+    model_family: str = Field("", max_length=40, description="The family that cards' `fits` is about.")
+
+    def query(self) -> library_index.Query:
+        return library_index.Query(**self.model_dump(exclude={"order", "model_family"}), descending=self.order == "desc")
+
+
+class CardChange(BaseModel):
+    """What is not given stays as it is; null, or an empty text, takes it away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    description: str | None = Field(None, max_length=20_000)
+    family: str | None = Field(None, max_length=40)
+    activation: str | None = Field(None, max_length=20_000)
+    weight: float | None = Field(None, ge=-100, le=100)
+    negative: str | None = Field(None, max_length=20_000)
+    notes: str | None = Field(None, max_length=200_000)
+
+
+class PictureOf(BaseModel):
+    """A picture of one of the caller's jobs."""
+
+    job: str
+    index: int
+
+
+def routes(app: App) -> APIRouter:
+    api = router("cards", "/easel/v1")
+
+    @api.get("/cards")
+    def cards(wishes: Annotated[Wishes, Query()]) -> dict[str, Any]:
+        """One page of them; `scanning` while the folders are still being looked into."""
+        app.cards.wait(PATIENCE)
+        return listed(app, wishes)
+
+    @api.post("/cards/refresh", status_code=204)
+    def refresh() -> None:
+        """Look into the folders again."""
+        app.cards.scan()
+
+    @api.get("/cards/{card}")
+    def get(card: str) -> dict[str, Any]:
+        return detailed(app, app.cards.get(card))
+
+    @api.patch("/cards/{card}")
+    def change(card: str, change: CardChange) -> dict[str, Any]:
+        """Written into `name.json` beside the file, where A1111 has it too."""
+        return detailed(app, app.cards.change(app.cards.get(card), wanted(change)))
+
+    @api.get("/cards/{card}/preview")
+    def preview(card: str) -> Response:
+        return picture(app.cards, app.cards.get(card))
+
+    @api.put("/cards/{card}/preview", openapi_extra=PREVIEW_BODY)
+    async def set_preview(card: str, request: Request) -> dict[str, Any]:
+        """A picture of one of your jobs, or a file of your own, as the card's picture: `name.preview.png` beside the file."""
+        entry, sent = app.cards.get(card), await sent_picture(request)
+        content = picture_of(app, sent, owner(request)) if isinstance(sent, PictureOf) else sent
+        return card_of(app, app.cards.set_preview(entry, await asyncio.to_thread(preview_png, content)))
+
+    return api
+
+
+def listed(app: App, wishes: Wishes) -> dict[str, Any]:
+    index = app.cards.index
+    page = index.page(wishes.query())
+    return {
+        "total": page.total,
+        "folders": index.folders(wishes.kind),
+        "families": index.families(wishes.kind),
+        "cards": [card_of(app, entry, wishes.model_family) for entry in page.entries],
+        "scanning": app.cards.scanning,
+    }
+
+
+def card_of(app: App, entry: Entry, model_family: str = "") -> dict[str, Any]:
+    preview = f"/easel/v1/cards/{entry.id}/preview?v={library_index.identity(entry.preview, entry.stamp)[:8]}"
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "name": entry.name,
+        "title": entry.title,
+        "folder": entry.folder,
+        "family": entry.family,
+        "fits": entry.family == model_family if entry.family and model_family else None,
+        "preview": preview if entry.preview else None,
+        "insert": inserted(entry, app.settings.current.extra_networks_default_multiplier),
+        "activation": entry.activation,
+        "negative": entry.negative,
+        "weight": entry.weight,
+        "description": entry.description,
+        "modified": datetime.fromtimestamp(entry.modified / 1e9, timezone.utc).isoformat(timespec="seconds"),
+        "size": entry.size,
+        "problem": entry.problem,
+    }
+
+
+def inserted(entry: Entry, strength: float) -> str:
+    """What a click writes: a prompt's words, or a checkpoint's or VAE's name in the settings. Folders only where they are needed."""
+    if entry.kind in ("checkpoint", "vae"):
+        return entry.file
+    name = f"{entry.folder}/{entry.name}" if entry.folder and entry.shares_name else entry.name
+    return f"<{TAGS[entry.kind]}:{name}:{entry.weight or strength:g}>" if entry.kind in TAGS else name
+
+
+def detailed(app: App, entry: Entry) -> dict[str, Any]:
+    return card_of(app, entry) | asdict(app.cards.details(entry))
+
+
+def wanted(change: CardChange) -> dict[str, Any]:
+    """Raises Invalid for a family nobody knows."""
+    given = change.model_dump(exclude_unset=True)
+    if family := given.get("family"):
+        given["family"] = family_named(family)
+        if not given["family"]:
+            raise Invalid(f"{family!r} is no family of models.", "Write SD1, SD2, SDXL, SD3 or Flux, or nothing.", field="family")
+    return given
+
+
+def picture(cards: Cards, entry: Entry) -> Response:
+    """Whatever the file is called, only what is a picture is sent."""
+    content = cards.preview(entry)
+    kind = Image.MIME[open_image(content).format or ""]
+    return Response(content, media_type=kind, headers={"Cache-Control": KEPT})
+
+
+def picture_of(app: App, wanted: PictureOf, owner: str) -> bytes:
+    """Raises UnknownName, also for another's job."""
+    for found in app.jobs.get(wanted.job, owner).pictures:
+        if found.index == wanted.index and Path(found.path).is_file():
+            return Path(found.path).read_bytes()
+    raise UnknownName("picture", str(wanted.index), [])
+
+
+def preview_png(content: bytes) -> bytes:
+    """Any picture as a PNG of moderate size; generation data stays in it. Raises InvalidImage or TooLarge."""
+    infotext = read_metadata(content).infotext
+    image = upright(open_image(content))
+    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
+    return png(image, infotext)
+
+
+async def sent_picture(request: Request) -> PictureOf | bytes:
+    """Raises UnsupportedMedia, Invalid or TooLarge."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await sent_file(request)
+    if kind and kind != "application/json":
+        raise UnsupportedMedia("Send JSON, or a picture as multipart/form-data.", "Set the header Content-Type.")
+    try:
+        return PictureOf.model_validate(strict_json(await request.body()))
+    except ValueError as error:
+        raise Invalid("That names no picture.", 'Send {"job": its id, "index": the picture\'s number}.') from error
+
+
+async def sent_file(request: Request) -> bytes:
+    """The form's only file; what the sender called it does not matter. Raises Invalid or TooLarge."""
+    try:
+        form = await MultiPartParser(request.headers, bounded(request), max_files=1, max_fields=4).parse()
+    except (MultiPartException, KeyError) as error:
+        raise Invalid("The form cannot be read.", "Send one picture as multipart/form-data.") from error
+    files = [value for value in form.values() if isinstance(value, UploadFile)]
+    content = await files[0].read() if files else b""
+    await form.close()
+    if not files:
+        raise Invalid("There is no picture in the form.", "Send one picture as multipart/form-data.")
+    return content
+
+
+async def bounded(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises TooLarge."""
+    size = 0
+    async for part in request.stream():
+        check_size(size := size + len(part))
+        yield part
+
+
+PREVIEW_BODY = {"requestBody": {"required": True, "content": {
+    "application/json": {"schema": PictureOf.model_json_schema()},
+    "multipart/form-data": {"schema": {"type": "object", "properties": {"image": {"type": "string", "format": "binary"}}}},
+}}}

@@ -1,0 +1,82 @@
+"""Making model files of others: merge, convert, extract a LoRA. Each is a chore, followed by its id."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from modules.api.routing import owner, router
+from modules.app.app import App
+from modules.app.chores import Chore
+from modules.tasks.model_making import ConvertRequest, ExtractRequest, MergeRequest, converting, extracting, merging
+
+Name = Annotated[str, Field(max_length=500)]
+Finite = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
+
+
+class MergeBody(BaseModel):
+    models: list[Name] = Field(min_length=1, max_length=20, description="Names of checkpoints; the first is A.")
+    method: Name = "Weighted sum"
+    multiplier: Finite = 0.3
+    more: list[Finite] = Field([], max_length=19, description="For “Sum of more”: the share of each checkpoint after the first.")
+    block_weights: list[Finite] = Field([], max_length=26, description="BASE, IN00 … IN11, M00, OUT00 … OUT11, in place of the multiplier.")
+    name: Name = ""
+    precision: Name = "keep"
+    vae: Name = "None"
+    discard: Name = Field("", description="A regular expression: tensors whose names it finds are left out.")
+    metadata: dict[str, Any] = Field({}, max_length=100)
+    copy_metadata: bool = True
+    add_recipe: bool = True
+
+
+class ConvertBody(BaseModel):
+    model: Name
+    name: Name = ""
+    precision: Name = "fp16"
+    ema: bool = False
+
+
+class ExtractBody(BaseModel):
+    tuned: Name
+    base: Name
+    name: Name = ""
+    rank: int = Field(32, ge=1, le=1024)
+
+
+def routes(app: App) -> APIRouter:
+    api = router("making models", "/easel/v1")
+
+    @api.post("/merge")
+    def merge(body: MergeBody, request: Request) -> dict[str, Any]:
+        """Merge checkpoints into a new one."""
+        lists = {"models": tuple(body.models), "more": tuple(body.more), "block_weights": tuple(body.block_weights)}
+        asked = MergeRequest(**body.model_dump() | lists)
+        return told(app.chores.begin("Merge", owner(request), merging(asked, app.models)))
+
+    @api.post("/convert")
+    def convert(body: ConvertBody, request: Request) -> dict[str, Any]:
+        """Write a checkpoint as safetensors, in another precision, without what is not needed to draw."""
+        return told(app.chores.begin("Convert", owner(request), converting(ConvertRequest(**body.model_dump()), app.models)))
+
+    @api.post("/extract-lora")
+    def extract(body: ExtractBody, request: Request) -> dict[str, Any]:
+        """Write what one checkpoint has learned beyond another as a LoRA."""
+        return told(app.chores.begin("Extract a LoRA", owner(request), extracting(ExtractRequest(**body.model_dump()), app.models)))
+
+    @api.get("/chores/{chore}")
+    def chore(chore: str, request: Request) -> dict[str, Any]:
+        """How far it is, what it made, or why it failed."""
+        return told(app.chores.get(chore, owner(request)))
+
+    @api.post("/chores/{chore}/stop", status_code=204)
+    def stop(chore: str, request: Request) -> None:
+        app.chores.stop(chore, owner(request))
+
+    return api
+
+
+def told(chore: Chore) -> dict[str, Any]:
+    return {name: value for name, value in asdict(chore).items() if name not in ("owner", "stopping")}

@@ -1,0 +1,58 @@
+"""Pictures that jobs start from: kept as files named by their content, so that a job is plain data and survives a restart."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from modules.base.errors import InvalidImage
+from modules.base.files import write_atomically
+from modules.imaging.read import open_image
+from modules.imaging.save import png
+
+NAME = re.compile(r"[0-9a-f]{64}\.png")
+DEEP = ("I", "I;16", "I;16B")      # Pillow's modes for grey of 16 bits
+
+
+def keep(folder: Path, content: bytes) -> str:
+    """Keep a picture file's picture, upright and of 8 bits; returns its name. Raises InvalidImage or TooLarge."""
+    stored = png(upright(open_image(content)), "")
+    name = f"{sha256(stored).hexdigest()}.png"
+    write_atomically(folder / name, stored)      # also if it is there: a file just used is not an old one
+    return name
+
+
+def load(folder: Path, name: str) -> Image.Image:
+    """A kept picture: L, RGB or RGBA. Raises InvalidImage."""
+    try:
+        if not NAME.fullmatch(name):
+            raise FileNotFoundError(name)
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise InvalidImage("A picture this job starts from is gone.", "Send it again.") from error
+    image = open_image(content)
+    image.load()
+    return image
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF says, as L, RGB or RGBA. Raises InvalidImage where the file breaks off."""
+    try:
+        image.load()
+        return plain(ImageOps.exif_transpose(image))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InvalidImage("The picture is damaged or was cut off.", "Use the original file.") from error
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """Palettes, ink and deep channels as what a screen shows."""
+    if image.mode in DEEP:
+        return Image.fromarray((np.asarray(image, np.float64) / 257).round().clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB")
+

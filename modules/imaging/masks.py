@@ -1,0 +1,140 @@
+"""Inpainting in pixels: what a mask means, where it lies, what is put under it, how the rest of the picture comes back.
+
+A mask is an L picture, 255 where to paint.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+
+from modules.imaging.resize import CROP, JUST, resized
+
+Box = tuple[int, int, int, int]      # left, top, right, bottom in pixels; the last two are outside
+Size = tuple[int, int]               # width, height
+
+
+def read_mask(image: Image.Image, rounded: bool) -> Image.Image:
+    """A drawn mask as L: its opacity if it is anywhere transparent, else its brightness. Only opacity is rounded, at half."""
+    if image.mode != "RGBA" or image.getextrema()[-1] == (255, 255):
+        return image.convert("L")
+    opacity = image.getchannel("A")
+    return opacity.point(lambda level: 255 if level > 128 else 0) if rounded else opacity
+
+
+# Blur --------------------------------------------------------------------------------------------
+
+
+def blurred(mask: Image.Image, across: float, down: float) -> Image.Image:
+    """Gaussian blur, one direction after the other, each σ in pixels; 0 leaves that direction sharp."""
+    levels = np.asarray(mask)
+    for axis, sigma in ((1, across), (0, down)):
+        if sigma > 0:
+            levels = blurred_along(levels, axis, sigma)
+    return Image.fromarray(levels)
+
+
+def blurred_along(levels: np.ndarray, axis: int, sigma: float) -> np.ndarray:
+    """(h, w) uint8 → the same, mirrored at its edges without repeating them."""
+    from scipy.ndimage import correlate1d  # slow to import, seldom used
+
+    weighed = correlate1d(levels.astype(np.int32), gaussian(sigma), axis, mode="mirror")
+    return ((weighed + 128) >> 8).astype(np.uint8)
+
+
+def gaussian(sigma: float) -> np.ndarray:
+    """A Gaussian of 2·⌊2.5σ + ½⌋ + 1 places in 1/256, as OpenCV keeps it for pictures of 8 bits.
+
+    Rounded from the ends inwards, what was lost carried on; the middle takes the rest, so that they sum to 256.
+    """
+    radius = int(2.5 * sigma + 0.5)
+    exact = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    exact *= 256 / exact.sum()
+    tail = np.diff(np.rint(np.cumsum(exact[:radius])), prepend=0).astype(np.int32)
+    return np.concatenate([tail, [256 - 2 * tail.sum()], tail[::-1]]).astype(np.int32)
+
+
+# Where -------------------------------------------------------------------------------------------
+
+
+def region(mask: Image.Image, padding: int) -> Box | None:
+    """Around all that is masked, with some space, within the picture; None where nothing is."""
+    found = mask.getbbox()
+    if not found:
+        return None
+    left, top, right, bottom = found
+    return max(0, left - padding), max(0, top - padding), min(mask.width, right + padding), min(mask.height, bottom + padding)
+
+
+def in_shape(box: Box, shape: Size, size: Size) -> Box:
+    """`box` made higher or wider until it has the shape of `shape`, moved or else cut so that it stays within `size`."""
+    left, top, right, bottom = box
+    width, height, ratio = right - left, bottom - top, shape[0] / shape[1]
+    if width / height > ratio:
+        top, bottom = longer(top, bottom, int(width / ratio - height), size[1])
+    else:
+        left, right = longer(left, right, int(height * ratio - width), size[0])
+    return left, top, right, bottom
+
+
+def longer(start: int, end: int, by: int, limit: int) -> tuple[int, int]:
+    """A stretch lengthened at both ends, between 0 and `limit`."""
+    start, end = start - by // 2, end + by - by // 2
+    over = max(0, end - limit)
+    start, end = start - over, end - over
+    under = max(0, -start)
+    return start + under, min(end + under, limit)
+
+
+# What is under it --------------------------------------------------------------------------------
+
+
+def filled(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """The masked part in the colours around it: the rest blurred widely, then less and less, each over the one before."""
+    rest = without(image, mask)
+    out = Image.new("RGBA", image.size)
+    for radius, times in CASCADE:
+        layer = rest.filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
+        for _ in range(times):
+            out.alpha_composite(layer)
+    return out.convert("RGB")
+
+
+def without(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """The picture with the masked part cut out: RGBa, its colours multiplied by their opacity."""
+    out = Image.new("RGBa", image.size)
+    out.paste(image.convert("RGBA").convert("RGBa"), mask=ImageOps.invert(mask.convert("L")))
+    return out
+
+
+# How the rest comes back -------------------------------------------------------------------------
+
+
+def overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """What lies over the painted picture, RGBA: the original where it is not masked."""
+    return without(image, mask).convert("RGBA")
+
+
+def sharpened(mask: Image.Image) -> Image.Image:
+    """Twice as strong: whoever blurs a mask wants the painted part to end within it, not to shine through half way."""
+    return mask.point(lambda level: min(255, 2 * level))
+
+
+def composed(painted: Image.Image, box: Box | None, over: Image.Image | None) -> Image.Image:
+    """The finished picture: `painted` where it belongs, the original over it, RGB. Without an original, `painted` alone."""
+    if over is None:
+        return painted
+    out = placed(painted, box, over.size) if box else resized(painted, JUST, over.size).convert("RGBA")
+    out.alpha_composite(over)
+    return out.convert("RGB")
+
+
+def placed(image: Image.Image, box: Box, size: Size) -> Image.Image:
+    """In its box of a transparent picture, RGBA."""
+    left, top, right, bottom = box
+    out = Image.new("RGBA", size)
+    out.paste(resized(image, CROP, (right - left, bottom - top)), (left, top))
+    return out
+
+
+CASCADE = ((256, 1), (64, 1), (16, 2), (4, 4), (2, 2), (0, 1))      # radius in pixels, how often laid over

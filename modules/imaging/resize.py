@@ -1,0 +1,64 @@
+"""How a picture is brought to another size: A1111's resize modes, for pictures and masks alike."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+JUST, CROP, FILL, LATENT = range(4)      # stretch; cut what is over; fill what is missing; leave it to the latent
+LANCZOS = Image.Resampling.LANCZOS
+
+Size = tuple[int, int]      # width, height in pixels
+
+
+def resized(image: Image.Image, mode: int, size: Size) -> Image.Image:
+    """`image` at `size`; where there is no latent to resize, mode 3 fills as mode 2 does."""
+    if mode == JUST:
+        return image.resize(size, LANCZOS)
+    return cropped(image, size) if mode == CROP else filled_up(image, size)
+
+
+def cropped(image: Image.Image, size: Size) -> Image.Image:
+    """Its middle, as large as fits the new shape."""
+    return centred(image.resize(covering(image.size, size), LANCZOS), size)
+
+
+def filled_up(image: Image.Image, size: Size) -> Image.Image:
+    """All of it in the middle; beyond, its edges stretched as far as the space before it is wide.
+
+    Where the space is odd, A1111 leaves the last row or column black, and so must this.
+    """
+    small = image.resize(contained(image.size, size), LANCZOS)
+    out = centred(small, size)
+    (width, height), (w, h) = size, small.size
+    left, top = width // 2 - w // 2, height // 2 - h // 2
+    if top > 0:
+        out.paste(small.resize((width, top), box=(0, 0, w, 0)), (0, 0))
+        out.paste(small.resize((width, top), box=(0, h, w, h)), (0, top + h))
+    if left > 0:
+        out.paste(small.resize((left, height), box=(0, 0, 0, h)), (0, 0))
+        out.paste(small.resize((left, height), box=(w, 0, w, h)), (left + w, 0))
+    return out
+
+
+def centred(image: Image.Image, size: Size) -> Image.Image:
+    """In the middle of a black picture of that size, as RGB."""
+    out = Image.new("RGB", size)
+    out.paste(image, (size[0] // 2 - image.width // 2, size[1] // 2 - image.height // 2))
+    return out
+
+
+def covering(size: Size, frame: Size) -> Size:
+    """The smallest size of the same shape that leaves nothing of `frame` free."""
+    return scaled(size, frame, wide=frame[0] / frame[1] > size[0] / size[1])
+
+
+def contained(size: Size, frame: Size) -> Size:
+    """The largest size of the same shape within `frame`."""
+    return scaled(size, frame, wide=frame[0] / frame[1] < size[0] / size[1])
+
+
+def scaled(size: Size, frame: Size, wide: bool) -> Size:
+    """As wide as the frame, or else as high; the other side is rounded down, but there is one pixel at least."""
+    if wide:
+        return frame[0], max(1, size[1] * frame[0] // size[0])
+    return max(1, size[0] * frame[1] // size[1]), frame[1]

@@ -1,0 +1,89 @@
+"""Hires fix, as far as a request tells: the second pass's own request, and the sizes a picture goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from modules.base.errors import Invalid
+from modules.params.infotext import first_pass_size
+from modules.params.txt2img import Txt2Img
+
+CELL = 8                # pixels a latent cell stands for
+LARGEST = 8192          # pixels of a side
+
+# What A1111's form and generation data call a choice that is none.
+SAME = ("Use same checkpoint", "Use same sampler", "Use same scheduler")
+
+# Ways to enlarge the latent itself: torch's interpolation, and whether it is antialiased.
+LATENT_MODES: Mapping[str, tuple[str, bool]] = {
+    "Latent": ("bilinear", False),
+    "Latent (antialiased)": ("bilinear", True),
+    "Latent (bicubic)": ("bicubic", False),
+    "Latent (bicubic antialiased)": ("bicubic", True),
+    "Latent (nearest)": ("nearest", False),
+    "Latent (nearest-exact)": ("nearest-exact", False),
+}
+LATENT = "Latent"       # is meant where no upscaler is named
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The size, in pixels, that the first pass's picture is enlarged to, and what is then cut off again."""
+
+    width: int
+    height: int
+    cut_x: int = 0      # latent cells; half of them on each side
+    cut_y: int = 0
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """What is left: width and height in pixels, whole cells."""
+        return (self.width // CELL - self.cut_x) * CELL, (self.height // CELL - self.cut_y) * CELL
+
+
+def target(params: Txt2Img) -> Target:
+    """By scale; or to a width, a height, or both: then the longer side is cut."""
+    width, height, x, y = params.width, params.height, params.hr_resize_x, params.hr_resize_y
+    if not x and not y:
+        return Target(int(width * params.hr_scale), int(height * params.hr_scale))
+    if not y or (x and width / height < x / y):
+        wide = Target(x, x * height // width)
+    else:
+        wide = Target(y * width // height, y)
+    return replace(wide, cut_x=(wide.width - x) // CELL, cut_y=(wide.height - y) // CELL) if x and y else wide
+
+
+def checked(params: Txt2Img) -> Txt2Img:
+    """The request, if its second pass has a size that can be drawn. Raises Invalid."""
+    found = target(params)
+    if min(found.kept) < CELL or max(found.width, found.height) > LARGEST:
+        field = "hr_resize_x" if params.hr_resize_x or params.hr_resize_y else "hr_scale"
+        raise Invalid(
+            f"Hires fix cannot enlarge {params.width}×{params.height} to {found.width}×{found.height}.",
+            f"Sides are {CELL} to {LARGEST} pixels.", field=field,
+        )
+    return params
+
+
+def second_pass(params: Txt2Img) -> Txt2Img:
+    """What the second pass is asked for: its own wishes, and the first one's for the rest. Its size is what is kept."""
+    width, height = target(params).kept
+    return replace(
+        params,
+        enable_hr=False,
+        width=width,
+        height=height,
+        prompt=params.hr_prompt or params.prompt,
+        negative_prompt=params.hr_negative_prompt or params.negative_prompt,
+        steps=params.hr_second_pass_steps or params.steps,
+        sampler_name=params.hr_sampler_name or params.sampler_name,
+        scheduler=params.hr_scheduler or params.scheduler,
+        cfg_scale=params.hr_cfg or params.cfg_scale,
+    )
+
+
+def sized_by_result(params: Txt2Img) -> Txt2Img:
+    """The request where width and height are the result's, as A1111 first had it: the first pass draws about 512 × 512 pixels."""
+    width, height = first_pass_size(params.width, params.height)
+    return replace(params, width=width, height=height, hr_resize_x=params.width, hr_resize_y=params.height)

@@ -1,0 +1,223 @@
+"""What there is to know of every model file without opening it: a table in SQLite, searched by full text."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from modules.store.database import Database
+
+TRIGRAM = 3                  # characters; the full text is indexed in pieces of that length, so that parts of words are found
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS model_files (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    path TEXT NOT NULL,
+    file TEXT NOT NULL COLLATE NOCASE,
+    folder TEXT NOT NULL,
+    name TEXT NOT NULL COLLATE NOCASE,
+    stamp TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    family TEXT NOT NULL,
+    alias TEXT NOT NULL,
+    title TEXT NOT NULL,
+    activation TEXT NOT NULL,
+    negative TEXT NOT NULL,
+    weight REAL,
+    description TEXT NOT NULL,
+    preview TEXT NOT NULL,
+    problem TEXT NOT NULL,
+    facts TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS model_files_by_name ON model_files (kind, name);
+CREATE INDEX IF NOT EXISTS model_files_by_date ON model_files (kind, modified);
+CREATE INDEX IF NOT EXISTS model_files_by_size ON model_files (kind, size);
+CREATE INDEX IF NOT EXISTS model_files_by_file ON model_files (kind, file);
+CREATE INDEX IF NOT EXISTS model_files_by_folder ON model_files (kind, folder);
+CREATE INDEX IF NOT EXISTS model_files_by_family ON model_files (kind, family);
+CREATE TABLE IF NOT EXISTS model_texts (number INTEGER PRIMARY KEY, words TEXT NOT NULL);
+CREATE TRIGGER IF NOT EXISTS model_gone AFTER DELETE ON model_files BEGIN
+    DELETE FROM model_texts WHERE number = old.number;
+END;
+"""
+FULL_TEXT = """
+CREATE VIRTUAL TABLE IF NOT EXISTS model_words USING fts5 (words, content='model_texts', content_rowid='number', tokenize='trigram');
+CREATE TRIGGER IF NOT EXISTS model_words_added AFTER INSERT ON model_texts BEGIN
+    INSERT INTO model_words (rowid, words) VALUES (new.number, new.words);
+END;
+CREATE TRIGGER IF NOT EXISTS model_words_gone AFTER DELETE ON model_texts BEGIN
+    INSERT INTO model_words (model_words, rowid, words) VALUES ('delete', old.number, old.words);
+END;
+"""
+SORTS = {"name": "name", "date": "modified", "size": "size", "path": "file"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model file."""
+
+    kind: str
+    path: str                   # absolute; never shown
+    file: str                   # relative to the folder of its kind, `anime/cat.safetensors`
+    folder: str                 # `anime`
+    name: str                   # `cat`
+    stamp: str                  # sizes and times of change of the file and what lies beside it
+    size: int                   # bytes
+    modified: int               # ns since 1970
+    family: str = ""
+    alias: str = ""             # what its trainer called it
+    title: str = ""
+    activation: str = ""
+    negative: str = ""
+    weight: float | None = None
+    description: str = ""
+    preview: str = ""           # the picture's file name, in the same folder
+    problem: str = ""
+    facts: str = ""             # what only some kinds have, JSON
+    shares_name: bool = False   # with another of its kind: the name alone would not tell which; found out as it is read
+    words: str = ""             # what a search looks into; not read back
+
+    @property
+    def id(self) -> str:
+        return identity(self.kind, self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """folder: with those below it; search: parts of words, all of which must be there."""
+
+    kind: str
+    search: str = ""
+    family: str = ""
+    folder: str = ""
+    sort: str = "name"
+    descending: bool = False
+    offset: int = 0
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """total: how many there are on all pages."""
+
+    total: int
+    entries: tuple[Entry, ...]
+
+
+def identity(kind: str, path: str) -> str:
+    """The same at every start, and nothing that could be mistaken for a path."""
+    return hashlib.sha256(f"{kind}\0{path}".encode()).hexdigest()[:24]
+
+
+class LibraryIndex:
+    """Entries in SQLite. Any thread may use it."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(path, SCHEMA)
+        self.full_text = self._has_full_text()
+
+    def _has_full_text(self) -> bool:
+        """Some builds of SQLite lack FTS5 or its trigrams; then every row is looked at."""
+        try:
+            with self.database.open() as db:
+                db.executescript(FULL_TEXT)
+            return True
+        except sqlite3.OperationalError:
+            return False
+
+    def put(self, entries: Collection[Entry]) -> None:
+        """Add them, or replace what was known of those files, in one transaction."""
+        rows = [(entry.id, *(getattr(entry, column) for column in STORED)) for entry in entries]
+        with self.database.open() as db:
+            db.executemany("DELETE FROM model_files WHERE id = ?", [row[:1] for row in rows])
+            db.executemany(f"INSERT INTO model_files (id, {', '.join(STORED)}) VALUES (?{', ?' * len(STORED)})", rows)
+            db.executemany("INSERT INTO model_texts SELECT number, ? FROM model_files WHERE id = ?", [(each.words, each.id) for each in entries])
+
+    def remove(self, ids: Collection[str]) -> None:
+        with self.database.open() as db:
+            db.executemany("DELETE FROM model_files WHERE id = ?", [(each,) for each in ids])
+
+    def stamps(self, kind: str) -> dict[str, str]:
+        """id → stamp of all files of a kind."""
+        with self.database.open() as db:
+            return dict(map(tuple, db.execute("SELECT id, stamp FROM model_files WHERE kind = ?", (kind,))))
+
+    def get(self, key: str) -> Entry | None:
+        return self._first("id = ?", key)
+
+    def named(self, kind: str, name: str) -> Entry | None:
+        """By file with or without its folders and ending, or by alias, in that order; case does not count for the former."""
+        ways = ("file", "name", "alias") if name else ()
+        return next(filter(None, (self._first(f"kind = ? AND {column} = ?", kind, name) for column in ways)), None)
+
+    def pictured(self, file: str) -> Entry | None:
+        """The entry whose file, or whose preview, goes by that relative name."""
+        folder, _, preview = file.rpartition("/")
+        return self._first("preview != '' AND (file = ? OR (folder = ? AND preview = ?))", file, folder, preview)
+
+    def all(self, kind: str) -> list[Entry]:
+        with self.database.open() as db:
+            return [Entry(*row) for row in db.execute(f"{READ} WHERE kind = ? ORDER BY file", (kind,))]
+
+    def folders(self, kind: str) -> list[str]:
+        return self._distinct("folder", kind)
+
+    def families(self, kind: str) -> list[str]:
+        return self._distinct("family", kind)
+
+    def page(self, query: Query) -> Page:
+        where, values = self._condition(query)
+        direction = "DESC" if query.descending else "ASC"
+        order = f"{SORTS[query.sort]} {direction}, number {direction}"
+        with self.database.open() as db:
+            rows = db.execute(f"{READ} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?", (*values, query.limit, query.offset)).fetchall()
+            total = query.offset + len(rows)
+            if not 0 < len(rows) < query.limit:      # there may be more, or fewer
+                [total] = db.execute(f"SELECT count(*) FROM model_files WHERE {where}", values).fetchone()
+        return Page(total, tuple(Entry(*row) for row in rows))
+
+    def _condition(self, query: Query) -> tuple[str, list[Any]]:
+        """An SQL condition and its values."""
+        words = query.search.casefold().replace("\0", " ").split()
+        indexed = [word for word in words if self.full_text and len(word) >= TRIGRAM]
+        parts: list[tuple[str, list[Any]]] = [("kind = ?", [query.kind])]
+        if query.family:
+            parts.append(("family = ?", [query.family]))
+        if query.folder:
+            below = f"{query.folder}/", f"{query.folder}0"      # 0 follows / in Unicode
+            parts.append(("(folder = ? OR (folder >= ? AND folder < ?))", [query.folder, *below]))
+        if indexed:
+            parts.append(("number IN (SELECT rowid FROM model_words WHERE model_words MATCH ?)", [" ".join(map(quoted, indexed))]))
+        parts += [(PART_OF_WORDS, [f"%{escaped(word)}%"]) for word in words if word not in indexed]
+        return " AND ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
+
+    def _first(self, where: str, *values: Any) -> Entry | None:
+        with self.database.open() as db:
+            row = db.execute(f"{READ} WHERE {where} ORDER BY number LIMIT 1", values).fetchone()
+        return Entry(*row) if row else None
+
+    def _distinct(self, column: str, kind: str) -> list[str]:
+        with self.database.open() as db:
+            return [row[0] for row in db.execute(f"SELECT DISTINCT {column} FROM model_files WHERE kind = ? ORDER BY {column}", (kind,)) if row[0]]
+
+
+def quoted(word: str) -> str:
+    """A word as FTS5 takes it literally."""
+    return '"' + word.replace('"', '""') + '"'
+
+
+def escaped(text: str) -> str:
+    """A text as LIKE takes it literally, with `\\` as its escape."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+PART_OF_WORDS = "number IN (SELECT number FROM model_texts WHERE words LIKE ? ESCAPE '\\')"
+STORED = tuple(each.name for each in fields(Entry) if each.name not in ("shares_name", "words"))
+TWIN = "SELECT 1 FROM model_files AS twin WHERE twin.kind = model_files.kind AND twin.name = model_files.name AND twin.number != model_files.number"
+READ = f"SELECT {', '.join(STORED)}, EXISTS ({TWIN}) FROM model_files"      # as Entry's fields, in order

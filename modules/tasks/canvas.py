@@ -1,0 +1,90 @@
+"""A picture made ready to be painted on, and the painting made part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+
+from modules.imaging import masks
+from modules.imaging.colour import corrected, flattened
+from modules.imaging.inputs import load
+from modules.imaging.masks import Box
+from modules.imaging.resize import FILL, JUST, LATENT, resized
+from modules.params import img2img
+from modules.params.img2img import Img2Img
+from modules.settings.options import Settings
+
+SOFT_EDGE = 4      # pixels: blur of the mask that soft inpainting finds
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """All L or RGB. Without a mask the whole picture is painted."""
+
+    image: Image.Image                          # what the model starts from
+    mask: Image.Image | None = None             # of its size, 255 where to paint
+    original: Image.Image | None = None         # what shows around the painting, in the size of the result
+    hole: Image.Image | None = None             # of its size, 255 where the painting shows
+    box: Box | None = None                      # where in the original the painting goes, if not everywhere
+
+
+def canvas_for(params: Img2Img, settings: Settings, inputs: Path) -> Canvas:
+    """Raises InvalidImage where a picture is gone."""
+    picture = flattened(load(inputs, params.init_images[0]), settings.img2img_background_color)
+    size = params.width, params.height
+    if mask := mask_for(params, inputs):
+        if not params.inpaint_full_res:
+            return whole(picture, mask, params)
+        if box := masks.region(mask, params.inpaint_full_res_padding):
+            return close_up(picture, mask, masks.in_shape(box, size, mask.size), params)
+    return Canvas(picture if params.resize_mode == LATENT else resized(picture, params.resize_mode, size))
+
+
+def mask_for(params: Img2Img, inputs: Path) -> Image.Image | None:
+    """The mask as it is to be used: turned about, blurred."""
+    if not params.mask:
+        return None
+    mask = masks.read_mask(load(inputs, params.mask), params.rounded)
+    return masks.blurred(ImageOps.invert(mask) if params.inpainting_mask_invert else mask, *params.blur)
+
+
+def whole(picture: Image.Image, mask: Image.Image, params: Img2Img) -> Canvas:
+    mode = JUST if params.resize_mode == LATENT else params.resize_mode
+    size = params.width, params.height
+    picture, mask = resized(picture, mode, size), resized(mask, mode, size).convert("L")
+    return Canvas(under(picture, mask, params), mask, picture, masks.sharpened(mask))
+
+
+def close_up(picture: Image.Image, mask: Image.Image, box: Box, params: Img2Img) -> Canvas:
+    size = params.width, params.height
+    near, near_mask = (resized(each.crop(box), FILL, size) for each in (picture, mask))
+    hole = mask if mask.size == picture.size else resized(mask, params.resize_mode, picture.size).convert("L")
+    return Canvas(under(near, near_mask.convert("L"), params), near_mask.convert("L"), picture, hole, box)
+
+
+def under(picture: Image.Image, mask: Image.Image, params: Img2Img) -> Image.Image:
+    """The picture with what the model is to find where it paints."""
+    return picture if params.inpainting_fill == img2img.ORIGINAL else masks.filled(picture, mask)
+
+
+def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, settings: Settings) -> np.ndarray:
+    """The painting (H, W, 3) uint8 in its place in the picture.
+
+    changed: (h, w) uint8 what soft inpainting found, which goes before the mask
+    """
+    image = Image.fromarray(painting)
+    if settings.img2img_color_correction:
+        image = corrected(image, canvas.image)
+    hole = canvas.hole if settings.overlay_inpaint else None
+    if changed is not None:
+        hole = soft_hole(canvas, changed)
+    over = hole and masks.overlay(canvas.original, hole)
+    return np.asarray(masks.composed(image, canvas.box, over))
+
+
+def soft_hole(canvas: Canvas, changed: np.ndarray) -> Image.Image:
+    hole = resized(Image.fromarray(changed), FILL, canvas.image.size).convert("L").filter(ImageFilter.GaussianBlur(SOFT_EDGE))
+    return masks.placed(hole, canvas.box, canvas.original.size).convert("L") if canvas.box else hole

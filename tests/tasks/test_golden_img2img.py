@@ -1,0 +1,22 @@
+"""img2img and inpainting: A1111's own outputs, made again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.golden_data import cases, result, spec
+from tests.playing import close, differences, fields, made, playable, recorded
+
+FAMILIES = ("img2img", "inpaint", "inpaintmodel", "softinpaint", "tiling", "vae")
+ELSEWHERE = ("/sdapi/v1/txt2img",)      # in the same families, tested with txt2img
+CASES = [case for case in cases(*FAMILIES) if case["endpoint"] not in ELSEWHERE and recorded(case)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_a_picture_is_a1111s(device, case):
+    assert playable(case)
+    pictures, recipe = made(device, spec(case))
+    texts = result(case)["infotexts"]
+    for i, difference in enumerate(differences(case, pictures)):
+        assert close(case, difference), f"picture {i}: max {difference.max()}, mean {difference.mean():.3f}"
+        assert fields(recipe.infotext(i, pictures[i].told)) == fields(texts[i])

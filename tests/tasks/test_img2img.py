@@ -1,0 +1,167 @@
+"""img2img at its ends: nothing changed, everything changed, and what is refused."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from modules.base.errors import Invalid, InvalidImage
+from modules.base.fields import defaults
+from modules.engine.jobs import JobSpec
+from modules.imaging.inputs import keep
+from modules.params import infotext
+from modules.params.img2img import ORIGINAL, Img2Img
+from modules.sampling.questions import Decode, EncodeImage, Facts
+from modules.settings.options import Settings
+from modules.tasks.img2img import pixels_of
+from modules.tasks.recipes import RECIPES
+from modules.tasks.requests import prepared_img2img
+from modules.tasks.sampling import Strength
+from tests.golden_data import GOLDEN, inputs, kept
+from tests.playing import made
+
+
+def stored(image):
+    out = io.BytesIO()
+    image.save(out, "png")
+    return keep(inputs(), out.getvalue())
+
+
+def grey(level, size=(64, 64)):
+    return stored(Image.new("L", size, level))
+
+
+def request(**fields):
+    usual = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 5, "inpainting_fill": ORIGINAL, "mask_blur": 0, "inpaint_full_res": False}
+    return Img2Img(**usual | {"init_images": (kept("@inputs/init_a.png"),)} | fields)
+
+
+def job(params, **settings):
+    snapshot = Settings(sd_model_checkpoint="tiny-sd1", **settings)
+    return JobSpec("it", "me", "img2img", asdict(prepared_img2img(params, Settings())), asdict(snapshot))
+
+
+def pixels(device, params, **settings):
+    [drawn], _ = made(device, job(params, **settings))
+    return drawn.pixels.astype(int)
+
+
+@pytest.fixture
+def original():
+    return np.asarray(Image.open(GOLDEN / "inputs/init_a.png").convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("settings", [{}, {"img2img_fix_steps": True}])
+def test_without_strength_the_picture_goes_through_the_vae_alone(device, settings):
+    """As A1111 does, without the setting the last step is taken all the same: from hardly any noise."""
+    recipe = RECIPES["img2img"](job(request(denoising_strength=0)), device.library, inputs())
+    weights, image = recipe.plans[0].weights, Image.open(GOLDEN / "inputs/init_a.png")
+    [facts] = device.answer([Facts(weights)])
+    [latent] = device.answer([EncodeImage(weights, pixels_of(image))])
+    [through] = device.answer([Decode(weights, latent * facts.scaling_factor)])
+    difference = abs(pixels(device, request(denoising_strength=0), **settings) - through)
+    assert difference.mean() < 2 if not settings else difference.max() == 0
+
+
+@pytest.mark.parametrize("sampler", ["Euler a", "DDIM"])
+@pytest.mark.parametrize("fields", [{}, {"soft_inpainting": True}, {"inpainting_fill": 2}, {"mask_blur": 4}])
+def test_a_mask_of_nothing_changes_nothing(device, original, sampler, fields):
+    assert np.array_equal(pixels(device, request(mask=grey(0), sampler_name=sampler, **fields)), original)
+
+
+@pytest.mark.parametrize("sampler", ["Euler a", "DDIM"])
+def test_a_mask_of_everything_is_plain_img2img(device, sampler):
+    plain, masked = (pixels(device, request(sampler_name=sampler, mask=mask)) for mask in ("", grey(255)))
+    assert abs(plain - masked).max() <= 1
+
+
+def test_only_the_masked_part_is_the_whole_where_all_is_masked(device):
+    whole, only = (pixels(device, request(mask=grey(255), inpaint_full_res=part)) for part in (False, True))
+    assert np.array_equal(whole, only)
+
+
+def test_an_empty_mask_has_no_part_to_paint_and_that_is_told(device):
+    [drawn], recipe = made(device, job(request(mask=grey(0), inpaint_full_res=True)))
+    assert np.array_equal(drawn.pixels, pixels(device, request()))
+    assert "mask is empty" in drawn.told.notes[0]
+    assert "Inpaint area" not in infotext.split(recipe.infotext(0, drawn.told)).pairs
+
+
+def test_a_part_of_a_larger_picture_is_painted_at_full_size_and_put_back(device):
+    big, mask = (Image.open(GOLDEN / f"inputs/{name}.png").convert("RGB") for name in ("init_big", "mask_big"))
+    out = pixels(device, request(init_images=(stored(big),), mask=stored(mask.convert("L")), inpaint_full_res=True))
+    kept_part = np.asarray(mask)[..., 0] == 0
+    assert out.shape == (160, 192, 3) and np.array_equal(out[kept_part], np.asarray(big)[kept_part])
+
+
+def test_each_picture_of_a_batch_has_its_own_to_start_from(device):
+    two = (kept("@inputs/init_a.png"), kept("@inputs/init_d.png"))
+    recipe = RECIPES["img2img"](job(request(init_images=two, batch_size=3, n_iter=2)), device.library, inputs())
+    assert [plan.params.init_images for plan in recipe.plans] == [(two[0],), (two[1],)] * 2
+    assert [plan.params.seed for plan in recipe.plans] == [5, 6, 7, 8]
+    assert [plan.filling for plan in recipe.plans] == [5, 6, 5, 6]
+
+
+def test_a_latent_is_resized_where_that_is_wanted(device):
+    stretched, latent = (pixels(device, request(width=128, resize_mode=mode)) for mode in (0, 3))
+    assert stretched.shape == latent.shape == (64, 128, 3) and not np.array_equal(stretched, latent)
+
+
+@pytest.mark.parametrize("denoising, steps, all_of_them, expected", [
+    (0.75, 20, False, (20, 15)), (1.0, 20, False, (20, 19)), (0.33, 20, False, (20, 6)), (0.0, 20, False, (20, 0)),
+    (0.5, 20, True, (40, 19)), (1.0, 20, True, (20, 19)), (0.0, 20, True, (0, 19)),
+])
+def test_how_many_steps_a_strength_comes_to(denoising, steps, all_of_them, expected):
+    found = Strength.of(denoising, steps, all_of_them)
+    assert (found.steps, found.back) == expected
+
+
+def test_what_cannot_be_started_is_refused(device):
+    with pytest.raises(Invalid, match="no picture"):
+        prepared_img2img(request(init_images=()), Settings())
+    with pytest.raises(Invalid, match="more pictures"):
+        prepared_img2img(request(init_images=("a", "b")), Settings())
+    with pytest.raises(InvalidImage, match="gone"):
+        made(device, job(request(init_images=("0" * 64 + ".png",))))
+
+
+def test_the_noise_multiplier_is_the_standing_settings_unless_given():
+    standing = Settings(initial_noise_multiplier=0.9)
+    assert prepared_img2img(request(), standing).initial_noise_multiplier == 0.9
+    assert prepared_img2img(request(initial_noise_multiplier=1.1), standing).initial_noise_multiplier == 1.1
+
+
+def test_what_shaped_the_picture_is_told(device):
+    [drawn], recipe = made(device, job(
+        request(initial_noise_multiplier=0.9, mask=grey(255), mask_blur=None, mask_blur_x=2, mask_blur_y=0, soft_inpainting=True, inpainting_mask_invert=1),
+        img2img_extra_noise=0.1,
+    ))
+    pairs = infotext.split(recipe.infotext(0, drawn.told)).pairs
+    assert (pairs["Noise multiplier"], pairs["Extra noise"], pairs["Mask mode"]) == ("0.9", "0.1", "Inpaint not masked")
+    assert pairs["Soft inpainting schedule bias"] == "1" and "Mask blur" not in pairs and "Masked content" not in pairs
+
+
+def test_a_resumed_job_is_the_same_request():
+    """A spec goes through JSON, which knows no tuples."""
+    params = asdict(request())
+    assert Img2Img(**params | {"init_images": tuple(list(params["init_images"]))}) == request()
+    assert all(isinstance(value, (str, int, float, bool, tuple, type(None))) for value in defaults(Img2Img).values())
+
+
+def test_a_model_that_edits_is_guided_by_the_picture_as_well(device):
+    """No such model is here: what it would be asked is."""
+    recipe = RECIPES["img2img"](job(request(image_cfg_scale=1.5)), device.library, inputs())
+    plan = recipe.plans[0]
+    [facts] = device.answer([Facts(plan.weights)])
+    task = recipe.picture(plan)
+    question, seen = next(task), None
+    while seen is None:
+        answer = [replace(facts, image_channels=4)] if isinstance(question, Facts) else device.answer([question])
+        question = task.send(answer[0])
+        seen = question if len(getattr(question, "conds", ())) else None
+    assert [bool(torch.any(cond.image)) for cond in seen.conds] == [True, True, False]
