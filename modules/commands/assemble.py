@@ -29,7 +29,7 @@ def assemble(flags: Flags) -> App:
         flags=flags,
         settings=SettingsFile(paths.settings_file),
         models=models,
-        cards=Cards(models.by_kind() | {"upscaler": find_upscalers(flags)}, LibraryIndex(paths.database)),
+        cards=Cards(models.by_kind() | {"upscaler": Catalog(paths.upscalers, HashCache(paths.database), UPSCALER)}, LibraryIndex(paths.database)),
         jobs=Jobs(JobStore(paths.database)),
         tokenizer=cache(partial(load_tokenizer, paths.configs / "clip")),
     )
@@ -46,13 +46,8 @@ def find_models(flags: Flags) -> Library:
         embeddings=Catalog((paths.embeddings,), hashes, EMBEDDING),
         hypernetworks=Catalog((paths.hypernetworks,), hashes, HYPERNETWORK),
         approximations=paths.vae.parent / "VAE-approx",
+        upscaler_folders=paths.upscalers,
     )
-
-
-def find_upscalers(flags: Flags) -> Catalog:
-    """A1111's folders for each kind of upscaler, and what ships with Easel."""
-    homes = dict.fromkeys((flags.models_dir or flags.data_dir / "models", flags.paths.root / "models"))
-    return Catalog([home / name for home in homes for name in UPSCALERS], HashCache(flags.paths.database), UPSCALER)
 
 
 def start_worker(app: App, resume: bool = True) -> None:
@@ -75,6 +70,3 @@ def first_model(app: App) -> ModelFile | None:
     """The model to have ready: the one on the command line, else the one chosen last, else the first there is."""
     chosen = app.settings.current.sd_model_checkpoint
     return app.models.checkpoints.find(chosen) if chosen else app.models.checkpoints.default()
-
-
-UPSCALERS = ("ESRGAN", "RealESRGAN", "SwinIR", "DAT", "ScuNET", "HAT")

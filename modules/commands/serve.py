@@ -21,11 +21,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modules.api import server
 from modules.api.access import Access
-from modules.api.starting import STARTING
+from modules.api.starting import BROKEN, STARTING
 from modules.app.app import App
 from modules.commands.assemble import assemble, start_worker
 from modules.settings.flags import Accounts, Flags
 
+log = logging.getLogger(__name__)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -76,9 +77,14 @@ async def running(app: App, api: FastAPI, page: Page, address: str) -> AsyncIter
 async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as stack:
         if not app.flags.nowebui:
-            blocks = await asyncio.to_thread(build_page, app)
-            await stack.enter_async_context(blocks.router.lifespan_context(blocks))
-            page.shown = blocks
+            try:
+                blocks = await asyncio.to_thread(build_page, app)
+            except Exception:       # the API still works; whoever opens the page is told
+                log.exception("The page could not be built")
+                page.shown = HTMLResponse(BROKEN, 500)
+            else:
+                await stack.enter_async_context(blocks.router.lifespan_context(blocks))
+                page.shown = blocks
             if wants_browser(app.flags):
                 await asyncio.to_thread(webbrowser.open, address)
         await asyncio.to_thread(start_worker, app)

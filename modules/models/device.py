@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from modules.base.errors import OutOfMemory
@@ -22,10 +24,12 @@ from modules.models.taesd import Taesd
 from modules.models.text import TextReader
 from modules.models.token_merging import TokenMerging
 from modules.models.unet import predict
+from modules.models.upscaling.tiles import Tiling
+from modules.models.upscaling.upscaler import Upscalers
 from modules.models.vae import Vae, picture
 from modules.networks.embedding import Embedding
 from modules.prompts.chunks import Tokenizer
-from modules.sampling.questions import Decode, Encode, EncodeImage, Facts, ModelFacts, Predict, Question, Weights
+from modules.sampling.questions import Decode, Encode, EncodeImage, Facts, ModelFacts, Predict, Question, Upscale, Weights
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Device:
         self.kept = 1                                               # how many models stay in memory
         self._ready: OrderedDict[str, Ready] = OrderedDict()        # by checkpoint, oldest use first
         self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, likewise
+        self.upscalers = Upscalers(library.upscaler_folders, placement.device, placement.unet)
         self._taesd: dict[bool, Taesd] = {}                         # for SDXL, for the others
         self._previews: WeakKeyDictionary[Vae, Preview] = WeakKeyDictionary()
         self._answers: dict[type, Callable[[Weights, Sequence[Any]], Sequence[Any]]] = {
@@ -83,6 +88,7 @@ class Device:
             Predict: lambda weights, asks: predict(self.ready(weights).model, asks),
             Decode: lambda weights, asks: [picture(self.decoded(ask)) for ask in asks],
             EncodeImage: lambda weights, asks: [self.encoded(ask) for ask in asks],
+            Upscale: lambda weights, asks: [self.enlarged(ask) for ask in asks],
         }
 
     def answer(self, questions: Sequence[Question]) -> Sequence[Any]:
@@ -123,6 +129,11 @@ class Device:
         if ask.tiny:
             return self.taesd(ask.weights).encode(ask.pixels) / self.loaded(ask.weights).facts.scaling_factor
         return self.vae(ask.weights).encode(ask.pixels, ask.tiled)
+
+    def enlarged(self, ask: Upscale) -> np.ndarray:
+        if ask.name not in [upscaler.name for upscaler in self.upscalers.list()]:      # its file came after us
+            self.upscalers.refresh()
+        return np.asarray(self.upscalers.fit(ask.name, Image.fromarray(ask.pixels), ask.size, Tiling(ask.tile, ask.overlap)))
 
     def taesd(self, weights: Weights) -> Taesd:
         xl = self.loaded(weights).model.family.startswith("SDXL")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from modules.base.errors import UnknownName
 from modules.models.catalog import VAE_ENDINGS, Catalog, ModelFile
+from modules.models.upscaling.files import BUILT_IN, find
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class Library:
     embeddings: Catalog
     hypernetworks: Catalog
     approximations: Path = Path("VAE-approx")      # where TAESD's files are, if the user has any
+    upscaler_folders: tuple[Path, ...] = ()
 
     def refresh(self) -> None:
         for catalog in vars(self).values():
@@ -28,6 +31,18 @@ class Library:
             "checkpoint": self.checkpoints, "vae": self.vaes, "lora": self.loras,
             "embedding": self.embeddings, "hypernetwork": self.hypernetworks,
         }
+
+    def upscalers(self) -> list[str]:
+        """What enlarges pictures, by the names shown: what needs no model, then the models there are now."""
+        return list(dict.fromkeys((*BUILT_IN, *find(self.upscaler_folders))))
+
+    def upscaler(self, name: str) -> str:
+        """The name as shown, whatever its case. Raises UnknownName."""
+        known = self.upscalers()
+        found = next((each for each in known if each.casefold() == name.casefold()), None)
+        if found is None:
+            raise UnknownName("upscaler", name, known)
+        return found
 
     def lora(self, name: str) -> ModelFile | None:
         """By its file's name, the alias its trainer gave it, or its hash."""

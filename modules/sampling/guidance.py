@@ -91,11 +91,15 @@ class Stage:
     levels: Levels                      # those the model was trained on, which tell its timestep for a σ
     over: When = never
     after: Callable[[], Task[Stage]] | None = None
+    before: int = 0                     # steps of the passes before this one, for whoever is watching
 
 
-def guided(sampler: Flow, stage: Stage) -> Task[Tensor]:
-    """Answer a sampler's questions, stage by stage; returns its latent. Prompt editing counts model evaluations."""
-    clean, evaluation = None, 0
+def guided(sampler: Flow, stage: Stage, clean: Tensor | None = None) -> Task[Tensor]:
+    """Answer a sampler's questions, stage by stage; returns its latent. Prompt editing counts model evaluations.
+
+    clean: what there is to show before the first answer
+    """
+    evaluation = 0
     try:
         ask = next(sampler)
         while True:
@@ -103,7 +107,7 @@ def guided(sampler: Flow, stage: Stage) -> Task[Tensor]:
                 stage = yield from stage.after()
             conds = stage.guidance.conds(evaluation, ask.sigma)
             timestep = stage.levels.timestep(ask.sigma)
-            estimates = yield Predict(stage.weights, ask.x, ask.sigma, timestep, conds, ask.step, preview=clean)
+            estimates = yield Predict(stage.weights, ask.x, ask.sigma, timestep, conds, stage.before + ask.step, preview=clean)
             clean, away = stage.guidance.combine(estimates)
             evaluation += 1
             ask = sampler.send((clean, away) if ask.apart else clean)

@@ -226,6 +226,28 @@ class EncodeImage:
         return 1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Upscale:
+    """A picture (H, W, 3) uint8. Answer: the same at `size` (width, height), enlarged by the upscaler of that name."""
+
+    brief: ClassVar = True      # so that those who began together go on together
+
+    weights: Weights            # of whoever goes on with it
+    pixels: np.ndarray
+    name: str
+    size: tuple[int, int]
+    tile: int = 192             # pixels; 0 is the whole picture at once
+    overlap: int = 8
+
+    @property
+    def key(self) -> Hashable:
+        return Upscale, self.name, self.pixels.shape
+
+    @property
+    def rows(self) -> int:
+        return 1
+
+
 class Interrupted(Exception):
     """Thrown into a task that someone wants ended. `latest` is its newest clean estimate, once it has one."""
 

@@ -167,6 +167,7 @@ class Paths:
     lora: Path
     embeddings: Path
     hypernetworks: Path
+    upscalers: tuple[Path, ...]         # A1111's folder for each kind, the user's before what ships with Easel
     outputs: Path
     cache: Path
     settings_file: Path
@@ -174,6 +175,9 @@ class Paths:
     database: Path
     configs: Path
     extensions: Path
+
+
+UPSCALERS = ("ESRGAN", "RealESRGAN", "SwinIR", "DAT", "ScuNET", "HAT")
 
 
 def locate(flags: Flags) -> Paths:
@@ -188,6 +192,7 @@ def locate(flags: Flags) -> Paths:
         lora=flags.lora_dir or models / "Lora",
         embeddings=flags.embeddings_dir or (beside_models if beside_models.is_dir() else models / "embeddings"),
         hypernetworks=flags.hypernetwork_dir or models / "hypernetworks",
+        upscalers=tuple(home / name for home in dict.fromkeys((models, ROOT / "models")) for name in UPSCALERS),
         outputs=data / "outputs",
         cache=data / "cache",
         settings_file=flags.ui_settings_file or data / "config.json",

@@ -26,6 +26,8 @@ class Settings:
     CLIP_stop_at_last_layers: Annotated[int, Param("Clip skip", Slider(1, 12), "Read the prompt from a layer before the last; 1 is the last.", "Clip skip", section="sd")] = 1
     enable_quantization: Annotated[bool, Param("Quantise timesteps", Checkbox(), "Ask the model at whole timesteps only.", "Quantization", section="sd")] = False
 
+    hires_fix_refiner_pass: Annotated[str, Param("Hires fix: passes with the refiner", Choice(("first pass", "both passes", "second pass")), "In which of the two passes the refiner takes over.", "Hires refiner", section="sd")] = "second pass"
+
     sdxl_crop_top: Annotated[int, Param("SDXL crop top", Number(0, 8192), "Tell SDXL that so many pixels were cut off above.", "SDXL crop top", section="sdxl")] = 0
     sdxl_crop_left: Annotated[int, Param("SDXL crop left", Number(0, 8192), "Tell SDXL that so many pixels were cut off at the left.", "SDXL crop left", section="sdxl")] = 0
     sdxl_refiner_low_aesthetic_score: Annotated[float, Param("SDXL low aesthetic score", Slider(0, 10, 0.1), "How good the refiner is told the negative prompt's picture is.", "SDXL low aesthetic score", section="sdxl")] = 2.5
@@ -58,6 +60,8 @@ class Settings:
 
     use_old_scheduling: Annotated[bool, Param("Old prompt editing timelines", Checkbox(), "Read [a:b:when] as versions before 1.6 did.", "Old prompt editing timelines", section="compatibility")] = False
     auto_backcompat: Annotated[bool, Param("Automatic compatibility", Checkbox(), "Pasted generation data of older versions switches on what keeps its picture.", section="compatibility")] = True
+    use_old_hires_fix_width_height: Annotated[bool, Param("Hires fix: width and height are the result's", Checkbox(), "As A1111 first had it: the first pass draws about 512 × 512 pixels.", section="compatibility")] = False
+    hires_fix_use_firstpass_conds: Annotated[bool, Param("Hires fix: read the second prompt with the first pass's networks", Checkbox(), "LoRAs of the hires prompt then change the picture, not what its words mean.", "Hires conds of first pass", section="compatibility")] = False
     use_old_karras_scheduler_sigmas: Annotated[bool, Param("Old Karras levels", Checkbox(), "Karras schedules run from 10 to 0.1 whatever the model.", "Old Karras sigmas", section="compatibility")] = False
     use_downcasted_alpha_bar: Annotated[bool, Param("Downcast alphas_cumprod", Checkbox(), "Noise levels in half precision, as before 1.7.", "Downcast alphas_cumprod", section="compatibility")] = False
     refiner_switch_by_sample_steps: Annotated[bool, Param("Refiner switches by steps", Checkbox(), "Count sampling steps instead of timesteps, as before 1.8.", "Refiner switch by sampling steps", section="compatibility")] = False
@@ -84,6 +88,9 @@ class Settings:
     s_min_uncond_all: Annotated[bool, Param("Negative Guidance minimum sigma all steps", Checkbox(), "Leave it out at every step below that level.", "NGMS all steps", section="optimizations")] = False
     sgm_noise_multiplier: Annotated[bool, Param("SGM noise multiplier", Checkbox(), "Start from slightly stronger noise, as Stability's own code does.", "SGM noise multiplier", section="sampler-params")] = False
     sd_noise_schedule: Annotated[str, Param("Noise schedule", Choice(("Default", "Zero Terminal SNR")), "Zero Terminal SNR begins at pure noise, for models trained so.", "Noise Schedule", section="sampler-params")] = "Default"
+
+    ESRGAN_tile: Annotated[int, Param("Tile size for upscalers", Slider(0, 512, 16), "Models enlarge a picture piece by piece, in tiles of this side in pixels; 0 takes all of it at once.", "ESRGAN tile", section="upscaling")] = 192
+    ESRGAN_tile_overlap: Annotated[int, Param("Tile overlap for upscalers", Slider(0, 48), "So many pixels the tiles share; with few, seams may show.", "ESRGAN tile overlap", section="upscaling")] = 8
 
     samples_save: Annotated[bool, Param("Save every picture", Checkbox(), "Write each finished picture to the outputs folder.", section="saving-images")] = True
     save_incomplete_images: Annotated[bool, Param("Save interrupted pictures", Checkbox(), "Also write pictures that were interrupted half way.", section="saving-images")] = False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Collection
-from dataclasses import dataclass, fields
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +117,13 @@ def identity(kind: str, path: str) -> str:
 
 
 class LibraryIndex:
-    """Entries in SQLite. Any thread may use it."""
+    """Entries in SQLite. Any thread may use it; readings wait for each other, as they share a connection and what it holds in memory."""
 
     def __init__(self, path: Path) -> None:
         self.database = Database(path, SCHEMA)
         self.full_text = self._has_full_text()
+        self._reader = sqlite3.connect(path, timeout=30, check_same_thread=False)
+        self._reading = threading.Lock()
 
     def _has_full_text(self) -> bool:
         """Some builds of SQLite lack FTS5 or its trigrams; then every row is looked at."""
@@ -145,8 +148,7 @@ class LibraryIndex:
 
     def stamps(self, kind: str) -> dict[str, str]:
         """id → stamp of all files of a kind."""
-        with self.database.open() as db:
-            return dict(map(tuple, db.execute("SELECT id, stamp FROM model_files WHERE kind = ?", (kind,))))
+        return dict(self._read("SELECT id, stamp FROM model_files WHERE kind = ?", (kind,)))
 
     def get(self, key: str) -> Entry | None:
         return self._first("id = ?", key)
@@ -162,8 +164,7 @@ class LibraryIndex:
         return self._first("preview != '' AND (file = ? OR (folder = ? AND preview = ?))", file, folder, preview)
 
     def all(self, kind: str) -> list[Entry]:
-        with self.database.open() as db:
-            return [Entry(*row) for row in db.execute(f"{READ} WHERE kind = ? ORDER BY file", (kind,))]
+        return [Entry(*row) for row in self._read(f"{READ} FROM model_files WHERE kind = ? ORDER BY file", (kind,))]
 
     def folders(self, kind: str) -> list[str]:
         return self._distinct("folder", kind)
@@ -172,39 +173,49 @@ class LibraryIndex:
         return self._distinct("family", kind)
 
     def page(self, query: Query) -> Page:
-        where, values = self._condition(query)
+        found, where, values = self._condition(query)
         direction = "DESC" if query.descending else "ASC"
-        order = f"{SORTS[query.sort]} {direction}, number {direction}"
-        with self.database.open() as db:
-            rows = db.execute(f"{READ} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?", (*values, query.limit, query.offset)).fetchall()
-            total = query.offset + len(rows)
-            if not 0 < len(rows) < query.limit:      # there may be more, or fewer
-                [total] = db.execute(f"SELECT count(*) FROM model_files WHERE {where}", values).fetchone()
-        return Page(total, tuple(Entry(*row) for row in rows))
+        sql = f"{found} {READ}, (SELECT count(*) FROM model_files WHERE {where}) FROM model_files WHERE {where}"
+        sql += f" ORDER BY {SORTS[query.sort]} {direction}, number {direction} LIMIT :limit OFFSET :offset"
+        rows = self._read(sql, values | {"limit": query.limit, "offset": query.offset})
+        if not rows and query.offset:           # behind the last
+            return Page(self.page(replace(query, offset=0, limit=1)).total, ())
+        return Page(rows[0][-1] if rows else 0, tuple(Entry(*row[:-1]) for row in rows))
 
-    def _condition(self, query: Query) -> tuple[str, list[Any]]:
-        """An SQL condition and its values."""
-        words = query.search.casefold().replace("\0", " ").split()
-        indexed = [word for word in words if self.full_text and len(word) >= TRIGRAM]
-        parts: list[tuple[str, list[Any]]] = [("kind = ?", [query.kind])]
+    def _condition(self, query: Query) -> tuple[str, str, dict[str, Any]]:
+        """What a search has found as SQL's WITH, the condition on rows, and the values of both."""
+        values = {"kind": query.kind, "family": query.family, "folder": query.folder}
+        values |= {"first": f"{query.folder}/", "last": f"{query.folder}0"}      # 0 follows / in Unicode
+        parts = ["kind = :kind"]
         if query.family:
-            parts.append(("family = ?", [query.family]))
+            parts.append("family = :family")
         if query.folder:
-            below = f"{query.folder}/", f"{query.folder}0"      # 0 follows / in Unicode
-            parts.append(("(folder = ? OR (folder >= ? AND folder < ?))", [query.folder, *below]))
+            parts.append("(folder = :folder OR (folder >= :first AND folder < :last))")
+        finds, wanted = self._finds(query.search.casefold().replace("\0", " ").split())
+        if finds:
+            parts.append("number IN found")
+        return f"WITH found (number) AS ({' INTERSECT '.join(finds)})" if finds else "", " AND ".join(parts), values | wanted
+
+    def _finds(self, words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """Statements that each find the numbers of files with some of the words, and their values."""
+        indexed = [word for word in words if self.full_text and len(word) >= TRIGRAM]
+        others = {f"word{place}": f"%{escaped(word)}%" for place, word in enumerate(words) if word not in indexed}
+        finds = [f"SELECT number FROM model_texts WHERE words LIKE :{name} ESCAPE '\\'" for name in others]
         if indexed:
-            parts.append(("number IN (SELECT rowid FROM model_words WHERE model_words MATCH ?)", [" ".join(map(quoted, indexed))]))
-        parts += [(PART_OF_WORDS, [f"%{escaped(word)}%"]) for word in words if word not in indexed]
-        return " AND ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
+            finds.insert(0, "SELECT rowid FROM model_words WHERE model_words MATCH :words")
+        return finds, others | {"words": " ".join(map(quoted, indexed))}
 
     def _first(self, where: str, *values: Any) -> Entry | None:
-        with self.database.open() as db:
-            row = db.execute(f"{READ} WHERE {where} ORDER BY number LIMIT 1", values).fetchone()
-        return Entry(*row) if row else None
+        rows = self._read(f"{READ} FROM model_files WHERE {where} ORDER BY number LIMIT 1", values)
+        return Entry(*rows[0]) if rows else None
 
     def _distinct(self, column: str, kind: str) -> list[str]:
-        with self.database.open() as db:
-            return [row[0] for row in db.execute(f"SELECT DISTINCT {column} FROM model_files WHERE kind = ? ORDER BY {column}", (kind,)) if row[0]]
+        rows = self._read(f"SELECT DISTINCT {column} FROM model_files WHERE kind = ? ORDER BY {column}", (kind,))
+        return [value for (value,) in rows if value]
+
+    def _read(self, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        with self._reading:
+            return self._reader.execute(sql, values).fetchall()
 
 
 def quoted(word: str) -> str:
@@ -217,7 +228,6 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-PART_OF_WORDS = "number IN (SELECT number FROM model_texts WHERE words LIKE ? ESCAPE '\\')"
 STORED = tuple(each.name for each in fields(Entry) if each.name not in ("shares_name", "words"))
 TWIN = "SELECT 1 FROM model_files AS twin WHERE twin.kind = model_files.kind AND twin.name = model_files.name AND twin.number != model_files.number"
-READ = f"SELECT {', '.join(STORED)}, EXISTS ({TWIN}) FROM model_files"      # as Entry's fields, in order
+READ = f"SELECT {', '.join(STORED)}, EXISTS ({TWIN})"      # as Entry's fields, in order

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modules.base.fields import declared
+from modules.models.upscaling.files import BUILT_IN
 from modules.params import infotext
+from modules.params.hires import LATENT_MODES
 from modules.prompts import grammar
 from modules.sampling.samplers import CHURN
 from modules.sampling.schedules import SCHEDULES
@@ -21,7 +23,7 @@ def write(plan: Plan, told: Mapping[str, object]) -> str:
     """The text for the picture's `parameters`: every figure as the request had it, and what was `told` in the making."""
     prompt = grammar.strip_comments(plan.params.prompt)
     negative = grammar.strip_comments(plan.params.negative_prompt)
-    pairs = dict([*basics(plan), *models(plan), *variation(plan), *options(plan), *told.items(), *end(plan)])
+    pairs = dict([*basics(plan), *models(plan), *variation(plan), *options(plan), *hires(plan, told), *told.items(), *end(plan)])
     return infotext.write(prompt, negative, infotext.ordered(pairs))
 
 
@@ -77,10 +79,11 @@ def options(plan: Plan) -> Iterator[Pair]:
     yield from sampler_options(plan)
     if plan.params.tiling:
         yield "Tiling", True
-    if plan.refiner:
+    if any(each.refiner for each in plan.passes):
         yield from changed(plan, "refiner_switch_by_sample_steps")
-    if plan.files.networks.loras and s.lora_add_hashes_to_infotext:
-        yield "Lora hashes", ", ".join(f"{without_separators(lora.name)}: {lora.hash}" for lora in plan.files.networks.loras)
+    hashes = {without_separators(lora.name): lora.hash for each in plan.passes for lora in each.files.networks.loras}
+    if hashes and s.lora_add_hashes_to_infotext:
+        yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())
     yield from changed(plan, *ALWAYS)
 
 
@@ -94,6 +97,46 @@ ALWAYS = (      # settings that shape any picture
     "use_old_karras_scheduler_sigmas", "sd_noise_schedule", "sd_vae_tiles", "sd_vae_encode_method", "sd_vae_decode_method",
     "token_merging_ratio",
 )
+
+
+def hires(plan: Plan, told: Mapping[str, object]) -> Iterator[Pair]:
+    """The second pass, where it differs from the first."""
+    p, second = plan.params, plan.hires
+    if not second:
+        return
+    yield "Denoising strength", p.denoising_strength
+    yield "Hires resize" if p.hr_resize_x or p.hr_resize_y else "Hires upscale", hires_size(plan)
+    yield "Hires upscaler", p.hr_upscaler or None
+    yield "Hires steps", p.hr_second_pass_steps or None
+    if p.hr_checkpoint_name:
+        yield "Hires checkpoint", second.files.checkpoint.model_name      # as A1111 writes it before it has hashed the file
+    if second.params.sampler_name != p.sampler_name:
+        yield "Hires sampler", second.params.sampler_name
+    if spacing(second) not in (None, spacing(plan)):
+        yield "Hires schedule type", spacing(second)
+    yield "Hires CFG Scale", p.hr_cfg or None
+    for key, name in (("Hires prompt", "prompt"), ("Hires negative prompt", "negative_prompt")):
+        if getattr(second.params, name) != getattr(p, name):
+            yield key, grammar.strip_comments(getattr(second.params, name))
+    yield from hires_options(plan, told)
+
+
+def hires_size(plan: Plan) -> object:
+    p = plan.params
+    return f"{p.hr_resize_x}x{p.hr_resize_y}" if p.hr_resize_x or p.hr_resize_y else p.hr_scale
+
+
+def spacing(plan: Plan) -> str | None:
+    """The schedule that A1111's k-diffusion samplers name: none where it is the model's own."""
+    return None if plan.sampler.timesteps or written_schedule(plan) == "Automatic" else plan.schedule
+
+
+def hires_options(plan: Plan, told: Mapping[str, object]) -> Iterator[Pair]:
+    yield from changed(plan, "img2img_extra_noise", "hires_fix_use_firstpass_conds")
+    if "Refiner" in told:
+        yield from changed(plan, "hires_fix_refiner_pass")
+    if plan.params.hr_upscaler not in ("", *LATENT_MODES, *BUILT_IN):
+        yield from changed(plan, "ESRGAN_tile", "ESRGAN_tile_overlap")
 
 
 def sampler_options(plan: Plan) -> Iterator[Pair]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from modules.models.catalog import ModelFile
+from modules.params.hires import second_pass, target
 from modules.params.txt2img import Txt2Img
+from modules.prompts import grammar
 from modules.sampling.questions import Weights
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.settings.options import Settings
@@ -20,6 +22,7 @@ class Files:
     vae: ModelFile | None = None          # beside the checkpoint's own
     refiner: ModelFile | None = None
     networks: Networks = Networks()
+    hires: Files | None = None            # those of the second pass, if there is one
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,57 @@ class Plan:
     def evaluations(self) -> int:
         """Model calls as prompt editing counts them."""
         return self.params.steps * self.sampler.evaluations
+
+    @property
+    def hires(self) -> SecondPass | None:
+        """Hires fix, which goes on from what this one makes."""
+        return self.files.hires and SecondPass(second_pass(self.params), self.settings, self.files.hires, self)
+
+    @property
+    def passes(self) -> list[Plan]:
+        return [self, self.hires] if self.hires else [self]
+
+    @property
+    def moves_before(self) -> int:
+        """Steps of the passes before this one."""
+        return 0
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Width and height in pixels of all that is drawn, before anything is cut off."""
+        return self.params.width, self.params.height
+
+    def texts(self, prompt: str) -> list[tuple[int, str]]:
+        """What one prompt says over time: texts, each with the last model call it is for."""
+        return grammar.schedule(prompt, self.evaluations, old=self.settings.use_old_scheduling)
+
+    def reader(self, weights: Weights) -> Weights:
+        """Whose text encoders read for `weights`."""
+        return weights
+
+
+@dataclass(frozen=True)
+class SecondPass(Plan):
+    """Hires fix's: prompts count on from where the first pass ended."""
+
+    first: Plan
+
+    @property
+    def moves_before(self) -> int:
+        return self.first.moves
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        found = target(self.first.params)
+        return found.width, found.height
+
+    def texts(self, prompt: str) -> list[tuple[int, str]]:
+        return grammar.schedule(prompt, self.first.evaluations, self.evaluations, self.settings.use_old_scheduling)
+
+    def reader(self, weights: Weights) -> Weights:
+        """The first pass's, with its networks, if the settings want that and the checkpoint is the same."""
+        same = weights == self.weights and self.files.checkpoint == self.first.files.checkpoint
+        return self.first.weights if same and self.settings.hires_fix_use_firstpass_conds else weights
 
 
 def plans(first: Plan) -> list[Plan]:

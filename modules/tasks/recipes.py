@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
 from modules.models.catalog import Catalog, ModelFile
 from modules.models.library import Library
+from modules.params.hires import LATENT_MODES, checked, second_pass, sized_by_result
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
-from modules.tasks import generation_data, img2img, txt2img
+from modules.tasks import generation_data, hires, img2img, txt2img
 from modules.tasks.img2img import Img2ImgPlan
 from modules.tasks.networks import networks_of, warnings, with_standing_networks
 from modules.tasks.plan import Files, Plan, plans
@@ -54,13 +55,23 @@ class Recipe:
         }
 
     def warnings(self) -> list[str]:
-        return warnings(self.plans[0].files.networks.unknown)
+        return list(dict.fromkeys(warning for each in self.plans[0].passes for warning in warnings(each.files.networks.unknown)))
 
 
 def txt2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     """Raises UnknownName or ModelError for a model."""
     params, settings = read_spec(Txt2Img, spec)
+    if params.enable_hr:
+        params = enlargeable(params, settings, library)
+        return Recipe(plans(Plan(params, settings, files_of_both(library, params, settings))), hires.picture, "txt2img-images")
     return Recipe(plans(Plan(params, settings, files_for(library, params, settings))), txt2img.picture, "txt2img-images")
+
+
+def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Img:
+    """Hires fix with sizes that can be drawn and an upscaler that is there. Raises Invalid or UnknownName."""
+    if params.hr_upscaler and params.hr_upscaler not in LATENT_MODES:
+        params = replace(params, hr_upscaler=library.upscaler(params.hr_upscaler))
+    return checked(sized_by_result(params) if settings.use_old_hires_fix_width_height else params)
 
 
 def img2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
@@ -80,6 +91,18 @@ def files_for(library: Library, params: Txt2Img, settings: Settings) -> Files:
     checkpoint = library.checkpoints.hashed(chosen(library.checkpoints, settings.sd_model_checkpoint))
     refiner = library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint)) if params.refiner_checkpoint else None
     return Files(checkpoint, library.vae_for(checkpoint, settings.sd_vae), refiner, networks_of(params, library))
+
+
+def files_of_both(library: Library, params: Txt2Img, settings: Settings) -> Files:
+    """The first pass's, and in them the second's; the refiner only where it is wanted."""
+    own = replace(settings, sd_model_checkpoint=params.hr_checkpoint_name or settings.sd_model_checkpoint)
+    first = files_for(library, params, settings)
+    second = files_for(library, with_standing_networks(second_pass(params), settings), own)
+    if settings.hires_fix_refiner_pass == "first pass":
+        second = replace(second, refiner=None)
+    if settings.hires_fix_refiner_pass == "second pass":
+        first = replace(first, refiner=None)
+    return replace(first, hires=second)
 
 
 def chosen(catalog: Catalog, name: str) -> ModelFile:

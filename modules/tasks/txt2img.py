@@ -62,17 +62,22 @@ class Drawn:
 def picture(plan: Plan) -> Task[Drawn]:
     """Read the prompts, sample a latent, decode it. Interrupted in mid-air, decode what there is."""
     told = Told()
-    stage = yield from first_stage(plan, told, partial(beside, plan))
-    facts = yield Facts(plan.weights)
-    flow = sampling(plan, facts, like=stage.guidance.negative.conds[0].text)
-    latent, whole = yield from sampled(flow, stage)
+    latent, whole = yield from imagined(plan, told)
     return Drawn((yield from decoded(plan, latent)), whole, told)
 
 
-def sampled(flow: Flow, stage: Stage) -> Task[tuple[Tensor, bool]]:
-    """The latent, and whether it is whole: an interrupted one is the newest clean estimate."""
+def imagined(plan: Plan, told: Told) -> Task[tuple[Tensor, bool]]:
+    """A latent out of noise, and whether it is whole."""
+    stage = yield from first_stage(plan, told, partial(beside, plan))
+    facts = yield Facts(plan.weights)
+    flow = sampling(plan, facts, like=stage.guidance.negative.conds[0].text)
+    return (yield from sampled(flow, stage))
+
+
+def sampled(flow: Flow, stage: Stage, begun: Tensor | None = None) -> Task[tuple[Tensor, bool]]:
+    """The latent, and whether it is whole: an interrupted one is the newest clean estimate, or what it had `begun` from."""
     try:
-        return (yield from guided(flow, stage)), True
+        return (yield from guided(flow, stage, begun)), True
     except Interrupted as stop:
         if stop.latest is None:
             raise
@@ -97,9 +102,11 @@ def refined(plan: Plan, told: Told, show: Show) -> Task[Stage]:
 
 def stage_of(plan: Plan, weights: Weights, told: Told, show: Show) -> Task[Stage]:
     facts = yield Facts(weights)
-    guidance = yield from read_prompts(plan, weights, told)
+    if facts.image_channels > facts.latent_channels:      # a mask too
+        told["Conditional mask weight"] = plan.settings.inpainting_mask_weight
+    guidance = yield from read_prompts(plan, plan.reader(weights), told)
     image = yield from show(weights, facts)
-    return Stage(weights, replace(guidance, image=image), trained_levels(plan, facts))
+    return Stage(weights, replace(guidance, image=image), trained_levels(plan, facts), before=plan.moves_before)
 
 
 def beside(plan: Plan, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
@@ -116,9 +123,13 @@ def decoded(plan: Plan, latent: Tensor) -> Task[np.ndarray]:
     """What is sampled is shown, however often somebody asks to stop now."""
     while True:
         try:
-            return (yield Decode(plan.weights, latent, plan.settings.sd_vae_tiles, plan.settings.sd_vae_decode_method == "TAESD"))
+            return (yield decoding(plan, latent))
         except Interrupted:
             continue
+
+
+def decoding(plan: Plan, latent: Tensor) -> Decode:
+    return Decode(plan.weights, latent, plan.settings.sd_vae_tiles, plan.settings.sd_vae_decode_method == "TAESD")
 
 
 def read_prompts(plan: Plan, weights: Weights, told: Told) -> Task[Guidance]:
@@ -137,10 +148,10 @@ def read_prompts(plan: Plan, weights: Weights, told: Told) -> Task[Guidance]:
 
 def read_text(plan: Plan, weights: Weights, told: Told, text: str, is_negative: bool = False) -> Task[Schedule]:
     s = plan.settings
-    entries = grammar.schedule(text, plan.evaluations, old=s.use_old_scheduling)
+    entries = plan.texts(text)
     reading = Reading(s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack, s.sdxl_clip_l_skip, plan.files.networks.embeddings)
     aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
-    frame = Frame(plan.params.width, plan.params.height, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
+    frame = Frame(*plan.frame, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
     meaning = yield Encode(weights, tuple(text for _, text in entries), reading, frame, is_negative)
     return Schedule(tuple(end for end, _ in entries), told.hear(meaning, s))
 

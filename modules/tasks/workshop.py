@@ -17,6 +17,7 @@ from modules.engine.engine import Engine, Picture
 from modules.engine.jobs import Emit, JobSpec
 from modules.models.device import Device
 from modules.models.preview import jpeg
+from modules.models.vae import CELL
 from modules.sampling.questions import Interrupted, Predict, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.tasks.keeping import Where, keep, trim
@@ -152,7 +153,7 @@ class Workshop:
             self._progress(tally, picture)
 
     def _progress(self, tally: Tally, picture: Picture[Drawn]) -> None:
-        ask, steps = picture.ask, tally.recipe.plans[picture.index].moves
+        ask, steps = picture.ask, sum(each.moves for each in tally.recipe.plans[picture.index].passes)
         if not tally.begun:
             tally.begun = True
             self._news(events.Started(picture.job))
@@ -168,10 +169,10 @@ class Workshop:
     def _preview(self, tally: Tally, picture: Picture[Drawn]) -> None:
         kind = tally.recipe.settings.show_progress_type
         look, latent = self.device.preview(picture.ask.weights, kind), picture.ask.preview
-        params = tally.recipe.plans[picture.index].params
+        height, width = (side * CELL for side in latent.shape[1:])
 
         def draw() -> None:
-            self.emit(events.Preview(picture.job, picture.index, jpeg(look(latent), params.width, params.height)))
+            self.emit(events.Preview(picture.job, picture.index, jpeg(look(latent), width, height)))
 
         self._errand(draw)
 

@@ -8,13 +8,15 @@ import gradio as gr
 
 from modules.app.app import App
 from modules.base.fields import defaults, form_defaults
+from modules.models.upscaling.files import BUILT_IN, find
+from modules.params.hires import LATENT_MODES
 from modules.params.txt2img import Txt2Img
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
 from modules.ui import look, quicksettings
 from modules.ui.form import Form
-from modules.ui.tabs import png_info, settings, txt2img
+from modules.ui.tabs import merger, png_info, settings, txt2img
 from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
@@ -32,6 +34,8 @@ def build(app: App) -> gr.Blocks:
                 txt2img.build(app, Form(Txt2Img, "txt2img", lists, words), quick, words)
             with gr.Tab("PNG Info", id="pnginfo", elem_id="tab_pnginfo"):
                 png_info.build(words)
+            with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger") as tab:
+                merger.build(tab, app, lists, words)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings") as tab:
                 settings.build(tab, app, lists, words)
     return page
@@ -65,13 +69,26 @@ def facts(app: App) -> dict[str, Any]:
 
 def lists_of(app: App) -> Lists:
     """What there is to choose from, by the names that declared fields use."""
+    models = app.models
+
+    def checkpoints() -> list[str]:
+        return [found.name for found in models.checkpoints.list()]
+
+    def upscalers() -> list[str]:
+        return [*BUILT_IN, *find(app.flags.paths.upscalers)]
+
     return {
         "samplers": lambda: SAMPLERS.names,
         "schedules": lambda: SCHEDULES.names,
         "styles": lambda: list(app.styles()),
-        "checkpoints": lambda: [found.name for found in app.models.checkpoints.list()],
-        "refiners": lambda: ["", *(found.name for found in app.models.checkpoints.list())],
-        "loras": lambda: ["None", *(found.model_name for found in app.models.loras.list())],
-        "hypernetworks": lambda: ["None", *(found.model_name for found in app.models.hypernetworks.list())],
-        "vaes": lambda: [*quicksettings.ALWAYS_VAES, *(found.name for found in app.models.vaes.list())],
+        "checkpoints": checkpoints,
+        "refiners": lambda: ["", *checkpoints()],
+        "loras": lambda: ["None", *(found.model_name for found in models.loras.list())],
+        "hypernetworks": lambda: ["None", *(found.model_name for found in models.hypernetworks.list())],
+        "vaes": lambda: [*quicksettings.ALWAYS_VAES, *(found.name for found in models.vaes.list())],
+        "upscalers": upscalers,
+        "hr_upscalers": lambda: [*LATENT_MODES, *upscalers()],
+        "hr_checkpoints": lambda: [("Use same checkpoint", ""), *((name, name) for name in checkpoints())],
+        "hr_samplers": lambda: [("Use same sampler", ""), *((name, name) for name in SAMPLERS.names)],
+        "hr_schedules": lambda: [("Use same scheduler", ""), *((name, name) for name in SCHEDULES.names)],
     }

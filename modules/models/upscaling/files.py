@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from modules.base.errors import ModelError, sentence
 from modules.models.header import sniff
-from modules.models.weights import LARGEST_PICKLE, check_zip, count_opcodes, read_weights, tensors_in, unpickled
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BUILT_IN = ("None", "Lanczos", "Nearest")      # what needs no model
 EXTENSIONS = (".safetensors", ".pth", ".pt")
 WRAPPERS = ("params_ema", "params")     # BasicSR's names for the weights in a training file; the averaged ones are better
 
@@ -54,6 +55,8 @@ def glanced(path: Path) -> ModelFile:
 
 def read_state(path: Path) -> Mapping[str, Tensor]:
     """The weights in a file by their names there. Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file."""
+    from modules.models.weights import LARGEST_PICKLE, check_zip, count_opcodes, read_weights, tensors_in, unpickled  # needs torch
+
     kind = sniff(path)
     if kind == "safetensors":
         return read_weights(path).tensors

@@ -15,13 +15,19 @@ from modules.app.app import App
 from modules.base.errors import WebUIError
 from modules.base.fields import Param, declared, defaults
 from modules.settings.options import Settings
+from modules.ui.quicksettings import QUICK
 from modules.ui.widgets import Lists, component
 from modules.ui.words import Words
 
-ELSEWHERE = frozenset({"sd_model_checkpoint"})      # in the quick settings
+ELSEWHERE = frozenset(QUICK)
 
 TITLES: Mapping[str, str] = {
     "sd": "Stable Diffusion",
+    "sdxl": "SDXL",
+    "vae": "VAE",
+    "img2img": "img2img",
+    "upscaling": "Upscaling",
+    "extra_networks": "Extra networks",
     "optimizations": "Optimisations",
     "compatibility": "Compatibility",
     "sampler-params": "Sampler parameters",

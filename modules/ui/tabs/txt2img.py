@@ -62,6 +62,8 @@ def settings(form: Form[Txt2Img], words: Words) -> None:
     with gr.Column(elem_id="txt2img_settings"):
         with gr.Row(elem_id="sampler_selection_txt2img"):
             form.place("sampler_name", "scheduler", "steps")
+        with gr.Accordion(words("Hires. fix"), open=False, elem_id="txt2img_hr"):
+            hires(form)
         with gr.Accordion(words("Refiner"), open=False, elem_id="txt2img_enable"), gr.Row():
             form.place("refiner_checkpoint", "refiner_switch_at")
         with gr.Row(elem_id="txt2img_dimensions"):
@@ -84,6 +86,19 @@ def settings(form: Form[Txt2Img], words: Words) -> None:
             with gr.Row():
                 form.place("seed_resize_from_w", "seed_resize_from_h")
         form.rest()
+
+
+def hires(form: Form[Txt2Img]) -> None:
+    form.place("enable_hr")
+    with gr.Row(elem_id="txt2img_hires_fix_row1"):
+        form.place("hr_upscaler", "hr_second_pass_steps", "denoising_strength")
+    with gr.Row(elem_id="txt2img_hires_fix_row2"):
+        form.place("hr_scale", "hr_resize_x", "hr_resize_y")
+    with gr.Row(elem_id="txt2img_hires_fix_row3"):
+        form.place("hr_checkpoint_name", "hr_sampler_name", "hr_scheduler")
+    form.place("hr_cfg")
+    with gr.Row(elem_id="txt2img_hires_fix_row4"):
+        form.place("hr_prompt", "hr_negative_prompt")
 
 
 def results() -> None:
