@@ -100,9 +100,7 @@ def routes(app: App) -> APIRouter:
     @api.put("/cards/{card}/preview", openapi_extra=PREVIEW_BODY)
     async def set_preview(card: str, request: Request) -> dict[str, Any]:
         """A picture of one of your jobs, or a file of your own, as the card's picture: `name.preview.png` beside the file."""
-        entry, sent = app.cards.get(card), await sent_picture(request)
-        content = picture_of(app, sent, owner(request)) if isinstance(sent, PictureOf) else sent
-        return card_of(app, app.cards.set_preview(entry, await asyncio.to_thread(preview_png, content)))
+        return await asyncio.to_thread(pictured, app, app.cards.get(card), await sent_picture(request), owner(request))
 
     return api
 
@@ -168,6 +166,11 @@ def picture(cards: Cards, entry: Entry) -> Response:
     content = cards.preview(entry)
     kind = Image.MIME[open_image(content).format or ""]
     return Response(content, media_type=kind, headers={"Cache-Control": KEPT})
+
+
+def pictured(app: App, entry: Entry, sent: PictureOf | bytes, owner: str) -> dict[str, Any]:
+    content = picture_of(app, sent, owner) if isinstance(sent, PictureOf) else sent
+    return card_of(app, app.cards.set_preview(entry, preview_png(content)))
 
 
 def picture_of(app: App, wanted: PictureOf, owner: str) -> bytes:

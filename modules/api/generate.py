@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
@@ -25,7 +25,6 @@ from modules.tasks.requests import prepared
 from modules.tasks.styling import with_styles
 
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
-    "enable_hr": "Hires fix",
     "restore_faces": "Face restoration",
     "script_name": "A script",
     "alwayson_scripts": "A script",
@@ -34,6 +33,7 @@ NOTHING = (False, 0, "", "None", "none", {})      # what asks for nothing
 AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "token_merging_ratio")      # request fields that are settings for one request
 TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"      # part of addresses and file names
 
+Phase = Annotated[int, Field(ge=0, le=2048)]
 Eta = Annotated[float, Field(ge=0, le=1)]
 TaskId = Annotated[str, Field(pattern=TASK_ID, description="An id of your own to follow the job by.")]
 Infotext = Annotated[str, Field(max_length=2**20, description="Generation data: fills in what is not given.")]
@@ -61,7 +61,8 @@ class Txt2ImgRequest(Txt2Img):
     do_not_save_samples: bool = False
     do_not_save_grid: bool = False
     force_task_id: TaskId | None = None
-    enable_hr: bool = False
+    firstphase_width: Phase = 0       # of the first pass, where width and height are not
+    firstphase_height: Phase = 0
     restore_faces: bool = False
     token_merging_ratio: float | None = None
     script_name: str = ""
@@ -128,7 +129,10 @@ def refuse_unknown_arts(body: Txt2ImgRequest) -> None:
 
 
 def picture_fields(body: Txt2ImgRequest) -> Txt2Img:
-    return Txt2Img(**{each.name: getattr(body, each.name) for each in fields(Txt2Img)})
+    """A1111 takes the old fields for the first pass's size instead of the present ones, with or without hires fix."""
+    params = Txt2Img(**{each.name: getattr(body, each.name) for each in fields(Txt2Img)})
+    first = {"width": body.firstphase_width, "height": body.firstphase_height}
+    return replace(params, **first) if any(first.values()) else params
 
 
 def overridden(settings: Settings, body: Txt2ImgRequest) -> tuple[Settings, list[str]]:

@@ -168,11 +168,12 @@ def files(root: Path, endings: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     foreign = () if set(VAE_ENDINGS) <= set(endings) else VAE_ENDINGS      # VAEs lie among checkpoints
     for folder, folders, names in os.walk(root):
         folders.sort(key=str.casefold)
+        place = Path(folder).relative_to(root)
         for name in sorted(names, key=str.casefold):
             path = Path(folder, name)
             meant = name.endswith(endings) and not name.endswith(foreign) and ".preview." not in name
-            if meant and path.is_file() and path.resolve().is_relative_to(home):
-                yield path, path.relative_to(root).as_posix()
+            if meant and path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(home)):
+                yield path, (place / name).as_posix()
 
 
 def glanced(path: Path, name: str, known: dict[tuple[str, int, int], str]) -> ModelFile:

@@ -47,11 +47,11 @@ def target(params: Txt2Img) -> Target:
     width, height, x, y = params.width, params.height, params.hr_resize_x, params.hr_resize_y
     if not x and not y:
         return Target(int(width * params.hr_scale), int(height * params.hr_scale))
-    if not y or (x and width / height < x / y):
-        wide = Target(x, x * height // width)
-    else:
-        wide = Target(y * width // height, y)
-    return replace(wide, cut_x=(wide.width - x) // CELL, cut_y=(wide.height - y) // CELL) if x and y else wide
+    by_width, by_height = Target(x, x * height // width), Target(y * width // height, y)
+    if not x or not y:
+        return by_width if x else by_height
+    wide = by_width if width / height < x / y else by_height
+    return replace(wide, cut_x=(wide.width - x) // CELL, cut_y=(wide.height - y) // CELL)
 
 
 def checked(params: Txt2Img) -> Txt2Img:

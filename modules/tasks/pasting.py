@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from modules.base.errors import Invalid
-from modules.base.fields import declared
+from modules.base.fields import declared, defaults
+from modules.params.hires import SAME
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings, at_default, changed
 
@@ -23,10 +24,21 @@ def pasted(values: Mapping[str, Any]) -> dict[str, Any]:
     settings = pasted_settings(values)
     known = keys.keys() | field_keys(Settings).keys() | {"Model hash"}
     return {
-        "fields": request,
+        "fields": request | pasted_hires(values, request),
         "settings": settings,
         "unknown": {key: value for key, value in values.items() if key not in known and key not in NOT_OURS and value not in ("", 0)},
     }
+
+
+def pasted_hires(values: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether there was a second pass; A1111 leaves out of its description what is at its default."""
+    told = "Denoising strength" in values and any(str(values.get(key, 0)) != "0" for key in HIRES_KEYS)
+    same = {name: "" for name, value in request.items() if name.startswith("hr_") and value in SAME}
+    unsaid = {name: defaults(Txt2Img)[name] for name in ("hr_second_pass_steps", "hr_upscaler", "hr_cfg") if told and name not in request}
+    return {"enable_hr": told, **same, **unsaid}
+
+
+HIRES_KEYS = ("Hires upscale", "Hires upscaler", "Hires resize-1", "Hires resize-2")
 
 
 def field_keys(cls: type) -> dict[str, str]:

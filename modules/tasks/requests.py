@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from modules.base.errors import Invalid
+from modules.params.hires import SAME, checked
 from modules.params.img2img import Img2Img
-from modules.params.txt2img import Generation
+from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts import grammar
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
@@ -20,6 +21,7 @@ CELL = 8                     # pixels a latent cell stands for
 NO_MODEL = ("None", "none")      # as A1111's lists call it
 MOST_PROMPTS = 32            # joined by AND; each is a row of every call of the UNet
 RANDOM_SEEDS = 2**32 - 1     # drawn seeds stay below this, as A1111's do
+HIRES_NAMES = ("hr_checkpoint_name", "hr_sampler_name", "hr_scheduler")
 
 
 def prepared(params: Request) -> Request:
@@ -27,8 +29,9 @@ def prepared(params: Request) -> Request:
     sampler, scheduler = sampler_and_schedule(params.sampler_name, params.scheduler)
     if params.width < CELL or params.height < CELL:
         raise Invalid(f"A picture of {params.width}×{params.height} is too small.", "Ask for at least 64×64.", field="width")
-    if len(grammar.compose(params.prompt)) > MOST_PROMPTS:
-        raise Invalid(f"The prompt joins more than {MOST_PROMPTS} prompts by AND.", "Leave some out.", field="prompt")
+    check_joined(params.prompt, "prompt")
+    if isinstance(params, Txt2Img) and params.enable_hr:
+        params = with_second_pass(params)
     return replace(
         params,
         sampler_name=sampler,
@@ -50,6 +53,23 @@ def prepared_img2img(params: Img2Img, standing: Settings) -> Img2Img:
         raise Invalid("There are more pictures to start from than the batch has.", "Raise batch_size.", field="init_images")
     multiplier = params.initial_noise_multiplier
     return prepared(replace(params, initial_noise_multiplier=standing.initial_noise_multiplier if multiplier is None else multiplier))
+
+
+def with_second_pass(params: Txt2Img) -> Txt2Img:
+    """Hires fix's names resolved as well; what it takes from the first pass stays "". Raises UnknownName or Invalid."""
+    wishes = {name: "" if getattr(params, name) in (*SAME, *NO_MODEL) else getattr(params, name) for name in HIRES_NAMES}
+    if wishes["hr_sampler_name"]:
+        sampler, schedule = sampler_and_schedule(wishes["hr_sampler_name"], wishes["hr_scheduler"])
+        wishes |= {"hr_sampler_name": sampler, "hr_scheduler": schedule if wishes["hr_scheduler"] or schedule != "Automatic" else ""}
+    elif wishes["hr_scheduler"]:
+        wishes["hr_scheduler"] = SCHEDULES[wishes["hr_scheduler"]].name
+    check_joined(params.hr_prompt, "hr_prompt")
+    return checked(replace(params, **wishes))
+
+
+def check_joined(prompt: str, field: str) -> None:
+    if len(grammar.compose(prompt)) > MOST_PROMPTS:
+        raise Invalid(f"The prompt joins more than {MOST_PROMPTS} prompts by AND.", "Leave some out.", field=field)
 
 
 def drawn(seed: int) -> int:

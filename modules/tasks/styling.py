@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from modules.base.errors import UnknownName
+from modules.base.fields import defaults
 from modules.params.txt2img import Txt2Img
 from modules.prompts.styles import Style, apply_styles_to_prompt
 
@@ -15,10 +16,13 @@ def with_styles(params: Txt2Img, known: Mapping[str, Style]) -> Txt2Img:
     for name in params.styles:
         if name not in known:
             raise UnknownName("style", name, known)
-    styles = [known[name] for name in params.styles]
-    return replace(
-        params,
-        prompt=apply_styles_to_prompt(params.prompt, [style.prompt for style in styles]),
-        negative_prompt=apply_styles_to_prompt(params.negative_prompt, [style.negative_prompt for style in styles]),
-        styles=(),
-    )
+    chosen = [known[name] for name in params.styles]
+    styled = {
+        field: apply_styles_to_prompt(getattr(params, field), [getattr(style, part) for style in chosen])
+        for field, part in STYLED.items() if field in defaults(type(params)) and (field == part or getattr(params, field))
+    }
+    return replace(params, **styled, styles=())
+
+
+# Prompt → the part of a style that is added to it. An empty hires prompt stays empty: it means the first one, styles and all.
+STYLED = {"prompt": "prompt", "negative_prompt": "negative_prompt", "hr_prompt": "prompt", "hr_negative_prompt": "negative_prompt"}

@@ -208,6 +208,7 @@ def test_search_family_folder_and_order_narrow_the_cards(page: Page, shelf: Shel
     expect(names).to_have_text(["ink", "inkwell", "wool"])
     pane.get_by_role("searchbox").press_sequentially("ink")
     expect(names).to_have_text(["ink", "inkwell"])
+    assert [wanted["search"] for wanted in shelf.lists() if "search" in wanted] == ["ink"]      # asked once, not by letter
     pane.get_by_label("Family").select_option("SDXL")
     expect(names).to_have_text(["inkwell"])
     pane.get_by_label("Family").select_option("")
@@ -220,13 +221,13 @@ def test_search_family_folder_and_order_narrow_the_cards(page: Page, shelf: Shel
     expect(names).to_have_text(["ink", "inkwell"])
     pane.get_by_role("button", name="dry", exact=True).click()
     expect(names).to_have_text(["ink"])
-    assert len([wanted for wanted in shelf.lists() if "search" in wanted]) <= 3      # typing is asked once, not by letter
 
 
 def test_ten_thousand_cards_are_few_elements(page: Page, shelf: Shelf) -> None:
     shelf.cards = [card(f"net {i:05}") for i in range(10_000)]
     pane = opened(page)
     expect(pane.locator(".networks-count")).to_have_text(re.compile("10,000 files"))
+    pane.scroll_into_view_if_needed()
     scroll = pane.locator(".networks-scroll")
     for part in (0.3, 0.9, 1):
         scroll.evaluate("(box, part) => { box.scrollTop = part * box.scrollHeight; }", part)

@@ -7,19 +7,24 @@ export class Bar {
   /** id: what A1111's element ids of this tab begin with; deeds: { wish(patch), refresh(), toggleTree(), down() } */
   constructor(id, { sort, order }, deeds) {
     this.deeds = deeds;
-    const search = debounced(() => deeds.wish({ search: this.search.value.trim() }), TYPING);
+    const search = debounced(() => this.wish({}), TYPING);
     this.search = h("input.networks-search", {
       id: `${id}_extra_search`, type: "search", placeholder: t("Search"), "aria-label": t("Search"), autocomplete: "off", spellcheck: false, oninput: search,
     });
     this.search.addEventListener("keydown", (event) => { if (event.key === "ArrowDown") { event.preventDefault(); deeds.down(); } });
-    this.family = select(`${id}_extra_family`, t("Family"), [["", t("All families")]], "", (family) => deeds.wish({ family }));
-    this.sort = select(`${id}_extra_sort`, t("Sort by"), SORTS.map(([key, label]) => [key, t(label)]), sort, (key) => deeds.wish({ sort: key }));
-    this.order = this.button(`${id}_extra_sort_dir`, "order", "", () => deeds.wish({ order: this.descending ? "asc" : "desc" }));
+    this.family = select(`${id}_extra_family`, t("Family"), [["", t("All families")]], "", (family) => this.wish({ family }));
+    this.sort = select(`${id}_extra_sort`, t("Sort by"), SORTS.map(([key, label]) => [key, t(label)]), sort, (key) => this.wish({ sort: key }));
+    this.order = this.button(`${id}_extra_sort_dir`, "order", "", () => this.wish({ order: this.descending ? "asc" : "desc" }));
     this.tree = this.button(`${id}_extra_tree_view`, "folders", t("Folders"), deeds.toggleTree);
     this.refresh = this.button(`${id}_extra_refresh`, "refresh", t("Look into the folders again"), deeds.refresh);
     this.element = h("div.networks-bar", { id: `${id}_controls`, role: "search" },
       this.search, h("div.networks-choices", {}, this.family, this.sort, this.order, this.tree), this.refresh);
     this.show({ wishes: { order }, families: [], folders: [] }, false);
+  }
+
+  /** With what has been typed by now, however quickly this comes. */
+  wish(patch) {
+    this.deeds.wish({ search: this.search.value.trim(), ...patch });
   }
 
   button(id, icon, name, onclick) {
@@ -46,7 +51,7 @@ export class Bar {
   /** Forget what was searched for; what is left to wish for is the order. */
   clear() {
     this.search.value = "";
-    this.deeds.wish({ search: "", family: "", folder: "" });
+    this.wish({ family: "", folder: "" });
   }
 }
 

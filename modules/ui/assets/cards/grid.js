@@ -13,7 +13,7 @@ export class Grid {
     this.element = h("div.networks-scroll", { tabIndex: -1 }, this.sheet);
     this.element.addEventListener("scroll", () => this.drawSoon(), { passive: true });
     this.element.addEventListener("focusin", (event) => this.focused(event.target));
-    this.sheet.addEventListener("keydown", (event) => this.press(event));
+    this.element.addEventListener("keydown", (event) => this.press(event));
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
@@ -69,7 +69,8 @@ export class Grid {
     element.style.top = `${Math.floor(index / this.columns) * (this.card.height + GAP)}px`;
     if (element === old?.element) return;
     element.dataset.index = index;
-    const focused = old?.element.contains(document.activeElement);
+    const { activeElement } = document;
+    const focused = old?.element.contains(activeElement) || (card && index === this.active && activeElement === this.element);      // the card was waited for
     if (old) old.element.replaceWith(element);
     else this.sheet.append(element);
     this.drawn.set(index, { card, key, element });

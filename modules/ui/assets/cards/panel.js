@@ -30,6 +30,7 @@ export class Panel {
 
   /** Another search begins at its top. */
   async wish(patch) {
+    if (Object.entries(patch).every(([name, value]) => this.list.wishes[name] === value)) return;
     this.keep(Object.fromEntries(Object.entries(patch).filter(([name]) => name in this.kept)));
     await this.list.wish(patch);
     this.grid.top();

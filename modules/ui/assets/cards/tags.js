@@ -16,7 +16,7 @@ export function tagCloud(tags, input) {
 }
 
 function chip(tag, count, input) {
-  const button = h("button.card-tag", { type: "button", onclick: () => toggle(input, tag) }, tag, h("span", {}, String(count)));
+  const button = h("button.card-tag", { type: "button", onclick: () => toggle(input, tag) }, `${tag} `, h("span", {}, String(count)));
   return { button, show: () => button.setAttribute("aria-pressed", elements(input.value).includes(tag)) };
 }
 
