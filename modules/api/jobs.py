@@ -10,12 +10,16 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
+from modules.api.info import decoded
 from modules.api.options import chosen
 from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
 from modules.base.fields import MAX_PROMPT, form_defaults
+from modules.imaging.inputs import keep
+from modules.imaging.read import LARGEST_FILE
 from modules.params import infotext
+from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
@@ -23,10 +27,16 @@ from modules.store.jobs import JobRecord
 from modules.tasks.manifest import differences
 from modules.tasks.pasting import pasted
 
+FORMS = {"txt2img": Txt2Img, "img2img": Img2Img}
+
 
 class TokensRequest(BaseModel):
     prompt: str = Field(max_length=MAX_PROMPT)
     steps: int = Field(20, ge=1, le=150)
+
+
+class PictureRequest(BaseModel):
+    image: str = Field(max_length=LARGEST_FILE * 4 // 3 + 100, description="A picture file in base64, or a data: address.")
 
 
 class ManifestRequest(BaseModel):
@@ -48,7 +58,7 @@ def routes(app: App) -> APIRouter:
         return {
             "model": {"loading": told.loading, "loaded": told.loaded, "error": told.error},
             "queue": len(app.jobs.running()),
-            "defaults": form_defaults(Txt2Img) | known_defaults(sidecar.get("defaults")),
+            "defaults": {tab: form_defaults(form) | known_defaults(form, sidecar.get("defaults")) for tab, form in FORMS.items()},
             "examples": sidecar.get("examples", []),
         }
 
@@ -86,6 +96,11 @@ def routes(app: App) -> APIRouter:
     def skip(job: str, request: Request) -> None:
         app.jobs.skip(app.jobs.get(job, owner(request)).id)
 
+    @api.post("/inputs")
+    def inputs(body: PictureRequest) -> dict[str, str]:
+        """Keep a picture that jobs can start from, by the name that comes back."""
+        return {"name": keep(app.flags.paths.cache / "inputs", decoded(body.image))}
+
     @api.post("/tokens")
     def tokens(body: TokensRequest) -> dict[str, int]:
         """How many tokens a prompt takes at most in the course of sampling, and how many fit its chunks."""
@@ -109,9 +124,9 @@ def routes(app: App) -> APIRouter:
     return api
 
 
-def known_defaults(values: Any) -> dict[str, Any]:
+def known_defaults(form: type, values: Any) -> dict[str, Any]:
     """A model's suggestions, those that name a field."""
-    names = {field.name for field in fields(Txt2Img)}
+    names = {field.name for field in fields(form)}
     return {name: value for name, value in values.items() if name in names} if isinstance(values, dict) else {}
 
 

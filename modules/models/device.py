@@ -133,7 +133,8 @@ class Device:
     def enlarged(self, ask: Upscale) -> np.ndarray:
         if ask.name not in [upscaler.name for upscaler in self.upscalers.list()]:      # its file came after us
             self.upscalers.refresh()
-        return np.asarray(self.upscalers.fit(ask.name, Image.fromarray(ask.pixels), ask.size, Tiling(ask.tile, ask.overlap)))
+        enlarge = self.upscalers.fit if isinstance(ask.size, tuple) else self.upscalers.upscale
+        return np.asarray(enlarge(ask.name, Image.fromarray(ask.pixels), ask.size, Tiling(ask.tile, ask.overlap)))
 
     def taesd(self, weights: Weights) -> Taesd:
         xl = self.loaded(weights).model.family.startswith("SDXL")

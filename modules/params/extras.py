@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,13 +10,16 @@ from annotated_types import Interval
 
 from modules.base.errors import Invalid
 from modules.base.fields import Checkbox, Choice, Number, Param, Slider
+from modules.params.infotext import quote, split
 
-BY, TO = range(2)               # resize_mode
-NONE = "None"                   # the upscaler that leaves a picture as it is
-MULTIPLE = 8                    # pixels; sides of what is enlarged by a factor, as in A1111
-LONGEST, MOST_PIXELS = 32768, 16384**2
+BY, TO = range(2)                   # resize_mode
+NONE = "None"                       # the upscaler that leaves a picture as it is
+LONGEST = 32768                     # pixels of a side
+MOST_PIXELS = 16384**2              # of a picture
+MOST_IN_ALL = 4 * MOST_PIXELS       # of all pictures of a request
+MOST_SENT = 128_000_000             # pixels of those it starts from: all of them are in memory while the job lasts
 
-Size = tuple[int, int]          # width, height in pixels
+Size = tuple[int, int]              # width, height in pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,20 +29,17 @@ class Extras:
     Fields without a `Param` are the API's alone, or have controls of their own kind.
     """
 
-    images: tuple[str, ...] = ()            # names of `imaging.inputs`
-    infotexts: tuple[str, ...] = ()         # the generation data that each came with
-
     resize_mode: Annotated[int, Interval(ge=BY, le=TO)] = BY
-    show_extras_results: bool = True        # A1111's: of a folder of pictures, show them or only write them
+    show_extras_results: bool = True        # of a folder of pictures: A1111 can keep its page from showing them
     upscaling_resize: Annotated[float, Param("Resize", Slider(0.05, 16, 0.05), "How many times as large.", form=4.0)] = 2.0
     upscaling_resize_w: Annotated[int, Param("Width", Number(1, LONGEST), "In pixels, where a size is asked for.")] = 512
     upscaling_resize_h: Annotated[int, Param("Height", Number(1, LONGEST), "In pixels, where a size is asked for.")] = 512
-    upscaling_crop: Annotated[bool, Param("Crop to fit", Checkbox(), "Cut off what is over of the longer side; otherwise the picture is larger than the size.")] = True
+    upscaling_crop: Annotated[bool, Param("Crop to fit", Checkbox(), "Cut off what the shape has no room for; else it stays.")] = True
     upscaler_1: Annotated[str, Param("Upscaler 1", Choice("upscalers"), "What enlarges; None leaves the picture as it is.")] = NONE
     upscaler_2: Annotated[str, Param("Upscaler 2", Choice("upscalers"), "Its picture is laid over the first one's.")] = NONE
     extras_upscaler_2_visibility: Annotated[float, Param("Upscaler 2 visibility", Slider(0, 1, 0.001), "How much of it is seen.")] = 0.0
-    gfpgan_visibility: Annotated[float, Param("GFPGAN visibility", Slider(0, 1, 0.001), "How much is seen of faces that GFPGAN restored.")] = 0.0
-    codeformer_visibility: Annotated[float, Param("CodeFormer visibility", Slider(0, 1, 0.001), "How much is seen of faces that CodeFormer restored.")] = 0.0
+    gfpgan_visibility: Annotated[float, Param("GFPGAN visibility", Slider(0, 1, 0.001), "How much of the faces GFPGAN restored is seen.")] = 0.0
+    codeformer_visibility: Annotated[float, Param("CodeFormer visibility", Slider(0, 1, 0.001), "How much of those CodeFormer restored.")] = 0.0
     codeformer_weight: Annotated[float, Param("CodeFormer weight", Slider(0, 1, 0.001), "0 restores most, 1 keeps most of the face.")] = 0.0
     upscale_first: Annotated[bool, Param("Upscale before restoring faces", Checkbox(), "Find faces in the larger picture.")] = False
 
@@ -51,21 +51,65 @@ class Extras:
         second = self.upscaler_2 != NONE and self.extras_upscaler_2_visibility > 0
         return (self.upscaler_1, self.upscaler_2) if second else (self.upscaler_1,)
 
+    @property
+    def frame(self) -> Size | None:
+        """The size asked for, if it is not a factor."""
+        return (self.upscaling_resize_w, self.upscaling_resize_h) if self.resize_mode == TO else None
+
     def scale(self, size: Size) -> float:
-        """How many times as large a picture of that size becomes; where a size is asked for, large enough to leave nothing of it free."""
-        if self.resize_mode == BY:
-            return self.upscaling_resize
-        return max(self.upscaling_resize_w / size[0], self.upscaling_resize_h / size[1])
+        """How many times as large a picture of that size becomes: as asked, or so that nothing of the frame is left free."""
+        return max(self.frame[0] / size[0], self.frame[1] / size[1]) if self.frame else self.upscaling_resize
 
 
-def checked(params: Extras, size: Size) -> Extras:
-    """The request, if what becomes of a picture of that size can be held in memory. Raises Invalid naming the field, or ModelMissing."""
-    scale = params.scale(size)
-    width, height = (int(side * scale) for side in size)
-    fields = ("upscaling_resize",) * 2 if params.resize_mode == BY else ("upscaling_resize_w", "upscaling_resize_h")
-    if params.upscalers and (width * height > MOST_PIXELS or max(width, height) > LONGEST):
+def check_sent(sizes: Sequence[Size]) -> None:
+    """Raises Invalid if pictures of these sizes are too much to start from."""
+    if sum(width * height for width, height in sizes) > MOST_SENT:
+        raise Invalid(f"The pictures have more than {MOST_SENT // 10**6} million pixels together.", "Send fewer at once.", field="imageList")
+
+
+def check_sizes(params: Extras, sizes: Sequence[Size]) -> None:
+    """Raises Invalid, naming the field, if what becomes of pictures of these sizes is more than a machine should hold."""
+    if not params.upscalers:
+        return
+    large = [size_after(params, size) for size in sizes]
+    if sum(width * height for width, height in large) > MOST_IN_ALL:
+        raise Invalid(f"{len(sizes)} pictures would become more than {MOST_IN_ALL:,} pixels.", "Send fewer at once.", field="imageList")
+
+
+def size_after(params: Extras, size: Size) -> Size:
+    """What a picture of that size becomes. Raises Invalid."""
+    width, height = (int(side * params.scale(size)) for side in size)
+    if max(width, height) > LONGEST or width * height > MOST_PIXELS:
+        wide, high = (f"upscaling_resize_{side}" if params.frame else "upscaling_resize" for side in "wh")
         raise Invalid(
-            f"{size[0]}×{size[1]} would become {width}×{height} pixels.",
-            f"Up to {LONGEST} a side and {MOST_PIXELS // 1_000_000} million in all are made.", field=fields[height > width],
+            f"A picture of {size[0]}×{size[1]} would become one of {width}×{height}.",
+            f"A side may have {LONGEST:,} pixels, a picture {MOST_PIXELS:,}.", field=wide if width >= height else high,
         )
-    return params
+    return width, height
+
+
+# Generation data ------------------------------------------------------------------------------------
+
+
+def postprocessing(params: Extras) -> Iterator[tuple[str, object]]:
+    """What was done, under A1111's keys and in its order."""
+    if not params.upscalers:
+        return
+    if params.frame:
+        yield "Postprocess upscale to", "{}x{}".format(*params.frame)
+        yield "Postprocess crop to", "{}x{}".format(*params.frame) if params.upscaling_crop else None
+    else:
+        yield "Postprocess upscale by", f"{params.upscaling_resize:g}"
+    yield from zip(("Postprocess upscaler", "Postprocess upscaler 2"), params.upscalers, strict=False)
+
+
+def described(params: Extras) -> str:
+    return ", ".join(f"{key}: {quote(value)}" for key, value in postprocessing(params) if value is not None)
+
+
+def extended(infotext: str, params: Extras) -> str:
+    """A picture's generation data, and after it what was done to the picture since."""
+    before, done = infotext.rstrip(), described(params)
+    if not before or not done:
+        return before or done
+    return f"{before}{', ' if split(before).raw else chr(10)}{done}"

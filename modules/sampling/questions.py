@@ -228,14 +228,17 @@ class EncodeImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upscale:
-    """A picture (H, W, 3) uint8. Answer: the same at `size` (width, height), enlarged by the upscaler of that name."""
+    """A picture (H, W, 3) uint8. Answer: the same, enlarged by the upscaler of that name.
+
+    size: (width, height); or how many times as large, about: its sides are then multiples of 8, as in A1111's Extras
+    """
 
     brief: ClassVar = True      # so that those who began together go on together
 
     weights: Weights            # of whoever goes on with it
     pixels: np.ndarray
     name: str
-    size: tuple[int, int]
+    size: tuple[int, int] | float
     tile: int = 192             # pixels; 0 is the whole picture at once
     overlap: int = 8
 

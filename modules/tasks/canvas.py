@@ -31,9 +31,9 @@ class Canvas:
     box: Box | None = None                      # where in the original the painting goes, if not everywhere
 
 
-def canvas_for(params: Img2Img, settings: Settings, inputs: Path) -> Canvas:
-    """Raises InvalidImage where a picture is gone."""
-    picture = flattened(load(inputs, params.init_images[0]), settings.img2img_background_color)
+def canvas_for(params: Img2Img, settings: Settings, inputs: Path, name: str) -> Canvas:
+    """The picture of that name in the folder `inputs`. Raises InvalidImage where it, or the mask, is gone."""
+    picture = flattened(load(inputs, name), settings.img2img_background_color)
     size = params.width, params.height
     if mask := mask_for(params, inputs):
         if not params.inpaint_full_res:

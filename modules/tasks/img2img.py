@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,9 @@ from modules.sampling.guidance import Stage
 from modules.sampling.masking import Hole, Softness, kept_after, kept_before
 from modules.sampling.noise import ImageNoise, source
 from modules.sampling.questions import EncodeImage, Facts, ModelFacts, Task, Weights
+from modules.settings.options import Settings
 from modules.tasks.canvas import Canvas, canvas_for, finished
-from modules.tasks.plan import Plan, plans
+from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.requests import CELL
 from modules.tasks.sampling import Strength, resumed
 from modules.tasks.txt2img import Drawn, Told, decoded, first_stage, sampled
@@ -33,9 +34,9 @@ Pair = tuple[str, object]
 
 @dataclass(frozen=True)
 class Img2ImgPlan(Plan):
-    params: Img2Img      # with the one picture this one starts from
-    inputs: Path         # the folder it is in
-    filling: int         # the seed whose noise fills what is masked
+    params: Img2Img                       # with the one picture this one starts from
+    canvases: Callable[[str], Canvas]     # of a picture's name; made once, for all that start from it
+    filling: int                          # the seed whose noise fills what is masked
 
     @property
     def strength(self) -> Strength:
@@ -51,13 +52,16 @@ class Img2ImgPlan(Plan):
         return self.settings.initial_noise_multiplier if own is None else own
 
 
-def img2img_plans(first: Img2ImgPlan) -> list[Img2ImgPlan]:
-    """One plan a picture. Several pictures to start from are a batch, and each batch starts from them anew, noise and all."""
-    images = first.params.init_images
+def img2img_plans(params: Img2Img, settings: Settings, files: Files, inputs: Path) -> list[Img2ImgPlan]:
+    """One plan a picture. Several pictures to start from are a batch, and each batch starts from them anew, noise and all.
+
+    inputs: the folder of the pictures
+    """
+    images = params.init_images
     if len(images) > 1:
-        first = replace(first, params=replace(first.params, batch_size=len(images)))
-    found = plans(first)
-    places = [index % first.params.batch_size for index in range(len(found))]
+        params = replace(params, batch_size=len(images))
+    found = plans(Img2ImgPlan(params, settings, files, cache(partial(canvas_for, params, settings, inputs)), params.seed))
+    places = [index % params.batch_size for index in range(len(found))]
     return [
         replace(plan, params=replace(plan.params, init_images=(images[place % len(images)],)), filling=found[place].params.seed)
         for plan, place in zip(found, places, strict=True)
@@ -66,8 +70,8 @@ def img2img_plans(first: Img2ImgPlan) -> list[Img2ImgPlan]:
 
 def picture(plan: Img2ImgPlan) -> Task[Drawn]:
     """Bring the picture to its latent, noise it, sample from there, put the result in its place."""
-    canvas, facts = canvas_for(plan.params, plan.settings, plan.inputs), (yield Facts(plan.weights))
-    told = Told()
+    facts = yield Facts(plan.weights)
+    canvas, told = plan.canvases(plan.params.init_images[0]), Told()
     told |= dict(described(plan, canvas, facts))
     if plan.params.mask and not canvas.mask:
         told.notes.append("The mask is empty, so there is no masked part to paint: the whole picture was painted.")

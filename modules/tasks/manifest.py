@@ -18,7 +18,7 @@ from modules.models.catalog import Catalog
 from modules.models.library import Library
 from modules.settings.options import Settings
 from modules.tasks.generation_data import VERSION
-from modules.tasks.plan import Plan
+from modules.tasks.plan import Files, Plan
 
 KEY = "easel"               # of the PNG text
 FORMAT = 1
@@ -49,8 +49,12 @@ def manifest(plan: Plan, told: Mapping[str, object], device: Mapping[str, str]) 
 
 
 def models(plan: Plan) -> list[dict[str, Any]]:
-    """Every model file with the SHA-256 of its content."""
-    files = plan.files
+    """Every model file with the SHA-256 of its content, those of both passes once."""
+    found = [model for each in plan.passes for model in models_of(each.files)]
+    return [model for place, model in enumerate(found) if model not in found[:place]]
+
+
+def models_of(files: Files) -> list[dict[str, Any]]:
     named = [("checkpoint", files.checkpoint), ("VAE", files.vae), ("refiner", files.refiner)]
     found = [{"kind": kind, "name": file.name, "sha256": file.sha256} for kind, file in named if file]
     found += [{"kind": "LoRA", "name": lora.name, "sha256": lora.use.sha256} for lora in files.networks.loras]

@@ -12,13 +12,15 @@ from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
 from modules.models.catalog import Catalog, ModelFile
 from modules.models.library import Library
+from modules.params.extras import Extras, extended
 from modules.params.hires import LATENT_MODES, checked, second_pass, sized_by_result
 from modules.params.img2img import Img2Img
+from modules.params.infotext import split
 from modules.params.txt2img import Txt2Img
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
-from modules.tasks import generation_data, hires, img2img, txt2img
-from modules.tasks.img2img import Img2ImgPlan
+from modules.tasks import extras, generation_data, hires, img2img, txt2img
+from modules.tasks.extras import ExtrasPlan
 from modules.tasks.networks import networks_of, warnings, with_standing_networks
 from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.requests import Request
@@ -58,6 +60,22 @@ class Recipe:
         return list(dict.fromkeys(warning for each in self.plans[0].passes for warning in warnings(each.files.networks.unknown)))
 
 
+class ExtrasRecipe(Recipe):
+    """No checkpoint makes these: their generation data is what they came with, and what was done to them."""
+
+    plans: Sequence[ExtrasPlan]
+
+    def infotext(self, index: int, told: Mapping[str, object]) -> str:
+        return extended(self.plans[index].infotext, self.plans[index].params)
+
+    def facts(self, index: int) -> dict[str, Any]:
+        before = split(self.plans[index].infotext)
+        return {"seed": before.pairs.get("Seed", ""), "prompt": before.prompt, "negative_prompt": before.negative_prompt}
+
+    def warnings(self) -> list[str]:
+        return []
+
+
 def txt2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     """Raises UnknownName or ModelError for a model."""
     params, settings = read_spec(Txt2Img, spec)
@@ -77,8 +95,17 @@ def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Im
 def img2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     """inputs: the folder of the pictures it starts from"""
     params, settings = read_spec(Img2Img, spec)
-    first = Img2ImgPlan(params, settings, files_for(library, params, settings), inputs, params.seed)
-    return Recipe(img2img.img2img_plans(first), img2img.picture, "img2img-images")
+    found = img2img.img2img_plans(params, settings, files_for(library, params, settings), inputs)
+    return Recipe(found, img2img.picture, "img2img-images")
+
+
+def extras_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
+    """Raises UnknownName for an upscaler. Pictures are enlarged one by one, so that the job can be stopped between them."""
+    settings = replace(Settings(**known(Settings, spec.settings)), pictures_alone=True, save_manifest=False)
+    params = Extras(**known(Extras, spec.params))
+    params = replace(params, upscaler_1=library.upscaler(params.upscaler_1), upscaler_2=library.upscaler(params.upscaler_2))
+    first = ExtrasPlan(params, settings, "", "", inputs)
+    return ExtrasRecipe(extras.extras_plans(first, spec.params["images"], spec.params["infotexts"]), extras.picture, "extras-images")
 
 
 def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
@@ -118,4 +145,4 @@ def known(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in defaults(cls)}
 
 
-RECIPES: Mapping[str, Callable[[JobSpec, Library, Path], Recipe]] = {"txt2img": txt2img_recipe, "img2img": img2img_recipe}
+RECIPES: Mapping[str, Callable[[JobSpec, Library, Path], Recipe]] = {"txt2img": txt2img_recipe, "img2img": img2img_recipe, "extras": extras_recipe}

@@ -26,14 +26,16 @@ ELEM_IDS: Mapping[str, str] = {
 class Form(Generic[T]):
     """The components of `request`, not rendered yet: `place` renders some, `rest` those that nobody placed."""
 
-    def __init__(self, request: type[T], tab: str, lists: Lists, words: Words) -> None:
+    def __init__(self, request: type[T], tab: str, lists: Lists, words: Words, others: Mapping[str, Component] | None = None) -> None:
+        """others: components, not rendered yet, for fields that are declared without a control"""
         self.request = request
         self.words = words
         start = form_defaults(request)
         self.components: dict[str, Component] = {
             name: component(param, start[name], lists, words, elem_id=f"{tab}_{ELEM_IDS.get(name, name)}", render=False)
             for name, param in declared(request).items()
-        }
+        } | dict(others or {})
+        self.defaults = {name: start.get(name, component.value) for name, component in self.components.items()}
         self._waiting = dict(self.components)
 
     def place(self, *names: str) -> None:
@@ -58,7 +60,7 @@ class Form(Generic[T]):
     def refusal(self, error: ValidationError, given: Mapping[str, Any]) -> Invalid:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        label = self.words(declared(self.request)[name].label)
+        label = self.words(declared(self.request)[name].label if name in declared(self.request) else name)
         if given[name] in (None, ""):
             return Invalid(f"{label} is empty.", "Fill it in, or reload the page to start from the defaults.", name)
         return Invalid(f"{label} cannot be {str(given[name])[:80]!r}.", first["msg"] + ".", name)

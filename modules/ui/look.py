@@ -34,8 +34,8 @@ def routes() -> list[Mount]:
 def head(subpath: str, facts: Mapping[str, Any]) -> str:
     """What goes into <head>: facts for the scripts, the theme before the first paint, style sheets, scripts."""
     place = subpath + PLACE
-    sheets = "".join(f'<link rel="stylesheet" href="{place}/{name}.css">' for name in ("variables", "page", "results", "cards", "icons"))
-    scripts = "".join(f'<script type="module" src="{place}/{name}.js"></script>' for name in ("cards", "main"))
+    sheets = "".join(f'<link rel="stylesheet" href="{place}/{name}.css">' for name in ("variables", "page", "results", "cards", "editor", "icons"))
+    scripts = "".join(f'<script type="module" src="{place}/{name}.js"></script>' for name in ("main",))
     return (
         f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>'
         f'<script src="{place}/first.js"></script>{sheets}{scripts}'

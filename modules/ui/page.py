@@ -7,16 +7,17 @@ from typing import Any
 import gradio as gr
 
 from modules.app.app import App
-from modules.base.fields import defaults, form_defaults
+from modules.base.fields import defaults
 from modules.models.upscaling.files import BUILT_IN, find
 from modules.params.hires import LATENT_MODES
+from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
 from modules.ui import look, quicksettings
 from modules.ui.form import Form
-from modules.ui.tabs import merger, png_info, settings, txt2img
+from modules.ui.tabs import img2img, merger, png_info, settings, txt2img
 from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
@@ -27,11 +28,14 @@ BESIDES = (*quicksettings.QUICK, "override_settings")      # go with the form th
 def build(app: App) -> gr.Blocks:
     """The page, its components and events; nothing is loaded or started."""
     words, lists = Words(), lists_of(app)
+    forms = forms_of(app, words)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         quick = quicksettings.build(page, app, lists, words)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("txt2img", id="txt2img", elem_id="tab_txt2img"):
-                txt2img.build(app, Form(Txt2Img, "txt2img", lists, words), quick, words)
+                txt2img.build(app, forms["txt2img"], quick, words)
+            with gr.Tab("img2img", id="img2img", elem_id="tab_img2img"):
+                img2img.build(app, forms["img2img"], quick, words)
             with gr.Tab("PNG Info", id="pnginfo", elem_id="tab_pnginfo"):
                 png_info.build(words)
             with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger") as tab:
@@ -39,6 +43,14 @@ def build(app: App) -> gr.Blocks:
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings") as tab:
                 settings.build(tab, app, lists, words)
     return page
+
+
+def forms_of(app: App, words: Words) -> dict[str, Form[Any]]:
+    lists = lists_of(app)
+    return {
+        "txt2img": Form(Txt2Img, "txt2img", lists, words),
+        "img2img": Form(Img2Img, "img2img", lists, words, img2img.own_controls(words)),
+    }
 
 
 def mount_arguments(app: App) -> dict[str, Any]:
@@ -55,13 +67,12 @@ def mount_arguments(app: App) -> dict[str, Any]:
 
 def facts(app: App) -> dict[str, Any]:
     """What the scripts must know beforehand."""
-    start = form_defaults(Txt2Img)
+    forms = forms_of(app, Words())
     return {
         "title": TITLE,
         "theme": app.flags.theme,
         "quick": list(quicksettings.QUICK),
-        "names": [*BESIDES, *start],
-        "defaults": start,
+        "forms": {tab: {"names": [*BESIDES, *form.names], "defaults": form.defaults} for tab, form in forms.items()},
         "settings": defaults(Settings),
         "words": dict(Words().table),
     }

@@ -12,10 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from modules.base.errors import Invalid, ModelMismatch
-from modules.models.merging import Recipe, convert, merge
-from modules.models.merging.converting import EMA
-from modules.models.merging.mixing import FIRST, block_of
-from modules.models.merging.recipe import BLOCKS
+from modules.models.merging import BLOCKS, EMA, FIRST, Recipe, block_of, convert, merge
 from modules.models.tensor_file import Entry, opened, write
 from tests.golden_data import GOLDEN, assemble_models
 

@@ -104,5 +104,5 @@ def test_both_scales_count():
 
 
 def test_at_image_scale_1_it_is_plain_guidance():
-    estimates = torch.randn(3, 4, 2, 2)
+    estimates = tuple(torch.randn(3, 4, 2, 2))
     assert torch.allclose(editing(guidance(), 1.0).combine(estimates)[0], guidance().combine(estimates[:2])[0])

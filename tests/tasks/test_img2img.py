@@ -68,10 +68,12 @@ def test_without_strength_the_picture_goes_through_the_vae_alone(device, setting
     assert difference.mean() < 2 if not settings else difference.max() == 0
 
 
-@pytest.mark.parametrize("sampler", ["Euler a", "DDIM"])
-@pytest.mark.parametrize("fields", [{}, {"soft_inpainting": True}, {"inpainting_fill": 2}, {"mask_blur": 4}])
-def test_a_mask_of_nothing_changes_nothing(device, original, sampler, fields):
-    assert np.array_equal(pixels(device, request(mask=grey(0), sampler_name=sampler, **fields)), original)
+@pytest.mark.parametrize("fields", [
+    {}, {"inpainting_fill": 2}, {"mask_blur": 4}, {"sampler_name": "DDIM"}, {"sampler_name": "UniPC"},
+    {"soft_inpainting": True},      # not with DDIM: as in A1111, its latent goes its own way, and a soft one is not mended at the end
+])
+def test_a_mask_of_nothing_changes_nothing(device, original, fields):
+    assert np.array_equal(pixels(device, request(mask=grey(0), **fields)), original)
 
 
 @pytest.mark.parametrize("sampler", ["Euler a", "DDIM"])
@@ -128,6 +130,8 @@ def test_what_cannot_be_started_is_refused(device):
         prepared_img2img(request(init_images=("a", "b")), Settings())
     with pytest.raises(InvalidImage, match="gone"):
         made(device, job(request(init_images=("0" * 64 + ".png",))))
+    with pytest.raises(InvalidImage, match="gone"):
+        made(device, job(request(mask="0" * 64 + ".png")))
 
 
 def test_the_noise_multiplier_is_the_standing_settings_unless_given():
@@ -149,7 +153,7 @@ def test_what_shaped_the_picture_is_told(device):
 def test_a_resumed_job_is_the_same_request():
     """A spec goes through JSON, which knows no tuples."""
     params = asdict(request())
-    assert Img2Img(**params | {"init_images": tuple(list(params["init_images"]))}) == request()
+    assert Img2Img(**params | {"init_images": tuple(params["init_images"])}) == request()
     assert all(isinstance(value, (str, int, float, bool, tuple, type(None))) for value in defaults(Img2Img).values())
 
 

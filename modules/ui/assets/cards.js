@@ -2,9 +2,6 @@
 import { Family } from "./cards/family.js";
 import { Panel } from "./cards/panel.js";
 import { Use } from "./cards/use.js";
-import { form } from "./form.js";
-import { job } from "./job.js";
-import { results } from "./results.js";
 
 /** Fill the card tabs of a tab, each when it is first opened.
  *
@@ -34,5 +31,3 @@ export function startCards(tab, { form, newest }) {
     panel.list.wish({ model_family: family.current });
   }
 }
-
-startCards("txt2img", { form, newest: () => (results.picture && job.current ? { job: job.current.id, index: results.picture.index } : null) });

@@ -2,6 +2,7 @@
 import { byId, t } from "./dom.js";
 import { pasteInfotext } from "./infotext.js";
 import { notice } from "./notices.js";
+import { inView, panels } from "./panels.js";
 import { told } from "./png.js";
 import { pngInfo } from "./pnginfo.js";
 
@@ -32,7 +33,7 @@ async function take(file) {
   if (byId("tab_pnginfo")?.offsetParent) return pngInfo.show(file);
   try {
     const { infotext } = await told(file);
-    if (infotext) await pasteInfotext(infotext);
+    if (infotext) await pasteInfotext(infotext, (inView() ?? panels.get("txt2img")).form);
     else notice("drop", t("This picture carries no generation data."));
   } catch (error) {
     notice("drop", error.message);

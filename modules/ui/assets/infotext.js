@@ -1,11 +1,10 @@
 // Generation data into the form.
 import { byId, facts, h, t } from "./dom.js";
-import { form } from "./form.js";
 import { notice } from "./notices.js";
 import { server } from "./server.js";
 
-/** Fill the form from generation data; true if it was any. */
-export async function pasteInfotext(text) {
+/** Fill a form from generation data; true if it was any. */
+export async function pasteInfotext(text, form) {
   let found;
   try {
     found = await server.readInfotext(text);
@@ -31,17 +30,17 @@ export async function pasteInfotext(text) {
 const usualQuick = () => Object.fromEntries(facts.quick.slice(1).map((name) => [name, facts.settings[name]]));
 
 /** Settings that came with pasted data and hold for this form alone: shown, each removable. */
-export function startOverrides() {
+export function startOverrides({ tab, form }) {
   const shelf = h("div.overrides");
-  byId("txt2img_settings").prepend(shelf);
+  byId(`${tab}_settings`).prepend(shelf);
   form.onChange(({ override_settings }) => {
     const chips = Object.entries(override_settings ?? {}).map(([name, value]) =>
-      h("button.chip", { type: "button", title: t("Remove"), onclick: () => drop(name) }, `${name}: ${value}`));
+      h("button.chip", { type: "button", title: t("Remove"), onclick: () => drop(form, name) }, `${name}: ${value}`));
     shelf.replaceChildren(...(chips.length ? [h("span", {}, t("From the generation data:")), ...chips] : []));
   });
 }
 
-function drop(name) {
+function drop(form, name) {
   const { [name]: _gone, ...rest } = form.get("override_settings");
   form.fill({ override_settings: rest });
 }

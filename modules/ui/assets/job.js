@@ -1,96 +1,101 @@
-// One job at a time is followed by this tab: asked about until it has ended.
-import { duration, facts, pause, t } from "./dom.js";
-import { tab } from "./kept.js";
+// One job at a time is followed by each tab of the page: asked about until it has ended.
+import { byId, duration, facts, pause, t } from "./dom.js";
+import { tab as kept } from "./kept.js";
 import { notice, unnotice } from "./notices.js";
 import { Lost, server } from "./server.js";
 
 const EVERY = 300;      // ms between two questions
 const ENDED = new Set(["done", "interrupted", "failed"]);
-const listeners = [];
-let current = null;     // the followed job's newest record
-let turn = 0;           // counts follow() calls: an older loop stops when a newer one begins
+export function createJob(tab) {
+  const key = tab === "txt2img" ? "job" : `job.${tab}`;
+  const listeners = [];
+  let current = null;     // the followed job's newest record
+  let turn = 0;           // counts follow() calls: an older loop stops when a newer one begins
 
-export const job = {
-  get current() { return current; },
-  get running() { return current !== null && !ENDED.has(current.state); },
-  onUpdate: (listener) => listeners.push(listener),
-  follow,
-  interrupt: () => job.running && command(server.interrupt),
-  skip: () => job.running && command(server.skip),
-  resume,
-  newest,
-};
+  const job = {
+    get current() { return current; },
+    get running() { return current !== null && !ENDED.has(current.state); },
+    onUpdate: (listener) => listeners.push(listener),
+    follow,
+    interrupt: () => job.running && command(server.interrupt),
+    skip: () => job.running && command(server.skip),
+    resume,
+    newest,
+  };
 
-/** Show this job from now on; resolves when it has ended (or another is followed). */
-async function follow(id) {
-  const mine = ++turn;
-  tab.set("job", id);
-  tell({ id, state: "queued", ahead: 0, step: 0, steps: 0, fraction: 0, eta: null, preview: null, pictures: [], warnings: [], params: {}, error: null });
-  while (mine === turn) {
-    const found = await look(id);
-    if (mine !== turn) return;
-    if (found === "gone") return forget();
-    if (found) tell(found);
-    if (found && ENDED.has(found.state)) return;
-    await pause(found ? EVERY : 1000);
+  /** Show this job from now on; resolves when it has ended (or another is followed). */
+  async function follow(id) {
+    const mine = ++turn;
+    kept.set(key, id);
+    tell({ id, state: "queued", ahead: 0, step: 0, steps: 0, fraction: 0, eta: null, preview: null, pictures: [], warnings: [], params: {}, error: null });
+    while (mine === turn) {
+      const found = await look(id);
+      if (mine !== turn) return;
+      if (found === "gone") return forget();
+      if (found) tell(found);
+      if (found && ENDED.has(found.state)) return;
+      await pause(found ? EVERY : 1000);
+    }
   }
-}
 
-async function look(id) {
-  try {
-    const found = await server.job(id);
-    unnotice("connection");
-    return found;
-  } catch (error) {
-    if (!(error instanceof Lost)) return "gone";
-    notice("connection", t("Connection lost. Trying again…"), 0);
-    return null;
+  async function look(id) {
+    try {
+      const found = await server.job(id);
+      unnotice("connection");
+      return found;
+    } catch (error) {
+      if (!(error instanceof Lost)) return "gone";
+      notice("connection", t("Connection lost. Trying again…"), 0);
+      return null;
+    }
   }
-}
 
-function tell(record) {
-  current = record;
-  document.body.classList.toggle("easel-running", job.running);
-  document.title = title();
-  for (const listener of listeners) listener(record);
-}
-
-function forget() {
-  tab.set("job", null);
-  current = null;
-  document.body.classList.remove("easel-running");
-  document.title = facts.title;
-  for (const listener of listeners) listener(null);
-}
-
-function title() {
-  if (!job.running) return facts.title;
-  if (current.state === "queued") return `${t("waiting")} · ${facts.title}`;
-  const left = current.eta === null ? "" : ` · ${duration(current.eta)}`;
-  return `${Math.round(current.fraction * 100)} %${left} · ${facts.title}`;
-}
-
-async function command(what) {
-  try {
-    await what(current.id);
-  } catch {
-    notice("command", t("The server did not answer. Please try again."));
+  function tell(record) {
+    current = record;
+    byId(`${tab}_page`)?.classList.toggle("running", job.running);
+    document.title = title();
+    for (const listener of listeners) listener(record);
   }
-}
 
-/** After a reload: the job this tab was following, running or ended. */
-function resume() {
-  const id = tab.get("job");
-  if (id) follow(id);
-}
-
-/** The newest job of this person, whichever tab asked for it. */
-async function newest() {
-  try {
-    const [found] = await server.jobs(1);
-    if (found) await follow(found.id);
-    else notice("newest", t("There is no job yet."));
-  } catch {
-    notice("newest", t("The server did not answer. Please try again."));
+  function forget() {
+    kept.set(key, null);
+    current = null;
+    byId(`${tab}_page`)?.classList.remove("running");
+    document.title = facts.title;
+    for (const listener of listeners) listener(null);
   }
+
+  function title() {
+    if (!job.running) return facts.title;
+    if (current.state === "queued") return `${t("waiting")} · ${facts.title}`;
+    const left = current.eta === null ? "" : ` · ${duration(current.eta)}`;
+    return `${Math.round(current.fraction * 100)} %${left} · ${facts.title}`;
+  }
+
+  async function command(what) {
+    try {
+      await what(current.id);
+    } catch {
+      notice("command", t("The server did not answer. Please try again."));
+    }
+  }
+
+  /** After a reload: the job this tab was following, running or ended. */
+  function resume() {
+    const id = kept.get(key);
+    if (id) follow(id);
+  }
+
+  /** The newest job of this person, whichever tab asked for it. */
+  async function newest() {
+    try {
+      const [found] = await server.jobs(1);
+      if (found) await follow(found.id);
+      else notice("newest", t("There is no job yet."));
+    } catch {
+      notice("newest", t("The server did not answer. Please try again."));
+    }
+  }
+
+  return job;
 }

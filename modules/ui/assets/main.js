@@ -2,30 +2,21 @@
 import { startActions } from "./actions.js";
 import { byId, debounced, pause } from "./dom.js";
 import { startDrops } from "./drop.js";
-import { form } from "./form.js";
-import { startOverrides } from "./infotext.js";
-import { job } from "./job.js";
 import { meetServer, watchServer } from "./model.js";
+import { startPanel } from "./panel.js";
+import { waiting } from "./panels.js";
 import { pngInfo } from "./pnginfo.js";
-import { startPrompts } from "./prompt.js";
-import { results } from "./results.js";
 import { startSettings } from "./settings.js";
 
-const NEEDED = ["txt2img_fill", "txt2img_submit", "txt2img_gallery", "html_info_txt2img", "txt2img_prompt", "quicksettings"];
-
 async function start() {
-  while (!NEEDED.every(byId)) await pause(30);
+  while (!byId("quicksettings") || !waiting().includes("txt2img")) await pause(30);
   window.easel.theme.apply();
-  results.start();
-  startOverrides();
-  startPrompts();
   startActions();
   startDrops();
-  form.restore();
-  job.resume();
+  const panel = startPanel("txt2img");
   watchPage();
   await meetServer();
-  await form.settled();      // what is typed from here on is not overtaken by the model's defaults
+  await panel;      // what is typed from here on is not overtaken by the model's defaults
   watchServer();
   document.documentElement.classList.add("easel-ready");
   window.easel.tell("loaded");
@@ -38,6 +29,7 @@ function watchPage() {
   const look = debounced((changes) => {
     pngInfo.start();
     startSettings();
+    for (const found of waiting()) startPanel(found).then(() => meetServer(true));
     window.easel.tell("update", changes);
     after();
     const now = window.get_uiCurrentTab();

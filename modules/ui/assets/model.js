@@ -1,8 +1,7 @@
 // The server as a whole: which model is loading, how long the queue is, whether anyone answers.
 import { byId, h, pause, t } from "./dom.js";
-import { form } from "./form.js";
 import { notice, unnotice } from "./notices.js";
-import { results } from "./results.js";
+import { panels } from "./panels.js";
 import { Lost, server } from "./server.js";
 
 const WHILE_LOADING = 700, USUALLY = 2000;      // ms between two questions
@@ -16,13 +15,18 @@ export async function watchServer() {
 
 let asked = "";
 
-/** Ask once how things are, and let the page follow. */
-export async function meetServer() {
+/** Ask once how things are, and let the page follow; `anew` where a tab has come that does not know yet. */
+export async function meetServer(anew = false) {
   const state = await look();
   if (!state) return null;
   show(state);
   const news = JSON.stringify([state.defaults, state.examples]);
-  if (news !== asked) { form.followDefaults(state.defaults ?? {}); results.showExamples(state.examples); }
+  if (news !== asked || anew) {
+    for (const { form, results } of panels.values()) {
+      form.followDefaults(state.defaults?.[form.tab] ?? {});
+      results.showExamples(form.tab === "txt2img" ? state.examples : []);
+    }
+  }
   asked = news;
   return state;
 }

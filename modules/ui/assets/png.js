@@ -1,5 +1,5 @@
 // Generation data out of pictures: a PNG is read in the browser, others by the server.
-import { server } from "./server.js";
+import { dataUrl, server } from "./server.js";
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 const LONGEST = 4 * 2 ** 20;      // bytes of text
@@ -18,16 +18,8 @@ export async function textsOf(file) {
 
 /** What a picture tells of itself: {infotext, manifest}, each "" if it has none. Throws Refused if it cannot be read. */
 export async function told(file) {
-  const texts = await textsOf(file) ?? await server.pngInfo(await base64(file));
+  const texts = await textsOf(file) ?? await server.pngInfo(await dataUrl(file));
   return { infotext: texts.parameters ?? "", manifest: texts.easel ?? "" };
-}
-
-async function base64(file) {
-  const reader = new FileReader();
-  const read = new Promise((done) => { reader.onload = done; });
-  reader.readAsDataURL(file);
-  await read;
-  return reader.result;
 }
 
 function* chunks(bytes) {

@@ -1,6 +1,7 @@
 // The PNG Info tab.
 import { byId, h, t } from "./dom.js";
 import { pasteInfotext } from "./infotext.js";
+import { panels } from "./panels.js";
 import { told } from "./png.js";
 import { server } from "./server.js";
 
@@ -45,5 +46,5 @@ async function compared(manifest) {
 }
 
 async function send() {
-  if (shown && await pasteInfotext(shown)) document.querySelector("#tabs button[role=tab]").click();
+  if (shown && await pasteInfotext(shown, panels.get("txt2img").form)) document.querySelector("#tabs button[role=tab]").click();
 }

@@ -1,17 +1,13 @@
 // The two prompt boxes: token counters, bracket marks, weights and order by keyboard.
 import { byId, debounced, t } from "./dom.js";
 import { mismatches, moveElement, reweigh } from "./editing.js";
-import { form } from "./form.js";
 import { server } from "./server.js";
 
-const BOXES = {
-  prompt: ["txt2img_prompt", "txt2img_token_counter"],
-  negative_prompt: ["txt2img_neg_prompt", "txt2img_negative_token_counter"],
-};
+const COUNTERS = { prompt: "token_counter", negative_prompt: "negative_token_counter" };
 
-export function startPrompts() {
-  for (const name of Object.keys(BOXES)) {
-    const count = debounced(() => countTokens(name), 250);
+export function startPrompts({ tab, form }) {
+  for (const name of Object.keys(COUNTERS)) {
+    const count = debounced(() => countTokens(tab, form, name), 250);
     let seen = null;
     form.onChange((values) => {
       const now = `${values.steps} ${values[name]}`;
@@ -21,12 +17,11 @@ export function startPrompts() {
     });
     count();
   }
-  document.addEventListener("keydown", edit, true);
 }
 
-async function countTokens(name) {
+async function countTokens(tab, form, name) {
   const prompt = form.get(name) ?? "";
-  const counter = byId(BOXES[name][1]);
+  const counter = byId(`${tab}_${COUNTERS[name]}`);
   if (!counter) return;
   const wrong = mismatches(prompt);
   let tokens = 0, limit = 75, problem = wrong.map(spelled).join("\n");
@@ -51,9 +46,11 @@ function spelled([pair, surplus]) {
 
 const ARROWS = { ArrowUp: [reweigh, 1], ArrowDown: [reweigh, -1], ArrowLeft: [moveElement, -1], ArrowRight: [moveElement, 1] };
 
+document.addEventListener("keydown", edit, true);
+
 function edit(event) {
   const box = event.target;
-  if (!box.matches?.("#txt2img_prompt textarea, #txt2img_neg_prompt textarea") || !ARROWS[event.key]) return;
+  if (!box.matches?.("[id$=_prompt_row] textarea") || !ARROWS[event.key]) return;
   const [change, sign] = ARROWS[event.key];
   const wanted = change === reweigh ? (event.ctrlKey || event.metaKey) && !event.altKey : event.altKey && !event.ctrlKey;
   if (!wanted) return;

@@ -1,203 +1,206 @@
 // Where the picture is: preview, pictures, progress, errors, generation data.
 import { byId, copy, duration, h, iconButton, t } from "./dom.js";
-import { form } from "./form.js";
-import { job } from "./job.js";
 import { Lightbox } from "./lightbox.js";
 import { server } from "./server.js";
 
-const parts = {
-  stage: h("div.stage"),
-  bar: h("div.bar", {}, h("span")),
-  progress: h("p.progress-text"),
-  thumbs: h("div.thumbs", { role: "listbox", "aria-label": t("Pictures") }),
-  notes: h("div.notes", { role: "status" }),
-  data: h("div.generation-data"),
-};
-let chosen = null;          // the picture the person clicked; null: the preview while running, else the first
-let refusal = null;         // an error from before there was a job
-let examples = [];          // what the loaded model draws well
-let drawn = {};             // what is on the page, so that nothing is built twice
+export function createResults(panel) {
+  const { tab, form, job } = panel;
+  const parts = {
+    stage: h("div.stage"),
+    bar: h("div.bar", {}, h("span")),
+    progress: h("p.progress-text"),
+    thumbs: h("div.thumbs", { role: "listbox", "aria-label": t("Pictures") }),
+    notes: h("div.notes", { role: "status" }),
+    data: h("div.generation-data"),
+  };
+  let chosen = null;          // the picture the person clicked; null: the preview while running, else the first
+  let refusal = null;         // an error from before there was a job
+  let examples = [];          // what the loaded model draws well
+  let drawn = {};             // what is on the page, so that nothing is built twice
 
-export const results = { start, refuse, clear, showExamples, get picture() { return shownPicture(); } };
+  const results = { start, refuse, clear, showExamples, get picture() { return shownPicture(); } };
 
-const lightbox = new Lightbox((step) => { choose(neighbour(step)); return shownPicture(); });
+  const lightbox = new Lightbox((step) => { choose(neighbour(step)); return shownPicture(); });
 
-function start() {
-  byId("txt2img_gallery").replaceChildren(
-    h("div.results", {}, parts.stage, h("div.progress", { role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, parts.bar, parts.progress), parts.thumbs, parts.notes),
-  );
-  byId("html_info_txt2img").replaceChildren(parts.data);
-  job.onUpdate(update);
-  form.onChange(shape);
-  draw();
-}
+  function start() {
+    byId(`${tab}_gallery`).replaceChildren(
+      h("div.results", {}, parts.stage, h("div.progress", { role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, parts.bar, parts.progress), parts.thumbs, parts.notes),
+    );
+    byId(`html_info_${tab}`).replaceChildren(parts.data);
+    job.onUpdate(update);
+    form.onChange(shape);
+    draw();
+  }
 
-/** Show an error in place of the picture; the form stays as it is. */
-function refuse(error) {
-  refusal = error;
-  chosen = null;
-  draw();
-}
+  /** Show an error in place of the picture; the form stays as it is. */
+  function refuse(error) {
+    refusal = error;
+    chosen = null;
+    draw();
+  }
 
-function clear() {
-  refusal = null;
-  chosen = null;
-}
+  function clear() {
+    refusal = null;
+    chosen = null;
+  }
 
-function showExamples(found) {
-  examples = found ?? [];
-  draw();
-}
+  function showExamples(found) {
+    examples = found ?? [];
+    draw();
+  }
 
-function update(record) {
-  if (record?.id !== drawn.job) clear();
-  refusal = record?.error ?? null;
-  draw();
-}
+  function update(record) {
+    if (record?.id !== drawn.job) clear();
+    refusal = record?.error ?? null;
+    draw();
+  }
 
-function pictures() {
-  return (job.current?.pictures ?? []).map((picture) => ({ ...picture, url: server.picture(job.current.id, picture.index) }));
-}
+  function pictures() {
+    return (job.current?.pictures ?? []).map((picture) => ({ ...picture, url: server.picture(job.current.id, picture.index) }));
+  }
 
-function shownPicture() {
-  const all = pictures();
-  return all.find((picture) => picture.index === chosen) ?? (job.running ? null : all[0] ?? null);
-}
+  function shownPicture() {
+    const all = pictures();
+    return all.find((picture) => picture.index === chosen) ?? (job.running ? null : all[0] ?? null);
+  }
 
-function choose(index) {
-  chosen = index;
-  draw();
-}
+  function choose(index) {
+    chosen = index;
+    draw();
+  }
 
-function neighbour(step) {
-  const all = pictures();
-  const at = all.findIndex((picture) => picture.index === shownPicture()?.index);
-  return all.length ? all[(at + step + all.length) % all.length].index : null;
-}
+  function neighbour(step) {
+    const all = pictures();
+    const at = all.findIndex((picture) => picture.index === shownPicture()?.index);
+    return all.length ? all[(at + step + all.length) % all.length].index : null;
+  }
 
-function draw() {
-  const record = job.current;
-  drawn.job = record?.id;
-  drawStage(record);
-  drawProgress(record);
-  drawThumbs(record);
-  drawNotes(record);
-  drawData();
-}
+  function draw() {
+    const record = job.current;
+    drawn.job = record?.id;
+    drawStage(record);
+    drawProgress(record);
+    drawThumbs(record);
+    drawNotes(record);
+    drawData();
+  }
 
-/** Rebuild only what changed: `key` says what a part shows. */
-function once(part, key, build) {
-  if (drawn[part] === key) return;
-  drawn[part] = key;
-  parts[part].replaceChildren(...build());
-}
+  /** Rebuild only what changed: `key` says what a part shows. */
+  function once(part, key, build) {
+    if (drawn[part] === key) return;
+    drawn[part] = key;
+    parts[part].replaceChildren(...build());
+  }
 
-function drawStage(record) {
-  const picture = shownPicture();
-  shape();
-  if (refusal && chosen === null) return once("stage", "error " + JSON.stringify(refusal), () => [card(refusal)]);
-  if (picture) return once("stage", picture.url, () => [large(picture)]);
-  if (job.running && record.preview) return preview(record);
-  if (job.running) return once("stage", "waiting", () => [h("div.empty.waiting")]);
-  once("stage", "examples " + JSON.stringify(examples), () => [welcome()]);
-}
+  function drawStage(record) {
+    const picture = shownPicture();
+    shape();
+    if (refusal && chosen === null) return once("stage", "error " + JSON.stringify(refusal), () => [card(refusal)]);
+    if (picture) return once("stage", picture.url, () => [large(picture)]);
+    if (job.running && record.preview) return preview(record);
+    if (job.running) return once("stage", "waiting", () => [h("div.empty.waiting")]);
+    once("stage", "examples " + JSON.stringify(examples), () => [welcome()]);
+  }
 
-/** The stage has the form's proportions, so that nothing jumps when the picture comes. */
-function shape() {
-  const { width, height } = job.current?.params?.width ? job.current.params : form.values;
-  parts.stage.style.setProperty("--shape", `${Number(width) || 1} / ${Number(height) || 1}`);
-  parts.stage.style.setProperty("--ratio", (Number(width) || 1) / (Number(height) || 1));
-}
+  /** The stage has the form's proportions, so that nothing jumps when the picture comes. */
+  function shape() {
+    const { width, height } = job.current?.params?.width ? job.current.params : form.values;
+    parts.stage.style.setProperty("--shape", `${Number(width) || 1} / ${Number(height) || 1}`);
+    parts.stage.style.setProperty("--ratio", (Number(width) || 1) / (Number(height) || 1));
+  }
 
-function large(picture) {
-  const image = h("img.large", { src: picture.url, alt: t("Picture with seed {seed}", { seed: picture.seed }), title: t("Click for the whole window") });
-  const open = h("button.open", { type: "button", onclick: () => lightbox.open(picture) }, image);
-  const save = h("a.tool.download", { href: picture.url, download: "", title: t("Download") }, t("Download"));
-  return h("div.picture", {}, open, h("div.over", {}, save));
-}
+  function large(picture) {
+    const image = h("img.large", { src: picture.url, alt: t("Picture with seed {seed}", { seed: picture.seed }), title: t("Click for the whole window") });
+    const open = h("button.open", { type: "button", onclick: () => lightbox.open(picture) }, image);
+    const save = h("a.tool.download", { href: picture.url, download: "", title: t("Download") }, t("Download"));
+    return h("div.picture", {}, open, h("div.over", {}, save));
+  }
 
-/** Swap the preview only once it has loaded, so that it never blinks. */
-function preview(record) {
-  if (drawn.stage === record.preview) return;
-  drawn.stage = record.preview;
-  const number = /n=(\d+)/.exec(record.preview)?.[1] ?? "";
-  const image = h("img.large.preview", { alt: t("Preview"), src: server.preview(record.id, number) });
-  image.decode().then(() => drawn.stage === record.preview && parts.stage.replaceChildren(h("div.picture", {}, image)), () => {});
-}
+  /** Swap the preview only once it has loaded, so that it never blinks. */
+  function preview(record) {
+    if (drawn.stage === record.preview) return;
+    drawn.stage = record.preview;
+    const number = /n=(\d+)/.exec(record.preview)?.[1] ?? "";
+    const image = h("img.large.preview", { alt: t("Preview"), src: server.preview(record.id, number) });
+    image.decode().then(() => drawn.stage === record.preview && parts.stage.replaceChildren(h("div.picture", {}, image)), () => {});
+  }
 
-function card(error) {
-  return h("div.card", { role: "alert" },
-    h("h3", {}, error.message || t("Something went wrong.")),
-    error.hint ? h("p", {}, error.hint) : null,
-    h("details", {}, h("summary", {}, t("Details")), h("code", {}, [error.error, job.current?.id].filter(Boolean).join(" · "))));
-}
+  function card(error) {
+    return h("div.card", { role: "alert" },
+      h("h3", {}, error.message || t("Something went wrong.")),
+      error.hint ? h("p", {}, error.hint) : null,
+      h("details", {}, h("summary", {}, t("Details")), h("code", {}, [error.error, job.current?.id].filter(Boolean).join(" · "))));
+  }
 
-function welcome() {
-  if (!examples.length) return h("div.empty", {}, h("p", {}, t("Your pictures appear here.")));
-  const chips = examples.slice(0, 4).map((example) => {
-    const patch = typeof example === "string" ? { prompt: example } : example;
-    return h("button.example", { type: "button", onclick: () => window.easel.generate(patch) }, patch.prompt);
-  });
-  return h("div.empty.welcome", {}, h("p", {}, t("Describe a picture, or try one of these")), h("div.examples", {}, chips));
-}
+  function welcome() {
+    if (!examples.length) return h("div.empty", {}, h("p", {}, t("Your pictures appear here.")));
+    const chips = examples.slice(0, 4).map((example) => {
+      const patch = typeof example === "string" ? { prompt: example } : example;
+      return h("button.example", { type: "button", onclick: () => panel.generate(patch) }, patch.prompt);
+    });
+    return h("div.empty.welcome", {}, h("p", {}, t("Describe a picture, or try one of these")), h("div.examples", {}, chips));
+  }
 
-function drawProgress(record) {
-  const percent = job.running ? Math.round(record.fraction * 100) : 0;
-  const holder = parts.bar.parentElement;
-  holder.classList.toggle("active", job.running);
-  holder.setAttribute("aria-valuenow", percent);
-  holder.setAttribute("aria-label", t("Progress"));
-  parts.bar.firstChild.style.width = `${percent}%`;
-  parts.progress.textContent = job.running ? progressText(record, percent) : caption(record);
-}
+  function drawProgress(record) {
+    const percent = job.running ? Math.round(record.fraction * 100) : 0;
+    const holder = parts.bar.parentElement;
+    holder.classList.toggle("active", job.running);
+    holder.setAttribute("aria-valuenow", percent);
+    holder.setAttribute("aria-label", t("Progress"));
+    parts.bar.firstChild.style.width = `${percent}%`;
+    parts.progress.textContent = job.running ? progressText(record, percent) : caption(record);
+  }
 
-function progressText(record, percent) {
-  if (record.state === "queued") return queueText(record);
-  const total = (record.params.n_iter ?? 1) * (record.params.batch_size ?? 1);
-  const which = total > 1 ? t("picture {n} of {total}", { n: Math.min(record.pictures.length + 1, total), total }) : null;
-  const step = record.steps ? t("step {n} of {total}", { n: record.step, total: record.steps }) : null;
-  return listed(which, step, `${percent} %`, record.eta === null ? null : duration(record.eta));
-}
+  function progressText(record, percent) {
+    if (record.state === "queued") return queueText(record);
+    const total = (record.params.n_iter ?? 1) * (record.params.batch_size ?? 1);
+    const which = total > 1 ? t("picture {n} of {total}", { n: Math.min(record.pictures.length + 1, total), total }) : null;
+    const step = record.steps ? t("step {n} of {total}", { n: record.step, total: record.steps }) : null;
+    return listed(which, step, `${percent} %`, record.eta === null ? null : duration(record.eta));
+  }
 
-/** What the shown picture is, once nothing moves any more. */
-function caption(record) {
-  const picture = shownPicture();
-  const seed = picture ? t("seed {seed}", { seed: picture.seed }) : null;
-  const size = picture ? `${record.params.width} × ${record.params.height}` : null;
-  return listed(record?.state === "interrupted" ? t("Interrupted") : null, seed, size);
-}
+  /** What the shown picture is, once nothing moves any more. */
+  function caption(record) {
+    const picture = shownPicture();
+    const seed = picture ? t("seed {seed}", { seed: picture.seed }) : null;
+    const size = picture ? `${record.params.width} × ${record.params.height}` : null;
+    return listed(record?.state === "interrupted" ? t("Interrupted") : null, seed, size);
+  }
 
-const listed = (...parts) => parts.filter(Boolean).join(" · ");
+  const listed = (...parts) => parts.filter(Boolean).join(" · ");
 
-function queueText({ ahead }) {
-  if (ahead) return t("Waiting, {n} ahead", { n: ahead });
-  return byId("quicksettings").classList.contains("loading") ? t("Waiting for the model to load") : t("Starting…");
-}
+  function queueText({ ahead }) {
+    if (ahead) return t("Waiting, {n} ahead", { n: ahead });
+    return byId("quicksettings").classList.contains("loading") ? t("Waiting for the model to load") : t("Starting…");
+  }
 
-function drawThumbs(record) {
-  const all = pictures();
-  const wanted = all.length > 1 || job.running || refusal ? all : [];      // a single picture needs none
-  const selected = shownPicture()?.index;
-  once("thumbs", `${record?.id} ${wanted.length} ${selected}`, () => wanted.map((picture, i) =>
-    h("button.thumb", { type: "button", role: "option", "aria-selected": picture.index === selected, title: t("Picture {n}", { n: i + 1 }), onclick: () => choose(picture.index) },
-      h("img", { src: picture.url, alt: t("Picture {n}", { n: i + 1 }), loading: "lazy" }))));
-}
+  function drawThumbs(record) {
+    const all = pictures();
+    const wanted = all.length > 1 || job.running || refusal ? all : [];      // a single picture needs none
+    const selected = shownPicture()?.index;
+    once("thumbs", `${record?.id} ${wanted.length} ${selected}`, () => wanted.map((picture, i) =>
+      h("button.thumb", { type: "button", role: "option", "aria-selected": picture.index === selected, title: t("Picture {n}", { n: i + 1 }), onclick: () => choose(picture.index) },
+        h("img", { src: picture.url, alt: t("Picture {n}", { n: i + 1 }), loading: "lazy" }))));
+  }
 
-function drawNotes(record) {
-  const warnings = record?.warnings ?? [];
-  const failed = refusal && chosen !== null ? [refusal.message] : [];
-  once("notes", JSON.stringify([warnings, failed]), () => [...failed, ...warnings].map((text) => h("p", {}, text)));
-}
+  function drawNotes(record) {
+    const warnings = record?.warnings ?? [];
+    const failed = refusal && chosen !== null ? [refusal.message] : [];
+    once("notes", JSON.stringify([warnings, failed]), () => [...failed, ...warnings].map((text) => h("p", {}, text)));
+  }
 
-function drawData() {
-  const picture = shownPicture();
-  once("data", picture ? picture.url + picture.infotext : "", () => picture?.infotext
-    ? [h("p.infotext", {}, picture.infotext), iconButton("copy", t("Copy the generation data"), (event) => copied(event, picture.infotext))] : []);
-}
+  function drawData() {
+    const picture = shownPicture();
+    once("data", picture ? picture.url + picture.infotext : "", () => picture?.infotext
+      ? [h("p.infotext", {}, picture.infotext), iconButton("copy", t("Copy the generation data"), (event) => copied(event, picture.infotext))] : []);
+  }
 
-async function copied(event, text) {
-  const button = event.currentTarget;
-  await copy(text);
-  button.classList.add("done");
-  setTimeout(() => button.classList.remove("done"), 1500);
+  async function copied(event, text) {
+    const button = event.currentTarget;
+    await copy(text);
+    button.classList.add("done");
+    setTimeout(() => button.classList.remove("done"), 1500);
+  }
+
+  return results;
 }

@@ -36,6 +36,16 @@ async function ask(path, method = "GET", body = undefined) {
   throw new Refused(reply ?? {}, response.status);
 }
 
+/** A file as a data: address. */
+export function dataUrl(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
+}
+
 const job = (id) => `jobs/${encodeURIComponent(id)}`;
 
 export const server = {
@@ -47,6 +57,7 @@ export const server = {
   tokens: (prompt, steps) => ask("tokens", "POST", { prompt, steps }),
   readInfotext: (text) => ask("read-infotext", "POST", { text }),
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
+  keep: async (file) => ask("inputs", "POST", { image: await dataUrl(file) }),
   pngInfo: async (image) => (await ask("../../sdapi/v1/png-info", "POST", { image })).items,
   preview: (id, number) => new URL(`${job(id)}/preview?n=${number}`, BASE).href,
   picture: (id, index) => new URL(`${job(id)}/pictures/${index}`, BASE).href,

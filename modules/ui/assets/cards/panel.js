@@ -1,5 +1,5 @@
 // One tab of cards: the bar, the folders, the grid, and what stands there if there is nothing to show.
-import { h, t } from "../dom.js";
+import { byId, h, t } from "../dom.js";
 import { browser } from "../kept.js";
 import { api, inWords } from "./api.js";
 import { Bar } from "./bar.js";
@@ -47,6 +47,7 @@ export class Panel {
     this.bar.refresh.disabled = true;
     try {
       await api.refresh();
+      if (this.kind === "checkpoint") byId("refresh_sd_model_checkpoint")?.click();      // the picker's list too
       await this.list.reload();
     } catch (error) {
       this.list.error = inWords(error);

@@ -8,8 +8,8 @@ export class Tree {
   }
 
   show(folders, chosen) {
+    this.folders = folders;
     const all = withParents(folders);
-    for (const parent of parents(chosen)) this.open.add(parent);
     const seen = all.filter((folder) => parents(folder).every((parent) => this.open.has(parent)));
     const key = JSON.stringify([all, seen, chosen, [...this.open]]);
     if (key === this.drawn) return;
@@ -31,7 +31,8 @@ export class Tree {
   choose(folder, chosen) {
     if (folder === chosen && this.open.has(folder)) this.open.delete(folder);
     else this.open.add(folder);
-    this.onChoice(folder);
+    if (folder === chosen) this.show(this.folders, chosen);
+    else this.onChoice(folder);
   }
 }
 

@@ -1,0 +1,227 @@
+"""Finished pictures made larger, and what there is to do it with: A1111's routes around upscalers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request
+from pydantic import BaseModel, BeforeValidator, Field
+
+from modules.api.generate import Saved, without_nulls
+from modules.api.info import decoded
+from modules.api.replies import failure
+from modules.api.routing import LARGEST_BODY, owner, router
+from modules.api.waiting import ended
+from modules.app.app import App
+from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
+from modules.imaging.inputs import keep
+from modules.imaging.read import open_image, read_metadata
+from modules.models.upscaling.files import BUILT_IN, ModelFile, find
+from modules.params.extras import NONE, Extras, check_sent, check_sizes, described
+from modules.params.hires import LATENT_MODES
+from modules.store.jobs import JobRecord
+
+MOST_PICTURES = 1000                # of a request
+USUAL_SCALE = 4                     # what A1111 says of models whose names say nothing
+SCALE = re.compile(r"(?<!\d)(\d)x|x(\d)(?!\d)", re.IGNORECASE)
+REAL_ESRGAN = "RealESRGAN"          # the folder
+
+Picture = Annotated[str, Field(max_length=LARGEST_BODY, description="A picture file in base64, or a data: address.")]
+
+
+class NamedPicture(BaseModel):
+    data: Picture
+    name: str = Field("", max_length=10_000, description="Taken for A1111's sake; it is no path, and nothing is named so.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtrasSingleImageRequest(Extras):
+    image: Picture = ""
+    save_images: Saved = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtrasBatchImagesRequest(Extras):
+    imageList: Annotated[list[NamedPicture], Field(max_length=MOST_PICTURES)] = field(default_factory=list)
+    save_images: Saved = False
+
+
+ExtrasRequest = ExtrasSingleImageRequest | ExtrasBatchImagesRequest
+
+
+class ExtrasSingleImageReply(BaseModel):
+    html_info: str      # what was done, as HTML
+    image: str          # a PNG file in base64
+
+
+class ExtrasBatchImagesReply(BaseModel):
+    html_info: str
+    images: list[str]
+
+
+class InterrogateRequest(BaseModel):
+    image: Picture = ""
+    model: str = Field("clip", max_length=1_000)
+
+
+def understood(body: Any) -> Any:
+    """Nulls are defaults; an empty name is no upscaler."""
+    if not isinstance(body, Mapping):
+        return body
+    return {name: value for name, value in without_nulls(body).items() if not (name in UPSCALER_FIELDS and value == "")}
+
+
+UPSCALER_FIELDS = ("upscaler_1", "upscaler_2")
+SingleBody = Annotated[ExtrasSingleImageRequest, BeforeValidator(understood), Body()]
+BatchBody = Annotated[ExtrasBatchImagesRequest, BeforeValidator(understood), Body()]
+
+
+def routes(app: App) -> APIRouter:
+    api = router("extras", "/sdapi/v1")
+
+    @api.post("/extra-single-image")
+    async def single(body: SingleBody, request: Request) -> ExtrasSingleImageReply:
+        """Enlarge a picture and wait for it. Its generation data is kept, and tells what was done."""
+        job = await asyncio.to_thread(submit, app, body, {"image": body.image}, owner(request))
+        record = await ended(app.jobs, job)
+        [image] = await asyncio.to_thread(files, record)
+        return ExtrasSingleImageReply(html_info=as_html(record), image=image)
+
+    @api.post("/extra-batch-images")
+    async def batch(body: BatchBody, request: Request) -> ExtrasBatchImagesReply:
+        """Enlarge pictures, one after another, and wait for them all."""
+        pictures = {f"imageList.{index}": each.data for index, each in enumerate(body.imageList)}
+        job = await asyncio.to_thread(submit, app, body, pictures, owner(request))
+        record = await ended(app.jobs, job)
+        return ExtrasBatchImagesReply(html_info=as_html(record), images=await asyncio.to_thread(files, record))
+
+    @api.post("/interrogate")
+    def interrogate(body: InterrogateRequest) -> None:
+        """Words for a picture. The models for that are not there, and the refusal says which they are."""
+        refuse_interrogation(body.model)
+
+    add_lists(api, app)
+    return api
+
+
+def add_lists(api: APIRouter, app: App) -> None:
+    """What there is to choose from."""
+
+    @api.get("/upscalers")
+    def upscalers() -> list[dict[str, Any]]:
+        """What needs no model, then the models in their folders now."""
+        models = find(app.models.upscaler_folders)
+        return [upscaler(name, models.get(name)) for name in dict.fromkeys((*BUILT_IN, *models))]
+
+    @api.get("/latent-upscale-modes")
+    def latent_upscale_modes() -> list[dict[str, str]]:
+        """Ways for hires fix to enlarge the latent itself."""
+        return [{"name": name} for name in LATENT_MODES]
+
+    @api.get("/realesrgan-models")
+    def realesrgan_models() -> list[dict[str, Any]]:
+        folders = [folder for folder in app.models.upscaler_folders if folder.name == REAL_ESRGAN]
+        return [{"name": name, "path": file.path.name, "scale": scale_of(name)} for name, file in find(folders).items()]
+
+    @api.get("/face-restorers")
+    def face_restorers() -> list[dict[str, Any]]:
+        """None yet."""
+        return []
+
+
+def upscaler(name: str, file: ModelFile | None) -> dict[str, Any]:
+    """A1111's fields, `model_path` without the folders it lies in, and what is wrong with a broken file."""
+    return {
+        "name": name,
+        "model_name": None if name == NONE else name,
+        "model_path": file and file.path.name,
+        "model_url": None,
+        "scale": scale_of(name),
+        "problem": (file and file.problem) or None,
+    }
+
+
+def scale_of(name: str) -> int:
+    """As far as a name tells: "R-ESRGAN 2x+", "4x-UltraSharp", "RealESRGAN_x4plus"."""
+    found = SCALE.search(name)
+    return int(found[1] or found[2]) if found else USUAL_SCALE
+
+
+# A request ------------------------------------------------------------------------------------------
+
+
+def submit(app: App, body: ExtrasRequest, pictures: Mapping[str, str], owner: str) -> str:
+    """Start the job and return its id. Raises Invalid, InvalidImage, TooLarge, UnknownName or ModelMissing.
+
+    pictures: field name → base64
+    """
+    refuse_faces(body)
+    refuse_nothing(pictures)
+    params = Extras(**{each.name: getattr(body, each.name) for each in fields(Extras)})
+    params = replace(params, upscaler_1=app.models.upscaler(body.upscaler_1), upscaler_2=app.models.upscaler(body.upscaler_2))
+    contents = [decoded(each) for each in pictures.values()]
+    infotexts = [read_metadata(content).infotext for content in contents]
+    check_sent([open_image(content).size for content in contents])
+    images = kept(app.flags.paths.cache / "inputs", contents, params)
+    recorded = asdict(params) | {"images": images, "infotexts": infotexts, "batch_size": len(images)}      # by which the queue counts pictures
+    return app.jobs.submit("extras", recorded, app.settings.current, owner, body.save_images)
+
+
+def refuse_nothing(pictures: Mapping[str, str]) -> None:
+    missing = [name for name, content in pictures.items() if not content]
+    if missing or not pictures:
+        raise Invalid("There is no picture to enlarge.", "Send the file's bytes in base64.", field=missing[0] if missing else "imageList")
+
+
+def kept(folder: Path, contents: Sequence[bytes], params: Extras) -> list[str]:
+    """The pictures' names among the inputs. Raises Invalid; only now, as an upright picture may have its sides the other way round."""
+    images = [keep(folder, content) for content in contents]
+    check_sizes(params, [open_image((folder / image).read_bytes()).size for image in images])
+    return images
+
+
+def files(record: JobRecord) -> list[str]:
+    """The pictures in base64, every one there was to be. Raises JobFailed. They may be large: not to be called on the event loop."""
+    if record.error:
+        raise failure(record.error)
+    if len(record.pictures) < len(record.params["images"]):
+        raise JobFailed("The job was interrupted.", "Ask again.")
+    return [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in record.pictures]
+
+
+def as_html(record: JobRecord) -> str:
+    params = Extras(**{each.name: record.params[each.name] for each in fields(Extras)})
+    return f"<p>{html.escape(described(params))}</p>"
+
+
+# What is not there ----------------------------------------------------------------------------------
+
+
+def refuse_faces(body: Extras) -> None:
+    for name, file in FACE_MODELS.items():
+        if getattr(body, name) > 0:
+            raise ModelMissing(
+                f"{Path(file).name} is missing: faces cannot be restored.",
+                f"Leave {name} at 0. This version has no face restoration; the model's place is {file}.",
+            )
+
+
+def refuse_interrogation(model: str) -> None:
+    if model not in INTERROGATORS:
+        raise UnknownName("interrogation model", model, INTERROGATORS)
+    file = INTERROGATORS[model]
+    raise ModelMissing(
+        f"{Path(file).name} is missing: pictures cannot be described.",
+        f"Describe the picture yourself, or by another program. This version has no interrogation; the model's place is {file}.",
+    )
+
+
+FACE_MODELS = {"gfpgan_visibility": "models/GFPGAN/GFPGANv1.4.pth", "codeformer_visibility": "models/Codeformer/codeformer-v0.1.0.pth"}
+INTERROGATORS = {"clip": "models/BLIP/model_base_caption_capfilt_large.pth", "deepdanbooru": "models/torch_deepdanbooru/model-resnet_custom_v3.pt"}

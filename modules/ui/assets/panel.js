@@ -1,0 +1,31 @@
+// One tab that makes pictures, started once gradio has drawn it.
+import { createGenerate, nameTools } from "./actions.js";
+import { startCards } from "./cards.js";
+import { createForm } from "./form.js";
+import { startImages } from "./img2img.js";
+import { startOverrides } from "./infotext.js";
+import { createJob } from "./job.js";
+import { panels } from "./panels.js";
+import { startPrompts } from "./prompt.js";
+import { createResults } from "./results.js";
+
+/** The tab's form, job and results, put together and shown as they were before a reload. */
+export async function startPanel(tab) {
+  const panel = { tab, form: createForm(tab), job: createJob(tab) };
+  panels.set(tab, panel);
+  panel.results = createResults(panel);
+  panel.generate = createGenerate(panel);
+  panel.results.start();
+  startOverrides(panel);
+  startPrompts(panel);
+  startCards(tab, { form: panel.form, newest: () => newest(panel) });
+  if (tab === "img2img") startImages(panel);
+  nameTools();
+  panel.form.restore();
+  panel.job.resume();
+  await panel.form.settled();
+  return panel;
+}
+
+/** The picture that is shown, as the cards take it for a preview. */
+const newest = ({ job, results }) => (results.picture && job.current ? { job: job.current.id, index: results.picture.index } : null);

@@ -1,0 +1,93 @@
+"""The img2img tab: a picture in, through an editor for each way to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.app.app import App
+from modules.params.img2img import FILLS, ORIGINAL, RESIZE_MODES, Img2Img
+from modules.ui import cards
+from modules.ui.form import Form
+from modules.ui.tabs import generation
+from modules.ui.words import Words
+
+TAB = "img2img"
+
+# A1111's tabs: title, id, and what the editor in it does (assets/img2img.js).
+MODES = (
+    ("img2img", "img2img_img2img_tab", "image"),
+    ("Sketch", "img2img_img2img_sketch_tab", "sketch"),
+    ("Inpaint", "img2img_inpaint_tab", "mask"),
+    ("Inpaint sketch", "img2img_inpaint_sketch_tab", "mask-sketch"),
+    ("Inpaint upload", "img2img_inpaint_upload_tab", "upload"),
+)
+
+
+def own_controls(words: Words) -> dict[str, Component]:
+    """Controls for what is declared without one. The pictures themselves are sent by the scripts."""
+    def choice(label: str, names: tuple[str, ...], value: int, elem_id: str) -> gr.Radio:
+        return gr.Radio([(words(name), i) for i, name in enumerate(names)], value=value, label=words(label), elem_id=elem_id, render=False)
+
+    return {
+        "init_images": gr.JSON([], visible=False, render=False),
+        "mask": gr.Textbox("", visible=False, render=False),
+        "initial_noise_multiplier": gr.JSON(None, visible=False, render=False),      # empty: the setting's; pasted data may fill it
+        "resize_mode": choice("Resize mode", RESIZE_MODES, 0, "resize_mode"),
+        "inpainting_mask_invert": choice("Mask mode", ("Inpaint masked", "Inpaint not masked"), 0, "img2img_mask_mode"),
+        "inpainting_fill": choice("Masked content", FILLS, ORIGINAL, "img2img_inpainting_fill"),
+        "inpaint_full_res": gr.Radio(
+            [(words("Whole picture"), False), (words("Only masked"), True)], value=False, label=words("Inpaint area"),
+            elem_id="img2img_inpaint_full_res", render=False,
+        ),
+    }
+
+
+def build(app: App, form: Form[Img2Img], quick: Mapping[str, Component], words: Words) -> None:
+    with gr.Column(elem_id=f"{TAB}_page"):
+        generation.prompts(TAB, form)
+        generation.actions(TAB, words)
+        with gr.Tabs(elem_id=f"{TAB}_extra_tabs"):
+            with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
+                settings(form, words)
+            cards.build(TAB, app.flags.paths, words)
+        generation.results(TAB)
+    generation.wire(TAB, app, form, quick)
+
+
+def settings(form: Form[Img2Img], words: Words) -> None:
+    with gr.Column(elem_id=f"{TAB}_settings"):
+        editors(words)
+        form.place("resize_mode")
+        inpainting(form, words)
+        generation.sampler_row(TAB, form)
+        generation.refiner(TAB, form, words)
+        generation.size_and_batch(TAB, form, words)
+        with gr.Row():
+            generation.tool(f"{TAB}_detect_image_size_btn", "Take the picture's size", "ruler", words)
+        form.place("cfg_scale", "image_cfg_scale", "denoising_strength")
+        generation.seed(TAB, form, words)
+        form.rest()
+
+
+def editors(words: Words) -> None:
+    with gr.Tabs(elem_id="mode_img2img"):
+        for title, elem_id, kind in MODES:
+            with gr.Tab(words(title), id=elem_id, elem_id=elem_id):
+                gr.HTML(f'<div class="editor-place" data-kind="{kind}"></div>', padding=False)
+
+
+def inpainting(form: Form[Img2Img], words: Words) -> None:
+    """Shown where there is a mask."""
+    with gr.Column(elem_id="inpaint_controls"):
+        with gr.Row():
+            form.place("mask_blur", "inpaint_full_res_padding")
+        form.place("inpainting_mask_invert", "inpainting_fill", "inpaint_full_res")
+        with gr.Accordion(words("Soft inpainting"), open=False, elem_id="soft_inpainting"):
+            form.place("soft_inpainting")
+            with gr.Row():
+                form.place("mask_blend_power", "mask_blend_scale", "inpaint_detail_preservation")
+            with gr.Row():
+                form.place("composite_mask_influence", "composite_difference_threshold", "composite_difference_contrast")

@@ -1,0 +1,21 @@
+"""Hires fix: A1111's own outputs, made again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.golden_data import cases, result, spec
+from tests.playing import close, differences, fields, made, recorded
+
+FAMILIES = ("hires", "inpaintmodel", "vae")
+CASES = [case for case in cases(*FAMILIES) if case["payload"].get("enable_hr")]
+FAILED = [case["id"] for case in CASES if not recorded(case)]      # A1111 itself ends in an error there
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case["id"] not in FAILED], ids=lambda case: case["id"])
+def test_a_picture_is_a1111s(device, case):
+    pictures, recipe = made(device, spec(case))
+    texts = result(case)["infotexts"]
+    for i, difference in enumerate(differences(case, pictures)):
+        assert close(case, difference), f"picture {i}: max {difference.max()}, mean {difference.mean():.3f}"
+        assert fields(recipe.infotext(i, pictures[i].told)) == fields(texts[i])
