@@ -6,7 +6,7 @@ import json
 import runpy
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from modules.tasks.img2img import SOFT_KEYS
 from modules.tasks.requests import prepared, prepared_img2img
 
 GOLDEN = Path(__file__).parent / "golden"
+SHIPPED = Path(__file__).parents[1] / "models"
 FIELDS = {"txt2img": defaults(Txt2Img), "img2img": defaults(Img2Img)}
 CHECKPOINT = "tiny-sd1"
 WITHOUT_EFFECT = {"enable_batch_seeds"}      # in A1111 1.10.1 either
@@ -87,8 +88,8 @@ def library(checkpoints: Path, models: Path | None = None, database: Path | None
 
 
 def golden_library(folder: Path) -> Library:
-    """The golden models of every kind; `folder` holds the assembled checkpoints."""
-    return library(folder, GOLDEN / "models")
+    """The golden models of every kind, and the upscalers that ship with Easel; `folder` holds the assembled checkpoints."""
+    return replace(library(folder, GOLDEN / "models"), upscaler_folders=(SHIPPED / "RealESRGAN",))
 
 
 def assemble_models(folder: Path) -> Path:

@@ -34,13 +34,13 @@ def generate(page: Page, prompt: str, **numbers: str) -> str:
 
 
 def finished(page: Page) -> str:
-    page.wait_for_function("!document.body.classList.contains('easel-running')")
+    page.wait_for_function("!document.getElementById('txt2img_page').classList.contains('running')")
     page.wait_for_selector(PICTURE)
     return page.inner_text(DATA)
 
 
 def running(page: Page) -> None:
-    page.wait_for_selector("body.easel-running")
+    page.wait_for_selector("#txt2img_page.running")
 
 
 def drop(page: Page, content: bytes, name: str = "picture.png") -> None:
@@ -116,7 +116,7 @@ def test_interrupt_keeps_the_finished_pictures(page: Page) -> None:
     page.click("#txt2img_generate")
     page.wait_for_selector(".thumb")
     page.keyboard.press("Escape")
-    page.wait_for_function("!document.body.classList.contains('easel-running')")
+    page.wait_for_function("!document.getElementById('txt2img_page').classList.contains('running')")
     expect(page.locator(".progress-text")).to_have_text(re.compile("^Interrupted"))
     assert 1 <= page.locator(".thumb, .picture").count() < 60
     assert page.inner_text(DATA).startswith("a dog on the beach\n")

@@ -19,7 +19,7 @@ from modules.params.txt2img import Txt2Img
 from modules.prompts.grammar import emphasised
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES, Levels
-from modules.settings.options import Settings
+from modules.settings.options import Settings, at_default
 from modules.tasks.generation_data import write
 from modules.tasks.pasting import pasted
 from modules.tasks.plan import Files, Plan, plans
@@ -32,6 +32,7 @@ def file(name):
 
 FILES = Files(file("model.safetensors"), file("fine.vae.pt"), file("finer.safetensors"))
 OWN = Files(file("model.safetensors"))
+TOLD_BY_IMG2IMG = ("inpainting_mask_weight", "initial_noise_multiplier", "img2img_extra_noise")
 WRITTEN = {name: param for name, param in declared(Settings).items() if param.infotext}
 
 
@@ -65,6 +66,7 @@ def text_of(plan):
     s, told = plan.settings, {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
     told |= {"Pad conds v0": True} if s.pad_cond_uncond_v0 else {}
     told |= {"Pad conds": True} if s.pad_cond_uncond else {}
+    told |= {WRITTEN[name].infotext: getattr(s, name) for name in TOLD_BY_IMG2IMG if not at_default(s, name)}
     return write(plan, told)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 
 import pytest
 
@@ -13,7 +14,7 @@ from modules.ui.form import Form
 from modules.ui.look import embedded
 from modules.ui.words import Words
 
-LISTS = {"samplers": lambda: ["Euler", "DPM++ 2M"], "schedules": lambda: ["Automatic"], "styles": lambda: []}
+LISTS = defaultdict(lambda: list, samplers=lambda: ["Euler", "DPM++ 2M"], schedules=lambda: ["Automatic"])      # the others are empty
 
 
 @pytest.fixture

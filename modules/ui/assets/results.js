@@ -1,7 +1,13 @@
 // Where the picture is: preview, pictures, progress, errors, generation data.
 import { byId, copy, duration, h, iconButton, t } from "./dom.js";
 import { Lightbox } from "./lightbox.js";
+import { sendToImg2img } from "./sending.js";
 import { server } from "./server.js";
+
+const SENDS = [
+  { icon: "image", name: "Send to img2img", kind: "image" },
+  { icon: "brush", name: "Send to inpaint", kind: "mask" },
+];
 
 export function createResults(panel) {
   const { tab, form, job } = panel;
@@ -113,7 +119,8 @@ export function createResults(panel) {
     const image = h("img.large", { src: picture.url, alt: t("Picture with seed {seed}", { seed: picture.seed }), title: t("Click for the whole window") });
     const open = h("button.open", { type: "button", onclick: () => lightbox.open(picture) }, image);
     const save = h("a.tool.download", { href: picture.url, download: "", title: t("Download") }, t("Download"));
-    return h("div.picture", {}, open, h("div.over", {}, save));
+    const sends = SENDS.map(({ icon, name, kind }) => iconButton(icon, t(name), () => sendToImg2img(picture, kind)));
+    return h("div.picture", {}, open, h("div.over", {}, sends, save));
   }
 
   /** Swap the preview only once it has loaded, so that it never blinks. */
