@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
-from modules.api.generate import Saved, without_nulls
+from modules.api.requests import Saved, without_nulls
 from modules.api.info import decoded
 from modules.api.replies import failure
 from modules.api.routing import LARGEST_BODY, owner, router

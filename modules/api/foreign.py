@@ -15,10 +15,9 @@ FOREIGN = frozenset("""
     outdir_img2img_grids outdir_save outdir_init_images save_to_dirs grid_save_to_dirs use_save_to_dirs_for_ui
     directories_filename_pattern directories_max_prompt_words
 
-    realesrgan_enabled_models dat_enabled_models DAT_tile DAT_tile_overlap
-    upscaler_for_img2img set_scale_by_when_changing_upscaler SCUNET_tile SCUNET_tile_overlap SWIN_tile SWIN_tile_overlap
-    SWIN_torch_compile ldsr_steps ldsr_cached face_restoration face_restoration_model code_former_weight
-    face_restoration_unload
+    realesrgan_enabled_models dat_enabled_models DAT_tile DAT_tile_overlap upscaler_for_img2img
+    set_scale_by_when_changing_upscaler SCUNET_tile SCUNET_tile_overlap SWIN_tile SWIN_tile_overlap SWIN_torch_compile
+    ldsr_steps ldsr_cached face_restoration face_restoration_model code_former_weight face_restoration_unload
 
     auto_launch_browser enable_console_prompts show_warnings show_gradio_deprecation_warnings memmon_poll_rate
     samples_log_stdout multiple_tqdm enable_upscale_progressbar print_hypernet_extra list_hidden_files
@@ -32,13 +31,12 @@ FOREIGN = frozenset("""
     training_tensorboard_flush_every
 
     sd_checkpoints_keep_in_cpu sd_checkpoint_cache sd_checkpoint_hash sd_unet enable_emphasis enable_batch_seeds
-    upcast_attn tiling sd3_enable_t5 sd_vae_explanation sd_vae_checkpoint_cache
-    sd_vae_overrides_per_model_preferences sd_vae_as_default auto_vae_precision_bfloat16 auto_vae_precision
+    upcast_attn tiling sd3_enable_t5 sd_vae_explanation sd_vae_checkpoint_cache sd_vae_overrides_per_model_preferences
+    sd_vae_as_default auto_vae_precision_bfloat16 auto_vae_precision
 
-    inpainting_mask_weight initial_noise_multiplier img2img_extra_noise img2img_color_correction img2img_fix_steps
-    img2img_background_color img2img_editor_height img2img_sketch_default_brush_color img2img_inpaint_mask_brush_color
+    img2img_editor_height img2img_sketch_default_brush_color img2img_inpaint_mask_brush_color
     img2img_inpaint_sketch_default_brush_color img2img_inpaint_mask_high_contrast img2img_inpaint_precise_mask
-    return_mask return_mask_composite img2img_batch_show_results_limit overlay_inpaint
+    return_mask return_mask_composite img2img_batch_show_results_limit
 
     cross_attention_optimization token_merging_ratio_img2img token_merging_ratio_hr persistent_cond_cache fp8_storage
     cache_fp16_weight dont_fix_second_order_samplers_schedule

@@ -1,141 +1,115 @@
-"""POST /sdapi/v1/txt2img, as A1111's clients know it."""
+"""POST /sdapi/v1/txt2img and img2img, as A1111's clients know them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from modules.api.errors import Refusal
+from modules.api.info import decoded
 from modules.api.replies import ImagesReply, failure, rendered
+from modules.api.requests import (
+    AS_SETTINGS,
+    NOT_YET,
+    NOTHING,
+    Handling,
+    Img2ImgRequest,
+    Txt2ImgRequest,
+    understood,
+    understood_img2img,
+    without_nulls,
+)
 from modules.api.routing import owner, router
 from modules.api.waiting import ended
 from modules.app.app import App
 from modules.base.errors import Invalid
-from modules.params import infotext
-from modules.params.txt2img import Txt2Img
-from modules.prompts.grammar import emphasised
+from modules.imaging.inputs import keep
+from modules.params.img2img import Img2Img
+from modules.params.txt2img import Generation, Txt2Img
 from modules.settings.options import NAMES, Settings, changed
-from modules.tasks.pasting import pasted
-from modules.tasks.requests import prepared
+from modules.tasks.requests import prepared, prepared_img2img
 from modules.tasks.styling import with_styles
 
-NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
-    "restore_faces": "Face restoration",
-    "script_name": "A script",
-    "alwayson_scripts": "A script",
-}
-NOTHING = (False, 0, "", "None", "none", {})      # what asks for nothing
-AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "token_merging_ratio")      # request fields that are settings for one request
-TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"      # part of addresses and file names
-
-Phase = Annotated[int, Field(ge=0, le=2048)]
-Eta = Annotated[float, Field(ge=0, le=1)]
-TaskId = Annotated[str, Field(pattern=TASK_ID, description="An id of your own to follow the job by.")]
-Infotext = Annotated[str, Field(max_length=2**20, description="Generation data: fills in what is not given.")]
-Overrides = Annotated[dict[str, Any], Field(description="Settings for this request alone.")]
-SamplerIndex = Annotated[str, Field(max_length=1_000, description="Old name of sampler_name, which goes before it.")]
-Saved = Annotated[bool, Field(description="Also write the pictures to the server's outputs folder.")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Txt2ImgRequest(Txt2Img):
-    """A1111's request: the fields of a picture, and how to deal with it. Unknown fields are ignored, nulls are defaults."""
-
-    sampler_index: SamplerIndex | None = None
-    eta: Eta | None = None
-    s_churn: float | None = None
-    s_tmin: float | None = None
-    s_tmax: float | None = None
-    s_noise: float | None = None
-    s_min_uncond: float | None = None
-    override_settings: Overrides = field(default_factory=dict)
-    override_settings_restore_afterwards: bool = True      # taken; an override never outlives its request
-    infotext: Infotext | None = None
-    send_images: bool = True
-    save_images: Saved = False
-    do_not_save_samples: bool = False
-    do_not_save_grid: bool = False
-    force_task_id: TaskId | None = None
-    firstphase_width: Phase = 0       # of the first pass, where width and height are not
-    firstphase_height: Phase = 0
-    restore_faces: bool = False
-    token_merging_ratio: float | None = None
-    script_name: str = ""
-    script_args: list[Any] = field(default_factory=list)
-    alwayson_scripts: dict[str, Any] = field(default_factory=dict)
-
-
-def understood(body: Any) -> Any:
-    """A1111's ways of saying things: null for the usual, generation data for many fields, an old name for the sampler."""
-    if not isinstance(body, Mapping):
-        return body
-    given = without_nulls(body)
-    if not given.get("sampler_name", ""):
-        given.pop("sampler_name", None)
-        given |= {"sampler_name": given["sampler_index"]} if given.get("sampler_index") else {}
-    return filled_in(given, text) if isinstance(text := given.get("infotext"), str) else given
-
-
-def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if value is not None}
-
-
-def filled_in(given: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """`given`, and from generation data what is not given."""
-    told = pasted(infotext.parse(text[: 2**20], emphasised))
-    overrides = given.get("override_settings", {})
-    settings = told["settings"] | overrides if isinstance(overrides, Mapping) else overrides
-    return {**told["fields"], **given, "override_settings": settings}
-
-
-RequestBody = Annotated[Txt2ImgRequest, BeforeValidator(understood), Body()]
+MOST_PICTURES = 16      # to start from
+FAILED: dict[int | str, dict[str, Any]] = {"5XX": {"model": Refusal, "description": "The job failed"}}
+Txt2ImgBody = Annotated[Txt2ImgRequest, BeforeValidator(understood), Body()]
+Img2ImgBody = Annotated[Img2ImgRequest, BeforeValidator(understood_img2img), Body()]
 
 
 def routes(app: App) -> APIRouter:
     api = router("generate", "/sdapi/v1")
 
-    @api.post("/txt2img", response_model=ImagesReply, responses={"5XX": {"model": Refusal, "description": "The job failed"}})
-    async def txt2img(body: RequestBody, request: Request) -> Response:
+    @api.post("/txt2img", response_model=ImagesReply, responses=FAILED)
+    async def txt2img(body: Txt2ImgBody, request: Request) -> Response:
         """Make pictures and wait for them. The job goes on if the connection is lost; /easel/v1/jobs follows it."""
-        job, settings, notes = await asyncio.to_thread(submit, app, body, owner(request))
-        record = await ended(app.jobs, job)
-        if record.error and not record.pictures:
-            raise failure(record.error)
-        content = await asyncio.to_thread(rendered, body, record, settings, notes)
-        return Response(content, media_type="application/json")
+        return await answered(app, body, owner(request))
+
+    @api.post("/img2img", response_model=ImagesReply, responses=FAILED)
+    async def img2img(body: Img2ImgBody, request: Request) -> Response:
+        """Make pictures out of others, or paint a part of them anew."""
+        return await answered(app, body, owner(request))
 
     return api
 
 
-def submit(app: App, body: Txt2ImgRequest, owner: str) -> tuple[str, Settings, list[str]]:
+async def answered(app: App, body: Handling, owner: str) -> Response:
+    job, settings, notes = await asyncio.to_thread(submit, app, body, owner)
+    record = await ended(app.jobs, job)
+    if record.error and not record.pictures:
+        raise failure(record.error)
+    content = await asyncio.to_thread(rendered, body, record, settings, notes)
+    return Response(content, media_type="application/json")
+
+
+def submit(app: App, body: Handling, owner: str) -> tuple[str, Settings, list[str]]:
     """Start the job. Returns its id, its settings, and what the person should know. Raises Invalid or UnknownName."""
     refuse_unknown_arts(body)
     settings, ignored = overridden(app.settings.current, body)
-    params = prepared(with_styles(picture_fields(body), app.styles()))
+    kind, params = ("img2img", img2img_params(app, body)) if isinstance(body, Img2ImgRequest) else ("txt2img", txt2img_params(app, body))
     saved = body.save_images and not body.do_not_save_samples
-    job = app.jobs.submit("txt2img", asdict(params), settings, owner, saved, body.force_task_id or "")
+    job = app.jobs.submit(kind, asdict(params), settings, owner, saved, body.force_task_id or "")
     return job, settings, [f"There is no setting called {name!r}; it was ignored." for name in ignored]
 
 
-def refuse_unknown_arts(body: Txt2ImgRequest) -> None:
+def refuse_unknown_arts(body: Handling) -> None:
     for name, what in NOT_YET.items():
         if getattr(body, name) not in NOTHING:
             raise Invalid(f"{what} is not there yet.", f"Leave {name} out.", field=name)
 
 
-def picture_fields(body: Txt2ImgRequest) -> Txt2Img:
+def txt2img_params(app: App, body: Txt2ImgRequest) -> Txt2Img:
+    return prepared(with_styles(first_pass(body), app.styles()))
+
+
+def first_pass(body: Txt2ImgRequest) -> Txt2Img:
     """A1111 takes the old fields for the first pass's size instead of the present ones, with or without hires fix."""
-    params = Txt2Img(**{each.name: getattr(body, each.name) for each in fields(Txt2Img)})
+    params = picture_fields(Txt2Img, body)
     first = {"width": body.firstphase_width, "height": body.firstphase_height}
     return replace(params, **first) if any(first.values()) else params
 
 
-def overridden(settings: Settings, body: Txt2ImgRequest) -> tuple[Settings, list[str]]:
+def img2img_params(app: App, body: Img2ImgRequest) -> Img2Img:
+    """With its pictures kept by the names that a job uses. Raises Invalid, InvalidImage or TooLarge."""
+    if len(body.init_images) > MOST_PICTURES:
+        raise Invalid(f"{len(body.init_images)} pictures to start from are too many.", f"Send at most {MOST_PICTURES}.", field="init_images")
+    folder = app.flags.paths.cache / "inputs"
+    params = replace(
+        picture_fields(Img2Img, body),
+        init_images=tuple(keep(folder, decoded(image)) for image in body.init_images),
+        mask=keep(folder, decoded(body.mask)) if body.mask else "",
+    )
+    return prepared_img2img(with_styles(params, app.styles()), app.settings.current)
+
+
+def picture_fields(cls: type[Any], body: Generation) -> Any:
+    return cls(**{each.name: getattr(body, each.name) for each in fields(cls)})
+
+
+def overridden(settings: Settings, body: Handling) -> tuple[Settings, list[str]]:
     """The settings for this request alone, and the names among its overrides that mean nothing here. Raises Invalid."""
     overrides = {name: getattr(body, name) for name in AS_SETTINGS if getattr(body, name) is not None}
     if body.eta is not None:

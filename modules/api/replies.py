@@ -18,7 +18,7 @@ from modules.store.jobs import JobRecord
 from modules.tasks.generation_data import VERSION
 
 if TYPE_CHECKING:
-    from modules.api.generate import Txt2ImgRequest
+    from modules.api.requests import Handling
 
 OF_THE_REQUEST = (
     "subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size",
@@ -42,16 +42,18 @@ def failure(error: Mapping[str, Any]) -> JobFailed:
     return failed
 
 
-def rendered(body: Txt2ImgRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> bytes:
+def rendered(body: Handling, record: JobRecord, settings: Settings, notes: Sequence[str]) -> bytes:
     """The reply's JSON. Pictures may be many megabytes: not to be called on the event loop."""
     sent = record.pictures if body.send_images else ()
     files = [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in sent]
     parameters = TypeAdapter(type(body)).dump_python(body, mode="json") | {name: record.params[name] for name in RESOLVED}
+    if not getattr(body, "include_init_images", True):
+        parameters |= {"init_images": None, "mask": None}
     info = json.dumps(information(body, record, settings, notes))
     return json.dumps({"images": files, "parameters": parameters, "info": info}).encode()
 
 
-def information(body: Txt2ImgRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> dict[str, Any]:
+def information(body: Handling, record: JobRecord, settings: Settings, notes: Sequence[str]) -> dict[str, Any]:
     """A1111's `info`; the last four keys are Easel's own."""
     facts = [picture.facts for picture in record.pictures]
     first = facts[0] if facts else {}
@@ -69,9 +71,9 @@ def information(body: Txt2ImgRequest, record: JobRecord, settings: Settings, not
         "face_restoration_model": None,
         "sd_model_name": first.get("sd_model_name"),
         "sd_model_hash": first.get("sd_model_hash"),
-        "sd_vae_name": None,
-        "sd_vae_hash": None,
-        "denoising_strength": None,
+        "sd_vae_name": first.get("sd_vae_name"),
+        "sd_vae_hash": first.get("sd_vae_hash"),
+        "denoising_strength": record.params.get("denoising_strength"),
         "extra_generation_params": {},
         "index_of_first_image": 0,
         "infotexts": [picture.infotext for picture in record.pictures],

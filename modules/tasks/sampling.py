@@ -69,7 +69,8 @@ def resumed(plan: Plan, facts: ModelFacts, picture: Tensor, back: int, noise_str
 def remaining(plan: Plan, trained: Levels, levels: list[float], back: int) -> tuple[float, list[float]]:
     """The level whose noise a picture gets, and the levels from there on. A1111's DDIM family begins one lower than that."""
     if not plan.sampler.timesteps:
-        rest = levels[plan.params.steps - back - 1:]
+        begins = plan.params.steps - back - 1
+        rest = levels[max(0, min(begins, len(levels) - back - 2)):]      # DDIM's schedule may be longer than that, or shorter
         return rest[0], rest
     timesteps = ddim_levels(plan.params.steps + plan.settings.always_discard_next_to_last_sigma, trained)
     begin, rest = timesteps[-1 - back], timesteps[-max(1, back):]

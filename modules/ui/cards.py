@@ -26,8 +26,13 @@ class Kind:
     folder: Callable[[Paths], Path]
 
 
+def tabs(tab: str) -> gr.Tabs:
+    """Where `build` is called, after the form's own tab; `tab` is "txt2img" or "img2img"."""
+    return gr.Tabs(elem_id=f"{tab}_extra_tabs", elem_classes="extra-networks", overflow_behavior="wrap")
+
+
 def build(tab: str, paths: Paths, words: Words) -> None:
-    """One tab for each kind, inside the gr.Tabs that is open; `tab` is "txt2img" or "img2img"."""
+    """One tab for each kind, inside the `tabs` that are open."""
     for kind in KINDS:
         with gr.Tab(words(kind.title), id=f"{tab}_{kind.page}", elem_id=f"{tab}_{kind.page}"):
             gr.HTML(place(tab, kind, paths), elem_id=f"{tab}_{kind.page}_cards_html", padding=False)

@@ -11,9 +11,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from modules.base.errors import Invalid, ModelMismatch
-from modules.models.merging import BLOCKS, EMA, FIRST, Recipe, block_of, convert, merge
-from modules.models.tensor_file import Entry, opened, write
+from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
+from modules.models.merging import Recipe, merge
+from modules.models.merging.mixing import FIRST, block_of
+from modules.models.merging.recipe import BLOCKS
 from tests.golden_data import GOLDEN, assemble_models
 
 CASES = json.loads((GOLDEN / "tensors/merge.json").read_text())
@@ -33,20 +34,39 @@ def merged(recipe, tmp_path):
     return load_file(tmp_path / "out.safetensors")
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-def test_a_merge_is_a1111s_to_the_bit(case, folder, tmp_path):
+def metadata(path):
+    with safe_open(path, "pt") as file:
+        return file.metadata()
+
+
+def recorded(case, folder):
     names = [case[place] for place in ("primary", "secondary", "tertiary") if case[place]]
     vae = None if case["bake_in_vae"] == "None" else GOLDEN / "models/VAE" / case["bake_in_vae"]
-    recipe = Recipe(
+    return Recipe(
         tuple(folder / f"{name}.safetensors" for name in names), case["method"], case["multiplier"],
-        precision="fp16" if case["save_as_half"] else "keep", vae=vae, discard=case["discard_weights"],
+        precision="fp16" if case["save_as_half"] else "keep", vae=vae, discard=case["discard_weights"], config="Don't",
     )
-    found = merged(recipe, tmp_path)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_a_merge_is_a1111s_to_the_bit(case, folder, tmp_path):
+    merge(recorded(case, folder), tmp_path / case["output_name"], quiet)
+    found = load_file(tmp_path / case["output_name"])
     assert found.keys() == case["tensors"].keys()
     for name, (dtype, shape, digest) in case["tensors"].items():
         tensor = found[name]
         assert [str(tensor.dtype).removeprefix("torch."), list(tensor.shape)] == [dtype, shape], name
         assert hashlib.sha256(tensor.contiguous().flatten().view(torch.uint8).numpy()).hexdigest()[:16] == digest, name
+    assert_told_as_a1111_tells_it(case, metadata(tmp_path / case["output_name"]))
+
+
+def assert_told_as_a1111_tells_it(case, found):
+    recipe, models = json.loads(found["sd_merge_recipe"]), json.loads(found["sd_merge_models"])
+    hashes = {name: value for name, value in recipe.items() if name.endswith("_hash")}
+    late = {name: value for name, value in hashes.items() if case["merge_recipe"][name] is None}      # A1111 had not computed them yet
+    assert sorted(found) == case["metadata_keys"]
+    assert recipe == case["merge_recipe"] | late
+    assert set(models) == set(filter(None, hashes.values()))
 
 
 def some(tmp_path, name="a", width=4, seed=0, **others):
@@ -54,6 +74,29 @@ def some(tmp_path, name="a", width=4, seed=0, **others):
     weights = {FIRST: torch.randn(8, width, 3, 3), "model.diffusion_model.middle_block.0.x": torch.randn(5), "betas": torch.randn(3), **others}
     save_file(weights, tmp_path / f"{name}.safetensors", {"made": name})
     return tmp_path / f"{name}.safetensors"
+
+
+def test_a_merge_knows_what_its_sources_were_merged_of(tmp_path):
+    a, b = some(tmp_path, "a"), some(tmp_path, "b", seed=1)
+    merge(Recipe((a, b)), tmp_path / "child.safetensors", quiet)
+    merge(Recipe((tmp_path / "child.safetensors",), "No interpolation"), tmp_path / "grandchild.safetensors", quiet)
+    models = json.loads(metadata(tmp_path / "grandchild.safetensors")["sd_merge_models"])
+    assert sorted(model["name"] for model in models.values()) == ["a.safetensors", "b.safetensors", "child.safetensors"]
+
+
+def test_known_hashes_are_not_computed_again(tmp_path):
+    merge(Recipe((some(tmp_path, "a"),), "No interpolation", hashes=("known",)), tmp_path / "out.safetensors", quiet)
+    assert "known" in json.loads(metadata(tmp_path / "out.safetensors")["sd_merge_models"])
+
+
+@pytest.mark.parametrize(("choice", "like"), [("A, B or C", "b"), ("B", "b"), ("C", "c"), ("Don't", None)])
+def test_the_chosen_models_yaml_goes_with_the_result(tmp_path, choice, like):
+    paths = tuple(some(tmp_path, name) for name in "abc")
+    for path in paths[1:]:
+        path.with_suffix(".yaml").write_text(path.stem)
+    merge(Recipe(paths, "Add difference", config=choice), tmp_path / "out.safetensors", quiet)
+    config = tmp_path / "out.yaml"
+    assert (config.read_text() if config.exists() else None) == like
 
 
 @pytest.mark.parametrize(("share", "like"), [(0.0, "a"), (1.0, "b")])
@@ -103,6 +146,61 @@ def test_an_inpainting_models_other_channels_stay(tmp_path):
     assert "narrow.safetensors and wide.safetensors" in str(caught.value)
 
 
+def test_a_difference_can_be_added_to_an_inpainting_model(tmp_path):
+    paths = some(tmp_path, "wide", 9), some(tmp_path, "b", 4, seed=1), some(tmp_path, "c", 4, seed=2)
+    found = merged(Recipe(paths, "Add difference", 0.5), tmp_path)[FIRST]
+    wide, b, c = (load_file(path)[FIRST] for path in paths)
+    assert torch.equal(found, torch.cat([wide[:, :4] + 0.5 * (b - c), wide[:, 4:]], dim=1))
+
+
+@pytest.mark.parametrize("widths", [(9, 8), (4, 9), (9, 4, 9), (9, 9, 4)])
+def test_channels_that_mean_different_things_are_not_mixed(tmp_path, widths):
+    paths = tuple(some(tmp_path, f"m{i}", width) for i, width in enumerate(widths))
+    with pytest.raises(ModelMismatch, match=rf"{FIRST} is \(8, {widths[0]}, 3, 3\) and \(8, "):
+        merged(Recipe(paths, "Add difference" if len(paths) > 2 else "Weighted sum"), tmp_path)
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_a_vae_of_another_shape_is_refused_before_anything_is_written(tmp_path):
+    path, vae = some(tmp_path, "a", **{"first_stage_model.decoder.x": torch.zeros(4)}), tmp_path / "odd.vae.safetensors"
+    save_file({"decoder.x": torch.zeros(5)}, vae)
+    with pytest.raises(ModelMismatch, match=r"odd.vae.safetensors do not go together: first_stage_model.decoder.x is \(4,\) and \(5,\)"):
+        merge(Recipe((path,), "No interpolation", vae=vae), tmp_path / "out.safetensors", pytest.fail)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.35, 0.9])
+def test_whole_numbers_are_never_mixed(tmp_path, share):
+    positions = {"conditioner.embedders.0.transformer.text_model.embeddings.position_ids": torch.arange(77)[None]}
+    found = merged(Recipe((some(tmp_path, "a", **positions), some(tmp_path, "b", **positions)), multiplier=share), tmp_path)
+    assert all(torch.equal(found[name], tensor) for name, tensor in positions.items())
+
+
+def test_what_only_one_has_is_in_the_result_as_it_is(tmp_path):
+    a, b = some(tmp_path, "a", **{"model.a": torch.ones(3)}), some(tmp_path, "b", **{"model.b": torch.full((3,), 2.0), "b": torch.ones(1)})
+    found = merged(Recipe((a, b), multiplier=0.5), tmp_path)
+    assert torch.equal(found["model.a"], torch.ones(3)) and torch.equal(found["model.b"], torch.full((3,), 2.0)) and "b" not in found
+
+
+def test_the_wider_precision_wins_unless_one_is_asked_for(tmp_path):
+    half, single = {"model.x": torch.ones(3).half()}, {"model.x": torch.ones(3)}
+    a, b, c = some(tmp_path, "a", **half), some(tmp_path, "b", **half), some(tmp_path, "c", **single)
+    assert merged(Recipe((a, c)), tmp_path)["model.x"].dtype == torch.float32
+    assert merged(Recipe((a, b, c), "Add difference"), tmp_path)["model.x"].dtype == torch.float32
+    assert {tensor.dtype for tensor in merged(Recipe((a, c), precision="bf16"), tmp_path).values()} == {torch.bfloat16}
+
+
+def test_the_oldest_files_names_are_those_of_today(tmp_path):
+    old, new = "cond_stage_model.transformer.encoder.x", "cond_stage_model.transformer.text_model.encoder.x"
+    paths = some(tmp_path, "a", **{old: torch.zeros(2)}), some(tmp_path, "b", **{new: torch.ones(2)})
+    found = merged(Recipe(paths, multiplier=0.25), tmp_path)
+    assert old not in found and torch.equal(found[new], torch.full((2,), 0.25))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ModelCorrupt, match="gone.safetensors"):
+        merge(Recipe((some(tmp_path, "a"), tmp_path / "gone.safetensors")), tmp_path / "out.safetensors", quiet)
+
+
 def test_blocks_have_weights_of_their_own(tmp_path):
     weights = [0.0] * len(BLOCKS)
     weights[BLOCKS.index("M00")] = 1.0
@@ -131,34 +229,14 @@ def test_discarded_names_are_gone_and_metadata_tells_the_recipe(tmp_path):
 
 @pytest.mark.parametrize(("wrong", "named"), [
     ({"method": "Magic"}, "Magic"), ({"sources": ()}, "needs 2"), ({"discard": "("}, "pattern"), ({"precision": "int3"}, "int3"),
-    ({"block_weights": (1.0,)}, "block weights"), ({"method": "Sum of more"}, "share"),
+    ({"block_weights": (1.0,)}, "block weights"), ({"method": "Sum of more"}, "share"), ({"config": "mine"}, "mine"), ({"hashes": ("x",)}, "hash"),
+    ({"method": "Sum of more", "more": (0.5,), "block_weights": (0.0,) * 26}, "no block weights"),
 ])
 def test_a_recipe_that_makes_no_sense_is_refused(tmp_path, wrong, named):
     path = some(tmp_path, "a")
     with pytest.raises(Invalid, match=named):
         merge(replace(Recipe((path, path)), **wrong), tmp_path / "out.safetensors", quiet)
     assert not (tmp_path / "out.safetensors").exists()
-
-
-def test_one_tensor_is_in_memory_at_a_time(tmp_path):
-    """Each is let go before the next is made."""
-    alive, most = set(), 0
-
-    class Counted(torch.Tensor):
-        pass
-
-    def make(name):
-        nonlocal most
-        tensor = torch.zeros(4)
-        alive.add(id(tensor))
-        import weakref
-
-        weakref.finalize(tensor, alive.discard, id(tensor))
-        most = max(most, len(alive))
-        return tensor
-
-    write(tmp_path / "x.safetensors", {f"t{i}": Entry(torch.float32, (4,)) for i in range(20)}, make, {}, quiet)
-    assert most <= 2      # the one being made, and the one just written
 
 
 def test_a_stopped_merge_leaves_nothing(tmp_path):
@@ -168,28 +246,3 @@ def test_a_stopped_merge_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         merge(Recipe((some(tmp_path, "a"),), "No interpolation"), tmp_path / "out.safetensors", stop)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors"]
-
-
-@pytest.mark.parametrize("precision", ["keep", "fp16", "bf16", "fp32"])
-def test_conversion_keeps_every_weight(tmp_path, precision):
-    path = some(tmp_path, "a")
-    convert(path, tmp_path / "out.safetensors", precision, False, quiet)
-    for name, tensor in load_file(tmp_path / "out.safetensors").items():
-        assert torch.equal(tensor.float(), load_file(path)[name].to(tensor.dtype).float())
-
-
-def test_ema_weights_can_be_taken_or_dropped(tmp_path):
-    ema = {EMA + "diffusion_modelmiddle_block0x": torch.full((5,), 7.0)}
-    path = some(tmp_path, "a", **ema)
-    for take, value in ((True, ema[EMA + "diffusion_modelmiddle_block0x"]), (False, load_file(path)["model.diffusion_model.middle_block.0.x"])):
-        convert(path, tmp_path / "out.safetensors", "keep", take, quiet)
-        found = load_file(tmp_path / "out.safetensors")
-        assert not any(name.startswith(EMA) for name in found)
-        assert torch.equal(found["model.diffusion_model.middle_block.0.x"], value)
-
-
-def test_old_files_become_safetensors(tmp_path):
-    torch.save({"state_dict": load_file(some(tmp_path, "a"))}, tmp_path / "old.ckpt")
-    convert(tmp_path / "old.ckpt", tmp_path / "new.safetensors", "keep", False, quiet)
-    with opened(tmp_path / "new.safetensors") as new, opened(tmp_path / "old.ckpt") as old:
-        assert new.entries == old.entries

@@ -36,11 +36,11 @@ def test_a_change_is_a_new_value():
 
 def test_the_file_keeps_changes_and_what_it_does_not_know(tmp_path):
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({"sd_vae": "Automatic", "eta_ddim": 0.25}))
+    path.write_text(json.dumps({"localization": "None", "eta_ddim": 0.25}))
     settings = SettingsFile(path)
     assert settings.current.eta_ddim == 0.25
     settings.change(emphasis="None")
-    assert json.loads(path.read_text()) == {"sd_vae": "Automatic", "eta_ddim": 0.25, "emphasis": "None"}
+    assert json.loads(path.read_text()) == {"localization": "None", "eta_ddim": 0.25, "emphasis": "None"}
     assert SettingsFile(path).current == settings.current
 
 

@@ -26,7 +26,6 @@ from modules.tasks.recipes import RECIPES
 from modules.tasks.thread_worker import ThreadWorker, WorkerConfig
 from tests.golden_data import inputs, library
 from tests.models.upscaling.networks import CPU, srvgg_state
-from tests.playing import made
 
 DRAWN = "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: Euler, Seed: 7, Size: 64x64"
 
@@ -61,6 +60,21 @@ def recorded(folder, images, infotexts=None, **fields):
         image.save(out, "png")
         names.append(keep(folder, out.getvalue()))
     return asdict(Extras(**fields)) | {"images": names, "infotexts": infotexts or [""] * len(names)}
+
+
+def made(device, job):
+    """All pictures of a job, and its recipe. Raises what went wrong with any of them."""
+    recipe = RECIPES[job.kind](job, device.library, inputs())
+    return [played(device, recipe.picture(plan)) for plan in recipe.plans], recipe
+
+
+def played(device, task):
+    answer = None
+    while True:
+        try:
+            answer = device.answer([task.send(answer)])[0]
+        except StopIteration as done:
+            return done.value
 
 
 def result(device, image, **fields):

@@ -31,6 +31,7 @@ def file(name):
 
 
 FILES = Files(file("model.safetensors"), file("fine.vae.pt"), file("finer.safetensors"))
+BOTH = replace(FILES, hires=FILES)
 OWN = Files(file("model.safetensors"))
 TOLD_BY_IMG2IMG = ("inpainting_mask_weight", "initial_noise_multiplier", "img2img_extra_noise")
 WRITTEN = {name: param for name, param in declared(Settings).items() if param.infotext}
@@ -121,8 +122,9 @@ def test_every_setting_with_a_key_is_written_where_it_matters(name):
     param, kind = WRITTEN[name], get_type_hints(Settings)[name]
     other = {bool: not getattr(Settings(), name), int: 2, float: 0.25}.get(kind) if kind is not str else "fine.vae.pt" if name == "sd_vae" else param.widget.of[-1]
     snapshot = replace(Settings(s_min_uncond=0.5, sd_vae="fine.vae.pt"), **{name: other})
+    hires = {"enable_hr": True, "hr_upscaler": "4x-UltraSharp"}
     texts = [
-        text_of(Plan(Txt2Img(prompt="(a:1.2) [b]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule), snapshot, FILES))
+        text_of(Plan(Txt2Img(prompt="(a:1.2) [b]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule, **hires), snapshot, BOTH))
         for sampler in SAMPLERS.names for schedule in ("Automatic", "Karras", "Beta")
     ]
     assert any(read(text)[0].settings == snapshot for text in texts)
@@ -168,7 +170,8 @@ def test_each_picture_of_a_batch_has_its_own_seed():
 def test_no_field_is_forgotten():
     """Those that are not in the text say how many pictures there are, or have gone into the prompts."""
     params = Txt2Img(
-        prompt="a", negative_prompt="b", seed=1, subseed=2, subseed_strength=0.5, seed_resize_from_w=64, seed_resize_from_h=64, tiling=True
+        prompt="a", negative_prompt="b", seed=1, subseed=2, subseed_strength=0.5, seed_resize_from_w=64, seed_resize_from_h=64, tiling=True,
+        enable_hr=True,
     )
-    found = read(text_of(Plan(params, Settings(), FILES)))[1]["fields"]
+    found = read(text_of(Plan(params, Settings(), BOTH)))[1]["fields"]
     assert {f.name for f in fields(Txt2Img)} - found.keys() == {"styles", "n_iter", "batch_size"}

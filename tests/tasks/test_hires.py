@@ -11,7 +11,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from modules.api.generate import Txt2ImgRequest, picture_fields
+from modules.api.generate import first_pass
+from modules.api.requests import Txt2ImgRequest
 from modules.base.errors import Invalid, UnknownName
 from modules.engine.jobs import JobSpec
 from modules.models.catalog import ModelFile
@@ -130,8 +131,8 @@ def test_the_results_size_may_be_given_instead_of_the_first_passs(device):
 
 def test_the_first_passs_size_by_its_old_names():
     body = Txt2ImgRequest(width=1024, height=1024, firstphase_width=512, firstphase_height=384)
-    assert (picture_fields(body).width, picture_fields(body).height) == (512, 384)
-    assert picture_fields(replace(body, firstphase_width=0, firstphase_height=0)).width == 1024
+    assert (first_pass(body).width, first_pass(body).height) == (512, 384)
+    assert first_pass(replace(body, firstphase_width=0, firstphase_height=0)).width == 1024
 
 
 # Names and words -------------------------------------------------------------------------------------
@@ -211,6 +212,11 @@ def test_every_choice_of_the_second_pass_counts(device):
 def test_one_step_is_enough_for_any_kind_of_sampler(device):
     for sampler in ("Euler", "DPM++ 2M SDE", "DDIM"):
         assert drawn(device, request(sampler_name=sampler, hr_second_pass_steps=1)).pixels.shape == (64, 64, 3)
+
+
+def test_a_schedule_may_have_fewer_levels_than_steps_were_asked_for(device):
+    """DDIM's has no more than the model was trained on, and so little strength asks for thousands."""
+    assert drawn(device, request(hr_scale=1, denoising_strength=0.002, hr_scheduler="DDIM")).whole
 
 
 def test_a_model_enlarges_the_picture_there_was(device):

@@ -21,7 +21,7 @@ def build(app: App, form: Form[Txt2Img], quick: Mapping[str, Component], words: 
     with gr.Column(elem_id=f"{TAB}_page"):
         generation.prompts(TAB, form)
         generation.actions(TAB, words)
-        with gr.Tabs(elem_id=f"{TAB}_extra_tabs"):
+        with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
                 settings(form, words)
             cards.build(TAB, app.flags.paths, words)

@@ -1,0 +1,114 @@
+"""What A1111's clients send to have pictures made: the fields of a picture, and how to deal with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from modules.params import infotext
+from modules.params.img2img import Img2Img
+from modules.params.txt2img import Txt2Img
+from modules.prompts.grammar import emphasised
+from modules.tasks.pasting import pasted
+
+NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
+    "restore_faces": "Face restoration",
+    "script_name": "A script",
+    "alwayson_scripts": "A script",
+}
+NOTHING = (False, 0, "", "None", "none", {})      # what asks for nothing
+# Fields of a request that are settings, for this request alone.
+AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "token_merging_ratio")
+TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"      # part of addresses and file names
+
+Phase = Annotated[int, Field(ge=0, le=2048)]
+Eta = Annotated[float, Field(ge=0, le=1)]
+TaskId = Annotated[str, Field(pattern=TASK_ID, description="An id of your own to follow the job by.")]
+Infotext = Annotated[str, Field(max_length=2**20, description="Generation data: fills in what is not given.")]
+Overrides = Annotated[dict[str, Any], Field(description="Settings for this request alone.")]
+SamplerIndex = Annotated[str, Field(max_length=1_000, description="Old name of sampler_name, which goes before it.")]
+Saved = Annotated[bool, Field(description="Also write the pictures to the server's outputs folder.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handling:
+    """What a request says beside its picture. Unknown fields are ignored, nulls are defaults."""
+
+    sampler_index: SamplerIndex | None = None
+    eta: Eta | None = None
+    s_churn: float | None = None
+    s_tmin: float | None = None
+    s_tmax: float | None = None
+    s_noise: float | None = None
+    s_min_uncond: float | None = None
+    override_settings: Overrides = field(default_factory=dict)
+    override_settings_restore_afterwards: bool = True      # taken; an override never outlives its request
+    infotext: Infotext | None = None
+    send_images: bool = True
+    save_images: Saved = False
+    do_not_save_samples: bool = False
+    do_not_save_grid: bool = False
+    force_task_id: TaskId | None = None
+    restore_faces: bool = False
+    token_merging_ratio: float | None = None
+    script_name: str = ""
+    script_args: list[Any] = field(default_factory=list)
+    alwayson_scripts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Txt2ImgRequest(Txt2Img, Handling):
+    firstphase_width: Phase = 0       # of the first pass, where width and height are not
+    firstphase_height: Phase = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Img2ImgRequest(Img2Img, Handling):
+    """Pictures come in base64, with or without `data:` before."""
+
+    include_init_images: bool = False      # in the reply
+
+
+def understood(body: Any) -> Any:
+    """A1111's ways of saying things: null for the usual, generation data for many fields, an old name for the sampler."""
+    if not isinstance(body, Mapping):
+        return body
+    given = without_nulls(body)
+    if not given.get("sampler_name", ""):
+        given.pop("sampler_name", None)
+        given |= {"sampler_name": given["sampler_index"]} if given.get("sampler_index") else {}
+    return filled_in(given, text) if isinstance(text := given.get("infotext"), str) else given
+
+
+def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def filled_in(given: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """`given`, and from generation data what is not given."""
+    told = pasted(infotext.parse(text[: 2**20], emphasised))
+    overrides = given.get("override_settings", {})
+    settings = told["settings"] | overrides if isinstance(overrides, Mapping) else overrides
+    return {**told["fields"], **given, "override_settings": settings}
+
+
+def understood_img2img(body: Any) -> Any:
+    """The same, and A1111's name for soft inpainting: an always-on script with its arguments in order."""
+    given = understood(body)
+    if not isinstance(given, dict) or not isinstance(given.get("alwayson_scripts"), Mapping):
+        return given
+    scripts = {str(name).lower(): value for name, value in given["alwayson_scripts"].items()}
+    soft = scripts.pop(SOFT_INPAINTING, None)
+    if isinstance(soft, Mapping) and isinstance(soft.get("args"), list):
+        given = dict(zip(SOFT_FIELDS, soft["args"], strict=False)) | given
+    return given | {"alwayson_scripts": scripts}
+
+
+SOFT_INPAINTING = "soft inpainting"
+SOFT_FIELDS = (
+    "soft_inpainting", "mask_blend_power", "mask_blend_scale", "inpaint_detail_preservation",
+    "composite_mask_influence", "composite_difference_threshold", "composite_difference_contrast",
+)

@@ -1,0 +1,29 @@
+"""Checkpoints made of others: mixed, converted, pruned. Tensor by tensor, so that memory holds no second model."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from modules.models.merging.converting import convert
+from modules.models.merging.mixing import Mixer
+from modules.models.merging.recipe import Recipe, check
+from modules.models.merging.record import copy_config, metadata_of
+from modules.models.merging.writing import Told, write_checkpoint
+from modules.models.tensor_file import opened
+
+__all__ = ["Recipe", "convert", "merge"]
+
+
+def merge(recipe: Recipe, out: Path, told: Told) -> None:
+    """Write the checkpoint, and the .yaml that goes with it.
+
+    Raises Invalid for a recipe that makes no sense, ModelMismatch naming what does not go together, DiskFull, Unwritable.
+    """
+    check(recipe)
+    with ExitStack() as stack:
+        sources = [stack.enter_context(opened(path)) for path in recipe.used]
+        vae = stack.enter_context(opened(recipe.vae)) if recipe.vae else None
+        mixer = Mixer(recipe, sources, vae)
+        write_checkpoint(out, mixer.entries, mixer.tensor, metadata_of(recipe, sources, mixer, out), told)
+    copy_config(recipe, out)

@@ -1,0 +1,147 @@
+"""The tensors of a merge: what each will be, told beforehand; made one at a time.
+
+The arithmetic is A1111's, in the files' own precision, and so are its results, to the bit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from modules.base.errors import ModelMismatch
+from modules.models.families import FIRST, LATENT_CHANNELS
+from modules.models.layout import UNET, VAE
+from modules.models.merging.recipe import METHODS, Recipe
+from modules.models.merging.writing import converted
+from modules.models.tensor_file import Entry, Source
+
+NEVER_MIXED = frozenset({"cond_stage_model.transformer.text_model.embeddings.position_ids"})
+OLD_CLIP = re.compile(r"cond_stage_model\.transformer\.(?=(?:embeddings|encoder|final_layer_norm)\.)")      # as the first SD1 files had it
+NUMBERED = re.compile(rf"{re.escape(UNET)}(input|middle|output)_blocks?\.(\d+)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A file under the names of today."""
+
+    source: Source
+    names: Mapping[str, str]            # today's → the file's
+    entries: Mapping[str, Entry]
+
+    @classmethod
+    def of(cls, source: Source) -> Renamed:
+        entries = source.entries
+        names = {OLD_CLIP.sub("cond_stage_model.transformer.text_model.", name): name for name in entries}
+        return cls(source, names, {name: entries[theirs] for name, theirs in names.items()})
+
+    def tensor(self, name: str) -> Tensor:
+        return self.source.tensor(self.names[name])
+
+
+class Mixer:
+    """`entries` tells what the result will hold; `tensor` makes one of it.
+
+    Raises ModelMismatch at once for sources that do not go together.
+    """
+
+    def __init__(self, recipe: Recipe, sources: Sequence[Source], vae: Source | None) -> None:
+        self.recipe, self.method = recipe, METHODS[recipe.method]
+        self.sources, self.vae = [Renamed.of(source) for source in sources], vae and Renamed.of(vae)
+        self.entries = {name: self.entry(name) for name in self.names()}
+
+    def names(self) -> Iterator[str]:
+        """All of A's, and those of a model that only the next have; less those to discard."""
+        added = self.sources[1:] if self.method.open else self.sources[1:2]
+        found = [*self.sources[0].entries, *(name for source in added for name in source.entries if mixes(name))]
+        for name in dict.fromkeys(found):
+            if not (self.recipe.discard and re.search(self.recipe.discard, name)):
+                yield name
+
+    def entry(self, name: str) -> Entry:
+        own = self.owner(name).entries[name]
+        if baked := self.baked(name):
+            self.check_baked(name, baked)
+            return converted(self.vae.entries[baked], self.recipe.dtype)
+        others = [self.sources[place].entries[name] for place in self.partners(name)]
+        self.check_fits(name, own, others)
+        in_place = any(other.shape != own.shape for other in others)
+        dtype = own.dtype if in_place else reduce(torch.promote_types, (other.dtype for other in others), own.dtype)
+        return converted(Entry(dtype, own.shape), self.recipe.dtype)
+
+    def owner(self, name: str) -> Renamed:
+        """The first source that has it."""
+        return next(source for source in self.sources if name in source.entries)
+
+    def partners(self, name: str) -> list[int]:
+        """Which sources are mixed into A's tensor: all that the method takes, or none. Whole numbers are no weights: A's stay."""
+        entry = self.sources[0].entries.get(name)
+        if entry is None or self.method.mix is None or not (mixes(name) and entry.dtype.is_floating_point):
+            return []
+        having = [place for place in range(1, len(self.sources)) if name in self.sources[place].entries]
+        return having if self.method.open or len(having) == self.method.sources - 1 else []
+
+    def tensor(self, name: str) -> Tensor:
+        found = self.vae.tensor(baked) if (baked := self.baked(name)) else self.mixed(name)
+        return found.to(self.entries[name].dtype)
+
+    def mixed(self, name: str) -> Tensor:
+        own, partners = self.owner(name).tensor(name), self.partners(name)
+        if not partners:
+            return own
+        others, shares = [self.sources[place].tensor(name) for place in partners], self.shares(name, partners)
+        if others[0].shape == own.shape:
+            return self.method.mix(own, others, shares)
+        out = own.clone()      # an inpainting model sees more than the others: only what both see is mixed
+        out[:, :LATENT_CHANNELS] = self.method.mix(own[:, :LATENT_CHANNELS], others, shares)
+        return out
+
+    def shares(self, name: str, partners: Sequence[int]) -> tuple[float, ...]:
+        if self.method.open:
+            return tuple(self.recipe.more[place - 1] for place in partners)
+        return (self.recipe.block_weights[block_of(name)] if self.recipe.block_weights else self.recipe.multiplier,)
+
+    def baked(self, name: str) -> str:
+        """The name that a tensor of the checkpoint's VAE has in the one that is baked in; "" if it stays."""
+        if self.vae is None or not name.startswith(VAE):
+            return ""
+        return next((known for known in (name.removeprefix(VAE), name) if known in self.vae.entries), "")
+
+    def check_fits(self, name: str, own: Entry, others: Sequence[Entry]) -> None:
+        shapes = {other.shape for other in others}
+        if shapes <= {own.shape} or (name == FIRST and shapes == {narrowed(own.shape)}):
+            return
+        place = next(place for place, other in zip(self.partners(name), others, strict=True) if other.shape != own.shape)
+        hint = "Put the inpainting or editing model first." if name == FIRST else "All must be of one family."
+        raise mismatch(self.recipe.sources[0].name, self.recipe.sources[place].name, name, (own, self.sources[place].entries[name]), hint)
+
+    def check_baked(self, name: str, baked: str) -> None:
+        own, other = self.owner(name).entries[name], self.vae.entries[baked]
+        if own.shape != other.shape:
+            raise mismatch(self.recipe.sources[0].name, self.recipe.vae.name, name, (own, other), "Choose a VAE of the same family.")
+
+
+def mismatch(ours: str, theirs: str, name: str, entries: tuple[Entry, Entry], hint: str) -> ModelMismatch:
+    return ModelMismatch(f"{ours} and {theirs} do not go together: {name} is {entries[0].shape} and {entries[1].shape}.", hint)
+
+
+def narrowed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The UNet's first weight (out, in, kh, kw) as a model has it that sees nothing beside the latent."""
+    return (*shape[:1], LATENT_CHANNELS, *shape[2:]) if shape[1] > LATENT_CHANNELS else shape
+
+
+def mixes(name: str) -> bool:
+    """Is it a weight that merging concerns? A1111 leaves alone what is not of a model, and CLIP's positions."""
+    return "model" in name and name not in NEVER_MIXED
+
+
+def block_of(name: str) -> int:
+    """Which of the BLOCKS a weight is in; BASE is everything outside the UNet's numbered blocks."""
+    if match := NUMBERED.match(name):
+        place = {"input": 1, "middle": 13, "output": 14}[match[1]]
+        return place if match[1] == "middle" else place + int(match[2])
+    return 0

@@ -1,0 +1,91 @@
+"""What a merged checkpoint tells of itself: metadata, the recipe in A1111's words, its .yaml."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from modules.base.files import write_atomically
+from modules.models.families import FIRST, LATENT_CHANNELS
+from modules.models.merging.mixing import Mixer
+from modules.models.merging.recipe import CONFIGS, METHODS, Recipe
+from modules.models.tensor_file import Source
+from modules.store.hashes import digest_of
+
+KINDS = {"is_inpainting": LATENT_CHANNELS + 5, "is_instruct_pix2pix": LATENT_CHANNELS + 4}      # channels that the UNet sees
+PLACES = ("primary", "secondary", "tertiary")
+
+
+def metadata_of(recipe: Recipe, sources: Sequence[Source], mixer: Mixer, out: Path) -> dict[str, str]:
+    """The sources' own metadata, A's before the others'; then what was given; then the recipe."""
+    found: dict[str, str] = {}
+    if recipe.copy_metadata:
+        for source in reversed(sources):
+            found |= source.metadata
+    found |= {name: value if isinstance(value, str) else json.dumps(value) for name, value in recipe.metadata.items()}
+    if recipe.add_recipe:
+        hashes = recipe.hashes[: len(sources)] or tuple(map(sha256, recipe.used))
+        found["sd_merge_recipe"] = json.dumps(recorded(recipe, hashes, mixer, out))
+        found["sd_merge_models"] = json.dumps(ancestry(recipe.used, hashes, sources))
+    return {**found, "format": "pt"}
+
+
+def recorded(recipe: Recipe, hashes: Sequence[str], mixer: Mixer, out: Path) -> dict[str, Any]:
+    """The recipe under A1111's keys, and under ours what A1111 has not."""
+    channels = mixer.entries[FIRST].shape[1] if FIRST in mixer.entries else LATENT_CHANNELS
+    ours = {"shares": recipe.more if METHODS[recipe.method].open else (), "block_weights": recipe.block_weights}
+    return {
+        "type": "webui",
+        **{f"{place}_model_hash": hashes[i] if i < len(hashes) else None for i, place in enumerate(PLACES)},
+        "interp_method": recipe.method,
+        "multiplier": recipe.multiplier,
+        "save_as_half": recipe.precision == "fp16",
+        "custom_name": out.stem,
+        "config_source": list(CONFIGS).index(recipe.config),
+        "bake_in_vae": recipe.vae.name if recipe.vae else "None",
+        "discard_weights": recipe.discard,
+        **{kind: channels == width for kind, width in KINDS.items()},
+        **{name: value for name, value in ours.items() if value},
+    }
+
+
+def ancestry(paths: Sequence[Path], hashes: Sequence[str], sources: Sequence[Source]) -> dict[str, Any]:
+    """Every checkpoint that is in the result, by its SHA-256: the sources, and those they were merged of."""
+    found: dict[str, Any] = {}
+    for path, digest, source in zip(paths, hashes, sources, strict=True):
+        recipe = from_json(source.metadata, "sd_merge_recipe")
+        found[digest] = {"name": path.name, "legacy_hash": legacy_hash(path), "sd_merge_recipe": recipe or None}
+        found |= from_json(source.metadata, "sd_merge_models")
+    return found
+
+
+def from_json(metadata: Mapping[str, str], name: str) -> dict[str, Any]:
+    """What a file's metadata hold under that name; nothing if it is not an object."""
+    try:
+        value = json.loads(metadata.get(name, "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return digest_of(file)
+
+
+def legacy_hash(path: Path) -> str:
+    """How A1111 named checkpoints before it read them whole: eight digits of the SHA-256 of the 64 KiB after the first MiB."""
+    with path.open("rb") as file:
+        file.seek(0x100000)
+        return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
+
+
+def copy_config(recipe: Recipe, out: Path) -> None:
+    """The .yaml of the first of the recipe's choice that has one beside it is put beside the result."""
+    chosen = [recipe.used[place] for place in CONFIGS[recipe.config] if place < len(recipe.used)]
+    config = next((path for source in chosen if (path := source.with_suffix(".yaml")).is_file()), None)
+    if config and config != out.with_suffix(".yaml"):
+        write_atomically(out.with_suffix(".yaml"), config.read_bytes())
