@@ -19,8 +19,8 @@ from modules.models.device import Device, Placement
 from modules.params import infotext
 from modules.prompts.grammar import emphasised
 from modules.prompts.tokenizer import load_tokenizer
+from modules.tasks.drawn import Drawn
 from modules.tasks.recipes import RECIPES, Recipe
-from modules.tasks.txt2img import Drawn
 from tests.golden_data import GOLDEN, assemble_models, golden_library, inputs, result, spec
 
 Case = dict[str, Any]

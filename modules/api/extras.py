@@ -14,9 +14,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
-from modules.api.requests import Saved, without_nulls
 from modules.api.info import decoded
 from modules.api.replies import failure
+from modules.api.requests import Saved, without_nulls
 from modules.api.routing import LARGEST_BODY, owner, router
 from modules.api.waiting import ended
 from modules.app.app import App

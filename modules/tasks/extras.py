@@ -14,7 +14,7 @@ from modules.models.upscaling.upscaler import with_alpha_of
 from modules.params.extras import Extras
 from modules.sampling.questions import Task, Upscale, Weights
 from modules.settings.options import Settings
-from modules.tasks.txt2img import Drawn
+from modules.tasks.drawn import Drawn
 
 NO_MODEL = Weights("")      # upscalers need no checkpoint
 
@@ -41,7 +41,7 @@ def picture(plan: ExtrasPlan) -> Task[Drawn]:
         layers.append((yield from enlarged(plan, image, name)))
     if len(layers) > 1:
         layers = [Image.blend(*layers, plan.params.extras_upscaler_2_visibility)]
-    return Drawn(np.asarray(framed(plan.params, layers[0]) if layers else image))
+    return Drawn(np.asarray(framed(plan.params, layers[0], image.size) if layers else image))
 
 
 def enlarged(plan: ExtrasPlan, image: Image.Image, name: str) -> Task[Image.Image]:
@@ -51,15 +51,16 @@ def enlarged(plan: ExtrasPlan, image: Image.Image, name: str) -> Task[Image.Imag
     return with_alpha_of(image, Image.fromarray(pixels))
 
 
-def framed(params: Extras, image: Image.Image) -> Image.Image:
+def framed(params: Extras, image: Image.Image, shape: Size) -> Image.Image:
     """Of the size asked for, if one was.
 
     Upscalers give sides of multiples of 8, which may be a little less; A1111 leaves a black border there, we stretch.
+    shape: the picture's size before it was enlarged
     """
     if not params.frame:
         return image
     if image.width < params.frame[0] or image.height < params.frame[1]:
-        image = image.resize(covering(image.size, params.frame), LANCZOS)
+        image = image.resize(covering(shape, params.frame), LANCZOS)
     return middle(image, params.frame) if params.upscaling_crop else image
 
 

@@ -12,9 +12,11 @@ from torch.nn.functional import interpolate
 
 from modules.params.hires import CELL, LATENT, LATENT_MODES, Target, target
 from modules.sampling.questions import EncodeImage, Facts, Interrupted, Task, Upscale
+from modules.tasks.conditioning import beside, first_stage
+from modules.tasks.drawn import Drawn, Told
 from modules.tasks.plan import Plan, SecondPass
 from modules.tasks.sampling import Strength, resumed
-from modules.tasks.txt2img import Drawn, Told, beside, decoded, decoding, first_stage, imagined, sampled
+from modules.tasks.txt2img import decoded, decoding, imagined, sampled
 
 LEAST_STRENGTH = 0.001      # what denoises less keeps the enlarged picture: its schedule would be longer than it is worth
 

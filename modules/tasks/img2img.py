@@ -24,10 +24,12 @@ from modules.sampling.noise import ImageNoise, source
 from modules.sampling.questions import EncodeImage, Facts, ModelFacts, Task, Weights
 from modules.settings.options import Settings
 from modules.tasks.canvas import Canvas, canvas_for, finished
+from modules.tasks.conditioning import first_stage
+from modules.tasks.drawn import Drawn, Told
 from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.requests import CELL
 from modules.tasks.sampling import Strength, resumed
-from modules.tasks.txt2img import Drawn, Told, decoded, first_stage, sampled
+from modules.tasks.txt2img import decoded, sampled
 
 Pair = tuple[str, object]
 

@@ -14,9 +14,9 @@ from PIL import Image
 from modules.base.files import write_atomically
 from modules.engine.jobs import JobSpec, Made
 from modules.imaging.save import png, save_numbered
+from modules.tasks.drawn import Drawn
 from modules.tasks.manifest import KEY, manifest
 from modules.tasks.recipes import Recipe
-from modules.tasks.txt2img import Drawn
 
 CACHED_SECONDS = 24 * 3600      # how long a picture nobody asked to keep can still be had
 

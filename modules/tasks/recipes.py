@@ -20,11 +20,11 @@ from modules.params.txt2img import Txt2Img
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
 from modules.tasks import extras, generation_data, hires, img2img, txt2img
+from modules.tasks.drawn import Drawn
 from modules.tasks.extras import ExtrasPlan
 from modules.tasks.networks import networks_of, warnings, with_standing_networks
 from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.requests import Request
-from modules.tasks.txt2img import Drawn
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from modules.models.preview import jpeg
 from modules.models.vae import CELL
 from modules.sampling.questions import Interrupted, Predict, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
+from modules.tasks.drawn import Drawn
 from modules.tasks.keeping import Where, keep, trim
 from modules.tasks.recipes import RECIPES, Recipe
 from modules.tasks.thread_worker import WorkerConfig
-from modules.tasks.txt2img import Drawn
 
 log = logging.getLogger(__name__)
 PREVIEW_SECONDS = 0.25      # a job's previews come no faster

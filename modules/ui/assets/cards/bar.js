@@ -9,7 +9,8 @@ export class Bar {
     this.deeds = deeds;
     const search = debounced(() => this.wish({}), TYPING);
     this.search = h("input.networks-search", {
-      id: `${id}_extra_search`, type: "search", placeholder: t("Search"), "aria-label": t("Search"), autocomplete: "off", spellcheck: false, oninput: search,
+      id: `${id}_extra_search`, type: "search", placeholder: t("Search"), "aria-label": t("Search"),
+      autocomplete: "off", spellcheck: false, oninput: search,
     });
     this.search.addEventListener("keydown", (event) => { if (event.key === "ArrowDown") { event.preventDefault(); deeds.down(); } });
     this.family = select(`${id}_extra_family`, t("Family"), [["", t("All families")]], "", (family) => this.wish({ family }));

@@ -10,7 +10,8 @@ export function cardElement(card, { onUse, onEdit }) {
   const edit = iconButton("pencil", t("Edit {name}", { name: card.name }), () => onEdit(card));
   edit.tabIndex = -1;
   const badge = card.problem ? "⚠" : card.family;
-  const element = h(`div.network${card.fits === false || card.problem ? ".network-unfit" : ""}`, {}, use, badge ? h("span.network-family", { "aria-hidden": "true" }, badge) : null, edit);
+  const element = h(`div.network${card.fits === false || card.problem ? ".network-unfit" : ""}`, {}, use,
+    badge ? h("span.network-family", { "aria-hidden": "true" }, badge) : null, edit);
   element.dataset.name = card.name;
   return element;
 }

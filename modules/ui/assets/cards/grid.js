@@ -70,7 +70,8 @@ export class Grid {
     if (element === old?.element) return;
     element.dataset.index = index;
     const { activeElement } = document;
-    const focused = old?.element.contains(activeElement) || (card && index === this.active && activeElement === this.element);      // the card was waited for
+    const awaited = card && index === this.active && activeElement === this.element;
+    const focused = awaited || old?.element.contains(activeElement);
     if (old) old.element.replaceWith(element);
     else this.sheet.append(element);
     this.drawn.set(index, { card, key, element });

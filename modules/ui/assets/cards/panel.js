@@ -17,14 +17,16 @@ export class Panel {
     const id = `${tab}_${page}`, { sort, order } = this.kept;
     this.list = new CardList({ kind, search: "", family: "", folder: "", sort, order, model_family: family() }, () => this.draw());
     this.bar = new Bar(id, this.kept, {
-      wish: (patch) => this.wish(patch), refresh: () => this.refresh(), toggleTree: () => this.keep({ tree: !this.kept.tree }), down: () => this.grid.focus(0),
+      wish: (patch) => this.wish(patch), refresh: () => this.refresh(),
+      toggleTree: () => this.keep({ tree: !this.kept.tree }), down: () => this.grid.focus(0),
     });
     this.tree = new Tree(id, (chosen) => this.wish({ folder: chosen }));
     this.grid = new Grid(this.list, use, t("Cards"), { onUse: (card) => use.toggle(card), onEdit: (card) => this.edit(card) });
     this.dialog = new Dialog({ families: () => this.list.families, newest, changed: () => this.list.reload() });
     this.message = h("div.networks-message");
     this.count = h("p.networks-count", { role: "status" });
-    this.element = h("div.networks-pane", { id: `${id}_pane` }, this.bar.element, h("div.networks-body", {}, this.tree.element, this.grid.element, this.message), this.count);
+    const body = h("div.networks-body", {}, this.tree.element, this.grid.element, this.message);
+    this.element = h("div.networks-pane", { id: `${id}_pane` }, this.bar.element, body, this.count);
     this.grid.element.id = `${id}_cards`;
   }
 
@@ -70,7 +72,7 @@ export class Panel {
     this.tree.element.hidden = !tree;
     if (tree) this.tree.show(list.folders, list.wishes.folder);
     this.grid.element.hidden = !shown;
-    this.count.textContent = shown ? [counted(list.total), list.scanning ? t("still looking into the folders…") : ""].filter(Boolean).join(" · ") : "";
+    this.count.textContent = shown ? counted(list) : "";
     this.message.hidden = shown;
     if (shown) this.grid.draw();
     else this.message.replaceChildren(...this.said());
@@ -78,7 +80,10 @@ export class Panel {
 
   said() {
     const { list } = this;
-    if (list.error) return [h("p", { role: "alert" }, [list.error.message, list.error.hint].filter(Boolean).join(" ")), button(t("Try again"), () => list.reload())];
+    if (list.error) {
+      const { message, hint } = list.error;
+      return [h("p", { role: "alert" }, [message, hint].filter(Boolean).join(" ")), button(t("Try again"), () => list.reload())];
+    }
     if (!list.known || list.scanning) return [h("p", {}, t("Looking into the folders…"))];
     if (list.narrowed) return [h("p", {}, t("Nothing matches.")), button(t("Show all"), () => this.bar.clear())];
     return [h("p", {}, t(EMPTY[this.kind])), h("code", {}, this.folder), button(t("Refresh"), () => this.refresh())];
@@ -86,7 +91,10 @@ export class Panel {
 }
 
 const button = (name, onclick) => h("button.card-button", { type: "button", onclick }, name);
-const counted = (total) => (total === 1 ? t("1 file") : t("{n} files", { n: total.toLocaleString() }));
+function counted({ total, scanning }) {
+  const files = total === 1 ? t("1 file") : t("{n} files", { n: total.toLocaleString() });
+  return scanning ? `${files} · ${t("still looking into the folders…")}` : files;
+}
 
 const EMPTY = {
   embedding: "There is no embedding yet. Put textual inversion files into this folder, then press refresh:",

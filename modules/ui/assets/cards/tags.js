@@ -10,9 +10,10 @@ export function tagCloud(tags, input) {
   const mark = () => { for (const { show } of chips) show(); };
   input.addEventListener("input", mark);
   mark();
-  const shelf = h("div.card-tags", { role: "group", "aria-label": t("Tags of its training pictures") }, chips.slice(0, FIRST).map(({ button }) => button));
+  const name = t("Tags of its training pictures");
+  const shelf = h("div.card-tags", { role: "group", "aria-label": name }, chips.slice(0, FIRST).map(({ button }) => button));
   if (chips.length > FIRST) shelf.append(more(chips.slice(FIRST)));
-  return h("div.card-field", {}, h("span", {}, t("Tags of its training pictures")), shelf);
+  return h("div.card-field", {}, h("span", {}, name), shelf);
 }
 
 function chip(tag, count, input) {
@@ -21,7 +22,8 @@ function chip(tag, count, input) {
 }
 
 function more(chips) {
-  const button = h("button.card-tag", { type: "button", onclick: () => button.replaceWith(...chips.map((each) => each.button)) }, t("{n} more", { n: chips.length }));
+  const show = () => button.replaceWith(...chips.map((each) => each.button));
+  const button = h("button.card-tag", { type: "button", onclick: show }, t("{n} more", { n: chips.length }));
   return button;
 }
 

@@ -23,7 +23,8 @@ export class Tree {
   row(folder, label, chosen, hasMore) {
     const current = folder === chosen ? { "aria-current": "true" } : {};
     const expanded = hasMore ? { "aria-expanded": this.open.has(folder) } : {};
-    const button = h("button.networks-folder", { type: "button", title: folder || label, ...current, ...expanded, onclick: () => this.choose(folder, chosen) }, label);
+    const onclick = () => this.choose(folder, chosen);
+    const button = h("button.networks-folder", { type: "button", title: folder || label, ...current, ...expanded, onclick }, label);
     button.style.setProperty("--depth", parents(folder).length);
     return button;
   }

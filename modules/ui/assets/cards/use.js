@@ -52,7 +52,10 @@ const path = ({ folder, name }) => [folder, name].filter(Boolean).join("/");
 
 function withCard(card, texts, target) {
   const negative_prompt = added(texts.negative_prompt, card.negative);
-  if (card.kind === "embedding") return { ...texts, negative_prompt, [target]: added(target === "prompt" ? texts.prompt : negative_prompt, card.insert) };
+  if (card.kind === "embedding") {
+    const both = { ...texts, negative_prompt };
+    return { ...both, [target]: added(both[target], card.insert) };
+  }
   return { prompt: added(texts.prompt, weighted(card.insert, card.weight), card.activation), negative_prompt };
 }
 

@@ -1,0 +1,93 @@
+"""What a picture is to be, for each model that samples it: its prompts over time, and what is seen beside the latent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from modules.prompts import grammar
+from modules.sampling.guidance import Guidance, Schedule, Stage, cut_or_lengthened, padded
+from modules.sampling.questions import Cond, Encode, EncodeImage, Facts, Frame, ModelFacts, Reading, Task, Weights
+from modules.tasks.drawn import Told
+from modules.tasks.plan import Plan
+from modules.tasks.sampling import negative_left_out, refiner_takes_over, trained_levels
+
+Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[Tensor | None]]"      # what a model is shown beside the latent
+
+
+def first_stage(plan: Plan, told: Told, show: Show) -> Task[Stage]:
+    """The checkpoint's stretch of sampling, which a refiner may follow."""
+    stage = yield from stage_of(plan, plan.weights, told, show)
+    if plan.refiner in (None, plan.weights):
+        return stage
+    return replace(stage, over=refiner_takes_over(plan, stage.levels), after=partial(refined, plan, told, show))
+
+
+def refined(plan: Plan, told: Told, show: Show) -> Task[Stage]:
+    told |= {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
+    return (yield from stage_of(plan, plan.refiner, told, show))
+
+
+def stage_of(plan: Plan, weights: Weights, told: Told, show: Show) -> Task[Stage]:
+    facts = yield Facts(weights)
+    if facts.image_channels > facts.latent_channels:      # a mask too
+        told["Conditional mask weight"] = plan.settings.inpainting_mask_weight
+    guidance = yield from read_prompts(plan, plan.reader(weights), told)
+    image = yield from show(weights, facts)
+    return Stage(weights, replace(guidance, image=image), trained_levels(plan, facts), before=plan.moves_before)
+
+
+def beside(plan: Plan, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
+    """What a model that is shown a picture sees where there is none: grey, all of it to be painted."""
+    if not facts.image_channels:
+        return None
+    grey = yield EncodeImage(weights, torch.zeros(3, plan.params.height, plan.params.width))
+    if facts.image_channels == len(grey):
+        return torch.zeros_like(grey)
+    return torch.cat([torch.ones_like(grey[:1]), grey * facts.scaling_factor])
+
+
+def read_prompts(plan: Plan, weights: Weights, told: Told) -> Task[Guidance]:
+    """Both prompts as conditionings over time. Tags and comments are not drawn."""
+    read = partial(read_text, plan, weights, told)
+    prompt, _ = grammar.take_networks(grammar.strip_comments(plan.params.prompt))
+    positive = []
+    for text, weight in grammar.compose(prompt):
+        schedule = yield from read(text)
+        positive.append((schedule, weight))
+    negative = yield from read(grammar.strip_comments(plan.params.negative_prompt), is_negative=True)
+    even = yield from evened(plan, weights, (*(schedule for schedule, _ in positive), negative), told)
+    scale = plan.params.cfg_scale * plan.sampler.guidance
+    return Guidance(tuple(positive), negative, scale, negative_left_out(plan), even)
+
+
+def read_text(plan: Plan, weights: Weights, told: Told, text: str, is_negative: bool = False) -> Task[Schedule]:
+    s = plan.settings
+    entries = plan.texts(text)
+    reading = Reading(s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack, s.sdxl_clip_l_skip, plan.files.networks.embeddings)
+    aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
+    frame = Frame(*plan.frame, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
+    meaning = yield Encode(weights, tuple(text for _, text in entries), reading, frame, is_negative)
+    return Schedule(tuple(end for end, _ in entries), told.hear(meaning, s))
+
+
+Even = Callable[[list[Cond]], list[Cond]]
+
+
+def evened(plan: Plan, weights: Weights, schedules: Sequence[Schedule], told: Told) -> Task[Even]:
+    """How prompts of different length are brought to one, if the settings want that; told where it matters."""
+    s = plan.settings
+    lengths = {len(cond.text) for schedule in schedules for cond in schedule.conds}
+    if len(lengths) == 1 or not (s.pad_cond_uncond or s.pad_cond_uncond_v0):
+        return list
+    if s.pad_cond_uncond_v0:
+        told["Pad conds v0"] = True
+        return cut_or_lengthened
+    told["Pad conds"] = True
+    empty = yield from read_text(plan, weights, told, "")
+    return partial(padded, empty.conds[0])
