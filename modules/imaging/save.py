@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from modules.base.files import write_atomically
 
-NUMBERED = re.compile(r"(\d{5,})-")
+NUMBERED = re.compile(r"(\d{5,})[-.]")
 
 
 def png(image: Image.Image, infotext: str, others: Mapping[str, str] | None = None) -> bytes:
@@ -30,9 +30,10 @@ def png(image: Image.Image, infotext: str, others: Mapping[str, str] | None = No
 
 
 def save_numbered(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
-    """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path."""
+    """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path; without a name just the number."""
     folder = folder / date.today().isoformat()
-    path = folder / f"{next_number(folder):05}-{name}.{extension}"
+    stem = "-".join(filter(None, (f"{next_number(folder):05}", name)))
+    path = folder / f"{stem}.{extension}"
     write_atomically(path, content)
     return path
 

@@ -18,7 +18,7 @@ from modules.engine.jobs import Emit, JobSpec
 from modules.models.device import Device
 from modules.models.preview import jpeg
 from modules.models.vae import CELL
-from modules.sampling.questions import Interrupted, Predict, Weights
+from modules.sampling.questions import Interrupted, Predict, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.tasks.drawn import Drawn
 from modules.tasks.keeping import Where, keep, trim
@@ -26,6 +26,7 @@ from modules.tasks.recipes import RECIPES, Recipe
 from modules.tasks.thread_worker import WorkerConfig
 
 log = logging.getLogger(__name__)
+WORK = (Predict, Upscale)   # questions that show that a job has begun
 PREVIEW_SECONDS = 0.25      # a job's previews come no faster
 TRIM_SECONDS = 3600         # the cache is looked through no more often
 
@@ -149,14 +150,15 @@ class Workshop:
         if picture.ended:
             tally.fractions[picture.index] = 1.0
             self._errand(self._finish, tally, picture)
-        elif isinstance(picture.ask, Predict):
+            return
+        if isinstance(picture.ask, WORK) and not tally.begun:
+            tally.begun = True
+            self._news(events.Started(picture.job))
+        if isinstance(picture.ask, Predict):
             self._progress(tally, picture)
 
     def _progress(self, tally: Tally, picture: Picture[Drawn]) -> None:
         ask, steps = picture.ask, sum(each.moves for each in tally.recipe.plans[picture.index].passes)
-        if not tally.begun:
-            tally.begun = True
-            self._news(events.Started(picture.job))
         step = min(ask.step, steps)      # DPM adaptive takes as many as it likes
         tally.fractions[picture.index] = step / steps
         self._news(events.Progress(picture.job, picture.index, step, steps, tally.fraction))
