@@ -16,7 +16,8 @@ from modules.settings.flags import Flags
 from modules.store.hashes import HashCache
 from modules.store.jobs import JobStore
 from modules.store.library_index import LibraryIndex
-from modules.tasks.thread_worker import ThreadWorker, WorkerConfig
+from modules.tasks.thread_worker import ThreadWorker
+from modules.tasks.worker_config import WorkerConfig
 
 if TYPE_CHECKING:
     from modules.models.device import Placement

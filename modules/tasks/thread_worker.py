@@ -7,44 +7,22 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from modules.base.errors import described, sentence
 from modules.engine.jobs import Emit, Ended, JobSpec, WorkerState
-from modules.models.catalog import ModelFile
-from modules.models.library import Library
 from modules.store.jobs import FAILED, INTERRUPTED
+from modules.tasks.worker_config import WorkerConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modules.models.device import Placement
-    from modules.prompts.chunks import Tokenizer
     from modules.tasks.workshop import Workshop
 
 log = logging.getLogger(__name__)
 STOP_SECONDS = 20      # a step in hand may take long on a slow machine; what is lost with it is made again
-
-
-@dataclass(frozen=True)
-class WorkerConfig:
-    """What a worker must be told once."""
-
-    outputs: Path                               # finished pictures, in sub folders by task
-    cache: Path                                 # pictures nobody asked to keep
-    library: Library
-    tokenizer: Callable[[], Tokenizer]
-    place: Callable[[], Placement]              # called in the worker's thread: choosing needs torch
-    first: Callable[[], ModelFile | None]      # the model to load before anyone asks
-
-    @property
-    def inputs(self) -> Path:
-        """Pictures that jobs start from, by `imaging.inputs`."""
-        return self.cache / "inputs"
 
 
 class ThreadWorker:

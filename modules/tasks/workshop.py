@@ -23,7 +23,7 @@ from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.tasks.drawn import Drawn
 from modules.tasks.keeping import Where, keep, trim
 from modules.tasks.recipes import RECIPES, Recipe
-from modules.tasks.thread_worker import WorkerConfig
+from modules.tasks.worker_config import WorkerConfig
 
 log = logging.getLogger(__name__)
 WORK = (Predict, Upscale)   # questions that show that a job has begun

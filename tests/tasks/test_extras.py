@@ -23,7 +23,8 @@ from modules.params import infotext
 from modules.params.extras import MOST_PIXELS, Extras, check_sent, check_sizes, extended
 from modules.settings.options import Settings
 from modules.tasks.recipes import RECIPES
-from modules.tasks.thread_worker import ThreadWorker, WorkerConfig
+from modules.tasks.thread_worker import ThreadWorker
+from modules.tasks.worker_config import WorkerConfig
 from tests.golden_data import inputs, library
 from tests.models.upscaling.networks import CPU, srvgg_state
 

@@ -18,7 +18,8 @@ from modules.prompts.grammar import emphasised
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.questions import Decode, Predict
 from modules.settings.options import Settings
-from modules.tasks.thread_worker import ThreadWorker, WorkerConfig
+from modules.tasks.thread_worker import ThreadWorker
+from modules.tasks.worker_config import WorkerConfig
 from tests.golden_data import GOLDEN, library
 
 

@@ -1,0 +1,69 @@
+"""What the page asks the server to read for it: pictures, prompts, generation data, manifests."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from modules.api.info import decoded
+from modules.api.routing import router
+from modules.app.app import App
+from modules.base.fields import MAX_PROMPT
+from modules.imaging.inputs import keep
+from modules.imaging.read import LARGEST_FILE
+from modules.params import infotext
+from modules.prompts import grammar
+from modules.prompts.chunks import chunks, target_length, token_count
+from modules.tasks.manifest import differences
+from modules.tasks.pasting import pasted
+
+
+class TokensRequest(BaseModel):
+    prompt: str = Field(max_length=MAX_PROMPT)
+    steps: int = Field(20, ge=1, le=150)
+
+
+class PictureRequest(BaseModel):
+    image: str = Field(max_length=LARGEST_FILE * 4 // 3 + 100, description="A picture file in base64, or a data: address.")
+
+
+class ManifestRequest(BaseModel):
+    manifest: dict[str, Any] = Field(description="The JSON of the text called `easel` in a picture.")
+
+
+class InfotextRequest(BaseModel):
+    text: str = Field(max_length=2**20)
+
+
+def routes(app: App) -> APIRouter:
+    api = router("reading", "/easel/v1")
+
+    @api.post("/inputs")
+    def inputs(body: PictureRequest) -> dict[str, str]:
+        """Keep a picture that jobs can start from, by the name that comes back."""
+        return {"name": keep(app.flags.paths.cache / "inputs", decoded(body.image))}
+
+    @api.post("/tokens")
+    def tokens(body: TokensRequest) -> dict[str, int]:
+        """How many tokens a prompt takes at most in the course of sampling, and how many fit its chunks."""
+        tokenizer = app.tokenizer()
+        plain, _ = grammar.take_networks(grammar.strip_comments(body.prompt))
+        texts = {text for part, _ in grammar.compose(plain) for _, text in grammar.schedule(part, body.steps)}
+        used = max(token_count(chunks(text, tokenizer)) for text in texts)
+        return {"tokens": used, "limit": target_length(used)}
+
+    @api.post("/read-infotext")
+    def read_infotext(body: InfotextRequest) -> dict[str, Any]:
+        """Generation data as form fields, settings, and what neither is."""
+        return pasted(infotext.parse(body.text, grammar.emphasised, app.settings.current.auto_backcompat))
+
+    @api.post("/compare-manifest")
+    def compare_manifest(body: ManifestRequest) -> dict[str, Any]:
+        """What is not here and now as a picture's manifest says it was; nothing means it should come out the same."""
+        found = differences(body.manifest, app.models, app.settings.current, app.jobs.device)
+        return {"differences": [asdict(each) for each in found]}
+
+    return api

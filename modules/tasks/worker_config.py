@@ -1,0 +1,33 @@
+"""What a worker must be told once, whatever kind of worker it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modules.models.catalog import ModelFile
+from modules.models.library import Library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modules.models.device import Placement
+    from modules.prompts.chunks import Tokenizer
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """What a worker must be told once."""
+
+    outputs: Path                               # finished pictures, in sub folders by task
+    cache: Path                                 # pictures nobody asked to keep
+    library: Library
+    tokenizer: Callable[[], Tokenizer]
+    place: Callable[[], Placement]              # called in the worker's thread: choosing needs torch
+    first: Callable[[], ModelFile | None]      # the model to load before anyone asks
+
+    @property
+    def inputs(self) -> Path:
+        """Pictures that jobs start from, by `imaging.inputs`."""
+        return self.cache / "inputs"
