@@ -58,6 +58,8 @@ def read(arguments: Sequence[str], defaults: dict[str, Any]) -> Txt2Img:
         if kinds[name] in (int, float, str) and name != "prompt":
             told = f"{param.help} ({defaults[name]})".replace("%", "%%")
             parser.add_argument(flag_of(name), type=kinds[name], default=defaults[name], help=told, metavar=name.upper())
+        elif kinds[name] is bool:
+            parser.add_argument(flag_of(name), action=argparse.BooleanOptionalAction, default=defaults[name], help=param.help)
     try:
         return TypeAdapter(Txt2Img).validate_python(vars(parser.parse_args(arguments)))
     except ValidationError as error:

@@ -13,6 +13,9 @@ FORM = form_defaults(Txt2Img)
 CHANGED = {
     "negative_prompt": "blurry", "steps": 7, "sampler_name": "Heun", "scheduler": "Karras", "cfg_scale": 2.5, "seed": 5, "width": 64, "height": 128,
     "subseed": 6, "subseed_strength": 0.25, "seed_resize_from_w": 256, "seed_resize_from_h": 512, "n_iter": 2, "batch_size": 3,
+    "tiling": True, "refiner_checkpoint": "finer", "refiner_switch_at": 0.5, "enable_hr": True, "denoising_strength": 0.4, "hr_scale": 1.5,
+    "hr_upscaler": "Lanczos", "hr_second_pass_steps": 5, "hr_resize_x": 256, "hr_resize_y": 512, "hr_checkpoint_name": "finer",
+    "hr_sampler_name": "Heun", "hr_scheduler": "Karras", "hr_cfg": 3.0, "hr_prompt": "a fox, sharp", "hr_negative_prompt": "soft",
 }
 
 
@@ -22,7 +25,8 @@ def test_with_a_prompt_alone_the_forms_defaults_hold():
 
 @pytest.mark.parametrize(("name", "value"), CHANGED.items(), ids=str)
 def test_every_field_is_a_flag(name, value):
-    assert read(["a fox", flag_of(name), str(value)], FORM) == Txt2Img(**{**FORM, "prompt": "a fox", name: value})
+    given = [flag_of(name)] if value is True else [flag_of(name), str(value)]
+    assert read(["a fox", *given], FORM) == Txt2Img(**{**FORM, "prompt": "a fox", name: value})
 
 
 def test_no_field_is_forgotten():
