@@ -178,7 +178,9 @@ def tile(module: nn.Module, tiling: bool) -> None:
     """Let convolutions look round the picture's edges, so that it can be laid side by side; or not."""
     mode = "circular" if tiling else "zeros"
     for part in module.modules():
-        if isinstance(part, nn.Conv2d) and part.padding_mode != mode:
+        if isinstance(part, nn.Conv2d):
+            if part.padding_mode == mode:      # then so are all
+                return
             part.padding_mode = mode
 
 
