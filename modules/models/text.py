@@ -14,7 +14,7 @@ from modules.base.errors import ModelMismatch
 from modules.models.families import TextPart
 from modules.models.loader import LoadedModel, TextEncoder
 from modules.networks.embedding import ONLY, Embedding
-from modules.prompts.chunks import WIDTH, Chunk, Tokenizer, chunks, embeddings_by_name
+from modules.prompts.chunks import WIDTH, Chunk, Tokenizer, chunks, embeddings_by_name, old_chunk
 from modules.sampling.questions import Cond, Encode, Frame, Meaning, Reading
 
 REMEMBERED = 256      # prompts; the negative one is read again for every picture
@@ -113,7 +113,7 @@ class TextReader:
     def _read(self, ask: Encode, words: Vocabulary) -> Meaning:
         """All texts together: the shorter are padded with empty chunks, and each chunk is weighted across all of them."""
         r = ask.reading
-        chunked = [chunks(text, self.tokenizer, r.emphasis, r.comma_backtrack, words.find) for text in ask.texts]
+        chunked = [self._chunks(text, r, words) for text in ask.texts]
         empty = chunks("", self.tokenizer, r.emphasis, r.comma_backtrack)
         length = max(len(of_text) for of_text in chunked)
         columns = [[of_text[i] if i < len(of_text) else empty[0] for of_text in chunked] for i in range(length)]
@@ -121,6 +121,11 @@ class TextReader:
         conds = self._conds(ask, torch.cat([text for text, _ in read], dim=1), read[0][1])
         used = {insertion.name: words.hashes[insertion.name] for of_text in chunked for chunk in of_text for insertion in chunk.insertions}
         return Meaning(tuple(conds), used, tuple(words.notes))
+
+    def _chunks(self, text: str, r: Reading, words: Vocabulary) -> list[Chunk]:
+        if r.old_emphasis:
+            return [old_chunk(text, self.tokenizer, words.find)]
+        return chunks(text, self.tokenizer, r.emphasis, r.comma_backtrack, words.find)
 
     def _conds(self, ask: Encode, texts: Tensor, pooled: Tensor | None) -> list[Cond]:
         if pooled is None:

@@ -20,6 +20,7 @@ class Tokenizer(Protocol):
     start: int
     end: int
     comma: int
+    brackets: Mapping[int, float]
 
     def __call__(self, text: str) -> list[int]: ...
 
@@ -149,6 +150,32 @@ def chunks(
     if chunker.tokens or not chunker.done:
         chunker.finish(last=True)
     return chunker.done
+
+
+def old_chunk(text: str, tokenizer: Tokenizer, find: Find = no_embeddings) -> Chunk:
+    """A text as A1111's first versions read it: one chunk, cut off where it is full; brackets are tokens that weigh what follows.
+
+    There is no `(word:1.2)`, no BREAK and no escape. Raises PromptTooLong.
+    """
+    chunker, weight, position = Chunker(tokenizer, backtrack=0), 1.0, 0
+    tokens = tokenizer(bounded(text))
+    while position < len(tokens):
+        if factor := tokenizer.brackets.get(tokens[position]):
+            weight *= factor
+            position += 1
+        elif embedding := find(tokens, position):
+            chunker.insertions.append(Insertion(len(chunker.tokens), embedding.name))
+            chunker.tokens += [0] * embedding.vectors
+            chunker.weights += [weight] * embedding.vectors
+            position += embedding.tokens
+        else:
+            chunker.tokens.append(tokens[position])
+            chunker.weights.append(weight)
+            position += 1
+    del chunker.tokens[WIDTH:], chunker.weights[WIDTH:]
+    chunker.insertions = [insertion for insertion in chunker.insertions if insertion.offset < WIDTH]
+    chunker.finish(last=True)
+    return chunker.done[0]
 
 
 def token_count(chunked: Iterable[Chunk]) -> int:

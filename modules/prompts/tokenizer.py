@@ -22,14 +22,29 @@ HINT = "Restore configs/clip from the repository."
 KNOWN = ("a photo of an astronaut's cat, 4k", (320, 1125, 539, 550, 18376, 568, 2368, 267, 275, 330))
 
 
+BRACKETS = {"(": 1.1, ")": 1 / 1.1, "[": 1 / 1.1, "]": 1.1}
+
+
+def bracket_factor(text: str) -> float:
+    """What a token's brackets multiply the weight of all after it by, in A1111's first versions."""
+    factor = 1.0
+    for letter in text:
+        factor *= BRACKETS.get(letter, 1.0)
+    return factor
+
+
 class ClipTokenizer:
-    """`start`, `end` and `comma` are the ids of the chunks' first and last token and of a free-standing comma."""
+    """`start`, `end` and `comma` are the ids of the chunks' first and last token and of a free-standing comma.
+
+    brackets: the tokens that weigh what follows them, by how much
+    """
 
     def __init__(self, vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> None:
         self.start, self.end, self.comma = vocabulary[START], vocabulary[END], vocabulary[",</w>"]
         self._bpe = Tokenizer(BPE(vocabulary, merges, end_of_word_suffix="</w>", continuing_subword_prefix=""))
         words = Split(Regex(WORDS), behavior="removed", invert=True)
         self._bpe.pre_tokenizer = Sequence([words, ByteLevel(add_prefix_space=False, use_regex=False)])
+        self.brackets = {token: factor for text, token in vocabulary.items() if (factor := bracket_factor(text)) != 1.0}
 
     def __call__(self, text: str) -> list[int]:
         """Token ids of the text alone, without start and end. A literal `<|endoftext|>` in it is six tokens of text."""

@@ -95,6 +95,7 @@ class Reading:
     clip_skip: int = 1
     comma_backtrack: int = 20
     sdxl_clip_l_skip: bool = False
+    old_emphasis: bool = False            # as A1111's first versions read it
     embeddings: tuple[str, ...] = ()      # SHA-256 of files whose names are words
 
 

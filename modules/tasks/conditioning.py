@@ -69,7 +69,10 @@ def read_prompts(plan: Plan, weights: Weights, told: Told) -> Task[Guidance]:
 def read_text(plan: Plan, weights: Weights, told: Told, text: str, is_negative: bool = False) -> Task[Schedule]:
     s = plan.settings
     entries = plan.texts(text)
-    reading = Reading(s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack, s.sdxl_clip_l_skip, plan.files.networks.embeddings)
+    reading = Reading(
+        s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack, s.sdxl_clip_l_skip,
+        s.use_old_emphasis_implementation, plan.files.networks.embeddings,
+    )
     aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
     frame = Frame(*plan.frame, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
     meaning = yield Encode(weights, tuple(text for _, text in entries), reading, frame, is_negative)

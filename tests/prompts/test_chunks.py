@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.base.errors import ModelCorrupt
-from modules.prompts.chunks import WIDTH, Embedding, chunks, embeddings_by_name, target_length, token_count
-from modules.prompts.tokenizer import load_tokenizer
+from modules.prompts.chunks import WIDTH, Embedding, chunks, embeddings_by_name, old_chunk, target_length, token_count
+from modules.prompts.tokenizer import BRACKETS, bracket_factor, load_tokenizer
 
 from .golden import FOLDER, plain
 
@@ -26,6 +26,7 @@ class Letters:
     """Every letter is a token."""
 
     start, end, comma = 1, 2, ord(",")
+    brackets = {ord(letter): factor for letter, factor in BRACKETS.items()}
 
     def __call__(self, text):
         return [ord(letter) for letter in text]
@@ -102,3 +103,27 @@ def test_an_embedding_is_never_split():
     assert first.insertions == ()
     assert second.insertions == ((0, "ti"),)
     assert second.used == 5
+
+
+@pytest.mark.parametrize(("text", "weights"), [
+    ("ab", [1, 1]), ("(a)b", [1.1, 1]), ("((a)b)c", [1.21, 1.1, 1]), ("[a]b", [1 / 1.1, 1]), ("(a", [1.1]), ("(a:b", [1.1, 1.1, 1.1]),
+])
+def test_old_brackets_weigh_what_follows(text, weights):
+    chunk = old_chunk(text, Letters())
+    assert chunk.multipliers[1:1 + len(weights)] == pytest.approx(weights)
+    assert chunk.used == len(weights)
+
+
+def test_old_prompts_end_after_75_tokens():
+    chunk = old_chunk("a" * 200, Letters())
+    assert (len(chunk.tokens), chunk.used) == (WIDTH + 2, WIDTH)
+
+
+def test_old_embeddings_beyond_the_end_are_dropped():
+    find = embeddings_by_name({"ti": 5}, Letters())
+    assert [insertion.offset for insertion in old_chunk("ti" + "a" * 80 + "ti", Letters(), find).insertions] == [0]
+
+
+@pytest.mark.parametrize(("token", "factor"), [("((", 1.21), ("),</w>", 1 / 1.1), ("()", 1.0), ("cat</w>", 1.0), ("[(</w>", 1.0)])
+def test_a_tokens_brackets_multiply(token, factor):
+    assert bracket_factor(token) == pytest.approx(factor)
