@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
+
+from annotated_types import MaxLen
 
 from modules.base.fields import MAX_PROMPT, Checkbox, Choice, Choices, Number, Param, Slider, Text
 
@@ -36,6 +38,8 @@ class Generation:
     tiling: Annotated[bool, Param("Tiling", Checkbox(), "The picture continues at its opposite edges, so that it can be laid side by side.", "Tiling")] = False
     refiner_checkpoint: Annotated[str, Param("Refiner", Choice("refiners"), "A second checkpoint that finishes the picture.", "Refiner")] = ""
     refiner_switch_at: Annotated[float, Param("Switch at", Slider(0.01, 1, 0.01), "After which share of the sampling the refiner takes over.", "Refiner switch at")] = 0.8
+    script_name: Annotated[str, MaxLen(1_000)] = ""                    # one of `params.scripts`
+    script_args: Annotated[tuple[Any, ...], MaxLen(100)] = ()          # its arguments, in A1111's order
 
     @property
     def pictures(self) -> int:

@@ -94,8 +94,8 @@ def without_separators(name: str) -> str:
 ALWAYS = (      # settings that shape any picture
     "comma_padding_backtrack", "use_old_scheduling", "sdxl_crop_top", "sdxl_crop_left", "sdxl_clip_l_skip",
     "sdxl_refiner_low_aesthetic_score", "sdxl_refiner_high_aesthetic_score", "enable_quantization", "use_downcasted_alpha_bar",
-    "use_old_karras_scheduler_sigmas", "use_old_emphasis_implementation", "sd_noise_schedule", "sd_vae_tiles", "sd_vae_encode_method", "sd_vae_decode_method",
-    "token_merging_ratio",
+    "use_old_karras_scheduler_sigmas", "use_old_emphasis_implementation", "sd_noise_schedule",
+    "sd_vae_tiles", "sd_vae_encode_method", "sd_vae_decode_method", "token_merging_ratio",
 )
 
 
