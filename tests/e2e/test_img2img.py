@@ -1,0 +1,178 @@
+"""The img2img tab as a person uses it: a picture in, through each editor, and out."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+INPUT = Path(__file__).resolve().parents[1] / "golden" / "inputs" / "init_big.png"
+DATA = "#html_info_img2img .infotext"
+PICTURE = "#img2img_gallery img.large:not(.preview)"
+SIZE = (128, 128)                   # of the results, unless a test says otherwise
+REACH = 24                          # pixels of the result beyond a stroke within which blur and latent cells may paint
+
+
+@pytest.fixture
+def img2img(page: Page) -> Page:
+    """The tab, its editors empty, and few steps to draw."""
+    page.evaluate("new Promise((done) => { indexedDB.deleteDatabase('easel.editor').onsuccess = done; })")
+    open_tab(page)
+    number(page, "img2img_steps", "6")
+    return page
+
+
+def open_tab(page: Page) -> None:
+    page.get_by_role("tab", name="img2img", exact=True).first.click()
+    page.wait_for_selector("#mode_img2img .editor-stage")
+    page.wait_for_function("document.querySelector('#img2img_width [type=number]').value === '128'")
+
+
+def number(page: Page, control: str, value: str) -> None:
+    box = page.locator(f"#{control} [type=number]")
+    box.fill(value)
+    box.press("Tab")
+
+
+def mode(page: Page, name: str) -> None:
+    page.locator("#mode_img2img").get_by_role("tab", name=name, exact=True).click()
+    page.wait_for_selector(f"{PLACES[name]} .editor-stage")
+
+
+def load(page: Page, name: str = "img2img") -> None:
+    page.locator(f"{PLACES[name]} input[type=file]").first.set_input_files(INPUT)
+    page.wait_for_selector(f"{PLACES[name]} .editor-filled")
+
+
+def stroke(page: Page, name: str, *points: tuple[float, float]) -> None:
+    """Draw a line through points of the picture, each in parts of its width and height."""
+    layer = page.locator(f"{PLACES[name]} .editor-layer")
+    layer.scroll_into_view_if_needed()
+    box = layer.bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+
+
+def generate(page: Page, prompt: str = "a red apple") -> Image.Image:
+    """The finished picture, as it is downloaded."""
+    page.fill("#img2img_prompt textarea", prompt)
+    page.click("#img2img_generate")
+    page.wait_for_selector("#img2img_page.running")
+    page.wait_for_function("!document.getElementById('img2img_page').classList.contains('running')")
+    return Image.open(io.BytesIO(page.request.get(page.get_attribute(PICTURE, "src")).body())).convert("RGB")
+
+
+def original(size: tuple[int, int] = SIZE) -> Image.Image:
+    """What a result is where nothing is painted."""
+    return Image.open(INPUT).convert("RGB").resize(size, Image.Resampling.LANCZOS)
+
+
+def changes(one: Image.Image, other: Image.Image) -> np.ndarray:
+    """(h, w) largest difference of a pixel's channels, in grey levels."""
+    return np.abs(np.asarray(one, int) - np.asarray(other, int)).max(axis=2)
+
+
+def test_a_picture_becomes_another_with_its_data(img2img: Page) -> None:
+    load(img2img)
+    result = generate(img2img)
+    data = img2img.inner_text(DATA)
+    assert data.startswith("a red apple\nSteps: 6, Sampler: ")
+    assert re.search(r"Size: 128x128, .*Denoising strength: 0\.75", data)
+    assert result.size == SIZE
+
+
+def test_without_a_picture_it_says_so(img2img: Page) -> None:
+    img2img.click("#img2img_generate")
+    expect(img2img.locator("#img2img_gallery .card h3")).to_have_text("There is no picture to start from.")
+
+
+def test_what_the_mask_leaves_out_stays_as_it_was(img2img: Page) -> None:
+    """A stroke down the middle; what is farther from it than brush and blur reach keeps its pixels."""
+    mode(img2img, "Inpaint")
+    load(img2img, "Inpaint")
+    stroke(img2img, "Inpaint", (0.5, 0.4), (0.5, 0.6))
+    changed = changes(generate(img2img), original())
+    painted = np.argwhere(changed > 8)
+    assert len(painted) > 20
+    outside = np.ones_like(changed, bool)
+    outside[51 - REACH : 77 + REACH, 64 - REACH : 64 + REACH] = False
+    assert changed[outside].max() == 0
+
+
+def test_a_sketch_is_seen_in_the_result(img2img: Page) -> None:
+    """With little noise the result is the picture with the strokes on it."""
+    mode(img2img, "Sketch")
+    load(img2img, "Sketch")
+    img2img.locator(f"{PLACES['Sketch']} input[type=color]").fill("#ff0000")
+    number(img2img, "img2img_denoising_strength", "0.1")
+    stroke(img2img, "Sketch", (0.3, 0.5), (0.7, 0.5))
+    red, green, blue = np.asarray(generate(img2img))[62:66, 50:78].reshape(-1, 3).mean(axis=0)
+    assert red > 150 > 100 > max(green, blue)
+
+
+def test_a_border_makes_the_result_wider(img2img: Page) -> None:
+    mode(img2img, "Inpaint")
+    load(img2img, "Inpaint")
+    img2img.locator(PLACES["Inpaint"]).get_by_role("button", name="Extend the canvas").click()
+    right = img2img.locator(f"{PLACES['Inpaint']} .editor-border label", has_text="Right").locator("input")
+    right.fill("64")
+    right.press("Tab")
+    width, height = Image.open(INPUT).size
+    result = generate(img2img)
+    assert result.size == (width + 64, height)
+    kept = changes(result.crop((0, 0, width - REACH, height)), original((width, height)).crop((0, 0, width - REACH, height)))
+    assert kept.max() == 0
+
+
+def test_a_picture_of_txt2img_is_sent_with_its_prompt(page: Page) -> None:
+    page.evaluate("new Promise((done) => { indexedDB.deleteDatabase('easel.editor').onsuccess = done; })")
+    number(page, "txt2img_steps", "6")
+    page.fill("#txt2img_prompt textarea", "a fox in the snow")
+    page.click("#txt2img_generate")
+    page.wait_for_selector("#txt2img_gallery img.large:not(.preview)")
+    page.hover("#txt2img_gallery .picture")
+    page.get_by_role("button", name="Send to img2img").click()
+    page.wait_for_selector(f"{PLACES['img2img']} .editor-filled")
+    expect(page.locator("#img2img_prompt textarea")).to_have_value("a fox in the snow")
+    expect(page.locator(f"{PLACES['img2img']} .editor-status")).to_contain_text("128 × 128")
+
+
+def test_a_reload_keeps_picture_and_drawing(img2img: Page) -> None:
+    mode(img2img, "Inpaint")
+    load(img2img, "Inpaint")
+    stroke(img2img, "Inpaint", (0.3, 0.5), (0.7, 0.5))
+    before = painted(img2img)
+    assert before > 0
+    img2img.wait_for_timeout(500)      # the strokes are written after the pointer is up
+    img2img.reload()
+    img2img.wait_for_selector("html.easel-ready")
+    open_tab(img2img)
+    mode(img2img, "Inpaint")
+    img2img.wait_for_selector(f"{PLACES['Inpaint']} .editor-filled")
+    img2img.wait_for_function(f"({PAINTED})() > 0")
+    assert painted(img2img) == before
+
+
+def painted(page: Page) -> int:
+    return page.evaluate(PAINTED)
+
+
+PLACES = {      # of the tabs, as in modules/ui/tabs/img2img.py
+    "img2img": "#img2img_img2img_tab",
+    "Sketch": "#img2img_img2img_sketch_tab",
+    "Inpaint": "#img2img_inpaint_tab",
+}
+PAINTED = """() => {
+    const layer = document.querySelector("#img2img_inpaint_tab .editor-layer");
+    const pixels = layer.getContext("2d").getImageData(0, 0, layer.width, layer.height).data;
+    return pixels.filter((value, i) => i % 4 === 3 && value > 0).length;
+}"""
