@@ -168,7 +168,7 @@ class Device:
         """A cheap look at latents: TAESD's if that is wanted and there, else one fitted to the VAE when it is first wanted."""
         if kind == "TAESD" and (taesd := self.taesd(weights)).available:
             return taesd.look
-        vae = self.vae(weights)
+        vae = self.loaded(weights).vae
         if vae not in self._previews:
             self._previews[vae] = Preview(vae)
         return self._previews[vae].look

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, ConsistencyDecoderVAE, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from modules.base.errors import ModelCorrupt, ModelMismatch, ModelUnsupported
-from modules.models import layout, shapes
+from modules.models import consistency, layout, shapes
 from modules.models.catalog import ModelFile
 from modules.models.families import TextPart, family_of
 from modules.models.hints import Hints, from_metadata, from_tensors, from_yaml
@@ -28,6 +28,7 @@ Names = Callable[[Collection[str]], dict[str, str]]
 Split = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 TIMESTEPS = 1000
+CONSTANTS = ("means", "stds")      # of the consistency decoder, which gives them back itself
 SHOWN = 3      # names in an error message
 
 
@@ -101,9 +102,14 @@ def load_text(name: str, tensors: Mapping[str, Tensor], use: TextPart, hints: Hi
     return TextEncoder(part.build(lambda found: CLIPTextModelWithProjection(CLIPTextConfig(**shapes.open_clip_config(found)))), use)
 
 
-def load_vae_file(path: Path) -> AutoencoderKL:
-    """A VAE from a file of its own, in LDM's layout with or without its prefix. Raises ModelError, naming the file."""
+def load_vae_file(path: Path) -> AutoencoderKL | ConsistencyDecoderVAE:
+    """A VAE from a file of its own, in LDM's layout with or without its prefix, or OpenAI's consistency decoder.
+
+    Raises ModelError, naming the file.
+    """
     tensors = read_weights(path).tensors
+    if consistency.is_consistency_decoder(tensors):
+        return consistency.complete(Part(path.name, tensors, "", lambda keys: {key: key for key in keys}).build(consistency.build))
     prefix = layout.VAE if any(key.startswith(layout.VAE) for key in tensors) else ""
     if f"{prefix}decoder.conv_in.weight" not in tensors:
         raise ModelUnsupported(f"{path.name} is not a VAE Easel can use.", "Easel loads VAEs of Stable Diffusion in their original layout.")
@@ -171,7 +177,7 @@ def fitted(tensor: Tensor, wanted: Tensor) -> Tensor:
 def restore_buffers(module: nn.Module) -> None:
     """Buffers that files do not hold: CLIP's positions 0, 1, 2 …"""
     for name, buffer in list(module.named_buffers()):
-        if buffer.is_meta:
+        if buffer.is_meta and name not in CONSTANTS:
             owner, _, attribute = name.rpartition(".")
             assert attribute == "position_ids", f"{type(module).__name__} has a buffer Easel does not know: {name}"
             setattr(module.get_submodule(owner), attribute, torch.arange(buffer.shape[-1]).expand(buffer.shape))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, ConsistencyDecoderVAE
 from torch import Tensor
 
 from modules.base.errors import NotANumber
+from modules.sampling.noise import generator
 
 log = logging.getLogger(__name__)
 CELL = 8        # pixels a latent cell stands for
@@ -25,7 +26,7 @@ class Vae:
     scaling_factor: a latent on the UNet's scale is the VAE's latent × this
     """
 
-    module: AutoencoderKL
+    module: AutoencoderKL | ConsistencyDecoderVAE
     scaling_factor: float
 
     def __post_init__(self) -> None:
@@ -39,7 +40,8 @@ class Vae:
                 "The model may be broken, or too large for half precision: try --no-half.",
             )
         self.module.use_tiling = tiled
-        return self._finite(lambda like: self.module.decode((latent / self.scaling_factor).to(like)[None], return_dict=False)[0][0])
+        drawn = {"generator": generator(0)} if isinstance(self.module, ConsistencyDecoderVAE) else {}      # the same noise each time
+        return self._finite(lambda like: self.module.decode((latent / self.scaling_factor).to(like)[None], return_dict=False, **drawn)[0][0])
 
     def encode(self, pixels: Tensor, tiled: bool = False) -> Tensor:
         """(3, H, W) in [−1, 1] → (C, h, w) latent on the VAE's own scale, float32: the mean of what it says. Raises NotANumber."""
