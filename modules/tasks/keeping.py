@@ -18,6 +18,7 @@ from modules.tasks.drawn import Drawn
 from modules.tasks.manifest import KEY, manifest
 from modules.tasks.recipes import Recipe
 
+INPUT_SECONDS = 30 * 24 * 3600      # how long a picture that jobs start from is kept after it was last sent
 CACHED_SECONDS = 24 * 3600      # how long a picture nobody asked to keep can still be had
 
 
@@ -63,8 +64,8 @@ def cached(content: bytes, folder: Path, job: str, index: int) -> Path:
     return path
 
 
-def trim(folder: Path) -> None:
+def trim(folder: Path, seconds: float = CACHED_SECONDS) -> None:
     """Delete the cached pictures that have had their time."""
     for path in folder.glob("*.png"):
-        if time.time() - path.stat().st_mtime > CACHED_SECONDS:
+        if time.time() - path.stat().st_mtime > seconds:
             path.unlink(missing_ok=True)

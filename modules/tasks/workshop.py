@@ -21,7 +21,7 @@ from modules.models.vae import CELL
 from modules.sampling.questions import Interrupted, Predict, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.tasks.drawn import Drawn
-from modules.tasks.keeping import Where, keep, trim
+from modules.tasks.keeping import INPUT_SECONDS, Where, keep, trim
 from modules.tasks.recipes import RECIPES, Recipe
 from modules.tasks.worker_config import WorkerConfig
 
@@ -219,6 +219,7 @@ class Workshop:
         if time.monotonic() - self.trimmed > TRIM_SECONDS:
             self.trimmed = time.monotonic()
             trim(self.config.cache)
+            trim(self.config.inputs, INPUT_SECONDS)
 
 
 def logged(do: Callable[..., None], *how: Any) -> None:
