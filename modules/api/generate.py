@@ -29,6 +29,7 @@ from modules.app.app import App
 from modules.base.errors import Invalid
 from modules.imaging.inputs import keep
 from modules.params.img2img import Img2Img
+from modules.params.scripts import settled
 from modules.params.txt2img import Generation, Txt2Img
 from modules.settings.options import NAMES, Settings, changed
 from modules.tasks.requests import prepared, prepared_img2img
@@ -82,7 +83,7 @@ def refuse_unknown_arts(body: Handling) -> None:
 
 
 def txt2img_params(app: App, body: Txt2ImgRequest) -> Txt2Img:
-    return prepared(with_styles(first_pass(body), app.styles()))
+    return prepared(settled(with_styles(first_pass(body), app.styles()), "txt2img"))
 
 
 def first_pass(body: Txt2ImgRequest) -> Txt2Img:
@@ -102,7 +103,7 @@ def img2img_params(app: App, body: Img2ImgRequest) -> Img2Img:
         init_images=tuple(keep(folder, decoded(image)) for image in body.init_images),
         mask=keep(folder, decoded(body.mask)) if body.mask else "",
     )
-    return prepared_img2img(with_styles(params, app.styles()), app.settings.current)
+    return prepared_img2img(settled(with_styles(params, app.styles()), "img2img"), app.settings.current)
 
 
 def picture_fields(cls: type[Any], body: Generation) -> Any:

@@ -16,7 +16,6 @@ from modules.tasks.pasting import pasted
 
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
     "restore_faces": "Face restoration",
-    "script_name": "A script",
     "alwayson_scripts": "A script",
 }
 NOTHING = (False, 0, "", "None", "none", {})      # what asks for nothing
@@ -54,8 +53,6 @@ class Handling:
     force_task_id: TaskId | None = None
     restore_faces: bool = False
     token_merging_ratio: float | None = None
-    script_name: str = ""
-    script_args: list[Any] = field(default_factory=list)
     alwayson_scripts: dict[str, Any] = field(default_factory=dict)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from modules.params.extras import Extras, extended
 from modules.params.hires import LATENT_MODES, checked, second_pass, sized_by_result
 from modules.params.img2img import Img2Img
 from modules.params.infotext import split
+from modules.params.scripts import chosen as chosen_arguments
 from modules.params.txt2img import Txt2Img
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
@@ -25,6 +27,8 @@ from modules.tasks.extras import ExtrasPlan
 from modules.tasks.networks import networks_of, warnings, with_standing_networks
 from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.requests import Request
+from modules.tasks.scripts.rounds import Asked
+from modules.tasks.scripts.table import FLOWS, SEVERAL
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Recipe:
         }
 
     def warnings(self) -> list[str]:
-        return list(dict.fromkeys(warning for each in self.plans[0].passes for warning in warnings(each.files.networks.unknown)))
+        return list(dict.fromkeys(warning for plan in self.plans for each in plan.passes for warning in warnings(each.files.networks.unknown)))
 
 
 class ExtrasRecipe(Recipe):
@@ -77,12 +81,24 @@ class ExtrasRecipe(Recipe):
 
 
 def txt2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
-    """Raises UnknownName or ModelError for a model."""
-    params, settings = read_spec(Txt2Img, spec)
+    """Raises UnknownName or ModelError for a model, Invalid for a script's lines."""
+    return each_made(partial(txt2img_made, library), *read_spec(Txt2Img, spec))
+
+
+def txt2img_made(library: Library, params: Txt2Img, settings: Settings) -> Recipe:
     if params.enable_hr:
         params = enlargeable(params, settings, library)
         return Recipe(plans(Plan(params, settings, files_of_both(library, params, settings))), hires.picture, "txt2img-images")
     return Recipe(plans(Plan(params, settings, files_for(library, params, settings))), txt2img.picture, "txt2img-images")
+
+
+def each_made(make: Callable[[Request, Settings], Recipe], params: Request, settings: Settings) -> Recipe:
+    """What a request comes to, or all those that its script makes of it."""
+    if params.script_name not in SEVERAL:
+        return make(params, settings)
+    several = SEVERAL[params.script_name](params, chosen_arguments(params), settings)
+    recipes = [make(*each) for each in several]
+    return replace(recipes[0], plans=[plan for recipe in recipes for plan in recipe.plans])
 
 
 def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Img:
@@ -94,9 +110,22 @@ def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Im
 
 def img2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     """inputs: the folder of the pictures it starts from"""
-    params, settings = read_spec(Img2Img, spec)
+    return each_made(partial(img2img_made, library, inputs), *read_spec(Img2Img, spec))
+
+
+def img2img_made(library: Library, inputs: Path, params: Img2Img, settings: Settings) -> Recipe:
+    if params.script_name:
+        return scripted(library, inputs, params, settings)
     found = img2img.img2img_plans(params, settings, files_for(library, params, settings), inputs)
     return Recipe(found, img2img.picture, "img2img-images")
+
+
+def scripted(library: Library, inputs: Path, params: Img2Img, settings: Settings) -> Recipe:
+    """By a script that goes several rounds for a picture."""
+    flow, arguments = FLOWS[params.script_name], chosen_arguments(params)
+    params = with_standing_networks(flow.request(params, arguments), settings)
+    asked = Asked(params, arguments, settings, files_for(library, params, settings), library, inputs)
+    return Recipe(flow.plans(asked), flow.picture, "img2img-images")
 
 
 def extras_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:

@@ -54,7 +54,7 @@ def test_a_job_is_recorded_before_anyone_knows_its_id(jobs):
     job = ask(jobs)
     record = jobs.get(job)
     assert (record.state, record.owner) == ("queued", "me")
-    assert record.params == {**asdict(Txt2Img(seed=1)), "styles": []}
+    assert record.params == {**asdict(Txt2Img(seed=1)), "styles": [], "script_args": []}
     assert [spec.id for spec in jobs.worker.specs] == [job]
 
 
@@ -133,7 +133,7 @@ def test_after_a_crash_the_queue_goes_on_with_what_is_missing(jobs, tmp_path):
     again = Jobs(JobStore(tmp_path / "easel.sqlite"))
     again.attach(Scribe())
     assert [(spec.id, spec.done) for spec in again.worker.specs] == [(begun, (1,)), (waiting, ())]
-    assert dict(again.worker.specs[0].params) == {**asdict(Txt2Img(n_iter=3, seed=1)), "styles": []}
+    assert dict(again.worker.specs[0].params) == {**asdict(Txt2Img(n_iter=3, seed=1)), "styles": [], "script_args": []}
     assert Settings(**again.worker.specs[0].settings) == Settings()
 
 

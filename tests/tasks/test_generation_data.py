@@ -174,4 +174,4 @@ def test_no_field_is_forgotten():
         enable_hr=True,
     )
     found = read(text_of(Plan(params, Settings(), BOTH)))[1]["fields"]
-    assert {f.name for f in fields(Txt2Img)} - found.keys() == {"styles", "n_iter", "batch_size"}
+    assert {f.name for f in fields(Txt2Img)} - found.keys() == {"styles", "n_iter", "batch_size", "script_name", "script_args"}

@@ -1,0 +1,85 @@
+"""Which scripts a request may choose, and what they take: A1111's routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from modules.api.routing import router
+from modules.app.app import App
+from modules.base.fields import Choice, Choices, Param, Slider, defaults
+from modules.params.img2img import FILLS
+from modules.params.scripts import SCRIPTS, Kind, Script
+
+KINDS: tuple[Kind, ...] = ("txt2img", "img2img")
+
+
+class ScriptsList(BaseModel):
+    txt2img: list[str]
+    img2img: list[str]
+
+
+class ScriptArg(BaseModel):
+    label: str
+    value: Any = None                  # what it is if it is not given
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: list[str] | None = None
+
+
+class ScriptInfo(BaseModel):
+    name: str
+    is_alwayson: bool = False
+    is_img2img: bool
+    args: list[ScriptArg]              # in the order of script_args
+
+
+def routes(app: App) -> APIRouter:
+    api = router("generate", "/sdapi/v1")
+
+    @api.get("/scripts")
+    def scripts() -> ScriptsList:
+        """Names for script_name, in lower case."""
+        return ScriptsList(**{kind: [script.name.lower() for script in SCRIPTS if kind in script.kinds] for kind in KINDS})
+
+    @api.get("/script-info")
+    def script_info() -> list[ScriptInfo]:
+        """Every script's arguments, for txt2img and for img2img."""
+        return [described(app, script, kind) for kind in KINDS for script in SCRIPTS if kind in script.kinds]
+
+    return api
+
+
+def described(app: App, script: Script, kind: Kind) -> ScriptInfo:
+    return ScriptInfo(name=script.name.lower(), is_img2img=kind == "img2img", args=list(args(app, script)))
+
+
+def args(app: App, script: Script) -> Iterator[ScriptArg]:
+    """Those that a client sends: an explanation in A1111's form holds a place without a label."""
+    usual = defaults(script.arguments)
+    for each in fields(script.arguments):
+        if param := script.params.get(each.name):
+            yield arg(app, param, usual[each.name])
+        elif each.name == "note":
+            yield ScriptArg(label="", value="")
+
+
+def arg(app: App, param: Param, value: Any) -> ScriptArg:
+    widget = param.widget
+    if isinstance(widget, Slider):
+        return ScriptArg(label=param.label, value=value, minimum=widget.low, maximum=widget.high, step=widget.step)
+    if isinstance(widget, Choice | Choices):
+        known = widget.of if isinstance(widget.of, tuple) else LISTS[widget.of](app)
+        return ScriptArg(label=param.label, value=value, choices=list(known))
+    return ScriptArg(label=param.label, value=value)
+
+
+LISTS: Mapping[str, Callable[[App], Sequence[str]]] = {      # what a choice's name stands for
+    "upscalers": lambda app: app.models.upscalers(),
+    "fills": lambda app: FILLS,
+}

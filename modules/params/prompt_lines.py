@@ -1,0 +1,102 @@
+"""Prompts from file: a request a line, as a plain prompt or as `--tag value --tag value`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from modules.base.errors import Invalid
+
+LONGEST = 2**20          # characters in all
+MOST_LINES = 1_000
+MODEL = "sd_model"       # a setting; the other tags are fields of the request
+
+Line = Mapping[str, Any]      # tag → value
+
+
+def parsed(text: str) -> list[Line]:
+    """Lines that say nothing are left out. Raises Invalid naming the line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise Invalid("There is no line in the list of prompts.", "Write a prompt on each.", field="script_args")
+    if len(lines) > MOST_LINES:
+        raise Invalid(f"The list of prompts has {len(lines):,} lines.", f"Send at most {MOST_LINES:,} at once.", field="script_args")
+    return [tags(line, number) if "--" in line else {"prompt": line} for number, line in enumerate(lines, 1)]
+
+
+def tags(line: str, number: int) -> Line:
+    """`--steps 20 --prompt a red cat`: the words of a prompt go on to the next tag."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise refused(number, "A quotation mark in it is not closed", "Close it, or write \\' for an apostrophe.") from error
+    found: dict[str, Any] = {}
+    while words:
+        tag = named(words.pop(0), number)
+        taken = 1 if tag not in WORDY else next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
+        if len(words) < taken or not taken:
+            raise refused(number, f"--{tag} says nothing", "Write its value after it.")
+        found[tag] = read(tag, " ".join(words[:taken]), number)
+        del words[:taken]
+    return found
+
+
+def named(word: str, number: int) -> str:
+    """The tag that a word is. Raises Invalid, also for those that would lead outside the outputs."""
+    tag = word.removeprefix("--")
+    if tag in ELSEWHERE:
+        raise refused(number, f"{word} is not taken", ELSEWHERE[tag])
+    if tag == word or tag not in TAGS:
+        raise refused(number, f"{word!r:.60} is no tag", f"There are: {', '.join(f'--{tag}' for tag in TAGS)}.")
+    return tag
+
+
+def read(tag: str, text: str, number: int) -> Any:
+    try:
+        return TAGS[tag](text)
+    except ValueError as error:
+        raise refused(number, f"--{tag} cannot be {text!r:.60}", str(error).capitalize() + ".") from error
+
+
+def refused(number: int, what: str, hint: str) -> Invalid:
+    return Invalid(f"Line {number} of the list of prompts: {what}.", hint, field="script_args")
+
+
+# What tags mean ------------------------------------------------------------------------------------
+
+
+def boolean(text: str) -> bool:
+    return text == "true"
+
+
+def not_true(text: str) -> bool:
+    """For what the whole request decides, or Easel cannot do yet."""
+    if boolean(text):
+        raise ValueError("it cannot be switched on for a line")
+    return False
+
+
+def model_name(text: str) -> str:
+    """Names, never paths that lead elsewhere."""
+    path = PurePosixPath(text.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in text:
+        raise ValueError("a checkpoint is chosen by its name")
+    return text
+
+
+TAGS: Mapping[str, Callable[[str], Any]] = {
+    MODEL: model_name, "prompt_for_display": str, "prompt": str, "negative_prompt": str,
+    "seed": int, "subseed": int, "subseed_strength": float, "seed_resize_from_h": int, "seed_resize_from_w": int,
+    "sampler_index": int, "sampler_name": str, "batch_size": int, "n_iter": int, "steps": int, "cfg_scale": float,
+    "width": int, "height": int, "restore_faces": not_true, "tiling": boolean,
+    "do_not_save_samples": not_true, "do_not_save_grid": boolean,
+}
+WORDY = ("prompt", "negative_prompt")
+WITHOUT_EFFECT = ("prompt_for_display", "sampler_index", "restore_faces", "do_not_save_samples", "do_not_save_grid")      # in A1111 as well, or here
+ELSEWHERE = {
+    "outpath_samples": "Where pictures go is the server's business.",
+    "outpath_grids": "Where pictures go is the server's business.",
+    "styles": "Choose styles for the whole request, or write their words into the line.",
+}

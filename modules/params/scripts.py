@@ -1,0 +1,190 @@
+"""A1111's scripts that a request may choose one of: their names, and their arguments in A1111's order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
+
+from annotated_types import MaxLen
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+
+from modules.base.errors import Invalid
+from modules.base.fields import MAX_PROMPT, Checkbox, Choice, Choices, Param, Slider, Text, declared
+from modules.params.prompt_lines import LONGEST, parsed
+from modules.params.txt2img import Generation
+
+Request = TypeVar("Request", bound=Generation)
+Kind = Literal["txt2img", "img2img"]
+SIDES = ("left", "right", "up", "down")
+CURVES = ("Aggressive", "Linear", "Lazy")
+NONE = ("", "None", "none")          # names that choose no script
+RANDOM_SEEDS = 2**32 - 1             # drawn seeds stay below this, as A1111's do
+
+OVERRIDE_SAMPLER = "Override `Sampling method` to Euler?(this method is built for it)"      # labels as A1111 has them
+OVERRIDE_PROMPT = "Override `prompt` to the same value as `original prompt`?(and `negative prompt`)"
+OVERRIDE_STEPS = "Override `Sampling Steps` to the same value as `Decode steps`?"
+
+Side = Literal["left", "right", "up", "down"]
+Fill = Literal["fill", "original", "latent noise", "latent nothing", "0", "1", "2", "3"]
+Note = Annotated[str, MaxLen(10_000)]      # a place that A1111's form fills with an explanation
+
+
+def as_text(value: Any) -> Any:
+    """A1111's form sends the place in a list, its API's users often the name."""
+    return str(value) if type(value) is int else value
+
+
+OR_PLACE = BeforeValidator(as_text)
+
+
+@dataclass(frozen=True)
+class SdUpscale:
+    note: Note = ""
+    overlap: Annotated[int, Param("Tile overlap", Slider(0, 256, 16), "How many pixels neighbouring tiles share.")] = 64
+    upscaler: Annotated[str, OR_PLACE, Param("Upscaler", Choice("upscalers"), "What enlarges the picture, by name or place.")] = "None"
+    scale_factor: Annotated[float, Param("Scale Factor", Slider(1, 4, 0.05), "How much larger the picture becomes.")] = 2.0
+
+
+@dataclass(frozen=True)
+class Loopback:
+    loops: Annotated[int, Param("Loops", Slider(1, 32), "How often the result is drawn over.")] = 4
+    final_denoising_strength: Annotated[float, Param("Final denoising strength", Slider(0, 1, 0.01), "The strength of the last loop.")] = 0.5
+    denoising_curve: Annotated[str, Param("Denoising strength curve", Choice(CURVES), "How the strength gets there.")] = "Linear"
+    append_interrogation: Annotated[str, Param("Append interrogated prompt at each iteration", Choice(("None",)), "Not there yet.")] = "None"
+
+
+@dataclass(frozen=True)
+class OutpaintingMk2:
+    note: Note = ""
+    pixels: Annotated[int, Param("Pixels to expand", Slider(8, 256, 8), "How far each side grows, at least.")] = 128
+    mask_blur: Annotated[int, Param("Mask blur", Slider(0, 64), "How softly old and new meet, in pixels.")] = 8
+    direction: Annotated[tuple[Side, ...], Param("Outpainting direction", Choices(SIDES), "Which sides grow.")] = SIDES
+    noise_q: Annotated[float, Param("Fall-off exponent (lower=higher detail)", Slider(0, 4, 0.01), "How quickly fine detail fades.")] = 1.0
+    color_variation: Annotated[float, Param("Color variation", Slider(0, 1, 0.01), "How colourful the new part starts.")] = 0.05
+
+
+@dataclass(frozen=True)
+class PoorMansOutpainting:
+    pixels: Annotated[int, Param("Pixels to expand", Slider(8, 256, 8), "How far each side grows, at least.")] = 128
+    mask_blur: Annotated[int, Param("Mask blur", Slider(0, 64), "How softly old and new meet, in pixels.")] = 4
+    inpainting_fill: Annotated[Fill, OR_PLACE, Param("Masked content", Choice("fills"), "What the new part starts from.")] = "fill"
+    direction: Annotated[tuple[Side, ...], Param("Outpainting direction", Choices(SIDES), "Which sides grow.")] = SIDES
+
+
+@dataclass(frozen=True)
+class PromptsFromFile:
+    """Each line is a prompt, or `--tags` with their values: see `prompt_lines`."""
+
+    iterate: Annotated[bool, Param("Iterate seed every line", Checkbox(), "The seeds of each line count on from those before.")] = False
+    same_seed: Annotated[bool, Param("Use same random seed for all lines", Checkbox(), "A seed drawn by lot is drawn once.")] = False
+    position: Annotated[str, Param("Insert prompts at the", Choice(("start", "end")), "Where a line goes in the prompt.")] = "start"
+    text: Annotated[str, Param("List of prompt inputs", Text(8, LONGEST), "One request a line.")] = ""
+    seeds: tuple[int, ...] = ()      # for each line; empty: all have the request's
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """img2img from the noise that the picture itself would come from."""
+
+    note: Note = ""
+    override_sampler: Annotated[bool, Param(OVERRIDE_SAMPLER, Checkbox(), "Draw with Euler.")] = True
+    override_prompt: Annotated[bool, Param(OVERRIDE_PROMPT, Checkbox(), "Draw the original prompt.")] = True
+    original_prompt: Annotated[str, Param("Original prompt", Text(1, MAX_PROMPT), "What the picture shows.")] = ""
+    original_negative_prompt: Annotated[str, Param("Original negative prompt", Text(1, MAX_PROMPT), "What it does not.")] = ""
+    override_steps: Annotated[bool, Param(OVERRIDE_STEPS, Checkbox(), "As many steps forth as back.")] = True
+    steps: Annotated[int, Param("Decode steps", Slider(1, 150), "Steps on the way back to the noise.")] = 50
+    override_strength: Annotated[bool, Param("Override `Denoising strength` to 1?", Checkbox(), "Go the whole way.")] = True
+    cfg: Annotated[float, Param("Decode CFG scale", Slider(0, 15, 0.1), "How closely the original prompt is followed on the way back.")] = 1.0
+    randomness: Annotated[float, Param("Randomness", Slider(0, 1, 0.01), "The share of the seed's own noise.")] = 0.0
+    sigma_adjustment: Annotated[bool, Param("Sigma adjustment for finding noise for image", Checkbox(), "Step from the level below.")] = False
+
+
+Arguments = SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | PromptsFromFile | Alternative
+
+
+# Reading them --------------------------------------------------------------------------------------
+
+
+def settled(params: Request, kind: Kind) -> Request:
+    """The request with its script's official name and all its arguments; nothing left to chance. Raises Invalid naming the field."""
+    if params.script_name in NONE:
+        return replace(params, script_name="", script_args=())
+    script = find(params.script_name, kind)
+    chosen = script.settle(arguments(script, params.script_args), params)
+    return replace(params, script_name=script.name, script_args=tuple(getattr(chosen, each.name) for each in fields(chosen)))
+
+
+def find(name: str, kind: Kind) -> Script:
+    """Whatever the case. Raises Invalid, as A1111 answers 422."""
+    known = [script for script in SCRIPTS if kind in script.kinds]
+    found = next((script for script in known if script.name.casefold() == name.casefold()), None)
+    if found is None:
+        hint = f"There are: {', '.join(script.name for script in known)}."
+        raise Invalid(f"There is no script called {name!r:.100} for {kind}.", hint, field="script_name")
+    return found
+
+
+def chosen(params: Generation) -> Arguments:
+    """The arguments of a settled request. Raises Invalid."""
+    return arguments(next(script for script in SCRIPTS if script.name == params.script_name), params.script_args)
+
+
+def arguments(script: Script, given: Sequence[Any]) -> Arguments:
+    """In their order; what is not given, or null, is as usual. Raises Invalid naming the argument."""
+    names = [each.name for each in fields(script.arguments)]
+    if len(given) > len(names):
+        raise Invalid(f"{script.name} takes no more than {len(names)} arguments.", f"In order: {', '.join(names)}.", field="script_args")
+    values = {name: value for name, value in zip(names, given, strict=False) if value is not None}
+    try:
+        return checker(script.arguments).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Invalid(f"{script.name}: {names_of(first)} cannot be {first['input']!r:.80}.", f"{first['msg']}.", field="script_args") from error
+
+
+def names_of(problem: Any) -> str:
+    return str(problem["loc"][0]) if problem["loc"] else "an argument"
+
+
+@cache
+def checker(cls: type) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
+
+
+# Settling them -------------------------------------------------------------------------------------
+
+
+def as_given(arguments: Arguments, params: Generation) -> Arguments:
+    return arguments
+
+
+def with_seeds(arguments: PromptsFromFile, params: Generation) -> PromptsFromFile:
+    """A seed of its own for each line, if the request leaves it to chance. Raises Invalid for a line that cannot be read."""
+    lines = parsed(arguments.text)
+    each_its_own = params.seed == -1 and not arguments.iterate and not arguments.same_seed
+    return replace(arguments, seeds=tuple(random.randrange(RANDOM_SEEDS) for _ in lines) if each_its_own else ())
+
+
+@dataclass(frozen=True)
+class Script:
+    name: str
+    arguments: type
+    kinds: tuple[Kind, ...]
+    settle: Callable[[Any, Generation], Any] = as_given
+
+    @property
+    def params(self) -> dict[str, Param]:
+        return declared(self.arguments)
+
+
+SCRIPTS = (
+    Script("SD upscale", SdUpscale, ("img2img",)),
+    Script("Loopback", Loopback, ("img2img",)),
+    Script("Outpainting mk2", OutpaintingMk2, ("img2img",)),
+    Script("Poor man's outpainting", PoorMansOutpainting, ("img2img",)),
+    Script("Prompts from file or textbox", PromptsFromFile, ("txt2img", "img2img"), with_seeds),
+    Script("img2img alternative test", Alternative, ("img2img",)),
+)

@@ -1,0 +1,46 @@
+"""How far a picture grows on each side when it is outpainted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from modules.base.errors import Invalid
+from modules.params.scripts import Side
+
+WHOLE = 64      # pixels; the grown picture's sides are multiples of it
+MOST_PIXELS = 8_000_000
+
+
+@dataclass(frozen=True)
+class Growth:
+    """In pixels."""
+
+    left: int
+    right: int
+    up: int
+    down: int
+
+    @classmethod
+    def of(cls, size: tuple[int, int], pixels: int, sides: tuple[Side, ...]) -> Growth:
+        """At least `pixels` on each of these sides, and then to whole sizes. Raises Invalid if no side grows, or it grows too large."""
+        if not sides:
+            raise Invalid("No side of the picture is to grow.", "Name left, right, up or down.", field="script_args")
+        left, right, up, down = (pixels * (side in sides) for side in ("left", "right", "up", "down"))
+        found = cls(*split(size[0], left, right), *split(size[1], up, down))
+        if (size[0] + found.left + found.right) * (size[1] + found.up + found.down) > MOST_PIXELS:
+            raise Invalid("The picture is too large to grow.", f"It may have {MOST_PIXELS:,} pixels in the end.", field="init_images")
+        return found
+
+
+def split(length: int, before: int, after: int) -> tuple[int, int]:
+    """What is added at each end so that the whole is a multiple; what does not grow stays as it is."""
+    if not before and not after:
+        return 0, 0
+    added = rounded_up(length + before + after) - length
+    first = before * added // (before + after)
+    return (first, added - first) if after else (added, 0)
+
+
+def rounded_up(length: int) -> int:
+    return ceil(length / WHOLE) * WHOLE

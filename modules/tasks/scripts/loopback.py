@@ -1,0 +1,131 @@
+"""Loopback: what img2img made is what it starts from next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import cos, pi, sin
+
+import numpy as np
+from PIL import Image
+
+from modules.imaging import masks
+from modules.imaging.resize import LATENT, resized
+from modules.params.img2img import ORIGINAL, Img2Img
+from modules.params.scripts import Loopback
+from modules.sampling.questions import Interrupted, Task, Upscale
+from modules.tasks.canvas import Canvas, canvas_for, close_up, mask_for, whole
+from modules.tasks.drawn import Drawn, Told
+from modules.tasks.extras import NO_MODEL
+from modules.tasks.scripts.rounds import Asked, RoundsPlan, painted
+
+DOT = np.zeros((1, 1, 3), np.uint8)
+
+
+@dataclass(eq=False)
+class Chain:
+    """The loops that begin with the same picture, shared by those who show them. What of it is gone is made again."""
+
+    links: dict[int, Drawn] = field(default_factory=dict)      # by the loop
+    making: set[int] = field(default_factory=set)              # loops that somebody is on the way to
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopPlan(RoundsPlan):
+    chain: Chain
+    batch: int = 0      # how often all loops were gone through before
+    shown: int = 0      # the loop whose picture this one is
+
+
+def plans(asked: Asked) -> Sequence[LoopPlan]:
+    """The picture of every loop; with a batch count, of the last loop of each batch."""
+    loops, last = asked.arguments.loops, asked.arguments.loops - 1
+    if asked.params.n_iter > 1:
+        return [LoopPlan.of(asked, asked.params, loops, chain=Chain(), batch=batch, shown=last) for batch in range(asked.params.n_iter)]
+    chain = Chain()
+    return [LoopPlan.of(asked, asked.params, 1, chain=chain, shown=loop) for loop in range(loops)]
+
+
+def picture(plan: LoopPlan) -> Task[Drawn]:
+    chain = plan.chain
+    chain.making.add(plan.shown)
+    try:
+        yield from turn(plan)
+        return (yield from looped(plan))
+    finally:
+        chain.making.discard(plan.shown)
+
+
+def turn(plan: LoopPlan) -> Task[None]:
+    """Wait for the loops before this one: a question about no model is answered only when nobody stands before who asks it."""
+    while any(loop < plan.shown for loop in plan.chain.making):
+        yield Upscale(NO_MODEL, DOT, "None", DOT.shape[:2])
+
+
+def looped(plan: LoopPlan) -> Task[Drawn]:
+    """From the newest picture there is to that of the loop shown. Interrupted, what there is by then is shown."""
+    links = plan.chain.links
+    for loop in range(newest(plan) + 1, plan.shown + 1):
+        try:
+            links[loop] = yield from link(plan, loop, links.get(loop - 1))
+        except Interrupted:
+            if plan.rounds == 1 or loop - 1 not in links:
+                raise
+            return replace(links[loop - 1], whole=False)
+        if not links[loop].whole:
+            return links[loop]
+    return links[plan.shown]
+
+
+def newest(plan: LoopPlan) -> int:
+    return max((loop for loop in plan.chain.links if loop <= plan.shown), default=-1)
+
+
+def link(plan: LoopPlan, loop: int, before: Drawn | None) -> Task[Drawn]:
+    """One loop. As A1111's reply has it, every picture's generation data are the request's own."""
+    asked, p = plan.asked, plan.params
+    seed = p.seed + plan.batch * asked.arguments.loops + loop
+    changes = {"seed": seed, "denoising_strength": strength(asked.arguments, p.denoising_strength, loop)}
+    if before is None:
+        canvas = canvas_for(p, plan.settings, asked.inputs, p.init_images[0])
+    else:
+        changes["inpainting_fill"] = ORIGINAL
+        canvas = canvas_again(plan, replace(p, inpainting_fill=ORIGINAL), Image.fromarray(before.pixels))
+    drawn = yield from painted(plan, loop if plan.rounds > 1 else 0, canvas, **changes)
+    return replace(drawn, told=told_of(plan, drawn, before or drawn))
+
+
+def told_of(plan: LoopPlan, drawn: Drawn, first: Drawn) -> Told:
+    """What the first loop told, and what is new for the person to know."""
+    told = Told()
+    told |= first.told
+    told["Final denoising strength"] = plan.asked.arguments.final_denoising_strength
+    told["Denoising curve"] = plan.asked.arguments.denoising_curve
+    told.notes += drawn.told.notes
+    return told
+
+
+def canvas_again(plan: LoopPlan, params: Img2Img, image: Image.Image) -> Canvas:
+    """`canvas_for` a picture that is in no file."""
+    size = params.width, params.height
+    if mask := mask_for(params, plan.asked.inputs):
+        if not params.inpaint_full_res:
+            return whole(image, mask, params)
+        if box := masks.region(mask, params.inpaint_full_res_padding):
+            return close_up(image, mask, masks.in_shape(box, size, mask.size), params)
+    return Canvas(image if params.resize_mode == LATENT else resized(image, params.resize_mode, size))
+
+
+def strength(arguments: Loopback, first: float, loop: int) -> float:
+    """From the request's in the first loop to the final one in the last."""
+    if arguments.loops == 1:
+        return first
+    share = CURVES[arguments.denoising_curve](loop / (arguments.loops - 1))
+    return first + (arguments.final_denoising_strength - first) * share
+
+
+CURVES: Mapping[str, Callable[[float], float]] = {
+    "Linear": lambda share: share,
+    "Aggressive": lambda share: sin(share * pi / 2),      # most of the change in the first loops
+    "Lazy": lambda share: 1 - cos(share * pi / 2),        # most of it in the last
+}

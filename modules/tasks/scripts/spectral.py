@@ -1,0 +1,67 @@
+"""Noise of a picture's own kind: what is to be painted begins with the picture's spectrum and colours.
+
+The method of g-diffuser's out-painting (parlance-zz 2022): white noise is given the magnitudes and phases that the picture
+has at each frequency, then the picture's histogram.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+CHANNELS = (0, 1)      # axes of height and width in (H, W, 3)
+WIDTH = 3.14           # of the window over the frequencies
+
+
+def filled(picture: np.ndarray, mask: np.ndarray, falloff: float, colourful: float) -> np.ndarray:
+    """(H, W, 3) in [0, 1], with noise of its kind where `mask` (H, W) is 1.
+
+    falloff: power of the picture's spectrum; colourful: how far the noise's channels differ
+    """
+    shaped = shaped_noise(spectrum_of(picture, mask), falloff, colourful)
+    new, old = mask > 1e-6, mask < 1e-3
+    if old.any():
+        shaped[new] = np.stack([like(shaped[new][:, i], picture[old][:, i]) for i in range(3)], axis=-1)
+    return np.clip(picture * (1 - mask[..., None]) + shaped * mask[..., None], 0, 1)
+
+
+def spectrum_of(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Of what there is of the picture at full brightness, its mean colour where there is nothing."""
+    known = picture * (1 - mask[..., None])
+    return transformed(known / max(known.max(), 1e-12) + picture.mean() * mask[..., None])
+
+
+def shaped_noise(spectrum: np.ndarray, falloff: float, colourful: float) -> np.ndarray:
+    """(H, W, 3) in [0, 1]. Always the same for one size: the picture's seed counts from here on."""
+    white = np.random.default_rng(0).random(spectrum.shape)
+    grey = white.mean(axis=2, keepdims=True)
+    tinted = white * colourful + grey * (1 - colourful)
+    soft = np.real(restored(transformed(tinted) * window(*spectrum.shape[:2])[..., None]))
+    magnitude = np.abs(spectrum)
+    phase = spectrum / np.maximum(magnitude, 1e-12)
+    noise = np.real(restored(np.abs(transformed(soft)) ** 2 * magnitude**falloff * phase))
+    noise -= noise.min()
+    return noise / max(noise.max(), 1e-12)
+
+
+def window(height: int, width: int) -> np.ndarray:
+    """(H, W), 1 at the middle, where the slow frequencies are."""
+    y, x = (np.arange(side) / side * 2 - 1 for side in (height, width))
+    y, x = y * height / min(height, width), x * width / min(height, width)
+    return np.outer(1 / (y**2 + 1), 1 / (x**2 + 1)) ** (WIDTH / 3.14)
+
+
+def transformed(values: np.ndarray) -> np.ndarray:
+    """The two-dimensional spectrum of each channel, slow frequencies in the middle, its energy the values'."""
+    return np.fft.fftshift(np.fft.fft2(np.fft.fftshift(values, CHANNELS), axes=CHANNELS, norm="ortho"), CHANNELS)
+
+
+def restored(spectrum: np.ndarray) -> np.ndarray:
+    return np.fft.ifftshift(np.fft.ifft2(np.fft.ifftshift(spectrum, CHANNELS), axes=CHANNELS, norm="ortho"), CHANNELS)
+
+
+def like(values: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """(n,) with the histogram of another (m,): Gonzalez & Woods, Digital Image Processing, §3.3."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    levels, goal_counts = np.unique(goal, return_counts=True)
+    table = np.interp(counts.cumsum() / values.size, goal_counts.cumsum() / goal.size, levels)
+    return table[place]

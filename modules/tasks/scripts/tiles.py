@@ -1,0 +1,66 @@
+"""A picture cut into overlapping tiles, and tiles laid together so that each fades into the one before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from PIL import Image
+
+from modules.base.errors import Invalid
+from modules.imaging.masks import Box
+
+Size = tuple[int, int]      # width, height in pixels
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the tiles of a picture are; all have one size, and neighbours share `overlap` pixels or more."""
+
+    size: Size
+    tile: Size
+    overlap: int
+
+    def rows(self) -> list[list[Box]]:
+        """From top to bottom, each from left to right. Raises Invalid if the tiles are all overlap."""
+        if min(self.tile) <= self.overlap:
+            tile = "×".join(map(str, self.tile))
+            raise Invalid(f"Tiles of {tile} cannot overlap by {self.overlap} pixels.", "Make width and height larger.", field="width")
+        (width, height), overlap = self.tile, self.overlap
+        lefts, tops = starts(self.size[0], width, overlap), starts(self.size[1], height, overlap)
+        return [[(left, top, left + width, top + height) for left in lefts] for top in tops]
+
+    def boxes(self) -> list[Box]:
+        return [box for row in self.rows() for box in row]
+
+    def joined(self, tiles: dict[Box, Image.Image]) -> Image.Image:
+        """The picture whose tiles these are."""
+        strips = [(row[0][1], laid([(box[0], tiles[box]) for box in row], (self.size[0], self.tile[1]), self.overlap)) for row in self.rows()]
+        turned = [(top, strip.transpose(Image.Transpose.TRANSPOSE)) for top, strip in strips]
+        return laid(turned, self.size[::-1], self.overlap).transpose(Image.Transpose.TRANSPOSE)
+
+
+def starts(length: int, tile: int, overlap: int) -> list[int]:
+    """Where tiles begin along one side: as few as cover it, evenly spread."""
+    count = max(1, ceil((length - overlap) / (tile - overlap)))
+    step = (length - tile) / (count - 1) if count > 1 else 0
+    return [max(0, min(int(place * step), length - tile)) for place in range(count)]
+
+
+def laid(tiles: list[tuple[int, Image.Image]], size: Size, overlap: int) -> Image.Image:
+    """Side by side at their places; the first `overlap` pixels of each fade in over the one before."""
+    out = Image.new("RGB", size)
+    for left, tile in tiles:
+        if not left or not overlap:
+            out.paste(tile, (left, 0))
+            continue
+        out.paste(tile.crop((0, 0, overlap, tile.height)), (left, 0), fading(overlap, tile.height))
+        out.paste(tile.crop((overlap, 0, *tile.size)), (left + overlap, 0))
+    return out
+
+
+def fading(width: int, height: int) -> Image.Image:
+    """L, from black at the left to nearly white."""
+    ramp = (np.arange(width) * 255 / width).astype(np.uint8)
+    return Image.fromarray(np.tile(ramp, (height, 1)))

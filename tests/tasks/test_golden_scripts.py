@@ -1,0 +1,19 @@
+"""A1111's scripts: its own outputs, made again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.golden_data import cases, result, spec
+from tests.playing import close, differences, fields, made
+
+CASES = cases("scripts")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_a_picture_is_a1111s(device, case):
+    pictures, recipe = made(device, spec(case))
+    texts = result(case)["infotexts"]
+    for i, difference in enumerate(differences(case, pictures)):
+        assert close(case, difference), f"picture {i}: max {difference.max()}, mean {difference.mean():.3f}"
+        assert fields(recipe.infotext(i, pictures[i].told)) == fields(texts[i])
