@@ -35,7 +35,7 @@ class Extras:
     upscaling_resize_w: Annotated[int, Param("Width", Number(1, LONGEST), "In pixels, where a size is asked for.")] = 512
     upscaling_resize_h: Annotated[int, Param("Height", Number(1, LONGEST), "In pixels, where a size is asked for.")] = 512
     upscaling_crop: Annotated[bool, Param("Crop to fit", Checkbox(), "Cut off what the shape has no room for; else it stays.")] = True
-    upscaler_1: Annotated[str, Param("Upscaler 1", Choice("upscalers"), "What enlarges; None leaves the picture as it is.")] = NONE
+    upscaler_1: Annotated[str, Param("Upscaler 1", Choice("upscalers"), "What enlarges; None leaves the picture as it is.", form="Lanczos")] = NONE
     upscaler_2: Annotated[str, Param("Upscaler 2", Choice("upscalers"), "Its picture is laid over the first one's.")] = NONE
     extras_upscaler_2_visibility: Annotated[float, Param("Upscaler 2 visibility", Slider(0, 1, 0.001), "How much of it is seen.")] = 0.0
     gfpgan_visibility: Annotated[float, Param("GFPGAN visibility", Slider(0, 1, 0.001), "How much of the faces GFPGAN restored is seen.")] = 0.0

@@ -17,7 +17,7 @@ from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
 from modules.ui import look, quicksettings
 from modules.ui.form import Form
-from modules.ui.tabs import img2img, merger, png_info, settings, txt2img
+from modules.ui.tabs import extras, img2img, merger, png_info, settings, txt2img
 from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
@@ -36,6 +36,8 @@ def build(app: App) -> gr.Blocks:
                 txt2img.build(app, forms["txt2img"], quick, words)
             with gr.Tab("img2img", id="img2img", elem_id="tab_img2img"):
                 img2img.build(app, forms["img2img"], quick, words)
+            with gr.Tab(words("Extras"), id="extras", elem_id="tab_extras"):
+                extras.build(app, forms["extras"], quick, words)
             with gr.Tab("PNG Info", id="pnginfo", elem_id="tab_pnginfo"):
                 png_info.build(words)
             with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger") as tab:
@@ -50,6 +52,7 @@ def forms_of(app: App, words: Words) -> dict[str, Form[Any]]:
     return {
         "txt2img": Form(Txt2Img, "txt2img", lists, words),
         "img2img": Form(Img2Img, "img2img", lists, words, img2img.own_controls(words)),
+        "extras": Form(extras.Enlargement, "extras", lists, words, extras.own_controls(words)),
     }
 
 

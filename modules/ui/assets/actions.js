@@ -7,11 +7,13 @@ import { server } from "./server.js";
 
 const TWICE = 1000;      // ms within which a second click, before an answer, is a slip of the finger
 
-/** Submits the form of a panel as it stands, `patch` filled in first. A job that runs is interrupted. */
+/** Submits the form of a panel as it stands, `patch` filled in first, and resolves with the answer. A job that runs is interrupted. */
 export function createGenerate(panel) {
   let submitted = -TWICE;
+  let tell = () => {};      // whoever waits for the answer
   panel.answered = (reply) => {
     submitted = -TWICE;
+    tell();
     if (reply?.job) panel.job.follow(reply.job);
     else panel.results.refuse(reply?.error ?? {});
   };
@@ -29,7 +31,9 @@ export function createGenerate(panel) {
       await server.state();          // gradio waits in silence for a server that is gone
       await panel.form.now();        // what was filled in last has reached it
       await pause(50);
+      const answer = new Promise((resolve) => { tell = resolve; });
       byId(`${panel.tab}_submit`).click();
+      await answer;
     } catch (error) {
       if (error.reply) panel.answered({ error: error.reply });
       else window.easel.unanswered(panel.tab);

@@ -15,21 +15,23 @@ export function startDrops() {
   document.addEventListener("drop", (event) => {
     depth = 0;
     mark(false);
-    const file = pictureIn(event.dataTransfer);
+    const files = picturesIn(event.dataTransfer);
     if (!hasFile(event)) return;
     event.preventDefault();      // never navigate away to the file
-    if (file) take(file);
+    if (files.length) take(files);
   });
   document.addEventListener("paste", (event) => {
-    const file = pictureIn(event.clipboardData);
-    if (file && !event.clipboardData.getData("text/plain")) { event.preventDefault(); take(file); }
+    const files = picturesIn(event.clipboardData);
+    if (files.length && !event.clipboardData.getData("text/plain")) { event.preventDefault(); take(files); }
   });
 }
 
 const hasFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-const pictureIn = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/"));
+const picturesIn = (transfer) => [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/"));
 
-async function take(file) {
+async function take(files) {
+  const [file] = files;
+  if (inView()?.take) return inView().take(files);
   if (byId("tab_pnginfo")?.offsetParent) return pngInfo.show(file);
   try {
     const { infotext } = await told(file);

@@ -2,7 +2,7 @@
 import { byId, debounced, facts, pause } from "./dom.js";
 import { browser, tab as kept } from "./kept.js";
 
-const REMEMBER_NOT = new Set([...facts.quick, "init_images", "mask"]);      // the server's settings, and pictures, say which
+const REMEMBER_NOT = new Set([...facts.quick, "init_images", "mask", "images", "infotexts"]);      // the server's settings, and pictures, say which
 const forms = {};      // by tab
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === String(b);

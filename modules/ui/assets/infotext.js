@@ -27,7 +27,7 @@ export async function pasteInfotext(text, form) {
 }
 
 /** Clip skip and VAE that generation data does not name were at their defaults; the checkpoint stays. */
-const usualQuick = () => Object.fromEntries(facts.quick.slice(1).map((name) => [name, facts.settings[name]]));
+export const usualQuick = () => Object.fromEntries(facts.quick.slice(1).map((name) => [name, facts.settings[name]]));
 
 /** Settings that came with pasted data and hold for this form alone: shown, each removable. */
 export function startOverrides({ tab, form }) {

@@ -1,6 +1,9 @@
 // A picture in the whole window: ← and → turn, s saves, Esc or a click closes.
 import { h, iconButton, t } from "./dom.js";
 
+/** Pictures that Extras made of others' have none. */
+export const hasSeed = (picture) => ![undefined, null, ""].includes(picture?.seed);
+
 export class Lightbox {
   /** `turn(±1)` chooses the next picture and returns it. */
   constructor(turn) {
@@ -23,7 +26,7 @@ export class Lightbox {
 
   show(picture) {
     this.image.src = this.save.href = picture.url;
-    this.image.alt = this.caption.textContent = t("Seed {seed}", { seed: picture.seed });
+    this.image.alt = this.caption.textContent = hasSeed(picture) ? t("Seed {seed}", { seed: picture.seed }) : t("Picture");
   }
 
   step(by) {

@@ -1,11 +1,12 @@
 // One tab that makes pictures, started once gradio has drawn it.
 import { createGenerate, nameTools } from "./actions.js";
 import { startCards } from "./cards.js";
+import { startExtras } from "./extras.js";
 import { createForm } from "./form.js";
 import { startImages } from "./img2img.js";
 import { startOverrides } from "./infotext.js";
 import { createJob } from "./job.js";
-import { panels } from "./panels.js";
+import { hasPrompt, panels } from "./panels.js";
 import { startPrompts } from "./prompt.js";
 import { createResults } from "./results.js";
 
@@ -17,9 +18,11 @@ export async function startPanel(tab) {
   panel.generate = createGenerate(panel);
   panel.results.start();
   startOverrides(panel);
-  startPrompts(panel);
-  startCards(tab, { form: panel.form, newest: () => newest(panel) });
-  if (tab === "img2img") startImages(panel);
+  if (hasPrompt(tab)) {
+    startPrompts(panel);
+    startCards(tab, { form: panel.form, newest: () => newest(panel) });
+  }
+  OWN[tab]?.(panel);
   nameTools();
   panel.form.restore();
   panel.job.resume();
@@ -29,3 +32,6 @@ export async function startPanel(tab) {
 
 /** The picture that is shown, as the cards take it for a preview. */
 const newest = ({ job, results }) => (results.picture && job.current ? { job: job.current.id, index: results.picture.index } : null);
+
+/** What a tab has that others have not. */
+const OWN = { img2img: startImages, extras: startExtras };

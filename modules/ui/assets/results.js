@@ -1,12 +1,16 @@
 // Where the picture is: preview, pictures, progress, errors, generation data.
 import { byId, copy, duration, h, iconButton, t } from "./dom.js";
-import { Lightbox } from "./lightbox.js";
-import { sendToImg2img } from "./sending.js";
+import { hasSeed, Lightbox } from "./lightbox.js";
+import { enlarge, sendToExtras, sendToImg2img } from "./sending.js";
 import { server } from "./server.js";
 
+const called = (picture) => (hasSeed(picture) ? t("Picture with seed {seed}", { seed: picture.seed }) : t("Picture"));
+
 const SENDS = [
-  { icon: "image", name: "Send to img2img", kind: "image" },
-  { icon: "brush", name: "Send to inpaint", kind: "mask" },
+  { icon: "image", name: "Send to img2img", send: (picture) => sendToImg2img(picture, "image") },
+  { icon: "brush", name: "Send to inpaint", send: (picture) => sendToImg2img(picture, "mask") },
+  { icon: "enlarge", name: "Send to extras", send: sendToExtras },
+  { icon: "sparkles", name: "Upscale with hires fix", send: enlarge, only: "txt2img" },
 ];
 
 export function createResults(panel) {
@@ -22,9 +26,10 @@ export function createResults(panel) {
   let chosen = null;          // the picture the person clicked; null: the preview while running, else the first
   let refusal = null;         // an error from before there was a job
   let examples = [];          // what the loaded model draws well
+  let size = null;            // of the picture at `url`, as it was when it loaded
   let drawn = {};             // what is on the page, so that nothing is built twice
 
-  const results = { start, refuse, clear, showExamples, get picture() { return shownPicture(); } };
+  const results = { start, refuse, clear, showExamples, redraw: draw, get picture() { return shownPicture(); } };
 
   const lightbox = new Lightbox((step) => { choose(neighbour(step)); return shownPicture(); });
 
@@ -110,16 +115,25 @@ export function createResults(panel) {
 
   /** The stage has the form's proportions, so that nothing jumps when the picture comes. */
   function shape() {
-    const { width, height } = job.current?.params?.width ? job.current.params : form.values;
+    const { width, height } = measured() ?? (job.current?.params?.width ? job.current.params : panel.size ?? form.values);
     parts.stage.style.setProperty("--shape", `${Number(width) || 1} / ${Number(height) || 1}`);
     parts.stage.style.setProperty("--ratio", (Number(width) || 1) / (Number(height) || 1));
   }
 
+  /** The shown picture's own size, once it is known: hires fix and Extras make other sizes than the form says. */
+  const measured = () => (size && size.url === shownPicture()?.url ? size : null);
+
+  function measure({ url }, { naturalWidth, naturalHeight }) {
+    size = { url, width: naturalWidth, height: naturalHeight };
+    shape();
+    drawProgress(job.current);
+  }
+
   function large(picture) {
-    const image = h("img.large", { src: picture.url, alt: t("Picture with seed {seed}", { seed: picture.seed }), title: t("Click for the whole window") });
+    const image = h("img.large", { src: picture.url, alt: called(picture), title: t("Click for the whole window"), onload: () => measure(picture, image) });
     const open = h("button.open", { type: "button", onclick: () => lightbox.open(picture) }, image);
     const save = h("a.tool.download", { href: picture.url, download: "", title: t("Download") }, t("Download"));
-    const sends = SENDS.map(({ icon, name, kind }) => iconButton(icon, t(name), () => sendToImg2img(picture, kind)));
+    const sends = SENDS.filter(({ only }) => !only || only === tab).map(({ icon, name, send }) => iconButton(icon, t(name), () => send(picture, panel)));
     return h("div.picture", {}, open, h("div.over", {}, sends, save));
   }
 
@@ -169,9 +183,9 @@ export function createResults(panel) {
   /** What the shown picture is, once nothing moves any more. */
   function caption(record) {
     const picture = shownPicture();
-    const seed = picture ? t("seed {seed}", { seed: picture.seed }) : null;
-    const size = picture ? `${record.params.width} × ${record.params.height}` : null;
-    return listed(record?.state === "interrupted" ? t("Interrupted") : null, seed, size);
+    const seed = hasSeed(picture) ? t("seed {seed}", { seed: picture.seed }) : null;
+    const { width, height } = measured() ?? record?.params ?? {};
+    return listed(record?.state === "interrupted" ? t("Interrupted") : null, seed, picture && width ? `${width} × ${height}` : null);
   }
 
   const listed = (...parts) => parts.filter(Boolean).join(" · ");

@@ -1,12 +1,13 @@
 // Pictures from one tab to another, with what made them.
-import { byId, pause, t } from "./dom.js";
-import { pasteInfotext } from "./infotext.js";
+import { byId, facts, pause, t } from "./dom.js";
+import { pasteInfotext, usualQuick } from "./infotext.js";
 import { notice } from "./notices.js";
 import { panels } from "./panels.js";
+import { server } from "./server.js";
 
-/** Show a tab by its A1111 name and wait until its panel is there. */
-export async function shown(tab) {
-  const opened = [...document.querySelectorAll("#tabs button[role=tab]")].find((button) => button.textContent.trim() === tab);
+/** Show a tab by its title and wait until its panel is there. */
+export async function shown(title, tab = title) {
+  const opened = [...document.querySelectorAll("#tabs button[role=tab]")].find((button) => button.textContent.trim() === title);
   opened?.click();
   for (let i = 0; i < 200 && !panels.has(tab); i++) await pause(30);
   await panels.get(tab)?.form.settled();
@@ -24,4 +25,34 @@ export async function sendToImg2img(picture, kind) {
   } catch {
     notice("send", t("The picture could not be sent there."));
   }
+}
+
+/** picture: {url} */
+export async function sendToExtras(picture) {
+  try {
+    const file = await (await fetch(picture.url)).blob();
+    const panel = await shown(t("Extras"), "extras");
+    panel.take([new File([file], "picture.png", { type: file.type })]);
+  } catch {
+    notice("send", t("The picture could not be sent there."));
+  }
+}
+
+/** The picture anew and larger, by the form's hires fix: all else is the picture's own. Then the form is as it was. */
+export async function enlarge(picture, panel) {
+  try {
+    const wanted = { ...own(await server.readInfotext(picture.infotext)), enable_hr: true, n_iter: 1, batch_size: 1, styles: [] };
+    const before = await panel.form.now();
+    await panel.generate(wanted);
+    panel.form.fill(Object.fromEntries(Object.keys(wanted).map((name) => [name, before[name]])));
+  } catch (error) {
+    notice("send", error.reply?.message ?? t("The server did not answer. Please try again."));
+  }
+}
+
+/** Fields and settings that made a picture, without those of a second pass. */
+function own({ fields, settings }) {
+  const first = Object.entries(fields).filter(([name]) => !name.startsWith("hr_") && name !== "denoising_strength");
+  const [quick, others] = [true, false].map((is) => Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is));
+  return { ...usualQuick(), ...Object.fromEntries(first), override_settings: Object.fromEntries(others), ...Object.fromEntries(quick) };
 }

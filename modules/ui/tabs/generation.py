@@ -20,6 +20,7 @@ from modules.ui.words import Words
 
 log = logging.getLogger(__name__)
 PREPARED: Mapping[str, Callable[[Any, Settings], Any]] = {"txt2img": lambda params, _: prepared(params), "img2img": prepared_img2img}
+Recorded = Callable[[Any, Settings], dict[str, Any]]      # a request and the standing settings → the job's parameters
 Reply = dict[str, Any]      # {"job": id} or {"error": {"error", "message", "hint"}}
 
 
@@ -90,7 +91,7 @@ def tool(elem_id: str, name: str, icon: str, words: Words) -> gr.Button:
     return gr.Button(words(name), elem_id=elem_id, elem_classes=f"tool {icon}")
 
 
-def wire(tab: str, app: App, form: Form[Any], quick: Mapping[str, Component]) -> None:
+def wire(tab: str, app: App, form: Form[Any], quick: Mapping[str, Component], recorded: Recorded) -> None:
     """Three events, of which one reaches the server: submit, and the scripts' way into and out of the form."""
     overrides = gr.JSON({}, visible=False)
     reply = gr.JSON(visible=False)
@@ -101,12 +102,17 @@ def wire(tab: str, app: App, form: Form[Any], quick: Mapping[str, Component]) ->
     gr.on(heard, None, inputs, js=f"(...values) => easel.heard('{tab}', values)", **outside)
     fill.click(None, inputs, inputs, js=f"(...values) => easel.wanted('{tab}', values)", trigger_mode="multiple", **outside)
     generate = gr.Button(elem_id=f"{tab}_submit", visible="hidden")
-    sent = generate.click(submission(tab, app, form, list(quick)), inputs, reply, preprocess=False, **outside)
+    sent = generate.click(submission(tab, app, form, list(quick), recorded), inputs, reply, preprocess=False, **outside)
     sent.success(None, reply, js=f"(reply) => easel.answered('{tab}', reply)", **outside)
     sent.failure(None, js=f"() => easel.unanswered('{tab}')", **outside)
 
 
-def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str]) -> Callable[..., Reply]:
+def drawing(kind: str, app: App) -> Recorded:
+    """Of a request for new pictures: its styles put in, its names resolved."""
+    return lambda params, standing: asdict(PREPARED[kind](with_styles(params, app.styles()), standing))
+
+
+def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str], recorded: Recorded) -> Callable[..., Reply]:
     """quick: the settings whose values come first, then those for this request alone, then the form"""
     def submit(request: gr.Request, *values: Any) -> Reply:
         owner = request.request.scope.get("owner", LOCAL)
@@ -114,8 +120,8 @@ def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str]) -> Ca
         overrides, fields = values[len(quick)], values[len(quick) + 1:]
         try:
             standing = changed(app.settings.current, chosen)
-            params = PREPARED[kind](with_styles(form.read(fields), app.styles()), standing)
-            return {"job": app.jobs.submit(kind, asdict(params), changed(standing, overrides or {}), owner)}
+            params = recorded(form.read(fields), standing)
+            return {"job": app.jobs.submit(kind, params, changed(standing, overrides or {}), owner)}
         except WebUIError as error:
             return {"error": {"error": error.code, "message": str(error), "hint": error.hint}}
         except Exception:

@@ -54,7 +54,7 @@ def build(app: App, form: Form[Img2Img], quick: Mapping[str, Component], words: 
                 settings(form, words)
             cards.build(TAB, app.flags.paths, words)
         generation.results(TAB)
-    generation.wire(TAB, app, form, quick)
+    generation.wire(TAB, app, form, quick, generation.drawing(TAB, app))
 
 
 def settings(form: Form[Img2Img], words: Words) -> None:

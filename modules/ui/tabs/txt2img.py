@@ -26,7 +26,7 @@ def build(app: App, form: Form[Txt2Img], quick: Mapping[str, Component], words: 
                 settings(form, words)
             cards.build(TAB, app.flags.paths, words)
         generation.results(TAB)
-    generation.wire(TAB, app, form, quick)
+    generation.wire(TAB, app, form, quick, generation.drawing(TAB, app))
 
 
 def settings(form: Form[Txt2Img], words: Words) -> None:

@@ -1,0 +1,95 @@
+"""The Extras tab: finished pictures made larger, one or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.app.app import App
+from modules.base.errors import Invalid
+from modules.imaging.inputs import load
+from modules.params.extras import BY, TO, Extras, check_sent, check_sizes
+from modules.settings.options import Settings
+from modules.ui.form import Form
+from modules.ui.tabs import generation
+from modules.ui.words import Words
+
+TAB = "extras"
+LONGEST_DATA = 2**20        # characters of one picture's generation data
+NOT_SHOWN = ("gfpgan_visibility", "codeformer_visibility", "codeformer_weight", "upscale_first")      # there are no models for faces
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enlargement(Extras):
+    """The form as the page sends it, the pictures with it."""
+
+    images: tuple[str, ...] = ()            # names of `imaging.inputs`
+    infotexts: tuple[str, ...] = ()         # the generation data each came with
+
+
+def own_controls(words: Words) -> dict[str, Component]:
+    """Controls for what is declared without one. The pictures themselves are sent by the scripts."""
+    ways = [(words("Scale by"), BY), (words("Scale to"), TO)]
+    return {
+        "images": gr.JSON([], visible=False, render=False),
+        "infotexts": gr.JSON([], visible=False, render=False),
+        "resize_mode": gr.Radio(ways, value=BY, label=words("Resize mode"), elem_id="extras_resize_mode", render=False),
+    } | {name: gr.Number(0, visible=False, render=False) for name in NOT_SHOWN}
+
+
+def build(app: App, form: Form[Enlargement], quick: Mapping[str, Component], words: Words) -> None:
+    with gr.Column(elem_id=f"{TAB}_page"):
+        with gr.Column(elem_id=f"{TAB}_settings"):
+            gr.HTML(elem_id=f"{TAB}_image", padding=False)
+            settings(form)
+        generate(words)
+        generation.results(TAB)
+    generation.wire(TAB, app, form, quick, recorded(app))
+
+
+def settings(form: Form[Enlargement]) -> None:
+    form.place("resize_mode")
+    with gr.Column(elem_id=f"{TAB}_scale_by"):
+        form.place("upscaling_resize")
+    with gr.Column(elem_id=f"{TAB}_scale_to"):
+        with gr.Row():
+            form.place("upscaling_resize_w", "upscaling_resize_h")
+        form.place("upscaling_crop")
+    with gr.Row():
+        form.place("upscaler_1", "upscaler_2")
+    form.place("extras_upscaler_2_visibility")
+    form.rest()
+
+
+def generate(words: Words) -> None:
+    with gr.Column(elem_id=f"{TAB}_actions_column"), gr.Row(elem_id=f"{TAB}_generate_box"):
+        gr.Button(words("Interrupt"), elem_id=f"{TAB}_interrupt")
+        gr.Button(words("Skip"), elem_id=f"{TAB}_skip")
+        gr.Button(words("Generate"), elem_id=f"{TAB}_generate", variant="primary")
+
+
+def recorded(app: App) -> Callable[[Enlargement, Settings], dict[str, Any]]:
+    """What a job's record says of a request. Raises Invalid, InvalidImage or UnknownName."""
+    inputs = app.flags.paths.cache / "inputs"
+
+    def record(params: Enlargement, standing: Settings) -> dict[str, Any]:
+        check_pictures(params)
+        sizes = [load(inputs, image).size for image in params.images]
+        check_sent(sizes)
+        check_sizes(params, sizes)
+        named = replace(params, upscaler_1=app.models.upscaler(params.upscaler_1), upscaler_2=app.models.upscaler(params.upscaler_2))
+        lists = {"images": list(params.images), "infotexts": list(params.infotexts)}
+        return asdict(named) | lists | {"batch_size": len(params.images)}      # by which the queue counts pictures
+
+    return record
+
+
+def check_pictures(params: Enlargement) -> None:
+    if not params.images:
+        raise Invalid("There is no picture to enlarge.", "Drop one into the field first.", field="images")
+    if len(params.images) != len(params.infotexts) or any(len(text) > LONGEST_DATA for text in params.infotexts):
+        raise Invalid("The pictures and their generation data do not go together.", "Choose the pictures again.", field="infotexts")
