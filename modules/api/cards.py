@@ -61,6 +61,7 @@ class CardChange(BaseModel):
     weight: float | None = Field(None, ge=-100, le=100)
     negative: str | None = Field(None, max_length=20_000)
     notes: str | None = Field(None, max_length=200_000)
+    vae: str | None = Field(None, max_length=1000, description="What a checkpoint is used with where the VAE is Automatic.")
 
 
 class PictureOf(BaseModel):
@@ -148,7 +149,8 @@ def inserted(entry: Entry, strength: float) -> str:
 
 
 def detailed(app: App, entry: Entry) -> dict[str, Any]:
-    return card_of(app, entry) | asdict(app.cards.details(entry))
+    vaes = {"vaes": ["None", *(file.name for file in app.models.vaes.list())]} if entry.kind == "checkpoint" else {}
+    return card_of(app, entry) | asdict(app.cards.details(entry)) | vaes
 
 
 def wanted(change: CardChange) -> dict[str, Any]:

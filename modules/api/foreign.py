@@ -31,15 +31,15 @@ FOREIGN = frozenset("""
     training_tensorboard_flush_every
 
     sd_checkpoints_keep_in_cpu sd_checkpoint_cache sd_checkpoint_hash sd_unet enable_emphasis enable_batch_seeds
-    upcast_attn tiling sd3_enable_t5 sd_vae_explanation sd_vae_checkpoint_cache sd_vae_overrides_per_model_preferences
-    sd_vae_as_default auto_vae_precision_bfloat16 auto_vae_precision
+    upcast_attn tiling sd3_enable_t5 sd_vae_explanation sd_vae_checkpoint_cache sd_vae_as_default
+    auto_vae_precision_bfloat16 auto_vae_precision
 
     img2img_editor_height img2img_sketch_default_brush_color img2img_inpaint_mask_brush_color
     img2img_inpaint_sketch_default_brush_color img2img_inpaint_mask_high_contrast img2img_inpaint_precise_mask
     return_mask return_mask_composite img2img_batch_show_results_limit
 
-    cross_attention_optimization token_merging_ratio_img2img token_merging_ratio_hr persistent_cond_cache fp8_storage
-    cache_fp16_weight dont_fix_second_order_samplers_schedule
+    cross_attention_optimization persistent_cond_cache fp8_storage cache_fp16_weight
+    dont_fix_second_order_samplers_schedule
 
     interrogate_keep_models_in_memory interrogate_return_ranks interrogate_clip_num_beams interrogate_clip_min_length
     interrogate_clip_max_length interrogate_clip_dict_limit interrogate_clip_skip_categories

@@ -31,7 +31,7 @@ from modules.imaging.inputs import keep
 from modules.params.img2img import Img2Img
 from modules.params.scripts import settled
 from modules.params.txt2img import Generation, Txt2Img
-from modules.settings.options import NAMES, Settings, changed
+from modules.settings.options import NAMES, Settings, for_request
 from modules.tasks.requests import prepared, prepared_img2img
 from modules.tasks.styling import with_styles
 
@@ -117,4 +117,4 @@ def overridden(settings: Settings, body: Handling) -> tuple[Settings, list[str]]
         overrides["eta_ddim"] = overrides["eta_ancestral"] = body.eta
     overrides |= without_nulls(body.override_settings)
     known = {name: value for name, value in overrides.items() if name in NAMES}
-    return changed(settings, known), sorted(overrides.keys() - known.keys())
+    return for_request(settings, known), sorted(overrides.keys() - known.keys())

@@ -30,6 +30,7 @@ class Details:
     tags: tuple[tuple[str, int], ...]
     notes: str
     sha256: str | None
+    vae: str
 
 
 class Cards:
@@ -104,8 +105,8 @@ class Cards:
             sha256 = self.catalogs[entry.kind].hashes.known(path)
         except (ModelError, OSError):
             metadata, sha256 = {}, None
-        notes = read_user_metadata(self._beside(entry).files).notes
-        return Details(shown_metadata(metadata), training_tags(metadata), notes, sha256)
+        user = read_user_metadata(self._beside(entry).files)
+        return Details(shown_metadata(metadata), training_tags(metadata), user.notes, sha256, user.vae)
 
     def change(self, entry: Entry, changes: Mapping[str, Any]) -> Entry:
         """Write into `name.json`, and tell the entry as it is then. Raises Invalid or Unwritable."""

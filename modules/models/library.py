@@ -8,6 +8,7 @@ from pathlib import Path
 from modules.base.errors import UnknownName
 from modules.models.catalog import VAE_ENDINGS, Catalog, ModelFile
 from modules.models.upscaling.files import BUILT_IN, find
+from modules.models.user_metadata import beside, read_user_metadata
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,24 @@ class Library:
             return self.loras.hashes.sha256(file.path)
         return file.metadata.get("sshs_model_hash") or self.loras.hashes.sha256_of_tensors(file.path)
 
-    def vae_for(self, checkpoint: ModelFile, wanted: str) -> ModelFile | None:
+    def vae_for(self, checkpoint: ModelFile, wanted: str, preference_first: bool = False) -> ModelFile | None:
         """The VAE file that the setting `sd_vae` means for a checkpoint; None is its own. Raises UnknownName.
 
-        "Automatic" is a file of the checkpoint's name: beside it, or among the VAEs.
+        "Automatic" is what the user prefers with this checkpoint, else a file of its name: beside it, or among the VAEs.
+        preference_first: also where the setting names another
         """
+        if wanted == "Automatic" or preference_first:
+            wanted = self._preference(checkpoint) or wanted
         if wanted in ("", "None"):
             return None
         found = self._named_like(checkpoint) if wanted == "Automatic" else self.vaes.find(wanted)
         return found and self.vaes.hashed(found)
+
+    def _preference(self, checkpoint: ModelFile) -> str:
+        """The VAE that `name.json` beside the checkpoint names, if it is there."""
+        path = checkpoint.path
+        name = read_user_metadata(beside(path, path.parent, {f"{path.stem}.json"}).files).vae
+        return name if name == "None" or self.vaes.named(name) else ""
 
     def _named_like(self, checkpoint: ModelFile) -> ModelFile | None:
         beside = {checkpoint.path.with_name(checkpoint.path.stem + ending) for ending in VAE_ENDINGS}

@@ -24,12 +24,13 @@ PREVIEWS = (*(f".preview{ending}" for ending in PICTURES), *PICTURES)      # the
 COMPANY = (".json", ".civitai.info", ".txt", *PREVIEWS)
 TAG = re.compile(r"<[^<>]*>")
 BREAK = re.compile(r"<(?:br|/p|/li|/h\d)\b[^<>]*>", re.IGNORECASE)
+NO_VAE = "Automatic"         # no preference, in A1111's words
 NOT_SAID = ("", "Unknown")   # families that are none, in A1111's words
 
 
 @dataclass(frozen=True, slots=True)
 class UserMetadata:
-    """title: what Civitai calls the model; weight: the strength its maker or user prefers."""
+    """title: what Civitai calls the model; weight: the strength its maker or user prefers; vae: what a checkpoint is to be used with."""
 
     title: str = ""
     description: str = ""
@@ -38,6 +39,7 @@ class UserMetadata:
     weight: float | None = None
     negative: str = ""
     notes: str = ""
+    vae: str = ""        # a file's name, or "None" for its own; "" is no preference
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def read_user_metadata(files: Mapping[str, Path]) -> UserMetadata:
         weight=number(user.get("preferred weight")),
         negative=text(user, "negative text"),
         notes=text(user, "notes"),
+        vae="" if (vae := text(user, "vae")) == NO_VAE else vae,
     )
 
 
@@ -159,6 +162,6 @@ def plain(markup: str) -> str:
 
 KEYS = {
     "description": "description", "family": "sd version", "activation": "activation text", "weight": "preferred weight",
-    "negative": "negative text", "notes": "notes",
+    "negative": "negative text", "notes": "notes", "vae": "vae",
 }
-EMPTY = {"description": "", "family": "Unknown", "activation": "", "weight": 0, "negative": "", "notes": ""}
+EMPTY = {"description": "", "family": "Unknown", "activation": "", "weight": 0, "negative": "", "notes": "", "vae": NO_VAE}

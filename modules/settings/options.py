@@ -35,6 +35,7 @@ class Settings:
     sdxl_clip_l_skip: Annotated[bool, Param("Clip skip SDXL", Checkbox(), "Let clip skip count for the first of SDXL's text encoders.", "Clip skip SDXL", section="sd")] = False
 
     sd_vae: Annotated[str, Param("SD VAE", Choice("vaes"), "What turns latents into pictures: a file, the checkpoint's own, or Automatic: a file of the checkpoint's name.", "VAE", section="vae")] = "Automatic"
+    sd_vae_overrides_per_model_preferences: Annotated[bool, Param("A chosen VAE goes before a checkpoint's own preference", Checkbox(), "Off: what a checkpoint's card names is used even where another VAE is chosen.", section="vae")] = True
     sd_vae_encode_method: Annotated[str, Param("VAE type for encode", Choice(("Full", "TAESD")), "TAESD is much faster and nearly as good, if its files are in models/VAE-approx.", "VAE Encoder", section="vae")] = "Full"
     sd_vae_decode_method: Annotated[str, Param("VAE type for decode", Choice(("Full", "TAESD")), "TAESD is much faster and nearly as good, if its files are in models/VAE-approx.", "VAE Decoder", section="vae")] = "Full"
     sd_vae_tiles: Annotated[bool, Param("Decode in tiles", Checkbox(), "Turn large latents into pictures piece by piece: less memory, and edges that may differ slightly.", "VAE tiles", section="vae")] = False
@@ -55,6 +56,8 @@ class Settings:
 
     pictures_alone: Annotated[bool, Param("Make every picture alone", Checkbox(), "Share no UNet call with other pictures: slower, but the last bit never depends on company.", section="optimizations")] = False
     token_merging_ratio: Annotated[float, Param("Token merging ratio", Slider(0, 0.9, 0.1), "This share of the picture's similar places is thought over together: faster, slightly different.", "Token merging ratio", section="optimizations")] = 0.0
+    token_merging_ratio_img2img: Annotated[float, Param("Token merging ratio for img2img", Slider(0, 0.9, 0.1), "0 is the one above.", section="optimizations")] = 0.0
+    token_merging_ratio_hr: Annotated[float, Param("Token merging ratio for the high-res pass", Slider(0, 0.9, 0.1), "0 is the one above.", "Token merging ratio hr", section="optimizations")] = 0.0
     pad_cond_uncond: Annotated[bool, Param("Pad prompts to one length", Checkbox(), "Fill the shorter of prompt and negative prompt with empty text, so that both share a UNet call.", "Pad conds", section="optimizations")] = False
     pad_cond_uncond_v0: Annotated[bool, Param("Pad prompts as before 1.6", Checkbox(), "Repeat the end of a short negative prompt, or cut a long one.", "Pad conds v0", section="optimizations")] = False
 
@@ -127,6 +130,12 @@ def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
         widget = declared(Settings)[name].widget
         allowed = f"It can be: {', '.join(widget.of)}." if isinstance(widget, Choice) and isinstance(widget.of, tuple) else f"{first['msg']}."
         raise Invalid(f"The setting {name} cannot be {candidate[name]!r:.80}.", allowed, field=name) from error
+
+
+def for_request(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """`changed` for one request: what it says of merging goes before what is set for img2img alone. Raises Invalid."""
+    img2img = {"token_merging_ratio_img2img": 0.0} if "token_merging_ratio" in values else {}
+    return changed(settings, img2img | dict(values))
 
 
 @cache

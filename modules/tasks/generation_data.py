@@ -85,6 +85,7 @@ def options(plan: Plan) -> Iterator[Pair]:
     if hashes and s.lora_add_hashes_to_infotext:
         yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())
     yield from changed(plan, *ALWAYS)
+    yield "Token merging ratio", plan.token_merging or None
 
 
 def without_separators(name: str) -> str:
@@ -95,7 +96,7 @@ ALWAYS = (      # settings that shape any picture
     "comma_padding_backtrack", "use_old_scheduling", "sdxl_crop_top", "sdxl_crop_left", "sdxl_clip_l_skip",
     "sdxl_refiner_low_aesthetic_score", "sdxl_refiner_high_aesthetic_score", "enable_quantization", "use_downcasted_alpha_bar",
     "use_old_karras_scheduler_sigmas", "use_old_emphasis_implementation", "sd_noise_schedule",
-    "sd_vae_tiles", "sd_vae_encode_method", "sd_vae_decode_method", "token_merging_ratio",
+    "sd_vae_tiles", "sd_vae_encode_method", "sd_vae_decode_method",
 )
 
 
@@ -133,6 +134,7 @@ def spacing(plan: Plan) -> str | None:
 
 def hires_options(plan: Plan, told: Mapping[str, object]) -> Iterator[Pair]:
     yield from changed(plan, "img2img_extra_noise", "hires_fix_use_firstpass_conds")
+    yield "Token merging ratio hr", plan.hires.token_merging or None
     if "Refiner" in told:
         yield from changed(plan, "hires_fix_refiner_pass")
     if plan.params.hr_upscaler not in ("", *LATENT_MODES, *BUILT_IN):

@@ -49,6 +49,10 @@ class Img2ImgPlan(Plan):
         return self.strength.back + 1
 
     @property
+    def token_merging(self) -> float:
+        return self.settings.token_merging_ratio_img2img or self.settings.token_merging_ratio
+
+    @property
     def noise_multiplier(self) -> float:
         own = self.params.initial_noise_multiplier
         return self.settings.initial_noise_multiplier if own is None else own

@@ -44,8 +44,13 @@ class Plan:
 
     def _weights(self, checkpoint: ModelFile, vae: ModelFile | None = None) -> Weights:
         uses = tuple(mention.use for mention in self.files.networks.loras)
-        hypernetworks, merging = self.files.networks.hypernetworks, self.settings.token_merging_ratio
-        return Weights(checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, uses, hypernetworks, merging)
+        hypernetworks = self.files.networks.hypernetworks
+        return Weights(checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, uses, hypernetworks, self.token_merging)
+
+    @property
+    def token_merging(self) -> float:
+        """The share of the UNet's tokens that are merged."""
+        return self.settings.token_merging_ratio
 
     @property
     def sampler(self) -> Sampler:
@@ -108,6 +113,10 @@ class SecondPass(Plan):
     @property
     def moves_before(self) -> int:
         return self.first.moves
+
+    @property
+    def token_merging(self) -> float:
+        return self.settings.token_merging_ratio_hr or self.settings.token_merging_ratio
 
     @property
     def frame(self) -> tuple[int, int]:

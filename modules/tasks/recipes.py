@@ -146,7 +146,8 @@ def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
 def files_for(library: Library, params: Txt2Img, settings: Settings) -> Files:
     checkpoint = library.checkpoints.hashed(chosen(library.checkpoints, settings.sd_model_checkpoint))
     refiner = library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint)) if params.refiner_checkpoint else None
-    return Files(checkpoint, library.vae_for(checkpoint, settings.sd_vae), refiner, networks_of(params, library))
+    vae = library.vae_for(checkpoint, settings.sd_vae, preference_first=not settings.sd_vae_overrides_per_model_preferences)
+    return Files(checkpoint, vae, refiner, networks_of(params, library))
 
 
 def files_of_both(library: Library, params: Txt2Img, settings: Settings) -> Files:

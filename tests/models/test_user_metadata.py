@@ -35,7 +35,7 @@ def read(model):
 
 
 def test_what_was_written_is_read(model):
-    told = {"description": "ä", "family": "SDXL", "activation": "ink", "weight": 0.5, "negative": "no", "notes": "n"}
+    told = {"description": "ä", "family": "SDXL", "activation": "ink", "weight": 0.5, "negative": "no", "notes": "n", "vae": "soft.vae.pt"}
     write_user_metadata(model, told)
     assert read(model) == UserMetadata(**told)
     write_user_metadata(model, dict.fromkeys(told))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from modules.base.errors import Invalid, UnknownName
+from modules.models.catalog import ModelFile
+from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
+from modules.settings.options import Settings, changed, for_request
+from modules.tasks.img2img import Img2ImgPlan
+from modules.tasks.plan import Files, Plan
 from modules.tasks.requests import prepared, sampler_and_schedule
 
 
@@ -80,3 +86,17 @@ def test_joined_prompts_are_bounded():
     with pytest.raises(Invalid, match="AND") as caught:
         prepared(Txt2Img(prompt=" AND ".join(["a"] * 33)))
     assert caught.value.field == "prompt"
+
+
+@pytest.mark.parametrize(("standing", "request_", "txt2img", "second", "img2img"), [
+    ({}, {}, 0, 0, 0),
+    ({"token_merging_ratio": 0.2}, {}, 0.2, 0.2, 0.2),
+    ({"token_merging_ratio": 0.2, "token_merging_ratio_hr": 0.3, "token_merging_ratio_img2img": 0.4}, {}, 0.2, 0.3, 0.4),
+    ({"token_merging_ratio_img2img": 0.4}, {"token_merging_ratio": 0.5}, 0.5, 0.5, 0.5),
+    ({}, {"token_merging_ratio": 0.5, "token_merging_ratio_img2img": 0.6}, 0.5, 0.5, 0.6),
+])
+def test_the_nearest_token_merging_ratio_counts(standing, request_, txt2img, second, img2img):
+    settings, files = for_request(changed(Settings(), standing), request_), Files(ModelFile(Path("a"), "a"))
+    plan = Plan(Txt2Img(enable_hr=True), settings, replace(files, hires=files))
+    assert (plan.token_merging, plan.hires.token_merging) == (txt2img, second)
+    assert Img2ImgPlan(Img2Img(), settings, files, None, 0).token_merging == img2img

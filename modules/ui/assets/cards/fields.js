@@ -7,7 +7,7 @@ const FAMILIES = ["SD1", "SD2", "SDXL", "SD3", "Flux"];      // offered even whe
 /** The fields that make sense for a card's kind. */
 export function fieldsFor(card, families) {
   return FIELDS.filter(({ kinds }) => !kinds || kinds.includes(card.kind)).map((field) => {
-    const input = field.control(field, field.read(card[field.name]), families);
+    const input = field.control(field, field.read(card[field.name]), { families, vaes: card.vaes ?? [] });
     const start = input.value;
     input.id = `card_${field.name}`;
     input.title = t(field.help);
@@ -21,7 +21,7 @@ function area({ lines, longest }, value) {
   return h("textarea", { rows: lines, value, maxLength: longest, spellcheck: false });
 }
 
-function family(_, value, families) {
+function family(_, value, { families }) {
   const known = [...new Set([...FAMILIES, ...families, value])].filter(Boolean);
   const box = h("select.networks-select", {}, options([["", t("Unknown")], ...known.map((name) => [name, name])]));
   box.value = value;
@@ -30,6 +30,13 @@ function family(_, value, families) {
 
 function number(_, value) {
   return h("input", { type: "number", min: -10, max: 10, step: "any", inputMode: "decimal", placeholder: "1", value });
+}
+
+function vae(_, value, { vaes }) {
+  const known = [...new Set([...vaes, value])].filter(Boolean);
+  const box = h("select.networks-select", {}, options([["", t("Automatic")], ...known.map((name) => [name, name])]));
+  box.value = value;
+  return box;
 }
 
 const text = { read: (value) => value ?? "", write: (value) => value };
@@ -45,5 +52,6 @@ const FIELDS = [
     kinds: INSERTED, control: area, lines: 2, longest: 20_000, ...text },
   { name: "weight", label: "Preferred weight", help: "How strongly a click on the card applies it; empty for the usual strength.",
     kinds: INSERTED, control: number, ...weight },
+  { name: "vae", label: "Preferred VAE", help: "What this checkpoint is used with where the VAE is Automatic.", kinds: ["checkpoint"], control: vae, ...text },
   { name: "notes", label: "Notes", help: "For yourself: not shown elsewhere.", control: area, lines: 3, longest: 200_000, ...text },
 ];
