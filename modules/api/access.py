@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.api.errors import body_of
-from modules.app.app import LOCAL
 from modules.base.errors import BadHost, BadOrigin, Unauthenticated, UnsupportedMedia, WebUIError
+from modules.engine.jobs import LOCAL
 from modules.settings.flags import Accounts, Flags
 
 PUBLIC = frozenset({"/internal/ping"})      # answered without an account

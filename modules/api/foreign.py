@@ -71,8 +71,8 @@ FOREIGN = frozenset("""
     hypertile_max_tile_unet hypertile_swap_size_unet hypertile_enable_vae hypertile_max_depth_vae hypertile_max_tile_vae
     hypertile_swap_size_vae
 
-    add_user_name_to_info disable_weights_auto_swap infotext_skip_pasting infotext_styles infotext_explanation
-    show_progressbar live_previews_image_format show_progress_grid live_preview_allow_lowvram_full live_preview_content
+    disable_weights_auto_swap infotext_skip_pasting infotext_styles infotext_explanation show_progressbar
+    live_previews_image_format show_progress_grid live_preview_allow_lowvram_full live_preview_content
     live_preview_refresh_period live_preview_fast_interrupt enable_prompt_comments hide_samplers ddim_discretize
     k_sched_type postprocessing_enable_in_main_ui postprocessing_disable_in_extras postprocessing_operation_order
     upscaling_max_images_in_cache postprocessing_existing_caption_action disabled_extensions disable_all_extensions

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from modules.api.errors import Refusal
-from modules.app.app import LOCAL
 from modules.base.errors import TooLarge, UnsupportedMedia
+from modules.engine.jobs import LOCAL
 from modules.imaging.read import LARGEST_FILE
 
 LARGEST_BODY = LARGEST_FILE * 4 // 3 + 2**20      # a picture in base64, and some text

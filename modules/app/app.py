@@ -15,8 +15,6 @@ from modules.prompts.styles import Style, read_styles
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 
-LOCAL = "local"      # the owner of everything, where nobody logs in
-
 
 @dataclass
 class App:

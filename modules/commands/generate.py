@@ -11,10 +11,11 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
-from modules.app.app import LOCAL, App
+from modules.app.app import App
 from modules.base.errors import Invalid, JobFailed
 from modules.base.fields import declared, form_defaults
 from modules.commands.assemble import assemble, first_model, start_worker
+from modules.engine.jobs import LOCAL
 from modules.params.txt2img import Txt2Img
 from modules.settings.flags import Flags
 from modules.store.jobs import DONE

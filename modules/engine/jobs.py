@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+LOCAL = "local"      # the owner of everything, where nobody logs in
+
 
 @dataclass(frozen=True)
 class JobSpec:

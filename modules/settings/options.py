@@ -106,6 +106,7 @@ class Settings:
     add_model_hash_to_info: Annotated[bool, Param("Write the model's hash", Checkbox(), "Ten digits that tell which checkpoint it really was.", section="infotext")] = True
     add_vae_name_to_info: Annotated[bool, Param("Write the VAE's name", Checkbox(), "Name the VAE in the generation data, if it is not the checkpoint's own.", section="infotext")] = True
     add_vae_hash_to_info: Annotated[bool, Param("Write the VAE's hash", Checkbox(), "Ten digits that tell which VAE it really was.", section="infotext")] = True
+    add_user_name_to_info: Annotated[bool, Param("Write the user's name", Checkbox(), "Who logged in, where people do.", section="infotext")] = False
     add_version_to_infotext: Annotated[bool, Param("Write the version", Checkbox(), "The program's version, at the end of the generation data.", section="infotext")] = True
 
     live_previews_enable: Annotated[bool, Param("Live preview", Checkbox(), "Show the picture while it is made.", section="ui")] = True

@@ -12,8 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 from modules.base.files import write_atomically
-from modules.engine.jobs import JobSpec, Made
+from modules.engine.jobs import LOCAL, JobSpec, Made
 from modules.imaging.save import png, save_numbered
+from modules.settings.options import Settings
 from modules.tasks.drawn import Drawn
 from modules.tasks.manifest import KEY, manifest
 from modules.tasks.recipes import Recipe
@@ -42,8 +43,8 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) 
 
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
-    infotext, facts = recipe.infotext(index, drawn.told), recipe.facts(index)
     plan, s = recipe.plans[index], recipe.settings
+    infotext, facts = recipe.infotext(index, {**drawn.told, **signed(spec, s)}), recipe.facts(index)
     others = {KEY: json.dumps(manifest(plan, drawn.told, where.device))} if s.save_manifest else {}
     content = png(Image.fromarray(drawn.pixels), infotext if s.enable_pnginfo else "", others)
     problem = None
@@ -55,6 +56,11 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) 
             problem = error
     path = cached(content, where.cache, spec.id, index)
     return Kept(Made(spec.id, index, str(path), infotext, facts, saved=False), problem)
+
+
+def signed(spec: JobSpec, settings: Settings) -> Mapping[str, str]:
+    """Whose picture it is, if its generation data are to say so; where nobody logs in, nobody's."""
+    return {"User": spec.owner} if settings.add_user_name_to_info and spec.owner != LOCAL else {}
 
 
 def cached(content: bytes, folder: Path, job: str, index: int) -> Path:

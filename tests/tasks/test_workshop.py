@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from modules.base.errors import NotANumber
-from modules.engine.jobs import Ended, JobSpec, Made, Preview, Progress, Started
+from modules.engine.jobs import LOCAL, Ended, JobSpec, Made, Preview, Progress, Started
 from modules.models.device import Placement
 from modules.params import infotext
 from modules.params.txt2img import Txt2Img
@@ -48,9 +48,9 @@ class Shop:
         with self.changed:
             assert self.changed.wait_for(true, seconds), self.events
 
-    def submit(self, job, settings=None, done=(), save=True, **fields):
+    def submit(self, job, settings=None, done=(), save=True, owner="me", **fields):
         params = Txt2Img(**{"prompt": "a red circle", "seed": 7, "steps": 4, "width": 64, "height": 64, **fields})
-        self.worker.submit(JobSpec(job, "me", "txt2img", asdict(params), asdict(settings or Settings()), save, done=tuple(done)))
+        self.worker.submit(JobSpec(job, owner, "txt2img", asdict(params), asdict(settings or Settings()), save, done=tuple(done)))
 
     def make(self, job, **how):
         self.submit(job, **how)
@@ -77,6 +77,12 @@ def test_pictures_are_numbered_dated_and_tell_how_they_were_made(shop):
     text = Image.open(made[1].path).text["parameters"]
     assert text == made[1].infotext and infotext.parse(text, emphasised)["Seed"] == "8"
     assert shop.make("b")[1][0].path.endswith("/00002-7.png")
+
+
+@pytest.mark.parametrize(("owner", "wanted", "name"), [("me", True, "me"), ("me", False, None), (LOCAL, True, None)])
+def test_generation_data_name_who_logged_in_if_they_are_to(shop, owner, wanted, name):
+    _, [made] = shop.make("a", settings=Settings(add_user_name_to_info=wanted), owner=owner, steps=1)
+    assert infotext.parse(made.infotext, emphasised).get("User") == name
 
 
 def test_a_batch_is_its_pictures_made_alone(shop):

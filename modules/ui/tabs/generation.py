@@ -10,9 +10,10 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.app.app import LOCAL, App
+from modules.app.app import App
 from modules.base.errors import WebUIError
-from modules.settings.options import Settings, changed
+from modules.engine.jobs import LOCAL
+from modules.settings.options import Settings, changed, for_request
 from modules.tasks.requests import prepared, prepared_img2img
 from modules.tasks.styling import with_styles
 from modules.ui.form import Form
@@ -121,7 +122,7 @@ def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str], recor
         try:
             standing = changed(app.settings.current, chosen)
             params = recorded(form.read(fields), standing)
-            return {"job": app.jobs.submit(kind, params, changed(standing, overrides or {}), owner)}
+            return {"job": app.jobs.submit(kind, params, for_request(standing, overrides or {}), owner)}
         except WebUIError as error:
             return {"error": {"error": error.code, "message": str(error), "hint": error.hint}}
         except Exception:

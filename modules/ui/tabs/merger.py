@@ -10,9 +10,10 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.app.app import LOCAL, App
+from modules.app.app import App
 from modules.app.chores import Chore
 from modules.base.errors import WebUIError
+from modules.engine.jobs import LOCAL
 from modules.tasks.model_making import ConvertRequest, ExtractRequest, MergeRequest, converting, extracting, merging
 from modules.ui.widgets import Lists
 from modules.ui.words import Words
