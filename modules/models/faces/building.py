@@ -1,0 +1,78 @@
+"""Networks for faces out of their files, told by their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from modules.base.errors import ModelMismatch
+from modules.imaging.faces import SIDE
+from modules.models.faces import codeformer, gfpgan, retinaface
+from modules.models.upscaling.architectures import UNFIT
+from modules.models.upscaling.files import read_state
+
+PARALLEL = "module."        # begins all names where several GPUs trained the network
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """name: for messages; marks: names that only such files have; make: the network of its sizes"""
+
+    name: str
+    marks: frozenset[str]
+    sizes: Callable[[Mapping[str, Tensor]], Any]
+    make: Callable[[Any], nn.Module]
+    hint: str
+
+
+def load(kind: Kind, path: Path, device: torch.device) -> nn.Module:
+    """The network in that file. Raises ModelError, naming the file."""
+    state = {name.removeprefix(PARALLEL): tensor for name, tensor in read_state(path).items()}
+    return build(kind, path.name, state).to(device, torch.float32)
+
+
+def build(kind: Kind, name: str, state: Mapping[str, Tensor]) -> nn.Module:
+    """Made without memory, then given the file's own tensors; `name` is the file's. Raises ModelMismatch."""
+    if not kind.marks <= state.keys():
+        raise ModelMismatch(f"{name} is not {kind.name}.", kind.hint)
+    try:
+        with torch.device("meta"):
+            module = kind.make(kind.sizes(state))
+        module.load_state_dict(state, assign=True)
+        fits = getattr(module, "side", SIDE) == SIDE
+    except UNFIT as error:
+        raise unfit(kind, name) from error
+    if not fits:
+        raise unfit(kind, name)
+    return module.requires_grad_(False).eval()
+
+
+def unfit(kind: Kind, name: str) -> ModelMismatch:
+    return ModelMismatch(f"{name} resembles {kind.name}, but its weights do not fit together.", "Download it again, or use another.")
+
+
+DETECTOR = Kind(
+    "RetinaFace's face detector on a ResNet-50",
+    frozenset({"body.conv1.weight", "fpn.output1.0.weight", "LandmarkHead.0.conv1x1.weight"}),
+    retinaface.Sizes.of, retinaface.RetinaFace,
+    "Use detection_Resnet50_Final.pth.",
+)
+RESTORERS = {
+    "gfpgan": Kind(
+        "GFPGAN 1.2, 1.3 or 1.4",
+        frozenset({"conv_body_first.weight", "condition_scale.0.2.weight", "stylegan_decoder.constant_input.weight"}),
+        gfpgan.Sizes.of, gfpgan.GFPGAN,
+        "Use GFPGANv1.4.pth; GFPGANv1.pth is of an older kind.",
+    ),
+    "codeformer": Kind(
+        "CodeFormer",
+        frozenset({"position_emb", "quantize.embedding.weight", "ft_layers.0.self_attn.in_proj_weight"}),
+        codeformer.Sizes.of, codeformer.CodeFormer,
+        "Use codeformer-v0.1.0.pth.",
+    ),
+}

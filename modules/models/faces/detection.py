@@ -1,0 +1,92 @@
+"""From what RetinaFace says of its anchors to faces. Lengths are in pixels of the picture it sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from modules.models.faces.retinaface import RetinaFace
+
+LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))     # distance of a level's anchors, and their sides
+CENTRE, SCALE = 0.1, 0.2            # units of the network's numbers: of an anchor's side, of a logarithm
+BGR_MEANS = (104.0, 117.0, 123.0)   # taken off the colours, of 255
+SHORT_SIDE = 640                    # what a picture's shorter side becomes
+SURE = 0.97                         # least score of a face
+SAME = 0.4                          # what overlaps by more is the same face
+LEAST_EYES = 5.0                    # pixels between the eyes: what is smaller is left alone
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """box: left, top, right, bottom; landmarks: (5, 2), the left eye, the right one, nose, left and right corner of the mouth."""
+
+    score: float
+    box: np.ndarray
+    landmarks: np.ndarray
+
+
+@torch.no_grad()
+def faces(net: RetinaFace, image: Image.Image) -> list[Face]:
+    """Those in an RGB picture, the surest first, in pixels of that picture."""
+    factor = SHORT_SIDE / min(image.size)
+    size = tuple(max(1, int(side * factor)) for side in image.size)
+    scores, deltas, points = (each.float().cpu() for each in net(colours(image.resize(size, Image.Resampling.LANCZOS), net)))
+    sure = scores > SURE
+    places = anchors(size[1], size[0])[sure]
+    scores, boxes, landmarks = scores[sure].numpy(), decoded_boxes(places, deltas[sure]).numpy(), decoded_points(places, points[sure]).numpy()
+    found = [Face(float(scores[i]), boxes[i] / factor, landmarks[i] / factor) for i in unlike(boxes, scores, SAME)]
+    return [face for face in found if np.linalg.norm(face.landmarks[0] - face.landmarks[1]) >= LEAST_EYES]
+
+
+def colours(image: Image.Image, net: RetinaFace) -> Tensor:
+    """(1, 3, h, w): blue, green, red, less their means."""
+    like = net.body.conv1.weight
+    pixels = torch.from_numpy(np.array(image)).to(like.device).permute(2, 0, 1).flip(0)
+    return (pixels.to(like.dtype) - pixels.new_tensor(BGR_MEANS, dtype=like.dtype)[:, None, None])[None]
+
+
+def anchors(height: int, width: int) -> Tensor:
+    """(n, 4): centre x, centre y, width, height; row by row, the smaller of each place first, fine levels before coarse ones."""
+    found = []
+    for step, sides in LEVELS:
+        rows, columns = ((torch.arange(ceil(length / step)) + 0.5) * step for length in (height, width))
+        y, x, side = torch.meshgrid(rows, columns, torch.tensor(sides, dtype=torch.float32), indexing="ij")
+        found.append(torch.stack((x, y, side, side), -1).view(-1, 4))
+    return torch.cat(found)
+
+
+def decoded_boxes(places: Tensor, deltas: Tensor) -> Tensor:
+    """(n, 4) left, top, right, bottom of (n, 4) shifts of the centre and logarithms of the size."""
+    centre = places[:, :2] + deltas[:, :2] * CENTRE * places[:, 2:]
+    half = places[:, 2:] * (deltas[:, 2:] * SCALE).exp() / 2
+    return torch.cat((centre - half, centre + half), 1)
+
+
+def decoded_points(places: Tensor, deltas: Tensor) -> Tensor:
+    """(n, 5, 2) x and y of (n, 10) shifts from the centre."""
+    return places[:, None, :2] + deltas.view(-1, 5, 2) * CENTRE * places[:, None, 2:]
+
+
+def unlike(boxes: np.ndarray, scores: np.ndarray, same: float) -> list[int]:
+    """Non-maximum suppression: which of (n, 4) boxes to keep, the surest first, none of which overlaps a surer one by more than `same`."""
+    left, kept = list(np.argsort(-scores, kind="stable")), []
+    while left:
+        best = left.pop(0)
+        kept.append(int(best))
+        left = [other for other in left if overlap(boxes[best], boxes[other]) <= same]
+    return kept
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union; a box holds the pixels of both its edges."""
+    shared = area((*np.maximum(one[:2], other[:2]), *np.minimum(one[2:], other[2:])))
+    return shared / (area(one) + area(other) - shared)
+
+
+def area(box: np.ndarray | tuple[float, ...]) -> float:
+    return max(0.0, box[2] - box[0] + 1) * max(0.0, box[3] - box[1] + 1)

@@ -1,0 +1,70 @@
+"""Faces of a picture found, brought upright, restored, and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from modules.base.errors import NotANumber
+from modules.imaging.faces import returned, upright
+from modules.models.faces.building import DETECTOR, RESTORERS, Kind, load
+from modules.models.faces.codeformer import CodeFormer
+from modules.models.faces.detection import faces
+from modules.models.faces.files import find, named
+from modules.models.faces.retinaface import RetinaFace
+
+Restore = Callable[[Tensor], Tensor]        # (1, 3, 512, 512) RGB in [−1, 1] → the same
+
+
+class FaceRestorers:
+    """The detector, and the restorer used last. For the engine's thread alone."""
+
+    def __init__(self, homes: Sequence[Path], device: torch.device) -> None:
+        """homes: folders like models/. All is done in single precision, as in A1111."""
+        self.homes, self.device = tuple(homes), device
+        self._detector: tuple[Path, nn.Module] | None = None
+        self._restorer: tuple[Path, nn.Module] | None = None
+
+    def restore(self, name: str, pixels: np.ndarray, weight: float) -> np.ndarray:
+        """(H, W, 3) uint8 → the same with its faces restored. Raises UnknownName, NotANumber, or ModelError naming the file.
+
+        weight: CodeFormer's; 0 restores most, 1 keeps most of the face
+        """
+        found = find(name, self.homes)
+        self._detector = self._kept(self._detector, DETECTOR, found.detector)
+        self._restorer = self._kept(self._restorer, RESTORERS[named(name).name.casefold()], found.restorer)
+        return np.array(restored(Image.fromarray(pixels), self._detector[1], by(self._restorer[1], weight)))
+
+    def _kept(self, ready: tuple[Path, nn.Module] | None, kind: Kind, path: Path) -> tuple[Path, nn.Module]:
+        return ready if ready and ready[0] == path else (path, load(kind, path, self.device))
+
+
+def by(net: nn.Module, weight: float) -> Restore:
+    """GFPGAN has no weight: it always restores the same way."""
+    device = next(net.parameters()).device
+    if isinstance(net, CodeFormer):
+        return lambda x: net(x.to(device), weight)
+    return lambda x: net(x.to(device))
+
+
+def restored(image: Image.Image, detector: RetinaFace, restore: Restore) -> Image.Image:
+    """Every face of an RGB picture is taken from the picture as it was, and put over those before it."""
+    result = image
+    for face in faces(detector, image):
+        square, matrix = upright(image, face.landmarks)
+        result = returned(result, through(restore, square), matrix)
+    return result
+
+
+@torch.no_grad()
+def through(restore: Restore, square: Image.Image) -> Image.Image:
+    x = torch.from_numpy(np.array(square)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    y = restore(x)[0].float().cpu()
+    if not y.isfinite().all():
+        raise NotANumber("The face restorer gave numbers that are no colours.", "Use the other one, or download its file again.")
+    return Image.fromarray(((y.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy())

@@ -1,0 +1,59 @@
+"""Networks for faces: the real ones without their weights, and small ones with random weights under the same names."""
+
+from __future__ import annotations
+
+import torch
+
+from modules.models.faces import codeformer, gfpgan, retinaface
+from modules.models.faces.building import DETECTOR, RESTORERS
+
+GFPGAN, CODEFORMER = RESTORERS["gfpgan"], RESTORERS["codeformer"]
+REAL = {GFPGAN: gfpgan.Sizes(), CODEFORMER: codeformer.Sizes(), DETECTOR: retinaface.Sizes()}
+SMALL = {
+    GFPGAN: gfpgan.Sizes(unet=(8,) * 8, decoder=(16,) * 5 + (8,) * 3, guided=(8,) * 4 + (4,) * 3, style=12, mapping=2),
+    CODEFORMER: codeformer.Sizes(widths=(32,) * 6, latent=32, codes=16, width=64, inner=32, layers=2),
+    DETECTOR: retinaface.Sizes(stem=4, blocks=(1, 1, 1, 1), pyramid=8),
+}
+QUICK = codeformer.Sizes(widths=(32,) * 6, latent=32, codes=16, places=4, width=64, inner=32, layers=2, fused=("4", "8", "16", "32"))      # 64 pixels
+
+
+def real(kind):
+    """The network with the published sizes; it has no memory, so it cannot run."""
+    with torch.device("meta"):
+        return kind.make(REAL[kind])
+
+
+def random_state(kind, sizes=None):
+    """Random weights of the small network, or of one of those sizes."""
+    torch.manual_seed(0)
+    module = kind.make(sizes or SMALL[kind])
+    state = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    for name, tensor in state.items():
+        if tensor.is_floating_point():
+            scale = 1 / max(1, tensor[0].numel()) ** 0.5 if tensor.ndim > 1 else 0.1
+            state[name] = torch.randn(tensor.shape) * scale + (1.0 if unit(name, tensor) else 0.0)
+            if name.endswith("running_var"):
+                state[name] = torch.ones(tensor.shape)
+    return state
+
+
+def unit(name, tensor):
+    """Is it a norm's scale?"""
+    return "norm" in name and name.endswith(".weight") and tensor.ndim == 1
+
+
+def one_face_state(landmarks):
+    """A detector that finds one face with those (5, 2) landmarks in any picture of 640 × 640.
+
+    All anchors of 512 pixels are sure, of boxes so large that they are all the same face: the first one stands for all.
+    """
+    state = random_state(DETECTOR)
+    for level in range(3):
+        for head in ("ClassHead", "BboxHead", "LandmarkHead"):
+            for part in ("weight", "bias"):
+                state[f"{head}.{level}.conv1x1.{part}"].zero_()
+    state["ClassHead.2.conv1x1.bias"][3] = 20.0
+    state["BboxHead.2.conv1x1.bias"][6:] = 15.0
+    first = torch.tensor([16.0, 16.0])
+    state["LandmarkHead.2.conv1x1.bias"][10:] = ((torch.as_tensor(landmarks) - first) / (0.1 * 512)).flatten()
+    return state
