@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from benchmarks.model import CHECKPOINT, SIDE
-from modules.engine.engine import Engine, Picture
+from modules.engine.engine import Common, Engine, Picture, itself
 from modules.params.txt2img import Txt2Img
+from modules.sampling.questions import Task
 from modules.settings.options import Settings
+from modules.tasks.drawn import Drawn
 from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.requests import prepared
 from modules.tasks.txt2img import picture
@@ -33,10 +35,17 @@ def mixed() -> list[Plan]:
     return [planned(seed=i, **how) for i, how in enumerate(MIXED)]
 
 
-def together(device: Any, wanted: Sequence[Plan], max_rows: int = 16) -> list[np.ndarray]:
+def together(device: Any, wanted: Sequence[Plan], max_rows: int = 16, common: Common = itself) -> list[np.ndarray]:
     """All pictures through one engine at once."""
-    pictures = [Picture(picture(plan), str(i), 0, str(i), 0) for i, plan in enumerate(wanted)]
-    engine = Engine(device.answer, lambda _: None, max_rows)
+    return made(device, [(picture, plan) for plan in wanted], max_rows, common)
+
+
+def made(
+    device: Any, wanted: Sequence[tuple[Callable[[Any], Task[Drawn]], Plan]], max_rows: int = 16, common: Common = itself
+) -> list[np.ndarray]:
+    """The same for any kind of picture: how each is made, and what it is to be."""
+    pictures = [Picture(task(plan), str(i), 0, str(i), 0) for i, (task, plan) in enumerate(wanted)]
+    engine = Engine(device.answer, lambda _: None, max_rows, common)
     engine.submit(pictures)
     engine.listen()
     while engine.running:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import against_diffusers, batching, fairness, fidelity, loading, overhead
+from benchmarks import against_diffusers, batching, fairness, fidelity, loading, mixed_lora, overhead
 from benchmarks.__main__ import LONG, SCENARIOS, main
 from benchmarks.checkpoints import Kind, Text, Unet
 from benchmarks.jobs import planned
@@ -58,6 +58,16 @@ def test_batching_runs(monkeypatch, capsys):
     monkeypatch.setattr(batching, "mixed", lambda: [brief(seed=1), brief(seed=2)])
     monkeypatch.setattr(batching, "alternating", lambda sides, rounds: once(sides))
     batching.run()
+    said = capsys.readouterr().out
+    assert "a pixel: 0 of" in said or "a pixel: 1 of" in said
+
+
+def test_mixed_lora_runs(monkeypatch, capsys):
+    """Four pictures, each with a LoRA of its own, share a call and are those that were made alone."""
+    monkeypatch.setattr(mixed_lora, "JOBS", {4: ""})
+    monkeypatch.setattr(mixed_lora, "STEPS", 1)
+    monkeypatch.setattr(mixed_lora, "alternating", lambda sides, rounds: once(sides))
+    mixed_lora.run()
     said = capsys.readouterr().out
     assert "a pixel: 0 of" in said or "a pixel: 1 of" in said
 

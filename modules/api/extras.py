@@ -132,8 +132,8 @@ def add_lists(api: APIRouter, app: App) -> None:
 
     @api.get("/face-restorers")
     def face_restorers() -> list[dict[str, Any]]:
-        """None yet."""
-        return []
+        """Those whose model file is there; `cmd_dir` is its folder's name among the models."""
+        return [{"name": each.name, "cmd_dir": each.folder} for each in app.models.face_restorers()]
 
 
 def upscaler(name: str, file: ModelFile | None) -> dict[str, Any]:
@@ -162,10 +162,11 @@ def submit(app: App, body: ExtrasRequest, pictures: Mapping[str, str], owner: st
 
     pictures: field name → base64
     """
-    refuse_faces(body)
     refuse_nothing(pictures)
     params = Extras(**{each.name: getattr(body, each.name) for each in fields(Extras)})
     params = replace(params, upscaler_1=app.models.upscaler(body.upscaler_1), upscaler_2=app.models.upscaler(body.upscaler_2))
+    for restoring in params.restorers:
+        app.models.face_restorer(restoring.name)
     contents = [decoded(each) for each in pictures.values()]
     infotexts = [read_metadata(content).infotext for content in contents]
     check_sent([open_image(content).size for content in contents])
@@ -204,15 +205,6 @@ def as_html(record: JobRecord) -> str:
 # What is not there ----------------------------------------------------------------------------------
 
 
-def refuse_faces(body: Extras) -> None:
-    for name, file in FACE_MODELS.items():
-        if getattr(body, name) > 0:
-            raise ModelMissing(
-                f"{Path(file).name} is missing: faces cannot be restored.",
-                f"Leave {name} at 0. This version has no face restoration; the model's place is {file}.",
-            )
-
-
 def refuse_interrogation(model: str) -> None:
     if model not in INTERROGATORS:
         raise UnknownName("interrogation model", model, INTERROGATORS)
@@ -223,5 +215,4 @@ def refuse_interrogation(model: str) -> None:
     )
 
 
-FACE_MODELS = {"gfpgan_visibility": "models/GFPGAN/GFPGANv1.4.pth", "codeformer_visibility": "models/Codeformer/codeformer-v0.1.0.pth"}
 INTERROGATORS = {"clip": "models/BLIP/model_base_caption_capfilt_large.pth", "deepdanbooru": "models/torch_deepdanbooru/model-resnet_custom_v3.pt"}

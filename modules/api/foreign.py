@@ -15,9 +15,9 @@ FOREIGN = frozenset("""
     outdir_img2img_grids outdir_save outdir_init_images save_to_dirs grid_save_to_dirs use_save_to_dirs_for_ui
     directories_filename_pattern directories_max_prompt_words
 
-    realesrgan_enabled_models dat_enabled_models DAT_tile DAT_tile_overlap upscaler_for_img2img
-    set_scale_by_when_changing_upscaler SCUNET_tile SCUNET_tile_overlap SWIN_tile SWIN_tile_overlap SWIN_torch_compile
-    ldsr_steps ldsr_cached face_restoration face_restoration_model code_former_weight face_restoration_unload
+    realesrgan_enabled_models dat_enabled_models DAT_tile DAT_tile_overlap set_scale_by_when_changing_upscaler
+    SCUNET_tile SCUNET_tile_overlap SWIN_tile SWIN_tile_overlap SWIN_torch_compile ldsr_steps ldsr_cached
+    face_restoration_unload
 
     auto_launch_browser enable_console_prompts show_warnings show_gradio_deprecation_warnings memmon_poll_rate
     samples_log_stdout multiple_tqdm enable_upscale_progressbar print_hypernet_extra list_hidden_files
@@ -38,8 +38,7 @@ FOREIGN = frozenset("""
     img2img_inpaint_sketch_default_brush_color img2img_inpaint_mask_high_contrast img2img_inpaint_precise_mask
     return_mask return_mask_composite img2img_batch_show_results_limit
 
-    cross_attention_optimization persistent_cond_cache fp8_storage cache_fp16_weight
-    dont_fix_second_order_samplers_schedule
+    cross_attention_optimization persistent_cond_cache dont_fix_second_order_samplers_schedule
 
     interrogate_keep_models_in_memory interrogate_return_ranks interrogate_clip_num_beams interrogate_clip_min_length
     interrogate_clip_max_length interrogate_clip_dict_limit interrogate_clip_skip_categories
@@ -67,9 +66,7 @@ FOREIGN = frozenset("""
     extra_options_accordion prevent_screen_sleep_during_generation canvas_hotkey_zoom canvas_hotkey_adjust
     canvas_hotkey_shrink_brush canvas_hotkey_grow_brush canvas_hotkey_move canvas_hotkey_fullscreen canvas_hotkey_reset
     canvas_hotkey_overlap canvas_show_tooltip canvas_auto_expand canvas_blur_prompt canvas_disabled_functions
-    hypertile_explanation hypertile_enable_unet hypertile_enable_unet_secondpass hypertile_max_depth_unet
-    hypertile_max_tile_unet hypertile_swap_size_unet hypertile_enable_vae hypertile_max_depth_vae hypertile_max_tile_vae
-    hypertile_swap_size_vae
+    hypertile_explanation
 
     disable_weights_auto_swap infotext_skip_pasting infotext_styles infotext_explanation show_progressbar
     live_previews_image_format show_progress_grid live_preview_allow_lowvram_full live_preview_content

@@ -116,5 +116,7 @@ def overridden(settings: Settings, body: Handling) -> tuple[Settings, list[str]]
     if body.eta is not None:
         overrides["eta_ddim"] = overrides["eta_ancestral"] = body.eta
     overrides |= without_nulls(body.override_settings)
+    if body.restore_faces is not None:
+        overrides["face_restoration"] = body.restore_faces
     known = {name: value for name, value in overrides.items() if name in NAMES}
     return for_request(settings, known), sorted(overrides.keys() - known.keys())

@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse
 from modules.api.options import chosen
 from modules.api.routing import owner, router
 from modules.app.app import App
+from modules.app.jobs import pictures_of
 from modules.base.errors import UnknownName
 from modules.base.fields import form_defaults
 from modules.params.img2img import Img2Img
@@ -19,6 +20,7 @@ from modules.params.txt2img import Txt2Img
 from modules.store.jobs import JobRecord
 
 FORMS = {"txt2img": Txt2Img, "img2img": Img2Img}
+LISTS = frozenset({"batch", "images", "infotexts"})      # as long as a folder has files, and of no use to whoever follows a job
 
 
 def routes(app: App) -> APIRouter:
@@ -42,8 +44,9 @@ def routes(app: App) -> APIRouter:
         return [described(app, record, brief=True) for record in app.jobs.store.recent(owner(request), limit)]
 
     @api.get("/jobs/{job}")
-    def get(job: str, request: Request) -> dict[str, Any]:
-        return described(app, app.jobs.get(job, owner(request)))
+    def get(job: str, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
+        """With all its pictures, or the `newest` few."""
+        return described(app, app.jobs.get(job, owner(request)), newest=newest)
 
     @api.get("/jobs/{job}/preview")
     def preview(job: str, request: Request) -> Response:
@@ -79,7 +82,8 @@ def known_defaults(form: type, values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in names} if isinstance(values, dict) else {}
 
 
-def described(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]:
+def described(app: App, record: JobRecord, brief: bool = False, newest: int = 0) -> dict[str, Any]:
+    """newest: of how many pictures it tells; 0 is all"""
     live = app.jobs.live.get(record.id)
     base = f"/easel/v1/jobs/{record.id}"
     return {
@@ -94,7 +98,9 @@ def described(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any
         "fraction": live.fraction if live else float(record.ended),
         "eta": live.eta if live else None,
         "preview": f"{base}/preview?n={live.previews}" if live and live.preview else None,
-        "params": record.params,
+        "params": {name: value for name, value in record.params.items() if name not in LISTS},
+        "asked": live.pictures if live else pictures_of(record.params),
+        "made": len(record.pictures),
         "pictures": [
             {
                 "index": picture.index,
@@ -103,6 +109,6 @@ def described(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any
                 "saved": picture.saved,
                 **({} if brief else {"infotext": picture.infotext}),
             }
-            for picture in record.pictures
+            for picture in record.pictures[-newest:]
         ],
     }

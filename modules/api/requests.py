@@ -15,7 +15,6 @@ from modules.prompts.grammar import emphasised
 from modules.tasks.pasting import pasted
 
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
-    "restore_faces": "Face restoration",
     "alwayson_scripts": "A script",
 }
 NOTHING = (False, 0, "", "None", "none", {})      # what asks for nothing
@@ -51,7 +50,7 @@ class Handling:
     do_not_save_samples: bool = False
     do_not_save_grid: bool = False
     force_task_id: TaskId | None = None
-    restore_faces: bool = False
+    restore_faces: bool | None = None      # None is as the settings have it
     token_merging_ratio: float | None = None
     alwayson_scripts: dict[str, Any] = field(default_factory=dict)
 

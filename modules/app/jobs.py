@@ -44,6 +44,12 @@ class Live:
         return (time.monotonic() - self.began) * (1 - self.fraction) / (self.fraction - self.before)
 
 
+def pictures_of(params: Mapping[str, Any]) -> int:
+    """How many a job is to make, as far as its parameters tell: some scripts make more."""
+    starts = len(params["batch"]["entries"]) if params.get("batch") else 1
+    return params.get("n_iter", 1) * params.get("batch_size", 1) * starts
+
+
 class Jobs:
     """Submit, follow, interrupt. Any thread may call any method; the worker's events arrive at `hear`."""
 
@@ -139,7 +145,7 @@ class Jobs:
 
     def _hand_over(self, record: JobRecord) -> None:
         """From here on the job is followed, with or without a worker. The caller holds `_asking`."""
-        pictures = record.params.get("n_iter", 1) * record.params.get("batch_size", 1)
+        pictures = pictures_of(record.params)
         done = tuple(picture.index for picture in record.pictures)
         with self._changed:
             self.live.setdefault(record.id, Live(record.owner, pictures, before=len(done) / pictures))
@@ -150,6 +156,9 @@ class Jobs:
 
     def _started(self, event: events.Started) -> None:
         self.store.set_state(event.job, RUNNING)
+        if (live := self.live.get(event.job)) and event.pictures:
+            live.before *= live.pictures / event.pictures
+            live.pictures = event.pictures
 
     def _progress(self, event: events.Progress) -> None:
         if live := self.live.get(event.job):

@@ -33,6 +33,14 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def make_folder(folder: Path) -> None:
+    """With those above it, if it is not there. Raises DiskFull or Unwritable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(folder, error) from error
+
+
 def refused(path: Path, error: OSError) -> WebUIError:
     """What kept a file from being written, told without the folders above it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -48,6 +48,7 @@ def find_models(flags: Flags) -> Library:
         hypernetworks=Catalog((paths.hypernetworks,), hashes, HYPERNETWORK),
         approximations=paths.vae.parent / "VAE-approx",
         upscaler_folders=paths.upscalers,
+        homes=paths.homes,
     )
 
 

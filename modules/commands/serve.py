@@ -24,10 +24,9 @@ from modules.api.access import Access
 from modules.api.starting import BROKEN, STARTING
 from modules.app.app import App
 from modules.commands.assemble import assemble, start_worker
-from modules.settings.flags import Accounts, Flags
+from modules.settings.flags import LOOPBACK, Accounts, Flags
 
 log = logging.getLogger(__name__)
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def serve(flags: Flags, sock: socket.socket) -> int:

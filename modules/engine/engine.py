@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from modules.base.errors import OutOfMemory
-from modules.sampling.questions import Interrupted, Question, Task
+from modules.sampling.questions import Interrupted, Question, Task, Weights
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-Answer = Callable[[Sequence[Question]], Sequence[Any]]      # questions of equal key → an answer each
+MIXED_ROWS = 8      # from so many on, a call with several sets of networks is cheaper than one for each: docs/performance.md, Networks
+
+Answer = Callable[[Sequence[Question]], Sequence[Any]]      # questions of equal key, or of equal `loose` key → an answer each
+Common = Callable[[Weights], Weights]                       # what of the weights must be the same for all in a call
 
 
 @dataclass(eq=False, slots=True)
@@ -54,6 +57,11 @@ class Picture(Generic[T]):
             self.ask, self.error = None, error
 
 
+def itself(weights: Weights) -> Weights:
+    """Nothing mixes."""
+    return weights
+
+
 class Stop(Exception):
     """Ends `Engine.run`."""
 
@@ -61,11 +69,11 @@ class Stop(Exception):
 class Engine:
     """Owns the device. Any thread may call `submit`, `interrupt`, `skip` and `stop`; the rest is `run`'s thread alone.
 
-    `answer` does the arithmetic; `watch` is told of a picture after its every move.
+    `answer` does the arithmetic; `watch` is told of a picture after its every move; `common` says which weights mix.
     """
 
-    def __init__(self, answer: Answer, watch: Callable[[Picture], None], max_rows: int = 16) -> None:
-        self.answer, self.watch, self.max_rows = answer, watch, max_rows
+    def __init__(self, answer: Answer, watch: Callable[[Picture], None], max_rows: int = 16, common: Common = itself) -> None:
+        self.answer, self.watch, self.max_rows, self.common = answer, watch, max_rows, common
         self.rows = max_rows                             # what fits now: halved when memory runs out
         self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.running: list[Picture] = []
@@ -110,14 +118,21 @@ class Engine:
             self._after(picture)
 
     def next_batch(self) -> list[Picture]:
-        """Who shares the next call: as many pictures of each owner, in turn, as the owner with fewest has.
-
-        So a person who asks for one picture waits for a step of two, not for somebody's hundred.
-        """
+        """Who shares the next call: those with the key of the picture whose turn it is, or a mixed company where that is worth it."""
         first = self.next_picture()
         if first.alone:
             return [first]
-        fitting = [picture for picture in self.running if picture.ask.key == first.ask.key and not picture.alone]
+        key, loose = first.ask.key, self.loose_key(first.ask)
+        alike = self.fair_share([picture for picture in self.running if picture.ask.key == key])
+        mixed = self.fair_share([picture for picture in self.near() if self.loose_key(picture.ask) == loose])
+        return mixed if rows_of(mixed) >= max(MIXED_ROWS, rows_of(alike) + 1) else alike
+
+    def fair_share(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """As many of each owner, in turn, as the owner with fewest has, and as fit.
+
+        So a person who asks for one picture waits for a step of two, not for somebody's hundred.
+        """
+        fitting = [picture for picture in pictures if not picture.alone]
         share = min(Counter(picture.owner for picture in fitting).values())
         taken: Counter[str] = Counter()
         rows, batch = 0, []
@@ -129,12 +144,30 @@ class Engine:
         return batch
 
     def next_picture(self) -> Picture:
-        """The one whose turn it is; before it, whoever has only a brief question for the same weights.
+        """The one whose turn it is; before it, whoever has only a brief question for the same weights, or weights that mix.
 
         So a newcomer's prompt is read at once and joins, and a finished latent is decoded at once and leaves.
         """
-        first = self.running[0]
-        return next((picture for picture in self.running if picture.ask.brief and picture.ask.weights == first.ask.weights), first)
+        return next((picture for picture in self.near() if picture.ask.brief), self.running[0])
+
+    def near(self) -> list[Picture]:
+        """Pictures with the weights of the one whose turn it is; and with weights that mix, though of these no more than one call may have rows."""
+        first = self.running[0].ask
+        common = self.in_common(first)
+        return [
+            picture for place, picture in enumerate(self.running)
+            if picture.ask.weights == first.weights or (place < self.rows and self.in_common(picture.ask) == common)
+        ]
+
+    def loose_key(self, ask: Question) -> Hashable:
+        """Its key if only what must be common counted."""
+        return replace(ask, weights=self.in_common(ask)).key
+
+    def in_common(self, ask: Question) -> Weights:
+        try:
+            return self.common(ask.weights)
+        except Exception:                # its job is told as soon as it is asked alone
+            return ask.weights
 
     def _admit(self, pictures: Sequence[Picture]) -> None:
         for picture in pictures:
@@ -177,3 +210,7 @@ class Engine:
 
     def _stop(self) -> None:
         raise Stop
+
+
+def rows_of(pictures: Sequence[Picture]) -> int:
+    return sum(picture.ask.rows for picture in pictures)

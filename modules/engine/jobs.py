@@ -32,6 +32,8 @@ class Event:
 class Started(Event):
     """Its first picture has begun."""
 
+    pictures: int = 0       # how many there will be, for a script may make more than the request says; 0: as many as that
+
 
 @dataclass(frozen=True)
 class Progress(Event):

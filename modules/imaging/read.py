@@ -8,7 +8,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
@@ -30,11 +30,16 @@ class Metadata:
 def open_image(content: bytes) -> Image.Image:
     """A picture of a known kind and a sane size, not decoded yet. Raises InvalidImage or TooLarge."""
     if len(content) > LARGEST_FILE:
-        raise TooLarge(f"The picture file has {len(content) >> 20} MB.", f"Up to {LARGEST_FILE >> 20} MB are read.")
+        raise too_large_file(len(content))
+    return opened(io.BytesIO(content))
+
+
+def opened(file: BinaryIO) -> Image.Image:
+    """The same of an open file, of which only the beginning is read. Raises InvalidImage or TooLarge."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)      # our own limit is lower and does refuse
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
+            image = Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise too_many_pixels() from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, RuntimeError) as error:
@@ -42,6 +47,10 @@ def open_image(content: bytes) -> Image.Image:
     if image.width * image.height > MOST_PIXELS:
         raise too_many_pixels()
     return image
+
+
+def too_large_file(size: int) -> TooLarge:
+    return TooLarge(f"The picture file has {size >> 20} MB.", f"Up to {LARGEST_FILE >> 20} MB are read.")
 
 
 def too_many_pixels() -> TooLarge:

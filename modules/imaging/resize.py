@@ -17,6 +17,13 @@ def resized(image: Image.Image, mode: int, size: Size) -> Image.Image:
     return cropped(image, size) if mode == CROP else filled_up(image, size)
 
 
+def within(mode: int, size: Size, frame: Size) -> Size:
+    """What a picture of that size is scaled to, before anything is cut off or filled up."""
+    if mode == JUST:
+        return frame
+    return covering(size, frame) if mode == CROP else contained(size, frame)
+
+
 def cropped(image: Image.Image, size: Size) -> Image.Image:
     """Its middle, as large as fits the new shape."""
     return centred(image.resize(covering(image.size, size), LANCZOS), size)

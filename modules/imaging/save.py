@@ -7,12 +7,13 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from modules.base.files import write_atomically
+from modules.base.files import make_folder, refused, write_atomically
 
 NUMBERED = re.compile(r"(\d{5,})[-.]")
 
@@ -36,6 +37,32 @@ def save_numbered(content: bytes, folder: Path, name: str, extension: str = "png
     path = folder / f"{stem}.{extension}"
     write_atomically(path, content)
     return path
+
+
+def save_named(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
+    """Write `folder`/`name`.png, or `name`-1.png and so on if that is taken, and return its path. Raises DiskFull or Unwritable."""
+    make_folder(folder)
+    path = free_place(folder, name, extension)
+    try:
+        write_atomically(path, content)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def free_place(folder: Path, name: str, extension: str) -> Path:
+    """A file that was not there, empty: nobody else takes its name now. Raises DiskFull or Unwritable."""
+    for number in count():
+        path = folder / (f"{name}-{number}.{extension}" if number else f"{name}.{extension}")
+        try:
+            path.open("xb").close()
+            return path
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise refused(path, error) from error
+    raise AssertionError("numbers do not end")
 
 
 def next_number(folder: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -12,16 +12,18 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from modules.models.catalog import PICTURES
+from modules.models.fp8 import working
 from modules.models.library import Library
 from modules.models.loader import LoadedModel
-from modules.models.patcher import Patcher, Strong, parameters_of
+from modules.models.patcher import Patcher, Strong, Wide, itself, parameters_of
+from modules.models.unmerged import Networks, Unmerged
 from modules.models.weights import read_object, read_weights
 from modules.networks.blocks import block_weights
 from modules.networks.dialects import Targets
 from modules.networks.embedding import ONLY, Embedding
 from modules.networks.hypernetwork import Hypernetwork
 from modules.networks.network import Network, is_text, read_network
-from modules.sampling.questions import NetworkUse, Weights
+from modules.sampling.weights import NetworkUse, Weights
 
 KEPT = 16      # files of each kind in memory; those used last
 
@@ -70,23 +72,32 @@ class AdapterFiles:
 class Adapters:
     """The networks and hypernetworks of one loaded model, brought to what each question wants."""
 
-    def __init__(self, model: LoadedModel, files: AdapterFiles) -> None:
+    def __init__(self, model: LoadedModel, files: AdapterFiles, wide: Wide = itself) -> None:
         self.files = files
         parameters = parameters_of(model)
         self.targets = Targets.of({path: tuple(parameter.shape) for path, parameter in parameters.items()}, model.unet_names)
-        self.patcher = Patcher(parameters)
+        self.texts, self.unet = (
+            Merged(Patcher({path: parameter for path, parameter in parameters.items() if is_text(path) == texts}, wide), self._wanted)
+            for texts in (True, False)
+        )
+        self.unmerged = Unmerged(model.unet, self._wanted)
         self.hooks = AttentionHooks(model.unet)
         self.device = next(model.unet.parameters()).device
         self.network = Recent(self._network)
-        self._networks: tuple[NetworkUse, ...] = ()
+        self.mixable = Recent(self._mixable)
 
     def bring(self, weights: Weights) -> None:
-        """Raises ModelError for a network that does not fit; then none is applied."""
+        """The whole model, to what these weights want. Raises ModelError for a network that does not fit; then it is not applied."""
+        self.bring_texts(weights)
+        self.bring_unet(weights)
+
+    def bring_texts(self, weights: Weights) -> None:
+        """The text encoders alone: whoever reads a prompt leaves the UNet to those it is drawing for."""
+        self.texts.bring(weights.networks)
+
+    def bring_unet(self, weights: Weights) -> None:
         self.hooks.bring(tuple((self.files.hypernetwork(sha256), strength) for sha256, strength in weights.hypernetworks))
-        if weights.networks != self._networks:
-            self._networks = ()
-            self.patcher.bring(self._wanted(weights.networks))
-            self._networks = weights.networks
+        self.unet.bring(weights.networks)
 
     def bundled(self, uses: Sequence[NetworkUse]) -> list[Embedding]:
         """The words that networks bring with them."""
@@ -96,7 +107,11 @@ class Adapters:
             for network in networks for word, tables in network.embeddings.items()
         ]
 
-    def _wanted(self, uses: Sequence[NetworkUse]) -> dict[str, Strong]:
+    def _mixable(self, *uses: NetworkUse) -> bool:
+        """Can the UNet answer them beside others in one call? Raises ModelError, as `bring` would."""
+        return self.unmerged.can(uses)
+
+    def _wanted(self, uses: Networks) -> dict[str, Strong]:
         wanted: dict[str, Strong] = {}
         for use in uses:
             blocks = block_weights(use.blocks) if use.blocks else lambda path: 1.0
@@ -110,6 +125,23 @@ class Adapters:
         if rank is not None:
             network = network.truncated(rank)
         return network if self.device.type == "cpu" else network.to(self.device)
+
+
+class Merged:
+    """The networks in one part of a model."""
+
+    def __init__(self, patcher: Patcher, wanted: Callable[[Networks], Mapping[str, Strong]]) -> None:
+        self.patcher, self.wanted = patcher, wanted
+        self.networks: Networks = ()
+
+    def bring(self, networks: Networks) -> None:
+        """Raises what `wanted` raises, with all as it was; should a patch fail, none is left."""
+        if networks == self.networks:
+            return
+        wanted = {path: patches for path, patches in self.wanted(networks).items() if path in self.patcher.parameters}
+        self.networks = ()
+        self.patcher.bring(wanted)
+        self.networks = networks
 
 
 Strengths = tuple[tuple[Hypernetwork, float], ...]
@@ -131,7 +163,7 @@ class AttentionHooks:
         self._active, self._handles = wanted, []
         if not wanted:
             return
-        weight = next(self.unet.parameters())
+        weight = working(self.unet)
         placed = tuple((hypernetwork.to(weight.device, weight.dtype), strength) for hypernetwork, strength in wanted)
         for name, module in self.unet.named_modules():
             if (ending := name.rpartition(".")[2]) in ("to_k", "to_v"):

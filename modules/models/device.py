@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from modules.base.errors import OutOfMemory
 from modules.models.adapters import AdapterFiles, Adapters
 from modules.models.catalog import ModelFile
+from modules.models.faces.restoring import FaceRestorers
+from modules.models.fp8 import applied, store
+from modules.models.hypertile import Hypertiling
 from modules.models.library import Library
 from modules.models.loader import LoadedModel, load, load_vae_file
 from modules.models.preview import Look, Preview
@@ -24,12 +25,24 @@ from modules.models.taesd import Taesd
 from modules.models.text import TextReader
 from modules.models.token_merging import TokenMerging
 from modules.models.unet import predict
-from modules.models.upscaling.tiles import Tiling
 from modules.models.upscaling.upscaler import Upscalers
 from modules.models.vae import Vae, picture
 from modules.networks.embedding import Embedding
 from modules.prompts.chunks import Tokenizer
-from modules.sampling.questions import Decode, Encode, EncodeImage, Facts, ModelFacts, Predict, Question, Upscale, Weights
+from modules.sampling.questions import (
+    Decode,
+    Encode,
+    EncodeImage,
+    Facts,
+    Meaning,
+    ModelFacts,
+    Predict,
+    Question,
+    RestoreFaces,
+    Turn,
+    Upscale,
+)
+from modules.sampling.weights import Fp8, Weights
 
 
 @dataclass(frozen=True)
@@ -60,13 +73,18 @@ class Placement:
 class Ready:
     """A model on its device, with what is worked out from it once."""
 
-    def __init__(self, model: LoadedModel, tokenizer: Tokenizer, files: AdapterFiles) -> None:
-        self.model = model
-        self.adapters = Adapters(model, files)
-        self.merging = TokenMerging(model.unet)
+    def __init__(self, model: LoadedModel, tokenizer: Tokenizer, files: AdapterFiles, fp8: Fp8 | None = None) -> None:
+        self.model, self.fp8 = model, applied(fp8, model.family)
+        self.adapters = Adapters(model, files, store(model, self.fp8).wide)
+        self.merging, self.hypertiling = TokenMerging(model.unet), Hypertiling(model.unet)
         self.vae = Vae(model.vae, model.scaling_factor)
         self.text = TextReader(model, tokenizer)
-        self.facts = ModelFacts(model.alphas_cumprod, model.scaling_factor, model.unet.config.out_channels, model.image_channels)
+        self.facts = ModelFacts(
+            model.alphas_cumprod, model.scaling_factor, model.unet.config.out_channels, model.image_channels, self.fp8 is not None
+        )
+
+
+Key = tuple[str, Fp8 | None]      # a checkpoint, and how it is really stored
 
 
 class Device:
@@ -77,39 +95,70 @@ class Device:
         self.files = AdapterFiles(library)
         self.library, self.tokenizer, self.placement, self.told = library, tokenizer, placement, told
         self.kept = 1                                               # how many models stay in memory
-        self._ready: OrderedDict[str, Ready] = OrderedDict()        # by checkpoint, oldest use first
+        self._ready: OrderedDict[Key, Ready] = OrderedDict()        # oldest use first
         self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, likewise
         self.upscalers = Upscalers(library.upscaler_folders, placement.device, placement.unet)
+        self.face_restorers = FaceRestorers(library.homes, placement.device)
         self._taesd: dict[bool, Taesd] = {}                         # for SDXL, for the others
         self._previews: WeakKeyDictionary[Vae, Preview] = WeakKeyDictionary()
         self._answers: dict[type, Callable[[Weights, Sequence[Any]], Sequence[Any]]] = {
             Facts: lambda weights, asks: [self.loaded(weights).facts] * len(asks),
-            Encode: lambda weights, asks: [self.ready(weights).text.read(ask, self.words(ask)) for ask in asks],
-            Predict: lambda weights, asks: predict(self.ready(weights).model, asks),
+            Encode: lambda weights, asks: [self.read(ask) for ask in asks],
+            Predict: lambda weights, asks: self.predicted(asks),
             Decode: lambda weights, asks: [picture(self.decoded(ask)) for ask in asks],
             EncodeImage: lambda weights, asks: [self.encoded(ask) for ask in asks],
             Upscale: lambda weights, asks: [self.enlarged(ask) for ask in asks],
+            RestoreFaces: lambda weights, asks: [self.face_restorers.restore(ask.name, ask.pixels, ask.weight) for ask in asks],
+            Turn: lambda weights, asks: [None] * len(asks),
         }
 
     def answer(self, questions: Sequence[Question]) -> Sequence[Any]:
-        """Questions of one kind and one model → an answer each. Raises OutOfMemory, ModelError, NotANumber."""
+        """Questions of one kind, for weights that have `common` in common → an answer each. Raises OutOfMemory, ModelError, NotANumber."""
         with torch.inference_mode(), memory_errors():
             return self._answers[type(questions[0])](questions[0].weights, questions)
 
+    def common(self, weights: Weights) -> Weights:
+        """What of them must be the same for all that share a call: not the networks, if they can be applied row by row.
+
+        In 8 bits the sum of weight and networks is rounded, so that they cannot. Raises ModelError for a network that does not fit.
+        """
+        key = self._found(weights)
+        return weights.plain if key and not key[1] and self._ready[key].adapters.mixable(*weights.networks) else weights
+
     def loaded(self, weights: Weights) -> Ready:
         """The checkpoint in memory."""
-        if weights.checkpoint not in self._ready:
-            self._ready[weights.checkpoint] = self._load(self.library.checkpoints.find(weights.checkpoint))
-        self._ready.move_to_end(weights.checkpoint)
-        return self._ready[weights.checkpoint]
+        key = self._found(weights)
+        if key is None:
+            ready = self._load(self.library.checkpoints.find(weights.checkpoint), weights.fp8)
+            key = weights.checkpoint, ready.fp8
+            self._ready[key] = ready
+        self._ready.move_to_end(key)
+        return self._ready[key]
+
+    def _found(self, weights: Weights) -> Key | None:
+        """The loaded model that these weights are for."""
+        return next((key for key, ready in self._ready.items() if key == (weights.checkpoint, applied(weights.fp8, ready.model.family))), None)
 
     def ready(self, weights: Weights) -> Ready:
-        """The checkpoint in memory, as these weights want it."""
+        """The checkpoint in memory, its UNet as these weights want it."""
         ready = self.loaded(weights)
-        ready.adapters.bring(weights)
+        ready.adapters.bring_unet(weights)
         ready.merging.bring(weights.token_merging)
+        ready.hypertiling.bring(weights.hypertile)
         tile(ready.model.unet, weights.tiling)
         return ready
+
+    def read(self, ask: Encode) -> Meaning:
+        ready = self.loaded(ask.weights)
+        ready.adapters.bring_texts(ask.weights)
+        return ready.text.read(ask, self.words(ask))
+
+    def predicted(self, asks: Sequence[Predict]) -> list[tuple[Tensor, ...]]:
+        """Networks that all have in common are merged into the weights; where there are others, each row gets its own beside them."""
+        sets = {ask.weights.networks for ask in asks}
+        merged = asks[0].weights if len(sets) == 1 else asks[0].weights.plain
+        ready = self.ready(merged)
+        return predict(ready.model, asks, ready.adapters.unmerged.under(sets - {merged.networks}))
 
     def words(self, ask: Encode) -> list[Embedding]:
         """The embeddings a prompt may name."""
@@ -119,6 +168,7 @@ class Device:
         """The VAE in memory: the checkpoint's own, or from a file."""
         own = self.loaded(weights).vae
         vae = self._vae_file(weights.vae, own.scaling_factor) if weights.vae else own
+        vae.hypertiling.bring(weights.hypertile_vae)
         tile(vae.module, weights.tiling)
         return vae
 
@@ -130,11 +180,10 @@ class Device:
             return self.taesd(ask.weights).encode(ask.pixels) / self.loaded(ask.weights).facts.scaling_factor
         return self.vae(ask.weights).encode(ask.pixels, ask.tiled)
 
-    def enlarged(self, ask: Upscale) -> np.ndarray:
+    def enlarged(self, ask: Upscale) -> Tensor:
         if ask.name not in [upscaler.name for upscaler in self.upscalers.list()]:      # its file came after us
             self.upscalers.refresh()
-        enlarge = self.upscalers.fit if isinstance(ask.size, tuple) else self.upscalers.upscale
-        return np.asarray(enlarge(ask.name, Image.fromarray(ask.pixels), ask.size, Tiling(ask.tile, ask.overlap)))
+        return self.upscalers.enlarge(ask.name, ask.pixels)
 
     def taesd(self, weights: Weights) -> Taesd:
         xl = self.loaded(weights).model.family.startswith("SDXL")
@@ -151,7 +200,7 @@ class Device:
         self._vaes.move_to_end(sha256)
         return self._vaes[sha256]
 
-    def _load(self, checkpoint: ModelFile) -> Ready:
+    def _load(self, checkpoint: ModelFile, fp8: Fp8 | None) -> Ready:
         """Read the file first: if it is broken, the models in use stay. Then make room, then move it in."""
         self.told(checkpoint.title, "")
         try:
@@ -160,7 +209,7 @@ class Device:
                 self._ready.popitem(last=False)
             place = self.placement
             model.to(place.device, unet=place.unet, vae=place.vae, text=place.text)
-            return Ready(model, self.tokenizer, self.files)
+            return Ready(model, self.tokenizer, self.files, fp8)
         finally:
             self.told("", checkpoint.title)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from modules.base.errors import UnknownName
 from modules.models.catalog import VAE_ENDINGS, Catalog, ModelFile
+from modules.models.faces import files as faces
 from modules.models.upscaling.files import BUILT_IN, find
 from modules.models.user_metadata import beside, read_user_metadata
 
@@ -20,6 +21,7 @@ class Library:
     hypernetworks: Catalog
     approximations: Path = Path("VAE-approx")      # where TAESD's files are, if the user has any
     upscaler_folders: tuple[Path, ...] = ()
+    homes: tuple[Path, ...] = ()                   # folders like models/, which hold those of face restorers
 
     def refresh(self) -> None:
         for catalog in vars(self).values():
@@ -39,11 +41,21 @@ class Library:
 
     def upscaler(self, name: str) -> str:
         """The name as shown, whatever its case. Raises UnknownName."""
+        if name in BUILT_IN:
+            return name
         known = self.upscalers()
         found = next((each for each in known if each.casefold() == name.casefold()), None)
         if found is None:
             raise UnknownName("upscaler", name, known)
         return found
+
+    def face_restorers(self) -> list[faces.Restorer]:
+        """Those there are now, by the file of each."""
+        return faces.present(self.homes)
+
+    def face_restorer(self, name: str) -> None:
+        """Can it restore? Raises UnknownName, or ModelMissing that says which file to put where."""
+        faces.find(name, self.homes)
 
     def lora(self, name: str) -> ModelFile | None:
         """By its file's name, the alias its trainer gave it, or its hash."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,11 @@ from modules.models.loader import LoadedModel
 from modules.networks.patch import Patch
 
 Strong = tuple[tuple[Patch, float], ...]      # patches of one parameter with their strengths, in the order they apply
+Wide = Callable[[str, Tensor], Tensor]        # a parameter's path and its weight as it was loaded → what patches are added to
+
+
+def itself(path: str, weight: Tensor) -> Tensor:
+    return weight
 
 
 class Patcher:
@@ -19,9 +24,9 @@ class Patcher:
     A patched parameter has a second tensor of its own; what needs no change costs nothing.
     """
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
-        """parameters: what may be patched, by the paths that patches name"""
-        self.parameters = parameters
+    def __init__(self, parameters: Mapping[str, nn.Parameter], wide: Wide = itself) -> None:
+        """parameters: what may be patched, by the paths that patches name; wide: where those are stored less precisely than is added"""
+        self.parameters, self.wide = parameters, wide
         self._applied: dict[str, Strong] = {}
         self._own: dict[str, Tensor] = {}      # of patched parameters: the weight as it was loaded
 
@@ -41,13 +46,14 @@ class Patcher:
     def _apply(self, path: str, patches: Strong) -> None:
         parameter = self.parameters[path]
         own = self._own.setdefault(path, parameter.data)
-        out = torch.empty_like(own) if parameter.data is own or path not in self._applied else parameter.data
+        before = self.wide(path, own)
+        fresh = path not in self._applied or before.dtype != own.dtype
+        out = torch.empty_like(before) if fresh else parameter.data
         self._applied[path] = ()
-        before = own
         for patch, strength in patches:
             patch.apply_into(before, strength, out)
             before = out
-        parameter.data = out
+        parameter.data = out.to(own.dtype)
         self._applied[path] = patches
 
     def _restore(self, path: str) -> None:

@@ -4,45 +4,53 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
+from itertools import chain
 from math import sqrt
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from modules.models.fp8 import working
 from modules.models.loader import LoadedModel
+from modules.models.unmerged import Networks, Under
 from modules.sampling.questions import Cond, Predict
 
 
 class Row(NamedTuple):
-    """One latent under one conditioning."""
+    """One latent under one conditioning and one set of networks."""
 
     x: Tensor          # (C, h, w)
     sigma: float
     timestep: float
     cond: Cond
+    networks: Networks
 
 
-def predict(model: LoadedModel, questions: Sequence[Predict]) -> list[tuple[Tensor, ...]]:
+def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = nullcontext) -> list[tuple[Tensor, ...]]:
     """Answer each question with one clean estimate (C, h, w) per conditioning, in its order.
 
-    Rows whose conditionings are equally long share a call.
+    Rows whose conditionings are equally long share a call, made `under` the networks of each.
     """
-    rows = [Row(ask.x, ask.sigma, ask.timestep, cond) for ask in questions for cond in ask.conds]
+    rows = [Row(ask.x, ask.sigma, ask.timestep, cond, ask.weights.networks) for ask in questions for cond in ask.conds]
     estimates: list[Tensor] = [rows[0].x] * len(rows)
-    for places in by_length(rows).values():
-        for place, estimate in zip(places, denoise(model, [rows[i] for i in places]), strict=True):
+    for places in calls(rows):
+        sharing = [rows[place] for place in places]
+        with under([row.networks for row in sharing]):
+            answers = denoise(model, sharing)
+        for place, estimate in zip(places, answers, strict=True):
             estimates[place] = estimate
     answers = iter(estimates)
     return [tuple(next(answers) for _ in ask.conds) for ask in questions]
 
 
-def by_length(rows: Sequence[Row]) -> dict[int, list[int]]:
-    """Number of tokens → which rows have so many."""
-    places: dict[int, list[int]] = defaultdict(list)
+def calls(rows: Sequence[Row]) -> list[list[int]]:
+    """Which rows share a call: those with as many tokens; in it, those with the same networks side by side."""
+    places: dict[int, dict[Networks, list[int]]] = defaultdict(lambda: defaultdict(list))
     for place, row in enumerate(rows):
-        places[len(row.cond.text)].append(place)
-    return places
+        places[len(row.cond.text)][row.networks].append(place)
+    return [[*chain.from_iterable(alike.values())] for alike in places.values()]
 
 
 def denoise(model: LoadedModel, rows: Sequence[Row]) -> Tensor:
@@ -51,7 +59,7 @@ def denoise(model: LoadedModel, rows: Sequence[Row]) -> Tensor:
     The network sees x/√(1+σ²) and a timestep, and predicts ε (Ho et al. 2020, arXiv:2006.11239)
     or v (Salimans & Ho 2022, arXiv:2202.00512): x̂ = x − σε, or x/(1+σ²) − vσ/√(1+σ²).
     """
-    weight = next(model.unet.parameters())
+    weight = working(model.unet)
     x = torch.stack([row.x for row in rows])
     scale = column([1 / sqrt(1 + row.sigma**2) for row in rows], x)
     timesteps = torch.tensor([row.timestep for row in rows], device=weight.device)
@@ -77,7 +85,7 @@ def added(model: LoadedModel, rows: Sequence[Row]) -> dict[str, Tensor] | None:
     """What SDXL's time embedding takes: pooled texts (rows, width) and the figures of the frame (rows, 6)."""
     if rows[0].cond.vector is None:
         return None
-    weight = next(model.unet.parameters())
+    weight = working(model.unet)
     vectors = torch.stack([row.cond.vector for row in rows]).to(weight)
     pooled = model.unet.config.projection_class_embeddings_input_dim - vectors.shape[1]
     figures = pooled // (model.unet.config.addition_time_embed_dim - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from diffusers import AutoencoderKL, ConsistencyDecoderVAE
 from torch import Tensor
 
 from modules.base.errors import NotANumber
+from modules.models.hypertile import Hypertiling
 from modules.sampling.noise import generator
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,10 @@ class Vae:
 
     module: AutoencoderKL | ConsistencyDecoderVAE
     scaling_factor: float
+    hypertiling: Hypertiling = field(init=False)
 
     def __post_init__(self) -> None:
+        self.hypertiling = Hypertiling(self.module)
         self.module.tile_sample_min_size, self.module.tile_latent_min_size = TILE, TILE // CELL
 
     def decode(self, latent: Tensor, tiled: bool = False) -> Tensor:

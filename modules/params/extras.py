@@ -1,4 +1,4 @@
-"""What a user may ask of Extras: finished pictures made larger."""
+"""What a user may ask of Extras: finished pictures made larger, faces restored."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ MOST_SENT = 128_000_000             # pixels of those it starts from: all of the
 Size = tuple[int, int]              # width, height in pixels
 
 
+@dataclass(frozen=True, slots=True)
+class Restoring:
+    """What restores faces, how much of its work is seen, and CodeFormer's weight."""
+
+    name: str
+    visibility: float
+    weight: float = 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Extras:
     """Names and defaults as in A1111's API, order as in the form; `form=` is the form's default.
@@ -41,7 +50,7 @@ class Extras:
     gfpgan_visibility: Annotated[float, Param("GFPGAN visibility", Slider(0, 1, 0.001), "How much of the faces GFPGAN restored is seen.")] = 0.0
     codeformer_visibility: Annotated[float, Param("CodeFormer visibility", Slider(0, 1, 0.001), "How much of those CodeFormer restored.")] = 0.0
     codeformer_weight: Annotated[float, Param("CodeFormer weight", Slider(0, 1, 0.001), "0 restores most, 1 keeps most of the face.")] = 0.0
-    upscale_first: Annotated[bool, Param("Upscale before restoring faces", Checkbox(), "Find faces in the larger picture.")] = False
+    upscale_first: bool = False             # taken for old clients; as in A1111 1.10.1 faces come last whatever it says
 
     @property
     def upscalers(self) -> tuple[str, ...]:
@@ -50,6 +59,12 @@ class Extras:
             return ()
         second = self.upscaler_2 != NONE and self.extras_upscaler_2_visibility > 0
         return (self.upscaler_1, self.upscaler_2) if second else (self.upscaler_1,)
+
+    @property
+    def restorers(self) -> tuple[Restoring, ...]:
+        """Those whose work is seen, in the order they follow the upscalers."""
+        both = Restoring("GFPGAN", self.gfpgan_visibility), Restoring("CodeFormer", self.codeformer_visibility, self.codeformer_weight)
+        return tuple(each for each in both if each.visibility > 0)
 
     @property
     def frame(self) -> Size | None:
@@ -93,8 +108,15 @@ def size_after(params: Extras, size: Size) -> Size:
 
 def postprocessing(params: Extras) -> Iterator[tuple[str, object]]:
     """What was done, under A1111's keys and in its order."""
-    if not params.upscalers:
-        return
+    if params.upscalers:
+        yield from enlargement(params)
+    for each in params.restorers:
+        yield f"{each.name} visibility", f"{each.visibility:g}"
+        if each.name == "CodeFormer":
+            yield "CodeFormer weight", f"{each.weight:g}"
+
+
+def enlargement(params: Extras) -> Iterator[tuple[str, object]]:
     if params.frame:
         yield "Postprocess upscale to", "{}x{}".format(*params.frame)
         yield "Postprocess crop to", "{}x{}".format(*params.frame) if params.upscaling_crop else None

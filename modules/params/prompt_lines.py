@@ -11,7 +11,8 @@ from modules.base.errors import Invalid
 
 LONGEST = 2**20          # characters in all
 MOST_LINES = 1_000
-MODEL = "sd_model"       # a setting; the other tags are fields of the request
+MODEL = "sd_model"
+SETTINGS = {MODEL: "sd_model_checkpoint", "restore_faces": "face_restoration"}      # the other tags are fields of the request
 
 Line = Mapping[str, Any]      # tag → value
 
@@ -90,11 +91,11 @@ TAGS: Mapping[str, Callable[[str], Any]] = {
     MODEL: model_name, "prompt_for_display": str, "prompt": str, "negative_prompt": str,
     "seed": int, "subseed": int, "subseed_strength": float, "seed_resize_from_h": int, "seed_resize_from_w": int,
     "sampler_index": int, "sampler_name": str, "batch_size": int, "n_iter": int, "steps": int, "cfg_scale": float,
-    "width": int, "height": int, "restore_faces": not_true, "tiling": boolean,
+    "width": int, "height": int, "restore_faces": boolean, "tiling": boolean,
     "do_not_save_samples": not_true, "do_not_save_grid": boolean,
 }
 WORDY = ("prompt", "negative_prompt")
-WITHOUT_EFFECT = ("prompt_for_display", "sampler_index", "restore_faces", "do_not_save_samples", "do_not_save_grid")      # in A1111 as well, or here
+WITHOUT_EFFECT = ("prompt_for_display", "sampler_index", "do_not_save_samples", "do_not_save_grid")      # in A1111 as well, or here
 ELSEWHERE = {
     "outpath_samples": "Where pictures go is the server's business.",
     "outpath_grids": "Where pictures go is the server's business.",

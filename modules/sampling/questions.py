@@ -9,6 +9,8 @@ from collections.abc import Generator, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
+from modules.sampling.weights import Weights
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
@@ -32,32 +34,10 @@ class Question(Protocol):
 Task: TypeAlias = Generator[Question, Any, T]      # yields questions, is sent their answers, returns what was made
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkUse:
-    """A LoRA or one of its kin, by the SHA-256 of its file, and how strongly it counts."""
-
-    sha256: str
-    text: float = 1.0           # in the text encoders
-    unet: float = 1.0
-    rank: int | None = None     # of its directions only the first so many
-    blocks: str = ""            # a strength for each block, as the block-weight extension's users write it
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Which weights answer: files by the SHA-256 of their content, and how they are applied."""
-
-    checkpoint: str
-    vae: str = ""                                           # "": the checkpoint's own
-    tiling: bool = False                                    # pictures continue at their opposite edges
-    networks: tuple[NetworkUse, ...] = ()
-    hypernetworks: tuple[tuple[str, float], ...] = ()       # SHA-256 and strength, in their order
-    token_merging: float = 0.0                              # share of the UNet's tokens that are merged for self-attention
-
-    @property
-    def drawing(self) -> Weights:
-        """What the UNet and the text encoders depend on: no VAE."""
-        return replace(self, vae="")
+def ready(value: T) -> Task[T]:
+    """A task that has nothing to ask."""
+    return value
+    yield      # makes it a generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +48,7 @@ class ModelFacts:
     scaling_factor: float           # a latent on the UNet's scale is the VAE's × this
     latent_channels: int
     image_channels: int             # channels the UNet sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)
+    fp8: bool = False               # are its weights stored in 8 bits?
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,23 +210,54 @@ class EncodeImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upscale:
-    """A picture (H, W, 3) uint8. Answer: the same, enlarged by the upscaler of that name.
-
-    size: (width, height); or how many times as large, about: its sides are then multiples of 8, as in A1111's Extras
-    """
+    """A tile (3, h, w) uint8 of a picture. Answer: the same, as much larger as the upscaler of that name makes it."""
 
     brief: ClassVar = True      # so that those who began together go on together
 
     weights: Weights            # of whoever goes on with it
-    pixels: np.ndarray
+    pixels: Tensor
     name: str
-    size: tuple[int, int] | float
-    tile: int = 192             # pixels; 0 is the whole picture at once
-    overlap: int = 8
 
     @property
     def key(self) -> Hashable:
         return Upscale, self.name, self.pixels.shape
+
+    @property
+    def rows(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RestoreFaces:
+    """A picture (H, W, 3) uint8. Answer: the same with its faces drawn anew by the restorer of that name."""
+
+    brief: ClassVar = True
+
+    weights: Weights            # of whoever goes on with it
+    pixels: np.ndarray
+    name: str
+    weight: float = 0.5         # CodeFormer's: 0 restores most, 1 keeps most of the face
+
+    @property
+    def key(self) -> Hashable:
+        return RestoreFaces, self.name, self.weight, self.pixels.shape
+
+    @property
+    def rows(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Is it this picture's turn? Answered, with nothing, when no picture before it asks for a step; so whoever waits holds nothing yet."""
+
+    brief: ClassVar = False
+
+    weights: Weights = Weights("")      # whichever it will draw with
+
+    @property
+    def key(self) -> Hashable:
+        return Turn, self.weights
 
     @property
     def rows(self) -> int:

@@ -21,6 +21,7 @@ from modules.base.errors import Invalid
 
 ROOT = Path(__file__).resolve().parents[2]
 Accounts = tuple[tuple[str, str], ...]      # (name, password)
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 GROUPS = NETWORK, FILES, START, DEVICE = (
     "who can reach Easel", "where files are", "starting up", "device and precision",
@@ -125,6 +126,8 @@ class Flags:
                                        type=existing_folder, metavar="FOLDER")
     hypernetwork_dir: Path | None = flag(FILES, "where hypernetworks are (default: models/hypernetworks)",
                                          type=existing_folder, metavar="FOLDER")
+    batch_dir: tuple[Path, ...] = flag(FILES, "folders that all users of a shared server may run batches in (default: none)",
+                                       (), nargs="+", type=existing_folder, metavar="FOLDER")
     styles_file: Path | None = flag(FILES, "saved prompt styles (default: styles.csv)", type=any_path, metavar="FILE")
     ui_settings_file: Path | None = flag(FILES, "saved settings (default: config.json)", type=any_path, metavar="FILE")
 
@@ -148,6 +151,11 @@ class Flags:
         return self.server_name or ("0.0.0.0" if self.listen else "127.0.0.1")
 
     @property
+    def shared(self) -> bool:
+        """Is there anybody who need not be the person at this computer?"""
+        return bool(self.gradio_auth or self.api_auth) or self.host not in LOOPBACK
+
+    @property
     def paths(self) -> Paths:
         return locate(self)
 
@@ -168,6 +176,7 @@ class Paths:
     embeddings: Path
     hypernetworks: Path
     upscalers: tuple[Path, ...]         # A1111's folder for each kind, the user's before what ships with Easel
+    homes: tuple[Path, ...]             # folders like models/, the user's before Easel's own
     outputs: Path
     cache: Path
     settings_file: Path
@@ -183,6 +192,7 @@ UPSCALERS = ("ESRGAN", "RealESRGAN", "SwinIR", "DAT", "ScuNET", "HAT")
 def locate(flags: Flags) -> Paths:
     data = flags.data_dir
     models = flags.models_dir or data / "models"
+    homes = tuple(dict.fromkeys((models, ROOT / "models")))
     beside_models = data / "embeddings"          # A1111's place, for a --data-dir that was made by it
     return Paths(
         root=ROOT,
@@ -192,7 +202,8 @@ def locate(flags: Flags) -> Paths:
         lora=flags.lora_dir or models / "Lora",
         embeddings=flags.embeddings_dir or (beside_models if beside_models.is_dir() else models / "embeddings"),
         hypernetworks=flags.hypernetwork_dir or models / "hypernetworks",
-        upscalers=tuple(home / name for home in dict.fromkeys((models, ROOT / "models")) for name in UPSCALERS),
+        upscalers=tuple(home / name for home in homes for name in UPSCALERS),
+        homes=homes,
         outputs=data / "outputs",
         cache=data / "cache",
         settings_file=flags.ui_settings_file or data / "config.json",
@@ -278,7 +289,7 @@ def parse_known(argv: Sequence[str], environ: Mapping[str, str] = os.environ) ->
 def read(parser: Parser, argv: Sequence[str], environ: Mapping[str, str]) -> tuple[Flags, list[str]]:
     found, rest = parser.parse_known_args([*from_environment(environ), *argv])
     values = vars(found)
-    values["use_cpu"] = tuple(values["use_cpu"])
+    values |= {name: tuple(values[name]) for name in ("use_cpu", "batch_dir")}
     return Flags(**{f.name: values[f.name] for f in fields(Flags)}), rest
 
 

@@ -61,6 +61,19 @@ class Settings:
     pad_cond_uncond: Annotated[bool, Param("Pad prompts to one length", Checkbox(), "Fill the shorter of prompt and negative prompt with empty text, so that both share a UNet call.", "Pad conds", section="optimizations")] = False
     pad_cond_uncond_v0: Annotated[bool, Param("Pad prompts as before 1.6", Checkbox(), "Repeat the end of a short negative prompt, or cut a long one.", "Pad conds v0", section="optimizations")] = False
 
+    fp8_storage: Annotated[str, Param("FP8 weight", Choice(("Disable", "Enable for SDXL", "Enable")), "Store the UNet's and the text encoders' weights in 8 bits: half the memory, slightly other pictures.", "FP8 weight", section="optimizations")] = "Disable"
+    cache_fp16_weight: Annotated[bool, Param("Cache FP16 weight for LoRA", Checkbox(), "With FP8 weights, keep the originals in the computer's memory, so that LoRAs are added more precisely.", "Cache FP16 weight for LoRA", section="optimizations")] = False
+
+    hypertile_enable_unet: Annotated[bool, Param("Enable Hypertile U-Net", Checkbox(), "Let the UNet think over large pictures tile by tile: faster, details differ.", "Hypertile U-Net", section="hypertile")] = False
+    hypertile_enable_unet_secondpass: Annotated[bool, Param("Enable Hypertile U-Net for hires fix second pass", Checkbox(), "There, even if not in the first.", "Hypertile U-Net second pass", section="hypertile")] = False
+    hypertile_max_depth_unet: Annotated[int, Param("Hypertile U-Net max depth", Slider(0, 3), "0 tiles the widest layers only, 3 all.", "Hypertile U-Net max depth", section="hypertile")] = 3
+    hypertile_max_tile_unet: Annotated[int, Param("Hypertile U-Net max tile size", Slider(0, 512, 16), "Pixels; tiles are about so large, and no smaller than 128.", "Hypertile U-Net max tile size", section="hypertile")] = 256
+    hypertile_swap_size_unet: Annotated[int, Param("Hypertile U-Net swap size", Slider(0, 64), "Layers take turns with so many tile sizes, that seams do not add up.", "Hypertile U-Net swap size", section="hypertile")] = 3
+    hypertile_enable_vae: Annotated[bool, Param("Enable Hypertile VAE", Checkbox(), "Let the VAE think over large pictures tile by tile: they hardly change.", "Hypertile VAE", section="hypertile")] = False
+    hypertile_max_depth_vae: Annotated[int, Param("Hypertile VAE max depth", Slider(0, 3), "The VAE has one such layer, at depth 0.", "Hypertile VAE max depth", section="hypertile")] = 3
+    hypertile_max_tile_vae: Annotated[int, Param("Hypertile VAE max tile size", Slider(0, 512, 16), "Pixels; tiles are about so large, and no smaller than 128.", "Hypertile VAE max tile size", section="hypertile")] = 128
+    hypertile_swap_size_vae: Annotated[int, Param("Hypertile VAE swap size", Slider(0, 64), "Among how many tile sizes it chooses.", "Hypertile VAE swap size", section="hypertile")] = 3
+
     use_old_scheduling: Annotated[bool, Param("Old prompt editing timelines", Checkbox(), "Read [a:b:when] as versions before 1.6 did.", "Old prompt editing timelines", section="compatibility")] = False
     auto_backcompat: Annotated[bool, Param("Automatic compatibility", Checkbox(), "Pasted generation data of older versions switches on what keeps its picture.", section="compatibility")] = True
     use_old_hires_fix_width_height: Annotated[bool, Param("Hires fix: width and height are the result's", Checkbox(), "As A1111 first had it: the first pass draws about 512 × 512 pixels.", section="compatibility")] = False
@@ -93,8 +106,13 @@ class Settings:
     sgm_noise_multiplier: Annotated[bool, Param("SGM noise multiplier", Checkbox(), "Start from slightly stronger noise, as Stability's own code does.", "SGM noise multiplier", section="sampler-params")] = False
     sd_noise_schedule: Annotated[str, Param("Noise schedule", Choice(("Default", "Zero Terminal SNR")), "Zero Terminal SNR begins at pure noise, for models trained so.", "Noise Schedule", section="sampler-params")] = "Default"
 
+    upscaler_for_img2img: Annotated[str, Param("Upscaler for img2img", Choice("upscalers"), "What enlarges a picture that is smaller than the result; None is Lanczos.", "Upscaler for img2img", section="upscaling")] = "None"
     ESRGAN_tile: Annotated[int, Param("Tile size for upscalers", Slider(0, 512, 16), "Models enlarge a picture piece by piece, in tiles of this side in pixels; 0 takes all of it at once.", "ESRGAN tile", section="upscaling")] = 192
     ESRGAN_tile_overlap: Annotated[int, Param("Tile overlap for upscalers", Slider(0, 48), "So many pixels the tiles share; with few, seams may show.", "ESRGAN tile overlap", section="upscaling")] = 8
+
+    face_restoration: Annotated[bool, Param("Restore faces", Checkbox(), "Find the faces of every picture and draw them anew; the model's files go into models/Codeformer or models/GFPGAN.", section="face-restoration")] = False
+    face_restoration_model: Annotated[str, Param("Face restoration model", Choice(("CodeFormer", "GFPGAN")), "What draws them.", "Face restoration", section="face-restoration")] = "CodeFormer"
+    code_former_weight: Annotated[float, Param("CodeFormer weight", Slider(0, 1, 0.01), "0 restores most, 1 keeps most of the face.", "Face restoration weight", section="face-restoration")] = 0.5
 
     samples_save: Annotated[bool, Param("Save every picture", Checkbox(), "Write each finished picture to the outputs folder.", section="saving-images")] = True
     save_incomplete_images: Annotated[bool, Param("Save interrupted pictures", Checkbox(), "Also write pictures that were interrupted half way.", section="saving-images")] = False

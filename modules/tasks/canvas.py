@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from modules.imaging import masks
 from modules.imaging.colour import corrected, flattened
-from modules.imaging.inputs import load
 from modules.imaging.masks import Box
-from modules.imaging.resize import FILL, JUST, LATENT, resized
+from modules.imaging.resize import FILL, JUST, LATENT, Size, resized, within
+from modules.models.upscaling.upscaler import NONE
 from modules.params import img2img
 from modules.params.img2img import Img2Img
+from modules.sampling.questions import Task
 from modules.settings.options import Settings
+from modules.tasks.enlarging import Enlarger
+
+Load = Callable[[str], Image.Image]      # a picture that a job starts from, by its name; raises InvalidImage
 
 SOFT_EDGE = 4      # pixels: blur of the mask that soft inpainting finds
 
@@ -31,38 +35,51 @@ class Canvas:
     box: Box | None = None                      # where in the original the painting goes, if not everywhere
 
 
-def canvas_for(params: Img2Img, settings: Settings, inputs: Path, name: str) -> Canvas:
-    """The picture of that name in the folder `inputs`. Raises InvalidImage where it, or the mask, is gone."""
-    picture = flattened(load(inputs, name), settings.img2img_background_color)
+def canvas_for(params: Img2Img, settings: Settings, load: Load, enlarger: Enlarger, name: str) -> Task[Canvas]:
+    """The picture of that name. Raises InvalidImage where it, or the mask, is gone."""
+    return (yield from canvas_of(flattened(load(name), settings.img2img_background_color), params, load, enlarger))
+
+
+def canvas_of(picture: Image.Image, params: Img2Img, load: Load, enlarger: Enlarger) -> Task[Canvas]:
+    """An RGB picture; `enlarger` where it must grow. Raises InvalidImage where the mask is gone."""
     size = params.width, params.height
-    if mask := mask_for(params, inputs):
+    if mask := mask_for(params, load):
         if not params.inpaint_full_res:
-            return whole(picture, mask, params)
+            return (yield from whole(picture, mask, params, enlarger))
         if box := masks.region(mask, params.inpaint_full_res_padding):
-            return close_up(picture, mask, masks.in_shape(box, size, mask.size), params)
-    return Canvas(picture if params.resize_mode == LATENT else resized(picture, params.resize_mode, size))
+            return (yield from close_up(picture, mask, masks.in_shape(box, size, mask.size), params, enlarger))
+    return Canvas(picture if params.resize_mode == LATENT else (yield from brought(picture, params.resize_mode, size, enlarger)))
 
 
-def mask_for(params: Img2Img, inputs: Path) -> Image.Image | None:
+def mask_for(params: Img2Img, load: Load) -> Image.Image | None:
     """The mask as it is to be used: turned about, blurred."""
     if not params.mask:
         return None
-    mask = masks.read_mask(load(inputs, params.mask), params.rounded)
+    mask = masks.read_mask(load(params.mask), params.rounded)
     return masks.blurred(ImageOps.invert(mask) if params.inpainting_mask_invert else mask, *params.blur)
 
 
-def whole(picture: Image.Image, mask: Image.Image, params: Img2Img) -> Canvas:
+def whole(picture: Image.Image, mask: Image.Image, params: Img2Img, enlarger: Enlarger) -> Task[Canvas]:
     mode = JUST if params.resize_mode == LATENT else params.resize_mode
     size = params.width, params.height
-    picture, mask = resized(picture, mode, size), resized(mask, mode, size).convert("L")
+    picture = yield from brought(picture, mode, size, enlarger)
+    mask = resized(mask, mode, size).convert("L")
     return Canvas(under(picture, mask, params), mask, picture, masks.sharpened(mask))
 
 
-def close_up(picture: Image.Image, mask: Image.Image, box: Box, params: Img2Img) -> Canvas:
+def close_up(picture: Image.Image, mask: Image.Image, box: Box, params: Img2Img, enlarger: Enlarger) -> Task[Canvas]:
     size = params.width, params.height
-    near, near_mask = (resized(each.crop(box), FILL, size) for each in (picture, mask))
+    near = yield from brought(picture.crop(box), FILL, size, enlarger)
+    near_mask = resized(mask.crop(box), FILL, size).convert("L")
     hole = mask if mask.size == picture.size else resized(mask, params.resize_mode, picture.size).convert("L")
-    return Canvas(under(near, near_mask.convert("L"), params), near_mask.convert("L"), picture, hole, box)
+    return Canvas(under(near, near_mask, params), near_mask, picture, hole, box)
+
+
+def brought(picture: Image.Image, mode: int, size: Size, enlarger: Enlarger) -> Task[Image.Image]:
+    """`resized`, but if it must grow for that, the enlarger does it."""
+    if enlarger.name != NONE:
+        picture = yield from enlarger.to(picture, within(mode, picture.size, size))
+    return resized(picture, mode, size)
 
 
 def under(picture: Image.Image, mask: Image.Image, params: Img2Img) -> Image.Image:

@@ -37,6 +37,8 @@ def stage_of(plan: Plan, weights: Weights, told: Told, show: Show) -> Task[Stage
     facts = yield Facts(weights)
     if facts.image_channels > facts.latent_channels:      # a mask too
         told["Conditional mask weight"] = plan.settings.inpainting_mask_weight
+    if facts.fp8:
+        told |= {"FP8 weight": plan.settings.fp8_storage, "Cache FP16 weight for LoRA": plan.settings.cache_fp16_weight}
     guidance = yield from read_prompts(plan, plan.reader(weights), told)
     image = yield from show(weights, facts)
     return Stage(weights, replace(guidance, image=image), trained_levels(plan, facts), before=plan.moves_before)

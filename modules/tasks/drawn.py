@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from modules.base.errors import InvalidImage
 from modules.sampling.questions import Cond, Meaning
 from modules.settings.options import Settings
 
@@ -25,6 +26,10 @@ class Told(dict[str, object]):
             new = [f"{name}: {hashed}" for name, hashed in meaning.embeddings.items() if not any(f"{name}: " in said for said in before)]
             self["TI hashes"] = ", ".join([*before, *new])
         return meaning.conds
+
+
+class LeftOut(InvalidImage):
+    """A picture of a batch that cannot be read: the others are made all the same."""
 
 
 @dataclass(frozen=True)

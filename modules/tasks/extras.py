@@ -1,22 +1,20 @@
-"""Extras: a finished picture enlarged, by one upscaler or two, as one flow of questions."""
+"""Extras: a finished picture enlarged, by one upscaler or two, and its faces restored, as one flow of questions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from modules.imaging.inputs import load
 from modules.imaging.resize import LANCZOS, Size, covering
 from modules.models.upscaling.upscaler import with_alpha_of
-from modules.params.extras import Extras
-from modules.sampling.questions import Task, Upscale, Weights
+from modules.params.extras import Extras, Restoring
+from modules.sampling.questions import RestoreFaces, Task
 from modules.settings.options import Settings
+from modules.tasks.canvas import Load
 from modules.tasks.drawn import Drawn
-
-NO_MODEL = Weights("")      # upscalers need no checkpoint
+from modules.tasks.enlarging import NO_MODEL, Enlarger
 
 
 @dataclass(frozen=True)
@@ -25,9 +23,9 @@ class ExtrasPlan:
 
     params: Extras
     settings: Settings
-    image: str           # its name among the inputs
+    image: str           # its name
     infotext: str        # the generation data it came with
-    inputs: Path         # the folder it is in
+    load: Load           # reads it
 
 
 def extras_plans(first: ExtrasPlan, images: list[str], infotexts: list[str]) -> list[ExtrasPlan]:
@@ -35,20 +33,28 @@ def extras_plans(first: ExtrasPlan, images: list[str], infotexts: list[str]) -> 
 
 
 def picture(plan: ExtrasPlan) -> Task[Drawn]:
-    """Enlarge it, lay a second enlargement over the first, cut it to shape. Raises InvalidImage where the picture is gone."""
-    image, layers = load(plan.inputs, plan.image), []
+    """Enlarge it, lay a second enlargement over the first, cut it to shape, restore its faces. Raises InvalidImage where the picture is gone."""
+    image, layers = plan.load(plan.image), []
     for name in plan.params.upscalers:
         layers.append((yield from enlarged(plan, image, name)))
     if len(layers) > 1:
         layers = [Image.blend(*layers, plan.params.extras_upscaler_2_visibility)]
-    return Drawn(np.asarray(framed(plan.params, layers[0], image.size) if layers else image))
+    image = framed(plan.params, layers[0], image.size) if layers else image
+    for restoring in plan.params.restorers:
+        image = yield from restored(image, restoring)
+    return Drawn(np.asarray(image))
 
 
 def enlarged(plan: ExtrasPlan, image: Image.Image, name: str) -> Task[Image.Image]:
     """RGB, or RGBA if it was transparent."""
-    scale, s = plan.params.scale(image.size), plan.settings
-    pixels = yield Upscale(NO_MODEL, np.asarray(image.convert("RGB")), name, float(scale), s.ESRGAN_tile, s.ESRGAN_tile_overlap)
-    return with_alpha_of(image, Image.fromarray(pixels))
+    return (yield from Enlarger.of(name, plan.settings).by(image, plan.params.scale(image.size)))
+
+
+def restored(image: Image.Image, restoring: Restoring) -> Task[Image.Image]:
+    """RGB, or RGBA if it was transparent; of what was restored as much as is to be seen."""
+    colours = image.convert("RGB")
+    pixels = yield RestoreFaces(NO_MODEL, np.asarray(colours), restoring.name, restoring.weight)
+    return with_alpha_of(image, Image.blend(colours, Image.fromarray(pixels), restoring.visibility))
 
 
 def framed(params: Extras, image: Image.Image, shape: Size) -> Image.Image:

@@ -23,7 +23,7 @@ def write(plan: Plan, told: Mapping[str, object]) -> str:
     """The text for the picture's `parameters`: every figure as the request had it, and what was `told` in the making."""
     prompt = grammar.strip_comments(plan.params.prompt)
     negative = grammar.strip_comments(plan.params.negative_prompt)
-    pairs = dict([*basics(plan), *models(plan), *variation(plan), *options(plan), *hires(plan, told), *told.items(), *end(plan)])
+    pairs = dict([*basics(plan), *faces(plan), *models(plan), *variation(plan), *options(plan), *hires(plan, told), *told.items(), *end(plan)])
     return infotext.write(prompt, negative, infotext.ordered(pairs))
 
 
@@ -41,6 +41,13 @@ def written_schedule(plan: Plan) -> str:
     """The schedule's name; "Automatic" stays only where it means the model's own spacing."""
     resolved = plan.schedule
     return "Automatic" if plan.params.scheduler == "Automatic" and resolved == "Uniform" else resolved
+
+
+def faces(plan: Plan) -> Iterator[Pair]:
+    s = plan.settings
+    if s.face_restoration:
+        yield "Face restoration", s.face_restoration_model
+        yield from changed(plan, "code_former_weight") if s.face_restoration_model == "CodeFormer" else ()
 
 
 def models(plan: Plan) -> Iterator[Pair]:
@@ -86,6 +93,16 @@ def options(plan: Plan) -> Iterator[Pair]:
         yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())
     yield from changed(plan, *ALWAYS)
     yield "Token merging ratio", plan.token_merging or None
+    yield from hypertile(plan)
+
+
+def hypertile(plan: Plan) -> Iterator[Pair]:
+    s = plan.settings
+    if any(each.hypertile for each in plan.passes):
+        yield "Hypertile U-Net" if s.hypertile_enable_unet else "Hypertile U-Net second pass", True
+        yield from changed(plan, "hypertile_max_depth_unet", "hypertile_max_tile_unet", "hypertile_swap_size_unet")
+    if s.hypertile_enable_vae:
+        yield from changed(plan, "hypertile_enable_vae", "hypertile_max_depth_vae", "hypertile_max_tile_vae", "hypertile_swap_size_vae")
 
 
 def without_separators(name: str) -> str:

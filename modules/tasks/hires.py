@@ -7,13 +7,15 @@ from functools import partial
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from modules.params.hires import CELL, LATENT, LATENT_MODES, Target, target
-from modules.sampling.questions import EncodeImage, Facts, Interrupted, Task, Upscale
+from modules.sampling.questions import EncodeImage, Facts, Interrupted, Task
 from modules.tasks.conditioning import beside, first_stage
 from modules.tasks.drawn import Drawn, Told
+from modules.tasks.enlarging import Enlarger
 from modules.tasks.plan import Plan, SecondPass
 from modules.tasks.sampling import Strength, resumed
 from modules.tasks.txt2img import decoded, decoding, imagined, sampled
@@ -66,12 +68,12 @@ def stretched(latent: Tensor, name: str, size: Target) -> Tensor:
 def through_pixels(plan: SecondPass, small: Tensor, size: Target, told: Told) -> Task[Tensor]:
     """The first pass's picture, enlarged by an upscaler, as a latent of the second pass's model."""
     p, s = plan.params, plan.settings
-    pixels = yield decoding(plan.first, small)
-    pixels = yield Upscale(plan.weights, pixels, p.hr_upscaler, (size.width, size.height), s.ESRGAN_tile, s.ESRGAN_tile_overlap)
+    image = Image.fromarray((yield decoding(plan.first, small)))
+    image = yield from Enlarger.of(p.hr_upscaler, s, plan.weights).to(image, (size.width, size.height))
     if s.sd_vae_encode_method != "Full":
         told["VAE Encoder"] = s.sd_vae_encode_method
     facts = yield Facts(plan.weights)
-    latent = yield EncodeImage(plan.weights, centred(pixels), tiny=s.sd_vae_encode_method == "TAESD")
+    latent = yield EncodeImage(plan.weights, centred(np.asarray(image)), tiny=s.sd_vae_encode_method == "TAESD")
     return latent * facts.scaling_factor
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from modules.base.fields import declared
 from modules.imaging.resize import LATENT
 from modules.imaging.soft import Judgement, changed
+from modules.models.upscaling.upscaler import NONE, PILLOW
 from modules.params.img2img import FILLS, NOISE, NOT_MASKED, NOTHING, ONLY_MASKED, ORIGINAL, Img2Img
 from modules.sampling.editing import editing
 from modules.sampling.flows import Flow
@@ -22,22 +24,24 @@ from modules.sampling.guidance import Stage
 from modules.sampling.masking import Hole, Softness, kept_after, kept_before
 from modules.sampling.noise import ImageNoise, source
 from modules.sampling.questions import EncodeImage, Facts, ModelFacts, Task, Weights
-from modules.settings.options import Settings
-from modules.tasks.canvas import Canvas, canvas_for, finished
+from modules.settings.options import Settings, at_default
+from modules.tasks.canvas import Canvas, Load, canvas_for, finished
 from modules.tasks.conditioning import first_stage
 from modules.tasks.drawn import Drawn, Told
+from modules.tasks.enlarging import Enlarger
 from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.requests import CELL
 from modules.tasks.sampling import Strength, resumed
 from modules.tasks.txt2img import decoded, sampled
 
 Pair = tuple[str, object]
+Canvases = Callable[[str], Task[Canvas]]
 
 
 @dataclass(frozen=True)
 class Img2ImgPlan(Plan):
     params: Img2Img                       # with the one picture this one starts from
-    canvases: Callable[[str], Canvas]     # of a picture's name; made once, for all that start from it
+    canvases: Canvases         # of a picture's name; one for all that start from it
     filling: int                          # the seed whose noise fills what is masked
 
     @property
@@ -58,15 +62,13 @@ class Img2ImgPlan(Plan):
         return self.settings.initial_noise_multiplier if own is None else own
 
 
-def img2img_plans(params: Img2Img, settings: Settings, files: Files, inputs: Path) -> list[Img2ImgPlan]:
-    """One plan a picture. Several pictures to start from are a batch, and each batch starts from them anew, noise and all.
-
-    inputs: the folder of the pictures
-    """
+def img2img_plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list[Img2ImgPlan]:
+    """One plan a picture. Several pictures to start from are a batch, and each batch starts from them anew, noise and all."""
     images = params.init_images
     if len(images) > 1:
         params = replace(params, batch_size=len(images))
-    found = plans(Img2ImgPlan(params, settings, files, cache(partial(canvas_for, params, settings, inputs)), params.seed))
+    enlarger = Enlarger.of(settings.upscaler_for_img2img, settings, Plan(params, settings, files).weights)
+    found = plans(Img2ImgPlan(params, settings, files, shared(partial(canvas_for, params, settings, load, enlarger)), params.seed))
     places = [index % params.batch_size for index in range(len(found))]
     return [
         replace(plan, params=replace(plan.params, init_images=(images[place % len(images)],)), filling=found[place].params.seed)
@@ -74,10 +76,22 @@ def img2img_plans(params: Img2Img, settings: Settings, files: Files, inputs: Pat
     ]
 
 
+def shared(make: Canvases) -> Canvases:
+    """Made once for all who have it at the same time, and gone with the last of them."""
+    canvases: WeakValueDictionary[str, Canvas] = WeakValueDictionary()
+
+    def get(name: str) -> Task[Canvas]:
+        canvas = canvases.get(name) or (yield from make(name))
+        canvases[name] = canvas
+        return canvas
+
+    return get
+
+
 def picture(plan: Img2ImgPlan) -> Task[Drawn]:
     """Bring the picture to its latent, noise it, sample from there, put the result in its place."""
     facts = yield Facts(plan.weights)
-    canvas, told = plan.canvases(plan.params.init_images[0]), Told()
+    canvas, told = (yield from plan.canvases(plan.params.init_images[0])), Told()
     told |= dict(described(plan, canvas, facts))
     if plan.params.mask and not canvas.mask:
         told.notes.append("The mask is empty, so there is no masked part to paint: the whole picture was painted.")
@@ -183,6 +197,7 @@ def described(plan: Img2ImgPlan, canvas: Canvas, facts: ModelFacts) -> Iterator[
         yield "Image CFG scale", p.image_cfg_scale
     elif facts.image_channels:
         yield "Conditional mask weight", s.inpainting_mask_weight
+    yield from enlarging(s)
     if s.sd_vae_encode_method != "Full":
         yield "VAE Encoder", s.sd_vae_encode_method
     if plan.noise_multiplier != 1:
@@ -191,6 +206,14 @@ def described(plan: Img2ImgPlan, canvas: Canvas, facts: ModelFacts) -> Iterator[
         yield "Extra noise", s.img2img_extra_noise
     if p.mask:
         yield from masking(p, canvas)
+
+
+def enlarging(s: Settings) -> Iterator[Pair]:
+    if s.upscaler_for_img2img == NONE:
+        return
+    yield "Upscaler for img2img", s.upscaler_for_img2img
+    if s.upscaler_for_img2img not in PILLOW:
+        yield from ((declared(Settings)[name].infotext, getattr(s, name)) for name in TILING if not at_default(s, name))
 
 
 def masking(p: Img2Img, canvas: Canvas) -> Iterator[Pair]:
@@ -214,6 +237,7 @@ def shortest(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
+TILING = ("ESRGAN_tile", "ESRGAN_tile_overlap")
 SOFT_KEYS = {
     "mask_blend_power": "Soft inpainting schedule bias",
     "mask_blend_scale": "Soft inpainting preservation strength",

@@ -13,7 +13,7 @@ from PIL import Image
 
 from modules.base.files import write_atomically
 from modules.engine.jobs import LOCAL, JobSpec, Made
-from modules.imaging.save import png, save_numbered
+from modules.imaging.save import png, save_named, save_numbered
 from modules.settings.options import Settings
 from modules.tasks.drawn import Drawn
 from modules.tasks.manifest import KEY, manifest
@@ -48,9 +48,11 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) 
     others = {KEY: json.dumps(manifest(plan, drawn.told, where.device))} if s.save_manifest else {}
     content = png(Image.fromarray(drawn.pixels), infotext if s.enable_pnginfo else "", others)
     problem = None
-    if spec.save and s.samples_save and (drawn.whole or s.save_incomplete_images):
+    named = recipe.members[index] if recipe.members and recipe.members[index].folder else None
+    if (named or (spec.save and s.samples_save)) and (drawn.whole or s.save_incomplete_images):
         try:
-            path = save_numbered(content, where.outputs / recipe.folder, str(facts["seed"]))
+            folder = where.outputs / recipe.folder
+            path = save_named(content, Path(named.folder), named.name) if named else save_numbered(content, folder, str(facts["seed"]))
             return Kept(Made(spec.id, index, str(path), infotext, facts))
         except Exception as error:       # told to the owner with the picture, which is not lost
             problem = error

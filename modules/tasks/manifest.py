@@ -23,7 +23,10 @@ from modules.tasks.plan import Files, Plan
 KEY = "easel"               # of the PNG text
 FORMAT = 1
 LIBRARIES = ("torch", "diffusers", "transformers", "tokenizers", "torchsde", "numpy", "pillow")
-SHAPES_PICTURES = frozenset({"sd", "sdxl", "vae", "img2img", "optimizations", "compatibility", "sampler-params", "extra_networks", "upscaling"})
+SHAPES_PICTURES = frozenset({
+    "sd", "sdxl", "vae", "img2img", "optimizations", "compatibility", "sampler-params", "extra_networks", "upscaling", "face-restoration",
+    "hypertile",
+})
 
 
 @dataclass(frozen=True)

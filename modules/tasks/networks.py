@@ -12,7 +12,7 @@ from modules.models.library import Library
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
 from modules.prompts.grammar import NetworkTag
-from modules.sampling.questions import NetworkUse
+from modules.sampling.weights import NetworkUse
 from modules.settings.options import Settings
 
 MOST_TAGS = 100

@@ -67,6 +67,8 @@ def types(cls: type) -> dict[str, type]:
 
 def pasted_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: as_type(Settings, name, values[key]) for key, name in field_keys(Settings).items() if key in values}
+    if "Face restoration" in values:      # it names the model
+        found["face_restoration"] = True
     taken: dict[str, Any] = {}
     for name, value in found.items():
         try:

@@ -8,8 +8,8 @@ from modules.models.catalog import ModelFile
 from modules.params.hires import second_pass, target
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
-from modules.sampling.questions import Weights
 from modules.sampling.samplers import SAMPLERS, Sampler
+from modules.sampling.weights import Fp8, Hypertile, Weights
 from modules.settings.options import Settings
 from modules.tasks.networks import Networks
 
@@ -45,12 +45,20 @@ class Plan:
     def _weights(self, checkpoint: ModelFile, vae: ModelFile | None = None) -> Weights:
         uses = tuple(mention.use for mention in self.files.networks.loras)
         hypernetworks = self.files.networks.hypernetworks
-        return Weights(checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, uses, hypernetworks, self.token_merging)
+        return Weights(
+            checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, uses, hypernetworks, self.token_merging,
+            self.hypertile, vae_tiles(self.settings), fp8(self.settings),
+        )
 
     @property
     def token_merging(self) -> float:
         """The share of the UNet's tokens that are merged."""
         return self.settings.token_merging_ratio
+
+    @property
+    def hypertile(self) -> Hypertile | None:
+        """The tiles of the UNet's self-attention."""
+        return unet_tiles(self.settings) if self.settings.hypertile_enable_unet else None
 
     @property
     def sampler(self) -> Sampler:
@@ -119,6 +127,10 @@ class SecondPass(Plan):
         return self.settings.token_merging_ratio_hr or self.settings.token_merging_ratio
 
     @property
+    def hypertile(self) -> Hypertile | None:
+        return unet_tiles(self.settings) if self.settings.hypertile_enable_unet_secondpass else self.first.hypertile
+
+    @property
     def frame(self) -> tuple[int, int]:
         found = target(self.first.params)
         return found.width, found.height
@@ -139,3 +151,15 @@ def plans(first: Plan) -> list[Plan]:
         replace(first, params=replace(params, seed=params.seed + index * (not varied), subseed=params.subseed + index))
         for index in range(params.pictures)
     ]
+
+
+def unet_tiles(s: Settings) -> Hypertile:
+    return Hypertile(s.hypertile_max_depth_unet, s.hypertile_max_tile_unet, s.hypertile_swap_size_unet)
+
+
+def vae_tiles(s: Settings) -> Hypertile | None:
+    return Hypertile(s.hypertile_max_depth_vae, s.hypertile_max_tile_vae, s.hypertile_swap_size_vae) if s.hypertile_enable_vae else None
+
+
+def fp8(s: Settings) -> Fp8 | None:
+    return None if s.fp8_storage == "Disable" else Fp8(s.fp8_storage == "Enable for SDXL", s.cache_fp16_weight)

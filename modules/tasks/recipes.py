@@ -11,8 +11,10 @@ from typing import Any
 from modules.base.errors import ModelMissing
 from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
+from modules.imaging.inputs import load
 from modules.models.catalog import Catalog, ModelFile
 from modules.models.library import Library
+from modules.params.batch import Batch
 from modules.params.extras import Extras, extended
 from modules.params.hires import LATENT_MODES, checked, second_pass, sized_by_result
 from modules.params.img2img import Img2Img
@@ -22,6 +24,8 @@ from modules.params.txt2img import Txt2Img
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
 from modules.tasks import extras, generation_data, hires, img2img, txt2img
+from modules.tasks.batch import Member, in_turn, members, of_batch, reader
+from modules.tasks.canvas import Load
 from modules.tasks.drawn import Drawn
 from modules.tasks.extras import ExtrasPlan
 from modules.tasks.networks import networks_of, warnings, with_standing_networks
@@ -38,10 +42,17 @@ class Recipe:
     plans: Sequence[Plan]
     picture: Callable[[Plan], Task[Drawn]]
     folder: str                                    # under outputs/, as A1111 names it
+    members: Sequence[Member] = ()                 # of a batch: what each picture is made of, and where it goes
+    notes: Sequence[str] = ()                      # what its owner should know beforehand
 
     @property
     def settings(self) -> Settings:
         return self.plans[0].settings
+
+    def task(self, index: int) -> Task[Drawn]:
+        """The making of one picture."""
+        making = self.picture(self.plans[index])
+        return in_turn(making, self.members[index].file) if self.members else making
 
     def infotext(self, index: int, told: Mapping[str, object]) -> str:
         return generation_data.write(self.plans[index], told)
@@ -61,7 +72,8 @@ class Recipe:
         }
 
     def warnings(self) -> list[str]:
-        return list(dict.fromkeys(warning for plan in self.plans for each in plan.passes for warning in warnings(each.files.networks.unknown)))
+        unknown = (warning for plan in self.plans for each in plan.passes for warning in warnings(each.files.networks.unknown))
+        return list(dict.fromkeys([*self.notes, *unknown]))
 
 
 class ExtrasRecipe(Recipe):
@@ -77,7 +89,7 @@ class ExtrasRecipe(Recipe):
         return {"seed": before.pairs.get("Seed", ""), "prompt": before.prompt, "negative_prompt": before.negative_prompt}
 
     def warnings(self) -> list[str]:
-        return []
+        return list(self.notes)
 
 
 def txt2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
@@ -110,21 +122,28 @@ def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Im
 
 def img2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     """inputs: the folder of the pictures it starts from"""
-    return each_made(partial(img2img_made, library, inputs), *read_spec(Img2Img, spec))
+    batch = Batch.recorded(spec.params)
+    make = partial(img2img_made, library, reader(inputs) if batch else partial(load, inputs))
+
+    def recipe(of: JobSpec) -> Recipe:
+        return each_made(make, *read_spec(Img2Img, of))
+
+    return of_batch(spec, batch, recipe) if batch else recipe(spec)
 
 
-def img2img_made(library: Library, inputs: Path, params: Img2Img, settings: Settings) -> Recipe:
+def img2img_made(library: Library, read: Load, params: Img2Img, settings: Settings) -> Recipe:
+    settings = replace(settings, upscaler_for_img2img=library.upscaler(settings.upscaler_for_img2img))
     if params.script_name:
-        return scripted(library, inputs, params, settings)
-    found = img2img.img2img_plans(params, settings, files_for(library, params, settings), inputs)
+        return scripted(library, read, params, settings)
+    found = img2img.img2img_plans(params, settings, files_for(library, params, settings), read)
     return Recipe(found, img2img.picture, "img2img-images")
 
 
-def scripted(library: Library, inputs: Path, params: Img2Img, settings: Settings) -> Recipe:
+def scripted(library: Library, read: Load, params: Img2Img, settings: Settings) -> Recipe:
     """By a script that goes several rounds for a picture."""
     flow, arguments = FLOWS[params.script_name], chosen_arguments(params)
     params = with_standing_networks(flow.request(params, arguments), settings)
-    asked = Asked(params, arguments, settings, files_for(library, params, settings), library, inputs)
+    asked = Asked(params, arguments, settings, files_for(library, params, settings), library, read)
     return Recipe(flow.plans(asked), flow.picture, "img2img-images")
 
 
@@ -133,8 +152,18 @@ def extras_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     settings = replace(Settings(**known(Settings, spec.settings)), pictures_alone=True, save_manifest=False)
     params = Extras(**known(Extras, spec.params))
     params = replace(params, upscaler_1=library.upscaler(params.upscaler_1), upscaler_2=library.upscaler(params.upscaler_2))
-    first = ExtrasPlan(params, settings, "", "", inputs)
+    for restoring in params.restorers:
+        library.face_restorer(restoring.name)
+    if batch := Batch.recorded(spec.params):
+        return extras_of_folder(batch, ExtrasPlan(params, settings, "", "", reader(inputs)))
+    first = ExtrasPlan(params, settings, "", "", partial(load, inputs))
     return ExtrasRecipe(extras.extras_plans(first, spec.params["images"], spec.params["infotexts"]), extras.picture, "extras-images")
+
+
+def extras_of_folder(batch: Batch, first: ExtrasPlan) -> Recipe:
+    found = extras.extras_plans(first, [entry.image for entry in batch.entries], [entry.infotext for entry in batch.entries])
+    where = [member for entry in batch.entries for member in members(batch, entry, 1)]
+    return ExtrasRecipe(found, extras.picture, "extras-images", where, batch.notes)
 
 
 def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
@@ -144,6 +173,9 @@ def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
 
 
 def files_for(library: Library, params: Txt2Img, settings: Settings) -> Files:
+    """Raises UnknownName or ModelError, also where faces are to be restored and cannot be."""
+    if settings.face_restoration:
+        library.face_restorer(settings.face_restoration_model)
     checkpoint = library.checkpoints.hashed(chosen(library.checkpoints, settings.sd_model_checkpoint))
     refiner = library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint)) if params.refiner_checkpoint else None
     vae = library.vae_for(checkpoint, settings.sd_vae, preference_first=not settings.sd_vae_overrides_per_model_preferences)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from modules.sampling.flows import Flow
 from modules.sampling.guidance import Stage, guided
-from modules.sampling.questions import Decode, Facts, Interrupted, Task
+from modules.sampling.questions import Decode, Facts, Interrupted, Question, RestoreFaces, Task
 from modules.tasks.conditioning import beside, first_stage
 from modules.tasks.drawn import Drawn, Told
 from modules.tasks.plan import Plan
@@ -42,10 +43,19 @@ def sampled(flow: Flow, stage: Stage, begun: Tensor | None = None) -> Task[tuple
 
 
 def decoded(plan: Plan, latent: Tensor) -> Task[np.ndarray]:
+    """The picture, its faces restored if the settings want that."""
+    s = plan.settings
+    pixels = yield from insisted(decoding(plan, latent))
+    if not s.face_restoration:
+        return pixels
+    return (yield from insisted(RestoreFaces(plan.weights, pixels, s.face_restoration_model, s.code_former_weight)))
+
+
+def insisted(question: Question) -> Task[Any]:
     """What is sampled is shown, however often somebody asks to stop now."""
     while True:
         try:
-            return (yield decoding(plan, latent))
+            return (yield question)
         except Interrupted:
             continue
 

@@ -18,15 +18,15 @@ from modules.engine.jobs import Emit, JobSpec
 from modules.models.device import Device
 from modules.models.preview import jpeg
 from modules.models.vae import CELL
-from modules.sampling.questions import Interrupted, Predict, Upscale, Weights
+from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
-from modules.tasks.drawn import Drawn
+from modules.tasks.drawn import Drawn, LeftOut
 from modules.tasks.keeping import INPUT_SECONDS, Where, keep, trim
 from modules.tasks.recipes import RECIPES, Recipe
 from modules.tasks.worker_config import WorkerConfig
 
 log = logging.getLogger(__name__)
-WORK = (Predict, Upscale)   # questions that show that a job has begun
+WORK = (Predict, Upscale, RestoreFaces)   # questions that show that a job has begun
 PREVIEW_SECONDS = 0.25      # a job's previews come no faster
 TRIM_SECONDS = 3600         # the cache is looked through no more often
 
@@ -65,7 +65,7 @@ class Workshop:
         placement = config.place()
         self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
         self.where = Where(config.outputs, config.cache, placement.described())
-        self.engine = Engine(self.device.answer, self._watch)
+        self.engine = Engine(self.device.answer, self._watch, common=self.device.common)
         self.tallies: dict[str, Tally] = {}
         self.failure: Exception | None = None        # why there will be no more pictures
         self.closing = Lock()                        # a job is either begun before that, and ended by it, or refused
@@ -112,7 +112,7 @@ class Workshop:
         self.device.kept = recipe.settings.sd_checkpoints_limit
         alone = recipe.settings.pictures_alone
         self.engine.submit(
-            [Picture(recipe.picture(recipe.plans[i]), spec.id, i, spec.owner, spec.turn + i, alone) for i in left]
+            [Picture(recipe.task(i), spec.id, i, spec.owner, spec.turn + i, alone) for i in left]
         )
         if not left:                     # a crash came between the last picture and the last word
             self._errand(self._end, tally)
@@ -153,7 +153,7 @@ class Workshop:
             return
         if isinstance(picture.ask, WORK) and not tally.begun:
             tally.begun = True
-            self._news(events.Started(picture.job))
+            self._news(events.Started(picture.job, len(tally.recipe.plans)))
         if isinstance(picture.ask, Predict):
             self._progress(tally, picture)
 
@@ -191,6 +191,8 @@ class Workshop:
         tally.left.discard(picture.index)
         if isinstance(picture.error, Interrupted):
             tally.interrupted = True
+        elif isinstance(picture.error, LeftOut):
+            self._note(tally, str(picture.error))
         elif picture.error is not None:
             log.error("Picture %d of job %s failed", picture.index, tally.spec.id, exc_info=picture.error)
             tally.error = picture.error
@@ -206,12 +208,15 @@ class Workshop:
     def _keep(self, tally: Tally, picture: Picture[Drawn]) -> None:
         tally.interrupted |= not picture.result.whole
         for note in picture.result.told.notes:
-            if note not in tally.noted:
-                tally.noted.append(note)
-                self.emit(events.Warned(tally.spec.id, note))
+            self._note(tally, note)
         kept = keep(tally.recipe, picture.index, picture.result, tally.spec, self.where)
         tally.error = kept.problem or tally.error
         self.emit(kept.event)
+
+    def _note(self, tally: Tally, note: str) -> None:
+        if note not in tally.noted:
+            tally.noted.append(note)
+            self.emit(events.Warned(tally.spec.id, note))
 
     def _end(self, tally: Tally) -> None:
         del self.tallies[tally.spec.id]

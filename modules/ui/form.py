@@ -21,6 +21,12 @@ ELEM_IDS: Mapping[str, str] = {
     "sampler_name": "sampling",
     "n_iter": "batch_count",
     "extras_upscaler_2_visibility": "upscaler_2_visibility",
+    "upscaler": "upscaler_index",
+    "denoising_curve": "denoising_strength_curve",
+    "iterate": "checkbox_iterate",
+    "same_seed": "checkbox_iterate_batch",
+    "position": "prompt_position",
+    "text": "prompt_txt",
 }
 
 

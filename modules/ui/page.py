@@ -9,8 +9,9 @@ import gradio as gr
 from modules.app.app import App
 from modules.base.fields import defaults
 from modules.models.upscaling.files import BUILT_IN, find
+from modules.params.batch import Img2ImgBatch
 from modules.params.hires import LATENT_MODES
-from modules.params.img2img import Img2Img
+from modules.params.img2img import FILLS
 from modules.params.txt2img import Txt2Img
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
@@ -18,6 +19,7 @@ from modules.settings.options import Settings
 from modules.ui import look, quicksettings
 from modules.ui.form import Form
 from modules.ui.tabs import extras, img2img, merger, png_info, settings, txt2img
+from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
@@ -50,8 +52,8 @@ def build(app: App) -> gr.Blocks:
 def forms_of(app: App, words: Words) -> dict[str, Form[Any]]:
     lists = lists_of(app)
     return {
-        "txt2img": Form(Txt2Img, "txt2img", lists, words),
-        "img2img": Form(Img2Img, "img2img", lists, words, img2img.own_controls(words)),
+        "txt2img": ScriptedForm(Txt2Img, "txt2img", lists, words),
+        "img2img": ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.own_controls(words)),
         "extras": Form(extras.Enlargement, "extras", lists, words, extras.own_controls(words)),
     }
 
@@ -101,6 +103,7 @@ def lists_of(app: App) -> Lists:
         "hypernetworks": lambda: ["None", *(found.model_name for found in models.hypernetworks.list())],
         "vaes": lambda: [*quicksettings.ALWAYS_VAES, *(found.name for found in models.vaes.list())],
         "upscalers": upscalers,
+        "fills": lambda: FILLS,
         "hr_upscalers": lambda: [*LATENT_MODES, *upscalers()],
         "hr_checkpoints": lambda: [("Use same checkpoint", ""), *((name, name) for name in checkpoints())],
         "hr_samplers": lambda: [("Use same sampler", ""), *((name, name) for name in SAMPLERS.names)],

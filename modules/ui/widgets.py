@@ -36,11 +36,15 @@ def number(widget: Number, lists: Lists, common: dict[str, Any]) -> Component:
 
 
 def dropdown(widget: Choice, lists: Lists, common: dict[str, Any]) -> Component:
-    return gr.Dropdown(options(widget.of, lists), **common)
+    """Where there is but one value, ever, there is nothing to choose."""
+    return gr.Dropdown(options(widget.of, lists), visible=not isinstance(widget.of, tuple) or len(widget.of) > 1, **common)
 
 
 def several(widget: Choices, lists: Lists, common: dict[str, Any]) -> Component:
+    """A list that never changes is short enough to be seen whole."""
     choices = options(widget.of, lists)
+    if isinstance(widget.of, tuple):
+        return gr.CheckboxGroup(choices, **common | {"value": list(common["value"])})
     return gr.Dropdown(choices, **common | {"value": list(common["value"])}, multiselect=True, visible=bool(choices))
 
 

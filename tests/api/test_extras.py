@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from modules.base.errors import OutOfMemory
 
 DRAWN = "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: Euler, Seed: 7, Size: 24x16"
+SHIPPED = {"upscaler_1": "R-ESRGAN AnimeVideo", "upscaling_resize": 2}
 NEAREST = {"upscaler_1": "Nearest"}
 
 
@@ -145,10 +146,10 @@ def test_an_unknown_upscaler_is_refused_with_a_suggestion(client):
     single(client, 404, upscaler_2="../../secret")
 
 
-@pytest.mark.parametrize(("field", "file"), [("gfpgan_visibility", "models/GFPGAN/GFPGANv1.4.pth"), ("codeformer_visibility", "models/Codeformer/codeformer-v0.1.0.pth")])
+@pytest.mark.parametrize(("field", "file"), [("gfpgan_visibility", "GFPGANv1.4.pth into models/GFPGAN"), ("codeformer_visibility", "codeformer-v0.1.0.pth into models/Codeformer")])
 def test_face_restoration_says_which_model_is_missing_and_where_it_goes(client, field, file):
     body = single(client, 422, **{field: 0.5})
-    assert body["error"] == "model_missing" and file.rpartition("/")[2] in body["detail"] and file in body["hint"]
+    assert body["error"] == "model_missing" and file.split()[0] in body["detail"] and file in body["hint"]
 
 
 def test_interrogation_says_which_model_is_missing(client):
@@ -162,21 +163,21 @@ def test_running_out_of_memory_is_told_in_words(client, monkeypatch):
     def exhausted(*_):
         raise OutOfMemory("The device ran out of memory.", "Ask for a smaller picture.")
 
-    monkeypatch.setattr(client.app.jobs.worker.workshop.result(60).device.upscalers, "upscale", exhausted)
-    body = single(client, 507, **NEAREST)
+    monkeypatch.setattr(client.app.jobs.worker.workshop.result(60).device.upscalers, "enlarge", exhausted)
+    body = single(client, 507, **SHIPPED)
     assert body["error"] == "oom" and "ran out of memory" in body["detail"]
 
 
 def test_an_interrupted_request_is_told_so(client, monkeypatch):
     upscalers = client.app.jobs.worker.workshop.result(60).device.upscalers
-    plain = upscalers.upscale
+    plain = upscalers.enlarge
 
     def interrupted(*how):
         client.post("/sdapi/v1/interrupt")
         return plain(*how)
 
-    monkeypatch.setattr(upscalers, "upscale", interrupted)
-    assert "interrupted" in batch(client, [{"data": encoded()}] * 2, 500, **NEAREST)["detail"]
+    monkeypatch.setattr(upscalers, "enlarge", interrupted)
+    assert "interrupted" in batch(client, [{"data": encoded()}] * 2, 500, **SHIPPED)["detail"]
     assert newest(client)["state"] == "interrupted"
 
 

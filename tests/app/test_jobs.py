@@ -77,6 +77,12 @@ def test_a_jobs_life(jobs):
     assert record.warnings == ("mind the gap",)
 
 
+def test_a_script_makes_as_many_pictures_as_the_worker_says(jobs):
+    job = ask(jobs, pictures=2)
+    jobs.hear(Started(job, 6))
+    assert jobs.live[job].pictures == 6
+
+
 def test_the_last_word_is_the_last(jobs):
     job = ask(jobs)
     jobs.hear(Ended(job, "failed", {"error": "oom", "message": "no", "hint": ""}))

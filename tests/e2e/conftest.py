@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from socket import socket
 
@@ -38,11 +38,17 @@ def server(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The address of Easel, started as a person would, with the shipped model and a broken one beside it."""
     if not MODEL.exists():
         pytest.skip(f"the default model is not here: {MODEL.relative_to(ROOT)}")
-    data, more, port = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("more"), free_port()
+    more = tmp_path_factory.mktemp("more")
     (more / "broken.safetensors").write_bytes(b"\xff" * 64)
-    command = [sys.executable, "webui.py", "--port", str(port), "--skip-install", "--data-dir", str(data),
-               "--models-dir", str(ROOT / "models"), "--ckpt-dir", str(more), "--use-cpu", "all"]
-    log = data / "server.log"
+    with serving(tmp_path_factory.mktemp("data"), "--models-dir", ROOT / "models", "--ckpt-dir", more) as address:
+        yield address
+
+
+@contextmanager
+def serving(data: Path, *flags: object) -> Iterator[str]:
+    """The address of a server that keeps its things in `data`, until the block ends."""
+    port, log = free_port(), data / "server.log"
+    command = [sys.executable, "webui.py", "--port", str(port), "--skip-install", "--data-dir", str(data), *map(str, flags), "--use-cpu", "all"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "CI": "true"})
     try:

@@ -12,7 +12,7 @@ from modules.models.loader import load
 from modules.models.patcher import Patcher, parameters_of
 from modules.networks.formats import Full
 from modules.networks.patch import Patch
-from modules.sampling.questions import NetworkUse, Weights
+from modules.sampling.weights import NetworkUse, Weights
 from tests.golden_data import GOLDEN, library
 
 PATH = "unet.conv_in.weight"

@@ -17,7 +17,6 @@ from modules.base.fields import defaults, form_defaults
 from modules.engine.jobs import Ended, JobSpec, Made
 from modules.imaging.inputs import keep
 from modules.models.device import Device, Placement
-from modules.models.upscaling.tiles import Tiling
 from modules.models.upscaling.upscaler import Upscalers
 from modules.params import infotext
 from modules.params.extras import MOST_PIXELS, Extras, check_sent, check_sizes, extended
@@ -26,6 +25,7 @@ from modules.tasks.recipes import RECIPES
 from modules.tasks.thread_worker import ThreadWorker
 from modules.tasks.worker_config import WorkerConfig
 from tests.golden_data import inputs, library
+from tests.models.upscaling.asking import upscale
 from tests.models.upscaling.networks import CPU, srvgg_state
 
 DRAWN = "a cat\nNegative prompt: a dog\nSteps: 20, Sampler: Euler, Seed: 7, Size: 64x64"
@@ -100,7 +100,7 @@ def test_without_an_upscaler_a_picture_stays_as_it_is(upscaling, mode):
 @pytest.mark.parametrize("name", ["Lanczos", "Nearest", "double"])
 @pytest.mark.parametrize("factor", [0.5, 1.7, 2, 3])
 def test_by_a_factor_it_is_the_upscalers_picture(upscaling, shelf, name, factor):
-    expected = Upscalers(shelf.upscaler_folders, CPU, torch.float32).upscale(name, noise(), factor, Tiling())
+    expected = upscale(Upscalers(shelf.upscaler_folders, CPU, torch.float32), name, noise(), factor)
     found = result(upscaling, noise(), upscaler_1=name, upscaling_resize=factor)
     assert found.shape[:2] == tuple(side * factor // 8 * 8 for side in (48, 64))
     assert np.array_equal(found, expected)
@@ -211,9 +211,9 @@ def test_what_cannot_be_done_is_told(upscaling, monkeypatch):
     with pytest.raises(InvalidImage, match="gone"):
         made(upscaling, replace(gone, params=gone.params | {"images": ["0" * 64 + ".png"]}))
     monkeypatch.setattr(upscaling, "upscalers", Upscalers((), CPU, torch.float32))
-    monkeypatch.setattr(upscaling.upscalers, "upscale", exhausted)
+    monkeypatch.setattr(upscaling.upscalers, "enlarge", exhausted)
     with pytest.raises(OutOfMemory, match="ran out of memory"):
-        made(upscaling, job(noise(), upscaler_1="Lanczos"))
+        made(upscaling, job(noise(), upscaler_1="double"))
 
 
 def exhausted(*_):
@@ -279,23 +279,25 @@ def test_a_resumed_job_makes_only_what_is_left(shop):
     assert kept.index == 1 and not kept.saved and kept.path.startswith(str(shop.config.cache))
 
 
-def test_a_job_can_be_stopped_between_its_pictures(shop):
-    shop.worker.workshop.result(60).device.upscalers = slow = Upscalers((), CPU, torch.float32)
-    begun, go_on = threading.Event(), threading.Event()
+def test_a_job_can_be_stopped_between_the_tiles_of_a_picture(shop):
+    device = shop.worker.workshop.result(60).device
+    begun, go_on, tiles = threading.Event(), threading.Event(), []
+    enlarge = device.upscalers.enlarge
 
-    def waiting(name, image, scale, tiling):
+    def waiting(name, tile):
+        tiles.append(tile)
         begun.set()
         assert go_on.wait(20)
-        return image
+        return enlarge(name, tile)
 
-    slow.upscale = waiting
-    shop.submit(noise(), noise(), noise(), upscaler_1="Lanczos")
+    device.upscalers.enlarge = waiting
+    shop.submit(noise(), noise(), upscaler_1="double", settings=Settings(ESRGAN_tile=16, ESRGAN_tile_overlap=0))
     assert begun.wait(20)
     shop.worker.interrupt("it")
     while not shop.worker.workshop.result().engine.inbox.qsize():
         pass
     go_on.set()
-    assert shop.ended().state == "interrupted" and len(shop.of(Made)) == 1
+    assert shop.ended().state == "interrupted" and not shop.of(Made) and len(tiles) <= 2      # one of either picture
 
 
 def test_a_recorded_job_has_all_it_needs(shelf):

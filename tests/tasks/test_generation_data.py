@@ -33,7 +33,7 @@ def file(name):
 FILES = Files(file("model.safetensors"), file("fine.vae.pt"), file("finer.safetensors"))
 BOTH = replace(FILES, hires=FILES)
 OWN = Files(file("model.safetensors"))
-TOLD_BY_IMG2IMG = ("inpainting_mask_weight", "initial_noise_multiplier", "img2img_extra_noise")
+TOLD_BY_IMG2IMG = ("upscaler_for_img2img", "inpainting_mask_weight", "initial_noise_multiplier", "img2img_extra_noise")
 WRITTEN = {name: param for name, param in declared(Settings).items() if param.infotext}
 
 
@@ -67,6 +67,7 @@ def text_of(plan):
     s, told = plan.settings, {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
     told |= {"Pad conds v0": True} if s.pad_cond_uncond_v0 else {}
     told |= {"Pad conds": True} if s.pad_cond_uncond else {}
+    told |= {"FP8 weight": s.fp8_storage, "Cache FP16 weight for LoRA": s.cache_fp16_weight} if s.fp8_storage != "Disable" else {}
     told |= {WRITTEN[name].infotext: getattr(s, name) for name in TOLD_BY_IMG2IMG if not at_default(s, name)}
     return write(plan, told)
 
@@ -121,7 +122,9 @@ def test_every_setting_with_a_key_is_written_where_it_matters(name):
     """With some sampler and schedule; with all others at their defaults but those it depends on."""
     param, kind = WRITTEN[name], get_type_hints(Settings)[name]
     other = {bool: not getattr(Settings(), name), int: 2, float: 0.25}.get(kind) if kind is not str else "fine.vae.pt" if name == "sd_vae" else param.widget.of[-1]
-    snapshot = replace(Settings(s_min_uncond=0.5, sd_vae="fine.vae.pt"), **{name: other})
+    needed = {"s_min_uncond": 0.5, "sd_vae": "fine.vae.pt", "face_restoration": True, "fp8_storage": "Enable"}
+    needed |= {"hypertile_enable_unet_secondpass": "unet" in name, "hypertile_enable_vae": True}
+    snapshot = replace(Settings(**needed), **{name: other})
     hires = {"enable_hr": True, "hr_upscaler": "4x-UltraSharp"}
     texts = [
         text_of(Plan(Txt2Img(prompt="(a:1.2) [b]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule, **hires), snapshot, BOTH))
@@ -131,8 +134,10 @@ def test_every_setting_with_a_key_is_written_where_it_matters(name):
 
 
 def merged_alike(settings):
-    """With the second pass's token merging said, which is the first's where it is 0."""
-    return replace(settings, token_merging_ratio_hr=settings.token_merging_ratio_hr or settings.token_merging_ratio)
+    """With the second pass's token merging said, which is the first's where it is 0, and its tiles, which it has where the first has."""
+    tiled = settings.hypertile_enable_unet_secondpass or settings.hypertile_enable_unet
+    merged = settings.token_merging_ratio_hr or settings.token_merging_ratio
+    return replace(settings, token_merging_ratio_hr=merged, hypertile_enable_unet_secondpass=tiled)
 
 
 def test_at_their_defaults_settings_are_not_written():

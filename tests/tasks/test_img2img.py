@@ -114,6 +114,17 @@ def test_a_latent_is_resized_where_that_is_wanted(device):
     assert stretched.shape == latent.shape == (64, 128, 3) and not np.array_equal(stretched, latent)
 
 
+@pytest.mark.parametrize(("mode", "grown"), [(0, 96), (1, 96), (2, 64)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_picture_that_must_grow_does_so_by_the_upscaler_that_is_set(device, mode, grown, masked):
+    """As if it had been enlarged beforehand."""
+    small = Image.open(GOLDEN / "inputs/init_a.png").convert("RGB").resize((32, 32))
+    wanted = {"resize_mode": mode, "width": 64, "height": 96} | ({"mask": grey(255, (8, 8))} if masked else {})
+    beforehand = request(init_images=(stored(small.resize((grown, grown), Image.Resampling.NEAREST)),), **wanted)
+    found = pixels(device, request(init_images=(stored(small),), **wanted), upscaler_for_img2img="Nearest")
+    assert np.array_equal(found, pixels(device, beforehand))
+
+
 @pytest.mark.parametrize("denoising, steps, all_of_them, expected", [
     (0.75, 20, False, (20, 15)), (1.0, 20, False, (20, 19)), (0.33, 20, False, (20, 6)), (0.0, 20, False, (20, 0)),
     (0.5, 20, True, (40, 19)), (1.0, 20, True, (20, 19)), (0.0, 20, True, (0, 19)),

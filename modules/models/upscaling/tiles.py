@@ -14,8 +14,9 @@ from torch import Tensor
 
 from modules.base.errors import NotANumber
 from modules.models.upscaling.architectures import Net
+from modules.sampling.questions import Task
 
-Told = Callable[[int, int], None]       # hears (tiles done, tiles in all) after each tile; may raise to stop
+Enlarge = Callable[[Tensor], Task[Tensor]]      # (3, h, w) uint8 → (3, h · scale, w · scale) uint8, whatever the scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +41,33 @@ class Tiling:
         return min(self.overlap, self.size // 2)
 
 
-def enlarged(net: Net, pixels: Tensor, tiling: Tiling, told: Told) -> Tensor:
-    """(3, h, w) uint8 → (3, h · scale, w · scale) uint8, both in main memory.
-
-    Raises NotANumber, and whatever `told` raises.
-    """
+def enlarged(enlarge: Enlarge, pixels: Tensor, tiling: Tiling) -> Task[Tensor]:
+    """(3, h, w) uint8 → (3, h · scale, w · scale) uint8, tile after tile."""
     rows, columns = tiling.spans(pixels.shape[1]), tiling.spans(pixels.shape[2])
-    fade = tiling.shared * net.scale
-    out = pixels.new_empty(3, pixels.shape[1] * net.scale, pixels.shape[2] * net.scale)
-    for down, row in enumerate(rows):
-        strip = pixels.new_empty(3, (row.stop - row.start) * net.scale, out.shape[2])
-        for across, column in enumerate(columns):
-            lay(strip, through(net, pixels[:, row, column]), column.start * net.scale, fade if across else 0)
-            told(down * len(columns) + across + 1, len(rows) * len(columns))
-        lay(out.mT, strip.mT, row.start * net.scale, fade if down else 0)
+    out = torch.empty(0)
+    for row in rows:
+        strip = torch.empty(0)
+        for column in columns:
+            tile = yield from enlarge(pixels[:, row, column])
+            scale = tile.shape[2] // (column.stop - column.start)
+            strip = strip if column.start else tile.new_empty(3, tile.shape[1], pixels.shape[2] * scale)
+            lay(strip, tile, column.start * scale, tiling.shared * scale * bool(column.start))
+        out = out if row.start else strip.new_empty(3, pixels.shape[1] * scale, strip.shape[2])
+        lay(out.mT, strip.mT, row.start * scale, tiling.shared * scale * bool(row.start))
     return out
 
 
 @torch.no_grad()
 def through(net: Net, pixels: Tensor) -> Tensor:
-    """(3, h, w) uint8 → (3, h · scale, w · scale) uint8."""
-    x = pixels.to(net.device).float().div(255).to(net.dtype)
+    """(3, h, w) uint8 → (3, h · scale, w · scale) uint8. Raises NotANumber.
+
+    The networks learnt red, green, blue; A1111 hands them over the other way round, and the same picture needs the same order.
+    """
+    x = pixels.flip(0).to(net.device).float().div(255).to(net.dtype)
     y = net.run(x[None])[0].float()
     if not y.isfinite().all():
         raise NotANumber("The upscaler gave numbers that are no colours.", "Start with --no-half, or use another upscaler.")
-    return y.clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
+    return y.clamp(0, 1).mul(255).round().to(torch.uint8).flip(0).cpu()
 
 
 def lay(canvas: Tensor, tile: Tensor, start: int, fade: int) -> None:

@@ -19,18 +19,16 @@ from modules.base.errors import Invalid
 from modules.base.registry import Registry
 from modules.models.upscaling.architectures import Net, build
 from modules.models.upscaling.files import find, read_state
-from modules.models.upscaling.tiles import Tiling, Told, enlarged
+from modules.models.upscaling.tiles import through
+from modules.sampling.questions import Task
 
 MULTIPLE = 8            # pixels
 MOST_PASSES = 3
 NONE = "None"
 LANCZOS = Image.Resampling.LANCZOS
 
-Enlarge = Callable[[Image.Image, float], Image.Image]      # an RGB picture, and the scale asked for → a larger one, by its own scale
-
-
-def unheard(_done: int, _of: int) -> None:
-    """For those who need no progress."""
+Resize = Callable[[Image.Image, float], Image.Image]       # an RGB picture, and the scale asked for → a larger one, by its own scale
+Enlarge = Callable[[Image.Image, float], Task[Image.Image]]      # the same, asking the device
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Upscaler:
 
 
 class Upscalers:
-    """The list, and the model used last. Any thread may `refresh` and look; `upscale` and `fit` are for the engine's alone."""
+    """The list, and the model used last. Any thread may `refresh` and look; `enlarge` is for the engine's alone."""
 
     def __init__(self, folders: Sequence[Path], device: torch.device, dtype: torch.dtype) -> None:
         self.folders, self.device, self.dtype = tuple(folders), device, dtype
@@ -64,25 +62,9 @@ class Upscalers:
         """By the name shown or the file's, whatever the case. Raises UnknownName."""
         return self._registry[name]
 
-    def upscale(self, name: str, image: Image.Image, scale: float, tiling: Tiling, told: Told = unheard) -> Image.Image:
-        """The picture about `scale` times as large, its sides multiples of 8.
-
-        Raises UnknownName, Invalid, NotANumber, ModelError naming the file, and whatever `told` raises.
-        """
-        upscaler = self.find(name)
-        return upscale(image, scale, self._with_net(upscaler.path, tiling, told) if upscaler.path else PILLOW[upscaler.name])
-
-    def fit(self, name: str, image: Image.Image, size: tuple[int, int], tiling: Tiling, told: Told = unheard) -> Image.Image:
-        """The picture stretched to just that (width, height); the upscaler is asked only if it must grow. Raises as `upscale` does."""
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        scale = max(size[0] / image.width, size[1] / image.height)
-        if scale > 1 and self.find(name).name != NONE:
-            image = self.upscale(name, image, scale, tiling, told)
-        return resized(image, size)
-
-    def _with_net(self, path: Path, tiling: Tiling, told: Told) -> Enlarge:
-        net = self._net(path)
-        return lambda image, _: picture(enlarged(net, pixels(image), tiling, told))
+    def enlarge(self, name: str, tile: Tensor) -> Tensor:
+        """(3, h, w) uint8 → the same, as much larger as that model makes it. Raises UnknownName, NotANumber, ModelError naming the file."""
+        return through(self._net(self.find(name).path), tile)
 
     def _net(self, path: Path) -> Net:
         ready = self._ready
@@ -91,8 +73,11 @@ class Upscalers:
         return ready[1]
 
 
-def upscale(image: Image.Image, scale: float, enlarge: Enlarge) -> Image.Image:
-    """`enlarge` until it is large enough, then Lanczos to the size. A scale of 1 is one pass: models of ×1 clean pictures up."""
+def upscaled(image: Image.Image, scale: float, enlarge: Enlarge) -> Task[Image.Image]:
+    """About `scale` times as large, the sides multiples of 8: `enlarge` until it is large enough, then Lanczos. Raises Invalid.
+
+    A scale of 1 is one pass: models of ×1 clean pictures up.
+    """
     size = target(image, scale)
     colours = image.convert("RGB")
     for number in range(MOST_PASSES):
@@ -100,7 +85,7 @@ def upscale(image: Image.Image, scale: float, enlarge: Enlarge) -> Image.Image:
         if enough and (number or scale != 1):
             break
         before = colours.size
-        colours = enlarge(colours, scale)
+        colours = yield from enlarge(colours, scale)
         if colours.size == before:
             break
     return with_alpha_of(image, resized(colours, size))
@@ -125,24 +110,21 @@ def with_alpha_of(image: Image.Image, result: Image.Image) -> Image.Image:
 
 
 def pixels(image: Image.Image) -> Tensor:
-    """RGB → (3, h, w) uint8: blue, green, red.
-
-    The networks learnt red, green, blue; A1111 hands them over the other way round, and the same picture needs the same order.
-    """
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).flip(0)
+    """RGB → (3, h, w) uint8."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
 def picture(values: Tensor) -> Image.Image:
-    """(3, h, w) uint8, blue, green, red → RGB."""
-    return Image.fromarray(values.flip(0).permute(1, 2, 0).contiguous().numpy())
+    """(3, h, w) uint8 → RGB."""
+    return Image.fromarray(values.permute(1, 2, 0).contiguous().numpy())
 
 
-def by(method: Image.Resampling) -> Enlarge:
+def by(method: Image.Resampling) -> Resize:
     return lambda image, scale: image.resize((int(image.width * scale), int(image.height * scale)), method)
 
 
 # What needs no model, in the order shown. "None" leaves all to the resize at the end.
-PILLOW: dict[str, Enlarge] = {
+PILLOW: dict[str, Resize] = {
     NONE: lambda image, _: image,
     "Lanczos": by(LANCZOS),
     "Nearest": by(Image.Resampling.NEAREST),

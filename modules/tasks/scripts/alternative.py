@@ -58,7 +58,7 @@ class BackPlan(Img2ImgPlan):
 
 
 def plans(asked: Asked) -> Sequence[AlternativePlan]:
-    found = img2img_plans(asked.params, asked.settings, asked.files, asked.inputs)
+    found = img2img_plans(asked.params, asked.settings, asked.files, asked.load)
     return [AlternativePlan(plan.params, plan.settings, plan.files, plan.canvases, plan.filling, arguments=asked.arguments) for plan in found]
 
 
@@ -78,7 +78,7 @@ def overridden(params: Img2Img, arguments: Alternative) -> Img2Img:
 def picture(plan: AlternativePlan) -> Task[Drawn]:
     """As img2img, but the noise on the picture is its own."""
     facts = yield Facts(plan.weights)
-    canvas, told = plan.canvases(plan.params.init_images[0]), Told()
+    canvas, told = (yield from plan.canvases(plan.params.init_images[0])), Told()
     told |= dict(described(plan, canvas, facts))
     latent = yield from encoded(plan, plan.weights, pixels_of(canvas.image))
     hole = hole_of(plan, canvas, latent * facts.scaling_factor)

@@ -6,20 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import cos, pi, sin
 
-import numpy as np
 from PIL import Image
 
-from modules.imaging import masks
-from modules.imaging.resize import LATENT, resized
-from modules.params.img2img import ORIGINAL, Img2Img
+from modules.params.img2img import ORIGINAL
 from modules.params.scripts import Loopback
-from modules.sampling.questions import Interrupted, Task, Upscale
-from modules.tasks.canvas import Canvas, canvas_for, close_up, mask_for, whole
+from modules.sampling.questions import Interrupted, Task, Turn
+from modules.tasks.canvas import canvas_of
 from modules.tasks.drawn import Drawn, Told
-from modules.tasks.extras import NO_MODEL
+from modules.tasks.enlarging import Enlarger
 from modules.tasks.scripts.rounds import Asked, RoundsPlan, painted
-
-DOT = np.zeros((1, 1, 3), np.uint8)
 
 
 @dataclass(eq=False)
@@ -57,9 +52,9 @@ def picture(plan: LoopPlan) -> Task[Drawn]:
 
 
 def turn(plan: LoopPlan) -> Task[None]:
-    """Wait for the loops before this one: a question about no model is answered only when nobody stands before who asks it."""
+    """Wait for the loops before this one."""
     while any(loop < plan.shown for loop in plan.chain.making):
-        yield Upscale(NO_MODEL, DOT, "None", DOT.shape[:2])
+        yield Turn()
 
 
 def looped(plan: LoopPlan) -> Task[Drawn]:
@@ -86,11 +81,11 @@ def link(plan: LoopPlan, loop: int, before: Drawn | None) -> Task[Drawn]:
     asked, p = plan.asked, plan.params
     seed = p.seed + plan.batch * asked.arguments.loops + loop
     changes = {"seed": seed, "denoising_strength": strength(asked.arguments, p.denoising_strength, loop)}
-    if before is None:
-        canvas = canvas_for(p, plan.settings, asked.inputs, p.init_images[0])
-    else:
+    if before is not None:
         changes["inpainting_fill"] = ORIGINAL
-        canvas = canvas_again(plan, replace(p, inpainting_fill=ORIGINAL), Image.fromarray(before.pixels))
+        p = replace(p, inpainting_fill=ORIGINAL)
+    start = Image.fromarray(before.pixels) if before else asked.start
+    canvas = yield from canvas_of(start, p, asked.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.weights))
     drawn = yield from painted(plan, loop if plan.rounds > 1 else 0, canvas, **changes)
     return replace(drawn, told=told_of(plan, drawn, before or drawn))
 
@@ -103,17 +98,6 @@ def told_of(plan: LoopPlan, drawn: Drawn, first: Drawn) -> Told:
     told["Denoising curve"] = plan.asked.arguments.denoising_curve
     told.notes += drawn.told.notes
     return told
-
-
-def canvas_again(plan: LoopPlan, params: Img2Img, image: Image.Image) -> Canvas:
-    """`canvas_for` a picture that is in no file."""
-    size = params.width, params.height
-    if mask := mask_for(params, plan.asked.inputs):
-        if not params.inpaint_full_res:
-            return whole(image, mask, params)
-        if box := masks.region(mask, params.inpaint_full_res_padding):
-            return close_up(image, mask, masks.in_shape(box, size, mask.size), params)
-    return Canvas(image if params.resize_mode == LATENT else resized(image, params.resize_mode, size))
 
 
 def strength(arguments: Loopback, first: float, loop: int) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from modules.base.errors import Invalid
-from modules.params.prompt_lines import MODEL, WITHOUT_EFFECT, parsed
+from modules.params.prompt_lines import SETTINGS, WITHOUT_EFFECT, parsed
 from modules.params.scripts import PromptsFromFile
 from modules.settings.options import Settings, changed
 from modules.tasks.networks import with_standing_networks
@@ -27,7 +27,7 @@ def requests(params: Request, arguments: PromptsFromFile, settings: Settings) ->
     for place, line in enumerate(parsed(arguments.text)):
         seed = arguments.seeds[place] if place < len(arguments.seeds) else params.seed + before * arguments.iterate
         request = with_standing_networks(said(replace(params, seed=seed, script_name="", script_args=()), line, arguments.position), settings)
-        yield request, changed(settings, {"sd_model_checkpoint": line[MODEL]}) if line.get(MODEL) else settings
+        yield request, changed(settings, {name: line[tag] for tag, name in SETTINGS.items() if line.get(tag, "") != ""})
         before += params.pictures
         pictures += request.pictures
         if pictures > MOST_PICTURES:
@@ -36,7 +36,7 @@ def requests(params: Request, arguments: PromptsFromFile, settings: Settings) ->
 
 def said(params: Request, line: Mapping[str, Any], position: str) -> Request:
     """The request as the line has it. A seed of −1 is the request's own, which is drawn already."""
-    told = {tag: value for tag, value in line.items() if tag != MODEL and tag not in WITHOUT_EFFECT}
+    told = {tag: value for tag, value in line.items() if tag not in SETTINGS and tag not in WITHOUT_EFFECT}
     told = {tag: value for tag, value in told.items() if tag not in SEEDS or value != -1}
     for name in PROMPTS:
         own = getattr(params, name)

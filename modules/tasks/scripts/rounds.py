@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from modules.imaging.colour import flattened
-from modules.imaging.inputs import load
 from modules.models.library import Library
 from modules.params.img2img import Img2Img
 from modules.params.scripts import Arguments
-from modules.sampling.questions import Interrupted, Task
+from modules.sampling.questions import Interrupted, Task, ready
 from modules.settings.options import Settings
 from modules.tasks import img2img
-from modules.tasks.canvas import Canvas
+from modules.tasks.canvas import Canvas, Load
 from modules.tasks.drawn import Drawn
 from modules.tasks.img2img import Img2ImgPlan
 from modules.tasks.plan import Files, Plan
@@ -31,12 +29,12 @@ class Asked:
     settings: Settings
     files: Files
     library: Library
-    inputs: Path          # the folder of the pictures
+    load: Load            # reads the pictures
 
     @property
     def start(self) -> Image.Image:
         """The first picture to start from, RGB; these scripts know only one. Raises InvalidImage."""
-        return flattened(load(self.inputs, self.params.init_images[0]), self.settings.img2img_background_color)
+        return flattened(self.load(self.params.init_images[0]), self.settings.img2img_background_color)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +58,14 @@ class RoundsPlan(Img2ImgPlan):
         return self.before * self.moves
 
 
-def without_canvas(name: str) -> Canvas:
+def without_canvas(name: str) -> Task[Canvas]:
     raise NotImplementedError(f"{name}: a script's canvases are made round by round")
 
 
 def painted(plan: RoundsPlan, number: int, canvas: Canvas, **changes: Any) -> Task[Drawn]:
     """One round of img2img, on that canvas, with that of the request changed."""
     params = replace(plan.params, **changes)
-    return (yield from img2img.picture(replace(plan, params=params, before=number, canvases=lambda _: canvas, filling=params.seed)))
+    return (yield from img2img.picture(replace(plan, params=params, before=number, canvases=lambda _: ready(canvas), filling=params.seed)))
 
 
 def each_painted(plan: RoundsPlan, canvases: list[Canvas], seeds: list[int]) -> Task[list[Drawn]]:

@@ -12,10 +12,10 @@ from modules.base.errors import Invalid
 from modules.models.upscaling.upscaler import NONE, target
 from modules.params.extras import LONGEST, MOST_PIXELS
 from modules.params.scripts import SdUpscale
-from modules.sampling.questions import Task, Upscale
+from modules.sampling.questions import Task
 from modules.tasks.canvas import Canvas
 from modules.tasks.drawn import Drawn
-from modules.tasks.extras import NO_MODEL
+from modules.tasks.enlarging import Enlarger
 from modules.tasks.scripts.rounds import Asked, RoundsPlan, each_painted, one_a_picture
 from modules.tasks.scripts.tiles import Grid, Size
 
@@ -71,8 +71,7 @@ def seeds(plan: RoundsPlan, tiles: int) -> list[int]:
 
 
 def enlarged(plan: RoundsPlan) -> Task[Image.Image]:
-    start, arguments, s = plan.asked.start, plan.asked.arguments, plan.settings
+    start, arguments = plan.asked.start, plan.asked.arguments
     if arguments.upscaler == NONE:
         return start
-    pixels = yield Upscale(NO_MODEL, np.asarray(start), arguments.upscaler, float(arguments.scale_factor), s.ESRGAN_tile, s.ESRGAN_tile_overlap)
-    return Image.fromarray(pixels)
+    return (yield from Enlarger.of(arguments.upscaler, plan.settings).by(start, arguments.scale_factor))

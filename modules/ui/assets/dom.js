@@ -3,6 +3,9 @@ export const facts = window.easel.facts;
 
 export const byId = (id) => document.getElementById(id);
 
+/** Is it there, in a tab that is open? */
+export const visible = (id) => Boolean(byId(id)?.offsetParent);
+
 /** The text as shown: translated if the table knows it, {gaps} filled in. */
 export function t(text, gaps = {}) {
   const shown = facts.words[text] ?? text;

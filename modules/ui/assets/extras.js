@@ -1,20 +1,22 @@
 // The pictures of the Extras tab: one or several, chosen, dropped, pasted or sent from another tab.
-import { byId, h, iconButton, t } from "./dom.js";
+import { byId, h, iconButton, t, visible } from "./dom.js";
 import { told } from "./png.js";
 import { server } from "./server.js";
 
 const BY = 0;      // resize_mode
+const FOLDER = "extras_batch_directory_tab";
 
 export function startExtras(panel) {
-  const place = byId("extras_image");
   const chooser = h("input", { type: "file", accept: "image/*", multiple: true, onchange: () => { panel.take([...chooser.files]); chooser.value = ""; } });
   const zone = h("label.drop-zone", {}, chooser);
   const list = h("div.extras-files");
+  const root = h("div.extras-pictures", {}, zone, list);
   let files = [];      // { file, url }
 
   /** These pictures instead of those that were there. */
   panel.take = (given) => {
     if (!given.length) return;
+    if (visible(FOLDER)) byId("extras_single_tab-button").click();
     for (const { url } of files) URL.revokeObjectURL(url);
     files = given.map((file) => ({ file, url: URL.createObjectURL(file) }));
     draw();
@@ -33,7 +35,7 @@ export function startExtras(panel) {
     zone.replaceChildren(only ? h("img", { src: only.url, alt: only.file.name, onload: (event) => sized(event.target) }) : h("span", {}, words), chooser);
     list.replaceChildren(...files.map((entry) => h("div.extras-file", {},
       only ? null : h("img", { src: entry.url, alt: entry.file.name }), iconButton("close", t("Remove {name}", { name: entry.file.name }), () => remove(entry)))));
-    place.classList.toggle("has-one", Boolean(only));
+    root.classList.toggle("has-one", Boolean(only));
     if (!only) panel.size = null;
   }
 
@@ -45,13 +47,14 @@ export function startExtras(panel) {
 
   /** Send the pictures; the form then names them. Throws Refused or Lost. */
   panel.prepare = async () => {
+    if (visible(FOLDER)) return panel.form.fill({ images: [], infotexts: [], batch_source: "folder" });
     if (!files.length) throw { reply: { error: "invalid", message: t("There is no picture to enlarge."), hint: t("Drop one into the field first.") } };
     const images = [], infotexts = [];
     for (const { file } of files) {      // one by one: many large files at once would fill the memory
       images.push((await server.keep(file)).name);
       infotexts.push((await told(file)).infotext);
     }
-    panel.form.fill({ images, infotexts });
+    return panel.form.fill({ images, infotexts, batch_source: "" });
   };
 
   /** Only the numbers of the chosen way to say how large. */
@@ -59,7 +62,14 @@ export function startExtras(panel) {
     byId("extras_settings").classList.toggle("scales-to", Number(resize_mode) !== BY);
   }
 
-  place.replaceChildren(zone, list);
+  /** Gradio may have drawn the tab anew: what was chosen moves in. */
+  function place() {
+    const host = byId("extras_image");
+    if (host && root.parentElement !== host) host.replaceChildren(root);
+  }
+
+  new MutationObserver(place).observe(byId("mode_extras"), { childList: true, subtree: true });
+  place();
   panel.form.onChange(look);
   look(panel.form.values);
   draw();

@@ -2,13 +2,13 @@
 import { byId, debounced, facts, pause } from "./dom.js";
 import { browser, tab as kept } from "./kept.js";
 
-const REMEMBER_NOT = new Set([...facts.quick, "init_images", "mask", "images", "infotexts"]);      // the server's settings, and pictures, say which
+const REMEMBER_NOT = new Set([...facts.quick, "init_images", "mask", "images", "infotexts", "batch_source", "batch_sent"]);      // the server's settings, and pictures, say which
 const forms = {};      // by tab
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === String(b);
 
 /** A seed is text for gradio: it may be larger than a number can hold. */
-const fitting = (name, value) => (/seed$/.test(name) && value !== null ? String(value) : value);
+const fitting = (name, value) => (/^(sub)?seed$/.test(name) && value !== null ? String(value) : value);
 
 export function createForm(tab) {
   const { names, defaults } = facts.forms[tab];

@@ -1,4 +1,5 @@
 // The pictures of the img2img tab: an editor for each way to use one, and what is sent of them.
+import { startBatch } from "./batch.js";
 import { byId, h, t } from "./dom.js";
 import { easelEditor } from "./editor.js";
 import { notice } from "./notices.js";
@@ -10,11 +11,13 @@ const OVERLAP = 8;      // pixels of the picture that an outpainted border is bl
 export function startImages(panel) {
   const modes = new Map();      // kind → its editors
   const place = byId("mode_img2img");
+  const batch = startBatch(panel);
 
   /** Give every place that gradio has drawn its editor, and show the mask's controls where there is a mask. */
   function look() {
     for (const host of place.querySelectorAll(".editor-place:empty")) open(host);
-    byId("inpaint_controls").classList.toggle("unused", !HAS_MASK.has(kind()));
+    batch.place();
+    byId("inpaint_controls").classList.toggle("unused", !(HAS_MASK.has(kind()) || batch.masks()));
   }
 
   function open(host) {
@@ -32,6 +35,7 @@ export function startImages(panel) {
   const current = () => modes.get(kind());
 
   new MutationObserver(look).observe(place, { childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"] });
+  panel.form.onChange(look);
   look();
 
   panel.detectSize = () => {
@@ -51,6 +55,7 @@ export function startImages(panel) {
 
   /** Send the pictures; the form then names them. Throws Refused or Lost. */
   panel.prepare = async () => {
+    if (batch.active()) return batch.prepare();
     const [editor, second] = current().editors;
     let [image, mask] = [await editor.image(), HAS_MASK.has(kind()) ? await (second ? second.image() : editor.mask()) : null];
     if (!image) throw { reply: { error: "invalid", message: t("There is no picture to start from."), hint: t("Drop one into the editor first.") } };
@@ -59,7 +64,7 @@ export function startImages(panel) {
     if (wide) [image, mask] = await outpainted(image, mask, border);
     const [name, maskName] = await Promise.all([server.keep(image), mask ? server.keep(mask) : { name: "" }]);
     const size = wide ? { width: near8(editor.state.width + border.left + border.right), height: near8(editor.state.height + border.top + border.bottom) } : {};
-    panel.form.fill({ init_images: [name.name], mask: maskName.name, ...size });
+    return panel.form.fill({ init_images: [name.name], mask: maskName.name, batch_source: "", batch_sent: [], ...size });
   };
 }
 

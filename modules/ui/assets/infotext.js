@@ -21,7 +21,7 @@ export async function pasteInfotext(text, form) {
   const isQuick = ([name]) => facts.quick.includes(name);
   const quick = Object.fromEntries(settings.filter(isQuick));
   const others = Object.fromEntries(settings.filter((setting) => !isQuick(setting)));
-  form.fill({ ...usualQuick(), ...found.fields, override_settings: others, ...quick });
+  form.fill({ ...usualQuick(), script_name: "", ...found.fields, override_settings: others, ...quick });
   notice("paste", t("Filled in from the generation data."), 3);
   return true;
 }

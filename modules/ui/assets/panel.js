@@ -9,6 +9,7 @@ import { createJob } from "./job.js";
 import { hasPrompt, panels } from "./panels.js";
 import { startPrompts } from "./prompt.js";
 import { createResults } from "./results.js";
+import { startScripts } from "./scripts.js";
 
 /** The tab's form, job and results, put together and shown as they were before a reload. */
 export async function startPanel(tab) {
@@ -20,6 +21,7 @@ export async function startPanel(tab) {
   startOverrides(panel);
   if (hasPrompt(tab)) {
     startPrompts(panel);
+    startScripts(panel);
     startCards(tab, { form: panel.form, newest: () => newest(panel) });
   }
   OWN[tab]?.(panel);

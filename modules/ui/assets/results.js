@@ -174,11 +174,12 @@ export function createResults(panel) {
 
   function progressText(record, percent) {
     if (record.state === "queued") return queueText(record);
-    const total = (record.params.n_iter ?? 1) * (record.params.batch_size ?? 1);
-    const which = total > 1 ? t("picture {n} of {total}", { n: Math.min(record.pictures.length + 1, total), total }) : null;
     const step = record.steps ? t("step {n} of {total}", { n: record.step, total: record.steps }) : null;
-    return listed(which, step, `${percent} %`, record.eta === null ? null : duration(record.eta));
+    return listed(which(record), step, `${percent} %`, record.eta === null ? null : duration(record.eta));
   }
+
+  /** Which of how many pictures, if there are several. */
+  const which = ({ asked, made }) => (asked > 1 ? t("picture {n} of {total}", { n: Math.min(made + 1, asked), total: asked }) : null);
 
   /** What the shown picture is, once nothing moves any more. */
   function caption(record) {

@@ -41,7 +41,7 @@ export async function sendToExtras(picture) {
 /** The picture anew and larger, by the form's hires fix: all else is the picture's own. Then the form is as it was. */
 export async function enlarge(picture, panel) {
   try {
-    const wanted = { ...own(await server.readInfotext(picture.infotext)), enable_hr: true, n_iter: 1, batch_size: 1, styles: [] };
+    const wanted = { ...own(await server.readInfotext(picture.infotext)), enable_hr: true, n_iter: 1, batch_size: 1, styles: [], script_name: "" };
     const before = await panel.form.now();
     await panel.generate(wanted);
     panel.form.fill(Object.fromEntries(Object.keys(wanted).map((name) => [name, before[name]])));

@@ -46,12 +46,13 @@ export function dataUrl(file) {
   });
 }
 
+const NEWEST = 100;      // pictures of a job that are shown: a folder may have thousands
 const job = (id) => `jobs/${encodeURIComponent(id)}`;
 
 export const server = {
   state: () => ask("state"),
   jobs: (limit) => ask(`jobs?limit=${limit}`),
-  job: (id) => ask(job(id)),
+  job: (id) => ask(`${job(id)}?newest=${NEWEST}`),
   interrupt: (id) => ask(`${job(id)}/interrupt`, "POST"),
   skip: (id) => ask(`${job(id)}/skip`, "POST"),
   tokens: (prompt, steps) => ask("tokens", "POST", { prompt, steps }),

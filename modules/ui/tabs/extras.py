@@ -1,9 +1,10 @@
-"""The Extras tab: finished pictures made larger, one or several."""
+"""The Extras tab: finished pictures made larger, one, several or a folder of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,19 +13,19 @@ from gradio.components import Component
 from modules.app.app import App
 from modules.base.errors import Invalid
 from modules.imaging.inputs import load
+from modules.params.batch import LONGEST_DATA, FromFolder
 from modules.params.extras import BY, TO, Extras, check_sent, check_sizes
 from modules.settings.options import Settings
+from modules.tasks.gathering import extras_batch
 from modules.ui.form import Form
-from modules.ui.tabs import generation
+from modules.ui.tabs import batch, generation
 from modules.ui.words import Words
 
 TAB = "extras"
-LONGEST_DATA = 2**20        # characters of one picture's generation data
-NOT_SHOWN = ("gfpgan_visibility", "codeformer_visibility", "codeformer_weight", "upscale_first")      # there are no models for faces
 
 
 @dataclass(frozen=True, kw_only=True)
-class Enlargement(Extras):
+class Enlargement(FromFolder, Extras):
     """The form as the page sends it, the pictures with it."""
 
     images: tuple[str, ...] = ()            # names of `imaging.inputs`
@@ -37,18 +38,28 @@ def own_controls(words: Words) -> dict[str, Component]:
     return {
         "images": gr.JSON([], visible=False, render=False),
         "infotexts": gr.JSON([], visible=False, render=False),
+        "batch_source": gr.Textbox("", visible=False, render=False),
         "resize_mode": gr.Radio(ways, value=BY, label=words("Resize mode"), elem_id="extras_resize_mode", render=False),
-    } | {name: gr.Number(0, visible=False, render=False) for name in NOT_SHOWN}
+    }
 
 
 def build(app: App, form: Form[Enlargement], quick: Mapping[str, Component], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         with gr.Column(elem_id=f"{TAB}_settings"):
-            gr.HTML(elem_id=f"{TAB}_image", padding=False)
+            pictures(app, form, words)
             settings(form)
         generate(words)
         generation.results(TAB)
     generation.wire(TAB, app, form, quick, recorded(app))
+
+
+def pictures(app: App, form: Form[Enlargement], words: Words) -> None:
+    """Sent from here, or of a folder of the server."""
+    with gr.Tabs(elem_id=f"mode_{TAB}"):
+        with gr.Tab(words("Pictures"), id="single_image", elem_id=f"{TAB}_single_tab"):
+            gr.HTML(elem_id=f"{TAB}_image", padding=False)
+        with gr.Tab(words("Batch from Directory"), id="batch_from_directory", elem_id=f"{TAB}_batch_directory_tab", render_children=True):
+            batch.folder_fields(form, app.flags, words)
 
 
 def settings(form: Form[Enlargement]) -> None:
@@ -61,7 +72,9 @@ def settings(form: Form[Enlargement]) -> None:
         form.place("upscaling_crop")
     with gr.Row():
         form.place("upscaler_1", "upscaler_2")
-    form.place("extras_upscaler_2_visibility")
+    form.place("extras_upscaler_2_visibility", "gfpgan_visibility")
+    with gr.Row():
+        form.place("codeformer_visibility", "codeformer_weight")
     form.rest()
 
 
@@ -77,15 +90,24 @@ def recorded(app: App) -> Callable[[Enlargement, Settings], dict[str, Any]]:
     inputs = app.flags.paths.cache / "inputs"
 
     def record(params: Enlargement, standing: Settings) -> dict[str, Any]:
-        check_pictures(params)
-        sizes = [load(inputs, image).size for image in params.images]
-        check_sent(sizes)
-        check_sizes(params, sizes)
+        for restoring in params.restorers:
+            app.models.face_restorer(restoring.name)
         named = replace(params, upscaler_1=app.models.upscaler(params.upscaler_1), upscaler_2=app.models.upscaler(params.upscaler_2))
-        lists = {"images": list(params.images), "infotexts": list(params.infotexts)}
-        return asdict(named) | lists | {"batch_size": len(params.images)}      # by which the queue counts pictures
+        common = {each.name: getattr(named, each.name) for each in fields(Extras)}
+        if params.batch_source:
+            return common | {"batch": asdict(extras_batch(params, named, app.flags))}
+        return common | pictures_sent(params, inputs)
 
     return record
+
+
+def pictures_sent(params: Enlargement, inputs: Path) -> dict[str, Any]:
+    check_pictures(params)
+    sizes = [load(inputs, image).size for image in params.images]
+    check_sent(sizes)
+    check_sizes(params, sizes)
+    lists = {"images": list(params.images), "infotexts": list(params.infotexts)}
+    return lists | {"batch_size": len(params.images)}      # by which the queue counts pictures
 
 
 def check_pictures(params: Enlargement) -> None:

@@ -13,6 +13,7 @@ from gradio.components import Component
 from modules.app.app import App
 from modules.base.errors import WebUIError
 from modules.engine.jobs import LOCAL
+from modules.params.scripts import Kind, settled
 from modules.settings.options import Settings, changed, for_request
 from modules.tasks.requests import prepared, prepared_img2img
 from modules.tasks.styling import with_styles
@@ -108,9 +109,9 @@ def wire(tab: str, app: App, form: Form[Any], quick: Mapping[str, Component], re
     sent.failure(None, js=f"() => easel.unanswered('{tab}')", **outside)
 
 
-def drawing(kind: str, app: App) -> Recorded:
-    """Of a request for new pictures: its styles put in, its names resolved."""
-    return lambda params, standing: asdict(PREPARED[kind](with_styles(params, app.styles()), standing))
+def drawing(kind: Kind, app: App) -> Recorded:
+    """Of a request for new pictures: its styles put in, its script's arguments checked, its names resolved."""
+    return lambda params, standing: asdict(PREPARED[kind](settled(with_styles(params, app.styles()), kind), standing))
 
 
 def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str], recorded: Recorded) -> Callable[..., Reply]:

@@ -8,10 +8,12 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.app.app import App
-from modules.params.img2img import FILLS, ORIGINAL, RESIZE_MODES, Img2Img
+from modules.params.batch import Img2ImgBatch
+from modules.params.img2img import FILLS, ORIGINAL, RESIZE_MODES
 from modules.ui import cards
 from modules.ui.form import Form
-from modules.ui.tabs import generation
+from modules.ui.tabs import batch, generation, scripts
+from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.words import Words
 
 TAB = "img2img"
@@ -42,24 +44,25 @@ def own_controls(words: Words) -> dict[str, Component]:
             [(words("Whole picture"), False), (words("Only masked"), True)], value=False, label=words("Inpaint area"),
             elem_id="img2img_inpaint_full_res", render=False,
         ),
+        **batch.own_controls(words),
     }
 
 
-def build(app: App, form: Form[Img2Img], quick: Mapping[str, Component], words: Words) -> None:
+def build(app: App, form: ScriptedForm[Img2ImgBatch], quick: Mapping[str, Component], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         generation.prompts(TAB, form)
         generation.actions(TAB, words)
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
-                settings(form, words)
+                settings(app, form, words)
             cards.build(TAB, app.flags.paths, words)
         generation.results(TAB)
-    generation.wire(TAB, app, form, quick, generation.drawing(TAB, app))
+    generation.wire(TAB, app, form, quick, batch.recorded(app))
 
 
-def settings(form: Form[Img2Img], words: Words) -> None:
+def settings(app: App, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_settings"):
-        editors(words)
+        pictures(app, form, words)
         form.place("resize_mode")
         inpainting(form, words)
         generation.sampler_row(TAB, form)
@@ -70,16 +73,20 @@ def settings(form: Form[Img2Img], words: Words) -> None:
         form.place("cfg_scale", "image_cfg_scale", "denoising_strength")
         generation.seed(TAB, form, words)
         form.rest()
+        scripts.build(form, words)
 
 
-def editors(words: Words) -> None:
+def pictures(app: App, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
+    """An editor for each way to use one picture, and the tab for many."""
     with gr.Tabs(elem_id="mode_img2img"):
         for title, elem_id, kind in MODES:
             with gr.Tab(words(title), id=elem_id, elem_id=elem_id):
                 gr.HTML(f'<div class="editor-place" data-kind="{kind}"></div>', padding=False)
+        with gr.Tab(words("Batch"), id="img2img_batch_tab", elem_id="img2img_batch_tab", render_children=True):
+            batch.build(form, app.flags, words)
 
 
-def inpainting(form: Form[Img2Img], words: Words) -> None:
+def inpainting(form: Form[Img2ImgBatch], words: Words) -> None:
     """Shown where there is a mask."""
     with gr.Column(elem_id="inpaint_controls"):
         with gr.Row():

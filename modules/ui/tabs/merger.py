@@ -55,7 +55,7 @@ def merge_fields(words: Words) -> dict[str, Component]:
             letter: gr.Dropdown([], label=words(f"{which} model ({letter.upper()})"), elem_id=f"modelmerger_{which.lower()}_model_name")
             for letter, which in (("a", "Primary"), ("b", "Secondary"), ("c", "Tertiary"))
         }
-    name = gr.Textbox(label=words("Custom name (optional)"), elem_id="modelmerger_custom_name", max_length=150)
+    name = gr.Textbox("", label=words("Custom name (optional)"), elem_id="modelmerger_custom_name", max_length=150)
     method = gr.Radio(list(METHODS), value="Weighted sum", label=words("Interpolation method"), elem_id="modelmerger_interp_method")
     formula = gr.HTML(FORMULAS["Weighted sum"], elem_id="modelmerger_interp_description", padding=False)
     method.change(lambda chosen: FORMULAS[chosen], method, formula, queue=False, show_progress="hidden", api_visibility="private")
@@ -64,11 +64,12 @@ def merge_fields(words: Words) -> dict[str, Component]:
         precision = gr.Radio(list(PRECISIONS), value="fp16", label=words("Precision"), elem_id="modelmerger_precision")
         vae = gr.Dropdown(["None"], value="None", label=words("Bake in VAE"), elem_id="modelmerger_bake_in_vae")
     with gr.Accordion(words("More"), open=False):
-        more = gr.Textbox(label=words("Shares of B, C, … for “Sum of more”"), placeholder="0.3, 0.2", elem_id="modelmerger_shares")
+        more = gr.Textbox("", label=words("Shares of B, C, … for “Sum of more”"), placeholder="0.3, 0.2", elem_id="modelmerger_shares")
         blocks = gr.Textbox(
-            label=words("Block weights in place of M: BASE, IN00 – IN11, M00, OUT00 – OUT11"), placeholder="26 numbers", elem_id="modelmerger_blocks"
+            "", label=words("Block weights in place of M: BASE, IN00 – IN11, M00, OUT00 – OUT11"), placeholder="26 numbers",
+            elem_id="modelmerger_blocks",
         )
-        discard = gr.Textbox(label=words("Discard weights with matching name"), elem_id="modelmerger_discard_weights")
+        discard = gr.Textbox("", label=words("Discard weights with matching name"), elem_id="modelmerger_discard_weights")
         copied = gr.Checkbox(value=True, label=words("Copy metadata"), elem_id="modelmerger_copy_metadata")
         recipe = gr.Checkbox(value=True, label=words("Save the recipe in the metadata"), elem_id="modelmerger_add_merge_recipe")
     return {

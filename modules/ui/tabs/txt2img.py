@@ -11,13 +11,14 @@ from modules.app.app import App
 from modules.params.txt2img import Txt2Img
 from modules.ui import cards
 from modules.ui.form import Form
-from modules.ui.tabs import generation
+from modules.ui.tabs import generation, scripts
+from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.words import Words
 
 TAB = "txt2img"
 
 
-def build(app: App, form: Form[Txt2Img], quick: Mapping[str, Component], words: Words) -> None:
+def build(app: App, form: ScriptedForm[Txt2Img], quick: Mapping[str, Component], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         generation.prompts(TAB, form)
         generation.actions(TAB, words)
@@ -29,7 +30,7 @@ def build(app: App, form: Form[Txt2Img], quick: Mapping[str, Component], words: 
     generation.wire(TAB, app, form, quick, generation.drawing(TAB, app))
 
 
-def settings(form: Form[Txt2Img], words: Words) -> None:
+def settings(form: ScriptedForm[Txt2Img], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_settings"):
         generation.sampler_row(TAB, form)
         with gr.Accordion(words("Hires. fix"), open=False, elem_id=f"{TAB}_hr"):
@@ -39,6 +40,7 @@ def settings(form: Form[Txt2Img], words: Words) -> None:
         form.place("cfg_scale")
         generation.seed(TAB, form, words)
         form.rest()
+        scripts.build(form, words)
 
 
 def hires(form: Form[Txt2Img]) -> None:

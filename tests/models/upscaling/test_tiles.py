@@ -8,7 +8,8 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from modules.base.errors import NotANumber
 from modules.models.upscaling.architectures import Net
-from modules.models.upscaling.tiles import Tiling, enlarged
+from modules.models.upscaling.tiles import Tiling, enlarged, through
+from tests.models.upscaling.asking import answered
 from tests.models.upscaling.networks import CPU
 
 WHOLE = Tiling(0, 8)
@@ -18,8 +19,12 @@ def net(run, scale, dtype=torch.float32):
     return Net(run, scale, CPU, dtype)
 
 
-def unheard(done, of):
-    pass
+def drawn(net, pixels, tiling):
+    """Enlarged by the net, tile after tile."""
+    def ask(tile):
+        return (yield tile)
+
+    return answered(enlarged(ask, pixels, tiling), lambda tile: through(net, tile))
 
 
 def picture(height, width):
@@ -35,13 +40,13 @@ def inverted(x):
 def test_a_pointwise_network_is_the_same_in_tiles(size, tiling):
     pixels = picture(*size)
     expected = (255 - pixels).repeat_interleave(2, 1).repeat_interleave(2, 2)
-    assert torch.equal(enlarged(net(inverted, 2), pixels, tiling, unheard), expected)
+    assert torch.equal(drawn(net(inverted, 2), pixels, tiling), expected)
 
 
 def test_a_network_that_looks_around_is_the_same_where_tiles_share_enough():
     """A 3×3 mean errs only at a tile's border: its first pixel fades in from nothing, its last lies under the next tile."""
     pixels = picture(30, 44)
-    whole, tiled = (enlarged(net(lambda x: avg_pool2d(x, 3, 1, 1), 1), pixels, tiling, unheard) for tiling in (WHOLE, Tiling(16, 4)))
+    whole, tiled = (drawn(net(lambda x: avg_pool2d(x, 3, 1, 1), 1), pixels, tiling) for tiling in (WHOLE, Tiling(16, 4)))
     assert (whole.int() - tiled.int()).abs().max() <= 1
 
 
@@ -62,7 +67,7 @@ def test_tiles_lie_where_a1111_puts_them():
 def test_one_tile_fades_in_over_the_other():
     """Tiles that differ all over show the seam itself: a straight line over the overlap."""
     shades = iter((0.0, 1.0))
-    out = enlarged(net(lambda x: torch.full_like(x, next(shades)), 1), picture(1, 12), Tiling(8, 4), unheard)
+    out = drawn(net(lambda x: torch.full_like(x, next(shades)), 1), picture(1, 12), Tiling(8, 4))
     assert out[0, 0].tolist() == [0, 0, 0, 0, 0, 64, 128, 191, 255, 255, 255, 255]
 
 
@@ -73,21 +78,15 @@ def test_no_tile_is_larger_than_was_asked_for():
         seen.append(tuple(x.shape[-2:]))
         return x
 
-    enlarged(net(watched, 1), picture(100, 70), Tiling(32, 8), unheard)
+    drawn(net(watched, 1), picture(100, 70), Tiling(32, 8))
     assert set(seen) == {(32, 32)}
 
 
-def test_progress_is_told_and_may_stop_it():
-    told = []
-
-    def stop(done, of):
-        told.append((done, of))
-        if done == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        enlarged(net(inverted, 2), picture(32, 32), Tiling(16, 0), stop)
-    assert told == [(1, 4), (2, 4), (3, 4)]
+def test_networks_see_blue_green_red_as_with_a1111():
+    seen = []
+    colour = torch.tensor([200, 100, 50], dtype=torch.uint8)[:, None, None].expand(3, 4, 4)
+    out = drawn(net(lambda x: seen.append(x) or x, 1), colour, WHOLE)
+    assert (seen[0][0, :, 0, 0] * 255).round().tolist() == [50, 100, 200] and torch.equal(out, colour)
 
 
 def test_the_network_gets_the_precision_it_runs_in():
@@ -96,9 +95,9 @@ def test_the_network_gets_the_precision_it_runs_in():
         return x
 
     black = torch.zeros(3, 4, 4, dtype=torch.uint8)
-    assert torch.equal(enlarged(net(checked, 1, torch.bfloat16), black, WHOLE, unheard), black)
+    assert torch.equal(drawn(net(checked, 1, torch.bfloat16), black, WHOLE), black)
 
 
 def test_numbers_that_are_no_colours_are_an_error():
     with pytest.raises(NotANumber):
-        enlarged(net(lambda x: x / 0, 1), picture(4, 4), WHOLE, unheard)
+        drawn(net(lambda x: x / 0, 1), picture(4, 4), WHOLE)

@@ -12,13 +12,12 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
 from modules.base.errors import Invalid, ModelCorrupt, ModelUnsupported, UnknownName
-from modules.models.upscaling.tiles import Tiling
-from modules.models.upscaling.upscaler import Upscalers, pixels, upscale
+from modules.models.upscaling.upscaler import Upscalers, upscaled
+from tests.models.upscaling.asking import answered, fit, upscale
 from tests.models.upscaling.networks import CPU, srvgg_state
 
 MODELS = Path(__file__).resolve().parents[3] / "models"
 SHIPPED = ("R-ESRGAN AnimeVideo", "R-ESRGAN 4x+ Anime6B")
-TILES = Tiling(192, 8)
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def psnr(a, b):
 def test_what_ships_draws_better_than_nearest_neighbour(shipped, name):
     large = drawing()
     small = large.reduce(4)
-    result, plain = (shipped.upscale(each, small, 4, TILES) for each in (name, "Nearest"))
+    result, plain = (upscale(shipped, each, small, 4) for each in (name, "Nearest"))
     assert result.size == large.size
     assert psnr(result, large) > psnr(plain, large) + 2
 
@@ -80,7 +79,7 @@ def test_an_unknown_name_is_answered_with_a_like_one(shipped):
     ((16, 16), 9, (144, 144)),
 ])
 def test_sides_are_the_multiple_of_eight_below(own, name, size, scale, expected):
-    assert own.upscale(name, Image.new("RGB", size, "teal"), scale, TILES).size == expected
+    assert upscale(own, name, Image.new("RGB", size, "teal"), scale).size == expected
 
 
 @pytest.mark.parametrize(("own_scale", "scale", "passes"), [
@@ -92,20 +91,20 @@ def test_a_model_runs_until_the_picture_is_large_enough(own_scale, scale, passes
     def enlarge(image, asked):
         assert asked == scale
         sizes.append(image.width)
-        return image.resize((image.width * own_scale, image.height * own_scale))
+        return (yield image.resize((image.width * own_scale, image.height * own_scale)))
 
-    upscale(Image.new("RGB", (16, 16)), scale, enlarge)
+    answered(upscaled(Image.new("RGB", (16, 16)), scale, enlarge), lambda larger: larger)
     assert sizes == [16 * own_scale**number for number in range(passes)]
 
 
 def test_too_small_a_result_is_refused():
     with pytest.raises(Invalid):
-        upscale(Image.new("RGB", (20, 300)), 0.3, lambda image, _: image)
+        next(upscaled(Image.new("RGB", (20, 300)), 0.3, lambda image, _: iter(())))
 
 
 def test_nearest_repeats_pixels_and_lanczos_and_none_are_pillows(own):
     small = drawing().reduce(8)
-    enlarged = {name: np.asarray(own.upscale(name, small, 2, TILES)) for name in ("Nearest", "Lanczos", "None")}
+    enlarged = {name: np.asarray(upscale(own, name, small, 2)) for name in ("Nearest", "Lanczos", "None")}
     assert np.array_equal(enlarged["Nearest"], np.asarray(small).repeat(2, 0).repeat(2, 1))
     lanczos = np.asarray(small.resize((80, 80), Image.Resampling.LANCZOS))
     assert np.array_equal(enlarged["Lanczos"], lanczos)
@@ -118,7 +117,7 @@ def test_transparency_stays(own, name, mode):
     image = drawing().reduce(10).convert("RGBA")
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     image = image.quantize(64) if mode == "P" else image.convert(mode)
-    result = own.upscale(name, image, 2, TILES)
+    result = upscale(own, name, image, 2)
     assert result.mode == "RGBA"
     alpha = image.convert("RGBA").getchannel("A").resize((64, 64), Image.Resampling.LANCZOS)
     assert np.array_equal(np.asarray(result.getchannel("A")), np.asarray(alpha))
@@ -126,51 +125,40 @@ def test_transparency_stays(own, name, mode):
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "1", "CMYK"])
 def test_an_opaque_picture_becomes_rgb(own, mode):
-    assert own.upscale("random", Image.new(mode, (16, 16)), 2, TILES).mode == "RGB"
+    assert upscale(own, "random", Image.new(mode, (16, 16)), 2).mode == "RGB"
 
 
 def test_fit_gives_just_the_size_asked_for(own):
     for name in ("None", "Lanczos", "random"):
-        assert own.fit(name, drawing().reduce(10), (75, 50), TILES).size == (75, 50)
-        assert own.fit(name, drawing().reduce(10), (13, 9), TILES).size == (13, 9)
+        assert fit(own, name, drawing().reduce(10), (75, 50)).size == (75, 50)
+        assert fit(own, name, drawing().reduce(10), (13, 9)).size == (13, 9)
 
 
 def test_the_picture_given_is_not_changed(own):
     image = drawing().reduce(10).convert("RGBA")
     before = image.tobytes()
-    own.upscale("random", image, 2, TILES)
+    upscale(own, "random", image, 2)
     assert image.tobytes() == before
-
-
-def test_networks_see_blue_green_red_as_with_a1111():
-    image = Image.new("RGB", (8, 8), (200, 100, 50))
-    assert pixels(image)[:, 0, 0].tolist() == [50, 100, 200]
 
 
 def test_a_broken_model_is_named_and_the_others_still_work(own):
     image = Image.new("RGB", (16, 16))
     with pytest.raises(ModelCorrupt, match=r"damaged\.pth"):
-        own.upscale("damaged", image, 2, TILES)
+        upscale(own, "damaged", image, 2)
     with pytest.raises(ModelUnsupported, match=r"foreign\.pth"):
-        own.upscale("foreign", image, 2, TILES)
-    assert own.upscale("random", image, 2, TILES).size == (32, 32)
+        upscale(own, "foreign", image, 2)
+    assert upscale(own, "random", image, 2).size == (32, 32)
 
 
 def test_a_file_that_has_gone_is_named(own, tmp_path):
     (tmp_path / "random.safetensors").unlink()
     with pytest.raises(ModelCorrupt, match=r"random\.safetensors"):
-        own.upscale("random", Image.new("RGB", (16, 16)), 2, TILES)
+        upscale(own, "random", Image.new("RGB", (16, 16)), 2)
 
 
 def test_after_a_refresh_a_new_file_under_an_old_name_is_read(own, tmp_path):
     image = drawing().reduce(10)
-    before = own.upscale("random", image, 2, TILES)
+    before = upscale(own, "random", image, 2)
     save_file({name: -tensor for name, tensor in srvgg_state(scale=2).items()}, tmp_path / "random.safetensors")
     own.refresh()
-    assert own.upscale("random", image, 2, TILES).tobytes() != before.tobytes()
-
-
-def test_progress_is_told(own):
-    told = []
-    own.upscale("random", Image.new("RGB", (16, 16)), 2, Tiling(12, 4), lambda done, of: told.append((done, of)))
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert upscale(own, "random", image, 2).tobytes() != before.tobytes()

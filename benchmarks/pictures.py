@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.jobs import made, planned
+from benchmarks.measure import alternating, report
+from benchmarks.model import SIDE, random_model, ready_device
+from modules.models.loader import LoadedModel
+from modules.params.img2img import Img2Img
+from modules.sampling.questions import ready
+from modules.settings.options import Settings
+from modules.tasks import hires, img2img
+from modules.tasks.canvas import Canvas
+from modules.tasks.img2img import Img2ImgPlan
+from modules.tasks.plan import Plan
+from modules.tasks.requests import prepared, prepared_img2img
+
+STEPS, STRENGTH = 20, 0.5
+
+
+def run() -> None:
+    """img2img and hires fix ÷ the bare UNet, VAE and text-encoder calls they take."""
+    torch.set_num_threads(1)
+    model = random_model()
+    device = ready_device(model)
+    ready = next(iter(device._ready.values()))
+
+    def easel(task: object, plan: Plan) -> None:
+        ready.text._known.clear()
+        made(device, [(task, plan)])
+
+    for name, sides in {
+        "img2img": {"easel": lambda: easel(img2img.picture, from_picture()), "bare calls": lambda: again(model)},
+        "hires fix": {"easel": lambda: easel(hires.picture, larger()), "bare calls": lambda: twice(model)},
+    }.items():
+        print(f"  {name}")
+        report(alternating(sides), "easel", "bare calls", "≤ 1.05")
+
+
+def from_picture() -> Img2ImgPlan:
+    prompts = {"prompt": "a red fox in the snow", "negative_prompt": "blurry"}
+    params = Img2Img(**prompts, seed=1, steps=STEPS, width=SIDE, height=SIDE, denoising_strength=STRENGTH, init_images=("noise",))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8))
+    return Img2ImgPlan(prepared_img2img(params, Settings()), Settings(), planned().files, lambda _: ready(Canvas(image)), 1)
+
+
+def larger() -> Plan:
+    plan = planned(steps=STEPS)
+    params = prepared(replace(plan.params, enable_hr=True, hr_scale=2.0, hr_upscaler="Lanczos", denoising_strength=STRENGTH))
+    return replace(plan, params=params, files=replace(plan.files, hires=plan.files))
+
+
+@torch.inference_mode()
+def again(model: LoadedModel) -> None:
+    """The calls of img2img: A1111 takes a step more than the strength's share."""
+    read(model)
+    encoded(model, SIDE)
+    drawn(model, SIDE, int(STEPS * STRENGTH) + 1)
+
+
+@torch.inference_mode()
+def twice(model: LoadedModel) -> None:
+    """The calls of hires fix: the second pass takes as many steps as the first."""
+    read(model)
+    drawn(model, SIDE, STEPS)
+    encoded(model, 2 * SIDE)
+    drawn(model, 2 * SIDE, STEPS)
+
+
+def read(model: LoadedModel, texts: Iterable[int] = range(2)) -> None:
+    for _ in texts:
+        model.texts[0].module(torch.full((1, 77), 49407), output_hidden_states=True)
+
+
+def encoded(model: LoadedModel, side: int) -> None:
+    model.vae.encode(torch.randn(1, 3, side, side), return_dict=False)
+
+
+def drawn(model: LoadedModel, side: int, steps: int) -> None:
+    x, cond, t = torch.randn(2, 4, side // 8, side // 8), torch.randn(2, 77, 256), torch.full((2,), 500.0)
+    for _ in range(steps):
+        model.unet(x, t, encoder_hidden_states=cond, return_dict=False)
+    model.vae.decode(x[:1], return_dict=False)

@@ -1,0 +1,93 @@
+"""Folders of pictures on the server's disk: what is in them, and their pictures one by one."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from itertools import compress
+from operator import not_
+from pathlib import Path
+
+from PIL import Image
+
+from modules.base.errors import InvalidImage, TooLarge, WebUIError
+from modules.imaging.inputs import upright
+from modules.imaging.read import LARGEST_FILE, open_image, opened, too_large_file
+
+DIGITS = re.compile(r"([0-9]+)")
+
+
+@dataclass(frozen=True)
+class Listing:
+    pictures: tuple[Path, ...]
+    others: tuple[Path, ...]      # files that are no pictures Easel can read
+
+
+def listing(folder: Path, most: int) -> Listing:
+    """The files of a folder, told apart by their content. Raises TooLarge beyond `most`, InvalidImage if it cannot be read."""
+    found = sorted(files(folder, most), key=counting)
+    readable = [is_picture(path) for path in found]
+    return Listing(tuple(compress(found, readable)), tuple(compress(found, map(not_, readable))))
+
+
+def files(folder: Path, most: int) -> list[Path]:
+    """Hidden ones are not meant, and what a link leads to is taken only if it lies in the folder as well."""
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.is_file() and (not entry.is_symlink() or stays(folder, entry)):
+                    found.append(folder / entry.name)
+                if len(found) > most:
+                    raise TooLarge(f"There are more than {most:,} files in {folder.name}.", "Spread them over several folders.")
+    except OSError as error:
+        raise InvalidImage(f"The folder {folder.name} cannot be read: {error.strerror}.", "Check its name, and who may read it.") from error
+    return found
+
+
+def stays(folder: Path, entry: os.DirEntry[str]) -> bool:
+    return Path(entry.path).resolve().is_relative_to(folder.resolve())
+
+
+def counting(path: Path) -> tuple[list[str | int], str]:
+    """As people count: `frame 2` before `frame 10`."""
+    parts = DIGITS.split(path.name.casefold())
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], path.name
+
+
+def is_picture(path: Path) -> bool:
+    try:
+        size_of(path)
+    except WebUIError:
+        return False
+    return True
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height as its header says. Raises InvalidImage or TooLarge."""
+    try:
+        with path.open("rb") as file:
+            return opened(file).size
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+def content_of(path: Path) -> bytes:
+    """Raises InvalidImage or TooLarge."""
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise too_large_file(size)
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+def picture(path: Path) -> Image.Image:
+    """Upright, L, RGB or RGBA. Raises InvalidImage or TooLarge."""
+    return upright(open_image(content_of(path)))
+
+
+def unreadable(error: OSError) -> InvalidImage:
+    return InvalidImage(f"The file cannot be read: {error.strerror}.", "Check that it is still there, and who may read it.")

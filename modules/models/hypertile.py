@@ -1,0 +1,174 @@
+"""Hypertile: self-attention within tiles of the picture instead of over all of it, which is faster and changes it a little.
+
+The idea is tfernd's HyperTile, https://github.com/tfernd/HyperTile; which layers, and which tiles, are as in A1111's extension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import gcd, prod
+from typing import Any, Protocol
+
+from diffusers import AutoencoderKL, ConsistencyDecoderVAE, UNet2DConditionModel
+from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.attention_processor import Attention
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from modules.sampling.weights import Hypertile
+
+CELL = 8            # pixels a latent cell stands for
+SMALLEST = 128      # pixels of a tile's side; A1111 takes none below
+
+
+# Which tiles -------------------------------------------------------------------------------------
+
+
+def smallest_tile(height: int, width: int, wanted: int) -> int:
+    """The side in latent cells that tiles have at least, in a latent of height × width cells.
+
+    wanted: pixels. A smaller power of two goes before it, where the picture's sides have none so large in common.
+    """
+    common = gcd(height, width) * CELL
+    return max(SMALLEST, min(common & -common, wanted)) // CELL
+
+
+def counts(side: int, smallest: int, swap: int) -> list[int]:
+    """Into how many tiles a side may be cut: the `swap` largest of those divisors that leave tiles no smaller."""
+    return [count for count in range(side, 0, -1) if side % count == 0 and side // count >= min(smallest, side)][: max(swap, 1)]
+
+
+def chosen(size: tuple[int, int], smallest: int, swap: int, place: int) -> tuple[int, int]:
+    """Rows and columns of tiles for the layer at that place.
+
+    A1111 draws lots for each layer of each call. Pictures with different seeds share our calls, so that nothing may depend on a
+    seed: layers take the same candidates in turn, with the same end, that not all have their seams in one line.
+    """
+    rows, columns = (counts(side, smallest, swap) for side in size)
+    return rows[place % len(rows)], columns[place // len(rows) % len(columns)]
+
+
+def split(grid: Tensor, rows: int, columns: int) -> Tensor:
+    """(batch, h, w, channels) → (batch · rows · columns, h / rows, w / columns, channels)"""
+    return grid.unflatten(2, (columns, -1)).unflatten(1, (rows, -1)).transpose(2, 3).flatten(0, 2)
+
+
+def join(tiles: Tensor, rows: int, columns: int) -> Tensor:
+    """The inverse of `split`."""
+    return tiles.unflatten(0, (-1, rows, columns)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+# Where they are used -----------------------------------------------------------------------------
+
+
+class Attend(Protocol):
+    """What diffusers calls an attention processor."""
+
+    def __call__(self, attention: Attention, hidden_states: Tensor, *args: Any, **more: Any) -> Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A self-attention that can be tiled."""
+
+    attention: Attention
+    level: int = 0      # how often the latent was halved on its way there
+    depth: int = 0      # the same, counted from the model's first attention
+
+
+@dataclass(eq=False)
+class Seen:
+    """The latent in the call at hand: (height, width) in cells."""
+
+    size: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class InTiles:
+    """A processor that shows another one tile after tile.
+
+    It stands innermost: who merges tokens or listens at the layer finds inputs and answers as they always are.
+    """
+
+    inner: Attend
+    layer: Layer
+    place: int          # among the model's layers
+    wanted: Hypertile
+    seen: Seen
+
+    def __call__(self, attention: Attention, hidden_states: Tensor, *args: Any, **more: Any) -> Tensor:
+        """hidden_states: tokens (batch, h · w, channels), or in a VAE a grid (batch, channels, h, w)"""
+        size, grid = halved(self.seen.size, self.layer.level), hidden_states.ndim == 4
+        rows, columns = self.cut(size)
+        merged = not grid and hidden_states.shape[1] != prod(size)      # then they are no grid any more
+        if merged or rows * columns == 1:
+            return self.inner(attention, hidden_states, *args, **more)
+        if grid:
+            tiles = split(hidden_states.movedim(1, -1), rows, columns).movedim(-1, 1).contiguous()
+            return join(self.inner(attention, tiles, *args, **more).movedim(1, -1), rows, columns).movedim(-1, 1).contiguous()
+        tiles = split(hidden_states.unflatten(1, size), rows, columns)
+        answers = self.inner(attention, tiles.flatten(1, 2), *args, **more)
+        return join(answers.unflatten(1, tiles.shape[1:3]), rows, columns).flatten(1, 2)
+
+    def cut(self, size: tuple[int, int]) -> tuple[int, int]:
+        smallest = smallest_tile(*self.seen.size, self.wanted.tile) << self.layer.depth      # as A1111: deeper layers see further
+        return chosen(size, smallest, self.wanted.swap, self.place)
+
+
+class Hypertiling:
+    """Tiles in a UNet's or a VAE's self-attention, there while they are wanted."""
+
+    def __init__(self, model: UNet2DConditionModel | AutoencoderKL | ConsistencyDecoderVAE) -> None:
+        self.layers = [*(unet_layers(model) if isinstance(model, UNet2DConditionModel) else vae_layers(model))]
+        self.entrance = getattr(model, "decoder", model)      # what is given the latent
+        self.wanted: Hypertile | None = None
+        self.seen = Seen()
+        self._handle: RemovableHandle | None = None
+        self._before: list[tuple[Attention, Attend]] = []
+
+    def bring(self, wanted: Hypertile | None) -> None:
+        if wanted == self.wanted:
+            return
+        self._remove()
+        self.wanted = wanted
+        if wanted is None:
+            return
+        self._handle = self.entrance.register_forward_pre_hook(self._see)
+        for place, layer in enumerate(self.layers):
+            if layer.depth <= wanted.depth:
+                inner = layer.attention.processor
+                self._before.append((layer.attention, inner))
+                layer.attention.set_processor(InTiles(inner, layer, place, wanted, self.seen))
+
+    def _remove(self) -> None:
+        for attention, processor in self._before:
+            attention.set_processor(processor)
+        self._before = []
+        if self._handle:
+            self._handle.remove()
+
+    def _see(self, model: nn.Module, args: tuple[Any, ...]) -> None:
+        self.seen.size = tuple(args[0].shape[-2:])
+
+
+def unet_layers(unet: UNet2DConditionModel) -> Iterator[Layer]:
+    kinds = unet.config.down_block_types
+    first, last = next((level for level, kind in enumerate(kinds) if "CrossAttn" in kind), 0), len(kinds) - 1
+    parts = [*enumerate(unet.down_blocks), (last, unet.mid_block), *((last - place, block) for place, block in enumerate(unet.up_blocks))]
+    for level, part in parts:
+        for block in part.modules():
+            if isinstance(block, BasicTransformerBlock):
+                yield Layer(block.attn1, level, level - first)
+
+
+def vae_layers(vae: AutoencoderKL | ConsistencyDecoderVAE) -> Iterator[Layer]:
+    """The decoder's alone, as in A1111."""
+    if isinstance(vae, AutoencoderKL):
+        yield from (Layer(attention) for attention in vae.decoder.mid_block.attentions if isinstance(attention, Attention))
+
+
+def halved(size: tuple[int, int], times: int) -> tuple[int, int]:
+    """As convolutions of stride 2 halve: odd sides up."""
+    height, width = size
+    return -(-height >> times), -(-width >> times)

@@ -1,0 +1,91 @@
+"""What a user may ask of many pictures at once: img2img's Batch tab, Extras' Batch from Directory; and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import MaxLen
+
+from modules.base.fields import Checkbox, Choices, Param, Text
+from modules.params.img2img import Img2Img
+
+MOST_PICTURES = 10_000
+LONGEST_PATH = 4096
+LONGEST_DATA = 2**20      # characters of one picture's generation data
+PNG_INFO = ("Prompt", "Negative prompt", "Seed", "CFG scale", "Sampler", "Steps", "Model hash")      # as A1111 names and orders them
+
+Folder = Text(1, LONGEST_PATH)
+Source = Literal["", "upload", "folder"]      # "": it is no batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromFolder:
+    """Folders on the server, as the form names them."""
+
+    batch_source: Source = ""
+    batch_input_dir: Annotated[str, Param("Input directory", Folder, "All pictures of this folder, on the machine where the server runs.")] = ""
+    batch_output_dir: Annotated[
+        str, Param("Output directory", Folder, "Results are written there under their pictures' names; without one they are saved as usual."),
+    ] = ""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A picture that came from the browser."""
+
+    image: str                                                        # its name among `imaging.inputs`
+    file: Annotated[str, MaxLen(LONGEST_PATH)] = ""                   # what its file is called there
+    infotext: Annotated[str, MaxLen(LONGEST_DATA)] = ""               # the generation data in it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Img2ImgBatch(FromFolder, Img2Img):
+    """img2img's form as the page sends it, its Batch tab with it."""
+
+    batch_sent: Annotated[tuple[Sent, ...], MaxLen(MOST_PICTURES)] = ()
+    batch_inpaint_mask_dir: Annotated[
+        str, Param("Inpaint batch mask directory", Folder, "Masks that are called as the pictures are, or one for all; without, nothing is kept."),
+    ] = ""
+    batch_use_png_info: Annotated[
+        bool, Param("Append png info to prompts", Checkbox(), "Take from each picture's generation data what is chosen below."),
+    ] = False
+    batch_png_info_dir: Annotated[
+        str, Param("PNG info directory", Folder, "Pictures that are called alike and whose generation data is taken; else it is their own."),
+    ] = ""
+    batch_png_info_props: Annotated[
+        tuple[str, ...],
+        Param("Parameters to take from png info", Choices(PNG_INFO), "Prompts are added to those above; the others are taken instead of the form's."),
+    ] = ()
+
+
+# What is recorded -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One picture of a batch.
+
+    image, mask: a name among `imaging.inputs`, or the path of a file on the server
+    """
+
+    image: str
+    file: str                                                         # what it is called, without folders
+    mask: str = ""
+    infotext: str = ""                                                # the generation data it came with, where that is kept
+    params: Mapping[str, Any] = field(default_factory=dict)           # fields of the request that are this picture's own
+    settings: Mapping[str, Any] = field(default_factory=dict)         # likewise
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    entries: tuple[Entry, ...]
+    folder: str = ""                    # where results go, under their pictures' names; "": among the outputs
+    notes: tuple[str, ...] = ()         # what the person should know, such as files that are no pictures
+
+    @classmethod
+    def recorded(cls, params: Mapping[str, Any]) -> Batch | None:
+        """The batch in a job's parameters, if it is one."""
+        found = params.get("batch")
+        return found and cls(tuple(Entry(**entry) for entry in found["entries"]), found["folder"], tuple(found["notes"]))

@@ -1,0 +1,80 @@
+"""A batch carried out: each picture as a job's own parameters, begun when it is its turn, what cannot be read left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from modules.base.errors import InvalidImage, TooLarge
+from modules.engine.jobs import JobSpec
+from modules.imaging import folders, inputs
+from modules.params.batch import Batch, Entry
+from modules.sampling.questions import Task, Turn
+from modules.tasks.canvas import Load
+from modules.tasks.drawn import Drawn, LeftOut
+
+if TYPE_CHECKING:
+    from modules.tasks.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Member:
+    """Which picture of a batch one is made of, and where it goes."""
+
+    file: str           # what that one is called
+    folder: str         # "": among the outputs
+    name: str           # the file's name there, without ending
+
+
+def members(batch: Batch, entry: Entry, pictures: int) -> list[Member]:
+    """Of the pictures made out of one: they bear its name, and a number if they are several."""
+    stem = Path(entry.file).stem
+    return [Member(entry.file, batch.folder, stem if pictures == 1 else f"{stem}-{number}") for number in range(1, pictures + 1)]
+
+
+def of_batch(spec: JobSpec, batch: Batch, recipe: Callable[[JobSpec], Recipe]) -> Recipe:
+    """The recipes of its pictures as one. Raises InvalidImage if there is nothing left of it."""
+    found, where, notes = [], [], list(batch.notes)
+    for entry, own in zip(batch.entries, specs(spec, batch), strict=True):
+        try:
+            found.append(recipe(own))
+        except (InvalidImage, TooLarge) as error:      # by a script that must see the picture to know what to do
+            notes.append(str(left_out(entry.file, error)))
+        else:
+            where += members(batch, entry, len(found[-1].plans))
+    if not found:
+        raise InvalidImage("None of the pictures can be read.", "Are they still where they were?")
+    return replace(found[0], plans=[plan for each in found for plan in each.plans], members=where, notes=notes)
+
+
+def specs(spec: JobSpec, batch: Batch) -> Iterator[JobSpec]:
+    """For each picture, what to do if there were no others."""
+    for entry in batch.entries:
+        start = {"init_images": [entry.image], "mask": entry.mask, "batch": None}
+        yield replace(spec, params={**spec.params, **entry.params, **start}, settings={**spec.settings, **entry.settings})
+
+
+def reader(kept: Path) -> Load:
+    """Reads a batch's pictures: those sent from the folder `kept`, the others where they are. Names are the server's own, never a form's."""
+
+    def load(name: str) -> Image.Image:
+        return folders.picture(Path(name)) if Path(name).is_absolute() else inputs.load(kept, name)
+
+    return load
+
+
+def in_turn(making: Task[Drawn], file: str) -> Task[Drawn]:
+    """Of thousands of pictures only those that are being made are in memory. Raises LeftOut for one that cannot be read."""
+    yield Turn()
+    try:
+        return (yield from making)
+    except (InvalidImage, TooLarge) as error:
+        raise left_out(file, error) from error
+
+
+def left_out(file: str, error: InvalidImage | TooLarge) -> LeftOut:
+    return LeftOut(f"{file} was left out. {error}", error.hint)

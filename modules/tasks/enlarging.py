@@ -1,0 +1,47 @@
+"""Pictures enlarged in the course of a flow. A model is asked tile by tile, so that it can be stopped in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image
+from torch import Tensor
+
+from modules.models.upscaling.tiles import Tiling, enlarged
+from modules.models.upscaling.upscaler import NONE, PILLOW, picture, pixels, resized, upscaled
+from modules.sampling.questions import Task, Upscale, Weights
+from modules.settings.options import Settings
+
+NO_MODEL = Weights("")      # upscalers and restorers of faces need no checkpoint
+
+
+@dataclass(frozen=True)
+class Enlarger:
+    """weights: of whoever goes on with the picture, so that those who began together go on together."""
+
+    name: str
+    tiling: Tiling
+    weights: Weights = NO_MODEL
+
+    @classmethod
+    def of(cls, name: str, settings: Settings, weights: Weights = NO_MODEL) -> Enlarger:
+        return cls(name, Tiling(settings.ESRGAN_tile, settings.ESRGAN_tile_overlap), weights)
+
+    def by(self, image: Image.Image, scale: float) -> Task[Image.Image]:
+        """About so many times as large, the sides multiples of 8, as in A1111's Extras. Raises Invalid if nothing would be left."""
+        return (yield from upscaled(image, scale, self._once))
+
+    def to(self, image: Image.Image, size: tuple[int, int]) -> Task[Image.Image]:
+        """Stretched to just that (width, height); the upscaler is asked only if the picture must grow."""
+        scale = max(size[0] / image.width, size[1] / image.height)
+        if scale > 1 and self.name != NONE:
+            image = yield from self.by(image, scale)
+        return resized(image, size)
+
+    def _once(self, image: Image.Image, scale: float) -> Task[Image.Image]:
+        if self.name in PILLOW:
+            return PILLOW[self.name](image, scale)
+        return picture((yield from enlarged(self._tile, pixels(image), self.tiling)))
+
+    def _tile(self, tile: Tensor) -> Task[Tensor]:
+        return (yield Upscale(self.weights, tile, self.name))

@@ -1,0 +1,76 @@
+"""A1111's scripts at the foot of the settings: which one, and the arguments of the chosen one. What moves is in assets/scripts.js."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, replace
+from html import escape
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.params.scripts import SCRIPTS, Kind, Request, Script
+from modules.ui.form import Form
+from modules.ui.widgets import Lists
+from modules.ui.words import Words
+
+
+class ScriptedForm(Form[Request]):
+    """A request's form, and in it one for each script that the request may choose."""
+
+    def __init__(self, request: type[Request], kind: Kind, lists: Lists, words: Words, others: Mapping[str, Component] | None = None) -> None:
+        super().__init__(request, kind, lists, words, others)
+        self.kind = kind
+        self.scripts: dict[str, Form[Any]] = {
+            script.name: Form(script.arguments, id_of(script, kind), lists, words) for script in SCRIPTS if kind in script.kinds
+        }
+        self.components["script_name"] = dropdown(self.scripts, kind, words)
+        self.defaults["script_name"] = ""
+        for form in self.scripts.values():
+            self.components |= {control.elem_id: control for control in form.components.values()}
+            self.defaults |= {control.elem_id: form.defaults[name] for name, control in form.components.items()}
+
+    def read(self, values: Sequence[Any]) -> Request:
+        """With the chosen script's arguments in A1111's order; those of the others do not matter."""
+        request = super().read(values)
+        chosen = self.scripts.get(request.script_name)
+        if chosen is None:
+            return request
+        given = dict(zip(self.names, values, strict=True))
+        arguments = chosen.read([given[control.elem_id] for control in chosen.components.values()])
+        return replace(request, script_args=astuple(arguments))
+
+
+def id_of(script: Script, kind: Kind) -> str:
+    """What its controls' ids begin with: as A1111's do, with the kind where the script is in both."""
+    title = re.sub(r"[^a-z0-9_]", "", script.name.lower().replace(" ", "_"))
+    return f"script_{kind}_{title}" if len(script.kinds) > 1 else f"script_{title}"
+
+
+def dropdown(names: Mapping[str, Any], kind: Kind, words: Words) -> gr.Dropdown:
+    choices = [(words("None"), ""), *((words(name), name) for name in names)]
+    return gr.Dropdown(choices, value="", label=words("Script"), info=words(HELP), elem_id=f"{kind}_script_list", interactive=True, render=False)
+
+
+def build(form: ScriptedForm[Any], words: Words) -> None:
+    with gr.Column(elem_id=f"{form.kind}_script_container", elem_classes="scripts"):
+        form.components["script_name"].render()
+        for name, arguments in form.scripts.items():
+            with gr.Column(elem_classes="script"):
+                gr.HTML(f'<p class="hint" data-script="{escape(name)}">{escape(words(HINTS[name]))}</p>', padding=False)
+                arguments.rest()
+                if text := arguments.components.get("text"):
+                    gr.Button(words("Load a text file"), elem_id=f"{text.elem_id}_file", elem_classes="load-text")
+
+
+HELP = "What is done instead of drawing the request once."
+HINTS = {
+    "SD upscale": "Enlarges the picture and draws over it tile by tile. Width and height above are a tile's; a low denoising strength suits it.",
+    "Loopback": "Draws over the result again and again, each time from the one before.",
+    "Outpainting mk2": "Paints beyond the edges. It likes many steps, an ancestral sampler and a denoising strength of about 0.8.",
+    "Poor man's outpainting": "Paints beyond the edges, tile by tile, starting from what masked content says.",
+    "Prompts from file or textbox": "Draws each line of a list: a prompt, or tags such as --prompt \"a cat\" --steps 20 --seed 5.",
+    "img2img alternative test": "Finds the noise that the picture would come from and draws from that, so that a changed prompt changes little else.",
+}

@@ -1,0 +1,112 @@
+"""Networks and checkpoints as a person uses them, on a models folder of their own: picked, described, merged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page, expect
+from safetensors.torch import load_file, save_file
+
+from tests.e2e.conftest import MODEL, ready, serving
+
+KEY = "model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k.weight"
+MODULE = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"      # the same, as kohya's trainer calls it
+INFOTEXT = "#html_info_txt2img .infotext"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped checkpoint, another one a little beside it, and a LoRA for both."""
+    if not MODEL.exists():
+        pytest.skip(f"the default model is not here: {MODEL.name}")
+    folder = tmp_path_factory.mktemp("shop") / "models"
+    for kind in ("Stable-diffusion", "Lora"):
+        (folder / kind).mkdir(parents=True)
+    shutil.copy(MODEL, folder / "Stable-diffusion")
+    shutil.copy(MODEL.with_suffix(".json"), folder / "Stable-diffusion")
+    weights = load_file(MODEL)
+    save_file(weights | {KEY: weights[KEY] * 1.5}, folder / "Stable-diffusion/other.safetensors")
+    save_file(lora_for(weights[KEY]), folder / "Lora/ink wash.safetensors")
+    return folder
+
+
+def lora_for(weight: torch.Tensor) -> dict[str, torch.Tensor]:
+    draw = torch.Generator().manual_seed(0)
+    return {
+        f"{MODULE}.lora_down.weight": torch.randn(4, weight.shape[1], generator=draw) / 8,
+        f"{MODULE}.lora_up.weight": torch.randn(weight.shape[0], 4, generator=draw) / 8,
+        f"{MODULE}.alpha": torch.tensor(4.0),
+    }
+
+
+@pytest.fixture(scope="module")
+def shop(models: Path) -> Iterator[str]:
+    with serving(models.parent, "--models-dir", models) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, shop: str) -> Iterator[Page]:
+    context = browser.new_context(base_url=shop, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    page.goto("/")
+    yield ready(page)
+    context.close()
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).first.click()
+
+
+def chosen(page: Page, control: str, option: str) -> None:
+    page.click(f"#{control} input")
+    page.get_by_role("option", name=option).first.click()
+
+
+def test_a_cards_tag_is_in_the_data_of_the_picture(page: Page) -> None:
+    page.fill("#txt2img_prompt textarea", "a red apple")
+    tab(page, "Lora")
+    page.locator('.network[data-name="ink wash"] .network-use').click()
+    expect(page.locator("#txt2img_prompt textarea")).to_have_value("a red apple <lora:ink wash:1>")
+    tab(page, "Generation")
+    page.locator("#txt2img_steps [type=number]").fill("4")
+    page.click("#txt2img_generate")
+    expect(page.locator(INFOTEXT)).to_contain_text("a red apple <lora:ink wash:1>")
+    expect(page.locator(INFOTEXT)).to_contain_text("Lora hashes: \"ink wash: ")
+
+
+def test_what_is_written_about_a_card_lies_beside_its_file(page: Page, models: Path) -> None:
+    tab(page, "Lora")
+    page.locator('.network[data-name="ink wash"]').hover()
+    page.get_by_role("button", name="Edit ink wash", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Activation text").fill("ink on paper")
+    dialog.get_by_label("Preferred weight").fill("0.5")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    written = json.loads((models / "Lora/ink wash.json").read_text())
+    assert (written["activation text"], written["preferred weight"]) == ("ink on paper", 0.5)
+    page.locator('.network[data-name="ink wash"] .network-use').click()
+    expect(page.locator("#txt2img_prompt textarea")).to_have_value("<lora:ink wash:0.5> ink on paper")
+
+
+def test_a_checkpoint_merged_of_two_can_be_drawn_with(page: Page, models: Path) -> None:
+    tab(page, "Checkpoint Merger")
+    chosen(page, "modelmerger_primary_model_name", "easel-stickers-128")
+    chosen(page, "modelmerger_secondary_model_name", "other")
+    page.fill("#modelmerger_custom_name input, #modelmerger_custom_name textarea", "both")
+    page.click("#modelmerger_merge")
+    expect(page.locator("#modelmerger_results")).to_contain_text("both")
+    assert (models / "Stable-diffusion/both.safetensors").exists()
+    tab(page, "txt2img")
+    page.locator("#refresh_sd_model_checkpoint, .refresh").first.click()
+    chosen(page, "setting_sd_model_checkpoint", "both")
+    page.fill("#txt2img_prompt textarea", "a red apple")
+    page.locator("#txt2img_steps [type=number]").fill("4")
+    page.click("#txt2img_generate")
+    expect(page.locator(INFOTEXT)).to_contain_text("Model: both")
