@@ -30,6 +30,7 @@ class MergeBody(BaseModel):
     metadata: dict[str, Any] = Field({}, max_length=100)
     copy_metadata: bool = True
     add_recipe: bool = True
+    config: Name = Field("A, B or C", description="Whose .yaml the result takes over: A, B or C (the first there is), B, C, or Don't.")
 
 
 class ConvertBody(BaseModel):

@@ -32,6 +32,7 @@ class MergeRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     copy_metadata: bool = True
     add_recipe: bool = True
+    config: str = "A, B or C"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +53,18 @@ class ExtractRequest:
 
 def merging(request: MergeRequest, library: Library) -> Work:
     """Raises UnknownName or Invalid at once for what cannot be."""
-    sources = tuple(library.checkpoints.find(name).path for name in request.models)
+    files = [library.checkpoints.find(name) for name in request.models]
+    sources = tuple(file.path for file in files)
     vae = library.vaes.find(request.vae).path if request.vae not in ("", "None") else None
     out = placed(request.name or merged_name(request, sources), library.checkpoints)
 
     def work(told: Told) -> dict[str, Any]:
         from modules.models.merging import Recipe, merge
 
+        hashes = tuple(library.checkpoints.hashed(file).sha256 or "" for file in files)
         merge(Recipe(
             sources, request.method, request.multiplier, request.more, request.block_weights, request.precision, vae,
-            request.discard, request.metadata, request.copy_metadata, request.add_recipe,
+            request.discard, request.metadata, request.copy_metadata, request.add_recipe, request.config, hashes,
         ), out, told)
         return listed(library.checkpoints, out)
 

@@ -20,6 +20,7 @@ from modules.ui.words import Words
 
 METHODS = ("Weighted sum", "Add difference", "Sum of more", "No interpolation")
 PRECISIONS = ("keep", "fp16", "bf16", "fp32")
+CONFIGS = ("A, B or C", "B", "C", "Don't")
 LOOK_SECONDS = 0.3
 FORMULAS = {
     "Weighted sum": "A · (1 − M) + B · M",
@@ -70,11 +71,12 @@ def merge_fields(words: Words) -> dict[str, Component]:
             elem_id="modelmerger_blocks",
         )
         discard = gr.Textbox("", label=words("Discard weights with matching name"), elem_id="modelmerger_discard_weights")
+        config = gr.Radio(list(CONFIGS), value=CONFIGS[0], label=words("Copy config from"), elem_id="modelmerger_config_source")
         copied = gr.Checkbox(value=True, label=words("Copy metadata"), elem_id="modelmerger_copy_metadata")
         recipe = gr.Checkbox(value=True, label=words("Save the recipe in the metadata"), elem_id="modelmerger_add_merge_recipe")
     return {
         **models, "name": name, "method": method, "multiplier": multiplier, "precision": precision, "vae": vae, "more": more,
-        "block_weights": blocks, "discard": discard, "copy_metadata": copied, "add_recipe": recipe,
+        "block_weights": blocks, "discard": discard, "copy_metadata": copied, "add_recipe": recipe, "config": config,
     }
 
 
@@ -101,7 +103,7 @@ def offered(lists: Lists, pickers: int) -> list[Any]:
 
 def merge_work(app: App, values: Mapping[str, Any]) -> Any:
     models = tuple(values[letter] for letter in ("a", "b", "c") if values[letter])
-    plain = {name: values[name] for name in ("name", "method", "multiplier", "precision", "vae", "discard", "copy_metadata", "add_recipe")}
+    plain = {name: values[name] for name in ("name", "method", "multiplier", "precision", "vae", "discard", "copy_metadata", "add_recipe", "config")}
     return merging(MergeRequest(models=models, more=numbers(values["more"]), block_weights=numbers(values["block_weights"]), **plain), app.models)
 
 
