@@ -10,11 +10,13 @@ from operator import not_
 from pathlib import Path
 
 from PIL import Image
+from PIL.ExifTags import Base
 
 from modules.base.errors import InvalidImage, TooLarge, WebUIError
 from modules.imaging.inputs import upright
 from modules.imaging.read import LARGEST_FILE, open_image, opened, too_large_file
 
+ON_ITS_SIDE = (5, 6, 7, 8)      # orientations, EXIF 2.32 §4.6.4
 DIGITS = re.compile(r"([0-9]+)")
 
 
@@ -71,6 +73,14 @@ def size_of(path: Path) -> tuple[int, int]:
             return opened(file).size
     except OSError as error:
         raise unreadable(error) from error
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """The same as the picture is seen. Raises InvalidImage or TooLarge."""
+    width, height = size_of(path)
+    with Image.open(path) as image:
+        looked_up = image.format != "PNG" or "exif" in image.info      # Pillow reads a PNG to its end for what may not be there
+        return (height, width) if looked_up and image.getexif().get(Base.Orientation) in ON_ITS_SIDE else (width, height)
 
 
 def content_of(path: Path) -> bytes:

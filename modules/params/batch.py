@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import MaxLen
 
-from modules.base.fields import Checkbox, Choices, Param, Text
+from modules.base.fields import Checkbox, Choices, Param, Slider, Text
 from modules.params.img2img import Img2Img
 
 MOST_PICTURES = 10_000
@@ -43,6 +43,9 @@ class Sent:
 @dataclass(frozen=True, kw_only=True)
 class Img2ImgBatch(FromFolder, Img2Img):
     """img2img's form as the page sends it, its Batch tab with it."""
+
+    resize_by: bool = False      # the result's size is the picture's times `scale_by`, and no other
+    scale_by: Annotated[float, Param("Scale", Slider(0.05, 4, 0.05), "How many times as large as the picture the result is.")] = 1.0
 
     batch_sent: Annotated[tuple[Sent, ...], MaxLen(MOST_PICTURES)] = ()
     batch_inpaint_mask_dir: Annotated[

@@ -13,14 +13,17 @@ from pathlib import Path
 
 from modules.app import folders
 from modules.base.errors import Invalid, WebUIError
-from modules.imaging.folders import listing, size_of
+from modules.base.fields import declared
+from modules.imaging.folders import listing, size_of, upright_size
 from modules.imaging.inputs import NAME
 from modules.params.batch import MOST_PICTURES, Batch, Entry, FromFolder, Img2ImgBatch
 from modules.params.extras import Extras, check_sizes
+from modules.params.img2img import Img2Img
 from modules.settings.flags import Flags
 from modules.tasks.own_data import infotext_of, with_infotexts
 
 NAMED = 5      # so many files a note names
+MULTIPLE = 8   # pixels
 
 
 def img2img_batch(wish: Img2ImgBatch, flags: Flags) -> Batch:
@@ -90,6 +93,33 @@ def with_masks(batch: Batch, masks: Sequence[Path]) -> Batch:
     if not entries:
         raise Invalid("None of the masks has the name of a picture.", "Call a mask as its picture is called.", "batch_inpaint_mask_dir")
     return replace(batch, entries=entries, notes=(*batch.notes, *left_out("they have no mask", [entry.file for entry in found if not entry.mask])))
+
+
+def sized(batch: Batch, scale: float, kept: Path) -> Batch:
+    """Each picture's result `scale` times as large as itself, without what would become too large. Raises Invalid if that is all.
+
+    kept: the folder of pictures that were sent
+    """
+    entries, too_large = [], []
+    for entry in batch.entries:
+        try:
+            size = upright_size(Path(entry.image) if Path(entry.image).is_absolute() else kept / entry.image)
+            entries.append(replace(entry, params={**entry.params, **scaled(size, scale)}))
+        except WebUIError:
+            too_large.append(entry.file)
+    if not entries:
+        raise Invalid("Every picture would become too large or too small.", "Choose another scale.", "scale_by")
+    return replace(batch, entries=tuple(entries), notes=(*batch.notes, *left_out("they would become too large or too small", too_large)))
+
+
+def scaled(size: tuple[int, int], scale: float) -> dict[str, int]:
+    """The request's width and height for a picture of that size; multiples of 8 below, as A1111's. Raises Invalid."""
+    width, height = (int(side * scale) // MULTIPLE * MULTIPLE for side in size)
+    sides = declared(Img2Img)["width"].widget
+    if min(width, height) < sides.low or max(width, height) > sides.high:
+        hint = f"Sides are {sides.low:g} to {sides.high:g} pixels: choose another scale."
+        raise Invalid(f"The result would have {width}×{height} pixels.", hint, "scale_by")
+    return {"width": width, "height": height}
 
 
 def left_out(why: str, names: Sequence[str]) -> tuple[str, ...]:

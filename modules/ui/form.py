@@ -20,6 +20,7 @@ ELEM_IDS: Mapping[str, str] = {
     "negative_prompt": "neg_prompt",
     "sampler_name": "sampling",
     "n_iter": "batch_count",
+    "scale_by": "scale",
     "extras_upscaler_2_visibility": "upscaler_2_visibility",
     "upscaler": "upscaler_index",
     "denoising_curve": "denoising_strength_curve",

@@ -176,3 +176,13 @@ PAINTED = """() => {
     const pixels = layer.getContext("2d").getImageData(0, 0, layer.width, layer.height).data;
     return pixels.filter((value, i) => i % 4 === 3 && value > 0).length;
 }"""
+
+
+def test_resized_by_a_scale_the_result_is_so_many_times_as_large(img2img: Page) -> None:
+    load(img2img)
+    img2img.get_by_label("Resize by").check()
+    scale = img2img.locator("#img2img_scale [type=number]")
+    expect(img2img.locator("#img2img_width")).to_be_hidden()
+    scale.fill("1.5")
+    scale.press("Tab")
+    assert generate(img2img).size == (288, 240)      # of 192×160

@@ -21,7 +21,7 @@ from modules.sampling.questions import Turn
 from modules.settings.flags import parse
 from modules.settings.options import Settings
 from modules.tasks.drawn import LeftOut
-from modules.tasks.gathering import extras_batch, img2img_batch
+from modules.tasks.gathering import extras_batch, img2img_batch, scaled, sized
 from modules.tasks.keeping import Where, keep
 from modules.tasks.own_data import OwnData
 from modules.tasks.recipes import RECIPES
@@ -273,3 +273,31 @@ def test_a_request_that_is_no_batch_cannot_name_files(tmp_path, device, name):
     extras = asdict(Extras()) | {"images": [name.format(folder=tmp_path)], "infotexts": [""]}
     _, [picture] = played(device, job(extras, "extras"))
     assert isinstance(picture.error, InvalidImage)
+
+
+# Sizes ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "scale", "expected"), [((512, 512), 1, (512, 512)), ((515, 300), 1, (512, 296)), ((100, 200), 1.5, (144, 296)), ((64, 2048), 1, (64, 2048))])
+def test_a_result_is_so_many_times_as_large_as_its_picture(size, scale, expected):
+    assert tuple(scaled(size, scale).values()) == expected
+
+
+@pytest.mark.parametrize(("size", "scale"), [((64, 64), 0.9), ((64, 2048), 1.1), ((1, 1), 4)])
+def test_sizes_that_cannot_be_drawn_are_refused(size, scale):
+    with pytest.raises(Invalid, match="would have"):
+        scaled(size, scale)
+
+
+def test_each_picture_of_a_batch_is_scaled_by_itself(tmp_path):
+    folder = put(tmp_path / "in", "a.png", "small.png", "b.png")
+    Image.new("RGB", (96, 64)).save(folder / "b.png")
+    Image.new("RGB", (16, 16)).save(folder / "small.png")
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    Image.new("RGB", (96, 64)).save(folder / "c.jpg", exif=lying)
+    batch = sized(img2img_batch(wish(folder), FLAGS), 2, inputs())
+    assert [(each.file, each.params) for each in batch.entries] == [
+        ("a.png", {"width": 128, "height": 128}), ("b.png", {"width": 192, "height": 128}), ("c.jpg", {"width": 128, "height": 192}),
+    ]
+    assert "small.png" in batch.notes[-1]

@@ -36,7 +36,14 @@ export function startImages(panel) {
 
   new MutationObserver(look).observe(place, { childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"] });
   panel.form.onChange(look);
+  panel.form.onChange(sized);
   look();
+  sized(panel.form.values);
+
+  /** Either width and height are told, or the scale. */
+  function sized({ resize_by }) {
+    byId("img2img_settings").classList.toggle("scales-by", String(resize_by) === "true");
+  }
 
   panel.detectSize = () => {
     const { width, height } = current().editors[0].state;

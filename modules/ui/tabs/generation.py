@@ -57,6 +57,7 @@ def size_and_batch(tab: str, form: Form[Any], words: Words) -> None:
     with gr.Row(elem_id=f"{tab}_dimensions"):
         with gr.Column(elem_id=f"{tab}_column_size"):
             form.place("width", "height")
+            form.place(*(name for name in ("scale_by",) if name in form.components))
         tool(f"{tab}_res_switch_btn", "Swap width and height", "swap", words)
         with gr.Column(elem_id=f"{tab}_column_batch"):
             form.place("n_iter", "batch_size")

@@ -67,6 +67,7 @@ def settings(app: App, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
         inpainting(form, words)
         generation.sampler_row(TAB, form)
         generation.refiner(TAB, form, words)
+        form.place("resize_by")
         generation.size_and_batch(TAB, form, words)
         with gr.Row():
             generation.tool(f"{TAB}_detect_image_size_btn", "Take the picture's size", "ruler", words)
