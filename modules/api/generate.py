@@ -83,7 +83,7 @@ def refuse_unknown_arts(body: Handling) -> None:
 
 
 def txt2img_params(app: App, body: Txt2ImgRequest) -> Txt2Img:
-    return prepared(settled(with_styles(first_pass(body), app.styles()), "txt2img"))
+    return prepared(settled(with_styles(first_pass(body), app.styles()), "txt2img", app.styles()))
 
 
 def first_pass(body: Txt2ImgRequest) -> Txt2Img:
@@ -103,7 +103,7 @@ def img2img_params(app: App, body: Img2ImgRequest) -> Img2Img:
         init_images=tuple(keep(folder, decoded(image)) for image in body.init_images),
         mask=keep(folder, decoded(body.mask)) if body.mask else "",
     )
-    return prepared_img2img(settled(with_styles(params, app.styles()), "img2img"), app.settings.current)
+    return prepared_img2img(settled(with_styles(params, app.styles()), "img2img", app.styles()), app.settings.current)
 
 
 def picture_fields(cls: type[Any], body: Generation) -> Any:

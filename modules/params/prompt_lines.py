@@ -12,6 +12,7 @@ from modules.base.errors import Invalid
 LONGEST = 2**20          # characters in all
 MOST_LINES = 1_000
 MODEL = "sd_model"
+STYLES = "styles"     # names, whose texts are added to the line's prompts
 SETTINGS = {MODEL: "sd_model_checkpoint", "restore_faces": "face_restoration"}      # the other tags are fields of the request
 
 Line = Mapping[str, Any]      # tag → value
@@ -79,6 +80,11 @@ def not_true(text: str) -> bool:
     return False
 
 
+def names(text: str) -> tuple[str, ...]:
+    """With commas between."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
 def model_name(text: str) -> str:
     """Names, never paths that lead elsewhere."""
     path = PurePosixPath(text.replace("\\", "/"))
@@ -92,12 +98,11 @@ TAGS: Mapping[str, Callable[[str], Any]] = {
     "seed": int, "subseed": int, "subseed_strength": float, "seed_resize_from_h": int, "seed_resize_from_w": int,
     "sampler_index": int, "sampler_name": str, "batch_size": int, "n_iter": int, "steps": int, "cfg_scale": float,
     "width": int, "height": int, "restore_faces": boolean, "tiling": boolean,
-    "do_not_save_samples": not_true, "do_not_save_grid": boolean,
+    "do_not_save_samples": not_true, "do_not_save_grid": boolean, STYLES: names,
 }
 WORDY = ("prompt", "negative_prompt")
 WITHOUT_EFFECT = ("prompt_for_display", "sampler_index", "do_not_save_samples", "do_not_save_grid")      # in A1111 as well, or here
 ELSEWHERE = {
     "outpath_samples": "Where pictures go is the server's business.",
     "outpath_grids": "Where pictures go is the server's business.",
-    "styles": "Choose styles for the whole request, or write their words into the line.",
 }

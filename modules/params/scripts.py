@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,11 +13,12 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from modules.base.errors import Invalid
 from modules.base.fields import MAX_PROMPT, Checkbox, Choice, Choices, Param, Slider, Text, declared
-from modules.params.prompt_lines import LONGEST, parsed
+from modules.params.prompt_lines import LONGEST, STYLES, parsed
 from modules.params.txt2img import Generation
 
 Request = TypeVar("Request", bound=Generation)
 Kind = Literal["txt2img", "img2img"]
+Styles = Mapping[str, Any]           # name → what has a `prompt` and a `negative_prompt`
 SIDES = ("left", "right", "up", "down")
 CURVES = ("Aggressive", "Linear", "Lazy")
 NONE = ("", "None", "none")          # names that choose no script
@@ -83,6 +84,7 @@ class PromptsFromFile:
     position: Annotated[str, Param("Insert prompts at the", Choice(("start", "end")), "Where a line goes in the prompt.")] = "start"
     text: Annotated[str, Param("List of prompt inputs", Text(8, LONGEST), "One request a line.")] = ""
     seeds: tuple[int, ...] = ()      # for each line; empty: all have the request's
+    styles: Mapping[str, tuple[str, str]] = field(default_factory=dict)      # those that lines name, with prompt and negative prompt
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,12 @@ Arguments = SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | Prompt
 # Reading them --------------------------------------------------------------------------------------
 
 
-def settled(params: Request, kind: Kind) -> Request:
+def settled(params: Request, kind: Kind, styles: Styles) -> Request:
     """The request with its script's official name and all its arguments; nothing left to chance. Raises Invalid naming the field."""
     if params.script_name in NONE:
         return replace(params, script_name="", script_args=())
     script = find(params.script_name, kind)
-    chosen = script.settle(arguments(script, params.script_args), params)
+    chosen = script.settle(arguments(script, params.script_args), params, styles)
     return replace(params, script_name=script.name, script_args=tuple(getattr(chosen, each.name) for each in fields(chosen)))
 
 
@@ -157,15 +159,22 @@ def checker(cls: type) -> TypeAdapter[Any]:
 # Settling them -------------------------------------------------------------------------------------
 
 
-def as_given(arguments: Arguments, params: Generation) -> Arguments:
+def as_given(arguments: Arguments, params: Generation, styles: Styles) -> Arguments:
     return arguments
 
 
-def with_seeds(arguments: PromptsFromFile, params: Generation) -> PromptsFromFile:
-    """A seed of its own for each line, if the request leaves it to chance. Raises Invalid for a line that cannot be read."""
+def lines_settled(arguments: PromptsFromFile, params: Generation, styles: Styles) -> PromptsFromFile:
+    """Lines with the texts of their styles, and a seed of its own for each, if the request leaves it to chance.
+
+    Raises Invalid for a line that cannot be read, or an unknown style.
+    """
     lines = parsed(arguments.text)
     each_its_own = params.seed == -1 and not arguments.iterate and not arguments.same_seed
-    return replace(arguments, seeds=tuple(random.randrange(RANDOM_SEEDS) for _ in lines) if each_its_own else ())
+    seeds = tuple(random.randrange(RANDOM_SEEDS) for _ in lines) if each_its_own else ()
+    named = dict.fromkeys(name for line in lines for name in line.get(STYLES, ()))
+    if unknown := [name for name in named if name not in styles]:
+        raise Invalid(f"There is no style called {unknown[0]!r:.100}.", f"There are: {', '.join(styles) or 'none'}.", field="script_args")
+    return replace(arguments, seeds=seeds, styles={name: (styles[name].prompt, styles[name].negative_prompt) for name in named})
 
 
 @dataclass(frozen=True)
@@ -173,7 +182,7 @@ class Script:
     name: str
     arguments: type
     kinds: tuple[Kind, ...]
-    settle: Callable[[Any, Generation], Any] = as_given
+    settle: Callable[[Any, Generation, Styles], Any] = as_given
 
     @property
     def params(self) -> dict[str, Param]:
@@ -185,6 +194,6 @@ SCRIPTS = (
     Script("Loopback", Loopback, ("img2img",)),
     Script("Outpainting mk2", OutpaintingMk2, ("img2img",)),
     Script("Poor man's outpainting", PoorMansOutpainting, ("img2img",)),
-    Script("Prompts from file or textbox", PromptsFromFile, ("txt2img", "img2img"), with_seeds),
+    Script("Prompts from file or textbox", PromptsFromFile, ("txt2img", "img2img"), lines_settled),
     Script("img2img alternative test", Alternative, ("img2img",)),
 )

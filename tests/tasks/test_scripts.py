@@ -22,6 +22,7 @@ from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.prompt_lines import TAGS, parsed
 from modules.params.scripts import SCRIPTS, Loopback, settled
 from modules.params.txt2img import Txt2Img
+from modules.prompts.styles import Style
 from modules.sampling.questions import Interrupted
 from modules.settings.options import Settings
 from modules.tasks.recipes import RECIPES
@@ -47,7 +48,7 @@ def stored(pixels):
 def request(script="", args=(), **fields):
     usual = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 5, "sampler_name": "Euler a", "denoising_strength": 0.5}
     given = usual | {"init_images": (kept("@inputs/init_a.png"),), "script_name": script, "script_args": args} | fields
-    return prepared_img2img(settled(Img2Img(**given), "img2img"), Settings())
+    return prepared_img2img(settled(Img2Img(**given), "img2img", {}), Settings())
 
 
 def job(params, kind="img2img", **settings):
@@ -221,10 +222,13 @@ def test_the_infotext_tells_the_blur_as_a1111_does(device):
 # Prompts from file ----------------------------------------------------------------------------------
 
 
+STYLES = {"old": Style("old", "{prompt}, faded", "new"), "wet": Style("wet", "in the rain")}
+
+
 def lines(text, *flags, kind="txt2img", **fields):
     given = {"steps": 4, "width": 64, "height": 64, "seed": 5, "sampler_name": "Euler"} | fields
     args = (*flags, *(False, False, "start")[len(flags):], text)
-    return prepared(settled(Txt2Img(script_name="Prompts from file or textbox", script_args=args, **given), kind))
+    return prepared(settled(Txt2Img(script_name="Prompts from file or textbox", script_args=args, **given), kind, STYLES))
 
 
 def planned(device, params):
@@ -252,6 +256,13 @@ def test_a_seed_left_to_chance_is_drawn_for_each_line_or_once(device):
     assert len({plan.params.seed for plan in planned(device, each)}) == 3
     assert len({plan.params.seed for plan in planned(device, once)}) == 1
     assert [plan.params for plan in planned(device, each)] == [plan.params for plan in planned(device, each)]
+
+
+def test_a_line_may_name_styles(device):
+    plans = planned(device, lines("--prompt a cat --styles 'old, wet'\n--styles wet\na dog", prompt="on a hill", negative_prompt="blurred"))
+    assert [(plan.params.prompt, plan.params.negative_prompt) for plan in plans] == [
+        ("a cat, faded, in the rain on a hill", "new blurred"), ("in the rain on a hill", "blurred"), ("a dog on a hill", "blurred"),
+    ]
 
 
 def test_another_checkpoint_is_a_lines_own(device):

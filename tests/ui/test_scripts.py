@@ -72,7 +72,7 @@ def test_untouched_controls_are_the_scripts_defaults(read, script):
     own = {"script_img2img_prompts_from_file_or_textbox_prompt_txt": "a cat"}
     shown = read("img2img", script_name=script.name, seed=1, **own)
     bare = Img2Img(script_name=script.name, script_args=(False, False, "start", "a cat") if "Prompts" in script.name else (), seed=1)
-    assert settled(shown, "img2img").script_args == settled(bare, "img2img").script_args
+    assert settled(shown, "img2img", {}).script_args == settled(bare, "img2img", {}).script_args
 
 
 def test_arguments_come_in_a1111s_order(read):

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from modules.base.errors import Invalid
-from modules.params.prompt_lines import SETTINGS, WITHOUT_EFFECT, parsed
+from modules.params.prompt_lines import SETTINGS, STYLES, WITHOUT_EFFECT, parsed
 from modules.params.scripts import PromptsFromFile
+from modules.prompts.styles import apply_styles_to_prompt
 from modules.settings.options import Settings, changed
 from modules.tasks.networks import with_standing_networks
 from modules.tasks.requests import Request, prepared
@@ -26,12 +27,20 @@ def requests(params: Request, arguments: PromptsFromFile, settings: Settings) ->
     before = pictures = 0
     for place, line in enumerate(parsed(arguments.text)):
         seed = arguments.seeds[place] if place < len(arguments.seeds) else params.seed + before * arguments.iterate
-        request = with_standing_networks(said(replace(params, seed=seed, script_name="", script_args=()), line, arguments.position), settings)
+        request = said(replace(params, seed=seed, script_name="", script_args=()), styled(line, arguments.styles), arguments.position)
+        request = with_standing_networks(request, settings)
         yield request, changed(settings, {name: line[tag] for tag, name in SETTINGS.items() if line.get(tag, "") != ""})
         before += params.pictures
         pictures += request.pictures
         if pictures > MOST_PICTURES:
             raise Invalid(f"The list of prompts asks for more than {MOST_PICTURES:,} pictures.", "Send fewer lines at once.", field="script_args")
+
+
+def styled(line: Mapping[str, Any], styles: Mapping[str, tuple[str, str]]) -> Mapping[str, Any]:
+    """The line with its styles' texts in its prompts. Raises PromptTooLong."""
+    chosen = [styles[name] for name in line.get(STYLES, ())]
+    told = {name: apply_styles_to_prompt(line.get(name, ""), [texts[place] for texts in chosen]) for place, name in enumerate(PROMPTS)}
+    return {**line, **{name: text for name, text in told.items() if text}, STYLES: ()}
 
 
 def said(params: Request, line: Mapping[str, Any], position: str) -> Request:

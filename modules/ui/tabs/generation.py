@@ -112,7 +112,7 @@ def wire(tab: str, app: App, form: Form[Any], quick: Mapping[str, Component], re
 
 def drawing(kind: Kind, app: App) -> Recorded:
     """Of a request for new pictures: its styles put in, its script's arguments checked, its names resolved."""
-    return lambda params, standing: asdict(PREPARED[kind](settled(with_styles(params, app.styles()), kind), standing))
+    return lambda params, standing: asdict(PREPARED[kind](settled(with_styles(params, app.styles()), kind, app.styles()), standing))
 
 
 def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str], recorded: Recorded) -> Callable[..., Reply]:
