@@ -49,5 +49,5 @@ def ready_device(model: LoadedModel) -> object:
     from modules.models.device import Device
 
     device = Device(Memory(model.checkpoint), load_tokenizer(CLIP), Placement.choose(cpu=True), lambda *_: None)
-    device._ready[WEIGHTS.checkpoint] = Ready(model, device.tokenizer, device.files)
+    device._ready[WEIGHTS.checkpoint, None] = Ready(model, device.tokenizer, device.files)
     return device

@@ -20,7 +20,7 @@ from modules.params.txt2img import Txt2Img
 from modules.store.jobs import JobRecord
 
 FORMS = {"txt2img": Txt2Img, "img2img": Img2Img}
-LISTS = frozenset({"batch", "images", "infotexts"})      # as long as a folder has files, and of no use to whoever follows a job
+LISTS = frozenset({"batch", "images", "infotexts", "script_args"})      # as long as a folder has files, and of no use to whoever follows a job
 
 
 def routes(app: App) -> APIRouter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from dataclasses import dataclass
 from itertools import compress
 from operator import not_
@@ -78,9 +79,12 @@ def size_of(path: Path) -> tuple[int, int]:
 def upright_size(path: Path) -> tuple[int, int]:
     """The same as the picture is seen. Raises InvalidImage or TooLarge."""
     width, height = size_of(path)
-    with Image.open(path) as image:
-        looked_up = image.format != "PNG" or "exif" in image.info      # Pillow reads a PNG to its end for what may not be there
-        return (height, width) if looked_up and image.getexif().get(Base.Orientation) in ON_ITS_SIDE else (width, height)
+    try:
+        with Image.open(path) as image:
+            looked_up = image.format != "PNG" or "exif" in image.info      # Pillow reads a PNG to its end for what may not be there
+            return (height, width) if looked_up and image.getexif().get(Base.Orientation) in ON_ITS_SIDE else (width, height)
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise InvalidImage("The picture's EXIF is damaged.", "Save it again without.") from error
 
 
 def content_of(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from hashlib import sha256
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def upright(image: Image.Image) -> Image.Image:
     try:
         image.load()
         return plain(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise InvalidImage("The picture is damaged or was cut off.", "Use the original file.") from error
 
 

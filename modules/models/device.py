@@ -120,10 +120,11 @@ class Device:
     def common(self, weights: Weights) -> Weights:
         """What of them must be the same for all that share a call: not the networks, if they can be applied row by row.
 
-        In 8 bits the sum of weight and networks is rounded, so that they cannot. Raises ModelError for a network that does not fit.
+        In 8 bits the sum of weight and networks is rounded, and with hypertile a row's tiles are rows of their own, so that they cannot.
+        Raises ModelError for a network that does not fit.
         """
         key = self._found(weights)
-        return weights.plain if key and not key[1] and self._ready[key].adapters.mixable(*weights.networks) else weights
+        return weights.plain if key and not key[1] and not weights.hypertile and self._ready[key].adapters.mixable(*weights.networks) else weights
 
     def loaded(self, weights: Weights) -> Ready:
         """The checkpoint in memory."""

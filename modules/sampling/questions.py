@@ -254,14 +254,15 @@ class Turn:
     brief: ClassVar = False
 
     weights: Weights = Weights("")      # whichever it will draw with
+    heavy: bool = False                 # no two begin at once, where much is done or held before the first step
 
     @property
     def key(self) -> Hashable:
-        return Turn, self.weights
+        return Turn, self.weights, self.heavy
 
     @property
     def rows(self) -> int:
-        return 1
+        return 2**16 if self.heavy else 1
 
 
 class Interrupted(Exception):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from modules.base.errors import InvalidImage, TooLarge
+from modules.base.errors import Invalid, InvalidImage, TooLarge, WebUIError
 from modules.engine.jobs import JobSpec
 from modules.imaging import folders, inputs
 from modules.params.batch import Batch, Entry
@@ -19,6 +19,10 @@ from modules.tasks.drawn import Drawn, LeftOut
 
 if TYPE_CHECKING:
     from modules.tasks.recipes import Recipe
+
+
+MOST_RESULTS = 100_000
+ODD = (Invalid, InvalidImage, TooLarge)      # what one picture may be, and the others need not
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,14 @@ def of_batch(spec: JobSpec, batch: Batch, recipe: Callable[[JobSpec], Recipe]) -
     for entry, own in zip(batch.entries, specs(spec, batch), strict=True):
         try:
             found.append(recipe(own))
-        except (InvalidImage, TooLarge) as error:      # by a script that must see the picture to know what to do
+        except ODD as error:      # by a script that must see the picture to know what to do
             notes.append(str(left_out(entry.file, error)))
         else:
             where += members(batch, entry, len(found[-1].plans))
+        if len(where) > MOST_RESULTS:
+            raise Invalid(f"The batch would make more than {MOST_RESULTS:,} pictures.", "Take fewer pictures at once, or fewer results of each.")
     if not found:
-        raise InvalidImage("None of the pictures can be read.", "Are they still where they were?")
+        raise InvalidImage("None of the pictures can be used.", notes[-1])
     return replace(found[0], plans=[plan for each in found for plan in each.plans], members=where, notes=notes)
 
 
@@ -72,9 +78,9 @@ def in_turn(making: Task[Drawn], file: str) -> Task[Drawn]:
     yield Turn()
     try:
         return (yield from making)
-    except (InvalidImage, TooLarge) as error:
+    except ODD as error:
         raise left_out(file, error) from error
 
 
-def left_out(file: str, error: InvalidImage | TooLarge) -> LeftOut:
+def left_out(file: str, error: WebUIError) -> LeftOut:
     return LeftOut(f"{file} was left out. {error}", error.hint)

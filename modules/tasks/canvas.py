@@ -33,6 +33,7 @@ class Canvas:
     original: Image.Image | None = None         # what shows around the painting, in the size of the result
     hole: Image.Image | None = None             # of its size, 255 where the painting shows
     box: Box | None = None                      # where in the original the painting goes, if not everywhere
+    colours: Image.Image | None = None          # whose colours the painting is given, if not the image's
 
 
 def canvas_for(params: Img2Img, settings: Settings, load: Load, enlarger: Enlarger, name: str) -> Task[Canvas]:
@@ -94,7 +95,7 @@ def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, s
     """
     image = Image.fromarray(painting)
     if settings.img2img_color_correction:
-        image = corrected(image, canvas.image)
+        image = corrected(image, canvas.colours or canvas.image)
     hole = canvas.hole if settings.overlay_inpaint else None
     if changed is not None:
         hole = soft_hole(canvas, changed)

@@ -32,7 +32,7 @@ def img2img_batch(wish: Img2ImgBatch, flags: Flags) -> Batch:
     if wish.batch_source == "folder" and wish.batch_inpaint_mask_dir.strip():
         batch = with_masks(batch, pictures(wish.batch_inpaint_mask_dir, "batch_inpaint_mask_dir", flags))
     if not wish.batch_use_png_info:
-        return batch
+        return replace(batch, entries=tuple(replace(entry, infotext="") for entry in batch.entries))
     named = wish.batch_png_info_dir.strip()
     return with_infotexts(batch, pictures(named, "batch_png_info_dir", flags) if named else None)
 

@@ -29,7 +29,7 @@ def picture(plan: Plan) -> Task[Drawn]:
     latent, whole = yield from imagined(plan, told)
     if whole:
         plan, latent, whole = yield from continued(plan.hires, latent, told)
-    return Drawn((yield from decoded(plan, latent)), whole, told)
+    return Drawn((yield from decoded(plan, latent, told)), whole, told)
 
 
 def continued(plan: SecondPass, small: Tensor, told: Told) -> Task[tuple[Plan, Tensor, bool]]:

@@ -68,7 +68,7 @@ def img2img_plans(params: Img2Img, settings: Settings, files: Files, load: Load)
     if len(images) > 1:
         params = replace(params, batch_size=len(images))
     enlarger = Enlarger.of(settings.upscaler_for_img2img, settings, Plan(params, settings, files).weights)
-    found = plans(Img2ImgPlan(params, settings, files, shared(partial(canvas_for, params, settings, load, enlarger)), params.seed))
+    found = plans(Img2ImgPlan(params, settings, files, shared(partial(canvas_for, params, settings, load, enlarger), enlarger.weights), params.seed))
     places = [index % params.batch_size for index in range(len(found))]
     return [
         replace(plan, params=replace(plan.params, init_images=(images[place % len(images)],)), filling=found[place].params.seed)
@@ -76,13 +76,21 @@ def img2img_plans(params: Img2Img, settings: Settings, files: Files, load: Load)
     ]
 
 
-def shared(make: Canvases) -> Canvases:
-    """Made once for all who have it at the same time, and gone with the last of them."""
+def shared(make: Canvases, weights: Weights) -> Canvases:
+    """Made once for all who have it at the same time, and gone with the last of them. weights: theirs"""
     canvases: WeakValueDictionary[str, Canvas] = WeakValueDictionary()
+    making: set[str] = set()      # by one of them who stands before the others
 
     def get(name: str) -> Task[Canvas]:
-        canvas = canvases.get(name) or (yield from make(name))
-        canvases[name] = canvas
+        while name in making:
+            yield Facts(weights)
+        canvas = canvases.get(name)
+        if canvas is None:
+            making.add(name)
+            try:
+                canvas = canvases[name] = yield from make(name)
+            finally:
+                making.discard(name)
         return canvas
 
     return get
@@ -99,7 +107,7 @@ def picture(plan: Img2ImgPlan) -> Task[Drawn]:
     hole = hole_of(plan, canvas, latent * facts.scaling_factor)
     stage = yield from shown_stage(plan, canvas, facts, told)
     latent, whole = yield from painted(plan, facts, hole, stage)
-    painting = yield from decoded(plan, latent)
+    painting = yield from decoded(plan, latent, told)
     return Drawn(finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, told)
 
 

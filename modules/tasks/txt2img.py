@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from modules.base.errors import WebUIError
 from modules.sampling.flows import Flow
 from modules.sampling.guidance import Stage, guided
 from modules.sampling.questions import Decode, Facts, Interrupted, Question, RestoreFaces, Task
@@ -21,7 +22,7 @@ def picture(plan: Plan) -> Task[Drawn]:
     """Read the prompts, sample a latent, decode it. Interrupted in mid-air, decode what there is."""
     told = Told()
     latent, whole = yield from imagined(plan, told)
-    return Drawn((yield from decoded(plan, latent)), whole, told)
+    return Drawn((yield from decoded(plan, latent, told)), whole, told)
 
 
 def imagined(plan: Plan, told: Told) -> Task[tuple[Tensor, bool]]:
@@ -42,13 +43,21 @@ def sampled(flow: Flow, stage: Stage, begun: Tensor | None = None) -> Task[tuple
         return stop.latest, False
 
 
-def decoded(plan: Plan, latent: Tensor) -> Task[np.ndarray]:
-    """The picture, its faces restored if the settings want that."""
+def decoded(plan: Plan, latent: Tensor, told: Told) -> Task[np.ndarray]:
+    """The picture, its faces restored if the settings want that. Where that fails, the picture without is not lost."""
     s = plan.settings
     pixels = yield from insisted(decoding(plan, latent))
     if not s.face_restoration:
         return pixels
-    return (yield from insisted(RestoreFaces(plan.weights, pixels, s.face_restoration_model, s.code_former_weight)))
+    try:
+        return (yield from insisted(RestoreFaces(plan.weights, pixels, s.face_restoration_model, s.code_former_weight)))
+    except WebUIError as error:
+        told.notes.append(f"Faces were not restored. {error}")
+        told |= dict.fromkeys(FACE_KEYS)
+        return pixels
+
+
+FACE_KEYS = ("Face restoration", "Face restoration weight")
 
 
 def insisted(question: Question) -> Task[Any]:

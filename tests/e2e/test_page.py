@@ -251,6 +251,37 @@ def test_png_info_shows_the_data_and_sends_it_on(page: Page) -> None:
     expect(page.locator("#pnginfo_generation_info .infotext")).to_have_text(data)
     page.click("#pnginfo_send_to_txt2img")
     expect(page.locator(PROMPT)).to_have_value("a turtle")
+    page.get_by_role("tab", name="PNG Info").click()
+    page.click("#pnginfo_send_to_inpaint")
+    expect(page.locator("#img2img_inpaint_tab .editor-filled")).to_be_visible()
+    expect(page.locator("#img2img_prompt textarea")).to_have_value("a turtle")
+
+
+def test_a_closed_fold_says_what_in_it_is_at_work(page: Page) -> None:
+    hires = page.locator("#txt2img_hr .label-wrap")
+    expect(hires).not_to_have_attribute("data-counts", re.compile("."))
+    page.fill(PROMPT, "a bee\nSteps: 9, Seed: 77, Size: 128x64, Denoising strength: 0.5, Hires upscale: 1.5, Variation seed: 5, Variation seed strength: 0.3")
+    page.click("#paste")
+    expect(hires).to_have_attribute("data-counts", "192 × 96")
+    expect(page.locator("#txt2img_seed_extras .label-wrap")).to_have_attribute("data-counts", "0.3")
+
+
+def test_a_refusal_stands_in_the_pictures_place(page: Page) -> None:
+    generate(page, "a bee")
+    page.fill(SEED, "twelve")
+    page.click("#txt2img_generate")
+    expect(page.locator("#txt2img_gallery .card")).to_contain_text("A whole number belongs here.")
+    expect(page.locator("#txt2img_gallery .thumb[aria-selected=true]")).to_have_count(0)
+    expect(page.locator(DATA)).to_have_count(0)
+    page.click("#txt2img_gallery .thumb")
+    expect(page.locator(DATA)).to_contain_text("a bee")
+
+
+def test_what_applies_settings_stays_in_view(page: Page) -> None:
+    page.get_by_role("tab", name="Settings").click()
+    page.get_by_role("navigation", name="Sections").get_by_role("button", name="Saving pictures").click()
+    expect(page.get_by_role("heading", name="Saving pictures")).to_be_in_viewport()
+    expect(page.locator("#settings_submit")).to_be_in_viewport()
 
 
 def test_a_setting_is_applied_kept_and_put_back(page: Page) -> None:

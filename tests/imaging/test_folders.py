@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from modules.base.errors import InvalidImage, TooLarge, Unwritable
-from modules.imaging.folders import listing, picture, size_of
+from modules.imaging.folders import listing, picture, size_of, upright_size
 from modules.imaging.save import save_named
 
 
@@ -66,6 +66,14 @@ def test_a_turned_photograph_is_upright(tmp_path):
     exif[0x0112] = 6      # EXIF's Orientation: turn by 90°
     path = drawn(tmp_path / "a.jpg", exif=exif)
     assert (size_of(path), picture(path).size) == ((8, 6), (6, 8))
+
+
+@pytest.mark.parametrize("exif", [b"junk", b"Exif\0\0II*\0"])
+def test_damaged_exif_is_told(tmp_path, exif):
+    path = drawn(tmp_path / "a.png", exif=exif)
+    assert size_of(path) == (8, 6)
+    with pytest.raises(InvalidImage):
+        upright_size(path)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text", "cut"])

@@ -55,7 +55,7 @@ def test_sixteen_bits_become_eight(tmp_path):
     assert list(again(tmp_path, Image.fromarray(deep)).tobytes()) == [0, 1, 128, 255]
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", encoded(PICTURE)[:100]])
+@pytest.mark.parametrize("content", [b"", b"no picture", encoded(PICTURE)[:100], encoded(PICTURE, exif=b"Exif\0\0II*\0")])
 def test_what_is_no_picture_is_refused(tmp_path, content):
     with pytest.raises(InvalidImage):
         keep(tmp_path, content)

@@ -44,6 +44,10 @@ def models(tmp_path_factory):
     return home
 
 
+def test_a_narrow_strip_is_not_blown_up_without_end(detector):
+    faces(detector, noise(2000, 3))      # as high as 640 pixels it would be 426,667 long
+
+
 # Where faces are ------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from modules.models.adapters import AdapterFiles, Adapters
 from modules.models.fp8 import FP8, applied, store, working
 from modules.models.loader import load
 from modules.models.patcher import parameters_of
-from modules.sampling.weights import Fp8, Weights
+from modules.sampling.weights import Fp8, Hypertile, Weights
 from tests.golden_data import GOLDEN, library, spec
 from tests.models.test_patcher import used
 from tests.playing import golden_device, made
@@ -202,4 +202,5 @@ def test_networks_share_no_call_in_8_bits(device, files):
     [checkpoint] = {checkpoint for checkpoint, _ in device._ready}
     weights = Weights(checkpoint, networks=(used(files, "locon"),))
     assert device.common(weights) == weights.plain
-    assert device.common(replace(weights, fp8=Fp8())) == replace(weights, fp8=Fp8())
+    for alone in (replace(weights, fp8=Fp8()), replace(weights, hypertile=Hypertile(3, 128, 1))):
+        assert device.common(alone) == alone

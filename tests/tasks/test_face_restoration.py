@@ -11,7 +11,7 @@ from PIL import Image
 
 from modules.api.generate import overridden
 from modules.api.requests import Txt2ImgRequest, understood
-from modules.base.errors import ModelMissing
+from modules.base.errors import ModelMissing, OutOfMemory
 from modules.engine.jobs import JobSpec
 from modules.imaging.inputs import keep
 from modules.params import infotext
@@ -19,12 +19,13 @@ from modules.params.extras import Extras, described
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.prompts.grammar import emphasised
-from modules.sampling.questions import Decode, Interrupted, RestoreFaces, Upscale
+from modules.sampling.questions import Decode, Interrupted, RestoreFaces
 from modules.settings.options import Settings
 from modules.tasks.pasting import pasted
 from modules.tasks.recipes import RECIPES
 from modules.tasks.requests import prepared, prepared_img2img
 from tests.golden_data import inputs
+from tests.playing import made
 
 RED = (255, 0, 0)
 
@@ -104,6 +105,19 @@ def test_somebody_who_stops_now_gets_the_face_as_well(device, shelf):
     assert (drawn.pixels == RED).all() and drawn.whole
 
 
+def test_where_it_fails_the_picture_without_is_not_lost(device, shelf):
+    recipe = RECIPES["txt2img"](drawing(), shelf, inputs())
+    task = recipe.picture(recipe.plans[0])
+    ask = next(task)
+    with pytest.raises(StopIteration) as done:
+        while True:
+            failing = isinstance(ask, RestoreFaces)
+            ask = task.throw(OutOfMemory("No memory left.")) if failing else task.send(device.answer([ask])[0])
+    drawn, (plain,) = done.value.value, made(device, drawing(face_restoration=False))[0]
+    assert np.array_equal(drawn.pixels, plain.pixels) and "No memory left" in drawn.told.notes[0]
+    assert "Face" not in recipe.infotext(0, drawn.told)
+
+
 def test_a_missing_model_is_told_before_anything_is_drawn(device, shelf):
     (shelf.homes[0] / "GFPGAN/detection_Resnet50_Final.pth").unlink()
     for job in (drawing(), drawing("img2img"), extras(Image.new("RGB", (8, 8)), gfpgan_visibility=0.5)):
@@ -152,9 +166,9 @@ def grey(mode="RGB"):
 
 
 def test_faces_follow_the_upscaler_gfpgan_first(device, shelf):
-    asked, drawn, _ = played(device, shelf, extras(grey(), upscaler_1="Nearest", codeformer_visibility=1, codeformer_weight=0.3, gfpgan_visibility=1))
-    assert [type(ask) for ask in asked] == [Upscale, RestoreFaces, RestoreFaces]
-    assert [(ask.name, ask.weight, ask.pixels.shape) for ask in asked[1:]] == [("GFPGAN", 0, (32, 32, 3)), ("CodeFormer", 0.3, (32, 32, 3))]
+    asked, drawn, _ = played(device, shelf, extras(grey(), upscaler_1="Nearest", upscaling_resize=4, codeformer_visibility=1, codeformer_weight=0.3, gfpgan_visibility=1))
+    assert [type(ask) for ask in asked] == [RestoreFaces, RestoreFaces]
+    assert [(ask.name, ask.weight, ask.pixels.shape) for ask in asked] == [("GFPGAN", 0, (64, 64, 3)), ("CodeFormer", 0.3, (64, 64, 3))]
     assert (drawn.pixels == RED).all()
 
 

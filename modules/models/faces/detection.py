@@ -17,6 +17,7 @@ CENTRE, SCALE = 0.1, 0.2            # units of the network's numbers: of an anch
 BGR_MEANS = (104.0, 117.0, 123.0)   # taken off the colours, of 255
 SHORT_SIDE = 640                    # what a picture's shorter side becomes
 SURE = 0.97                         # least score of a face
+LONGEST_SIDE = 8 * SHORT_SIDE       # pixels: a narrow strip is not blown up beyond that
 SAME = 0.4                          # what overlaps by more is the same face
 LEAST_EYES = 5.0                    # pixels between the eyes: what is smaller is left alone
 
@@ -33,7 +34,7 @@ class Face:
 @torch.no_grad()
 def faces(net: RetinaFace, image: Image.Image) -> list[Face]:
     """Those in an RGB picture, the surest first, in pixels of that picture."""
-    factor = SHORT_SIDE / min(image.size)
+    factor = min(SHORT_SIDE / min(image.size), LONGEST_SIDE / max(image.size))
     size = tuple(max(1, int(side * factor)) for side in image.size)
     scores, deltas, points = (each.float().cpu() for each in net(colours(image.resize(size, Image.Resampling.LANCZOS), net)))
     sure = scores > SURE

@@ -13,10 +13,11 @@ from modules.params.img2img import Img2Img
 from modules.params.scripts import Alternative
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.guidance import guided
+from modules.sampling.masking import Hole
 from modules.sampling.noise import ImageNoise
 from modules.sampling.questions import Facts, ModelFacts, Task
 from modules.sampling.schedules import SCHEDULES, sigmas
-from modules.tasks.canvas import finished
+from modules.tasks.canvas import Canvas, finished
 from modules.tasks.drawn import Drawn, Told
 from modules.tasks.img2img import Img2ImgPlan, described, encoded, hole_of, img2img_plans, masked, pixels_of, shown_stage, softly_changed
 from modules.tasks.plan import Plan
@@ -82,16 +83,21 @@ def picture(plan: AlternativePlan) -> Task[Drawn]:
     told |= dict(described(plan, canvas, facts))
     latent = yield from encoded(plan, plan.weights, pixels_of(canvas.image))
     hole = hole_of(plan, canvas, latent * facts.scaling_factor)
-    noise = yield from inverted(plan.back, canvas, facts, hole.picture, plan.arguments.sigma_adjustment)
-    stage = yield from shown_stage(plan, canvas, facts, told)
-    flow = begun(plan, facts, hole.picture, mixed(plan, facts, noise))
-    latent, whole = yield from sampled(masked(plan, flow, hole, stage), stage)
+    latent, whole = (yield from forth(plan, canvas, facts, hole, told)) if plan.strength.steps else (hole.picture, True)
     told |= dict(decoding(plan.arguments))
-    painting = yield from decoded(plan, hole.closed(latent))
+    painting = yield from decoded(plan, hole.closed(latent), told)
     return Drawn(finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, told)
 
 
-def inverted(plan: BackPlan, canvas: object, facts: ModelFacts, latent: Tensor, adjusted: bool) -> Task[Tensor]:
+def forth(plan: AlternativePlan, canvas: Canvas, facts: ModelFacts, hole: Hole, told: Told) -> Task[tuple[Tensor, bool]]:
+    """The way back and forth: the latent, and whether it is whole."""
+    noise = yield from inverted(plan.back, canvas, facts, hole.picture, plan.arguments.sigma_adjustment)
+    stage = yield from shown_stage(plan, canvas, facts, told)
+    flow = begun(plan, facts, hole.picture, mixed(plan, facts, noise))
+    return (yield from sampled(masked(plan, flow, hole, stage), stage))
+
+
+def inverted(plan: BackPlan, canvas: Canvas, facts: ModelFacts, latent: Tensor, adjusted: bool) -> Task[Tensor]:
     """(C, h, w) latent → the unit noise that Euler's method would begin with to end there."""
     levels = trained_levels(plan, facts)
     rising = sigmas(SCHEDULES["Uniform"], plan.params.steps, levels)[::-1]

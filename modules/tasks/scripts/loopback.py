@@ -86,6 +86,7 @@ def link(plan: LoopPlan, loop: int, before: Drawn | None) -> Task[Drawn]:
         p = replace(p, inpainting_fill=ORIGINAL)
     start = Image.fromarray(before.pixels) if before else asked.start
     canvas = yield from canvas_of(start, p, asked.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.weights))
+    canvas = replace(canvas, colours=asked.start)
     drawn = yield from painted(plan, loop if plan.rounds > 1 else 0, canvas, **changes)
     return replace(drawn, told=told_of(plan, drawn, before or drawn))
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from modules.imaging import masks
 from modules.imaging.masks import Box
 from modules.params.img2img import ORIGINAL
-from modules.sampling.questions import Interrupted, Task
+from modules.sampling.questions import Interrupted, Task, Turn
 from modules.tasks.canvas import Canvas
 from modules.tasks.drawn import Drawn, Told
 from modules.tasks.plan import Plan
@@ -108,6 +108,7 @@ def blur_of(asked: Asked) -> Size:
 
 def picture(plan: Mk2Plan) -> Task[Drawn]:
     """Interrupted, sides that were not reached are missing."""
+    yield Turn(heavy=True)
     image, told, whole = plan.asked.start, Told(), True
     for number, side in enumerate(plan.sides):
         try:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from modules.imaging import masks
 from modules.imaging.masks import Box
 from modules.params.img2img import FILLS, ORIGINAL
-from modules.sampling.questions import Task
+from modules.sampling.questions import Task, Turn
 from modules.tasks.canvas import Canvas
 from modules.tasks.drawn import Drawn
 from modules.tasks.scripts.growth import Growth, rounded_up
@@ -28,6 +28,7 @@ def plans(asked: Asked) -> Sequence[RoundsPlan]:
 
 
 def picture(plan: RoundsPlan) -> Task[Drawn]:
+    yield Turn(heavy=True)
     large, growth = grown(plan.asked)
     grid = grid_of(plan.asked, large)
     boxes = new_tiles(grid, growth)

@@ -12,7 +12,7 @@ from modules.base.errors import Invalid
 from modules.models.upscaling.upscaler import NONE, target
 from modules.params.extras import LONGEST, MOST_PIXELS
 from modules.params.scripts import SdUpscale
-from modules.sampling.questions import Task
+from modules.sampling.questions import Task, Turn
 from modules.tasks.canvas import Canvas
 from modules.tasks.drawn import Drawn
 from modules.tasks.enlarging import Enlarger
@@ -52,6 +52,7 @@ def grid_of(asked: Asked, size: Size) -> Grid:
 
 def picture(plan: RoundsPlan) -> Task[Drawn]:
     """Tiles that were not reached stay as the upscaler made them."""
+    yield Turn(heavy=True)
     large = yield from enlarged(plan)
     grid = grid_of(plan.asked, large.size)
     boxes = grid.boxes()
