@@ -30,6 +30,15 @@ ELEM_IDS: Mapping[str, str] = {
     "text": "prompt_txt",
 }
 
+# In place of pydantic's own words, by its names of errors.
+HINTS: Mapping[str, str] = {
+    "int_parsing": "A whole number belongs here.",
+    "int_type": "A whole number belongs here.",
+    "int_from_float": "A whole number belongs here.",
+    "float_parsing": "A number belongs here.",
+    "float_type": "A number belongs here.",
+}
+
 
 class Form(Generic[T]):
     """The components of `request`, not rendered yet: `place` renders some, `rest` those that nobody placed."""
@@ -71,4 +80,4 @@ class Form(Generic[T]):
         label = self.words(declared(self.request)[name].label if name in declared(self.request) else name)
         if given[name] in (None, ""):
             return Invalid(f"{label} is empty.", "Fill it in, or reload the page to start from the defaults.", name)
-        return Invalid(f"{label} cannot be {str(given[name])[:80]!r}.", first["msg"] + ".", name)
+        return Invalid(f"{label} cannot be {str(given[name])[:80]!r}.", self.words(HINTS.get(first["type"], first["msg"] + ".")), name)

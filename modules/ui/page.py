@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from modules.app.app import App
-from modules.base.fields import defaults
+from modules.base.fields import declared, defaults
 from modules.models.upscaling.files import BUILT_IN, find
 from modules.params.batch import Img2ImgBatch
 from modules.params.hires import LATENT_MODES
@@ -79,6 +79,7 @@ def facts(app: App) -> dict[str, Any]:
         "quick": list(quicksettings.QUICK),
         "forms": {tab: {"names": [*BESIDES, *form.names], "defaults": form.defaults} for tab, form in forms.items()},
         "settings": defaults(Settings),
+        "keys": {name: param.infotext for name, param in declared(Settings).items() if param.infotext},
         "words": dict(Words().table),
     }
 
@@ -98,7 +99,7 @@ def lists_of(app: App) -> Lists:
         "schedules": lambda: SCHEDULES.names,
         "styles": lambda: list(app.styles()),
         "checkpoints": checkpoints,
-        "refiners": lambda: ["", *checkpoints()],
+        "refiners": lambda: [("None", ""), *((name, name) for name in checkpoints())],
         "loras": lambda: ["None", *(found.model_name for found in models.loras.list())],
         "hypernetworks": lambda: ["None", *(found.model_name for found in models.hypernetworks.list())],
         "vaes": lambda: [*quicksettings.ALWAYS_VAES, *(found.name for found in models.vaes.list())],

@@ -35,7 +35,7 @@ export function startOverrides({ tab, form }) {
   byId(`${tab}_settings`).prepend(shelf);
   form.onChange(({ override_settings }) => {
     const chips = Object.entries(override_settings ?? {}).map(([name, value]) =>
-      h("button.chip", { type: "button", title: t("Remove"), onclick: () => drop(form, name) }, `${name}: ${value}`));
+      h("button.chip", { type: "button", title: t("Remove"), onclick: () => drop(form, name) }, `${facts.keys[name] ?? name}: ${value}`));
     shelf.replaceChildren(...(chips.length ? [h("span", {}, t("From the generation data:")), ...chips] : []));
   });
 }

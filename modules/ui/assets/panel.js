@@ -2,6 +2,7 @@
 import { createGenerate, nameTools } from "./actions.js";
 import { startCards } from "./cards.js";
 import { startExtras } from "./extras.js";
+import { startFolds } from "./folds.js";
 import { createForm } from "./form.js";
 import { startImages } from "./img2img.js";
 import { startOverrides } from "./infotext.js";
@@ -22,6 +23,7 @@ export async function startPanel(tab) {
   if (hasPrompt(tab)) {
     startPrompts(panel);
     startScripts(panel);
+    startFolds(panel);
     startCards(tab, { form: panel.form, newest: () => newest(panel) });
   }
   OWN[tab]?.(panel);

@@ -3,9 +3,11 @@ import { byId, h, t } from "./dom.js";
 import { pasteInfotext } from "./infotext.js";
 import { panels } from "./panels.js";
 import { told } from "./png.js";
+import { sendToExtras, sendToImg2img } from "./sending.js";
 import { server } from "./server.js";
 
 let shown = "";
+let address = "";      // of the picture, in this browser
 
 export const pngInfo = { start, show };
 
@@ -14,15 +16,15 @@ function start() {
   if (!place || place.querySelector(".drop-zone")) return;
   const chooser = h("input", { type: "file", accept: "image/*", onchange: () => chooser.files[0] && show(chooser.files[0]) });
   place.replaceChildren(h("label.drop-zone", {}, h("span", {}, t("Drop a picture here, paste it, or click to choose one")), chooser));
-  byId("pnginfo_send_to_txt2img").addEventListener("click", send);
+  for (const [name, action] of Object.entries(SENDS)) byId(`pnginfo_send_to_${name}`).addEventListener("click", action);
 }
 
 async function show(file) {
   start();
   const zone = byId("pnginfo_image").querySelector(".drop-zone");
-  const old = zone.querySelector("img");
-  if (old) URL.revokeObjectURL(old.src);
-  zone.querySelector("span, img").replaceWith(h("img", { src: URL.createObjectURL(file), alt: file.name }));
+  if (address) URL.revokeObjectURL(address);
+  address = URL.createObjectURL(file);
+  zone.querySelector("span, img").replaceWith(h("img", { src: address, alt: file.name }));
   const { infotext, manifest, problem } = await told(file).catch((error) => ({ infotext: "", manifest: "", problem: error.message }));
   shown = infotext;
   const words = problem ?? (infotext || t("This picture carries no generation data."));
@@ -45,6 +47,13 @@ async function compared(manifest) {
   }
 }
 
-async function send() {
+const SENDS = {
+  txt2img: sendData,
+  img2img: () => sendToImg2img({ url: address, infotext: shown }, "image"),
+  inpaint: () => sendToImg2img({ url: address, infotext: shown }, "mask"),
+  extras: () => sendToExtras({ url: address }),
+};
+
+async function sendData() {
   if (shown && await pasteInfotext(shown, panels.get("txt2img").form)) document.querySelector("#tabs button[role=tab]").click();
 }

@@ -75,6 +75,10 @@ export function createResults(panel) {
     return all.find((picture) => picture.index === chosen) ?? (job.running ? null : all[0] ?? null);
   }
 
+  /** An error stands where the picture would be, until one is chosen. */
+  const refused = () => refusal !== null && chosen === null;
+  const onStage = () => (refused() ? null : shownPicture());
+
   function choose(index) {
     chosen = index;
     draw();
@@ -104,9 +108,9 @@ export function createResults(panel) {
   }
 
   function drawStage(record) {
-    const picture = shownPicture();
+    const picture = onStage();
     shape();
-    if (refusal && chosen === null) return once("stage", "error " + JSON.stringify(refusal), () => [card(refusal)]);
+    if (refused()) return once("stage", "error " + JSON.stringify(refusal), () => [card(refusal)]);
     if (picture) return once("stage", picture.url, () => [large(picture)]);
     if (job.running && record.preview) return preview(record);
     if (job.running) return once("stage", "waiting", () => [h("div.empty.waiting")]);
@@ -183,7 +187,7 @@ export function createResults(panel) {
 
   /** What the shown picture is, once nothing moves any more. */
   function caption(record) {
-    const picture = shownPicture();
+    const picture = onStage();
     const seed = hasSeed(picture) ? t("seed {seed}", { seed: picture.seed }) : null;
     const { width, height } = measured() ?? record?.params ?? {};
     return listed(record?.state === "interrupted" ? t("Interrupted") : null, seed, picture && width ? `${width} × ${height}` : null);
@@ -199,7 +203,7 @@ export function createResults(panel) {
   function drawThumbs(record) {
     const all = pictures();
     const wanted = all.length > 1 || job.running || refusal ? all : [];      // a single picture needs none
-    const selected = shownPicture()?.index;
+    const selected = onStage()?.index;
     once("thumbs", `${record?.id} ${wanted.length} ${selected}`, () => wanted.map((picture, i) =>
       h("button.thumb", { type: "button", role: "option", "aria-selected": picture.index === selected, title: t("Picture {n}", { n: i + 1 }), onclick: () => choose(picture.index) },
         h("img", { src: picture.url, alt: t("Picture {n}", { n: i + 1 }), loading: "lazy" }))));
@@ -212,7 +216,7 @@ export function createResults(panel) {
   }
 
   function drawData() {
-    const picture = shownPicture();
+    const picture = onStage();
     once("data", picture ? picture.url + picture.infotext : "", () => picture?.infotext
       ? [h("p.infotext", {}, picture.infotext), iconButton("copy", t("Copy the generation data"), (event) => copied(event, picture.infotext))] : []);
   }

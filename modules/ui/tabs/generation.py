@@ -58,7 +58,10 @@ def size_and_batch(tab: str, form: Form[Any], words: Words) -> None:
         with gr.Column(elem_id=f"{tab}_column_size"):
             form.place("width", "height")
             form.place(*(name for name in ("scale_by",) if name in form.components))
-        tool(f"{tab}_res_switch_btn", "Swap width and height", "swap", words)
+        with gr.Column(elem_classes="dimension-tools", min_width=0, scale=0):
+            tool(f"{tab}_res_switch_btn", "Swap width and height", "swap", words)
+            if tab == "img2img":
+                tool(f"{tab}_detect_image_size_btn", "Take the picture's size", "ruler", words)
         with gr.Column(elem_id=f"{tab}_column_batch"):
             form.place("n_iter", "batch_size")
 
@@ -79,7 +82,7 @@ def seed(tab: str, form: Form[Any], words: Words) -> None:
 
 
 def refiner(tab: str, form: Form[Any], words: Words) -> None:
-    with gr.Accordion(words("Refiner"), open=False, elem_id=f"{tab}_enable"), gr.Row():
+    with gr.Accordion(words("Refiner"), open=False, elem_id=f"{tab}_enable"), gr.Row(elem_classes="refiner-row"):
         form.place("refiner_checkpoint", "refiner_switch_at")
 
 

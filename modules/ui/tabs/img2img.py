@@ -69,8 +69,6 @@ def settings(app: App, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
         generation.refiner(TAB, form, words)
         form.place("resize_by")
         generation.size_and_batch(TAB, form, words)
-        with gr.Row():
-            generation.tool(f"{TAB}_detect_image_size_btn", "Take the picture's size", "ruler", words)
         form.place("cfg_scale", "image_cfg_scale", "denoising_strength")
         generation.seed(TAB, form, words)
         form.rest()
@@ -94,6 +92,7 @@ def inpainting(form: Form[Img2ImgBatch], words: Words) -> None:
             form.place("mask_blur", "inpaint_full_res_padding")
         form.place("inpainting_mask_invert", "inpainting_fill", "inpaint_full_res")
         with gr.Accordion(words("Soft inpainting"), open=False, elem_id="soft_inpainting"):
+            form.components["soft_inpainting"].label = words("Enable")      # the fold has its name
             form.place("soft_inpainting")
             with gr.Row():
                 form.place("mask_blend_power", "mask_blend_scale", "inpaint_detail_preservation")

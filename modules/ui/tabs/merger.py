@@ -43,11 +43,15 @@ def build(tab: gr.Tab, app: App, lists: Lists, words: Words) -> None:
                 extract = gr.Button(words("Extract"), elem_id="modelmerger_extract")
         result = gr.HTML(elem_id="modelmerger_results", padding=False)
     pickers = [fields[name] for name in ("a", "b", "c")] + [conversion["model"], extraction["tuned"], extraction["base"]]
-    tab.select(lambda: offered(lists, len(pickers)), outputs=[*pickers, fields["vae"]], queue=False, show_progress="hidden", api_visibility="private")
+    offer: dict[str, Any] = {
+        "fn": lambda: offered(lists, len(pickers)), "outputs": [*pickers, fields["vae"]], "queue": False, "show_progress": "hidden",
+        "api_visibility": "private",
+    }
+    tab.select(**offer)
     outside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    merge.click(following(app, words, fields, merge_work), list(fields.values()), result, **outside)
-    convert.click(following(app, words, conversion, convert_work), list(conversion.values()), result, **outside)
-    extract.click(following(app, words, extraction, extract_work), list(extraction.values()), result, **outside)
+    merge.click(following(app, words, fields, merge_work), list(fields.values()), result, **outside).then(**offer)
+    convert.click(following(app, words, conversion, convert_work), list(conversion.values()), result, **outside).then(**offer)
+    extract.click(following(app, words, extraction, extract_work), list(extraction.values()), result, **outside).then(**offer)
 
 
 def merge_fields(words: Words) -> dict[str, Component]:

@@ -1,4 +1,4 @@
-"""PNG Info: drop a picture, see what made it. Read in the browser; the picture itself is not sent anywhere."""
+"""PNG Info: drop a picture, see what made it and send it on. Read in the browser; only what is sent on leaves it."""
 
 from __future__ import annotations
 
@@ -12,4 +12,7 @@ def build(words: Words) -> None:
         gr.HTML(elem_id="pnginfo_image", padding=False)
         with gr.Column(elem_id="pnginfo_data"):
             gr.HTML(elem_id="pnginfo_generation_info", padding=False)
-            gr.Button(words("Send to txt2img"), elem_id="pnginfo_send_to_txt2img", variant="primary", visible="hidden")
+            with gr.Row(elem_id="pnginfo_sends"):
+                for name in ("txt2img", "img2img", "inpaint", "extras"):
+                    main = "primary" if name == "txt2img" else "secondary"
+                    gr.Button(words(f"Send to {name}"), elem_id=f"pnginfo_send_to_{name}", variant=main)

@@ -45,6 +45,7 @@ def build(tab: gr.Tab, app: App, lists: Lists, words: Words) -> None:
         gr.HTML(elem_id="settings_search", padding=False)
         apply = gr.Button(words("Apply settings"), elem_id="settings_submit", variant="primary")
         said = gr.HTML(elem_id="settings_result", padding=False)
+    gr.HTML(elem_id="settings_sections", padding=False)
     for section, params in sections():
         with gr.Column(elem_id=f"settings_{section}", elem_classes="settings-section"):
             gr.HTML(f"<h2>{escape(words(TITLES.get(section, section)))}</h2>", padding=False)

@@ -34,7 +34,7 @@ def settings(form: ScriptedForm[Txt2Img], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_settings"):
         generation.sampler_row(TAB, form)
         with gr.Accordion(words("Hires. fix"), open=False, elem_id=f"{TAB}_hr"):
-            hires(form)
+            hires(form, words)
         generation.refiner(TAB, form, words)
         generation.size_and_batch(TAB, form, words)
         form.place("cfg_scale")
@@ -43,7 +43,8 @@ def settings(form: ScriptedForm[Txt2Img], words: Words) -> None:
         scripts.build(form, words)
 
 
-def hires(form: Form[Txt2Img]) -> None:
+def hires(form: Form[Txt2Img], words: Words) -> None:
+    form.components["enable_hr"].label = words("Enable")      # the fold has its name
     form.place("enable_hr")
     with gr.Row(elem_id=f"{TAB}_hires_fix_row1"):
         form.place("hr_upscaler", "hr_second_pass_steps", "denoising_strength")

@@ -1,0 +1,42 @@
+// A closed fold says what in it is at work, so that nothing acts unseen.
+import { byId, t } from "./dom.js";
+
+/** Marks the folds of a tab by what the form holds. */
+export function startFolds({ tab, form }) {
+  function look(values) {
+    for (const [fold, says] of Object.entries(FOLDS)) mark(byId(fold.replace("*", tab)), says(values));
+  }
+  form.onChange(look);
+  look(form.values);
+}
+
+function mark(fold, text) {
+  const head = fold?.querySelector(".label-wrap");
+  if (text) head?.setAttribute("data-counts", text);
+  else head?.removeAttribute("data-counts");
+}
+
+function hires(values) {
+  if (!values.enable_hr) return "";
+  const [width, height, scale, wide, high] = ["width", "height", "hr_scale", "hr_resize_x", "hr_resize_y"].map((name) => Number(values[name]));
+  if (!wide && !high) return size(width * scale, height * scale);
+  return size(wide || (high * width) / height, high || (wide * height) / width);
+}
+
+const size = (width, height) => `${Math.floor(width)} × ${Math.floor(height)}`;
+
+function variation({ subseed_strength, seed_resize_from_w, seed_resize_from_h }) {
+  const resized = Number(seed_resize_from_w) > 0 && Number(seed_resize_from_h) > 0;
+  return [Number(subseed_strength) > 0 && String(subseed_strength), resized && size(seed_resize_from_w, seed_resize_from_h)].filter(Boolean).join(" · ");
+}
+
+const on = (field) => (values) => (values[field] ? t("on") : "");
+
+// A fold's id, * for the tab's name → what it says, "" for nothing.
+const FOLDS = {
+  "*_hr": hires,
+  "*_enable": ({ refiner_checkpoint }) => refiner_checkpoint ?? "",
+  "*_seed_extras": variation,
+  "soft_inpainting": on("soft_inpainting"),
+  "img2img_batch_png_info": on("batch_use_png_info"),
+};
