@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.servers import ROOT
 from modules.models.device import Device
 from tests.golden_data import GOLDEN, cases, result, spec
-from tests.playing import EXEMPT, LOST, TOLERANCE, Case, Exempt, close, differences, exempt, fields, golden_device, made, playable, recorded
+from tests.playing import EXEMPT, LOST, TOLERANCE, Case, Exempt, close, differences, exempt, fields, golden_device, made, playable, recorded, told
 
 PAGE = ROOT / "docs/fidelity.md"
 
@@ -81,9 +81,10 @@ def play(device: Device, case: Case) -> Played:
 
 
 def compared(device: Device, case: Case) -> Played:
-    pictures, recipe = made(device, spec(case))
+    job = spec(case)
+    pictures, recipe = made(device, job)
     apart = differences(case, pictures)
-    ours = [fields(recipe.infotext(i, picture.told)) for i, picture in enumerate(pictures)]
+    ours = [fields(text) for text in told(job, recipe, pictures)]
     theirs = [fields(text) for text in result(case)["infotexts"]]
     return Played(
         case["id"], exempt(case), all(close(case, each) for each in apart),

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from modules.api.replies import infotexts
 from modules.base.errors import UnknownName
 from modules.engine.engine import Engine, Picture
 from modules.engine.jobs import JobSpec
@@ -55,6 +56,11 @@ def playable(case: Case) -> bool:
         return spec(case).kind in RECIPES
     except (AssertionError, UnknownName):
         return False
+
+
+def told(job: JobSpec, recipe: Recipe, pictures: list[Drawn]) -> list[str]:
+    """The generation data of a job's pictures, as the API's reply lists them."""
+    return infotexts(job.params["script_name"], [recipe.infotext(i, drawn.told) for i, drawn in enumerate(pictures)])
 
 
 def made(device: Device, job: JobSpec) -> tuple[list[Drawn], Recipe]:

@@ -53,6 +53,11 @@ def rendered(body: Handling, record: JobRecord, settings: Settings, notes: Seque
     return json.dumps({"images": files, "parameters": parameters, "info": info}).encode()
 
 
+def infotexts(script: str, own: Sequence[str]) -> list[str]:
+    """As A1111 lists them: Loopback's all tell of the first loop; the files have their own."""
+    return [own[0]] * len(own) if script == "Loopback" and own else list(own)
+
+
 def information(body: Handling, record: JobRecord, settings: Settings, notes: Sequence[str]) -> dict[str, Any]:
     """A1111's `info`; the last four keys are Easel's own."""
     facts = [picture.facts for picture in record.pictures]
@@ -76,7 +81,7 @@ def information(body: Handling, record: JobRecord, settings: Settings, notes: Se
         "denoising_strength": record.params.get("denoising_strength"),
         "extra_generation_params": {},
         "index_of_first_image": 0,
-        "infotexts": [picture.infotext for picture in record.pictures],
+        "infotexts": infotexts(record.params.get("script_name", ""), [picture.infotext for picture in record.pictures]),
         "styles": list(body.styles),
         "job_timestamp": time.strftime("%Y%m%d%H%M%S", time.localtime(record.created)),
         "clip_skip": settings.CLIP_stop_at_last_layers,

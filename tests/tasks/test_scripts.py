@@ -19,9 +19,11 @@ from modules.engine.engine import Engine, Picture
 from modules.engine.jobs import JobSpec
 from modules.imaging.inputs import keep
 from modules.params.img2img import ORIGINAL, Img2Img
+from modules.params.infotext import parse
 from modules.params.prompt_lines import TAGS, parsed
 from modules.params.scripts import SCRIPTS, Loopback, settled
 from modules.params.txt2img import Txt2Img
+from modules.prompts.grammar import emphasised
 from modules.prompts.styles import Style
 from modules.sampling.questions import Interrupted
 from modules.settings.options import Settings
@@ -34,7 +36,7 @@ from modules.tasks.scripts.loopback import strength
 from modules.tasks.scripts.sd_upscale import seeds
 from modules.tasks.scripts.tiles import Grid, starts
 from tests.golden_data import GOLDEN, inputs, kept
-from tests.playing import made
+from tests.playing import made, told
 
 START = Image.open(GOLDEN / "inputs/init_a.png").convert("RGB")
 
@@ -117,6 +119,15 @@ def test_each_loop_is_img2img_of_the_one_before(device):
     again = request(init_images=(stored(first.astype(np.uint8)),), seed=6, denoising_strength=0.4, inpainting_fill=ORIGINAL)
     assert np.array_equal(second, *pixels(device, again))
     assert not np.array_equal(second, third)
+
+
+def test_each_loop_tells_its_own_seed_and_strength_in_its_file_and_the_reply_tells_the_firsts(device):
+    spec = job(request("Loopback", (3, 0.3, "Linear")))
+    drawn, recipe = made(device, spec)
+    own = [recipe.infotext(i, each.told) for i, each in enumerate(drawn)]
+    assert [(parse(text, emphasised)["Seed"], parse(text, emphasised)["Denoising strength"]) for text in own] == [("5", "0.5"), ("6", "0.4"), ("7", "0.3")]
+    assert [recipe.facts(i)["seed"] for i in range(3)] == [5, 6, 7]
+    assert told(spec, recipe, drawn) == [own[0]] * 3
 
 
 def test_a_loop_that_is_made_alone_is_the_same(device):

@@ -8,11 +8,11 @@ from math import cos, pi, sin
 
 from PIL import Image
 
-from modules.params.img2img import ORIGINAL
+from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.scripts import Loopback
 from modules.sampling.questions import Interrupted, Task, Turn
 from modules.tasks.canvas import canvas_of
-from modules.tasks.drawn import Drawn, Told
+from modules.tasks.drawn import Drawn
 from modules.tasks.enlarging import Enlarger
 from modules.tasks.scripts.rounds import Asked, RoundsPlan, painted
 
@@ -36,9 +36,16 @@ def plans(asked: Asked) -> Sequence[LoopPlan]:
     """The picture of every loop; with a batch count, of the last loop of each batch."""
     loops, last = asked.arguments.loops, asked.arguments.loops - 1
     if asked.params.n_iter > 1:
-        return [LoopPlan.of(asked, asked.params, loops, chain=Chain(), batch=batch, shown=last) for batch in range(asked.params.n_iter)]
+        batches = range(asked.params.n_iter)
+        return [LoopPlan.of(asked, of_loop(asked, batch, last), loops, chain=Chain(), batch=batch, shown=last) for batch in batches]
     chain = Chain()
-    return [LoopPlan.of(asked, asked.params, 1, chain=chain, shown=loop) for loop in range(loops)]
+    return [LoopPlan.of(asked, of_loop(asked, 0, loop), 1, chain=chain, shown=loop) for loop in range(loops)]
+
+
+def of_loop(asked: Asked, batch: int, loop: int) -> Img2Img:
+    """The request with that loop's own seed and strength, which its generation data tell."""
+    seed = asked.params.seed + batch * asked.arguments.loops + loop
+    return replace(asked.params, seed=seed, denoising_strength=strength(asked.arguments, asked.params.denoising_strength, loop))
 
 
 def picture(plan: LoopPlan) -> Task[Drawn]:
@@ -77,10 +84,8 @@ def newest(plan: LoopPlan) -> int:
 
 
 def link(plan: LoopPlan, loop: int, before: Drawn | None) -> Task[Drawn]:
-    """One loop. As A1111's reply has it, every picture's generation data are the request's own."""
-    asked, p = plan.asked, plan.params
-    seed = p.seed + plan.batch * asked.arguments.loops + loop
-    changes = {"seed": seed, "denoising_strength": strength(asked.arguments, p.denoising_strength, loop)}
+    asked, p = plan.asked, of_loop(plan.asked, plan.batch, loop)
+    changes = {"seed": p.seed, "denoising_strength": p.denoising_strength}
     if before is not None:
         changes["inpainting_fill"] = ORIGINAL
         p = replace(p, inpainting_fill=ORIGINAL)
@@ -88,17 +93,9 @@ def link(plan: LoopPlan, loop: int, before: Drawn | None) -> Task[Drawn]:
     canvas = yield from canvas_of(start, p, asked.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.weights))
     canvas = replace(canvas, colours=asked.start)
     drawn = yield from painted(plan, loop if plan.rounds > 1 else 0, canvas, **changes)
-    return replace(drawn, told=told_of(plan, drawn, before or drawn))
-
-
-def told_of(plan: LoopPlan, drawn: Drawn, first: Drawn) -> Told:
-    """What the first loop told, and what is new for the person to know."""
-    told = Told()
-    told |= first.told
-    told["Final denoising strength"] = plan.asked.arguments.final_denoising_strength
-    told["Denoising curve"] = plan.asked.arguments.denoising_curve
-    told.notes += drawn.told.notes
-    return told
+    drawn.told["Final denoising strength"] = asked.arguments.final_denoising_strength
+    drawn.told["Denoising curve"] = asked.arguments.denoising_curve
+    return drawn
 
 
 def strength(arguments: Loopback, first: float, loop: int) -> float:
