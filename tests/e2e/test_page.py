@@ -78,6 +78,30 @@ def test_a_prompt_becomes_a_picture_with_its_data(page: Page) -> None:
     expect(page).to_have_title("Easel")
 
 
+def test_a_gallery_picture_is_made_larger_from_its_own_data(page: Page) -> None:
+    """By hires fix, whatever the form says meanwhile; the form stays."""
+    data = generate(page, "a red apple, 3d style")
+    page.fill(PROMPT, "something else")
+    page.hover(PICTURE)
+    page.get_by_role("button", name="Upscale with hires fix").click()
+    page.wait_for_function("document.querySelector('#txt2img_gallery img.large')?.naturalWidth === 256")
+    larger = page.inner_text(DATA)
+    assert re.search(r"Seed: \d+", larger)[0] == re.search(r"Seed: \d+", data)[0]
+    assert larger.startswith("a red apple, 3d style\n") and "Hires upscale: 2" in larger
+    expect(page.locator(PROMPT)).to_have_value("something else")
+
+
+def test_an_enlarged_picture_keeps_and_extends_its_data(page: Page) -> None:
+    data = generate(page, "a red apple, 3d style")
+    page.hover(PICTURE)
+    page.get_by_role("button", name="Send to extras").click()
+    page.wait_for_selector("#extras_image img")
+    page.click("#extras_generate")
+    page.wait_for_function("document.querySelector('#extras_gallery img.large')?.naturalWidth === 512")
+    assert page.inner_text("#html_info_extras .infotext").startswith(data)
+    expect(page.locator("#html_info_extras .infotext")).to_contain_text("Postprocess upscale by: 4, Postprocess upscaler: Lanczos")
+
+
 def test_a_dropped_png_fills_the_form_with_what_made_it(page: Page) -> None:
     data = generate(page, "a fox in the snow, flat style", txt2img_cfg_scale="5.5")
     seed = re.search(r"Seed: (\d+)", data)[1]
