@@ -18,6 +18,7 @@ from modules.base.errors import Invalid
 from modules.engine.engine import Engine, Picture
 from modules.engine.jobs import JobSpec
 from modules.imaging.inputs import keep
+from modules.imaging.tiling import starts
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.infotext import parse
 from modules.params.prompt_lines import TAGS, parsed
@@ -34,7 +35,7 @@ from modules.tasks.scripts.alternative import from_above, from_below
 from modules.tasks.scripts.growth import Growth
 from modules.tasks.scripts.loopback import strength
 from modules.tasks.scripts.sd_upscale import seeds
-from modules.tasks.scripts.tiles import Grid, starts
+from modules.tasks.scripts.tiles import Grid
 from tests.golden_data import GOLDEN, inputs, kept
 from tests.playing import made, told
 
@@ -69,14 +70,14 @@ def same(pixels, others):
 # Tiles ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("size", "tile", "overlap"), [((128, 128), (64, 64), 16), ((200, 72), (64, 48), 0), ((100, 300), (64, 64), 48), ((64, 64), (64, 64), 32)])
+@pytest.mark.parametrize(("size", "tile", "overlap"), [((128, 128), (64, 64), 16), ((200, 72), (64, 48), 0), ((100, 300), (64, 64), 48), ((64, 64), (64, 64), 32), ((555, 64), (64, 64), 16)])
 def test_tiles_laid_together_are_the_picture(size, tile, overlap):
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8))
     grid = Grid(size, tile, overlap)
     assert np.array_equal(grid.joined({box: image.crop(box) for box in grid.boxes()}), image)
 
 
-@pytest.mark.parametrize(("length", "tile", "overlap"), [(128, 64, 32), (1000, 512, 64), (513, 512, 64), (40, 64, 16)])
+@pytest.mark.parametrize(("length", "tile", "overlap"), [(128, 64, 32), (1000, 512, 64), (513, 512, 64), (40, 64, 16), (555, 64, 16), (1099, 128, 32)])
 def test_tiles_reach_from_end_to_end_and_share_enough(length, tile, overlap):
     found = starts(length, tile, overlap)
     assert found[0] == 0 and found[-1] + tile >= length

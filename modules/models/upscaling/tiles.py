@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
 
 import torch
 from torch import Tensor
 
 from modules.base.errors import NotANumber
+from modules.imaging.tiling import starts
 from modules.models.upscaling.architectures import Net
 from modules.sampling.questions import Task
 
@@ -30,10 +30,7 @@ class Tiling:
         """The tiles of one axis, evenly spread: neighbours share at least `overlap`, the last one ends at the border."""
         if not 0 < self.size < length:
             return [slice(0, length)]
-        count = ceil((length - self.shared) / (self.size - self.shared))
-        gap = (length - self.size) / (count - 1)
-        starts = [*(int(number * gap) for number in range(count - 1)), length - self.size]
-        return [slice(start, start + self.size) for start in starts]
+        return [slice(start, start + self.size) for start in starts(length, self.size, self.shared)]
 
     @property
     def shared(self) -> int:

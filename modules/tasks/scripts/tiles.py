@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from PIL import Image
 
 from modules.base.errors import Invalid
 from modules.imaging.masks import Box
+from modules.imaging.tiling import starts
 
 Size = tuple[int, int]      # width, height in pixels
 
@@ -39,13 +39,6 @@ class Grid:
         strips = [(row[0][1], laid([(box[0], tiles[box]) for box in row], (self.size[0], self.tile[1]), self.overlap)) for row in self.rows()]
         turned = [(top, strip.transpose(Image.Transpose.TRANSPOSE)) for top, strip in strips]
         return laid(turned, self.size[::-1], self.overlap).transpose(Image.Transpose.TRANSPOSE)
-
-
-def starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin along one side: as few as cover it, evenly spread."""
-    count = max(1, ceil((length - overlap) / (tile - overlap)))
-    step = (length - tile) / (count - 1) if count > 1 else 0
-    return [max(0, min(int(place * step), length - tile)) for place in range(count)]
 
 
 def laid(tiles: list[tuple[int, Image.Image]], size: Size, overlap: int) -> Image.Image:
