@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
 from modules.base.errors import JobFailed
+from modules.base.fields import checker
 from modules.settings.options import Settings
 from modules.store.jobs import JobRecord
 from modules.tasks.generation_data import VERSION
@@ -46,7 +45,7 @@ def rendered(body: Handling, record: JobRecord, settings: Settings, notes: Seque
     """The reply's JSON. Pictures may be many megabytes: not to be called on the event loop."""
     sent = record.pictures if body.send_images else ()
     files = [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in sent]
-    parameters = TypeAdapter(type(body)).dump_python(body, mode="json") | {name: record.params[name] for name in RESOLVED}
+    parameters = checker(type(body)).dump_python(body, mode="json") | {name: record.params[name] for name in RESOLVED}
     if not getattr(body, "include_init_images", True):
         parameters |= {"init_images": None, "mask": None}
     info = json.dumps(information(body, record, settings, notes))

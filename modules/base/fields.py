@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, ClassVar, get_type_hints
 
 from annotated_types import BaseMetadata, Ge, GroupedMetadata, Le, MaxLen, Predicate
+from pydantic import TypeAdapter
 
 MAX_PROMPT = 100_000      # characters; the grammar is linear, so this bounds time and memory
 
@@ -114,6 +115,12 @@ def declared(cls: type) -> dict[str, Param]:
         if found:
             params[field.name] = found[0]
     return params
+
+
+@cache
+def checker(cls: type) -> TypeAdapter[Any]:
+    """What checks values for a declared class and makes one of them. Costs some milliseconds to build."""
+    return TypeAdapter(cls)
 
 
 @cache

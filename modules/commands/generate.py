@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from tqdm import tqdm
 
 from modules.app.app import App
 from modules.base.errors import Invalid, JobFailed
-from modules.base.fields import declared, form_defaults
+from modules.base.fields import checker, declared, form_defaults
 from modules.commands.assemble import assemble, first_model, start_worker
 from modules.engine.jobs import LOCAL
 from modules.params.txt2img import Txt2Img
@@ -62,7 +62,7 @@ def read(arguments: Sequence[str], defaults: dict[str, Any]) -> Txt2Img:
         elif kinds[name] is bool:
             parser.add_argument(flag_of(name), action=argparse.BooleanOptionalAction, default=defaults[name], help=param.help)
     try:
-        return TypeAdapter(Txt2Img).validate_python(vars(parser.parse_args(arguments)))
+        return checker(Txt2Img).validate_python(vars(parser.parse_args(arguments)))
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])

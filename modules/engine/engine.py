@@ -119,12 +119,13 @@ class Engine:
 
     def next_batch(self) -> list[Picture]:
         """Who shares the next call: those with the key of the picture whose turn it is, or a mixed company where that is worth it."""
-        first = self.next_picture()
+        near = self.near()
+        first = self.next_picture(near)
         if first.alone:
             return [first]
         key, loose = first.ask.key, self.loose_key(first.ask)
         alike = self.fair_share([picture for picture in self.running if picture.ask.key == key])
-        mixed = self.fair_share([picture for picture in self.near() if self.loose_key(picture.ask) == loose])
+        mixed = self.fair_share([picture for picture in near if self.loose_key(picture.ask) == loose])
         return mixed if rows_of(mixed) >= max(MIXED_ROWS, rows_of(alike) + 1) else alike
 
     def fair_share(self, pictures: Sequence[Picture]) -> list[Picture]:
@@ -143,12 +144,12 @@ class Engine:
                 rows += picture.ask.rows
         return batch
 
-    def next_picture(self) -> Picture:
+    def next_picture(self, near: Sequence[Picture]) -> Picture:
         """The one whose turn it is; before it, whoever has only a brief question for the same weights, or weights that mix.
 
         So a newcomer's prompt is read at once and joins, and a finished latent is decoded at once and leaves.
         """
-        return next((picture for picture in self.near() if picture.ask.brief), self.running[0])
+        return next((picture for picture in near if picture.ask.brief), self.running[0])
 
     def near(self) -> list[Picture]:
         """Pictures with the weights of the one whose turn it is; and with weights that mix, though of these no more than one call may have rows."""

@@ -78,11 +78,20 @@ def size_of(path: Path) -> tuple[int, int]:
 
 def upright_size(path: Path) -> tuple[int, int]:
     """The same as the picture is seen. Raises InvalidImage or TooLarge."""
-    width, height = size_of(path)
     try:
-        with Image.open(path) as image:
-            looked_up = image.format != "PNG" or "exif" in image.info      # Pillow reads a PNG to its end for what may not be there
-            return (height, width) if looked_up and image.getexif().get(Base.Orientation) in ON_ITS_SIDE else (width, height)
+        with path.open("rb") as file:
+            image = opened(file)
+            return image.size[::-1] if on_its_side(image) else image.size
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+def on_its_side(image: Image.Image) -> bool:
+    """As its EXIF says. Raises InvalidImage where that is damaged."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return False      # Pillow would read it to its end for what may not be there
+    try:
+        return image.getexif().get(Base.Orientation) in ON_ITS_SIDE
     except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise InvalidImage("The picture's EXIF is damaged.", "Save it again without.") from error
 

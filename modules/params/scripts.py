@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import MaxLen
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from modules.base.errors import Invalid
-from modules.base.fields import MAX_PROMPT, Checkbox, Choice, Choices, Param, Slider, Text, declared
+from modules.base.fields import MAX_PROMPT, Checkbox, Choice, Choices, Param, Slider, Text, checker, declared
 from modules.params.prompt_lines import LONGEST, STYLES, parsed
 from modules.params.txt2img import Generation
 
@@ -149,11 +148,6 @@ def arguments(script: Script, given: Sequence[Any]) -> Arguments:
 
 def names_of(problem: Any) -> str:
     return str(problem["loc"][0]) if problem["loc"] else "an argument"
-
-
-@cache
-def checker(cls: type) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
 
 
 # Settling them -------------------------------------------------------------------------------------

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from modules.base.errors import Invalid
-from modules.base.fields import Checkbox, Choice, Number, Param, Slider, Text, declared, defaults
+from modules.base.fields import Checkbox, Choice, Number, Param, Slider, Text, checker, declared, defaults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +141,7 @@ def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
             raise Invalid(f"There is no setting called {name!r}.", "GET /sdapi/v1/options lists them.", field=name)
     candidate = {name: getattr(settings, name) for name in NAMES} | dict(values)
     try:
-        return checker().validate_python(candidate)
+        return checker(Settings).validate_python(candidate)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
@@ -155,12 +154,6 @@ def for_request(settings: Settings, values: Mapping[str, Any]) -> Settings:
     """`changed` for one request: what it says of merging goes before what is set for img2img alone. Raises Invalid."""
     img2img = {"token_merging_ratio_img2img": 0.0} if "token_merging_ratio" in values else {}
     return changed(settings, img2img | dict(values))
-
-
-@cache
-def checker() -> TypeAdapter[Settings]:
-    """Costs some milliseconds to build."""
-    return TypeAdapter(Settings)
 
 
 def at_default(settings: Settings, name: str) -> bool:

@@ -21,9 +21,9 @@ from modules.params.extras import Extras, check_sizes
 from modules.params.img2img import Img2Img
 from modules.settings.flags import Flags
 from modules.tasks.own_data import infotext_of, with_infotexts
+from modules.tasks.requests import CELL
 
 NAMED = 5      # so many files a note names
-MULTIPLE = 8   # pixels
 
 
 def img2img_batch(wish: Img2ImgBatch, flags: Flags) -> Batch:
@@ -114,7 +114,7 @@ def sized(batch: Batch, scale: float, kept: Path) -> Batch:
 
 def scaled(size: tuple[int, int], scale: float) -> dict[str, int]:
     """The request's width and height for a picture of that size; multiples of 8 below, as A1111's. Raises Invalid."""
-    width, height = (int(side * scale) // MULTIPLE * MULTIPLE for side in size)
+    width, height = (int(side * scale) // CELL * CELL for side in size)
     sides = declared(Img2Img)["width"].widget
     if min(width, height) < sides.low or max(width, height) > sides.high:
         hint = f"Sides are {sides.low:g} to {sides.high:g} pixels: choose another scale."

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from modules.base.errors import Invalid, UnknownName, WebUIError
+from modules.base.fields import checker
 from modules.imaging.folders import content_of
 from modules.imaging.read import read_metadata
 from modules.models.catalog import Catalog
@@ -91,16 +91,11 @@ def few(notes: list[str]) -> list[str]:
 def checked(request: Img2ImgBatch) -> Img2ImgBatch:
     """Raises Invalid for what lies beyond a field's limits."""
     try:
-        checker().validate_python({name: getattr(request, name) for name in OWN.values()})
+        checker(Img2Img).validate_python({name: getattr(request, name) for name in OWN.values()})
     except ValidationError as error:
         problem = error.errors()[0]
         raise Invalid(f"Its {problem['loc'][0]} cannot be {problem['input']!r:.80}.", problem["msg"]) from error
     return request
-
-
-@cache
-def checker() -> TypeAdapter[Any]:
-    return TypeAdapter(Img2Img)
 
 
 OWN = {      # A1111's names for what a picture may decide

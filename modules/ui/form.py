@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from gradio.components import Component
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from modules.base.errors import Invalid
-from modules.base.fields import declared, form_defaults
+from modules.base.fields import checker, declared, form_defaults
 from modules.ui.widgets import Lists, component
 from modules.ui.words import Words
 
@@ -70,7 +70,7 @@ class Form(Generic[T]):
         """The request from the components' raw values, in declared order. Raises Invalid naming the field as it is labelled."""
         given = dict(zip(self.names, values, strict=True))
         try:
-            return TypeAdapter(self.request).validate_python(given)
+            return checker(self.request).validate_python(given)
         except ValidationError as error:
             raise self.refusal(error, given) from error
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from modules.models.adapters import AdapterFiles
 from modules.models.catalog import ModelFile
-from tests.golden_data import GOLDEN
+from tests.golden_data import GOLDEN, library
 
 TINY = GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors"
 
@@ -11,3 +12,9 @@ TINY = GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors"
 @pytest.fixture(scope="session")
 def tiny():
     return ModelFile(TINY, TINY.name)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The networks among the golden models."""
+    return AdapterFiles(library(tmp_path_factory.mktemp("none"), GOLDEN / "models"))

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from modules.models.adapters import AdapterFiles, Adapters
+from modules.models.adapters import Adapters
 from modules.models.loader import load
 from modules.models.patcher import Patcher, parameters_of
 from modules.networks.formats import Full
 from modules.networks.patch import Patch
 from modules.sampling.weights import NetworkUse, Weights
-from tests.golden_data import GOLDEN, library
 
 PATH = "unet.conv_in.weight"
 NAMES = ["lora_linear", "locon", "loha", "lokr", "dora", "ia3", "full_norm", "oft_lycoris", "boft", "glora"]
@@ -24,11 +23,6 @@ def model(tiny):
     found = load(tiny)
     found.to(torch.device("cpu"), *[torch.float32] * 3)
     return found
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return AdapterFiles(library(tmp_path_factory.mktemp("none"), GOLDEN / "models"))
 
 
 def used(files, name, **how):

@@ -10,14 +10,14 @@ import torch
 
 from modules.base.errors import ModelMismatch
 from modules.engine.engine import Engine, Picture
-from modules.models.adapters import AdapterFiles, Adapters
+from modules.models.adapters import Adapters
 from modules.models.device import tile
 from modules.models.loader import load
 from modules.models.unet import predict
 from modules.sampling.questions import Cond, Predict
 from modules.sampling.weights import NetworkUse, Weights
 from modules.tasks.recipes import RECIPES
-from tests.golden_data import GOLDEN, inputs, library, spec
+from tests.golden_data import inputs, spec
 from tests.playing import golden_device
 
 LOW_RANK = ["lora_linear", "locon", "locon_tucker", "lora_ab_keys", "lora_bundle", "lora_te_only", "lora_unet_only"]
@@ -30,11 +30,6 @@ def model(tiny):
     found = load(tiny)
     found.to(torch.device("cpu"), *[torch.float64] * 3)
     return found
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return AdapterFiles(library(tmp_path_factory.mktemp("none"), GOLDEN / "models"))
 
 
 @pytest.fixture

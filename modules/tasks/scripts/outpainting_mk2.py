@@ -15,13 +15,13 @@ from modules.sampling.questions import Interrupted, Task, Turn
 from modules.tasks.canvas import Canvas
 from modules.tasks.drawn import Drawn, Told
 from modules.tasks.plan import Plan
+from modules.tasks.requests import CELL
 from modules.tasks.scripts.growth import Growth, rounded_up
 from modules.tasks.scripts.rounds import Asked, RoundsPlan, painted
 from modules.tasks.scripts.spectral import filled
 
 Size = tuple[int, int]      # width, height in pixels
 BLURRED = 4                 # the painting shows through so many times the blur asked for
-CELL = 8                    # pixels a latent cell stands for
 
 
 @dataclass(frozen=True)

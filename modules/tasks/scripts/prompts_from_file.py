@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
-from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from modules.base.errors import Invalid
+from modules.base.fields import checker
 from modules.params.prompt_lines import SETTINGS, STYLES, WITHOUT_EFFECT, parsed
 from modules.params.scripts import PromptsFromFile
 from modules.prompts.styles import apply_styles_to_prompt
@@ -62,8 +62,3 @@ def checked(params: Request) -> Request:
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise Invalid(f"--{name} cannot be {first['input']!r:.80}.", f"{first['msg']}.", field="script_args") from error
-
-
-@cache
-def checker(cls: type) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
