@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from modules.prompts.grammar import take_networks
+from modules.prompts.network_tags import take_networks
 
 
 class ExtraNetworkParams:

@@ -17,6 +17,7 @@ from modules.imaging.read import LARGEST_FILE
 from modules.params import infotext
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
+from modules.prompts.network_tags import take_networks
 from modules.tasks.manifest import differences
 from modules.tasks.pasting import pasted
 
@@ -50,7 +51,7 @@ def routes(app: App) -> APIRouter:
     def tokens(body: TokensRequest) -> dict[str, int]:
         """How many tokens a prompt takes at most in the course of sampling, and how many fit its chunks."""
         tokenizer = app.tokenizer()
-        plain, _ = grammar.take_networks(grammar.strip_comments(body.prompt))
+        plain, _ = take_networks(grammar.strip_comments(body.prompt))
         texts = {text for part, _ in grammar.compose(plain) for _, text in grammar.schedule(part, body.steps)}
         used = max(token_count(chunks(text, tokenizer)) for text in texts)
         return {"tokens": used, "limit": target_length(used)}

@@ -3,7 +3,7 @@
     a (word:1.2) [less]      attention          `attention`
     [cat:dog:0.5] [a|b]      schedules          `schedule`
     a AND b:0.7              composition        `compose`
-    <lora:name:0.8>          network tags       `take_networks`
+    <lora:name:0.8>          network tags       `network_tags.take_networks`
     # to the line's end      comments           `strip_comments`
 
 A prompt is read in this order: comments, network tags, composition, each part's schedule, each text's attention.
@@ -361,48 +361,6 @@ def weighted(part: str) -> tuple[str, float]:
     if colon and COMPOSED_WEIGHT.fullmatch(weight.strip()):
         return text.rstrip(), float(weight)
     return part, 1.0
-
-
-# Network tags ------------------------------------------------------------------------------------
-
-TAG = re.compile(r"<(\w+):([^>]+)>")
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkTag:
-    """`<kind:item:item…>`; an item of the form `name=value` is a named argument."""
-
-    kind: str
-    items: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return self.items[0]
-
-    @property
-    def positional(self) -> list[str]:
-        return [item for item in self.items if item.count("=") != 1]
-
-    @property
-    def named(self) -> dict[str, str]:
-        return dict(item.split("=") for item in self.items if item.count("=") == 1)
-
-
-def take_networks(prompt: str) -> tuple[str, list[NetworkTag]]:
-    """The prompt without its network tags, and the tags in order.
-
-    >>> take_networks("a <lora:ink:0.8> cat")
-    ('a  cat', [NetworkTag(kind='lora', items=('ink', '0.8'))])
-    """
-    tags: list[NetworkTag] = []
-
-    def take(found: re.Match[str]) -> str:
-        tags.append(NetworkTag(found[1], tuple(found[2].split(":"))))
-        return ""
-
-    # Without a > ahead every < would be searched to the prompt's end in vain.
-    head, closing, tail = bounded(prompt).rpartition(">")
-    return TAG.sub(take, head + closing) + tail, tags
 
 
 # Comments ----------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from sys import maxsize
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from modules.sampling.flows import Flow
 from modules.sampling.questions import Cond, Interrupted, Predict, Task, Weights
@@ -14,15 +15,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """What one prompt says over time: `[a:b:0.5]` has two entries, most prompts one."""
+class Schedule(Generic[T]):
+    """What there is over time: the meaning of `[a:b:0.5]` has two entries, that of most prompts one."""
 
     ends: tuple[int, ...]            # the last model evaluation each entry is for
-    conds: tuple[Cond, ...]
+    entries: tuple[T, ...]
 
-    def at(self, evaluation: int) -> Cond:
-        return next((cond for end, cond in zip(self.ends, self.conds, strict=True) if evaluation <= end), self.conds[0])
+    @classmethod
+    def always(cls, entry: T) -> Schedule[T]:
+        return cls((maxsize,), (entry,))
+
+    def at(self, evaluation: int) -> T:
+        """The first entry where there is none for it."""
+        return next((entry for end, entry in zip(self.ends, self.entries, strict=True) if evaluation <= end), self.entries[0])
 
 
 When = Callable[[int, float], bool]      # (evaluation, σ) → is it so there?
@@ -36,8 +45,8 @@ def never(evaluation: int, sigma: float) -> bool:
 class Guidance:
     """Towards some prompts, each with a weight (`a AND b:0.7`), and away from another."""
 
-    positive: tuple[tuple[Schedule, float], ...]
-    negative: Schedule
+    positive: tuple[tuple[Schedule[Cond], float], ...]
+    negative: Schedule[Cond]
     scale: float
     alone: When = never                      # is the negative prompt left out there?
     even: Callable[[list[Cond]], list[Cond]] = list      # brings the prompts, the negative one last, to one length
@@ -86,7 +95,7 @@ def padded(empty: Cond, conds: list[Cond]) -> list[Cond]:
 class Stage:
     """A stretch of sampling by one model. Once it is `over`, `after` tells the next."""
 
-    weights: Weights
+    weights: Schedule[Weights]          # networks may come and go
     guidance: Guidance
     levels: Levels                      # those the model was trained on, which tell its timestep for a σ
     over: When = never
@@ -107,7 +116,7 @@ def guided(sampler: Flow, stage: Stage, clean: Tensor | None = None) -> Task[Ten
                 stage = yield from stage.after()
             conds = stage.guidance.conds(evaluation, ask.sigma)
             timestep = stage.levels.timestep(ask.sigma)
-            estimates = yield Predict(stage.weights, ask.x, ask.sigma, timestep, conds, stage.before + ask.step, preview=clean)
+            estimates = yield Predict(stage.weights.at(evaluation), ask.x, ask.sigma, timestep, conds, stage.before + ask.step, preview=clean)
             clean, away = stage.guidance.combine(estimates)
             evaluation += 1
             ask = sampler.send((clean, away) if ask.apart else clean)

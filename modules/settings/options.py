@@ -50,6 +50,7 @@ class Settings:
     sd_lora: Annotated[str, Param("Add network to prompt", Choice("loras"), "A LoRA that every prompt gets.", section="extra_networks")] = "None"
     sd_hypernetwork: Annotated[str, Param("Add hypernetwork to prompt", Choice("hypernetworks"), "A hypernetwork that every prompt gets.", section="extra_networks")] = "None"
     extra_networks_default_multiplier: Annotated[float, Param("Default strength of networks", Slider(0, 2, 0.01), "What a click on a card writes into the prompt.", section="extra_networks")] = 1.0
+    scheduled_networks: Annotated[bool, Param("Networks follow prompt editing", Checkbox(), "[<lora:name:1>::0.5] then counts for the first half only; else a tag counts throughout, wherever it stands, as in A1111.", "Scheduled networks", section="extra_networks")] = False
     lora_add_hashes_to_infotext: Annotated[bool, Param("Write LoRA hashes", Checkbox(), "Which LoRAs a picture was made with, in its generation data.", section="extra_networks")] = True
     textual_inversion_add_hashes_to_infotext: Annotated[bool, Param("Write embedding hashes", Checkbox(), "Which embeddings a picture was made with, in its generation data.", section="extra_networks")] = True
 

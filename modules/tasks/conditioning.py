@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from modules.prompts import grammar
+from modules.prompts.network_tags import take_networks
 from modules.sampling.guidance import Guidance, Schedule, Stage, cut_or_lengthened, padded
 from modules.sampling.questions import Cond, Encode, EncodeImage, Facts, Frame, ModelFacts, Reading, Task, Weights
 from modules.tasks.drawn import Told
@@ -39,9 +40,10 @@ def stage_of(plan: Plan, weights: Weights, told: Told, show: Show) -> Task[Stage
         told["Conditional mask weight"] = plan.settings.inpainting_mask_weight
     if facts.fp8:
         told |= {"FP8 weight": plan.settings.fp8_storage, "Cache FP16 weight for LoRA": plan.settings.cache_fp16_weight}
-    guidance = yield from read_prompts(plan, plan.reader(weights), told)
+    worn = plan.over_time(weights)
+    guidance = yield from read_prompts(plan, plan.reader(worn), told)
     image = yield from show(weights, facts)
-    return Stage(weights, replace(guidance, image=image), trained_levels(plan, facts), before=plan.moves_before)
+    return Stage(worn, replace(guidance, image=image), trained_levels(plan, facts), before=plan.moves_before)
 
 
 def beside(plan: Plan, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
@@ -54,45 +56,61 @@ def beside(plan: Plan, weights: Weights, facts: ModelFacts) -> Task[Tensor | Non
     return torch.cat([torch.ones_like(grey[:1]), grey * facts.scaling_factor])
 
 
-def read_prompts(plan: Plan, weights: Weights, told: Told) -> Task[Guidance]:
+def read_prompts(plan: Plan, readers: Schedule[Weights], told: Told) -> Task[Guidance]:
     """Both prompts as conditionings over time. Tags and comments are not drawn."""
-    read = partial(read_text, plan, weights, told)
-    prompt, _ = grammar.take_networks(grammar.strip_comments(plan.params.prompt))
+    read = partial(read_text, plan, readers, told)
+    prompt, _ = take_networks(grammar.strip_comments(plan.params.prompt))
     positive = []
     for text, weight in grammar.compose(prompt):
         schedule = yield from read(text)
         positive.append((schedule, weight))
     negative = yield from read(grammar.strip_comments(plan.params.negative_prompt), is_negative=True)
-    even = yield from evened(plan, weights, (*(schedule for schedule, _ in positive), negative), told)
+    even = yield from evened(plan, readers, (*(schedule for schedule, _ in positive), negative), told)
     scale = plan.params.cfg_scale * plan.sampler.guidance
     return Guidance(tuple(positive), negative, scale, negative_left_out(plan), even)
 
 
-def read_text(plan: Plan, weights: Weights, told: Told, text: str, is_negative: bool = False) -> Task[Schedule]:
+def read_text(plan: Plan, readers: Schedule[Weights], told: Told, text: str, is_negative: bool = False) -> Task[Schedule[Cond]]:
+    """Each text by the text encoders of its time; those of equal weights are read together."""
     s = plan.settings
-    entries = plan.texts(text)
-    reading = Reading(
+    aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
+    frame = Frame(*plan.frame, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
+    times = over_both(grammar.schedule(text, *plan.clock), readers)
+    read: dict[tuple[Weights, str], Cond] = {}
+    for reader in dict.fromkeys(reader for _, reader, _ in times):
+        texts = tuple(text for _, each, text in times if each == reader)
+        meaning = yield Encode(reader, texts, reading_of(plan), frame, is_negative)
+        read |= {(reader, text): cond for text, cond in zip(texts, told.hear(meaning, s), strict=True)}
+    return Schedule(tuple(end for end, _, _ in times), tuple(read[reader, text] for _, reader, text in times))
+
+
+def over_both(entries: Sequence[tuple[int, str]], readers: Schedule[Weights]) -> list[tuple[int, Weights, str]]:
+    """A prompt's texts, each with its end and who reads it: cut where either changes."""
+    texts = Schedule(*zip(*entries, strict=True))
+    ends = {*texts.ends, *(end for end in readers.ends if end < texts.ends[-1])}
+    return [(end, readers.at(end), texts.at(end)) for end in sorted(ends)]
+
+
+def reading_of(plan: Plan) -> Reading:
+    s = plan.settings
+    return Reading(
         s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack, s.sdxl_clip_l_skip,
         s.use_old_emphasis_implementation, plan.files.networks.embeddings,
     )
-    aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
-    frame = Frame(*plan.frame, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
-    meaning = yield Encode(weights, tuple(text for _, text in entries), reading, frame, is_negative)
-    return Schedule(tuple(end for end, _ in entries), told.hear(meaning, s))
 
 
 Even = Callable[[list[Cond]], list[Cond]]
 
 
-def evened(plan: Plan, weights: Weights, schedules: Sequence[Schedule], told: Told) -> Task[Even]:
+def evened(plan: Plan, readers: Schedule[Weights], schedules: Sequence[Schedule[Cond]], told: Told) -> Task[Even]:
     """How prompts of different length are brought to one, if the settings want that; told where it matters."""
     s = plan.settings
-    lengths = {len(cond.text) for schedule in schedules for cond in schedule.conds}
+    lengths = {len(cond.text) for schedule in schedules for cond in schedule.entries}
     if len(lengths) == 1 or not (s.pad_cond_uncond or s.pad_cond_uncond_v0):
         return list
     if s.pad_cond_uncond_v0:
         told["Pad conds v0"] = True
         return cut_or_lengthened
     told["Pad conds"] = True
-    empty = yield from read_text(plan, weights, told, "")
-    return partial(padded, empty.conds[0])
+    empty = yield from read_text(plan, readers, told, "")
+    return partial(padded, empty.entries[0])

@@ -91,6 +91,8 @@ def options(plan: Plan) -> Iterator[Pair]:
     hashes = {without_separators(lora.name): lora.hash for each in plan.passes for lora in each.files.networks.loras}
     if hashes and s.lora_add_hashes_to_infotext:
         yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())
+    if any(len(each.over_time(each.weights).entries) > 1 for each in plan.passes):
+        yield from changed(plan, "scheduled_networks")
     yield from changed(plan, *ALWAYS)
     yield "Token merging ratio", plan.token_merging or None
     yield from hypertile(plan)

@@ -61,7 +61,7 @@ def models_of(files: Files) -> list[dict[str, Any]]:
     named = [("checkpoint", files.checkpoint), ("VAE", files.vae), ("refiner", files.refiner)]
     found = [{"kind": kind, "name": file.name, "sha256": file.sha256} for kind, file in named if file]
     found += [{"kind": "LoRA", "name": lora.name, "sha256": lora.use.sha256} for lora in files.networks.loras]
-    found += [{"kind": "hypernetwork", "name": "", "sha256": sha256} for sha256, _ in files.networks.hypernetworks]
+    found += [{"kind": "hypernetwork", "name": "", "sha256": sha256} for sha256, _ in files.networks.strengths]
     return found + [{"kind": "embedding", "name": "", "sha256": sha256} for sha256 in files.networks.embeddings]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from math import isfinite
 
@@ -11,7 +11,7 @@ from modules.models.catalog import ModelFile
 from modules.models.library import Library
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
-from modules.prompts.grammar import NetworkTag
+from modules.prompts.network_tags import NetworkTag, take_networks
 from modules.sampling.weights import NetworkUse
 from modules.settings.options import Settings
 
@@ -22,11 +22,21 @@ STRONGEST = 100.0
 
 @dataclass(frozen=True)
 class Mention:
-    """A network as a prompt names it, and the hash that generation data shows."""
+    """A LoRA or one of its kin as a prompt names it, and the hash that generation data shows."""
 
     name: str
     hash: str
     use: NetworkUse
+    place: int      # of its tag among the prompt's
+
+
+@dataclass(frozen=True)
+class Hypernetwork:
+    """A hypernetwork as a prompt names it."""
+
+    sha256: str
+    strength: float
+    place: int
 
 
 @dataclass(frozen=True)
@@ -34,9 +44,23 @@ class Networks:
     """What a prompt puts on top of a checkpoint; `unknown` are tags that name nothing there is."""
 
     loras: tuple[Mention, ...] = ()
-    hypernetworks: tuple[tuple[str, float], ...] = ()
+    hypernetworks: tuple[Hypernetwork, ...] = ()
     embeddings: tuple[str, ...] = ()      # SHA-256 of those whose names are in one of the prompts
     unknown: tuple[NetworkTag, ...] = ()
+
+    @property
+    def uses(self) -> tuple[NetworkUse, ...]:
+        return tuple(each.use for each in self.loras)
+
+    @property
+    def strengths(self) -> tuple[tuple[str, float], ...]:
+        """Of the hypernetworks, each by its SHA-256."""
+        return tuple((each.sha256, each.strength) for each in self.hypernetworks)
+
+    def only(self, places: Container[int]) -> Networks:
+        """Those whose tags are at these places."""
+        loras, hypernetworks = (tuple(each for each in kind if each.place in places) for kind in (self.loras, self.hypernetworks))
+        return replace(self, loras=loras, hypernetworks=hypernetworks)
 
 
 def with_standing_networks(params: Txt2Img, settings: Settings) -> Txt2Img:
@@ -50,15 +74,15 @@ def with_standing_networks(params: Txt2Img, settings: Settings) -> Txt2Img:
 
 def networks_of(params: Txt2Img, library: Library) -> Networks:
     """Raises Invalid for a tag whose numbers are none."""
-    _, tags = grammar.take_networks(grammar.strip_comments(params.prompt))
+    _, tags = take_networks(grammar.strip_comments(params.prompt))
     if len(tags) > MOST_TAGS:
         raise Invalid(f"The prompt names more than {MOST_TAGS} networks.", "Leave some out.", field="prompt")
     loras, hypernetworks, unknown = [], [], []
-    for tag in tags:
+    for place, tag in enumerate(tags):
         if tag.kind in LORA_KINDS and (file := library.lora(tag.name)):
-            loras.append(mention(tag, library.loras.hashed(file), library.lora_hash(file)))
+            loras.append(mention(tag, place, library.loras.hashed(file), library.lora_hash(file)))
         elif tag.kind == "hypernet" and (file := library.hypernetworks.named(tag.name)):
-            hypernetworks.append((library.hypernetworks.hashed(file).sha256 or "", number(tag, 1, 1.0)))
+            hypernetworks.append(Hypernetwork(library.hypernetworks.hashed(file).sha256 or "", number(tag, 1, 1.0), place))
         else:
             unknown.append(tag)
     prompts = f"{params.prompt}\n{params.negative_prompt}".casefold()
@@ -66,7 +90,7 @@ def networks_of(params: Txt2Img, library: Library) -> Networks:
     return Networks(tuple(loras), tuple(hypernetworks), tuple(embeddings), tuple(unknown))
 
 
-def mention(tag: NetworkTag, file: ModelFile, tensors_hash: str) -> Mention:
+def mention(tag: NetworkTag, place: int, file: ModelFile, tensors_hash: str) -> Mention:
     """`<lora:name:te:unet:rank>`, each also by name, and `lbw=` or a third item that is no number: strengths by block."""
     third = tag.positional[2] if len(tag.positional) > 2 else ""
     blocks = tag.named.get("lbw", "" if is_number(third) else third)
@@ -75,7 +99,7 @@ def mention(tag: NetworkTag, file: ModelFile, tensors_hash: str) -> Mention:
     if "te" in tag.named and "unet" not in tag.named and len(tag.positional) < 3:
         unet = number(tag, 1, 1.0)
     rank = number(tag, 3, 0.0, "dyn")
-    return Mention(tag.name, tensors_hash[:12], NetworkUse(file.sha256 or "", text, unet, int(rank) or None, blocks))
+    return Mention(tag.name, tensors_hash[:12], NetworkUse(file.sha256 or "", text, unet, int(rank) or None, blocks), place)
 
 
 def number(tag: NetworkTag, place: int, missing: float, name: str = "") -> float:

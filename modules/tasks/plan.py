@@ -8,6 +8,8 @@ from modules.models.catalog import ModelFile
 from modules.params.hires import second_pass, target
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
+from modules.prompts.network_tags import network_times
+from modules.sampling.guidance import Schedule
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.weights import Fp8, Hypertile, Weights
 from modules.settings.options import Settings
@@ -35,6 +37,7 @@ class Plan:
 
     @property
     def weights(self) -> Weights:
+        """With every network of the prompt."""
         return self._weights(self.files.checkpoint, self.files.vae)
 
     @property
@@ -43,12 +46,19 @@ class Plan:
         return self.files.refiner and self._weights(self.files.refiner)
 
     def _weights(self, checkpoint: ModelFile, vae: ModelFile | None = None) -> Weights:
-        uses = tuple(mention.use for mention in self.files.networks.loras)
-        hypernetworks = self.files.networks.hypernetworks
+        networks = self.files.networks
         return Weights(
-            checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, uses, hypernetworks, self.token_merging,
+            checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, networks.uses, networks.strengths, self.token_merging,
             self.hypertile, vae_tiles(self.settings), fp8(self.settings),
         )
+
+    def over_time(self, weights: Weights) -> Schedule[Weights]:
+        """Only with those networks, at each time, whose tags prompt editing leaves there; where the settings do not want that, all."""
+        if not self.settings.scheduled_networks:
+            return Schedule.always(weights)
+        ends, there = zip(*network_times(grammar.strip_comments(self.params.prompt), *self.clock), strict=True)
+        some = [self.files.networks.only(places) for places in there]
+        return Schedule(ends, tuple(replace(weights, networks=each.uses, hypernetworks=each.strengths) for each in some))
 
     @property
     def token_merging(self) -> float:
@@ -103,11 +113,12 @@ class Plan:
         """Width and height in pixels of all that is drawn, before anything is cut off."""
         return self.params.width, self.params.height
 
-    def texts(self, prompt: str) -> list[tuple[int, str]]:
-        """What one prompt says over time: texts, each with the last model call it is for."""
-        return grammar.schedule(prompt, self.evaluations, old=self.settings.use_old_scheduling)
+    @property
+    def clock(self) -> tuple[int, int | None, bool]:
+        """What prompt editing counts by: model calls of the first pass, those of hires fix if this is that, and whether as before 1.6."""
+        return self.evaluations, None, self.settings.use_old_scheduling
 
-    def reader(self, weights: Weights) -> Weights:
+    def reader(self, weights: Schedule[Weights]) -> Schedule[Weights]:
         """Whose text encoders read for `weights`."""
         return weights
 
@@ -135,13 +146,14 @@ class SecondPass(Plan):
         found = target(self.first.params)
         return found.width, found.height
 
-    def texts(self, prompt: str) -> list[tuple[int, str]]:
-        return grammar.schedule(prompt, self.first.evaluations, self.evaluations, self.settings.use_old_scheduling)
+    @property
+    def clock(self) -> tuple[int, int | None, bool]:
+        return self.first.evaluations, self.evaluations, self.settings.use_old_scheduling
 
-    def reader(self, weights: Weights) -> Weights:
+    def reader(self, weights: Schedule[Weights]) -> Schedule[Weights]:
         """The first pass's, with its networks, if the settings want that and the checkpoint is the same."""
-        same = weights == self.weights and self.files.checkpoint == self.first.files.checkpoint
-        return self.first.weights if same and self.settings.hires_fix_use_firstpass_conds else weights
+        same = weights == self.over_time(self.weights) and self.files.checkpoint == self.first.files.checkpoint
+        return Schedule.always(self.first.weights) if same and self.settings.hires_fix_use_firstpass_conds else weights
 
 
 def plans(first: Plan) -> list[Plan]:

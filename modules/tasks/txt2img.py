@@ -29,7 +29,7 @@ def imagined(plan: Plan, told: Told) -> Task[tuple[Tensor, bool]]:
     """A latent out of noise, and whether it is whole."""
     stage = yield from first_stage(plan, told, partial(beside, plan))
     facts = yield Facts(plan.weights)
-    flow = sampling(plan, facts, like=stage.guidance.negative.conds[0].text)
+    flow = sampling(plan, facts, like=stage.guidance.negative.entries[0].text)
     return (yield from sampled(flow, stage))
 
 

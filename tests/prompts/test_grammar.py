@@ -13,7 +13,8 @@ from modules.base.fields import MAX_PROMPT
 from modules.extra_networks import parse_prompt, parse_prompts
 from modules.prompt_parser import get_learned_conditioning_prompt_schedules, get_multicond_prompt_list, parse_prompt_attention
 from modules.prompts import grammar
-from modules.prompts.grammar import EXACT_DEPTH, attention, compose, emphasised, schedule, strip_comments, take_networks
+from modules.prompts.grammar import EXACT_DEPTH, attention, compose, emphasised, schedule, strip_comments
+from modules.prompts.network_tags import network_times, take_networks
 
 from .golden import golden, plain
 
@@ -147,6 +148,30 @@ def test_taking_networks_twice_takes_nothing_more_unless_text_closed_up(prompt):
 
 
 @pytest.mark.parametrize(("prompt", "expected"), [
+    ("a", [(4, "")]), ("<lora:a> b <lora:c>", [(4, "01")]), ("[<lora:a>::2]", [(2, "0"), (4, "")]),
+    ("[<lora:a:1>x:<lora:b:1>y:0.25] <lora:c>", [(1, "02"), (4, "12")]), ("[<lora:a>|<lora:b>|]", [(1, "0"), (2, "1"), (3, ""), (4, "0")]),
+    ("[[<lora:a>::3]:<lora:b>:1]", [(1, "0"), (4, "1")]), ("(a:1.2) [<lora:a>:1] AND b:0.5 <lora:b>", [(1, "1"), (4, "01")]),
+    ("[<lora:a> AND b::2]", [(4, "0")]), ("[<lora:a>", [(4, "0")]), ("a | [<lora:a>::2]", [(4, "0")]), ("[x:2<lora:a>]", [(4, "0")]),
+])
+def test_schedules_say_when_a_tag_counts(prompt, expected):
+    assert network_times(prompt, 4) == [(end, frozenset(map(int, places))) for end, places in expected]
+
+
+def test_the_second_pass_counts_on_from_where_the_first_ended():
+    assert network_times("[<lora:a>::6]", 4, 8) == [(2, frozenset({0})), (8, frozenset())]
+
+
+@given(prompts)
+def test_whatever_is_scheduled_every_step_has_its_tags(prompt):
+    _, tags = take_networks(prompt)
+    times = network_times(prompt, 5)
+    assert times[-1][0] == 5 and [end for end, _ in times] == sorted({end for end, _ in times})
+    assert all(places <= set(range(len(tags))) for _, places in times)
+    if not set("[]") & set(prompt):
+        assert times == [(5, frozenset(range(len(tags))))]
+
+
+@pytest.mark.parametrize(("prompt", "expected"), [
     ("a cat", "a cat"), ("a # b", "a \n"), ("# b\na", "\na"),
     ("a\n# b\nc", "a\nc"), ("a # b\nc", "a \nc"), ("a\n#b\n#c\nd", "a\n\nd"),
 ])
@@ -158,7 +183,11 @@ def schedule_of_four(prompt):
     return schedule(prompt, 4)
 
 
-READERS = pytest.mark.parametrize("reader", [attention, schedule_of_four, compose, take_networks, strip_comments])
+def network_times_of_four(prompt):
+    return network_times(prompt, 4)
+
+
+READERS = pytest.mark.parametrize("reader", [attention, schedule_of_four, compose, take_networks, network_times_of_four, strip_comments])
 HARD = ["(", "[", "a:", "<lora:", "[a:", "((a", "[a|", "(a:1.01", " BREAK", " ", "a AND ", "\n#", "[(a", "a)]"]
 NESTED = [
     lambda n: "[" * n + "a" + ":3]" * n, lambda n: "(" * n + "a" + ")" * n, lambda n: "[a|" * n + "]" * n,

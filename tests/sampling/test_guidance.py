@@ -33,7 +33,7 @@ def flow(steps=3, apart=False):
 
 def asked(guidance, sampler):
     """Every question, each answered by what its conditionings mean; and what the sampler was told."""
-    questions, task = [], guided(sampler, Stage(Weights("w"), guidance, LEVELS))
+    questions, task = [], guided(sampler, Stage(Schedule.always(Weights("w")), guidance, LEVELS))
     try:
         question = next(task)
         while True:
@@ -119,7 +119,7 @@ def test_the_newest_estimate_travels_with_the_next_question():
 
 @pytest.mark.parametrize("answered", range(3))
 def test_an_interrupt_carries_the_newest_estimate(answered):
-    task = guided(flow(5), Stage(Weights("w"), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS))
+    task = guided(flow(5), Stage(Schedule.always(Weights("w")), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS))
     next(task)
     for i in range(answered):
         task.send([torch.full((4, 2, 2), float(i)), torch.zeros(4, 2, 2)])
@@ -149,9 +149,9 @@ def test_a_stage_that_is_over_hands_on():
     """The second model answers from there on, with its own prompts."""
     def after():
         yield from ()
-        return Stage(Weights("refiner"), Guidance(((always(5), 1.0),), always(1), 7.0), LEVELS)
+        return Stage(Schedule.always(Weights("refiner")), Guidance(((always(5), 1.0),), always(1), 7.0), LEVELS)
 
-    stage = Stage(Weights("base"), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS, over=lambda evaluation, sigma: evaluation >= 2, after=after)
+    stage = Stage(Schedule.always(Weights("base")), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS, over=lambda evaluation, sigma: evaluation >= 2, after=after)
     task, seen = guided(flow(4), stage), []
     try:
         question = next(task)

@@ -127,7 +127,7 @@ def test_every_setting_with_a_key_is_written_where_it_matters(name):
     snapshot = replace(Settings(**needed), **{name: other})
     hires = {"enable_hr": True, "hr_upscaler": "4x-UltraSharp"}
     texts = [
-        text_of(Plan(Txt2Img(prompt="(a:1.2) [b]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule, **hires), snapshot, BOTH))
+        text_of(Plan(Txt2Img(prompt="(a:1.2) [b<lora:c:1>:2]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule, **hires), snapshot, BOTH))
         for sampler in SAMPLERS.names for schedule in ("Automatic", "Karras", "Beta")
     ]
     assert any(merged_alike(read(text)[0].settings) == merged_alike(snapshot) for text in texts)

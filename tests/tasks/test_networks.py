@@ -72,7 +72,7 @@ def test_tags_are_bounded(models):
 
 def test_hypernetworks_keep_their_order(models):
     first, second = found(models, "<hypernet:hn_121_relu:0.5><hypernet:hn_121_linear:0.7>").hypernetworks
-    assert (first[1], second[1]) == (0.5, 0.7) and first[0] != second[0]
+    assert (first.strength, second.strength) == (0.5, 0.7) and first.sha256 != second.sha256
 
 
 def test_embeddings_are_looked_for_in_both_prompts(models):

@@ -1,0 +1,81 @@
+"""The network tags of a prompt, `<lora:name:0.8>`: what they say, and on which steps."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count, groupby
+from operator import itemgetter
+
+from modules.prompts.grammar import AND, bounded, schedule
+
+TAG = re.compile(r"<(\w+):([^>]+)>")
+FIRST_MARK = 0xF0000      # of a plane for private use; its characters stand for tags
+MARKS = re.compile("[\U000F0000-\U000FFFFF]")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTag:
+    """`<kind:item:item…>`; an item of the form `name=value` is a named argument."""
+
+    kind: str
+    items: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.items[0]
+
+    @property
+    def positional(self) -> list[str]:
+        return [item for item in self.items if item.count("=") != 1]
+
+    @property
+    def named(self) -> dict[str, str]:
+        return dict(item.split("=") for item in self.items if item.count("=") == 1)
+
+
+def take_networks(prompt: str) -> tuple[str, list[NetworkTag]]:
+    """The prompt without its network tags, and the tags in order.
+
+    >>> take_networks("a <lora:ink:0.8> cat")
+    ('a  cat', [NetworkTag(kind='lora', items=('ink', '0.8'))])
+    """
+    tags: list[NetworkTag] = []
+
+    def take(found: re.Match[str]) -> str:
+        tags.append(NetworkTag(found[1], tuple(found[2].split(":"))))
+        return ""
+
+    return replaced(prompt, take), tags
+
+
+def network_times(prompt: str, steps: int, hires_steps: int | None = None, old: bool = False) -> list[tuple[int, frozenset[int]]]:
+    """Which of a prompt's tags, by their places, its schedules leave there, each set with the last step it is for.
+
+    The numbers are those of `schedule`.
+
+    >>> network_times("<lora:ink> a [<lora:cat>:<lora:dog>:0.25]", 20)
+    [(5, frozenset({0, 1})), (20, frozenset({0, 2}))]
+    """
+    places = count(FIRST_MARK)
+    marked = replaced(MARKS.sub("", prompt), lambda _: chr(next(places)))
+    parts = [schedule(part, steps, hires_steps, old) for part in AND.split(marked)]
+    ends = sorted({end for part in parts for end, _ in part})
+    there = [(end, marks("".join(text_at(end, part) for part in parts))) for end in ends]
+    return [list(alike)[-1] for _, alike in groupby(there, key=itemgetter(1))]
+
+
+def replaced(prompt: str, replacement: Callable[[re.Match[str]], str]) -> str:
+    # Without a > ahead every < would be searched to the prompt's end in vain.
+    head, closing, tail = bounded(prompt).rpartition(">")
+    return TAG.sub(replacement, head + closing) + tail
+
+
+def text_at(step: int, entries: Sequence[tuple[int, str]]) -> str:
+    return entries[bisect_left(entries, step, key=itemgetter(0))][1]
+
+
+def marks(text: str) -> frozenset[int]:
+    return frozenset(ord(mark) - FIRST_MARK for mark in MARKS.findall(text))

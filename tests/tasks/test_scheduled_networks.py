@@ -1,0 +1,87 @@
+"""`[<lora:name:1>::0.5]`: a network that counts for some steps only."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modules.engine.jobs import JobSpec
+from modules.sampling.questions import Encode, Predict
+from modules.tasks.recipes import RECIPES
+from tests.golden_data import CHECKPOINT, inputs
+from tests.playing import made
+
+STEPS = 6
+PLAIN = {"steps": STEPS, "width": 64, "height": 64, "seed": 7, "cfg_scale": 7.0, "sampler_name": "Euler"}
+
+
+def job(prompt, scheduled=True, **params):
+    settings = {"sd_model_checkpoint": CHECKPOINT, "scheduled_networks": scheduled}
+    return JobSpec("scheduled", "me", "txt2img", PLAIN | {"prompt": prompt} | params, settings)
+
+
+def picture(device, prompt, scheduled=True, **params):
+    [drawn], _ = made(device, job(prompt, scheduled, **params))
+    return drawn.pixels
+
+
+def asked(device, prompt, **params):
+    """Every question of the making of a picture."""
+    recipe = RECIPES["txt2img"](job(prompt, **params), device.library, inputs())
+    task, questions = recipe.task(0), []
+    try:
+        question = next(task)
+        while True:
+            questions.append(question)
+            [answer] = device.answer([question])
+            question = task.send(answer)
+    except StopIteration:
+        return questions
+
+
+def strengths(questions, kind):
+    return [tuple(use.unet for use in each.weights.networks) for each in questions if isinstance(each, kind)]
+
+
+@pytest.mark.parametrize(("scheduled", "always"), [
+    ("a circle [<lora:lora_linear:1>::1.0]", "a circle <lora:lora_linear:1>"),
+    ("a circle [<lora:lora_linear:1>:0]", "a circle <lora:lora_linear:1>"),
+    ("a circle [<lora:lora_linear:1>::0]", "a circle "),
+    ("a circle [<lora:lora_linear:1>:1.0]", "a circle "),
+    ("a circle [<hypernet:hn_121_relu:1>::0]", "a circle "),
+    ("a [<lora:locon:1>red:<lora:lora_linear:1>green:0] circle", "a [red:green:0] circle<lora:lora_linear:1>"),
+])
+def test_a_network_for_all_steps_or_none(device, scheduled, always):
+    assert np.array_equal(picture(device, scheduled), picture(device, always))
+
+
+def test_a_tag_counts_for_its_steps_alone(device):
+    """As edited text does: evaluations count from 0, and the last of a schedule is part of it."""
+    questions = asked(device, "a circle <lora:locon:0.5> [<lora:lora_linear:1>::2] [<hypernet:hn_121_relu:0.7>:4]")
+    assert strengths(questions, Predict) == [(0.5, 1)] * 3 + [(0.5,)] * 3
+    assert [len(each.weights.hypernetworks) for each in questions if isinstance(each, Predict)] == [0] * 5 + [1]
+
+
+def test_both_prompts_are_read_with_the_networks_of_each_time(device):
+    questions = asked(device, "a [red:green:3] circle [<lora:lora_linear:1>::2]", negative_prompt="blurred")
+    read = [(each.texts, bool(each.weights.networks)) for each in questions if isinstance(each, Encode)]
+    assert read == [(("a red circle ",), True), (("a red circle ", "a green circle "), False), (("blurred",), True), (("blurred",), False)]
+
+
+def test_left_off_a_tag_counts_throughout_as_in_a1111(device):
+    edited, plain = (picture(device, prompt, scheduled=False) for prompt in ("a [<lora:locon:1>red:green:0.5]", "a [red:green:0.5]<lora:locon:1>"))
+    assert np.array_equal(edited, plain)
+    assert not np.array_equal(plain, picture(device, "a [<lora:locon:1>red:green:0.5]"))
+
+
+def test_hires_fix_counts_on(device):
+    hires = {"enable_hr": True, "hr_scale": 1.0, "denoising_strength": 0.99, "hr_upscaler": "Latent"}
+    questions = asked(device, f"a circle [<lora:lora_linear:1>::{STEPS + 2}]", **hires)
+    worn = [len(each) for each in strengths(questions, Predict)]
+    assert worn == [1] * (STEPS + 3) + [0] * (len(worn) - STEPS - 3) and not worn[-1]
+
+
+def test_the_data_say_so_where_it_matters(device):
+    for prompt, said in (("a [<lora:locon:1>::3]", True), ("a [red:green:3] <lora:locon:1>", False)):
+        [drawn], recipe = made(device, job(prompt))
+        assert ("Scheduled networks: True" in recipe.infotext(0, drawn.told)) is said
