@@ -166,14 +166,35 @@ def files(root: Path, endings: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     """Files below `root` that end so, with their names, sorted; what is no regular file or leads out of `root` is left out."""
     home = root.resolve()
     foreign = () if set(VAE_ENDINGS) <= set(endings) else VAE_ENDINGS      # VAEs lie among checkpoints
-    for folder, folders, names in os.walk(root):
-        folders.sort(key=str.casefold)
-        place = Path(folder).relative_to(root)
-        for name in sorted(names, key=str.casefold):
-            path = Path(folder, name)
-            meant = name.endswith(endings) and not name.endswith(foreign) and ".preview." not in name
-            if meant and path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(home)):
-                yield path, (place / name).as_posix()
+    for entry in entries_below(root):
+        meant = entry.name.endswith(endings) and not entry.name.endswith(foreign) and ".preview." not in entry.name
+        if meant and is_file_of(home, entry):
+            path = Path(entry.path)
+            yield path, path.relative_to(root).as_posix()
+
+
+def entries_below(root: Path) -> Iterator[os.DirEntry[str]]:
+    """What lies in a folder, sorted, then in each folder within. No link is followed; what cannot be read is left out."""
+    waiting = [str(root)]
+    while waiting:
+        entries = sorted(entries_of(waiting.pop()), key=lambda entry: entry.name.casefold())
+        yield from entries
+        waiting.extend(entry.path for entry in reversed(entries) if entry.is_dir(follow_symlinks=False))
+
+
+def entries_of(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def is_file_of(home: Path, entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file() and (not entry.is_symlink() or Path(entry.path).resolve().is_relative_to(home))
+    except (OSError, RuntimeError):      # a loop of links
+        return False
 
 
 def glanced(path: Path, name: str, known: dict[tuple[str, int, int], str]) -> ModelFile:
