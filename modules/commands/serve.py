@@ -24,6 +24,7 @@ from modules.api.access import Access
 from modules.api.starting import BROKEN, STARTING
 from modules.app.app import App
 from modules.commands.assemble import assemble, start_worker
+from modules.commands.gradio_import import import_gradio
 from modules.settings.flags import LOOPBACK, Accounts, Flags
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.E
 
 def build_page(app: App) -> FastAPI:
     """gradio is imported here, a second or two of work that the first answer does not wait for."""
-    import gradio
+    gradio = import_gradio()
 
     from modules.ui import page
 
