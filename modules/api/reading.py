@@ -19,7 +19,7 @@ from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
 from modules.tasks.manifest import differences
-from modules.tasks.pasting import pasted
+from modules.tasks.pasting import pasted, with_local_names
 
 
 class TokensRequest(BaseModel):
@@ -59,7 +59,8 @@ def routes(app: App) -> APIRouter:
     @api.post("/read-infotext")
     def read_infotext(body: InfotextRequest) -> dict[str, Any]:
         """Generation data as form fields, settings, and what neither is."""
-        return pasted(infotext.parse(body.text, grammar.emphasised, app.settings.current.auto_backcompat))
+        values = infotext.parse(body.text, grammar.emphasised, app.settings.current.auto_backcompat)
+        return pasted(with_local_names(values, app.models))
 
     @api.post("/compare-manifest")
     def compare_manifest(body: ManifestRequest) -> dict[str, Any]:

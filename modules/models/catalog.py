@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,10 +80,10 @@ class ModelFile:
 
     @cached_property
     def metadata(self) -> dict[str, str]:
-        """The safetensors header's metadata; empty for other files and broken ones."""
+        """The safetensors header's metadata; empty for other files, and broken or vanished ones."""
         try:
             return read_header(self.path).metadata if self.path.suffix == ".safetensors" else {}
-        except ModelError:
+        except (ModelError, OSError):
             return {}
 
     @property
@@ -146,8 +147,8 @@ class Catalog:
         raise UnknownName(self.kind.name, name, [file.title for file in self._files])
 
     def named(self, name: str) -> ModelFile | None:
-        """The file of exactly that name, with or without its ending and folders, else whose hash begins so; case counts last."""
-        for spelt in (str, str.casefold):
+        """The file of exactly that name, with or without its ending and folders, else whose hash begins so; case and composition of é count last."""
+        for spelt in (str, alike):
             for file in self._files:
                 if spelt(name) in (spelt(file.model_name), spelt(file.name), spelt(file.name.rpartition(".")[0])):
                     return file
@@ -160,6 +161,10 @@ class Catalog:
         full = ModelFile(file.path, file.name, self.hashes.sha256(file.path), file.problem)
         self._files = tuple(full if other.path == full.path else other for other in self._files)
         return full
+
+
+def alike(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def files(root: Path, endings: tuple[str, ...]) -> Iterator[tuple[Path, str]]:

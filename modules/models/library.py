@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from modules.models.catalog import VAE_ENDINGS, Catalog, ModelFile
 from modules.models.faces import files as faces
 from modules.models.upscaling.files import BUILT_IN, find
 from modules.models.user_metadata import beside, read_user_metadata
+
+TRAINERS_HASH = "sshs_model_hash"      # of the tensors alone, as kohya-ss writes it
+HASH = re.compile(r"[0-9a-f]{8,64}")
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,21 @@ class Library:
         faces.find(name, self.homes)
 
     def lora(self, name: str) -> ModelFile | None:
-        """By its file's name, the alias its trainer gave it, or its hash."""
-        return self.loras.named(name) or next((file for file in self.loras.list() if file.alias == name), None)
+        """By its file's name, the alias its trainer gave it, its hash, or that of its tensors."""
+        return self.loras.named(name) or next((file for file in self.loras.list() if file.alias == name), None) or self.lora_of_hash(name)
+
+    def lora_of_hash(self, begin: str) -> ModelFile | None:
+        """By how its `lora_hash` begins, as far as that is known without hashing the file."""
+        if not HASH.fullmatch(begin):
+            return None
+        hashed = self.loras.hashes.with_tensors(begin)
+        return next((file for file in self.loras.list() if file.path in hashed or file.metadata.get(TRAINERS_HASH, "").startswith(begin)), None)
 
     def lora_hash(self, file: ModelFile) -> str:
         """The hash that generation data shows: what its trainer wrote, else of its tensors alone."""
         if file.path.suffix != ".safetensors":
             return self.loras.hashes.sha256(file.path)
-        return file.metadata.get("sshs_model_hash") or self.loras.hashes.sha256_of_tensors(file.path)
+        return file.metadata.get(TRAINERS_HASH) or self.loras.hashes.sha256_of_tensors(file.path)
 
     def vae_for(self, checkpoint: ModelFile, wanted: str, preference_first: bool = False) -> ModelFile | None:
         """The VAE file that the setting `sd_vae` means for a checkpoint; None is its own. Raises UnknownName.

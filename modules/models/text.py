@@ -57,9 +57,9 @@ class Vocabulary:
         self.find = embeddings_by_name(counts, tokenizer)
 
     def _add(self, embedding: Embedding, encoders: Mapping[str, int]) -> None:
-        if embedding.count > WIDTH:
-            raise ModelMismatch(f"{embedding.file} has {embedding.count} vectors; a prompt has room for {WIDTH} together.", "Leave its name out.")
         try:
+            if embedding.count > WIDTH:
+                raise ModelMismatch(f"{embedding.file} has {embedding.count} vectors; a prompt has room for {WIDTH} together.", "Leave its name out.")
             self.tables.setdefault(embedding.name, embedding.vectors_for(encoders))
             self.hashes.setdefault(embedding.name, embedding.shorthash or embedding.file)
         except ModelMismatch as error:

@@ -48,7 +48,7 @@ def take_networks(prompt: str) -> tuple[str, list[NetworkTag]]:
         tags.append(NetworkTag(found[1], tuple(found[2].split(":"))))
         return ""
 
-    return replaced(prompt, take), tags
+    return with_tags(prompt, take), tags
 
 
 def network_times(prompt: str, steps: int, hires_steps: int | None = None, old: bool = False) -> list[tuple[int, frozenset[int]]]:
@@ -60,17 +60,18 @@ def network_times(prompt: str, steps: int, hires_steps: int | None = None, old: 
     [(5, frozenset({0, 1})), (20, frozenset({0, 2}))]
     """
     places = count(FIRST_MARK)
-    marked = replaced(MARKS.sub("", prompt), lambda _: chr(next(places)))
+    marked = with_tags(MARKS.sub("", prompt), lambda _: chr(next(places)))
     parts = [schedule(part, steps, hires_steps, old) for part in AND.split(marked)]
     ends = sorted({end for part in parts for end, _ in part})
     there = [(end, marks("".join(text_at(end, part) for part in parts))) for end in ends]
     return [list(alike)[-1] for _, alike in groupby(there, key=itemgetter(1))]
 
 
-def replaced(prompt: str, replacement: Callable[[re.Match[str]], str]) -> str:
+def with_tags(prompt: str, write: Callable[[re.Match[str]], str]) -> str:
+    """The prompt with each tag, `<kind:rest>`, written anew."""
     # Without a > ahead every < would be searched to the prompt's end in vain.
     head, closing, tail = bounded(prompt).rpartition(">")
-    return TAG.sub(replacement, head + closing) + tail
+    return TAG.sub(write, head + closing) + tail
 
 
 def text_at(step: int, entries: Sequence[tuple[int, str]]) -> str:

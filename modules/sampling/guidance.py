@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from sys import maxsize
+from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from modules.sampling.flows import Flow
@@ -22,12 +22,12 @@ T = TypeVar("T")
 class Schedule(Generic[T]):
     """What there is over time: the meaning of `[a:b:0.5]` has two entries, that of most prompts one."""
 
-    ends: tuple[int, ...]            # the last model evaluation each entry is for
+    ends: tuple[float, ...]          # the last model evaluation each entry is for
     entries: tuple[T, ...]
 
     @classmethod
     def always(cls, entry: T) -> Schedule[T]:
-        return cls((maxsize,), (entry,))
+        return cls((inf,), (entry,))
 
     def at(self, evaluation: int) -> T:
         """The first entry where there is none for it."""

@@ -18,6 +18,9 @@ CREATE TABLE IF NOT EXISTS hashes (
 """
 
 
+TENSORS = "#tensors"      # after a path: of its tensors alone
+
+
 class HashCache:
     """SHA-256 by path, remembered for as long as the file's size and time of change stay the same."""
 
@@ -46,7 +49,14 @@ class HashCache:
         """That of a safetensors file without its header: the same whatever its metadata says."""
         with path.open("rb") as file:
             header = int.from_bytes(file.read(8), "little")
-        return self._hash(path, "#tensors", 8 + header)
+        return self._hash(path, TENSORS, 8 + header)
+
+    def with_tensors(self, begin: str) -> set[Path]:
+        """The files, unchanged since, whose remembered hash of their tensors begins so."""
+        with self.database.open() as db:
+            rows = db.execute("SELECT path FROM hashes WHERE substr(sha256, 1, ?) = ?", (len(begin), begin)).fetchall()
+        paths = {Path(row["path"].removesuffix(TENSORS)) for row in rows if row["path"].endswith(TENSORS)}
+        return {path for path in paths if path.is_file() and self.known(path, TENSORS)}
 
     def _hash(self, path: Path, part: str, begin: int) -> str:
         if found := self.known(path, part):

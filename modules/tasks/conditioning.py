@@ -10,6 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from modules.base.errors import ModelMismatch
 from modules.prompts import grammar
 from modules.prompts.network_tags import take_networks
 from modules.sampling.guidance import Guidance, Schedule, Stage, cut_or_lengthened, padded
@@ -30,8 +31,16 @@ def first_stage(plan: Plan, told: Told, show: Show) -> Task[Stage]:
 
 
 def refined(plan: Plan, told: Told, show: Show) -> Task[Stage]:
+    """A refiner of another family than the prompt's LoRAs, as SDXL's is, works without them."""
     told |= {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
-    return (yield from stage_of(plan, plan.refiner, told, show))
+    try:
+        return (yield from stage_of(plan, plan.refiner, told, show))
+    except ModelMismatch as error:
+        if not plan.refiner.networks:
+            raise
+        told.notes.append(f"The refiner works without the prompt's LoRAs. {error}")
+    bare = plan.without_loras
+    return (yield from stage_of(bare, bare.refiner, told, show))
 
 
 def stage_of(plan: Plan, weights: Weights, told: Told, show: Show) -> Task[Stage]:
@@ -84,7 +93,7 @@ def read_text(plan: Plan, readers: Schedule[Weights], told: Told, text: str, is_
     return Schedule(tuple(end for end, _, _ in times), tuple(read[reader, text] for _, reader, text in times))
 
 
-def over_both(entries: Sequence[tuple[int, str]], readers: Schedule[Weights]) -> list[tuple[int, Weights, str]]:
+def over_both(entries: Sequence[tuple[int, str]], readers: Schedule[Weights]) -> list[tuple[float, Weights, str]]:
     """A prompt's texts, each with its end and who reads it: cut where either changes."""
     texts = Schedule(*zip(*entries, strict=True))
     ends = {*texts.ends, *(end for end in readers.ends if end < texts.ends[-1])}

@@ -12,6 +12,7 @@ from modules.prompts import grammar
 from modules.sampling.samplers import CHURN
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings, at_default
+from modules.tasks.networks import without_separators
 from modules.tasks.plan import Plan
 
 VERSION = "v1.10.1+easel.0.1"      # whose numerics these are, and who computed them; PEP 440, so that A1111 can read it
@@ -91,7 +92,7 @@ def options(plan: Plan) -> Iterator[Pair]:
     hashes = {without_separators(lora.name): lora.hash for each in plan.passes for lora in each.files.networks.loras}
     if hashes and s.lora_add_hashes_to_infotext:
         yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())
-    if any(len(each.over_time(each.weights).entries) > 1 for each in plan.passes):
+    if plan.settings.scheduled_networks and any(len(each.over_time(each.weights).entries) > 1 for each in plan.passes):
         yield from changed(plan, "scheduled_networks")
     yield from changed(plan, *ALWAYS)
     yield "Token merging ratio", plan.token_merging or None
@@ -105,10 +106,6 @@ def hypertile(plan: Plan) -> Iterator[Pair]:
         yield from changed(plan, "hypertile_max_depth_unet", "hypertile_max_tile_unet", "hypertile_swap_size_unet")
     if s.hypertile_enable_vae:
         yield from changed(plan, "hypertile_enable_vae", "hypertile_max_depth_vae", "hypertile_max_tile_vae", "hypertile_swap_size_vae")
-
-
-def without_separators(name: str) -> str:
-    return name.replace(":", "").replace(",", "")
 
 
 ALWAYS = (      # settings that shape any picture

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 
 from modules.base.errors import Invalid
 from modules.models.catalog import ModelFile
@@ -12,6 +11,7 @@ from modules.models.library import Library
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
 from modules.prompts.network_tags import NetworkTag, take_networks
+from modules.sampling.guidance import Schedule
 from modules.sampling.weights import NetworkUse
 from modules.settings.options import Settings
 
@@ -27,7 +27,13 @@ class Mention:
     name: str
     hash: str
     use: NetworkUse
-    place: int      # of its tag among the prompt's
+    place: int = 0                              # of its tag among the prompt's
+    steps: tuple[float, float] = (1, inf)       # the first and the last it is for
+
+    def span(self, evaluations: int) -> tuple[float, float]:
+        """The first and the last model evaluation it is for, at so many a step; they count from 0."""
+        first, last = self.steps
+        return evaluations * (first - 1), evaluations * last - 1
 
 
 @dataclass(frozen=True)
@@ -36,31 +42,40 @@ class Hypernetwork:
 
     sha256: str
     strength: float
-    place: int
+    place: int = 0
 
 
 @dataclass(frozen=True)
 class Networks:
-    """What a prompt puts on top of a checkpoint; `unknown` are tags that name nothing there is."""
+    """What a prompt puts on top of a checkpoint."""
 
     loras: tuple[Mention, ...] = ()
     hypernetworks: tuple[Hypernetwork, ...] = ()
     embeddings: tuple[str, ...] = ()      # SHA-256 of those whose names are in one of the prompts
-    unknown: tuple[NetworkTag, ...] = ()
+    notes: tuple[str, ...] = ()           # what of the tags was not understood
 
     @property
     def uses(self) -> tuple[NetworkUse, ...]:
-        return tuple(each.use for each in self.loras)
+        """One for each tag. Tags of the same name all count as the last of them says, which is how A1111 has it."""
+        said = {each.name: each.use for each in self.loras}
+        return tuple(said[each.name] for each in self.loras)
 
     @property
     def strengths(self) -> tuple[tuple[str, float], ...]:
         """Of the hypernetworks, each by its SHA-256."""
         return tuple((each.sha256, each.strength) for each in self.hypernetworks)
 
-    def only(self, places: Container[int]) -> Networks:
-        """Those whose tags are at these places."""
+    def over_time(self, times: Schedule[frozenset[int]], evaluations: int) -> Schedule[Networks]:
+        """Those of each time, given when which tags are there, and how many model evaluations a step has."""
+        spans = [each.span(evaluations) for each in self.loras]
+        cuts = {end for first, last in spans for end in (first - 1, last) if 0 <= end < times.ends[-1]}
+        ends = sorted({*times.ends, *cuts})
+        return Schedule(tuple(ends), tuple(self._only(times.at(end), end, evaluations) for end in ends))
+
+    def _only(self, places: frozenset[int], evaluation: float, evaluations: int) -> Networks:
         loras, hypernetworks = (tuple(each for each in kind if each.place in places) for kind in (self.loras, self.hypernetworks))
-        return replace(self, loras=loras, hypernetworks=hypernetworks)
+        now = tuple(each for each in loras if (span := each.span(evaluations))[0] <= evaluation <= span[1])
+        return replace(self, loras=now, hypernetworks=hypernetworks)
 
 
 def with_standing_networks(params: Txt2Img, settings: Settings) -> Txt2Img:
@@ -77,29 +92,43 @@ def networks_of(params: Txt2Img, library: Library) -> Networks:
     _, tags = take_networks(grammar.strip_comments(params.prompt))
     if len(tags) > MOST_TAGS:
         raise Invalid(f"The prompt names more than {MOST_TAGS} networks.", "Leave some out.", field="prompt")
-    loras, hypernetworks, unknown = [], [], []
+    loras, hypernetworks, notes = [], [], []
     for place, tag in enumerate(tags):
         if tag.kind in LORA_KINDS and (file := library.lora(tag.name)):
             loras.append(mention(tag, place, library.loras.hashed(file), library.lora_hash(file)))
+            notes += [f"{tag.name}: {name}= is nothing Easel knows; it is left out." for name in tag.named.keys() - KNOWN]
         elif tag.kind == "hypernet" and (file := library.hypernetworks.named(tag.name)):
             hypernetworks.append(Hypernetwork(library.hypernetworks.hashed(file).sha256 or "", number(tag, 1, 1.0), place))
         else:
-            unknown.append(tag)
+            notes.append(f"There is no {NAMES.get(tag.kind, tag.kind)} called {tag.name!r}; the picture is made without it.")
     prompts = f"{params.prompt}\n{params.negative_prompt}".casefold()
     embeddings = [library.embeddings.hashed(file).sha256 or "" for file in library.embeddings.list() if file.model_name.casefold() in prompts]
-    return Networks(tuple(loras), tuple(hypernetworks), tuple(embeddings), tuple(unknown))
+    return Networks(tuple(loras), tuple(hypernetworks), tuple(embeddings), tuple(notes))
 
 
 def mention(tag: NetworkTag, place: int, file: ModelFile, tensors_hash: str) -> Mention:
-    """`<lora:name:te:unet:rank>`, each also by name, and `lbw=` or a third item that is no number: strengths by block."""
+    """`<lora:name:te:unet:rank>`, each also by name; `lbw=` or a third item that is no number: strengths by block; `start=`, `stop=`, `step=`."""
     third = tag.positional[2] if len(tag.positional) > 2 else ""
     blocks = tag.named.get("lbw", "" if is_number(third) else third)
     text = number(tag, 1, 1.0, "te")
     unet = text if blocks and blocks == third else number(tag, 2, text, "unet")
-    if "te" in tag.named and "unet" not in tag.named and len(tag.positional) < 3:
-        unet = number(tag, 1, 1.0)
-    rank = number(tag, 3, 0.0, "dyn")
-    return Mention(tag.name, tensors_hash[:12], NetworkUse(file.sha256 or "", text, unet, int(rank) or None, blocks), place)
+    rank = number(tag, 3, -1, "dyn")
+    use = NetworkUse(file.sha256 or "", text, unet, int(rank) if rank >= 0 else None, blocks)
+    return Mention(tag.name, tensors_hash[:12], use, place, steps_of(tag))
+
+
+def steps_of(tag: NetworkTag) -> tuple[float, float]:
+    """The first and the last step that `step=5-10`, or `start=5` and `stop=10`, name: as the block-weight extension's users write them."""
+    first, _, last = tag.named.get("step", "-").partition("-")
+    bounds = [tag.named.get("start", first).strip(), tag.named.get("stop", last).strip()]
+    if not all(bound == "" or bound.isdecimal() for bound in bounds):
+        raise Invalid(f"<{tag.kind}:{tag.name}…>: {'-'.join(bounds)[:40]!r} are no steps.", "Write them like start=5 or step=5-10.", field="prompt")
+    return float(bounds[0] or 1), float(bounds[1] or inf)
+
+
+def without_separators(name: str) -> str:
+    """A network's name as "Lora hashes" has it."""
+    return name.replace(":", "").replace(",", "")
 
 
 def number(tag: NetworkTag, place: int, missing: float, name: str = "") -> float:
@@ -119,8 +148,5 @@ def is_number(text: str) -> bool:
         return not text.strip()
 
 
-def warnings(unknown: Iterable[NetworkTag]) -> list[str]:
-    return [f"There is no {NAMES.get(tag.kind, tag.kind)} called {tag.name!r}; the picture is made without it." for tag in unknown]
-
-
 NAMES = {"lora": "LoRA", "lyco": "LoRA", "hypernet": "hypernetwork"}
+KNOWN = {"te", "unet", "dyn", "lbw", "start", "stop", "step"}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, get_type_hints
 
 from modules.base.errors import Invalid
 from modules.base.fields import declared, defaults
+from modules.models.library import Library
 from modules.params.hires import SAME
 from modules.params.txt2img import Txt2Img
+from modules.prompts.network_tags import with_tags
 from modules.settings.options import Settings, at_default, changed
+from modules.tasks.networks import LORA_KINDS, without_separators
 
 NOT_OURS = frozenset({"Version", "Model", "VAE hash", "Size-1", "Size-2"})
 
@@ -29,6 +33,18 @@ def pasted(values: Mapping[str, Any]) -> dict[str, Any]:
         "settings": settings,
         "unknown": {key: value for key, value in values.items() if key not in known and key not in NOT_OURS and value not in ("", 0)},
     }
+
+
+def with_local_names(values: Mapping[str, Any], library: Library) -> dict[str, Any]:
+    """The same with LoRAs in the prompt called as they are here, where "Lora hashes" tells which files were meant."""
+    hashes = dict(pair.split(": ", 1) for pair in str(values.get("Lora hashes", "")).split(", ") if ": " in pair)
+    here = {name: file.model_name for name, begin in hashes.items() if (file := library.lora_of_hash(begin)) and library.lora(name) != file}
+
+    def local(tag: re.Match[str]) -> str:
+        name, colon, rest = tag[2].partition(":")
+        return f"<{tag[1]}:{here.get(without_separators(name), name)}{colon}{rest}>" if tag[1] in LORA_KINDS else tag[0]
+
+    return {**values, "Prompt": with_tags(str(values["Prompt"]), local)}
 
 
 def pasted_hires(values: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from modules.models.catalog import ModelFile
 from modules.params.hires import second_pass, target
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
-from modules.prompts.network_tags import network_times
+from modules.prompts.network_tags import network_times, take_networks
 from modules.sampling.guidance import Schedule
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.weights import Fp8, Hypertile, Weights
@@ -53,12 +53,21 @@ class Plan:
         )
 
     def over_time(self, weights: Weights) -> Schedule[Weights]:
-        """Only with those networks, at each time, whose tags prompt editing leaves there; where the settings do not want that, all."""
+        """With those networks, at each time, that the prompt wants then."""
+        networks = self.files.networks.over_time(self._tags_over_time(), self.sampler.evaluations)
+        some = tuple(replace(weights, networks=each.uses, hypernetworks=each.strengths) for each in networks.entries)
+        return Schedule(networks.ends, some)
+
+    def _tags_over_time(self) -> Schedule[frozenset[int]]:
+        """The places of tags that prompt editing leaves in the prompt; of all, where the settings do not want that."""
+        prompt = grammar.strip_comments(self.params.prompt)
         if not self.settings.scheduled_networks:
-            return Schedule.always(weights)
-        ends, there = zip(*network_times(grammar.strip_comments(self.params.prompt), *self.clock), strict=True)
-        some = [self.files.networks.only(places) for places in there]
-        return Schedule(ends, tuple(replace(weights, networks=each.uses, hypernetworks=each.strengths) for each in some))
+            return Schedule.always(frozenset(range(len(take_networks(prompt)[1]))))
+        return Schedule(*zip(*network_times(prompt, *self.clock), strict=True))
+
+    @property
+    def without_loras(self) -> Plan:
+        return replace(self, files=replace(self.files, networks=replace(self.files.networks, loras=())))
 
     @property
     def token_merging(self) -> float:

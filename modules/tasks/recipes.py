@@ -28,7 +28,7 @@ from modules.tasks.batch import Member, in_turn, members, of_batch, reader
 from modules.tasks.canvas import Load
 from modules.tasks.drawn import Drawn
 from modules.tasks.extras import ExtrasPlan
-from modules.tasks.networks import networks_of, warnings, with_standing_networks
+from modules.tasks.networks import networks_of, with_standing_networks
 from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.requests import Request
 from modules.tasks.scripts.rounds import Asked
@@ -72,8 +72,8 @@ class Recipe:
         }
 
     def warnings(self) -> list[str]:
-        unknown = (warning for plan in self.plans for each in plan.passes for warning in warnings(each.files.networks.unknown))
-        return list(dict.fromkeys([*self.notes, *unknown]))
+        of_networks = (note for plan in self.plans for each in plan.passes for note in each.files.networks.notes)
+        return list(dict.fromkeys([*self.notes, *of_networks]))
 
 
 class ExtrasRecipe(Recipe):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
+from math import inf
 
 import pytest
 
 from modules.base.errors import Invalid
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
-from modules.tasks.networks import MOST_TAGS, networks_of, warnings, with_standing_networks
+from modules.tasks.networks import MOST_TAGS, networks_of, with_standing_networks
+from modules.tasks.pasting import with_local_names
 from tests.golden_data import GOLDEN, library
 
 NAME = "odd näme 🎨 (v1) [x]"
@@ -32,7 +35,8 @@ def found(models, prompt, negative=""):
 
 @pytest.mark.parametrize(("tag", "text", "unet", "rank"), [
     ("<lora:locon>", 1, 1, None), ("<lora:locon:0.8>", 0.8, 0.8, None), ("<lora:locon:0.3:0.9>", 0.3, 0.9, None),
-    ("<lora:locon:te=0.9:unet=0.2>", 0.9, 0.2, None), ("<lora:locon:0.5:unet=0.2>", 0.5, 0.2, None), ("<lora:locon:1:1:4>", 1, 1, 4),
+    ("<lora:locon:te=0.9:unet=0.2>", 0.9, 0.2, None), ("<lora:locon:0.5:unet=0.2>", 0.5, 0.2, None), ("<lora:locon:te=0.5>", 0.5, 0.5, None), ("<lora:locon:1:te=0.3>", 0.3, 0.3, None),
+    ("<lora:locon:1:0.7:te=0.3>", 0.3, 0.7, None), ("<lora:locon:1:1:4>", 1, 1, 4), ("<lora:locon:1:1:0>", 1, 1, 0),
     ("<lora:locon:1:dyn=8>", 1, 1, 8), ("<lyco:locon:-0.5>", -0.5, -0.5, None), ("<lora:LOCON:1>", 1, 1, None),
 ])
 def test_strengths_are_read_as_a1111_reads_them(models, tag, text, unet, rank):
@@ -48,6 +52,49 @@ def test_block_weights_are_read_as_their_extensions_users_write_them(models, tag
 
 def test_any_file_name_can_be_named(models):
     assert [lora.name for lora in found(models, f"<lora:{NAME}:1>").loras] == [NAME]
+    assert found(models, f"<lora:{unicodedata.normalize('NFD', NAME)}:1>").loras
+
+
+def test_a_network_goes_by_the_hash_that_generation_data_shows(models):
+    [by_name] = found(models, "<lora:locon>").loras
+    [by_hash] = found(models, f"<lora:{by_name.hash}>").loras
+    assert by_hash.use == by_name.use
+    assert not found(models, f"<lora:{by_name.hash[:7]}>").loras and not found(models, "<lora:%%%%%%%%>").loras
+
+
+def test_pasted_loras_are_called_as_they_are_here(models):
+    known = found(models, "<lora:locon>").loras[0].hash
+    prompt, hashes = "a <lora:her, name:0.7:te=1> <lora:other:1>", "her name: {}, other: {}"
+    for said, expected in (
+        (hashes.format(known, known[::-1]), "a <lora:locon:0.7:te=1> <lora:other:1>"), (hashes.format("", known), "a <lora:her, name:0.7:te=1> <lora:locon:1>"),
+        (f"locon: {known}", prompt), ("", prompt), ("nonsense", prompt),
+    ):
+        assert with_local_names({"Prompt": prompt, "Lora hashes": said}, models) == {"Prompt": expected, "Lora hashes": said}
+
+
+def test_tags_of_one_name_all_count_as_the_last_says(models):
+    """As in A1111, where they share one object."""
+    networks = found(models, f"<lora:locon:0.5><lora:{NAME}:1><lora:locon:0.3:0.2>")
+    assert [(use.text, use.unet) for use in networks.uses] == [(0.3, 0.2), (1, 1), (0.3, 0.2)]
+
+
+def test_what_is_no_argument_of_a_tag_is_told(models):
+    [note] = found(models, "<lora:locon:1:lbwe=x>").notes
+    assert "lbwe=" in note and "locon" in note
+    assert not found(models, "<lora:locon:1:1:4:te=1:unet=1:dyn=2:lbw=ALL:start=1:stop=2>").notes
+
+
+@pytest.mark.parametrize(("said", "steps"), [
+    ("start=3", (3, inf)), ("stop=5", (1, 5)), ("start=3:stop=5", (3, 5)), ("step=3-5", (3, 5)), ("step=3", (3, inf)), ("step=-5", (1, 5)), ("dyn=1", (1, inf)),
+])
+def test_steps_are_read_as_block_weights_are(models, said, steps):
+    assert found(models, f"<lora:locon:1:lbw=ALL:{said}>").loras[0].steps == steps
+
+
+def test_steps_that_are_none_are_refused(models):
+    for said in ("start=x", "step=3-4-5", "stop=-1", "start=0.5"):
+        with pytest.raises(Invalid, match="steps"):
+            found(models, f"<lora:locon:1:{said}>")
 
 
 @pytest.mark.parametrize("name", ["../../../x", "/etc/passwd", "~/x", "..\\x", "locon/../locon", "*", "file:///etc/passwd"])
@@ -55,7 +102,7 @@ def test_any_file_name_can_be_named(models):
 def test_a_name_is_never_a_path(models, kind, name):
     networks = found(models, f"<{kind}:{name}:1>")
     assert not networks.loras and not networks.hypernetworks
-    assert repr(name.split(":")[0]) in warnings(networks.unknown)[0]
+    assert repr(name.split(":")[0]) in networks.notes[0]
 
 
 @pytest.mark.parametrize("weight", ["NaN", "inf", "-inf", "1e999", "--1", "two"])

@@ -1,4 +1,4 @@
-"""`[<lora:name:1>::0.5]`: a network that counts for some steps only."""
+"""Networks that count for some steps only: `[<lora:name:1>::0.5]`, `<lora:name:1:stop=5>`, and beside a refiner."""
 
 from __future__ import annotations
 
@@ -62,6 +62,19 @@ def test_a_tag_counts_for_its_steps_alone(device):
     assert [len(each.weights.hypernetworks) for each in questions if isinstance(each, Predict)] == [0] * 5 + [1]
 
 
+@pytest.mark.parametrize(("said", "worn"), [("start=3", "  xxxx"), ("stop=2", "xx    "), ("step=2-4", " xxx  "), ("stop=60", "xxxxxx"), ("start=60", "      ")])
+def test_a_tag_may_name_its_steps(device, said, worn):
+    """Whatever the setting says."""
+    questions = asked(device, f"a circle <lora:locon:1:lbw=ALL:{said}>", scheduled=False)
+    assert ["x" if each else " " for each in strengths(questions, Predict)] == list(worn)
+
+
+def test_steps_are_the_samplers_own(device):
+    """Heun asks twice a step, but for the last."""
+    questions = asked(device, "a circle <lora:locon:1:stop=2>", sampler_name="Heun")
+    assert [len(each) for each in strengths(questions, Predict)] == [1] * 4 + [0] * 7
+
+
 def test_both_prompts_are_read_with_the_networks_of_each_time(device):
     questions = asked(device, "a [red:green:3] circle [<lora:lora_linear:1>::2]", negative_prompt="blurred")
     read = [(each.texts, bool(each.weights.networks)) for each in questions if isinstance(each, Encode)]
@@ -85,3 +98,18 @@ def test_the_data_say_so_where_it_matters(device):
     for prompt, said in (("a [<lora:locon:1>::3]", True), ("a [red:green:3] <lora:locon:1>", False)):
         [drawn], recipe = made(device, job(prompt))
         assert ("Scheduled networks: True" in recipe.infotext(0, drawn.told)) is said
+
+
+def test_a_refiner_of_another_family_works_without_loras(device):
+    """As SDXL's, whose attention has other widths than the checkpoint that a LoRA was trained for."""
+    refined = {"refiner_checkpoint": "tiny-xl", "refiner_switch_at": 0.0}
+    [drawn], _ = made(device, job("a circle <lora:locon:1>", **refined))
+    assert np.array_equal(drawn.pixels, picture(device, "a circle ", **refined))
+    assert any("without the prompt's LoRAs" in note and "locon" in note for note in drawn.told.notes)
+
+
+def test_a_refiner_of_the_same_family_works_with_them(device):
+    refined = {"refiner_checkpoint": "tiny-sd1-b", "refiner_switch_at": 0.5}
+    [drawn], _ = made(device, job("a circle <lora:locon:1>", **refined))
+    assert not drawn.told.notes
+    assert not np.array_equal(drawn.pixels, picture(device, "a circle [<lora:locon:1>::0.5]", **refined))
