@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
@@ -24,6 +25,8 @@ from modules.networks.embedding import ONLY, Embedding
 from modules.networks.hypernetwork import Hypernetwork
 from modules.networks.network import Network, is_text, read_network
 from modules.sampling.weights import NetworkUse, Weights
+
+log = logging.getLogger(__name__)
 
 KEPT = 16      # files of each kind in memory; those used last
 
@@ -58,7 +61,10 @@ class AdapterFiles:
         """Raises ModelError, naming the file."""
         file = self.library.loras.find(sha256)
         weights = read_weights(file.path)
-        return read_network(file.model_name, weights.tensors, weights.metadata, targets)
+        network = read_network(file.model_name, weights.tensors, weights.metadata, targets)
+        if left := network.unmatched:
+            log.warning("%s: %d of its tensors are left out, as %s: this model has no use for them.", network.name, len(left), left[0])
+        return network
 
     def _embedding(self, sha256: str) -> Embedding:
         path = self.library.embeddings.find(sha256).path

@@ -7,6 +7,7 @@ Names are looked up, never guessed: `to_out_0` is a module of the model, or the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -91,18 +92,23 @@ FORMS = {
         "lora_unet_{joined}",
         "oft_unet_{joined}",                                        # kohya-ss's OFT; by diffusers' names it is not A1111's either
         "diffusion_model.{dotted}",                                 # ComfyUI
+        "unet.{dotted}",                                            # the Open Model Initiative's, as OneTrainer may write them
     ),
     "text_encoder": (
         "lora_te_{joined}", "lora_te1_{joined}", "lycoris_{joined}", "lycoris_te_{joined}", "lycoris_te1_{joined}",
         "lora_te.{dotted}", "lora_te1.{dotted}",
         "text_encoder.{dotted}", "{dotted}",
         "base_model.model.{dotted}", "base_model.model.text_encoder.{dotted}", "text_encoder.base_model.model.{dotted}",
+        "clip_l.{dotted}",                                          # the Open Model Initiative's
+        "text_encoders.clip_l.transformer.{dotted}", "text_encoders.clip_h.transformer.{dotted}",      # ComfyUI: SD1's and SDXL's first, SD2's
     ),
     "text_encoder_2": (
         "lora_te2_{joined}", "lycoris_te2_{joined}",
         "lora_te2.{dotted}",
         "text_encoder_2.{dotted}",
         "base_model.model.text_encoder_2.{dotted}", "text_encoder_2.base_model.model.{dotted}",
+        "clip_g.{dotted}",
+        "text_encoders.clip_g.transformer.{dotted}",
     ),
 }
 
@@ -120,6 +126,11 @@ PARTS = {                                                           # others' wo
     "lora.down.weight": "lora_down.weight", "lora.up.weight": "lora_up.weight", "lora.alpha": "alpha",               # diffusers
     "lora_linear_layer.down.weight": "lora_down.weight", "lora_linear_layer.up.weight": "lora_up.weight",
 }
+
+READ = re.compile(                                                  # those words that a kind makes use of
+    r"alpha|scale|lora_(up|down|mid)\.weight|dora_scale|lora_magnitude_vector|hada_(w[12]_[ab]|t[12])|lokr_(w[12](_[ab])?|t2)"
+    r"|[ab][12]\.weight|on_input|weight|diff(_b)?|[wb]_norm|bias|oft_(blocks|diag)|rescale"
+)
 
 BUNDLE = "bundle_emb."
 ENCODERS = {".string_to_param.*": "clip_l", ".clip_l": "clip_l", ".clip_g": "clip_g"}      # the first, and SDXL's second

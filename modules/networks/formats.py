@@ -163,9 +163,12 @@ class GLoRA(Patch):
 
     @classmethod
     def load(cls, parts: Parts) -> GLoRA:
-        """LyCORIS has changed which of a pair comes first, so their shapes tell."""
-        a, b = (sorted((parts[f"{x}1.weight"].flatten(1), parts[f"{x}2.weight"].flatten(1)), key=lambda m: m.shape[1]) for x in "ab")
-        return cls(tuple(a), tuple(b), scale_of(parts, a[0].shape[1]))
+        """LyCORIS has changed which of both pairs comes first, so the length that all four share tells: their rank, the least if several do."""
+        pairs = [(parts[f"{x}1.weight"].flatten(1), parts[f"{x}2.weight"].flatten(1)) for x in "ab"]
+        rank = min(length for length in pairs[0][0].shape if all(length in factor.shape for pair in pairs for factor in pair))
+        tall_first = all(tall.shape[1] == wide.shape[0] == rank for tall, wide in pairs)
+        a, b = pairs if tall_first else [pair[::-1] for pair in pairs]
+        return cls(a, b, scale_of(parts, rank))
 
     def delta(self, weight: Tensor) -> Tensor:
         mixed = torch.einsum("o i ..., i r, r j -> o j ...", weight, *(factor.to(weight) for factor in self.a))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from modules.base.errors import ModelMismatch
-from modules.networks.dialects import Targets, bundled, embeddings_of
+from modules.networks.dialects import READ, Targets, bundled, embeddings_of
 from modules.networks.formats import read_patches, shapes_of
 from modules.networks.patch import MISSHAPEN, FirstInputs, Patch, Shape
 
@@ -25,7 +25,7 @@ class Network:
     patches: Mapping[str, Patch]                         # `unet.down_blocks.0.attentions.0.proj_in.weight` → its change
     embeddings: Mapping[str, Mapping[str, Tensor]]       # bundled textual inversions: word → `clip_l`, `clip_g` → (vectors, width)
     metadata: Mapping[str, str]
-    unmatched: tuple[str, ...] = ()                      # keys that are for nothing this model has
+    unmatched: tuple[str, ...] = ()                      # what is for nothing this model has, or of no use
 
     def to(self, device: torch.device) -> Network:
         """The same network with its patches on another device, as it pays to keep them for a GPU."""
@@ -53,6 +53,7 @@ def read_network(name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str
         raise ModelMismatch(f"{name} has nothing for this model: {next(iter(tensors), 'it is empty')} is not in it.", made_for(metadata))
     patches: dict[str, Patch] = {}
     for module, parts in layers.items():
+        unmatched += [f"{module}.{part}" for part in parts if not READ.fullmatch(part)]
         for parameter, patch in read_patches(f"{name}: {module}", parts).items():
             path = f"{module}.{parameter}"
             if path not in targets.shapes:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modules.models.adapters import Adapters
 from modules.models.loader import load
 from modules.models.patcher import Patcher, parameters_of
-from modules.networks.formats import Full
+from modules.networks.formats import DoRA, Full, LoRA
 from modules.networks.patch import Patch
 from modules.sampling.weights import NetworkUse, Weights
 
@@ -116,3 +118,41 @@ def test_if_one_fails_none_is_applied(model):
     with pytest.raises(RuntimeError, match="no memory"):
         patcher.bring({PATH: ((patch(1.0, model), 1.0),), "unet.conv_out.weight": ((Failing(), 1.0),)})
     assert equal(state(model), before)
+
+
+def one_of_each():
+    torch.manual_seed(0)
+    low_rank = LoRA(torch.randn(4, 2), torch.randn(2, 3), None, 0.5)
+    return low_rank, Full(torch.randn(4, 3)), DoRA(low_rank, torch.rand(1, 3))
+
+
+PATCHES = one_of_each()
+STRONG = st.lists(st.tuples(st.sampled_from(PATCHES), st.sampled_from([1.0, 0.3, -0.7])), min_size=1, max_size=3).map(tuple)
+SETS = st.lists(st.dictionaries(st.sampled_from("abc"), STRONG, max_size=3), max_size=6)
+
+
+def weights(dtype):
+    torch.manual_seed(1)
+    return {path: torch.nn.Parameter(torch.randn(4, 3).to(dtype), requires_grad=False) for path in "abc"}
+
+
+@given(sets=SETS, dtype=st.sampled_from([torch.float32, torch.float16, torch.bfloat16]))
+def test_any_way_to_a_set_gives_the_same_bits(sets, dtype):
+    """Each time as if it were the first; and without any, what there was before."""
+    parameters = weights(dtype)
+    patcher = Patcher(parameters)
+    for wanted in [*sets, {}]:
+        patcher.bring(wanted)
+        straight = weights(dtype)
+        Patcher(straight).bring(wanted)
+        assert all(torch.equal(parameters[path], straight[path]) for path in "abc")
+    assert equal(parameters.values(), weights(dtype).values())
+
+
+def test_what_a_file_has_in_vain_is_told(model, files, caplog):
+    adapters = Adapters(model, files)
+    adapters.bring(Weights("x", networks=(used(files, "oft_kohya_diffkeys"),)))
+    assert "oft_kohya_diffkeys" in caplog.text and "left out" in caplog.text
+    caplog.clear()
+    adapters.bring(Weights("x", networks=(used(files, "locon"),)))
+    assert not caplog.text

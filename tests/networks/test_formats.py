@@ -71,6 +71,8 @@ KINDS = {      # parts, shape of the weight, what the weight W becomes at streng
     "glora": (MIX | TWO, LINEAR, lambda W, p: W + 0.5 * (einsum("oi,ir,rj->oj", W, *p("a2.weight", "a1.weight")) + einsum("or,ri->oi", *p("b2.weight", "b1.weight")))),
     "glora-swapped": ({f"{x}{3 - i}.weight": MIX[f"{x}{i}.weight"] for x in "ab" for i in (1, 2)}, LINEAR,
                       lambda W, p: W + einsum("oi,ir,rj->oj", W, *p("a1.weight", "a2.weight")) + einsum("or,ri->oi", *p("b1.weight", "b2.weight"))),
+    "glora-few-inputs": ({"a1.weight": some(2, RANK, 1, 1), "a2.weight": some(RANK, 2, 1, 1), "b1.weight": some(OUT, RANK, 1, 1), "b2.weight": some(RANK, 2, 3, 3)},
+                         (OUT, 2, 3, 3), lambda W, p: W + einsum("oikl,irxy,rjzw->ojkl", W, *p("a1.weight", "a2.weight")) + einsum("orxy,rikl->oikl", *p("b1.weight", "b2.weight"))),
     "ia3-in": ({"weight": some(IN), "on_input": torch.tensor(True)}, LINEAR, lambda W, p: W * (1 + p("weight")[0])),
     "ia3-out": ({"weight": some(1, OUT, 1, 1), "on_input": torch.tensor(0)}, CONV, lambda W, p: W * (1 + p("weight")[0].view(OUT, 1, 1, 1))),
     "full": ({"diff": some(*CONV)}, CONV, lambda W, p: W + p("diff")[0]),

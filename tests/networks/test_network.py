@@ -74,6 +74,7 @@ JOINED = BLOCK.replace(".", "_")
     ("lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q.lora_#.weight", Q),
     ("lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_out_0.lora_#.weight", TO_OUT),
     ("diffusion_model.input_blocks.4.1.transformer_blocks.0.attn1.to_q.lora_#.weight", Q),
+    ("unet.input_blocks.4.1.transformer_blocks.0.attn1.to_out.0.lora_#.weight", TO_OUT),
     ("oft_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q.lora_#.weight", Q),
     (f"lycoris_{JOINED}_attn1_to_q.lora_#.weight", Q),
     (f"lora_unet.{BLOCK}.attn1.to_out.0.lora_#.weight", TO_OUT),
@@ -94,6 +95,10 @@ JOINED = BLOCK.replace(".", "_")
     ("base_model.model.text_model.encoder.layers.0.self_attn.q_proj.lora_@.weight", TEXT_Q),
     ("lora_te2_text_model_encoder_layers_0_self_attn_q_proj.lora_#.weight", TEXT_2_Q),
     ("text_encoder_2.text_model.encoder.layers.0.self_attn.q_proj.lora_@.weight", TEXT_2_Q),
+    ("clip_l.text_model.encoder.layers.0.self_attn.q_proj.lora_#.weight", TEXT_Q),
+    ("clip_g.text_model.encoder.layers.0.self_attn.q_proj.lora_#.weight", TEXT_2_Q),
+    ("text_encoders.clip_l.transformer.text_model.encoder.layers.0.self_attn.q_proj.lora_#.weight", TEXT_Q),
+    ("text_encoders.clip_g.transformer.text_model.encoder.layers.0.self_attn.q_proj.lora_#.weight", TEXT_2_Q),
 ])
 def test_one_module_has_many_names(module, path):
     """# stands for up and down, @ for PEFT's B and A."""
@@ -142,6 +147,14 @@ def test_what_is_left_over_is_told():
     tensors = lora_of(f"lora_unet_{JOINED}_attn1_to_q", 8, 8) | {f"lora_unet_{JOINED}_attn1_to_q.diff_b": torch.ones(8)} | stray
     network = read_network("x", tensors, {}, XL)
     assert network.unmatched == (*stray, Q.replace(".weight", ".bias"))      # to_q has no bias
+
+
+@pytest.mark.parametrize("part", ["lora_up.bias", "lora_B.bias", "scalar", "bias_indices"])
+def test_what_no_kind_reads_is_told(part):
+    """A file may be known but for something that its trainer added."""
+    tensors = lora_of(f"lora_unet_{JOINED}_attn1_to_q", 8, 8)
+    network = read_network("x", tensors | {f"lora_unet_{JOINED}_attn1_to_q.{part}": torch.ones(8)}, {}, XL)
+    assert list(network.patches) == [Q] and network.unmatched == (f"{Q.removesuffix('.weight')}.{part}",)
 
 
 def test_a_network_moves_whole():
