@@ -87,7 +87,7 @@ def model(checkpoint: ModelFile) -> dict[str, Any]:
     """A1111's fields, `filename` without the folders it lies in, and what is wrong with a broken file."""
     return {
         "title": checkpoint.title,
-        "model_name": checkpoint.model_name,
+        "model_name": checkpoint.flat_name,
         "hash": checkpoint.shorthash or None,
         "sha256": checkpoint.sha256,
         "filename": checkpoint.name,

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from modules.base.errors import ModelError, UnknownName
+from modules.base.errors import ModelError, ModelMissing, UnknownName
 from modules.models.header import read_header, sniff
 from modules.store.hashes import HashCache
 
@@ -59,6 +59,11 @@ class ModelFile:
     @property
     def model_name(self) -> str:
         return self.path.stem
+
+    @property
+    def flat_name(self) -> str:
+        """`sub_name`: what A1111's API calls the model_name of a checkpoint in a folder."""
+        return self.name.rpartition(".")[0].replace("/", "_")
 
     @property
     def shorthash(self) -> str:
@@ -135,7 +140,7 @@ class Catalog:
         """By title, name, stem, hash, or the shortest title that contains it, as A1111 looks. Raises UnknownName."""
         for wanted in (name, HASH_IN_TITLE.sub("", name)):
             for file in self._files:
-                if wanted and wanted in (file.title, file.name, file.model_name, file.sha256, file.shorthash):
+                if wanted and wanted in (file.title, file.name, file.model_name, file.flat_name, file.sha256, file.shorthash):
                     return file
         if match := HASH_IN_TITLE.search(name):
             for file in self._files:
@@ -155,10 +160,13 @@ class Catalog:
         return next((file for file in self._files if len(name) >= SHORTEST_HASH and (file.sha256 or "").startswith(name)), None)
 
     def hashed(self, file: ModelFile) -> ModelFile:
-        """The same with its SHA-256, which the list then shows too."""
+        """The same with its SHA-256, which the list then shows too. Raises ModelMissing if it has gone, or may not be read."""
         if file.sha256:
             return file
-        full = ModelFile(file.path, file.name, self.hashes.sha256(file.path), file.problem)
+        try:
+            full = ModelFile(file.path, file.name, self.hashes.sha256(file.path), file.problem)
+        except OSError as error:
+            raise ModelMissing(f"{file.name} cannot be read ({error.strerror}).", "Refresh the list of models, or check who may read it.") from error
         self._files = tuple(full if other.path == full.path else other for other in self._files)
         return full
 

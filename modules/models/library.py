@@ -82,14 +82,14 @@ class Library:
         """The VAE file that the setting `sd_vae` means for a checkpoint; None is its own. Raises UnknownName.
 
         "Automatic" is what the user prefers with this checkpoint, else a file of its name: beside it, or among the VAEs.
-        preference_first: also where the setting names another
+        preference_first: either goes before what the setting names
         """
         if wanted == "Automatic" or preference_first:
-            wanted = self._preference(checkpoint) or wanted
-        if wanted in ("", "None"):
-            return None
-        found = self._named_like(checkpoint) if wanted == "Automatic" else self.vaes.find(wanted)
-        return found and self.vaes.hashed(found)
+            preferred = self._preference(checkpoint)
+            if not preferred and (like := self._named_like(checkpoint)):
+                return self.vaes.hashed(like)
+            wanted = preferred or wanted
+        return None if wanted in ("", "None", "Automatic") else self.vaes.hashed(self.vaes.find(wanted))
 
     def _preference(self, checkpoint: ModelFile) -> str:
         """The VAE that `name.json` beside the checkpoint names, if it is there."""

@@ -41,7 +41,7 @@ def test_a_checkpoint_is_found_by_every_name_it_goes_by(folder):
     assert tiny.title == f"tiny.safetensors [{tiny.sha256[:10]}]"
     for name in (tiny.title, "tiny.safetensors", "tiny", tiny.sha256, tiny.shorthash, "tiny.safetensors [0000000000]"):
         assert catalog.find(name).path == tiny.path
-    assert catalog.find("two").name == "anime/tiny two.safetensors"
+    assert catalog.find("two").name == catalog.find("anime_tiny two").name == "anime/tiny two.safetensors"
 
 
 def test_a_hash_outlives_the_catalog(folder):

@@ -59,3 +59,9 @@ def test_a_choice_goes_before_the_preference_unless_that_is_first(models):
     assert chosen(models, "cat", "cat.safetensors", vae="soft.safetensors") == "cat.safetensors"
     assert chosen(models, "cat", "cat.safetensors", True) == "soft.safetensors"
     assert chosen(models, "dog", "cat.safetensors", True) == "cat.safetensors"
+
+
+@pytest.mark.parametrize("wanted", ["None", "soft.safetensors", "Automatic"])
+def test_a_file_of_the_checkpoints_name_is_a_preference_too(models, wanted):
+    """With `sd_vae_overrides_per_model_preferences` off, as A1111."""
+    assert chosen(models, "cat", wanted, True) == "cat.safetensors"
