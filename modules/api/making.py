@@ -55,17 +55,19 @@ def routes(app: App) -> APIRouter:
         """Merge checkpoints into a new one."""
         lists = {"models": tuple(body.models), "more": tuple(body.more), "block_weights": tuple(body.block_weights)}
         asked = MergeRequest(**body.model_dump() | lists)
-        return told(app.chores.begin("Merge", owner(request), merging(asked, app.models)))
+        return told(app.chores.begin("Merge", owner(request), merging(asked, app.models, app.cards)))
 
     @api.post("/convert")
     def convert(body: ConvertBody, request: Request) -> dict[str, Any]:
         """Write a checkpoint as safetensors, in another precision, without what is not needed to draw."""
-        return told(app.chores.begin("Convert", owner(request), converting(ConvertRequest(**body.model_dump()), app.models)))
+        work = converting(ConvertRequest(**body.model_dump()), app.models, app.cards)
+        return told(app.chores.begin("Convert", owner(request), work))
 
     @api.post("/extract-lora")
     def extract(body: ExtractBody, request: Request) -> dict[str, Any]:
         """Write what one checkpoint has learned beyond another as a LoRA."""
-        return told(app.chores.begin("Extract a LoRA", owner(request), extracting(ExtractRequest(**body.model_dump()), app.models)))
+        work = extracting(ExtractRequest(**body.model_dump()), app.models, app.cards)
+        return told(app.chores.begin("Extract a LoRA", owner(request), work))
 
     @api.get("/chores/{chore}")
     def chore(chore: str, request: Request) -> dict[str, Any]:

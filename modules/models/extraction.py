@@ -10,11 +10,13 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from modules.base.errors import Invalid, ModelMismatch
+from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
 from modules.base.files import write_atomically
 from modules.models import layout
 from modules.models.families import Family, TextPart, family_of
-from modules.models.tensor_file import Source, opened
+from modules.models.header import AGAIN
+from modules.models.merging.sources import Renamed, streamed
+from modules.models.tensor_file import Source
 
 LARGEST_RANK = 1024
 JOINED = 3      # queries, keys and values, which OpenCLIP stores as one
@@ -39,16 +41,18 @@ def extract_lora(tuned: Path, base: Path, out: Path, rank: int, told: Told, thre
 
     Each weight's difference is cut to its `rank` largest directions (Eckart & Young 1936), less those that are weaker than
     `threshold` times its strongest. What does not differ is left out.
-    Raises Invalid for a rank or threshold that is none, ModelMismatch for files that do not go together or do not differ.
+    Raises Invalid for a rank or threshold that is none, ModelMismatch for files that do not go together or do not differ,
+    ModelCorrupt naming a weight that is no number.
     """
     check(rank, threshold)
     tensors: dict[str, Tensor] = {}
-    with opened(tuned) as new, opened(base) as old:
+    with streamed(tuned) as tuned_file, streamed(base) as base_file:
+        new, old = Renamed.of(tuned_file), Renamed.of(base_file)
         layers = places(tuned.name, new)
         for done, (layer, place) in enumerate(layers.items()):
             told(done, len(layers))
             check_fits((tuned.name, base.name), place.name, new, old)
-            difference = place.read(new) - place.read(old)
+            difference = finite(tuned.name, place, new) - finite(base.name, place, old)
             if difference.any():
                 tensors |= {f"{layer}.{part}": tensor for part, tensor in low_rank(difference, rank, threshold).items()}
     if not tensors:
@@ -72,6 +76,13 @@ def check_fits(files: tuple[str, str], name: str, new: Source, old: Source) -> N
     shapes = new.entries[name].shape, old.entries[name].shape
     if shapes[0] != shapes[1]:
         raise ModelMismatch(f"{message}{name} is {shapes[0]} and {shapes[1]}.", "Both must be of one family.")
+
+
+def finite(file: str, place: Place, source: Source) -> Tensor:
+    weight = place.read(source)
+    if not weight.isfinite().all():
+        raise ModelCorrupt(f"{file}: not all of {place.name} are numbers.", AGAIN)
+    return weight
 
 
 def low_rank(difference: Tensor, rank: int, threshold: float = 0.0) -> dict[str, Tensor]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 import weakref
 
 import pytest
@@ -46,6 +48,17 @@ def test_what_has_no_room_is_not_begun(tmp_path):
     with pytest.raises(DiskFull, match="GiB are needed"):
         write_checkpoint(tmp_path / "x.safetensors", {"x": Entry(torch.float32, (2**50,))}, pytest.fail, {}, quiet)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_crash_left_behind_is_swept_away(tmp_path):
+    """What somebody may still be writing is not, nor what another program has there."""
+    old, young, others = tmp_path / f".{'a' * 32}.tmp", tmp_path / f".{'b' * 32}.tmp", tmp_path / ".mine.tmp"
+    for path in (old, young, others):
+        path.write_bytes(b"half")
+    for path in (old, others):
+        os.utime(path, (time.time() - 7200,) * 2)
+    write_checkpoint(tmp_path / "x.safetensors", {"x": Entry(torch.float32, (1,))}, lambda name: torch.zeros(1), {}, quiet)
+    assert {path.name for path in tmp_path.iterdir()} == {young.name, others.name, "x.safetensors"}
 
 
 def test_each_tensor_lies_aligned(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from modules.base.errors import Invalid, ModelMismatch
+from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
 from modules.models.catalog import ModelFile
 from modules.models.extraction import extract_lora, low_rank
 from modules.models.loader import load
@@ -92,6 +92,21 @@ def test_files_that_do_not_go_together_are_named_with_both_shapes(tmp_path):
     save_file(weights, tmp_path / "less.safetensors")
     with pytest.raises(ModelMismatch, match=f"only the first has {LINEAR}"):
         extract_lora(BASE, tmp_path / "less.safetensors", tmp_path / "x.safetensors", 4, quiet)
+
+
+def test_a_base_with_the_first_files_names_goes_together_with_todays(tmp_path):
+    """The text encoder's, which lacked a part."""
+    old = {name.replace("transformer.text_model.", "transformer."): tensor for name, tensor in load_file(BASE).items()}
+    save_file(old, tmp_path / "old.safetensors")
+    save_file(dict(load_file(BASE)) | {LINEAR: load_file(BASE)[LINEAR] + 1}, tmp_path / "tuned.safetensors")
+    assert extract_lora(tmp_path / "tuned.safetensors", tmp_path / "old.safetensors", tmp_path / "lora.safetensors", 1, quiet) == 1
+
+
+def test_a_weight_that_is_no_number_is_named(tmp_path):
+    weights = dict(load_file(BASE))
+    save_file(weights | {LINEAR: torch.full_like(weights[LINEAR], float("nan"))}, tmp_path / "broken.safetensors")
+    with pytest.raises(ModelCorrupt, match=f"broken.safetensors: not all of {LINEAR}"):
+        extract_lora(tmp_path / "broken.safetensors", BASE, tmp_path / "x.safetensors", 4, quiet)
 
 
 def test_what_does_not_differ_gives_no_lora(tmp_path):

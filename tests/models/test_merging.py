@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from threading import Event, Thread
 
 import pytest
 import torch
@@ -12,9 +13,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
-from modules.models.merging import Recipe, merge
+from modules.models.merging import Recipe, discarding, merge
 from modules.models.merging.mixing import FIRST, block_of
 from modules.models.merging.recipe import BLOCKS
+from modules.models.merging.sources import averaged
 from tests.golden_data import GOLDEN, assemble_models
 
 CASES = json.loads((GOLDEN / "tensors/merge.json").read_text())
@@ -146,6 +148,12 @@ def test_an_inpainting_models_other_channels_stay(tmp_path):
     assert "narrow.safetensors and wide.safetensors" in str(caught.value)
 
 
+def test_the_averages_of_an_inpainting_model_are_mixed_as_its_weights_are(tmp_path):
+    wide, narrow = ({averaged(FIRST): torch.full((8, width, 3, 3), value)} for width, value in ((9, 1.0), (4, 3.0)))
+    found = merged(Recipe((some(tmp_path, "wide", 9, **wide), some(tmp_path, "narrow", **narrow)), multiplier=0.5), tmp_path)[averaged(FIRST)]
+    assert torch.equal(found[0, :, 0, 0], torch.tensor([2.0] * 4 + [1.0] * 5))
+
+
 def test_a_difference_can_be_added_to_an_inpainting_model(tmp_path):
     paths = some(tmp_path, "wide", 9), some(tmp_path, "b", 4, seed=1), some(tmp_path, "c", 4, seed=2)
     found = merged(Recipe(paths, "Add difference", 0.5), tmp_path)[FIRST]
@@ -168,6 +176,15 @@ def test_a_vae_of_another_shape_is_refused_before_anything_is_written(tmp_path):
         merge(Recipe((path,), "No interpolation", vae=vae), tmp_path / "out.safetensors", pytest.fail)
 
 
+@pytest.mark.parametrize("inside", ["decoder.mid_block.x", "decoder.y"])
+def test_a_vae_that_replaces_nothing_is_refused(tmp_path, inside):
+    """One in diffusers' names, say: else it would seem to be in the result."""
+    save_file({inside: torch.ones(4)}, tmp_path / "odd.vae.safetensors")
+    recipe = Recipe((some(tmp_path, "a", **{"first_stage_model.decoder.x": torch.zeros(4)}),), "No interpolation", vae=tmp_path / "odd.vae.safetensors")
+    with pytest.raises(ModelMismatch, match=r"odd.vae.safetensors replaces nothing in a.safetensors"):
+        merged(recipe, tmp_path)
+
+
 @pytest.mark.parametrize("share", [0.3, 0.35, 0.9])
 def test_whole_numbers_are_never_mixed(tmp_path, share):
     positions = {"conditioner.embedders.0.transformer.text_model.embeddings.position_ids": torch.arange(77)[None]}
@@ -186,7 +203,16 @@ def test_the_wider_precision_wins_unless_one_is_asked_for(tmp_path):
     a, b, c = some(tmp_path, "a", **half), some(tmp_path, "b", **half), some(tmp_path, "c", **single)
     assert merged(Recipe((a, c)), tmp_path)["model.x"].dtype == torch.float32
     assert merged(Recipe((a, b, c), "Add difference"), tmp_path)["model.x"].dtype == torch.float32
-    assert {tensor.dtype for tensor in merged(Recipe((a, c), precision="bf16"), tmp_path).values()} == {torch.bfloat16}
+    found = merged(Recipe((a, c), precision="bf16"), tmp_path)
+    assert {name: tensor.dtype for name, tensor in found.items() if tensor.dtype != torch.bfloat16} == {"betas": torch.float32}
+
+
+def test_a_noise_schedule_keeps_its_precision_where_models_are_mixed(tmp_path):
+    """As in A1111, which halves what it mixes, and everything where it mixes nothing."""
+    paths = some(tmp_path, "a"), some(tmp_path, "b", seed=1)
+    mixed, alone = merged(Recipe(paths, precision="fp16"), tmp_path), merged(Recipe(paths, "No interpolation", precision="fp16"), tmp_path)
+    assert torch.equal(mixed["betas"], load_file(paths[0])["betas"])
+    assert (mixed[FIRST].dtype, alone["betas"].dtype) == (torch.float16, torch.float16)
 
 
 def test_the_oldest_files_names_are_those_of_today(tmp_path):
@@ -227,10 +253,29 @@ def test_discarded_names_are_gone_and_metadata_tells_the_recipe(tmp_path):
     assert (told["made"], told["note"], json.loads(told["sd_merge_recipe"])["interp_method"]) == ("a", '{"x": 1}', "No interpolation")
 
 
+def test_a_pattern_that_leaves_nothing_is_refused(tmp_path):
+    with pytest.raises(Invalid, match="Nothing of a.safetensors is left"):
+        merged(Recipe((some(tmp_path, "a"),), "No interpolation", discard=".*"), tmp_path)
+
+
+def test_a_pattern_that_takes_for_ever_is_given_up_while_others_work_on(tmp_path, monkeypatch):
+    """Python's regular expressions hold all threads of a process while they search."""
+    monkeypatch.setattr(discarding, "PATIENCE", 1.0)
+    counted, done = [], Event()
+    counting = Thread(target=lambda: [counted.append(done.wait(0.02)) for _ in iter(done.is_set, True)])
+    counting.start()
+    with pytest.raises(Invalid, match="takes too long"):
+        merged(Recipe((some(tmp_path, "a"),), "No interpolation", discard=r"(\w*\.?\w*)*!"), tmp_path)
+    done.set()
+    counting.join()
+    assert len(counted) > 10 and not (tmp_path / "out.safetensors").exists()
+
+
 @pytest.mark.parametrize(("wrong", "named"), [
     ({"method": "Magic"}, "Magic"), ({"sources": ()}, "needs 2"), ({"discard": "("}, "pattern"), ({"precision": "int3"}, "int3"),
     ({"block_weights": (1.0,)}, "block weights"), ({"method": "Sum of more"}, "share"), ({"config": "mine"}, "mine"), ({"hashes": ("x",)}, "hash"),
     ({"method": "Sum of more", "more": (0.5,), "block_weights": (0.0,) * 26}, "no block weights"),
+    ({"multiplier": float("nan")}, "finite"), ({"method": "Sum of more", "more": (float("inf"),)}, "finite"),
 ])
 def test_a_recipe_that_makes_no_sense_is_refused(tmp_path, wrong, named):
     path = some(tmp_path, "a")

@@ -9,10 +9,10 @@ from modules.models.merging.converting import convert
 from modules.models.merging.mixing import Mixer
 from modules.models.merging.recipe import Recipe, check
 from modules.models.merging.record import copy_config, metadata_of
+from modules.models.merging.sources import streamed
 from modules.models.merging.writing import Told, write_checkpoint
-from modules.models.tensor_file import opened
 
-__all__ = ["Recipe", "convert", "merge"]
+__all__ = ["Recipe", "check", "convert", "merge"]
 
 
 def merge(recipe: Recipe, out: Path, told: Told) -> None:
@@ -22,8 +22,8 @@ def merge(recipe: Recipe, out: Path, told: Told) -> None:
     """
     check(recipe)
     with ExitStack() as stack:
-        sources = [stack.enter_context(opened(path)) for path in recipe.used]
-        vae = stack.enter_context(opened(recipe.vae)) if recipe.vae else None
+        sources = [stack.enter_context(streamed(path)) for path in recipe.used]
+        vae = stack.enter_context(streamed(recipe.vae)) if recipe.vae else None
         mixer = Mixer(recipe, sources, vae)
         write_checkpoint(out, mixer.entries, mixer.tensor, metadata_of(recipe, sources, mixer, out), told)
     copy_config(recipe, out)

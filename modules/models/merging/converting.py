@@ -8,10 +8,9 @@ from pathlib import Path
 from modules.base.errors import ModelMismatch
 from modules.models.merging.recipe import Recipe, check
 from modules.models.merging.record import copy_config
+from modules.models.merging.sources import EMA, averaged, streamed
 from modules.models.merging.writing import Told, converted, write_checkpoint
-from modules.models.tensor_file import Entry, opened
-
-EMA = "model_ema."
+from modules.models.tensor_file import Entry
 
 
 def convert(source: Path, out: Path, precision: str, take_ema: bool, told: Told) -> None:
@@ -21,7 +20,7 @@ def convert(source: Path, out: Path, precision: str, take_ema: bool, told: Told)
     """
     recipe = Recipe((source,), "No interpolation", precision=precision)
     check(recipe)
-    with opened(source) as file:
+    with streamed(source) as file:
         found = file.entries
         names = {name: ema_name(name, found) if take_ema else name for name in found if not name.startswith(EMA)}
         if take_ema and all(name == origin for name, origin in names.items()):
@@ -32,6 +31,4 @@ def convert(source: Path, out: Path, precision: str, take_ema: bool, told: Told)
 
 
 def ema_name(name: str, entries: Mapping[str, Entry]) -> str:
-    """LDM keeps the averages under the UNet's names without their dots."""
-    joined = EMA + name.removeprefix("model.").replace(".", "")
-    return joined if joined in entries else name
+    return joined if (joined := averaged(name)) in entries else name

@@ -6,72 +6,59 @@ The arithmetic is A1111's, in the files' own precision, and so are its results, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import reduce
 
 import torch
 from torch import Tensor
 
-from modules.base.errors import ModelMismatch
+from modules.base.errors import Invalid, ModelMismatch
 from modules.models.families import FIRST, LATENT_CHANNELS
 from modules.models.layout import UNET, VAE
+from modules.models.merging.discarding import found
 from modules.models.merging.recipe import METHODS, Recipe
+from modules.models.merging.sources import Renamed, averaged
 from modules.models.merging.writing import converted
 from modules.models.tensor_file import Entry, Source
 
+FIRSTS = frozenset({FIRST, averaged(FIRST)})
 NEVER_MIXED = frozenset({"cond_stage_model.transformer.text_model.embeddings.position_ids"})
-OLD_CLIP = re.compile(r"cond_stage_model\.transformer\.(?=(?:embeddings|encoder|final_layer_norm)\.)")      # as the first SD1 files had it
 NUMBERED = re.compile(rf"{re.escape(UNET)}(input|middle|output)_blocks?\.(\d+)\.")
-
-
-@dataclass(frozen=True, slots=True)
-class Renamed:
-    """A file under the names of today."""
-
-    source: Source
-    names: Mapping[str, str]            # today's → the file's
-    entries: Mapping[str, Entry]
-
-    @classmethod
-    def of(cls, source: Source) -> Renamed:
-        entries = source.entries
-        names = {OLD_CLIP.sub("cond_stage_model.transformer.text_model.", name): name for name in entries}
-        return cls(source, names, {name: entries[theirs] for name, theirs in names.items()})
-
-    def tensor(self, name: str) -> Tensor:
-        return self.source.tensor(self.names[name])
 
 
 class Mixer:
     """`entries` tells what the result will hold; `tensor` makes one of it.
 
-    Raises ModelMismatch at once for sources that do not go together.
+    Raises at once Invalid for a pattern that leaves nothing or takes too long, ModelMismatch for sources that do not go together.
     """
 
     def __init__(self, recipe: Recipe, sources: Sequence[Source], vae: Source | None) -> None:
         self.recipe, self.method = recipe, METHODS[recipe.method]
         self.sources, self.vae = [Renamed.of(source) for source in sources], vae and Renamed.of(vae)
         self.entries = {name: self.entry(name) for name in self.names()}
+        self.check_whole()
 
     def names(self) -> Iterator[str]:
         """All of A's, and those of a model that only the next have; less those to discard."""
         added = self.sources[1:] if self.method.open else self.sources[1:2]
-        found = [*self.sources[0].entries, *(name for source in added for name in source.entries if mixes(name))]
-        for name in dict.fromkeys(found):
-            if not (self.recipe.discard and re.search(self.recipe.discard, name)):
-                yield name
+        names = dict.fromkeys([*self.sources[0].entries, *(name for source in added for name in source.entries if mixes(name))])
+        discarded = found(self.recipe.discard, names)
+        return (name for name in names if name not in discarded)
 
     def entry(self, name: str) -> Entry:
         own = self.owner(name).entries[name]
         if baked := self.baked(name):
             self.check_baked(name, baked)
-            return converted(self.vae.entries[baked], self.recipe.dtype)
+            return converted(self.vae.entries[baked], self.precision(name))
         others = [self.sources[place].entries[name] for place in self.partners(name)]
         self.check_fits(name, own, others)
         in_place = any(other.shape != own.shape for other in others)
         dtype = own.dtype if in_place else reduce(torch.promote_types, (other.dtype for other in others), own.dtype)
-        return converted(Entry(dtype, own.shape), self.recipe.dtype)
+        return converted(Entry(dtype, own.shape), self.precision(name))
+
+    def precision(self, name: str) -> torch.dtype | None:
+        """What it is converted to. Where models are mixed, what is of none stays: a noise schedule in half precision is another one."""
+        return self.recipe.dtype if self.method.mix is None or mixes(name) else None
 
     def owner(self, name: str) -> Renamed:
         """The first source that has it."""
@@ -113,11 +100,19 @@ class Mixer:
 
     def check_fits(self, name: str, own: Entry, others: Sequence[Entry]) -> None:
         shapes = {other.shape for other in others}
-        if shapes <= {own.shape} or (name == FIRST and shapes == {narrowed(own.shape)}):
+        if shapes <= {own.shape} or (name in FIRSTS and shapes == {narrowed(own.shape)}):
             return
         place = next(place for place, other in zip(self.partners(name), others, strict=True) if other.shape != own.shape)
-        hint = "Put the inpainting or editing model first." if name == FIRST else "All must be of one family."
+        hint = "Put the inpainting or editing model first." if name in FIRSTS else "All must be of one family."
         raise mismatch(self.recipe.sources[0].name, self.recipe.sources[place].name, name, (own, self.sources[place].entries[name]), hint)
+
+    def check_whole(self) -> None:
+        ours = self.recipe.sources[0].name
+        if not self.entries:
+            raise Invalid(f"Nothing of {ours} is left.", "Write a pattern that finds fewer names.", field="discard")
+        if self.vae and not any(map(self.baked, self.entries)):
+            hint = "Choose one in Stable Diffusion's original layout, and a checkpoint that has a VAE."
+            raise ModelMismatch(f"{self.recipe.vae.name} replaces nothing in {ours}.", hint)
 
     def check_baked(self, name: str, baked: str) -> None:
         own, other = self.owner(name).entries[name], self.vae.entries[baked]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,6 +82,8 @@ def check_shares(recipe: Recipe, method: Method) -> None:
         raise Invalid("Each checkpoint after the first needs a share.", "Give one number for each.", field="more")
     if method.open and recipe.block_weights:
         raise Invalid(f"{recipe.method} takes no block weights.", "Leave them out, or take another method.", field="block_weights")
+    if not all(map(math.isfinite, (recipe.multiplier, *recipe.more, *recipe.block_weights))):
+        raise Invalid("A share is no finite number.", "Write numbers like 0.3.", field="more" if method.open else "multiplier")
     if recipe.block_weights and len(recipe.block_weights) != len(BLOCKS):
         raise Invalid(f"There are {len(recipe.block_weights)} block weights.", f"Give {len(BLOCKS)}: {', '.join(BLOCKS)}.", field="block_weights")
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from modules.base.errors import DiskFull
 from modules.models.tensor_file import Entry, Make, write
+
+UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")      # as files are called while they are written
+LONG_AGO = 3600.0                                  # s since the last byte was written: nobody writes it any more
 
 Told = Callable[[int, int], None]      # tensors done, of how many; what it raises ends the work
 
@@ -19,9 +25,18 @@ def write_checkpoint(out: Path, entries: Mapping[str, Entry], make: Make, metada
 
     Raises DiskFull before the first tensor is made if all will not fit, and DiskFull or Unwritable as the writing goes.
     """
+    sweep(out.parent)
     check_room(out, sum(entry.size for entry in entries.values()))
     ordered = dict(sorted(entries.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
     write(out, ordered, make, metadata, told)
+
+
+def sweep(folder: Path) -> None:
+    """Take away what a crash or a loss of power left half written: nobody else does, and it is as large as a model."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if UNFINISHED.fullmatch(path.name) and time.time() - path.stat().st_mtime > LONG_AGO:
+                path.unlink()
 
 
 def check_room(out: Path, size: int) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
+from itertools import takewhile
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from modules.app.app import App
-from modules.app.chores import Chore
+from modules.app.chores import Chore, Work
 from modules.base.errors import WebUIError
 from modules.engine.jobs import LOCAL
 from modules.tasks.model_making import ConvertRequest, ExtractRequest, MergeRequest, converting, extracting, merging
@@ -21,13 +22,17 @@ from modules.ui.words import Words
 METHODS = ("Weighted sum", "Add difference", "Sum of more", "No interpolation")
 PRECISIONS = ("keep", "fp16", "bf16", "fp32")
 CONFIGS = ("A, B or C", "B", "C", "Don't")
+WITH_MULTIPLIER = ("Weighted sum", "Add difference")
 LOOK_SECONDS = 0.3
+LOOK_AGAIN = "() => document.getElementById('refresh_sd_model_checkpoint')?.click()"      # so that all lists of the page have what was made
 FORMULAS = {
     "Weighted sum": "A · (1 − M) + B · M",
     "Add difference": "A + (B − C) · M",
     "Sum of more": "A · (what is left) + each other · its share",
     "No interpolation": "A alone: to bake in a VAE, change the precision or discard weights",
 }
+
+Making = Callable[[App, Mapping[str, Any]], Work]      # from what the form holds; raises WebUIError or ValueError for what cannot be
 
 
 def build(tab: gr.Tab, app: App, lists: Lists, words: Words) -> None:
@@ -42,16 +47,15 @@ def build(tab: gr.Tab, app: App, lists: Lists, words: Words) -> None:
                 extraction = extract_fields(words)
                 extract = gr.Button(words("Extract"), elem_id="modelmerger_extract")
         result = gr.HTML(elem_id="modelmerger_results", padding=False)
-    pickers = [fields[name] for name in ("a", "b", "c")] + [conversion["model"], extraction["tuned"], extraction["base"]]
+    pickers = [fields[name] for name in ("a", "b", "others")] + [conversion["model"], extraction["tuned"], extraction["base"]]
+    outside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     offer: dict[str, Any] = {
-        "fn": lambda: offered(lists, len(pickers)), "outputs": [*pickers, fields["vae"]], "queue": False, "show_progress": "hidden",
-        "api_visibility": "private",
+        "fn": lambda: offered(lists, len(pickers), words), "outputs": [*pickers, fields["c"], fields["vae"]], "queue": False, **outside,
     }
     tab.select(**offer)
-    outside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    merge.click(following(app, words, fields, merge_work), list(fields.values()), result, **outside).then(**offer)
-    convert.click(following(app, words, conversion, convert_work), list(conversion.values()), result, **outside).then(**offer)
-    extract.click(following(app, words, extraction, extract_work), list(extraction.values()), result, **outside).then(**offer)
+    for button, given, work in ((merge, fields, merge_work), (convert, conversion, convert_work), (extract, extraction, extract_work)):
+        done = button.click(following(app, words, given, work), list(given.values()), result, **outside)
+        done.then(**offer).then(None, js=LOOK_AGAIN, queue=False, **outside)
 
 
 def merge_fields(words: Words) -> dict[str, Component]:
@@ -63,13 +67,18 @@ def merge_fields(words: Words) -> dict[str, Component]:
     name = gr.Textbox("", label=words("Custom name (optional)"), elem_id="modelmerger_custom_name", max_length=150)
     method = gr.Radio(list(METHODS), value="Weighted sum", label=words("Interpolation method"), elem_id="modelmerger_interp_method")
     formula = gr.HTML(FORMULAS["Weighted sum"], elem_id="modelmerger_interp_description", padding=False)
-    method.change(lambda chosen: FORMULAS[chosen], method, formula, queue=False, show_progress="hidden", api_visibility="private")
     multiplier = gr.Slider(0, 1, 0.3, step=0.01, label=words("Multiplier (M)"), elem_id="modelmerger_interp_amount", buttons=[])
+    with gr.Row(visible=False, elem_id="modelmerger_sum") as several:
+        others = gr.Dropdown([], multiselect=True, label=words("More models (D, E, …)"), elem_id="modelmerger_other_model_names")
+        more = gr.Textbox("", label=words("Shares of B, C, …"), placeholder="0.3, 0.2", elem_id="modelmerger_shares")
+    method.change(
+        lambda chosen: (FORMULAS[chosen], gr.update(visible=chosen in WITH_MULTIPLIER), gr.update(visible=chosen == "Sum of more")),
+        method, [formula, multiplier, several], queue=False, show_progress="hidden", api_visibility="private",
+    )
     with gr.Row():
         precision = gr.Radio(list(PRECISIONS), value="fp16", label=words("Precision"), elem_id="modelmerger_precision")
         vae = gr.Dropdown(["None"], value="None", label=words("Bake in VAE"), elem_id="modelmerger_bake_in_vae")
     with gr.Accordion(words("More"), open=False):
-        more = gr.Textbox("", label=words("Shares of B, C, … for “Sum of more”"), placeholder="0.3, 0.2", elem_id="modelmerger_shares")
         blocks = gr.Textbox(
             "", label=words("Block weights in place of M: BASE, IN00 – IN11, M00, OUT00 – OUT11"), placeholder="26 numbers",
             elem_id="modelmerger_blocks",
@@ -79,8 +88,8 @@ def merge_fields(words: Words) -> dict[str, Component]:
         copied = gr.Checkbox(value=True, label=words("Copy metadata"), elem_id="modelmerger_copy_metadata")
         recipe = gr.Checkbox(value=True, label=words("Save the recipe in the metadata"), elem_id="modelmerger_add_merge_recipe")
     return {
-        **models, "name": name, "method": method, "multiplier": multiplier, "precision": precision, "vae": vae, "more": more,
-        "block_weights": blocks, "discard": discard, "copy_metadata": copied, "add_recipe": recipe, "config": config,
+        **models, "others": others, "name": name, "method": method, "multiplier": multiplier, "precision": precision, "vae": vae,
+        "more": more, "block_weights": blocks, "discard": discard, "copy_metadata": copied, "add_recipe": recipe, "config": config,
     }
 
 
@@ -100,23 +109,33 @@ def extract_fields(words: Words) -> dict[str, Component]:
     }
 
 
-def offered(lists: Lists, pickers: int) -> list[Any]:
+def offered(lists: Lists, pickers: int, words: Words) -> list[Any]:
+    """What there is to choose, for the `pickers`, for C, which may be left out again, and for the VAE."""
     checkpoints, vaes = list(lists["checkpoints"]()), [name for name in lists["vaes"]() if name != "Automatic"]
-    return [gr.update(choices=checkpoints)] * pickers + [gr.update(choices=vaes)]
+    optional = [(words("None"), ""), *((name, name) for name in checkpoints)]
+    return [gr.update(choices=checkpoints)] * pickers + [gr.update(choices=optional), gr.update(choices=vaes)]
 
 
-def merge_work(app: App, values: Mapping[str, Any]) -> Any:
-    models = tuple(values[letter] for letter in ("a", "b", "c") if values[letter])
+def sources(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The chosen checkpoints; where each has its own part in the formula, none moves up into an empty place."""
+    models = [values[letter] for letter in ("a", "b", "c")]
+    if values["method"] == "Sum of more":
+        return tuple(filter(None, [*models, *(values["others"] or ())]))
+    return tuple(takewhile(bool, models))
+
+
+def merge_work(app: App, values: Mapping[str, Any]) -> Work:
     plain = {name: values[name] for name in ("name", "method", "multiplier", "precision", "vae", "discard", "copy_metadata", "add_recipe", "config")}
-    return merging(MergeRequest(models=models, more=numbers(values["more"]), block_weights=numbers(values["block_weights"]), **plain), app.models)
+    lists = {"models": sources(values), "more": numbers(values["more"]), "block_weights": numbers(values["block_weights"])}
+    return merging(MergeRequest(**plain, **lists), app.models, app.cards)
 
 
-def convert_work(app: App, values: Mapping[str, Any]) -> Any:
-    return converting(ConvertRequest(**{**values, "model": values["model"] or ""}), app.models)
+def convert_work(app: App, values: Mapping[str, Any]) -> Work:
+    return converting(ConvertRequest(**{**values, "model": values["model"] or ""}), app.models, app.cards)
 
 
-def extract_work(app: App, values: Mapping[str, Any]) -> Any:
-    return extracting(ExtractRequest(tuned=values["tuned"] or "", base=values["base"] or "", rank=int(values["rank"])), app.models)
+def extract_work(app: App, values: Mapping[str, Any]) -> Work:
+    return extracting(ExtractRequest(tuned=values["tuned"] or "", base=values["base"] or "", rank=int(values["rank"])), app.models, app.cards)
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -124,7 +143,7 @@ def numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.replace(",", " ").split())
 
 
-def following(app: App, words: Words, fields: Mapping[str, Component], work: Callable[[App, Mapping[str, Any]], Any]) -> Callable[..., Iterator[str]]:
+def following(app: App, words: Words, fields: Mapping[str, Component], work: Making) -> Callable[..., Iterator[str]]:
     """Begin a chore and show how far it is until it has ended."""
     def follow(request: gr.Request, *values: Any) -> Iterator[str]:
         owner = request.request.scope.get("owner", LOCAL)
@@ -152,6 +171,8 @@ def progress(chore: Chore, words: Words) -> str:
 def ended(chore: Chore, words: Words) -> str:
     if chore.error:
         return card(str(chore.error.get("message", "")), str(chore.error.get("hint", "")))
+    if chore.state != "done":
+        return card(words("This was stopped."), words("Nothing was written."))
     return f'<div class="chore"><p>{escape(words("Written:"))} <strong>{escape(str(chore.result.get("name", "")))}</strong></p></div>'
 
 
