@@ -119,6 +119,7 @@ class Catalog:
         self.roots, self.hashes, self.kind, self.first = tuple(roots), hashes, kind, first
         self.others = tuple(others)
         self._files: tuple[ModelFile, ...] = ()
+        self._default: Path | None = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -128,13 +129,16 @@ class Catalog:
         abroad = (item for root in self.others for item in files(root, self.kind.abroad))
         found = dict([*outside, *at_home, *abroad])
         self._files = tuple(glanced(path, name, known) for path, name in found.items())
+        usable = [file.path for file in self._files if not file.problem]
+        if self._default not in usable:
+            self._default = next(iter(usable), None)
 
     def list(self) -> list[ModelFile]:
         return list(self._files)
 
     def default(self) -> ModelFile | None:
-        """The first that is not broken."""
-        return next((file for file in self._files if not file.problem), None)
+        """The first that is not broken; as long as it is there, no file that comes later takes its place."""
+        return next((file for file in self._files if file.path == self._default), None)
 
     def find(self, name: str) -> ModelFile:
         """By title, name, stem, hash, or the shortest title that contains it, as A1111 looks. Raises UnknownName."""

@@ -44,6 +44,17 @@ def test_a_checkpoint_is_found_by_every_name_it_goes_by(folder):
     assert catalog.find("two").name == catalog.find("anime_tiny two").name == "anime/tiny two.safetensors"
 
 
+def test_what_comes_later_does_not_become_the_default(folder):
+    catalog = catalog_of(folder)
+    first = catalog.default().path
+    (folder / "a.safetensors").write_bytes(TINY)
+    catalog.refresh()
+    assert catalog.list()[0].name == "a.safetensors" and catalog.default().path == first
+    first.unlink()
+    catalog.refresh()
+    assert catalog.default().name == "a.safetensors"
+
+
 def test_a_hash_outlives_the_catalog(folder):
     catalog = catalog_of(folder)
     known = catalog.hashed(catalog.find("tiny")).sha256
