@@ -1,41 +1,81 @@
-"""/sd_extra_networks: previews and metadata as programs written for A1111's cards ask for them. Names are looked up, never opened."""
+"""/sd_extra_networks: previews, metadata and cards as programs written for A1111's ask for them. Names are looked up, never opened."""
 
 from __future__ import annotations
 
+import base64
 import json
+from html import escape
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from PIL import Image
 
-from modules.api.cards import picture
+from modules.api.cards import KEPT, card_of, picture
 from modules.api.routing import router
 from modules.app.app import App
 from modules.base.errors import UnknownName
+from modules.imaging.read import open_image
+from modules.models.header import read_header
+from modules.store.library_index import Entry
 
-LONGEST = 1000      # characters of a name
+Text = Annotated[str, Query(max_length=1000)]
 
 
 def routes(app: App) -> APIRouter:
     api = router("cards", "/sd_extra_networks")
 
     @api.get("/thumb")
-    def thumb(filename: Annotated[str, Query(max_length=LONGEST)]) -> Response:
+    def thumb(filename: Text) -> Response:
         """The preview of that name, or of the model of that name, relative to its folder."""
         if entry := app.cards.index.pictured(filename):
             return picture(app.cards, entry)
         raise UnknownName("preview", filename[:100], [])
 
     @api.get("/metadata")
-    def metadata(page: Annotated[str, Query(max_length=40)], item: Annotated[str, Query(max_length=LONGEST)]) -> dict[str, Any]:
+    def metadata(page: Text, item: Text) -> dict[str, Any]:
         """What a safetensors file says of itself, as a text of JSON; {} if nothing."""
-        if page not in PAGES:
-            raise UnknownName("page", page, PAGES)
-        if entry := app.cards.index.named(PAGES[page], item):
-            found = app.cards.details(entry).metadata
-            return {"metadata": json.dumps(found, indent=4, ensure_ascii=False)} if found else {}
-        raise UnknownName(PAGES[page], item[:100], [])
+        found = app.cards.details(named(app, page, item)).metadata
+        return {"metadata": json.dumps(found, indent=4, ensure_ascii=False)} if found else {}
+
+    @api.get("/cover-images")
+    def cover_images(page: Text, item: Text, index: Annotated[int, Query(ge=0)] = 0) -> Response:
+        """A picture that a safetensors file has in its metadata, if it is one."""
+        content = picture_inside(named(app, page, item), index)
+        return Response(content, media_type=Image.MIME[open_image(content).format or ""], headers={"Cache-Control": KEPT})
+
+    @api.get("/get-single-card")
+    def get_single_card(page: Text, name: Text, tabname: Text = "") -> dict[str, str]:
+        """One card in the elements and classes of A1111's."""
+        return {"html": html_of(card_of(app, named(app, page, name)))}
 
     return api
 
 
 PAGES = {"lora": "lora", "checkpoints": "checkpoint", "hypernetworks": "hypernetwork", "textual_inversion": "embedding"}
+
+
+def named(app: App, page: str, item: str) -> Entry:
+    """Raises UnknownName."""
+    kind = PAGES.get(page.lower().replace(" ", "_"))
+    if kind is None:
+        raise UnknownName("page", page[:100], PAGES)
+    if entry := app.cards.index.named(kind, item):
+        return entry
+    raise UnknownName(kind, item[:100], [])
+
+
+def picture_inside(entry: Entry, index: int) -> bytes:
+    """One of `ssmd_cover_images`: a JSON list of pictures in base64. Raises UnknownName if there is none."""
+    try:
+        pictures = json.loads(read_header(Path(entry.path)).metadata["ssmd_cover_images"]) if entry.path.endswith(".safetensors") else []
+        return base64.b64decode(pictures[index])
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        raise UnknownName("cover image", str(index), []) from error
+
+
+def html_of(card: dict[str, Any]) -> str:
+    name, title, description, preview = (escape(str(card[key] or "")) for key in ("name", "title", "description", "preview"))
+    shown = f'<img src="{preview}" class="preview" loading="lazy">' if preview else ""
+    texts = f'<span class="name">{title}</span><span class="description">{description}</span>'
+    return f'<div class="card" data-name="{name}">{shown}<div class="actions">{texts}</div></div>'

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from modules.app.app import App
-from modules.base.fields import declared, defaults
+from modules.base.fields import Choice, declared, defaults
 from modules.models.upscaling.files import BUILT_IN, find
 from modules.params.batch import Img2ImgBatch
 from modules.params.hires import LATENT_MODES
@@ -24,6 +26,7 @@ from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
 TITLE = "Easel"
+OF_FILES = ("refiners", "hr_checkpoints", "upscalers", "hr_upscalers")      # lists that change while the page is served
 BESIDES = (*quicksettings.QUICK, "override_settings")      # go with the form though they are no fields of the request
 
 
@@ -32,7 +35,7 @@ def build(app: App) -> gr.Blocks:
     words, lists = Words(), lists_of(app)
     forms = forms_of(app, words)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        quick = quicksettings.build(page, app, lists, words)
+        quick = quicksettings.build(page, app, lists, listing(forms), words)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("txt2img", id="txt2img", elem_id="tab_txt2img"):
                 txt2img.build(app, forms["txt2img"], quick, words)
@@ -56,6 +59,12 @@ def forms_of(app: App, words: Words) -> dict[str, Form[Any]]:
         "img2img": ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.own_controls(words)),
         "extras": Form(extras.Enlargement, "extras", lists, words, extras.own_controls(words)),
     }
+
+
+def listing(forms: Mapping[str, Form[Any]]) -> list[tuple[Component, str]]:
+    """The forms' controls whose choices are files, each with the name of its list."""
+    widgets = ((form.components.get(name), param.widget) for form in forms.values() for name, param in declared(form.request).items())
+    return [(control, widget.of) for control, widget in widgets if control and isinstance(widget, Choice) and widget.of in OF_FILES]
 
 
 def mount_arguments(app: App) -> dict[str, Any]:

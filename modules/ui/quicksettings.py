@@ -27,8 +27,11 @@ ALWAYS_VAES = ("Automatic", "None")
 QUICK = ("sd_model_checkpoint", "sd_vae", "CLIP_stop_at_last_layers")      # settings that go with each request of the page
 
 
-def build(page: gr.Blocks, app: App, lists: Lists, words: Words) -> dict[str, Component]:
-    """The row; returns its pickers by the settings they choose."""
+def build(page: gr.Blocks, app: App, lists: Lists, others: Sequence[tuple[Component, str]], words: Words) -> dict[str, Component]:
+    """The row; returns its pickers by the settings they choose.
+
+    others: controls elsewhere that offer files, each with the name of its list; they follow what there is
+    """
     with gr.Row(elem_id="quicksettings"):
         pickers = {name: picker(name, lists, words) for name in QUICK}
         again = words("Refresh the list of models")
@@ -39,16 +42,19 @@ def build(page: gr.Blocks, app: App, lists: Lists, words: Words) -> dict[str, Co
     notes = gr.HTML(elem_id="easel_model_notes", padding=False)
 
     def show() -> list[Any]:
-        return [*shown(app, lists), notes_on(app, words)]
+        return [*shown(app), notes_on(app, words), *(gr.update(choices=list(lists[name]())) for _, name in others)]
 
-    def look_again() -> list[Any]:
+    def look_again(*values: Any) -> list[Any]:
+        """New lists; what was chosen on this page stays, as long as it is there."""
         app.models.refresh()
-        return show()
+        app.cards.begin()
+        updates = show()
+        return [*(kept(update, value) for update, value in zip(updates, values, strict=False)), *updates[len(values):]]
 
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    outputs = [*pickers.values(), notes]
+    outputs = [*pickers.values(), notes, *(control for control, _ in others)]
     page.load(show, outputs=outputs, **quiet)
-    refresh.click(look_again, outputs=outputs, **quiet)
+    refresh.click(look_again, list(pickers.values()), outputs, preprocess=False, **quiet)
     for name, control in pickers.items():
         control.input(partial(choose, app, name), [control], **quiet, preprocess=False)
     return pickers
@@ -62,19 +68,27 @@ def picker(name: str, lists: Lists, words: Words) -> Component:
     return component(param, defaults(Settings)[name], lists, words, elem_id=f"setting_{name}")
 
 
-def shown(app: App, lists: Lists) -> list[Any]:
+def shown(app: App) -> list[Any]:
     """What the pickers offer and what is chosen: broken files are there, marked, so that nobody looks for them in vain."""
-    checkpoints, current = app.models.checkpoints.list(), app.settings.current
-    vaes = list(lists["vaes"]())
+    current = app.settings.current
+    checkpoints = [(listed(found, found.title), found.name) for found in app.models.checkpoints.list()]
+    vaes = [*((name, name) for name in ALWAYS_VAES), *((listed(found, found.name), found.name) for found in app.models.vaes.list())]
+    vae = current.sd_vae if current.sd_vae in (name for _, name in vaes) else "Automatic"
     return [
-        gr.update(choices=[(listed(found), found.name) for found in checkpoints], value=chosen(app)),
-        gr.update(choices=vaes, value=current.sd_vae if current.sd_vae in vaes else "Automatic", visible=len(vaes) > len(ALWAYS_VAES)),
+        gr.update(choices=checkpoints, value=chosen(app)),
+        gr.update(choices=vaes, value=vae, visible=len(vaes) > len(ALWAYS_VAES)),
         gr.update(value=current.CLIP_stop_at_last_layers),
     ]
 
 
-def listed(checkpoint: ModelFile) -> str:
-    return f"⚠ {checkpoint.name}" if checkpoint.problem else checkpoint.title
+def kept(update: dict[str, Any], value: Any) -> dict[str, Any]:
+    """The update without its value, if the control's own is still to be had."""
+    there = "choices" not in update or value in (name for _, name in update["choices"])
+    return {name: told for name, told in update.items() if name != "value"} if there else update
+
+
+def listed(file: ModelFile, title: str) -> str:
+    return f"⚠ {file.name}" if file.problem else title
 
 
 def chosen(app: App) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import shutil
@@ -230,6 +231,29 @@ def test_a1111s_card_routes_look_names_up(shelf):
     assert json.loads(told["metadata"]) == {"ss_base_model_version": "sdxl_base_v1-0"}
     assert shelf.get("/sd_extra_networks/metadata", params={"page": "hypernetworks", "item": "hn_drop"}).json() == {}
     assert shelf.get("/sd_extra_networks/metadata", params={"page": "nothing", "item": "cat"}).status_code == 404
+
+
+def test_a1111s_pages_go_by_either_of_their_names(shelf):
+    for page in ("textual inversion", "textual_inversion"):
+        assert shelf.get("/sd_extra_networks/metadata", params={"page": page, "item": "tinyti"}).status_code == 200
+
+
+def test_a_picture_inside_a_file_can_be_asked_for(tmp_path):
+    data = with_tiny_model(tmp_path / "data")
+    content = picture_file(tmp_path / "inside.png")
+    inside = json.dumps([base64.b64encode(each).decode() for each in (content, b"<script>")])
+    safetensors(data / "models/Lora/covered.safetensors", {"ssmd_cover_images": inside})
+    with serving(data) as client:
+        assert client.app.cards.wait(60)
+        found = [client.get("/sd_extra_networks/cover-images", params={"page": "lora", "item": "covered", "index": index}) for index in range(3)]
+    assert (found[0].headers["content-type"], found[0].content) == ("image/png", content)
+    assert [reply.status_code for reply in found] == [200, 422, 404]
+
+
+def test_a_single_card_is_in_a1111s_elements(shelf):
+    told = shelf.get("/sd_extra_networks/get-single-card", params={"page": "lora", "tabname": "txt2img", "name": "ink wash"}).json()
+    assert '<div class="card" data-name="ink wash">' in told["html"] and 'class="preview"' in told["html"]
+    assert shelf.get("/sd_extra_networks/get-single-card", params={"page": "lora", "name": "nothing"}).status_code == 404
 
 
 @pytest.mark.parametrize("name", OUTSIDE)

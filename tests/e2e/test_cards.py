@@ -162,6 +162,43 @@ def test_what_was_typed_is_marked_and_taken_out_at_any_weight(page: Page, shelf:
     expect(page.locator(PROMPT)).to_have_value("a cat, on a roof")
 
 
+@pytest.mark.parametrize(("prompt", "negative"), [
+    ("ink drawing of a cat", "a photo of a dog"), ("a cat, ", "blurry, "), ("a cat,", ""), ("", "photo"), ("<lora:wool:1> ink drawing", " ")])
+def test_taking_a_network_out_leaves_the_prompts_as_they_were(page: Page, shelf: Shelf, prompt: str, negative: str) -> None:
+    shelf.cards = [card("ink", weight=0.7, activation="ink drawing", negative="photo")]
+    page.fill(PROMPT, prompt)
+    page.fill(NEGATIVE, negative)
+    ink = use(opened(page), "ink")
+    ink.click()
+    expect(ink).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(PROMPT)).to_have_value(f"{prompt} <lora:ink:0.7> ink drawing".removeprefix(" " * (not prompt)))
+    ink.click()
+    expect(ink).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(PROMPT)).to_have_value(prompt)
+    expect(page.locator(NEGATIVE)).to_have_value(negative)
+
+
+def test_every_tag_of_a_network_goes_and_words_written_elsewhere_stay(page: Page, shelf: Shelf) -> None:
+    shelf.cards = [card("ink", activation="ink drawing")]
+    page.fill(PROMPT, "ink drawing, <lora:ink:0.4>, a cat <lora:ink:0.5:te=0.1>, ink drawing, on a roof")
+    ink = use(opened(page), "ink")
+    ink.click()
+    expect(ink).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(PROMPT)).to_have_value("ink drawing, a cat, on a roof")
+
+
+def test_a_broken_file_is_not_used_but_explained(page: Page, shelf: Shelf) -> None:
+    problem = "bad.safetensors is not a model file, or was cut off."
+    shelf.cards = [card("bad", family="", problem=problem), card("worse", kind="checkpoint", family="", problem=problem)]
+    page.fill(PROMPT, "a cat")
+    for tab, name in (("Lora", "bad"), ("Checkpoints", "worse")):
+        use(opened(page, tab), name).click()
+        expect(page.get_by_text(problem)).to_be_visible()
+        expect(use(opened(page, tab), name)).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(PROMPT)).to_have_value("a cat")
+    expect(page.locator("#setting_sd_model_checkpoint input")).to_have_value(re.compile("^easel-stickers"))
+
+
 def test_an_embedding_goes_where_one_typed_last(page: Page, shelf: Shelf) -> None:
     shelf.cards = [card("hands", kind="embedding")]
     page.fill(PROMPT, "two hands-on lessons")
@@ -221,6 +258,27 @@ def test_search_family_folder_and_order_narrow_the_cards(page: Page, shelf: Shel
     expect(names).to_have_text(["ink", "inkwell"])
     pane.get_by_role("button", name="dry", exact=True).click()
     expect(names).to_have_text(["ink"])
+
+
+def test_folders_can_be_read_where_the_page_is_narrow(page: Page, shelf: Shelf) -> None:
+    shelf.cards = [card(f"net {i}", folder=f"folder {i:02}") for i in range(20)]
+    page.set_viewport_size({"width": 1000, "height": 900})
+    pane = opened(page)
+    expect(use(pane, "net 0")).to_be_visible()
+    if not pane.locator(".networks-tree").is_visible():
+        pane.get_by_role("button", name="Folders", exact=True).click()
+    heights = pane.locator(".networks-folder").evaluate_all("rows => rows.map((row) => row.clientHeight)")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert min(heights) >= 24
+
+
+def test_a_tab_opened_again_shows_what_has_come_meanwhile(page: Page, shelf: Shelf) -> None:
+    shelf.cards = [card("ink")]
+    pane = opened(page)
+    expect(use(pane, "ink")).to_be_visible()
+    page.get_by_role("tab", name="Generation", exact=True).click()
+    shelf.cards.append(card("wool"))
+    expect(use(opened(page), "wool")).to_be_visible()
 
 
 def test_ten_thousand_cards_are_few_elements(page: Page, shelf: Shelf) -> None:

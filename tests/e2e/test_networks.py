@@ -95,7 +95,32 @@ def test_what_is_written_about_a_card_lies_beside_its_file(page: Page, models: P
     expect(page.locator("#txt2img_prompt textarea")).to_have_value("<lora:ink wash:0.5> ink on paper")
 
 
-def test_a_checkpoint_merged_of_two_can_be_drawn_with(page: Page, models: Path) -> None:
+def test_more_than_three_checkpoints_are_merged_and_what_is_wrong_is_said(page: Page, models: Path) -> None:
+    tab(page, "Checkpoint Merger")
+    result = page.locator("#modelmerger_results")
+    chosen(page, "modelmerger_primary_model_name", "easel-stickers-128")
+    chosen(page, "modelmerger_tertiary_model_name", "other")
+    page.click("#modelmerger_merge")      # C does not move up into the place of B
+    expect(result.get_by_role("alert")).to_contain_text("Weighted sum needs 2 checkpoints, not 1.")
+    chosen(page, "modelmerger_secondary_model_name", "other")
+    page.get_by_role("radio", name="Sum of more").click()
+    expect(page.locator("#modelmerger_interp_amount")).to_be_hidden()
+    chosen(page, "modelmerger_other_model_names", "other")
+    page.keyboard.press("Escape")
+    page.fill("#modelmerger_shares :is(input, textarea)", "0.1, 0.2")
+    page.fill("#modelmerger_custom_name :is(input, textarea)", "four")
+    page.click("#modelmerger_merge")
+    expect(result.get_by_role("alert")).to_contain_text("needs a share")
+    page.fill("#modelmerger_shares :is(input, textarea)", "0.1, 0.2, 0.3")
+    page.click("#modelmerger_merge")
+    expect(result).to_contain_text("four.safetensors")
+    merged, first, other = (load_file(models / f"Stable-diffusion/{name}.safetensors")[KEY].float() for name in ("four", MODEL.stem, "other"))
+    torch.testing.assert_close(merged, 0.4 * first + 0.6 * other, atol=1e-3, rtol=1e-2)
+
+
+def test_a_checkpoint_merged_of_two_is_at_once_everywhere_and_can_be_drawn_with(page: Page, models: Path) -> None:
+    tab(page, "Checkpoints")
+    expect(page.locator('#txt2img_checkpoints_pane .network[data-name="other"]')).to_be_visible()
     tab(page, "Checkpoint Merger")
     chosen(page, "modelmerger_primary_model_name", "easel-stickers-128")
     chosen(page, "modelmerger_secondary_model_name", "other")
@@ -104,7 +129,11 @@ def test_a_checkpoint_merged_of_two_can_be_drawn_with(page: Page, models: Path) 
     expect(page.locator("#modelmerger_results")).to_contain_text("both")
     assert (models / "Stable-diffusion/both.safetensors").exists()
     tab(page, "txt2img")
-    page.locator("#refresh_sd_model_checkpoint, .refresh").first.click()
+    expect(page.locator('#txt2img_checkpoints_pane .network[data-name="both"]')).to_be_visible()
+    tab(page, "Generation")
+    page.get_by_text("Refiner", exact=True).locator("visible=true").click()
+    chosen(page, "txt2img_refiner_checkpoint", "both")
+    chosen(page, "txt2img_refiner_checkpoint", "None")
     chosen(page, "setting_sd_model_checkpoint", "both")
     page.fill("#txt2img_prompt textarea", "a red apple")
     page.locator("#txt2img_steps [type=number]").fill("4")

@@ -2,6 +2,8 @@
 import { api } from "./api.js";
 import { isCheckpoint } from "./use.js";
 
+const AGAIN = 1500;      // ms until the next look, while the server is still reading the folders
+
 export class Family {
   /** onChange is told when the chosen checkpoint is of another family than the last. */
   constructor(form, onChange) {
@@ -13,21 +15,23 @@ export class Family {
     const checkpoint = this.form.get("sd_model_checkpoint");
     if (checkpoint === this.checkpoint) return;
     this.checkpoint = checkpoint;
-    const found = await familyOf(checkpoint);
-    if (checkpoint !== this.checkpoint || found === this.current) return;
+    const { found, scanning } = await familyOf(checkpoint);
+    if (checkpoint !== this.checkpoint) return;
+    if (!found && scanning) setTimeout(() => { this.checkpoint = null; this.follow(); }, AGAIN);
+    if (found === this.current) return;
     this.current = found;
     this.onChange();
   }
 }
 
-/** "" if nobody knows it */
+/** found: "" if nobody knows it; scanning: as long as the server is still reading the folders */
 async function familyOf(checkpoint) {
-  if (!checkpoint) return "";
+  if (!checkpoint) return { found: "" };
   const search = checkpoint.split("/").at(-1).replace(/\.\w+$/, "");
   try {
-    const { cards } = await api.list({ kind: "checkpoint", search });
-    return cards.find((card) => isCheckpoint(card, checkpoint))?.family ?? "";
+    const { cards, scanning } = await api.list({ kind: "checkpoint", search });
+    return { found: cards.find((card) => isCheckpoint(card, checkpoint))?.family ?? "", scanning };
   } catch {
-    return "";
+    return { found: "" };
   }
 }

@@ -8,7 +8,7 @@ import { Grid } from "./grid.js";
 import { CardList } from "./list.js";
 import { Tree } from "./tree.js";
 
-const ROOMY = matchMedia("(min-width: 900px)");      // else the folders stay folded until asked for
+const ROOMY = matchMedia("(min-width: 1180px)");      // where they stand beside the cards; else the folders stay folded until asked for
 
 export class Panel {
   /** place: { tab, kind, page, folder }; use, family() and newest() are the tab's. */
@@ -28,6 +28,14 @@ export class Panel {
     const body = h("div.networks-body", {}, this.tree.element, this.grid.element, this.message);
     this.element = h("div.networks-pane", { id: `${id}_pane` }, this.bar.element, body, this.count);
     this.grid.element.id = `${id}_cards`;
+    new ResizeObserver(() => this.seen()).observe(this.element);
+  }
+
+  /** A tab that is opened again shows what there is by now: files come and go, also from other tabs. */
+  seen() {
+    const open = this.element.clientWidth > 0;
+    if (open && this.left && this.list.known) this.list.reload();
+    this.left = !open;
   }
 
   /** Another search begins at its top. */

@@ -12,32 +12,39 @@ export function weighted(insert, weight) {
 /** Whether a prompt has it, at whatever weight. */
 export const holds = (text, insert) => insert !== "" && pattern(insert).test(text);
 
-/** The text with pieces at its end, each after a space. */
+/** The text with pieces at its end, each after a space of its own, so that taking them out again leaves it as it was. */
 export function added(text, ...pieces) {
-  return pieces.filter(Boolean).reduce((whole, piece) => (whole && !/\s$/.test(whole) ? `${whole} ${piece}` : whole + piece), text);
+  return pieces.filter(Boolean).reduce((whole, piece) => (whole ? `${whole} ${piece}` : piece), text);
 }
 
-/** The text without the first of each piece, and without the space or comma that only it needed. */
-export function removed(text, ...pieces) {
-  return pieces.filter(Boolean).reduce((whole, piece) => {
-    const found = pattern(piece).exec(whole);
-    return found ? joined(whole.slice(0, found.index), whole.slice(found.index + found[0].length)) : whole;
-  }, text);
+/** The text without it: every such tag, with `words` where they stand right behind; of what is no tag, the last.
+ *
+ * The same words elsewhere are the user's own. A space or comma that only the piece needed goes too.
+ */
+export function removed(text, insert, words = "") {
+  if (!insert) return text;
+  const found = [...text.matchAll(pattern(insert, words))];
+  const going = TAG.test(insert) ? found : found.slice(-1);
+  return going.reduceRight((whole, { index, 0: piece }) => joined(whole.slice(0, index), whole.slice(index + piece.length)), text);
 }
 
 function joined(before, after) {
   const comma = /^\s*,\s*/.exec(after);
   if (comma && /(^|,)\s*$/.test(before)) return before + after.slice(comma[0].length);
-  if (!after.trim()) return before.replace(/\s$/, "");
+  if (comma || !after.trim()) return before.replace(/\s$/, "") + (comma ? after : "");
   return /(^|\s)$/.test(before) ? before + after.replace(/^\s/, "") : before + after;
 }
 
-function pattern(insert) {
+function pattern(insert, words = "") {
   const tag = TAG.exec(insert);
-  if (tag) return new RegExp(`<${KINDS[tag[1]] ?? escaped(tag[1])}:${escaped(tag[2])}(?::[^<>]*)?>`);
-  const [start, end] = [insert.at(0), insert.at(-1)].map((edge) => new RegExp(LETTER, "u").test(edge));
-  const word = (start ? `(?<!${LETTER})` : "") + escaped(insert) + (end ? `(?!${LETTER})` : "");
-  return new RegExp(`\\(\\s*${word}\\s*(?::[\\d.]+)?\\s*\\)|${word}`, "iu");      // with the brackets that weigh it alone
+  if (tag) return new RegExp(`<${KINDS[tag[1]] ?? escaped(tag[1])}:${escaped(tag[2])}(?::[^<>]*)?>${words && `(?:[\\s,]*${whole(words)})?`}`, "gu");
+  return new RegExp(`\\(\\s*${whole(insert)}\\s*(?::[\\d.]+)?\\s*\\)|${whole(insert)}`, "giu");      // with the brackets that weigh it alone
+}
+
+/** As a word of its own, not within another. */
+function whole(text) {
+  const [start, end] = [text.at(0), text.at(-1)].map((edge) => new RegExp(LETTER, "u").test(edge));
+  return (start ? `(?<!${LETTER})` : "") + escaped(text) + (end ? `(?!${LETTER})` : "");
 }
 
 const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");

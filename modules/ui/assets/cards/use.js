@@ -20,8 +20,9 @@ export class Use {
     return holds(prompt ?? "", card.insert) || (card.kind === "embedding" && holds(negative_prompt ?? "", card.insert));
   }
 
-  /** One after the other, so that no click is lost to a quicker one. */
+  /** One after the other, so that no click is lost to a quicker one. A file that cannot be read is of no use to anyone. */
   toggle(card) {
+    if (card.problem && !this.has(card)) return notice("card", card.problem);
     this.turn = this.turn.then(() => (card.kind === "checkpoint" ? this.choose(card) : this.write(card)));
     return this.turn;
   }
@@ -60,6 +61,7 @@ function withCard(card, texts, target) {
 }
 
 function without(card, texts) {
-  const embedding = card.kind === "embedding" ? card.insert : "";
-  return { prompt: removed(texts.prompt, card.insert, card.activation), negative_prompt: removed(texts.negative_prompt, embedding, card.negative) };
+  const negative_prompt = removed(texts.negative_prompt, card.negative);
+  if (card.kind === "embedding") return { prompt: removed(texts.prompt, card.insert), negative_prompt: removed(negative_prompt, card.insert) };
+  return { prompt: removed(texts.prompt, card.insert, card.activation), negative_prompt };
 }
