@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from html import escape
 from pathlib import Path
@@ -16,7 +15,7 @@ from modules.api.routing import router
 from modules.app.app import App
 from modules.base.errors import UnknownName
 from modules.imaging.read import open_image
-from modules.models.header import read_header
+from modules.models.cover_pictures import cover_picture
 from modules.store.library_index import Entry
 
 Text = Annotated[str, Query(max_length=1000)]
@@ -41,7 +40,7 @@ def routes(app: App) -> APIRouter:
     @api.get("/cover-images")
     def cover_images(page: Text, item: Text, index: Annotated[int, Query(ge=0)] = 0) -> Response:
         """A picture that a safetensors file has in its metadata, if it is one."""
-        content = picture_inside(named(app, page, item), index)
+        content = cover_picture(Path(named(app, page, item).path), index)
         return Response(content, media_type=Image.MIME[open_image(content).format or ""], headers={"Cache-Control": KEPT})
 
     @api.get("/get-single-card")
@@ -63,15 +62,6 @@ def named(app: App, page: str, item: str) -> Entry:
     if entry := app.cards.index.named(kind, item):
         return entry
     raise UnknownName(kind, item[:100], [])
-
-
-def picture_inside(entry: Entry, index: int) -> bytes:
-    """One of `ssmd_cover_images`: a JSON list of pictures in base64. Raises UnknownName if there is none."""
-    try:
-        pictures = json.loads(read_header(Path(entry.path)).metadata["ssmd_cover_images"]) if entry.path.endswith(".safetensors") else []
-        return base64.b64decode(pictures[index])
-    except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
-        raise UnknownName("cover image", str(index), []) from error
 
 
 def html_of(card: dict[str, Any]) -> str:

@@ -13,10 +13,11 @@ from typing import Any
 from modules.base.errors import ModelError, UnknownName
 from modules.base.files import inside, write_atomically
 from modules.models.catalog import Catalog, Kind, ModelFile
+from modules.models.cover_pictures import cover_picture
 from modules.models.describing import described, shown_metadata, training_tags
 from modules.models.header import read_header
 from modules.models.user_metadata import Beside, beside, read_user_metadata, write_user_metadata
-from modules.store.library_index import Entry, LibraryIndex, identity
+from modules.store.library_index import INSIDE, Entry, LibraryIndex, identity
 
 UPSCALER = Kind("upscaler", (".safetensors", ".pth", ".pt"))
 BATCH = 200         # files a transaction: jobs wait to be written meanwhile
@@ -117,6 +118,8 @@ class Cards:
     def preview(self, entry: Entry) -> bytes:
         """The picture's file. Raises UnknownName if there is none, and Forbidden if it leads out of the models' folders."""
         model = Path(entry.path)
+        if entry.preview == INSIDE:
+            return cover_picture(model)
         if entry.preview and (path := inside(self._home(entry.kind, model), model.with_name(entry.preview))).is_file():
             return path.read_bytes()
         raise UnknownName("preview", entry.name, [])

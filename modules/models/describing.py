@@ -11,17 +11,20 @@ from typing import Any
 
 from modules.base.errors import ModelError
 from modules.models.catalog import ModelFile
-from modules.models.header import Header, read_header
+from modules.models.cover_pictures import COVERS, THUMBNAIL, cover_pictures
+from modules.models.header import Header, clean, read_header
 from modules.models.kinship import WIDTHS, Shapes, family_of_header
 from modules.models.user_metadata import Beside, UserMetadata, read_user_metadata
-from modules.store.library_index import Entry
+from modules.store.library_index import INSIDE, Entry
 
 EMPTY = Header({}, {})
 LARGEST_OLD = 16 * 2**20        # bytes of an embedding that is read whole
 MOST_TAGS = 100                 # of the training tags, that a search looks into
 LONGEST_WORDS = 4000            # characters that a search looks into
+LONGEST_SHOWN = 20_000          # characters of a text in the metadata
+LARGEST_JSON = 4 * 2**20        # characters of a text that is read as JSON
+DEEPEST_JSON = 20               # tables within one another; trainers nest two
 UNTITLED = re.compile(r"(?:LoRA|Checkpoint|TextualInversion)@\d")      # kohya-ss's titles for what nobody named
-PICTURES_INSIDE = frozenset({"ssmd_cover_images", "modelspec.thumbnail"})
 PARTS = ({"emb_params"}, {"clip_l", "clip_g"}, {"text_encoders_0", "text_encoders_1"})
 
 
@@ -34,6 +37,7 @@ class Facts:
     title: str = ""
     activation: str = ""
     tags: tuple[tuple[str, int], ...] = ()
+    pictured: bool = False      # has it pictures of its own?
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -60,7 +64,7 @@ def described(kind: str, file: ModelFile, found: Beside) -> Entry:
         negative=user.negative,
         weight=user.weight,
         description=user.description,
-        preview=found.preview.name if found.preview else "",
+        preview=found.preview.name if found.preview else INSIDE if facts.pictured else "",
         problem=file.problem,
         facts=json.dumps(dict(facts.more)),
         words=searched(file.name, facts, user),
@@ -88,6 +92,7 @@ def facts_of(kind: str, path: Path) -> Facts:
         title="" if UNTITLED.match(title) else clean(title),
         activation=clean(header.metadata.get("modelspec.trigger_phrase", "")),
         tags=training_tags(header.metadata),
+        pictured=bool(cover_pictures(header.metadata)),
         more=more,
     )
 
@@ -129,19 +134,29 @@ def old_embedding_facts(path: Path) -> dict[str, Any]:
 
 
 def shown_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """A header's metadata as A1111 tells it: JSON inside it unpacked, pictures left out."""
-    return {clean(key): loaded(value) or clean(value) for key, value in metadata.items() if key not in PICTURES_INSIDE}
+    """A header's metadata as A1111 tells it: JSON inside it unpacked, pictures left out, long texts cut."""
+    return {key[:LONGEST_SHOWN]: loaded(value) or cut(value) for key, value in metadata.items() if key not in (COVERS, THUMBNAIL)}
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}… ({len(text):,} characters)"
 
 
 def loaded(value: str) -> dict[str, Any]:
-    """A JSON object in a text; empty if it is none."""
+    """A JSON object in a text; empty if it is none, or one that no trainer writes."""
     try:
-        content = json.loads(clean(value)) if value.startswith("{") else None
+        content = json.loads(value) if value.startswith("{") and len(value) <= LARGEST_JSON else None
+        return cleaned(content, DEEPEST_JSON) if isinstance(content, dict) else {}
     except (ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
 
 
-def clean(text: str) -> str:
-    """Without lone halves of characters, which neither JSON nor a database holds."""
-    return text.encode("utf-8", "replace").decode()
+def cleaned(value: Any, deepest: int) -> Any:
+    """JSON's values with their texts `clean`, which escapes may have made otherwise, and cut. Raises ValueError if they nest deeper."""
+    if deepest < 0:
+        raise ValueError("it is nested beyond measure")
+    if isinstance(value, dict):
+        return {clean(key): cleaned(item, deepest - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [cleaned(item, deepest - 1) for item in value]
+    return cut(clean(value)) if isinstance(value, str) else value

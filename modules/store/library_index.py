@@ -56,6 +56,7 @@ CREATE TRIGGER IF NOT EXISTS model_words_gone AFTER DELETE ON model_texts BEGIN
     INSERT INTO model_words (model_words, rowid, words) VALUES ('delete', old.number, old.words);
 END;
 """
+INSIDE = "/"                 # which is the name of no file
 SORTS = {"name": "name", "date": "modified", "size": "size", "path": "file"}
 
 
@@ -78,7 +79,7 @@ class Entry:
     negative: str = ""
     weight: float | None = None
     description: str = ""
-    preview: str = ""           # the picture's file name, in the same folder
+    preview: str = ""           # the picture's file name, in the same folder; INSIDE if it is in the file itself
     problem: str = ""
     facts: str = ""             # what only some kinds have, JSON
     shares_name: bool = False   # with another of its kind: the name alone would not tell which; found out as it is read

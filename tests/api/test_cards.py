@@ -243,8 +243,13 @@ def test_a_picture_inside_a_file_can_be_asked_for(tmp_path):
     content = picture_file(tmp_path / "inside.png")
     inside = json.dumps([base64.b64encode(each).decode() for each in (content, b"<script>")])
     safetensors(data / "models/Lora/covered.safetensors", {"ssmd_cover_images": inside})
+    safetensors(data / "models/Lora/spec.safetensors", {"modelspec.thumbnail": f"data:image/png;base64,{json.loads(inside)[0]}", "ssmd_cover_images": "7"})
+    safetensors(data / "models/Lora/twice.safetensors", {"ssmd_cover_images": inside})
+    beside = picture_file(data / "models/Lora/twice.png", (8, 8))
     with serving(data) as client:
         assert client.app.cards.wait(60)
+        for name, expected in (("covered", content), ("spec", content), ("twice", beside)):
+            assert client.get(card(client, name)["preview"]).content == expected
         found = [client.get("/sd_extra_networks/cover-images", params={"page": "lora", "item": "covered", "index": index}) for index in range(3)]
     assert (found[0].headers["content-type"], found[0].content) == ("image/png", content)
     assert [reply.status_code for reply in found] == [200, 422, 404]
