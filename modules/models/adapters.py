@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from modules.base.errors import ModelError, ModelMissing
 from modules.models.catalog import PICTURES
 from modules.models.fp8 import working
 from modules.models.library import Library
 from modules.models.loader import LoadedModel
 from modules.models.patcher import Patcher, Strong, Wide, itself, parameters_of
+from modules.models.text import Words
 from modules.models.unmerged import Networks, Unmerged
 from modules.models.weights import read_object, read_weights
 from modules.networks.blocks import block_weights
@@ -34,19 +36,30 @@ T = TypeVar("T")
 
 
 class Recent(Generic[T]):
-    """What was read last, by what it was read from."""
+    """What was read last, by what it was read from; or why it could not be, which is the same the next time."""
 
     def __init__(self, read: Callable[..., T]) -> None:
         self.read = read
-        self._found: OrderedDict[Hashable, T] = OrderedDict()
+        self._found: OrderedDict[Hashable, T | ModelError] = OrderedDict()
 
     def __call__(self, *how: Hashable) -> T:
         if how not in self._found:
-            self._found[how] = self.read(*how)
+            self._found[how] = self._outcome(*how)
             if len(self._found) > KEPT:
                 self._found.popitem(last=False)
         self._found.move_to_end(how)
-        return self._found[how]
+        found = self._found[how]
+        if isinstance(found, ModelError):
+            raise found.with_traceback(None)
+        return found
+
+    def _outcome(self, *how: Hashable) -> T | ModelError:
+        try:
+            return self.read(*how)
+        except ModelMissing:      # it may come back
+            raise
+        except ModelError as error:
+            return error
 
 
 class AdapterFiles:
@@ -65,6 +78,16 @@ class AdapterFiles:
         if left := network.unmatched:
             log.warning("%s: %d of its tensors are left out, as %s: this model has no use for them.", network.name, len(left), left[0])
         return network
+
+    def words(self, hashes: Sequence[str]) -> Words:
+        """Embeddings by their hashes, or why one cannot be read."""
+        found, broken = [], {}
+        for sha256 in hashes:
+            try:
+                found.append(self.embedding(sha256))
+            except ModelError as error:
+                broken[self.library.embeddings.find(sha256).model_name] = error
+        return Words(found, broken)
 
     def _embedding(self, sha256: str) -> Embedding:
         path = self.library.embeddings.find(sha256).path

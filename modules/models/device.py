@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,12 +22,11 @@ from modules.models.library import Library
 from modules.models.loader import LoadedModel, load, load_vae_file
 from modules.models.preview import Look, Preview
 from modules.models.taesd import Taesd
-from modules.models.text import TextReader
+from modules.models.text import TextReader, Words
 from modules.models.token_merging import TokenMerging
 from modules.models.unet import predict
 from modules.models.upscaling.upscaler import Upscalers
 from modules.models.vae import Vae, picture
-from modules.networks.embedding import Embedding
 from modules.prompts.chunks import Tokenizer
 from modules.sampling.questions import (
     Decode,
@@ -161,9 +160,9 @@ class Device:
         ready = self.ready(merged)
         return predict(ready.model, asks, ready.adapters.unmerged.under(sets - {merged.networks}))
 
-    def words(self, ask: Encode) -> list[Embedding]:
-        """The embeddings a prompt may name."""
-        return [*map(self.files.embedding, ask.reading.embeddings), *self.loaded(ask.weights).adapters.bundled(ask.weights.networks)]
+    def words(self, ask: Encode) -> Words:
+        files = self.files.words(ask.reading.embeddings)
+        return replace(files, embeddings=[*files.embeddings, *self.loaded(ask.weights).adapters.bundled(ask.weights.networks)])
 
     def vae(self, weights: Weights) -> Vae:
         """The VAE in memory: the checkpoint's own, or from a file."""

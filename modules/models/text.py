@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from modules.base.errors import ModelMismatch
+from modules.base.errors import ModelError, ModelMismatch
 from modules.models.families import TextPart
 from modules.models.loader import LoadedModel, TextEncoder
 from modules.networks.embedding import ONLY, Embedding
 from modules.prompts.chunks import WIDTH, Chunk, Tokenizer, chunks, embeddings_by_name, old_chunk
+from modules.prompts.chunks import Embedding as Insertable
 from modules.sampling.questions import Cond, Encode, Frame, Meaning, Reading
 
 REMEMBERED = 256      # prompts; the negative one is read again for every picture
@@ -44,17 +46,27 @@ def encoder_names(model: LoadedModel) -> tuple[str, ...]:
     return ("clip_g",) if model.texts[0].use.pooled else (ONLY,)
 
 
-class Vocabulary:
-    """The embeddings a prompt may name, as far as they fit the model's encoders (name → width)."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The embeddings a prompt may name; `broken` are those whose files cannot be read (name → why)."""
 
-    def __init__(self, embeddings: Sequence[Embedding], encoders: Mapping[str, int], tokenizer: Tokenizer) -> None:
+    embeddings: Sequence[Embedding] = ()
+    broken: Mapping[str, ModelError] = field(default_factory=dict)
+
+
+class Vocabulary:
+    """Words, as far as they fit the model's encoders (name → width). What is wrong with one concerns those alone who name it."""
+
+    def __init__(self, words: Words, encoders: Mapping[str, int], tokenizer: Tokenizer) -> None:
         self.tables: dict[str, Mapping[str, Tensor]] = {}      # name → encoder → (count, width)
         self.hashes: dict[str, str] = {}
         self.notes: list[str] = []
-        for embedding in embeddings:
+        self.unusable = dict(words.broken)
+        for embedding in words.embeddings:
             self._add(embedding, encoders)
         counts = {name: len(next(iter(tables.values()))) for name, tables in self.tables.items()}
-        self.find = embeddings_by_name(counts, tokenizer)
+        self._usable = embeddings_by_name(counts, tokenizer)
+        self._unusable = embeddings_by_name(dict.fromkeys(self.unusable.keys() - counts.keys(), 0), tokenizer)
 
     def _add(self, embedding: Embedding, encoders: Mapping[str, int]) -> None:
         try:
@@ -63,7 +75,18 @@ class Vocabulary:
             self.tables.setdefault(embedding.name, embedding.vectors_for(encoders))
             self.hashes.setdefault(embedding.name, embedding.shorthash or embedding.file)
         except ModelMismatch as error:
-            self.notes.append(f"{error} Its name is read as a plain word.")
+            self.unusable.setdefault(embedding.name, error)
+
+    def find(self, tokens: Sequence[int], position: int) -> Insertable | None:
+        """The one whose name stands there. Raises ModelError for a broken one; the name of one that does not fit is a plain word."""
+        found = self._usable(tokens, position)
+        if found is None and (named := self._unusable(tokens, position)):
+            error = self.unusable[named.name]
+            if not isinstance(error, ModelMismatch):
+                raise error.with_traceback(None)
+            if (note := f"{error} Its name is read as a plain word.") not in self.notes:
+                self.notes.append(note)
+        return found
 
     def inserted(self, column: Sequence[Chunk], encoder: str) -> list[tuple[int, int, Tensor]]:
         """(text, first place, vectors (n, width)) for each embedding in a chunk of every text."""
@@ -98,10 +121,10 @@ class TextReader:
         self.figures = figures_of(model)
         self._known: OrderedDict[Encode, Meaning] = OrderedDict()
 
-    def read(self, ask: Encode, embeddings: Sequence[Embedding] = ()) -> Meaning:
+    def read(self, ask: Encode, words: Words = Words()) -> Meaning:
         """A conditioning of (77 · chunks, width) float32 for each of the texts that a prompt has over time."""
         if ask not in self._known:
-            self._known[ask] = self._read(ask, Vocabulary(embeddings, self._widths(), self.tokenizer))
+            self._known[ask] = self._read(ask, Vocabulary(words, self._widths(), self.tokenizer))
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         self._known.move_to_end(ask)

@@ -89,19 +89,19 @@ def with_standing_networks(params: Txt2Img, settings: Settings) -> Txt2Img:
 
 def networks_of(params: Txt2Img, library: Library) -> Networks:
     """Raises Invalid for a tag whose numbers are none."""
-    _, tags = take_networks(grammar.strip_comments(params.prompt))
+    drawn, tags = take_networks(grammar.strip_comments(params.prompt))
     if len(tags) > MOST_TAGS:
         raise Invalid(f"The prompt names more than {MOST_TAGS} networks.", "Leave some out.", field="prompt")
     loras, hypernetworks, notes = [], [], []
     for place, tag in enumerate(tags):
         if tag.kind in LORA_KINDS and (file := library.lora(tag.name)):
             loras.append(mention(tag, place, library.loras.hashed(file), library.lora_hash(file)))
-            notes += [f"{tag.name}: {name}= is nothing Easel knows; it is left out." for name in tag.named.keys() - KNOWN]
+            notes += [f"{tag.name}: {item} is nothing Easel knows; it is left out." for item in unknown_items(tag)]
         elif tag.kind == "hypernet" and (file := library.hypernetworks.named(tag.name)):
             hypernetworks.append(Hypernetwork(library.hypernetworks.hashed(file).sha256 or "", number(tag, 1, 1.0), place))
         else:
             notes.append(f"There is no {NAMES.get(tag.kind, tag.kind)} called {tag.name!r}; the picture is made without it.")
-    prompts = f"{params.prompt}\n{params.negative_prompt}".casefold()
+    prompts = f"{drawn}\n{params.negative_prompt}".casefold()
     embeddings = [library.embeddings.hashed(file).sha256 or "" for file in library.embeddings.list() if file.model_name.casefold() in prompts]
     return Networks(tuple(loras), tuple(hypernetworks), tuple(embeddings), tuple(notes))
 
@@ -115,6 +115,10 @@ def mention(tag: NetworkTag, place: int, file: ModelFile, tensors_hash: str) -> 
     rank = number(tag, 3, -1, "dyn")
     use = NetworkUse(file.sha256 or "", text, unet, int(rank) if rank >= 0 else None, blocks)
     return Mention(tag.name, tensors_hash[:12], use, place, steps_of(tag))
+
+
+def unknown_items(tag: NetworkTag) -> list[str]:
+    return [f"{name}=" for name in tag.named if name not in KNOWN] + tag.positional[MOST_ITEMS:]
 
 
 def steps_of(tag: NetworkTag) -> tuple[float, float]:
@@ -133,8 +137,8 @@ def without_separators(name: str) -> str:
 
 def number(tag: NetworkTag, place: int, missing: float, name: str = "") -> float:
     """The tag's item of that name, or at that place. Raises Invalid if it is no number."""
-    given = tag.named.get(name) or (tag.positional[place] if len(tag.positional) > place else "")
-    if not given.strip():
+    given = tag.named.get(name, tag.positional[place] if len(tag.positional) > place else None)
+    if given is None:
         return missing
     if not is_number(given) or abs(float(given)) > STRONGEST:
         raise Invalid(f"<{tag.kind}:{tag.name}…>: {given[:40]!r} is no strength.", "Write it like <lora:name:0.8>.", field="prompt")
@@ -145,8 +149,9 @@ def is_number(text: str) -> bool:
     try:
         return isfinite(float(text))
     except ValueError:
-        return not text.strip()
+        return False
 
 
 NAMES = {"lora": "LoRA", "lyco": "LoRA", "hypernet": "hypernetwork"}
+MOST_ITEMS = 4      # of a LoRA's tag without names
 KNOWN = {"te", "unet", "dyn", "lbw", "start", "stop", "step"}

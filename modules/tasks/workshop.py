@@ -11,7 +11,7 @@ from math import inf
 from threading import Lock
 from typing import Any
 
-from modules.base.errors import JobFailed, described, sentence
+from modules.base.errors import JobFailed, WebUIError, described, sentence
 from modules.engine import jobs as events
 from modules.engine.engine import Engine, Picture
 from modules.engine.jobs import Emit, JobSpec
@@ -131,7 +131,7 @@ class Workshop:
             if checkpoint := self.config.first():
                 self.device.ready(Weights(self.config.library.checkpoints.hashed(checkpoint).sha256))
         except Exception as error:       # its own job would be told; here the page is
-            log.warning("The first model could not be loaded", exc_info=error)
+            log.warning("The first model could not be loaded: %s", sentence(error), exc_info=unforeseen(error))
             self._news(events.WorkerState("", error=sentence(error)))
 
     def _close(self, error: Exception) -> None:
@@ -194,7 +194,7 @@ class Workshop:
         elif isinstance(picture.error, LeftOut):
             self._note(tally, str(picture.error))
         elif picture.error is not None:
-            log.error("Picture %d of job %s failed", picture.index, tally.spec.id, exc_info=picture.error)
+            log.error("Picture %d of job %s failed: %s", picture.index, tally.spec.id, sentence(picture.error), exc_info=unforeseen(picture.error))
             tally.error = picture.error
         else:
             try:
@@ -233,3 +233,8 @@ def logged(do: Callable[..., None], *how: Any) -> None:
         do(*how)
     except Exception:       # news or a preview that could not be told must not stop the others
         log.exception("%s failed", getattr(do, "__qualname__", do))
+
+
+def unforeseen(error: Exception) -> Exception | None:
+    """An error whose traceback helps: one that no sentence was written for."""
+    return None if isinstance(error, WebUIError) else error

@@ -19,7 +19,7 @@ from modules.models.adapters import AdapterFiles
 from modules.models.catalog import ModelFile
 from modules.models.device import Device, Placement
 from modules.models.loader import load
-from modules.models.text import TextReader
+from modules.models.text import TextReader, Words
 from modules.models.vae import Vae
 from modules.prompts import grammar
 from modules.prompts.tokenizer import load_tokenizer
@@ -89,7 +89,7 @@ def test_prompts_mean_what_they_mean_to_a1111(model, case, words):
     reading = Reading(case["emphasis"], case["clip_skip"])
     for i, (text, _) in enumerate(grammar.compose(case["prompt"])):
         entries = grammar.schedule(text, case["steps"])
-        for j, cond in enumerate(reader.read(Encode(WEIGHTS, tuple(text for _, text in entries), reading, Frame(64, 64)), words).conds):
+        for j, cond in enumerate(reader.read(Encode(WEIGHTS, tuple(text for _, text in entries), reading, Frame(64, 64)), Words(words)).conds):
             if f"{case['id']}/{i}_{j}" in CONDITIONINGS:      # of many entries the first few were recorded
                 np.testing.assert_allclose(cond.text.numpy(), CONDITIONINGS[f"{case['id']}/{i}_{j}"], atol=2e-5)
 

@@ -81,6 +81,8 @@ def test_tags_of_one_name_all_count_as_the_last_says(models):
 def test_what_is_no_argument_of_a_tag_is_told(models):
     [note] = found(models, "<lora:locon:1:lbwe=x>").notes
     assert "lbwe=" in note and "locon" in note
+    [note] = found(models, "<lora:locon:1:1:4:0.5>").notes
+    assert "0.5" in note
     assert not found(models, "<lora:locon:1:1:4:te=1:unet=1:dyn=2:lbw=ALL:start=1:stop=2>").notes
 
 
@@ -105,7 +107,7 @@ def test_a_name_is_never_a_path(models, kind, name):
     assert repr(name.split(":")[0]) in networks.notes[0]
 
 
-@pytest.mark.parametrize("weight", ["NaN", "inf", "-inf", "1e999", "--1", "two"])
+@pytest.mark.parametrize("weight", ["", " ", "NaN", "inf", "-inf", "1e999", "--1", "two"])
 def test_a_strength_that_is_none_is_refused(models, weight):
     with pytest.raises(Invalid, match="strength"):
         found(models, f"<lora:locon:{weight}>")
@@ -125,6 +127,7 @@ def test_hypernetworks_keep_their_order(models):
 def test_embeddings_are_looked_for_in_both_prompts(models):
     assert len(found(models, "a TinyTI circle", "tidiff").embeddings) == 2
     assert not found(models, "a circle").embeddings
+    assert not found(models, "a <lora:TinyTI:1><hypernet:tidiff:1>").embeddings
 
 
 def test_standing_networks_are_written_into_the_prompt():
