@@ -191,7 +191,7 @@ def files(root: Path, endings: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
 
 
 def entries_below(root: Path) -> Iterator[os.DirEntry[str]]:
-    """What lies in a folder, sorted, then in each folder within. No link is followed; what cannot be read is left out."""
+    """What lies in a folder, sorted, then in each folder within. No link is followed; what cannot be read or told is left out."""
     waiting = [str(root)]
     while waiting:
         entries = sorted(entries_of(waiting.pop()), key=lambda entry: entry.name.casefold())
@@ -202,9 +202,18 @@ def entries_below(root: Path) -> Iterator[os.DirEntry[str]]:
 def entries_of(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return list(entries)
+            return [entry for entry in entries if is_unicode(entry.name)]
     except OSError:
         return []
+
+
+def is_unicode(name: str) -> bool:
+    """Can it be stored, and told over HTTP? A file's name may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_file_of(home: Path, entry: os.DirEntry[str]) -> bool:

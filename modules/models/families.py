@@ -76,7 +76,7 @@ STRANGERS = {      # a name that gives a stranger away
 
 def family_of(name: str, tensors: Mapping[str, Tensor]) -> Family:
     """Raises ModelUnsupported, saying what the file looks like instead."""
-    if CONTEXT in tensors and FIRST in tensors:
+    if CONTEXT in tensors and FIRST in tensors and len(tensors[FIRST].shape) == 4:
         if tensors[FIRST].shape[1] - LATENT_CHANNELS not in BESIDE:
             raise ModelUnsupported(f"{name} takes {tensors[FIRST].shape[1]} channels: a kind of model Easel does not know.", known())
         for family in FAMILIES:

@@ -15,6 +15,7 @@ from modules.base.errors import ModelCorrupt, ModelUnsupported
 
 LARGEST_HEADER = 32 * 2**20      # bytes; a real one of 10,000 tensors has about one million
 MOST_TENSORS = 100_000
+MOST_NAMES, MOST_VALUES = 5 * MOST_TENSORS, 20 * MOST_TENSORS      # as colons and commas tell, those in texts too: a tensor has 4 and about 8
 SIZES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
@@ -69,7 +70,7 @@ def read_header(path: Path) -> Header:
 
 
 def parsed(name: str, raw: bytes) -> dict[str, Any]:
-    if raw.count(b"data_offsets") > MOST_TENSORS:
+    if raw.count(b"data_offsets") > MOST_TENSORS or raw.count(b":") > MOST_NAMES or raw.count(b",") > MOST_VALUES:
         raise ModelCorrupt(f"{name}: it claims more than {MOST_TENSORS:,} tensors.", AGAIN)
     try:
         header = json.loads(raw, object_pairs_hook=unique)
@@ -110,4 +111,9 @@ def checked(name: str, header: dict[str, Any], data: int) -> Header:
         reached = end
     if reached != data:
         raise ModelCorrupt(f"{name} was cut off or has bytes too many: {data} of {reached}.", AGAIN)
-    return Header(shapes, metadata)
+    return Header(shapes, {clean(key): clean(value) for key, value in metadata.items()})
+
+
+def clean(text: str) -> str:
+    """Without lone halves of characters, which neither JSON nor a database holds."""
+    return text.encode("utf-8", "replace").decode()

@@ -50,12 +50,18 @@ def from_metadata(hints: Hints, name: str, metadata: Mapping[str, str]) -> Hints
             scaling_factor=float(vae.get("scaling_factor", hints.scaling_factor)),
             native_size=int(config.get("native_size", hints.native_size)),
         )
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ModelCorrupt(f"{name}: its metadata's `config` cannot be understood ({error}).", "Remove it, or download the file again.") from error
 
 
 def chosen(config: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: config[name] for name in names if name in config}
+    """Those of `names` that it has. Raises ValueError for a number that counts nothing, which libraries would take."""
+    found = {name: config[name] for name in names if name in config}
+    for name, value in found.items():
+        counts = value if isinstance(value, list) else [value]
+        if name != "hidden_act" and not all(type(count) is int and (count > 0 or name.startswith("num_head")) for count in counts):
+            raise ValueError(f"{name} is {value!r:.40}")
+    return found
 
 
 def from_yaml(hints: Hints, path: Path | None) -> Hints:
@@ -75,7 +81,7 @@ def from_yaml(hints: Hints, path: Path | None) -> Hints:
             scaling_factor=float(model.get("scale_factor", hints.scaling_factor)),
             betas=ends,
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, yaml.YAMLError) as error:
         raise ModelCorrupt(f"{path.name} cannot be understood ({error}).", "Mend it, or take it away to use the usual configuration.") from error
 
 

@@ -46,9 +46,10 @@ def resnet(ours: str, theirs: str) -> Prefixes:
 
 
 def count(keys: Collection[str], stem: str) -> int:
-    """How many numbered blocks `stem`.0, `stem`.1 … there are."""
-    pattern = re.compile(rf"{re.escape(stem)}\.(\d+)\.")
-    return 1 + max((int(match[1]) for key in keys if (match := pattern.match(key))), default=-1)
+    """How many numbered blocks `stem`.0, `stem`.1 … there are, up to the first that is missing."""
+    pattern = re.compile(rf"{re.escape(stem)}\.([0-9]+)\.")
+    numbers = {match[1] for key in keys if (match := pattern.match(key))}
+    return next(number for number in range(len(numbers) + 1) if str(number) not in numbers)
 
 
 def down_blocks(keys: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from modules.base.errors import UnknownName
 from modules.models.catalog import VAE_ENDINGS, Catalog, ModelFile
 from modules.models.faces import files as faces
+from modules.models.header import sniff
 from modules.models.upscaling.files import BUILT_IN, find
 from modules.models.user_metadata import beside, read_user_metadata
 
@@ -73,8 +74,8 @@ class Library:
         return next((file for file in self.loras.list() if file.path in hashed or file.metadata.get(TRAINERS_HASH, "").startswith(begin)), None)
 
     def lora_hash(self, file: ModelFile) -> str:
-        """The hash that generation data shows: what its trainer wrote, else of its tensors alone."""
-        if file.path.suffix != ".safetensors":
+        """The hash that generation data shows: what its trainer wrote, else of its tensors alone. What has no header has no other."""
+        if file.problem or sniff(file.path) != "safetensors":
             return self.loras.hashes.sha256(file.path)
         return file.metadata.get(TRAINERS_HASH) or self.loras.hashes.sha256_of_tensors(file.path)
 

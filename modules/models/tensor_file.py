@@ -26,6 +26,7 @@ from modules.models.weights import read_weights
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32,
     "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+    "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16, "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -94,7 +95,7 @@ def opened(path: Path) -> Iterator[Source]:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
             entries = {name: Entry(DTYPES[part.get_dtype()], tuple(part.get_shape())) for name, part in slices.items()}
             yield Mapped(file, entries, header.metadata)
-    except (SafetensorError, KeyError) as error:
+    except SafetensorError as error:
         raise ModelCorrupt(f"{path.name}: {error}.", AGAIN) from error
 
 

@@ -1,19 +1,17 @@
 """Tensors from a model file of any age, without running anything in it.
 
-safetensors is memory-mapped after our own header checks; pickles go through torch's `weights_only` reader alone.
+safetensors is memory-mapped after our own header checks; pickles go through torch's `weights_only` reader alone, after ours.
 """
 
 from __future__ import annotations
 
 import io
-import pickletools
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -21,25 +19,23 @@ from torch import Tensor
 
 from modules.base.errors import ModelCorrupt, ModelUnsafe, ModelUnsupported
 from modules.models.header import AGAIN, read_header, sniff
+from modules.models.object_stream import CONVERT, IGNORED, check_stream
 
 LARGEST_PICKLE = 64 * 2**20      # bytes of the object stream; the tensors lie beside it
-MOST_OPCODES = 2_000_000
-CONVERT = "Ask for a safetensors version, or convert it on a machine you do not mind losing."
+LEGACY_PICKLES = 5               # of torch before 1.6: magic number, version, system, objects, names of the tensors after it
 
 
-class ModelCheckpoint:
-    """Stands in for pytorch-lightning's class of that name, which old training checkpoints mention."""
+class Ignored:
+    """Stands in for what training checkpoints mention beside their weights; nothing of it is made or imported."""
+
+    def __init__(self, *_: Any) -> None:
+        """Whatever it was made of is left."""
+
+    def __setstate__(self, _: Any) -> None:
+        """So is its state."""
 
 
-ALLOWED = [
-    (ModelCheckpoint, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"),
-    torch.nn.ParameterDict,
-    np._core.multiarray.scalar,
-    np.dtype,
-    np.dtypes.Float64DType,
-    np.dtypes.Float32DType,
-    np.dtypes.Int64DType,
-]
+ALLOWED = [torch.nn.ParameterDict, *((Ignored, name) for name in IGNORED)]
 
 
 @dataclass(frozen=True)
@@ -70,13 +66,19 @@ def read_object(path: Path) -> Any:
 
 
 def read_pickle(path: Path) -> Any:
+    """Its plain values: tables, lists and tensors, the latter checked. Raises as `read_weights` does."""
     kind = sniff(path)
     if kind == "zip":
         check_zip(path)
     else:
-        with path.open("rb") as file:
-            count_opcodes(path.name, file.read(LARGEST_PICKLE))
-    return unpickled(path, mapped=kind == "zip")
+        check_legacy(path)
+    content = unpickled(path, mapped=kind == "zip")
+    try:
+        content = plain(content, {})
+    except RecursionError as error:
+        raise ModelCorrupt(f"{path.name}: its object stream is nested beyond measure.", AGAIN) from error
+    check_tensors(path, dict(tensors_within("", content, set())))
+    return content
 
 
 def check_zip(path: Path) -> None:
@@ -93,7 +95,13 @@ def check_zip(path: Path) -> None:
         raise ModelCorrupt(f"{path.name} is damaged: the checksum of {broken!r:.80} does not fit.", AGAIN)
     if not raw:
         raise ModelCorrupt(f"{path.name}: its object stream is larger than any model's.", AGAIN)
-    count_opcodes(path.name, raw)
+    check_stream(path.name, io.BytesIO(raw))
+
+
+def check_legacy(path: Path) -> None:
+    """The object streams at the head of a file of torch before 1.6; what lies beyond them is tensors."""
+    with path.open("rb") as file:
+        check_stream(path.name, io.BytesIO(file.read(LARGEST_PICKLE)), LEGACY_PICKLES)
 
 
 def pickle_of(name: str, members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
@@ -108,16 +116,6 @@ def pickle_of(name: str, members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
         if member.compress_type != zipfile.ZIP_STORED or member.filename.split("/")[0] != root:
             raise ModelCorrupt(f"{name} is not an archive as torch writes it: {member.filename!r:.80}.", AGAIN)
     return streams[0]
-
-
-def count_opcodes(name: str, raw: bytes) -> None:
-    """Refuse streams that take minutes to read. `raw` may be cut; what lies beyond is tensors."""
-    try:
-        for count, _ in enumerate(pickletools.genops(io.BytesIO(raw))):
-            if count > MOST_OPCODES:
-                raise ModelCorrupt(f"{name}: its object stream is longer than any model's.", AGAIN)
-    except (ValueError, IndexError):
-        return      # torch's reader will say what is wrong with it
 
 
 def unpickled(path: Path, mapped: bool) -> Any:
@@ -139,29 +137,66 @@ def refused(path: Path, error: Exception) -> NoReturn:
 
 def unsafe_names(path: Path) -> str:
     try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        with torch.serialization.safe_globals(ALLOWED):
+            names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:       # the same broken file: any reason will do
         names = []
     return ", ".join(names[:3]) or "an object that is not a tensor"
 
 
+def plain(value: Any, seen: dict[int, Any]) -> Any:
+    """The value as plain tables and lists, named by texts and whole numbers alone; whatever else a table holds is left out.
+
+    seen: what each container met so far became, by its id: one may be reached in many ways, or hold itself.
+    """
+    if isinstance(value, torch.nn.ParameterDict):
+        value = vars(value).get("_parameters")
+    if not isinstance(value, dict | list | tuple) or id(value) in seen:
+        return seen.get(id(value), value)
+    made: Any = {} if isinstance(value, dict) else []
+    seen[id(value)] = made
+    if isinstance(value, dict):
+        made |= {key: plain(item, seen) for key, item in dict.items(value) if isinstance(key, str | int)}
+    else:
+        made += [plain(item, seen) for item in value]
+    return made
+
+
+def tensors_within(place: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
+    """All tensors of a plain value by their places in it, `state_dict.w`."""
+    if isinstance(value, Tensor):
+        yield place, value
+    elif isinstance(value, dict | list) and id(value) not in seen:
+        seen.add(id(value))
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from tensors_within(f"{place}.{key}" if place else str(key), item, seen)
+
+
 def tensors_in(name: str, content: Any) -> dict[str, Tensor]:
-    """The plain tensors of a checkpoint: `state_dict` unwrapped, everything else left out."""
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+    """The tensors of a checkpoint's plain values: `state_dict` unwrapped, everything else left out."""
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
-    if not isinstance(content, Mapping):
+    if not isinstance(content, dict):
         raise ModelUnsupported(f"{name} holds no table of weights.", CONVERT)
     tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
     if not tensors:
         raise ModelUnsupported(f"{name} holds no weights.", CONVERT)
-    for key, tensor in tensors.items():
-        check_tensor(name, key, tensor)
     return tensors
 
 
+def check_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that claim more numbers than they have, more together than the file has, and kinds that no layer takes."""
+    storages: dict[int, int] = {}
+    for key, tensor in tensors.items():
+        check_tensor(path.name, key, tensor)
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+    if sum(storages.values()) > path.stat().st_size:
+        raise ModelCorrupt(f"{path.name}: its tensors claim more numbers than the file holds.", AGAIN)
+
+
 def check_tensor(name: str, key: str, tensor: Tensor) -> None:
-    """Refuse tensors that claim more elements than they have, and kinds that no layer takes."""
-    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex() or type(tensor) not in (Tensor, torch.nn.Parameter):
+    odd = tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.device.type != "cpu"
+    if odd or type(tensor) not in (Tensor, torch.nn.Parameter):
         raise ModelUnsupported(f"{name}: the tensor {key!r:.80} is of a kind Easel cannot use.", CONVERT)
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise ModelCorrupt(f"{name}: the tensor {key!r:.80} claims more numbers than the file holds.", AGAIN)

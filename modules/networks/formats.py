@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, isfinite
 
 import torch
 from torch import Tensor
@@ -243,10 +243,14 @@ class DoRA(Patch):
 
 
 def scale_of(parts: Parts, rank: int) -> float:
-    """alpha / rank, as kohya-ss files mean it; no alpha is alpha = rank. A file may also give the scale itself."""
-    if "scale" in parts:
-        return float(parts["scale"])
-    return float(parts["alpha"]) / rank if "alpha" in parts else 1.0
+    """alpha / rank, as kohya-ss files mean it; no alpha is alpha = rank. A file may also give the scale itself.
+
+    Raises ValueError if that is no number: BLAS would leave the product out, and the picture be another without a word.
+    """
+    scale = float(parts["scale"]) if "scale" in parts else float(parts["alpha"]) / rank if "alpha" in parts else 1.0
+    if not isfinite(scale):
+        raise ValueError("the scale is not finite")
+    return scale
 
 
 def read_patches(layer: str, parts: Parts) -> dict[str, Patch]:

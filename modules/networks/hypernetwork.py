@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from modules.base.errors import ModelCorrupt, ModelUnsupported
 
-PART = re.compile(r"linear\.?(\d+)\.(weight|bias)")
+PART = re.compile(r"linear\.?([0-9]{1,9})\.(weight|bias)")
 OTHER = "Only hypernetworks as A1111 trains them belong into models/hypernetworks."
 AGAIN = "Download or copy the file again."
 

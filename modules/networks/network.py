@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from modules.base.errors import ModelMismatch
+from modules.base.errors import ModelMismatch, ModelUnsupported
 from modules.networks.dialects import READ, Targets, bundled, embeddings_of
-from modules.networks.formats import read_patches, shapes_of
+from modules.networks.formats import BROKEN, read_patches, shapes_of
 from modules.networks.patch import MISSHAPEN, FirstInputs, Patch, Shape
 
 PASSED_OVER = "oft_unet_"      # kohya-ss's OFT by diffusers' names: A1111 draws without it and says nothing, so its pictures are made so
+LONGEST_SHOWN = 120            # characters; a tensor's name has up to 100
 INPAINTING_INPUTS, INPUTS = 9, 4      # channels of a UNet's first convolution: latent, mask and masked latent; latent alone
 
 
@@ -50,7 +51,9 @@ def read_network(name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str
     layers, unmatched = sorted_out(tensors, targets)
     embeddings = embeddings_of(tensors)
     if not layers and not embeddings and not all(key.startswith(PASSED_OVER) for key in tensors):
-        raise ModelMismatch(f"{name} has nothing for this model: {next(iter(tensors), 'it is empty')} is not in it.", made_for(metadata))
+        raise ModelMismatch(f"{name} has nothing for this model: {shown(next(iter(tensors), 'it is empty'))} is not in it.", made_for(metadata))
+    if any(table.ndim != 2 for tables in embeddings.values() for table in tables.values()):
+        raise ModelUnsupported(f"{name}: an embedding in it is no table of vectors.", BROKEN)
     patches: dict[str, Patch] = {}
     for module, parts in layers.items():
         unmatched += [f"{module}.{part}" for part in parts if not READ.fullmatch(part)]
@@ -89,4 +92,9 @@ def fitted(patch: Patch, shape: Shape) -> Patch | None:
 def made_for(metadata: Mapping[str, str]) -> str:
     """The hint to one who uses a network with the wrong model; trainers write what they trained on."""
     base = metadata.get("modelspec.architecture") or metadata.get("ss_base_model_version")
-    return f"It was made for {base}: choose such a checkpoint." if base else "It was made for another family of models."
+    return f"It was made for {shown(base)}: choose such a checkpoint." if base else "It was made for another family of models."
+
+
+def shown(text: str) -> str:
+    """A file's own words in a message: on one line, and no longer than it needs."""
+    return "".join(letter for letter in text if letter.isprintable())[:LONGEST_SHOWN]

@@ -61,9 +61,11 @@ class BOFT(Patch):
         return rescaled(turned.view(weight.shape), self.rescale) - weight
 
     def fits(self, shape: Shape) -> bool:
+        whole = square(self.blocks, 4) and len(shape) > 1 and shape[0] == self.blocks[0, ..., 0].numel()
+        if not whole or len(self.blocks) > shape[0].bit_length():      # far more stages than outputs to join: a file may claim any number
+            return False
         reach = 2 ** len(self.blocks) * self.blocks.shape[-1] // 2
-        whole = len(shape) > 1 and shape[0] == self.blocks[0, ..., 0].numel() and shape[0] % reach == 0
-        return whole and square(self.blocks, 4) and same_size(self.rescale, shape[0])
+        return shape[0] % reach == 0 and same_size(self.rescale, shape[0])
 
 
 def square(blocks: Tensor, axes: int) -> bool:

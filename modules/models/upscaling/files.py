@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.base.errors import ModelError, sentence
+from modules.models.catalog import is_unicode
 from modules.models.header import sniff
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def files(root: Path) -> Iterator[Path]:
         folders.sort(key=str.casefold)
         for name in sorted(names, key=str.casefold):
             path = Path(folder, name)
-            if path.suffix.casefold() in EXTENSIONS and path.is_file() and path.resolve().is_relative_to(home):
+            if path.suffix.casefold() in EXTENSIONS and is_unicode(str(path)) and path.is_file() and path.resolve().is_relative_to(home):
                 yield path
 
 
@@ -55,17 +56,11 @@ def glanced(path: Path) -> ModelFile:
 
 def read_state(path: Path) -> Mapping[str, Tensor]:
     """The weights in a file by their names there. Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file."""
-    from modules.models.weights import LARGEST_PICKLE, check_zip, count_opcodes, read_weights, tensors_in, unpickled  # needs torch
+    from modules.models.weights import read_pickle, read_weights, tensors_in  # needs torch
 
-    kind = sniff(path)
-    if kind == "safetensors":
+    if sniff(path) == "safetensors":
         return read_weights(path).tensors
-    if kind == "zip":
-        check_zip(path)
-    else:
-        with path.open("rb") as file:
-            count_opcodes(path.name, file.read(LARGEST_PICKLE))
-    return tensors_in(path.name, unwrapped(unpickled(path, mapped=kind == "zip")))
+    return tensors_in(path.name, unwrapped(read_pickle(path)))
 
 
 def unwrapped(content: Any) -> Any:

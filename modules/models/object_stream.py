@@ -1,0 +1,132 @@
+"""What a pickled model would have its reader do, found out without doing it.
+
+torch's `weights_only` reader runs nothing that a file brings. But of what it does itself a file may ask for so much that the server
+stops: memory by the gigabyte, or tuples within tuples as a key, whose hash takes for ever or overflows C's stack. Here a stream's
+opcodes are followed with sizes in place of values. Opcodes: CPython's Lib/pickletools.py.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from modules.base.errors import ModelCorrupt, ModelUnsafe
+
+MOST_OPCODES = 300_000           # a tensor takes about 25, an SDXL checkpoint 65,000
+MOST_VALUES = 10_000_000         # in one value, each as often as it is reached; characters count too
+DEEPEST = 100                    # containers within one another
+LONGEST_ENCODED = 1000           # characters of a text that is made bytes: those of one number in known files
+AGAIN = "Download it again."
+CONVERT = "Ask for a safetensors version, or convert it on a machine you do not mind losing."
+
+IGNORED = (       # what training files mention beside their weights
+    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.dtype",
+)
+CALLED = frozenset((
+    *IGNORED, "collections.OrderedDict", "_codecs.encode", "__builtin__.set", "builtins.set", "torch.Size",
+    *(f"torch._utils._rebuild_{made}" for made in ("tensor", "tensor_v2", "tensor_v3", "parameter", "sparse_tensor", "qtensor")),
+    "torch.serialization._get_layout", "torch.nn.parameter.Parameter", "torch.nn.modules.container.ParameterDict",
+))
+PUTS, GETS = {"BINPUT", "LONG_BINPUT", "PUT"}, {"BINGET", "LONG_BINGET", "GET"}
+CALLS = {"REDUCE", "NEWOBJ"}
+OTHER_CALLS = {"INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID"}      # no tensor is written with them
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A value on the machine's stack. text: if it is one; of a class or function, its full name."""
+
+    size: int = 1
+    depth: int = 0
+    text: str = ""
+
+
+def check_stream(name: str, file: BinaryIO, pickles: int = 1) -> None:
+    """Follow the pickles that begin where `file` stands; `name` is for messages. Raises ModelCorrupt or ModelUnsafe."""
+    opcodes = 0
+    for _ in range(pickles):
+        machine = Machine(name)
+        try:
+            for opcode, argument, _ in pickletools.genops(file):
+                opcodes += 1
+                if opcodes > MOST_OPCODES:
+                    raise ModelCorrupt(f"{name}: its object stream is longer than any model's.", AGAIN)
+                machine.do(opcode, argument)
+        except (ValueError, LookupError) as error:
+            raise ModelCorrupt(f"{name} is damaged or was cut off: its object stream breaks off.", AGAIN) from error
+
+
+class Machine:
+    """Does a pickle's opcodes, with items in place of values; None stands for a mark."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.stack: list[Item | None] = []
+        self.memo: dict[int, Item] = {}
+
+    def do(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+        """Raises ModelCorrupt or ModelUnsafe; LookupError for an opcode that finds no operand."""
+        code = opcode.name
+        if code == "MARK":
+            self.stack.append(None)
+        elif code in PUTS:
+            self.memo[argument] = self.top()
+        elif code == "MEMOIZE":
+            self.memo[len(self.memo)] = self.top()
+        elif code in GETS:
+            self.stack.append(self.memo[argument])
+        elif not opcode.stack_before and not isinstance(argument, str | bytes):
+            self.stack += [Item()] * len(opcode.stack_after)
+        else:
+            taken = self.take(opcode.stack_before)
+            self.check_call(code, argument, taken)
+            self.stack += [self.made(code, argument, taken)] * len(opcode.stack_after)
+
+    def top(self) -> Item:
+        if not self.stack or self.stack[-1] is None:
+            raise LookupError("no value")
+        return self.stack[-1]
+
+    def pop(self) -> Item:
+        item = self.top()
+        self.stack.pop()
+        return item
+
+    def take(self, before: Sequence[pickletools.StackObject]) -> list[Item]:
+        """The operands, the first one first."""
+        taken = []
+        if pickletools.markobject in before:
+            while self.stack and self.stack[-1] is not None:
+                taken.append(self.pop())
+            if not self.stack:
+                raise LookupError("no mark")
+            self.stack.pop()
+            before = before[: before.index(pickletools.markobject)]
+        taken += [self.pop() for _ in before]
+        return taken[::-1]
+
+    def made(self, code: str, argument: Any, taken: Sequence[Item]) -> Item:
+        if code == "GLOBAL":
+            return Item(text=argument.replace(" ", "."))
+        if code == "STACK_GLOBAL":
+            return Item(text=".".join(item.text for item in taken))
+        if isinstance(argument, str | bytes):
+            return Item(1 + len(argument), text=argument[:LONGEST_ENCODED] if isinstance(argument, str) else "")
+        item = Item(1 + sum(each.size for each in taken), 1 + max((each.depth for each in taken), default=-1))
+        if item.size > MOST_VALUES or item.depth > DEEPEST:
+            raise ModelCorrupt(f"{self.name}: its object stream is nested beyond measure.", AGAIN)
+        return item
+
+    def check_call(self, code: str, argument: Any, taken: Sequence[Item]) -> None:
+        if code in OTHER_CALLS:
+            asked = argument.replace(" ", ".") if code == "INST" else next((item.text for item in taken), "")
+        elif code in CALLS:
+            asked, size = taken[0].text, taken[1].size
+            if asked in CALLED and (asked != "_codecs.encode" or size <= LONGEST_ENCODED):
+                return
+        else:
+            return
+        asked = asked[:80] if asked.isprintable() and asked else "an object that is not a tensor"
+        raise ModelUnsafe(f"{self.name} asks to run code: {asked}. It was not opened.", CONVERT)
