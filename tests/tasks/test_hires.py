@@ -172,8 +172,8 @@ def test_styles_are_added_to_a_hires_prompt_if_there_is_one():
 @given(st.sampled_from(["[a:b:0.5]", "[a:b:1.5]", "[a:b:7]", "[a|b]", "[a:b:1.0] [c::9]"]), st.integers(1, 9), st.integers(0, 9))
 def test_prompts_count_on_from_the_first_pass(prompt, steps, hires_steps):
     found = plan_of(request(prompt=prompt, steps=steps, hr_second_pass_steps=hires_steps, hr_sampler_name="Heun"))
-    assert found.hires.texts(prompt) == grammar.schedule(prompt, steps, 2 * (hires_steps or steps))
-    assert found.texts(prompt) == grammar.schedule(prompt, steps)
+    assert grammar.schedule(prompt, *found.hires.clock) == grammar.schedule(prompt, steps, 2 * (hires_steps or steps))
+    assert grammar.schedule(prompt, *found.clock) == grammar.schedule(prompt, steps)
 
 
 def plan_of(params):
