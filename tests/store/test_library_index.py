@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from dataclasses import replace
 from operator import attrgetter
 
 import pytest
@@ -43,7 +42,7 @@ def names(index, **how):
 
 def test_what_was_put_in_comes_back(index):
     for wanted in ENTRIES:
-        assert index.get(wanted.id) == replace(wanted, words="")
+        assert index.get(wanted.id) == wanted._replace(words="")
     assert index.get("none") is None and index.stamps("vae") == {entry(1, kind="vae").id: "s"}
 
 
@@ -76,7 +75,7 @@ def test_a_folder_holds_the_folders_in_it_and_no_others(index):
 
 
 def test_what_changed_is_found_as_it_is_now_and_what_went_not_at_all(index):
-    index.put([replace(ENTRIES[0], words="zebra", stamp="t")])
+    index.put([ENTRIES[0]._replace(words="zebra", stamp="t")])
     assert names(index, search="zebra") == [ENTRIES[0].name] and index.stamps("lora")[ENTRIES[0].id] == "t"
     assert ENTRIES[0].name not in names(index, search=ENTRIES[0].name)
     index.remove([ENTRIES[0].id])
@@ -99,7 +98,7 @@ def test_files_go_by_name_and_previews_by_theirs(index):
 
 def test_an_interrupted_put_leaves_all_as_it_was(index):
     with pytest.raises(sqlite3.Error):
-        index.put([replace(ENTRIES[0], stamp="new"), replace(ENTRIES[1], size=object())])
+        index.put([ENTRIES[0]._replace(stamp="new"), ENTRIES[1]._replace(size=object())])
     assert index.get(ENTRIES[0].id).stamp == "s"
 
 
