@@ -27,7 +27,7 @@ IGNORED = (       # what training files mention beside their weights
 CALLED = frozenset((
     *IGNORED, "collections.OrderedDict", "_codecs.encode", "__builtin__.set", "builtins.set", "torch.Size",
     *(f"torch._utils._rebuild_{made}" for made in ("tensor", "tensor_v2", "tensor_v3", "parameter", "sparse_tensor", "qtensor")),
-    "torch.serialization._get_layout", "torch.nn.parameter.Parameter", "torch.nn.modules.container.ParameterDict",
+    "torch.device", "torch.serialization._get_layout", "torch.nn.parameter.Parameter", "torch.nn.modules.container.ParameterDict",
 ))
 PUTS, GETS = {"BINPUT", "LONG_BINPUT", "PUT"}, {"BINGET", "LONG_BINGET", "GET"}
 CALLS = {"REDUCE", "NEWOBJ"}

@@ -120,14 +120,15 @@ class ModelCheckpoint:
 
 @pytest.mark.parametrize("numpy_called", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
 def test_what_trainers_keep_beside_the_weights_is_passed_over(tmp_path, monkeypatch, numpy_called):
-    """As in Stable Diffusion 1.4: callbacks by their class, and NumPy's numbers, under NumPy's old names and new."""
+    """As in Stable Diffusion 1.4: callbacks by their class, settings, and NumPy's numbers, under NumPy's old names and new."""
     parts = ModelCheckpoint.__module__.split(".")
     for end in range(1, len(parts) + 1):
         monkeypatch.setitem(sys.modules, ".".join(parts[:end]), ModuleType(parts[end - 1]))
     sys.modules[ModelCheckpoint.__module__].ModelCheckpoint = ModelCheckpoint
     out = io.BytesIO()
     best = {"score": np.float64(0.5), "steps": np.int64(3)}
-    torch.save({"state_dict": {"w": torch.arange(4.0)}, "callbacks": {ModelCheckpoint: best}}, out)
+    settings = {"device": torch.device("cuda:0"), "dtype": torch.float16, "size": torch.Size((1, 2)), "names": {"a"}}
+    torch.save({"state_dict": {"w": torch.arange(4.0)}, "callbacks": {ModelCheckpoint: best}, "hyper_parameters": settings}, out)
     with zipfile.ZipFile(out) as saved:
         stream = next(saved.read(name) for name in saved.namelist() if name.endswith("data.pkl"))
     path = tmp_path / "x.ckpt"
