@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf, isfinite
 
-from modules.base.errors import Invalid
-from modules.models.catalog import ModelFile
+from modules.base.errors import Invalid, ModelMissing
+from modules.models.catalog import Catalog, ModelFile
 from modules.models.library import Library
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
@@ -101,9 +103,21 @@ def networks_of(params: Txt2Img, library: Library) -> Networks:
             hypernetworks.append(Hypernetwork(library.hypernetworks.hashed(file).sha256 or "", number(tag, 1, 1.0), place))
         else:
             notes.append(f"There is no {NAMES.get(tag.kind, tag.kind)} called {tag.name!r}; the picture is made without it.")
-    prompts = f"{drawn}\n{params.negative_prompt}".casefold()
-    embeddings = [library.embeddings.hashed(file).sha256 or "" for file in library.embeddings.list() if file.model_name.casefold() in prompts]
+    embeddings = embeddings_in(f"{drawn}\n{params.negative_prompt}".casefold(), library.embeddings)
     return Networks(tuple(loras), tuple(hypernetworks), tuple(embeddings), tuple(notes))
+
+
+def embeddings_in(prompts: str, catalog: Catalog) -> Iterator[str]:
+    """SHA-256 of those whose names are there, be it within a word: tokens tell later. Raises ModelMissing for a word that cannot be read."""
+    for file in catalog.list():
+        name = file.model_name.casefold()
+        if name not in prompts:
+            continue
+        try:
+            yield catalog.hashed(file).sha256 or ""
+        except ModelMissing:
+            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", prompts):
+                raise
 
 
 def mention(tag: NetworkTag, place: int, file: ModelFile, tensors_hash: str) -> Mention:

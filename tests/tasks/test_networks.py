@@ -8,7 +8,7 @@ from math import inf
 
 import pytest
 
-from modules.base.errors import Invalid
+from modules.base.errors import Invalid, ModelMissing
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 from modules.tasks.networks import MOST_TAGS, networks_of, with_standing_networks
@@ -134,3 +134,13 @@ def test_standing_networks_are_written_into_the_prompt():
     settings = Settings(sd_lora="ink", sd_hypernetwork="hn", extra_networks_default_multiplier=0.5)
     assert with_standing_networks(Txt2Img(prompt="a"), settings).prompt == "a<lora:ink:0.5><hypernet:hn:0.5>"
     assert with_standing_networks(Txt2Img(prompt="a <lora:ink:1>"), Settings(sd_lora="ink")).prompt == "a <lora:ink:1>"
+
+
+def test_an_embedding_that_cannot_be_read_concerns_only_who_names_it(models, monkeypatch):
+    def hashed(file):
+        raise ModelMissing(f"{file.name} cannot be read.")
+
+    monkeypatch.setattr(models.embeddings, "hashed", hashed)
+    assert not found(models, "a tinytify circle").embeddings
+    with pytest.raises(ModelMissing, match="tinyti"):
+        found(models, "a circle", "TinyTI, blurred")
