@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
@@ -13,7 +14,7 @@ from gradio.components import Component
 
 from modules.app.app import App
 from modules.app.chores import Chore, Work
-from modules.base.errors import WebUIError
+from modules.base.errors import UnknownName, WebUIError
 from modules.engine.jobs import LOCAL
 from modules.tasks.model_making import ConvertRequest, ExtractRequest, MergeRequest, converting, extracting, merging
 from modules.ui.widgets import Lists
@@ -46,7 +47,10 @@ def build(tab: gr.Tab, app: App, lists: Lists, words: Words) -> None:
             with gr.Accordion(words("Extract a LoRA from two checkpoints"), open=False):
                 extraction = extract_fields(words)
                 extract = gr.Button(words("Extract"), elem_id="modelmerger_extract")
-        result = gr.HTML(elem_id="modelmerger_results", padding=False)
+        with gr.Column(elem_id="modelmerger_made"):
+            result = gr.HTML(elem_id="modelmerger_results", padding=False)
+            stop = gr.Button(words("Stop"), elem_id="modelmerger_stop", visible=False)
+    running = gr.State("")
     pickers = [fields[name] for name in ("a", "b", "others")] + [conversion["model"], extraction["tuned"], extraction["base"]]
     outside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     offer: dict[str, Any] = {
@@ -54,8 +58,9 @@ def build(tab: gr.Tab, app: App, lists: Lists, words: Words) -> None:
     }
     tab.select(**offer)
     for button, given, work in ((merge, fields, merge_work), (convert, conversion, convert_work), (extract, extraction, extract_work)):
-        done = button.click(following(app, words, given, work), list(given.values()), result, **outside)
+        done = button.click(following(app, words, given, work), list(given.values()), [result, stop, running], **outside)
         done.then(**offer).then(None, js=LOOK_AGAIN, queue=False, **outside)
+    stop.click(stopping(app), running, None, queue=False, **outside)
 
 
 def merge_fields(words: Words) -> dict[str, Component]:
@@ -143,24 +148,42 @@ def numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.replace(",", " ").split())
 
 
-def following(app: App, words: Words, fields: Mapping[str, Component], work: Making) -> Callable[..., Iterator[str]]:
+Shown = tuple[str, Any, str]      # what is told, the button that stops, the chore it is for
+
+
+def following(app: App, words: Words, fields: Mapping[str, Component], work: Making) -> Callable[..., Iterator[Shown]]:
     """Begin a chore and show how far it is until it has ended."""
-    def follow(request: gr.Request, *values: Any) -> Iterator[str]:
-        owner = request.request.scope.get("owner", LOCAL)
+    def follow(request: gr.Request, *values: Any) -> Iterator[Shown]:
         try:
-            chore = app.chores.begin("Merge", owner, work(app, dict(zip(fields, values, strict=True))))
+            chore = app.chores.begin("Merge", owner(request), work(app, dict(zip(fields, values, strict=True))))
         except ValueError:
-            yield card(words("That is no list of numbers."), words("Write them with commas between, like 0.3, 0.2."))
+            yield alone(card(words("That is no list of numbers."), words("Write them with commas between, like 0.3, 0.2.")))
             return
         except WebUIError as error:
-            yield card(str(error), error.hint)
+            yield alone(card(str(error), error.hint))
             return
         while chore.state in ("queued", "running"):
-            yield progress(chore, words)
+            yield progress(chore, words), gr.update(visible=True), chore.id
             time.sleep(LOOK_SECONDS)
-        yield ended(chore, words)
+        yield alone(ended(chore, words))
 
     return follow
+
+
+def alone(told: str) -> Shown:
+    return told, gr.update(visible=False), ""
+
+
+def stopping(app: App) -> Callable[[str, gr.Request], None]:
+    def stop_chore(chore: str, request: gr.Request) -> None:
+        with contextlib.suppress(UnknownName):      # it has ended meanwhile
+            app.chores.stop(chore, owner(request))
+
+    return stop_chore
+
+
+def owner(request: gr.Request) -> str:
+    return request.request.scope.get("owner", LOCAL)
 
 
 def progress(chore: Chore, words: Words) -> str:
@@ -172,7 +195,7 @@ def ended(chore: Chore, words: Words) -> str:
     if chore.error:
         return card(str(chore.error.get("message", "")), str(chore.error.get("hint", "")))
     if chore.state != "done":
-        return card(words("This was stopped."), words("Nothing was written."))
+        return f'<div class="chore"><p>{escape(words("This was stopped. Nothing was written."))}</p></div>'
     return f'<div class="chore"><p>{escape(words("Written:"))} <strong>{escape(str(chore.result.get("name", "")))}</strong></p></div>'
 
 
