@@ -20,7 +20,7 @@ export class Grid {
   get card() { return { width: this.width, height: Math.round(this.width * SHAPE) + NAME }; }
 
   drawSoon() {
-    this.due ||= requestAnimationFrame(() => { this.due = 0; this.draw(); });
+    this.due ||= requestAnimationFrame(() => { this.due = 0; this.follow(); });
   }
 
   /** Back to the first card: the list is another one. */
@@ -33,10 +33,16 @@ export class Grid {
     if (!this.element.clientWidth) return;      // in a tab that is not open
     this.measure();
     this.active = Math.max(0, Math.min(this.active, this.list.total - 1));
+    this.follow();
+    this.mark();
+  }
+
+  /** Draw what has come into sight; what was there stays as it is. */
+  follow() {
+    if (!this.element.clientWidth) return;
     const wanted = this.inSight();
     for (const index of this.drawn.keys()) if (!wanted.has(index)) this.drop(index);
     for (const index of wanted) this.put(index);
-    this.mark();
   }
 
   measure() {
@@ -62,11 +68,13 @@ export class Grid {
 
   put(index) {
     const card = this.list.at(index);
-    const key = JSON.stringify(card);
     const old = this.drawn.get(index);
+    if (old && old.card === card && old.width === this.width && old.columns === this.columns) return;
+    const key = JSON.stringify(card);
     const element = old?.key === key ? old.element : cardElement(card, this.deeds);
     element.style.left = `${(index % this.columns) * (this.width + GAP)}px`;
     element.style.top = `${Math.floor(index / this.columns) * (this.card.height + GAP)}px`;
+    this.drawn.set(index, { card, key, element, width: this.width, columns: this.columns });
     if (element === old?.element) return;
     element.dataset.index = index;
     const { activeElement } = document;
@@ -74,7 +82,7 @@ export class Grid {
     const focused = awaited || old?.element.contains(activeElement);
     if (old) old.element.replaceWith(element);
     else this.sheet.append(element);
-    this.drawn.set(index, { card, key, element });
+    this.markOne(index);
     if (focused) element.querySelector("button")?.focus({ preventScroll: true });
   }
 
@@ -85,12 +93,15 @@ export class Grid {
 
   /** Show which cards are in use, and let Tab reach the active one. */
   mark() {
-    for (const [index, { card, element }] of this.drawn) {
-      if (!card) continue;
-      const [use, edit] = element.querySelectorAll("button");
-      use.setAttribute("aria-pressed", this.use.has(card));
-      use.tabIndex = edit.tabIndex = index === this.active ? 0 : -1;
-    }
+    for (const index of this.drawn.keys()) this.markOne(index);
+  }
+
+  markOne(index) {
+    const { card, element } = this.drawn.get(index);
+    if (!card) return;
+    const [use, edit] = element.querySelectorAll("button");
+    use.setAttribute("aria-pressed", this.use.has(card));
+    use.tabIndex = edit.tabIndex = index === this.active ? 0 : -1;
   }
 
   focused(target) {
