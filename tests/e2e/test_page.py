@@ -266,6 +266,26 @@ def test_swap_clear_and_paste_do_what_they_say(page: Page) -> None:
     expect(page.locator("#txt2img_neg_prompt textarea")).to_have_value("")
 
 
+CLEARED_AND_TYPED = """async () => {
+    const box = document.querySelector("#txt2img_prompt textarea"), pause = (ms) => new Promise((done) => setTimeout(done, ms));
+    document.querySelector("#txt2img_clear_prompt").click();
+    while (box.value) await pause(5);
+    Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, "typed at once");
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+    await pause(20);
+    document.querySelector("#txt2img_res_switch_btn").click();
+}"""
+
+
+def test_what_is_typed_right_after_a_button_is_not_overtaken(page: Page) -> None:
+    number(page, "txt2img_height", "192")
+    page.fill(PROMPT, "old")
+    page.evaluate(CLEARED_AND_TYPED)
+    expect(page.locator("#txt2img_width [type=number]")).to_have_value("192")
+    page.wait_for_timeout(400)      # longer than what was asked for is held
+    expect(page.locator(PROMPT)).to_have_value("typed at once")
+
+
 def test_png_info_shows_the_data_and_sends_it_on(page: Page) -> None:
     data = generate(page, "a turtle")
     png = picture_file(page)

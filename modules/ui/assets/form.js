@@ -15,7 +15,7 @@ export function createForm(tab) {
   const key = tab === "txt2img" ? "form" : `form.${tab}`;
   let values = { ...Object.fromEntries(facts.quick.map((name) => [name, null])), override_settings: {}, ...defaults };
   let base = { ...defaults };            // what untouched fields hold: the loaded model's defaults
-  let pending = {};                      // asked for, but perhaps not yet in gradio's own state
+  let pending = {};                      // asked for, but perhaps not yet in gradio's own state: name → { value, before, sent }
   let owed = false;                      // whether gradio has yet to fetch it
   let delivery = 0;
   const asking = [];                     // who waits for the values of this moment
@@ -36,13 +36,14 @@ export function createForm(tab) {
     settled,
   };
 
-
   /** Set some fields; names that the form does not have are ignored. */
   function fill(patch) {
-    const known = Object.entries(patch).filter(([name]) => names.includes(name));
-    const wanted = Object.fromEntries(known.map(([name, value]) => [name, fitting(name, value)]));
-    pending = { ...pending, ...wanted };
-    values = { ...values, ...wanted };
+    const known = Object.entries(patch).filter(([name]) => names.includes(name)).map(([name, value]) => [name, fitting(name, value)]);
+    for (const [name, value] of known) {
+      const older = pending[name];
+      pending[name] = { value, before: older ? [...older.before, older.value] : [], sent: false };
+    }
+    values = { ...values, ...Object.fromEntries(known) };
     owed = true;
     deliver();
     changed();
@@ -109,16 +110,27 @@ export function createForm(tab) {
 
   // What gradio's events call: `heard` after any change, `wanted` to fetch what `fill` asked for.
   function heard(list) {
-    values = { ...named(list), ...pending };
+    take(named(list));
     changed();
   }
 
   function wanted(list) {
     owed = false;
-    values = { ...named(list), ...pending };
+    const told = named(list);
+    take(told);
+    for (const [name, { value, before, sent }] of Object.entries(pending)) {
+      if (!sent) pending[name] = { value, before: [...before, told[name]], sent: true };
+    }
     for (const resolve of asking.splice(0)) resolve(values);
     setTimeout(() => { if (!owed) pending = {}; }, 250);
-    return names.map((name) => (name in pending ? pending[name] : { __type__: "update" }));      // an empty update changes nothing
+    return names.map((name) => (name in pending ? pending[name].value : { __type__: "update" }));      // an empty update changes nothing
+  }
+
+  /** What gradio tells, under what it has still to hear; but a value that neither was there before nor was sent, somebody has typed since. */
+  function take(told) {
+    const typed = ([name, { value, before, sent }]) => sent && ![value, ...before].some((known) => same(known, told[name]));
+    pending = Object.fromEntries(Object.entries(pending).filter((entry) => !typed(entry)));
+    values = { ...told, ...Object.fromEntries(Object.entries(pending).map(([name, { value }]) => [name, value])) };
   }
 
   return form;
