@@ -83,7 +83,7 @@ def routes(app: App) -> APIRouter:
     @api.post("/cards/refresh", status_code=204)
     def refresh() -> None:
         """Look into the folders again."""
-        app.cards.scan()
+        app.cards.renew()
 
     @api.get("/cards/{card}")
     def get(card: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def routes(app: App) -> APIRouter:
     @api.post("/refresh-checkpoints")
     def refresh_checkpoints() -> None:
         """Look into the model folders again."""
-        app.cards.scan("checkpoint")
+        app.cards.renew("checkpoint")
 
     @api.get("/sd-vae")
     def sd_vae() -> list[dict[str, str]]:
@@ -51,7 +51,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/refresh-vae")
     def refresh_vae() -> None:
-        app.cards.scan("vae")
+        app.cards.renew("vae")
 
     add_networks(api, app)
     return api
@@ -66,7 +66,7 @@ def add_networks(api: APIRouter, app: App) -> None:
 
     @api.post("/refresh-loras")
     def refresh_loras() -> None:
-        app.cards.scan("lora")
+        app.cards.renew("lora")
 
     @api.get("/embeddings")
     def embeddings() -> dict[str, dict[str, Any]]:
@@ -76,7 +76,7 @@ def add_networks(api: APIRouter, app: App) -> None:
 
     @api.post("/refresh-embeddings")
     def refresh_embeddings() -> None:
-        app.cards.scan("embedding")
+        app.cards.renew("embedding")
 
     @api.get("/hypernetworks")
     def hypernetworks() -> list[dict[str, str]]:

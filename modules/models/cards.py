@@ -53,6 +53,15 @@ class Cards:
     def scanning(self) -> bool:
         return self._scanning.locked() or not self._scanned.is_set()
 
+    def renew(self, *kinds: str) -> None:
+        """The catalogs at once, and the index with them; but where that is still being read, nobody waits for it."""
+        for kind in kinds or self.catalogs:
+            self.catalogs[kind].refresh()
+        if self.scanning:
+            threading.Thread(target=self.scan, args=kinds, kwargs={"refresh": False}, name="library index", daemon=True).start()
+        else:
+            self.scan(*kinds, refresh=False)
+
     def scan(self, *kinds: str, refresh: bool = True) -> None:
         """Bring the index in step with the files: of these kinds, or of all; `refresh` looks into the folders first."""
         with self._scanning:

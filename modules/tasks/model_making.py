@@ -141,5 +141,5 @@ def shortened(name: str) -> str:
 
 def listed(cards: Cards, kind: str, path: Path) -> dict[str, Any]:
     """What was made is in the lists, and has a card, as soon as it is done."""
-    cards.scan(kind)
+    cards.renew(kind)
     return {"name": path.name}

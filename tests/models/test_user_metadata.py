@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
 
 import pytest
 
@@ -156,6 +158,32 @@ def test_a_scan_reads_only_what_changed(cards, model, monkeypatch):
     assert lora(cards)["ink.v2"].title == "New" and list(lora(cards, search="zebra")) == ["other"]
     model.unlink()
     cards.scan()
+    assert list(lora(cards)) == ["other"]
+
+
+def test_who_renews_the_lists_does_not_wait_for_a_scan_under_way(cards, model, monkeypatch):
+    reading, go_on = threading.Event(), threading.Event()
+    true = cards_module.described
+
+    def slowly(*how):
+        reading.set()
+        go_on.wait(60)
+        return true(*how)
+
+    monkeypatch.setattr(cards_module, "described", slowly)
+    cards.catalogs["lora"].refresh()
+    cards.begin()
+    assert reading.wait(60)
+    safetensors(model.with_name("other.safetensors"), {})
+    cards.renew("lora")
+    assert "other" in [file.model_name for file in cards.catalogs["lora"].list()] and "other" not in lora(cards)
+    go_on.set()
+    while "other" not in lora(cards):
+        time.sleep(0.01)
+    cards.wait(60)
+    cards.renew("lora")
+    model.unlink()
+    cards.renew("lora")
     assert list(lora(cards)) == ["other"]
 
 
