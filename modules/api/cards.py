@@ -21,7 +21,6 @@ from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
 from modules.imaging.inputs import upright
 from modules.imaging.read import open_image, read_metadata
 from modules.imaging.save import png
-from modules.models.cards import Cards
 from modules.models.kinship import family_named
 from modules.store import library_index
 from modules.store.library_index import Entry
@@ -96,7 +95,7 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/cards/{card}/preview")
     def preview(card: str) -> Response:
-        return picture(app.cards, app.cards.get(card))
+        return picture(app.cards.preview(app.cards.get(card)))
 
     @api.put("/cards/{card}/preview", openapi_extra=PREVIEW_BODY)
     async def set_preview(card: str, request: Request) -> dict[str, Any]:
@@ -163,9 +162,8 @@ def wanted(change: CardChange) -> dict[str, Any]:
     return given
 
 
-def picture(cards: Cards, entry: Entry) -> Response:
+def picture(content: bytes) -> Response:
     """Whatever the file is called, only what is a picture is sent."""
-    content = cards.preview(entry)
     kind = Image.MIME[open_image(content).format or ""]
     return Response(content, media_type=kind, headers={"Cache-Control": KEPT})
 

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from PIL import Image
 
-from modules.api.cards import KEPT, card_of, picture
+from modules.api.cards import card_of, picture
 from modules.api.routing import router
 from modules.app.app import App
 from modules.base.errors import UnknownName
-from modules.imaging.read import open_image
 from modules.models.cover_pictures import cover_picture
 from modules.store.library_index import Entry
 
@@ -28,7 +26,7 @@ def routes(app: App) -> APIRouter:
     def thumb(filename: Text) -> Response:
         """The preview of that name, or of the model of that name, relative to its folder."""
         if entry := app.cards.index.pictured(filename):
-            return picture(app.cards, entry)
+            return picture(app.cards.preview(entry))
         raise UnknownName("preview", filename[:100], [])
 
     @api.get("/metadata")
@@ -40,8 +38,7 @@ def routes(app: App) -> APIRouter:
     @api.get("/cover-images")
     def cover_images(page: Text, item: Text, index: Annotated[int, Query(ge=0)] = 0) -> Response:
         """A picture that a safetensors file has in its metadata, if it is one."""
-        content = cover_picture(Path(named(app, page, item).path), index)
-        return Response(content, media_type=Image.MIME[open_image(content).format or ""], headers={"Cache-Control": KEPT})
+        return picture(cover_picture(Path(named(app, page, item).path), index))
 
     @api.get("/get-single-card")
     def get_single_card(page: Text, name: Text, tabname: Text = "") -> dict[str, str]:

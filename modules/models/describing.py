@@ -88,9 +88,9 @@ def facts_of(kind: str, path: Path) -> Facts:
     title = header.metadata.get("modelspec.title", "")
     return Facts(
         family=family_of_header(header.metadata, header.shapes) or WIDTHS.get(more.get("shape", 0), ""),
-        alias=clean(header.metadata.get("ss_output_name", "")),
-        title="" if UNTITLED.match(title) else clean(title),
-        activation=clean(header.metadata.get("modelspec.trigger_phrase", "")),
+        alias=header.metadata.get("ss_output_name", ""),
+        title="" if UNTITLED.match(title) else title,
+        activation=header.metadata.get("modelspec.trigger_phrase", ""),
         tags=training_tags(header.metadata),
         pictured=bool(cover_pictures(header.metadata)),
         more=more,
@@ -103,7 +103,7 @@ def training_tags(metadata: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     for tags in loaded(metadata.get("ss_tag_frequency", "")).values():
         for tag, count in tags.items() if isinstance(tags, dict) else ():
             if type(count) is int and 0 < count < 2**53:
-                word = clean(tag.strip())
+                word = tag.strip()
                 counts[word] = counts.get(word, 0) + count
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 

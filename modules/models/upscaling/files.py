@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.base.errors import ModelError, sentence
-from modules.models.catalog import is_unicode
+from modules.models.catalog import entries_below, is_file_of
 from modules.models.header import sniff
 
 if TYPE_CHECKING:
@@ -38,12 +37,10 @@ def find(folders: Sequence[Path]) -> dict[str, ModelFile]:
 def files(root: Path) -> Iterator[Path]:
     """Sorted; what is no regular file or leads out of `root` is left out."""
     home = root.resolve()
-    for folder, folders, names in os.walk(root):
-        folders.sort(key=str.casefold)
-        for name in sorted(names, key=str.casefold):
-            path = Path(folder, name)
-            if path.suffix.casefold() in EXTENSIONS and is_unicode(str(path)) and path.is_file() and path.resolve().is_relative_to(home):
-                yield path
+    for entry in entries_below(root):
+        path = Path(entry.path)
+        if path.suffix.casefold() in EXTENSIONS and is_file_of(home, entry):
+            yield path
 
 
 def glanced(path: Path) -> ModelFile:
