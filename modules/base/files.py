@@ -6,9 +6,12 @@ import contextlib
 import errno
 import os
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from modules.base.errors import DiskFull, Forbidden, Unwritable, WebUIError
+
+WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)      # what disks say that have none
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -16,6 +19,38 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Its folder is made, its permissions are those of any new file. Raises DiskFull or Unwritable.
     """
+    temporary = written_aside(path, content)
+    try:
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise refused(path, error) from error
+    finally:
+        discard(temporary)
+
+
+def write_new(paths: Iterable[Path], content: bytes) -> Path:
+    """Write `content` as the first of `paths` that is not there yet, whole or not at all; durable when it returns.
+
+    However many processes do this at once, each gets a file of its own. paths: all in one folder, as many as it takes
+    Raises DiskFull or Unwritable.
+    """
+    names = iter(paths)
+    path = next(names)
+    temporary = written_aside(path, content)
+    try:
+        while not moved_to_free_name(temporary, path):
+            path = next(names)
+        sync_folder(path.parent)
+        return path
+    except OSError as error:
+        raise refused(path, error) from error
+    finally:
+        discard(temporary)
+
+
+def written_aside(path: Path, content: bytes) -> Path:
+    """A file beside `path`, on the disk to the last byte, under a name that nobody looks for. Raises DiskFull or Unwritable."""
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,14 +58,47 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        discard(temporary)
         if isinstance(error, OSError):
             raise refused(path, error) from error
         raise
+    return temporary
+
+
+def moved_to_free_name(source: Path, path: Path) -> bool:
+    """Give a whole file a name, unless there is a file of that name; asking and taking are one step."""
+    try:
+        if os.name == "nt":
+            source.rename(path)      # never over another there
+        else:
+            path.hardlink_to(source)
+        return True
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in WITHOUT_LINKS:
+            raise
+    return moved_over_claim(source, path)
+
+
+def moved_over_claim(source: Path, path: Path) -> bool:
+    """The same on a disk without links (FAT, some network drives): the name is taken by an empty file first."""
+    try:
+        path.open("xb").close()
+    except FileExistsError:
+        return False
+    try:
+        source.replace(path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return True
+
+
+def discard(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def make_folder(folder: Path) -> None:

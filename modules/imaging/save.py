@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from modules.base.files import make_folder, refused, write_atomically
+from modules.base.files import write_new
 
 NUMBERED = re.compile(r"(\d{5,})[-.]")
 
@@ -33,36 +33,13 @@ def png(image: Image.Image, infotext: str, others: Mapping[str, str] | None = No
 def save_numbered(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
     """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path; without a name just the number."""
     folder = folder / date.today().isoformat()
-    stem = "-".join(filter(None, (f"{next_number(folder):05}", name)))
-    path = folder / f"{stem}.{extension}"
-    write_atomically(path, content)
-    return path
+    numbers = count(next_number(folder))
+    return write_new((folder / f"{'-'.join(filter(None, (f'{number:05}', name)))}.{extension}" for number in numbers), content)
 
 
 def save_named(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
     """Write `folder`/`name`.png, or `name`-1.png and so on if that is taken, and return its path. Raises DiskFull or Unwritable."""
-    make_folder(folder)
-    path = free_place(folder, name, extension)
-    try:
-        write_atomically(path, content)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path
-
-
-def free_place(folder: Path, name: str, extension: str) -> Path:
-    """A file that was not there, empty: nobody else takes its name now. Raises DiskFull or Unwritable."""
-    for number in count():
-        path = folder / (f"{name}-{number}.{extension}" if number else f"{name}.{extension}")
-        try:
-            path.open("xb").close()
-            return path
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise refused(path, error) from error
-    raise AssertionError("numbers do not end")
+    return write_new((folder / (f"{name}-{number}.{extension}" if number else f"{name}.{extension}") for number in count()), content)
 
 
 def next_number(folder: Path) -> int:

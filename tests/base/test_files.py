@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from modules.base import files
 from modules.base.errors import DiskFull, Forbidden, Unwritable
-from modules.base.files import inside, write_atomically
+from modules.base.files import inside, write_atomically, write_new
 
 
 def test_content_comes_back_and_nothing_else_is_left(tmp_path):
@@ -96,3 +98,50 @@ def test_no_spelling_leads_out(path):
         assert inside(root, path).is_relative_to(root)
     except Forbidden:
         assert ".." in path or path.startswith("/") or "\0" in path
+
+
+# A name that nobody else has -------------------------------------------------------------------------
+
+
+def numbered(folder):
+    return (folder / f"{number}.txt" for number in count())
+
+
+def test_what_is_there_is_never_written_over(tmp_path):
+    assert [write_new(numbered(tmp_path), content).name for content in (b"one", b"two", b"three")] == ["0.txt", "1.txt", "2.txt"]
+    assert (tmp_path / "0.txt").read_bytes() == b"one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.txt", "1.txt", "2.txt"]
+
+
+def test_so_it_is_on_a_disk_without_links(tmp_path, monkeypatch):
+    def no_link(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_link)
+    test_what_is_there_is_never_written_over(tmp_path)
+
+
+def test_a_new_file_has_its_name_only_when_it_is_whole(tmp_path, monkeypatch):
+    """At the moment of naming, what is named is complete and on the disk; a kill before leaves no such name."""
+    link, seen = os.link, []
+
+    def watched(source, target):
+        seen.append((Path(source).read_bytes(), target.exists()))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", watched)
+    write_new(numbered(tmp_path), b"content")
+    assert seen == [(b"content", False)]
+
+
+def test_processes_that_want_the_same_names_lose_nothing(tmp_path):
+    writer = (
+        "import sys; from itertools import count; from pathlib import Path; from modules.base.files import write_new\n"
+        "folder = Path(sys.argv[1])\n"
+        "for i in range(100): write_new((folder / f'{n}.txt' for n in count()), f'{sys.argv[2]} {i}'.encode())"
+    )
+    root = Path(__file__).resolve().parents[2]
+    running = [subprocess.Popen([sys.executable, "-c", writer, str(tmp_path), str(name)], cwd=root) for name in range(3)]
+    assert [each.wait() for each in running] == [0, 0, 0]
+    found = {path.read_text() for path in tmp_path.iterdir()}
+    assert found == {f"{name} {i}" for name in range(3) for i in range(100)}

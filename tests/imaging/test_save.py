@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,6 +64,23 @@ def test_the_next_number_is_one_more_than_the_largest(tmp_path, there, expected)
 
 def test_a_folder_that_is_not_there_starts_at_0(tmp_path):
     assert next_number(tmp_path / "new") == 0
+
+
+SAVER = """
+import sys
+from pathlib import Path
+from modules.imaging.save import save_numbered
+for i in range(100):
+    save_numbered(f"{sys.argv[2]} {i}".encode(), Path(sys.argv[1]), "7")
+"""
+
+
+def test_two_processes_that_save_pictures_of_one_seed_lose_none(tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    savers = [subprocess.Popen([sys.executable, "-c", SAVER, str(tmp_path), str(name)], cwd=root) for name in range(2)]
+    assert [saver.wait() for saver in savers] == [0, 0]
+    contents = {path.read_text() for path in tmp_path.rglob("*.png")}
+    assert contents == {f"{name} {i}" for name in range(2) for i in range(100)}
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
