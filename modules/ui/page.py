@@ -46,7 +46,7 @@ def build(app: App) -> gr.Blocks:
             with gr.Tab("PNG Info", id="pnginfo", elem_id="tab_pnginfo"):
                 png_info.build(words)
             with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger") as tab:
-                merger.build(tab, app, lists, words)
+                merger.build(tab, lists, words)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings") as tab:
                 settings.build(tab, app, lists, words)
     return page

@@ -2,6 +2,7 @@
 import { startActions } from "./actions.js";
 import { byId, debounced, pause } from "./dom.js";
 import { startDrops } from "./drop.js";
+import "./merger.js";
 import { meetServer, watchServer } from "./model.js";
 import { startPanel } from "./panel.js";
 import { waiting } from "./panels.js";

@@ -60,6 +60,9 @@ export const server = {
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
   keep: async (file) => ask("inputs", "POST", { image: await dataUrl(file) }),
   pngInfo: async (image) => (await ask("../../sdapi/v1/png-info", "POST", { image })).items,
+  make: (kind, body) => ask(kind, "POST", body),
+  chore: (id) => ask(`chores/${encodeURIComponent(id)}`),
+  stopChore: (id) => ask(`chores/${encodeURIComponent(id)}/stop`, "POST"),
   preview: (id, number) => new URL(`${job(id)}/preview?n=${number}`, BASE).href,
   picture: (id, index) => new URL(`${job(id)}/pictures/${index}`, BASE).href,
 };

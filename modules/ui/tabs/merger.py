@@ -1,22 +1,13 @@
-"""The Checkpoint Merger tab: A1111's controls in its order, and what it lacks folded below."""
+"""The Checkpoint Merger tab: A1111's controls in its order, and what it lacks folded below. assets/merger.js asks the API for the work."""
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable, Iterator, Mapping
-from html import escape
-from itertools import takewhile
+import json
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from modules.app.app import App
-from modules.app.chores import Chore, Work
-from modules.base.errors import UnknownName, WebUIError
-from modules.engine.jobs import LOCAL
-from modules.tasks.model_making import ConvertRequest, ExtractRequest, MergeRequest, converting, extracting, merging
 from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
@@ -24,8 +15,6 @@ METHODS = ("Weighted sum", "Add difference", "Sum of more", "No interpolation")
 PRECISIONS = ("keep", "fp16", "bf16", "fp32")
 CONFIGS = ("A, B or C", "B", "C", "Don't")
 WITH_MULTIPLIER = ("Weighted sum", "Add difference")
-LOOK_SECONDS = 0.3
-LOOK_AGAIN = "() => document.getElementById('refresh_sd_model_checkpoint')?.click()"      # so that all lists of the page have what was made
 FORMULAS = {
     "Weighted sum": "A · (1 − M) + B · M",
     "Add difference": "A + (B − C) · M",
@@ -33,10 +22,8 @@ FORMULAS = {
     "No interpolation": "A alone: to bake in a VAE, change the precision or discard weights",
 }
 
-Making = Callable[[App, Mapping[str, Any]], Work]      # from what the form holds; raises WebUIError or ValueError for what cannot be
 
-
-def build(tab: gr.Tab, app: App, lists: Lists, words: Words) -> None:
+def build(tab: gr.Tab, lists: Lists, words: Words) -> None:
     with gr.Row(elem_id="modelmerger_page"):
         with gr.Column(elem_id="modelmerger_settings"):
             fields = merge_fields(words)
@@ -48,19 +35,15 @@ def build(tab: gr.Tab, app: App, lists: Lists, words: Words) -> None:
                 extraction = extract_fields(words)
                 extract = gr.Button(words("Extract"), elem_id="modelmerger_extract")
         with gr.Column(elem_id="modelmerger_made"):
-            result = gr.HTML(elem_id="modelmerger_results", padding=False)
-            stop = gr.Button(words("Stop"), elem_id="modelmerger_stop", visible=False)
-    running = gr.State("")
+            gr.HTML(elem_id="modelmerger_results", padding=False)
+    again = gr.Button(elem_id="modelmerger_offer", visible="hidden")
     pickers = [fields[name] for name in ("a", "b", "others")] + [conversion["model"], extraction["tuned"], extraction["base"]]
-    outside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    offer: dict[str, Any] = {
-        "fn": lambda: offered(lists, len(pickers), words), "outputs": [*pickers, fields["c"], fields["vae"]], "queue": False, **outside,
-    }
-    tab.select(**offer)
-    for button, given, work in ((merge, fields, merge_work), (convert, conversion, convert_work), (extract, extraction, extract_work)):
-        done = button.click(following(app, words, given, work), list(given.values()), [result, stop, running], **outside)
-        done.then(**offer).then(None, js=LOOK_AGAIN, queue=False, **outside)
-    stop.click(stopping(app), running, None, queue=False, **outside)
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    for offering in (tab.select, again.click):
+        offering(lambda: offered(lists, len(pickers), words), outputs=[*pickers, fields["c"], fields["vae"]], preprocess=False, **quiet)
+    for button, kind, given in ((merge, "merge", fields), (convert, "convert", conversion), (extract, "extract-lora", extraction)):
+        names = json.dumps(list(given))
+        button.click(None, list(given.values()), js=f"(...values) => easel.make('{kind}', {names}, values)", **quiet)
 
 
 def merge_fields(words: Words) -> dict[str, Component]:
@@ -77,8 +60,7 @@ def merge_fields(words: Words) -> dict[str, Component]:
         others = gr.Dropdown([], multiselect=True, label=words("More models (D, E, …)"), elem_id="modelmerger_other_model_names")
         more = gr.Textbox("", label=words("Shares of B, C, …"), placeholder="0.3, 0.2", elem_id="modelmerger_shares")
     method.change(
-        lambda chosen: (FORMULAS[chosen], gr.update(visible=chosen in WITH_MULTIPLIER), gr.update(visible=chosen == "Sum of more")),
-        method, [formula, multiplier, several], queue=False, show_progress="hidden", api_visibility="private",
+        method_shown, method, [formula, multiplier, several], preprocess=False, queue=False, show_progress="hidden", api_visibility="private"
     )
     with gr.Row():
         precision = gr.Radio(list(PRECISIONS), value="fp16", label=words("Precision"), elem_id="modelmerger_precision")
@@ -96,6 +78,12 @@ def merge_fields(words: Words) -> dict[str, Component]:
         **models, "others": others, "name": name, "method": method, "multiplier": multiplier, "precision": precision, "vae": vae,
         "more": more, "block_weights": blocks, "discard": discard, "copy_metadata": copied, "add_recipe": recipe, "config": config,
     }
+
+
+def method_shown(method: Any) -> tuple[Any, ...]:
+    """What the formula says, and which of its figures there are."""
+    shown = method if method in METHODS else METHODS[0]
+    return FORMULAS[shown], gr.update(visible=shown in WITH_MULTIPLIER), gr.update(visible=shown == "Sum of more")
 
 
 def convert_fields(words: Words) -> dict[str, Component]:
@@ -119,85 +107,3 @@ def offered(lists: Lists, pickers: int, words: Words) -> list[Any]:
     checkpoints, vaes = list(lists["checkpoints"]()), [name for name in lists["vaes"]() if name != "Automatic"]
     optional = [(words("None"), ""), *((name, name) for name in checkpoints)]
     return [gr.update(choices=checkpoints)] * pickers + [gr.update(choices=optional), gr.update(choices=vaes)]
-
-
-def sources(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """The chosen checkpoints; where each has its own part in the formula, none moves up into an empty place."""
-    models = [values[letter] for letter in ("a", "b", "c")]
-    if values["method"] == "Sum of more":
-        return tuple(filter(None, [*models, *(values["others"] or ())]))
-    return tuple(takewhile(bool, models))
-
-
-def merge_work(app: App, values: Mapping[str, Any]) -> Work:
-    plain = {name: values[name] for name in ("name", "method", "multiplier", "precision", "vae", "discard", "copy_metadata", "add_recipe", "config")}
-    lists = {"models": sources(values), "more": numbers(values["more"]), "block_weights": numbers(values["block_weights"])}
-    return merging(MergeRequest(**plain, **lists), app.models, app.cards)
-
-
-def convert_work(app: App, values: Mapping[str, Any]) -> Work:
-    return converting(ConvertRequest(**{**values, "model": values["model"] or ""}), app.models, app.cards)
-
-
-def extract_work(app: App, values: Mapping[str, Any]) -> Work:
-    return extracting(ExtractRequest(tuned=values["tuned"] or "", base=values["base"] or "", rank=int(values["rank"])), app.models, app.cards)
-
-
-def numbers(text: str) -> tuple[float, ...]:
-    """Numbers between commas; what is none is a nan, which is refused later by name."""
-    return tuple(float(part) for part in text.replace(",", " ").split())
-
-
-Shown = tuple[str, Any, str]      # what is told, the button that stops, the chore it is for
-
-
-def following(app: App, words: Words, fields: Mapping[str, Component], work: Making) -> Callable[..., Iterator[Shown]]:
-    """Begin a chore and show how far it is until it has ended."""
-    def follow(request: gr.Request, *values: Any) -> Iterator[Shown]:
-        try:
-            chore = app.chores.begin("Merge", owner(request), work(app, dict(zip(fields, values, strict=True))))
-        except ValueError:
-            yield alone(card(words("That is no list of numbers."), words("Write them with commas between, like 0.3, 0.2.")))
-            return
-        except WebUIError as error:
-            yield alone(card(str(error), error.hint))
-            return
-        while chore.state in ("queued", "running"):
-            yield progress(chore, words), gr.update(visible=True), chore.id
-            time.sleep(LOOK_SECONDS)
-        yield alone(ended(chore, words))
-
-    return follow
-
-
-def alone(told: str) -> Shown:
-    return told, gr.update(visible=False), ""
-
-
-def stopping(app: App) -> Callable[[str, gr.Request], None]:
-    def stop_chore(chore: str, request: gr.Request) -> None:
-        with contextlib.suppress(UnknownName):      # it has ended meanwhile
-            app.chores.stop(chore, owner(request))
-
-    return stop_chore
-
-
-def owner(request: gr.Request) -> str:
-    return request.request.scope.get("owner", LOCAL)
-
-
-def progress(chore: Chore, words: Words) -> str:
-    percent = round(100 * chore.done / chore.of) if chore.of else 0
-    return f'<div class="chore"><progress max="100" value="{percent}"></progress><p>{escape(words("Working"))} · {percent} %</p></div>'
-
-
-def ended(chore: Chore, words: Words) -> str:
-    if chore.error:
-        return card(str(chore.error.get("message", "")), str(chore.error.get("hint", "")))
-    if chore.state != "done":
-        return f'<div class="chore"><p>{escape(words("This was stopped. Nothing was written."))}</p></div>'
-    return f'<div class="chore"><p>{escape(words("Written:"))} <strong>{escape(str(chore.result.get("name", "")))}</strong></p></div>'
-
-
-def card(message: str, hint: str) -> str:
-    return f'<div class="card" role="alert"><h3>{escape(message)}</h3><p>{escape(hint)}</p></div>'

@@ -1,0 +1,85 @@
+// The Checkpoint Merger tab: what is asked for is made by the server and followed until it has ended.
+import { byId, h, pause, t } from "./dom.js";
+import { Lost, server } from "./server.js";
+
+const EVERY = 300;      // ms between two questions
+const ENDED = new Set(["done", "interrupted", "failed"]);
+
+/** What the form holds as a body of the API; the key says what is made. Throws a reply for numbers that are none. */
+const BODIES = {
+  merge: ({ a, b, c, others, more, block_weights, ...rest }) => ({
+    ...rest, models: sources(rest.method, [a, b, c], others ?? []), more: numbers(more), block_weights: numbers(block_weights),
+  }),
+  convert: (values) => ({ ...values, model: values.model ?? "" }),
+  "extract-lora": (values) => ({ ...values, tuned: values.tuned ?? "", base: values.base ?? "" }),
+};
+
+/** The chosen checkpoints; where each has its own part in the formula, none moves up into an empty place. */
+function sources(method, named, others) {
+  if (method === "Sum of more") return [...named, ...others].filter(Boolean);
+  const empty = named.findIndex((name) => !name);
+  return empty < 0 ? named : named.slice(0, empty);
+}
+
+/** Numbers between commas. */
+function numbers(text) {
+  const found = (text ?? "").split(/[\s,]+/).filter(Boolean).map(Number);
+  if (found.some(Number.isNaN)) throw { reply: { message: t("That is no list of numbers."), hint: t("Write them with commas between, like 0.3, 0.2.") } };
+  return found;
+}
+
+window.easel.make = async (kind, names, values) => {
+  try {
+    const body = BODIES[kind](Object.fromEntries(names.map((name, index) => [name, values[index]])));
+    await follow((await server.make(kind, body)).id);
+  } catch (error) {
+    if (!error.reply && !(error instanceof Lost)) throw error;
+    show(card(error.reply ?? { message: t("The server did not answer. Please try again.") }));
+  }
+};
+
+async function follow(id) {
+  for (;;) {
+    const chore = await look(id);
+    if (chore && ENDED.has(chore.state)) return end(chore);
+    if (chore) show(progress(chore));
+    await pause(chore ? EVERY : 1000);
+  }
+}
+
+/** The chore, or null while the connection is lost. */
+async function look(id) {
+  try {
+    return await server.chore(id);
+  } catch (error) {
+    if (error instanceof Lost) return null;
+    throw error;
+  }
+}
+
+/** All lists of the page have what was made. */
+function end(chore) {
+  show(ended(chore));
+  for (const id of ["modelmerger_offer", "refresh_sd_model_checkpoint"]) byId(id)?.click();
+}
+
+function show(element) {
+  byId("modelmerger_results").replaceChildren(element);
+}
+
+function progress({ id, done, of }) {
+  const percent = of ? Math.round((100 * done) / of) : 0;
+  const stop = () => server.stopChore(id).catch(() => {});      // it may have ended meanwhile
+  return h("div.chore", {}, h("progress", { max: 100, value: percent }), h("p", {}, `${t("Working")} · ${percent} %`),
+    h("button.lg.secondary", { type: "button", id: "modelmerger_stop", onclick: stop }, t("Stop")));
+}
+
+function ended({ state, error, result }) {
+  if (error) return card(error);
+  if (state !== "done") return h("div.chore", {}, h("p", {}, t("This was stopped. Nothing was written.")));
+  return h("div.chore", {}, h("p", {}, `${t("Written:")} `, h("strong", {}, result.name ?? "")));
+}
+
+function card({ message, hint }) {
+  return h("div.card", { role: "alert" }, h("h3", {}, message ?? ""), h("p", {}, hint ?? ""));
+}
