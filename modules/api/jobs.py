@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from modules.api.options import chosen
 from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.app.jobs import pictures_of
 from modules.base.errors import UnknownName
-from modules.base.fields import form_defaults
-from modules.params.img2img import Img2Img
-from modules.params.txt2img import Txt2Img
+from modules.settings.choices import MODEL_SETTINGS
 from modules.store.jobs import JobRecord
+from modules.tasks.model_choice import checkpoint_named, form_start, standing_choice
 
-FORMS = {"txt2img": Txt2Img, "img2img": Img2Img}
 LISTS = frozenset({"batch", "images", "infotexts", "script_args"})      # as long as a folder has files, and of no use to whoever follows a job
 
 
@@ -27,16 +23,22 @@ def routes(app: App) -> APIRouter:
     api = router("jobs", "/easel/v1")
 
     @api.get("/state")
-    def state() -> dict[str, Any]:
-        """The model, the queue, and what the form should start with."""
-        told, checkpoint = app.jobs.state, chosen(app)
-        sidecar = checkpoint.sidecar if checkpoint else {}
+    def state(request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "") -> dict[str, Any]:
+        """The model in memory, the queue, and what the forms should hold with that checkpoint, or with the caller's."""
+        told, choice = app.jobs.state, standing_choice(app, owner(request))
         return {
             "model": {"loading": told.loading, "loaded": told.loaded, "error": told.error},
             "queue": len(app.jobs.running()),
-            "defaults": {tab: form_defaults(form) | known_defaults(form, sidecar.get("defaults")) for tab, form in FORMS.items()},
-            "examples": sidecar.get("examples", []),
+            "choice": choice,
+            **form_start(app, checkpoint_named(app, checkpoint or choice["sd_model_checkpoint"] or "")),
         }
+
+    @api.post("/choice", status_code=204)
+    def choose(values: Annotated[dict[str, Any], Body(max_length=len(MODEL_SETTINGS))], request: Request) -> None:
+        """Remember the caller's model, VAE or clip skip, for the next page they open. The server's settings stay as they are."""
+        if name := values.get("sd_model_checkpoint"):
+            app.models.checkpoints.find(str(name))
+        app.choices.remember(owner(request), values)
 
     @api.get("/jobs")
     def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[dict[str, Any]]:
@@ -74,12 +76,6 @@ def routes(app: App) -> APIRouter:
         app.jobs.skip(app.jobs.get(job, owner(request)).id)
 
     return api
-
-
-def known_defaults(form: type, values: Any) -> dict[str, Any]:
-    """A model's suggestions, those that name a field."""
-    names = {field.name for field in fields(form)}
-    return {name: value for name, value in values.items() if name in names} if isinstance(values, dict) else {}
 
 
 def described(app: App, record: JobRecord, brief: bool = False, newest: int = 0) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from modules.api.foreign import FOREIGN
 from modules.api.routing import router
 from modules.app.app import App
 from modules.base.errors import ModelCorrupt, UnknownName
+from modules.engine.jobs import LOCAL
 from modules.models.catalog import ModelFile
 from modules.settings.options import Settings
 
@@ -73,6 +74,8 @@ def change(app: App, values: Mapping[str, Any]) -> list[str]:
     elif "sd_model_checkpoint" in given:
         del given["sd_model_checkpoint"]      # as it was read: it need not have been chosen by anyone
     app.settings.change(**given)
+    if "sd_model_checkpoint" in given:
+        app.choices.forget(LOCAL)      # what is chosen last is what the next start loads first
     return ignored
 
 

@@ -12,6 +12,7 @@ from modules.models.cards import Cards
 from modules.models.library import Library
 from modules.prompts.chunks import Tokenizer
 from modules.prompts.styles import Style, read_styles
+from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 
@@ -20,6 +21,7 @@ from modules.settings.flags import Flags
 class App:
     flags: Flags
     settings: SettingsFile
+    choices: ModelChoices
     models: Library
     cards: Cards
     jobs: Jobs

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from modules.app.app import App
 from modules.app.jobs import Jobs
 from modules.models.cards import UPSCALER, Cards
-from modules.models.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog, ModelFile
+from modules.models.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
 from modules.models.library import Library
 from modules.prompts.tokenizer import load_tokenizer
+from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 from modules.store.hashes import HashCache
 from modules.store.jobs import JobStore
 from modules.store.library_index import LibraryIndex
+from modules.tasks.model_choice import first_checkpoint
 from modules.tasks.thread_worker import ThreadWorker
 from modules.tasks.worker_config import WorkerConfig
 
@@ -29,6 +31,7 @@ def assemble(flags: Flags) -> App:
     app = App(
         flags=flags,
         settings=SettingsFile(paths.settings_file),
+        choices=ModelChoices(paths.settings_file.with_name("choices.json")),
         models=models,
         cards=Cards(models.by_kind() | {"upscaler": Catalog(paths.upscalers, HashCache(paths.database), UPSCALER)}, LibraryIndex(paths.database)),
         jobs=Jobs(JobStore(paths.database)),
@@ -55,7 +58,7 @@ def find_models(flags: Flags) -> Library:
 def start_worker(app: App, resume: bool = True) -> None:
     """Begin loading torch and the usual model; `resume` what a crash or a stop left undone, unless a server next to us is at it."""
     paths = app.flags.paths
-    config = WorkerConfig(paths.outputs, paths.cache, app.models, app.tokenizer, partial(placement, app.flags), partial(first_model, app))
+    config = WorkerConfig(paths.outputs, paths.cache, app.models, app.tokenizer, partial(placement, app.flags), partial(first_checkpoint, app))
     app.jobs.attach(ThreadWorker(config, app.jobs.hear), resume)
 
 
@@ -66,9 +69,3 @@ def placement(flags: Flags) -> Placement:
     return Placement.choose(
         cpu=bool({"all", "sd"} & set(flags.use_cpu)), device_id=flags.device_id, half=half, half_vae=half and not flags.no_half_vae
     )
-
-
-def first_model(app: App) -> ModelFile | None:
-    """The model to have ready: the one on the command line, else the one chosen last, else the first there is."""
-    chosen = app.settings.current.sd_model_checkpoint
-    return app.models.checkpoints.find(chosen) if chosen else app.models.checkpoints.default()

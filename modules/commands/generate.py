@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, get_type_hints
 
 from pydantic import ValidationError
@@ -13,12 +13,13 @@ from tqdm import tqdm
 
 from modules.app.app import App
 from modules.base.errors import Invalid, JobFailed
-from modules.base.fields import checker, declared, form_defaults
-from modules.commands.assemble import assemble, first_model, start_worker
+from modules.base.fields import checker, declared
+from modules.commands.assemble import assemble, start_worker
 from modules.engine.jobs import LOCAL
 from modules.params.txt2img import Txt2Img
 from modules.settings.flags import Flags
 from modules.store.jobs import DONE
+from modules.tasks.model_choice import first_checkpoint, form_start
 from modules.tasks.requests import prepared
 
 STOPPED = 130      # what a shell expects of a program that Ctrl-C ended
@@ -27,9 +28,11 @@ STOPPED = 130      # what a shell expects of a program that Ctrl-C ended
 def generate(flags: Flags, arguments: Sequence[str]) -> int:
     """Make what `arguments` ask for and print where it is; returns the exit code."""
     app = assemble(flags)
-    params = prepared(read(arguments, suggested(app)))
+    model = first_checkpoint(app)
+    settings = replace(app.settings.current, sd_model_checkpoint=model.name if model else "")
+    params = prepared(read(arguments, form_start(app, model)["defaults"]["txt2img"]))
     start_worker(app, resume=False)
-    job = app.jobs.submit("txt2img", asdict(params), app.settings.current, LOCAL)
+    job = app.jobs.submit("txt2img", asdict(params), settings, LOCAL)
     try:
         follow(app, job)
     except KeyboardInterrupt:
@@ -41,13 +44,6 @@ def generate(flags: Flags, arguments: Sequence[str]) -> int:
     if record.error:
         raise JobFailed(record.error["message"], record.error["hint"])
     return 0 if record.state == DONE else STOPPED
-
-
-def suggested(app: App) -> dict[str, Any]:
-    """The form's defaults, as the model to be used would have them."""
-    model = first_model(app)
-    own = model.sidecar.get("defaults") if model else None
-    return form_defaults(Txt2Img) | (own if isinstance(own, dict) else {})
 
 
 def read(arguments: Sequence[str], defaults: dict[str, Any]) -> Txt2Img:

@@ -176,6 +176,7 @@ class Script:
     name: str
     arguments: type
     kinds: tuple[Kind, ...]
+    help: str = ""                   # one sentence, shown above its arguments
     settle: Callable[[Any, Generation, Styles], Any] = as_given
 
     @property
@@ -184,10 +185,25 @@ class Script:
 
 
 SCRIPTS = (
-    Script("SD upscale", SdUpscale, ("img2img",)),
-    Script("Loopback", Loopback, ("img2img",)),
-    Script("Outpainting mk2", OutpaintingMk2, ("img2img",)),
-    Script("Poor man's outpainting", PoorMansOutpainting, ("img2img",)),
-    Script("Prompts from file or textbox", PromptsFromFile, ("txt2img", "img2img"), lines_settled),
-    Script("img2img alternative test", Alternative, ("img2img",)),
+    Script(
+        "SD upscale", SdUpscale, ("img2img",),
+        "Enlarges the picture and draws over it tile by tile. Width and height above are a tile's; a low denoising strength suits it.",
+    ),
+    Script("Loopback", Loopback, ("img2img",), "Draws over the result again and again, each time from the one before."),
+    Script(
+        "Outpainting mk2", OutpaintingMk2, ("img2img",),
+        "Paints beyond the edges. It likes many steps, an ancestral sampler and a denoising strength of about 0.8.",
+    ),
+    Script(
+        "Poor man's outpainting", PoorMansOutpainting, ("img2img",),
+        "Paints beyond the edges, tile by tile, starting from what masked content says.",
+    ),
+    Script(
+        "Prompts from file or textbox", PromptsFromFile, ("txt2img", "img2img"),
+        "Draws each line of a list: a prompt, or tags such as --prompt \"a cat\" --steps 20 --seed 5.", lines_settled,
+    ),
+    Script(
+        "img2img alternative test", Alternative, ("img2img",),
+        "Finds the noise that the picture would come from and draws from that, so that a changed prompt changes little else.",
+    ),
 )

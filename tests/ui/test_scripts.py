@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
+import gradio as gr
 import pytest
 
 from modules.base.errors import Invalid
 from modules.params.img2img import FILLS, Img2Img
-from modules.params.scripts import SCRIPTS, settled
+from modules.params.scripts import SCRIPTS, PromptsFromFile, Script, settled
 from modules.params.txt2img import Txt2Img
-from modules.ui.tabs.scripts import HINTS, ScriptedForm
+from modules.ui.tabs import scripts
+from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.words import Words
 
 LISTS = defaultdict(lambda: list, samplers=lambda: ["Euler", "DPM++ 2M"], schedules=lambda: ["Automatic"], fills=lambda: FILLS)
@@ -40,7 +42,16 @@ def test_a_tab_offers_the_scripts_that_are_for_it(forms):
 
 
 def test_every_script_says_what_it_does():
-    assert {script.name for script in SCRIPTS} == HINTS.keys()
+    assert all(script.help.endswith(".") for script in SCRIPTS)
+
+
+def test_a_script_without_a_word_of_help_is_on_the_page_all_the_same(monkeypatch):
+    more = Script("A new one", PromptsFromFile, ("txt2img",))
+    monkeypatch.setattr(scripts, "SCRIPTS", (*SCRIPTS, more))
+    with gr.Blocks():
+        form = ScriptedForm(Txt2Img, "txt2img", LISTS, Words())
+        scripts.build(form, Words())
+    assert "A new one" in choices(form)
 
 
 def test_labels_go_through_the_table_of_words(forms):

@@ -23,8 +23,10 @@ class ScriptedForm(Form[Request]):
     def __init__(self, request: type[Request], kind: Kind, lists: Lists, words: Words, others: Mapping[str, Component] | None = None) -> None:
         super().__init__(request, kind, lists, words, others)
         self.kind = kind
+        offered = [script for script in SCRIPTS if kind in script.kinds]
+        self.helps = {script.name: script.help for script in offered}
         self.scripts: dict[str, Form[Any]] = {
-            script.name: Form(script.arguments, id_of(script, kind), lists, words) for script in SCRIPTS if kind in script.kinds
+            script.name: Form(script.arguments, id_of(script, kind), lists, words) for script in offered
         }
         self.components["script_name"] = dropdown(self.scripts, kind, words)
         self.defaults["script_name"] = ""
@@ -59,18 +61,10 @@ def build(form: ScriptedForm[Any], words: Words) -> None:
         form.components["script_name"].render()
         for name, arguments in form.scripts.items():
             with gr.Column(elem_classes="script"):
-                gr.HTML(f'<p class="hint" data-script="{escape(name)}">{escape(words(HINTS[name]))}</p>', padding=False)
+                gr.HTML(f'<p class="hint" data-script="{escape(name)}">{escape(words(form.helps[name]))}</p>', padding=False)
                 arguments.rest()
                 if text := arguments.components.get("text"):
                     gr.Button(words("Load a text file"), elem_id=f"{text.elem_id}_file", elem_classes="load-text")
 
 
 HELP = "What is done instead of drawing the request once."
-HINTS = {
-    "SD upscale": "Enlarges the picture and draws over it tile by tile. Width and height above are a tile's; a low denoising strength suits it.",
-    "Loopback": "Draws over the result again and again, each time from the one before.",
-    "Outpainting mk2": "Paints beyond the edges. It likes many steps, an ancestral sampler and a denoising strength of about 0.8.",
-    "Poor man's outpainting": "Paints beyond the edges, tile by tile, starting from what masked content says.",
-    "Prompts from file or textbox": "Draws each line of a list: a prompt, or tags such as --prompt \"a cat\" --steps 20 --seed 5.",
-    "img2img alternative test": "Finds the noise that the picture would come from and draws from that, so that a changed prompt changes little else.",
-}

@@ -1,0 +1,70 @@
+"""choices.json: which model, VAE and clip skip each person has chosen last."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from modules.base.errors import Invalid
+from modules.base.files import write_atomically
+from modules.settings.options import Settings, changed
+
+log = logging.getLogger(__name__)
+MODEL_SETTINGS = ("sd_model_checkpoint", "sd_vae", "CLIP_stop_at_last_layers")      # what the page's first row chooses
+LARGEST = 4 * 2**20      # bytes
+
+
+class ModelChoices:
+    """By account; on a server without accounts, by `LOCAL`. Nothing here changes the server's settings."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock()
+        self._of = self._load()
+
+    def of(self, owner: str) -> dict[str, Any]:
+        """Setting → value; empty for somebody who never chose."""
+        return dict(self._of.get(owner, {}))
+
+    def remember(self, owner: str, values: Mapping[str, Any]) -> None:
+        """Raises Invalid naming the setting that is none of these, or cannot have that value."""
+        if strange := [name for name in values if name not in MODEL_SETTINGS]:
+            raise Invalid(f"{strange[0]!r:.80} is not chosen this way.", f"These are: {', '.join(MODEL_SETTINGS)}.", field=strange[0])
+        changed(Settings(), values)
+        self._write(owner, {**self.of(owner), **values})
+
+    def forget(self, owner: str) -> None:
+        if owner in self._of:
+            self._write(owner, {})
+
+    def _write(self, owner: str, values: Mapping[str, Any]) -> None:
+        with self._lock:
+            found = {**self._of, owner: dict(values)}
+            write_atomically(self.path, json.dumps(found, indent=4, ensure_ascii=False).encode())
+            self._of = found
+
+    def _load(self) -> dict[str, dict[str, Any]]:
+        """The file's choices; those that make no sense are none."""
+        try:
+            if self.path.stat().st_size > LARGEST:
+                return {}
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+            return {str(owner): usable(values) for owner, values in found.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
+            log.warning("%s could not be read (%s); nobody has chosen a model yet.", self.path.name, error)
+            return {}
+
+
+def usable(values: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: value for name, value in values.items() if name in MODEL_SETTINGS}
+    try:
+        changed(Settings(), found)
+    except Invalid:
+        return {}
+    return found

@@ -1,0 +1,38 @@
+"""The model is a person's choice, not the server's."""
+
+from __future__ import annotations
+
+import base64
+
+
+def as_user(name: str) -> dict:
+    return {"headers": {"Authorization": "Basic " + base64.b64encode(f"{name}:{name[0]}-secret".encode()).decode()}}
+
+
+def test_a_choice_is_remembered_for_its_account_alone(guarded):
+    alice, bob = as_user("alice"), as_user("bob")
+    before = guarded.get("/sdapi/v1/options", **alice).json()
+    assert guarded.post("/easel/v1/choice", json={"CLIP_stop_at_last_layers": 2}, **alice).status_code == 204
+    assert guarded.get("/easel/v1/state", **alice).json()["choice"]["CLIP_stop_at_last_layers"] == 2
+    assert guarded.get("/easel/v1/state", **bob).json()["choice"]["CLIP_stop_at_last_layers"] == 1
+    assert guarded.get("/sdapi/v1/options", **alice).json() == before
+
+
+def test_a_choice_that_cannot_be_is_refused_in_words(client):
+    for bad, status in (({"sd_model_checkpoint": "../../x"}, 404), ({"CLIP_stop_at_last_layers": 99}, 422), ({"emphasis": "None"}, 422)):
+        reply = client.post("/easel/v1/choice", json=bad)
+        assert reply.status_code == status and reply.json()["errors"]
+
+
+def test_the_form_follows_the_checkpoint_that_the_page_names(client):
+    folder = client.app.flags.paths.checkpoints[0]
+    (folder / "tiny-sd1.json").write_text('{"defaults": {"width": 64}, "examples": ["a cat"]}')
+    try:
+        client.post("/sdapi/v1/refresh-checkpoints")
+        named = client.get("/easel/v1/state", params={"checkpoint": "tiny-sd1"}).json()
+        other = client.get("/easel/v1/state", params={"checkpoint": "none such"}).json()
+        assert (named["defaults"]["txt2img"]["width"], named["examples"]) == (64, ["a cat"])
+        assert (other["defaults"]["txt2img"]["width"], other["examples"]) == (512, [])
+    finally:
+        (folder / "tiny-sd1.json").unlink()
+        client.post("/sdapi/v1/refresh-checkpoints")
