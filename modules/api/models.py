@@ -13,7 +13,6 @@ from modules.api.routing import router
 from modules.app.app import App
 from modules.models.catalog import ModelFile
 from modules.models.describing import shown_metadata
-from modules.prompts.styles import read_styles
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
 from modules.store.library_index import identity
@@ -38,7 +37,7 @@ def routes(app: App) -> APIRouter:
     @api.get("/prompt-styles")
     def prompt_styles() -> list[dict[str, str]]:
         """The prompt texts in styles.csv."""
-        return [asdict(style) for style in read_styles(app.flags.paths.styles_file).values()]
+        return [asdict(style) for style in app.styles().values()]
 
     @api.post("/refresh-checkpoints")
     def refresh_checkpoints() -> None:

@@ -11,7 +11,7 @@ from modules.base.hooks import Hooks
 from modules.models.cards import Cards
 from modules.models.library import Library
 from modules.prompts.chunks import Tokenizer
-from modules.prompts.styles import Style, read_styles
+from modules.prompts.styles import Style, StyleFiles
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
@@ -28,7 +28,11 @@ class App:
     tokenizer: Callable[[], Tokenizer]
     chores: Chores = field(default_factory=Chores)
     hooks: Hooks = field(default_factory=Hooks)
+    style_files: StyleFiles = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.style_files = StyleFiles(self.flags.paths.styles_files)
 
     def styles(self) -> dict[str, Style]:
         """The saved prompt styles, as they are on disk now."""
-        return read_styles(self.flags.paths.styles_file)
+        return self.style_files.styles()

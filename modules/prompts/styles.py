@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import logging
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 
-from modules.base.errors import Invalid, PromptTooLong
+from modules.base.errors import PromptTooLong
 from modules.base.fields import MAX_PROMPT
 from modules.base.files import write_atomically
 
 SLOT = "{prompt}"
 COLUMNS = ("name", "prompt", "negative_prompt")
+LARGEST = 16 * 2**20      # bytes
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+LEGACY = "cp1252"         # of western spreadsheets; bytes it does not know are another one's
+
+Stamp = tuple[int, ...] | None
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +32,14 @@ class Style:
     name: str
     prompt: str = ""
     negative_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StyleTable:
+    """What one file holds, and what is wrong with it."""
+
+    styles: Mapping[str, Style] = field(default_factory=dict)
+    problem: str = ""
 
 
 def apply_styles_to_prompt(prompt: str, styles: Iterable[str]) -> str:
@@ -50,32 +69,116 @@ def extract_style_text_from_prompt(style_text: str, prompt: str) -> tuple[bool, 
     return True, stripped[:len(stripped) - len(style)].removesuffix(", ")
 
 
-def read_styles(path: Path) -> dict[str, Style]:
-    """Name → style, in the file's order; none if there is no file. Raises Invalid for a file that is no such table.
+class StyleFiles:
+    """The styles in some files; a file is read again when it has changed. Any thread may use it."""
 
-    Files of A1111's first months call the prompt's column `text`.
+    def __init__(self, patterns: Sequence[Path]) -> None:
+        """patterns: files in the order in which they count, the last most; the name of one may hold `*` and `?`"""
+        self.patterns = tuple(patterns)
+        self._tables: dict[Path, tuple[Stamp, StyleTable]] = {}
+
+    def styles(self) -> dict[str, Style]:
+        """Name → style as the files are now."""
+        return {name: style for table in self._current() for name, style in table.styles.items()}
+
+    def problems(self) -> list[str]:
+        """What is wrong with the files, a sentence each."""
+        return [table.problem for table in self._current() if table.problem]
+
+    def _current(self) -> list[StyleTable]:
+        tables = {}
+        for path in dict.fromkeys(path for pattern in self.patterns for path in matching_files(pattern)):
+            stamp = stamp_of(path)
+            known = self._tables.get(path)
+            tables[path] = known if known and known[0] == stamp else (stamp, read_and_log(path))
+        self._tables = tables
+        return [table for _, table in tables.values()]
+
+
+def matching_files(pattern: Path) -> list[Path]:
+    """The file of that name, or those that the wildcards in its name match, sorted."""
+    return sorted(pattern.parent.glob(pattern.name)) if set("*?") & set(pattern.name) else [pattern]
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What changes with a file's content; None if there is no file, or it cannot be told."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
+def read_and_log(path: Path) -> StyleTable:
+    table = read_styles(path)
+    if table.problem:
+        log.warning("%s", table.problem)
+    return table
+
+
+def read_styles(path: Path) -> StyleTable:
+    """The styles in a file, in its order; none if there is no file. What cannot be read is told, never raised.
+
+    As in A1111 spaces after commas do not count, rows whose name begins with # are comments, and the prompt's column may be `text`.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")      # line ends inside a style stay as they are
+        text, note = decoded_table(path.name, read_text_file(path))
+        return StyleTable(dict(style_rows(text)), note)
     except FileNotFoundError:
-        return {}
+        return StyleTable()
     except UnicodeDecodeError:
-        raise Invalid(f"{path.name} is not UTF-8 text.", "Save it again as UTF-8.") from None
+        return StyleTable(problem=f"{path.name} is not UTF-8 text, so its styles are missing. Save it again as UTF-8.")
+    except OSError as error:
+        return StyleTable(problem=f"{path.name} cannot be read ({error.strerror}), so its styles are missing.")
+    except (csv.Error, ValueError) as error:
+        return StyleTable(problem=f"{path.name} is no table of styles: {error}. Its columns are {', '.join(COLUMNS)}.")
+
+
+def read_text_file(path: Path) -> bytes:
+    """Raises OSError, or ValueError for what is no file of moderate size: a pipe would never end."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+        raise ValueError(f"it is no file, or larger than {LARGEST // 2**20} MB")
+    return path.read_bytes()
+
+
+def decoded_table(name: str, raw: bytes) -> tuple[str, str]:
+    """The text in whichever encoding a spreadsheet wrote it, and a note if that is a guess. Raises UnicodeDecodeError."""
+    for mark, encoding in MARKS.items():
+        if raw.startswith(mark):
+            return raw.decode(encoding), ""
+    for first, encoding in enumerate(("utf-16-be", "utf-16-le")):
+        if raw and raw[first::2].count(0) > len(raw) // 4:        # a Latin text's every other byte
+            return raw.decode(encoding), ""
     try:
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise Invalid(f"{path.name} is no table of styles: {error}.", f"Its columns are {', '.join(COLUMNS)}.") from None
-    return {style.name: style for style in map(style_of, rows) if style.name}
+        return raw.decode("utf-8"), ""
+    except UnicodeDecodeError:
+        text = raw.decode(LEGACY)
+        return text, f"{name} is not UTF-8 text; it is read as {LEGACY}. If letters are wrong, save it again as UTF-8."
 
 
-def style_of(row: Mapping[str, str | None]) -> Style:
-    return Style(row.get("name") or "", row.get("prompt") or row.get("text") or "", row.get("negative_prompt") or "")
+def style_rows(text: str) -> Iterator[tuple[str, Style]]:
+    """Raises csv.Error, or ValueError if no column is called `name`."""
+    lines = dropwhile(is_preamble, io.StringIO(text, newline=""))
+    header = next(lines, "")
+    delimiter = next((mark for mark in ",;\t" if mark in header), ",")
+    columns = [column.strip().casefold() for column in next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])]
+    if columns and "name" not in columns:
+        raise ValueError("its first row names no columns")
+    for row in csv.DictReader(lines, columns, delimiter=delimiter, skipinitialspace=True):
+        if (name := row["name"]) and not name.startswith("#"):
+            yield name, Style(name, row.get("prompt") or row.get("text") or "", row.get("negative_prompt") or "")
+
+
+def is_preamble(line: str) -> bool:
+    """Is it a comment, an empty line, or Excel's `sep=;`, before the row that names the columns?"""
+    return not line.strip() or line.startswith(("#", "sep="))
 
 
 def write_styles(path: Path, styles: Iterable[Style]) -> None:
     """Write the table whole or not at all."""
     table = io.StringIO(newline="")
-    writer = csv.writer(table, quoting=csv.QUOTE_MINIMAL)
+    writer = csv.writer(table, quoting=csv.QUOTE_ALL)      # or spaces at a beginning would be lost
     writer.writerow(COLUMNS)
     writer.writerows((style.name, style.prompt, style.negative_prompt) for style in styles)
     write_atomically(path, table.getvalue().encode("utf-8-sig"))

@@ -92,6 +92,14 @@ def accounts(text: str) -> Accounts:
     return tuple((name, password) for name, _, password in pairs)
 
 
+class Added(argparse.Action):
+    """A flag that may be given several times."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+                 option_string: str | None = None) -> None:
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
+
+
 def flag(group: str, explain: str, default: Any = None, *, secret: bool = False, **how: Any) -> Any:
     """A field of `Flags`; `how` goes to argparse. A flag whose default is False is a switch."""
     if default is False:
@@ -128,7 +136,8 @@ class Flags:
                                          type=existing_folder, metavar="FOLDER")
     batch_dir: tuple[Path, ...] = flag(FILES, "folders that all users of a shared server may run batches in (default: none)",
                                        (), nargs="+", type=existing_folder, metavar="FOLDER")
-    styles_file: Path | None = flag(FILES, "saved prompt styles (default: styles.csv)", type=any_path, metavar="FILE")
+    styles_file: tuple[Path, ...] = flag(FILES, "saved prompt styles, with * and ? for several files; may be given again (default: styles.csv)",
+                                         (), action=Added, type=any_path, metavar="FILE")
     ui_settings_file: Path | None = flag(FILES, "saved settings (default: config.json)", type=any_path, metavar="FILE")
 
     autolaunch: bool = flag(START, "open the browser once the page is up", False)
@@ -180,7 +189,7 @@ class Paths:
     outputs: Path
     cache: Path
     settings_file: Path
-    styles_file: Path
+    styles_files: tuple[Path, ...]      # their names may hold * and ?
     database: Path
     configs: Path
     extensions: Path
@@ -207,7 +216,7 @@ def locate(flags: Flags) -> Paths:
         outputs=data / "outputs",
         cache=data / "cache",
         settings_file=flags.ui_settings_file or data / "config.json",
-        styles_file=flags.styles_file or data / "styles.csv",
+        styles_files=flags.styles_file or (data / "styles.csv",),
         database=data / "easel.sqlite",
         configs=ROOT / "configs",
         extensions=data / "extensions",

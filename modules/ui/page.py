@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.app.app import App
-from modules.base.fields import Choice, declared, defaults
+from modules.base.fields import Choice, Choices, declared, defaults
 from modules.models.upscaling.files import BUILT_IN, find
 from modules.params.batch import Img2ImgBatch
 from modules.params.hires import LATENT_MODES
@@ -26,7 +26,7 @@ from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
 TITLE = "Easel"
-OF_FILES = ("refiners", "hr_checkpoints", "upscalers", "hr_upscalers")      # lists that change while the page is served
+OF_FILES = ("refiners", "hr_checkpoints", "upscalers", "hr_upscalers", "styles")      # lists that change while the page is served
 BESIDES = (*quicksettings.QUICK, "override_settings")      # go with the form though they are no fields of the request
 
 
@@ -64,7 +64,7 @@ def forms_of(app: App, words: Words) -> dict[str, Form[Any]]:
 def listing(forms: Mapping[str, Form[Any]]) -> list[tuple[Component, str]]:
     """The forms' controls whose choices are files, each with the name of its list."""
     widgets = ((form.components.get(name), param.widget) for form in forms.values() for name, param in declared(form.request).items())
-    return [(control, widget.of) for control, widget in widgets if control and isinstance(widget, Choice) and widget.of in OF_FILES]
+    return [(control, widget.of) for control, widget in widgets if control and isinstance(widget, Choice | Choices) and widget.of in OF_FILES]
 
 
 def mount_arguments(app: App) -> dict[str, Any]:

@@ -108,10 +108,8 @@ def choose(app: App, name: str, value: Any) -> None:
 def notes_on(app: App, words: Words) -> str:
     """What is wrong with the files, or where to put one if there is none."""
     checkpoints = app.models.checkpoints.list()
-    if not checkpoints:
-        return empty(app.flags.paths.checkpoints, words)
-    broken = [found for found in checkpoints if found.problem]
-    return "".join(f"<p>⚠ {escape(found.problem)}</p>" for found in broken)
+    problems = [*(found.problem for found in checkpoints if found.problem), *app.style_files.problems()]
+    return ("" if checkpoints else empty(app.flags.paths.checkpoints, words)) + "".join(f"<p>⚠ {escape(problem)}</p>" for problem in problems)
 
 
 def empty(folders: Sequence[Path], words: Words) -> str:

@@ -59,7 +59,7 @@ def test_generation_data_does_not_get_round_the_limits(client):
 
 
 def test_styles_are_written_out(client):
-    path = client.app.flags.paths.styles_file
+    path = client.app.flags.paths.styles_files[0]
     write_styles(path, [Style("Pixel", "pixel art of {prompt}, sharp", "blurry"), Style("Dark", "at night")])
     try:
         assert [each["name"] for each in client.get("/sdapi/v1/prompt-styles").json()] == ["Pixel", "Dark"]
@@ -70,6 +70,18 @@ def test_styles_are_written_out(client):
     finally:
         path.unlink()
     assert client.get("/sdapi/v1/prompt-styles").json() == []
+
+
+def test_a_broken_table_of_styles_costs_the_styles_alone_and_heals(client):
+    path = client.app.flags.paths.styles_files[0]
+    path.write_bytes(b"\xff\xfe\x00")
+    try:
+        assert client.get("/sdapi/v1/prompt-styles").json() == [] and told(post(client))["prompt"] == SMALL["prompt"]
+        refused(client, 404, styles=["Pixel"])
+        path.write_text('name, prompt\nPixel, "pixel art, {prompt}"\n')
+        assert told(post(client, prompt="a cat", styles=["Pixel"]))["all_prompts"] == ["pixel art, a cat"]
+    finally:
+        path.unlink()
 
 
 @pytest.mark.parametrize("nothing", [

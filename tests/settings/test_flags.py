@@ -58,7 +58,7 @@ def test_a_subpath_has_one_form_however_it_is_written(text):
 
 def test_the_environment_comes_first_and_the_command_line_wins():
     flags = parse(["--port", "2"], {"COMMANDLINE_ARGS": "--port 1 --theme dark --styles-file '/a b.csv'"})
-    assert (flags.port, flags.theme, flags.styles_file) == (2, "dark", Path("/a b.csv"))
+    assert (flags.port, flags.theme, flags.styles_file) == (2, "dark", (Path("/a b.csv"),))
 
 
 def test_flags_cannot_be_changed_after_parsing():
@@ -224,7 +224,7 @@ def test_a_data_folder_moves_what_users_own_but_not_the_program(tmp_path):
     paths = read("--data-dir", str(tmp_path)).paths
     assert (paths.configs, paths.root) == (ROOT / "configs", ROOT)
     assert paths.lora == tmp_path / "models" / "Lora"
-    assert (paths.settings_file, paths.styles_file) == (tmp_path / "config.json", tmp_path / "styles.csv")
+    assert (paths.settings_file, paths.styles_files) == (tmp_path / "config.json", (tmp_path / "styles.csv",))
 
 
 def test_relative_paths_start_at_the_current_folder(tmp_path, monkeypatch):
