@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from modules.base.bootstrap import settle
 
@@ -15,6 +16,8 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 
 def pytest_configure(config: pytest.Config) -> None:
     settle(os.environ)
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])      # a machine at work is no fault
+    settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
