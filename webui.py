@@ -60,7 +60,7 @@ def serve(arguments: list) -> int:
     flags = parse(arguments)
     sock = bootstrap.listen(flags.host, flags.port)
     bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")
-    python = ready_python(not flags.skip_install)
+    python = ready_python(not flags.skip_install, *for_gpu(flags.attention))
     if python:
         sock.close()        # the next process opens its own
         return bootstrap.hand_over(python, [__file__, "serve", *arguments])
@@ -77,7 +77,7 @@ def generate(arguments: list) -> int:
 
     flags, rest = parse_known(arguments)
     bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")
-    python = ready_python(not flags.skip_install)
+    python = ready_python(not flags.skip_install, *for_gpu(flags.attention))
     if python:
         return bootstrap.hand_over(python, [__file__, "generate", *arguments])
     report(flags.notes)
@@ -110,6 +110,13 @@ def ready_python(install: bool, *extra: str) -> "Path | None":
 
     requirements = [ROOT / name for name in ("requirements.txt", *extra)]
     return bootstrap.ready_python(ROOT / ".venv", requirements, install)
+
+
+def for_gpu(attention: str) -> list:
+    """The further requirements of an attention backend, where there is an NVIDIA GPU to use it."""
+    import shutil
+
+    return ["requirements-gpu.txt"] if attention == "xformers" and shutil.which("nvidia-smi") else []
 
 
 def report(notes: tuple) -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import against_diffusers, batching, fairness, fidelity, loading, mixed_lora, overhead
+from benchmarks import against_diffusers, attention, batching, fairness, fidelity, loading, mixed_lora, overhead
 from benchmarks.__main__ import LONG, SCENARIOS, main
 from benchmarks.checkpoints import Kind, Text, Unet
 from benchmarks.jobs import planned
@@ -70,6 +70,15 @@ def test_mixed_lora_runs(monkeypatch, capsys):
     mixed_lora.run()
     said = capsys.readouterr().out
     assert "a pixel: 0 of" in said or "a pixel: 1 of" in said
+
+
+def test_attention_runs_and_every_backend_answers_alike(monkeypatch, capsys):
+    monkeypatch.setattr(attention, "ROWS", (2,))
+    monkeypatch.setattr(attention, "alternating", lambda sides, clock: once(sides))
+    attention.run()
+    said = capsys.readouterr().out
+    assert len(offs := [float(line.split()[-1]) for line in said.splitlines() if "off by" in line]) >= 7
+    assert max(offs) < 1e-3 or torch.cuda.is_available()
 
 
 def test_fairness_runs(monkeypatch):

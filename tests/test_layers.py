@@ -110,7 +110,7 @@ def test_the_entry_loads_only_the_standard_library_until_it_has_its_environment(
 @per_file
 def test_every_library_is_in_the_requirements(path):
     """Pinned, so that what is tested is what users get."""
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    lines = [line for name in ("requirements.txt", "requirements-gpu.txt") for line in (ROOT / name).read_text("utf-8").splitlines()]
     listed = {re.match(r"[\w-]*", line)[0].replace("-", "_") for line in lines}
     libraries = {name.split(".")[0] for name in imports(parsed(path), path, True)} - sys.stdlib_module_names - {"modules"}
     assert {DISTRIBUTION.get(library, library) for library in libraries} <= listed

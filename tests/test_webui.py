@@ -275,6 +275,15 @@ def test_a_python_without_venv_is_told_the_package_to_install(clone):
     assert not clone.venv.exists()
 
 
+@pytest.mark.parametrize(("attention", "gpu", "more"), [
+    ("xformers", "/usr/bin/nvidia-smi", ["requirements-gpu.txt"]), ("xformers", None, []), ("Automatic", "/usr/bin/nvidia-smi", []),
+])
+def test_xformers_is_installed_where_it_is_asked_for_and_can_work(monkeypatch, attention, gpu, more):
+    monkeypatch.setattr(shutil, "which", lambda name: gpu)
+    assert webui.for_gpu(attention) == more
+    assert all((Path(webui.__file__).parent / name).is_file() for name in more)
+
+
 # --- starts ---
 
 @pytest.mark.slow
@@ -311,8 +320,8 @@ def test_an_environment_without_a_stamp_is_adopted(installed):
 
 @pytest.mark.slow
 def test_flags_without_effect_are_noted_once(installed):
-    ended = installed.run("--port", "0", "--xformers")
-    assert ended.stdout == "--xformers is not needed here.\nserving None True 1.0 1\n"
+    ended = installed.run("--port", "0", "--opt-channelslast")
+    assert ended.stdout == "--opt-channelslast is not needed here.\nserving None True 1.0 1\n"
 
 
 @pytest.mark.slow

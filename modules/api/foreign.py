@@ -38,7 +38,7 @@ FOREIGN = frozenset("""
     img2img_inpaint_sketch_default_brush_color img2img_inpaint_mask_high_contrast img2img_inpaint_precise_mask
     return_mask return_mask_composite img2img_batch_show_results_limit
 
-    cross_attention_optimization persistent_cond_cache dont_fix_second_order_samplers_schedule
+    persistent_cond_cache dont_fix_second_order_samplers_schedule
 
     interrogate_keep_models_in_memory interrogate_return_ranks interrogate_clip_num_beams interrogate_clip_min_length
     interrogate_clip_max_length interrogate_clip_dict_limit interrogate_clip_skip_categories

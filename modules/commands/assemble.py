@@ -67,5 +67,6 @@ def placement(flags: Flags) -> Placement:
 
     half = not flags.no_half and flags.precision != "full"
     return Placement.choose(
-        cpu=bool({"all", "sd"} & set(flags.use_cpu)), device_id=flags.device_id, half=half, half_vae=half and not flags.no_half_vae
+        cpu=bool({"all", "sd"} & set(flags.use_cpu)), device_id=flags.device_id, half=half, half_vae=half and not flags.no_half_vae,
+        attention=flags.attention,
     )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from modules.base.errors import OutOfMemory
 from modules.models.adapters import AdapterFiles, Adapters
+from modules.models.attention import AUTOMATIC, AttentionChoice, AttentionLayers
 from modules.models.catalog import ModelFile
 from modules.models.faces.restoring import FaceRestorers
 from modules.models.fp8 import applied, store
@@ -52,21 +53,23 @@ class Placement:
     unet: torch.dtype
     vae: torch.dtype
     text: torch.dtype
+    attention: str = AUTOMATIC      # the backend where a job's settings say "Automatic"
 
     @classmethod
-    def choose(cls, cpu: bool = False, device_id: int | None = None, half: bool = True, half_vae: bool = True) -> Placement:
+    def choose(
+        cls, cpu: bool = False, device_id: int | None = None, half: bool = True, half_vae: bool = True, attention: str = AUTOMATIC
+    ) -> Placement:
         """A GPU if there is one, in half precision; on a CPU single precision, where half is slow or worse."""
         if cpu or not torch.cuda.is_available():
-            return cls(torch.device("cpu"), torch.float32, torch.float32, torch.float32)
+            return cls(torch.device("cpu"), torch.float32, torch.float32, torch.float32, attention)
         low = torch.float16 if half else torch.float32
-        return cls(torch.device("cuda", device_id or 0), low, low if half_vae else torch.float32, low)
-
+        return cls(torch.device("cuda", device_id or 0), low, low if half_vae else torch.float32, low, attention)
 
     def described(self) -> dict[str, str]:
-        """For manifests: what decides the last bits of a picture."""
+        """Device and precisions, as manifests tell them."""
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
         precisions = {part: str(getattr(self, part)).removeprefix("torch.") for part in ("unet", "vae", "text")}
-        return {"device": name, "attention": "scaled_dot_product", "cuda": torch.version.cuda or "", **precisions}
+        return {"device": name, "cuda": torch.version.cuda or "", **precisions}
 
 
 class Ready:
@@ -76,6 +79,7 @@ class Ready:
         self.model, self.fp8 = model, applied(fp8, model.family)
         self.adapters = Adapters(model, files, store(model, self.fp8).wide)
         self.merging, self.hypertiling = TokenMerging(model.unet), Hypertiling(model.unet)
+        self.attention = AttentionLayers(model.unet, self.hypertiling)
         self.vae = Vae(model.vae, model.scaling_factor)
         self.text = TextReader(model, tokenizer)
         self.facts = ModelFacts(
@@ -93,6 +97,7 @@ class Device:
         """`told(loading, loaded)` hears the names of models as they come."""
         self.files = AdapterFiles(library)
         self.library, self.tokenizer, self.placement, self.told = library, tokenizer, placement, told
+        self.attention = AttentionChoice(placement.device, placement.unet, placement.attention)
         self.kept = 1                                               # how many models stay in memory
         self._ready: OrderedDict[Key, Ready] = OrderedDict()        # oldest use first
         self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, likewise
@@ -125,6 +130,10 @@ class Device:
         key = self._found(weights)
         return weights.plain if key and not key[1] and not weights.hypertile and self._ready[key].adapters.mixable(*weights.networks) else weights
 
+    def described(self, attention: str = AUTOMATIC) -> dict[str, str]:
+        """What decides the last bits of a picture whose settings ask for that attention backend, for manifests."""
+        return self.placement.described() | {"attention": self.attention.backend(attention).name}
+
     def loaded(self, weights: Weights) -> Ready:
         """The checkpoint in memory."""
         key = self._found(weights)
@@ -144,6 +153,7 @@ class Device:
         ready = self.loaded(weights)
         ready.adapters.bring_unet(weights)
         ready.merging.bring(weights.token_merging)
+        ready.attention.bring(self.attention.backend(weights.attention))
         ready.hypertiling.bring(weights.hypertile)
         tile(ready.model.unet, weights.tiling)
         return ready
@@ -168,6 +178,7 @@ class Device:
         """The VAE in memory: the checkpoint's own, or from a file."""
         own = self.loaded(weights).vae
         vae = self._vae_file(weights.vae, own.scaling_factor) if weights.vae else own
+        vae.attention.bring(self.attention.backend(weights.attention))
         vae.hypertiling.bring(weights.hypertile_vae)
         tile(vae.module, weights.tiling)
         return vae

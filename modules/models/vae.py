@@ -12,6 +12,7 @@ from diffusers import AutoencoderKL, ConsistencyDecoderVAE
 from torch import Tensor
 
 from modules.base.errors import NotANumber
+from modules.models.attention import AttentionLayers
 from modules.models.hypertile import Hypertiling
 from modules.sampling.noise import generator
 
@@ -30,9 +31,11 @@ class Vae:
     module: AutoencoderKL | ConsistencyDecoderVAE
     scaling_factor: float
     hypertiling: Hypertiling = field(init=False)
+    attention: AttentionLayers = field(init=False)
 
     def __post_init__(self) -> None:
         self.hypertiling = Hypertiling(self.module)
+        self.attention = AttentionLayers(self.module, self.hypertiling)
         self.module.tile_sample_min_size, self.module.tile_latent_min_size = TILE, TILE // CELL
 
     def decode(self, latent: Tensor, tiled: bool = False) -> Tensor:

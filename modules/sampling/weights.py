@@ -46,6 +46,7 @@ class Weights:
     hypertile: Hypertile | None = None                      # in the UNet
     hypertile_vae: Hypertile | None = None
     fp8: Fp8 | None = None
+    attention: str = "Automatic"                            # A1111's name of the backend that computes it
 
     @property
     def drawing(self) -> Weights:

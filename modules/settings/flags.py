@@ -23,8 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 Accounts = tuple[tuple[str, str], ...]      # (name, password)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
-GROUPS = NETWORK, FILES, START, DEVICE = (
+GROUPS = NETWORK, FILES, START, DEVICE, ATTENTION = (
     "who can reach Easel", "where files are", "starting up", "device and precision",
+    "how attention is computed (the setting \"Cross attention optimization\" goes before these)",
 )
 DEVICE_TASKS = ("all", "sd", "interrogate", "gfpgan", "bsrgan", "esrgan", "scunet", "codeformer")
 
@@ -149,6 +150,14 @@ class Flags:
     precision: str = flag(DEVICE, "arithmetic of the model (default: autocast)", "autocast",
                           choices=("full", "half", "autocast"))
     device_id: int | None = flag(DEVICE, "which GPU, counted from 0", type=device_number, metavar="N")
+    xformers: bool = flag(ATTENTION, "by xformers, on an NVIDIA GPU; installs it there", False)
+    force_enable_xformers: bool = flag(ATTENTION, "the same: whether xformers works is tried here in any case", False)
+    opt_split_attention: bool = flag(ATTENTION, "row by row, with less memory (A1111's Doggettx)", False)
+    opt_sdp_no_mem_attention: bool = flag(ATTENTION, "by PyTorch without its memory-efficient kernel, so that a GPU repeats itself", False)
+    opt_sdp_attention: bool = flag(ATTENTION, "by PyTorch, which chooses the kernel: the usual way", False)
+    opt_sub_quad_attention: bool = flag(ATTENTION, "head by head, with the least memory", False)
+    opt_split_attention_v1: bool = flag(ATTENTION, "row by row (A1111's V1)", False)
+    opt_split_attention_invokeai: bool = flag(ATTENTION, "row by row (A1111's InvokeAI)", False)
     use_cpu: tuple[str, ...] = flag(DEVICE, "do these tasks on the CPU: all, sd, …", (),
                                     nargs="+", type=str.lower, choices=DEVICE_TASKS, metavar="TASK")
 
@@ -158,6 +167,11 @@ class Flags:
     def host(self) -> str:
         """The address to listen at."""
         return self.server_name or ("0.0.0.0" if self.listen else "127.0.0.1")
+
+    @property
+    def attention(self) -> str:
+        """What the setting "Automatic" means for attention; of several flags the first in A1111's order counts."""
+        return next((name for flag, name in ATTENTION_FLAGS.items() if getattr(self, flag)), "Automatic")
 
     @property
     def shared(self) -> bool:
@@ -335,13 +349,23 @@ def known_flags() -> Iterable[str]:
         yield from (entry.partition("=")[0] for entry in entries.split())
 
 
+ATTENTION_FLAGS = {      # the highest of A1111's priorities first → the setting's name for it
+    "xformers": "xformers",
+    "force_enable_xformers": "xformers",
+    "opt_split_attention": "Doggettx",
+    "opt_sdp_no_mem_attention": "sdp-no-mem - scaled dot product without memory efficient attention",
+    "opt_sdp_attention": "sdp - scaled dot product",
+    "opt_sub_quad_attention": "sub-quadratic",
+    "opt_split_attention_v1": "V1 - original v1",
+    "opt_split_attention_invokeai": "InvokeAI",
+}
+
 # A1111's other flags; `=V` marks those that take a value.
 IGNORED = {
     "is not needed here.": """
-        --xformers --force-enable-xformers --xformers-flash-attention --reinstall-xformers --reinstall-torch
-        --opt-split-attention --opt-split-attention-v1 --opt-split-attention-invokeai --disable-opt-split-attention
-        --opt-sub-quad-attention --sub-quad-q-chunk-size=V --sub-quad-kv-chunk-size=V --sub-quad-chunk-threshold=V
-        --opt-sdp-attention --opt-sdp-no-mem-attention --opt-channelslast --always-batch-cond-uncond
+        --xformers-flash-attention --reinstall-xformers --reinstall-torch --disable-opt-split-attention
+        --sub-quad-q-chunk-size=V --sub-quad-kv-chunk-size=V --sub-quad-chunk-threshold=V
+        --opt-channelslast --always-batch-cond-uncond
         --skip-torch-cuda-test --skip-python-version-check --skip-version-check --skip-prepare-environment
         --no-download-sd-model --do-not-download-clip --disable-model-loading-ram-optimization
         --gradio-queue --no-gradio-queue --show-negative-prompt --gradio-img2img-tool=V --gradio-inpaint-tool=V

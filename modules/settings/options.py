@@ -12,6 +12,11 @@ from pydantic import ValidationError
 from modules.base.errors import Invalid
 from modules.base.fields import Checkbox, Choice, Number, Param, Slider, Text, checker, declared, defaults
 
+ATTENTION = (      # backends of attention, as A1111's config.json names them
+    "Automatic", "xformers", "sdp-no-mem - scaled dot product without memory efficient attention", "sdp - scaled dot product",
+    "sub-quadratic", "Doggettx", "V1 - original v1", "InvokeAI", "None",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -55,6 +60,7 @@ class Settings:
     textual_inversion_add_hashes_to_infotext: Annotated[bool, Param("Write embedding hashes", Checkbox(), "Which embeddings a picture was made with, in its generation data.", section="extra_networks")] = True
 
     pictures_alone: Annotated[bool, Param("Make every picture alone", Checkbox(), "Share no UNet call with other pictures: slower, but the last bit never depends on company.", section="optimizations")] = False
+    cross_attention_optimization: Annotated[str, Param("Cross attention optimization", Choice(ATTENTION), "How attention is computed: the same picture but for its last bits, at other speed and memory. Automatic is the command line's choice, else PyTorch's.", section="optimizations")] = "Automatic"
     token_merging_ratio: Annotated[float, Param("Token merging ratio", Slider(0, 0.9, 0.1), "This share of the picture's similar places is thought over together: faster, slightly different.", "Token merging ratio", section="optimizations")] = 0.0
     token_merging_ratio_img2img: Annotated[float, Param("Token merging ratio for img2img", Slider(0, 0.9, 0.1), "0 is the one above.", section="optimizations")] = 0.0
     token_merging_ratio_hr: Annotated[float, Param("Token merging ratio for the high-res pass", Slider(0, 0.9, 0.1), "0 is the one above.", "Token merging ratio hr", section="optimizations")] = 0.0

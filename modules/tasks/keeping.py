@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,11 +25,11 @@ CACHED_SECONDS = 24 * 3600      # how long a picture nobody asked to keep can st
 
 @dataclass(frozen=True)
 class Where:
-    """Folders for pictures, and the device they come from as manifests describe it."""
+    """Folders for pictures, and the device they come from."""
 
     outputs: Path
     cache: Path
-    device: Mapping[str, str]
+    described: Callable[[str], Mapping[str, str]]      # an attention backend's setting → the device as manifests tell it
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) 
     """
     plan, s = recipe.plans[index], recipe.settings
     infotext, facts = recipe.infotext(index, {**drawn.told, **signed(spec, s)}), recipe.facts(index)
-    others = {KEY: json.dumps(manifest(plan, drawn.told, where.device))} if s.save_manifest else {}
+    device = where.described(s.cross_attention_optimization)
+    others = {KEY: json.dumps(manifest(plan, drawn.told, device))} if s.save_manifest else {}
     content = png(Image.fromarray(drawn.pixels), infotext if s.enable_pnginfo else "", others)
     problem = None
     named = recipe.members[index] if recipe.members and recipe.members[index].folder else None

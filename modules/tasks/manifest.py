@@ -39,7 +39,7 @@ class Difference:
 
 
 def manifest(plan: Plan, told: Mapping[str, object], device: Mapping[str, str]) -> dict[str, Any]:
-    """device: what the worker says of itself, `Placement.described()`"""
+    """device: what the worker says of itself, `Device.described(…)`"""
     return {
         "format": FORMAT,
         "version": VERSION,

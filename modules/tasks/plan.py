@@ -49,7 +49,7 @@ class Plan:
         networks = self.files.networks
         return Weights(
             checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, networks.uses, networks.strengths, self.token_merging,
-            self.hypertile, vae_tiles(self.settings), fp8(self.settings),
+            self.hypertile, vae_tiles(self.settings), fp8(self.settings), self.settings.cross_attention_optimization,
         )
 
     def over_time(self, weights: Weights) -> Schedule[Weights]:

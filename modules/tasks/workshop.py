@@ -64,7 +64,7 @@ class Workshop:
         self.errands = ThreadPoolExecutor(1, "errands")      # files and news; one thread, so that they keep their order
         placement = config.place()
         self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
-        self.where = Where(config.outputs, config.cache, placement.described())
+        self.where = Where(config.outputs, config.cache, self.device.described)
         self.engine = Engine(self.device.answer, self._watch, common=self.device.common)
         self.tallies: dict[str, Tally] = {}
         self.failure: Exception | None = None        # why there will be no more pictures
@@ -73,7 +73,7 @@ class Workshop:
 
     def run(self) -> None:
         """Make pictures until `stop`. Should this loop itself fail, every job ends with it: nobody may wait for ever."""
-        self._news(events.WorkerReady("", self.where.device))
+        self._news(events.WorkerReady("", self.device.described()))
         try:
             self._load_first()
             self.engine.run()

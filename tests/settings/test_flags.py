@@ -194,7 +194,7 @@ def test_help_explains_every_flag_that_has_an_effect(capsys):
     shown = capsys.readouterr().out
     assert stop.value.code == 0
     assert all(spelled(f.name) in shown for f in declared())
-    assert "--xformers" not in shown
+    assert "--medvram" not in shown
 
 
 # --- commands with arguments of their own ---
