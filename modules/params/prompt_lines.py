@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
@@ -15,17 +16,19 @@ MODEL = "sd_model"
 STYLES = "styles"     # names, whose texts are added to the line's prompts
 SETTINGS = {MODEL: "sd_model_checkpoint", "restore_faces": "face_restoration"}      # the other tags are fields of the request
 
+TAGGED = re.compile(r"--\w")
+
 Line = Mapping[str, Any]      # tag → value
 
 
 def parsed(text: str) -> list[Line]:
-    """Lines that say nothing are left out. Raises Invalid naming the line."""
+    """A line that does not begin with a tag is a prompt; those that say nothing are left out. Raises Invalid naming the line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         raise Invalid("There is no line in the list of prompts.", "Write a prompt on each.", field="script_args")
     if len(lines) > MOST_LINES:
         raise Invalid(f"The list of prompts has {len(lines):,} lines.", f"Send at most {MOST_LINES:,} at once.", field="script_args")
-    return [tags(line, number) if "--" in line else {"prompt": line} for number, line in enumerate(lines, 1)]
+    return [tags(line, number) if TAGGED.match(line) else {"prompt": line} for number, line in enumerate(lines, 1)]
 
 
 def tags(line: str, number: int) -> Line:

@@ -18,7 +18,7 @@ MARKS = re.compile("[\U000F0000-\U000FFFFF]")
 
 @dataclass(frozen=True, slots=True)
 class NetworkTag:
-    """`<kind:item:item…>`; an item of the form `name=value` is a named argument."""
+    """`<kind:item:item…>`: the network's name, whatever is in it, then arguments; one of the form `name=value` is a named one."""
 
     kind: str
     items: tuple[str, ...]
@@ -29,11 +29,12 @@ class NetworkTag:
 
     @property
     def positional(self) -> list[str]:
-        return [item for item in self.items if item.count("=") != 1]
+        """The name and, in their order, the arguments without names."""
+        return [self.name, *(item for item in self.items[1:] if item.count("=") != 1)]
 
     @property
     def named(self) -> dict[str, str]:
-        return dict(item.split("=") for item in self.items if item.count("=") == 1)
+        return dict(item.split("=") for item in self.items[1:] if item.count("=") == 1)
 
 
 def take_networks(prompt: str) -> tuple[str, list[NetworkTag]]:

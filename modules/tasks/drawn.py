@@ -9,6 +9,7 @@ import numpy as np
 from modules.base.errors import InvalidImage
 from modules.sampling.questions import Cond, Meaning
 from modules.settings.options import Settings
+from modules.tasks.networks import without_separators
 
 
 class Told(dict[str, object]):
@@ -16,15 +17,16 @@ class Told(dict[str, object]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.notes: list[str] = []      # what the person should know
+        self.notes: list[str] = []                # what the person should know
+        self.embeddings: dict[str, str] = {}      # those the prompts name, each with its hash
 
     def hear(self, meaning: Meaning, settings: Settings) -> tuple[Cond, ...]:
         """Which words of a prompt were embeddings."""
         self.notes += [note for note in meaning.notes if note not in self.notes]
         if meaning.embeddings and settings.textual_inversion_add_hashes_to_infotext:
-            before = [str(self["TI hashes"])] if "TI hashes" in self else []
-            new = [f"{name}: {hashed}" for name, hashed in meaning.embeddings.items() if not any(f"{name}: " in said for said in before)]
-            self["TI hashes"] = ", ".join([*before, *new])
+            for name, hashed in meaning.embeddings.items():
+                self.embeddings.setdefault(without_separators(name), hashed)
+            self["TI hashes"] = ", ".join(f"{name}: {hashed}" for name, hashed in self.embeddings.items())
         return meaning.conds
 
 

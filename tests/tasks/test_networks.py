@@ -16,13 +16,14 @@ from modules.tasks.pasting import with_local_names
 from tests.golden_data import GOLDEN, library
 
 NAME = "odd näme 🎨 (v1) [x]"
+EQUALS = ("a=b", "te=0.5", "x=y=z", "=")
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     (folder / "Lora").mkdir()
-    for name, copied in (("locon", "locon"), ("lora_linear", NAME)):
+    for name, copied in (("locon", "locon"), ("lora_linear", NAME), *(("lora_ab_keys", each) for each in EQUALS)):
         shutil.copy(GOLDEN / f"models/Lora/{name}.safetensors", folder / "Lora" / f"{copied}.safetensors")
     for kind in ("embeddings", "hypernetworks", "VAE"):
         shutil.copytree(GOLDEN / "models" / kind, folder / kind)
@@ -53,6 +54,14 @@ def test_block_weights_are_read_as_their_extensions_users_write_them(models, tag
 def test_any_file_name_can_be_named(models):
     assert [lora.name for lora in found(models, f"<lora:{NAME}:1>").loras] == [NAME]
     assert found(models, f"<lora:{unicodedata.normalize('NFD', NAME)}:1>").loras
+
+
+@pytest.mark.parametrize("name", EQUALS)
+def test_a_name_may_have_an_equals_sign(models, name):
+    for rest, text, unet in (("", 1, 1), (":0.8", 0.8, 0.8), (":0.3:0.9", 0.3, 0.9), (":te=0.2", 0.2, 0.2), (":1:unet=0.4", 1, 0.4)):
+        networks = found(models, f"a <lora:{name}{rest}> b")
+        [lora] = networks.loras
+        assert (lora.name, lora.use.text, lora.use.unet) == (name, text, unet) and not networks.notes
 
 
 def test_a_network_goes_by_the_hash_that_generation_data_shows(models):

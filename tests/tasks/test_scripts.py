@@ -297,12 +297,17 @@ def test_img2img_takes_lines_too(device):
 
 @pytest.mark.parametrize("line", [
     "--outpath_samples /tmp/x --prompt a", "--outpath_grids ../x", "--sd_model ../../x", "--sd_model /etc/passwd", "--sd_model C:\\x", "--prompt_file x",
-    "--steps many", "--steps", "--prompt 'a", "a cat --steps 4", "--__class__ x", "--script_name Loopback", "--init_images x", "--styles x", "",
+    "--steps many", "--steps", "--prompt 'a", "--__class__ x", "--script_name Loopback", "--init_images x", "--styles x", "",
 ])
 def test_a_line_that_leads_elsewhere_or_means_nothing_is_refused(line):
     with pytest.raises(Invalid) as refused:
         lines(line)
     assert refused.value.field == "script_args"
+
+
+@pytest.mark.parametrize("line", ["a cat -- at night", "a cat --steps 4", "-- a cat", "--", "it's a cat -- at night", "a--b", "---"])
+def test_a_line_that_begins_with_no_tag_is_a_prompt_as_in_a1111(line):
+    assert parsed(f"{line}\n--steps 4 --prompt a dog") == [{"prompt": line}, {"steps": 4, "prompt": "a dog"}]
 
 
 @pytest.mark.parametrize("line", ["--width 1000000", "--n_iter 100000", "--steps 0"])
