@@ -99,6 +99,7 @@ def page(found: Sequence[Family]) -> str:
     parts += [row("**all**", strict) + "\n", exceptions(found)]
     parts += listed("What differs", [(one.name, apart(one)) for one in found])
     parts += listed("Waiting for a feature", [(one.name, short(one, one.waiting)) for one in found])
+    parts.append(DECISIONS)
     parts += listed("Errors of A1111 itself", [(one.name, short(one, one.failed)) for one in found])
     return "".join(parts)
 
@@ -166,4 +167,17 @@ Played and shown here, but not held to the tolerance, nor counted above.
 
 | exception | played | max | largest mean | infotext | asked for | why |
 |---|---:|---:|---:|---:|---|---|
+"""
+
+DECISIONS = """
+## Where A1111 may not do what was meant
+
+Its pictures are matched all the same; what to do for another is said here.
+
+- **GLoRA**: A1111 gives such a network the tag's strength alone and heeds no alpha. LyCORIS, which trains them, scales by alpha / rank: with a
+  file whose alpha is not its rank, multiply the tag's strength by alpha / rank to have what its author saw.
+- **A refiner works without the prompt's networks**, LoRAs and hypernetworks alike, even one of the checkpoint's own family. The setting Networks
+  with the refiner takes along those that fit it; generation data then say `Refiner networks: True`.
+- **Skip Early CFG and NGMS with `AND`**: where the negative prompt is left out the CFG scale is 1, so the prompts after the first count little.
+  With DDIM, DDIM CFG++, PLMS and UniPC the limit of NGMS is compared with the timestep, so that it hardly ever takes effect.
 """

@@ -111,7 +111,7 @@ def setting(case: Case, name: str) -> Any:
 LOST = {      # A1111 does not write these
     "Version", "UniPC variant", "UniPC skip type", "UniPC order", "UniPC lower order final", "Prompt word wrap",
     "SDXL crop top", "SDXL crop left", "SDXL low aesthetic score", "SDXL high aesthetic score", "Clip skip SDXL",
-    "Quantization", "Old Karras sigmas", "Scheduled networks", "VAE tiles",
+    "Quantization", "Old Karras sigmas", "Scheduled networks", "VAE tiles", "Refiner networks",
 }
 
 EXEMPT = (

@@ -83,7 +83,8 @@ class Ready:
         self.vae = Vae(model.vae, model.scaling_factor)
         self.text = TextReader(model, tokenizer)
         self.facts = ModelFacts(
-            model.alphas_cumprod, model.scaling_factor, model.unet.config.out_channels, model.image_channels, self.fp8 is not None
+            model.alphas_cumprod, model.scaling_factor, model.unet.config.out_channels, model.image_channels, self.fp8 is not None,
+            sdxl=model.family.startswith("SDXL"),
         )
 
 

@@ -154,7 +154,8 @@ class GLoRA(Patch):
 
     Chavan et al. 2023, arXiv:2306.07967, eq. 5, as LyCORIS stores it: a and b low-rank, the rest left out.
 
-    a, b: a tall and a wide factor each, (in, rank), (rank, in) and (out, rank), (rank, in · kh · kw)
+    a, b:  a tall and a wide factor each, (in, rank), (rank, in) and (out, rank), (rank, in · kh · kw)
+    scale: what the file gives as such, else 1: A1111 heeds no alpha here
     """
 
     a: tuple[Tensor, Tensor]
@@ -168,7 +169,7 @@ class GLoRA(Patch):
         rank = min(length for length in pairs[0][0].shape if all(length in factor.shape for pair in pairs for factor in pair))
         tall_first = all(tall.shape[1] == wide.shape[0] == rank for tall, wide in pairs)
         a, b = pairs if tall_first else [pair[::-1] for pair in pairs]
-        return cls(a, b, scale_of(parts, rank))
+        return cls(a, b, scale_of({name: part for name, part in parts.items() if name != "alpha"}, rank))
 
     def delta(self, weight: Tensor) -> Tensor:
         mixed = torch.einsum("o i ..., i r, r j -> o j ...", weight, *(factor.to(weight) for factor in self.a))

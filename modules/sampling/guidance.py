@@ -53,10 +53,11 @@ class Guidance:
     image: Tensor | None = None              # (c, h, w), what an inpainting model is shown beside the latent
 
     def conds(self, evaluation: int, sigma: float) -> tuple[Cond, ...]:
-        """The positive ones, as long as each other, then the negative one unless it is left out."""
-        conds = equally_long([schedule.at(evaluation) for schedule, _ in self.positive])
-        if not self.alone(evaluation, sigma):
-            conds = self.even([*conds, self.negative.at(evaluation)])
+        """The positive ones, as long as each other, then the negative one unless it is left out; its length counts all the same."""
+        positive = equally_long([schedule.at(evaluation) for schedule, _ in self.positive])
+        conds = self.even([*positive, self.negative.at(evaluation)])
+        if self.alone(evaluation, sigma):
+            conds = conds[:-1]
         return tuple(conds if self.image is None else [replace(cond, image=self.image) for cond in conds])
 
     def combine(self, estimates: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -64,13 +65,14 @@ class Guidance:
 
         Classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598), composed over the prompts
         (Liu et al. 2022, arXiv:2206.01714): away + Σ weight · scale · (toward − away).
-        Without a negative prompt the first positive one stands in for it.
+        Without a negative prompt the first positive one stands in for it, and as in A1111 the scale is 1.
         """
-        towards, away = estimates[: len(self.positive)], estimates[len(self.positive):] or estimates[:1]
-        clean = away[0]
+        towards, negative = estimates[: len(self.positive)], estimates[len(self.positive):]
+        away, scale = (negative[0], self.scale) if negative else (towards[0], 1.0)
+        clean = away
         for toward, (_, weight) in zip(towards, self.positive, strict=True):
-            clean = clean + (toward - away[0]) * (weight * self.scale)
-        return clean, away[0]
+            clean = clean + (toward - away) * (weight * scale)
+        return clean, away
 
 
 def equally_long(conds: Sequence[Cond]) -> list[Cond]:

@@ -49,6 +49,7 @@ class ModelFacts:
     latent_channels: int
     image_channels: int             # channels the UNet sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)
     fp8: bool = False               # are its weights stored in 8 bits?
+    sdxl: bool = False              # is it of SDXL's family, the refiner too?
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,23 +18,24 @@ from modules.base.registry import Registry
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """The noise levels a model was trained on, rising: (timesteps,) σ, float32."""
+    """The noise levels a model was trained on, rising: (timesteps,) σ, float32. sdxl: it is of that family"""
 
     sigmas: np.ndarray
+    sdxl: bool = False
 
     @classmethod
-    def of(cls, alphas_cumprod: np.ndarray) -> Levels:
+    def of(cls, alphas_cumprod: np.ndarray, sdxl: bool = False) -> Levels:
         """From ᾱ (timesteps,): σ² = (1 − ᾱ)/ᾱ, in the precision it comes in."""
         alphas = np.asarray(alphas_cumprod)
-        return cls((((1 - alphas) / alphas) ** alphas.dtype.type(0.5)).astype(np.float32))
+        return cls((((1 - alphas) / alphas) ** alphas.dtype.type(0.5)).astype(np.float32), sdxl)
 
     def every(self, stride: int) -> CoarseLevels:
         """The levels of a distilled model that knows only each `stride`-th timestep."""
-        return CoarseLevels(self.sigmas[stride - 1::stride], stride)
+        return CoarseLevels(self.sigmas[stride - 1::stride], self.sdxl, stride)
 
     def quantised(self) -> Levels:
         """The same levels, of which the model is asked whole timesteps only."""
-        return CoarseLevels(self.sigmas, 1)
+        return CoarseLevels(self.sigmas, self.sdxl)
 
     @property
     def lowest(self) -> float:
@@ -60,7 +61,7 @@ class Levels:
 class CoarseLevels(Levels):
     """Levels of which the model knows only each `stride`-th timestep: between two, the nearest is asked."""
 
-    stride: int
+    stride: int = 1
 
     def timestep(self, sigma: float) -> float:
         nearest = int(np.argmin(np.abs(np.log(self.sigmas) - log(sigma))))
@@ -113,12 +114,13 @@ def kl_optimal(steps: int, low: float, high: float, levels: Levels) -> list[floa
 
 
 def align_your_steps(steps: int, low: float, high: float, levels: Levels) -> list[float]:
-    """Eleven optimised levels, interpolated evenly in log σ. Sabour, Fidler & Kreis 2024, arXiv:2404.14507."""
-    rising = np.log(ALIGNED[::-1])
+    """Eleven levels optimised for a family, interpolated evenly in log σ. Sabour, Fidler & Kreis 2024, arXiv:2404.14507."""
+    rising = np.log((ALIGNED_SDXL if levels.sdxl else ALIGNED)[::-1])
     return list(np.exp(np.interp(np.linspace(0, 10, steps), np.arange(11), rising))[::-1])
 
 
-ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)      # for SD 1.5
+ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)      # for SD 1.5, and whatever is not SDXL
+ALIGNED_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
 
 
 def simple(steps: int, low: float, high: float, levels: Levels) -> list[float]:

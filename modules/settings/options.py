@@ -31,6 +31,7 @@ class Settings:
     enable_quantization: Annotated[bool, Param("Quantise timesteps", Checkbox(), "Ask the model at whole timesteps only.", "Quantization", section="sd")] = False
 
     hires_fix_refiner_pass: Annotated[str, Param("Hires fix: passes with the refiner", Choice(("first pass", "both passes", "second pass")), "In which of the two passes the refiner takes over.", "Hires refiner", section="sd")] = "second pass"
+    refiner_networks: Annotated[bool, Param("Networks with the refiner", Checkbox(), "Let the prompt's LoRAs and hypernetworks work on the refiner too, as far as they fit it; A1111's refiner works without.", "Refiner networks", section="sd")] = False
 
     sdxl_crop_top: Annotated[int, Param("SDXL crop top", Number(0, 8192), "Tell SDXL that so many pixels were cut off above.", "SDXL crop top", section="sdxl")] = 0
     sdxl_crop_left: Annotated[int, Param("SDXL crop left", Number(0, 8192), "Tell SDXL that so many pixels were cut off at the left.", "SDXL crop left", section="sdxl")] = 0

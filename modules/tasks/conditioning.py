@@ -25,22 +25,30 @@ Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[Tensor | None]]"      # 
 def first_stage(plan: Plan, told: Told, show: Show) -> Task[Stage]:
     """The checkpoint's stretch of sampling, which a refiner may follow."""
     stage = yield from stage_of(plan, plan.weights, told, show)
-    if plan.refiner in (None, plan.weights):
+    if plan.files.refiner in (None, plan.files.checkpoint):
         return stage
     return replace(stage, over=refiner_takes_over(plan, stage.levels), after=partial(refined, plan, told, show))
 
 
 def refined(plan: Plan, told: Told, show: Show) -> Task[Stage]:
-    """A refiner of another family than the prompt's LoRAs, as SDXL's is, works without them."""
+    """As in A1111 a refiner works without the prompt's networks, unless the settings want them; then without those that do not fit it."""
     told |= {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
-    try:
+    bare = plan.without_networks
+    if bare.refiner == plan.refiner:
         return (yield from stage_of(plan, plan.refiner, told, show))
+    if not plan.settings.refiner_networks:
+        told.notes.append(f"{WITHOUT_NETWORKS} A setting, Networks with the refiner, takes them along.")
+        return (yield from stage_of(bare, bare.refiner, told, show))
+    try:
+        stage = yield from stage_of(plan, plan.refiner, told, show)
     except ModelMismatch as error:
-        if not plan.refiner.networks:
-            raise
-        told.notes.append(f"The refiner works without the prompt's LoRAs. {error}")
-    bare = plan.without_loras
-    return (yield from stage_of(bare, bare.refiner, told, show))
+        told.notes.append(f"{WITHOUT_NETWORKS} {error}")
+        return (yield from stage_of(bare, bare.refiner, told, show))
+    told["Refiner networks"] = True
+    return stage
+
+
+WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
 
 
 def stage_of(plan: Plan, weights: Weights, told: Told, show: Show) -> Task[Stage]:
@@ -50,9 +58,10 @@ def stage_of(plan: Plan, weights: Weights, told: Told, show: Show) -> Task[Stage
     if facts.fp8:
         told |= {"FP8 weight": plan.settings.fp8_storage, "Cache FP16 weight for LoRA": plan.settings.cache_fp16_weight}
     worn = plan.over_time(weights)
+    levels = trained_levels(plan, facts)
     guidance = yield from read_prompts(plan, plan.reader(worn), told)
     image = yield from show(weights, facts)
-    return Stage(worn, replace(guidance, image=image), trained_levels(plan, facts), before=plan.moves_before)
+    return Stage(worn, replace(guidance, image=image, alone=negative_left_out(plan, levels, told)), levels, before=plan.moves_before)
 
 
 def beside(plan: Plan, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
@@ -76,7 +85,7 @@ def read_prompts(plan: Plan, readers: Schedule[Weights], told: Told) -> Task[Gui
     negative = yield from read(grammar.strip_comments(plan.params.negative_prompt), is_negative=True)
     even = yield from evened(plan, readers, (*(schedule for schedule, _ in positive), negative), told)
     scale = plan.params.cfg_scale * plan.sampler.guidance
-    return Guidance(tuple(positive), negative, scale, negative_left_out(plan), even)
+    return Guidance(tuple(positive), negative, scale, even=even)
 
 
 def read_text(plan: Plan, readers: Schedule[Weights], told: Told, text: str, is_negative: bool = False) -> Task[Schedule[Cond]]:

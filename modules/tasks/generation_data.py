@@ -79,16 +79,12 @@ def options(plan: Plan) -> Iterator[Pair]:
         yield "Clip skip", s.CLIP_stop_at_last_layers
     if s.eta_noise_seed_delta and sampler.ancestral and s.eta_ancestral:
         yield "ENSD", s.eta_noise_seed_delta
-    yield from changed(plan, "randn_source", "skip_early_cond", "s_min_uncond")
-    if s.s_min_uncond:
-        yield from changed(plan, "s_min_uncond_all")
+    yield from changed(plan, "randn_source", "skip_early_cond", "refiner_switch_by_sample_steps")
     if any(bracket in plan.params.prompt + plan.params.negative_prompt for bracket in "()[]"):
         yield from changed(plan, "emphasis")
     yield from sampler_options(plan)
     if plan.params.tiling:
         yield "Tiling", True
-    if any(each.refiner for each in plan.passes):
-        yield from changed(plan, "refiner_switch_by_sample_steps")
     hashes = {without_separators(lora.name): lora.hash for each in plan.passes for lora in each.files.networks.loras}
     if hashes and s.lora_add_hashes_to_infotext:
         yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())

@@ -66,8 +66,9 @@ class Plan:
         return Schedule(*zip(*network_times(prompt, *self.clock), strict=True))
 
     @property
-    def without_loras(self) -> Plan:
-        return replace(self, files=replace(self.files, networks=replace(self.files.networks, loras=())))
+    def without_networks(self) -> Plan:
+        """The same with neither LoRAs nor hypernetworks; embeddings are words."""
+        return replace(self, files=replace(self.files, networks=replace(self.files.networks, loras=(), hypernetworks=())))
 
     @property
     def token_merging(self) -> float:

@@ -15,7 +15,6 @@ from modules.sampling.noise import ImageNoise, Variation, brownian, source
 from modules.sampling.questions import ModelFacts
 from modules.sampling.schedules import SCHEDULES, Levels, Shape, ddim_levels, sigmas, without_signal_at_the_end
 from modules.sampling.unipc import unipc_levels, unipc_moves
-from modules.settings.options import Settings
 from modules.tasks.plan import Plan
 from modules.tasks.requests import CELL
 
@@ -58,12 +57,17 @@ def resumed(plan: Plan, facts: ModelFacts, picture: Tensor, back: int, noise_str
     begin, rest = remaining(plan, trained, levels, back)
     noise = image_noise(plan, facts.latent_channels, picture.device.type)
     multiplier, extra = noise_strengths
-    unit = noise.first().to(picture.device) * multiplier
-    if plan.sampler.timesteps:      # the picture is noised as for one timestep and taken for that of another
-        x = ((picture + unit * begin) / sqrt(1 + begin**2) + unit * extra) * sqrt(1 + rest[0] ** 2)
-    else:
-        x = picture + unit * (begin + extra)
+    x = noised(plan, picture, noise.first().to(picture.device) * multiplier * (begin + extra), begin, rest[0])
     return plan.sampler.flow(x, rest, on(picture, fresh_noise(plan, noise, levels)), tuning(plan))
+
+
+def noised(plan: Plan, picture: Tensor, noise: Tensor, begin: float, first: float) -> Tensor:
+    """The picture with noise on it, as the sampler takes it at its first level.
+
+    A1111's DDIM family brings it to the training scale as for the level it `begin`s at, and takes it for that of another.
+    """
+    scale = sqrt((1 + first**2) / (1 + begin**2)) if plan.sampler.timesteps else 1.0
+    return (picture + noise) * scale
 
 
 def remaining(plan: Plan, trained: Levels, levels: list[float], back: int) -> tuple[float, list[float]]:
@@ -75,7 +79,7 @@ def remaining(plan: Plan, trained: Levels, levels: list[float], back: int) -> tu
     timesteps = ddim_levels(plan.params.steps + plan.settings.always_discard_next_to_last_sigma, trained)
     begin, rest = timesteps[-1 - back], timesteps[-max(1, back):]
     if plan.sampler.name == "UniPC":
-        known = Levels(trained.sigmas[trained.sigmas <= np.float32(rest[0])])
+        known = Levels(trained.sigmas[trained.sigmas <= np.float32(rest[0])], trained.sdxl)
         rest = unipc_moves(back, known, plan.settings.uni_pc_skip_type)
     return begin, rest
 
@@ -96,7 +100,7 @@ def trained_levels(plan: Plan, facts: ModelFacts) -> Levels:
     alphas = facts.alphas_cumprod.astype(np.float16) if s.use_downcasted_alpha_bar else facts.alphas_cumprod
     if s.sd_noise_schedule == "Zero Terminal SNR":
         alphas = without_signal_at_the_end(alphas)
-    levels = Levels.of(alphas)
+    levels = Levels.of(alphas, facts.sdxl)
     if plan.sampler.stride > 1:
         return levels.every(plan.sampler.stride)
     return levels.quantised() if s.enable_quantization else levels
@@ -144,15 +148,20 @@ def far_enough(plan: Plan, levels: Levels, evaluation: int, sigma: float) -> boo
     return done >= plan.params.refiner_switch_at
 
 
-def negative_left_out(plan: Plan) -> When:
-    """Where the negative prompt is left out: early, or below a noise level, as the settings say."""
+def negative_left_out(plan: Plan, levels: Levels, told: dict[str, object]) -> When:
+    """Where the negative prompt is left out: early, or below a noise level, as the settings say; `told` where that one counts."""
     s = plan.settings
     if not s.skip_early_cond and not s.s_min_uncond:
         return never
-    return partial(left_out, s, plan.calls)
+    return partial(left_out, plan, levels, told)
 
 
-def left_out(settings: Settings, calls: int, evaluation: int, sigma: float) -> bool:
-    if settings.skip_early_cond and evaluation / calls <= settings.skip_early_cond:
+def left_out(plan: Plan, levels: Levels, told: dict[str, object], evaluation: int, sigma: float) -> bool:
+    s = plan.settings
+    if s.skip_early_cond and evaluation / plan.calls <= s.skip_early_cond:
         return True
-    return sigma < settings.s_min_uncond and (settings.s_min_uncond_all or evaluation % 2 == 1)
+    level = levels.timestep(sigma) if plan.sampler.timesteps else sigma      # A1111's DDIM family speaks of timesteps
+    below = level < s.s_min_uncond and (s.s_min_uncond_all or evaluation % 2 == 1)
+    if below:
+        told |= {"NGMS": s.s_min_uncond} | ({"NGMS all steps": True} if s.s_min_uncond_all else {})
+    return below

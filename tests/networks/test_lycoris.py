@@ -24,7 +24,7 @@ ALGORITHMS = {
     "LoConModule": [{}, {"use_tucker": True}, {"use_scalar": True}, {"rs_lora": True}, {"alpha": None}, *DECOMPOSED],
     "LohaModule": [{}, {"use_tucker": True}, {"use_scalar": True}, {"rs_lora": True}, *DECOMPOSED],
     "LokrModule": [{"use_tucker": tucker} | how for tucker in (False, True) for how in [*KRONECKER, {"use_scalar": True}, *DECOMPOSED]],
-    "GLoRAModule": [{}, {"lora_dim": 16}, {"use_scalar": True}],
+    "GLoRAModule": [{"alpha": 4.0}, {"lora_dim": 16, "alpha": 16.0}, {"use_scalar": True, "alpha": 4.0}],      # A1111 heeds no other
     "IA3Module": [{"train_on_input": True}, {"train_on_input": False}],
     "DiagOFTModule": [{}, {"constraint": 0.001}, {"rescaled": True}],
     "ButterflyOFTModule": [{}, {"constraint": 0.001}, {"rescaled": True}],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -86,6 +88,24 @@ def test_where_the_negative_prompt_is_left_out_the_prompt_stands_alone():
     questions, told = asked(guidance, flow())
     assert [len(question.conds) for question in questions] == [1, 2, 1]
     assert [float(clean.mean()) for clean in told] == [2, 8, 2]
+
+
+def test_where_the_negative_prompt_is_left_out_composed_prompts_add_up_at_scale_1():
+    """Around the first of them, as A1111 has it; also for samplers that multiply the scale or want the unprompted estimate."""
+    positive = ((always(2), 1.0), (always(5), 0.5), (always(3), -0.25))
+    expected = 2 + 0.5 * (5 - 2) - 0.25 * (3 - 2)
+    for scale, apart in ((7.0, False), (1.0, False), (7 / 12.5, True)):
+        guidance = Guidance(positive, always(1), scale, alone=lambda evaluation, sigma: True)
+        [question], [told] = asked(guidance, flow(1, apart))
+        assert meanings(question) == [2, 5, 3]
+        assert [float(each.mean()) for each in (told if apart else [told])] == [expected, 2][: 1 + apart]
+
+
+def test_a_negative_prompt_that_is_left_out_counts_for_the_length_all_the_same():
+    empty = says(0, 2)
+    guidance = Guidance(((always(2, 2), 1.0),), always(1, 4), 7.0, alone=lambda evaluation, sigma: True, even=partial(padded, empty))
+    [question], _ = asked(guidance, flow(1))
+    assert [len(cond.text) for cond in question.conds] == [4] and float(question.conds[0].text[2:].sum()) == 0
 
 
 def test_composed_prompts_are_made_equally_long_by_their_last_vector():

@@ -8,6 +8,7 @@ from typing import get_type_hints
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,13 +18,15 @@ from modules.params import infotext
 from modules.params.infotext import ordered
 from modules.params.txt2img import Txt2Img
 from modules.prompts.grammar import emphasised
+from modules.sampling.questions import Meaning
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES, Levels
 from modules.settings.options import Settings, at_default
+from modules.tasks.drawn import Told
 from modules.tasks.generation_data import write
 from modules.tasks.pasting import pasted
 from modules.tasks.plan import Files, Plan, plans
-from modules.tasks.sampling import noise_levels, tuning
+from modules.tasks.sampling import negative_left_out, noise_levels, noised, tuning
 
 LEVELS = Levels.of(np.linspace(0.9991, 0.0047, 1000))
 def file(name):
@@ -67,7 +70,9 @@ def text_of(plan):
     s, told = plan.settings, {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
     told |= {"Pad conds v0": True} if s.pad_cond_uncond_v0 else {}
     told |= {"Pad conds": True} if s.pad_cond_uncond else {}
+    told |= {"Refiner networks": True} if s.refiner_networks else {}
     told |= {"FP8 weight": s.fp8_storage, "Cache FP16 weight for LoRA": s.cache_fp16_weight} if s.fp8_storage != "Disable" else {}
+    told |= {"NGMS": s.s_min_uncond} | ({"NGMS all steps": True} if s.s_min_uncond_all else {}) if s.s_min_uncond else {}
     told |= {WRITTEN[name].infotext: getattr(s, name) for name in TOLD_BY_IMG2IMG if not at_default(s, name)}
     return write(plan, told)
 
@@ -185,3 +190,34 @@ def test_no_field_is_forgotten():
     )
     found = read(text_of(Plan(params, Settings(), BOTH)))[1]["fields"]
     assert {f.name for f in fields(Txt2Img)} - found.keys() == {"styles", "n_iter", "batch_size", "script_name", "script_args"}
+
+
+def test_embeddings_are_told_by_name_each_once():
+    """Though the name of one may be part of another's; commas and colons would part names."""
+    told = Told()
+    for names in ({"bobcat": "1" * 12}, {"cat": "2" * 12, "bobcat": "1" * 12}, {"a, b: c": "3" * 12}):
+        told.hear(Meaning((), names), Settings())
+    assert told["TI hashes"] == f"bobcat: {'1' * 12}, cat: {'2' * 12}, a b c: {'3' * 12}"
+    told.hear(Meaning((), {"dog": "4" * 12}), replace(Settings(), textual_inversion_add_hashes_to_infotext=False))
+    assert "dog" not in told["TI hashes"]
+
+
+@pytest.mark.parametrize(("sampler", "told", "expected"), [("Euler", 0.9, {"NGMS": 1.0}), ("Euler", 1.1, {}), ("DDIM", 0.9, {}), ("UniPC", 0.9, {}), ("PLMS", 0.9, {})])
+def test_a_negative_prompt_left_out_below_a_level_is_told_where_it_was(sampler, told, expected):
+    """A1111's DDIM family compares timesteps, which are hardly ever so low."""
+    plan = Plan(Txt2Img(sampler_name=sampler, steps=10), Settings(s_min_uncond=1.0), FILES)
+    noted = Told()
+    assert negative_left_out(plan, LEVELS, noted)(1, told) is bool(expected) and noted == expected
+    assert not negative_left_out(plan, LEVELS, Told())(2, 0.9)
+    every = replace(plan, settings=replace(plan.settings, s_min_uncond_all=True))
+    assert negative_left_out(every, LEVELS, noted)(2, LEVELS.lowest) and noted["NGMS all steps"] is True
+
+
+def test_the_ddim_family_takes_the_extra_noise_on_the_training_scale():
+    picture, noise, begin, first, extra = torch.full((4, 2, 2), 0.3), torch.full((4, 2, 2), -0.7), 1.5, 1.2, 0.15
+    for sampler in SAMPLERS.names:
+        plan = Plan(Txt2Img(sampler_name=sampler), Settings(), FILES)
+        x = noised(plan, picture, noise * (begin + extra), begin, first)
+        scaled = x / (1 + first**2) ** 0.5 if plan.sampler.timesteps else x      # as the model sees it
+        expected = 0.3 - 0.7 * (begin + extra)
+        assert torch.allclose(scaled, torch.full_like(x, expected / (1 + begin**2) ** 0.5 if plan.sampler.timesteps else expected))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 
@@ -15,19 +17,19 @@ STEPS = 6
 PLAIN = {"steps": STEPS, "width": 64, "height": 64, "seed": 7, "cfg_scale": 7.0, "sampler_name": "Euler"}
 
 
-def job(prompt, scheduled=True, **params):
-    settings = {"sd_model_checkpoint": CHECKPOINT, "scheduled_networks": scheduled}
+def job(prompt, settings=None, scheduled=True, **params):
+    settings = {"sd_model_checkpoint": CHECKPOINT, "scheduled_networks": scheduled} | (settings or {})
     return JobSpec("scheduled", "me", "txt2img", PLAIN | {"prompt": prompt} | params, settings)
 
 
 def picture(device, prompt, scheduled=True, **params):
-    [drawn], _ = made(device, job(prompt, scheduled, **params))
+    [drawn], _ = made(device, job(prompt, scheduled=scheduled, **params))
     return drawn.pixels
 
 
-def asked(device, prompt, **params):
+def asked(device, prompt, settings=None, **params):
     """Every question of the making of a picture."""
-    recipe = RECIPES["txt2img"](job(prompt, **params), device.library, inputs())
+    recipe = RECIPES["txt2img"](job(prompt, settings, **params), device.library, inputs())
     task, questions = recipe.task(0), []
     try:
         question = next(task)
@@ -100,16 +102,49 @@ def test_the_data_say_so_where_it_matters(device):
         assert ("Scheduled networks: True" in recipe.infotext(0, drawn.told)) is said
 
 
-def test_a_refiner_of_another_family_works_without_loras(device):
+REFINED = {"refiner_checkpoint": "tiny-sd1-b", "refiner_switch_at": 0.5}
+NETWORKS = "<lora:locon:1><lora:lora_te_only:1><hypernet:hn_121_relu:1>"
+
+
+def test_a_refiner_works_without_networks_as_in_a1111(device):
+    questions = asked(device, f"a circle {NETWORKS}", **REFINED)
+    for kind in (Predict, Encode):
+        worn = [(each.weights.checkpoint, each.weights.networks + each.weights.hypernetworks) for each in questions if isinstance(each, kind)]
+        first, refiner = dict.fromkeys(checkpoint for checkpoint, _ in worn)
+        assert all(bool(networks) is (checkpoint == first) for checkpoint, networks in worn)
+        assert worn[-1] == (refiner, ())
+
+
+def test_whoever_named_networks_is_told_that_the_refiner_works_without(device):
+    for prompt, expected in ((f"a circle {NETWORKS}", True), ("a circle", False)):
+        [drawn], recipe = made(device, job(prompt, **REFINED))
+        assert any("without the prompt's networks" in note for note in drawn.told.notes) is expected
+        assert "Refiner networks" not in recipe.infotext(0, drawn.told)
+
+
+def test_a_setting_lets_them_work_on_the_refiner_and_generation_data_say_so(device):
+    [drawn], recipe = made(device, job(f"a circle {NETWORKS}", {"refiner_networks": True}, **REFINED))
+    assert not drawn.told.notes and "Refiner networks: True" in recipe.infotext(0, drawn.told)
+    [bare], _ = made(device, job(f"a circle {NETWORKS}", **REFINED))
+    assert not np.array_equal(drawn.pixels, bare.pixels)
+
+
+def test_a_refiner_of_another_family_works_without_networks_whatever_the_settings_say(device):
     """As SDXL's, whose attention has other widths than the checkpoint that a LoRA was trained for."""
     refined = {"refiner_checkpoint": "tiny-xl", "refiner_switch_at": 0.0}
-    [drawn], _ = made(device, job("a circle <lora:locon:1>", **refined))
+    [drawn], recipe = made(device, job("a circle <lora:locon:1>", {"refiner_networks": True}, **refined))
     assert np.array_equal(drawn.pixels, picture(device, "a circle ", **refined))
-    assert any("without the prompt's LoRAs" in note and "locon" in note for note in drawn.told.notes)
+    assert any("without the prompt's networks" in note and "locon" in note for note in drawn.told.notes)
+    assert "Refiner networks" not in recipe.infotext(0, drawn.told)
 
 
-def test_a_refiner_of_the_same_family_works_with_them(device):
-    refined = {"refiner_checkpoint": "tiny-sd1-b", "refiner_switch_at": 0.5}
-    [drawn], _ = made(device, job("a circle <lora:locon:1>", **refined))
-    assert not drawn.told.notes
-    assert not np.array_equal(drawn.pixels, picture(device, "a circle [<lora:locon:1>::0.5]", **refined))
+def test_a_refiner_that_is_the_checkpoint_itself_is_none(device):
+    [drawn], recipe = made(device, job(f"a circle {NETWORKS}", **REFINED | {"refiner_checkpoint": "tiny-sd1"}))
+    assert "Refiner" not in recipe.infotext(0, drawn.told) and not drawn.told.notes
+
+
+def test_hires_fix_has_its_networks_again_after_a_refiner(device):
+    hires = {"enable_hr": True, "hr_scale": 1.0, "denoising_strength": 0.5, "hr_upscaler": "Latent"}
+    questions = asked(device, f"a circle {NETWORKS}", {"hires_fix_refiner_pass": "first pass"}, **REFINED, **hires)
+    worn = [bool(each.weights.networks) for each in questions if isinstance(each, Predict)]
+    assert [there for there, _ in groupby(worn)] == [True, False, True]

@@ -21,7 +21,7 @@ from modules.tasks.canvas import Canvas, finished
 from modules.tasks.drawn import Drawn, Told
 from modules.tasks.img2img import Img2ImgPlan, described, encoded, hole_of, img2img_plans, masked, pixels_of, shown_stage, softly_changed
 from modules.tasks.plan import Plan
-from modules.tasks.sampling import fresh_noise, image_noise, noise_levels, on, remaining, trained_levels, tuning
+from modules.tasks.sampling import fresh_noise, image_noise, noise_levels, noised, on, remaining, trained_levels, tuning
 from modules.tasks.scripts.rounds import Asked
 from modules.tasks.txt2img import decoded, sampled
 
@@ -141,9 +141,7 @@ def begun(plan: AlternativePlan, facts: ModelFacts, latent: Tensor, noise: Tenso
     levels = noise_levels(whole_way, trained)
     begin, rest = remaining(whole_way, trained, levels, back)
     unit = noise - latent / trained.highest
-    x = latent + unit * begin
-    if plan.sampler.timesteps:      # noised as for one timestep and taken for that of another
-        x = x / sqrt(1 + begin**2) * sqrt(1 + rest[0] ** 2)
+    x = noised(plan, latent, unit * (begin + plan.settings.img2img_extra_noise), begin, rest[0])
     return plan.sampler.flow(x, rest, on(latent, fresh_noise(whole_way, seeded(plan, facts, latent), levels)), tuning(plan))
 
 
