@@ -9,7 +9,7 @@ from annotated_types import MaxLen
 
 from modules.base.fields import MAX_PROMPT, Checkbox, Choice, Choices, Number, Param, Slider, Text
 
-MAX_SEED = 2**63 - 1
+MIN_SEED, MAX_SEED = -(2**63), 2**64 - 1      # what a generator of 64 bits tells apart, a negative one by its two's complement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +26,10 @@ class Generation:
     sampler_name: Annotated[str, Param("Sampling method", Choice("samplers"), "How each step is taken.", "Sampler", always=True, form="DPM++ 2M")] = "Euler"
     scheduler: Annotated[str, Param("Schedule type", Choice("schedules"), "How noise falls from step to step.", "Schedule type", always=True)] = "Automatic"
     cfg_scale: Annotated[float, Param("CFG scale", Slider(1, 30, 0.5), "How closely the picture follows the prompt.", "CFG scale", always=True)] = 7.0
-    seed: Annotated[int, Param("Seed", Number(-1, MAX_SEED), "The same seed and settings give the same picture; -1 is a new one each time.", "Seed", always=True)] = -1
+    seed: Annotated[int, Param("Seed", Number(MIN_SEED, MAX_SEED), "The same seed and settings give the same picture; -1 is a new one each time.", "Seed", always=True)] = -1
     width: Annotated[int, Param("Width", Slider(64, 2048, 8), "Picture width in pixels.", "Size-1", always=True)] = 512
     height: Annotated[int, Param("Height", Slider(64, 2048, 8), "Picture height in pixels.", "Size-2", always=True)] = 512
-    subseed: Annotated[int, Param("Variation seed", Number(-1, MAX_SEED), "The seed to lean towards.", "Variation seed")] = -1
+    subseed: Annotated[int, Param("Variation seed", Number(MIN_SEED, MAX_SEED), "The seed to lean towards.", "Variation seed")] = -1
     subseed_strength: Annotated[float, Param("Variation strength", Slider(0, 1, 0.01), "How far to lean towards the variation seed.", "Variation seed strength")] = 0.0
     seed_resize_from_w: Annotated[int, Param("Resize seed from width", Slider(-1, 2048, 8), "Keep the composition this seed has at that width; 0 is off.", "Seed resize from-1", form=0)] = -1
     seed_resize_from_h: Annotated[int, Param("Resize seed from height", Slider(-1, 2048, 8), "Keep the composition this seed has at that height; 0 is off.", "Seed resize from-2", form=0)] = -1
@@ -63,3 +63,9 @@ class Txt2Img(Generation):
     hr_cfg: Annotated[float, Param("Hires CFG scale", Slider(0, 30, 0.5), "How closely the second pass follows the prompt; 0 is as the first.", "Hires CFG Scale")] = 0.0
     hr_prompt: Annotated[str, Param("Hires prompt", Text(3, MAX_PROMPT), "What the second pass draws; empty is the same.", "Hires prompt")] = ""
     hr_negative_prompt: Annotated[str, Param("Hires negative prompt", Text(3, MAX_PROMPT), "What to keep out of the second pass; empty is the same.", "Hires negative prompt")] = ""
+
+
+def counted_on(seed: int, by: int) -> int:
+    """The seed so many further: after the largest comes 0, and before that not −1, which would be drawn anew each time."""
+    later = seed + by
+    return later if later < -1 else later % (MAX_SEED + 1)

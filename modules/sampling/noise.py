@@ -15,6 +15,7 @@ from torchsde._brownian import brownian_interval
 from modules.sampling.flows import Noise
 from modules.sampling.philox import Philox
 
+SEEDS = 2**64      # how many a generator tells apart
 DOWNSCALE = 8      # pixels a latent cell stands for
 
 
@@ -63,7 +64,7 @@ def source(name: str, device: str) -> Source:
 
 
 def generator(seed: int) -> torch.Generator:
-    return torch.Generator("cpu").manual_seed(seed % 2**64)
+    return torch.Generator("cpu").manual_seed(seed % SEEDS)
 
 
 def slerp(low: Tensor, high: Tensor, share: float) -> Tensor:
@@ -127,7 +128,7 @@ def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], op
     low, high = min(s for s in sigmas if s > 0), max(sigmas)
     ends = round(low, 6), round(high, 6)      # as torchsde keeps them
     with drawing_from(open_stream):
-        tree = torchsde.BrownianTree(low, torch.zeros(shape), high, entropy=seed)
+        tree = torchsde.BrownianTree(low, torch.zeros(shape), high, entropy=seed % SEEDS)
 
     def noise(sigma: float, sigma_next: float) -> Tensor:
         start, end = sorted(min(max(level, ends[0]), ends[1]) for level in (sigma, sigma_next))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from modules.models.catalog import ModelFile
 from modules.params.hires import second_pass, target
-from modules.params.txt2img import Txt2Img
+from modules.params.txt2img import Txt2Img, counted_on
 from modules.prompts import grammar
 from modules.prompts.network_tags import network_times, take_networks
 from modules.sampling.guidance import Schedule
@@ -170,7 +170,7 @@ def plans(first: Plan) -> list[Plan]:
     """One plan a picture. Seeds count up; with a variation, its seed does instead."""
     params, varied = first.params, first.params.subseed_strength > 0
     return [
-        replace(first, params=replace(params, seed=params.seed + index * (not varied), subseed=params.subseed + index))
+        replace(first, params=replace(params, seed=counted_on(params.seed, 0 if varied else index), subseed=counted_on(params.subseed, index)))
         for index in range(params.pictures)
     ]
 

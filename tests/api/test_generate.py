@@ -161,3 +161,16 @@ def test_a_job_can_be_followed_by_its_id_and_asked_for_again(client):
     assert found.headers["content-type"] == "image/png"
     assert Image.open(io.BytesIO(found.content)).text["parameters"] == described["pictures"][0]["infotext"]
     assert refused(client, 422, force_task_id="mine-1")["detail"][0]["loc"][-1] == "force_task_id"
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**63, 2**64 - 1, -2])
+def test_a_seed_of_64_bits_is_taken_told_and_read_back(client, seed):
+    info = json.loads(post(client, seed=seed, subseed=seed, subseed_strength=0.1, sampler_name="DPM++ SDE", steps=2)["info"])
+    assert (info["seed"], info["all_seeds"], info["all_subseeds"]) == (seed, [seed], [seed])
+    again = json.loads(post(client, infotext=info["infotexts"][0], seed=None, subseed=None, prompt=None, steps=None, sampler_name=None)["info"])
+    assert (again["all_seeds"], again["all_subseeds"]) == ([seed], [seed])
+
+
+@pytest.mark.parametrize("seed", [2**64, -(2**63) - 1])
+def test_a_seed_beyond_64_bits_is_refused(client, seed):
+    assert "seed" in str(refused(client, 422, seed=seed))

@@ -58,3 +58,22 @@ def test_brownian_increments_add_up():
     parts = noise(8.0, 4.0) * 2 + noise(4.0, 2.0) * 2**0.5
     assert torch.allclose(whole, parts, atol=1e-4)
     assert float(noise(8.0, 2.0).std()) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(("name", "told_apart"), [("CPU", 2**32), ("NV", 2**64)])
+def test_any_seed_of_64_bits_has_its_noise_and_a_negative_one_that_of_its_complement(name, told_apart):
+    """Of which torch's Mersenne twister sees the lower half."""
+    shape, opened = (4, 8, 8), source(name, "cpu")
+
+    def drawn(seed):
+        noise = ImageNoise(seed, shape, Variation(seed=seed, strength=0.5), later=1, open_stream=opened)
+        path = brownian(seed, shape, [10.0, 1.0, 0.0], opened)
+        return [noise.first(), noise.next(1.0, 0.5), path(10.0, 1.0)]
+
+    def same(one, other):
+        return all(torch.equal(a, b) for a, b in zip(drawn(one), drawn(other), strict=True))
+
+    assert same(-1, 2**64 - 1) and same(-(2**63), 2**63)
+    seeds = (0, 2**32, 2**53, 2**53 + 1, 2**63, 2**64 - 2, 2**64 - 1)
+    first, _, paths = zip(*(map(float, map(torch.sum, drawn(seed))) for seed in seeds), strict=True)
+    assert len(set(first)) == len({seed % told_apart for seed in seeds}) and len(set(paths)) == len(seeds)

@@ -54,7 +54,7 @@ def between(name, cls=Settings):
 
 lines = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="#"), max_size=30).map(str.strip)
 prompts = st.lists(lines.filter(lambda line: line and not line.startswith("Negative prompt:")), max_size=3).map("\n".join)
-seeds = st.integers(0, 2**63 - 1)
+seeds = st.integers(-(2**63), 2**64 - 1).filter(lambda seed: seed != -1)
 requests = st.builds(
     Txt2Img,
     prompt=prompts, negative_prompt=prompts, sampler_name=st.sampled_from(SAMPLERS.names), scheduler=st.sampled_from(SCHEDULES.names),
@@ -180,6 +180,18 @@ def test_each_picture_of_a_batch_has_its_own_seed():
     assert [plan.params.seed for plan in made] == [7, 8, 9, 10]
     varied = plans(Plan(Txt2Img(seed=7, subseed=3, subseed_strength=0.5, n_iter=3), Settings(), FILES))
     assert [(plan.params.seed, plan.params.subseed) for plan in varied] == [(7, 3), (7, 4), (7, 5)]
+
+
+@pytest.mark.parametrize(("seed", "expected"), [
+    (2**64 - 2, [2**64 - 2, 2**64 - 1, 0, 1]), (2**63 - 1, [2**63 - 1, 2**63, 2**63 + 1, 2**63 + 2]), (-3, [-3, -2, 2**64 - 1, 0]),
+])
+def test_seeds_count_on_over_the_end_and_never_to_one_that_is_drawn(seed, expected):
+    """Each is one of the generator's 2⁶⁴, so that every picture can be asked for by the seed it tells."""
+    made = plans(Plan(Txt2Img(seed=seed, subseed=seed, n_iter=4), Settings(), FILES))
+    assert [plan.params.seed for plan in made] == [plan.params.subseed for plan in made] == expected
+    assert [each % 2**64 for each in expected] == [(seed + index) % 2**64 for index in range(4)]
+    for plan in made:
+        assert read(text_of(plan))[0].params.seed == plan.params.seed
 
 
 def test_no_field_is_forgotten():

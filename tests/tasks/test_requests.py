@@ -57,8 +57,8 @@ def test_an_unknown_name_is_refused_with_a_suggestion(sampler, scheduler, kind, 
 
 
 def test_seeds_that_are_given_stay():
-    request = prepared(Txt2Img(seed=0, subseed=2**63 - 1))
-    assert (request.seed, request.subseed) == (0, 2**63 - 1)
+    request = prepared(Txt2Img(seed=0, subseed=2**64 - 1))
+    assert (request.seed, request.subseed) == (0, 2**64 - 1)
 
 
 def test_seeds_that_are_left_open_are_drawn_each_time():

@@ -10,6 +10,7 @@ from PIL import Image
 
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.scripts import Loopback
+from modules.params.txt2img import counted_on
 from modules.sampling.questions import Interrupted, Task, Turn
 from modules.tasks.canvas import canvas_of
 from modules.tasks.drawn import Drawn
@@ -44,7 +45,7 @@ def plans(asked: Asked) -> Sequence[LoopPlan]:
 
 def of_loop(asked: Asked, batch: int, loop: int) -> Img2Img:
     """The request with that loop's own seed and strength, which its generation data tell."""
-    seed = asked.params.seed + batch * asked.arguments.loops + loop
+    seed = counted_on(asked.params.seed, batch * asked.arguments.loops + loop)
     return replace(asked.params, seed=seed, denoising_strength=strength(asked.arguments, asked.params.denoising_strength, loop))
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from modules.imaging import masks
 from modules.imaging.masks import Box
 from modules.params.img2img import ORIGINAL
+from modules.params.txt2img import counted_on
 from modules.sampling.questions import Interrupted, Task, Turn
 from modules.tasks.canvas import Canvas
 from modules.tasks.drawn import Drawn, Told
@@ -87,7 +88,7 @@ def plans(asked: Asked) -> Sequence[Mk2Plan]:
     grown = tuple(sides(asked, asked.start.size))
     width, height = grown[0].painted
     params = replace(asked.params, inpaint_full_res=False, inpainting_fill=ORIGINAL, width=width, height=height)
-    seeds = [params.seed + index for index in range(params.pictures)]
+    seeds = [counted_on(params.seed, index) for index in range(params.pictures)]
     return [Mk2Plan.of(asked, replace(params, seed=seed), len(grown), sides=grown) for seed in seeds]
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from modules.imaging import masks
 from modules.imaging.masks import Box
 from modules.params.img2img import FILLS, ORIGINAL
+from modules.params.txt2img import counted_on
 from modules.sampling.questions import Task, Turn
 from modules.tasks.canvas import Canvas
 from modules.tasks.drawn import Drawn
@@ -32,7 +33,7 @@ def picture(plan: RoundsPlan) -> Task[Drawn]:
     large, growth = grown(plan.asked)
     grid = grid_of(plan.asked, large)
     boxes = new_tiles(grid, growth)
-    seeds = [plan.params.seed + index for index in range(len(boxes))]
+    seeds = [counted_on(plan.params.seed, index) for index in range(len(boxes))]
     done = yield from each_painted(plan, canvases(plan, large, growth, boxes), seeds)
     tiles = {box: large.crop(box) for box in grid.boxes()}
     tiles |= {box: Image.fromarray(drawn.pixels) for box, drawn in zip(boxes, done, strict=False)}

@@ -12,6 +12,7 @@ from modules.base.errors import Invalid
 from modules.base.fields import checker
 from modules.params.prompt_lines import SETTINGS, STYLES, WITHOUT_EFFECT, parsed
 from modules.params.scripts import PromptsFromFile
+from modules.params.txt2img import counted_on
 from modules.prompts.styles import apply_styles_to_prompt
 from modules.settings.options import Settings, changed
 from modules.tasks.networks import with_standing_networks
@@ -26,7 +27,7 @@ def requests(params: Request, arguments: PromptsFromFile, settings: Settings) ->
     """Each line's request, and the settings it is done with. Raises Invalid or UnknownName."""
     before = pictures = 0
     for place, line in enumerate(parsed(arguments.text)):
-        seed = arguments.seeds[place] if place < len(arguments.seeds) else params.seed + before * arguments.iterate
+        seed = arguments.seeds[place] if place < len(arguments.seeds) else counted_on(params.seed, before * arguments.iterate)
         request = said(replace(params, seed=seed, script_name="", script_args=()), styled(line, arguments.styles), arguments.position)
         request = with_standing_networks(request, settings)
         yield request, changed(settings, {name: line[tag] for tag, name in SETTINGS.items() if line.get(tag, "") != ""})

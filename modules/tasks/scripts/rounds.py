@@ -11,6 +11,7 @@ from modules.imaging.colour import flattened
 from modules.models.library import Library
 from modules.params.img2img import Img2Img
 from modules.params.scripts import Arguments
+from modules.params.txt2img import counted_on
 from modules.sampling.questions import Interrupted, Task, ready
 from modules.settings.options import Settings
 from modules.tasks import img2img
@@ -85,4 +86,4 @@ def each_painted(plan: RoundsPlan, canvases: list[Canvas], seeds: list[int]) -> 
 
 def one_a_picture(asked: Asked, params: Img2Img, rounds: int) -> list[RoundsPlan]:
     """As many pictures as the batch count says, each with a seed of its own."""
-    return [RoundsPlan.of(asked, replace(params, seed=params.seed + index), rounds) for index in range(params.n_iter)]
+    return [RoundsPlan.of(asked, replace(params, seed=counted_on(params.seed, index)), rounds) for index in range(params.n_iter)]

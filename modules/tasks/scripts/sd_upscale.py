@@ -12,6 +12,7 @@ from modules.base.errors import Invalid
 from modules.models.upscaling.upscaler import NONE, target
 from modules.params.extras import LONGEST, MOST_PIXELS
 from modules.params.scripts import SdUpscale
+from modules.params.txt2img import counted_on
 from modules.sampling.questions import Task, Turn
 from modules.tasks.canvas import Canvas
 from modules.tasks.drawn import Drawn
@@ -68,7 +69,7 @@ def picture(plan: RoundsPlan) -> Task[Drawn]:
 def seeds(plan: RoundsPlan, tiles: int) -> list[int]:
     """A1111 draws tiles in batches: within one the seed counts up, and the next begins one after the first's."""
     size = plan.params.batch_size
-    return [plan.params.seed + index // size + index % size for index in range(tiles)]
+    return [counted_on(plan.params.seed, index // size + index % size) for index in range(tiles)]
 
 
 def enlarged(plan: RoundsPlan) -> Task[Image.Image]:
