@@ -3,17 +3,7 @@
 from __future__ import annotations
 
 FOREIGN = frozenset("""
-    samples_format samples_filename_pattern save_images_add_number save_images_replace_action grid_save grid_format
-    grid_extended_filename grid_only_if_multiple grid_prevent_empty_spots grid_zip_filename_pattern n_rows font
-    grid_text_active_color grid_text_inactive_color grid_background_color save_txt save_images_before_face_restoration
-    save_images_before_highres_fix save_images_before_color_correction save_mask save_mask_composite jpeg_quality
-    webp_lossless export_for_4chan img_downscale_threshold target_side_length img_max_size_mp use_original_name_batch
-    use_upscaler_name_as_suffix save_selected_only save_write_log_csv save_init_img temp_dir clean_temp_dir_at_start
-    notification_audio notification_volume
-
-    outdir_samples outdir_txt2img_samples outdir_img2img_samples outdir_extras_samples outdir_grids outdir_txt2img_grids
-    outdir_img2img_grids outdir_save outdir_init_images save_to_dirs grid_save_to_dirs use_save_to_dirs_for_ui
-    directories_filename_pattern directories_max_prompt_words
+    temp_dir clean_temp_dir_at_start
 
     realesrgan_enabled_models dat_enabled_models DAT_tile DAT_tile_overlap set_scale_by_when_changing_upscaler
     SCUNET_tile SCUNET_tile_overlap SWIN_tile SWIN_tile_overlap SWIN_torch_compile ldsr_steps ldsr_cached

@@ -27,13 +27,14 @@ from modules.api.routing import owner, router
 from modules.api.waiting import ended
 from modules.app.app import App
 from modules.base.errors import Invalid
+from modules.engine.jobs import LOCAL
 from modules.imaging.inputs import keep
 from modules.params.img2img import Img2Img
 from modules.params.scripts import settled
 from modules.params.txt2img import Generation, Txt2Img
 from modules.settings.options import NAMES, Settings, for_request
 from modules.tasks.requests import prepared, prepared_img2img
-from modules.tasks.styling import with_styles
+from modules.tasks.styling import unstyled, with_styles
 
 MOST_PICTURES = 16      # to start from
 FAILED: dict[int | str, dict[str, Any]] = {"5XX": {"model": Refusal, "description": "The job failed"}}
@@ -69,10 +70,10 @@ async def answered(app: App, body: Handling, owner: str) -> Response:
 def submit(app: App, body: Handling, owner: str) -> tuple[str, Settings, list[str]]:
     """Start the job. Returns its id, its settings, and what the person should know. Raises Invalid or UnknownName."""
     refuse_unknown_arts(body)
-    settings, ignored = overridden(app.settings.current, body)
+    settings, ignored = overridden(app.settings.current, body, owner)
     kind, params = ("img2img", img2img_params(app, body)) if isinstance(body, Img2ImgRequest) else ("txt2img", txt2img_params(app, body))
     saved = body.save_images and not body.do_not_save_samples
-    job = app.jobs.submit(kind, asdict(params), settings, owner, saved, body.force_task_id or "")
+    job = app.jobs.submit(kind, asdict(params) | unstyled(body, app.styles()), settings, owner, saved, body.force_task_id or "")
     return job, settings, [f"There is no setting called {name!r}; it was ignored." for name in ignored]
 
 
@@ -110,8 +111,8 @@ def picture_fields(cls: type[Any], body: Generation) -> Any:
     return cls(**{each.name: getattr(body, each.name) for each in fields(cls)})
 
 
-def overridden(settings: Settings, body: Handling) -> tuple[Settings, list[str]]:
-    """The settings for this request alone, and the names among its overrides that mean nothing here. Raises Invalid."""
+def overridden(settings: Settings, body: Handling, owner: str) -> tuple[Settings, list[str]]:
+    """The settings for this request alone, and the names among its overrides that mean nothing here. Raises Invalid or Forbidden."""
     overrides = {name: getattr(body, name) for name in AS_SETTINGS if getattr(body, name) is not None}
     if body.eta is not None:
         overrides["eta_ddim"] = overrides["eta_ancestral"] = body.eta
@@ -119,4 +120,4 @@ def overridden(settings: Settings, body: Handling) -> tuple[Settings, list[str]]
     if body.restore_faces is not None:
         overrides["face_restoration"] = body.restore_faces
     known = {name: value for name, value in overrides.items() if name in NAMES}
-    return for_request(settings, known), sorted(overrides.keys() - known.keys())
+    return for_request(settings, known, places=owner == LOCAL), sorted(overrides.keys() - known.keys())

@@ -16,7 +16,8 @@ from modules.settings.choices import MODEL_SETTINGS
 from modules.store.jobs import JobRecord
 from modules.tasks.model_choice import checkpoint_named, form_start, standing_choice
 
-LISTS = frozenset({"batch", "images", "infotexts", "script_args"})      # as long as a folder has files, and of no use to whoever follows a job
+# As long as a folder has files, or of no use to whoever follows a job.
+LISTS = frozenset({"batch", "images", "infotexts", "script_args", "unstyled"})
 
 
 def routes(app: App) -> APIRouter:

@@ -152,7 +152,8 @@ class Jobs:
             earlier = takewhile(lambda job: job != record.id, self.live)
             turn = sum(self.live[job].pictures for job in earlier if self.live[job].owner == record.owner)
         if self.worker:
-            self.worker.submit(JobSpec(record.id, record.owner, record.kind, record.params, record.settings, record.save, turn, done))
+            spec = JobSpec(record.id, record.owner, record.kind, record.params, record.settings, record.save, turn, done, asked=record.created)
+            self.worker.submit(spec)
 
     def _started(self, event: events.Started) -> None:
         self.store.set_state(event.job, RUNNING)

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, get_type_hints
 from annotated_types import BaseMetadata, Ge, GroupedMetadata, Le, MaxLen, Predicate
 from pydantic import TypeAdapter
 
+from modules.base.files import stays_below
+
 MAX_PROMPT = 100_000      # characters; the grammar is linear, so this bounds time and memory
 
 
@@ -82,6 +84,15 @@ class Text(Widget):
 
     def limits(self) -> Iterator[BaseMetadata]:
         yield MaxLen(self.longest)
+
+
+@dataclass(frozen=True)
+class BelowOutputs(Text):
+    """A folder below the outputs, or a pattern for names there."""
+
+    def limits(self) -> Iterator[BaseMetadata]:
+        yield from super().limits()
+        yield Predicate(stays_below)
 
 
 UNSET: Any = object()

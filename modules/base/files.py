@@ -127,6 +127,13 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def stays_below(path: str) -> bool:
+    """Whether it leads nowhere but further down, on any system: not from the root or a drive, not upwards."""
+    if not path.isprintable() or path.startswith(("/", "\\")) or path[1:2] == ":":
+        return False
+    return ".." not in (part.strip() for part in path.replace("\\", "/").split("/"))
+
+
 def inside(root: Path, path: str | Path) -> Path:
     """`path` under `root`, both resolved; raises Forbidden for anything that leads out."""
     if "\0" in str(path) or not (resolved := (root / path).resolve()).is_relative_to(root.resolve()):

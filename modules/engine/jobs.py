@@ -21,6 +21,7 @@ class JobSpec:
     save: bool = True                # into the outputs folder; otherwise only into the cache
     turn: int = 0                    # how many of its owner's pictures were waiting already
     done: tuple[int, ...] = ()       # pictures that exist already, when a job is resumed
+    asked: float = 0.0               # when, in seconds since the epoch; 0 is now
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,50 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from itertools import count
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from modules.base.files import write_new
+from modules.base.files import write_atomically, write_new
+from modules.imaging.filename import file_stem
+from modules.imaging.resize import LANCZOS
 
-NUMBERED = re.compile(r"(\d{5,})[-.]")
+NUMBERED = re.compile(r"(?<!\d)(\d{5,})[-.]")
+LARGEST_SIDES = {"jpg": 65_535, "jpeg": 65_535, "webp": 16_383, "gif": 65_535, "avif": 65_535}      # pixels; PNG knows no end
+LONGEST_EXIF = 65_533      # bytes, in a JPEG
+
+
+# Files -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """How a picture becomes a file; `name` is the file's ending too."""
+
+    name: str = "png"
+    quality: int = 80
+    lossless: bool = False      # WebP only
+
+    def fitting(self, size: tuple[int, int]) -> FileFormat:
+        """Itself, or PNG for a picture with sides too long for it."""
+        return self if max(size) <= LARGEST_SIDES.get(self.name, max(size)) else FileFormat()
+
+    def holds(self, infotext: str) -> bool:
+        """Whether there is room for so much generation data."""
+        return self.name not in ("jpg", "jpeg") or len(exif_of(infotext)) <= LONGEST_EXIF
+
+
+def encoded(image: Image.Image, how: FileFormat, infotext: str, others: Mapping[str, str] | None = None) -> bytes:
+    """The picture's file, with its generation data where A1111 has them in that format, if there is room.
+
+    others: more texts, by their keys; only PNG has a place for them
+    """
+    return ENCODERS[how.name](image, how, infotext, others or {})
 
 
 def png(image: Image.Image, infotext: str, others: Mapping[str, str] | None = None) -> bytes:
@@ -25,21 +58,103 @@ def png(image: Image.Image, infotext: str, others: Mapping[str, str] | None = No
         info.add_text("parameters", infotext)
     for key, text in (others or {}).items():
         info.add_itxt(key, text, zip=True)
+    return saved(image, "png", pnginfo=info)
+
+
+def jpeg(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
+    return saved(opaque(image), "jpeg", quality=how.quality, exif=exif_of(infotext) if infotext and how.holds(infotext) else b"")
+
+
+def webp(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
+    return saved(opaque(image), "webp", quality=how.quality, lossless=how.lossless, exif=exif_of(infotext) if infotext else b"")
+
+
+def avif(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
+    return saved(image, "avif", quality=how.quality, exif=exif_of(infotext) if infotext else b"")
+
+
+def gif(image: Image.Image, infotext: str) -> bytes:
+    return saved(image, "gif", comment=infotext.encode("utf-8", "replace"))
+
+
+def saved(image: Image.Image, name: str, **options: object) -> bytes:
     out = io.BytesIO()
-    image.save(out, "png", pnginfo=info)
+    image.save(out, name, **options)
     return out.getvalue()
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def exif_of(infotext: str) -> bytes:
+    """With the text as its user comment, in UTF-16 (EXIF 2.32, §4.6.5)."""
+    exif = Image.Exif()
+    exif.endian = ">"
+    comment = b"UNICODE\0" + infotext.encode("utf-16-be", "replace")
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    return exif.tobytes()
+
+
+def within_side(image: Image.Image, longest: int) -> Image.Image:
+    """The picture, made smaller if a side is longer than that."""
+    if max(image.size) <= longest:
+        return image
+    ratio = longest / max(image.size)
+    return image.resize((max(1, round(image.width * ratio)), max(1, round(image.height * ratio))), LANCZOS)
+
+
+ENCODERS: Mapping[str, Callable[[Image.Image, FileFormat, str, Mapping[str, str]], bytes]] = {
+    "png": lambda image, how, infotext, others: png(image, infotext, others),
+    "jpg": lambda image, how, infotext, others: jpeg(image, how, infotext),
+    "jpeg": lambda image, how, infotext, others: jpeg(image, how, infotext),
+    "webp": lambda image, how, infotext, others: webp(image, how, infotext),
+    "avif": lambda image, how, infotext, others: avif(image, how, infotext),
+    "gif": lambda image, how, infotext, others: gif(image, infotext),
+}
+
+
+# Names -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file goes: all but what stands at the end of its name."""
+
+    folder: Path
+    decoration: str          # the name, after a number if there is one
+    numbered: bool
+    replaces: bool = False   # a file of the same name
+
+    def write(self, content: bytes, extension: str, suffix: str = "") -> Path:
+        """Write a file there and return its path: 00042-`decoration``suffix`.png with the next free number,
+        else without; whoever does not replace gets -1 and so on after it. Raises DiskFull or Unwritable."""
+        if self.replaces:
+            path = self.named(file_stem(self.decoration, "", suffix), extension)
+            write_atomically(path, content)
+            return path
+        return write_new(self.names(extension, suffix), content)
+
+    def names(self, extension: str, suffix: str) -> Iterator[Path]:
+        if self.numbered:
+            stems = (file_stem(self.decoration, f"{n:05}", suffix) for n in count(next_number(self.folder)))
+        else:
+            stem = file_stem(self.decoration, "", suffix)
+            stems = (f"{stem}-{n}" if n else stem for n in count())
+        return (self.named(stem, extension) for stem in stems)
+
+    def named(self, stem: str, extension: str) -> Path:
+        return self.folder / f"{stem}.{extension}"
 
 
 def save_numbered(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
     """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path; without a name just the number."""
-    folder = folder / date.today().isoformat()
-    numbers = count(next_number(folder))
-    return write_new((folder / f"{'-'.join(filter(None, (f'{number:05}', name)))}.{extension}" for number in numbers), content)
+    return Place(folder / date.today().isoformat(), name, numbered=True).write(content, extension)
 
 
 def save_named(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
     """Write `folder`/`name`.png, or `name`-1.png and so on if that is taken, and return its path. Raises DiskFull or Unwritable."""
-    return write_new((folder / (f"{name}-{number}.{extension}" if number else f"{name}.{extension}") for number in count()), content)
+    return Place(folder, name, numbered=False).write(content, extension)
 
 
 def next_number(folder: Path) -> int:

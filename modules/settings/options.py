@@ -9,8 +9,12 @@ from typing import Annotated, Any
 
 from pydantic import ValidationError
 
-from modules.base.errors import Invalid
-from modules.base.fields import Checkbox, Choice, Number, Param, Slider, Text, checker, declared, defaults
+from modules.base.errors import Forbidden, Invalid
+from modules.base.fields import BelowOutputs, Checkbox, Choice, Number, Param, Slider, Text, checker, declared, defaults
+
+FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
+FOR_GRIDS = "Kept for grids of pictures, which Easel does not make yet."
+BELOW = "Below the outputs folder; `outputs/` before it may be left out."
 
 ATTENTION = (      # backends of attention, as A1111's config.json names them
     "Automatic", "xformers", "sdp-no-mem - scaled dot product without memory efficient attention", "sdp - scaled dot product",
@@ -121,11 +125,194 @@ class Settings:
     face_restoration_model: Annotated[str, Param("Face restoration model", Choice(("CodeFormer", "GFPGAN")), "What draws them.", "Face restoration", section="face-restoration")] = "CodeFormer"
     code_former_weight: Annotated[float, Param("CodeFormer weight", Slider(0, 1, 0.01), "0 restores most, 1 keeps most of the face.", "Face restoration weight", section="face-restoration")] = 0.5
 
-    samples_save: Annotated[bool, Param("Save every picture", Checkbox(), "Write each finished picture to the outputs folder.", section="saving-images")] = True
-    save_incomplete_images: Annotated[bool, Param("Save interrupted pictures", Checkbox(), "Also write pictures that were interrupted half way.", section="saving-images")] = False
-    enable_pnginfo: Annotated[bool, Param("Write generation data into pictures", Checkbox(), "Everything needed to make the picture again, as text inside the PNG.", section="saving-images")] = True
-
+    samples_save: Annotated[bool, Param(
+        "Save every picture", Checkbox(),
+        "Write each finished picture to the outputs folder.", section="saving-images",
+    )] = True
+    samples_format: Annotated[str, Param(
+        "File format for pictures", Choice(FORMATS),
+        "Of files and of the API's replies. Generation data is in each of them; only PNG, and WebP and AVIF if they are lossless, keep every pixel.",
+        section="saving-images",
+    )] = "png"
+    samples_filename_pattern: Annotated[str, Param(
+        "Pattern of file names", BelowOutputs(),
+        "Such as [seed]-[prompt_words]; docs/saving.md lists what may stand in brackets. Empty is [seed].",
+        section="saving-images",
+    )] = ""
+    save_images_add_number: Annotated[bool, Param(
+        "Number the files", Checkbox(),
+        "Each picture's name begins with a number of five digits.", section="saving-images",
+    )] = True
+    save_images_replace_action: Annotated[str, Param(
+        "If there is a file of that name", Choice(("Replace", "Add number suffix")),
+        "Only where files are not numbered. Pictures of the same job, and on a server with accounts all pictures, are never replaced.",
+        section="saving-images",
+    )] = "Replace"
+    save_incomplete_images: Annotated[bool, Param(
+        "Save interrupted pictures", Checkbox(),
+        "Also write pictures that were interrupted half way.", section="saving-images",
+    )] = False
+    enable_pnginfo: Annotated[bool, Param(
+        "Write generation data into pictures", Checkbox(),
+        "Everything needed to make the picture again, as text inside the file.", section="saving-images",
+    )] = True
+    save_txt: Annotated[bool, Param(
+        "Write a text file beside every picture", Checkbox(), "With its generation data.", section="saving-images",
+    )] = False
+    save_images_before_highres_fix: Annotated[bool, Param(
+        "Save the picture before hires fix", Checkbox(),
+        "Beside the finished one, its name ending in -before-highres-fix.", section="saving-images",
+    )] = False
+    save_images_before_face_restoration: Annotated[bool, Param(
+        "Save the picture before face restoration", Checkbox(),
+        "Beside the finished one, its name ending in -before-face-restoration.", section="saving-images",
+    )] = False
+    save_images_before_color_correction: Annotated[bool, Param(
+        "Save the picture before colour correction", Checkbox(),
+        "Beside the finished one, its name ending in -before-color-correction.", section="saving-images",
+    )] = False
+    save_mask: Annotated[bool, Param(
+        "Save the mask of inpainting", Checkbox(),
+        "Beside the finished picture, its name ending in -mask.", section="saving-images",
+    )] = False
+    save_mask_composite: Annotated[bool, Param(
+        "Save the painted part alone", Checkbox(),
+        "Of inpainting, all around it transparent; its name ends in -mask-composite.", section="saving-images",
+    )] = False
+    save_init_img: Annotated[bool, Param(
+        "Save the pictures that img2img starts from", Checkbox(),
+        "Under a name made of their content, which the generation data tell.", section="saving-images",
+    )] = False
+    jpeg_quality: Annotated[int, Param(
+        "Quality of JPEG, WebP and AVIF", Slider(1, 100),
+        "More is larger and nearer to the picture.", section="saving-images",
+    )] = 80
+    webp_lossless: Annotated[bool, Param(
+        "Lossless WebP", Checkbox(), "Keep every pixel.", section="saving-images",
+    )] = False
+    export_for_4chan: Annotated[bool, Param(
+        "Save a copy of large pictures as JPEG", Checkbox(),
+        "Beside the picture, for places that take no large ones.", section="saving-images",
+    )] = True
+    img_downscale_threshold: Annotated[float, Param(
+        "Large are files above so many MB", Number(0, 1_000_000), "For the copies above.", section="saving-images",
+    )] = 4.0
+    target_side_length: Annotated[float, Param(
+        "Large are pictures with sides above so many pixels", Number(16, 65_535),
+        "For the copies above, which are made smaller if need be.", section="saving-images",
+    )] = 4000.0
+    img_max_size_mp: Annotated[float, Param(
+        "Largest grid, in megapixels", Number(0, 1_000_000),
+        f"Larger ones are not written. {FOR_GRIDS}", section="saving-images",
+    )] = 200.0
+    use_original_name_batch: Annotated[bool, Param(
+        "Extras: keep the names of a batch's pictures", Checkbox(),
+        "Results are called as the pictures they were made of; else they are numbered.", section="saving-images",
+    )] = True
+    use_upscaler_name_as_suffix: Annotated[bool, Param(
+        "Extras: add the upscaler's name", Checkbox(), "At the end of the file's name.", section="saving-images",
+    )] = False
+    save_selected_only: Annotated[bool, Param(
+        "Save only the selected picture", Checkbox(),
+        "Of all that are shown, when they are saved by hand.", section="saving-images",
+    )] = True
+    save_write_log_csv: Annotated[bool, Param(
+        "List pictures saved by hand in log.csv", Checkbox(),
+        "With prompt, seed, size and model.", section="saving-images",
+    )] = True
+    notification_audio: Annotated[bool, Param(
+        "Play a sound when pictures are ready", Checkbox(),
+        "The file notification.mp3 in the data folder, if it is there.", section="saving-images",
+    )] = True
+    notification_volume: Annotated[int, Param(
+        "Its volume", Slider(0, 100), "In percent.", section="saving-images",
+    )] = 100
+    grid_save: Annotated[bool, Param(
+        "Save every grid", Checkbox(), f"Write grids to the outputs folder. {FOR_GRIDS}", section="saving-images",
+    )] = True
+    grid_format: Annotated[str, Param(
+        "File format for grids", Choice(FORMATS), f"As for pictures. {FOR_GRIDS}", section="saving-images",
+    )] = "png"
+    grid_extended_filename: Annotated[bool, Param(
+        "Seed and prompt in the names of grids", Checkbox(),
+        f"Else they have numbers only. {FOR_GRIDS}", section="saving-images",
+    )] = False
+    grid_only_if_multiple: Annotated[bool, Param(
+        "No grid of a single picture", Checkbox(), FOR_GRIDS, section="saving-images",
+    )] = True
+    grid_prevent_empty_spots: Annotated[bool, Param(
+        "No empty places in grids", Checkbox(),
+        f"Choose rows and columns so that all are filled. {FOR_GRIDS}", section="saving-images",
+    )] = False
+    grid_zip_filename_pattern: Annotated[str, Param(
+        "Pattern of archive names", BelowOutputs(), f"As for pictures. {FOR_GRIDS}", section="saving-images",
+    )] = ""
+    n_rows: Annotated[int, Param(
+        "Rows of a grid", Slider(-1, 16),
+        f"-1 finds a number, 0 takes the batch size. {FOR_GRIDS}", section="saving-images",
+    )] = -1
+    font: Annotated[str, Param(
+        "Font of grids", BelowOutputs(), f"Its name. {FOR_GRIDS}", section="saving-images",
+    )] = ""
+    grid_text_active_color: Annotated[str, Param(
+        "Colour of text in grids", Text(1, 50), FOR_GRIDS, section="saving-images",
+    )] = "#000000"
+    grid_text_inactive_color: Annotated[str, Param(
+        "Colour of crossed out text in grids", Text(1, 50), FOR_GRIDS, section="saving-images",
+    )] = "#999999"
+    grid_background_color: Annotated[str, Param(
+        "Background of grids", Text(1, 50), FOR_GRIDS, section="saving-images",
+    )] = "#ffffff"
     save_manifest: Annotated[bool, Param("Write a reproducibility manifest into pictures", Checkbox(), "Beside the generation data: hashes of every model file, all settings, device and library versions.", section="saving-images")] = False
+
+    outdir_samples: Annotated[str, Param(
+        "Folder for pictures", BelowOutputs(),
+        f"Empty: each kind of picture has its own. {BELOW}", section="saving-paths",
+    )] = ""
+    outdir_txt2img_samples: Annotated[str, Param(
+        "Folder for txt2img", BelowOutputs(), BELOW, section="saving-paths",
+    )] = "outputs/txt2img-images"
+    outdir_img2img_samples: Annotated[str, Param(
+        "Folder for img2img", BelowOutputs(), BELOW, section="saving-paths",
+    )] = "outputs/img2img-images"
+    outdir_extras_samples: Annotated[str, Param(
+        "Folder for Extras", BelowOutputs(), BELOW, section="saving-paths",
+    )] = "outputs/extras-images"
+    outdir_grids: Annotated[str, Param(
+        "Folder for grids", BelowOutputs(),
+        f"Empty: each kind of grid has its own. {FOR_GRIDS}", section="saving-paths",
+    )] = ""
+    outdir_txt2img_grids: Annotated[str, Param(
+        "Folder for txt2img's grids", BelowOutputs(), FOR_GRIDS, section="saving-paths",
+    )] = "outputs/txt2img-grids"
+    outdir_img2img_grids: Annotated[str, Param(
+        "Folder for img2img's grids", BelowOutputs(), FOR_GRIDS, section="saving-paths",
+    )] = "outputs/img2img-grids"
+    outdir_save: Annotated[str, Param(
+        "Folder for pictures saved by hand", BelowOutputs(), BELOW, section="saving-paths",
+    )] = "log/images"
+    outdir_init_images: Annotated[str, Param(
+        "Folder for the pictures that img2img starts from", BelowOutputs(), BELOW, section="saving-paths",
+    )] = "outputs/init-images"
+
+    save_to_dirs: Annotated[bool, Param(
+        "Save pictures in subfolders", Checkbox(), "Named by the pattern below.", section="saving-to-dirs",
+    )] = True
+    grid_save_to_dirs: Annotated[bool, Param(
+        "Save grids in subfolders", Checkbox(), FOR_GRIDS, section="saving-to-dirs",
+    )] = True
+    use_save_to_dirs_for_ui: Annotated[bool, Param(
+        "Subfolders for pictures saved by hand", Checkbox(), "Named by the pattern below.", section="saving-to-dirs",
+    )] = False
+    directories_filename_pattern: Annotated[str, Param(
+        "Pattern of subfolders", BelowOutputs(),
+        "Such as [date] or [user]/[model_name]; docs/saving.md lists what may stand in brackets. Empty is [prompt_words].",
+        section="saving-to-dirs",
+    )] = "[date]"
+    directories_max_prompt_words: Annotated[int, Param(
+        "Most words of [prompt_words]", Slider(1, 20),
+        "So many of the prompt's first words.", section="saving-to-dirs",
+    )] = 8
 
     add_model_name_to_info: Annotated[bool, Param("Write the model's name", Checkbox(), "Name the checkpoint in the generation data.", section="infotext")] = True
     add_model_hash_to_info: Annotated[bool, Param("Write the model's hash", Checkbox(), "Ten digits that tell which checkpoint it really was.", section="infotext")] = True
@@ -140,6 +327,7 @@ class Settings:
 
 
 NAMES = tuple(field.name for field in fields(Settings))
+PLACES = ("directories_filename_pattern", "save_to_dirs", *(name for name in NAMES if name.startswith("outdir_")))
 
 
 def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
@@ -153,13 +341,27 @@ def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        widget = declared(Settings)[name].widget
-        allowed = f"It can be: {', '.join(widget.of)}." if isinstance(widget, Choice) and isinstance(widget.of, tuple) else f"{first['msg']}."
-        raise Invalid(f"The setting {name} cannot be {candidate[name]!r:.80}.", allowed, field=name) from error
+        raise Invalid(f"The setting {name} cannot be {candidate[name]!r:.80}.", allowed(name, first["msg"]), field=name) from error
 
 
-def for_request(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """`changed` for one request: what it says of merging goes before what is set for img2img alone. Raises Invalid."""
+def allowed(name: str, otherwise: str) -> str:
+    """What a setting can be, in words; `otherwise`, where its control tells nothing special."""
+    widget = declared(Settings)[name].widget
+    if isinstance(widget, Choice) and isinstance(widget.of, tuple):
+        return f"It can be: {', '.join(widget.of)}."
+    if isinstance(widget, BelowOutputs):
+        return ("It can only name what is below the outputs folder: no whole path, no `..`, at most"
+                f" {widget.longest:,} characters. To have pictures elsewhere, make that folder a link.")
+    return f"{otherwise}."
+
+
+def for_request(settings: Settings, values: Mapping[str, Any], places: bool) -> Settings:
+    """`changed` for one request: what it says of merging goes before what is set for img2img alone.
+
+    places: whether it may say in which folders its pictures go. Raises Invalid or Forbidden.
+    """
+    if not places and (named := [name for name in PLACES if name in values]):
+        raise Forbidden(f"The setting {named[0]} cannot be changed for one request.", "Where people log in, folders are the server's alone.")
     img2img = {"token_merging_ratio_img2img": 0.0} if "token_merging_ratio" in values else {}
     return changed(settings, img2img | dict(values))
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from PIL import Image
 
 from modules.base.errors import InvalidImage
 from modules.sampling.questions import Cond, Meaning
 from modules.settings.options import Settings
 from modules.tasks.networks import without_separators
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A picture that is saved with another: a stage of its making, or its mask."""
+
+    suffix: str                # at the end of its name
+    image: Image.Image
+    after: bool = False        # numbered after the other
 
 
 class Told(dict[str, object]):
@@ -19,6 +29,7 @@ class Told(dict[str, object]):
         super().__init__()
         self.notes: list[str] = []                # what the person should know
         self.embeddings: dict[str, str] = {}      # those the prompts name, each with its hash
+        self.beside: list[Beside] = []            # to be saved with the picture
 
     def hear(self, meaning: Meaning, settings: Settings) -> tuple[Cond, ...]:
         """Which words of a prompt were embeddings."""

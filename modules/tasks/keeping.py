@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from PIL import Image
 
 from modules.base.files import write_atomically
 from modules.engine.jobs import LOCAL, JobSpec, Made
-from modules.imaging.save import png, save_named, save_numbered
-from modules.settings.options import Settings
-from modules.tasks.drawn import Drawn
+from modules.imaging.save import FileFormat, Place, encoded, within_side
+from modules.settings.options import FORMATS, Settings
+from modules.tasks.drawn import Beside, Drawn
 from modules.tasks.manifest import KEY, manifest
+from modules.tasks.naming import place_of, upscaler_suffix
 from modules.tasks.recipes import Recipe
 
 INPUT_SECONDS = 30 * 24 * 3600      # how long a picture that jobs start from is kept after it was last sent
@@ -35,7 +37,7 @@ class Where:
 @dataclass(frozen=True)
 class Kept:
     event: Made
-    problem: Exception | None = None      # why it is only in the cache, if it should have been in the outputs
+    problem: Exception | None = None      # why it, or what belongs to it, is not in the outputs
 
 
 def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) -> Kept:
@@ -43,22 +45,92 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) 
 
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
-    plan, s = recipe.plans[index], recipe.settings
-    infotext, facts = recipe.infotext(index, {**drawn.told, **signed(spec, s)}), recipe.facts(index)
-    device = where.described(s.cross_attention_optimization)
-    others = {KEY: json.dumps(manifest(plan, drawn.told, device))} if s.save_manifest else {}
-    content = png(Image.fromarray(drawn.pixels), infotext if s.enable_pnginfo else "", others)
+    infotext, facts = recipe.infotext(index, {**drawn.told, **signed(spec, recipe.settings)}), recipe.facts(index)
+    sheet = sheet_of(recipe, index, drawn, infotext, where)
     problem = None
-    named = recipe.members[index] if recipe.members and recipe.members[index].folder else None
-    if (named or (spec.save and s.samples_save)) and (drawn.whole or s.save_incomplete_images):
+    if to_be_saved(recipe, index, drawn, spec):
         try:
-            folder = where.outputs / recipe.folder
-            path = save_named(content, Path(named.folder), named.name) if named else save_numbered(content, folder, str(facts["seed"]))
-            return Kept(Made(spec.id, index, str(path), infotext, facts))
+            place = place_of(recipe, index, drawn.pixels, spec, where.outputs)
+            path, problem = saved_with_others(sheet, place, upscaler_suffix(recipe, index), recipe.settings)
+            return Kept(Made(spec.id, index, str(path), infotext, facts), problem)
         except Exception as error:       # told to the owner with the picture, which is not lost
             problem = error
-    path = cached(content, where.cache, spec.id, index)
+    path = cached(sheet, where.cache, spec.id, index)
     return Kept(Made(spec.id, index, str(path), infotext, facts, saved=False), problem)
+
+
+def to_be_saved(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec) -> bool:
+    named = recipe.members and recipe.members[index].folder
+    s = recipe.settings
+    return bool(named or (spec.save and s.samples_save)) and (drawn.whole or s.save_incomplete_images)
+
+
+# A picture's files -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A picture, what it is to become, and what is written with it."""
+
+    image: Image.Image
+    how: FileFormat
+    infotext: str
+    others: Mapping[str, str]      # more texts, for a file format that has a place for them
+    beside: Sequence[Beside]
+
+    @cached_property
+    def file(self) -> bytes:
+        return self.content(self.image, self.how)
+
+    def content(self, image: Image.Image, how: FileFormat) -> bytes:
+        """Another picture's of the same making."""
+        return encoded(image, how, self.infotext, self.others)
+
+
+def sheet_of(recipe: Recipe, index: int, drawn: Drawn, infotext: str, where: Where) -> Sheet:
+    s, image = recipe.settings, Image.fromarray(drawn.pixels)
+    how = FileFormat(s.samples_format, s.jpeg_quality, s.webp_lossless).fitting(image.size)
+    others = manifest_text(recipe, index, drawn, where) if s.save_manifest else {}
+    return Sheet(image, how, infotext if s.enable_pnginfo else "", others, drawn.told.beside)
+
+
+def manifest_text(recipe: Recipe, index: int, drawn: Drawn, where: Where) -> Mapping[str, str]:
+    device = where.described(recipe.settings.cross_attention_optimization)
+    return {KEY: json.dumps(manifest(recipe.plans[index], drawn.told, device))}
+
+
+def saved_with_others(sheet: Sheet, place: Place, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
+    """Where the picture is now, and what went wrong with what belongs to it. Raises DiskFull or Unwritable for the picture itself."""
+    problems: list[Exception] = []
+
+    def attempt(write: Callable[[], object]) -> None:
+        try:
+            write()
+        except Exception as error:       # the picture goes before what belongs to it
+            problems.append(error)
+
+    for each in (each for each in sheet.beside if not each.after):
+        attempt(partial(save_beside, sheet, place, each))
+    path = place.write(sheet.file, sheet.how.name, suffix)
+    attempt(partial(save_companions, sheet, Place(path.parent, path.stem, False, place.replaces), s))
+    for each in (each for each in sheet.beside if each.after):
+        attempt(partial(save_beside, sheet, place, each))
+    return path, problems[0] if problems else None
+
+
+def save_beside(sheet: Sheet, place: Place, each: Beside) -> None:
+    how = sheet.how.fitting(each.image.size)
+    place.write(sheet.content(each.image, how), how.name, each.suffix)
+
+
+def save_companions(sheet: Sheet, name: Place, s: Settings) -> None:
+    """Under the picture's own name: its generation data as text, a copy in JPEG."""
+    if s.save_txt or not sheet.how.holds(sheet.infotext):
+        name.write(f"{sheet.infotext}\n".encode("utf-8", "replace"), "txt")
+    longest, large = round(s.target_side_length), s.img_downscale_threshold * 2**20
+    if s.export_for_4chan and (max(sheet.image.size) > longest or len(sheet.file) > large):
+        copy = sheet.content(within_side(sheet.image, longest), FileFormat("jpg", s.jpeg_quality))
+        replace(name, replaces=name.replaces and sheet.how.name != "jpg").write(copy, "jpg")
 
 
 def signed(spec: JobSpec, settings: Settings) -> Mapping[str, str]:
@@ -66,15 +138,15 @@ def signed(spec: JobSpec, settings: Settings) -> Mapping[str, str]:
     return {"User": spec.owner} if settings.add_user_name_to_info and spec.owner != LOCAL else {}
 
 
-def cached(content: bytes, folder: Path, job: str, index: int) -> Path:
+def cached(sheet: Sheet, folder: Path, job: str, index: int) -> Path:
     """Under a name that no other job has, whatever its id is made of."""
-    path = folder / f"{sha256(job.encode()).hexdigest()[:32]}-{index}.png"
-    write_atomically(path, content)
+    path = folder / f"{sha256(job.encode()).hexdigest()[:32]}-{index}.{sheet.how.name}"
+    write_atomically(path, sheet.file)
     return path
 
 
 def trim(folder: Path, seconds: float = CACHED_SECONDS) -> None:
     """Delete the cached pictures that have had their time."""
-    for path in folder.glob("*.png"):
-        if time.time() - path.stat().st_mtime > seconds:
+    for path in folder.glob("*.*"):
+        if path.suffix[1:] in FORMATS and time.time() - path.stat().st_mtime > seconds:
             path.unlink(missing_ok=True)

@@ -41,7 +41,6 @@ class Recipe:
 
     plans: Sequence[Plan]
     picture: Callable[[Plan], Task[Drawn]]
-    folder: str                                    # under outputs/, as A1111 names it
     members: Sequence[Member] = ()                 # of a batch: what each picture is made of, and where it goes
     notes: Sequence[str] = ()                      # what its owner should know beforehand
 
@@ -100,8 +99,8 @@ def txt2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
 def txt2img_made(library: Library, params: Txt2Img, settings: Settings) -> Recipe:
     if params.enable_hr:
         params = enlargeable(params, settings, library)
-        return Recipe(plans(Plan(params, settings, files_of_both(library, params, settings))), hires.picture, "txt2img-images")
-    return Recipe(plans(Plan(params, settings, files_for(library, params, settings))), txt2img.picture, "txt2img-images")
+        return Recipe(plans(Plan(params, settings, files_of_both(library, params, settings))), hires.picture)
+    return Recipe(plans(Plan(params, settings, files_for(library, params, settings))), txt2img.picture)
 
 
 def each_made(make: Callable[[Request, Settings], Recipe], params: Request, settings: Settings) -> Recipe:
@@ -136,7 +135,7 @@ def img2img_made(library: Library, read: Load, params: Img2Img, settings: Settin
     if params.script_name:
         return scripted(library, read, params, settings)
     found = img2img.img2img_plans(params, settings, files_for(library, params, settings), read)
-    return Recipe(found, img2img.picture, "img2img-images")
+    return Recipe(found, img2img.picture)
 
 
 def scripted(library: Library, read: Load, params: Img2Img, settings: Settings) -> Recipe:
@@ -144,7 +143,7 @@ def scripted(library: Library, read: Load, params: Img2Img, settings: Settings) 
     flow, arguments = FLOWS[params.script_name], chosen_arguments(params)
     params = with_standing_networks(flow.request(params, arguments), settings)
     asked = Asked(params, arguments, settings, files_for(library, params, settings), library, read)
-    return Recipe(flow.plans(asked), flow.picture, "img2img-images")
+    return Recipe(flow.plans(asked), flow.picture)
 
 
 def extras_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
@@ -157,13 +156,13 @@ def extras_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     if batch := Batch.recorded(spec.params):
         return extras_of_folder(batch, ExtrasPlan(params, settings, "", "", reader(inputs)))
     first = ExtrasPlan(params, settings, "", "", partial(load, inputs))
-    return ExtrasRecipe(extras.extras_plans(first, spec.params["images"], spec.params["infotexts"]), extras.picture, "extras-images")
+    return ExtrasRecipe(extras.extras_plans(first, spec.params["images"], spec.params["infotexts"]), extras.picture)
 
 
 def extras_of_folder(batch: Batch, first: ExtrasPlan) -> Recipe:
     found = extras.extras_plans(first, [entry.image for entry in batch.entries], [entry.infotext for entry in batch.entries])
     where = [member for entry in batch.entries for member in members(batch, entry, 1)]
-    return ExtrasRecipe(found, extras.picture, "extras-images", where, batch.notes)
+    return ExtrasRecipe(found, extras.picture, where, batch.notes)
 
 
 def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from modules.base.errors import UnknownName
 from modules.base.fields import defaults
-from modules.params.txt2img import Txt2Img
+from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts.styles import Style, apply_styles_to_prompt
 
 
@@ -22,6 +23,14 @@ def with_styles(params: Txt2Img, known: Mapping[str, Style]) -> Txt2Img:
         for field, part in STYLED.items() if field in defaults(type(params)) and (field == part or getattr(params, field))
     }
     return replace(params, **styled, styles=())
+
+
+def unstyled(params: Generation, known: Mapping[str, Style]) -> dict[str, Any]:
+    """What a job's record says of styles, for the names of its files: nothing, if there were none."""
+    if not params.styles:
+        return {}
+    styles = [(name, known[name].prompt) for name in params.styles]
+    return {"unstyled": {"prompt": params.prompt, "negative_prompt": params.negative_prompt, "styles": styles}}
 
 
 # Prompt → the part of a style that is added to it. An empty hires prompt stays empty: it means the first one, styles and all.

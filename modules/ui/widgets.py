@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text, Widget
+from modules.base.fields import BelowOutputs, Checkbox, Choice, Choices, Number, Param, Slider, Text, Widget
 from modules.ui.words import Words
 
 EXACT = 2**53      # beyond this a browser's numbers skip integers
@@ -67,4 +67,5 @@ MAKERS: Mapping[type[Widget], Callable[[Any, Lists, dict[str, Any]], Component]]
     Choices: several,
     Checkbox: checkbox,
     Text: text,
+    BelowOutputs: text,
 }

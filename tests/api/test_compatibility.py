@@ -105,7 +105,7 @@ def test_no_setting_is_both_ours_and_foreign():
 
 def test_a_dump_of_a1111s_settings_may_be_posted(client):
     before = client.get("/sdapi/v1/options").json()
-    dump = {"samples_format": "png", "outdir_samples": "/somewhere", "sd_vae": "Automatic", "quicksettings_list": ["sd_vae"],
+    dump = {"temp_dir": "", "clean_temp_dir_at_start": False, "sd_vae": "Automatic", "quicksettings_list": ["sd_vae"],
             "eta_ddim": 0.5, "sd_checkpoint_hash": "", "lora_functional": False, "emphasis": None}
     reply = client.post("/sdapi/v1/options", json=dump)
     assert reply.status_code == 200

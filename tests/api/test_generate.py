@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modules.imaging.read import read_metadata
 from tests.servers import settled
 
 SMALL = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 11, "cfg_scale": 5, "sampler_name": "Euler"}
@@ -124,6 +125,16 @@ def test_saving_is_asked_for(client):
     post(client, save_images=True)
     [new] = set(outputs.rglob("*.png")) - before
     assert new.parent.parent.name == "txt2img-images" and new.name.endswith("-11.png")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("jpeg", "JPEG"), ("webp", "WEBP"), ("avif", "AVIF")])
+def test_a_reply_is_in_the_format_of_files_with_its_generation_data(client, name, kind):
+    reply = post(client, override_settings={"samples_format": name, "samples_filename_pattern": "[styles]-[seed]"}, save_images=True)
+    [content] = [base64.b64decode(each) for each in reply["images"]]
+    assert picture(reply["images"][0]).format == kind
+    assert [read_metadata(content).infotext] == json.loads(reply["info"])["infotexts"]
+    [file] = client.app.flags.paths.outputs.rglob(f"*-None-11.{name}")
+    assert file.read_bytes() == content
 
 
 def test_what_silly_tavern_sends_works(client):

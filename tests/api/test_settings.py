@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from modules.settings.options import NAMES
+
 
 def test_options_can_be_posted_back_as_they_were_read(client):
     options = client.get("/sdapi/v1/options").json()
@@ -27,6 +29,29 @@ def test_an_option_is_kept(client):
     assert client.get("/sdapi/v1/options").json()["eta_ddim"] == 0.25
     assert '"eta_ddim": 0.25' in client.app.flags.paths.settings_file.read_text()
     client.post("/sdapi/v1/options", json={"eta_ddim": 0.0})
+
+
+FOLDERS = [name for name in NAMES if name.startswith("outdir_")]
+PATTERNS = ["samples_filename_pattern", "directories_filename_pattern", "grid_zip_filename_pattern", "font"]
+
+
+@pytest.mark.parametrize("name", FOLDERS + PATTERNS)
+@pytest.mark.parametrize("value", ["/etc", "../../[seed]", "a/../../b", "C:\\x", "\\\\host\\share", "a\0b", "x" * 5000])
+def test_no_setting_leads_out_of_the_outputs(client, name, value):
+    before = client.get("/sdapi/v1/options").json()
+    reply = client.post("/sdapi/v1/options", json={name: value})
+    assert reply.status_code == 422 and name in reply.text and "below the outputs folder" in reply.text
+    assert client.get("/sdapi/v1/options").json() == before
+    request = {"prompt": "", "steps": 1, "width": 64, "height": 64, "override_settings": {name: value}}
+    assert client.post("/sdapi/v1/txt2img", json=request).status_code == 422
+
+
+@pytest.mark.parametrize("name", FOLDERS + ["directories_filename_pattern", "save_to_dirs"])
+def test_where_people_log_in_no_request_says_where_its_pictures_go(guarded, name):
+    value = False if name == "save_to_dirs" else "alice"
+    request = {"prompt": "", "steps": 1, "width": 64, "height": 64, "override_settings": {name: value}}
+    reply = guarded.post("/sdapi/v1/txt2img", json=request, auth=("bob", "b-secret"))
+    assert reply.status_code == 403 and name in reply.json()["detail"]
 
 
 @pytest.mark.parametrize("name", ["../../x.ckpt", "/etc/passwd", "http://example.org/x", ".*[", "nowhere"])

@@ -16,7 +16,7 @@ from modules.engine.jobs import LOCAL
 from modules.params.scripts import Kind, settled
 from modules.settings.options import Settings, changed, for_request
 from modules.tasks.requests import prepared, prepared_img2img
-from modules.tasks.styling import with_styles
+from modules.tasks.styling import unstyled, with_styles
 from modules.ui.form import Form
 from modules.ui.words import Words
 
@@ -115,7 +115,12 @@ def wire(tab: str, app: App, form: Form[Any], quick: Mapping[str, Component], re
 
 def drawing(kind: Kind, app: App) -> Recorded:
     """Of a request for new pictures: its styles put in, its script's arguments checked, its names resolved."""
-    return lambda params, standing: asdict(PREPARED[kind](settled(with_styles(params, app.styles()), kind, app.styles()), standing))
+    def record(params: Any, standing: Settings) -> dict[str, Any]:
+        styles = app.styles()
+        drawn = PREPARED[kind](settled(with_styles(params, styles), kind, styles), standing)
+        return asdict(drawn) | unstyled(params, styles)
+
+    return record
 
 
 def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str], recorded: Recorded) -> Callable[..., Reply]:
@@ -127,7 +132,8 @@ def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str], recor
         try:
             standing = changed(app.settings.current, chosen)
             params = recorded(form.read(fields), standing)
-            return {"job": app.jobs.submit(kind, params, for_request(standing, overrides or {}), owner)}
+            settings = for_request(standing, overrides or {}, places=owner == LOCAL)
+            return {"job": app.jobs.submit(kind, params, settings, owner)}
         except WebUIError as error:
             return {"error": {"error": error.code, "message": str(error), "hint": error.hint}}
         except Exception:

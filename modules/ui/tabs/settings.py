@@ -33,7 +33,9 @@ TITLES: Mapping[str, str] = {
     "hypertile": "Hypertile",
     "compatibility": "Compatibility",
     "sampler-params": "Sampler parameters",
-    "saving-images": "Saving pictures",
+    "saving-images": "Saving images/grids",
+    "saving-paths": "Paths for saving",
+    "saving-to-dirs": "Saving to a directory",
     "infotext": "Generation data",
     "ui": "Page",
 }
