@@ -44,13 +44,14 @@ def routes(app: App) -> APIRouter:
     def memory() -> dict[str, Any]:
         """Bytes of main memory, and of the GPU's if there is one."""
         own, machine = psutil.Process().memory_info(), psutil.virtual_memory()
-        return {"ram": {"free": machine.available, "used": own.rss, "total": machine.total}, "cuda": gpu_memory()}
+        cuda = gpu_memory() if app.jobs.device else {"error": "unavailable"}      # earlier, torch may be half imported
+        return {"ram": {"free": machine.available, "used": own.rss, "total": machine.total}, "cuda": cuda}
 
     return api
 
 
 def gpu_memory() -> dict[str, Any]:
-    """A1111's figures of the first GPU. The API does not import torch: before a worker has, there is nothing to tell."""
+    """A1111's figures of the first GPU, by the torch that the worker has imported; the API imports none."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return {"error": "unavailable"}

@@ -23,6 +23,7 @@ from modules.api import server
 from modules.api.access import Access
 from modules.api.starting import BROKEN, STARTING
 from modules.app.app import App
+from modules.base.imports import uncollected
 from modules.commands.assemble import assemble, start_worker
 from modules.commands.gradio_import import import_gradio
 from modules.settings.flags import LOOPBACK, Accounts, Flags
@@ -36,7 +37,9 @@ def serve(flags: Flags, sock: socket.socket) -> int:
     app = assemble(flags)
     address = f"http://{'127.0.0.1' if flags.host == '0.0.0.0' else flags.host}:{sock.getsockname()[1]}{flags.subpath}"
     print(f"Easel is at {address}", flush=True)
-    config = uvicorn.Config(application(app, address), log_level="warning", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        application(app, address), log_level="warning", timeout_graceful_shutdown=5, timeout_keep_alive=flags.timeout_keep_alive
+    )
     uvicorn.Server(config).run(sockets=[sock])
     return 0
 
@@ -94,11 +97,12 @@ async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.E
 
 def build_page(app: App) -> FastAPI:
     """gradio is imported here, a second or two of work that the first answer does not wait for."""
-    gradio = import_gradio()
+    with uncollected("gradio"):
+        gradio = import_gradio()
 
-    from modules.ui import page
+        from modules.ui import page
 
-    return gradio.mount_gradio_app(FastAPI(), page.build(app), path="/", **page.mount_arguments(app))
+        return gradio.mount_gradio_app(FastAPI(), page.build(app), path="/", **page.mount_arguments(app))
 
 
 def wants_browser(flags: Flags) -> bool:

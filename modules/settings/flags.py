@@ -47,6 +47,12 @@ def port_number(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= 3600 or len(text) > 6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 3600")
+    return int(text)
+
+
 def device_number(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not a device number; the first device is 0")
@@ -121,6 +127,7 @@ class Flags:
     api: bool = flag(NETWORK, "a habit from A1111: here the API under /sdapi/v1 is always open beside the page", False)
     api_auth: Accounts = flag(NETWORK, "accounts for the API, in the same form", (),
                               secret=True, type=accounts, metavar="NAME:PASSWORD,…")
+    timeout_keep_alive: int = flag(NETWORK, "seconds an idle connection is kept open (default: 75)", 75, type=seconds, metavar="N")
     nowebui: bool = flag(NETWORK, "serve the API alone, without the page", False)
 
     data_dir: Path = flag(FILES, "keep models, pictures and settings here (default: beside webui.py)", ROOT,
@@ -381,7 +388,7 @@ IGNORED = {
         --scunet-models-path=V --swinir-models-path=V --ui-config-file=V --gradio-debug --gradio-allowed-path=V
         --use-textbox-seed --disable-console-progressbars --enable-console-prompts
         --api-log --ui-debug-mode --administrator --cors-allow-origins=V --cors-allow-origins-regex=V --no-hashing
-        --add-stop-route --api-server-stop --timeout-keep-alive=V --disable-all-extensions --disable-extra-extensions
+        --add-stop-route --api-server-stop --disable-all-extensions --disable-extra-extensions
         --skip-load-model-at-start --filenames-max-length=V --no-prompt-history""",
 }
 REFUSED = {

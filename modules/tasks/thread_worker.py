@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from modules.base.errors import described, sentence
+from modules.base.imports import TORCH, preload, uncollected
 from modules.engine.jobs import Emit, Ended, JobSpec, WorkerState
 from modules.store.jobs import FAILED, INTERRUPTED
 from modules.tasks.worker_config import WorkerConfig
@@ -79,7 +80,9 @@ class ThreadWorker:
 
     def _run(self) -> None:
         try:
-            from modules.tasks.workshop import Workshop
+            preload("torch", TORCH)
+            with uncollected("modules.tasks.workshop"):
+                from modules.tasks.workshop import Workshop
 
             workshop = Workshop(self.config, self.emit)
         except Exception as error:       # torch that cannot be imported, say: whoever asks is told
