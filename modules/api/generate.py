@@ -32,7 +32,7 @@ from modules.imaging.inputs import keep
 from modules.params.img2img import Img2Img
 from modules.params.scripts import settled
 from modules.params.txt2img import Generation, Txt2Img
-from modules.settings.options import NAMES, Settings, for_request
+from modules.settings.options import NAMES, Settings, check_places, for_request
 from modules.tasks.requests import prepared, prepared_img2img
 from modules.tasks.styling import unstyled, with_styles
 
@@ -68,9 +68,10 @@ async def answered(app: App, body: Handling, owner: str) -> Response:
 
 
 def submit(app: App, body: Handling, owner: str) -> tuple[str, Settings, list[str]]:
-    """Start the job. Returns its id, its settings, and what the person should know. Raises Invalid or UnknownName."""
+    """Start the job. Returns its id, its settings, and what the person should know. Raises Invalid, UnknownName or Forbidden."""
     refuse_unknown_arts(body)
-    settings, ignored = overridden(app.settings.current, body, owner)
+    check_places(body.override_settings, shared=owner != LOCAL)
+    settings, ignored = overridden(app.settings.current, body)
     kind, params = ("img2img", img2img_params(app, body)) if isinstance(body, Img2ImgRequest) else ("txt2img", txt2img_params(app, body))
     saved = body.save_images and not body.do_not_save_samples
     job = app.jobs.submit(kind, asdict(params) | unstyled(body, app.styles()), settings, owner, saved, body.force_task_id or "")
@@ -111,8 +112,8 @@ def picture_fields(cls: type[Any], body: Generation) -> Any:
     return cls(**{each.name: getattr(body, each.name) for each in fields(cls)})
 
 
-def overridden(settings: Settings, body: Handling, owner: str) -> tuple[Settings, list[str]]:
-    """The settings for this request alone, and the names among its overrides that mean nothing here. Raises Invalid or Forbidden."""
+def overridden(settings: Settings, body: Handling) -> tuple[Settings, list[str]]:
+    """The settings for this request alone, and the names among its overrides that mean nothing here. Raises Invalid."""
     overrides = {name: getattr(body, name) for name in AS_SETTINGS if getattr(body, name) is not None}
     if body.eta is not None:
         overrides["eta_ddim"] = overrides["eta_ancestral"] = body.eta
@@ -120,4 +121,4 @@ def overridden(settings: Settings, body: Handling, owner: str) -> tuple[Settings
     if body.restore_faces is not None:
         overrides["face_restoration"] = body.restore_faces
     known = {name: value for name, value in overrides.items() if name in NAMES}
-    return for_request(settings, known, places=owner == LOCAL), sorted(overrides.keys() - known.keys())
+    return for_request(settings, known), sorted(overrides.keys() - known.keys())

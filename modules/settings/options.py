@@ -355,15 +355,16 @@ def allowed(name: str, otherwise: str) -> str:
     return f"{otherwise}."
 
 
-def for_request(settings: Settings, values: Mapping[str, Any], places: bool) -> Settings:
-    """`changed` for one request: what it says of merging goes before what is set for img2img alone.
-
-    places: whether it may say in which folders its pictures go. Raises Invalid or Forbidden.
-    """
-    if not places and (named := [name for name in PLACES if name in values]):
-        raise Forbidden(f"The setting {named[0]} cannot be changed for one request.", "Where people log in, folders are the server's alone.")
+def for_request(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """`changed` for one request: what it says of merging goes before what is set for img2img alone. Raises Invalid."""
     img2img = {"token_merging_ratio_img2img": 0.0} if "token_merging_ratio" in values else {}
     return changed(settings, img2img | dict(values))
+
+
+def check_places(values: Mapping[str, Any], shared: bool) -> None:
+    """On a shared server one request does not say in which folders its pictures go. Raises Forbidden."""
+    if shared and (named := [name for name in PLACES if values.get(name) is not None]):
+        raise Forbidden(f"The setting {named[0]} cannot be changed for one request.", "Where people log in, folders are the server's alone.")
 
 
 def at_default(settings: Settings, name: str) -> bool:

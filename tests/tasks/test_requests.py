@@ -96,7 +96,7 @@ def test_joined_prompts_are_bounded():
     ({}, {"token_merging_ratio": 0.5, "token_merging_ratio_img2img": 0.6}, 0.5, 0.5, 0.6),
 ])
 def test_the_nearest_token_merging_ratio_counts(standing, request_, txt2img, second, img2img):
-    settings, files = for_request(changed(Settings(), standing), request_, places=True), Files(ModelFile(Path("a"), "a"))
+    settings, files = for_request(changed(Settings(), standing), request_), Files(ModelFile(Path("a"), "a"))
     plan = Plan(Txt2Img(enable_hr=True), settings, replace(files, hires=files))
     assert (plan.token_merging, plan.hires.token_merging) == (txt2img, second)
     assert Img2ImgPlan(Img2Img(), settings, files, None, 0).token_merging == img2img

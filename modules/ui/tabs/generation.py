@@ -14,7 +14,7 @@ from modules.app.app import App
 from modules.base.errors import WebUIError
 from modules.engine.jobs import LOCAL
 from modules.params.scripts import Kind, settled
-from modules.settings.options import Settings, changed, for_request
+from modules.settings.options import Settings, changed, check_places, for_request
 from modules.tasks.requests import prepared, prepared_img2img
 from modules.tasks.styling import unstyled, with_styles
 from modules.ui.form import Form
@@ -132,8 +132,8 @@ def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str], recor
         try:
             standing = changed(app.settings.current, chosen)
             params = recorded(form.read(fields), standing)
-            settings = for_request(standing, overrides or {}, places=owner == LOCAL)
-            return {"job": app.jobs.submit(kind, params, settings, owner)}
+            check_places(overrides or {}, shared=owner != LOCAL)
+            return {"job": app.jobs.submit(kind, params, for_request(standing, overrides or {}), owner)}
         except WebUIError as error:
             return {"error": {"error": error.code, "message": str(error), "hint": error.hint}}
         except Exception:
