@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
@@ -34,11 +34,14 @@ class Canvas:
     hole: Image.Image | None = None             # of its size, 255 where the painting shows
     box: Box | None = None                      # where in the original the painting goes, if not everywhere
     colours: Image.Image | None = None          # whose colours the painting is given, if not the image's
+    start: Image.Image | None = None            # as it was sent, if it is to be saved
 
 
 def canvas_for(params: Img2Img, settings: Settings, load: Load, enlarger: Enlarger, name: str) -> Task[Canvas]:
     """The picture of that name. Raises InvalidImage where it, or the mask, is gone."""
-    return (yield from canvas_of(flattened(load(name), settings.img2img_background_color), params, load, enlarger))
+    sent = load(name)
+    canvas = yield from canvas_of(flattened(sent, settings.img2img_background_color), params, load, enlarger)
+    return replace(canvas, start=sent) if settings.save_init_img else canvas
 
 
 def canvas_of(picture: Image.Image, params: Img2Img, load: Load, enlarger: Enlarger) -> Task[Canvas]:

@@ -30,6 +30,7 @@ class Told(dict[str, object]):
         self.notes: list[str] = []                # what the person should know
         self.embeddings: dict[str, str] = {}      # those the prompts name, each with its hash
         self.beside: list[Beside] = []            # to be saved with the picture
+        self.starts: dict[str, Image.Image] = {}  # what it was made of, by the name it is saved under
 
     def hear(self, meaning: Meaning, settings: Settings) -> tuple[Cond, ...]:
         """Which words of a prompt were embeddings."""

@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 from modules.params.hires import CELL, LATENT, LATENT_MODES, Target, target
 from modules.sampling.questions import EncodeImage, Facts, Interrupted, Task
 from modules.tasks.conditioning import beside, first_stage
-from modules.tasks.drawn import Drawn, Told
+from modules.tasks.drawn import Beside, Drawn, Told
 from modules.tasks.enlarging import Enlarger
 from modules.tasks.plan import Plan, SecondPass
 from modules.tasks.sampling import Strength, resumed
@@ -55,6 +55,8 @@ def enlarged(plan: SecondPass, small: Tensor, told: Told) -> Task[Tensor]:
     """(C, h, w) latent of the first pass → that of the second, both on the UNet's scale."""
     size, name = target(plan.first.params), plan.params.hr_upscaler or LATENT
     if name in LATENT_MODES:
+        if plan.settings.save_images_before_highres_fix:
+            yield from first_picture(plan, small, told)
         return cut(stretched(small, name, size), size)
     return cut((yield from through_pixels(plan, small, size, told)), size)
 
@@ -68,13 +70,21 @@ def stretched(latent: Tensor, name: str, size: Target) -> Tensor:
 def through_pixels(plan: SecondPass, small: Tensor, size: Target, told: Told) -> Task[Tensor]:
     """The first pass's picture, enlarged by an upscaler, as a latent of the second pass's model."""
     p, s = plan.params, plan.settings
-    image = Image.fromarray((yield decoding(plan.first, small)))
+    image = yield from first_picture(plan, small, told)
     image = yield from Enlarger.of(p.hr_upscaler, s, plan.weights).to(image, (size.width, size.height))
     if s.sd_vae_encode_method != "Full":
         told["VAE Encoder"] = s.sd_vae_encode_method
     facts = yield Facts(plan.weights)
     latent = yield EncodeImage(plan.weights, centred(np.asarray(image)), tiny=s.sd_vae_encode_method == "TAESD")
     return latent * facts.scaling_factor
+
+
+def first_picture(plan: SecondPass, small: Tensor, told: Told) -> Task[Image.Image]:
+    """The picture before all this, to be saved if the settings want it."""
+    image = Image.fromarray((yield decoding(plan.first, small)))
+    if plan.settings.save_images_before_highres_fix:
+        told.beside.append(Beside("-before-highres-fix", image))
+    return image
 
 
 def centred(pixels: np.ndarray) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import md5
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -101,6 +102,7 @@ def picture(plan: Img2ImgPlan) -> Task[Drawn]:
     facts = yield Facts(plan.weights)
     canvas, told = (yield from plan.canvases(plan.params.init_images[0])), Told()
     told |= dict(described(plan, canvas, facts))
+    remember_start(canvas, told)
     if plan.params.mask and not canvas.mask:
         told.notes.append("The mask is empty, so there is no masked part to paint: the whole picture was painted.")
     latent = yield from encoded(plan, plan.weights, pixels_of(canvas.image))
@@ -214,6 +216,13 @@ def described(plan: Img2ImgPlan, canvas: Canvas, facts: ModelFacts) -> Iterator[
         yield "Extra noise", s.img2img_extra_noise
     if p.mask:
         yield from masking(p, canvas)
+
+
+def remember_start(canvas: Canvas, told: Told) -> None:
+    """The picture to start from, if it is to be saved, under a name that the generation data tell."""
+    if canvas.start:
+        name = md5(canvas.start.tobytes(), usedforsecurity=False).hexdigest()
+        told["Init image hash"], told.starts[name] = name, canvas.start
 
 
 def enlarging(s: Settings) -> Iterator[Pair]:

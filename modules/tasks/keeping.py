@@ -14,11 +14,11 @@ from PIL import Image
 
 from modules.base.files import write_atomically
 from modules.engine.jobs import LOCAL, JobSpec, Made
-from modules.imaging.save import FileFormat, Place, encoded, within_side
+from modules.imaging.save import FileFormat, Place, encoded, png, within_side
 from modules.settings.options import FORMATS, Settings
 from modules.tasks.drawn import Beside, Drawn
 from modules.tasks.manifest import KEY, manifest
-from modules.tasks.naming import place_of, upscaler_suffix
+from modules.tasks.naming import below_outputs, place_of, upscaler_suffix
 from modules.tasks.recipes import Recipe
 
 INPUT_SECONDS = 30 * 24 * 3600      # how long a picture that jobs start from is kept after it was last sent
@@ -52,6 +52,7 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) 
         try:
             place = place_of(recipe, index, drawn.pixels, spec, where.outputs)
             path, problem = saved_with_others(sheet, place, upscaler_suffix(recipe, index), recipe.settings)
+            problem = save_starts(drawn, where.outputs, recipe.settings) or problem
             return Kept(Made(spec.id, index, str(path), infotext, facts), problem)
         except Exception as error:       # told to the owner with the picture, which is not lost
             problem = error
@@ -121,6 +122,18 @@ def saved_with_others(sheet: Sheet, place: Place, suffix: str, s: Settings) -> t
 def save_beside(sheet: Sheet, place: Place, each: Beside) -> None:
     how = sheet.how.fitting(each.image.size)
     place.write(sheet.content(each.image, how), how.name, each.suffix)
+
+
+def save_starts(drawn: Drawn, outputs: Path, s: Settings) -> Exception | None:
+    """What the picture was made of, once; returns what went wrong."""
+    folder = outputs.joinpath(*below_outputs(s.outdir_init_images))
+    try:
+        for name, image in drawn.told.starts.items():
+            if not (path := folder / f"{name}.png").exists():
+                write_atomically(path, png(image, ""))
+    except Exception as error:
+        return error
+    return None
 
 
 def save_companions(sheet: Sheet, name: Place, s: Settings) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from modules.base.errors import WebUIError
@@ -13,7 +14,7 @@ from modules.sampling.flows import Flow
 from modules.sampling.guidance import Stage, guided
 from modules.sampling.questions import Decode, Facts, Interrupted, Question, RestoreFaces, Task
 from modules.tasks.conditioning import beside, first_stage
-from modules.tasks.drawn import Drawn, Told
+from modules.tasks.drawn import Beside, Drawn, Told
 from modules.tasks.plan import Plan
 from modules.tasks.sampling import sampling
 
@@ -49,6 +50,8 @@ def decoded(plan: Plan, latent: Tensor, told: Told) -> Task[np.ndarray]:
     pixels = yield from insisted(decoding(plan, latent))
     if not s.face_restoration:
         return pixels
+    if s.save_images_before_face_restoration:
+        told.beside.append(Beside("-before-face-restoration", Image.fromarray(pixels)))
     try:
         return (yield from insisted(RestoreFaces(plan.weights, pixels, s.face_restoration_model, s.code_former_weight)))
     except WebUIError as error:

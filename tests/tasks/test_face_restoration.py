@@ -86,6 +86,13 @@ def test_faces_come_after_the_picture_and_are_written_down(device, shelf):
     assert "Seed: 5, Face restoration: CodeFormer, Size: 32x32" in recipe.infotext(0, drawn.told)
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_picture_before_is_there_to_be_saved_if_it_is_wanted(device, shelf, wanted):
+    asked, drawn, _ = played(device, shelf, drawing(save_images_before_face_restoration=wanted))
+    found = [(each.suffix, np.asarray(each.image).tolist()) for each in drawn.told.beside]
+    assert found == ([("-before-face-restoration", asked[-1].pixels.tolist())] if wanted else [])
+
+
 def test_without_the_setting_nobody_asks(device, shelf):
     asked, _, recipe = played(device, shelf, drawing(face_restoration=False))
     assert not any(isinstance(ask, RestoreFaces) for ask in asked)

@@ -326,3 +326,13 @@ def test_without_a_second_pass_none_is_told(device):
     text = found.infotext(0, {})
     assert "Hires" not in text and "Denoising" not in text
     assert pasted(infotext.parse(text, emphasised))["fields"]["enable_hr"] is False
+
+
+@pytest.mark.parametrize("upscaler", ["Latent", "Lanczos"])
+def test_the_first_pass_is_there_to_be_saved_if_it_is_wanted_and_changes_nothing(device, upscaler):
+    plain = drawn(device, request(hr_upscaler=upscaler))
+    saved = drawn(device, request(hr_upscaler=upscaler), save_images_before_highres_fix=True)
+    [before] = saved.told.beside
+    alone = drawn(device, request(enable_hr=False))
+    assert before.suffix == "-before-highres-fix" and np.abs(np.asarray(before.image).astype(int) - alone.pixels).max() <= 1
+    assert not plain.told.beside and np.array_equal(plain.pixels, saved.pixels)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -180,3 +182,15 @@ def test_a_model_that_edits_is_guided_by_the_picture_as_well(device):
         question = task.send(answer[0])
         seen = question if len(getattr(question, "conds", ())) else None
     assert [bool(torch.any(cond.image)) for cond in seen.conds] == [True, True, False]
+
+
+@pytest.mark.parametrize("script", [{}, {"script_name": "Loopback", "script_args": (2, 0.5, "Linear", "None")}], ids=["img2img", "Loopback"])
+def test_what_a_picture_starts_from_is_there_to_be_saved_under_the_name_its_data_tell(device, script):
+    found, recipe = made(device, job(request(**script), save_init_img=True))
+    sent = Image.open(GOLDEN / "inputs/init_a.png")
+    [name] = found[0].told.starts
+    assert name == hashlib.md5(sent.convert("RGB").tobytes()).hexdigest()
+    assert f"Init image hash: {name}" in recipe.infotext(0, found[0].told)
+    assert not made(device, job(request()))[0][0].told.starts
+    for before, after in pairwise(found):
+        assert np.array_equal(np.asarray(*after.told.starts.values()), before.pixels)

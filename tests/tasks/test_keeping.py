@@ -216,6 +216,14 @@ def test_stages_come_before_their_picture_and_masks_after_it(desk):
     assert {read_metadata((desk.outputs / name).read_bytes()).infotext for name in desk.files} == {kept.event.infotext}
 
 
+def test_what_a_picture_was_made_of_is_saved_once(desk):
+    for _ in range(2):
+        drawn = Drawn(PIXELS)
+        drawn.told.starts["abc"] = Image.fromarray(PIXELS)
+        desk.keep({"outdir_init_images": "outputs/starts"} | FLAT, drawn=drawn)
+    assert [name for name in desk.files if not name.startswith("txt2img")] == ["starts/abc.png"]
+
+
 @pytest.mark.parametrize("failing", [".txt", ".png"])
 def test_a_full_disk_costs_what_belongs_to_a_picture_before_the_picture(desk, monkeypatch, failing):
     write = Place.write

@@ -19,7 +19,18 @@ from modules.sampling.questions import Facts, ModelFacts, Task
 from modules.sampling.schedules import SCHEDULES, sigmas
 from modules.tasks.canvas import Canvas, finished
 from modules.tasks.drawn import Drawn, Told
-from modules.tasks.img2img import Img2ImgPlan, described, encoded, hole_of, img2img_plans, masked, pixels_of, shown_stage, softly_changed
+from modules.tasks.img2img import (
+    Img2ImgPlan,
+    described,
+    encoded,
+    hole_of,
+    img2img_plans,
+    masked,
+    pixels_of,
+    remember_start,
+    shown_stage,
+    softly_changed,
+)
 from modules.tasks.plan import Plan
 from modules.tasks.sampling import fresh_noise, image_noise, noise_levels, noised, on, remaining, trained_levels, tuning
 from modules.tasks.scripts.rounds import Asked
@@ -81,6 +92,7 @@ def picture(plan: AlternativePlan) -> Task[Drawn]:
     facts = yield Facts(plan.weights)
     canvas, told = (yield from plan.canvases(plan.params.init_images[0])), Told()
     told |= dict(described(plan, canvas, facts))
+    remember_start(canvas, told)
     latent = yield from encoded(plan, plan.weights, pixels_of(canvas.image))
     hole = hole_of(plan, canvas, latent * facts.scaling_factor)
     latent, whole = (yield from forth(plan, canvas, facts, hole, told)) if plan.strength.steps else (hole.picture, True)

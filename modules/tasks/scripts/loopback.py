@@ -92,7 +92,7 @@ def link(plan: LoopPlan, loop: int, before: Drawn | None) -> Task[Drawn]:
         p = replace(p, inpainting_fill=ORIGINAL)
     start = Image.fromarray(before.pixels) if before else asked.start
     canvas = yield from canvas_of(start, p, asked.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.weights))
-    canvas = replace(canvas, colours=asked.start)
+    canvas = replace(canvas, colours=asked.start, start=start if plan.settings.save_init_img else None)
     drawn = yield from painted(plan, loop if plan.rounds > 1 else 0, canvas, **changes)
     drawn.told["Final denoising strength"] = asked.arguments.final_denoising_strength
     drawn.told["Denoising curve"] = asked.arguments.denoising_curve

@@ -132,6 +132,7 @@ def grown(plan: Mk2Plan, number: int, side: Side, image: Image.Image) -> Task[tu
     under = noised(plan, large, side.new(side.whole, 1))
     width, height = side.painted
     drawn = yield from painted(plan, number, canvas(side, under), width=width, height=height, mask="")
+    drawn.told.beside.clear()      # a side's stages are nobody's pictures
     under.paste(Image.fromarray(drawn.pixels), side.window[:2])
     return under.crop((0, 0, *side.size)), drawn
 

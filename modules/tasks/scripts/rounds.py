@@ -75,6 +75,7 @@ def each_painted(plan: RoundsPlan, canvases: list[Canvas], seeds: list[int]) -> 
     for number, (canvas, seed) in enumerate(zip(canvases, seeds, strict=True)):
         try:
             done.append((yield from painted(plan, number, canvas, seed=seed, mask="")))
+            done[-1].told.beside.clear()      # a part's stages are nobody's pictures
         except Interrupted:
             if not done:
                 raise
