@@ -21,6 +21,7 @@ from modules.api.requests import (
     Txt2ImgRequest,
     understood,
     understood_img2img,
+    with_names_here,
     without_nulls,
 )
 from modules.api.routing import owner, router
@@ -70,12 +71,13 @@ async def answered(app: App, body: Handling, owner: str) -> Response:
 def submit(app: App, body: Handling, owner: str) -> tuple[str, Settings, list[str]]:
     """Start the job. Returns its id, its settings, and what the person should know. Raises Invalid, UnknownName or Forbidden."""
     refuse_unknown_arts(body)
+    body, notes = with_names_here(body, app.models, app.settings.current)
     check_places(body.override_settings, shared=owner != LOCAL)
     settings, ignored = overridden(app.settings.current, body)
     kind, params = ("img2img", img2img_params(app, body)) if isinstance(body, Img2ImgRequest) else ("txt2img", txt2img_params(app, body))
     saved = body.save_images and not body.do_not_save_samples
     job = app.jobs.submit(kind, asdict(params) | unstyled(body, app.styles()), settings, owner, saved, body.force_task_id or "")
-    return job, settings, [f"There is no setting called {name!r}; it was ignored." for name in ignored]
+    return job, settings, [*notes, *(f"There is no setting called {name!r}; it was ignored." for name in ignored)]
 
 
 def refuse_unknown_arts(body: Handling) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -14,12 +14,11 @@ from modules.app.app import App
 from modules.base.fields import MAX_PROMPT
 from modules.imaging.inputs import keep
 from modules.imaging.read import LARGEST_FILE
-from modules.params import infotext
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
 from modules.tasks.manifest import differences
-from modules.tasks.pasting import pasted, with_local_names
+from modules.tasks.pasting import read_infotext, within_limits
 
 
 class TokensRequest(BaseModel):
@@ -37,6 +36,8 @@ class ManifestRequest(BaseModel):
 
 class InfotextRequest(BaseModel):
     text: str = Field(max_length=2**20)
+    tab: Literal["", "txt2img", "img2img", "extras"] = Field("", description="Whose fields are wanted; empty is where the data come from.")
+    now: dict[str, Any] = Field({}, description="By field or setting, what the form holds: it is used where the data name what is not here.")
 
 
 def routes(app: App) -> APIRouter:
@@ -57,10 +58,9 @@ def routes(app: App) -> APIRouter:
         return {"tokens": used, "limit": target_length(used)}
 
     @api.post("/read-infotext")
-    def read_infotext(body: InfotextRequest) -> dict[str, Any]:
-        """Generation data as form fields, settings, and what neither is."""
-        values = infotext.parse(body.text, grammar.emphasised, app.settings.current.auto_backcompat)
-        return pasted(with_local_names(values, app.models))
+    def infotext(body: InfotextRequest) -> dict[str, Any]:
+        """Generation data as form fields, settings, and what neither is; `notes` tell what could not be taken as it is."""
+        return within_limits(read_infotext(body.text, app.models, app.settings.current, body.tab, body.now))
 
     @api.post("/compare-manifest")
     def compare_manifest(body: ManifestRequest) -> dict[str, Any]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
+from modules.base.fields import defaults
+from modules.models.library import Library
 from modules.params import infotext
 from modules.params.img2img import Img2Img
-from modules.params.txt2img import Txt2Img
+from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts.grammar import emphasised
-from modules.tasks.pasting import pasted
+from modules.settings.options import Settings
+from modules.tasks.pasted_fields import pasted
+from modules.tasks.pasting import IMG2IMG, TXT2IMG, read_infotext
 
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
     "alwayson_scripts": "A script",
@@ -55,6 +59,9 @@ class Handling:
     alwayson_scripts: dict[str, Any] = field(default_factory=dict)
 
 
+AnyRequest = TypeVar("AnyRequest", bound=Handling)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Txt2ImgRequest(Txt2Img, Handling):
     firstphase_width: Phase = 0       # of the first pass, where width and height are not
@@ -68,7 +75,7 @@ class Img2ImgRequest(Img2Img, Handling):
     include_init_images: bool = False      # in the reply
 
 
-def understood(body: Any) -> Any:
+def understood(body: Any, kind: type[Generation] = Txt2Img) -> Any:
     """A1111's ways of saying things: null for the usual, generation data for many fields, an old name for the sampler."""
     if not isinstance(body, Mapping):
         return body
@@ -76,24 +83,46 @@ def understood(body: Any) -> Any:
     if not given.get("sampler_name", ""):
         given.pop("sampler_name", None)
         given |= {"sampler_name": given["sampler_index"]} if given.get("sampler_index") else {}
-    return filled_in(given, text) if isinstance(text := given.get("infotext"), str) else given
+    return filled_in(given, text, kind) if isinstance(text := given.get("infotext"), str) else given
 
 
 def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if value is not None}
 
 
-def filled_in(given: Mapping[str, Any], text: str) -> dict[str, Any]:
+def filled_in(given: Mapping[str, Any], text: str, kind: type[Generation]) -> dict[str, Any]:
     """`given`, and from generation data what is not given."""
-    told = pasted(infotext.parse(text[: 2**20], emphasised))
+    told = told_by(text, kind)
     overrides = given.get("override_settings", {})
     settings = told["settings"] | overrides if isinstance(overrides, Mapping) else overrides
     return {**told["fields"], **given, "override_settings": settings}
 
 
+def told_by(text: str, kind: type[Generation]) -> dict[str, Any]:
+    """What generation data say, in their own names."""
+    return pasted(infotext.parse(text[: 2**20], emphasised), kind)
+
+
+def with_names_here(body: AnyRequest, library: Library, standing: Settings) -> tuple[AnyRequest, list[str]]:
+    """The request with what its generation data name called as it is here, and what the person should know of that.
+
+    Names that the client gave itself stay as they are, and are refused where they mean nothing.
+    """
+    if not body.infotext:
+        return body, []
+    kind, tab = (Img2Img, IMG2IMG) if isinstance(body, Img2Img) else (Txt2Img, TXT2IMG)
+    told, usual = told_by(body.infotext, kind), defaults(kind)
+    own = [name for name, value in told["fields"].items() if getattr(body, name) == value]
+    now = {name: usual[name] if name in own else getattr(body, name) for name in usual} | body.override_settings
+    here = read_infotext(body.infotext, library, standing, tab, now)
+    given = {name: value for name, value in body.override_settings.items() if told["settings"].get(name) != value}
+    fields = {name: here["fields"].get(name, usual[name]) for name in own}
+    return replace(body, **fields, override_settings={**here["settings"], **given}), here["notes"]
+
+
 def understood_img2img(body: Any) -> Any:
     """The same, and A1111's name for soft inpainting: an always-on script with its arguments in order."""
-    given = understood(body)
+    given = understood(body, Img2Img)
     if not isinstance(given, dict) or not isinstance(given.get("alwayson_scripts"), Mapping):
         return given
     scripts = {str(name).lower(): value for name, value in given["alwayson_scripts"].items()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,13 @@ from modules.store.hashes import HashCache
 SHORTEST_HASH = 8            # digits
 LARGEST_SIDECAR = 2**20      # bytes
 HASH_IN_TITLE = re.compile(r"\s*\[([0-9a-f]{8,64})\]\s*$")
+HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()      # some trainers write it into every file
+QUICKLY_HASHED = 256 * 2**20      # bytes of files nobody has hashed yet, which a search by hash may read
+
+
+def is_hash(begin: str) -> bool:
+    """Whether a text is the beginning of a SHA-256 that tells files apart."""
+    return bool(re.fullmatch(r"[0-9a-f]{8,64}", begin)) and not HASH_OF_NOTHING.startswith(begin)
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,11 @@ class ModelFile:
     @property
     def model_name(self) -> str:
         return self.path.stem
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """What it may be called, the shortest first: with or without its folders and its ending."""
+        return self.model_name, self.name.rpartition(".")[0], self.name
 
     @property
     def flat_name(self) -> str:
@@ -109,6 +123,29 @@ class ModelFile:
         return content if isinstance(content, dict) else {}
 
 
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """The file here that a name and a hash from elsewhere mean.
+
+    copies: the files that have the hash where that decides nothing, since none of them has the name
+    differs: the file has the name, and another hash
+    """
+
+    file: ModelFile | None
+    copies: tuple[ModelFile, ...] = ()
+    differs: bool = False
+
+
+def meant_file(named: Sequence[ModelFile], hashed: Sequence[ModelFile]) -> Meant:
+    """A file with both the name and the hash, else the only one with the hash, else the first with the name."""
+    paths = {file.path for file in hashed}
+    if both := [file for file in named if file.path in paths]:
+        return Meant(both[0])
+    if len(hashed) == 1:
+        return Meant(hashed[0])
+    return Meant(named[0]) if named else Meant(None, copies=tuple(hashed))
+
+
 class Catalog:
     """The files of one kind under some folders. `refresh` replaces the list as a whole, so any thread may read it."""
 
@@ -142,26 +179,53 @@ class Catalog:
 
     def find(self, name: str) -> ModelFile:
         """By title, name, stem, hash, or the shortest title that contains it, as A1111 looks. Raises UnknownName."""
-        for wanted in (name, HASH_IN_TITLE.sub("", name)):
-            for file in self._files:
-                if wanted and wanted in (file.title, file.name, file.model_name, file.flat_name, file.sha256, file.shorthash):
-                    return file
-        if match := HASH_IN_TITLE.search(name):
-            for file in self._files:
-                if (file.sha256 or "").startswith(match[1]):
-                    return file
+        bare, begin = self.split_title(name)
+        if exact := self._titled(name):
+            return exact[0]
+        hashed = self.of_hash(begin)
+        if file := meant_file(self._titled(bare), hashed).file or next(iter(hashed), None):
+            return file
         similar = [file for file in self._files if name and name in file.title]
         if similar:
             return min(similar, key=lambda file: len(file.title))
         raise UnknownName(self.kind.name, name, [file.title for file in self._files])
 
-    def named(self, name: str) -> ModelFile | None:
-        """The file of exactly that name, with or without its ending and folders, else whose hash begins so; case and composition of é count last."""
+    @staticmethod
+    def split_title(name: str) -> tuple[str, str]:
+        """`name [hash]` in two; the hash is "" where there is none."""
+        found = HASH_IN_TITLE.search(name)
+        return (name[:found.start()], found[1]) if found else (name, "")
+
+    def meant(self, name: str, begin: str = "") -> Meant:
+        """The file that generation data mean by a name and how its SHA-256 begins."""
+        begin = begin.lower()
+        found = meant_file(self.all_named(name), self.of_hash(begin))
+        own = (found.file and found.file.sha256) or begin
+        return replace(found, differs=is_hash(begin) and len(begin) > SHORTEST_HASH and not own.startswith(begin))
+
+    def of_hash(self, begin: str) -> list[ModelFile]:
+        """The files whose SHA-256 begins so, as far as that is known."""
+        return [file for file in self._files if is_hash(begin) and (file.sha256 or "").startswith(begin)]
+
+    def learn(self, begin: str) -> None:
+        """Hash small files that nobody has hashed yet, if none of those known has this hash."""
+        if is_hash(begin) and not self.of_hash(begin):
+            for file in smallest_first((file for file in self._files if not file.sha256), QUICKLY_HASHED):
+                self.hashed(file)
+
+    def all_named(self, name: str) -> list[ModelFile]:
+        """The files of exactly that name, with or without its ending and folders; case and composition of é count last."""
         for spelt in (str, alike):
-            for file in self._files:
-                if spelt(name) in (spelt(file.model_name), spelt(file.name), spelt(file.name.rpartition(".")[0])):
-                    return file
-        return next((file for file in self._files if len(name) >= SHORTEST_HASH and (file.sha256 or "").startswith(name)), None)
+            if found := [file for file in self._files if spelt(name) in map(spelt, file.names)]:
+                return found
+        return []
+
+    def named(self, name: str) -> ModelFile | None:
+        """The first file of exactly that name, else whose hash begins so."""
+        return next(iter(self.all_named(name) or self.of_hash(name)), None)
+
+    def _titled(self, name: str) -> list[ModelFile]:
+        return [file for file in self._files if name and name in (file.title, *file.names, file.flat_name, file.sha256, file.shorthash)]
 
     def hashed(self, file: ModelFile) -> ModelFile:
         """The same with its SHA-256, which the list then shows too. Raises ModelMissing if it has gone, or may not be read."""
@@ -173,6 +237,19 @@ class Catalog:
             raise ModelMissing(f"{file.name} cannot be read ({error.strerror}).", "Refresh the list of models, or check who may read it.") from error
         self._files = tuple(full if other.path == full.path else other for other in self._files)
         return full
+
+
+def smallest_first(files: Iterable[ModelFile], limit: int) -> Iterator[ModelFile]:
+    """The files that can be read, from the smallest on, as many as have `limit` bytes together."""
+    sizes: list[tuple[int, ModelFile]] = []
+    for file in files:
+        with contextlib.suppress(OSError):
+            sizes.append((file.path.stat().st_size, file))
+    for size, file in sorted(sizes, key=lambda each: each[0]):
+        limit -= size
+        if limit < 0:
+            return
+        yield file
 
 
 def alike(name: str) -> str:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from modules.base.errors import UnknownName
-from modules.models.catalog import VAE_ENDINGS, Catalog, ModelFile
+from modules.models.catalog import QUICKLY_HASHED, VAE_ENDINGS, Catalog, Meant, ModelFile, is_hash, meant_file, smallest_first
 from modules.models.faces import files as faces
 from modules.models.header import sniff
 from modules.models.upscaling.files import BUILT_IN, find
 from modules.models.user_metadata import beside, read_user_metadata
+from modules.store.hashes import TENSORS
 
 TRAINERS_HASH = "sshs_model_hash"      # of the tensors alone, as kohya-ss writes it
-HASH = re.compile(r"[0-9a-f]{8,64}")
+
+
+def trainers_hash(file: ModelFile) -> str:
+    """The hash in a LoRA's header, "" if it has none that tells it from others."""
+    written = file.metadata.get(TRAINERS_HASH, "").lower()
+    return written if is_hash(written) else ""
 
 
 @dataclass(frozen=True)
@@ -63,21 +69,41 @@ class Library:
         faces.find(name, self.homes)
 
     def lora(self, name: str) -> ModelFile | None:
-        """By its file's name, the alias its trainer gave it, its hash, or that of its tensors."""
-        return self.loras.named(name) or next((file for file in self.loras.list() if file.alias == name), None) or self.lora_of_hash(name)
+        """By its file's name, the alias its trainer gave it, its hash, or that of its tensors; a hash that several have names none."""
+        if named := self._loras_named(name):
+            return named[0]
+        hashed = self.loras_of_hash(name)
+        return hashed[0] if len(hashed) == 1 else None
 
-    def lora_of_hash(self, begin: str) -> ModelFile | None:
-        """By how its `lora_hash` begins, as far as that is known without hashing the file."""
-        if not HASH.fullmatch(begin):
-            return None
-        hashed = self.loras.hashes.with_tensors(begin)
-        return next((file for file in self.loras.list() if file.path in hashed or file.metadata.get(TRAINERS_HASH, "").startswith(begin)), None)
+    def lora_meant(self, name: str, begin: str = "") -> Meant:
+        """The LoRA that generation data mean by a name and a hash, of whichever kind that is."""
+        return meant_file(self._loras_named(name), self.loras_of_hash(begin.lower()))
+
+    def learn_loras(self, begins: Iterable[str]) -> None:
+        """Hash small LoRAs that nobody has hashed yet, if one of these hashes is of none that is known."""
+        if all(self.loras_of_hash(begin) for begin in map(str.lower, begins) if is_hash(begin)):
+            return
+        remembered = {path for path, _, _ in self.loras.hashes.all_known()}
+        unknown = (file for file in self.loras.list() if not file.problem and not trainers_hash(file) and f"{file.path}{TENSORS}" not in remembered)
+        for file in smallest_first(unknown, QUICKLY_HASHED):
+            self.lora_hash(file)
+
+    def loras_of_hash(self, begin: str) -> list[ModelFile]:
+        """Those whose `lora_hash` or SHA-256 begins so, as far as that is known without hashing a file."""
+        if not is_hash(begin):
+            return []
+        remembered = self.loras.hashes.with_tensors(begin)
+        files = self.loras.list()
+        return [file for file in files if file.path in remembered or trainers_hash(file).startswith(begin) or (file.sha256 or "").startswith(begin)]
 
     def lora_hash(self, file: ModelFile) -> str:
         """The hash that generation data shows: what its trainer wrote, else of its tensors alone. What has no header has no other."""
         if file.problem or sniff(file.path) != "safetensors":
-            return self.loras.hashes.sha256(file.path)
-        return file.metadata.get(TRAINERS_HASH) or self.loras.hashes.sha256_of_tensors(file.path)
+            return self.loras.hashed(file).sha256 or ""
+        return trainers_hash(file) or self.loras.hashes.sha256_of_tensors(file.path)
+
+    def _loras_named(self, name: str) -> list[ModelFile]:
+        return self.loras.all_named(name) or [file for file in self.loras.list() if file.alias == name]
 
     def vae_for(self, checkpoint: ModelFile, wanted: str, preference_first: bool = False) -> ModelFile | None:
         """The VAE file that the setting `sd_vae` means for a checkpoint; None is its own. Raises UnknownName.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Interval
 
 from modules.base.errors import Invalid
 from modules.base.fields import Checkbox, Choice, Number, Param, Slider
-from modules.params.infotext import quote, split
+from modules.params.infotext import SIZE, quote, read_pairs, split, unquote
 
 BY, TO = range(2)                   # resize_mode
 NONE = "None"                       # the upscaler that leaves a picture as it is
@@ -122,7 +122,33 @@ def enlargement(params: Extras) -> Iterator[tuple[str, object]]:
         yield "Postprocess crop to", "{}x{}".format(*params.frame) if params.upscaling_crop else None
     else:
         yield "Postprocess upscale by", f"{params.upscaling_resize:g}"
-    yield from zip(("Postprocess upscaler", "Postprocess upscaler 2"), params.upscalers, strict=False)
+    yield from zip(UPSCALER_KEYS, params.upscalers, strict=False)
+
+
+def postprocessed(text: str) -> dict[str, Any]:
+    """The fields of Extras that the last line of generation data tells of, none if it tells of no postprocessing."""
+    told = {key: unquote(value) for key, value in read_pairs(text.strip().rpartition("\n")[2])}
+    if not told.keys() & POSTPROCESSING:
+        return {}
+    factor, frame = number(told.get("Postprocess upscale by", "")), SIZE.fullmatch(told.get("Postprocess upscale to", ""))
+    size = {"resize_mode": TO, "upscaling_resize_w": int(frame[1][:6]), "upscaling_resize_h": int(frame[2][:6])} if frame else {}
+    scale = {"resize_mode": BY, "upscaling_resize": factor} if factor else {}
+    upscalers = {name: told.get(key, NONE) for name, key in zip(UPSCALER_FIELDS, UPSCALER_KEYS, strict=True)}
+    faces = {name: number(told.get(key, "0")) or 0.0 for key, name in FACE_FIELDS.items()}
+    return {**scale, **size, **({"upscaling_crop": "Postprocess crop to" in told} if frame else {}), **upscalers, **faces}
+
+
+def number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+UPSCALER_FIELDS = ("upscaler_1", "upscaler_2")
+UPSCALER_KEYS = ("Postprocess upscaler", "Postprocess upscaler 2")
+FACE_FIELDS = {"GFPGAN visibility": "gfpgan_visibility", "CodeFormer visibility": "codeformer_visibility", "CodeFormer weight": "codeformer_weight"}
+POSTPROCESSING = frozenset({"Postprocess upscale by", "Postprocess upscale to", *UPSCALER_KEYS, *FACE_FIELDS})
 
 
 def described(params: Extras) -> str:

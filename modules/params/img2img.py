@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Interval
 
@@ -16,6 +17,14 @@ FILL, ORIGINAL, NOISE, NOTHING = range(4)
 NOT_MASKED = "Inpaint not masked"
 ONLY_MASKED = "Only masked"
 WIDEST_BLUR = 64      # pixels
+
+# Choices that a request makes by numbers and generation data by words: field → infotext key, and each word's value.
+NAMED_VALUES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "resize_mode": ("Resize mode", {name: place for place, name in enumerate(RESIZE_MODES)}),
+    "inpainting_mask_invert": ("Mask mode", {"Inpaint masked": 0, NOT_MASKED: 1}),
+    "inpainting_fill": ("Masked content", {name: place for place, name in enumerate(FILLS)}),
+    "inpaint_full_res": ("Inpaint area", {"Whole picture": False, ONLY_MASKED: True}),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

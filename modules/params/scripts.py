@@ -178,6 +178,7 @@ class Script:
     kinds: tuple[Kind, ...]
     help: str = ""                   # one sentence, shown above its arguments
     settle: Callable[[Any, Generation, Styles], Any] = as_given
+    keys: Mapping[str, str] = field(default_factory=dict)      # generation data's → argument
 
     @property
     def params(self) -> dict[str, Param]:
@@ -188,8 +189,12 @@ SCRIPTS = (
     Script(
         "SD upscale", SdUpscale, ("img2img",),
         "Enlarges the picture and draws over it tile by tile. Width and height above are a tile's; a low denoising strength suits it.",
+        keys={"SD upscale overlap": "overlap", "SD upscale upscaler": "upscaler"},
     ),
-    Script("Loopback", Loopback, ("img2img",), "Draws over the result again and again, each time from the one before."),
+    Script(
+        "Loopback", Loopback, ("img2img",), "Draws over the result again and again, each time from the one before.",
+        keys={"Final denoising strength": "final_denoising_strength", "Denoising curve": "denoising_curve"},
+    ),
     Script(
         "Outpainting mk2", OutpaintingMk2, ("img2img",),
         "Paints beyond the edges. It likes many steps, an ancestral sampler and a denoising strength of about 0.8.",
@@ -205,5 +210,9 @@ SCRIPTS = (
     Script(
         "img2img alternative test", Alternative, ("img2img",),
         "Finds the noise that the picture would come from and draws from that, so that a changed prompt changes little else.",
+        keys={
+            "Decode prompt": "original_prompt", "Decode negative prompt": "original_negative_prompt", "Decode CFG scale": "cfg",
+            "Decode steps": "steps", "Randomness": "randomness", "Sigma Adjustment": "sigma_adjustment",
+        },
     ),
 )

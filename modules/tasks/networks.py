@@ -102,9 +102,15 @@ def networks_of(params: Txt2Img, library: Library) -> Networks:
         elif tag.kind == "hypernet" and (file := library.hypernetworks.named(tag.name)):
             hypernetworks.append(Hypernetwork(library.hypernetworks.hashed(file).sha256 or "", number(tag, 1, 1.0), place))
         else:
-            notes.append(f"There is no {NAMES.get(tag.kind, tag.kind)} called {tag.name!r}; the picture is made without it.")
+            notes.append(f"{why_none(tag, library)}; the picture is made without it.")
     embeddings = embeddings_in(f"{drawn}\n{params.negative_prompt}".casefold(), library.embeddings)
     return Networks(tuple(loras), tuple(hypernetworks), tuple(embeddings), tuple(notes))
+
+
+def why_none(tag: NetworkTag, library: Library) -> str:
+    if tag.kind in LORA_KINDS and (copies := library.loras_of_hash(tag.name)):
+        return f"{' and '.join(file.name for file in copies[:5])} have the hash {tag.name!r}, and none is called so"
+    return f"There is no {NAMES.get(tag.kind, tag.kind)} called {tag.name!r}"
 
 
 def embeddings_in(prompts: str, catalog: Catalog) -> Iterator[str]:

@@ -18,7 +18,7 @@ from modules.params import infotext
 from modules.params.batch import Batch, Entry, Img2ImgBatch
 from modules.params.img2img import Img2Img
 from modules.prompts.grammar import emphasised
-from modules.tasks.pasting import as_type
+from modules.tasks.pasted_fields import as_type
 
 MOST_NOTES = 5
 PROMPTS = ("prompt", "negative_prompt")      # are added to the form's

@@ -1,95 +1,106 @@
-"""From generation data back to a request: the inverse of `generation_data`. No torch."""
+"""Generation data read for a tab's form or a request: one way for page and API. No torch."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import cache
-from typing import Any, get_type_hints
+from math import isnan
+from typing import Any
 
-from modules.base.errors import Invalid
-from modules.base.fields import declared, defaults
+from modules.base.errors import UnknownName
+from modules.base.fields import Number, Slider, declared
+from modules.models.catalog import ModelFile
 from modules.models.library import Library
-from modules.params.hires import SAME
-from modules.params.txt2img import Txt2Img
-from modules.prompts.network_tags import with_tags
-from modules.settings.options import Settings, at_default, changed
-from modules.tasks.networks import LORA_KINDS, without_separators
+from modules.params import infotext
+from modules.params.extras import UPSCALER_FIELDS, Extras, postprocessed
+from modules.params.hires import LATENT
+from modules.params.img2img import Img2Img
+from modules.params.txt2img import Generation, Txt2Img
+from modules.prompts.grammar import emphasised
+from modules.settings.options import Settings
+from modules.tasks.local_names import Missing, local_upscaler, sentences_on, with_local_files, with_local_names
+from modules.tasks.pasted_fields import OF_IMG2IMG, SAMPLING, fits, masked, pasted, pasted_script, second_pass_told, unfit
 
-NOT_OURS = frozenset({"Version", "Model", "VAE hash", "Size-1", "Size-2"})
+TXT2IMG, IMG2IMG, EXTRAS = "txt2img", "img2img", "extras"
+REQUESTS: Mapping[str, type[Generation]] = {TXT2IMG: Txt2Img, IMG2IMG: Img2Img}
 
 
-def pasted(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Parsed generation data as `fields` of a request, `settings` not at their defaults, and the `unknown` rest.
+def read_infotext(text: str, library: Library, standing: Settings, tab: str = "", now: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Generation data as a tab's form or a request takes them: all names mean something here, and the rest is told in `notes`.
 
-    Only values that fit their field are taken: the text may come from anywhere.
+    tab: whose fields are wanted; "" is where the data come from
+    now: by field or setting, what there is already
     """
-    keys = field_keys(Txt2Img)
-    request = {name: typed for key, name in keys.items() if key in values and (typed := as_type(Txt2Img, name, values[key])) is not None}
-    settings = pasted_settings(values)
-    known = keys.keys() | field_keys(Settings).keys() | {"Model hash"}
-    return {
-        "fields": request | pasted_hires(values, request),
-        "settings": settings,
-        "unknown": {key: value for key, value in values.items() if key not in known and key not in NOT_OURS and value not in ("", 0)},
-    }
+    values = infotext.parse(text, emphasised, standing.auto_backcompat)
+    source = tab_of(text, values)
+    tab = tab or source
+    if tab == EXTRAS:
+        return pasted_extras(text, library, now or {})
+    missing: list[Missing] = []
+    values, cls = with_local_names(values, library, missing), REQUESTS[tab]
+    current = current_checkpoint(library, str((now or {}).get("sd_model_checkpoint") or standing.sd_model_checkpoint))
+    found = with_local_files(pasted(values, cls, standing), values, library, current)
+    words = sentences_on([*found.pop("missing"), *missing], used_instead(current, standing, now or {}))
+    elsewhere = ["The data are of a picture that img2img made of another one."] if (tab, source) == (TXT2IMG, IMG2IMG) else []
+    script = with_local_upscaler(pasted_script(values), library) if tab == IMG2IMG else None
+    return {**found, "notes": [*words, *elsewhere, *found["notes"]], "tab": tab, "script": script, "is_data": bool(infotext.split(text).raw)}
 
 
-def with_local_names(values: Mapping[str, Any], library: Library) -> dict[str, Any]:
-    """The same with LoRAs in the prompt called as they are here, where "Lora hashes" tells which files were meant."""
-    hashes = dict(pair.split(": ", 1) for pair in str(values.get("Lora hashes", "")).split(", ") if ": " in pair)
-    here = {name: file.model_name for name, begin in hashes.items() if (file := library.lora_of_hash(begin)) and library.lora(name) != file}
-
-    def local(tag: re.Match[str]) -> str:
-        name, colon, rest = tag[2].partition(":")
-        return f"<{tag[1]}:{here.get(without_separators(name), name)}{colon}{rest}>" if tag[1] in LORA_KINDS else tag[0]
-
-    return {**values, "Prompt": with_tags(str(values["Prompt"]), local)}
-
-
-def pasted_hires(values: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether there was a second pass; A1111 leaves out of its description what is at its default."""
-    told = "Denoising strength" in values and any(str(values.get(key, 0)) != "0" for key in HIRES_KEYS)
-    same = {name: "" for name, value in request.items() if name.startswith("hr_") and value in SAME}
-    unsaid = {name: defaults(Txt2Img)[name] for name in ("hr_second_pass_steps", "hr_upscaler", "hr_cfg") if told and name not in request}
-    return {"enable_hr": told, **same, **unsaid}
-
-
-HIRES_KEYS = ("Hires upscale", "Hires upscaler", "Hires resize-1", "Hires resize-2")
-
-
-def field_keys(cls: type) -> dict[str, str]:
-    """Infotext key → field name."""
-    keys = {param.infotext: name for name, param in declared(cls).items() if param.infotext}
-    return keys | ({"Prompt": "prompt", "Negative prompt": "negative_prompt"} if cls is Txt2Img else {})
-
-
-def as_type(cls: type, name: str, value: Any) -> Any:
-    """The value as its field's type, or None."""
-    kind = types(cls)[name]
-    try:
-        if kind is bool:
-            return str(value).strip().lower() == "true"
-        return kind(float(value)) if kind is int and "." in str(value) else kind(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-@cache
-def types(cls: type) -> dict[str, type]:
-    """Field name → its type; Python takes milliseconds to find out."""
-    return get_type_hints(cls)
-
-
-def pasted_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: as_type(Settings, name, values[key]) for key, name in field_keys(Settings).items() if key in values}
-    if "Face restoration" in values:      # it names the model
-        found["face_restoration"] = True
-    taken: dict[str, Any] = {}
-    for name, value in found.items():
-        try:
-            if not at_default(changed(Settings(), {name: value}), name):
-                taken[name] = value
-        except Invalid:
+def within_limits(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What `read_infotext` found, with figures that the tab's form can show; others are told in the notes."""
+    fields, notes = dict(found["fields"]), list(found["notes"])
+    for name, param in declared(Extras if found["tab"] == EXTRAS else REQUESTS[found["tab"]]).items():
+        value, widget = fields.get(name), param.widget
+        if not isinstance(value, int | float) or not isinstance(widget, Slider | Number) or fits(value, widget):
             continue
-    return taken
+        if isinstance(widget, Slider) and not (isinstance(value, float) and isnan(value)):
+            fields[name] = type(value)(min(max(value, widget.low), widget.high))
+            limits = f"{widget.low:g} to {widget.high:g}"
+            notes.append(f"{param.label} {str(value)[:20]} is beyond the form's {limits}: {fields[name]:g} is filled in.")
+        else:
+            del fields[name]
+            notes.append(unfit(param.label, value))
+    return {**found, "fields": fields, "notes": notes}
+
+
+def tab_of(text: str, values: Mapping[str, Any]) -> str:
+    """The tab that wrote generation data, as far as they tell."""
+    if postprocessed(text) and "Steps" not in values:
+        return EXTRAS
+    from_picture = str(values.get("Denoising strength", 0)) != "0" and not second_pass_told(values)
+    return IMG2IMG if from_picture or masked(values) or values.keys() & OF_IMG2IMG or pasted_script(values) else TXT2IMG
+
+
+def current_checkpoint(library: Library, name: str) -> ModelFile | None:
+    try:
+        return library.checkpoints.find(name) if name else library.checkpoints.default()
+    except UnknownName:
+        return library.checkpoints.default()
+
+
+def used_instead(current: ModelFile | None, standing: Settings, now: Mapping[str, Any]) -> dict[str, str]:
+    """By field or setting, in words, what a picture is made with where the data name what is not here."""
+    usual = {"refiner_checkpoint": "none", "hr_checkpoint_name": "the first pass's", "sd_vae": "Automatic"}
+    chosen = {name: str(now.get(name) or "") for name in SAMPLING} | {"hr_upscaler": str(now.get("hr_upscaler") or LATENT)}
+    return {**chosen, **usual, "sd_model_checkpoint": current.model_name if current else "", "upscaler_for_img2img": standing.upscaler_for_img2img}
+
+
+def pasted_extras(text: str, library: Library, now: Mapping[str, Any]) -> dict[str, Any]:
+    """The last postprocessing that generation data tell of, as fields of Extras."""
+    fields, missing = postprocessed(text), []
+    for name in UPSCALER_FIELDS:
+        if name in fields and isinstance(here := local_upscaler(name)(library, fields[name], {}), Missing):
+            missing.append(here)
+            del fields[name]
+        elif name in fields:
+            fields[name] = here
+    notes = sentences_on(missing, {name: str(now.get(name) or "") for name in UPSCALER_FIELDS})
+    return {"fields": fields, "settings": {}, "unknown": {}, "notes": notes, "tab": EXTRAS, "script": None, "is_data": bool(fields)}
+
+
+def with_local_upscaler(script: Mapping[str, Any] | None, library: Library) -> dict[str, Any] | None:
+    """The script without an upscaler that is not here: the form's stays."""
+    if not script or "upscaler" not in script["arguments"]:
+        return script and dict(script)
+    others = {name: value for name, value in script["arguments"].items() if name != "upscaler"}
+    here = local_upscaler("")(library, script["arguments"]["upscaler"], {})
+    return {**script, "arguments": others if isinstance(here, Missing) else {**others, "upscaler": here}}

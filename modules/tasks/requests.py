@@ -21,7 +21,6 @@ CELL = 8                     # pixels a latent cell stands for
 NO_MODEL = ("None", "none")      # as A1111's lists call it
 MOST_PROMPTS = 32            # joined by AND; each is a row of every call of the UNet
 RANDOM_SEEDS = 2**32 - 1     # drawn seeds stay below this, as A1111's do
-HIRES_NAMES = ("hr_checkpoint_name", "hr_sampler_name", "hr_scheduler")
 
 
 def prepared(params: Request) -> Request:
@@ -38,7 +37,7 @@ def prepared(params: Request) -> Request:
         scheduler=scheduler,
         seed=drawn(params.seed),
         subseed=drawn(params.subseed),
-        refiner_checkpoint="" if params.refiner_checkpoint in NO_MODEL else params.refiner_checkpoint,
+        refiner_checkpoint=own_model(params.refiner_checkpoint),
     )
 
 
@@ -57,12 +56,8 @@ def prepared_img2img(params: Img2Img, standing: Settings) -> Img2Img:
 
 def with_second_pass(params: Txt2Img) -> Txt2Img:
     """Hires fix's names resolved as well; what it takes from the first pass stays "". Raises UnknownName or Invalid."""
-    wishes = {name: "" if getattr(params, name) in (*SAME, *NO_MODEL) else getattr(params, name) for name in HIRES_NAMES}
-    if wishes["hr_sampler_name"]:
-        sampler, schedule = sampler_and_schedule(wishes["hr_sampler_name"], wishes["hr_scheduler"])
-        wishes |= {"hr_sampler_name": sampler, "hr_scheduler": schedule if wishes["hr_scheduler"] or schedule != "Automatic" else ""}
-    elif wishes["hr_scheduler"]:
-        wishes["hr_scheduler"] = SCHEDULES[wishes["hr_scheduler"]].name
+    sampler, schedule = second_sampler_and_schedule(params.hr_sampler_name, params.hr_scheduler)
+    wishes = {"hr_checkpoint_name": own_model(params.hr_checkpoint_name), "hr_sampler_name": sampler, "hr_scheduler": schedule}
     check_joined(params.hr_prompt, "hr_prompt")
     return checked(replace(params, **wishes))
 
@@ -85,6 +80,20 @@ def sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
         if SAMPLERS.get(stem) and (named := SCHEDULES.get(ending)):
             return SAMPLERS[stem].name, named.name if schedule == "Automatic" else schedule
     return SAMPLERS[sampler].name, schedule
+
+
+def second_sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
+    """Official names for hires fix's own; what it takes from the first pass stays "". Raises UnknownName."""
+    sampler, scheduler = ("" if name in (*SAME, *NO_MODEL) else name for name in (sampler, scheduler))
+    if not sampler:
+        return "", scheduler and SCHEDULES[scheduler].name
+    named, schedule = sampler_and_schedule(sampler, scheduler)
+    return named, schedule if scheduler or schedule != "Automatic" else ""
+
+
+def own_model(name: str) -> str:
+    """The name of a checkpoint beside the request's; "" where none is chosen."""
+    return "" if name in (*SAME, *NO_MODEL) else name
 
 
 def splits(name: str) -> Iterator[tuple[str, str]]:

@@ -87,10 +87,17 @@ def facts(app: App) -> dict[str, Any]:
         "theme": app.flags.theme,
         "quick": list(quicksettings.QUICK),
         "forms": {tab: {"names": [*BESIDES, *form.names], "defaults": form.defaults} for tab, form in forms.items()},
+        "scripts": {tab: argument_ids(form) for tab, form in forms.items()},
         "settings": defaults(Settings),
         "keys": {name: param.infotext for name, param in declared(Settings).items() if param.infotext},
         "words": dict(Words().table),
     }
+
+
+def argument_ids(form: Form[Any]) -> dict[str, dict[str, str]]:
+    """Script → argument → the name of its control in the form."""
+    scripts = form.scripts if isinstance(form, ScriptedForm) else {}
+    return {name: {argument: control.elem_id for argument, control in each.components.items()} for name, each in scripts.items()}
 
 
 def lists_of(app: App) -> Lists:

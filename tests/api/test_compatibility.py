@@ -10,6 +10,7 @@ from modules.api.foreign import FOREIGN
 from modules.prompts.styles import Style, write_styles
 from modules.settings.options import NAMES
 from tests.api.test_generate import SMALL, post, refused
+from tests.api.test_img2img import MASK, PICTURE
 
 BEGINNING = """a blue square
 Negative prompt: red
@@ -50,6 +51,26 @@ def test_what_is_given_goes_before_generation_data(client):
 @pytest.mark.parametrize("text", ["", "just a prompt", "\n\n", "Steps: 2, Sampler: Euler, Seed: 3, Size: 64x64"])
 def test_any_text_is_generation_data_of_some_kind(client, text):
     assert client.post("/sdapi/v1/txt2img", json={"steps": 1, "width": 64, "height": 64, "infotext": text}).status_code == 200
+
+
+def test_generation_data_that_name_what_is_not_here_still_make_a_picture(client):
+    text = "a blue square <lora:gone:1>\nSteps: 2, Sampler: dpmpp_9s, CFG scale: 4.5, Seed: 77, Size: 64x64, Model hash: cc6cb27103, Model: v1-5, VAE: gone.pt"
+    hires = ", Denoising strength: 0.5, Hires upscale: 1.5, Hires upscaler: 4x-Gone, Hires sampler: DPM++ 2M Karras, Refiner: gone [cc6cb27103]"
+    reply = client.post("/sdapi/v1/txt2img", json={"infotext": text + hires})
+    assert reply.status_code == 200, reply.text
+    info = told(reply.json())
+    assert ("Made with v1-5 [cc6cb27103], gone.pt, the sampler dpmpp_9s, the refiner gone and the upscaler 4x-Gone (not here): "
+            "using tiny-sd1, Automatic, Euler, none and Latent.") in info["warnings"]
+    assert "Hires sampler: DPM++ 2M" in info["infotexts"][0]
+    refused(client, 404, infotext=text, sampler_name="dpmpp_9s")      # what the client says itself is still its own fault
+
+
+def test_generation_data_fill_in_img2img_with_its_own_fields(client):
+    text = f"{BEGINNING}, Denoising strength: 0.25, Mask blur: 11, Masked content: latent noise, Inpaint area: Only masked, Masked area padding: 16"
+    reply = client.post("/sdapi/v1/img2img", json={"infotext": text, "init_images": [PICTURE], "mask": MASK, "inpaint_full_res_padding": 8})
+    assert reply.status_code == 200, reply.text
+    for said in ("Denoising strength: 0.25", "Mask blur: 11", "Masked content: latent noise", "Inpaint area: Only masked", "Masked area padding: 8"):
+        assert said in told(reply.json())["infotexts"][0]
 
 
 def test_generation_data_does_not_get_round_the_limits(client):

@@ -1,44 +1,77 @@
 // Generation data into the form.
 import { byId, facts, h, t } from "./dom.js";
 import { notice } from "./notices.js";
+import { hasPrompt } from "./panels.js";
 import { server } from "./server.js";
 
 /** Fill a form from generation data; true if it was any. */
 export async function pasteInfotext(text, form) {
   let found;
   try {
-    found = await server.readInfotext(text);
+    found = await server.readInfotext(text, form.tab, choices(form.values));
   } catch (error) {
     notice("paste", error.reply?.message ?? t("The server did not answer. Please try again."));
     return false;
   }
-  const fields = Object.keys(found.fields ?? {}).filter((name) => name !== "prompt" && name !== "negative_prompt");
-  if (!fields.length) {
+  if (!found.is_data) {
     notice("paste", t("That is not generation data."));
     return false;
   }
-  const settings = Object.entries(found.settings ?? {});
-  const isQuick = ([name]) => facts.quick.includes(name);
-  const quick = Object.fromEntries(settings.filter(isQuick));
-  const others = Object.fromEntries(settings.filter((setting) => !isQuick(setting)));
-  form.fill({ ...usualQuick(), script_name: "", ...found.fields, override_settings: others, ...quick });
-  notice("paste", t("Filled in from the generation data."), 3);
+  fillIn(found, form);
+  showNotes(form.tab, found);
+  notice("paste", [t("Filled in from the generation data."), ...found.notes].join(" "), found.notes.length ? 12 : 3);
   return true;
 }
+
+function fillIn({ fields, settings, script }, form) {
+  if (!hasPrompt(form.tab)) return form.fill(fields);      // Extras draws with no model
+  const [quick, others] = [true, false].map((is) => Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is));
+  const size = "width" in fields ? { resize_by: false } : {};
+  return form.fill({
+    ...usualQuick(), ...size, styles: [], ...scriptFields(script, form.tab), ...fields,
+    override_settings: Object.fromEntries(others), ...Object.fromEntries(quick),
+  });
+}
+
+/** A script and its arguments, under the names of the form's controls. */
+function scriptFields(script, tab) {
+  const ids = facts.scripts[tab][script?.name];
+  if (!ids) return { script_name: "" };
+  return { script_name: script.name, ...Object.fromEntries(Object.entries(script.arguments).map(([name, value]) => [ids[name], value])) };
+}
+
+/** What is chosen in a form by name: it stays where the data name what is not here. */
+const choices = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => typeof value === "string" && value.length < 300));
 
 /** Clip skip and VAE that generation data does not name were at their defaults; the checkpoint stays. */
 export const usualQuick = () => Object.fromEntries(facts.quick.slice(1).map((name) => [name, facts.settings[name]]));
 
-/** Settings that came with pasted data and hold for this form alone: shown, each removable. */
+/** Settings that came with pasted data and hold for this form alone: shown, each removable; and above them what could not be taken. */
 export function startOverrides({ tab, form }) {
-  const shelf = h("div.overrides");
-  byId(`${tab}_settings`).prepend(shelf);
-  form.onChange(({ override_settings }) => {
-    const chips = Object.entries(override_settings ?? {}).map(([name, value]) =>
-      h("button.chip", { type: "button", title: t("Remove"), onclick: () => drop(form, name) }, `${facts.keys[name] ?? name}: ${value}`));
+  const notes = h("div.paste-notes"), shelf = h("div.overrides");
+  byId(`${tab}_settings`).prepend(notes, shelf);
+  form.onChange(({ override_settings, initial_noise_multiplier: noise }) => {
+    const chips = Object.entries(override_settings ?? {}).map(([name, value]) => chip(name, value, () => drop(form, name)));
+    if (typeof noise === "number") chips.push(chip("initial_noise_multiplier", noise, () => form.fill({ initial_noise_multiplier: null })));
     shelf.replaceChildren(...(chips.length ? [h("span", {}, t("From the generation data:")), ...chips] : []));
   });
 }
+
+const chip = (name, value, onclick) => h("button.chip", { type: "button", title: t("Remove"), onclick }, `${facts.keys[name] ?? name}: ${value}`);
+
+const LONGEST = 80, MOST = 30;      // characters of a value, and how many are shown
+
+/** What of the data is not in the form, until it is put away or other data come. */
+function showNotes(tab, { notes, unknown }) {
+  const place = document.querySelector(`#${tab}_settings .paste-notes`);
+  const pairs = Object.entries(unknown).slice(0, MOST).map(([key, value]) => `${key}: ${shortened(String(value))}`);
+  const lines = notes.map((note) => h("p", {}, note));
+  if (pairs.length) lines.push(h("p.unknown", {}, t("Nothing here for:"), " ", pairs.join(" · ")));
+  const close = h("button.away", { type: "button", title: t("Put away"), ariaLabel: t("Put away"), onclick: () => place.replaceChildren() }, "×");
+  place.replaceChildren(...(lines.length ? [h("div", {}, ...lines), close] : []));
+}
+
+const shortened = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 
 function drop(form, name) {
   const { [name]: _gone, ...rest } = form.get("override_settings");

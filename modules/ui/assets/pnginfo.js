@@ -51,7 +51,7 @@ const SENDS = {
   txt2img: sendData,
   img2img: () => sendToImg2img({ url: address, infotext: shown }, "image"),
   inpaint: () => sendToImg2img({ url: address, infotext: shown }, "mask"),
-  extras: () => sendToExtras({ url: address }),
+  extras: () => sendToExtras({ url: address, infotext: shown }),
 };
 
 async function sendData() {

@@ -27,21 +27,24 @@ export async function sendToImg2img(picture, kind) {
   }
 }
 
-/** picture: {url} */
+/** picture: {url, infotext}; data that tell of postprocessing fill the form as well. */
 export async function sendToExtras(picture) {
   try {
     const file = await (await fetch(picture.url)).blob();
     const panel = await shown(t("Extras"), "extras");
     panel.take([new File([file], "picture.png", { type: file.type })]);
+    if (TELLS_OF_EXTRAS.test(picture.infotext ?? "")) await pasteInfotext(picture.infotext, panel.form);
   } catch {
     notice("send", t("The picture could not be sent there."));
   }
 }
 
+const TELLS_OF_EXTRAS = /(Postprocess upscaler|(GFPGAN|CodeFormer) visibility): /;
+
 /** The picture anew and larger, by the form's hires fix: all else is the picture's own. Then the form is as it was. */
 export async function enlarge(picture, panel) {
   try {
-    const wanted = { ...own(await server.readInfotext(picture.infotext)), enable_hr: true, n_iter: 1, batch_size: 1, styles: [], script_name: "" };
+    const wanted = { ...own(await server.readInfotext(picture.infotext, panel.tab)), enable_hr: true, n_iter: 1, batch_size: 1, styles: [], script_name: "" };
     const before = await panel.form.now();
     await panel.generate(wanted);
     panel.form.fill(Object.fromEntries(Object.keys(wanted).map((name) => [name, before[name]])));

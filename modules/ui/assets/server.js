@@ -56,7 +56,7 @@ export const server = {
   interrupt: (id) => ask(`${job(id)}/interrupt`, "POST"),
   skip: (id) => ask(`${job(id)}/skip`, "POST"),
   tokens: (prompt, steps) => ask("tokens", "POST", { prompt, steps }),
-  readInfotext: (text) => ask("read-infotext", "POST", { text }),
+  readInfotext: (text, tab, now = {}) => ask("read-infotext", "POST", { text, tab, now }),
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
   keep: async (file) => ask("inputs", "POST", { image: await dataUrl(file) }),
   pngInfo: async (image) => (await ask("../../sdapi/v1/png-info", "POST", { image })).items,

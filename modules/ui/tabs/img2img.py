@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from modules.app.app import App
 from modules.params.batch import Img2ImgBatch
-from modules.params.img2img import FILLS, ORIGINAL, RESIZE_MODES
+from modules.params.img2img import NAMED_VALUES, ORIGINAL
 from modules.ui import cards
 from modules.ui.form import Form
 from modules.ui.tabs import batch, generation, scripts
@@ -30,20 +31,18 @@ MODES = (
 
 def own_controls(words: Words) -> dict[str, Component]:
     """Controls for what is declared without one. The pictures themselves are sent by the scripts."""
-    def choice(label: str, names: tuple[str, ...], value: int, elem_id: str) -> gr.Radio:
-        return gr.Radio([(words(name), i) for i, name in enumerate(names)], value=value, label=words(label), elem_id=elem_id, render=False)
+    def choice(field: str, value: Any, elem_id: str) -> gr.Radio:
+        label, values = NAMED_VALUES[field]
+        return gr.Radio([(words(name), each) for name, each in values.items()], value=value, label=words(label), elem_id=elem_id, render=False)
 
     return {
         "init_images": gr.JSON([], visible=False, render=False),
         "mask": gr.Textbox("", visible=False, render=False),
         "initial_noise_multiplier": gr.JSON(None, visible=False, render=False),      # empty: the setting's; pasted data may fill it
-        "resize_mode": choice("Resize mode", RESIZE_MODES, 0, "resize_mode"),
-        "inpainting_mask_invert": choice("Mask mode", ("Inpaint masked", "Inpaint not masked"), 0, "img2img_mask_mode"),
-        "inpainting_fill": choice("Masked content", FILLS, ORIGINAL, "img2img_inpainting_fill"),
-        "inpaint_full_res": gr.Radio(
-            [(words("Whole picture"), False), (words("Only masked"), True)], value=False, label=words("Inpaint area"),
-            elem_id="img2img_inpaint_full_res", render=False,
-        ),
+        "resize_mode": choice("resize_mode", 0, "resize_mode"),
+        "inpainting_mask_invert": choice("inpainting_mask_invert", 0, "img2img_mask_mode"),
+        "inpainting_fill": choice("inpainting_fill", ORIGINAL, "img2img_inpainting_fill"),
+        "inpaint_full_res": choice("inpaint_full_res", False, "img2img_inpaint_full_res"),
         **batch.own_controls(words),
     }
 
