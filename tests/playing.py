@@ -79,9 +79,10 @@ def made(device: Device, job: JobSpec) -> tuple[list[Drawn], Recipe]:
 
 
 def differences(case: Case, pictures: Sequence[Drawn]) -> list[np.ndarray]:
-    """(H, W, 3) grey levels of 255 between each of our pictures and A1111's."""
+    """(H, W, 3) grey levels of 255 between each of our pictures, what is returned with it included, and A1111's."""
+    ours = [image for drawn in pictures for image in (Image.fromarray(drawn.pixels), *drawn.returned)]
     names = result(case)["images"]
-    return [np.abs(ours.pixels.astype(int) - pixels_of(case, name)) for ours, name in zip(pictures, names, strict=True)]
+    return [np.abs(np.asarray(image.convert("RGB")).astype(int) - pixels_of(case, name)) for image, name in zip(ours, names, strict=True)]
 
 
 def pixels_of(case: Case, name: str) -> np.ndarray:

@@ -26,7 +26,7 @@ FOREIGN = frozenset("""
 
     img2img_editor_height img2img_sketch_default_brush_color img2img_inpaint_mask_brush_color
     img2img_inpaint_sketch_default_brush_color img2img_inpaint_mask_high_contrast img2img_inpaint_precise_mask
-    return_mask return_mask_composite img2img_batch_show_results_limit
+    img2img_batch_show_results_limit
 
     persistent_cond_cache dont_fix_second_order_samplers_schedule
 

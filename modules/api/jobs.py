@@ -12,6 +12,7 @@ from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.app.jobs import pictures_of
 from modules.base.errors import UnknownName
+from modules.engine.jobs import RETURNED
 from modules.settings.choices import MODEL_SETTINGS
 from modules.store.jobs import JobRecord
 from modules.tasks.model_choice import checkpoint_named, form_start, standing_choice
@@ -68,6 +69,14 @@ def routes(app: App) -> APIRouter:
                 return FileResponse(found.path, filename=Path(found.path).name, content_disposition_type="inline")
         raise UnknownName("picture", str(index), [])
 
+    @api.get("/jobs/{job}/pictures/{index}/returned/{place}")
+    def returned(job: str, index: int, place: int, request: Request) -> FileResponse:
+        """A file that is shown with a picture: its mask, or what was painted in that."""
+        of_it = [path for found in app.jobs.get(job, owner(request)).pictures if found.index == index for path in found.facts.get(RETURNED, ())]
+        if 0 <= place < len(of_it) and Path(of_it[place]).is_file():
+            return FileResponse(of_it[place], filename=Path(of_it[place]).name, content_disposition_type="inline")
+        raise UnknownName("picture", f"{index}-{place}", [])
+
     @api.post("/jobs/{job}/interrupt", status_code=204)
     def interrupt(job: str, request: Request) -> None:
         app.jobs.interrupt(app.jobs.get(job, owner(request)).id)
@@ -102,6 +111,7 @@ def described(app: App, record: JobRecord, brief: bool = False, newest: int = 0)
             {
                 "index": picture.index,
                 "url": f"{base}/pictures/{picture.index}",
+                "returned": [f"{base}/pictures/{picture.index}/returned/{place}" for place, _ in enumerate(picture.facts.get(RETURNED, ()))],
                 "seed": picture.facts.get("seed"),
                 "saved": picture.saved,
                 **({} if brief else {"infotext": picture.infotext}),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.base.errors import JobFailed
 from modules.base.fields import checker
+from modules.engine.jobs import RETURNED
 from modules.settings.options import Settings
 from modules.store.jobs import JobRecord
 from modules.tasks.generation_data import VERSION
@@ -44,7 +45,8 @@ def failure(error: Mapping[str, Any]) -> JobFailed:
 def rendered(body: Handling, record: JobRecord, settings: Settings, notes: Sequence[str]) -> bytes:
     """The reply's JSON. Pictures may be many megabytes: not to be called on the event loop."""
     sent = record.pictures if body.send_images else ()
-    files = [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in sent]
+    paths = [path for picture in sent for path in (picture.path, *picture.facts.get(RETURNED, ()))]
+    files = [base64.b64encode(Path(path).read_bytes()).decode() for path in paths]
     parameters = checker(type(body)).dump_python(body, mode="json") | {name: record.params[name] for name in RESOLVED}
     if not getattr(body, "include_init_images", True):
         parameters |= {"init_images": None, "mask": None}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+RETURNED = "returned"      # among a picture's facts: files that are shown with it
 LOCAL = "local"      # the owner of everything, where nobody logs in
 
 

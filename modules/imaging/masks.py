@@ -129,6 +129,11 @@ def composed(painted: Image.Image, box: Box | None, over: Image.Image | None) ->
     return out.convert("RGB")
 
 
+def within(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """What is masked of the picture, RGBA, seen as far as it is masked."""
+    return Image.composite(image.convert("RGBA").convert("RGBa"), Image.new("RGBa", image.size), mask).convert("RGBA")
+
+
 def placed(image: Image.Image, box: Box, size: Size) -> Image.Image:
     """In its box of a transparent picture, RGBA."""
     left, top, right, bottom = box

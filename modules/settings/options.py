@@ -56,6 +56,8 @@ class Settings:
     img2img_fix_steps: Annotated[bool, Param("Do exactly as many steps as asked for", Checkbox(), "Otherwise fewer for less denoising.", section="img2img")] = False
     img2img_background_color: Annotated[str, Param("Background of transparent pictures", Text(1, 50), "What is transparent becomes this colour.", section="img2img")] = "#ffffff"
     overlay_inpaint: Annotated[bool, Param("Overlay the original when inpainting", Checkbox(), "Keep what is not masked as it was, to the pixel.", section="img2img")] = True
+    return_mask: Annotated[bool, Param("Return the mask too", Checkbox(), "Show the mask of a painted picture beside it.", section="img2img")] = False
+    return_mask_composite: Annotated[bool, Param("Return what was painted in the mask too", Checkbox(), "Show the painted part alone beside it, clear around the mask.", section="img2img")] = False
 
     sd_lora: Annotated[str, Param("Add network to prompt", Choice("loras"), "A LoRA that every prompt gets.", section="extra_networks")] = "None"
     sd_hypernetwork: Annotated[str, Param("Add hypernetwork to prompt", Choice("hypernetworks"), "A hypernetwork that every prompt gets.", section="extra_networks")] = "None"

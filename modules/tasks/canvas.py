@@ -91,7 +91,22 @@ def under(picture: Image.Image, mask: Image.Image, params: Img2Img) -> Image.Ima
     return picture if params.inpainting_fill == img2img.ORIGINAL else masks.filled(picture, mask)
 
 
-def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, settings: Settings) -> np.ndarray:
+@dataclass(frozen=True)
+class Finished:
+    """A painting in its place."""
+
+    picture: Image.Image             # RGB, what is kept of the original over it
+    painting: Image.Image            # RGB, as it was painted
+    box: Box | None                  # where in the picture the painting is, if not everywhere
+    mask: Image.Image | None         # L, 255 where the painting shows
+
+    def composite(self) -> Image.Image:
+        """RGBA, the painting seen where the mask is."""
+        painting = masks.placed(self.painting, self.box, self.picture.size) if self.box else self.painting
+        return masks.within(painting, resized(self.mask, FILL, painting.size).convert("L"))
+
+
+def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, settings: Settings) -> Finished:
     """The painting (H, W, 3) uint8 in its place in the picture.
 
     changed: (h, w) uint8 what soft inpainting found, which goes before the mask
@@ -99,11 +114,10 @@ def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, s
     image = Image.fromarray(painting)
     if settings.img2img_color_correction:
         image = corrected(image, canvas.colours or canvas.image)
-    hole = canvas.hole if settings.overlay_inpaint else None
-    if changed is not None:
-        hole = soft_hole(canvas, changed)
-    over = hole and masks.overlay(canvas.original, hole)
-    return np.asarray(masks.composed(image, canvas.box, over))
+    mask = canvas.hole if changed is None else soft_hole(canvas, changed)
+    kept = mask is not None and (settings.overlay_inpaint or changed is not None)
+    over = masks.overlay(canvas.original, mask) if kept else None
+    return Finished(masks.composed(image, canvas.box, over), image, canvas.box if kept else None, mask)
 
 
 def soft_hole(canvas: Canvas, changed: np.ndarray) -> Image.Image:

@@ -53,3 +53,4 @@ class Drawn:
     pixels: np.ndarray
     whole: bool = True
     told: Told = field(default_factory=Told)
+    returned: tuple[Image.Image, ...] = ()      # with it, RGB or RGBA: what the settings want to be shown beside it

@@ -26,7 +26,7 @@ from modules.sampling.masking import Hole, Softness, kept_after, kept_before
 from modules.sampling.noise import ImageNoise, source
 from modules.sampling.questions import EncodeImage, Facts, ModelFacts, Task, Weights
 from modules.settings.options import Settings, at_default
-from modules.tasks.canvas import Canvas, Load, canvas_for, finished
+from modules.tasks.canvas import Canvas, Finished, Load, canvas_for, finished
 from modules.tasks.conditioning import first_stage
 from modules.tasks.drawn import Drawn, Told
 from modules.tasks.enlarging import Enlarger
@@ -110,7 +110,17 @@ def picture(plan: Img2ImgPlan) -> Task[Drawn]:
     stage = yield from shown_stage(plan, canvas, facts, told)
     latent, whole = yield from painted(plan, facts, hole, stage)
     painting = yield from decoded(plan, latent, told)
-    return Drawn(finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, told)
+    return shown(plan, finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, told)
+
+
+def shown(plan: Img2ImgPlan, done: Finished, whole: bool, told: Told) -> Drawn:
+    """With its mask, and what was painted in it, where the settings want them returned."""
+    s, masks = plan.settings, []
+    if done.mask and s.return_mask:
+        masks.append(done.mask.convert("RGB"))
+    if done.mask and s.return_mask_composite:
+        masks.append(done.composite())
+    return Drawn(np.asarray(done.picture), whole, told, tuple(masks))
 
 
 def painted(plan: Img2ImgPlan, facts: ModelFacts, hole: Hole, stage: Stage) -> Task[tuple[Tensor, bool]]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from modules.base.files import write_atomically
-from modules.engine.jobs import LOCAL, JobSpec, Made
+from modules.engine.jobs import LOCAL, RETURNED, JobSpec, Made
 from modules.imaging.save import FileFormat, Place, encoded, png, within_side
 from modules.settings.options import FORMATS, Settings
 from modules.tasks.drawn import Beside, Drawn
@@ -45,7 +46,8 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) 
 
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
-    infotext, facts = recipe.infotext(index, {**drawn.told, **signed(spec, recipe.settings)}), recipe.facts(index)
+    infotext = recipe.infotext(index, {**drawn.told, **signed(spec, recipe.settings)})
+    facts, lost = with_returned(recipe.facts(index), index, drawn, spec, where)
     sheet = sheet_of(recipe, index, drawn, infotext, where)
     problem = None
     if to_be_saved(recipe, index, drawn, spec):
@@ -53,11 +55,24 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) 
             place = place_of(recipe, index, drawn.pixels, spec, where.outputs)
             path, problem = saved_with_others(sheet, place, upscaler_suffix(recipe, index), recipe.settings)
             problem = save_starts(drawn, where.outputs, recipe.settings) or problem
-            return Kept(Made(spec.id, index, str(path), infotext, facts), problem)
+            return Kept(Made(spec.id, index, str(path), infotext, facts), problem or lost)
         except Exception as error:       # told to the owner with the picture, which is not lost
             problem = error
     path = cached(sheet, where.cache, spec.id, index)
-    return Kept(Made(spec.id, index, str(path), infotext, facts, saved=False), problem)
+    return Kept(Made(spec.id, index, str(path), infotext, facts, saved=False), problem or lost)
+
+
+def with_returned(
+    facts: dict[str, Any], index: int, drawn: Drawn, spec: JobSpec, where: Where
+) -> tuple[dict[str, Any], Exception | None]:
+    """The facts with the files of what is shown beside the picture, in the cache alone; and what went wrong with those."""
+    paths: list[str] = []
+    try:
+        for place, image in enumerate(drawn.returned):
+            paths.append(str(cached(Sheet(image, FileFormat(), "", {}, ()), where.cache, spec.id, f"{index}-{place}")))
+    except Exception as error:       # the picture goes before what belongs to it
+        return facts, error
+    return (facts | {RETURNED: paths} if paths else facts), None
 
 
 def to_be_saved(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec) -> bool:
@@ -151,9 +166,9 @@ def signed(spec: JobSpec, settings: Settings) -> Mapping[str, str]:
     return {"User": spec.owner} if settings.add_user_name_to_info and spec.owner != LOCAL else {}
 
 
-def cached(sheet: Sheet, folder: Path, job: str, index: int) -> Path:
+def cached(sheet: Sheet, folder: Path, job: str, picture: int | str) -> Path:
     """Under a name that no other job has, whatever its id is made of."""
-    path = folder / f"{sha256(job.encode()).hexdigest()[:32]}-{index}.{sheet.how.name}"
+    path = folder / f"{sha256(job.encode()).hexdigest()[:32]}-{picture}.{sheet.how.name}"
     write_atomically(path, sheet.file)
     return path
 

@@ -62,3 +62,16 @@ def test_soft_inpainting_is_an_always_on_script(client):
 def test_what_is_no_picture_is_refused(client, body, status):
     reply = client.post("/sdapi/v1/img2img", json={**SMALL, **body})
     assert reply.status_code == status, reply.text
+
+
+def test_masks_are_returned_after_their_pictures_as_in_a1111(client):
+    masked = {"init_images": [PICTURE], "mask": MASK, "denoising_strength": 0.9, "n_iter": 2, "force_task_id": "with-masks"}
+    reply = made(client, **masked, override_settings={"return_mask": True, "return_mask_composite": True})
+    images = [Image.open(io.BytesIO(base64.b64decode(each))) for each in reply["images"]]
+    assert [image.mode for image in images] == ["RGB", "RGB", "RGBA"] * 2
+    assert ["parameters" in image.info for image in images] == [True, False, False] * 2
+    assert len(json.loads(reply["info"])["infotexts"]) == 2
+    pictures = client.get("/easel/v1/jobs/with-masks").json()["pictures"]
+    shown = [client.get(url).content for picture in pictures for url in (picture["url"], *picture["returned"])]
+    assert shown == [base64.b64decode(each) for each in reply["images"]]
+    assert client.get(f"{pictures[0]['url']}/returned/2").status_code == client.get(f"{pictures[0]['url']}/returned/-1").status_code == 404

@@ -194,3 +194,54 @@ def test_what_a_picture_starts_from_is_there_to_be_saved_under_the_name_its_data
     assert not made(device, job(request()))[0][0].told.starts
     for before, after in pairwise(found):
         assert np.array_equal(np.asarray(*after.told.starts.values()), before.pixels)
+
+
+# What is returned with a picture ----------------------------------------------------------------------
+
+
+BOTH_MASKS = {"return_mask": True, "return_mask_composite": True}
+
+
+def with_masks(device, settings=BOTH_MASKS, **fields):
+    drawn, _ = made(device, job(request(**{"mask": kept("@inputs/mask_rect.png"), "denoising_strength": 0.9} | fields), **settings))
+    return drawn
+
+
+@pytest.mark.parametrize("only_masked", [True, False])
+@pytest.mark.parametrize("overlay", [True, False])
+def test_a_mask_and_what_was_painted_in_it_are_returned_if_that_is_wanted(device, only_masked, overlay):
+    [drawn] = with_masks(device, BOTH_MASKS | {"overlay_inpaint": overlay}, inpaint_full_res=only_masked)
+    mask, composite = drawn.returned
+    assert (mask.mode, mask.size, composite.mode, composite.size) == ("RGB", (64, 64), "RGBA", (64, 64))
+    assert mask.getextrema() == ((0, 255),) * 3
+    if overlay or not only_masked:
+        whole = np.asarray(mask)[..., 0] == 255
+        assert np.array_equal(np.asarray(composite.getchannel("A")), np.asarray(mask)[..., 0])
+        assert np.array_equal(np.asarray(composite)[whole][:, :3], drawn.pixels[whole])
+
+
+def test_either_is_returned_alone(device):
+    [[mask], [composite], nothing] = ([image.mode for image in with_masks(device, settings)[0].returned] for settings in (
+        {"return_mask": True}, {"return_mask_composite": True}, {}))
+    assert (mask, composite, nothing) == ("RGB", "RGBA", [])
+
+
+def test_without_a_mask_that_masks_something_none_is_returned(device):
+    assert with_masks(device, mask="")[0].returned == ()
+    assert with_masks(device, mask=grey(0), inpaint_full_res=True)[0].returned == ()
+
+
+def test_soft_inpainting_returns_the_mask_it_found(device):
+    [soft], [sharp] = (with_masks(device, soft_inpainting=soft, mask=kept("@inputs/mask_grad.png")) for soft in (True, False))
+    assert soft.returned[0].size == (64, 64) and soft.returned[0] != sharp.returned[0]
+
+
+def test_each_picture_of_a_batch_has_its_own(device):
+    drawn = with_masks(device, batch_size=2)
+    first, second = (each.returned[1] for each in drawn)
+    assert first != second and first.getchannel("A") == second.getchannel("A")
+
+
+def test_a_scripts_rounds_return_no_masks(device):
+    drawn = with_masks(device, script_name="Loopback", script_args=(2, 0.5, "Linear"))
+    assert [each.returned for each in drawn] == [()] * len(drawn)

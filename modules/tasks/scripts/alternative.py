@@ -28,6 +28,7 @@ from modules.tasks.img2img import (
     masked,
     pixels_of,
     remember_start,
+    shown,
     shown_stage,
     softly_changed,
 )
@@ -98,7 +99,7 @@ def picture(plan: AlternativePlan) -> Task[Drawn]:
     latent, whole = (yield from forth(plan, canvas, facts, hole, told)) if plan.strength.steps else (hole.picture, True)
     told |= dict(decoding(plan.arguments))
     painting = yield from decoded(plan, hole.closed(latent), told)
-    return Drawn(finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, told)
+    return shown(plan, finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, told)
 
 
 def forth(plan: AlternativePlan, canvas: Canvas, facts: ModelFacts, hole: Hole, told: Told) -> Task[tuple[Tensor, bool]]:

@@ -64,9 +64,10 @@ def without_canvas(name: str) -> Task[Canvas]:
 
 
 def painted(plan: RoundsPlan, number: int, canvas: Canvas, **changes: Any) -> Task[Drawn]:
-    """One round of img2img, on that canvas, with that of the request changed."""
+    """One round of img2img, on that canvas, with that of the request changed. Its mask is nobody's concern."""
     params = replace(plan.params, **changes)
-    return (yield from img2img.picture(replace(plan, params=params, before=number, canvases=lambda _: ready(canvas), filling=params.seed)))
+    drawn = yield from img2img.picture(replace(plan, params=params, before=number, canvases=lambda _: ready(canvas), filling=params.seed))
+    return replace(drawn, returned=())
 
 
 def each_painted(plan: RoundsPlan, canvases: list[Canvas], seeds: list[int]) -> Task[list[Drawn]]:

@@ -35,7 +35,7 @@ export async function startPanel(tab) {
 }
 
 /** The picture that is shown, as the cards take it for a preview. */
-const newest = ({ job, results }) => (results.picture && job.current ? { job: job.current.id, index: results.picture.index } : null);
+const newest = ({ job, results }) => (results.picture && job.current ? { job: job.current.id, index: Number.parseInt(results.picture.index, 10) } : null);
 
 /** What a tab has that others have not. */
 const OWN = { img2img: startImages, extras: startExtras };

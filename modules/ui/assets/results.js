@@ -6,6 +6,9 @@ import { server } from "./server.js";
 
 const called = (picture) => (hasSeed(picture) ? t("Picture with seed {seed}", { seed: picture.seed }) : t("Picture"));
 
+/** A picture and those that are returned with it, such as its mask: these have no generation data. */
+const withReturned = (picture) => [picture, ...(picture.returned ?? []).map((_, place) => ({ ...picture, index: `${picture.index}/returned/${place}`, infotext: "" }))];
+
 const SENDS = [
   { icon: "image", name: "Send to img2img", send: (picture) => sendToImg2img(picture, "image") },
   { icon: "brush", name: "Send to inpaint", send: (picture) => sendToImg2img(picture, "mask") },
@@ -67,7 +70,7 @@ export function createResults(panel) {
   }
 
   function pictures() {
-    return (job.current?.pictures ?? []).map((picture) => ({ ...picture, url: server.picture(job.current.id, picture.index) }));
+    return (job.current?.pictures ?? []).flatMap(withReturned).map((picture) => ({ ...picture, url: server.picture(job.current.id, picture.index) }));
   }
 
   function shownPicture() {
