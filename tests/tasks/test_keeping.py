@@ -239,6 +239,21 @@ def test_a_full_disk_costs_what_belongs_to_a_picture_before_the_picture(desk, mo
     assert kept.event.saved == (failing == ".txt")
 
 
+def test_what_is_returned_beside_a_picture_is_in_the_cache_alone(desk):
+    grey, clear = Image.new("RGB", (32, 24), "grey"), Image.new("RGBA", (32, 24))
+    kept = desk.keep({"samples_format": "jpg"}, drawn=Drawn(PIXELS, returned=(grey, clear)))
+    files = [Path(path) for path in kept.event.facts["returned"]]
+    assert [Image.open(io.BytesIO(path.read_bytes())).mode for path in files] == ["RGB", "RGBA"] and {path.parent for path in files} == {desk.where.cache}
+    assert [read_metadata(path.read_bytes()).infotext for path in files] == ["", ""] and len(desk.files) == 1
+    assert "returned" not in desk.keep().event.facts
+
+
+def test_a_full_cache_costs_what_is_returned_beside_a_picture_before_the_picture(desk):
+    desk.where.cache.write_text("no folder")
+    kept = desk.keep(drawn=Drawn(PIXELS, returned=(Image.new("RGB", (8, 8)),)))
+    assert kept.problem and kept.event.saved and Path(kept.event.path).is_file() and "returned" not in kept.event.facts
+
+
 # Extras ----------------------------------------------------------------------------------------------
 
 CAT = (Member("cat.webp", "", "cat"),)
