@@ -55,9 +55,11 @@ def run(arguments: list) -> int:
 def serve(arguments: list) -> int:
     """The page and the API, until Ctrl+C."""
     from modules.base import bootstrap
+    from modules.base.process_file import refuse_second
     from modules.settings.flags import parse
 
     flags = parse(arguments)
+    refuse_second(flags.paths.server_lock)
     sock = bootstrap.listen(flags.host, flags.port)
     bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")
     python = ready_python(not flags.skip_install, *for_gpu(flags.attention))

@@ -6,19 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 
 from modules.api.routing import owner, router
 from modules.app.app import App
-from modules.app.jobs import pictures_of
 from modules.base.errors import UnknownName
 from modules.engine.jobs import RETURNED
 from modules.settings.choices import MODEL_SETTINGS
 from modules.store.jobs import JobRecord
 from modules.tasks.model_choice import checkpoint_named, form_start, standing_choice
 
-# As long as a folder has files, or of no use to whoever follows a job.
-LISTS = frozenset({"batch", "images", "infotexts", "script_args", "unstyled"})
+MOST_PICTURES = 100      # of each job, in a list of jobs
 
 
 def routes(app: App) -> APIRouter:
@@ -44,18 +42,18 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/jobs")
     def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[dict[str, Any]]:
-        """The caller's newest jobs, newest first."""
-        return [described(app, record, brief=True) for record in app.jobs.store.recent(owner(request), limit)]
+        """The caller's newest jobs, newest first, each with its newest pictures."""
+        return [described(app, record, brief=True) for record in app.jobs.store.recent(owner(request), limit, MOST_PICTURES)]
 
-    @api.get("/jobs/{job}")
-    def get(job: str, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
+    @api.get("/jobs/{job}", response_model=dict[str, Any])
+    def get(job: str, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> Response:
         """With all its pictures, or the `newest` few."""
-        return described(app, app.jobs.get(job, owner(request)), newest=newest)
+        return JSONResponse(described(app, app.jobs.brief(job, owner(request), newest or None)))      # plain data, asked several times a second
 
     @api.get("/jobs/{job}/preview")
     def preview(job: str, request: Request) -> Response:
         """The newest look at a picture in the making, JPEG."""
-        app.jobs.get(job, owner(request))
+        app.jobs.brief(job, owner(request))
         live = app.jobs.live.get(job)
         if live is None or not live.preview:
             raise UnknownName("preview", job, [])
@@ -64,9 +62,9 @@ def routes(app: App) -> APIRouter:
     @api.get("/jobs/{job}/pictures/{index}")
     def picture(job: str, index: int, request: Request) -> FileResponse:
         """A finished picture's file."""
-        for found in app.jobs.get(job, owner(request)).pictures:
-            if found.index == index and Path(found.path).is_file():
-                return FileResponse(found.path, filename=Path(found.path).name, content_disposition_type="inline")
+        found = app.jobs.store.picture(app.jobs.brief(job, owner(request)).id, index)
+        if found and Path(found.path).is_file():
+            return FileResponse(found.path, filename=Path(found.path).name, content_disposition_type="inline")
         raise UnknownName("picture", str(index), [])
 
     @api.get("/jobs/{job}/pictures/{index}/returned/{place}")
@@ -79,17 +77,17 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/jobs/{job}/interrupt", status_code=204)
     def interrupt(job: str, request: Request) -> None:
-        app.jobs.interrupt(app.jobs.get(job, owner(request)).id)
+        app.jobs.interrupt(app.jobs.brief(job, owner(request)).id)
 
     @api.post("/jobs/{job}/skip", status_code=204)
     def skip(job: str, request: Request) -> None:
-        app.jobs.skip(app.jobs.get(job, owner(request)).id)
+        app.jobs.skip(app.jobs.brief(job, owner(request)).id)
 
     return api
 
 
-def described(app: App, record: JobRecord, brief: bool = False, newest: int = 0) -> dict[str, Any]:
-    """newest: of how many pictures it tells; 0 is all"""
+def described(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]:
+    """A job as the page and programs follow it; `brief` leaves out each picture's generation data."""
     live = app.jobs.live.get(record.id)
     base = f"/easel/v1/jobs/{record.id}"
     return {
@@ -104,9 +102,9 @@ def described(app: App, record: JobRecord, brief: bool = False, newest: int = 0)
         "fraction": live.fraction if live else float(record.ended),
         "eta": live.eta if live else None,
         "preview": f"{base}/preview?n={live.previews}" if live and live.preview else None,
-        "params": {name: value for name, value in record.params.items() if name not in LISTS},
-        "asked": live.pictures if live else pictures_of(record.params),
-        "made": len(record.pictures),
+        "params": record.params,
+        "asked": live.pictures if live else record.asked,
+        "made": record.made,
         "pictures": [
             {
                 "index": picture.index,
@@ -116,6 +114,6 @@ def described(app: App, record: JobRecord, brief: bool = False, newest: int = 0)
                 "saved": picture.saved,
                 **({} if brief else {"infotext": picture.infotext}),
             }
-            for picture in record.pictures[-newest:]
+            for picture in record.pictures
         ],
     }

@@ -61,7 +61,7 @@ def routes(app: App) -> APIRouter:
 def own(app: App, request: Request, job: str) -> list[str]:
     """The job meant: the one named, else the caller's oldest. Raises UnknownName for somebody else's."""
     if job:
-        return [app.jobs.get(job, owner(request)).id]
+        return [app.jobs.brief(job, owner(request)).id]
     return app.jobs.running(owner(request))[:1]
 
 
@@ -91,7 +91,7 @@ def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
 def internal(app: App, body: TaskProgress, owner: str) -> dict[str, Any]:
     """What A1111's page polls. A job nobody knows is neither active nor completed."""
     try:
-        record = app.jobs.get(body.id_task, owner)
+        record = app.jobs.brief(body.id_task, owner)
     except UnknownName:
         return {"active": False, "queued": False, "completed": False, "textinfo": "Unknown task"}
     live = app.jobs.live.get(record.id)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from modules.app.chores import Chores
 from modules.app.jobs import Jobs
 from modules.base.hooks import Hooks
+from modules.base.process_file import ProcessFile
 from modules.models.cards import Cards
 from modules.models.library import Library
 from modules.prompts.chunks import Tokenizer
@@ -26,6 +27,7 @@ class App:
     cards: Cards
     jobs: Jobs
     tokenizer: Callable[[], Tokenizer]
+    process: ProcessFile | None = None      # held while it runs; none in tests that are a program among others
     chores: Chores = field(default_factory=Chores)
     hooks: Hooks = field(default_factory=Hooks)
     style_files: StyleFiles = field(init=False)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import sqlite3
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
 from threading import Condition, Lock
 from typing import Any
 
-from modules.base.errors import Invalid, UnknownName
+from modules.base.errors import Invalid, JobFailed, UnknownName, WorkerCrashed
+from modules.base.errors import described as error_data
 from modules.engine import jobs as events
 from modules.engine.jobs import JobSpec, Worker
 from modules.settings.options import Settings
-from modules.store.jobs import INTERRUPTED, RUNNING, JobRecord, JobStore, PictureRecord
+from modules.store.jobs import FAILED, INTERRUPTED, RUNNING, JobRecord, JobStore, PictureRecord
+from modules.store.migrations import pictures_of
 
 log = logging.getLogger(__name__)
+MOST_DEATHS = 2      # of the program over one job; then the job is set aside
 
 
 @dataclass
@@ -44,17 +47,12 @@ class Live:
         return (time.monotonic() - self.began) * (1 - self.fraction) / (self.fraction - self.before)
 
 
-def pictures_of(params: Mapping[str, Any]) -> int:
-    """How many a job is to make, as far as its parameters tell: some scripts make more."""
-    starts = len(params["batch"]["entries"]) if params.get("batch") else 1
-    return params.get("n_iter", 1) * params.get("batch_size", 1) * starts
-
-
 class Jobs:
     """Submit, follow, interrupt. Any thread may call any method; the worker's events arrive at `hear`."""
 
-    def __init__(self, store: JobStore) -> None:
-        self.store = store
+    def __init__(self, store: JobStore, process: str = "", is_alive: Callable[[str], bool] = lambda process: False) -> None:
+        """`process`: what this one's jobs are marked with, "" for the server's; `is_alive`: is that process still at its jobs?"""
+        self.store, self.process, self.is_alive = store, process, is_alive
         self.worker: Worker | None = None
         self.state = events.WorkerState("", loading="…")
         self.device: Mapping[str, str] = {}           # what the worker makes pictures on, once there is one
@@ -79,13 +77,27 @@ class Jobs:
         with self._asking:
             self.worker = worker
             for record in self.store.unfinished():
-                if resume or record.id in self.live:
-                    log.info("Resuming job %s", record.id)
-                    self._hand_over(record)
+                if record.id in self.live or (resume and not self.is_alive(record.process)):
+                    self._resume(record)
+
+    def _resume(self, record: JobRecord) -> None:
+        """Hand over a recorded job, or end one that cannot be carried out: none may keep the others waiting."""
+        try:
+            if record.ended:      # unreadable
+                self.store.set_state(record.id, record.state, record.error)
+            elif record.deaths >= MOST_DEATHS:
+                log.warning("Job %s is set aside: the program died %d times over it", record.id, record.deaths)
+                self.store.set_state(record.id, FAILED, error_data(SET_ASIDE))
+            else:
+                log.info("Resuming job %s", record.id)
+                self._hand_over(record)
+        except Exception as error:
+            log.exception("Job %s cannot be resumed", record.id)
+            self.hear(events.Ended(record.id, FAILED, error_data(error)))
 
     def submit(self, kind: str, params: Mapping[str, Any], settings: Settings, owner: str, save: bool = True, task_id: str = "") -> str:
         """Record a job and start it, now or when there is a worker; returns its id. Raises Invalid if the id is taken."""
-        record = JobRecord(task_id or f"task({uuid.uuid4().hex[:15]})", owner, kind, params, asdict(settings), save)
+        record = JobRecord(task_id or f"task({secrets.token_hex(16)})", owner, kind, params, asdict(settings), save, process=self.process)
         with self._asking:
             try:
                 self.store.add(record)
@@ -96,11 +108,17 @@ class Jobs:
 
     def get(self, job: str, owner: str | None = None) -> JobRecord:
         """Raises UnknownName, also for somebody else's job: its existence is nobody's business. None is anybody."""
-        record = self.store.get(job)
+        return self._owned(job, self.store.get(job), owner)
+
+    def _owned(self, job: str, record: JobRecord | None, owner: str | None) -> JobRecord:
         if record is None or (owner is not None and record.owner != owner):
             raise UnknownName("job", job, [])
         ended = self._unrecorded.get(job)
         return replace(record, state=ended.state, error=ended.error) if ended else record
+
+    def brief(self, job: str, owner: str | None = None, newest: int | None = 0) -> JobRecord:
+        """As `get`, without what may be long: for those who ask often. `newest`: with how many of its pictures; None is all."""
+        return self._owned(job, self.store.brief(job, newest), owner)
 
     def wait(self, job: str) -> JobRecord:
         """Block until the job has ended."""
@@ -152,8 +170,9 @@ class Jobs:
             earlier = takewhile(lambda job: job != record.id, self.live)
             turn = sum(self.live[job].pictures for job in earlier if self.live[job].owner == record.owner)
         if self.worker:
-            spec = JobSpec(record.id, record.owner, record.kind, record.params, record.settings, record.save, turn, done, asked=record.created)
-            self.worker.submit(spec)
+            alone = record.deaths > 0      # so that the next death is this job's or not
+            given = (record.id, record.owner, record.kind, record.params, record.settings, record.save, turn, done)
+            self.worker.submit(JobSpec(*given, asked=record.created, alone=alone))
 
     def _started(self, event: events.Started) -> None:
         self.store.set_state(event.job, RUNNING)
@@ -179,7 +198,7 @@ class Jobs:
     def _ended(self, event: events.Ended) -> None:
         try:
             self.store.set_state(event.job, event.state, event.error)
-        except sqlite3.Error:       # a full disk must not keep anyone waiting; the next start makes what is left
+        except (sqlite3.Error, JobFailed):       # a full disk must not keep anyone waiting; the next start makes what is left
             log.exception("The end of job %s could not be recorded", event.job)
             self._unrecorded[event.job] = event
         with self._changed:
@@ -192,3 +211,9 @@ class Jobs:
 
     def _worker_ready(self, event: events.WorkerReady) -> None:
         self.device = event.device
+
+
+SET_ASIDE = WorkerCrashed(
+    "Easel died twice while it worked on this job, so it is set aside; others go on.",
+    "Its pictures up to there are kept. Ask for it anew with a smaller size or another model; the server's log may tell more.",
+)

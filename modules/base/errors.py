@@ -18,11 +18,14 @@
     │   ├── ModelMismatch   model_mismatch
     │   ├── ModelUnsupported model_unsupported
     │   └── ModelTooLarge   model_too_large
+    ├── AlreadyRunning      already_running     another Easel has this data folder
+    ├── DatabaseUnusable    database            of a newer Easel, damaged, or not to be opened
     └── JobFailed                         500   a job that ended without its pictures
         ├── OutOfMemory     oom           507
         ├── NotANumber      nan
         ├── DiskFull        disk_full     507
-        └── Unwritable      unwritable          a file that may not be written
+        ├── Unwritable      unwritable          a file that may not be written
+        └── WorkerCrashed   worker_crashed      the program died over it, twice
 """
 
 from __future__ import annotations
@@ -152,6 +155,18 @@ class DiskFull(JobFailed):
 
 class Unwritable(JobFailed):
     code = "unwritable"
+
+
+class WorkerCrashed(JobFailed):
+    code = "worker_crashed"
+
+
+class DatabaseUnusable(WebUIError):
+    code, status = "database", 500
+
+
+class AlreadyRunning(WebUIError):
+    code, status = "already_running", 500
 
 
 def sentence(error: BaseException) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modules.app.app import App
 from modules.app.jobs import Jobs
+from modules.base.process_file import ProcessFile, is_held, left_by_the_dead
 from modules.models.cards import UPSCALER, Cards
 from modules.models.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
 from modules.models.library import Library
@@ -19,14 +21,14 @@ from modules.store.jobs import JobStore
 from modules.store.library_index import LibraryIndex
 from modules.tasks.model_choice import first_checkpoint
 from modules.tasks.thread_worker import ThreadWorker
-from modules.tasks.worker_config import WorkerConfig
+from modules.tasks.worker_config import WorkerConfig, nobody_notes
 
 if TYPE_CHECKING:
     from modules.models.device import Placement
 
 
-def assemble(flags: Flags) -> App:
-    """Everything wired, nothing started: no torch, no model."""
+def assemble(flags: Flags, process: ProcessFile | None = None) -> App:
+    """Everything wired, nothing started: no torch, no model. `process`: what this one holds while it runs. Raises DatabaseUnusable."""
     paths, models = flags.paths, find_models(flags)
     app = App(
         flags=flags,
@@ -34,11 +36,22 @@ def assemble(flags: Flags) -> App:
         choices=ModelChoices(paths.settings_file.with_name("choices.json")),
         models=models,
         cards=Cards(models.by_kind() | {"upscaler": Catalog(paths.upscalers, HashCache(paths.database), UPSCALER)}, LibraryIndex(paths.database)),
-        jobs=Jobs(JobStore(paths.database)),
+        jobs=Jobs(JobStore(paths.database), process_name(process, paths.terminal_locks), partial(is_terminal, paths.terminal_locks)),
         tokenizer=cache(partial(load_tokenizer, paths.configs / "clip")),
+        process=process,
     )
     app.hooks.app_started.add(lambda app, _: app.cards.begin(), "library index")
     return app
+
+
+def process_name(process: ProcessFile | None, terminals: Path) -> str:
+    """What jobs of a terminal are marked with; those of the server, of which there is one, with nothing."""
+    return process.path.stem if process and process.path.parent == terminals else ""
+
+
+def is_terminal(terminals: Path, process: str) -> bool:
+    """Is it a terminal's process that still runs?"""
+    return bool(process) and is_held(terminals / f"{process}.lock")
 
 
 def find_models(flags: Flags) -> Library:
@@ -58,8 +71,24 @@ def find_models(flags: Flags) -> Library:
 def start_worker(app: App, resume: bool = True) -> None:
     """Begin loading torch and the usual model; `resume` what a crash or a stop left undone, unless a server next to us is at it."""
     paths = app.flags.paths
-    config = WorkerConfig(paths.outputs, paths.cache, app.models, app.tokenizer, partial(placement, app.flags), partial(first_checkpoint, app))
+    config = WorkerConfig(
+        paths.outputs, paths.cache, app.models, app.tokenizer, partial(placement, app.flags), partial(first_checkpoint, app),
+        app.process.note_in_hand if app.process else nobody_notes,
+    )
+    if resume:
+        count_deaths(app)
     app.jobs.attach(ThreadWorker(config, app.jobs.hear), resume)
+
+
+def count_deaths(app: App) -> None:
+    """Record which jobs were in hand when the last server, or a terminal, died."""
+    died_with = set(app.process.died_with) if app.process else set()
+    for path, jobs in left_by_the_dead(app.flags.paths.terminal_locks):
+        died_with |= jobs
+        path.unlink(missing_ok=True)
+    app.jobs.store.count_deaths(died_with)
+    if app.process:
+        app.process.forget_deaths()
 
 
 def placement(flags: Flags) -> Placement:

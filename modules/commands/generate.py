@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -14,6 +16,7 @@ from tqdm import tqdm
 from modules.app.app import App
 from modules.base.errors import Invalid, JobFailed
 from modules.base.fields import checker, declared
+from modules.base.process_file import ProcessFile
 from modules.commands.assemble import assemble, start_worker
 from modules.engine.jobs import LOCAL
 from modules.params.txt2img import Txt2Img
@@ -27,7 +30,15 @@ STOPPED = 130      # what a shell expects of a program that Ctrl-C ended
 
 def generate(flags: Flags, arguments: Sequence[str]) -> int:
     """Make what `arguments` ask for and print where it is; returns the exit code."""
-    app = assemble(flags)
+    held = ProcessFile(flags.paths.terminal_locks / f"terminal-{os.getpid()}-{secrets.token_hex(8)}.lock")
+    try:
+        return made(assemble(flags, held), arguments)
+    finally:
+        held.release()
+        held.path.unlink(missing_ok=True)
+
+
+def made(app: App, arguments: Sequence[str]) -> int:
     model = first_checkpoint(app)
     settings = replace(app.settings.current, sd_model_checkpoint=model.name if model else "")
     params = prepared(read(arguments, form_start(app, model)["defaults"]["txt2img"]))

@@ -24,6 +24,7 @@ from modules.api.access import Access
 from modules.api.starting import BROKEN, STARTING
 from modules.app.app import App
 from modules.base.imports import uncollected
+from modules.base.process_file import ProcessFile
 from modules.commands.assemble import assemble, start_worker
 from modules.commands.gradio_import import import_gradio
 from modules.settings.flags import LOOPBACK, Accounts, Flags
@@ -34,14 +35,21 @@ log = logging.getLogger(__name__)
 def serve(flags: Flags, sock: socket.socket) -> int:
     """Serve on the bound `sock` until stopped; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    app = assemble(flags)
     address = f"http://{'127.0.0.1' if flags.host == '0.0.0.0' else flags.host}:{sock.getsockname()[1]}{flags.subpath}"
+    held = ProcessFile(flags.paths.server_lock, address)
+    try:
+        run(assemble(flags, held), sock, address)
+    finally:
+        held.release()
+    return 0
+
+
+def run(app: App, sock: socket.socket, address: str) -> None:
     print(f"Easel is at {address}", flush=True)
     config = uvicorn.Config(
-        application(app, address), log_level="warning", timeout_graceful_shutdown=5, timeout_keep_alive=flags.timeout_keep_alive
+        application(app, address), log_level="warning", timeout_graceful_shutdown=5, timeout_keep_alive=app.flags.timeout_keep_alive
     )
     uvicorn.Server(config).run(sockets=[sock])
-    return 0
 
 
 def application(app: App, address: str) -> Starlette:
@@ -69,12 +77,21 @@ async def running(app: App, api: FastAPI, page: Page, address: str) -> AsyncIter
     """While the server runs, so do the page and the worker."""
     stop = asyncio.Event()
     life = asyncio.create_task(live(app, api, page, address, stop))
+    life.add_done_callback(told_if_failed)
     yield
     stop.set()
+    if app.process:
+        app.process.release_jobs()
     await life
     if app.jobs.worker:
         await asyncio.to_thread(app.jobs.worker.stop)
     await asyncio.to_thread(app.chores.close)
+
+
+def told_if_failed(life: asyncio.Task[None]) -> None:
+    """Nobody awaits it before the server stops: what ended it early would be known only then."""
+    if not life.cancelled() and (error := life.exception()):
+        log.error("Starting up failed; there will be no pictures until Easel is started again", exc_info=error)
 
 
 async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.Event) -> None:

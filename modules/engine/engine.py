@@ -69,11 +69,13 @@ class Stop(Exception):
 class Engine:
     """Owns the device. Any thread may call `submit`, `interrupt`, `skip` and `stop`; the rest is `run`'s thread alone.
 
-    `answer` does the arithmetic; `watch` is told of a picture after its every move; `common` says which weights mix.
+    `answer` does the arithmetic; `watch` is told of a picture after its every move; `common` says which weights mix;
+    `before` is told whose pictures are worked on next.
     """
 
-    def __init__(self, answer: Answer, watch: Callable[[Picture], None], max_rows: int = 16, common: Common = itself) -> None:
-        self.answer, self.watch, self.max_rows, self.common = answer, watch, max_rows, common
+    def __init__(self, answer: Answer, watch: Callable[[Picture], None], max_rows: int = 16, common: Common = itself,
+                 before: Callable[[Sequence[Picture]], None] = lambda pictures: None) -> None:
+        self.answer, self.watch, self.max_rows, self.common, self.before = answer, watch, max_rows, common, before
         self.rows = max_rows                             # what fits now: halved when memory runs out
         self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.running: list[Picture] = []
@@ -108,6 +110,7 @@ class Engine:
     def step(self) -> None:
         """Answer the picture whose turn it is, and others whose questions fit in the same call."""
         batch = self.next_batch()
+        self.before(batch)
         try:
             answers = self.answer([picture.ask for picture in batch])
         except Exception as error:       # whose fault it is shows when each is asked alone
@@ -172,6 +175,7 @@ class Engine:
 
     def _admit(self, pictures: Sequence[Picture]) -> None:
         for picture in pictures:
+            self.before([picture])
             picture.advance(None)
             self.running.append(picture)
             self._after(picture)
@@ -203,6 +207,7 @@ class Engine:
                 self._ask_alone(picture)
 
     def _ask_alone(self, picture: Picture) -> None:
+        self.before([picture])
         try:
             picture.advance(self.answer([picture.ask])[0])
         except Exception as error:       # this picture's own

@@ -23,6 +23,7 @@ class JobSpec:
     turn: int = 0                    # how many of its owner's pictures were waiting already
     done: tuple[int, ...] = ()       # pictures that exist already, when a job is resumed
     asked: float = 0.0               # when, in seconds since the epoch; 0 is now
+    alone: bool = False              # its pictures share no call: the program died while it worked on the job
 
 
 @dataclass(frozen=True)

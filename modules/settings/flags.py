@@ -212,6 +212,8 @@ class Paths:
     settings_file: Path
     styles_files: tuple[Path, ...]      # their names may hold * and ?
     database: Path
+    server_lock: Path                   # held by the one server of a data folder
+    terminal_locks: Path                # the folder of those of `generate`, which may run beside it
     configs: Path
     extensions: Path
 
@@ -239,6 +241,8 @@ def locate(flags: Flags) -> Paths:
         settings_file=flags.ui_settings_file or data / "config.json",
         styles_files=flags.styles_file or (data / "styles.csv",),
         database=data / "easel.sqlite",
+        server_lock=data / "easel.lock",
+        terminal_locks=data / "cache" / "terminals",
         configs=ROOT / "configs",
         extensions=data / "extensions",
     )

@@ -3,29 +3,88 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+
+from modules.base.errors import DatabaseUnusable, DiskFull, JobFailed, Unwritable
+from modules.store.migrations import MIGRATIONS, Migration
+
+BUSY_SECONDS = 30      # how long one process waits for another's transaction
 
 
 class Database:
     """A path and how to open it: one connection a use, so that any thread may; write-ahead logging, synced."""
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+        """Bring the file to the newest version. Raises DatabaseUnusable, for one of a later Easel before anything in it is touched."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self.open() as connection:
-            connection.executescript(schema)
+        try:
+            refuse_newer(path, len(migrations))
+            migrate(path, migrations)
+        except sqlite3.Error as error:
+            raise DatabaseUnusable(
+                f"The database {path.name} cannot be opened: {error}.",
+                f"Check the disk's space and who may write to {path.parent}. If the file itself is damaged, move it away: Easel makes a new one.",
+            ) from error
 
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: committed at the end, rolled back by an exception."""
-        connection = sqlite3.connect(self.path, timeout=30)
+        """A transaction: committed at the end, rolled back by an exception. Raises DiskFull or Unwritable if the disk is why."""
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             with connection:
                 yield connection
+        except sqlite3.OperationalError as error:
+            if told := disk_error(self.path, error):
+                raise told from error
+            raise
         finally:
             connection.close()
+
+
+def disk_error(path: Path, error: sqlite3.OperationalError) -> JobFailed | None:
+    """What kept the database from being written, in words, if it was the disk."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF      # Python 3.10 does not tell: its text does
+    if primary == 13 or "disk is full" in str(error):
+        return DiskFull(f"No space left to write {path.name}.", f"Free some space on the disk of {path.parent.name}/.")
+    if primary in (8, 10, 14) or "readonly" in str(error) or "disk I/O" in str(error) or "unable to open" in str(error):
+        return Unwritable(f"{path.name} could not be written: {error}.", f"Check the disk, and who may write to {path.parent.name}/.")
+    return None
+
+
+def refuse_newer(path: Path, newest: int) -> None:
+    """Raises DatabaseUnusable for a file of a later version; looking at it changes no byte of it."""
+    if not path.exists():
+        return
+    log = path.with_name(f"{path.name}-wal")
+    how = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"      # else SQLite would make such a log beside it
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_SECONDS)) as connection:
+        version = version_of_database(connection)
+    if version > newest:
+        raise DatabaseUnusable(
+            f"The database {path.name} is of a newer Easel (version {version}; this one knows versions up to {newest}). Nothing in it was changed.",
+            "Start that newer Easel again, or choose another folder with --data-dir.",
+        )
+
+
+def migrate(path: Path, migrations: Sequence[Migration]) -> None:
+    """Run what is missing in one transaction: a crash leaves the old version whole. Another process may be at it."""
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+        if version_of_database(connection) == len(migrations):
+            return
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        for number, step in enumerate(migrations[version_of_database(connection):], start=version_of_database(connection) + 1):
+            step(connection)
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+
+
+def version_of_database(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -8,16 +8,6 @@ from typing import BinaryIO
 
 from modules.store.database import Database
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS hashes (
-    path TEXT PRIMARY KEY,
-    size INTEGER NOT NULL,
-    modified INTEGER NOT NULL,
-    sha256 TEXT NOT NULL
-);
-"""
-
-
 TENSORS = "#tensors"      # after a path: of its tensors alone
 
 
@@ -25,7 +15,7 @@ class HashCache:
     """SHA-256 by path, remembered for as long as the file's size and time of change stay the same."""
 
     def __init__(self, path: Path) -> None:
-        self.database = Database(path, SCHEMA)
+        self.database = Database(path)
 
     def known(self, path: Path, part: str = "") -> str | None:
         """The hash if it is remembered and the file unchanged."""

@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from modules.base.errors import JobFailed, described
 from modules.store.database import Database
+from modules.store.migrations import pictures_of, split_params
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY,
-    number INTEGER NOT NULL,
-    owner TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    params TEXT NOT NULL,
-    settings TEXT NOT NULL,
-    save INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    error TEXT,
-    warnings TEXT NOT NULL DEFAULT '[]',
-    created REAL NOT NULL,
-    ended REAL
-);
-CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, number);
-CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state);
-CREATE TABLE IF NOT EXISTS pictures (
-    job TEXT NOT NULL REFERENCES jobs (id),
-    position INTEGER NOT NULL,
-    path TEXT NOT NULL,
-    infotext TEXT NOT NULL,
-    facts TEXT NOT NULL,
-    saved INTEGER NOT NULL,
-    PRIMARY KEY (job, position)
-);
-"""
+log = logging.getLogger(__name__)
 
 QUEUED, RUNNING, DONE, INTERRUPTED, FAILED = "queued", "running", "done", "interrupted", "failed"
 ENDED = frozenset({DONE, INTERRUPTED, FAILED})
@@ -64,7 +42,11 @@ class JobRecord:
     error: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     created: float = field(default_factory=time.time)
-    pictures: tuple[PictureRecord, ...] = ()
+    pictures: tuple[PictureRecord, ...] = ()      # all, or as many of the newest as were wanted
+    made: int = 0                                 # how many there are
+    asked: int = 1                                # how many there will be
+    deaths: int = 0                               # how often the program died while it worked on this job
+    process: str = ""                             # who has it in hand if not the server: a program beside it, by its lock's name
 
     @property
     def ended(self) -> bool:
@@ -75,14 +57,17 @@ class JobStore:
     """Jobs in SQLite. Whatever a method returned from is on disk."""
 
     def __init__(self, path: Path) -> None:
-        self.database = Database(path, SCHEMA)
+        self.database = Database(path)
 
     def add(self, job: JobRecord) -> None:
         """Raises sqlite3.IntegrityError if the id is taken."""
+        short, long = map(json.dumps, split_params(job.params))
         with self.database.open() as db:
             db.execute(
-                "INSERT INTO jobs SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, NULL, '[]', ?, NULL FROM jobs",
-                (job.id, job.owner, job.kind, json.dumps(dict(job.params)), json.dumps(dict(job.settings)), job.save, job.state, job.created),
+                "INSERT INTO jobs (id, number, owner, kind, params, long_params, asked, settings, save, state, created, process)"
+                " SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM jobs",
+                (job.id, job.owner, job.kind, short, long, pictures_of(job.params), json.dumps(dict(job.settings)), job.save, job.state,
+                 job.created, job.process),
             )
 
     def add_picture(self, job: str, picture: PictureRecord) -> None:
@@ -110,36 +95,82 @@ class JobStore:
                 (state, json.dumps(dict(error)) if error else None, ended, job),
             )
 
-    def get(self, job: str) -> JobRecord | None:
+    def count_deaths(self, jobs: Collection[str]) -> None:
+        """The program died while it worked on these."""
         with self.database.open() as db:
-            row = db.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone()
-            return row and _record(row, db.execute("SELECT * FROM pictures WHERE job = ? ORDER BY position", (job,)))
+            db.executemany("UPDATE jobs SET deaths = deaths + 1 WHERE id = ? AND ended IS NULL", [(job,) for job in jobs])
+
+    def get(self, job: str) -> JobRecord | None:
+        """With all its parameters and pictures."""
+        return next(iter(self._many("SELECT * FROM jobs WHERE id = ?", job)), None)
+
+    def brief(self, job: str, newest: int | None = None) -> JobRecord | None:
+        """Without the parameters that may be long, and with the `newest` few of its pictures: what a watcher asks several times a second."""
+        return next(iter(self._many(f"{BRIEF} WHERE id = ?", job, newest=newest)), None)
+
+    def picture(self, job: str, index: int) -> PictureRecord | None:
+        with self.database.open() as db:
+            row = db.execute("SELECT * FROM pictures WHERE job = ? AND position = ?", (job, index)).fetchone()
+            return row and _picture(row)
 
     def unfinished(self) -> list[JobRecord]:
-        """Queued and running jobs, oldest first."""
-        return self._many("WHERE ended IS NULL ORDER BY number")
+        """Queued and running jobs, oldest first; one that cannot be read is among them, as failed."""
+        return self._many("SELECT * FROM jobs WHERE ended IS NULL ORDER BY number")
 
-    def recent(self, owner: str, limit: int = 20) -> list[JobRecord]:
-        """An owner's newest jobs, newest first."""
-        return self._many("WHERE owner = ? ORDER BY number DESC LIMIT ?", owner, limit)
+    def recent(self, owner: str, limit: int = 20, newest: int | None = None) -> list[JobRecord]:
+        """An owner's newest jobs, newest first, as `brief` tells of them."""
+        return self._many(f"{BRIEF} WHERE owner = ? ORDER BY number DESC LIMIT ?", owner, limit, newest=newest)
 
-    def _many(self, where: str, *values: Any) -> list[JobRecord]:
+    def _many(self, query: str, *values: Any, newest: int | None = None) -> list[JobRecord]:
         with self.database.open() as db:
-            rows = db.execute(f"SELECT * FROM jobs {where}", values).fetchall()
-            return [_record(row, db.execute("SELECT * FROM pictures WHERE job = ? ORDER BY position", (row["id"],))) for row in rows]
+            rows = db.execute(query, values).fetchall()
+            return [_record(db, row, newest) for row in rows]
 
 
-def _record(row: Mapping[str, Any], pictures: Iterable[Mapping[str, Any]]) -> JobRecord:
-    return JobRecord(
-        id=row["id"],
-        owner=row["owner"],
-        kind=row["kind"],
-        params=json.loads(row["params"]),
-        settings=json.loads(row["settings"]),
-        save=bool(row["save"]),
-        state=row["state"],
-        error=json.loads(row["error"]) if row["error"] else None,
-        warnings=tuple(json.loads(row["warnings"])),
-        created=row["created"],
-        pictures=tuple(PictureRecord(p["position"], p["path"], p["infotext"], json.loads(p["facts"]), bool(p["saved"])) for p in pictures),
-    )
+BRIEF = (
+    "SELECT id, owner, kind, params, '{}' AS long_params, '{}' AS settings, save, state, error, warnings, created, asked, deaths, process"
+    " FROM jobs"
+)
+
+
+def _pictures(db: sqlite3.Connection, job: str, newest: int | None) -> list[PictureRecord]:
+    """In their order; `newest` are those with the highest numbers, None is all."""
+    limit = -1 if newest is None else newest
+    rows = db.execute("SELECT * FROM pictures WHERE job = ? ORDER BY position DESC LIMIT ?", (job, limit)).fetchall()
+    return [_picture(row) for row in reversed(rows)]
+
+
+def _made(db: sqlite3.Connection, job: str) -> int:
+    return int(db.execute("SELECT count(*) FROM pictures WHERE job = ?", (job,)).fetchone()[0])
+
+
+def _picture(row: sqlite3.Row) -> PictureRecord:
+    return PictureRecord(row["position"], row["path"], row["infotext"], json.loads(row["facts"]), bool(row["saved"]))
+
+
+def _record(db: sqlite3.Connection, row: sqlite3.Row, newest: int | None) -> JobRecord:
+    """One row; one that cannot be read is a job that failed, and keeps nobody from the others."""
+    try:
+        return JobRecord(
+            id=row["id"],
+            owner=row["owner"],
+            kind=row["kind"],
+            params={**json.loads(row["params"]), **json.loads(row["long_params"])},
+            settings=dict(json.loads(row["settings"])),
+            save=bool(row["save"]),
+            state=row["state"],
+            error=json.loads(row["error"]) if row["error"] else None,
+            warnings=tuple(json.loads(row["warnings"])),
+            created=row["created"],
+            pictures=tuple(_pictures(db, row["id"], newest)),
+            made=_made(db, row["id"]),
+            asked=row["asked"],
+            deaths=row["deaths"],
+            process=row["process"],
+        )
+    except (ValueError, TypeError) as error:
+        log.warning("The record of job %s cannot be read: %s", row["id"], error)
+        return JobRecord(row["id"], row["owner"], row["kind"], {}, {}, False, FAILED, described(UNREADABLE), created=row["created"])
+
+
+UNREADABLE = JobFailed("The record of this job cannot be read.", "Ask for its pictures again.")

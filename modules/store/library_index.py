@@ -13,40 +13,6 @@ from typing import Any, NamedTuple
 from modules.store.database import Database
 
 TRIGRAM = 3                  # characters; the full text is indexed in pieces of that length, so that parts of words are found
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS model_files (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL,
-    path TEXT NOT NULL,
-    file TEXT NOT NULL COLLATE NOCASE,
-    folder TEXT NOT NULL,
-    name TEXT NOT NULL COLLATE NOCASE,
-    stamp TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    modified INTEGER NOT NULL,
-    family TEXT NOT NULL,
-    alias TEXT NOT NULL,
-    title TEXT NOT NULL,
-    activation TEXT NOT NULL,
-    negative TEXT NOT NULL,
-    weight REAL,
-    description TEXT NOT NULL,
-    preview TEXT NOT NULL,
-    problem TEXT NOT NULL,
-    facts TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS model_files_by_name ON model_files (kind, name);
-CREATE INDEX IF NOT EXISTS model_files_by_date ON model_files (kind, modified);
-CREATE INDEX IF NOT EXISTS model_files_by_size ON model_files (kind, size);
-CREATE INDEX IF NOT EXISTS model_files_by_file ON model_files (kind, file);
-CREATE INDEX IF NOT EXISTS model_files_by_folder ON model_files (kind, folder);
-CREATE INDEX IF NOT EXISTS model_files_by_family ON model_files (kind, family);
-CREATE TABLE IF NOT EXISTS model_texts (number INTEGER PRIMARY KEY, words TEXT NOT NULL);
-CREATE TRIGGER IF NOT EXISTS model_gone AFTER DELETE ON model_files BEGIN
-    DELETE FROM model_texts WHERE number = old.number;
-END;
-"""
 FULL_TEXT = """
 CREATE VIRTUAL TABLE IF NOT EXISTS model_words USING fts5 (words, content='model_texts', content_rowid='number', tokenize='trigram');
 CREATE TRIGGER IF NOT EXISTS model_words_added AFTER INSERT ON model_texts BEGIN
@@ -120,7 +86,7 @@ class LibraryIndex:
     """Entries in SQLite. Any thread may use it; readings wait for each other, as they share a connection and what it holds in memory."""
 
     def __init__(self, path: Path) -> None:
-        self.database = Database(path, SCHEMA)
+        self.database = Database(path)
         self.full_text = self._has_full_text()
         self._reader = sqlite3.connect(path, timeout=30, check_same_thread=False)
         self._reading = threading.Lock()

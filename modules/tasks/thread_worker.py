@@ -72,11 +72,15 @@ class ThreadWorker:
 
     def _submit(self, spec: JobSpec) -> None:
         try:
-            self.workshop.result().submit(spec)
+            workshop = self.workshop.result()
+            self.config.note_in_hand("planning", [spec.id])
+            workshop.submit(spec)
         except Exception as error:       # there is no workshop, or it has closed: the job's owner is told
             if not self.stopping:        # else it stays recorded
                 log.warning("Job %s cannot be begun: %s", spec.id, error)
                 self.emit(Ended(spec.id, FAILED, described(error)))
+        finally:
+            self.config.note_in_hand("planning", [])
 
     def _run(self) -> None:
         try:

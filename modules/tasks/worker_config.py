@@ -10,10 +10,14 @@ from modules.models.catalog import ModelFile
 from modules.models.library import Library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from modules.models.device import Placement
     from modules.prompts.chunks import Tokenizer
+
+
+def nobody_notes(part: str, jobs: Collection[str]) -> None:
+    """Where no file is held that could tell of it after a crash."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class WorkerConfig:
     tokenizer: Callable[[], Tokenizer]
     place: Callable[[], Placement]              # called in the worker's thread: choosing needs torch
     first: Callable[[], ModelFile | None]      # the model to load before anyone asks
+    note_in_hand: Callable[[str, Collection[str]], None] = nobody_notes      # a part of the worker, and the jobs it works on now
 
     @property
     def inputs(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import inf
@@ -65,7 +65,7 @@ class Workshop:
         placement = config.place()
         self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
         self.where = Where(config.outputs, config.cache, self.device.described)
-        self.engine = Engine(self.device.answer, self._watch, common=self.device.common)
+        self.engine = Engine(self.device.answer, self._watch, common=self.device.common, before=self._note_device)
         self.tallies: dict[str, Tally] = {}
         self.failure: Exception | None = None        # why there will be no more pictures
         self.closing = Lock()                        # a job is either begun before that, and ended by it, or refused
@@ -110,7 +110,7 @@ class Workshop:
             self._news(events.Warned(spec.id, warning))
         tally.fractions.update(dict.fromkeys(spec.done, 1.0))
         self.device.kept = recipe.settings.sd_checkpoints_limit
-        alone = recipe.settings.pictures_alone
+        alone = spec.alone or recipe.settings.pictures_alone
         self.engine.submit(
             [Picture(recipe.task(i), spec.id, i, spec.owner, spec.turn + i, alone) for i in left]
         )
@@ -148,6 +148,8 @@ class Workshop:
         """The engine moved a picture."""
         tally = self.tallies[picture.job]
         if picture.ended:
+            if not self.engine.running:
+                self._note_device([])
             tally.fractions[picture.index] = 1.0
             self._errand(self._finish, tally, picture)
             return
@@ -156,6 +158,10 @@ class Workshop:
             self._news(events.Started(picture.job, len(tally.recipe.plans)))
         if isinstance(picture.ask, Predict):
             self._progress(tally, picture)
+
+    def _note_device(self, pictures: Sequence[Picture[Drawn]]) -> None:
+        """Should the process die now, these jobs are to blame."""
+        self.config.note_in_hand("device", [picture.job for picture in pictures])
 
     def _progress(self, tally: Tally, picture: Picture[Drawn]) -> None:
         ask, steps = picture.ask, sum(each.moves for each in tally.recipe.plans[picture.index].passes)
@@ -188,6 +194,7 @@ class Workshop:
 
     def _finish(self, tally: Tally, picture: Picture[Drawn]) -> None:
         """Keep a finished picture; the last one ends the job."""
+        self.config.note_in_hand("keeping", [tally.spec.id])
         tally.left.discard(picture.index)
         if isinstance(picture.error, Interrupted):
             tally.interrupted = True
@@ -204,6 +211,7 @@ class Workshop:
                 tally.error = error
         if not tally.left:
             self._end(tally)
+        self.config.note_in_hand("keeping", [])
 
     def _keep(self, tally: Tally, picture: Picture[Drawn]) -> None:
         tally.interrupted |= not picture.result.whole

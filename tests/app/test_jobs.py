@@ -153,3 +153,77 @@ def test_stopping_goes_to_the_worker(jobs):
     jobs.interrupt(job)
     jobs.skip(job)
     assert jobs.worker.told == ["start", ("interrupt", job), ("skip", job)]
+
+
+def again(tmp_path, **how):
+    """The jobs as the next start finds them."""
+    found = Jobs(JobStore(tmp_path / "easel.sqlite"), **how)
+    found.attach(Scribe())
+    return found
+
+
+def test_a_job_over_which_the_program_died_twice_is_set_aside_and_others_go_on(jobs, tmp_path):
+    poison, once, waiting = ask(jobs, pictures=3), ask(jobs), ask(jobs)
+    jobs.hear(Started(poison))
+    jobs.hear(made(poison, 0))
+    jobs.store.count_deaths([poison, once])
+    assert [(spec.id, spec.alone) for spec in again(tmp_path).worker.specs] == [(poison, True), (once, True), (waiting, False)]
+    jobs.store.count_deaths([poison])
+    after = again(tmp_path)
+    assert [spec.id for spec in after.worker.specs] == [once, waiting]
+    record = after.get(poison)
+    assert (record.state, record.error["error"], record.made) == ("failed", "worker_crashed", 1)
+    assert [spec.id for spec in again(tmp_path).worker.specs] == [once, waiting]
+
+
+def test_a_death_after_its_end_is_not_the_jobs(jobs, tmp_path):
+    job = ask(jobs)
+    jobs.hear(Ended(job, "done"))
+    jobs.store.count_deaths([job, job, "nobody's"])
+    assert (jobs.get(job).state, jobs.get(job).deaths) == ("done", 0)
+
+
+def test_what_a_living_terminal_makes_is_not_made_again_by_the_server(jobs, tmp_path):
+    terminal = Jobs(JobStore(tmp_path / "easel.sqlite"), process="terminal-7")
+    terminal.attach(Scribe(), resume=False)
+    theirs = ask(terminal)
+    assert [spec.id for spec in again(tmp_path, is_alive={"terminal-7"}.__contains__).worker.specs] == []
+    assert [spec.id for spec in again(tmp_path).worker.specs] == [theirs]
+
+
+@pytest.mark.parametrize(("column", "value"), [("params", "{"), ("settings", "[1, 2"), ("long_params", '{"batch": {"folder": ""}}'), ("params", '{"n_iter": "x"}')])
+def test_a_record_that_cannot_be_read_keeps_no_other_from_being_resumed(jobs, tmp_path, column, value):
+    broken, waiting = ask(jobs, owner="alice"), ask(jobs, owner="alice")
+    with jobs.store.database.open() as db:
+        db.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, broken))
+    after = again(tmp_path)
+    assert waiting in [spec.id for spec in after.worker.specs]
+    assert after.brief(waiting).state == "queued" and [job.id for job in after.store.recent("alice")] == [waiting, broken]
+    if broken not in [spec.id for spec in after.worker.specs]:
+        assert after.get(broken).state == "failed"
+
+
+def test_a_worker_that_refuses_one_job_gets_the_others(jobs, tmp_path):
+    class Picky(Scribe):
+        def submit(self, spec):
+            if not self.specs and not self.told[1:]:
+                self.told.append("refused")
+                raise RuntimeError("not this one")
+            super().submit(spec)
+
+    first, second = ask(jobs), ask(jobs)
+    after = Jobs(JobStore(tmp_path / "easel.sqlite"))
+    after.attach(Picky())
+    assert [spec.id for spec in after.worker.specs] == [second]
+    assert after.get(first).state == "failed"
+
+
+def test_a_watcher_is_told_the_newest_pictures_and_how_many_there_are(jobs):
+    job = ask(jobs, pictures=5)
+    for index in range(5):
+        jobs.hear(made(job, index))
+    brief = jobs.brief(job, newest=2)
+    assert ([picture.index for picture in brief.pictures], brief.made, brief.asked) == ([3, 4], 5, 5)
+    assert jobs.brief(job).pictures == () and len(jobs.brief(job, newest=None).pictures) == 5
+    with pytest.raises(UnknownName):
+        jobs.brief(job, "somebody else")

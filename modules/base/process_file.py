@@ -1,0 +1,154 @@
+"""A file that one process holds for as long as it lives, and that tells what it had in hand if it died.
+
+The operating system gives the lock back when the process ends, however it ends. Standard library only: a second server is
+refused before anything is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from modules.base.errors import AlreadyRunning
+
+log = logging.getLogger(__name__)
+BEFORE = "before"        # the part of `in_hand` that is the last process's
+LOCKED_BYTE = 2**30      # beyond the text: Windows lets nobody read a byte that is locked
+
+
+class ProcessFile:
+    """Held from `ProcessFile(…)` to `release`, or to the end of the process. Any thread may call any method."""
+
+    def __init__(self, path: Path, address: str = "") -> None:
+        """Raises AlreadyRunning."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._writing = Lock()
+        self._stopping = False
+        try:
+            lock(self._handle)
+        except BlockingIOError:
+            os.close(self._handle)
+            raise already_running(path) from None
+        except OSError as error:       # a file system without locks
+            log.warning("%s cannot be locked (%s): nothing keeps a second Easel from this folder", path.name, error)
+        self._note: dict[str, Any] = {"pid": os.getpid(), "address": address, "in_hand": {BEFORE: sorted(jobs_of(read_note(path)))}}
+        self._write({})
+
+    @property
+    def died_with(self) -> list[str]:
+        """The jobs that the process before this one had in hand when it ended without `release`; kept until `forget_deaths`."""
+        return list(self._note["in_hand"].get(BEFORE, []))
+
+    def forget_deaths(self) -> None:
+        """They are recorded elsewhere."""
+        self._write({BEFORE: []})
+
+    def note_in_hand(self, part: str, jobs: Collection[str]) -> None:
+        """`part` of the program works on these now. Not synced: it outlives the process, and what the power ends is no job's fault."""
+        if not self._stopping and self._note["in_hand"].get(part, []) != (now := sorted(set(jobs))):
+            self._write({part: now})
+
+    def release_jobs(self) -> None:
+        """From now on nothing is in hand: who is asked to stop may be killed while it does so, and no job is to blame."""
+        self._stopping = True
+        self._write({part: [] for part in self._note["in_hand"] if part != BEFORE})
+
+    def release(self) -> None:
+        """Nothing is in hand any more; whoever comes next may have the file."""
+        self.release_jobs()
+        with self._writing:
+            if self._handle is not None:
+                os.close(self._handle)
+                self._handle = None
+
+    def _write(self, in_hand: Mapping[str, list[str]]) -> None:
+        with self._writing:
+            self._note["in_hand"] |= in_hand
+            if self._handle is None:
+                return
+            content = json.dumps(self._note).encode()
+            padding = b" " * max(0, os.fstat(self._handle).st_size - len(content))      # one write, so that it is whole
+            try:
+                os.lseek(self._handle, 0, os.SEEK_SET)
+                os.write(self._handle, content + padding)
+            except OSError as error:       # a full disk: jobs go on without a note
+                log.debug("%s could not be written: %s", self.path.name, error)
+
+
+def lock(handle: int) -> None:
+    """Raises BlockingIOError if another has it, another OSError where there are no locks."""
+    if os.name == "nt":
+        import msvcrt
+
+        os.lseek(handle, LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError from error
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def refuse_second(path: Path) -> None:
+    """Raises AlreadyRunning if a living process holds the file."""
+    if is_held(path):
+        raise already_running(path)
+
+
+def already_running(path: Path) -> AlreadyRunning:
+    note = read_note(path)
+    where = f", at {note['address']}" if note.get("address") else ""
+    return AlreadyRunning(
+        f"Easel is running already on the folder {path.parent}: process {note.get('pid', 'unknown')}{where}.",
+        "Open that page, stop that process, or choose another folder with --data-dir.",
+    )
+
+
+def is_held(path: Path) -> bool:
+    """Does a living process hold it?"""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        lock(handle)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """What its holder wrote; empty if that cannot be read."""
+    try:
+        note = json.loads(path.read_bytes() or b"{}")
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def jobs_of(note: dict[str, Any]) -> set[str]:
+    """The jobs that were in hand, in whatever part of the program."""
+    in_hand = note.get("in_hand")
+    if not isinstance(in_hand, dict):
+        return set()
+    return {job for jobs in in_hand.values() if isinstance(jobs, list) for job in jobs if isinstance(job, str)}
+
+
+def left_by_the_dead(folder: Path) -> Iterator[tuple[Path, set[str]]]:
+    """Files in `folder` whose processes ended without `release`, and what they had in hand."""
+    for path in sorted(folder.glob("*.lock")):
+        if not is_held(path):
+            yield path, jobs_of(read_note(path))

@@ -1,0 +1,137 @@
+"""How the database came to be what it is: each migration makes the next version out of the one before.
+
+A new database goes the same way as an old one. What was published stays as it is; a change is one more migration.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Migration = Callable[[sqlite3.Connection], None]      # runs inside a transaction: no executescript, which would commit it
+
+FIRST = (
+    """
+    CREATE TABLE IF NOT EXISTS jobs (
+        id TEXT PRIMARY KEY,
+        number INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        params TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        save INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        error TEXT,
+        warnings TEXT NOT NULL DEFAULT '[]',
+        created REAL NOT NULL,
+        ended REAL
+    )
+    """,
+    "CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, number)",
+    "CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state)",
+    """
+    CREATE TABLE IF NOT EXISTS pictures (
+        job TEXT NOT NULL REFERENCES jobs (id),
+        position INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        infotext TEXT NOT NULL,
+        facts TEXT NOT NULL,
+        saved INTEGER NOT NULL,
+        PRIMARY KEY (job, position)
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS hashes (
+        path TEXT PRIMARY KEY,
+        size INTEGER NOT NULL,
+        modified INTEGER NOT NULL,
+        sha256 TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS model_files (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        path TEXT NOT NULL,
+        file TEXT NOT NULL COLLATE NOCASE,
+        folder TEXT NOT NULL,
+        name TEXT NOT NULL COLLATE NOCASE,
+        stamp TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        modified INTEGER NOT NULL,
+        family TEXT NOT NULL,
+        alias TEXT NOT NULL,
+        title TEXT NOT NULL,
+        activation TEXT NOT NULL,
+        negative TEXT NOT NULL,
+        weight REAL,
+        description TEXT NOT NULL,
+        preview TEXT NOT NULL,
+        problem TEXT NOT NULL,
+        facts TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX IF NOT EXISTS model_files_by_name ON model_files (kind, name)",
+    "CREATE INDEX IF NOT EXISTS model_files_by_date ON model_files (kind, modified)",
+    "CREATE INDEX IF NOT EXISTS model_files_by_size ON model_files (kind, size)",
+    "CREATE INDEX IF NOT EXISTS model_files_by_file ON model_files (kind, file)",
+    "CREATE INDEX IF NOT EXISTS model_files_by_folder ON model_files (kind, folder)",
+    "CREATE INDEX IF NOT EXISTS model_files_by_family ON model_files (kind, family)",
+    "CREATE TABLE IF NOT EXISTS model_texts (number INTEGER PRIMARY KEY, words TEXT NOT NULL)",
+    """
+    CREATE TRIGGER IF NOT EXISTS model_gone AFTER DELETE ON model_files BEGIN
+        DELETE FROM model_texts WHERE number = old.number;
+    END;
+    """,
+)
+
+
+def first_tables(db: sqlite3.Connection) -> None:
+    """Jobs, pictures, hashes and model files. Databases from before versions were counted have them already."""
+    for statement in FIRST:
+        db.execute(statement)
+
+
+def deaths_and_long_params(db: sqlite3.Connection) -> None:
+    """Jobs count the times the program died over them, and keep params that may be long apart from those that are shown."""
+    for column in (
+        "long_params TEXT NOT NULL DEFAULT '{}'",
+        "asked INTEGER NOT NULL DEFAULT 1",
+        "deaths INTEGER NOT NULL DEFAULT 0",
+        "process TEXT NOT NULL DEFAULT ''",
+    ):
+        db.execute(f"ALTER TABLE jobs ADD COLUMN {column}")
+    for job, text in db.execute("SELECT id, params FROM jobs").fetchall():
+        try:
+            short, long = split_params(json.loads(text))
+        except (ValueError, TypeError, AttributeError):      # it was unreadable before, and is shown as such
+            continue
+        asked = pictures_of({**short, **long})
+        db.execute("UPDATE jobs SET params = ?, long_params = ?, asked = ? WHERE id = ?", (json.dumps(short), json.dumps(long), asked, job))
+
+
+# As long as a folder has files, or of no use to whoever follows a job.
+LONG = frozenset({"batch", "images", "infotexts", "script_args", "unstyled"})
+
+
+def split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those that are shown, and those that may be as long as a folder has files."""
+    short, long = {}, {}
+    for name, value in params.items():
+        (long if name in LONG else short)[name] = value
+    return short, long
+
+
+def pictures_of(params: Mapping[str, Any]) -> int:
+    """How many pictures a job is to make, as far as its parameters tell: some scripts make more."""
+    try:
+        starts = len(params["batch"]["entries"]) if params.get("batch") else 1
+        return int(params.get("n_iter", 1) * params.get("batch_size", 1) * starts)
+    except (TypeError, KeyError, ValueError):      # a record that Easel did not write: the worker refuses it by name
+        return 1
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, deaths_and_long_params)
