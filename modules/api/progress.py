@@ -72,8 +72,8 @@ def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
         "progress": live.fraction if live else float(bool(job)),      # a job that was asked for by its id has ended
         "eta_relative": (live.eta or 0.0) if live else 0.0,
         "state": {
-            "skipped": False,
-            "interrupted": False,
+            "skipped": live.skipped if live else False,
+            "interrupted": live.interrupted if live else False,
             "stopping_generation": False,
             "job": job,
             "job_count": live.pictures if live else 0,

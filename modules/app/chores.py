@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from modules.base.errors import UnknownName, described
@@ -46,12 +47,14 @@ class Chores:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(1, "chores")
         self._chores: dict[str, Chore] = {}
+        self._listing = Lock()
 
     def begin(self, title: str, owner: str, work: Work) -> Chore:
         chore = Chore(uuid.uuid4().hex, owner, title)
-        self._chores[chore.id] = chore
-        for old in [each for each in self._chores.values() if each.state not in ("queued", "running")][:-KEPT]:
-            self._chores.pop(old.id, None)
+        with self._listing:
+            self._chores[chore.id] = chore
+            for old in [each for each in self._chores.values() if each.state not in ("queued", "running")][:-KEPT]:
+                del self._chores[old.id]
         self._threads.submit(self._do, chore, work)
         return chore
 
@@ -67,8 +70,9 @@ class Chores:
 
     def close(self) -> None:
         """Let the step in hand end; what is half made is thrown away by whoever makes it."""
-        for chore in list(self._chores.values()):
-            chore.stopping = True
+        with self._listing:
+            for chore in self._chores.values():
+                chore.stopping = True
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _do(self, chore: Chore, work: Work) -> None:

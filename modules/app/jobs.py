@@ -37,6 +37,8 @@ class Live:
     preview: bytes = b""
     previews: int = 0                                # counts them, so that a watcher sees a new one
     waiting: list[Callable[[], None]] = field(default_factory=list)     # told when it has ended
+    skipped: bool = False                            # a picture of it was given up
+    interrupted: bool = False                        # it was asked to stop
     began: float | None = None                       # time.monotonic() of its first step
 
     @property
@@ -45,6 +47,23 @@ class Live:
         if self.began is None or self.fraction <= self.before:
             return None
         return (time.monotonic() - self.began) * (1 - self.fraction) / (self.fraction - self.before)
+
+
+@dataclass
+class Unrecorded:
+    """What a full disk kept out of the database: whoever waits is told all the same. The next start makes such pictures again."""
+
+    ended: events.Ended | None = None
+    pictures: dict[int, PictureRecord] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def added_to(self, record: JobRecord) -> JobRecord:
+        pictures = {picture.index: picture for picture in record.pictures} | self.pictures
+        found = replace(
+            record, pictures=tuple(pictures[index] for index in sorted(pictures)), made=record.made + len(self.pictures),
+            warnings=(*record.warnings, *self.warnings),
+        )
+        return replace(found, state=self.ended.state, error=self.ended.error) if self.ended else found
 
 
 class Jobs:
@@ -59,7 +78,7 @@ class Jobs:
         self.live: dict[str, Live] = {}               # in the order they were asked for
         self._changed = Condition()
         self._asking = Lock()                         # jobs are recorded and handed over one by one, in one order
-        self._unrecorded: dict[str, events.Ended] = {}
+        self._unrecorded: dict[str, Unrecorded] = {}
         self._hear: dict[type, Callable[[Any], None]] = {
             events.Started: self._started,
             events.Progress: self._progress,
@@ -113,8 +132,8 @@ class Jobs:
     def _owned(self, job: str, record: JobRecord | None, owner: str | None) -> JobRecord:
         if record is None or (owner is not None and record.owner != owner):
             raise UnknownName("job", job, [])
-        ended = self._unrecorded.get(job)
-        return replace(record, state=ended.state, error=ended.error) if ended else record
+        unrecorded = self._unrecorded.get(job)
+        return unrecorded.added_to(record) if unrecorded else record
 
     def brief(self, job: str, owner: str | None = None, newest: int | None = 0) -> JobRecord:
         """As `get`, without what may be long: for those who ask often. `newest`: with how many of its pictures; None is all."""
@@ -146,13 +165,17 @@ class Jobs:
 
     def interrupt(self, job: str) -> None:
         with self._asking:
+            if live := self.live.get(job):
+                live.interrupted = True
             if self.worker:
                 self.worker.interrupt(job)
             elif job in self.live:
                 self.hear(events.Ended(job, INTERRUPTED))
 
     def skip(self, job: str) -> None:
-        if self.worker:
+        """Give up the picture, or the batch, that is being made, and go on with the next."""
+        if self.worker and (live := self.live.get(job)):
+            live.skipped = True
             self.worker.skip(job)
 
     def hear(self, event: events.Event) -> None:
@@ -190,21 +213,33 @@ class Jobs:
             live.preview, live.previews = event.jpeg, live.previews + 1
 
     def _made(self, event: events.Made) -> None:
-        self.store.add_picture(event.job, PictureRecord(event.index, event.path, event.infotext, event.facts, event.saved))
+        picture = PictureRecord(event.index, event.path, event.infotext, event.facts, event.saved)
+        try:
+            self.store.add_picture(event.job, picture)
+        except (sqlite3.Error, JobFailed):
+            self._missing(event.job).pictures[event.index] = picture
+            raise
 
     def _warned(self, event: events.Warned) -> None:
-        self.store.add_warning(event.job, event.message)
+        try:
+            self.store.add_warning(event.job, event.message)
+        except (sqlite3.Error, JobFailed):
+            self._missing(event.job).warnings.append(event.message)
+            raise
 
     def _ended(self, event: events.Ended) -> None:
         try:
             self.store.set_state(event.job, event.state, event.error)
         except (sqlite3.Error, JobFailed):       # a full disk must not keep anyone waiting; the next start makes what is left
             log.exception("The end of job %s could not be recorded", event.job)
-            self._unrecorded[event.job] = event
+            self._missing(event.job).ended = event
         with self._changed:
             live = self.live.pop(event.job, None)
         for tell in live.waiting if live else ():
             tell()
+
+    def _missing(self, job: str) -> Unrecorded:
+        return self._unrecorded.setdefault(job, Unrecorded())
 
     def _worker_state(self, event: events.WorkerState) -> None:
         self.state = event

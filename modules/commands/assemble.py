@@ -73,7 +73,7 @@ def start_worker(app: App, resume: bool = True) -> None:
     paths = app.flags.paths
     config = WorkerConfig(
         paths.outputs, paths.cache, app.models, app.tokenizer, partial(placement, app.flags), partial(first_checkpoint, app),
-        app.process.note_in_hand if app.process else nobody_notes,
+        lambda: app.settings.current.sd_checkpoints_limit, app.process.note_in_hand if app.process else nobody_notes,
     )
     if resume:
         count_deaths(app)

@@ -48,6 +48,10 @@ class Recipe:
     def settings(self) -> Settings:
         return self.plans[0].settings
 
+    def batch_of(self, index: int) -> int:
+        """Which of A1111's batches a picture belongs to: `batch_size` of them are made together."""
+        return index // getattr(self.plans[0].params, "batch_size", 1)
+
     def task(self, index: int) -> Task[Drawn]:
         """The making of one picture."""
         making = self.picture(self.plans[index])

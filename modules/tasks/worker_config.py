@@ -20,6 +20,10 @@ def nobody_notes(part: str, jobs: Collection[str]) -> None:
     """Where no file is held that could tell of it after a crash."""
 
 
+def one_model() -> int:
+    return 1
+
+
 @dataclass(frozen=True)
 class WorkerConfig:
     """What a worker must be told once."""
@@ -30,6 +34,7 @@ class WorkerConfig:
     tokenizer: Callable[[], Tokenizer]
     place: Callable[[], Placement]              # called in the worker's thread: choosing needs torch
     first: Callable[[], ModelFile | None]      # the model to load before anyone asks
+    models_kept: Callable[[], int] = one_model                   # how many checkpoints stay loaded, by the server's settings of this moment
     note_in_hand: Callable[[str, Collection[str]], None] = nobody_notes      # a part of the worker, and the jobs it works on now
 
     @property

@@ -27,6 +27,7 @@ from modules.tasks.worker_config import WorkerConfig
 
 log = logging.getLogger(__name__)
 WORK = (Predict, Upscale, RestoreFaces)   # questions that show that a job has begun
+ON_CPU, ON_GPU = 2, 8       # pictures of one job made side by side, unless the settings say how many
 PREVIEW_SECONDS = 0.25      # a job's previews come no faster
 TRIM_SECONDS = 3600         # the cache is looked through no more often
 
@@ -42,7 +43,7 @@ class Tally:
     begun: bool = False
     previewed: float = 0.0
     interrupted: bool = False
-    noted: list[str] = field(default_factory=list)                  # what its owner was told
+    noted: dict[str, None] = field(default_factory=dict)            # what its owner was told
     error: BaseException | None = None
 
     @property
@@ -65,7 +66,8 @@ class Workshop:
         placement = config.place()
         self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
         self.where = Where(config.outputs, config.cache, self.device.described)
-        self.engine = Engine(self.device.answer, self._watch, common=self.device.common, before=self._note_device)
+        self.engine = Engine(self.device.answer, self._watch, common=self.device.common, before=self._note_device, dropped=self._dropped)
+        self.side_by_side = ON_CPU if placement.device.type == "cpu" else ON_GPU
         self.tallies: dict[str, Tally] = {}
         self.failure: Exception | None = None        # why there will be no more pictures
         self.closing = Lock()                        # a job is either begun before that, and ended by it, or refused
@@ -109,11 +111,10 @@ class Workshop:
         for warning in recipe.warnings():
             self._news(events.Warned(spec.id, warning))
         tally.fractions.update(dict.fromkeys(spec.done, 1.0))
-        self.device.kept = recipe.settings.sd_checkpoints_limit
+        self.device.kept = self.config.models_kept()
         alone = spec.alone or recipe.settings.pictures_alone
-        self.engine.submit(
-            [Picture(recipe.task(i), spec.id, i, spec.owner, spec.turn + i, alone) for i in left]
-        )
+        pictures = [Picture(recipe.task(i), spec.id, i, spec.owner, spec.turn + i, alone, recipe.batch_of(i)) for i in left]
+        self.engine.submit(pictures, 1 if alone else recipe.settings.pictures_side_by_side or self.side_by_side)
         if not left:                     # a crash came between the last picture and the last word
             self._errand(self._end, tally)
 
@@ -159,6 +160,10 @@ class Workshop:
         if isinstance(picture.ask, Predict):
             self._progress(tally, picture)
 
+    def _dropped(self, pictures: Sequence[Picture[Drawn]]) -> None:
+        """Interrupted before they had begun."""
+        self._errand(self._drop, self.tallies[pictures[0].job], [picture.index for picture in pictures])
+
     def _note_device(self, pictures: Sequence[Picture[Drawn]]) -> None:
         """Should the process die now, these jobs are to blame."""
         self.config.note_in_hand("device", [picture.job for picture in pictures])
@@ -193,11 +198,25 @@ class Workshop:
         self._errand(self.emit, event)
 
     def _finish(self, tally: Tally, picture: Picture[Drawn]) -> None:
-        """Keep a finished picture; the last one ends the job."""
+        """Keep a finished picture; the last one ends the job, whatever becomes of it."""
         self.config.note_in_hand("keeping", [tally.spec.id])
         tally.left.discard(picture.index)
+        try:
+            self._conclude(tally, picture)
+        finally:
+            if not tally.left:
+                self._end(tally)
+            self.config.note_in_hand("keeping", [])
+
+    def _drop(self, tally: Tally, indices: Sequence[int]) -> None:
+        tally.left.difference_update(indices)
+        tally.interrupted = True
+        if not tally.left:
+            self._end(tally)
+
+    def _conclude(self, tally: Tally, picture: Picture[Drawn]) -> None:
         if isinstance(picture.error, Interrupted):
-            tally.interrupted = True
+            tally.interrupted |= not picture.skipped
         elif isinstance(picture.error, LeftOut):
             self._note(tally, str(picture.error))
         elif picture.error is not None:
@@ -209,22 +228,22 @@ class Workshop:
             except Exception as error:       # the job's: its owner is told
                 log.exception("Picture %d of job %s could not be kept", picture.index, tally.spec.id)
                 tally.error = error
-        if not tally.left:
-            self._end(tally)
-        self.config.note_in_hand("keeping", [])
-
     def _keep(self, tally: Tally, picture: Picture[Drawn]) -> None:
-        tally.interrupted |= not picture.result.whole
-        for note in picture.result.told.notes:
-            self._note(tally, note)
+        """The picture first, then what is to be said of it."""
+        tally.interrupted |= not picture.result.whole and not picture.skipped
         kept = keep(tally.recipe, picture.index, picture.result, tally.spec, self.where)
         tally.error = kept.problem or tally.error
         self.emit(kept.event)
+        for note in picture.result.told.notes:
+            self._note(tally, note)
+        if kept.problem:
+            self._note(tally, f"A picture could not be saved where it belongs and is only in the cache. {sentence(kept.problem)}")
 
     def _note(self, tally: Tally, note: str) -> None:
+        """Tell its owner, once. A note that cannot be recorded is in the log: it costs neither the picture nor the job."""
         if note not in tally.noted:
-            tally.noted.append(note)
-            self.emit(events.Warned(tally.spec.id, note))
+            tally.noted[note] = None
+            logged(self.emit, events.Warned(tally.spec.id, note))
 
     def _end(self, tally: Tally) -> None:
         del self.tallies[tally.spec.id]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -56,3 +56,22 @@ def test_somebody_elses_does_not_exist(chores):
     chore = chores.begin("Work", "me", lambda told: {})
     with pytest.raises(UnknownName):
         chores.get(chore.id, "you")
+
+
+def test_many_threads_may_begin_at_once(chores):
+    """A list that grows while it is looked through would refuse."""
+    failed = []
+
+    def begin():
+        try:
+            for _ in range(500):
+                chores.begin("Work", "me", lambda told: {})
+        except RuntimeError as error:
+            failed.append(error)
+
+    threads = [Thread(target=begin) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []

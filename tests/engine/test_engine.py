@@ -54,7 +54,7 @@ class Bench:
     def watch(self, picture):
         if picture.ended:
             self.ended.append(picture)
-            if not self.engine.running:
+            if not self.engine.running and not self.engine.waiting:
                 self.engine.stop()
 
     def make(self, *pictures):
@@ -197,3 +197,112 @@ def test_company_does_not_change_a_result(company):
     alone = Bench().make(picture(counting(7, 3)))
     among = Bench().make(picture(counting(7, 3)), *(picture(counting(i + 2), job=str(i)) for i in range(company)))
     assert among[0] == alone[0]
+
+
+def begun_at_once(bench, job):
+    return sum(p.job == job for p in bench.engine.running)
+
+
+def test_of_one_job_only_so_many_are_begun_and_a_late_owner_joins_at_once():
+    bench = Bench()
+    bench.engine.submit([picture(counting(4, 100 * i), index=i) for i in range(9)], side_by_side=2)
+    bench.engine.listen()
+    assert begun_at_once(bench, "a") == 2
+    bench.engine.step()
+    bench.engine.submit([picture(counting(4, 5000), job="b", owner="you")], side_by_side=2)
+    bench.engine.run()
+    assert 5000 in bench.calls[1]
+    assert max(map(len, bench.calls)) <= 4
+    assert [p.index for p in bench.ended if p.job == "a"] == list(range(9))
+
+
+def test_one_batch_is_side_by_side_however_large_and_the_next_one_after_it():
+    bench = Bench()
+    pictures = [Picture(counting(2, 100 * i), "a", i, "me", i, batch=i // 3) for i in range(6)]
+    bench.engine.submit(pictures, side_by_side=2)
+    bench.engine.run()
+    assert [len(call) for call in bench.calls] == [3, 3, 3, 3]
+    assert bench.calls[0] == [0, 100, 200]
+
+
+@pytest.mark.parametrize(("size", "left"), [(1, [1, 2, 3, 4, 5]), (3, [3, 4, 5])])
+def test_skip_drops_the_batch_in_the_making_and_no_other(size, left):
+    bench = Bench()
+    bench.engine.submit([Picture(half_made(4), "a", i, "me", i, batch=i // size) for i in range(6)], side_by_side=2)
+    bench.engine.listen()
+    bench.engine.step()
+    bench.engine.skip("a")
+    bench.engine.run()
+    assert [p.index for p in bench.ended if not p.skipped] == left
+    assert all(p.result == 4 for p in bench.ended if not p.skipped) and all(p.result == "stopped at 1" for p in bench.ended if p.skipped)
+
+
+def test_interrupt_drops_those_that_have_not_begun_and_tells_of_them_once():
+    dropped = []
+    bench = Bench()
+    bench.engine.dropped = dropped.append
+    bench.engine.submit([picture(half_made(5), index=i) for i in range(1000)], side_by_side=2)
+    bench.engine.submit([picture(counting(3), job="b", owner="you")])
+    bench.engine.listen()
+    bench.engine.step()
+    bench.engine.interrupt("a")
+    bench.engine.run()
+    assert [len(each) for each in dropped] == [998] and all(p.ended for p in dropped[0])
+    assert sorted(p.result for p in bench.ended if p.job == "a") == ["stopped at 0", "stopped at 1"]      # b has its part of the call
+    assert [p.result for p in bench.ended if p.job == "b"] == [3]
+
+
+def test_an_owners_many_jobs_begin_in_their_order_and_no_more_than_fit():
+    bench = Bench()
+    for number in range(100):
+        bench.engine.submit([picture(counting(2, 10 * number), job=str(number))], side_by_side=2)
+    bench.engine.listen()
+    assert [p.job for p in bench.engine.running] == [str(number) for number in range(16)]
+    bench.engine.run()
+    assert [int(p.job) for p in bench.ended] == list(range(100))
+
+
+def test_pictures_that_fail_as_they_begin_do_not_stop_the_line():
+    def broken():
+        raise ValueError("no")
+        yield
+
+    bench = Bench()
+    bench.engine.submit([picture(broken() if i < 5000 else counting(2), index=i) for i in range(5001)], side_by_side=2)
+    bench.engine.run()
+    assert sum(isinstance(p.error, ValueError) for p in bench.ended) == 5000 and bench.ended[-1].result == 2
+
+
+def test_a_step_costs_the_same_however_many_wait():
+    """Counted in what the scheduler looks at: the questions' keys."""
+    looked = []
+
+    class Counted:
+        weights, rows, brief, preview = "the only ones", 2, False, None
+
+        @property
+        def key(self):
+            looked.append(1)
+            return "add"
+
+        x = 0
+
+    def asking():
+        while True:
+            yield Counted()
+
+    def keys_a_step(waiting):
+        bench = Bench(answer=lambda questions: [0] * len(questions))
+        bench.engine.common = lambda weights: weights
+        bench.engine.submit([picture(asking(), index=i) for i in range(waiting)])
+        bench.engine.listen()
+        looked.clear()
+        import modules.engine.scheduler as scheduler
+        original, scheduler.replace = scheduler.replace, lambda ask, weights: ask
+        try:
+            bench.engine.step()
+        finally:
+            scheduler.replace = original
+        return len(looked)
+
+    assert keys_a_step(5000) == keys_a_step(50)

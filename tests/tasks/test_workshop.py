@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from dataclasses import asdict
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.base.errors import NotANumber
-from modules.engine.jobs import LOCAL, Ended, JobSpec, Made, Preview, Progress, Started
+from modules.base.errors import DiskFull, NotANumber
+from modules.engine.jobs import LOCAL, Ended, JobSpec, Made, Preview, Progress, Started, Warned
 from modules.models.device import Placement
 from modules.params import infotext
 from modules.params.txt2img import Txt2Img
@@ -129,14 +130,79 @@ def test_a_job_interrupted_before_it_began_ends(shop):
     assert shop.of("a", Ended)[0].state in ("interrupted", "done")
 
 
-def test_skipping_goes_on_with_the_next_pictures(shop):
-    shop.worker.workshop.result(60).engine.rows = 2
-    shop.submit("a", steps=100, n_iter=2)
-    shop.until(lambda: len(shop.of("a", Progress)) > 3)
+def sampled_some(shop, job):
+    shop.until(lambda: any(event.step for event in shop.of(job, Progress)))
+
+
+@pytest.mark.parametrize(("sizes", "dropped"), [({"n_iter": 4}, {0}), ({"n_iter": 2, "batch_size": 3}, {0, 1, 2}), ({"n_iter": 1}, {0})])
+def test_skipping_drops_one_batch_and_goes_on_with_the_rest(shop, sizes, dropped):
+    shop.submit("a", steps=60, **sizes)
+    sampled_some(shop, "a")
     shop.worker.skip("a")
     shop.until(lambda: shop.of("a", Ended))
-    assert sorted(made.saved for made in shop.of("a", Made)) == [False, True]
+    pictures = range(sizes["n_iter"] * sizes.get("batch_size", 1))
+    assert {made.index: made.saved for made in shop.of("a", Made)} == {index: index not in dropped for index in pictures}
+    assert shop.of("a", Ended)[0].state == "done"
+
+
+def test_of_one_job_few_pictures_are_in_the_making_and_the_first_is_finished_early(shop):
+    shop.submit("a", steps=8, n_iter=6)
+    shop.until(lambda: shop.of("a", Ended))
+    order = [(event.index, isinstance(event, Made)) for event in shop.events if isinstance(event, (Progress, Made)) and event.job == "a"]
+    before_first = order[: order.index((0, True))]
+    assert {index for index, _ in before_first} <= {0, 1, 2, 3}      # news of what is drawn may overtake that of what is kept
+    assert not shop.worker.workshop.result().engine.waiting
+
+
+@pytest.mark.parametrize(("settings", "sizes", "together"), [
+    (Settings(), {"n_iter": 6}, 2),
+    (Settings(pictures_side_by_side=3), {"n_iter": 6}, 3),
+    (Settings(), {"n_iter": 2, "batch_size": 4}, 4),
+    (Settings(pictures_alone=True), {"n_iter": 3}, 1),
+])
+def test_as_many_are_made_side_by_side_as_the_settings_and_the_batch_size_say(shop, settings, sizes, together):
+    engine = shop.worker.workshop.result(60).engine
+    answer, widest = engine.answer, []
+    engine.answer = lambda questions: widest.append(len(engine.running)) or answer(questions)
+    shop.make("a", settings=settings, steps=3, **sizes)
+    assert max(widest) == together
+
+
+def test_interrupting_keeps_what_is_finished(shop):
+    shop.submit("a", steps=30, n_iter=50)
+    shop.until(lambda: shop.of("a", Made))
+    shop.worker.interrupt("a")
+    shop.until(lambda: shop.of("a", Ended))
     assert shop.of("a", Ended)[0].state == "interrupted"
+    assert any(made.saved for made in shop.of("a", Made)) and len(shop.of("a", Made)) < 50
+
+
+def test_a_note_that_cannot_be_recorded_costs_no_picture_and_no_end(shop):
+    """As where the disk is full, or another has locked the database."""
+    def refusing(event, hear=shop.worker.workshop.result(60).emit):
+        if isinstance(event, Warned):
+            raise sqlite3.OperationalError("database or disk is full")
+        hear(event)
+
+    shop.worker.workshop.result().emit = refusing
+    ended, made = shop.make("a", prompt="a <lora:nowhere:1> red circle", n_iter=2)
+    assert ended.state == "done" and [each.index for each in made] == [0, 1]
+
+
+def test_a_picture_that_cannot_be_recorded_fails_its_job_which_ends(shop):
+    def refusing(event, hear=shop.worker.workshop.result(60).emit):
+        if isinstance(event, Made) and event.index == 0:
+            raise DiskFull("No space left.", "Free some.")
+        hear(event)
+
+    shop.worker.workshop.result().emit = refusing
+    ended, made = shop.make("a", n_iter=3)
+    assert (ended.state, ended.error["error"]) == ("failed", "disk_full") and [each.index for each in made] == [1, 2]
+
+
+def test_what_one_request_overrides_does_not_change_how_many_models_the_server_keeps(shop):
+    shop.make("a", settings=Settings(sd_checkpoints_limit=10), steps=1)
+    assert shop.worker.workshop.result().device.kept == 1
 
 
 def test_a_resumed_job_makes_only_what_is_left(shop):
@@ -181,6 +247,7 @@ def test_a_disk_that_fails_costs_no_picture(shop):
     ended, [made] = shop.make("a")
     assert ended.state == "failed"
     assert not made.saved and pixels(made).shape == (64, 64, 3)
+    assert any("only in the cache" in warned.message for warned in shop.of("a", Warned))
 
 
 def test_an_unknown_checkpoint_fails_the_job_by_name(shop):

@@ -1,0 +1,53 @@
+"""One picture in the making, as the engine sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from modules.sampling.questions import Question, Task
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False, slots=True)
+class Picture(Generic[T]):
+    """A suspended task and the question it waits on; no question before it has begun."""
+
+    task: Task[T]
+    job: str                        # what a person asked for; one job has many pictures
+    index: int                      # which of them this is
+    owner: str
+    turn: int                       # how many pictures its owner had waiting before it
+    alone: bool = False             # shares no call, for those who want every bit the same
+    batch: int | None = None        # pictures of one batch begin together and are skipped together; None: it is one by itself
+    ask: Question | None = None
+    interrupted: bool = False
+    skipped: bool = False           # interrupted, but its job goes on
+    result: T | None = None
+    error: BaseException | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.result is not None or self.error is not None
+
+    @property
+    def batch_key(self) -> tuple[str, int]:
+        return self.job, self.index if self.batch is None else -1 - self.batch
+
+    def advance(self, answer: Any) -> None:
+        """Send the task its answer and take its next question, its result or its error."""
+        self._step(lambda: self.task.send(answer))
+
+    def fail(self, error: Exception) -> None:
+        """Raise `error` where the task waits; it may still answer with a result (a half-made picture)."""
+        self._step(lambda: self.task.throw(error))
+
+    def _step(self, resume: Callable[[], Question]) -> None:
+        try:
+            self.ask = resume()
+        except StopIteration as done:
+            self.ask, self.result = None, done.value
+        except Exception as error:       # noqa: BLE001  the job's, not the engine's: told to whoever waits for the picture
+            self.ask, self.error = None, error

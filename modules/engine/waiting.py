@@ -1,0 +1,106 @@
+"""Pictures that have not begun, and which of them begins next.
+
+Depth first: of one job only a few are begun at a time, so that the first is finished early and an interruption costs few. An owner's jobs
+begin in the order in which they were asked for. What waits here costs a step nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from modules.engine.picture import Picture
+
+MOST_BEGUN = 16      # pictures of one owner; more would wait for their calls with their latents in memory
+
+
+@dataclass(eq=False)
+class Line:
+    """The waiting pictures of one job, batch by batch."""
+
+    job: str
+    owner: str
+    side_by_side: int                                      # how many of them may be begun; one batch may always
+    batches: deque[Sequence[Picture]] = field(default_factory=deque)
+    begun: int = 0
+
+    def may_begin(self) -> bool:
+        return bool(self.batches) and (not self.begun or self.begun + len(self.batches[0]) <= self.side_by_side)
+
+
+def lines_of(pictures: Sequence[Picture], side_by_side: int) -> list[Line]:
+    """One line a job."""
+    found: dict[str, Line] = {}
+    for (job, _), batch in groupby(pictures, key=lambda picture: picture.batch_key):
+        together = list(batch)
+        line = found.setdefault(job, Line(job, together[0].owner, side_by_side))
+        line.batches.append(together)
+    return list(found.values())
+
+
+class WaitingRoom:
+    """All lines. The engine tells it what has begun and ended."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, Line] = {}                  # by job, until its last picture has ended
+        self._queues: dict[str, deque[Line]] = {}          # by owner: lines with somebody waiting, oldest first
+        self._begun: Counter[str] = Counter()              # by owner
+        self._changed: dict[str, None] = {}                # owners for whom something may begin now
+
+    def __bool__(self) -> bool:
+        """Is there a job whose last picture has not ended?"""
+        return bool(self._lines)
+
+    def add(self, line: Line) -> None:
+        self._lines[line.job] = line
+        self._queues.setdefault(line.owner, deque()).append(line)
+        self._changed[line.owner] = None
+
+    def ended(self, picture: Picture) -> None:
+        """One that had begun is out of the engine."""
+        line = self._lines[picture.job]
+        line.begun -= 1
+        self._begun[line.owner] -= 1
+        self._changed[line.owner] = None
+        self._forget(line)
+
+    def drop(self, job: str) -> list[Picture]:
+        """Take out those of a job that have not begun."""
+        line = self._lines.get(job)
+        if line is None:
+            return []
+        dropped = [picture for batch in line.batches for picture in batch]
+        line.batches.clear()
+        self._changed[line.owner] = None
+        self._forget(line)
+        return dropped
+
+    def next(self) -> Iterator[Picture]:
+        """Those that may begin now; each counts as begun as it is given out."""
+        while self._changed:
+            owner = next(iter(self._changed))
+            line = self._next_line(owner)
+            if line is None:
+                del self._changed[owner]
+                continue
+            batch = line.batches.popleft()
+            line.begun += len(batch)
+            self._begun[owner] += len(batch)
+            yield from batch
+
+    def _next_line(self, owner: str) -> Line | None:
+        queue = self._queues.get(owner, deque())
+        while queue and not queue[0].batches:
+            queue.popleft()
+        if not queue:
+            self._queues.pop(owner, None)
+            self._begun += Counter()                       # forget owners with none
+            return None
+        room = self._begun[owner] < MOST_BEGUN
+        return next((line for line in queue if line.may_begin()), None) if room else None
+
+    def _forget(self, line: Line) -> None:
+        if not line.begun and not line.batches:
+            self._lines.pop(line.job, None)
