@@ -31,6 +31,7 @@ from modules.sampling.weights import NetworkUse, Weights
 log = logging.getLogger(__name__)
 
 KEPT = 16      # files of each kind in memory; those used last
+SETS = 16      # of networks that the pictures of one call may have: the engine's rows
 
 T = TypeVar("T")
 
@@ -38,14 +39,14 @@ T = TypeVar("T")
 class Recent(Generic[T]):
     """What was read last, by what it was read from; or why it could not be, which is the same the next time."""
 
-    def __init__(self, read: Callable[..., T]) -> None:
-        self.read = read
+    def __init__(self, read: Callable[..., T], kept: int = KEPT) -> None:
+        self.read, self.kept = read, kept
         self._found: OrderedDict[Hashable, T | ModelError] = OrderedDict()
 
     def __call__(self, *how: Hashable) -> T:
         if how not in self._found:
             self._found[how] = self._outcome(*how)
-            if len(self._found) > KEPT:
+            while len(self._found) > self.kept:
                 self._found.popitem(last=False)
         self._found.move_to_end(how)
         found = self._found[how]
@@ -113,7 +114,7 @@ class Adapters:
         self.hooks = AttentionHooks(model.unet)
         self.device = next(model.unet.parameters()).device
         self.network = Recent(self._network)
-        self.mixable = Recent(self._mixable)
+        self.mixable = Recent(self._mixable, 4 * SETS)
 
     def bring(self, weights: Weights) -> None:
         """The whole model, to what these weights want. Raises ModelError for a network that does not fit; then it is not applied."""
@@ -138,9 +139,15 @@ class Adapters:
 
     def _mixable(self, *uses: NetworkUse) -> bool:
         """Can the UNet answer them beside others in one call? Raises ModelError, as `bring` would."""
+        self._make_room(uses)
         return self.unmerged.can(uses)
 
+    def _make_room(self, uses: Sequence[NetworkUse]) -> None:
+        """For as many files as a call of such sets has: what is read to decide whether they mix is there when they are mixed."""
+        self.network.kept = max(KEPT, 2 * SETS * len(uses))
+
     def _wanted(self, uses: Networks) -> dict[str, Strong]:
+        self._make_room(uses)
         wanted: dict[str, Strong] = {}
         for use in uses:
             blocks = block_weights(use.blocks) if use.blocks else lambda path: 1.0

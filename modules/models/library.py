@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 from modules.base.errors import UnknownName
 from modules.models.catalog import QUICKLY_HASHED, VAE_ENDINGS, Catalog, Meant, ModelFile, is_hash, meant_file, smallest_first
@@ -15,6 +17,7 @@ from modules.models.user_metadata import beside, read_user_metadata
 from modules.store.hashes import TENSORS
 
 TRAINERS_HASH = "sshs_model_hash"      # of the tensors alone, as kohya-ss writes it
+T = TypeVar("T")
 
 
 def trainers_hash(file: ModelFile) -> str:
@@ -33,6 +36,10 @@ class Library:
     approximations: Path = Path("VAE-approx")      # where TAESD's files are, if the user has any
     upscaler_folders: tuple[Path, ...] = ()
     homes: tuple[Path, ...] = ()                   # folders like models/, which hold those of face restorers
+
+    def once(self, key: Hashable, find: Callable[[], T]) -> T:
+        """What `find` finds. Here it is looked for each time, since files come and go."""
+        return find()
 
     def refresh(self) -> None:
         for catalog in vars(self).values():
@@ -128,3 +135,16 @@ class Library:
         beside = {checkpoint.path.with_name(checkpoint.path.stem + ending) for ending in VAE_ENDINGS}
         same = [file for file in self.vaes.list() if self.vaes.kind.stem(file.path) == checkpoint.path.stem]
         return next((file for file in same if file.path in beside), same[0] if same else None)
+
+
+class Remembering(Library):
+    """The library as one job of many pictures sees it: what was found once is not looked for again."""
+
+    @cached_property
+    def _found(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, key: Hashable, find: Callable[[], T]) -> T:
+        if key not in self._found:
+            self._found[key] = find()
+        return self._found[key]

@@ -1,8 +1,8 @@
-"""A batch carried out: each picture as a job's own parameters, begun when it is its turn, what cannot be read left out."""
+"""Run a batch job: plans for each input file, started in order; unreadable files are left out with a note."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,28 +40,41 @@ def members(batch: Batch, entry: Entry, pictures: int) -> list[Member]:
     return [Member(entry.file, batch.folder, stem if pictures == 1 else f"{stem}-{number}") for number in range(1, pictures + 1)]
 
 
-def of_batch(spec: JobSpec, batch: Batch, recipe: Callable[[JobSpec], Recipe]) -> Recipe:
-    """The recipes of its pictures as one. Raises InvalidImage if there is nothing left of it."""
-    found, where, notes = [], [], list(batch.notes)
-    for entry, own in zip(batch.entries, specs(spec, batch), strict=True):
+def of_batch(batch: Batch, recipe: Callable[[Entry], Recipe]) -> Recipe:
+    """The recipes of its files as one. Raises InvalidImage if there is nothing left of it.
+
+    A picture's number says which file it is made of, also where others are left out: a resumed job may find fewer files than before.
+    """
+    found: list[Recipe | None] = []
+    notes = list(batch.notes)
+    for entry in batch.entries:
         try:
-            found.append(recipe(own))
+            found.append(recipe(entry))
         except ODD as error:      # by a script that must see the picture to know what to do
+            found.append(None)
             notes.append(str(left_out(entry.file, error)))
-        else:
-            where += members(batch, entry, len(found[-1].plans))
-        if len(where) > MOST_RESULTS:
-            raise Invalid(f"The batch would make more than {MOST_RESULTS:,} pictures.", "Take fewer pictures at once, or fewer results of each.")
+    while found and found[-1] is None:
+        found.pop()
     if not found:
         raise InvalidImage("None of the pictures can be used.", notes[-1])
-    return replace(found[0], plans=[plan for each in found for plan in each.plans], members=where, notes=notes)
+    return joined(batch, found, notes)
 
 
-def specs(spec: JobSpec, batch: Batch) -> Iterator[JobSpec]:
-    """For each picture, what to do if there were no others."""
-    for entry in batch.entries:
-        start = {"init_images": [entry.image], "mask": entry.mask, "batch": None}
-        yield replace(spec, params={**spec.params, **entry.params, **start}, settings={**spec.settings, **entry.settings})
+def joined(batch: Batch, found: Sequence[Recipe | None], notes: Sequence[str]) -> Recipe:
+    """Each file has the same number of pictures; where it is left out, of None. Raises Invalid if they are too many."""
+    usable = [each for each in found if each]
+    pictures = max(len(each.plans) for each in usable)
+    if len(found) * pictures > MOST_RESULTS:
+        raise Invalid(f"The batch would make more than {MOST_RESULTS:,} pictures.", "Take fewer pictures at once, or fewer results of each.")
+    plans = [plan for each in found for plan in [*(each.plans if each else ()), *[None] * pictures][:pictures]]
+    where = [member for entry, _ in zip(batch.entries, found, strict=False) for member in members(batch, entry, pictures)]
+    return replace(usable[0], plans=plans, members=where, notes=notes)
+
+
+def of_entry(spec: JobSpec, entry: Entry) -> JobSpec:
+    """What to do if there were no other files."""
+    start = {"init_images": [entry.image], "mask": entry.mask, "batch": None}
+    return replace(spec, params={**spec.params, **entry.params, **start}, settings={**spec.settings, **entry.settings})
 
 
 def reader(kept: Path) -> Load:

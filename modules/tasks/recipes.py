@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
 from modules.imaging.inputs import load
 from modules.models.catalog import Catalog, ModelFile
-from modules.models.library import Library
-from modules.params.batch import Batch
+from modules.models.library import Library, Remembering
+from modules.params.batch import Batch, Entry
 from modules.params.extras import Extras, extended
 from modules.params.hires import LATENT_MODES, checked, second_pass, sized_by_result
 from modules.params.img2img import Img2Img
@@ -24,7 +24,7 @@ from modules.params.txt2img import Txt2Img
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
 from modules.tasks import extras, generation_data, hires, img2img, txt2img
-from modules.tasks.batch import Member, in_turn, members, of_batch, reader
+from modules.tasks.batch import Member, in_turn, members, of_batch, of_entry, reader
 from modules.tasks.canvas import Load
 from modules.tasks.drawn import Drawn
 from modules.tasks.extras import ExtrasPlan
@@ -39,18 +39,23 @@ from modules.tasks.scripts.table import FLOWS, SEVERAL
 class Recipe:
     """A job in the making: what each picture is to be, and how to make one."""
 
-    plans: Sequence[Plan]
+    plans: Sequence[Plan]                          # by the picture's number; None where a batch's file is left out
     picture: Callable[[Plan], Task[Drawn]]
     members: Sequence[Member] = ()                 # of a batch: what each picture is made of, and where it goes
     notes: Sequence[str] = ()                      # what its owner should know beforehand
 
+    @cached_property
+    def numbers(self) -> Sequence[int]:
+        """The pictures there are to make."""
+        return [number for number, plan in enumerate(self.plans) if plan is not None]
+
     @property
     def settings(self) -> Settings:
-        return self.plans[0].settings
+        return self.plans[self.numbers[0]].settings
 
     def batch_of(self, index: int) -> int:
         """Which of A1111's batches a picture belongs to: `batch_size` of them are made together."""
-        return index // getattr(self.plans[0].params, "batch_size", 1)
+        return index // getattr(self.plans[index].params, "batch_size", 1)
 
     def task(self, index: int) -> Task[Drawn]:
         """The making of one picture."""
@@ -75,7 +80,7 @@ class Recipe:
         }
 
     def warnings(self) -> list[str]:
-        of_networks = (note for plan in self.plans for each in plan.passes for note in each.files.networks.notes)
+        of_networks = (note for number in self.numbers for each in self.plans[number].passes for note in each.files.networks.notes)
         return list(dict.fromkeys([*self.notes, *of_networks]))
 
 
@@ -126,16 +131,23 @@ def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Im
 def img2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     """inputs: the folder of the pictures it starts from"""
     batch = Batch.recorded(spec.params)
-    make = partial(img2img_made, library, reader(inputs) if batch else partial(load, inputs))
+    if not batch:
+        return each_made(partial(img2img_made, library, partial(load, inputs)), *read_spec(Img2Img, spec))
+    make = partial(img2img_made, Remembering(**vars(library)), reader(inputs))
+    usual = read_spec(Img2Img, spec)
 
-    def recipe(of: JobSpec) -> Recipe:
-        return each_made(make, *read_spec(Img2Img, of))
+    def recipe(entry: Entry) -> Recipe:
+        own = bool(entry.params or entry.settings)
+        params, settings = read_spec(Img2Img, of_entry(spec, entry)) if own else usual
+        return each_made(make, replace(params, init_images=(entry.image,), mask=entry.mask), settings)
 
-    return of_batch(spec, batch, recipe) if batch else recipe(spec)
+    return of_batch(batch, recipe)
 
 
 def img2img_made(library: Library, read: Load, params: Img2Img, settings: Settings) -> Recipe:
-    settings = replace(settings, upscaler_for_img2img=library.upscaler(settings.upscaler_for_img2img))
+    name = settings.upscaler_for_img2img
+    if (shown := library.once(name, partial(library.upscaler, name))) != name:
+        settings = replace(settings, upscaler_for_img2img=shown)
     if params.script_name:
         return scripted(library, read, params, settings)
     found = img2img.img2img_plans(params, settings, files_for(library, params, settings), read)
@@ -177,6 +189,13 @@ def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
 
 def files_for(library: Library, params: Txt2Img, settings: Settings) -> Files:
     """Raises UnknownName or ModelError, also where faces are to be restored and cannot be."""
+    s = settings
+    asked = (s.sd_model_checkpoint, s.sd_vae, s.sd_vae_overrides_per_model_preferences, s.face_restoration, s.face_restoration_model)
+    prompts = (params.prompt, params.negative_prompt)
+    return library.once(("files", params.refiner_checkpoint, *prompts, *asked), partial(find_files, library, params, settings))
+
+
+def find_files(library: Library, params: Txt2Img, settings: Settings) -> Files:
     if settings.face_restoration:
         library.face_restorer(settings.face_restoration_model)
     checkpoint = library.checkpoints.hashed(chosen(library.checkpoints, settings.sd_model_checkpoint))

@@ -32,7 +32,7 @@ class ThreadWorker:
     def __init__(self, config: WorkerConfig, emit: Emit) -> None:
         self.config, self.emit = config, emit
         self.workshop: Future[Workshop] = Future()
-        self.inbox = ThreadPoolExecutor(1, "inbox")      # plans jobs in their order, once there is a workshop
+        self.inboxes: dict[str, ThreadPoolExecutor] = {}      # by owner: plans their jobs in their order, once there is a workshop
         self.asked: WeakValueDictionary[str, Future[None]] = WeakValueDictionary()      # jobs until they are planned
         self.stopping = False
         self.thread = Thread(target=self._run, name="device", daemon=True)
@@ -41,7 +41,9 @@ class ThreadWorker:
         self.thread.start()
 
     def submit(self, spec: JobSpec) -> None:
-        self.asked[spec.id] = self.inbox.submit(self._submit, spec)
+        if spec.owner not in self.inboxes:
+            self.inboxes[spec.owner] = ThreadPoolExecutor(1, "inbox")      # of their own: planning thousands of pictures takes seconds
+        self.asked[spec.id] = self.inboxes[spec.owner].submit(self._submit, spec)
 
     def interrupt(self, job: str) -> None:
         asked = self.asked.get(job)
@@ -56,7 +58,8 @@ class ThreadWorker:
     def stop(self) -> None:
         """Let the step in hand finish; unfinished jobs stay recorded and are resumed at the next start."""
         self.stopping = True
-        self.inbox.shutdown(wait=False, cancel_futures=True)
+        for inbox in list(self.inboxes.values()):
+            inbox.shutdown(wait=False, cancel_futures=True)
         if self.workshop.done() and not self.workshop.exception():
             self.workshop.result().stop()
             self.thread.join(STOP_SECONDS)
@@ -73,14 +76,14 @@ class ThreadWorker:
     def _submit(self, spec: JobSpec) -> None:
         try:
             workshop = self.workshop.result()
-            self.config.note_in_hand("planning", [spec.id])
+            self.config.note_in_hand(f"planning for {spec.owner}", [spec.id])
             workshop.submit(spec)
         except Exception as error:       # there is no workshop, or it has closed: the job's owner is told
             if not self.stopping:        # else it stays recorded
                 log.warning("Job %s cannot be begun: %s", spec.id, error)
                 self.emit(Ended(spec.id, FAILED, described(error)))
         finally:
-            self.config.note_in_hand("planning", [])
+            self.config.note_in_hand(f"planning for {spec.owner}", [])
 
     def _run(self) -> None:
         try:

@@ -40,6 +40,7 @@ class Tally:
     recipe: Recipe
     left: set[int]                                                  # pictures not kept yet
     fractions: dict[int, float] = field(default_factory=dict)       # how far each is sampled
+    sampled: float = 0.0                                            # their sum
     begun: bool = False
     previewed: float = 0.0
     interrupted: bool = False
@@ -48,7 +49,12 @@ class Tally:
 
     @property
     def fraction(self) -> float:
-        return sum(self.fractions.values()) / len(self.recipe.plans)
+        return self.sampled / len(self.recipe.numbers)
+
+    def reach(self, index: int, fraction: float) -> None:
+        """A picture is so far."""
+        self.sampled += fraction - self.fractions.get(index, 0.0)
+        self.fractions[index] = fraction
 
     @property
     def outcome(self) -> events.Ended:
@@ -97,7 +103,7 @@ class Workshop:
             log.warning("Job %s cannot be done: %s", spec.id, error)
             self._news(events.Ended(spec.id, FAILED, described(error)))
             return
-        self._begin(Tally(spec, recipe, set(range(len(recipe.plans))) - set(spec.done)))
+        self._begin(Tally(spec, recipe, set(recipe.numbers) - set(spec.done)))
 
     def interrupt(self, job: str) -> None:
         self.engine.interrupt(job)
@@ -110,7 +116,8 @@ class Workshop:
         self._open(tally)
         for warning in recipe.warnings():
             self._news(events.Warned(spec.id, warning))
-        tally.fractions.update(dict.fromkeys(spec.done, 1.0))
+        for index in set(spec.done) & set(recipe.numbers):
+            tally.reach(index, 1.0)
         self.device.kept = self.config.models_kept()
         alone = spec.alone or recipe.settings.pictures_alone
         pictures = [Picture(recipe.task(i), spec.id, i, spec.owner, spec.turn + i, alone, recipe.batch_of(i)) for i in left]
@@ -151,12 +158,12 @@ class Workshop:
         if picture.ended:
             if not self.engine.running:
                 self._note_device([])
-            tally.fractions[picture.index] = 1.0
+            tally.reach(picture.index, 1.0)
             self._errand(self._finish, tally, picture)
             return
         if isinstance(picture.ask, WORK) and not tally.begun:
             tally.begun = True
-            self._news(events.Started(picture.job, len(tally.recipe.plans)))
+            self._news(events.Started(picture.job, len(tally.recipe.numbers)))
         if isinstance(picture.ask, Predict):
             self._progress(tally, picture)
 
@@ -171,7 +178,7 @@ class Workshop:
     def _progress(self, tally: Tally, picture: Picture[Drawn]) -> None:
         ask, steps = picture.ask, sum(each.moves for each in tally.recipe.plans[picture.index].passes)
         step = min(ask.step, steps)      # DPM adaptive takes as many as it likes
-        tally.fractions[picture.index] = step / steps
+        tally.reach(picture.index, step / steps)
         self._news(events.Progress(picture.job, picture.index, step, steps, tally.fraction))
         every = tally.recipe.settings.show_progress_every_n_steps
         wanted = tally.recipe.settings.live_previews_enable and every > 0 and ask.step % every == 0

@@ -189,3 +189,17 @@ def test_company_with_other_networks_does_not_change_a_picture(tmp_path):
     assert max(together) == 5      # LoHa has calls of its own
     assert all(np.abs(a - b).max() <= 1 for a, b in zip(alone, mixed, strict=True))
     assert min(np.abs(a - mixed[4]).max() for a in mixed[:4]) > 1
+
+
+@pytest.mark.parametrize("together", [1, 18])
+def test_each_file_is_read_once_however_many_are_in_use(adapters, use, monkeypatch, together):
+    """To decide whether a set can be mixed, and then to mix it: as one set of 18, and as 18 sets that take turns."""
+    reads, read = [], adapters.files.network
+    monkeypatch.setattr(adapters.files, "network", lambda *how: reads.append(how) or read(*how))
+    uses = [use("locon", rank=rank) for rank in range(1, 19)]
+    sets = [uses[start:start + together] for start in range(0, 18, together)]
+    for _ in range(3):
+        for each in sets:
+            assert adapters.mixable(*each)
+            adapters.unmerged.under({tuple(each)})
+    assert len(reads) == 18

@@ -14,6 +14,7 @@ from modules.base.errors import Invalid, InvalidImage
 from modules.engine.engine import Engine, Picture
 from modules.engine.jobs import JobSpec
 from modules.imaging.inputs import keep as keep_input
+from modules.models.library import Library
 from modules.params.batch import Batch, Entry, FromFolder, Img2ImgBatch, Sent
 from modules.params.extras import Extras
 from modules.params.img2img import ORIGINAL, Img2Img
@@ -228,6 +229,34 @@ def test_a_damaged_picture_is_left_out_and_a_script_may_find_that_first(tmp_path
     nothing = replace(batch, entries=batch.entries[1:])
     with pytest.raises(InvalidImage, match="None of the pictures"):
         RECIPES["img2img"](job(recorded(wish(tmp_path), nothing) | upscale), device.library, inputs())
+
+
+@pytest.mark.parametrize("fields", [{"script_name": "SD upscale", "script_args": ["", 16, "Lanczos", 2.0]}, {"script_name": "Outpainting mk2", "script_args": ["", 8, 4, ["left"], 1.0, 0.05], "n_iter": 2}])
+def test_a_picture_keeps_its_number_when_a_file_before_it_has_gone(tmp_path, device, fields):
+    """As when a job is resumed: what is made already is not made again, and what is not is made."""
+    put(tmp_path, "a.png", "b.png", "c.png")
+    spec = job(recorded(wish(tmp_path), img2img_batch(wish(tmp_path), FLAGS)) | fields)
+    whole = RECIPES["img2img"](spec, device.library, inputs())
+    (tmp_path / "a.png").unlink()
+    rest = RECIPES["img2img"](spec, device.library, inputs())
+    assert len(rest.numbers) == len(whole.numbers) * 2 // 3
+    for number in rest.numbers:
+        assert rest.members[number] == whole.members[number] and rest.plans[number].params == whole.plans[number].params
+    assert "a.png was left out" in rest.warnings()[0] and rest.settings == whole.settings
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_what_all_pictures_of_a_batch_share_is_looked_for_once(tmp_path, device, monkeypatch, count):
+    looked = []
+    for name in ("upscalers", "vae_for"):
+        original = getattr(Library, name)
+        monkeypatch.setattr(Library, name, lambda *how, name=name, original=original, **more: looked.append(name) or original(*how, **more))
+    batch = Batch(tuple(Entry(f"/nowhere/{number}.png", f"{number}.png") for number in range(count)))
+    request = recorded(wish(tmp_path), batch)
+    spec = replace(job(request), settings=asdict(Settings(sd_model_checkpoint="tiny-sd1", upscaler_for_img2img="r-esrgan 4x+ anime6b")))
+    monkeypatch.setattr(Library, "upscaler", lambda self, name: self.upscalers() and "R-ESRGAN 4x+ Anime6B")
+    recipe = RECIPES["img2img"](spec, device.library, inputs())
+    assert len(recipe.numbers) == count and sorted(looked) == ["upscalers", "vae_for"]
 
 
 @pytest.mark.parametrize(("fields", "names"), [({}, ["a.png", "b.png"]), ({"n_iter": 2}, ["a-1.png", "a-2.png", "b-1.png", "b-2.png"])])

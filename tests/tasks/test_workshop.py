@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.base.errors import DiskFull, NotANumber
+from modules.base.errors import DiskFull, Invalid, NotANumber
 from modules.engine.jobs import LOCAL, Ended, JobSpec, Made, Preview, Progress, Started, Warned
 from modules.models.device import Placement
 from modules.params import infotext
@@ -19,6 +19,7 @@ from modules.prompts.grammar import emphasised
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.questions import Decode, Predict
 from modules.settings.options import Settings
+from modules.tasks.recipes import RECIPES
 from modules.tasks.thread_worker import ThreadWorker
 from modules.tasks.worker_config import WorkerConfig
 from tests.golden_data import GOLDEN, library
@@ -203,6 +204,26 @@ def test_a_picture_that_cannot_be_recorded_fails_its_job_which_ends(shop):
 def test_what_one_request_overrides_does_not_change_how_many_models_the_server_keeps(shop):
     shop.make("a", settings=Settings(sd_checkpoints_limit=10), steps=1)
     assert shop.worker.workshop.result().device.kept == 1
+
+
+def test_planning_somebodys_thousands_holds_up_nobody_else(shop, monkeypatch):
+    """Another owner's job begins, ends, and is interrupted meanwhile."""
+    planned = threading.Event()
+
+    def endless(spec, library, inputs):
+        assert planned.wait(60)
+        raise Invalid("Never mind.")
+
+    monkeypatch.setitem(RECIPES, "endless", endless)
+    shop.worker.submit(JobSpec("long", "me", "endless", {}, {}))
+    assert shop.make("a", owner="you")[0].state == "done"
+    shop.submit("b", owner="you", steps=150, n_iter=10)
+    sampled_some(shop, "b")
+    shop.worker.interrupt("b")
+    shop.until(lambda: shop.of("b", Ended))
+    assert shop.of("b", Ended)[0].state == "interrupted" and not shop.of("long", Ended)
+    planned.set()
+    shop.until(lambda: shop.of("long", Ended))
 
 
 def test_a_resumed_job_makes_only_what_is_left(shop):
