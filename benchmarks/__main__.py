@@ -8,7 +8,7 @@ from importlib import import_module
 
 from modules.base.bootstrap import settle
 
-SCENARIOS = ("overhead", "pictures", "against_diffusers", "batching", "fairness", "latency", "startup", "index")
+SCENARIOS = ("overhead", "pictures", "against_diffusers", "batching", "fairness", "latency", "startup", "index", "waiting")
 LONG = ("loading", "tiles", "lora_swap", "mixed_lora", "attention", "fidelity")      # minutes, gigabytes, or a page of docs/ written: only by name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from modules.base.errors import DiskFull, Forbidden, Unwritable, WebUIError
 
 WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)      # what disks say that have none
+
+UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")      # as files are called while they are written
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -99,6 +102,23 @@ def moved_over_claim(source: Path, path: Path) -> bool:
 def discard(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def clear_unfinished(folder: Path, before: float, below: bool = True) -> int:
+    """Delete what killed writers left in `folder`, and `below` it, if last written `before` (seconds since 1970); returns how many.
+
+    Links are not followed, and what cannot be deleted stays.
+    """
+    cleared = 0
+    for at, folders, names in os.walk(folder):
+        for path in (Path(at, name) for name in names if UNFINISHED.fullmatch(name)):
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mtime < before:
+                    path.unlink()
+                    cleared += 1
+        if not below:
+            folders.clear()
+    return cleared
 
 
 def make_folder(folder: Path) -> None:

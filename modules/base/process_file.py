@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
@@ -29,6 +30,7 @@ class ProcessFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self.held_since = time.time()
         self._writing = Lock()
         self._stopping = False
         try:

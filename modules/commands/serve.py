@@ -23,13 +23,15 @@ from modules.api import server
 from modules.api.access import Access
 from modules.api.starting import BROKEN, STARTING
 from modules.app.app import App
+from modules.base.files import clear_unfinished
 from modules.base.imports import uncollected
-from modules.base.process_file import ProcessFile
+from modules.base.process_file import ProcessFile, is_held
 from modules.commands.assemble import assemble, start_worker
 from modules.commands.gradio_import import import_gradio
 from modules.settings.flags import LOOPBACK, Accounts, Flags
 
 log = logging.getLogger(__name__)
+OTHERS_SECONDS = 3600      # model folders may be another server's too: what it is writing is not touched
 
 
 def serve(flags: Flags, sock: socket.socket) -> int:
@@ -109,7 +111,20 @@ async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.E
                 await asyncio.to_thread(webbrowser.open, address)
         await asyncio.to_thread(start_worker, app)
         app.hooks.app_started(app, api)
+        await asyncio.to_thread(clear_leftovers, app)
         await stop.wait()
+
+
+def clear_leftovers(app: App) -> None:
+    """Half-written files of a server that was killed; while a terminal is at work nobody can tell whose they are."""
+    paths = app.flags.paths
+    if not app.process or any(is_held(path) for path in paths.terminal_locks.glob("*.lock")):
+        return
+    began = app.process.held_since
+    cleared = clear_unfinished(paths.data_dir, began, below=False) + sum(clear_unfinished(each, began) for each in (paths.outputs, paths.cache))
+    cleared += clear_unfinished(paths.homes[0], began - OTHERS_SECONDS)
+    if cleared:
+        log.info("%d half-written files of an earlier run were cleared away", cleared)
 
 
 def build_page(app: App) -> FastAPI:

@@ -32,8 +32,11 @@ def next_batch(begun: Sequence[Picture], rows: int, common: Common) -> list[Pict
     first = next((picture for picture in near if picture.ask.brief), begun[0])
     if first.alone:
         return [first]
-    key, loose = first.ask.key, loose_key(first.ask, common)
+    key = first.ask.key
     alike = fair_share([picture for picture in begun if picture.ask.key == key], rows)
+    if rows_of(alike) >= rows or all(picture.ask.weights == first.ask.weights for picture in near):      # there is nothing to gain
+        return alike
+    loose = loose_key(first.ask, common)
     mixed = fair_share([picture for picture in near if loose_key(picture.ask, common) == loose], rows)
     return mixed if rows_of(mixed) >= max(MIXED_ROWS, rows_of(alike) + 1) else alike
 

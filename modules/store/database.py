@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Lock
 
 from modules.base.errors import DatabaseUnusable, DiskFull, JobFailed, Unwritable
 from modules.store.migrations import MIGRATIONS, Migration
@@ -14,11 +15,16 @@ BUSY_SECONDS = 30      # how long one process waits for another's transaction
 
 
 class Database:
-    """A path and how to open it: one connection a use, so that any thread may; write-ahead logging, synced."""
+    """A path and how to open it. Any thread may: each write has a connection of its own, readings take turns at one that stays open.
+
+    Write-ahead logging, synced.
+    """
 
     def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
         """Bring the file to the newest version. Raises DatabaseUnusable, for one of a later Easel before anything in it is touched."""
         self.path = path
+        self._reader: sqlite3.Connection | None = None
+        self._reading = Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             refuse_newer(path, len(migrations))
@@ -28,6 +34,15 @@ class Database:
                 f"The database {path.name} cannot be opened: {error}.",
                 f"Check the disk's space and who may write to {path.parent}. If the file itself is damaged, move it away: Easel makes a new one.",
             ) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """For questions alone: opening a connection costs more than most of them."""
+        with self._reading:
+            if self._reader is None:
+                self._reader = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
+                self._reader.row_factory = sqlite3.Row
+            yield self._reader
 
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:

@@ -72,10 +72,12 @@ class JobStore:
 
     def add_picture(self, job: str, picture: PictureRecord) -> None:
         with self.database.open() as db:
+            before = db.execute("DELETE FROM pictures WHERE job = ? AND position = ?", (job, picture.index)).rowcount
             db.execute(
-                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
                 (job, picture.index, picture.path, picture.infotext, json.dumps(dict(picture.facts)), picture.saved),
             )
+            db.execute("UPDATE jobs SET made = made + ? WHERE id = ?", (1 - before, job))
 
     def add_warning(self, job: str, message: str) -> None:
         """Once: a job that is resumed is warned again."""
@@ -109,7 +111,7 @@ class JobStore:
         return next(iter(self._many(f"{BRIEF} WHERE id = ?", job, newest=newest)), None)
 
     def picture(self, job: str, index: int) -> PictureRecord | None:
-        with self.database.open() as db:
+        with self.database.reading() as db:
             row = db.execute("SELECT * FROM pictures WHERE job = ? AND position = ?", (job, index)).fetchone()
             return row and _picture(row)
 
@@ -122,13 +124,13 @@ class JobStore:
         return self._many(f"{BRIEF} WHERE owner = ? ORDER BY number DESC LIMIT ?", owner, limit, newest=newest)
 
     def _many(self, query: str, *values: Any, newest: int | None = None) -> list[JobRecord]:
-        with self.database.open() as db:
+        with self.database.reading() as db:
             rows = db.execute(query, values).fetchall()
             return [_record(db, row, newest) for row in rows]
 
 
 BRIEF = (
-    "SELECT id, owner, kind, params, '{}' AS long_params, '{}' AS settings, save, state, error, warnings, created, asked, deaths, process"
+    "SELECT id, owner, kind, params, '{}' AS long_params, '{}' AS settings, save, state, error, warnings, created, asked, made, deaths, process"
     " FROM jobs"
 )
 
@@ -138,10 +140,6 @@ def _pictures(db: sqlite3.Connection, job: str, newest: int | None) -> list[Pict
     limit = -1 if newest is None else newest
     rows = db.execute("SELECT * FROM pictures WHERE job = ? ORDER BY position DESC LIMIT ?", (job, limit)).fetchall()
     return [_picture(row) for row in reversed(rows)]
-
-
-def _made(db: sqlite3.Connection, job: str) -> int:
-    return int(db.execute("SELECT count(*) FROM pictures WHERE job = ?", (job,)).fetchone()[0])
 
 
 def _picture(row: sqlite3.Row) -> PictureRecord:
@@ -163,7 +161,7 @@ def _record(db: sqlite3.Connection, row: sqlite3.Row, newest: int | None) -> Job
             warnings=tuple(json.loads(row["warnings"])),
             created=row["created"],
             pictures=tuple(_pictures(db, row["id"], newest)),
-            made=_made(db, row["id"]),
+            made=row["made"],
             asked=row["asked"],
             deaths=row["deaths"],
             process=row["process"],

@@ -96,14 +96,16 @@ def first_tables(db: sqlite3.Connection) -> None:
 
 
 def deaths_and_long_params(db: sqlite3.Connection) -> None:
-    """Jobs count the times the program died over them, and keep params that may be long apart from those that are shown."""
+    """Jobs count their pictures and the times the program died over them, and keep params that may be long apart from those that are shown."""
     for column in (
         "long_params TEXT NOT NULL DEFAULT '{}'",
         "asked INTEGER NOT NULL DEFAULT 1",
+        "made INTEGER NOT NULL DEFAULT 0",
         "deaths INTEGER NOT NULL DEFAULT 0",
         "process TEXT NOT NULL DEFAULT ''",
     ):
         db.execute(f"ALTER TABLE jobs ADD COLUMN {column}")
+    db.execute("UPDATE jobs SET made = (SELECT count(*) FROM pictures WHERE job = jobs.id)")
     for job, text in db.execute("SELECT id, params FROM jobs").fetchall():
         try:
             short, long = split_params(json.loads(text))

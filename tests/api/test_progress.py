@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 
+from modules.base.errors import DiskFull
 from tests.api.test_generate import SMALL
 from tests.servers import settled
 
@@ -73,3 +75,41 @@ def test_ones_interrupt_is_not_anothers(guarded):
     assert described["state"] == "done"
     assert guarded.get(described["pictures"][0]["url"], **bob).status_code == 404
     assert guarded.get(described["pictures"][0]["url"], **alice).status_code == 200
+
+
+def test_a_skipped_picture_is_told_and_its_job_is_done(client):
+    thread = start(client, "slow-skip", steps=60, n_iter=2, width=64, height=64)
+    assert client.get("/sdapi/v1/progress", params={"task_id": "slow-skip"}).json()["state"]["skipped"] is False
+    assert client.post("/easel/v1/jobs/slow-skip/skip").status_code == 204
+    now = client.get("/sdapi/v1/progress", params={"task_id": "slow-skip"}).json()
+    assert now["state"]["skipped"] is True or now["current_task"] is None
+    thread.join()
+    described = settled(client, "slow-skip")
+    assert (described["state"], described["made"]) == ("done", 2)
+
+
+def test_a_full_disk_under_the_database_is_said_to_be_one(client, monkeypatch):
+    """At the request, and in the midst of a job: then the picture is delivered all the same, with the reason."""
+    store = client.app.jobs.store
+
+    def full(*_):
+        raise DiskFull("No space left to write easel.sqlite.", "Free some space.")
+
+    monkeypatch.setattr(store, "add_picture", full)
+    reply = client.post("/sdapi/v1/txt2img", json={**SMALL, "force_task_id": "full-1"})
+    assert reply.status_code == 200 and len(reply.json()["images"]) == 1
+    info = json.loads(reply.json()["info"])
+    assert (info["state"], "No space left" in info["error"]) == ("failed", True)
+    monkeypatch.setattr(store, "add", full)
+    refused = client.post("/sdapi/v1/txt2img", json=SMALL)
+    assert (refused.status_code, refused.json()["error"]) == (507, "disk_full")
+
+
+def test_a_picture_that_is_not_where_it_belongs_is_delivered_with_the_reason_among_the_warnings(client, monkeypatch):
+    def full(*_):
+        raise DiskFull("No space left to write 00000-1.png.", "Free some space.")
+
+    monkeypatch.setattr("modules.tasks.keeping.save_numbered", full)
+    reply = client.post("/sdapi/v1/txt2img", json=SMALL | {"save_images": True})
+    assert reply.status_code == 200 and len(reply.json()["images"]) == 1
+    assert any("No space left" in warning for warning in json.loads(reply.json()["info"])["warnings"])

@@ -145,3 +145,17 @@ def test_processes_that_want_the_same_names_lose_nothing(tmp_path):
     assert [each.wait() for each in running] == [0, 0, 0]
     found = {path.read_text() for path in tmp_path.iterdir()}
     assert found == {f"{name} {i}" for name in range(3) for i in range(100)}
+
+
+def test_what_killed_writers_left_is_cleared_and_nothing_else(tmp_path):
+    deep = tmp_path / "txt2img-images/2026-11-21"
+    deep.mkdir(parents=True)
+    ours = [folder / f".{number:032x}.tmp" for number, folder in enumerate((tmp_path, deep))]
+    others = [deep / name for name in ("00000-1.png", ".tmp", ".abc.tmp", f"{0:032x}.tmp", f".{0:032x}.tmp.png")]
+    for path in (*ours, *others):
+        path.write_bytes(b"half")
+    now = ours[0].stat().st_mtime
+    assert files.clear_unfinished(tmp_path, now - 100) == 0
+    assert files.clear_unfinished(tmp_path, now + 100, below=False) == 1 and ours[1].exists()
+    assert files.clear_unfinished(tmp_path, now + 100) == 1
+    assert not any(path.exists() for path in ours) and all(path.exists() for path in others)

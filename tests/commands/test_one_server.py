@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,13 @@ def exit_code(process):
     return process.returncode
 
 
+def until(true, seconds=120):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def data(tmp_path):
     return with_tiny_model(tmp_path / "data")
@@ -66,6 +74,8 @@ def data(tmp_path):
 
 @pytest.mark.slow
 def test_a_second_server_is_refused_in_words_until_the_first_is_gone_however_it_went(data):
+    (data / "outputs").mkdir()
+    (leftover := data / "outputs" / f".{7:032x}.tmp").write_bytes(b"half")
     first = server(data)
     address = first.stdout.readline().split()[-1]
     second = server(data)
@@ -77,6 +87,7 @@ def test_a_second_server_is_refused_in_words_until_the_first_is_gone_however_it_
     third = server(data)
     try:
         assert third.stdout.readline().startswith("Easel is at ")
+        until(lambda: not leftover.exists())
     finally:
         third.kill()
         third.communicate()

@@ -135,11 +135,29 @@ def sampled_some(shop, job):
     shop.until(lambda: any(event.step for event in shop.of(job, Progress)))
 
 
+def paused(shop, calls):
+    """The device stops before this many calls of the UNet are answered, until the event is set; also when it has got there."""
+    engine, there, going_on = shop.worker.workshop.result(60).engine, threading.Event(), threading.Event()
+    answer, asked = engine.answer, []
+
+    def answered(questions):
+        asked.extend([1] * isinstance(questions[0], Predict))
+        if len(asked) == calls and not there.is_set():
+            there.set()
+            assert going_on.wait(60)
+        return answer(questions)
+
+    engine.answer = answered
+    return there, going_on
+
+
 @pytest.mark.parametrize(("sizes", "dropped"), [({"n_iter": 4}, {0}), ({"n_iter": 2, "batch_size": 3}, {0, 1, 2}), ({"n_iter": 1}, {0})])
 def test_skipping_drops_one_batch_and_goes_on_with_the_rest(shop, sizes, dropped):
-    shop.submit("a", steps=60, **sizes)
-    sampled_some(shop, "a")
+    there, going_on = paused(shop, 3)
+    shop.submit("a", steps=5, **sizes)
+    assert there.wait(60)
     shop.worker.skip("a")
+    going_on.set()
     shop.until(lambda: shop.of("a", Ended))
     pictures = range(sizes["n_iter"] * sizes.get("batch_size", 1))
     assert {made.index: made.saved for made in shop.of("a", Made)} == {index: index not in dropped for index in pictures}
@@ -170,20 +188,22 @@ def test_as_many_are_made_side_by_side_as_the_settings_and_the_batch_size_say(sh
 
 
 def test_interrupting_keeps_what_is_finished(shop):
-    shop.submit("a", steps=30, n_iter=50)
+    shop.submit("a", steps=4, n_iter=500)
     shop.until(lambda: shop.of("a", Made))
     shop.worker.interrupt("a")
     shop.until(lambda: shop.of("a", Ended))
     assert shop.of("a", Ended)[0].state == "interrupted"
-    assert any(made.saved for made in shop.of("a", Made)) and len(shop.of("a", Made)) < 50
+    assert any(made.saved for made in shop.of("a", Made)) and len(shop.of("a", Made)) < 500
 
 
 def test_a_note_that_cannot_be_recorded_costs_no_picture_and_no_end(shop):
     """As where the disk is full, or another has locked the database."""
-    def refusing(event, hear=shop.worker.workshop.result(60).emit):
+    shop.worker.workshop.result(60)
+
+    def refusing(event):
         if isinstance(event, Warned):
             raise sqlite3.OperationalError("database or disk is full")
-        hear(event)
+        shop.hear(event)
 
     shop.worker.workshop.result().emit = refusing
     ended, made = shop.make("a", prompt="a <lora:nowhere:1> red circle", n_iter=2)
@@ -191,10 +211,12 @@ def test_a_note_that_cannot_be_recorded_costs_no_picture_and_no_end(shop):
 
 
 def test_a_picture_that_cannot_be_recorded_fails_its_job_which_ends(shop):
-    def refusing(event, hear=shop.worker.workshop.result(60).emit):
+    shop.worker.workshop.result(60)
+
+    def refusing(event):
         if isinstance(event, Made) and event.index == 0:
             raise DiskFull("No space left.", "Free some.")
-        hear(event)
+        shop.hear(event)
 
     shop.worker.workshop.result().emit = refusing
     ended, made = shop.make("a", n_iter=3)
@@ -217,7 +239,7 @@ def test_planning_somebodys_thousands_holds_up_nobody_else(shop, monkeypatch):
     monkeypatch.setitem(RECIPES, "endless", endless)
     shop.worker.submit(JobSpec("long", "me", "endless", {}, {}))
     assert shop.make("a", owner="you")[0].state == "done"
-    shop.submit("b", owner="you", steps=150, n_iter=10)
+    shop.submit("b", owner="you", steps=4, n_iter=500)
     sampled_some(shop, "b")
     shop.worker.interrupt("b")
     shop.until(lambda: shop.of("b", Ended))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -12,9 +11,9 @@ from pathlib import Path
 import torch
 
 from modules.base.errors import DiskFull
+from modules.base.files import UNFINISHED
 from modules.models.tensor_file import Entry, Make, write
 
-UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")      # as files are called while they are written
 LONG_AGO = 3600.0                                  # s since the last byte was written: nobody writes it any more
 
 Told = Callable[[int, int], None]      # tensors done, of how many; what it raises ends the work
