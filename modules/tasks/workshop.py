@@ -244,7 +244,8 @@ class Workshop:
         for note in picture.result.told.notes:
             self._note(tally, note)
         if kept.problem:
-            self._note(tally, f"A picture could not be saved where it belongs and is only in the cache. {sentence(kept.problem)}")
+            what = "What belongs to a picture could not be saved." if kept.event.saved else "A picture could not be saved and is only in the cache."
+            self._note(tally, f"{what} {sentence(kept.problem)}")
 
     def _note(self, tally: Tally, note: str) -> None:
         """Tell its owner, once. A note that cannot be recorded is in the log: it costs neither the picture nor the job."""
