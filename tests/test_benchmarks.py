@@ -55,6 +55,7 @@ def test_overhead_runs(monkeypatch, capsys):
 def test_batching_runs(monkeypatch, capsys):
     """Two pictures together are those that were made alone."""
     monkeypatch.setattr(batching, "GOALS", {torch.float32: ""})
+    monkeypatch.setattr(batching, "ROWS", (1, 2))
     monkeypatch.setattr(batching, "mixed", lambda: [brief(seed=1), brief(seed=2)])
     monkeypatch.setattr(batching, "alternating", lambda sides, rounds: once(sides))
     batching.run()
