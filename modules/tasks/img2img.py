@@ -28,7 +28,7 @@ from modules.sampling.questions import EncodeImage, Facts, ModelFacts, Task, Wei
 from modules.settings.options import Settings, at_default
 from modules.tasks.canvas import Canvas, Finished, Load, canvas_for, finished
 from modules.tasks.conditioning import first_stage
-from modules.tasks.drawn import Drawn, Told
+from modules.tasks.drawn import Beside, Drawn, Told
 from modules.tasks.enlarging import Enlarger
 from modules.tasks.plan import Files, Plan, plans
 from modules.tasks.requests import CELL
@@ -114,13 +114,17 @@ def picture(plan: Img2ImgPlan) -> Task[Drawn]:
 
 
 def shown(plan: Img2ImgPlan, done: Finished, whole: bool, told: Told) -> Drawn:
-    """With its mask, and what was painted in it, where the settings want them returned."""
-    s, masks = plan.settings, []
-    if done.mask and s.return_mask:
-        masks.append(done.mask.convert("RGB"))
-    if done.mask and s.return_mask_composite:
-        masks.append(done.composite())
-    return Drawn(np.asarray(done.picture), whole, told, tuple(masks))
+    """With its mask, and what was painted in it, returned and saved where the settings want that."""
+    s, returned = plan.settings, []
+    if done.mask and (s.return_mask or s.save_mask):
+        mask = done.mask.convert("RGB")
+        returned += [mask] * s.return_mask
+        told.beside += [Beside("-mask", mask, after=True)] * s.save_mask
+    if done.mask and (s.return_mask_composite or s.save_mask_composite):
+        composite = done.composite()
+        returned += [composite] * s.return_mask_composite
+        told.beside += [Beside("-mask-composite", composite, after=True)] * s.save_mask_composite
+    return Drawn(np.asarray(done.picture), whole, told, tuple(returned))
 
 
 def painted(plan: Img2ImgPlan, facts: ModelFacts, hole: Hole, stage: Stage) -> Task[tuple[Tensor, bool]]:

@@ -226,6 +226,12 @@ def test_either_is_returned_alone(device):
     assert (mask, composite, nothing) == ("RGB", "RGBA", [])
 
 
+def test_both_are_there_to_be_saved_if_that_is_wanted(device):
+    [drawn] = with_masks(device, {"save_mask": True, "save_mask_composite": True, "return_mask_composite": True})
+    assert [(each.suffix, each.image.mode, each.after) for each in drawn.told.beside] == [("-mask", "RGB", True), ("-mask-composite", "RGBA", True)]
+    assert drawn.returned == (drawn.told.beside[1].image,)
+
+
 def test_without_a_mask_that_masks_something_none_is_returned(device):
     assert with_masks(device, mask="")[0].returned == ()
     assert with_masks(device, mask=grey(0), inpaint_full_res=True)[0].returned == ()
