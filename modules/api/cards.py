@@ -18,6 +18,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from modules.api.routing import check_size, owner, router, strict_json
 from modules.app.app import App
 from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
+from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id
 from modules.imaging.inputs import upright
 from modules.imaging.read import open_image, read_metadata
 from modules.imaging.save import png
@@ -26,6 +27,7 @@ from modules.store import library_index
 from modules.store.library_index import Entry
 
 Kind = Literal["checkpoint", "vae", "lora", "embedding", "hypernetwork", "upscaler"]
+MAX_FAMILY = 40             # characters
 LARGEST_SIDE = 1024         # pixels of a preview
 PATIENCE = 1.0              # s that the first list waits for the first scan
 KEPT = "private, max-age=604800, immutable"      # the address tells the version
@@ -36,14 +38,14 @@ class Wishes(BaseModel):
     """Which cards, and in which order."""
 
     kind: Kind = "lora"
-    search: str = Field("", max_length=200, description="Parts of words, all of which must be there.")
-    family: str = Field("", max_length=40)
-    folder: str = Field("", max_length=1000, description="With the folders in it.")
+    search: str = Field("", max_length=MAX_SEARCH, description="Parts of words, all of which must be there.")
+    family: str = Field("", max_length=MAX_FAMILY)
+    folder: str = Field("", max_length=MAX_PATH, description="With the folders in it.")
     sort: Literal["name", "date", "size", "path"] = "name"
     order: Literal["asc", "desc"] = "asc"
     offset: int = Field(0, ge=0, le=10**9)
     limit: int = Field(200, ge=1, le=1000)
-    model_family: str = Field("", max_length=40, description="The family that cards' `fits` is about.")
+    model_family: str = Field("", max_length=MAX_FAMILY, description="The family that cards' `fits` is about.")
 
     def query(self) -> library_index.Query:
         return library_index.Query(**self.model_dump(exclude={"order", "model_family"}), descending=self.order == "desc")
@@ -54,19 +56,19 @@ class CardChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    description: str | None = Field(None, max_length=20_000)
-    family: str | None = Field(None, max_length=40)
-    activation: str | None = Field(None, max_length=20_000)
+    description: str | None = Field(None, max_length=MAX_SETTING * 2)
+    family: str | None = Field(None, max_length=MAX_FAMILY)
+    activation: str | None = Field(None, max_length=MAX_SETTING * 2)
     weight: float | None = Field(None, ge=-100, le=100)
-    negative: str | None = Field(None, max_length=20_000)
-    notes: str | None = Field(None, max_length=200_000)
-    vae: str | None = Field(None, max_length=1000, description="What a checkpoint is used with where the VAE is Automatic.")
+    negative: str | None = Field(None, max_length=MAX_SETTING * 2)
+    notes: str | None = Field(None, max_length=MAX_NOTES)
+    vae: str | None = Field(None, max_length=MAX_NAME, description="What a checkpoint is used with where the VAE is Automatic.")
 
 
 class PictureOf(BaseModel):
     """A picture of one of the caller's jobs."""
 
-    job: str
+    job: Id
     index: int
 
 
@@ -85,20 +87,20 @@ def routes(app: App) -> APIRouter:
         app.cards.renew()
 
     @api.get("/cards/{card}")
-    def get(card: str) -> dict[str, Any]:
+    def get(card: Id) -> dict[str, Any]:
         return detailed(app, app.cards.get(card))
 
     @api.patch("/cards/{card}")
-    def change(card: str, change: CardChange) -> dict[str, Any]:
+    def change(card: Id, change: CardChange) -> dict[str, Any]:
         """Written into `name.json` beside the file, where A1111 has it too."""
         return detailed(app, app.cards.change(app.cards.get(card), wanted(change)))
 
     @api.get("/cards/{card}/preview")
-    def preview(card: str) -> Response:
+    def preview(card: Id) -> Response:
         return picture(app.cards.preview(app.cards.get(card)))
 
     @api.put("/cards/{card}/preview", openapi_extra=PREVIEW_BODY)
-    async def set_preview(card: str, request: Request) -> dict[str, Any]:
+    async def set_preview(card: Id, request: Request) -> dict[str, Any]:
         """A picture of one of your jobs, or a file of your own, as the card's picture: `name.preview.png` beside the file."""
         return await asyncio.to_thread(pictured, app, app.cards.get(card), await sent_picture(request), owner(request))
 

@@ -13,10 +13,11 @@ from modules.api.cards import card_of, picture
 from modules.api.routing import router
 from modules.app.app import App
 from modules.base.errors import UnknownName
+from modules.base.limits import MAX_PATH
 from modules.models.cover_pictures import cover_picture
 from modules.store.library_index import Entry
 
-Text = Annotated[str, Query(max_length=1000)]
+Text = Annotated[str, Query(max_length=MAX_PATH)]
 
 
 def routes(app: App) -> APIRouter:

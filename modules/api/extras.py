@@ -17,10 +17,11 @@ from pydantic import BaseModel, BeforeValidator, Field
 from modules.api.info import decoded
 from modules.api.replies import failure
 from modules.api.requests import Saved, without_nulls
-from modules.api.routing import LARGEST_BODY, owner, router
+from modules.api.routing import owner, router
 from modules.api.waiting import ended
 from modules.app.app import App
 from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
+from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING, EncodedPicture
 from modules.imaging.inputs import keep
 from modules.imaging.read import open_image, read_metadata
 from modules.models.upscaling.files import BUILT_IN, ModelFile, find
@@ -28,28 +29,27 @@ from modules.params.extras import NONE, Extras, check_sent, check_sizes, describ
 from modules.params.hires import LATENT_MODES
 from modules.store.jobs import JobRecord
 
-MOST_PICTURES = 1000                # of a request
 USUAL_SCALE = 4                     # what A1111 says of models whose names say nothing
 SCALE = re.compile(r"(?<!\d)(\d)x|x(\d)(?!\d)", re.IGNORECASE)
 REAL_ESRGAN = "RealESRGAN"          # the folder
 
-Picture = Annotated[str, Field(max_length=LARGEST_BODY, description="A picture file in base64, or a data: address.")]
+Base64 = Annotated[EncodedPicture, Field(description="A picture file in base64, or a data: address.")]
 
 
 class NamedPicture(BaseModel):
-    data: Picture
-    name: str = Field("", max_length=10_000, description="Taken for A1111's sake; it is no path, and nothing is named so.")
+    data: Base64
+    name: str = Field("", max_length=MAX_SETTING, description="Taken for A1111's sake; it is no path, and nothing is named so.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExtrasSingleImageRequest(Extras):
-    image: Picture = ""
+    image: Base64 = ""
     save_images: Saved = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExtrasBatchImagesRequest(Extras):
-    imageList: Annotated[list[NamedPicture], Field(max_length=MOST_PICTURES)] = field(default_factory=list)
+    imageList: Annotated[list[NamedPicture], Field(max_length=MAX_ITEMS)] = field(default_factory=list)
     save_images: Saved = False
 
 
@@ -67,8 +67,8 @@ class ExtrasBatchImagesReply(BaseModel):
 
 
 class InterrogateRequest(BaseModel):
-    image: Picture = ""
-    model: str = Field("clip", max_length=1_000)
+    image: Base64 = ""
+    model: str = Field("clip", max_length=MAX_NAME)
 
 
 def understood(body: Any) -> Any:

@@ -37,7 +37,6 @@ from modules.settings.options import NAMES, Settings, check_places, for_request
 from modules.tasks.requests import prepared, prepared_img2img
 from modules.tasks.styling import unstyled, with_styles
 
-MOST_PICTURES = 16      # to start from
 FAILED: dict[int | str, dict[str, Any]] = {"5XX": {"model": Refusal, "description": "The job failed"}}
 Txt2ImgBody = Annotated[Txt2ImgRequest, BeforeValidator(understood), Body()]
 Img2ImgBody = Annotated[Img2ImgRequest, BeforeValidator(understood_img2img), Body()]
@@ -99,8 +98,6 @@ def first_pass(body: Txt2ImgRequest) -> Txt2Img:
 
 def img2img_params(app: App, body: Img2ImgRequest) -> Img2Img:
     """With its pictures kept by the names that a job uses. Raises Invalid, InvalidImage or TooLarge."""
-    if len(body.init_images) > MOST_PICTURES:
-        raise Invalid(f"{len(body.init_images)} pictures to start from are too many.", f"Send at most {MOST_PICTURES}.", field="init_images")
     folder = app.flags.paths.cache / "inputs"
     params = replace(
         picture_fields(Img2Img, body),

@@ -14,13 +14,14 @@ from pydantic import BaseModel, Field
 from modules.api.routing import router
 from modules.app.app import App
 from modules.base.errors import InvalidImage
-from modules.imaging.read import LARGEST_FILE, read_metadata
+from modules.base.limits import EncodedPicture
+from modules.imaging.read import read_metadata
 from modules.params import infotext
 from modules.prompts.grammar import emphasised
 
 
 class PngInfoRequest(BaseModel):
-    image: str = Field(max_length=LARGEST_FILE * 4 // 3 + 100, description="A picture file in base64, or a data: address.")
+    image: EncodedPicture = Field(description="A picture file in base64, or a data: address.")
 
 
 class PngInfoReply(BaseModel):

@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
+from modules.base.limits import Id
 from modules.engine.jobs import RETURNED
 from modules.settings.choices import MODEL_SETTINGS
 from modules.store.jobs import JobRecord
@@ -46,12 +47,12 @@ def routes(app: App) -> APIRouter:
         return [described(app, record, brief=True) for record in app.jobs.store.recent(owner(request), limit, MOST_PICTURES)]
 
     @api.get("/jobs/{job}", response_model=dict[str, Any])
-    def get(job: str, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> Response:
+    def get(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> Response:
         """With all its pictures, or the `newest` few."""
         return JSONResponse(described(app, app.jobs.brief(job, owner(request), newest or None)))      # plain data, asked several times a second
 
     @api.get("/jobs/{job}/preview")
-    def preview(job: str, request: Request) -> Response:
+    def preview(job: Id, request: Request) -> Response:
         """The newest look at a picture in the making, JPEG."""
         app.jobs.brief(job, owner(request))
         live = app.jobs.live.get(job)
@@ -60,7 +61,7 @@ def routes(app: App) -> APIRouter:
         return Response(live.preview, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     @api.get("/jobs/{job}/pictures/{index}")
-    def picture(job: str, index: int, request: Request) -> FileResponse:
+    def picture(job: Id, index: int, request: Request) -> FileResponse:
         """A finished picture's file."""
         found = app.jobs.store.picture(app.jobs.brief(job, owner(request)).id, index)
         if found and Path(found.path).is_file():
@@ -68,7 +69,7 @@ def routes(app: App) -> APIRouter:
         raise UnknownName("picture", str(index), [])
 
     @api.get("/jobs/{job}/pictures/{index}/returned/{place}")
-    def returned(job: str, index: int, place: int, request: Request) -> FileResponse:
+    def returned(job: Id, index: int, place: int, request: Request) -> FileResponse:
         """A file that is shown with a picture: its mask, or what was painted in that."""
         of_it = [path for found in app.jobs.get(job, owner(request)).pictures if found.index == index for path in found.facts.get(RETURNED, ())]
         if 0 <= place < len(of_it) and Path(of_it[place]).is_file():
@@ -76,11 +77,11 @@ def routes(app: App) -> APIRouter:
         raise UnknownName("picture", f"{index}-{place}", [])
 
     @api.post("/jobs/{job}/interrupt", status_code=204)
-    def interrupt(job: str, request: Request) -> None:
+    def interrupt(job: Id, request: Request) -> None:
         app.jobs.interrupt(app.jobs.brief(job, owner(request)).id)
 
     @api.post("/jobs/{job}/skip", status_code=204)
-    def skip(job: str, request: Request) -> None:
+    def skip(job: Id, request: Request) -> None:
         app.jobs.skip(app.jobs.brief(job, owner(request)).id)
 
     return api

@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.app.chores import Chore
+from modules.base.limits import Id, JsonObject, Name
 from modules.tasks.model_making import ConvertRequest, ExtractRequest, MergeRequest, converting, extracting, merging
 
-Name = Annotated[str, Field(max_length=500)]
 Finite = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 
 
@@ -26,8 +26,8 @@ class MergeBody(BaseModel):
     name: Name = ""
     precision: Name = "keep"
     vae: Name = "None"
-    discard: Name = Field("", description="A regular expression: tensors whose names it finds are left out.")
-    metadata: dict[str, Any] = Field({}, max_length=100)
+    discard: str = Field("", max_length=500, description="A regular expression: tensors whose names it finds are left out.")
+    metadata: JsonObject = Field({}, max_length=100)
     copy_metadata: bool = True
     add_recipe: bool = True
     config: Name = Field("A, B or C", description="Whose .yaml the result takes over: A, B or C (the first there is), B, C, or Don't.")
@@ -70,12 +70,12 @@ def routes(app: App) -> APIRouter:
         return told(app.chores.begin("Extract a LoRA", owner(request), work))
 
     @api.get("/chores/{chore}")
-    def chore(chore: str, request: Request) -> dict[str, Any]:
+    def chore(chore: Id, request: Request) -> dict[str, Any]:
         """How far it is, what it made, or why it failed."""
         return told(app.chores.get(chore, owner(request)))
 
     @api.post("/chores/{chore}/stop", status_code=204)
-    def stop(chore: str, request: Request) -> None:
+    def stop(chore: Id, request: Request) -> None:
         app.chores.stop(chore, owner(request))
 
     return api

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import base64
 import time
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
+from modules.base.limits import MAX_ID, Id
+
+TaskName = Annotated[str, Query(max_length=MAX_ID)]
 
 
 class TaskProgress(BaseModel):
     """What A1111's page asks /internal/progress."""
 
-    id_task: str
+    id_task: Id
     id_live_preview: int = -1
     live_preview: bool = True
 
@@ -26,18 +29,18 @@ def routes(app: App) -> APIRouter:
     api = router("progress")
 
     @api.get("/sdapi/v1/progress")
-    def progress(request: Request, skip_current_image: bool = False, task_id: str = "") -> dict[str, Any]:
+    def progress(request: Request, skip_current_image: bool = False, task_id: TaskName = "") -> dict[str, Any]:
         """The caller's oldest unfinished job, or the one with that id."""
         return progress_of(app, next(iter(own(app, request, task_id)), ""), preview=not skip_current_image)
 
     @api.post("/sdapi/v1/interrupt")
-    def interrupt(request: Request, task_id: str = "") -> None:
+    def interrupt(request: Request, task_id: TaskName = "") -> None:
         """Stop the caller's running job, or the one with that id."""
         for job in own(app, request, task_id):
             app.jobs.interrupt(job)
 
     @api.post("/sdapi/v1/skip")
-    def skip(request: Request, task_id: str = "") -> None:
+    def skip(request: Request, task_id: TaskName = "") -> None:
         """Go on to the next picture of the caller's running job."""
         for job in own(app, request, task_id):
             app.jobs.skip(job)

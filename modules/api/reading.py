@@ -11,9 +11,8 @@ from pydantic import BaseModel, Field
 from modules.api.info import decoded
 from modules.api.routing import router
 from modules.app.app import App
-from modules.base.fields import MAX_PROMPT
+from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, EncodedPicture, JsonObject
 from modules.imaging.inputs import keep
-from modules.imaging.read import LARGEST_FILE
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
@@ -27,17 +26,17 @@ class TokensRequest(BaseModel):
 
 
 class PictureRequest(BaseModel):
-    image: str = Field(max_length=LARGEST_FILE * 4 // 3 + 100, description="A picture file in base64, or a data: address.")
+    image: EncodedPicture = Field(description="A picture file in base64, or a data: address.")
 
 
 class ManifestRequest(BaseModel):
-    manifest: dict[str, Any] = Field(description="The JSON of the text called `easel` in a picture.")
+    manifest: JsonObject = Field(description="The JSON of the text called `easel` in a picture.")
 
 
 class InfotextRequest(BaseModel):
-    text: str = Field(max_length=2**20)
+    text: str = Field(max_length=MAX_INFOTEXT)
     tab: Literal["", "txt2img", "img2img", "extras"] = Field("", description="Whose fields are wanted; empty is where the data come from.")
-    now: dict[str, Any] = Field({}, description="By field or setting, what the form holds: it is used where the data name what is not here.")
+    now: JsonObject = Field({}, description="By field or setting, what the form holds: it is used where the data name what is not here.")
 
 
 def routes(app: App) -> APIRouter:

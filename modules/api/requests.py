@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 
 from modules.base.fields import defaults
+from modules.base.limits import MAX_INFOTEXT, MAX_NAME, JsonObject
 from modules.models.library import Library
 from modules.params import infotext
 from modules.params.img2img import Img2Img
@@ -29,9 +30,9 @@ TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-
 Phase = Annotated[int, Field(ge=0, le=2048)]
 Eta = Annotated[float, Field(ge=0, le=1)]
 TaskId = Annotated[str, Field(pattern=TASK_ID, description="An id of your own to follow the job by.")]
-Infotext = Annotated[str, Field(max_length=2**20, description="Generation data: fills in what is not given.")]
-Overrides = Annotated[dict[str, Any], Field(description="Settings for this request alone.")]
-SamplerIndex = Annotated[str, Field(max_length=1_000, description="Old name of sampler_name, which goes before it.")]
+Infotext = Annotated[str, Field(max_length=MAX_INFOTEXT, description="Generation data: fills in what is not given.")]
+Overrides = Annotated[JsonObject, Field(description="Settings for this request alone.")]
+SamplerIndex = Annotated[str, Field(max_length=MAX_NAME, description="Old name of sampler_name, which goes before it.")]
 Saved = Annotated[bool, Field(description="Also write the pictures to the server's outputs folder.")]
 
 
@@ -56,7 +57,7 @@ class Handling:
     force_task_id: TaskId | None = None
     restore_faces: bool | None = None      # None is as the settings have it
     token_merging_ratio: float | None = None
-    alwayson_scripts: dict[str, Any] = field(default_factory=dict)
+    alwayson_scripts: JsonObject = field(default_factory=dict)
 
 
 AnyRequest = TypeVar("AnyRequest", bound=Handling)
@@ -100,7 +101,7 @@ def filled_in(given: Mapping[str, Any], text: str, kind: type[Generation]) -> di
 
 def told_by(text: str, kind: type[Generation]) -> dict[str, Any]:
     """What generation data say, in their own names."""
-    return pasted(infotext.parse(text[: 2**20], emphasised), kind)
+    return pasted(infotext.parse(text[:MAX_INFOTEXT], emphasised), kind)
 
 
 def with_names_here(body: AnyRequest, library: Library, standing: Settings) -> tuple[AnyRequest, list[str]]:

@@ -12,10 +12,9 @@ from fastapi.routing import APIRoute
 
 from modules.api.errors import Refusal
 from modules.base.errors import TooLarge, UnsupportedMedia
+from modules.base.limits import MAX_BODY
 from modules.engine.jobs import LOCAL
-from modules.imaging.read import LARGEST_FILE
 
-LARGEST_BODY = LARGEST_FILE * 4 // 3 + 2**20      # a picture in base64, and some text
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -70,8 +69,8 @@ class StrictRequest(Request):
 
 
 def check_size(size: int) -> None:
-    if size > LARGEST_BODY:
-        raise TooLarge(f"The request has more than {LARGEST_BODY >> 20} MB.", "Send less at once.")
+    if size > MAX_BODY:
+        raise TooLarge(f"The request has more than {MAX_BODY >> 20} MB.", "Send less at once.")
 
 
 def strict_json(body: bytes) -> Any:

@@ -23,7 +23,7 @@ from modules.base.files import write_atomically
 OLDEST, NEWEST = (3, 10), (3, 13)       # Pythons for which all of requirements.txt is known to exist
 TOO_NEW = " If it found no version of a package, this Python may be too new: try python3.12 webui.py"
 MOVE = "Move Easel to a folder of your own, or change who may write there."
-PIN = re.compile(r'([\w.-]+)==([\w.+-]+)(?:\s*;\s*python_version\s*(>=|<)\s*"(\d+)\.(\d+)")?')
+PIN = re.compile(r'(?<![\w.-])([\w.-]+)==([\w.+-]+)(?:\s*;\s*python_version\s*(>=|<)\s*"(\d+)\.(\d+)")?')
 ENVIRONMENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",        # nothing leaves this computer unasked
     "HF_HUB_DISABLE_TELEMETRY": "1",

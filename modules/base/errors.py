@@ -31,8 +31,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+COMPARED = 200       # characters of a name that nobody knows
+TOLD = 50            # names that a hint lists
 
 
 class WebUIError(Exception):
@@ -70,9 +73,9 @@ class UnknownName(WebUIError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known) or 'none'}."
-        super().__init__(f"There is no {kind} called {name!r}.", hint)
+        close = difflib.get_close_matches(name[:COMPARED], known, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"There are: {some(known)}."
+        super().__init__(f"There is no {kind} called {name!r:.{COMPARED}}.", hint)
         if kind == "checkpoint":
             self.code = "model_not_found"
 
@@ -167,6 +170,12 @@ class DatabaseUnusable(WebUIError):
 
 class AlreadyRunning(WebUIError):
     code, status = "already_running", 500
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of them, with commas between."""
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return (", ".join(names[:TOLD]) or "none") + more
 
 
 def sentence(error: BaseException) -> str:

@@ -15,8 +15,7 @@ from annotated_types import BaseMetadata, Ge, GroupedMetadata, Le, MaxLen, Predi
 from pydantic import TypeAdapter
 
 from modules.base.files import stays_below
-
-MAX_PROMPT = 100_000      # characters; the grammar is linear, so this bounds time and memory
+from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,9 @@ class Choice(Widget):
     of: str | tuple[str, ...]
 
     def limits(self) -> Iterator[BaseMetadata]:
-        yield MaxLen(1_000) if isinstance(self.of, str) else Predicate(self.of.__contains__)
+        yield MaxLen(MAX_NAME)
+        if not isinstance(self.of, str):
+            yield Predicate(self.of.__contains__)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Choices(Widget):
     of: str | tuple[str, ...]
 
     def limits(self) -> Iterator[BaseMetadata]:
-        yield MaxLen(1_000)
+        yield MaxLen(MAX_ITEMS)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Checkbox(Widget):
 @dataclass(frozen=True)
 class Text(Widget):
     lines: int = 1
-    longest: int = 1_000
+    longest: int = MAX_SETTING
 
     def limits(self) -> Iterator[BaseMetadata]:
         yield MaxLen(self.longest)

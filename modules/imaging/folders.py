@@ -14,8 +14,9 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from modules.base.errors import InvalidImage, TooLarge, WebUIError
+from modules.base.limits import MAX_FILE
 from modules.imaging.inputs import upright
-from modules.imaging.read import LARGEST_FILE, open_image, opened, too_large_file
+from modules.imaging.read import open_image, opened, too_large_file
 
 ON_ITS_SIDE = (5, 6, 7, 8)      # orientations, EXIF 2.32 §4.6.4
 DIGITS = re.compile(r"([0-9]+)")
@@ -100,7 +101,7 @@ def content_of(path: Path) -> bytes:
     """Raises InvalidImage or TooLarge."""
     try:
         size = path.stat().st_size
-        if size > LARGEST_FILE:
+        if size > MAX_FILE:
             raise too_large_file(size)
         return path.read_bytes()
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 import warnings
 import zlib
@@ -13,11 +14,11 @@ from typing import Any, BinaryIO
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from modules.base.errors import InvalidImage, TooLarge
+from modules.base.limits import MAX_FILE, MAX_INFOTEXT
 
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP")
 MOST_PIXELS = 64_000_000
-LARGEST_FILE = 64 * 2**20       # bytes
-LONGEST_TEXT = 2**20            # characters of generation data; long prompts have a few thousand
+MOST_CHUNKS = 100_000           # of a PNG; a large one has some thousands
 COMMENT_CODES = (b"UNICODE\0", b"ASCII\0\0\0")
 
 
@@ -29,7 +30,7 @@ class Metadata:
 
 def open_image(content: bytes) -> Image.Image:
     """A picture of a known kind and a sane size, not decoded yet. Raises InvalidImage or TooLarge."""
-    if len(content) > LARGEST_FILE:
+    if len(content) > MAX_FILE:
         raise too_large_file(len(content))
     return opened(io.BytesIO(content))
 
@@ -50,7 +51,7 @@ def opened(file: BinaryIO) -> Image.Image:
 
 
 def too_large_file(size: int) -> TooLarge:
-    return TooLarge(f"The picture file has {size >> 20} MB.", f"Up to {LARGEST_FILE >> 20} MB are read.")
+    return TooLarge(f"The picture file has {size >> 20} MB.", f"Up to {MAX_FILE >> 20} MB are read.")
 
 
 def too_many_pixels() -> TooLarge:
@@ -60,7 +61,7 @@ def too_many_pixels() -> TooLarge:
 
 
 def too_much_text() -> TooLarge:
-    return TooLarge("The picture's generation data is longer than any prompt.", f"Up to {LONGEST_TEXT:,} characters are read.")
+    return TooLarge("The picture's generation data is longer than any prompt.", f"Up to {MAX_INFOTEXT:,} characters are read.")
 
 
 def damaged() -> InvalidImage:
@@ -72,7 +73,7 @@ def read_metadata(content: bytes) -> Metadata:
     image = open_image(content)
     texts = png_texts(content) if image.format == "PNG" else {}
     infotext = texts.pop("parameters", "") or exif_comment(image) or gif_comment(image)
-    if len(infotext) > LONGEST_TEXT:
+    if len(infotext) > MAX_INFOTEXT:
         raise too_much_text()
     return Metadata(infotext, texts)
 
@@ -80,11 +81,13 @@ def read_metadata(content: bytes) -> Metadata:
 def png_texts(content: bytes) -> dict[str, str]:
     """Keyword → text, wherever in the file it stands (PNG 3rd edition, §11.3.3). Raises InvalidImage or TooLarge."""
     texts: dict[str, str] = {}
+    length = 0
     for kind, data in png_chunks(memoryview(content)):
         if kind in TEXTS:
             keyword, _, rest = bytes(data).partition(b"\0")
-            texts[keyword.decode("latin-1")] = TEXTS[kind](rest)
-            if sum(map(len, texts.values())) > LONGEST_TEXT:
+            texts[keyword.decode("latin-1")] = text = TEXTS[kind](rest)
+            length += len(text) + len(keyword)
+            if length > MAX_INFOTEXT:
                 raise too_much_text()
     return texts
 
@@ -92,7 +95,11 @@ def png_texts(content: bytes) -> dict[str, str]:
 def png_chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Kind and data of each chunk, checked, up to the last (§5.3). Raises InvalidImage where the file breaks off."""
     position, kind = 8, b""
-    while kind != b"IEND":
+    for count in itertools.count():
+        if kind == b"IEND":
+            return
+        if count == MOST_CHUNKS:
+            raise damaged()
         try:
             length, kind = struct.unpack_from(">I4s", content, position)
             [checksum] = struct.unpack_from(">I", content, position + 8 + length)
@@ -122,7 +129,7 @@ def international_text(rest: bytes) -> str:
 def inflated(data: bytes) -> bytes:
     """At most a little more than the longest text: a few bytes can say that there are gigabytes."""
     try:
-        return zlib.decompressobj().decompress(data, 4 * LONGEST_TEXT + 1)
+        return zlib.decompressobj().decompress(data, 4 * MAX_INFOTEXT + 1)
     except zlib.error as error:
         raise damaged() from error
 

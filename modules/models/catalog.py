@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from modules.base.errors import ModelError, ModelMissing, UnknownName
+from modules.base.limits import MAX_NAME
 from modules.models.header import read_header, sniff
 from modules.store.hashes import HashCache
 
 SHORTEST_HASH = 8            # digits
 LARGEST_SIDECAR = 2**20      # bytes
-HASH_IN_TITLE = re.compile(r"\s*\[([0-9a-f]{8,64})\]\s*$")
+FEWEST_LETTERS = 3           # and digits, of a part of a name that is enough to find a file
+HASH_IN_TITLE = re.compile(r"\[([0-9a-f]{8,64})\]\Z")
 HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()      # some trainers write it into every file
 QUICKLY_HASHED = 256 * 2**20      # bytes of files nobody has hashed yet, which a search by hash may read
 
@@ -178,23 +180,33 @@ class Catalog:
         return next((file for file in self._files if file.path == self._default), None)
 
     def find(self, name: str) -> ModelFile:
-        """By title, name, stem, hash, or the shortest title that contains it, as A1111 looks. Raises UnknownName."""
+        """By title, name, stem or hash; else, where no hash is told, by the shortest name that begins so, or has that in it, as A1111 looks.
+
+        A title's name goes before its hash where that is no file's: the content may be another by now. Raises UnknownName.
+        """
         bare, begin = self.split_title(name)
         if exact := self._titled(name):
             return exact[0]
         hashed = self.of_hash(begin)
         if file := meant_file(self._titled(bare), hashed).file or next(iter(hashed), None):
             return file
-        similar = [file for file in self._files if name and name in file.title]
-        if similar:
-            return min(similar, key=lambda file: len(file.title))
-        raise UnknownName(self.kind.name, name, [file.title for file in self._files])
+        similar = None if begin else self._similar(bare)
+        if similar is None:
+            raise UnknownName(self.kind.name, name, [file.title for file in self._files])
+        return similar
+
+    def _similar(self, part: str) -> ModelFile | None:
+        if sum(map(str.isalnum, part[:MAX_NAME])) < FEWEST_LETTERS:
+            return None
+        similar = [file for file in self._files if part in file.name]
+        return min(similar, key=lambda file: (not file.name.startswith(part), len(file.name)), default=None)
 
     @staticmethod
     def split_title(name: str) -> tuple[str, str]:
         """`name [hash]` in two; the hash is "" where there is none."""
-        found = HASH_IN_TITLE.search(name)
-        return (name[:found.start()], found[1]) if found else (name, "")
+        title = name.strip()
+        found = HASH_IN_TITLE.search(title)
+        return (title[:found.start()].rstrip(), found[1]) if found else (title, "")
 
     def meant(self, name: str, begin: str = "") -> Meant:
         """The file that generation data mean by a name and how its SHA-256 begins."""

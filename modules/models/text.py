@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from modules.base.errors import ModelError, ModelMismatch
+from modules.base.errors import Invalid, ModelError, ModelMismatch
 from modules.models.families import TextPart
 from modules.models.loader import LoadedModel, TextEncoder
 from modules.networks.embedding import ONLY, Embedding
@@ -165,7 +165,7 @@ class TextReader:
             with in_place_of_tokens(encoder.module, words.inserted(column, name)):
                 meaning, pooled = states(encoder, self._tokens(column, encoder.use), reading)
             multipliers = torch.tensor([chunk.multipliers for chunk in column], device=meaning.device)
-            parts.append(EMPHASES[reading.emphasis](meaning, multipliers.unsqueeze(-1)))
+            parts.append(finite(EMPHASES[reading.emphasis](meaning, multipliers.unsqueeze(-1)), meaning))
         return torch.cat(parts, dim=-1), pooled
 
     def _tokens(self, column: Sequence[Chunk], use: TextPart) -> Tensor:
@@ -205,6 +205,13 @@ def weighted_keeping_mean(meaning: Tensor, multipliers: Tensor) -> Tensor:
     """A1111's "Original": after weighting, the mean over everything is put back to what it was."""
     scaled = meaning * multipliers
     return scaled * (meaning.mean() / scaled.mean())
+
+
+def finite(emphasised: Tensor, meaning: Tensor) -> Tensor:
+    """The weighted text itself. Raises Invalid where weights made numbers of it that nothing can be drawn from."""
+    if emphasised.isfinite().all() or not meaning.isfinite().all():
+        return emphasised
+    raise Invalid("The prompt's weights cancel its meaning.", "Weigh its words less.", "prompt")
 
 
 EMPHASES = {"None": unweighted, "Ignore": unweighted, "Original": weighted_keeping_mean, "No norm": weighted}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from modules.base.errors import Invalid
+from modules.base.limits import MAX_STRENGTH
 
 UNET_BLOCK = re.compile(r"unet\.(down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.")
 A_LEVEL = 3      # LDM's numbers for a level of Stable Diffusion: down two blocks and the downsampler, up three blocks
@@ -27,10 +28,19 @@ def block_weights(spec: str) -> Callable[[str], float]:
         counts = ", ".join(str(len(blocks)) for blocks in BLOCKS)
         raise Invalid(f"lbw={spec} is {len(numbers)} numbers.", f"Give {counts} numbers, or one of {', '.join(PRESETS)}.", "prompt")
     try:
-        weights = dict(zip(named, map(float, numbers), strict=True))
+        weights = dict(zip(named, map(strength, numbers), strict=True))
     except ValueError as error:
-        raise Invalid(f"lbw={spec} is not all numbers.", "Write it as 1,0.5,0 and so on.", "prompt") from error
+        hint = f"Write it as 1,0.5,0 and so on, each at most {MAX_STRENGTH:g}."
+        raise Invalid(f"lbw={spec} is not all numbers.", hint, "prompt") from error
     return lambda path: weights.get(block, 0.0) if (block := block_of(path)) else 1.0
+
+
+def strength(text: str) -> float:
+    """Raises ValueError for what is no number, or beyond MAX_STRENGTH."""
+    number = float(text)
+    if not abs(number) <= MAX_STRENGTH:
+        raise ValueError(text)
+    return number
 
 
 def block_of(path: str) -> str:

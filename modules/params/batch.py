@@ -9,14 +9,13 @@ from typing import Annotated, Any, Literal
 from annotated_types import MaxLen
 
 from modules.base.fields import Checkbox, Choices, Param, Slider, Text
+from modules.base.limits import MAX_INFOTEXT, MAX_PATH, FilePath, Name
 from modules.params.img2img import Img2Img
 
 MOST_PICTURES = 10_000
-LONGEST_PATH = 4096
-LONGEST_DATA = 2**20      # characters of one picture's generation data
 PNG_INFO = ("Prompt", "Negative prompt", "Seed", "CFG scale", "Sampler", "Steps", "Model hash")      # as A1111 names and orders them
 
-Folder = Text(1, LONGEST_PATH)
+Folder = Text(1, MAX_PATH)
 Source = Literal["", "upload", "folder"]      # "": it is no batch
 
 
@@ -35,9 +34,9 @@ class FromFolder:
 class Sent:
     """A picture that came from the browser."""
 
-    image: str                                                        # its name among `imaging.inputs`
-    file: Annotated[str, MaxLen(LONGEST_PATH)] = ""                   # what its file is called there
-    infotext: Annotated[str, MaxLen(LONGEST_DATA)] = ""               # the generation data in it
+    image: Name                                                       # its name among `imaging.inputs`
+    file: FilePath = ""                                               # what its file is called there
+    infotext: Annotated[str, MaxLen(MAX_INFOTEXT)] = ""               # the generation data in it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,7 @@ class Img2ImgBatch(FromFolder, Img2Img):
         str, Param("PNG info directory", Folder, "Pictures that are called alike and whose generation data is taken; else it is their own."),
     ] = ""
     batch_png_info_props: Annotated[
-        tuple[str, ...],
+        tuple[Name, ...],
         Param("Parameters to take from png info", Choices(PNG_INFO), "Prompts are added to those above; the others are taken instead of the form's."),
     ] = ()
 

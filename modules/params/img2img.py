@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from annotated_types import Interval
+from annotated_types import Interval, MaxLen
 
 from modules.base.fields import Checkbox, Number, Param, Slider
+from modules.base.limits import MAX_SENT, EncodedPicture
 from modules.params.txt2img import Generation
 
 RESIZE_MODES = ("Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)")
@@ -34,8 +35,8 @@ class Img2Img(Generation):
     Fields without a `Param` are the API's alone, or have controls of their own kind.
     """
 
-    init_images: tuple[str, ...] = ()      # names of `imaging.inputs`, as `mask`
-    mask: str = ""                         # "": the whole picture is painted
+    init_images: Annotated[tuple[EncodedPicture, ...], MaxLen(MAX_SENT)] = ()      # names of `imaging.inputs`, as `mask`
+    mask: EncodedPicture = ""                     # "": the whole picture is painted
 
     denoising_strength: Annotated[float, Param("Denoising strength", Slider(0, 1, 0.01), "How far the result may be from the picture: 0 keeps it, 1 forgets it.", "Denoising strength", always=True)] = 0.75
     resize_mode: Annotated[int, Interval(ge=0, le=3)] = 0

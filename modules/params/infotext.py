@@ -18,7 +18,7 @@ FEWEST_PAIRS = 3      # a last line with fewer is part of the prompt
 
 KEY = re.compile(r"[\w \-/]+")
 VALUE = re.compile(r'\s*(?:("(?:\\.|[^\\"])+")(?:,|\Z)|([^,]*),?)')
-SIZE = re.compile(r"(\d+)x(\d+)")
+SIZE = re.compile(r"(?<!\d)(\d+)x(\d+)")
 
 # The order in which A1111 writes its pairs; what is not here goes before "Version".
 ORDER = (

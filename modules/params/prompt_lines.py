@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from modules.base.errors import Invalid
 
-LONGEST = 2**20          # characters in all
 MOST_LINES = 1_000
 MODEL = "sd_model"
 STYLES = "styles"     # names, whose texts are added to the line's prompts
@@ -34,18 +33,54 @@ def parsed(text: str) -> list[Line]:
 def tags(line: str, number: int) -> Line:
     """`--steps 20 --prompt a red cat`: the words of a prompt go on to the next tag."""
     try:
-        words = shlex.split(line)
+        words = deque(split_words(line))
     except ValueError as error:
         raise refused(number, "A quotation mark in it is not closed", "Close it, or write \\' for an apostrophe.") from error
     found: dict[str, Any] = {}
     while words:
-        tag = named(words.pop(0), number)
-        taken = 1 if tag not in WORDY else next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
-        if len(words) < taken or not taken:
+        tag = named(words.popleft(), number)
+        value = taken(words, tag in WORDY)
+        if not value:
             raise refused(number, f"--{tag} says nothing", "Write its value after it.")
-        found[tag] = read(tag, " ".join(words[:taken]), number)
-        del words[:taken]
+        found[tag] = read(tag, " ".join(value), number)
     return found
+
+
+def taken(words: deque[str], wordy: bool) -> list[str]:
+    """The words of a value, off the front: one, or all up to the next tag."""
+    value = []
+    while words and (not words[0].startswith("--") if wordy else not value):
+        value.append(words.popleft())
+    return value
+
+
+def split_words(line: str) -> list[str]:
+    """As a POSIX shell has words, and `shlex.split`, which takes time quadratic in a word's length. Raises ValueError."""
+    words: list[list[str]] = []
+    position, open_word = 0, False
+    while position < len(line):
+        piece = PIECE_OF_WORD.match(line, position)
+        if piece is None:
+            raise ValueError("No closing quotation")
+        position = piece.end()
+        inside = not piece["space"]
+        if inside:
+            words += [] if open_word else [[]]
+            words[-1].append(unquoted(piece))
+        open_word = inside
+    return ["".join(word) for word in words]
+
+
+def unquoted(piece: re.Match[str]) -> str:
+    if piece["double"] is not None:
+        return ESCAPED.sub(r"\1", piece["double"])
+    return piece["single"] or piece["escaped"] or piece["plain"] or ""
+
+
+PIECE_OF_WORD = re.compile(
+    r"(?P<space>[ \t\r\n]+)|'(?P<single>[^']*)'|\"(?P<double>[^\"\\]*(?:\\.[^\"\\]*)*)\"|\\(?P<escaped>.)|(?P<plain>[^ \t\r\n'\"\\]+)", re.DOTALL
+)
+ESCAPED = re.compile(r"\\([\\\"])")
 
 
 def named(word: str, number: int) -> str:

@@ -11,8 +11,9 @@ from annotated_types import MaxLen
 from pydantic import BeforeValidator, ValidationError
 
 from modules.base.errors import Invalid
-from modules.base.fields import MAX_PROMPT, Checkbox, Choice, Choices, Param, Slider, Text, checker, declared
-from modules.params.prompt_lines import LONGEST, STYLES, parsed
+from modules.base.fields import Checkbox, Choice, Choices, Param, Slider, Text, checker, declared
+from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, MAX_SETTING
+from modules.params.prompt_lines import STYLES, parsed
 from modules.params.txt2img import Generation
 
 Request = TypeVar("Request", bound=Generation)
@@ -29,7 +30,7 @@ OVERRIDE_STEPS = "Override `Sampling Steps` to the same value as `Decode steps`?
 
 Side = Literal["left", "right", "up", "down"]
 Fill = Literal["fill", "original", "latent noise", "latent nothing", "0", "1", "2", "3"]
-Note = Annotated[str, MaxLen(10_000)]      # a place that A1111's form fills with an explanation
+Note = Annotated[str, MaxLen(MAX_SETTING)]      # a place that A1111's form fills with an explanation
 
 
 def as_text(value: Any) -> Any:
@@ -81,7 +82,7 @@ class PromptsFromFile:
     iterate: Annotated[bool, Param("Iterate seed every line", Checkbox(), "The seeds of each line count on from those before.")] = False
     same_seed: Annotated[bool, Param("Use same random seed for all lines", Checkbox(), "A seed drawn by lot is drawn once.")] = False
     position: Annotated[str, Param("Insert prompts at the", Choice(("start", "end")), "Where a line goes in the prompt.")] = "start"
-    text: Annotated[str, Param("List of prompt inputs", Text(8, LONGEST), "One request a line.")] = ""
+    text: Annotated[str, Param("List of prompt inputs", Text(8, MAX_INFOTEXT), "One request a line.")] = ""
     seeds: tuple[int, ...] = ()      # for each line; empty: all have the request's
     styles: Mapping[str, tuple[str, str]] = field(default_factory=dict)      # those that lines name, with prompt and negative prompt
 

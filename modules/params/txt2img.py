@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import MaxLen
 
-from modules.base.fields import MAX_PROMPT, Checkbox, Choice, Choices, Number, Param, Slider, Text
+from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text
+from modules.base.limits import MAX_PROMPT, Json, Name
 
 MIN_SEED, MAX_SEED = -(2**63), 2**64 - 1      # what a generator of 64 bits tells apart, a negative one by its two's complement
 
@@ -21,7 +22,7 @@ class Generation:
 
     prompt: Annotated[str, Param("Prompt", Text(3, MAX_PROMPT), "What to draw. (word:1.2) weighs, [a:b:0.5] changes its mind half way.")] = ""
     negative_prompt: Annotated[str, Param("Negative prompt", Text(3, MAX_PROMPT), "What to keep out of the picture.")] = ""
-    styles: Annotated[tuple[str, ...], Param("Styles", Choices("styles"), "Prompt texts from styles.csv, added to both prompts.")] = ()
+    styles: Annotated[tuple[Name, ...], Param("Styles", Choices("styles"), "Prompt texts from styles.csv, added to both prompts.")] = ()
     steps: Annotated[int, Param("Sampling steps", Slider(1, 150), "How often the picture is refined; more is slower.", "Steps", always=True, form=20)] = 50
     sampler_name: Annotated[str, Param("Sampling method", Choice("samplers"), "How each step is taken.", "Sampler", always=True, form="DPM++ 2M")] = "Euler"
     scheduler: Annotated[str, Param("Schedule type", Choice("schedules"), "How noise falls from step to step.", "Schedule type", always=True)] = "Automatic"
@@ -38,8 +39,8 @@ class Generation:
     tiling: Annotated[bool, Param("Tiling", Checkbox(), "The picture continues at its opposite edges, so that it can be laid side by side.", "Tiling")] = False
     refiner_checkpoint: Annotated[str, Param("Refiner", Choice("refiners"), "A second checkpoint that finishes the picture.", "Refiner")] = ""
     refiner_switch_at: Annotated[float, Param("Switch at", Slider(0.01, 1, 0.01), "After which share of the sampling the refiner takes over.", "Refiner switch at")] = 0.8
-    script_name: Annotated[str, MaxLen(1_000)] = ""                    # one of `params.scripts`
-    script_args: Annotated[tuple[Any, ...], MaxLen(100)] = ()          # its arguments, in A1111's order
+    script_name: Name = ""                                             # one of `params.scripts`
+    script_args: Annotated[tuple[Json, ...], MaxLen(100)] = ()         # its arguments, in A1111's order
 
     @property
     def pictures(self) -> int:

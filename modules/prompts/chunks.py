@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from modules.prompts.grammar import attention, bounded
+from modules.prompts.grammar import attention, bearable, bounded
 
 WIDTH = 75
 EMPHASIS_MODES = ("None", "Ignore", "Original", "No norm")
@@ -136,7 +136,7 @@ class Chunker:
 def chunks(
     text: str, tokenizer: Tokenizer, emphasis: str = "Original", backtrack: int = 20, find: Find = no_embeddings
 ) -> list[Chunk]:
-    """Chunk one text of a prompt's schedule; there is at least one chunk. Raises Invalid as `attention` does.
+    """Chunk one text of a prompt's schedule; there is at least one chunk. Raises Invalid as `attention` does, and beyond MAX_WEIGHT.
 
     emphasis: one of EMPHASIS_MODES; in "None" brackets and BREAK are text like any other
     backtrack: how many tokens before a chunk's end a comma may stand for the rest to move on; 0 is off
@@ -146,7 +146,7 @@ def chunks(
         if part == "BREAK" and weight == -1:
             chunker.finish()
         else:
-            chunker.add(tokenizer(part), weight, find)
+            chunker.add(tokenizer(part), bearable(weight), find)
     if chunker.tokens or not chunker.done:
         chunker.finish(last=True)
     return chunker.done
@@ -155,13 +155,13 @@ def chunks(
 def old_chunk(text: str, tokenizer: Tokenizer, find: Find = no_embeddings) -> Chunk:
     """A text as A1111's first versions read it: one chunk, cut off where it is full; brackets are tokens that weigh what follows.
 
-    There is no `(word:1.2)`, no BREAK and no escape. Raises PromptTooLong.
+    There is no `(word:1.2)`, no BREAK and no escape. Raises PromptTooLong, and Invalid beyond MAX_WEIGHT.
     """
     chunker, weight, position = Chunker(tokenizer, backtrack=0), 1.0, 0
     tokens = tokenizer(bounded(text))
     while position < len(tokens):
         if factor := tokenizer.brackets.get(tokens[position]):
-            weight *= factor
+            weight = bearable(weight * factor)
             position += 1
         elif embedding := find(tokens, position):
             chunker.insertions.append(Insertion(len(chunker.tokens), embedding.name))

@@ -21,7 +21,7 @@ from itertools import groupby
 from math import inf, prod
 
 from modules.base.errors import Invalid, PromptTooLong
-from modules.base.fields import MAX_PROMPT
+from modules.base.limits import MAX_PROMPT, MAX_SCHEDULED, MAX_WEIGHT
 
 
 def bounded(prompt: str) -> str:
@@ -113,6 +113,14 @@ def number(weight: str) -> float:
         raise Invalid(f"{weight[:20]!r} is not a weight.", "Write a number, as in (word:1.2).", "prompt") from None
 
 
+def bearable(weight: float) -> float:
+    """The weight itself. Raises Invalid where it is too large to draw with, or no number at all: brackets multiply."""
+    if abs(weight) <= MAX_WEIGHT:
+        return weight
+    hint = f"Use fewer brackets, or smaller numbers: at most {MAX_WEIGHT:g} in all."
+    raise Invalid("The prompt weighs words more than can be drawn.", hint, "prompt")
+
+
 def multiplied(weight: float, round_: Bracket | None, square: Bracket | None) -> float:
     """`weight` times every bracket around it, in the order they closed: floats remember the order.
 
@@ -168,7 +176,7 @@ def emphasised(text: str) -> bool:
 # brackets around them text too. A `|` or a backslash that fits nothing makes the whole prompt text.
 
 MARK = re.compile(r"(?P<text>(?:[^\\\[\]():|]+|\\.)+)|(?P<mark>[\[\]():|])|\\")
-WHEN = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*")
+WHEN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,10 +303,10 @@ class Timeline:
 
     def scheduled(self, frame: Frame) -> Node | None:
         *prompts, when = frame.prompts
-        found = WHEN.fullmatch(when[0]) if len(when) == 1 and isinstance(when[0], str) else None
+        found = WHEN.fullmatch(when[0].strip()) if len(when) == 1 and isinstance(when[0], str) else None
         if not found:
             return None
-        last = self.clock(found[1])
+        last = self.clock(found[0])
         if last > 0:
             self.ends.add(last)
         return Scheduled(prompts[0] if len(prompts) == 2 else [], prompts[-1], last)
@@ -325,7 +333,7 @@ class Timeline:
 
 
 def schedule(prompt: str, steps: int, hires_steps: int | None = None, old: bool = False) -> list[tuple[int, str]]:
-    """The texts a prompt goes through, each with the last step that uses it (1 is the first step).
+    """The texts a prompt goes through, each with the last step that uses it (1 is the first step). Raises PromptTooLong.
 
     With `hires_steps` the schedule of the hires pass, after a first pass of `steps`.
     `old`: A1111's timelines before 1.6.
@@ -338,6 +346,8 @@ def schedule(prompt: str, steps: int, hires_steps: int | None = None, old: bool 
         timeline = Timeline(bounded(prompt), clock)
     except PlainPrompt:
         return [(clock.steps, prompt)]
+    if len(timeline.ends) * len(prompt) > MAX_SCHEDULED:
+        raise PromptTooLong("The prompt is too long to change so often.", f"Its texts may have {MAX_SCHEDULED:,} characters in all.", "prompt")
     return [(end, timeline.at(end)) for end in sorted(timeline.ends)]
 
 
@@ -348,7 +358,7 @@ COMPOSED_WEIGHT = re.compile(r"[+-]?(?:\d+\.?|\d*\.\d+)")
 
 
 def compose(prompt: str) -> list[tuple[str, float]]:
-    """The prompts joined by AND, each with its weight.
+    """The prompts joined by AND, each with its weight. Raises Invalid beyond MAX_WEIGHT.
 
     >>> compose("a cat AND a dog:0.5")
     [('a cat', 1.0), (' a dog', 0.5)]
@@ -359,7 +369,7 @@ def compose(prompt: str) -> list[tuple[str, float]]:
 def weighted(part: str) -> tuple[str, float]:
     text, colon, weight = part.rpartition(":")
     if colon and COMPOSED_WEIGHT.fullmatch(weight.strip()):
-        return text.rstrip(), float(weight)
+        return text.rstrip(), bearable(float(weight))
     return part, 1.0
 
 

@@ -11,7 +11,7 @@ from operator import itemgetter
 
 from modules.prompts.grammar import AND, bounded, schedule
 
-TAG = re.compile(r"<(\w+):([^>]+)>")
+TAG = re.compile(r"<(\w+):([^>]+)(>?)")      # or its beginning at the text's end, for which a search that failed would begin anew at every <
 FIRST_MARK = 0xF0000      # of a plane for private use; its characters stand for tags
 MARKS = re.compile("[\U000F0000-\U000FFFFF]")
 
@@ -70,9 +70,7 @@ def network_times(prompt: str, steps: int, hires_steps: int | None = None, old: 
 
 def with_tags(prompt: str, write: Callable[[re.Match[str]], str]) -> str:
     """The prompt with each tag, `<kind:rest>`, written anew."""
-    # Without a > ahead every < would be searched to the prompt's end in vain.
-    head, closing, tail = bounded(prompt).rpartition(">")
-    return TAG.sub(write, head + closing) + tail
+    return TAG.sub(lambda found: write(found) if found[3] else found[0], bounded(prompt))
 
 
 def text_at(step: int, entries: Sequence[tuple[int, str]]) -> str:

@@ -13,8 +13,8 @@ from itertools import dropwhile
 from pathlib import Path
 
 from modules.base.errors import PromptTooLong
-from modules.base.fields import MAX_PROMPT
 from modules.base.files import write_atomically
+from modules.base.limits import MAX_PROMPT
 
 SLOT = "{prompt}"
 COLUMNS = ("name", "prompt", "negative_prompt")
@@ -48,12 +48,10 @@ def apply_styles_to_prompt(prompt: str, styles: Iterable[str]) -> str:
     Raises PromptTooLong: a style with two slots doubles the prompt.
     """
     for style in styles:
-        if SLOT in style:
-            if len(style) + style.count(SLOT) * (len(prompt) - len(SLOT)) > MAX_PROMPT:
-                raise PromptTooLong("The prompt with its styles is too long.", f"At most {MAX_PROMPT:,} characters.", "styles")
-            prompt = style.replace(SLOT, prompt)
-        else:
-            prompt = ", ".join(part for part in (prompt.strip(), style.strip()) if part)
+        slots = style.count(SLOT)
+        if len(style) + max(slots, 1) * len(prompt) - slots * len(SLOT) > MAX_PROMPT:
+            raise PromptTooLong("The prompt with its styles is too long.", f"At most {MAX_PROMPT:,} characters.", "styles")
+        prompt = style.replace(SLOT, prompt) if slots else ", ".join(filter(None, (prompt.strip(), style.strip())))
     return prompt
 
 

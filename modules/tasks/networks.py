@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 
 from modules.base.errors import Invalid, ModelMissing
+from modules.base.limits import MAX_STRENGTH
 from modules.models.catalog import Catalog, ModelFile
 from modules.models.library import Library
 from modules.params.txt2img import Txt2Img
@@ -19,7 +20,6 @@ from modules.settings.options import Settings
 
 MOST_TAGS = 100
 LORA_KINDS = ("lora", "lyco")
-STRONGEST = 100.0
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def number(tag: NetworkTag, place: int, missing: float, name: str = "") -> float
     given = tag.named.get(name, tag.positional[place] if len(tag.positional) > place else None)
     if given is None:
         return missing
-    if not is_number(given) or abs(float(given)) > STRONGEST:
+    if not is_number(given) or abs(float(given)) > MAX_STRENGTH:
         raise Invalid(f"<{tag.kind}:{tag.name}…>: {given[:40]!r} is no strength.", "Write it like <lora:name:0.8>.", field="prompt")
     return float(given)
 

@@ -14,7 +14,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from modules.base.errors import InvalidImage, TooLarge
-from modules.imaging.read import LONGEST_TEXT, MOST_PIXELS, read_metadata
+from modules.base.limits import MAX_INFOTEXT
+from modules.imaging.read import MOST_PIXELS, read_metadata
 
 TEXT = "ein roter Kreis, 猫 🦊\nNegative prompt: grün\nSteps: 4, Sampler: Euler"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -134,7 +135,7 @@ def test_pixels_are_never_decoded():
 @pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt", "iTXt compressed"])
 def test_a_text_longer_than_any_prompt_is_refused(kind):
     with pytest.raises(TooLarge):
-        read_metadata(png(after=parameters(kind, "a" * (LONGEST_TEXT + 1))))
+        read_metadata(png(after=parameters(kind, "a" * (MAX_INFOTEXT + 1))))
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")      # Pillow tells what it found

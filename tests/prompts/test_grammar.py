@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.base.errors import Invalid, PromptTooLong
-from modules.base.fields import MAX_PROMPT
+from modules.base.limits import MAX_PROMPT
 from modules.extra_networks import parse_prompt, parse_prompts
 from modules.prompt_parser import get_learned_conditioning_prompt_schedules, get_multicond_prompt_list, parse_prompt_attention
 from modules.prompts import grammar

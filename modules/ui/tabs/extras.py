@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import gradio as gr
+from annotated_types import MaxLen
 from gradio.components import Component
 
 from modules.app.app import App
 from modules.base.errors import Invalid
+from modules.base.limits import MAX_INFOTEXT, Name
 from modules.imaging.inputs import load
-from modules.params.batch import LONGEST_DATA, FromFolder
+from modules.params.batch import FromFolder
 from modules.params.extras import BY, TO, Extras, check_sent, check_sizes
 from modules.settings.options import Settings
 from modules.tasks.gathering import extras_batch
@@ -28,8 +30,8 @@ TAB = "extras"
 class Enlargement(FromFolder, Extras):
     """The form as the page sends it, the pictures with it."""
 
-    images: tuple[str, ...] = ()            # names of `imaging.inputs`
-    infotexts: tuple[str, ...] = ()         # the generation data each came with
+    images: tuple[Name, ...] = ()           # names of `imaging.inputs`
+    infotexts: tuple[Annotated[str, MaxLen(MAX_INFOTEXT)], ...] = ()      # the generation data each came with
 
 
 def own_controls(words: Words) -> dict[str, Component]:
@@ -113,5 +115,5 @@ def pictures_sent(params: Enlargement, inputs: Path) -> dict[str, Any]:
 def check_pictures(params: Enlargement) -> None:
     if not params.images:
         raise Invalid("There is no picture to enlarge.", "Drop one into the field first.", field="images")
-    if len(params.images) != len(params.infotexts) or any(len(text) > LONGEST_DATA for text in params.infotexts):
+    if len(params.images) != len(params.infotexts):
         raise Invalid("The pictures and their generation data do not go together.", "Choose the pictures again.", field="infotexts")

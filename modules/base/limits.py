@@ -1,0 +1,59 @@
+"""How long texts from outside may be and how many a list may have: looked at before the text is. A request beyond a limit is a 422."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from annotated_types import MaxLen
+from pydantic import AfterValidator
+
+MAX_PROMPT = 100_000          # characters; the grammar is linear, so this bounds time and memory
+MAX_SCHEDULED = 1_000_000     # characters of all the texts a prompt goes through in its steps, together
+MAX_INFOTEXT = 2**20          # characters of generation data; long prompts have a few thousand
+MAX_NAME = 1_000              # of a model, a sampler, a style …
+MAX_ID = 100                  # of a job, a card, a chore
+MAX_PATH = 4_096
+MAX_FILE = 64 * 2**20         # bytes of a picture's file
+MAX_BASE64 = MAX_FILE * 3 // 2      # characters of one in base64, its lines broken
+MAX_BODY = MAX_FILE * 4 // 3 + 2**20      # bytes of a request: a picture in base64, and some text
+MAX_SENT = 16                 # pictures a request may start from
+MAX_SEARCH = 200              # what is typed into a search box
+MAX_SETTING = 10_000          # a setting that is a text
+MAX_NOTES = 200_000           # what a person writes about a model
+MAX_ITEMS = 1_000             # of a list of names
+MAX_VALUES = 10_000           # of free JSON, everything in it counted
+
+MAX_WEIGHT = 1_000.0          # of (word:1.2) with all brackets around it, and of AND; 72 brackets are 955
+MAX_STRENGTH = 100.0          # of a network
+
+Name = Annotated[str, MaxLen(MAX_NAME)]
+Id = Annotated[str, MaxLen(MAX_ID)]
+FilePath = Annotated[str, MaxLen(MAX_PATH)]
+EncodedPicture = Annotated[str, MaxLen(MAX_BASE64)]      # a file in base64, or the name of one that is kept
+
+
+def parts_of(value: Any) -> Iterator[Any]:
+    """A JSON value and everything in it, keys too, however deep."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        if isinstance(part, Mapping):
+            waiting += [*part.keys(), *part.values()]
+        elif isinstance(part, list | tuple):
+            waiting += part
+
+
+def within_limits(value: Any) -> Any:
+    """The value itself, of free JSON. Raises ValueError, which pydantic makes a 422."""
+    for count, part in enumerate(parts_of(value), 1):
+        if count > MAX_VALUES:
+            raise ValueError(f"At most {MAX_VALUES:,} values are taken")
+        if isinstance(part, str) and len(part) > MAX_INFOTEXT:
+            raise ValueError(f"A text may have {MAX_INFOTEXT:,} characters")
+    return value
+
+
+Json = Annotated[Any, AfterValidator(within_limits)]
+JsonObject = Annotated[dict[Name, Any], MaxLen(MAX_ITEMS), AfterValidator(within_limits)]
