@@ -20,11 +20,12 @@ from modules.app.app import App
 from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
 from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id
 from modules.imaging.inputs import upright
-from modules.imaging.read import open_image, read_metadata
+from modules.imaging.read import open_image
 from modules.imaging.save import png
 from modules.models.kinship import family_named
 from modules.store import library_index
 from modules.store.library_index import Entry
+from modules.tasks.picture_data import picture_metadata
 
 Kind = Literal["checkpoint", "vae", "lora", "embedding", "hypernetwork", "upscaler"]
 MAX_FAMILY = 40             # characters
@@ -102,7 +103,9 @@ def routes(app: App) -> APIRouter:
     @api.put("/cards/{card}/preview", openapi_extra=PREVIEW_BODY)
     async def set_preview(card: Id, request: Request) -> dict[str, Any]:
         """A picture of one of your jobs, or a file of your own, as the card's picture: `name.preview.png` beside the file."""
-        return await asyncio.to_thread(pictured, app, app.cards.get(card), await sent_picture(request), owner(request))
+        entry, sent = app.cards.get(card), await sent_picture(request)
+        async with app.decoding.room(0 if isinstance(sent, PictureOf) else pixels_of(sent)):
+            return await asyncio.to_thread(pictured, app, entry, sent, owner(request))
 
     return api
 
@@ -170,6 +173,12 @@ def picture(content: bytes) -> Response:
     return Response(content, media_type=kind, headers={"Cache-Control": KEPT})
 
 
+def pixels_of(content: bytes) -> int:
+    """Raises InvalidImage or TooLarge."""
+    width, height = open_image(content).size
+    return width * height
+
+
 def pictured(app: App, entry: Entry, sent: PictureOf | bytes, owner: str) -> dict[str, Any]:
     content = picture_of(app, sent, owner) if isinstance(sent, PictureOf) else sent
     return card_of(app, app.cards.set_preview(entry, preview_png(content)))
@@ -185,7 +194,7 @@ def picture_of(app: App, wanted: PictureOf, owner: str) -> bytes:
 
 def preview_png(content: bytes) -> bytes:
     """Any picture as a PNG of moderate size; generation data stays in it. Raises InvalidImage or TooLarge."""
-    infotext = read_metadata(content).infotext
+    infotext = picture_metadata(content).infotext
     image = upright(open_image(content))
     image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
     return png(image, infotext)

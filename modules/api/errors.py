@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from modules.base.errors import WebUIError
 
 log = logging.getLogger(__name__)
+HEADERS = {413: {"Connection": "close"}, 429: {"Retry-After": "10"}}      # or the rest of what is too large would still come
 CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -52,8 +53,7 @@ def refusal(code: str, detail: str | list[dict[str, Any]], hint: str = "", sente
 
 
 def refused(request: Request, error: WebUIError) -> JSONResponse:
-    hang_up = {"Connection": "close"} if error.status == 413 else {}      # or the rest of what is too large would still come
-    return JSONResponse(body_of(error), error.status, hang_up)
+    return JSONResponse(body_of(error), error.status, HEADERS.get(error.status))
 
 
 def body_of(error: WebUIError) -> dict[str, Any]:

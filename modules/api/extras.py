@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
-from modules.api.info import decoded
+from modules.api.info import decoded, most_pixels
 from modules.api.replies import failure
 from modules.api.requests import Saved, without_nulls
 from modules.api.routing import owner, router
@@ -23,11 +23,12 @@ from modules.app.app import App
 from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
 from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING, EncodedPicture
 from modules.imaging.inputs import keep
-from modules.imaging.read import open_image, read_metadata
+from modules.imaging.read import open_image
 from modules.models.upscaling.files import BUILT_IN, ModelFile, find
 from modules.params.extras import NONE, Extras, check_sent, check_sizes, described
 from modules.params.hires import LATENT_MODES
 from modules.store.jobs import JobRecord
+from modules.tasks.picture_data import picture_metadata
 
 USUAL_SCALE = 4                     # what A1111 says of models whose names say nothing
 SCALE = re.compile(r"(?<!\d)(\d)x|x(\d)(?!\d)", re.IGNORECASE)
@@ -89,7 +90,7 @@ def routes(app: App) -> APIRouter:
     @api.post("/extra-single-image")
     async def single(body: SingleBody, request: Request) -> ExtrasSingleImageReply:
         """Enlarge a picture and wait for it. Its generation data is kept, and tells what was done."""
-        job = await asyncio.to_thread(submit, app, body, {"image": body.image}, owner(request))
+        job = await submitted(app, body, {"image": body.image}, owner(request))
         record = await ended(app.jobs, job)
         [image] = await asyncio.to_thread(files, record)
         return ExtrasSingleImageReply(html_info=as_html(record), image=image)
@@ -98,7 +99,7 @@ def routes(app: App) -> APIRouter:
     async def batch(body: BatchBody, request: Request) -> ExtrasBatchImagesReply:
         """Enlarge pictures, one after another, and wait for them all."""
         pictures = {f"imageList.{index}": each.data for index, each in enumerate(body.imageList)}
-        job = await asyncio.to_thread(submit, app, body, pictures, owner(request))
+        job = await submitted(app, body, pictures, owner(request))
         record = await ended(app.jobs, job)
         return ExtrasBatchImagesReply(html_info=as_html(record), images=await asyncio.to_thread(files, record))
 
@@ -157,6 +158,12 @@ def scale_of(name: str) -> int:
 # A request ------------------------------------------------------------------------------------------
 
 
+async def submitted(app: App, body: ExtrasRequest, pictures: Mapping[str, str], owner: str) -> str:
+    """`submit`, once there is room to decode the pictures. Raises Busy too."""
+    async with app.decoding.room(await asyncio.to_thread(most_pixels, pictures.values())):
+        return await asyncio.to_thread(submit, app, body, pictures, owner)
+
+
 def submit(app: App, body: ExtrasRequest, pictures: Mapping[str, str], owner: str) -> str:
     """Start the job and return its id. Raises Invalid, InvalidImage, TooLarge, UnknownName or ModelMissing.
 
@@ -168,7 +175,7 @@ def submit(app: App, body: ExtrasRequest, pictures: Mapping[str, str], owner: st
     for restoring in params.restorers:
         app.models.face_restorer(restoring.name)
     contents = [decoded(each) for each in pictures.values()]
-    infotexts = [read_metadata(content).infotext for content in contents]
+    infotexts = [picture_metadata(content).infotext for content in contents]
     check_sent([open_image(content).size for content in contents])
     images = kept(app.flags.paths.cache / "inputs", contents, params)
     recorded = asdict(params) | {"images": images, "infotexts": infotexts, "batch_size": len(images)}      # by which the queue counts pictures

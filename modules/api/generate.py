@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import BeforeValidator
 
 from modules.api.errors import Refusal
-from modules.api.info import decoded
+from modules.api.info import decoded, most_pixels
 from modules.api.replies import ImagesReply, failure, rendered
 from modules.api.requests import (
     AS_SETTINGS,
@@ -59,7 +59,9 @@ def routes(app: App) -> APIRouter:
 
 
 async def answered(app: App, body: Handling, owner: str) -> Response:
-    job, settings, notes = await asyncio.to_thread(submit, app, body, owner)
+    pixels = await asyncio.to_thread(most_pixels, (*body.init_images, body.mask)) if isinstance(body, Img2ImgRequest) else 0
+    async with app.decoding.room(pixels):
+        job, settings, notes = await asyncio.to_thread(submit, app, body, owner)
     record = await ended(app.jobs, job)
     if record.error and not record.pictures:
         raise failure(record.error)

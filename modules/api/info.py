@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import sys
+from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote
 
 import psutil
 from fastapi import APIRouter
@@ -13,11 +16,12 @@ from pydantic import BaseModel, Field
 
 from modules.api.routing import router
 from modules.app.app import App
-from modules.base.errors import InvalidImage
+from modules.base.errors import InvalidImage, WebUIError
 from modules.base.limits import EncodedPicture
-from modules.imaging.read import read_metadata
+from modules.imaging.read import open_image
 from modules.params import infotext
 from modules.prompts.grammar import emphasised
+from modules.tasks.picture_data import picture_metadata
 
 
 class PngInfoRequest(BaseModel):
@@ -36,7 +40,7 @@ def routes(app: App) -> APIRouter:
     @api.post("/png-info")
     def png_info(body: PngInfoRequest) -> PngInfoReply:
         """The generation data inside a picture."""
-        found = read_metadata(decoded(body.image))
+        found = picture_metadata(decoded(body.image))
         items = {"parameters": found.infotext, **found.items} if found.infotext else found.items
         fields = infotext.parse(found.infotext, emphasised) if found.infotext else {}
         return PngInfoReply(info=found.infotext, items=items, parameters=fields)
@@ -76,10 +80,33 @@ MEMORY_KINDS = {
 
 
 def decoded(image: str) -> bytes:
-    """Bytes of a base64 text or a data: address. Raises InvalidImage."""
+    """Bytes of a base64 text or a data: address, as clients write them: lines broken, not padded, in the alphabet for addresses.
+
+    Raises InvalidImage.
+    """
     if image.startswith(("http:", "https:", "file:")):
         raise InvalidImage("An address is not fetched from here.", "Send the picture itself, in base64.")
+    text = "".join(payload(image).split()).replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        return base64.b64decode(image.partition(",")[2] if image.startswith("data:") else image, validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidImage("The picture is not valid base64.", "Send the file's bytes in base64.") from error
+
+
+def most_pixels(images: Iterable[str]) -> int:
+    """Of the largest of some pictures in base64, by their headers; what is no picture has none, and is refused when it is read."""
+    sizes = []
+    for image in images:
+        with contextlib.suppress(WebUIError):
+            width, height = open_image(decoded(image)).size
+            sizes.append(width * height)
+    return max(sizes, default=0)
+
+
+def payload(image: str) -> str:
+    """What stands behind the first comma of `data:image/png;base64,…`, or all of it."""
+    head, comma, rest = image.partition(",")
+    kind = head.strip()[:5].lower()
+    if not comma or kind not in ("data:", "base6"):
+        return image
+    return unquote(rest) if "%" in rest else rest

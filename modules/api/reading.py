@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from modules.api.info import decoded
+from modules.api.info import decoded, most_pixels
 from modules.api.routing import router
 from modules.app.app import App
 from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, EncodedPicture, JsonObject
@@ -18,6 +19,7 @@ from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
 from modules.tasks.manifest import differences
 from modules.tasks.pasting import read_infotext, within_limits
+from modules.tasks.picture_data import picture_metadata
 
 
 class TokensRequest(BaseModel):
@@ -43,9 +45,10 @@ def routes(app: App) -> APIRouter:
     api = router("reading", "/easel/v1")
 
     @api.post("/inputs")
-    def inputs(body: PictureRequest) -> dict[str, str]:
-        """Keep a picture that jobs can start from, by the name that comes back."""
-        return {"name": keep(app.flags.paths.cache / "inputs", decoded(body.image))}
+    async def inputs(body: PictureRequest) -> dict[str, str]:
+        """Keep a picture that jobs can start from, by the name that comes back; and what it tells of itself."""
+        async with app.decoding.room(await asyncio.to_thread(most_pixels, [body.image])):
+            return await asyncio.to_thread(kept_input, app, body.image)
 
     @api.post("/tokens")
     def tokens(body: TokensRequest) -> dict[str, int]:
@@ -68,3 +71,8 @@ def routes(app: App) -> APIRouter:
         return {"differences": [asdict(each) for each in found]}
 
     return api
+
+
+def kept_input(app: App, image: str) -> dict[str, str]:
+    content = decoded(image)
+    return {"name": keep(app.flags.paths.cache / "inputs", content), "infotext": picture_metadata(content).infotext}

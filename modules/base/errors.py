@@ -10,6 +10,7 @@
     │   └── BadOrigin       bad_origin
     ├── UnsupportedMedia    unsupported_media_type 415
     ├── TooLarge            too_large     413
+    ├── Busy                busy          429   later it will do
     ├── InvalidImage        invalid_image 422
     ├── ModelError                        422   names the file
     │   ├── ModelMissing    model_missing       there is none at all
@@ -102,6 +103,12 @@ class UnsupportedMedia(WebUIError):
 
 class TooLarge(WebUIError):
     code, status = "too_large", 413
+
+
+class Busy(WebUIError):
+    """What would do later."""
+
+    code, status = "busy", 429
 
 
 class InvalidImage(WebUIError):

@@ -45,7 +45,7 @@ def parts_of(value: Any) -> Iterator[Any]:
             waiting += part
 
 
-def within_limits(value: Any) -> Any:
+def bounded_json(value: Any) -> Any:
     """The value itself, of free JSON. Raises ValueError, which pydantic makes a 422."""
     for count, part in enumerate(parts_of(value), 1):
         if count > MAX_VALUES:
@@ -55,5 +55,5 @@ def within_limits(value: Any) -> Any:
     return value
 
 
-Json = Annotated[Any, AfterValidator(within_limits)]
-JsonObject = Annotated[dict[Name, Any], MaxLen(MAX_ITEMS), AfterValidator(within_limits)]
+Json = Annotated[Any, AfterValidator(bounded_json)]
+JsonObject = Annotated[dict[Name, Any], MaxLen(MAX_ITEMS), AfterValidator(bounded_json)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import io
 import itertools
 import struct
@@ -19,7 +21,6 @@ from modules.base.limits import MAX_FILE, MAX_INFOTEXT
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP")
 MOST_PIXELS = 64_000_000
 MOST_CHUNKS = 100_000           # of a PNG; a large one has some thousands
-COMMENT_CODES = (b"UNICODE\0", b"ASCII\0\0\0")
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,14 @@ def damaged() -> InvalidImage:
 
 
 def read_metadata(content: bytes) -> Metadata:
-    """Texts in PNG chunks, or EXIF's user comment. Raises InvalidImage or TooLarge."""
+    """Texts in PNG chunks, EXIF, and comments of GIF and JPEG. Raises InvalidImage or TooLarge."""
     image = open_image(content)
     texts = png_texts(content) if image.format == "PNG" else {}
-    infotext = texts.pop("parameters", "") or exif_comment(image) or gif_comment(image)
+    exif = exif_of(image)
+    infotext = texts.pop("parameters", "") or exif_comment(exif) or comment_of(image)
     if len(infotext) > MAX_INFOTEXT:
         raise too_much_text()
-    return Metadata(infotext, texts)
+    return Metadata(infotext, exif_texts(exif) | texts)
 
 
 def png_texts(content: bytes) -> dict[str, str]:
@@ -137,23 +139,57 @@ def inflated(data: bytes) -> bytes:
 TEXTS = {b"tEXt": plain_text, b"zTXt": compressed_text, b"iTXt": international_text}
 
 
-def exif_comment(image: Image.Image) -> str:
+def exif_of(image: Image.Image) -> Image.Exif:
+    """Empty where it is damaged; not `image.getexif()`, which decodes a PNG. Raises TooLarge."""
+    content, exif = image.info.get("exif", b""), Image.Exif()
+    if len(content) > 4 * MAX_INFOTEXT:
+        raise too_much_text()
+    with contextlib.suppress(*BROKEN_EXIF):
+        exif.load(content)
+        return exif
+    return Image.Exif()
+
+
+def exif_comment(exif: Image.Exif) -> str:
     """EXIF's UserComment: eight bytes that name its encoding, then the text (EXIF 2.32, §4.6.5)."""
-    exif = Image.Exif()
-    try:
-        exif.load(image.info.get("exif", b""))      # not image.getexif(), which decodes a PNG
-        comment: Any = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
-    except (OSError, ValueError, SyntaxError, TypeError, struct.error):
-        return ""
+    comment: Any = b""
+    with contextlib.suppress(*BROKEN_EXIF):
+        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
     if not isinstance(comment, bytes):
         return comment if isinstance(comment, str) else ""
-    code, text = comment[:8], comment[8:]
-    if code == COMMENT_CODES[0]:
-        big = text[::2].count(0) >= text[1::2].count(0)      # the standard leaves the byte order open; "Steps: …" shows it
-        return text.decode("utf-16-be" if big else "utf-16-le", "replace")
-    return (text if code == COMMENT_CODES[1] else comment).decode("utf-8", "replace").strip("\0")
+    code, text = comment[:8].rstrip(b"\0 ").upper(), comment[8:]
+    if code == b"UNICODE":
+        return wide_text(text)
+    if code == b"JIS":
+        return text.decode("iso2022_jp", "replace").strip("\0")
+    return (text if code in (b"ASCII", b"") else comment).decode("utf-8", "replace").strip("\0")
 
 
-def gif_comment(image: Image.Image) -> str:
-    comment = image.info.get("comment", b"") if image.format == "GIF" else b""
+def wide_text(text: bytes) -> str:
+    """UTF-16, whose byte order EXIF leaves open: a mark tells it, or else "Steps: …" does."""
+    if text[:2] in (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE):
+        return text.decode("utf-16", "replace")
+    big = text[::2].count(0) >= text[1::2].count(0)
+    return text.decode("utf-16-be" if big else "utf-16-le", "replace")
+
+
+def exif_texts(exif: Image.Exif) -> dict[str, str]:
+    """Its other texts: what described, made or signed the picture, by EXIF's names; some programs keep their data there."""
+    texts: dict[str, str] = {}
+    with contextlib.suppress(*BROKEN_EXIF):
+        for tag, value in exif.items():
+            if isinstance(value, bytes) and tag in WINDOWS_TEXTS:
+                value = value.decode("utf-16-le", "replace")
+            if isinstance(value, str) and value.strip("\0 "):
+                texts[ExifTags.TAGS.get(tag, str(tag))] = value.strip("\0")
+    return texts
+
+
+def comment_of(image: Image.Image) -> str:
+    """A GIF's or JPEG's comment."""
+    comment = image.info.get("comment", b"") if image.format in ("GIF", "JPEG") else b""
     return comment.decode("utf-8", "replace") if isinstance(comment, bytes) else ""
+
+
+BROKEN_EXIF = (OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error)
+WINDOWS_TEXTS = range(0x9C9B, 0x9CA0)      # XPTitle …

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from modules.base.errors import Invalid, UnknownName, WebUIError
 from modules.base.fields import checker
 from modules.imaging.folders import content_of
-from modules.imaging.read import read_metadata
 from modules.models.catalog import Catalog
 from modules.params import infotext
 from modules.params.batch import Batch, Entry, Img2ImgBatch
 from modules.params.img2img import Img2Img
 from modules.prompts.grammar import emphasised
 from modules.tasks.pasted_fields import as_type
+from modules.tasks.picture_data import picture_metadata
 
 MOST_NOTES = 5
 PROMPTS = ("prompt", "negative_prompt")      # are added to the form's
@@ -40,7 +40,7 @@ def with_infotexts(batch: Batch, beside: tuple[Path, ...] | None) -> Batch:
 def infotext_of(path: Path) -> str:
     """Nothing for what cannot be read: that is told when it is the picture's turn."""
     try:
-        return read_metadata(content_of(path)).infotext
+        return picture_metadata(content_of(path)).infotext
     except WebUIError:
         return ""
 

@@ -6,10 +6,12 @@ import base64
 import io
 import struct
 import zlib
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
 
+from modules.api.info import decoded
 from modules.base.fields import declared
 from modules.params.txt2img import Txt2Img
 from tests.api.test_generate import post
@@ -73,8 +75,21 @@ def test_hostile_pictures_are_refused(client, content, status):
     assert reply.json()["detail"] and "Traceback" not in reply.text
 
 
+PICTURE = png_of(4, 4, chunk(b"tEXt", b"parameters\0a cat"))
+PLAIN = base64.b64encode(PICTURE).decode()
+
+
+@pytest.mark.parametrize("image", [
+    base64.encodebytes(PICTURE).decode(), PLAIN.replace("A", "A \r\n\t"), f"  {PLAIN}\n", PLAIN.rstrip("="), PLAIN + "==",
+    base64.urlsafe_b64encode(PICTURE).decode(), f"data:image/png;base64,{PLAIN}", f"DATA:image/png;name=x.png;charset=utf-8;base64, {PLAIN}",
+    f"data:;base64,{PLAIN.rstrip('=')}", f"data:image/png;base64,{quote(PLAIN, safe='')}", f"base64,{PLAIN}",
+])
+def test_base64_is_taken_as_clients_write_it(image):
+    assert decoded(image) == PICTURE
+
+
 def test_addresses_and_bad_base64_are_refused(client):
-    for image in ("http://127.0.0.1:1/x.png", "file:///etc/passwd", "!!!", "data:image/png;base64,???"):
+    for image in ("http://127.0.0.1:1/x.png", "file:///etc/passwd", "!!!", "data:image/png;base64,???", PLAIN[:-5] + "€", "A", "data:", PLAIN[:8] + "=" + PLAIN):
         assert client.post("/sdapi/v1/png-info", json={"image": image}).status_code == 422
 
 

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from modules.base.errors import InvalidImage, TooLarge
 from modules.base.limits import MAX_INFOTEXT
-from modules.imaging.read import MOST_PIXELS, read_metadata
+from modules.imaging.read import MOST_CHUNKS, MOST_PIXELS, read_metadata
 
 TEXT = "ein roter Kreis, 猫 🦊\nNegative prompt: grün\nSteps: 4, Sampler: Euler"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -70,11 +70,31 @@ def test_what_pillow_writes_is_read(text):
 
 @pytest.mark.parametrize("encoded", [
     b"UNICODE\0" + TEXT.encode("utf-16-be"), b"UNICODE\0" + TEXT.encode("utf-16-le"), b"ASCII\0\0\0" + TEXT.encode(),
-    TEXT.encode(),
-], ids=["big endian", "little endian", "ascii", "bare"])
+    TEXT.encode(), b"UNICODE\0" + TEXT.encode("utf-16"), b"\0" * 8 + TEXT.encode(), b"ASCII   " + TEXT.encode(),
+], ids=["big endian", "little endian", "ascii", "bare", "marked", "undefined", "spaces"])
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "PNG"])
 def test_exif_comments_are_read_in_every_encoding(kind, encoded):
     assert read_metadata(with_comment(kind, encoded)).infotext == TEXT
+
+
+def test_japanese_comments_are_read():
+    assert read_metadata(with_comment("JPEG", b"JIS\0\0\0\0\0" + "猫が歩く".encode("iso2022_jp"))).infotext == "猫が歩く"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+def test_other_texts_of_exif_go_by_their_names(kind):
+    assert read_metadata(with_comment(kind, b"")).items == {"Software": "a program"}
+
+
+def test_a_jpeg_has_its_comment():
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "JPEG", comment=TEXT.encode())
+    assert read_metadata(out.getvalue()).infotext == TEXT
+
+
+def test_a_png_of_countless_chunks_is_refused():
+    with pytest.raises(InvalidImage):
+        read_metadata(png(after=chunk(b"teXt", b"") * (MOST_CHUNKS + 1)))
 
 
 def test_the_byte_order_is_told_by_the_whole_text_not_its_first_letter():

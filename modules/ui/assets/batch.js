@@ -1,7 +1,6 @@
 // img2img's Batch tab: many pictures, sent from here or taken from a folder of the server.
 import { h, iconButton, t, visible } from "./dom.js";
 import { notice, unnotice } from "./notices.js";
-import { told } from "./png.js";
 import { server } from "./server.js";
 
 const SHOWN = 30;      // thumbnails; the rest are counted
@@ -70,4 +69,7 @@ export function startBatch(panel) {
   return batch;
 }
 
-const sent = async (file) => ({ image: (await server.keep(file)).name, file: file.name, infotext: (await told(file)).infotext });
+async function sent(file) {
+  const { name, infotext } = await server.keep(file);
+  return { image: name, file: file.name, infotext };
+}

@@ -1,6 +1,5 @@
 // The pictures of the Extras tab: one or several, chosen, dropped, pasted or sent from another tab.
 import { byId, h, iconButton, t, visible } from "./dom.js";
-import { told } from "./png.js";
 import { server } from "./server.js";
 
 const BY = 0;      // resize_mode
@@ -51,8 +50,9 @@ export function startExtras(panel) {
     if (!files.length) throw { reply: { error: "invalid", message: t("There is no picture to enlarge."), hint: t("Drop one into the field first.") } };
     const images = [], infotexts = [];
     for (const { file } of files) {      // one by one: many large files at once would fill the memory
-      images.push((await server.keep(file)).name);
-      infotexts.push((await told(file)).infotext);
+      const { name, infotext } = await server.keep(file);
+      images.push(name);
+      infotexts.push(infotext);
     }
     return panel.form.fill({ images, infotexts, batch_source: "" });
   };

@@ -25,14 +25,18 @@ async function show(file) {
   if (address) URL.revokeObjectURL(address);
   address = URL.createObjectURL(file);
   zone.querySelector("span, img").replaceWith(h("img", { src: address, alt: file.name }));
-  const { infotext, manifest, problem } = await told(file).catch((error) => ({ infotext: "", manifest: "", problem: error.message }));
+  const { infotext, manifest, texts, problem } = await told(file).catch((error) => ({ infotext: "", manifest: "", texts: {}, problem: error.message }));
   shown = infotext;
   const words = problem ?? (infotext || t("This picture carries no generation data."));
+  const others = infotext ? [] : listed(texts);
   const differences = manifest ? await compared(manifest) : [];
-  byId("pnginfo_generation_info").replaceChildren(h(shown ? "p.infotext" : "p.hint", {}, words), ...differences);
+  byId("pnginfo_generation_info").replaceChildren(h(shown ? "p.infotext" : "p.hint", {}, words), ...others, ...differences);
   byId("tab_pnginfo").classList.add("has-picture");
   byId("tab_pnginfo").classList.toggle("has-data", Boolean(shown));
 }
+
+/** What else is written in the picture, by its keys: other programs have words of their own. */
+const listed = (texts) => Object.entries(texts).flatMap(([key, text]) => [h("h3", {}, key), h("p.infotext", {}, text)]);
 
 /** What is not here and now as the picture's manifest says it was. */
 async function compared(manifest) {

@@ -59,7 +59,7 @@ export const server = {
   readInfotext: (text, tab, now = {}) => ask("read-infotext", "POST", { text, tab, now }),
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
   keep: async (file) => ask("inputs", "POST", { image: await dataUrl(file) }),
-  pngInfo: async (image) => (await ask("../../sdapi/v1/png-info", "POST", { image })).items,
+  pngInfo: (image) => ask("../../sdapi/v1/png-info", "POST", { image }),
   make: (kind, body) => ask(kind, "POST", body),
   chore: (id) => ask(`chores/${encodeURIComponent(id)}`),
   stopChore: (id) => ask(`chores/${encodeURIComponent(id)}/stop`, "POST"),

@@ -1,0 +1,55 @@
+"""How many pixels of pictures sent to the server are decoded at a time, over all requests: a few bytes can be many megabytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from modules.base.errors import Busy
+
+MOST_PIXELS = 64_000_000      # at a time: one picture of the largest size, or several small ones
+MOST_WAITING = 64             # requests, whose bodies are in memory while they wait
+PATIENCE = 60.0               # s
+
+
+class DecodingBudget:
+    """Shared by all requests of one event loop. Who waits holds no thread."""
+
+    def __init__(self, pixels: int = MOST_PIXELS, patience: float = PATIENCE, waiting: int = MOST_WAITING) -> None:
+        self.pixels, self.patience, self.most_waiting = pixels, patience, waiting
+        self.free, self.waiting = pixels, 0
+        self._freed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def room(self, pixels: int) -> AsyncIterator[None]:
+        """Room to decode a picture of so many pixels. Raises Busy if too many wait already, or too long."""
+        pixels = min(pixels, self.pixels)
+        async with self._freed:
+            await self._take(pixels)
+        try:
+            yield
+        finally:
+            async with self._freed:
+                self.free += pixels
+                self._freed.notify_all()
+
+    async def _take(self, pixels: int) -> None:
+        if self.free < pixels:
+            await self._wait(pixels)
+        self.free -= pixels
+
+    async def _wait(self, pixels: int) -> None:
+        if self.waiting >= self.most_waiting:
+            raise busy()
+        self.waiting += 1
+        try:
+            await asyncio.wait_for(self._freed.wait_for(lambda: self.free >= pixels), self.patience)
+        except TimeoutError as error:
+            raise busy() from error
+        finally:
+            self.waiting -= 1
+
+
+def busy() -> Busy:
+    return Busy("Too many large pictures are being read at the moment.", "Send it again in a little while.")

@@ -1,0 +1,58 @@
+"""What a picture file tells of its making: generation data of A1111's kind, also where NovelAI wrote it its own way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from modules.imaging.read import Metadata, open_image, read_metadata
+from modules.params import infotext
+from modules.sampling.samplers import SAMPLERS
+
+NOVELAI = "NovelAI"                 # in the text called Software
+NOVELAI_CLIP_SKIP, NOVELAI_ENSD = 2, 31337
+USUAL_SAMPLER = "Euler a"           # NovelAI's, and A1111's answer to a name that it does not know
+
+
+def picture_metadata(content: bytes) -> Metadata:
+    """The one reader for page and API. Raises InvalidImage or TooLarge."""
+    found = read_metadata(content)
+    if found.infotext or found.items.get("Software", "").strip() != NOVELAI:
+        return found
+    return replace(found, infotext=novelai_infotext(found.items, open_image(content).size))
+
+
+def novelai_infotext(texts: Mapping[str, str], size: tuple[int, int]) -> str:
+    """NovelAI's texts in A1111's words; "" if they are not what they should be."""
+    try:
+        said = json.loads(texts.get("Comment", ""))
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(said, Mapping):
+        return ""
+    prompt = texts.get("Description") or as_text(said.get("prompt"))
+    return infotext.write(prompt, as_text(said.get("uc")), novelai_pairs(said, size))
+
+
+def novelai_pairs(said: Mapping[str, Any], size: tuple[int, int]) -> dict[str, object]:
+    sampler = SAMPLERS.get(as_text(said.get("sampler")))
+    pairs: dict[str, object] = {
+        "Steps": number(said.get("steps")),
+        "Sampler": sampler.name if sampler else USUAL_SAMPLER,
+        "CFG scale": number(said.get("scale")),
+        "Seed": number(said.get("seed")),
+        "Size": f"{size[0]}x{size[1]}",
+        "Clip skip": NOVELAI_CLIP_SKIP,
+        "ENSD": NOVELAI_ENSD,
+    }
+    return pairs
+
+
+def as_text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def number(value: Any) -> int | float | None:
+    return value if isinstance(value, int | float) else None
