@@ -18,7 +18,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from modules.api.routing import check_size, owner, router, strict_json
 from modules.app.app import App
 from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
-from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id
+from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id, Name
 from modules.imaging.inputs import upright
 from modules.imaging.read import open_image
 from modules.imaging.save import png
@@ -88,20 +88,20 @@ def routes(app: App) -> APIRouter:
         app.cards.renew()
 
     @api.get("/cards/{card}")
-    def get(card: Id) -> dict[str, Any]:
+    def get(card: Name) -> dict[str, Any]:
         return detailed(app, app.cards.get(card))
 
     @api.patch("/cards/{card}")
-    def change(card: Id, change: CardChange) -> dict[str, Any]:
+    def change(card: Name, change: CardChange) -> dict[str, Any]:
         """Written into `name.json` beside the file, where A1111 has it too."""
         return detailed(app, app.cards.change(app.cards.get(card), wanted(change)))
 
     @api.get("/cards/{card}/preview")
-    def preview(card: Id) -> Response:
+    def preview(card: Name) -> Response:
         return picture(app.cards.preview(app.cards.get(card)))
 
     @api.put("/cards/{card}/preview", openapi_extra=PREVIEW_BODY)
-    async def set_preview(card: Id, request: Request) -> dict[str, Any]:
+    async def set_preview(card: Name, request: Request) -> dict[str, Any]:
         """A picture of one of your jobs, or a file of your own, as the card's picture: `name.preview.png` beside the file."""
         entry, sent = app.cards.get(card), await sent_picture(request)
         async with app.decoding.room(0 if isinstance(sent, PictureOf) else pixels_of(sent)):

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from modules.api.info import decoded, most_pixels
 from modules.api.replies import failure
-from modules.api.requests import Saved, without_nulls
+from modules.api.requests import Saved, field_notes, without_nulls
 from modules.api.routing import owner, router
 from modules.api.waiting import ended
 from modules.app.app import App
@@ -93,7 +93,7 @@ def routes(app: App) -> APIRouter:
         job = await submitted(app, body, {"image": body.image}, owner(request))
         record = await ended(app.jobs, job)
         [image] = await asyncio.to_thread(files, record)
-        return ExtrasSingleImageReply(html_info=as_html(record), image=image)
+        return ExtrasSingleImageReply(html_info=as_html(record, field_notes(body, await request.json())), image=image)
 
     @api.post("/extra-batch-images")
     async def batch(body: BatchBody, request: Request) -> ExtrasBatchImagesReply:
@@ -101,7 +101,8 @@ def routes(app: App) -> APIRouter:
         pictures = {f"imageList.{index}": each.data for index, each in enumerate(body.imageList)}
         job = await submitted(app, body, pictures, owner(request))
         record = await ended(app.jobs, job)
-        return ExtrasBatchImagesReply(html_info=as_html(record), images=await asyncio.to_thread(files, record))
+        notes = field_notes(body, await request.json())
+        return ExtrasBatchImagesReply(html_info=as_html(record, notes), images=await asyncio.to_thread(files, record))
 
     @api.post("/interrogate")
     def interrogate(body: InterrogateRequest) -> None:
@@ -204,9 +205,9 @@ def files(record: JobRecord) -> list[str]:
     return [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in record.pictures]
 
 
-def as_html(record: JobRecord) -> str:
+def as_html(record: JobRecord, notes: Sequence[str]) -> str:
     params = Extras(**{each.name: record.params[each.name] for each in fields(Extras)})
-    return f"<p>{html.escape(described(params))}</p>"
+    return "".join(f"<p>{html.escape(line)}</p>" for line in (described(params), *notes))
 
 
 # What is not there ----------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from modules.api.requests import (
     Handling,
     Img2ImgRequest,
     Txt2ImgRequest,
+    field_notes,
     understood,
     understood_img2img,
     with_names_here,
@@ -48,23 +49,24 @@ def routes(app: App) -> APIRouter:
     @api.post("/txt2img", response_model=ImagesReply, responses=FAILED)
     async def txt2img(body: Txt2ImgBody, request: Request) -> Response:
         """Make pictures and wait for them. The job goes on if the connection is lost; /easel/v1/jobs follows it."""
-        return await answered(app, body, owner(request))
+        return await answered(app, body, request)
 
     @api.post("/img2img", response_model=ImagesReply, responses=FAILED)
     async def img2img(body: Img2ImgBody, request: Request) -> Response:
         """Make pictures out of others, or paint a part of them anew."""
-        return await answered(app, body, owner(request))
+        return await answered(app, body, request)
 
     return api
 
 
-async def answered(app: App, body: Handling, owner: str) -> Response:
+async def answered(app: App, body: Handling, request: Request) -> Response:
     pixels = await asyncio.to_thread(most_pixels, (*body.init_images, body.mask)) if isinstance(body, Img2ImgRequest) else 0
     async with app.decoding.room(pixels):
-        job, settings, notes = await asyncio.to_thread(submit, app, body, owner)
+        job, settings, notes = await asyncio.to_thread(submit, app, body, owner(request))
     record = await ended(app.jobs, job)
     if record.error and not record.pictures:
         raise failure(record.error)
+    notes += field_notes(body, await request.json())
     content = await asyncio.to_thread(rendered, body, record, settings, notes)
     return Response(content, media_type="application/json")
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from modules.api.foreign import FOREIGN
-from modules.api.routing import router
+from modules.api.routing import owner, router
 from modules.app.app import App
-from modules.base.errors import ModelCorrupt, UnknownName
+from modules.base.errors import UnknownName
+from modules.base.limits import JsonObject
 from modules.engine.jobs import LOCAL
 from modules.models.catalog import ModelFile
+from modules.settings.foreign import FOREIGN
 from modules.settings.options import Settings
+from modules.tasks.settings_change import change_settings
 
 
 class OptionsReply(BaseModel):
@@ -26,20 +29,21 @@ class OptionsReply(BaseModel):
 def routes(app: App) -> APIRouter:
     api = router("settings", "/sdapi/v1")
 
-    @api.get("/options")
-    def get_options() -> Settings:
-        """All settings, under A1111's names."""
-        return shown(app)
+    @api.get("/options", response_model=Settings)
+    def get_options() -> Response:
+        """All settings under A1111's names, and those of A1111's that have no effect here as they were set."""
+        return JSONResponse(asdict(shown(app)) | app.settings.foreign)
 
     @api.post("/options")
-    def set_options(values: Annotated[dict[str, Any], Body()]) -> OptionsReply:
+    def set_options(values: Annotated[JsonObject, Body()], request: Request) -> OptionsReply:
         """Change some settings, all or none. What GET gave may be posted back; null means "leave it".
 
-        Settings that A1111 has and Easel has not do nothing and are named in the reply, so that programs written for
-        A1111, and dumps of its settings, work. Any other unknown name is refused: it is a slip of the pen, and silently
-        taken it would look as if it had worked.
+        Where there are accounts the settings are the first one's: the first that --gradio-auth names, else --api-auth.
+        Settings that A1111 has and Easel has not are remembered, do nothing and are named in the reply, so that programs
+        written for A1111, and dumps of its settings, work. Any other unknown name is refused: it is a slip of the pen, and
+        silently taken it would look as if it had worked.
         """
-        return OptionsReply(ignored=change(app, values))
+        return OptionsReply(ignored=change(app, owner(request), values))
 
     @api.get("/cmd-flags")
     def cmd_flags() -> dict[str, Any]:
@@ -64,27 +68,15 @@ def chosen(app: App) -> ModelFile | None:
         return None
 
 
-def change(app: App, values: Mapping[str, Any]) -> list[str]:
-    """Returns the names that mean nothing here. Raises Invalid, UnknownName or ModelCorrupt; then nothing has changed."""
-    ignored = sorted(values.keys() & FOREIGN)
-    given = {name: value for name, value in values.items() if value is not None and name not in FOREIGN}
-    wanted = given.get("sd_model_checkpoint")
-    if wanted and wanted != shown(app).sd_model_checkpoint:
-        given["sd_model_checkpoint"] = usable(app, str(wanted)).name
-    elif "sd_model_checkpoint" in given:
+def change(app: App, owner: str, values: Mapping[str, Any]) -> list[str]:
+    """Returns the names that mean nothing here. Raises as `change_settings` does; then nothing has changed."""
+    given = {name: value for name, value in values.items() if value is not None}
+    if given.get("sd_model_checkpoint") in ("", shown(app).sd_model_checkpoint):
         del given["sd_model_checkpoint"]      # as it was read: it need not have been chosen by anyone
-    app.settings.change(**given)
+    change_settings(app, owner, given)
     if "sd_model_checkpoint" in given:
         app.choices.forget(LOCAL)      # what is chosen last is what the next start loads first
-    return ignored
-
-
-def usable(app: App, name: str) -> ModelFile:
-    """Raises UnknownName, or ModelCorrupt for a file that is known to be broken."""
-    checkpoint = app.models.checkpoints.find(name)
-    if checkpoint.problem:
-        raise ModelCorrupt(checkpoint.problem)
-    return checkpoint
+    return sorted(values.keys() & FOREIGN.keys())
 
 
 def plain(value: Any) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
 from modules.base.fields import defaults
-from modules.base.limits import MAX_INFOTEXT, MAX_NAME, JsonObject
+from modules.base.limits import MAX_ID, MAX_INFOTEXT, MAX_NAME, JsonObject
 from modules.models.library import Library
 from modules.params import infotext
 from modules.params.img2img import Img2Img
@@ -38,7 +40,7 @@ Saved = Annotated[bool, Field(description="Also write the pictures to the server
 
 @dataclass(frozen=True, kw_only=True)
 class Handling:
-    """What a request says beside its picture. Unknown fields are ignored, nulls are defaults."""
+    """What a request says beside its picture. Unknown fields are ignored and told of in the reply, nulls are defaults."""
 
     sampler_index: SamplerIndex | None = None
     eta: Eta | None = None
@@ -85,6 +87,27 @@ def understood(body: Any, kind: type[Generation] = Txt2Img) -> Any:
         given.pop("sampler_name", None)
         given |= {"sampler_name": given["sampler_index"]} if given.get("sampler_index") else {}
     return filled_in(given, text, kind) if isinstance(text := given.get("infotext"), str) else given
+
+
+def field_notes(body: Any, given: Any) -> list[str]:
+    """What of a request's JSON is none of its fields, or asks for what has no effect here; with what may have been meant."""
+    known = {each.name for each in fields(body)}
+    strange = islice((name for name, value in given.items() if name not in known and not (name in NO_EFFECT and value in NOTHING_ASKED)), MOST_TOLD)
+    return [f"{name} has no effect here." if name in NO_EFFECT else unknown_field(name[:MAX_ID], known) for name in strange]
+
+
+def unknown_field(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"There is no field called {name!r}; it was ignored." + (f" Did you mean {close[0]!r}?" if close else "")
+
+
+MOST_TOLD = 20      # fields that one reply tells of
+NOTHING_ASKED = (None, False, True, 0, "", [], {}, *NOTHING)
+NO_EFFECT = frozenset("""
+    outpath_samples outpath_grids prompt_for_display seed_enable_extras do_not_reload_embeddings ddim_discretize overlay_images
+    sampler_noise_scheduler_override extra_generation_params disable_extra_networks comments latent_mask is_hr_pass
+    firstphase_width firstphase_height include_init_images enable_hr
+""".split())      # A1111's, which its clients send whether they want something or not
 
 
 def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:

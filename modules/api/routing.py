@@ -46,6 +46,7 @@ class StrictRoute(APIRoute):
 
 class StrictRequest(Request):
     content: bytes | None = None
+    parsed: Any = None      # what it says, after that was asked for
 
     def check_kind(self) -> None:
         """Raises UnsupportedMedia."""
@@ -65,7 +66,9 @@ class StrictRequest(Request):
         return self.content
 
     async def json(self) -> Any:
-        return strict_json(await self.body())
+        if self.parsed is None:
+            self.parsed = strict_json(await self.body())
+        return self.parsed
 
 
 def check_size(size: int) -> None:

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any
 
 from modules.base.files import write_atomically
+from modules.settings.foreign import FOREIGN, remembered
 from modules.settings.options import NAMES, Settings, at_default, changed, with_file
 
 log = logging.getLogger(__name__)
@@ -25,14 +26,23 @@ class SettingsFile:
         self._foreign: dict[str, Any] = {}       # A1111's settings that mean nothing here (yet): kept, so that nothing is lost
         self.current = self._load()
 
+    @property
+    def foreign(self) -> dict[str, Any]:
+        """A1111's settings that have no effect here, as they were set, or at their defaults."""
+        return {name: self._foreign.get(name, usual) for name, usual in FOREIGN.items()}
+
     def change(self, /, **values: Any) -> Settings:
-        """Replace some settings, all or none, and write the file. Raises Invalid naming the field."""
+        """Replace some settings, A1111's without effect among them, all or none, and write the file. Raises Invalid naming the field."""
         with self._lock:
-            settings = changed(self.current, values)
-            kept = {name: value for name, value in asdict(settings).items() if not at_default(settings, name)}
-            write_atomically(self.path, json.dumps(self._foreign | kept, indent=4, ensure_ascii=False).encode())
-            self.current = settings
+            foreign = self._foreign | remembered({name: value for name, value in values.items() if name in FOREIGN})
+            settings = changed(self.current, {name: value for name, value in values.items() if name not in FOREIGN})
+            self._write(settings, foreign)
             return settings
+
+    def _write(self, settings: Settings, foreign: dict[str, Any]) -> None:
+        kept = {name: value for name, value in asdict(settings).items() if not at_default(settings, name)}
+        write_atomically(self.path, json.dumps(foreign | kept, indent=4, ensure_ascii=False).encode())
+        self.current, self._foreign = settings, foreign
 
     def _load(self) -> Settings:
         values = self._read()

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from modules.api.foreign import FOREIGN
 from modules.prompts.styles import Style, write_styles
+from modules.settings.file import SettingsFile
+from modules.settings.foreign import CLOSED, FOREIGN, SECTIONS
 from modules.settings.options import NAMES
 from tests.api.test_generate import SMALL, post, refused
 from tests.api.test_img2img import MASK, PICTURE
@@ -121,7 +122,8 @@ def test_names_are_no_paths_and_no_addresses(client):
 
 
 def test_no_setting_is_both_ours_and_foreign():
-    assert not FOREIGN & set(NAMES)
+    assert not FOREIGN.keys() & set(NAMES)
+    assert len(FOREIGN) == sum(map(len, SECTIONS.values())) and FOREIGN.keys() >= CLOSED
 
 
 def test_a_dump_of_a1111s_settings_may_be_posted(client):
@@ -131,8 +133,61 @@ def test_a_dump_of_a1111s_settings_may_be_posted(client):
     reply = client.post("/sdapi/v1/options", json=dump)
     assert reply.status_code == 200
     assert reply.json()["ignored"] == sorted(dump.keys() - {"eta_ddim", "emphasis", "sd_vae"})
-    assert client.get("/sdapi/v1/options").json() == {**before, "eta_ddim": 0.5}
-    client.post("/sdapi/v1/options", json={"eta_ddim": before["eta_ddim"]})
+    assert client.get("/sdapi/v1/options").json() == {**before, "eta_ddim": 0.5, "quicksettings_list": ["sd_vae"]}
+    client.post("/sdapi/v1/options", json=before)
+    assert client.get("/sdapi/v1/options").json() == before
+
+
+def test_every_setting_of_a1111_is_told_with_its_default_and_remembered(client):
+    before = client.get("/sdapi/v1/options").json()
+    assert {name: before[name] for name in FOREIGN} == FOREIGN
+    assert client.post("/sdapi/v1/options", json={"send_seed": False, "memmon_poll_rate": 3, "hidden_tabs": ["Train"]}).status_code == 200
+    after = client.get("/sdapi/v1/options").json()
+    assert after == {**before, "send_seed": False, "memmon_poll_rate": 3, "hidden_tabs": ["Train"]}
+    kept = SettingsFile(client.app.flags.paths.settings_file)
+    assert kept.foreign == {name: after[name] for name in FOREIGN}
+    client.post("/sdapi/v1/options", json=before)
+    assert client.get("/sdapi/v1/options").json() == before
+
+
+def test_no_request_changes_where_pictures_go(client):
+    before = client.get("/sdapi/v1/options").json()
+    for name in CLOSED:
+        other = "/tmp/elsewhere" if isinstance(FOREIGN[name], str) else not FOREIGN[name]
+        client.post("/sdapi/v1/options", json={name: other})
+    assert client.get("/sdapi/v1/options").json() == before
+
+
+@pytest.mark.parametrize(("bad", "status"), [
+    ({"sd_vae": "nothing.pt"}, 422), ({"upscaler_for_img2img": "Nothing"}, 422), ({"sd_lora": "nothing"}, 422), ({"sd_hypernetwork": "nothing"}, 422),
+    ({"face_restoration_model": "nothing"}, 422), ({"sd_model_checkpoint": "nothing"}, 404), ({"sd_model_checkpoint": "t"}, 404),
+    ({"sd_model_checkpoint": "["}, 404), ({"sd_model_checkpoint": "[0123456789]"}, 404), ({"sd_model_checkpoint": " " * 60_000}, 422),
+    ({"sd_model_checkpoint": 5}, 422), ({"send_seed": "no"}, 422), ({"localization": "a" * 20_000}, 422), ({"hidden_tabs": [1]}, 422), ({"memmon_poll_rate": True}, 422),
+    ({"no_such": 1}, 422), ({"eta_ddim": 7}, 422),
+])
+def test_one_bad_setting_and_nothing_changes(client, bad, status):
+    before = client.get("/sdapi/v1/options").json()
+    reply = client.post("/sdapi/v1/options", json={"eta_ancestral": 0.5, "send_size": False, **bad})
+    assert reply.status_code == status, reply.text
+    if status == 422 and len(str(bad)) < 1000:
+        assert reply.json()["detail"][0]["loc"][-1] == next(iter(bad))
+    assert client.get("/sdapi/v1/options").json() == before
+
+
+def test_names_in_settings_are_written_as_files_are_called_here(client):
+    client.post("/sdapi/v1/options", json={"upscaler_for_img2img": "lanczos"})
+    assert client.get("/sdapi/v1/options").json()["upscaler_for_img2img"] == "Lanczos"
+    client.post("/sdapi/v1/options", json={"upscaler_for_img2img": "None"})
+
+
+def test_the_settings_are_the_first_accounts(guarded):
+    alice, bob = {"auth": ("alice", "a-secret")}, {"auth": ("bob", "b-secret")}
+    before = guarded.get("/sdapi/v1/options", **bob).json()
+    reply = guarded.post("/sdapi/v1/options", json={"CLIP_stop_at_last_layers": 2}, **bob)
+    assert (reply.status_code, reply.json()["error"]) == (403, "forbidden") and "alice" in reply.json()["detail"]
+    assert guarded.get("/sdapi/v1/options", **bob).json() == before
+    assert guarded.post("/sdapi/v1/options", json={"CLIP_stop_at_last_layers": 2}, **alice).status_code == 200
+    assert guarded.post("/sdapi/v1/options", json=before, **alice).status_code == 200
 
 
 def test_a_slip_of_the_pen_is_told_from_a_foreign_setting(client):
@@ -198,3 +253,20 @@ def test_progress_of_an_ended_job_is_whole(client):
     post(client, force_task_id="ended-1")
     found = client.get("/sdapi/v1/progress", params={"task_id": "ended-1"}).json()
     assert found["progress"] == 1.0 and found["state"]["job_count"] == 0 and found["current_task"] is None
+
+
+def test_a_misspelt_field_is_told_with_what_was_meant(client):
+    warnings = told(post(client, promt="a cat", enable_hires=True))["warnings"]
+    assert "There is no field called 'promt'; it was ignored. Did you mean 'prompt'?" in warnings
+    assert any("'enable_hires'" in warning for warning in warnings)
+
+
+def test_what_a1111s_clients_send_along_is_no_warning(client):
+    along = {"seed_enable_extras": True, "comments": {}, "disable_extra_networks": False, "outpath_samples": None, "prompt_for_display": ""}
+    assert told(post(client, **along))["warnings"] == []
+    assert "outpath_samples has no effect here." in told(post(client, outpath_samples="/tmp"))["warnings"]
+
+
+def test_countless_unknown_fields_are_told_in_few_words(client):
+    warnings = told(post(client, **{f"{'x' * 200}{n}": n for n in range(5_000)}))["warnings"]
+    assert len(warnings) <= 20 and all(len(warning) < 300 for warning in warnings)

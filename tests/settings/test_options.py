@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from modules.base.errors import Invalid
 from modules.base.fields import declared
 from modules.settings.file import SettingsFile
+from modules.settings.foreign import SECTIONS
 from modules.settings.options import NAMES, Settings, changed
 
 
@@ -68,3 +70,9 @@ def test_one_bad_value_in_a_file_does_not_spoil_the_rest(tmp_path):
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"eta_ddim": "much", "emphasis": "None"}))
     assert SettingsFile(path).current == Settings(emphasis="None")
+
+
+def test_the_docs_list_every_setting_without_effect():
+    docs = (Path(__file__).parents[2] / "docs/api.md").read_text("utf-8")
+    for section, settings in SECTIONS.items():
+        assert f"| {section} | {', '.join(f'`{name}`' for name in settings)} |" in docs

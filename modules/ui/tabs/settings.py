@@ -14,7 +14,9 @@ from gradio.components import Component
 from modules.app.app import App
 from modules.base.errors import WebUIError
 from modules.base.fields import Param, declared, defaults
+from modules.engine.jobs import LOCAL
 from modules.settings.options import Settings
+from modules.tasks.settings_change import change_settings
 from modules.ui.quicksettings import QUICK
 from modules.ui.widgets import Lists, component
 from modules.ui.words import Words
@@ -55,8 +57,9 @@ def build(tab: gr.Tab, app: App, lists: Lists, words: Words) -> None:
                 controls[name] = row(name, param, lists, words)
     names = list(controls)
 
-    def change(*values: Any) -> str:
-        return applied(app, dict(zip(names, values, strict=True)), words)
+    def change(request: gr.Request, *values: Any) -> str:
+        owner = request.request.scope.get("owner", LOCAL)
+        return applied(app, owner, dict(zip(names, values, strict=True)), words)
 
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     apply.click(change, list(controls.values()), said, preprocess=False, **quiet)
@@ -82,12 +85,12 @@ def row(name: str, param: Param, lists: Lists, words: Words) -> Component:
     return control
 
 
-def applied(app: App, values: Mapping[str, Any], words: Words) -> str:
+def applied(app: App, owner: str, values: Mapping[str, Any], words: Words) -> str:
     """Change what differs; says what was done, or what is wrong, as HTML."""
     before = app.settings.current
     wanted = {name: value for name, value in values.items() if value != getattr(before, name)}
     try:
-        app.settings.change(**wanted)
+        change_settings(app, owner, wanted)
     except WebUIError as error:
         return f'<p class="refused" role="alert">{escape(str(error))} {escape(error.hint)}</p>'
     after = app.settings.current
