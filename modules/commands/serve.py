@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modules.api import server
 from modules.api.access import Access
+from modules.api.compression import Compressed
 from modules.api.starting import BROKEN, STARTING
 from modules.app.app import App
 from modules.base.files import clear_unfinished
@@ -60,7 +61,7 @@ def application(app: App, address: str) -> Starlette:
     api = server.build(app)
     if not app.flags.nowebui:
         server.put_page(api, page)
-    guarded = Access(api, accounts(app.flags), app.flags)
+    guarded = Compressed(Access(api, accounts(app.flags), app.flags))
     return Starlette(routes=[Mount(app.flags.subpath or "/", guarded)], lifespan=lambda _: running(app, api, page, address))
 
 
@@ -100,13 +101,13 @@ async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.E
     async with contextlib.AsyncExitStack() as stack:
         if not app.flags.nowebui:
             try:
-                blocks = await asyncio.to_thread(build_page, app)
+                blocks, document = await asyncio.to_thread(build_page, app)
             except Exception:       # the API still works; whoever opens the page is told
                 log.exception("The page could not be built")
                 page.shown = HTMLResponse(BROKEN, 500)
             else:
                 await stack.enter_async_context(blocks.router.lifespan_context(blocks))
-                page.shown = blocks
+                page.shown = document
             if wants_browser(app.flags):
                 await asyncio.to_thread(webbrowser.open, address)
         await asyncio.to_thread(start_worker, app)
@@ -127,14 +128,16 @@ def clear_leftovers(app: App) -> None:
         log.info("%d half-written files of an earlier run were cleared away", cleared)
 
 
-def build_page(app: App) -> FastAPI:
-    """gradio is imported here, a second or two of work that the first answer does not wait for."""
+def build_page(app: App) -> tuple[FastAPI, ASGIApp]:
+    """gradio's application, and what stands before it. gradio is imported here, a second or two that the first answer does not wait for."""
     with uncollected("gradio"):
         gradio = import_gradio()
 
-        from modules.ui import page
+        from modules.ui import look, page
 
-        return gradio.mount_gradio_app(FastAPI(), page.build(app), path="/", **page.mount_arguments(app))
+        assets = look.Assets.build()
+        blocks = gradio.mount_gradio_app(FastAPI(), page.build(app), path="/", **page.mount_arguments(assets))
+        return blocks, page.document(app, assets, blocks)
 
 
 def wants_browser(flags: Flags) -> bool:

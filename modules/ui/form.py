@@ -37,6 +37,9 @@ HINTS: Mapping[str, str] = {
     "int_from_float": "A whole number belongs here.",
     "float_parsing": "A number belongs here.",
     "float_type": "A number belongs here.",
+    "less_than_equal": "At most {le} is possible here.",
+    "greater_than_equal": "At least {ge} is needed here.",
+    "string_too_long": "At most {max_length} characters are possible here.",
 }
 
 
@@ -80,4 +83,8 @@ class Form(Generic[T]):
         label = self.words(declared(self.request)[name].label if name in declared(self.request) else name)
         if given[name] in (None, ""):
             return Invalid(f"{label} is empty.", "Fill it in, or reload the page to start from the defaults.", name)
-        return Invalid(f"{label} cannot be {str(given[name])[:80]!r}.", self.words(HINTS.get(first["type"], first["msg"] + ".")), name)
+        return Invalid(f"{label} cannot be {str(given[name])[:80]!r}.", self.hint(first["type"], first["msg"], first.get("ctx", {})), name)
+
+    def hint(self, kind: str, said: str, limits: Mapping[str, Any]) -> str:
+        """In our words where we have any, else in pydantic's."""
+        return self.words(HINTS[kind]).format(**limits) if kind in HINTS else f"{said}."

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from modules.ui.bundle import bundled
+from modules.ui.document import FOR_GOOD
+
 ASSETS = Path(__file__).parent / "assets"
+SHEETS = ("variables", "page", "results", "cards", "editor", "icons")      # later ones win
+KINDS = {"js": "text/javascript", "css": "text/css"}
 PLACE = "/easel/page"      # where the assets are served, below the page's own address
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -27,19 +35,51 @@ class Fresh(StaticFiles):
         return response
 
 
-def routes() -> list[Mount]:
-    return [Mount(PLACE, Fresh(directory=ASSETS))]
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A text of ours that is served under a name which changes with it, so that browsers may keep it for good."""
+
+    stem: str
+    ending: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.stem}-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}.{self.ending}"
+
+    def route(self) -> Route:
+        def answer(_: Request) -> Response:
+            return Response(self.text, media_type=KINDS[self.ending], headers={"Cache-Control": FOR_GOOD})
+
+        return Route(f"{PLACE}/{self.name}", answer)
 
 
-def head(subpath: str, facts: Mapping[str, Any]) -> str:
-    """What goes into <head>: facts for the scripts, the theme before the first paint, style sheets, scripts."""
-    place = subpath + PLACE
-    sheets = "".join(f'<link rel="stylesheet" href="{place}/{name}.css">' for name in ("variables", "page", "results", "cards", "editor", "icons"))
-    scripts = "".join(f'<script type="module" src="{place}/{name}.js"></script>' for name in ("main",))
-    return (
-        f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>'
-        f'<script src="{place}/first.js"></script>{sheets}{scripts}'
-    )
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """What the page loads: our scripts in one file, our style sheets in one, and the script that runs before all others."""
+
+    first: Built
+    sheet: Built
+    main: Built
+
+    @classmethod
+    def build(cls) -> Assets:
+        sheet = "\n".join((ASSETS / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
+        first = (ASSETS / "first.js").read_text(encoding="utf-8")
+        return cls(Built("first", "js", first), Built("page", "css", sheet), Built("main", "js", bundled(ASSETS, "main.js")))
+
+    def routes(self) -> list[BaseRoute]:
+        """The single files are there as well: workers are started from them."""
+        return [self.first.route(), self.sheet.route(), self.main.route(), Mount(PLACE, Fresh(directory=ASSETS))]
+
+    def head(self, subpath: str, facts: Mapping[str, Any]) -> str:
+        """What goes into <head>: facts for the scripts, theme and remembered form before anything is drawn, the style sheet, the scripts."""
+        place = subpath + PLACE
+        return (
+            f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>'
+            f'<script src="{place}/{self.first.name}"></script><link rel="stylesheet" href="{place}/{self.sheet.name}">'
+            f'<script type="module" src="{place}/{self.main.name}"></script>'
+        )
 
 
 def embedded(value: Any) -> str:

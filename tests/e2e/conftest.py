@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import sys
@@ -45,14 +46,15 @@ def server(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @contextmanager
-def serving(data: Path, *flags: object) -> Iterator[str]:
-    """The address of a server that keeps its things in `data`, until the block ends."""
+def serving(data: Path, *flags: object, login: str = "") -> Iterator[str]:
+    """The address of a server that keeps its things in `data`, until the block ends. login: name:password of an account it has"""
     port, log = free_port(), data / "server.log"
     command = [sys.executable, "webui.py", "--port", str(port), "--skip-install", "--data-dir", str(data), *map(str, flags), "--use-cpu", "all"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "CI": "true"})
     try:
-        wait_for_page(f"http://127.0.0.1:{port}/", process, log)
+        authorization = {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
+        wait_for_page(urllib.request.Request(f"http://127.0.0.1:{port}/", headers=authorization), process, log)
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
@@ -65,11 +67,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_for_page(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_page(page: urllib.request.Request, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and process.poll() is None:
         try:
-            if b"easel_facts" in urllib.request.urlopen(address, timeout=5).read():
+            if b"easel_facts" in urllib.request.urlopen(page, timeout=5).read():
                 return
         except OSError:
             pass

@@ -216,13 +216,15 @@ def test_an_embedding_goes_where_one_typed_last(page: Page, shelf: Shelf) -> Non
 def test_a_checkpoint_card_chooses_the_checkpoint(page: Page, shelf: Shelf) -> None:
     shelf.cards = [card("easel-stickers-128", kind="checkpoint"), card("other", kind="checkpoint", family="SDXL")]
     chosen: list[Any] = []
-    page.route("**/sdapi/v1/options", lambda route: (chosen.append(route.request.post_data_json), route.fulfill(json={"ignored": []})))
+    page.route("**/easel/v1/choice", lambda route: (chosen.append(route.request.post_data_json), route.fulfill(status=204)))
     pane = opened(page, "Checkpoints")
     expect(use(pane, "easel-stickers-128")).to_have_attribute("aria-pressed", "true")
-    use(pane, "other").click()
+    with page.expect_request("**/easel/v1/choice"):
+        use(pane, "other").click()
     expect(use(pane, "other")).to_have_attribute("aria-pressed", "true")
     expect(use(pane, "easel-stickers-128")).to_have_attribute("aria-pressed", "false")
-    use(pane, "easel-stickers-128").click()
+    with page.expect_request("**/easel/v1/choice"):
+        use(pane, "easel-stickers-128").click()
     expect(page.locator("#setting_sd_model_checkpoint input")).to_have_value(re.compile("^easel-stickers"))
     assert [each["sd_model_checkpoint"] for each in chosen] == ["other.safetensors", "easel-stickers-128.safetensors"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from pathlib import Path
@@ -9,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 INPUT = Path(__file__).resolve().parents[1] / "golden" / "inputs" / "init_big.png"
 DATA = "#html_info_img2img .infotext"
 PICTURE = "#img2img_gallery img.large:not(.preview)"
-SIZE = (128, 128)                   # of the results, unless a test says otherwise
+SIZE = (144, 120)                   # of the results, unless a test says otherwise: the picture's shape at about the model's 128×128 pixels
 REACH = 24                          # pixels of the result beyond a stroke within which blur and latent cells may paint
 
 
@@ -30,7 +31,7 @@ def img2img(page: Page) -> Page:
 def open_tab(page: Page) -> None:
     page.get_by_role("tab", name="img2img", exact=True).first.click()
     page.wait_for_selector("#mode_img2img .editor-stage")
-    page.wait_for_function("document.querySelector('#img2img_width [type=number]').value === '128'")
+    page.wait_for_function("easel.isReady('img2img')")
 
 
 def number(page: Page, control: str, value: str) -> None:
@@ -44,8 +45,8 @@ def mode(page: Page, name: str) -> None:
     page.wait_for_selector(f"{PLACES[name]} .editor-stage")
 
 
-def load(page: Page, name: str = "img2img") -> None:
-    page.locator(f"{PLACES[name]} input[type=file]").first.set_input_files(INPUT)
+def load(page: Page, name: str = "img2img", path: Path = INPUT) -> None:
+    page.locator(f"{PLACES[name]} input[type=file]").first.set_input_files(path)
     page.wait_for_selector(f"{PLACES[name]} .editor-filled")
 
 
@@ -86,7 +87,7 @@ def test_a_picture_becomes_another_with_its_data(img2img: Page) -> None:
     result = generate(img2img)
     data = img2img.inner_text(DATA)
     assert data.startswith("a red apple\nSteps: 6, Sampler: ")
-    assert re.search(r"Size: 128x128, .*Denoising strength: 0\.75", data)
+    assert re.search(r"Size: 144x120, .*Denoising strength: 0\.75", data)
     assert result.size == SIZE
 
 
@@ -115,7 +116,7 @@ def test_a_sketch_is_seen_in_the_result(img2img: Page) -> None:
     img2img.locator(f"{PLACES['Sketch']} input[type=color]").fill("#ff0000")
     number(img2img, "img2img_denoising_strength", "0.1")
     stroke(img2img, "Sketch", (0.3, 0.5), (0.7, 0.5))
-    red, green, blue = np.asarray(generate(img2img))[62:66, 50:78].reshape(-1, 3).mean(axis=0)
+    red, green, blue = np.asarray(generate(img2img))[58:62, 58:86].reshape(-1, 3).mean(axis=0)
     assert red > 150 > 100 > max(green, blue)
 
 
@@ -176,6 +177,77 @@ PAINTED = """() => {
     const pixels = layer.getContext("2d").getImageData(0, 0, layer.width, layer.height).data;
     return pixels.filter((value, i) => i % 4 === 3 && value > 0).length;
 }"""
+
+
+def test_the_size_takes_the_pictures_shape_at_the_models_number_of_pixels(img2img: Page) -> None:
+    load(img2img)
+    expect(img2img.locator("#img2img_width [type=number]")).to_have_value("144")
+    expect(img2img.locator("#img2img_height [type=number]")).to_have_value("120")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """3000×1500 pixels as they lie in the file, to be turned by a quarter."""
+    path, exif = tmp_path / "photo.jpg", Image.Exif()
+    exif[0x0112] = 6
+    Image.linear_gradient("L").resize((3000, 1500)).convert("RGB").save(path, exif=exif, quality=90)
+    return path
+
+
+def test_a_size_that_is_too_large_is_capped_in_the_pictures_shape_and_told(img2img: Page, photo: Path) -> None:
+    load(img2img, path=photo)
+    img2img.click("#img2img_detect_image_size_btn")
+    expect(img2img.locator("#img2img_height [type=number]")).to_have_value("2048")
+    expect(img2img.locator("#img2img_width [type=number]")).to_have_value("1024")
+    expect(img2img.locator(".notice")).to_contain_text("1500 × 3000")
+
+
+def test_a_large_photo_is_said_to_be_sent_and_sent_as_large_as_it_is_used(img2img: Page, photo: Path) -> None:
+    load(img2img, path=photo)
+    expect(img2img.locator("#img2img_height [type=number]")).to_have_value("184")
+    sent = held_back(img2img)
+    img2img.click("#img2img_generate")
+    expect(img2img.locator("#img2img_gallery .progress-text")).to_have_text("Sending the picture…")
+    expect(img2img.locator("#img2img_generate")).to_have_attribute("aria-busy", "true")
+    while not sent:
+        img2img.wait_for_timeout(20)
+    picture = kept(sent[0])
+    assert picture.size == (184, 368)      # upright, twice the result's 88×184
+    top, bottom = picture.convert("L").getpixel((92, 4)), picture.convert("L").getpixel((92, 363))
+    assert abs(top - bottom) < 8 and abs(picture.convert("L").getpixel((4, 180)) - picture.convert("L").getpixel((179, 180))) > 200
+    sent[0].continue_()
+    img2img.wait_for_function("document.querySelector('#img2img_gallery img.large:not(.preview)')")
+    expect(img2img.locator("#img2img_generate")).to_have_attribute("aria-busy", "false")
+
+
+def test_under_a_mask_no_pixel_is_left_out(img2img: Page, photo: Path) -> None:
+    mode(img2img, "Inpaint")
+    load(img2img, "Inpaint", photo)
+    stroke(img2img, "Inpaint", (0.4, 0.5), (0.6, 0.5))
+    sent = held_back(img2img)
+    img2img.click("#img2img_generate")
+    while len(sent) < 2:
+        img2img.wait_for_timeout(20)
+    assert photo.read_bytes() in [content(route) for route in sent]
+    assert {kept(route).size for route in sent} == {(3000, 1500), (1500, 3000)}      # the file itself, and the mask
+    for route in sent:
+        route.continue_()
+    img2img.wait_for_function("document.querySelector('#img2img_gallery img.large:not(.preview)')")
+
+
+def held_back(page: Page) -> list[Route]:
+    """The pictures that the page sends from now on, none of which arrives until it is let."""
+    sent: list[Route] = []
+    page.route("**/easel/v1/inputs", lambda route: sent.append(route))
+    return sent
+
+
+def content(route: Route) -> bytes:
+    return base64.b64decode(route.request.post_data_json["image"].partition(",")[2])
+
+
+def kept(route: Route) -> Image.Image:
+    return Image.open(io.BytesIO(content(route)))
 
 
 def test_resized_by_a_scale_the_result_is_so_many_times_as_large(img2img: Page) -> None:

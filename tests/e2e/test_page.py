@@ -345,6 +345,84 @@ def test_a_setting_is_applied_kept_and_put_back(page: Page) -> None:
         page.wait_for_selector("html.easel-ready")
 
 
+def test_a_changed_setting_waits_until_it_is_applied(page: Page) -> None:
+    box, said = "#setting_comma_padding_backtrack [type=number]", page.locator("#settings_result")
+    page.get_by_role("tab", name="Settings").click()
+    number(page, "setting_comma_padding_backtrack", "33")
+    expect(said).to_have_text("1 changed, not applied yet")
+    page.get_by_role("tab", name="txt2img").click()
+    expect(page.locator(".notice")).to_contain_text("1 changed, not applied yet")
+    page.get_by_role("tab", name="Settings").click()
+    expect(page.locator(box)).to_have_value("33")
+    assert page.evaluate("!dispatchEvent(new Event('beforeunload', { cancelable: true }))")      # the browser asks whether to leave
+    page.click("#reset_comma_padding_backtrack")
+    expect(said).to_have_text("")
+
+
+def test_a_list_is_searched_by_typing_and_closed_by_tab(page: Page) -> None:
+    sampler, options = page.locator("#txt2img_sampling input"), page.locator("ul[role=listbox]")
+    sampler.click()
+    page.keyboard.type("heun")
+    expect(options.locator("li")).to_have_text([re.compile(r"DPM\+\+ 2M SDE Heun$"), re.compile("Heun$")])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(sampler).to_have_value("Heun")
+    sampler.click()
+    page.keyboard.press("Escape")
+    expect(options).to_have_count(0)
+    sampler.click()
+    expect(options).to_have_count(1)
+    page.keyboard.press("Tab")
+    expect(page.locator("#txt2img_scheduler input")).to_be_focused()
+    expect(options).to_have_count(1)      # that of the schedules alone
+    expect(sampler).to_have_attribute("aria-expanded", "false")
+    expect(sampler).to_have_value("Heun")
+
+
+def test_an_error_has_the_columns_width_and_its_own_height(page: Page) -> None:
+    number(page, "txt2img_width", "64")
+    number(page, "txt2img_height", "512")
+    page.fill(SEED, "twelve")
+    page.click("#txt2img_generate")
+    card = page.locator("#txt2img_gallery .card")
+    expect(card).to_be_visible()
+    boxes = [locator.bounding_box() for locator in (card, page.locator("#txt2img_gallery"))]
+    assert boxes[0]["width"] > 0.95 * boxes[1]["width"]
+    card.locator("summary").click()
+    expect(card.locator("code")).to_be_in_viewport()
+
+
+def test_the_page_is_sent_compressed_and_a_reload_costs_little(page: Page) -> None:
+    document = page.request.get("/", headers={"Accept-Encoding": "gzip"})
+    assert document.headers["content-encoding"] == "gzip" and len(document.body()) > 5 * int(document.headers["content-length"])
+    page.reload()
+    page.wait_for_selector("html.easel-ready")
+    fetched = page.evaluate("performance.getEntriesByType('resource').filter((entry) => entry.transferSize && !entry.name.includes('/v1/')).length")
+    assert fetched < 10      # all else is kept by the browser
+    scripts = page.evaluate("[...document.scripts].filter((script) => script.src.includes('/easel/page/')).length")
+    assert scripts == 2
+
+
+def test_the_first_row_keeps_its_places_at_any_width(page: Page) -> None:
+    def boxes() -> dict[str, dict[str, float]]:
+        names = ("setting_sd_model_checkpoint", "refresh_sd_model_checkpoint", "setting_CLIP_stop_at_last_layers")
+        return {name: page.locator(f"#{name}").bounding_box() for name in names}
+
+    before = boxes()
+    page.route("**/easel/v1/state?*", lambda route: route.fulfill(json=route.fetch().json() | {"queue": 123}))
+    expect(page.locator("#easel_queue")).to_have_text("123 jobs in the queue")
+    assert boxes() == before
+    model, refresh, _ = before.values()
+    assert model["width"] > 400 and 0 <= refresh["x"] - model["x"] - model["width"] < 20
+    for width in (640, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect(page.locator("#setting_CLIP_stop_at_last_layers")).to_be_hidden()
+    page.click("#easel_quick_more")
+    expect(page.locator("#setting_CLIP_stop_at_last_layers")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_the_theme_is_toggled_and_kept(page: Page) -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
     page.click("#easel_theme")

@@ -26,9 +26,11 @@ export function createGenerate(panel) {
     }
     if (Object.keys(patch).length) panel.form.fill(patch);
     panel.results.clear();
+    busy(true);
     try {
+      await pause(0);                // that it is busy is drawn before the work begins
       await panel.prepare?.();       // pictures go to the server first
-      await server.state();          // gradio waits in silence for a server that is gone
+      await server.state("");         // gradio waits in silence for a server that is gone
       await panel.form.now();        // what was filled in last has reached it
       await pause(50);
       const answer = new Promise((resolve) => { tell = resolve; });
@@ -37,8 +39,16 @@ export function createGenerate(panel) {
     } catch (error) {
       if (error.reply) panel.answered({ error: error.reply });
       else window.easel.unanswered(panel.tab);
+    } finally {
+      busy(false);
     }
   };
+
+  function busy(is) {
+    byId(`${panel.tab}_generate`).classList.toggle("starting", is);
+    byId(`${panel.tab}_generate`).setAttribute("aria-busy", is);
+    panel.results.prepare(is ? panel.sends?.() ?? "" : "");
+  }
 }
 
 // gradio's answer to a submit.
@@ -87,29 +97,48 @@ export function startActions() {
   document.addEventListener("keydown", shortcut);
 }
 
+const MEANINGS = {
+  _generate: "Draw what the form says (Ctrl+Enter)",
+  _interrupt: "Stop this job; finished pictures stay (Esc)",
+  _skip: "Leave out the picture that is being drawn and go on with the next (Alt+Enter)",
+};
+
 /** Buttons show an icon; their text is the tooltip. */
 export function nameTools() {
   for (const button of document.querySelectorAll("button.tool:not([title])")) button.title = button.textContent.trim();
+  for (const [ending, says] of Object.entries(MEANINGS)) {
+    for (const button of document.querySelectorAll(`button[id$="${ending}"]:not([title])`)) button.title = t(says);
+  }
 }
 
 function click(event) {
   const own = event.target.closest?.("button[id]")?.id ?? "";
   const id = own === "paste" ? "txt2img_paste" : own;      // A1111's name for it
   if (id === "easel_theme") return window.easel.theme.toggle();
+  if (id === "easel_quick_more") return byId("quicksettings").classList.toggle("unfolded");
   const panel = panels.get(id.slice(0, id.indexOf("_")));
-  if (panel) CLICKS[id.slice(panel.tab.length + 1)]?.(panel);
+  if (panel && window.easel.isReady(panel.tab)) act(panel, id);
+}
+
+function act(panel, id) {
+  CLICKS[id.slice(panel.tab.length + 1)]?.(panel);
+}
+
+/** The tab may be used from here on; what was clicked too early is done now. */
+export function startListening(panel) {
+  for (const id of window.easel.ready(panel.tab)) act(panel, id === "paste" ? "txt2img_paste" : id);
 }
 
 function shortcut(event) {
   const panel = inView();
-  if (!panel || document.querySelector("dialog[open]")) return;
+  if (!panel || !window.easel.isReady(panel.tab) || document.querySelector("dialog[open]")) return;
   const enter = event.key === "Enter" && !event.shiftKey;
-  if (enter && (event.ctrlKey || event.metaKey)) act(event, () => panel.generate());
-  else if (enter && event.altKey) act(event, () => panel.job.skip());
-  else if (event.key === "Escape" && panel.job.running && !event.target.matches?.("[role=combobox]")) act(event, () => panel.job.interrupt());
+  if (enter && (event.ctrlKey || event.metaKey)) take(event, () => panel.generate());
+  else if (enter && event.altKey) take(event, () => panel.job.skip());
+  else if (event.key === "Escape" && panel.job.running && !event.target.matches?.("[role=combobox]")) take(event, () => panel.job.interrupt());
 }
 
-function act(event, action) {
+function take(event, action) {
   event.preventDefault();
   action();
 }

@@ -2,7 +2,7 @@
 import { h, t } from "./dom.js";
 import { Border, NO_BORDER } from "./editor/border.js";
 import { Brush } from "./editor/brush.js";
-import { decoded, discard, fetched, LIMIT } from "./editor/files.js";
+import { decoded, discard, fetched, LIMIT, reduced } from "./editor/files.js";
 import { icon } from "./editor/icons.js";
 import { Intake } from "./editor/intake.js";
 import { Keys } from "./editor/keys.js";
@@ -15,23 +15,25 @@ import { Toolbar } from "./editor/toolbar.js";
 import { View } from "./editor/view.js";
 
 const WHEEL = 1.15;                              // what a notch of the wheel zooms by
+const SENT = ["image/png", "image/jpeg", "image/webp"];      // what the server reads as the browser does
 const MARGINS = { plain: 12, handles: 28 };      // pixels of the page around a fitted picture
 
 /** Put an editor into an element.
  *
  * kind: "image" (a picture), "mask" (inpaint), "sketch" (paint on it), "mask-sketch" (paint on it, and the strokes are the mask).
- * key: the name under which picture and strokes survive a reload; onChange(state) is told of every change.
+ * key: the name under which picture and strokes survive a reload; onChange(state) is told of every change, onPicture(state) of
+ * each picture that somebody opens (not of one that was here before a reload).
  *
  * The editor has load(File | Blob | url) → whether it is a picture, image() → Blob, mask() → Blob | null, clear(),
  * border({ left, top, right, bottom }), state { width, height, hasImage, hasMask, border }, and ready, a promise: all is restored.
  */
-export function easelEditor(host, { kind, key, onChange = () => {} }) {
-  return new Editor(host, kind, key, onChange);
+export function easelEditor(host, { kind, key, onChange = () => {}, onPicture = () => {} }) {
+  return new Editor(host, kind, key, { onChange, onPicture });
 }
 
 class Editor {
-  constructor(host, kind, key, onChange) {
-    Object.assign(this, { kind, onChange, abilities: ABILITIES[kind], file: null, tool: "brush", hovered: false, pointer: null });
+  constructor(host, kind, key, { onChange, onPicture }) {
+    Object.assign(this, { kind, onChange, onPicture, abilities: ABILITIES[kind], file: null, tool: "brush", hovered: false, pointer: null });
     Object.assign(this, { extending: false, showsStrokes: true });
     this.loads = 0;      // pictures asked for so far; only the newest is shown
     this.brush = new Brush(kind, this.abilities.coloured);
@@ -59,6 +61,7 @@ class Editor {
       if (load !== this.loads) return false;
       this.show(file, picture, NO_BORDER);
       this.store.picture(file, this.edge.sides);
+      this.onPicture(this.state);
       return true;
     } catch (error) {
       if (load === this.loads) this.complain(error.message);
@@ -66,10 +69,15 @@ class Editor {
     }
   }
 
-  /** The picture: for a mask the file as it is; else a PNG at native size, strokes included. */
-  async image() {
+  /** The picture: for a mask the file as it is; else a PNG at native size, strokes included.
+   *
+   * asIs: an unpainted file will do whatever its kind; share: of its sides, where fewer pixels will do (`reduced` says how).
+   */
+  async image({ asIs = false, share = 1 } = {}) {
     if (!this.hasImage) return null;
-    const untouched = this.kind === "mask" || (this.painting.empty && this.file.type === "image/png");
+    const plain = this.kind === "mask" || this.painting.empty;
+    if (share < 1) return png(reduced(plain ? this.painting.picture : this.painting.composite(), this.painting.layer, share));
+    const untouched = this.kind === "mask" || (plain && (asIs ? SENT : ["image/png"]).includes(this.file.type));
     return untouched ? this.file : png(this.painting.composite());
   }
 

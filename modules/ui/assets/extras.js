@@ -44,6 +44,8 @@ export function startExtras(panel) {
     panel.results.redraw();
   }
 
+  panel.sends = () => (files.length > 1 ? t("Sending the pictures…") : t("Sending the picture…"));
+
   /** Send the pictures; the form then names them. Throws Refused or Lost. */
   panel.prepare = async () => {
     if (visible(FOLDER)) return panel.form.fill({ images: [], infotexts: [], batch_source: "folder" });

@@ -1,4 +1,4 @@
-// Runs before the first paint: the theme, A1111's globals that other scripts expect, and a place for ours.
+// Runs before anything is drawn: the theme, what the form begins with, early clicks, A1111's globals that other scripts expect.
 "use strict";
 
 window.easel = { facts: JSON.parse(document.getElementById("easel_facts").textContent) };
@@ -41,3 +41,90 @@ window.easel.tell = (moment, ...details) => {
     try { listener(...details); } catch (error) { console.error(`A listener of "${moment}" failed`, error); }
   }
 };
+
+{
+  const read = (storage, name) => { try { return JSON.parse(storage().getItem(`easel.${name}`)); } catch { return null; } };
+  const write = (storage, name, value) => {
+    try {
+      if (value === null) storage().removeItem(`easel.${name}`);
+      else storage().setItem(`easel.${name}`, JSON.stringify(value));
+    } catch { /* full or forbidden: then nothing is remembered */ }
+  };
+  const memory = (storage) => ({ get: (name) => read(storage, name), set: (name, value) => write(storage, name, value) });
+
+  // What the browser remembers: per tab (survives a reload), and the newest of any tab (where a new tab starts).
+  const kept = window.easel.kept = { tab: memory(() => sessionStorage), browser: memory(() => localStorage) };
+
+  const { facts } = window.easel;
+  const { account, choice, offered, defaults, notes } = facts.start;
+  const keyOf = (tab) => (tab === "txt2img" ? "form" : `form.${tab}`);
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+  /** The model of this page: what was chosen in this tab, else what this person chose last, else the server's. */
+  function chosen() {
+    const mine = kept.tab.get(`choice.${account}`) ?? (account ? null : kept.browser.get("choice.")) ?? {};
+    const here = (name) => !(`setting_${name}` in offered) || offered[`setting_${name}`].some(([, value]) => value === mine[name]);
+    return { ...choice, ...Object.fromEntries(facts.quick.filter((name) => name in mine && here(name)).map((name) => [name, mine[name]])) };
+  }
+
+  /** A tab's values, and what fields that nobody changed hold. These follow the model, as far as the server has told about it. */
+  function begun(tab) {
+    const plain = facts.forms[tab].defaults;
+    const found = kept.tab.get(keyOf(tab)) ?? kept.browser.get(keyOf(tab)) ?? {};
+    const base = { ...plain, ...found.base }, values = { ...plain, ...found.values };
+    const usual = easel.choice.sd_model_checkpoint === choice.sd_model_checkpoint ? defaults[tab] ?? {} : {};
+    for (const [name, value] of Object.entries(usual)) if (name in values && same(values[name], base[name])) values[name] = value;
+    return { key: keyOf(tab), base: { ...base, ...usual }, values: { ...values, ...easel.choice } };
+  }
+
+  easel.choice = chosen();
+  easel.begun = Object.fromEntries(Object.keys(facts.forms).map((tab) => [tab, begun(tab)]));
+
+  // Into gradio's own description of the page, so that it draws these values and none has to be put in later.
+  const components = new Map(window.gradio_config.components.map((component) => [component.props.elem_id, component.props]));
+  const put = (id, props) => { if (components.has(id)) Object.assign(components.get(id), props); };
+  for (const [id, choices] of Object.entries(offered)) put(id, { choices, visible: choices.length > 0 || id === "setting_sd_model_checkpoint" });
+  for (const [name, value] of Object.entries(facts.start.settings)) put(`setting_${name}`, { value });
+  put("setting_sd_vae", { visible: offered.setting_sd_vae.length > 2 });
+  put("easel_model_notes", { value: notes });
+  for (const [tab, { ids }] of Object.entries(facts.forms)) {
+    for (const [name, id] of Object.entries(ids)) if (name in easel.begun[tab].values) put(id, { value: easel.begun[tab].values[name] });
+  }
+
+  // Clicks before the scripts listen are done once they do: `ready(tab)` gives those that waited.
+  const ready = new Set();
+  let waiting = [];      // { tab, id }
+  easel.isReady = (tab) => ready.has(tab);
+  easel.ready = (tab) => {
+    ready.add(tab);
+    const mine = waiting.filter((click) => click.tab === tab);
+    waiting = waiting.filter((click) => click.tab !== tab);
+    starting(tab, false);
+    return [...new Set(mine.map(({ id }) => id))];
+  };
+
+  function starting(tab, on) {
+    const button = document.getElementById(`${tab}_generate`);
+    button?.classList.toggle("starting", on);
+    button?.setAttribute("aria-busy", on);
+  }
+
+  function hold(tab, id) {
+    waiting.push({ tab, id });
+    if (id === `${tab}_generate`) starting(tab, true);
+  }
+
+  const tabs = Object.keys(facts.forms);
+  document.addEventListener("click", ({ target }) => {
+    const id = target.closest?.("button[id]")?.id ?? "";
+    const tab = id === "paste" ? "txt2img" : tabs.find((name) => id.startsWith(`${name}_`));
+    if (tab && !ready.has(tab) && !/_(fill|submit)$/.test(id)) hold(tab, id);
+  }, true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;
+    const tab = tabs.find((name) => document.getElementById(`${name}_page`)?.offsetParent);
+    if (!tab || ready.has(tab)) return;
+    event.preventDefault();
+    hold(tab, `${tab}_generate`);
+  }, true);
+}

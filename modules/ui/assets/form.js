@@ -2,7 +2,7 @@
 import { byId, debounced, facts, pause } from "./dom.js";
 import { browser, tab as kept } from "./kept.js";
 
-const REMEMBER_NOT = new Set([...facts.quick, "init_images", "mask", "images", "infotexts", "batch_source", "batch_sent"]);      // the server's settings, and pictures, say which
+const REMEMBER_NOT = new Set([...facts.quick, "init_images", "mask", "images", "infotexts", "batch_source", "batch_sent"]);      // kept apart (choice.js), and pictures
 const forms = {};      // by tab
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === String(b);
@@ -10,16 +10,14 @@ const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === 
 /** A seed is text for gradio: it may be larger than a number can hold. */
 const fitting = (name, value) => (/^(sub)?seed$/.test(name) && value !== null ? String(value) : value);
 
-export function createForm(tab) {
-  const { names, defaults } = facts.forms[tab];
-  const key = tab === "txt2img" ? "form" : `form.${tab}`;
-  let values = { ...Object.fromEntries(facts.quick.map((name) => [name, null])), override_settings: {}, ...defaults };
-  let base = { ...defaults };            // what untouched fields hold: the loaded model's defaults
+/** The form of a tab. key: the name under which the browser remembers it, if it does. */
+export function createForm(tab, { names, ids, key, ...begun } = { ...facts.forms[tab], ...window.easel.begun[tab] }) {
+  let values = { override_settings: {}, ...begun.values };
+  let base = begun.base;                 // what untouched fields hold: the model's defaults
   let pending = {};                      // asked for, but perhaps not yet in gradio's own state: name → { value, before, sent }
   let owed = false;                      // whether gradio has yet to fetch it
   let delivery = 0;
   const asking = [];                     // who waits for the values of this moment
-  let restored = false;
   const listeners = [];
 
   const form = forms[tab] = {
@@ -32,7 +30,8 @@ export function createForm(tab) {
     fill,
     now,
     followDefaults,
-    restore,
+    usual: (name) => base[name],
+    edited,
     settled,
   };
 
@@ -54,7 +53,7 @@ export function createForm(tab) {
     clearTimeout(delivery);
     if (!owed) return;
     byId(`${tab}_fill`)?.click();
-    delivery = setTimeout(deliver, 250);
+    delivery = setTimeout(deliver, 100);
   }
 
   /** The values as gradio holds them this moment: what was typed just now has not been heard yet. */
@@ -71,40 +70,38 @@ export function createForm(tab) {
     while (owed || Object.keys(pending).length) await pause(30);
   }
 
-
   function changed() {
-    rememberSoon();
+    if (key) rememberSoon();
     for (const listener of listeners) listener(values);
   }
 
   function remember() {
-    if (!restored) return;
     const remembered = Object.fromEntries(Object.entries(values).filter(([name]) => !REMEMBER_NOT.has(name)));
     kept.set(key, { values: remembered, base });
     browser.set(key, { values: remembered, base });
   }
   const rememberSoon = debounced(remember, 300);
-  addEventListener("pagehide", remember);
+  if (key) addEventListener("pagehide", remember);
 
-  /** Put back what this tab held before a reload; in a new tab, what the newest tab held. */
-  function restore() {
-    const found = kept.get(key) ?? browser.get(key);
-    if (found?.values) {
-      base = { ...base, ...found.base };
-      fill({ ...found.values });
-    }
-    restored = true;
-  }
-
-  /** The loaded model has other defaults: fields that nobody changed follow. */
-  function followDefaults(defaults) {
-    const patch = {};
-    for (const [name, value] of Object.entries(defaults)) {
-      if (name in values && same(values[name], base[name]) && !same(values[name], value)) patch[name] = value;
-    }
+  /** The model has other defaults: fields that nobody changed follow, save one that somebody is in. */
+  async function followDefaults(defaults) {
+    if (Object.keys(following(defaults)).length) await now();      // what was typed just now counts
+    const patch = following(defaults);
     base = { ...base, ...defaults };
     if (Object.keys(patch).length) fill(patch);
   }
+
+  /** What differs from the defaults it follows: name → value. */
+  function edited() {
+    return Object.fromEntries(Object.entries(values).filter(([name, value]) => name in base && !same(value, base[name])));
+  }
+
+  function following(defaults) {
+    const follows = ([name, value]) => name in values && same(values[name], base[name]) && !same(values[name], value) && !inUse(name);
+    return Object.fromEntries(Object.entries(defaults).filter(follows));
+  }
+
+  const inUse = (name) => Boolean(byId(ids[name])?.contains(document.activeElement));
 
   const named = (list) => Object.fromEntries(names.map((name, i) => [name, list[i]]));
 

@@ -4,8 +4,11 @@ import { byId, h, t } from "./dom.js";
 import { easelEditor } from "./editor.js";
 import { notice } from "./notices.js";
 import { server } from "./server.js";
+import { capped, likeModel } from "./sizes.js";
 
 const HAS_MASK = new Set(["mask", "mask-sketch", "upload"]);
+const SPARE = 2;        // how many times as wide and high as the result a picture is sent: the server does the last step, as ever
+const WORTH = 0.7;      // a share of the sides from which on fewer pixels are no gain
 const OVERLAP = 8;      // pixels of the picture that an outpainted border is blended into
 
 export function startImages(panel) {
@@ -27,7 +30,9 @@ export function startImages(panel) {
     const kinds = wanted === "upload" ? ["image", "image"] : [wanted];
     const hosts = kinds.map(() => h("div"));
     host.replaceChildren(...(wanted === "upload" ? [h("p.hint", {}, t("Picture")), hosts[0], h("p.hint", {}, t("Mask: white is painted"))] : []), hosts.at(-1));
-    const editors = hosts.map((each, i) => easelEditor(each, { kind: kinds[i], key: `img2img.${wanted}.${i}`, onChange: () => {} }));
+    const editors = hosts.map((each, i) => easelEditor(each, {
+      kind: kinds[i], key: `img2img.${wanted}.${i}`, onPicture: i ? undefined : suit,      // the second holds a mask
+    }));
     modes.set(wanted, { hosts: [...host.children], editors });
   }
 
@@ -45,38 +50,77 @@ export function startImages(panel) {
     byId("img2img_settings").classList.toggle("scales-by", String(resize_by) === "true");
   }
 
-  panel.detectSize = () => {
-    const { width, height } = current().editors[0].state;
-    if (width) panel.form.fill({ width: near8(width), height: near8(height) });
-    else notice("size", t("There is no picture yet."));
+  let suited = null;      // { picture, size }: what the form was given for which picture
+  let sizesCome = false;      // with the picture that is just being received
+
+  /** A picture has come: width and height take its proportions, at as many pixels as the model likes. */
+  function suit(picture) {
+    if (sizesCome) return;
+    suited = { picture, size: likeModel(picture, panel.form.usual("width") * panel.form.usual("height"), sides()) };
+    panel.form.fill(suited.size);
+  }
+
+  /** Another model was chosen: a size that nobody changed since is worked out anew. */
+  panel.followed = () => {
+    const same = suited && ["width", "height"].every((name) => Number(panel.form.get(name)) === suited.size[name]);
+    if (same && !sizesCome) suit(suited.picture);
   };
 
-  /** Put a picture into the editor of a kind and show that tab. */
-  panel.receive = async (file, wanted = "image") => {
+  /** The ends of the sliders. */
+  function sides() {
+    const { min, max } = byId("img2img_width").querySelector("input[type=range]");
+    return { smallest: Number(min), largest: Number(max) };
+  }
+
+  panel.detectSize = () => {
+    const { width, height } = current().editors[0].state;
+    if (!width) return notice("size", t("There is no picture yet."));
+    const size = capped({ width, height }, sides());
+    panel.form.fill(size);
+    if (Math.max(width, height) > sides().largest) notice("size", t("The picture has {width} × {height}; the largest size of its shape here is {w} × {h}.", { width, height, w: size.width, h: size.height }));
+  };
+
+  /** Put a picture into the editor of a kind and show that tab. sized: the form has its size already. */
+  panel.receive = async (file, wanted = "image", sized = false) => {
     const tab = [...place.querySelectorAll("[role=tab]")][ORDER.indexOf(wanted)];
     tab?.click();
     for (let i = 0; i < 100 && !modes.has(wanted); i++) await new Promise((done) => { setTimeout(done, 30); });
     look();
-    return modes.get(wanted)?.editors[0].load(file);
+    sizesCome = sized;
+    try {
+      return await modes.get(wanted)?.editors[0].load(file);
+    } finally {
+      sizesCome = false;
+    }
   };
+
+  panel.sends = () => t("Sending the picture…");
 
   /** Send the pictures; the form then names them. Throws Refused or Lost. */
   panel.prepare = async () => {
     if (batch.active()) return batch.prepare();
     const [editor, second] = current().editors;
-    let [image, mask] = [await editor.image(), HAS_MASK.has(kind()) ? await (second ? second.image() : editor.mask()) : null];
-    if (!image) throw { reply: { error: "invalid", message: t("There is no picture to start from."), hint: t("Drop one into the editor first.") } };
+    await editor.ready;
+    if (!editor.state.hasImage) throw { reply: { error: "invalid", message: t("There is no picture to start from."), hint: t("Drop one into the editor first.") } };
     const { border } = editor.state;
     const wide = border && Object.values(border).some(Boolean);
+    let mask = HAS_MASK.has(kind()) ? await (second ? second.image() : editor.mask()) : null;
+    let image = await editor.image({ asIs: !wide, share: wide || mask ? 1 : share(editor.state, panel.form.values) });
     if (wide) [image, mask] = await outpainted(image, mask, border);
     const [name, maskName] = await Promise.all([server.keep(image), mask ? server.keep(mask) : { name: "" }]);
-    const size = wide ? { width: near8(editor.state.width + border.left + border.right), height: near8(editor.state.height + border.top + border.bottom) } : {};
+    const size = wide ? capped({ width: editor.state.width + border.left + border.right, height: editor.state.height + border.top + border.bottom }, sides()) : {};
     return panel.form.fill({ init_images: [name.name], mask: maskName.name, batch_source: "", batch_sent: [], ...size });
   };
 }
 
+/** How much of its sides a picture needs to be sent with. All, where its own pixels count: under a mask, with a script, or scaled by a factor. */
+function share(picture, { width, height, script_name, resize_by }) {
+  if (script_name || String(resize_by) === "true") return 1;
+  const needed = SPARE * Math.max(Number(width) / picture.width, Number(height) / picture.height);
+  return needed > 0 && needed < WORTH ? needed : 1;
+}
+
 const ORDER = ["image", "sketch", "mask", "mask-sketch", "upload"];
-const near8 = (length) => Math.max(64, Math.round(length / 8) * 8);
 
 /** The picture on a larger canvas, its edges drawn outwards, and a mask of what is new. */
 async function outpainted(image, mask, { left, top, right, bottom }) {

@@ -18,7 +18,7 @@ export function createJob(tab) {
     onUpdate: (listener) => listeners.push(listener),
     follow,
     interrupt: () => job.running && command(server.interrupt),
-    skip: () => job.running && command(server.skip),
+    skip: () => job.running && command(server.skip),      // the rest of the job goes on
     resume,
     newest,
   };

@@ -1,7 +1,8 @@
 // Starts everything once gradio has drawn the page.
-import { startActions } from "./actions.js";
+import { startActions, startListening } from "./actions.js";
 import { byId, debounced, pause } from "./dom.js";
 import { startDrops } from "./drop.js";
+import "./dropdowns.js";
 import "./merger.js";
 import { meetServer, watchServer } from "./model.js";
 import { startPanel } from "./panel.js";
@@ -9,18 +10,24 @@ import { waiting } from "./panels.js";
 import { pngInfo } from "./pnginfo.js";
 import { startSettings } from "./settings.js";
 
-async function start() {
+async function startPage() {
   while (!byId("quicksettings") || !waiting().includes("txt2img")) await pause(30);
   window.easel.theme.apply();
   startActions();
   startDrops();
   const panel = startPanel("txt2img");
   watchPage();
-  await meetServer();
-  await panel;      // what is typed from here on is not overtaken by the model's defaults
+  await begin(panel);
   watchServer();
   document.documentElement.classList.add("easel-ready");
   window.easel.tell("loaded");
+}
+
+/** A tab takes its model's defaults, and then what was clicked while it could not listen. */
+async function begin(starting) {
+  const panel = await starting;
+  await meetServer(true);
+  startListening(panel);
 }
 
 /** A1111's moments for other scripts, and tabs that gradio draws only when they are opened. */
@@ -30,14 +37,14 @@ function watchPage() {
   const look = debounced((changes) => {
     pngInfo.start();
     startSettings();
-    for (const found of waiting()) startPanel(found).then(() => meetServer(true));
+    for (const found of waiting()) begin(startPanel(found));
     window.easel.tell("update", changes);
     after();
     const now = window.get_uiCurrentTab();
     if (now !== tab) { tab = now; window.easel.tell("tabChange"); }
   }, 30);
-  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-selected"] });
   look([]);
 }
 
-start();
+startPage();

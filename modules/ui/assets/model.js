@@ -1,4 +1,5 @@
 // The server as a whole: which model is loading, how long the queue is, whether anyone answers.
+import { checkpoint } from "./choice.js";
 import { byId, h, pause, t } from "./dom.js";
 import { notice, unnotice } from "./notices.js";
 import { panels } from "./panels.js";
@@ -17,23 +18,29 @@ let asked = "";
 
 /** Ask once how things are, and let the page follow; `anew` where a tab has come that does not know yet. */
 export async function meetServer(anew = false) {
-  const state = await look();
+  const named = checkpoint();
+  const state = await look(named);
   if (!state) return null;
   show(state);
+  if (named !== checkpoint()) return meetServer(anew);      // another one was chosen meanwhile
   const news = JSON.stringify([state.defaults, state.examples]);
   if (news !== asked || anew) {
-    for (const { form, results } of panels.values()) {
-      form.followDefaults(state.defaults?.[form.tab] ?? {});
-      results.showExamples(form.tab === "txt2img" ? state.examples : []);
-    }
+    asked = news;
+    await Promise.all([...panels.values()].map((panel) => follow(panel, state)));
   }
-  asked = news;
   return state;
 }
 
-async function look() {
+/** The form's untouched fields, and the examples, are those of the model that this page will use. */
+async function follow({ form, results, followed }, { defaults, examples }) {
+  results.showExamples(form.tab === "txt2img" ? examples : []);
+  await form.followDefaults(defaults?.[form.tab] ?? {});
+  followed?.();
+}
+
+async function look(named) {
   try {
-    const state = await server.state();
+    const state = await server.state(named);
     connected(true);
     return state;
   } catch (error) {

@@ -1,12 +1,14 @@
 // One tab that makes pictures, started once gradio has drawn it.
 import { createGenerate, nameTools } from "./actions.js";
 import { startCards } from "./cards.js";
+import { followChoice } from "./choice.js";
 import { startExtras } from "./extras.js";
 import { startFolds } from "./folds.js";
 import { createForm } from "./form.js";
 import { startImages } from "./img2img.js";
 import { startOverrides } from "./infotext.js";
 import { createJob } from "./job.js";
+import { meetServer } from "./model.js";
 import { hasPrompt, panels } from "./panels.js";
 import { startPrompts } from "./prompt.js";
 import { createResults } from "./results.js";
@@ -28,9 +30,9 @@ export async function startPanel(tab) {
   }
   OWN[tab]?.(panel);
   nameTools();
-  panel.form.restore();
+  followChoice(panel.form, meetServer);
   panel.job.resume();
-  await panel.form.settled();
+  await panel.form.now();      // gradio listens, and what was typed meanwhile is known
   return panel;
 }
 

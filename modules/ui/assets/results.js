@@ -16,6 +16,12 @@ const SENDS = [
   { icon: "sparkles", name: "Upscale with hires fix", send: enlarge, only: "txt2img" },
 ];
 
+/** A model's misfit tells which tensor, behind a colon. */
+function headlined({ error, message }) {
+  const [headline, ...raw] = error === "model_mismatch" ? message.split(": ") : [message];
+  return raw.length ? { headline: `${headline}.`, raw: raw.join(": ") } : { headline: headline || t("Something went wrong."), raw: "" };
+}
+
 export function createResults(panel) {
   const { tab, form, job } = panel;
   const parts = {
@@ -28,11 +34,12 @@ export function createResults(panel) {
   };
   let chosen = null;          // the picture the person clicked; null: the preview while running, else the first
   let refusal = null;         // an error from before there was a job
+  let preparing = "";         // what is done before there is a job
   let examples = [];          // what the loaded model draws well
   let size = null;            // of the picture at `url`, as it was when it loaded
   let drawn = {};             // what is on the page, so that nothing is built twice
 
-  const results = { start, refuse, clear, showExamples, redraw: draw, get picture() { return shownPicture(); } };
+  const results = { start, refuse, clear, prepare, showExamples, redraw: draw, get picture() { return shownPicture(); } };
 
   const lightbox = new Lightbox((step) => { choose(neighbour(step)); return shownPicture(); });
 
@@ -58,6 +65,11 @@ export function createResults(panel) {
     chosen = null;
   }
 
+  function prepare(text) {
+    preparing = text;
+    draw();
+  }
+
   function showExamples(found) {
     examples = found ?? [];
     draw();
@@ -80,7 +92,7 @@ export function createResults(panel) {
 
   /** An error stands where the picture would be, until one is chosen. */
   const refused = () => refusal !== null && chosen === null;
-  const onStage = () => (refused() ? null : shownPicture());
+  const onStage = () => (refused() || preparing ? null : shownPicture());
 
   function choose(index) {
     chosen = index;
@@ -113,7 +125,9 @@ export function createResults(panel) {
   function drawStage(record) {
     const picture = onStage();
     shape();
+    parts.stage.classList.toggle("refused", refused());
     if (refused()) return once("stage", "error " + JSON.stringify(refusal), () => [card(refusal)]);
+    if (preparing) return once("stage", "waiting", () => [h("div.empty.waiting")]);
     if (picture) return once("stage", picture.url, () => [large(picture)]);
     if (job.running && record.preview) return preview(record);
     if (job.running) return once("stage", "waiting", () => [h("div.empty.waiting")]);
@@ -153,11 +167,13 @@ export function createResults(panel) {
     image.decode().then(() => drawn.stage === record.preview && parts.stage.replaceChildren(h("div.picture", {}, image)), () => {});
   }
 
+  /** What happened and what to do, in words; names that only a programmer knows are among the details. */
   function card(error) {
+    const { headline, raw } = headlined(error);
     return h("div.card", { role: "alert" },
-      h("h3", {}, error.message || t("Something went wrong.")),
+      h("h3", {}, headline),
       error.hint ? h("p", {}, error.hint) : null,
-      h("details", {}, h("summary", {}, t("Details")), h("code", {}, [error.error, job.current?.id].filter(Boolean).join(" · "))));
+      h("details", {}, h("summary", {}, t("Details")), raw ? h("p", {}, raw) : null, h("code", {}, [error.error, job.current?.id].filter(Boolean).join(" · "))));
   }
 
   function welcome() {
@@ -176,7 +192,7 @@ export function createResults(panel) {
     holder.setAttribute("aria-valuenow", percent);
     holder.setAttribute("aria-label", t("Progress"));
     parts.bar.firstChild.style.width = `${percent}%`;
-    parts.progress.textContent = job.running ? progressText(record, percent) : caption(record);
+    parts.progress.textContent = preparing || (job.running ? progressText(record, percent) : caption(record));
   }
 
   function progressText(record, percent) {
@@ -193,7 +209,8 @@ export function createResults(panel) {
     const picture = onStage();
     const seed = hasSeed(picture) ? t("seed {seed}", { seed: picture.seed }) : null;
     const { width, height } = measured() ?? record?.params ?? {};
-    return listed(record?.state === "interrupted" ? t("Interrupted") : null, seed, picture && width ? `${width} × ${height}` : null);
+    const left = record?.state === "done" && record.made < record.asked ? t("{n} left out", { n: record.asked - record.made }) : null;
+    return listed(record?.state === "interrupted" ? t("Interrupted") : left, seed, picture && width ? `${width} × ${height}` : null);
   }
 
   const listed = (...parts) => parts.filter(Boolean).join(" · ");

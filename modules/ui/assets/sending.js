@@ -19,8 +19,8 @@ export async function sendToImg2img(picture, kind) {
   try {
     const file = await (await fetch(picture.url)).blob();
     const panel = await shown("img2img");
-    if (picture.infotext) await pasteInfotext(picture.infotext, panel.form);
-    await panel.receive(file, kind);
+    const sized = Boolean(picture.infotext) && await pasteInfotext(picture.infotext, panel.form);
+    await panel.receive(file, kind, sized);
     byId("img2img_settings").scrollIntoView({ behavior: "smooth", block: "nearest" });
   } catch {
     notice("send", t("The picture could not be sent there."));

@@ -50,11 +50,14 @@ const NEWEST = 100;      // pictures of a job that are shown: a folder may have 
 const job = (id) => `jobs/${encodeURIComponent(id)}`;
 
 export const server = {
-  state: () => ask("state"),
+  state: (checkpoint) => ask(`state?${new URLSearchParams({ checkpoint })}`),
+  choose: (values) => ask("choice", "POST", values),
   jobs: (limit) => ask(`jobs?limit=${limit}`),
   job: (id) => ask(`${job(id)}?newest=${NEWEST}`),
   interrupt: (id) => ask(`${job(id)}/interrupt`, "POST"),
   skip: (id) => ask(`${job(id)}/skip`, "POST"),
+  settings: () => ask("../../sdapi/v1/options"),
+  changeSettings: (values) => ask("../../sdapi/v1/options", "POST", values),
   tokens: (prompt, steps) => ask("tokens", "POST", { prompt, steps }),
   readInfotext: (text, tab, now = {}) => ask("read-infotext", "POST", { text, tab, now }),
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),

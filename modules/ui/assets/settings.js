@@ -1,13 +1,64 @@
-// The Settings tab: find a setting by typing, or go to a section.
-import { byId, h, t } from "./dom.js";
+// The Settings tab: find a setting by typing, or go to a section; what is changed stays so until it is applied.
+import { byId, facts, h, t, visible } from "./dom.js";
+import { createForm } from "./form.js";
+import { notice } from "./notices.js";
+import { server } from "./server.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+
+let form = null;
+
+function watchEdits() {
+  const names = Object.keys(facts.labels), { settings } = facts.start;
+  const ids = Object.fromEntries(names.map((name) => [name, `setting_${name}`]));
+  form = createForm("settings", { names, ids, key: null, base: { ...settings }, values: { ...settings } });
+  form.onChange(() => tell(unapplied()));
+  byId("settings_submit").addEventListener("click", apply);
+  window.onUiTabChange(moved);
+  window.addEventListener("beforeunload", (event) => { if (count()) event.preventDefault(); });
+  moved();
+}
+
+const count = () => Object.keys(form.edited()).length;
+const unapplied = () => (count() ? t("{n} changed, not applied yet", { n: count() }) : "");
+
+function tell(text, wrong = false) {
+  byId("settings_result").replaceChildren(h(wrong ? "p.refused" : "p", { role: wrong ? "alert" : "status" }, text));
+}
+
+/** Whoever comes sees the settings as they are now, over them their own changes; whoever goes is reminded of those. */
+async function moved() {
+  if (!visible("tab_settings")) {
+    if (count()) notice("settings", t("Settings: {changes}", { changes: unapplied() }));
+    return;
+  }
+  try {
+    const now = await server.settings();
+    await form.followDefaults(Object.fromEntries(Object.keys(facts.labels).map((name) => [name, now[name]])));
+  } catch { /* the connection: the state's watcher says so */ }
+}
+
+async function apply() {
+  await form.now();
+  const values = form.edited();
+  if (!Object.keys(values).length) return tell(t("Nothing was changed."));
+  try {
+    await server.changeSettings(values);
+    await form.followDefaults(values);
+    Object.assign(window.opts, values);
+    window.easel.tell("options");
+    tell(`${t("Changed:")} ${Object.keys(values).map((name) => facts.labels[name]).join(", ")}`);
+  } catch ({ reply }) {
+    tell(reply ? [reply.message, reply.hint].filter(Boolean).join(" ") : t("The server did not answer. Please try again."), true);
+  }
+}
 
 export function startSettings() {
   const place = byId("settings_search");
   if (!place || place.querySelector("input")) return;
   const box = h("input", { type: "search", placeholder: t("Find a setting"), "aria-label": t("Find a setting"), oninput: () => filter(box.value) });
   place.replaceChildren(box);
+  if (!form) watchEdits();
   const sections = [...document.querySelectorAll(".settings-section")];
   byId("settings_sections").style.setProperty("--sections", sections.length);
   byId("settings_sections").replaceChildren(h("nav", { "aria-label": t("Sections") }, sections.map((section) => link(section, box))));

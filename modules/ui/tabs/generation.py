@@ -99,7 +99,7 @@ def tool(elem_id: str, name: str, icon: str, words: Words) -> gr.Button:
 
 def wire(tab: str, app: App, form: Form[Any], quick: Mapping[str, Component], recorded: Recorded) -> None:
     """Three events, of which one reaches the server: submit, and the scripts' way into and out of the form."""
-    overrides = gr.JSON({}, visible=False)
+    overrides = gr.JSON({}, visible=False, elem_id=f"{tab}_override_settings")
     reply = gr.JSON(visible=False)
     fill = gr.Button(elem_id=f"{tab}_fill", visible="hidden")
     inputs = [*quick.values(), overrides, *form.components.values()]

@@ -11,17 +11,13 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.app.app import App
-from modules.base.errors import WebUIError
 from modules.base.fields import Param, declared, defaults
-from modules.engine.jobs import LOCAL
+from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
-from modules.tasks.settings_change import change_settings
-from modules.ui.quicksettings import QUICK
 from modules.ui.widgets import Lists, component
 from modules.ui.words import Words
 
-ELSEWHERE = frozenset(QUICK)
+ELSEWHERE = frozenset(MODEL_SETTINGS)
 
 TITLES: Mapping[str, str] = {
     "sd": "Stable Diffusion",
@@ -43,27 +39,29 @@ TITLES: Mapping[str, str] = {
 }
 
 
-def build(tab: gr.Tab, app: App, lists: Lists, words: Words) -> None:
+def build(lists: Lists, words: Words) -> None:
+    """The controls, and the scripts' way into and out of them (assets/settings.js); what is applied goes through the API."""
     controls: dict[str, Component] = {}
     with gr.Row(elem_id="settings_bar"):
         gr.HTML(elem_id="settings_search", padding=False)
-        apply = gr.Button(words("Apply settings"), elem_id="settings_submit", variant="primary")
-        said = gr.HTML(elem_id="settings_result", padding=False)
+        gr.Button(words("Apply settings"), elem_id="settings_submit", variant="primary")
+        gr.HTML(elem_id="settings_result", padding=False)
     gr.HTML(elem_id="settings_sections", padding=False)
     for section, params in sections():
         with gr.Column(elem_id=f"settings_{section}", elem_classes="settings-section"):
             gr.HTML(f"<h2>{escape(words(TITLES.get(section, section)))}</h2>", padding=False)
             for name, param in params:
                 controls[name] = row(name, param, lists, words)
-    names = list(controls)
-
-    def change(request: gr.Request, *values: Any) -> str:
-        owner = request.request.scope.get("owner", LOCAL)
-        return applied(app, owner, dict(zip(names, values, strict=True)), words)
-
+    fill = gr.Button(elem_id="settings_fill", visible="hidden")
+    values = list(controls.values())
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    apply.click(change, list(controls.values()), said, preprocess=False, **quiet)
-    tab.select(lambda: [getattr(app.settings.current, name) for name in names], outputs=list(controls.values()), **quiet)
+    gr.on([control.change for control in values], None, values, js="(...values) => easel.heard('settings', values)", **quiet)
+    fill.click(None, values, values, js="(...values) => easel.wanted('settings', values)", trigger_mode="multiple", **quiet)
+
+
+def labels(words: Words) -> dict[str, str]:
+    """The settings of this tab in the order of their controls, by the names shown."""
+    return {name: words(param.label) for _, params in sections() for name, param in params}
 
 
 def sections() -> Iterator[tuple[str, list[tuple[str, Param]]]]:
@@ -83,17 +81,3 @@ def row(name: str, param: Param, lists: Lists, words: Words) -> Component:
     default = json.dumps(defaults(Settings)[name])
     reset.click(None, None, control, js=f"() => {default}", queue=False, show_progress="hidden", api_visibility="private")
     return control
-
-
-def applied(app: App, owner: str, values: Mapping[str, Any], words: Words) -> str:
-    """Change what differs; says what was done, or what is wrong, as HTML."""
-    before = app.settings.current
-    wanted = {name: value for name, value in values.items() if value != getattr(before, name)}
-    try:
-        change_settings(app, owner, wanted)
-    except WebUIError as error:
-        return f'<p class="refused" role="alert">{escape(str(error))} {escape(error.hint)}</p>'
-    after = app.settings.current
-    names = [name for name in wanted if getattr(before, name) != getattr(after, name)]
-    labels = ", ".join(words(declared(Settings)[name].label) for name in names)
-    return f'<p role="status">{escape(words("Changed:") + " " + labels if names else words("Nothing was changed."))}</p>'

@@ -3,7 +3,6 @@ import { t } from "../dom.js";
 import { Lost, Refused } from "../server.js";
 
 const BASE = new URL("../../v1/", import.meta.url);
-const OPTIONS = new URL("../../sdapi/v1/options", BASE);
 
 async function ask(address, method = "GET", body = undefined) {
   let response, reply;
@@ -31,7 +30,6 @@ export const api = {
   change: (id, patch) => ask(one(id), "PATCH", patch),
   usePicture: (id, { job, index }) => ask(`${one(id)}/preview`, "PUT", { job, index }),
   refresh: () => ask("cards/refresh", "POST"),
-  chooseCheckpoint: (name) => ask(OPTIONS, "POST", { sd_model_checkpoint: name }),
   /** Where a preview lies: the server names it from its own root, which need not be the site's. */
   picture: (url) => new URL(url.replace(/^\/easel\/v1\//, ""), BASE).href,
 };

@@ -1,7 +1,6 @@
 // Cards in use: a click puts one into the form, the next one takes it out again.
-import { byId, t } from "../dom.js";
+import { byId } from "../dom.js";
 import { notice } from "../notices.js";
-import { api, inWords } from "./api.js";
 import { added, holds, removed, weighted } from "./prompt.js";
 
 export class Use {
@@ -33,16 +32,8 @@ export class Use {
     this.form.fill(this.has(card) ? without(card, texts) : withCard(card, texts, this.target));
   }
 
-  /** For this form at once, and on the server for whoever comes next. */
   async choose(card) {
-    const name = card.insert || path(card);
-    this.form.fill({ sd_model_checkpoint: name });
-    try {
-      await api.chooseCheckpoint(name);
-    } catch (error) {
-      const { message, hint } = inWords(error);
-      notice("checkpoint", [t("This page uses it, but the server does not remember it."), message, hint].join(" "));
-    }
+    this.form.fill({ sd_model_checkpoint: card.insert || path(card) });
   }
 }
 

@@ -22,6 +22,15 @@ export async function decoded(file) {
   }
 }
 
+/** A picture of that size with so much of its sides, as a canvas: upright, its transparency kept. */
+export function reduced(picture, { width, height }, share) {
+  const canvas = new OffscreenCanvas(Math.ceil(width * share), Math.ceil(height * share));
+  const paint = canvas.getContext("2d");
+  paint.imageSmoothingQuality = "high";
+  paint.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
 export const discard = (picture) => URL.revokeObjectURL(picture.src);
 
 async function loaded(picture, file) {

@@ -1,0 +1,92 @@
+"""Text is sent compressed (gzip) where the client takes it. Plain ASGI, in front of everything."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+KINDS = frozenset({
+    "text/html", "text/css", "text/plain", "text/javascript",
+    "application/javascript", "application/json", "application/manifest+json", "image/svg+xml",
+})
+AS_IT_IS = ("/sdapi/", "/internal/")      # replies that are mostly pictures in base64: much work for little
+SMALLEST = 1024                           # bytes that are worth it
+LONG = 2**16                              # bytes from which on it is done in a thread
+LEVEL = 6
+GZIP = 16 + zlib.MAX_WBITS                # tells zlib to write gzip's header
+
+
+class Compressed:
+    """What comes in parts is sent on part by part, each of them complete: nothing that streams is held back."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        inside = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if scope["type"] != "http" or inside.startswith(AS_IT_IS) or not takes_gzip(Headers(scope=scope)):
+            await self.app(scope, receive, send)
+        else:
+            await self.app(scope, receive, Answer(send))
+
+
+def takes_gzip(headers: Headers) -> bool:
+    """RFC 9110: named, and not with a weight of nothing."""
+    wishes = dict(wish.replace(" ", "").lower().partition(";q=")[::2] for wish in headers.get("accept-encoding", "").split(","))
+    return (wishes.get("gzip", "0") or "1").strip("0.") != ""
+
+
+class Answer:
+    """A `send` that compresses. The start is held until the first part tells how much there is."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.start: Message | None = None
+        self.gzip: zlib._Compress | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and fit(message):
+            self.start = message
+        elif self.start is not None and message["type"] == "http.response.body":
+            await self.begin(message)
+        elif self.gzip is not None and message["type"] == "http.response.body":
+            await self.send(message | {"body": await self.packed(message)})
+        else:
+            await self.send(message)
+
+    async def begin(self, message: Message) -> None:
+        start, self.start = self.start, None
+        whole = not message.get("more_body", False)
+        headers = MutableHeaders(scope=start)
+        headers.add_vary_header("Accept-Encoding")
+        if whole and len(message.get("body", b"")) < SMALLEST:
+            await self.send(start)
+            await self.send(message)
+            return
+        self.gzip = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP)
+        body = await self.packed(message)
+        headers["Content-Encoding"] = "gzip"
+        del headers["Content-Length"], headers["Accept-Ranges"]
+        if whole:
+            headers["Content-Length"] = str(len(body))
+        if (tag := headers.get("etag", "")).startswith('"'):
+            headers["ETag"] = f"W/{tag}"      # the same text, other bytes
+        await self.send(start)
+        await self.send(message | {"body": body})
+
+    async def packed(self, message: Message) -> bytes:
+        body, mode = message.get("body", b""), zlib.Z_SYNC_FLUSH if message.get("more_body", False) else zlib.Z_FINISH
+
+        def pack() -> bytes:
+            return self.gzip.compress(body) + self.gzip.flush(mode)
+
+        return await asyncio.to_thread(pack) if len(body) > LONG else pack()
+
+
+def fit(start: Message) -> bool:
+    headers = Headers(raw=start["headers"])
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return start["status"] == 200 and kind in KINDS and "content-encoding" not in headers

@@ -1,0 +1,55 @@
+"""Our scripts as one file: each module becomes a function that is called once, after those it imports."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from pathlib import Path
+
+IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"(\.[^"]+)";$', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+)|const \{([^}]*)\})", re.MULTILINE)
+OWN_ADDRESS = "import.meta.url"
+
+
+def bundled(folder: Path, entry: str) -> str:
+    """The module `entry` and all that it imports, as one module to be served from `folder`'s address.
+
+    Only the forms in which our scripts import and export are understood. Raises ValueError for a circle of imports, or for another form.
+    """
+    order: dict[str, str] = {}
+    collect(folder, entry, order, ())
+    return "\n".join(['"use strict";', "const modules = {};", *(as_function(name, text) for name, text in order.items())])
+
+
+def collect(folder: Path, name: str, order: dict[str, str], above: tuple[str, ...]) -> None:
+    """Put `name` into `order` behind everything that it imports."""
+    if name in above:
+        raise ValueError(f"These scripts import each other: {' → '.join((*above, name))}.")
+    if name in order:
+        return
+    text = (folder / name).read_text(encoding="utf-8")
+    for found in IMPORT.finditer(text):
+        collect(folder, path_from(name, found[2]), order, (*above, name))
+    order[name] = text
+
+
+def path_from(name: str, address: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), address))
+
+
+def as_function(name: str, text: str) -> str:
+    exported = [each for plain, several in EXPORT.findall(text) for each in (plain or several).replace(" ", "").split(",")]
+    body = EXPORT.sub("", IMPORT.sub(lambda found: imported(found, name), text))
+    if strange := re.search(r"^(?:import|export)\b.*", body, re.MULTILINE):
+        raise ValueError(f"{name}: the bundle does not understand “{strange[0]}”.")
+    body = body.replace(OWN_ADDRESS, f"new URL({json.dumps(f'./{name}')}, {OWN_ADDRESS})")
+    return f"modules[{json.dumps(name)}] = (() => {{      // {name}\n{body.strip()}\nreturn {{ {', '.join(exported)} }};\n}})();\n"
+
+
+def imported(found: re.Match[str], name: str) -> str:
+    """`const {…} = …` in place of an import; its names may be changed with "as"."""
+    if found[1] is None:
+        return ""
+    names = re.sub(r"\s+as\s+", ": ", found[1])
+    return f"const {{{names}}} = modules[{json.dumps(path_from(name, found[2]))}];"

@@ -1,0 +1,71 @@
+"""The page's document: gradio's, with our head in it, so that theme, remembered form and early clicks are there before anything is drawn."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+FOR_GOOD = "public, max-age=31536000, immutable"
+HASHED = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(?:js|css|woff2?)")      # gradio's files whose names change with their content
+END = b"</head>"      # gradio's own scripts stand before it and run after ours, for they are modules
+
+
+class Document:
+    """Puts `head(scope)` into the document at `/`; all else is gradio's. An unchanged document costs a 304, a file with a hash nothing."""
+
+    def __init__(self, page: ASGIApp, head: Callable[[Scope], str]) -> None:
+        self.page, self.head = page, head
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        inside = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if scope["type"] != "http" or scope["method"] != "GET" or inside not in ("", "/"):
+            await self.page(scope, receive, for_good(send) if HASHED.fullmatch(inside) else send)
+            return
+        reply = Reply()
+        await self.page(scope, receive, reply.take)
+        if reply.is_page:
+            reply.insert(self.head(scope).encode(), Headers(scope=scope).get("if-none-match", ""))
+        await send(reply.start)
+        await send({"type": "http.response.body", "body": reply.body})
+
+
+def for_good(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            MutableHeaders(scope=message)["Cache-Control"] = FOR_GOOD
+        await send(message)
+
+    return sending
+
+
+class Reply:
+    """An answer, collected whole."""
+
+    def __init__(self) -> None:
+        self.start: Message = {}
+        self.body = b""
+
+    async def take(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.start = message
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    @property
+    def is_page(self) -> bool:
+        return self.start["status"] == 200 and Headers(raw=self.start["headers"]).get("content-type", "").startswith("text/html")
+
+    def insert(self, head: bytes, known: str) -> None:
+        """known: the ETag of what the browser has"""
+        before, end, after = self.body.rpartition(END)
+        self.body = before + head + end + after
+        tag = f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
+        if tag in known:
+            self.start["status"], self.body = 304, b""
+        headers = MutableHeaders(scope=self.start)
+        headers["ETag"], headers["Cache-Control"] = tag, "no-cache"
+        headers["Content-Length"] = str(len(self.body))

@@ -1,0 +1,79 @@
+"""Text goes compressed, pictures as they are, and what streams is not held back."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+
+import pytest
+
+from modules.api.compression import Compressed
+
+TEXT = b"a red apple, " * 400
+WISH = {"accept-encoding": "gzip, deflate"}
+
+
+def asked(parts: list[bytes], kind: str = "text/html", path: str = "/", wish: dict[str, str] = WISH, more: dict[str, str] | None = None):
+    """The status, headers and body parts that a client gets of an answer made of `parts`."""
+    sent = []
+    own = {"content-type": kind, "etag": '"1"', **(more or {})}
+
+    async def app(scope, receive, send):
+        headers = [(name.encode(), value.encode()) for name, value in own.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for i, part in enumerate(parts, 1):
+            await send({"type": "http.response.body", "body": part, "more_body": i < len(parts)})
+
+    async def keep(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": path, "headers": [(name.encode(), value.encode()) for name, value in wish.items()]}
+    asyncio.run(Compressed(app)(scope, None, keep))
+    start, *bodies = sent
+    return {name.decode(): value.decode() for name, value in start["headers"]}, [body["body"] for body in bodies]
+
+
+def test_text_is_sent_compressed_and_is_the_same():
+    headers, [body] = asked([TEXT], more={"content-length": str(len(TEXT))})
+    assert gzip.decompress(body) == TEXT and len(body) < len(TEXT) / 20
+    assert (headers["content-encoding"], headers["content-length"]) == ("gzip", str(len(body)))
+    assert "Accept-Encoding" in headers["vary"] and headers["etag"] == 'W/"1"'
+
+
+def test_long_text_is_the_same_too():
+    _, [body] = asked([TEXT * 100])
+    assert gzip.decompress(body) == TEXT * 100
+
+
+def test_each_part_of_a_stream_can_be_read_as_soon_as_it_comes():
+    headers, bodies = asked([b"one\n", b"two\n", b"", b"three\n"])
+    assert "content-length" not in headers
+    reading = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    assert [reading.decompress(body) for body in bodies] == [b"one\n", b"two\n", b"", b"three\n"]
+
+
+@pytest.mark.parametrize("how", [
+    {"kind": "image/png"},
+    {"kind": "text/event-stream"},
+    {"kind": "application/json", "path": "/sdapi/v1/txt2img"},
+    {"wish": {}},
+    {"wish": {"accept-encoding": "br"}},
+    {"wish": {"accept-encoding": "gzip;q=0"}},
+    {"more": {"content-encoding": "br"}},
+], ids=str)
+def test_all_else_is_sent_as_it_is(how):
+    headers, bodies = asked([TEXT, TEXT], **how)
+    assert bodies == [TEXT, TEXT] and headers.get("content-encoding") != "gzip"
+    assert headers["etag"] == '"1"'
+
+
+def test_what_is_short_stays_as_it_is():
+    headers, bodies = asked([b"{}"], "application/json")
+    assert bodies == [b"{}"] and "content-encoding" not in headers
+
+
+def test_the_door_answers_compressed_as_well(client):
+    reply = client.get("/openapi.json")
+    assert reply.headers["content-encoding"] == "gzip" and "/easel/v1/state" in reply.json()["paths"]
+    assert "content-encoding" not in client.get("/sdapi/v1/options").headers

@@ -1,0 +1,111 @@
+"""Nothing typed or clicked while the page starts is lost. The scripts are held back, not raced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.e2e.conftest import ready
+from tests.e2e.test_page import PROMPT, finished, number
+
+SCRIPTS = "**/easel/page/main*.js"
+
+
+class Slow:
+    """A page whose scripts come when they are let."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.held: list[Route] = []
+        page.route(SCRIPTS, lambda route: self.held.append(route))
+
+    def open(self) -> None:
+        self.page.goto("/", wait_until="commit")
+        self.page.wait_for_selector("#txt2img_generate")
+        assert not self.page.locator("html.easel-ready").count()
+
+    def start(self) -> Page:
+        while not self.held:
+            self.page.wait_for_timeout(20)
+        for route in self.held:
+            route.continue_()
+        self.page.unroute(SCRIPTS)
+        self.page.wait_for_selector("html.easel-ready")
+        return self.page
+
+
+@pytest.fixture
+def slow(context: BrowserContext) -> Iterator[Slow]:
+    yield Slow(context.new_page())
+
+
+def remembered(open_page: Callable[[], Page]) -> None:
+    """A form that a new tab takes up."""
+    page = open_page()
+    page.fill(PROMPT, "a rocket, flat style")
+    number(page, "txt2img_steps", "6")
+    page.click("#txt2img_random_seed")      # a form that is remembered has been heard
+    page.close()
+
+
+def test_the_remembered_form_is_there_before_it_can_be_used(slow: Slow, open_page: Callable[[], Page]) -> None:
+    remembered(open_page)
+    slow.open()
+    expect(slow.page.locator(PROMPT)).to_have_value("a rocket, flat style")
+    assert number(slow.page, "txt2img_steps") == "6"
+    assert number(slow.page, "txt2img_width") == "128"
+    expect(ready(slow.start()).locator(PROMPT)).to_have_value("a rocket, flat style")
+
+
+def test_what_is_typed_too_early_stays_as_it_was_typed(slow: Slow, open_page: Callable[[], Page]) -> None:
+    remembered(open_page)
+    slow.open()
+    slow.page.fill(PROMPT, "a green tree")
+    number(slow.page, "txt2img_width", "64")
+    page = slow.start()
+    expect(page.locator(PROMPT)).to_have_value("a green tree")
+    assert (number(page, "txt2img_width"), number(page, "txt2img_height")) == ("64", "128")
+    page.click("#txt2img_generate")
+    assert finished(page).startswith("a green tree\nSteps: 6, ")
+
+
+@pytest.mark.parametrize("by_key", [False, True], ids=["click", "Ctrl+Enter"])
+def test_an_early_generate_waits_for_the_scripts_and_is_done_once(slow: Slow, open_page: Callable[[], Page], by_key: bool) -> None:
+    remembered(open_page)
+    slow.open()
+    prompt = f"a penguin {by_key}"
+    slow.page.fill(PROMPT, prompt)
+    for _ in range(2):
+        slow.page.press(PROMPT, "Control+Enter") if by_key else slow.page.click("#txt2img_generate")
+    expect(slow.page.locator("#txt2img_generate")).to_have_attribute("aria-busy", "true")
+    page = slow.start()
+    assert finished(page).startswith(f"{prompt}\nSteps: 6, ")
+    expect(page.locator("#txt2img_generate")).to_have_attribute("aria-busy", "false")
+    jobs = page.request.get("/easel/v1/jobs?limit=5").json()
+    assert [job["params"]["prompt"] for job in jobs].count(prompt) == 1
+
+
+def test_an_early_click_on_a_tool_is_done_as_well(slow: Slow, open_page: Callable[[], Page]) -> None:
+    page = open_page()
+    number(page, "txt2img_width", "64")
+    page.close()
+    slow.open()
+    slow.page.click("#txt2img_res_switch_btn")
+    page = slow.start()
+    expect(page.locator("#txt2img_height [type=number]")).to_have_value("64")
+    assert number(page, "txt2img_width") == "128"
+
+
+def test_a_field_with_the_focus_does_not_follow_a_models_defaults(page: Page) -> None:
+    page.focus("#txt2img_width [type=number]")
+    page.route("**/easel/v1/state?*", with_other_defaults)
+    expect(page.locator("#txt2img_height [type=number]")).to_have_value("192")
+    assert number(page, "txt2img_width") == "128"
+
+
+def with_other_defaults(route: Route) -> None:
+    state = route.fetch().json()
+    state["defaults"]["txt2img"] |= {"width": 256, "height": 192}
+    route.fulfill(json=state)

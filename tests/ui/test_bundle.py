@@ -1,0 +1,62 @@
+"""Our scripts in one file do what they did as modules."""
+
+from __future__ import annotations
+
+import pytest
+
+from modules.ui.bundle import bundled
+from modules.ui.look import ASSETS, Assets
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def written(**files: str):
+        for name, text in files.items():
+            path = tmp_path / f"{name.replace('__', '/')}.js"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return tmp_path
+
+    return written
+
+
+def test_what_is_imported_comes_first_and_once(folder):
+    made = folder(
+        main='import { b } from "./b.js";\nimport { c as d } from "./in/c.js";\nb(d);\n',
+        b='import { c } from "./in/c.js";\nexport const b = (x) => x + c;\n',
+        in__c='export const c = 1;\nexport async function f() {}\nexport class G {}\nconst here = import.meta.url;\n',
+    )
+    text = bundled(made, "main.js")
+    places = [text.index(f"modules[{name!r}] = ".replace("'", '"')) for name in ("in/c.js", "b.js", "main.js")]
+    assert places == sorted(places)
+    assert text.count('modules["in/c.js"] = ') == 1
+    assert 'const { c: d } = modules["in/c.js"];' in text
+    assert "return { c, f, G };" in text
+    assert 'new URL("./in/c.js", import.meta.url)' in text
+
+
+def test_a_circle_is_named(folder):
+    made = folder(main='import { a } from "./a.js";\n', a='import { b } from "./main.js";\nexport const a = 1;\n')
+    with pytest.raises(ValueError, match=r"main.js → a.js → main.js"):
+        bundled(made, "main.js")
+
+
+@pytest.mark.parametrize("line", ['import * as x from "./a.js";', 'export { x };', 'export default 5;', 'import x from "./a.js";'])
+def test_a_form_that_is_not_understood_is_named(folder, line):
+    made = folder(main=f"{line}\n", a="export const x = 1;\n")
+    with pytest.raises(ValueError, match="main.js"):
+        bundled(made, "main.js")
+
+
+def test_every_script_but_the_first_and_the_workers_is_in_the_bundle():
+    text = bundled(ASSETS, "main.js")
+    apart = {"first.js", "editor/png_worker.js"}
+    missing = [path for path in ASSETS.rglob("*.js") if f'modules["{path.relative_to(ASSETS)}"] = ' not in text]
+    assert {str(path.relative_to(ASSETS)) for path in missing} == apart
+
+
+def test_names_change_with_the_content():
+    assets = Assets.build()
+    assert assets.main.name == Assets.build().main.name
+    assert len({built.name for built in (assets.first, assets.sheet, assets.main)}) == 3
+    assert assets.main.name in assets.head("/sub", {}) and 'src="/sub/easel/page/first-' in assets.head("/sub", {})
