@@ -110,7 +110,10 @@ async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.E
                 page.shown = document
             if wants_browser(app.flags):
                 await asyncio.to_thread(webbrowser.open, address)
-        await asyncio.to_thread(start_worker, app)
+        try:
+            await asyncio.to_thread(start_worker, app)
+        except Exception:       # the page and the model cards still work, and the log tells why there are no pictures
+            log.exception("The worker could not be started")
         app.hooks.app_started(app, api)
         await asyncio.to_thread(clear_leftovers, app)
         await stop.wait()

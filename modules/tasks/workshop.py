@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 WORK = (Predict, Upscale, RestoreFaces)   # questions that show that a job has begun
 ON_CPU, ON_GPU = 2, 8       # pictures of one job made side by side, unless the settings say how many
 PREVIEW_SECONDS = 0.25      # a job's previews come no faster
+MOST_NOTES = 100            # that a job's owner is told; each is written to disk, and a batch may have as many as files
 TRIM_SECONDS = 3600         # the cache is looked through no more often
 
 
@@ -115,7 +116,7 @@ class Workshop:
         spec, recipe, left = tally.spec, tally.recipe, sorted(tally.left)
         self._open(tally)
         for warning in recipe.warnings():
-            self._news(events.Warned(spec.id, warning))
+            self._errand(self._note, tally, warning)
         for index in set(spec.done) & set(recipe.numbers):
             tally.reach(index, 1.0)
         self.device.kept = self.config.models_kept()
@@ -249,9 +250,15 @@ class Workshop:
 
     def _note(self, tally: Tally, note: str) -> None:
         """Tell its owner, once. A note that cannot be recorded is in the log: it costs neither the picture nor the job."""
-        if note not in tally.noted:
-            tally.noted[note] = None
+        if note in tally.noted:
+            return
+        tally.noted[note] = None
+        if len(tally.noted) < MOST_NOTES:
             logged(self.emit, events.Warned(tally.spec.id, note))
+        else:
+            log.warning("Job %s: %s", tally.spec.id, note)
+            if len(tally.noted) == MOST_NOTES:
+                logged(self.emit, events.Warned(tally.spec.id, "There are more such notes; the server's log has them."))
 
     def _end(self, tally: Tally) -> None:
         del self.tallies[tally.spec.id]

@@ -210,6 +210,13 @@ def test_a_note_that_cannot_be_recorded_costs_no_picture_and_no_end(shop):
     assert ended.state == "done" and [each.index for each in made] == [0, 1]
 
 
+def test_of_very_many_notes_a_job_tells_the_first_and_that_there_are_more(shop, monkeypatch):
+    monkeypatch.setattr("modules.tasks.workshop.MOST_NOTES", 3)
+    shop.make("a", prompt="a red circle" + "".join(f"<lora:nowhere{number}:1>" for number in range(6)), steps=1)
+    told = [warned.message for warned in shop.of("a", Warned)]
+    assert ["nowhere0" in told[0], "nowhere1" in told[1], "more such notes" in told[2], len(told)] == [True, True, True, 3]
+
+
 def test_a_picture_that_cannot_be_recorded_fails_its_job_which_ends(shop):
     shop.worker.workshop.result(60)
 
