@@ -76,3 +76,9 @@ def test_a_table_of_words_that_is_none_is_refused(tmp_path):
     path.write_text("[]")
     with pytest.raises(Invalid, match="zh-CN.json"):
         Words.read(path)
+
+
+def test_a_value_beyond_a_limit_is_refused_in_our_words(form):
+    with pytest.raises(Invalid) as refused:
+        form.read(values(width=4000))
+    assert (str(refused.value), refused.value.hint) == ("Width cannot be '4000'.", "At most 2048 is possible here.")

@@ -1,0 +1,48 @@
+"""gradio's document with our head in it; what has a hash in its name is kept for good."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.responses import HTMLResponse, JSONResponse
+
+from modules.ui.document import FOR_GOOD, Document
+
+PAGE = "<html><head><script>config = 1</script></head><body></body></html>"
+
+
+def asked(path: str, headers: dict[str, str] | None = None, root: str = "") -> tuple[int, dict[str, str], str]:
+    async def gradio(scope, receive, send):
+        reply = HTMLResponse(PAGE) if path == "/" else JSONResponse({"here": path})
+        await reply(scope, receive, send)
+
+    sent = []
+
+    async def keep(message):
+        sent.append(message)
+
+    given = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    scope = {"type": "http", "method": "GET", "path": root + path, "root_path": root, "headers": given, "owner": "alice"}
+    asyncio.run(Document(gradio, lambda scope: f"<meta {scope['owner']}>")(scope, None, keep))
+    start, body = sent
+    return start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, body["body"].decode()
+
+
+def test_the_head_stands_behind_gradios_description_of_the_page():
+    for root in ("", "/sub"):
+        status, headers, text = asked("/", root=root)
+        assert (status, text) == (200, PAGE.replace("</head>", "<meta alice></head>"))
+        assert headers["content-length"] == str(len(text)) and headers["cache-control"] == "no-cache"
+
+
+def test_an_unchanged_document_is_not_sent_again():
+    tag = asked("/")[1]["etag"]
+    for known in (tag, f"W/{tag}"):
+        assert asked("/", {"If-None-Match": known})[::2] == (304, "")
+    assert asked("/", {"If-None-Match": '"other"'})[0] == 200
+
+
+def test_only_files_named_by_their_content_are_kept_for_good():
+    assert asked("/assets/index-DphvyggB.js")[1]["cache-control"] == FOR_GOOD
+    for path in ("/theme.css", "/assets/index.js", "/gradio_api/info"):
+        assert "cache-control" not in asked(path)[1]
