@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from modules.base.files import write_atomically
+from modules.base.errors import DiskFull, Unwritable
+from modules.base.files import refused, write_atomically
 from modules.settings.foreign import FOREIGN, remembered
 from modules.settings.options import NAMES, Settings, at_default, changed, with_file
 
@@ -23,6 +27,7 @@ class SettingsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = Lock()
+        self.problem = ""       # why the file's settings are not used, a sentence
         self._foreign: dict[str, Any] = {}       # A1111's settings that mean nothing here (yet): kept, so that nothing is lost
         self.current = self._load()
 
@@ -40,6 +45,8 @@ class SettingsFile:
             return settings
 
     def _write(self, settings: Settings, foreign: dict[str, Any]) -> None:
+        if self.problem:
+            self._set_aside()
         kept = {name: value for name, value in asdict(settings).items() if not at_default(settings, name)}
         write_atomically(self.path, json.dumps(foreign | kept, indent=4, ensure_ascii=False).encode())
         self.current, self._foreign = settings, foreign
@@ -53,9 +60,7 @@ class SettingsFile:
         return settings
 
     def _read(self) -> dict[str, Any]:
-        """The file's values; a file that cannot be read is set aside, not overwritten."""
-        if not self.path.exists():
-            return {}
+        """The file's values; a file that cannot be read is kept, and set aside before another is written."""
         try:
             if self.path.stat().st_size > LARGEST:
                 raise ValueError("it is larger than any settings file")
@@ -63,8 +68,27 @@ class SettingsFile:
             if not isinstance(values, dict):
                 raise ValueError("it is not a JSON object")
             return values
-        except (ValueError, RecursionError) as error:
-            aside = self.path.with_suffix(".broken.json")
-            self.path.replace(aside)
-            log.warning("%s could not be read (%s); it is kept as %s and the defaults are used.", self.path.name, error, aside.name)
+        except FileNotFoundError:
             return {}
+        except OSError as error:
+            self._tell(error.strerror or type(error).__name__)
+        except (ValueError, RecursionError) as error:
+            self._tell(str(error))
+            with contextlib.suppress(Unwritable, DiskFull):
+                self._set_aside()
+        return {}
+
+    def _tell(self, reason: str) -> None:
+        self.problem = f"{self.path.name} could not be read ({reason}); it is kept, and the defaults are used."
+        log.warning("%s", self.problem)
+
+    def _set_aside(self) -> None:
+        """Give the file that could not be read another name. Raises Unwritable."""
+        places = (self.path.with_suffix(f".broken{number or ''}.json") for number in count())
+        aside = next(place for place in places if not os.path.lexists(place))
+        try:
+            self.path.replace(aside)
+        except OSError as error:
+            raise refused(self.path, error) from error
+        log.warning("%s, which could not be read, is kept as %s.", self.path.name, aside.name)
+        self.problem = ""

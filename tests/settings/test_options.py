@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -64,6 +65,45 @@ def test_a_broken_file_is_set_aside_and_the_defaults_serve(tmp_path, content):
     assert (tmp_path / "config.broken.json").read_text() == content
     settings.change(eta_ddim=0.5)
     assert SettingsFile(path).current.eta_ddim == 0.5
+
+
+def unreadable(path, monkeypatch):
+    """As for somebody who may not read it; root may read all."""
+    read_text = Path.read_text
+
+    def refusing(self, *how, **named):
+        if self == path:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read_text(self, *how, **named)
+
+    monkeypatch.setattr(Path, "read_text", refusing)
+
+
+def test_a_file_that_may_not_be_read_stays_until_another_is_written(tmp_path, monkeypatch):
+    path = tmp_path / "config.json"
+    path.write_text('{"eta_ddim": 0.25}')
+    unreadable(path, monkeypatch)
+    settings = SettingsFile(path)
+    assert settings.current == Settings() and "config.json could not be read (Permission denied)" in settings.problem
+    monkeypatch.undo()
+    assert path.read_text() == '{"eta_ddim": 0.25}'
+    settings.change(eta_noise_seed_delta=3)
+    assert (tmp_path / "config.broken.json").read_text() == '{"eta_ddim": 0.25}' and not settings.problem
+    assert SettingsFile(path).current == Settings(eta_noise_seed_delta=3)
+
+
+def test_a_folder_in_the_files_place_is_kept_and_so_is_what_was_set_aside_before(tmp_path):
+    (tmp_path / "config.json").mkdir()
+    (tmp_path / "config.broken.json").write_text("older")
+    settings = SettingsFile(tmp_path / "config.json")
+    assert settings.current == Settings() and "config.json" in settings.problem
+    settings.change(eta_ddim=0.5)
+    assert (tmp_path / "config.broken.json").read_text() == "older" and (tmp_path / "config.broken1.json").is_dir()
+    assert SettingsFile(tmp_path / "config.json").current.eta_ddim == 0.5
+
+
+def test_no_file_is_no_problem(tmp_path):
+    assert SettingsFile(tmp_path / "config.json").problem == ""
 
 
 def test_one_bad_value_in_a_file_does_not_spoil_the_rest(tmp_path):
