@@ -35,6 +35,7 @@ from modules.params.img2img import Img2Img
 from modules.params.scripts import settled
 from modules.params.txt2img import Generation, Txt2Img
 from modules.settings.options import NAMES, Settings, check_places, for_request
+from modules.tasks.model_choice import with_checkpoint_here
 from modules.tasks.requests import prepared, prepared_img2img
 from modules.tasks.styling import unstyled, with_styles
 
@@ -77,9 +78,11 @@ def submit(app: App, body: Handling, owner: str) -> tuple[str, Settings, list[st
     body, notes = with_names_here(body, app.models, app.settings.current)
     check_places(body.override_settings, shared=owner != LOCAL)
     settings, ignored = overridden(app.settings.current, body)
+    settings, missing = with_checkpoint_here(app, settings, body.override_settings)
     kind, params = ("img2img", img2img_params(app, body)) if isinstance(body, Img2ImgRequest) else ("txt2img", txt2img_params(app, body))
     saved = body.save_images and not body.do_not_save_samples
     job = app.jobs.submit(kind, asdict(params) | unstyled(body, app.styles()), settings, owner, saved, body.force_task_id or "")
+    app.jobs.warn(job, missing)
     return job, settings, [*notes, *(f"There is no setting called {name!r}; it was ignored." for name in ignored)]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from modules.api.options import chosen
 from modules.api.routing import router
 from modules.app.app import App
 from modules.models.catalog import ModelFile
@@ -16,6 +15,7 @@ from modules.models.describing import shown_metadata
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
 from modules.store.library_index import identity
+from modules.tasks.model_choice import standing_checkpoint
 
 PATIENCE = 30.0      # s that a list of what is inside files waits for the first look into them
 
@@ -46,7 +46,7 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/sd-vae")
     def sd_vae() -> list[dict[str, str]]:
-        return [{"model_name": vae.path.name, "filename": vae.name} for vae in app.models.vaes.list()]
+        return [{"model_name": vae.path.name, "filename": vae.name} | problem_of(vae) for vae in app.models.vaes.list()]
 
     @api.post("/refresh-vae")
     def refresh_vae() -> None:
@@ -79,7 +79,7 @@ def add_networks(api: APIRouter, app: App) -> None:
 
     @api.get("/hypernetworks")
     def hypernetworks() -> list[dict[str, str]]:
-        return [{"name": file.model_name, "path": file.name} for file in app.models.hypernetworks.list()]
+        return [{"name": file.model_name, "path": file.name} | problem_of(file) for file in app.models.hypernetworks.list()]
 
 
 def model(checkpoint: ModelFile) -> dict[str, Any]:
@@ -97,11 +97,17 @@ def model(checkpoint: ModelFile) -> dict[str, Any]:
 
 def lora(file: ModelFile) -> dict[str, Any]:
     """A1111's fields, `path` without the folders the LoRAs lie in."""
-    return {"name": file.model_name, "alias": file.alias or file.model_name, "path": file.name, "metadata": shown_metadata(file.metadata)}
+    named = {"name": file.model_name, "alias": file.alias or file.model_name, "path": file.name}
+    return named | {"metadata": shown_metadata(file.metadata)} | problem_of(file)
+
+
+def problem_of(file: ModelFile) -> dict[str, str]:
+    """What A1111's lists have no word for: why a file in the folder cannot be used."""
+    return {"problem": file.problem} if file.problem else {}
 
 
 def by_fit(app: App) -> dict[str, dict[str, Any]]:
-    checkpoint, index = chosen(app), app.cards.index
+    checkpoint, index = standing_checkpoint(app), app.cards.index
     known = checkpoint and index.get(identity("checkpoint", str(checkpoint.path)))
     family = known.family if known else ""
     found: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}

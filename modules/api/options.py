@@ -13,12 +13,11 @@ from pydantic import BaseModel
 
 from modules.api.routing import owner, router
 from modules.app.app import App
-from modules.base.errors import UnknownName
 from modules.base.limits import JsonObject
 from modules.engine.jobs import LOCAL
-from modules.models.catalog import ModelFile
 from modules.settings.foreign import FOREIGN
 from modules.settings.options import Settings
+from modules.tasks.model_choice import standing_checkpoint
 from modules.tasks.settings_change import change_settings
 
 
@@ -55,17 +54,8 @@ def routes(app: App) -> APIRouter:
 
 def shown(app: App) -> Settings:
     """The settings, the checkpoint named as the model list names it."""
-    checkpoint = chosen(app)
+    checkpoint = standing_checkpoint(app)
     return replace(app.settings.current, sd_model_checkpoint=checkpoint.title if checkpoint else "")
-
-
-def chosen(app: App) -> ModelFile | None:
-    """The model used if nobody says otherwise; None if there is none, or its file has gone."""
-    name = app.settings.current.sd_model_checkpoint
-    try:
-        return app.models.checkpoints.find(name) if name else app.models.checkpoints.default()
-    except UnknownName:
-        return None
 
 
 def change(app: App, owner: str, values: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
 from threading import Condition, Lock
@@ -162,6 +162,12 @@ class Jobs:
         """Unfinished jobs, oldest first; of one owner or of all."""
         with self._changed:
             return [job for job, live in self.live.items() if owner is None or live.owner == owner]
+
+    def warn(self, job: str, notes: Iterable[str]) -> None:
+        """What the person who asked for it should know, told with the job."""
+        for note in notes:
+            log.warning("Job %s: %s", job, note)
+            self.hear(events.Warned(job, note))
 
     def interrupt(self, job: str) -> None:
         with self._asking:

@@ -58,13 +58,13 @@ def find_models(flags: Flags) -> Library:
     paths, hashes = flags.paths, HashCache(flags.paths.database)
     return Library(
         checkpoints=Catalog(paths.checkpoints, hashes, first=flags.ckpt),
-        vaes=Catalog((paths.vae,), hashes, VAE, others=paths.checkpoints),
-        loras=Catalog((paths.lora,), hashes, LORA),
-        embeddings=Catalog((paths.embeddings,), hashes, EMBEDDING),
-        hypernetworks=Catalog((paths.hypernetworks,), hashes, HYPERNETWORK),
-        approximations=paths.vae.parent / "VAE-approx",
+        vaes=Catalog(paths.vaes, hashes, VAE, others=paths.checkpoints),
+        loras=Catalog(paths.loras, hashes, LORA),
+        embeddings=Catalog(paths.embeddings, hashes, EMBEDDING),
+        hypernetworks=Catalog(paths.hypernetworks, hashes, HYPERNETWORK),
+        approximations=paths.vae_approximations,
         upscaler_folders=paths.upscalers,
-        homes=paths.homes,
+        face_folders=paths.faces,
     )
 
 

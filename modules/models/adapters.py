@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +27,7 @@ from modules.networks.dialects import Targets
 from modules.networks.embedding import ONLY, Embedding
 from modules.networks.hypernetwork import Hypernetwork
 from modules.networks.network import Network, is_text, read_network
+from modules.sampling.questions import EmbeddingFile
 from modules.sampling.weights import NetworkUse, Weights
 
 log = logging.getLogger(__name__)
@@ -80,19 +82,21 @@ class AdapterFiles:
             log.warning("%s: %d of its tensors are left out, as %s: this model has no use for them.", network.name, len(left), left[0])
         return network
 
-    def words(self, hashes: Sequence[str]) -> Words:
-        """Embeddings by their hashes, or why one cannot be read."""
+    def words(self, named: Sequence[EmbeddingFile]) -> Words:
+        """Embeddings under the words that name them, or why one cannot be read."""
         found, broken = [], {}
-        for sha256 in hashes:
+        for each in named:
             try:
-                found.append(self.embedding(sha256))
+                found.append(replace(self.embedding(each.sha256, each.file), name=each.word))
             except ModelError as error:
-                broken[self.library.embeddings.find(sha256).model_name] = error
+                broken[each.word] = error
         return Words(found, broken)
 
-    def _embedding(self, sha256: str) -> Embedding:
-        path = self.library.embeddings.find(sha256).path
-        return Embedding.read(path.name, path.read_bytes() if path.suffix in PICTURES else read_object(path), sha256)
+    def _embedding(self, sha256: str, name: str = "") -> Embedding:
+        """name: of one among files of equal content, so that an error does not name another"""
+        catalog = self.library.embeddings
+        path = next((file.path for file in catalog.list() if (file.name, file.sha256) == (name, sha256)), None) or catalog.find(sha256).path
+        return Embedding.read(path.name, path.read_bytes() if path.suffix.casefold() in PICTURES else read_object(path), sha256)
 
     def _hypernetwork(self, sha256: str) -> Hypernetwork:
         path = self.library.hypernetworks.find(sha256).path

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from modules.base.errors import ModelError, UnknownName
-from modules.base.files import inside, write_atomically
+from modules.base.files import write_atomically
 from modules.models.catalog import Catalog, Kind, ModelFile
 from modules.models.cover_pictures import cover_picture
 from modules.models.describing import described, shown_metadata, training_tags
-from modules.models.header import read_header
-from modules.models.user_metadata import Beside, beside, read_user_metadata, write_user_metadata
+from modules.models.header import is_named_safetensors, read_header
+from modules.models.user_metadata import Beside, beside, read_user_metadata, regular, write_user_metadata
 from modules.store.library_index import INSIDE, Entry, LibraryIndex, identity
 
+log = logging.getLogger(__name__)
 UPSCALER = Kind("upscaler", (".safetensors", ".pth", ".pt"))
 BATCH = 200         # files a transaction: jobs wait to be written meanwhile
 
@@ -53,6 +54,12 @@ class Cards:
     def scanning(self) -> bool:
         return self._scanning.locked() or not self._scanned.is_set()
 
+    def look_again(self) -> None:
+        """Into all folders at once; the index follows in the background."""
+        for catalog in self.catalogs.values():
+            catalog.refresh()
+        self.begin()
+
     def renew(self, *kinds: str) -> None:
         """The catalogs at once, and the index with them; but where that is still being read, nobody waits for it."""
         for kind in kinds or self.catalogs:
@@ -63,12 +70,18 @@ class Cards:
             self.scan(*kinds, refresh=False)
 
     def scan(self, *kinds: str, refresh: bool = True) -> None:
-        """Bring the index in step with the files: of these kinds, or of all; `refresh` looks into the folders first."""
+        """Bring the index in step with the files: of these kinds, or of all; `refresh` looks into the folders first.
+
+        What keeps one kind from being indexed is logged, and concerns that kind alone.
+        """
         with self._scanning:
             for kind in kinds or self.catalogs:
-                if refresh:
-                    self.catalogs[kind].refresh()
-                self._scan(kind)
+                try:
+                    if refresh:
+                        self.catalogs[kind].refresh()
+                    self._scan(kind)
+                except Exception:       # a full disk, a locked database: the next refresh tries again
+                    log.exception("The files of kind %s could not be indexed", kind)
         if not kinds:
             self._scanned.set()
 
@@ -93,7 +106,8 @@ class Cards:
                 folder = file.path.parent
                 if folder not in folders:
                     folders[folder] = self._home(kind, file.path), names_in(folder)
-                yield file, beside(file.path, *folders[folder])
+                found = beside(file.path, *folders[folder])
+                yield file, replace(found, stamp=f"{found.stamp}|{file.problem}")
             except (OSError, UnicodeEncodeError):
                 continue
 
@@ -111,7 +125,7 @@ class Cards:
     def details(self, entry: Entry) -> Details:
         path = Path(entry.path)
         try:
-            metadata = read_header(path).metadata if path.suffix == ".safetensors" and not entry.problem else {}
+            metadata = read_header(path).metadata if is_named_safetensors(path) and not entry.problem else {}
             sha256 = self.catalogs[entry.kind].hashes.known(path)
         except (ModelError, OSError):
             metadata, sha256 = {}, None
@@ -125,11 +139,11 @@ class Cards:
         return self._again(entry)
 
     def preview(self, entry: Entry) -> bytes:
-        """The picture's file. Raises UnknownName if there is none, and Forbidden if it leads out of the models' folders."""
+        """The picture's file. Raises UnknownName if there is none, or a link that leads out of the models' folders."""
         model = Path(entry.path)
         if entry.preview == INSIDE:
             return cover_picture(model)
-        if entry.preview and (path := inside(self._home(entry.kind, model), model.with_name(entry.preview))).is_file():
+        if entry.preview and regular(path := model.with_name(entry.preview), self._home(entry.kind, model)):
             return path.read_bytes()
         raise UnknownName("preview", entry.name, [])
 
@@ -159,6 +173,12 @@ def names_in(folder: Path) -> frozenset[str]:
 def described_if_there(kind: str, changed: Collection[tuple[ModelFile, Beside]]) -> list[Entry]:
     entries = []
     for file, found in changed:
-        with contextlib.suppress(OSError):      # it has gone meanwhile
+        try:
             entries.append(described(kind, file, found))
+        except OSError:      # it has gone meanwhile
+            continue
+        except Exception as error:      # one file's error is that file's
+            log.exception("%s could not be looked at", file.name)
+            problem = f"{file.name} could not be looked at ({type(error).__name__})."
+            entries.append(described(kind, replace(file, problem=problem), replace(found, files={})))
     return entries

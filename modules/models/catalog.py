@@ -5,22 +5,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from modules.base.errors import ModelError, ModelMissing, UnknownName
+from modules.base.errors import ModelError, ModelMissing, ModelUnsupported, UnknownName, sentence
 from modules.base.limits import MAX_NAME
-from modules.models.header import read_header, sniff
+from modules.models.header import is_named_safetensors, read_header, sniff
+from modules.models.model_folders import MODEL_ENDINGS, FolderEntry, model_files
 from modules.store.hashes import HashCache
 
 SHORTEST_HASH = 8            # digits
 LARGEST_SIDECAR = 2**20      # bytes
+SMALL_COPY = 64 * 2**20      # bytes of a file that is hashed to tell whether it is another's copy
 FEWEST_LETTERS = 3           # and digits, of a part of a name that is enough to find a file
 HASH_IN_TITLE = re.compile(r"\[([0-9a-f]{8,64})\]\Z")
 HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()      # some trainers write it into every file
@@ -44,8 +46,8 @@ class Kind:
     abroad: tuple[str, ...] = ()
 
     def stem(self, path: Path) -> str | None:
-        """The file's name without its ending; None if it is not of this kind."""
-        ending = next((ending for ending in self.extensions if path.name.endswith(ending)), None)
+        """The file's name without its ending, of whatever case; None if it is not of this kind."""
+        ending = next((ending for ending in self.extensions if path.name.casefold().endswith(ending)), None)
         return ending and path.name[:-len(ending)]
 
 
@@ -66,6 +68,7 @@ class ModelFile:
     name: str                     # relative to its folder, as A1111's lists show it
     sha256: str | None = None     # once it was computed
     problem: str = ""             # why it cannot be used, as far as a glance tells
+    size: int = 0                 # bytes
 
     @property
     def model_name(self) -> str:
@@ -103,7 +106,7 @@ class ModelFile:
     def metadata(self) -> dict[str, str]:
         """The safetensors header's metadata; empty for other files, and broken or vanished ones."""
         try:
-            return read_header(self.path).metadata if self.path.suffix == ".safetensors" else {}
+            return {} if self.problem else read_header(self.path).metadata if is_named_safetensors(self.path) else {}
         except (ModelError, OSError):
             return {}
 
@@ -111,6 +114,21 @@ class ModelFile:
     def alias(self) -> str:
         """What its trainer called it."""
         return self.metadata.get("ss_output_name", "")
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What an embedding is called in prompts: like its file, and as a picture that carries one says inside. Other pictures have none."""
+        if self.problem or self.path.suffix.casefold() not in PICTURES:
+            return (self.model_name,)
+        from modules.networks.embedding import Embedding  # needs torch
+
+        try:
+            inside = Embedding.read(self.path.name, self.path.read_bytes()).name
+        except ModelUnsupported:      # a preview
+            return ()
+        except (ModelError, OSError):
+            return (self.model_name,)
+        return tuple(dict.fromkeys((self.model_name, inside)))
 
     @cached_property
     def sidecar(self) -> dict[str, Any]:
@@ -149,7 +167,10 @@ def meant_file(named: Sequence[ModelFile], hashed: Sequence[ModelFile]) -> Meant
 
 
 class Catalog:
-    """The files of one kind under some folders. `refresh` replaces the list as a whole, so any thread may read it."""
+    """The files of one kind under some folders, and what is left out there, with its problem.
+
+    `refresh` replaces the list as a whole, so any thread may read it.
+    """
 
     def __init__(
         self, roots: Sequence[Path], hashes: HashCache, kind: Kind = CHECKPOINT, first: Path | None = None, others: Sequence[Path] = ()
@@ -163,17 +184,42 @@ class Catalog:
 
     def refresh(self) -> None:
         known = self.hashes.all_known()
-        outside = [(self.first, self.first.name)] if self.first and self.first.is_file() else []
-        at_home = (item for root in self.roots for item in files(root, self.kind.extensions))
-        abroad = (item for root in self.others for item in files(root, self.kind.abroad))
-        found = dict([*outside, *at_home, *abroad])
-        self._files = tuple(glanced(path, name, known) for path, name in found.items())
+        outside = [FolderEntry(self.first, self.first.name, self.first.stat())] if self.first and self.first.is_file() else []
+        at_home = (entry for root in self.roots for entry in files(root, self.kind))
+        abroad = (entry for root in self.others for entry in files_abroad(root, self.kind))
+        found = {entry.path: entry for entry in chain(outside, at_home, abroad)}
+        self._files = tuple(self._without_copies([listed_file(entry, known) for entry in found.values()]))
         usable = [file.path for file in self._files if not file.problem]
         if self._default not in usable:
             self._default = next(iter(usable), None)
 
+    def _without_copies(self, files: Sequence[ModelFile]) -> Iterator[ModelFile]:
+        """Of copies with one name in several folders, such as that of the shipped model, the first.
+
+        Large files that nobody has hashed are not compared.
+        """
+        seen: dict[tuple[str, int], list[ModelFile]] = {}
+        for file in files:
+            others = seen.setdefault((file.name, file.size), [])
+            if not any(self._same_content(file, other) for other in others):
+                others.append(file)
+                yield file
+
+    def _same_content(self, one: ModelFile, other: ModelFile) -> bool:
+        if one.problem or other.problem:
+            return False
+        if one.size > SMALL_COPY:
+            return one.sha256 is not None and one.sha256 == other.sha256
+        try:
+            return self.hashes.sha256(one.path) == self.hashes.sha256(other.path)
+        except OSError:
+            return False
+
     def list(self) -> list[ModelFile]:
         return list(self._files)
+
+    def _usable_first(self) -> list[ModelFile]:
+        return sorted(self._files, key=lambda file: bool(file.problem))
 
     def default(self) -> ModelFile | None:
         """The first that is not broken; as long as it is there, no file that comes later takes its place."""
@@ -199,7 +245,7 @@ class Catalog:
         if sum(map(str.isalnum, part[:MAX_NAME])) < FEWEST_LETTERS:
             return None
         similar = [file for file in self._files if part in file.name]
-        return min(similar, key=lambda file: (not file.name.startswith(part), len(file.name)), default=None)
+        return min(similar, key=lambda file: (bool(file.problem), not file.name.startswith(part), len(file.name)), default=None)
 
     @staticmethod
     def split_title(name: str) -> tuple[str, str]:
@@ -222,13 +268,13 @@ class Catalog:
     def learn(self, begin: str) -> None:
         """Hash small files that nobody has hashed yet, if none of those known has this hash."""
         if is_hash(begin) and not self.of_hash(begin):
-            for file in smallest_first((file for file in self._files if not file.sha256), QUICKLY_HASHED):
+            for file in smallest_first((file for file in self._files if not file.sha256 and not file.problem), QUICKLY_HASHED):
                 self.hashed(file)
 
     def all_named(self, name: str) -> list[ModelFile]:
         """The files of exactly that name, with or without its ending and folders; case and composition of é count last."""
         for spelt in (str, alike):
-            if found := [file for file in self._files if spelt(name) in map(spelt, file.names)]:
+            if found := [file for file in self._usable_first() if spelt(name) in map(spelt, file.names)]:
                 return found
         return []
 
@@ -237,14 +283,19 @@ class Catalog:
         return next(iter(self.all_named(name) or self.of_hash(name)), None)
 
     def _titled(self, name: str) -> list[ModelFile]:
-        return [file for file in self._files if name and name in (file.title, *file.names, file.flat_name, file.sha256, file.shorthash)]
+        return [file for file in self._usable_first() if name and name in (file.title, *file.names, file.flat_name, file.sha256, file.shorthash)]
 
     def hashed(self, file: ModelFile) -> ModelFile:
-        """The same with its SHA-256, which the list then shows too. Raises ModelMissing if it has gone, or may not be read."""
+        """The same with its SHA-256, which the list then shows too.
+
+        Raises ModelMissing if it has gone, or may not be read, and ModelError if its first bytes are no model's: it is looked at before it is hashed.
+        """
         if file.sha256:
             return file
         try:
-            full = ModelFile(file.path, file.name, self.hashes.sha256(file.path), file.problem)
+            file.path.stat()
+            look_at(file.path)
+            full = replace(file, sha256=self.hashes.sha256(file.path), problem="")
         except OSError as error:
             raise ModelMissing(f"{file.name} cannot be read ({error.strerror}).", "Refresh the list of models, or check who may read it.") from error
         self._files = tuple(full if other.path == full.path else other for other in self._files)
@@ -268,56 +319,47 @@ def alike(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def files(root: Path, endings: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
-    """Files below `root` that end so, with their names, sorted; what is no regular file or leads out of `root` is left out."""
-    home = root.resolve()
-    foreign = () if set(VAE_ENDINGS) <= set(endings) else VAE_ENDINGS      # VAEs lie among checkpoints
-    for entry in entries_below(root):
-        meant = entry.name.endswith(endings) and not entry.name.endswith(foreign) and ".preview." not in entry.name
-        if meant and is_file_of(home, entry):
-            path = Path(entry.path)
-            yield path, path.relative_to(root).as_posix()
+def is_preview(entry: FolderEntry, entries: Collection[str]) -> bool:
+    """Is it the picture of a model that lies beside it?"""
+    stem, dot, ending = entry.name.rpartition(".")
+    weights = (other for other in EMBEDDING.extensions if other not in PICTURES)
+    return dot + ending.casefold() in PICTURES and any(f"{stem}{other}" in entries for other in weights)
 
 
-def entries_below(root: Path) -> Iterator[os.DirEntry[str]]:
-    """What lies in a folder, sorted, then in each folder within. No link is followed; what cannot be read or told is left out."""
-    waiting = [str(root)]
-    while waiting:
-        entries = sorted(entries_of(waiting.pop()), key=lambda entry: entry.name.casefold())
-        yield from entries
-        waiting.extend(entry.path for entry in reversed(entries) if entry.is_dir(follow_symlinks=False))
+def files(root: Path, kind: Kind) -> Iterator[FolderEntry]:
+    """Files of a kind below `root`, and what is left out there though it might be one, with the reason."""
+    foreign = () if kind == VAE else VAE_ENDINGS      # VAEs lie among checkpoints
+    others = tuple(ending for ending in MODEL_ENDINGS if ending not in kind.extensions)
+    entries = list(model_files(root, (*kind.extensions, *others)))
+    names = {entry.name for entry in entries}
+    for entry in entries:
+        name = entry.name.casefold()
+        if name.endswith(foreign) or ".preview." in name or is_preview(entry, names):
+            continue
+        if name.endswith(others) and not name.endswith(kind.extensions) and not entry.problem:
+            ends = ", ".join(ending for ending in kind.extensions if ending not in (*PICTURES, *VAE_ENDINGS))
+            entry = replace(entry, problem=f"{entry.name} is left out: the name of a {kind.name} ends in {ends}.")
+        yield entry
 
 
-def entries_of(folder: str) -> list[os.DirEntry[str]]:
+def files_abroad(root: Path, kind: Kind) -> Iterator[FolderEntry]:
+    """Files of a kind in a folder of another, told by their endings."""
+    return (entry for entry in model_files(root, kind.abroad) if entry.ends_like(kind.abroad))
+
+
+def listed_file(entry: FolderEntry, known: Mapping[tuple[str, int, int], str]) -> ModelFile:
+    """What a glance at the file tells."""
+    if entry.problem or entry.about is None:
+        return ModelFile(entry.path, entry.name, problem=entry.problem)
+    size, sha256 = entry.about.st_size, known.get((str(entry.path), entry.about.st_size, entry.about.st_mtime_ns))
     try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if is_unicode(entry.name)]
-    except OSError:
-        return []
-
-
-def is_unicode(name: str) -> bool:
-    """Can it be stored, and told over HTTP? A file's name may be any bytes."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def is_file_of(home: Path, entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file() and (not entry.is_symlink() or Path(entry.path).resolve().is_relative_to(home))
-    except (OSError, RuntimeError):      # a loop of links
-        return False
-
-
-def glanced(path: Path, name: str, known: dict[tuple[str, int, int], str]) -> ModelFile:
-    stat = path.stat()
-    try:
-        if path.suffix not in PICTURES:
-            sniff(path)
-        problem = ""
+        look_at(entry.path)
     except ModelError as error:
-        problem = f"{error} {error.hint}".strip()
-    return ModelFile(path, name, known.get((str(path), stat.st_size, stat.st_mtime_ns)), problem)
+        return ModelFile(entry.path, entry.name, sha256, sentence(error), size)
+    return ModelFile(entry.path, entry.name, sha256, size=size)
+
+
+def look_at(path: Path) -> None:
+    """Raises ModelError for a file whose first bytes are no model's; what is in pictures nobody knows before they are read."""
+    if path.suffix.casefold() not in PICTURES:
+        sniff(path)

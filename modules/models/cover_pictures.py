@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modules.base.errors import UnknownName
-from modules.models.header import read_header
+from modules.models.header import is_named_safetensors, read_header
 
 COVERS, THUMBNAIL = "ssmd_cover_images", "modelspec.thumbnail"      # a JSON list of pictures in base64; a data: address
 DATA = "data:image/"
@@ -27,7 +27,7 @@ def cover_pictures(metadata: Mapping[str, str]) -> list[str]:
 
 def cover_picture(path: Path, index: int = 0) -> bytes:
     """Raises UnknownName if there is none, ModelError if the file is broken."""
-    found = cover_pictures(read_header(path).metadata) if path.suffix == ".safetensors" else []
+    found = cover_pictures(read_header(path).metadata) if is_named_safetensors(path) else []
     try:
         return base64.b64decode(found[index])
     except (IndexError, ValueError) as error:

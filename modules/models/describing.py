@@ -12,9 +12,9 @@ from typing import Any
 from modules.base.errors import ModelError
 from modules.models.catalog import ModelFile
 from modules.models.cover_pictures import COVERS, THUMBNAIL, cover_pictures
-from modules.models.header import Header, clean, read_header
+from modules.models.header import Header, clean, is_named_safetensors, read_header
 from modules.models.kinship import WIDTHS, Shapes, family_of_header
-from modules.models.user_metadata import Beside, UserMetadata, read_user_metadata
+from modules.models.user_metadata import Beside, UserMetadata, read_user_metadata, stat_of
 from modules.store.library_index import INSIDE, Entry
 
 EMPTY = Header({}, {})
@@ -43,7 +43,7 @@ class Facts:
 
 def described(kind: str, file: ModelFile, found: Beside) -> Entry:
     """Raises OSError if the file has gone."""
-    about = file.path.stat()
+    about = stat_of(file.path)
     facts = Facts() if file.problem else facts_of(kind, file.path)
     user = read_user_metadata(found.files)
     folder, _, name = file.name.rpartition("/")
@@ -81,7 +81,7 @@ def searched(file: str, facts: Facts, user: UserMetadata) -> str:
 def facts_of(kind: str, path: Path) -> Facts:
     """Of a file that cannot be read, nothing."""
     try:
-        header = read_header(path) if path.suffix == ".safetensors" else EMPTY
+        header = read_header(path) if is_named_safetensors(path) else EMPTY
         more = embedding_facts(path, header.shapes) if kind == "embedding" else {}
     except ModelError:
         return Facts()
@@ -123,7 +123,7 @@ def old_embedding_facts(path: Path) -> dict[str, Any]:
     from modules.models.weights import read_object
     from modules.networks.embedding import Embedding
 
-    found = Embedding.read(path.name, path.read_bytes() if path.suffix in PICTURES else read_object(path))
+    found = Embedding.read(path.name, path.read_bytes() if path.suffix.casefold() in PICTURES else read_object(path))
     return {
         "step": found.step,
         "sd_checkpoint": found.checkpoint_hash,

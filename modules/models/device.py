@@ -6,13 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
-from modules.base.errors import OutOfMemory
+from modules.base.errors import ModelError, OutOfMemory
 from modules.models.adapters import AdapterFiles, Adapters
 from modules.models.attention import AUTOMATIC, AttentionChoice, AttentionLayers
 from modules.models.catalog import ModelFile
@@ -80,12 +81,16 @@ class Ready:
         self.adapters = Adapters(model, files, store(model, self.fp8).wide)
         self.merging, self.hypertiling = TokenMerging(model.unet), Hypertiling(model.unet)
         self.attention = AttentionLayers(model.unet, self.hypertiling)
-        self.vae = Vae(model.vae, model.scaling_factor)
         self.text = TextReader(model, tokenizer)
         self.facts = ModelFacts(
             model.alphas_cumprod, model.scaling_factor, model.unet.config.out_channels, model.image_channels, self.fp8 is not None,
             sdxl=model.family.startswith("SDXL"),
         )
+
+    @cached_property
+    def vae(self) -> Vae:
+        """The checkpoint's own. Raises ModelError if it has none that can be used."""
+        return Vae(self.model.vae, self.model.scaling_factor)
 
 
 Key = tuple[str, Fp8 | None]      # a checkpoint, and how it is really stored
@@ -103,11 +108,11 @@ class Device:
         self._ready: OrderedDict[Key, Ready] = OrderedDict()        # oldest use first
         self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, likewise
         self.upscalers = Upscalers(library.upscaler_folders, placement.device, placement.unet)
-        self.face_restorers = FaceRestorers(library.homes, placement.device)
+        self.face_restorers = FaceRestorers(library.face_folders, placement.device)
         self._taesd: dict[bool, Taesd] = {}                         # for SDXL, for the others
         self._previews: WeakKeyDictionary[Vae, Preview] = WeakKeyDictionary()
         self._answers: dict[type, Callable[[Weights, Sequence[Any]], Sequence[Any]]] = {
-            Facts: lambda weights, asks: [self.loaded(weights).facts] * len(asks),
+            Facts: lambda weights, asks: [self.facts(ask) for ask in asks],
             Encode: lambda weights, asks: [self.read(ask) for ask in asks],
             Predict: lambda weights, asks: self.predicted(asks),
             Decode: lambda weights, asks: [picture(self.decoded(ask)) for ask in asks],
@@ -145,6 +150,12 @@ class Device:
         self._ready.move_to_end(key)
         return self._ready[key]
 
+    def facts(self, ask: Facts) -> ModelFacts:
+        """Of the checkpoint, brought into memory. Raises ModelError if what it draws could not be decoded."""
+        if ask.decodes:
+            self.vae(ask.weights)
+        return self.loaded(ask.weights).facts
+
     def _found(self, weights: Weights) -> Key | None:
         """The loaded model that these weights are for."""
         return next((key for key, ready in self._ready.items() if key == (weights.checkpoint, applied(weights.fp8, ready.model.family))), None)
@@ -176,9 +187,9 @@ class Device:
         return replace(files, embeddings=[*files.embeddings, *self.loaded(ask.weights).adapters.bundled(ask.weights.networks)])
 
     def vae(self, weights: Weights) -> Vae:
-        """The VAE in memory: the checkpoint's own, or from a file."""
-        own = self.loaded(weights).vae
-        vae = self._vae_file(weights.vae, own.scaling_factor) if weights.vae else own
+        """The VAE in memory: the checkpoint's own, or from a file. Raises ModelError if there is neither."""
+        ready = self.loaded(weights)
+        vae = self._vae_file(weights.vae, ready.model.scaling_factor) if weights.vae else ready.vae
         vae.attention.bring(self.attention.backend(weights.attention))
         vae.hypertiling.bring(weights.hypertile_vae)
         tile(vae.module, weights.tiling)
@@ -229,7 +240,7 @@ class Device:
         """A cheap look at latents: TAESD's if that is wanted and there, else one fitted to the VAE when it is first wanted."""
         if kind == "TAESD" and (taesd := self.taesd(weights)).available:
             return taesd.look
-        vae = self.loaded(weights).vae
+        vae = self.vae(weights) if isinstance(self.loaded(weights).model.own_vae, ModelError) else self.loaded(weights).vae
         if vae not in self._previews:
             self._previews[vae] = Preview(vae)
         return self._previews[vae].look

@@ -6,6 +6,7 @@ Format: https://github.com/huggingface/safetensors — 8 bytes little-endian hea
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -34,6 +35,8 @@ class Header:
 def sniff(path: Path) -> str:
     """"safetensors", "zip" or "pickle", by the first bytes alone. Raises ModelCorrupt or ModelUnsupported."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):      # a pipe would be waited for, a device has no end
+            raise ModelUnsupported(f"{path.name} is not a file.", "Put a model's file there.")
         with path.open("rb") as file:
             head = file.read(512)
     except OSError as error:
@@ -54,6 +57,10 @@ def sniff(path: Path) -> str:
     if head[257:262] == b"ustar":
         raise ModelUnsupported(f"{path.name} is a tar archive, a format no Stable Diffusion model uses.", "Convert it to safetensors.")
     raise ModelCorrupt(f"{path.name} is not a model file, or was cut off.", AGAIN)
+
+
+def is_named_safetensors(path: Path) -> bool:
+    return path.suffix.casefold() == ".safetensors"
 
 
 def read_header(path: Path) -> Header:

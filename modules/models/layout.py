@@ -129,14 +129,19 @@ def open_clip_names(keys: Collection[str]) -> dict[str, str]:
     return renamed(keys, prefixes) | {key: OPEN_CLIP_ENDS[key] for key in keys if key in OPEN_CLIP_ENDS}
 
 
+def has_no_weights(key: str) -> bool:
+    """Is it what such files hold beside the weights and every model works out itself, or what is split into several?"""
+    return key.endswith(("position_ids", "attn_mask")) or key == "logit_scale" or JOINED.fullmatch(key) is not None
+
+
 def split_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What OpenCLIP stores otherwise than transformers: q, k and v as one tensor, the projection transposed. Views, no copies."""
     found = {}
     for key, tensor in tensors.items():
-        if match := JOINED.fullmatch(key):
+        if (match := JOINED.fullmatch(key)) and tensor.ndim and len(tensor) % 3 == 0:
             for name, part in zip("qkv", tensor.chunk(3), strict=True):
                 found[f"text_model.encoder.layers.{match[1]}.self_attn.{name}_proj.{match[2]}"] = part
-        elif key == "text_projection":
+        elif key == "text_projection" and tensor.ndim == 2:
             found["text_projection.weight"] = tensor.T
     return found
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from modules.base.errors import UnknownName
-from modules.models.catalog import QUICKLY_HASHED, VAE_ENDINGS, Catalog, Meant, ModelFile, is_hash, meant_file, smallest_first
+from modules.models.catalog import QUICKLY_HASHED, Catalog, Meant, ModelFile, is_hash, meant_file, smallest_first
 from modules.models.faces import files as faces
 from modules.models.header import sniff
 from modules.models.upscaling.files import BUILT_IN, find
@@ -17,6 +17,7 @@ from modules.models.user_metadata import beside, read_user_metadata
 from modules.store.hashes import TENSORS
 
 TRAINERS_HASH = "sshs_model_hash"      # of the tensors alone, as kohya-ss writes it
+AUTOMATIC = ("Automatic", "auto")      # of the setting sd_vae, today and in A1111's first versions
 T = TypeVar("T")
 
 
@@ -35,7 +36,7 @@ class Library:
     hypernetworks: Catalog
     approximations: Path = Path("VAE-approx")      # where TAESD's files are, if the user has any
     upscaler_folders: tuple[Path, ...] = ()
-    homes: tuple[Path, ...] = ()                   # folders like models/, which hold those of face restorers
+    face_folders: Mapping[str, Sequence[Path]] = field(default_factory=dict)      # where the files of face restorers are, by A1111's folder
 
     def once(self, key: Hashable, find: Callable[[], T]) -> T:
         """What `find` finds. Here it is looked for each time, since files come and go."""
@@ -69,11 +70,11 @@ class Library:
 
     def face_restorers(self) -> list[faces.Restorer]:
         """Those there are now, by the file of each."""
-        return faces.present(self.homes)
+        return faces.present(self.face_folders)
 
     def face_restorer(self, name: str) -> None:
         """Can it restore? Raises UnknownName, or ModelMissing that says which file to put where."""
-        faces.find(name, self.homes)
+        faces.find(name, self.face_folders)
 
     def lora(self, name: str) -> ModelFile | None:
         """By its file's name, the alias its trainer gave it, its hash, or that of its tensors; a hash that several have names none."""
@@ -115,15 +116,15 @@ class Library:
     def vae_for(self, checkpoint: ModelFile, wanted: str, preference_first: bool = False) -> ModelFile | None:
         """The VAE file that the setting `sd_vae` means for a checkpoint; None is its own. Raises UnknownName.
 
-        "Automatic" is what the user prefers with this checkpoint, else a file of its name: beside it, or among the VAEs.
+        "Automatic", once "auto", is what the user prefers with this checkpoint, else a file of its name: beside it, or among the VAEs.
         preference_first: either goes before what the setting names
         """
-        if wanted == "Automatic" or preference_first:
+        if wanted in AUTOMATIC or preference_first:
             preferred = self._preference(checkpoint)
             if not preferred and (like := self._named_like(checkpoint)):
                 return self.vaes.hashed(like)
             wanted = preferred or wanted
-        return None if wanted in ("", "None", "Automatic") else self.vaes.hashed(self.vaes.find(wanted))
+        return None if wanted in ("", "None", *AUTOMATIC) else self.vaes.hashed(self.vaes.find(wanted))
 
     def _preference(self, checkpoint: ModelFile) -> str:
         """The VAE that `name.json` beside the checkpoint names, if it is there."""
@@ -132,9 +133,8 @@ class Library:
         return name if name == "None" or self.vaes.named(name) else ""
 
     def _named_like(self, checkpoint: ModelFile) -> ModelFile | None:
-        beside = {checkpoint.path.with_name(checkpoint.path.stem + ending) for ending in VAE_ENDINGS}
-        same = [file for file in self.vaes.list() if self.vaes.kind.stem(file.path) == checkpoint.path.stem]
-        return next((file for file in same if file.path in beside), same[0] if same else None)
+        same = [file for file in self.vaes.list() if not file.problem and self.vaes.kind.stem(file.path) == checkpoint.path.stem]
+        return next((file for file in same if file.path.parent == checkpoint.path.parent), same[0] if same else None)
 
 
 class Remembering(Library):
@@ -148,3 +148,8 @@ class Remembering(Library):
         if key not in self._found:
             self._found[key] = find()
         return self._found[key]
+
+
+def not_here(kind: str, name: str, instead: str) -> str:
+    """What is said where a setting names a file that is not here: pictures are made all the same, as in A1111."""
+    return f"The settings name a {kind} that is not here, {name!r:.200}: {instead}."

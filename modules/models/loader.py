@@ -5,6 +5,7 @@ No weight is copied until the modules are moved to a device or another precision
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,19 +17,22 @@ from diffusers import AutoencoderKL, ConsistencyDecoderVAE, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from modules.base.errors import ModelCorrupt, ModelMismatch, ModelUnsupported
+from modules.base.errors import ModelCorrupt, ModelError, ModelMismatch, ModelMissing, ModelUnsupported
 from modules.models import consistency, layout, shapes
 from modules.models.catalog import ModelFile
-from modules.models.families import TextPart, family_of
+from modules.models.families import TextPart, family_of, likeness
 from modules.models.hints import Hints, from_metadata, from_tensors, from_yaml
 from modules.models.weights import read_weights
 from modules.sampling.schedules import without_signal_at_the_end
+
+log = logging.getLogger(__name__)
 
 Names = Callable[[Collection[str]], dict[str, str]]
 Split = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 TIMESTEPS = 1000
 CONSTANTS = ("means", "stds")      # of the consistency decoder, which gives them back itself
+CHOOSE_VAE = "Choose a VAE for it: the setting sd_vae."
 SHOWN = 3      # names in an error message
 
 
@@ -44,7 +48,7 @@ class LoadedModel:
 
     unet: UNet2DConditionModel
     unet_names: Mapping[str, str]   # LDM's name of each of its parameters → diffusers'
-    vae: AutoencoderKL
+    own_vae: AutoencoderKL | ModelError      # or why it cannot be used, which matters only if no other is chosen
     texts: tuple[TextEncoder, ...]
     family: str
     prediction_type: str            # "epsilon" or "v_prediction"; "" until the weights are where they can be asked
@@ -58,15 +62,23 @@ class LoadedModel:
         """What the UNet sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)."""
         return self.unet.config.in_channels - self.unet.config.out_channels
 
+    @property
+    def vae(self) -> AutoencoderKL:
+        """The checkpoint's own. Raises ModelError if it has none that can be used."""
+        if isinstance(self.own_vae, ModelError):
+            raise self.own_vae.with_traceback(None)
+        return self.own_vae
+
     def to(self, device: torch.device, unet: torch.dtype, vae: torch.dtype, text: torch.dtype) -> None:
         """Move in place, one tensor at a time: the peak is one copy of the weights, and one tensor."""
-        for module, dtype in ((self.unet, unet), (self.vae, vae), *((encoder.module, text) for encoder in self.texts)):
+        vaes = [] if isinstance(self.own_vae, ModelError) else [(self.own_vae, vae)]
+        for module, dtype in ((self.unet, unet), *vaes, *((encoder.module, text) for encoder in self.texts)):
             nn.Module.to(module, device, dtype)
         self.prediction_type = self.prediction_type or predicted_by(self.unet)
 
 
 def load(checkpoint: ModelFile) -> LoadedModel:
-    """Read and check everything; the file's own precision is kept.
+    """Read and check everything; the file's own precision is kept. What it has beyond a model's tensors is passed over and logged.
 
     Raises ModelCorrupt, ModelUnsafe, ModelUnsupported or ModelMismatch, each naming the file.
     """
@@ -79,7 +91,7 @@ def load(checkpoint: ModelFile) -> LoadedModel:
     return LoadedModel(
         unet=unet.build(lambda found: UNet2DConditionModel(**shapes.unet_config(found, hints.unet))),
         unet_names=unet.names,
-        vae=load_vae(Part(name, weights.tensors, layout.VAE, layout.vae_names), hints),
+        own_vae=load_own_vae(name, weights.tensors, family.name, hints),
         texts=tuple(load_text(name, weights.tensors, part, hints) for part in family.texts),
         family=family.name,
         prediction_type=hints.prediction_type,
@@ -88,6 +100,16 @@ def load(checkpoint: ModelFile) -> LoadedModel:
         native_size=hints.native_size,
         checkpoint=checkpoint,
     )
+
+
+def load_own_vae(name: str, tensors: Mapping[str, Tensor], family: str, hints: Hints) -> AutoencoderKL | ModelError:
+    """The VAE in a checkpoint; else the error that its use would be."""
+    if not any(key.startswith((f"{layout.VAE}decoder.", f"{layout.VAE}encoder.")) for key in tensors):
+        return ModelMissing(f"{name} is a checkpoint of {family} that holds no VAE.", CHOOSE_VAE)
+    try:
+        return load_vae(Part(name, tensors, layout.VAE, layout.vae_names), hints)
+    except (ModelMismatch, ModelCorrupt) as error:
+        return type(error)(str(error), f"{error.hint} {CHOOSE_VAE}")
 
 
 def load_vae(part: Part, hints: Hints) -> AutoencoderKL:
@@ -112,7 +134,7 @@ def load_vae_file(path: Path) -> AutoencoderKL | ConsistencyDecoderVAE:
         return consistency.complete(Part(path.name, tensors, "", lambda keys: {key: key for key in keys}).build(consistency.build))
     prefix = layout.VAE if any(key.startswith(layout.VAE) for key in tensors) else ""
     if f"{prefix}decoder.conv_in.weight" not in tensors:
-        raise ModelUnsupported(f"{path.name} is not a VAE Easel can use.", "Easel loads VAEs of Stable Diffusion in their original layout.")
+        raise ModelUnsupported(f"{path.name} is {likeness(tensors)}, not a VAE.", "Easel loads VAEs of Stable Diffusion in their original layout.")
     kept = {key: tensor for key, tensor in tensors.items() if key.removeprefix(prefix).startswith(layout.VAE_PARTS)}
     return load_vae(Part(path.name, kept, prefix, layout.vae_names), Hints())
 
@@ -133,9 +155,9 @@ class Part:
     def __init__(self, file: str, tensors: Mapping[str, Tensor], prefix: str, names: Names, split: Split = lambda _: {}) -> None:
         """names: file's name → module's; split: tensors under their file's names → further ones under the module's."""
         self.file, self.prefix = file, prefix
-        own = {key: tensors[prefix + key] for key in layout.below(tensors, prefix)}
-        self.names = names(own)
-        self.tensors = {theirs: own[ours] for ours, theirs in self.names.items()} | split(own)
+        self.own = {key: tensors[prefix + key] for key in layout.below(tensors, prefix)}
+        self.names = names(self.own)
+        self.tensors = {theirs: self.own[ours] for ours, theirs in self.names.items()} | split(self.own)
 
     def build(self, make: Callable[[Mapping[str, Tensor]], nn.Module]) -> Any:
         """The module, made without memory and then given these tensors. Raises ModelMismatch naming what does not fit."""
@@ -143,10 +165,12 @@ class Part:
             with torch.device("meta"):
                 module = make(self.tensors)
         except Exception as error:       # what the libraries' modules raise for weights and settings of unlikely kinds is theirs to choose
-            raise ModelMismatch(f"{self.file}: {self.prefix}… is incomplete ({' '.join(str(error).split()):.200}).", "Download it again.") from error
+            reason = " ".join(str(error).split())
+            raise ModelMismatch(f"{self.file}: {self.prefix or 'its'}… is incomplete ({reason:.200}).", "Download it again.") from error
         wanted = module.state_dict()
         fitting = {name: fitted(tensor, wanted[name]) for name, tensor in self.tensors.items() if name in wanted}
         self.complain(wanted, fitting)
+        self.tell_unused(fitting)
         module.load_state_dict(fitting, strict=True, assign=True)
         restore_buffers(module)
         return module.eval().requires_grad_(False)
@@ -154,17 +178,24 @@ class Part:
     def complain(self, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
         ours = {theirs: self.prefix + name for name, theirs in self.names.items()}
         missing = [ours.get(name, f"{self.prefix}… {name}") for name in wanted.keys() - found.keys()]
-        extra = [ours.get(name, self.prefix + name) for name in self.tensors.keys() - wanted.keys()]
         misshapen = [
             f"{ours.get(name, self.prefix + name)} is {tuple(tensor.shape)}, not {tuple(wanted[name].shape)}"
             for name, tensor in found.items() if tensor.shape != wanted[name].shape
         ]
-        for what, names in (("lacks", missing), ("does not fit", misshapen), ("has what its shape has no place for", extra)):
+        for what, names in (("lacks", missing), ("does not fit", misshapen)):
             if names:
                 more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
                 raise ModelMismatch(f"{self.file} {what}: {', '.join(sorted(names)[:SHOWN])}{more}.", "It may be another kind of model, or broken.")
         if whole := next((ours.get(n, n) for n, t in found.items() if not t.is_floating_point()), None):
             raise ModelCorrupt(f"{self.file}: {whole} holds no weights.", "Download it again.")
+
+
+    def tell_unused(self, used: Mapping[str, Tensor]) -> None:
+        """Log what other tools have put beside the part's tensors: the model has no place for it."""
+        placed = {ours for ours, theirs in self.names.items() if theirs in used}
+        unused = sorted(key for key in self.own if key not in placed and not layout.has_no_weights(key))
+        if unused:
+            log.warning("%s: %d tensors are left out, as %s: this model has no place for them.", self.file, len(unused), self.prefix + unused[0])
 
 
 def fitted(tensor: Tensor, wanted: Tensor) -> Tensor:

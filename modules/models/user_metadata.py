@@ -57,19 +57,27 @@ class Beside:
 def beside(model: Path, home: Path, names: Collection[str]) -> Beside:
     """What lies beside `model`, given the names in its folder. Only regular files count, and no link out of `home`."""
     found: dict[str, Path] = {}
-    parts = [stamped("", model.stat())]
+    parts = [stamped("", stat_of(model))]
     stem = model.stem
     for ending in COMPANY:
         if stem + ending in names and ending != model.suffix and (about := regular(path := model.with_name(stem + ending), home)):
             found[ending] = path
             parts.append(stamped(ending, about))
-    if model.suffix in PICTURES:        # an embedding that is a picture shows itself
-        found.setdefault(model.suffix, model)
+    if (ending := model.suffix.casefold()) in PICTURES:        # an embedding that is a picture shows itself
+        found.setdefault(ending, model)
     return Beside(found, "|".join(parts))
 
 
 def stamped(ending: str, about: os.stat_result) -> str:
     return f"{ending}:{about.st_size}:{about.st_mtime_ns}"
+
+
+def stat_of(path: Path) -> os.stat_result:
+    """Of the file a link leads to; of the link itself if it leads nowhere. Raises OSError if there is neither."""
+    try:
+        return path.stat()
+    except OSError:
+        return path.lstat()
 
 
 def regular(path: Path, home: Path) -> os.stat_result | None:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from modules.base.errors import ModelCorrupt, ModelUnsafe, ModelUnsupported
-from modules.models.header import AGAIN, read_header, sniff
+from modules.models.header import AGAIN, is_named_safetensors, read_header, sniff
 from modules.models.object_stream import CONVERT, IGNORED, check_stream
 
 LARGEST_PICKLE = 64 * 2**20      # bytes of the object stream; the tensors lie beside it
@@ -122,7 +122,7 @@ def unpickled(path: Path, mapped: bool) -> Any:
     """torch's reader; it believes a name that ends in .safetensors, so such a file is handed over without its name."""
     try:
         with torch.serialization.safe_globals(ALLOWED), path.open("rb") as file:
-            named = path.suffix != ".safetensors"
+            named = not is_named_safetensors(path)
             return torch.load(path if named else file, map_location="cpu", weights_only=True, mmap=(mapped and named) or None)
     except Exception as error:       # torch raises whatever its parts raise; which of ours it becomes is decided there
         refused(path, error)

@@ -59,14 +59,24 @@ class Facts:
     brief: ClassVar = True
 
     weights: Weights
+    decodes: bool = False      # its VAE is needed as well: better missed now than when all is sampled
 
     @property
     def key(self) -> Hashable:
-        return Facts, self.weights
+        return Facts, self.weights, self.decodes
 
     @property
     def rows(self) -> int:
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingFile:
+    """A file whose name, or the name inside it, is a word of the prompt; two files of one content are two words."""
+
+    word: str
+    file: str       # as the list shows it
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ class Reading:
     comma_backtrack: int = 20
     sdxl_clip_l_skip: bool = False
     old_emphasis: bool = False            # as A1111's first versions read it
-    embeddings: tuple[str, ...] = ()      # SHA-256 of files whose names are words
+    embeddings: tuple[EmbeddingFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

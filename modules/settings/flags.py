@@ -29,6 +29,8 @@ GROUPS = NETWORK, FILES, START, DEVICE, ATTENTION = (
 )
 DEVICE_TASKS = ("all", "sd", "interrogate", "gfpgan", "bsrgan", "esrgan", "scunet", "codeformer")
 
+UPSCALER_HELP = "one more folder of upscalers"
+
 DESCRIPTION = """\
 Easel, a Stable Diffusion web UI.
 
@@ -136,12 +138,22 @@ class Flags:
                                    type=existing_folder, metavar="FOLDER")
     ckpt: Path | None = flag(FILES, "start with this checkpoint", type=existing_file, metavar="FILE")
     ckpt_dir: Path | None = flag(FILES, "one more folder of checkpoints", type=existing_folder, metavar="FOLDER")
-    vae_dir: Path | None = flag(FILES, "where VAEs are (default: models/VAE)", type=existing_folder, metavar="FOLDER")
-    lora_dir: Path | None = flag(FILES, "where LoRAs are (default: models/Lora)", type=existing_folder, metavar="FOLDER")
-    embeddings_dir: Path | None = flag(FILES, "where textual-inversion embeddings are (default: models/embeddings)",
+    vae_dir: Path | None = flag(FILES, "one more folder of VAEs", type=existing_folder, metavar="FOLDER")
+    lora_dir: Path | None = flag(FILES, "one more folder of LoRAs", type=existing_folder, metavar="FOLDER")
+    lyco_dir: Path | None = flag(FILES, "one more folder of LoRAs, as older LyCORIS files had", type=existing_folder, metavar="FOLDER")
+    lyco_dir_backcompat: Path | None = flag(FILES, "the same under A1111's later name", type=existing_folder, metavar="FOLDER")
+    embeddings_dir: Path | None = flag(FILES, "one more folder of textual-inversion embeddings",
                                        type=existing_folder, metavar="FOLDER")
-    hypernetwork_dir: Path | None = flag(FILES, "where hypernetworks are (default: models/hypernetworks)",
-                                         type=existing_folder, metavar="FOLDER")
+    hypernetwork_dir: Path | None = flag(FILES, "one more folder of hypernetworks", type=existing_folder, metavar="FOLDER")
+    esrgan_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    bsrgan_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    realesrgan_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    swinir_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    scunet_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    dat_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    gfpgan_models_path: Path | None = flag(FILES, "one more folder of GFPGAN's files", type=existing_folder, metavar="FOLDER")
+    gfpgan_dir: Path | None = flag(FILES, "the same under A1111's older name", type=existing_folder, metavar="FOLDER")
+    codeformer_models_path: Path | None = flag(FILES, "one more folder of CodeFormer's files", type=existing_folder, metavar="FOLDER")
     batch_dir: tuple[Path, ...] = flag(FILES, "folders that all users of a shared server may run batches in (default: none)",
                                        (), nargs="+", type=existing_folder, metavar="FOLDER")
     styles_file: tuple[Path, ...] = flag(FILES, "saved prompt styles, with * and ? for several files; may be given again (default: styles.csv)",
@@ -201,12 +213,13 @@ class Paths:
     root: Path                          # the program
     data_dir: Path                      # what users own
     checkpoints: tuple[Path, ...]       # searched in this order
-    vae: Path
-    lora: Path
-    embeddings: Path
-    hypernetworks: Path
+    vaes: tuple[Path, ...]              # likewise; what is made goes into the first
+    loras: tuple[Path, ...]
+    embeddings: tuple[Path, ...]
+    hypernetworks: tuple[Path, ...]
+    vae_approximations: Path
     upscalers: tuple[Path, ...]         # A1111's folder for each kind, the user's before what ships with Easel
-    homes: tuple[Path, ...]             # folders like models/, the user's before Easel's own
+    faces: Mapping[str, tuple[Path, ...]]      # A1111's folder of a face restorer under models/ → all folders of its files
     outputs: Path
     cache: Path
     settings_file: Path
@@ -218,24 +231,28 @@ class Paths:
     extensions: Path
 
 
-UPSCALERS = ("ESRGAN", "RealESRGAN", "SwinIR", "DAT", "ScuNET", "HAT")
+UPSCALERS = ("ESRGAN", "RealESRGAN", "BSRGAN", "SwinIR", "DAT", "ScuNET", "HAT")
 
 
 def locate(flags: Flags) -> Paths:
     data = flags.data_dir
     models = flags.models_dir or data / "models"
     homes = tuple(dict.fromkeys((models, ROOT / "models")))
-    beside_models = data / "embeddings"          # A1111's place, for a --data-dir that was made by it
+    upscalers = (getattr(flags, f"{name.casefold()}_models_path", None) for name in UPSCALERS)
     return Paths(
         root=ROOT,
         data_dir=data,
-        checkpoints=tuple(dict.fromkeys(filter(None, (models / "Stable-diffusion", flags.ckpt_dir, ROOT / "models/Stable-diffusion")))),
-        vae=flags.vae_dir or models / "VAE",
-        lora=flags.lora_dir or models / "Lora",
-        embeddings=flags.embeddings_dir or (beside_models if beside_models.is_dir() else models / "embeddings"),
-        hypernetworks=flags.hypernetwork_dir or models / "hypernetworks",
-        upscalers=tuple(home / name for home in homes for name in UPSCALERS),
-        homes=homes,
+        checkpoints=each_once(models / "Stable-diffusion", flags.ckpt_dir, ROOT / "models/Stable-diffusion"),
+        vaes=each_once(flags.vae_dir, models / "VAE"),
+        loras=each_once(flags.lora_dir, models / "Lora", flags.lyco_dir, flags.lyco_dir_backcompat, models / "LyCORIS"),
+        embeddings=each_once(flags.embeddings_dir, *by_presence(data / "embeddings", models / "embeddings")),
+        hypernetworks=each_once(flags.hypernetwork_dir, models / "hypernetworks"),
+        vae_approximations=models / "VAE-approx",
+        upscalers=each_once(*upscalers, *(home / name for home in homes for name in UPSCALERS)),
+        faces={
+            "GFPGAN": each_once(flags.gfpgan_models_path, flags.gfpgan_dir, *(home / "GFPGAN" for home in homes)),
+            "Codeformer": each_once(flags.codeformer_models_path, *(home / "Codeformer" for home in homes)),
+        },
         outputs=data / "outputs",
         cache=data / "cache",
         settings_file=flags.ui_settings_file or data / "config.json",
@@ -246,6 +263,15 @@ def locate(flags: Flags) -> Paths:
         configs=ROOT / "configs",
         extensions=data / "extensions",
     )
+
+
+def each_once(*folders: Path | None) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(filter(None, folders)))
+
+
+def by_presence(*folders: Path) -> list[Path]:
+    """Those that are there first: A1111 has its embeddings beside models/, Easel in it."""
+    return sorted(folders, key=lambda folder: not folder.is_dir())
 
 
 def declared() -> list[Field[Any]]:
@@ -380,16 +406,14 @@ IGNORED = {
         --skip-torch-cuda-test --skip-python-version-check --skip-version-check --skip-prepare-environment
         --no-download-sd-model --do-not-download-clip --disable-model-loading-ram-optimization
         --gradio-queue --no-gradio-queue --show-negative-prompt --gradio-img2img-tool=V --gradio-inpaint-tool=V
-        --deepdanbooru --lyco-dir-backcompat=V --unix-filenames-sanitization --disable-safe-unpickle""",
+        --deepdanbooru --unix-filenames-sanitization --disable-safe-unpickle""",
     "has no effect yet.": """
         -f --update-all-extensions --update-check --test-server --log-startup --dump-sysinfo --loglevel=V
         --medvram --medvram-sdxl --lowvram --lowram --upcast-sampling --use-ipex --disable-nan-check --unload-gfpgan
-        --config=V --vae-path=V --gfpgan-dir=V --gfpgan-model=V --no-progressbar-hiding --max-batch-count=V
+        --config=V --vae-path=V --gfpgan-model=V --no-progressbar-hiding --max-batch-count=V
         --textual-inversion-templates-dir=V --localizations-dir=V --allow-code --share
         --ngrok=V --ngrok-region=V --ngrok-options=V --enable-insecure-extension-access
-        --codeformer-models-path=V --gfpgan-models-path=V --esrgan-models-path=V --bsrgan-models-path=V
-        --realesrgan-models-path=V --dat-models-path=V --clip-models-path=V --ldsr-models-path=V
-        --scunet-models-path=V --swinir-models-path=V --ui-config-file=V --gradio-debug --gradio-allowed-path=V
+        --clip-models-path=V --ldsr-models-path=V --ui-config-file=V --gradio-debug --gradio-allowed-path=V
         --use-textbox-seed --disable-console-progressbars --enable-console-prompts
         --api-log --ui-debug-mode --administrator --cors-allow-origins=V --cors-allow-origins-regex=V --no-hashing
         --add-stop-route --api-server-stop --disable-all-extensions --disable-extra-extensions

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from modules.params.hires import CELL, LATENT, LATENT_MODES, Target, target
-from modules.sampling.questions import EncodeImage, Facts, Interrupted, Task
+from modules.sampling.questions import EncodeImage, Interrupted, Task
 from modules.tasks.conditioning import beside, first_stage
 from modules.tasks.drawn import Beside, Drawn, Told
 from modules.tasks.enlarging import Enlarger
@@ -39,7 +39,7 @@ def continued(plan: SecondPass, small: Tensor, told: Told) -> Task[tuple[Plan, T
         if plan.params.denoising_strength < LEAST_STRENGTH:
             return plan, larger, True
         stage = yield from first_stage(plan, told, partial(beside, plan))
-        facts = yield Facts(plan.weights)
+        facts = yield plan.facts
     except Interrupted:
         return plan.first, small, False
     strength = Strength.of(plan.params.denoising_strength, plan.params.steps, all_of_them=True)
@@ -74,7 +74,7 @@ def through_pixels(plan: SecondPass, small: Tensor, size: Target, told: Told) ->
     image = yield from Enlarger.of(p.hr_upscaler, s, plan.weights).to(image, (size.width, size.height))
     if s.sd_vae_encode_method != "Full":
         told["VAE Encoder"] = s.sd_vae_encode_method
-    facts = yield Facts(plan.weights)
+    facts = yield plan.facts
     latent = yield EncodeImage(plan.weights, centred(np.asarray(image)), tiny=s.sd_vae_encode_method == "TAESD")
     return latent * facts.scaling_factor
 

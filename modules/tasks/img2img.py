@@ -99,7 +99,7 @@ def shared(make: Canvases, weights: Weights) -> Canvases:
 
 def picture(plan: Img2ImgPlan) -> Task[Drawn]:
     """Bring the picture to its latent, noise it, sample from there, put the result in its place."""
-    facts = yield Facts(plan.weights)
+    facts = yield plan.facts
     canvas, told = (yield from plan.canvases(plan.params.init_images[0])), Told()
     told |= dict(described(plan, canvas, facts))
     remember_start(canvas, told)

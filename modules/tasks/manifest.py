@@ -62,7 +62,8 @@ def models_of(files: Files) -> list[dict[str, Any]]:
     found = [{"kind": kind, "name": file.name, "sha256": file.sha256} for kind, file in named if file]
     found += [{"kind": "LoRA", "name": lora.name, "sha256": lora.use.sha256} for lora in files.networks.loras]
     found += [{"kind": "hypernetwork", "name": "", "sha256": sha256} for sha256, _ in files.networks.strengths]
-    return found + [{"kind": "embedding", "name": "", "sha256": sha256} for sha256 in files.networks.embeddings]
+    embeddings = dict.fromkeys(each.sha256 for each in files.networks.embeddings)
+    return found + [{"kind": "embedding", "name": "", "sha256": sha256} for sha256 in embeddings]
 
 
 def environment(device: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf, isfinite
 
-from modules.base.errors import Invalid, ModelMissing
+from modules.base.errors import Invalid, ModelError
 from modules.base.limits import MAX_STRENGTH
 from modules.models.catalog import Catalog, ModelFile
 from modules.models.library import Library
@@ -15,6 +15,7 @@ from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
 from modules.prompts.network_tags import NetworkTag, take_networks
 from modules.sampling.guidance import Schedule
+from modules.sampling.questions import EmbeddingFile
 from modules.sampling.weights import NetworkUse
 from modules.settings.options import Settings
 
@@ -53,7 +54,7 @@ class Networks:
 
     loras: tuple[Mention, ...] = ()
     hypernetworks: tuple[Hypernetwork, ...] = ()
-    embeddings: tuple[str, ...] = ()      # SHA-256 of those whose names are in one of the prompts
+    embeddings: tuple[EmbeddingFile, ...] = ()      # those whose words are in one of the prompts
     notes: tuple[str, ...] = ()           # what of the tags was not understood
 
     @property
@@ -113,17 +114,17 @@ def why_none(tag: NetworkTag, library: Library) -> str:
     return f"There is no {NAMES.get(tag.kind, tag.kind)} called {tag.name!r}"
 
 
-def embeddings_in(prompts: str, catalog: Catalog) -> Iterator[str]:
-    """SHA-256 of those whose names are there, be it within a word: tokens tell later. Raises ModelMissing for a word that cannot be read."""
+def embeddings_in(prompts: str, catalog: Catalog) -> Iterator[EmbeddingFile]:
+    """Those whose words are there, be it within another: tokens tell later. Raises ModelError for a word whose file cannot be read."""
     for file in catalog.list():
-        name = file.model_name.casefold()
-        if name not in prompts:
-            continue
-        try:
-            yield catalog.hashed(file).sha256 or ""
-        except ModelMissing:
-            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", prompts):
-                raise
+        for word in file.words:
+            if word.casefold() not in prompts:
+                continue
+            try:
+                yield EmbeddingFile(word, file.name, catalog.hashed(file).sha256 or "")
+            except ModelError:
+                if re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", prompts):
+                    raise
 
 
 def mention(tag: NetworkTag, place: int, file: ModelFile, tensors_hash: str) -> Mention:

@@ -10,6 +10,7 @@ from modules.params.txt2img import Txt2Img, counted_on
 from modules.prompts import grammar
 from modules.prompts.network_tags import network_times, take_networks
 from modules.sampling.guidance import Schedule
+from modules.sampling.questions import Facts
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.weights import Fp8, Hypertile, Weights
 from modules.settings.options import Settings
@@ -25,6 +26,7 @@ class Files:
     refiner: ModelFile | None = None
     networks: Networks = Networks()
     hires: Files | None = None            # those of the second pass, if there is one
+    notes: tuple[str, ...] = ()           # what was meant and is not here
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Plan:
     def weights(self) -> Weights:
         """With every network of the prompt."""
         return self._weights(self.files.checkpoint, self.files.vae)
+
+    @property
+    def facts(self) -> Facts:
+        """The question what model draws, and whether its pictures can be decoded."""
+        return Facts(self.weights, decodes=self.settings.sd_vae_decode_method == "Full")
 
     @property
     def refiner(self) -> Weights | None:

@@ -8,12 +8,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from modules.base.errors import ModelMissing
+from modules.base.errors import ModelMissing, UnknownName
 from modules.base.fields import defaults
 from modules.engine.jobs import JobSpec
 from modules.imaging.inputs import load
 from modules.models.catalog import Catalog, ModelFile
-from modules.models.library import Library, Remembering
+from modules.models.library import Library, Remembering, not_here
+from modules.models.upscaling.files import BUILT_IN
 from modules.params.batch import Batch, Entry
 from modules.params.extras import Extras, extended
 from modules.params.hires import LATENT_MODES, checked, second_pass, sized_by_result
@@ -80,8 +81,8 @@ class Recipe:
         }
 
     def warnings(self) -> list[str]:
-        of_networks = (note for number in self.numbers for each in self.plans[number].passes for note in each.files.networks.notes)
-        return list(dict.fromkeys([*self.notes, *of_networks]))
+        passes = (each for number in self.numbers for each in self.plans[number].passes)
+        return list(dict.fromkeys([*self.notes, *(note for each in passes for note in (*each.files.notes, *each.files.networks.notes))]))
 
 
 class ExtrasRecipe(Recipe):
@@ -146,12 +147,21 @@ def img2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
 
 def img2img_made(library: Library, read: Load, params: Img2Img, settings: Settings) -> Recipe:
     name = settings.upscaler_for_img2img
-    if (shown := library.once(name, partial(library.upscaler, name))) != name:
+    shown, notes = library.once(name, partial(upscaler_here, library, name))
+    if shown != name:
         settings = replace(settings, upscaler_for_img2img=shown)
     if params.script_name:
-        return scripted(library, read, params, settings)
+        return replace(scripted(library, read, params, settings), notes=notes)
     found = img2img.img2img_plans(params, settings, files_for(library, params, settings), read)
-    return Recipe(found, img2img.picture)
+    return Recipe(found, img2img.picture, notes=notes)
+
+
+def upscaler_here(library: Library, name: str) -> tuple[str, Sequence[str]]:
+    """The upscaler for img2img, or none where it is not here, and what to say of that."""
+    try:
+        return library.upscaler(name), ()
+    except UnknownName:
+        return BUILT_IN[0], (not_here("upscaler", name, "pictures are enlarged without it"),)
 
 
 def scripted(library: Library, read: Load, params: Img2Img, settings: Settings) -> Recipe:
@@ -188,20 +198,26 @@ def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
 
 
 def files_for(library: Library, params: Txt2Img, settings: Settings) -> Files:
-    """Raises UnknownName or ModelError, also where faces are to be restored and cannot be."""
+    """Raises UnknownName or ModelError, but not for a VAE that is not here, nor for a face restorer's file: that is told when faces are restored."""
     s = settings
-    asked = (s.sd_model_checkpoint, s.sd_vae, s.sd_vae_overrides_per_model_preferences, s.face_restoration, s.face_restoration_model)
+    asked = (s.sd_model_checkpoint, s.sd_vae, s.sd_vae_overrides_per_model_preferences)
     prompts = (params.prompt, params.negative_prompt)
     return library.once(("files", params.refiner_checkpoint, *prompts, *asked), partial(find_files, library, params, settings))
 
 
 def find_files(library: Library, params: Txt2Img, settings: Settings) -> Files:
-    if settings.face_restoration:
-        library.face_restorer(settings.face_restoration_model)
     checkpoint = library.checkpoints.hashed(chosen(library.checkpoints, settings.sd_model_checkpoint))
     refiner = library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint)) if params.refiner_checkpoint else None
-    vae = library.vae_for(checkpoint, settings.sd_vae, preference_first=not settings.sd_vae_overrides_per_model_preferences)
-    return Files(checkpoint, vae, refiner, networks_of(params, library))
+    vae, notes = vae_here(library, checkpoint, settings)
+    return Files(checkpoint, vae, refiner, networks_of(params, library), notes=notes)
+
+
+def vae_here(library: Library, checkpoint: ModelFile, settings: Settings) -> tuple[ModelFile | None, tuple[str, ...]]:
+    """The VAE that the settings mean, or where it is not here the checkpoint's own, as A1111 has it, and what to say of that."""
+    try:
+        return library.vae_for(checkpoint, settings.sd_vae, preference_first=not settings.sd_vae_overrides_per_model_preferences), ()
+    except UnknownName:
+        return None, (not_here("VAE", settings.sd_vae, "the checkpoint's own is used"),)
 
 
 def files_of_both(library: Library, params: Txt2Img, settings: Settings) -> Files:

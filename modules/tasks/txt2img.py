@@ -12,7 +12,7 @@ from torch import Tensor
 from modules.base.errors import WebUIError
 from modules.sampling.flows import Flow
 from modules.sampling.guidance import Stage, guided
-from modules.sampling.questions import Decode, Facts, Interrupted, Question, RestoreFaces, Task
+from modules.sampling.questions import Decode, Interrupted, Question, RestoreFaces, Task
 from modules.tasks.conditioning import beside, first_stage
 from modules.tasks.drawn import Beside, Drawn, Told
 from modules.tasks.plan import Plan
@@ -29,7 +29,7 @@ def picture(plan: Plan) -> Task[Drawn]:
 def imagined(plan: Plan, told: Told) -> Task[tuple[Tensor, bool]]:
     """A latent out of noise, and whether it is whole."""
     stage = yield from first_stage(plan, told, partial(beside, plan))
-    facts = yield Facts(plan.weights)
+    facts = yield plan.facts
     flow = sampling(plan, facts, like=stage.guidance.negative.entries[0].text)
     return (yield from sampled(flow, stage))
 

@@ -253,12 +253,11 @@ class Workshop:
         if note in tally.noted:
             return
         tally.noted[note] = None
+        log.warning("Job %s: %s", tally.spec.id, note)
         if len(tally.noted) < MOST_NOTES:
             logged(self.emit, events.Warned(tally.spec.id, note))
-        else:
-            log.warning("Job %s: %s", tally.spec.id, note)
-            if len(tally.noted) == MOST_NOTES:
-                logged(self.emit, events.Warned(tally.spec.id, "There are more such notes; the server's log has them."))
+        elif len(tally.noted) == MOST_NOTES:
+            logged(self.emit, events.Warned(tally.spec.id, "There are more such notes; the server's log has them."))
 
     def _end(self, tally: Tally) -> None:
         del self.tallies[tally.spec.id]

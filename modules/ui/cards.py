@@ -45,8 +45,8 @@ def place(tab: str, kind: Kind, paths: Paths) -> str:
 
 
 KINDS = (
-    Kind("embedding", "Textual Inversion", "textual_inversion", lambda paths: paths.embeddings),
-    Kind("hypernetwork", "Hypernetworks", "hypernetworks", lambda paths: paths.hypernetworks),
+    Kind("embedding", "Textual Inversion", "textual_inversion", lambda paths: paths.embeddings[0]),
+    Kind("hypernetwork", "Hypernetworks", "hypernetworks", lambda paths: paths.hypernetworks[0]),
     Kind("checkpoint", "Checkpoints", "checkpoints", lambda paths: paths.checkpoints[0]),
-    Kind("lora", "Lora", "lora", lambda paths: paths.lora),
+    Kind("lora", "Lora", "lora", lambda paths: paths.loras[0]),
 )

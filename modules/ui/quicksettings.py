@@ -15,7 +15,7 @@ from modules.app.app import App
 from modules.base.fields import declared, defaults
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
-from modules.tasks.model_choice import ALWAYS_VAES
+from modules.tasks.model_choice import ALWAYS_VAES, missing_choices
 from modules.ui.widgets import Lists, component
 from modules.ui.words import Words
 
@@ -44,8 +44,7 @@ def build(app: App, lists: Lists, others: Sequence[tuple[Component, str]], words
 
     def look_again() -> list[Any]:
         """New lists; what was chosen on this page stays chosen."""
-        app.models.refresh()
-        app.cards.begin()
+        app.cards.look_again()
         found = offered(app)
         updates = [gr.update(choices=found[name], visible=has_choice(name, found)) for name in LISTED]
         files = [list(lists[name]()) for _, name in others]
@@ -84,7 +83,9 @@ def listed(file: ModelFile, title: str) -> str:
 def notes_on(app: App, words: Words) -> str:
     """What is wrong with the files, or where to put one if there is none."""
     checkpoints = app.models.checkpoints.list()
-    problems = [*(found.problem for found in checkpoints if found.problem), *app.style_files.problems()]
+    problems = [*missing_choices(app), *(found.problem for found in checkpoints if found.problem), *app.style_files.problems()]
+    if app.settings.problem:
+        problems.insert(0, app.settings.problem)
     return ("" if checkpoints else empty(app.flags.paths.checkpoints, words)) + "".join(f"<p>⚠ {escape(problem)}</p>" for problem in problems)
 
 

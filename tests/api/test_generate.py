@@ -7,6 +7,7 @@ import io
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -185,3 +186,33 @@ def test_a_seed_of_64_bits_is_taken_told_and_read_back(client, seed):
 @pytest.mark.parametrize("seed", [2**64, -(2**63) - 1])
 def test_a_seed_beyond_64_bits_is_refused(client, seed):
     assert "seed" in str(refused(client, 422, seed=seed))
+
+
+def standing(client, **settings):
+    """Settings of the file as somebody brings it from elsewhere, until the next call."""
+    file = client.app.settings
+    file.current = replace(file.current, **settings)
+
+
+def test_settings_that_name_what_is_not_here_cost_no_picture_and_are_told(client):
+    try:
+        before = post(client)["images"]
+        for settings in ({"sd_vae": "vae-gone.pt"}, {"sd_model_checkpoint": "gone.ckpt"}, {"face_restoration": True}):
+            standing(client, **settings)
+            reply = post(client)
+            said = " ".join(json.loads(reply["info"])["warnings"])
+            assert reply["images"] == before and str(next(iter(settings.values()))).replace("True", "Faces were not restored") in said
+            standing(client, sd_vae="Automatic", sd_model_checkpoint="", face_restoration=False)
+        standing(client, sd_vae="auto")
+        assert post(client)["images"] == before
+    finally:
+        standing(client, sd_vae="Automatic", sd_model_checkpoint="", face_restoration=False)
+
+
+def test_faces_that_cannot_be_restored_cost_no_picture(client):
+    reply = post(client, restore_faces=True)
+    assert reply["images"] == post(client)["images"] and "codeformer-v0.1.0.pth" in str(json.loads(reply["info"])["warnings"])
+
+
+def test_a_checkpoint_that_a_request_names_is_refused_where_it_is_not_here(client):
+    assert "gone.ckpt" in refused(client, 404, override_settings={"sd_model_checkpoint": "gone.ckpt"})["detail"]

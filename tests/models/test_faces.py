@@ -16,7 +16,7 @@ from modules.models.faces.codeformer import CodeFormer
 from modules.models.faces.detection import anchors, decoded_boxes, decoded_points, faces, overlap, unlike
 from modules.models.faces.gfpgan import GFPGAN as GFPGANNet
 from modules.models.faces.restoring import FaceRestorers, restored, through
-from tests.models.face_networks import CODEFORMER, GFPGAN, one_face_state, random_state
+from tests.models.face_networks import CODEFORMER, GFPGAN, in_home, one_face_state, random_state
 
 CPU = torch.device("cpu")
 LANDMARKS = TEMPLATE * 0.5 + (200, 150)      # the square from (200, 150) to (456, 406)
@@ -134,7 +134,7 @@ def test_what_is_restored_to_itself_comes_back_as_it_was():
 
 @pytest.mark.parametrize(("name", "weight"), [("GFPGAN", 0), pytest.param("codeformer", 0.5, marks=pytest.mark.slow)])
 def test_files_of_any_kind_restore_a_picture(models, name, weight):
-    restorers, pixels = FaceRestorers([models / "elsewhere", models], CPU), np.asarray(noise())
+    restorers, pixels = FaceRestorers(in_home(models), CPU), np.asarray(noise())
     result = restorers.restore(name, pixels, weight)
     assert (result.shape, result.dtype) == (pixels.shape, np.uint8)
     assert not np.array_equal(result[INSIDE], pixels[INSIDE]) and np.array_equal(result[:150], pixels[:150])
@@ -143,7 +143,7 @@ def test_files_of_any_kind_restore_a_picture(models, name, weight):
 def test_restorers_follow_each_other_and_the_weight_is_codeformers(models, monkeypatch):
     monkeypatch.setattr(CodeFormer, "forward", lambda self, x, weight: torch.full_like(x, weight))
     monkeypatch.setattr(GFPGANNet, "forward", lambda self, x: -torch.ones_like(x))
-    restorers, pixels = FaceRestorers([models], CPU), np.asarray(noise())
+    restorers, pixels = FaceRestorers(in_home(models), CPU), np.asarray(noise())
     for name, weight, level in (("CodeFormer", 1.0, 255), ("CodeFormer", 0.2, 153), ("GFPGAN", 0.2, 0), ("GFPGAN", 1.0, 0), ("CodeFormer", 0.0, 128)):
         assert (restorers.restore(name, pixels, weight)[INSIDE] == level).all()
 
@@ -159,22 +159,22 @@ def put(home, *names):
 
 def test_what_is_missing_is_told_with_its_place(tmp_path):
     with pytest.raises(ModelMissing, match=r"codeformer-v0\.1\.0\.pth is missing") as error:
-        files.find("CodeFormer", [tmp_path])
+        files.find("CodeFormer", in_home(tmp_path))
     assert error.value.hint == "Put codeformer-v0.1.0.pth into models/Codeformer."
     put(tmp_path, "GFPGAN/GFPGANv1.4.pth", "GFPGAN/parsing_parsenet.pth")
     with pytest.raises(ModelMissing, match=r"detection_Resnet50_Final\.pth is missing") as error:
-        files.find("GFPGAN", [tmp_path])
+        files.find("GFPGAN", in_home(tmp_path))
     assert error.value.hint == "Put detection_Resnet50_Final.pth into models/GFPGAN."
     with pytest.raises(UnknownName, match="GFPGAM"):
-        files.find("GFPGAM", [tmp_path])
+        files.find("GFPGAM", in_home(tmp_path))
 
 
 def test_the_newest_restorer_is_taken_and_the_detector_from_either_folder(tmp_path):
     put(tmp_path, "GFPGAN/GFPGANv1.3.pth", "GFPGAN/GFPGANv1.4.pth", "GFPGAN/other.pth", "Codeformer/detection_Resnet50_Final.safetensors")
-    found = files.find("gfpgan", [tmp_path])
+    found = files.find("gfpgan", in_home(tmp_path))
     assert (found.restorer.name, found.detector.parent.name) == ("GFPGANv1.4.pth", "Codeformer")
-    assert [each.name for each in files.present([tmp_path])] == ["GFPGAN"]
-    assert files.present([]) == [] == files.present([tmp_path / "nowhere"])
+    assert [each.name for each in files.present(in_home(tmp_path))] == ["GFPGAN"]
+    assert files.present({}) == [] == files.present(in_home(tmp_path / "nowhere"))
 
 
 def test_the_wrong_file_is_refused_by_name(models, tmp_path):

@@ -75,8 +75,8 @@ def test_a_name_that_is_no_text_hides_nobody_else(tmp_path):
         save_file({"w": torch.zeros(1)}, tmp_path / "made")
         (tmp_path / "made").rename(os.fsdecode(os.fsencode(tmp_path / "") + b"/" + name))
     catalog = Catalog([tmp_path], HashCache(tmp_path / "hashes.sqlite"), LORA)
-    assert [file.name for file in catalog.list()] == ["y.safetensors"]
-    assert list(upscaling.find([tmp_path])) == ["y"]
+    assert [file.name for file in catalog.list() if not file.problem] == ["y.safetensors"]
+    assert [name for name, file in upscaling.find([tmp_path]).items() if not file.problem] == ["y"]
 
 
 def test_weights_in_eight_bits_are_copied_as_they_are(tmp_path):

@@ -34,7 +34,7 @@ def chosen(models, checkpoint, *wanted, **preference):
     return found and found.name
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [("None", None), ("", None), ("soft.safetensors", "soft.safetensors"), ("Automatic", "cat.safetensors")])
+@pytest.mark.parametrize(("wanted", "expected"), [("None", None), ("", None), ("soft.safetensors", "soft.safetensors"), ("Automatic", "cat.safetensors"), ("auto", "cat.safetensors")])
 def test_automatic_is_the_file_of_the_checkpoints_name(models, wanted, expected):
     assert chosen(models, "cat", wanted) == expected
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,17 +15,18 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from modules.base.errors import ModelMismatch, ModelUnsupported
+from modules.base.errors import ModelError, ModelMismatch, ModelUnsupported
 from modules.models import layout
 from modules.models.adapters import AdapterFiles
-from modules.models.catalog import ModelFile
+from modules.models.catalog import VAE, Catalog, ModelFile
 from modules.models.device import Device, Placement
 from modules.models.loader import load
+from modules.models.preview import Preview
 from modules.models.text import TextReader, Words
 from modules.models.vae import Vae
 from modules.prompts import grammar
 from modules.prompts.tokenizer import load_tokenizer
-from modules.sampling.questions import Encode, Frame, Reading, Weights
+from modules.sampling.questions import Decode, Encode, Facts, Frame, Reading, Weights
 from tests.golden_data import GOLDEN, library
 
 CPU = torch.device("cpu")
@@ -157,14 +160,99 @@ def without(weights, name):
 ], ids=["missing", "misshapen", "transposed", "vae", "clip", "clip-hollow"])
 def test_what_does_not_fit_is_named(weights, tmp_path, spoil, named):
     with pytest.raises(ModelMismatch) as caught:
-        load(saved(spoil(weights), tmp_path / "bad.safetensors"))
+        assert load(saved(spoil(weights), tmp_path / "bad.safetensors")).vae
     assert "bad.safetensors" in str(caught.value) and named in str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "looks"), [("lora_unet_x.lora_up.weight", "LoRA"), ("double_blocks.0.x", "Flux"), ("x", "none")])
-def test_strangers_are_told_what_they_look_like(tmp_path, key, looks):
-    with pytest.raises(ModelUnsupported, match=looks):
+CLIP = "cond_stage_model.transformer."
+EXTRAS = {
+    "projection": {f"{CLIP}text_projection.weight": torch.zeros(64, 64)},
+    "scale": {f"{CLIP}logit_scale": torch.tensor(4.6)},
+    "vision": {f"{CLIP}vision_model.encoder.layers.0.mlp.fc1.weight": torch.zeros(8, 8), f"{CLIP}visual_projection.weight": torch.zeros(8, 8)},
+    "positions": {f"{CLIP}text_model.embeddings.position_ids": torch.arange(77)[None]},
+    "unet": {"model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k_ip.weight": torch.zeros(4, 4), "model.diffusion_model.y": torch.ones(1)},
+    "vae": {"first_stage_model.loss.logvar": torch.zeros(1), "first_stage_model.decoder.mid.attn_1.extra.weight": torch.zeros(4)},
+    "open_clip": {"cond_stage_model.model.token_embedding.weight": torch.zeros(8, 24), "cond_stage_model.model.ln_final.bias": torch.zeros(24)},
+    "sdxl": {"conditioner.embedders.0.model.logit_scale": torch.tensor(1.0)},
+    "own": {"alphas_cumprod": torch.ones(1000), "model_ema.decay": torch.tensor(0.5), "control_model.x": torch.zeros(2), "optimizer.step": torch.tensor(3)},
+}
+
+
+def same_weights(one, other):
+    parts = [(one.unet, other.unet), (one.vae, other.vae), *((a.module, b.module) for a, b in zip(one.texts, other.texts, strict=True))]
+    return all(torch.equal(tensor, b.state_dict()[name]) for a, b in parts for name, tensor in a.state_dict().items())
+
+
+@pytest.mark.parametrize("extra", EXTRAS.values(), ids=EXTRAS.keys())
+def test_what_other_tools_put_beside_the_weights_is_passed_over(weights, tmp_path, tiny, extra):
+    found = load(saved(weights | extra, tmp_path / "more.safetensors"))
+    assert found.family == "SD1" and same_weights(found, load(tiny))
+
+
+def test_what_is_passed_over_in_a_part_is_logged(weights, tmp_path, caplog):
+    load(saved(weights | EXTRAS["unet"] | EXTRAS["positions"], tmp_path / "more.safetensors"))
+    [said] = [record.getMessage() for record in caplog.records]
+    assert "more.safetensors: 2 tensors are left out" in said and "to_k_ip" in said
+
+
+def test_nothing_is_said_of_a_file_as_its_makers_wrote_it(tiny, caplog):
+    load(tiny)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("key", "looks"), [
+    ("lora_unet_x.lora_up.weight", "LoRA"), ("double_blocks.0.x", "Flux"), ("x", "none of the kinds"), ("decoder.conv_in.weight", "VAE"),
+    ("control_model.x", "ControlNet"), ("text_model.encoder.layers.0.mlp.fc1.bias", "text encoder"), ("emb_params", "embedding"),
+    ("down_blocks.0.resnets.0.conv1.weight", "diffusers"), ("model.0.body.0.rdb1.conv1.weight", "upscaler"), ("down_blocks.0.motion_modules.0.x", "motion"),
+])
+def test_strangers_are_told_what_they_are(tmp_path, key, looks):
+    with pytest.raises(ModelUnsupported, match=f"stranger.safetensors is no checkpoint: it is .*{looks}"):
         load(saved({key: torch.zeros(2)}, tmp_path / "stranger.safetensors"))
+
+
+def test_a_unet_alone_is_told_what_it_lacks(weights, tmp_path):
+    unet = {key: tensor for key, tensor in weights.items() if key.startswith(layout.UNET)}
+    with pytest.raises(ModelUnsupported, match="half.safetensors is the UNet of a checkpoint without the text encoders"):
+        load(saved(unet, tmp_path / "half.safetensors"))
+
+
+def test_a_checkpoint_where_a_vae_is_asked_for_is_told_so(tiny):
+    from modules.models.loader import load_vae_file
+
+    lora = GOLDEN / "models/Lora/locon.safetensors"
+    with pytest.raises(ModelUnsupported, match="is a LoRA"):
+        load_vae_file(lora)
+
+
+VAES = {
+    "none": lambda weights: {key: tensor for key, tensor in weights.items() if not key.startswith(layout.VAE)},
+    "half": lambda weights: without(weights, "first_stage_model.decoder.conv_in.weight"),
+}
+
+
+@pytest.mark.parametrize("spoil", VAES.values(), ids=VAES.keys())
+def test_a_checkpoint_without_a_vae_draws_with_a_chosen_one_and_else_says_what_to_choose(weights, tmp_path, spoil):
+    saved(spoil(weights), tmp_path / "novae.safetensors")
+    shutil.copy(GOLDEN / "models/VAE/tiny-alt.vae.safetensors", tmp_path / "alt.vae.safetensors")
+    models = library(tmp_path)
+    models = replace(models, vaes=Catalog((tmp_path,), models.vaes.hashes, VAE))
+    device = Device(models, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
+    checkpoint = models.checkpoints.hashed(models.checkpoints.find("novae")).sha256
+    other = models.vaes.hashed(models.vaes.find("alt.vae.safetensors")).sha256
+    assert device.answer([Facts(Weights(checkpoint, other), decodes=True)]) and device.answer([Facts(Weights(checkpoint))])
+    latent = torch.zeros(4, 8, 8)
+    assert device.answer([Decode(Weights(checkpoint, other), latent)])[0].shape == (64, 64, 3)
+    assert device.preview(Weights(checkpoint, other))(latent).shape[0] == 3
+    for question in (Facts(Weights(checkpoint), decodes=True), Decode(Weights(checkpoint), latent)):
+        with pytest.raises(ModelError, match="novae.safetensors") as caught:
+            device.answer([question])
+        assert "VAE" in caught.value.hint and "Download" not in caught.value.hint
+
+
+def test_a_broken_vaes_preview_is_grey(model):
+    broken = copy.deepcopy(model.vae)
+    next(broken.decoder.parameters()).fill_(float("inf"))
+    assert torch.equal(Preview(Vae(broken, 1.0)).look(torch.ones(4, 8, 8)), torch.zeros(3, 8, 8))
 
 
 def test_a_broken_file_leaves_the_model_in_use(tmp_path, tiny):

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from modules.base.errors import Forbidden, Invalid
+from modules.base.errors import Forbidden, Invalid, ModelCorrupt
 from modules.models import cards as cards_module
 from modules.models.cards import Cards
 from modules.models.catalog import CHECKPOINT, EMBEDDING, LORA, Catalog
@@ -211,3 +211,60 @@ def test_a_checkpoint_tells_its_family_by_its_text_encoder(tmp_path):
     cards = Cards({"checkpoint": Catalog((GOLDEN / "models/Stable-diffusion",), hashes, CHECKPOINT)}, LibraryIndex(tmp_path / "easel.sqlite"))
     cards.begin()
     assert cards.wait(30) and [entry.family for entry in cards.index.all("checkpoint")] == ["SD1"]
+
+
+def test_what_is_left_out_has_a_card_with_its_reason(cards, model):
+    (model.parent / "gone.safetensors").symlink_to("/nowhere")
+    (model.parent / "around").symlink_to(model.parent)
+    os.mkfifo(model.parent / "pipe.safetensors")
+    cards.scan()
+    found = {entry.file: entry.problem for entry in cards.index.page(Query(kind="lora")).entries}
+    assert found["ink.v2.safetensors"] == ""
+    assert "nowhere" in found["gone.safetensors"] and "leads back" in found["around"] and "pipe" in found["pipe.safetensors"]
+
+
+def test_a_card_heals_with_its_file(cards, model, monkeypatch):
+    with monkeypatch.context() as refusing:
+        refusing.setattr("modules.models.catalog.sniff", refused)
+        cards.scan()
+        assert "may not be read" in cards.index.page(Query(kind="lora")).entries[0].problem
+    cards.scan()
+    assert cards.index.page(Query(kind="lora")).entries[0].problem == ""
+
+
+def refused(path):
+    raise ModelCorrupt(f"{path.name} may not be read.")
+
+
+def test_an_unforeseen_error_of_one_file_is_that_files(cards, model, monkeypatch):
+    safetensors(model.with_name("odd.safetensors"), {})
+    described = cards_module.described
+
+    def upset(kind, file, found):
+        if file.model_name == "odd" and not file.problem:
+            raise KeyError("unforeseen")
+        return described(kind, file, found)
+
+    monkeypatch.setattr(cards_module, "described", upset)
+    cards.scan()
+    found = {entry.name: entry.problem for entry in cards.index.page(Query(kind="lora")).entries}
+    assert found == {"ink.v2": "", "odd": "odd.safetensors could not be looked at (KeyError)."}
+
+
+def test_a_first_scan_that_fails_ends_and_the_next_one_succeeds(cards, model, monkeypatch):
+    with monkeypatch.context() as full:
+        full.setattr(cards.index, "put", lambda entries: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        cards.begin()
+        assert cards.wait(60) and not cards.index.page(Query(kind="lora")).entries
+    cards.renew("lora")
+    assert [entry.name for entry in cards.index.page(Query(kind="lora")).entries] == ["ink.v2"] and not cards.scanning
+
+
+def test_a_preview_in_a_linked_folder_is_shown(cards, model, tmp_path):
+    elsewhere = tmp_path / "disk"
+    safetensors(elsewhere / "wash.safetensors", {})
+    (elsewhere / "wash.png").write_bytes(b"a picture")
+    (model.parent / "linked").symlink_to(elsewhere)
+    cards.scan()
+    entry = cards.index.named("lora", "wash")
+    assert entry.file == "linked/wash.safetensors" and cards.preview(entry) == b"a picture"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from dataclasses import asdict, replace
 
@@ -14,6 +15,7 @@ from modules.api.requests import Txt2ImgRequest, understood
 from modules.base.errors import ModelMissing, OutOfMemory
 from modules.engine.jobs import JobSpec
 from modules.imaging.inputs import keep
+from modules.models.faces.restoring import FaceRestorers
 from modules.params import infotext
 from modules.params.extras import Extras, described
 from modules.params.img2img import Img2Img
@@ -25,6 +27,7 @@ from modules.tasks.pasting import pasted
 from modules.tasks.recipes import RECIPES
 from modules.tasks.requests import prepared, prepared_img2img
 from tests.golden_data import inputs
+from tests.models.face_networks import in_home
 from tests.playing import made
 
 RED = (255, 0, 0)
@@ -36,7 +39,7 @@ def shelf(device, tmp_path):
     for name in ("GFPGAN/GFPGANv1.4.pth", "GFPGAN/detection_Resnet50_Final.pth", "Codeformer/codeformer-v0.1.0.pth"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    return replace(device.library, homes=(tmp_path,))
+    return replace(device.library, face_folders=in_home(tmp_path))
 
 
 def stored(image):
@@ -125,12 +128,29 @@ def test_where_it_fails_the_picture_without_is_not_lost(device, shelf):
     assert "Face" not in recipe.infotext(0, drawn.told)
 
 
-def test_a_missing_model_is_told_before_anything_is_drawn(device, shelf):
-    (shelf.homes[0] / "GFPGAN/detection_Resnet50_Final.pth").unlink()
-    for job in (drawing(), drawing("img2img"), extras(Image.new("RGB", (8, 8)), gfpgan_visibility=0.5)):
-        with pytest.raises(ModelMissing, match="detection_Resnet50_Final.pth") as error:
-            RECIPES[job.kind](job, shelf, inputs())
-        assert error.value.hint == "Put detection_Resnet50_Final.pth into models/GFPGAN."
+def test_without_a_models_file_the_picture_is_drawn_and_that_is_said(device, shelf):
+    (shelf.face_folders["GFPGAN"][0] / "detection_Resnet50_Final.pth").unlink()
+    for kind in ("txt2img", "img2img"):
+        (drawn,), (plain,) = (made(with_library(device, shelf), drawing(kind, face_restoration=wanted))[0] for wanted in (True, False))
+        assert np.array_equal(drawn.pixels, plain.pixels)
+        assert "detection_Resnet50_Final.pth is missing" in drawn.told.notes[0] and not plain.told.notes
+
+
+def with_library(device, found):
+    """A device whose restorers look into this library's folders."""
+    other = copy.copy(device)
+    other.library, other.face_restorers = found, FaceRestorers(found.face_folders, device.placement.device)
+    other._answers = device._answers | {
+        RestoreFaces: lambda weights, asks: [other.face_restorers.restore(ask.name, ask.pixels, ask.weight) for ask in asks],
+    }
+    return other
+
+
+def test_extras_refuse_a_missing_model_before_anything_is_done(device, shelf):
+    (shelf.face_folders["GFPGAN"][0] / "detection_Resnet50_Final.pth").unlink()
+    with pytest.raises(ModelMissing, match="detection_Resnet50_Final.pth") as error:
+        RECIPES["extras"](extras(Image.new("RGB", (8, 8)), gfpgan_visibility=0.5), shelf, inputs())
+    assert error.value.hint == "Put detection_Resnet50_Final.pth into models/GFPGAN."
 
 
 @pytest.mark.parametrize(("told", "settings"), [
@@ -205,4 +225,4 @@ def test_what_was_done_is_written_under_a1111s_keys(device, shelf):
 
 def test_the_library_lists_who_can_restore(shelf):
     assert [each.name for each in shelf.face_restorers()] == ["CodeFormer", "GFPGAN"]
-    assert replace(shelf, homes=()).face_restorers() == []
+    assert replace(shelf, face_folders={}).face_restorers() == []

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from modules.commands.assemble import assemble
 from modules.engine.jobs import LOCAL
 from modules.settings.flags import parse
-from modules.tasks.model_choice import checkpoint_named, first_checkpoint, form_start, standing_choice
+from modules.tasks.model_choice import (
+    checkpoint_named,
+    first_checkpoint,
+    form_start,
+    missing_choices,
+    standing_choice,
+    with_checkpoint_here,
+)
 from tests.servers import with_tiny_model
 
 
@@ -70,3 +78,26 @@ def test_a_sidecar_that_makes_no_sense_suggests_nothing(app, sidecar):
     (folder / "other.json").write_text(json.dumps(sidecar))
     app.models.refresh()
     assert form_start(app, checkpoint_named(app, "other"))["defaults"] == plain
+
+
+def test_where_the_settings_checkpoint_is_gone_another_draws_and_that_is_said(app):
+    app.settings.change(sd_model_checkpoint="gone.safetensors")
+    assert first_checkpoint(app).name == standing_choice(app, "bob")["sd_model_checkpoint"] == "other.safetensors"
+    settings, [note] = with_checkpoint_here(app, app.settings.current)
+    assert settings.sd_model_checkpoint == "other.safetensors" and "gone.safetensors" in note and "other.safetensors" in note
+
+
+def test_a_checkpoint_that_a_request_names_itself_stays(app):
+    asked = replace(app.settings.current, sd_model_checkpoint="gone.safetensors")
+    assert with_checkpoint_here(app, asked, {"sd_model_checkpoint": "gone.safetensors"}) == (asked, [])
+    here = replace(app.settings.current, sd_model_checkpoint="tiny-sd1")
+    assert with_checkpoint_here(app, here) == (here, [])
+
+
+def test_what_the_settings_name_and_is_not_here_is_told(app):
+    assert missing_choices(app) == []
+    app.settings.change(sd_model_checkpoint="gone.ckpt", sd_vae="gone.vae.pt", upscaler_for_img2img="4x-Gone", face_restoration=True)
+    notes = missing_choices(app)
+    assert all(name in note for name, note in zip(("gone.ckpt", "gone.vae.pt", "4x-Gone", "codeformer"), notes, strict=True))
+    app.settings.change(sd_vae="auto")
+    assert not any("VAE" in note for note in missing_choices(app))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import shutil
 import unicodedata
 from math import inf
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from modules.base.errors import Invalid, ModelMissing
+from modules.models.adapters import AdapterFiles
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 from modules.tasks.networks import MOST_TAGS, networks_of, with_standing_networks
@@ -153,3 +158,57 @@ def test_an_embedding_that_cannot_be_read_concerns_only_who_names_it(models, mon
     assert not found(models, "a tinytify circle").embeddings
     with pytest.raises(ModelMissing, match="tinyti"):
         found(models, "a circle", "TinyTI, blurred")
+
+
+@pytest.fixture
+def twins(tmp_path):
+    """Files of one content under two names, a picture that calls itself otherwise than its file, and a plain picture."""
+    embeddings = tmp_path / "embeddings"
+    embeddings.mkdir()
+    for name in ("baddream.pt", "bad-dream.PT"):
+        shutil.copy(GOLDEN / "models/embeddings/tinyti.pt", embeddings / name)
+    for name in ("broken.pt", "broken-too.pt"):
+        (embeddings / name).write_bytes(b"PK\3\4" + bytes(100))
+    card(embeddings / "card.png", "dreamword")
+    Image.new("RGB", (8, 8)).save(embeddings / "cat.png")
+    return library(tmp_path, tmp_path)
+
+
+def card(path, word):
+    """A picture that carries an embedding of 64-wide vectors, as A1111 writes them."""
+    content = {"name": word, "string_to_param": {"*": {"TORCHTENSOR": [[0.5] * 64] * 2}}}
+    text = PngInfo()
+    text.add_text("sd-ti-embedding", base64.b64encode(json.dumps(content).encode()).decode())
+    Image.new("RGB", (8, 8)).save(path, pnginfo=text)
+
+
+def words_of(models, prompt):
+    read = AdapterFiles(models).words(found(models, prompt).embeddings)
+    return {each.name: each.shorthash for each in read.embeddings}, read.broken
+
+
+def test_two_files_of_one_content_are_two_words(twins):
+    words, _ = words_of(twins, "a cat, baddream, bad-dream")
+    assert words.keys() == {"baddream", "bad-dream"} and len(set(words.values())) == 1
+
+
+def test_a_renamed_file_has_its_new_word_at_the_next_look(twins):
+    assert words_of(twins, "baddream")[0].keys() == {"baddream"}
+    path = twins.embeddings.named("baddream").path
+    path.rename(path.with_name("sweetdream.pt"))
+    twins.embeddings.refresh()
+    assert words_of(twins, "sweetdream, baddream")[0].keys() == {"sweetdream"}
+
+
+def test_a_picture_goes_by_its_files_name_and_by_the_word_inside(twins):
+    assert words_of(twins, "a card")[0].keys() == {"card"} and words_of(twins, "a dreamword")[0].keys() == {"dreamword"}
+
+
+def test_a_picture_without_an_embedding_is_no_word(twins):
+    assert words_of(twins, "a cat") == ({}, {})
+
+
+def test_the_refusal_of_a_broken_file_names_that_file(twins):
+    for word in ("broken", "broken-too"):
+        errors = words_of(twins, f"a {word}")[1]
+        assert str(errors[word]).startswith(f"{word}.pt")

@@ -30,31 +30,39 @@ class FaceFiles:
     detector: Path
 
 
-def find(name: str, homes: Sequence[Path]) -> FaceFiles:
-    """The files of the restorer of that name, whatever its case, in the first of `homes` (models/) that has each.
+Folders = Mapping[str, Sequence[Path]]      # A1111's folder under models/ → where such files are, in the order searched
+
+
+def find(name: str, folders: Folders) -> FaceFiles:
+    """The files of the restorer of that name, whatever its case, in the first of its folders that has it.
 
     Raises UnknownName, or ModelMissing that says what to put where.
     """
     restorer = named(name)
-    found = next(filter(None, (newest(restorer, home / restorer.folder) for home in homes)), None)
+    own = folders.get(restorer.folder, ())
+    found = next(filter(None, (newest(restorer, folder) for folder in own)), None)
     if found is None:
         raise missing(restorer.file, restorer)
-    beside = [home / folder for home in homes for folder in dict.fromkeys((restorer.folder, *FOLDERS))]
-    detector = next((path for folder in beside for path in files(folder) if path.stem.casefold() == DETECTOR.casefold()), None)
+    everywhere = dict.fromkeys((*own, *(folder for others in folders.values() for folder in others)))
+    detector = next((path for folder in everywhere for path in readable(folder) if path.stem.casefold() == DETECTOR.casefold()), None)
     if detector is None:
         raise missing(f"{DETECTOR}.pth", RESTORERS["gfpgan"])
     return FaceFiles(found, detector)
 
 
-def present(homes: Sequence[Path]) -> list[Restorer]:
+def present(folders: Folders) -> list[Restorer]:
     """Those restorers whose own file is there."""
-    return [each for each in RESTORERS.values() if any(newest(each, home / each.folder) for home in homes)]
+    return [each for each in RESTORERS.values() if any(newest(each, folder) for folder in folders.get(each.folder, ()))]
 
 
 def newest(restorer: Restorer, folder: Path) -> Path | None:
     """Of several the one that bears the restorer's name, then the one with the highest version."""
-    own = [path for path in files(folder) if not path.stem.casefold().startswith(HELPERS)]
+    own = [path for path in readable(folder) if not path.stem.casefold().startswith(HELPERS)]
     return max(own, key=lambda path: (restorer.name.casefold() in path.stem.casefold(), path.stem.casefold()), default=None)
+
+
+def readable(folder: Path) -> list[Path]:
+    return [entry.path for entry in files(folder) if not entry.problem]
 
 
 def named(name: str) -> Restorer:
@@ -71,4 +79,3 @@ RESTORERS: Mapping[str, Restorer] = {
     "codeformer": Restorer("CodeFormer", "Codeformer", "codeformer-v0.1.0.pth"),
     "gfpgan": Restorer("GFPGAN", "GFPGAN", "GFPGANv1.4.pth"),
 }
-FOLDERS = ("GFPGAN", "Codeformer")      # where the detector is looked for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,9 @@ Restore = Callable[[Tensor], Tensor]        # (1, 3, 512, 512) RGB in [−1, 1] 
 class FaceRestorers:
     """The detector, and the restorer used last. For the engine's thread alone."""
 
-    def __init__(self, homes: Sequence[Path], device: torch.device) -> None:
-        """homes: folders like models/. All is done in single precision, as in A1111."""
-        self.homes, self.device = tuple(homes), device
+    def __init__(self, folders: Mapping[str, Sequence[Path]], device: torch.device) -> None:
+        """folders: where their files are, by A1111's folder. All is done in single precision, as in A1111."""
+        self.folders, self.device = folders, device
         self._detector: tuple[Path, nn.Module] | None = None
         self._restorer: tuple[Path, nn.Module] | None = None
 
@@ -35,7 +35,7 @@ class FaceRestorers:
 
         weight: CodeFormer's; 0 restores most, 1 keeps most of the face
         """
-        found = find(name, self.homes)
+        found = find(name, self.folders)
         self._detector = self._kept(self._detector, DETECTOR, found.detector)
         self._restorer = self._kept(self._restorer, RESTORERS[named(name).name.casefold()], found.restorer)
         return np.array(restored(Image.fromarray(pixels), self._detector[1], by(self._restorer[1], weight)))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.base.errors import ModelError, sentence
-from modules.models.catalog import entries_below, is_file_of
 from modules.models.header import sniff
+from modules.models.model_folders import FolderEntry, model_files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,26 +29,24 @@ def find(folders: Sequence[Path]) -> dict[str, ModelFile]:
     """Upscaler models below `folders` by the name they are shown under; of two with one name the first counts."""
     found: dict[str, ModelFile] = {}
     for folder in folders:
-        for path in files(folder):
-            found.setdefault(SHOWN.get(path.stem.casefold(), path.stem), glanced(path))
+        for entry in files(folder):
+            stem = entry.path.stem
+            found.setdefault(SHOWN.get(stem.casefold(), stem), glanced(entry))
     return found
 
 
-def files(root: Path) -> Iterator[Path]:
-    """Sorted; what is no regular file or leads out of `root` is left out."""
-    home = root.resolve()
-    for entry in entries_below(root):
-        path = Path(entry.path)
-        if path.suffix.casefold() in EXTENSIONS and is_file_of(home, entry):
-            yield path
+def files(root: Path) -> Iterator[FolderEntry]:
+    """Sorted; those that cannot be read have a problem."""
+    return (entry for entry in model_files(root, EXTENSIONS) if entry.ends_like(EXTENSIONS))
 
 
-def glanced(path: Path) -> ModelFile:
+def glanced(entry: FolderEntry) -> ModelFile:
     try:
-        sniff(path)
+        if not entry.problem:
+            sniff(entry.path)
     except ModelError as error:
-        return ModelFile(path, sentence(error))
-    return ModelFile(path)
+        return ModelFile(entry.path, sentence(error))
+    return ModelFile(entry.path, entry.problem)
 
 
 def read_state(path: Path) -> Mapping[str, Tensor]:

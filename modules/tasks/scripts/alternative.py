@@ -15,7 +15,7 @@ from modules.sampling.flows import Denoise, Flow
 from modules.sampling.guidance import guided
 from modules.sampling.masking import Hole
 from modules.sampling.noise import ImageNoise
-from modules.sampling.questions import Facts, ModelFacts, Task
+from modules.sampling.questions import ModelFacts, Task
 from modules.sampling.schedules import SCHEDULES, sigmas
 from modules.tasks.canvas import Canvas, finished
 from modules.tasks.drawn import Drawn, Told
@@ -90,7 +90,7 @@ def overridden(params: Img2Img, arguments: Alternative) -> Img2Img:
 
 def picture(plan: AlternativePlan) -> Task[Drawn]:
     """As img2img, but the noise on the picture is its own."""
-    facts = yield Facts(plan.weights)
+    facts = yield plan.facts
     canvas, told = (yield from plan.canvases(plan.params.init_images[0])), Told()
     told |= dict(described(plan, canvas, facts))
     remember_start(canvas, told)

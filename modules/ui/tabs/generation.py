@@ -15,6 +15,7 @@ from modules.base.errors import WebUIError
 from modules.engine.jobs import LOCAL
 from modules.params.scripts import Kind, settled
 from modules.settings.options import Settings, changed, check_places, for_request
+from modules.tasks.model_choice import with_checkpoint_here
 from modules.tasks.requests import prepared, prepared_img2img
 from modules.tasks.styling import unstyled, with_styles
 from modules.ui.form import Form
@@ -133,7 +134,10 @@ def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str], recor
             standing = changed(app.settings.current, chosen)
             params = recorded(form.read(fields), standing)
             check_places(overrides or {}, shared=owner != LOCAL)
-            return {"job": app.jobs.submit(kind, params, for_request(standing, overrides or {}), owner)}
+            settings, missing = with_checkpoint_here(app, for_request(standing, overrides or {}), {*chosen, *(overrides or {})})
+            job = app.jobs.submit(kind, params, settings, owner)
+            app.jobs.warn(job, missing)
+            return {"job": job}
         except WebUIError as error:
             return {"error": {"error": error.code, "message": str(error), "hint": error.hint}}
         except Exception:

@@ -88,8 +88,10 @@ def test_of_two_files_with_one_name_the_first_folder_counts(tmp_path):
     assert find([tmp_path / "ESRGAN", tmp_path / "RealESRGAN"])["a"].path == mine
 
 
-def test_a_link_out_of_the_folder_is_left_out(tmp_path):
+def test_links_are_followed_and_one_that_leads_nowhere_is_told(tmp_path):
     outside = write(tmp_path / "outside.pth", WEIGHTS)
     (tmp_path / "ESRGAN").mkdir()
-    (tmp_path / "ESRGAN/link.pth").symlink_to(outside)
-    assert find([tmp_path / "ESRGAN"]) == {}
+    (tmp_path / "ESRGAN/link.PTH").symlink_to(outside)
+    (tmp_path / "ESRGAN/gone.pth").symlink_to("/nowhere")
+    found = find([tmp_path / "ESRGAN"])
+    assert found["link"].problem == "" and "leads nowhere" in found["gone"].problem

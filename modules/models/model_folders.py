@@ -1,0 +1,136 @@
+"""What lies below a folder of models: its files, links followed, and whatever cannot be read, with the reason. No torch."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST_FOLDERS = 20_000      # a link may lead to a whole disk, which must not hold up a list
+MODEL_ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx")      # of any program's weights
+NO_FILE = {
+    stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFDIR: "a folder",
+}
+
+Identity = tuple[int, int]      # device and inode, which tell a folder whatever leads there
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEntry:
+    """A regular file, or something that is left out for its `problem`."""
+
+    path: Path
+    name: str                               # relative to the folder searched, with `/`
+    about: os.stat_result | None = None     # of what a link leads to
+    problem: str = ""                       # a sentence; "" if it is a file
+    folder: bool = False                    # it is one, or leads to one, as far as that can be told
+
+    def ends_like(self, endings: tuple[str, ...]) -> bool:
+        return self.name.casefold().endswith(endings)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A folder still to be read, and the folders that lead to it."""
+
+    path: str
+    name: str
+    above: frozenset[Identity]
+
+
+def entries_below(root: Path) -> list[FolderEntry]:
+    """Sorted by folder and name, whatever their case. Links are followed, as A1111 does; each folder within itself ends the way there."""
+    found: list[FolderEntry] = []
+    waiting = deque([Waiting(str(root), "", frozenset(identities(root)))])
+    for _ in range(MOST_FOLDERS):
+        if not waiting:
+            break
+        read_folder(waiting.popleft(), found, waiting)
+    found += [left_out(each.path, each.name, f"is left out: there are more than {MOST_FOLDERS:,} folders", True) for each in waiting]
+    return sorted(found, key=place_in_list)
+
+
+def read_folder(folder: Waiting, found: list[FolderEntry], waiting: deque[Waiting]) -> None:
+    """Add its files and what is left out to `found`, its folders to `waiting`."""
+    try:
+        with os.scandir(folder.path) as entries:
+            listed = list(entries)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        found.append(left_out(folder.path, folder.name or Path(folder.path).name, unreadable(error), True))
+        return
+    for entry in listed:
+        name = f"{folder.name}/{entry.name}" if folder.name else entry.name
+        if not is_unicode(name):
+            found.append(left_out(entry.path, name, "has a name that is no Unicode text: rename it", entry.is_dir(follow_symlinks=False)))
+        elif isinstance(each := looked_at(entry, name, folder.above), Waiting):
+            waiting.append(each)
+        elif each:
+            found.append(each)
+
+
+def looked_at(entry: os.DirEntry[str], name: str, above: frozenset[Identity]) -> FolderEntry | Waiting | None:
+    """A file, something left out, or a folder to be read; None if it has gone."""
+    try:
+        about = entry.stat()
+    except OSError as error:
+        if error.errno == errno.ENOENT and not entry.is_symlink():
+            return None
+        return left_out(entry.path, name, unreadable(error), not Path(name).suffix)
+    if stat.S_ISREG(about.st_mode):
+        return FolderEntry(Path(entry.path), name, about)
+    if not stat.S_ISDIR(about.st_mode):
+        return left_out(entry.path, name, f"is {NO_FILE.get(stat.S_IFMT(about.st_mode), 'no file')}, not a file")
+    identity = about.st_dev, about.st_ino
+    if identity in above:
+        return left_out(entry.path, name, "leads back to a folder that it lies in", True)
+    return Waiting(entry.path, name, above | {identity})
+
+
+def left_out(path: str, name: str, reason: str, folder: bool = False) -> FolderEntry:
+    return FolderEntry(Path(spelt_out(path)), spelt_out(name), problem=f"{spelt_out(name)} {reason}.", folder=folder)
+
+
+def unreadable(error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return "is a link that leads nowhere"
+    return "is a link that leads to itself" if error.errno == errno.ELOOP else f"cannot be read ({error.strerror})"
+
+
+def identities(root: Path) -> Iterator[Identity]:
+    try:
+        about = root.stat()
+        yield about.st_dev, about.st_ino
+    except OSError:
+        return
+
+
+def place_in_list(entry: FolderEntry) -> tuple[list[str], str]:
+    *folders, name = entry.name.casefold().split("/")
+    return folders, name
+
+
+def model_files(root: Path, endings: tuple[str, ...]) -> Iterator[FolderEntry]:
+    """Files that end so in any case, and all that is left out and might hold or be one."""
+    for entry in entries_below(root):
+        if entry.ends_like(endings) or (entry.problem and entry.folder):
+            yield entry
+
+
+def is_unicode(name: str) -> bool:
+    """Can it be stored, and told over HTTP? A file's name may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def spelt_out(name: str) -> str:
+    """The name with bytes that are no Unicode as `\\xff`."""
+    return name if is_unicode(name) else os.fsencode(name).decode("utf-8", "backslashreplace")
