@@ -106,7 +106,7 @@ def a1111s_own(_, job):
     """What A1111 made of a case, as if we had."""
     known = result({"id": job.id})
     recipe = SimpleNamespace(infotext=lambda i, told: known["infotexts"][i])
-    return [Drawn(playing.pixels_of({"id": job.id}, name)) for name in known["images"]], recipe
+    return [Drawn(playing.pixels_of({"id": job.id}, name).astype("uint8")) for name in known["images"]], recipe
 
 
 def test_a1111_is_faithful_to_itself(monkeypatch):
