@@ -13,8 +13,9 @@ from fastapi import FastAPI, Response
 from starlette.testclient import TestClient
 
 from modules.api.errors import handle
-from modules.api.routing import LARGEST_BODY, finite, strict_json
+from modules.api.routing import finite, strict_json
 from modules.api.server import put_page
+from modules.base.limits import MAX_BODY
 from tests.api.test_generate import SMALL
 
 REFUSAL = {"error", "detail", "hint", "errors", "body", "request_id"}
@@ -79,13 +80,13 @@ def test_a_huge_body_of_unknown_size_is_cut_off(client):
 
     def endless():
         nonlocal sent
-        while sent < 10 * LARGEST_BODY:
+        while sent < 10 * MAX_BODY:
             sent += 2**20
             yield b" " * 2**20
 
     with contextlib.suppress(httpx.TransportError):      # it may hang up while we are still sending
         assert send(client, endless(), "/sdapi/v1/png-info").status_code == 413
-    assert sent < 3 * LARGEST_BODY
+    assert sent < 3 * MAX_BODY
 
 
 @pytest.mark.parametrize(("method", "path", "status", "code"), [
