@@ -131,6 +131,24 @@ def test_the_picture_is_made_with_the_pages_model_and_the_data_say_no_more(perso
     expect(data).to_contain_text("Model: tiny, Version:")
 
 
+def test_pasted_data_choose_their_model_and_what_else_they_say_does_not_follow_it(person: Callable[..., Callable[[], Page]], address: str) -> None:
+    """Size and CFG scale are what the model before likes: nobody typed them, and yet they are meant."""
+    page = person(address)()
+    uses(page, "easel-stickers", "128")
+    page.fill("#txt2img_prompt textarea", "a cat\nSteps: 2, Sampler: DPM++ 2M Karras, CFG scale: 4.5, Seed: 7, Size: 128x128, Model: tiny, VAE: gone.pt")
+    page.click("#paste")
+    expect(page.locator(PICKER)).to_have_value(re.compile("tiny"))
+    expect(page.locator("#txt2img_settings .paste-notes p")).to_have_text(["Made with gone.pt (not here): using Automatic."])
+    expect(page.locator(".example")).to_have_text(["a tiny thing"])      # the page knows the new model's wishes
+    polled(page)
+    uses(page, "tiny", "128")
+    shown = [page.locator(f"#txt2img_{name} {kind}").input_value() for name, kind in (
+        ("sampling", "input"), ("scheduler", "input"), ("cfg_scale", "[type=number]"))]
+    assert shown == ["DPM++ 2M", "Karras", "4.5"]
+    page.click("#txt2img_generate")
+    expect(page.locator("#html_info_txt2img .infotext")).to_contain_text("CFG scale: 4.5, Seed: 7, Size: 128x128")
+
+
 def test_accounts_have_their_own_models_on_any_device(chromium: Path, person: Callable[..., Callable[[], Page]], tmp_path: Path) -> None:
     with serving(tmp_path, *models(tmp_path / "more"), "--gradio-auth", "alice:a,bob:b", login="alice:a") as address:
         alice = {"http_credentials": {"username": "alice", "password": "a"}}

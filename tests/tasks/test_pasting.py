@@ -169,6 +169,7 @@ def test_what_is_not_here_is_told_in_one_line_and_stands_in_nobodys_way(shelf):
     found = read(shelf, text, Settings(sd_model_checkpoint="standing", sd_vae="None"))
     assert found["notes"] == ["Made with v1-5-pruned-emaonly [cc6cb27103] and vae-ft-mse.ckpt [735e4c3a44] (not here): using standing and Automatic."]
     assert found["settings"] == {}
+    assert read(shelf, f"x\n{ENOUGH}, Model hash: 7460a6fa")["notes"] == ["Made with a checkpoint [7460a6fa] (not here): using standing."]
     more = read(shelf, f"{text}, Refiner: xl_refiner [{ONE[:10]}], Hires upscale: 2, Hires upscaler: 4x-Nope, Denoising strength: 0.5", hr_upscaler="Lanczos")
     assert "hr_upscaler" not in more["fields"] and more["fields"]["refiner_checkpoint"] == ""
     assert "the upscaler 4x-Nope" in more["notes"][0] and more["notes"][0].endswith("using standing, Automatic, none and Lanczos.")

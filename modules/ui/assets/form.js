@@ -15,6 +15,7 @@ export function createForm(tab, { names, ids, key, ...begun } = { ...facts.forms
   let values = { override_settings: {}, ...begun.values };
   let base = begun.base;                 // what untouched fields hold: the model's defaults
   let pending = {};                      // asked for, but perhaps not yet in gradio's own state: name → { value, before, sent }
+  let asked = {};                        // what somebody wanted as it is
   let owed = false;                      // whether gradio has yet to fetch it
   let delivery = 0;
   const asking = [];                     // who waits for the values of this moment
@@ -28,6 +29,7 @@ export function createForm(tab, { names, ids, key, ...begun } = { ...facts.forms
     get values() { return values; },
     onChange: (listener) => listeners.push(listener),
     fill,
+    ask,
     now,
     followDefaults,
     usual: (name) => base[name],
@@ -46,6 +48,12 @@ export function createForm(tab, { names, ids, key, ...begun } = { ...facts.forms
     owed = true;
     deliver();
     changed();
+  }
+
+  /** The same for fields that somebody wants as they are: while they hold that they follow no model, not even from its defaults. */
+  function ask(patch) {
+    asked = { ...asked, ...patch };
+    fill(patch);
   }
 
   /** Have gradio fetch what it is owed; again and again, for it may not be listening yet. */
@@ -97,7 +105,7 @@ export function createForm(tab, { names, ids, key, ...begun } = { ...facts.forms
   }
 
   function following(defaults) {
-    const follows = ([name, value]) => name in values && same(values[name], base[name]) && !same(values[name], value) && !inUse(name);
+    const follows = ([name, value]) => name in values && same(values[name], base[name]) && !same(values[name], value) && !inUse(name) && !same(values[name], asked[name]);
     return Object.fromEntries(Object.entries(defaults).filter(follows));
   }
 

@@ -27,7 +27,7 @@ function fillIn({ fields, settings, script }, form) {
   if (!hasPrompt(form.tab)) return form.fill(fields);      // Extras draws with no model
   const [quick, others] = [true, false].map((is) => Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is));
   const size = "width" in fields ? { resize_by: false } : {};
-  return form.fill({
+  return form.ask({
     ...usualQuick(), ...size, styles: [], ...scriptFields(script, form.tab), ...fields,
     override_settings: Object.fromEntries(others), ...Object.fromEntries(quick),
   });
