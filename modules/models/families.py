@@ -51,7 +51,7 @@ class Family:
     def widths(self, tensors: Mapping[str, Tensor]) -> list[int]:
         """How wide each of its text encoders is; of fewer, if the file lacks some."""
         tables = [next((tensor for key, tensor in tensors.items() if part.is_table(key)), None) for part in self.texts]
-        return [table.shape[1] for table in tables if table is not None and table.ndim == 2]
+        return [table.shape[1] for table in tables if table is not None and len(table.shape) == 2]
 
 
 CLIP = TextPart("cond_stage_model.transformer.")
@@ -101,7 +101,7 @@ def family_of(name: str, tensors: Mapping[str, Tensor]) -> Family:
 
     Raises ModelUnsupported, saying what the file is instead.
     """
-    if CONTEXT not in tensors or FIRST not in tensors or tensors[FIRST].ndim != 4 or tensors[CONTEXT].ndim != 2:
+    if CONTEXT not in tensors or FIRST not in tensors or len(tensors[FIRST].shape) != 4 or len(tensors[CONTEXT].shape) != 2:
         raise ModelUnsupported(f"{name} is no checkpoint: it is {likeness(tensors)}.", known())
     if tensors[FIRST].shape[1] - LATENT_CHANNELS not in BESIDE:
         raise ModelUnsupported(f"{name} takes {tensors[FIRST].shape[1]} channels: a kind of model Easel does not know.", known())

@@ -109,7 +109,7 @@ def load_own_vae(name: str, tensors: Mapping[str, Tensor], family: str, hints: H
     try:
         return load_vae(Part(name, tensors, layout.VAE, layout.vae_names), hints)
     except (ModelMismatch, ModelCorrupt) as error:
-        return type(error)(str(error), f"{error.hint} {CHOOSE_VAE}")
+        return type(error)(str(error), CHOOSE_VAE)
 
 
 def load_vae(part: Part, hints: Hints) -> AutoencoderKL:
