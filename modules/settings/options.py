@@ -14,6 +14,8 @@ from modules.base.fields import BelowOutputs, Checkbox, Choice, Number, Param, S
 
 FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
 FOR_GRIDS = "Kept for grids of pictures, which Easel does not make yet."
+BY_HAND = "Kept for saving by hand, which the page does not offer yet: pictures are saved as they are made, or downloaded."
+NO_SOUND = "Kept: the page plays no sound yet."
 BELOW = "Below the outputs folder; `outputs/` before it may be left out."
 
 ATTENTION = (      # backends of attention, as A1111's config.json names them
@@ -134,7 +136,7 @@ class Settings:
     )] = True
     samples_format: Annotated[str, Param(
         "File format for pictures", Choice(FORMATS),
-        "Of files and of the API's replies. Generation data is in each of them; only PNG, and WebP and AVIF if they are lossless, keep every pixel.",
+        "Of files and of the API's replies. Generation data is in each of them; only PNG and lossless WebP keep every pixel.",
         section="saving-images",
     )] = "png"
     samples_filename_pattern: Annotated[str, Param(
@@ -217,18 +219,18 @@ class Settings:
     )] = False
     save_selected_only: Annotated[bool, Param(
         "Save only the selected picture", Checkbox(),
-        "Of all that are shown, when they are saved by hand.", section="saving-images",
+        BY_HAND, section="saving-images",
     )] = True
     save_write_log_csv: Annotated[bool, Param(
         "List pictures saved by hand in log.csv", Checkbox(),
-        "With prompt, seed, size and model.", section="saving-images",
+        BY_HAND, section="saving-images",
     )] = True
     notification_audio: Annotated[bool, Param(
         "Play a sound when pictures are ready", Checkbox(),
-        "The file notification.mp3 in the data folder, if it is there.", section="saving-images",
+        NO_SOUND, section="saving-images",
     )] = True
     notification_volume: Annotated[int, Param(
-        "Its volume", Slider(0, 100), "In percent.", section="saving-images",
+        "Its volume", Slider(0, 100), NO_SOUND, section="saving-images",
     )] = 100
     grid_save: Annotated[bool, Param(
         "Save every grid", Checkbox(), f"Write grids to the outputs folder. {FOR_GRIDS}", section="saving-images",
@@ -292,7 +294,7 @@ class Settings:
         "Folder for img2img's grids", BelowOutputs(), FOR_GRIDS, section="saving-paths",
     )] = "outputs/img2img-grids"
     outdir_save: Annotated[str, Param(
-        "Folder for pictures saved by hand", BelowOutputs(), BELOW, section="saving-paths",
+        "Folder for pictures saved by hand", BelowOutputs(), BY_HAND, section="saving-paths",
     )] = "log/images"
     outdir_init_images: Annotated[str, Param(
         "Folder for the pictures that img2img starts from", BelowOutputs(), BELOW, section="saving-paths",
@@ -305,7 +307,7 @@ class Settings:
         "Save grids in subfolders", Checkbox(), FOR_GRIDS, section="saving-to-dirs",
     )] = True
     use_save_to_dirs_for_ui: Annotated[bool, Param(
-        "Subfolders for pictures saved by hand", Checkbox(), "Named by the pattern below.", section="saving-to-dirs",
+        "Subfolders for pictures saved by hand", Checkbox(), BY_HAND, section="saving-to-dirs",
     )] = False
     directories_filename_pattern: Annotated[str, Param(
         "Pattern of subfolders", BelowOutputs(),

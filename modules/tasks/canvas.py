@@ -99,6 +99,7 @@ class Finished:
     painting: Image.Image            # RGB, as it was painted
     box: Box | None                  # where in the picture the painting is, if not everywhere
     mask: Image.Image | None         # L, 255 where the painting shows
+    uncorrected: Image.Image | None = None      # the picture before colour correction, if it is to be saved
 
     def composite(self) -> Image.Image:
         """RGBA, the painting seen where the mask is."""
@@ -111,13 +112,15 @@ def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, s
 
     changed: (h, w) uint8 what soft inpainting found, which goes before the mask
     """
-    image = Image.fromarray(painting)
+    image = plain = Image.fromarray(painting)
     if settings.img2img_color_correction:
-        image = corrected(image, canvas.colours or canvas.image)
+        image = corrected(plain, canvas.colours or canvas.image)
     mask = canvas.hole if changed is None else soft_hole(canvas, changed)
     kept = mask is not None and (settings.overlay_inpaint or changed is not None)
     over = masks.overlay(canvas.original, mask) if kept else None
-    return Finished(masks.composed(image, canvas.box, over), image, canvas.box if kept else None, mask)
+    both = image is not plain and settings.save_images_before_color_correction
+    uncorrected = masks.composed(plain, canvas.box, over) if both else None
+    return Finished(masks.composed(image, canvas.box, over), image, canvas.box if kept else None, mask, uncorrected)
 
 
 def soft_hole(canvas: Canvas, changed: np.ndarray) -> Image.Image:

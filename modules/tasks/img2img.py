@@ -114,8 +114,10 @@ def picture(plan: Img2ImgPlan) -> Task[Drawn]:
 
 
 def shown(plan: Img2ImgPlan, done: Finished, whole: bool, told: Told) -> Drawn:
-    """With its mask, and what was painted in it, returned and saved where the settings want that."""
+    """With itself before colour correction, its mask and what was painted in it, returned and saved where the settings want that."""
     s, returned = plan.settings, []
+    if done.uncorrected:
+        told.beside.append(Beside("-before-color-correction", done.uncorrected))
     if done.mask and (s.return_mask or s.save_mask):
         mask = done.mask.convert("RGB")
         returned += [mask] * s.return_mask

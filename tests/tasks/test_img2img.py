@@ -251,3 +251,15 @@ def test_each_picture_of_a_batch_has_its_own(device):
 def test_a_scripts_rounds_return_no_masks(device):
     drawn = with_masks(device, script_name="Loopback", script_args=(2, 0.5, "Linear"))
     assert [each.returned for each in drawn] == [()] * len(drawn)
+
+
+def test_the_picture_before_colour_correction_is_there_to_be_saved_and_is_the_one_without(device):
+    top = Image.new("L", (64, 64))
+    top.paste(255, (0, 0, 64, 32))
+    params = request(mask=stored(top), denoising_strength=0.9)
+    [plain], _ = made(device, job(params, save_images_before_color_correction=True))
+    [both], _ = made(device, job(params, img2img_color_correction=True, save_images_before_color_correction=True))
+    [before] = both.told.beside
+    assert before.suffix == "-before-color-correction" and not plain.told.beside
+    assert np.abs(np.asarray(before.image).astype(int) - plain.pixels).max() <= 1
+    assert np.abs(both.pixels.astype(int) - plain.pixels).max() > 1
