@@ -91,6 +91,8 @@ class Text(Widget):
 class BelowOutputs(Text):
     """A folder below the outputs, or a pattern for names there."""
 
+    longest: int = 1_000
+
     def limits(self) -> Iterator[BaseMetadata]:
         yield from super().limits()
         yield Predicate(stays_below)

@@ -57,7 +57,7 @@ class NameFacts:
     batch: tuple[int, int] | None = None             # place in the batch from 1, and its size
     generation: tuple[int, int] | None = None        # place among all of the request from 1, and how many those are
     most_words: int = 8
-    known: dict[str, str | object | None] = field(default_factory=dict)      # what tokens came to
+    known: dict[tuple[str, ...], object] = field(default_factory=dict)      # what tokens came to
 
 
 # Names -----------------------------------------------------------------------------------------------
@@ -97,17 +97,18 @@ def filled(pattern: str, facts: NameFacts) -> str:
     for found in TOKEN.finditer(pattern):
         before, position = pattern[position : found.start()], found.end()
         name, arguments = taken_apart(found[1])
-        given = value_of(found[1], name, arguments, facts)
+        given = value_of(name.lower(), arguments, facts)
         if given is not SKIPPED:
             out += before, f"[{name}]" if given is None else str(given)
     return "".join([*out, pattern[position:]])
 
 
-def value_of(body: str, name: str, arguments: Sequence[str], facts: NameFacts) -> object:
+def value_of(name: str, arguments: Sequence[str], facts: NameFacts) -> object:
     """What a token gives, worked out once a picture."""
-    if body not in facts.known:
-        facts.known[body] = given_by(name.lower(), arguments, facts)
-    return facts.known[body]
+    key = name, *arguments
+    if key not in facts.known:
+        facts.known[key] = given_by(name, arguments, facts)
+    return facts.known[key]
 
 
 def given_by(name: str, arguments: Sequence[str], facts: NameFacts) -> object:
