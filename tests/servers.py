@@ -13,7 +13,7 @@ import uvicorn
 
 from modules.base.bootstrap import listen
 from modules.commands.assemble import assemble
-from modules.commands.serve import application
+from modules.commands.serve import application, server_config
 from modules.settings.flags import parse
 from tests.golden_data import GOLDEN
 
@@ -28,13 +28,13 @@ def with_tiny_model(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(data: Path, *flags: str) -> Iterator[httpx.Client]:
-    """A client of a running server without page; the server's parts are its `app`."""
-    parsed = parse(["--nowebui", "--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors"), *flags], {})
+def serving(data: Path, *flags: str, page: bool = False) -> Iterator[httpx.Client]:
+    """A client of a running server, with the `page` or without; the server's parts are its `app`."""
+    parsed = parse([*(() if page else ("--nowebui",)), "--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors"), *flags], {})
     app = assemble(parsed)
     sock = listen("127.0.0.1", 0)
     address = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(application(app, address), log_level="warning"))
+    server = uvicorn.Server(server_config(application(app, address), parsed))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     with httpx.Client(base_url=address, timeout=120) as client:

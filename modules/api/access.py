@@ -7,21 +7,26 @@ import binascii
 import hmac
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.api.errors import body_of
-from modules.base.errors import BadHost, BadOrigin, Unauthenticated, UnsupportedMedia, WebUIError
+from modules.api.forwarding import TrustedProxies
+from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins
+from modules.api.routing import check_size, declared_size
+from modules.base.errors import BadHost, NotFound, Unauthenticated, UnsupportedMedia, WebUIError
 from modules.engine.jobs import LOCAL
 from modules.settings.flags import Accounts, Flags
 
-PUBLIC = frozenset({"/internal/ping"})      # answered without an account
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+PUBLIC = "/internal/ping"      # answered without an account
 FORMS = ("application/x-www-form-urlencoded", "text/plain")      # what a foreign page can post without asking
+LONGEST_PATH, LONGEST_NAME = 2000, 255      # characters of an address, bytes of a part of it
+CONTROLS = frozenset(map(chr, (*range(32), 127)))
+SMALL_BODY = 2**20      # bytes that are taken to the end though nobody wants them, so that the refusal arrives
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "frame-ancestors 'self'",
@@ -30,41 +35,44 @@ SECURITY_HEADERS = {
 
 
 class Access:
-    """Sets `scope["owner"]` for everything behind it, or answers with 401, 403 or 415."""
+    """Sets `scope["owner"]` for everything behind it, or answers with a refusal. It stands before all routing."""
 
     def __init__(self, app: ASGIApp, accounts: Accounts, flags: Flags) -> None:
         self.app, self.accounts = app, accounts
         self.hosts = allowed_hosts(flags)
+        self.proxies = TrustedProxies(flags.trusted_proxy)
+        self.origins = Origins(flags)
+        self.public = flags.subpath + PUBLIC
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
+        scope = self.proxies.seen_through(scope)
+        headers = Headers(scope=scope)
+        body = IncomingBody(headers, receive)
         try:
-            headers = Headers(scope=scope)
             self.check_host(headers)
-            self.check_origin(scope, headers)
+            send = with_headers(send, SECURITY_HEADERS | self.origins.headers(headers), body)
+            if self.origins.preflight(scope, headers):
+                await Response(status_code=204, headers=PREFLIGHT_HEADERS)(scope, receive, send)
+                return
+            self.origins.check(scope, headers)
+            check_form(scope, headers)
             scope["owner"] = self.owner(scope, headers)
+            check_target(scope["path"])
+            check_size(declared_size(headers))
+        except BadHost as error:
+            await refuse(error, scope, receive, with_headers(send, SECURITY_HEADERS, body))
         except WebUIError as error:
-            await refuse(error, scope, receive, with_headers(send))
-            return
-        await self.app(scope, receive, with_headers(send))
+            await refuse(error, scope, receive, send)
+        else:
+            await self.app(scope, body.receive, send)
 
     def check_host(self, headers: Headers) -> None:
         """Only names this server goes by: a foreign name that was pointed here (DNS rebinding) is turned away."""
         if hostname(headers.get("host", "")) not in self.hosts:
-            raise BadHost("This server does not go by that name.", "Use the address it printed at its start.")
-
-    def check_origin(self, scope: Scope, headers: Headers) -> None:
-        """What changes something, or opens a socket, must come from our own page or from no page at all."""
-        if scope["type"] == "http" and scope["method"] in SAFE:
-            return
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
-            raise BadOrigin("That page may not speak to this server.", "Open Easel's own page.")
-        form = headers.get("content-type", "").split(";")[0].strip().lower() in FORMS
-        if scope["type"] == "http" and form:
-            raise UnsupportedMedia("Send JSON.", "Set the header Content-Type: application/json.")
+            raise BadHost("This server does not go by that name.", "Use the address it printed at its start, or name this one with --allowed-hosts.")
 
     def owner(self, scope: Scope, headers: Headers) -> str:
         """Who asks. Raises Unauthenticated."""
@@ -74,9 +82,38 @@ class Access:
         found = [known for known, secret in self.accounts if same(known, name) & same(secret, password)]
         if found:
             return found[0]
-        if scope["path"].removeprefix(scope.get("root_path", "")) in PUBLIC:
+        if scope["path"] == self.public:
             return ""
         raise Unauthenticated("Please log in.", "Name and password are those of --gradio-auth or --api-auth.")
+
+
+class IncomingBody:
+    """A request's body on its way in: has all of it come, or would much of it still?"""
+
+    def __init__(self, headers: Headers, receive: Receive) -> None:
+        self._receive = receive
+        length = headers.get("content-length", "0")
+        self.pending = "transfer-encoding" in headers or not length.isdecimal() or int(length[:20]) > SMALL_BODY
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if not message.get("more_body", False):
+            self.pending = False
+        return message
+
+
+def check_form(scope: Scope, headers: Headers) -> None:
+    """Raises UnsupportedMedia."""
+    form = headers.get("content-type", "").split(";")[0].strip().lower() in FORMS
+    if scope["type"] == "http" and scope["method"] not in SAFE and form:
+        raise UnsupportedMedia("Send JSON.", "Set the header Content-Type: application/json.")
+
+
+def check_target(path: str) -> None:
+    """Only what can be a path here: no other form of target, nothing that a file system or a log would stumble over. Raises NotFound."""
+    longest = max(len(part) for part in path.encode(errors="replace").split(b"/"))
+    if not path.startswith("/") or len(path) > LONGEST_PATH or longest > LONGEST_NAME or any(letter in CONTROLS for letter in path):
+        raise NotFound("There is nothing at that address.", "The addresses of the API are at /docs.")
 
 
 def same(secret: str, given: str) -> bool:
@@ -104,7 +141,7 @@ def hostname(host: str) -> str:
 
 def allowed_hosts(flags: Flags) -> frozenset[str]:
     """Loopback always; beyond it, the names and addresses this computer has."""
-    hosts = {"127.0.0.1", "localhost", "::1"}
+    hosts = {"127.0.0.1", "localhost", "::1", *flags.allowed_hosts}
     if flags.server_name:
         hosts.add(flags.server_name.lower())
     if flags.host not in hosts or flags.listen:
@@ -131,12 +168,17 @@ async def refuse(error: WebUIError, scope: Scope, receive: Receive, send: Send) 
     await JSONResponse(body_of(error), error.status, login)(scope, receive, send)
 
 
-def with_headers(send: Send) -> Send:
+def with_headers(send: Send, more: Mapping[str, str], body: IncomingBody) -> Send:
+    """Every answer has `more` and says who may keep it; a refusal before the end of a large body hangs up."""
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in SECURITY_HEADERS.items():
+            for name, value in more.items():
                 headers.setdefault(name, value)
+            # what has a version is asked for again each time, all else is not kept at all
+            headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "private, no-store")
+            if message["status"] >= 400 and body.pending:
+                headers["Connection"] = "close"
         await send(message)
 
     return sending

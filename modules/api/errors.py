@@ -13,12 +13,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from modules.base.errors import WebUIError
 
 log = logging.getLogger(__name__)
 HEADERS = {413: {"Connection": "close"}, 429: {"Retry-After": "10"}}      # or the rest of what is too large would still come
-CODES = {404: "not_found", 405: "method_not_allowed"}
+CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type", 500: "internal", 503: "busy"}
 
 
 class FieldProblem(BaseModel):
@@ -43,6 +45,7 @@ def handle(api: FastAPI) -> None:
     api.add_exception_handler(WebUIError, refused)
     api.add_exception_handler(RequestValidationError, invalid)
     api.add_exception_handler(HTTPException, other)
+    api.add_exception_handler(ClientDisconnect, unheard)
     api.add_exception_handler(Exception, broken)
 
 
@@ -79,6 +82,11 @@ def other(request: Request, error: HTTPException) -> JSONResponse:
     """No such route, or not that way."""
     body = refusal(CODES.get(error.status_code, "bad_request"), f"{error.detail}.")
     return JSONResponse(body, error.status_code, error.headers)
+
+
+def unheard(request: Request, error: ClientDisconnect) -> Response:
+    """The client has left in the middle of its request: nobody hears the answer."""
+    return Response(status_code=400)
 
 
 def broken(request: Request, error: Exception) -> JSONResponse:

@@ -18,7 +18,7 @@ Finite = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 
 
 class MergeBody(BaseModel):
-    models: list[Name] = Field(min_length=1, max_length=20, description="Names of checkpoints; the first is A.")
+    models: list[Name] = Field(max_length=20, description="Names of checkpoints; the first is A.")
     method: Name = "Weighted sum"
     multiplier: Finite = 0.3
     more: list[Finite] = Field([], max_length=19, description="For “Sum of more”: the share of each checkpoint after the first.")

@@ -9,9 +9,11 @@ from typing import Any, NoReturn
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from modules.api.errors import Refusal
-from modules.base.errors import TooLarge, UnsupportedMedia
+from modules.base.errors import TooLarge, UnsupportedMedia, WebUIError
 from modules.base.limits import MAX_BODY
 from modules.engine.jobs import LOCAL
 
@@ -21,6 +23,11 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 def router(tag: str, prefix: str = "") -> APIRouter:
     refusals: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal, "description": "Refused, and why"}}
     return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute, responses=refusals)
+
+
+def inner_path(scope: Scope) -> str:
+    """The path below `--subpath`."""
+    return scope["path"].removeprefix(scope.get("root_path", ""))
 
 
 def owner(request: Request) -> str:
@@ -47,6 +54,7 @@ class StrictRoute(APIRoute):
 class StrictRequest(Request):
     content: bytes | None = None
     parsed: Any = None      # what it says, after that was asked for
+    largest = MAX_BODY
 
     def check_kind(self) -> None:
         """Raises UnsupportedMedia."""
@@ -57,11 +65,11 @@ class StrictRequest(Request):
     async def body(self) -> bytes:
         """Raises TooLarge, before reading if the client says how much it will send."""
         if self.content is None:
-            check_size(int(self.headers.get("content-length", 0)))
+            check_size(declared_size(self.headers), self.largest)
             parts, size = [], 0
             async for part in self.stream():
                 parts.append(part)
-                check_size(size := size + len(part))
+                check_size(size := size + len(part), self.largest)
             self.content = b"".join(parts)
         return self.content
 
@@ -71,9 +79,17 @@ class StrictRequest(Request):
         return self.parsed
 
 
-def check_size(size: int) -> None:
-    if size > MAX_BODY:
-        raise TooLarge(f"The request has more than {MAX_BODY >> 20} MB.", "Send less at once.")
+def declared_size(headers: Headers) -> int:
+    """Bytes of the body that its client has announced, 0 if it has not. Raises WebUIError for what is no number."""
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdecimal() and len(length) <= 20):
+        raise WebUIError("The header Content-Length is not a number.", "Leave it to the HTTP library.")
+    return int(length)
+
+
+def check_size(size: int, largest: int = MAX_BODY) -> None:
+    if size > largest:
+        raise TooLarge(f"The request has more than {largest >> 20} MB.", "Send less at once.")
 
 
 def strict_json(body: bytes) -> Any:

@@ -13,7 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modules.api import cards, errors, extra_networks, extras, generate, info, jobs, making, models, options, progress, reading, scripts
+from modules.api.access import refuse
+from modules.api.routing import inner_path
 from modules.app.app import App
+from modules.base.errors import NotFound
 from modules.base.fields import declared
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
@@ -43,12 +46,16 @@ def put_page(api: FastAPI, page: ASGIApp) -> None:
     """Give everything that is no route to the page. Routes that are added later still come first."""
 
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
-        inside = scope["path"].removeprefix(scope.get("root_path", ""))
-        if scope["type"] == "http" and inside.startswith(AREAS):
+        if scope["type"] == "http" and inner_path(scope).startswith(AREAS):
             raise HTTPException(404)
         await page(scope, receive, send)
 
     api.router.default = elsewhere
+
+
+async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    """What is beside `--subpath`."""
+    await refuse(NotFound("There is nothing at that address.", "Easel is served below its --subpath."), scope, receive, send)
 
 
 def docs(request: Request) -> HTMLResponse:

@@ -3,7 +3,8 @@
     WebUIError              bad_request   400
     ├── Invalid             validation    422   a value outside its limits
     │   └── PromptTooLong   prompt_too_long
-    ├── UnknownName         not_found     404   nobody registered that sampler, model …
+    ├── NotFound            not_found     404   there is nothing at that address
+    │   └── UnknownName                         nobody registered that sampler, model …
     ├── Unauthenticated     unauthenticated 401
     ├── Forbidden           forbidden     403
     │   ├── BadHost         bad_host
@@ -67,10 +68,14 @@ class PromptTooLong(Invalid):
     code = "prompt_too_long"
 
 
-class UnknownName(WebUIError):
-    """A sampler, model, network or upscaler that nobody registered."""
+class NotFound(WebUIError):
+    """An address with nothing behind it, or nothing for this account."""
 
     code, status = "not_found", 404
+
+
+class UnknownName(NotFound):
+    """A sampler, model, network or upscaler that nobody registered."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)

@@ -9,19 +9,21 @@ import os
 import secrets
 import socket
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
-from starlette.routing import Mount
+from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modules.api import server
 from modules.api.access import Access
 from modules.api.compression import Compressed
+from modules.api.gate import Gate
+from modules.api.routing import inner_path
 from modules.api.starting import BROKEN, STARTING
 from modules.app.app import App
 from modules.base.files import clear_unfinished
@@ -29,6 +31,7 @@ from modules.base.imports import uncollected
 from modules.base.process_file import ProcessFile, is_held
 from modules.commands.assemble import assemble, start_worker
 from modules.commands.gradio_import import import_gradio
+from modules.commands.protocol import PlainSpoken
 from modules.settings.flags import LOOPBACK, Accounts, Flags
 
 log = logging.getLogger(__name__)
@@ -49,20 +52,25 @@ def serve(flags: Flags, sock: socket.socket) -> int:
 
 def run(app: App, sock: socket.socket, address: str) -> None:
     print(f"Easel is at {address}", flush=True)
-    config = uvicorn.Config(
-        application(app, address), log_level="warning", timeout_graceful_shutdown=5, timeout_keep_alive=app.flags.timeout_keep_alive
+    uvicorn.Server(server_config(application(app, address), app.flags)).run(sockets=[sock])
+
+
+def server_config(application: ASGIApp, flags: Flags) -> uvicorn.Config:
+    """The HTTP server's: what proxies say is the door's to judge, and what is no HTTP is refused in the API's words."""
+    return uvicorn.Config(
+        application, http=PlainSpoken, proxy_headers=False, server_header=False, log_level="warning",
+        timeout_graceful_shutdown=5, timeout_keep_alive=flags.timeout_keep_alive,
     )
-    uvicorn.Server(config).run(sockets=[sock])
 
 
-def application(app: App, address: str) -> Starlette:
-    """API and page behind one door."""
+def application(app: App, address: str) -> Access:
+    """API and page behind one door, which stands before all routing."""
     page = Page(HTMLResponse(STARTING, headers={"Cache-Control": "no-store"}))
     api = server.build(app)
     if not app.flags.nowebui:
         server.put_page(api, page)
-    guarded = Compressed(Access(api, accounts(app.flags), app.flags))
-    return Starlette(routes=[Mount(app.flags.subpath or "/", guarded)], lifespan=lambda _: running(app, api, page, address))
+    mounted = Router([Mount(app.flags.subpath or "/", Compressed(api))], default=server.nowhere, lifespan=lambda _: running(app, api, page, address))
+    return Access(mounted, accounts(app.flags), app.flags)
 
 
 @dataclass
@@ -72,6 +80,8 @@ class Page:
     shown: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if isinstance(self.shown, HTMLResponse) and inner_path(scope) != "/":
+            raise HTTPException(503, "The page is not there yet", {"Retry-After": "1"})
         await self.shown(scope, receive, send)
 
 
@@ -101,13 +111,13 @@ async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.E
     async with contextlib.AsyncExitStack() as stack:
         if not app.flags.nowebui:
             try:
-                blocks, document = await asyncio.to_thread(build_page, app)
+                blocks, document, functions = await asyncio.to_thread(build_page, app)
             except Exception:       # the API still works; whoever opens the page is told
                 log.exception("The page could not be built")
                 page.shown = HTMLResponse(BROKEN, 500)
             else:
                 await stack.enter_async_context(blocks.router.lifespan_context(blocks))
-                page.shown = document
+                page.shown = Gate(document, functions)
             if wants_browser(app.flags):
                 await asyncio.to_thread(webbrowser.open, address)
         try:
@@ -131,16 +141,19 @@ def clear_leftovers(app: App) -> None:
         log.info("%d half-written files of an earlier run were cleared away", cleared)
 
 
-def build_page(app: App) -> tuple[FastAPI, ASGIApp]:
-    """gradio's application, and what stands before it. gradio is imported here, a second or two that the first answer does not wait for."""
+def build_page(app: App) -> tuple[FastAPI, ASGIApp, Mapping[int, int]]:
+    """gradio's application, what stands before it, and which of its functions the page calls.
+
+    gradio is imported here, a second or two of work that the first answer does not wait for.
+    """
     with uncollected("gradio"):
         gradio = import_gradio()
 
         from modules.ui import look, page
 
-        assets = look.Assets.build()
-        blocks = gradio.mount_gradio_app(FastAPI(), page.build(app), path="/", **page.mount_arguments(assets))
-        return blocks, page.document(app, assets, blocks)
+        assets, blocks = look.Assets.build(), page.build(app)
+        mounted = gradio.mount_gradio_app(FastAPI(), blocks, path="/", **page.mount_arguments(assets))
+        return mounted, page.document(app, assets, mounted), page.functions(blocks)
 
 
 def wants_browser(flags: Flags) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import ipaddress
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ from dataclasses import Field, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from modules.base.errors import Invalid
 
@@ -109,6 +111,56 @@ class Added(argparse.Action):
         setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
 
 
+def between_commas(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def network_list(text: str) -> tuple[str, ...]:
+    """Addresses and networks (10.0.0.0/8), separated by commas."""
+    try:
+        return tuple(str(ipaddress.ip_network(part, strict=False)) for part in between_commas(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; give addresses like 10.0.0.2 or networks like 10.0.0.0/8") from error
+
+
+def host_list(text: str) -> tuple[str, ...]:
+    """Names without scheme and port, separated by commas."""
+    for name in between_commas(text):
+        if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+            raise argparse.ArgumentTypeError(f"{name!r} is not a host's name, like easel.example.org")
+    return tuple(name.lower() for name in between_commas(text))
+
+
+def normal_origin(text: str) -> str:
+    """`scheme://host:port` in the form browsers send: lower case, no port that goes without saying. "" for anything else."""
+    try:
+        parts = urlsplit(text)
+        default, port = {"http": 80, "https": 443}.get(parts.scheme), parts.port
+    except ValueError:
+        return ""
+    if not parts.hostname or parts.username is not None or parts.path or parts.query or parts.fragment:
+        return ""
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{name}" + (f":{port}" if port not in (None, default) else "")
+
+
+def origin_list(text: str) -> tuple[str, ...]:
+    """Origins separated by commas, or `*`."""
+    found = tuple(part if part == "*" else normal_origin(part.rstrip("/")) for part in between_commas(text))
+    if "" in found:
+        raise argparse.ArgumentTypeError(f"{between_commas(text)[found.index('')]!r} is not an origin, like https://example.org or http://localhost:5173")
+    return found
+
+
+def regular_expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a regular expression: {error}") from error
+    return text
+
+
 def flag(group: str, explain: str, default: Any = None, *, secret: bool = False, **how: Any) -> Any:
     """A field of `Flags`; `how` goes to argparse. A flag whose default is False is a switch."""
     if default is False:
@@ -131,6 +183,15 @@ class Flags:
                               secret=True, type=accounts, metavar="NAME:PASSWORD,…")
     timeout_keep_alive: int = flag(NETWORK, "seconds an idle connection is kept open (default: 75)", 75, type=seconds, metavar="N")
     nowebui: bool = flag(NETWORK, "serve the API alone, without the page", False)
+    trusted_proxy: tuple[str, ...] = flag(NETWORK, "believe the X-Forwarded headers that come from these addresses: reverse proxies"
+                                          " or their networks, separated by commas (default: none)",
+                                          (), type=network_list, metavar="ADDRESS,…")
+    allowed_hosts: tuple[str, ...] = flag(NETWORK, "other names by which this server is reached, such as a reverse proxy's,"
+                                          " separated by commas", (), type=host_list, metavar="NAME,…")
+    cors_allow_origins: tuple[str, ...] = flag(NETWORK, "other sites whose pages may use this server, like https://example.org,"
+                                               " separated by commas; * for all needs accounts", (), type=origin_list, metavar="ORIGIN,…")
+    cors_allow_origins_regex: str | None = flag(NETWORK, "the same as a regular expression that fits a whole origin",
+                                                type=regular_expression, metavar="PATTERN")
 
     data_dir: Path = flag(FILES, "keep models, pictures and settings here (default: beside webui.py)", ROOT,
                           type=any_path, metavar="FOLDER")
@@ -350,7 +411,10 @@ def read(parser: Parser, argv: Sequence[str], environ: Mapping[str, str]) -> tup
     found, rest = parser.parse_known_args([*from_environment(environ), *argv])
     values = vars(found)
     values |= {name: tuple(values[name]) for name in ("use_cpu", "batch_dir")}
-    return Flags(**{f.name: values[f.name] for f in fields(Flags)}), rest
+    flags = Flags(**{f.name: values[f.name] for f in fields(Flags)})
+    if "*" in flags.cors_allow_origins and not (flags.gradio_auth or flags.api_auth):
+        raise Invalid("--cors-allow-origins * would let every page of the web use Easel.", "Name the origins, or give accounts with --gradio-auth.")
+    return flags, rest
 
 
 def from_environment(environ: Mapping[str, str]) -> list[str]:
@@ -415,7 +479,7 @@ IGNORED = {
         --ngrok=V --ngrok-region=V --ngrok-options=V --enable-insecure-extension-access
         --clip-models-path=V --ldsr-models-path=V --ui-config-file=V --gradio-debug --gradio-allowed-path=V
         --use-textbox-seed --disable-console-progressbars --enable-console-prompts
-        --api-log --ui-debug-mode --administrator --cors-allow-origins=V --cors-allow-origins-regex=V --no-hashing
+        --api-log --ui-debug-mode --administrator --no-hashing
         --add-stop-route --api-server-stop --disable-all-extensions --disable-extra-extensions
         --skip-load-model-at-start --filenames-max-length=V --no-prompt-history""",
 }

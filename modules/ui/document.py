@@ -67,5 +67,5 @@ class Reply:
         if tag in known:
             self.start["status"], self.body = 304, b""
         headers = MutableHeaders(scope=self.start)
-        headers["ETag"], headers["Cache-Control"] = tag, "no-cache"
+        headers["ETag"], headers["Cache-Control"] = tag, "private, no-cache"
         headers["Content-Length"] = str(len(self.body))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 import gradio as gr
@@ -10,6 +11,7 @@ from gradio.components import Component
 from starlette.types import ASGIApp, Scope
 
 from modules.app.app import App
+from modules.base.errors import WebUIError, sentence
 from modules.base.fields import Choice, Choices, declared, defaults
 from modules.engine.jobs import LOCAL
 from modules.models.upscaling.files import BUILT_IN, find
@@ -55,7 +57,27 @@ def build(app: App) -> gr.Blocks:
                 merger.build(tab, lists, words)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
                 settings.build(lists, words)
+    for event in page.fns.values():
+        event.fn = event.fn and telling(event.fn)
+    page.has_launched = True      # only of such a page does gradio check the paths in values
     return page
+
+
+def telling(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, whose refusals gradio passes on as a sentence and does not log."""
+    @wraps(function)
+    def answer(*values: Any) -> Any:
+        try:
+            return function(*values)
+        except WebUIError as error:
+            raise gr.Error(sentence(error), print_exception=False) from error
+
+    return answer
+
+
+def functions(page: gr.Blocks) -> dict[int, int]:
+    """The page's events that a function of ours answers: gradio's number → how many values it takes."""
+    return {number: len(event.inputs) for number, event in page.fns.items() if event.fn is not None}
 
 
 def forms_of(app: App, words: Words) -> dict[str, Form[Any]]:
@@ -81,6 +103,7 @@ def mount_arguments(assets: Assets) -> dict[str, Any]:
         "footer_links": [],
         "run_history": False,
         "ssr_mode": False,
+        "show_error": False,      # what goes wrong in gradio is for the log
     }
 
 

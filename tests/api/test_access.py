@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
+import httpx
 import pytest
+from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from modules.api.access import Access, allowed_hosts, basic_credentials, own_addresses
+from modules.api.forwarding import TrustedProxies
 from modules.settings.flags import parse
 
 
@@ -23,7 +27,7 @@ def test_own_names_are_welcome(client, host):
     assert client.get("/internal/ping", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "file://"])
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "file://", "", "//", "http://[", "http://a@127.0.0.1"])
 def test_another_page_may_change_nothing(client, origin):
     reply = client.post("/sdapi/v1/options", json={"eta_ddim": 0.9}, headers={"Origin": origin})
     assert (reply.status_code, reply.json()["error"]) == (403, "bad_origin")
@@ -115,3 +119,146 @@ class TestSocket:
     def test_stays_shut_for_others(self, browser, headers):
         with pytest.raises(WebSocketDisconnect), browser.websocket_connect("/", headers={"Host": "localhost:7860", **headers}):
             pass
+
+
+def raw(address: httpx.URL, head: bytes) -> tuple[int, dict[str, str], bytes]:
+    """What the server answers to bytes that no HTTP library would send: status, headers, body."""
+    with socket.create_connection((address.host, address.port), timeout=30) as line:
+        line.sendall(head)
+        reply = b"".join(iter(lambda: line.recv(65536), b""))
+    top, _, body = reply.partition(b"\r\n\r\n")
+    first, *lines = top.decode().split("\r\n")
+    return int(first.split()[1]), {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}, body
+
+
+TARGETS = [
+    b"sdapi/v1/options", b"http://127.0.0.1/sdapi/v1/options", b"*", b"?", b"//sdapi/v1/options", b"/sdapi/v1/options%0A", b"/%00", b"/..%5c..%5cx",
+    b"\\sdapi\\v1\\options", b"/%2e%2e/%2e%2e/etc/passwd", b"127.0.0.1:80", b"/easel/static/" + b"a" * 5000, b"/" + b"a" * 300, b"/%ff%fe", b"/docs%0d%0a",
+]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"OPTIONS", b"PROPFIND"])
+def test_whatever_the_target_the_door_stands_before_it(guarded, method, target):
+    head = method + b" " + target + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+    for account, statuses in ((b"", {401}), (b"Authorization: Basic YWxpY2U6YS1zZWNyZXQ=\r\n", {404, 405})):
+        status, headers, body = raw(guarded.base_url, head + account + b"\r\n")
+        assert status in statuses and json.loads(body)["request_id"], (status, body)
+        assert headers["x-content-type-options"] == "nosniff" and "location" not in headers
+
+
+@pytest.mark.parametrize("head", [
+    b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: odd\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000 + b"\r\n",
+])
+def test_what_is_no_request_is_refused_in_the_same_shape(client, head):
+    status, headers, body = raw(client.base_url, head)
+    assert status == 400 and json.loads(body)["error"] == "bad_request" and headers["x-content-type-options"] == "nosniff"
+
+
+def test_more_than_may_come_is_refused_before_it_is_read_whatever_the_route(client):
+    for method, path in ((b"GET", b"/internal/ping"), (b"POST", b"/nowhere"), (b"DELETE", b"/sdapi/v1/options")):
+        status, headers, _ = raw(client.base_url, method + b" " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000000\r\n\r\n")
+        assert status == 413 and headers["connection"] == "close"
+
+
+def test_who_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(client, caplog, capfd):
+    for path in (b"/sdapi/v1/options", b"/sdapi/v1/txt2img", b"/nowhere"):
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as line:
+            line.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+    assert client.get("/internal/ping").status_code == 200
+    assert not any(record.exc_info for record in caplog.records) and "Traceback" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_foreign_page_that_hides_its_origin_may_change_nothing(client, site):
+    reply = client.post("/sdapi/v1/options", json={}, headers={"Sec-Fetch-Site": site})
+    assert (reply.status_code, reply.json()["error"]) == (403, "bad_origin")
+    assert client.post("/sdapi/v1/options", json={}, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
+def test_https_is_another_origin_than_http(client):
+    secure = str(client.base_url).rstrip("/").replace("http:", "https:")
+    assert client.post("/sdapi/v1/options", json={}, headers={"Origin": secure}).status_code == 403
+
+
+def test_answers_say_who_may_keep_them(client):
+    for path in ("/sdapi/v1/options", "/internal/ping", "/nowhere"):
+        assert client.get(path).headers["cache-control"] == "private, no-store"
+
+
+ASKING = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+
+
+def at_door(*flags: str, peer: str = "127.0.0.1") -> TestClient:
+    """A door with alice's account before something that tells what it sees."""
+    return TestClient(Access(mirror, (("alice", "a-secret"),), parse([*flags, "--api-auth", "alice:a-secret"], {})),
+                      base_url="http://localhost:7860", client=(peer, 4711))
+
+
+async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
+    seen = {"scheme": scope["scheme"], "client": scope["client"][0], "headers": {name.decode(): value.decode() for name, value in scope["headers"]}}
+    await JSONResponse(seen)(scope, receive, send)
+
+
+FORWARDED = {
+    "X-Forwarded-For": "6.6.6.6, 203.0.113.9, 10.1.1.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "studio.example",
+    "X-Forwarded-Prefix": "/evil", "Forwarded": "for=6.6.6.6", "X-Gradio-Server": "http://evil.example",
+}
+
+
+class TestProxies:
+    def test_nobody_is_believed_unasked(self):
+        for peer in ("127.0.0.1", "10.1.1.1", "::1"):
+            seen = at_door(peer=peer).get("/", headers=ALICE | FORWARDED).json()
+            assert (seen["scheme"], seen["client"], seen["headers"]["host"]) == ("http", peer, "localhost:7860")
+            assert not {name.lower() for name in FORWARDED} & seen["headers"].keys()
+
+    def test_a_named_proxy_is(self):
+        flags = "--trusted-proxy", "10.0.0.0/8, 192.168.0.1", "--allowed-hosts", "Studio.example"
+        for peer in ("10.2.3.4", "192.168.0.1", "::ffff:10.9.9.9"):
+            seen = at_door(*flags, peer=peer).get("/", headers=ALICE | FORWARDED).json()
+            assert (seen["scheme"], seen["client"], seen["headers"]["host"]) == ("https", "203.0.113.9", "studio.example")
+            assert not {name.lower() for name in FORWARDED} & seen["headers"].keys()
+        assert at_door(*flags, peer="192.168.0.2").get("/", headers=ALICE | FORWARDED).json()["scheme"] == "http"
+
+    def test_its_page_has_the_origin_that_it_shows(self):
+        browser = at_door("--trusted-proxy", "10.0.0.1", "--allowed-hosts", "studio.example", peer="10.0.0.1")
+        for origin, status in (("https://studio.example", 200), ("http://studio.example", 403), ("https://localhost:7860", 403)):
+            assert browser.post("/", json={}, headers=ALICE | FORWARDED | {"Origin": origin}).status_code == status
+
+    def test_a_forwarded_name_must_be_one_of_ours(self):
+        assert at_door("--trusted-proxy", "10.0.0.1", peer="10.0.0.1").get("/", headers=ALICE | FORWARDED).status_code == 403
+
+    def test_words_that_are_none_are_passed_over(self):
+        odd = {"X-Forwarded-For": "unknown, <script>", "X-Forwarded-Proto": "javascript", "X-Forwarded-Host": ""}
+        seen = at_door("--trusted-proxy", "10.0.0.1", peer="10.0.0.1").get("/", headers=ALICE | odd).json()
+        assert (seen["scheme"], seen["client"]) == ("http", "10.0.0.1")
+
+    def test_who_has_no_address_is_no_proxy(self):
+        assert "" not in TrustedProxies(["0.0.0.0/0"]) and "unix:" not in TrustedProxies(["0.0.0.0/0"]) and "1.2.3.4" in TrustedProxies(["0.0.0.0/0"])
+
+
+class TestForeignPages:
+    def test_none_may_read_unless_it_is_named(self):
+        for flags in ((), ("--cors-allow-origins", "https://good.example")):
+            for origin in ("https://evil.example", "null", "http://localhost:1", "https://good.example.evil.example", "https://good.example:444"):
+                browser = at_door(*flags)
+                for reply in (browser.get("/", headers=ALICE | {"Origin": origin}), browser.options("/", headers={"Origin": origin} | ASKING)):
+                    assert not [name for name in reply.headers if name.startswith("access-control")]
+                assert browser.post("/", json={}, headers=ALICE | {"Origin": origin}).status_code == 403
+
+    @pytest.mark.parametrize("flags", [("--cors-allow-origins", "https://good.example/, http://a.example"), ("--cors-allow-origins-regex", r"https://\w+\.example")])
+    def test_who_is_named_may(self, flags):
+        browser, origin = at_door(*flags), {"Origin": "https://good.example"}
+        asked = browser.options("/", headers=origin | ASKING)
+        assert asked.status_code == 204 and "POST" in asked.headers["access-control-allow-methods"]
+        for reply in (asked, browser.get("/", headers=ALICE | origin), browser.post("/", json={}, headers=ALICE | origin), browser.get("/", headers=origin)):
+            assert reply.headers["access-control-allow-origin"] == "https://good.example" and reply.headers["vary"] == "Origin"
+            assert reply.headers["access-control-allow-credentials"] == "true"
+        assert reply.status_code == 401
+
+    def test_all_of_the_web_may_not_use_what_the_browser_remembers(self):
+        reply = at_door("--cors-allow-origins", "*").get("/", headers=ALICE | {"Origin": "https://any.example"})
+        assert reply.headers["access-control-allow-origin"] == "*" and "access-control-allow-credentials" not in reply.headers

@@ -259,3 +259,25 @@ def test_a_models_folder_moves_the_models_alone(tmp_path):
     paths = read("--models-dir", str(tmp_path)).paths
     assert paths.vaes == (tmp_path / "VAE",) and paths.vae_approximations == tmp_path / "VAE-approx"
     assert paths.outputs == ROOT / "outputs"
+
+
+# --- who is let in from elsewhere ---
+
+def test_proxies_hosts_and_origins_are_read_in_one_form():
+    flags = read("--trusted-proxy", "10.0.0.7, 192.168.1.9/24", "--allowed-hosts", "Easel.example",
+                 "--cors-allow-origins", "https://A.example:443/, http://localhost:5173")
+    assert flags.trusted_proxy == ("10.0.0.7/32", "192.168.1.0/24") and flags.allowed_hosts == ("easel.example",)
+    assert flags.cors_allow_origins == ("https://a.example", "http://localhost:5173")
+
+
+@pytest.mark.parametrize("arguments", [
+    ("--trusted-proxy", "proxy.example"), ("--allowed-hosts", "http://a.example"), ("--cors-allow-origins", "a.example"),
+    ("--cors-allow-origins", "https://a.example/page"), ("--cors-allow-origins-regex", "("),
+])
+def test_what_is_no_address_name_origin_or_pattern_is_refused(arguments):
+    assert arguments[1].strip("/") in str(refusal(*arguments))
+
+
+def test_all_of_the_web_may_only_come_where_there_are_accounts():
+    assert "--gradio-auth" in refusal("--cors-allow-origins", "*").hint
+    assert read("--cors-allow-origins", "*", "--api-auth", "a:b").cors_allow_origins == ("*",)
