@@ -20,7 +20,7 @@ from modules.base.errors import WebUIError
 
 log = logging.getLogger(__name__)
 HEADERS = {413: {"Connection": "close"}, 429: {"Retry-After": "10"}}      # or the rest of what is too large would still come
-CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type", 500: "internal", 503: "busy"}
+CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type", 500: "internal"}
 
 
 class FieldProblem(BaseModel):

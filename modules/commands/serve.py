@@ -81,7 +81,7 @@ class Page:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if isinstance(self.shown, HTMLResponse) and inner_path(scope) != "/":
-            raise HTTPException(503, "The page is not there yet", {"Retry-After": "1"})
+            raise HTTPException(404)
         await self.shown(scope, receive, send)
 
 
