@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 import webbrowser
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import uvicorn
@@ -111,13 +111,13 @@ async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.E
     async with contextlib.AsyncExitStack() as stack:
         if not app.flags.nowebui:
             try:
-                blocks, document, functions = await asyncio.to_thread(build_page, app)
+                blocks, gate = await asyncio.to_thread(build_page, app)
             except Exception:       # the API still works; whoever opens the page is told
                 log.exception("The page could not be built")
                 page.shown = HTMLResponse(BROKEN, 500)
             else:
                 await stack.enter_async_context(blocks.router.lifespan_context(blocks))
-                page.shown = Gate(document, functions)
+                page.shown = gate
             if wants_browser(app.flags):
                 await asyncio.to_thread(webbrowser.open, address)
         try:
@@ -141,11 +141,8 @@ def clear_leftovers(app: App) -> None:
         log.info("%d half-written files of an earlier run were cleared away", cleared)
 
 
-def build_page(app: App) -> tuple[FastAPI, ASGIApp, Mapping[int, int]]:
-    """gradio's application, what stands before it, and which of its functions the page calls.
-
-    gradio is imported here, a second or two of work that the first answer does not wait for.
-    """
+def build_page(app: App) -> tuple[FastAPI, Gate]:
+    """gradio's application, and the gate before it. gradio is imported here, a second or two that the first answer does not wait for."""
     with uncollected("gradio"):
         gradio = import_gradio()
 
@@ -153,7 +150,7 @@ def build_page(app: App) -> tuple[FastAPI, ASGIApp, Mapping[int, int]]:
 
         assets, blocks = look.Assets.build(), page.build(app)
         mounted = gradio.mount_gradio_app(FastAPI(), blocks, path="/", **page.mount_arguments(assets))
-        return mounted, page.document(app, assets, mounted), page.functions(blocks)
+        return mounted, Gate(page.document(app, assets, mounted), page.functions(blocks))
 
 
 def wants_browser(flags: Flags) -> bool:

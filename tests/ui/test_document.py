@@ -32,7 +32,7 @@ def test_the_head_stands_behind_gradios_description_of_the_page():
     for root in ("", "/sub"):
         status, headers, text = asked("/", root=root)
         assert (status, text) == (200, PAGE.replace("</head>", "<meta alice></head>"))
-        assert headers["content-length"] == str(len(text)) and headers["cache-control"] == "no-cache"
+        assert headers["content-length"] == str(len(text)) and headers["cache-control"] == "private, no-cache"
 
 
 def test_an_unchanged_document_is_not_sent_again():
