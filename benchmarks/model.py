@@ -39,7 +39,7 @@ class Memory:
     """The part of a library that a device asks for."""
 
     def __init__(self, checkpoint: ModelFile) -> None:
-        self.checkpoints, self.upscaler_folders, self.homes = self, (), ()
+        self.checkpoints, self.upscaler_folders, self.face_folders = self, (), ()
         self.find = self.hashed = lambda _: checkpoint
         self.vae_for = lambda *_: None
 

@@ -32,6 +32,8 @@ def serving(data: Path, *flags: str, page: bool = False) -> Iterator[httpx.Clien
     """A client of a running server, with the `page` or without; the server's parts are its `app`."""
     parsed = parse([*(() if page else ("--nowebui",)), "--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors"), *flags], {})
     app = assemble(parsed)
+    if checkpoint := app.models.checkpoints.default():
+        app.models.checkpoints.hashed(checkpoint)      # else its title would change once the worker has read it
     sock = listen("127.0.0.1", 0)
     address = f"http://127.0.0.1:{sock.getsockname()[1]}"
     server = uvicorn.Server(server_config(application(app, address), parsed))

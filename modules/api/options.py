@@ -58,10 +58,16 @@ def shown(app: App) -> Settings:
     return replace(app.settings.current, sd_model_checkpoint=checkpoint.title if checkpoint else "")
 
 
+def as_shown(app: App) -> tuple[str, ...]:
+    """How `shown` may have named the checkpoint: its title has a hash once its file has been read."""
+    checkpoint = standing_checkpoint(app)
+    return (checkpoint.title, checkpoint.name) if checkpoint else ()
+
+
 def change(app: App, owner: str, values: Mapping[str, Any]) -> list[str]:
     """Returns the names that mean nothing here. Raises as `change_settings` does; then nothing has changed."""
     given = {name: value for name, value in values.items() if value is not None}
-    if given.get("sd_model_checkpoint") in ("", shown(app).sd_model_checkpoint):
+    if given.get("sd_model_checkpoint") in ("", *as_shown(app)):
         del given["sd_model_checkpoint"]      # as it was read: it need not have been chosen by anyone
     change_settings(app, owner, given)
     if "sd_model_checkpoint" in given:

@@ -51,5 +51,5 @@ def imported(found: re.Match[str], name: str) -> str:
     """`const {…} = …` in place of an import; its names may be changed with "as"."""
     if found[1] is None:
         return ""
-    names = re.sub(r"\s+as\s+", ": ", found[1])
+    names = found[1].replace(" as ", ": ")
     return f"const {{{names}}} = modules[{json.dumps(path_from(name, found[2]))}];"

@@ -15,6 +15,12 @@ def test_options_can_be_posted_back_as_they_were_read(client):
     assert client.get("/sdapi/v1/options").json() == options
 
 
+def test_a_checkpoint_that_was_read_before_its_hash_was_known_is_no_choice(client):
+    before = client.app.settings.current.sd_model_checkpoint
+    assert client.post("/sdapi/v1/options", json={"sd_model_checkpoint": "tiny-sd1.safetensors"}).status_code == 200
+    assert client.app.settings.current.sd_model_checkpoint == before
+
+
 @pytest.mark.parametrize("bad", [{"no_such_setting": 1}, {"CLIP_stop_at_last_layers": 99}, {"emphasis": "Loud"}, {"sd_model_checkpoint": "none such"}])
 def test_one_bad_option_changes_nothing(client, bad):
     before = client.get("/sdapi/v1/options").json()

@@ -42,7 +42,7 @@ def test_a_models_suggestions_are_the_defaults():
     assert (request.steps, request.cfg_scale, request.sampler_name) == (3, 3.0, "LCM")
 
 
-@pytest.mark.parametrize(("flag", "value"), [("--steps", "0"), ("--width", "9999"), ("--cfg-scale", "nan"), ("--batch-size", "100"), ("--seed", "-2")])
+@pytest.mark.parametrize(("flag", "value"), [("--steps", "0"), ("--width", "9999"), ("--cfg-scale", "nan"), ("--batch-size", "100"), ("--seed", "-9223372036854775809")])
 def test_a_value_outside_its_limits_is_named_as_its_flag(flag, value):
     with pytest.raises(Invalid, match=f"{flag} cannot be"):
         read(["a fox", flag, value], FORM)
