@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import uuid
@@ -50,6 +51,30 @@ def write_new(paths: Iterable[Path], content: bytes) -> Path:
         raise refused(path, error) from error
     finally:
         discard(temporary)
+
+
+def append_whole(path: Path, content: bytes, header: bytes) -> None:
+    """Add `content` to the end of a file, all of it or nothing; a new file begins with `header`. Its folder must be there.
+
+    One at a time: the caller sees to that. Raises DiskFull or Unwritable.
+    """
+    try:
+        with open(path, "ab", buffering=0) as file:
+            end = file.tell()
+            try:
+                write_all(file, content if end else header + content)
+            except OSError:
+                file.truncate(end)
+                raise
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def write_all(file: io.FileIO, content: bytes) -> None:
+    """To the disk. Raises OSError, also where only a part fits."""
+    if file.write(content) < len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(file.fileno())
 
 
 def written_aside(path: Path, content: bytes) -> Path:

@@ -14,8 +14,6 @@ from modules.base.fields import BelowOutputs, Checkbox, Choice, Number, Param, S
 
 FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
 FOR_GRIDS = "Kept for grids of pictures, which Easel does not make yet."
-BY_HAND = "Kept for saving by hand, which the page does not offer yet: pictures are saved as they are made, or downloaded."
-NO_SOUND = "Kept: the page plays no sound yet."
 BELOW = "Below the outputs folder; `outputs/` before it may be left out."
 
 ATTENTION = (      # backends of attention, as A1111's config.json names them
@@ -219,18 +217,18 @@ class Settings:
     )] = False
     save_selected_only: Annotated[bool, Param(
         "Save only the selected picture", Checkbox(),
-        BY_HAND, section="saving-images",
+        "What the button Save copies; off: all pictures of the job.", section="saving-images",
     )] = True
     save_write_log_csv: Annotated[bool, Param(
         "List pictures saved by hand in log.csv", Checkbox(),
-        BY_HAND, section="saving-images",
+        "In their folder: prompt, seed, model and so on of each, for a spreadsheet.", section="saving-images",
     )] = True
     notification_audio: Annotated[bool, Param(
         "Play a sound when pictures are ready", Checkbox(),
-        NO_SOUND, section="saving-images",
+        "If a file notification.mp3 is in the data folder.", section="saving-images",
     )] = True
     notification_volume: Annotated[int, Param(
-        "Its volume", Slider(0, 100), NO_SOUND, section="saving-images",
+        "Its volume", Slider(0, 100), "In percent.", section="saving-images",
     )] = 100
     grid_save: Annotated[bool, Param(
         "Save every grid", Checkbox(), f"Write grids to the outputs folder. {FOR_GRIDS}", section="saving-images",
@@ -294,7 +292,7 @@ class Settings:
         "Folder for img2img's grids", BelowOutputs(), FOR_GRIDS, section="saving-paths",
     )] = "outputs/img2img-grids"
     outdir_save: Annotated[str, Param(
-        "Folder for pictures saved by hand", BelowOutputs(), BY_HAND, section="saving-paths",
+        "Folder for pictures saved by hand", BelowOutputs(), BELOW, section="saving-paths",
     )] = "log/images"
     outdir_init_images: Annotated[str, Param(
         "Folder for the pictures that img2img starts from", BelowOutputs(), BELOW, section="saving-paths",
@@ -307,7 +305,7 @@ class Settings:
         "Save grids in subfolders", Checkbox(), FOR_GRIDS, section="saving-to-dirs",
     )] = True
     use_save_to_dirs_for_ui: Annotated[bool, Param(
-        "Subfolders for pictures saved by hand", Checkbox(), BY_HAND, section="saving-to-dirs",
+        "Subfolders for pictures saved by hand", Checkbox(), "Named by the pattern below.", section="saving-to-dirs",
     )] = False
     directories_filename_pattern: Annotated[str, Param(
         "Pattern of subfolders", BelowOutputs(),

@@ -19,7 +19,8 @@ from modules.imaging.save import FileFormat, Place, encoded, png, within_side
 from modules.settings.options import FORMATS, Settings
 from modules.tasks.drawn import Beside, Drawn
 from modules.tasks.manifest import KEY, manifest
-from modules.tasks.naming import below_outputs, place_of, upscaler_suffix
+from modules.tasks.naming import place_of, upscaler_suffix
+from modules.tasks.patterns import below_outputs
 from modules.tasks.recipes import Recipe
 
 INPUT_SECONDS = 30 * 24 * 3600      # how long a picture that jobs start from is kept after it was last sent

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from modules.engine.jobs import LOCAL, JobSpec
-from modules.imaging.filename import NameFacts, filled, folder_names, part
+from modules.imaging.filename import NameFacts, part
 from modules.imaging.save import Place
 from modules.prompts import grammar
 from modules.prompts.network_tags import take_networks
 from modules.settings.options import Settings
 from modules.tasks.extras import ExtrasPlan
 from modules.tasks.generation_data import written_schedule
+from modules.tasks.patterns import below_outputs, patterned, subfolders
 from modules.tasks.plan import Plan
 from modules.tasks.recipes import Recipe
 
 EXTRAS = "extras"
-OUTPUTS = "outputs"      # what A1111's folders begin with; here all are below it
 
 
 def place_of(recipe: Recipe, index: int, pixels: np.ndarray, spec: JobSpec, outputs: Path) -> Place:
@@ -33,9 +33,7 @@ def place_of(recipe: Recipe, index: int, pixels: np.ndarray, spec: JobSpec, outp
     if spec.kind == EXTRAS:
         named = member and s.use_original_name_batch
         return Place(folder, member.name if named else str(facts.seed), numbered=not named)
-    decoration = filled(s.samples_filename_pattern or usual_pattern(s), facts)
-    numbered = s.save_images_add_number or not decoration
-    return Place(folder, decoration, numbered, not numbered and may_replace(recipe, spec))
+    return patterned(folder, facts, s, may_replace(recipe, spec))
 
 
 def may_replace(recipe: Recipe, spec: JobSpec) -> bool:
@@ -43,22 +41,10 @@ def may_replace(recipe: Recipe, spec: JobSpec) -> bool:
     return recipe.settings.save_images_replace_action == "Replace" and spec.owner == LOCAL and len(recipe.plans) == 1
 
 
-def usual_pattern(settings: Settings) -> str:
-    return "[seed]" if settings.save_to_dirs else "[seed]-[prompt_spaces]"
-
-
 def folders_of(kind: str, facts: NameFacts, settings: Settings) -> tuple[str, ...]:
     """Below the outputs."""
     above = below_outputs(settings.outdir_samples or getattr(settings, f"outdir_{kind}_samples"))
-    if not settings.save_to_dirs:
-        return above
-    return above + folder_names(filled(settings.directories_filename_pattern or "[prompt_words]", facts))
-
-
-def below_outputs(path: str) -> tuple[str, ...]:
-    """The parts of a folder as a setting names it."""
-    parts = folder_names(path)
-    return parts[1:] if parts[:1] == (OUTPUTS,) else parts
+    return above + subfolders(facts, settings) if settings.save_to_dirs else above
 
 
 # What is known of a picture --------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from modules.base import files
 from modules.base.errors import DiskFull, Forbidden, Unwritable
-from modules.base.files import inside, write_atomically, write_new
+from modules.base.files import append_whole, inside, write_atomically, write_new
 
 
 def test_content_comes_back_and_nothing_else_is_left(tmp_path):
@@ -37,6 +37,21 @@ def failing(number):
         raise OSError(number, os.strerror(number))
 
     return fsync
+
+
+def test_what_is_added_to_a_file_stands_below_one_header(tmp_path):
+    for line in (b"1\n", b"2\n"):
+        append_whole(tmp_path / "log.csv", line, b"n\n")
+    assert (tmp_path / "log.csv").read_bytes() == b"n\n1\n2\n"
+
+
+def test_a_full_disk_adds_nothing_to_a_file(tmp_path, monkeypatch):
+    path = tmp_path / "log.csv"
+    append_whole(path, b"1\n", b"n\n")
+    monkeypatch.setattr(files.os, "fsync", failing(errno.ENOSPC))
+    with pytest.raises(DiskFull, match="log.csv"):
+        append_whole(path, b"2\n", b"n\n")
+    assert path.read_bytes() == b"n\n1\n"
 
 
 @pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EROFS, Unwritable), (errno.EIO, Unwritable)])

@@ -9,6 +9,8 @@ from itertools import product
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.e2e.conftest import ready
+
 PROMPT = "#txt2img_prompt textarea"
 SEED = "#txt2img_seed input"
 DATA = "#html_info_txt2img .infotext"
@@ -100,6 +102,37 @@ def test_an_enlarged_picture_keeps_and_extends_its_data(page: Page) -> None:
     page.wait_for_function("document.querySelector('#extras_gallery img.large')?.naturalWidth === 512")
     assert page.inner_text("#html_info_extras .infotext").startswith(data)
     expect(page.locator("#html_info_extras .infotext")).to_contain_text("Postprocess upscale by: 4, Postprocess upscaler: Lanczos")
+
+
+def test_a_picture_is_saved_by_hand_and_the_page_tells_where(page: Page) -> None:
+    generate(page, "a red apple, 3d style")
+    page.hover(PICTURE)
+    with page.expect_response("**/easel/v1/jobs/*/save") as told:
+        page.get_by_role("button", name="Save", exact=True).click()
+    [file] = told.value.json()["files"]
+    assert file.startswith("outputs/log/images/")
+    expect(page.locator(".easel-notices")).to_contain_text(f"Saved as {file}")
+
+
+REFUSING = """
+    window.plays = 0;
+    HTMLMediaElement.prototype.play = async () => { window.plays += 1; throw new DOMException("click first", "NotAllowedError"); };
+"""
+
+
+def test_a_jobs_end_is_heard_once_and_a_reload_does_not_repeat_it(context: BrowserContext) -> None:
+    """A browser that will not play it yet is no trouble."""
+    page = context.new_page()
+    page.add_init_script(REFUSING)
+    page.route("**/easel/v1/state?*", lambda route: route.fulfill(json=route.fetch().json() | {"sound": 0.5}))
+    page.route("**/easel/v1/notification.mp3", lambda route: route.fulfill(body=b"", content_type="audio/mpeg"))
+    page.goto("/")
+    ready(page)
+    generate(page, "a red apple, 3d style")
+    page.wait_for_function("window.plays === 1")
+    page.reload()
+    finished(ready(page))
+    assert page.evaluate("window.plays") == 0
 
 
 def test_a_dropped_png_fills_the_form_with_what_made_it(page: Page) -> None:

@@ -14,7 +14,7 @@ export function createGenerate(panel) {
   panel.answered = (reply) => {
     submitted = -TWICE;
     tell();
-    if (reply?.job) panel.job.follow(reply.job);
+    if (reply?.job) panel.job.follow(reply.job, true);
     else panel.results.refuse(reply?.error ?? {});
   };
   return async function generate(patch = {}) {

@@ -3,6 +3,7 @@ import { byId, duration, facts, pause, t } from "./dom.js";
 import { tab as kept } from "./kept.js";
 import { notice, unnotice } from "./notices.js";
 import { Lost, server } from "./server.js";
+import { ring } from "./sound.js";
 
 const EVERY = 300;      // ms between two questions
 const ENDED = new Set(["done", "interrupted", "failed"]);
@@ -23,8 +24,8 @@ export function createJob(tab) {
     newest,
   };
 
-  /** Show this job from now on; resolves when it has ended (or another is followed). */
-  async function follow(id) {
+  /** Show this job from now on; resolves when it has ended (or another is followed). fresh: its end is news, however soon it comes */
+  async function follow(id, fresh = false) {
     const mine = ++turn;
     kept.set(key, id);
     tell({ id, state: "queued", ahead: 0, step: 0, steps: 0, fraction: 0, eta: null, preview: null, pictures: [], warnings: [], params: {}, error: null });
@@ -33,7 +34,8 @@ export function createJob(tab) {
       if (mine !== turn) return;
       if (found === "gone") return forget();
       if (found) tell(found);
-      if (found && ENDED.has(found.state)) return;
+      if (found && ENDED.has(found.state)) return fresh && ring();
+      fresh ||= Boolean(found);
       await pause(found ? EVERY : 1000);
     }
   }

@@ -4,6 +4,7 @@ import { byId, h, pause, t } from "./dom.js";
 import { notice, unnotice } from "./notices.js";
 import { panels } from "./panels.js";
 import { Lost, server } from "./server.js";
+import { tune } from "./sound.js";
 
 const WHILE_LOADING = 700, USUALLY = 2000;      // ms between two questions
 
@@ -22,6 +23,7 @@ export async function meetServer(anew = false) {
   const state = await look(named);
   if (!state) return null;
   show(state);
+  tune(state);
   if (named !== checkpoint()) return meetServer(anew);      // another one was chosen meanwhile
   const news = JSON.stringify([state.defaults, state.examples]);
   if (news !== asked || anew) {

@@ -1,6 +1,7 @@
 // Where the picture is: preview, pictures, progress, errors, generation data.
 import { byId, copy, duration, h, iconButton, t } from "./dom.js";
 import { hasSeed, Lightbox } from "./lightbox.js";
+import { notice } from "./notices.js";
 import { enlarge, sendToExtras, sendToImg2img } from "./sending.js";
 import { server } from "./server.js";
 
@@ -20,6 +21,16 @@ const SENDS = [
 function headlined({ error, message }) {
   const [headline, ...raw] = error === "model_mismatch" ? message.split(": ") : [message];
   return raw.length ? { headline: `${headline}.`, raw: raw.join(": ") } : { headline: headline || t("Something went wrong."), raw: "" };
+}
+
+/** Copies the picture on the server, or all of the job, as the settings have it, and tells where to. */
+async function saveByHand(job, index) {
+  try {
+    const { files } = await server.save(job, index);
+    notice("save", files.length > 1 ? t("{n} pictures saved, the last as {file}", { n: files.length, file: files.at(-1) }) : t("Saved as {file}", { file: files[0] }));
+  } catch ({ reply }) {
+    notice("save", reply ? [reply.message, reply.hint].filter(Boolean).join(" ") : t("The server did not answer. Please try again."));
+  }
 }
 
 export function createResults(panel) {
@@ -153,9 +164,10 @@ export function createResults(panel) {
   function large(picture) {
     const image = h("img.large", { src: picture.url, alt: called(picture), title: t("Click for the whole window"), onload: () => measure(picture, image) });
     const open = h("button.open", { type: "button", onclick: () => lightbox.open(picture) }, image);
-    const save = h("a.tool.download", { href: picture.url, download: "", title: t("Download") }, t("Download"));
+    const download = h("a.tool.download", { href: picture.url, download: "", title: t("Download") }, t("Download"));
+    const save = Number.isInteger(picture.index) ? iconButton("floppy", t("Save"), () => saveByHand(job.current.id, picture.index)) : [];
     const sends = SENDS.filter(({ only }) => !only || only === tab).map(({ icon, name, send }) => iconButton(icon, t(name), () => send(picture, panel)));
-    return h("div.picture", {}, open, h("div.over", {}, sends, save));
+    return h("div.picture", {}, open, h("div.over", {}, sends, save, download));
   }
 
   /** Swap the preview only once it has loaded, so that it never blinks. */

@@ -56,6 +56,7 @@ export const server = {
   job: (id) => ask(`${job(id)}?newest=${NEWEST}`),
   interrupt: (id) => ask(`${job(id)}/interrupt`, "POST"),
   skip: (id) => ask(`${job(id)}/skip`, "POST"),
+  save: (id, index) => ask(`${job(id)}/save`, "POST", { index }),
   settings: () => ask("../../sdapi/v1/options"),
   changeSettings: (values) => ask("../../sdapi/v1/options", "POST", values),
   tokens: (prompt, steps) => ask("tokens", "POST", { prompt, steps }),
@@ -67,5 +68,6 @@ export const server = {
   chore: (id) => ask(`chores/${encodeURIComponent(id)}`),
   stopChore: (id) => ask(`chores/${encodeURIComponent(id)}/stop`, "POST"),
   preview: (id, number) => new URL(`${job(id)}/preview?n=${number}`, BASE).href,
+  sound: new URL("notification.mp3", BASE).href,
   picture: (id, index) => new URL(`${job(id)}/pictures/${index}`, BASE).href,
 };
