@@ -2,59 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from threading import Lock
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
 from modules.base.limits import Id
 from modules.engine.jobs import RETURNED
-from modules.settings.choices import MODEL_SETTINGS
 from modules.store.jobs import JobRecord
-from modules.tasks.model_choice import checkpoint_named, form_start, standing_choice
-from modules.tasks.patterns import OUTPUTS
-from modules.tasks.saving_by_hand import save_by_hand
 
 MOST_PICTURES = 100      # of each job, in a list of jobs
-SOUND = "notification.mp3"      # in the data folder, where A1111 has it
-
-
-class SaveBody(BaseModel):
-    index: int = Field(ge=0, description="The picture's; with save_selected_only off, all pictures of the job are saved.")
-
-
-class SaveReply(BaseModel):
-    files: list[str]      # where the copies are, below the folder of outputs
 
 
 def routes(app: App) -> APIRouter:
-    api, logging = router("jobs", "/easel/v1"), Lock()
-
-    @api.get("/state")
-    def state(request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "") -> dict[str, Any]:
-        """The model in memory, the queue, and what the forms should hold with that checkpoint, or with the caller's; `sound` is how loud
-        a job's end is, from 0 to 1."""
-        told, choice = app.jobs.state, standing_choice(app, owner(request))
-        return {
-            "model": {"loading": told.loading, "loaded": told.loaded, "error": told.error},
-            "queue": len(app.jobs.running()),
-            "sound": sound_volume(app),
-            "choice": choice,
-            **form_start(app, checkpoint_named(app, checkpoint or choice["sd_model_checkpoint"] or "")),
-        }
-
-    @api.post("/choice", status_code=204)
-    def choose(values: Annotated[dict[str, Any], Body(max_length=len(MODEL_SETTINGS))], request: Request) -> None:
-        """Remember the caller's model, VAE or clip skip, for the next page they open. The server's settings stay as they are."""
-        if name := values.get("sd_model_checkpoint"):
-            app.models.checkpoints.find(str(name))
-        app.choices.remember(owner(request), values)
+    api = router("jobs", "/easel/v1")
 
     @api.get("/jobs")
     def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[dict[str, Any]]:
@@ -75,29 +39,6 @@ def routes(app: App) -> APIRouter:
             raise UnknownName("preview", job, [])
         return Response(live.preview, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
-    @api.get("/jobs/{job}/pictures/{index}")
-    def picture(job: Id, index: int, request: Request) -> FileResponse:
-        """A finished picture's file."""
-        found = app.jobs.store.picture(app.jobs.brief(job, owner(request)).id, index)
-        if found and Path(found.path).is_file():
-            return FileResponse(found.path, filename=Path(found.path).name, content_disposition_type="inline")
-        raise UnknownName("picture", str(index), [])
-
-    @api.get("/jobs/{job}/pictures/{index}/returned/{place}")
-    def returned(job: Id, index: int, place: int, request: Request) -> FileResponse:
-        """A file that is shown with a picture: its mask, or what was painted in that."""
-        of_it = [path for found in app.jobs.get(job, owner(request)).pictures if found.index == index for path in found.facts.get(RETURNED, ())]
-        if 0 <= place < len(of_it) and Path(of_it[place]).is_file():
-            return FileResponse(of_it[place], filename=Path(of_it[place]).name, content_disposition_type="inline")
-        raise UnknownName("picture", f"{index}-{place}", [])
-
-    @api.post("/jobs/{job}/save")
-    def save(job: Id, body: SaveBody, request: Request) -> SaveReply:
-        """Copy a picture into the folder of those saved by hand, and list it there in log.csv, as the settings have it."""
-        outputs = app.flags.paths.outputs
-        copies = save_by_hand(app.jobs.get(job, owner(request)), body.index, app.settings.current, outputs, logging)
-        return SaveReply(files=[f"{OUTPUTS}/{path.relative_to(outputs).as_posix()}" for path in copies])
-
     @api.post("/jobs/{job}/interrupt", status_code=204)
     def interrupt(job: Id, request: Request) -> None:
         app.jobs.interrupt(app.jobs.brief(job, owner(request)).id)
@@ -106,24 +47,7 @@ def routes(app: App) -> APIRouter:
     def skip(job: Id, request: Request) -> None:
         app.jobs.skip(app.jobs.brief(job, owner(request)).id)
 
-    @api.get("/notification.mp3")
-    def sound() -> FileResponse:
-        """What the page plays when a job has ended, if such a file is in the data folder."""
-        if sound_file(app).is_file():
-            return FileResponse(sound_file(app))
-        raise UnknownName("sound", SOUND, [])
-
     return api
-
-
-def sound_file(app: App) -> Path:
-    return app.flags.paths.data_dir / SOUND
-
-
-def sound_volume(app: App) -> float | None:
-    """From 0 to 1; None where no sound is wanted or there is none."""
-    settings = app.settings.current
-    return settings.notification_volume / 100 if settings.notification_audio and sound_file(app).is_file() else None
 
 
 def described(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]:

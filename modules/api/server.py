@@ -12,7 +12,23 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from modules.api import cards, errors, extra_networks, extras, generate, info, jobs, making, models, options, progress, reading, scripts
+from modules.api import (
+    cards,
+    errors,
+    extra_networks,
+    extras,
+    generate,
+    info,
+    jobs,
+    making,
+    models,
+    options,
+    page_start,
+    pictures,
+    progress,
+    reading,
+    scripts,
+)
 from modules.api.access import refuse
 from modules.api.routing import inner_path
 from modules.app.app import App
@@ -23,7 +39,7 @@ from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 
 STATIC = Path(__file__).parent / "static"
-FACES = (generate, extras, options, models, cards, extra_networks, making, progress, info, jobs, reading, scripts)
+FACES = (generate, extras, options, models, cards, extra_networks, making, progress, info, jobs, pictures, page_start, reading, scripts)
 AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")      # not found there: not the page's either
 DESCRIPTION = """\
 Routes under `/sdapi/v1` are those of AUTOMATIC1111's API: same names, same defaults, same replies.

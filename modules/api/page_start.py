@@ -1,0 +1,60 @@
+"""/easel/v1: what a page begins with and listens for: the model, the person's choice of one, the sound of a job's end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Request
+from fastapi.responses import FileResponse
+
+from modules.api.routing import owner, router
+from modules.app.app import App
+from modules.base.errors import UnknownName
+from modules.settings.choices import MODEL_SETTINGS
+from modules.tasks.model_choice import checkpoint_named, form_start, standing_choice
+
+SOUND = "notification.mp3"      # in the data folder, where A1111 has it
+
+
+def routes(app: App) -> APIRouter:
+    api = router("page", "/easel/v1")
+
+    @api.get("/state")
+    def state(request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "") -> dict[str, Any]:
+        """The model in memory, the queue, and what the forms should hold with that checkpoint, or with the caller's; `sound` is how loud
+        a job's end is, from 0 to 1."""
+        told, choice = app.jobs.state, standing_choice(app, owner(request))
+        return {
+            "model": {"loading": told.loading, "loaded": told.loaded, "error": told.error},
+            "queue": len(app.jobs.running()),
+            "sound": sound_volume(app),
+            "choice": choice,
+            **form_start(app, checkpoint_named(app, checkpoint or choice["sd_model_checkpoint"] or "")),
+        }
+
+    @api.post("/choice", status_code=204)
+    def choose(values: Annotated[dict[str, Any], Body(max_length=len(MODEL_SETTINGS))], request: Request) -> None:
+        """Remember the caller's model, VAE or clip skip, for the next page they open. The server's settings stay as they are."""
+        if name := values.get("sd_model_checkpoint"):
+            app.models.checkpoints.find(str(name))
+        app.choices.remember(owner(request), values)
+
+    @api.get("/notification.mp3")
+    def sound() -> FileResponse:
+        """What the page plays when a job has ended, if such a file is in the data folder."""
+        if sound_file(app).is_file():
+            return FileResponse(sound_file(app))
+        raise UnknownName("sound", SOUND, [])
+
+    return api
+
+
+def sound_file(app: App) -> Path:
+    return app.flags.paths.data_dir / SOUND
+
+
+def sound_volume(app: App) -> float | None:
+    """From 0 to 1; None where no sound is wanted or there is none."""
+    settings = app.settings.current
+    return settings.notification_volume / 100 if settings.notification_audio and sound_file(app).is_file() else None

@@ -1,0 +1,55 @@
+"""/easel/v1: the pictures of a job. Somebody else's is one that does not exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+
+from modules.api.routing import owner, router
+from modules.app.app import App
+from modules.base.errors import UnknownName
+from modules.base.limits import Id
+from modules.engine.jobs import RETURNED
+from modules.tasks.patterns import OUTPUTS
+from modules.tasks.saving_by_hand import save_by_hand
+
+
+class SaveBody(BaseModel):
+    index: int = Field(ge=0, description="The picture's; with save_selected_only off, all pictures of the job are saved.")
+
+
+class SaveReply(BaseModel):
+    files: list[str]      # where the copies are, below the folder of outputs
+
+
+def routes(app: App) -> APIRouter:
+    api, logging = router("jobs", "/easel/v1"), Lock()
+
+    @api.get("/jobs/{job}/pictures/{index}")
+    def picture(job: Id, index: int, request: Request) -> FileResponse:
+        """A finished picture's file."""
+        found = app.jobs.store.picture(app.jobs.brief(job, owner(request)).id, index)
+        if found and Path(found.path).is_file():
+            return FileResponse(found.path, filename=Path(found.path).name, content_disposition_type="inline")
+        raise UnknownName("picture", str(index), [])
+
+    @api.get("/jobs/{job}/pictures/{index}/returned/{place}")
+    def returned(job: Id, index: int, place: int, request: Request) -> FileResponse:
+        """A file that is shown with a picture: its mask, or what was painted in that."""
+        of_it = [path for found in app.jobs.get(job, owner(request)).pictures if found.index == index for path in found.facts.get(RETURNED, ())]
+        if 0 <= place < len(of_it) and Path(of_it[place]).is_file():
+            return FileResponse(of_it[place], filename=Path(of_it[place]).name, content_disposition_type="inline")
+        raise UnknownName("picture", f"{index}-{place}", [])
+
+    @api.post("/jobs/{job}/save")
+    def save(job: Id, body: SaveBody, request: Request) -> SaveReply:
+        """Copy a picture into the folder of those saved by hand, and list it there in log.csv, as the settings have it."""
+        outputs = app.flags.paths.outputs
+        copies = save_by_hand(app.jobs.get(job, owner(request)), body.index, app.settings.current, outputs, logging)
+        return SaveReply(files=[f"{OUTPUTS}/{path.relative_to(outputs).as_posix()}" for path in copies])
+
+    return api
