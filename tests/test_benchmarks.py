@@ -20,6 +20,7 @@ from tests.golden_data import cases, result
 
 TINY = Kind(Unet(64, (1, 2), (1, 0), context_dim=64), (Text("cond_stage_model.transformer.", width=64, layers=2),), 32)
 once = partial(alternating, rounds=1)
+pytestmark = pytest.mark.slow      # together they take minutes
 
 
 @pytest.fixture(autouse=True)

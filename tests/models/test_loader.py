@@ -183,6 +183,7 @@ def same_weights(one, other):
     return all(torch.equal(tensor, b.state_dict()[name]) for a, b in parts for name, tensor in a.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", EXTRAS.values(), ids=EXTRAS.keys())
 def test_what_other_tools_put_beside_the_weights_is_passed_over(weights, tmp_path, tiny, extra):
     found = load(saved(weights | extra, tmp_path / "more.safetensors"))

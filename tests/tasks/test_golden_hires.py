@@ -7,6 +7,7 @@ import pytest
 from tests.golden_data import cases, result, spec
 from tests.playing import close, differences, fields, made, recorded
 
+pytestmark = pytest.mark.slow      # together they take minutes
 FAMILIES = ("hires", "inpaintmodel", "vae")
 CASES = [case for case in cases(*FAMILIES) if case["payload"].get("enable_hr")]
 FAILED = [case["id"] for case in CASES if not recorded(case)]      # A1111 itself ends in an error there

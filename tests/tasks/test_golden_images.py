@@ -7,6 +7,7 @@ import pytest
 from tests.golden_data import cases, result, spec
 from tests.playing import close, differences, fields, made, playable, recorded
 
+pytestmark = pytest.mark.slow      # together they take minutes
 FAMILIES = ("samplers", "schedules", "eta", "cfg", "batch", "clipskip", "emphasis", "longprompt", "promptedit", "seeds", "rng", "skipcfg", "options", "vpred", "sdxl", "tiling", "refiner", "lora", "ti", "hypernet", "tome")
 CASES = [case for case in cases(*FAMILIES) if playable(case) and recorded(case)]
 

@@ -7,6 +7,7 @@ import pytest
 from tests.golden_data import cases, result, spec
 from tests.playing import close, differences, fields, made, playable, recorded
 
+pytestmark = pytest.mark.slow      # together they take minutes
 FAMILIES = ("img2img", "inpaint", "inpaintmodel", "softinpaint", "tiling", "vae")
 ELSEWHERE = ("/sdapi/v1/txt2img",)      # in the same families, tested with txt2img
 CASES = [case for case in cases(*FAMILIES) if case["endpoint"] not in ELSEWHERE and recorded(case)]

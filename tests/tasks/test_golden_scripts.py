@@ -7,6 +7,7 @@ import pytest
 from tests.golden_data import cases, result, spec
 from tests.playing import close, differences, fields, made, told
 
+pytestmark = pytest.mark.slow      # together they take minutes
 CASES = cases("scripts")
 
 
