@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from safetensors.torch import load_file, save_file
 
 from tests.e2e.conftest import MODEL, ready, serving
@@ -116,6 +116,28 @@ def test_more_than_three_checkpoints_are_merged_and_what_is_wrong_is_said(page: 
     expect(result).to_contain_text("four.safetensors")
     merged, first, other = (load_file(models / f"Stable-diffusion/{name}.safetensors")[KEY].float() for name in ("four", MODEL.stem, "other"))
     torch.testing.assert_close(merged, 0.4 * first + 0.6 * other, atol=1e-3, rtol=1e-2)
+
+
+def test_what_is_being_made_is_watched_and_stopped_from_the_page(page: Page) -> None:
+    """The server's answers are made up: a real merge of small files ends before anybody could press a button."""
+    chore = {"id": "slow", "state": "running", "done": 1, "of": 4, "result": {}, "error": None}
+    stopped: list[str] = []
+
+    def stop(route: Route) -> None:
+        stopped.append(route.request.method)
+        chore["state"] = "interrupted"
+        route.fulfill(status=204)
+
+    page.route("**/easel/v1/convert", lambda route: route.fulfill(json=chore))
+    page.route("**/easel/v1/chores/slow", lambda route: route.fulfill(json=chore))
+    page.route("**/easel/v1/chores/slow/stop", stop)
+    tab(page, "Checkpoint Merger")
+    page.get_by_text("Convert or prune").click()
+    page.click("#modelmerger_convert")
+    expect(page.locator("#modelmerger_results")).to_contain_text("25 %")
+    page.click("#modelmerger_stop")
+    expect(page.locator("#modelmerger_results")).to_contain_text("Nothing was written")
+    assert stopped == ["POST"]
 
 
 def test_a_checkpoint_merged_of_two_is_at_once_everywhere_and_can_be_drawn_with(page: Page, models: Path) -> None:
