@@ -359,6 +359,11 @@ def test_a_path_that_no_environment_can_have_is_refused_in_words(tmp_path):
     assert repr(os.pathsep) in caught.value.hint
 
 
+def hear_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore SIGINT, and so would our child."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @POSIX
 @pytest.mark.slow
 def test_an_install_that_is_interrupted_ends_quietly_and_leaves_no_stamp(installed):
@@ -367,7 +372,7 @@ def test_an_install_that_is_interrupted_ends_quietly_and_leaves_no_stamp(install
         index = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         environ = installed.environ(PIP_INDEX_URL=index, PIP_FIND_LINKS="", PIP_NO_INDEX="0")
         start = subprocess.Popen([SYSTEM_PYTHON, installed.root / "webui.py", "--port", "0"], text=True, encoding="utf-8",
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ)
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, preexec_fn=hear_ctrl_c)
         assert start.stdout.readline().startswith("Installing requirements.txt")
         silent.accept()[0].close()              # pip has asked; it asks again and again
         start.send_signal(signal.SIGINT)
@@ -418,7 +423,7 @@ def test_an_environment_that_was_left_without_a_whole_pip_is_mended(installed, l
 @pytest.mark.slow
 def test_ctrl_c_ends_it_without_a_traceback(installed):
     server = subprocess.Popen([SYSTEM_PYTHON, installed.root / "webui.py", "--port", "0"], text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, env=installed.environ(SERVE_SECONDS="60"))
+                              stderr=subprocess.PIPE, env=installed.environ(SERVE_SECONDS="60"), preexec_fn=hear_ctrl_c)
     assert server.stdout.readline().startswith("serving")
     server.send_signal(signal.SIGINT)
     assert server.communicate(timeout=30) == ("", "\nStopped.\n")

@@ -73,11 +73,12 @@ def test_to_a_size_it_is_cropped_to_it(client):
 
 
 def test_pictures_of_a_batch_come_back_in_their_order(client):
-    pictures = [{"data": encoded((8 * n, 16)), "name": "../../x.png"} for n in (1, 2, 3)]
+    around = client.app.flags.paths.data_dir.parent
+    pictures, before = [{"data": encoded((8 * n, 16)), "name": "../../x.png"} for n in (1, 2, 3)], set(around.rglob("x.png"))
     reply = batch(client, pictures, upscaler_1="Lanczos", upscaler_2="Nearest", extras_upscaler_2_visibility=0.5)
     assert [picture(each).size for each in reply["images"]] == [(16, 32), (32, 32), (48, 32)]
     assert reply["html_info"].endswith("Postprocess upscaler: Lanczos, Postprocess upscaler 2: Nearest</p>")
-    assert not list(client.app.flags.paths.data_dir.parent.rglob("x.png"))
+    assert set(around.rglob("x.png")) == before
 
 
 def test_a_shipped_model_enlarges(client):

@@ -356,8 +356,8 @@ def test_a_refusal_stands_in_the_pictures_place(page: Page) -> None:
 
 def test_what_applies_settings_stays_in_view(page: Page) -> None:
     page.get_by_role("tab", name="Settings").click()
-    page.get_by_role("navigation", name="Sections").get_by_role("button", name="Saving pictures").click()
-    expect(page.get_by_role("heading", name="Saving pictures")).to_be_in_viewport()
+    page.get_by_role("navigation", name="Sections").get_by_role("button", name="Saving images/grids").click()
+    expect(page.get_by_role("heading", name="Saving images/grids")).to_be_in_viewport()
     expect(page.locator("#settings_submit")).to_be_in_viewport()
 
 
