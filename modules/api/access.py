@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -18,7 +19,7 @@ from modules.api.errors import body_of
 from modules.api.forwarding import TrustedProxies
 from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins
 from modules.api.routing import check_size, declared_size
-from modules.base.errors import BadHost, NotFound, Unauthenticated, UnsupportedMedia, WebUIError
+from modules.base.errors import BadHost, NotFound, TooSlow, Unauthenticated, UnsupportedMedia, WebUIError
 from modules.engine.jobs import LOCAL
 from modules.settings.flags import Accounts, Flags
 
@@ -27,6 +28,7 @@ FORMS = ("application/x-www-form-urlencoded", "text/plain")      # what a foreig
 LONGEST_PATH, LONGEST_NAME = 2000, 255      # characters of an address, bytes of a part of it
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
 SMALL_BODY = 2**20      # bytes that are taken to the end though nobody wants them, so that the refusal arrives
+BODY_SECONDS, SLOWEST = 60, 2**14      # for a small body; bytes a second that a larger one comes by
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "frame-ancestors 'self'",
@@ -88,18 +90,34 @@ class Access:
 
 
 class IncomingBody:
-    """A request's body on its way in: has all of it come, or would much of it still?"""
+    """A request's body on its way in: has all of it come, or would much of it still? It is not waited for for ever."""
+
+    seconds: float = BODY_SECONDS
 
     def __init__(self, headers: Headers, receive: Receive) -> None:
-        self._receive = receive
+        self._receive, self._complete = receive, False
+        self._deadline = 0.0      # unknown before somebody wants it
         length = headers.get("content-length", "0")
         self.pending = "transfer-encoding" in headers or not length.isdecimal() or int(length[:20]) > SMALL_BODY
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        """Raises TooSlow."""
+        if self._complete:      # what comes now is that the client leaves
+            return await self._receive()
+        message = await self._in_time()
+        self._deadline += len(message.get("body", b"")) / SLOWEST
         if not message.get("more_body", False):
-            self.pending = False
+            self.pending, self._complete = False, True
         return message
+
+    async def _in_time(self) -> Message:
+        now = asyncio.get_running_loop().time()
+        self._deadline = self._deadline or now + self.seconds
+        try:
+            return await asyncio.wait_for(self._receive(), max(self._deadline - now, 0.001))
+        except asyncio.TimeoutError as error:
+            self.pending = True
+            raise TooSlow("The request's body comes too slowly.", "Send it at once.") from error
 
 
 def check_form(scope: Scope, headers: Headers) -> None:

@@ -19,7 +19,8 @@ from starlette.responses import Response
 from modules.base.errors import WebUIError
 
 log = logging.getLogger(__name__)
-HEADERS = {413: {"Connection": "close"}, 429: {"Retry-After": "10"}}      # or the rest of what is too large would still come
+LATER = {"Retry-After": "10"}
+HEADERS = {413: {"Connection": "close"}, 429: LATER, 503: LATER}      # or the rest of what is too large would still come
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type", 500: "internal"}
 
 

@@ -43,7 +43,7 @@ class StrictRoute(APIRoute):
 
         async def strict(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
-            if request.method == "POST":
+            if request.method not in ("GET", "HEAD"):
                 request.check_kind()
                 await request.body()      # here, where a refusal is still answered as such
             return await handle(request)
@@ -80,8 +80,10 @@ class StrictRequest(Request):
 
 
 def declared_size(headers: Headers) -> int:
-    """Bytes of the body that its client has announced, 0 if it has not. Raises WebUIError for what is no number."""
+    """Bytes of the body that its client has announced, 0 if it has not. Raises WebUIError for what is no number, or said in two ways."""
     length = headers.get("content-length", "0")
+    if "content-length" in headers and "transfer-encoding" in headers:      # a proxy before us may have believed the other one
+        raise WebUIError("Content-Length and Transfer-Encoding contradict each other.", "Leave them to the HTTP library.")
     if not (length.isascii() and length.isdecimal() and len(length) <= 20):
         raise WebUIError("The header Content-Length is not a number.", "Leave it to the HTTP library.")
     return int(length)

@@ -110,10 +110,18 @@ class TooLarge(WebUIError):
     code, status = "too_large", 413
 
 
+class TooSlow(WebUIError):
+    code, status = "request_timeout", 408
+
+
 class Busy(WebUIError):
     """What would do later."""
 
     code, status = "busy", 429
+
+
+class Stopping(WebUIError):
+    code, status = "busy", 503
 
 
 class InvalidImage(WebUIError):

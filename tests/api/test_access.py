@@ -12,8 +12,9 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from modules.api.access import Access, allowed_hosts, basic_credentials, own_addresses
+from modules.api.access import Access, IncomingBody, allowed_hosts, basic_credentials, own_addresses
 from modules.api.forwarding import TrustedProxies
+from modules.commands.protocol import PlainSpoken
 from modules.settings.flags import parse
 
 
@@ -150,6 +151,7 @@ def test_whatever_the_target_the_door_stands_before_it(guarded, method, target):
 @pytest.mark.parametrize("head", [
     b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: odd\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000 + b"\r\n",
 ])
 def test_what_is_no_request_is_refused_in_the_same_shape(client, head):
@@ -169,6 +171,28 @@ def test_who_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(client, caplog, 
             line.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
     assert client.get("/internal/ping").status_code == 200
     assert not any(record.exc_info for record in caplog.records) and "Traceback" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+@pytest.mark.parametrize("begun", [b"", b"GET /internal/ping HTTP/1.1\r\nHost: local"])
+def test_a_head_that_never_ends_is_not_waited_for(client, monkeypatch, begun, asked_before):
+    monkeypatch.setattr(PlainSpoken, "head_seconds", 0.2)
+    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=30) as line:
+        if asked_before and begun:
+            line.sendall(b"GET /internal/ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert line.recv(65536).startswith(b"HTTP/1.1 200")
+        line.sendall(begun)
+        while line.recv(65536):      # the rest of the first answer, then the end
+            pass
+
+
+@pytest.mark.parametrize("path", [b"/sdapi/v1/options", b"/sdapi/v1/txt2img", b"/easel/v1/inputs"])
+@pytest.mark.parametrize("framing", [b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\n{"])
+def test_a_body_that_never_ends_is_refused(client, monkeypatch, path, framing):
+    monkeypatch.setattr(IncomingBody, "seconds", 0.2)
+    head = b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    status, headers, body = raw(client.base_url, head + framing)
+    assert (status, json.loads(body)["error"], headers["connection"]) == (408, "request_timeout", "close")
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
