@@ -36,14 +36,14 @@ def owner(request: Request) -> str:
 
 
 class StrictRoute(APIRoute):
-    """A route that takes nothing but JSON, and that as RFC 8259 has it."""
+    """A route to which nothing but JSON is posted, and that as RFC 8259 has it."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
-            if request.method not in ("GET", "HEAD"):
+            if request.method in ("POST", "PATCH"):      # what is PUT is a picture, or JSON
                 request.check_kind()
                 await request.body()      # here, where a refusal is still answered as such
             return await handle(request)
