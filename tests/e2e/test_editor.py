@@ -16,7 +16,12 @@ ASSETS = Path(__file__).resolve().parents[2] / "modules" / "ui" / "assets"
 PLACE = "http://localhost/"      # answered by the tests themselves; a secure context, so the clipboard works
 PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <link rel="icon" href="data:,">{sheets}
-<script>window.easel = {{ facts: {{ words: {{}} }} }}</script>
+<script>
+const memory = (storage) => ({{
+  get: (name) => JSON.parse(storage().getItem(name)), set: (name, value) => storage().setItem(name, JSON.stringify(value)),
+}});
+window.easel = {{ facts: {{ words: {{}} }}, kept: {{ tab: memory(() => sessionStorage), browser: memory(() => localStorage) }} }};
+</script>
 <body style="margin: 16px; background: var(--ground); font-family: sans-serif"><div id="host"></div><p><textarea id="elsewhere"></textarea></p>
 <script type="module">
 import {{ easelEditor }} from "./editor.js";
