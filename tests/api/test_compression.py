@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import zlib
 
 import pytest
 
 from modules.api.compression import Compressed
+from tests.asynchronous import run
 
 TEXT = b"a red apple, " * 400
 WISH = {"accept-encoding": "gzip, deflate"}
@@ -29,7 +29,7 @@ def asked(parts: list[bytes], kind: str = "text/html", path: str = "/", wish: di
         sent.append(message)
 
     scope = {"type": "http", "path": path, "headers": [(name.encode(), value.encode()) for name, value in wish.items()]}
-    asyncio.run(Compressed(app)(scope, None, keep))
+    run(Compressed(app)(scope, None, keep))
     start, *bodies = sent
     return {name.decode(): value.decode() for name, value in start["headers"]}, [body["body"] for body in bodies]
 

@@ -9,6 +9,7 @@ import pytest
 from modules.api.errors import refused
 from modules.api.waiting import ended
 from modules.base.errors import Stopping
+from tests.asynchronous import run
 
 
 class Unending:
@@ -26,6 +27,6 @@ def test_who_waits_while_the_server_stops_is_told_that_the_job_is_kept():
         await waiting
 
     with pytest.raises(Stopping, match="being stopped") as caught:
-        asyncio.run(stopped())
+        run(stopped())
     reply = refused(None, caught.value)
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "10") and "/easel/v1/jobs/job-1" in caught.value.hint

@@ -8,6 +8,7 @@ import pytest
 
 from modules.app.decoding import DecodingBudget
 from modules.base.errors import Busy
+from tests.asynchronous import run
 
 
 def test_no_more_pixels_than_allowed_are_decoded_at_a_time():
@@ -26,7 +27,7 @@ def test_no_more_pixels_than_allowed_are_decoded_at_a_time():
         await asyncio.gather(*(one(pixels) for pixels in [60, 30, 100, 1, 50, 50] * 5))
         return most, done, budget.free
 
-    assert asyncio.run(all_of_them()) == (100, 30, 100)
+    assert run(all_of_them()) == (100, 30, 100)
 
 
 def test_what_is_larger_than_all_room_has_all_of_it():
@@ -35,7 +36,7 @@ def test_what_is_larger_than_all_room_has_all_of_it():
         async with budget.room(10_000):
             return budget.free
 
-    assert asyncio.run(alone()) == 0
+    assert run(alone()) == 0
 
 
 @pytest.mark.parametrize(("waiting", "patience"), [(0, 60.0), (5, 0.0)])
@@ -48,7 +49,7 @@ def test_who_would_wait_too_long_is_told_to_come_again(waiting, patience):
                     raise AssertionError("there was no room")
         return budget.free, budget.waiting
 
-    assert asyncio.run(turned_away()) == (100, 0)
+    assert run(turned_away()) == (100, 0)
 
 
 def test_room_comes_back_whatever_happens_in_it():
@@ -59,4 +60,4 @@ def test_room_comes_back_whatever_happens_in_it():
                 raise ZeroDivisionError
         return budget.free
 
-    assert asyncio.run(failing()) == 100
+    assert run(failing()) == 100

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.responses import HTMLResponse, JSONResponse
 
 from modules.ui.document import FOR_GOOD, Document
+from tests.asynchronous import run
 
 PAGE = "<html><head><script>config = 1</script></head><body></body></html>"
 
@@ -23,7 +22,7 @@ def asked(path: str, headers: dict[str, str] | None = None, root: str = "") -> t
 
     given = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
     scope = {"type": "http", "method": "GET", "path": root + path, "root_path": root, "headers": given, "owner": "alice"}
-    asyncio.run(Document(gradio, lambda scope: f"<meta {scope['owner']}>")(scope, None, keep))
+    run(Document(gradio, lambda scope: f"<meta {scope['owner']}>")(scope, None, keep))
     start, body = sent
     return start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, body["body"].decode()
 
