@@ -13,10 +13,11 @@ document.addEventListener("click", ({ target }) => {
   entered = null;
 });
 
-/** gradio opens a list when it gets the focus. */
+/** gradio opens a list when it gets the focus; what was chosen, for what was typed, it writes a moment later. */
 function openAgain(list) {
   list.blur();
   list.focus();
+  requestAnimationFrame(() => { if (list === document.activeElement) list.select(); });
 }
 
 // Any key but Esc opens gradio's list, and Tab does so after the focus has left; an open list, which scrolls, would take the focus and vanish with it.
