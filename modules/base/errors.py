@@ -11,7 +11,9 @@
     │   └── BadOrigin       bad_origin
     ├── UnsupportedMedia    unsupported_media_type 415
     ├── TooLarge            too_large     413
+    ├── TooSlow             request_timeout 408
     ├── Busy                busy          429   later it will do
+    ├── Stopping            busy          503   the server is being shut down
     ├── InvalidImage        invalid_image 422
     ├── ModelError                        422   names the file
     │   ├── ModelMissing    model_missing       there is none at all
@@ -111,6 +113,8 @@ class TooLarge(WebUIError):
 
 
 class TooSlow(WebUIError):
+    """A request whose head or body did not arrive in time."""
+
     code, status = "request_timeout", 408
 
 
@@ -121,6 +125,8 @@ class Busy(WebUIError):
 
 
 class Stopping(WebUIError):
+    """A request that came while the server is being shut down."""
+
     code, status = "busy", 503
 
 
