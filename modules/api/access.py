@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import hmac
 import ipaddress
+import logging
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modules.api.errors import body_of
 from modules.api.forwarding import TrustedProxies
+from modules.api.incoming import IncomingBody, with_readable_range
 from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins
+from modules.api.outgoing import SECURITY_HEADERS, OutgoingResponse
 from modules.api.routing import check_size, declared_size
-from modules.base.errors import BadHost, NotFound, TooSlow, Unauthenticated, UnsupportedMedia, WebUIError
+from modules.base.errors import BadHost, NotFound, Unauthenticated, UnsupportedMedia, WebUIError
 from modules.engine.jobs import LOCAL
 from modules.settings.flags import Accounts, Flags
 
+log = logging.getLogger(__name__)
 PUBLIC = "/internal/ping"      # answered without an account
 FORMS = ("application/x-www-form-urlencoded", "text/plain")      # what a foreign page can post without asking
 LONGEST_PATH, LONGEST_NAME = 2000, 255      # characters of an address, bytes of a part of it
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
-SMALL_BODY = 2**20      # bytes that are taken to the end though nobody wants them, so that the refusal arrives
-BODY_SECONDS, SLOWEST = 60, 2**14      # for a small body; bytes a second that a larger one comes by
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "frame-ancestors 'self'",
-    "Referrer-Policy": "same-origin",
-}
 
 
 class Access:
@@ -50,26 +46,33 @@ class Access:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        scope = self.proxies.seen_through(scope)
-        headers = Headers(scope=scope)
-        body = IncomingBody(headers, receive)
+        scope = with_readable_range(self.proxies.seen_through(scope))
+        body = IncomingBody(Headers(scope=scope), receive)
+        response = OutgoingResponse(send, body)
         try:
-            self.check_host(headers)
-            send = with_headers(send, SECURITY_HEADERS | self.origins.headers(headers), body)
-            if self.origins.preflight(scope, headers):
-                await Response(status_code=204, headers=PREFLIGHT_HEADERS)(scope, receive, send)
-                return
-            self.origins.check(scope, headers)
-            check_form(scope, headers)
-            scope["owner"] = self.owner(scope, headers)
-            check_target(scope["path"])
-            check_size(declared_size(headers))
-        except BadHost as error:
-            await refuse(error, scope, receive, with_headers(send, SECURITY_HEADERS, body))
-        except WebUIError as error:
-            await refuse(error, scope, receive, send)
-        else:
-            await self.app(scope, body.receive, send)
+            await self.admit(scope, body, response)
+            await response.finish(scope, receive)
+        except Exception as error:
+            if isinstance(error, WebUIError) and not response.started:
+                await refuse(error, scope, receive, response.send)
+            else:
+                told = await response.fail(scope, receive)
+                log.error("Request %s failed: %s %.200r", told, scope.get("method", scope["type"]), scope["path"], exc_info=error)
+
+    async def admit(self, scope: Scope, body: IncomingBody, response: OutgoingResponse) -> None:
+        """Let the request in. Raises WebUIError."""
+        headers = Headers(scope=scope)
+        self.check_host(headers)
+        response.headers = SECURITY_HEADERS | self.origins.headers(headers)
+        if self.origins.preflight(scope, headers):
+            await Response(status_code=204, headers=PREFLIGHT_HEADERS)(scope, body.receive, response.send)
+            return
+        self.origins.check(scope, headers)
+        check_form(scope, headers)
+        scope["owner"] = self.owner(scope, headers)
+        check_target(scope["path"])
+        check_size(declared_size(headers))
+        await self.app(scope, body.receive, response.send)
 
     def check_host(self, headers: Headers) -> None:
         """Only names this server goes by: a foreign name that was pointed here (DNS rebinding) is turned away."""
@@ -87,37 +90,6 @@ class Access:
         if scope["path"] == self.public:
             return ""
         raise Unauthenticated("Please log in.", "Name and password are those of --gradio-auth or --api-auth.")
-
-
-class IncomingBody:
-    """A request's body on its way in: has all of it come, or would much of it still? It is not waited for for ever."""
-
-    seconds: float = BODY_SECONDS
-
-    def __init__(self, headers: Headers, receive: Receive) -> None:
-        self._receive, self._complete = receive, False
-        self._deadline = 0.0      # unknown before somebody wants it
-        length = headers.get("content-length", "0")
-        self.pending = "transfer-encoding" in headers or not length.isdecimal() or int(length[:20]) > SMALL_BODY
-
-    async def receive(self) -> Message:
-        """Raises TooSlow."""
-        if self._complete:      # what comes now is that the client leaves
-            return await self._receive()
-        message = await self._in_time()
-        self._deadline += len(message.get("body", b"")) / SLOWEST
-        if not message.get("more_body", False):
-            self.pending, self._complete = False, True
-        return message
-
-    async def _in_time(self) -> Message:
-        now = asyncio.get_running_loop().time()
-        self._deadline = self._deadline or now + self.seconds
-        try:
-            return await asyncio.wait_for(self._receive(), max(self._deadline - now, 0.001))
-        except asyncio.TimeoutError as error:
-            self.pending = True
-            raise TooSlow("The request's body comes too slowly.", "Send it at once.") from error
 
 
 def check_form(scope: Scope, headers: Headers) -> None:
@@ -184,19 +156,3 @@ async def refuse(error: WebUIError, scope: Scope, receive: Receive, send: Send) 
         return
     login = {"WWW-Authenticate": 'Basic realm="Easel", charset="UTF-8"'} if error.status == 401 else {}
     await JSONResponse(body_of(error), error.status, login)(scope, receive, send)
-
-
-def with_headers(send: Send, more: Mapping[str, str], body: IncomingBody) -> Send:
-    """Every answer has `more` and says who may keep it; a refusal before the end of a large body hangs up."""
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in more.items():
-                headers.setdefault(name, value)
-            # what has a version is asked for again each time, all else is not kept at all
-            headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "private, no-store")
-            if message["status"] >= 400 and body.pending:
-                headers["Connection"] = "close"
-        await send(message)
-
-    return sending

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from modules.api.routing import check_size, owner, router, strict_json
+from modules.api.routing import KnownFields, check_size, owner, router, strict_json
 from modules.app.app import App
 from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
 from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id, Name
@@ -35,7 +36,7 @@ KEPT = "private, max-age=604800, immutable"      # the address tells the version
 TAGS = {"lora": "lora", "hypernetwork": "hypernet"}
 
 
-class Wishes(BaseModel):
+class Wishes(KnownFields):
     """Which cards, and in which order."""
 
     kind: Kind = "lora"
@@ -52,10 +53,8 @@ class Wishes(BaseModel):
         return library_index.Query(**self.model_dump(exclude={"order", "model_family"}), descending=self.order == "desc")
 
 
-class CardChange(BaseModel):
+class CardChange(KnownFields):
     """What is not given stays as it is; null, or an empty text, takes it away."""
-
-    model_config = ConfigDict(extra="forbid")
 
     description: str | None = Field(None, max_length=MAX_SETTING * 2)
     family: str | None = Field(None, max_length=MAX_FAMILY)
@@ -66,7 +65,7 @@ class CardChange(BaseModel):
     vae: str | None = Field(None, max_length=MAX_NAME, description="What a checkpoint is used with where the VAE is Automatic.")
 
 
-class PictureOf(BaseModel):
+class PictureOf(KnownFields):
     """A picture of one of the caller's jobs."""
 
     job: Id
@@ -201,7 +200,7 @@ def preview_png(content: bytes) -> bytes:
 
 
 async def sent_picture(request: Request) -> PictureOf | bytes:
-    """Raises UnsupportedMedia, Invalid or TooLarge."""
+    """Raises UnsupportedMedia, RequestValidationError, Invalid or TooLarge."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await sent_file(request)
@@ -209,6 +208,8 @@ async def sent_picture(request: Request) -> PictureOf | bytes:
         raise UnsupportedMedia("Send JSON, or a picture as multipart/form-data.", "Set the header Content-Type.")
     try:
         return PictureOf.model_validate(strict_json(await request.body()))
+    except ValidationError as error:
+        raise RequestValidationError([problem | {"loc": ("body", *problem["loc"])} for problem in error.errors()]) from error
     except ValueError as error:
         raise Invalid("That names no picture.", 'Send {"job": its id, "index": the picture\'s number}.') from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -18,10 +17,9 @@ from starlette.responses import Response
 
 from modules.base.errors import WebUIError
 
-log = logging.getLogger(__name__)
 LATER = {"Retry-After": "10"}
 HEADERS = {413: {"Connection": "close"}, 429: LATER, 503: LATER}      # or the rest of what is too large would still come
-CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type", 500: "internal"}
+CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type", 416: "range_not_satisfiable", 500: "internal"}
 
 
 class FieldProblem(BaseModel):
@@ -42,12 +40,11 @@ class Refusal(BaseModel):
 
 
 def handle(api: FastAPI) -> None:
-    """Have every error answered in our shape."""
+    """Have every refusal answered in our shape; faults of our own are the door's to answer."""
     api.add_exception_handler(WebUIError, refused)
     api.add_exception_handler(RequestValidationError, invalid)
     api.add_exception_handler(HTTPException, other)
     api.add_exception_handler(ClientDisconnect, unheard)
-    api.add_exception_handler(Exception, broken)
 
 
 def refusal(code: str, detail: str | list[dict[str, Any]], hint: str = "", sentence: str = "") -> dict[str, Any]:
@@ -88,9 +85,3 @@ def other(request: Request, error: HTTPException) -> JSONResponse:
 def unheard(request: Request, error: ClientDisconnect) -> Response:
     """The client has left in the middle of its request: nobody hears the answer."""
     return Response(status_code=400)
-
-
-def broken(request: Request, error: Exception) -> JSONResponse:
-    body = refusal("internal", "Something went wrong inside Easel.", "The server's log tells more.")
-    log.error("Request %s failed: %s %s", body["request_id"], request.method, request.url.path, exc_info=error)
-    return JSONResponse(body, 500)

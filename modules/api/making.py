@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from modules.api.routing import owner, router
+from modules.api.routing import KnownFields, owner, router
 from modules.app.app import App
 from modules.app.chores import Chore
 from modules.base.limits import Id, JsonObject, Name
@@ -17,7 +17,7 @@ from modules.tasks.model_making import ConvertRequest, ExtractRequest, MergeRequ
 Finite = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 
 
-class MergeBody(BaseModel):
+class MergeBody(KnownFields):
     models: list[Name] = Field(max_length=20, description="Names of checkpoints; the first is A.")
     method: Name = "Weighted sum"
     multiplier: Finite = 0.3
@@ -33,14 +33,14 @@ class MergeBody(BaseModel):
     config: Name = Field("A, B or C", description="Whose .yaml the result takes over: A, B or C (the first there is), B, C, or Don't.")
 
 
-class ConvertBody(BaseModel):
+class ConvertBody(KnownFields):
     model: Name
     name: Name = ""
     precision: Name = "fp16"
     ema: bool = False
 
 
-class ExtractBody(BaseModel):
+class ExtractBody(KnownFields):
     tuned: Name
     base: Name
     name: Name = ""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
-from modules.api.routing import owner, router
+from modules.api.routing import KnownFields, owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
 from modules.base.limits import Id
@@ -18,7 +18,7 @@ from modules.tasks.patterns import OUTPUTS
 from modules.tasks.saving_by_hand import save_by_hand
 
 
-class SaveBody(BaseModel):
+class SaveBody(KnownFields):
     index: int = Field(ge=0, description="The picture's; with save_selected_only off, all pictures of the job are saved.")
 
 

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from modules.api.info import decoded, most_pixels
-from modules.api.routing import router
+from modules.api.routing import KnownFields, router
 from modules.app.app import App
 from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, EncodedPicture, JsonObject
 from modules.imaging.inputs import keep
@@ -22,20 +22,20 @@ from modules.tasks.pasting import read_infotext, within_limits
 from modules.tasks.picture_data import picture_metadata
 
 
-class TokensRequest(BaseModel):
+class TokensRequest(KnownFields):
     prompt: str = Field(max_length=MAX_PROMPT)
     steps: int = Field(20, ge=1, le=150)
 
 
-class PictureRequest(BaseModel):
+class PictureRequest(KnownFields):
     image: EncodedPicture = Field(description="A picture file in base64, or a data: address.")
 
 
-class ManifestRequest(BaseModel):
+class ManifestRequest(KnownFields):
     manifest: JsonObject = Field(description="The JSON of the text called `easel` in a picture.")
 
 
-class InfotextRequest(BaseModel):
+class InfotextRequest(KnownFields):
     text: str = Field(max_length=MAX_INFOTEXT)
     tab: Literal["", "txt2img", "img2img", "extras"] = Field("", description="Whose fields are wanted; empty is where the data come from.")
     now: JsonObject = Field({}, description="By field or setting, what the form holds: it is used where the data name what is not here.")

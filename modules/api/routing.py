@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from itertools import islice
 from typing import Any, NoReturn
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from modules.api.errors import Refusal
 from modules.base.errors import TooLarge, UnsupportedMedia, WebUIError
-from modules.base.limits import MAX_BODY
+from modules.base.limits import MAX_BODY, MAX_ID
 from modules.engine.jobs import LOCAL
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+MOST_UNKNOWN = 20      # fields that one refusal names
 
 
 def router(tag: str, prefix: str = "") -> APIRouter:
@@ -33,6 +36,21 @@ def inner_path(scope: Scope) -> str:
 def owner(request: Request) -> str:
     """Who asks, as the door has found out."""
     return request.scope.get("owner", LOCAL)
+
+
+class KnownFields(BaseModel):
+    """What a route of ours takes: a field that it does not know is named in a refusal, lest it look as if it had worked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def with_few_unknown(cls, given: Any) -> Any:
+        """A million fields cost no million problems."""
+        if not isinstance(given, Mapping):
+            return given
+        unknown = islice((name for name in given if name not in cls.model_fields), MOST_UNKNOWN)
+        return {name: given[name] for name in cls.model_fields if name in given} | {name[:MAX_ID]: None for name in unknown}
 
 
 class StrictRoute(APIRoute):

@@ -8,8 +8,8 @@ import json
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from modules.api.access import SECURITY_HEADERS
 from modules.api.errors import body_of
+from modules.api.outgoing import SECURITY_HEADERS
 from modules.base.errors import WebUIError
 
 HEAD_SECONDS = 30      # for a request's first line and headers

@@ -12,8 +12,9 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from modules.api.access import Access, IncomingBody, allowed_hosts, basic_credentials, own_addresses
+from modules.api.access import Access, allowed_hosts, basic_credentials, own_addresses
 from modules.api.forwarding import TrustedProxies
+from modules.api.incoming import IncomingBody
 from modules.commands.protocol import PlainSpoken
 from modules.settings.flags import parse
 

@@ -1,0 +1,60 @@
+"""Requests on their way in: a body that is not waited for for ever, and the part of a file that is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope
+
+from modules.base.errors import TooSlow
+
+SMALL_BODY = 2**20      # bytes that are taken to the end though nobody wants them, so that the refusal arrives
+BODY_SECONDS, SLOWEST = 60, 2**14      # for a small body; bytes a second that a larger one comes by
+BYTES = "bytes="
+BYTE_RANGE = re.compile(r"(\d{1,18})-(\d{0,18})|-\d{1,18}")
+
+
+class IncomingBody:
+    """A request's body on its way in: has all of it come, or would much of it still? It is not waited for for ever."""
+
+    seconds: float = BODY_SECONDS
+
+    def __init__(self, headers: Headers, receive: Receive) -> None:
+        self._receive, self._complete = receive, False
+        self._deadline = 0.0      # unknown before somebody wants it
+        length = headers.get("content-length", "0")
+        self.pending = "transfer-encoding" in headers or not length.isdecimal() or int(length[:20]) > SMALL_BODY
+
+    async def receive(self) -> Message:
+        """Raises TooSlow."""
+        if self._complete:      # what comes now is that the client leaves
+            return await self._receive()
+        message = await self._in_time()
+        self._deadline += len(message.get("body", b"")) / SLOWEST
+        if not message.get("more_body", False):
+            self.pending, self._complete = False, True
+        return message
+
+    async def _in_time(self) -> Message:
+        now = asyncio.get_running_loop().time()
+        self._deadline = self._deadline or now + self.seconds
+        try:
+            return await asyncio.wait_for(self._receive(), max(self._deadline - now, 0.001))
+        except asyncio.TimeoutError as error:
+            self.pending = True
+            raise TooSlow("The request's body comes too slowly.", "Send it at once.") from error
+
+
+def with_readable_range(scope: Scope) -> Scope:
+    """The request without a Range that is none, or of another unit than bytes: RFC 9110, 14.2, has it ignored."""
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range" or is_range(value.decode("latin-1"))]}
+
+
+def is_range(text: str) -> bool:
+    """Is it a list of byte ranges, each with its first byte before its last?"""
+    if text[:len(BYTES)].lower() != BYTES:
+        return False
+    found = [BYTE_RANGE.fullmatch(part.strip(" \t")) for part in text[len(BYTES):].split(",")]
+    return all(each and (not each[2] or int(each[1]) <= int(each[2])) for each in found)

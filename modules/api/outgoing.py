@@ -1,0 +1,74 @@
+"""Responses on their way out: the headers that all of them have, and one shape for what libraries refuse and for faults of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http.client import responses
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from modules.api.errors import CODES, refusal
+from modules.api.incoming import IncomingBody
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "frame-ancestors 'self'",
+    "Referrer-Policy": "same-origin",
+}
+LONGEST_DETAIL = 500      # bytes of a library's sentence
+OF_THE_TEXT = frozenset({"content-type", "content-length"})      # headers that go with a body
+
+
+class OutgoingResponse:
+    """A `send`. A refusal in plain text, which only libraries write, is held until the application has returned, and then said in our shape."""
+
+    def __init__(self, send: Send, body: IncomingBody) -> None:
+        self.headers: Mapping[str, str] = SECURITY_HEADERS
+        self.started = False
+        self._send, self._body = send, body
+        self._held: Message | None = None      # the start of such a refusal
+        self._text = b""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._held = message if in_plain_text(message) else None
+            if self._held is None:
+                self.started = True
+                self._complete(message)
+                await self._send(message)
+        elif self._held is not None and message["type"] == "http.response.body":
+            self._text += message.get("body", b"")[:LONGEST_DETAIL - len(self._text)]
+        else:
+            await self._send(message)
+
+    def _complete(self, start: Message) -> None:
+        """Put in what all responses have and who may keep this one; a refusal before the end of a large body hangs up."""
+        headers = MutableHeaders(scope=start)
+        for name, value in self.headers.items():
+            headers.setdefault(name, value)
+        # what has a version is asked for again each time, all else is not kept at all
+        headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "private, no-store")
+        if start["status"] >= 400 and self._body.pending:
+            headers["Connection"] = "close"
+
+    async def finish(self, scope: Scope, receive: Receive) -> None:
+        """Say what was held."""
+        if self._held is None:
+            return
+        status, headers = self._held["status"], Headers(raw=self._held["headers"])
+        body = refusal(CODES.get(status, "bad_request"), self._text.decode(errors="replace") or f"{responses.get(status, 'Refused')}.")
+        kept = {name: value for name, value in headers.items() if name not in OF_THE_TEXT}
+        await JSONResponse(body, status, kept)(scope, receive, self.send)
+
+    async def fail(self, scope: Scope, receive: Receive) -> str:
+        """Say that there was a fault of our own, to whoever has had no other response yet. Returns the id by which they know it."""
+        body = refusal("internal", "Something went wrong inside Easel.", "The server's log tells more.")
+        if scope["type"] == "http" and not self.started:
+            await JSONResponse(body, 500)(scope, receive, self.send)
+        return body["request_id"]
+
+
+def in_plain_text(start: Message) -> bool:
+    return start["status"] >= 400 and Headers(raw=start["headers"]).get("content-type", "").startswith("text/plain")
