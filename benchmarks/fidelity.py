@@ -180,4 +180,10 @@ Its pictures are matched all the same; what to do for another is said here.
   with the refiner takes along those that fit it; generation data then say `Refiner networks: True`.
 - **Skip Early CFG and NGMS with `AND`**: where the negative prompt is left out the CFG scale is 1, so the prompts after the first count little.
   With DDIM, DDIM CFG++, PLMS and UniPC the limit of NGMS is compared with the timestep, so that it hardly ever takes effect.
+
+## Whose checkpoint a call is made with
+
+The API follows the options, as A1111's does, without accounts and with them: a call that names no checkpoint, VAE or clip skip is made with those
+that `POST /sdapi/v1/options` set last, or with the defaults, whatever anybody has clicked on a page. What is clicked there goes with that page's own
+requests alone (A1111's page sets the option for everybody). A program that wants another checkpoint posts the option, or sends `override_settings`.
 """

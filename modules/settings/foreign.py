@@ -123,14 +123,41 @@ CLOSED = frozenset("""
     api_enable_requests api_forbid_local_requests api_useragent
 """.split())
 
+# Those that A1111 offers a list for that is the same everywhere; of a list, each of its values is one of them.
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "auto_launch_browser": ("Disable", "Local", "Remote"),
+    "profiling_activities": ("CPU", "CUDA"),
+    "extra_networks_hidden_models": ("Always", "When searched", "Never"),
+    "extra_networks_default_view": ("cards", "thumbs"),
+    "extra_networks_card_order_field": ("Path", "Name", "Date Created", "Date Modified"),
+    "extra_networks_card_order": ("Ascending", "Descending"),
+    "extra_networks_tree_view_style": ("Tree", "Dirs"),
+    "lora_preferred_name": ("Alias from file", "Filename"),
+    "lora_hide_unknown_for_versions": ("SD1", "SD2", "SDXL"),
+    "open_dir_button_choice": ("Output Root", "Subdirectory", "Subdirectory (even temp dir)"),
+    "keyedit_delimiters_whitespace": ("Tab", "Carriage Return", "Line Feed"),
+    "canvas_hotkey_zoom": ("Shift", "Ctrl", "Alt"), "canvas_hotkey_adjust": ("Shift", "Ctrl", "Alt"),
+    "canvas_disabled_functions": (
+        "Zoom", "Adjust brush size", "Hotkey enlarge brush", "Hotkey shrink brush", "Moving canvas", "Fullscreen", "Reset Zoom", "Overlap",
+    ),
+    "infotext_styles": ("Ignore", "Apply", "Discard", "Apply if any"),
+    "live_previews_image_format": ("jpeg", "png", "webp"),
+    "live_preview_content": ("Combined", "Prompt", "Negative prompt"),
+    "ddim_discretize": ("uniform", "quad"),
+    "postprocessing_existing_caption_action": ("Ignore", "Keep", "Prepend", "Append"),
+    "disable_all_extensions": ("none", "extra", "all"),
+}
+
 FOREIGN: Mapping[str, Any] = {name: value for section in SECTIONS.values() for name, value in section.items()}
 
 
 def remembered(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of these foreign settings that a request may change. Raises Invalid naming the first of another type than A1111's."""
+    """Those of these foreign settings that a request may change. Raises Invalid naming the first that A1111 could not have so."""
     for name, value in values.items():
         if not fits(value, FOREIGN[name]):
             raise Invalid(f"The setting {name} cannot be {value!r:.80}.", f"A1111 has {FOREIGN[name]!r:.80} there.", field=name)
+        if strange := [each for each in (value if isinstance(value, list) else [value]) if name in CHOICES and each not in CHOICES[name]]:
+            raise Invalid(f"The setting {name} cannot be {strange[0]!r:.80}.", f"It can be: {', '.join(CHOICES[name])}.", field=name)
     return {name: value for name, value in values.items() if name not in CLOSED}
 
 

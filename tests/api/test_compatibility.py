@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from modules.base.fields import Choice, declared
 from modules.prompts.styles import Style, write_styles
 from modules.settings.file import SettingsFile
-from modules.settings.foreign import CLOSED, FOREIGN, SECTIONS
-from modules.settings.options import NAMES
+from modules.settings.foreign import CHOICES, CLOSED, FOREIGN, SECTIONS
+from modules.settings.options import NAMES, Settings
 from tests.api.test_generate import SMALL, post, refused
 from tests.api.test_img2img import MASK, PICTURE
 
@@ -163,6 +164,7 @@ def test_no_request_changes_where_pictures_go(client):
     ({"face_restoration_model": "nothing"}, 422), ({"sd_model_checkpoint": "nothing"}, 404), ({"sd_model_checkpoint": "t"}, 404),
     ({"sd_model_checkpoint": "["}, 404), ({"sd_model_checkpoint": "[0123456789]"}, 404), ({"sd_model_checkpoint": " " * 60_000}, 422),
     ({"sd_model_checkpoint": 5}, 422), ({"send_seed": "no"}, 422), ({"localization": "a" * 20_000}, 422), ({"hidden_tabs": [1]}, 422), ({"memmon_poll_rate": True}, 422),
+    ({"auto_launch_browser": "Nonsense"}, 422), ({"auto_launch_browser": "local"}, 422), ({"canvas_disabled_functions": ["Zoom", "Nothing"]}, 422),
     ({"no_such": 1}, 422), ({"eta_ddim": 7}, 422),
 ])
 def test_one_bad_setting_and_nothing_changes(client, bad, status):
@@ -172,6 +174,34 @@ def test_one_bad_setting_and_nothing_changes(client, bad, status):
     if status == 422 and len(str(bad)) < 1000:
         assert reply.json()["detail"][0]["loc"][-1] == next(iter(bad))
     assert client.get("/sdapi/v1/options").json() == before
+
+
+WITH_CHOICES = [(name, list(each.widget.of)) for name, each in declared(Settings).items() if isinstance(each.widget, Choice) and isinstance(each.widget.of, tuple)]
+
+
+@pytest.mark.parametrize(("name", "known"), [*WITH_CHOICES, *CHOICES.items()])
+def test_a_setting_with_choices_takes_only_these(client, name, known):
+    before = client.get("/sdapi/v1/options").json()
+    wrapped = (lambda value: [value]) if isinstance(before[name], list) else (lambda value: value)
+    for wrong in ("Nonsense", known[0] + " ", known[0].swapcase(), "", 0):
+        reply = client.post("/sdapi/v1/options", json={name: wrapped(wrong)})
+        assert reply.status_code == 422 and name in reply.json()["detail"][0]["loc"], (wrong, reply.text)
+    assert client.get("/sdapi/v1/options").json() == before
+    for right in known:
+        assert client.post("/sdapi/v1/options", json={name: wrapped(right)}).status_code == 200
+    client.post("/sdapi/v1/options", json=before)
+    assert client.get("/sdapi/v1/options").json() == before
+
+
+@pytest.mark.parametrize(("name", "known"), WITH_CHOICES)
+def test_so_it_does_for_one_request(client, name, known):
+    assert refused(client, 422, override_settings={name: "Nonsense"})["detail"][0]["loc"][-1] == name
+
+
+def test_what_a1111_offers_holds_its_defaults():
+    for name, known in CHOICES.items():
+        usual = FOREIGN[name]
+        assert set(usual if isinstance(usual, list) else [usual]) <= set(known)
 
 
 def test_names_in_settings_are_written_as_files_are_called_here(client):
