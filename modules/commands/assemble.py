@@ -25,6 +25,7 @@ from modules.tasks.worker_config import WorkerConfig, nobody_notes
 
 if TYPE_CHECKING:
     from modules.models.device import Placement
+    from modules.networks.embedding import Embedding
 
 
 def assemble(flags: Flags, process: ProcessFile | None = None) -> App:
@@ -35,13 +36,24 @@ def assemble(flags: Flags, process: ProcessFile | None = None) -> App:
         settings=SettingsFile(paths.settings_file),
         choices=ModelChoices(paths.settings_file.with_name("choices.json")),
         models=models,
-        cards=Cards(models.by_kind() | {"upscaler": Catalog(paths.upscalers, HashCache(paths.database), UPSCALER)}, LibraryIndex(paths.database)),
+        cards=Cards(cards_of(models, flags), LibraryIndex(paths.database), read_embedding),
         jobs=Jobs(JobStore(paths.database), process_name(process, paths.terminal_locks), partial(is_terminal, paths.terminal_locks)),
         tokenizer=cache(partial(load_tokenizer, paths.configs / "clip")),
         process=process,
     )
     app.hooks.app_started.add(lambda app, _: app.cards.begin(), "library index")
     return app
+
+
+def cards_of(models: Library, flags: Flags) -> dict[str, Catalog]:
+    """The catalogs that the page shows as cards, by kind."""
+    return models.by_kind() | {"upscaler": Catalog(flags.paths.upscalers, HashCache(flags.paths.database), UPSCALER)}
+
+
+def read_embedding(path: Path) -> Embedding:
+    from modules.models import embedding_file  # needs torch
+
+    return embedding_file.read_embedding(path)
 
 
 def process_name(process: ProcessFile | None, terminals: Path) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from modules.base.errors import ModelError, ModelMissing
-from modules.models.catalog import PICTURES
+from modules.models.embedding_file import read_embedding
 from modules.models.fp8 import working
 from modules.models.library import Library
 from modules.models.loader import LoadedModel
@@ -96,7 +96,7 @@ class AdapterFiles:
         """name: of one among files of equal content, so that an error does not name another"""
         catalog = self.library.embeddings
         path = next((file.path for file in catalog.list() if (file.name, file.sha256) == (name, sha256)), None) or catalog.find(sha256).path
-        return Embedding.read(path.name, path.read_bytes() if path.suffix.casefold() in PICTURES else read_object(path), sha256)
+        return read_embedding(path, sha256)
 
     def _hypernetwork(self, sha256: str) -> Hypernetwork:
         path = self.library.hypernetworks.find(sha256).path

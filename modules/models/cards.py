@@ -14,7 +14,7 @@ from modules.base.errors import ModelError, UnknownName
 from modules.base.files import write_atomically
 from modules.models.catalog import Catalog, Kind, ModelFile
 from modules.models.cover_pictures import cover_picture
-from modules.models.describing import described, shown_metadata, training_tags
+from modules.models.describing import ReadEmbedding, described, shown_metadata, training_tags
 from modules.models.header import is_named_safetensors, read_header
 from modules.models.user_metadata import Beside, beside, read_user_metadata, regular, write_user_metadata
 from modules.store.library_index import INSIDE, Entry, LibraryIndex, identity
@@ -36,10 +36,10 @@ class Details:
 
 
 class Cards:
-    """catalogs: kind → its files. Any thread may use it; scans wait for each other."""
+    """catalogs: kind → its files; read_embedding: of one that has no header. Any thread may use it; scans wait for each other."""
 
-    def __init__(self, catalogs: Mapping[str, Catalog], index: LibraryIndex) -> None:
-        self.catalogs, self.index = dict(catalogs), index
+    def __init__(self, catalogs: Mapping[str, Catalog], index: LibraryIndex, read_embedding: ReadEmbedding) -> None:
+        self.catalogs, self.index, self.read_embedding = dict(catalogs), index, read_embedding
         self._scanning, self._scanned, self._writing = threading.Lock(), threading.Event(), threading.Lock()
 
     def begin(self) -> None:
@@ -95,7 +95,7 @@ class Cards:
                 changed.append((file, found))
         self.index.remove(known.keys() - seen)
         for start in range(0, len(changed), BATCH):
-            self.index.put(described_if_there(kind, changed[start : start + BATCH]))
+            self.index.put(self._described_if_there(kind, changed[start : start + BATCH]))
 
     def _with_company(self, kind: str) -> Iterator[tuple[ModelFile, Beside]]:
         """The catalog's files and what lies beside them; each folder is looked into once."""
@@ -160,25 +160,24 @@ class Cards:
 
     def _again(self, entry: Entry) -> Entry:
         file = ModelFile(Path(entry.path), entry.file, problem=entry.problem)
-        fresh = described(entry.kind, file, self._beside(entry))
+        fresh = described(entry.kind, file, self._beside(entry), self.read_embedding)
         self.index.put([fresh])
         return fresh
+
+    def _described_if_there(self, kind: str, changed: Collection[tuple[ModelFile, Beside]]) -> list[Entry]:
+        entries = []
+        for file, found in changed:
+            try:
+                entries.append(described(kind, file, found, self.read_embedding))
+            except OSError:      # it has gone meanwhile
+                continue
+            except Exception as error:      # one file's error is that file's
+                log.exception("%s could not be looked at", file.name)
+                problem = f"{file.name} could not be looked at ({type(error).__name__})."
+                entries.append(described(kind, replace(file, problem=problem), replace(found, files={}), self.read_embedding))
+        return entries
 
 
 def names_in(folder: Path) -> frozenset[str]:
     with os.scandir(folder) as entries:
         return frozenset(entry.name for entry in entries)
-
-
-def described_if_there(kind: str, changed: Collection[tuple[ModelFile, Beside]]) -> list[Entry]:
-    entries = []
-    for file, found in changed:
-        try:
-            entries.append(described(kind, file, found))
-        except OSError:      # it has gone meanwhile
-            continue
-        except Exception as error:      # one file's error is that file's
-            log.exception("%s could not be looked at", file.name)
-            problem = f"{file.name} could not be looked at ({type(error).__name__})."
-            entries.append(described(kind, replace(file, problem=problem), replace(found, files={})))
-    return entries

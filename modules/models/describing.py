@@ -1,13 +1,13 @@
-"""What is worth knowing of one model file, from its header and from what lies beside it. Torch only for old embeddings."""
+"""What is worth knowing of one model file, from its header and from what lies beside it. No torch."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modules.base.errors import ModelError
 from modules.models.catalog import ModelFile
@@ -16,6 +16,11 @@ from modules.models.header import Header, clean, is_named_safetensors, read_head
 from modules.models.kinship import WIDTHS, Shapes, family_of_header
 from modules.models.user_metadata import Beside, UserMetadata, read_user_metadata, stat_of
 from modules.store.library_index import INSIDE, Entry
+
+if TYPE_CHECKING:
+    from modules.networks.embedding import Embedding
+
+ReadEmbedding = Callable[[Path], "Embedding"]      # of a file without a header; its reader needs torch
 
 EMPTY = Header({}, {})
 LARGEST_OLD = 16 * 2**20        # bytes of an embedding that is read whole
@@ -41,10 +46,10 @@ class Facts:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-def described(kind: str, file: ModelFile, found: Beside) -> Entry:
+def described(kind: str, file: ModelFile, found: Beside, read_embedding: ReadEmbedding) -> Entry:
     """Raises OSError if the file has gone."""
     about = stat_of(file.path)
-    facts = Facts() if file.problem else facts_of(kind, file.path)
+    facts = Facts() if file.problem else facts_of(kind, file.path, read_embedding)
     user = read_user_metadata(found.files)
     folder, _, name = file.name.rpartition("/")
     stem = Path(name).stem
@@ -78,11 +83,11 @@ def searched(file: str, facts: Facts, user: UserMetadata) -> str:
     return "\n".join(filter(None, parts)).casefold()[:LONGEST_WORDS]
 
 
-def facts_of(kind: str, path: Path) -> Facts:
+def facts_of(kind: str, path: Path, read_embedding: ReadEmbedding) -> Facts:
     """Of a file that cannot be read, nothing."""
     try:
         header = read_header(path) if is_named_safetensors(path) else EMPTY
-        more = embedding_facts(path, header.shapes) if kind == "embedding" else {}
+        more = embedding_facts(path, header.shapes, read_embedding) if kind == "embedding" else {}
     except ModelError:
         return Facts()
     title = header.metadata.get("modelspec.title", "")
@@ -108,22 +113,17 @@ def training_tags(metadata: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def embedding_facts(path: Path, shapes: Shapes) -> dict[str, Any]:
+def embedding_facts(path: Path, shapes: Shapes, read_embedding: ReadEmbedding) -> dict[str, Any]:
     """A1111's facts of a textual inversion; shape: the width of a vector. Raises ModelError if it is none."""
     tables = list(shapes.values())
     if shapes and (len(shapes) == 1 or shapes.keys() in PARTS) and all(1 <= len(shape) <= 2 for shape in tables):
         count = tables[0][0] if len(tables[0]) == 2 else 1
         return {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": sum(s[-1] for s in tables), "vectors": count}
-    return old_embedding_facts(path) if path.stat().st_size <= LARGEST_OLD else {}
+    return old_embedding_facts(read_embedding(path)) if path.stat().st_size <= LARGEST_OLD else {}
 
 
-def old_embedding_facts(path: Path) -> dict[str, Any]:
+def old_embedding_facts(found: Embedding) -> dict[str, Any]:
     """Pickles and pictures have no header; they are small."""
-    from modules.models.catalog import PICTURES
-    from modules.models.weights import read_object
-    from modules.networks.embedding import Embedding
-
-    found = Embedding.read(path.name, path.read_bytes() if path.suffix.casefold() in PICTURES else read_object(path))
     return {
         "step": found.step,
         "sd_checkpoint": found.checkpoint_hash,

@@ -12,6 +12,8 @@ from operator import itemgetter
 from modules.prompts.grammar import AND, bounded, schedule
 
 TAG = re.compile(r"<(\w+):([^>]+)(>?)")      # or its beginning at the text's end, for which a search that failed would begin anew at every <
+MOST_NETWORK_TAGS = 100       # of one prompt
+LORA_KINDS = ("lora", "lyco")
 FIRST_MARK = 0xF0000      # of a plane for private use; its characters stand for tags
 MARKS = re.compile("[\U000F0000-\U000FFFFF]")
 
@@ -79,3 +81,8 @@ def text_at(step: int, entries: Sequence[tuple[int, str]]) -> str:
 
 def marks(text: str) -> frozenset[int]:
     return frozenset(ord(mark) - FIRST_MARK for mark in MARKS.findall(text))
+
+
+def without_separators(name: str) -> str:
+    """A network's name as "Lora hashes" has it."""
+    return name.replace(":", "").replace(",", "")

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from modules.base.errors import InvalidImage
+from modules.prompts.network_tags import without_separators
 from modules.sampling.questions import Cond, Meaning
 from modules.settings.options import Settings
-from modules.tasks.networks import without_separators
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modules.base.fields import declared
+from modules.base.version import VERSION
 from modules.models.upscaling.files import BUILT_IN
 from modules.params import infotext
 from modules.params.hires import LATENT_MODES
 from modules.prompts import grammar
+from modules.prompts.network_tags import without_separators
 from modules.sampling.samplers import CHURN
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings, at_default
-from modules.tasks.networks import without_separators
 from modules.tasks.plan import Plan
-
-VERSION = "v1.10.1+easel.0.1"      # whose numerics these are, and who computed them; PEP 440, so that A1111 can read it
 
 Pair = tuple[str, object]
 

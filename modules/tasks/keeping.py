@@ -17,8 +17,9 @@ from modules.base.files import write_atomically
 from modules.engine.jobs import LOCAL, RETURNED, JobSpec, Made
 from modules.imaging.save import FileFormat, Place, encoded, png, within_side
 from modules.settings.options import FORMATS, Settings
+from modules.tasks.compare_manifest import KEY
 from modules.tasks.drawn import Beside, Drawn
-from modules.tasks.manifest import KEY, manifest
+from modules.tasks.manifest import manifest
 from modules.tasks.naming import place_of, upscaler_suffix
 from modules.tasks.patterns import below_outputs
 from modules.tasks.recipes import Recipe

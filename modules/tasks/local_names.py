@@ -17,8 +17,7 @@ from modules.base.errors import UnknownName
 from modules.models.catalog import Catalog, Meant, ModelFile
 from modules.models.library import Library
 from modules.params.hires import LATENT, LATENT_MODES
-from modules.prompts.network_tags import with_tags
-from modules.tasks.networks import LORA_KINDS, MOST_TAGS, without_separators
+from modules.prompts.network_tags import LORA_KINDS, MOST_NETWORK_TAGS, with_tags, without_separators
 
 PROMPTS = ("Prompt", "Hires prompt")                                       # have network tags
 WORDS = ("Prompt", "Negative prompt", "Hires prompt", "Hires negative prompt")      # may name embeddings
@@ -70,7 +69,7 @@ def with_local_names(values: Mapping[str, Any], library: Library, missing: list[
     def local(tag: re.Match[str]) -> str:
         kind, (name, colon, rest) = tag[1], tag[2].partition(":")
         seen.add(name)
-        if len(seen) > MOST_TAGS:
+        if len(seen) > MOST_NETWORK_TAGS:
             return tag[0]
         if kind in LORA_KINDS:
             hashed = loras.get(without_separators(name), "")
@@ -101,7 +100,7 @@ def with_local_embeddings(values: dict[str, Any], catalog: Catalog, missing: lis
 def hashes_of(values: Mapping[str, Any], key: str) -> dict[str, str]:
     """`name: hash, name: hash` as a table."""
     pairs = (pair.split(": ", 1) for pair in str(values.get(key, "")).split(", ") if ": " in pair)
-    return dict(islice(pairs, MOST_TAGS))
+    return dict(islice(pairs, MOST_NETWORK_TAGS))
 
 
 def local_name(name: str, found: ModelFile | Missing, called: Callable[[str], ModelFile | None], missing: list[Missing]) -> str:

@@ -1,41 +1,18 @@
-"""The reproducibility manifest: all that a picture came from, as JSON inside it; and what of that is otherwise today.
+"""The reproducibility manifest: all that a picture came from, as JSON inside it.
 
 Generation data tells what a person chose, in A1111's words. The manifest tells what it ran on: whole hashes of every model file,
-every setting, precision, device and library versions. So Easel can say beforehand why a picture may not come out the same.
+every setting, precision, device and library versions.
 """
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from modules.base.errors import Invalid
-from modules.base.fields import declared
-from modules.models.catalog import Catalog
-from modules.models.library import Library
-from modules.settings.options import Settings
-from modules.tasks.generation_data import VERSION
+from modules.base.version import VERSION
+from modules.tasks.compare_manifest import FORMAT, environment
 from modules.tasks.plan import Files, Plan
-
-KEY = "easel"               # of the PNG text
-FORMAT = 1
-LIBRARIES = ("torch", "diffusers", "transformers", "tokenizers", "torchsde", "numpy", "pillow")
-SHAPES_PICTURES = frozenset({
-    "sd", "sdxl", "vae", "img2img", "optimizations", "compatibility", "sampler-params", "extra_networks", "upscaling", "face-restoration",
-    "hypertile",
-})
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One thing that is not as it was when a picture was made."""
-
-    what: str
-    then: Any
-    now: Any
 
 
 def manifest(plan: Plan, told: Mapping[str, object], device: Mapping[str, str]) -> dict[str, Any]:
@@ -64,51 +41,3 @@ def models_of(files: Files) -> list[dict[str, Any]]:
     found += [{"kind": "hypernetwork", "name": "", "sha256": sha256} for sha256, _ in files.networks.strengths]
     embeddings = dict.fromkeys(each.sha256 for each in files.networks.embeddings)
     return found + [{"kind": "embedding", "name": "", "sha256": sha256} for sha256 in embeddings]
-
-
-def environment(device: Mapping[str, str]) -> dict[str, str]:
-    libraries = {name: installed(name) for name in LIBRARIES}
-    return {**device, "python": platform.python_version(), "system": platform.platform(terse=True), **libraries}
-
-
-def installed(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
-
-
-def differences(then: Mapping[str, Any], library: Library, settings: Settings, device: Mapping[str, str]) -> list[Difference]:
-    """What is not now as a manifest says it was. Raises Invalid for what is no manifest."""
-    try:
-        return [*missing_models(then["models"], library), *changed_settings(then["settings"], settings), *changed_environment(then, device)]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise Invalid("That is no manifest of Easel's.", "It is the text called `easel` in a picture made with manifests switched on.") from error
-
-
-def missing_models(then: Any, library: Library) -> Iterator[Difference]:
-    shelves: Mapping[str, Catalog] = {
-        "checkpoint": library.checkpoints, "refiner": library.checkpoints, "VAE": library.vaes, "LoRA": library.loras,
-        "hypernetwork": library.hypernetworks, "embedding": library.embeddings,
-    }
-    for model in then:
-        same = [file for file in shelves[model["kind"]].list() if file.sha256 == model["sha256"]]
-        if not same:
-            named = shelves[model["kind"]].named(str(model["name"]))
-            now = f"{named.name} with other content" if named and named.sha256 else "not known here"
-            yield Difference(model["kind"], f"{model['name']} {str(model['sha256'])[:10]}".strip(), now)
-
-
-def changed_settings(then: Mapping[str, Any], settings: Settings) -> Iterator[Difference]:
-    """Those that shape pictures."""
-    for name, param in declared(Settings).items():
-        now = getattr(settings, name)
-        if param.section in SHAPES_PICTURES and name != "sd_model_checkpoint" and name in then and then[name] != now:
-            yield Difference(param.label, then[name], now)
-
-
-def changed_environment(then: Mapping[str, Any], device: Mapping[str, str]) -> Iterator[Difference]:
-    now = {"Easel": VERSION, **environment(device)}
-    for name, value in {"Easel": then["version"], **then["environment"]}.items():
-        if value != now.get(name, ""):
-            yield Difference(name, value, now.get(name, ""))

@@ -13,14 +13,11 @@ from modules.models.catalog import Catalog, ModelFile
 from modules.models.library import Library
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
-from modules.prompts.network_tags import NetworkTag, take_networks
+from modules.prompts.network_tags import LORA_KINDS, MOST_NETWORK_TAGS, NetworkTag, take_networks
 from modules.sampling.guidance import Schedule
 from modules.sampling.questions import EmbeddingFile
 from modules.sampling.weights import NetworkUse
 from modules.settings.options import Settings
-
-MOST_TAGS = 100
-LORA_KINDS = ("lora", "lyco")
 
 
 @dataclass(frozen=True)
@@ -93,8 +90,8 @@ def with_standing_networks(params: Txt2Img, settings: Settings) -> Txt2Img:
 def networks_of(params: Txt2Img, library: Library) -> Networks:
     """Raises Invalid for a tag whose numbers are none."""
     drawn, tags = take_networks(grammar.strip_comments(params.prompt))
-    if len(tags) > MOST_TAGS:
-        raise Invalid(f"The prompt names more than {MOST_TAGS} networks.", "Leave some out.", field="prompt")
+    if len(tags) > MOST_NETWORK_TAGS:
+        raise Invalid(f"The prompt names more than {MOST_NETWORK_TAGS} networks.", "Leave some out.", field="prompt")
     loras, hypernetworks, notes = [], [], []
     for place, tag in enumerate(tags):
         if tag.kind in LORA_KINDS and (file := library.lora(tag.name)):
@@ -149,11 +146,6 @@ def steps_of(tag: NetworkTag) -> tuple[float, float]:
     if not all(bound == "" or bound.isdecimal() for bound in bounds):
         raise Invalid(f"<{tag.kind}:{tag.name}…>: {'-'.join(bounds)[:40]!r} are no steps.", "Write them like start=5 or step=5-10.", field="prompt")
     return float(bounds[0] or 1), float(bounds[1] or inf)
-
-
-def without_separators(name: str) -> str:
-    """A network's name as "Lora hashes" has it."""
-    return name.replace(":", "").replace(",", "")
 
 
 def number(tag: NetworkTag, place: int, missing: float, name: str = "") -> float:

@@ -14,6 +14,7 @@ from modules.models import cards as cards_module
 from modules.models.cards import Cards
 from modules.models.catalog import CHECKPOINT, EMBEDDING, LORA, Catalog
 from modules.models.describing import training_tags
+from modules.models.embedding_file import read_embedding
 from modules.models.kinship import family_named, family_of_header
 from modules.models.user_metadata import UserMetadata, beside, plain, read_user_metadata, write_user_metadata
 from modules.store.hashes import HashCache
@@ -137,7 +138,7 @@ def cards(tmp_path):
     """Of LoRAs and embeddings in a folder."""
     hashes = HashCache(tmp_path / "easel.sqlite")
     catalogs = {"lora": Catalog((tmp_path / "Lora",), hashes, LORA), "embedding": Catalog((tmp_path / "embeddings",), hashes, EMBEDDING)}
-    return Cards(catalogs, LibraryIndex(tmp_path / "easel.sqlite"))
+    return Cards(catalogs, LibraryIndex(tmp_path / "easel.sqlite"), read_embedding)
 
 
 def lora(cards, **how):
@@ -147,7 +148,7 @@ def lora(cards, **how):
 def test_a_scan_reads_only_what_changed(cards, model, monkeypatch):
     read_files = []
     true = cards_module.described
-    monkeypatch.setattr(cards_module, "described", lambda kind, file, found: read_files.append(file.name) or true(kind, file, found))
+    monkeypatch.setattr(cards_module, "described", lambda kind, file, *how: read_files.append(file.name) or true(kind, file, *how))
     safetensors(model.with_name("other.safetensors"), {"ss_output_name": "Zebra"})
     for change in (lambda: None, lambda: safetensors(model, {"modelspec.title": "New"}), lambda: model.with_suffix(".json").write_text('{"notes": "x"}'),
                    lambda: model.with_suffix(".png").touch(), lambda: model.with_suffix(".png").unlink()):
@@ -208,7 +209,7 @@ def test_embeddings_of_every_form_tell_their_vectors(cards, tmp_path):
 
 def test_a_checkpoint_tells_its_family_by_its_text_encoder(tmp_path):
     hashes = HashCache(tmp_path / "easel.sqlite")
-    cards = Cards({"checkpoint": Catalog((GOLDEN / "models/Stable-diffusion",), hashes, CHECKPOINT)}, LibraryIndex(tmp_path / "easel.sqlite"))
+    cards = Cards({"checkpoint": Catalog((GOLDEN / "models/Stable-diffusion",), hashes, CHECKPOINT)}, LibraryIndex(tmp_path / "easel.sqlite"), read_embedding)
     cards.begin()
     assert cards.wait(30) and [entry.family for entry in cards.index.all("checkpoint")] == ["SD1"]
 
@@ -240,7 +241,7 @@ def test_an_unforeseen_error_of_one_file_is_that_files(cards, model, monkeypatch
     safetensors(model.with_name("odd.safetensors"), {})
     described = cards_module.described
 
-    def upset(kind, file, found):
+    def upset(kind, file, found, read_embedding):
         if file.model_name == "odd" and not file.problem:
             raise KeyError("unforeseen")
         return described(kind, file, found)

@@ -13,7 +13,8 @@ from modules.base.errors import Invalid
 from modules.imaging.save import png
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
-from modules.tasks.manifest import KEY, differences, manifest
+from modules.tasks.compare_manifest import KEY, differences
+from modules.tasks.manifest import manifest
 from modules.tasks.networks import networks_of
 from modules.tasks.plan import Files, Plan
 from tests.golden_data import GOLDEN, library

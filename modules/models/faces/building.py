@@ -14,7 +14,7 @@ from modules.base.errors import ModelMismatch
 from modules.imaging.faces import SIDE
 from modules.models.faces import codeformer, gfpgan, retinaface
 from modules.models.upscaling.architectures import UNFIT
-from modules.models.upscaling.files import read_state
+from modules.models.upscaling.read_state import read_state
 
 PARALLEL = "module."        # begins all names where several GPUs trained the network
 

@@ -1,22 +1,17 @@
-"""The upscaler models there are, and their weights out of files of any age. Names are names, never paths."""
+"""The upscaler models there are. Names are names, never paths."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from modules.base.errors import ModelError, sentence
 from modules.models.header import sniff
 from modules.models.model_folders import FolderEntry, model_files
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 BUILT_IN = ("None", "Lanczos", "Nearest")      # what needs no model
 EXTENSIONS = (".safetensors", ".pth", ".pt")
-WRAPPERS = ("params_ema", "params")     # BasicSR's names for the weights in a training file; the averaged ones are better
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +42,6 @@ def glanced(entry: FolderEntry) -> ModelFile:
     except ModelError as error:
         return ModelFile(entry.path, sentence(error))
     return ModelFile(entry.path, entry.problem)
-
-
-def read_state(path: Path) -> Mapping[str, Tensor]:
-    """The weights in a file by their names there. Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file."""
-    from modules.models.weights import read_pickle, read_weights, tensors_in  # needs torch
-
-    if sniff(path) == "safetensors":
-        return read_weights(path).tensors
-    return tensors_in(path.name, unwrapped(read_pickle(path)))
-
-
-def unwrapped(content: Any) -> Any:
-    """The table of weights in a training file; other content as it is."""
-    if isinstance(content, Mapping):
-        return next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
-    return content
 
 
 # A1111's names for the files it downloads, so that its generation data finds them here. Lower-case stem → name.

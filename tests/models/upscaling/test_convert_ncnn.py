@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from modules.base.errors import ModelCorrupt, ModelUnsupported
 from modules.models.upscaling.convert_ncnn import SHIPPED, convert, main
-from modules.models.upscaling.files import read_state
+from modules.models.upscaling.read_state import read_state
 from tests.models.upscaling.networks import rrdb_state, srvgg_state
 
 FP16, FP32 = struct.pack("<I", 0x01306B47), struct.pack("<I", 0)

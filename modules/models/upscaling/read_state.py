@@ -1,0 +1,28 @@
+"""The weights of upscalers and face restorers, out of files of any age."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from modules.models.header import sniff
+from modules.models.weights import read_pickle, read_weights, tensors_in
+
+WRAPPERS = ("params_ema", "params")     # BasicSR's names for the weights in a training file; the averaged ones are better
+
+
+def read_state(path: Path) -> Mapping[str, Tensor]:
+    """The weights in a file by their names there. Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file."""
+    if sniff(path) == "safetensors":
+        return read_weights(path).tensors
+    return tensors_in(path.name, unwrapped(read_pickle(path)))
+
+
+def unwrapped(content: Any) -> Any:
+    """The table of weights in a training file; other content as it is."""
+    if isinstance(content, Mapping):
+        return next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
+    return content
