@@ -244,7 +244,7 @@ def test_an_unforeseen_error_of_one_file_is_that_files(cards, model, monkeypatch
     def upset(kind, file, found, read_embedding):
         if file.model_name == "odd" and not file.problem:
             raise KeyError("unforeseen")
-        return described(kind, file, found)
+        return described(kind, file, found, read_embedding)
 
     monkeypatch.setattr(cards_module, "described", upset)
     cards.scan()
