@@ -10,8 +10,8 @@ from diffusers import UNet2DConditionModel
 
 from benchmarks.measure import alternating
 from benchmarks.model import random_model
-from modules.models.attention import BACKENDS, PYTORCH, AttentionLayers
-from modules.models.hypertile import Hypertiling
+from modules.models.optimizations.attention import BACKENDS, PYTORCH, AttentionLayers
+from modules.models.optimizations.hypertile import Hypertiling
 
 ROWS = (2, 16)
 Setting = tuple[torch.device, torch.dtype, int, Callable[[], float]]      # where, in which precision, latent side, clock

@@ -10,7 +10,7 @@ import torch
 from benchmarks.jobs import mixed, one_by_one, together
 from benchmarks.measure import alternating, report
 from benchmarks.model import SIDE, random_model, ready_device
-from modules.models.loader import LoadedModel
+from modules.models.checkpoint.loader import LoadedModel
 
 GOALS = {torch.float32: "≥ 1.5", torch.bfloat16: "≥ 1.8"}
 ROWS = (2, 16)      # of bare calls: a picture with its negative prompt alone, and a full call

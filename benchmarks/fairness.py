@@ -8,7 +8,7 @@ import torch
 from benchmarks.jobs import planned
 from benchmarks.model import random_model, ready_device
 from modules.engine.engine import Engine, Picture
-from modules.tasks.txt2img import picture
+from modules.pipelines.txt2img import picture
 
 
 def run() -> None:

@@ -152,7 +152,7 @@ The calls and A1111's answers lie in `tests/golden/images`; this page is written
 OMP_NUM_THREADS=1 python3 webui.py bench fidelity
 ```
 
-(a few minutes). The same comparison is part of the tests: `python3 webui.py test tests/tasks/test_golden_images.py`.
+(a few minutes). The same comparison is part of the tests: `python3 webui.py test tests/pipelines/test_golden_images.py`.
 
 """
 

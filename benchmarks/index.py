@@ -10,10 +10,10 @@ from itertools import islice, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from modules.models.cards import Cards
-from modules.models.catalog import LORA, Catalog
+from modules.library.cards import Cards
+from modules.library.catalog import LORA, Catalog
+from modules.library.index import LibraryIndex, Query
 from modules.store.hashes import HashCache
-from modules.store.library_index import LibraryIndex, Query
 
 FILES, FOLDERS, TAGS = 10_000, 50, 40
 ASKED = 20          # times each search and page is asked for

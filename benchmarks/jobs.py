@@ -10,12 +10,12 @@ import numpy as np
 from benchmarks.model import CHECKPOINT, SIDE
 from modules.engine.engine import Common, Engine, Picture, itself
 from modules.params.txt2img import Txt2Img
+from modules.pipelines.plan import Files, Plan, plans
+from modules.pipelines.result import Drawn
+from modules.pipelines.txt2img import picture
+from modules.requests.resolve import prepared
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
-from modules.tasks.drawn import Drawn
-from modules.tasks.plan import Files, Plan, plans
-from modules.tasks.requests import prepared
-from modules.tasks.txt2img import picture
 
 
 def planned(**fields: Any) -> Plan:

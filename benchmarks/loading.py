@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from benchmarks.checkpoints import KINDS, save, tensors
 from benchmarks.measure import alternating, report
-from modules.models.catalog import ModelFile
-from modules.models.loader import LoadedModel, load
+from modules.library.catalog import ModelFile
+from modules.models.checkpoint.loader import LoadedModel, load
 
 T = TypeVar("T")
 PAGE = 4096                  # bytes; of memory

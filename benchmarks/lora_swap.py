@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from benchmarks.checkpoints import XL_UNET, Unet, unet
 from benchmarks.measure import alternating, report
-from modules.models.patcher import Patcher
+from modules.models.lora.patcher import Patcher
 from modules.networks.formats import LoRA
 
 RANK, STRENGTH = 32, 0.8

@@ -14,9 +14,9 @@ from benchmarks.model import random_model, ready_device
 from modules.networks.dialects import Targets
 from modules.networks.formats import LoRA
 from modules.networks.network import Network
+from modules.pipelines.networks import Mention, Networks
+from modules.pipelines.plan import Plan
 from modules.sampling.weights import NetworkUse
-from modules.tasks.networks import Mention, Networks
-from modules.tasks.plan import Plan
 
 LORAS, STEPS = 4, 10
 JOBS = {4: "≥ 1.1", 8: "≥ 1.3"}      # how many, each of two rows

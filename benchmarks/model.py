@@ -8,10 +8,10 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from modules.models.catalog import ModelFile
+from modules.library.catalog import ModelFile
+from modules.models.checkpoint.families import CLIP as CLIP_USE
+from modules.models.checkpoint.loader import LoadedModel, TextEncoder, alphas_cumprod
 from modules.models.device import Placement, Ready
-from modules.models.families import CLIP as CLIP_USE
-from modules.models.loader import LoadedModel, TextEncoder, alphas_cumprod
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.questions import Weights
 

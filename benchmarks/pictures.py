@@ -10,15 +10,15 @@ from PIL import Image
 from benchmarks.jobs import made, planned
 from benchmarks.measure import alternating, report
 from benchmarks.model import SIDE, random_model, ready_device
-from modules.models.loader import LoadedModel
+from modules.models.checkpoint.loader import LoadedModel
 from modules.params.img2img import Img2Img
+from modules.pipelines import hires, img2img
+from modules.pipelines.canvas import Canvas
+from modules.pipelines.img2img import Img2ImgPlan
+from modules.pipelines.plan import Plan
+from modules.requests.resolve import prepared, prepared_img2img
 from modules.sampling.questions import ready
 from modules.settings.options import Settings
-from modules.tasks import hires, img2img
-from modules.tasks.canvas import Canvas
-from modules.tasks.img2img import Img2ImgPlan
-from modules.tasks.plan import Plan
-from modules.tasks.requests import prepared, prepared_img2img
 
 STEPS, STRENGTH = 20, 0.5
 

@@ -4,7 +4,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from benchmarks.loading import elsewhere, highest
-from modules.models.vae import CELL, Vae
+from modules.models.vae.vae import CELL, Vae
 
 SIDE = 2048                              # pixels
 CHANNELS = (32, 64, 128, 128)            # a quarter of Stable Diffusion's, for the time's sake

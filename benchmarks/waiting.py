@@ -13,16 +13,16 @@ from modules.api.jobs import described
 from modules.app.app import App
 from modules.commands.assemble import assemble, find_models
 from modules.engine.engine import Engine, Picture
-from modules.engine.jobs import JobSpec
+from modules.engine.messages import JobSpec
 from modules.params.batch import Batch, Entry
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
+from modules.requests.resolve import prepared_img2img
 from modules.sampling.questions import Task
 from modules.settings.flags import parse
 from modules.settings.options import Settings
 from modules.store.jobs import JobRecord
-from modules.tasks.recipes import RECIPES
-from modules.tasks.requests import prepared_img2img
+from modules.worker.job_kinds import RECIPES
 
 SIDE_BY_SIDE = 8      # as on a GPU
 INFOTEXT = "a red fox\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 512x512"

@@ -21,6 +21,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
+def device(tmp_path_factory):
+    """The golden checkpoints, on the CPU."""
+    from tests.playing import golden_device  # needs torch
+
+    return golden_device(tmp_path_factory.mktemp("golden-models"))
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Path:
     """The system's Chromium. Without one a person's run skips the browser tests; CI, which installs it, fails."""
     found = next(filter(None, map(shutil.which, CHROMIUMS)), None)

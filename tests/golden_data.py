@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from modules.base.fields import defaults
-from modules.engine.jobs import JobSpec
+from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep
-from modules.models.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
-from modules.models.library import Library
+from modules.library.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
+from modules.library.library import Library
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
+from modules.pipelines.img2img import SOFT_KEYS
+from modules.requests.resolve import prepared, prepared_img2img
 from modules.settings.options import NAMES, Settings, changed
 from modules.store.hashes import HashCache
-from modules.tasks.img2img import SOFT_KEYS
-from modules.tasks.requests import prepared, prepared_img2img
 
 GOLDEN = Path(__file__).parent / "golden"
 SHIPPED = Path(__file__).parents[1] / "models"

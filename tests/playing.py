@@ -15,13 +15,13 @@ from PIL import Image
 from modules.api.replies import infotexts
 from modules.base.errors import UnknownName
 from modules.engine.engine import Engine, Picture
-from modules.engine.jobs import JobSpec
+from modules.engine.messages import JobSpec
 from modules.models.device import Device, Placement
 from modules.params import infotext
+from modules.pipelines.result import Drawn
 from modules.prompts.grammar import emphasised
 from modules.prompts.tokenizer import load_tokenizer
-from modules.tasks.drawn import Drawn
-from modules.tasks.recipes import RECIPES, Recipe
+from modules.worker.job_kinds import RECIPES, Recipe
 from tests.golden_data import GOLDEN, assemble_models, golden_library, inputs, result, spec
 
 Case = dict[str, Any]

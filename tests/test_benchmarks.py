@@ -14,7 +14,7 @@ from benchmarks.__main__ import LONG, SCENARIOS, main
 from benchmarks.checkpoints import Kind, Text, Unet
 from benchmarks.jobs import planned
 from benchmarks.measure import alternating
-from modules.tasks.drawn import Drawn
+from modules.pipelines.result import Drawn
 from tests import playing
 from tests.golden_data import cases, result
 

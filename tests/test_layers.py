@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"base"},
     {"params", "prompts", "imaging", "settings", "sampling", "networks", "store"},
-    {"models"}, {"engine"}, {"app"}, {"tasks"}, {"plugins"}, {"api", "ui"}, {"commands"},
+    {"library"}, {"models"}, {"engine"}, {"app"}, {"requests"}, {"pipelines"}, {"worker"}, {"api", "ui"}, {"commands"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}
-WITHOUT_TORCH = {"base", "params", "prompts", "settings", "store", "api", "ui", "commands"}  # the page comes up first
+WITHOUT_TORCH = {"base", "params", "prompts", "settings", "store", "library", "requests", "api", "ui", "commands"}  # the page comes up first
 ONLY_IN = {"diffusers": {"models"}, "transformers": {"models"}, "gradio": {"ui", "commands"}}
 DISTRIBUTION = {                                                                   # where it is not the import's name
     "PIL": "pillow", "yaml": "pyyaml",

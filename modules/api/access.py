@@ -22,7 +22,7 @@ from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins
 from modules.api.outgoing import SECURITY_HEADERS, OutgoingResponse
 from modules.api.routing import check_size, declared_size
 from modules.base.errors import BadHost, NotFound, Unauthenticated, UnsupportedMedia, WebUIError
-from modules.engine.jobs import LOCAL
+from modules.engine.messages import LOCAL
 from modules.settings.flags import Accounts, Flags
 
 log = logging.getLogger(__name__)

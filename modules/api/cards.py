@@ -23,10 +23,10 @@ from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_S
 from modules.imaging.inputs import upright
 from modules.imaging.read import open_image
 from modules.imaging.save import png
-from modules.models.kinship import family_named
-from modules.store import library_index
-from modules.store.library_index import Entry
-from modules.tasks.picture_data import picture_metadata
+from modules.library import index as library_index
+from modules.library.family_detection import family_named
+from modules.library.index import Entry
+from modules.requests.picture_data import picture_metadata
 
 Kind = Literal["checkpoint", "vae", "lora", "embedding", "hypernetwork", "upscaler"]
 MAX_FAMILY = 40             # characters

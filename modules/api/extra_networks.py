@@ -14,8 +14,8 @@ from modules.api.routing import router
 from modules.app.app import App
 from modules.base.errors import UnknownName
 from modules.base.limits import MAX_PATH
-from modules.models.cover_pictures import cover_picture
-from modules.store.library_index import Entry
+from modules.library.cover_images import cover_picture
+from modules.library.index import Entry
 
 Text = Annotated[str, Query(max_length=MAX_PATH)]
 

@@ -24,11 +24,11 @@ from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
 from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING, EncodedPicture
 from modules.imaging.inputs import keep
 from modules.imaging.read import open_image
-from modules.models.upscaling.files import BUILT_IN, ModelFile, find
+from modules.library.upscalers import BUILT_IN, ModelFile, find
 from modules.params.extras import NONE, Extras, check_sent, check_sizes, described
 from modules.params.hires import LATENT_MODES
+from modules.requests.picture_data import picture_metadata
 from modules.store.jobs import JobRecord
-from modules.tasks.picture_data import picture_metadata
 
 USUAL_SCALE = 4                     # what A1111 says of models whose names say nothing
 SCALE = re.compile(r"(?<!\d)(\d)x|x(\d)(?!\d)", re.IGNORECASE)

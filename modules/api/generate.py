@@ -29,15 +29,15 @@ from modules.api.routing import owner, router
 from modules.api.waiting import ended
 from modules.app.app import App
 from modules.base.errors import Invalid
-from modules.engine.jobs import LOCAL
+from modules.engine.messages import LOCAL
 from modules.imaging.inputs import keep
 from modules.params.img2img import Img2Img
 from modules.params.scripts import settled
 from modules.params.txt2img import Generation, Txt2Img
+from modules.requests.model_choice import with_checkpoint_here
+from modules.requests.resolve import prepared, prepared_img2img
+from modules.requests.styles import unstyled, with_styles
 from modules.settings.options import NAMES, Settings, check_places, for_request
-from modules.tasks.model_choice import with_checkpoint_here
-from modules.tasks.requests import prepared, prepared_img2img
-from modules.tasks.styling import unstyled, with_styles
 
 FAILED: dict[int | str, dict[str, Any]] = {"5XX": {"model": Refusal, "description": "The job failed"}}
 Txt2ImgBody = Annotated[Txt2ImgRequest, BeforeValidator(understood), Body()]

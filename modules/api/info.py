@@ -21,7 +21,7 @@ from modules.base.limits import EncodedPicture
 from modules.imaging.read import open_image
 from modules.params import infotext
 from modules.prompts.grammar import emphasised
-from modules.tasks.picture_data import picture_metadata
+from modules.requests.picture_data import picture_metadata
 
 
 class PngInfoRequest(BaseModel):

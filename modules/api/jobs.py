@@ -11,7 +11,7 @@ from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
 from modules.base.limits import Id
-from modules.engine.jobs import RETURNED
+from modules.engine.messages import RETURNED
 from modules.store.jobs import JobRecord
 
 MOST_PICTURES = 100      # of each job, in a list of jobs

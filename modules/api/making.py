@@ -12,7 +12,7 @@ from modules.api.routing import KnownFields, owner, router
 from modules.app.app import App
 from modules.app.chores import Chore
 from modules.base.limits import Id, JsonObject, Name
-from modules.tasks.model_making import ConvertRequest, ExtractRequest, MergeRequest, converting, extracting, merging
+from modules.requests.merge import ConvertRequest, ExtractRequest, MergeRequest, converting, extracting, merging
 
 Finite = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 

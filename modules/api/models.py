@@ -10,12 +10,12 @@ from fastapi import APIRouter
 
 from modules.api.routing import router
 from modules.app.app import App
-from modules.models.catalog import ModelFile
-from modules.models.describing import shown_metadata
+from modules.library.catalog import ModelFile
+from modules.library.describe import shown_metadata
+from modules.library.index import identity
+from modules.requests.model_choice import standing_checkpoint
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
-from modules.store.library_index import identity
-from modules.tasks.model_choice import standing_checkpoint
 
 PATIENCE = 30.0      # s that a list of what is inside files waits for the first look into them
 

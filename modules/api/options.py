@@ -14,11 +14,11 @@ from pydantic import BaseModel
 from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.limits import JsonObject
-from modules.engine.jobs import LOCAL
+from modules.engine.messages import LOCAL
+from modules.requests.model_choice import standing_checkpoint
+from modules.requests.settings_change import change_settings
 from modules.settings.foreign import FOREIGN
 from modules.settings.options import Settings
-from modules.tasks.model_choice import standing_checkpoint
-from modules.tasks.settings_change import change_settings
 
 
 class OptionsReply(BaseModel):

@@ -11,8 +11,8 @@ from fastapi.responses import FileResponse
 from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
+from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
 from modules.settings.choices import MODEL_SETTINGS
-from modules.tasks.model_choice import checkpoint_named, form_start, standing_choice
 
 SOUND = "notification.mp3"      # in the data folder, where A1111 has it
 

@@ -13,9 +13,9 @@ from modules.api.routing import KnownFields, owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
 from modules.base.limits import Id
-from modules.engine.jobs import RETURNED
-from modules.tasks.patterns import OUTPUTS
-from modules.tasks.saving_by_hand import save_by_hand
+from modules.engine.messages import RETURNED
+from modules.requests.patterns import OUTPUTS
+from modules.requests.saving_by_hand import save_by_hand
 
 
 class SaveBody(KnownFields):

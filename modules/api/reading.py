@@ -17,9 +17,9 @@ from modules.imaging.inputs import keep
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
-from modules.tasks.compare_manifest import differences
-from modules.tasks.pasting import read_infotext, within_limits
-from modules.tasks.picture_data import picture_metadata
+from modules.requests.compare_manifest import differences
+from modules.requests.paste import read_infotext, within_limits
+from modules.requests.picture_data import picture_metadata
 
 
 class TokensRequest(KnownFields):

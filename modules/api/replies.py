@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from modules.base.errors import JobFailed
 from modules.base.fields import checker
 from modules.base.version import VERSION
-from modules.engine.jobs import RETURNED
+from modules.engine.messages import RETURNED
 from modules.settings.options import Settings
 from modules.store.jobs import JobRecord
 

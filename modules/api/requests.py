@@ -12,14 +12,14 @@ from pydantic import Field
 
 from modules.base.fields import defaults
 from modules.base.limits import MAX_ID, MAX_INFOTEXT, MAX_NAME, JsonObject
-from modules.models.library import Library
+from modules.library.library import Library
 from modules.params import infotext
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts.grammar import emphasised
+from modules.requests.paste import IMG2IMG, TXT2IMG, read_infotext
+from modules.requests.pasted_fields import pasted
 from modules.settings.options import Settings
-from modules.tasks.pasted_fields import pasted
-from modules.tasks.pasting import IMG2IMG, TXT2IMG, read_infotext
 
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
     "alwayson_scripts": "A script",

@@ -17,7 +17,7 @@ from starlette.types import Scope
 from modules.api.errors import Refusal
 from modules.base.errors import TooLarge, UnsupportedMedia, WebUIError
 from modules.base.limits import MAX_BODY, MAX_ID
-from modules.engine.jobs import LOCAL
+from modules.engine.messages import LOCAL
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MOST_UNKNOWN = 20      # fields that one refusal names

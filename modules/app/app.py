@@ -10,8 +10,8 @@ from modules.app.decoding import DecodingBudget
 from modules.app.jobs import Jobs
 from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile
-from modules.models.cards import Cards
-from modules.models.library import Library
+from modules.library.cards import Cards
+from modules.library.library import Library
 from modules.prompts.chunks import Tokenizer
 from modules.prompts.styles import Style, StyleFiles
 from modules.settings.choices import ModelChoices

@@ -14,8 +14,8 @@ from typing import Any
 
 from modules.base.errors import Invalid, JobFailed, UnknownName, WorkerCrashed
 from modules.base.errors import described as error_data
-from modules.engine import jobs as events
-from modules.engine.jobs import JobSpec, Worker
+from modules.engine import messages as events
+from modules.engine.messages import JobSpec, Worker
 from modules.settings.options import Settings
 from modules.store.jobs import FAILED, INTERRUPTED, RUNNING, JobRecord, JobStore, PictureRecord
 from modules.store.migrations import pictures_of

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 from modules.app.app import App
 from modules.app.jobs import Jobs
 from modules.base.process_file import ProcessFile, is_held, left_by_the_dead
-from modules.models.cards import UPSCALER, Cards
-from modules.models.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
-from modules.models.library import Library
+from modules.library.cards import UPSCALER, Cards
+from modules.library.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
+from modules.library.index import LibraryIndex
+from modules.library.library import Library
 from modules.prompts.tokenizer import load_tokenizer
+from modules.requests.model_choice import first_checkpoint
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 from modules.store.hashes import HashCache
 from modules.store.jobs import JobStore
-from modules.store.library_index import LibraryIndex
-from modules.tasks.model_choice import first_checkpoint
-from modules.tasks.thread_worker import ThreadWorker
-from modules.tasks.worker_config import WorkerConfig, nobody_notes
+from modules.worker.config import WorkerConfig, nobody_notes
+from modules.worker.thread import ThreadWorker
 
 if TYPE_CHECKING:
     from modules.models.device import Placement
@@ -51,7 +51,7 @@ def cards_of(models: Library, flags: Flags) -> dict[str, Catalog]:
 
 
 def read_embedding(path: Path) -> Embedding:
-    from modules.models import embedding_file  # needs torch
+    from modules.models.files import embedding_file  # needs torch
 
     return embedding_file.read_embedding(path)
 

@@ -18,12 +18,12 @@ from modules.base.errors import Invalid, JobFailed
 from modules.base.fields import checker, declared
 from modules.base.process_file import ProcessFile
 from modules.commands.assemble import assemble, start_worker
-from modules.engine.jobs import LOCAL
+from modules.engine.messages import LOCAL
 from modules.params.txt2img import Txt2Img
+from modules.requests.model_choice import first_checkpoint, form_start
+from modules.requests.resolve import prepared
 from modules.settings.flags import Flags
 from modules.store.jobs import DONE
-from modules.tasks.model_choice import first_checkpoint, form_start
-from modules.tasks.requests import prepared
 
 STOPPED = 130      # what a shell expects of a program that Ctrl-C ended
 

@@ -14,21 +14,21 @@ import torch
 from torch import Tensor, nn
 
 from modules.base.errors import ModelError, OutOfMemory
-from modules.models.adapters import AdapterFiles, Adapters
-from modules.models.attention import AUTOMATIC, AttentionChoice, AttentionLayers
-from modules.models.catalog import ModelFile
+from modules.library.catalog import ModelFile
+from modules.library.library import Library
+from modules.models.checkpoint.loader import LoadedModel, load, load_vae_file
 from modules.models.faces.restoring import FaceRestorers
-from modules.models.fp8 import applied, store
-from modules.models.hypertile import Hypertiling
-from modules.models.library import Library
-from modules.models.loader import LoadedModel, load, load_vae_file
-from modules.models.preview import Look, Preview
-from modules.models.taesd import Taesd
+from modules.models.lora.adapters import AdapterFiles, Adapters
+from modules.models.optimizations.attention import AUTOMATIC, AttentionChoice, AttentionLayers
+from modules.models.optimizations.fp8 import applied, store
+from modules.models.optimizations.hypertile import Hypertiling
+from modules.models.optimizations.token_merging import TokenMerging
 from modules.models.text import TextReader, Words
-from modules.models.token_merging import TokenMerging
 from modules.models.unet import predict
 from modules.models.upscaling.upscaler import Upscalers
-from modules.models.vae import Vae, picture
+from modules.models.vae.preview import Look, Preview
+from modules.models.vae.taesd import Taesd
+from modules.models.vae.vae import Vae, picture
 from modules.prompts.chunks import Tokenizer
 from modules.sampling.questions import (
     Decode,

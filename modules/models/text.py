@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from modules.base.errors import Invalid, ModelError, ModelMismatch
-from modules.models.families import TextPart
-from modules.models.loader import LoadedModel, TextEncoder
+from modules.models.checkpoint.families import TextPart
+from modules.models.checkpoint.loader import LoadedModel, TextEncoder
 from modules.networks.embedding import ONLY, Embedding
 from modules.prompts.chunks import WIDTH, Chunk, Tokenizer, chunks, embeddings_by_name, old_chunk
 from modules.prompts.chunks import Embedding as Insertable

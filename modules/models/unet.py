@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from modules.models.fp8 import working
-from modules.models.loader import LoadedModel
-from modules.models.unmerged import Networks, Under
+from modules.models.checkpoint.loader import LoadedModel
+from modules.models.lora.runtime import Networks, Under
+from modules.models.optimizations.fp8 import working
 from modules.sampling.questions import Cond, Predict
 
 

@@ -13,17 +13,17 @@ from starlette.types import ASGIApp, Scope
 from modules.app.app import App
 from modules.base.errors import WebUIError, sentence
 from modules.base.fields import Choice, Choices, declared, defaults
-from modules.engine.jobs import LOCAL
-from modules.models.upscaling.files import BUILT_IN, find
+from modules.engine.messages import LOCAL
+from modules.library.upscalers import BUILT_IN, find
 from modules.params.batch import Img2ImgBatch
 from modules.params.hires import LATENT_MODES
 from modules.params.img2img import FILLS
 from modules.params.txt2img import Txt2Img
+from modules.requests.model_choice import ALWAYS_VAES, checkpoint_named, form_start, standing_choice
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
-from modules.tasks.model_choice import ALWAYS_VAES, checkpoint_named, form_start, standing_choice
 from modules.ui import look, quicksettings
 from modules.ui.document import Document
 from modules.ui.form import Form

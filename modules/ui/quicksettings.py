@@ -13,14 +13,14 @@ from gradio.components import Component
 
 from modules.app.app import App
 from modules.base.fields import declared, defaults
+from modules.requests.model_choice import ALWAYS_VAES, missing_choices
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
-from modules.tasks.model_choice import ALWAYS_VAES, missing_choices
 from modules.ui.widgets import Lists, component
 from modules.ui.words import Words
 
 if TYPE_CHECKING:
-    from modules.models.catalog import ModelFile
+    from modules.library.catalog import ModelFile
 
 LISTED = ("sd_model_checkpoint", "sd_vae")      # whose choices are files
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.api.test_generate import SMALL, post
 from tests.golden_data import GOLDEN
-from tests.models.headers import safetensors
+from tests.library.headers import safetensors
 from tests.servers import serving, with_tiny_model
 
 CAPTIONS = {"10_cats": {"cat": 9, "fur": 3}, "5_more": {"cat": 2}}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.tasks.model_making import MergeRequest, merged_name, shortened
+from modules.requests.merge import MergeRequest, merged_name, shortened
 
 
 def made(client, address, **body):

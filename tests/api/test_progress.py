@@ -109,7 +109,7 @@ def test_a_picture_that_is_not_where_it_belongs_is_delivered_with_the_reason_amo
     def full(*_):
         raise DiskFull("No space left to write 00000-1.png.", "Free some space.")
 
-    monkeypatch.setattr("modules.tasks.keeping.saved_with_others", full)
+    monkeypatch.setattr("modules.worker.saving.saved_with_others", full)
     reply = client.post("/sdapi/v1/txt2img", json=SMALL | {"save_images": True})
     assert reply.status_code == 200 and len(reply.json()["images"]) == 1
     assert any("No space left" in warning for warning in json.loads(reply.json()["info"])["warnings"])

@@ -12,7 +12,7 @@ import pytest
 
 from modules.base.errors import DiskFull
 from modules.imaging.read import read_metadata
-from modules.tasks import saving_by_hand
+from modules.requests import saving_by_hand
 from tests.api.test_generate import post
 
 HEADER = "prompt,seed,width,height,sampler,cfgs,steps,filename,negative_prompt,sd_model_name,sd_model_hash"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modules.api.making import ConvertBody, ExtractBody, MergeBody
-from modules.tasks.model_making import ConvertRequest, ExtractRequest, MergeRequest
+from modules.requests.merge import ConvertRequest, ExtractRequest, MergeRequest
 from tests.api.test_limits import Schema, body_of, operations, resolved
 
 OWN = [(method, path, body_of(operation)) for method, path, operation in operations() if path.startswith("/easel/v1/") and body_of(operation)]

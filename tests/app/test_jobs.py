@@ -9,7 +9,7 @@ import pytest
 
 from modules.app.jobs import Jobs
 from modules.base.errors import Invalid, UnknownName
-from modules.engine.jobs import Ended, Made, Preview, Progress, Started, Warned, WorkerState
+from modules.engine.messages import Ended, Made, Preview, Progress, Started, Warned, WorkerState
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 from modules.store.jobs import JobStore

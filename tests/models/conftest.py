@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from modules.models.adapters import AdapterFiles
-from modules.models.catalog import ModelFile
+from modules.library.catalog import ModelFile
+from modules.models.lora.adapters import AdapterFiles
 from tests.golden_data import GOLDEN, library
 
 TINY = GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors"

@@ -4,9 +4,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from modules.models import layout
-from modules.models.catalog import ModelFile
-from modules.models.loader import load
+from modules.library.catalog import ModelFile
+from modules.models.checkpoint import key_mapping as layout
+from modules.models.checkpoint.loader import load
 from modules.networks.dialects import Targets
 from tests.golden_data import GOLDEN
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from modules.base.errors import DatabaseUnusable, DiskFull
+from modules.library.index import LibraryIndex, Query
 from modules.store.database import Database, migrate
 from modules.store.hashes import HashCache
 from modules.store.jobs import JobStore
-from modules.store.library_index import LibraryIndex, Query
 from modules.store.migrations import MIGRATIONS
 
 VERSION_0 = Path(__file__).parent / "data/version_0.sqlite"      # made by Easel as it was before versions were counted

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from modules.base.errors import NotANumber
 from modules.imaging.faces import returned, upright
+from modules.library.face_restorers import find, named
 from modules.models.faces.building import DETECTOR, RESTORERS, Kind, load
 from modules.models.faces.codeformer import CodeFormer
 from modules.models.faces.detection import faces
-from modules.models.faces.files import find, named
 from modules.models.faces.retinaface import RetinaFace
 
 Restore = Callable[[Tensor], Tensor]        # (1, 3, 512, 512) RGB in [−1, 1] → the same

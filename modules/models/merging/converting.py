@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modules.base.errors import ModelMismatch
+from modules.models.files.tensor_stream import Entry
 from modules.models.merging.recipe import Recipe, check
 from modules.models.merging.record import copy_config
 from modules.models.merging.sources import EMA, averaged, streamed
 from modules.models.merging.writing import Told, converted, write_checkpoint
-from modules.models.tensor_file import Entry
 
 
 def convert(source: Path, out: Path, precision: str, take_ema: bool, told: Told) -> None:

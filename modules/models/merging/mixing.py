@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from modules.base.errors import Invalid, ModelMismatch
-from modules.models.families import FIRST, LATENT_CHANNELS
-from modules.models.layout import UNET, VAE
+from modules.models.checkpoint.families import FIRST, LATENT_CHANNELS
+from modules.models.checkpoint.key_mapping import UNET, VAE
+from modules.models.files.tensor_stream import Entry, Source
 from modules.models.merging.discarding import found
 from modules.models.merging.recipe import METHODS, Recipe
 from modules.models.merging.sources import Renamed, averaged
 from modules.models.merging.writing import converted
-from modules.models.tensor_file import Entry, Source
 
 FIRSTS = frozenset({FIRST, averaged(FIRST)})
 NEVER_MIXED = frozenset({"cond_stage_model.transformer.text_model.embeddings.position_ids"})

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from modules.base.files import write_atomically
-from modules.models.families import FIRST, LATENT_CHANNELS
+from modules.models.checkpoint.families import FIRST, LATENT_CHANNELS
+from modules.models.files.tensor_stream import Source
 from modules.models.merging.mixing import Mixer
 from modules.models.merging.recipe import CONFIGS, METHODS, Recipe
-from modules.models.tensor_file import Source
 from modules.store.hashes import digest_of
 
 KINDS = {"is_inpainting": LATENT_CHANNELS + 5, "is_instruct_pix2pix": LATENT_CHANNELS + 4}      # channels that the UNet sees

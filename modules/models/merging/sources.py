@@ -11,9 +11,9 @@ from pathlib import Path
 from safetensors import safe_open
 from torch import Tensor
 
-from modules.models.header import sniff
-from modules.models.tensor_file import Entry, Source, opened
-from modules.models.weights import tensors_in, unpickled
+from modules.library.safetensors_header import sniff
+from modules.models.files.state_dict import tensors_in, unpickled
+from modules.models.files.tensor_stream import Entry, Source, opened
 
 MAPPED = 2**27      # bytes that are read through one mapping, more or less
 OLD_CLIP = re.compile(r"cond_stage_model\.transformer\.(?=(?:embeddings|encoder|final_layer_norm)\.)")      # as the first SD1 files had it

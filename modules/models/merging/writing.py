@@ -12,7 +12,7 @@ import torch
 
 from modules.base.errors import DiskFull
 from modules.base.files import UNFINISHED
-from modules.models.tensor_file import Entry, Make, write
+from modules.models.files.tensor_stream import Entry, Make, write
 
 LONG_AGO = 3600.0                                  # s since the last byte was written: nobody writes it any more
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from modules.models.header import sniff
-from modules.models.weights import read_pickle, read_weights, tensors_in
+from modules.library.safetensors_header import sniff
+from modules.models.files.state_dict import read_pickle, read_weights, tensors_in
 
 WRAPPERS = ("params_ema", "params")     # BasicSR's names for the weights in a training file; the averaged ones are better
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from modules.base.errors import Invalid
 from modules.base.registry import Registry
+from modules.library.upscalers import find
 from modules.models.upscaling.architectures import Net, build
-from modules.models.upscaling.files import find
 from modules.models.upscaling.read_state import read_state
 from modules.models.upscaling.tiles import through
 from modules.sampling.questions import Task

@@ -15,10 +15,10 @@ from modules.app.folders import opened
 from modules.imaging.inputs import load
 from modules.params.batch import Img2ImgBatch
 from modules.params.img2img import Img2Img
+from modules.requests.batch_inputs import img2img_batch, scaled, sized
+from modules.requests.png_info import OwnData
 from modules.settings.flags import Flags
 from modules.settings.options import Settings
-from modules.tasks.gathering import img2img_batch, scaled, sized
-from modules.tasks.own_data import OwnData
 from modules.ui.form import Form
 from modules.ui.tabs import generation
 from modules.ui.words import Words

@@ -17,8 +17,8 @@ from modules.base.limits import MAX_INFOTEXT, Name
 from modules.imaging.inputs import load
 from modules.params.batch import FromFolder
 from modules.params.extras import BY, TO, Extras, check_sent, check_sizes
+from modules.requests.batch_inputs import extras_batch
 from modules.settings.options import Settings
-from modules.tasks.gathering import extras_batch
 from modules.ui.form import Form
 from modules.ui.tabs import batch, generation
 from modules.ui.words import Words

@@ -12,12 +12,12 @@ from gradio.components import Component
 
 from modules.app.app import App
 from modules.base.errors import WebUIError
-from modules.engine.jobs import LOCAL
+from modules.engine.messages import LOCAL
 from modules.params.scripts import Kind, settled
+from modules.requests.model_choice import with_checkpoint_here
+from modules.requests.resolve import prepared, prepared_img2img
+from modules.requests.styles import unstyled, with_styles
 from modules.settings.options import Settings, changed, check_places, for_request
-from modules.tasks.model_choice import with_checkpoint_here
-from modules.tasks.requests import prepared, prepared_img2img
-from modules.tasks.styling import unstyled, with_styles
 from modules.ui.form import Form
 from modules.ui.words import Words
 

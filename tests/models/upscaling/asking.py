@@ -10,8 +10,8 @@ from torch import Tensor
 
 from modules.models.upscaling.tiles import Tiling
 from modules.models.upscaling.upscaler import Upscalers
+from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Task
-from modules.tasks.enlarging import Enlarger
 
 T = TypeVar("T")
 TILES = Tiling(192, 8)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from modules.base.errors import ModelCorrupt, ModelError, ModelUnsafe, ModelUnsupported
-from modules.models.upscaling.files import find
+from modules.library.upscalers import find
 from modules.models.upscaling.read_state import read_state
 
 WEIGHTS = {"a.weight": torch.arange(6.0)}

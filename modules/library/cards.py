@@ -1,0 +1,183 @@
+"""The index behind the model pickers, kept in step with the folders, and what people change in it. No torch."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from modules.base.errors import ModelError, UnknownName
+from modules.base.files import write_atomically
+from modules.library.catalog import Catalog, Kind, ModelFile
+from modules.library.cover_images import cover_picture
+from modules.library.describe import ReadEmbedding, described, shown_metadata, training_tags
+from modules.library.index import INSIDE, Entry, LibraryIndex, identity
+from modules.library.safetensors_header import is_named_safetensors, read_header
+from modules.library.user_metadata import Beside, beside, read_user_metadata, regular, write_user_metadata
+
+log = logging.getLogger(__name__)
+UPSCALER = Kind("upscaler", (".safetensors", ".pth", ".pt"))
+BATCH = 200         # files a transaction: jobs wait to be written meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What only one file's own page shows, read from the file."""
+
+    metadata: Mapping[str, Any]
+    tags: tuple[tuple[str, int], ...]
+    notes: str
+    sha256: str | None
+    vae: str
+
+
+class Cards:
+    """catalogs: kind → its files; read_embedding: of one that has no header. Any thread may use it; scans wait for each other."""
+
+    def __init__(self, catalogs: Mapping[str, Catalog], index: LibraryIndex, read_embedding: ReadEmbedding) -> None:
+        self.catalogs, self.index, self.read_embedding = dict(catalogs), index, read_embedding
+        self._scanning, self._scanned, self._writing = threading.Lock(), threading.Event(), threading.Lock()
+
+    def begin(self) -> None:
+        """Scan in the background what the catalogs have found; until that is done, the index says what it knew last time."""
+        threading.Thread(target=self.scan, kwargs={"refresh": False}, name="library index", daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """For the first scan to end; whether it has."""
+        return self._scanned.wait(seconds)
+
+    @property
+    def scanning(self) -> bool:
+        return self._scanning.locked() or not self._scanned.is_set()
+
+    def look_again(self) -> None:
+        """Into all folders at once; the index follows in the background."""
+        for catalog in self.catalogs.values():
+            catalog.refresh()
+        self.begin()
+
+    def renew(self, *kinds: str) -> None:
+        """The catalogs at once, and the index with them; but where that is still being read, nobody waits for it."""
+        for kind in kinds or self.catalogs:
+            self.catalogs[kind].refresh()
+        if self.scanning:
+            threading.Thread(target=self.scan, args=kinds, kwargs={"refresh": False}, name="library index", daemon=True).start()
+        else:
+            self.scan(*kinds, refresh=False)
+
+    def scan(self, *kinds: str, refresh: bool = True) -> None:
+        """Bring the index in step with the files: of these kinds, or of all; `refresh` looks into the folders first.
+
+        What keeps one kind from being indexed is logged, and concerns that kind alone.
+        """
+        with self._scanning:
+            for kind in kinds or self.catalogs:
+                try:
+                    if refresh:
+                        self.catalogs[kind].refresh()
+                    self._scan(kind)
+                except Exception:       # a full disk, a locked database: the next refresh tries again
+                    log.exception("The files of kind %s could not be indexed", kind)
+        if not kinds:
+            self._scanned.set()
+
+    def _scan(self, kind: str) -> None:
+        """Read only what has changed since it was last read, as far as sizes and times tell."""
+        known, seen, changed = self.index.stamps(kind), set(), []
+        for file, found in self._with_company(kind):
+            key = identity(kind, str(file.path))
+            seen.add(key)
+            if known.get(key) != found.stamp:
+                changed.append((file, found))
+        self.index.remove(known.keys() - seen)
+        for start in range(0, len(changed), BATCH):
+            self.index.put(self._described_if_there(kind, changed[start : start + BATCH]))
+
+    def _with_company(self, kind: str) -> Iterator[tuple[ModelFile, Beside]]:
+        """The catalog's files and what lies beside them; each folder is looked into once."""
+        folders: dict[Path, tuple[Path, frozenset[str]]] = {}
+        for file in self.catalogs[kind].list():
+            try:
+                str(file.path).encode()             # a name that is no Unicode cannot be stored, or told over HTTP
+                folder = file.path.parent
+                if folder not in folders:
+                    folders[folder] = self._home(kind, file.path), names_in(folder)
+                found = beside(file.path, *folders[folder])
+                yield file, replace(found, stamp=f"{found.stamp}|{file.problem}")
+            except (OSError, UnicodeEncodeError):
+                continue
+
+    def _home(self, kind: str, path: Path) -> Path:
+        """The folder that nothing may lead out of: its catalog's, or where a file given by itself lies."""
+        catalog = self.catalogs[kind]
+        return next((root for root in (*catalog.roots, *catalog.others) if path.is_relative_to(root)), path.parent)
+
+    def get(self, key: str) -> Entry:
+        """Raises UnknownName."""
+        if (entry := self.index.get(key)) and entry.kind in self.catalogs:
+            return entry
+        raise UnknownName("card", key[:40], [])
+
+    def details(self, entry: Entry) -> Details:
+        path = Path(entry.path)
+        try:
+            metadata = read_header(path).metadata if is_named_safetensors(path) and not entry.problem else {}
+            sha256 = self.catalogs[entry.kind].hashes.known(path)
+        except (ModelError, OSError):
+            metadata, sha256 = {}, None
+        user = read_user_metadata(self._beside(entry).files)
+        return Details(shown_metadata(metadata), training_tags(metadata), user.notes, sha256, user.vae)
+
+    def change(self, entry: Entry, changes: Mapping[str, Any]) -> Entry:
+        """Write into `name.json`, and tell the entry as it is then. Raises Invalid or Unwritable."""
+        with self._writing:
+            write_user_metadata(Path(entry.path), changes)
+        return self._again(entry)
+
+    def preview(self, entry: Entry) -> bytes:
+        """The picture's file. Raises UnknownName if there is none, or a link that leads out of the models' folders."""
+        model = Path(entry.path)
+        if entry.preview == INSIDE:
+            return cover_picture(model)
+        if entry.preview and regular(path := model.with_name(entry.preview), self._home(entry.kind, model)):
+            return path.read_bytes()
+        raise UnknownName("preview", entry.name, [])
+
+    def set_preview(self, entry: Entry, png: bytes) -> Entry:
+        write_atomically(Path(entry.path).with_suffix(".preview.png"), png)
+        return self._again(entry)
+
+    def _beside(self, entry: Entry) -> Beside:
+        path = Path(entry.path)
+        try:
+            return beside(path, self._home(entry.kind, path), names_in(path.parent))
+        except OSError:
+            return Beside()
+
+    def _again(self, entry: Entry) -> Entry:
+        file = ModelFile(Path(entry.path), entry.file, problem=entry.problem)
+        fresh = described(entry.kind, file, self._beside(entry), self.read_embedding)
+        self.index.put([fresh])
+        return fresh
+
+    def _described_if_there(self, kind: str, changed: Collection[tuple[ModelFile, Beside]]) -> list[Entry]:
+        entries = []
+        for file, found in changed:
+            try:
+                entries.append(described(kind, file, found, self.read_embedding))
+            except OSError:      # it has gone meanwhile
+                continue
+            except Exception as error:      # one file's error is that file's
+                log.exception("%s could not be looked at", file.name)
+                problem = f"{file.name} could not be looked at ({type(error).__name__})."
+                entries.append(described(kind, replace(file, problem=problem), replace(found, files={}), self.read_embedding))
+        return entries
+
+
+def names_in(folder: Path) -> frozenset[str]:
+    with os.scandir(folder) as entries:
+        return frozenset(entry.name for entry in entries)

@@ -1,0 +1,365 @@
+"""The model files there are: found, named, hashed. No torch; names are names, never paths."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from modules.base.errors import ModelError, ModelMissing, ModelUnsupported, UnknownName, sentence
+from modules.base.limits import MAX_NAME
+from modules.library.model_folders import MODEL_ENDINGS, FolderEntry, model_files
+from modules.library.safetensors_header import is_named_safetensors, read_header, sniff
+from modules.store.hashes import HashCache
+
+SHORTEST_HASH = 8            # digits
+LARGEST_SIDECAR = 2**20      # bytes
+SMALL_COPY = 64 * 2**20      # bytes of a file that is hashed to tell whether it is another's copy
+FEWEST_LETTERS = 3           # and digits, of a part of a name that is enough to find a file
+HASH_IN_TITLE = re.compile(r"\[([0-9a-f]{8,64})\]\Z")
+HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()      # some trainers write it into every file
+QUICKLY_HASHED = 256 * 2**20      # bytes of files nobody has hashed yet, which a search by hash may read
+
+
+def is_hash(begin: str) -> bool:
+    """Whether a text is the beginning of a SHA-256 that tells files apart."""
+    return bool(re.fullmatch(r"[0-9a-f]{8,64}", begin)) and not HASH_OF_NOTHING.startswith(begin)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model file: what users call it, and the endings it comes with, the longest first.
+
+    abroad: those endings that tell this kind among files of another
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    abroad: tuple[str, ...] = ()
+
+    def stem(self, path: Path) -> str | None:
+        """The file's name without its ending, of whatever case; None if it is not of this kind."""
+        ending = next((ending for ending in self.extensions if path.name.casefold().endswith(ending)), None)
+        return ending and path.name[:-len(ending)]
+
+
+VAE_ENDINGS = (".vae.safetensors", ".vae.ckpt", ".vae.pt")
+CHECKPOINT = Kind("checkpoint", (".safetensors", ".ckpt"))
+PICTURES = (".png", ".webp")
+LORA = Kind("LoRA", (".safetensors", ".ckpt", ".pt"))
+EMBEDDING = Kind("embedding", (".safetensors", ".pt", ".bin", *PICTURES))
+HYPERNETWORK = Kind("hypernetwork", (".pt", ".safetensors"))
+VAE = Kind("VAE", (*VAE_ENDINGS, ".safetensors", ".ckpt", ".pt"), VAE_ENDINGS)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One model file."""
+
+    path: Path
+    name: str                     # relative to its folder, as A1111's lists show it
+    sha256: str | None = None     # once it was computed
+    problem: str = ""             # why it cannot be used, as far as a glance tells
+    size: int = 0                 # bytes
+
+    @property
+    def model_name(self) -> str:
+        return self.path.stem
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """What it may be called, the shortest first: with or without its folders and its ending."""
+        return self.model_name, self.name.rpartition(".")[0], self.name
+
+    @property
+    def flat_name(self) -> str:
+        """`sub_name`: what A1111's API calls the model_name of a checkpoint in a folder."""
+        return self.name.rpartition(".")[0].replace("/", "_")
+
+    @property
+    def shorthash(self) -> str:
+        return (self.sha256 or "")[:10]
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} [{self.shorthash}]" if self.sha256 else self.name
+
+    @property
+    def short_title(self) -> str:
+        return f"{self.model_name} [{self.shorthash}]"
+
+    @property
+    def config(self) -> Path | None:
+        """The A1111-style .yaml beside it."""
+        path = self.path.with_suffix(".yaml")
+        return path if path.is_file() else None
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """The safetensors header's metadata; empty for other files, and broken or vanished ones."""
+        try:
+            return {} if self.problem else read_header(self.path).metadata if is_named_safetensors(self.path) else {}
+        except (ModelError, OSError):
+            return {}
+
+    @property
+    def alias(self) -> str:
+        """What its trainer called it."""
+        return self.metadata.get("ss_output_name", "")
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What an embedding is called in prompts: like its file, and as a picture that carries one says inside. Other pictures have none."""
+        if self.problem or self.path.suffix.casefold() not in PICTURES:
+            return (self.model_name,)
+        from modules.networks.embedding import Embedding  # needs torch
+
+        try:
+            inside = Embedding.read(self.path.name, self.path.read_bytes()).name
+        except ModelUnsupported:      # a preview
+            return ()
+        except (ModelError, OSError):
+            return (self.model_name,)
+        return tuple(dict.fromkeys((self.model_name, inside)))
+
+    @cached_property
+    def sidecar(self) -> dict[str, Any]:
+        """`name.json` beside it: A1111's user metadata, and our `defaults` and `examples`."""
+        path = self.path.with_suffix(".json")
+        try:
+            if path.stat().st_size > LARGEST_SIDECAR:
+                return {}
+            content = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """The file here that a name and a hash from elsewhere mean.
+
+    copies: the files that have the hash where that decides nothing, since none of them has the name
+    differs: the file has the name, and another hash
+    """
+
+    file: ModelFile | None
+    copies: tuple[ModelFile, ...] = ()
+    differs: bool = False
+
+
+def meant_file(named: Sequence[ModelFile], hashed: Sequence[ModelFile]) -> Meant:
+    """A file with both the name and the hash, else the only one with the hash, else the first with the name."""
+    paths = {file.path for file in hashed}
+    if both := [file for file in named if file.path in paths]:
+        return Meant(both[0])
+    if len(hashed) == 1:
+        return Meant(hashed[0])
+    return Meant(named[0]) if named else Meant(None, copies=tuple(hashed))
+
+
+class Catalog:
+    """The files of one kind under some folders, and what is left out there, with its problem.
+
+    `refresh` replaces the list as a whole, so any thread may read it.
+    """
+
+    def __init__(
+        self, roots: Sequence[Path], hashes: HashCache, kind: Kind = CHECKPOINT, first: Path | None = None, others: Sequence[Path] = ()
+    ) -> None:
+        """first: a file outside the folders, at the head of the list (`--ckpt`); others: folders of another kind to look into"""
+        self.roots, self.hashes, self.kind, self.first = tuple(roots), hashes, kind, first
+        self.others = tuple(others)
+        self._files: tuple[ModelFile, ...] = ()
+        self._default: Path | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        known = self.hashes.all_known()
+        outside = [FolderEntry(self.first, self.first.name, self.first.stat())] if self.first and self.first.is_file() else []
+        at_home = (entry for root in self.roots for entry in files(root, self.kind))
+        abroad = (entry for root in self.others for entry in files_abroad(root, self.kind))
+        found = {entry.path: entry for entry in chain(outside, at_home, abroad)}
+        self._files = tuple(self._without_copies([listed_file(entry, known) for entry in found.values()]))
+        usable = [file.path for file in self._files if not file.problem]
+        if self._default not in usable:
+            self._default = next(iter(usable), None)
+
+    def _without_copies(self, files: Sequence[ModelFile]) -> Iterator[ModelFile]:
+        """Of copies with one name in several folders, such as that of the shipped model, the first.
+
+        Large files that nobody has hashed are not compared.
+        """
+        seen: dict[tuple[str, int], list[ModelFile]] = {}
+        for file in files:
+            others = seen.setdefault((file.name, file.size), [])
+            if not any(self._same_content(file, other) for other in others):
+                others.append(file)
+                yield file
+
+    def _same_content(self, one: ModelFile, other: ModelFile) -> bool:
+        if one.problem or other.problem:
+            return False
+        if one.size > SMALL_COPY:
+            return one.sha256 is not None and one.sha256 == other.sha256
+        try:
+            return self.hashes.sha256(one.path) == self.hashes.sha256(other.path)
+        except OSError:
+            return False
+
+    def list(self) -> list[ModelFile]:
+        return list(self._files)
+
+    def _usable_first(self) -> list[ModelFile]:
+        return sorted(self._files, key=lambda file: bool(file.problem))
+
+    def default(self) -> ModelFile | None:
+        """The first that is not broken; as long as it is there, no file that comes later takes its place."""
+        return next((file for file in self._files if file.path == self._default), None)
+
+    def find(self, name: str) -> ModelFile:
+        """By title, name, stem or hash; else, where no hash is told, by the shortest name that begins so, or has that in it, as A1111 looks.
+
+        A title's name goes before its hash where that is no file's: the content may be another by now. Raises UnknownName.
+        """
+        bare, begin = self.split_title(name)
+        if exact := self._titled(name):
+            return exact[0]
+        hashed = self.of_hash(begin)
+        if file := meant_file(self._titled(bare), hashed).file or next(iter(hashed), None):
+            return file
+        similar = None if begin else self._similar(bare)
+        if similar is None:
+            raise UnknownName(self.kind.name, name, [file.title for file in self._files])
+        return similar
+
+    def _similar(self, part: str) -> ModelFile | None:
+        if sum(map(str.isalnum, part[:MAX_NAME])) < FEWEST_LETTERS:
+            return None
+        similar = [file for file in self._files if part in file.name]
+        return min(similar, key=lambda file: (bool(file.problem), not file.name.startswith(part), len(file.name)), default=None)
+
+    @staticmethod
+    def split_title(name: str) -> tuple[str, str]:
+        """`name [hash]` in two; the hash is "" where there is none."""
+        title = name.strip()
+        found = HASH_IN_TITLE.search(title)
+        return (title[:found.start()].rstrip(), found[1]) if found else (title, "")
+
+    def meant(self, name: str, begin: str = "") -> Meant:
+        """The file that generation data mean by a name and how its SHA-256 begins."""
+        begin = begin.lower()
+        found = meant_file(self.all_named(name), self.of_hash(begin))
+        own = (found.file and found.file.sha256) or begin
+        return replace(found, differs=is_hash(begin) and len(begin) > SHORTEST_HASH and not own.startswith(begin))
+
+    def of_hash(self, begin: str) -> list[ModelFile]:
+        """The files whose SHA-256 begins so, as far as that is known."""
+        return [file for file in self._files if is_hash(begin) and (file.sha256 or "").startswith(begin)]
+
+    def learn(self, begin: str) -> None:
+        """Hash small files that nobody has hashed yet, if none of those known has this hash."""
+        if is_hash(begin) and not self.of_hash(begin):
+            for file in smallest_first((file for file in self._files if not file.sha256 and not file.problem), QUICKLY_HASHED):
+                self.hashed(file)
+
+    def all_named(self, name: str) -> list[ModelFile]:
+        """The files of exactly that name, with or without its ending and folders; case and composition of é count last."""
+        for spelt in (str, alike):
+            if found := [file for file in self._usable_first() if spelt(name) in map(spelt, file.names)]:
+                return found
+        return []
+
+    def named(self, name: str) -> ModelFile | None:
+        """The first file of exactly that name, else whose hash begins so."""
+        return next(iter(self.all_named(name) or self.of_hash(name)), None)
+
+    def _titled(self, name: str) -> list[ModelFile]:
+        return [file for file in self._usable_first() if name and name in (file.title, *file.names, file.flat_name, file.sha256, file.shorthash)]
+
+    def hashed(self, file: ModelFile) -> ModelFile:
+        """The same with its SHA-256, which the list then shows too.
+
+        Raises ModelMissing if it has gone, or may not be read, and ModelError if its first bytes are no model's: it is looked at before it is hashed.
+        """
+        if file.sha256:
+            return file
+        try:
+            file.path.stat()
+            look_at(file.path)
+            full = replace(file, sha256=self.hashes.sha256(file.path), problem="")
+        except OSError as error:
+            raise ModelMissing(f"{file.name} cannot be read ({error.strerror}).", "Refresh the list of models, or check who may read it.") from error
+        self._files = tuple(full if other.path == full.path else other for other in self._files)
+        return full
+
+
+def smallest_first(files: Iterable[ModelFile], limit: int) -> Iterator[ModelFile]:
+    """The files that can be read, from the smallest on, as many as have `limit` bytes together."""
+    sizes: list[tuple[int, ModelFile]] = []
+    for file in files:
+        with contextlib.suppress(OSError):
+            sizes.append((file.path.stat().st_size, file))
+    for size, file in sorted(sizes, key=lambda each: each[0]):
+        limit -= size
+        if limit < 0:
+            return
+        yield file
+
+
+def alike(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def is_preview(entry: FolderEntry, entries: Collection[str]) -> bool:
+    """Is it the picture of a model that lies beside it?"""
+    stem, dot, ending = entry.name.rpartition(".")
+    weights = (other for other in EMBEDDING.extensions if other not in PICTURES)
+    return dot + ending.casefold() in PICTURES and any(f"{stem}{other}" in entries for other in weights)
+
+
+def files(root: Path, kind: Kind) -> Iterator[FolderEntry]:
+    """Files of a kind below `root`, and what is left out there though it might be one, with the reason."""
+    foreign = () if kind == VAE else VAE_ENDINGS      # VAEs lie among checkpoints
+    others = tuple(ending for ending in MODEL_ENDINGS if ending not in kind.extensions)
+    entries = list(model_files(root, (*kind.extensions, *others)))
+    names = {entry.name for entry in entries}
+    for entry in entries:
+        name = entry.name.casefold()
+        if name.endswith(foreign) or ".preview." in name or is_preview(entry, names):
+            continue
+        if name.endswith(others) and not name.endswith(kind.extensions) and not entry.problem:
+            ends = ", ".join(ending for ending in kind.extensions if ending not in (*PICTURES, *VAE_ENDINGS))
+            entry = replace(entry, problem=f"{entry.name} is left out: the name of a {kind.name} ends in {ends}.")
+        yield entry
+
+
+def files_abroad(root: Path, kind: Kind) -> Iterator[FolderEntry]:
+    """Files of a kind in a folder of another, told by their endings."""
+    return (entry for entry in model_files(root, kind.abroad) if entry.ends_like(kind.abroad))
+
+
+def listed_file(entry: FolderEntry, known: Mapping[tuple[str, int, int], str]) -> ModelFile:
+    """What a glance at the file tells."""
+    if entry.problem or entry.about is None:
+        return ModelFile(entry.path, entry.name, problem=entry.problem)
+    size, sha256 = entry.about.st_size, known.get((str(entry.path), entry.about.st_size, entry.about.st_mtime_ns))
+    try:
+        look_at(entry.path)
+    except ModelError as error:
+        return ModelFile(entry.path, entry.name, sha256, sentence(error), size)
+    return ModelFile(entry.path, entry.name, sha256, size=size)
+
+
+def look_at(path: Path) -> None:
+    """Raises ModelError for a file whose first bytes are no model's; what is in pictures nobody knows before they are read."""
+    if path.suffix.casefold() not in PICTURES:
+        sniff(path)

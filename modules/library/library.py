@@ -1,0 +1,155 @@
+"""Every model file there is, by kind. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from modules.base.errors import UnknownName
+from modules.library import face_restorers as faces
+from modules.library.catalog import QUICKLY_HASHED, Catalog, Meant, ModelFile, is_hash, meant_file, smallest_first
+from modules.library.safetensors_header import sniff
+from modules.library.upscalers import BUILT_IN, find
+from modules.library.user_metadata import beside, read_user_metadata
+from modules.store.hashes import TENSORS
+
+TRAINERS_HASH = "sshs_model_hash"      # of the tensors alone, as kohya-ss writes it
+AUTOMATIC = ("Automatic", "auto")      # of the setting sd_vae, today and in A1111's first versions
+T = TypeVar("T")
+
+
+def trainers_hash(file: ModelFile) -> str:
+    """The hash in a LoRA's header, "" if it has none that tells it from others."""
+    written = file.metadata.get(TRAINERS_HASH, "").lower()
+    return written if is_hash(written) else ""
+
+
+@dataclass(frozen=True)
+class Library:
+    checkpoints: Catalog
+    vaes: Catalog
+    loras: Catalog
+    embeddings: Catalog
+    hypernetworks: Catalog
+    approximations: Path = Path("VAE-approx")      # where TAESD's files are, if the user has any
+    upscaler_folders: tuple[Path, ...] = ()
+    face_folders: Mapping[str, Sequence[Path]] = field(default_factory=dict)      # where the files of face restorers are, by A1111's folder
+
+    def once(self, key: Hashable, find: Callable[[], T]) -> T:
+        """What `find` finds. Here it is looked for each time, since files come and go."""
+        return find()
+
+    def refresh(self) -> None:
+        for catalog in vars(self).values():
+            if isinstance(catalog, Catalog):
+                catalog.refresh()
+
+    def by_kind(self) -> dict[str, Catalog]:
+        """The catalogs by what the card pickers and the index call their kinds."""
+        return {
+            "checkpoint": self.checkpoints, "vae": self.vaes, "lora": self.loras,
+            "embedding": self.embeddings, "hypernetwork": self.hypernetworks,
+        }
+
+    def upscalers(self) -> list[str]:
+        """What enlarges pictures, by the names shown: what needs no model, then the models there are now."""
+        return list(dict.fromkeys((*BUILT_IN, *find(self.upscaler_folders))))
+
+    def upscaler(self, name: str) -> str:
+        """The name as shown, whatever its case. Raises UnknownName."""
+        if name in BUILT_IN:
+            return name
+        known = self.upscalers()
+        found = next((each for each in known if each.casefold() == name.casefold()), None)
+        if found is None:
+            raise UnknownName("upscaler", name, known)
+        return found
+
+    def face_restorers(self) -> list[faces.Restorer]:
+        """Those there are now, by the file of each."""
+        return faces.present(self.face_folders)
+
+    def face_restorer(self, name: str) -> None:
+        """Can it restore? Raises UnknownName, or ModelMissing that says which file to put where."""
+        faces.find(name, self.face_folders)
+
+    def lora(self, name: str) -> ModelFile | None:
+        """By its file's name, the alias its trainer gave it, its hash, or that of its tensors; a hash that several have names none."""
+        if named := self._loras_named(name):
+            return named[0]
+        hashed = self.loras_of_hash(name)
+        return hashed[0] if len(hashed) == 1 else None
+
+    def lora_meant(self, name: str, begin: str = "") -> Meant:
+        """The LoRA that generation data mean by a name and a hash, of whichever kind that is."""
+        return meant_file(self._loras_named(name), self.loras_of_hash(begin.lower()))
+
+    def learn_loras(self, begins: Iterable[str]) -> None:
+        """Hash small LoRAs that nobody has hashed yet, if one of these hashes is of none that is known."""
+        if all(self.loras_of_hash(begin) for begin in map(str.lower, begins) if is_hash(begin)):
+            return
+        remembered = {path for path, _, _ in self.loras.hashes.all_known()}
+        unknown = (file for file in self.loras.list() if not file.problem and not trainers_hash(file) and f"{file.path}{TENSORS}" not in remembered)
+        for file in smallest_first(unknown, QUICKLY_HASHED):
+            self.lora_hash(file)
+
+    def loras_of_hash(self, begin: str) -> list[ModelFile]:
+        """Those whose `lora_hash` or SHA-256 begins so, as far as that is known without hashing a file."""
+        if not is_hash(begin):
+            return []
+        remembered = self.loras.hashes.with_tensors(begin)
+        files = self.loras.list()
+        return [file for file in files if file.path in remembered or trainers_hash(file).startswith(begin) or (file.sha256 or "").startswith(begin)]
+
+    def lora_hash(self, file: ModelFile) -> str:
+        """The hash that generation data shows: what its trainer wrote, else of its tensors alone. What has no header has no other."""
+        if file.problem or sniff(file.path) != "safetensors":
+            return self.loras.hashed(file).sha256 or ""
+        return trainers_hash(file) or self.loras.hashes.sha256_of_tensors(file.path)
+
+    def _loras_named(self, name: str) -> list[ModelFile]:
+        return self.loras.all_named(name) or [file for file in self.loras.list() if file.alias == name]
+
+    def vae_for(self, checkpoint: ModelFile, wanted: str, preference_first: bool = False) -> ModelFile | None:
+        """The VAE file that the setting `sd_vae` means for a checkpoint; None is its own. Raises UnknownName.
+
+        "Automatic", once "auto", is what the user prefers with this checkpoint, else a file of its name: beside it, or among the VAEs.
+        preference_first: either goes before what the setting names
+        """
+        if wanted in AUTOMATIC or preference_first:
+            preferred = self._preference(checkpoint)
+            if not preferred and (like := self._named_like(checkpoint)):
+                return self.vaes.hashed(like)
+            wanted = preferred or wanted
+        return None if wanted in ("", "None", *AUTOMATIC) else self.vaes.hashed(self.vaes.find(wanted))
+
+    def _preference(self, checkpoint: ModelFile) -> str:
+        """The VAE that `name.json` beside the checkpoint names, if it is there."""
+        path = checkpoint.path
+        name = read_user_metadata(beside(path, path.parent, {f"{path.stem}.json"}).files).vae
+        return name if name == "None" or self.vaes.named(name) else ""
+
+    def _named_like(self, checkpoint: ModelFile) -> ModelFile | None:
+        same = [file for file in self.vaes.list() if not file.problem and self.vaes.kind.stem(file.path) == checkpoint.path.stem]
+        return next((file for file in same if file.path.parent == checkpoint.path.parent), same[0] if same else None)
+
+
+class Remembering(Library):
+    """The library as one job of many pictures sees it: what was found once is not looked for again."""
+
+    @cached_property
+    def _found(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, key: Hashable, find: Callable[[], T]) -> T:
+        if key not in self._found:
+            self._found[key] = find()
+        return self._found[key]
+
+
+def not_here(kind: str, name: str, instead: str) -> str:
+    """What is said where a setting names a file that is not here: pictures are made all the same, as in A1111."""
+    return f"The settings name a {kind} that is not here, {name!r:.200}: {instead}."

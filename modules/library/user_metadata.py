@@ -1,0 +1,175 @@
+"""What people keep beside a model file: A1111's `name.json`, Civitai's `name.civitai.info`, `name.txt`, a preview. No torch."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from modules.base.errors import Invalid
+from modules.base.files import inside, write_atomically
+from modules.library.family_detection import family_named
+
+LARGEST = 2**20              # bytes of a text file that is read
+LONGEST = 20_000             # characters of a description that is shown
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif")
+PREVIEWS = (*(f".preview{ending}" for ending in PICTURES), *PICTURES)      # the first that is there
+COMPANY = (".json", ".civitai.info", ".txt", *PREVIEWS)
+TAG = re.compile(r"<[^<>]*>")
+BREAK = re.compile(r"<(?:br|/p|/li|/h\d)\b[^<>]*>", re.IGNORECASE)
+NO_VAE = "Automatic"         # no preference, in A1111's words
+NOT_SAID = ("", "Unknown")   # families that are none, in A1111's words
+
+
+@dataclass(frozen=True, slots=True)
+class UserMetadata:
+    """title: what Civitai calls the model; weight: the strength its maker or user prefers; vae: what a checkpoint is to be used with."""
+
+    title: str = ""
+    description: str = ""
+    family: str = ""
+    activation: str = ""
+    weight: float | None = None
+    negative: str = ""
+    notes: str = ""
+    vae: str = ""        # a file's name, or "None" for its own; "" is no preference
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The files that belong to a model file: ending → path, and the whole group's sizes and times of change."""
+
+    files: Mapping[str, Path] = field(default_factory=dict)
+    stamp: str = ""
+
+    @property
+    def preview(self) -> Path | None:
+        return next((self.files[ending] for ending in PREVIEWS if ending in self.files), None)
+
+
+def beside(model: Path, home: Path, names: Collection[str]) -> Beside:
+    """What lies beside `model`, given the names in its folder. Only regular files count, and no link out of `home`."""
+    found: dict[str, Path] = {}
+    parts = [stamped("", stat_of(model))]
+    stem = model.stem
+    for ending in COMPANY:
+        if stem + ending in names and ending != model.suffix and (about := regular(path := model.with_name(stem + ending), home)):
+            found[ending] = path
+            parts.append(stamped(ending, about))
+    if (ending := model.suffix.casefold()) in PICTURES:        # an embedding that is a picture shows itself
+        found.setdefault(ending, model)
+    return Beside(found, "|".join(parts))
+
+
+def stamped(ending: str, about: os.stat_result) -> str:
+    return f"{ending}:{about.st_size}:{about.st_mtime_ns}"
+
+
+def stat_of(path: Path) -> os.stat_result:
+    """Of the file a link leads to; of the link itself if it leads nowhere. Raises OSError if there is neither."""
+    try:
+        return path.stat()
+    except OSError:
+        return path.lstat()
+
+
+def regular(path: Path, home: Path) -> os.stat_result | None:
+    try:
+        about = path.lstat()
+        if stat.S_ISLNK(about.st_mode) and path.resolve().is_relative_to(home.resolve()):
+            about = path.stat()
+    except (OSError, RuntimeError):     # a loop of links
+        return None
+    return about if stat.S_ISREG(about.st_mode) else None
+
+
+def read_user_metadata(files: Mapping[str, Path]) -> UserMetadata:
+    """All of them together: what the user wrote goes before what Civitai says. Broken files say nothing."""
+    user, civitai = (read_object(files.get(ending)) for ending in (".json", ".civitai.info"))
+    version, model = text(civitai, "name"), text(civitai.get("model"), "name")
+    said = text(user, "sd version")
+    return UserMetadata(
+        title=f"{model} {version}".strip(),
+        description=(text(user, "description") or read_text(files.get(".txt")) or plain(text(civitai, "description")))[:LONGEST],
+        family=("" if said in NOT_SAID else family_named(said) or said) or family_named(text(civitai, "baseModel")),
+        activation=text(user, "activation text") or ", ".join(words(civitai.get("trainedWords"))),
+        weight=number(user.get("preferred weight")),
+        negative=text(user, "negative text"),
+        notes=text(user, "notes"),
+        vae="" if (vae := text(user, "vae")) == NO_VAE else vae,
+    )
+
+
+def write_user_metadata(model: Path, changes: Mapping[str, Any]) -> None:
+    """Change some of `name.json`, keys as in KEYS, and keep the others. Raises Invalid if it holds something else."""
+    path = model.with_suffix(".json")
+    content = existing(path)
+    content |= {KEYS[name]: EMPTY[name] if value in (None, "") else value for name, value in changes.items()}
+    write_atomically(path, json.dumps(content, indent=4, ensure_ascii=False).encode())
+
+
+def existing(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    inside(path.parent, path)           # not through a link that leads elsewhere
+    try:
+        content = json.loads(path.read_text("utf-8-sig")) if path.stat().st_size <= LARGEST else None
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise Invalid(f"{path.name} is not a JSON object, so nothing can be added to it.", "Mend it, or take it away.")
+    return content
+
+
+def read_object(path: Path | None) -> dict[str, Any]:
+    try:
+        content = json.loads(read_text(path) or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def read_text(path: Path | None) -> str:
+    """The file's text, "" if there is none or far too much of it."""
+    try:
+        return path.read_text("utf-8-sig", "replace").strip() if path and path.stat().st_size <= LARGEST else ""
+    except OSError:
+        return ""
+
+
+def text(content: Any, key: str) -> str:
+    """A text without lone halves of characters, which no database holds."""
+    value = content.get(key) if isinstance(content, dict) else None
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def words(value: Any) -> Iterator[str]:
+    for item in value if isinstance(value, list) else ():
+        if isinstance(item, str) and (word := item.encode("utf-8", "replace").decode().strip(" ,")):
+            yield word
+
+
+def number(value: Any) -> float | None:
+    """A strength; A1111 writes 0 for none."""
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if usable and value else None
+
+
+def plain(markup: str) -> str:
+    """HTML's text."""
+    lines = html.unescape(TAG.sub("", BREAK.sub("\n", markup[:LARGEST])))
+    return "\n".join(filter(None, map(str.strip, lines.splitlines())))
+
+
+KEYS = {
+    "description": "description", "family": "sd version", "activation": "activation text", "weight": "preferred weight",
+    "negative": "negative text", "notes": "notes", "vae": "vae",
+}
+EMPTY = {"description": "", "family": "Unknown", "activation": "", "weight": 0, "negative": "", "notes": "", "vae": NO_VAE}

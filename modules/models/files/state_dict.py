@@ -1,0 +1,202 @@
+"""Tensors from a model file of any age, without running anything in it.
+
+safetensors is memory-mapped after our own header checks; pickles go through torch's `weights_only` reader alone, after ours.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from modules.base.errors import ModelCorrupt, ModelUnsafe, ModelUnsupported
+from modules.library.safetensors_header import AGAIN, is_named_safetensors, read_header, sniff
+from modules.models.files.pickle_check import CONVERT, IGNORED, check_stream
+
+LARGEST_PICKLE = 64 * 2**20      # bytes of the object stream; the tensors lie beside it
+LEGACY_PICKLES = 5               # of torch before 1.6: magic number, version, system, objects, names of the tensors after it
+
+
+class Ignored:
+    """Stands in for what training checkpoints mention beside their weights; nothing of it is made or imported."""
+
+    def __init__(self, *_: Any) -> None:
+        """Whatever it was made of is left."""
+
+    def __setstate__(self, _: Any) -> None:
+        """So is its state."""
+
+
+ALLOWED = [torch.nn.ParameterDict, *((Ignored, name) for name in IGNORED)]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file's tensors by name, and its metadata if it has any."""
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+
+
+def read_weights(path: Path) -> Weights:
+    """What the file holds, by its content whatever it is called.
+
+    Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file.
+    """
+    if sniff(path) == "safetensors":
+        metadata = read_header(path).metadata
+        try:
+            return Weights(load_file(path), metadata)
+        except SafetensorError as error:
+            raise ModelCorrupt(f"{path.name}: {error}.", AGAIN) from error
+    return Weights(tensors_in(path.name, read_pickle(path)), {})
+
+
+def read_object(path: Path) -> Any:
+    """What small model files of any age hold: tensors by name, or a pickle's plain values. Raises as `read_weights` does."""
+    return read_weights(path).tensors if sniff(path) == "safetensors" else read_pickle(path)
+
+
+def read_pickle(path: Path) -> Any:
+    """Its plain values: tables, lists and tensors, the latter checked. Raises as `read_weights` does."""
+    kind = sniff(path)
+    if kind == "zip":
+        check_zip(path)
+    else:
+        check_legacy(path)
+    content = unpickled(path, mapped=kind == "zip")
+    try:
+        content = plain(content, {})
+    except RecursionError as error:
+        raise ModelCorrupt(f"{path.name}: its object stream is nested beyond measure.", AGAIN) from error
+    check_tensors(path, dict(tensors_within("", content, set())))
+    return content
+
+
+def check_zip(path: Path) -> None:
+    """torch's own archives hold stored members under one root, `data.pkl` once; anything else is refused unread."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            stream = pickle_of(path.name, members)
+            broken = archive.testzip()
+            raw = archive.read(stream) if stream.file_size <= LARGEST_PICKLE else b""
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ModelCorrupt(f"{path.name} is damaged or was cut off ({error}).", AGAIN) from error
+    if broken:
+        raise ModelCorrupt(f"{path.name} is damaged: the checksum of {broken!r:.80} does not fit.", AGAIN)
+    if not raw:
+        raise ModelCorrupt(f"{path.name}: its object stream is larger than any model's.", AGAIN)
+    check_stream(path.name, io.BytesIO(raw))
+
+
+def check_legacy(path: Path) -> None:
+    """The object streams at the head of a file of torch before 1.6; what lies beyond them is tensors."""
+    with path.open("rb") as file:
+        check_stream(path.name, io.BytesIO(file.read(LARGEST_PICKLE)), LEGACY_PICKLES)
+
+
+def pickle_of(name: str, members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
+    names = [member.filename for member in members]
+    streams = [member for member in members if member.filename.endswith("/data.pkl")]
+    if any("/code/" in member or member.endswith("constants.pkl") for member in names):
+        raise ModelUnsupported(f"{name} is a TorchScript program, not a checkpoint.", CONVERT)
+    if len(names) != len(set(names)) or len(streams) != 1:
+        raise ModelCorrupt(f"{name} is not an archive as torch writes it: its members are ambiguous.", AGAIN)
+    root = streams[0].filename.split("/")[0]
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED or member.filename.split("/")[0] != root:
+            raise ModelCorrupt(f"{name} is not an archive as torch writes it: {member.filename!r:.80}.", AGAIN)
+    return streams[0]
+
+
+def unpickled(path: Path, mapped: bool) -> Any:
+    """torch's reader; it believes a name that ends in .safetensors, so such a file is handed over without its name."""
+    try:
+        with torch.serialization.safe_globals(ALLOWED), path.open("rb") as file:
+            named = not is_named_safetensors(path)
+            return torch.load(path if named else file, map_location="cpu", weights_only=True, mmap=(mapped and named) or None)
+    except Exception as error:       # torch raises whatever its parts raise; which of ours it becomes is decided there
+        refused(path, error)
+
+
+def refused(path: Path, error: Exception) -> NoReturn:
+    text = str(error)
+    if "weights_only" in text.lower() or "Unsupported" in text or "GLOBAL" in text:
+        raise ModelUnsafe(f"{path.name} asks to run code: {unsafe_names(path)}. It was not opened.", CONVERT) from error
+    raise ModelCorrupt(f"{path.name} is damaged or was cut off ({type(error).__name__}).", AGAIN) from error
+
+
+def unsafe_names(path: Path) -> str:
+    try:
+        with torch.serialization.safe_globals(ALLOWED):
+            names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:       # the same broken file: any reason will do
+        names = []
+    return ", ".join(names[:3]) or "an object that is not a tensor"
+
+
+def plain(value: Any, seen: dict[int, Any]) -> Any:
+    """The value as plain tables and lists, named by texts and whole numbers alone; whatever else a table holds is left out.
+
+    seen: what each container met so far became, by its id: one may be reached in many ways, or hold itself.
+    """
+    if isinstance(value, torch.nn.ParameterDict):
+        value = vars(value).get("_parameters")
+    if not isinstance(value, dict | list | tuple) or id(value) in seen:
+        return seen.get(id(value), value)
+    made: Any = {} if isinstance(value, dict) else []
+    seen[id(value)] = made
+    if isinstance(value, dict):
+        made |= {key: plain(item, seen) for key, item in dict.items(value) if isinstance(key, str | int)}
+    else:
+        made += [plain(item, seen) for item in value]
+    return made
+
+
+def tensors_within(place: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
+    """All tensors of a plain value by their places in it, `state_dict.w`."""
+    if isinstance(value, Tensor):
+        yield place, value
+    elif isinstance(value, dict | list) and id(value) not in seen:
+        seen.add(id(value))
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from tensors_within(f"{place}.{key}" if place else str(key), item, seen)
+
+
+def tensors_in(name: str, content: Any) -> dict[str, Tensor]:
+    """The tensors of a checkpoint's plain values: `state_dict` unwrapped, everything else left out."""
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict):
+        raise ModelUnsupported(f"{name} holds no table of weights.", CONVERT)
+    tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise ModelUnsupported(f"{name} holds no weights.", CONVERT)
+    return tensors
+
+
+def check_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that claim more numbers than they have, more together than the file has, and kinds that no layer takes."""
+    storages: dict[int, int] = {}
+    for key, tensor in tensors.items():
+        check_tensor(path.name, key, tensor)
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+    if sum(storages.values()) > path.stat().st_size:
+        raise ModelCorrupt(f"{path.name}: its tensors claim more numbers than the file holds.", AGAIN)
+
+
+def check_tensor(name: str, key: str, tensor: Tensor) -> None:
+    odd = tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.device.type != "cpu"
+    if odd or type(tensor) not in (Tensor, torch.nn.Parameter):
+        raise ModelUnsupported(f"{name}: the tensor {key!r:.80} is of a kind Easel cannot use.", CONVERT)
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise ModelCorrupt(f"{name}: the tensor {key!r:.80} claims more numbers than the file holds.", AGAIN)

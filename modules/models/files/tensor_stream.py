@@ -1,0 +1,143 @@
+"""Checkpoints as streams: one tensor in memory at a time, read lazily, written as safetensors.
+
+Format (github.com/huggingface/safetensors): eight bytes of length, a JSON header of names, types, shapes and places, the tensors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from modules.base.errors import ModelCorrupt
+from modules.base.files import refused, sync_folder
+from modules.library.safetensors_header import AGAIN, read_header, sniff
+from modules.models.files.state_dict import read_weights
+
+DTYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32,
+    "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+    "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16, "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
+}
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a tensor will be before it is made."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        count = 1
+        for side in self.shape:
+            count *= side
+        return count * self.dtype.itemsize
+
+
+class Source(Protocol):
+    """A file's tensors by name; `entries` costs nothing, `tensor` reads one."""
+
+    entries: Mapping[str, Entry]
+    metadata: Mapping[str, str]
+
+    def tensor(self, name: str) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A safetensors file."""
+
+    file: Any
+    entries: Mapping[str, Entry]
+    metadata: Mapping[str, str]
+
+    def tensor(self, name: str) -> Tensor:
+        return self.file.get_tensor(name)
+
+
+@dataclass(frozen=True)
+class Held:
+    """An old pickled file, whose tensors torch maps as well where it can."""
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        return {name: Entry(tensor.dtype, tuple(tensor.shape)) for name, tensor in self.tensors.items()}
+
+    def tensor(self, name: str) -> Tensor:
+        return self.tensors[name]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """Raises ModelError, naming the file."""
+    if sniff(path) != "safetensors":
+        weights = read_weights(path)
+        yield Held(weights.tensors, weights.metadata)
+        return
+    header = read_header(path)
+    try:
+        with safe_open(path, "pt") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
+            entries = {name: Entry(DTYPES[part.get_dtype()], tuple(part.get_shape())) for name, part in slices.items()}
+            yield Mapped(file, entries, header.metadata)
+    except SafetensorError as error:
+        raise ModelCorrupt(f"{path.name}: {error}.", AGAIN) from error
+
+
+Make = Callable[[str], Tensor]      # a tensor by its name, as its entry says
+
+
+def write(path: Path, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: Callable[[int, int], None]) -> None:
+    """Write a safetensors file, each tensor made, written and let go. All or nothing.
+
+    `told(done, of)` hears of each; what it raises ends the writing. Raises DiskFull or Unwritable.
+    """
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb") as file:
+            file.write(header_of(entries, metadata))
+            for done, (name, entry) in enumerate(entries.items()):
+                told(done, len(entries))
+                file.write(raw(make(name), entry))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise refused(path, error) from error
+        raise
+
+
+def header_of(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> bytes:
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    place = 0
+    for name, entry in entries.items():
+        header[name] = {"dtype": NAMES[entry.dtype], "shape": list(entry.shape), "data_offsets": [place, place + entry.size]}
+        place += entry.size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)      # tensors begin at a multiple of eight
+    return len(text).to_bytes(8, "little") + text
+
+
+def raw(tensor: Tensor, entry: Entry) -> memoryview:
+    assert (tensor.dtype, tuple(tensor.shape)) == (entry.dtype, entry.shape), "a tensor is not what was announced"
+    return memoryview(tensor.contiguous().flatten().view(torch.uint8).numpy())

@@ -1,0 +1,77 @@
+"""Brings a model's parameters to the patches that are wanted and back again, doing the difference only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from modules.models.checkpoint.loader import LoadedModel
+from modules.networks.patch import Patch
+
+Strong = tuple[tuple[Patch, float], ...]      # patches of one parameter with their strengths, in the order they apply
+Wide = Callable[[str, Tensor], Tensor]        # a parameter's path and its weight as it was loaded → what patches are added to
+
+
+def itself(path: str, weight: Tensor) -> Tensor:
+    return weight
+
+
+class Patcher:
+    """The weights as they were loaded are never written to: removing every patch gives them back bit by bit.
+
+    A patched parameter has a second tensor of its own; what needs no change costs nothing.
+    """
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter], wide: Wide = itself) -> None:
+        """parameters: what may be patched, by the paths that patches name; wide: where those are stored less precisely than is added"""
+        self.parameters, self.wide = parameters, wide
+        self._applied: dict[str, Strong] = {}
+        self._own: dict[str, Tensor] = {}      # of patched parameters: the weight as it was loaded
+
+    def bring(self, wanted: Mapping[str, Strong]) -> None:
+        """Apply exactly these. Should one fail, none is applied."""
+        try:
+            for path in self._applied.keys() - wanted.keys():
+                self._restore(path)
+            for path, patches in wanted.items():
+                if not same(self._applied.get(path, ()), patches):
+                    self._apply(path, patches)
+        except BaseException:
+            for path in list(self._applied):
+                self._restore(path)
+            raise
+
+    def _apply(self, path: str, patches: Strong) -> None:
+        parameter = self.parameters[path]
+        own = self._own.setdefault(path, parameter.data)
+        before = self.wide(path, own)
+        fresh = path not in self._applied or before.dtype != own.dtype
+        out = torch.empty_like(before) if fresh else parameter.data
+        self._applied[path] = ()
+        for patch, strength in patches:
+            patch.apply_into(before, strength, out)
+            before = out
+        parameter.data = out.to(own.dtype)
+        self._applied[path] = patches
+
+    def _restore(self, path: str) -> None:
+        self.parameters[path].data = self._own.pop(path)
+        del self._applied[path]
+
+
+def parameters_of(model: LoadedModel) -> dict[str, nn.Parameter]:
+    """Everything a network may change, by the paths that `networks` uses: `unet.…`, `text_encoder.…`, `text_encoder_2.…`."""
+    parts = {"unet": model.unet} | {text_name(i): text.module for i, text in enumerate(model.texts)}
+    return {f"{part}.{name}": parameter for part, module in parts.items() for name, parameter in module.named_parameters()}
+
+
+def text_name(place: int) -> str:
+    """As diffusers calls a model's text encoders."""
+    return "text_encoder" if place == 0 else f"text_encoder_{place + 1}"
+
+
+def same(some: Strong, others: Strong) -> bool:
+    """The very same patches, as strong."""
+    return len(some) == len(others) and all(a is b and s == t for (a, s), (b, t) in zip(some, others, strict=True))

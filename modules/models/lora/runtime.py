@@ -1,0 +1,118 @@
+"""Networks applied beside a UNet's weights, row by row, so that pictures with different LoRAs share a call.
+
+(W + s · up @ down) x = W x + s · up (down x): Hu et al. 2021, arXiv:2106.09685, §4.1. Only kinds that are such a product
+can be computed so; the others change the weights themselves.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from modules.models.lora.patcher import Strong
+from modules.networks.formats import LoRA
+from modules.networks.network import is_text
+from modules.sampling.weights import NetworkUse
+
+Networks = tuple[NetworkUse, ...]
+Under = Callable[[Sequence[Networks]], AbstractContextManager[None]]      # each row's networks → while it lasts, rows are answered under them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """A low-rank update ready for its module: y += scale · up (down x).
+
+    up:    (out, rank)
+    down:  (rank, in); at a convolution (rank, in, kh, kw)
+    scale: the file's own × the strength it is used with
+    """
+
+    up: Tensor
+    down: Tensor
+    scale: float
+
+    @classmethod
+    def of(cls, patch: LoRA, strength: float, weight: Tensor) -> Update:
+        up, down = patch.factors(weight)
+        return cls(up, down.unflatten(1, weight.shape[1:]), strength * patch.scale)
+
+    def add(self, module: nn.Module, x: Tensor, y: Tensor) -> None:
+        """x: (rows, …) what the module was given; y: (rows, …) what it answered, which is written to."""
+        if isinstance(module, nn.Conv2d):
+            inner = module._conv_forward(x, self.down, None)      # with its stride and its way round the edges
+            y.add_(F.conv2d(inner, self.up[:, :, None, None]), alpha=self.scale)
+        else:
+            inner = x.flatten(0, -2) @ self.down.T
+            y.view(-1, y.shape[-1]).addmm_(inner, self.up.T, alpha=self.scale)
+
+
+Updates = Mapping[str, Sequence[Update]]      # by the path of the weight they stand beside
+
+
+class Unmerged:
+    """What a UNet needs to answer rows under different networks; its weights stay as they were loaded."""
+
+    def __init__(self, unet: nn.Module, wanted: Callable[[Networks], Mapping[str, Strong]]) -> None:
+        """wanted: the patches of a set of networks, by the path of the parameter they change"""
+        self.modules = {f"unet.{name}.weight": module for name, module in unet.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)}
+        self.wanted = wanted
+        self._updates: dict[Networks, Updates] = {}
+
+    def can(self, networks: Networks) -> bool:
+        """Is all they do to the UNet low-rank? Raises what reading them raises."""
+        return all(
+            path in self.modules and all(type(patch) is LoRA for patch, _ in patches)
+            for path, patches in self.wanted(networks).items() if not is_text(path)
+        )
+
+    def under(self, sets: Collection[Networks]) -> Under:
+        """Make these ready and forget others. What it returns is used around each call of the UNet; rows of no such set are left as they are."""
+        self._updates = {networks: self._updates.get(networks) or self._ready(networks) for networks in sets}
+        return self._hooked
+
+    def _ready(self, networks: Networks) -> Updates:
+        return {
+            path: [Update.of(patch, strength, self.modules[path].weight) for patch, strength in patches]
+            for path, patches in self.wanted(networks).items() if not is_text(path)
+        }
+
+    @contextmanager
+    def _hooked(self, sets: Sequence[Networks]) -> Iterator[None]:
+        with ExitStack() as hooks:
+            for path, places in self._places(sets).items():
+                hooks.enter_context(self.modules[path].register_forward_hook(partial(add, places)))
+            yield
+
+    def _places(self, sets: Sequence[Networks]) -> dict[str, Places]:
+        """What is to be added at each weight, and to which rows."""
+        places: dict[str, Places] = defaultdict(list)
+        for rows, networks in runs(sets):
+            for path, updates in self._updates.get(networks, {}).items():
+                places[path] += [(rows, update) for update in updates]
+        return places
+
+
+Places = list[tuple[slice, Update]]
+
+
+def add(places: Places, module: nn.Module, args: tuple[Any, ...], y: Tensor) -> None:
+    """A hook that adds to what its module answered."""
+    for rows, update in places:
+        update.add(module, args[0][rows], y[rows])
+
+
+def runs(sets: Sequence[Networks]) -> Iterator[tuple[slice, Networks]]:
+    """Rows that follow each other and have the same networks."""
+    start = 0
+    for networks, same in groupby(sets):
+        end = start + len(list(same))
+        yield slice(start, end), networks
+        start = end

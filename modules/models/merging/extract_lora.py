@@ -1,0 +1,126 @@
+"""A LoRA out of two checkpoints: what one has learned beyond the other, as a low-rank update (Hu et al. 2021, arXiv:2106.09685)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
+from modules.base.files import write_atomically
+from modules.library.safetensors_header import AGAIN
+from modules.models.checkpoint import key_mapping as layout
+from modules.models.checkpoint.families import Family, TextPart, family_of
+from modules.models.files.tensor_stream import Source
+from modules.models.merging.sources import Renamed, streamed
+
+LARGEST_RANK = 1024
+JOINED = 3      # queries, keys and values, which OpenCLIP stores as one
+
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file keeps the weight of a module. third: which part of a joined one, if it is."""
+
+    name: str
+    third: int | None = None
+
+    def read(self, source: Source) -> Tensor:
+        tensor = source.tensor(self.name)
+        return (tensor if self.third is None else tensor.chunk(JOINED)[self.third]).float()
+
+
+def extract_lora(tuned: Path, base: Path, out: Path, rank: int, told: Told, threshold: float = 0.0) -> int:
+    """Write `tuned` − `base` as a LoRA of at most that rank, each alpha its rank, in kohya-ss's names; returns how many weights it changes.
+
+    Each weight's difference is cut to its `rank` largest directions (Eckart & Young 1936), less those that are weaker than
+    `threshold` times its strongest. What does not differ is left out.
+    Raises Invalid for a rank or threshold that is none, ModelMismatch for files that do not go together or do not differ,
+    ModelCorrupt naming a weight that is no number.
+    """
+    check(rank, threshold)
+    tensors: dict[str, Tensor] = {}
+    with streamed(tuned) as tuned_file, streamed(base) as base_file:
+        new, old = Renamed.of(tuned_file), Renamed.of(base_file)
+        layers = places(tuned.name, new)
+        for done, (layer, place) in enumerate(layers.items()):
+            told(done, len(layers))
+            check_fits((tuned.name, base.name), place.name, new, old)
+            difference = finite(tuned.name, place, new) - finite(base.name, place, old)
+            if difference.any():
+                tensors |= {f"{layer}.{part}": tensor for part, tensor in low_rank(difference, rank, threshold).items()}
+    if not tensors:
+        raise ModelMismatch(f"{tuned.name} and {base.name} do not differ where a LoRA could.", "Choose the tuned model first, then its origin.")
+    metadata = {"format": "pt", "ss_network_module": "networks.lora", "ss_network_dim": str(rank), "ss_network_alpha": str(rank)}
+    write_atomically(out, save(tensors, metadata))
+    return len(tensors) // 3
+
+
+def check(rank: int, threshold: float) -> None:
+    if not 1 <= rank <= LARGEST_RANK:
+        raise Invalid(f"A rank of {rank} is not possible.", f"Choose one between 1 and {LARGEST_RANK}.", field="rank")
+    if not 0 <= threshold < 1:
+        raise Invalid(f"A threshold of {threshold} is not possible.", "Choose one from 0, which keeps all, to below 1.", field="threshold")
+
+
+def check_fits(files: tuple[str, str], name: str, new: Source, old: Source) -> None:
+    message = f"{files[0]} and {files[1]} do not go together: "
+    if name not in old.entries:
+        raise ModelMismatch(f"{message}only the first has {name}.", "Both must be of one family.")
+    shapes = new.entries[name].shape, old.entries[name].shape
+    if shapes[0] != shapes[1]:
+        raise ModelMismatch(f"{message}{name} is {shapes[0]} and {shapes[1]}.", "Both must be of one family.")
+
+
+def finite(file: str, place: Place, source: Source) -> Tensor:
+    weight = place.read(source)
+    if not weight.isfinite().all():
+        raise ModelCorrupt(f"{file}: not all of {place.name} are numbers.", AGAIN)
+    return weight
+
+
+def low_rank(difference: Tensor, rank: int, threshold: float = 0.0) -> dict[str, Tensor]:
+    """(out, in) or (out, in, kh, kw) → the factors of its best approximation of that rank, float16."""
+    u, s, vh = torch.linalg.svd(difference.flatten(1), full_matrices=False)
+    rank = max(1, int((s[:rank] >= threshold * s[0]).sum()))
+    root = s[:rank].sqrt()
+    up, down = u[:, :rank] * root, root[:, None] * vh[:rank]
+    if difference.ndim == 4:
+        up, down = up[:, :, None, None], down.view(rank, *difference.shape[1:])
+    return {"lora_up.weight": up.half().contiguous(), "lora_down.weight": down.half().contiguous(), "alpha": torch.tensor(float(rank))}
+
+
+def places(file: str, source: Source) -> dict[str, Place]:
+    """kohya-ss's name for each module that a LoRA can change → where its weight is. Raises ModelUnsupported for what is no checkpoint."""
+    family = family_of(file, source.entries)
+    named = list(unet_places(source, family))
+    for number, part in enumerate(family.texts, 1):
+        named += text_places(source, part, f"te{number}" if len(family.texts) > 1 else "te")
+    entries = source.entries
+    return {"lora_" + module.replace(".", "_"): place for module, place in named if len(entries[place.name].shape) in (2, 4)}
+
+
+def unet_places(source: Source, family: Family) -> Iterator[tuple[str, Place]]:
+    """kohya-ss names the UNet of SDXL as its checkpoints do, the others' as diffusers does."""
+    for theirs, ours in layout.unet_names(layout.below(source.entries, layout.UNET)).items():
+        if theirs.endswith(".weight"):
+            yield f"unet_{theirs if family.name.startswith('SDXL') else ours}".removesuffix(".weight"), Place(layout.UNET + theirs)
+
+
+def text_places(source: Source, part: TextPart, prefix: str) -> Iterator[tuple[str, Place]]:
+    """The layers of a text encoder, by transformers' names."""
+    keys = layout.below(source.entries, part.prefix)
+    names = layout.open_clip_names(keys) if part.open_clip else {key: f"text_model.{key.removeprefix('text_model.')}" for key in keys}
+    for theirs, ours in names.items():
+        if "encoder.layers" in ours and ours.endswith(".weight"):
+            yield f"{prefix}_{ours.removesuffix('.weight')}", Place(part.prefix + theirs)
+    for key in keys if part.open_clip else ():
+        if (match := layout.JOINED.fullmatch(key)) and match[2] == "weight":
+            for third, letter in enumerate("qkv"):
+                yield f"{prefix}_text_model.encoder.layers.{match[1]}.self_attn.{letter}_proj", Place(part.prefix + key, third)

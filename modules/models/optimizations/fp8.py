@@ -1,0 +1,89 @@
+"""Weights stored in 8 bits and computed with in the precision of what they meet: half the memory, slightly other pictures.
+
+The format is E4M3 of Micikevicius et al. 2022, "FP8 Formats for Deep Learning", arXiv:2209.05433. As in A1111, matrices and
+convolutions of the UNet and the text encoders are stored so, with their biases; norms and embeddings are not, nor is the VAE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from modules.models.checkpoint.loader import LoadedModel
+from modules.models.lora.patcher import parameters_of, text_name
+from modules.sampling.weights import Fp8
+
+FP8 = torch.float8_e4m3fn
+
+
+class Linear(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
+
+
+class Conv2d(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
+
+
+STORED = {nn.Linear: Linear, nn.Conv2d: Conv2d}      # other layers stay as they are
+PROJECTION = "text_projection"      # OpenCLIP's: to A1111 it is no layer
+
+
+def working(module: nn.Module) -> Tensor:
+    """A parameter that is where the module computes, and as precise."""
+    return next(parameter for parameter in module.parameters() if parameter.dtype != FP8)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is stored in 8 bits of a model.
+
+    kept: original weights in their precision, in the computer's memory, by the paths that networks use
+    """
+
+    dtypes: Mapping[str, torch.dtype]      # of the computation, by path
+    kept: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def wide(self, path: str, weight: Tensor) -> Tensor:
+        """What networks are added to, precise enough for it: the original, if it was kept."""
+        if path not in self.dtypes:
+            return weight
+        return self.kept[path].to(weight.device) if path in self.kept else weight.to(self.dtypes[path])
+
+
+def applied(wanted: Fp8 | None, family: str) -> Fp8 | None:
+    """What the wish comes to with a model of that family."""
+    if wanted is None or (wanted.only_sdxl and not family.startswith("SDXL")):
+        return None
+    return Fp8(keep=wanted.keep)
+
+
+def store(model: LoadedModel, wanted: Fp8 | None) -> Stored:
+    """In place, one tensor at a time: the peak is what the model needed before, and one tensor."""
+    if wanted is None:
+        return Stored({})
+    parameters, dtypes, kept = parameters_of(model), {}, {}
+    for path in stored_paths(model):
+        parameter = parameters[path]
+        dtypes[path] = parameter.dtype
+        if wanted.keep:
+            kept[path] = parameter.data.cpu()
+        parameter.data = parameter.data.to(FP8)
+    return Stored(dtypes, kept)
+
+
+def stored_paths(model: LoadedModel) -> list[str]:
+    """Of all parameters that are stored so; their modules learn to compute with them."""
+    parts = {"unet": model.unet} | {text_name(i): text.module for i, text in enumerate(model.texts)}
+    paths = []
+    for part, whole in parts.items():
+        for name, module in whole.named_modules():
+            if (kind := STORED.get(type(module))) and name != PROJECTION:
+                module.__class__ = kind
+                paths += [f"{part}.{name}.{parameter}" for parameter, _ in module.named_parameters(recurse=False)]
+    return paths

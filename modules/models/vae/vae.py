@@ -1,0 +1,72 @@
+"""Latents to pictures, and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, ConsistencyDecoderVAE
+from torch import Tensor
+
+from modules.base.errors import NotANumber
+from modules.models.optimizations.attention import AttentionLayers
+from modules.models.optimizations.hypertile import Hypertiling
+from modules.sampling.noise import generator
+
+log = logging.getLogger(__name__)
+CELL = 8        # pixels a latent cell stands for
+TILE = 512      # pixels of a tile's side, where a picture is decoded in tiles that overlap by a quarter
+
+
+@dataclass(eq=False)
+class Vae:
+    """A VAE and how it is used. One that fails in half precision is asked again in single, and stays so.
+
+    scaling_factor: a latent on the UNet's scale is the VAE's latent × this
+    """
+
+    module: AutoencoderKL | ConsistencyDecoderVAE
+    scaling_factor: float
+    hypertiling: Hypertiling = field(init=False)
+    attention: AttentionLayers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hypertiling = Hypertiling(self.module)
+        self.attention = AttentionLayers(self.module, self.hypertiling)
+        self.module.tile_sample_min_size, self.module.tile_latent_min_size = TILE, TILE // CELL
+
+    def decode(self, latent: Tensor, tiled: bool = False) -> Tensor:
+        """(C, h, w) latent on the UNet's scale → (3, H, W) in about [−1, 1], float32. Raises NotANumber."""
+        if not torch.isfinite(latent).all():
+            raise NotANumber(
+                "The UNet's result is not a number, so there is no picture to show.",
+                "The model may be broken, or too large for half precision: try --no-half.",
+            )
+        self.module.use_tiling = tiled
+        drawn = {"generator": generator(0)} if isinstance(self.module, ConsistencyDecoderVAE) else {}      # the same noise each time
+        return self._finite(lambda like: self.module.decode((latent / self.scaling_factor).to(like)[None], return_dict=False, **drawn)[0][0])
+
+    def encode(self, pixels: Tensor, tiled: bool = False) -> Tensor:
+        """(3, H, W) in [−1, 1] → (C, h, w) latent on the VAE's own scale, float32: the mean of what it says. Raises NotANumber."""
+        self.module.use_tiling = tiled
+        return self._finite(lambda like: self.module.encode(pixels.to(like)[None]).latent_dist.mode()[0])
+
+    def _finite(self, ask: Callable[[Tensor], Tensor]) -> Tensor:
+        weight = next(self.module.parameters())
+        answer = ask(weight).float()
+        if torch.isfinite(answer).all():
+            return answer
+        if weight.dtype == torch.float32:
+            raise NotANumber("The VAE's result is not a number, so there is no picture to show.", "Try another VAE or checkpoint, or --no-half-vae.")
+        log.warning("The VAE gave no number in half precision; it works in single precision from now on.")
+        self.module.float()
+        return self._finite(ask)
+
+
+def picture(pixels: Tensor) -> np.ndarray:
+    """(3, H, W) in [−1, 1] → (H, W, 3) uint8, truncated and not rounded, as A1111 does."""
+    scaled = ((pixels + 1) / 2).clamp(0, 1) * 255
+    return scaled.permute(1, 2, 0).cpu().numpy().astype(np.uint8)

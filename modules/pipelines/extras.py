@@ -1,0 +1,75 @@
+"""Extras: a finished picture enlarged, by one upscaler or two, and its faces restored, as one flow of questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from modules.imaging.resize import LANCZOS, Size, covering
+from modules.models.upscaling.upscaler import with_alpha_of
+from modules.params.extras import Extras, Restoring
+from modules.pipelines.canvas import Load
+from modules.pipelines.result import Drawn
+from modules.pipelines.upscaling import NO_MODEL, Enlarger
+from modules.sampling.questions import RestoreFaces, Task
+from modules.settings.options import Settings
+
+
+@dataclass(frozen=True)
+class ExtrasPlan:
+    """One picture of a request, decided."""
+
+    params: Extras
+    settings: Settings
+    image: str           # its name
+    infotext: str        # the generation data it came with
+    load: Load           # reads it
+
+
+def extras_plans(first: ExtrasPlan, images: list[str], infotexts: list[str]) -> list[ExtrasPlan]:
+    return [replace(first, image=image, infotext=infotext) for image, infotext in zip(images, infotexts, strict=True)]
+
+
+def picture(plan: ExtrasPlan) -> Task[Drawn]:
+    """Enlarge it, lay a second enlargement over the first, cut it to shape, restore its faces. Raises InvalidImage where the picture is gone."""
+    image, layers = plan.load(plan.image), []
+    for name in plan.params.upscalers:
+        layers.append((yield from enlarged(plan, image, name)))
+    if len(layers) > 1:
+        layers = [Image.blend(*layers, plan.params.extras_upscaler_2_visibility)]
+    image = framed(plan.params, layers[0], image.size) if layers else image
+    for restoring in plan.params.restorers:
+        image = yield from restored(image, restoring)
+    return Drawn(np.asarray(image))
+
+
+def enlarged(plan: ExtrasPlan, image: Image.Image, name: str) -> Task[Image.Image]:
+    """RGB, or RGBA if it was transparent."""
+    return (yield from Enlarger.of(name, plan.settings).by(image, plan.params.scale(image.size)))
+
+
+def restored(image: Image.Image, restoring: Restoring) -> Task[Image.Image]:
+    """RGB, or RGBA if it was transparent; of what was restored as much as is to be seen."""
+    colours = image.convert("RGB")
+    pixels = yield RestoreFaces(NO_MODEL, np.asarray(colours), restoring.name, restoring.weight)
+    return with_alpha_of(image, Image.blend(colours, Image.fromarray(pixels), restoring.visibility))
+
+
+def framed(params: Extras, image: Image.Image, shape: Size) -> Image.Image:
+    """Of the size asked for, if one was.
+
+    Upscalers give sides of multiples of 8, which may be a little less; A1111 leaves a black border there, we stretch.
+    shape: the picture's size before it was enlarged
+    """
+    if not params.frame:
+        return image
+    if image.width < params.frame[0] or image.height < params.frame[1]:
+        image = image.resize(covering(shape, params.frame), LANCZOS)
+    return middle(image, params.frame) if params.upscaling_crop else image
+
+
+def middle(image: Image.Image, size: Size) -> Image.Image:
+    left, top = image.width // 2 - size[0] // 2, image.height // 2 - size[1] // 2
+    return image.crop((left, top, left + size[0], top + size[1]))

@@ -1,0 +1,170 @@
+"""The network tags of a prompt, `<lora:name:te:unet>` and `<hypernet:name:weight>`, resolved to files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+
+from modules.base.errors import Invalid, ModelError
+from modules.base.limits import MAX_STRENGTH
+from modules.library.catalog import Catalog, ModelFile
+from modules.library.library import Library
+from modules.params.txt2img import Txt2Img
+from modules.prompts import grammar
+from modules.prompts.network_tags import LORA_KINDS, MOST_NETWORK_TAGS, NetworkTag, take_networks
+from modules.sampling.guidance import Schedule
+from modules.sampling.questions import EmbeddingFile
+from modules.sampling.weights import NetworkUse
+from modules.settings.options import Settings
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A LoRA or one of its kin as a prompt names it, and the hash that generation data shows."""
+
+    name: str
+    hash: str
+    use: NetworkUse
+    place: int = 0                              # of its tag among the prompt's
+    steps: tuple[float, float] = (1, inf)       # the first and the last it is for
+
+    def span(self, evaluations: int) -> tuple[float, float]:
+        """The first and the last model evaluation it is for, at so many a step; they count from 0."""
+        first, last = self.steps
+        return evaluations * (first - 1), evaluations * last - 1
+
+
+@dataclass(frozen=True)
+class Hypernetwork:
+    """A hypernetwork as a prompt names it."""
+
+    sha256: str
+    strength: float
+    place: int = 0
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What a prompt puts on top of a checkpoint."""
+
+    loras: tuple[Mention, ...] = ()
+    hypernetworks: tuple[Hypernetwork, ...] = ()
+    embeddings: tuple[EmbeddingFile, ...] = ()      # those whose words are in one of the prompts
+    notes: tuple[str, ...] = ()           # what of the tags was not understood
+
+    @property
+    def uses(self) -> tuple[NetworkUse, ...]:
+        """One for each tag. Tags of the same name all count as the last of them says, which is how A1111 has it."""
+        said = {each.name: each.use for each in self.loras}
+        return tuple(said[each.name] for each in self.loras)
+
+    @property
+    def strengths(self) -> tuple[tuple[str, float], ...]:
+        """Of the hypernetworks, each by its SHA-256."""
+        return tuple((each.sha256, each.strength) for each in self.hypernetworks)
+
+    def over_time(self, times: Schedule[frozenset[int]], evaluations: int) -> Schedule[Networks]:
+        """Those of each time, given when which tags are there, and how many model evaluations a step has."""
+        spans = [each.span(evaluations) for each in self.loras]
+        cuts = {end for first, last in spans for end in (first - 1, last) if 0 <= end < times.ends[-1]}
+        ends = sorted({*times.ends, *cuts})
+        return Schedule(tuple(ends), tuple(self._only(times.at(end), end, evaluations) for end in ends))
+
+    def _only(self, places: frozenset[int], evaluation: float, evaluations: int) -> Networks:
+        loras, hypernetworks = (tuple(each for each in kind if each.place in places) for kind in (self.loras, self.hypernetworks))
+        now = tuple(each for each in loras if (span := each.span(evaluations))[0] <= evaluation <= span[1])
+        return replace(self, loras=now, hypernetworks=hypernetworks)
+
+
+def with_standing_networks(params: Txt2Img, settings: Settings) -> Txt2Img:
+    """The prompt with the networks that the settings add to every one, as A1111 writes them there."""
+    prompt, strength = params.prompt, settings.extra_networks_default_multiplier
+    for kind, name in (("lora", settings.sd_lora), ("hypernet", settings.sd_hypernetwork)):
+        if name not in ("", "None") and f"<{kind}:{name}:" not in prompt:
+            prompt += f"<{kind}:{name}:{strength}>"
+    return replace(params, prompt=prompt)
+
+
+def networks_of(params: Txt2Img, library: Library) -> Networks:
+    """Raises Invalid for a tag whose numbers are none."""
+    drawn, tags = take_networks(grammar.strip_comments(params.prompt))
+    if len(tags) > MOST_NETWORK_TAGS:
+        raise Invalid(f"The prompt names more than {MOST_NETWORK_TAGS} networks.", "Leave some out.", field="prompt")
+    loras, hypernetworks, notes = [], [], []
+    for place, tag in enumerate(tags):
+        if tag.kind in LORA_KINDS and (file := library.lora(tag.name)):
+            loras.append(mention(tag, place, library.loras.hashed(file), library.lora_hash(file)))
+            notes += [f"{tag.name}: {item} is nothing Easel knows; it is left out." for item in unknown_items(tag)]
+        elif tag.kind == "hypernet" and (file := library.hypernetworks.named(tag.name)):
+            hypernetworks.append(Hypernetwork(library.hypernetworks.hashed(file).sha256 or "", number(tag, 1, 1.0), place))
+        else:
+            notes.append(f"{why_none(tag, library)}; the picture is made without it.")
+    embeddings = embeddings_in(f"{drawn}\n{params.negative_prompt}".casefold(), library.embeddings)
+    return Networks(tuple(loras), tuple(hypernetworks), tuple(embeddings), tuple(notes))
+
+
+def why_none(tag: NetworkTag, library: Library) -> str:
+    if tag.kind in LORA_KINDS and (copies := library.loras_of_hash(tag.name)):
+        return f"{' and '.join(file.name for file in copies[:5])} have the hash {tag.name!r}, and none is called so"
+    return f"There is no {NAMES.get(tag.kind, tag.kind)} called {tag.name!r}"
+
+
+def embeddings_in(prompts: str, catalog: Catalog) -> Iterator[EmbeddingFile]:
+    """Those whose words are there, be it within another: tokens tell later. Raises ModelError for a word whose file cannot be read."""
+    for file in catalog.list():
+        for word in file.words:
+            if word.casefold() not in prompts:
+                continue
+            try:
+                yield EmbeddingFile(word, file.name, catalog.hashed(file).sha256 or "")
+            except ModelError:
+                if re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", prompts):
+                    raise
+
+
+def mention(tag: NetworkTag, place: int, file: ModelFile, tensors_hash: str) -> Mention:
+    """`<lora:name:te:unet:rank>`, each also by name; `lbw=` or a third item that is no number: strengths by block; `start=`, `stop=`, `step=`."""
+    third = tag.positional[2] if len(tag.positional) > 2 else ""
+    blocks = tag.named.get("lbw", "" if is_number(third) else third)
+    text = number(tag, 1, 1.0, "te")
+    unet = text if blocks and blocks == third else number(tag, 2, text, "unet")
+    rank = number(tag, 3, -1, "dyn")
+    use = NetworkUse(file.sha256 or "", text, unet, int(rank) if rank >= 0 else None, blocks)
+    return Mention(tag.name, tensors_hash[:12], use, place, steps_of(tag))
+
+
+def unknown_items(tag: NetworkTag) -> list[str]:
+    return [f"{name}=" for name in tag.named if name not in KNOWN] + tag.positional[MOST_ITEMS:]
+
+
+def steps_of(tag: NetworkTag) -> tuple[float, float]:
+    """The first and the last step that `step=5-10`, or `start=5` and `stop=10`, name: as the block-weight extension's users write them."""
+    first, _, last = tag.named.get("step", "-").partition("-")
+    bounds = [tag.named.get("start", first).strip(), tag.named.get("stop", last).strip()]
+    if not all(bound == "" or bound.isdecimal() for bound in bounds):
+        raise Invalid(f"<{tag.kind}:{tag.name}…>: {'-'.join(bounds)[:40]!r} are no steps.", "Write them like start=5 or step=5-10.", field="prompt")
+    return float(bounds[0] or 1), float(bounds[1] or inf)
+
+
+def number(tag: NetworkTag, place: int, missing: float, name: str = "") -> float:
+    """The tag's item of that name, or at that place. Raises Invalid if it is no number."""
+    given = tag.named.get(name, tag.positional[place] if len(tag.positional) > place else None)
+    if given is None:
+        return missing
+    if not is_number(given) or abs(float(given)) > MAX_STRENGTH:
+        raise Invalid(f"<{tag.kind}:{tag.name}…>: {given[:40]!r} is no strength.", "Write it like <lora:name:0.8>.", field="prompt")
+    return float(given)
+
+
+def is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
+
+
+NAMES = {"lora": "LoRA", "lyco": "LoRA", "hypernet": "hypernetwork"}
+MOST_ITEMS = 4      # of a LoRA's tag without names
+KNOWN = {"te", "unet", "dyn", "lbw", "start", "stop", "step"}

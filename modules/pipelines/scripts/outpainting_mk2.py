@@ -1,0 +1,164 @@
+"""Outpainting mk2: one side after another grows, inpainted over noise of the picture's own kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from modules.imaging import masks
+from modules.imaging.masks import Box
+from modules.params.img2img import ORIGINAL
+from modules.params.txt2img import counted_on
+from modules.pipelines.canvas import Canvas
+from modules.pipelines.plan import Plan
+from modules.pipelines.result import Drawn, Told
+from modules.pipelines.scripts.growth import Growth, rounded_up
+from modules.pipelines.scripts.rounds import Asked, RoundsPlan, painted
+from modules.pipelines.scripts.spectral import filled
+from modules.requests.resolve import CELL
+from modules.sampling.questions import Interrupted, Task, Turn
+
+Size = tuple[int, int]      # width, height in pixels
+BLURRED = 4                 # the painting shows through so many times the blur asked for
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side's growth."""
+
+    name: str
+    pixels: int
+    size: Size          # of the picture after it
+    blur: Size          # in pixels, across and down
+    most: Size          # what is painted at once along the growth
+
+    @property
+    def whole(self) -> Size:
+        """Of the canvas, which is painted to its ends and then cut."""
+        return rounded_up(self.size[0]), rounded_up(self.size[1])
+
+    @property
+    def across(self) -> bool:
+        return self.name in ("left", "right")
+
+    @property
+    def window(self) -> Box:
+        """Where on the canvas the model paints: at the growing end, as long as it draws at once."""
+        width, height = self.whole
+        if self.across:
+            width = min(self.most[0], self.size[0]) // CELL * CELL
+        else:
+            height = min(self.most[1], self.size[1]) // CELL * CELL
+        left = self.whole[0] - width if self.name == "right" else 0
+        top = self.whole[1] - height if self.name == "down" else 0
+        return left, top, left + width, top + height
+
+    @property
+    def painted(self) -> Size:
+        left, top, right, bottom = self.window
+        return right - left, bottom - top
+
+    def new(self, size: Size, within: int) -> Image.Image:
+        """L of that size, a canvas or its window, white where it is new and `within` times the blur further."""
+        reach = self.pixels + within * self.blur[not self.across]
+        left = reach if self.name == "left" else 0
+        top = reach if self.name == "up" else 0
+        right = size[0] - reach if self.name == "right" else self.size[0]
+        bottom = size[1] - reach if self.name == "down" else self.size[1]
+        mask = Image.new("L", size, "white")
+        if left <= right and top <= bottom:
+            ImageDraw.Draw(mask).rectangle((left, top, right, bottom), fill="black")
+        return mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mk2Plan(RoundsPlan):
+    sides: tuple[Side, ...]
+
+    @property
+    def passes(self) -> list[Plan]:
+        return [self] * len(self.sides)
+
+
+def plans(asked: Asked) -> Sequence[Mk2Plan]:
+    """A picture for each of the batch. Generation data tell the size of the first round."""
+    grown = tuple(sides(asked, asked.start.size))
+    width, height = grown[0].painted
+    params = replace(asked.params, inpaint_full_res=False, inpainting_fill=ORIGINAL, width=width, height=height)
+    seeds = [counted_on(params.seed, index) for index in range(params.pictures)]
+    return [Mk2Plan.of(asked, replace(params, seed=seed), len(grown), sides=grown) for seed in seeds]
+
+
+def sides(asked: Asked, size: Size) -> Iterator[Side]:
+    growth = Growth.of(size, asked.arguments.pixels, asked.arguments.direction)
+    blur = blur_of(asked)
+    for name in ("left", "right", "up", "down"):
+        if pixels := getattr(growth, name):
+            size = (size[0] + pixels, size[1]) if name in ("left", "right") else (size[0], size[1] + pixels)
+            yield Side(name, pixels, size, blur, (asked.params.width, asked.params.height))
+
+
+def blur_of(asked: Asked) -> Size:
+    """Across and down: only where it grows."""
+    named, blur = set(asked.arguments.direction), asked.arguments.mask_blur
+    return blur * bool(named & {"left", "right"}), blur * bool(named & {"up", "down"})
+
+
+def picture(plan: Mk2Plan) -> Task[Drawn]:
+    """Interrupted, sides that were not reached are missing."""
+    yield Turn(heavy=True)
+    image, told, whole = plan.asked.start, Told(), True
+    for number, side in enumerate(plan.sides):
+        try:
+            image, drawn = yield from grown(plan, number, side, image)
+        except Interrupted:
+            if not number:
+                raise
+            whole = False
+            break
+        whole, told = drawn.whole, told or drawn.told
+        if not whole:
+            break
+    told |= dict(described(plan))
+    return Drawn(np.asarray(image), whole, told)
+
+
+def grown(plan: Mk2Plan, number: int, side: Side, image: Image.Image) -> Task[tuple[Image.Image, Drawn]]:
+    """The picture with one side more."""
+    large = placed(side, image)
+    under = noised(plan, large, side.new(side.whole, 1))
+    width, height = side.painted
+    drawn = yield from painted(plan, number, canvas(side, under), width=width, height=height, mask="")
+    drawn.told.beside.clear()      # a side's stages are nobody's pictures
+    under.paste(Image.fromarray(drawn.pixels), side.window[:2])
+    return under.crop((0, 0, *side.size)), drawn
+
+
+def placed(side: Side, image: Image.Image) -> Image.Image:
+    """The picture on its canvas, black where it grows."""
+    large = Image.new("RGB", side.whole)
+    large.paste(image, (side.pixels if side.name == "left" else 0, side.pixels if side.name == "up" else 0))
+    return large
+
+
+def noised(plan: Mk2Plan, large: Image.Image, new: Image.Image) -> Image.Image:
+    arguments = plan.asked.arguments
+    levels = filled(np.asarray(large) / 255, np.asarray(new) / 255, arguments.noise_q, arguments.color_variation)
+    return Image.fromarray((levels * 255).astype(np.uint8))
+
+
+def canvas(side: Side, under: Image.Image) -> Canvas:
+    """What is seen of the painting goes softly into the picture; what is painted goes further."""
+    piece = under.crop(side.window)
+    shown = masks.blurred(side.new(side.whole, 1).crop(side.window), BLURRED * side.blur[0], BLURRED * side.blur[1])
+    return Canvas(piece, side.new(piece.size, 2), piece, masks.sharpened(shown))
+
+
+def described(plan: Mk2Plan) -> Iterator[tuple[str, object]]:
+    """A1111 has one key for both directions, and none where they differ."""
+    across, down = (BLURRED * blur for blur in plan.sides[0].blur)
+    if across or down:
+        yield "Mask blur", across if across == down else None

@@ -1,0 +1,81 @@
+"""What is not now as the manifest of a picture says it was; so Easel can say beforehand why a picture may not come out the same."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from modules.base.errors import Invalid
+from modules.base.fields import declared
+from modules.base.version import VERSION
+from modules.library.catalog import Catalog
+from modules.library.library import Library
+from modules.settings.options import Settings
+
+KEY = "easel"               # of the PNG text
+FORMAT = 1
+LIBRARIES = ("torch", "diffusers", "transformers", "tokenizers", "torchsde", "numpy", "pillow")
+SHAPES_PICTURES = frozenset({
+    "sd", "sdxl", "vae", "img2img", "optimizations", "compatibility", "sampler-params", "extra_networks", "upscaling", "face-restoration",
+    "hypertile",
+})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it was when a picture was made."""
+
+    what: str
+    then: Any
+    now: Any
+
+
+def environment(device: Mapping[str, str]) -> dict[str, str]:
+    libraries = {name: installed(name) for name in LIBRARIES}
+    return {**device, "python": platform.python_version(), "system": platform.platform(terse=True), **libraries}
+
+
+def installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def differences(then: Mapping[str, Any], library: Library, settings: Settings, device: Mapping[str, str]) -> list[Difference]:
+    """What is not now as a manifest says it was. Raises Invalid for what is no manifest."""
+    try:
+        return [*missing_models(then["models"], library), *changed_settings(then["settings"], settings), *changed_environment(then, device)]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Invalid("That is no manifest of Easel's.", "It is the text called `easel` in a picture made with manifests switched on.") from error
+
+
+def missing_models(then: Any, library: Library) -> Iterator[Difference]:
+    shelves: Mapping[str, Catalog] = {
+        "checkpoint": library.checkpoints, "refiner": library.checkpoints, "VAE": library.vaes, "LoRA": library.loras,
+        "hypernetwork": library.hypernetworks, "embedding": library.embeddings,
+    }
+    for model in then:
+        same = [file for file in shelves[model["kind"]].list() if file.sha256 == model["sha256"]]
+        if not same:
+            named = shelves[model["kind"]].named(str(model["name"]))
+            now = f"{named.name} with other content" if named and named.sha256 else "not known here"
+            yield Difference(model["kind"], f"{model['name']} {str(model['sha256'])[:10]}".strip(), now)
+
+
+def changed_settings(then: Mapping[str, Any], settings: Settings) -> Iterator[Difference]:
+    """Those that shape pictures."""
+    for name, param in declared(Settings).items():
+        now = getattr(settings, name)
+        if param.section in SHAPES_PICTURES and name != "sd_model_checkpoint" and name in then and then[name] != now:
+            yield Difference(param.label, then[name], now)
+
+
+def changed_environment(then: Mapping[str, Any], device: Mapping[str, str]) -> Iterator[Difference]:
+    now = {"Easel": VERSION, **environment(device)}
+    for name, value in {"Easel": then["version"], **then["environment"]}.items():
+        if value != now.get(name, ""):
+            yield Difference(name, value, now.get(name, ""))

@@ -1,0 +1,221 @@
+"""Generation data's names of files brought to what is here: by name and hash together. No torch.
+
+A hash alone does not say which file was meant: trainers write the same one into all their files, editing tools keep the old one, and
+people keep copies. So a file of that name whose own hash fits goes first; among several of one hash and none of that name nobody
+chooses but the person.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from modules.base.errors import UnknownName
+from modules.library.catalog import Catalog, Meant, ModelFile
+from modules.library.library import Library
+from modules.params.hires import LATENT, LATENT_MODES
+from modules.prompts.network_tags import LORA_KINDS, MOST_NETWORK_TAGS, with_tags, without_separators
+
+PROMPTS = ("Prompt", "Hires prompt")                                       # have network tags
+WORDS = ("Prompt", "Negative prompt", "Hires prompt", "Hires negative prompt")      # may name embeddings
+NO_VAE = ("Automatic", "None")
+UNSPEAKABLE = re.compile("[<>:]")      # in a file's name: a tag cannot say it
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A name of generation data that means nothing here.
+
+    field: the field or setting that is left without it; "" for a network or an embedding
+    copies: the files that have its hash where there are several, none with its name
+    """
+
+    what: str
+    name: str
+    field: str = ""
+    hash: str = ""
+    copies: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.what in ("checkpoint", "VAE"):
+            return " ".join(filter(None, (self.name or f"a {self.what}", self.hash and f"[{self.hash[:10]}]")))
+        return f"the {self.what} {self.name}"
+
+
+def usable(found: Meant, otherwise: Missing) -> ModelFile | Missing:
+    """The file, if one is meant and can be read."""
+    if found.file and not found.file.problem:
+        return found.file
+    return replace(otherwise, name=otherwise.name[:200], copies=tuple(file.name for file in found.copies))
+
+
+# Networks and embeddings in prompts --------------------------------------------------------------
+
+
+def with_local_names(values: Mapping[str, Any], library: Library, missing: list[Missing] | None = None) -> dict[str, Any]:
+    """The same with networks and embeddings called as they are here, where hashes tell which files were meant.
+
+    missing: is told those that mean nothing here
+    """
+    missing = [] if missing is None else missing
+    loras, begin = hashes_of(values, "Lora hashes"), str(values.get("Hypernet hash", "")).lower()
+    library.learn_loras(loras.values())
+    library.hypernetworks.learn(begin)
+    seen: set[str] = set()
+
+    def local(tag: re.Match[str]) -> str:
+        kind, (name, colon, rest) = tag[1], tag[2].partition(":")
+        seen.add(name)
+        if len(seen) > MOST_NETWORK_TAGS:
+            return tag[0]
+        if kind in LORA_KINDS:
+            hashed = loras.get(without_separators(name), "")
+            called = local_name(name, usable(library.lora_meant(name, hashed), Missing("LoRA", name, hash=hashed)), library.lora, missing)
+        elif kind == "hypernet":
+            found = usable(library.hypernetworks.meant(name, begin), Missing("hypernetwork", name, hash=begin))
+            called = local_name(name, found, library.hypernetworks.named, missing)
+        else:
+            return tag[0]
+        return f"<{kind}:{called}{colon}{rest}>"
+
+    named = {key: with_tags(str(values[key]), local) for key in PROMPTS if values.get(key)}
+    return with_local_embeddings({**values, **named}, library.embeddings, missing)
+
+
+def with_local_embeddings(values: dict[str, Any], catalog: Catalog, missing: list[Missing]) -> dict[str, Any]:
+    whole = {without_separators(file.model_name): file.model_name for file in catalog.list()}
+    for told, begin in hashes_of(values, "TI hashes").items():
+        name = whole.get(told, told)
+        catalog.learn(begin.lower())
+        called = local_name(name, usable(catalog.meant(name, begin), Missing("embedding", name, hash=begin)), catalog.named, missing)
+        word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+        if called != name:
+            values |= {key: word.sub(lambda _, called=called: called, str(values[key])) for key in WORDS if values.get(key)}
+    return values
+
+
+def hashes_of(values: Mapping[str, Any], key: str) -> dict[str, str]:
+    """`name: hash, name: hash` as a table."""
+    pairs = (pair.split(": ", 1) for pair in str(values.get(key, "")).split(", ") if ": " in pair)
+    return dict(islice(pairs, MOST_NETWORK_TAGS))
+
+
+def local_name(name: str, found: ModelFile | Missing, called: Callable[[str], ModelFile | None], missing: list[Missing]) -> str:
+    """What the file must be called to be found: as it is, where that will do. `missing` is told of what is not here."""
+    if isinstance(found, Missing):
+        missing.append(found)
+        return name
+    names = (name, *(other for other in found.names if not UNSPEAKABLE.search(other)))
+    return next((other for other in names if is_same(called(other), found)), name)
+
+
+def is_same(file: ModelFile | None, other: ModelFile) -> bool:
+    return file is not None and file.path == other.path
+
+
+# Files that fields and settings name -------------------------------------------------------------
+
+
+def with_local_files(found: Mapping[str, Any], values: Mapping[str, Any], library: Library, current: ModelFile | None) -> dict[str, Any]:
+    """What `pasting.pasted` found, with files called as they are here; what is not here is in `missing`.
+
+    current: the checkpoint that is used if the data name none that is here
+    """
+    fields, settings, missing = dict(found["fields"]), dict(found["settings"]), list(found["missing"])
+    for name, resolve in LOCAL.items():
+        for told in (fields, settings):
+            if name in told and not isinstance(here := resolve(library, told[name], values), Missing):
+                told[name] = here
+            elif name in told:
+                missing.append(here)
+                del told[name]
+    fields |= {name: "" for name in NONE_INSTEAD if name in found["fields"] and name not in fields}
+    notes = [*found["notes"], *with_checkpoint(settings, values, library, current, missing)]
+    return {**found, "fields": fields, "settings": settings, "missing": missing, "notes": notes}
+
+
+def with_checkpoint(
+    settings: dict[str, Any], values: Mapping[str, Any], library: Library, current: ModelFile | None, missing: list[Missing],
+) -> list[str]:
+    """Settings get the checkpoint that the data name, if it is another than the current. Returns what the person should know."""
+    name, begin = str(values.get("Model", "")), str(values.get("Model hash", "")).lower()
+    if not name and not begin:
+        return []
+    library.checkpoints.learn(begin)
+    meant = library.checkpoints.meant(name, begin)
+    file = usable(meant, Missing("checkpoint", name, "sd_model_checkpoint", begin))
+    if isinstance(file, Missing):
+        missing.append(file)
+    elif not is_same(current, file):
+        settings["sd_model_checkpoint"] = file.name
+    return [f"{name} here is not the same file: its hash is {meant.file.shorthash}, not {begin[:10]}."] if meant.differs and meant.file else []
+
+
+def local_checkpoint(what: str, field: str) -> Callable[[Library, str, Mapping[str, Any]], str | Missing]:
+    def resolve(library: Library, title: str, values: Mapping[str, Any]) -> str | Missing:
+        name, begin = library.checkpoints.split_title(title)
+        library.checkpoints.learn(begin)
+        file = usable(library.checkpoints.meant(name, begin), Missing(what, name, field, begin))
+        return file if isinstance(file, Missing) else file.name
+
+    return lambda library, title, values: resolve(library, title, values) if title else ""
+
+
+def local_vae(library: Library, name: str, values: Mapping[str, Any]) -> str | Missing:
+    if name in NO_VAE:
+        return name
+    begin = str(values.get("VAE hash", "")).lower()
+    library.vaes.learn(begin)
+    file = usable(library.vaes.meant(name, begin), Missing("VAE", name, "sd_vae", begin))
+    return file if isinstance(file, Missing) else file.name
+
+
+def local_upscaler(field: str) -> Callable[[Library, str, Mapping[str, Any]], str | Missing]:
+    def resolve(library: Library, name: str, values: Mapping[str, Any]) -> str | Missing:
+        try:
+            return library.upscaler(name)
+        except UnknownName:
+            return Missing("upscaler", name[:200], field)
+
+    return resolve
+
+
+def local_hires_upscaler(library: Library, name: str, values: Mapping[str, Any]) -> str | Missing:
+    """By latent modes too, of which one is meant where none is named."""
+    return name or LATENT if name in ("", *LATENT_MODES) else local_upscaler("hr_upscaler")(library, name, values)
+
+
+LOCAL: Mapping[str, Callable[[Library, str, Mapping[str, Any]], str | Missing]] = {
+    "refiner_checkpoint": local_checkpoint("refiner", "refiner_checkpoint"),
+    "hr_checkpoint_name": local_checkpoint("hires checkpoint", "hr_checkpoint_name"),
+    "hr_upscaler": local_hires_upscaler,
+    "sd_vae": local_vae,
+    "upscaler_for_img2img": local_upscaler("upscaler_for_img2img"),
+}
+NONE_INSTEAD = ("refiner_checkpoint", "hr_checkpoint_name")      # where the one that is meant is not here
+
+
+# In words ----------------------------------------------------------------------------------------
+
+
+def sentences_on(missing: Sequence[Missing], used: Mapping[str, str]) -> list[str]:
+    """What the person should know of what is not here.
+
+    used: by field or setting, what there is instead
+    """
+    chosen = sorted((each for each in missing if each.field and not each.copies), key=lambda each: (each.what != "checkpoint", each.what != "VAE"))
+    left_out = [each for each in missing if not each.field and not each.copies]
+    instead = list(dict.fromkeys(used[each.field] for each in chosen if used.get(each.field)))
+    using = f": using {listed_in_words(instead)}" if instead else ""
+    told = [f"Made with {listed_in_words(map(str, chosen))} (not here){using}."] if chosen else []
+    told += [f"Not here and left out: {listed_in_words(map(str, left_out))}."] if left_out else []
+    return told + [f"{listed_in_words(each.copies[:5])} have the hash of {each}, and none its name: choose one." for each in missing if each.copies]
+
+
+def listed_in_words(names: Iterable[str]) -> str:
+    """`a, b and c`, each once."""
+    *others, last = dict.fromkeys(names)
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,114 @@
+"""Which model a page begins with, and what its form then holds. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from modules.app.app import App
+from modules.base.errors import WebUIError, sentence
+from modules.base.fields import form_defaults
+from modules.engine.messages import LOCAL
+from modules.library.catalog import ModelFile
+from modules.library.library import not_here
+from modules.params.hires import LATENT_MODES
+from modules.params.img2img import Img2Img
+from modules.params.txt2img import Txt2Img
+from modules.settings.choices import MODEL_SETTINGS
+from modules.settings.options import Settings
+
+FORMS = {"txt2img": Txt2Img, "img2img": Img2Img}
+ALWAYS_VAES = ("Automatic", "None")
+NO_FILE_NAMES = ("", "auto", *ALWAYS_VAES)      # what settings say where they mean no file
+
+
+def checkpoint_named(app: App, name: str) -> ModelFile | None:
+    """The checkpoint of that name, or any if it is ""; None if there is none."""
+    try:
+        return app.models.checkpoints.find(name) if name else app.models.checkpoints.default()
+    except WebUIError:
+        return None
+
+
+def standing_checkpoint(app: App) -> ModelFile | None:
+    """The checkpoint of the settings, or as in A1111 the first where that is not here; None if there is none at all."""
+    return checkpoint_named(app, app.settings.current.sd_model_checkpoint) or app.models.checkpoints.default()
+
+
+def with_checkpoint_here(app: App, settings: Settings, request: Collection[str] = ()) -> tuple[Settings, list[str]]:
+    """The settings with a checkpoint that is here where theirs is not, and what to say of that. One that the `request` names itself stays."""
+    name = settings.sd_model_checkpoint
+    other = app.models.checkpoints.default()
+    if "sd_model_checkpoint" in request or other is None or checkpoint_named(app, name):
+        return settings, []
+    return replace(settings, sd_model_checkpoint=other.name), [not_here("checkpoint", name, f"{other.name} draws instead")]
+
+
+def missing_choices(app: App) -> list[str]:
+    """What the settings name that is not here, a sentence each."""
+    s, models = app.settings.current, app.models
+    named = (
+        ("checkpoint", s.sd_model_checkpoint, models.checkpoints.find, "the first there is draws instead"),
+        ("VAE", s.sd_vae, models.vaes.find, "the checkpoint's own is used"),
+        ("upscaler", s.upscaler_for_img2img, models.upscaler, "pictures are enlarged without it"),
+    )
+    notes = [not_here(kind, name, instead) for kind, name, find, instead in named if name not in NO_FILE_NAMES and refusal(find, name)]
+    restorer = refusal(models.face_restorer, s.face_restoration_model) if s.face_restoration else None
+    return [*notes, f"Faces are not restored. {sentence(restorer)}"] if restorer else notes
+
+
+def refusal(find: Callable[[str], object], name: str) -> WebUIError | None:
+    try:
+        find(name)
+    except WebUIError as error:
+        return error
+    return None
+
+
+def standing_choice(app: App, owner: str) -> dict[str, Any]:
+    """What somebody begins with: what their account chose last, else the server's settings. What is not here any more is not chosen.
+
+    Without accounts there is nobody to remember it for but the browser, which does so itself.
+    """
+    current = app.settings.current
+    server = {name: getattr(current, name) for name in MODEL_SETTINGS}
+    wanted = server | (app.choices.of(owner) if owner != LOCAL else {})
+    found = checkpoint_named(app, wanted["sd_model_checkpoint"]) or standing_checkpoint(app)
+    vaes = (*ALWAYS_VAES, *(vae.name for vae in app.models.vaes.list()))
+    vae = wanted["sd_vae"] if wanted["sd_vae"] in vaes else ALWAYS_VAES[0]
+    return wanted | {"sd_model_checkpoint": found.name if found else None, "sd_vae": vae}
+
+
+def first_checkpoint(app: App) -> ModelFile | None:
+    """The model to have ready at a start: the one chosen last on this computer, else the settings', else the first there is."""
+    mine = app.choices.of(LOCAL).get("sd_model_checkpoint", "")
+    return (checkpoint_named(app, mine) if mine else None) or standing_checkpoint(app)
+
+
+def form_start(app: App, checkpoint: ModelFile | None) -> dict[str, Any]:
+    """The forms' defaults with that model, by tab, and prompts that it draws well."""
+    sidecar = checkpoint.sidecar if checkpoint else {}
+    return {
+        "defaults": {tab: form_defaults(form) | suggested(app, sidecar, tab) for tab, form in FORMS.items()},
+        "examples": sidecar.get("examples", []),
+    }
+
+
+def suggested(app: App, sidecar: Mapping[str, Any], tab: str) -> dict[str, Any]:
+    """A model's suggestions for a tab's fields: those of its `defaults`, over them those of `defaults` → the tab's name.
+
+    An upscaler that is not here is not suggested.
+    """
+    values = sidecar.get("defaults")
+    own = values.get(tab) if isinstance(values, dict) else None
+    names = {field.name for field in fields(FORMS[tab])}
+    told = [each for each in (values, own) if isinstance(each, dict)]
+    found = {name: value for each in told for name, value in each.items() if name in names}
+    if "hr_upscaler" in found and not offered(app, found["hr_upscaler"]):
+        del found["hr_upscaler"]
+    return found
+
+
+def offered(app: App, upscaler: Any) -> bool:
+    return isinstance(upscaler, str) and (upscaler in LATENT_MODES or upscaler in app.models.upscalers())

@@ -1,0 +1,106 @@
+"""Generation data read for a tab's form or a request: one way for page and API. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isnan
+from typing import Any
+
+from modules.base.errors import UnknownName
+from modules.base.fields import Number, Slider, declared
+from modules.library.catalog import ModelFile
+from modules.library.library import Library
+from modules.params import infotext
+from modules.params.extras import UPSCALER_FIELDS, Extras, postprocessed
+from modules.params.hires import LATENT
+from modules.params.img2img import Img2Img
+from modules.params.txt2img import Generation, Txt2Img
+from modules.prompts.grammar import emphasised
+from modules.requests.local_names import Missing, local_upscaler, sentences_on, with_local_files, with_local_names
+from modules.requests.pasted_fields import OF_IMG2IMG, SAMPLING, fits, masked, pasted, pasted_script, second_pass_told, unfit
+from modules.settings.options import Settings
+
+TXT2IMG, IMG2IMG, EXTRAS = "txt2img", "img2img", "extras"
+REQUESTS: Mapping[str, type[Generation]] = {TXT2IMG: Txt2Img, IMG2IMG: Img2Img}
+
+
+def read_infotext(text: str, library: Library, standing: Settings, tab: str = "", now: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Generation data as a tab's form or a request takes them: all names mean something here, and the rest is told in `notes`.
+
+    tab: whose fields are wanted; "" is where the data come from
+    now: by field or setting, what there is already
+    """
+    values = infotext.parse(text, emphasised, standing.auto_backcompat)
+    source = tab_of(text, values)
+    tab = tab or source
+    if tab == EXTRAS:
+        return pasted_extras(text, library, now or {})
+    missing: list[Missing] = []
+    values, cls = with_local_names(values, library, missing), REQUESTS[tab]
+    current = current_checkpoint(library, str((now or {}).get("sd_model_checkpoint") or standing.sd_model_checkpoint))
+    found = with_local_files(pasted(values, cls, standing), values, library, current)
+    words = sentences_on([*found.pop("missing"), *missing], used_instead(current, standing, now or {}))
+    elsewhere = ["The data are of a picture that img2img made of another one."] if (tab, source) == (TXT2IMG, IMG2IMG) else []
+    script = with_local_upscaler(pasted_script(values), library) if tab == IMG2IMG else None
+    return {**found, "notes": [*words, *elsewhere, *found["notes"]], "tab": tab, "script": script, "is_data": bool(infotext.split(text).raw)}
+
+
+def within_limits(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What `read_infotext` found, with figures that the tab's form can show; others are told in the notes."""
+    fields, notes = dict(found["fields"]), list(found["notes"])
+    for name, param in declared(Extras if found["tab"] == EXTRAS else REQUESTS[found["tab"]]).items():
+        value, widget = fields.get(name), param.widget
+        if not isinstance(value, int | float) or not isinstance(widget, Slider | Number) or fits(value, widget):
+            continue
+        if isinstance(widget, Slider) and not (isinstance(value, float) and isnan(value)):
+            fields[name] = type(value)(min(max(value, widget.low), widget.high))
+            limits = f"{widget.low:g} to {widget.high:g}"
+            notes.append(f"{param.label} {str(value)[:20]} is beyond the form's {limits}: {fields[name]:g} is filled in.")
+        else:
+            del fields[name]
+            notes.append(unfit(param.label, value))
+    return {**found, "fields": fields, "notes": notes}
+
+
+def tab_of(text: str, values: Mapping[str, Any]) -> str:
+    """The tab that wrote generation data, as far as they tell."""
+    if postprocessed(text) and "Steps" not in values:
+        return EXTRAS
+    from_picture = str(values.get("Denoising strength", 0)) != "0" and not second_pass_told(values)
+    return IMG2IMG if from_picture or masked(values) or values.keys() & OF_IMG2IMG or pasted_script(values) else TXT2IMG
+
+
+def current_checkpoint(library: Library, name: str) -> ModelFile | None:
+    try:
+        return library.checkpoints.find(name) if name else library.checkpoints.default()
+    except UnknownName:
+        return library.checkpoints.default()
+
+
+def used_instead(current: ModelFile | None, standing: Settings, now: Mapping[str, Any]) -> dict[str, str]:
+    """By field or setting, in words, what a picture is made with where the data name what is not here."""
+    usual = {"refiner_checkpoint": "none", "hr_checkpoint_name": "the first pass's", "sd_vae": "Automatic"}
+    chosen = {name: str(now.get(name) or "") for name in SAMPLING} | {"hr_upscaler": str(now.get("hr_upscaler") or LATENT)}
+    return {**chosen, **usual, "sd_model_checkpoint": current.model_name if current else "", "upscaler_for_img2img": standing.upscaler_for_img2img}
+
+
+def pasted_extras(text: str, library: Library, now: Mapping[str, Any]) -> dict[str, Any]:
+    """The last postprocessing that generation data tell of, as fields of Extras."""
+    fields, missing = postprocessed(text), []
+    for name in UPSCALER_FIELDS:
+        if name in fields and isinstance(here := local_upscaler(name)(library, fields[name], {}), Missing):
+            missing.append(here)
+            del fields[name]
+        elif name in fields:
+            fields[name] = here
+    notes = sentences_on(missing, {name: str(now.get(name) or "") for name in UPSCALER_FIELDS})
+    return {"fields": fields, "settings": {}, "unknown": {}, "notes": notes, "tab": EXTRAS, "script": None, "is_data": bool(fields)}
+
+
+def with_local_upscaler(script: Mapping[str, Any] | None, library: Library) -> dict[str, Any] | None:
+    """The script without an upscaler that is not here: the form's stays."""
+    if not script or "upscaler" not in script["arguments"]:
+        return script and dict(script)
+    others = {name: value for name, value in script["arguments"].items() if name != "upscaler"}
+    here = local_upscaler("")(library, script["arguments"]["upscaler"], {})
+    return {**script, "arguments": others if isinstance(here, Missing) else {**others, "upscaler": here}}

@@ -1,0 +1,104 @@
+"""What the pictures of a batch decide themselves: A1111's "PNG info", generation data that goes before the form's. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from modules.base.errors import Invalid, UnknownName, WebUIError
+from modules.base.fields import checker
+from modules.imaging.folders import content_of
+from modules.library.catalog import Catalog
+from modules.params import infotext
+from modules.params.batch import Batch, Entry, Img2ImgBatch
+from modules.params.img2img import Img2Img
+from modules.prompts.grammar import emphasised
+from modules.requests.pasted_fields import as_type
+from modules.requests.picture_data import picture_metadata
+
+MOST_NOTES = 5
+PROMPTS = ("prompt", "negative_prompt")      # are added to the form's
+
+
+def with_infotexts(batch: Batch, beside: tuple[Path, ...] | None) -> Batch:
+    """Each picture with its generation data: that of the file called alike among `beside`, or its own where that is None."""
+    named = {path.stem: path for path in beside or ()} | {path.name: path for path in beside or ()}
+
+    def text(entry: Entry) -> str:
+        if beside is None:
+            return infotext_of(Path(entry.image)) if Path(entry.image).is_absolute() else entry.infotext
+        source = named.get(entry.file) or named.get(Path(entry.file).stem)
+        return infotext_of(source) if source else ""
+
+    return replace(batch, entries=tuple(replace(entry, infotext=text(entry)) for entry in batch.entries))
+
+
+def infotext_of(path: Path) -> str:
+    """Nothing for what cannot be read: that is told when it is the picture's turn."""
+    try:
+        return picture_metadata(content_of(path)).infotext
+    except WebUIError:
+        return ""
+
+
+@dataclass
+class OwnData:
+    """Finds what a picture's generation data changes of what is recorded."""
+
+    form: Img2ImgBatch                                  # with no seed left to chance
+    record: Callable[[Img2ImgBatch], Mapping[str, Any]]
+    checkpoints: Catalog
+    notes: list[str] = field(default_factory=list)
+
+    def applied(self, batch: Batch) -> Batch:
+        common = self.record(self.form)
+        entries = tuple(self.informed(entry, common) for entry in batch.entries)
+        return replace(batch, entries=entries, notes=(*batch.notes, *few(self.notes)))
+
+    def informed(self, entry: Entry, common: Mapping[str, Any]) -> Entry:
+        """The picture with what it decides itself, as far as that can be done."""
+        found = infotext.parse(entry.infotext, emphasised)
+        told = {key: found[key] for key in self.form.batch_png_info_props if found.get(key)}
+        params, settings = {}, {}
+        try:
+            own = self.record(checked(replace(self.form, **dict(self.fields(told)))))
+            params = {name: own[name] for name in RECORDED if own[name] != common[name]}
+            settings = self.model(told)
+        except (Invalid, UnknownName) as error:
+            self.notes.append(f"Not all of {entry.file}'s generation data could be taken. {error}")
+        return replace(entry, infotext="", params=params, settings=settings)
+
+    def fields(self, told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        for key, name in OWN.items():
+            value = as_type(Img2Img, name, told[key]) if key in told else None
+            if value is not None:
+                yield name, " ".join(filter(None, (getattr(self.form, name), value))) if name in PROMPTS else value
+
+    def model(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Raises UnknownName if its checkpoint is not here."""
+        return {"sd_model_checkpoint": self.checkpoints.find(str(told["Model hash"])).name} if "Model hash" in told else {}
+
+
+def few(notes: list[str]) -> list[str]:
+    more = [f"The same is true of {len(notes) - MOST_NOTES:,} more."] if len(notes) > MOST_NOTES else []
+    return notes[:MOST_NOTES] + more
+
+
+def checked(request: Img2ImgBatch) -> Img2ImgBatch:
+    """Raises Invalid for what lies beyond a field's limits."""
+    try:
+        checker(Img2Img).validate_python({name: getattr(request, name) for name in OWN.values()})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise Invalid(f"Its {problem['loc'][0]} cannot be {problem['input']!r:.80}.", problem["msg"]) from error
+    return request
+
+
+OWN = {      # A1111's names for what a picture may decide
+    "Prompt": "prompt", "Negative prompt": "negative_prompt", "Seed": "seed", "CFG scale": "cfg_scale", "Sampler": "sampler_name", "Steps": "steps",
+}
+RECORDED = (*OWN.values(), "scheduler")      # an older picture's sampler names its schedule as well

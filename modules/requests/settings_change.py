@@ -1,0 +1,80 @@
+"""Changing the server's settings: who may, and that every name in them is that of something there. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from modules.app.app import App
+from modules.base.errors import Forbidden, Invalid, ModelCorrupt, UnknownName
+from modules.base.fields import Choice, declared
+from modules.base.limits import MAX_NAME
+from modules.library.catalog import Catalog
+from modules.library.library import Library
+from modules.settings.flags import Flags
+from modules.settings.options import Settings
+
+UNKNOWN = object()
+NOTHING = ("", "None", "Automatic")      # what lists of files offer beside files
+
+
+def change_settings(app: App, owner: str, values: Mapping[str, Any]) -> Settings:
+    """Change some settings for everybody, all or none. Raises Forbidden, Invalid, UnknownName or ModelCorrupt; then nothing has changed."""
+    check_administrator(app.flags, owner)
+    current = asdict(app.settings.current) | app.settings.foreign
+    wanted = {name: value for name, value in values.items() if value != current.get(name, UNKNOWN)}      # what stands may name a file that has gone
+    return app.settings.change(**{name: named_as_here(app.models, name, value) for name, value in wanted.items()})
+
+
+def administrator(flags: Flags) -> str | None:
+    """The account whose the settings are: the first that the flags name. None where there are no accounts."""
+    return next((name for name, _ in flags.gradio_auth + flags.api_auth), None)
+
+
+def check_administrator(flags: Flags, owner: str) -> None:
+    """Raises Forbidden."""
+    first = administrator(flags)
+    if first is not None and owner != first:
+        hint = "For your own pictures, send override_settings with a request, or choose on the page what they are made with."
+        raise Forbidden(f"The settings are everybody's; only {first} may change them.", hint)
+
+
+def named_as_here(library: Library, setting: str, value: Any) -> Any:
+    """The value, of a setting that names a file the file's own name. Raises Invalid naming the setting, UnknownName or ModelCorrupt."""
+    param = declared(Settings).get(setting)
+    find = FINDERS.get(str(param.widget.of)) if param and isinstance(param.widget, Choice) else None
+    if find is None or not isinstance(value, str) or value in NOTHING:
+        return value
+    if len(value) > MAX_NAME:
+        raise Invalid(f"The setting {setting} cannot be a name of {len(value):,} characters.", f"At most {MAX_NAME:,}.", field=setting)
+    if setting == "sd_model_checkpoint":
+        return usable_checkpoint(library, value)
+    try:
+        return find(library, value)
+    except UnknownName as error:
+        raise Invalid(str(error), error.hint, field=setting) from error
+
+
+def usable_checkpoint(library: Library, name: str) -> str:
+    """Raises UnknownName, or ModelCorrupt for a file that is known to be broken."""
+    found = library.checkpoints.find(name)
+    if found.problem:
+        raise ModelCorrupt(found.problem)
+    return found.name
+
+
+def stem_of(catalog: Catalog, name: str) -> str:
+    """Raises UnknownName."""
+    if found := catalog.named(name):
+        return found.model_name
+    raise UnknownName(catalog.kind.name, name, [file.model_name for file in catalog.list()])
+
+
+FINDERS: Mapping[str, Callable[[Library, str], str]] = {      # a choice's list → what finds a name in it
+    "checkpoints": usable_checkpoint,
+    "vaes": lambda library, name: library.vaes.find(name).name,
+    "upscalers": lambda library, name: library.upscaler(name),
+    "loras": lambda library, name: stem_of(library.loras, name),
+    "hypernetworks": lambda library, name: stem_of(library.hypernetworks, name),
+}

@@ -1,0 +1,182 @@
+"""The generation data of a picture: every setting that made it, under A1111's keys and in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modules.base.fields import declared
+from modules.base.version import VERSION
+from modules.library.upscalers import BUILT_IN
+from modules.params import infotext
+from modules.params.hires import LATENT_MODES
+from modules.pipelines.plan import Plan
+from modules.prompts import grammar
+from modules.prompts.network_tags import without_separators
+from modules.sampling.samplers import CHURN
+from modules.sampling.schedules import SCHEDULES
+from modules.settings.options import Settings, at_default
+
+Pair = tuple[str, object]
+
+
+def write(plan: Plan, told: Mapping[str, object]) -> str:
+    """The text for the picture's `parameters`: every figure as the request had it, and what was `told` in the making."""
+    prompt = grammar.strip_comments(plan.params.prompt)
+    negative = grammar.strip_comments(plan.params.negative_prompt)
+    pairs = dict([*basics(plan), *faces(plan), *models(plan), *variation(plan), *options(plan), *hires(plan, told), *told.items(), *end(plan)])
+    return infotext.write(prompt, negative, infotext.ordered(pairs))
+
+
+def basics(plan: Plan) -> Iterator[Pair]:
+    p = plan.params
+    yield "Steps", p.steps
+    yield "Sampler", p.sampler_name
+    yield "Schedule type", written_schedule(plan)
+    yield "CFG scale", p.cfg_scale
+    yield "Seed", p.seed
+    yield "Size", f"{p.width}x{p.height}"
+
+
+def written_schedule(plan: Plan) -> str:
+    """The schedule's name; "Automatic" stays only where it means the model's own spacing."""
+    resolved = plan.schedule
+    return "Automatic" if plan.params.scheduler == "Automatic" and resolved == "Uniform" else resolved
+
+
+def faces(plan: Plan) -> Iterator[Pair]:
+    s = plan.settings
+    if s.face_restoration:
+        yield "Face restoration", s.face_restoration_model
+        yield from changed(plan, "code_former_weight") if s.face_restoration_model == "CodeFormer" else ()
+
+
+def models(plan: Plan) -> Iterator[Pair]:
+    s, files = plan.settings, plan.files
+    if s.add_model_hash_to_info:
+        yield "Model hash", files.checkpoint.shorthash
+    if s.add_model_name_to_info:
+        yield "Model", files.checkpoint.model_name
+    if files.vae and s.add_vae_hash_to_info:
+        yield "VAE hash", files.vae.shorthash
+    if files.vae and s.add_vae_name_to_info:
+        yield "VAE", files.vae.path.name
+
+
+def variation(plan: Plan) -> Iterator[Pair]:
+    p = plan.params
+    if p.subseed_strength:
+        yield "Variation seed", p.subseed
+        yield "Variation seed strength", p.subseed_strength
+    if p.seed_resize_from_w > 0 and p.seed_resize_from_h > 0:
+        yield "Seed resize from", f"{p.seed_resize_from_w}x{p.seed_resize_from_h}"
+
+
+def options(plan: Plan) -> Iterator[Pair]:
+    """Settings that shaped this picture and are not at their defaults."""
+    s, sampler = plan.settings, plan.sampler
+    if s.CLIP_stop_at_last_layers > 1:
+        yield "Clip skip", s.CLIP_stop_at_last_layers
+    if s.eta_noise_seed_delta and sampler.ancestral and s.eta_ancestral:
+        yield "ENSD", s.eta_noise_seed_delta
+    yield from changed(plan, "randn_source", "skip_early_cond", "refiner_switch_by_sample_steps")
+    if any(bracket in plan.params.prompt + plan.params.negative_prompt for bracket in "()[]"):
+        yield from changed(plan, "emphasis")
+    yield from sampler_options(plan)
+    if plan.params.tiling:
+        yield "Tiling", True
+    hashes = {without_separators(lora.name): lora.hash for each in plan.passes for lora in each.files.networks.loras}
+    if hashes and s.lora_add_hashes_to_infotext:
+        yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())
+    if plan.settings.scheduled_networks and any(len(each.over_time(each.weights).entries) > 1 for each in plan.passes):
+        yield from changed(plan, "scheduled_networks")
+    yield from changed(plan, *ALWAYS)
+    yield "Token merging ratio", plan.token_merging or None
+    yield from hypertile(plan)
+
+
+def hypertile(plan: Plan) -> Iterator[Pair]:
+    s = plan.settings
+    if any(each.hypertile for each in plan.passes):
+        yield "Hypertile U-Net" if s.hypertile_enable_unet else "Hypertile U-Net second pass", True
+        yield from changed(plan, "hypertile_max_depth_unet", "hypertile_max_tile_unet", "hypertile_swap_size_unet")
+    if s.hypertile_enable_vae:
+        yield from changed(plan, "hypertile_enable_vae", "hypertile_max_depth_vae", "hypertile_max_tile_vae", "hypertile_swap_size_vae")
+
+
+ALWAYS = (      # settings that shape any picture
+    "comma_padding_backtrack", "use_old_scheduling", "sdxl_crop_top", "sdxl_crop_left", "sdxl_clip_l_skip",
+    "sdxl_refiner_low_aesthetic_score", "sdxl_refiner_high_aesthetic_score", "enable_quantization", "use_downcasted_alpha_bar",
+    "use_old_karras_scheduler_sigmas", "use_old_emphasis_implementation", "sd_noise_schedule",
+    "sd_vae_tiles", "sd_vae_encode_method", "sd_vae_decode_method",
+)
+
+
+def hires(plan: Plan, told: Mapping[str, object]) -> Iterator[Pair]:
+    """The second pass, where it differs from the first."""
+    p, second = plan.params, plan.hires
+    if not second:
+        return
+    yield "Denoising strength", p.denoising_strength
+    yield "Hires resize" if p.hr_resize_x or p.hr_resize_y else "Hires upscale", hires_size(plan)
+    yield "Hires upscaler", p.hr_upscaler or None
+    yield "Hires steps", p.hr_second_pass_steps or None
+    if p.hr_checkpoint_name:
+        yield "Hires checkpoint", second.files.checkpoint.model_name      # as A1111 writes it before it has hashed the file
+    if second.params.sampler_name != p.sampler_name:
+        yield "Hires sampler", second.params.sampler_name
+    if spacing(second) not in (None, spacing(plan)):
+        yield "Hires schedule type", spacing(second)
+    yield "Hires CFG Scale", p.hr_cfg or None
+    for key, name in (("Hires prompt", "prompt"), ("Hires negative prompt", "negative_prompt")):
+        if getattr(second.params, name) != getattr(p, name):
+            yield key, grammar.strip_comments(getattr(second.params, name))
+    yield from hires_options(plan, told)
+
+
+def hires_size(plan: Plan) -> object:
+    p = plan.params
+    return f"{p.hr_resize_x}x{p.hr_resize_y}" if p.hr_resize_x or p.hr_resize_y else p.hr_scale
+
+
+def spacing(plan: Plan) -> str | None:
+    """The schedule that A1111's k-diffusion samplers name: none where it is the model's own."""
+    return None if plan.sampler.timesteps or written_schedule(plan) == "Automatic" else plan.schedule
+
+
+def hires_options(plan: Plan, told: Mapping[str, object]) -> Iterator[Pair]:
+    yield from changed(plan, "img2img_extra_noise", "hires_fix_use_firstpass_conds")
+    yield "Token merging ratio hr", plan.hires.token_merging or None
+    if "Refiner" in told:
+        yield from changed(plan, "hires_fix_refiner_pass")
+    if plan.params.hr_upscaler not in ("", *LATENT_MODES, *BUILT_IN):
+        yield from changed(plan, "ESRGAN_tile", "ESRGAN_tile_overlap")
+
+
+def sampler_options(plan: Plan) -> Iterator[Pair]:
+    s, sampler = plan.settings, plan.sampler
+    if "eta" in sampler.options:
+        yield from changed(plan, "eta_ddim" if sampler.timesteps else "eta_ancestral")
+    yield from changed(plan, *(name for name in CHURN if name in sampler.options))
+    if sampler.name == "UniPC":
+        yield from changed(plan, "uni_pc_variant", "uni_pc_skip_type", "uni_pc_order", "uni_pc_lower_order_final")
+    yield from changed(plan, "always_discard_next_to_last_sigma")
+    if sampler.timesteps:
+        return
+    if plan.schedule == "Beta":
+        yield "Beta schedule alpha", s.beta_dist_alpha
+        yield "Beta schedule beta", s.beta_dist_beta
+    yield from changed(plan, "sigma_min", "sigma_max", "sgm_noise_multiplier")
+    if "rho" in SCHEDULES[plan.schedule].bends:
+        yield from changed(plan, "rho")
+
+
+def changed(plan: Plan, *names: str) -> Iterator[Pair]:
+    """Those of these settings that are not at their defaults, under their infotext keys."""
+    for name in names:
+        if not at_default(plan.settings, name):
+            yield declared(Settings)[name].infotext, getattr(plan.settings, name)
+
+
+def end(plan: Plan) -> Iterator[Pair]:
+    if plan.settings.add_version_to_infotext:
+        yield "Version", VERSION

@@ -1,0 +1,43 @@
+"""The reproducibility manifest: all that a picture came from, as JSON inside it.
+
+Generation data tells what a person chose, in A1111's words. The manifest tells what it ran on: whole hashes of every model file,
+every setting, precision, device and library versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from modules.base.version import VERSION
+from modules.pipelines.plan import Files, Plan
+from modules.requests.compare_manifest import FORMAT, environment
+
+
+def manifest(plan: Plan, told: Mapping[str, object], device: Mapping[str, str]) -> dict[str, Any]:
+    """device: what the worker says of itself, `Device.described(…)`"""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "models": models(plan),
+        "request": asdict(plan.params),
+        "settings": asdict(plan.settings),
+        "told": dict(told),
+        "environment": environment(device),
+    }
+
+
+def models(plan: Plan) -> list[dict[str, Any]]:
+    """Every model file with the SHA-256 of its content, those of both passes once."""
+    found = [model for each in plan.passes for model in models_of(each.files)]
+    return [model for place, model in enumerate(found) if model not in found[:place]]
+
+
+def models_of(files: Files) -> list[dict[str, Any]]:
+    named = [("checkpoint", files.checkpoint), ("VAE", files.vae), ("refiner", files.refiner)]
+    found = [{"kind": kind, "name": file.name, "sha256": file.sha256} for kind, file in named if file]
+    found += [{"kind": "LoRA", "name": lora.name, "sha256": lora.use.sha256} for lora in files.networks.loras]
+    found += [{"kind": "hypernetwork", "name": "", "sha256": sha256} for sha256, _ in files.networks.strengths]
+    embeddings = dict.fromkeys(each.sha256 for each in files.networks.embeddings)
+    return found + [{"kind": "embedding", "name": "", "sha256": sha256} for sha256 in embeddings]

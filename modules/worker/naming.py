@@ -1,0 +1,106 @@
+"""What a picture's file is called, and in which folder it lies: as the settings' patterns have it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from modules.engine.messages import LOCAL, JobSpec
+from modules.imaging.filename import NameFacts, part
+from modules.imaging.save import Place
+from modules.pipelines.extras import ExtrasPlan
+from modules.pipelines.plan import Plan
+from modules.prompts import grammar
+from modules.prompts.network_tags import take_networks
+from modules.requests.patterns import below_outputs, patterned, subfolders
+from modules.settings.options import Settings
+from modules.worker.infotext import written_schedule
+from modules.worker.job_kinds import Recipe
+
+EXTRAS = "extras"
+
+
+def place_of(recipe: Recipe, index: int, pixels: np.ndarray, spec: JobSpec, outputs: Path) -> Place:
+    """pixels: (H, W, 3 or 4) uint8"""
+    s = recipe.settings
+    member = recipe.members[index] if recipe.members else None
+    if member and member.folder:
+        return Place(Path(member.folder), member.name, numbered=False)
+    facts = facts_of(recipe, index, pixels, spec)
+    folder = outputs.joinpath(*folders_of(spec.kind, facts, s))
+    if spec.kind == EXTRAS:
+        named = member and s.use_original_name_batch
+        return Place(folder, member.name if named else str(facts.seed), numbered=not named)
+    return patterned(folder, facts, s, may_replace(recipe, spec))
+
+
+def may_replace(recipe: Recipe, spec: JobSpec) -> bool:
+    """Not where several people save: it could be another's. Nor if the job has several pictures: it could be one of them."""
+    return recipe.settings.save_images_replace_action == "Replace" and spec.owner == LOCAL and len(recipe.plans) == 1
+
+
+def folders_of(kind: str, facts: NameFacts, settings: Settings) -> tuple[str, ...]:
+    """Below the outputs."""
+    above = below_outputs(settings.outdir_samples or getattr(settings, f"outdir_{kind}_samples"))
+    return above + subfolders(facts, settings) if settings.save_to_dirs else above
+
+
+# What is known of a picture --------------------------------------------------------------------------
+
+
+def facts_of(recipe: Recipe, index: int, pixels: np.ndarray, spec: JobSpec) -> NameFacts:
+    plan, (height, width) = recipe.plans[index], pixels.shape[:2]
+    common = {
+        "seed": recipe.facts(index)["seed"],
+        "size": (width, height),
+        "now": datetime.now().astimezone(),
+        "pixels": pixels.tobytes,
+        "user": None if spec.owner == LOCAL else spec.owner,
+        "job": datetime.fromtimestamp(spec.asked) if spec.asked else datetime.now(),
+        "most_words": plan.settings.directories_max_prompt_words,
+    }
+    if isinstance(plan, ExtrasPlan):
+        return NameFacts(**common)
+    return NameFacts(**common, **of_plan(plan, spec), **of_batch_place(recipe, index))
+
+
+def of_plan(plan: Plan, spec: JobSpec) -> dict[str, object]:
+    p, files = plan.params, plan.files
+    unstyled = spec.params.get("unstyled") or {}
+    return {
+        "prompt": take_networks(grammar.strip_comments(p.prompt))[0],
+        "asked": (unstyled.get("prompt", p.prompt), unstyled.get("negative_prompt", p.negative_prompt)),
+        "styles": [(name, text) for name, text in unstyled.get("styles", ())],
+        "steps": p.steps,
+        "cfg": p.cfg_scale,
+        "sampler": p.sampler_name,
+        "scheduler": written_schedule(plan).capitalize(),
+        "model_name": files.checkpoint.model_name,
+        "model_hash": files.checkpoint.shorthash,
+        "vae": files.vae.path.name if files.vae else "",
+        "clip_skip": plan.settings.CLIP_stop_at_last_layers,
+        "denoising": getattr(p, "denoising_strength", None),
+    }
+
+
+def of_batch_place(recipe: Recipe, index: int) -> dict[str, object]:
+    """Among the pictures of one request; a script or a batch of files makes one after another."""
+    p = recipe.plans[index].params
+    generation = index % p.pictures
+    first = index - generation
+    last = min(first + p.pictures, len(recipe.plans)) - 1
+    return {
+        "seeds": (recipe.plans[first].params.seed, recipe.plans[last].params.seed),
+        "batch": (generation % p.batch_size + 1, p.batch_size),
+        "generation": (generation + 1, p.pictures),
+    }
+
+
+def upscaler_suffix(recipe: Recipe, index: int) -> str:
+    """At the end of the name of what Extras made, if the settings want it."""
+    plan = recipe.plans[index]
+    if not isinstance(plan, ExtrasPlan) or not plan.settings.use_upscaler_name_as_suffix or not plan.params.upscalers:
+        return ""
+    return "-" + part(plan.params.upscalers[0])

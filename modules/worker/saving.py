@@ -1,0 +1,182 @@
+"""A drawn picture becomes a file."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from modules.base.files import write_atomically
+from modules.engine.messages import LOCAL, RETURNED, JobSpec, Made
+from modules.imaging.save import FileFormat, Place, encoded, png, within_side
+from modules.pipelines.result import Beside, Drawn
+from modules.requests.compare_manifest import KEY
+from modules.requests.patterns import below_outputs
+from modules.settings.options import FORMATS, Settings
+from modules.worker.job_kinds import Recipe
+from modules.worker.manifest import manifest
+from modules.worker.naming import place_of, upscaler_suffix
+
+INPUT_SECONDS = 30 * 24 * 3600      # how long a picture that jobs start from is kept after it was last sent
+CACHED_SECONDS = 24 * 3600      # how long a picture nobody asked to keep can still be had
+
+
+@dataclass(frozen=True)
+class Where:
+    """Folders for pictures, and the device they come from."""
+
+    outputs: Path
+    cache: Path
+    described: Callable[[str], Mapping[str, str]]      # an attention backend's setting → the device as manifests tell it
+
+
+@dataclass(frozen=True)
+class Kept:
+    event: Made
+    problem: Exception | None = None      # why it, or what belongs to it, is not in the outputs
+
+
+def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) -> Kept:
+    """Write a picture where it belongs: outputs if it is to be saved, else the cache.
+
+    If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
+    """
+    infotext = recipe.infotext(index, {**drawn.told, **signed(spec, recipe.settings)})
+    facts, lost = with_returned(recipe.facts(index), index, drawn, spec, where)
+    sheet = sheet_of(recipe, index, drawn, infotext, where)
+    problem = None
+    if to_be_saved(recipe, index, drawn, spec):
+        try:
+            place = place_of(recipe, index, drawn.pixels, spec, where.outputs)
+            path, problem = saved_with_others(sheet, place, upscaler_suffix(recipe, index), recipe.settings)
+            problem = save_starts(drawn, where.outputs, recipe.settings) or problem
+            return Kept(Made(spec.id, index, str(path), infotext, facts), problem or lost)
+        except Exception as error:       # told to the owner with the picture, which is not lost
+            problem = error
+    path = cached(sheet, where.cache, spec.id, index)
+    return Kept(Made(spec.id, index, str(path), infotext, facts, saved=False), problem or lost)
+
+
+def with_returned(
+    facts: dict[str, Any], index: int, drawn: Drawn, spec: JobSpec, where: Where
+) -> tuple[dict[str, Any], Exception | None]:
+    """The facts with the files of what is shown beside the picture, in the cache alone; and what went wrong with those."""
+    paths: list[str] = []
+    try:
+        for place, image in enumerate(drawn.returned):
+            paths.append(str(cached(Sheet(image, FileFormat(), "", {}, ()), where.cache, spec.id, f"{index}-{place}")))
+    except Exception as error:       # the picture goes before what belongs to it
+        return facts, error
+    return (facts | {RETURNED: paths} if paths else facts), None
+
+
+def to_be_saved(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec) -> bool:
+    named = recipe.members and recipe.members[index].folder
+    s = recipe.settings
+    return bool(named or (spec.save and s.samples_save)) and (drawn.whole or s.save_incomplete_images)
+
+
+# A picture's files -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A picture, what it is to become, and what is written with it."""
+
+    image: Image.Image
+    how: FileFormat
+    infotext: str
+    others: Mapping[str, str]      # more texts, for a file format that has a place for them
+    beside: Sequence[Beside]
+
+    @cached_property
+    def file(self) -> bytes:
+        return self.content(self.image, self.how)
+
+    def content(self, image: Image.Image, how: FileFormat) -> bytes:
+        """Another picture's of the same making."""
+        return encoded(image, how, self.infotext, self.others)
+
+
+def sheet_of(recipe: Recipe, index: int, drawn: Drawn, infotext: str, where: Where) -> Sheet:
+    s, image = recipe.settings, Image.fromarray(drawn.pixels)
+    how = FileFormat(s.samples_format, s.jpeg_quality, s.webp_lossless).fitting(image.size)
+    others = manifest_text(recipe, index, drawn, where) if s.save_manifest else {}
+    return Sheet(image, how, infotext if s.enable_pnginfo else "", others, drawn.told.beside)
+
+
+def manifest_text(recipe: Recipe, index: int, drawn: Drawn, where: Where) -> Mapping[str, str]:
+    device = where.described(recipe.settings.cross_attention_optimization)
+    return {KEY: json.dumps(manifest(recipe.plans[index], drawn.told, device))}
+
+
+def saved_with_others(sheet: Sheet, place: Place, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
+    """Where the picture is now, and what went wrong with what belongs to it. Raises DiskFull or Unwritable for the picture itself."""
+    problems: list[Exception] = []
+
+    def attempt(write: Callable[[], object]) -> None:
+        try:
+            write()
+        except Exception as error:       # the picture goes before what belongs to it
+            problems.append(error)
+
+    for each in (each for each in sheet.beside if not each.after):
+        attempt(partial(save_beside, sheet, place, each))
+    path = place.write(sheet.file, sheet.how.name, suffix)
+    attempt(partial(save_companions, sheet, Place(path.parent, path.stem, False, place.replaces), s))
+    for each in (each for each in sheet.beside if each.after):
+        attempt(partial(save_beside, sheet, place, each))
+    return path, problems[0] if problems else None
+
+
+def save_beside(sheet: Sheet, place: Place, each: Beside) -> None:
+    how = sheet.how.fitting(each.image.size)
+    place.write(sheet.content(each.image, how), how.name, each.suffix)
+
+
+def save_starts(drawn: Drawn, outputs: Path, s: Settings) -> Exception | None:
+    """What the picture was made of, once; returns what went wrong."""
+    folder = outputs.joinpath(*below_outputs(s.outdir_init_images))
+    try:
+        for name, image in drawn.told.starts.items():
+            if not (path := folder / f"{name}.png").exists():
+                write_atomically(path, png(image, ""))
+    except Exception as error:
+        return error
+    return None
+
+
+def save_companions(sheet: Sheet, name: Place, s: Settings) -> None:
+    """Under the picture's own name: its generation data as text, a copy in JPEG."""
+    if s.save_txt or not sheet.how.holds(sheet.infotext):
+        name.write(f"{sheet.infotext}\n".encode("utf-8", "replace"), "txt")
+    longest, large = round(s.target_side_length), s.img_downscale_threshold * 2**20
+    if s.export_for_4chan and (max(sheet.image.size) > longest or len(sheet.file) > large):
+        copy = sheet.content(within_side(sheet.image, longest), FileFormat("jpg", s.jpeg_quality))
+        replace(name, replaces=name.replaces and sheet.how.name != "jpg").write(copy, "jpg")
+
+
+def signed(spec: JobSpec, settings: Settings) -> Mapping[str, str]:
+    """Whose picture it is, if its generation data are to say so; where nobody logs in, nobody's."""
+    return {"User": spec.owner} if settings.add_user_name_to_info and spec.owner != LOCAL else {}
+
+
+def cached(sheet: Sheet, folder: Path, job: str, picture: int | str) -> Path:
+    """Under a name that no other job has, whatever its id is made of."""
+    path = folder / f"{sha256(job.encode()).hexdigest()[:32]}-{picture}.{sheet.how.name}"
+    write_atomically(path, sheet.file)
+    return path
+
+
+def trim(folder: Path, seconds: float = CACHED_SECONDS) -> None:
+    """Delete the cached pictures that have had their time."""
+    for path in folder.glob("*.*"):
+        if path.suffix[1:] in FORMATS and time.time() - path.stat().st_mtime > seconds:
+            path.unlink(missing_ok=True)

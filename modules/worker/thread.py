@@ -1,0 +1,102 @@
+"""A worker that is a thread of the server: what a single person's machine, and A1111-style extensions, expect.
+
+Torch is imported in the thread, so that the page is up first.
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from modules.base.errors import described, sentence
+from modules.base.imports import TORCH, preload, uncollected
+from modules.engine.messages import Emit, Ended, JobSpec, WorkerState
+from modules.store.jobs import FAILED, INTERRUPTED
+from modules.worker.config import WorkerConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modules.worker.runner import Workshop
+
+log = logging.getLogger(__name__)
+STOP_SECONDS = 20      # a step in hand may take long on a slow machine; what is lost with it is made again
+
+
+class ThreadWorker:
+    """engine.jobs.Worker within this process."""
+
+    def __init__(self, config: WorkerConfig, emit: Emit) -> None:
+        self.config, self.emit = config, emit
+        self.workshop: Future[Workshop] = Future()
+        self.inboxes: dict[str, ThreadPoolExecutor] = {}      # by owner: plans their jobs in their order, once there is a workshop
+        self.asked: WeakValueDictionary[str, Future[None]] = WeakValueDictionary()      # jobs until they are planned
+        self.stopping = False
+        self.thread = Thread(target=self._run, name="device", daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def submit(self, spec: JobSpec) -> None:
+        if spec.owner not in self.inboxes:
+            self.inboxes[spec.owner] = ThreadPoolExecutor(1, "inbox")      # of their own: planning thousands of pictures takes seconds
+        self.asked[spec.id] = self.inboxes[spec.owner].submit(self._submit, spec)
+
+    def interrupt(self, job: str) -> None:
+        asked = self.asked.get(job)
+        if asked and asked.cancel():
+            self.emit(Ended(job, INTERRUPTED))
+        else:
+            self._once_planned(job, lambda workshop: workshop.interrupt(job))
+
+    def skip(self, job: str) -> None:
+        self._once_planned(job, lambda workshop: workshop.skip(job))
+
+    def stop(self) -> None:
+        """Let the step in hand finish; unfinished jobs stay recorded and are resumed at the next start."""
+        self.stopping = True
+        for inbox in list(self.inboxes.values()):
+            inbox.shutdown(wait=False, cancel_futures=True)
+        if self.workshop.done() and not self.workshop.exception():
+            self.workshop.result().stop()
+            self.thread.join(STOP_SECONDS)
+
+    def _once_planned(self, job: str, do: Callable[[Workshop], None]) -> None:
+        """At once, unless the job is still on its way to the engine: nobody waits while another's model is hashed."""
+
+        def tell(_: Future[Any]) -> None:
+            if self.workshop.done() and not self.workshop.exception():
+                do(self.workshop.result())
+
+        (self.asked.get(job) or self.workshop).add_done_callback(tell)
+
+    def _submit(self, spec: JobSpec) -> None:
+        try:
+            workshop = self.workshop.result()
+            self.config.note_in_hand(f"planning for {spec.owner}", [spec.id])
+            workshop.submit(spec)
+        except Exception as error:       # there is no workshop, or it has closed: the job's owner is told
+            if not self.stopping:        # else it stays recorded
+                log.warning("Job %s cannot be begun: %s", spec.id, error)
+                self.emit(Ended(spec.id, FAILED, described(error)))
+        finally:
+            self.config.note_in_hand(f"planning for {spec.owner}", [])
+
+    def _run(self) -> None:
+        try:
+            preload("torch", TORCH)
+            with uncollected("modules.worker.runner"):
+                from modules.worker.runner import Workshop
+
+            workshop = Workshop(self.config, self.emit)
+        except Exception as error:       # torch that cannot be imported, say: whoever asks is told
+            log.exception("Pictures cannot be made")
+            self.workshop.set_exception(error)
+            self.emit(WorkerState("", error=sentence(error)))
+            return
+        self.workshop.set_result(workshop)
+        if not self.stopping:
+            workshop.run()
