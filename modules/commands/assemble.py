@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +21,7 @@ from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.model_choice import first_checkpoint
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
-from modules.settings.flags import Flags
+from modules.settings.flags import Flags, Paths
 from modules.store.hashes import HashCache
 from modules.store.jobs import JobStore
 from modules.worker.config import WorkerConfig, nobody_notes
@@ -54,6 +58,17 @@ def read_embedding(path: Path) -> Embedding:
     from modules.models.files import embedding_file  # needs torch
 
     return embedding_file.read_embedding(path)
+
+
+@contextmanager
+def terminal_process(paths: Paths) -> Iterator[ProcessFile]:
+    """Held by a program beside the server: it tells which jobs are its own."""
+    held = ProcessFile(paths.terminal_locks / f"terminal-{os.getpid()}-{secrets.token_hex(8)}.lock")
+    try:
+        yield held
+    finally:
+        held.release()
+        held.path.unlink(missing_ok=True)
 
 
 def process_name(process: ProcessFile | None, terminals: Path) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -16,8 +14,7 @@ from tqdm import tqdm
 from modules.app.app import App
 from modules.base.errors import Invalid, JobFailed
 from modules.base.fields import checker, declared
-from modules.base.process_file import ProcessFile
-from modules.commands.assemble import assemble, start_worker
+from modules.commands.assemble import assemble, start_worker, terminal_process
 from modules.engine.messages import LOCAL
 from modules.params.txt2img import Txt2Img
 from modules.requests.model_choice import first_checkpoint, form_start
@@ -30,12 +27,8 @@ STOPPED = 130      # what a shell expects of a program that Ctrl-C ended
 
 def generate(flags: Flags, arguments: Sequence[str]) -> int:
     """Make what `arguments` ask for and print where it is; returns the exit code."""
-    held = ProcessFile(flags.paths.terminal_locks / f"terminal-{os.getpid()}-{secrets.token_hex(8)}.lock")
-    try:
+    with terminal_process(flags.paths) as held:
         return made(assemble(flags, held), arguments)
-    finally:
-        held.release()
-        held.path.unlink(missing_ok=True)
 
 
 def made(app: App, arguments: Sequence[str]) -> int:

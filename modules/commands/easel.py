@@ -1,0 +1,169 @@
+"""Easel as a Python library: `Easel().txt2img("a red fox").image`. The same path as the program's, without page and server."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from PIL import Image
+from pydantic import ValidationError
+
+from modules.api.replies import failure
+from modules.app.app import App
+from modules.base.bootstrap import settle
+from modules.base.errors import Invalid, UnknownName
+from modules.base.fields import checker, defaults
+from modules.commands.assemble import assemble, start_worker, terminal_process
+from modules.engine.messages import LOCAL
+from modules.imaging.inputs import keep
+from modules.params.img2img import Img2Img
+from modules.params.scripts import settled
+from modules.requests.model_choice import FORMS, checkpoint_named, form_start, with_checkpoint_here
+from modules.requests.resolve import prepared, prepared_img2img
+from modules.requests.styles import with_styles
+from modules.settings.flags import ROOT, Flags, any_path
+from modules.settings.options import Settings, for_request
+from modules.store.jobs import JobRecord
+
+Source = Image.Image | bytes | str | Path      # a picture, its file's content, or where the file is
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The pictures of one request, in order."""
+
+    images: tuple[Image.Image, ...]
+    infotexts: tuple[str, ...]         # the generation data of each
+    files: tuple[bytes, ...]           # each as a file that has its generation data in it
+    warnings: tuple[str, ...]          # what the request named and could not be had, for example
+
+    @property
+    def image(self) -> Image.Image:
+        return self.images[0]
+
+    @property
+    def infotext(self) -> str:
+        return self.infotexts[0]
+
+
+class Easel:
+    """A program of its own: one worker, which loads a model when the first picture asks for it.
+
+    models: the folder of Stable-diffusion, VAE, Lora …; the one beside webui.py if it is not given.
+    data:   the folder of settings, styles, saved pictures and hashes, as `--data-dir`. Without one there are A1111's
+            default settings and nothing is kept after `close`.
+    flags:  others of the command line, by their names: `no_half=True`, `use_cpu=("all",)`.
+    """
+
+    def __init__(self, models: str | Path | None = None, data: str | Path | None = None, **flags: Any) -> None:
+        settle(os.environ)
+        self.keeps, self.closed = data is not None, False
+        with ExitStack() as stack:
+            temporary = tempfile.TemporaryDirectory(prefix="easel-", ignore_cleanup_errors=True)
+            folder = any_path(str(data)) if data else Path(stack.enter_context(temporary))
+            program = Flags(data_dir=folder, models_dir=models_folder(models, data), **flags)
+            self.app: App = assemble(program, stack.enter_context(terminal_process(program.paths)))
+            start_worker(self.app, resume=False)
+            stack.callback(self.app.jobs.worker.stop)
+            self._open = stack.pop_all()
+
+    def txt2img(self, prompt: str, *, settings: Mapping[str, Any] | None = None, save: bool = False, **fields: Any) -> Generated:
+        """Pictures from words.
+
+        settings: as the API's `override_settings`, `{"sd_model_checkpoint": "dreamshaper"}`.
+        save:     also write them to `outputs/` of the data folder.
+        fields:   of `params/txt2img.py`; what is left out is as the model suggests, or as on the page.
+
+        Raises UnknownName, Invalid or what ended the job.
+        """
+        return self._generate("txt2img", {"prompt": prompt, **fields}, settings or {}, save)
+
+    def img2img(
+        self, image: Source, prompt: str = "", *, mask: Source | None = None, settings: Mapping[str, Any] | None = None,
+        save: bool = False, **fields: Any,
+    ) -> Generated:
+        """A picture out of another; white parts of the `mask` alone are painted. Fields: those of `params/img2img.py`."""
+        sources = {"init_images": (self._kept(image),), "mask": self._kept(mask) if mask is not None else ""}
+        return self._generate("img2img", {"prompt": prompt, **sources, **fields}, settings or {}, save)
+
+    def close(self) -> None:
+        """Stop the worker, after the step in hand. What was not to be kept is deleted."""
+        self.closed = True
+        self._open.close()
+
+    def __enter__(self) -> Easel:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _generate(self, kind: str, fields: Mapping[str, Any], overrides: Mapping[str, Any], save: bool) -> Generated:
+        if self.closed:
+            raise Invalid("This Easel is closed.", "Make another: Easel().")
+        if save and not self.keeps:
+            raise Invalid("There is no folder to save pictures in.", 'Name one: Easel(data="my-pictures").', "save")
+        settings, notes = with_checkpoint_here(self.app, for_request(self.app.settings.current, overrides), overrides)
+        params = resolved(self.app, kind, fields, settings)
+        job = self.app.jobs.submit(kind, asdict(params), settings, LOCAL, save)
+        try:
+            record = self.app.jobs.wait(job)
+        except KeyboardInterrupt:
+            self.app.jobs.interrupt(job)
+            raise
+        if record.error:
+            raise failure(record.error)
+        return generated(record, notes)
+
+    def _kept(self, source: Source) -> str:
+        """The name by which a job knows a picture that it starts from. Raises InvalidImage."""
+        return keep(self.app.flags.paths.cache / "inputs", content_of(source))
+
+
+def models_folder(models: str | Path | None, data: str | Path | None) -> Path | None:
+    """None is that of the data folder. Raises Invalid."""
+    if models is None:
+        return None if data else ROOT / "models"
+    if not (folder := any_path(str(models))).is_dir():
+        raise Invalid(f"There is no folder {folder}.", "It is the one that holds Stable-diffusion, VAE, Lora …", "models")
+    return folder
+
+
+def resolved(app: App, kind: str, fields: Mapping[str, Any], settings: Settings) -> Any:
+    """The request as it will be carried out. Raises UnknownName or Invalid, each naming the field."""
+    form = FORMS[kind]
+    start = form_start(app, checkpoint_named(app, settings.sd_model_checkpoint))["defaults"][kind]
+    if unknown := fields.keys() - defaults(form).keys():
+        raise UnknownName("field", min(unknown), defaults(form))
+    try:
+        params = checker(form).validate_python({**start, **fields})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise Invalid(f"{name} cannot be {first['input']!r:.80}.", f"{first['msg']}.", name) from error
+    params = settled(with_styles(params, app.styles()), kind, app.styles())
+    return prepared_img2img(params, app.settings.current) if isinstance(params, Img2Img) else prepared(params)
+
+
+def generated(record: JobRecord, notes: list[str]) -> Generated:
+    files = tuple(Path(picture.path).read_bytes() for picture in record.pictures)
+    images = tuple(Image.open(io.BytesIO(file)) for file in files)
+    return Generated(images, tuple(picture.infotext for picture in record.pictures), files, (*record.warnings, *notes))
+
+
+def content_of(source: Source) -> bytes:
+    """The file of a picture."""
+    if isinstance(source, bytes):
+        return source
+    if not isinstance(source, Image.Image):
+        return Path(source).read_bytes()
+    file = io.BytesIO()
+    source.save(file, "PNG")
+    return file.getvalue()
+
