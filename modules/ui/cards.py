@@ -1,4 +1,4 @@
-"""The tabs of network cards under the prompts: their names, ids and folders. What is in them is drawn by assets/cards.js."""
+"""The tabs of network cards under the prompts: their names, ids and folders. What is in them is drawn by assets/cards/."""
 
 from __future__ import annotations
 

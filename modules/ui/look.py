@@ -58,26 +58,26 @@ class Built:
 class Assets:
     """What the page loads: our scripts in one file, our style sheets in one, and the script that runs before all others."""
 
-    first: Built
+    boot: Built
     sheet: Built
     main: Built
 
     @classmethod
     def build(cls) -> Assets:
         sheet = "\n".join((ASSETS / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
-        first = (ASSETS / "first.js").read_text(encoding="utf-8")
-        return cls(Built("first", "js", first), Built("page", "css", sheet), Built("main", "js", bundled(ASSETS, "main.js")))
+        boot = (ASSETS / "core" / "boot.js").read_text(encoding="utf-8")
+        return cls(Built("boot", "js", boot), Built("page", "css", sheet), Built("main", "js", bundled(ASSETS, "main.js")))
 
     def routes(self) -> list[BaseRoute]:
         """The single files are there as well: workers are started from them."""
-        return [self.first.route(), self.sheet.route(), self.main.route(), Mount(PLACE, Fresh(directory=ASSETS))]
+        return [self.boot.route(), self.sheet.route(), self.main.route(), Mount(PLACE, Fresh(directory=ASSETS))]
 
     def head(self, subpath: str, facts: Mapping[str, Any]) -> str:
         """What goes into <head>: facts for the scripts, theme and remembered form before anything is drawn, the style sheet, the scripts."""
         place = subpath + PLACE
         return (
             f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>'
-            f'<script src="{place}/{self.first.name}"></script><link rel="stylesheet" href="{place}/{self.sheet.name}">'
+            f'<script src="{place}/{self.boot.name}"></script><link rel="stylesheet" href="{place}/{self.sheet.name}">'
             f'<script type="module" src="{place}/{self.main.name}"></script>'
         )
 

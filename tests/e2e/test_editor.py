@@ -24,7 +24,7 @@ window.easel = {{ facts: {{ words: {{}} }}, kept: {{ tab: memory(() => sessionSt
 </script>
 <body style="margin: 16px; background: var(--ground); font-family: sans-serif"><div id="host"></div><p><textarea id="elsewhere"></textarea></p>
 <script type="module">
-import {{ easelEditor }} from "./editor.js";
+import {{ easelEditor }} from "./editor/editor.js";
 window.states = [];
 window.editor = easelEditor(document.getElementById("host"), {{ kind: "{kind}", key: "test", onChange: (state) => states.push(state) }});
 </script>"""

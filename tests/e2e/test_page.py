@@ -277,7 +277,7 @@ def test_the_arrows_weigh_and_move_words(page: Page) -> None:
     page.press(PROMPT, "Alt+ArrowRight")
     expect(page.locator(PROMPT)).to_have_value("in the snow, a red fox")
     edit = """async (cases) => {
-        const { reweigh } = await import("/easel/page/editing.js");
+        const { reweigh } = await import("/easel/page/prompt/attention.js");
         return cases.map(([text, caret, sign]) => reweigh(text, caret, caret, sign).text);
     }"""
     edited = page.evaluate(edit, [[before.replace("|", ""), before.index("|"), sign] for before, sign, _ in WEIGHTS])

@@ -50,7 +50,7 @@ def test_a_form_that_is_not_understood_is_named(folder, line):
 
 def test_every_script_but_the_first_and_the_workers_is_in_the_bundle():
     text = bundled(ASSETS, "main.js")
-    apart = {"first.js", "editor/png_worker.js"}
+    apart = {"core/boot.js", "editor/png_worker.js"}
     missing = [path for path in ASSETS.rglob("*.js") if f'modules["{path.relative_to(ASSETS)}"] = ' not in text]
     assert {str(path.relative_to(ASSETS)) for path in missing} == apart
 
@@ -58,5 +58,5 @@ def test_every_script_but_the_first_and_the_workers_is_in_the_bundle():
 def test_names_change_with_the_content():
     assets = Assets.build()
     assert assets.main.name == Assets.build().main.name
-    assert len({built.name for built in (assets.first, assets.sheet, assets.main)}) == 3
-    assert assets.main.name in assets.head("/sub", {}) and 'src="/sub/easel/page/first-' in assets.head("/sub", {})
+    assert len({built.name for built in (assets.boot, assets.sheet, assets.main)}) == 3
+    assert assets.main.name in assets.head("/sub", {}) and 'src="/sub/easel/page/boot-' in assets.head("/sub", {})

@@ -1,14 +1,14 @@
 // Starts everything once gradio has drawn the page.
-import { startActions, startListening } from "./actions.js";
-import { byId, debounced, pause } from "./dom.js";
-import { startDrops } from "./drop.js";
-import "./dropdowns.js";
-import "./merger.js";
-import { meetServer, watchServer } from "./model.js";
-import { startPanel } from "./panel.js";
-import { waiting } from "./panels.js";
-import { pngInfo } from "./pnginfo.js";
-import { startSettings } from "./settings.js";
+import { byId, debounced, pause } from "./core/dom.js";
+import "./core/dropdowns.js";
+import { startActions, startListening } from "./generation/actions.js";
+import { meetServer, watchServer } from "./generation/server_status.js";
+import { startPanel } from "./generation/tab.js";
+import { waiting } from "./generation/tabs.js";
+import { startDrops } from "./tabs/drop.js";
+import "./tabs/merger.js";
+import { pngInfo } from "./tabs/png_info.js";
+import { startSettings } from "./tabs/settings.js";
 
 async function startPage() {
   while (!byId("quicksettings") || !waiting().includes("txt2img")) await pause(30);

@@ -19,7 +19,7 @@ from modules.ui.words import Words
 
 TAB = "img2img"
 
-# A1111's tabs: title, id, and what the editor in it does (assets/img2img.js).
+# A1111's tabs: title, id, and what the editor in it does (assets/img2img/).
 MODES = (
     ("img2img", "img2img_img2img_tab", "image"),
     ("Sketch", "img2img_img2img_sketch_tab", "sketch"),

@@ -1,4 +1,4 @@
-"""The Checkpoint Merger tab: A1111's controls in its order, and what it lacks folded below. assets/merger.js asks the API for the work."""
+"""The Checkpoint Merger tab: A1111's controls in its order, and what it lacks folded below. assets/tabs/merger.js asks the API for the work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A1111's scripts at the foot of the settings: which one, and the arguments of the chosen one. What moves is in assets/scripts.js."""
+"""A1111's scripts at the foot of the settings: which one, and the arguments of the chosen one. What moves is in assets/generation/scripts.js."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ TITLES: Mapping[str, str] = {
 
 
 def build(lists: Lists, words: Words) -> None:
-    """The controls, and the scripts' way into and out of them (assets/settings.js); what is applied goes through the API."""
+    """The controls, and the scripts' way into and out of them (assets/tabs/settings.js); what is applied goes through the API."""
     controls: dict[str, Component] = {}
     with gr.Row(elem_id="settings_bar"):
         gr.HTML(elem_id="settings_search", padding=False)

@@ -1,6 +1,6 @@
 // The server's cards: what files there are, and what is known about each.
-import { t } from "../dom.js";
-import { Lost, Refused } from "../server.js";
+import { t } from "../core/dom.js";
+import { Lost, Refused } from "../core/server.js";
 
 const BASE = new URL("../../v1/", import.meta.url);
 

@@ -1,5 +1,5 @@
 // What one may wish for above the cards: words, family, order, folders; and a new look into the folders.
-import { debounced, h, iconButton, t } from "../dom.js";
+import { debounced, h, iconButton, t } from "../core/dom.js";
 
 const TYPING = 200;      // ms without a key before a search is asked
 

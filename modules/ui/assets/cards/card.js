@@ -1,5 +1,5 @@
 // One card: a picture, a name, the family it was made for. A click uses it; the pencil edits it.
-import { h, iconButton, t } from "../dom.js";
+import { h, iconButton, t } from "../core/dom.js";
 import { api } from "./api.js";
 
 /** card: null while it is on its way */

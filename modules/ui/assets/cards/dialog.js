@@ -1,5 +1,5 @@
 // What is known about one card, and may be changed.
-import { h, iconButton, t } from "../dom.js";
+import { h, iconButton, t } from "../core/dom.js";
 import { api, inWords } from "./api.js";
 import { picture } from "./card.js";
 import { factsOf } from "./facts.js";

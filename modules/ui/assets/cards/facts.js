@@ -1,5 +1,5 @@
 // What a file tells of itself, as a short list.
-import { h, t } from "../dom.js";
+import { h, t } from "../core/dom.js";
 
 export function factsOf({ name, folder, size, modified, sha256 }) {
   const known = [

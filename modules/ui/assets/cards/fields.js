@@ -1,5 +1,5 @@
 // What may be written about a card, as controls: { name, input, row, value(), changed() }.
-import { h, t } from "../dom.js";
+import { h, t } from "../core/dom.js";
 import { options } from "./bar.js";
 
 const FAMILIES = ["SD1", "SD2", "SDXL", "SD3", "Flux"];      // offered even where no card is of them yet

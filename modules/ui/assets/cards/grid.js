@@ -1,5 +1,5 @@
 // A grid that holds any number of cards: only those in sight are elements.
-import { h } from "../dom.js";
+import { h } from "../core/dom.js";
 import { cardElement } from "./card.js";
 
 const NARROWEST = 128, GAP = 10, NAME = 46, SHAPE = 1.25;      // pixels; SHAPE: a picture's height by its width

@@ -1,6 +1,6 @@
 // One tab of cards: the bar, the folders, the grid, and what stands there if there is nothing to show.
-import { byId, h, t } from "../dom.js";
-import { browser } from "../kept.js";
+import { byId, h, t } from "../core/dom.js";
+import { browser } from "../core/storage.js";
 import { api, inWords } from "./api.js";
 import { Bar } from "./bar.js";
 import { Dialog } from "./dialog.js";

@@ -1,5 +1,5 @@
 // The captions that a network was trained on, the most frequent first. A click puts one into a text, or takes it out.
-import { h, t } from "../dom.js";
+import { h, t } from "../core/dom.js";
 
 const FIRST = 40;      // shown at once
 

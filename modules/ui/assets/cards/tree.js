@@ -1,5 +1,5 @@
 // The folders as a tree: a click narrows the cards to a folder and what is in it, and folds it open or shut.
-import { h, t } from "../dom.js";
+import { h, t } from "../core/dom.js";
 
 export class Tree {
   constructor(id, onChoice) {

@@ -1,10 +1,10 @@
 // Cards in use: a click puts one into the form, the next one takes it out again.
-import { byId } from "../dom.js";
-import { notice } from "../notices.js";
-import { added, holds, removed, weighted } from "./prompt.js";
+import { byId } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { added, holds, removed, weighted } from "../prompt/insert.js";
 
 export class Use {
-  /** form: the values of a tab, as in form.js */
+  /** form: the values of a tab, as in generation/form.js */
   constructor(tab, form) {
     Object.assign(this, { form, target: "prompt", turn: Promise.resolve() });
     document.addEventListener("focusin", ({ target }) => {      // embeddings go where one typed last

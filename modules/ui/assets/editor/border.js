@@ -1,5 +1,5 @@
 // The border for outpainting: how far the canvas reaches beyond the picture, by handles and by numbers.
-import { h, t } from "../dom.js";
+import { h, t } from "../core/dom.js";
 
 const STEP = 8;            // pixels; what the models' latents can express
 export const NO_BORDER = Object.freeze({ left: 0, top: 0, right: 0, bottom: 0 });

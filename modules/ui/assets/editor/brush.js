@@ -1,5 +1,5 @@
 // The brush: its settings, and a stroke of it.
-import { browser } from "../kept.js";
+import { browser } from "../core/storage.js";
 import { blank } from "./layer.js";
 
 export const SIZES = { least: 1, most: 1024 };      // diameter, pixels of the picture

@@ -1,5 +1,5 @@
 // Files become pictures, or a sentence that says why not.
-import { h, t } from "../dom.js";
+import { h, t } from "../core/dom.js";
 
 export const LIMIT = 8192;      // pixels a side; browsers draw nothing much larger
 

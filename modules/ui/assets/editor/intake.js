@@ -1,5 +1,5 @@
 // Ways in: a click, a drop, a paste.
-import { h, t } from "../dom.js";
+import { h, t } from "../core/dom.js";
 import { icon } from "./icons.js";
 
 export class Intake {

@@ -1,5 +1,5 @@
 // The buttons above the picture, and the brush's settings below them.
-import { h, t } from "../dom.js";
+import { h, t } from "../core/dom.js";
 import { SIZES } from "./brush.js";
 import { commandsFor } from "./commands.js";
 import { icon } from "./icons.js";

@@ -1,6 +1,6 @@
 // The pictures of the Extras tab: one or several, chosen, dropped, pasted or sent from another tab.
-import { byId, h, iconButton, t, visible } from "./dom.js";
-import { server } from "./server.js";
+import { byId, h, iconButton, t, visible } from "../core/dom.js";
+import { server } from "../core/server.js";
 
 const BY = 0;      // resize_mode
 const FOLDER = "extras_batch_directory_tab";

@@ -1,7 +1,7 @@
 // img2img's Batch tab: many pictures, sent from here or taken from a folder of the server.
-import { h, iconButton, t, visible } from "./dom.js";
-import { notice, unnotice } from "./notices.js";
-import { server } from "./server.js";
+import { h, iconButton, t, visible } from "../core/dom.js";
+import { notice, unnotice } from "../core/notices.js";
+import { server } from "../core/server.js";
 
 const SHOWN = 30;      // thumbnails; the rest are counted
 const FOLDER = "img2img_batch_from_dir_tab";

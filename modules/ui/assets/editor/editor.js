@@ -1,18 +1,18 @@
 // A picture editor for img2img, inpainting, sketches and outpainting.
-import { h, t } from "./dom.js";
-import { Border, NO_BORDER } from "./editor/border.js";
-import { Brush } from "./editor/brush.js";
-import { decoded, discard, fetched, LIMIT, reduced } from "./editor/files.js";
-import { icon } from "./editor/icons.js";
-import { Intake } from "./editor/intake.js";
-import { Keys } from "./editor/keys.js";
-import { Painting } from "./editor/painting.js";
-import { Pointers } from "./editor/pointers.js";
-import { png } from "./editor/png.js";
-import { FullScreen } from "./editor/screen.js";
-import { Store } from "./editor/store.js";
-import { Toolbar } from "./editor/toolbar.js";
-import { View } from "./editor/view.js";
+import { h, t } from "../core/dom.js";
+import { Border, NO_BORDER } from "./border.js";
+import { Brush } from "./brush.js";
+import { decoded, discard, fetched, LIMIT, reduced } from "./files.js";
+import { icon } from "./icons.js";
+import { Intake } from "./intake.js";
+import { Keys } from "./keys.js";
+import { Painting } from "./painting.js";
+import { png } from "./png.js";
+import { Pointers } from "./pointers.js";
+import { FullScreen } from "./screen.js";
+import { Store } from "./store.js";
+import { Toolbar } from "./toolbar.js";
+import { View } from "./view.js";
 
 const WHEEL = 1.15;                              // what a notch of the wheel zooms by
 const SENT = ["image/png", "image/jpeg", "image/webp"];      // what the server reads as the browser does

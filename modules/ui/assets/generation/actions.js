@@ -1,9 +1,9 @@
 // Buttons and shortcuts of the tabs that make pictures.
-import { byId, pause, t } from "./dom.js";
-import { pasteInfotext } from "./infotext.js";
-import { notice } from "./notices.js";
-import { inView, panels } from "./panels.js";
-import { server } from "./server.js";
+import { byId, pause, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { server } from "../core/server.js";
+import { pasteInfotext } from "./paste.js";
+import { inView, panels } from "./tabs.js";
 
 const TWICE = 1000;      // ms within which a second click, before an answer, is a slip of the finger
 

@@ -1,10 +1,10 @@
 // The server as a whole: which model is loading, how long the queue is, whether anyone answers.
-import { checkpoint } from "./choice.js";
-import { byId, h, pause, t } from "./dom.js";
-import { notice, unnotice } from "./notices.js";
-import { panels } from "./panels.js";
-import { Lost, server } from "./server.js";
+import { byId, h, pause, t } from "../core/dom.js";
+import { notice, unnotice } from "../core/notices.js";
+import { Lost, server } from "../core/server.js";
+import { checkpoint } from "./model_choice.js";
 import { tune } from "./sound.js";
+import { panels } from "./tabs.js";
 
 const WHILE_LOADING = 700, USUALLY = 2000;      // ms between two questions
 

@@ -1,10 +1,10 @@
 // Pictures dropped on the page or pasted into it are read back.
-import { byId, t } from "./dom.js";
-import { pasteInfotext } from "./infotext.js";
-import { notice } from "./notices.js";
-import { inView, panels } from "./panels.js";
-import { told } from "./png.js";
-import { pngInfo } from "./pnginfo.js";
+import { byId, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { told } from "../core/png_metadata.js";
+import { pasteInfotext } from "../generation/paste.js";
+import { inView, panels } from "../generation/tabs.js";
+import { pngInfo } from "./png_info.js";
 
 export function startDrops() {
   let depth = 0;

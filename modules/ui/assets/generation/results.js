@@ -1,9 +1,9 @@
 // Where the picture is: preview, pictures, progress, errors, generation data.
-import { byId, copy, duration, h, iconButton, t } from "./dom.js";
+import { byId, copy, duration, h, iconButton, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { server } from "../core/server.js";
 import { hasSeed, Lightbox } from "./lightbox.js";
-import { notice } from "./notices.js";
-import { enlarge, sendToExtras, sendToImg2img } from "./sending.js";
-import { server } from "./server.js";
+import { enlarge, sendToExtras, sendToImg2img } from "./send_to.js";
 
 const called = (picture) => (hasSeed(picture) ? t("Picture with seed {seed}", { seed: picture.seed }) : t("Picture"));
 

@@ -1,5 +1,5 @@
 // The sound that tells of a job's end, where the server has one.
-import { server } from "./server.js";
+import { server } from "../core/server.js";
 
 let volume = null;      // from 0 to 1; null: there is none, or none is wanted
 

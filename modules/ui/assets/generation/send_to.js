@@ -1,9 +1,9 @@
 // Pictures from one tab to another, with what made them.
-import { byId, facts, pause, t } from "./dom.js";
-import { pasteInfotext, usualQuick } from "./infotext.js";
-import { notice } from "./notices.js";
-import { panels } from "./panels.js";
-import { server } from "./server.js";
+import { byId, facts, pause, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { server } from "../core/server.js";
+import { pasteInfotext, usualQuick } from "./paste.js";
+import { panels } from "./tabs.js";
 
 /** Show a tab by its title and wait until its panel is there. */
 export async function shown(title, tab = title) {

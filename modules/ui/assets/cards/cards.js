@@ -1,11 +1,11 @@
 // The tabs of cards under the prompts: networks, embeddings and checkpoints, used by a click.
-import { Family } from "./cards/family.js";
-import { Panel } from "./cards/panel.js";
-import { Use } from "./cards/use.js";
+import { Family } from "./family.js";
+import { Panel } from "./panel.js";
+import { Use } from "./use.js";
 
 /** Fill the card tabs of a tab, each when it is first opened.
  *
- * form: the tab's values, as in form.js; newest(): the picture that is shown, { job, index }, or null.
+ * form: the tab's values, as in generation/form.js; newest(): the picture that is shown, { job, index }, or null.
  */
 export function startCards(tab, { form, newest }) {
   const panels = new Map();

@@ -1,18 +1,18 @@
 // One tab that makes pictures, started once gradio has drawn it.
+import { startCards } from "../cards/cards.js";
+import { startImages } from "../img2img/img2img.js";
+import { startPrompts } from "../prompt/boxes.js";
+import { startExtras } from "../tabs/extras.js";
+import { startFolds } from "./accordions.js";
 import { createGenerate, nameTools } from "./actions.js";
-import { startCards } from "./cards.js";
-import { followChoice } from "./choice.js";
-import { startExtras } from "./extras.js";
-import { startFolds } from "./folds.js";
 import { createForm } from "./form.js";
-import { startImages } from "./img2img.js";
-import { startOverrides } from "./infotext.js";
 import { createJob } from "./job.js";
-import { meetServer } from "./model.js";
-import { hasPrompt, panels } from "./panels.js";
-import { startPrompts } from "./prompt.js";
+import { followChoice } from "./model_choice.js";
+import { startOverrides } from "./paste.js";
 import { createResults } from "./results.js";
 import { startScripts } from "./scripts.js";
+import { meetServer } from "./server_status.js";
+import { hasPrompt, panels } from "./tabs.js";
 
 /** The tab's form, job and results, put together and shown as they were before a reload. */
 export async function startPanel(tab) {

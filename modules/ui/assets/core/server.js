@@ -1,5 +1,5 @@
 // The server's /easel/v1 endpoints.
-const BASE = new URL("../v1/", import.meta.url);
+const BASE = new URL("../../v1/", import.meta.url);
 
 /** The server said no: `reply` has error, message, hint. */
 export class Refused extends Error {

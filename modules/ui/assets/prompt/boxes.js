@@ -1,7 +1,7 @@
 // The two prompt boxes: token counters, bracket marks, weights and order by keyboard.
-import { byId, debounced, t } from "./dom.js";
-import { mismatches, moveElement, reweigh } from "./editing.js";
-import { server } from "./server.js";
+import { byId, debounced, t } from "../core/dom.js";
+import { server } from "../core/server.js";
+import { mismatches, moveElement, reweigh } from "./attention.js";
 
 const COUNTERS = { prompt: "token_counter", negative_prompt: "negative_token_counter" };
 

@@ -1,8 +1,8 @@
 // A tab's form as values. gradio owns the controls; this hears every change and can set any of them.
-import { byId, debounced, facts, pause } from "./dom.js";
-import { browser, tab as kept } from "./kept.js";
+import { byId, debounced, facts, pause } from "../core/dom.js";
+import { browser, tab as kept } from "../core/storage.js";
 
-const REMEMBER_NOT = new Set([...facts.quick, "init_images", "mask", "images", "infotexts", "batch_source", "batch_sent"]);      // kept apart (choice.js), and pictures
+const REMEMBER_NOT = new Set([...facts.quick, "init_images", "mask", "images", "infotexts", "batch_source", "batch_sent"]);      // kept apart (model_choice.js), and pictures
 const forms = {};      // by tab
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === String(b);

@@ -1,5 +1,5 @@
 // A closed fold says what in it is at work, so that nothing acts unseen.
-import { byId, t } from "./dom.js";
+import { byId, t } from "../core/dom.js";
 
 /** Marks the folds of a tab by what the form holds. */
 export function startFolds({ tab, form }) {

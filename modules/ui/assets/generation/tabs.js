@@ -1,5 +1,5 @@
 // The tabs that make pictures, each with its form, job and results, once gradio has drawn them.
-import { byId, facts } from "./dom.js";
+import { byId, facts } from "../core/dom.js";
 
 export const panels = new Map();      // by tab
 

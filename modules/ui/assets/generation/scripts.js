@@ -1,6 +1,6 @@
 // A1111's scripts: only the chosen one's arguments are shown, and a text file may fill the list of prompts.
-import { byId, h, t } from "./dom.js";
-import { notice } from "./notices.js";
+import { byId, h, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
 
 export function startScripts({ tab, form }) {
   const place = byId(`${tab}_script_container`);

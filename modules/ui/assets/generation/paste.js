@@ -1,8 +1,8 @@
 // Generation data into the form.
-import { byId, facts, h, t } from "./dom.js";
-import { notice } from "./notices.js";
-import { hasPrompt } from "./panels.js";
-import { server } from "./server.js";
+import { byId, facts, h, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { server } from "../core/server.js";
+import { hasPrompt } from "./tabs.js";
 
 /** Fill a form from generation data; true if it was any. */
 export async function pasteInfotext(text, form) {

@@ -1,6 +1,6 @@
 // The Checkpoint Merger tab: what is asked for is made by the server and followed until it has ended.
-import { byId, h, pause, t } from "./dom.js";
-import { Lost, server } from "./server.js";
+import { byId, h, pause, t } from "../core/dom.js";
+import { Lost, server } from "../core/server.js";
 
 const EVERY = 300;      // ms between two questions
 const ENDED = new Set(["done", "interrupted", "failed"]);

@@ -1,8 +1,8 @@
 // One job at a time is followed by each tab of the page: asked about until it has ended.
-import { byId, duration, facts, pause, t } from "./dom.js";
-import { tab as kept } from "./kept.js";
-import { notice, unnotice } from "./notices.js";
-import { Lost, server } from "./server.js";
+import { byId, duration, facts, pause, t } from "../core/dom.js";
+import { notice, unnotice } from "../core/notices.js";
+import { Lost, server } from "../core/server.js";
+import { tab as kept } from "../core/storage.js";
 import { ring } from "./sound.js";
 
 const EVERY = 300;      // ms between two questions

@@ -1,5 +1,5 @@
 // A picture in the whole window: ← and → turn, s saves, Esc or a click closes.
-import { h, iconButton, t } from "./dom.js";
+import { h, iconButton, t } from "../core/dom.js";
 
 /** Pictures that Extras made of others' have none. */
 export const hasSeed = (picture) => ![undefined, null, ""].includes(picture?.seed);

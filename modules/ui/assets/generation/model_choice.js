@@ -1,7 +1,7 @@
 // The model, VAE and clip skip of this page. Whoever else uses the server has their own.
-import { debounced, facts } from "./dom.js";
-import { browser, tab } from "./kept.js";
-import { server } from "./server.js";
+import { debounced, facts } from "../core/dom.js";
+import { server } from "../core/server.js";
+import { browser, tab } from "../core/storage.js";
 
 const { account } = facts.start;
 const key = `choice.${account}`;

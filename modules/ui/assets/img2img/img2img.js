@@ -1,9 +1,9 @@
 // The pictures of the img2img tab: an editor for each way to use one, and what is sent of them.
+import { byId, h, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { server } from "../core/server.js";
+import { easelEditor } from "../editor/editor.js";
 import { startBatch } from "./batch.js";
-import { byId, h, t } from "./dom.js";
-import { easelEditor } from "./editor.js";
-import { notice } from "./notices.js";
-import { server } from "./server.js";
 import { capped, likeModel } from "./sizes.js";
 
 const HAS_MASK = new Set(["mask", "mask-sketch", "upload"]);

@@ -1,10 +1,10 @@
 // The PNG Info tab.
-import { byId, h, t } from "./dom.js";
-import { pasteInfotext } from "./infotext.js";
-import { panels } from "./panels.js";
-import { told } from "./png.js";
-import { sendToExtras, sendToImg2img } from "./sending.js";
-import { server } from "./server.js";
+import { byId, h, t } from "../core/dom.js";
+import { told } from "../core/png_metadata.js";
+import { server } from "../core/server.js";
+import { pasteInfotext } from "../generation/paste.js";
+import { sendToExtras, sendToImg2img } from "../generation/send_to.js";
+import { panels } from "../generation/tabs.js";
 
 let shown = "";
 let address = "";      // of the picture, in this browser

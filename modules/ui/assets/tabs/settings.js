@@ -1,8 +1,8 @@
 // The Settings tab: find a setting by typing, or go to a section; what is changed stays so until it is applied.
-import { byId, facts, h, t, visible } from "./dom.js";
-import { createForm } from "./form.js";
-import { notice } from "./notices.js";
-import { server } from "./server.js";
+import { byId, facts, h, t, visible } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { server } from "../core/server.js";
+import { createForm } from "../generation/form.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
