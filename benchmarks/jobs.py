@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.model import CHECKPOINT, SIDE
-from modules.engine.engine import Common, Engine, Picture, itself
+from modules.engine.engine import Common, Engine, ImageTask, itself
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files, Plan, plans
-from modules.pipelines.result import Drawn
+from modules.pipelines.result import Result
 from modules.pipelines.txt2img import picture
 from modules.requests.resolve import prepared
 from modules.sampling.questions import Task
@@ -41,10 +41,10 @@ def together(device: Any, wanted: Sequence[Plan], max_rows: int = 16, common: Co
 
 
 def made(
-    device: Any, wanted: Sequence[tuple[Callable[[Any], Task[Drawn]], Plan]], max_rows: int = 16, common: Common = itself
+    device: Any, wanted: Sequence[tuple[Callable[[Any], Task[Result]], Plan]], max_rows: int = 16, common: Common = itself
 ) -> list[np.ndarray]:
     """The same for any kind of picture: how each is made, and what it is to be."""
-    pictures = [Picture(task(plan), str(i), 0, str(i), 0) for i, (task, plan) in enumerate(wanted)]
+    pictures = [ImageTask(task(plan), str(i), 0, str(i), 0) for i, (task, plan) in enumerate(wanted)]
     engine = Engine(device.answer, lambda _: None, max_rows, common)
     engine.submit(pictures)
     engine.listen()

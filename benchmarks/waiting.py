@@ -12,7 +12,7 @@ from typing import Any
 from modules.api.jobs import described
 from modules.app.app import App
 from modules.commands.assemble import assemble, find_models
-from modules.engine.engine import Engine, Picture
+from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
 from modules.params.batch import Batch, Entry
 from modules.params.img2img import Img2Img
@@ -69,7 +69,7 @@ def asking() -> Task[None]:
 
 def step_cost(waiting: int) -> float:
     engine = Engine(lambda questions: [0] * len(questions), lambda picture: None)
-    engine.submit([Picture(asking(), "job", i, "me", i) for i in range(waiting)], SIDE_BY_SIDE)
+    engine.submit([ImageTask(asking(), "job", i, "me", i) for i in range(waiting)], SIDE_BY_SIDE)
     engine.listen()
     return seconds(engine.step, 200)
 

@@ -14,11 +14,11 @@ from PIL import Image
 
 from modules.api.replies import infotexts
 from modules.base.errors import UnknownName
-from modules.engine.engine import Engine, Picture
+from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
 from modules.models.device import Device, Placement
 from modules.params import infotext
-from modules.pipelines.result import Drawn
+from modules.pipelines.result import Result
 from modules.prompts.grammar import emphasised
 from modules.prompts.tokenizer import load_tokenizer
 from modules.worker.job_kinds import RECIPES, Recipe
@@ -58,15 +58,15 @@ def playable(case: Case) -> bool:
         return False
 
 
-def told(job: JobSpec, recipe: Recipe, pictures: list[Drawn]) -> list[str]:
+def told(job: JobSpec, recipe: Recipe, pictures: list[Result]) -> list[str]:
     """The generation data of a job's pictures, as the API's reply lists them."""
-    return infotexts(job.params["script_name"], [recipe.infotext(i, drawn.told) for i, drawn in enumerate(pictures)])
+    return infotexts(job.params["script_name"], [recipe.infotext(i, drawn.extra_params) for i, drawn in enumerate(pictures)])
 
 
-def made(device: Device, job: JobSpec) -> tuple[list[Drawn], Recipe]:
+def made(device: Device, job: JobSpec) -> tuple[list[Result], Recipe]:
     """All pictures of a job, and its recipe. Raises what went wrong with any of them."""
     recipe = RECIPES[job.kind](job, device.library, inputs())
-    pictures = [Picture(recipe.picture(plan), job.id, i, "me", i) for i, plan in enumerate(recipe.plans)]
+    pictures = [ImageTask(recipe.picture(plan), job.id, i, "me", i) for i, plan in enumerate(recipe.plans)]
     engine = Engine(device.answer, lambda picture: None)
     engine.submit(pictures)
     engine.listen()
@@ -78,7 +78,7 @@ def made(device: Device, job: JobSpec) -> tuple[list[Drawn], Recipe]:
     return [picture.result for picture in pictures], recipe
 
 
-def differences(case: Case, pictures: Sequence[Drawn]) -> list[np.ndarray]:
+def differences(case: Case, pictures: Sequence[Result]) -> list[np.ndarray]:
     """(H, W, 3) grey levels of 255 between each of our pictures, what is returned with it included, and A1111's."""
     ours = [image for drawn in pictures for image in (Image.fromarray(drawn.pixels), *drawn.returned)]
     names = result(case)["images"]

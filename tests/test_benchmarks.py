@@ -14,7 +14,7 @@ from benchmarks.__main__ import LONG, SCENARIOS, main
 from benchmarks.checkpoints import Kind, Text, Unet
 from benchmarks.jobs import planned
 from benchmarks.measure import alternating
-from modules.pipelines.result import Drawn
+from modules.pipelines.result import Result
 from tests import playing
 from tests.golden_data import cases, result
 
@@ -107,7 +107,7 @@ def a1111s_own(_, job):
     """What A1111 made of a case, as if we had."""
     known = result({"id": job.id})
     recipe = SimpleNamespace(infotext=lambda i, told: known["infotexts"][i])
-    return [Drawn(playing.pixels_of({"id": job.id}, name).astype("uint8")) for name in known["images"]], recipe
+    return [Result(playing.pixels_of({"id": job.id}, name).astype("uint8")) for name in known["images"]], recipe
 
 
 def test_a1111_is_faithful_to_itself(monkeypatch):

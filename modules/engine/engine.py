@@ -8,20 +8,20 @@ from queue import SimpleQueue
 from typing import Any
 
 from modules.base.errors import OutOfMemory
-from modules.engine.picture import Picture as Picture
+from modules.engine.image_task import ImageTask as ImageTask
 from modules.engine.scheduler import MIXED_ROWS as MIXED_ROWS
 from modules.engine.scheduler import Common, itself, next_batch, rows_of
 from modules.engine.waiting import Line, WaitingRoom, lines_of
-from modules.sampling.questions import Interrupted, Question, Turn
+from modules.sampling.questions import Interrupted, Question, Wait
 
 log = logging.getLogger(__name__)
 
 Answer = Callable[[Sequence[Question]], Sequence[Any]]      # questions of equal key, or of equal `loose_key` → an answer each
-Tell = Callable[[Sequence[Picture]], None]
+Tell = Callable[[Sequence[ImageTask]], None]
 ALL = 2**31
 
 
-def untold(pictures: Sequence[Picture]) -> None:
+def untold(pictures: Sequence[ImageTask]) -> None:
     """Nobody asked to be told."""
 
 
@@ -37,16 +37,16 @@ class Engine:
     """
 
     def __init__(
-        self, answer: Answer, watch: Callable[[Picture], None], max_rows: int = 16, common: Common = itself, before: Tell = untold,
+        self, answer: Answer, watch: Callable[[ImageTask], None], max_rows: int = 16, common: Common = itself, before: Tell = untold,
         dropped: Tell = untold,
     ) -> None:
         self.answer, self.watch, self.max_rows, self.common, self.before, self.dropped = answer, watch, max_rows, common, before, dropped
         self.rows = max_rows                             # what fits now: halved when memory runs out
         self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.running: list[Picture] = []                 # begun, by turn
+        self.running: list[ImageTask] = []                 # begun, by turn
         self.waiting = WaitingRoom()
 
-    def submit(self, pictures: Sequence[Picture], side_by_side: int = ALL) -> None:
+    def submit(self, pictures: Sequence[ImageTask], side_by_side: int = ALL) -> None:
         """`side_by_side`: how many of a job may be begun at a time; a batch begins as a whole."""
         lines = lines_of(pictures, side_by_side)
         self.inbox.put(lambda: self._admit(lines))
@@ -100,7 +100,7 @@ class Engine:
         for picture in self.waiting.next():
             self.before([picture])
             picture.advance(None)
-            if isinstance(picture.ask, Turn) and not picture.ask.heavy:
+            if isinstance(picture.ask, Wait) and not picture.ask.heavy:
                 picture.advance(None)
             self.running.append(picture)
             self._after(picture)
@@ -108,7 +108,7 @@ class Engine:
         if begun:
             self.running.sort(key=lambda picture: picture.turn)      # everyone's first before anyone's second; stable, so then by age
 
-    def _after(self, picture: Picture) -> None:
+    def _after(self, picture: ImageTask) -> None:
         if picture.ended:
             self.running.remove(picture)
             self.waiting.ended(picture)
@@ -132,12 +132,12 @@ class Engine:
             self._end(picture)
         self._begin()
 
-    def _end(self, picture: Picture) -> None:
+    def _end(self, picture: ImageTask) -> None:
         picture.interrupted = True
         picture.fail(Interrupted())
         self._after(picture)
 
-    def _recover(self, batch: Sequence[Picture], error: Exception) -> None:
+    def _recover(self, batch: Sequence[ImageTask], error: Exception) -> None:
         if len(batch) == 1:
             batch[0].fail(error)
             self._after(batch[0])
@@ -148,7 +148,7 @@ class Engine:
             for picture in batch:
                 self._ask_alone(picture)
 
-    def _ask_alone(self, picture: Picture) -> None:
+    def _ask_alone(self, picture: ImageTask) -> None:
         self.before([picture])
         try:
             picture.advance(self.answer([picture.ask])[0])

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
-from modules.engine.picture import Picture
+from modules.engine.image_task import ImageTask
 from modules.sampling.questions import Question, Weights
 
 MIXED_ROWS = 8      # rows from which one mixed batch beats one batch per LoRA set: docs/performance.md, Networks
@@ -26,10 +26,10 @@ def itself(weights: Weights) -> Weights:
     return weights
 
 
-def next_batch(begun: Sequence[Picture], rows: int, common: Common) -> list[Picture]:
+def next_batch(begun: Sequence[ImageTask], rows: int, common: Common) -> list[ImageTask]:
     """The pictures of the next call. `begun`: at least one; `rows`: how many fit in a call."""
     near = candidates(begun, rows, common)
-    first = next((picture for picture in near if picture.ask.brief), begun[0])
+    first = next((picture for picture in near if picture.ask.quick), begun[0])
     if first.alone:
         return [first]
     key = first.ask.key
@@ -41,7 +41,7 @@ def next_batch(begun: Sequence[Picture], rows: int, common: Common) -> list[Pict
     return mixed if rows_of(mixed) >= max(MIXED_ROWS, rows_of(alike) + 1) else alike
 
 
-def candidates(begun: Sequence[Picture], rows: int, common: Common) -> list[Picture]:
+def candidates(begun: Sequence[ImageTask], rows: int, common: Common) -> list[ImageTask]:
     """Pictures with the first one's weights, plus, among the first `rows`, those whose weights can be mixed with them."""
     first = begun[0].ask
     shared = in_common(first, common)
@@ -51,7 +51,7 @@ def candidates(begun: Sequence[Picture], rows: int, common: Common) -> list[Pict
     ]
 
 
-def fair_share(pictures: Sequence[Picture], rows: int) -> list[Picture]:
+def fair_share(pictures: Sequence[ImageTask], rows: int) -> list[ImageTask]:
     """As many of each owner, in turn, as the owner with fewest has, and as fit.
 
     So a person who asks for one picture waits for a step of two, not for somebody's hundred.
@@ -80,5 +80,5 @@ def in_common(ask: Question, common: Common) -> Weights:
         return ask.weights
 
 
-def rows_of(pictures: Sequence[Picture]) -> int:
+def rows_of(pictures: Sequence[ImageTask]) -> int:
     return sum(picture.ask.rows for picture in pictures)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from modules.engine.picture import Picture
+from modules.engine.image_task import ImageTask
 
 MOST_BEGUN = 16      # pictures of one owner; more would wait for their calls with their latents in memory
 
@@ -23,14 +23,14 @@ class Line:
     job: str
     owner: str
     side_by_side: int                                      # how many of them may be begun; one batch may always
-    batches: deque[Sequence[Picture]] = field(default_factory=deque)
+    batches: deque[Sequence[ImageTask]] = field(default_factory=deque)
     begun: int = 0
 
     def may_begin(self) -> bool:
         return bool(self.batches) and (not self.begun or self.begun + len(self.batches[0]) <= self.side_by_side)
 
 
-def lines_of(pictures: Sequence[Picture], side_by_side: int) -> list[Line]:
+def lines_of(pictures: Sequence[ImageTask], side_by_side: int) -> list[Line]:
     """One line a job."""
     found: dict[str, Line] = {}
     for (job, _), batch in groupby(pictures, key=lambda picture: picture.batch_key):
@@ -58,7 +58,7 @@ class WaitingRoom:
         self._queues.setdefault(line.owner, deque()).append(line)
         self._changed[line.owner] = None
 
-    def ended(self, picture: Picture) -> None:
+    def ended(self, picture: ImageTask) -> None:
         """One that had begun is out of the engine."""
         line = self._lines[picture.job]
         line.begun -= 1
@@ -66,7 +66,7 @@ class WaitingRoom:
         self._changed[line.owner] = None
         self._forget(line)
 
-    def drop(self, job: str) -> list[Picture]:
+    def drop(self, job: str) -> list[ImageTask]:
         """Take out those of a job that have not begun."""
         line = self._lines.get(job)
         if line is None:
@@ -77,7 +77,7 @@ class WaitingRoom:
         self._forget(line)
         return dropped
 
-    def next(self) -> Iterator[Picture]:
+    def next(self) -> Iterator[ImageTask]:
         """Those that may begin now; each counts as begun as it is given out."""
         while self._changed:
             owner = next(iter(self._changed))

@@ -40,8 +40,8 @@ from modules.sampling.questions import (
     Predict,
     Question,
     RestoreFaces,
-    Turn,
     Upscale,
+    Wait,
 )
 from modules.sampling.weights import Fp8, Weights
 
@@ -119,7 +119,7 @@ class Device:
             EncodeImage: lambda weights, asks: [self.encoded(ask) for ask in asks],
             Upscale: lambda weights, asks: [self.enlarged(ask) for ask in asks],
             RestoreFaces: lambda weights, asks: [self.face_restorers.restore(ask.name, ask.pixels, ask.weight) for ask in asks],
-            Turn: lambda weights, asks: [None] * len(asks),
+            Wait: lambda weights, asks: [None] * len(asks),
         }
 
     def answer(self, questions: Sequence[Question]) -> Sequence[Any]:

@@ -12,56 +12,56 @@ from torch import Tensor
 
 from modules.base.errors import ModelMismatch
 from modules.pipelines.plan import Plan
-from modules.pipelines.result import Told
+from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import negative_left_out, refiner_takes_over, trained_levels
 from modules.prompts import grammar
 from modules.prompts.network_tags import take_networks
-from modules.sampling.guidance import Guidance, Schedule, Stage, cut_or_lengthened, padded
+from modules.sampling.guidance import Guidance, Stage, Timeline, cut_or_lengthened, padded
 from modules.sampling.questions import Cond, Encode, EncodeImage, Facts, Frame, ModelFacts, Reading, Task, Weights
 
 Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[Tensor | None]]"      # what a model is shown beside the latent
 
 
-def first_stage(plan: Plan, told: Told, show: Show) -> Task[Stage]:
+def first_stage(plan: Plan, extra: ExtraParams, show: Show) -> Task[Stage]:
     """The checkpoint's stretch of sampling, which a refiner may follow."""
-    stage = yield from stage_of(plan, plan.weights, told, show)
+    stage = yield from stage_of(plan, plan.weights, extra, show)
     if plan.files.refiner in (None, plan.files.checkpoint):
         return stage
-    return replace(stage, over=refiner_takes_over(plan, stage.levels), after=partial(refined, plan, told, show))
+    return replace(stage, over=refiner_takes_over(plan, stage.levels), after=partial(refined, plan, extra, show))
 
 
-def refined(plan: Plan, told: Told, show: Show) -> Task[Stage]:
+def refined(plan: Plan, extra: ExtraParams, show: Show) -> Task[Stage]:
     """As in A1111 a refiner works without the prompt's networks, unless the settings want them; then without those that do not fit it."""
-    told |= {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
+    extra |= {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
     bare = plan.without_networks
     if bare.refiner == plan.refiner:
-        return (yield from stage_of(plan, plan.refiner, told, show))
+        return (yield from stage_of(plan, plan.refiner, extra, show))
     if not plan.settings.refiner_networks:
-        told.notes.append(f"{WITHOUT_NETWORKS} A setting, Networks with the refiner, takes them along.")
-        return (yield from stage_of(bare, bare.refiner, told, show))
+        extra.notes.append(f"{WITHOUT_NETWORKS} A setting, Networks with the refiner, takes them along.")
+        return (yield from stage_of(bare, bare.refiner, extra, show))
     try:
-        stage = yield from stage_of(plan, plan.refiner, told, show)
+        stage = yield from stage_of(plan, plan.refiner, extra, show)
     except ModelMismatch as error:
-        told.notes.append(f"{WITHOUT_NETWORKS} {error}")
-        return (yield from stage_of(bare, bare.refiner, told, show))
-    told["Refiner networks"] = True
+        extra.notes.append(f"{WITHOUT_NETWORKS} {error}")
+        return (yield from stage_of(bare, bare.refiner, extra, show))
+    extra["Refiner networks"] = True
     return stage
 
 
 WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
 
 
-def stage_of(plan: Plan, weights: Weights, told: Told, show: Show) -> Task[Stage]:
+def stage_of(plan: Plan, weights: Weights, extra: ExtraParams, show: Show) -> Task[Stage]:
     facts = yield Facts(weights)
     if facts.image_channels > facts.latent_channels:      # a mask too
-        told["Conditional mask weight"] = plan.settings.inpainting_mask_weight
+        extra["Conditional mask weight"] = plan.settings.inpainting_mask_weight
     if facts.fp8:
-        told |= {"FP8 weight": plan.settings.fp8_storage, "Cache FP16 weight for LoRA": plan.settings.cache_fp16_weight}
+        extra |= {"FP8 weight": plan.settings.fp8_storage, "Cache FP16 weight for LoRA": plan.settings.cache_fp16_weight}
     worn = plan.over_time(weights)
     levels = trained_levels(plan, facts)
-    guidance = yield from read_prompts(plan, plan.reader(worn), told)
+    guidance = yield from read_prompts(plan, plan.reader(worn), extra)
     image = yield from show(weights, facts)
-    return Stage(worn, replace(guidance, image=image, alone=negative_left_out(plan, levels, told)), levels, before=plan.moves_before)
+    return Stage(worn, replace(guidance, image=image, alone=negative_left_out(plan, levels, extra)), levels, before=plan.moves_before)
 
 
 def beside(plan: Plan, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
@@ -74,21 +74,21 @@ def beside(plan: Plan, weights: Weights, facts: ModelFacts) -> Task[Tensor | Non
     return torch.cat([torch.ones_like(grey[:1]), grey * facts.scaling_factor])
 
 
-def read_prompts(plan: Plan, readers: Schedule[Weights], told: Told) -> Task[Guidance]:
+def read_prompts(plan: Plan, readers: Timeline[Weights], extra: ExtraParams) -> Task[Guidance]:
     """Both prompts as conditionings over time. Tags and comments are not drawn."""
-    read = partial(read_text, plan, readers, told)
+    read = partial(read_text, plan, readers, extra)
     prompt, _ = take_networks(grammar.strip_comments(plan.params.prompt))
     positive = []
     for text, weight in grammar.compose(prompt):
         schedule = yield from read(text)
         positive.append((schedule, weight))
     negative = yield from read(grammar.strip_comments(plan.params.negative_prompt), is_negative=True)
-    even = yield from evened(plan, readers, (*(schedule for schedule, _ in positive), negative), told)
+    even = yield from evened(plan, readers, (*(schedule for schedule, _ in positive), negative), extra)
     scale = plan.params.cfg_scale * plan.sampler.guidance
     return Guidance(tuple(positive), negative, scale, even=even)
 
 
-def read_text(plan: Plan, readers: Schedule[Weights], told: Told, text: str, is_negative: bool = False) -> Task[Schedule[Cond]]:
+def read_text(plan: Plan, readers: Timeline[Weights], extra: ExtraParams, text: str, is_negative: bool = False) -> Task[Timeline[Cond]]:
     """Each text by the text encoders of its time; those of equal weights are read together."""
     s = plan.settings
     aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
@@ -98,13 +98,13 @@ def read_text(plan: Plan, readers: Schedule[Weights], told: Told, text: str, is_
     for reader in dict.fromkeys(reader for _, reader, _ in times):
         texts = tuple(text for _, each, text in times if each == reader)
         meaning = yield Encode(reader, texts, reading_of(plan), frame, is_negative)
-        read |= {(reader, text): cond for text, cond in zip(texts, told.hear(meaning, s), strict=True)}
-    return Schedule(tuple(end for end, _, _ in times), tuple(read[reader, text] for _, reader, text in times))
+        read |= {(reader, text): cond for text, cond in zip(texts, extra.collect(meaning, s), strict=True)}
+    return Timeline(tuple(end for end, _, _ in times), tuple(read[reader, text] for _, reader, text in times))
 
 
-def over_both(entries: Sequence[tuple[int, str]], readers: Schedule[Weights]) -> list[tuple[float, Weights, str]]:
+def over_both(entries: Sequence[tuple[int, str]], readers: Timeline[Weights]) -> list[tuple[float, Weights, str]]:
     """A prompt's texts, each with its end and who reads it: cut where either changes."""
-    texts = Schedule(*zip(*entries, strict=True))
+    texts = Timeline(*zip(*entries, strict=True))
     ends = {*texts.ends, *(end for end in readers.ends if end < texts.ends[-1])}
     return [(end, readers.at(end), texts.at(end)) for end in sorted(ends)]
 
@@ -120,15 +120,15 @@ def reading_of(plan: Plan) -> Reading:
 Even = Callable[[list[Cond]], list[Cond]]
 
 
-def evened(plan: Plan, readers: Schedule[Weights], schedules: Sequence[Schedule[Cond]], told: Told) -> Task[Even]:
-    """How prompts of different length are brought to one, if the settings want that; told where it matters."""
+def evened(plan: Plan, readers: Timeline[Weights], schedules: Sequence[Timeline[Cond]], extra: ExtraParams) -> Task[Even]:
+    """How prompts of different length are brought to one, if the settings want that; noted where it matters."""
     s = plan.settings
     lengths = {len(cond.text) for schedule in schedules for cond in schedule.entries}
     if len(lengths) == 1 or not (s.pad_cond_uncond or s.pad_cond_uncond_v0):
         return list
     if s.pad_cond_uncond_v0:
-        told["Pad conds v0"] = True
+        extra["Pad conds v0"] = True
         return cut_or_lengthened
-    told["Pad conds"] = True
-    empty = yield from read_text(plan, readers, told, "")
+    extra["Pad conds"] = True
+    empty = yield from read_text(plan, readers, extra, "")
     return partial(padded, empty.entries[0])

@@ -11,7 +11,7 @@ from modules.imaging.resize import LANCZOS, Size, covering
 from modules.models.upscaling.upscaler import with_alpha_of
 from modules.params.extras import Extras, Restoring
 from modules.pipelines.canvas import Load
-from modules.pipelines.result import Drawn
+from modules.pipelines.result import Result
 from modules.pipelines.upscaling import NO_MODEL, Enlarger
 from modules.sampling.questions import RestoreFaces, Task
 from modules.settings.options import Settings
@@ -32,7 +32,7 @@ def extras_plans(first: ExtrasPlan, images: list[str], infotexts: list[str]) -> 
     return [replace(first, image=image, infotext=infotext) for image, infotext in zip(images, infotexts, strict=True)]
 
 
-def picture(plan: ExtrasPlan) -> Task[Drawn]:
+def picture(plan: ExtrasPlan) -> Task[Result]:
     """Enlarge it, lay a second enlargement over the first, cut it to shape, restore its faces. Raises InvalidImage where the picture is gone."""
     image, layers = plan.load(plan.image), []
     for name in plan.params.upscalers:
@@ -42,7 +42,7 @@ def picture(plan: ExtrasPlan) -> Task[Drawn]:
     image = framed(plan.params, layers[0], image.size) if layers else image
     for restoring in plan.params.restorers:
         image = yield from restored(image, restoring)
-    return Drawn(np.asarray(image))
+    return Result(np.asarray(image))
 
 
 def enlarged(plan: ExtrasPlan, image: Image.Image, name: str) -> Task[Image.Image]:

@@ -22,7 +22,7 @@ from modules.params.img2img import FILLS, NOISE, NOT_MASKED, NOTHING, ONLY_MASKE
 from modules.pipelines.canvas import Canvas, Finished, Load, canvas_for, finished
 from modules.pipelines.conditioning import first_stage
 from modules.pipelines.plan import Files, Plan, plans
-from modules.pipelines.result import Beside, Drawn, Told
+from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import Strength, resumed
 from modules.pipelines.txt2img import decoded, sampled
 from modules.pipelines.upscaling import Enlarger
@@ -97,36 +97,36 @@ def shared(make: Canvases, weights: Weights) -> Canvases:
     return get
 
 
-def picture(plan: Img2ImgPlan) -> Task[Drawn]:
+def picture(plan: Img2ImgPlan) -> Task[Result]:
     """Bring the picture to its latent, noise it, sample from there, put the result in its place."""
     facts = yield plan.facts
-    canvas, told = (yield from plan.canvases(plan.params.init_images[0])), Told()
-    told |= dict(described(plan, canvas, facts))
-    remember_start(canvas, told)
+    canvas, extra = (yield from plan.canvases(plan.params.init_images[0])), ExtraParams()
+    extra |= dict(described(plan, canvas, facts))
+    remember_start(canvas, extra)
     if plan.params.mask and not canvas.mask:
-        told.notes.append("The mask is empty, so there is no masked part to paint: the whole picture was painted.")
+        extra.notes.append("The mask is empty, so there is no masked part to paint: the whole picture was painted.")
     latent = yield from encoded(plan, plan.weights, pixels_of(canvas.image))
     hole = hole_of(plan, canvas, latent * facts.scaling_factor)
-    stage = yield from shown_stage(plan, canvas, facts, told)
+    stage = yield from shown_stage(plan, canvas, facts, extra)
     latent, whole = yield from painted(plan, facts, hole, stage)
-    painting = yield from decoded(plan, latent, told)
-    return shown(plan, finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, told)
+    painting = yield from decoded(plan, latent, extra)
+    return shown(plan, finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, extra)
 
 
-def shown(plan: Img2ImgPlan, done: Finished, whole: bool, told: Told) -> Drawn:
+def shown(plan: Img2ImgPlan, done: Finished, whole: bool, extra: ExtraParams) -> Result:
     """With itself before colour correction, its mask and what was painted in it, returned and saved where the settings want that."""
     s, returned = plan.settings, []
     if done.uncorrected:
-        told.beside.append(Beside("-before-color-correction", done.uncorrected))
+        extra.side_images.append(SideImage("-before-color-correction", done.uncorrected))
     if done.mask and (s.return_mask or s.save_mask):
         mask = done.mask.convert("RGB")
         returned += [mask] * s.return_mask
-        told.beside += [Beside("-mask", mask, after=True)] * s.save_mask
+        extra.side_images += [SideImage("-mask", mask, after=True)] * s.save_mask
     if done.mask and (s.return_mask_composite or s.save_mask_composite):
         composite = done.composite()
         returned += [composite] * s.return_mask_composite
-        told.beside += [Beside("-mask-composite", composite, after=True)] * s.save_mask_composite
-    return Drawn(np.asarray(done.picture), whole, told, tuple(returned))
+        extra.side_images += [SideImage("-mask-composite", composite, after=True)] * s.save_mask_composite
+    return Result(np.asarray(done.picture), whole, extra, tuple(returned))
 
 
 def painted(plan: Img2ImgPlan, facts: ModelFacts, hole: Hole, stage: Stage) -> Task[tuple[Tensor, bool]]:
@@ -146,9 +146,9 @@ def masked(plan: Img2ImgPlan, flow: Flow, hole: Hole, stage: Stage) -> Flow:
     return kept_before(flow, hole.mix, stage.levels.timestep) if plan.sampler.timesteps else kept_after(flow, hole.mix)
 
 
-def shown_stage(plan: Img2ImgPlan, canvas: Canvas, facts: ModelFacts, told: Told) -> Task[Stage]:
+def shown_stage(plan: Img2ImgPlan, canvas: Canvas, facts: ModelFacts, extra: ExtraParams) -> Task[Stage]:
     """The checkpoint's stretch of sampling; a model that edits by instruction is guided by the picture as well."""
-    stage = yield from first_stage(plan, told, partial(beside, plan, canvas))
+    stage = yield from first_stage(plan, extra, partial(beside, plan, canvas))
     edits = facts.image_channels == facts.latent_channels
     return replace(stage, guidance=editing(stage.guidance, plan.params.image_cfg_scale)) if edits else stage
 
@@ -234,11 +234,11 @@ def described(plan: Img2ImgPlan, canvas: Canvas, facts: ModelFacts) -> Iterator[
         yield from masking(p, canvas)
 
 
-def remember_start(canvas: Canvas, told: Told) -> None:
+def remember_start(canvas: Canvas, extra: ExtraParams) -> None:
     """The picture to start from, if it is to be saved, under a name that the generation data tell."""
     if canvas.start:
         name = md5(canvas.start.tobytes(), usedforsecurity=False).hexdigest()
-        told["Init image hash"], told.starts[name] = name, canvas.start
+        extra["Init image hash"], extra.starts[name] = name, canvas.start
 
 
 def enlarging(s: Settings) -> Iterator[Pair]:

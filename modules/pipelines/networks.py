@@ -14,7 +14,7 @@ from modules.library.library import Library
 from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
 from modules.prompts.network_tags import LORA_KINDS, MOST_NETWORK_TAGS, NetworkTag, take_networks
-from modules.sampling.guidance import Schedule
+from modules.sampling.guidance import Timeline
 from modules.sampling.questions import EmbeddingFile
 from modules.sampling.weights import NetworkUse
 from modules.settings.options import Settings
@@ -65,12 +65,12 @@ class Networks:
         """Of the hypernetworks, each by its SHA-256."""
         return tuple((each.sha256, each.strength) for each in self.hypernetworks)
 
-    def over_time(self, times: Schedule[frozenset[int]], evaluations: int) -> Schedule[Networks]:
+    def over_time(self, times: Timeline[frozenset[int]], evaluations: int) -> Timeline[Networks]:
         """Those of each time, given when which tags are there, and how many model evaluations a step has."""
         spans = [each.span(evaluations) for each in self.loras]
         cuts = {end for first, last in spans for end in (first - 1, last) if 0 <= end < times.ends[-1]}
         ends = sorted({*times.ends, *cuts})
-        return Schedule(tuple(ends), tuple(self._only(times.at(end), end, evaluations) for end in ends))
+        return Timeline(tuple(ends), tuple(self._only(times.at(end), end, evaluations) for end in ends))
 
     def _only(self, places: frozenset[int], evaluation: float, evaluations: int) -> Networks:
         loras, hypernetworks = (tuple(each for each in kind if each.place in places) for kind in (self.loras, self.hypernetworks))

@@ -10,7 +10,7 @@ from modules.params.txt2img import Txt2Img, counted_on
 from modules.pipelines.networks import Networks
 from modules.prompts import grammar
 from modules.prompts.network_tags import network_times, take_networks
-from modules.sampling.guidance import Schedule
+from modules.sampling.guidance import Timeline
 from modules.sampling.questions import Facts
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.weights import Fp8, Hypertile, Weights
@@ -59,18 +59,18 @@ class Plan:
             self.hypertile, vae_tiles(self.settings), fp8(self.settings), self.settings.cross_attention_optimization,
         )
 
-    def over_time(self, weights: Weights) -> Schedule[Weights]:
+    def over_time(self, weights: Weights) -> Timeline[Weights]:
         """With those networks, at each time, that the prompt wants then."""
         networks = self.files.networks.over_time(self._tags_over_time(), self.sampler.evaluations)
         some = tuple(replace(weights, networks=each.uses, hypernetworks=each.strengths) for each in networks.entries)
-        return Schedule(networks.ends, some)
+        return Timeline(networks.ends, some)
 
-    def _tags_over_time(self) -> Schedule[frozenset[int]]:
+    def _tags_over_time(self) -> Timeline[frozenset[int]]:
         """The places of tags that prompt editing leaves in the prompt; of all, where the settings do not want that."""
         prompt = grammar.strip_comments(self.params.prompt)
         if not self.settings.scheduled_networks:
-            return Schedule.always(frozenset(range(len(take_networks(prompt)[1]))))
-        return Schedule(*zip(*network_times(prompt, *self.clock), strict=True))
+            return Timeline.always(frozenset(range(len(take_networks(prompt)[1]))))
+        return Timeline(*zip(*network_times(prompt, *self.clock), strict=True))
 
     @property
     def without_networks(self) -> Plan:
@@ -135,7 +135,7 @@ class Plan:
         """What prompt editing counts by: model calls of the first pass, those of hires fix if this is that, and whether as before 1.6."""
         return self.evaluations, None, self.settings.use_old_scheduling
 
-    def reader(self, weights: Schedule[Weights]) -> Schedule[Weights]:
+    def reader(self, weights: Timeline[Weights]) -> Timeline[Weights]:
         """Whose text encoders read for `weights`."""
         return weights
 
@@ -167,10 +167,10 @@ class SecondPass(Plan):
     def clock(self) -> tuple[int, int | None, bool]:
         return self.first.evaluations, self.evaluations, self.settings.use_old_scheduling
 
-    def reader(self, weights: Schedule[Weights]) -> Schedule[Weights]:
+    def reader(self, weights: Timeline[Weights]) -> Timeline[Weights]:
         """The first pass's, with its networks, if the settings want that and the checkpoint is the same."""
         same = weights == self.over_time(self.weights) and self.files.checkpoint == self.first.files.checkpoint
-        return Schedule.always(self.first.weights) if same and self.settings.hires_fix_use_firstpass_conds else weights
+        return Timeline.always(self.first.weights) if same and self.settings.hires_fix_use_firstpass_conds else weights
 
 
 def plans(first: Plan) -> list[Plan]:

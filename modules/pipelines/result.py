@@ -14,7 +14,7 @@ from modules.settings.options import Settings
 
 
 @dataclass(frozen=True)
-class Beside:
+class SideImage:
     """A picture that is saved with another: a stage of its making, or its mask."""
 
     suffix: str                # at the end of its name
@@ -22,17 +22,17 @@ class Beside:
     after: bool = False        # numbered after the other
 
 
-class Told(dict[str, object]):
+class ExtraParams(dict[str, object]):
     """Generation data that only a picture's making can tell, such as a refiner that was reached."""
 
     def __init__(self) -> None:
         super().__init__()
         self.notes: list[str] = []                # what the person should know
         self.embeddings: dict[str, str] = {}      # those the prompts name, each with its hash
-        self.beside: list[Beside] = []            # to be saved with the picture
+        self.side_images: list[SideImage] = []            # to be saved with the picture
         self.starts: dict[str, Image.Image] = {}  # what it was made of, by the name it is saved under
 
-    def hear(self, meaning: Meaning, settings: Settings) -> tuple[Cond, ...]:
+    def collect(self, meaning: Meaning, settings: Settings) -> tuple[Cond, ...]:
         """Which words of a prompt were embeddings."""
         self.notes += [note for note in meaning.notes if note not in self.notes]
         if meaning.embeddings and settings.textual_inversion_add_hashes_to_infotext:
@@ -47,10 +47,10 @@ class LeftOut(InvalidImage):
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A picture, (H, W, 3) uint8; not `whole` if it was interrupted on the way."""
+class Result:
+    """A picture, (H, W, 3) uint8; not `complete` if it was interrupted on the way."""
 
     pixels: np.ndarray
-    whole: bool = True
-    told: Told = field(default_factory=Told)
+    complete: bool = True
+    extra_params: ExtraParams = field(default_factory=ExtraParams)
     returned: tuple[Image.Image, ...] = ()      # with it, RGB or RGBA: what the settings want to be shown beside it

@@ -12,23 +12,23 @@ from torch import Tensor
 from modules.base.errors import WebUIError
 from modules.pipelines.conditioning import beside, first_stage
 from modules.pipelines.plan import Plan
-from modules.pipelines.result import Beside, Drawn, Told
+from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import sampling
 from modules.sampling.flows import Flow
 from modules.sampling.guidance import Stage, guided
 from modules.sampling.questions import Decode, Interrupted, Question, RestoreFaces, Task
 
 
-def picture(plan: Plan) -> Task[Drawn]:
+def picture(plan: Plan) -> Task[Result]:
     """Read the prompts, sample a latent, decode it. Interrupted in mid-air, decode what there is."""
-    told = Told()
-    latent, whole = yield from imagined(plan, told)
-    return Drawn((yield from decoded(plan, latent, told)), whole, told)
+    extra = ExtraParams()
+    latent, whole = yield from imagined(plan, extra)
+    return Result((yield from decoded(plan, latent, extra)), whole, extra)
 
 
-def imagined(plan: Plan, told: Told) -> Task[tuple[Tensor, bool]]:
+def imagined(plan: Plan, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
     """A latent out of noise, and whether it is whole."""
-    stage = yield from first_stage(plan, told, partial(beside, plan))
+    stage = yield from first_stage(plan, extra, partial(beside, plan))
     facts = yield plan.facts
     flow = sampling(plan, facts, like=stage.guidance.negative.entries[0].text)
     return (yield from sampled(flow, stage))
@@ -44,19 +44,19 @@ def sampled(flow: Flow, stage: Stage, begun: Tensor | None = None) -> Task[tuple
         return stop.latest, False
 
 
-def decoded(plan: Plan, latent: Tensor, told: Told) -> Task[np.ndarray]:
+def decoded(plan: Plan, latent: Tensor, extra: ExtraParams) -> Task[np.ndarray]:
     """The picture, its faces restored if the settings want that. Where that fails, the picture without is not lost."""
     s = plan.settings
     pixels = yield from insisted(decoding(plan, latent))
     if not s.face_restoration:
         return pixels
     if s.save_images_before_face_restoration:
-        told.beside.append(Beside("-before-face-restoration", Image.fromarray(pixels)))
+        extra.side_images.append(SideImage("-before-face-restoration", Image.fromarray(pixels)))
     try:
         return (yield from insisted(RestoreFaces(plan.weights, pixels, s.face_restoration_model, s.code_former_weight)))
     except WebUIError as error:
-        told.notes.append(f"Faces were not restored. {error}")
-        told |= dict.fromkeys(FACE_KEYS)
+        extra.notes.append(f"Faces were not restored. {error}")
+        extra |= dict.fromkeys(FACE_KEYS)
         return pixels
 
 

@@ -246,7 +246,7 @@ class PlainPrompt(Exception):
     """The prompt is not of the language; all of it is text."""
 
 
-class Timeline:
+class EditTimes:
     """The tree of a prompt, and the steps on which its text changes."""
 
     def __init__(self, prompt: str, clock: Clock) -> None:
@@ -343,12 +343,12 @@ def schedule(prompt: str, steps: int, hires_steps: int | None = None, old: bool 
     """
     clock = Clock(steps, hires_steps, old)
     try:
-        timeline = Timeline(bounded(prompt), clock)
+        times = EditTimes(bounded(prompt), clock)
     except PlainPrompt:
         return [(clock.steps, prompt)]
-    if len(timeline.ends) * len(prompt) > MAX_SCHEDULED:
+    if len(times.ends) * len(prompt) > MAX_SCHEDULED:
         raise PromptTooLong("The prompt is too long to change so often.", f"Its texts may have {MAX_SCHEDULED:,} characters in all.", "prompt")
-    return [(end, timeline.at(end)) for end in sorted(timeline.ends)]
+    return [(end, times.at(end)) for end in sorted(times.ends)]
 
 
 # Composition -------------------------------------------------------------------------------------

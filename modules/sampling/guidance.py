@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule(Generic[T]):
+class Timeline(Generic[T]):
     """What there is over time: the meaning of `[a:b:0.5]` has two entries, that of most prompts one."""
 
     ends: tuple[float, ...]          # the last model evaluation each entry is for
     entries: tuple[T, ...]
 
     @classmethod
-    def always(cls, entry: T) -> Schedule[T]:
+    def always(cls, entry: T) -> Timeline[T]:
         return cls((inf,), (entry,))
 
     def at(self, evaluation: int) -> T:
@@ -45,8 +45,8 @@ def never(evaluation: int, sigma: float) -> bool:
 class Guidance:
     """Towards some prompts, each with a weight (`a AND b:0.7`), and away from another."""
 
-    positive: tuple[tuple[Schedule[Cond], float], ...]
-    negative: Schedule[Cond]
+    positive: tuple[tuple[Timeline[Cond], float], ...]
+    negative: Timeline[Cond]
     scale: float
     alone: When = never                      # is the negative prompt left out there?
     even: Callable[[list[Cond]], list[Cond]] = list      # brings the prompts, the negative one last, to one length
@@ -97,7 +97,7 @@ def padded(empty: Cond, conds: list[Cond]) -> list[Cond]:
 class Stage:
     """A stretch of sampling by one model. Once it is `over`, `after` tells the next."""
 
-    weights: Schedule[Weights]          # networks may come and go
+    weights: Timeline[Weights]          # networks may come and go
     guidance: Guidance
     levels: Levels                      # those the model was trained on, which tell its timestep for a σ
     over: When = never

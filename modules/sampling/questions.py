@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Question(Protocol):
-    brief: ClassVar[bool]      # is it answered in passing, beside a step of the UNet?
+    quick: ClassVar[bool]      # is it answered in passing, beside a step of the UNet?
     weights: Weights
 
     @property
@@ -56,7 +56,7 @@ class ModelFacts:
 class Facts:
     """What kind of model is this? Loads it, in its turn. Answer: ModelFacts."""
 
-    brief: ClassVar = True
+    quick: ClassVar = True
 
     weights: Weights
     decodes: bool = False      # its VAE is needed as well: better missed now than when all is sampled
@@ -139,7 +139,7 @@ class Encode:
     Together, because A1111's "Original" emphasis restores the mean over all of them at once.
     """
 
-    brief: ClassVar = True
+    quick: ClassVar = True
 
     weights: Weights
     texts: tuple[str, ...]
@@ -160,7 +160,7 @@ class Encode:
 class Predict:
     """This latent, denoised once under each conditioning. Answer: a (C, h, w) clean estimate for each."""
 
-    brief: ClassVar = False
+    quick: ClassVar = False
 
     weights: Weights
     x: Tensor                           # (C, h, w)
@@ -183,7 +183,7 @@ class Predict:
 class Decode:
     """A finished latent (C, h, w). Answer: its picture, (H, W, 3) uint8."""
 
-    brief: ClassVar = True
+    quick: ClassVar = True
 
     weights: Weights
     latent: Tensor
@@ -203,7 +203,7 @@ class Decode:
 class EncodeImage:
     """A picture (3, H, W) in [−1, 1]. Answer: its latent (C, h, w) on the VAE's own scale, the mean of what the encoder says."""
 
-    brief: ClassVar = True
+    quick: ClassVar = True
 
     weights: Weights
     pixels: Tensor
@@ -223,7 +223,7 @@ class EncodeImage:
 class Upscale:
     """A tile (3, h, w) uint8 of a picture. Answer: the same, as much larger as the upscaler of that name makes it."""
 
-    brief: ClassVar = True      # so that those who began together go on together
+    quick: ClassVar = True      # so that those who began together go on together
 
     weights: Weights            # of whoever goes on with it
     pixels: Tensor
@@ -242,7 +242,7 @@ class Upscale:
 class RestoreFaces:
     """A picture (H, W, 3) uint8. Answer: the same with its faces drawn anew by the restorer of that name."""
 
-    brief: ClassVar = True
+    quick: ClassVar = True
 
     weights: Weights            # of whoever goes on with it
     pixels: np.ndarray
@@ -259,17 +259,17 @@ class RestoreFaces:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Wait:
     """Is it this picture's turn? Answered, with nothing, when no picture before it asks for a step; so whoever waits holds nothing yet."""
 
-    brief: ClassVar = False
+    quick: ClassVar = False
 
     weights: Weights = Weights("")      # whichever it will draw with
     heavy: bool = False                 # no two begin at once, where much is done or held before the first step
 
     @property
     def key(self) -> Hashable:
-        return Turn, self.weights, self.heavy
+        return Wait, self.weights, self.heavy
 
     @property
     def rows(self) -> int:

@@ -14,8 +14,8 @@ from modules.engine.messages import JobSpec
 from modules.imaging import folders, inputs
 from modules.params.batch import Batch, Entry
 from modules.pipelines.canvas import Load
-from modules.pipelines.result import Drawn, LeftOut
-from modules.sampling.questions import Task, Turn
+from modules.pipelines.result import LeftOut, Result
+from modules.sampling.questions import Task, Wait
 
 if TYPE_CHECKING:
     from modules.worker.job_kinds import Recipe
@@ -86,9 +86,9 @@ def reader(kept: Path) -> Load:
     return load
 
 
-def in_turn(making: Task[Drawn], file: str) -> Task[Drawn]:
+def in_turn(making: Task[Result], file: str) -> Task[Result]:
     """Of thousands of pictures only those that are being made are in memory. Raises LeftOut for one that cannot be read."""
-    yield Turn()
+    yield Wait()
     try:
         return (yield from making)
     except ODD as error:

@@ -27,7 +27,7 @@ from modules.pipelines.canvas import Load
 from modules.pipelines.extras import ExtrasPlan
 from modules.pipelines.networks import networks_of, with_standing_networks
 from modules.pipelines.plan import Files, Plan, plans
-from modules.pipelines.result import Drawn
+from modules.pipelines.result import Result
 from modules.pipelines.scripts.rounds import Asked
 from modules.pipelines.scripts.table import FLOWS, SEVERAL
 from modules.requests.resolve import Request
@@ -42,7 +42,7 @@ class Recipe:
     """A job in the making: what each picture is to be, and how to make one."""
 
     plans: Sequence[Plan]                          # by the picture's number; None where a batch's file is left out
-    picture: Callable[[Plan], Task[Drawn]]
+    picture: Callable[[Plan], Task[Result]]
     members: Sequence[Member] = ()                 # of a batch: what each picture is made of, and where it goes
     notes: Sequence[str] = ()                      # what its owner should know beforehand
 
@@ -59,7 +59,7 @@ class Recipe:
         """Which of A1111's batches a picture belongs to: `batch_size` of them are made together."""
         return index // getattr(self.plans[index].params, "batch_size", 1)
 
-    def task(self, index: int) -> Task[Drawn]:
+    def task(self, index: int) -> Task[Result]:
         """The making of one picture."""
         making = self.picture(self.plans[index])
         return in_turn(making, self.members[index].file) if self.members else making

@@ -16,7 +16,7 @@ from PIL import Image
 from modules.base.files import write_atomically
 from modules.engine.messages import LOCAL, RETURNED, JobSpec, Made
 from modules.imaging.save import FileFormat, Place, encoded, png, within_side
-from modules.pipelines.result import Beside, Drawn
+from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import KEY
 from modules.requests.patterns import below_outputs
 from modules.settings.options import FORMATS, Settings
@@ -43,12 +43,12 @@ class Kept:
     problem: Exception | None = None      # why it, or what belongs to it, is not in the outputs
 
 
-def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) -> Kept:
+def keep(recipe: Recipe, index: int, drawn: Result, spec: JobSpec, where: Where) -> Kept:
     """Write a picture where it belongs: outputs if it is to be saved, else the cache.
 
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
-    infotext = recipe.infotext(index, {**drawn.told, **signed(spec, recipe.settings)})
+    infotext = recipe.infotext(index, {**drawn.extra_params, **signed(spec, recipe.settings)})
     facts, lost = with_returned(recipe.facts(index), index, drawn, spec, where)
     sheet = sheet_of(recipe, index, drawn, infotext, where)
     problem = None
@@ -65,7 +65,7 @@ def keep(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec, where: Where) 
 
 
 def with_returned(
-    facts: dict[str, Any], index: int, drawn: Drawn, spec: JobSpec, where: Where
+    facts: dict[str, Any], index: int, drawn: Result, spec: JobSpec, where: Where
 ) -> tuple[dict[str, Any], Exception | None]:
     """The facts with the files of what is shown beside the picture, in the cache alone; and what went wrong with those."""
     paths: list[str] = []
@@ -77,10 +77,10 @@ def with_returned(
     return (facts | {RETURNED: paths} if paths else facts), None
 
 
-def to_be_saved(recipe: Recipe, index: int, drawn: Drawn, spec: JobSpec) -> bool:
+def to_be_saved(recipe: Recipe, index: int, drawn: Result, spec: JobSpec) -> bool:
     named = recipe.members and recipe.members[index].folder
     s = recipe.settings
-    return bool(named or (spec.save and s.samples_save)) and (drawn.whole or s.save_incomplete_images)
+    return bool(named or (spec.save and s.samples_save)) and (drawn.complete or s.save_incomplete_images)
 
 
 # A picture's files -----------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ class Sheet:
     how: FileFormat
     infotext: str
     others: Mapping[str, str]      # more texts, for a file format that has a place for them
-    beside: Sequence[Beside]
+    beside: Sequence[SideImage]
 
     @cached_property
     def file(self) -> bytes:
@@ -105,16 +105,16 @@ class Sheet:
         return encoded(image, how, self.infotext, self.others)
 
 
-def sheet_of(recipe: Recipe, index: int, drawn: Drawn, infotext: str, where: Where) -> Sheet:
+def sheet_of(recipe: Recipe, index: int, drawn: Result, infotext: str, where: Where) -> Sheet:
     s, image = recipe.settings, Image.fromarray(drawn.pixels)
     how = FileFormat(s.samples_format, s.jpeg_quality, s.webp_lossless).fitting(image.size)
     others = manifest_text(recipe, index, drawn, where) if s.save_manifest else {}
-    return Sheet(image, how, infotext if s.enable_pnginfo else "", others, drawn.told.beside)
+    return Sheet(image, how, infotext if s.enable_pnginfo else "", others, drawn.extra_params.side_images)
 
 
-def manifest_text(recipe: Recipe, index: int, drawn: Drawn, where: Where) -> Mapping[str, str]:
+def manifest_text(recipe: Recipe, index: int, drawn: Result, where: Where) -> Mapping[str, str]:
     device = where.described(recipe.settings.cross_attention_optimization)
-    return {KEY: json.dumps(manifest(recipe.plans[index], drawn.told, device))}
+    return {KEY: json.dumps(manifest(recipe.plans[index], drawn.extra_params, device))}
 
 
 def saved_with_others(sheet: Sheet, place: Place, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
@@ -136,16 +136,16 @@ def saved_with_others(sheet: Sheet, place: Place, suffix: str, s: Settings) -> t
     return path, problems[0] if problems else None
 
 
-def save_beside(sheet: Sheet, place: Place, each: Beside) -> None:
+def save_beside(sheet: Sheet, place: Place, each: SideImage) -> None:
     how = sheet.how.fitting(each.image.size)
     place.write(sheet.content(each.image, how), how.name, each.suffix)
 
 
-def save_starts(drawn: Drawn, outputs: Path, s: Settings) -> Exception | None:
+def save_starts(drawn: Result, outputs: Path, s: Settings) -> Exception | None:
     """What the picture was made of, once; returns what went wrong."""
     folder = outputs.joinpath(*below_outputs(s.outdir_init_images))
     try:
-        for name, image in drawn.told.starts.items():
+        for name, image in drawn.extra_params.starts.items():
             if not (path := folder / f"{name}.png").exists():
                 write_atomically(path, png(image, ""))
     except Exception as error:

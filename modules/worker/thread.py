@@ -20,7 +20,7 @@ from modules.worker.config import WorkerConfig
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modules.worker.runner import Workshop
+    from modules.worker.runner import JobRunner
 
 log = logging.getLogger(__name__)
 STOP_SECONDS = 20      # a step in hand may take long on a slow machine; what is lost with it is made again
@@ -31,8 +31,8 @@ class ThreadWorker:
 
     def __init__(self, config: WorkerConfig, emit: Emit) -> None:
         self.config, self.emit = config, emit
-        self.workshop: Future[Workshop] = Future()
-        self.inboxes: dict[str, ThreadPoolExecutor] = {}      # by owner: plans their jobs in their order, once there is a workshop
+        self.runner: Future[JobRunner] = Future()
+        self.inboxes: dict[str, ThreadPoolExecutor] = {}      # by owner: plans their jobs in their order, once there is a runner
         self.asked: WeakValueDictionary[str, Future[None]] = WeakValueDictionary()      # jobs until they are planned
         self.stopping = False
         self.thread = Thread(target=self._run, name="device", daemon=True)
@@ -50,35 +50,35 @@ class ThreadWorker:
         if asked and asked.cancel():
             self.emit(Ended(job, INTERRUPTED))
         else:
-            self._once_planned(job, lambda workshop: workshop.interrupt(job))
+            self._once_planned(job, lambda runner: runner.interrupt(job))
 
     def skip(self, job: str) -> None:
-        self._once_planned(job, lambda workshop: workshop.skip(job))
+        self._once_planned(job, lambda runner: runner.skip(job))
 
     def stop(self) -> None:
         """Let the step in hand finish; unfinished jobs stay recorded and are resumed at the next start."""
         self.stopping = True
         for inbox in list(self.inboxes.values()):
             inbox.shutdown(wait=False, cancel_futures=True)
-        if self.workshop.done() and not self.workshop.exception():
-            self.workshop.result().stop()
+        if self.runner.done() and not self.runner.exception():
+            self.runner.result().stop()
             self.thread.join(STOP_SECONDS)
 
-    def _once_planned(self, job: str, do: Callable[[Workshop], None]) -> None:
+    def _once_planned(self, job: str, do: Callable[[JobRunner], None]) -> None:
         """At once, unless the job is still on its way to the engine: nobody waits while another's model is hashed."""
 
         def tell(_: Future[Any]) -> None:
-            if self.workshop.done() and not self.workshop.exception():
-                do(self.workshop.result())
+            if self.runner.done() and not self.runner.exception():
+                do(self.runner.result())
 
-        (self.asked.get(job) or self.workshop).add_done_callback(tell)
+        (self.asked.get(job) or self.runner).add_done_callback(tell)
 
     def _submit(self, spec: JobSpec) -> None:
         try:
-            workshop = self.workshop.result()
+            runner = self.runner.result()
             self.config.note_in_hand(f"planning for {spec.owner}", [spec.id])
-            workshop.submit(spec)
-        except Exception as error:       # there is no workshop, or it has closed: the job's owner is told
+            runner.submit(spec)
+        except Exception as error:       # there is no runner, or it has closed: the job's owner is told
             if not self.stopping:        # else it stays recorded
                 log.warning("Job %s cannot be begun: %s", spec.id, error)
                 self.emit(Ended(spec.id, FAILED, described(error)))
@@ -89,14 +89,14 @@ class ThreadWorker:
         try:
             preload("torch", TORCH)
             with uncollected("modules.worker.runner"):
-                from modules.worker.runner import Workshop
+                from modules.worker.runner import JobRunner
 
-            workshop = Workshop(self.config, self.emit)
+            runner = JobRunner(self.config, self.emit)
         except Exception as error:       # torch that cannot be imported, say: whoever asks is told
             log.exception("Pictures cannot be made")
-            self.workshop.set_exception(error)
+            self.runner.set_exception(error)
             self.emit(WorkerState("", error=sentence(error)))
             return
-        self.workshop.set_result(workshop)
+        self.runner.set_result(runner)
         if not self.stopping:
-            workshop.run()
+            runner.run()

@@ -164,13 +164,13 @@ def test_running_out_of_memory_is_told_in_words(client, monkeypatch):
     def exhausted(*_):
         raise OutOfMemory("The device ran out of memory.", "Ask for a smaller picture.")
 
-    monkeypatch.setattr(client.app.jobs.worker.workshop.result(60).device.upscalers, "enlarge", exhausted)
+    monkeypatch.setattr(client.app.jobs.worker.runner.result(60).device.upscalers, "enlarge", exhausted)
     body = single(client, 507, **SHIPPED)
     assert body["error"] == "oom" and "ran out of memory" in body["detail"]
 
 
 def test_an_interrupted_request_is_told_so(client, monkeypatch):
-    upscalers = client.app.jobs.worker.workshop.result(60).device.upscalers
+    upscalers = client.app.jobs.worker.runner.result(60).device.upscalers
     plain = upscalers.enlarge
 
     def interrupted(*how):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from modules.base.errors import OutOfMemory
-from modules.engine.engine import Engine, Picture
+from modules.engine.engine import Engine, ImageTask
 from modules.sampling.questions import Interrupted
 
 
@@ -18,7 +18,7 @@ class Add:
     key: Hashable = "add"
     rows: int = 2
     preview: object = True
-    brief: bool = False
+    quick: bool = False
     weights: str = "the only ones"
 
 
@@ -64,7 +64,7 @@ class Bench:
 
 
 def picture(task, job="a", index=0, owner="me", alone=False):
-    return Picture(task, job, index, owner, index, alone)
+    return ImageTask(task, job, index, owner, index, alone)
 
 
 def test_questions_with_equal_keys_share_a_call():
@@ -179,7 +179,7 @@ def test_who_wants_to_be_alone_is():
 
 def test_a_brief_question_does_not_wait_for_its_turn():
     def greeted():
-        x = yield Add(70, key="hello", brief=True)
+        x = yield Add(70, key="hello", quick=True)
         return (yield Add(x))
 
     bench = Bench()
@@ -218,7 +218,7 @@ def test_of_one_job_only_so_many_are_begun_and_a_late_owner_joins_at_once():
 
 def test_one_batch_is_side_by_side_however_large_and_the_next_one_after_it():
     bench = Bench()
-    pictures = [Picture(counting(2, 100 * i), "a", i, "me", i, batch=i // 3) for i in range(6)]
+    pictures = [ImageTask(counting(2, 100 * i), "a", i, "me", i, batch=i // 3) for i in range(6)]
     bench.engine.submit(pictures, side_by_side=2)
     bench.engine.run()
     assert [len(call) for call in bench.calls] == [3, 3, 3, 3]
@@ -228,7 +228,7 @@ def test_one_batch_is_side_by_side_however_large_and_the_next_one_after_it():
 @pytest.mark.parametrize(("size", "left"), [(1, [1, 2, 3, 4, 5]), (3, [3, 4, 5])])
 def test_skip_drops_the_batch_in_the_making_and_no_other(size, left):
     bench = Bench()
-    bench.engine.submit([Picture(half_made(4), "a", i, "me", i, batch=i // size) for i in range(6)], side_by_side=2)
+    bench.engine.submit([ImageTask(half_made(4), "a", i, "me", i, batch=i // size) for i in range(6)], side_by_side=2)
     bench.engine.listen()
     bench.engine.step()
     bench.engine.skip("a")
@@ -278,7 +278,7 @@ def test_a_step_costs_the_same_however_many_wait():
     looked = []
 
     class Counted:
-        weights, rows, brief, preview = "the only ones", 2, False, None
+        weights, rows, quick, preview = "the only ones", 2, False, None
 
         @property
         def key(self):

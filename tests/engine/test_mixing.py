@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from modules.base.errors import ModelMismatch, OutOfMemory
-from modules.engine.engine import MIXED_ROWS, Engine, Picture
+from modules.engine.engine import MIXED_ROWS, Engine, ImageTask
 
 APART = "apart"      # a network that cannot be told apart row by row
 BROKEN = "broken"
@@ -21,11 +21,11 @@ class Add:
     weights: tuple[str, str] = ("model", "")
     shape: int = 512
     rows: int = 2
-    brief: bool = False
+    quick: bool = False
 
     @property
     def key(self):
-        return self.weights, self.shape, self.brief
+        return self.weights, self.shape, self.quick
 
 
 def common(weights):
@@ -65,7 +65,7 @@ def counting(steps, start, network="", model="model", shape=512):
 
 def pictures(*networks, steps=2, owner="me", alone=False, **how):
     tasks = [counting(steps, 10 * i, network, **how) for i, network in enumerate(networks)]
-    return [Picture(task, owner, i, owner, i, alone) for i, task in enumerate(tasks)]
+    return [ImageTask(task, owner, i, owner, i, alone) for i, task in enumerate(tasks)]
 
 
 def test_pictures_with_different_networks_share_a_call():
@@ -128,11 +128,11 @@ def test_who_wants_to_be_alone_is():
 
 def test_a_newcomers_prompt_is_read_at_once_and_it_joins():
     def greeted():
-        x = yield Add(70, ("model", "new"), brief=True)
+        x = yield Add(70, ("model", "new"), quick=True)
         return (yield Add(x, ("model", "new")))
 
     bench = Bench()
-    bench.make(*pictures("a", "b", "c", steps=9), Picture(greeted(), "b", 0, "me", 5))
+    bench.make(*pictures("a", "b", "c", steps=9), ImageTask(greeted(), "b", 0, "me", 5))
     assert [question.x for question in bench.calls[0]] == [70]
     assert [question.x for question in bench.calls[1]] == [0, 10, 20, 71]
 

@@ -85,7 +85,7 @@ def result(device, image, **fields):
 
 def text(device, before, **fields):
     [drawn], recipe = made(device, job(noise(), infotexts=[before], **fields))
-    return recipe.infotext(0, drawn.told)
+    return recipe.infotext(0, drawn.extra_params)
 
 
 # Pictures -------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def test_defaults_are_a1111s():
     assert form["upscaling_resize"] == 4 and form["codeformer_weight"] == 0
 
 
-# In the workshop ------------------------------------------------------------------------------------
+# In the runner ------------------------------------------------------------------------------------
 
 
 class Shop:
@@ -280,7 +280,7 @@ def test_a_resumed_job_makes_only_what_is_left(shop):
 
 
 def test_a_job_can_be_stopped_between_the_tiles_of_a_picture(shop):
-    device = shop.worker.workshop.result(60).device
+    device = shop.worker.runner.result(60).device
     begun, go_on, tiles = threading.Event(), threading.Event(), []
     enlarge = device.upscalers.enlarge
 
@@ -294,7 +294,7 @@ def test_a_job_can_be_stopped_between_the_tiles_of_a_picture(shop):
     shop.submit(noise(), noise(), upscaler_1="double", settings=Settings(ESRGAN_tile=16, ESRGAN_tile_overlap=0))
     assert begun.wait(20)
     shop.worker.interrupt("it")
-    while not shop.worker.workshop.result().engine.inbox.qsize():
+    while not shop.worker.runner.result().engine.inbox.qsize():
         pass
     go_on.set()
     assert shop.ended().state == "interrupted" and not shop.of(Made) and len(tiles) <= 2      # one of either picture

@@ -86,13 +86,13 @@ def test_faces_come_after_the_picture_and_are_written_down(device, shelf):
     assert [type(ask) for ask in asked[-2:]] == [Decode, RestoreFaces]
     assert (asked[-1].name, asked[-1].weight, asked[-1].pixels.shape) == ("CodeFormer", 0.5, (32, 32, 3))
     assert (drawn.pixels == RED).all()
-    assert "Seed: 5, Face restoration: CodeFormer, Size: 32x32" in recipe.infotext(0, drawn.told)
+    assert "Seed: 5, Face restoration: CodeFormer, Size: 32x32" in recipe.infotext(0, drawn.extra_params)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_picture_before_is_there_to_be_saved_if_it_is_wanted(device, shelf, wanted):
     asked, drawn, _ = played(device, shelf, drawing(save_images_before_face_restoration=wanted))
-    found = [(each.suffix, np.asarray(each.image).tolist()) for each in drawn.told.beside]
+    found = [(each.suffix, np.asarray(each.image).tolist()) for each in drawn.extra_params.side_images]
     assert found == ([("-before-face-restoration", asked[-1].pixels.tolist())] if wanted else [])
 
 
@@ -106,13 +106,13 @@ def test_around_a_painted_part_the_original_stays(device, shelf):
     """Restored before the original is laid over it."""
     _, drawn, recipe = played(device, shelf, drawing("img2img", face_restoration_model="GFPGAN"))
     assert (drawn.pixels[:15] == RED).all() and (drawn.pixels[17:] == (0, 0, 255)).all()
-    assert "Face restoration: GFPGAN" in recipe.infotext(0, drawn.told)
+    assert "Face restoration: GFPGAN" in recipe.infotext(0, drawn.extra_params)
 
 
 def test_somebody_who_stops_now_gets_the_face_as_well(device, shelf):
     asked, drawn, _ = played(device, shelf, drawing(), stop=True)
     assert isinstance(asked[-2], RestoreFaces) and isinstance(asked[-1], RestoreFaces)
-    assert (drawn.pixels == RED).all() and drawn.whole
+    assert (drawn.pixels == RED).all() and drawn.complete
 
 
 def test_where_it_fails_the_picture_without_is_not_lost(device, shelf):
@@ -124,8 +124,8 @@ def test_where_it_fails_the_picture_without_is_not_lost(device, shelf):
             failing = isinstance(ask, RestoreFaces)
             ask = task.throw(OutOfMemory("No memory left.")) if failing else task.send(device.answer([ask])[0])
     drawn, (plain,) = done.value.value, made(device, drawing(face_restoration=False))[0]
-    assert np.array_equal(drawn.pixels, plain.pixels) and "No memory left" in drawn.told.notes[0]
-    assert "Face" not in recipe.infotext(0, drawn.told)
+    assert np.array_equal(drawn.pixels, plain.pixels) and "No memory left" in drawn.extra_params.notes[0]
+    assert "Face" not in recipe.infotext(0, drawn.extra_params)
 
 
 def test_without_a_models_file_the_picture_is_drawn_and_that_is_said(device, shelf):
@@ -133,7 +133,7 @@ def test_without_a_models_file_the_picture_is_drawn_and_that_is_said(device, she
     for kind in ("txt2img", "img2img"):
         (drawn,), (plain,) = (made(with_library(device, shelf), drawing(kind, face_restoration=wanted))[0] for wanted in (True, False))
         assert np.array_equal(drawn.pixels, plain.pixels)
-        assert "detection_Resnet50_Final.pth is missing" in drawn.told.notes[0] and not plain.told.notes
+        assert "detection_Resnet50_Final.pth is missing" in drawn.extra_params.notes[0] and not plain.extra_params.notes
 
 
 def with_library(device, found):

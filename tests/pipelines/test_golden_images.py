@@ -18,4 +18,4 @@ def test_a_picture_is_a1111s(device, case):
     texts = result(case)["infotexts"]
     for i, difference in enumerate(differences(case, pictures)):
         assert close(case, difference), f"picture {i}: max {difference.max()}, mean {difference.mean():.3f}"
-    assert [fields(recipe.infotext(i, drawn.told)) for i, drawn in enumerate(pictures)] == [fields(text) for text in texts]
+    assert [fields(recipe.infotext(i, drawn.extra_params)) for i, drawn in enumerate(pictures)] == [fields(text) for text in texts]

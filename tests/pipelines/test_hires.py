@@ -265,7 +265,7 @@ def test_the_refiner_finishes_the_passes_it_is_wanted_in(device, which, passes):
     asked, picture = conversation(device, found)
     refined = {ask.step // 3 for ask in asked if isinstance(ask, Predict) and ask.weights.checkpoint != found.plans[0].weights.checkpoint}
     assert refined == passes
-    told = infotext.split(found.infotext(0, picture.told)).pairs
+    told = infotext.split(found.infotext(0, picture.extra_params)).pairs
     assert told["Refiner"].startswith("tiny-sd1-b") and told.get("Hires refiner", "second pass") == which
 
 
@@ -275,7 +275,7 @@ def test_each_pass_has_its_own_networks(device):
     asked, picture = conversation(device, found)
     strengths = [ask.weights.networks[0].unet for ask in asked if isinstance(ask, Predict)]
     assert strengths == [0.8] * 3 + [0.5] * 3
-    told = infotext.split(found.infotext(0, picture.told)).pairs
+    told = infotext.split(found.infotext(0, picture.extra_params)).pairs
     assert [pair.split(":")[0] for pair in told["Lora hashes"].split(", ")] == ["lora_linear", "locon"]
     assert [model["name"] for model in models(found.plans[0]) if model["kind"] == "LoRA"] == ["lora_linear", "locon"]
 
@@ -332,7 +332,7 @@ def test_without_a_second_pass_none_is_told(device):
 def test_the_first_pass_is_there_to_be_saved_if_it_is_wanted_and_changes_nothing(device, upscaler):
     plain = drawn(device, request(hr_upscaler=upscaler))
     saved = drawn(device, request(hr_upscaler=upscaler), save_images_before_highres_fix=True)
-    [before] = saved.told.beside
+    [before] = saved.extra_params.side_images
     alone = drawn(device, request(enable_hr=False))
     assert before.suffix == "-before-highres-fix" and np.abs(np.asarray(before.image).astype(int) - alone.pixels).max() <= 1
-    assert not plain.told.beside and np.array_equal(plain.pixels, saved.pixels)
+    assert not plain.extra_params.side_images and np.array_equal(plain.pixels, saved.pixels)

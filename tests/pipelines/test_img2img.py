@@ -92,8 +92,8 @@ def test_only_the_masked_part_is_the_whole_where_all_is_masked(device):
 def test_an_empty_mask_has_no_part_to_paint_and_that_is_told(device):
     [drawn], recipe = made(device, job(request(mask=grey(0), inpaint_full_res=True)))
     assert np.array_equal(drawn.pixels, pixels(device, request()))
-    assert "mask is empty" in drawn.told.notes[0]
-    assert "Inpaint area" not in infotext.split(recipe.infotext(0, drawn.told)).pairs
+    assert "mask is empty" in drawn.extra_params.notes[0]
+    assert "Inpaint area" not in infotext.split(recipe.infotext(0, drawn.extra_params)).pairs
 
 
 def test_a_part_of_a_larger_picture_is_painted_at_full_size_and_put_back(device):
@@ -158,7 +158,7 @@ def test_what_shaped_the_picture_is_told(device):
         request(initial_noise_multiplier=0.9, mask=grey(255), mask_blur=None, mask_blur_x=2, mask_blur_y=0, soft_inpainting=True, inpainting_mask_invert=1),
         img2img_extra_noise=0.1,
     ))
-    pairs = infotext.split(recipe.infotext(0, drawn.told)).pairs
+    pairs = infotext.split(recipe.infotext(0, drawn.extra_params)).pairs
     assert (pairs["Noise multiplier"], pairs["Extra noise"], pairs["Mask mode"]) == ("0.9", "0.1", "Inpaint not masked")
     assert pairs["Soft inpainting schedule bias"] == "1" and "Mask blur" not in pairs and "Masked content" not in pairs
 
@@ -188,12 +188,12 @@ def test_a_model_that_edits_is_guided_by_the_picture_as_well(device):
 def test_what_a_picture_starts_from_is_there_to_be_saved_under_the_name_its_data_tell(device, script):
     found, recipe = made(device, job(request(**script), save_init_img=True))
     sent = Image.open(GOLDEN / "inputs/init_a.png")
-    [name] = found[0].told.starts
+    [name] = found[0].extra_params.starts
     assert name == hashlib.md5(sent.convert("RGB").tobytes()).hexdigest()
-    assert f"Init image hash: {name}" in recipe.infotext(0, found[0].told)
-    assert not made(device, job(request()))[0][0].told.starts
+    assert f"Init image hash: {name}" in recipe.infotext(0, found[0].extra_params)
+    assert not made(device, job(request()))[0][0].extra_params.starts
     for before, after in pairwise(found):
-        assert np.array_equal(np.asarray(*after.told.starts.values()), before.pixels)
+        assert np.array_equal(np.asarray(*after.extra_params.starts.values()), before.pixels)
 
 
 # What is returned with a picture ----------------------------------------------------------------------
@@ -228,8 +228,8 @@ def test_either_is_returned_alone(device):
 
 def test_both_are_there_to_be_saved_if_that_is_wanted(device):
     [drawn] = with_masks(device, {"save_mask": True, "save_mask_composite": True, "return_mask_composite": True})
-    assert [(each.suffix, each.image.mode, each.after) for each in drawn.told.beside] == [("-mask", "RGB", True), ("-mask-composite", "RGBA", True)]
-    assert drawn.returned == (drawn.told.beside[1].image,)
+    assert [(each.suffix, each.image.mode, each.after) for each in drawn.extra_params.side_images] == [("-mask", "RGB", True), ("-mask-composite", "RGBA", True)]
+    assert drawn.returned == (drawn.extra_params.side_images[1].image,)
 
 
 def test_without_a_mask_that_masks_something_none_is_returned(device):
@@ -259,7 +259,7 @@ def test_the_picture_before_colour_correction_is_there_to_be_saved_and_is_the_on
     params = request(mask=stored(top), denoising_strength=0.9)
     [plain], _ = made(device, job(params, save_images_before_color_correction=True))
     [both], _ = made(device, job(params, img2img_color_correction=True, save_images_before_color_correction=True))
-    [before] = both.told.beside
-    assert before.suffix == "-before-color-correction" and not plain.told.beside
+    [before] = both.extra_params.side_images
+    assert before.suffix == "-before-color-correction" and not plain.extra_params.side_images
     assert np.abs(np.asarray(before.image).astype(int) - plain.pixels).max() <= 1
     assert np.abs(both.pixels.astype(int) - plain.pixels).max() > 1

@@ -15,7 +15,8 @@ from PIL.PngImagePlugin import PngInfo
 from modules.base.errors import Invalid, ModelMissing
 from modules.models.lora.adapters import AdapterFiles
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.networks import MOST_TAGS, networks_of, with_standing_networks
+from modules.pipelines.networks import networks_of, with_standing_networks
+from modules.prompts.network_tags import MOST_NETWORK_TAGS
 from modules.requests.paste import with_local_names
 from modules.settings.options import Settings
 from tests.golden_data import GOLDEN, library
@@ -128,9 +129,9 @@ def test_a_strength_that_is_none_is_refused(models, weight):
 
 
 def test_tags_are_bounded(models):
-    found(models, "<lora:locon:0.001>" * MOST_TAGS)
+    found(models, "<lora:locon:0.001>" * MOST_NETWORK_TAGS)
     with pytest.raises(Invalid, match="networks"):
-        found(models, "<lora:locon:0.001>" * (MOST_TAGS + 1))
+        found(models, "<lora:locon:0.001>" * (MOST_NETWORK_TAGS + 1))
 
 
 def test_hypernetworks_keep_their_order(models):

@@ -99,7 +99,7 @@ def test_hires_fix_counts_on(device):
 def test_the_data_say_so_where_it_matters(device):
     for prompt, said in (("a [<lora:locon:1>::3]", True), ("a [red:green:3] <lora:locon:1>", False)):
         [drawn], recipe = made(device, job(prompt))
-        assert ("Scheduled networks: True" in recipe.infotext(0, drawn.told)) is said
+        assert ("Scheduled networks: True" in recipe.infotext(0, drawn.extra_params)) is said
 
 
 REFINED = {"refiner_checkpoint": "tiny-sd1-b", "refiner_switch_at": 0.5}
@@ -118,13 +118,13 @@ def test_a_refiner_works_without_networks_as_in_a1111(device):
 def test_whoever_named_networks_is_told_that_the_refiner_works_without(device):
     for prompt, expected in ((f"a circle {NETWORKS}", True), ("a circle", False)):
         [drawn], recipe = made(device, job(prompt, **REFINED))
-        assert any("without the prompt's networks" in note for note in drawn.told.notes) is expected
-        assert "Refiner networks" not in recipe.infotext(0, drawn.told)
+        assert any("without the prompt's networks" in note for note in drawn.extra_params.notes) is expected
+        assert "Refiner networks" not in recipe.infotext(0, drawn.extra_params)
 
 
 def test_a_setting_lets_them_work_on_the_refiner_and_generation_data_say_so(device):
     [drawn], recipe = made(device, job(f"a circle {NETWORKS}", {"refiner_networks": True}, **REFINED))
-    assert not drawn.told.notes and "Refiner networks: True" in recipe.infotext(0, drawn.told)
+    assert not drawn.extra_params.notes and "Refiner networks: True" in recipe.infotext(0, drawn.extra_params)
     [bare], _ = made(device, job(f"a circle {NETWORKS}", **REFINED))
     assert not np.array_equal(drawn.pixels, bare.pixels)
 
@@ -134,13 +134,13 @@ def test_a_refiner_of_another_family_works_without_networks_whatever_the_setting
     refined = {"refiner_checkpoint": "tiny-xl", "refiner_switch_at": 0.0}
     [drawn], recipe = made(device, job("a circle <lora:locon:1>", {"refiner_networks": True}, **refined))
     assert np.array_equal(drawn.pixels, picture(device, "a circle ", **refined))
-    assert any("without the prompt's networks" in note and "locon" in note for note in drawn.told.notes)
-    assert "Refiner networks" not in recipe.infotext(0, drawn.told)
+    assert any("without the prompt's networks" in note and "locon" in note for note in drawn.extra_params.notes)
+    assert "Refiner networks" not in recipe.infotext(0, drawn.extra_params)
 
 
 def test_a_refiner_that_is_the_checkpoint_itself_is_none(device):
     [drawn], recipe = made(device, job(f"a circle {NETWORKS}", **REFINED | {"refiner_checkpoint": "tiny-sd1"}))
-    assert "Refiner" not in recipe.infotext(0, drawn.told) and not drawn.told.notes
+    assert "Refiner" not in recipe.infotext(0, drawn.extra_params) and not drawn.extra_params.notes
 
 
 def test_hires_fix_has_its_networks_again_after_a_refiner(device):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from modules.api import scripts as face
 from modules.base.errors import Invalid
-from modules.engine.engine import Engine, Picture
+from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep
 from modules.imaging.tiling import starts
@@ -97,7 +97,7 @@ def test_sd_upscale_draws_a_larger_picture(device):
     enlarged = np.asarray(START.resize((128, 128), Image.Resampling.LANCZOS)).astype(int)
     assert drawn.pixels.shape == (128, 128, 3)
     assert np.abs(drawn.pixels - enlarged).mean() < 40
-    text = recipe.infotext(0, drawn.told)
+    text = recipe.infotext(0, drawn.extra_params)
     assert "Size: 64x64" in text and "Denoising strength: 0.2, SD upscale overlap: 16, SD upscale upscaler: Lanczos" in text
 
 
@@ -125,7 +125,7 @@ def test_each_loop_is_img2img_of_the_one_before(device):
 def test_each_loop_tells_its_own_seed_and_strength_in_its_file_and_the_reply_tells_the_firsts(device):
     spec = job(request("Loopback", (3, 0.3, "Linear")))
     drawn, recipe = made(device, spec)
-    own = [recipe.infotext(i, each.told) for i, each in enumerate(drawn)]
+    own = [recipe.infotext(i, each.extra_params) for i, each in enumerate(drawn)]
     assert [(parse(text, emphasised)["Seed"], parse(text, emphasised)["Denoising strength"]) for text in own] == [("5", "0.5"), ("6", "0.4"), ("7", "0.3")]
     assert [recipe.facts(i)["seed"] for i in range(3)] == [5, 6, 7]
     assert told(spec, recipe, drawn) == [own[0]] * 3
@@ -136,8 +136,8 @@ def test_a_loop_that_is_made_alone_is_the_same(device):
     spec = job(request("Loopback", (3, 0.3, "Lazy")))
     drawn, _ = made(device, spec)
     recipe = RECIPES["img2img"](spec, device.library, inputs())
-    alone = finished(device, [Picture(recipe.picture(recipe.plans[2]), "it", 2, "me", 2)])
-    assert np.array_equal(alone[0].result.pixels, drawn[2].pixels) and alone[0].result.told == drawn[2].told
+    alone = finished(device, [ImageTask(recipe.picture(recipe.plans[2]), "it", 2, "me", 2)])
+    assert np.array_equal(alone[0].result.pixels, drawn[2].pixels) and alone[0].result.extra_params == drawn[2].extra_params
 
 
 def test_with_a_batch_count_the_last_loop_of_each_is_shown(device):
@@ -149,13 +149,13 @@ def test_with_a_batch_count_the_last_loop_of_each_is_shown(device):
 
 def test_interrupted_loops_end(device):
     recipe = RECIPES["img2img"](job(request("Loopback", (4,))), device.library, inputs())
-    pictures = [Picture(recipe.picture(plan), "it", i, "me", i) for i, plan in enumerate(recipe.plans)]
+    pictures = [ImageTask(recipe.picture(plan), "it", i, "me", i) for i, plan in enumerate(recipe.plans)]
     engine = started(device, pictures)
     while not pictures[0].ended:
         engine.step()
     engine.interrupt("it")
     engine.inbox.get()()
-    assert pictures[0].result.whole
+    assert pictures[0].result.complete
     assert all(isinstance(picture.error, Interrupted) for picture in pictures[2:]) and not engine.running
 
 
@@ -227,7 +227,7 @@ def test_shaped_noise_keeps_the_picture_and_its_colours():
 def test_the_infotext_tells_the_blur_as_a1111_does(device):
     both = request("Outpainting mk2", ("", 64, 2, ["left", "up"]), denoising_strength=0.1, steps=2)
     one = request("Outpainting mk2", ("", 64, 2, ["left"]), denoising_strength=0.1, steps=2)
-    texts = [recipe.infotext(0, drawn.told) for [drawn], recipe in (made(device, job(each)) for each in (both, one))]
+    texts = [recipe.infotext(0, drawn.extra_params) for [drawn], recipe in (made(device, job(each)) for each in (both, one))]
     assert "Mask blur: 8" in texts[0] and "Mask blur" not in texts[1]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from modules.sampling.flows import Denoise
-from modules.sampling.guidance import Guidance, Schedule, Stage, cut_or_lengthened, equally_long, guided, padded
+from modules.sampling.guidance import Guidance, Stage, Timeline, cut_or_lengthened, equally_long, guided, padded
 from modules.sampling.questions import Cond, Interrupted, Weights
 from modules.sampling.schedules import Levels
 
@@ -22,7 +22,7 @@ def says(value, tokens=2):
 
 
 def always(value, tokens=2):
-    return Schedule((10_000,), (says(value, tokens),))
+    return Timeline((10_000,), (says(value, tokens),))
 
 
 def flow(steps=3, apart=False):
@@ -35,7 +35,7 @@ def flow(steps=3, apart=False):
 
 def asked(guidance, sampler):
     """Every question, each answered by what its conditionings mean; and what the sampler was told."""
-    questions, task = [], guided(sampler, Stage(Schedule.always(Weights("w")), guidance, LEVELS))
+    questions, task = [], guided(sampler, Stage(Timeline.always(Weights("w")), guidance, LEVELS))
     try:
         question = next(task)
         while True:
@@ -67,19 +67,19 @@ def test_at_scale_1_only_the_prompt_counts():
 
 
 def test_prompt_editing_counts_model_evaluations():
-    edited = Schedule((1, 3, 10), (says(1), says(2), says(3)))
+    edited = Timeline((1, 3, 10), (says(1), says(2), says(3)))
     questions, _ = asked(Guidance(((edited, 1.0),), always(0), 7.0), flow(6))
     assert [meanings(question)[0] for question in questions] == [1, 1, 2, 2, 3, 3]
 
 
 def test_past_its_end_a_schedule_says_what_it_said_first():
     """A1111 does: DPM adaptive may ask more often than it was planned for."""
-    edited = Schedule((0, 1), (says(1), says(2)))
+    edited = Timeline((0, 1), (says(1), says(2)))
     assert [float(edited.at(i).text.mean()) for i in range(4)] == [1, 2, 1, 1]
 
 
 def test_the_negative_prompt_is_edited_too():
-    questions, _ = asked(Guidance(((always(1), 1.0),), Schedule((0, 9), (says(5), says(6))), 7.0), flow())
+    questions, _ = asked(Guidance(((always(1), 1.0),), Timeline((0, 9), (says(5), says(6))), 7.0), flow())
     assert [meanings(question)[1] for question in questions] == [5, 6, 6]
 
 
@@ -139,7 +139,7 @@ def test_the_newest_estimate_travels_with_the_next_question():
 
 @pytest.mark.parametrize("answered", range(3))
 def test_an_interrupt_carries_the_newest_estimate(answered):
-    task = guided(flow(5), Stage(Schedule.always(Weights("w")), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS))
+    task = guided(flow(5), Stage(Timeline.always(Weights("w")), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS))
     next(task)
     for i in range(answered):
         task.send([torch.full((4, 2, 2), float(i)), torch.zeros(4, 2, 2)])
@@ -169,9 +169,9 @@ def test_a_stage_that_is_over_hands_on():
     """The second model answers from there on, with its own prompts."""
     def after():
         yield from ()
-        return Stage(Schedule.always(Weights("refiner")), Guidance(((always(5), 1.0),), always(1), 7.0), LEVELS)
+        return Stage(Timeline.always(Weights("refiner")), Guidance(((always(5), 1.0),), always(1), 7.0), LEVELS)
 
-    stage = Stage(Schedule.always(Weights("base")), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS, over=lambda evaluation, sigma: evaluation >= 2, after=after)
+    stage = Stage(Timeline.always(Weights("base")), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS, over=lambda evaluation, sigma: evaluation >= 2, after=after)
     task, seen = guided(flow(4), stage), []
     try:
         question = next(task)

@@ -8,7 +8,7 @@ import torch
 
 from modules.sampling.editing import editing
 from modules.sampling.flows import Tuning
-from modules.sampling.guidance import Guidance, Schedule
+from modules.sampling.guidance import Guidance, Timeline
 from modules.sampling.masking import Hole, Softness, evenly_mixed, kept_after, kept_before
 from modules.sampling.questions import Cond
 from modules.sampling.samplers import SAMPLERS
@@ -83,7 +83,7 @@ def test_a_mix_is_as_long_as_what_it_is_mixed_of():
 
 
 def says(value):
-    return Schedule((10_000,), (Cond(torch.full((2, 3), float(value))),))
+    return Timeline((10_000,), (Cond(torch.full((2, 3), float(value))),))
 
 
 def guidance(scale=7.0):

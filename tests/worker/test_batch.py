@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from modules.app.jobs import pictures_of
 from modules.base.errors import Invalid, InvalidImage
-from modules.engine.engine import Engine, Picture
+from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep as keep_input
 from modules.library.library import Library
@@ -22,7 +22,7 @@ from modules.pipelines.result import LeftOut
 from modules.requests.batch_inputs import extras_batch, img2img_batch, scaled, sized
 from modules.requests.png_info import OwnData
 from modules.requests.resolve import prepared_img2img
-from modules.sampling.questions import Turn
+from modules.sampling.questions import Wait
 from modules.settings.flags import parse
 from modules.settings.options import Settings
 from modules.worker.job_kinds import RECIPES
@@ -65,7 +65,7 @@ def job(params, kind="img2img"):
 def played(device, spec):
     """The recipe, and each picture as the engine leaves it."""
     recipe = RECIPES[spec.kind](spec, device.library, inputs())
-    pictures = [Picture(recipe.task(index), spec.id, index, "me", index) for index in range(len(recipe.plans))]
+    pictures = [ImageTask(recipe.task(index), spec.id, index, "me", index) for index in range(len(recipe.plans))]
     engine = Engine(device.answer, lambda picture: None)
     engine.submit(pictures)
     engine.inbox.get()()
@@ -77,7 +77,7 @@ def played(device, spec):
 def alone(device, image, **fields):
     params = prepared_img2img(Img2Img(**USUAL | {"init_images": (image,)} | fields), Settings())
     [drawn], recipe = made(device, job(asdict(params)))
-    return drawn.pixels, recipe.infotext(0, drawn.told)
+    return drawn.pixels, recipe.infotext(0, drawn.extra_params)
 
 
 # Which pictures -------------------------------------------------------------------------------------
@@ -202,18 +202,18 @@ def test_each_picture_is_as_if_it_were_alone(tmp_path, device):
     recipe, (a, b) = played(device, job(recorded(wish(tmp_path), batch)))
     pixels, text = alone(device, start, mask=keep_input(inputs(), (masks / "m.png").read_bytes()))
     assert abs(a.result.pixels.astype(int) - pixels).max() <= 1      # their company may change the last bit
-    assert recipe.infotext(0, a.result.told) == text
-    assert "Steps: 3" in recipe.infotext(1, b.result.told) and "Seed: 9" in recipe.infotext(1, b.result.told)
+    assert recipe.infotext(0, a.result.extra_params) == text
+    assert "Steps: 3" in recipe.infotext(1, b.result.extra_params) and "Seed: 9" in recipe.infotext(1, b.result.extra_params)
 
 
 def test_pictures_wait_with_empty_hands_for_their_turn(tmp_path, device):
     put(tmp_path, "a.png", "b.png")
     spec = job(recorded(wish(tmp_path), img2img_batch(wish(tmp_path), FLAGS)))
     recipe = RECIPES["img2img"](spec, device.library, inputs())
-    assert isinstance(next(recipe.task(0)), Turn)
+    assert isinstance(next(recipe.task(0)), Wait)
     (tmp_path / "b.png").unlink()
     _, (a, b) = played(device, spec)
-    assert a.result.whole and isinstance(b.error, LeftOut) and str(b.error).startswith("b.png was left out. ")
+    assert a.result.complete and isinstance(b.error, LeftOut) and str(b.error).startswith("b.png was left out. ")
 
 
 def test_a_damaged_picture_is_left_out_and_a_script_may_find_that_first(tmp_path, device):
@@ -222,7 +222,7 @@ def test_a_damaged_picture_is_left_out_and_a_script_may_find_that_first(tmp_path
     batch = img2img_batch(wish(tmp_path), FLAGS)
     assert files(batch) == ["a.png", "b.png"]
     _, (a, b) = played(device, job(recorded(wish(tmp_path), batch)))
-    assert a.result.whole and isinstance(b.error, LeftOut)
+    assert a.result.complete and isinstance(b.error, LeftOut)
     upscale = {"script_name": "SD upscale", "script_args": ["", 16, "Lanczos", 2.0]}
     recipe = RECIPES["img2img"](job(recorded(wish(tmp_path), batch) | upscale), device.library, inputs())
     assert [member.file for member in recipe.members] == ["a.png"] and recipe.warnings()[0].startswith("b.png was left out.")

@@ -18,7 +18,7 @@ from modules.params import infotext
 from modules.params.infotext import ordered
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files, Plan, plans
-from modules.pipelines.result import Told
+from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import negative_left_out, noise_levels, noised, tuning
 from modules.prompts.grammar import emphasised
 from modules.requests.paste import pasted
@@ -206,11 +206,11 @@ def test_no_field_is_forgotten():
 
 def test_embeddings_are_told_by_name_each_once():
     """Though the name of one may be part of another's; commas and colons would part names."""
-    told = Told()
+    told = ExtraParams()
     for names in ({"bobcat": "1" * 12}, {"cat": "2" * 12, "bobcat": "1" * 12}, {"a, b: c": "3" * 12}):
-        told.hear(Meaning((), names), Settings())
+        told.collect(Meaning((), names), Settings())
     assert told["TI hashes"] == f"bobcat: {'1' * 12}, cat: {'2' * 12}, a b c: {'3' * 12}"
-    told.hear(Meaning((), {"dog": "4" * 12}), replace(Settings(), textual_inversion_add_hashes_to_infotext=False))
+    told.collect(Meaning((), {"dog": "4" * 12}), replace(Settings(), textual_inversion_add_hashes_to_infotext=False))
     assert "dog" not in told["TI hashes"]
 
 
@@ -218,9 +218,9 @@ def test_embeddings_are_told_by_name_each_once():
 def test_a_negative_prompt_left_out_below_a_level_is_told_where_it_was(sampler, told, expected):
     """A1111's DDIM family compares timesteps, which are hardly ever so low."""
     plan = Plan(Txt2Img(sampler_name=sampler, steps=10), Settings(s_min_uncond=1.0), FILES)
-    noted = Told()
+    noted = ExtraParams()
     assert negative_left_out(plan, LEVELS, noted)(1, told) is bool(expected) and noted == expected
-    assert not negative_left_out(plan, LEVELS, Told())(2, 0.9)
+    assert not negative_left_out(plan, LEVELS, ExtraParams())(2, 0.9)
     every = replace(plan, settings=replace(plan.settings, s_min_uncond_all=True))
     assert negative_left_out(every, LEVELS, noted)(2, LEVELS.lowest) and noted["NGMS all steps"] is True
 

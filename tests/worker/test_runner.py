@@ -1,4 +1,4 @@
-"""The workshop with the real model: pictures are kept, whatever happens to their siblings or the disk."""
+"""The runner with the real model: pictures are kept, whatever happens to their siblings or the disk."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def sampled_some(shop, job):
 
 def paused(shop, calls):
     """The device stops before this many calls of the UNet are answered, until the event is set; also when it has got there."""
-    engine, there, going_on = shop.worker.workshop.result(60).engine, threading.Event(), threading.Event()
+    engine, there, going_on = shop.worker.runner.result(60).engine, threading.Event(), threading.Event()
     answer, asked = engine.answer, []
 
     def answered(questions):
@@ -170,7 +170,7 @@ def test_of_one_job_few_pictures_are_in_the_making_and_the_first_is_finished_ear
     order = [(event.index, isinstance(event, Made)) for event in shop.events if isinstance(event, (Progress, Made)) and event.job == "a"]
     before_first = order[: order.index((0, True))]
     assert {index for index, _ in before_first} <= {0, 1, 2, 3}      # news of what is drawn may overtake that of what is kept
-    assert not shop.worker.workshop.result().engine.waiting
+    assert not shop.worker.runner.result().engine.waiting
 
 
 @pytest.mark.parametrize(("settings", "sizes", "together"), [
@@ -180,7 +180,7 @@ def test_of_one_job_few_pictures_are_in_the_making_and_the_first_is_finished_ear
     (Settings(pictures_alone=True), {"n_iter": 3}, 1),
 ])
 def test_as_many_are_made_side_by_side_as_the_settings_and_the_batch_size_say(shop, settings, sizes, together):
-    engine = shop.worker.workshop.result(60).engine
+    engine = shop.worker.runner.result(60).engine
     answer, widest = engine.answer, []
     engine.answer = lambda questions: widest.append(len(engine.running)) or answer(questions)
     shop.make("a", settings=settings, steps=3, **sizes)
@@ -198,14 +198,14 @@ def test_interrupting_keeps_what_is_finished(shop):
 
 def test_a_note_that_cannot_be_recorded_costs_no_picture_and_no_end(shop):
     """As where the disk is full, or another has locked the database."""
-    shop.worker.workshop.result(60)
+    shop.worker.runner.result(60)
 
     def refusing(event):
         if isinstance(event, Warned):
             raise sqlite3.OperationalError("database or disk is full")
         shop.hear(event)
 
-    shop.worker.workshop.result().emit = refusing
+    shop.worker.runner.result().emit = refusing
     ended, made = shop.make("a", prompt="a <lora:nowhere:1> red circle", n_iter=2)
     assert ended.state == "done" and [each.index for each in made] == [0, 1]
 
@@ -218,21 +218,21 @@ def test_of_very_many_notes_a_job_tells_the_first_and_that_there_are_more(shop, 
 
 
 def test_a_picture_that_cannot_be_recorded_fails_its_job_which_ends(shop):
-    shop.worker.workshop.result(60)
+    shop.worker.runner.result(60)
 
     def refusing(event):
         if isinstance(event, Made) and event.index == 0:
             raise DiskFull("No space left.", "Free some.")
         shop.hear(event)
 
-    shop.worker.workshop.result().emit = refusing
+    shop.worker.runner.result().emit = refusing
     ended, made = shop.make("a", n_iter=3)
     assert (ended.state, ended.error["error"]) == ("failed", "disk_full") and [each.index for each in made] == [1, 2]
 
 
 def test_what_one_request_overrides_does_not_change_how_many_models_the_server_keeps(shop):
     shop.make("a", settings=Settings(sd_checkpoints_limit=10), steps=1)
-    assert shop.worker.workshop.result().device.kept == 1
+    assert shop.worker.runner.result().device.kept == 1
 
 
 def test_planning_somebodys_thousands_holds_up_nobody_else(shop, monkeypatch):
@@ -264,7 +264,7 @@ def test_a_resumed_job_makes_only_what_is_left(shop):
 
 
 def test_one_failing_picture_leaves_its_siblings(shop):
-    answer = shop.worker.workshop.result(60).engine.answer
+    answer = shop.worker.runner.result(60).engine.answer
 
     def spoiled(questions):
         if any(isinstance(q, Decode) for q in questions) and len(questions) == 1 and not failed:
@@ -275,14 +275,14 @@ def test_one_failing_picture_leaves_its_siblings(shop):
         return answer(questions)
 
     failed = []
-    shop.worker.workshop.result().engine.answer = spoiled
+    shop.worker.runner.result().engine.answer = spoiled
     ended, made = shop.make("a", n_iter=3)
     assert ended.state == "failed" and ended.error["error"] == "nan"
     assert [m.index for m in made] == [1, 2]
 
 
 def test_a_model_that_gives_no_number_makes_no_picture(shop):
-    engine = shop.worker.workshop.result(60).engine
+    engine = shop.worker.runner.result(60).engine
     answer = engine.answer
     engine.answer = lambda qs: [tuple(e * float("nan") for e in a) for a in answer(qs)] if isinstance(qs[0], Predict) else answer(qs)
     ended, made = shop.make("a")

@@ -21,7 +21,7 @@ from modules.params.extras import Extras
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.extras import ExtrasPlan
 from modules.pipelines.plan import Files, Plan, plans
-from modules.pipelines.result import Beside, Drawn
+from modules.pipelines.result import Result, SideImage
 from modules.settings.options import FORMATS, Settings
 from modules.worker.batch import Member
 from modules.worker.job_kinds import ExtrasRecipe, Recipe
@@ -46,13 +46,13 @@ class Desk:
         recipe = Recipe(plans(Plan(request, settings, Files(MODEL))), None)
         recorded = asdict(request) | ({"unstyled": unstyled} if unstyled else {})
         spec = JobSpec("job", owner, "txt2img", recorded, asdict(settings), save)
-        return keep(recipe, index, drawn or Drawn(PIXELS), spec, self.where)
+        return keep(recipe, index, drawn or Result(PIXELS), spec, self.where)
 
     def extras(self, settings=None, members=(), infotext="", **fields):
         settings = Settings(**settings or {})
         plan = ExtrasPlan(Extras(**fields), settings, "", infotext, None)
         recipe = ExtrasRecipe([plan] * max(1, len(members)), None, members)
-        return keep(recipe, 0, Drawn(PIXELS), JobSpec("job", LOCAL, "extras", {}, asdict(settings)), self.where)
+        return keep(recipe, 0, Result(PIXELS), JobSpec("job", LOCAL, "extras", {}, asdict(settings)), self.where)
 
     @property
     def files(self):
@@ -165,12 +165,12 @@ def test_quality_and_losslessness_are_as_set(desk):
 
 
 def test_what_is_too_wide_for_its_format_becomes_a_png(desk):
-    wide = Drawn(np.zeros((8, 16_384, 3), np.uint8))
+    wide = Result(np.zeros((8, 16_384, 3), np.uint8))
     assert desk.keep({"samples_format": "webp"}, drawn=wide).event.path.endswith(".png")
 
 
 def test_transparent_pictures_can_be_saved_in_every_format(desk):
-    clear = Drawn(np.zeros((8, 8, 4), np.uint8))
+    clear = Result(np.zeros((8, 8, 4), np.uint8))
     for name in FORMATS:
         assert desk.keep({"samples_format": name}, drawn=clear).problem is None
 
@@ -208,8 +208,8 @@ def test_a_large_picture_has_a_copy_beside_it(desk, settings, name, size):
 
 
 def test_stages_come_before_their_picture_and_masks_after_it(desk):
-    drawn, grey = Drawn(PIXELS), Image.new("L", (32, 24))
-    drawn.told.beside += [Beside("-mask", grey, after=True), Beside("-before-highres-fix", grey)]
+    drawn, grey = Result(PIXELS), Image.new("L", (32, 24))
+    drawn.extra_params.side_images += [SideImage("-mask", grey, after=True), SideImage("-before-highres-fix", grey)]
     kept = desk.keep(drawn=drawn)
     assert [Path(name).name for name in desk.files] == ["00000-7-before-highres-fix.png", "00001-7.png", "00002-7-mask.png"]
     assert kept.event.path.endswith("00001-7.png")
@@ -218,8 +218,8 @@ def test_stages_come_before_their_picture_and_masks_after_it(desk):
 
 def test_what_a_picture_was_made_of_is_saved_once(desk):
     for _ in range(2):
-        drawn = Drawn(PIXELS)
-        drawn.told.starts["abc"] = Image.fromarray(PIXELS)
+        drawn = Result(PIXELS)
+        drawn.extra_params.starts["abc"] = Image.fromarray(PIXELS)
         desk.keep({"outdir_init_images": "outputs/starts"} | FLAT, drawn=drawn)
     assert [name for name in desk.files if not name.startswith("txt2img")] == ["starts/abc.png"]
 
@@ -241,7 +241,7 @@ def test_a_full_disk_costs_what_belongs_to_a_picture_before_the_picture(desk, mo
 
 def test_what_is_returned_beside_a_picture_is_in_the_cache_alone(desk):
     grey, clear = Image.new("RGB", (32, 24), "grey"), Image.new("RGBA", (32, 24))
-    kept = desk.keep({"samples_format": "jpg"}, drawn=Drawn(PIXELS, returned=(grey, clear)))
+    kept = desk.keep({"samples_format": "jpg"}, drawn=Result(PIXELS, returned=(grey, clear)))
     files = [Path(path) for path in kept.event.facts["returned"]]
     assert [Image.open(io.BytesIO(path.read_bytes())).mode for path in files] == ["RGB", "RGBA"] and {path.parent for path in files} == {desk.where.cache}
     assert [read_metadata(path.read_bytes()).infotext for path in files] == ["", ""] and len(desk.files) == 1
@@ -250,7 +250,7 @@ def test_what_is_returned_beside_a_picture_is_in_the_cache_alone(desk):
 
 def test_a_full_cache_costs_what_is_returned_beside_a_picture_before_the_picture(desk):
     desk.where.cache.write_text("no folder")
-    kept = desk.keep(drawn=Drawn(PIXELS, returned=(Image.new("RGB", (8, 8)),)))
+    kept = desk.keep(drawn=Result(PIXELS, returned=(Image.new("RGB", (8, 8)),)))
     assert kept.problem and kept.event.saved and Path(kept.event.path).is_file() and "returned" not in kept.event.facts
 
 

@@ -26,7 +26,7 @@ from modules.pipelines.img2img import (
     softly_changed,
 )
 from modules.pipelines.plan import Plan
-from modules.pipelines.result import Drawn, Told
+from modules.pipelines.result import ExtraParams, Result
 from modules.pipelines.sampling import fresh_noise, image_noise, noise_levels, noised, on, remaining, trained_levels, tuning
 from modules.pipelines.scripts.rounds import Asked
 from modules.pipelines.txt2img import decoded, sampled
@@ -88,24 +88,24 @@ def overridden(params: Img2Img, arguments: Alternative) -> Img2Img:
     return replace(params, **changes)
 
 
-def picture(plan: AlternativePlan) -> Task[Drawn]:
+def picture(plan: AlternativePlan) -> Task[Result]:
     """As img2img, but the noise on the picture is its own."""
     facts = yield plan.facts
-    canvas, told = (yield from plan.canvases(plan.params.init_images[0])), Told()
-    told |= dict(described(plan, canvas, facts))
-    remember_start(canvas, told)
+    canvas, extra = (yield from plan.canvases(plan.params.init_images[0])), ExtraParams()
+    extra |= dict(described(plan, canvas, facts))
+    remember_start(canvas, extra)
     latent = yield from encoded(plan, plan.weights, pixels_of(canvas.image))
     hole = hole_of(plan, canvas, latent * facts.scaling_factor)
-    latent, whole = (yield from forth(plan, canvas, facts, hole, told)) if plan.strength.steps else (hole.picture, True)
-    told |= dict(decoding(plan.arguments))
-    painting = yield from decoded(plan, hole.closed(latent), told)
-    return shown(plan, finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, told)
+    latent, whole = (yield from forth(plan, canvas, facts, hole, extra)) if plan.strength.steps else (hole.picture, True)
+    extra |= dict(decoding(plan.arguments))
+    painting = yield from decoded(plan, hole.closed(latent), extra)
+    return shown(plan, finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, extra)
 
 
-def forth(plan: AlternativePlan, canvas: Canvas, facts: ModelFacts, hole: Hole, told: Told) -> Task[tuple[Tensor, bool]]:
+def forth(plan: AlternativePlan, canvas: Canvas, facts: ModelFacts, hole: Hole, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
     """The way back and forth: the latent, and whether it is whole."""
     noise = yield from inverted(plan.back, canvas, facts, hole.picture, plan.arguments.sigma_adjustment)
-    stage = yield from shown_stage(plan, canvas, facts, told)
+    stage = yield from shown_stage(plan, canvas, facts, extra)
     flow = begun(plan, facts, hole.picture, mixed(plan, facts, noise))
     return (yield from sampled(masked(plan, flow, hole, stage), stage))
 
@@ -114,7 +114,7 @@ def inverted(plan: BackPlan, canvas: Canvas, facts: ModelFacts, latent: Tensor, 
     """(C, h, w) latent → the unit noise that Euler's method would begin with to end there."""
     levels = trained_levels(plan, facts)
     rising = sigmas(SCHEDULES["Uniform"], plan.params.steps, levels)[::-1]
-    stage = yield from shown_stage(plan, canvas, facts, Told())
+    stage = yield from shown_stage(plan, canvas, facts, ExtraParams())
     found = yield from guided(from_below(latent, rising) if adjusted else from_above(latent, rising), stage)
     return found / rising[-1] if adjusted else found / found.std()
 

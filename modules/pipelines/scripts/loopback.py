@@ -12,17 +12,17 @@ from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.scripts import Loopback
 from modules.params.txt2img import counted_on
 from modules.pipelines.canvas import canvas_of
-from modules.pipelines.result import Drawn
+from modules.pipelines.result import Result
 from modules.pipelines.scripts.rounds import Asked, RoundsPlan, painted
 from modules.pipelines.upscaling import Enlarger
-from modules.sampling.questions import Interrupted, Task, Turn
+from modules.sampling.questions import Interrupted, Task, Wait
 
 
 @dataclass(eq=False)
 class Chain:
     """The loops that begin with the same picture, shared by those who show them. What of it is gone is made again."""
 
-    links: dict[int, Drawn] = field(default_factory=dict)      # by the loop
+    links: dict[int, Result] = field(default_factory=dict)      # by the loop
     making: set[int] = field(default_factory=set)              # loops that somebody is on the way to
 
 
@@ -49,7 +49,7 @@ def of_loop(asked: Asked, batch: int, loop: int) -> Img2Img:
     return replace(asked.params, seed=seed, denoising_strength=strength(asked.arguments, asked.params.denoising_strength, loop))
 
 
-def picture(plan: LoopPlan) -> Task[Drawn]:
+def picture(plan: LoopPlan) -> Task[Result]:
     chain = plan.chain
     chain.making.add(plan.shown)
     try:
@@ -62,10 +62,10 @@ def picture(plan: LoopPlan) -> Task[Drawn]:
 def turn(plan: LoopPlan) -> Task[None]:
     """Wait for the loops before this one."""
     while any(loop < plan.shown for loop in plan.chain.making):
-        yield Turn()
+        yield Wait()
 
 
-def looped(plan: LoopPlan) -> Task[Drawn]:
+def looped(plan: LoopPlan) -> Task[Result]:
     """From the newest picture there is to that of the loop shown. Interrupted, what there is by then is shown."""
     links = plan.chain.links
     for loop in range(newest(plan) + 1, plan.shown + 1):
@@ -74,7 +74,7 @@ def looped(plan: LoopPlan) -> Task[Drawn]:
         except Interrupted:
             if plan.rounds == 1 or loop - 1 not in links:
                 raise
-            return replace(links[loop - 1], whole=False)
+            return replace(links[loop - 1], complete=False)
         if not links[loop].whole:
             return links[loop]
     return links[plan.shown]
@@ -84,7 +84,7 @@ def newest(plan: LoopPlan) -> int:
     return max((loop for loop in plan.chain.links if loop <= plan.shown), default=-1)
 
 
-def link(plan: LoopPlan, loop: int, before: Drawn | None) -> Task[Drawn]:
+def link(plan: LoopPlan, loop: int, before: Result | None) -> Task[Result]:
     asked, p = plan.asked, of_loop(plan.asked, plan.batch, loop)
     changes = {"seed": p.seed, "denoising_strength": p.denoising_strength}
     if before is not None:
@@ -94,8 +94,8 @@ def link(plan: LoopPlan, loop: int, before: Drawn | None) -> Task[Drawn]:
     canvas = yield from canvas_of(start, p, asked.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.weights))
     canvas = replace(canvas, colours=asked.start, start=start if plan.settings.save_init_img else None)
     drawn = yield from painted(plan, loop if plan.rounds > 1 else 0, canvas, **changes)
-    drawn.told["Final denoising strength"] = asked.arguments.final_denoising_strength
-    drawn.told["Denoising curve"] = asked.arguments.denoising_curve
+    drawn.extra_params["Final denoising strength"] = asked.arguments.final_denoising_strength
+    drawn.extra_params["Denoising curve"] = asked.arguments.denoising_curve
     return drawn
 
 

@@ -14,12 +14,12 @@ from modules.params.img2img import ORIGINAL
 from modules.params.txt2img import counted_on
 from modules.pipelines.canvas import Canvas
 from modules.pipelines.plan import Plan
-from modules.pipelines.result import Drawn, Told
+from modules.pipelines.result import ExtraParams, Result
 from modules.pipelines.scripts.growth import Growth, rounded_up
 from modules.pipelines.scripts.rounds import Asked, RoundsPlan, painted
 from modules.pipelines.scripts.spectral import filled
 from modules.requests.resolve import CELL
-from modules.sampling.questions import Interrupted, Task, Turn
+from modules.sampling.questions import Interrupted, Task, Wait
 
 Size = tuple[int, int]      # width, height in pixels
 BLURRED = 4                 # the painting shows through so many times the blur asked for
@@ -107,10 +107,10 @@ def blur_of(asked: Asked) -> Size:
     return blur * bool(named & {"left", "right"}), blur * bool(named & {"up", "down"})
 
 
-def picture(plan: Mk2Plan) -> Task[Drawn]:
+def picture(plan: Mk2Plan) -> Task[Result]:
     """Interrupted, sides that were not reached are missing."""
-    yield Turn(heavy=True)
-    image, told, whole = plan.asked.start, Told(), True
+    yield Wait(heavy=True)
+    image, extra, whole = plan.asked.start, ExtraParams(), True
     for number, side in enumerate(plan.sides):
         try:
             image, drawn = yield from grown(plan, number, side, image)
@@ -119,20 +119,20 @@ def picture(plan: Mk2Plan) -> Task[Drawn]:
                 raise
             whole = False
             break
-        whole, told = drawn.whole, told or drawn.told
+        whole, extra = drawn.complete, extra or drawn.extra_params
         if not whole:
             break
-    told |= dict(described(plan))
-    return Drawn(np.asarray(image), whole, told)
+    extra |= dict(described(plan))
+    return Result(np.asarray(image), whole, extra)
 
 
-def grown(plan: Mk2Plan, number: int, side: Side, image: Image.Image) -> Task[tuple[Image.Image, Drawn]]:
+def grown(plan: Mk2Plan, number: int, side: Side, image: Image.Image) -> Task[tuple[Image.Image, Result]]:
     """The picture with one side more."""
     large = placed(side, image)
     under = noised(plan, large, side.new(side.whole, 1))
     width, height = side.painted
     drawn = yield from painted(plan, number, canvas(side, under), width=width, height=height, mask="")
-    drawn.told.beside.clear()      # a side's stages are nobody's pictures
+    drawn.extra_params.side_images.clear()      # a side's stages are nobody's pictures
     under.paste(Image.fromarray(drawn.pixels), side.window[:2])
     return under.crop((0, 0, *side.size)), drawn
 

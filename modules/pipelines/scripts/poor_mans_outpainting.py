@@ -13,11 +13,11 @@ from modules.imaging.masks import Box
 from modules.params.img2img import FILLS, ORIGINAL
 from modules.params.txt2img import counted_on
 from modules.pipelines.canvas import Canvas
-from modules.pipelines.result import Drawn
+from modules.pipelines.result import Result
 from modules.pipelines.scripts.growth import Growth, rounded_up
 from modules.pipelines.scripts.rounds import Asked, RoundsPlan, each_painted
 from modules.pipelines.scripts.tiles import Grid
-from modules.sampling.questions import Task, Turn
+from modules.sampling.questions import Task, Wait
 
 
 def plans(asked: Asked) -> Sequence[RoundsPlan]:
@@ -28,8 +28,8 @@ def plans(asked: Asked) -> Sequence[RoundsPlan]:
     return [RoundsPlan.of(asked, params, len(new_tiles(grid_of(asked, large), growth)))]
 
 
-def picture(plan: RoundsPlan) -> Task[Drawn]:
-    yield Turn(heavy=True)
+def picture(plan: RoundsPlan) -> Task[Result]:
+    yield Wait(heavy=True)
     large, growth = grown(plan.asked)
     grid = grid_of(plan.asked, large)
     boxes = new_tiles(grid, growth)
@@ -37,9 +37,9 @@ def picture(plan: RoundsPlan) -> Task[Drawn]:
     done = yield from each_painted(plan, canvases(plan, large, growth, boxes), seeds)
     tiles = {box: large.crop(box) for box in grid.boxes()}
     tiles |= {box: Image.fromarray(drawn.pixels) for box, drawn in zip(boxes, done, strict=False)}
-    told = done[0].told
+    told = done[0].extra_params
     told |= dict(described(plan))
-    return Drawn(np.asarray(grid.joined(tiles)), all(drawn.whole for drawn in done), told)
+    return Result(np.asarray(grid.joined(tiles)), all(drawn.complete for drawn in done), told)
 
 
 def grown(asked: Asked) -> tuple[Image.Image, Growth]:

@@ -16,7 +16,7 @@ from modules.pipelines import img2img
 from modules.pipelines.canvas import Canvas, Load
 from modules.pipelines.img2img import Img2ImgPlan
 from modules.pipelines.plan import Files, Plan
-from modules.pipelines.result import Drawn
+from modules.pipelines.result import Result
 from modules.sampling.questions import Interrupted, Task, ready
 from modules.settings.options import Settings
 
@@ -63,24 +63,24 @@ def without_canvas(name: str) -> Task[Canvas]:
     raise NotImplementedError(f"{name}: a script's canvases are made round by round")
 
 
-def painted(plan: RoundsPlan, number: int, canvas: Canvas, **changes: Any) -> Task[Drawn]:
+def painted(plan: RoundsPlan, number: int, canvas: Canvas, **changes: Any) -> Task[Result]:
     """One round of img2img, on that canvas, with that of the request changed. Its mask is nobody's concern."""
     params = replace(plan.params, **changes)
     drawn = yield from img2img.picture(replace(plan, params=params, before=number, canvases=lambda _: ready(canvas), filling=params.seed))
     return replace(drawn, returned=())
 
 
-def each_painted(plan: RoundsPlan, canvases: list[Canvas], seeds: list[int]) -> Task[list[Drawn]]:
+def each_painted(plan: RoundsPlan, canvases: list[Canvas], seeds: list[int]) -> Task[list[Result]]:
     """As many rounds as there are canvases, the mask being in them; fewer if somebody stops them, and then the last is not whole."""
-    done: list[Drawn] = []
+    done: list[Result] = []
     for number, (canvas, seed) in enumerate(zip(canvases, seeds, strict=True)):
         try:
             done.append((yield from painted(plan, number, canvas, seed=seed, mask="")))
-            done[-1].told.beside.clear()      # a part's stages are nobody's pictures
+            done[-1].extra_params.side_images.clear()      # a part's stages are nobody's pictures
         except Interrupted:
             if not done:
                 raise
-            done[-1] = replace(done[-1], whole=False)
+            done[-1] = replace(done[-1], complete=False)
         if not done[-1].whole:
             break
     return done

@@ -14,11 +14,11 @@ from modules.params.extras import LONGEST, MOST_PIXELS
 from modules.params.scripts import SdUpscale
 from modules.params.txt2img import counted_on
 from modules.pipelines.canvas import Canvas
-from modules.pipelines.result import Drawn
+from modules.pipelines.result import Result
 from modules.pipelines.scripts.rounds import Asked, RoundsPlan, each_painted, one_a_picture
 from modules.pipelines.scripts.tiles import Grid, Size
 from modules.pipelines.upscaling import Enlarger
-from modules.sampling.questions import Task, Turn
+from modules.sampling.questions import Task, Wait
 
 MOST_TILES = 1_000
 UNMASKED = "SD upscale draws over the whole picture: the mask was left out."
@@ -51,19 +51,19 @@ def grid_of(asked: Asked, size: Size) -> Grid:
     return Grid(size, (asked.params.width, asked.params.height), asked.arguments.overlap)
 
 
-def picture(plan: RoundsPlan) -> Task[Drawn]:
+def picture(plan: RoundsPlan) -> Task[Result]:
     """Tiles that were not reached stay as the upscaler made them."""
-    yield Turn(heavy=True)
+    yield Wait(heavy=True)
     large = yield from enlarged(plan)
     grid = grid_of(plan.asked, large.size)
     boxes = grid.boxes()
     tiles = {box: large.crop(box) for box in boxes}
     done = yield from each_painted(plan, [Canvas(tile) for tile in tiles.values()], seeds(plan, len(boxes)))
     tiles |= {box: Image.fromarray(drawn.pixels) for box, drawn in zip(boxes, done, strict=False)}
-    told = done[0].told
+    told = done[0].extra_params
     told |= {"SD upscale overlap": plan.asked.arguments.overlap, "SD upscale upscaler": plan.asked.arguments.upscaler}
     told.notes += [UNMASKED] * bool(plan.params.mask)
-    return Drawn(np.asarray(grid.joined(tiles)), all(drawn.whole for drawn in done), told)
+    return Result(np.asarray(grid.joined(tiles)), all(drawn.complete for drawn in done), told)
 
 
 def seeds(plan: RoundsPlan, tiles: int) -> list[int]:

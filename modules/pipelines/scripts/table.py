@@ -8,7 +8,7 @@ from typing import Any
 
 from modules.params.img2img import Img2Img
 from modules.pipelines.img2img import Img2ImgPlan
-from modules.pipelines.result import Drawn
+from modules.pipelines.result import Result
 from modules.pipelines.scripts import alternative, loopback, outpainting_mk2, poor_mans_outpainting, prompts_from_file, sd_upscale
 from modules.pipelines.scripts.rounds import Asked
 from modules.sampling.questions import Task
@@ -23,7 +23,7 @@ class Flow:
     """Pictures out of several rounds of img2img: what each is to be, and how to make one."""
 
     plans: Callable[[Asked], Sequence[Img2ImgPlan]]
-    picture: Callable[[Any], Task[Drawn]]
+    picture: Callable[[Any], Task[Result]]
     request: Callable[[Img2Img, Any], Img2Img] = as_it_is      # what the script makes of the request first
 
 

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.checkpoints import KINDS, Kind, Text, Unet, save
 from modules.base.errors import ModelUnsupported
-from modules.engine.engine import Engine, Picture
+from modules.engine.engine import Engine, ImageTask
 from modules.models.checkpoint.loader import load
 from modules.models.device import Device, Placement
 from modules.params.txt2img import Txt2Img
@@ -38,7 +38,7 @@ def drawn(folder, steps=2):
     device = Device(found, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
     params = prepared(Txt2Img(prompt="a cat", seed=1, steps=steps, width=64, height=64))
     plan = Plan(params, Settings(), Files(found.checkpoints.hashed(found.checkpoints.default())))
-    made = Picture(picture(plan), "job", 0, "me", 0)
+    made = ImageTask(picture(plan), "job", 0, "me", 0)
     engine = Engine(device.answer, lambda picture: None)
     engine.submit([made])
     engine.listen()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from modules.base.errors import ModelMismatch
-from modules.engine.engine import Engine, Picture
+from modules.engine.engine import Engine, ImageTask
 from modules.models.checkpoint.loader import load
 from modules.models.device import tile
 from modules.models.lora.adapters import Adapters
@@ -166,7 +166,7 @@ def drawn(device, max_rows):
         return device.answer(questions)
 
     engine = Engine(answer, lambda picture: None, max_rows, device.common)
-    pictures = [Picture(task(device, i, tags), str(i), 0, "me", i) for i, tags in enumerate(TAGS)]
+    pictures = [ImageTask(task(device, i, tags), str(i), 0, "me", i) for i, tags in enumerate(TAGS)]
     engine.submit(pictures)
     engine.listen()
     while engine.running:

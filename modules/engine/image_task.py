@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @dataclass(eq=False, slots=True)
-class Picture(Generic[T]):
+class ImageTask(Generic[T]):
     """A suspended task and the question it waits on; no question before it has begun."""
 
     task: Task[T]
