@@ -1,24 +1,57 @@
-"""/easel/v1: jobs by id, for the page and for programs. Somebody else's job is one that does not exist."""
+"""/easel/v1: jobs begun and followed by id, for the page and for programs. Somebody else's job is one that does not exist."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
+from annotated_types import MaxLen
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
-from modules.api.routing import owner, router
+from modules.api.routing import KnownFields, owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
-from modules.base.limits import Id
+from modules.base.limits import MAX_ITEMS, Id, JsonObject, Name
 from modules.engine.messages import RETURNED
+from modules.requests.form import read_submission
+from modules.requests.submit import submit
 from modules.store.jobs import JobRecord
 
 MOST_PICTURES = 100      # of each job, in a list of jobs
 
 
+class ChosenScript(KnownFields):
+    name: Name
+    arguments: JsonObject = Field({}, description="By name; what is not given is as usual.")
+
+
+class JobRequest(KnownFields):
+    """What a page or a program asks for. Fields that are not given are as the page begins: with the model's own defaults."""
+
+    kind: Name = Field(description="txt2img, img2img or extras.")
+    fields: Annotated[dict[Name, Any], MaxLen(MAX_ITEMS)] = Field({}, description="The request's fields by name.")
+    settings: JsonObject = Field({}, description="Settings for this job alone, by name: the checkpoint, the VAE, any other.")
+    script: ChosenScript | None = Field(None, description="A script of txt2img or img2img, in place of script_name and script_args.")
+    save: bool = Field(True, description="Also write the pictures to the server's outputs folder.")
+
+
+class JobStarted(BaseModel):
+    job: str                # its id
+    notes: list[str]        # what was ignored or is not as asked
+
+
 def routes(app: App) -> APIRouter:
     api = router("jobs", "/easel/v1")
+
+    @api.post("/jobs")
+    def start(body: JobRequest, request: Request) -> JobStarted:
+        """Begin a job and answer its id at once. A refusal names the field."""
+        script = (body.script.name, body.script.arguments) if body.script else None
+        asked = read_submission(app, body.kind, body.fields, body.settings, script)
+        submitted = submit(app, replace(asked, save=body.save), owner(request))
+        return JobStarted(job=submitted.job, notes=list(submitted.notes))
 
     @api.get("/jobs")
     def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import MaxLen
 
 from modules.base.fields import Checkbox, Choices, Param, Slider, Text
-from modules.base.limits import MAX_INFOTEXT, MAX_PATH, FilePath, Name
+from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_PATH, FilePath, Name
+from modules.params.extras import Extras
 from modules.params.img2img import Img2Img
 
 MOST_PICTURES = 10_000
@@ -60,6 +61,14 @@ class Img2ImgBatch(FromFolder, Img2Img):
         tuple[Name, ...],
         Param("Parameters to take from png info", Choices(PNG_INFO), "Prompts are added to those above; the others are taken instead of the form's."),
     ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtrasBatch(FromFolder, Extras):
+    """Extras' form: pictures that were kept before, or a folder of them."""
+
+    images: Annotated[tuple[Name, ...], MaxLen(MAX_ITEMS)] = ()           # names of `imaging.inputs`
+    infotexts: Annotated[tuple[Annotated[str, MaxLen(MAX_INFOTEXT)], ...], MaxLen(MAX_ITEMS)] = ()      # each picture's generation data
 
 
 # What is recorded -----------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def settled(params: Request, kind: Kind, styles: Styles) -> Request:
         return replace(params, script_name="", script_args=())
     script = find(params.script_name, kind)
     chosen = script.settle(arguments(script, params.script_args), params, styles)
-    return replace(params, script_name=script.name, script_args=tuple(getattr(chosen, each.name) for each in fields(chosen)))
+    return replace(params, script_name=script.name, script_args=in_order(chosen))
 
 
 def find(name: str, kind: Kind) -> Script:
@@ -145,6 +145,11 @@ def arguments(script: Script, given: Sequence[Any]) -> Arguments:
     except ValidationError as error:
         first = error.errors()[0]
         raise Invalid(f"{script.name}: {names_of(first)} cannot be {first['input']!r:.80}.", f"{first['msg']}.", field="script_args") from error
+
+
+def in_order(chosen: Any) -> tuple[Any, ...]:
+    """A script's arguments as a request holds them."""
+    return tuple(getattr(chosen, each.name) for each in fields(chosen))
 
 
 def names_of(problem: Any) -> str:

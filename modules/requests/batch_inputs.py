@@ -5,7 +5,7 @@ Pictures of a folder are only looked at here; they are read one by one when it i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import compress
 from operator import not_
@@ -57,6 +57,12 @@ def fits(params: Extras, path: Path) -> bool:
     except WebUIError:
         return False
     return True
+
+
+def check_inputs(inputs: Path, names: Iterable[str], field: str) -> None:
+    """Raises Invalid naming the field, if one of the names is that of no picture in `inputs`."""
+    if not all(NAME.fullmatch(name) and (inputs / name).is_file() for name in names):
+        raise Invalid("A picture this job starts from is gone.", "Send it again: POST /easel/v1/inputs answers its name.", field)
 
 
 def sent(wish: Img2ImgBatch) -> Batch:

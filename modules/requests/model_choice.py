@@ -37,10 +37,17 @@ def standing_checkpoint(app: App) -> ModelFile | None:
 
 
 def with_checkpoint_here(app: App, settings: Settings, request: Collection[str] = ()) -> tuple[Settings, list[str]]:
-    """The settings with a checkpoint that is here where theirs is not, and what to say of that. One that the `request` names itself stays."""
+    """The settings with a checkpoint that is here where theirs is not, and notes on that.
+
+    request: the settings that the request names itself; a checkpoint among them is refused where it is not here
+    Raises UnknownName.
+    """
     name = settings.sd_model_checkpoint
+    if "sd_model_checkpoint" in request and name:
+        app.models.checkpoints.find(name)
+        return settings, []
     other = app.models.checkpoints.default()
-    if "sd_model_checkpoint" in request or other is None or checkpoint_named(app, name):
+    if other is None or checkpoint_named(app, name):
         return settings, []
     return replace(settings, sd_model_checkpoint=other.name), [not_here("checkpoint", name, f"{other.name} draws instead")]
 

@@ -15,7 +15,7 @@ from modules.base.errors import WebUIError, sentence
 from modules.base.fields import Choice, Choices, declared, defaults
 from modules.engine.messages import LOCAL
 from modules.library.upscalers import BUILT_IN, find
-from modules.params.batch import Img2ImgBatch
+from modules.params.batch import ExtrasBatch, Img2ImgBatch
 from modules.params.hires import LATENT_MODES
 from modules.params.img2img import FILLS
 from modules.params.txt2img import Txt2Img
@@ -85,7 +85,7 @@ def forms_of(app: App, words: Words) -> dict[str, Form[Any]]:
     return {
         "txt2img": ScriptedForm(Txt2Img, "txt2img", lists, words),
         "img2img": ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.own_controls(words)),
-        "extras": Form(extras.Enlargement, "extras", lists, words, extras.own_controls(words)),
+        "extras": Form(ExtrasBatch, "extras", lists, words, extras.own_controls(words)),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from PIL import Image
@@ -11,7 +11,8 @@ from PIL import Image
 from modules.base.errors import Forbidden
 from modules.params.batch import Img2ImgBatch
 from modules.params.img2img import Img2Img
-from modules.ui.tabs.batch import recorded, whose_folders
+from modules.requests.kinds import KINDS
+from modules.ui.tabs.batch import whose_folders
 from modules.ui.words import Words
 from tests.servers import settled
 
@@ -25,17 +26,22 @@ def folder(tmp_path):
     return found
 
 
-def asked(folder, **fields):
-    return Img2ImgBatch(**{"batch_source": "folder", "batch_input_dir": str(folder), "width": 64, "height": 64, "steps": 2} | fields)
+def wish(folder, **given):
+    return {"batch_source": "folder", "batch_input_dir": str(folder), "width": 64, "height": 64, "steps": 2, **given}
 
 
-def submitted(client, wish):
-    app = client.app
-    return app.jobs.submit("img2img", recorded(app)(wish, app.settings.current), app.settings.current, "local")
+def submitted(client, given):
+    reply = client.post("/easel/v1/jobs", json={"kind": "img2img", "fields": given})
+    assert reply.status_code == 200, reply.text
+    return reply.json()["job"]
+
+
+def params_of(app, folder, **given):
+    return KINDS["img2img"].resolve(app, Img2ImgBatch(**wish(folder, **given)), app.settings.current)
 
 
 def test_all_pictures_but_the_damaged_one_are_made(client, folder, tmp_path):
-    job = settled(client, submitted(client, asked(folder, batch_output_dir=str(tmp_path / "out"))))
+    job = settled(client, submitted(client, wish(folder, batch_output_dir=str(tmp_path / "out"))))
     assert (job["state"], job["asked"], job["made"]) == ("done", 3, 2)
     assert [picture["index"] for picture in job["pictures"]] == [0, 2] and {picture["seed"] for picture in job["pictures"]} == {job["params"]["seed"]}
     assert job["warnings"] == ["1.png was left out. The picture is damaged or was cut off."]
@@ -44,23 +50,16 @@ def test_all_pictures_but_the_damaged_one_are_made(client, folder, tmp_path):
 
 
 def test_whoever_follows_it_may_ask_for_the_newest_alone_and_never_gets_the_list(client, folder):
-    job = settled(client, submitted(client, asked(folder)))
+    job = settled(client, submitted(client, wish(folder)))
     assert "batch" not in job["params"]
     newest = client.get(f"/easel/v1/jobs/{job['id']}", params={"newest": 1}).json()
     assert [picture["index"] for picture in newest["pictures"]] == [2] and newest["made"] == 2
 
 
 def test_a_record_has_the_requests_fields_and_the_batch_and_goes_through_json(client, folder):
-    record = recorded(client.app)(asked(folder, seed=-1), client.app.settings.current)
-    assert record.keys() - {"batch"} == set(Img2Img.__dataclass_fields__) and record["seed"] >= 0
+    record = params_of(client.app, folder, seed=-1)
+    assert record.keys() - {"batch"} == {each.name for each in fields(Img2Img)} and record["seed"] >= 0
     assert json.loads(json.dumps(record))["batch"]["entries"][0]["image"] == str(folder / "0.png")
-    plain = recorded(client.app)(Img2ImgBatch(init_images=("x",)), client.app.settings.current)
-    assert plain.keys() == set(Img2Img.__dataclass_fields__)
-
-
-def test_the_api_takes_no_folders(client, folder, tmp_path):
-    body = {"init_images": ["x"], "batch": {"folder": str(tmp_path), "entries": []}, "batch_source": "folder", "batch_input_dir": str(folder)}
-    assert client.post("/sdapi/v1/img2img", json=body).status_code == 422      # the picture is none; nothing else is looked at
 
 
 def test_a_shared_server_refuses_folders_and_says_so_beforehand(client, folder):
@@ -69,7 +68,7 @@ def test_a_shared_server_refuses_folders_and_says_so_beforehand(client, folder):
     shared = replace(app, flags=replace(app.flags, listen=True))
     assert "closed" in whose_folders(shared.flags, Words())
     with pytest.raises(Forbidden):
-        recorded(shared)(asked(folder), app.settings.current)
+        params_of(shared, folder)
     opened = replace(app, flags=replace(app.flags, listen=True, batch_dir=(folder,)))
     assert str(folder) in whose_folders(opened.flags, Words())
-    assert recorded(opened)(asked(folder), app.settings.current)["batch"]["entries"]
+    assert params_of(opened, folder)["batch"]["entries"]

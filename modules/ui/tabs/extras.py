@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import gradio as gr
-from annotated_types import MaxLen
 from gradio.components import Component
 
 from modules.app.app import App
 from modules.base.errors import Invalid
-from modules.base.limits import MAX_INFOTEXT, Name
 from modules.imaging.inputs import load
-from modules.params.batch import FromFolder
+from modules.params.batch import ExtrasBatch
 from modules.params.extras import BY, TO, Extras, check_sent, check_sizes
 from modules.requests.batch_inputs import extras_batch
 from modules.settings.options import Settings
@@ -24,14 +22,6 @@ from modules.ui.tabs import batch, generation
 from modules.ui.words import Words
 
 TAB = "extras"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Enlargement(FromFolder, Extras):
-    """The form as the page sends it, the pictures with it."""
-
-    images: tuple[Name, ...] = ()           # names of `imaging.inputs`
-    infotexts: tuple[Annotated[str, MaxLen(MAX_INFOTEXT)], ...] = ()      # the generation data each came with
 
 
 def own_controls(words: Words) -> dict[str, Component]:
@@ -45,7 +35,7 @@ def own_controls(words: Words) -> dict[str, Component]:
     }
 
 
-def build(app: App, form: Form[Enlargement], quick: Mapping[str, Component], words: Words) -> None:
+def build(app: App, form: Form[ExtrasBatch], quick: Mapping[str, Component], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         with gr.Column(elem_id=f"{TAB}_settings"):
             pictures(app, form, words)
@@ -55,7 +45,7 @@ def build(app: App, form: Form[Enlargement], quick: Mapping[str, Component], wor
     generation.wire(TAB, app, form, quick, recorded(app))
 
 
-def pictures(app: App, form: Form[Enlargement], words: Words) -> None:
+def pictures(app: App, form: Form[ExtrasBatch], words: Words) -> None:
     """Sent from here, or of a folder of the server."""
     with gr.Tabs(elem_id=f"mode_{TAB}"):
         with gr.Tab(words("Pictures"), id="single_image", elem_id=f"{TAB}_single_tab"):
@@ -64,7 +54,7 @@ def pictures(app: App, form: Form[Enlargement], words: Words) -> None:
             batch.folder_fields(form, app.flags, words)
 
 
-def settings(form: Form[Enlargement]) -> None:
+def settings(form: Form[ExtrasBatch]) -> None:
     form.place("resize_mode")
     with gr.Column(elem_id=f"{TAB}_scale_by"):
         form.place("upscaling_resize")
@@ -87,11 +77,11 @@ def generate(words: Words) -> None:
         gr.Button(words("Generate"), elem_id=f"{TAB}_generate", variant="primary")
 
 
-def recorded(app: App) -> Callable[[Enlargement, Settings], dict[str, Any]]:
+def recorded(app: App) -> Callable[[ExtrasBatch, Settings], dict[str, Any]]:
     """What a job's record says of a request. Raises Invalid, InvalidImage or UnknownName."""
     inputs = app.flags.paths.cache / "inputs"
 
-    def record(params: Enlargement, standing: Settings) -> dict[str, Any]:
+    def record(params: ExtrasBatch, standing: Settings) -> dict[str, Any]:
         for restoring in params.restorers:
             app.models.face_restorer(restoring.name)
         named = replace(params, upscaler_1=app.models.upscaler(params.upscaler_1), upscaler_2=app.models.upscaler(params.upscaler_2))
@@ -103,7 +93,7 @@ def recorded(app: App) -> Callable[[Enlargement, Settings], dict[str, Any]]:
     return record
 
 
-def pictures_sent(params: Enlargement, inputs: Path) -> dict[str, Any]:
+def pictures_sent(params: ExtrasBatch, inputs: Path) -> dict[str, Any]:
     check_pictures(params)
     sizes = [load(inputs, image).size for image in params.images]
     check_sent(sizes)
@@ -112,7 +102,7 @@ def pictures_sent(params: Enlargement, inputs: Path) -> dict[str, Any]:
     return lists | {"batch_size": len(params.images)}      # by which the queue counts pictures
 
 
-def check_pictures(params: Enlargement) -> None:
+def check_pictures(params: ExtrasBatch) -> None:
     if not params.images:
         raise Invalid("There is no picture to enlarge.", "Drop one into the field first.", field="images")
     if len(params.images) != len(params.infotexts):

@@ -1,0 +1,70 @@
+"""A request for new pictures as a job's parameters: styles put in, script and names resolved, batches laid out. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any, TypeVar
+
+from modules.app.app import App
+from modules.imaging.folders import upright_size
+from modules.params.batch import Img2ImgBatch
+from modules.params.img2img import Img2Img
+from modules.params.scripts import settled
+from modules.params.txt2img import Generation, Txt2Img
+from modules.prompts.styles import Style
+from modules.requests.batch_inputs import check_inputs, img2img_batch, scaled, sized
+from modules.requests.png_info import OwnData
+from modules.requests.resolve import prepared, prepared_img2img
+from modules.requests.styles import unstyled, with_styles
+from modules.settings.options import Settings
+
+Params = TypeVar("Params", bound=Generation)
+
+
+def txt2img_params(app: App, request: Txt2Img, server: Settings) -> dict[str, Any]:
+    """The parameters of a txt2img job. Raises Invalid or UnknownName."""
+    styles = app.styles()
+    resolved = prepared(settled(with_styles(fields_of(Txt2Img, request), styles), "txt2img", styles))
+    return asdict(resolved) | unstyled(request, styles)
+
+
+def img2img_params(app: App, request: Img2ImgBatch, server: Settings) -> dict[str, Any]:
+    """The parameters of an img2img job, a batch or not. Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge."""
+    if request.batch_source:
+        return batch_params(app, request, server)
+    inputs = app.flags.paths.cache / "inputs"
+    check_inputs(inputs, request.init_images, "init_images")
+    check_inputs(inputs, filter(None, (request.mask,)), "mask")
+    return single_params(with_scaled_size(app, request), app.styles(), server)
+
+
+def single_params(request: Img2ImgBatch, styles: Mapping[str, Style], server: Settings) -> dict[str, Any]:
+    """The parameters of a job that starts from the request's own pictures."""
+    resolved = prepared_img2img(settled(with_styles(fields_of(Img2Img, request), styles), "img2img", styles), server)
+    return asdict(resolved) | unstyled(request, styles)
+
+
+def batch_params(app: App, request: Img2ImgBatch, server: Settings) -> dict[str, Any]:
+    """The parameters of a job that starts from many files, one after another; a file's own fields and settings are its entry's."""
+    batch, styles = img2img_batch(request, app.flags), app.styles()
+    first = replace(request, init_images=(batch.entries[0].image,), mask=batch.entries[0].mask)
+    common = single_params(first, styles, server)
+    if request.batch_use_png_info:
+        seeded = replace(first, seed=common["seed"], subseed=common["subseed"])
+        batch = OwnData(seeded, lambda own: single_params(own, styles, server), app.models.checkpoints).applied(batch)
+    if request.resize_by:
+        batch = sized(batch, request.scale_by, app.flags.paths.cache / "inputs")
+    return common | {"init_images": [], "mask": "", "batch": asdict(batch)}
+
+
+def with_scaled_size(app: App, request: Img2ImgBatch) -> Img2ImgBatch:
+    """The request with the picture's size times its scale, if it asks for that. Raises Invalid."""
+    if not request.resize_by or not request.init_images:
+        return request
+    return replace(request, **scaled(upright_size(app.flags.paths.cache / "inputs" / request.init_images[0]), request.scale_by))
+
+
+def fields_of(cls: type[Params], request: Params) -> Params:
+    """The request as a plain `cls`, without what faces add to it."""
+    return cls(**{each.name: getattr(request, each.name) for each in fields(cls)})

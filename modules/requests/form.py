@@ -1,0 +1,53 @@
+"""A form's values by name → a submission: what is not given is as a page begins with that model. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from modules.app.app import App
+from modules.base.errors import Invalid
+from modules.base.fields import form_defaults
+from modules.params import scripts
+from modules.params.txt2img import Generation
+from modules.requests.kinds import KINDS, JobKind
+from modules.requests.model_choice import FORMS, checkpoint_named, standing_checkpoint, suggested
+from modules.requests.read_fields import check_known, read_fields
+from modules.requests.submit import Submission, settings_given
+
+Values = Mapping[str, Any]
+
+
+def read_submission(
+    app: App, kind: str, given: Values, settings: Values, script: tuple[str, Values] | None = None,
+) -> Submission:
+    """script: a script's name and its arguments by name. Raises Invalid naming the field."""
+    row = KINDS.get(kind)
+    if row is None:
+        raise Invalid(f"There is no kind of job called {kind!r:.100}.", f"There are: {', '.join(KINDS.names)}.", field="kind")
+    request = read_fields(row.request, start_values(app, row, settings_given(settings)) | dict(given))
+    if script:
+        request = with_script(row, request, *script)
+    return Submission(row.name, request, settings)
+
+
+def with_script(kind: JobKind, request: Any, name: str, arguments: Values) -> Any:
+    """The request with a script's arguments in the script's order. Raises Invalid naming the argument."""
+    if not isinstance(request, Generation):
+        raise Invalid(f"{kind.name} takes no script.", "Leave it out.", field="script")
+    if name in scripts.NONE:
+        return request
+    script = scripts.find(name, kind.name)
+    check_known(arguments, list(script.params), "script.")
+    chosen = read_fields(script.arguments, arguments, "script.")
+    return replace(request, script_name=script.name, script_args=scripts.in_order(chosen))
+
+
+def start_values(app: App, kind: JobKind, settings: Values) -> dict[str, Any]:
+    """What a form of that kind begins with: its own defaults, over them those of the model that the settings name."""
+    if kind.name not in FORMS:
+        return form_defaults(kind.request)
+    name = settings.get("sd_model_checkpoint")
+    checkpoint = checkpoint_named(app, name) if isinstance(name, str) else standing_checkpoint(app)
+    return form_defaults(kind.request) | suggested(app, checkpoint.sidecar if checkpoint else {}, kind.name)

@@ -1,0 +1,58 @@
+"""The one door for requests: page, API and command line hand a declared request over here, and get a job's id. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modules.app.app import App
+from modules.engine.messages import LOCAL
+from modules.requests.kinds import KINDS
+from modules.requests.model_choice import with_checkpoint_here
+from modules.settings.choices import MODEL_SETTINGS
+from modules.settings.options import NAMES, Settings, check_places, for_request
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request and how to deal with it.
+
+    kind: one of KINDS; request: a value of the class that the kind declares
+    settings: settings for this request alone, by name; null is the server's own, unknown names are told and ignored
+    save: also into the outputs folder; task_id: an id of the caller's own, "" draws one
+    """
+
+    kind: str
+    request: Any
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    save: bool = True
+    task_id: str = ""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job's id, the settings it runs with, and notes for whoever asked for it."""
+
+    job: str
+    settings: Settings
+    notes: tuple[str, ...] = ()
+
+
+def submit(app: App, asked: Submission, owner: str) -> Submitted:
+    """Resolve a request and record it as a job. Raises Invalid, UnknownName, Forbidden, InvalidImage, TooLarge or ModelError."""
+    kind, server = KINDS[asked.kind], app.settings.current
+    given = settings_given(asked.settings)
+    check_places(given, shared=owner != LOCAL)
+    known = {name: value for name, value in given.items() if name in NAMES}
+    settings, missing = with_checkpoint_here(app, for_request(server, known), known)
+    params = kind.resolve(app, asked.request, server)
+    job = app.jobs.submit(kind.name, params, settings, owner, asked.save, asked.task_id)
+    app.jobs.warn(job, missing)
+    unknown = sorted(given.keys() - known.keys())
+    return Submitted(job, settings, tuple(f"There is no setting called {name!r}; it was ignored." for name in unknown))
+
+
+def settings_given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that say something: null leaves a setting as it is, and so does a model that has no name."""
+    return {name: value for name, value in values.items() if value is not None and not (name in MODEL_SETTINGS and value == "")}
