@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from modules.api.routing import KnownFields, check_size, owner, router, strict_json
+from modules.api.routing import KnownFields, check_size, owner, router
 from modules.app.app import App
 from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
 from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id, Name
@@ -207,7 +207,7 @@ async def sent_picture(request: Request) -> PictureOf | bytes:
     if kind and kind != "application/json":
         raise UnsupportedMedia("Send JSON, or a picture as multipart/form-data.", "Set the header Content-Type.")
     try:
-        return PictureOf.model_validate(strict_json(await request.body()))
+        return PictureOf.model_validate(await request.json())
     except ValidationError as error:
         raise RequestValidationError([problem | {"loc": ("body", *problem["loc"])} for problem in error.errors()]) from error
     except ValueError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,7 +16,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from modules.base.errors import WebUIError
+from modules.base.limits import MAX_ID
 
+MOST_PROBLEMS = 50      # problems in one refusal
 LATER = {"Retry-After": "10"}
 HEADERS = {413: {"Connection": "close"}, 429: LATER, 503: LATER}      # or the rest of what is too large would still come
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type", 416: "range_not_satisfiable", 500: "internal"}
@@ -66,9 +68,15 @@ def body_of(error: WebUIError) -> dict[str, Any]:
 
 def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     """FastAPI's list of fields, without the input: it may be megabytes, or not JSON."""
-    problems = jsonable_encoder([{"loc": one["loc"], "msg": message(one), "type": one["type"]} for one in error.errors()])
+    some = error.errors()[:MOST_PROBLEMS]
+    problems = jsonable_encoder([{"loc": place(one["loc"]), "msg": message(one), "type": one["type"]} for one in some])
     sentence = "; ".join(f"{'.'.join(map(str, one['loc'][1:])) or 'The request'}: {one['msg']}" for one in problems)
     return JSONResponse(refusal("validation", problems, sentence=sentence), 422)
+
+
+def place(loc: Iterable[str | int]) -> list[str | int]:
+    """Where in the request, whose own names may be as long as it likes."""
+    return [part[:MAX_ID] if isinstance(part, str) else part for part in loc]
 
 
 def message(problem: Mapping[str, Any]) -> str:

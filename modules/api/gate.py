@@ -13,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modules.api.routing import StrictRequest, inner_path, owner, strict_json
+from modules.api.routing import StrictRequest, inner_path, owner
 from modules.base.errors import Forbidden, Invalid, NotFound
 
 READ, CALL = ("GET", "HEAD"), ("POST",)
@@ -58,7 +58,7 @@ class Gate:
     async def checked_call(self, request: CallRequest) -> bytes:
         """The call as gradio gets it: the function's number and its values, nothing else."""
         request.check_kind()
-        call = read_call(await request.body())
+        call = await read_call(request)
         self.sessions.check(call.get("session_hash"), owner(request))
         number, values = call.get("fn_index"), call.get("data")
         if type(number) is not int or number not in self.functions:
@@ -126,9 +126,9 @@ def keeping(path: str) -> str:
     return next((how for folder, how in FOLDERS.items() if path.startswith(folder)), "private, no-store")
 
 
-def read_call(body: bytes) -> Mapping[str, Any]:
+async def read_call(request: CallRequest) -> Mapping[str, Any]:
     try:
-        call = strict_json(body)
+        call = await request.json()
     except json.JSONDecodeError as error:
         raise Invalid(f"That is no JSON: {error}.", "Send the function's number and its values.") from error
     if not isinstance(call, dict):

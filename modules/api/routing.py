@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Callable, Coroutine, Mapping
@@ -16,11 +17,12 @@ from starlette.types import Scope
 
 from modules.api.errors import Refusal
 from modules.base.errors import TooLarge, UnsupportedMedia, WebUIError
-from modules.base.limits import MAX_BODY, MAX_ID
+from modules.base.limits import MAX_BODY, MAX_ESCAPES, MAX_ID, MAX_JSON
 from modules.engine.messages import LOCAL
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MOST_UNKNOWN = 20      # fields that one refusal names
+LONG_JSON = 2**16      # bytes from which on it is read in a thread
 
 
 def router(tag: str, prefix: str = "") -> APIRouter:
@@ -93,7 +95,8 @@ class StrictRequest(Request):
 
     async def json(self) -> Any:
         if self.parsed is None:
-            self.parsed = strict_json(await self.body())
+            body = await self.body()
+            self.parsed = await asyncio.to_thread(strict_json, body) if len(body) > LONG_JSON else strict_json(body)
         return self.parsed
 
 
@@ -113,9 +116,10 @@ def check_size(size: int, largest: int = MAX_BODY) -> None:
 
 
 def strict_json(body: bytes) -> Any:
-    """Raises JSONDecodeError, also for what Python's parser lets through or cannot hold."""
+    """Raises JSONDecodeError, also for what Python's parser lets through or cannot hold, or would be very long at."""
     try:
-        value = json.loads(body, parse_constant=no_number, parse_float=finite)
+        check_count(body)
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=no_number, parse_float=finite)
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode()      # half a surrogate pair is no character
         return value
@@ -123,6 +127,16 @@ def strict_json(body: bytes) -> Any:
         raise
     except (ValueError, RecursionError) as error:
         raise json.JSONDecodeError(f"not JSON that can be read ({type(error).__name__})", "", 0) from error
+
+
+def check_count(body: bytes) -> None:
+    """Raises JSONDecodeError where there is more in JSON than any request says: counted outside its texts, before it is taken apart."""
+    if body.count(b"\\") > MAX_ESCAPES:
+        raise json.JSONDecodeError(f"more than {MAX_ESCAPES:,} escaped characters", "", 0)
+    parts = body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"', 2 * MAX_JSON + 2)      # every second is a text
+    outside = b"".join(parts[::2])
+    if len(parts) // 2 + sum(map(outside.count, (b",", b"[", b"{"))) > MAX_JSON:
+        raise json.JSONDecodeError(f"more than {MAX_JSON:,} values", "", 0)
 
 
 def finite(text: str) -> float:

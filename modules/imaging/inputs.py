@@ -52,7 +52,10 @@ def upright(image: Image.Image) -> Image.Image:
 def plain(image: Image.Image) -> Image.Image:
     """Palettes, ink and deep channels as what a screen shows."""
     if image.mode in DEEP:
-        return Image.fromarray((np.asarray(image, np.float64) / 257).round().clip(0, 255).astype(np.uint8))
+        grey = np.asarray(image).clip(0, 65_535).astype(np.int32)
+        grey += 128      # in place, in whole numbers: a large picture has hundreds of megabytes here
+        grey //= 257
+        return Image.fromarray(grey.astype(np.uint8))
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB")

@@ -13,9 +13,9 @@ from fastapi import FastAPI, Response
 from starlette.testclient import TestClient
 
 from modules.api.errors import handle
-from modules.api.routing import finite, strict_json
+from modules.api.routing import check_count, finite, strict_json
 from modules.api.server import put_page
-from modules.base.limits import MAX_BODY
+from modules.base.limits import MAX_BODY, MAX_ESCAPES, MAX_JSON
 from tests.api.test_generate import SMALL
 
 REFUSAL = {"error", "detail", "hint", "errors", "body", "request_id"}
@@ -142,3 +142,37 @@ class TestPage:
     def test_our_own_paths_are_not_the_pages(self, browser):
         assert browser.get("/sdapi/v1/nowhere").json()["error"] == "not_found"
         assert browser.post("/sdapi/v1/there").status_code == 405
+
+
+MANY = MAX_JSON + 1
+
+
+@pytest.mark.parametrize("content", [
+    b"[" + b"0," * MANY + b"0]", b"[" + b'"",' * MANY + b'""]', b"[" * MANY, b'"' * 4 * MANY, b"{" + b'"a":1,' * MANY + b'"a":1}',
+    b"[" + b"{}," * MANY + b"0]", b'["' + b"\\\\" * (MAX_ESCAPES // 2 + 1) + b'"]',
+], ids=["numbers", "texts", "lists", "quotes", "names", "objects", "escapes"])
+def test_json_of_more_values_than_any_request_has_is_refused_before_it_is_taken_apart(client, content):
+    with pytest.raises(json.JSONDecodeError, match="more than"):
+        check_count(content)
+    reply = send(client, content, "/sdapi/v1/png-info")
+    assert reply.status_code == 422 and "more than" in reply.json()["errors"] and len(reply.text) < 5_000
+
+
+@pytest.mark.parametrize("value", [
+    {"text": ",[{" * MANY, "more": ['\\"', "\\", '"', "\\\\\"'", ",[{\\"]}, [0] * (MAX_JSON - 2), {str(each): [] for each in range(MAX_JSON // 4)}, ["\\" * 1000],
+], ids=["commas in a text", "numbers", "names", "backslashes"])
+def test_what_stands_in_texts_is_not_counted(value):
+    assert strict_json(json.dumps(value).encode()) == value
+    assert strict_json(json.dumps(value).encode("utf-8-sig")) == value
+
+
+def test_json_is_utf8():
+    for encoding in ("utf-16", "utf-32", "utf-16-le"):
+        with pytest.raises(json.JSONDecodeError):
+            strict_json(json.dumps({"a": "b"}).encode(encoding))
+
+
+def test_a_refusal_is_short_whatever_names_the_request_has(client):
+    for body in ({"text": "", "now": {"a" * 2**20: 1}}, {"text": "", "now": {"a" * 2_000 + str(each): 1 for each in range(900)}}, {"text": [["a"]] * 9_000}):
+        reply = client.post("/easel/v1/read-infotext", json=body)
+        assert reply.status_code == 422 and len(reply.text) < 30_000
