@@ -15,10 +15,10 @@ import pytest
 
 from modules.api.info import decoded
 from modules.base.errors import WebUIError
+from modules.base.families import family_named
 from modules.base.limits import MAX_PROMPT
 from modules.imaging.read import png_texts
 from modules.library.catalog import Catalog
-from modules.library.family_detection import family_named
 from modules.library.user_metadata import plain
 from modules.params import infotext
 from modules.params.prompt_lines import split_words, tags
@@ -63,7 +63,7 @@ def filled(part: ast.FormattedValue) -> str:
 
 def tables() -> Iterator[tuple[str, str]]:
     """Patterns that a loop goes through: known by name, since no literal stands at the call."""
-    from modules.library.family_detection import NAMES as FAMILIES
+    from modules.base.families import NAMES as FAMILIES
     from modules.models.upscaling.architectures import RENAMED
 
     yield from (("families", pattern.pattern) for pattern, _ in FAMILIES)

@@ -19,12 +19,12 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from modules.api.routing import KnownFields, check_size, owner, router
 from modules.app.app import App
 from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
+from modules.base.families import SPOKEN, family_named
 from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id, Name
 from modules.imaging.inputs import upright
 from modules.imaging.read import open_image
 from modules.imaging.save import png
 from modules.library import index as library_index
-from modules.library.family_detection import family_named
 from modules.library.index import Entry
 from modules.requests.picture_data import picture_metadata
 
@@ -162,7 +162,7 @@ def wanted(change: CardChange) -> dict[str, Any]:
     if family := given.get("family"):
         given["family"] = family_named(family)
         if not given["family"]:
-            raise Invalid(f"{family!r} is no family of models.", "Write SD1, SD2, SDXL, SD3 or Flux, or nothing.", field="family")
+            raise Invalid(f"{family!r} is no family of models.", f"Write {', '.join(SPOKEN.values())}, or nothing.", field="family")
     return given
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from modules.base.errors import Invalid
+from modules.base.families import family_named
 from modules.base.files import inside, write_atomically
-from modules.library.family_detection import family_named
 
 LARGEST = 2**20              # bytes of a text file that is read
 LONGEST = 20_000             # characters of a description that is shown

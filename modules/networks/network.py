@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from modules.base.errors import ModelMismatch, ModelUnsupported
+from modules.base.families import family_named, spoken_family
 from modules.networks.dialects import READ, Targets, bundled, embeddings_of
 from modules.networks.formats import BROKEN, read_patches, shapes_of
 from modules.networks.patch import MISSHAPEN, FirstInputs, Patch, Shape
@@ -91,8 +92,9 @@ def fitted(patch: Patch, shape: Shape) -> Patch | None:
 
 def made_for(metadata: Mapping[str, str]) -> str:
     """The hint to one who uses a network with the wrong model; trainers write what they trained on."""
-    base = metadata.get("modelspec.architecture") or metadata.get("ss_base_model_version")
-    return f"It was made for {shown(base)}: choose such a checkpoint." if base else "It was made for another family of models."
+    said = metadata.get("modelspec.architecture") or metadata.get("ss_base_model_version") or ""
+    family = spoken_family(family_named(said) or shown(said))
+    return f"It was made for {family}: choose such a checkpoint." if family else "It was made for another family of models."
 
 
 def shown(text: str) -> str:

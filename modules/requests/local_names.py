@@ -119,10 +119,10 @@ def is_same(file: ModelFile | None, other: ModelFile) -> bool:
 # Files that fields and settings name -------------------------------------------------------------
 
 
-def with_local_files(found: Mapping[str, Any], values: Mapping[str, Any], library: Library, current: ModelFile | None) -> dict[str, Any]:
+def with_local_files(found: Mapping[str, Any], values: Mapping[str, Any], library: Library) -> dict[str, Any]:
     """What `pasting.pasted` found, with files called as they are here; what is not here is in `missing`.
 
-    current: the checkpoint that is used if the data name none that is here
+    Its `checkpoint` is the name of the one that the data name, "" if they name none that is here.
     """
     fields, settings, missing = dict(found["fields"]), dict(found["settings"]), list(found["missing"])
     for name, resolve in LOCAL.items():
@@ -133,25 +133,22 @@ def with_local_files(found: Mapping[str, Any], values: Mapping[str, Any], librar
                 missing.append(here)
                 del told[name]
     fields |= {name: "" for name in NONE_INSTEAD if name in found["fields"] and name not in fields}
-    notes = [*found["notes"], *with_checkpoint(settings, values, library, current, missing)]
-    return {**found, "fields": fields, "settings": settings, "missing": missing, "notes": notes}
+    checkpoint, notes = named_checkpoint(values, library)
+    if isinstance(checkpoint, Missing):
+        missing.append(checkpoint)
+    name = checkpoint.name if isinstance(checkpoint, ModelFile) else ""
+    return {**found, "fields": fields, "settings": settings, "checkpoint": name, "missing": missing, "notes": [*found["notes"], *notes]}
 
 
-def with_checkpoint(
-    settings: dict[str, Any], values: Mapping[str, Any], library: Library, current: ModelFile | None, missing: list[Missing],
-) -> list[str]:
-    """Settings get the checkpoint that the data name, if it is another than the current. Returns what the person should know."""
+def named_checkpoint(values: Mapping[str, Any], library: Library) -> tuple[ModelFile | Missing | None, list[str]]:
+    """The checkpoint that the data name, None if they name none, and what the person should know of it."""
     name, begin = str(values.get("Model", "")), str(values.get("Model hash", "")).lower()
     if not name and not begin:
-        return []
+        return None, []
     library.checkpoints.learn(begin)
     meant = library.checkpoints.meant(name, begin)
-    file = usable(meant, Missing("checkpoint", name, "sd_model_checkpoint", begin))
-    if isinstance(file, Missing):
-        missing.append(file)
-    elif not is_same(current, file):
-        settings["sd_model_checkpoint"] = file.name
-    return [f"{name} here is not the same file: its hash is {meant.file.shorthash}, not {begin[:10]}."] if meant.differs and meant.file else []
+    differs = [f"{name} here is not the same file: its hash is {meant.file.shorthash}, not {begin[:10]}."] if meant.differs and meant.file else []
+    return usable(meant, Missing("checkpoint", name, "sd_model_checkpoint", begin)), differs
 
 
 def local_checkpoint(what: str, field: str) -> Callable[[Library, str, Mapping[str, Any]], str | Missing]:

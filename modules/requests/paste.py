@@ -38,7 +38,7 @@ def read_infotext(text: str, library: Library, standing: Settings, tab: str = ""
     missing: list[Missing] = []
     values, cls = with_local_names(values, library, missing), REQUESTS[tab]
     current = current_checkpoint(library, str((now or {}).get("sd_model_checkpoint") or standing.sd_model_checkpoint))
-    found = with_local_files(pasted(values, cls, standing), values, library, current)
+    found = choosing(with_local_files(pasted(values, cls, standing), values, library), library, current, standing)
     words = sentences_on([*found.pop("missing"), *missing], used_instead(current, standing, now or {}))
     elsewhere = ["The data are of a picture that img2img made of another one."] if (tab, source) == (TXT2IMG, IMG2IMG) else []
     script = with_local_upscaler(pasted_script(values), library) if tab == IMG2IMG else None
@@ -75,6 +75,16 @@ def current_checkpoint(library: Library, name: str) -> ModelFile | None:
         return library.checkpoints.find(name) if name else library.checkpoints.default()
     except UnknownName:
         return library.checkpoints.default()
+
+
+def choosing(found: Mapping[str, Any], library: Library, current: ModelFile | None, standing: Settings) -> dict[str, Any]:
+    """What was found, with its checkpoint chosen by its `settings`; or, as A1111's setting usually wants it, only told in its `notes`."""
+    named = library.checkpoints.find(found["checkpoint"]) if found["checkpoint"] else current
+    if named is None or (current and named.path == current.path):
+        return dict(found)
+    if standing.disable_weights_auto_swap and current:
+        return {**found, "notes": [f"Made with {named.model_name} (here, but not chosen): using {current.model_name}.", *found["notes"]]}
+    return {**found, "settings": {**found["settings"], "sd_model_checkpoint": named.name}}
 
 
 def used_instead(current: ModelFile | None, standing: Settings, now: Mapping[str, Any]) -> dict[str, str]:

@@ -100,8 +100,7 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
         "hypertile_explanation": "",
     },
     "Infotext": {
-        "disable_weights_auto_swap": True, "infotext_skip_pasting": [], "infotext_styles": "Apply if any",
-        "infotext_explanation": "", "enable_prompt_comments": True,
+        "infotext_skip_pasting": [], "infotext_styles": "Apply if any", "infotext_explanation": "", "enable_prompt_comments": True,
     },
     "Live previews": {
         "show_progressbar": True, "live_previews_image_format": "png", "show_progress_grid": True,

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Scope
 
 from modules.app.app import App
 from modules.base.errors import WebUIError, sentence
+from modules.base.families import SPOKEN
 from modules.base.fields import Choice, Choices, declared, defaults
 from modules.engine.messages import LOCAL
 from modules.library.upscalers import BUILT_IN, find
@@ -129,6 +130,7 @@ def facts(app: App) -> dict[str, Any]:
         "settings": defaults(Settings),
         "labels": settings.labels(Words()),
         "keys": {name: param.infotext for name, param in declared(Settings).items() if param.infotext},
+        "families": dict(SPOKEN),
         "words": dict(Words().table),
     }
 

@@ -131,14 +131,24 @@ def test_the_picture_is_made_with_the_pages_model_and_the_data_say_no_more(perso
     expect(data).to_contain_text("Model: tiny, Version:")
 
 
-def test_pasted_data_choose_their_model_and_what_else_they_say_does_not_follow_it(person: Callable[..., Callable[[], Page]], address: str) -> None:
+def test_pasted_data_choose_no_model_but_offer_theirs_and_what_else_they_say_does_not_follow_it(person: Callable[..., Callable[[], Page]], address: str) -> None:
     """Size and CFG scale are what the model before likes: nobody typed them, and yet they are meant."""
     page = person(address)()
     uses(page, "easel-stickers", "128")
     page.fill("#txt2img_prompt textarea", "a cat\nSteps: 2, Sampler: DPM++ 2M Karras, CFG scale: 4.5, Seed: 7, Size: 128x128, Model: tiny, VAE: gone.pt")
+    page.evaluate("""
+        window.noticed = [];
+        new MutationObserver((changes) => changes.flatMap(({ addedNodes }) => [...addedNodes]).filter(({ className }) => className === "notice")
+            .forEach(({ textContent }) => noticed.push(textContent))).observe(document.body, { childList: true, subtree: true });
+    """)
     page.click("#paste")
+    notes = page.locator("#txt2img_settings .paste-notes")
+    expect(notes.locator("p")).to_have_text(["Made with gone.pt (not here): using Automatic.", "Made with tiny (here, but not chosen): using easel-stickers-128."])
+    assert page.evaluate("noticed") == ["Filled in from the generation data."]      # what the form tells is told once
+    uses(page, "easel-stickers", "128")
+    notes.locator("button.use").click()
     expect(page.locator(PICKER)).to_have_value(re.compile("tiny"))
-    expect(page.locator("#txt2img_settings .paste-notes p")).to_have_text(["Made with gone.pt (not here): using Automatic."])
+    expect(notes.locator("button.use")).to_have_count(0)
     expect(page.locator(".example")).to_have_text(["a tiny thing"])      # the page knows the new model's wishes
     polled(page)
     uses(page, "tiny", "128")

@@ -7,7 +7,7 @@ import torch
 
 from modules.base.errors import ModelMismatch, ModelUnsupported
 from modules.networks.dialects import Targets
-from modules.networks.network import is_text, read_network
+from modules.networks.network import is_text, made_for, read_network
 from tests.golden_data import GOLDEN
 
 FILES = sorted(path.stem for path in (GOLDEN / "models/Lora").glob("*.safetensors"))
@@ -129,7 +129,15 @@ def test_a_misfit_is_named_with_what_it_is_for():
     tensors = lora_of(f"lora_unet_{JOINED}_attn1_to_q", 8, 16)
     with pytest.raises(ModelMismatch, match=r"my-lora .*to_q.weight is \(8, 8\).*\(2, 16\)") as caught:
         read_network("my-lora", tensors, {"ss_base_model_version": "sd_v2"}, XL)
-    assert "sd_v2" in caught.value.hint
+    assert caught.value.hint == "It was made for SD 2: choose such a checkpoint."
+
+
+@pytest.mark.parametrize(("said", "told"), [
+    ({"ss_base_model_version": "sd_v1"}, "SD 1.5"), ({"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"}, "SDXL"),
+    ({"ss_base_model_version": "sd3_m"}, "SD 3"), ({"ss_base_model_version": "stable_cascade"}, "stable_cascade"), ({}, "another family of models"),
+])
+def test_a_family_is_told_in_peoples_words(said, told):
+    assert told in made_for(said) and "_v" not in made_for(said)
 
 
 def test_a_transposed_weight_is_a_misfit():

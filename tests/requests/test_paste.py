@@ -38,6 +38,7 @@ from tests.worker.test_infotext import FILES, between
 
 NOTHING = hashlib.sha256(b"").hexdigest()
 ONE, OTHER = "1" * 64, "2" * 64
+SWAPPING = Settings(sd_model_checkpoint="standing", disable_weights_auto_swap=False)
 ENOUGH = "Steps: 20, Sampler: Euler, Schedule type: Automatic, CFG scale: 7, Seed: 5, Size: 64x64"
 
 
@@ -138,20 +139,37 @@ def test_checkpoints_and_vaes_are_found_by_their_hashes_under_other_names(shelf)
     model, vae = put(shelf.at("checkpoints/renamed"), 1), put(shelf.at("VAE/soft"), 2)
     digits, vae_digits = sha256(model)[:10], sha256(vae)[:10]
     text = f"x\n{ENOUGH}, Model hash: {digits.upper()}, Model: theirs, VAE hash: {vae_digits}, VAE: their.pt, Refiner: theirs [{digits}], Refiner switch at: 0.5, "
-    found = read(shelf, text + "Hires upscale: 2, Denoising strength: 0.5, Hires checkpoint: standing")
+    found = read(shelf, text + "Hires upscale: 2, Denoising strength: 0.5, Hires checkpoint: standing", SWAPPING)
     assert found["settings"] == {"sd_model_checkpoint": "renamed.safetensors", "sd_vae": "soft.safetensors"} and found["notes"] == []
     assert [found["fields"][name] for name in ("refiner_checkpoint", "hr_checkpoint_name")] == ["renamed.safetensors", "standing.safetensors"]
-    assert "sd_model_checkpoint" not in read(shelf, text, sd_model_checkpoint="renamed.safetensors")["settings"]
+    assert "sd_model_checkpoint" not in read(shelf, text, SWAPPING, sd_model_checkpoint="renamed.safetensors")["settings"]
+
+
+def test_data_choose_no_checkpoint_unless_the_setting_lets_them_and_say_which_they_name(shelf):
+    digits = sha256(put(shelf.at("checkpoints/renamed"), 1))[:10]
+    text = f"x\n{ENOUGH}, Model hash: {digits}, Model: theirs"
+    found = read(shelf, text)
+    assert (found["settings"], found["checkpoint"]) == ({}, "renamed.safetensors")
+    assert found["notes"] == ["Made with renamed (here, but not chosen): using standing."]
+    chosen = read(shelf, text, sd_model_checkpoint="renamed.safetensors")
+    assert (chosen["settings"], chosen["notes"], chosen["checkpoint"]) == ({}, [], "renamed.safetensors")
+    assert read(shelf, f"x\n{ENOUGH}")["checkpoint"] == read(shelf, f"x\n{ENOUGH}, Model: gone")["checkpoint"] == ""
+
+
+def test_a_checkpoint_of_the_name_with_another_hash_that_is_not_chosen_is_told_as_well(shelf):
+    put(shelf.at("checkpoints/model"), 1)
+    stays, differs = read(shelf, f"x\n{ENOUGH}, Model hash: {ONE[:10]}, Model: model")["notes"]
+    assert stays == "Made with model (here, but not chosen): using standing." and differs.startswith("model here is not the same file: ")
 
 
 def test_a_checkpoint_of_the_name_with_another_hash_is_taken_and_told(shelf):
     put(shelf.at("checkpoints/model"), 1)
     model = shelf.open().checkpoints
     here = model.hashed(model.find("model")).shorthash
-    found = read(shelf, f"x\n{ENOUGH}, Model hash: {ONE[:10]}, Model: model")
+    found = read(shelf, f"x\n{ENOUGH}, Model hash: {ONE[:10]}, Model: model", SWAPPING)
     assert found["settings"] == {"sd_model_checkpoint": "model.safetensors"}
     assert found["notes"] == [f"model here is not the same file: its hash is {here}, not {ONE[:10]}."]
-    assert read(shelf, f"x\n{ENOUGH}, Model hash: 7460a6fa, Model: model")["notes"] == []      # of the old kind, which tells nothing here
+    assert read(shelf, f"x\n{ENOUGH}, Model hash: 7460a6fa, Model: model", SWAPPING)["notes"] == []      # of the old kind, which tells nothing here
 
 
 def test_a_title_leads_to_the_file_with_its_hash(shelf):

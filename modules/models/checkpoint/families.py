@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from modules.base.errors import ModelUnsupported
+from modules.base.families import spoken_family
 from modules.library.family_detection import WIDTHS
 from modules.models.checkpoint.hints import Hints
 from modules.models.checkpoint.key_mapping import UNET
@@ -115,7 +116,7 @@ def family_of(name: str, tensors: Mapping[str, Tensor]) -> Family:
 def without_texts(tensors: Mapping[str, Tensor]) -> str:
     width = tensors[CONTEXT].shape[1]
     family = next((family for known, family in WIDTHS.items() if known == width), "")
-    return f"the UNet of a checkpoint{' of ' + family if family else ''} without the text encoders it was trained with"
+    return f"the UNet of a checkpoint{' of ' + spoken_family(family) if family else ''} without the text encoders it was trained with"
 
 
 def likeness(tensors: Collection[str]) -> str:
@@ -124,4 +125,4 @@ def likeness(tensors: Collection[str]) -> str:
 
 
 def known() -> str:
-    return f"Easel loads checkpoints of {', '.join(family.name for family in FAMILIES)}."
+    return f"Easel loads checkpoints of {', '.join(spoken_family(family.name) for family in FAMILIES)}."

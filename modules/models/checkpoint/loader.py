@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from modules.base.errors import ModelCorrupt, ModelError, ModelMismatch, ModelMissing, ModelUnsupported
+from modules.base.families import spoken_family
 from modules.library.catalog import ModelFile
 from modules.models.checkpoint import infer_config as shapes
 from modules.models.checkpoint import key_mapping as layout
@@ -107,7 +108,7 @@ def load(checkpoint: ModelFile) -> LoadedModel:
 def load_own_vae(name: str, tensors: Mapping[str, Tensor], family: str, hints: Hints) -> AutoencoderKL | ModelError:
     """The VAE in a checkpoint; else the error that its use would be."""
     if not any(key.startswith((f"{layout.VAE}decoder.", f"{layout.VAE}encoder.")) for key in tensors):
-        return ModelMissing(f"{name} is a checkpoint of {family} that holds no VAE.", CHOOSE_VAE)
+        return ModelMissing(f"{name} is a checkpoint of {spoken_family(family)} that holds no VAE.", CHOOSE_VAE)
     try:
         return load_vae(Part(name, tensors, layout.VAE, layout.vae_names), hints)
     except (ModelMismatch, ModelCorrupt) as error:

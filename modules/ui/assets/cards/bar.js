@@ -1,5 +1,6 @@
 // What one may wish for above the cards: words, family, order, folders; and a new look into the folders.
 import { debounced, h, iconButton, t } from "../core/dom.js";
+import { spoken } from "./family.js";
 
 const TYPING = 200;      // ms without a key before a search is asked
 
@@ -44,7 +45,7 @@ export class Bar {
   offer(families, chosen) {
     const all = [...new Set([...families, chosen])].filter(Boolean);
     this.family.hidden = all.length < 2 && !chosen;      // one family is no choice
-    if (all.join("\n") !== this.offered) this.family.replaceChildren(...options([["", t("All families")], ...all.map((name) => [name, name])]));
+    if (all.join("\n") !== this.offered) this.family.replaceChildren(...options([["", t("All families")], ...all.map((name) => [name, spoken(name)])]));
     this.offered = all.join("\n");
     this.family.value = chosen;
   }

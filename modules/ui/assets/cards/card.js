@@ -1,6 +1,7 @@
 // One card: a picture, a name, the family it was made for. A click uses it; the pencil edits it.
 import { h, iconButton, t } from "../core/dom.js";
 import { api } from "./api.js";
+import { spoken } from "./family.js";
 
 /** card: null while it is on its way */
 export function cardElement(card, { onUse, onEdit }) {
@@ -9,7 +10,7 @@ export function cardElement(card, { onUse, onEdit }) {
     picture(card), h("span.network-name", {}, breakable(card.name)));
   const edit = iconButton("pencil", t("Edit {name}", { name: card.name }), () => onEdit(card));
   edit.tabIndex = -1;
-  const badge = card.problem ? "⚠" : card.family;
+  const badge = card.problem ? "⚠" : spoken(card.family);
   const element = h(`div.network${card.fits === false || card.problem ? ".network-unfit" : ""}`, {}, use,
     badge ? h("span.network-family", { "aria-hidden": "true" }, badge) : null, edit);
   element.dataset.name = card.name;
@@ -30,7 +31,7 @@ export function picture(card) {
 const breakable = (name) => name.split(/(?<=[_.-])/).flatMap((part, i) => (i ? [h("wbr"), part] : [part]));
 
 function described(card) {
-  const family = card.family ? t("Made for {family}", { family: card.family }) : null;
+  const family = card.family ? t("Made for {family}", { family: spoken(card.family) }) : null;
   const unfit = card.fits === false ? t("The chosen model is of another family: it may do nothing, or harm.") : null;
   return [card.title || card.name, card.folder, family, unfit, card.problem, card.description].filter(Boolean).join("\n");
 }

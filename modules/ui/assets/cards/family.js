@@ -1,8 +1,12 @@
 // The family of the chosen checkpoint ("SD1", "SDXL" …): cards for another one are dimmed.
+import { facts } from "../core/dom.js";
 import { api } from "./api.js";
 import { isCheckpoint } from "./use.js";
 
 const AGAIN = 1500;      // ms until the next look, while the server is still reading the folders
+
+/** A family as people call it. */
+export const spoken = (family) => facts.families[family] ?? family;
 
 export class Family {
   /** onChange is told when the chosen checkpoint is of another family than the last. */

@@ -1,8 +1,8 @@
 // What may be written about a card, as controls: { name, input, row, value(), changed() }.
-import { h, t } from "../core/dom.js";
+import { facts, h, t } from "../core/dom.js";
 import { options } from "./bar.js";
+import { spoken } from "./family.js";
 
-const FAMILIES = ["SD1", "SD2", "SDXL", "SD3", "Flux"];      // offered even where no card is of them yet
 
 /** The fields that make sense for a card's kind. */
 export function fieldsFor(card, families) {
@@ -22,8 +22,8 @@ function area({ lines, longest }, value) {
 }
 
 function family(_, value, { families }) {
-  const known = [...new Set([...FAMILIES, ...families, value])].filter(Boolean);
-  const box = h("select.networks-select", {}, options([["", t("Unknown")], ...known.map((name) => [name, name])]));
+  const known = [...new Set([...Object.keys(facts.families), ...families, value])].filter(Boolean);
+  const box = h("select.networks-select", {}, options([["", t("Unknown")], ...known.map((name) => [name, spoken(name)])]));
   box.value = value;
   return box;
 }

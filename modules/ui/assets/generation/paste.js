@@ -18,8 +18,8 @@ export async function pasteInfotext(text, form) {
     return false;
   }
   fillIn(found, form);
-  showNotes(form.tab, found);
-  notice("paste", [t("Filled in from the generation data."), ...found.notes].join(" "), found.notes.length ? 12 : 3);
+  showNotes(form, found);
+  notice("paste", t("Filled in from the generation data."), 3);
   return true;
 }
 
@@ -62,14 +62,22 @@ const chip = (name, value, onclick) => h("button.chip", { type: "button", title:
 const LONGEST = 80, MOST = 30;      // characters of a value, and how many are shown
 
 /** What of the data is not in the form, until it is put away or other data come. */
-function showNotes(tab, { notes, unknown }) {
-  const place = document.querySelector(`#${tab}_settings .paste-notes`);
+function showNotes(form, { notes, unknown, checkpoint }) {
+  const place = document.querySelector(`#${form.tab}_settings .paste-notes`);
   const pairs = Object.entries(unknown).slice(0, MOST).map(([key, value]) => `${key}: ${shortened(String(value))}`);
   const lines = notes.map((note) => h("p", {}, note));
   if (pairs.length) lines.push(h("p.unknown", {}, t("Nothing here for:"), " ", pairs.join(" · ")));
+  if (checkpoint && checkpoint !== form.get("sd_model_checkpoint")) lines.push(use(form, checkpoint));
   const close = h("button.away", { type: "button", title: t("Put away"), ariaLabel: t("Put away"), onclick: () => place.replaceChildren() }, "×");
   place.replaceChildren(...(lines.length ? [h("div", {}, ...lines), close] : []));
+  if (lines.length) place.scrollIntoView({ block: "nearest" });
 }
+
+/** A button that chooses the model which the data name. */
+const use = (form, checkpoint) => h("button.use", { type: "button", onclick: ({ currentTarget }) => {
+  form.ask({ sd_model_checkpoint: checkpoint });
+  currentTarget.remove();
+} }, t("Use {name}", { name: checkpoint }));
 
 const shortened = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 

@@ -53,9 +53,10 @@ export async function enlarge(picture, panel) {
   }
 }
 
-/** Fields and settings that made a picture, without those of a second pass. */
-function own({ fields, settings }) {
+/** Fields, settings and checkpoint that made a picture, without those of a second pass. */
+function own({ fields, settings, checkpoint }) {
   const first = Object.entries(fields).filter(([name]) => !name.startsWith("hr_") && name !== "denoising_strength");
   const [quick, others] = [true, false].map((is) => Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is));
-  return { ...usualQuick(), ...Object.fromEntries(first), override_settings: Object.fromEntries(others), ...Object.fromEntries(quick) };
+  const model = checkpoint ? { sd_model_checkpoint: checkpoint } : {};
+  return { ...usualQuick(), ...Object.fromEntries(first), override_settings: Object.fromEntries(others), ...Object.fromEntries(quick), ...model };
 }
