@@ -14,7 +14,7 @@ from modules.api.routing import KnownFields, owner, router
 from modules.app.app import App
 from modules.base.errors import UnknownName
 from modules.base.limits import MAX_ITEMS, Id, JsonObject, Name
-from modules.engine.messages import RETURNED
+from modules.engine.messages import HALF_MADE, RETURNED
 from modules.requests.form import read_submission
 from modules.requests.submit import submit
 from modules.store.jobs import JobRecord
@@ -109,6 +109,7 @@ def described(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any
                 "returned": [f"{base}/pictures/{picture.index}/returned/{place}" for place, _ in enumerate(picture.facts.get(RETURNED, ()))],
                 "seed": picture.facts.get("seed"),
                 "saved": picture.saved,
+                "whole": not picture.facts.get(HALF_MADE, False),
                 **({} if brief else {"infotext": picture.infotext}),
             }
             for picture in record.pictures

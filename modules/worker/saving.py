@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from modules.base.files import write_atomically
-from modules.engine.messages import LOCAL, RETURNED, JobSpec, Made
+from modules.engine.messages import HALF_MADE, LOCAL, RETURNED, JobSpec, Made
 from modules.imaging.save import FileFormat, Place, encoded, png, within_side
 from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import KEY
@@ -49,7 +49,7 @@ def keep(recipe: Recipe, index: int, drawn: Result, spec: JobSpec, where: Where)
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
     infotext = recipe.infotext(index, {**drawn.extra_params, **signed(spec, recipe.settings)})
-    facts, lost = with_returned(recipe.facts(index), index, drawn, spec, where)
+    facts, lost = with_returned({**recipe.facts(index), **({} if drawn.whole else {HALF_MADE: True})}, index, drawn, spec, where)
     sheet = sheet_of(recipe, index, drawn, infotext, where)
     problem = None
     if to_be_saved(recipe, index, drawn, spec):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from itertools import product
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.e2e.conftest import ready
 
@@ -177,6 +177,24 @@ def test_interrupt_keeps_the_finished_pictures(page: Page) -> None:
     expect(page.locator(".progress-text")).to_have_text(re.compile("^Interrupted"))
     assert 1 <= page.locator(".thumb, .picture").count() < 60
     assert page.inner_text(DATA).startswith("a dog on the beach\n")
+
+
+def test_a_skipped_picture_looks_like_no_result(page: Page) -> None:
+    page.route("**/easel/v1/jobs/*?newest=*", with_first_skipped)
+    generate(page, "a dog on the beach", txt2img_batch_count="2")
+    expect(page.locator(".progress-text")).to_have_text(re.compile("^1 skipped · seed "))
+    expect(page.locator(".thumb")).to_have_count(2)
+    expect(page.locator(".thumb.half-made")).to_have_attribute("title", "Picture 1, not finished")
+    expect(page.locator(".thumb[aria-selected=true]")).to_have_attribute("title", "Picture 2")
+    page.click(".thumb.half-made")
+    expect(page.locator(".progress-text")).to_have_text(re.compile("^1 skipped · not finished · seed "))
+
+
+def with_first_skipped(route: Route) -> None:
+    job = route.fetch().json()
+    for picture in job["pictures"][:1]:
+        picture["whole"] = False
+    route.fulfill(json=job)
 
 
 def test_a_reload_in_mid_job_finds_the_job_again(page: Page) -> None:

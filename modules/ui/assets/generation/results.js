@@ -98,7 +98,7 @@ export function createResults(panel) {
 
   function shownPicture() {
     const all = pictures();
-    return all.find((picture) => picture.index === chosen) ?? (job.running ? null : all[0] ?? null);
+    return all.find((picture) => picture.index === chosen) ?? (job.running ? null : all.find(({ whole }) => whole) ?? all[0] ?? null);
   }
 
   /** An error stands where the picture would be, until one is chosen. */
@@ -221,8 +221,16 @@ export function createResults(panel) {
     const picture = onStage();
     const seed = hasSeed(picture) ? t("seed {seed}", { seed: picture.seed }) : null;
     const { width, height } = measured() ?? record?.params ?? {};
-    const left = record?.state === "done" && record.made < record.asked ? t("{n} left out", { n: record.asked - record.made }) : null;
-    return listed(record?.state === "interrupted" ? t("Interrupted") : left, seed, picture && width ? `${width} × ${height}` : null);
+    return listed(...outcome(record), picture && !picture.whole ? t("not finished") : null, seed, picture && width ? `${width} × ${height}` : null);
+  }
+
+  /** What became of a job's pictures, if not each of them was made. */
+  function outcome(record) {
+    const { state, asked, made, pictures: known } = record ?? { pictures: [] };
+    const half = known.filter(({ whole }) => !whole).length;
+    if (state === "interrupted") return [t("Interrupted"), asked > 1 ? t("{n} of {total} finished", { n: made - half, total: asked }) : null];
+    if (state !== "done") return [];
+    return [half ? t("{n} skipped", { n: half }) : null, made < asked ? t("{n} left out", { n: asked - made }) : null];
   }
 
   const listed = (...parts) => parts.filter(Boolean).join(" · ");
@@ -236,9 +244,14 @@ export function createResults(panel) {
     const all = pictures();
     const wanted = all.length > 1 || job.running || refusal ? all : [];      // a single picture needs none
     const selected = onStage()?.index;
-    once("thumbs", `${record?.id} ${wanted.length} ${selected}`, () => wanted.map((picture, i) =>
-      h("button.thumb", { type: "button", role: "option", "aria-selected": picture.index === selected, title: t("Picture {n}", { n: i + 1 }), onclick: () => choose(picture.index) },
-        h("img", { src: picture.url, alt: t("Picture {n}", { n: i + 1 }), loading: "lazy" }))));
+    once("thumbs", `${record?.id} ${wanted.length} ${selected}`, () => wanted.map((picture, i) => thumb(picture, i + 1, picture.index === selected)));
+  }
+
+  /** What is not finished must not look like a result. */
+  function thumb(picture, number, selected) {
+    const name = picture.whole ? t("Picture {n}", { n: number }) : t("Picture {n}, not finished", { n: number });
+    const image = h("img", { src: picture.url, alt: name, loading: "lazy" });
+    return h(`button.thumb${picture.whole ? "" : ".half-made"}`, { type: "button", role: "option", "aria-selected": selected, title: name, onclick: () => choose(picture.index) }, image);
   }
 
   function drawNotes(record) {
