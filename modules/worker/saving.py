@@ -49,7 +49,7 @@ def keep(recipe: Recipe, index: int, drawn: Result, spec: JobSpec, where: Where)
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
     infotext = recipe.infotext(index, {**drawn.extra_params, **signed(spec, recipe.settings)})
-    facts, lost = with_returned({**recipe.facts(index), **({} if drawn.whole else {HALF_MADE: True})}, index, drawn, spec, where)
+    facts, lost = with_returned({**recipe.facts(index), **({} if drawn.complete else {HALF_MADE: True})}, index, drawn, spec, where)
     sheet = sheet_of(recipe, index, drawn, infotext, where)
     problem = None
     if to_be_saved(recipe, index, drawn, spec):

@@ -75,7 +75,7 @@ def looped(plan: LoopPlan) -> Task[Result]:
             if plan.rounds == 1 or loop - 1 not in links:
                 raise
             return replace(links[loop - 1], complete=False)
-        if not links[loop].whole:
+        if not links[loop].complete:
             return links[loop]
     return links[plan.shown]
 

@@ -81,7 +81,7 @@ def each_painted(plan: RoundsPlan, canvases: list[Canvas], seeds: list[int]) -> 
             if not done:
                 raise
             done[-1] = replace(done[-1], complete=False)
-        if not done[-1].whole:
+        if not done[-1].complete:
             break
     return done
 
