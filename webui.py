@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Easel's one entry: `python3 webui.py [serve | generate | test | bench] [flags]`.
+"""Easel's one entry: `python3 webui.py [serve | generate | test | bench | docs] [flags]`.
 
 Needs a Python of 3.10 or newer and nothing else: the first start makes .venv beside this file and installs into it.
 An older Python must still be able to read this file, to be told so: hence the plain syntax and the late imports.
@@ -98,6 +98,11 @@ def bench(arguments: list) -> int:
     return run_module("benchmarks", arguments)
 
 
+def docs(arguments: list) -> int:
+    """The tables in docs/ written anew, from what the program declares."""
+    return run_module("docs", arguments)
+
+
 def run_module(module: str, arguments: list, *extra: str) -> int:
     from modules.base import bootstrap
 
@@ -126,7 +131,7 @@ def report(notes: tuple) -> None:
         print(note, flush=True)
 
 
-COMMANDS = {"serve": serve, "generate": generate, "test": test, "bench": bench}
+COMMANDS = {"serve": serve, "generate": generate, "test": test, "bench": bench, "docs": docs}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -40,6 +40,7 @@ Easel, a Stable Diffusion web UI.
   python3 webui.py generate "a red fox"   make a picture from the terminal
   python3 webui.py test                   run the tests
   python3 webui.py bench                  measure speed
+  python3 webui.py docs                   write the tables of docs/ anew
 
 The first start installs what Easel needs into .venv, beside webui.py."""
 EPILOG = "Flags may also stand in the environment variable COMMANDLINE_ARGS; those of the command line win."
@@ -367,7 +368,7 @@ class Refused(argparse.Action):
 
 
 def build_parser(help_flag: bool) -> Parser:
-    parser = Parser(prog="webui.py", usage="python3 webui.py [serve | generate | test | bench] [flags]",
+    parser = Parser(prog="webui.py", usage="python3 webui.py [serve | generate | test | bench | docs] [flags]",
                     description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False, add_help=False,
                     formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=32))
     groups = {title: parser.add_argument_group(title) for title in GROUPS}
