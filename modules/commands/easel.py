@@ -5,31 +5,25 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from PIL import Image
-from pydantic import ValidationError
 
 from modules.api.replies import failure
 from modules.app.app import App
 from modules.base.bootstrap import settle
-from modules.base.errors import Invalid, UnknownName
-from modules.base.fields import checker, defaults
+from modules.base.errors import Invalid
 from modules.commands.assemble import assemble, start_worker, terminal_process
 from modules.engine.messages import LOCAL
 from modules.imaging.inputs import keep
-from modules.params.img2img import Img2Img
-from modules.params.scripts import settled
-from modules.requests.model_choice import FORMS, checkpoint_named, form_start, with_checkpoint_here
-from modules.requests.resolve import prepared, prepared_img2img
-from modules.requests.styles import with_styles
+from modules.requests.form import read_submission
+from modules.requests.submit import submit
 from modules.settings.flags import ROOT, Flags, any_path
-from modules.settings.options import Settings, for_request
 from modules.store.jobs import JobRecord
 
 Source = Image.Image | bytes | str | Path      # a picture, its file's content, or where the file is
@@ -66,9 +60,7 @@ class Easel:
         settle(os.environ)
         self.keeps, self.closed = data is not None, False
         with ExitStack() as stack:
-            temporary = tempfile.TemporaryDirectory(prefix="easel-", ignore_cleanup_errors=True)
-            folder = any_path(str(data)) if data else Path(stack.enter_context(temporary))
-            program = Flags(data_dir=folder, models_dir=models_folder(models, data), **flags)
+            program = Flags(data_dir=any_path(str(data or stack.enter_context(temporary_folder()))), models_dir=models_folder(models, data), **flags)
             self.app: App = assemble(program, stack.enter_context(terminal_process(program.paths)))
             start_worker(self.app, resume=False)
             stack.callback(self.app.jobs.worker.stop)
@@ -109,21 +101,24 @@ class Easel:
             raise Invalid("This Easel is closed.", "Make another: Easel().")
         if save and not self.keeps:
             raise Invalid("There is no folder to save pictures in.", 'Name one: Easel(data="my-pictures").', "save")
-        settings, notes = with_checkpoint_here(self.app, for_request(self.app.settings.current, overrides), overrides)
-        params = resolved(self.app, kind, fields, settings)
-        job = self.app.jobs.submit(kind, asdict(params), settings, LOCAL, save)
+        asked = replace(read_submission(self.app, kind, fields, overrides), save=save)
+        submitted = submit(self.app, asked, LOCAL)
         try:
-            record = self.app.jobs.wait(job)
+            record = self.app.jobs.wait(submitted.job)
         except KeyboardInterrupt:
-            self.app.jobs.interrupt(job)
+            self.app.jobs.interrupt(submitted.job)
             raise
         if record.error:
             raise failure(record.error)
-        return generated(record, notes)
+        return generated(record, submitted.notes)
 
     def _kept(self, source: Source) -> str:
         """The name by which a job knows a picture that it starts from. Raises InvalidImage."""
         return keep(self.app.flags.paths.cache / "inputs", content_of(source))
+
+
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="easel-", ignore_cleanup_errors=True)
 
 
 def models_folder(models: str | Path | None, data: str | Path | None) -> Path | None:
@@ -135,23 +130,7 @@ def models_folder(models: str | Path | None, data: str | Path | None) -> Path | 
     return folder
 
 
-def resolved(app: App, kind: str, fields: Mapping[str, Any], settings: Settings) -> Any:
-    """The request as it will be carried out. Raises UnknownName or Invalid, each naming the field."""
-    form = FORMS[kind]
-    start = form_start(app, checkpoint_named(app, settings.sd_model_checkpoint))["defaults"][kind]
-    if unknown := fields.keys() - defaults(form).keys():
-        raise UnknownName("field", min(unknown), defaults(form))
-    try:
-        params = checker(form).validate_python({**start, **fields})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise Invalid(f"{name} cannot be {first['input']!r:.80}.", f"{first['msg']}.", name) from error
-    params = settled(with_styles(params, app.styles()), kind, app.styles())
-    return prepared_img2img(params, app.settings.current) if isinstance(params, Img2Img) else prepared(params)
-
-
-def generated(record: JobRecord, notes: list[str]) -> Generated:
+def generated(record: JobRecord, notes: Sequence[str]) -> Generated:
     files = tuple(Path(picture.path).read_bytes() for picture in record.pictures)
     images = tuple(Image.open(io.BytesIO(file)) for file in files)
     return Generated(images, tuple(picture.infotext for picture in record.pictures), files, (*record.warnings, *notes))

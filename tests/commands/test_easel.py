@@ -77,6 +77,10 @@ def test_settings_are_for_one_request_alone(easel):
     assert "Clip skip: 2" in skipped and "Clip skip" not in plain
 
 
+def test_a_setting_that_is_none_is_told(easel):
+    assert easel.txt2img("a fox", settings={"clip": 2}, **SMALL).warnings == ("There is no setting called 'clip'; it was ignored.",)
+
+
 def test_nothing_is_kept_unless_asked(data):
     before = files_in(data)
     with Easel(models=data / "models", use_cpu=("all",)) as easel:
@@ -95,13 +99,13 @@ def test_what_is_saved_is_in_the_data_folder(data, tmp_path):
 
 
 def test_what_cannot_be_is_refused_by_name(easel):
-    with pytest.raises(UnknownName, match="'stepz'") as caught:
+    with pytest.raises(Invalid, match="'stepz'") as caught:
         easel.txt2img("a fox", stepz=3)
     assert "'steps'" in caught.value.hint
-    with pytest.raises(Invalid, match="steps cannot be 0"):
+    with pytest.raises(Invalid, match="Sampling steps cannot be '0'"):
         easel.txt2img("a fox", steps=0)
-    with pytest.raises(Invalid, match="There is no setting called 'clip'"):
-        easel.txt2img("a fox", settings={"clip": 2})
+    with pytest.raises(Invalid, match="CLIP_stop_at_last_layers cannot be 'two'"):
+        easel.txt2img("a fox", settings={"CLIP_stop_at_last_layers": "two"})
     with pytest.raises(UnknownName, match="sampler"):
         easel.txt2img("a fox", sampler_name="Oiler")
     with pytest.raises(InvalidImage):
