@@ -55,7 +55,7 @@ class Ask:
     x: int = 0
     weights: str = "the only ones"
     rows: int = 2
-    brief: bool = False
+    quick: bool = False
 
     @property
     def key(self) -> str:
