@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -16,9 +17,12 @@ import pytest
 from PIL import Image
 
 from docs.__main__ import TABLE, with_tables
+from easel import Easel, Generated
 from modules.base.fields import declared
 from modules.base.hooks import Hooks
+from modules.commands.generate import flag_of
 from modules.imaging.save import png
+from modules.params.txt2img import Txt2Img
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings import flags
@@ -119,6 +123,7 @@ def test_every_page_is_linked_from_the_readme():
 
 
 NAME = re.compile(r"[A-Za-z_]\w*")
+OUTSIDE = {"ru_maxrss"}      # the operating system's
 
 
 @cache
@@ -127,12 +132,37 @@ def words_of_the_code() -> frozenset[str]:
     return frozenset(word for path in files if "static" not in path.parts for word in NAME.findall(path.read_text("utf-8")))
 
 
-@pytest.mark.parametrize("name", ["architecture", "how-to", "glossary", "python"])
-def test_every_name_of_the_code_is_in_the_code(name):
+@per_page
+def test_every_name_of_the_code_is_in_the_code(page):
     """Names as only code has them: `CamelCase`, `UPPER_CASE`, `snake_case`, `dotted.name`."""
-    quoted = [text.removesuffix("(…)") for text in CODE.findall(prose(ROOT / f"docs/{name}.md"))]
-    names = [text for text in quoted if re.fullmatch(r"[A-Za-z_][\w.]*", text) and not there(text) and (text != text.lower() or "_" in text)]
+    quoted = [text.removesuffix("(…)") for text in CODE.findall(prose(page))]
+    names = [text for text in quoted if text not in OUTSIDE and re.fullmatch(r"[A-Za-z_][\w.]*", text) and not there(text) and (text != text.lower() or "_" in text)]
     assert [text for text in names if not set(text.split(".")) <= words_of_the_code()] == []
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]+")
+OTHERS = {"--json", "--dist", "--help"}      # curl's, pytest's
+
+
+@per_page
+def test_every_flag_that_is_named_is_one(page):
+    known = {*flags.known_flags(), *map(flag_of, declared(Txt2Img)), *OTHERS}
+    assert [flag for flag in FLAG.findall(re.sub(r"<!--.*?-->", "", page.read_text("utf-8"))) if flag not in known] == []
+
+
+def test_every_label_that_the_guide_names_is_in_the_program():
+    """Labels are bold there."""
+    folders = [path.read_text("utf-8") for folder in ("ui", "params", "settings") for end in ("py", "js") for path in (ROOT / "modules" / folder).rglob(f"*.{end}")]
+    guide = prose(ROOT / "docs/user-guide.md")
+    labels = {label for bold in re.findall(r"\*\*([^*\n]+)\*\*", guide) for label in bold.split(": ")}
+    assert len(labels) > 20 and [label for label in sorted(labels) if not any(f'"{label}"' in text for text in folders)] == []
+
+
+def test_every_argument_of_the_library_is_documented():
+    page = text_of("docs/python.md")
+    arguments = {name for function in (Easel.__init__, Easel.txt2img, Easel.img2img) for name in inspect.signature(function).parameters} - {"self"}
+    members = {name for name in vars(Generated) if not name.startswith("_")} | {each.name for each in fields(Generated)}
+    assert [name for name in sorted(arguments | members) if not re.search(rf"\b{name}\b", page)] == []
 
 
 # How to add something: the names stand in the files

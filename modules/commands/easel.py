@@ -26,7 +26,7 @@ from modules.requests.submit import submit
 from modules.settings.flags import ROOT, Flags, any_path
 from modules.store.jobs import JobRecord
 
-Source = Image.Image | bytes | str | Path      # a picture, its file's content, or where the file is
+PictureSource = Image.Image | bytes | str | Path      # a picture, its file's content, or where the file is
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Easel:
         return self._generate("txt2img", {"prompt": prompt, **fields}, settings or {}, save)
 
     def img2img(
-        self, image: Source, prompt: str = "", *, mask: Source | None = None, settings: Mapping[str, Any] | None = None,
+        self, image: PictureSource, prompt: str = "", *, mask: PictureSource | None = None, settings: Mapping[str, Any] | None = None,
         save: bool = False, **fields: Any,
     ) -> Generated:
         """A picture out of another; white parts of the `mask` alone are painted. Fields: those of `params/img2img.py`."""
@@ -112,9 +112,9 @@ class Easel:
             raise failure(record.error)
         return generated(record, submitted.notes)
 
-    def _kept(self, source: Source) -> str:
+    def _kept(self, source: PictureSource) -> str:
         """The name by which a job knows a picture that it starts from. Raises InvalidImage."""
-        return keep(self.app.flags.paths.cache / "inputs", content_of(source))
+        return keep(self.app.flags.paths.cache / "inputs", picture_bytes(source))
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:
@@ -136,7 +136,7 @@ def generated(record: JobRecord, notes: Sequence[str]) -> Generated:
     return Generated(images, tuple(picture.infotext for picture in record.pictures), files, (*record.warnings, *notes))
 
 
-def content_of(source: Source) -> bytes:
+def picture_bytes(source: PictureSource) -> bytes:
     """The file of a picture."""
     if isinstance(source, bytes):
         return source
