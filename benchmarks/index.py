@@ -10,9 +10,11 @@ from itertools import islice, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from modules.commands.assemble import read_embedding
 from modules.library.cards import Cards
-from modules.library.catalog import LORA, Catalog
+from modules.library.catalog import Catalog
 from modules.library.index import LibraryIndex, Query
+from modules.library.model_kinds import LORA
 from modules.store.hashes import HashCache
 
 FILES, FOLDERS, TAGS = 10_000, 50, 40
@@ -30,7 +32,7 @@ def run() -> None:
         home, database = Path(folder, "Lora"), Path(folder, "easel.sqlite")
         write_files(home)
         catalog = Catalog((home,), HashCache(database), LORA)
-        cards = Cards({"lora": catalog}, LibraryIndex(database))
+        cards = Cards({"lora": catalog}, LibraryIndex(database), read_embedding)
         print(f"  cold scan          {seconds(cards.scan):8.2f} s    goal ≤ 10")
         print(f"  unchanged rescan   {seconds(cards.scan):8.2f} s    goal ≤ 1")
         print(f"  … of which listing {seconds(catalog.refresh):8.2f} s")

@@ -39,7 +39,8 @@ class Memory:
     """The part of a library that a device asks for."""
 
     def __init__(self, checkpoint: ModelFile) -> None:
-        self.checkpoints, self.upscaler_folders, self.face_folders = self, (), ()
+        self.checkpoints, self.catalogs = self, {}
+        self.of, self.list, self.refresh = lambda _: self, lambda: [], lambda: None      # its upscalers: none
         self.find = self.hashed = lambda _: checkpoint
         self.vae_for = lambda *_: None
 

@@ -14,8 +14,9 @@ from typing import Any
 from modules.base.fields import defaults
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep
-from modules.library.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
+from modules.library.catalog import Catalog
 from modules.library.library import Library
+from modules.library.model_kinds import KINDS, UPSCALER, ModelKind
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.img2img import SOFT_KEYS
@@ -83,13 +84,24 @@ def with_soft_inpainting(payload: dict[str, Any]) -> dict[str, Any]:
 def library(checkpoints: Path, models: Path | None = None, database: Path | None = None) -> Library:
     """Checkpoints in one folder; the other kinds in A1111's folders below `models`, if there is one."""
     hashes = HashCache(database or checkpoints / "hashes.sqlite")
-    kinds = {"VAE": VAE, "Lora": LORA, "embeddings": EMBEDDING, "hypernetworks": HYPERNETWORK}
-    return Library(Catalog((checkpoints,), hashes), *(Catalog((models / name,) if models else (), hashes, kind) for name, kind in kinds.items()))
+    folders = {"vae": "VAE", "lora": "Lora", "embedding": "embeddings", "hypernetwork": "hypernetworks"}
+    roots = {name: (models / folder,) for name, folder in folders.items() if models} | {"checkpoint": (checkpoints,)}
+    return Library({kind.name: Catalog(roots.get(kind.name, ()), hashes, kind) for kind in KINDS})
+
+
+def catalog_of(kind: ModelKind, *roots: Path) -> Catalog:
+    """The files of a kind in these folders, whose hashes nobody remembers."""
+    return Catalog(roots, HashCache(inputs() / "hashes.sqlite"), kind)
+
+
+def with_folders(found: Library, kind: ModelKind, *roots: Path) -> Library:
+    """The library with the files of one kind from other folders."""
+    return replace(found, catalogs={**found.catalogs, kind.name: Catalog(roots, found.checkpoints.hashes, kind)})
 
 
 def golden_library(folder: Path) -> Library:
     """The golden models of every kind, and the upscalers that ship with Easel; `folder` holds the assembled checkpoints."""
-    return replace(library(folder, GOLDEN / "models"), upscaler_folders=(SHIPPED / "RealESRGAN",))
+    return with_folders(library(folder, GOLDEN / "models"), UPSCALER, SHIPPED / "RealESRGAN")
 
 
 def assemble_models(folder: Path) -> Path:

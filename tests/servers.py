@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import uvicorn
 from modules.base.bootstrap import listen
 from modules.commands.assemble import assemble
 from modules.commands.serve import application, server_config
+from modules.library.model_kinds import KINDS, ModelKind
 from modules.settings.flags import parse
 from tests.golden_data import GOLDEN
 
@@ -28,10 +29,10 @@ def with_tiny_model(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(data: Path, *flags: str, page: bool = False) -> Iterator[httpx.Client]:
+def serving(data: Path, *flags: str, page: bool = False, kinds: Sequence[ModelKind] = KINDS) -> Iterator[httpx.Client]:
     """A client of a running server, with the `page` or without; the server's parts are its `app`."""
     parsed = parse([*(() if page else ("--nowebui",)), "--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors"), *flags], {})
-    app = assemble(parsed)
+    app = assemble(parsed, kinds=kinds)
     if checkpoint := app.models.checkpoints.default():
         app.models.checkpoints.hashed(checkpoint)      # else its title would change once the worker has read it
     sock = listen("127.0.0.1", 0)

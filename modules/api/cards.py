@@ -26,20 +26,19 @@ from modules.imaging.read import open_image
 from modules.imaging.save import png
 from modules.library import index as library_index
 from modules.library.index import Entry
+from modules.library.model_kinds import KINDS, ModelKind
 from modules.requests.picture_data import picture_metadata
 
-Kind = Literal["checkpoint", "vae", "lora", "embedding", "hypernetwork", "upscaler"]
 MAX_FAMILY = 40             # characters
 LARGEST_SIDE = 1024         # pixels of a preview
 PATIENCE = 1.0              # s that the first list waits for the first scan
 KEPT = "private, max-age=604800, immutable"      # the address tells the version
-TAGS = {"lora": "lora", "hypernetwork": "hypernet"}
 
 
 class Wishes(KnownFields):
     """Which cards, and in which order."""
 
-    kind: Kind = "lora"
+    kind: str = Field("lora", max_length=MAX_NAME, json_schema_extra={"enum": [kind.name for kind in KINDS]})
     search: str = Field("", max_length=MAX_SEARCH, description="Parts of words, all of which must be there.")
     family: str = Field("", max_length=MAX_FAMILY)
     folder: str = Field("", max_length=MAX_PATH, description="With the folders in it.")
@@ -110,6 +109,8 @@ def routes(app: App) -> APIRouter:
 
 
 def listed(app: App, wishes: Wishes) -> dict[str, Any]:
+    if wishes.kind not in app.models.catalogs:
+        raise Invalid(f"There is no kind of model called {wishes.kind!r}.", f"There are: {', '.join(app.models.catalogs)}.", "kind")
     index = app.cards.index
     page = index.page(wishes.query())
     return {
@@ -132,7 +133,7 @@ def card_of(app: App, entry: Entry, model_family: str = "") -> dict[str, Any]:
         "family": entry.family,
         "fits": entry.family == model_family if entry.family and model_family else None,
         "preview": preview if entry.preview else None,
-        "insert": inserted(entry, app.settings.current.extra_networks_default_multiplier),
+        "insert": inserted(app.models.of(entry.kind).kind, entry, app.settings.current.extra_networks_default_multiplier),
         "activation": entry.activation,
         "negative": entry.negative,
         "weight": entry.weight,
@@ -143,17 +144,18 @@ def card_of(app: App, entry: Entry, model_family: str = "") -> dict[str, Any]:
     }
 
 
-def inserted(entry: Entry, strength: float) -> str:
+def inserted(kind: ModelKind, entry: Entry, strength: float) -> str:
     """What a click writes: a prompt's words, or a checkpoint's or VAE's name in the settings. Folders only where they are needed."""
-    if entry.kind in ("checkpoint", "vae"):
+    if kind.chosen:
         return entry.file
     name = f"{entry.folder}/{entry.name}" if entry.folder and entry.shares_name else entry.name
-    return f"<{TAGS[entry.kind]}:{name}:{entry.weight or strength:g}>" if entry.kind in TAGS else name
+    return f"<{kind.tag}:{name}:{entry.weight or strength:g}>" if kind.tag else name
 
 
 def detailed(app: App, entry: Entry) -> dict[str, Any]:
-    vaes = {"vaes": ["None", *(file.name for file in app.models.vaes.list())]} if entry.kind == "checkpoint" else {}
-    return card_of(app, entry) | asdict(app.cards.details(entry)) | vaes
+    needs = app.models.of(entry.kind).kind.needs
+    offered = {f"{need}s": ["None", *(file.name for file in app.models.of(need).list())] for need in needs}
+    return card_of(app, entry) | asdict(app.cards.details(entry)) | offered
 
 
 def wanted(change: CardChange) -> dict[str, Any]:

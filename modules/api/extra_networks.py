@@ -16,6 +16,7 @@ from modules.base.errors import UnknownName
 from modules.base.limits import MAX_PATH
 from modules.library.cover_images import cover_picture
 from modules.library.index import Entry
+from modules.library.model_kinds import with_pages
 
 Text = Annotated[str, Query(max_length=MAX_PATH)]
 
@@ -49,17 +50,15 @@ def routes(app: App) -> APIRouter:
     return api
 
 
-PAGES = {"lora": "lora", "checkpoints": "checkpoint", "hypernetworks": "hypernetwork", "textual_inversion": "embedding"}
-
-
 def named(app: App, page: str, item: str) -> Entry:
     """Raises UnknownName."""
-    kind = PAGES.get(page.lower().replace(" ", "_"))
+    pages = {kind.page: kind for kind in with_pages(app.models.kinds)}
+    kind = pages.get(page.lower().replace(" ", "_"))
     if kind is None:
-        raise UnknownName("page", page[:100], PAGES)
-    if entry := app.cards.index.named(kind, item):
+        raise UnknownName("page", page[:100], pages)
+    if entry := app.cards.index.named(kind.name, item):
         return entry
-    raise UnknownName(kind, item[:100], [])
+    raise UnknownName(kind.label, item[:100], [])
 
 
 def html_of(card: dict[str, Any]) -> str:

@@ -24,7 +24,8 @@ from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
 from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING, EncodedPicture
 from modules.imaging.inputs import keep
 from modules.imaging.read import open_image
-from modules.library.upscalers import BUILT_IN, ModelFile, find
+from modules.library.catalog import ModelFile
+from modules.library.upscalers import upscaler_files
 from modules.params.extras import NONE, Extras, check_sent, check_sizes, described
 from modules.params.hires import LATENT_MODES
 from modules.requests.picture_data import picture_metadata
@@ -119,8 +120,8 @@ def add_lists(api: APIRouter, app: App) -> None:
     @api.get("/upscalers")
     def upscalers() -> list[dict[str, Any]]:
         """What needs no model, then the models in their folders now."""
-        models = find(app.models.upscaler_folders)
-        return [upscaler(name, models.get(name)) for name in dict.fromkeys((*BUILT_IN, *models))]
+        names, models = app.models.upscalers(), upscaler_files(app.models.of("upscaler"))
+        return [upscaler(name, models.get(name)) for name in names]
 
     @api.get("/latent-upscale-modes")
     def latent_upscale_modes() -> list[dict[str, str]]:
@@ -129,13 +130,19 @@ def add_lists(api: APIRouter, app: App) -> None:
 
     @api.get("/realesrgan-models")
     def realesrgan_models() -> list[dict[str, Any]]:
-        folders = [folder for folder in app.models.upscaler_folders if folder.name == REAL_ESRGAN]
-        return [{"name": name, "path": file.path.name, "scale": scale_of(name)} for name, file in find(folders).items()]
+        app.models.of("upscaler").refresh()
+        files = upscaler_files(app.models.of("upscaler")).items()
+        return [{"name": name, "path": file.path.name, "scale": scale_of(name)} for name, file in files if is_realesrgan(app, file)]
 
     @api.get("/face-restorers")
     def face_restorers() -> list[dict[str, Any]]:
         """Those whose model file is there; `cmd_dir` is its folder's name among the models."""
         return [{"name": each.name, "cmd_dir": each.folder} for each in app.models.face_restorers()]
+
+
+def is_realesrgan(app: App, file: ModelFile) -> bool:
+    """Whether it lies in a folder of that name."""
+    return any(root.name == REAL_ESRGAN and file.path.is_relative_to(root) for root in app.models.of("upscaler").roots)
 
 
 def upscaler(name: str, file: ModelFile | None) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from modules.app.app import App
 from modules.library.catalog import ModelFile
 from modules.library.describe import shown_metadata
 from modules.library.index import identity
+from modules.library.model_kinds import ModelKind
 from modules.requests.model_choice import standing_checkpoint
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
 
 PATIENCE = 30.0      # s that a list of what is inside files waits for the first look into them
+
 
 def routes(app: App) -> APIRouter:
     api = router("models", "/sdapi/v1")
@@ -39,20 +41,14 @@ def routes(app: App) -> APIRouter:
         """The prompt texts in styles.csv."""
         return [asdict(style) for style in app.styles().values()]
 
-    @api.post("/refresh-checkpoints")
-    def refresh_checkpoints() -> None:
-        """Look into the model folders again."""
-        app.cards.renew("checkpoint")
-
     @api.get("/sd-vae")
     def sd_vae() -> list[dict[str, str]]:
         return [{"model_name": vae.path.name, "filename": vae.name} | problem_of(vae) for vae in app.models.vaes.list()]
 
-    @api.post("/refresh-vae")
-    def refresh_vae() -> None:
-        app.cards.renew("vae")
-
     add_networks(api, app)
+    for kind in app.models.kinds:
+        if kind.refresh:
+            add_refresh(api, app, kind)
     return api
 
 
@@ -63,23 +59,24 @@ def add_networks(api: APIRouter, app: App) -> None:
     def loras() -> list[dict[str, Any]]:
         return [lora(file) for file in app.models.loras.list()]
 
-    @api.post("/refresh-loras")
-    def refresh_loras() -> None:
-        app.cards.renew("lora")
-
     @api.get("/embeddings")
     def embeddings() -> dict[str, dict[str, Any]]:
         """Those that fit the chosen checkpoint, as far as their families are known, and those that do not."""
         app.cards.wait(PATIENCE)
         return by_fit(app)
 
-    @api.post("/refresh-embeddings")
-    def refresh_embeddings() -> None:
-        app.cards.renew("embedding")
-
     @api.get("/hypernetworks")
     def hypernetworks() -> list[dict[str, str]]:
         return [{"name": file.model_name, "path": file.name} | problem_of(file) for file in app.models.hypernetworks.list()]
+
+
+def add_refresh(api: APIRouter, app: App, kind: ModelKind) -> None:
+    """A1111's route that looks into the folders of a kind again."""
+
+    @api.post(f"/{kind.refresh}", name=kind.refresh.replace("-", "_"))
+    def refresh() -> None:
+        """Look into the folders of this kind again."""
+        app.cards.renew(kind.name)
 
 
 def model(checkpoint: ModelFile) -> dict[str, Any]:

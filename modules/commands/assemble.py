@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from modules.app.app import App
 from modules.app.jobs import Jobs
 from modules.base.process_file import ProcessFile, is_held, left_by_the_dead
-from modules.library.cards import UPSCALER, Cards
-from modules.library.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
+from modules.library.cards import Cards
+from modules.library.catalog import Catalog
 from modules.library.index import LibraryIndex
 from modules.library.library import Library
+from modules.library.model_kinds import KINDS, ModelKind, first_file, folders_of
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.model_choice import first_checkpoint
 from modules.settings.choices import ModelChoices
@@ -32,26 +33,24 @@ if TYPE_CHECKING:
     from modules.networks.embedding import Embedding
 
 
-def assemble(flags: Flags, process: ProcessFile | None = None) -> App:
-    """Everything wired, nothing started: no torch, no model. `process`: what this one holds while it runs. Raises DatabaseUnusable."""
-    paths, models = flags.paths, find_models(flags)
+def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[ModelKind] = KINDS) -> App:
+    """Everything wired, nothing started: no torch, no model. Raises DatabaseUnusable.
+
+    process: what this one holds while it runs; kinds: the model files to look for
+    """
+    paths, models = flags.paths, find_models(flags, kinds)
     app = App(
         flags=flags,
         settings=SettingsFile(paths.settings_file),
         choices=ModelChoices(paths.settings_file.with_name("choices.json")),
         models=models,
-        cards=Cards(cards_of(models, flags), LibraryIndex(paths.database), read_embedding),
+        cards=Cards(models.catalogs, LibraryIndex(paths.database), read_embedding),
         jobs=Jobs(JobStore(paths.database), process_name(process, paths.terminal_locks), partial(is_terminal, paths.terminal_locks)),
         tokenizer=cache(partial(load_tokenizer, paths.configs / "clip")),
         process=process,
     )
     app.hooks.app_started.add(lambda app, _: app.cards.begin(), "library index")
     return app
-
-
-def cards_of(models: Library, flags: Flags) -> dict[str, Catalog]:
-    """The catalogs that the page shows as cards, by kind."""
-    return models.by_kind() | {"upscaler": Catalog(flags.paths.upscalers, HashCache(flags.paths.database), UPSCALER)}
 
 
 def read_embedding(path: Path) -> Embedding:
@@ -81,18 +80,14 @@ def is_terminal(terminals: Path, process: str) -> bool:
     return bool(process) and is_held(terminals / f"{process}.lock")
 
 
-def find_models(flags: Flags) -> Library:
-    paths, hashes = flags.paths, HashCache(flags.paths.database)
-    return Library(
-        checkpoints=Catalog(paths.checkpoints, hashes, first=flags.ckpt),
-        vaes=Catalog(paths.vaes, hashes, VAE, others=paths.checkpoints),
-        loras=Catalog(paths.loras, hashes, LORA),
-        embeddings=Catalog(paths.embeddings, hashes, EMBEDDING),
-        hypernetworks=Catalog(paths.hypernetworks, hashes, HYPERNETWORK),
-        approximations=paths.vae_approximations,
-        upscaler_folders=paths.upscalers,
-        face_folders=paths.faces,
-    )
+def find_models(flags: Flags, kinds: Sequence[ModelKind] = KINDS) -> Library:
+    """The model files in the folders that the flags name."""
+    hashes, folders = HashCache(flags.paths.database), {kind.name: folders_of(kind, flags) for kind in kinds}
+    catalogs = {
+        kind.name: Catalog(folders[kind.name], hashes, kind, first_file(kind, flags), folders.get(kind.among, ()))
+        for kind in kinds
+    }
+    return Library(catalogs, flags.paths.vae_approximations)
 
 
 def start_worker(app: App, resume: bool = True) -> None:

@@ -136,7 +136,7 @@ def clear_leftovers(app: App) -> None:
         return
     began = app.process.held_since
     cleared = clear_unfinished(paths.data_dir, began, below=False) + sum(clear_unfinished(each, began) for each in (paths.outputs, paths.cache))
-    cleared += clear_unfinished(paths.checkpoints[0].parent, began - OTHERS_SECONDS)
+    cleared += clear_unfinished(paths.models, began - OTHERS_SECONDS)
     if cleared:
         log.info("%d half-written files of an earlier run were cleared away", cleared)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from modules.base.errors import ModelError, UnknownName
 from modules.base.files import write_atomically
-from modules.library.catalog import Catalog, Kind, ModelFile
+from modules.library.catalog import Catalog, ModelFile
 from modules.library.cover_images import cover_picture
 from modules.library.describe import ReadEmbedding, described, shown_metadata, training_tags
 from modules.library.index import INSIDE, Entry, LibraryIndex, identity
@@ -20,7 +20,6 @@ from modules.library.safetensors_header import is_named_safetensors, read_header
 from modules.library.user_metadata import Beside, beside, read_user_metadata, regular, write_user_metadata
 
 log = logging.getLogger(__name__)
-UPSCALER = Kind("upscaler", (".safetensors", ".pth", ".pt"))
 BATCH = 200         # files a transaction: jobs wait to be written meanwhile
 
 

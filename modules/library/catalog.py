@@ -17,6 +17,7 @@ from typing import Any
 from modules.base.errors import ModelError, ModelMissing, ModelUnsupported, UnknownName, sentence
 from modules.base.limits import MAX_NAME
 from modules.library.model_folders import MODEL_ENDINGS, FolderEntry, model_files
+from modules.library.model_kinds import CHECKPOINT, PICTURES, VAE_ENDINGS, ModelKind
 from modules.library.safetensors_header import is_named_safetensors, read_header, sniff
 from modules.store.hashes import HashCache
 
@@ -32,32 +33,6 @@ QUICKLY_HASHED = 256 * 2**20      # bytes of files nobody has hashed yet, which 
 def is_hash(begin: str) -> bool:
     """Whether a text is the beginning of a SHA-256 that tells files apart."""
     return bool(re.fullmatch(r"[0-9a-f]{8,64}", begin)) and not HASH_OF_NOTHING.startswith(begin)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of model file: what users call it, and the endings it comes with, the longest first.
-
-    abroad: those endings that tell this kind among files of another
-    """
-
-    name: str
-    extensions: tuple[str, ...]
-    abroad: tuple[str, ...] = ()
-
-    def stem(self, path: Path) -> str | None:
-        """The file's name without its ending, of whatever case; None if it is not of this kind."""
-        ending = next((ending for ending in self.extensions if path.name.casefold().endswith(ending)), None)
-        return ending and path.name[:-len(ending)]
-
-
-VAE_ENDINGS = (".vae.safetensors", ".vae.ckpt", ".vae.pt")
-CHECKPOINT = Kind("checkpoint", (".safetensors", ".ckpt"))
-PICTURES = (".png", ".webp")
-LORA = Kind("LoRA", (".safetensors", ".ckpt", ".pt"))
-EMBEDDING = Kind("embedding", (".safetensors", ".pt", ".bin", *PICTURES))
-HYPERNETWORK = Kind("hypernetwork", (".pt", ".safetensors"))
-VAE = Kind("VAE", (*VAE_ENDINGS, ".safetensors", ".ckpt", ".pt"), VAE_ENDINGS)
 
 
 @dataclass(frozen=True)
@@ -173,9 +148,10 @@ class Catalog:
     """
 
     def __init__(
-        self, roots: Sequence[Path], hashes: HashCache, kind: Kind = CHECKPOINT, first: Path | None = None, others: Sequence[Path] = ()
+        self, roots: Sequence[Path], hashes: HashCache, kind: ModelKind = CHECKPOINT,
+        first: Path | None = None, others: Sequence[Path] = (),
     ) -> None:
-        """first: a file outside the folders, at the head of the list (`--ckpt`); others: folders of another kind to look into"""
+        """first: a file outside the folders, at the head of the list; others: the folders of another kind that hold some too"""
         self.roots, self.hashes, self.kind, self.first = tuple(roots), hashes, kind, first
         self.others = tuple(others)
         self._files: tuple[ModelFile, ...] = ()
@@ -185,8 +161,8 @@ class Catalog:
     def refresh(self) -> None:
         known = self.hashes.all_known()
         outside = [FolderEntry(self.first, self.first.name, self.first.stat())] if self.first and self.first.is_file() else []
-        at_home = (entry for root in self.roots for entry in files(root, self.kind))
-        abroad = (entry for root in self.others for entry in files_abroad(root, self.kind))
+        at_home = (entry for root in self.roots for entry in files_of_kind(root, self.kind))
+        abroad = (entry for root in self.others for entry in files_among_others(root, self.kind))
         found = {entry.path: entry for entry in chain(outside, at_home, abroad)}
         self._files = tuple(self._without_copies([listed_file(entry, known) for entry in found.values()]))
         usable = [file.path for file in self._files if not file.problem]
@@ -238,7 +214,7 @@ class Catalog:
             return file
         similar = None if begin else self._similar(bare)
         if similar is None:
-            raise UnknownName(self.kind.name, name, [file.title for file in self._files])
+            raise UnknownName(self.kind.label, name, [file.title for file in self._files])
         return similar
 
     def _similar(self, part: str) -> ModelFile | None:
@@ -273,7 +249,7 @@ class Catalog:
 
     def all_named(self, name: str) -> list[ModelFile]:
         """The files of exactly that name, with or without its ending and folders; case and composition of é count last."""
-        for spelt in (str, alike):
+        for spelt in (str, folded_name):
             if found := [file for file in self._usable_first() if spelt(name) in map(spelt, file.names)]:
                 return found
         return []
@@ -315,36 +291,37 @@ def smallest_first(files: Iterable[ModelFile], limit: int) -> Iterator[ModelFile
         yield file
 
 
-def alike(name: str) -> str:
+def folded_name(name: str) -> str:
+    """A name in which neither case nor the composition of accents counts."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def is_preview(entry: FolderEntry, entries: Collection[str]) -> bool:
-    """Is it the picture of a model that lies beside it?"""
+def is_preview(entry: FolderEntry, entries: Collection[str], kind: ModelKind) -> bool:
+    """Whether it is the picture of a model of that kind beside it."""
     stem, dot, ending = entry.name.rpartition(".")
-    weights = (other for other in EMBEDDING.extensions if other not in PICTURES)
+    weights = (other for other in kind.endings if other not in PICTURES)
     return dot + ending.casefold() in PICTURES and any(f"{stem}{other}" in entries for other in weights)
 
 
-def files(root: Path, kind: Kind) -> Iterator[FolderEntry]:
+def files_of_kind(root: Path, kind: ModelKind) -> Iterator[FolderEntry]:
     """Files of a kind below `root`, and what is left out there though it might be one, with the reason."""
-    foreign = () if kind == VAE else VAE_ENDINGS      # VAEs lie among checkpoints
-    others = tuple(ending for ending in MODEL_ENDINGS if ending not in kind.extensions)
-    entries = list(model_files(root, (*kind.extensions, *others)))
+    foreign = tuple(ending for ending in VAE_ENDINGS if ending not in kind.endings)      # VAEs lie among checkpoints
+    others = tuple(ending for ending in MODEL_ENDINGS if ending not in kind.endings)
+    entries = list(model_files(root, (*kind.endings, *others)))
     names = {entry.name for entry in entries}
     for entry in entries:
         name = entry.name.casefold()
-        if name.endswith(foreign) or ".preview." in name or is_preview(entry, names):
+        if name.endswith(foreign) or ".preview." in name or is_preview(entry, names, kind):
             continue
-        if name.endswith(others) and not name.endswith(kind.extensions) and not entry.problem:
-            ends = ", ".join(ending for ending in kind.extensions if ending not in (*PICTURES, *VAE_ENDINGS))
-            entry = replace(entry, problem=f"{entry.name} is left out: the name of a {kind.name} ends in {ends}.")
+        if name.endswith(others) and not name.endswith(kind.endings) and not entry.problem:
+            ends = ", ".join(ending for ending in kind.endings if ending not in (*PICTURES, *VAE_ENDINGS))
+            entry = replace(entry, problem=f"{entry.name} is left out: the name of a {kind.label} ends in {ends}.")
         yield entry
 
 
-def files_abroad(root: Path, kind: Kind) -> Iterator[FolderEntry]:
+def files_among_others(root: Path, kind: ModelKind) -> Iterator[FolderEntry]:
     """Files of a kind in a folder of another, told by their endings."""
-    return (entry for entry in model_files(root, kind.abroad) if entry.ends_like(kind.abroad))
+    return (entry for entry in model_files(root, kind.marks) if entry.ends_like(kind.marks))
 
 
 def listed_file(entry: FolderEntry, known: Mapping[tuple[str, int, int], str]) -> ModelFile:

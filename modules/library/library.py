@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from modules.base.errors import UnknownName
-from modules.library import face_restorers as faces
 from modules.library.catalog import QUICKLY_HASHED, Catalog, Meant, ModelFile, is_hash, meant_file, smallest_first
+from modules.library.face_restorers import FaceRestorer, find_face_files, present_restorers, refresh_restorers
+from modules.library.model_kinds import ModelKind
 from modules.library.safetensors_header import sniff
-from modules.library.upscalers import BUILT_IN, find
+from modules.library.upscalers import BUILT_IN, upscaler_files
 from modules.library.user_metadata import beside, read_user_metadata
 from modules.store.hashes import TENSORS
 
@@ -29,34 +30,53 @@ def trainers_hash(file: ModelFile) -> str:
 
 @dataclass(frozen=True)
 class Library:
-    checkpoints: Catalog
-    vaes: Catalog
-    loras: Catalog
-    embeddings: Catalog
-    hypernetworks: Catalog
-    approximations: Path = Path("VAE-approx")      # where TAESD's files are, if the user has any
-    upscaler_folders: tuple[Path, ...] = ()
-    face_folders: Mapping[str, Sequence[Path]] = field(default_factory=dict)      # where the files of face restorers are, by A1111's folder
+    """catalogs: the name of a kind → its files; approximations: where TAESD's files are, if the user has any"""
+
+    catalogs: Mapping[str, Catalog]
+    approximations: Path = Path("VAE-approx")
+
+    def of(self, kind: str) -> Catalog:
+        """The files of one kind. Raises UnknownName."""
+        if kind not in self.catalogs:
+            raise UnknownName("kind of model", kind, self.catalogs)
+        return self.catalogs[kind]
+
+    @property
+    def kinds(self) -> tuple[ModelKind, ...]:
+        return tuple(catalog.kind for catalog in self.catalogs.values())
+
+    @property
+    def checkpoints(self) -> Catalog:
+        return self.of("checkpoint")
+
+    @property
+    def vaes(self) -> Catalog:
+        return self.of("vae")
+
+    @property
+    def loras(self) -> Catalog:
+        return self.of("lora")
+
+    @property
+    def embeddings(self) -> Catalog:
+        return self.of("embedding")
+
+    @property
+    def hypernetworks(self) -> Catalog:
+        return self.of("hypernetwork")
 
     def once(self, key: Hashable, find: Callable[[], T]) -> T:
         """What `find` finds. Here it is looked for each time, since files come and go."""
         return find()
 
     def refresh(self) -> None:
-        for catalog in vars(self).values():
-            if isinstance(catalog, Catalog):
-                catalog.refresh()
-
-    def by_kind(self) -> dict[str, Catalog]:
-        """The catalogs by what the card pickers and the index call their kinds."""
-        return {
-            "checkpoint": self.checkpoints, "vae": self.vaes, "lora": self.loras,
-            "embedding": self.embeddings, "hypernetwork": self.hypernetworks,
-        }
+        for catalog in self.catalogs.values():
+            catalog.refresh()
 
     def upscalers(self) -> list[str]:
         """What enlarges pictures, by the names shown: what needs no model, then the models there are now."""
-        return list(dict.fromkeys((*BUILT_IN, *find(self.upscaler_folders))))
+        self.of("upscaler").refresh()
+        return list(dict.fromkeys((*BUILT_IN, *upscaler_files(self.of("upscaler")))))
 
     def upscaler(self, name: str) -> str:
         """The name as shown, whatever its case. Raises UnknownName."""
@@ -68,13 +88,15 @@ class Library:
             raise UnknownName("upscaler", name, known)
         return found
 
-    def face_restorers(self) -> list[faces.Restorer]:
-        """Those there are now, by the file of each."""
-        return faces.present(self.face_folders)
+    def face_restorers(self) -> list[FaceRestorer]:
+        """The face restorers whose files are here now."""
+        refresh_restorers(self.catalogs)
+        return present_restorers(self.catalogs)
 
     def face_restorer(self, name: str) -> None:
-        """Can it restore? Raises UnknownName, or ModelMissing that says which file to put where."""
-        faces.find(name, self.face_folders)
+        """Check that it can restore. Raises UnknownName, or ModelMissing that says which file to put where."""
+        refresh_restorers(self.catalogs)
+        find_face_files(name, self.catalogs)
 
     def lora(self, name: str) -> ModelFile | None:
         """By its file's name, the alias its trainer gave it, its hash, or that of its tensors; a hash that several have names none."""

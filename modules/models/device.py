@@ -107,8 +107,8 @@ class Device:
         self.kept = 1                                               # how many models stay in memory
         self._ready: OrderedDict[Key, Ready] = OrderedDict()        # oldest use first
         self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, likewise
-        self.upscalers = Upscalers(library.upscaler_folders, placement.device, placement.unet)
-        self.face_restorers = FaceRestorers(library.face_folders, placement.device)
+        self.upscalers = Upscalers(library.of("upscaler"), placement.device, placement.unet)
+        self.face_restorers = FaceRestorers(library.catalogs, placement.device)
         self._taesd: dict[bool, Taesd] = {}                         # for SDXL, for the others
         self._previews: WeakKeyDictionary[Vae, Preview] = WeakKeyDictionary()
         self._answers: dict[type, Callable[[Weights, Sequence[Any]], Sequence[Any]]] = {

@@ -11,7 +11,6 @@ from typing import Any
 from modules.base.errors import Invalid
 from modules.base.fields import declared
 from modules.base.version import VERSION
-from modules.library.catalog import Catalog
 from modules.library.library import Library
 from modules.settings.options import Settings
 
@@ -54,10 +53,7 @@ def differences(then: Mapping[str, Any], library: Library, settings: Settings, d
 
 
 def missing_models(then: Any, library: Library) -> Iterator[Difference]:
-    shelves: Mapping[str, Catalog] = {
-        "checkpoint": library.checkpoints, "refiner": library.checkpoints, "VAE": library.vaes, "LoRA": library.loras,
-        "hypernetwork": library.hypernetworks, "embedding": library.embeddings,
-    }
+    shelves = {catalog.kind.label: catalog for catalog in library.catalogs.values()} | {"refiner": library.checkpoints}
     for model in then:
         same = [file for file in shelves[model["kind"]].list() if file.sha256 == model["sha256"]]
         if not same:

@@ -274,14 +274,8 @@ class Paths:
 
     root: Path                          # the program
     data_dir: Path                      # what users own
-    checkpoints: tuple[Path, ...]       # searched in this order
-    vaes: tuple[Path, ...]              # likewise; what is made goes into the first
-    loras: tuple[Path, ...]
-    embeddings: tuple[Path, ...]
-    hypernetworks: tuple[Path, ...]
+    models: Path                        # its folder for each kind is named in library/model_kinds.py
     vae_approximations: Path
-    upscalers: tuple[Path, ...]         # A1111's folder for each kind, the user's before what ships with Easel
-    faces: Mapping[str, tuple[Path, ...]]      # A1111's folder of a face restorer under models/ → all folders of its files
     outputs: Path
     cache: Path
     settings_file: Path
@@ -293,28 +287,14 @@ class Paths:
     extensions: Path
 
 
-UPSCALERS = ("ESRGAN", "RealESRGAN", "BSRGAN", "SwinIR", "DAT", "ScuNET", "HAT")
-
-
 def locate(flags: Flags) -> Paths:
     data = flags.data_dir
     models = flags.models_dir or data / "models"
-    homes = tuple(dict.fromkeys((models, ROOT / "models")))
-    upscalers = (getattr(flags, f"{name.casefold()}_models_path", None) for name in UPSCALERS)
     return Paths(
         root=ROOT,
         data_dir=data,
-        checkpoints=each_once(models / "Stable-diffusion", flags.ckpt_dir, ROOT / "models/Stable-diffusion"),
-        vaes=each_once(flags.vae_dir, models / "VAE"),
-        loras=each_once(flags.lora_dir, models / "Lora", flags.lyco_dir, flags.lyco_dir_backcompat, models / "LyCORIS"),
-        embeddings=each_once(flags.embeddings_dir, *by_presence(data / "embeddings", models / "embeddings")),
-        hypernetworks=each_once(flags.hypernetwork_dir, models / "hypernetworks"),
+        models=models,
         vae_approximations=models / "VAE-approx",
-        upscalers=each_once(*upscalers, *(home / name for home in homes for name in UPSCALERS)),
-        faces={
-            "GFPGAN": each_once(flags.gfpgan_models_path, flags.gfpgan_dir, *(home / "GFPGAN" for home in homes)),
-            "Codeformer": each_once(flags.codeformer_models_path, *(home / "Codeformer" for home in homes)),
-        },
         outputs=data / "outputs",
         cache=data / "cache",
         settings_file=flags.ui_settings_file or data / "config.json",
@@ -325,15 +305,6 @@ def locate(flags: Flags) -> Paths:
         configs=ROOT / "configs",
         extensions=data / "extensions",
     )
-
-
-def each_once(*folders: Path | None) -> tuple[Path, ...]:
-    return tuple(dict.fromkeys(filter(None, folders)))
-
-
-def by_presence(*folders: Path) -> list[Path]:
-    """Those that are there first: A1111 has its embeddings beside models/, Easel in it."""
-    return sorted(folders, key=lambda folder: not folder.is_dir())
 
 
 def declared() -> list[Field[Any]]:

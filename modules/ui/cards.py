@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 import gradio as gr
 
-from modules.settings.flags import Paths
+from modules.library.catalog import Catalog
+from modules.library.library import Library
 from modules.ui.words import Words
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of file with cards.
-
-    name: as /easel/v1/cards calls it; title: the tab's label; page: its name within A1111's element ids
-    """
-
-    name: str
-    title: str
-    page: str
-    folder: Callable[[Paths], Path]
 
 
 def tabs(tab: str) -> gr.Tabs:
@@ -31,22 +16,16 @@ def tabs(tab: str) -> gr.Tabs:
     return gr.Tabs(elem_id=f"{tab}_extra_tabs", elem_classes="extra-networks", overflow_behavior="wrap")
 
 
-def build(tab: str, paths: Paths, words: Words) -> None:
-    """One tab for each kind, inside the `tabs` that are open."""
-    for kind in KINDS:
-        with gr.Tab(words(kind.title), id=f"{tab}_{kind.page}", elem_id=f"{tab}_{kind.page}"):
-            gr.HTML(place(tab, kind, paths), elem_id=f"{tab}_{kind.page}_cards_html", padding=False)
+def build(tab: str, models: Library, words: Words) -> None:
+    """One tab for each kind that has a page, inside the `tabs` that are open."""
+    for catalog in models.catalogs.values():
+        if page := catalog.kind.page:
+            with gr.Tab(words(catalog.kind.title), id=f"{tab}_{page}", elem_id=f"{tab}_{page}"):
+                gr.HTML(place(tab, catalog, words), elem_id=f"{tab}_{page}_cards_html", padding=False)
 
 
-def place(tab: str, kind: Kind, paths: Paths) -> str:
+def place(tab: str, catalog: Catalog, words: Words) -> str:
     """Where the scripts draw the cards, and what they cannot know themselves."""
-    known = {"tab": tab, "kind": kind.name, "page": kind.page, "folder": str(kind.folder(paths))}
+    kind = catalog.kind
+    known = {"tab": tab, "kind": kind.name, "page": kind.page, "folder": str(catalog.roots[0]), "empty": words(kind.empty)}
     return '<div class="networks"{}></div>'.format("".join(f' data-{name}="{escape(value)}"' for name, value in known.items()))
-
-
-KINDS = (
-    Kind("embedding", "Textual Inversion", "textual_inversion", lambda paths: paths.embeddings[0]),
-    Kind("hypernetwork", "Hypernetworks", "hypernetworks", lambda paths: paths.hypernetworks[0]),
-    Kind("checkpoint", "Checkpoints", "checkpoints", lambda paths: paths.checkpoints[0]),
-    Kind("lora", "Lora", "lora", lambda paths: paths.loras[0]),
-)

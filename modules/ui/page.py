@@ -15,7 +15,6 @@ from modules.base.errors import WebUIError, sentence
 from modules.base.families import SPOKEN
 from modules.base.fields import Choice, Choices, declared, defaults
 from modules.engine.messages import LOCAL
-from modules.library.upscalers import BUILT_IN, find
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
 from modules.params.hires import LATENT_MODES
 from modules.params.img2img import FILLS
@@ -173,9 +172,6 @@ def lists_of(app: App) -> Lists:
     def checkpoints() -> list[str]:
         return [found.name for found in models.checkpoints.list()]
 
-    def upscalers() -> list[str]:
-        return [*BUILT_IN, *find(app.flags.paths.upscalers)]
-
     return {
         "samplers": lambda: SAMPLERS.names,
         "schedules": lambda: SCHEDULES.names,
@@ -185,9 +181,9 @@ def lists_of(app: App) -> Lists:
         "loras": lambda: ["None", *(found.model_name for found in models.loras.list())],
         "hypernetworks": lambda: ["None", *(found.model_name for found in models.hypernetworks.list())],
         "vaes": lambda: [*ALWAYS_VAES, *(found.name for found in models.vaes.list())],
-        "upscalers": upscalers,
+        "upscalers": models.upscalers,
         "fills": lambda: FILLS,
-        "hr_upscalers": lambda: [*LATENT_MODES, *upscalers()],
+        "hr_upscalers": lambda: [*LATENT_MODES, *models.upscalers()],
         "hr_checkpoints": lambda: [("Use same checkpoint", ""), *((name, name) for name in checkpoints())],
         "hr_samplers": lambda: [("Use same sampler", ""), *((name, name) for name in SAMPLERS.names)],
         "hr_schedules": lambda: [("Use same scheduler", ""), *((name, name) for name in SCHEDULES.names)],

@@ -86,7 +86,7 @@ def notes_on(app: App, words: Words) -> str:
     problems = [*missing_choices(app), *(found.problem for found in checkpoints if found.problem), *app.style_files.problems()]
     if app.settings.problem:
         problems.insert(0, app.settings.problem)
-    return ("" if checkpoints else empty(app.flags.paths.checkpoints, words)) + "".join(f"<p>⚠ {escape(problem)}</p>" for problem in problems)
+    return ("" if checkpoints else empty(app.models.checkpoints.roots, words)) + "".join(f"<p>⚠ {escape(problem)}</p>" for problem in problems)
 
 
 def empty(folders: Sequence[Path], words: Words) -> str:

@@ -135,7 +135,7 @@ def img2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     batch = Batch.recorded(spec.params)
     if not batch:
         return each_made(partial(img2img_made, library, partial(load, inputs)), *read_spec(Img2Img, spec))
-    make = partial(img2img_made, Remembering(**vars(library)), reader(inputs))
+    make = partial(img2img_made, Remembering(library.catalogs, library.approximations), reader(inputs))
     usual = read_spec(Img2Img, spec)
 
     def recipe(entry: Entry) -> Recipe:

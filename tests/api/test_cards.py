@@ -94,7 +94,7 @@ def test_details_come_from_the_file(shelf):
 
 
 def test_what_is_changed_stands_in_the_file_beside_and_in_the_list(shelf):
-    path = shelf.app.flags.paths.loras[0] / "style/ink wash.json"
+    path = shelf.app.models.loras.roots[0] / "style/ink wash.json"
     change = {"description": "<b>bold</b>", "family": "sd2", "weight": None, "notes": "mine", "negative": "blurry"}
     reply = shelf.patch(address(shelf, "ink wash"), json=change)
     assert reply.status_code == 200 and reply.json()["notes"] == "mine" and reply.json()["weight"] is None and reply.json()["family"] == "SD2"
@@ -112,7 +112,7 @@ def test_unfit_changes_are_refused(shelf, change):
 
 
 def test_a_broken_sidecar_is_not_overwritten(shelf):
-    path = shelf.app.flags.paths.loras[0] / "cat.json"
+    path = shelf.app.models.loras.roots[0] / "cat.json"
     path.write_text("{broken")
     reply = shelf.patch(address(shelf, "cat", folder=""), json={"notes": "x"})
     assert reply.status_code == 422 and "cat.json" in reply.json()["detail"] and path.read_text() == "{broken"
@@ -133,11 +133,11 @@ def test_a_picture_of_a_job_becomes_the_preview(shelf):
     assert reply.status_code == 200 and reply.json()["preview"] not in (old, None)
     shown = Image.open(io.BytesIO(shelf.get(reply.json()["preview"]).content))
     assert shown.format == "PNG" and shown.text["parameters"].startswith("a cat")
-    (shelf.app.flags.paths.loras[0] / "style/ink wash.preview.png").unlink()
+    (shelf.app.models.loras.roots[0] / "style/ink wash.preview.png").unlink()
 
 
 def test_a_file_of_ones_own_becomes_the_preview_whatever_it_is_called(shelf, tmp_path):
-    folder = shelf.app.flags.paths.loras[0]
+    folder = shelf.app.models.loras.roots[0]
     content = picture_file(tmp_path / "big.jpg", (3000, 1500))
     reply = shelf.put(address(shelf, "cat", folder="") + "/preview", files={"image": ("../../evil.html", content, "text/html")})
     assert reply.status_code == 200, reply.text
@@ -156,7 +156,7 @@ def test_a_file_of_ones_own_becomes_the_preview_whatever_it_is_called(shelf, tmp
 def test_what_is_no_picture_becomes_no_preview(shelf, how, status):
     reply = shelf.put(address(shelf, "cat") + "/preview", **how)
     assert reply.status_code == status, reply.text
-    assert not list(shelf.app.flags.paths.loras[0].rglob("cat.preview*"))
+    assert not list(shelf.app.models.loras.roots[0].rglob("cat.preview*"))
 
 
 def test_nobody_takes_anothers_picture(guarded):
@@ -189,7 +189,7 @@ def test_any_text_may_be_searched_for(shelf, search):
 
 
 def test_refreshing_sees_what_came_and_what_went(shelf):
-    path = shelf.app.flags.paths.loras[0] / "new.safetensors"
+    path = shelf.app.models.loras.roots[0] / "new.safetensors"
     safetensors(path, {})
     assert shelf.post("/easel/v1/cards/refresh").status_code == 204
     assert listed(shelf, search="new")["total"] == 1
@@ -199,7 +199,7 @@ def test_refreshing_sees_what_came_and_what_went(shelf):
 
 
 def test_a_link_out_of_the_folders_is_no_preview(shelf):
-    link = shelf.app.flags.paths.loras[0] / "cat.png"
+    link = shelf.app.models.loras.roots[0] / "cat.png"
     link.symlink_to(shelf.app.flags.data_dir / "secret.png")
     shelf.post("/easel/v1/cards/refresh")
     assert card(shelf, "cat", folder="")["preview"] is None
@@ -263,7 +263,7 @@ def test_a_single_card_is_in_a1111s_elements(shelf):
 
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a1111s_card_routes_open_nothing_else(shelf, name):
-    absolute = str(shelf.app.flags.paths.loras[0] / "style/ink wash.webp")
+    absolute = str(shelf.app.models.loras.roots[0] / "style/ink wash.webp")
     for filename in (name, absolute, f"style/../{name}", str(shelf.app.flags.data_dir / "secret.png")):
         assert shelf.get("/sd_extra_networks/thumb", params={"filename": filename}).status_code == 404
     assert shelf.get("/sd_extra_networks/metadata", params={"page": "lora", "item": name}).status_code == 404

@@ -25,7 +25,7 @@ def test_a_choice_that_cannot_be_is_refused_in_words(client):
 
 
 def test_the_form_follows_the_checkpoint_that_the_page_names(client):
-    folder = client.app.flags.paths.checkpoints[0]
+    folder = client.app.models.checkpoints.roots[0]
     (folder / "tiny-sd1.json").write_text('{"defaults": {"width": 64}, "examples": ["a cat"]}')
     try:
         client.post("/sdapi/v1/refresh-checkpoints")

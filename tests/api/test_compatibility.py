@@ -243,7 +243,7 @@ def test_reading_options_and_posting_them_back_chooses_no_model(client):
 
 
 def test_a_broken_model_cannot_be_chosen(client):
-    folder = client.app.flags.paths.checkpoints[0]
+    folder = client.app.models.checkpoints.roots[0]
     (folder / "broken.safetensors").write_bytes(b"\xff" * 64)
     try:
         client.post("/sdapi/v1/refresh-checkpoints")

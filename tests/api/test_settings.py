@@ -77,7 +77,7 @@ def test_lists_are_what_a1111s_clients_expect(client):
 
 
 def test_new_models_are_found_on_refresh_and_broken_ones_named(client):
-    folder = client.app.flags.paths.checkpoints[0]
+    folder = client.app.models.checkpoints.roots[0]
     (folder / "page.safetensors").write_text("<html>Not found</html>" * 100)
     try:
         assert client.post("/sdapi/v1/refresh-checkpoints").status_code == 200

@@ -12,7 +12,8 @@ import pytest
 from modules.base.errors import ModelError, UnknownName
 from modules.library import catalog as catalog_module
 from modules.library import model_folders
-from modules.library.catalog import VAE, Catalog
+from modules.library.catalog import Catalog
+from modules.library.model_kinds import VAE
 from modules.library.safetensors_header import sniff
 from modules.store.hashes import HashCache
 from tests.golden_data import GOLDEN

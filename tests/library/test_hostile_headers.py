@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 
 from modules.base.errors import ModelCorrupt, ModelMismatch, ModelMissing, ModelUnsupported
 from modules.library import upscalers as upscaling
-from modules.library.catalog import LORA, Catalog, ModelFile
+from modules.library.catalog import Catalog, ModelFile
 from modules.library.describe import DEEPEST_JSON, LONGEST_SHOWN, shown_metadata
+from modules.library.model_kinds import LORA, UPSCALER
 from modules.library.safetensors_header import read_header
 from modules.models.checkpoint.hints import Hints, from_metadata
 from modules.models.checkpoint.key_mapping import count, unet_names
@@ -76,7 +77,7 @@ def test_a_name_that_is_no_text_hides_nobody_else(tmp_path):
         (tmp_path / "made").rename(os.fsdecode(os.fsencode(tmp_path / "") + b"/" + name))
     catalog = Catalog([tmp_path], HashCache(tmp_path / "hashes.sqlite"), LORA)
     assert [file.name for file in catalog.list() if not file.problem] == ["y.safetensors"]
-    assert [name for name, file in upscaling.find([tmp_path]).items() if not file.problem] == ["y"]
+    assert [name for name, file in upscaling.upscaler_files(Catalog([tmp_path], catalog.hashes, UPSCALER)).items() if not file.problem] == ["y"]
 
 
 def test_weights_in_eight_bits_are_copied_as_they_are(tmp_path):

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from modules.base.errors import UnknownName
-from modules.library.catalog import EMBEDDING, HYPERNETWORK, LORA, VAE, Catalog
+from modules.library.catalog import Catalog
 from modules.library.library import Library
+from modules.library.model_kinds import CHECKPOINT, VAE
 from modules.store.hashes import HashCache
 from tests.golden_data import GOLDEN
 
@@ -22,8 +23,8 @@ def models(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(TINY)
     hashes = HashCache(tmp_path / "h.sqlite")
-    others = (Catalog((tmp_path / kind.name,), hashes, kind) for kind in (LORA, EMBEDDING, HYPERNETWORK))
-    return Library(Catalog((tmp_path / "Stable-diffusion",), hashes), Catalog((tmp_path / "VAE",), hashes, VAE), *others)
+    folders = {CHECKPOINT: "Stable-diffusion", VAE: "VAE"}
+    return Library({kind.name: Catalog((tmp_path / folder,), hashes, kind) for kind, folder in folders.items()})
 
 
 def chosen(models, checkpoint, *wanted, **preference):

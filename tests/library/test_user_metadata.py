@@ -13,10 +13,11 @@ from modules.base.errors import Forbidden, Invalid, ModelCorrupt
 from modules.base.families import family_named
 from modules.library import cards as cards_module
 from modules.library.cards import Cards
-from modules.library.catalog import CHECKPOINT, EMBEDDING, LORA, Catalog
+from modules.library.catalog import Catalog
 from modules.library.describe import training_tags
 from modules.library.family_detection import family_of_header
 from modules.library.index import LibraryIndex, Query
+from modules.library.model_kinds import CHECKPOINT, EMBEDDING, LORA
 from modules.library.user_metadata import UserMetadata, beside, plain, read_user_metadata, write_user_metadata
 from modules.models.files.embedding_file import read_embedding
 from modules.store.hashes import HashCache

@@ -16,6 +16,7 @@ from modules.base.errors import Invalid, InvalidImage, OutOfMemory, UnknownName
 from modules.base.fields import defaults, form_defaults
 from modules.engine.messages import Ended, JobSpec, Made
 from modules.imaging.inputs import keep
+from modules.library.model_kinds import UPSCALER
 from modules.models.device import Device, Placement
 from modules.models.upscaling.upscaler import Upscalers
 from modules.params import infotext
@@ -24,7 +25,7 @@ from modules.settings.options import Settings
 from modules.worker.config import WorkerConfig
 from modules.worker.job_kinds import RECIPES
 from modules.worker.thread import ThreadWorker
-from tests.golden_data import inputs, library
+from tests.golden_data import inputs, library, with_folders
 from tests.models.upscaling.asking import upscale
 from tests.models.upscaling.networks import CPU, srvgg_state
 
@@ -37,7 +38,7 @@ def shelf(tmp_path_factory):
     folder = tmp_path_factory.mktemp("upscalers")
     save_file(srvgg_state(scale=2), folder / "double.safetensors")
     save_file(srvgg_state(scale=1), folder / "clean.safetensors")
-    return replace(library(tmp_path_factory.mktemp("no-checkpoints")), upscaler_folders=(folder,))
+    return with_folders(library(tmp_path_factory.mktemp("no-checkpoints")), UPSCALER, folder)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def test_without_an_upscaler_a_picture_stays_as_it_is(upscaling, mode):
 @pytest.mark.parametrize("name", ["Lanczos", "Nearest", "double"])
 @pytest.mark.parametrize("factor", [0.5, 1.7, 2, 3])
 def test_by_a_factor_it_is_the_upscalers_picture(upscaling, shelf, name, factor):
-    expected = upscale(Upscalers(shelf.upscaler_folders, CPU, torch.float32), name, noise(), factor)
+    expected = upscale(Upscalers(shelf.of("upscaler"), CPU, torch.float32), name, noise(), factor)
     found = result(upscaling, noise(), upscaler_1=name, upscaling_resize=factor)
     assert found.shape[:2] == tuple(side * factor // 8 * 8 for side in (48, 64))
     assert np.array_equal(found, expected)
@@ -210,7 +211,7 @@ def test_what_cannot_be_done_is_told(upscaling, monkeypatch):
     gone = job(noise(), upscaler_1="Lanczos")
     with pytest.raises(InvalidImage, match="gone"):
         made(upscaling, replace(gone, params=gone.params | {"images": ["0" * 64 + ".png"]}))
-    monkeypatch.setattr(upscaling, "upscalers", Upscalers((), CPU, torch.float32))
+    monkeypatch.setattr(upscaling, "upscalers", Upscalers(upscaling.library.of("upscaler"), CPU, torch.float32))
     monkeypatch.setattr(upscaling.upscalers, "enlarge", exhausted)
     with pytest.raises(OutOfMemory, match="ran out of memory"):
         made(upscaling, job(noise(), upscaler_1="double"))

@@ -15,6 +15,7 @@ from modules.api.requests import Txt2ImgRequest, understood
 from modules.base.errors import ModelMissing, OutOfMemory
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep
+from modules.library.model_kinds import CODEFORMER, GFPGAN
 from modules.models.faces.restoring import FaceRestorers
 from modules.params import infotext
 from modules.params.extras import Extras, described
@@ -26,8 +27,7 @@ from modules.requests.resolve import prepared, prepared_img2img
 from modules.sampling.questions import Decode, Interrupted, RestoreFaces
 from modules.settings.options import Settings
 from modules.worker.job_kinds import RECIPES
-from tests.golden_data import inputs
-from tests.models.faces.face_networks import in_home
+from tests.golden_data import inputs, with_folders
 from tests.playing import made
 
 RED = (255, 0, 0)
@@ -39,7 +39,7 @@ def shelf(device, tmp_path):
     for name in ("GFPGAN/GFPGANv1.4.pth", "GFPGAN/detection_Resnet50_Final.pth", "Codeformer/codeformer-v0.1.0.pth"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    return replace(device.library, face_folders=in_home(tmp_path))
+    return with_folders(with_folders(device.library, GFPGAN, tmp_path / "GFPGAN"), CODEFORMER, tmp_path / "Codeformer")
 
 
 def stored(image):
@@ -129,7 +129,7 @@ def test_where_it_fails_the_picture_without_is_not_lost(device, shelf):
 
 
 def test_without_a_models_file_the_picture_is_drawn_and_that_is_said(device, shelf):
-    (shelf.face_folders["GFPGAN"][0] / "detection_Resnet50_Final.pth").unlink()
+    (shelf.of("gfpgan").roots[0] / "detection_Resnet50_Final.pth").unlink()
     for kind in ("txt2img", "img2img"):
         (drawn,), (plain,) = (made(with_library(device, shelf), drawing(kind, face_restoration=wanted))[0] for wanted in (True, False))
         assert np.array_equal(drawn.pixels, plain.pixels)
@@ -139,7 +139,7 @@ def test_without_a_models_file_the_picture_is_drawn_and_that_is_said(device, she
 def with_library(device, found):
     """A device whose restorers look into this library's folders."""
     other = copy.copy(device)
-    other.library, other.face_restorers = found, FaceRestorers(found.face_folders, device.placement.device)
+    other.library, other.face_restorers = found, FaceRestorers(found.catalogs, device.placement.device)
     other._answers = device._answers | {
         RestoreFaces: lambda weights, asks: [other.face_restorers.restore(ask.name, ask.pixels, ask.weight) for ask in asks],
     }
@@ -147,7 +147,7 @@ def with_library(device, found):
 
 
 def test_extras_refuse_a_missing_model_before_anything_is_done(device, shelf):
-    (shelf.face_folders["GFPGAN"][0] / "detection_Resnet50_Final.pth").unlink()
+    (shelf.of("gfpgan").roots[0] / "detection_Resnet50_Final.pth").unlink()
     with pytest.raises(ModelMissing, match="detection_Resnet50_Final.pth") as error:
         RECIPES["extras"](extras(Image.new("RGB", (8, 8)), gfpgan_visibility=0.5), shelf, inputs())
     assert error.value.hint == "Put detection_Resnet50_Final.pth into models/GFPGAN."
@@ -225,4 +225,4 @@ def test_what_was_done_is_written_under_a1111s_keys(device, shelf):
 
 def test_the_library_lists_who_can_restore(shelf):
     assert [each.name for each in shelf.face_restorers()] == ["CodeFormer", "GFPGAN"]
-    assert replace(shelf, face_folders={}).face_restorers() == []
+    assert replace(shelf, catalogs={}).face_restorers() == []

@@ -64,7 +64,7 @@ def test_a_model_may_suggest_something_for_one_tab_alone(app):
 
 
 def test_an_upscaler_that_is_not_here_is_not_suggested(app):
-    folder = app.flags.paths.checkpoints[0]
+    folder = app.models.checkpoints.roots[0]
     (folder / "other.json").write_text(json.dumps({"defaults": {"txt2img": {"hr_upscaler": "none such", "hr_scale": 3}}}))
     app.models.refresh()
     txt2img = form_start(app, checkpoint_named(app, "other"))["defaults"]["txt2img"]
@@ -74,7 +74,7 @@ def test_an_upscaler_that_is_not_here_is_not_suggested(app):
 @pytest.mark.parametrize("sidecar", [{"defaults": [1]}, {"defaults": {"txt2img": 5}}, {"defaults": {"hr_upscaler": ["x"]}}, []])
 def test_a_sidecar_that_makes_no_sense_suggests_nothing(app, sidecar):
     plain = form_start(app, None)["defaults"]
-    folder = app.flags.paths.checkpoints[0]
+    folder = app.models.checkpoints.roots[0]
     (folder / "other.json").write_text(json.dumps(sidecar))
     app.models.refresh()
     assert form_start(app, checkpoint_named(app, "other"))["defaults"] == plain

@@ -214,7 +214,7 @@ def test_prompts_pass_untouched(words):
 
 def test_everything_is_beside_the_program_by_default():
     paths = read().paths
-    assert paths.checkpoints == (ROOT / "models" / "Stable-diffusion",)
+    assert paths.models == ROOT / "models"
     assert paths.outputs == ROOT / "outputs"
     assert paths.database == ROOT / "easel.sqlite"
     assert (ROOT / "webui.py").is_file()
@@ -223,41 +223,19 @@ def test_everything_is_beside_the_program_by_default():
 def test_a_data_folder_moves_what_users_own_but_not_the_program(tmp_path):
     paths = read("--data-dir", str(tmp_path)).paths
     assert (paths.configs, paths.root) == (ROOT / "configs", ROOT)
-    assert paths.loras == (tmp_path / "models/Lora", tmp_path / "models/LyCORIS")
+    assert paths.models == tmp_path / "models"
     assert (paths.settings_file, paths.styles_files) == (tmp_path / "config.json", (tmp_path / "styles.csv",))
 
 
 def test_relative_paths_start_at_the_current_folder(tmp_path, monkeypatch):
     (tmp_path / "Ünïcode söme path").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert read("--lora-dir", "Ünïcode söme path").paths.loras[0] == tmp_path / "Ünïcode söme path"
-
-
-@pytest.mark.parametrize(("flag", "kind", "usual"), [
-    ("--ckpt-dir", "checkpoints", "Stable-diffusion"), ("--vae-dir", "vaes", "VAE"), ("--lora-dir", "loras", "Lora"), ("--lyco-dir", "loras", "LyCORIS"),
-    ("--lyco-dir-backcompat", "loras", "Lora"), ("--embeddings-dir", "embeddings", "embeddings"), ("--hypernetwork-dir", "hypernetworks", "hypernetworks"),
-    ("--esrgan-models-path", "upscalers", "ESRGAN"), ("--realesrgan-models-path", "upscalers", "RealESRGAN"), ("--dat-models-path", "upscalers", "DAT"),
-    ("--swinir-models-path", "upscalers", "SwinIR"), ("--scunet-models-path", "upscalers", "ScuNET"), ("--bsrgan-models-path", "upscalers", "BSRGAN"),
-])
-def test_a_flag_for_a_folder_of_models_adds_it(tmp_path, flag, kind, usual):
-    folders = getattr(read(flag, str(tmp_path)).paths, kind)
-    assert tmp_path in folders and ROOT / "models" / usual in folders and len(folders) == len(set(folders))
-
-
-@pytest.mark.parametrize(("flag", "kind"), [("--gfpgan-models-path", "GFPGAN"), ("--gfpgan-dir", "GFPGAN"), ("--codeformer-models-path", "Codeformer")])
-def test_so_does_one_for_face_restorers(tmp_path, flag, kind):
-    assert read(flag, str(tmp_path)).paths.faces[kind] == (tmp_path, ROOT / "models" / kind)
-
-
-def test_both_of_the_folders_that_embeddings_may_be_in_are_read_and_the_one_there_is_goes_first(tmp_path):
-    assert read("--data-dir", str(tmp_path)).paths.embeddings == (tmp_path / "embeddings", tmp_path / "models/embeddings")
-    (tmp_path / "models/embeddings").mkdir(parents=True)
-    assert read("--data-dir", str(tmp_path)).paths.embeddings == (tmp_path / "models/embeddings", tmp_path / "embeddings")
+    assert read("--lora-dir", "Ünïcode söme path").lora_dir == tmp_path / "Ünïcode söme path"
 
 
 def test_a_models_folder_moves_the_models_alone(tmp_path):
     paths = read("--models-dir", str(tmp_path)).paths
-    assert paths.vaes == (tmp_path / "VAE",) and paths.vae_approximations == tmp_path / "VAE-approx"
+    assert paths.models == tmp_path and paths.vae_approximations == tmp_path / "VAE-approx"
     assert paths.outputs == ROOT / "outputs"
 
 

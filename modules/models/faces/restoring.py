@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from modules.base.errors import NotANumber
 from modules.imaging.faces import returned, upright
-from modules.library.face_restorers import find, named
+from modules.library.face_restorers import Catalogs, find_face_files, refresh_restorers, restorer_named
 from modules.models.faces.building import DETECTOR, RESTORERS, Kind, load
 from modules.models.faces.codeformer import CodeFormer
 from modules.models.faces.detection import faces
@@ -24,9 +24,9 @@ Restore = Callable[[Tensor], Tensor]        # (1, 3, 512, 512) RGB in [−1, 1] 
 class FaceRestorers:
     """The detector, and the restorer used last. For the engine's thread alone."""
 
-    def __init__(self, folders: Mapping[str, Sequence[Path]], device: torch.device) -> None:
-        """folders: where their files are, by A1111's folder. All is done in single precision, as in A1111."""
-        self.folders, self.device = folders, device
+    def __init__(self, catalogs: Catalogs, device: torch.device) -> None:
+        """catalogs: where their files are. All is done in single precision, as in A1111."""
+        self.catalogs, self.device = catalogs, device
         self._detector: tuple[Path, nn.Module] | None = None
         self._restorer: tuple[Path, nn.Module] | None = None
 
@@ -35,9 +35,10 @@ class FaceRestorers:
 
         weight: CodeFormer's; 0 restores most, 1 keeps most of the face
         """
-        found = find(name, self.folders)
+        refresh_restorers(self.catalogs)
+        found = find_face_files(name, self.catalogs)
         self._detector = self._kept(self._detector, DETECTOR, found.detector)
-        self._restorer = self._kept(self._restorer, RESTORERS[named(name).name.casefold()], found.restorer)
+        self._restorer = self._kept(self._restorer, RESTORERS[restorer_named(name).name.casefold()], found.restorer)
         return np.array(restored(Image.fromarray(pixels), self._detector[1], by(self._restorer[1], weight)))
 
     def _kept(self, ready: tuple[Path, nn.Module] | None, kind: Kind, path: Path) -> tuple[Path, nn.Module]:

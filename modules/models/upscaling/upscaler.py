@@ -6,7 +6,7 @@ Lanczos. Sides become multiples of 8, which is what the VAE takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from torch import Tensor
 
 from modules.base.errors import Invalid
 from modules.base.registry import Registry
-from modules.library.upscalers import find
+from modules.library.catalog import Catalog
+from modules.library.upscalers import upscaler_files
 from modules.models.upscaling.architectures import Net, build
 from modules.models.upscaling.read_state import read_state
 from modules.models.upscaling.tiles import through
@@ -45,13 +46,14 @@ class Upscaler:
 class Upscalers:
     """The list, and the model used last. Any thread may `refresh` and look; `enlarge` is for the engine's alone."""
 
-    def __init__(self, folders: Sequence[Path], device: torch.device, dtype: torch.dtype) -> None:
-        self.folders, self.device, self.dtype = tuple(folders), device, dtype
+    def __init__(self, catalog: Catalog, device: torch.device, dtype: torch.dtype) -> None:
+        self.catalog, self.device, self.dtype = catalog, device, dtype
         self.refresh()
 
     def refresh(self) -> None:
         """Look again what there is; the list is replaced as a whole, and the model read anew."""
-        found = find(self.folders)
+        self.catalog.refresh()
+        found = upscaler_files(self.catalog)
         models = [Upscaler(name, file.path, file.problem, (file.path.stem,)) for name, file in found.items() if name not in PILLOW]
         self._registry = Registry("upscaler", [*map(Upscaler, PILLOW), *models])
         self._ready: tuple[Path, Net] | None = None

@@ -54,7 +54,7 @@ def build(app: App, form: ScriptedForm[Img2ImgBatch], quick: Mapping[str, Compon
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
                 settings(app, form, words)
-            cards.build(TAB, app.flags.paths, words)
+            cards.build(TAB, app.models, words)
         generation.results(TAB)
     generation.wire(TAB, app, form, quick, batch.recorded(app))
 

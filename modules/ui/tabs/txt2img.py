@@ -25,7 +25,7 @@ def build(app: App, form: ScriptedForm[Txt2Img], quick: Mapping[str, Component],
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
                 settings(form, words)
-            cards.build(TAB, app.flags.paths, words)
+            cards.build(TAB, app.models, words)
         generation.results(TAB)
     generation.wire(TAB, app, form, quick, generation.drawing(TAB, app))
 

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +15,8 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from modules.base.errors import ModelError, ModelMismatch, ModelUnsupported
-from modules.library.catalog import VAE, Catalog, ModelFile
+from modules.library.catalog import ModelFile
+from modules.library.model_kinds import VAE
 from modules.models.checkpoint import key_mapping as layout
 from modules.models.checkpoint.loader import load
 from modules.models.device import Device, Placement
@@ -27,7 +27,7 @@ from modules.models.vae.vae import Vae
 from modules.prompts import grammar
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.questions import Decode, Encode, Facts, Frame, Reading, Weights
-from tests.golden_data import GOLDEN, library
+from tests.golden_data import GOLDEN, library, with_folders
 
 CPU = torch.device("cpu")
 WEIGHTS = Weights("0" * 64)
@@ -236,7 +236,7 @@ def test_a_checkpoint_without_a_vae_draws_with_a_chosen_one_and_else_says_what_t
     saved(spoil(weights), tmp_path / "novae.safetensors")
     shutil.copy(GOLDEN / "models/VAE/tiny-alt.vae.safetensors", tmp_path / "alt.vae.safetensors")
     models = library(tmp_path)
-    models = replace(models, vaes=Catalog((tmp_path,), models.vaes.hashes, VAE))
+    models = with_folders(models, VAE, tmp_path)
     device = Device(models, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
     checkpoint = models.checkpoints.hashed(models.checkpoints.find("novae")).sha256
     other = models.vaes.hashed(models.vaes.find("alt.vae.safetensors")).sha256

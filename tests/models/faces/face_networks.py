@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from modules.library import model_kinds
 from modules.models.faces import codeformer, gfpgan, retinaface
 from modules.models.faces.building import DETECTOR, RESTORERS
+from tests.golden_data import catalog_of
 
 GFPGAN, CODEFORMER = RESTORERS["gfpgan"], RESTORERS["codeformer"]
 REAL = {GFPGAN: gfpgan.Sizes(), CODEFORMER: codeformer.Sizes(), DETECTOR: retinaface.Sizes()}
@@ -61,4 +63,5 @@ def one_face_state(landmarks):
 
 def in_home(models):
     """Where restorers' files are in a folder like models/."""
-    return {name: (models / name,) for name in ("GFPGAN", "Codeformer")}
+    kinds = {"GFPGAN": model_kinds.GFPGAN, "Codeformer": model_kinds.CODEFORMER}
+    return {kind.name: catalog_of(kind, models / folder) for folder, kind in kinds.items()}

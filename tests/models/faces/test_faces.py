@@ -159,22 +159,22 @@ def put(home, *names):
 
 def test_what_is_missing_is_told_with_its_place(tmp_path):
     with pytest.raises(ModelMissing, match=r"codeformer-v0\.1\.0\.pth is missing") as error:
-        files.find("CodeFormer", in_home(tmp_path))
+        files.find_face_files("CodeFormer", in_home(tmp_path))
     assert error.value.hint == "Put codeformer-v0.1.0.pth into models/Codeformer."
     put(tmp_path, "GFPGAN/GFPGANv1.4.pth", "GFPGAN/parsing_parsenet.pth")
     with pytest.raises(ModelMissing, match=r"detection_Resnet50_Final\.pth is missing") as error:
-        files.find("GFPGAN", in_home(tmp_path))
+        files.find_face_files("GFPGAN", in_home(tmp_path))
     assert error.value.hint == "Put detection_Resnet50_Final.pth into models/GFPGAN."
     with pytest.raises(UnknownName, match="GFPGAM"):
-        files.find("GFPGAM", in_home(tmp_path))
+        files.find_face_files("GFPGAM", in_home(tmp_path))
 
 
 def test_the_newest_restorer_is_taken_and_the_detector_from_either_folder(tmp_path):
     put(tmp_path, "GFPGAN/GFPGANv1.3.pth", "GFPGAN/GFPGANv1.4.pth", "GFPGAN/other.pth", "Codeformer/detection_Resnet50_Final.safetensors")
-    found = files.find("gfpgan", in_home(tmp_path))
+    found = files.find_face_files("gfpgan", in_home(tmp_path))
     assert (found.restorer.name, found.detector.parent.name) == ("GFPGANv1.4.pth", "Codeformer")
-    assert [each.name for each in files.present(in_home(tmp_path))] == ["GFPGAN"]
-    assert files.present({}) == [] == files.present(in_home(tmp_path / "nowhere"))
+    assert [each.name for each in files.present_restorers(in_home(tmp_path))] == ["GFPGAN"]
+    assert files.present_restorers({}) == [] == files.present_restorers(in_home(tmp_path / "nowhere"))
 
 
 def test_the_wrong_file_is_refused_by_name(models, tmp_path):

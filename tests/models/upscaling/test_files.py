@@ -9,8 +9,10 @@ import torch
 from safetensors.torch import save_file
 
 from modules.base.errors import ModelCorrupt, ModelError, ModelUnsafe, ModelUnsupported
-from modules.library.upscalers import find
+from modules.library.model_kinds import UPSCALER
+from modules.library.upscalers import upscaler_files
 from modules.models.upscaling.read_state import read_state
+from tests.golden_data import catalog_of
 
 WEIGHTS = {"a.weight": torch.arange(6.0)}
 
@@ -77,7 +79,7 @@ def test_models_are_listed_by_folder_then_name_and_a_broken_one_among_them(tmp_p
     write(tmp_path / "RealESRGAN/RealESRGAN_x4plus.pth", WEIGHTS)
     (tmp_path / "ESRGAN/broken.pth").write_text("<html>")
     (tmp_path / "ESRGAN/notes.txt").write_text("")
-    found = find([tmp_path / "ESRGAN", tmp_path / "nowhere", tmp_path / "RealESRGAN"])
+    found = upscaler_files(catalog_of(UPSCALER, tmp_path / "ESRGAN", tmp_path / "nowhere", tmp_path / "RealESRGAN"))
     assert list(found) == ["4x-UltraSharp", "broken", "1x-DeJPEG", "R-ESRGAN 4x+"]
     assert [name for name, file in found.items() if file.problem] == ["broken"]
     assert "broken.pth" in found["broken"].problem
@@ -86,7 +88,7 @@ def test_models_are_listed_by_folder_then_name_and_a_broken_one_among_them(tmp_p
 def test_of_two_files_with_one_name_the_first_folder_counts(tmp_path):
     mine = write(tmp_path / "ESRGAN/a.pth", WEIGHTS)
     write(tmp_path / "RealESRGAN/a.pth", WEIGHTS)
-    assert find([tmp_path / "ESRGAN", tmp_path / "RealESRGAN"])["a"].path == mine
+    assert upscaler_files(catalog_of(UPSCALER, tmp_path / "ESRGAN", tmp_path / "RealESRGAN"))["a"].path == mine
 
 
 def test_links_are_followed_and_one_that_leads_nowhere_is_told(tmp_path):
@@ -94,5 +96,5 @@ def test_links_are_followed_and_one_that_leads_nowhere_is_told(tmp_path):
     (tmp_path / "ESRGAN").mkdir()
     (tmp_path / "ESRGAN/link.PTH").symlink_to(outside)
     (tmp_path / "ESRGAN/gone.pth").symlink_to("/nowhere")
-    found = find([tmp_path / "ESRGAN"])
+    found = upscaler_files(catalog_of(UPSCALER, tmp_path / "ESRGAN"))
     assert found["link"].problem == "" and "leads nowhere" in found["gone"].problem

@@ -12,7 +12,9 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
 from modules.base.errors import Invalid, ModelCorrupt, ModelUnsupported, UnknownName
+from modules.library.model_kinds import UPSCALER
 from modules.models.upscaling.upscaler import Upscalers, upscaled
+from tests.golden_data import catalog_of
 from tests.models.upscaling.asking import answered, fit, upscale
 from tests.models.upscaling.networks import CPU, srvgg_state
 
@@ -22,7 +24,7 @@ SHIPPED = ("R-ESRGAN AnimeVideo", "R-ESRGAN 4x+ Anime6B")
 
 @pytest.fixture
 def shipped():
-    return Upscalers([MODELS / "RealESRGAN"], CPU, torch.float32)
+    return Upscalers(catalog_of(UPSCALER, MODELS / "RealESRGAN"), CPU, torch.float32)
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def own(tmp_path):
     save_file(srvgg_state(scale=2), tmp_path / "random.safetensors")
     (tmp_path / "damaged.pth").write_bytes(b"PK\x03\x04 and no more")
     torch.save({"layers.0.weight": torch.ones(3)}, tmp_path / "foreign.pth")
-    return Upscalers([tmp_path], CPU, torch.float32)
+    return Upscalers(catalog_of(UPSCALER, tmp_path), CPU, torch.float32)
 
 
 def drawing():

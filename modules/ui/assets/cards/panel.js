@@ -11,9 +11,9 @@ import { Tree } from "./tree.js";
 const ROOMY = matchMedia("(min-width: 1180px)");      // where they stand beside the cards; else the folders stay folded until asked for
 
 export class Panel {
-  /** place: { tab, kind, page, folder }; use, family() and newest() are the tab's. */
-  constructor({ tab, kind, page, folder }, { use, family, newest }) {
-    Object.assign(this, { kind, folder, use, kept: { sort: "name", order: "asc", tree: ROOMY.matches, ...browser.get(`cards.${kind}`) } });
+  /** place: { tab, kind, page, folder, empty }; use, family() and newest() are the tab's. */
+  constructor({ tab, kind, page, folder, empty }, { use, family, newest }) {
+    Object.assign(this, { kind, folder, empty, use, kept: { sort: "name", order: "asc", tree: ROOMY.matches, ...browser.get(`cards.${kind}`) } });
     const id = `${tab}_${page}`, { sort, order } = this.kept;
     this.list = new CardList({ kind, search: "", family: "", folder: "", sort, order, model_family: family() }, () => this.draw());
     this.bar = new Bar(id, this.kept, {
@@ -94,7 +94,7 @@ export class Panel {
     }
     if (!list.known || list.scanning) return [h("p", {}, t("Looking into the folders…"))];
     if (list.narrowed) return [h("p", {}, t("Nothing matches.")), button(t("Show all"), () => this.bar.clear())];
-    return [h("p", {}, t(EMPTY[this.kind])), h("code", {}, this.folder), button(t("Refresh"), () => this.refresh())];
+    return [h("p", {}, this.empty), h("code", {}, this.folder), button(t("Refresh"), () => this.refresh())];
   }
 }
 
@@ -104,9 +104,3 @@ function counted({ total, scanning }) {
   return scanning ? `${files} · ${t("still looking into the folders…")}` : files;
 }
 
-const EMPTY = {
-  embedding: "There is no embedding yet. Put textual inversion files into this folder, then press refresh:",
-  hypernetwork: "There is no hypernetwork yet. Put hypernetwork files into this folder, then press refresh:",
-  checkpoint: "There is no checkpoint yet. Put model files into this folder, then press refresh:",
-  lora: "There is no LoRA yet. Put LoRA files into this folder, then press refresh:",
-};

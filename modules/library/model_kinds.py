@@ -1,0 +1,122 @@
+"""The kinds of model files there are: one row each, which catalogs, cards, routes, folders and records read.
+
+A further kind is one row here, and a loader in `models/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from modules.settings.flags import ROOT, Flags
+
+VAE_ENDINGS = (".vae.safetensors", ".vae.ckpt", ".vae.pt")
+PICTURES = (".png", ".webp")      # that may carry an embedding
+FLAG = "--"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelKind:
+    """A kind of model file.
+
+    where: folders below the folder of models, and flags that name further ones, in the order searched;
+        what is made goes into the first
+    among, marks: the kind whose folders hold some of these files too, and the endings that tell them there
+    """
+
+    name: str                        # in the API, in the index and in code
+    label: str                       # in sentences, and in a picture's manifest
+    endings: tuple[str, ...]         # the longest first
+    where: tuple[str, ...]
+    shipped: bool = False            # Easel comes with some, in the program's own folder
+    outside: str = ""                # a folder beside that of models, as A1111 has it; whichever is there goes first
+    first: str = ""                  # the flag that names one file, which goes before all others
+    among: str = ""
+    marks: tuple[str, ...] = ()
+    page: str = ""                   # A1111's name for its tab of cards; "" has no tab
+    title: str = ""                  # that tab's label
+    files: str = ""                  # what its files are called where there is none yet
+    tag: str = ""                    # names one in a prompt: `<tag:name:1>`
+    chosen: bool = False             # one is chosen by its file, not named in a prompt
+    needs: tuple[str, ...] = ()      # kinds of which a card may name the file that goes with it
+    refresh: str = ""                # A1111's route that looks into its folders again
+
+    def stem(self, path: Path) -> str | None:
+        """The file's name without its ending, of whatever case; None if it is not of this kind."""
+        ending = next((ending for ending in self.endings if path.name.casefold().endswith(ending)), None)
+        return ending and path.name[:-len(ending)]
+
+    @property
+    def empty(self) -> str:
+        """The sentence of a tab without cards."""
+        return f"There is no {self.label} yet. Put {self.files} into this folder, then press refresh:"
+
+
+def folders_of(kind: ModelKind, flags: Flags) -> tuple[Path, ...]:
+    """The folders of a kind, in the order searched."""
+    models, data = flags.paths.models, flags.paths.data_dir
+    found = [getattr(flags, flag_name(place)) if place.startswith(FLAG) else models / place for place in kind.where]
+    if kind.outside:
+        own = sorted((data / kind.outside, found[-1]), key=lambda folder: not folder.is_dir())
+        found[-1:] = own
+    if kind.shipped:
+        found += [ROOT / "models" / place for place in kind.where if not place.startswith(FLAG)]
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def first_file(kind: ModelKind, flags: Flags) -> Path | None:
+    """The file that the command line puts first."""
+    return getattr(flags, flag_name(kind.first)) if kind.first else None
+
+
+def flag_name(flag: str) -> str:
+    """`--lora-dir` as a field of `Flags`."""
+    return flag.removeprefix(FLAG).replace("-", "_")
+
+
+def with_pages(kinds: Iterable[ModelKind]) -> Iterator[ModelKind]:
+    """The kinds that have a tab of cards."""
+    return (kind for kind in kinds if kind.page)
+
+
+UPSCALER_FOLDERS = ("ESRGAN", "RealESRGAN", "BSRGAN", "SwinIR", "DAT", "ScuNET", "HAT")
+UPSCALER_FLAGS = tuple(f"--{name}-models-path" for name in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "scunet"))
+UPSCALER_ENDINGS = (".safetensors", ".pth", ".pt")
+
+EMBEDDING = ModelKind(
+    name="embedding", label="embedding", endings=(".safetensors", ".pt", ".bin", *PICTURES),
+    where=("--embeddings-dir", "embeddings"), outside="embeddings",
+    page="textual_inversion", title="Textual Inversion", files="textual inversion files", refresh="refresh-embeddings",
+)
+HYPERNETWORK = ModelKind(
+    name="hypernetwork", label="hypernetwork", endings=(".pt", ".safetensors"), where=("--hypernetwork-dir", "hypernetworks"),
+    page="hypernetworks", title="Hypernetworks", files="hypernetwork files", tag="hypernet",
+)
+CHECKPOINT = ModelKind(
+    name="checkpoint", label="checkpoint", endings=(".safetensors", ".ckpt"),
+    where=("Stable-diffusion", "--ckpt-dir"), shipped=True, first="--ckpt",
+    page="checkpoints", title="Checkpoints", files="model files", chosen=True, needs=("vae",), refresh="refresh-checkpoints",
+)
+LORA = ModelKind(
+    name="lora", label="LoRA", endings=(".safetensors", ".ckpt", ".pt"),
+    where=("--lora-dir", "Lora", "--lyco-dir", "--lyco-dir-backcompat", "LyCORIS"),
+    page="lora", title="Lora", files="LoRA files", tag="lora", refresh="refresh-loras",
+)
+VAE = ModelKind(
+    name="vae", label="VAE", endings=(*VAE_ENDINGS, ".safetensors", ".ckpt", ".pt"), where=("--vae-dir", "VAE"),
+    among="checkpoint", marks=VAE_ENDINGS, chosen=True, refresh="refresh-vae",
+)
+UPSCALER = ModelKind(
+    name="upscaler", label="upscaler", endings=UPSCALER_ENDINGS, where=(*UPSCALER_FLAGS, *UPSCALER_FOLDERS), shipped=True,
+)
+GFPGAN = ModelKind(
+    name="gfpgan", label="face restorer", endings=UPSCALER_ENDINGS,
+    where=("--gfpgan-models-path", "--gfpgan-dir", "GFPGAN"), shipped=True,
+)
+CODEFORMER = ModelKind(
+    name="codeformer", label="face restorer", endings=UPSCALER_ENDINGS,
+    where=("--codeformer-models-path", "Codeformer"), shipped=True,
+)
+
+KINDS = (EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER)      # in the order of their tabs
