@@ -21,8 +21,8 @@ from modules.api.incoming import IncomingBody, with_readable_range
 from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins
 from modules.api.outgoing import SECURITY_HEADERS, OutgoingResponse
 from modules.api.routing import check_size, declared_size
+from modules.base.accounts import LOCAL_ACCOUNT, NOBODY, Account, Role
 from modules.base.errors import BadHost, NotFound, Unauthenticated, UnsupportedMedia, WebUIError
-from modules.engine.messages import LOCAL
 from modules.settings.flags import Accounts, Flags
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
 class Access:
-    """Sets `scope["owner"]` for everything behind it, or answers with a refusal. It stands before all routing."""
+    """Sets `scope["account"]` for everything behind it, or answers with a refusal. It stands before all routing."""
 
     def __init__(self, app: ASGIApp, accounts: Accounts, flags: Flags) -> None:
         self.app, self.accounts = app, accounts
@@ -69,7 +69,7 @@ class Access:
             return
         self.origins.check(scope, headers)
         check_form(scope, headers)
-        scope["owner"] = self.owner(scope, headers)
+        scope["account"] = self.account(scope, headers)
         check_target(scope["path"])
         check_size(declared_size(headers))
         await self.app(scope, body.receive, response.send)
@@ -79,16 +79,16 @@ class Access:
         if hostname(headers.get("host", "")) not in self.hosts:
             raise BadHost("This server does not go by that name.", "Use the address it printed at its start, or name this one with --allowed-hosts.")
 
-    def owner(self, scope: Scope, headers: Headers) -> str:
-        """Who asks. Raises Unauthenticated."""
+    def account(self, scope: Scope, headers: Headers) -> Account:
+        """Who asks. The first account there is administers the server. Raises Unauthenticated."""
         if not self.accounts:
-            return LOCAL
+            return LOCAL_ACCOUNT
         name, password = basic_credentials(headers.get("authorization", ""))
         found = [known for known, secret in self.accounts if same(known, name) & same(secret, password)]
         if found:
-            return found[0]
+            return Account(found[0], Role.ADMINISTRATOR if found[0] == self.accounts[0][0] else Role.MEMBER)
         if scope["path"] == self.public:
-            return ""
+            return NOBODY
         raise Unauthenticated("Please log in.", "Name and password are those of --gradio-auth or --api-auth.")
 
 

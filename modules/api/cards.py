@@ -18,6 +18,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from modules.api.routing import KnownFields, check_size, owner, router
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
 from modules.base.families import SPOKEN, family_named
 from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id, Name
@@ -72,7 +73,7 @@ class PictureOf(KnownFields):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("cards", "/easel/v1")
+    api = router("cards", "/easel/v1", Role.MEMBER)
 
     @api.get("/cards")
     def cards(wishes: Annotated[Wishes, Query()]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Response
 from modules.api.cards import card_of, picture
 from modules.api.routing import router
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import MAX_PATH
 from modules.library.cover_images import cover_picture
@@ -22,7 +23,7 @@ Text = Annotated[str, Query(max_length=MAX_PATH)]
 
 
 def routes(app: App) -> APIRouter:
-    api = router("cards", "/sd_extra_networks")
+    api = router("cards", "/sd_extra_networks", Role.MEMBER)
 
     @api.get("/thumb")
     def thumb(filename: Text) -> Response:

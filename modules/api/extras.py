@@ -20,6 +20,7 @@ from modules.api.requests import Saved, field_notes, without_nulls
 from modules.api.routing import owner, router
 from modules.api.waiting import ended
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
 from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING, EncodedPicture
 from modules.imaging.inputs import keep
@@ -86,7 +87,7 @@ BatchBody = Annotated[ExtrasBatchImagesRequest, BeforeValidator(understood), Bod
 
 
 def routes(app: App) -> APIRouter:
-    api = router("extras", "/sdapi/v1")
+    api = router("extras", "/sdapi/v1", Role.MEMBER)
 
     @api.post("/extra-single-image")
     async def single(body: SingleBody, request: Request) -> ExtrasSingleImageReply:

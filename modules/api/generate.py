@@ -25,11 +25,11 @@ from modules.api.requests import (
     with_names_here,
     without_nulls,
 )
-from modules.api.routing import owner, router
+from modules.api.routing import account, router
 from modules.api.waiting import ended
 from modules.app.app import App
+from modules.base.accounts import Account, Role
 from modules.base.errors import Invalid
-from modules.engine.messages import LOCAL
 from modules.imaging.inputs import keep
 from modules.params.img2img import Img2Img
 from modules.params.scripts import settled
@@ -45,7 +45,7 @@ Img2ImgBody = Annotated[Img2ImgRequest, BeforeValidator(understood_img2img), Bod
 
 
 def routes(app: App) -> APIRouter:
-    api = router("generate", "/sdapi/v1")
+    api = router("generate", "/sdapi/v1", Role.MEMBER)
 
     @api.post("/txt2img", response_model=ImagesReply, responses=FAILED)
     async def txt2img(body: Txt2ImgBody, request: Request) -> Response:
@@ -63,7 +63,7 @@ def routes(app: App) -> APIRouter:
 async def answered(app: App, body: Handling, request: Request) -> Response:
     pixels = await asyncio.to_thread(most_pixels, (*body.init_images, body.mask)) if isinstance(body, Img2ImgRequest) else 0
     async with app.decoding.room(pixels):
-        job, settings, notes = await asyncio.to_thread(submit, app, body, owner(request))
+        job, settings, notes = await asyncio.to_thread(submit, app, body, account(request))
     record = await ended(app.jobs, job)
     if record.error and not record.pictures:
         raise failure(record.error)
@@ -72,16 +72,16 @@ async def answered(app: App, body: Handling, request: Request) -> Response:
     return Response(content, media_type="application/json")
 
 
-def submit(app: App, body: Handling, owner: str) -> tuple[str, Settings, list[str]]:
+def submit(app: App, body: Handling, account: Account) -> tuple[str, Settings, list[str]]:
     """Start the job. Returns its id, its settings, and what the person should know. Raises Invalid, UnknownName or Forbidden."""
     refuse_unknown_arts(body)
     body, notes = with_names_here(body, app.models, app.settings.current)
-    check_places(body.override_settings, shared=owner != LOCAL)
+    check_places(body.override_settings, shared=not account.is_local)
     settings, ignored = overridden(app.settings.current, body)
     settings, missing = with_checkpoint_here(app, settings, body.override_settings)
     kind, params = ("img2img", img2img_params(app, body)) if isinstance(body, Img2ImgRequest) else ("txt2img", txt2img_params(app, body))
     saved = body.save_images and not body.do_not_save_samples
-    job = app.jobs.submit(kind, asdict(params) | unstyled(body, app.styles()), settings, owner, saved, body.force_task_id or "")
+    job = app.jobs.submit(kind, asdict(params) | unstyled(body, app.styles()), settings, account.name, saved, body.force_task_id or "")
     app.jobs.warn(job, missing)
     return job, settings, [*notes, *(f"There is no setting called {name!r}; it was ignored." for name in ignored)]
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from modules.api.routing import router
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.errors import InvalidImage, WebUIError
 from modules.base.limits import EncodedPicture
 from modules.imaging.read import open_image
@@ -35,7 +36,7 @@ class PngInfoReply(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("info", "/sdapi/v1")
+    api = router("info", "/sdapi/v1", Role.MEMBER)
 
     @api.post("/png-info")
     def png_info(body: PngInfoRequest) -> PngInfoReply:

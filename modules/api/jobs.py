@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from modules.api.routing import KnownFields, owner, router
+from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import MAX_ITEMS, Id, JsonObject, Name
 from modules.engine.messages import HALF_MADE, RETURNED
@@ -43,14 +44,14 @@ class JobStarted(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("jobs", "/easel/v1")
+    api = router("jobs", "/easel/v1", Role.MEMBER)
 
     @api.post("/jobs")
     def start(body: JobRequest, request: Request) -> JobStarted:
         """Begin a job and answer its id at once. A refusal names the field."""
         script = (body.script.name, body.script.arguments) if body.script else None
         asked = read_submission(app, body.kind, body.fields, body.settings, script)
-        submitted = submit(app, replace(asked, save=body.save), owner(request))
+        submitted = submit(app, replace(asked, save=body.save), account(request))
         return JobStarted(job=submitted.job, notes=list(submitted.notes))
 
     @api.get("/jobs")

@@ -11,6 +11,7 @@ from pydantic import Field
 from modules.api.routing import KnownFields, owner, router
 from modules.app.app import App
 from modules.app.chores import Chore
+from modules.base.accounts import Role
 from modules.base.limits import Id, JsonObject, Name
 from modules.requests.merge import ConvertRequest, ExtractRequest, MergeRequest, converting, extracting, merging
 
@@ -48,7 +49,7 @@ class ExtractBody(KnownFields):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("making models", "/easel/v1")
+    api = router("making models", "/easel/v1", Role.MEMBER)
 
     @api.post("/merge")
     def merge(body: MergeBody, request: Request) -> dict[str, Any]:

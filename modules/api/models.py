@@ -10,6 +10,7 @@ from fastapi import APIRouter
 
 from modules.api.routing import router
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.library.catalog import ModelFile
 from modules.library.describe import shown_metadata
 from modules.library.index import identity
@@ -22,7 +23,7 @@ PATIENCE = 30.0      # s that a list of what is inside files waits for the first
 
 
 def routes(app: App) -> APIRouter:
-    api = router("models", "/sdapi/v1")
+    api = router("models", "/sdapi/v1", Role.MEMBER)
 
     @api.get("/sd-models")
     def sd_models() -> list[dict[str, Any]]:

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from modules.api.routing import owner, router
+from modules.api.routing import account, router
 from modules.app.app import App
+from modules.base.accounts import LOCAL, Account, Role
 from modules.base.limits import JsonObject
-from modules.engine.messages import LOCAL
 from modules.requests.model_choice import standing_checkpoint
 from modules.requests.settings_change import change_settings
 from modules.settings.foreign import FOREIGN
@@ -26,7 +26,7 @@ class OptionsReply(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("settings", "/sdapi/v1")
+    api = router("settings", "/sdapi/v1", Role.MEMBER)
 
     @api.get("/options", response_model=Settings)
     def get_options() -> Response:
@@ -42,7 +42,7 @@ def routes(app: App) -> APIRouter:
         written for A1111, and dumps of its settings, work. Any other unknown name is refused: it is a slip of the pen, and
         silently taken it would look as if it had worked.
         """
-        return OptionsReply(ignored=change(app, owner(request), values))
+        return OptionsReply(ignored=change(app, account(request), values))
 
     @api.get("/cmd-flags")
     def cmd_flags() -> dict[str, Any]:
@@ -64,12 +64,12 @@ def as_shown(app: App) -> tuple[str, ...]:
     return (checkpoint.title, checkpoint.name) if checkpoint else ()
 
 
-def change(app: App, owner: str, values: Mapping[str, Any]) -> list[str]:
+def change(app: App, account: Account, values: Mapping[str, Any]) -> list[str]:
     """Returns the names that mean nothing here. Raises as `change_settings` does; then nothing has changed."""
     given = {name: value for name, value in values.items() if value is not None}
     if given.get("sd_model_checkpoint") in ("", *as_shown(app)):
         del given["sd_model_checkpoint"]      # as it was read: it need not have been chosen by anyone
-    change_settings(app, owner, given)
+    change_settings(app, account, given)
     if "sd_model_checkpoint" in given:
         app.choices.forget(LOCAL)      # what is chosen last is what the next start loads first
     return sorted(values.keys() & FOREIGN.keys())

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 
 from modules.api.routing import owner, router
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
 from modules.settings.choices import MODEL_SETTINGS
@@ -18,7 +19,7 @@ SOUND = "notification.mp3"      # in the data folder, where A1111 has it
 
 
 def routes(app: App) -> APIRouter:
-    api = router("page", "/easel/v1")
+    api = router("page", "/easel/v1", Role.MEMBER)
 
     @api.get("/state")
     def state(request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "") -> dict[str, Any]:

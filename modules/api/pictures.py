@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from modules.api.routing import KnownFields, owner, router
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import Id
 from modules.engine.messages import RETURNED
@@ -27,7 +28,7 @@ class SaveReply(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api, logging = router("jobs", "/easel/v1"), Lock()
+    api, logging = router("jobs", "/easel/v1", Role.MEMBER), Lock()
 
     @api.get("/jobs/{job}/pictures/{index}")
     def picture(job: Id, index: int, request: Request) -> FileResponse:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from modules.api.routing import owner, router
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import MAX_ID, Id
 
@@ -26,7 +27,7 @@ class TaskProgress(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("progress")
+    api = router("progress", "", Role.MEMBER)
 
     @api.get("/sdapi/v1/progress")
     def progress(request: Request, skip_current_image: bool = False, task_id: TaskName = "") -> dict[str, Any]:
@@ -53,10 +54,6 @@ def routes(app: App) -> APIRouter:
     def pending_tasks(request: Request) -> dict[str, Any]:
         waiting = app.jobs.running(owner(request))
         return {"size": len(waiting), "tasks": waiting}
-
-    @api.get("/internal/ping", include_in_schema=False)
-    async def ping() -> dict[str, Any]:
-        return {}
 
     return api
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from modules.api.info import decoded, most_pixels
 from modules.api.routing import KnownFields, router
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, EncodedPicture, JsonObject
 from modules.imaging.inputs import keep
 from modules.prompts import grammar
@@ -42,7 +43,7 @@ class InfotextRequest(KnownFields):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("reading", "/easel/v1")
+    api = router("reading", "/easel/v1", Role.MEMBER)
 
     @api.post("/inputs")
     async def inputs(body: PictureRequest) -> dict[str, str]:

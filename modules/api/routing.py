@@ -6,28 +6,31 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from modules.api.errors import Refusal
+from modules.base.accounts import Account, Role
 from modules.base.errors import TooLarge, UnsupportedMedia, WebUIError
 from modules.base.limits import MAX_BODY, MAX_ESCAPES, MAX_ID, MAX_JSON
-from modules.engine.messages import LOCAL
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MOST_UNKNOWN = 20      # fields that one refusal names
 LONG_JSON = 2**16      # bytes from which on it is read in a thread
 
 
-def router(tag: str, prefix: str = "") -> APIRouter:
+def router(tag: str, prefix: str, may: Role) -> APIRouter:
+    """may: who, at least, is let in to its routes"""
     refusals: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal, "description": "Refused, and why"}}
-    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute, responses=refusals)
+    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute, responses=refusals,
+                     dependencies=[Depends(Permission(may))])
 
 
 def inner_path(scope: Scope) -> str:
@@ -35,9 +38,26 @@ def inner_path(scope: Scope) -> str:
     return scope["path"].removeprefix(scope.get("root_path", ""))
 
 
+@dataclass(frozen=True)
+class Permission:
+    """A route's declaration of who may."""
+
+    role: Role
+
+    def __call__(self, request: Request) -> None:
+        """Raises Forbidden."""
+        account(request).check(self.role)
+
+
+def account(request: Request) -> Account:
+    """Who asks, as the door has found out; without the door nobody is let in."""
+    found: Account = request.scope["account"]
+    return found
+
+
 def owner(request: Request) -> str:
-    """Who asks, as the door has found out."""
-    return request.scope.get("owner", LOCAL)
+    """The name of who asks."""
+    return account(request).name
 
 
 class KnownFields(BaseModel):

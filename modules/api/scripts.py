@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from modules.api.routing import router
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.fields import Choice, Choices, Param, Slider, defaults
 from modules.params.img2img import FILLS
 from modules.params.scripts import SCRIPTS, Kind, Script
@@ -40,7 +41,7 @@ class ScriptInfo(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("generate", "/sdapi/v1")
+    api = router("generate", "/sdapi/v1", Role.MEMBER)
 
     @api.get("/scripts")
     def scripts() -> ScriptsList:

@@ -18,6 +18,7 @@ from modules.api import (
     extra_networks,
     extras,
     generate,
+    health,
     info,
     jobs,
     making,
@@ -39,7 +40,7 @@ from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 
 STATIC = Path(__file__).parent / "static"
-FACES = (generate, extras, options, models, cards, extra_networks, making, progress, info, jobs, pictures, page_start, reading, scripts)
+FACES = (generate, extras, options, models, cards, extra_networks, health, making, progress, info, jobs, pictures, page_start, reading, scripts)
 AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")      # not found there: not the page's either
 DESCRIPTION = """\
 Routes under `/sdapi/v1` are those of AUTOMATIC1111's API: same names, same defaults, same replies.

@@ -16,10 +16,10 @@ from PIL import Image
 
 from modules.api.replies import failure
 from modules.app.app import App
+from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.bootstrap import settle
 from modules.base.errors import Invalid
 from modules.commands.assemble import assemble, start_worker, terminal_process
-from modules.engine.messages import LOCAL
 from modules.imaging.inputs import keep
 from modules.requests.form import read_submission
 from modules.requests.submit import submit
@@ -102,7 +102,7 @@ class Easel:
         if save and not self.keeps:
             raise Invalid("There is no folder to save pictures in.", 'Name one: Easel(data="my-pictures").', "save")
         asked = replace(read_submission(self.app, kind, fields, overrides), save=save)
-        submitted = submit(self.app, asked, LOCAL)
+        submitted = submit(self.app, asked, LOCAL_ACCOUNT)
         try:
             record = self.app.jobs.wait(submitted.job)
         except KeyboardInterrupt:

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from modules.app.app import App
+from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.errors import Invalid, JobFailed
 from modules.base.fields import checker, declared
 from modules.commands.assemble import assemble, start_worker, terminal_process
-from modules.engine.messages import LOCAL
 from modules.params.txt2img import Txt2Img
 from modules.requests.model_choice import first_checkpoint, form_start
 from modules.requests.resolve import prepared
@@ -36,7 +36,7 @@ def made(app: App, arguments: Sequence[str]) -> int:
     settings = replace(app.settings.current, sd_model_checkpoint=model.name if model else "")
     params = prepared(read(arguments, form_start(app, model)["defaults"]["txt2img"]))
     start_worker(app, resume=False)
-    job = app.jobs.submit("txt2img", asdict(params), settings, LOCAL)
+    job = app.jobs.submit("txt2img", asdict(params), settings, LOCAL_ACCOUNT.name)
     try:
         follow(app, job)
     except KeyboardInterrupt:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 RETURNED = "returned"      # among a picture's facts: files that are shown with it
 HALF_MADE = "half_made"    # among them: true of a picture that was interrupted or skipped on the way
-LOCAL = "local"      # the owner of everything, where nobody logs in
 
 
 @dataclass(frozen=True)

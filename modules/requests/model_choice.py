@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 from typing import Any
 
 from modules.app.app import App
+from modules.base.accounts import LOCAL
 from modules.base.errors import WebUIError, sentence
 from modules.base.fields import form_defaults
-from modules.engine.messages import LOCAL
 from modules.library.catalog import ModelFile
 from modules.library.library import not_here
 from modules.params.hires import LATENT_MODES

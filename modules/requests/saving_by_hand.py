@@ -11,9 +11,9 @@ from threading import Lock
 
 from PIL import Image
 
+from modules.base.accounts import LOCAL
 from modules.base.errors import UnknownName
 from modules.base.files import append_whole
-from modules.engine.messages import LOCAL
 from modules.imaging.filename import NameFacts
 from modules.imaging.save import FileFormat, Place
 from modules.params.infotext import split

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from modules.app.app import App
+from modules.base.accounts import Account, Role
 from modules.base.errors import Forbidden, Invalid, ModelCorrupt, UnknownName
 from modules.base.fields import Choice, declared
 from modules.base.limits import MAX_NAME
@@ -19,23 +20,18 @@ UNKNOWN = object()
 NOTHING = ("", "None", "Automatic")      # what lists of files offer beside files
 
 
-def change_settings(app: App, owner: str, values: Mapping[str, Any]) -> Settings:
+def change_settings(app: App, account: Account, values: Mapping[str, Any]) -> Settings:
     """Change some settings for everybody, all or none. Raises Forbidden, Invalid, UnknownName or ModelCorrupt; then nothing has changed."""
-    check_administrator(app.flags, owner)
+    check_administrator(app.flags, account)
     current = asdict(app.settings.current) | app.settings.foreign
     wanted = {name: value for name, value in values.items() if value != current.get(name, UNKNOWN)}      # what stands may name a file that has gone
     return app.settings.change(**{name: named_as_here(app.models, name, value) for name, value in wanted.items()})
 
 
-def administrator(flags: Flags) -> str | None:
-    """The account whose the settings are: the first that the flags name. None where there are no accounts."""
-    return next((name for name, _ in flags.gradio_auth + flags.api_auth), None)
-
-
-def check_administrator(flags: Flags, owner: str) -> None:
+def check_administrator(flags: Flags, account: Account) -> None:
     """Raises Forbidden."""
-    first = administrator(flags)
-    if first is not None and owner != first:
+    if account.role < Role.ADMINISTRATOR:
+        first = next((name for name, _ in flags.gradio_auth + flags.api_auth), "the administrator")
         hint = "For your own pictures, send override_settings with a request, or choose on the page what they are made with."
         raise Forbidden(f"The settings are everybody's; only {first} may change them.", hint)
 

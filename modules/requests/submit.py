@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modules.app.app import App
-from modules.engine.messages import LOCAL
+from modules.base.accounts import Account
 from modules.requests.kinds import KINDS
 from modules.requests.model_choice import with_checkpoint_here
 from modules.settings.choices import MODEL_SETTINGS
@@ -39,15 +39,15 @@ class Submitted:
     notes: tuple[str, ...] = ()
 
 
-def submit(app: App, asked: Submission, owner: str) -> Submitted:
+def submit(app: App, asked: Submission, account: Account) -> Submitted:
     """Resolve a request and record it as a job. Raises Invalid, UnknownName, Forbidden, InvalidImage, TooLarge or ModelError."""
     kind, server = KINDS[asked.kind], app.settings.current
     given = settings_given(asked.settings)
-    check_places(given, shared=owner != LOCAL)
+    check_places(given, shared=not account.is_local)
     known = {name: value for name, value in given.items() if name in NAMES}
     settings, missing = with_checkpoint_here(app, for_request(server, known), known)
     params = kind.resolve(app, asked.request, server)
-    job = app.jobs.submit(kind.name, params, settings, owner, asked.save, asked.task_id)
+    job = app.jobs.submit(kind.name, params, settings, account.name, asked.save, asked.task_id)
     app.jobs.warn(job, missing)
     unknown = sorted(given.keys() - known.keys())
     return Submitted(job, settings, tuple(f"There is no setting called {name!r}; it was ignored." for name in unknown))

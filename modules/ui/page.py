@@ -11,10 +11,10 @@ from gradio.components import Component
 from starlette.types import ASGIApp, Scope
 
 from modules.app.app import App
+from modules.base.accounts import LOCAL
 from modules.base.errors import WebUIError, sentence
 from modules.base.families import SPOKEN
 from modules.base.fields import Choice, Choices, declared, defaults
-from modules.engine.messages import LOCAL
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
 from modules.params.hires import LATENT_MODES
 from modules.params.img2img import FILLS
@@ -112,7 +112,7 @@ def document(app: App, assets: Assets, blocks: ASGIApp) -> Document:
     standing = facts(app)
 
     def head(scope: Scope) -> str:
-        return assets.head(app.flags.subpath, standing | {"start": beginning(app, scope.get("owner", LOCAL))})
+        return assets.head(app.flags.subpath, standing | {"start": beginning(app, scope["account"].name)})
 
     return Document(blocks, head)
 

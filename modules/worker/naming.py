@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from modules.engine.messages import LOCAL, JobSpec
+from modules.base.accounts import LOCAL
+from modules.engine.messages import JobSpec
 from modules.imaging.filename import NameFacts, part
 from modules.imaging.save import Place
 from modules.pipelines.extras import ExtrasPlan

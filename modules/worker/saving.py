@@ -13,8 +13,9 @@ from typing import Any
 
 from PIL import Image
 
+from modules.base.accounts import LOCAL
 from modules.base.files import write_atomically
-from modules.engine.messages import HALF_MADE, LOCAL, RETURNED, JobSpec, Made
+from modules.engine.messages import HALF_MADE, RETURNED, JobSpec, Made
 from modules.imaging.save import FileFormat, Place, encoded, png, within_side
 from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import KEY

@@ -100,7 +100,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Accepts a socket and tells who came."""
     socket = WebSocket(scope, receive, send)
     await socket.accept()
-    await socket.send_text(scope["owner"])
+    await socket.send_text(scope["account"].name)
     await socket.close()
 
 

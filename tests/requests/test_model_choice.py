@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from modules.base.accounts import LOCAL
 from modules.commands.assemble import assemble
-from modules.engine.messages import LOCAL
 from modules.requests.model_choice import (
     checkpoint_named,
     first_checkpoint,

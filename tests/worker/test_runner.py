@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modules.base.accounts import LOCAL
 from modules.base.errors import DiskFull, Invalid, NotANumber
-from modules.engine.messages import LOCAL, Ended, JobSpec, Made, Preview, Progress, Started, Warned
+from modules.engine.messages import Ended, JobSpec, Made, Preview, Progress, Started, Warned
 from modules.models.device import Placement
 from modules.params import infotext
 from modules.params.txt2img import Txt2Img

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modules.base.accounts import LOCAL
 from modules.base.errors import DiskFull
-from modules.engine.messages import LOCAL, JobSpec
+from modules.engine.messages import JobSpec
 from modules.imaging.filename import LONGEST_NAME
 from modules.imaging.read import read_metadata
 from modules.imaging.save import Place

@@ -11,8 +11,8 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.app.app import App
+from modules.base.accounts import LOCAL
 from modules.base.errors import WebUIError
-from modules.engine.messages import LOCAL
 from modules.params.scripts import Kind, settled
 from modules.requests.model_choice import with_checkpoint_here
 from modules.requests.resolve import prepared, prepared_img2img
@@ -127,7 +127,7 @@ def drawing(kind: Kind, app: App) -> Recorded:
 def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str], recorded: Recorded) -> Callable[..., Reply]:
     """quick: the settings whose values come first, then those for this request alone, then the form"""
     def submit(request: gr.Request, *values: Any) -> Reply:
-        owner = request.request.scope.get("owner", LOCAL)
+        owner = request.request.scope["account"].name
         chosen = {name: value for name, value in zip(quick, values, strict=False) if value not in (None, "")}
         overrides, fields = values[len(quick)], values[len(quick) + 1:]
         try:
