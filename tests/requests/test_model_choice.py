@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from modules.base.accounts import LOCAL
+from modules.base.errors import UnknownName
 from modules.commands.assemble import assemble
 from modules.requests.model_choice import (
     checkpoint_named,
@@ -87,9 +88,10 @@ def test_where_the_settings_checkpoint_is_gone_another_draws_and_that_is_said(ap
     assert settings.sd_model_checkpoint == "other.safetensors" and "gone.safetensors" in note and "other.safetensors" in note
 
 
-def test_a_checkpoint_that_a_request_names_itself_stays(app):
+def test_a_checkpoint_that_a_request_names_itself_must_be_here(app):
     asked = replace(app.settings.current, sd_model_checkpoint="gone.safetensors")
-    assert with_checkpoint_here(app, asked, {"sd_model_checkpoint": "gone.safetensors"}) == (asked, [])
+    with pytest.raises(UnknownName, match="gone.safetensors"):
+        with_checkpoint_here(app, asked, {"sd_model_checkpoint": "gone.safetensors"})
     here = replace(app.settings.current, sd_model_checkpoint="tiny-sd1")
     assert with_checkpoint_here(app, here) == (here, [])
 
