@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Annotated, Any
 
 from annotated_types import MaxLen
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
+from modules.api.job_events import job_events
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
@@ -63,6 +65,17 @@ def routes(app: App) -> APIRouter:
     def get(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> Response:
         """With all its pictures, or the `newest` few."""
         return JSONResponse(described(app, app.jobs.brief(job, owner(request), newest or None)))      # plain data, asked several times a second
+
+    @api.get("/jobs/{job}/events")
+    async def events(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
+        """Server-sent events: the job as GET tells it, again after each change; the last one tells of its end."""
+        account_name = owner(request)
+        await asyncio.to_thread(app.jobs.brief, job, account_name)
+
+        def look() -> dict[str, Any]:
+            return described(app, app.jobs.brief(job, account_name, newest or None))
+
+        return StreamingResponse(job_events(app.jobs, job, look), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     @api.get("/jobs/{job}/preview")
     def preview(job: Id, request: Request) -> Response:

@@ -36,7 +36,8 @@ class Live:
     fraction: float = 0.0
     preview: bytes = b""
     previews: int = 0                                # counts them, so that a watcher sees a new one
-    waiting: list[Callable[[], None]] = field(default_factory=list)     # told when it has ended
+    waiting: list[Callable[[], None]] = field(default_factory=list)     # called when it has ended
+    watchers: list[Callable[[], None]] = field(default_factory=list)    # called whenever something has changed
     skipped: bool = False                            # a picture of it was given up
     interrupted: bool = False                        # it was asked to stop
     began: float | None = None                       # time.monotonic() of its first step
@@ -153,6 +154,20 @@ class Jobs:
                 return
         tell()
 
+    def watch(self, job: str, tell: Callable[[], None]) -> Callable[[], None]:
+        """Call `tell` after each change of the job, from whatever thread brings it, its end included. Returns what stops that."""
+        with self._changed:
+            live = self.live.get(job)
+            if live:
+                live.watchers.append(tell)
+
+        def stop() -> None:
+            with self._changed:
+                if live and tell in live.watchers:
+                    live.watchers.remove(tell)
+
+        return stop
+
     def ahead_of(self, job: str) -> int:
         """How many jobs were asked for before this one and are not done."""
         with self._changed:
@@ -186,9 +201,14 @@ class Jobs:
 
     def hear(self, event: events.Event) -> None:
         """Take in what a worker says; on disk before anybody is told."""
+        with self._changed:
+            live = self.live.get(event.job)
         self._hear[type(event)](event)
         with self._changed:
             self._changed.notify_all()
+            watchers = tuple(live.watchers) if live else ()
+        for tell in watchers:
+            tell()
 
     def _hand_over(self, record: JobRecord) -> None:
         """From here on the job is followed, with or without a worker. The caller holds `_asking`."""

@@ -1,0 +1,40 @@
+"""A job followed by server-sent events (WHATWG HTML, 9.2): its record is sent again after each change, until it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from modules.app.jobs import Jobs
+
+QUIET_SECONDS = 15       # after so long a comment is sent, so that proxies keep the connection and a client that left is noticed
+LEAST_SECONDS = 0.1      # between two records
+COMMENT = ": waiting\n\n"
+
+
+async def job_events(jobs: Jobs, job: str, look: Callable[[], dict[str, Any]]) -> AsyncIterator[str]:
+    """`look` reads the record as it is now; it is called in a thread. The first record is sent at once."""
+    changed, loop = asyncio.Event(), asyncio.get_running_loop()
+    stop = jobs.watch(job, lambda: loop.call_soon_threadsafe(changed.set))
+    try:
+        while True:
+            changed.clear()
+            ended = job not in jobs.live      # asked before the record is read: what is read after an end tells of it
+            yield f"data: {json.dumps(await asyncio.to_thread(look))}\n\n"
+            if ended:
+                return
+            await asyncio.sleep(LEAST_SECONDS)
+            while not await happened(changed):
+                yield COMMENT
+    finally:
+        stop()
+
+
+async def happened(changed: asyncio.Event) -> bool:
+    try:
+        await asyncio.wait_for(changed.wait(), QUIET_SECONDS)
+    except asyncio.TimeoutError:
+        return False
+    return True
