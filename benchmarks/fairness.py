@@ -8,7 +8,6 @@ import torch
 from benchmarks.jobs import planned
 from benchmarks.model import random_model, ready_device
 from modules.engine.engine import Engine, ImageTask
-from modules.pipelines.txt2img import picture
 
 
 def run() -> None:
@@ -23,11 +22,11 @@ def waited(device: object, crowd: int) -> float:
     """CPU seconds from asking to having, with a crowd under way."""
     engine = Engine(device.answer, lambda _: None)
     if crowd:
-        engine.submit([ImageTask(picture(planned(seed=i)), "crowd", i, "crowd", i) for i in range(crowd)])
+        engine.submit([ImageTask(planned(seed=i).task(), "crowd", i, "crowd", i) for i in range(crowd)])
         engine.listen()
         for _ in range(8):
             engine.step()
-    late = ImageTask(picture(planned(seed=99)), "late", 0, "late", 0)
+    late = ImageTask(planned(seed=99).task(), "late", 0, "late", 0)
     began = time.process_time()
     engine.submit([late])
     engine.listen()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,15 @@ import numpy as np
 from benchmarks.model import CHECKPOINT, SIDE
 from modules.engine.engine import Common, Engine, ImageTask, itself
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.plan import Files, Plan, plans
-from modules.pipelines.result import Result
-from modules.pipelines.txt2img import picture
+from modules.pipelines import txt2img
+from modules.pipelines.plan import Files, ImagePlan
 from modules.requests.resolve import prepared
-from modules.sampling.questions import Task
 from modules.settings.options import Settings
 
 
-def planned(**fields: Any) -> Plan:
+def planned(files: Files | None = None, **fields: Any) -> ImagePlan:
     request = {"prompt": "a red fox in the snow", "negative_prompt": "blurry", "seed": 1, "steps": 20, "width": SIDE, "height": SIDE, **fields}
-    return plans(Plan(prepared(Txt2Img(**request)), Settings(), Files(CHECKPOINT)))[0]
+    return txt2img.plan(prepared(Txt2Img(**request)), Settings(), files or Files(CHECKPOINT))
 
 
 MIXED = (
@@ -31,20 +29,13 @@ MIXED = (
 )
 
 
-def mixed() -> list[Plan]:
+def mixed() -> list[ImagePlan]:
     return [planned(seed=i, **how) for i, how in enumerate(MIXED)]
 
 
-def together(device: Any, wanted: Sequence[Plan], max_rows: int = 16, common: Common = itself) -> list[np.ndarray]:
+def together(device: Any, wanted: Sequence[ImagePlan], max_rows: int = 16, common: Common = itself) -> list[np.ndarray]:
     """All pictures through one engine at once."""
-    return made(device, [(picture, plan) for plan in wanted], max_rows, common)
-
-
-def made(
-    device: Any, wanted: Sequence[tuple[Callable[[Any], Task[Result]], Plan]], max_rows: int = 16, common: Common = itself
-) -> list[np.ndarray]:
-    """The same for any kind of picture: how each is made, and what it is to be."""
-    pictures = [ImageTask(task(plan), str(i), 0, str(i), 0) for i, (task, plan) in enumerate(wanted)]
+    pictures = [ImageTask(plan.task(), str(i), 0, str(i), 0) for i, plan in enumerate(wanted)]
     engine = Engine(device.answer, lambda _: None, max_rows, common)
     engine.submit(pictures)
     engine.listen()
@@ -56,5 +47,5 @@ def made(
     return [each.result.pixels for each in pictures]
 
 
-def one_by_one(device: Any, wanted: Sequence[Plan]) -> list[np.ndarray]:
+def one_by_one(device: Any, wanted: Sequence[ImagePlan]) -> list[np.ndarray]:
     return [together(device, [plan])[0] for plan in wanted]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -10,12 +9,12 @@ import torch
 from benchmarks.jobs import one_by_one, planned, together
 from benchmarks.lora_swap import RANK, STRENGTH, TOUCHED
 from benchmarks.measure import alternating, report
-from benchmarks.model import random_model, ready_device
+from benchmarks.model import CHECKPOINT, random_model, ready_device
 from modules.networks.dialects import Targets
 from modules.networks.formats import LoRA
 from modules.networks.network import Network
 from modules.pipelines.networks import Mention, Networks
-from modules.pipelines.plan import Plan
+from modules.pipelines.plan import Files, ImagePlan
 from modules.sampling.weights import NetworkUse
 
 LORAS, STEPS = 4, 10
@@ -29,11 +28,11 @@ def run() -> None:
     device.files.network = network
     for count, goal in JOBS.items():
         print(f" {count} jobs")
-        plans = [with_lora(planned(seed=i, steps=STEPS), i % (LORAS + 1)) for i in range(count)]
+        plans = [with_lora(i, i % (LORAS + 1)) for i in range(count)]
         compare(device, plans, goal)
 
 
-def compare(device: Any, plans: list[Plan], goal: str) -> None:
+def compare(device: Any, plans: list[ImagePlan], goal: str) -> None:
     alone, mixed = one_by_one(device, plans), together(device, plans, common=device.common)
     difference = max(int(np.abs(a.astype(int) - b.astype(int)).max()) for a, b in zip(alone, mixed, strict=True))
     sides = {
@@ -48,12 +47,10 @@ def compare(device: Any, plans: list[Plan], goal: str) -> None:
     print(f"  largest difference of a pixel: {difference} of 255, goal ≤ 1")
 
 
-def with_lora(plan: Plan, which: int) -> Plan:
-    """The same picture with that LoRA; with the last, none."""
-    if which == LORAS:
-        return plan
-    mention = Mention(f"lora {which}", "", NetworkUse(f"{which:064}", STRENGTH, STRENGTH))
-    return replace(plan, files=replace(plan.files, networks=Networks((mention,))))
+def with_lora(seed: int, which: int) -> ImagePlan:
+    """A picture with that LoRA; with the last, none."""
+    networks = Networks() if which == LORAS else Networks((Mention(f"lora {which}", "", NetworkUse(f"{which:064}", STRENGTH, STRENGTH)),))
+    return planned(Files(CHECKPOINT, networks=networks), seed=seed, steps=STEPS)
 
 
 def network(sha256: str, targets: Targets) -> Network:

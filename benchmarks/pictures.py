@@ -7,17 +7,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.jobs import made, planned
+from benchmarks.jobs import planned, together
 from benchmarks.measure import alternating, report
-from benchmarks.model import SIDE, random_model, ready_device
+from benchmarks.model import CHECKPOINT, SIDE, random_model, ready_device
 from modules.models.checkpoint.loader import LoadedModel
 from modules.params.img2img import Img2Img
 from modules.pipelines import hires, img2img
-from modules.pipelines.canvas import Canvas
-from modules.pipelines.img2img import Img2ImgPlan
-from modules.pipelines.plan import Plan
+from modules.pipelines.plan import Files, ImagePlan
 from modules.requests.resolve import prepared, prepared_img2img
-from modules.sampling.questions import ready
 from modules.settings.options import Settings
 
 STEPS, STRENGTH = 20, 0.5
@@ -30,29 +27,30 @@ def run() -> None:
     device = ready_device(model)
     ready = next(iter(device._ready.values()))
 
-    def easel(task: object, plan: Plan) -> None:
+    def easel(plan: ImagePlan) -> None:
         ready.text._known.clear()
-        made(device, [(task, plan)])
+        together(device, [plan])
 
     for name, sides in {
-        "img2img": {"easel": lambda: easel(img2img.picture, from_picture()), "bare calls": lambda: again(model)},
-        "hires fix": {"easel": lambda: easel(hires.picture, larger()), "bare calls": lambda: twice(model)},
+        "img2img": {"easel": lambda: easel(from_picture()), "bare calls": lambda: again(model)},
+        "hires fix": {"easel": lambda: easel(larger()), "bare calls": lambda: twice(model)},
     }.items():
         print(f"  {name}")
         report(alternating(sides), "easel", "bare calls", "≤ 1.05")
 
 
-def from_picture() -> Img2ImgPlan:
+def from_picture() -> ImagePlan:
     prompts = {"prompt": "a red fox in the snow", "negative_prompt": "blurry"}
     params = Img2Img(**prompts, seed=1, steps=STEPS, width=SIDE, height=SIDE, denoising_strength=STRENGTH, init_images=("noise",))
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8))
-    return Img2ImgPlan(prepared_img2img(params, Settings()), Settings(), planned().files, lambda _: ready(Canvas(image)), 1)
+    params = prepared_img2img(params, Settings())
+    return img2img.plans(params, Settings(), Files(CHECKPOINT), lambda _: image)[0]
 
 
-def larger() -> Plan:
-    plan = planned(steps=STEPS)
-    params = prepared(replace(plan.params, enable_hr=True, hr_scale=2.0, hr_upscaler="Lanczos", denoising_strength=STRENGTH))
-    return replace(plan, params=params, files=replace(plan.files, hires=plan.files))
+def larger() -> ImagePlan:
+    wishes = {"enable_hr": True, "hr_scale": 2.0, "hr_upscaler": "Lanczos", "denoising_strength": STRENGTH}
+    params = prepared(replace(planned(steps=STEPS).params, **wishes))
+    return hires.plan(params, Settings(), Files(CHECKPOINT, hires=Files(CHECKPOINT)))
 
 
 @torch.inference_mode()

@@ -22,7 +22,7 @@ from modules.sampling.questions import Task
 from modules.settings.flags import parse
 from modules.settings.options import Settings
 from modules.store.jobs import JobRecord
-from modules.worker.job_kinds import RECIPES
+from modules.worker.job_kinds import plan_job
 
 SIDE_BY_SIDE = 8      # as on a GPU
 INFOTEXT = "a red fox\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 512x512"
@@ -92,4 +92,4 @@ def planning_cost(folder: Path, pictures: int) -> float:
     batch = asdict(Batch(tuple(Entry(f"/pictures/{i}.png", f"{i}.png") for i in range(pictures))))
     spec = JobSpec("job", "me", "img2img", json.loads(json.dumps({**params, "batch": batch})), asdict(settings))
     library = find_models(parse(["--data-dir", str(folder)], {}))
-    return seconds(lambda: RECIPES["img2img"](spec, library, folder), 1)
+    return seconds(lambda: plan_job(spec, library, folder), 1)

@@ -21,7 +21,8 @@ from modules.params import infotext
 from modules.pipelines.result import Result
 from modules.prompts.grammar import emphasised
 from modules.prompts.tokenizer import load_tokenizer
-from modules.worker.job_kinds import RECIPES, Recipe
+from modules.requests.kinds import KINDS
+from modules.worker.job_kinds import JobPlan, plan_job
 from tests.golden_data import GOLDEN, assemble_models, golden_library, inputs, result, spec
 
 Case = dict[str, Any]
@@ -53,20 +54,20 @@ def recorded(case: Case) -> bool:
 def playable(case: Case) -> bool:
     """It asks only for what there is; the others wait for the feature they show."""
     try:
-        return spec(case).kind in RECIPES
+        return spec(case).kind in KINDS.names
     except (AssertionError, UnknownName):
         return False
 
 
-def told(job: JobSpec, recipe: Recipe, pictures: list[Result]) -> list[str]:
+def told(job: JobSpec, recipe: JobPlan, pictures: list[Result]) -> list[str]:
     """The generation data of a job's pictures, as the API's reply lists them."""
     return infotexts(job.params["script_name"], [recipe.infotext(i, drawn.extra_params) for i, drawn in enumerate(pictures)])
 
 
-def made(device: Device, job: JobSpec) -> tuple[list[Result], Recipe]:
+def made(device: Device, job: JobSpec) -> tuple[list[Result], JobPlan]:
     """All pictures of a job, and its recipe. Raises what went wrong with any of them."""
-    recipe = RECIPES[job.kind](job, device.library, inputs())
-    pictures = [ImageTask(recipe.picture(plan), job.id, i, "me", i) for i, plan in enumerate(recipe.plans)]
+    recipe = plan_job(job, device.library, inputs())
+    pictures = [ImageTask(plan.task(), job.id, i, "me", i) for i, plan in enumerate(recipe.plans)]
     engine = Engine(device.answer, lambda picture: None)
     engine.submit(pictures)
     engine.listen()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from modules.base.errors import ModelMismatch
-from modules.pipelines.plan import Plan
+from modules.pipelines.plan import Pass, with_networks
 from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import negative_left_out, refiner_takes_over, trained_levels
 from modules.prompts import grammar
@@ -21,83 +21,96 @@ from modules.sampling.questions import Cond, Encode, EncodeImage, Facts, Frame, 
 
 Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[Tensor | None]]"      # what a model is shown beside the latent
 
+WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
 
-def first_stage(plan: Plan, extra: ExtraParams, show: Show) -> Task[Stage]:
-    """The checkpoint's stretch of sampling, which a refiner may follow."""
-    stage = yield from stage_of(plan, plan.weights, extra, show)
-    if plan.files.refiner in (None, plan.files.checkpoint):
+
+@dataclass(frozen=True)
+class StageModel:
+    """The model of one stage: its weights with every network, with those of each time, and whose text encoders encode the prompts."""
+
+    weights: Weights
+    over_time: Timeline[Weights]
+    encoder: Timeline[Weights]
+
+
+def first_stage(pass_: Pass, extra: ExtraParams, show: Show) -> Task[Stage]:
+    """The checkpoint's stage, and after it the refiner's if there is one."""
+    stage = yield from stage_of(pass_, StageModel(pass_.weights, pass_.over_time, pass_.encoder or pass_.over_time), extra, show)
+    if pass_.files.refiner in (None, pass_.files.checkpoint):
         return stage
-    return replace(stage, over=refiner_takes_over(plan, stage.levels), after=partial(refined, plan, extra, show))
+    return replace(stage, over=refiner_takes_over(pass_, stage.levels), after=partial(refiner_stage, pass_, extra, show))
 
 
-def refined(plan: Plan, extra: ExtraParams, show: Show) -> Task[Stage]:
-    """As in A1111 a refiner works without the prompt's networks, unless the settings want them; then without those that do not fit it."""
-    extra |= {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
-    bare = plan.without_networks
-    if bare.refiner == plan.refiner:
-        return (yield from stage_of(plan, plan.refiner, extra, show))
-    if not plan.settings.refiner_networks:
+def refiner_stage(pass_: Pass, extra: ExtraParams, show: Show) -> Task[Stage]:
+    """The refiner's stage: as in A1111 without the prompt's networks, unless the settings want those of them that fit it."""
+    extra |= {"Refiner": pass_.files.refiner.short_title, "Refiner switch at": pass_.params.refiner_switch_at}
+    full = pass_.refiner
+    bare = replace(full, networks=(), hypernetworks=())
+    over_time = with_networks(full, pass_.networks)
+    without_any = over_time.map(lambda _: bare)
+    without, with_all = StageModel(bare, without_any, without_any), StageModel(full, over_time, over_time)
+    if bare == full:
+        return (yield from stage_of(pass_, without, extra, show))
+    if not pass_.settings.refiner_networks:
         extra.notes.append(f"{WITHOUT_NETWORKS} A setting, Networks with the refiner, takes them along.")
-        return (yield from stage_of(bare, bare.refiner, extra, show))
+        return (yield from stage_of(pass_, without, extra, show))
     try:
-        stage = yield from stage_of(plan, plan.refiner, extra, show)
+        stage = yield from stage_of(pass_, with_all, extra, show)
     except ModelMismatch as error:
         extra.notes.append(f"{WITHOUT_NETWORKS} {error}")
-        return (yield from stage_of(bare, bare.refiner, extra, show))
+        return (yield from stage_of(pass_, without, extra, show))
     extra["Refiner networks"] = True
     return stage
 
 
-WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
-
-
-def stage_of(plan: Plan, weights: Weights, extra: ExtraParams, show: Show) -> Task[Stage]:
-    facts = yield Facts(weights)
+def stage_of(pass_: Pass, model: StageModel, extra: ExtraParams, show: Show) -> Task[Stage]:
+    """The stage of one model: its guidance, its noise levels, what it is shown."""
+    facts = yield Facts(model.weights)
     if facts.image_channels > facts.latent_channels:      # a mask too
-        extra["Conditional mask weight"] = plan.settings.inpainting_mask_weight
+        extra["Conditional mask weight"] = pass_.settings.inpainting_mask_weight
     if facts.fp8:
-        extra |= {"FP8 weight": plan.settings.fp8_storage, "Cache FP16 weight for LoRA": plan.settings.cache_fp16_weight}
-    worn = plan.over_time(weights)
-    levels = trained_levels(plan, facts)
-    guidance = yield from read_prompts(plan, plan.reader(worn), extra)
-    image = yield from show(weights, facts)
-    return Stage(worn, replace(guidance, image=image, alone=negative_left_out(plan, levels, extra)), levels, before=plan.moves_before)
+        extra |= {"FP8 weight": pass_.settings.fp8_storage, "Cache FP16 weight for LoRA": pass_.settings.cache_fp16_weight}
+    levels = trained_levels(pass_, facts)
+    guidance = yield from read_prompts(pass_, model.encoder, extra)
+    image = yield from show(model.weights, facts)
+    guidance = replace(guidance, image=image, alone=negative_left_out(pass_, levels, extra))
+    return Stage(model.over_time, guidance, levels, before=pass_.first_step)
 
 
-def beside(plan: Plan, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
+def beside(pass_: Pass, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
     """What a model that is shown a picture sees where there is none: grey, all of it to be painted."""
     if not facts.image_channels:
         return None
-    grey = yield EncodeImage(weights, torch.zeros(3, plan.params.height, plan.params.width))
+    grey = yield EncodeImage(weights, torch.zeros(3, pass_.params.height, pass_.params.width))
     if facts.image_channels == len(grey):
         return torch.zeros_like(grey)
     return torch.cat([torch.ones_like(grey[:1]), grey * facts.scaling_factor])
 
 
-def read_prompts(plan: Plan, readers: Timeline[Weights], extra: ExtraParams) -> Task[Guidance]:
+def read_prompts(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams) -> Task[Guidance]:
     """Both prompts as conditionings over time. Tags and comments are not drawn."""
-    read = partial(read_text, plan, readers, extra)
-    prompt, _ = take_networks(grammar.strip_comments(plan.params.prompt))
+    read = partial(read_text, pass_, readers, extra)
+    prompt, _ = take_networks(grammar.strip_comments(pass_.params.prompt))
     positive = []
     for text, weight in grammar.compose(prompt):
         schedule = yield from read(text)
         positive.append((schedule, weight))
-    negative = yield from read(grammar.strip_comments(plan.params.negative_prompt), is_negative=True)
-    even = yield from evened(plan, readers, (*(schedule for schedule, _ in positive), negative), extra)
-    scale = plan.params.cfg_scale * plan.sampler.guidance
+    negative = yield from read(grammar.strip_comments(pass_.params.negative_prompt), is_negative=True)
+    even = yield from evened(pass_, readers, (*(schedule for schedule, _ in positive), negative), extra)
+    scale = pass_.params.cfg_scale * pass_.sampler.guidance
     return Guidance(tuple(positive), negative, scale, even=even)
 
 
-def read_text(plan: Plan, readers: Timeline[Weights], extra: ExtraParams, text: str, is_negative: bool = False) -> Task[Timeline[Cond]]:
+def read_text(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams, text: str, is_negative: bool = False) -> Task[Timeline[Cond]]:
     """Each text by the text encoders of its time; those of equal weights are read together."""
-    s = plan.settings
+    s = pass_.settings
     aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
-    frame = Frame(*plan.frame, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
-    times = over_both(grammar.schedule(text, *plan.clock), readers)
+    frame = Frame(*pass_.frame, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
+    times = over_both(grammar.texts_over_time(text, pass_.clock), readers)
     read: dict[tuple[Weights, str], Cond] = {}
     for reader in dict.fromkeys(reader for _, reader, _ in times):
         texts = tuple(text for _, each, text in times if each == reader)
-        meaning = yield Encode(reader, texts, reading_of(plan), frame, is_negative)
+        meaning = yield Encode(reader, texts, reading_of(pass_), frame, is_negative)
         read |= {(reader, text): cond for text, cond in zip(texts, extra.collect(meaning, s), strict=True)}
     return Timeline(tuple(end for end, _, _ in times), tuple(read[reader, text] for _, reader, text in times))
 
@@ -109,20 +122,20 @@ def over_both(entries: Sequence[tuple[int, str]], readers: Timeline[Weights]) ->
     return [(end, readers.at(end), texts.at(end)) for end in sorted(ends)]
 
 
-def reading_of(plan: Plan) -> Reading:
-    s = plan.settings
+def reading_of(pass_: Pass) -> Reading:
+    s = pass_.settings
     return Reading(
         s.emphasis, s.CLIP_stop_at_last_layers, s.comma_padding_backtrack, s.sdxl_clip_l_skip,
-        s.use_old_emphasis_implementation, plan.files.networks.embeddings,
+        s.use_old_emphasis_implementation, pass_.files.networks.embeddings,
     )
 
 
 Even = Callable[[list[Cond]], list[Cond]]
 
 
-def evened(plan: Plan, readers: Timeline[Weights], schedules: Sequence[Timeline[Cond]], extra: ExtraParams) -> Task[Even]:
+def evened(pass_: Pass, readers: Timeline[Weights], schedules: Sequence[Timeline[Cond]], extra: ExtraParams) -> Task[Even]:
     """How prompts of different length are brought to one, if the settings want that; noted where it matters."""
-    s = plan.settings
+    s = pass_.settings
     lengths = {len(cond.text) for schedule in schedules for cond in schedule.entries}
     if len(lengths) == 1 or not (s.pad_cond_uncond or s.pad_cond_uncond_v0):
         return list
@@ -130,5 +143,5 @@ def evened(plan: Plan, readers: Timeline[Weights], schedules: Sequence[Timeline[
         extra["Pad conds v0"] = True
         return cut_or_lengthened
     extra["Pad conds"] = True
-    empty = yield from read_text(plan, readers, extra, "")
+    empty = yield from read_text(pass_, readers, extra, "")
     return partial(padded, empty.entries[0])

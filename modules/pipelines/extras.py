@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -11,6 +12,7 @@ from modules.imaging.resize import LANCZOS, Size, covering
 from modules.models.upscaling.upscaler import with_alpha_of
 from modules.params.extras import Extras, Restoring
 from modules.pipelines.canvas import Load
+from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
 from modules.pipelines.upscaling import NO_MODEL, Enlarger
 from modules.sampling.questions import RestoreFaces, Task
@@ -18,23 +20,22 @@ from modules.settings.options import Settings
 
 
 @dataclass(frozen=True)
-class ExtrasPlan:
-    """One picture of a request, decided."""
+class FinishedImage:
+    """What an image of Extras is made of."""
 
-    params: Extras
-    settings: Settings
-    image: str           # its name
+    name: str
     infotext: str        # the generation data it came with
-    load: Load           # reads it
+    load: Load           # reads it by name
 
 
-def extras_plans(first: ExtrasPlan, images: list[str], infotexts: list[str]) -> list[ExtrasPlan]:
-    return [replace(first, image=image, infotext=infotext) for image, infotext in zip(images, infotexts, strict=True)]
+def plans(params: Extras, settings: Settings, load: Load, images: Iterable[tuple[str, str]]) -> list[ImagePlan[Extras, FinishedImage]]:
+    """One plan for each (name, generation data)."""
+    return [ImagePlan(params, settings, None, (), generate, FinishedImage(name, infotext, load)) for name, infotext in images]
 
 
-def picture(plan: ExtrasPlan) -> Task[Result]:
+def generate(plan: ImagePlan[Extras, FinishedImage]) -> Task[Result]:
     """Enlarge it, lay a second enlargement over the first, cut it to shape, restore its faces. Raises InvalidImage where the picture is gone."""
-    image, layers = plan.load(plan.image), []
+    image, layers = plan.source.load(plan.source.name), []
     for name in plan.params.upscalers:
         layers.append((yield from enlarged(plan, image, name)))
     if len(layers) > 1:
@@ -45,7 +46,7 @@ def picture(plan: ExtrasPlan) -> Task[Result]:
     return Result(np.asarray(image))
 
 
-def enlarged(plan: ExtrasPlan, image: Image.Image, name: str) -> Task[Image.Image]:
+def enlarged(plan: ImagePlan[Extras, FinishedImage], image: Image.Image, name: str) -> Task[Image.Image]:
     """RGB, or RGBA if it was transparent."""
     return (yield from Enlarger.of(name, plan.settings).by(image, plan.params.scale(image.size)))
 

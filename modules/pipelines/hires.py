@@ -11,54 +11,81 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from modules.params.hires import CELL, LATENT, LATENT_MODES, Target, target
+from modules.params.hires import CELL, LATENT, LATENT_MODES, Target, second_pass, target
+from modules.params.txt2img import Txt2Img
 from modules.pipelines.conditioning import beside, first_stage
-from modules.pipelines.plan import Plan, SecondPass
+from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, evaluations_of, unet_tiles
 from modules.pipelines.result import ExtraParams, Result, SideImage
-from modules.pipelines.sampling import Strength, resumed
-from modules.pipelines.txt2img import decoded, decoding, imagined, sampled
+from modules.pipelines.sampling import Strength, resumed, with_strength
+from modules.pipelines.txt2img import decoded, decoding, from_noise, sampled
 from modules.pipelines.upscaling import Enlarger
+from modules.prompts.grammar import Clock
+from modules.sampling.guidance import Timeline
 from modules.sampling.questions import EncodeImage, Interrupted, Task
+from modules.settings.options import Settings
 
 LEAST_STRENGTH = 0.001      # what denoises less keeps the enlarged picture: its schedule would be longer than it is worth
 
 
-def picture(plan: Plan) -> Task[Result]:
+def plan(params: Txt2Img, settings: Settings, files: Files) -> ImagePlan[Txt2Img, None]:
+    """The first image: two passes."""
+    first = base_pass(params, settings, files)
+    return ImagePlan(params, settings, files, (first, hires_pass(first)), generate)
+
+
+def hires_pass(first: Pass[Txt2Img]) -> Pass[Txt2Img]:
+    """The second pass: prompt editing counts on from where the first ended."""
+    params, settings, files = second_pass(first.params), first.settings, first.files.hires
+    clock = Clock(first.clock.base_steps, evaluations_of(params), settings.use_old_scheduling)
+    second, size = base_pass(params, settings, files, clock), target(first.params)
+    same = files.checkpoint == first.files.checkpoint and settings.hires_fix_use_firstpass_conds
+    return replace(
+        with_strength(second, Strength.of(params.denoising_strength, params.steps, all_of_them=True)),
+        weights=replace(
+            second.weights,
+            token_merging=settings.token_merging_ratio_hr or settings.token_merging_ratio,
+            hypertile=unet_tiles(settings) if settings.hypertile_enable_unet_secondpass else first.weights.hypertile,
+        ),
+        frame=(size.width, size.height),
+        first_step=first.steps,
+        encoder=Timeline.always(first.weights) if same else None,
+    )
+
+
+def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
     """Both passes. Interrupted in the first, its picture stays small; in the second, what there is by then is shown."""
-    extra = ExtraParams()
-    latent, whole = yield from imagined(plan, extra)
-    if whole:
-        plan, latent, whole = yield from continued(plan.hires, latent, extra)
-    return Result((yield from decoded(plan, latent, extra)), whole, extra)
+    (first, second), extra = plan.passes, ExtraParams()
+    last = first
+    latent, complete = yield from from_noise(first, extra)
+    if complete:
+        last, latent, complete = yield from continued(first, second, latent, extra)
+    return Result((yield from decoded(last, latent, extra)), complete, extra)
 
 
-def continued(plan: SecondPass, small: Tensor, extra: ExtraParams) -> Task[tuple[Plan, Tensor, bool]]:
-    """Whose picture it is by now, its latent, and whether it is whole."""
+def continued(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[tuple[Pass, Tensor, bool]]:
+    """The pass reached, its latent, and whether it is complete."""
     try:
-        larger = yield from enlarged(plan, small, extra)
-        if plan.params.denoising_strength < LEAST_STRENGTH:
-            return plan, larger, True
-        stage = yield from first_stage(plan, extra, partial(beside, plan))
-        facts = yield plan.facts
+        larger = yield from enlarged(first, second, small, extra)
+        if second.params.denoising_strength < LEAST_STRENGTH:
+            return second, larger, True
+        stage = yield from first_stage(second, extra, partial(beside, second))
+        facts = yield second.facts
     except Interrupted:
-        return plan.first, small, False
-    strength = Strength.of(plan.params.denoising_strength, plan.params.steps, all_of_them=True)
-    whole_way = replace(plan, params=replace(plan.params, steps=strength.steps))
-    flow = resumed(whole_way, facts, larger, strength.back, (1.0, plan.settings.img2img_extra_noise))
-    return plan, *(yield from sampled(flow, stage, begun=larger))
+        return first, small, False
+    return second, *(yield from sampled(resumed(second, facts, larger), stage, begun=larger))
 
 
 # Enlarging -------------------------------------------------------------------------------------------
 
 
-def enlarged(plan: SecondPass, small: Tensor, extra: ExtraParams) -> Task[Tensor]:
+def enlarged(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[Tensor]:
     """(C, h, w) latent of the first pass → that of the second, both on the UNet's scale."""
-    size, name = target(plan.first.params), plan.params.hr_upscaler or LATENT
+    size, name = target(first.params), second.params.hr_upscaler or LATENT
     if name in LATENT_MODES:
-        if plan.settings.save_images_before_highres_fix:
-            yield from first_picture(plan, small, extra)
+        if first.settings.save_images_before_highres_fix:
+            yield from first_picture(first, small, extra)
         return cut(stretched(small, name, size), size)
-    return cut((yield from through_pixels(plan, small, size, extra)), size)
+    return cut((yield from through_pixels(first, second, small, extra)), size)
 
 
 def stretched(latent: Tensor, name: str, size: Target) -> Tensor:
@@ -67,22 +94,22 @@ def stretched(latent: Tensor, name: str, size: Target) -> Tensor:
     return interpolate(latent[None], (size.height // CELL, size.width // CELL), mode=mode, antialias=antialias)[0]
 
 
-def through_pixels(plan: SecondPass, small: Tensor, size: Target, extra: ExtraParams) -> Task[Tensor]:
+def through_pixels(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[Tensor]:
     """The first pass's picture, enlarged by an upscaler, as a latent of the second pass's model."""
-    p, s = plan.params, plan.settings
-    image = yield from first_picture(plan, small, extra)
-    image = yield from Enlarger.of(p.hr_upscaler, s, plan.weights).to(image, (size.width, size.height))
+    p, s, size = second.params, second.settings, target(first.params)
+    image = yield from first_picture(first, small, extra)
+    image = yield from Enlarger.of(p.hr_upscaler, s, second.weights).to(image, (size.width, size.height))
     if s.sd_vae_encode_method != "Full":
         extra["VAE Encoder"] = s.sd_vae_encode_method
-    facts = yield plan.facts
-    latent = yield EncodeImage(plan.weights, centred(np.asarray(image)), tiny=s.sd_vae_encode_method == "TAESD")
+    facts = yield second.facts
+    latent = yield EncodeImage(second.weights, centred(np.asarray(image)), tiny=s.sd_vae_encode_method == "TAESD")
     return latent * facts.scaling_factor
 
 
-def first_picture(plan: SecondPass, small: Tensor, extra: ExtraParams) -> Task[Image.Image]:
+def first_picture(first: Pass, small: Tensor, extra: ExtraParams) -> Task[Image.Image]:
     """The picture before all this, to be saved if the settings want it."""
-    image = Image.fromarray((yield decoding(plan.first, small)))
-    if plan.settings.save_images_before_highres_fix:
+    image = Image.fromarray((yield decoding(first, small)))
+    if first.settings.save_images_before_highres_fix:
         extra.side_images.append(SideImage("-before-highres-fix", image))
     return image
 

@@ -21,9 +21,9 @@ from modules.models.upscaling.upscaler import NONE, PILLOW
 from modules.params.img2img import FILLS, NOISE, NOT_MASKED, NOTHING, ONLY_MASKED, ORIGINAL, Img2Img
 from modules.pipelines.canvas import Canvas, Finished, Load, canvas_for, finished
 from modules.pipelines.conditioning import first_stage
-from modules.pipelines.plan import Files, Plan, plans
+from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, each_image
 from modules.pipelines.result import ExtraParams, Result, SideImage
-from modules.pipelines.sampling import Strength, resumed
+from modules.pipelines.sampling import Strength, resumed, with_strength
 from modules.pipelines.txt2img import decoded, sampled
 from modules.pipelines.upscaling import Enlarger
 from modules.requests.resolve import CELL
@@ -40,47 +40,51 @@ Canvases = Callable[[str], Task[Canvas]]
 
 
 @dataclass(frozen=True)
-class Img2ImgPlan(Plan):
-    params: Img2Img                       # with the one picture this one starts from
-    canvases: Canvases         # of a picture's name; one for all that start from it
-    filling: int                          # the seed whose noise fills what is masked
+class Source:
+    """What an image starts from."""
 
-    @property
-    def strength(self) -> Strength:
-        return Strength.of(self.params.denoising_strength, self.params.steps, self.settings.img2img_fix_steps)
-
-    @property
-    def moves(self) -> int:
-        return self.strength.back + 1
-
-    @property
-    def token_merging(self) -> float:
-        return self.settings.token_merging_ratio_img2img or self.settings.token_merging_ratio
-
-    @property
-    def noise_multiplier(self) -> float:
-        own = self.params.initial_noise_multiplier
-        return self.settings.initial_noise_multiplier if own is None else own
+    image: str                 # its name
+    canvases: Canvases         # by name; one for all that start from it
+    fill_seed: int             # its noise fills what is masked
 
 
-def img2img_plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list[Img2ImgPlan]:
-    """One plan a picture. Several pictures to start from are a batch, and each batch starts from them anew, noise and all."""
+def plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list[ImagePlan[Img2Img, Source]]:
+    """One plan an image. Several pictures to start from are a batch, and each batch starts from them anew, noise and all."""
     images = params.init_images
     if len(images) > 1:
         params = replace(params, batch_size=len(images))
-    enlarger = Enlarger.of(settings.upscaler_for_img2img, settings, Plan(params, settings, files).weights)
-    found = plans(Img2ImgPlan(params, settings, files, shared(partial(canvas_for, params, settings, load, enlarger), enlarger.weights), params.seed))
+    only = img2img_pass(params, settings, files)
+    enlarger = Enlarger.of(settings.upscaler_for_img2img, settings, only.weights)
+    canvases = shared(partial(canvas_for, params, settings, load, enlarger), enlarger.weights)
+    found = each_image(ImagePlan(params, settings, files, (only,), generate, Source(images[0], canvases, params.seed)))
     places = [index % params.batch_size for index in range(len(found))]
     return [
-        replace(plan, params=replace(plan.params, init_images=(images[place % len(images)],)), filling=found[place].params.seed)
+        starting_from(plan, images[place % len(images)], found[place].params.seed)
         for plan, place in zip(found, places, strict=True)
     ]
 
 
+def starting_from(plan: ImagePlan[Img2Img, Source], image: str, fill_seed: int) -> ImagePlan[Img2Img, Source]:
+    source = Source(image, plan.source.canvases, fill_seed)
+    return replace(plan, params=replace(plan.params, init_images=(image,)), source=source)
+
+
+def img2img_pass(params: Img2Img, settings: Settings, files: Files, first_step: int = 0) -> Pass[Img2Img]:
+    """The pass from a picture, noised as far as the denoising strength says."""
+    base, own = base_pass(params, settings, files), params.initial_noise_multiplier
+    merging = settings.token_merging_ratio_img2img or settings.token_merging_ratio
+    return replace(
+        with_strength(base, Strength.of(params.denoising_strength, params.steps, settings.img2img_fix_steps)),
+        weights=replace(base.weights, token_merging=merging),
+        first_step=first_step,
+        noise_multiplier=settings.initial_noise_multiplier if own is None else own,
+    )
+
+
 def shared(make: Canvases, weights: Weights) -> Canvases:
-    """Made once for all who have it at the same time, and gone with the last of them. weights: theirs"""
+    """Canvases kept by name while any task holds them; other tasks wait for the one that makes theirs. weights: the tasks'"""
     canvases: WeakValueDictionary[str, Canvas] = WeakValueDictionary()
-    making: set[str] = set()      # by one of them who stands before the others
+    making: set[str] = set()
 
     def get(name: str) -> Task[Canvas]:
         while name in making:
@@ -97,25 +101,30 @@ def shared(make: Canvases, weights: Weights) -> Canvases:
     return get
 
 
-def picture(plan: Img2ImgPlan) -> Task[Result]:
-    """Bring the picture to its latent, noise it, sample from there, put the result in its place."""
-    facts = yield plan.facts
-    canvas, extra = (yield from plan.canvases(plan.params.init_images[0])), ExtraParams()
-    extra |= dict(described(plan, canvas, facts))
+def generate(plan: ImagePlan[Img2Img, Source]) -> Task[Result]:
+    [only], source = plan.passes, plan.source
+    return (yield from paint(only, source.canvases(source.image), source.fill_seed))
+
+
+def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Result]:
+    """Bring the canvas's picture to its latent, noise it, sample from there, put the result in its place."""
+    facts = yield pass_.facts
+    canvas, extra = (yield from making), ExtraParams()
+    extra |= dict(described(pass_, canvas, facts))
     remember_start(canvas, extra)
-    if plan.params.mask and not canvas.mask:
+    if pass_.params.mask and not canvas.mask:
         extra.notes.append("The mask is empty, so there is no masked part to paint: the whole picture was painted.")
-    latent = yield from encoded(plan, plan.weights, pixels_of(canvas.image))
-    hole = hole_of(plan, canvas, latent * facts.scaling_factor)
-    stage = yield from shown_stage(plan, canvas, facts, extra)
-    latent, whole = yield from painted(plan, facts, hole, stage)
-    painting = yield from decoded(plan, latent, extra)
-    return shown(plan, finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, extra)
+    latent = yield from encoded(pass_, pass_.weights, pixels_of(canvas.image))
+    hole = hole_of(pass_, canvas, latent * facts.scaling_factor, fill_seed)
+    stage = yield from shown_stage(pass_, canvas, facts, extra)
+    latent, complete = yield from painted(pass_, facts, hole, stage)
+    painting = yield from decoded(pass_, latent, extra)
+    return shown(pass_, finished(canvas, painting, softly_changed(pass_, hole, latent), pass_.settings), complete, extra)
 
 
-def shown(plan: Img2ImgPlan, done: Finished, whole: bool, extra: ExtraParams) -> Result:
+def shown(pass_: Pass[Img2Img], done: Finished, complete: bool, extra: ExtraParams) -> Result:
     """With itself before colour correction, its mask and what was painted in it, returned and saved where the settings want that."""
-    s, returned = plan.settings, []
+    s, returned = pass_.settings, []
     if done.uncorrected:
         extra.side_images.append(SideImage("-before-color-correction", done.uncorrected))
     if done.mask and (s.return_mask or s.save_mask):
@@ -126,31 +135,29 @@ def shown(plan: Img2ImgPlan, done: Finished, whole: bool, extra: ExtraParams) ->
         composite = done.composite()
         returned += [composite] * s.return_mask_composite
         extra.side_images += [SideImage("-mask-composite", composite, after=True)] * s.save_mask_composite
-    return Result(np.asarray(done.picture), whole, extra, tuple(returned))
+    return Result(np.asarray(done.picture), complete, extra, tuple(returned))
 
 
-def painted(plan: Img2ImgPlan, facts: ModelFacts, hole: Hole, stage: Stage) -> Task[tuple[Tensor, bool]]:
-    """The latent of the painting, and whether it is whole."""
-    steps, back = plan.strength.steps, plan.strength.back
-    if not steps:
+def painted(pass_: Pass[Img2Img], facts: ModelFacts, hole: Hole, stage: Stage) -> Task[tuple[Tensor, bool]]:
+    """The latent of the painting, and whether it is complete."""
+    if not pass_.schedule_steps:
         return hole.picture, True
-    whole_way = replace(plan, params=replace(plan.params, steps=steps))
-    flow = resumed(whole_way, facts, hole.picture, back, (plan.noise_multiplier, plan.settings.img2img_extra_noise))
-    latent, whole = yield from sampled(masked(plan, flow, hole, stage), stage)
-    return hole.closed(latent), whole
+    flow = resumed(pass_, facts, hole.picture)
+    latent, complete = yield from sampled(masked(pass_, flow, hole, stage), stage)
+    return hole.closed(latent), complete
 
 
-def masked(plan: Img2ImgPlan, flow: Flow, hole: Hole, stage: Stage) -> Flow:
+def masked(pass_: Pass[Img2Img], flow: Flow, hole: Hole, stage: Stage) -> Flow:
     if hole.mask is None:
         return flow
-    return kept_before(flow, hole.mix, stage.levels.timestep) if plan.sampler.timesteps else kept_after(flow, hole.mix)
+    return kept_before(flow, hole.mix, stage.levels.timestep) if pass_.sampler.timesteps else kept_after(flow, hole.mix)
 
 
-def shown_stage(plan: Img2ImgPlan, canvas: Canvas, facts: ModelFacts, extra: ExtraParams) -> Task[Stage]:
+def shown_stage(pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts, extra: ExtraParams) -> Task[Stage]:
     """The checkpoint's stretch of sampling; a model that edits by instruction is guided by the picture as well."""
-    stage = yield from first_stage(plan, extra, partial(beside, plan, canvas))
+    stage = yield from first_stage(pass_, extra, partial(beside, pass_, canvas))
     edits = facts.image_channels == facts.latent_channels
-    return replace(stage, guidance=editing(stage.guidance, plan.params.image_cfg_scale)) if edits else stage
+    return replace(stage, guidance=editing(stage.guidance, pass_.params.image_cfg_scale)) if edits else stage
 
 
 # The picture as the model sees it -------------------------------------------------------------------
@@ -161,22 +168,22 @@ def pixels_of(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1) * 2 - 1
 
 
-def encoded(plan: Img2ImgPlan, weights: Weights, pixels: Tensor) -> Task[Tensor]:
+def encoded(pass_: Pass[Img2Img], weights: Weights, pixels: Tensor) -> Task[Tensor]:
     """The latent (C, h, w) on the VAE's scale; in resize mode "latent", this is what is resized."""
-    latent = yield EncodeImage(weights, pixels, tiny=plan.settings.sd_vae_encode_method == "TAESD")
-    size = plan.params.height // CELL, plan.params.width // CELL
-    return interpolate(latent[None], size, mode="bilinear")[0] if plan.params.resize_mode == LATENT else latent
+    latent = yield EncodeImage(weights, pixels, tiny=pass_.settings.sd_vae_encode_method == "TAESD")
+    size = pass_.params.height // CELL, pass_.params.width // CELL
+    return interpolate(latent[None], size, mode="bilinear")[0] if pass_.params.resize_mode == LATENT else latent
 
 
-def beside(plan: Img2ImgPlan, canvas: Canvas, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
+def beside(pass_: Pass[Img2Img], canvas: Canvas, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
     """What the model is shown beside the latent: the picture, or the mask and the picture without what is masked."""
     if not facts.image_channels:
         return None
     pixels = pixels_of(canvas.image)
     if facts.image_channels == facts.latent_channels:
-        return (yield from encoded(plan, weights, pixels))
-    mask = levels_of(canvas.mask, plan.params.rounded) if canvas.mask else torch.ones(pixels.shape[1:])
-    latent = yield from encoded(plan, weights, pixels * (1 - mask * plan.settings.inpainting_mask_weight))
+        return (yield from encoded(pass_, weights, pixels))
+    mask = levels_of(canvas.mask, pass_.params.rounded) if canvas.mask else torch.ones(pixels.shape[1:])
+    latent = yield from encoded(pass_, weights, pixels * (1 - mask * pass_.settings.inpainting_mask_weight))
     small = interpolate(mask[None, None], latent.shape[1:])[0]
     return torch.cat([small.to(latent), latent * facts.scaling_factor])
 
@@ -187,14 +194,14 @@ def levels_of(mask: Image.Image, rounded: bool) -> Tensor:
     return levels.round() if rounded else levels
 
 
-def hole_of(plan: Img2ImgPlan, canvas: Canvas, latent: Tensor) -> Hole:
+def hole_of(pass_: Pass[Img2Img], canvas: Canvas, latent: Tensor, fill_seed: int) -> Hole:
     """What is painted and what kept, the masked part filled as the request wants it."""
     if canvas.mask is None:
         return Hole(latent)
-    p = plan.params
+    p = pass_.params
     mask = levels_of(canvas.mask.resize((latent.shape[2], latent.shape[1])), p.rounded).to(latent)
     if p.inpainting_fill == NOISE:
-        noise = ImageNoise(plan.filling, tuple(latent.shape), open_stream=source(plan.settings.randn_source, latent.device.type))
+        noise = ImageNoise(fill_seed, tuple(latent.shape), open_stream=source(pass_.settings.randn_source, latent.device.type))
         latent = latent * (1 - mask) + noise.first().to(latent) * mask
     elif p.inpainting_fill == NOTHING:
         latent = latent * (1 - mask)
@@ -202,11 +209,11 @@ def hole_of(plan: Img2ImgPlan, canvas: Canvas, latent: Tensor) -> Hole:
     return Hole(latent, mask, softness)
 
 
-def softly_changed(plan: Img2ImgPlan, hole: Hole, latent: Tensor) -> np.ndarray | None:
+def softly_changed(pass_: Pass[Img2Img], hole: Hole, latent: Tensor) -> np.ndarray | None:
     """(h, w) uint8, where soft inpainting finds the painting different enough to be seen."""
     if hole.mask is None or not hole.softness:
         return None
-    p = plan.params
+    p = pass_.params
     difference = (latent - hole.picture).norm(dim=0).float().cpu().numpy()
     strongly = (hole.mask ** (hole.softness.scale / 2)).float().cpu().numpy()
     return changed(difference, strongly, Judgement(p.composite_mask_influence, p.composite_difference_threshold, p.composite_difference_contrast))
@@ -215,9 +222,9 @@ def softly_changed(plan: Img2ImgPlan, hole: Hole, latent: Tensor) -> np.ndarray 
 # Generation data ------------------------------------------------------------------------------------
 
 
-def described(plan: Img2ImgPlan, canvas: Canvas, facts: ModelFacts) -> Iterator[Pair]:
+def described(pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts) -> Iterator[Pair]:
     """What img2img adds to the generation data."""
-    p, s = plan.params, plan.settings
+    p, s = pass_.params, pass_.settings
     yield "Denoising strength", p.denoising_strength
     if facts.image_channels == facts.latent_channels:
         yield "Image CFG scale", p.image_cfg_scale
@@ -226,8 +233,8 @@ def described(plan: Img2ImgPlan, canvas: Canvas, facts: ModelFacts) -> Iterator[
     yield from enlarging(s)
     if s.sd_vae_encode_method != "Full":
         yield "VAE Encoder", s.sd_vae_encode_method
-    if plan.noise_multiplier != 1:
-        yield "Noise multiplier", plan.noise_multiplier
+    if pass_.noise_multiplier != 1:
+        yield "Noise multiplier", pass_.noise_multiplier
     if s.img2img_extra_noise:
         yield "Extra noise", s.img2img_extra_noise
     if p.mask:

@@ -1,20 +1,33 @@
-"""One picture of a request, decided."""
+"""An image plan: what one image of a request is, and the passes of a sampler that make it, as data.
+
+Each task computes its passes once, when a job is planned. Conditioning and sampling read a `Pass`; generation data, manifest, file names and
+progress read the `ImagePlan`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from modules.library.catalog import ModelFile
-from modules.params.hires import second_pass, target
-from modules.params.txt2img import Txt2Img, counted_on
+from modules.params.txt2img import Generation, counted_on
 from modules.pipelines.networks import Networks
 from modules.prompts import grammar
+from modules.prompts.grammar import Clock
 from modules.prompts.network_tags import network_times, take_networks
 from modules.sampling.guidance import Timeline
-from modules.sampling.questions import Facts
+from modules.sampling.questions import Facts, Task
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.weights import Fp8, Hypertile, Weights
 from modules.settings.options import Settings
+
+if TYPE_CHECKING:
+    from modules.pipelines.result import Result
+
+P = TypeVar("P")      # the declared class of the request
+S = TypeVar("S")      # what a task begins with beside the request
 
 
 @dataclass(frozen=True)
@@ -30,156 +43,118 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Its own seeds, and what it shares with its siblings."""
+class Pass(Generic[P]):
+    """One run of a sampler."""
 
-    params: Txt2Img          # with this picture's seed and subseed
+    params: P                             # the request as this pass has it: hires fix's second has its own prompt, sampler and size
     settings: Settings
     files: Files
-
-    @property
-    def weights(self) -> Weights:
-        """With every network of the prompt."""
-        return self._weights(self.files.checkpoint, self.files.vae)
-
-    @property
-    def facts(self) -> Facts:
-        """The question what model draws, and whether its pictures can be decoded."""
-        return Facts(self.weights, decodes=self.settings.sd_vae_decode_method == "Full")
-
-    @property
-    def refiner(self) -> Weights | None:
-        """What takes over at `refiner_switch_at`."""
-        return self.files.refiner and self._weights(self.files.refiner)
-
-    def _weights(self, checkpoint: ModelFile, vae: ModelFile | None = None) -> Weights:
-        networks = self.files.networks
-        return Weights(
-            checkpoint.sha256 or "", (vae and vae.sha256) or "", self.params.tiling, networks.uses, networks.strengths, self.token_merging,
-            self.hypertile, vae_tiles(self.settings), fp8(self.settings), self.settings.cross_attention_optimization,
-        )
-
-    def over_time(self, weights: Weights) -> Timeline[Weights]:
-        """With those networks, at each time, that the prompt wants then."""
-        networks = self.files.networks.over_time(self._tags_over_time(), self.sampler.evaluations)
-        some = tuple(replace(weights, networks=each.uses, hypernetworks=each.strengths) for each in networks.entries)
-        return Timeline(networks.ends, some)
-
-    def _tags_over_time(self) -> Timeline[frozenset[int]]:
-        """The places of tags that prompt editing leaves in the prompt; of all, where the settings do not want that."""
-        prompt = grammar.strip_comments(self.params.prompt)
-        if not self.settings.scheduled_networks:
-            return Timeline.always(frozenset(range(len(take_networks(prompt)[1]))))
-        return Timeline(*zip(*network_times(prompt, *self.clock), strict=True))
-
-    @property
-    def without_networks(self) -> Plan:
-        """The same with neither LoRAs nor hypernetworks; embeddings are words."""
-        return replace(self, files=replace(self.files, networks=replace(self.files.networks, loras=(), hypernetworks=())))
-
-    @property
-    def token_merging(self) -> float:
-        """The share of the UNet's tokens that are merged."""
-        return self.settings.token_merging_ratio
-
-    @property
-    def hypertile(self) -> Hypertile | None:
-        """The tiles of the UNet's self-attention."""
-        return unet_tiles(self.settings) if self.settings.hypertile_enable_unet else None
+    weights: Weights                      # the checkpoint's, with every network of the prompt
+    networks: Timeline[Networks]          # those that the prompt wants at each model evaluation
+    clock: Clock                          # counts the model evaluations of prompt editing
+    frame: tuple[int, int]                # width and height in pixels of all that is drawn, before anything is cut off
+    schedule_steps: int                   # steps of the whole noise schedule
+    steps: int                            # the last so many of them are taken; of all where there is nothing to start from
+    first_step: int = 0                   # steps of the passes before this one
+    noise_multiplier: float = 1.0         # of the noise on a picture to start from
+    encoder: Timeline[Weights] | None = None      # weights whose text encoders encode the prompts, if not the checkpoint's of that time
 
     @property
     def sampler(self) -> Sampler:
         return SAMPLERS[self.params.sampler_name]
 
     @property
-    def schedule(self) -> str:
-        """The schedule's name, or what "Automatic" comes to for this sampler."""
-        return self.sampler.schedule if self.params.scheduler == "Automatic" else self.params.scheduler
-
-    @property
-    def moves(self) -> int:
-        """Steps that are really taken."""
-        return self.params.steps
-
-    @property
-    def calls(self) -> int:
-        """Model calls these come to."""
-        return self.moves * self.sampler.evaluations
-
-    @property
     def evaluations(self) -> int:
-        """Model calls as prompt editing counts them."""
-        return self.params.steps * self.sampler.evaluations
+        """Model evaluations of the steps taken."""
+        return self.steps * self.sampler.evaluations
 
     @property
-    def hires(self) -> SecondPass | None:
-        """Hires fix, which goes on from what this one makes."""
-        return self.files.hires and SecondPass(second_pass(self.params), self.settings, self.files.hires, self)
+    def facts(self) -> Facts:
+        """The question about the model, and whether its latents can be decoded."""
+        return Facts(self.weights, decodes=self.settings.sd_vae_decode_method == "Full")
+
+    @cached_property
+    def over_time(self) -> Timeline[Weights]:
+        """The checkpoint's weights, at each time with the networks of that time."""
+        return with_networks(self.weights, self.networks)
 
     @property
-    def passes(self) -> list[Plan]:
-        return [self, self.hires] if self.hires else [self]
-
-    @property
-    def moves_before(self) -> int:
-        """Steps of the passes before this one."""
-        return 0
-
-    @property
-    def frame(self) -> tuple[int, int]:
-        """Width and height in pixels of all that is drawn, before anything is cut off."""
-        return self.params.width, self.params.height
-
-    @property
-    def clock(self) -> tuple[int, int | None, bool]:
-        """What prompt editing counts by: model calls of the first pass, those of hires fix if this is that, and whether as before 1.6."""
-        return self.evaluations, None, self.settings.use_old_scheduling
-
-    def reader(self, weights: Timeline[Weights]) -> Timeline[Weights]:
-        """Whose text encoders read for `weights`."""
-        return weights
+    def refiner(self) -> Weights:
+        """The weights that take over at `refiner_switch_at`, with every network of the prompt."""
+        return replace(self.weights, checkpoint=self.files.refiner.sha256 or "", vae="")
 
 
 @dataclass(frozen=True)
-class SecondPass(Plan):
-    """Hires fix's: prompts count on from where the first pass ended."""
+class ImagePlan(Generic[P, S]):
+    """One image of a request: its own seeds, and what it shares with its siblings."""
 
-    first: Plan
+    params: P                                       # with this image's seed and subseed
+    settings: Settings
+    files: Files | None                             # None: no checkpoint makes it
+    passes: tuple[Pass[P], ...]                     # in their order
+    generate: Callable[[Any], Task[Result]]         # ImagePlan → the task that makes it
+    source: S = None                                # what the task begins with: a picture, a script's run
 
-    @property
-    def moves_before(self) -> int:
-        return self.first.moves
-
-    @property
-    def token_merging(self) -> float:
-        return self.settings.token_merging_ratio_hr or self.settings.token_merging_ratio
-
-    @property
-    def hypertile(self) -> Hypertile | None:
-        return unet_tiles(self.settings) if self.settings.hypertile_enable_unet_secondpass else self.first.hypertile
+    def task(self) -> Task[Result]:
+        """The making of the image."""
+        return self.generate(self)
 
     @property
-    def frame(self) -> tuple[int, int]:
-        found = target(self.first.params)
-        return found.width, found.height
+    def steps(self) -> int:
+        """Sampling steps of all passes."""
+        return sum(each.steps for each in self.passes)
 
     @property
-    def clock(self) -> tuple[int, int | None, bool]:
-        return self.first.evaluations, self.evaluations, self.settings.use_old_scheduling
-
-    def reader(self, weights: Timeline[Weights]) -> Timeline[Weights]:
-        """The first pass's, with its networks, if the settings want that and the checkpoint is the same."""
-        same = weights == self.over_time(self.weights) and self.files.checkpoint == self.first.files.checkpoint
-        return Timeline.always(self.first.weights) if same and self.settings.hires_fix_use_firstpass_conds else weights
+    def hires(self) -> Pass[P] | None:
+        """The second pass of hires fix."""
+        return self.passes[1] if self.files.hires else None
 
 
-def plans(first: Plan) -> list[Plan]:
-    """One plan a picture. Seeds count up; with a variation, its seed does instead."""
-    params, varied = first.params, first.params.subseed_strength > 0
-    return [
-        replace(first, params=replace(params, seed=counted_on(params.seed, 0 if varied else index), subseed=counted_on(params.subseed, index)))
-        for index in range(params.pictures)
-    ]
+# Passes ----------------------------------------------------------------------------------------------
+
+
+def base_pass(params: P, settings: Settings, files: Files, clock: Clock | None = None) -> Pass[P]:
+    """The pass from pure noise. Tasks with other passes replace what is different in theirs."""
+    clock = clock or Clock(evaluations_of(params), None, settings.use_old_scheduling)
+    networks = networks_over_time(params, settings, files.networks, clock)
+    size, weights = (params.width, params.height), weights_of(params, settings, files)
+    return Pass(params, settings, files, weights, networks, clock, size, params.steps, params.steps)
+
+
+def evaluations_of(params: Generation) -> int:
+    """Model evaluations of a whole schedule, as prompt editing counts them."""
+    return params.steps * SAMPLERS[params.sampler_name].evaluations
+
+
+def weights_of(params: Generation, settings: Settings, files: Files) -> Weights:
+    """The checkpoint's weights with every network of the prompt."""
+    return Weights(
+        files.checkpoint.sha256 or "", (files.vae and files.vae.sha256) or "", params.tiling, files.networks.uses, files.networks.strengths,
+        settings.token_merging_ratio, unet_tiles(settings) if settings.hypertile_enable_unet else None, vae_tiles(settings), fp8(settings),
+        settings.cross_attention_optimization,
+    )
+
+
+def networks_over_time(params: Generation, settings: Settings, networks: Networks, clock: Clock) -> Timeline[Networks]:
+    """The networks whose tags prompt editing leaves in the prompt; all of them where the settings do not want that."""
+    prompt = grammar.strip_comments(params.prompt)
+    if "<" not in prompt:
+        return Timeline.always(networks)
+    if settings.scheduled_networks:
+        times = Timeline(*zip(*network_times(prompt, clock), strict=True))
+    else:
+        times = Timeline.always(frozenset(range(len(take_networks(prompt)[1]))))
+    return networks.over_time(times, SAMPLERS[params.sampler_name].evaluations)
+
+
+def with_networks(weights: Weights, networks: Timeline[Networks]) -> Timeline[Weights]:
+    """The weights, at each time with the networks of that time."""
+    return networks.map(lambda each: replace(weights, networks=each.uses, hypernetworks=each.strengths))
+
+
+def resolved_schedule(params: Generation) -> str:
+    """The noise schedule's name; "Automatic" is the sampler's usual one."""
+    return SAMPLERS[params.sampler_name].schedule if params.scheduler == "Automatic" else params.scheduler
 
 
 def unet_tiles(s: Settings) -> Hypertile:
@@ -192,3 +167,21 @@ def vae_tiles(s: Settings) -> Hypertile | None:
 
 def fp8(s: Settings) -> Fp8 | None:
     return None if s.fp8_storage == "Disable" else Fp8(s.fp8_storage == "Enable for SDXL", s.cache_fp16_weight)
+
+
+# Images ----------------------------------------------------------------------------------------------
+
+
+def each_image(first: ImagePlan[P, S]) -> list[ImagePlan[P, S]]:
+    """One plan an image of the request. Seeds count up; with a variation, the subseed does instead."""
+    params, varied = first.params, first.params.subseed_strength > 0
+    return [
+        with_seeds(first, counted_on(params.seed, 0 if varied else index), counted_on(params.subseed, index))
+        for index in range(params.pictures)
+    ]
+
+
+def with_seeds(plan: ImagePlan[P, S], seed: int, subseed: int) -> ImagePlan[P, S]:
+    seeds = {"seed": seed, "subseed": subseed}
+    passes = tuple(replace(each, params=replace(each.params, **seeds)) for each in plan.passes)
+    return replace(plan, params=replace(plan.params, **seeds), passes=passes)

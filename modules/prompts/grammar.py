@@ -341,7 +341,11 @@ def schedule(prompt: str, steps: int, hires_steps: int | None = None, old: bool 
     >>> schedule("a [cat:dog:0.25]", 20)
     [(5, 'a cat'), (20, 'a dog')]
     """
-    clock = Clock(steps, hires_steps, old)
+    return texts_over_time(prompt, Clock(steps, hires_steps, old))
+
+
+def texts_over_time(prompt: str, clock: Clock) -> list[tuple[int, str]]:
+    """The same as `schedule`, counted by that clock."""
     try:
         times = EditTimes(bounded(prompt), clock)
     except PlainPrompt:

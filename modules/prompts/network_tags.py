@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count, groupby
 from operator import itemgetter
 
-from modules.prompts.grammar import AND, bounded, schedule
+from modules.prompts.grammar import AND, Clock, bounded, texts_over_time
 
 TAG = re.compile(r"<(\w+):([^>]+)(>?)")      # or its beginning at the text's end, for which a search that failed would begin anew at every <
 MOST_NETWORK_TAGS = 100       # of one prompt
@@ -54,17 +54,17 @@ def take_networks(prompt: str) -> tuple[str, list[NetworkTag]]:
     return with_tags(prompt, take), tags
 
 
-def network_times(prompt: str, steps: int, hires_steps: int | None = None, old: bool = False) -> list[tuple[int, frozenset[int]]]:
+def network_times(prompt: str, clock: Clock) -> list[tuple[int, frozenset[int]]]:
     """Which of a prompt's tags, by their places, its schedules leave there, each set with the last step it is for.
 
-    The numbers are those of `schedule`.
+    The numbers are those of `texts_over_time`.
 
-    >>> network_times("<lora:ink> a [<lora:cat>:<lora:dog>:0.25]", 20)
+    >>> network_times("<lora:ink> a [<lora:cat>:<lora:dog>:0.25]", Clock(20))
     [(5, frozenset({0, 1})), (20, frozenset({0, 2}))]
     """
     places = count(FIRST_MARK)
     marked = with_tags(MARKS.sub("", prompt), lambda _: chr(next(places)))
-    parts = [schedule(part, steps, hires_steps, old) for part in AND.split(marked)]
+    parts = [texts_over_time(part, clock) for part in AND.split(marked)]
     ends = sorted({end for part in parts for end, _ in part})
     there = [(end, marks("".join(text_at(end, part) for part in parts))) for end in ends]
     return [list(alike)[-1] for _, alike in groupby(there, key=itemgetter(1))]

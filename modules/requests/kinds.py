@@ -38,7 +38,7 @@ class JobKind:
 
 
 KINDS: Registry[JobKind] = Registry("kind of job", (
-    JobKind("txt2img", Txt2Img, txt2img_params, "modules.worker.job_kinds:txt2img_recipe"),
-    JobKind("img2img", Img2ImgBatch, img2img_params, "modules.worker.job_kinds:img2img_recipe"),
-    JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:extras_recipe"),
+    JobKind("txt2img", Txt2Img, txt2img_params, "modules.worker.job_kinds:plan_txt2img"),
+    JobKind("img2img", Img2ImgBatch, img2img_params, "modules.worker.job_kinds:plan_img2img"),
+    JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:plan_extras"),
 ))

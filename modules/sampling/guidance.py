@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Timeline(Generic[T]):
     @classmethod
     def always(cls, entry: T) -> Timeline[T]:
         return cls((inf,), (entry,))
+
+    def map(self, change: Callable[[T], U]) -> Timeline[U]:
+        """The same times with each entry changed."""
+        return Timeline(self.ends, tuple(map(change, self.entries)))
 
     def at(self, evaluation: int) -> T:
         """The first entry where there is none for it."""

@@ -18,7 +18,7 @@ from modules.pipelines.result import LeftOut, Result
 from modules.sampling.questions import Task, Wait
 
 if TYPE_CHECKING:
-    from modules.worker.job_kinds import Recipe
+    from modules.worker.job_kinds import JobPlan
 
 
 MOST_RESULTS = 100_000
@@ -40,16 +40,16 @@ def members(batch: Batch, entry: Entry, pictures: int) -> list[Member]:
     return [Member(entry.file, batch.folder, stem if pictures == 1 else f"{stem}-{number}") for number in range(1, pictures + 1)]
 
 
-def of_batch(batch: Batch, recipe: Callable[[Entry], Recipe]) -> Recipe:
-    """The recipes of its files as one. Raises InvalidImage if there is nothing left of it.
+def plan_batch(batch: Batch, plan_file: Callable[[Entry], JobPlan]) -> JobPlan:
+    """The plans of the batch's files as one. Raises InvalidImage if there is nothing left of it.
 
     A picture's number says which file it is made of, also where others are left out: a resumed job may find fewer files than before.
     """
-    found: list[Recipe | None] = []
+    found: list[JobPlan | None] = []
     notes = list(batch.notes)
     for entry in batch.entries:
         try:
-            found.append(recipe(entry))
+            found.append(plan_file(entry))
         except ODD as error:      # by a script that must see the picture to know what to do
             found.append(None)
             notes.append(str(left_out(entry.file, error)))
@@ -60,7 +60,7 @@ def of_batch(batch: Batch, recipe: Callable[[Entry], Recipe]) -> Recipe:
     return joined(batch, found, notes)
 
 
-def joined(batch: Batch, found: Sequence[Recipe | None], notes: Sequence[str]) -> Recipe:
+def joined(batch: Batch, found: Sequence[JobPlan | None], notes: Sequence[str]) -> JobPlan:
     """Each file has the same number of pictures; where it is left out, of None. Raises Invalid if they are too many."""
     usable = [each for each in found if each]
     pictures = max(len(each.plans) for each in usable)
@@ -77,8 +77,8 @@ def of_entry(spec: JobSpec, entry: Entry) -> JobSpec:
     return replace(spec, params={**spec.params, **entry.params, **start}, settings={**spec.settings, **entry.settings})
 
 
-def reader(kept: Path) -> Load:
-    """Reads a batch's pictures: those sent from the folder `kept`, the others where they are. Names are the server's own, never a form's."""
+def batch_reader(kept: Path) -> Load:
+    """Read a batch's pictures by name: those sent from the folder `kept`, the others where they are. Names are the server's own, never a form's."""
 
     def load(name: str) -> Image.Image:
         return folders.picture(Path(name)) if Path(name).is_absolute() else inputs.load(kept, name)

@@ -9,48 +9,49 @@ from modules.base.version import VERSION
 from modules.library.upscalers import BUILT_IN
 from modules.params import infotext
 from modules.params.hires import LATENT_MODES
-from modules.pipelines.plan import Plan
+from modules.params.txt2img import Generation
+from modules.pipelines.plan import ImagePlan, resolved_schedule
 from modules.prompts import grammar
 from modules.prompts.network_tags import without_separators
-from modules.sampling.samplers import CHURN
+from modules.sampling.samplers import CHURN, SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings, at_default
 
 Pair = tuple[str, object]
 
 
-def write(plan: Plan, told: Mapping[str, object]) -> str:
-    """The text for the picture's `parameters`: every figure as the request had it, and what was `told` in the making."""
+def write(plan: ImagePlan, extra: Mapping[str, object]) -> str:
+    """The text for the picture's `parameters`: every figure as the request had it, and `extra` of what only its making can tell."""
     prompt = grammar.strip_comments(plan.params.prompt)
     negative = grammar.strip_comments(plan.params.negative_prompt)
-    pairs = dict([*basics(plan), *faces(plan), *models(plan), *variation(plan), *options(plan), *hires(plan, told), *told.items(), *end(plan)])
+    pairs = dict([*basics(plan), *faces(plan), *models(plan), *variation(plan), *options(plan), *hires(plan, extra), *extra.items(), *end(plan)])
     return infotext.write(prompt, negative, infotext.ordered(pairs))
 
 
-def basics(plan: Plan) -> Iterator[Pair]:
+def basics(plan: ImagePlan) -> Iterator[Pair]:
     p = plan.params
     yield "Steps", p.steps
     yield "Sampler", p.sampler_name
-    yield "Schedule type", written_schedule(plan)
+    yield "Schedule type", written_schedule(p)
     yield "CFG scale", p.cfg_scale
     yield "Seed", p.seed
     yield "Size", f"{p.width}x{p.height}"
 
 
-def written_schedule(plan: Plan) -> str:
+def written_schedule(params: Generation) -> str:
     """The schedule's name; "Automatic" stays only where it means the model's own spacing."""
-    resolved = plan.schedule
-    return "Automatic" if plan.params.scheduler == "Automatic" and resolved == "Uniform" else resolved
+    resolved = resolved_schedule(params)
+    return "Automatic" if params.scheduler == "Automatic" and resolved == "Uniform" else resolved
 
 
-def faces(plan: Plan) -> Iterator[Pair]:
+def faces(plan: ImagePlan) -> Iterator[Pair]:
     s = plan.settings
     if s.face_restoration:
         yield "Face restoration", s.face_restoration_model
         yield from changed(plan, "code_former_weight") if s.face_restoration_model == "CodeFormer" else ()
 
 
-def models(plan: Plan) -> Iterator[Pair]:
+def models(plan: ImagePlan) -> Iterator[Pair]:
     s, files = plan.settings, plan.files
     if s.add_model_hash_to_info:
         yield "Model hash", files.checkpoint.shorthash
@@ -62,7 +63,7 @@ def models(plan: Plan) -> Iterator[Pair]:
         yield "VAE", files.vae.path.name
 
 
-def variation(plan: Plan) -> Iterator[Pair]:
+def variation(plan: ImagePlan) -> Iterator[Pair]:
     p = plan.params
     if p.subseed_strength:
         yield "Variation seed", p.subseed
@@ -71,9 +72,9 @@ def variation(plan: Plan) -> Iterator[Pair]:
         yield "Seed resize from", f"{p.seed_resize_from_w}x{p.seed_resize_from_h}"
 
 
-def options(plan: Plan) -> Iterator[Pair]:
+def options(plan: ImagePlan) -> Iterator[Pair]:
     """Settings that shaped this picture and are not at their defaults."""
-    s, sampler = plan.settings, plan.sampler
+    s, sampler = plan.settings, SAMPLERS[plan.params.sampler_name]
     if s.CLIP_stop_at_last_layers > 1:
         yield "Clip skip", s.CLIP_stop_at_last_layers
     if s.eta_noise_seed_delta and sampler.ancestral and s.eta_ancestral:
@@ -87,16 +88,16 @@ def options(plan: Plan) -> Iterator[Pair]:
     hashes = {without_separators(lora.name): lora.hash for each in plan.passes for lora in each.files.networks.loras}
     if hashes and s.lora_add_hashes_to_infotext:
         yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())
-    if plan.settings.scheduled_networks and any(len(each.over_time(each.weights).entries) > 1 for each in plan.passes):
+    if plan.settings.scheduled_networks and any(len(each.networks.entries) > 1 for each in plan.passes):
         yield from changed(plan, "scheduled_networks")
     yield from changed(plan, *ALWAYS)
-    yield "Token merging ratio", plan.token_merging or None
+    yield "Token merging ratio", plan.passes[0].weights.token_merging or None
     yield from hypertile(plan)
 
 
-def hypertile(plan: Plan) -> Iterator[Pair]:
+def hypertile(plan: ImagePlan) -> Iterator[Pair]:
     s = plan.settings
-    if any(each.hypertile for each in plan.passes):
+    if any(each.weights.hypertile for each in plan.passes):
         yield "Hypertile U-Net" if s.hypertile_enable_unet else "Hypertile U-Net second pass", True
         yield from changed(plan, "hypertile_max_depth_unet", "hypertile_max_tile_unet", "hypertile_swap_size_unet")
     if s.hypertile_enable_vae:
@@ -111,7 +112,7 @@ ALWAYS = (      # settings that shape any picture
 )
 
 
-def hires(plan: Plan, told: Mapping[str, object]) -> Iterator[Pair]:
+def hires(plan: ImagePlan, extra: Mapping[str, object]) -> Iterator[Pair]:
     """The second pass, where it differs from the first."""
     p, second = plan.params, plan.hires
     if not second:
@@ -124,36 +125,37 @@ def hires(plan: Plan, told: Mapping[str, object]) -> Iterator[Pair]:
         yield "Hires checkpoint", second.files.checkpoint.model_name      # as A1111 writes it before it has hashed the file
     if second.params.sampler_name != p.sampler_name:
         yield "Hires sampler", second.params.sampler_name
-    if spacing(second) not in (None, spacing(plan)):
-        yield "Hires schedule type", spacing(second)
+    if spacing(second.params) not in (None, spacing(p)):
+        yield "Hires schedule type", spacing(second.params)
     yield "Hires CFG Scale", p.hr_cfg or None
     for key, name in (("Hires prompt", "prompt"), ("Hires negative prompt", "negative_prompt")):
         if getattr(second.params, name) != getattr(p, name):
             yield key, grammar.strip_comments(getattr(second.params, name))
-    yield from hires_options(plan, told)
+    yield from hires_options(plan, extra)
 
 
-def hires_size(plan: Plan) -> object:
+def hires_size(plan: ImagePlan) -> object:
     p = plan.params
     return f"{p.hr_resize_x}x{p.hr_resize_y}" if p.hr_resize_x or p.hr_resize_y else p.hr_scale
 
 
-def spacing(plan: Plan) -> str | None:
+def spacing(params: Generation) -> str | None:
     """The schedule that A1111's k-diffusion samplers name: none where it is the model's own."""
-    return None if plan.sampler.timesteps or written_schedule(plan) == "Automatic" else plan.schedule
+    automatic = SAMPLERS[params.sampler_name].timesteps or written_schedule(params) == "Automatic"
+    return None if automatic else resolved_schedule(params)
 
 
-def hires_options(plan: Plan, told: Mapping[str, object]) -> Iterator[Pair]:
+def hires_options(plan: ImagePlan, extra: Mapping[str, object]) -> Iterator[Pair]:
     yield from changed(plan, "img2img_extra_noise", "hires_fix_use_firstpass_conds")
-    yield "Token merging ratio hr", plan.hires.token_merging or None
-    if "Refiner" in told:
+    yield "Token merging ratio hr", plan.hires.weights.token_merging or None
+    if "Refiner" in extra:
         yield from changed(plan, "hires_fix_refiner_pass")
     if plan.params.hr_upscaler not in ("", *LATENT_MODES, *BUILT_IN):
         yield from changed(plan, "ESRGAN_tile", "ESRGAN_tile_overlap")
 
 
-def sampler_options(plan: Plan) -> Iterator[Pair]:
-    s, sampler = plan.settings, plan.sampler
+def sampler_options(plan: ImagePlan) -> Iterator[Pair]:
+    s, sampler = plan.settings, SAMPLERS[plan.params.sampler_name]
     if "eta" in sampler.options:
         yield from changed(plan, "eta_ddim" if sampler.timesteps else "eta_ancestral")
     yield from changed(plan, *(name for name in CHURN if name in sampler.options))
@@ -162,21 +164,22 @@ def sampler_options(plan: Plan) -> Iterator[Pair]:
     yield from changed(plan, "always_discard_next_to_last_sigma")
     if sampler.timesteps:
         return
-    if plan.schedule == "Beta":
+    schedule = resolved_schedule(plan.params)
+    if schedule == "Beta":
         yield "Beta schedule alpha", s.beta_dist_alpha
         yield "Beta schedule beta", s.beta_dist_beta
     yield from changed(plan, "sigma_min", "sigma_max", "sgm_noise_multiplier")
-    if "rho" in SCHEDULES[plan.schedule].bends:
+    if "rho" in SCHEDULES[schedule].bends:
         yield from changed(plan, "rho")
 
 
-def changed(plan: Plan, *names: str) -> Iterator[Pair]:
+def changed(plan: ImagePlan, *names: str) -> Iterator[Pair]:
     """Those of these settings that are not at their defaults, under their infotext keys."""
     for name in names:
         if not at_default(plan.settings, name):
             yield declared(Settings)[name].infotext, getattr(plan.settings, name)
 
 
-def end(plan: Plan) -> Iterator[Pair]:
+def end(plan: ImagePlan) -> Iterator[Pair]:
     if plan.settings.add_version_to_infotext:
         yield "Version", VERSION

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +25,34 @@ from modules.params.scripts import chosen as chosen_arguments
 from modules.params.txt2img import Txt2Img
 from modules.pipelines import extras, hires, img2img, txt2img
 from modules.pipelines.canvas import Load
-from modules.pipelines.extras import ExtrasPlan
 from modules.pipelines.networks import networks_of, with_standing_networks
-from modules.pipelines.plan import Files, Plan, plans
+from modules.pipelines.plan import Files, ImagePlan, each_image
 from modules.pipelines.result import Result
-from modules.pipelines.scripts.rounds import Asked
-from modules.pipelines.scripts.table import FLOWS, SEVERAL
+from modules.pipelines.scripts.script_run import ScriptRun
+from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
+from modules.requests.kinds import KINDS
 from modules.requests.resolve import Request
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
-from modules.worker import infotext as generation_data
-from modules.worker.batch import Member, in_turn, members, of_batch, of_entry, reader
+from modules.worker import infotext
+from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
+
+Extra = Mapping[str, object]      # what only an image's making can tell
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A job in the making: what each picture is to be, and how to make one."""
+class JobPlan:
+    """A job, decided: the plan of each image, and how images of its kind are described."""
 
-    plans: Sequence[Plan]                          # by the picture's number; None where a batch's file is left out
-    picture: Callable[[Plan], Task[Result]]
-    members: Sequence[Member] = ()                 # of a batch: what each picture is made of, and where it goes
-    notes: Sequence[str] = ()                      # what its owner should know beforehand
+    plans: Sequence[ImagePlan | None]                        # by the image's number; None where a batch's file is left out
+    write_infotext: Callable[[ImagePlan, Extra], str]
+    describe: Callable[[ImagePlan], dict[str, Any]]          # what the API's `info` tells of one image
+    members: Sequence[Member] = ()                           # of a batch: what each image is made of, and where it goes
+    notes: Sequence[str] = ()                                # what the job's owner should know beforehand
 
     @cached_property
     def numbers(self) -> Sequence[int]:
-        """The pictures there are to make."""
+        """Numbers of the images there are to make."""
         return [number for number, plan in enumerate(self.plans) if plan is not None]
 
     @property
@@ -56,71 +60,71 @@ class Recipe:
         return self.plans[self.numbers[0]].settings
 
     def batch_of(self, index: int) -> int:
-        """Which of A1111's batches a picture belongs to: `batch_size` of them are made together."""
+        """Which of A1111's batches an image belongs to: `batch_size` of them are made together."""
         return index // getattr(self.plans[index].params, "batch_size", 1)
 
     def task(self, index: int) -> Task[Result]:
-        """The making of one picture."""
-        making = self.picture(self.plans[index])
-        return in_turn(making, self.members[index].file) if self.members else making
+        """The making of one image."""
+        task = self.plans[index].task()
+        return in_turn(task, self.members[index].file) if self.members else task
 
-    def infotext(self, index: int, told: Mapping[str, object]) -> str:
-        return generation_data.write(self.plans[index], told)
-
-    def facts(self, index: int) -> dict[str, Any]:
-        """What the API's `info` tells of one picture."""
-        params, files = self.plans[index].params, self.plans[index].files
-        return {
-            "seed": params.seed,
-            "subseed": params.subseed,
-            "prompt": params.prompt,
-            "negative_prompt": params.negative_prompt,
-            "sd_model_name": files.checkpoint.model_name,
-            "sd_model_hash": files.checkpoint.shorthash,
-            "sd_vae_name": files.vae and files.vae.name,
-            "sd_vae_hash": files.vae and files.vae.shorthash,
-        }
-
-    def warnings(self) -> list[str]:
-        passes = (each for number in self.numbers for each in self.plans[number].passes)
-        return list(dict.fromkeys([*self.notes, *(note for each in passes for note in (*each.files.notes, *each.files.networks.notes))]))
-
-
-class ExtrasRecipe(Recipe):
-    """No checkpoint makes these: their generation data is what they came with, and what was done to them."""
-
-    plans: Sequence[ExtrasPlan]
-
-    def infotext(self, index: int, told: Mapping[str, object]) -> str:
-        return extended(self.plans[index].infotext, self.plans[index].params)
+    def infotext(self, index: int, extra: Extra) -> str:
+        return self.write_infotext(self.plans[index], extra)
 
     def facts(self, index: int) -> dict[str, Any]:
-        before = split(self.plans[index].infotext)
-        return {"seed": before.pairs.get("Seed", ""), "prompt": before.prompt, "negative_prompt": before.negative_prompt}
+        return self.describe(self.plans[index])
 
     def warnings(self) -> list[str]:
-        return list(self.notes)
+        files = (each.files for number in self.numbers for each in self.plans[number].passes)
+        return list(dict.fromkeys([*self.notes, *(note for each in files for note in (*each.notes, *each.networks.notes))]))
 
 
-def txt2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
+def generated(plans: Sequence[ImagePlan], notes: Sequence[str] = ()) -> JobPlan:
+    """A job whose images a checkpoint makes."""
+    return JobPlan(plans, infotext.write, generation_facts, notes=notes)
+
+
+def generation_facts(plan: ImagePlan) -> dict[str, Any]:
+    params, files = plan.params, plan.files
+    return {
+        "seed": params.seed,
+        "subseed": params.subseed,
+        "prompt": params.prompt,
+        "negative_prompt": params.negative_prompt,
+        "sd_model_name": files.checkpoint.model_name,
+        "sd_model_hash": files.checkpoint.shorthash,
+        "sd_vae_name": files.vae and files.vae.name,
+        "sd_vae_hash": files.vae and files.vae.shorthash,
+    }
+
+
+def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
+    """The job by its kind's planner. inputs: the folder of the pictures that jobs start from. Raises UnknownName for the kind."""
+    module, _, planner = KINDS[spec.kind].planner.partition(":")
+    return getattr(import_module(module), planner)(spec, library, inputs)
+
+
+# txt2img ---------------------------------------------------------------------------------------------
+
+
+def plan_txt2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     """Raises UnknownName or ModelError for a model, Invalid for a script's lines."""
-    return each_made(partial(txt2img_made, library), *read_spec(Txt2Img, spec))
+    requests = each_request(*read_spec(Txt2Img, spec))
+    return generated([plan for params, settings in requests for plan in txt2img_plans(params, settings, library)])
 
 
-def txt2img_made(library: Library, params: Txt2Img, settings: Settings) -> Recipe:
-    if params.enable_hr:
-        params = enlargeable(params, settings, library)
-        return Recipe(plans(Plan(params, settings, files_of_both(library, params, settings))), hires.picture)
-    return Recipe(plans(Plan(params, settings, files_for(library, params, settings))), txt2img.picture)
+def txt2img_plans(params: Txt2Img, settings: Settings, library: Library) -> list[ImagePlan]:
+    if not params.enable_hr:
+        return each_image(txt2img.plan(params, settings, files_for(library, params, settings)))
+    params = enlargeable(params, settings, library)
+    return each_image(hires.plan(params, settings, files_of_both(library, params, settings)))
 
 
-def each_made(make: Callable[[Request, Settings], Recipe], params: Request, settings: Settings) -> Recipe:
-    """What a request comes to, or all those that its script makes of it."""
-    if params.script_name not in SEVERAL:
-        return make(params, settings)
-    several = SEVERAL[params.script_name](params, chosen_arguments(params), settings)
-    recipes = [make(*each) for each in several]
-    return replace(recipes[0], plans=[plan for recipe in recipes for plan in recipe.plans])
+def each_request(params: Request, settings: Settings) -> Iterable[tuple[Request, Settings]]:
+    """The request, or those that its script makes of it, each with the settings it is done with."""
+    if params.script_name not in REQUEST_SCRIPTS:
+        return [(params, settings)]
+    return REQUEST_SCRIPTS[params.script_name](params, chosen_arguments(params), settings)
 
 
 def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Img:
@@ -130,31 +134,46 @@ def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Im
     return checked(sized_by_result(params) if settings.use_old_hires_fix_width_height else params)
 
 
-def img2img_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
+# img2img ---------------------------------------------------------------------------------------------
+
+
+def plan_img2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     """inputs: the folder of the pictures it starts from"""
+    usual = read_spec(Img2Img, spec)
     batch = Batch.recorded(spec.params)
     if not batch:
-        return each_made(partial(img2img_made, library, partial(load, inputs)), *read_spec(Img2Img, spec))
-    make = partial(img2img_made, Remembering(library.catalogs, library.approximations), reader(inputs))
-    usual = read_spec(Img2Img, spec)
+        return img2img_plan(library, partial(load, inputs), *usual)
+    remembering, read = Remembering(library.catalogs, library.approximations), batch_reader(inputs)
 
-    def recipe(entry: Entry) -> Recipe:
+    def plan_file(entry: Entry) -> JobPlan:
         own = bool(entry.params or entry.settings)
         params, settings = read_spec(Img2Img, of_entry(spec, entry)) if own else usual
-        return each_made(make, replace(params, init_images=(entry.image,), mask=entry.mask), settings)
+        return img2img_plan(remembering, read, replace(params, init_images=(entry.image,), mask=entry.mask), settings)
 
-    return of_batch(batch, recipe)
+    return plan_batch(batch, plan_file)
 
 
-def img2img_made(library: Library, read: Load, params: Img2Img, settings: Settings) -> Recipe:
-    name = settings.upscaler_for_img2img
-    shown, notes = library.once(name, partial(upscaler_here, library, name))
-    if shown != name:
-        settings = replace(settings, upscaler_for_img2img=shown)
-    if params.script_name:
-        return replace(scripted(library, read, params, settings), notes=notes)
-    found = img2img.img2img_plans(params, settings, files_for(library, params, settings), read)
-    return Recipe(found, img2img.picture, notes=notes)
+def img2img_plan(library: Library, read: Load, params: Img2Img, settings: Settings) -> JobPlan:
+    plans: list[ImagePlan] = []
+    notes: dict[str, None] = {}
+    for request, own in each_request(params, settings):
+        name = own.upscaler_for_img2img
+        usable, missing = library.once(name, partial(upscaler_here, library, name))
+        notes |= dict.fromkeys(missing)
+        own = own if usable == name else replace(own, upscaler_for_img2img=usable)
+        plans += (scripted if request.script_name else img2img_plans)(library, read, request, own)
+    return generated(plans, list(notes))
+
+
+def img2img_plans(library: Library, read: Load, params: Img2Img, settings: Settings) -> Sequence[ImagePlan]:
+    return img2img.plans(params, settings, files_for(library, params, settings), read)
+
+
+def scripted(library: Library, read: Load, params: Img2Img, settings: Settings) -> Sequence[ImagePlan]:
+    """Images of a script that takes several passes for each."""
+    script, arguments = IMAGE_SCRIPTS[params.script_name], chosen_arguments(params)
+    params = with_standing_networks(script.request(params, arguments), settings)
+    return script.plans(ScriptRun(params, arguments, settings, files_for(library, params, settings), library, read))
 
 
 def upscaler_here(library: Library, name: str) -> tuple[str, Sequence[str]]:
@@ -165,15 +184,10 @@ def upscaler_here(library: Library, name: str) -> tuple[str, Sequence[str]]:
         return BUILT_IN[0], (not_here("upscaler", name, "pictures are enlarged without it"),)
 
 
-def scripted(library: Library, read: Load, params: Img2Img, settings: Settings) -> Recipe:
-    """By a script that goes several rounds for a picture."""
-    flow, arguments = FLOWS[params.script_name], chosen_arguments(params)
-    params = with_standing_networks(flow.request(params, arguments), settings)
-    asked = Asked(params, arguments, settings, files_for(library, params, settings), library, read)
-    return Recipe(flow.plans(asked), flow.picture)
+# Extras ----------------------------------------------------------------------------------------------
 
 
-def extras_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
+def plan_extras(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     """Raises UnknownName for an upscaler. Pictures are enlarged one by one, so that the job can be stopped between them."""
     settings = replace(Settings(**known(Settings, spec.settings)), pictures_alone=True, save_manifest=False)
     params = Extras(**known(Extras, spec.params))
@@ -181,15 +195,24 @@ def extras_recipe(spec: JobSpec, library: Library, inputs: Path) -> Recipe:
     for restoring in params.restorers:
         library.face_restorer(restoring.name)
     if batch := Batch.recorded(spec.params):
-        return extras_of_folder(batch, ExtrasPlan(params, settings, "", "", reader(inputs)))
-    first = ExtrasPlan(params, settings, "", "", partial(load, inputs))
-    return ExtrasRecipe(extras.extras_plans(first, spec.params["images"], spec.params["infotexts"]), extras.picture)
+        found = extras.plans(params, settings, batch_reader(inputs), [(entry.image, entry.infotext) for entry in batch.entries])
+        where = [member for entry in batch.entries for member in members(batch, entry, 1)]
+        return JobPlan(found, extended_infotext, finished_facts, where, batch.notes)
+    images = zip(spec.params["images"], spec.params["infotexts"], strict=True)
+    return JobPlan(extras.plans(params, settings, partial(load, inputs), images), extended_infotext, finished_facts)
 
 
-def extras_of_folder(batch: Batch, first: ExtrasPlan) -> Recipe:
-    found = extras.extras_plans(first, [entry.image for entry in batch.entries], [entry.infotext for entry in batch.entries])
-    where = [member for entry in batch.entries for member in members(batch, entry, 1)]
-    return ExtrasRecipe(found, extras.picture, where, batch.notes)
+def extended_infotext(plan: ImagePlan, extra: Extra) -> str:
+    """The generation data that the picture came with, and what was done to it."""
+    return extended(plan.source.infotext, plan.params)
+
+
+def finished_facts(plan: ImagePlan) -> dict[str, Any]:
+    before = split(plan.source.infotext)
+    return {"seed": before.pairs.get("Seed", ""), "prompt": before.prompt, "negative_prompt": before.negative_prompt}
+
+
+# Settings and files ----------------------------------------------------------------------------------
 
 
 def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
@@ -244,6 +267,3 @@ def chosen(catalog: Catalog, name: str) -> ModelFile:
 def known(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those that are fields of `cls` today: a job may be resumed by a later version than recorded it."""
     return {name: value for name, value in values.items() if name in defaults(cls)}
-
-
-RECIPES: Mapping[str, Callable[[JobSpec, Library, Path], Recipe]] = {"txt2img": txt2img_recipe, "img2img": img2img_recipe, "extras": extras_recipe}

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from typing import Any
 
 from modules.base.version import VERSION
-from modules.pipelines.plan import Files, Plan
+from modules.pipelines.plan import Files, ImagePlan
 from modules.requests.compare_manifest import FORMAT, environment
 
 
-def manifest(plan: Plan, told: Mapping[str, object], device: Mapping[str, str]) -> dict[str, Any]:
+def manifest(plan: ImagePlan, extra: Mapping[str, object], device: Mapping[str, str]) -> dict[str, Any]:
     """device: what the worker says of itself, `Device.described(…)`"""
     return {
         "format": FORMAT,
@@ -23,12 +23,12 @@ def manifest(plan: Plan, told: Mapping[str, object], device: Mapping[str, str]) 
         "models": models(plan),
         "request": asdict(plan.params),
         "settings": asdict(plan.settings),
-        "told": dict(told),
+        "told": dict(extra),
         "environment": environment(device),
     }
 
 
-def models(plan: Plan) -> list[dict[str, Any]]:
+def models(plan: ImagePlan) -> list[dict[str, Any]]:
     """Every model file with the SHA-256 of its content, those of both passes once."""
     found = [model for each in plan.passes for model in models_of(each.files)]
     return [model for place, model in enumerate(found) if model not in found[:place]]

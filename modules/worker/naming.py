@@ -11,35 +11,34 @@ from modules.base.accounts import LOCAL
 from modules.engine.messages import JobSpec
 from modules.imaging.filename import NameFacts, part
 from modules.imaging.save import Place
-from modules.pipelines.extras import ExtrasPlan
-from modules.pipelines.plan import Plan
+from modules.pipelines.plan import ImagePlan
 from modules.prompts import grammar
 from modules.prompts.network_tags import take_networks
 from modules.requests.patterns import below_outputs, patterned, subfolders
 from modules.settings.options import Settings
 from modules.worker.infotext import written_schedule
-from modules.worker.job_kinds import Recipe
+from modules.worker.job_kinds import JobPlan
 
 EXTRAS = "extras"
 
 
-def place_of(recipe: Recipe, index: int, pixels: np.ndarray, spec: JobSpec, outputs: Path) -> Place:
+def place_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec, outputs: Path) -> Place:
     """pixels: (H, W, 3 or 4) uint8"""
-    s = recipe.settings
-    member = recipe.members[index] if recipe.members else None
+    s = job.settings
+    member = job.members[index] if job.members else None
     if member and member.folder:
         return Place(Path(member.folder), member.name, numbered=False)
-    facts = facts_of(recipe, index, pixels, spec)
+    facts = facts_of(job, index, pixels, spec)
     folder = outputs.joinpath(*folders_of(spec.kind, facts, s))
     if spec.kind == EXTRAS:
         named = member and s.use_original_name_batch
         return Place(folder, member.name if named else str(facts.seed), numbered=not named)
-    return patterned(folder, facts, s, may_replace(recipe, spec))
+    return patterned(folder, facts, s, may_replace(job, spec))
 
 
-def may_replace(recipe: Recipe, spec: JobSpec) -> bool:
+def may_replace(job: JobPlan, spec: JobSpec) -> bool:
     """Not where several people save: it could be another's. Nor if the job has several pictures: it could be one of them."""
-    return recipe.settings.save_images_replace_action == "Replace" and spec.owner == LOCAL and len(recipe.plans) == 1
+    return job.settings.save_images_replace_action == "Replace" and spec.owner == LOCAL and len(job.plans) == 1
 
 
 def folders_of(kind: str, facts: NameFacts, settings: Settings) -> tuple[str, ...]:
@@ -51,10 +50,10 @@ def folders_of(kind: str, facts: NameFacts, settings: Settings) -> tuple[str, ..
 # What is known of a picture --------------------------------------------------------------------------
 
 
-def facts_of(recipe: Recipe, index: int, pixels: np.ndarray, spec: JobSpec) -> NameFacts:
-    plan, (height, width) = recipe.plans[index], pixels.shape[:2]
+def facts_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec) -> NameFacts:
+    plan, (height, width) = job.plans[index], pixels.shape[:2]
     common = {
-        "seed": recipe.facts(index)["seed"],
+        "seed": job.facts(index)["seed"],
         "size": (width, height),
         "now": datetime.now().astimezone(),
         "pixels": pixels.tobytes,
@@ -62,12 +61,12 @@ def facts_of(recipe: Recipe, index: int, pixels: np.ndarray, spec: JobSpec) -> N
         "job": datetime.fromtimestamp(spec.asked) if spec.asked else datetime.now(),
         "most_words": plan.settings.directories_max_prompt_words,
     }
-    if isinstance(plan, ExtrasPlan):
+    if not plan.passes:
         return NameFacts(**common)
-    return NameFacts(**common, **of_plan(plan, spec), **of_batch_place(recipe, index))
+    return NameFacts(**common, **of_plan(plan, spec), **of_batch_place(job, index))
 
 
-def of_plan(plan: Plan, spec: JobSpec) -> dict[str, object]:
+def of_plan(plan: ImagePlan, spec: JobSpec) -> dict[str, object]:
     p, files = plan.params, plan.files
     unstyled = spec.params.get("unstyled") or {}
     return {
@@ -77,7 +76,7 @@ def of_plan(plan: Plan, spec: JobSpec) -> dict[str, object]:
         "steps": p.steps,
         "cfg": p.cfg_scale,
         "sampler": p.sampler_name,
-        "scheduler": written_schedule(plan).capitalize(),
+        "scheduler": written_schedule(p).capitalize(),
         "model_name": files.checkpoint.model_name,
         "model_hash": files.checkpoint.shorthash,
         "vae": files.vae.path.name if files.vae else "",
@@ -86,22 +85,22 @@ def of_plan(plan: Plan, spec: JobSpec) -> dict[str, object]:
     }
 
 
-def of_batch_place(recipe: Recipe, index: int) -> dict[str, object]:
+def of_batch_place(job: JobPlan, index: int) -> dict[str, object]:
     """Among the pictures of one request; a script or a batch of files makes one after another."""
-    p = recipe.plans[index].params
+    p = job.plans[index].params
     generation = index % p.pictures
     first = index - generation
-    last = min(first + p.pictures, len(recipe.plans)) - 1
+    last = min(first + p.pictures, len(job.plans)) - 1
     return {
-        "seeds": (recipe.plans[first].params.seed, recipe.plans[last].params.seed),
+        "seeds": (job.plans[first].params.seed, job.plans[last].params.seed),
         "batch": (generation % p.batch_size + 1, p.batch_size),
         "generation": (generation + 1, p.pictures),
     }
 
 
-def upscaler_suffix(recipe: Recipe, index: int) -> str:
+def upscaler_suffix(job: JobPlan, index: int) -> str:
     """At the end of the name of what Extras made, if the settings want it."""
-    plan = recipe.plans[index]
-    if not isinstance(plan, ExtrasPlan) or not plan.settings.use_upscaler_name_as_suffix or not plan.params.upscalers:
+    plan = job.plans[index]
+    if plan.passes or not plan.settings.use_upscaler_name_as_suffix or not plan.params.upscalers:
         return ""
     return "-" + part(plan.params.upscalers[0])

@@ -22,7 +22,7 @@ from modules.pipelines.result import LeftOut, Result
 from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.config import WorkerConfig
-from modules.worker.job_kinds import RECIPES, Recipe
+from modules.worker.job_kinds import JobPlan, plan_job
 from modules.worker.saving import INPUT_SECONDS, Where, keep, trim
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class JobProgress:
     """How far a job has come."""
 
     spec: JobSpec
-    recipe: Recipe
+    plan: JobPlan
     left: set[int]                                                  # pictures not kept yet
     fractions: dict[int, float] = field(default_factory=dict)       # how far each is sampled
     sampled: float = 0.0                                            # their sum
@@ -50,7 +50,7 @@ class JobProgress:
 
     @property
     def fraction(self) -> float:
-        return self.sampled / len(self.recipe.numbers)
+        return self.sampled / len(self.plan.numbers)
 
     def reach(self, index: int, fraction: float) -> None:
         """A picture is so far."""
@@ -99,12 +99,12 @@ class JobRunner:
     def submit(self, spec: JobSpec) -> None:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
         try:
-            recipe = RECIPES[spec.kind](spec, self.config.library, self.config.inputs)
+            plan = plan_job(spec, self.config.library, self.config.inputs)
         except Exception as error:       # the job's: its owner is told
             log.warning("Job %s cannot be done: %s", spec.id, error)
             self._emit(events.Ended(spec.id, FAILED, described(error)))
             return
-        self._begin(JobProgress(spec, recipe, set(recipe.numbers) - set(spec.done)))
+        self._begin(JobProgress(spec, plan, set(plan.numbers) - set(spec.done)))
 
     def interrupt(self, job: str) -> None:
         self.engine.interrupt(job)
@@ -113,16 +113,16 @@ class JobRunner:
         self.engine.skip(job)
 
     def _begin(self, progress: JobProgress) -> None:
-        spec, recipe, left = progress.spec, progress.recipe, sorted(progress.left)
+        spec, plan, left = progress.spec, progress.plan, sorted(progress.left)
         self._open(progress)
-        for warning in recipe.warnings():
+        for warning in plan.warnings():
             self._later(self._note, progress, warning)
-        for index in set(spec.done) & set(recipe.numbers):
+        for index in set(spec.done) & set(plan.numbers):
             progress.reach(index, 1.0)
         self.device.kept = self.config.models_kept()
-        alone = spec.alone or recipe.settings.pictures_alone
-        pictures = [ImageTask(recipe.task(i), spec.id, i, spec.owner, spec.turn + i, alone, recipe.batch_of(i)) for i in left]
-        self.engine.submit(pictures, 1 if alone else recipe.settings.pictures_side_by_side or self.side_by_side)
+        alone = spec.alone or plan.settings.pictures_alone
+        pictures = [ImageTask(plan.task(i), spec.id, i, spec.owner, spec.turn + i, alone, plan.batch_of(i)) for i in left]
+        self.engine.submit(pictures, 1 if alone else plan.settings.pictures_side_by_side or self.side_by_side)
         if not left:                     # a crash came between the last picture and the last word
             self._later(self._end, progress)
 
@@ -164,7 +164,7 @@ class JobRunner:
             return
         if isinstance(picture.ask, WORK) and not progress.begun:
             progress.begun = True
-            self._emit(events.Started(picture.job, len(progress.recipe.numbers)))
+            self._emit(events.Started(picture.job, len(progress.plan.numbers)))
         if isinstance(picture.ask, Predict):
             self._progress(progress, picture)
 
@@ -177,18 +177,18 @@ class JobRunner:
         self.config.note_in_hand("device", [picture.job for picture in pictures])
 
     def _progress(self, progress: JobProgress, picture: ImageTask[Result]) -> None:
-        ask, steps = picture.ask, sum(each.moves for each in progress.recipe.plans[picture.index].passes)
+        ask, steps = picture.ask, progress.plan.plans[picture.index].steps
         step = min(ask.step, steps)      # DPM adaptive takes as many as it likes
         progress.reach(picture.index, step / steps)
         self._emit(events.Progress(picture.job, picture.index, step, steps, progress.fraction))
-        every = progress.recipe.settings.show_progress_every_n_steps
-        wanted = progress.recipe.settings.live_previews_enable and every > 0 and ask.step % every == 0
+        every = progress.plan.settings.show_progress_every_n_steps
+        wanted = progress.plan.settings.live_previews_enable and every > 0 and ask.step % every == 0
         if wanted and ask.preview is not None and time.monotonic() - progress.previewed > PREVIEW_SECONDS:
             progress.previewed = time.monotonic()
             logged(self._preview, progress, picture)
 
     def _preview(self, progress: JobProgress, picture: ImageTask[Result]) -> None:
-        kind = progress.recipe.settings.show_progress_type
+        kind = progress.plan.settings.show_progress_type
         look, latent = self.device.preview(picture.ask.weights, kind), picture.ask.preview
         height, width = (side * CELL for side in latent.shape[1:])
 
@@ -239,7 +239,7 @@ class JobRunner:
     def _keep(self, progress: JobProgress, picture: ImageTask[Result]) -> None:
         """The picture first, then what is to be said of it."""
         progress.interrupted |= not picture.result.complete and not picture.skipped
-        kept = keep(progress.recipe, picture.index, picture.result, progress.spec, self.where)
+        kept = keep(progress.plan, picture.index, picture.result, progress.spec, self.where)
         progress.error = kept.problem or progress.error
         self.emit(kept.event)
         for note in picture.result.extra_params.notes:

@@ -21,7 +21,7 @@ from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import KEY
 from modules.requests.patterns import below_outputs
 from modules.settings.options import FORMATS, Settings
-from modules.worker.job_kinds import Recipe
+from modules.worker.job_kinds import JobPlan
 from modules.worker.manifest import manifest
 from modules.worker.naming import place_of, upscaler_suffix
 
@@ -44,20 +44,20 @@ class Kept:
     problem: Exception | None = None      # why it, or what belongs to it, is not in the outputs
 
 
-def keep(recipe: Recipe, index: int, drawn: Result, spec: JobSpec, where: Where) -> Kept:
+def keep(job: JobPlan, index: int, result: Result, spec: JobSpec, where: Where) -> Kept:
     """Write a picture where it belongs: outputs if it is to be saved, else the cache.
 
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
-    infotext = recipe.infotext(index, {**drawn.extra_params, **signed(spec, recipe.settings)})
-    facts, lost = with_returned({**recipe.facts(index), **({} if drawn.complete else {HALF_MADE: True})}, index, drawn, spec, where)
-    sheet = sheet_of(recipe, index, drawn, infotext, where)
+    infotext = job.infotext(index, {**result.extra_params, **signed(spec, job.settings)})
+    facts, lost = with_returned({**job.facts(index), **({} if result.complete else {HALF_MADE: True})}, index, result, spec, where)
+    sheet = sheet_of(job, index, result, infotext, where)
     problem = None
-    if to_be_saved(recipe, index, drawn, spec):
+    if to_be_saved(job, index, result, spec):
         try:
-            place = place_of(recipe, index, drawn.pixels, spec, where.outputs)
-            path, problem = saved_with_others(sheet, place, upscaler_suffix(recipe, index), recipe.settings)
-            problem = save_starts(drawn, where.outputs, recipe.settings) or problem
+            place = place_of(job, index, result.pixels, spec, where.outputs)
+            path, problem = saved_with_others(sheet, place, upscaler_suffix(job, index), job.settings)
+            problem = save_starts(result, where.outputs, job.settings) or problem
             return Kept(Made(spec.id, index, str(path), infotext, facts), problem or lost)
         except Exception as error:       # told to the owner with the picture, which is not lost
             problem = error
@@ -66,22 +66,22 @@ def keep(recipe: Recipe, index: int, drawn: Result, spec: JobSpec, where: Where)
 
 
 def with_returned(
-    facts: dict[str, Any], index: int, drawn: Result, spec: JobSpec, where: Where
+    facts: dict[str, Any], index: int, result: Result, spec: JobSpec, where: Where
 ) -> tuple[dict[str, Any], Exception | None]:
     """The facts with the files of what is shown beside the picture, in the cache alone; and what went wrong with those."""
     paths: list[str] = []
     try:
-        for place, image in enumerate(drawn.returned):
+        for place, image in enumerate(result.returned):
             paths.append(str(cached(Sheet(image, FileFormat(), "", {}, ()), where.cache, spec.id, f"{index}-{place}")))
     except Exception as error:       # the picture goes before what belongs to it
         return facts, error
     return (facts | {RETURNED: paths} if paths else facts), None
 
 
-def to_be_saved(recipe: Recipe, index: int, drawn: Result, spec: JobSpec) -> bool:
-    named = recipe.members and recipe.members[index].folder
-    s = recipe.settings
-    return bool(named or (spec.save and s.samples_save)) and (drawn.complete or s.save_incomplete_images)
+def to_be_saved(job: JobPlan, index: int, result: Result, spec: JobSpec) -> bool:
+    named = job.members and job.members[index].folder
+    s = job.settings
+    return bool(named or (spec.save and s.samples_save)) and (result.complete or s.save_incomplete_images)
 
 
 # A picture's files -----------------------------------------------------------------------------------
@@ -106,16 +106,16 @@ class Sheet:
         return encoded(image, how, self.infotext, self.others)
 
 
-def sheet_of(recipe: Recipe, index: int, drawn: Result, infotext: str, where: Where) -> Sheet:
-    s, image = recipe.settings, Image.fromarray(drawn.pixels)
+def sheet_of(job: JobPlan, index: int, result: Result, infotext: str, where: Where) -> Sheet:
+    s, image = job.settings, Image.fromarray(result.pixels)
     how = FileFormat(s.samples_format, s.jpeg_quality, s.webp_lossless).fitting(image.size)
-    others = manifest_text(recipe, index, drawn, where) if s.save_manifest else {}
-    return Sheet(image, how, infotext if s.enable_pnginfo else "", others, drawn.extra_params.side_images)
+    others = manifest_text(job, index, result, where) if s.save_manifest else {}
+    return Sheet(image, how, infotext if s.enable_pnginfo else "", others, result.extra_params.side_images)
 
 
-def manifest_text(recipe: Recipe, index: int, drawn: Result, where: Where) -> Mapping[str, str]:
-    device = where.described(recipe.settings.cross_attention_optimization)
-    return {KEY: json.dumps(manifest(recipe.plans[index], drawn.extra_params, device))}
+def manifest_text(job: JobPlan, index: int, result: Result, where: Where) -> Mapping[str, str]:
+    device = where.described(job.settings.cross_attention_optimization)
+    return {KEY: json.dumps(manifest(job.plans[index], result.extra_params, device))}
 
 
 def saved_with_others(sheet: Sheet, place: Place, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
@@ -142,11 +142,11 @@ def save_beside(sheet: Sheet, place: Place, each: SideImage) -> None:
     place.write(sheet.content(each.image, how), how.name, each.suffix)
 
 
-def save_starts(drawn: Result, outputs: Path, s: Settings) -> Exception | None:
+def save_starts(result: Result, outputs: Path, s: Settings) -> Exception | None:
     """What the picture was made of, once; returns what went wrong."""
     folder = outputs.joinpath(*below_outputs(s.outdir_init_images))
     try:
-        for name, image in drawn.extra_params.starts.items():
+        for name, image in result.extra_params.starts.items():
             if not (path := folder / f"{name}.png").exists():
                 write_atomically(path, png(image, ""))
     except Exception as error:

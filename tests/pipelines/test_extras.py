@@ -23,7 +23,7 @@ from modules.params import infotext
 from modules.params.extras import MOST_PIXELS, Extras, check_sent, check_sizes, extended
 from modules.settings.options import Settings
 from modules.worker.config import WorkerConfig
-from modules.worker.job_kinds import RECIPES
+from modules.worker.job_kinds import plan_job
 from modules.worker.thread import ThreadWorker
 from tests.golden_data import inputs, library, with_folders
 from tests.models.upscaling.asking import upscale
@@ -66,8 +66,8 @@ def recorded(folder, images, infotexts=None, **fields):
 
 def made(device, job):
     """All pictures of a job, and its recipe. Raises what went wrong with any of them."""
-    recipe = RECIPES[job.kind](job, device.library, inputs())
-    return [played(device, recipe.picture(plan)) for plan in recipe.plans], recipe
+    recipe = plan_job(job, device.library, inputs())
+    return [played(device, plan.task()) for plan in recipe.plans], recipe
 
 
 def played(device, task):
@@ -302,5 +302,5 @@ def test_a_job_can_be_stopped_between_the_tiles_of_a_picture(shop):
 
 
 def test_a_recorded_job_has_all_it_needs(shelf):
-    recipe = RECIPES["extras"](job(noise(), noise(), upscaler_1="DOUBLE"), shelf, inputs())
+    recipe = plan_job(job(noise(), noise(), upscaler_1="DOUBLE"), shelf, inputs())
     assert len(recipe.plans) == 2 and recipe.plans[0].params.upscaler_1 == "double" and recipe.warnings() == []

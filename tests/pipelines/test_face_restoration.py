@@ -26,7 +26,7 @@ from modules.requests.paste import pasted
 from modules.requests.resolve import prepared, prepared_img2img
 from modules.sampling.questions import Decode, Interrupted, RestoreFaces
 from modules.settings.options import Settings
-from modules.worker.job_kinds import RECIPES
+from modules.worker.job_kinds import plan_job
 from tests.golden_data import inputs, with_folders
 from tests.playing import made
 
@@ -66,8 +66,8 @@ def extras(image, before="", **fields):
 
 def played(device, shelf, job, stop=False):
     """The first picture's questions, itself, and its recipe; faces are restored by painting all red."""
-    recipe, asked, answer = RECIPES[job.kind](job, shelf, inputs()), [], None
-    task = recipe.picture(recipe.plans[0])
+    recipe, asked, answer = plan_job(job, shelf, inputs()), [], None
+    task = recipe.plans[0].task()
     try:
         while True:
             asked.append(ask := task.send(answer))
@@ -116,8 +116,8 @@ def test_somebody_who_stops_now_gets_the_face_as_well(device, shelf):
 
 
 def test_where_it_fails_the_picture_without_is_not_lost(device, shelf):
-    recipe = RECIPES["txt2img"](drawing(), shelf, inputs())
-    task = recipe.picture(recipe.plans[0])
+    recipe = plan_job(drawing(), shelf, inputs())
+    task = recipe.plans[0].task()
     ask = next(task)
     with pytest.raises(StopIteration) as done:
         while True:
@@ -149,7 +149,7 @@ def with_library(device, found):
 def test_extras_refuse_a_missing_model_before_anything_is_done(device, shelf):
     (shelf.of("gfpgan").roots[0] / "detection_Resnet50_Final.pth").unlink()
     with pytest.raises(ModelMissing, match="detection_Resnet50_Final.pth") as error:
-        RECIPES["extras"](extras(Image.new("RGB", (8, 8)), gfpgan_visibility=0.5), shelf, inputs())
+        plan_job(extras(Image.new("RGB", (8, 8)), gfpgan_visibility=0.5), shelf, inputs())
     assert error.value.hint == "Put detection_Resnet50_Final.pth into models/GFPGAN."
 
 
@@ -182,7 +182,7 @@ def test_lines_of_a_list_of_prompts_decide_for_themselves(shelf):
     lines = "--prompt a --restore_faces true\nb\n--prompt c --restore_faces false"
     params = replace(prepared(Txt2Img(steps=1)), script_name="Prompts from file or textbox", script_args=(False, False, "start", lines))
     job = JobSpec("it", "me", "txt2img", asdict(params), asdict(Settings(sd_model_checkpoint="tiny-sd1")))
-    assert [plan.settings.face_restoration for plan in RECIPES["txt2img"](job, shelf, inputs()).plans] == [True, False, False]
+    assert [plan.settings.face_restoration for plan in plan_job(job, shelf, inputs()).plans] == [True, False, False]
 
 
 # Extras ---------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from modules.params import infotext
 from modules.params.hires import LATENT_MODES, Target, checked, second_pass, sized_by_result, target
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.hires import centred, cut, stretched
-from modules.pipelines.plan import Files, Plan
+from modules.pipelines.plan import Files
 from modules.prompts import grammar
 from modules.prompts.grammar import emphasised
 from modules.prompts.styles import Style
@@ -30,9 +30,10 @@ from modules.requests.styles import with_styles
 from modules.sampling.questions import Decode, Encode, Interrupted, Predict, Upscale
 from modules.settings.options import Settings
 from modules.worker.infotext import write
-from modules.worker.job_kinds import RECIPES
+from modules.worker.job_kinds import plan_job
 from modules.worker.manifest import models
 from tests.golden_data import inputs
+from tests.planning import image_plan
 from tests.playing import made
 
 SHIPPED_MODEL = "R-ESRGAN AnimeVideo"
@@ -52,7 +53,7 @@ def job(params, **settings):
 
 
 def recipe(device, params, **settings):
-    return RECIPES["txt2img"](job(params, **settings), device.library, inputs())
+    return plan_job(job(params, **settings), device.library, inputs())
 
 
 def drawn(device, params, **settings):
@@ -62,7 +63,7 @@ def drawn(device, params, **settings):
 
 def conversation(device, found, stop=lambda ask: False):
     """Every question of its first picture, and the picture; interrupted at the first question that is to `stop` it."""
-    task, asked = found.picture(found.plans[0]), []
+    task, asked = found.plans[0].task(), []
     ask = next(task)
     while True:
         asked.append(ask)
@@ -172,13 +173,13 @@ def test_styles_are_added_to_a_hires_prompt_if_there_is_one():
 @given(st.sampled_from(["[a:b:0.5]", "[a:b:1.5]", "[a:b:7]", "[a|b]", "[a:b:1.0] [c::9]"]), st.integers(1, 9), st.integers(0, 9))
 def test_prompts_count_on_from_the_first_pass(prompt, steps, hires_steps):
     found = plan_of(request(prompt=prompt, steps=steps, hr_second_pass_steps=hires_steps, hr_sampler_name="Heun"))
-    assert grammar.schedule(prompt, *found.hires.clock) == grammar.schedule(prompt, steps, 2 * (hires_steps or steps))
-    assert grammar.schedule(prompt, *found.clock) == grammar.schedule(prompt, steps)
+    assert grammar.texts_over_time(prompt, found.hires.clock) == grammar.schedule(prompt, steps, 2 * (hires_steps or steps))
+    assert grammar.texts_over_time(prompt, found.passes[0].clock) == grammar.schedule(prompt, steps)
 
 
 def plan_of(params):
     model = Files(ModelFile(Path("model.safetensors"), "model.safetensors", "0123456789abcdef" * 4))
-    return Plan(prepared(params), Settings(), replace(model, hires=model))
+    return image_plan(prepared(params), Settings(), replace(model, hires=model))
 
 
 # Pictures --------------------------------------------------------------------------------------------
@@ -216,7 +217,7 @@ def test_one_step_is_enough_for_any_kind_of_sampler(device):
 
 def test_a_schedule_may_have_fewer_levels_than_steps_were_asked_for(device):
     """DDIM's has no more than the model was trained on, and so little strength asks for thousands."""
-    assert drawn(device, request(hr_scale=1, denoising_strength=0.002, hr_scheduler="DDIM")).whole
+    assert drawn(device, request(hr_scale=1, denoising_strength=0.002, hr_scheduler="DDIM")).complete
 
 
 def test_a_model_enlarges_the_picture_there_was(device):
@@ -239,7 +240,7 @@ def test_progress_counts_the_steps_of_both_passes(device):
     found = recipe(device, request(steps=3, hr_second_pass_steps=4))
     asked, _ = conversation(device, found)
     assert [ask.step for ask in asked if isinstance(ask, Predict)] == list(range(7))
-    assert sum(each.moves for each in found.plans[0].passes) == 7
+    assert found.plans[0].steps == 7
 
 
 def test_in_the_second_pass_there_is_always_something_to_show(device):
@@ -256,14 +257,14 @@ def test_in_the_second_pass_there_is_always_something_to_show(device):
 ])
 def test_interrupted_it_shows_what_there_is(device, name, stop, side):
     _, picture = conversation(device, recipe(device, request(hr_upscaler=name)), stop)
-    assert not picture.whole and picture.pixels.shape == (side, side, 3)
+    assert not picture.complete and picture.pixels.shape == (side, side, 3)
 
 
 @pytest.mark.parametrize(("which", "passes"), [("first pass", {0}), ("second pass", {1}), ("both passes", {0, 1})])
 def test_the_refiner_finishes_the_passes_it_is_wanted_in(device, which, passes):
     found = recipe(device, request(refiner_checkpoint="tiny-sd1-b", refiner_switch_at=0.5), hires_fix_refiner_pass=which)
     asked, picture = conversation(device, found)
-    refined = {ask.step // 3 for ask in asked if isinstance(ask, Predict) and ask.weights.checkpoint != found.plans[0].weights.checkpoint}
+    refined = {ask.step // 3 for ask in asked if isinstance(ask, Predict) and ask.weights.checkpoint != found.plans[0].passes[0].weights.checkpoint}
     assert refined == passes
     told = infotext.split(found.infotext(0, picture.extra_params)).pairs
     assert told["Refiner"].startswith("tiny-sd1-b") and told.get("Hires refiner", "second pass") == which

@@ -23,7 +23,7 @@ from modules.pipelines.sampling import Strength
 from modules.requests.resolve import prepared_img2img
 from modules.sampling.questions import Decode, EncodeImage, Facts
 from modules.settings.options import Settings
-from modules.worker.job_kinds import RECIPES
+from modules.worker.job_kinds import plan_job
 from tests.golden_data import GOLDEN, inputs, kept
 from tests.playing import made
 
@@ -61,8 +61,8 @@ def original():
 @pytest.mark.parametrize("settings", [{}, {"img2img_fix_steps": True}])
 def test_without_strength_the_picture_goes_through_the_vae_alone(device, settings):
     """As A1111 does, without the setting the last step is taken all the same: from hardly any noise."""
-    recipe = RECIPES["img2img"](job(request(denoising_strength=0)), device.library, inputs())
-    weights, image = recipe.plans[0].weights, Image.open(GOLDEN / "inputs/init_a.png")
+    recipe = plan_job(job(request(denoising_strength=0)), device.library, inputs())
+    weights, image = recipe.plans[0].passes[0].weights, Image.open(GOLDEN / "inputs/init_a.png")
     [facts] = device.answer([Facts(weights)])
     [latent] = device.answer([EncodeImage(weights, pixels_of(image))])
     [through] = device.answer([Decode(weights, latent * facts.scaling_factor)])
@@ -105,10 +105,10 @@ def test_a_part_of_a_larger_picture_is_painted_at_full_size_and_put_back(device)
 
 def test_each_picture_of_a_batch_has_its_own_to_start_from(device):
     two = (kept("@inputs/init_a.png"), kept("@inputs/init_d.png"))
-    recipe = RECIPES["img2img"](job(request(init_images=two, batch_size=3, n_iter=2)), device.library, inputs())
+    recipe = plan_job(job(request(init_images=two, batch_size=3, n_iter=2)), device.library, inputs())
     assert [plan.params.init_images for plan in recipe.plans] == [(two[0],), (two[1],)] * 2
     assert [plan.params.seed for plan in recipe.plans] == [5, 6, 7, 8]
-    assert [plan.filling for plan in recipe.plans] == [5, 6, 5, 6]
+    assert [plan.source.fill_seed for plan in recipe.plans] == [5, 6, 5, 6]
 
 
 def test_a_latent_is_resized_where_that_is_wanted(device):
@@ -172,10 +172,10 @@ def test_a_resumed_job_is_the_same_request():
 
 def test_a_model_that_edits_is_guided_by_the_picture_as_well(device):
     """No such model is here: what it would be asked is."""
-    recipe = RECIPES["img2img"](job(request(image_cfg_scale=1.5)), device.library, inputs())
+    recipe = plan_job(job(request(image_cfg_scale=1.5)), device.library, inputs())
     plan = recipe.plans[0]
-    [facts] = device.answer([Facts(plan.weights)])
-    task = recipe.picture(plan)
+    [facts] = device.answer([Facts(plan.passes[0].weights)])
+    task = plan.task()
     question, seen = next(task), None
     while seen is None:
         answer = [replace(facts, image_channels=4)] if isinstance(question, Facts) else device.answer([question])

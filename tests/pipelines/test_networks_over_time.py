@@ -9,7 +9,7 @@ import pytest
 
 from modules.engine.messages import JobSpec
 from modules.sampling.questions import Encode, Predict
-from modules.worker.job_kinds import RECIPES
+from modules.worker.job_kinds import plan_job
 from tests.golden_data import CHECKPOINT, inputs
 from tests.playing import made
 
@@ -29,7 +29,7 @@ def picture(device, prompt, scheduled=True, **params):
 
 def asked(device, prompt, settings=None, **params):
     """Every question of the making of a picture."""
-    recipe = RECIPES["txt2img"](job(prompt, settings, **params), device.library, inputs())
+    recipe = plan_job(job(prompt, settings, **params), device.library, inputs())
     task, questions = recipe.task(0), []
     try:
         question = next(task)

@@ -35,7 +35,7 @@ from modules.prompts.styles import Style
 from modules.requests.resolve import prepared, prepared_img2img
 from modules.sampling.questions import Interrupted
 from modules.settings.options import Settings
-from modules.worker.job_kinds import RECIPES
+from modules.worker.job_kinds import plan_job
 from tests.golden_data import GOLDEN, inputs, kept
 from tests.playing import made, told
 
@@ -135,8 +135,8 @@ def test_a_loop_that_is_made_alone_is_the_same(device):
     """After a restart what was kept is not made again, but what follows needs it."""
     spec = job(request("Loopback", (3, 0.3, "Lazy")))
     drawn, _ = made(device, spec)
-    recipe = RECIPES["img2img"](spec, device.library, inputs())
-    alone = finished(device, [ImageTask(recipe.picture(recipe.plans[2]), "it", 2, "me", 2)])
+    recipe = plan_job(spec, device.library, inputs())
+    alone = finished(device, [ImageTask(recipe.plans[2].task(), "it", 2, "me", 2)])
     assert np.array_equal(alone[0].result.pixels, drawn[2].pixels) and alone[0].result.extra_params == drawn[2].extra_params
 
 
@@ -148,8 +148,8 @@ def test_with_a_batch_count_the_last_loop_of_each_is_shown(device):
 
 
 def test_interrupted_loops_end(device):
-    recipe = RECIPES["img2img"](job(request("Loopback", (4,))), device.library, inputs())
-    pictures = [ImageTask(recipe.picture(plan), "it", i, "me", i) for i, plan in enumerate(recipe.plans)]
+    recipe = plan_job(job(request("Loopback", (4,))), device.library, inputs())
+    pictures = [ImageTask(plan.task(), "it", i, "me", i) for i, plan in enumerate(recipe.plans)]
     engine = started(device, pictures)
     while not pictures[0].ended:
         engine.step()
@@ -244,7 +244,7 @@ def lines(text, *flags, kind="txt2img", **fields):
 
 
 def planned(device, params):
-    return RECIPES["txt2img"](job(params, "txt2img"), device.library, inputs()).plans
+    return plan_job(job(params, "txt2img"), device.library, inputs()).plans
 
 
 def test_a_line_is_a_request_of_its_own(device):

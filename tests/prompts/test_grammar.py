@@ -13,7 +13,7 @@ from modules.base.limits import MAX_PROMPT
 from modules.extra_networks import parse_prompt, parse_prompts
 from modules.prompt_parser import get_learned_conditioning_prompt_schedules, get_multicond_prompt_list, parse_prompt_attention
 from modules.prompts import grammar
-from modules.prompts.grammar import EXACT_DEPTH, attention, compose, emphasised, schedule, strip_comments
+from modules.prompts.grammar import EXACT_DEPTH, Clock, attention, compose, emphasised, schedule, strip_comments
 from modules.prompts.network_tags import network_times, take_networks
 
 from .golden import golden, plain
@@ -154,17 +154,17 @@ def test_taking_networks_twice_takes_nothing_more_unless_text_closed_up(prompt):
     ("[<lora:a> AND b::2]", [(4, "0")]), ("[<lora:a>", [(4, "0")]), ("a | [<lora:a>::2]", [(4, "0")]), ("[x:2<lora:a>]", [(4, "0")]),
 ])
 def test_schedules_say_when_a_tag_counts(prompt, expected):
-    assert network_times(prompt, 4) == [(end, frozenset(map(int, places))) for end, places in expected]
+    assert network_times(prompt, Clock(4)) == [(end, frozenset(map(int, places))) for end, places in expected]
 
 
 def test_the_second_pass_counts_on_from_where_the_first_ended():
-    assert network_times("[<lora:a>::6]", 4, 8) == [(2, frozenset({0})), (8, frozenset())]
+    assert network_times("[<lora:a>::6]", Clock(4, 8)) == [(2, frozenset({0})), (8, frozenset())]
 
 
 @given(prompts)
 def test_whatever_is_scheduled_every_step_has_its_tags(prompt):
     _, tags = take_networks(prompt)
-    times = network_times(prompt, 5)
+    times = network_times(prompt, Clock(5))
     assert times[-1][0] == 5 and [end for end, _ in times] == sorted({end for end, _ in times})
     assert all(places <= set(range(len(tags))) for _, places in times)
     if not set("[]") & set(prompt):
@@ -184,7 +184,7 @@ def schedule_of_four(prompt):
 
 
 def network_times_of_four(prompt):
-    return network_times(prompt, 4)
+    return network_times(prompt, Clock(4))
 
 
 READERS = pytest.mark.parametrize("reader", [attention, schedule_of_four, compose, take_networks, network_times_of_four, strip_comments])

@@ -23,7 +23,6 @@ from modules.params.scripts import SCRIPTS, Alternative
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.img2img import masking
 from modules.pipelines.networks import networks_of
-from modules.pipelines.plan import Plan
 from modules.pipelines.scripts.alternative import decoding
 from modules.prompts.grammar import emphasised
 from modules.requests.paste import read_infotext, within_limits
@@ -34,6 +33,7 @@ from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
 from modules.worker import infotext as generation_data
 from tests.golden_data import library
+from tests.planning import image_plan
 from tests.worker.test_infotext import FILES, between
 
 NOTHING = hashlib.sha256(b"").hexdigest()
@@ -295,7 +295,7 @@ def painting_text(params):
     """The generation data of an inpainted picture, by a model that edits by instruction."""
     canvas = SimpleNamespace(mask=True, box=(0, 0, 8, 8) if params.inpaint_full_res else None)
     told = {"Denoising strength": params.denoising_strength, "Image CFG scale": params.image_cfg_scale, "Noise multiplier": 0.75, **dict(masking(params, canvas))}
-    return generation_data.write(Plan(params, Settings(), FILES), told)
+    return generation_data.write(image_plan(params, Settings(), FILES), told)
 
 
 @settings(max_examples=50, deadline=None)
@@ -353,7 +353,7 @@ def test_text_without_pairs_is_no_generation_data(shelf):
 
 def test_scripts_are_read_back_with_what_they_tell(shelf):
     arguments = Alternative(original_prompt="a, cat", steps=7, cfg=1.5, randomness=0.25, sigma_adjustment=True)
-    text = generation_data.write(Plan(Img2Img(prompt="x", seed=1, subseed=1), Settings(), FILES), dict(decoding(arguments)))
+    text = generation_data.write(image_plan(Img2Img(prompt="x", seed=1, subseed=1), Settings(), FILES), dict(decoding(arguments)))
     found = pasted_script(infotext.parse(text, emphasised))
     told = {each.name: getattr(arguments, each.name) for each in fields(Alternative)}
     assert found["name"] == "img2img alternative test" and found["arguments"].items() <= told.items() and len(found["arguments"]) == 6

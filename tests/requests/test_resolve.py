@@ -11,12 +11,12 @@ from modules.base.errors import Invalid, UnknownName
 from modules.library.catalog import ModelFile
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.img2img import Img2ImgPlan
-from modules.pipelines.plan import Files, Plan
+from modules.pipelines.plan import Files
 from modules.requests.resolve import prepared, sampler_and_schedule
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings, changed, for_request
+from tests.planning import image_plan
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS.names)
@@ -97,6 +97,6 @@ def test_joined_prompts_are_bounded():
 ])
 def test_the_nearest_token_merging_ratio_counts(standing, request_, txt2img, second, img2img):
     settings, files = for_request(changed(Settings(), standing), request_), Files(ModelFile(Path("a"), "a"))
-    plan = Plan(Txt2Img(enable_hr=True), settings, replace(files, hires=files))
-    assert (plan.token_merging, plan.hires.token_merging) == (txt2img, second)
-    assert Img2ImgPlan(Img2Img(), settings, files, None, 0).token_merging == img2img
+    plan = image_plan(Txt2Img(enable_hr=True), settings, replace(files, hires=files))
+    assert (plan.passes[0].weights.token_merging, plan.hires.weights.token_merging) == (txt2img, second)
+    assert image_plan(Img2Img(), settings, files).passes[0].weights.token_merging == img2img

@@ -25,7 +25,7 @@ from modules.requests.resolve import prepared_img2img
 from modules.sampling.questions import Wait
 from modules.settings.flags import parse
 from modules.settings.options import Settings
-from modules.worker.job_kinds import RECIPES
+from modules.worker.job_kinds import plan_job
 from modules.worker.saving import Where, keep
 from tests.golden_data import inputs, kept
 from tests.playing import made
@@ -64,7 +64,7 @@ def job(params, kind="img2img"):
 
 def played(device, spec):
     """The recipe, and each picture as the engine leaves it."""
-    recipe = RECIPES[spec.kind](spec, device.library, inputs())
+    recipe = plan_job(spec, device.library, inputs())
     pictures = [ImageTask(recipe.task(index), spec.id, index, "me", index) for index in range(len(recipe.plans))]
     engine = Engine(device.answer, lambda picture: None)
     engine.submit(pictures)
@@ -209,7 +209,7 @@ def test_each_picture_is_as_if_it_were_alone(tmp_path, device):
 def test_pictures_wait_with_empty_hands_for_their_turn(tmp_path, device):
     put(tmp_path, "a.png", "b.png")
     spec = job(recorded(wish(tmp_path), img2img_batch(wish(tmp_path), FLAGS)))
-    recipe = RECIPES["img2img"](spec, device.library, inputs())
+    recipe = plan_job(spec, device.library, inputs())
     assert isinstance(next(recipe.task(0)), Wait)
     (tmp_path / "b.png").unlink()
     _, (a, b) = played(device, spec)
@@ -224,11 +224,11 @@ def test_a_damaged_picture_is_left_out_and_a_script_may_find_that_first(tmp_path
     _, (a, b) = played(device, job(recorded(wish(tmp_path), batch)))
     assert a.result.complete and isinstance(b.error, LeftOut)
     upscale = {"script_name": "SD upscale", "script_args": ["", 16, "Lanczos", 2.0]}
-    recipe = RECIPES["img2img"](job(recorded(wish(tmp_path), batch) | upscale), device.library, inputs())
+    recipe = plan_job(job(recorded(wish(tmp_path), batch) | upscale), device.library, inputs())
     assert [member.file for member in recipe.members] == ["a.png"] and recipe.warnings()[0].startswith("b.png was left out.")
     nothing = replace(batch, entries=batch.entries[1:])
     with pytest.raises(InvalidImage, match="None of the pictures"):
-        RECIPES["img2img"](job(recorded(wish(tmp_path), nothing) | upscale), device.library, inputs())
+        plan_job(job(recorded(wish(tmp_path), nothing) | upscale), device.library, inputs())
 
 
 @pytest.mark.parametrize("fields", [{"script_name": "SD upscale", "script_args": ["", 16, "Lanczos", 2.0]}, {"script_name": "Outpainting mk2", "script_args": ["", 8, 4, ["left"], 1.0, 0.05], "n_iter": 2}])
@@ -236,9 +236,9 @@ def test_a_picture_keeps_its_number_when_a_file_before_it_has_gone(tmp_path, dev
     """As when a job is resumed: what is made already is not made again, and what is not is made."""
     put(tmp_path, "a.png", "b.png", "c.png")
     spec = job(recorded(wish(tmp_path), img2img_batch(wish(tmp_path), FLAGS)) | fields)
-    whole = RECIPES["img2img"](spec, device.library, inputs())
+    whole = plan_job(spec, device.library, inputs())
     (tmp_path / "a.png").unlink()
-    rest = RECIPES["img2img"](spec, device.library, inputs())
+    rest = plan_job(spec, device.library, inputs())
     assert len(rest.numbers) == len(whole.numbers) * 2 // 3
     for number in rest.numbers:
         assert rest.members[number] == whole.members[number] and rest.plans[number].params == whole.plans[number].params
@@ -255,7 +255,7 @@ def test_what_all_pictures_of_a_batch_share_is_looked_for_once(tmp_path, device,
     request = recorded(wish(tmp_path), batch)
     spec = replace(job(request), settings=asdict(Settings(sd_model_checkpoint="tiny-sd1", upscaler_for_img2img="r-esrgan 4x+ anime6b")))
     monkeypatch.setattr(Library, "upscaler", lambda self, name: self.upscalers() and "R-ESRGAN 4x+ Anime6B")
-    recipe = RECIPES["img2img"](spec, device.library, inputs())
+    recipe = plan_job(spec, device.library, inputs())
     assert len(recipe.numbers) == count and sorted(looked) == ["upscalers", "vae_for"]
 
 

@@ -17,7 +17,7 @@ from modules.library.catalog import ModelFile
 from modules.params import infotext
 from modules.params.infotext import ordered
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.plan import Files, Plan, plans
+from modules.pipelines.plan import Files, each_image, resolved_schedule
 from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import negative_left_out, noise_levels, noised, tuning
 from modules.prompts.grammar import emphasised
@@ -27,6 +27,7 @@ from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES, Levels
 from modules.settings.options import Settings, at_default
 from modules.worker.infotext import write
+from tests.planning import image_plan
 
 LEVELS = Levels.of(np.linspace(0.9991, 0.0047, 1000))
 def file(name):
@@ -80,7 +81,7 @@ def text_of(plan):
 def read(text):
     """The plan that generation data comes to, with what was read of the settings."""
     told = pasted(infotext.parse(text, emphasised))
-    return Plan(Txt2Img(**told["fields"]), Settings(**told["settings"]), FILES), told
+    return image_plan(Txt2Img(**told["fields"]), Settings(**told["settings"]), FILES), told
 
 
 def essence(params, schedule):
@@ -98,19 +99,19 @@ def essence(params, schedule):
 @settings(max_examples=50, deadline=None)
 @given(requests, snapshots)
 def test_every_field_is_read_back(params, snapshot):
-    plan = Plan(params, snapshot, FILES)
+    plan = image_plan(params, snapshot, FILES)
     again, told = read(text_of(plan))
-    assert essence(again.params, again.schedule) == essence(params, plan.schedule)
+    assert essence(again.params, resolved_schedule(again.params)) == essence(params, resolved_schedule(params))
     assert not told["unknown"].keys() & infotext.split(text_of(plan)).pairs.keys()
 
 
 @settings(max_examples=50, deadline=None)
 @given(requests, snapshots)
 def test_every_setting_that_shaped_the_picture_is_read_back(params, snapshot):
-    plan = Plan(params, snapshot, FILES)
+    plan = image_plan(params, snapshot, FILES)
     again, told = read(text_of(plan))
     assert told["settings"].items() <= asdict(snapshot).items()
-    assert noise_levels(again, LEVELS) == noise_levels(plan, LEVELS)
+    assert noise_levels(again.passes[0], LEVELS) == noise_levels(plan.passes[0], LEVELS)
     assert heard(again) == heard(plan)
     for name in ("CLIP_stop_at_last_layers", "randn_source", "skip_early_cond", "s_min_uncond", "comma_padding_backtrack", "use_old_scheduling", "sd_vae", "pad_cond_uncond", "sd_noise_schedule"):
         assert getattr(again.settings, name) == getattr(snapshot, name)
@@ -118,8 +119,8 @@ def test_every_setting_that_shaped_the_picture_is_read_back(params, snapshot):
 
 def heard(plan):
     """The parameters that its sampler listens to."""
-    found = asdict(tuning(plan))
-    return {name: found[name] for name in plan.sampler.options}
+    found = asdict(tuning(plan.passes[0]))
+    return {name: found[name] for name in plan.passes[0].sampler.options}
 
 
 @pytest.mark.parametrize("name", WRITTEN)
@@ -132,7 +133,7 @@ def test_every_setting_with_a_key_is_written_where_it_matters(name):
     snapshot = replace(Settings(**needed), **{name: other})
     hires = {"enable_hr": True, "hr_upscaler": "4x-UltraSharp"}
     texts = [
-        text_of(Plan(Txt2Img(prompt="(a:1.2) [b<lora:c:1>:2]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule, **hires), snapshot, BOTH))
+        text_of(image_plan(Txt2Img(prompt="(a:1.2) [b<lora:c:1>:2]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule, **hires), snapshot, BOTH))
         for sampler in SAMPLERS.names for schedule in ("Automatic", "Karras", "Beta")
     ]
     assert any(merged_alike(read(text)[0].settings) == merged_alike(snapshot) for text in texts)
@@ -146,7 +147,7 @@ def merged_alike(settings):
 
 
 def test_at_their_defaults_settings_are_not_written():
-    text = write(Plan(Txt2Img(prompt="a cat", seed=5, subseed=6), Settings(), OWN), {})
+    text = write(image_plan(Txt2Img(prompt="a cat", seed=5, subseed=6), Settings(), OWN), {})
     assert text.splitlines() == [
         "a cat",
         "Steps: 50, Sampler: Euler, Schedule type: Automatic, CFG scale: 7.0, Seed: 5, Size: 512x512, "
@@ -157,7 +158,7 @@ def test_at_their_defaults_settings_are_not_written():
 @settings(max_examples=50, deadline=None)
 @given(requests, snapshots)
 def test_keys_stand_in_a1111s_order(params, snapshot):
-    keys = list(infotext.split(write(Plan(params, snapshot, FILES), {})).pairs)
+    keys = list(infotext.split(write(image_plan(params, snapshot, FILES), {})).pairs)
     known = [key for key in keys if key in infotext.ORDER]
     assert known == list(ordered(dict.fromkeys(known))) and keys[-1] == "Version"
 
@@ -166,19 +167,19 @@ def test_keys_stand_in_a1111s_order(params, snapshot):
 def test_what_is_not_wanted_is_left_out(name):
     key = {"add_model_name_to_info": "Model", "add_model_hash_to_info": "Model hash", "add_version_to_infotext": "Version"}[name]
     params = Txt2Img(prompt="a", seed=1, subseed=1)
-    assert key in infotext.split(write(Plan(params, Settings(), FILES), {})).pairs
-    assert key not in infotext.split(write(Plan(params, Settings(**{name: False}), FILES), {})).pairs
+    assert key in infotext.split(write(image_plan(params, Settings(), FILES), {})).pairs
+    assert key not in infotext.split(write(image_plan(params, Settings(**{name: False}), FILES), {})).pairs
 
 
 def test_comments_are_not_part_of_the_prompt():
-    again, _ = read(write(Plan(Txt2Img(prompt="a cat # or a dog", seed=1), Settings(), FILES), {}))
+    again, _ = read(write(image_plan(Txt2Img(prompt="a cat # or a dog", seed=1), Settings(), FILES), {}))
     assert again.params.prompt.strip() == "a cat"
 
 
 def test_each_picture_of_a_batch_has_its_own_seed():
-    made = plans(Plan(Txt2Img(seed=7, subseed=3, n_iter=2, batch_size=2), Settings(), FILES))
+    made = each_image(image_plan(Txt2Img(seed=7, subseed=3, n_iter=2, batch_size=2), Settings(), FILES))
     assert [plan.params.seed for plan in made] == [7, 8, 9, 10]
-    varied = plans(Plan(Txt2Img(seed=7, subseed=3, subseed_strength=0.5, n_iter=3), Settings(), FILES))
+    varied = each_image(image_plan(Txt2Img(seed=7, subseed=3, subseed_strength=0.5, n_iter=3), Settings(), FILES))
     assert [(plan.params.seed, plan.params.subseed) for plan in varied] == [(7, 3), (7, 4), (7, 5)]
 
 
@@ -187,7 +188,7 @@ def test_each_picture_of_a_batch_has_its_own_seed():
 ])
 def test_seeds_count_on_over_the_end_and_never_to_one_that_is_drawn(seed, expected):
     """Each is one of the generator's 2⁶⁴, so that every picture can be asked for by the seed it tells."""
-    made = plans(Plan(Txt2Img(seed=seed, subseed=seed, n_iter=4), Settings(), FILES))
+    made = each_image(image_plan(Txt2Img(seed=seed, subseed=seed, n_iter=4), Settings(), FILES))
     assert [plan.params.seed for plan in made] == [plan.params.subseed for plan in made] == expected
     assert [each % 2**64 for each in expected] == [(seed + index) % 2**64 for index in range(4)]
     for plan in made:
@@ -200,7 +201,7 @@ def test_no_field_is_forgotten():
         prompt="a", negative_prompt="b", seed=1, subseed=2, subseed_strength=0.5, seed_resize_from_w=64, seed_resize_from_h=64, tiling=True,
         enable_hr=True,
     )
-    found = read(text_of(Plan(params, Settings(), BOTH)))[1]["fields"]
+    found = read(text_of(image_plan(params, Settings(), BOTH)))[1]["fields"]
     assert {f.name for f in fields(Txt2Img)} - found.keys() == {"styles", "n_iter", "batch_size", "script_name", "script_args"}
 
 
@@ -217,7 +218,7 @@ def test_embeddings_are_told_by_name_each_once():
 @pytest.mark.parametrize(("sampler", "told", "expected"), [("Euler", 0.9, {"NGMS": 1.0}), ("Euler", 1.1, {}), ("DDIM", 0.9, {}), ("UniPC", 0.9, {}), ("PLMS", 0.9, {})])
 def test_a_negative_prompt_left_out_below_a_level_is_told_where_it_was(sampler, told, expected):
     """A1111's DDIM family compares timesteps, which are hardly ever so low."""
-    plan = Plan(Txt2Img(sampler_name=sampler, steps=10), Settings(s_min_uncond=1.0), FILES)
+    [plan] = image_plan(Txt2Img(sampler_name=sampler, steps=10), Settings(s_min_uncond=1.0), FILES).passes
     noted = ExtraParams()
     assert negative_left_out(plan, LEVELS, noted)(1, told) is bool(expected) and noted == expected
     assert not negative_left_out(plan, LEVELS, ExtraParams())(2, 0.9)
@@ -228,7 +229,7 @@ def test_a_negative_prompt_left_out_below_a_level_is_told_where_it_was(sampler, 
 def test_the_ddim_family_takes_the_extra_noise_on_the_training_scale():
     picture, noise, begin, first, extra = torch.full((4, 2, 2), 0.3), torch.full((4, 2, 2), -0.7), 1.5, 1.2, 0.15
     for sampler in SAMPLERS.names:
-        plan = Plan(Txt2Img(sampler_name=sampler), Settings(), FILES)
+        [plan] = image_plan(Txt2Img(sampler_name=sampler), Settings(), FILES).passes
         x = noised(plan, picture, noise * (begin + extra), begin, first)
         scaled = x / (1 + first**2) ** 0.5 if plan.sampler.timesteps else x      # as the model sees it
         expected = 0.3 - 0.7 * (begin + extra)

@@ -13,11 +13,12 @@ from modules.base.errors import Invalid
 from modules.imaging.save import png
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.networks import networks_of
-from modules.pipelines.plan import Files, Plan
+from modules.pipelines.plan import Files
 from modules.requests.compare_manifest import KEY, differences
 from modules.settings.options import Settings
 from modules.worker.manifest import manifest
 from tests.golden_data import GOLDEN, library
+from tests.planning import image_plan
 
 DEVICE = {"device": "cpu", "unet": "float32"}
 
@@ -32,7 +33,7 @@ def then(models):
     params = Txt2Img(prompt="tinyti circle <lora:locon:0.8><hypernet:hn_121_relu:0.5>", seed=1)
     checkpoint = models.checkpoints.hashed(models.checkpoints.find("tiny-sd1"))
     files = Files(checkpoint, models.vae_for(checkpoint, "tiny-alt.vae.safetensors"), networks=networks_of(params, models))
-    return json.loads(json.dumps(manifest(Plan(params, Settings(), files), {}, DEVICE)))
+    return json.loads(json.dumps(manifest(image_plan(params, Settings(), files), {}, DEVICE)))
 
 
 def test_every_model_file_is_told_by_its_whole_hash(then):

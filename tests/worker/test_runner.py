@@ -21,7 +21,6 @@ from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.questions import Decode, Predict
 from modules.settings.options import Settings
 from modules.worker.config import WorkerConfig
-from modules.worker.job_kinds import RECIPES
 from modules.worker.thread import ThreadWorker
 from tests.golden_data import GOLDEN, library
 
@@ -244,8 +243,8 @@ def test_planning_somebodys_thousands_holds_up_nobody_else(shop, monkeypatch):
         assert planned.wait(60)
         raise Invalid("Never mind.")
 
-    monkeypatch.setitem(RECIPES, "endless", endless)
-    shop.worker.submit(JobSpec("long", "me", "endless", {}, {}))
+    monkeypatch.setattr("modules.worker.job_kinds.plan_extras", endless)
+    shop.worker.submit(JobSpec("long", "me", "extras", {}, {}))
     assert shop.make("a", owner="you")[0].state == "done"
     shop.submit("b", owner="you", steps=4, n_iter=500)
     sampled_some(shop, "b")

@@ -20,13 +20,14 @@ from modules.imaging.save import Place
 from modules.library.catalog import ModelFile
 from modules.params.extras import Extras
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.extras import ExtrasPlan
-from modules.pipelines.plan import Files, Plan, plans
+from modules.pipelines import extras
+from modules.pipelines.plan import Files, each_image
 from modules.pipelines.result import Result, SideImage
 from modules.settings.options import FORMATS, Settings
 from modules.worker.batch import Member
-from modules.worker.job_kinds import ExtrasRecipe, Recipe
+from modules.worker.job_kinds import JobPlan, extended_infotext, finished_facts, generated
 from modules.worker.saving import Where, keep, trim
+from tests.planning import image_plan
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 MODEL = ModelFile(Path("models/tiny.safetensors"), "tiny", sha256="0123456789abcdef")
@@ -44,15 +45,15 @@ class Desk:
     def keep(self, settings=None, index=0, owner=LOCAL, drawn=None, save=True, unstyled=None, **fields):
         settings = Settings(**settings or {})
         request = Txt2Img(**{"prompt": "a cat, <lora:ink:1> on a mat", "seed": 7, "width": 64, "height": 48, **fields})
-        recipe = Recipe(plans(Plan(request, settings, Files(MODEL))), None)
+        recipe = generated(each_image(image_plan(request, settings, Files(MODEL))))
         recorded = asdict(request) | ({"unstyled": unstyled} if unstyled else {})
         spec = JobSpec("job", owner, "txt2img", recorded, asdict(settings), save)
         return keep(recipe, index, drawn or Result(PIXELS), spec, self.where)
 
     def extras(self, settings=None, members=(), infotext="", **fields):
         settings = Settings(**settings or {})
-        plan = ExtrasPlan(Extras(**fields), settings, "", infotext, None)
-        recipe = ExtrasRecipe([plan] * max(1, len(members)), None, members)
+        plans = extras.plans(Extras(**fields), settings, None, [("", infotext)])
+        recipe = JobPlan(plans * max(1, len(members)), extended_infotext, finished_facts, members)
         return keep(recipe, 0, Result(PIXELS), JobSpec("job", LOCAL, "extras", {}, asdict(settings)), self.where)
 
     @property

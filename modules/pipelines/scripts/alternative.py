@@ -11,13 +11,13 @@ from torch import Tensor
 
 from modules.params.img2img import Img2Img
 from modules.params.scripts import Alternative
+from modules.pipelines import img2img
 from modules.pipelines.canvas import Canvas, finished
 from modules.pipelines.img2img import (
-    Img2ImgPlan,
+    Source,
     described,
     encoded,
     hole_of,
-    img2img_plans,
     masked,
     pixels_of,
     remember_start,
@@ -25,10 +25,10 @@ from modules.pipelines.img2img import (
     shown_stage,
     softly_changed,
 )
-from modules.pipelines.plan import Plan
+from modules.pipelines.plan import ImagePlan, Pass
 from modules.pipelines.result import ExtraParams, Result
 from modules.pipelines.sampling import fresh_noise, image_noise, noise_levels, noised, on, remaining, trained_levels, tuning
-from modules.pipelines.scripts.rounds import Asked
+from modules.pipelines.scripts.script_run import ScriptRun
 from modules.pipelines.txt2img import decoded, sampled
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.guidance import guided
@@ -40,39 +40,34 @@ from modules.sampling.schedules import SCHEDULES, sigmas
 BACKWARDS = "Euler"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlternativePlan(Img2ImgPlan):
+@dataclass(frozen=True)
+class Inversion:
+    """What the image starts from, and how it goes back to noise."""
+
+    source: Source
     arguments: Alternative
 
-    @property
-    def back(self) -> BackPlan:
-        """The way to the noise: the original prompts, by Euler's method, all of it."""
-        a = self.arguments
-        params = replace(
-            self.params, prompt=a.original_prompt, negative_prompt=a.original_negative_prompt, cfg_scale=a.cfg,
-            steps=a.steps, sampler_name=BACKWARDS, scheduler="Automatic", denoising_strength=1.0, refiner_checkpoint="",
-        )
-        return BackPlan(params, self.settings, replace(self.files, refiner=None), self.canvases, self.filling)
 
-    @property
-    def passes(self) -> list[Plan]:
-        return [self.back, self]
-
-    @property
-    def moves_before(self) -> int:
-        return self.back.moves
+def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, Inversion]]:
+    """Two passes an image: back to the noise, and forth again."""
+    found = img2img.plans(run.params, run.settings, run.files, run.load)
+    return [with_inversion(plan, run.arguments) for plan in found]
 
 
-@dataclass(frozen=True)
-class BackPlan(Img2ImgPlan):
-    @property
-    def moves(self) -> int:
-        return self.params.steps
+def with_inversion(plan: ImagePlan[Img2Img, Source], arguments: Alternative) -> ImagePlan[Img2Img, Inversion]:
+    back, [forth] = back_pass(plan, arguments), plan.passes
+    passes = back, replace(forth, first_step=back.steps)
+    return replace(plan, passes=passes, generate=generate, source=Inversion(plan.source, arguments))
 
 
-def plans(asked: Asked) -> Sequence[AlternativePlan]:
-    found = img2img_plans(asked.params, asked.settings, asked.files, asked.load)
-    return [AlternativePlan(plan.params, plan.settings, plan.files, plan.canvases, plan.filling, arguments=asked.arguments) for plan in found]
+def back_pass(plan: ImagePlan[Img2Img, Source], a: Alternative) -> Pass[Img2Img]:
+    """The way to the noise: the original prompts, by Euler's method, all of it."""
+    params = replace(
+        plan.params, prompt=a.original_prompt, negative_prompt=a.original_negative_prompt, cfg_scale=a.cfg,
+        steps=a.steps, sampler_name=BACKWARDS, scheduler="Automatic", denoising_strength=1.0, refiner_checkpoint="",
+    )
+    back = img2img.img2img_pass(params, plan.settings, replace(plan.files, refiner=None))
+    return replace(back, schedule_steps=a.steps, steps=a.steps)
 
 
 def overridden(params: Img2Img, arguments: Alternative) -> Img2Img:
@@ -88,33 +83,38 @@ def overridden(params: Img2Img, arguments: Alternative) -> Img2Img:
     return replace(params, **changes)
 
 
-def picture(plan: AlternativePlan) -> Task[Result]:
+def generate(plan: ImagePlan[Img2Img, Inversion]) -> Task[Result]:
     """As img2img, but the noise on the picture is its own."""
-    facts = yield plan.facts
-    canvas, extra = (yield from plan.canvases(plan.params.init_images[0])), ExtraParams()
-    extra |= dict(described(plan, canvas, facts))
+    back, forth = plan.passes
+    source, arguments, extra = plan.source.source, plan.source.arguments, ExtraParams()
+    facts = yield forth.facts
+    canvas = yield from source.canvases(source.image)
+    extra |= dict(described(forth, canvas, facts))
     remember_start(canvas, extra)
-    latent = yield from encoded(plan, plan.weights, pixels_of(canvas.image))
-    hole = hole_of(plan, canvas, latent * facts.scaling_factor)
-    latent, whole = (yield from forth(plan, canvas, facts, hole, extra)) if plan.strength.steps else (hole.picture, True)
-    extra |= dict(decoding(plan.arguments))
-    painting = yield from decoded(plan, hole.closed(latent), extra)
-    return shown(plan, finished(canvas, painting, softly_changed(plan, hole, latent), plan.settings), whole, extra)
+    latent = yield from encoded(forth, forth.weights, pixels_of(canvas.image))
+    hole, complete = hole_of(forth, canvas, latent * facts.scaling_factor, source.fill_seed), True
+    latent = hole.picture
+    if forth.schedule_steps:
+        noise = yield from inverted(back, canvas, facts, latent, arguments.sigma_adjustment)
+        latent, complete = yield from from_own_noise(forth, canvas, hole, mixed(forth, facts, noise, arguments.randomness), extra)
+    extra |= dict(decoding(arguments))
+    painting = yield from decoded(forth, hole.closed(latent), extra)
+    return shown(forth, finished(canvas, painting, softly_changed(forth, hole, latent), plan.settings), complete, extra)
 
 
-def forth(plan: AlternativePlan, canvas: Canvas, facts: ModelFacts, hole: Hole, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
-    """The way back and forth: the latent, and whether it is whole."""
-    noise = yield from inverted(plan.back, canvas, facts, hole.picture, plan.arguments.sigma_adjustment)
-    stage = yield from shown_stage(plan, canvas, facts, extra)
-    flow = begun(plan, facts, hole.picture, mixed(plan, facts, noise))
-    return (yield from sampled(masked(plan, flow, hole, stage), stage))
+def from_own_noise(pass_: Pass, canvas: Canvas, hole: Hole, noise: Tensor, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
+    """The latent out of the picture with that noise on it, and whether it is complete."""
+    facts = yield pass_.facts
+    stage = yield from shown_stage(pass_, canvas, facts, extra)
+    flow = begun(pass_, facts, hole.picture, noise)
+    return (yield from sampled(masked(pass_, flow, hole, stage), stage))
 
 
-def inverted(plan: BackPlan, canvas: Canvas, facts: ModelFacts, latent: Tensor, adjusted: bool) -> Task[Tensor]:
+def inverted(pass_: Pass, canvas: Canvas, facts: ModelFacts, latent: Tensor, adjusted: bool) -> Task[Tensor]:
     """(C, h, w) latent → the unit noise that Euler's method would begin with to end there."""
-    levels = trained_levels(plan, facts)
-    rising = sigmas(SCHEDULES["Uniform"], plan.params.steps, levels)[::-1]
-    stage = yield from shown_stage(plan, canvas, facts, ExtraParams())
+    levels = trained_levels(pass_, facts)
+    rising = sigmas(SCHEDULES["Uniform"], pass_.steps, levels)[::-1]
+    stage = yield from shown_stage(pass_, canvas, facts, ExtraParams())
     found = yield from guided(from_below(latent, rising) if adjusted else from_above(latent, rising), stage)
     return found / rising[-1] if adjusted else found / found.std()
 
@@ -137,30 +137,28 @@ def from_below(x: Tensor, rising: Sequence[float]) -> Flow:
     return x
 
 
-def mixed(plan: AlternativePlan, facts: ModelFacts, own: Tensor) -> Tensor:
+def mixed(pass_: Pass, facts: ModelFacts, own: Tensor, share: float) -> Tensor:
     """The picture's own unit noise with a share of the seed's, as strong as each alone."""
-    share = plan.arguments.randomness
     if not share:
         return own
-    drawn = image_noise(plan, facts.latent_channels, own.device.type).first().to(own)
+    drawn = image_noise(pass_, facts.latent_channels, own.device.type).first().to(own)
     return ((1 - share) * own + share * drawn) / sqrt(share**2 + (1 - share) ** 2)
 
 
-def begun(plan: AlternativePlan, facts: ModelFacts, latent: Tensor, noise: Tensor) -> Flow:
+def begun(pass_: Pass, facts: ModelFacts, latent: Tensor, noise: Tensor) -> Flow:
     """The sampler's flow from where that noise is all there is. At lower levels, as in A1111, some of the picture is left."""
-    trained = trained_levels(plan, facts)
-    steps, back = plan.strength.steps, plan.strength.back
-    whole_way = replace(plan, params=replace(plan.params, steps=steps))
-    levels = noise_levels(whole_way, trained)
-    begin, rest = remaining(whole_way, trained, levels, back)
+    trained = trained_levels(pass_, facts)
+    levels = noise_levels(pass_, trained)
+    begin, rest = remaining(pass_, trained, levels)
     unit = noise - latent / trained.highest
-    x = noised(plan, latent, unit * (begin + plan.settings.img2img_extra_noise), begin, rest[0])
-    return plan.sampler.flow(x, rest, on(latent, fresh_noise(whole_way, seeded(plan, facts, latent), levels)), tuning(plan))
+    x = noised(pass_, latent, unit * (begin + pass_.settings.img2img_extra_noise), begin, rest[0])
+    fresh = fresh_noise(pass_, seeded(pass_, facts, latent), levels)
+    return pass_.sampler.flow(x, rest, on(latent, fresh), tuning(pass_))
 
 
-def seeded(plan: AlternativePlan, facts: ModelFacts, latent: Tensor) -> ImageNoise:
+def seeded(pass_: Pass, facts: ModelFacts, latent: Tensor) -> ImageNoise:
     """The seed's noise, of which the first draw, a picture's usual start, is gone."""
-    noise = image_noise(plan, facts.latent_channels, latent.device.type)
+    noise = image_noise(pass_, facts.latent_channels, latent.device.type)
     noise.first()
     return noise
 

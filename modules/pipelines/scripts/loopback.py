@@ -12,91 +12,101 @@ from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.scripts import Loopback
 from modules.params.txt2img import counted_on
 from modules.pipelines.canvas import canvas_of
+from modules.pipelines.img2img import img2img_pass
+from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
-from modules.pipelines.scripts.rounds import Asked, RoundsPlan, painted
+from modules.pipelines.scripts.script_run import ScriptRun, painted
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Interrupted, Task, Wait
 
 
 @dataclass(eq=False)
 class Chain:
-    """The loops that begin with the same picture, shared by those who show them. What of it is gone is made again."""
+    """Results of the loops so far, shared by the images of one job; a missing loop is made again."""
 
     links: dict[int, Result] = field(default_factory=dict)      # by the loop
-    making: set[int] = field(default_factory=set)              # loops that somebody is on the way to
+    making: set[int] = field(default_factory=set)               # loops that some image is on the way to
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoopPlan(RoundsPlan):
+@dataclass(frozen=True)
+class Loops:
+    """Which loop's result an image shows."""
+
+    run: ScriptRun
     chain: Chain
-    batch: int = 0      # how often all loops were gone through before
-    shown: int = 0      # the loop whose picture this one is
+    batch: int      # how often all loops were gone through before
+    shown: int
 
 
-def plans(asked: Asked) -> Sequence[LoopPlan]:
+def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, Loops]]:
     """The picture of every loop; with a batch count, of the last loop of each batch."""
-    loops, last = asked.arguments.loops, asked.arguments.loops - 1
-    if asked.params.n_iter > 1:
-        batches = range(asked.params.n_iter)
-        return [LoopPlan.of(asked, of_loop(asked, batch, last), loops, chain=Chain(), batch=batch, shown=last) for batch in batches]
+    loops = run.arguments.loops
+    if run.params.n_iter > 1:
+        return [plan_of(Loops(run, Chain(), batch, loops - 1), range(loops)) for batch in range(run.params.n_iter)]
     chain = Chain()
-    return [LoopPlan.of(asked, of_loop(asked, 0, loop), 1, chain=chain, shown=loop) for loop in range(loops)]
+    return [plan_of(Loops(run, chain, 0, loop), [loop]) for loop in range(loops)]
 
 
-def of_loop(asked: Asked, batch: int, loop: int) -> Img2Img:
+def plan_of(loops: Loops, passes: Sequence[int]) -> ImagePlan[Img2Img, Loops]:
+    """passes: the loops that are made for this image, as long as nobody's result is missing"""
+    run, done, step = loops.run, [], 0
+    for loop in passes:
+        done.append(img2img_pass(of_loop(run, loops.batch, loop), run.settings, run.files, step))
+        step += done[-1].steps
+    return ImagePlan(done[-1].params, run.settings, run.files, tuple(done), generate, loops)
+
+
+def of_loop(run: ScriptRun, batch: int, loop: int) -> Img2Img:
     """The request with that loop's own seed and strength, which its generation data tell."""
-    seed = counted_on(asked.params.seed, batch * asked.arguments.loops + loop)
-    return replace(asked.params, seed=seed, denoising_strength=strength(asked.arguments, asked.params.denoising_strength, loop))
+    seed = counted_on(run.params.seed, batch * run.arguments.loops + loop)
+    return replace(run.params, seed=seed, denoising_strength=strength(run.arguments, run.params.denoising_strength, loop))
 
 
-def picture(plan: LoopPlan) -> Task[Result]:
-    chain = plan.chain
-    chain.making.add(plan.shown)
+def generate(plan: ImagePlan[Img2Img, Loops]) -> Task[Result]:
+    chain, shown = plan.source.chain, plan.source.shown
+    chain.making.add(shown)
     try:
-        yield from turn(plan)
+        while any(loop < shown for loop in chain.making):      # made for the images before this one
+            yield Wait()
         return (yield from looped(plan))
     finally:
-        chain.making.discard(plan.shown)
+        chain.making.discard(shown)
 
 
-def turn(plan: LoopPlan) -> Task[None]:
-    """Wait for the loops before this one."""
-    while any(loop < plan.shown for loop in plan.chain.making):
-        yield Wait()
-
-
-def looped(plan: LoopPlan) -> Task[Result]:
+def looped(plan: ImagePlan[Img2Img, Loops]) -> Task[Result]:
     """From the newest picture there is to that of the loop shown. Interrupted, what there is by then is shown."""
-    links = plan.chain.links
-    for loop in range(newest(plan) + 1, plan.shown + 1):
+    links, shown = plan.source.chain.links, plan.source.shown
+    for loop in range(newest(plan.source) + 1, shown + 1):
         try:
             links[loop] = yield from link(plan, loop, links.get(loop - 1))
         except Interrupted:
-            if plan.rounds == 1 or loop - 1 not in links:
+            if len(plan.passes) == 1 or loop - 1 not in links:
                 raise
             return replace(links[loop - 1], complete=False)
         if not links[loop].complete:
             return links[loop]
-    return links[plan.shown]
+    return links[shown]
 
 
-def newest(plan: LoopPlan) -> int:
-    return max((loop for loop in plan.chain.links if loop <= plan.shown), default=-1)
+def newest(loops: Loops) -> int:
+    """The last loop up to the one shown that there is a result of; −1 if there is none."""
+    return max((loop for loop in loops.chain.links if loop <= loops.shown), default=-1)
 
 
-def link(plan: LoopPlan, loop: int, before: Result | None) -> Task[Result]:
-    asked, p = plan.asked, of_loop(plan.asked, plan.batch, loop)
+def link(plan: ImagePlan[Img2Img, Loops], loop: int, before: Result | None) -> Task[Result]:
+    run = plan.source.run
+    p = of_loop(run, plan.source.batch, loop)
     changes = {"seed": p.seed, "denoising_strength": p.denoising_strength}
     if before is not None:
         changes["inpainting_fill"] = ORIGINAL
         p = replace(p, inpainting_fill=ORIGINAL)
-    start = Image.fromarray(before.pixels) if before else asked.start
-    canvas = yield from canvas_of(start, p, asked.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.weights))
-    canvas = replace(canvas, colours=asked.start, start=start if plan.settings.save_init_img else None)
-    drawn = yield from painted(plan, loop if plan.rounds > 1 else 0, canvas, **changes)
-    drawn.extra_params["Final denoising strength"] = asked.arguments.final_denoising_strength
-    drawn.extra_params["Denoising curve"] = asked.arguments.denoising_curve
-    return drawn
+    start = Image.fromarray(before.pixels) if before else run.start
+    canvas = yield from canvas_of(start, p, run.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.passes[0].weights))
+    canvas = replace(canvas, colours=run.start, start=start if plan.settings.save_init_img else None)
+    result = yield from painted(plan, loop if len(plan.passes) > 1 else 0, canvas, **changes)
+    result.extra_params["Final denoising strength"] = run.arguments.final_denoising_strength
+    result.extra_params["Denoising curve"] = run.arguments.denoising_curve
+    return result
 
 
 def strength(arguments: Loopback, first: float, loop: int) -> float:

@@ -10,13 +10,14 @@ from PIL import Image, ImageDraw
 
 from modules.imaging import masks
 from modules.imaging.masks import Box
-from modules.params.img2img import ORIGINAL
+from modules.params.img2img import ORIGINAL, Img2Img
+from modules.params.scripts import OutpaintingMk2
 from modules.params.txt2img import counted_on
 from modules.pipelines.canvas import Canvas
-from modules.pipelines.plan import Plan
+from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import ExtraParams, Result
 from modules.pipelines.scripts.growth import Growth, rounded_up
-from modules.pipelines.scripts.rounds import Asked, RoundsPlan, painted
+from modules.pipelines.scripts.script_run import ScriptRun, painted, plan_of_passes
 from modules.pipelines.scripts.spectral import filled
 from modules.requests.resolve import CELL
 from modules.sampling.questions import Interrupted, Task, Wait
@@ -74,67 +75,66 @@ class Side:
         return mask
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mk2Plan(RoundsPlan):
+@dataclass(frozen=True)
+class Outpainting:
+    """The sides that grow, one pass each."""
+
+    run: ScriptRun
     sides: tuple[Side, ...]
 
-    @property
-    def passes(self) -> list[Plan]:
-        return [self] * len(self.sides)
 
-
-def plans(asked: Asked) -> Sequence[Mk2Plan]:
-    """A picture for each of the batch. Generation data tell the size of the first round."""
-    grown = tuple(sides(asked, asked.start.size))
-    width, height = grown[0].painted
-    params = replace(asked.params, inpaint_full_res=False, inpainting_fill=ORIGINAL, width=width, height=height)
+def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, Outpainting]]:
+    """A picture for each of the batch. Generation data tell the size of the first pass."""
+    source = Outpainting(run, tuple(sides(run, run.start.size)))
+    width, height = source.sides[0].painted
+    params = replace(run.params, inpaint_full_res=False, inpainting_fill=ORIGINAL, width=width, height=height)
     seeds = [counted_on(params.seed, index) for index in range(params.pictures)]
-    return [Mk2Plan.of(asked, replace(params, seed=seed), len(grown), sides=grown) for seed in seeds]
+    return [plan_of_passes(run, replace(params, seed=seed), len(source.sides), generate, source) for seed in seeds]
 
 
-def sides(asked: Asked, size: Size) -> Iterator[Side]:
-    growth = Growth.of(size, asked.arguments.pixels, asked.arguments.direction)
-    blur = blur_of(asked)
+def sides(run: ScriptRun, size: Size) -> Iterator[Side]:
+    growth = Growth.of(size, run.arguments.pixels, run.arguments.direction)
+    blur = blur_of(run)
     for name in ("left", "right", "up", "down"):
         if pixels := getattr(growth, name):
             size = (size[0] + pixels, size[1]) if name in ("left", "right") else (size[0], size[1] + pixels)
-            yield Side(name, pixels, size, blur, (asked.params.width, asked.params.height))
+            yield Side(name, pixels, size, blur, (run.params.width, run.params.height))
 
 
-def blur_of(asked: Asked) -> Size:
+def blur_of(run: ScriptRun) -> Size:
     """Across and down: only where it grows."""
-    named, blur = set(asked.arguments.direction), asked.arguments.mask_blur
+    named, blur = set(run.arguments.direction), run.arguments.mask_blur
     return blur * bool(named & {"left", "right"}), blur * bool(named & {"up", "down"})
 
 
-def picture(plan: Mk2Plan) -> Task[Result]:
+def generate(plan: ImagePlan[Img2Img, Outpainting]) -> Task[Result]:
     """Interrupted, sides that were not reached are missing."""
     yield Wait(heavy=True)
-    image, extra, whole = plan.asked.start, ExtraParams(), True
-    for number, side in enumerate(plan.sides):
+    image, extra, complete = plan.source.run.start, ExtraParams(), True
+    for number, side in enumerate(plan.source.sides):
         try:
-            image, drawn = yield from grown(plan, number, side, image)
+            image, result = yield from grown(plan, number, side, image)
         except Interrupted:
             if not number:
                 raise
-            whole = False
+            complete = False
             break
-        whole, extra = drawn.complete, extra or drawn.extra_params
-        if not whole:
+        complete, extra = result.complete, extra or result.extra_params
+        if not complete:
             break
-    extra |= dict(described(plan))
-    return Result(np.asarray(image), whole, extra)
+    extra |= dict(described(plan.source))
+    return Result(np.asarray(image), complete, extra)
 
 
-def grown(plan: Mk2Plan, number: int, side: Side, image: Image.Image) -> Task[tuple[Image.Image, Result]]:
+def grown(plan: ImagePlan[Img2Img, Outpainting], number: int, side: Side, image: Image.Image) -> Task[tuple[Image.Image, Result]]:
     """The picture with one side more."""
     large = placed(side, image)
-    under = noised(plan, large, side.new(side.whole, 1))
+    under = noised(plan.source.run.arguments, large, side.new(side.whole, 1))
     width, height = side.painted
-    drawn = yield from painted(plan, number, canvas(side, under), width=width, height=height, mask="")
-    drawn.extra_params.side_images.clear()      # a side's stages are nobody's pictures
-    under.paste(Image.fromarray(drawn.pixels), side.window[:2])
-    return under.crop((0, 0, *side.size)), drawn
+    result = yield from painted(plan, number, canvas(side, under), width=width, height=height, mask="")
+    result.extra_params.side_images.clear()      # a side's stages are nobody's pictures
+    under.paste(Image.fromarray(result.pixels), side.window[:2])
+    return under.crop((0, 0, *side.size)), result
 
 
 def placed(side: Side, image: Image.Image) -> Image.Image:
@@ -144,8 +144,7 @@ def placed(side: Side, image: Image.Image) -> Image.Image:
     return large
 
 
-def noised(plan: Mk2Plan, large: Image.Image, new: Image.Image) -> Image.Image:
-    arguments = plan.asked.arguments
+def noised(arguments: OutpaintingMk2, large: Image.Image, new: Image.Image) -> Image.Image:
     levels = filled(np.asarray(large) / 255, np.asarray(new) / 255, arguments.noise_q, arguments.color_variation)
     return Image.fromarray((levels * 255).astype(np.uint8))
 
@@ -157,8 +156,8 @@ def canvas(side: Side, under: Image.Image) -> Canvas:
     return Canvas(piece, side.new(piece.size, 2), piece, masks.sharpened(shown))
 
 
-def described(plan: Mk2Plan) -> Iterator[tuple[str, object]]:
+def described(source: Outpainting) -> Iterator[tuple[str, object]]:
     """A1111 has one key for both directions, and none where they differ."""
-    across, down = (BLURRED * blur for blur in plan.sides[0].blur)
+    across, down = (BLURRED * blur for blur in source.sides[0].blur)
     if across or down:
         yield "Mask blur", across if across == down else None

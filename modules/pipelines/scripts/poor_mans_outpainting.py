@@ -10,50 +10,51 @@ from PIL import Image, ImageDraw
 
 from modules.imaging import masks
 from modules.imaging.masks import Box
-from modules.params.img2img import FILLS, ORIGINAL
+from modules.params.img2img import FILLS, ORIGINAL, Img2Img
 from modules.params.txt2img import counted_on
 from modules.pipelines.canvas import Canvas
+from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
 from modules.pipelines.scripts.growth import Growth, rounded_up
-from modules.pipelines.scripts.rounds import Asked, RoundsPlan, each_painted
+from modules.pipelines.scripts.script_run import ScriptRun, each_painted, plan_of_passes
 from modules.pipelines.scripts.tiles import Grid
 from modules.sampling.questions import Task, Wait
 
 
-def plans(asked: Asked) -> Sequence[RoundsPlan]:
+def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, ScriptRun]]:
     """One picture, whatever the batch."""
-    fill = asked.arguments.inpainting_fill
-    params = replace(asked.params, inpainting_fill=int(fill) if fill.isdigit() else FILLS.index(fill), inpaint_full_res=False)
-    large, growth = grown(asked)
-    return [RoundsPlan.of(asked, params, len(new_tiles(grid_of(asked, large), growth)))]
+    fill = run.arguments.inpainting_fill
+    params = replace(run.params, inpainting_fill=int(fill) if fill.isdigit() else FILLS.index(fill), inpaint_full_res=False)
+    large, growth = grown(run)
+    return [plan_of_passes(run, params, len(new_tiles(grid_of(run, large), growth)), generate, run)]
 
 
-def picture(plan: RoundsPlan) -> Task[Result]:
+def generate(plan: ImagePlan[Img2Img, ScriptRun]) -> Task[Result]:
     yield Wait(heavy=True)
-    large, growth = grown(plan.asked)
-    grid = grid_of(plan.asked, large)
+    large, growth = grown(plan.source)
+    grid = grid_of(plan.source, large)
     boxes = new_tiles(grid, growth)
     seeds = [counted_on(plan.params.seed, index) for index in range(len(boxes))]
     done = yield from each_painted(plan, canvases(plan, large, growth, boxes), seeds)
     tiles = {box: large.crop(box) for box in grid.boxes()}
-    tiles |= {box: Image.fromarray(drawn.pixels) for box, drawn in zip(boxes, done, strict=False)}
-    told = done[0].extra_params
-    told |= dict(described(plan))
-    return Result(np.asarray(grid.joined(tiles)), all(drawn.complete for drawn in done), told)
+    tiles |= {box: Image.fromarray(result.pixels) for box, result in zip(boxes, done, strict=False)}
+    extra = done[0].extra_params
+    extra |= dict(described(plan))
+    return Result(np.asarray(grid.joined(tiles)), all(result.complete for result in done), extra)
 
 
-def grown(asked: Asked) -> tuple[Image.Image, Growth]:
+def grown(run: ScriptRun) -> tuple[Image.Image, Growth]:
     """The picture in its place on a black one of the size to come."""
-    start = asked.start
-    growth = Growth.of(start.size, asked.arguments.pixels, asked.arguments.direction)
+    start = run.start
+    growth = Growth.of(start.size, run.arguments.pixels, run.arguments.direction)
     size = rounded_up(start.width + growth.left + growth.right), rounded_up(start.height + growth.up + growth.down)
     large = Image.new("RGB", size)
     large.paste(start, (growth.left, growth.up))
     return large, growth
 
 
-def grid_of(asked: Asked, large: Image.Image) -> Grid:
-    return Grid(large.size, (asked.params.width, asked.params.height), asked.arguments.pixels)
+def grid_of(run: ScriptRun, large: Image.Image) -> Grid:
+    return Grid(large.size, (run.params.width, run.params.height), run.arguments.pixels)
 
 
 def new_tiles(grid: Grid, growth: Growth) -> list[Box]:
@@ -62,9 +63,9 @@ def new_tiles(grid: Grid, growth: Growth) -> list[Box]:
     return [box for box in grid.boxes() if box[0] < growth.left or box[1] < growth.up or box[2] > right or box[3] > bottom]
 
 
-def canvases(plan: RoundsPlan, large: Image.Image, growth: Growth, boxes: list[Box]) -> list[Canvas]:
+def canvases(plan: ImagePlan[Img2Img, ScriptRun], large: Image.Image, growth: Growth, boxes: list[Box]) -> list[Canvas]:
     """A1111 paints a little beyond the edge of the old picture, and shows what is painted to further within."""
-    blur = plan.asked.arguments.mask_blur
+    blur = plan.source.arguments.mask_blur
     shown, hole = outside(large.size, growth, 2 * blur), outside(large.size, growth, blur // 2)
     return [canvas(plan, large.crop(box), hole.crop(box), shown.crop(box)) for box in boxes]
 
@@ -79,16 +80,16 @@ def outside(size: tuple[int, int], growth: Growth, within: int) -> Image.Image:
     return mask
 
 
-def canvas(plan: RoundsPlan, tile: Image.Image, hole: Image.Image, shown: Image.Image) -> Canvas:
+def canvas(plan: ImagePlan[Img2Img, ScriptRun], tile: Image.Image, hole: Image.Image, shown: Image.Image) -> Canvas:
     """hole: where it is painted; shown: where that is seen, before it is blurred"""
     under = tile if plan.params.inpainting_fill == ORIGINAL else masks.filled(tile, hole)
-    blur = 2 * plan.asked.arguments.mask_blur
+    blur = 2 * plan.source.arguments.mask_blur
     return Canvas(under, hole, tile, masks.sharpened(masks.blurred(shown, blur, blur)))
 
 
-def described(plan: RoundsPlan) -> Iterator[tuple[str, object]]:
-    """A1111 does not write a content that it was told by name."""
-    if plan.asked.arguments.mask_blur:
-        yield "Mask blur", 2 * plan.asked.arguments.mask_blur
-    if plan.params.inpainting_fill != ORIGINAL and plan.asked.arguments.inpainting_fill.isdigit():
+def described(plan: ImagePlan[Img2Img, ScriptRun]) -> Iterator[tuple[str, object]]:
+    """A1111 does not write a content that it was extra by name."""
+    if plan.source.arguments.mask_blur:
+        yield "Mask blur", 2 * plan.source.arguments.mask_blur
+    if plan.params.inpainting_fill != ORIGINAL and plan.source.arguments.inpainting_fill.isdigit():
         yield "Masked content", FILLS[plan.params.inpainting_fill]

@@ -11,11 +11,13 @@ from PIL import Image
 from modules.base.errors import Invalid
 from modules.models.upscaling.upscaler import NONE, target
 from modules.params.extras import LONGEST, MOST_PIXELS
+from modules.params.img2img import Img2Img
 from modules.params.scripts import SdUpscale
 from modules.params.txt2img import counted_on
 from modules.pipelines.canvas import Canvas
+from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
-from modules.pipelines.scripts.rounds import Asked, RoundsPlan, each_painted, one_a_picture
+from modules.pipelines.scripts.script_run import ScriptRun, each_painted, one_plan_a_seed
 from modules.pipelines.scripts.tiles import Grid, Size
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Task, Wait
@@ -24,56 +26,56 @@ MOST_TILES = 1_000
 UNMASKED = "SD upscale draws over the whole picture: the mask was left out."
 
 
-def plans(asked: Asked) -> Sequence[RoundsPlan]:
+def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, ScriptRun]]:
     """Raises UnknownName for the upscaler, Invalid for tiles that cannot be."""
-    asked = replace(asked, arguments=replace(asked.arguments, upscaler=chosen(asked)))
-    size = enlarged_size(asked.arguments, asked.start.size)
+    run = replace(run, arguments=replace(run.arguments, upscaler=chosen(run)))
+    size = enlarged_size(run.arguments, run.start.size)
     if max(size) > LONGEST or size[0] * size[1] > MOST_PIXELS:
         raise Invalid(f"The picture would become one of {size[0]}×{size[1]}.", f"{MOST_PIXELS:,} pixels are the most.", field="script_args")
-    tiles = len(grid_of(asked, size).boxes())
+    tiles = len(grid_of(run, size).boxes())
     if tiles > MOST_TILES:
         raise Invalid(f"That makes {tiles:,} tiles.", f"Make width and height larger: {MOST_TILES:,} are the most.", field="width")
-    return one_a_picture(asked, asked.params, tiles)
+    return one_plan_a_seed(run, run.params, tiles, generate)
 
 
-def chosen(asked: Asked) -> str:
+def chosen(run: ScriptRun) -> str:
     """The upscaler's name, whether it was asked for by its name or its place in the list."""
-    wanted, names = asked.arguments.upscaler, asked.library.upscalers()
+    wanted, names = run.arguments.upscaler, run.library.upscalers()
     by_place = {str(place): name for place, name in enumerate(names)}
-    return asked.library.upscaler(by_place.get(wanted, wanted))
+    return run.library.upscaler(by_place.get(wanted, wanted))
 
 
 def enlarged_size(arguments: SdUpscale, size: Size) -> Size:
     return size if arguments.upscaler == NONE else target(Image.new("1", size), arguments.scale_factor)
 
 
-def grid_of(asked: Asked, size: Size) -> Grid:
-    return Grid(size, (asked.params.width, asked.params.height), asked.arguments.overlap)
+def grid_of(run: ScriptRun, size: Size) -> Grid:
+    return Grid(size, (run.params.width, run.params.height), run.arguments.overlap)
 
 
-def picture(plan: RoundsPlan) -> Task[Result]:
+def generate(plan: ImagePlan[Img2Img, ScriptRun]) -> Task[Result]:
     """Tiles that were not reached stay as the upscaler made them."""
     yield Wait(heavy=True)
     large = yield from enlarged(plan)
-    grid = grid_of(plan.asked, large.size)
+    grid = grid_of(plan.source, large.size)
     boxes = grid.boxes()
     tiles = {box: large.crop(box) for box in boxes}
     done = yield from each_painted(plan, [Canvas(tile) for tile in tiles.values()], seeds(plan, len(boxes)))
-    tiles |= {box: Image.fromarray(drawn.pixels) for box, drawn in zip(boxes, done, strict=False)}
-    told = done[0].extra_params
-    told |= {"SD upscale overlap": plan.asked.arguments.overlap, "SD upscale upscaler": plan.asked.arguments.upscaler}
-    told.notes += [UNMASKED] * bool(plan.params.mask)
-    return Result(np.asarray(grid.joined(tiles)), all(drawn.complete for drawn in done), told)
+    tiles |= {box: Image.fromarray(result.pixels) for box, result in zip(boxes, done, strict=False)}
+    extra = done[0].extra_params
+    extra |= {"SD upscale overlap": plan.source.arguments.overlap, "SD upscale upscaler": plan.source.arguments.upscaler}
+    extra.notes += [UNMASKED] * bool(plan.params.mask)
+    return Result(np.asarray(grid.joined(tiles)), all(result.complete for result in done), extra)
 
 
-def seeds(plan: RoundsPlan, tiles: int) -> list[int]:
+def seeds(plan: ImagePlan[Img2Img, ScriptRun], tiles: int) -> list[int]:
     """A1111 draws tiles in batches: within one the seed counts up, and the next begins one after the first's."""
     size = plan.params.batch_size
     return [counted_on(plan.params.seed, index // size + index % size) for index in range(tiles)]
 
 
-def enlarged(plan: RoundsPlan) -> Task[Image.Image]:
-    start, arguments = plan.asked.start, plan.asked.arguments
+def enlarged(plan: ImagePlan[Img2Img, ScriptRun]) -> Task[Image.Image]:
+    start, arguments = plan.source.start, plan.source.arguments
     if arguments.upscaler == NONE:
         return start
     return (yield from Enlarger.of(arguments.upscaler, plan.settings).by(start, arguments.scale_factor))

@@ -14,13 +14,13 @@ from modules.engine.engine import Engine, ImageTask
 from modules.models.checkpoint.loader import load
 from modules.models.device import Device, Placement
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.plan import Files, Plan
-from modules.pipelines.txt2img import picture
+from modules.pipelines.plan import Files
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.resolve import prepared
 from modules.sampling.schedules import Levels
 from modules.settings.options import Settings
 from tests.golden_data import GOLDEN, library
+from tests.planning import image_plan
 
 
 def small(kind: Kind, in_channels: int = 4) -> Kind:
@@ -37,8 +37,8 @@ def drawn(folder, steps=2):
     found = library(folder)
     device = Device(found, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
     params = prepared(Txt2Img(prompt="a cat", seed=1, steps=steps, width=64, height=64))
-    plan = Plan(params, Settings(), Files(found.checkpoints.hashed(found.checkpoints.default())))
-    made = ImageTask(picture(plan), "job", 0, "me", 0)
+    plan = image_plan(params, Settings(), Files(found.checkpoints.hashed(found.checkpoints.default())))
+    made = ImageTask(plan.task(), "job", 0, "me", 0)
     engine = Engine(device.answer, lambda picture: None)
     engine.submit([made])
     engine.listen()

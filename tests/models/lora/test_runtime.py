@@ -16,7 +16,7 @@ from modules.models.lora.adapters import Adapters
 from modules.models.unet import predict
 from modules.sampling.questions import Cond, Predict
 from modules.sampling.weights import NetworkUse, Weights
-from modules.worker.job_kinds import RECIPES
+from modules.worker.job_kinds import plan_job
 from tests.golden_data import inputs, spec
 from tests.playing import golden_device
 
@@ -177,8 +177,8 @@ def drawn(device, max_rows):
 def task(device, i, tags):
     payload = {"prompt": f"a red fox {tags}", "seed": i, "steps": 4, "width": 64, "height": 64, "sampler_name": "Euler a"}
     job = spec({"id": str(i), "endpoint": "/sdapi/v1/txt2img", "payload": payload})
-    recipe = RECIPES[job.kind](job, device.library, inputs())
-    return recipe.picture(recipe.plans[0])
+    recipe = plan_job(job, device.library, inputs())
+    return recipe.plans[0].task()
 
 
 def test_company_with_other_networks_does_not_change_a_picture(tmp_path):

@@ -16,12 +16,13 @@ from modules.models.optimizations.attention import AUTOMATIC, BACKENDS, PYTORCH,
 from modules.models.optimizations.hypertile import Hypertiling
 from modules.models.optimizations.token_merging import TokenMerging
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.plan import Files, Plan
+from modules.pipelines.plan import Files
 from modules.sampling.weights import Hypertile, Weights
 from modules.settings.flags import ATTENTION_FLAGS, parse, spelled
 from modules.settings.options import ATTENTION, Settings
 from tests.golden_data import spec
 from tests.models.lora.test_patcher import model  # noqa: F401  the same fixture
+from tests.planning import image_plan
 from tests.playing import golden_device, made
 
 CPU = torch.device("cpu")
@@ -174,8 +175,8 @@ def test_networks_work_with_each(device, name):
 
 @pytest.mark.parametrize("name", [AUTOMATIC, "None"])
 def test_a_jobs_setting_is_its_weights(name):
-    plan = Plan(Txt2Img(), Settings(cross_attention_optimization=name), Files(ModelFile(Path("x"), "x", "0")))
-    assert plan.weights.attention == name
+    plan = image_plan(Txt2Img(), Settings(cross_attention_optimization=name), Files(ModelFile(Path("x"), "x", "0")))
+    assert plan.passes[0].weights.attention == name
 
 
 def test_a_manifest_tells_which_backend_really_answered(device):

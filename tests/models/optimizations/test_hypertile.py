@@ -15,11 +15,12 @@ from modules.library.catalog import ModelFile
 from modules.models.optimizations.hypertile import Hypertiling, chosen, counts, halved, join, smallest_tile, split, unet_layers, vae_layers
 from modules.models.optimizations.token_merging import TokenMerging
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.plan import Files, Plan
+from modules.pipelines.plan import Files
 from modules.sampling.weights import Hypertile, Weights
 from modules.settings.options import Settings
 from tests.golden_data import spec
 from tests.models.lora.test_patcher import model  # noqa: F401  the same fixture
+from tests.planning import image_plan
 from tests.playing import golden_device, made
 
 WANTED = Hypertile(depth=3, tile=128, swap=1)
@@ -233,7 +234,7 @@ def test_a_small_picture_is_the_same_with_it(device):
 def test_each_pass_of_hires_fix_is_tiled_as_wanted(first, second, expected):
     files = Files(ModelFile(Path("x"), "x", "0"))
     settings = Settings(hypertile_enable_unet=bool(first), hypertile_enable_unet_secondpass=bool(second), hypertile_max_tile_unet=128)
-    plan = Plan(Txt2Img(enable_hr=True), settings, replace(files, hires=files))
+    plan = image_plan(Txt2Img(enable_hr=True), settings, replace(files, hires=files))
     assert tuple(each.weights.hypertile == Hypertile(3, 128, 3) for each in plan.passes) == expected
 
 

@@ -1,0 +1,79 @@
+"""What scripts have in common that take several passes of img2img for one image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from modules.imaging.colour import flattened
+from modules.library.library import Library
+from modules.params.img2img import Img2Img
+from modules.params.scripts import Arguments
+from modules.params.txt2img import counted_on
+from modules.pipelines import img2img
+from modules.pipelines.canvas import Canvas, Load
+from modules.pipelines.img2img import img2img_pass
+from modules.pipelines.plan import Files, ImagePlan
+from modules.pipelines.result import Result
+from modules.sampling.questions import Interrupted, Task, ready
+from modules.settings.options import Settings
+
+S = TypeVar("S")      # what a script's task begins with
+Generate = Callable[[Any], Task[Result]]
+
+
+@dataclass(frozen=True)
+class ScriptRun:
+    """A request for a script, and what the script works with."""
+
+    params: Img2Img
+    arguments: Arguments
+    settings: Settings
+    files: Files
+    library: Library
+    load: Load            # reads the pictures
+
+    @property
+    def start(self) -> Image.Image:
+        """The first picture to start from, RGB; these scripts know only one. Raises InvalidImage."""
+        return flattened(self.load(self.params.init_images[0]), self.settings.img2img_background_color)
+
+
+def plan_of_passes(run: ScriptRun, params: Img2Img, passes: int, generate: Generate, source: S) -> ImagePlan[Img2Img, S]:
+    """An image of so many passes; in each of them the script changes what it must."""
+    usual = img2img_pass(params, run.settings, run.files)
+    each = tuple(replace(usual, first_step=number * usual.steps) for number in range(passes))
+    return ImagePlan(params, run.settings, run.files, each, generate, source)
+
+
+def one_plan_a_seed(run: ScriptRun, params: Img2Img, passes: int, generate: Generate) -> list[ImagePlan[Img2Img, ScriptRun]]:
+    """As many images as the batch count says, each with a seed of its own."""
+    seeds = [counted_on(params.seed, index) for index in range(params.n_iter)]
+    return [plan_of_passes(run, replace(params, seed=seed), passes, generate, run) for seed in seeds]
+
+
+def painted(plan: ImagePlan[Img2Img, Any], number: int, canvas: Canvas, **changes: Any) -> Task[Result]:
+    """One pass on that canvas, with that of the request changed. Its mask is not returned."""
+    params = replace(plan.params, **changes)
+    pass_ = img2img_pass(params, plan.settings, plan.files, plan.passes[number].first_step)
+    result = yield from img2img.paint(pass_, ready(canvas), params.seed)
+    return replace(result, returned=())
+
+
+def each_painted(plan: ImagePlan[Img2Img, Any], canvases: list[Canvas], seeds: list[int]) -> Task[list[Result]]:
+    """One pass for each canvas, the mask being in it; fewer if they are interrupted, and then the last is not complete."""
+    done: list[Result] = []
+    for number, (canvas, seed) in enumerate(zip(canvases, seeds, strict=True)):
+        try:
+            done.append((yield from painted(plan, number, canvas, seed=seed, mask="")))
+            done[-1].extra_params.side_images.clear()      # a part's stages are nobody's pictures
+        except Interrupted:
+            if not done:
+                raise
+            done[-1] = replace(done[-1], complete=False)
+        if not done[-1].complete:
+            break
+    return done
