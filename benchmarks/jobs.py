@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.model import CHECKPOINT, SIDE
-from modules.engine.engine import Common, Engine, ImageTask, itself
+from modules.engine.engine import BatchWeights, Engine, ImageTask, unmixed
 from modules.params.txt2img import Txt2Img
 from modules.pipelines import txt2img
 from modules.pipelines.plan import Files, ImagePlan
@@ -33,10 +33,10 @@ def mixed() -> list[ImagePlan]:
     return [planned(seed=i, **how) for i, how in enumerate(MIXED)]
 
 
-def together(device: Any, wanted: Sequence[ImagePlan], max_rows: int = 16, common: Common = itself) -> list[np.ndarray]:
+def together(device: Any, wanted: Sequence[ImagePlan], max_rows: int = 16, batch_weights: BatchWeights = unmixed) -> list[np.ndarray]:
     """All pictures through one engine at once."""
     pictures = [ImageTask(plan.task(), str(i), 0, str(i), 0) for i, plan in enumerate(wanted)]
-    engine = Engine(device.answer, lambda _: None, max_rows, common)
+    engine = Engine(device.answer, lambda _: None, max_rows, batch_weights)
     engine.submit(pictures)
     engine.listen()
     while engine.running:

@@ -33,12 +33,12 @@ def run() -> None:
 
 
 def compare(device: Any, plans: list[ImagePlan], goal: str) -> None:
-    alone, mixed = one_by_one(device, plans), together(device, plans, common=device.common)
+    alone, mixed = one_by_one(device, plans), together(device, plans, batch_weights=device.batch_weights)
     difference = max(int(np.abs(a.astype(int) - b.astype(int)).max()) for a, b in zip(alone, mixed, strict=True))
     sides = {
         "one after another": lambda: one_by_one(device, plans),
         "a call for each set": lambda: together(device, plans),
-        "shared calls": lambda: together(device, plans, common=device.common),
+        "shared calls": lambda: together(device, plans, batch_weights=device.batch_weights),
     }
     seconds = alternating(sides, rounds=3)
     report(seconds, "one after another", "shared calls", goal)

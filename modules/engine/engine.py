@@ -10,13 +10,13 @@ from typing import Any
 from modules.base.errors import OutOfMemory
 from modules.engine.image_task import ImageTask as ImageTask
 from modules.engine.scheduler import MIXED_ROWS as MIXED_ROWS
-from modules.engine.scheduler import Common, itself, next_batch, rows_of
+from modules.engine.scheduler import BatchWeights, next_batch, rows_of, unmixed
 from modules.engine.waiting import Line, WaitingRoom, lines_of
 from modules.sampling.questions import Interrupted, Question, Wait
 
 log = logging.getLogger(__name__)
 
-Answer = Callable[[Sequence[Question]], Sequence[Any]]      # questions of equal key, or of equal `loose_key` → an answer each
+Answer = Callable[[Sequence[Question]], Sequence[Any]]      # questions of equal key, or of equal `mixed_key` → an answer each
 Tell = Callable[[Sequence[ImageTask]], None]
 ALL = 2**31
 
@@ -32,18 +32,20 @@ class Stop(Exception):
 class Engine:
     """Owns the device. Any thread may call `submit`, `interrupt`, `skip` and `stop`; the rest is `run`'s thread alone.
 
-    `answer` does the arithmetic; `watch` is told of a picture after its every move; `common` says which weights mix; `before` is told which
-    pictures are worked on next, `dropped` which were interrupted before they had begun.
+    answer: the arithmetic; watch: called with an image after its every move; batch_weights: the part of the weights that a batch shares;
+    before: called with the images that are worked on next; dropped: with those that were interrupted before they had begun
     """
 
     def __init__(
-        self, answer: Answer, watch: Callable[[ImageTask], None], max_rows: int = 16, common: Common = itself, before: Tell = untold,
-        dropped: Tell = untold,
+        self, answer: Answer, watch: Callable[[ImageTask], None], max_rows: int = 16, batch_weights: BatchWeights = unmixed,
+        before: Tell = untold, dropped: Tell = untold,
     ) -> None:
-        self.answer, self.watch, self.max_rows, self.common, self.before, self.dropped = answer, watch, max_rows, common, before, dropped
+        self.answer, self.watch, self.before, self.dropped = answer, watch, before, dropped
+        self.max_rows, self.batch_weights = max_rows, batch_weights
         self.rows = max_rows                             # what fits now: halved when memory runs out
         self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.running: list[ImageTask] = []                 # begun, by turn
+        self.running: list[ImageTask] = []               # begun, by turn
+        self.suspects: list[ImageTask] = []              # of a batch that failed: each is asked alone
         self.waiting = WaitingRoom()
 
     def submit(self, pictures: Sequence[ImageTask], side_by_side: int = ALL) -> None:
@@ -77,11 +79,12 @@ class Engine:
 
     def step(self) -> None:
         """Answer the picture whose turn it is, and others whose questions fit in the same call."""
-        batch = next_batch(self.running, self.rows, self.common)
+        self.suspects = [each for each in self.suspects if not each.ended]
+        batch = [self.suspects.pop(0)] if self.suspects else next_batch(self.running, self.rows, self.batch_weights)
         self.before(batch)
         try:
             answers = self.answer([picture.ask for picture in batch])
-        except Exception as error:       # whose fault it is shows when each is asked alone
+        except Exception as error:       # any error is one image's own; which one's shows when each is asked alone
             self._recover(batch, error)
         else:
             for picture, answer in zip(batch, answers, strict=True):
@@ -145,16 +148,7 @@ class Engine:
             self.rows = max(1, rows_of(batch) // 2)
             log.warning("Out of memory with %d pictures in a call; going on with %d rows", len(batch), self.rows)
         else:
-            for picture in batch:
-                self._ask_alone(picture)
-
-    def _ask_alone(self, picture: ImageTask) -> None:
-        self.before([picture])
-        try:
-            picture.advance(self.answer([picture.ask])[0])
-        except Exception as error:       # this picture's own
-            picture.fail(error)
-        self._after(picture)
+            self.suspects = list(batch)
 
     def _stop(self) -> None:
         raise Stop

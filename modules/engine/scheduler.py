@@ -1,10 +1,10 @@
-"""Which pictures share the next call. Pure: it looks at the begun pictures, in the order of their turns, and changes nothing.
+"""The scheduler: which images share the next call. Pure: it looks at the images that have begun, in the order of their turns.
 
-The current picture is the first; but a short question for the same weights, or for weights that can be mixed with them, goes before it.
-The next batch is all pictures whose question has the current one's key; or, if that gives more rows and at least MIXED_ROWS, all that differ
-from it only in what `common` leaves out (their LoRAs).
-Of each owner it takes as many as the owner with fewest has, and no more rows than fit.
-A picture that is to be alone shares no call.
+The current image is the first; but a quick question for the same weights, or for weights that can be batched with them, goes before it.
+The next batch is all images whose question has the current one's key; or, if that gives more rows and at least MIXED_ROWS, all candidates
+with its mixed key, which leaves out what `batch_weights` leaves out: their LoRAs.
+Of each owner it takes as many as the owner with fewest has, and no more rows than fit; an image that is to be alone shares no call.
+An image that asks `Wait` is current, and so goes on, when no earlier one asks for a step.
 """
 
 from __future__ import annotations
@@ -13,41 +13,46 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
+from modules.base.errors import WebUIError
 from modules.engine.image_task import ImageTask
 from modules.sampling.questions import Question, Weights
 
 MIXED_ROWS = 8      # rows from which one mixed batch beats one batch per LoRA set: docs/performance.md, Networks
 
-Common = Callable[[Weights], Weights]      # what of the weights must be the same for all in a call
+BatchWeights = Callable[[Weights], Weights]      # the part of an image's weights that a whole batch must share
 
 
-def itself(weights: Weights) -> Weights:
-    """Nothing mixes."""
+def unmixed(weights: Weights) -> Weights:
+    """All of the weights: nothing mixes."""
     return weights
 
 
-def next_batch(begun: Sequence[ImageTask], rows: int, common: Common) -> list[ImageTask]:
+def next_batch(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeights) -> list[ImageTask]:
     """The pictures of the next call. `begun`: at least one; `rows`: how many fit in a call."""
-    near = candidates(begun, rows, common)
-    first = next((picture for picture in near if picture.ask.quick), begun[0])
+    close = candidates(begun, rows, batch_weights)
+    first = next((picture for picture in close if picture.ask.quick), begun[0])
     if first.alone:
         return [first]
     key = first.ask.key
-    alike = fair_share([picture for picture in begun if picture.ask.key == key], rows)
-    if rows_of(alike) >= rows or all(picture.ask.weights == first.ask.weights for picture in near):      # there is nothing to gain
-        return alike
-    loose = loose_key(first.ask, common)
-    mixed = fair_share([picture for picture in near if loose_key(picture.ask, common) == loose], rows)
-    return mixed if rows_of(mixed) >= max(MIXED_ROWS, rows_of(alike) + 1) else alike
+    same = fair_share([picture for picture in begun if picture.ask.key == key], rows)
+    if rows_of(same) >= rows or all(picture.ask.weights == first.ask.weights for picture in close):      # there is nothing to gain
+        return same
+    key = mixed_key(first.ask, batch_weights)
+    mixed = fair_share([picture for picture in close if mixed_key(picture.ask, batch_weights) == key], rows)
+    return mixed if rows_of(mixed) >= max(MIXED_ROWS, rows_of(same) + 1) else same
 
 
-def candidates(begun: Sequence[ImageTask], rows: int, common: Common) -> list[ImageTask]:
+def candidates(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeights) -> list[ImageTask]:
     """Pictures with the first one's weights, plus, among the first `rows`, those whose weights can be mixed with them."""
     first = begun[0].ask
-    shared = in_common(first, common)
+    shared = weights_in_batch(first, batch_weights)
+
+    def can_batch(ask: Question) -> bool:
+        return weights_in_batch(ask, batch_weights) == shared
+
     return [
         picture for place, picture in enumerate(begun)
-        if picture.ask.weights == first.weights or (place < rows and in_common(picture.ask, common) == shared)
+        if picture.ask.weights == first.weights or (place < rows and can_batch(picture.ask))
     ]
 
 
@@ -68,15 +73,16 @@ def fair_share(pictures: Sequence[ImageTask], rows: int) -> list[ImageTask]:
     return batch
 
 
-def loose_key(ask: Question, common: Common) -> Hashable:
-    """The question's key if only what must be common counted."""
-    return replace(ask, weights=in_common(ask, common)).key
+def mixed_key(ask: Question, batch_weights: BatchWeights) -> Hashable:
+    """The question's key without what may differ in a mixed batch."""
+    return replace(ask, weights=weights_in_batch(ask, batch_weights)).key
 
 
-def in_common(ask: Question, common: Common) -> Weights:
+def weights_in_batch(ask: Question, batch_weights: BatchWeights) -> Weights:
+    """The part of the question's weights that the whole batch must share."""
     try:
-        return common(ask.weights)
-    except Exception:                # noqa: BLE001  its job is told as soon as it is asked alone
+        return batch_weights(ask.weights)
+    except (WebUIError, OSError):      # a file that cannot be read: the job is told as soon as its image is asked alone
         return ask.weights
 
 

@@ -19,6 +19,7 @@ from modules.library.library import Library
 from modules.models.checkpoint.loader import LoadedModel, load, load_vae_file
 from modules.models.faces.restoring import FaceRestorers
 from modules.models.lora.adapters import AdapterFiles, Adapters
+from modules.models.lora.runtime import Under
 from modules.models.optimizations.attention import AUTOMATIC, AttentionChoice, AttentionLayers
 from modules.models.optimizations.fp8 import applied, store
 from modules.models.optimizations.hypertile import Hypertiling
@@ -93,6 +94,20 @@ class Ready:
         return Vae(self.model.vae, self.model.scaling_factor)
 
 
+@dataclass(frozen=True)
+class Answers:
+    """How questions of one type are answered. A new type is one more row of `Device.answers`."""
+
+    compute: Callable[..., Sequence[Any]]                        # what `prepare` returns → an answer for each question
+    prepare: Callable[[Sequence[Any]], tuple[Any, ...]]
+    gradients: bool = False                                      # kept while it computes, for training
+
+    @classmethod
+    def each(cls, answer: Callable[[Any], Any]) -> Answers:
+        """One after another."""
+        return cls(lambda questions: [answer(question) for question in questions], lambda questions: (questions,))
+
+
 Key = tuple[str, Fp8 | None]      # a checkpoint, and how it is really stored
 
 
@@ -111,24 +126,25 @@ class Device:
         self.face_restorers = FaceRestorers(library.catalogs, placement.device)
         self._taesd: dict[bool, Taesd] = {}                         # for SDXL, for the others
         self._previews: WeakKeyDictionary[Vae, Preview] = WeakKeyDictionary()
-        self._answers: dict[type, Callable[[Weights, Sequence[Any]], Sequence[Any]]] = {
-            Facts: lambda weights, asks: [self.facts(ask) for ask in asks],
-            Encode: lambda weights, asks: [self.read(ask) for ask in asks],
-            Predict: lambda weights, asks: self.predicted(asks),
-            Decode: lambda weights, asks: [picture(self.decoded(ask)) for ask in asks],
-            EncodeImage: lambda weights, asks: [self.encoded(ask) for ask in asks],
-            Upscale: lambda weights, asks: [self.enlarged(ask) for ask in asks],
-            RestoreFaces: lambda weights, asks: [self.face_restorers.restore(ask.name, ask.pixels, ask.weight) for ask in asks],
-            Wait: lambda weights, asks: [None] * len(asks),
+        self.answers: dict[type[Question], Answers] = {
+            Facts: Answers.each(self.facts),
+            Encode: Answers.each(self.read),
+            Predict: Answers(predict, self.prepared),
+            Decode: Answers.each(lambda ask: picture(self.decoded(ask))),
+            EncodeImage: Answers.each(self.encoded),
+            Upscale: Answers.each(self.enlarged),
+            RestoreFaces: Answers.each(lambda ask: self.face_restorers.restore(ask.name, ask.pixels, ask.weight)),
+            Wait: Answers.each(lambda ask: None),
         }
 
     def answer(self, questions: Sequence[Question]) -> Sequence[Any]:
-        """Questions of one kind, for weights that have `common` in common → an answer each. Raises OutOfMemory, ModelError, NotANumber."""
-        with torch.inference_mode(), memory_errors():
-            return self._answers[type(questions[0])](questions[0].weights, questions)
+        """Questions of one kind, whose `batch_weights` are equal → an answer each. Raises OutOfMemory, ModelError, NotANumber."""
+        answers = self.answers[type(questions[0])]
+        with torch.inference_mode(not answers.gradients), memory_errors():
+            return answers.compute(*answers.prepare(questions))
 
-    def common(self, weights: Weights) -> Weights:
-        """What of them must be the same for all that share a call: not the networks, if they can be applied row by row.
+    def batch_weights(self, weights: Weights) -> Weights:
+        """The part of the weights that all in a batch must share: not the networks, if they can be applied row by row.
 
         In 8 bits the sum of weight and networks is rounded, and with hypertile a row's tiles are rows of their own, so that they cannot.
         Raises ModelError for a network that does not fit.
@@ -175,12 +191,15 @@ class Device:
         ready.adapters.bring_texts(ask.weights)
         return ready.text.read(ask, self.words(ask))
 
-    def predicted(self, asks: Sequence[Predict]) -> list[tuple[Tensor, ...]]:
-        """Networks that all have in common are merged into the weights; where there are others, each row gets its own beside them."""
+    def prepared(self, asks: Sequence[Predict]) -> tuple[LoadedModel, Sequence[Predict], Under]:
+        """The arguments of `predict`, the model's weights brought to what the questions want.
+
+        Networks that all of them have are merged into the weights; otherwise each row has its own beside them.
+        """
         sets = {ask.weights.networks for ask in asks}
         merged = asks[0].weights if len(sets) == 1 else asks[0].weights.plain
         ready = self.ready(merged)
-        return predict(ready.model, asks, ready.adapters.unmerged.under(sets - {merged.networks}))
+        return ready.model, asks, ready.adapters.unmerged.under(sets - {merged.networks})
 
     def words(self, ask: Encode) -> Words:
         files = self.files.words(ask.reading.embeddings)

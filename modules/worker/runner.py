@@ -1,11 +1,12 @@
-"""Where pictures are made: plans a job's pictures, lets the engine make them, keeps them, tells what happens."""
+"""The job runner: plans a job's images, lets the engine make them, saves them and emits what happens."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
 from threading import Lock
@@ -21,6 +22,7 @@ from modules.models.vae.vae import CELL
 from modules.pipelines.result import LeftOut, Result
 from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
+from modules.worker.border import logged, outcome
 from modules.worker.config import WorkerConfig
 from modules.worker.job_kinds import JobPlan, plan_job
 from modules.worker.saving import INPUT_SECONDS, Where, keep, trim
@@ -65,7 +67,7 @@ class JobProgress:
 
 
 class JobRunner:
-    """`run` is the device's thread; `submit`, `interrupt` and `skip` come from one other; io have a third."""
+    """The engine runs in the device's thread; `submit`, `interrupt` and `skip` come from others; files and events have the io thread."""
 
     def __init__(self, config: WorkerConfig, emit: Emit) -> None:
         self.config, self.emit = config, emit
@@ -73,20 +75,23 @@ class JobRunner:
         placement = config.place()
         self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
         self.where = Where(config.outputs, config.cache, self.device.described)
-        self.engine = Engine(self.device.answer, self._watch, common=self.device.common, before=self._note_device, dropped=self._dropped)
+        self.engine = Engine(
+            self.device.answer, self._watch, batch_weights=self.device.batch_weights, before=self._note_device, dropped=self._dropped,
+        )
         self.side_by_side = ON_CPU if placement.device.type == "cpu" else ON_GPU
         self.jobs: dict[str, JobProgress] = {}
         self.failure: Exception | None = None        # why there will be no more pictures
         self.closing = Lock()                        # a job is either begun before that, and ended by it, or refused
         self.trimmed = -inf
 
-    def run(self) -> None:
-        """Make pictures until `stop`. Should this loop itself fail, every job ends with it: nobody may wait for ever."""
+    @contextmanager
+    def open(self) -> Iterator[Engine]:
+        """The engine, to be run until `stop`. Should it fail, every job ends with it: nobody may wait for ever."""
         self._emit(events.WorkerReady("", self.device.described()))
         try:
             self._load_first()
-            self.engine.run()
-        except Exception as error:       # whatever it was, everybody is told
+            yield self.engine
+        except Exception as error:       # whatever it is, everybody is told
             log.exception("The job runner failed")
             self._close(error)
         finally:
@@ -98,9 +103,8 @@ class JobRunner:
 
     def submit(self, spec: JobSpec) -> None:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
-        try:
-            plan = plan_job(spec, self.config.library, self.config.inputs)
-        except Exception as error:       # the job's: its owner is told
+        plan, error = outcome(plan_job, spec, self.config.library, self.config.inputs)
+        if error:
             log.warning("Job %s cannot be done: %s", spec.id, error)
             self._emit(events.Ended(spec.id, FAILED, described(error)))
             return
@@ -136,10 +140,12 @@ class JobRunner:
 
     def _load_first(self) -> None:
         """Have the usual model ready before it is asked for; a broken one must not keep the runner closed."""
-        try:
+        def load() -> None:
             if checkpoint := self.config.first():
                 self.device.ready(Weights(self.config.library.checkpoints.hashed(checkpoint).sha256))
-        except Exception as error:       # its own job would be told; here the page is
+
+        _, error = outcome(load)
+        if error:
             log.warning("The first model could not be loaded: %s", sentence(error), exc_info=unforeseen(error))
             self._emit(events.WorkerState("", error=sentence(error)))
 
@@ -197,7 +203,7 @@ class JobRunner:
 
         self._later(draw)
 
-    # Errands
+    # The io thread
 
     def _later(self, do: Callable[..., None], *how: Any) -> None:
         self.io.submit(logged, do, *how)
@@ -231,10 +237,9 @@ class JobRunner:
             log.error("Picture %d of job %s failed: %s", picture.index, progress.spec.id, sentence(picture.error), exc_info=unforeseen(picture.error))
             progress.error = picture.error
         else:
-            try:
-                self._keep(progress, picture)
-            except Exception as error:       # the job's: its owner is told
-                log.exception("Picture %d of job %s could not be kept", picture.index, progress.spec.id)
+            _, error = outcome(self._keep, progress, picture)
+            if error:
+                log.error("Picture %d of job %s could not be kept", picture.index, progress.spec.id, exc_info=error)
                 progress.error = error
     def _keep(self, progress: JobProgress, picture: ImageTask[Result]) -> None:
         """The picture first, then what is to be said of it."""
@@ -266,14 +271,6 @@ class JobRunner:
             self.trimmed = time.monotonic()
             trim(self.config.cache)
             trim(self.config.inputs, INPUT_SECONDS)
-
-
-def logged(do: Callable[..., None], *how: Any) -> None:
-    """What must not stop anything else; an executor would keep its exceptions to itself."""
-    try:
-        do(*how)
-    except Exception:       # news or a preview that could not be told must not stop the others
-        log.exception("%s failed", getattr(do, "__qualname__", do))
 
 
 def unforeseen(error: Exception) -> Exception | None:

@@ -1,4 +1,4 @@
-"""A drawn picture becomes a file."""
+"""Saving: an image becomes a file with its generation data, and its side images beside it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import KEY
 from modules.requests.patterns import below_outputs
 from modules.settings.options import FORMATS, Settings
+from modules.worker.border import outcome
 from modules.worker.job_kinds import JobPlan
 from modules.worker.manifest import manifest
 from modules.worker.naming import place_of, upscaler_suffix
@@ -54,13 +55,16 @@ def keep(job: JobPlan, index: int, result: Result, spec: JobSpec, where: Where) 
     sheet = sheet_of(job, index, result, infotext, where)
     problem = None
     if to_be_saved(job, index, result, spec):
-        try:
+
+        def save() -> tuple[Path, Exception | None]:
             place = place_of(job, index, result.pixels, spec, where.outputs)
-            path, problem = saved_with_others(sheet, place, upscaler_suffix(job, index), job.settings)
-            problem = save_starts(result, where.outputs, job.settings) or problem
-            return Kept(Made(spec.id, index, str(path), infotext, facts), problem or lost)
-        except Exception as error:       # told to the owner with the picture, which is not lost
-            problem = error
+            return saved_with_others(sheet, place, upscaler_suffix(job, index), job.settings)
+
+        saved, problem = outcome(save)
+        if saved:
+            path, problem = saved
+            _, unsaved = outcome(save_starts, result, where.outputs, job.settings)
+            return Kept(Made(spec.id, index, str(path), infotext, facts), unsaved or problem or lost)
     path = cached(sheet, where.cache, spec.id, index)
     return Kept(Made(spec.id, index, str(path), infotext, facts, saved=False), problem or lost)
 
@@ -70,11 +74,11 @@ def with_returned(
 ) -> tuple[dict[str, Any], Exception | None]:
     """The facts with the files of what is shown beside the picture, in the cache alone; and what went wrong with those."""
     paths: list[str] = []
-    try:
-        for place, image in enumerate(result.returned):
-            paths.append(str(cached(Sheet(image, FileFormat(), "", {}, ()), where.cache, spec.id, f"{index}-{place}")))
-    except Exception as error:       # the picture goes before what belongs to it
-        return facts, error
+    for place, image in enumerate(result.returned):
+        path, error = outcome(cached, Sheet(image, FileFormat(), "", {}, ()), where.cache, spec.id, f"{index}-{place}")
+        if error:
+            return facts, error
+        paths.append(str(path))
     return (facts | {RETURNED: paths} if paths else facts), None
 
 
@@ -120,21 +124,12 @@ def manifest_text(job: JobPlan, index: int, result: Result, where: Where) -> Map
 
 def saved_with_others(sheet: Sheet, place: Place, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
     """Where the picture is now, and what went wrong with what belongs to it. Raises DiskFull or Unwritable for the picture itself."""
-    problems: list[Exception] = []
-
-    def attempt(write: Callable[[], object]) -> None:
-        try:
-            write()
-        except Exception as error:       # the picture goes before what belongs to it
-            problems.append(error)
-
-    for each in (each for each in sheet.beside if not each.after):
-        attempt(partial(save_beside, sheet, place, each))
+    before, after = ([each for each in sheet.beside if each.after is wanted] for wanted in (False, True))
+    outcomes = [outcome(save_beside, sheet, place, each) for each in before]
     path = place.write(sheet.file, sheet.how.name, suffix)
-    attempt(partial(save_companions, sheet, Place(path.parent, path.stem, False, place.replaces), s))
-    for each in (each for each in sheet.beside if each.after):
-        attempt(partial(save_beside, sheet, place, each))
-    return path, problems[0] if problems else None
+    outcomes.append(outcome(save_companions, sheet, Place(path.parent, path.stem, False, place.replaces), s))
+    outcomes += [outcome(save_beside, sheet, place, each) for each in after]
+    return path, next((error for _, error in outcomes if error), None)
 
 
 def save_beside(sheet: Sheet, place: Place, each: SideImage) -> None:
@@ -142,16 +137,12 @@ def save_beside(sheet: Sheet, place: Place, each: SideImage) -> None:
     place.write(sheet.content(each.image, how), how.name, each.suffix)
 
 
-def save_starts(result: Result, outputs: Path, s: Settings) -> Exception | None:
-    """What the picture was made of, once; returns what went wrong."""
+def save_starts(result: Result, outputs: Path, s: Settings) -> None:
+    """What the picture was made of, once."""
     folder = outputs.joinpath(*below_outputs(s.outdir_init_images))
-    try:
-        for name, image in result.extra_params.starts.items():
-            if not (path := folder / f"{name}.png").exists():
-                write_atomically(path, png(image, ""))
-    except Exception as error:
-        return error
-    return None
+    for name, image in result.extra_params.starts.items():
+        if not (path := folder / f"{name}.png").exists():
+            write_atomically(path, png(image, ""))
 
 
 def save_companions(sheet: Sheet, name: Place, s: Settings) -> None:

@@ -15,6 +15,7 @@ from modules.base.errors import described, sentence
 from modules.base.imports import TORCH, preload, uncollected
 from modules.engine.messages import Emit, Ended, JobSpec, WorkerState
 from modules.store.jobs import FAILED, INTERRUPTED
+from modules.worker.border import outcome
 from modules.worker.config import WorkerConfig
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class ThreadWorker:
             self.thread.join(STOP_SECONDS)
 
     def _once_planned(self, job: str, do: Callable[[JobRunner], None]) -> None:
-        """At once, unless the job is still on its way to the engine: nobody waits while another's model is hashed."""
+        """Now, or as soon as the job has been planned."""
 
         def tell(_: Future[Any]) -> None:
             if self.runner.done() and not self.runner.exception():
@@ -74,16 +75,12 @@ class ThreadWorker:
         (self.asked.get(job) or self.runner).add_done_callback(tell)
 
     def _submit(self, spec: JobSpec) -> None:
-        try:
-            runner = self.runner.result()
-            self.config.note_in_hand(f"planning for {spec.owner}", [spec.id])
-            runner.submit(spec)
-        except Exception as error:       # there is no runner, or it has closed: the job's owner is told
-            if not self.stopping:        # else it stays recorded
-                log.warning("Job %s cannot be begun: %s", spec.id, error)
-                self.emit(Ended(spec.id, FAILED, described(error)))
-        finally:
-            self.config.note_in_hand(f"planning for {spec.owner}", [])
+        self.config.note_in_hand(f"planning for {spec.owner}", [spec.id])
+        _, error = outcome(lambda: self.runner.result().submit(spec))
+        self.config.note_in_hand(f"planning for {spec.owner}", [])
+        if error and not self.stopping:      # there is no runner, or it has closed; while stopping the job stays recorded
+            log.warning("Job %s cannot be begun: %s", spec.id, error)
+            self.emit(Ended(spec.id, FAILED, described(error)))
 
     def _run(self) -> None:
         try:
@@ -99,4 +96,5 @@ class ThreadWorker:
             return
         self.runner.set_result(runner)
         if not self.stopping:
-            runner.run()
+            with runner.open() as engine:
+                engine.run()

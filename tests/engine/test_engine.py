@@ -293,7 +293,7 @@ def test_a_step_costs_the_same_however_many_wait():
 
     def keys_a_step(waiting):
         bench = Bench(answer=lambda questions: [0] * len(questions))
-        bench.engine.common = lambda weights: weights
+        bench.engine.batch_weights = lambda weights: weights
         bench.engine.submit([picture(asking(), index=i) for i in range(waiting)])
         bench.engine.listen()
         looked.clear()

@@ -36,10 +36,10 @@ def common(weights):
 
 
 class Bench:
-    def __init__(self, max_rows=16, answer=None, common=common):
+    def __init__(self, max_rows=16, answer=None, batch_weights=common):
         self.calls = []
         self.given = answer or (lambda questions: [question.x + 1 for question in questions])
-        self.engine = Engine(self.answer, lambda _: None, max_rows, common)
+        self.engine = Engine(self.answer, lambda _: None, max_rows, batch_weights)
 
     def answer(self, questions):
         self.calls.append(list(questions))
@@ -103,7 +103,7 @@ def test_whatever_else_differs_still_separates(how):
 
 
 def test_without_a_rule_nothing_is_mixed():
-    bench = Bench(common=lambda weights: weights)
+    bench = Bench(batch_weights=lambda weights: weights)
     bench.make(*pictures("a", "b", "c", "d"))
     assert set(bench.sizes()) == {1}
 
@@ -145,7 +145,7 @@ def test_a_long_queue_is_not_read_at_once():
         asked.append(weights)
         return common(weights)
 
-    bench = Bench(max_rows=8, common=noted)
+    bench = Bench(max_rows=8, batch_weights=noted)
     bench.engine.submit(pictures(*map(str, range(100))))
     bench.engine.listen()
     bench.engine.step()

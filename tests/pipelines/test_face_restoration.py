@@ -16,6 +16,7 @@ from modules.base.errors import ModelMissing, OutOfMemory
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep
 from modules.library.model_kinds import CODEFORMER, GFPGAN
+from modules.models.device import Answers
 from modules.models.faces.restoring import FaceRestorers
 from modules.params import infotext
 from modules.params.extras import Extras, described
@@ -140,8 +141,8 @@ def with_library(device, found):
     """A device whose restorers look into this library's folders."""
     other = copy.copy(device)
     other.library, other.face_restorers = found, FaceRestorers(found.catalogs, device.placement.device)
-    other._answers = device._answers | {
-        RestoreFaces: lambda weights, asks: [other.face_restorers.restore(ask.name, ask.pixels, ask.weight) for ask in asks],
+    other.answers = device.answers | {
+        RestoreFaces: Answers.each(lambda ask: other.face_restorers.restore(ask.name, ask.pixels, ask.weight)),
     }
     return other
 

@@ -165,7 +165,7 @@ def drawn(device, max_rows):
         counts.append(len(questions) if isinstance(questions[0], Predict) else 0)
         return device.answer(questions)
 
-    engine = Engine(answer, lambda picture: None, max_rows, device.common)
+    engine = Engine(answer, lambda picture: None, max_rows, device.batch_weights)
     pictures = [ImageTask(task(device, i, tags), str(i), 0, "me", i) for i, tags in enumerate(TAGS)]
     engine.submit(pictures)
     engine.listen()

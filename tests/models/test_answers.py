@@ -1,0 +1,50 @@
+"""The device's table from the type of a question to how it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from modules.models.device import Answers
+from modules.sampling.questions import Wait
+from modules.sampling.weights import Weights
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A question of another kind: the derivative of x³."""
+
+    quick: ClassVar = False
+
+    x: float
+    weights: Weights = Weights("")
+    rows: int = 1
+
+    @property
+    def key(self) -> Hashable:
+        return Slope
+
+
+def slopes(asks):
+    x = torch.tensor([ask.x for ask in asks], requires_grad=True)
+    (x**3).sum().backward()
+    return x.grad.tolist()
+
+
+def test_a_new_kind_of_question_is_one_more_row_and_may_keep_gradients(device):
+    device.answers[Slope] = Answers(slopes, lambda asks: (asks,), gradients=True)
+    try:
+        assert device.answer([Slope(1.0), Slope(2.0)]) == [3.0, 12.0]
+    finally:
+        del device.answers[Slope]
+
+
+def test_the_others_are_answered_without_gradients(device):
+    device.answers[Slope] = Answers.each(lambda ask: torch.is_inference_mode_enabled())
+    try:
+        assert device.answer([Slope(1.0)]) == [True] and device.answer([Wait(), Wait()]) == [None, None]
+    finally:
+        del device.answers[Slope]
