@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from math import sqrt
@@ -15,6 +15,7 @@ from torch import Tensor
 from modules.models.checkpoint.loader import LoadedModel
 from modules.models.lora.runtime import Networks, Under
 from modules.models.optimizations.fp8 import working
+from modules.sampling.cond_extras import UNetInputs
 from modules.sampling.questions import Cond, Predict
 
 
@@ -31,7 +32,7 @@ class Row(NamedTuple):
 def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = nullcontext) -> list[tuple[Tensor, ...]]:
     """Answer each question with one clean estimate (C, h, w) per conditioning, in its order.
 
-    Rows whose conditionings are equally long share a call, made `under` the networks of each.
+    Rows whose conditionings have equal keys share a call, made `under` the networks of each.
     """
     rows = [Row(ask.x, ask.sigma, ask.timestep, cond, ask.weights.networks) for ask in questions for cond in ask.conds]
     estimates: list[Tensor] = [rows[0].x] * len(rows)
@@ -46,10 +47,10 @@ def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = nul
 
 
 def calls(rows: Sequence[Row]) -> list[list[int]]:
-    """Which rows share a call: those with as many tokens; in it, those with the same networks side by side."""
-    places: dict[int, dict[Networks, list[int]]] = defaultdict(lambda: defaultdict(list))
+    """Rows that share a call, those of one conditioning key; in it, those with the same networks side by side."""
+    places: dict[Hashable, dict[Networks, list[int]]] = defaultdict(lambda: defaultdict(list))
     for place, row in enumerate(rows):
-        places[len(row.cond.text)][row.networks].append(place)
+        places[row.cond.key][row.networks].append(place)
     return [[*chain.from_iterable(alike.values())] for alike in places.values()]
 
 
@@ -64,9 +65,10 @@ def denoise(model: LoadedModel, rows: Sequence[Row]) -> Tensor:
     scale = column([1 / sqrt(1 + row.sigma**2) for row in rows], x)
     timesteps = torch.tensor([row.timestep for row in rows], device=weight.device)
     conds = torch.stack([row.cond.text for row in rows]).to(weight)
-    seen = torch.cat([x * scale, *beside(model, rows)], dim=1)
+    inputs = with_extras(UNetInputs(x * scale), rows)
     out = model.unet(
-        seen.to(weight.dtype), timesteps, encoder_hidden_states=conds, added_cond_kwargs=added(model, rows), return_dict=False
+        inputs.latents.to(weight.dtype), timesteps, encoder_hidden_states=conds, added_cond_kwargs=added(model, rows), return_dict=False,
+        **inputs.arguments,
     )[0].float()
     sigma = column([row.sigma for row in rows], x)
     if model.prediction_type == "v_prediction":
@@ -74,11 +76,12 @@ def denoise(model: LoadedModel, rows: Sequence[Row]) -> Tensor:
     return x - out * sigma
 
 
-def beside(model: LoadedModel, rows: Sequence[Row]) -> list[Tensor]:
-    """What inpainting and editing models see beside the latent, (rows, c, h, w), unscaled; nothing for others."""
-    if not model.image_channels:
-        return []
-    return [torch.stack([row.cond.image for row in rows]).to(rows[0].x)]
+def with_extras(inputs: UNetInputs, rows: Sequence[Row]) -> UNetInputs:
+    """The inputs with what the rows carry beside latent and text, kind by kind."""
+    for name in dict.fromkeys(name for row in rows for name in row.cond.extras):
+        extras = [row.cond.extras.get(name) for row in rows]
+        inputs = next(filter(None, extras)).apply(inputs, extras)
+    return inputs
 
 
 def added(model: LoadedModel, rows: Sequence[Row]) -> dict[str, Tensor] | None:

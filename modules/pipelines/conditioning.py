@@ -8,7 +8,6 @@ from functools import partial
 from typing import TypeAlias
 
 import torch
-from torch import Tensor
 
 from modules.base.errors import ModelMismatch
 from modules.pipelines.plan import Pass, with_networks
@@ -16,10 +15,12 @@ from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import negative_left_out, refiner_takes_over, trained_levels
 from modules.prompts import grammar
 from modules.prompts.network_tags import take_networks
-from modules.sampling.guidance import Guidance, Stage, Timeline, cut_or_lengthened, padded
+from modules.sampling.cond_extras import SHOWN_IMAGE, CondExtras, ShownImage
+from modules.sampling.guidance import Guidance, Layer, Stage, Timeline, cut_or_lengthened, padded
 from modules.sampling.questions import Cond, Encode, EncodeImage, Facts, Frame, ModelFacts, Reading, Task, Weights
 
-Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[Tensor | None]]"      # what a model is shown beside the latent
+Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[CondExtras]]"      # what a model is shown beside the latent
+Layers: TypeAlias = "tuple[Layer, ...]"
 
 WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
 
@@ -33,15 +34,15 @@ class StageModel:
     encoder: Timeline[Weights]
 
 
-def first_stage(pass_: Pass, extra: ExtraParams, show: Show) -> Task[Stage]:
+def first_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = ()) -> Task[Stage]:
     """The checkpoint's stage, and after it the refiner's if there is one."""
-    stage = yield from stage_of(pass_, StageModel(pass_.weights, pass_.over_time, pass_.encoder or pass_.over_time), extra, show)
+    stage = yield from stage_of(pass_, StageModel(pass_.weights, pass_.over_time, pass_.encoder or pass_.over_time), extra, show, layers)
     if pass_.files.refiner in (None, pass_.files.checkpoint):
         return stage
-    return replace(stage, over=refiner_takes_over(pass_, stage.levels), after=partial(refiner_stage, pass_, extra, show))
+    return replace(stage, over=refiner_takes_over(pass_, stage.levels), after=partial(refiner_stage, pass_, extra, show, layers))
 
 
-def refiner_stage(pass_: Pass, extra: ExtraParams, show: Show) -> Task[Stage]:
+def refiner_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers) -> Task[Stage]:
     """The refiner's stage: as in A1111 without the prompt's networks, unless the settings want those of them that fit it."""
     extra |= {"Refiner": pass_.files.refiner.short_title, "Refiner switch at": pass_.params.refiner_switch_at}
     full = pass_.refiner
@@ -50,20 +51,20 @@ def refiner_stage(pass_: Pass, extra: ExtraParams, show: Show) -> Task[Stage]:
     without_any = over_time.map(lambda _: bare)
     without, with_all = StageModel(bare, without_any, without_any), StageModel(full, over_time, over_time)
     if bare == full:
-        return (yield from stage_of(pass_, without, extra, show))
+        return (yield from stage_of(pass_, without, extra, show, layers))
     if not pass_.settings.refiner_networks:
         extra.notes.append(f"{WITHOUT_NETWORKS} A setting, Networks with the refiner, takes them along.")
-        return (yield from stage_of(pass_, without, extra, show))
+        return (yield from stage_of(pass_, without, extra, show, layers))
     try:
-        stage = yield from stage_of(pass_, with_all, extra, show)
+        stage = yield from stage_of(pass_, with_all, extra, show, layers)
     except ModelMismatch as error:
         extra.notes.append(f"{WITHOUT_NETWORKS} {error}")
-        return (yield from stage_of(pass_, without, extra, show))
+        return (yield from stage_of(pass_, without, extra, show, layers))
     extra["Refiner networks"] = True
     return stage
 
 
-def stage_of(pass_: Pass, model: StageModel, extra: ExtraParams, show: Show) -> Task[Stage]:
+def stage_of(pass_: Pass, model: StageModel, extra: ExtraParams, show: Show, layers: Layers) -> Task[Stage]:
     """The stage of one model: its guidance, its noise levels, what it is shown."""
     facts = yield Facts(model.weights)
     if facts.image_channels > facts.latent_channels:      # a mask too
@@ -72,19 +73,19 @@ def stage_of(pass_: Pass, model: StageModel, extra: ExtraParams, show: Show) -> 
         extra |= {"FP8 weight": pass_.settings.fp8_storage, "Cache FP16 weight for LoRA": pass_.settings.cache_fp16_weight}
     levels = trained_levels(pass_, facts)
     guidance = yield from read_prompts(pass_, model.encoder, extra)
-    image = yield from show(model.weights, facts)
-    guidance = replace(guidance, image=image, alone=negative_left_out(pass_, levels, extra))
-    return Stage(model.over_time, guidance, levels, before=pass_.first_step)
+    extras = yield from show(model.weights, facts)
+    guidance = replace(guidance, extras=extras, alone=negative_left_out(pass_, levels, extra))
+    return Stage(model.over_time, guidance, levels, before=pass_.first_step, layers=layers)
 
 
-def beside(pass_: Pass, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
-    """What a model that is shown a picture sees where there is none: grey, all of it to be painted."""
+def grey_image(pass_: Pass, weights: Weights, facts: ModelFacts) -> Task[CondExtras]:
+    """Grey, all of it to be painted, for a model that wants to be shown a picture where there is none."""
     if not facts.image_channels:
-        return None
+        return {}
     grey = yield EncodeImage(weights, torch.zeros(3, pass_.params.height, pass_.params.width))
     if facts.image_channels == len(grey):
-        return torch.zeros_like(grey)
-    return torch.cat([torch.ones_like(grey[:1]), grey * facts.scaling_factor])
+        return {SHOWN_IMAGE: ShownImage(torch.zeros_like(grey))}
+    return {SHOWN_IMAGE: ShownImage(torch.cat([torch.ones_like(grey[:1]), grey * facts.scaling_factor]))}
 
 
 def read_prompts(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams) -> Task[Guidance]:

@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from modules.params.hires import CELL, LATENT, LATENT_MODES, Target, second_pass, target
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.conditioning import beside, first_stage
+from modules.pipelines.conditioning import first_stage, grey_image
 from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, evaluations_of, unet_tiles
 from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import Strength, resumed, with_strength
@@ -68,7 +68,7 @@ def continued(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> T
         larger = yield from enlarged(first, second, small, extra)
         if second.params.denoising_strength < LEAST_STRENGTH:
             return second, larger, True
-        stage = yield from first_stage(second, extra, partial(beside, second))
+        stage = yield from first_stage(second, extra, partial(grey_image, second))
         facts = yield second.facts
     except Interrupted:
         return first, small, False

@@ -23,16 +23,17 @@ from modules.pipelines.canvas import Canvas, Finished, Load, canvas_for, finishe
 from modules.pipelines.conditioning import first_stage
 from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, each_image
 from modules.pipelines.result import ExtraParams, Result, SideImage
-from modules.pipelines.sampling import Strength, resumed, with_strength
+from modules.pipelines.sampling import Strength, resumed, trained_levels, with_strength
 from modules.pipelines.txt2img import decoded, sampled
 from modules.pipelines.upscaling import Enlarger
 from modules.requests.resolve import CELL
-from modules.sampling.editing import editing
-from modules.sampling.flows import Flow
-from modules.sampling.guidance import Stage
-from modules.sampling.masking import Hole, Softness, kept_after, kept_before
+from modules.sampling.cond_extras import SHOWN_IMAGE, CondExtras, ShownImage
+from modules.sampling.guidance import Layer, Stage
+from modules.sampling.masking import Hole, KeepAfter, KeepBefore, Softness
 from modules.sampling.noise import ImageNoise, source
+from modules.sampling.pix2pix import pix2pix_guidance
 from modules.sampling.questions import EncodeImage, Facts, ModelFacts, Task, Weights
+from modules.sampling.schedules import Levels
 from modules.settings.options import Settings, at_default
 
 Pair = tuple[str, object]
@@ -116,7 +117,8 @@ def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Re
         extra.notes.append("The mask is empty, so there is no masked part to paint: the whole picture was painted.")
     latent = yield from encoded(pass_, pass_.weights, pixels_of(canvas.image))
     hole = hole_of(pass_, canvas, latent * facts.scaling_factor, fill_seed)
-    stage = yield from shown_stage(pass_, canvas, facts, extra)
+    layers = mask_layers(pass_, hole, trained_levels(pass_, facts))
+    stage = yield from shown_stage(pass_, canvas, facts, extra, layers)
     latent, complete = yield from painted(pass_, facts, hole, stage)
     painting = yield from decoded(pass_, latent, extra)
     return shown(pass_, finished(canvas, painting, softly_changed(pass_, hole, latent), pass_.settings), complete, extra)
@@ -143,21 +145,24 @@ def painted(pass_: Pass[Img2Img], facts: ModelFacts, hole: Hole, stage: Stage) -
     if not pass_.schedule_steps:
         return hole.picture, True
     flow = resumed(pass_, facts, hole.picture)
-    latent, complete = yield from sampled(masked(pass_, flow, hole, stage), stage)
+    latent, complete = yield from sampled(flow, stage)
     return hole.closed(latent), complete
 
 
-def masked(pass_: Pass[Img2Img], flow: Flow, hole: Hole, stage: Stage) -> Flow:
+def mask_layers(pass_: Pass[Img2Img], hole: Hole, levels: Levels) -> tuple[Layer, ...]:
+    """The layer that keeps what is not painted, if there is a mask."""
     if hole.mask is None:
-        return flow
-    return kept_before(flow, hole.mix, stage.levels.timestep) if pass_.sampler.timesteps else kept_after(flow, hole.mix)
+        return ()
+    return (KeepBefore(hole.mix, levels) if pass_.sampler.timesteps else KeepAfter(hole.mix),)
 
 
-def shown_stage(pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts, extra: ExtraParams) -> Task[Stage]:
-    """The checkpoint's stretch of sampling; a model that edits by instruction is guided by the picture as well."""
-    stage = yield from first_stage(pass_, extra, partial(beside, pass_, canvas))
+def shown_stage(
+    pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts, extra: ExtraParams, layers: tuple[Layer, ...] = ()
+) -> Task[Stage]:
+    """The checkpoint's stage; a model that edits by instruction is guided by the picture as well."""
+    stage = yield from first_stage(pass_, extra, partial(canvas_image, pass_, canvas), layers)
     edits = facts.image_channels == facts.latent_channels
-    return replace(stage, guidance=editing(stage.guidance, pass_.params.image_cfg_scale)) if edits else stage
+    return replace(stage, guidance=pix2pix_guidance(stage.guidance, pass_.params.image_cfg_scale)) if edits else stage
 
 
 # The picture as the model sees it -------------------------------------------------------------------
@@ -175,17 +180,17 @@ def encoded(pass_: Pass[Img2Img], weights: Weights, pixels: Tensor) -> Task[Tens
     return interpolate(latent[None], size, mode="bilinear")[0] if pass_.params.resize_mode == LATENT else latent
 
 
-def beside(pass_: Pass[Img2Img], canvas: Canvas, weights: Weights, facts: ModelFacts) -> Task[Tensor | None]:
-    """What the model is shown beside the latent: the picture, or the mask and the picture without what is masked."""
+def canvas_image(pass_: Pass[Img2Img], canvas: Canvas, weights: Weights, facts: ModelFacts) -> Task[CondExtras]:
+    """The image that the model is shown beside the latent: the picture, or the mask and the picture without what is masked."""
     if not facts.image_channels:
-        return None
+        return {}
     pixels = pixels_of(canvas.image)
     if facts.image_channels == facts.latent_channels:
-        return (yield from encoded(pass_, weights, pixels))
+        return {SHOWN_IMAGE: ShownImage((yield from encoded(pass_, weights, pixels)))}
     mask = levels_of(canvas.mask, pass_.params.rounded) if canvas.mask else torch.ones(pixels.shape[1:])
     latent = yield from encoded(pass_, weights, pixels * (1 - mask * pass_.settings.inpainting_mask_weight))
     small = interpolate(mask[None, None], latent.shape[1:])[0]
-    return torch.cat([small.to(latent), latent * facts.scaling_factor])
+    return {SHOWN_IMAGE: ShownImage(torch.cat([small.to(latent), latent * facts.scaling_factor]))}
 
 
 def levels_of(mask: Image.Image, rounded: bool) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from modules.base.errors import WebUIError
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.conditioning import beside, first_stage
+from modules.pipelines.conditioning import first_stage, grey_image
 from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass
 from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import sampling
@@ -37,7 +37,7 @@ def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
 
 def from_noise(pass_: Pass, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
     """A latent out of noise, and whether it is complete."""
-    stage = yield from first_stage(pass_, extra, partial(beside, pass_))
+    stage = yield from first_stage(pass_, extra, partial(grey_image, pass_))
     facts = yield pass_.facts
     flow = sampling(pass_, facts, like=stage.guidance.negative.entries[0].text)
     return (yield from sampled(flow, stage))

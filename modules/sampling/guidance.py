@@ -1,13 +1,17 @@
-"""Layers around a sampler's flow: each answers the sampler's questions by asking the model better ones."""
+"""Guidance: answers a sampler's questions by asking the model about each prompt, stage by stage.
+
+A stage's layers stand between the sampler and the guidance: each may change what the sampler asks, and the estimate on its way back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from modules.sampling.flows import Flow
+from modules.sampling.cond_extras import CondExtras
+from modules.sampling.flows import Denoise, Flow
 from modules.sampling.questions import Cond, Interrupted, Predict, Task, Weights
 from modules.sampling.schedules import Levels
 
@@ -21,7 +25,7 @@ U = TypeVar("U")
 
 @dataclass(frozen=True, slots=True)
 class Timeline(Generic[T]):
-    """What there is over time: the meaning of `[a:b:0.5]` has two entries, that of most prompts one."""
+    """A value over time: the conditioning of `[a:b:0.5]` has two entries, that of most prompts one."""
 
     ends: tuple[float, ...]          # the last model evaluation each entry is for
     entries: tuple[T, ...]
@@ -39,7 +43,7 @@ class Timeline(Generic[T]):
         return next((entry for end, entry in zip(self.ends, self.entries, strict=True) if evaluation <= end), self.entries[0])
 
 
-When = Callable[[int, float], bool]      # (evaluation, σ) → is it so there?
+When = Callable[[int, float], bool]      # a predicate over (model evaluation, σ)
 
 
 def never(evaluation: int, sigma: float) -> bool:
@@ -53,9 +57,9 @@ class Guidance:
     positive: tuple[tuple[Timeline[Cond], float], ...]
     negative: Timeline[Cond]
     scale: float
-    alone: When = never                      # is the negative prompt left out there?
+    alone: When = never                      # where the negative prompt is left out
     even: Callable[[list[Cond]], list[Cond]] = list      # brings the prompts, the negative one last, to one length
-    image: Tensor | None = None              # (c, h, w), what an inpainting model is shown beside the latent
+    extras: CondExtras = field(default_factory=dict)      # of every row
 
     def conds(self, evaluation: int, sigma: float) -> tuple[Cond, ...]:
         """The positive ones, as long as each other, then the negative one unless it is left out; its length counts all the same."""
@@ -63,7 +67,7 @@ class Guidance:
         conds = self.even([*positive, self.negative.at(evaluation)])
         if self.alone(evaluation, sigma):
             conds = conds[:-1]
-        return tuple(conds if self.image is None else [replace(cond, image=self.image) for cond in conds])
+        return tuple(cond.with_extras(self.extras) for cond in conds)
 
     def combine(self, estimates: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The guided and the unprompted estimate.
@@ -98,6 +102,16 @@ def padded(empty: Cond, conds: list[Cond]) -> list[Cond]:
     return [cond.padded(longest, empty) for cond in conds]
 
 
+class Layer(Protocol):
+    """A change of what the sampler asks, and of the estimates it is sent."""
+
+    def ask(self, ask: Denoise) -> Denoise:
+        """The question as it goes on to the model."""
+
+    def answer(self, ask: Denoise, estimate: Tensor) -> Tensor:
+        """The estimate (C, h, w) as it goes back; `ask` is the question as it came to this layer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A stretch of sampling by one model. Once it is `over`, `after` tells the next."""
@@ -108,6 +122,7 @@ class Stage:
     over: When = never
     after: Callable[[], Task[Stage]] | None = None
     before: int = 0                     # steps of the passes before this one, for whoever is watching
+    layers: tuple[Layer, ...] = ()      # the first is next to the sampler
 
 
 def guided(sampler: Flow, stage: Stage, clean: Tensor | None = None) -> Task[Tensor]:
@@ -121,14 +136,36 @@ def guided(sampler: Flow, stage: Stage, clean: Tensor | None = None) -> Task[Ten
         while True:
             if stage.after and stage.over(evaluation, ask.sigma):
                 stage = yield from stage.after()
+            asks = layered_asks(stage.layers, ask)
             conds = stage.guidance.conds(evaluation, ask.sigma)
-            timestep = stage.levels.timestep(ask.sigma)
-            estimates = yield Predict(stage.weights.at(evaluation), ask.x, ask.sigma, timestep, conds, stage.before + ask.step, preview=clean)
+            estimates = yield predict_for(stage, evaluation, asks[-1], conds, clean)
             clean, away = stage.guidance.combine(estimates)
             evaluation += 1
-            ask = sampler.send((clean, away) if ask.apart else clean)
+            answers = (clean, away) if ask.apart else (clean,)
+            answers = tuple(layered_answer(stage.layers, asks, each) for each in answers)
+            ask = sampler.send(answers if ask.apart else answers[0])
     except StopIteration as done:
         return done.value
     except Interrupted as stop:
         stop.latest = clean
         raise
+
+
+def predict_for(stage: Stage, evaluation: int, ask: Denoise, conds: tuple[Cond, ...], preview: Tensor | None) -> Predict:
+    step, timestep = stage.before + ask.step, stage.levels.timestep(ask.sigma)
+    return Predict(stage.weights.at(evaluation), ask.x, ask.sigma, timestep, conds, step, preview=preview)
+
+
+def layered_asks(layers: Sequence[Layer], ask: Denoise) -> list[Denoise]:
+    """The question as it comes to each layer, and at last as it goes to the model."""
+    asks = [ask]
+    for layer in layers:
+        asks.append(layer.ask(asks[-1]))
+    return asks
+
+
+def layered_answer(layers: Sequence[Layer], asks: Sequence[Denoise], estimate: Tensor) -> Tensor:
+    """The model's estimate as the layers send it back to the sampler."""
+    for layer, ask in zip(reversed(layers), reversed(asks[:-1]), strict=True):
+        estimate = layer.answer(ask, estimate)
+    return estimate

@@ -1,4 +1,4 @@
-"""A layer within `guided`: where the mask does not paint, the sampler is shown the picture there is."""
+"""Layers of sampling for masks: where the mask does not paint, the sampler is shown the picture there is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING, TypeAlias
 
-from modules.sampling.flows import Denoise, Flow
+from modules.sampling.flows import Denoise
+from modules.sampling.schedules import Levels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,37 +56,32 @@ def evenly_mixed(a: Tensor, b: Tensor, share: Tensor, power: float) -> Tensor:
     return mixed * (wanted / (is_long + 1e-5)).to(mixed.dtype)
 
 
-def kept_after(flow: Flow, mix: Mix) -> Flow:
-    """The picture is put into each estimate: how A1111's k-diffusion samplers inpaint."""
+@dataclass(frozen=True, slots=True, eq=False)
+class KeepAfter:
+    """A layer that puts the picture into each estimate: how A1111's k-diffusion samplers inpaint."""
 
-    def answered(ask: Denoise, estimate: Tensor) -> Tensor:
-        return mix(estimate, ask.sigma)
+    mix: Mix
 
-    return layered(flow, lambda ask: ask, answered)
+    def ask(self, ask: Denoise) -> Denoise:
+        return ask
+
+    def answer(self, ask: Denoise, estimate: Tensor) -> Tensor:
+        return self.mix(estimate, ask.sigma)
 
 
-def kept_before(flow: Flow, mix: Mix, timestep: Callable[[float], float]) -> Flow:
-    """The clean picture is put into each question, on the training scale √ᾱ·x: how its DDIM family inpaints.
+@dataclass(frozen=True, slots=True, eq=False)
+class KeepBefore:
+    """A layer that puts the clean picture into each question, on the training scale √ᾱ·x: how A1111's DDIM family inpaints.
 
     The model's ε for that is taken for the ε of the sampler's own latent.
     """
 
-    def asked(ask: Denoise) -> Denoise:
+    mix: Mix
+    levels: Levels
+
+    def ask(self, ask: Denoise) -> Denoise:
         scale = sqrt(1 + ask.sigma**2)
-        return replace(ask, x=mix(ask.x / scale, timestep(ask.sigma)) * scale)
+        return replace(ask, x=self.mix(ask.x / scale, self.levels.timestep(ask.sigma)) * scale)
 
-    def answered(ask: Denoise, estimate: Tensor) -> Tensor:
-        return estimate + (ask.x - asked(ask).x)
-
-    return layered(flow, asked, answered)
-
-
-def layered(flow: Flow, asked: Callable[[Denoise], Denoise], answered: Callable[[Denoise, Tensor], Tensor]) -> Flow:
-    """`flow` with its questions and the answers to them changed."""
-    try:
-        ask = next(flow)
-        while True:
-            answer = yield asked(ask)
-            ask = flow.send(tuple(answered(ask, each) for each in answer) if ask.apart else answered(ask, answer))
-    except StopIteration as done:
-        return done.value
+    def answer(self, ask: Denoise, estimate: Tensor) -> Tensor:
+        return estimate + (ask.x - self.ask(ask).x)

@@ -1,6 +1,14 @@
-"""What a picture in the making asks of the device, and the generators that ask.
+"""Questions: what the making of an image asks of the device, and tasks, the generators that ask.
 
-A question is an immutable value: unanswered, it can be asked again, later, elsewhere or in other company.
+The protocol, once for all tasks:
+- A task is a generator. It yields one question at a time, is sent the answer, and returns its result. Between two questions it may compute
+  whatever is small; it opens no file, starts no thread and touches no weights, for everything that needs a model is a question.
+- A question is an immutable value. Unanswered, it can be asked again, later, elsewhere or in another batch; so running out of memory,
+  batching and moving to another device need nothing of the task.
+- `Interrupted` is thrown in at a yield when somebody wants the image ended: the task may ask on and return what it has, or let it pass.
+  An error of the device (a subclass of `WebUIError`) is thrown in at the question that caused it: the task may go on without the answer.
+- Across a yield a task may hold latents, conditionings and pictures. Before it makes the first of these it may ask `Wait`, so that a task
+  whose turn is far away holds nothing. It holds no model and nothing that another task must release.
 """
 
 from __future__ import annotations
@@ -9,6 +17,7 @@ from collections.abc import Generator, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
+from modules.sampling.cond_extras import CondExtras
 from modules.sampling.weights import Weights
 
 if TYPE_CHECKING:
@@ -19,7 +28,7 @@ T = TypeVar("T")
 
 
 class Question(Protocol):
-    quick: ClassVar[bool]      # is it answered in passing, beside a step of the UNet?
+    quick: ClassVar[bool]      # true if it is short and may be answered before the next UNet step
     weights: Weights
 
     @property
@@ -104,11 +113,20 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cond:
-    """What a text means to the model."""
+    """The conditioning of one row of a UNet call: an encoded text, and what the row carries beside it."""
 
     text: Tensor                        # (tokens, width), for cross-attention
     vector: Tensor | None = None        # (n,), added to the time embedding: SDXL's pooled text, then its Frame
-    image: Tensor | None = None         # (c, h, w), beside the latent: what inpainting and editing models are shown
+    extras: CondExtras = field(default_factory=dict)      # by the name of their kind
+
+    @property
+    def key(self) -> Hashable:
+        """Rows with equal keys may share a call of the UNet."""
+        extras = frozenset((name, extra.key) for name, extra in self.extras.items() if extra.key is not None)
+        return self.text.shape, extras
+
+    def with_extras(self, extras: CondExtras) -> Cond:
+        return replace(self, extras={**self.extras, **extras}) if extras else self
 
     def of_length(self, tokens: int) -> Cond:
         """The same with its last token repeated up to that many, or without those beyond."""
@@ -172,7 +190,7 @@ class Predict:
 
     @property
     def key(self) -> Hashable:
-        return Predict, self.weights.drawing, self.x.shape, frozenset(cond.text.shape for cond in self.conds)
+        return Predict, self.weights.drawing, self.x.shape, frozenset(cond.key for cond in self.conds)
 
     @property
     def rows(self) -> int:
@@ -223,9 +241,9 @@ class EncodeImage:
 class Upscale:
     """A tile (3, h, w) uint8 of a picture. Answer: the same, as much larger as the upscaler of that name makes it."""
 
-    quick: ClassVar = True      # so that those who began together go on together
+    quick: ClassVar = True      # so that the images of one batch reach the next pass together
 
-    weights: Weights            # of whoever goes on with it
+    weights: Weights            # of the pass that goes on with it
     pixels: Tensor
     name: str
 
@@ -244,7 +262,7 @@ class RestoreFaces:
 
     quick: ClassVar = True
 
-    weights: Weights            # of whoever goes on with it
+    weights: Weights            # of the pass that goes on with it
     pixels: np.ndarray
     name: str
     weight: float = 0.5         # CodeFormer's: 0 restores most, 1 keeps most of the face
@@ -260,12 +278,12 @@ class RestoreFaces:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Is it this picture's turn? Answered, with nothing, when no picture before it asks for a step; so whoever waits holds nothing yet."""
+    """Wait until no earlier image wants a UNet step. The answer is None. Tasks ask this before they allocate anything."""
 
     quick: ClassVar = False
 
     weights: Weights = Weights("")      # whichever it will draw with
-    heavy: bool = False                 # no two begin at once, where much is done or held before the first step
+    heavy: bool = False                 # at most one begins at a time, where much is computed or held before the first step
 
     @property
     def key(self) -> Hashable:

@@ -21,6 +21,7 @@ from modules.params.img2img import ORIGINAL, Img2Img
 from modules.pipelines.img2img import pixels_of
 from modules.pipelines.sampling import Strength
 from modules.requests.resolve import prepared_img2img
+from modules.sampling.cond_extras import SHOWN_IMAGE
 from modules.sampling.questions import Decode, EncodeImage, Facts
 from modules.settings.options import Settings
 from modules.worker.job_kinds import plan_job
@@ -181,7 +182,7 @@ def test_a_model_that_edits_is_guided_by_the_picture_as_well(device):
         answer = [replace(facts, image_channels=4)] if isinstance(question, Facts) else device.answer([question])
         question = task.send(answer[0])
         seen = question if len(getattr(question, "conds", ())) else None
-    assert [bool(torch.any(cond.image)) for cond in seen.conds] == [True, True, False]
+    assert [bool(torch.any(cond.extras[SHOWN_IMAGE].image)) for cond in seen.conds] == [True, True, False]
 
 
 @pytest.mark.parametrize("script", [{}, {"script_name": "Loopback", "script_args": (2, 0.5, "Linear", "None")}], ids=["img2img", "Loopback"])

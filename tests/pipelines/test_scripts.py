@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from modules.api import scripts as face
+from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.errors import Invalid
 from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
@@ -371,7 +372,11 @@ def test_an_unknown_script_or_argument_is_named(script, args, field, named):
 def test_the_api_lists_them():
     api = FastAPI()
     api.include_router(face.routes(SimpleNamespace(models=SimpleNamespace(upscalers=lambda: ["None", "Lanczos"]))))
-    client = TestClient(api)
+
+    async def door(scope, receive, send):
+        await api({**scope, "account": LOCAL_ACCOUNT}, receive, send)
+
+    client = TestClient(door)
     found = client.get("/sdapi/v1/scripts").json()
     assert found["txt2img"] == ["prompts from file or textbox"] and len(found["img2img"]) == len(SCRIPTS)
     infos = {(info["name"], info["is_img2img"]): info["args"] for info in client.get("/sdapi/v1/script-info").json()}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 
 from modules.sampling.flows import Denoise
-from modules.sampling.guidance import Guidance, Stage, Timeline, cut_or_lengthened, equally_long, guided, padded
-from modules.sampling.questions import Cond, Interrupted, Weights
+from modules.sampling.guidance import Guidance, Stage, Timeline, cut_or_lengthened, equally_long, guided, never, padded
+from modules.sampling.questions import Cond, Interrupted, Weights, ready
 from modules.sampling.schedules import Levels
 
 LEVELS = Levels.of(torch.linspace(0.999, 0.005, 1000).numpy())
@@ -181,3 +182,49 @@ def test_a_stage_that_is_over_hands_on():
     except StopIteration:
         pass
     assert seen == [("base", 2), ("base", 2), ("refiner", 5), ("refiner", 5)]
+
+
+# Layers ----------------------------------------------------------------------------------------------
+
+
+class Scaled:
+    """A layer that shows the model a multiple of the latent, and adds as much to its estimate."""
+
+    def __init__(self, by, heard):
+        self.by, self.heard = by, heard
+
+    def ask(self, ask):
+        return replace(ask, x=(ask.x + 1) * self.by)
+
+    def answer(self, ask, estimate):
+        self.heard.append((self.by, float(ask.x.mean())))
+        return estimate + self.by
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_layers_change_what_the_model_is_asked_and_what_the_sampler_is_sent(apart):
+    """From the sampler outwards, and back; each meets the question that came to it."""
+    heard = []
+    layers = (Scaled(2.0, heard), Scaled(10.0, heard))
+    task = guided(flow(1, apart), Stage(Timeline.always(Weights("w")), Guidance(((always(3), 1.0),), always(1), 1.0), LEVELS, layers=layers))
+    question = next(task)
+    assert float(question.x.mean()) == ((0 + 1) * 2 + 1) * 10
+    with pytest.raises(StopIteration) as done:
+        task.send([cond.text.mean() * torch.ones(4, 2, 2) for cond in question.conds])
+    [sent] = done.value.value
+    assert [float(each.mean()) for each in (sent if apart else [sent])] == [3 + 10 + 2, 1 + 10 + 2][: 1 + apart]
+    assert heard[:2] == [(10.0, 2.0), (2.0, 0.0)]
+
+
+def test_the_next_stage_has_layers_of_its_own():
+    first = Stage(
+        Timeline.always(Weights("w")), Guidance(((always(3), 1.0),), always(3), 1.0), LEVELS, layers=(Scaled(2.0, []),),
+        over=lambda evaluation, sigma: evaluation == 1, after=lambda: ready(replace(first, over=never, layers=())),
+    )
+    task = guided(flow(2), first)
+    question, seen = next(task), []
+    with pytest.raises(StopIteration):
+        while True:
+            seen.append(float(question.x.mean()))
+            question = task.send([cond.text.mean() * torch.ones(4, 2, 2) for cond in question.conds])
+    assert seen == [2, 0]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from modules.sampling.editing import editing
+from modules.sampling.cond_extras import SHOWN_IMAGE, ShownImage
 from modules.sampling.flows import Tuning
-from modules.sampling.guidance import Guidance, Timeline
-from modules.sampling.masking import Hole, Softness, evenly_mixed, kept_after, kept_before
+from modules.sampling.guidance import Guidance, Timeline, layered_answer, layered_asks
+from modules.sampling.masking import Hole, KeepAfter, KeepBefore, Softness, evenly_mixed
+from modules.sampling.pix2pix import pix2pix_guidance
 from modules.sampling.questions import Cond
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import Levels, ddim_levels
@@ -37,7 +38,20 @@ def flow_of(sampler, hole=None):
     flow = sampler.flow(START * levels[0], levels, lambda *_: torch.randn(4, 8, 8, generator=noise), Tuning())
     if hole is None:
         return flow
-    return kept_before(flow, hole.mix, LEVELS.timestep) if sampler.timesteps else kept_after(flow, hole.mix)
+    return layered(flow, (KeepBefore(hole.mix, LEVELS) if sampler.timesteps else KeepAfter(hole.mix),))
+
+
+def layered(flow, layers):
+    """The flow as the model meets it behind these layers."""
+    try:
+        ask = next(flow)
+        while True:
+            asks = layered_asks(layers, ask)
+            answer = yield asks[-1]
+            answers = [layered_answer(layers, asks, each) for each in (answer if ask.apart else (answer,))]
+            ask = flow.send(tuple(answers) if ask.apart else answers[0])
+    except StopIteration as done:
+        return done.value
 
 
 @pytest.fixture(params=["Euler", "Euler a", "DPM++ 2M", "Heun", "DDIM", "DDIM CFG++", "PLMS", "UniPC"])
@@ -87,22 +101,23 @@ def says(value):
 
 
 def guidance(scale=7.0):
-    return Guidance(((says(1), 1.0),), says(0), scale, image=torch.ones(4, 2, 2))
+    return Guidance(((says(1), 1.0),), says(0), scale, extras={SHOWN_IMAGE: ShownImage(torch.ones(4, 2, 2))})
 
 
 def test_the_third_question_shows_no_picture_and_has_the_negative_prompt():
-    text, picture, nothing = editing(guidance(), 1.5).conds(0, 1.0)
-    assert text.image.all() and picture.image.all() and not nothing.image.any()
+    text, picture, nothing = pix2pix_guidance(guidance(), 1.5).conds(0, 1.0)
+    images = [each.extras[SHOWN_IMAGE].image for each in (text, picture, nothing)]
+    assert [bool(image.all()) for image in images] == [True, True, False] and not images[2].any()
     assert nothing.text is picture.text
 
 
 def test_both_scales_count():
     """nothing + 1.5 · (picture − nothing) + 7 · (text − picture)"""
     text, picture, nothing = (torch.full((4, 2, 2), value) for value in (10.0, 4.0, 1.0))
-    clean, away = editing(guidance(), 1.5).combine((text, picture, nothing))
+    clean, away = pix2pix_guidance(guidance(), 1.5).combine((text, picture, nothing))
     assert torch.allclose(clean, torch.full((4, 2, 2), 1 + 1.5 * 3 + 7 * 6.0)) and torch.equal(away, nothing)
 
 
 def test_at_image_scale_1_it_is_plain_guidance():
     estimates = tuple(torch.randn(3, 4, 2, 2))
-    assert torch.allclose(editing(guidance(), 1.0).combine(estimates)[0], guidance().combine(estimates[:2])[0])
+    assert torch.allclose(pix2pix_guidance(guidance(), 1.0).combine(estimates)[0], guidance().combine(estimates[:2])[0])

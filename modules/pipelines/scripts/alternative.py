@@ -18,7 +18,7 @@ from modules.pipelines.img2img import (
     described,
     encoded,
     hole_of,
-    masked,
+    mask_layers,
     pixels_of,
     remember_start,
     shown,
@@ -105,9 +105,10 @@ def generate(plan: ImagePlan[Img2Img, Inversion]) -> Task[Result]:
 def from_own_noise(pass_: Pass, canvas: Canvas, hole: Hole, noise: Tensor, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
     """The latent out of the picture with that noise on it, and whether it is complete."""
     facts = yield pass_.facts
-    stage = yield from shown_stage(pass_, canvas, facts, extra)
+    layers = mask_layers(pass_, hole, trained_levels(pass_, facts))
+    stage = yield from shown_stage(pass_, canvas, facts, extra, layers)
     flow = begun(pass_, facts, hole.picture, noise)
-    return (yield from sampled(masked(pass_, flow, hole, stage), stage))
+    return (yield from sampled(flow, stage))
 
 
 def inverted(pass_: Pass, canvas: Canvas, facts: ModelFacts, latent: Tensor, adjusted: bool) -> Task[Tensor]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from modules.sampling.cond_extras import SHOWN_IMAGE
 from modules.sampling.guidance import Guidance, never
 from modules.sampling.questions import Cond
 
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EditGuidance(Guidance):
+class Pix2PixGuidance(Guidance):
     """InstructPix2Pix, Brooks et al. 2023, arXiv:2211.09800, eq. 3. Its third question shows no picture and asks for nothing."""
 
     image_scale: float
 
     def conds(self, evaluation: int, sigma: float) -> tuple[Cond, ...]:
         *positive, negative = Guidance.conds(self, evaluation, sigma)
-        return *positive, negative, replace(negative, image=negative.image * 0)
+        blank = {name: extra.blank() for name, extra in negative.extras.items() if name == SHOWN_IMAGE}
+        return *positive, negative, negative.with_extras(blank)
 
     def combine(self, estimates: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """nothing + image_scale · (picture − nothing) + Σ weight · scale · (text − picture)"""
@@ -30,7 +32,7 @@ class EditGuidance(Guidance):
         return guided + (nothing - picture) * (1 - self.image_scale), nothing
 
 
-def editing(guidance: Guidance, image_scale: float) -> EditGuidance:
+def pix2pix_guidance(guidance: Guidance, image_scale: float) -> Pix2PixGuidance:
     """The same guidance, towards the picture as well. The negative prompt is never left out: the picture is told apart by it."""
     own = {each.name: getattr(guidance, each.name) for each in fields(Guidance)}
-    return EditGuidance(**own | {"alone": never}, image_scale=image_scale)
+    return Pix2PixGuidance(**own | {"alone": never}, image_scale=image_scale)
