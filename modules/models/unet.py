@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from math import sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,8 +38,11 @@ def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = nul
     estimates: list[Tensor] = [rows[0].x] * len(rows)
     for places in calls(rows):
         sharing = [rows[place] for place in places]
+        x = torch.stack([row.x for row in sharing])
+        latents, timesteps, arguments = unet_arguments(model, x, sharing)
         with under([row.networks for row in sharing]):
-            answers = denoise(model, sharing)
+            out = model.unet(latents, timesteps, **arguments)[0].float()      # here and in no helper: the stack at this call stays short
+        answers = clean_estimates(model, x, out, sharing)
         for place, estimate in zip(places, answers, strict=True):
             estimates[place] = estimate
     answers = iter(estimates)
@@ -54,26 +57,30 @@ def calls(rows: Sequence[Row]) -> list[list[int]]:
     return [[*chain.from_iterable(alike.values())] for alike in places.values()]
 
 
-def denoise(model: LoadedModel, rows: Sequence[Row]) -> Tensor:
-    """Clean estimates (rows, C, h, w) float32, on the device.
-
-    The network sees x/√(1+σ²) and a timestep, and predicts ε (Ho et al. 2020, arXiv:2006.11239)
-    or v (Salimans & Ho 2022, arXiv:2202.00512): x̂ = x − σε, or x/(1+σ²) − vσ/√(1+σ²).
-    """
+def unet_arguments(model: LoadedModel, x: Tensor, rows: Sequence[Row]) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """Scaled latents (rows, C, h, w), timesteps (rows,) and named arguments of one call. The network sees x/√(1+σ²) and a timestep."""
     weight = working(model.unet)
-    x = torch.stack([row.x for row in rows])
-    scale = column([1 / sqrt(1 + row.sigma**2) for row in rows], x)
+    inputs = with_extras(UNetInputs(x * input_scale(x, rows)), rows)
     timesteps = torch.tensor([row.timestep for row in rows], device=weight.device)
-    conds = torch.stack([row.cond.text for row in rows]).to(weight)
-    inputs = with_extras(UNetInputs(x * scale), rows)
-    out = model.unet(
-        inputs.latents.to(weight.dtype), timesteps, encoder_hidden_states=conds, added_cond_kwargs=added(model, rows), return_dict=False,
-        **inputs.arguments,
-    )[0].float()
+    texts = torch.stack([row.cond.text for row in rows]).to(weight)
+    named = {"encoder_hidden_states": texts, "added_cond_kwargs": added(model, rows), "return_dict": False, **inputs.arguments}
+    return inputs.latents.to(weight.dtype), timesteps, named
+
+
+def clean_estimates(model: LoadedModel, x: Tensor, out: Tensor, rows: Sequence[Row]) -> Tensor:
+    """What the network predicts for x → clean estimates (rows, C, h, w) float32, on the device.
+
+    It predicts ε (Ho et al. 2020, arXiv:2006.11239) or v (Salimans & Ho 2022, arXiv:2202.00512): x̂ = x − σε, or x/(1+σ²) − vσ/√(1+σ²).
+    """
     sigma = column([row.sigma for row in rows], x)
     if model.prediction_type == "v_prediction":
+        scale = input_scale(x, rows)
         return x * scale**2 - out * (sigma * scale)
     return x - out * sigma
+
+
+def input_scale(x: Tensor, rows: Sequence[Row]) -> Tensor:
+    return column([1 / sqrt(1 + row.sigma**2) for row in rows], x)
 
 
 def with_extras(inputs: UNetInputs, rows: Sequence[Row]) -> UNetInputs:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import traceback
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
+from diffusers import UNet2DConditionModel
 from PIL import Image
 
 from modules.base.accounts import LOCAL
@@ -23,6 +26,8 @@ from modules.settings.options import Settings
 from modules.worker.config import WorkerConfig
 from modules.worker.thread import ThreadWorker
 from tests.golden_data import GOLDEN, library
+
+MODULES = Path(__file__).parents[2] / "modules"
 
 
 class Shop:
@@ -308,3 +313,16 @@ def test_an_unknown_checkpoint_fails_the_job_by_name(shop):
 def test_unsaved_pictures_go_to_the_cache(shop):
     _, [made] = shop.make("task(../x)", save=False)
     assert not made.saved and str(shop.cache) in made.path and ".." not in made.path
+
+
+def test_between_the_thread_and_the_unet_stand_five_frames(shop, monkeypatch):
+    """Whoever reads a traceback, or steps into the call, meets: thread, engine, step, device, network."""
+    forward, found = UNet2DConditionModel.forward, []
+
+    def watched(unet, *given, **named):
+        found.append([frame.name for frame in traceback.extract_stack() if Path(frame.filename).is_relative_to(MODULES)])
+        return forward(unet, *given, **named)
+
+    monkeypatch.setattr(UNet2DConditionModel, "forward", watched)
+    shop.make("a")
+    assert found[0] == ["_run", "run", "step", "answer", "predict"]
