@@ -7,7 +7,7 @@ import base64
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,19 +17,21 @@ from pydantic import BaseModel, BeforeValidator, Field
 from modules.api.info import decoded, most_pixels
 from modules.api.replies import failure
 from modules.api.requests import Saved, field_notes, without_nulls
-from modules.api.routing import owner, router
+from modules.api.routing import account, router
 from modules.api.waiting import ended
 from modules.app.app import App
-from modules.base.accounts import Role
+from modules.base.accounts import Account, Role
 from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
 from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING, EncodedPicture
 from modules.imaging.inputs import keep
 from modules.imaging.read import open_image
 from modules.library.catalog import ModelFile
 from modules.library.upscalers import upscaler_files
-from modules.params.extras import NONE, Extras, check_sent, check_sizes, described
+from modules.params.batch import ExtrasBatch, FromFolder
+from modules.params.extras import NONE, Extras, check_sent, described
 from modules.params.hires import LATENT_MODES
 from modules.requests.picture_data import picture_metadata
+from modules.requests.submit import Submission, submit
 from modules.store.jobs import JobRecord
 
 USUAL_SCALE = 4                     # what A1111 says of models whose names say nothing
@@ -51,7 +53,9 @@ class ExtrasSingleImageRequest(Extras):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtrasBatchImagesRequest(Extras):
+class ExtrasBatchImagesRequest(FromFolder, Extras):
+    """Pictures in base64, or of a folder on the server, which is Easel's own."""
+
     imageList: Annotated[list[NamedPicture], Field(max_length=MAX_ITEMS)] = field(default_factory=list)
     save_images: Saved = False
 
@@ -92,7 +96,7 @@ def routes(app: App) -> APIRouter:
     @api.post("/extra-single-image")
     async def single(body: SingleBody, request: Request) -> ExtrasSingleImageReply:
         """Enlarge a picture and wait for it. Its generation data is kept, and tells what was done."""
-        job = await submitted(app, body, {"image": body.image}, owner(request))
+        job = await started(app, body, {"image": body.image}, account(request))
         record = await ended(app.jobs, job)
         [image] = await asyncio.to_thread(files, record)
         return ExtrasSingleImageReply(html_info=as_html(record, field_notes(body, await request.json())), image=image)
@@ -101,7 +105,7 @@ def routes(app: App) -> APIRouter:
     async def batch(body: BatchBody, request: Request) -> ExtrasBatchImagesReply:
         """Enlarge pictures, one after another, and wait for them all."""
         pictures = {f"imageList.{index}": each.data for index, each in enumerate(body.imageList)}
-        job = await submitted(app, body, pictures, owner(request))
+        job = await started(app, body, pictures, account(request))
         record = await ended(app.jobs, job)
         notes = field_notes(body, await request.json())
         return ExtrasBatchImagesReply(html_info=as_html(record, notes), images=await asyncio.to_thread(files, record))
@@ -167,28 +171,26 @@ def scale_of(name: str) -> int:
 # A request ------------------------------------------------------------------------------------------
 
 
-async def submitted(app: App, body: ExtrasRequest, pictures: Mapping[str, str], owner: str) -> str:
-    """`submit`, once there is room to decode the pictures. Raises Busy too."""
+async def started(app: App, body: ExtrasRequest, pictures: Mapping[str, str], caller: Account) -> str:
+    """`start`, once there is room to decode the pictures. Raises Busy too."""
     async with app.decoding.room(await asyncio.to_thread(most_pixels, pictures.values())):
-        return await asyncio.to_thread(submit, app, body, pictures, owner)
+        return await asyncio.to_thread(start, app, body, pictures, caller)
 
 
-def submit(app: App, body: ExtrasRequest, pictures: Mapping[str, str], owner: str) -> str:
-    """Start the job and return its id. Raises Invalid, InvalidImage, TooLarge, UnknownName or ModelMissing.
+def start(app: App, body: ExtrasRequest, pictures: Mapping[str, str], caller: Account) -> str:
+    """Begin the job and return its id. Raises Invalid, InvalidImage, TooLarge, UnknownName, ModelMissing or Forbidden.
 
     pictures: field name → base64
     """
-    refuse_nothing(pictures)
-    params = Extras(**{each.name: getattr(body, each.name) for each in fields(Extras)})
-    params = replace(params, upscaler_1=app.models.upscaler(body.upscaler_1), upscaler_2=app.models.upscaler(body.upscaler_2))
-    for restoring in params.restorers:
-        app.models.face_restorer(restoring.name)
-    contents = [decoded(each) for each in pictures.values()]
-    infotexts = [picture_metadata(content).infotext for content in contents]
-    check_sent([open_image(content).size for content in contents])
-    images = kept(app.flags.paths.cache / "inputs", contents, params)
-    recorded = asdict(params) | {"images": images, "infotexts": infotexts, "batch_size": len(images)}      # by which the queue counts pictures
-    return app.jobs.submit("extras", recorded, app.settings.current, owner, body.save_images)
+    request = ExtrasBatch(**{each.name: getattr(body, each.name) for each in fields(ExtrasBatch) if hasattr(body, each.name)})
+    if not request.batch_source:
+        refuse_nothing(pictures)
+        contents = [decoded(each) for each in pictures.values()]
+        check_sent([open_image(content).size for content in contents])
+        infotexts = tuple(picture_metadata(content).infotext for content in contents)
+        images = tuple(keep(app.flags.paths.cache / "inputs", content) for content in contents)
+        request = replace(request, images=images, infotexts=infotexts)
+    return submit(app, Submission("extras", request, save=body.save_images), caller).job
 
 
 def refuse_nothing(pictures: Mapping[str, str]) -> None:
@@ -197,18 +199,11 @@ def refuse_nothing(pictures: Mapping[str, str]) -> None:
         raise Invalid("There is no picture to enlarge.", "Send the file's bytes in base64.", field=missing[0] if missing else "imageList")
 
 
-def kept(folder: Path, contents: Sequence[bytes], params: Extras) -> list[str]:
-    """The pictures' names among the inputs. Raises Invalid; only now, as an upright picture may have its sides the other way round."""
-    images = [keep(folder, content) for content in contents]
-    check_sizes(params, [open_image((folder / image).read_bytes()).size for image in images])
-    return images
-
-
 def files(record: JobRecord) -> list[str]:
     """The pictures in base64, every one there was to be. Raises JobFailed. They may be large: not to be called on the event loop."""
     if record.error:
         raise failure(record.error)
-    if len(record.pictures) < len(record.params["images"]):
+    if len(record.pictures) < len(record.params.get("images", ())):
         raise JobFailed("The job was interrupted.", "Ask again.")
     return [base64.b64encode(Path(picture.path).read_bytes()).decode() for picture in record.pictures]
 

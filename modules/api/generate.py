@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
@@ -16,8 +16,8 @@ from modules.api.requests import (
     AS_SETTINGS,
     NOT_YET,
     NOTHING,
-    Handling,
     Img2ImgRequest,
+    RequestOptions,
     Txt2ImgRequest,
     field_notes,
     understood,
@@ -31,13 +31,10 @@ from modules.app.app import App
 from modules.base.accounts import Account, Role
 from modules.base.errors import Invalid
 from modules.imaging.inputs import keep
-from modules.params.img2img import Img2Img
-from modules.params.scripts import settled
-from modules.params.txt2img import Generation, Txt2Img
-from modules.requests.model_choice import with_checkpoint_here
-from modules.requests.resolve import prepared, prepared_img2img
-from modules.requests.styles import unstyled, with_styles
-from modules.settings.options import NAMES, Settings, check_places, for_request
+from modules.params.batch import Img2ImgBatch
+from modules.params.txt2img import Txt2Img
+from modules.requests.drawing import fields_of
+from modules.requests.submit import Submission, Submitted, submit
 
 FAILED: dict[int | str, dict[str, Any]] = {"5XX": {"model": Refusal, "description": "The job failed"}}
 Txt2ImgBody = Annotated[Txt2ImgRequest, BeforeValidator(understood), Body()]
@@ -60,71 +57,57 @@ def routes(app: App) -> APIRouter:
     return api
 
 
-async def answered(app: App, body: Handling, request: Request) -> Response:
+async def answered(app: App, body: RequestOptions, request: Request) -> Response:
     pixels = await asyncio.to_thread(most_pixels, (*body.init_images, body.mask)) if isinstance(body, Img2ImgRequest) else 0
     async with app.decoding.room(pixels):
-        job, settings, notes = await asyncio.to_thread(submit, app, body, account(request))
-    record = await ended(app.jobs, job)
+        submitted = await asyncio.to_thread(start, app, body, account(request))
+    record = await ended(app.jobs, submitted.job)
     if record.error and not record.pictures:
         raise failure(record.error)
-    notes += field_notes(body, await request.json())
-    content = await asyncio.to_thread(rendered, body, record, settings, notes)
+    notes = [*submitted.notes, *field_notes(body, await request.json())]
+    content = await asyncio.to_thread(rendered, body, record, submitted.settings, notes)
     return Response(content, media_type="application/json")
 
 
-def submit(app: App, body: Handling, account: Account) -> tuple[str, Settings, list[str]]:
-    """Start the job. Returns its id, its settings, and what the person should know. Raises Invalid, UnknownName or Forbidden."""
+def start(app: App, body: RequestOptions, caller: Account) -> Submitted:
+    """Begin the job of a body. Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge."""
     refuse_unknown_arts(body)
     body, notes = with_names_here(body, app.models, app.settings.current)
-    check_places(body.override_settings, shared=not account.is_local)
-    settings, ignored = overridden(app.settings.current, body)
-    settings, missing = with_checkpoint_here(app, settings, body.override_settings)
-    kind, params = ("img2img", img2img_params(app, body)) if isinstance(body, Img2ImgRequest) else ("txt2img", txt2img_params(app, body))
+    kind, request = ("img2img", img2img_request(app, body)) if isinstance(body, Img2ImgRequest) else ("txt2img", txt2img_request(body))
     saved = body.save_images and not body.do_not_save_samples
-    job = app.jobs.submit(kind, asdict(params) | unstyled(body, app.styles()), settings, account.name, saved, body.force_task_id or "")
-    app.jobs.warn(job, missing)
-    return job, settings, [*notes, *(f"There is no setting called {name!r}; it was ignored." for name in ignored)]
+    submitted = submit(app, Submission(kind, request, overrides_of(body), saved, body.force_task_id or ""), caller)
+    return replace(submitted, notes=(*notes, *submitted.notes))
 
 
-def refuse_unknown_arts(body: Handling) -> None:
+def refuse_unknown_arts(body: RequestOptions) -> None:
     for name, what in NOT_YET.items():
         if getattr(body, name) not in NOTHING:
             raise Invalid(f"{what} is not there yet.", f"Leave {name} out.", field=name)
 
 
-def txt2img_params(app: App, body: Txt2ImgRequest) -> Txt2Img:
-    return prepared(settled(with_styles(first_pass(body), app.styles()), "txt2img", app.styles()))
-
-
-def first_pass(body: Txt2ImgRequest) -> Txt2Img:
-    """A1111 takes the old fields for the first pass's size instead of the present ones, with or without hires fix."""
-    params = picture_fields(Txt2Img, body)
+def txt2img_request(body: Txt2ImgRequest) -> Txt2Img:
+    """The declared request. As in A1111 the old fields for the first pass's size go before width and height, hires fix or not."""
+    request = fields_of(Txt2Img, body)
     first = {"width": body.firstphase_width, "height": body.firstphase_height}
-    return replace(params, **first) if any(first.values()) else params
+    return replace(request, **first) if any(first.values()) else request
 
 
-def img2img_params(app: App, body: Img2ImgRequest) -> Img2Img:
-    """With its pictures kept by the names that a job uses. Raises Invalid, InvalidImage or TooLarge."""
+def img2img_request(app: App, body: Img2ImgRequest) -> Img2ImgBatch:
+    """The declared request, its pictures kept by name. Raises Invalid, InvalidImage or TooLarge."""
     folder = app.flags.paths.cache / "inputs"
-    params = replace(
-        picture_fields(Img2Img, body),
+    return replace(
+        fields_of(Img2ImgBatch, body),
         init_images=tuple(keep(folder, decoded(image)) for image in body.init_images),
         mask=keep(folder, decoded(body.mask)) if body.mask else "",
     )
-    return prepared_img2img(settled(with_styles(params, app.styles()), "img2img", app.styles()), app.settings.current)
 
 
-def picture_fields(cls: type[Any], body: Generation) -> Any:
-    return cls(**{each.name: getattr(body, each.name) for each in fields(cls)})
-
-
-def overridden(settings: Settings, body: Handling) -> tuple[Settings, list[str]]:
-    """The settings for this request alone, and the names among its overrides that mean nothing here. Raises Invalid."""
+def overrides_of(body: RequestOptions) -> dict[str, Any]:
+    """The settings that a body changes for itself, by fields of their own or in `override_settings`."""
     overrides = {name: getattr(body, name) for name in AS_SETTINGS if getattr(body, name) is not None}
     if body.eta is not None:
         overrides["eta_ddim"] = overrides["eta_ancestral"] = body.eta
     overrides |= without_nulls(body.override_settings)
     if body.restore_faces is not None:
         overrides["face_restoration"] = body.restore_faces
-    known = {name: value for name, value in overrides.items() if name in NAMES}
-    return for_request(settings, known), sorted(overrides.keys() - known.keys())
+    return overrides

@@ -14,6 +14,7 @@ from modules.base.fields import defaults
 from modules.base.limits import MAX_ID, MAX_INFOTEXT, MAX_NAME, JsonObject
 from modules.library.library import Library
 from modules.params import infotext
+from modules.params.batch import Img2ImgBatch
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts.grammar import emphasised
@@ -39,7 +40,7 @@ Saved = Annotated[bool, Field(description="Also write the pictures to the server
 
 
 @dataclass(frozen=True, kw_only=True)
-class Handling:
+class RequestOptions:
     """What a request says beside its picture. Unknown fields are ignored and told of in the reply, nulls are defaults."""
 
     sampler_index: SamplerIndex | None = None
@@ -62,18 +63,18 @@ class Handling:
     alwayson_scripts: JsonObject = field(default_factory=dict)
 
 
-AnyRequest = TypeVar("AnyRequest", bound=Handling)
+AnyRequest = TypeVar("AnyRequest", bound=RequestOptions)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Txt2ImgRequest(Txt2Img, Handling):
+class Txt2ImgRequest(Txt2Img, RequestOptions):
     firstphase_width: Phase = 0       # of the first pass, where width and height are not
     firstphase_height: Phase = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Img2ImgRequest(Img2Img, Handling):
-    """Pictures come in base64, with or without `data:` before."""
+class Img2ImgRequest(Img2ImgBatch, RequestOptions):
+    """Pictures come in base64, with or without `data:` before. Batches and sizes by scale are Easel's own fields."""
 
     include_init_images: bool = False      # in the reply
 

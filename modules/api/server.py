@@ -35,7 +35,7 @@ from modules.api.routing import inner_path
 from modules.app.app import App
 from modules.base.errors import NotFound
 from modules.base.fields import declared
-from modules.params.img2img import Img2Img
+from modules.params.batch import Img2ImgBatch
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 
@@ -95,7 +95,7 @@ def explain_fields(api: FastAPI) -> None:
     def explained() -> dict[str, Any]:
         if api.openapi_schema is None:
             schemas = plain()["components"]["schemas"]
-            for name, cls in (("Txt2ImgRequest", Txt2Img), ("Img2ImgRequest", Img2Img), ("Settings", Settings)):
+            for name, cls in (("Txt2ImgRequest", Txt2Img), ("Img2ImgRequest", Img2ImgBatch), ("Settings", Settings)):
                 for field, param in declared(cls).items():
                     schemas[name]["properties"][field] |= {"title": param.label, "description": param.help}
         return plain()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
+import json
+import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from argparse import ArgumentParser, BooleanOptionalAction
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from pydantic import ValidationError
@@ -14,11 +16,13 @@ from tqdm import tqdm
 from modules.app.app import App
 from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.errors import Invalid, JobFailed
-from modules.base.fields import checker, declared
+from modules.base.fields import Choices, checker, declared
 from modules.commands.assemble import assemble, start_worker, terminal_process
 from modules.params.txt2img import Txt2Img
-from modules.requests.model_choice import first_checkpoint, form_start
-from modules.requests.resolve import prepared
+from modules.requests.form import start_values, with_script
+from modules.requests.kinds import KINDS
+from modules.requests.model_choice import first_checkpoint
+from modules.requests.submit import Submission, submit
 from modules.settings.flags import Flags
 from modules.store.jobs import DONE
 
@@ -32,16 +36,16 @@ def generate(flags: Flags, arguments: Sequence[str]) -> int:
 
 
 def made(app: App, arguments: Sequence[str]) -> int:
-    model = first_checkpoint(app)
-    settings = replace(app.settings.current, sd_model_checkpoint=model.name if model else "")
-    params = prepared(read(arguments, form_start(app, model)["defaults"]["txt2img"]))
+    submission = read_arguments(app, arguments)
     start_worker(app, resume=False)
-    job = app.jobs.submit("txt2img", asdict(params), settings, LOCAL_ACCOUNT.name)
+    submitted = submit(app, submission, LOCAL_ACCOUNT)
+    for note in submitted.notes:
+        print(note, file=sys.stderr)
     try:
-        follow(app, job)
+        follow(app, submitted.job)
     except KeyboardInterrupt:
-        app.jobs.interrupt(job)
-    record = app.jobs.wait(job)
+        app.jobs.interrupt(submitted.job)
+    record = app.jobs.wait(submitted.job)
     app.jobs.worker.stop()
     for picture in record.pictures:
         print(picture.path)
@@ -50,9 +54,31 @@ def made(app: App, arguments: Sequence[str]) -> int:
     return 0 if record.state == DONE else STOPPED
 
 
-def read(arguments: Sequence[str], defaults: dict[str, Any]) -> Txt2Img:
-    """Every field of the request is a flag: `--cfg-scale 5`. Raises Invalid naming a field outside its limits."""
-    parser = argparse.ArgumentParser(prog="webui.py generate", allow_abbrev=False)
+def read_arguments(app: App, arguments: Sequence[str]) -> Submission:
+    """The submission of a command line; the model that it names, or the one chosen last here, decides on the defaults. Raises Invalid."""
+    settings = pairs_of("--setting", settings_parser().parse_known_args(arguments)[0].setting)
+    if not settings.get("sd_model_checkpoint"):
+        model = first_checkpoint(app)
+        settings |= {"sd_model_checkpoint": model.name if model else None}
+    return read(arguments, start_values(app, KINDS["txt2img"], settings), settings)
+
+
+def read(arguments: Sequence[str], defaults: Mapping[str, Any], settings: Mapping[str, Any] = MappingProxyType({})) -> Submission:
+    """Every field of the request is a flag: `--cfg-scale 5`. Raises Invalid naming a flag outside its limits."""
+    given = vars(parser_of(defaults).parse_args(arguments))
+    script = given.pop("script"), pairs_of("--script-argument", given.pop("script_argument"))
+    del given["setting"]
+    try:
+        request = checker(Txt2Img).validate_python(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise Invalid(f"{flag_of(name)} cannot be {first['input']!r:.80}.", f"{first['msg']}.", name) from error
+    return Submission("txt2img", with_script(KINDS["txt2img"], request, *script), settings)
+
+
+def parser_of(defaults: Mapping[str, Any]) -> ArgumentParser:
+    parser = ArgumentParser(prog="webui.py generate", allow_abbrev=False, parents=[settings_parser()])
     parser.add_argument("prompt", help="what to draw")
     kinds = get_type_hints(Txt2Img)
     for name, param in declared(Txt2Img).items():
@@ -60,13 +86,34 @@ def read(arguments: Sequence[str], defaults: dict[str, Any]) -> Txt2Img:
             told = f"{param.help} ({defaults[name]})".replace("%", "%%")
             parser.add_argument(flag_of(name), type=kinds[name], default=defaults[name], help=told, metavar=name.upper())
         elif kinds[name] is bool:
-            parser.add_argument(flag_of(name), action=argparse.BooleanOptionalAction, default=defaults[name], help=param.help)
-    try:
-        return checker(Txt2Img).validate_python(vars(parser.parse_args(arguments)))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise Invalid(f"{flag_of(name)} cannot be {first['input']!r:.80}.", f"{first['msg']}.", name) from error
+            parser.add_argument(flag_of(name), action=BooleanOptionalAction, default=defaults[name], help=param.help)
+        elif isinstance(param.widget, Choices):
+            parser.add_argument(flag_of(name), action="append", default=[], help=f"{param.help} May be given again.", metavar="NAME")
+    parser.add_argument("--script", default="", help="What is done instead of drawing the request once.", metavar="NAME")
+    parser.add_argument("--script-argument", action="append", default=[], help="An argument of the script. May be given again.", metavar="NAME=VALUE")
+    return parser
+
+
+def settings_parser() -> ArgumentParser:
+    """Read before the others: the model that is named here decides on their defaults."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    told = "A setting for this call alone, such as sd_vae=None. May be given again."
+    parser.add_argument("--setting", action="append", default=[], help=told, metavar="NAME=VALUE")
+    return parser
+
+
+def pairs_of(flag: str, given: Sequence[str]) -> dict[str, Any]:
+    """`name=value` as name → value; a value that is JSON is what it says, any other a text. Raises Invalid."""
+    found = {}
+    for each in given:
+        name, equals, text = each.partition("=")
+        if not name or not equals:
+            raise Invalid(f"{flag} cannot be {each!r:.80}.", "Write name=value.", flag.removeprefix("--"))
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
 
 
 def flag_of(name: str) -> str:

@@ -34,11 +34,12 @@ class JobKind:
     request: type[Any]
     resolve: Resolve
     planner: str
+    draws: bool = True      # with a checkpoint, that must be here
     aliases: tuple[str, ...] = ()
 
 
 KINDS: Registry[JobKind] = Registry("kind of job", (
     JobKind("txt2img", Txt2Img, txt2img_params, "modules.worker.job_kinds:plan_txt2img"),
     JobKind("img2img", Img2ImgBatch, img2img_params, "modules.worker.job_kinds:plan_img2img"),
-    JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:plan_extras"),
+    JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:plan_extras", draws=False),
 ))

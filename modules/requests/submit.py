@@ -10,7 +10,6 @@ from modules.app.app import App
 from modules.base.accounts import Account
 from modules.requests.kinds import KINDS
 from modules.requests.model_choice import with_checkpoint_here
-from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import NAMES, Settings, check_places, for_request
 
 
@@ -45,7 +44,9 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     given = settings_given(asked.settings)
     check_places(given, shared=not account.is_local)
     known = {name: value for name, value in given.items() if name in NAMES}
-    settings, missing = with_checkpoint_here(app, for_request(server, known), known)
+    settings, missing = for_request(server, known), []
+    if kind.draws:
+        settings, missing = with_checkpoint_here(app, settings, known)
     params = kind.resolve(app, asked.request, server)
     job = app.jobs.submit(kind.name, params, settings, account.name, asked.save, asked.task_id)
     app.jobs.warn(job, missing)
@@ -54,5 +55,5 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
 
 
 def settings_given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that say something: null leaves a setting as it is, and so does a model that has no name."""
-    return {name: value for name, value in values.items() if value is not None and not (name in MODEL_SETTINGS and value == "")}
+    """The settings that say something: null leaves one as it is, and so does a checkpoint without a name."""
+    return {name: value for name, value in values.items() if value is not None and (name, value) != ("sd_model_checkpoint", "")}

@@ -100,8 +100,13 @@ def generation_facts(plan: ImagePlan) -> dict[str, Any]:
 
 def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     """The job by its kind's planner. inputs: the folder of the pictures that jobs start from. Raises UnknownName for the kind."""
-    module, _, planner = KINDS[spec.kind].planner.partition(":")
-    return getattr(import_module(module), planner)(spec, library, inputs)
+    return planner_of(spec.kind)(spec, library, inputs)
+
+
+def planner_of(kind: str) -> Callable[[JobSpec, Library, Path], JobPlan]:
+    """The function that the table of kinds names. Raises UnknownName."""
+    module, _, planner = KINDS[kind].planner.partition(":")
+    return getattr(import_module(module), planner)
 
 
 # txt2img ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from modules.base.errors import Invalid
 from modules.base.fields import declared, form_defaults
-from modules.commands.generate import flag_of, read
+from modules.commands.generate import flag_of, pairs_of, read
 from modules.params.txt2img import Txt2Img
 
 FORM = form_defaults(Txt2Img)
@@ -20,25 +20,46 @@ CHANGED = {
 
 
 def test_with_a_prompt_alone_the_forms_defaults_hold():
-    assert read(["a red fox"], FORM) == Txt2Img(**{**FORM, "prompt": "a red fox"})
+    assert read(["a red fox"], FORM).request == Txt2Img(**{**FORM, "prompt": "a red fox"})
 
 
 @pytest.mark.parametrize(("name", "value"), CHANGED.items(), ids=str)
 def test_every_field_is_a_flag(name, value):
     given = [flag_of(name)] if value is True else [flag_of(name), str(value)]
-    assert read(["a fox", *given], FORM) == Txt2Img(**{**FORM, "prompt": "a fox", name: value})
+    assert read(["a fox", *given], FORM).request == Txt2Img(**{**FORM, "prompt": "a fox", name: value})
 
 
 def test_no_field_is_forgotten():
     assert set(CHANGED) == set(declared(Txt2Img)) - {"prompt", "styles"}
 
 
+def test_styles_a_script_and_settings_are_flags_too():
+    script = ["--script", "prompts from file or textbox", "--script-argument", "text=one\ntwo", "--script-argument", "iterate=true"]
+    read_ = read(["a fox", "--styles", "Warm", "--styles", "Soft", *script], FORM)
+    assert (read_.request.styles, read_.request.script_name) == (("Warm", "Soft"), "Prompts from file or textbox")
+    assert read_.request.script_args[:4] == (True, False, "start", "one\ntwo")
+
+
+@pytest.mark.parametrize("given", [["--setting", "sd_vae"], ["--script-argument", "=3"]], ids=str)
+def test_what_is_no_pair_is_refused_under_its_flag(given):
+    with pytest.raises(Invalid, match=f"{given[0]} cannot be"):
+        read(["a fox", *given], FORM)
+        pairs_of(given[0], given[1:])
+
+
+def test_a_pairs_value_is_json_or_text():
+    given = ["CLIP_stop_at_last_layers=2", "sd_vae=None", "tiling=true", 'samples_format="png"', "pattern=a=b"]
+    assert pairs_of("--setting", given) == {
+        "CLIP_stop_at_last_layers": 2, "sd_vae": "None", "tiling": True, "samples_format": "png", "pattern": "a=b",
+    }
+
+
 def test_minus_one_is_a_seed_not_a_flag():
-    assert read(["--seed", "-1", "a fox"], FORM | {"seed": 5}).seed == -1
+    assert read(["--seed", "-1", "a fox"], FORM | {"seed": 5}).request.seed == -1
 
 
 def test_a_models_suggestions_are_the_defaults():
-    request = read(["a fox", "--steps", "3"], FORM | {"steps": 30, "cfg_scale": 3, "sampler_name": "LCM"})
+    request = read(["a fox", "--steps", "3"], FORM | {"steps": 30, "cfg_scale": 3, "sampler_name": "LCM"}).request
     assert (request.steps, request.cfg_scale, request.sampler_name) == (3, 3.0, "LCM")
 
 

@@ -1,0 +1,129 @@
+"""One door: whoever hands a request over, page, A1111's API, command line or library, gets the same job."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from modules.api.generate import start
+from modules.api.requests import Img2ImgRequest, Txt2ImgRequest, understood, understood_img2img
+from modules.base.accounts import LOCAL_ACCOUNT, Account, Role
+from modules.base.errors import Forbidden, Invalid, UnknownName
+from modules.base.fields import checker
+from modules.commands.assemble import assemble
+from modules.commands.generate import flag_of, read_arguments
+from modules.params.txt2img import Generation
+from modules.requests.form import read_submission
+from modules.requests.kinds import KINDS
+from modules.requests.submit import Submission, submit
+from modules.settings.flags import parse
+from modules.worker.job_kinds import planner_of
+from tests.servers import with_tiny_model
+
+SAME = {"steps": 3, "sampler_name": "Euler", "cfg_scale": 5.0, "width": 64, "height": 64, "seed": 7, "subseed": 8, "denoising_strength": 0.5,
+        "seed_resize_from_w": 0, "seed_resize_from_h": 0, "hr_upscaler": "Latent"}
+STYLES = "name,prompt,negative_prompt\nWarm,warm light,cold\n"
+
+
+@pytest.fixture
+def app(tmp_path):
+    """Everything wired, no worker: jobs are recorded and wait."""
+    folder = with_tiny_model(tmp_path)
+    (folder / "styles.csv").write_text(STYLES)
+    return assemble(parse(["--nowebui", "--data-dir", str(folder)], {}))
+
+
+def by_page(app, given, settings, script=None):
+    asked = read_submission(app, "txt2img", given, settings, script)
+    return submit(app, asked, LOCAL_ACCOUNT)
+
+
+def by_api(app, given, settings, script=None):
+    body = {**given, "override_settings": settings, "save_images": True}
+    if script:
+        body |= {"script_name": script[0], "script_args": [False, script[1].get("same_seed", False), "start", script[1]["text"]]}
+    return start(app, checker(Txt2ImgRequest).validate_python(understood(body)), LOCAL_ACCOUNT)
+
+
+def by_terminal(app, given, settings, script=None):
+    line = [given["prompt"]]
+    for name, value in given.items():
+        if name != "prompt":
+            line += [word for each in (value if isinstance(value, list) else [value]) for word in (flag_of(name), str(each))]
+    line += [word for name, value in settings.items() for word in ("--setting", f"{name}={value}")]
+    if script:
+        line += ["--script", script[0], *(word for name, value in script[1].items() for word in ("--script-argument", f"{name}={str(value)}"))]
+    return submit(app, read_arguments(app, [each.replace("=True", "=true") for each in line]), LOCAL_ACCOUNT)
+
+
+FACES = {"page": by_page, "api": by_api, "terminal": by_terminal}
+REQUESTS = {
+    "plain": ({}, {}, None),
+    "a style": ({"styles": ["Warm"]}, {}, None),
+    "an old sampler's name": ({"sampler_name": "DPM++ 2M Karras"}, {}, None),
+    "settings": ({}, {"CLIP_stop_at_last_layers": 2, "token_merging_ratio": 0.5}, None),
+    "an unknown setting": ({}, {"forge_memory": 3}, None),
+    "a script": ({}, {}, ("prompts from file or textbox", {"text": "one\ntwo", "same_seed": True})),
+}
+
+
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+def test_page_api_and_command_line_make_the_same_job_of_a_request(app, request_):
+    more, settings, script = request_
+    made = {}
+    for face, hand_over in FACES.items():
+        submitted = hand_over(app, {"prompt": "a fox", **SAME, **more}, settings, script)
+        record = app.jobs.get(submitted.job)
+        chosen = {name: value for name, value in record.settings.items() if name != "sd_model_checkpoint"}      # the terminal's is the last one's
+        made[face] = record.kind, record.params, chosen, record.save, submitted.notes
+    assert made["page"] == made["api"] == made["terminal"]
+    assert made["page"][1]["prompt"] == ("a fox, warm light" if more.get("styles") else "a fox")
+    assert made["page"][4] == (("There is no setting called 'forge_memory'; it was ignored.",) if "forge_memory" in settings else ())
+
+
+REFUSED = {
+    "a value": ({"steps": 0}, {}, None), "a sampler": ({"sampler_name": "Oiler"}, {}, None), "a style": ({"styles": ["Cold"]}, {}, None),
+    "a setting": ({}, {"CLIP_stop_at_last_layers": 99}, None), "a checkpoint": ({}, {"sd_model_checkpoint": "gone.ckpt"}, None),
+    "a script": ({}, {}, ("Magic", {"text": ""})),
+}
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("request_", REFUSED.values(), ids=REFUSED)
+def test_what_one_refuses_all_refuse_and_nothing_is_recorded(app, face, request_):
+    more, settings, script = request_
+    with pytest.raises((Invalid, UnknownName, ValueError)):
+        FACES[face](app, {"prompt": "a fox", **SAME, **more}, settings, script)
+    assert app.jobs.store.recent("local", 10, 0) == []
+
+
+def test_a_checkpoint_of_the_settings_that_is_not_here_is_replaced_and_told(app):
+    app.settings.change(sd_model_checkpoint="gone.ckpt")
+    record = app.jobs.get(submit(app, Submission("txt2img", KINDS["txt2img"].request(**SAME)), LOCAL_ACCOUNT).job)
+    assert record.settings["sd_model_checkpoint"] == "tiny-sd1.safetensors" and "gone.ckpt" in record.warnings[0]
+
+
+def test_where_people_log_in_a_request_does_not_choose_folders(app):
+    with pytest.raises(Forbidden):
+        submit(app, Submission("txt2img", KINDS["txt2img"].request(), {"outdir_samples": "outputs/x"}), Account("alice", Role.MEMBER))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_kind_has_a_planner_and_a_request_of_its_own(kind):
+    assert callable(planner_of(kind.name)) and planner_of(kind.name).__module__ == kind.planner.partition(":")[0]
+    assert kind.request() == checker(kind.request).validate_python({})
+    assert kind.draws == issubclass(kind.request, Generation)
+
+
+def test_img2img_of_a1111s_api_takes_batches_and_sizes_by_scale(app, tmp_path):
+    from PIL import Image
+
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (64, 128)).save(tmp_path / "in/a.png")
+    body = {"batch_source": "folder", "batch_input_dir": str(tmp_path / "in"), "resize_by": True, "scale_by": 2, "styles": ["Warm"]}
+    asked = checker(Img2ImgRequest).validate_python(understood_img2img(body))
+    params = app.jobs.get(start(app, asked, LOCAL_ACCOUNT).job).params
+    entry = params["batch"]["entries"][0]
+    assert (entry["file"], entry["params"]) == ("a.png", {"width": 128, "height": 256})
+    assert params["unstyled"]["styles"] and {each.name for each in fields(asked)} >= {"batch_sent", "batch_source"}
