@@ -1,4 +1,4 @@
-"""One picture in the making, as the engine sees it."""
+"""An image task: one image in the making, as the engine sees it."""
 
 from __future__ import annotations
 

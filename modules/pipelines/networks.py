@@ -47,7 +47,7 @@ class Hypernetwork:
 
 @dataclass(frozen=True)
 class Networks:
-    """What a prompt puts on top of a checkpoint."""
+    """The networks that a prompt puts on top of a checkpoint."""
 
     loras: tuple[Mention, ...] = ()
     hypernetworks: tuple[Hypernetwork, ...] = ()
@@ -66,7 +66,10 @@ class Networks:
         return tuple((each.sha256, each.strength) for each in self.hypernetworks)
 
     def over_time(self, times: Timeline[frozenset[int]], evaluations: int) -> Timeline[Networks]:
-        """Those of each time, given when which tags are there, and how many model evaluations a step has."""
+        """The active networks over time.
+
+        times: which tags the prompt contains until which model evaluation; evaluations: model evaluations per step
+        """
         spans = [each.span(evaluations) for each in self.loras]
         cuts = {end for first, last in spans for end in (first - 1, last) if 0 <= end < times.ends[-1]}
         ends = sorted({*times.ends, *cuts})
@@ -112,7 +115,10 @@ def why_none(tag: NetworkTag, library: Library) -> str:
 
 
 def embeddings_in(prompts: str, catalog: Catalog) -> Iterator[EmbeddingFile]:
-    """Those whose words are there, be it within another: tokens tell later. Raises ModelError for a word whose file cannot be read."""
+    """Embeddings whose word occurs in the prompts, even inside another; tokenization decides later.
+
+    Raises ModelError for a whole word whose file cannot be read.
+    """
     for file in catalog.list():
         for word in file.words:
             if word.casefold() not in prompts:

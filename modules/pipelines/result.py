@@ -1,4 +1,4 @@
-"""What the making of a picture comes to, and what it alone can tell."""
+"""The result of making an image, and the generation data that only its making can tell."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class SideImage:
 
 
 class ExtraParams(dict[str, object]):
-    """Generation data that only a picture's making can tell, such as a refiner that was reached."""
+    """Generation data that only the making of an image can tell, such as a refiner that was reached."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.notes: list[str] = []                # what the person should know
+        self.notes: list[str] = []                # remarks for the job's owner
         self.embeddings: dict[str, str] = {}      # those the prompts name, each with its hash
         self.side_images: list[SideImage] = []            # to be saved with the picture
         self.starts: dict[str, Image.Image] = {}  # what it was made of, by the name it is saved under
 
     def collect(self, meaning: Meaning, settings: Settings) -> tuple[Cond, ...]:
-        """Which words of a prompt were embeddings."""
+        """Note the embeddings and the remarks of an encoded prompt; returns its conditionings."""
         self.notes += [note for note in meaning.notes if note not in self.notes]
         if meaning.embeddings and settings.textual_inversion_add_hashes_to_infotext:
             for name, hashed in meaning.embeddings.items():

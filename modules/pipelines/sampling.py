@@ -1,4 +1,4 @@
-"""From a plan to the flow of its sampler: levels, noise, parameters."""
+"""The sampler's flow of a pass: its noise levels, its noise, its parameters."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ NO_MODEL = Weights("")      # upscalers and restorers of faces need no checkpoin
 
 @dataclass(frozen=True)
 class Enlarger:
-    """weights: of whoever goes on with the picture, so that those who began together go on together."""
+    """An upscaler of that name. weights: those of the pass that follows, so that the scheduler keeps the batch together"""
 
     name: str
     tiling: Tiling

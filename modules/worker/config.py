@@ -1,4 +1,4 @@
-"""What a worker must be told once, whatever kind of worker it is."""
+"""The configuration of a worker, whatever kind of worker it is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def one_model() -> int:
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """What a worker must be told once."""
+    """The configuration of a worker, given once."""
 
     outputs: Path                               # finished pictures, in sub folders by task
     cache: Path                                 # pictures nobody asked to keep

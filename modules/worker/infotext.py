@@ -73,7 +73,7 @@ def variation(plan: ImagePlan) -> Iterator[Pair]:
 
 
 def options(plan: ImagePlan) -> Iterator[Pair]:
-    """Settings that shaped this picture and are not at their defaults."""
+    """Settings that shaped this image and are not at their defaults."""
     s, sampler = plan.settings, SAMPLERS[plan.params.sampler_name]
     if s.CLIP_stop_at_last_layers > 1:
         yield "Clip skip", s.CLIP_stop_at_last_layers

@@ -1,4 +1,4 @@
-"""What the worker must know of each kind of job to carry it out."""
+"""Job plans: from a job's plain data to the plan of each of its images."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.border import logged, outcome
 from modules.worker.config import WorkerConfig
 from modules.worker.job_kinds import JobPlan, plan_job
-from modules.worker.saving import INPUT_SECONDS, Where, keep, trim
+from modules.worker.saving import INPUT_SECONDS, Where, save_image, trim
 
 log = logging.getLogger(__name__)
 WORK = (Predict, Upscale, RestoreFaces)   # questions that show that a job has begun
@@ -237,21 +237,21 @@ class JobRunner:
             log.error("Picture %d of job %s failed: %s", picture.index, progress.spec.id, sentence(picture.error), exc_info=unforeseen(picture.error))
             progress.error = picture.error
         else:
-            _, error = outcome(self._keep, progress, picture)
+            _, error = outcome(self._save, progress, picture)
             if error:
                 log.error("Picture %d of job %s could not be kept", picture.index, progress.spec.id, exc_info=error)
                 progress.error = error
-    def _keep(self, progress: JobProgress, picture: ImageTask[Result]) -> None:
+    def _save(self, progress: JobProgress, picture: ImageTask[Result]) -> None:
         """The picture first, then what is to be said of it."""
         progress.interrupted |= not picture.result.complete and not picture.skipped
-        kept = keep(progress.plan, picture.index, picture.result, progress.spec, self.where)
-        progress.error = kept.problem or progress.error
-        self.emit(kept.event)
+        saved = save_image(progress.plan, picture.index, picture.result, progress.spec, self.where)
+        progress.error = saved.problem or progress.error
+        self.emit(saved.event)
         for note in picture.result.extra_params.notes:
             self._note(progress, note)
-        if kept.problem:
-            what = "What belongs to a picture could not be saved." if kept.event.saved else "A picture could not be saved and is only in the cache."
-            self._note(progress, f"{what} {sentence(kept.problem)}")
+        if saved.problem:
+            what = "What belongs to a picture could not be saved." if saved.event.saved else "A picture could not be saved and is only in the cache."
+            self._note(progress, f"{what} {sentence(saved.problem)}")
 
     def _note(self, progress: JobProgress, note: str) -> None:
         """Tell its owner, once. A note that cannot be recorded is in the log: it costs neither the picture nor the job."""

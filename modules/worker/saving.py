@@ -26,7 +26,7 @@ from modules.worker.job_kinds import JobPlan
 from modules.worker.manifest import manifest
 from modules.worker.naming import place_of, upscaler_suffix
 
-INPUT_SECONDS = 30 * 24 * 3600      # how long a picture that jobs start from is kept after it was last sent
+INPUT_SECONDS = 30 * 24 * 3600      # how long a picture that jobs start from is stored after it was last sent
 CACHED_SECONDS = 24 * 3600      # how long a picture nobody asked to keep can still be had
 
 
@@ -40,12 +40,12 @@ class Where:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Saved:
     event: Made
     problem: Exception | None = None      # why it, or what belongs to it, is not in the outputs
 
 
-def keep(job: JobPlan, index: int, result: Result, spec: JobSpec, where: Where) -> Kept:
+def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: Where) -> Saved:
     """Write a picture where it belongs: outputs if it is to be saved, else the cache.
 
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
@@ -64,9 +64,9 @@ def keep(job: JobPlan, index: int, result: Result, spec: JobSpec, where: Where) 
         if saved:
             path, problem = saved
             _, unsaved = outcome(save_starts, result, where.outputs, job.settings)
-            return Kept(Made(spec.id, index, str(path), infotext, facts), unsaved or problem or lost)
+            return Saved(Made(spec.id, index, str(path), infotext, facts), unsaved or problem or lost)
     path = cached(sheet, where.cache, spec.id, index)
-    return Kept(Made(spec.id, index, str(path), infotext, facts, saved=False), problem or lost)
+    return Saved(Made(spec.id, index, str(path), infotext, facts, saved=False), problem or lost)
 
 
 def with_returned(

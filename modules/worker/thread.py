@@ -28,7 +28,7 @@ STOP_SECONDS = 20      # a step in hand may take long on a slow machine; what is
 
 
 class ThreadWorker:
-    """engine.jobs.Worker within this process."""
+    """The `Worker` of engine.messages within this process."""
 
     def __init__(self, config: WorkerConfig, emit: Emit) -> None:
         self.config, self.emit = config, emit

@@ -26,7 +26,7 @@ from modules.sampling.questions import Wait
 from modules.settings.flags import parse
 from modules.settings.options import Settings
 from modules.worker.job_kinds import plan_job
-from modules.worker.saving import Where, keep
+from modules.worker.saving import Where, save_image
 from tests.golden_data import inputs, kept
 from tests.playing import made
 
@@ -267,7 +267,7 @@ def test_results_bear_their_pictures_names_and_overwrite_nothing(tmp_path, devic
     (tmp_path / "out" / names[0]).write_text("theirs")
     recipe, pictures = played(device, spec)
     where = Where(tmp_path / "outputs", tmp_path / "cache", {})
-    paths = [keep(recipe, index, picture.result, spec, where).event.path for index, picture in enumerate(pictures)]
+    paths = [save_image(recipe, index, picture.result, spec, where).event.path for index, picture in enumerate(pictures)]
     first = names[0].replace(".png", "-1.png")
     assert paths == [str(tmp_path / "out" / name) for name in (first, *names[1:])]
     assert (tmp_path / "out" / names[0]).read_text() == "theirs" and not (tmp_path / "outputs").exists()
@@ -277,7 +277,7 @@ def test_without_an_output_directory_pictures_are_saved_as_usual(tmp_path, devic
     folder = put(tmp_path / "in", "a.png")
     spec = job(recorded(wish(folder), img2img_batch(wish(folder), FLAGS)))
     recipe, [picture] = played(device, spec)
-    path = keep(recipe, 0, picture.result, spec, Where(tmp_path / "outputs", tmp_path / "cache", {})).event.path
+    path = save_image(recipe, 0, picture.result, spec, Where(tmp_path / "outputs", tmp_path / "cache", {})).event.path
     assert path.startswith(str(tmp_path / "outputs" / "img2img-images")) and path.endswith("00000-5.png")
 
 
@@ -287,7 +287,7 @@ def test_extras_enlarge_a_folder_and_keep_names_and_data(tmp_path, device):
     params = Extras(upscaler_1="Lanczos")
     spec = job(asdict(params) | {"batch": asdict(extras_batch(asked, params, FLAGS))}, "extras")
     recipe, [picture] = played(device, spec)
-    path = keep(recipe, 0, picture.result, spec, Where(tmp_path / "outputs", tmp_path / "cache", {})).event.path
+    path = save_image(recipe, 0, picture.result, spec, Where(tmp_path / "outputs", tmp_path / "cache", {})).event.path
     assert path == str(tmp_path / "out" / "a.png") and recipe.facts(0)["seed"] == "77"
     with Image.open(path) as image:
         assert image.size == (128, 128) and image.text["parameters"] == f"{DATA}, Postprocess upscale by: 2, Postprocess upscaler: Lanczos"

@@ -26,7 +26,7 @@ from modules.pipelines.result import Result, SideImage
 from modules.settings.options import FORMATS, Settings
 from modules.worker.batch import Member
 from modules.worker.job_kinds import JobPlan, extended_infotext, finished_facts, generated
-from modules.worker.saving import Where, keep, trim
+from modules.worker.saving import Where, save_image, trim
 from tests.planning import image_plan
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
@@ -48,13 +48,13 @@ class Desk:
         recipe = generated(each_image(image_plan(request, settings, Files(MODEL))))
         recorded = asdict(request) | ({"unstyled": unstyled} if unstyled else {})
         spec = JobSpec("job", owner, "txt2img", recorded, asdict(settings), save)
-        return keep(recipe, index, drawn or Result(PIXELS), spec, self.where)
+        return save_image(recipe, index, drawn or Result(PIXELS), spec, self.where)
 
     def extras(self, settings=None, members=(), infotext="", **fields):
         settings = Settings(**settings or {})
         plans = extras.plans(Extras(**fields), settings, None, [("", infotext)])
         recipe = JobPlan(plans * max(1, len(members)), extended_infotext, finished_facts, members)
-        return keep(recipe, 0, Result(PIXELS), JobSpec("job", LOCAL, "extras", {}, asdict(settings)), self.where)
+        return save_image(recipe, 0, Result(PIXELS), JobSpec("job", LOCAL, "extras", {}, asdict(settings)), self.where)
 
     @property
     def files(self):
