@@ -21,6 +21,8 @@ from modules.base.limits import MAX_FILE, MAX_INFOTEXT
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP")
 MOST_PIXELS = 64_000_000
 MOST_CHUNKS = 100_000           # of a PNG; a large one has some thousands
+MOST_OTHERS = 20_000            # of them that hold no pixels
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ def open_image(content: bytes) -> Image.Image:
 
 def opened(file: BinaryIO) -> Image.Image:
     """The same of an open file, of which only the beginning is read. Raises InvalidImage or TooLarge."""
+    check_chunks(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)      # our own limit is lower and does refuse
@@ -49,6 +52,21 @@ def opened(file: BinaryIO) -> Image.Image:
     if image.width * image.height > MOST_PIXELS:
         raise too_many_pixels()
     return image
+
+
+def check_chunks(file: BinaryIO) -> None:
+    """Raises InvalidImage for a PNG of countless chunks: Pillow takes its time over each, before it knows a size. The file's place stays."""
+    start, others = file.tell(), 0
+    if file.read(len(PNG_SIGNATURE)) == PNG_SIGNATURE:
+        for count in itertools.count():
+            head = file.read(8)
+            if len(head) < 8 or head[4:] == b"IEND":
+                break
+            others += head[4:] != b"IDAT"
+            if count >= MOST_CHUNKS or others > MOST_OTHERS:
+                raise damaged()
+            file.seek(int.from_bytes(head[:4], "big") + 4, io.SEEK_CUR)
+    file.seek(start)
 
 
 def too_large_file(size: int) -> TooLarge:

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from modules.base.errors import InvalidImage, TooLarge
 from modules.base.limits import MAX_INFOTEXT
-from modules.imaging.read import MOST_CHUNKS, MOST_PIXELS, read_metadata
+from modules.imaging.read import MOST_CHUNKS, MOST_OTHERS, MOST_PIXELS, opened, read_metadata
 
 TEXT = "ein roter Kreis, 猫 🦊\nNegative prompt: grün\nSteps: 4, Sampler: Euler"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -95,6 +95,20 @@ def test_a_jpeg_has_its_comment():
 def test_a_png_of_countless_chunks_is_refused():
     with pytest.raises(InvalidImage):
         read_metadata(png(after=chunk(b"teXt", b"") * (MOST_CHUNKS + 1)))
+
+
+@pytest.mark.parametrize("chunks", [
+    {"before": chunk(b"tEXt", b"parameters\0a") * (MOST_OTHERS + 1)}, {"after": chunk(b"teXt", b"") * (MOST_OTHERS + 1)}, {"before": chunk(b"IDAT", b"") * (MOST_CHUNKS + 1)},
+], ids=["texts", "behind the pixels", "empty pixels"])
+def test_countless_chunks_are_refused_before_pillow_reads_them(chunks, monkeypatch):
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(InvalidImage, match="damaged"):
+        opened(io.BytesIO(png(**chunks)))
+
+
+def test_some_thousand_chunks_are_read():
+    found = read_metadata(png(before=b"".join(chunk(b"tEXt", f"key {each}\0a".encode()) for each in range(5_000))))
+    assert len(found.items) == 5_000 and found.items["key 4999"] == "a"
 
 
 def test_the_byte_order_is_told_by_the_whole_text_not_its_first_letter():
