@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ValidationError
 from modules.base.errors import Invalid
 from modules.base.fields import Checkbox, Choice, Choices, Param, Slider, Text, checker, declared
 from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, MAX_SETTING
+from modules.base.registry import Registry
 from modules.params.prompt_lines import STYLES, parsed
 from modules.params.txt2img import Generation
 
@@ -115,23 +116,22 @@ def settled(params: Request, kind: Kind, styles: Styles) -> Request:
     if params.script_name in NONE:
         return replace(params, script_name="", script_args=())
     script = find(params.script_name, kind)
-    chosen = script.settle(arguments(script, params.script_args), params, styles)
+    chosen = script.resolve(arguments(script, params.script_args), params, styles)
     return replace(params, script_name=script.name, script_args=in_order(chosen))
 
 
 def find(name: str, kind: Kind) -> Script:
     """Whatever the case. Raises Invalid, as A1111 answers 422."""
-    known = [script for script in SCRIPTS if kind in script.kinds]
-    found = next((script for script in known if script.name.casefold() == name.casefold()), None)
-    if found is None:
-        hint = f"There are: {', '.join(script.name for script in known)}."
+    found = SCRIPTS.get(name)
+    if found is None or kind not in found.kinds:
+        hint = f"There are: {', '.join(script.name for script in SCRIPTS if kind in script.kinds)}."
         raise Invalid(f"There is no script called {name!r:.100} for {kind}.", hint, field="script_name")
     return found
 
 
 def chosen(params: Generation) -> Arguments:
     """The arguments of a settled request. Raises Invalid."""
-    return arguments(next(script for script in SCRIPTS if script.name == params.script_name), params.script_args)
+    return arguments(SCRIPTS[params.script_name], params.script_args)
 
 
 def arguments(script: Script, given: Sequence[Any]) -> Arguments:
@@ -179,19 +179,28 @@ def lines_settled(arguments: PromptsFromFile, params: Generation, styles: Styles
 
 @dataclass(frozen=True)
 class Script:
+    """A script that requests of some kinds may choose. How it is done stands under its name in `pipelines/scripts/table.py`.
+
+    name: A1111's title; arguments: a declared class, its fields in A1111's order
+    help: one sentence, shown above the arguments
+    resolve: arguments, request and styles → arguments that leave nothing to chance
+    keys: generation data's key → argument
+    """
+
     name: str
-    arguments: type
+    arguments: type[Any]
     kinds: tuple[Kind, ...]
-    help: str = ""                   # one sentence, shown above its arguments
-    settle: Callable[[Any, Generation, Styles], Any] = as_given
-    keys: Mapping[str, str] = field(default_factory=dict)      # generation data's → argument
+    help: str
+    resolve: Callable[[Any, Generation, Styles], Any] = as_given
+    keys: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
 
     @property
     def params(self) -> dict[str, Param]:
         return declared(self.arguments)
 
 
-SCRIPTS = (
+SCRIPTS: Registry[Script] = Registry("script", (
     Script(
         "SD upscale", SdUpscale, ("img2img",),
         "Enlarges the picture and draws over it tile by tile. Width and height above are a tile's; a low denoising strength suits it.",
@@ -221,4 +230,4 @@ SCRIPTS = (
             "Decode steps": "steps", "Randomness": "randomness", "Sigma Adjustment": "sigma_adjustment",
         },
     ),
-)
+))

@@ -30,6 +30,7 @@ from modules.pipelines.scripts.alternative import from_above, from_below
 from modules.pipelines.scripts.growth import Growth
 from modules.pipelines.scripts.loopback import strength
 from modules.pipelines.scripts.sd_upscale import seeds
+from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
 from modules.pipelines.scripts.tiles import Grid
 from modules.prompts.grammar import emphasised
 from modules.prompts.styles import Style
@@ -66,6 +67,17 @@ def pixels(device, params, **settings):
 def same(pixels, others):
     """But for the last bits, which company in a call may change."""
     return np.abs(pixels - others).max() <= 2
+
+
+def test_every_script_of_the_registry_is_done_in_one_way_and_nothing_else_is():
+    assert sorted([*IMAGE_SCRIPTS, *REQUEST_SCRIPTS]) == sorted(SCRIPTS.names)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_a_scripts_row_fits_its_arguments(script):
+    """Several requests may come of any kind; several passes of a picture only where there is one."""
+    assert script.help.endswith(".") and script.params and set(script.keys.values()) <= script.params.keys()
+    assert script.name in REQUEST_SCRIPTS or script.kinds == ("img2img",)
 
 
 # Tiles ----------------------------------------------------------------------------------------------

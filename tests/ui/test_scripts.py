@@ -45,13 +45,18 @@ def test_every_script_says_what_it_does():
     assert all(script.help.endswith(".") for script in SCRIPTS)
 
 
-def test_a_script_without_a_word_of_help_is_on_the_page_all_the_same(monkeypatch):
-    more = Script("A new one", PromptsFromFile, ("txt2img",))
+def test_a_row_of_the_registry_alone_puts_a_script_on_the_page(monkeypatch):
+    more = Script("A new one", PromptsFromFile, ("txt2img",), "Does something new.")
     monkeypatch.setattr(scripts, "SCRIPTS", (*SCRIPTS, more))
     with gr.Blocks():
         form = ScriptedForm(Txt2Img, "txt2img", LISTS, Words())
         scripts.build(form, Words())
     assert "A new one" in choices(form)
+
+
+def test_a_row_without_a_word_of_help_cannot_be_written():
+    with pytest.raises(TypeError, match="help"):
+        Script("A new one", PromptsFromFile, ("txt2img",))
 
 
 def test_labels_go_through_the_table_of_words(forms):
