@@ -91,7 +91,7 @@ def test_several_kept_pictures_are_one_batch(client, kept):
 
 
 def test_extras_enlarges_kept_pictures(client, kept):
-    job = settled(client, start(client, "extras", {"images": [kept, kept], "upscaling_resize": 2})["job"])
+    job = settled(client, start(client, "extras", {"images": [kept, kept], "upscaling_resize": 2}, save=False)["job"])
     sizes = [Image.open(io.BytesIO(client.get(each["url"]).content)).size for each in job["pictures"]]
     assert (job["state"], sizes) == ("done", [(128, 192)] * 2)
 

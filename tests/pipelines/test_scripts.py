@@ -73,7 +73,7 @@ def test_every_script_of_the_registry_is_done_in_one_way_and_nothing_else_is():
     assert sorted([*IMAGE_SCRIPTS, *REQUEST_SCRIPTS]) == sorted(SCRIPTS.names)
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+@pytest.mark.parametrize("script", list(SCRIPTS), ids=lambda script: script.name)
 def test_a_scripts_row_fits_its_arguments(script):
     """Several requests may come of any kind; several passes of a picture only where there is one."""
     assert script.help.endswith(".") and script.params and set(script.keys.values()) <= script.params.keys()

@@ -109,7 +109,7 @@ def test_where_people_log_in_a_request_does_not_choose_folders(app):
         submit(app, Submission("txt2img", KINDS["txt2img"].request(), {"outdir_samples": "outputs/x"}), Account("alice", Role.MEMBER))
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(KINDS), ids=lambda kind: kind.name)
 def test_every_kind_has_a_planner_and_a_request_of_its_own(kind):
     assert callable(planner_of(kind.name)) and planner_of(kind.name).__module__ == kind.planner.partition(":")[0]
     assert kind.request() == checker(kind.request).validate_python({})

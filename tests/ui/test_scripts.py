@@ -83,7 +83,7 @@ def test_without_a_script_there_are_no_arguments(read):
     assert (request.script_name, request.script_args) == ("", ())
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+@pytest.mark.parametrize("script", list(SCRIPTS), ids=lambda script: script.name)
 def test_untouched_controls_are_the_scripts_defaults(read, script):
     own = {"script_img2img_prompts_from_file_or_textbox_prompt_txt": "a cat"}
     shown = read("img2img", script_name=script.name, seed=1, **own)
