@@ -9,16 +9,19 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from modules.library.catalog import ModelFile
-from modules.models.checkpoint.families import CLIP as CLIP_USE
-from modules.models.checkpoint.loader import LoadedModel, TextEncoder, alphas_cumprod
+from modules.models.checkpoint.families import CLIP, FAMILIES
+from modules.models.checkpoint.loaded_model import LoadedModel, TextEncoder
+from modules.models.checkpoint.loader import alphas_cumprod
 from modules.models.device import Placement, Ready
 from modules.prompts.tokenizer import load_tokenizer
+from modules.sampling.latent import SD_LATENT
 from modules.sampling.questions import Weights
+from modules.sampling.schedules import Levels
 
 WEIGHTS = Weights("0" * 64)
 CHECKPOINT = ModelFile(Path("random-35m.safetensors"), "random-35m.safetensors", WEIGHTS.checkpoint)
 SIDE = 128      # pixels; latents of 16 × 16
-CLIP = Path(__file__).resolve().parents[1] / "configs/clip"
+VOCABULARY = Path(__file__).resolve().parents[1] / "configs/clip"
 
 
 def random_model(dtype: torch.dtype = torch.float32) -> LoadedModel:
@@ -32,7 +35,8 @@ def random_model(dtype: torch.dtype = torch.float32) -> LoadedModel:
     )
     clip = CLIPTextModel(CLIPTextConfig(hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=4, projection_dim=256))
     unet, vae, clip = (part.eval().requires_grad_(False).to(dtype) for part in (unet, vae, clip))
-    return LoadedModel(unet, {}, vae, (TextEncoder(clip, CLIP_USE),), "SD1", "epsilon", 0.18215, alphas_cumprod(0.00085, 0.012), SIDE, CHECKPOINT)
+    levels = Levels.of(alphas_cumprod(0.00085, 0.012))
+    return LoadedModel(unet, {}, vae, (TextEncoder(clip, CLIP),), FAMILIES[0], levels, SD_LATENT, SIDE, CHECKPOINT)
 
 
 class Memory:
@@ -49,6 +53,6 @@ def ready_device(model: LoadedModel) -> object:
     """A Device that has the model already."""
     from modules.models.device import Device
 
-    device = Device(Memory(model.checkpoint), load_tokenizer(CLIP), Placement.choose(cpu=True), lambda *_: None)
+    device = Device(Memory(model.checkpoint), load_tokenizer(VOCABULARY), Placement.choose(cpu=True), lambda *_: None)
     device._ready[WEIGHTS.checkpoint, None] = Ready(model, device.tokenizer, device.files)
     return device

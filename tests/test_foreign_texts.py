@@ -63,10 +63,10 @@ def filled(part: ast.FormattedValue) -> str:
 
 def tables() -> Iterator[tuple[str, str]]:
     """Patterns that a loop goes through: known by name, since no literal stands at the call."""
-    from modules.base.families import NAMES as FAMILIES
+    from modules.base.families import KNOWN_FAMILIES
     from modules.models.upscaling.architectures import RENAMED
 
-    yield from (("families", pattern.pattern) for pattern, _ in FAMILIES)
+    yield from (("families", family.words) for family in KNOWN_FAMILIES)
     yield from (("renamed", pattern) for pattern, _ in RENAMED)
 
 

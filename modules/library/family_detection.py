@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from modules.base.families import family_named
+from modules.base.families import KNOWN_FAMILIES, WIDTHS, family_named
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -27,20 +27,8 @@ def family_of_header(metadata: Mapping[str, str], shapes: Shapes) -> str:
 
 
 def family_of_tensors(shapes: Shapes) -> str:
-    for mark, family in MARKS.items():
-        if any(mark in name for name in shapes):
-            return family
+    for family in KNOWN_FAMILIES:
+        if any(mark in name for name in shapes for mark in family.marks):
+            return family.name
     widths = (shape[1] for name, shape in shapes.items() if len(shape) >= 2 and OVER_CONTEXT.search(name))
     return next((WIDTHS[width] for width in widths if width in WIDTHS), "")
-
-
-MARKS = {           # the first that is part of a tensor's name counts
-    "conditioner.embedders.1.model.": "SDXL",
-    "conditioner.embedders.0.model.": "SDXL refiner",
-    "cond_stage_model.transformer.": "SD1",
-    "cond_stage_model.model.": "SD2",
-    "joint_blocks": "SD3",
-    "double_blocks": "Flux",
-    "lora_te2_": "SDXL",
-}
-WIDTHS = {768: "SD1", 1024: "SD2", 1280: "SDXL refiner", 2048: "SDXL"}      # of the context, all text encoders together

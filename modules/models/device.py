@@ -16,7 +16,10 @@ from torch import Tensor, nn
 from modules.base.errors import ModelError, OutOfMemory
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
-from modules.models.checkpoint.loader import LoadedModel, load, load_vae_file
+from modules.models.checkpoint.families import FAMILIES
+from modules.models.checkpoint.family import Family
+from modules.models.checkpoint.loaded_model import LoadedModel
+from modules.models.checkpoint.loader import load, load_vae_file
 from modules.models.faces.restoring import FaceRestorers
 from modules.models.lora.adapters import AdapterFiles, Adapters
 from modules.models.lora.runtime import Under
@@ -24,13 +27,14 @@ from modules.models.optimizations.attention import AUTOMATIC, AttentionChoice, A
 from modules.models.optimizations.fp8 import applied, store
 from modules.models.optimizations.hypertile import Hypertiling
 from modules.models.optimizations.token_merging import TokenMerging
-from modules.models.text import TextReader, Words
+from modules.models.text import Words
 from modules.models.unet import predict
 from modules.models.upscaling.upscaler import Upscalers
 from modules.models.vae.preview import Look, Preview
 from modules.models.vae.taesd import Taesd
 from modules.models.vae.vae import Vae, picture
 from modules.prompts.chunks import Tokenizer
+from modules.sampling.latent import LatentFormat
 from modules.sampling.questions import (
     Decode,
     Encode,
@@ -82,16 +86,13 @@ class Ready:
         self.adapters = Adapters(model, files, store(model, self.fp8).wide)
         self.merging, self.hypertiling = TokenMerging(model.unet), Hypertiling(model.unet)
         self.attention = AttentionLayers(model.unet, self.hypertiling)
-        self.text = TextReader(model, tokenizer)
-        self.facts = ModelFacts(
-            model.alphas_cumprod, model.scaling_factor, model.unet.config.out_channels, model.image_channels, self.fp8 is not None,
-            sdxl=model.family.startswith("SDXL"),
-        )
+        self.text = model.family.reads(model, tokenizer)
+        self.facts = ModelFacts(model.levels, model.latent, model.image_channels, self.fp8 is not None)
 
     @cached_property
     def vae(self) -> Vae:
         """The checkpoint's own. Raises ModelError if it has none that can be used."""
-        return Vae(self.model.vae, self.model.scaling_factor)
+        return Vae(self.model.vae, self.model.latent)
 
 
 @dataclass(frozen=True)
@@ -114,17 +115,21 @@ Key = tuple[str, Fp8 | None]      # a checkpoint, and how it is really stored
 class Device:
     """Owns the loaded models. Used by the engine's thread alone."""
 
-    def __init__(self, library: Library, tokenizer: Tokenizer, placement: Placement, told: Callable[[str, str], None]) -> None:
-        """`told(loading, loaded)` hears the names of models as they come."""
+    def __init__(
+        self, library: Library, tokenizer: Tokenizer, placement: Placement, told: Callable[[str, str], None],
+        families: Sequence[Family] = FAMILIES,
+    ) -> None:
+        """`told(loading, loaded)` hears the names of models as they come; `families` are the ones it can draw with."""
         self.files = AdapterFiles(library)
         self.library, self.tokenizer, self.placement, self.told = library, tokenizer, placement, told
+        self.families = families
         self.attention = AttentionChoice(placement.device, placement.unet, placement.attention)
         self.kept = 1                                               # how many models stay in memory
         self._ready: OrderedDict[Key, Ready] = OrderedDict()        # oldest use first
         self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, likewise
         self.upscalers = Upscalers(library.of("upscaler"), placement.device, placement.unet)
         self.face_restorers = FaceRestorers(library.catalogs, placement.device)
-        self._taesd: dict[bool, Taesd] = {}                         # for SDXL, for the others
+        self._taesd: dict[str, Taesd] = {}                          # by the name that their files begin with
         self._previews: WeakKeyDictionary[Vae, Preview] = WeakKeyDictionary()
         self.answers: dict[type[Question], Answers] = {
             Facts: Answers.each(self.facts),
@@ -208,7 +213,7 @@ class Device:
     def vae(self, weights: Weights) -> Vae:
         """The VAE in memory: the checkpoint's own, or from a file. Raises ModelError if there is neither."""
         ready = self.loaded(weights)
-        vae = self._vae_file(weights.vae, ready.model.scaling_factor) if weights.vae else ready.vae
+        vae = self._vae_file(weights.vae, ready.model.latent) if weights.vae else ready.vae
         vae.attention.bring(self.attention.backend(weights.attention))
         vae.hypertiling.bring(weights.hypertile_vae)
         tile(vae.module, weights.tiling)
@@ -219,7 +224,7 @@ class Device:
 
     def encoded(self, ask: EncodeImage) -> Tensor:
         if ask.tiny:
-            return self.taesd(ask.weights).encode(ask.pixels) / self.loaded(ask.weights).facts.scaling_factor
+            return self.loaded(ask.weights).facts.latent.to_vae(self.taesd(ask.weights).encode(ask.pixels))
         return self.vae(ask.weights).encode(ask.pixels, ask.tiled)
 
     def enlarged(self, ask: Upscale) -> Tensor:
@@ -228,17 +233,17 @@ class Device:
         return self.upscalers.enlarge(ask.name, ask.pixels)
 
     def taesd(self, weights: Weights) -> Taesd:
-        xl = self.loaded(weights).model.family.startswith("SDXL")
-        if xl not in self._taesd:
-            self._taesd[xl] = Taesd(self.library.approximations, xl, self.placement.device)
-        return self._taesd[xl]
+        tiny = self.loaded(weights).model.latent.tiny
+        if tiny not in self._taesd:
+            self._taesd[tiny] = Taesd(self.library.approximations, tiny, self.placement.device)
+        return self._taesd[tiny]
 
-    def _vae_file(self, sha256: str, scaling_factor: float) -> Vae:
+    def _vae_file(self, sha256: str, latent: LatentFormat) -> Vae:
         if sha256 not in self._vaes:
             module = load_vae_file(self.library.vaes.find(sha256).path)
             while len(self._vaes) >= self.kept:
                 self._vaes.popitem(last=False)
-            self._vaes[sha256] = Vae(module.to(self.placement.device, self.placement.vae), scaling_factor)
+            self._vaes[sha256] = Vae(module.to(self.placement.device, self.placement.vae), latent)
         self._vaes.move_to_end(sha256)
         return self._vaes[sha256]
 
@@ -246,7 +251,7 @@ class Device:
         """Read the file first: if it is broken, the models in use stay. Then make room, then move it in."""
         self.told(checkpoint.title, "")
         try:
-            model = load(checkpoint)
+            model = load(checkpoint, self.families)
             while len(self._ready) >= self.kept:
                 self._ready.popitem(last=False)
             place = self.placement

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from modules.base.errors import Invalid, ModelError, ModelMismatch
-from modules.models.checkpoint.families import TextPart
-from modules.models.checkpoint.loader import LoadedModel, TextEncoder
+from modules.models.checkpoint.family import TextPart
+from modules.models.checkpoint.loaded_model import LoadedModel, TextEncoder
 from modules.networks.embedding import ONLY, Embedding
 from modules.prompts.chunks import WIDTH, Chunk, Tokenizer, chunks, embeddings_by_name, old_chunk
 from modules.prompts.chunks import Embedding as Insertable
-from modules.sampling.questions import Cond, Encode, Frame, Meaning, Reading
+from modules.sampling.questions import Cond, Encode, Meaning, Reading
 
 REMEMBERED = 256      # prompts; the negative one is read again for every picture
 
@@ -118,7 +118,7 @@ class TextReader:
 
     def __init__(self, model: LoadedModel, tokenizer: Tokenizer) -> None:
         self.encoders, self.names, self.tokenizer = model.texts, encoder_names(model), tokenizer
-        self.figures = figures_of(model)
+        self.told = model.family.told
         self._known: OrderedDict[Encode, Meaning] = OrderedDict()
 
     def read(self, ask: Encode, words: Words = Words()) -> Meaning:
@@ -154,7 +154,7 @@ class TextReader:
         if pooled is None:
             return [Cond(text) for text in texts]
         meaningless = ask.negative and not any(ask.texts)
-        figures = pooled.new_tensor(self.figures(ask.frame))
+        figures = pooled.new_tensor([getattr(ask.frame, name) for name in self.told])
         share = 0.0 if meaningless else 1.0
         return [Cond(text * share, torch.cat([whole * share, figures])) for text, whole in zip(texts, pooled, strict=True)]
 
@@ -175,22 +175,6 @@ class TextReader:
             after = (tokens == self.tokenizer.end).cumsum(1) > 1
             tokens[after] = use.padding
         return tokens
-
-
-Figures = Callable[[Frame], list[float]]
-
-
-def figures_of(model: LoadedModel) -> Figures:
-    """Which figures of a frame the model was trained with: SDXL six of size, the refiner four and how good the picture is."""
-    return refiner_figures if model.family == "SDXL refiner" else sdxl_figures
-
-
-def sdxl_figures(frame: Frame) -> list[float]:
-    return [frame.height, frame.width, frame.crop_top, frame.crop_left, frame.height, frame.width]
-
-
-def refiner_figures(frame: Frame) -> list[float]:
-    return [frame.height, frame.width, frame.crop_top, frame.crop_left, frame.aesthetic]
 
 
 def unweighted(meaning: Tensor, multipliers: Tensor) -> Tensor:

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
 from itertools import chain
-from math import sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from modules.models.checkpoint.loader import LoadedModel
+from modules.models.checkpoint.family import Arguments
+from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.models.lora.runtime import Networks, Under
 from modules.models.optimizations.fp8 import working
 from modules.sampling.cond_extras import UNetInputs
@@ -39,10 +39,11 @@ def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = nul
     for places in calls(rows):
         sharing = [rows[place] for place in places]
         x = torch.stack([row.x for row in sharing])
-        latents, timesteps, arguments = unet_arguments(model, x, sharing)
+        seen = scale_of(model, x, sharing)
+        given, named = model.family.denoiser.arguments(model.unet, with_extras(UNetInputs(x * seen), sharing), sharing)
         with under([row.networks for row in sharing]):
-            out = model.unet(latents, timesteps, **arguments)[0].float()      # here and in no helper: the stack at this call stays short
-        answers = clean_estimates(model, x, out, sharing)
+            out = model.unet(*given, **named)[0].float()      # here and in no helper: the stack at this call stays short
+        answers = model.parametrization.clean(x, out, column([row.sigma for row in sharing], x), seen)
         for place, estimate in zip(places, answers, strict=True):
             estimates[place] = estimate
     answers = iter(estimates)
@@ -57,30 +58,18 @@ def calls(rows: Sequence[Row]) -> list[list[int]]:
     return [[*chain.from_iterable(alike.values())] for alike in places.values()]
 
 
-def unet_arguments(model: LoadedModel, x: Tensor, rows: Sequence[Row]) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """Scaled latents (rows, C, h, w), timesteps (rows,) and named arguments of one call. The network sees x/√(1+σ²) and a timestep."""
-    weight = working(model.unet)
-    inputs = with_extras(UNetInputs(x * input_scale(x, rows)), rows)
+def scale_of(model: LoadedModel, x: Tensor, rows: Sequence[Row]) -> Tensor:
+    """What the network sees of each row's latent, as a factor (rows, 1, 1, 1)."""
+    return column([model.parametrization.input_scale(row.sigma) for row in rows], x)
+
+
+def unet_arguments(unet: nn.Module, inputs: UNetInputs, rows: Sequence[Row]) -> Arguments:
+    """The arguments of a call of diffusers' UNet: latents (rows, C, h, w), a timestep (rows,) and a text for each."""
+    weight = working(unet)
     timesteps = torch.tensor([row.timestep for row in rows], device=weight.device)
     texts = torch.stack([row.cond.text for row in rows]).to(weight)
-    named = {"encoder_hidden_states": texts, "added_cond_kwargs": added(model, rows), "return_dict": False, **inputs.arguments}
-    return inputs.latents.to(weight.dtype), timesteps, named
-
-
-def clean_estimates(model: LoadedModel, x: Tensor, out: Tensor, rows: Sequence[Row]) -> Tensor:
-    """What the network predicts for x → clean estimates (rows, C, h, w) float32, on the device.
-
-    It predicts ε (Ho et al. 2020, arXiv:2006.11239) or v (Salimans & Ho 2022, arXiv:2202.00512): x̂ = x − σε, or x/(1+σ²) − vσ/√(1+σ²).
-    """
-    sigma = column([row.sigma for row in rows], x)
-    if model.prediction_type == "v_prediction":
-        scale = input_scale(x, rows)
-        return x * scale**2 - out * (sigma * scale)
-    return x - out * sigma
-
-
-def input_scale(x: Tensor, rows: Sequence[Row]) -> Tensor:
-    return column([1 / sqrt(1 + row.sigma**2) for row in rows], x)
+    named = {"encoder_hidden_states": texts, "added_cond_kwargs": added(unet, rows), "return_dict": False, **inputs.arguments}
+    return (inputs.latents.to(weight.dtype), timesteps), named
 
 
 def with_extras(inputs: UNetInputs, rows: Sequence[Row]) -> UNetInputs:
@@ -91,14 +80,13 @@ def with_extras(inputs: UNetInputs, rows: Sequence[Row]) -> UNetInputs:
     return inputs
 
 
-def added(model: LoadedModel, rows: Sequence[Row]) -> dict[str, Tensor] | None:
+def added(unet: nn.Module, rows: Sequence[Row]) -> dict[str, Tensor] | None:
     """What SDXL's time embedding takes: pooled texts (rows, width) and the figures of the frame (rows, 6)."""
     if rows[0].cond.vector is None:
         return None
-    weight = working(model.unet)
-    vectors = torch.stack([row.cond.vector for row in rows]).to(weight)
-    pooled = model.unet.config.projection_class_embeddings_input_dim - vectors.shape[1]
-    figures = pooled // (model.unet.config.addition_time_embed_dim - 1)
+    vectors = torch.stack([row.cond.vector for row in rows]).to(working(unet))
+    pooled = unet.config.projection_class_embeddings_input_dim - vectors.shape[1]
+    figures = pooled // (unet.config.addition_time_embed_dim - 1)
     return {"text_embeds": vectors[:, :-figures], "time_ids": vectors[:, -figures:]}
 
 

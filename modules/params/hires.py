@@ -9,7 +9,7 @@ from modules.base.errors import Invalid
 from modules.params.infotext import first_pass_size
 from modules.params.txt2img import Txt2Img
 
-CELL = 8                # pixels a latent cell stands for
+CELL = 8                # pixels, to whose multiples sides are brought before a model is known
 LARGEST = 8192          # pixels of a side
 
 # What A1111's form and generation data call a choice that is none.

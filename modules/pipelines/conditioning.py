@@ -85,7 +85,7 @@ def grey_image(pass_: Pass, weights: Weights, facts: ModelFacts) -> Task[CondExt
     grey = yield EncodeImage(weights, torch.zeros(3, pass_.params.height, pass_.params.width))
     if facts.image_channels == len(grey):
         return {SHOWN_IMAGE: ShownImage(torch.zeros_like(grey))}
-    return {SHOWN_IMAGE: ShownImage(torch.cat([torch.ones_like(grey[:1]), grey * facts.scaling_factor]))}
+    return {SHOWN_IMAGE: ShownImage(torch.cat([torch.ones_like(grey[:1]), facts.latent.to_network(grey)]))}
 
 
 def read_prompts(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams) -> Task[Guidance]:

@@ -103,7 +103,7 @@ def through_pixels(first: Pass, second: Pass, small: Tensor, extra: ExtraParams)
         extra["VAE Encoder"] = s.sd_vae_encode_method
     facts = yield second.facts
     latent = yield EncodeImage(second.weights, centred(np.asarray(image)), tiny=s.sd_vae_encode_method == "TAESD")
-    return latent * facts.scaling_factor
+    return facts.latent.to_network(latent)
 
 
 def first_picture(first: Pass, small: Tensor, extra: ExtraParams) -> Task[Image.Image]:

@@ -18,6 +18,7 @@ from modules.base.fields import declared
 from modules.imaging.resize import LATENT
 from modules.imaging.soft import Judgement, changed
 from modules.models.upscaling.upscaler import NONE, PILLOW
+from modules.params.hires import CELL
 from modules.params.img2img import FILLS, NOISE, NOT_MASKED, NOTHING, ONLY_MASKED, ORIGINAL, Img2Img
 from modules.pipelines.canvas import Canvas, Finished, Load, canvas_for, finished
 from modules.pipelines.conditioning import first_stage
@@ -26,7 +27,6 @@ from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import Strength, resumed, trained_levels, with_strength
 from modules.pipelines.txt2img import decoded, sampled
 from modules.pipelines.upscaling import Enlarger
-from modules.requests.resolve import CELL
 from modules.sampling.cond_extras import SHOWN_IMAGE, CondExtras, ShownImage
 from modules.sampling.guidance import Layer, Stage
 from modules.sampling.masking import Hole, KeepAfter, KeepBefore, Softness
@@ -116,7 +116,7 @@ def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Re
     if pass_.params.mask and not canvas.mask:
         extra.notes.append("The mask is empty, so there is no masked part to paint: the whole picture was painted.")
     latent = yield from encoded(pass_, pass_.weights, pixels_of(canvas.image))
-    hole = hole_of(pass_, canvas, latent * facts.scaling_factor, fill_seed)
+    hole = hole_of(pass_, canvas, facts.latent.to_network(latent), fill_seed)
     layers = mask_layers(pass_, hole, trained_levels(pass_, facts))
     stage = yield from shown_stage(pass_, canvas, facts, extra, layers)
     latent, complete = yield from painted(pass_, facts, hole, stage)
@@ -190,7 +190,7 @@ def canvas_image(pass_: Pass[Img2Img], canvas: Canvas, weights: Weights, facts: 
     mask = levels_of(canvas.mask, pass_.params.rounded) if canvas.mask else torch.ones(pixels.shape[1:])
     latent = yield from encoded(pass_, weights, pixels * (1 - mask * pass_.settings.inpainting_mask_weight))
     small = interpolate(mask[None, None], latent.shape[1:])[0]
-    return {SHOWN_IMAGE: ShownImage(torch.cat([small.to(latent), latent * facts.scaling_factor]))}
+    return {SHOWN_IMAGE: ShownImage(torch.cat([small.to(latent), facts.latent.to_network(latent)]))}
 
 
 def levels_of(mask: Image.Image, rounded: bool) -> Tensor:

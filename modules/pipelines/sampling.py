@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from math import inf, sqrt
+from math import inf
 
 import numpy as np
 from torch import Tensor
 
 from modules.pipelines.plan import Pass, resolved_schedule
-from modules.requests.resolve import CELL
 from modules.sampling.flows import Flow, Noise, Tuning
 from modules.sampling.guidance import When, never
+from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import ImageNoise, Variation, brownian, source
 from modules.sampling.questions import ModelFacts
-from modules.sampling.schedules import SCHEDULES, Levels, Shape, ddim_levels, sigmas, without_signal_at_the_end
+from modules.sampling.schedules import SCHEDULES, Levels, Shape, ddim_levels, sigmas
+from modules.sampling.slopes import begun_by_euler
 from modules.sampling.unipc import unipc_levels, unipc_moves
 
 OLD_RANGE = 0.1, 10.0      # of σ, in A1111's first versions
@@ -25,10 +26,11 @@ MOST_STRENGTH = 0.999      # so that something of the schedule is left out
 def sampling(pass_: Pass, facts: ModelFacts, like: Tensor) -> Flow:
     """The sampler's flow from this seed's noise, on the device of `like`."""
     levels = noise_levels(pass_, trained_levels(pass_, facts))
-    noise = image_noise(pass_, facts.latent_channels, like.device.type)
-    start = sqrt(1 + levels[0] ** 2) if pass_.sampler.timesteps or pass_.settings.sgm_noise_multiplier else levels[0]
+    noise = image_noise(pass_, facts.latent, like.device.type)
+    alone = pass_.sampler.timesteps or pass_.settings.sgm_noise_multiplier
+    start = facts.levels.parametrization.noise_in(levels[0]) if alone else levels[0]
     x = noise.first().to(like.device) * start
-    return pass_.sampler.flow(x, levels, on(like, fresh_noise(pass_, noise, levels)), tuning(pass_))
+    return sampler_flow(pass_, facts, x, levels, on(like, fresh_noise(pass_, noise, levels)))
 
 
 @dataclass(frozen=True)
@@ -57,19 +59,33 @@ def resumed(pass_: Pass, facts: ModelFacts, picture: Tensor) -> Flow:
     trained = trained_levels(pass_, facts)
     levels = noise_levels(pass_, trained)
     begin, rest = remaining(pass_, trained, levels)
-    noise = image_noise(pass_, facts.latent_channels, picture.device.type)
+    noise = image_noise(pass_, facts.latent, picture.device.type)
     noise_level = begin + pass_.settings.img2img_extra_noise
-    x = noised(pass_, picture, noise.first().to(picture.device) * pass_.noise_multiplier * noise_level, begin, rest[0])
-    return pass_.sampler.flow(x, rest, on(picture, fresh_noise(pass_, noise, levels)), tuning(pass_))
+    strong = noise.first().to(picture.device) * pass_.noise_multiplier * noise_level
+    x = noised(pass_, facts, picture, strong, begin, rest[0])
+    return sampler_flow(pass_, facts, x, rest, on(picture, fresh_noise(pass_, noise, levels)))
 
 
-def noised(pass_: Pass, picture: Tensor, noise: Tensor, begin: float, first: float) -> Tensor:
+def sampler_flow(pass_: Pass, facts: ModelFacts, x: Tensor, levels: list[float], noise: Noise) -> Flow:
+    """The sampler's flow; where the first level is all but infinite, its first move is Euler's."""
+    parametrization = facts.levels.parametrization
+    tune = replace(tuning(pass_), parametrization=parametrization)
+    if parametrization.euler_first and pass_.sampler.looks_ahead:
+        return begun_by_euler(pass_.sampler.flow, x, levels, noise, tune)
+    return pass_.sampler.flow(x, levels, noise, tune)
+
+
+def noised(pass_: Pass, facts: ModelFacts, picture: Tensor, noise: Tensor, begin: float, first: float) -> Tensor:
     """The picture with noise on it, as the sampler takes it at its first level.
 
-    A1111's DDIM family brings it to the training scale as for the level it `begin`s at, and takes it for that of another.
+
+def training_scale(plan: Plan, facts: ModelFacts, begin: float, first: float) -> float:
+    """What a picture with noise on it is multiplied by where the sampler takes it.
+
+    A1111's DDIM family brings it to the network's scale as for the level it `begin`s at, and takes it for that of another.
     """
-    scale = sqrt((1 + first**2) / (1 + begin**2)) if pass_.sampler.timesteps else 1.0
-    return (picture + noise) * scale
+    scale = facts.levels.parametrization.scale
+    return (picture + noise) * (scale(first) / scale(begin) if pass_.sampler.timesteps else 1.0)
 
 
 def remaining(pass_: Pass, trained: Levels, levels: list[float]) -> tuple[float, list[float]]:
@@ -82,8 +98,7 @@ def remaining(pass_: Pass, trained: Levels, levels: list[float]) -> tuple[float,
     timesteps = ddim_levels(pass_.schedule_steps + pass_.settings.always_discard_next_to_last_sigma, trained)
     begin, rest = timesteps[-1 - back], timesteps[-max(1, back):]
     if pass_.sampler.name == "UniPC":
-        known = Levels(trained.sigmas[trained.sigmas <= np.float32(rest[0])], trained.sdxl)
-        rest = unipc_moves(back, known, pass_.settings.uni_pc_skip_type)
+        rest = unipc_moves(back, trained.up_to(rest[0]), pass_.settings.uni_pc_skip_type)
     return begin, rest
 
 
@@ -100,10 +115,7 @@ def on(like: Tensor, noise: Noise) -> Noise:
 def trained_levels(pass_: Pass, facts: ModelFacts) -> Levels:
     """The model's levels, as the settings bend them and as this sampler may ask for them."""
     s = pass_.settings
-    alphas = facts.alphas_cumprod.astype(np.float16) if s.use_downcasted_alpha_bar else facts.alphas_cumprod
-    if s.sd_noise_schedule == "Zero Terminal SNR":
-        alphas = without_signal_at_the_end(alphas)
-    levels = Levels.of(alphas, facts.sdxl)
+    levels = facts.levels.bent(s.use_downcasted_alpha_bar, s.sd_noise_schedule == "Zero Terminal SNR")
     if pass_.sampler.stride > 1:
         return levels.every(pass_.sampler.stride)
     return levels.quantised() if s.enable_quantization else levels
@@ -122,10 +134,10 @@ def noise_levels(pass_: Pass, levels: Levels) -> list[float]:
     return sigmas(SCHEDULES[resolved_schedule(pass_.params)], steps, levels, shape, spare)
 
 
-def image_noise(pass_: Pass, channels: int, device: str) -> ImageNoise:
-    p, s = pass_.params, pass_.settings
-    variation = Variation(p.subseed, p.subseed_strength, max(0, p.seed_resize_from_w) // CELL, max(0, p.seed_resize_from_h) // CELL)
-    shape = (channels, p.height // CELL, p.width // CELL)
+def image_noise(pass_: Pass, latent: LatentFormat, device: str) -> ImageNoise:
+    p, s, cell = pass_.params, pass_.settings, latent.cell
+    variation = Variation(p.subseed, p.subseed_strength, max(0, p.seed_resize_from_w) // cell, max(0, p.seed_resize_from_h) // cell)
+    shape = (latent.channels, p.height // cell, p.width // cell)
     return ImageNoise(p.seed, shape, variation, s.eta_noise_seed_delta, source(s.randn_source, device))
 
 

@@ -18,9 +18,9 @@ from modules.imaging.folders import listing, size_of, upright_size
 from modules.imaging.inputs import NAME
 from modules.params.batch import MOST_PICTURES, Batch, Entry, FromFolder, Img2ImgBatch
 from modules.params.extras import Extras, check_sizes
+from modules.params.hires import CELL
 from modules.params.img2img import Img2Img
 from modules.requests.png_info import infotext_of, with_infotexts
-from modules.requests.resolve import CELL
 from modules.settings.flags import Flags
 
 NAMED = 5      # so many files a note names

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from modules.base.errors import Invalid
-from modules.params.hires import SAME, checked
+from modules.params.hires import CELL, SAME, checked
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts import grammar
@@ -17,7 +17,6 @@ from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
 
 Request = TypeVar("Request", bound=Generation)
-CELL = 8                     # pixels a latent cell stands for
 NO_MODEL = ("None", "none")      # as A1111's lists call it
 MOST_PROMPTS = 32            # joined by AND; each is a row of every call of the UNet
 RANDOM_SEEDS = 2**32 - 1     # drawn seeds stay below this, as A1111's do

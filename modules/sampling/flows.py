@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from modules.sampling.parametrization import EPSILON, Parametrization
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -35,6 +37,7 @@ class Tuning:
     order: int = 3                    # UniPC's
     variant: str = "bh1"
     lower_order_final: bool = True
+    parametrization: Parametrization = EPSILON      # the model's, for samplers that end on the network's scale
 
 
 Flow: TypeAlias = "Generator[Denoise, Tensor, Tensor]"      # yields questions, is sent (C, h, w) estimates, returns the latent

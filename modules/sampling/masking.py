@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import sqrt
 from typing import TYPE_CHECKING, TypeAlias
 
 from modules.sampling.flows import Denoise
@@ -71,7 +70,7 @@ class KeepAfter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeepBefore:
-    """A layer that puts the clean picture into each question, on the training scale √ᾱ·x: how A1111's DDIM family inpaints.
+    """A layer that puts the clean picture into each question, on the network's scale: how A1111's DDIM family inpaints.
 
     The model's ε for that is taken for the ε of the sampler's own latent.
     """
@@ -80,7 +79,7 @@ class KeepBefore:
     levels: Levels
 
     def ask(self, ask: Denoise) -> Denoise:
-        scale = sqrt(1 + ask.sigma**2)
+        scale = self.levels.parametrization.scale(ask.sigma)
         return replace(ask, x=self.mix(ask.x / scale, self.levels.timestep(ask.sigma)) * scale)
 
     def answer(self, ask: Denoise, estimate: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from modules.sampling.flows import Noise
 from modules.sampling.philox import Philox
 
 SEEDS = 2**64      # how many a generator tells apart
-DOWNSCALE = 8      # pixels a latent cell stands for
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from modules.sampling.cond_extras import CondExtras
+from modules.sampling.latent import LatentFormat
+from modules.sampling.schedules import Levels
 from modules.sampling.weights import Weights
 
 if TYPE_CHECKING:
@@ -53,12 +55,14 @@ def ready(value: T) -> Task[T]:
 class ModelFacts:
     """What sampling must know of a model."""
 
-    alphas_cumprod: np.ndarray      # (timesteps,) float32: the share of the picture left at each, Ho et al. 2020
-    scaling_factor: float           # a latent on the UNet's scale is the VAE's × this
-    latent_channels: int
-    image_channels: int             # channels the UNet sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)
+    levels: Levels                  # the noise it was trained with, and how it is asked about a latent
+    latent: LatentFormat
+    image_channels: int = 0         # channels the network sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)
     fp8: bool = False               # are its weights stored in 8 bits?
-    sdxl: bool = False              # is it of SDXL's family, the refiner too?
+
+    @property
+    def latent_channels(self) -> int:
+        return self.latent.channels
 
 
 @dataclass(frozen=True, slots=True)

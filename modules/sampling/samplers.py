@@ -28,6 +28,7 @@ class Sampler:
     ancestral: bool = False          # η matters, and with it A1111's "ENSD"
     spare_level: bool = False        # made for one step more, whose last level but one is dropped
     timesteps: bool = False          # walks training timesteps and ignores the schedule type
+    looks_ahead: bool = False        # corrects its first move by what it finds at the move's end
     stride: int = 1                  # the model is asked at each so-many-th timestep only (LCM)
     guidance: float = 1.0            # what it multiplies the CFG scale by
     options: tuple[str, ...] = ()    # fields of Tuning that it listens to
@@ -46,15 +47,18 @@ SAMPLERS = Registry("sampler", (
     Sampler("Euler a", slopes.euler_ancestral, ("k_euler_a", "k_euler_ancestral"), ancestral=True, options=("eta",)),
     Sampler("Euler", slopes.euler, ("k_euler",), order=1, options=CHURN),
     Sampler("LMS", slopes.lms, ("k_lms",)),
-    Sampler("Heun", slopes.heun, ("k_heun",), order=2, evaluations=2, options=CHURN),
-    Sampler("DPM2", slopes.dpm_2, ("k_dpm_2",), "Karras", order=2, evaluations=2, spare_level=True, options=CHURN),
-    Sampler("DPM2 a", slopes.dpm_2_ancestral, ("k_dpm_2_a",), "Karras", evaluations=2, ancestral=True, spare_level=True, options=("eta", "s_noise")),
+    Sampler("Heun", slopes.heun, ("k_heun",), order=2, evaluations=2, looks_ahead=True, options=CHURN),
+    Sampler("DPM2", slopes.dpm_2, ("k_dpm_2",), "Karras", order=2, evaluations=2, spare_level=True, looks_ahead=True, options=CHURN),
+    Sampler(
+        "DPM2 a", slopes.dpm_2_ancestral, ("k_dpm_2_a",), "Karras", evaluations=2, ancestral=True, spare_level=True, looks_ahead=True,
+        options=("eta", "s_noise"),
+    ),
     Sampler("DPM fast", dpm_solver.dpm_fast, ("k_dpm_fast",), ancestral=True, options=("eta", "s_noise")),
     Sampler("DPM adaptive", dpm_solver.dpm_adaptive, ("k_dpm_ad",), ancestral=True, options=("eta",)),
-    Sampler("Restart", slopes.restart, ("restart",), "Karras", evaluations=2, options=("s_noise",)),
+    Sampler("Restart", slopes.restart, ("restart",), "Karras", evaluations=2, looks_ahead=True, options=("s_noise",)),
     Sampler("DDIM", timestep.ddim, ("ddim",), "Automatic", timesteps=True, options=("eta",)),
     Sampler("DDIM CFG++", timestep.ddim_cfgpp, ("ddim_cfgpp",), "Automatic", timesteps=True, guidance=1 / 12.5, options=("eta",)),
-    Sampler("PLMS", timestep.plms, ("plms",), "Automatic", timesteps=True),
+    Sampler("PLMS", timestep.plms, ("plms",), "Automatic", timesteps=True, looks_ahead=True),
     Sampler("UniPC", unipc.unipc, ("unipc",), "Automatic", timesteps=True),
     Sampler("LCM", slopes.lcm, ("k_lcm",), stride=20),
 ))

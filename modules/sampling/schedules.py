@@ -7,35 +7,60 @@ linearly. Every schedule is one function of the step count, the range and the mo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import atan, log
 
 import numpy as np
 
 from modules.base.errors import Invalid
 from modules.base.registry import Registry
+from modules.sampling.parametrization import EPSILON, FLOW, Parametrization
+
+# The levels of Align Your Steps, optimised for a family each.
+ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)      # SD 1.5's
+ALIGNED_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
 
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """The noise levels a model was trained on, rising: (timesteps,) σ, float32. sdxl: it is of that family"""
+    """The noise levels a model was trained on, rising: (timesteps,) σ, float32; and the time that it is told of a level.
+
+    aligned: its family's levels for Align Your Steps, falling; () has none
+    alphas_cumprod: ᾱ (timesteps,) that they come from, if they come from such
+    """
 
     sigmas: np.ndarray
-    sdxl: bool = False
+    aligned: tuple[float, ...] = ALIGNED
+    parametrization: Parametrization = EPSILON
+    alphas_cumprod: np.ndarray | None = None
 
     @classmethod
-    def of(cls, alphas_cumprod: np.ndarray, sdxl: bool = False) -> Levels:
+    def of(
+        cls, alphas_cumprod: np.ndarray, aligned: tuple[float, ...] = ALIGNED, parametrization: Parametrization = EPSILON
+    ) -> Levels:
         """From ᾱ (timesteps,): σ² = (1 − ᾱ)/ᾱ, in the precision it comes in."""
         alphas = np.asarray(alphas_cumprod)
-        return cls((((1 - alphas) / alphas) ** alphas.dtype.type(0.5)).astype(np.float32), sdxl)
+        sigmas = (((1 - alphas) / alphas) ** alphas.dtype.type(0.5)).astype(np.float32)
+        return cls(sigmas, aligned, parametrization, alphas)
 
-    def every(self, stride: int) -> CoarseLevels:
+    def bent(self, half: bool, to_noise: bool) -> Levels:
+        """The levels as settings bend them. half: ᾱ is rounded to half precision; to_noise: the last is pure noise"""
+        if self.alphas_cumprod is None:
+            return self
+        alphas = self.alphas_cumprod.astype(np.float16) if half else self.alphas_cumprod
+        return Levels.of(without_signal_at_the_end(alphas) if to_noise else alphas, self.aligned, self.parametrization)
+
+    def up_to(self, sigma: float) -> Levels:
+        """The levels that are not above σ."""
+        return replace(self, sigmas=self.sigmas[self.sigmas <= np.float32(sigma)])
+
+    def every(self, stride: int) -> Levels:
         """The levels of a distilled model that knows only each `stride`-th timestep."""
-        return CoarseLevels(self.sigmas[stride - 1::stride], self.sdxl, stride)
+        return CoarseLevels(self.sigmas[stride - 1::stride], self.aligned, self.parametrization, stride=stride)
 
     def quantised(self) -> Levels:
         """The same levels, of which the model is asked whole timesteps only."""
-        return CoarseLevels(self.sigmas, self.sdxl)
+        return CoarseLevels(self.sigmas, self.aligned, self.parametrization)
 
     @property
     def lowest(self) -> float:
@@ -56,6 +81,19 @@ class Levels:
         """The timestep, fractional, whose level is σ; clamped to the trained range."""
         return float(np.interp(log(sigma), np.log(self.sigmas.astype(np.float64)), np.arange(len(self))))
 
+    @property
+    def drawn(self) -> Levels:
+        """The levels on the scale that schedules are drawn on."""
+        return self
+
+    def onto_drawn(self, sigma: float) -> float:
+        """σ on the scale that schedules are drawn on."""
+        return sigma
+
+    def from_drawn(self, level: float) -> float:
+        """The reverse."""
+        return level
+
 
 @dataclass(frozen=True, eq=False)
 class CoarseLevels(Levels):
@@ -66,6 +104,47 @@ class CoarseLevels(Levels):
     def timestep(self, sigma: float) -> float:
         nearest = int(np.argmin(np.abs(np.log(self.sigmas) - log(sigma))))
         return float((nearest + 1) * self.stride - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class FlowLevels(Levels):
+    """Levels of a flow-matching model, σ = t/(1−t); it is told t, in thousandths. Schedules are drawn on t."""
+
+    aligned: tuple[float, ...] = ()
+    parametrization: Parametrization = FLOW
+
+    @classmethod
+    def shifted(cls, shift: float) -> FlowLevels:
+        """Evenly spaced times, bent towards noise: t' = shift·t / (1 + (shift−1)·t). Esser et al. 2024, arXiv:2403.03206, eq. 23."""
+        even = np.arange(1, FLOW_TIMES + 1) / FLOW_TIMES
+        times = np.minimum(shift * even / (1 + (shift - 1) * even), LAST_TIME)
+        return cls((times / (1 - times)).astype(np.float32))
+
+    def sigma(self, timestep: float) -> float:
+        return self.from_drawn(min(timestep / FLOW_TIMES, LAST_TIME))
+
+    def timestep(self, sigma: float) -> float:
+        return FLOW_TIMES * self.onto_drawn(sigma)
+
+    def every(self, stride: int) -> Levels:
+        raise Invalid("This sampler is for models that know a few timesteps only.", "Choose another, such as Euler.", "sampler_name")
+
+    def quantised(self) -> Levels:
+        return self
+
+    @property
+    def drawn(self) -> Levels:
+        return Levels(self.sigmas / (1 + self.sigmas), self.aligned, self.parametrization)
+
+    def onto_drawn(self, sigma: float) -> float:
+        return sigma / (1 + sigma)
+
+    def from_drawn(self, level: float) -> float:
+        return level / (1 - level)
+
+
+FLOW_TIMES = 1000
+LAST_TIME = 1 - 1e-4      # at 1 all is noise, and σ infinite
 
 
 def without_signal_at_the_end(alphas_cumprod: np.ndarray) -> np.ndarray:
@@ -115,12 +194,10 @@ def kl_optimal(steps: int, low: float, high: float, levels: Levels) -> list[floa
 
 def align_your_steps(steps: int, low: float, high: float, levels: Levels) -> list[float]:
     """Eleven levels optimised for a family, interpolated evenly in log σ. Sabour, Fidler & Kreis 2024, arXiv:2404.14507."""
-    rising = np.log((ALIGNED_SDXL if levels.sdxl else ALIGNED)[::-1])
+    if not levels.aligned:
+        raise Invalid("There is no Align Your Steps for models of this family.", "Choose another schedule type.", "scheduler")
+    rising = np.log(levels.aligned[::-1])
     return list(np.exp(np.interp(np.linspace(0, 10, steps), np.arange(11), rising))[::-1])
-
-
-ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)      # for SD 1.5, and whatever is not SDXL
-ALIGNED_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
 
 
 def simple(steps: int, low: float, high: float, levels: Levels) -> list[float]:
@@ -193,9 +270,10 @@ def sigmas(schedule: Schedule, steps: int, levels: Levels, shape: Shape = Shape(
     spare_level: made for one step more and then without its last level but one, for samplers that need a longer last step
     """
     how = {name: getattr(shape, name) for name in schedule.bends if getattr(shape, name)}
+    low, high = (levels.onto_drawn(end) for end in (shape.low or levels.lowest, shape.high or levels.highest))
     try:
-        found = schedule.levels(steps + spare_level, shape.low or levels.lowest, shape.high or levels.highest, levels, **how)
+        found = schedule.levels(steps + spare_level, low, high, levels.drawn, **how)
     except OverflowError as error:
         raise Invalid(f"These settings bend the schedule {schedule.name} beyond all numbers.", "Set rho to 0, its default.", "rho") from error
-    whole = [float(sigma) for sigma in found] + [0.0] * schedule.ends_at_zero
+    whole = [levels.from_drawn(float(level)) for level in found] + [0.0] * schedule.ends_at_zero
     return whole[:-2] + whole[-1:] if spare_level else whole

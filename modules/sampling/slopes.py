@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from modules.sampling.steps import ancestral, churned
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Sample: TypeAlias = "Callable[[Tensor, Sequence[float], Noise, Tuning], Flow]"      # a sampler: latent, levels, noise, tuning → its flow
 
 
 def euler(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
@@ -34,6 +37,21 @@ def euler_ancestral(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuni
         if sigma_next > 0:
             x = x + noise(sigma, sigma_next) * up
     return x
+
+
+def begun_by_euler(sample: Sample, x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
+    """A sampler whose first move is Euler's: from a level that is all but infinite no other method's is right."""
+    denoised = yield Denoise(x, sigmas[0], 0)
+    x = denoised + (x - denoised) * (sigmas[1] / sigmas[0])
+    if len(sigmas) < 3:
+        return x
+    rest = sample(x, sigmas[1:], noise, tune)
+    try:
+        ask = next(rest)
+        while True:
+            ask = rest.send((yield replace(ask, step=ask.step + 1)))
+    except StopIteration as done:
+        return done.value
 
 
 def heun(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:

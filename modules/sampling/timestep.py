@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def ddim(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
     """DDIM. Song, Meng & Ermon 2020, arXiv:2010.02502, eq. 12, written for x/√ᾱ.
 
-    `sigmas` ends above 0, at the first training timestep; there the latent is returned on the training scale, √ᾱ·x.
+    `sigmas` ends above 0, at the first training timestep; there the latent is returned on the network's scale.
     """
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = yield Denoise(x, sigma, step)
@@ -24,7 +24,7 @@ def ddim(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow
         x = denoised + (x - denoised) / sigma * sqrt(sigma_next**2 - fresh**2)
         if fresh:
             x = x + noise(sigma, sigma_next) * fresh
-    return x / sqrt(1 + sigmas[-1] ** 2)
+    return x / tune.parametrization.noise_out(sigmas[-1])
 
 
 def ddim_noise(sigma: float, sigma_next: float, eta: float) -> float:
@@ -41,7 +41,7 @@ def ddim_cfgpp(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -
         x = denoised + (x - unprompted) / sigma * sqrt(sigma_next**2 - fresh**2)
         if fresh:
             x = x + noise(sigma, sigma_next) * fresh
-    return x / sqrt(1 + sigmas[-1] ** 2)
+    return x / tune.parametrization.noise_out(sigmas[-1])
 
 
 def plms(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
@@ -57,7 +57,7 @@ def plms(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow
             mean = (epsilon + (ahead - (yield Denoise(ahead, sigma_next, step))) / sigma_next) / 2
         x = x + mean * (sigma_next - sigma)
         past = [epsilon, *past[:2]]
-    return x / sqrt(1 + sigmas[-1] ** 2)
+    return x / tune.parametrization.noise_out(sigmas[-1])
 
 
 ADAMS_BASHFORTH = {1: (3 / 2, -1 / 2), 2: (23 / 12, -16 / 12, 5 / 12), 3: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}

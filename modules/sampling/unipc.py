@@ -6,7 +6,7 @@ Written for the clean estimate and for x/√ᾱ, so that it speaks of σ like ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import expm1, factorial, sqrt
+from math import expm1, factorial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -41,7 +41,7 @@ def unipc(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flo
         answer = Estimate((yield Denoise(predicted, sigmas[step], step)), sigmas[step])
         x = correct(x, past, answer, tune.variant)
         past = [answer, *past][:tune.order]
-    return x / sqrt(1 + sigmas[-1] ** 2)
+    return x / tune.parametrization.noise_out(sigmas[-1])
 
 
 def predict(x: Tensor, past: Sequence[Estimate], sigma: float, variant: str) -> Tensor:

@@ -18,7 +18,6 @@ from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import Emit, JobSpec
 from modules.models.device import Device
 from modules.models.vae.preview import jpeg
-from modules.models.vae.vae import CELL
 from modules.pipelines.result import LeftOut, Result
 from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
@@ -196,7 +195,8 @@ class JobRunner:
     def _preview(self, progress: JobProgress, picture: ImageTask[Result]) -> None:
         kind = progress.plan.settings.show_progress_type
         look, latent = self.device.preview(picture.ask.weights, kind), picture.ask.preview
-        height, width = (side * CELL for side in latent.shape[1:])
+        cell = self.device.loaded(picture.ask.weights).facts.latent.cell
+        height, width = (side * cell for side in latent.shape[1:])
 
         def draw() -> None:
             self.emit(events.Preview(picture.job, picture.index, jpeg(look(latent), width, height)))

@@ -66,7 +66,7 @@ def test_without_strength_the_picture_goes_through_the_vae_alone(device, setting
     weights, image = recipe.plans[0].passes[0].weights, Image.open(GOLDEN / "inputs/init_a.png")
     [facts] = device.answer([Facts(weights)])
     [latent] = device.answer([EncodeImage(weights, pixels_of(image))])
-    [through] = device.answer([Decode(weights, latent * facts.scaling_factor)])
+    [through] = device.answer([Decode(weights, facts.latent.to_network(latent))])
     difference = abs(pixels(device, request(denoising_strength=0), **settings) - through)
     assert difference.mean() < 2 if not settings else difference.max() == 0
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modules.sampling.samplers import SAMPLERS
-from modules.sampling.schedules import SCHEDULES, Levels, ddim_levels, sigmas
+from modules.sampling.schedules import ALIGNED_SDXL, SCHEDULES, Levels, ddim_levels, sigmas
 from tests.golden_data import GOLDEN, cases, result
 
 BETAS = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
@@ -55,14 +55,14 @@ def test_levels_fall_within_the_trained_range(schedule, steps):
 @pytest.mark.parametrize("case", [c for c in cases("sdxl") if c["payload"].get("scheduler") == "Align Your Steps"], ids=lambda c: c["id"])
 def test_align_your_steps_has_levels_of_its_own_for_sdxl(case):
     known = result(case)["sigmas"][0]
-    for levels in (replace(LEVELS, sdxl=True), replace(LEVELS, sdxl=True).quantised()):
+    for levels in (replace(LEVELS, aligned=ALIGNED_SDXL), replace(LEVELS, aligned=ALIGNED_SDXL).quantised()):
         assert sigmas(SCHEDULES["Align Your Steps"], len(known) - 1, levels) == pytest.approx(known, rel=1e-5, abs=1e-6)
     assert sigmas(SCHEDULES["Align Your Steps"], len(known) - 1, LEVELS)[1:-2] != pytest.approx(known[1:-2], rel=1e-2)
 
 
 @pytest.mark.parametrize("schedule", [s for s in SCHEDULES if s.levels and s.name != "Align Your Steps"], ids=lambda s: s.name)
 def test_all_other_schedules_are_the_same_for_every_family(schedule):
-    assert sigmas(schedule, 20, replace(LEVELS, sdxl=True)) == sigmas(schedule, 20, LEVELS)
+    assert sigmas(schedule, 20, replace(LEVELS, aligned=ALIGNED_SDXL)) == sigmas(schedule, 20, LEVELS)
 
 
 def test_karras_is_even_in_the_seventh_root():

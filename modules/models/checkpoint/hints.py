@@ -27,8 +27,9 @@ class Hints:
     unet: Mapping[str, Any] = field(default_factory=dict)
     vae: Mapping[str, Any] = field(default_factory=dict)
     clip: Mapping[str, Any] = field(default_factory=dict)
-    prediction_type: str = "epsilon"      # "" if the weights must be asked
-    scaling_factor: float = 0.18215
+    prediction_type: str = "epsilon"      # the name of a parametrisation; "" if the weights must be asked
+    shift: float = 1.0                    # of a flow-matching model's times, towards noise
+    scaling_factor: float | None = None      # of the latent; None is its family's
     betas: tuple[float, float] = (0.00085, 0.012)
     zero_terminal_snr: bool = False
     native_size: int = 512
@@ -47,7 +48,7 @@ def from_metadata(hints: Hints, name: str, metadata: Mapping[str, str]) -> Hints
             vae={**hints.vae, **chosen(vae, VAE_FACTS)},
             clip={**hints.clip, **chosen(clip, CLIP_FACTS)},
             prediction_type=str(config.get("prediction_type", hints.prediction_type)),
-            scaling_factor=float(vae.get("scaling_factor", hints.scaling_factor)),
+            scaling_factor=float(vae["scaling_factor"]) if "scaling_factor" in vae else hints.scaling_factor,
             native_size=int(config.get("native_size", hints.native_size)),
         )
     except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -78,7 +79,7 @@ def from_yaml(hints: Hints, path: Path | None) -> Hints:
             hints,
             unet={**hints.unet, **chosen(unet, ("num_heads", "num_head_channels"))},
             prediction_type="v_prediction" if model.get("parameterization") == "v" else hints.prediction_type,
-            scaling_factor=float(model.get("scale_factor", hints.scaling_factor)),
+            scaling_factor=float(model["scale_factor"]) if "scale_factor" in model else hints.scaling_factor,
             betas=ends,
         )
     except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, yaml.YAMLError) as error:

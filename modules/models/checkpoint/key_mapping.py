@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Prefixes = dict[str, str]      # LDM prefix → module prefix; the rest of the name is translated by a table
 
 UNET = "model.diffusion_model."
+FIRST = f"{UNET}input_blocks.0.0.weight"      # of its first convolution: (width, channels it sees, 3, 3)
+CONTEXT = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"      # (width, width of the text)
 VAE = "first_stage_model."
 VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 

@@ -6,109 +6,83 @@ No weight is copied until the modules are moved to a device or another precision
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, ConsistencyDecoderVAE, UNet2DConditionModel
+from diffusers import AutoencoderKL, ConsistencyDecoderVAE
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from modules.base.errors import ModelCorrupt, ModelError, ModelMismatch, ModelMissing, ModelUnsupported
-from modules.base.families import spoken_family
 from modules.library.catalog import ModelFile
-from modules.models.checkpoint import infer_config as shapes
 from modules.models.checkpoint import key_mapping as layout
-from modules.models.checkpoint.families import TextPart, family_of, likeness
+from modules.models.checkpoint.families import FAMILIES
+from modules.models.checkpoint.family import Family, TextPart, family_of, likeness, nothing_more
 from modules.models.checkpoint.hints import Hints, from_metadata, from_tensors, from_yaml
+from modules.models.checkpoint.loaded_model import TIMESTEPS, LoadedModel, TextEncoder
+from modules.models.checkpoint.networks import VAE
 from modules.models.files.state_dict import read_weights
 from modules.models.vae import consistency
-from modules.sampling.schedules import without_signal_at_the_end
+from modules.sampling.parametrization import EPSILON, FLOW, PARAMETRIZATIONS
+from modules.sampling.schedules import FlowLevels, Levels, without_signal_at_the_end
 
 log = logging.getLogger(__name__)
 
 Names = Callable[[Collection[str]], dict[str, str]]
 Split = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
-TIMESTEPS = 1000
 CONSTANTS = ("means", "stds")      # of the consistency decoder, which gives them back itself
 CHOOSE_VAE = "Choose a VAE for it: the setting sd_vae."
 SHOWN = 3      # names in an error message
 
 
-@dataclass
-class TextEncoder:
-    module: CLIPTextModel | CLIPTextModelWithProjection
-    use: TextPart
-
-
-@dataclass
-class LoadedModel:
-    """A checkpoint's parts and what sampling must know of them."""
-
-    unet: UNet2DConditionModel
-    unet_names: Mapping[str, str]   # LDM's name of each of its parameters → diffusers'
-    own_vae: AutoencoderKL | ModelError      # or why it cannot be used, which matters only if no other is chosen
-    texts: tuple[TextEncoder, ...]
-    family: str
-    prediction_type: str            # "epsilon" or "v_prediction"; "" until the weights are where they can be asked
-    scaling_factor: float           # latent on the UNet's scale = VAE's latent × this
-    alphas_cumprod: np.ndarray      # (1000,) float32
-    native_size: int                # pixels
-    checkpoint: ModelFile
-
-    @property
-    def image_channels(self) -> int:
-        """What the UNet sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)."""
-        return self.unet.config.in_channels - self.unet.config.out_channels
-
-    @property
-    def vae(self) -> AutoencoderKL:
-        """The checkpoint's own. Raises ModelError if it has none that can be used."""
-        if isinstance(self.own_vae, ModelError):
-            raise self.own_vae.with_traceback(None)
-        return self.own_vae
-
-    def to(self, device: torch.device, unet: torch.dtype, vae: torch.dtype, text: torch.dtype) -> None:
-        """Move in place, one tensor at a time: the peak is one copy of the weights, and one tensor."""
-        vaes = [] if isinstance(self.own_vae, ModelError) else [(self.own_vae, vae)]
-        for module, dtype in ((self.unet, unet), *vaes, *((encoder.module, text) for encoder in self.texts)):
-            nn.Module.to(module, device, dtype)
-        self.prediction_type = self.prediction_type or predicted_by(self.unet)
-
-
-def load(checkpoint: ModelFile) -> LoadedModel:
+def load(checkpoint: ModelFile, families: Sequence[Family] = FAMILIES) -> LoadedModel:
     """Read and check everything; the file's own precision is kept. What it has beyond a model's tensors is passed over and logged.
 
     Raises ModelCorrupt, ModelUnsafe, ModelUnsupported or ModelMismatch, each naming the file.
     """
     name = checkpoint.path.name
     weights = read_weights(checkpoint.path)
-    family = family_of(name, weights.tensors)
+    family = family_of(name, weights.tensors, families)
     hints = from_tensors(from_yaml(from_metadata(family.hints, name, weights.metadata), checkpoint.config), weights.tensors)
-    alphas = alphas_cumprod(*hints.betas)
-    unet = Part(name, weights.tensors, layout.UNET, layout.unet_names)
+    network = family.denoiser.network
+    denoiser = Part(name, weights.tensors, family.denoiser.prefix, network.names, network.split)
     return LoadedModel(
-        unet=unet.build(lambda found: UNet2DConditionModel(**shapes.unet_config(found, hints.unet))),
-        unet_names=unet.names,
-        own_vae=load_own_vae(name, weights.tensors, family.name, hints),
+        unet=denoiser.build(lambda found: network.build(found, hints)),
+        unet_names=denoiser.names,
+        own_vae=load_own_vae(name, weights.tensors, family.title, hints),
         texts=tuple(load_text(name, weights.tensors, part, hints) for part in family.texts),
-        family=family.name,
-        prediction_type=hints.prediction_type,
-        scaling_factor=hints.scaling_factor,
-        alphas_cumprod=without_signal_at_the_end(alphas) if hints.zero_terminal_snr else alphas,
+        family=family,
+        levels=LEVELS.get(hints.prediction_type, diffusion_levels)(hints, family),
+        latent=replace(family.latent, factor=hints.scaling_factor or family.latent.factor),
         native_size=hints.native_size,
         checkpoint=checkpoint,
+        asks_weights=not hints.prediction_type,
     )
+
+
+def diffusion_levels(hints: Hints, family: Family) -> Levels:
+    """The levels of a model that was trained on the steps of a diffusion."""
+    alphas = alphas_cumprod(*hints.betas)
+    alphas = without_signal_at_the_end(alphas) if hints.zero_terminal_snr else alphas
+    return Levels.of(alphas, family.aligned, PARAMETRIZATIONS.get(hints.prediction_type, EPSILON))
+
+
+def flow_levels(hints: Hints, family: Family) -> Levels:
+    """The levels of a flow-matching model."""
+    return FlowLevels.shifted(hints.shift)
+
+
+LEVELS = {FLOW.name: flow_levels}      # what a model predicts → its levels; others are trained on a diffusion's
 
 
 def load_own_vae(name: str, tensors: Mapping[str, Tensor], family: str, hints: Hints) -> AutoencoderKL | ModelError:
     """The VAE in a checkpoint; else the error that its use would be."""
     if not any(key.startswith((f"{layout.VAE}decoder.", f"{layout.VAE}encoder.")) for key in tensors):
-        return ModelMissing(f"{name} is a checkpoint of {spoken_family(family)} that holds no VAE.", CHOOSE_VAE)
+        return ModelMissing(f"{name} is a checkpoint of {family} that holds no VAE.", CHOOSE_VAE)
     try:
         return load_vae(Part(name, tensors, layout.VAE, layout.vae_names), hints)
     except (ModelMismatch, ModelCorrupt) as error:
@@ -116,15 +90,12 @@ def load_own_vae(name: str, tensors: Mapping[str, Tensor], family: str, hints: H
 
 
 def load_vae(part: Part, hints: Hints) -> AutoencoderKL:
-    return part.build(lambda found: AutoencoderKL(**shapes.vae_config(found, hints.vae)))
+    return part.build(lambda found: VAE.build(found, hints))
 
 
 def load_text(name: str, tensors: Mapping[str, Tensor], use: TextPart, hints: Hints) -> TextEncoder:
-    if not use.open_clip:
-        part = Part(name, tensors, use.prefix, layout.clip_names)
-        return TextEncoder(part.build(lambda found: CLIPTextModel(CLIPTextConfig(**shapes.clip_config(found, hints.clip)))), use)
-    part = Part(name, tensors, use.prefix, layout.open_clip_names, layout.split_open_clip)
-    return TextEncoder(part.build(lambda found: CLIPTextModelWithProjection(CLIPTextConfig(**shapes.open_clip_config(found)))), use)
+    part = Part(name, tensors, use.prefix, use.network.names, use.network.split)
+    return TextEncoder(part.build(lambda found: use.network.build(found, hints)), use)
 
 
 def load_vae_file(path: Path) -> AutoencoderKL | ConsistencyDecoderVAE:
@@ -142,20 +113,10 @@ def load_vae_file(path: Path) -> AutoencoderKL | ConsistencyDecoderVAE:
     return load_vae(Part(path.name, kept, prefix, layout.vae_names), Hints())
 
 
-@torch.inference_mode()
-def predicted_by(unet: UNet2DConditionModel) -> str:
-    """Does an SD2 model predict noise or velocity? At the last timestep all is noise: a noise model gives back what it sees."""
-    weight = next(unet.parameters())
-    x = weight.new_full((1, unet.config.in_channels, 8, 8), 0.5)
-    context = weight.new_full((1, 2, unet.config.cross_attention_dim), 0.5)
-    out = unet(x, torch.tensor([TIMESTEPS - 1], device=weight.device), encoder_hidden_states=context, return_dict=False)[0]
-    return "v_prediction" if float((out.float() - 0.5).mean()) < -1 else "epsilon"
-
-
 class Part:
     """The tensors of one part of a checkpoint, under its module's names."""
 
-    def __init__(self, file: str, tensors: Mapping[str, Tensor], prefix: str, names: Names, split: Split = lambda _: {}) -> None:
+    def __init__(self, file: str, tensors: Mapping[str, Tensor], prefix: str, names: Names, split: Split = nothing_more) -> None:
         """names: file's name → module's; split: tensors under their file's names → further ones under the module's."""
         self.file, self.prefix = file, prefix
         self.own = {key: tensors[prefix + key] for key in layout.below(tensors, prefix)}

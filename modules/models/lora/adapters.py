@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from modules.base.errors import ModelError, ModelMissing
 from modules.library.library import Library
-from modules.models.checkpoint.loader import LoadedModel
+from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.models.files.embedding_file import read_embedding
 from modules.models.files.state_dict import read_object, read_weights
 from modules.models.lora.patcher import Patcher, Strong, Wide, itself, parameters_of

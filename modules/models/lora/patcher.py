@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from modules.models.checkpoint.loader import LoadedModel
+from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.networks.patch import Patch
 
 Strong = tuple[tuple[Patch, float], ...]      # patches of one parameter with their strengths, in the order they apply

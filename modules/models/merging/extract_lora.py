@@ -14,7 +14,8 @@ from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
 from modules.base.files import write_atomically
 from modules.library.safetensors_header import AGAIN
 from modules.models.checkpoint import key_mapping as layout
-from modules.models.checkpoint.families import Family, TextPart, family_of
+from modules.models.checkpoint.families import FAMILIES
+from modules.models.checkpoint.family import Family, TextPart, family_of
 from modules.models.files.tensor_stream import Source
 from modules.models.merging.sources import Renamed, streamed
 
@@ -98,7 +99,7 @@ def low_rank(difference: Tensor, rank: int, threshold: float = 0.0) -> dict[str,
 
 def places(file: str, source: Source) -> dict[str, Place]:
     """kohya-ss's name for each module that a LoRA can change → where its weight is. Raises ModelUnsupported for what is no checkpoint."""
-    family = family_of(file, source.entries)
+    family = family_of(file, source.entries, FAMILIES)
     named = list(unet_places(source, family))
     for number, part in enumerate(family.texts, 1):
         named += text_places(source, part, f"te{number}" if len(family.texts) > 1 else "te")
@@ -110,17 +111,17 @@ def unet_places(source: Source, family: Family) -> Iterator[tuple[str, Place]]:
     """kohya-ss names the UNet of SDXL as its checkpoints do, the others' as diffusers does."""
     for theirs, ours in layout.unet_names(layout.below(source.entries, layout.UNET)).items():
         if theirs.endswith(".weight"):
-            yield f"unet_{theirs if family.name.startswith('SDXL') else ours}".removesuffix(".weight"), Place(layout.UNET + theirs)
+            yield f"unet_{theirs if family.ldm_loras else ours}".removesuffix(".weight"), Place(layout.UNET + theirs)
 
 
 def text_places(source: Source, part: TextPart, prefix: str) -> Iterator[tuple[str, Place]]:
     """The layers of a text encoder, by transformers' names."""
     keys = layout.below(source.entries, part.prefix)
-    names = layout.open_clip_names(keys) if part.open_clip else {key: f"text_model.{key.removeprefix('text_model.')}" for key in keys}
+    names = {key: f"text_model.{ours.removeprefix('text_model.')}" for key, ours in part.network.names(keys).items()}
     for theirs, ours in names.items():
         if "encoder.layers" in ours and ours.endswith(".weight"):
             yield f"{prefix}_{ours.removesuffix('.weight')}", Place(part.prefix + theirs)
-    for key in keys if part.open_clip else ():
+    for key in keys:
         if (match := layout.JOINED.fullmatch(key)) and match[2] == "weight":
             for third, letter in enumerate("qkv"):
                 yield f"{prefix}_text_model.encoder.layers.{match[1]}.self_attn.{letter}_proj", Place(part.prefix + key, third)

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from modules.base.errors import Invalid, ModelMismatch
-from modules.models.checkpoint.families import FIRST, LATENT_CHANNELS
-from modules.models.checkpoint.key_mapping import UNET, VAE
+from modules.models.checkpoint.key_mapping import FIRST, UNET, VAE
 from modules.models.files.tensor_stream import Entry, Source
 from modules.models.merging.discarding import found
 from modules.models.merging.recipe import METHODS, Recipe
 from modules.models.merging.sources import Renamed, averaged
 from modules.models.merging.writing import converted
+from modules.sampling.latent import SD_LATENT
 
 FIRSTS = frozenset({FIRST, averaged(FIRST)})
 NEVER_MIXED = frozenset({"cond_stage_model.transformer.text_model.embeddings.position_ids"})
@@ -84,7 +84,7 @@ class Mixer:
         if others[0].shape == own.shape:
             return self.method.mix(own, others, shares)
         out = own.clone()      # an inpainting model sees more than the others: only what both see is mixed
-        out[:, :LATENT_CHANNELS] = self.method.mix(own[:, :LATENT_CHANNELS], others, shares)
+        out[:, :SD_LATENT.channels] = self.method.mix(own[:, :SD_LATENT.channels], others, shares)
         return out
 
     def shares(self, name: str, partners: Sequence[int]) -> tuple[float, ...]:
@@ -126,7 +126,7 @@ def mismatch(ours: str, theirs: str, name: str, entries: tuple[Entry, Entry], hi
 
 def narrowed(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The UNet's first weight (out, in, kh, kw) as a model has it that sees nothing beside the latent."""
-    return (*shape[:1], LATENT_CHANNELS, *shape[2:]) if shape[1] > LATENT_CHANNELS else shape
+    return (*shape[:1], SD_LATENT.channels, *shape[2:]) if shape[1] > SD_LATENT.channels else shape
 
 
 def mixes(name: str) -> bool:

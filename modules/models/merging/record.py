@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from modules.base.files import write_atomically
-from modules.models.checkpoint.families import FIRST, LATENT_CHANNELS
+from modules.models.checkpoint.key_mapping import FIRST
 from modules.models.files.tensor_stream import Source
 from modules.models.merging.mixing import Mixer
 from modules.models.merging.recipe import CONFIGS, METHODS, Recipe
+from modules.sampling.latent import SD_LATENT
 from modules.store.hashes import digest_of
 
-KINDS = {"is_inpainting": LATENT_CHANNELS + 5, "is_instruct_pix2pix": LATENT_CHANNELS + 4}      # channels that the UNet sees
+KINDS = {"is_inpainting": SD_LATENT.channels + 5, "is_instruct_pix2pix": SD_LATENT.channels + 4}      # channels that the UNet sees
 PLACES = ("primary", "secondary", "tertiary")
 
 
@@ -35,7 +36,7 @@ def metadata_of(recipe: Recipe, sources: Sequence[Source], mixer: Mixer, out: Pa
 
 def recorded(recipe: Recipe, hashes: Sequence[str], mixer: Mixer, out: Path) -> dict[str, Any]:
     """The recipe under A1111's keys, and under ours what A1111 has not."""
-    channels = mixer.entries[FIRST].shape[1] if FIRST in mixer.entries else LATENT_CHANNELS
+    channels = mixer.entries[FIRST].shape[1] if FIRST in mixer.entries else SD_LATENT.channels
     ours = {"shares": recipe.more if METHODS[recipe.method].open else (), "block_weights": recipe.block_weights}
     return {
         "type": "webui",

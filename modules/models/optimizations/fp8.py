@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from modules.models.checkpoint.loader import LoadedModel
+from modules.models.checkpoint.family import Family
+from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.models.lora.patcher import parameters_of, text_name
 from modules.sampling.weights import Fp8
 
@@ -56,9 +57,9 @@ class Stored:
         return self.kept[path].to(weight.device) if path in self.kept else weight.to(self.dtypes[path])
 
 
-def applied(wanted: Fp8 | None, family: str) -> Fp8 | None:
+def applied(wanted: Fp8 | None, family: Family) -> Fp8 | None:
     """What the wish comes to with a model of that family."""
-    if wanted is None or (wanted.only_sdxl and not family.startswith("SDXL")):
+    if wanted is None or (wanted.only_sdxl and not family.large):
         return None
     return Fp8(keep=wanted.keep)
 

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from math import gcd, prod
 from typing import Any, Protocol
 
-from diffusers import AutoencoderKL, ConsistencyDecoderVAE, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from modules.sampling.latent import SD_LATENT
 from modules.sampling.weights import Hypertile
 
-CELL = 8            # pixels a latent cell stands for
+CELL = SD_LATENT.cell
 SMALLEST = 128      # pixels of a tile's side; A1111 takes none below
 
 
@@ -119,8 +120,8 @@ class InTiles:
 class Hypertiling:
     """Tiles in a UNet's or a VAE's self-attention, there while they are wanted."""
 
-    def __init__(self, model: UNet2DConditionModel | AutoencoderKL | ConsistencyDecoderVAE) -> None:
-        self.layers = [*(unet_layers(model) if isinstance(model, UNet2DConditionModel) else vae_layers(model))]
+    def __init__(self, model: nn.Module) -> None:
+        self.layers = [*unet_layers(model), *vae_layers(model)]
         self.entrance = getattr(model, "decoder", model)      # what is given the latent
         self.wanted: Hypertile | None = None
         self.seen = Seen()
@@ -152,7 +153,9 @@ class Hypertiling:
         self.seen.size = tuple(args[0].shape[-2:])
 
 
-def unet_layers(unet: UNet2DConditionModel) -> Iterator[Layer]:
+def unet_layers(unet: nn.Module) -> Iterator[Layer]:
+    if not isinstance(unet, UNet2DConditionModel):
+        return
     kinds = unet.config.down_block_types
     first, last = next((level for level, kind in enumerate(kinds) if "CrossAttn" in kind), 0), len(kinds) - 1
     parts = [*enumerate(unet.down_blocks), (last, unet.mid_block), *((last - place, block) for place, block in enumerate(unet.up_blocks))]
@@ -162,7 +165,7 @@ def unet_layers(unet: UNet2DConditionModel) -> Iterator[Layer]:
                 yield Layer(block.attn1, level, level - first)
 
 
-def vae_layers(vae: AutoencoderKL | ConsistencyDecoderVAE) -> Iterator[Layer]:
+def vae_layers(vae: nn.Module) -> Iterator[Layer]:
     """The decoder's alone, as in A1111."""
     if isinstance(vae, AutoencoderKL):
         yield from (Layer(attention) for attention in vae.decoder.mid_block.attentions if isinstance(attention, Attention))

@@ -44,7 +44,7 @@ def fitted(vae: Vae, samples: int = 8, side: int = 8) -> Tensor:
     channels = vae.module.config.latent_channels
     coarse = torch.randn(samples, channels, side // 4, side // 4, generator=generator(0)) * 1.5
     latents = interpolate(coarse, (side, side), mode="bilinear").to(weight)
-    pixels = vae.module.decode(latents / vae.scaling_factor, return_dict=False)[0].float()
+    pixels = vae.module.decode(vae.latent.to_vae(latents), return_dict=False)[0].float()
     colours = avg_pool2d(pixels.nan_to_num().clamp(-1, 1), pixels.shape[-1] // side).permute(0, 2, 3, 1).reshape(-1, 3)
     known = latents.float().permute(0, 2, 3, 1).reshape(-1, channels)
     known = torch.cat([known, torch.ones_like(known[:, :1])], dim=1)

@@ -23,9 +23,9 @@ ENDINGS = (".safetensors", ".pth", ".pt")
 class Taesd:
     """Latents on the UNet's scale (C, h, w) ↔ pictures (3, H, W) in [−1, 1], float32."""
 
-    def __init__(self, folder: Path, xl: bool, device: torch.device) -> None:
+    def __init__(self, folder: Path, stem: str, device: torch.device) -> None:
         """Raises ModelMissing if there is no file, ModelMismatch if it is another network's."""
-        self.stem, self.folder, self.device = "taesdxl" if xl else "taesd", folder, device
+        self.stem, self.folder, self.device = stem, folder, device
         self.halves: dict[str, torch.nn.Module] = {}
 
     def decode(self, latent: Tensor) -> Tensor:

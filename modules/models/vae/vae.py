@@ -14,10 +14,10 @@ from torch import Tensor
 from modules.base.errors import NotANumber
 from modules.models.optimizations.attention import AttentionLayers
 from modules.models.optimizations.hypertile import Hypertiling
+from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import generator
 
 log = logging.getLogger(__name__)
-CELL = 8        # pixels a latent cell stands for
 TILE = 512      # pixels of a tile's side, where a picture is decoded in tiles that overlap by a quarter
 
 
@@ -25,18 +25,18 @@ TILE = 512      # pixels of a tile's side, where a picture is decoded in tiles t
 class Vae:
     """A VAE and how it is used. One that fails in half precision is asked again in single, and stays so.
 
-    scaling_factor: a latent on the UNet's scale is the VAE's latent × this
+    latent: how its latents come to the network's scale
     """
 
     module: AutoencoderKL | ConsistencyDecoderVAE
-    scaling_factor: float
+    latent: LatentFormat
     hypertiling: Hypertiling = field(init=False)
     attention: AttentionLayers = field(init=False)
 
     def __post_init__(self) -> None:
         self.hypertiling = Hypertiling(self.module)
         self.attention = AttentionLayers(self.module, self.hypertiling)
-        self.module.tile_sample_min_size, self.module.tile_latent_min_size = TILE, TILE // CELL
+        self.module.tile_sample_min_size, self.module.tile_latent_min_size = TILE, TILE // self.latent.cell
 
     def decode(self, latent: Tensor, tiled: bool = False) -> Tensor:
         """(C, h, w) latent on the UNet's scale → (3, H, W) in about [−1, 1], float32. Raises NotANumber."""
@@ -47,7 +47,7 @@ class Vae:
             )
         self.module.use_tiling = tiled
         drawn = {"generator": generator(0)} if isinstance(self.module, ConsistencyDecoderVAE) else {}      # the same noise each time
-        return self._finite(lambda like: self.module.decode((latent / self.scaling_factor).to(like)[None], return_dict=False, **drawn)[0][0])
+        return self._finite(lambda like: self.module.decode(self.latent.to_vae(latent).to(like)[None], return_dict=False, **drawn)[0][0])
 
     def encode(self, pixels: Tensor, tiled: bool = False) -> Tensor:
         """(3, H, W) in [−1, 1] → (C, h, w) latent on the VAE's own scale, float32: the mean of what it says. Raises NotANumber."""

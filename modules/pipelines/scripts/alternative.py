@@ -27,7 +27,7 @@ from modules.pipelines.img2img import (
 )
 from modules.pipelines.plan import ImagePlan, Pass
 from modules.pipelines.result import ExtraParams, Result
-from modules.pipelines.sampling import fresh_noise, image_noise, noise_levels, noised, on, remaining, trained_levels, tuning
+from modules.pipelines.sampling import fresh_noise, image_noise, noise_levels, noised, on, remaining, sampler_flow, trained_levels
 from modules.pipelines.scripts.script_run import ScriptRun
 from modules.pipelines.txt2img import decoded, sampled
 from modules.sampling.flows import Denoise, Flow
@@ -92,7 +92,7 @@ def generate(plan: ImagePlan[Img2Img, Inversion]) -> Task[Result]:
     extra |= dict(described(forth, canvas, facts))
     remember_start(canvas, extra)
     latent = yield from encoded(forth, forth.weights, pixels_of(canvas.image))
-    hole, complete = hole_of(forth, canvas, latent * facts.scaling_factor, source.fill_seed), True
+    hole, complete = hole_of(forth, canvas, facts.latent.to_network(latent), source.fill_seed), True
     latent = hole.picture
     if forth.schedule_steps:
         noise = yield from inverted(back, canvas, facts, latent, arguments.sigma_adjustment)
@@ -142,7 +142,7 @@ def mixed(pass_: Pass, facts: ModelFacts, own: Tensor, share: float) -> Tensor:
     """The picture's own unit noise with a share of the seed's, as strong as each alone."""
     if not share:
         return own
-    drawn = image_noise(pass_, facts.latent_channels, own.device.type).first().to(own)
+    drawn = image_noise(pass_, facts.latent, own.device.type).first().to(own)
     return ((1 - share) * own + share * drawn) / sqrt(share**2 + (1 - share) ** 2)
 
 
@@ -152,14 +152,14 @@ def begun(pass_: Pass, facts: ModelFacts, latent: Tensor, noise: Tensor) -> Flow
     levels = noise_levels(pass_, trained)
     begin, rest = remaining(pass_, trained, levels)
     unit = noise - latent / trained.highest
-    x = noised(pass_, latent, unit * (begin + pass_.settings.img2img_extra_noise), begin, rest[0])
+    x = noised(pass_, facts, latent, unit * (begin + pass_.settings.img2img_extra_noise), begin, rest[0])
     fresh = fresh_noise(pass_, seeded(pass_, facts, latent), levels)
-    return pass_.sampler.flow(x, rest, on(latent, fresh), tuning(pass_))
+    return sampler_flow(pass_, facts, x, rest, on(latent, fresh))
 
 
 def seeded(pass_: Pass, facts: ModelFacts, latent: Tensor) -> ImageNoise:
     """The seed's noise, of which the first draw, a picture's usual start, is gone."""
-    noise = image_noise(pass_, facts.latent_channels, latent.device.type)
+    noise = image_noise(pass_, facts.latent, latent.device.type)
     noise.first()
     return noise
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from modules.imaging import masks
 from modules.imaging.masks import Box
+from modules.params.hires import CELL
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.scripts import OutpaintingMk2
 from modules.params.txt2img import counted_on
@@ -19,7 +20,6 @@ from modules.pipelines.result import ExtraParams, Result
 from modules.pipelines.scripts.growth import Growth, rounded_up
 from modules.pipelines.scripts.script_run import ScriptRun, painted, plan_of_passes
 from modules.pipelines.scripts.spectral import filled
-from modules.requests.resolve import CELL
 from modules.sampling.questions import Interrupted, Task, Wait
 
 Size = tuple[int, int]      # width, height in pixels

@@ -17,7 +17,7 @@ from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.resolve import prepared
-from modules.sampling.schedules import Levels
+from modules.sampling.parametrization import VELOCITY
 from modules.settings.options import Settings
 from tests.golden_data import GOLDEN, library
 from tests.planning import image_plan
@@ -54,7 +54,7 @@ def drawn(folder, steps=2):
 def test_a_family_is_told_by_its_weights_and_draws(family, channels, tmp_path):
     save(small(KINDS[family], channels), tmp_path / "some.safetensors")
     model = load(library(tmp_path).checkpoints.default())
-    assert (model.family, model.image_channels) == (family, channels - 4)
+    assert (model.family.name, model.image_channels) == (family, channels - 4)
     assert [len(text.module.state_dict()) > 0 for text in model.texts] == [True] * len(KINDS[family].texts)
     pixels = drawn(tmp_path)
     assert pixels.shape == (64, 64, 3) and pixels.std() > 0
@@ -71,9 +71,8 @@ def test_markers_among_the_tensors_tell_velocity_and_pure_noise(tmp_path):
     """As v-prediction models of SDXL carry them. Lin et al. 2023: at the last step nothing of the picture is left."""
     save(replace(small(KINDS["SDXL"]), markers=("v_pred", "ztsnr")), tmp_path / "v.safetensors")
     model = load(library(tmp_path).checkpoints.default())
-    assert model.prediction_type == "v_prediction"
-    assert Levels.of(model.alphas_cumprod).highest > 4000
-    assert np.all(np.diff(model.alphas_cumprod) < 0)
+    assert model.parametrization == VELOCITY and model.levels.highest > 4000
+    assert np.all(np.diff(model.levels.alphas_cumprod) < 0)
 
 
 @pytest.mark.parametrize(("offset", "predicts"), [(0.0, "epsilon"), (-2.0, "v_prediction")])
@@ -87,7 +86,7 @@ def test_an_sd2_model_is_asked_what_it_predicts(tmp_path, offset, predicts):
     save_file(weights, path)
     model = load(library(tmp_path).checkpoints.default())
     model.to(torch.device("cpu"), *[torch.float32] * 3)
-    assert model.prediction_type == predicts
+    assert model.parametrization.name == predicts
 
 
 def test_a_model_of_other_channels_is_refused_by_name(tmp_path):

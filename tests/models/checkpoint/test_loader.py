@@ -26,6 +26,8 @@ from modules.models.vae.preview import Preview
 from modules.models.vae.vae import Vae
 from modules.prompts import grammar
 from modules.prompts.tokenizer import load_tokenizer
+from modules.sampling.latent import LatentFormat
+from modules.sampling.parametrization import EPSILON, VELOCITY
 from modules.sampling.questions import Decode, Encode, Facts, Frame, Reading, Weights
 from tests.golden_data import GOLDEN, library, with_folders
 
@@ -67,7 +69,7 @@ def test_the_vae_is_a1111s(model, case):
     names = {key.split("/")[1]: torch.from_numpy(TENSORS[key]) for key in TENSORS if key.startswith(case["id"] + "/")}
     latent = next(tensor for name, tensor in names.items() if tensor.shape[-3] == 4)
     picture = next(tensor for name, tensor in names.items() if name.startswith("dec"))
-    ours = Vae(model.vae, model.scaling_factor).decode(latent.reshape(latent.shape[-3:]))
+    ours = Vae(model.vae, model.latent).decode(latent.reshape(latent.shape[-3:]))
     assert (ours - picture.reshape(picture.shape[-3:])).abs().max() < 1e-3
 
 
@@ -131,7 +133,7 @@ def test_the_demo_model_loads_with_the_shapes_its_metadata_tells():
     path = GOLDEN.parents[1] / "models/Stable-diffusion/easel-stickers-128.safetensors"
     found = load(ModelFile(path, path.name))
     assert (found.native_size, found.unet.config.attention_head_dim, found.vae.config.norm_num_groups) == (128, 4, 8)
-    assert found.scaling_factor == pytest.approx(0.26583558)
+    assert found.latent.factor == pytest.approx(0.26583558)
     assert found.texts[0].module.config.num_attention_heads == 4
 
 
@@ -139,8 +141,8 @@ def test_parameterization_is_read_from_the_yaml(tiny, tmp_path):
     path = tmp_path / "v.safetensors"
     shutil.copy(tiny.path, path)
     shutil.copy(GOLDEN / "models/Stable-diffusion/tiny-v.yaml", path.with_suffix(".yaml"))
-    assert load(ModelFile(path, path.name)).prediction_type == "v_prediction"
-    assert load(tiny).prediction_type == "epsilon"
+    assert load(ModelFile(path, path.name)).parametrization == VELOCITY
+    assert load(tiny).parametrization == EPSILON
 
 
 FIRST = "model.diffusion_model.input_blocks.0.0.weight"
@@ -187,7 +189,7 @@ def same_weights(one, other):
 @pytest.mark.parametrize("extra", EXTRAS.values(), ids=EXTRAS.keys())
 def test_what_other_tools_put_beside_the_weights_is_passed_over(weights, tmp_path, tiny, extra):
     found = load(saved(weights | extra, tmp_path / "more.safetensors"))
-    assert found.family == "SD1" and same_weights(found, load(tiny))
+    assert found.family.name == "SD1" and same_weights(found, load(tiny))
 
 
 def test_what_is_passed_over_in_a_part_is_logged(weights, tmp_path, caplog):
@@ -253,7 +255,7 @@ def test_a_checkpoint_without_a_vae_draws_with_a_chosen_one_and_else_says_what_t
 def test_a_broken_vaes_preview_is_grey(model):
     broken = copy.deepcopy(model.vae)
     next(broken.decoder.parameters()).fill_(float("inf"))
-    assert torch.equal(Preview(Vae(broken, 1.0)).look(torch.ones(4, 8, 8)), torch.zeros(3, 8, 8))
+    assert torch.equal(Preview(Vae(broken, LatentFormat(factor=1.0))).look(torch.ones(4, 8, 8)), torch.zeros(3, 8, 8))
 
 
 def test_a_broken_file_leaves_the_model_in_use(tmp_path, tiny):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.loader import load
 from modules.models.lora.adapters import AdapterFiles, Adapters
 from modules.models.lora.patcher import parameters_of
@@ -145,9 +146,13 @@ def test_the_way_to_a_set_does_not_matter(model, tiny, files):
 # Whose wish it is
 
 
+def family(name):
+    return next(each for each in FAMILIES if each.name == name)
+
+
 def test_a_wish_for_sdxl_is_none_for_others():
-    assert applied(Fp8(only_sdxl=True), "SD1") is None
-    assert applied(Fp8(only_sdxl=True, keep=True), "SDXL") == applied(Fp8(keep=True), "SD1") == Fp8(keep=True)
+    assert applied(Fp8(only_sdxl=True), family("SD1")) is None
+    assert applied(Fp8(only_sdxl=True, keep=True), family("SDXL")) == applied(Fp8(keep=True), family("SD1")) == Fp8(keep=True)
     assert applied(None, "SDXL") is None
 
 

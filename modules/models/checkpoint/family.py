@@ -1,0 +1,183 @@
+"""What a family of checkpoints is, and which one a file belongs to by its tensors.
+
+Inpainting and instruct-pix2pix variants are of the same family: their UNet sees 5 or 4 channels beside the latent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from torch import Tensor, nn
+
+from modules.base.errors import ModelUnsupported
+from modules.base.families import WIDTHS, KnownFamily, spoken_family
+from modules.models.checkpoint.hints import Hints
+from modules.models.checkpoint.key_mapping import CONTEXT, FIRST
+from modules.models.checkpoint.key_mapping import UNET as UNET_PREFIX
+from modules.sampling.latent import SD_LATENT, LatentFormat
+from modules.sampling.schedules import ALIGNED
+
+BESIDE = (0, 4, 5)      # channels beside the latent: none, a picture, a mask and a picture
+TOKENS = "token_embedding.weight"
+
+Tensors: TypeAlias = Mapping[str, Tensor]
+Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]      # positional and named arguments of a call of a network
+
+
+def nothing_more(tensors: Tensors) -> dict[str, Tensor]:
+    return {}
+
+
+@dataclass(frozen=True)
+class PartNetwork:
+    """How the tensors of a part of a checkpoint become a module.
+
+    names: file's name → module's; split: tensors under their file's names → further ones under the module's
+    build: tensors under the module's names → the module, to be made without memory
+    """
+
+    names: Callable[[Collection[str]], dict[str, str]]
+    build: Callable[[Tensors, Hints], nn.Module]
+    split: Callable[[Tensors], dict[str, Tensor]] = nothing_more
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """The network of a family that predicts, and how it is asked.
+
+    first, context: tensors of the file by which it is told: (width, channels it sees, kh, kw) and (width, width of the text)
+    """
+
+    network: PartNetwork
+    arguments: Callable[[nn.Module, Any, Sequence[Any]], Arguments]      # of the network, by its UNetInputs and rows
+    prefix: str = UNET_PREFIX
+    first: str = FIRST
+    context: str = CONTEXT
+
+    def is_in(self, tensors: Tensors) -> bool:
+        return self.ranks(tensors) == (4, 2)
+
+    def ranks(self, tensors: Tensors) -> tuple[int, ...]:
+        return tuple(len(tensors[name].shape) for name in (self.first, self.context) if name in tensors)
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """A text encoder of a family: where its weights are, and how it is read."""
+
+    prefix: str
+    network: PartNetwork
+    layer: int | None = None        # counted from the end; None: clip skip decides
+    normed: bool = True             # the final layer norm is applied
+    padding: int | None = None      # token after the text's end; None: the end token again
+    pooled: bool = False            # the text as a whole counts as well
+    optional_skip: bool = False     # clip skip counts if the setting `sdxl_clip_l_skip` says so
+    table: str = TOKENS             # the end of the name of its table of tokens
+
+    def is_table(self, key: str) -> bool:
+        """Whether it is the name of its table of tokens, which any file with this encoder has."""
+        return key.startswith(self.prefix) and key.endswith(self.table)
+
+
+@dataclass(frozen=True)
+class Family:
+    """All that is particular to a family: names, networks, latents, noise, text.
+
+    hints: what its files' weights do not say, such as the parametrisation
+    reads: the class that turns prompts into conditionings, made with (model, tokenizer)
+    told: fields of `Frame`, the figures that the network is told beside the text, in order
+    aligned: its levels for Align Your Steps; () has none
+    large: A1111's setting of weights in 8 bits "for SDXL" means it too
+    ldm_loras: kohya-ss names its modules as checkpoints do, and not as diffusers does
+    """
+
+    known: KnownFamily
+    denoiser: Denoiser
+    texts: tuple[TextPart, ...]
+    reads: Callable[..., Any]
+    latent: LatentFormat = SD_LATENT
+    hints: Hints = field(default_factory=Hints)
+    told: tuple[str, ...] = ()
+    aligned: tuple[float, ...] = ALIGNED
+    large: bool = False
+    ldm_loras: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.known.name
+
+    @property
+    def title(self) -> str:
+        return self.known.title
+
+    def widths(self, tensors: Tensors) -> list[int]:
+        """How wide each of its text encoders is; of fewer, if the file lacks some."""
+        tables = [next((tensor for key, tensor in tensors.items() if part.is_table(key)), None) for part in self.texts]
+        return [table.shape[1] for table in tables if table is not None and len(table.shape) == 2]
+
+
+# The first mark that is in a tensor's name tells what else the file is.
+LIKENESSES = {
+    "double_blocks.": "a Flux model",
+    "joint_blocks.": "an SD3 model",
+    "lora_": "a LoRA; it belongs into models/Lora",
+    ".lora_A.": "a LoRA; it belongs into models/Lora",
+    "hada_w1_a": "a LyCORIS network; it belongs into models/Lora",
+    "lokr_w1": "a LyCORIS network; it belongs into models/Lora",
+    "control_model.": "a ControlNet",
+    "controlnet_": "a ControlNet",
+    "motion_modules.": "a motion module of AnimateDiff",
+    "ip_adapter": "an IP-Adapter",
+    "string_to_param": "a textual-inversion embedding; it belongs into models/embeddings",
+    "emb_params": "a textual-inversion embedding; it belongs into models/embeddings",
+    UNET_PREFIX: "the UNet of a checkpoint",
+    "input_blocks.0.0.weight": "a UNet alone",
+    "down_blocks.0.resnets.0.conv1.weight": "a model in diffusers' layout, of which a checkpoint is made by its scripts",
+    "decoder.conv_in.": "a VAE; it belongs into models/VAE",
+    "quant_conv.": "a VAE; it belongs into models/VAE",
+    "text_model.": "a text encoder alone",
+    "encoder.block.0.layer.0.SelfAttention": "a T5 text encoder alone",
+    "resblocks.": "a text encoder alone",
+    "body.0.rdb1": "an upscaler; it belongs into models/ESRGAN",
+    "RDB1.": "an upscaler; it belongs into models/ESRGAN",
+}
+
+
+def family_of(name: str, tensors: Tensors, families: Sequence[Family]) -> Family:
+    """The family whose text encoders are in the file, and together as wide as its network's context; others are passed over.
+
+    Raises ModelUnsupported, saying what the file is instead.
+    """
+    candidates = [family for family in families if family.denoiser.is_in(tensors)]
+    if not candidates:
+        raise ModelUnsupported(f"{name} is no checkpoint: it is {likeness(tensors)}.", known(families))
+    seen = tensors[candidates[0].denoiser.first].shape[1]
+    candidates = [family for family in candidates if seen - family.latent.channels in BESIDE]
+    if not candidates:
+        raise ModelUnsupported(f"{name} takes {seen} channels: a kind of model Easel does not know.", known(families))
+    whole = [family for family in candidates if len(family.widths(tensors)) == len(family.texts)]
+    fitting = [family for family in whole if sum(family.widths(tensors)) == width_of_context(family, tensors)] or whole
+    if not fitting:
+        width = width_of_context(candidates[0], tensors)
+        raise ModelUnsupported(f"{name} is {without_texts(width)}.", "Choose the whole checkpoint, or merge them into one file.")
+    return max(fitting, key=lambda family: len(family.texts))
+
+
+def width_of_context(family: Family, tensors: Tensors) -> int:
+    return tensors[family.denoiser.context].shape[1]
+
+
+def without_texts(width: int) -> str:
+    family = WIDTHS.get(width, "")
+    return f"the UNet of a checkpoint{' of ' + spoken_family(family) if family else ''} without the text encoders it was trained with"
+
+
+def likeness(tensors: Collection[str]) -> str:
+    """What a file with tensors of these names is, in words."""
+    return next((what for mark, what in LIKENESSES.items() if any(mark in key for key in tensors)), "none of the kinds of model that Easel knows")
+
+
+def known(families: Sequence[Family]) -> str:
+    return f"Easel loads checkpoints of {', '.join(family.title for family in families)}."

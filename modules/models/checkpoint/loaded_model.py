@@ -1,0 +1,76 @@
+"""A checkpoint in memory: its parts, and what sampling must know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL
+from torch import nn
+
+from modules.base.errors import ModelError
+from modules.library.catalog import ModelFile
+from modules.models.checkpoint.family import Family, TextPart
+from modules.sampling.latent import LatentFormat
+from modules.sampling.parametrization import EPSILON, VELOCITY, Parametrization
+from modules.sampling.schedules import Levels
+
+TIMESTEPS = 1000
+
+
+@dataclass
+class TextEncoder:
+    module: Any      # of transformers, or as it is called
+    use: TextPart
+
+
+@dataclass
+class LoadedModel:
+    """A checkpoint's parts."""
+
+    unet: nn.Module                 # the denoiser, which is a UNet in all families but flow-matching ones
+    unet_names: Mapping[str, str]   # the file's name of each of its parameters → the module's
+    own_vae: AutoencoderKL | ModelError      # or why it cannot be used, which matters only if no other is chosen
+    texts: tuple[TextEncoder, ...]
+    family: Family
+    levels: Levels
+    latent: LatentFormat            # its family's, as the file's own metadata change it
+    native_size: int                # pixels
+    checkpoint: ModelFile
+    asks_weights: bool = False      # its parametrisation is told by the weights alone, once they are where they can be asked
+
+    @property
+    def parametrization(self) -> Parametrization:
+        return self.levels.parametrization
+
+    @property
+    def image_channels(self) -> int:
+        """What the denoiser sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)."""
+        return self.unet.config.in_channels - self.unet.config.out_channels
+
+    @property
+    def vae(self) -> AutoencoderKL:
+        """The checkpoint's own. Raises ModelError if it has none that can be used."""
+        if isinstance(self.own_vae, ModelError):
+            raise self.own_vae.with_traceback(None)
+        return self.own_vae
+
+    def to(self, device: torch.device, unet: torch.dtype, vae: torch.dtype, text: torch.dtype) -> None:
+        """Move in place, one tensor at a time: the peak is one copy of the weights, and one tensor."""
+        vaes = [] if isinstance(self.own_vae, ModelError) else [(self.own_vae, vae)]
+        for module, dtype in ((self.unet, unet), *vaes, *((encoder.module, text) for encoder in self.texts)):
+            nn.Module.to(module, device, dtype)
+        if self.asks_weights:
+            self.levels, self.asks_weights = replace(self.levels, parametrization=predicted_by(self.unet)), False
+
+
+@torch.inference_mode()
+def predicted_by(unet: nn.Module) -> Parametrization:
+    """Does an SD2 model predict noise or velocity? At the last timestep all is noise: a noise model gives back what it sees."""
+    weight = next(unet.parameters())
+    x = weight.new_full((1, unet.config.in_channels, 8, 8), 0.5)
+    context = weight.new_full((1, 2, unet.config.cross_attention_dim), 0.5)
+    out = unet(x, torch.tensor([TIMESTEPS - 1], device=weight.device), encoder_hidden_states=context, return_dict=False)[0]
+    return VELOCITY if float((out.float() - 0.5).mean()) < -1 else EPSILON
