@@ -4,7 +4,8 @@ import torch
 from diffusers import AutoencoderKL
 
 from benchmarks.loading import elsewhere, highest
-from modules.models.vae.vae import CELL, Vae
+from modules.models.vae.vae import Vae
+from modules.sampling.latent import SD_LATENT
 
 SIDE = 2048                              # pixels
 CHANNELS = (32, 64, 128, 128)            # a quarter of Stable Diffusion's, for the time's sake
@@ -25,8 +26,8 @@ def peak(tiled: bool) -> int:
         block_out_channels=CHANNELS, latent_channels=4, layers_per_block=2,
         down_block_types=("DownEncoderBlock2D",) * blocks, up_block_types=("UpDecoderBlock2D",) * blocks,
     ).eval()
-    vae, latent = Vae(module, 0.18215), torch.randn(4, SIDE // CELL, SIDE // CELL)
-    vae.decode(latent[:, :CELL, :CELL])
+    vae, latent = Vae(module, SD_LATENT), torch.randn(4, SIDE // SD_LATENT.cell, SIDE // SD_LATENT.cell)
+    vae.decode(latent[:, : SD_LATENT.cell, : SD_LATENT.cell])
     before = highest()
     vae.decode(latent, tiled)
     return highest() - before

@@ -106,7 +106,8 @@ class AttentionLayers:
 
     def __init__(self, module: nn.Module, hypertiling: Hypertiling) -> None:
         """hypertiling: the module's own, which wraps the processors while it is on"""
-        self.layers = [part for part in module.modules() if isinstance(part, Attention)]
+        plain = (AttnProcessor, AttnProcessor2_0)      # others compute more than one text's attention
+        self.layers = [part for part in module.modules() if isinstance(part, Attention) and type(part.processor) in plain]
         self.hypertiling = hypertiling
         self.backend = PYTORCH
 

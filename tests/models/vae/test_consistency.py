@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from modules.models.checkpoint.loader import load_vae_file
 from modules.models.vae.vae import Vae
+from modules.sampling.latent import SD_LATENT
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +25,14 @@ def small(tmp_path_factory):
 def test_the_file_is_the_module(small):
     module, path = small
     latent = torch.randn(4, 8, 8)
-    found = Vae(load_vae_file(path), 0.18215).decode(latent)
+    found = Vae(load_vae_file(path), SD_LATENT).decode(latent)
     wanted = module.decode(latent[None] / 0.18215, torch.Generator().manual_seed(0)).sample[0]
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
 @torch.inference_mode()
 def test_the_same_latent_is_the_same_picture(small):
-    vae, latent = Vae(load_vae_file(small[1]), 0.18215), torch.randn(4, 8, 8)
+    vae, latent = Vae(load_vae_file(small[1]), SD_LATENT), torch.randn(4, 8, 8)
     assert torch.equal(vae.decode(latent), vae.decode(latent))
 
 
@@ -39,4 +40,4 @@ def test_the_same_latent_is_the_same_picture(small):
 def test_it_encodes_as_well(small):
     module, path = small
     pixels = torch.rand(3, 64, 64) * 2 - 1
-    assert torch.allclose(Vae(load_vae_file(path), 0.18215).encode(pixels), module.encode(pixels[None]).latent_dist.mode()[0], atol=1e-5)
+    assert torch.allclose(Vae(load_vae_file(path), SD_LATENT).encode(pixels), module.encode(pixels[None]).latent_dist.mode()[0], atol=1e-5)
