@@ -78,10 +78,6 @@ def sampler_flow(pass_: Pass, facts: ModelFacts, x: Tensor, levels: list[float],
 def noised(pass_: Pass, facts: ModelFacts, picture: Tensor, noise: Tensor, begin: float, first: float) -> Tensor:
     """The picture with noise on it, as the sampler takes it at its first level.
 
-
-def training_scale(plan: Plan, facts: ModelFacts, begin: float, first: float) -> float:
-    """What a picture with noise on it is multiplied by where the sampler takes it.
-
     A1111's DDIM family brings it to the network's scale as for the level it `begin`s at, and takes it for that of another.
     """
     scale = facts.levels.parametrization.scale

@@ -20,8 +20,7 @@ from modules.models.checkpoint.loader import load
 from modules.models.device import Device, Placement
 from modules.models.vae.vae import picture as to_pixels
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.plan import Files, Plan
-from modules.pipelines.txt2img import picture
+from modules.pipelines.plan import Files
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.resolve import prepared
 from modules.sampling.latent import LatentFormat
@@ -30,6 +29,7 @@ from modules.sampling.parametrization import FLOW
 from modules.sampling.questions import Cond, Decode, Meaning, Weights
 from modules.settings.options import Settings
 from tests.golden_data import GOLDEN, library
+from tests.planning import image_plan
 
 WIDTH, SHIFT, STEPS, SCALE = 16, 3.0, 4, 3.0
 
@@ -122,8 +122,8 @@ def drawn(device, *seeds, **asked):
     """The pictures of these seeds, made together by the engine."""
     files = Files(device.library.checkpoints.hashed(device.library.checkpoints.default()))
     usual = {"prompt": "a cat", "negative_prompt": "fog", "steps": STEPS, "cfg_scale": SCALE, "width": 64, "height": 64}
-    plans = [Plan(prepared(Txt2Img(**usual | {"scheduler": "Simple", "seed": seed} | asked)), Settings(), files) for seed in seeds]
-    tasks = [ImageTask(picture(plan), "job", place, "me", 0) for place, plan in enumerate(plans)]
+    plans = [image_plan(prepared(Txt2Img(**usual | {"scheduler": "Simple", "seed": seed} | asked)), Settings(), files) for seed in seeds]
+    tasks = [ImageTask(plan.task(), "job", place, "me", 0) for place, plan in enumerate(plans)]
     engine = Engine(device.answer, lambda task: None)
     engine.submit(tasks)
     engine.listen()
