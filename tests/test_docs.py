@@ -152,7 +152,7 @@ def test_every_flag_that_is_named_is_one(page):
 
 def test_every_label_that_the_guide_names_is_in_the_program():
     """Labels are bold there."""
-    folders = [path.read_text("utf-8") for folder in ("ui", "params", "settings") for end in ("py", "js") for path in (ROOT / "modules" / folder).rglob(f"*.{end}")]
+    folders = [path.read_text("utf-8") for folder in ("ui", "params", "settings", "library") for end in ("py", "js") for path in (ROOT / "modules" / folder).rglob(f"*.{end}")]
     guide = prose(ROOT / "docs/user-guide.md")
     labels = {label for bold in re.findall(r"\*\*([^*\n]+)\*\*", guide) for label in bold.split(": ")}
     assert len(labels) > 20 and [label for label in sorted(labels) if not any(f'"{label}"' in text for text in folders)] == []

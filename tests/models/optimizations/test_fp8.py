@@ -186,18 +186,18 @@ def test_a_wish_that_is_not_for_this_model_loads_nothing(device):
     unchanged = drawn(device, fp8_storage="Enable for SDXL")
     assert [*device._ready.values()] == [ready]
     assert np.array_equal(unchanged.pixels, before.pixels)
-    assert "FP8 weight" not in unchanged.told
+    assert "FP8 weight" not in unchanged.extra_params
 
 
 def test_a_wish_for_sdxl_is_granted_to_it(device):
     found = [drawn(device, "a red fox", sd_model_checkpoint="tiny-xl", fp8_storage=mode) for mode in ("Disable", "Enable for SDXL", "Enable")]
-    assert found[1].told["FP8 weight"] == "Enable for SDXL"
+    assert found[1].extra_params["FP8 weight"] == "Enable for SDXL"
     assert not np.array_equal(found[0].pixels, found[1].pixels)
     assert np.array_equal(found[1].pixels, found[2].pixels)
 
 
 def test_generation_data_tells_of_it(device):
-    told = drawn(device, fp8_storage="Enable").told
+    told = drawn(device, fp8_storage="Enable").extra_params
     assert (told["FP8 weight"], told["Cache FP16 weight for LoRA"]) == ("Enable", False)
 
 

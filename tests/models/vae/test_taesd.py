@@ -29,13 +29,13 @@ def folder(tmp_path):
 def test_both_halves_are_the_originals(folder):
     path, tiny = folder
     latent, pixels = torch.randn(4, 8, 8), torch.rand(3, 64, 64) * 2 - 1
-    taesd = Taesd(path, False, CPU)
+    taesd = Taesd(path, "taesd", CPU)
     assert torch.equal(taesd.decode(latent), tiny.decoder(latent[None])[0])
     assert torch.equal(taesd.encode(pixels), tiny.encoder(pixels[None])[0])
 
 
 def test_a_missing_file_is_named(tmp_path):
-    taesd = Taesd(tmp_path, True, CPU)
+    taesd = Taesd(tmp_path, "taesdxl", CPU)
     assert not taesd.available
     with pytest.raises(ModelMissing) as caught:
         taesd.decode(torch.zeros(4, 8, 8))
@@ -45,4 +45,4 @@ def test_a_missing_file_is_named(tmp_path):
 def test_another_networks_file_is_refused_by_name(tmp_path):
     save_file({"1.weight": torch.zeros(2)}, tmp_path / "taesd_decoder.safetensors")
     with pytest.raises(ModelMismatch, match=r"taesd_decoder\.safetensors"):
-        Taesd(tmp_path, False, CPU).decode(torch.zeros(4, 8, 8))
+        Taesd(tmp_path, "taesd", CPU).decode(torch.zeros(4, 8, 8))
