@@ -48,12 +48,12 @@ def config(tensors):
     }
 
 
-def call(network, seen, rows):
+def call(network, inputs, rows):
     """The transformer is told t in thousandths, which is what a flow's timestep is."""
     weight = next(network.parameters())
     texts, pooled = (torch.stack([getattr(row.cond, name) for row in rows]).to(weight) for name in ("text", "vector"))
     times = torch.tensor([row.timestep for row in rows])
-    return network(seen.to(weight.dtype), texts, pooled, times, return_dict=False)[0]
+    return network(inputs.latents.to(weight.dtype), texts, pooled, times, return_dict=False)[0]
 
 
 class ByteEncoder(nn.Module):
