@@ -48,12 +48,12 @@ def config(tensors):
     }
 
 
-def call(network, inputs, rows):
+def arguments(network, inputs, rows):
     """The transformer is told t in thousandths, which is what a flow's timestep is."""
     weight = next(network.parameters())
     texts, pooled = (torch.stack([getattr(row.cond, name) for row in rows]).to(weight) for name in ("text", "vector"))
     times = torch.tensor([row.timestep for row in rows])
-    return network(inputs.latents.to(weight.dtype), texts, pooled, times, return_dict=False)[0]
+    return (inputs.latents.to(weight.dtype), texts, pooled, times), {"return_dict": False}
 
 
 class ByteEncoder(nn.Module):
@@ -88,7 +88,7 @@ TRANSFORMER = PartNetwork(same_names, lambda tensors, hints: SD3Transformer2DMod
 BYTES = PartNetwork(same_names, lambda tensors, hints: ByteEncoder())
 TINY_FLOW = Family(
     KnownFamily("TinyFlow", "Tiny Flow", "tinyflow", ("context_embedder",)),
-    Denoiser(TRANSFORMER, call, "transformer.", "transformer.pos_embed.proj.weight", "transformer.context_embedder.weight"),
+    Denoiser(TRANSFORMER, arguments, "transformer.", "transformer.pos_embed.proj.weight", "transformer.context_embedder.weight"),
     (TextPart("bytes.", BYTES, table="table.weight"),), ByteReader, LatentFormat(4, 8, 0.3611, 0.1159, tiny=""),
     Hints(prediction_type=FLOW.name, shift=SHIFT), aligned=(),
 )

@@ -206,6 +206,6 @@ def test_networks_share_no_call_in_8_bits(device, files):
     drawn(device, fp8_storage="Enable")
     [checkpoint] = {checkpoint for checkpoint, _ in device._ready}
     weights = Weights(checkpoint, networks=(used(files, "locon"),))
-    assert device.(weights) == weights.plain
+    assert device.batch_weights(weights) == weights.plain
     for alone in (replace(weights, fp8=Fp8()), replace(weights, hypertile=Hypertile(3, 128, 1))):
-        assert device.(alone) == alone
+        assert device.batch_weights(alone) == alone
