@@ -19,7 +19,7 @@ from starlette.types import Scope
 from modules.api.errors import Refusal
 from modules.base.accounts import Account, Role
 from modules.base.errors import TooLarge, UnsupportedMedia, WebUIError
-from modules.base.limits import MAX_BODY, MAX_ESCAPES, MAX_ID, MAX_JSON
+from modules.base.limits import MAX_BODY, MAX_DEPTH, MAX_ESCAPES, MAX_ID, MAX_JSON
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MOST_UNKNOWN = 20      # fields that one refusal names
@@ -140,6 +140,7 @@ def strict_json(body: bytes) -> Any:
     try:
         check_count(body)
         value = json.loads(body.decode("utf-8-sig"), parse_constant=no_number, parse_float=finite)
+        check_depth(value)
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode()      # half a surrogate pair is no character
         return value
@@ -157,6 +158,17 @@ def check_count(body: bytes) -> None:
     outside = b"".join(parts[::2])
     if len(parts) // 2 + sum(map(outside.count, (b",", b"[", b"{"))) > MAX_JSON:
         raise json.JSONDecodeError(f"more than {MAX_JSON:,} values", "", 0)
+
+
+def check_depth(value: Any) -> None:
+    """Raises JSONDecodeError for values in values in values …, which whoever writes them down again could not go into."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        within = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))
+        level = [each for inner in within for each in inner]
+        if not level:
+            return
+    raise json.JSONDecodeError(f"more than {MAX_DEPTH} levels", "", 0)
 
 
 def finite(text: str) -> float:

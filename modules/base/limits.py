@@ -24,6 +24,7 @@ MAX_NOTES = 200_000           # what a person writes about a model
 MAX_ITEMS = 1_000             # of a list of names
 MAX_VALUES = 10_000           # of free JSON, everything in it counted
 MAX_JSON = 200_000            # of all JSON of a request: values, names and what they stand in
+MAX_DEPTH = 64                # of values in values of it
 MAX_ESCAPES = 4_000_000       # backslashes in it
 
 MAX_WEIGHT = 1_000.0          # of (word:1.2) with all brackets around it, and of AND; 72 brackets are 955

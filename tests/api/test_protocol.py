@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from modules.api.errors import handle
 from modules.api.routing import check_count, finite, strict_json
 from modules.api.server import put_page
-from modules.base.limits import MAX_BODY, MAX_ESCAPES, MAX_JSON
+from modules.base.limits import MAX_BODY, MAX_DEPTH, MAX_ESCAPES, MAX_JSON
 from tests.api.test_generate import SMALL
 
 REFUSAL = {"error", "detail", "hint", "errors", "body", "request_id"}
@@ -164,6 +164,23 @@ def test_json_of_more_values_than_any_request_has_is_refused_before_it_is_taken_
 def test_what_stands_in_texts_is_not_counted(value):
     assert strict_json(json.dumps(value).encode()) == value
     assert strict_json(json.dumps(value).encode("utf-8-sig")) == value
+
+
+@pytest.mark.parametrize(("path", "name"), [
+    ("/sdapi/v1/txt2img", "override_settings"), ("/sdapi/v1/txt2img", "alwayson_scripts"), ("/sdapi/v1/txt2img", "unheard_of"), ("/sdapi/v1/options", "hidden_tabs"),
+    ("/easel/v1/read-infotext", "now"), ("/easel/v1/compare-manifest", "manifest"), ("/easel/v1/choice", "sd_vae"),
+])
+@pytest.mark.parametrize(("opening", "closing"), [(b'{"a":', b"}"), (b"[", b"]"), (b'[{"a":', b"}]")])
+def test_json_nested_more_deeply_than_any_request_is_refused(client, path, name, opening, closing):
+    for levels in (MAX_DEPTH, 300):
+        nested = b'{"a": ' + opening * levels + b"1" + closing * levels + b"}"
+        reply = send(client, b'{"' + name.encode() + b'": ' + nested + b"}", path)
+        assert reply.status_code == 422 and "levels" in reply.json()["errors"] and len(reply.text) < 5_000, reply.text[:300]
+
+
+def test_json_of_some_levels_is_read():
+    nested = json.loads("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    assert strict_json(json.dumps(nested).encode()) == nested
 
 
 def test_json_is_utf8():
