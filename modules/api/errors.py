@@ -61,7 +61,7 @@ def refused(request: Request, error: WebUIError) -> JSONResponse:
 
 def body_of(error: WebUIError) -> dict[str, Any]:
     if field := getattr(error, "field", ""):
-        problem = {"loc": ["body", field], "msg": f"{error} {error.hint}".strip(), "type": error.code}
+        problem = {"loc": place(("body", field)), "msg": f"{error} {error.hint}".strip(), "type": error.code}
         return refusal(error.code, [problem], error.hint, str(error))
     return refusal(error.code, str(error), error.hint)
 
