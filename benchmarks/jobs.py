@@ -14,6 +14,7 @@ from modules.pipelines import txt2img
 from modules.pipelines.plan import Files, ImagePlan
 from modules.requests.resolve import prepared
 from modules.settings.options import Settings
+from tests.playing import results
 
 
 def planned(files: Files | None = None, **fields: Any) -> ImagePlan:
@@ -36,15 +37,7 @@ def mixed() -> list[ImagePlan]:
 def together(device: Any, wanted: Sequence[ImagePlan], max_rows: int = 16, batch_weights: BatchWeights = unmixed) -> list[np.ndarray]:
     """All pictures through one engine at once."""
     pictures = [ImageTask(plan.task(), str(i), 0, str(i), 0) for i, plan in enumerate(wanted)]
-    engine = Engine(device.answer, lambda _: None, max_rows, batch_weights)
-    engine.submit(pictures)
-    engine.listen()
-    while engine.running:
-        engine.step()
-    for each in pictures:
-        if each.error:
-            raise each.error
-    return [each.result.pixels for each in pictures]
+    return [result.pixels for result in results(Engine(device.answer, lambda _: None, max_rows, batch_weights), pictures)]
 
 
 def one_by_one(device: Any, wanted: Sequence[ImagePlan]) -> list[np.ndarray]:

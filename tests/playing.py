@@ -68,15 +68,24 @@ def made(device: Device, job: JobSpec) -> tuple[list[Result], JobPlan]:
     """All pictures of a job, and its recipe. Raises what went wrong with any of them."""
     recipe = plan_job(job, device.library, inputs())
     pictures = [ImageTask(plan.task(), job.id, i, "me", i) for i, plan in enumerate(recipe.plans)]
-    engine = Engine(device.answer, lambda picture: None)
+    return results(Engine(device.answer, lambda picture: None), pictures), recipe
+
+
+def results(engine: Engine, pictures: Sequence[ImageTask[Result]]) -> list[Result]:
+    """What the engine makes of them, all together. Raises what went wrong with any of them."""
+    for picture in finished(engine, pictures):
+        if picture.error:
+            raise picture.error
+    return [picture.result for picture in pictures]
+
+
+def finished(engine: Engine, pictures: Sequence[ImageTask[Result]]) -> Sequence[ImageTask[Result]]:
+    """The pictures as the engine leaves them."""
     engine.submit(pictures)
     engine.listen()
     while engine.running:
         engine.step()
-    for picture in pictures:
-        if picture.error:
-            raise picture.error
-    return [picture.result for picture in pictures], recipe
+    return pictures
 
 
 def differences(case: Case, pictures: Sequence[Result]) -> list[np.ndarray]:

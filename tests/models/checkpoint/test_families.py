@@ -21,6 +21,7 @@ from modules.sampling.parametrization import VELOCITY
 from modules.settings.options import Settings
 from tests.golden_data import GOLDEN, library
 from tests.planning import image_plan
+from tests.playing import results
 
 
 def small(kind: Kind, in_channels: int = 4) -> Kind:
@@ -38,15 +39,8 @@ def drawn(folder, steps=2):
     device = Device(found, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
     params = prepared(Txt2Img(prompt="a cat", seed=1, steps=steps, width=64, height=64))
     plan = image_plan(params, Settings(), Files(found.checkpoints.hashed(found.checkpoints.default())))
-    made = ImageTask(plan.task(), "job", 0, "me", 0)
-    engine = Engine(device.answer, lambda picture: None)
-    engine.submit([made])
-    engine.listen()
-    while engine.running:
-        engine.step()
-    if made.error:
-        raise made.error
-    return made.result.pixels
+    [result] = results(Engine(device.answer, lambda picture: None), [ImageTask(plan.task(), "job", 0, "me", 0)])
+    return result.pixels
 
 
 @pytest.mark.parametrize("channels", [4, 8, 9])

@@ -18,7 +18,7 @@ from modules.sampling.questions import Cond, Predict
 from modules.sampling.weights import NetworkUse, Weights
 from modules.worker.job_kinds import plan_job
 from tests.golden_data import inputs, spec
-from tests.playing import golden_device
+from tests.playing import golden_device, results
 
 LOW_RANK = ["lora_linear", "locon", "locon_tucker", "lora_ab_keys", "lora_bundle", "lora_te_only", "lora_unet_only"]
 OTHERS = ["loha", "loha_tucker", "lokr", "dora", "ia3", "full_norm", "oft_lycoris", "boft", "glora"]
@@ -167,11 +167,7 @@ def drawn(device, max_rows):
 
     engine = Engine(answer, lambda picture: None, max_rows, device.batch_weights)
     pictures = [ImageTask(task(device, i, tags), str(i), 0, "me", i) for i, tags in enumerate(TAGS)]
-    engine.submit(pictures)
-    engine.listen()
-    while engine.running:
-        engine.step()
-    return [picture.result.pixels.astype(int) for picture in pictures], counts
+    return [result.pixels.astype(int) for result in results(engine, pictures)], counts
 
 
 def task(device, i, tags):
