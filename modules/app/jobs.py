@@ -193,6 +193,11 @@ class Jobs:
             elif job in self.live:
                 self.hear(events.Ended(job, INTERRUPTED))
 
+    def stop_worker(self) -> None:
+        """After the step in hand; unfinished jobs stay recorded."""
+        if self.worker:
+            self.worker.stop()
+
     def skip(self, job: str) -> None:
         """Give up the picture, or the batch, that is being made, and go on with the next."""
         if self.worker and (live := self.live.get(job)):

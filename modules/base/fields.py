@@ -140,7 +140,13 @@ def checker(cls: type) -> TypeAdapter[Any]:
 @cache
 def defaults(cls: type) -> dict[str, Any]:
     """Field name → the API's default."""
-    return {f.name: f.default if f.default is not MISSING else f.default_factory() for f in fields(cls)}
+    found: dict[str, Any] = {}
+    for each in fields(cls):
+        if each.default is not MISSING:
+            found[each.name] = each.default
+        elif each.default_factory is not MISSING:
+            found[each.name] = each.default_factory()
+    return found
 
 
 def form_defaults(cls: type) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -86,7 +87,7 @@ class ProcessFile:
 
 def lock(handle: int) -> None:
     """Raises BlockingIOError if another has it, another OSError where there are no locks."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         import msvcrt
 
         os.lseek(handle, LOCKED_BYTE, os.SEEK_SET)

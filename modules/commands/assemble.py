@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from modules.library.catalog import Catalog
 from modules.library.index import LibraryIndex
 from modules.library.library import Library
 from modules.library.model_kinds import KINDS, ModelKind, first_file, folders_of
+from modules.prompts.chunks import Tokenizer
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.model_choice import first_checkpoint
 from modules.settings.choices import ModelChoices
@@ -29,6 +30,8 @@ from modules.worker.config import WorkerConfig, nobody_notes
 from modules.worker.thread import ThreadWorker
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from modules.models.device import Placement
     from modules.networks.embedding import Embedding
 
@@ -46,11 +49,25 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
         models=models,
         cards=Cards(models.catalogs, LibraryIndex(paths.database), read_embedding),
         jobs=Jobs(JobStore(paths.database), process_name(process, paths.terminal_locks), partial(is_terminal, paths.terminal_locks)),
-        tokenizer=cache(partial(load_tokenizer, paths.configs / "clip")),
+        tokenizer=cached_tokenizer(paths.configs / "clip"),
         process=process,
     )
-    app.hooks.app_started.add(lambda app, _: app.cards.begin(), "library index")
+    app.hooks.app_started.add(begin_index, "library index")
     return app
+
+
+def begin_index(app: App, api: FastAPI) -> None:
+    app.cards.begin()
+
+
+def cached_tokenizer(folder: Path) -> Callable[[], Tokenizer]:
+    """Reads the files when it is first called."""
+
+    @cache
+    def tokenizer() -> Tokenizer:
+        return load_tokenizer(folder)
+
+    return tokenizer
 
 
 def read_embedding(path: Path) -> Embedding:

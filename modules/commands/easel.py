@@ -63,7 +63,7 @@ class Easel:
             program = Flags(data_dir=any_path(str(data or stack.enter_context(temporary_folder()))), models_dir=models_folder(models, data), **flags)
             self.app: App = assemble(program, stack.enter_context(terminal_process(program.paths)))
             start_worker(self.app, resume=False)
-            stack.callback(self.app.jobs.worker.stop)
+            stack.callback(self.app.jobs.stop_worker)
             self._open = stack.pop_all()
 
     def txt2img(self, prompt: str, *, settings: Mapping[str, Any] | None = None, save: bool = False, **fields: Any) -> Generated:

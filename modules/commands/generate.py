@@ -46,7 +46,7 @@ def made(app: App, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         app.jobs.interrupt(submitted.job)
     record = app.jobs.wait(submitted.job)
-    app.jobs.worker.stop()
+    app.jobs.stop_worker()
     for picture in record.pictures:
         print(picture.path)
     if record.error:

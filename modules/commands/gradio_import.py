@@ -22,7 +22,7 @@ class StubFree(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)
-        module.create_or_modify_pyi = lambda *_: None
+        vars(module)["create_or_modify_pyi"] = lambda *_: None
 
 
 class Finder(MetaPathFinder):

@@ -97,7 +97,7 @@ async def running(app: App, api: FastAPI, page: Page, address: str) -> AsyncIter
         app.process.release_jobs()
     await life
     if app.jobs.worker:
-        await asyncio.to_thread(app.jobs.worker.stop)
+        await asyncio.to_thread(app.jobs.stop_worker)
     await asyncio.to_thread(app.chores.close)
 
 

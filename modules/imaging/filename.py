@@ -93,7 +93,8 @@ def cut(text: str, longest: int) -> str:
 
 def filled(pattern: str, facts: NameFacts) -> str:
     """The pattern with what its tokens give; those that are unknown stay, without their arguments."""
-    out, position = [], 0
+    out: list[str] = []
+    position = 0
     for found in TOKEN.finditer(pattern):
         before, position = pattern[position : found.start()], found.end()
         name, arguments = taken_apart(found[1])

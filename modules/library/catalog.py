@@ -191,10 +191,10 @@ class Catalog:
         except OSError:
             return False
 
-    def list(self) -> list[ModelFile]:
+    def list(self) -> Sequence[ModelFile]:
         return list(self._files)
 
-    def _usable_first(self) -> list[ModelFile]:
+    def _usable_first(self) -> Sequence[ModelFile]:
         return sorted(self._files, key=lambda file: bool(file.problem))
 
     def default(self) -> ModelFile | None:
@@ -237,7 +237,7 @@ class Catalog:
         own = (found.file and found.file.sha256) or begin
         return replace(found, differs=is_hash(begin) and len(begin) > SHORTEST_HASH and not own.startswith(begin))
 
-    def of_hash(self, begin: str) -> list[ModelFile]:
+    def of_hash(self, begin: str) -> Sequence[ModelFile]:
         """The files whose SHA-256 begins so, as far as that is known."""
         return [file for file in self._files if is_hash(begin) and (file.sha256 or "").startswith(begin)]
 
@@ -247,7 +247,7 @@ class Catalog:
             for file in smallest_first((file for file in self._files if not file.sha256 and not file.problem), QUICKLY_HASHED):
                 self.hashed(file)
 
-    def all_named(self, name: str) -> list[ModelFile]:
+    def all_named(self, name: str) -> Sequence[ModelFile]:
         """The files of exactly that name, with or without its ending and folders; case and composition of é count last."""
         for spelt in (str, folded_name):
             if found := [file for file in self._usable_first() if spelt(name) in map(spelt, file.names)]:
@@ -258,7 +258,7 @@ class Catalog:
         """The first file of exactly that name, else whose hash begins so."""
         return next(iter(self.all_named(name) or self.of_hash(name)), None)
 
-    def _titled(self, name: str) -> list[ModelFile]:
+    def _titled(self, name: str) -> Sequence[ModelFile]:
         return [file for file in self._usable_first() if name and name in (file.title, *file.names, file.flat_name, file.sha256, file.shorthash)]
 
     def hashed(self, file: ModelFile) -> ModelFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -132,7 +132,7 @@ class Library:
             return self.loras.hashed(file).sha256 or ""
         return trainers_hash(file) or self.loras.hashes.sha256_of_tensors(file.path)
 
-    def _loras_named(self, name: str) -> list[ModelFile]:
+    def _loras_named(self, name: str) -> Sequence[ModelFile]:
         return self.loras.all_named(name) or [file for file in self.loras.list() if file.alias == name]
 
     def vae_for(self, checkpoint: ModelFile, wanted: str, preference_first: bool = False) -> ModelFile | None:

@@ -53,8 +53,10 @@ class Embedding:
             name = told_as(content.get("name"), str) or name
         if not isinstance(content, Mapping):
             raise ModelUnsupported(f"{file} is not a textual-inversion embedding.", OTHER)
-        told = [told_as(content.get(key), kind) for key, kind in (("step", int), ("sd_checkpoint_name", str), ("sd_checkpoint", str))]
-        return cls(name, file, read_vectors(file, content), *told, sha256=sha256)
+        return cls(
+            name, file, read_vectors(file, content), step=told_as(content.get("step"), int),
+            checkpoint=told_as(content.get("sd_checkpoint_name"), str), checkpoint_hash=told_as(content.get("sd_checkpoint"), str), sha256=sha256,
+        )
 
     @property
     def count(self) -> int:

@@ -106,15 +106,15 @@ class LoHa(Patch):
 
     @classmethod
     def load(cls, parts: Parts) -> LoHa:
-        factors = [parts[f"hada_{name}"] for name in ("w1_a", "w1_b", "w2_a", "w2_b")]
-        return cls(*factors, parts.get("hada_t1"), parts.get("hada_t2"), scale_of(parts, len(factors[1])))
+        a1, b1, a2, b2 = (parts[f"hada_{name}"] for name in ("w1_a", "w1_b", "w2_a", "w2_b"))
+        return cls(a1, b1, a2, b2, parts.get("hada_t1"), parts.get("hada_t2"), scale_of(parts, len(b1)))
 
     def delta(self, weight: Tensor) -> Tensor:
-        matrix = product(weight, self.a1, self.b1, self.t1) * product(weight, self.a2, self.b2, self.t2)
+        matrix = product(weight, self.a1, self.b1, core=self.t1) * product(weight, self.a2, self.b2, core=self.t2)
         return self.scale * matrix.unflatten(1, weight.shape[1:])
 
     def fits(self, shape: Shape) -> bool:
-        return product_shape(self.a1, self.b1, self.t1) == product_shape(self.a2, self.b2, self.t2) == flat(shape)
+        return product_shape(self.a1, self.b1, core=self.t1) == product_shape(self.a2, self.b2, core=self.t2) == flat(shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,8 +161,10 @@ def read_weights(file: str, width: int, state: Mapping[Any, Any]) -> list[tuple[
         if not (match := PART.fullmatch(str(key))) or not isinstance(value, Tensor):
             raise ModelUnsupported(f"{file} has something Easel does not know for width {width}: {key!r:.80}.", OTHER)
         found.setdefault(int(match[1]), {})[match[2]] = value.detach().float()
-    weights = [(part.get("weight"), part.get("bias")) for _, part in sorted(found.items())]
-    if not weights or any(weight is None or bias is None or weight.shape[:1] != bias.shape or weight.ndim not in (1, 2) for weight, bias in weights):
+    parts = [part for _, part in sorted(found.items())]
+    weights = [(part["weight"], part["bias"]) for part in parts if part.keys() >= {"weight", "bias"}]
+    fits = all(weight.shape[:1] == bias.shape and weight.ndim in (1, 2) for weight, bias in weights)
+    if not weights or len(weights) < len(parts) or not fits:
         raise ModelCorrupt(f"{file} lacks weights for width {width}.", AGAIN)
     return weights
 

@@ -39,7 +39,8 @@ class Patch(ABC):
 
     def to(self, device: torch.device) -> Patch:
         """The same patch with its tensors on another device."""
-        return replace(self, **{field.name: moved(getattr(self, field.name), device) for field in fields(self)})
+        value: Any = self      # every kind of patch is a dataclass
+        return replace(value, **{field.name: moved(getattr(value, field.name), device) for field in fields(value)})
 
     def truncated(self, rank: int) -> Patch:
         """With the first `rank` directions only, where a low-rank update has ordered ones; else the same."""
@@ -83,7 +84,7 @@ def along(vector: Tensor, weight: Tensor, axis: int) -> Tensor:
     return vector.to(weight).reshape(shape)
 
 
-def product(like: Tensor, a: Tensor, b: Tensor | None = None, core: Tensor | None = None) -> Tensor:
+def product(like: Tensor, a: Tensor, b: Tensor | None = None, *, core: Tensor | None = None) -> Tensor:
     """(out, in · kh · kw) of two factors and perhaps a core, or of `a` alone; where `like` is and as precise."""
     if b is None:
         return a.to(like).flatten(1)
@@ -92,7 +93,7 @@ def product(like: Tensor, a: Tensor, b: Tensor | None = None, core: Tensor | Non
     return torch.einsum("n m k l, n o, m i -> o i k l", core.to(like), a.to(like), b.to(like)).flatten(1)
 
 
-def product_shape(a: Tensor, b: Tensor | None = None, core: Tensor | None = None) -> Shape:
+def product_shape(a: Tensor, b: Tensor | None = None, *, core: Tensor | None = None) -> Shape:
     """What `product` gives of these; nothing if they do not go together."""
     if b is None:
         return flat(a.shape)

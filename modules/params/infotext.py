@@ -143,6 +143,7 @@ def read_pairs(line: str) -> list[tuple[str, str]]:
         key = run[0].lstrip(" -/")
         if len(key) > 1 and line.startswith(":", position):
             value = VALUE.match(line, position + 1)
+            assert value      # it matches the empty text too
             pairs.append((key, value[1] or value[2]))
             position = value.end()
     return pairs

@@ -48,7 +48,7 @@ def tags(line: str, number: int) -> Line:
 
 def taken(words: deque[str], wordy: bool) -> list[str]:
     """The words of a value, off the front: one, or all up to the next tag."""
-    value = []
+    value: list[str] = []
     while words and (not words[0].startswith("--") if wordy else not value):
         value.append(words.popleft())
     return value

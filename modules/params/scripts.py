@@ -20,7 +20,6 @@ from modules.params.txt2img import Generation
 Request = TypeVar("Request", bound=Generation)
 Kind = Literal["txt2img", "img2img"]
 Styles = Mapping[str, Any]           # name → what has a `prompt` and a `negative_prompt`
-SIDES = ("left", "right", "up", "down")
 CURVES = ("Aggressive", "Linear", "Lazy")
 NONE = ("", "None", "none")          # names that choose no script
 RANDOM_SEEDS = 2**32 - 1             # drawn seeds stay below this, as A1111's do
@@ -30,6 +29,7 @@ OVERRIDE_PROMPT = "Override `prompt` to the same value as `original prompt`?(and
 OVERRIDE_STEPS = "Override `Sampling Steps` to the same value as `Decode steps`?"
 
 Side = Literal["left", "right", "up", "down"]
+SIDES: tuple[Side, ...] = ("left", "right", "up", "down")
 Fill = Literal["fill", "original", "latent noise", "latent nothing", "0", "1", "2", "3"]
 Note = Annotated[str, MaxLen(MAX_SETTING)]      # a place that A1111's form fills with an explanation
 

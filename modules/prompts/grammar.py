@@ -147,7 +147,8 @@ def attention(text: str) -> list[tuple[str, float]]:
     """
     found = Attention()
     for piece in PIECE.finditer(bounded(text)):
-        kind, value = piece.lastgroup, piece[piece.lastgroup]
+        kind = str(piece.lastgroup)      # every alternative has a name
+        value = piece[kind]
         if kind == "escaped":
             found.put(value)
         elif kind == "bracket" and value in "([":

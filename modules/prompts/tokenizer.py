@@ -7,6 +7,7 @@ put in lower case and its white space folded first, as in OpenAI's reference.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import ftfy
@@ -44,7 +45,7 @@ class ClipTokenizer:
         self._bpe = Tokenizer(BPE(vocabulary, merges, end_of_word_suffix="</w>", continuing_subword_prefix=""))
         words = Split(Regex(WORDS), behavior="removed", invert=True)
         self._bpe.pre_tokenizer = Sequence([words, ByteLevel(add_prefix_space=False, use_regex=False)])
-        self.brackets = {token: factor for text, token in vocabulary.items() if (factor := bracket_factor(text)) != 1.0}
+        self.brackets: Mapping[int, float] = {token: factor for text, token in vocabulary.items() if (factor := bracket_factor(text)) != 1.0}
 
     def __call__(self, text: str) -> list[int]:
         """Token ids of the text alone, without start and end. A literal `<|endoftext|>` in it is six tokens of text."""
@@ -57,7 +58,7 @@ def load_tokenizer(folder: Path) -> ClipTokenizer:
     try:
         vocabulary = json.loads((folder / "vocab.json").read_text("utf-8"))
         lines = (folder / "merges.txt").read_text("utf-8").splitlines()
-        merges = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
+        merges = [(first, second) for first, second in (line.split() for line in lines if line and not line.startswith("#version"))]
         tokenizer = ClipTokenizer(vocabulary, merges)
         sound = tuple(tokenizer(KNOWN[0])) == KNOWN[1]
     except (OSError, ValueError, KeyError) as error:

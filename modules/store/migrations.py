@@ -121,7 +121,8 @@ LONG = frozenset({"batch", "images", "infotexts", "script_args", "unstyled"})
 
 def split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Those that are shown, and those that may be as long as a folder has files."""
-    short, long = {}, {}
+    short: dict[str, Any] = {}
+    long: dict[str, Any] = {}
     for name, value in params.items():
         (long if name in LONG else short)[name] = value
     return short, long
