@@ -12,6 +12,7 @@ from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
+from modules.requests.choices import choices_now, file_problems, missing_folder
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
 from modules.settings.choices import MODEL_SETTINGS
 
@@ -40,6 +41,18 @@ def routes(app: App) -> APIRouter:
         if name := values.get("sd_model_checkpoint"):
             app.models.checkpoints.find(str(name))
         app.choices.remember(owner(request), values)
+
+    @api.get("/choices")
+    def choices() -> dict[str, Any]:
+        """The files there are to choose from, `lists` of (label, value) by name; `problems` with them, and the `missing_folder` to put a
+        checkpoint into where there is none."""
+        return {"lists": choices_now(app), "problems": file_problems(app), "missing_folder": missing_folder(app)}
+
+    @api.post("/choices/refresh")
+    def refresh_choices() -> dict[str, Any]:
+        """Look into the folders again, and answer what there is to choose from now."""
+        app.cards.look_again()
+        return choices()
 
     @api.get("/notification.mp3")
     def sound() -> FileResponse:

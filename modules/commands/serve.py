@@ -150,7 +150,7 @@ def build_page(app: App) -> tuple[FastAPI, Gate]:
 
         assets, blocks = look.Assets.build(), page.build(app)
         mounted = gradio.mount_gradio_app(FastAPI(), blocks, path="/", **page.mount_arguments(assets))
-        return mounted, Gate(page.document(app, assets, mounted), page.functions(blocks))
+        return mounted, Gate(page.document(app, assets, mounted))
 
 
 def wants_browser(flags: Flags) -> bool:

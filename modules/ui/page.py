@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gradio as gr
@@ -12,87 +11,78 @@ from starlette.types import ASGIApp, Scope
 
 from modules.app.app import App
 from modules.base.accounts import LOCAL
-from modules.base.errors import WebUIError, sentence
 from modules.base.families import SPOKEN
 from modules.base.fields import Choice, Choices, declared, defaults
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
-from modules.params.hires import LATENT_MODES
-from modules.params.img2img import FILLS
 from modules.params.txt2img import Txt2Img
-from modules.requests.model_choice import ALWAYS_VAES, checkpoint_named, form_start, standing_choice
-from modules.sampling.samplers import SAMPLERS
-from modules.sampling.schedules import SCHEDULES
+from modules.requests.choices import OF_FILES, choices_now, file_problems, lists_of, missing_folder
+from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 from modules.ui import look, quicksettings
 from modules.ui.document import Document
 from modules.ui.form import Form
 from modules.ui.look import Assets
+from modules.ui.store import connect, connect_filling
 from modules.ui.tabs import extras, img2img, merger, png_info, settings, txt2img
 from modules.ui.tabs.scripts import ScriptedForm
-from modules.ui.widgets import Lists, Options
 from modules.ui.words import Words
 
 TITLE = "Easel"
-OF_FILES = ("refiners", "hr_checkpoints", "upscalers", "hr_upscalers", "styles")      # lists that change while the page is served
-BESIDES = (*MODEL_SETTINGS, "override_settings")      # go with the form though they are no fields of the request
 
 
 def build(app: App) -> gr.Blocks:
-    """The page, its components and events; nothing is loaded or started."""
-    words, lists = Words(), lists_of(app)
-    forms = forms_of(app, words)
+    """The page: its components and what its scripts hear of them. gradio calls no function of ours; nothing is loaded or started."""
+    words, lists, forms = Words(), lists_of(app), forms_of(app, Words())
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        quick = quicksettings.build(app, lists, listing(forms), words)
+        quick = quicksettings.build(lists, words)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("txt2img", id="txt2img", elem_id="tab_txt2img"):
-                txt2img.build(app, forms["txt2img"], quick, words)
+                txt2img.build(app.models, forms["txt2img"], words)
             with gr.Tab("img2img", id="img2img", elem_id="tab_img2img"):
-                img2img.build(app, forms["img2img"], quick, words)
+                img2img.build(app.models, app.flags, forms["img2img"], words)
             with gr.Tab(words("Extras"), id="extras", elem_id="tab_extras"):
-                extras.build(app, forms["extras"], quick, words)
+                extras.build(app.flags, forms["extras"], words)
             with gr.Tab("PNG Info", id="pnginfo", elem_id="tab_pnginfo"):
                 png_info.build(words)
-            with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger") as tab:
-                merger.build(tab, lists, words)
+            with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger"):
+                making = merger.build(words)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
-                settings.build(lists, words)
-    for event in page.fns.values():
-        event.fn = event.fn and telling(event.fn)
+                controls = settings.build(lists, words)
+        stores = {name: {**quick, **form.components} for name, form in forms.items()} | making | {"settings": controls}
+        for name, held in stores.items():
+            connect(name, held)
+        connect_filling("choices", choice_controls(stores, choice_lists(forms)))
     page.has_launched = True      # only of such a page does gradio check the paths in values
     return page
-
-
-def telling(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, whose refusals gradio passes on as a sentence and does not log."""
-    @wraps(function)
-    def answer(*values: Any) -> Any:
-        try:
-            return function(*values)
-        except WebUIError as error:
-            raise gr.Error(sentence(error), print_exception=False) from error
-
-    return answer
-
-
-def functions(page: gr.Blocks) -> dict[int, int]:
-    """The page's events that a function of ours answers: gradio's number → how many values it takes."""
-    return {number: len(event.inputs) for number, event in page.fns.items() if event.fn is not None}
 
 
 def forms_of(app: App, words: Words) -> dict[str, Form[Any]]:
     lists = lists_of(app)
     return {
         "txt2img": ScriptedForm(Txt2Img, "txt2img", lists, words),
-        "img2img": ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.own_controls(words)),
-        "extras": Form(ExtrasBatch, "extras", lists, words, extras.own_controls(words)),
+        "img2img": ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.own_controls(words), img2img.IMG2IMG_HELD),
+        "extras": Form(ExtrasBatch, "extras", lists, words, extras.own_controls(words), extras.EXTRAS_HELD),
     }
 
 
-def listing(forms: Mapping[str, Form[Any]]) -> list[tuple[Component, str]]:
-    """The forms' controls whose choices are files, each with the name of its list."""
-    widgets = ((form.components.get(name), param.widget) for form in forms.values() for name, param in declared(form.request).items())
-    return [(control, widget.of) for control, widget in widgets if control and isinstance(widget, Choice | Choices) and widget.of in OF_FILES]
+def choice_controls(stores: Mapping[str, Mapping[str, Component]], listed: Mapping[str, str]) -> dict[str, Component]:
+    """The controls whose choices are files, by their element ids."""
+    controls = (control for controls in stores.values() for control in controls.values())
+    return {control.elem_id: control for control in controls if control.elem_id in listed}
+
+
+def choice_lists(forms: Mapping[str, Form[Any]]) -> dict[str, str]:
+    """Element id of a control whose choices are files → the name of its list."""
+    scripts = [each for form in forms.values() if isinstance(form, ScriptedForm) for each in form.scripts.values()]
+    found = dict(each for form in (*forms.values(), *scripts) for each in choice_lists_of(form))
+    return {**quicksettings.PICKER_LISTS, **merger.MERGER_LISTS, **found}
+
+
+def choice_lists_of(form: Form[Any]) -> Iterator[tuple[str, str]]:
+    for name, param in declared(form.request).items():
+        if name in form.components and isinstance(param.widget, Choice | Choices) and param.widget.of in OF_FILES:
+            yield form.components[name].elem_id, param.widget.of
 
 
 def mount_arguments(assets: Assets) -> dict[str, Any]:
@@ -124,7 +114,9 @@ def facts(app: App) -> dict[str, Any]:
         "title": TITLE,
         "theme": app.flags.theme,
         "quick": list(MODEL_SETTINGS),
-        "forms": {tab: {"names": [*BESIDES, *form.names], "ids": ids(tab, form), "defaults": form.defaults} for tab, form in forms.items()},
+        "forms": {tab: {"ids": ids(form), "defaults": form.defaults} for tab, form in forms.items()},
+        "making": making_facts(),
+        "lists": choice_lists(forms),
         "scripts": {tab: argument_ids(form) for tab, form in forms.items()},
         "settings": defaults(Settings),
         "labels": settings.labels(Words()),
@@ -134,57 +126,37 @@ def facts(app: App) -> dict[str, Any]:
     }
 
 
+def making_facts() -> dict[str, Any]:
+    """What the merger's forms begin with, by what is made: element ids and values by name."""
+    with gr.Blocks():
+        making = merger.build(Words())
+    return {
+        kind: {"ids": {name: each.elem_id for name, each in controls.items()}, "values": {name: each.value for name, each in controls.items()}}
+        for kind, controls in making.items()
+    }
+
+
 def argument_ids(form: Form[Any]) -> dict[str, dict[str, str]]:
     """Script → argument → the name of its control in the form."""
     scripts = form.scripts if isinstance(form, ScriptedForm) else {}
     return {name: {argument: control.elem_id for argument, control in each.components.items()} for name, each in scripts.items()}
 
 
-def ids(tab: str, form: Form[Any]) -> dict[str, str]:
-    """The element ids of what is remembered, by the names of `facts`."""
-    besides = {"override_settings": f"{tab}_override_settings", **{name: f"setting_{name}" for name in MODEL_SETTINGS}}
-    return besides | {name: component.elem_id for name, component in form.components.items() if component.elem_id}
+def ids(form: Form[Any]) -> dict[str, str]:
+    """The element ids of a form's controls and of the pickers of the model, by their names."""
+    pickers = {name: f"setting_{name}" for name in MODEL_SETTINGS}
+    return pickers | {name: control.elem_id for name, control in form.components.items() if control.elem_id}
 
 
 def beginning(app: App, owner: str) -> dict[str, Any]:
-    """What somebody begins with who has nothing remembered, and what there is to choose from now, by element id."""
+    """What somebody begins with who has nothing remembered, and what there is to choose from now."""
     choice = standing_choice(app, owner)
-    lists, offered = lists_of(app), {f"setting_{name}": choices for name, choices in quicksettings.offered(app).items()}
-    files = {control.elem_id: pairs(lists[name]()) for control, name in listing(forms_of(app, Words()))}
     return {
         "account": "" if owner == LOCAL else owner,
         "choice": choice,
-        "offered": offered | files,
+        "choices": choices_now(app),
         "settings": {name: getattr(app.settings.current, name) for name in settings.labels(Words())},
-        "notes": quicksettings.notes_on(app, Words()),
+        "problems": file_problems(app),
+        "missing_folder": missing_folder(app),
         **form_start(app, checkpoint_named(app, choice["sd_model_checkpoint"] or "")),
-    }
-
-
-def pairs(options: Options) -> list[tuple[str, str]]:
-    return [(option, option) if isinstance(option, str) else option for option in options]
-
-
-def lists_of(app: App) -> Lists:
-    """What there is to choose from, by the names that declared fields use."""
-    models = app.models
-
-    def checkpoints() -> list[str]:
-        return [found.name for found in models.checkpoints.list()]
-
-    return {
-        "samplers": lambda: SAMPLERS.names,
-        "schedules": lambda: SCHEDULES.names,
-        "styles": lambda: list(app.styles()),
-        "checkpoints": checkpoints,
-        "refiners": lambda: [("None", ""), *((name, name) for name in checkpoints())],
-        "loras": lambda: ["None", *(found.model_name for found in models.loras.list())],
-        "hypernetworks": lambda: ["None", *(found.model_name for found in models.hypernetworks.list())],
-        "vaes": lambda: [*ALWAYS_VAES, *(found.name for found in models.vaes.list())],
-        "upscalers": models.upscalers,
-        "fills": lambda: FILLS,
-        "hr_upscalers": lambda: [*LATENT_MODES, *models.upscalers()],
-        "hr_checkpoints": lambda: [("Use same checkpoint", ""), *((name, name) for name in checkpoints())],
-        "hr_samplers": lambda: [("Use same sampler", ""), *((name, name) for name in SAMPLERS.names)],
-        "hr_schedules": lambda: [("Use same scheduler", ""), *((name, name) for name in SCHEDULES.names)],
     }

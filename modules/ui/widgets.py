@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from modules.base.fields import BelowOutputs, Checkbox, Choice, Choices, Number, Param, Slider, Text, Widget
+from modules.requests.choices import Lists
 from modules.ui.words import Words
 
 EXACT = 2**53      # beyond this a browser's numbers skip integers
-
-Options = Sequence[str] | Sequence[tuple[str, str]]
-Lists = Mapping[str, Callable[[], Options]]      # a Choice's list name → what there is to choose from
 
 
 def component(param: Param, value: Any, lists: Lists, words: Words, **placing: Any) -> Component:

@@ -36,3 +36,20 @@ def test_the_form_follows_the_checkpoint_that_the_page_names(client):
     finally:
         (folder / "tiny-sd1.json").unlink()
         client.post("/sdapi/v1/refresh-checkpoints")
+
+
+def test_a_file_that_has_come_is_offered_once_the_folders_were_looked_into(client):
+    checkpoints = next(iter(client.app.models.checkpoints.list())).path.parent
+    broken = checkpoints / "broken one.safetensors"
+    before = client.get("/easel/v1/choices").json()
+    try:
+        broken.write_bytes(b"\xff" * 64)
+        found = client.post("/easel/v1/choices/refresh").json()
+        assert found == client.get("/easel/v1/choices").json()
+        names = [name for _, name in found["lists"]["titled_checkpoints"]]
+        added = [pair for pair in found["lists"]["titled_checkpoints"] if pair not in before["lists"]["titled_checkpoints"]]
+        assert added == [[f"⚠ {broken.name}", broken.name]] and found["lists"]["checkpoints"] == [[name, name] for name in names]
+        assert any("broken one" in problem for problem in found["problems"]) and found["missing_folder"] == ""
+    finally:
+        broken.unlink()
+        client.post("/easel/v1/choices/refresh")

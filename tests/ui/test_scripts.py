@@ -9,16 +9,20 @@ import gradio as gr
 import pytest
 
 from modules.base.errors import Invalid
+from modules.base.fields import declared
 from modules.params.img2img import FILLS, Img2Img
 from modules.params.scripts import SCRIPTS, PromptsFromFile, Script, settled
 from modules.params.txt2img import Txt2Img
+from modules.requests.form import with_script
+from modules.requests.kinds import KINDS
+from modules.requests.read_fields import read_fields
+from modules.ui.page import argument_ids
 from modules.ui.tabs import scripts
 from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.words import Words
 
 LISTS = defaultdict(lambda: list, samplers=lambda: ["Euler", "DPM++ 2M"], schedules=lambda: ["Automatic"], fills=lambda: FILLS)
 WORDS = Words({"Loops": "循环", "Script": "脚本", "None": "无"})
-LINES = "script_txt2img_prompts_from_file_or_textbox_prompt_txt"
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +32,15 @@ def forms() -> dict[str, ScriptedForm]:
 
 @pytest.fixture
 def read(forms) -> Callable[..., Txt2Img]:
-    """The request of a form whose defaults are changed by names, as a browser sends it."""
-    return lambda kind, **changed: forms[kind].read(list((forms[kind].defaults | changed).values()))
+    """The request of a form whose defaults are changed by names, as the page posts it."""
+    def reading(kind: str, script: str, **changed: object) -> Txt2Img:
+        form = forms[kind]
+        values = form.defaults | changed
+        arguments = {name: values[each] for name, each in argument_ids(form)[script].items()}
+        plain = {name: values[name] for name in declared(KINDS[kind].request) if name in values}
+        return with_script(KINDS[kind], read_fields(KINDS[kind].request, plain), script, arguments)
+
+    return reading
 
 
 def choices(form: ScriptedForm) -> list[str]:
@@ -78,34 +89,29 @@ def test_explanations_and_what_leaves_no_choice_are_not_shown(forms):
     assert not controls["script_loopback_append_interrogation"].visible
 
 
-def test_without_a_script_there_are_no_arguments(read):
-    request = read("txt2img", **{LINES: "a cat"})
-    assert (request.script_name, request.script_args) == ("", ())
-
-
 @pytest.mark.parametrize("script", list(SCRIPTS), ids=lambda script: script.name)
 def test_untouched_controls_are_the_scripts_defaults(read, script):
     own = {"script_img2img_prompts_from_file_or_textbox_prompt_txt": "a cat"}
-    shown = read("img2img", script_name=script.name, seed=1, **own)
+    shown = read("img2img", script.name, seed="1", **own)
     bare = Img2Img(script_name=script.name, script_args=(False, False, "start", "a cat") if "Prompts" in script.name else (), seed=1)
     assert settled(shown, "img2img", {}).script_args == settled(bare, "img2img", {}).script_args
 
 
 def test_arguments_come_in_a1111s_order(read):
-    request = read("img2img", script_name="SD upscale", script_sd_upscale_overlap=32, script_sd_upscale_upscaler_index="Lanczos")
+    request = read("img2img", "SD upscale", script_sd_upscale_overlap=32, script_sd_upscale_upscaler_index="Lanczos")
     assert request.script_args == ("", 32, "Lanczos", 2.0)
 
 
 @pytest.mark.parametrize("changed, message", [
-    ({"script_loopback_loops": 99}, "循环 cannot be '99'."),
-    ({"script_loopback_loops": None}, "循环 is empty."),
+    ({"script_loopback_loops": 99}, "Loops cannot be '99'."),
+    ({"script_loopback_loops": None}, "Loops is empty."),
     ({"script_loopback_denoising_strength_curve": "Wild"}, "Denoising strength curve cannot be 'Wild'."),
 ], ids=str)
 def test_a_bad_argument_is_refused_under_its_label(read, changed, message):
     with pytest.raises(Invalid, match="^" + message.replace(".", r"\.")):
-        read("img2img", script_name="Loopback", **changed)
+        read("img2img", "Loopback", **changed)
 
 
 def test_arguments_of_other_scripts_do_not_matter(read):
-    request = read("img2img", script_name="SD upscale", script_loopback_loops=None)
+    request = read("img2img", "SD upscale", script_loopback_loops=None)
     assert request.script_name == "SD upscale"

@@ -1,23 +1,30 @@
 // Starts everything once gradio has drawn the page.
-import { byId, debounced, pause } from "./core/dom.js";
+import { showProblems } from "./core/choices.js";
+import { byId, debounced, facts, pause } from "./core/dom.js";
 import "./core/dropdowns.js";
 import { startActions, startListening } from "./generation/actions.js";
 import { meetServer, watchServer } from "./generation/server_status.js";
-import { startPanel } from "./generation/tab.js";
+import { startTab } from "./generation/tab.js";
 import { waiting } from "./generation/tabs.js";
+import { startImages } from "./img2img/img2img.js";
 import { startDrops } from "./tabs/drop.js";
-import "./tabs/merger.js";
+import { startExtras } from "./tabs/extras.js";
+import { startMerger } from "./tabs/merger.js";
 import { pngInfo } from "./tabs/png_info.js";
 import { startSettings } from "./tabs/settings.js";
+
+/** What a tab has that others have not. */
+const OWN = { img2img: startImages, extras: startExtras };
 
 async function startPage() {
   while (!byId("quicksettings") || !waiting().includes("txt2img")) await pause(30);
   window.easel.theme.apply();
+  showProblems(facts.start);
   startActions();
   startDrops();
-  const panel = startPanel("txt2img");
+  const tab = startTab("txt2img");
   watchPage();
-  await begin(panel);
+  await begin(tab);
   watchServer();
   document.documentElement.classList.add("easel-ready");
   window.easel.tell("loaded");
@@ -25,9 +32,9 @@ async function startPage() {
 
 /** A tab takes its model's defaults, and then what was clicked while it could not listen. */
 async function begin(starting) {
-  const panel = await starting;
+  const tab = await starting;
   await meetServer(true);
-  startListening(panel);
+  startListening(tab);
 }
 
 /** A1111's moments for other scripts, and tabs that gradio draws only when they are opened. */
@@ -37,7 +44,8 @@ function watchPage() {
   const look = debounced((changes) => {
     pngInfo.start();
     startSettings();
-    for (const found of waiting()) begin(startPanel(found));
+    startMerger();
+    for (const found of waiting()) begin(startTab(found, OWN[found]));
     window.easel.tell("update", changes);
     after();
     const now = window.get_uiCurrentTab();

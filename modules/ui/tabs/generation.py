@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
-from modules.app.app import App
-from modules.base.accounts import LOCAL
-from modules.base.errors import WebUIError
-from modules.params.scripts import Kind, settled
-from modules.requests.model_choice import with_checkpoint_here
-from modules.requests.resolve import prepared, prepared_img2img
-from modules.requests.styles import unstyled, with_styles
-from modules.settings.options import Settings, changed, check_places, for_request
 from modules.ui.form import Form
 from modules.ui.words import Words
-
-log = logging.getLogger(__name__)
-PREPARED: Mapping[str, Callable[[Any, Settings], Any]] = {"txt2img": lambda params, _: prepared(params), "img2img": prepared_img2img}
-Recorded = Callable[[Any, Settings], dict[str, Any]]      # a request and the standing settings → the job's parameters
-Reply = dict[str, Any]      # {"job": id} or {"error": {"error", "message", "hint"}}
 
 
 def prompts(tab: str, form: Form[Any]) -> None:
@@ -96,53 +79,3 @@ def results(tab: str) -> None:
 def tool(elem_id: str, name: str, icon: str, words: Words) -> gr.Button:
     """A small button that shows an icon; its text is what a screen reader says and the tooltip shows."""
     return gr.Button(words(name), elem_id=elem_id, elem_classes=f"tool {icon}")
-
-
-def wire(tab: str, app: App, form: Form[Any], quick: Mapping[str, Component], recorded: Recorded) -> None:
-    """Three events, of which one reaches the server: submit, and the scripts' way into and out of the form."""
-    overrides = gr.JSON({}, visible=False, elem_id=f"{tab}_override_settings")
-    reply = gr.JSON(visible=False)
-    fill = gr.Button(elem_id=f"{tab}_fill", visible="hidden")
-    inputs = [*quick.values(), overrides, *form.components.values()]
-    outside: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    heard = [component.change for component in inputs if hasattr(component, "change")]
-    gr.on(heard, None, inputs, js=f"(...values) => easel.heard('{tab}', values)", **outside)
-    fill.click(None, inputs, inputs, js=f"(...values) => easel.wanted('{tab}', values)", trigger_mode="multiple", **outside)
-    generate = gr.Button(elem_id=f"{tab}_submit", visible="hidden")
-    sent = generate.click(submission(tab, app, form, list(quick), recorded), inputs, reply, preprocess=False, **outside)
-    sent.success(None, reply, js=f"(reply) => easel.answered('{tab}', reply)", **outside)
-    sent.failure(None, js=f"() => easel.unanswered('{tab}')", **outside)
-
-
-def drawing(kind: Kind, app: App) -> Recorded:
-    """Of a request for new pictures: its styles put in, its script's arguments checked, its names resolved."""
-    def record(params: Any, standing: Settings) -> dict[str, Any]:
-        styles = app.styles()
-        drawn = PREPARED[kind](settled(with_styles(params, styles), kind, styles), standing)
-        return asdict(drawn) | unstyled(params, styles)
-
-    return record
-
-
-def submission(kind: str, app: App, form: Form[Any], quick: Sequence[str], recorded: Recorded) -> Callable[..., Reply]:
-    """quick: the settings whose values come first, then those for this request alone, then the form"""
-    def submit(request: gr.Request, *values: Any) -> Reply:
-        owner = request.request.scope["account"].name
-        chosen = {name: value for name, value in zip(quick, values, strict=False) if value not in (None, "")}
-        overrides, fields = values[len(quick)], values[len(quick) + 1:]
-        try:
-            standing = changed(app.settings.current, chosen)
-            params = recorded(form.read(fields), standing)
-            check_places(overrides or {}, shared=owner != LOCAL)
-            settings, missing = with_checkpoint_here(app, for_request(standing, overrides or {}), {*chosen, *(overrides or {})})
-            job = app.jobs.submit(kind, params, settings, owner)
-            app.jobs.warn(job, missing)
-            return {"job": job}
-        except WebUIError as error:
-            return {"error": {"error": error.code, "message": str(error), "hint": error.hint}}
-        except Exception:
-            log.exception("A request could not be submitted")
-            return {"error": {"error": "internal", "message": "Something went wrong inside Easel.",
-                              "hint": "The server's log tells more."}}
-
-    return submit

@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.app.app import App
+from modules.library.library import Library
 from modules.params.batch import Img2ImgBatch
 from modules.params.img2img import NAMED_VALUES, ORIGINAL
+from modules.settings.flags import Flags
 from modules.ui import cards
 from modules.ui.form import Form
 from modules.ui.tabs import batch, generation, scripts
@@ -29,16 +30,17 @@ MODES = (
 )
 
 
+# Without a control: the scripts send the pictures, and pasted data may name a noise multiplier in place of the setting's.
+IMG2IMG_HELD: Mapping[str, Any] = {"init_images": [], "mask": "", "initial_noise_multiplier": None, "batch_source": "", "batch_sent": []}
+
+
 def own_controls(words: Words) -> dict[str, Component]:
-    """Controls for what is declared without one. The pictures themselves are sent by the scripts."""
+    """Controls for what is declared without one."""
     def choice(field: str, value: Any, elem_id: str) -> gr.Radio:
         label, values = NAMED_VALUES[field]
         return gr.Radio([(words(name), each) for name, each in values.items()], value=value, label=words(label), elem_id=elem_id, render=False)
 
     return {
-        "init_images": gr.JSON([], visible=False, render=False),
-        "mask": gr.Textbox("", visible=False, render=False),
-        "initial_noise_multiplier": gr.JSON(None, visible=False, render=False),      # empty: the setting's; pasted data may fill it
         "resize_mode": choice("resize_mode", 0, "resize_mode"),
         "inpainting_mask_invert": choice("inpainting_mask_invert", 0, "img2img_mask_mode"),
         "inpainting_fill": choice("inpainting_fill", ORIGINAL, "img2img_inpainting_fill"),
@@ -47,21 +49,20 @@ def own_controls(words: Words) -> dict[str, Component]:
     }
 
 
-def build(app: App, form: ScriptedForm[Img2ImgBatch], quick: Mapping[str, Component], words: Words) -> None:
+def build(models: Library, flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         generation.prompts(TAB, form)
         generation.actions(TAB, words)
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
-                settings(app, form, words)
-            cards.build(TAB, app.models, words)
+                settings(flags, form, words)
+            cards.build(TAB, models, words)
         generation.results(TAB)
-    generation.wire(TAB, app, form, quick, batch.recorded(app))
 
 
-def settings(app: App, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
+def settings(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_settings"):
-        pictures(app, form, words)
+        pictures(flags, form, words)
         form.place("resize_mode")
         inpainting(form, words)
         generation.sampler_row(TAB, form)
@@ -74,14 +75,14 @@ def settings(app: App, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
         scripts.build(form, words)
 
 
-def pictures(app: App, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
+def pictures(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
     """An editor for each way to use one picture, and the tab for many."""
     with gr.Tabs(elem_id="mode_img2img"):
         for title, elem_id, kind in MODES:
             with gr.Tab(words(title), id=elem_id, elem_id=elem_id):
                 gr.HTML(f'<div class="editor-place" data-kind="{kind}"></div>', padding=False)
         with gr.Tab(words("Batch"), id="img2img_batch_tab", elem_id="img2img_batch_tab", render_children=True):
-            batch.build(form, app.flags, words)
+            batch.build(form, flags, words)
 
 
 def inpainting(form: Form[Img2ImgBatch], words: Words) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, replace
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -20,8 +19,11 @@ from modules.ui.words import Words
 class ScriptedForm(Form[Request]):
     """A request's form, and in it one for each script that the request may choose."""
 
-    def __init__(self, request: type[Request], kind: Kind, lists: Lists, words: Words, others: Mapping[str, Component] | None = None) -> None:
-        super().__init__(request, kind, lists, words, others)
+    def __init__(
+        self, request: type[Request], kind: Kind, lists: Lists, words: Words,
+        others: Mapping[str, Component] | None = None, held: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(request, kind, lists, words, others, held)
         self.kind = kind
         offered = [script for script in SCRIPTS if kind in script.kinds]
         self.helps = {script.name: script.help for script in offered}
@@ -33,16 +35,6 @@ class ScriptedForm(Form[Request]):
         for form in self.scripts.values():
             self.components |= {control.elem_id: control for control in form.components.values()}
             self.defaults |= {control.elem_id: form.defaults[name] for name, control in form.components.items()}
-
-    def read(self, values: Sequence[Any]) -> Request:
-        """With the chosen script's arguments in A1111's order; those of the others do not matter."""
-        request = super().read(values)
-        chosen = self.scripts.get(request.script_name)
-        if chosen is None:
-            return request
-        given = dict(zip(self.names, values, strict=True))
-        arguments = chosen.read([given[control.elem_id] for control in chosen.components.values()])
-        return replace(request, script_args=astuple(arguments))
 
 
 def id_of(script: Script, kind: Kind) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from html import escape
 from itertools import groupby
-from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -39,8 +37,8 @@ TITLES: Mapping[str, str] = {
 }
 
 
-def build(lists: Lists, words: Words) -> None:
-    """The controls, and the scripts' way into and out of them (assets/tabs/settings.js); what is applied goes through the API."""
+def build(lists: Lists, words: Words) -> dict[str, Component]:
+    """The tab; returns the controls by the names of their settings. What is applied goes through the API (assets/tabs/settings.js)."""
     controls: dict[str, Component] = {}
     with gr.Row(elem_id="settings_bar"):
         gr.HTML(elem_id="settings_search", padding=False)
@@ -52,11 +50,7 @@ def build(lists: Lists, words: Words) -> None:
             gr.HTML(f"<h2>{escape(words(TITLES.get(section, section)))}</h2>", padding=False)
             for name, param in params:
                 controls[name] = row(name, param, lists, words)
-    fill = gr.Button(elem_id="settings_fill", visible="hidden")
-    values = list(controls.values())
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    gr.on([control.change for control in values], None, values, js="(...values) => easel.heard('settings', values)", **quiet)
-    fill.click(None, values, values, js="(...values) => easel.wanted('settings', values)", trigger_mode="multiple", **quiet)
+    return controls
 
 
 def labels(words: Words) -> dict[str, str]:
@@ -77,7 +71,5 @@ def row(name: str, param: Param, lists: Lists, words: Words) -> Component:
     """One setting, and the button that puts its default back (to be applied like any change)."""
     with gr.Row(elem_classes="setting"):
         control = component(param, defaults(Settings)[name], lists, words, elem_id=f"setting_{name}")
-        reset = gr.Button(words("Back to the default"), elem_id=f"reset_{name}", elem_classes="tool undo")
-    default = json.dumps(defaults(Settings)[name])
-    reset.click(None, None, control, js=f"() => {default}", queue=False, show_progress="hidden", api_visibility="private")
+        gr.Button(words("Back to the default"), elem_id=f"reset_{name}", elem_classes="tool undo")
     return control

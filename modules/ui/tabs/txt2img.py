@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import gradio as gr
-from gradio.components import Component
 
-from modules.app.app import App
+from modules.library.library import Library
 from modules.params.txt2img import Txt2Img
 from modules.ui import cards
 from modules.ui.form import Form
@@ -18,16 +15,15 @@ from modules.ui.words import Words
 TAB = "txt2img"
 
 
-def build(app: App, form: ScriptedForm[Txt2Img], quick: Mapping[str, Component], words: Words) -> None:
+def build(models: Library, form: ScriptedForm[Txt2Img], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         generation.prompts(TAB, form)
         generation.actions(TAB, words)
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
                 settings(form, words)
-            cards.build(TAB, app.models, words)
+            cards.build(TAB, models, words)
         generation.results(TAB)
-    generation.wire(TAB, app, form, quick, generation.drawing(TAB, app))
 
 
 def settings(form: ScriptedForm[Txt2Img], words: Words) -> None:

@@ -1,6 +1,6 @@
 // One card: a picture, a name, the family it was made for. A click uses it; the pencil edits it.
 import { h, iconButton, t } from "../core/dom.js";
-import { api } from "./api.js";
+import { server } from "../core/server.js";
 import { spoken } from "./family.js";
 
 /** card: null while it is on its way */
@@ -21,7 +21,7 @@ export function picture(card) {
   const frame = h("span.network-picture", { "aria-hidden": "true" });
   const blank = h("span.network-blank", {}, [...card.name][0]?.toUpperCase() ?? "");
   if (!card.preview) return frame.append(blank), frame;
-  const image = h("img", { src: api.picture(card.preview), alt: "", decoding: "async", draggable: false });
+  const image = h("img", { src: server.cardPicture(card.preview), alt: "", decoding: "async", draggable: false });
   image.onerror = () => image.replaceWith(blank);
   frame.append(image);
   return frame;

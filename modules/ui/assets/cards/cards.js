@@ -1,6 +1,6 @@
 // The tabs of cards under the prompts: networks, embeddings and checkpoints, used by a click.
 import { Family } from "./family.js";
-import { Panel } from "./panel.js";
+import { CardPage } from "./page.js";
 import { Use } from "./use.js";
 
 /** Fill the card tabs of a tab, each when it is first opened.
@@ -8,12 +8,12 @@ import { Use } from "./use.js";
  * form: the tab's values, as in generation/form.js; newest(): the picture that is shown, { job, index }, or null.
  */
 export function startCards(tab, { form, newest }) {
-  const panels = new Map();
+  const pages = new Map();
   const use = new Use(tab, form);
-  const family = new Family(form, () => { for (const panel of panels.values()) panel.list.wish({ model_family: family.current }); });
+  const family = new Family(form, () => { for (const page of pages.values()) page.list.wish({ model_family: family.current }); });
   form.onChange(() => {
-    if (panels.size) family.follow();
-    for (const panel of panels.values()) panel.grid.mark();
+    if (pages.size) family.follow();
+    for (const page of pages.values()) page.grid.mark();
   });
   window.onUiUpdate(() => {
     for (const place of document.querySelectorAll(`.networks[data-tab="${tab}"]:empty`)) open(place);
@@ -21,13 +21,13 @@ export function startCards(tab, { form, newest }) {
 
   async function open(place) {
     const { kind } = place.dataset;
-    const fresh = !panels.has(kind);
-    if (fresh) panels.set(kind, new Panel(place.dataset, { use, family: () => family.current, newest }));
-    const panel = panels.get(kind);
-    place.replaceChildren(panel.element);
-    panel.draw();
+    const fresh = !pages.has(kind);
+    if (fresh) pages.set(kind, new CardPage(place.dataset, { use, family: () => family.current, newest }));
+    const page = pages.get(kind);
+    place.replaceChildren(page.element);
+    page.draw();
     if (!fresh) return;
     await family.follow();
-    panel.list.wish({ model_family: family.current });
+    page.list.wish({ model_family: family.current });
   }
 }

@@ -1,6 +1,6 @@
 // What is known about one card, and may be changed.
 import { h, iconButton, t } from "../core/dom.js";
-import { api, inWords } from "./api.js";
+import { inWords, server } from "../core/server.js";
 import { picture } from "./card.js";
 import { factsOf } from "./facts.js";
 import { fieldsFor } from "./fields.js";
@@ -41,7 +41,7 @@ export class Dialog {
 
   async load(card) {
     try {
-      const found = await api.get(card.id);
+      const found = await server.card(card.id);
       if (this.card === card) this.fill(found);
     } catch (error) {
       if (this.card === card) { this.body.replaceChildren(); this.complain(error); }
@@ -74,8 +74,8 @@ export class Dialog {
 
   async usePicture(card) {
     await this.attempt(async () => {
-      await api.usePicture(card.id, this.newest());
-      const fresh = picture(await api.get(card.id));
+      await server.usePicture(card.id, this.newest());
+      const fresh = picture(await server.card(card.id));
       this.frame.replaceWith(fresh);
       this.frame = fresh;
     });
@@ -87,7 +87,7 @@ export class Dialog {
 
   async send() {
     const { patch } = this;
-    const saved = await this.attempt(() => Object.keys(patch).length ? api.change(this.card.id, patch) : null);
+    const saved = await this.attempt(() => Object.keys(patch).length ? server.changeCard(this.card.id, patch) : null);
     if (saved) this.element.close();
   }
 

@@ -1,6 +1,6 @@
 // The family of the chosen checkpoint ("SD1", "SDXL" …): cards for another one are dimmed.
 import { facts } from "../core/dom.js";
-import { api } from "./api.js";
+import { server } from "../core/server.js";
 import { isCheckpoint } from "./use.js";
 
 const AGAIN = 1500;      // ms until the next look, while the server is still reading the folders
@@ -33,7 +33,7 @@ async function familyOf(checkpoint) {
   if (!checkpoint) return { found: "" };
   const search = checkpoint.split("/").at(-1).replace(/\.\w+$/, "");
   try {
-    const { cards, scanning } = await api.list({ kind: "checkpoint", search });
+    const { cards, scanning } = await server.cards({ kind: "checkpoint", search });
     return { found: cards.find((card) => isCheckpoint(card, checkpoint))?.family ?? "", scanning };
   } catch {
     return { found: "" };

@@ -1,5 +1,5 @@
 // The cards that fit the wishes, of which only the looked-at pages are fetched.
-import { api, inWords } from "./api.js";
+import { inWords, server } from "../core/server.js";
 
 const PAGE = 200;        // cards a request
 const AGAIN = 1500;      // ms until the next look, while the server is still reading the folders
@@ -47,7 +47,7 @@ export class CardList {
   /** An answer, or null if it is too late or there was none; then `error` says why. */
   async ask(offset, turn) {
     try {
-      const found = await api.list({ ...this.wishes, offset, limit: PAGE });
+      const found = await server.cards({ ...this.wishes, offset, limit: PAGE });
       if (turn !== this.turn) return null;
       const { total, folders, families } = found;
       Object.assign(this, { known: true, scanning: Boolean(found.scanning), total, folders, families, error: null });

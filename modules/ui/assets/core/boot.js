@@ -56,14 +56,14 @@ window.easel.tell = (moment, ...details) => {
   const kept = window.easel.kept = { tab: memory(() => sessionStorage), browser: memory(() => localStorage) };
 
   const { facts } = window.easel;
-  const { account, choice, offered, defaults, notes } = facts.start;
+  const { account, choice, choices, defaults } = facts.start;
   const keyOf = (tab) => (tab === "txt2img" ? "form" : `form.${tab}`);
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
   /** The model of this page: what was chosen in this tab, else what this person chose last, else the server's. */
   function chosen() {
     const mine = kept.tab.get(`choice.${account}`) ?? (account ? null : kept.browser.get("choice.")) ?? {};
-    const here = (name) => !(`setting_${name}` in offered) || offered[`setting_${name}`].some(([, value]) => value === mine[name]);
+    const here = (name) => (choices[facts.lists[`setting_${name}`]] ?? [[null, mine[name]]]).some(([, value]) => value === mine[name]);
     return { ...choice, ...Object.fromEntries(facts.quick.filter((name) => name in mine && here(name)).map((name) => [name, mine[name]])) };
   }
 
@@ -71,7 +71,8 @@ window.easel.tell = (moment, ...details) => {
   function begun(tab) {
     const plain = facts.forms[tab].defaults;
     const found = kept.tab.get(keyOf(tab)) ?? kept.browser.get(keyOf(tab)) ?? {};
-    const base = { ...plain, ...found.base }, values = { ...plain, ...found.values };
+    const known = (values) => Object.fromEntries(Object.entries(values ?? {}).filter(([name]) => name in plain || name === "override_settings"));
+    const base = { ...plain, ...known(found.base) }, values = { ...plain, ...known(found.values) };
     const usual = easel.choice.sd_model_checkpoint === choice.sd_model_checkpoint ? defaults[tab] ?? {} : {};
     for (const [name, value] of Object.entries(usual)) if (name in values && same(values[name], base[name])) values[name] = value;
     return { key: keyOf(tab), base: { ...base, ...usual }, values: { ...values, ...easel.choice } };
@@ -80,16 +81,54 @@ window.easel.tell = (moment, ...details) => {
   easel.choice = chosen();
   easel.begun = Object.fromEntries(Object.keys(facts.forms).map((tab) => [tab, begun(tab)]));
 
+  /** What a list that offers files shows; where there is no VAE file, nobody needs to choose one. */
+  easel.offer = (id, offered) => {
+    const fewest = { setting_sd_model_checkpoint: 0, setting_sd_vae: 3 }[id] ?? (id.startsWith("modelmerger_") ? 0 : 1);
+    return { choices: offered, visible: offered.length >= fewest };
+  };
+
   // Into gradio's own description of the page, so that it draws these values and none has to be put in later.
   const components = new Map(window.gradio_config.components.map((component) => [component.props.elem_id, component.props]));
   const put = (id, props) => { if (components.has(id)) Object.assign(components.get(id), props); };
-  for (const [id, choices] of Object.entries(offered)) put(id, { choices, visible: choices.length > 0 || id === "setting_sd_model_checkpoint" });
+  for (const [id, list] of Object.entries(facts.lists)) put(id, easel.offer(id, choices[list]));
   for (const [name, value] of Object.entries(facts.start.settings)) put(`setting_${name}`, { value });
-  put("setting_sd_vae", { visible: offered.setting_sd_vae.length > 2 });
-  put("easel_model_notes", { value: notes });
   for (const [tab, { ids }] of Object.entries(facts.forms)) {
     for (const [name, id] of Object.entries(ids)) if (name in easel.begun[tab].values) put(id, { value: easel.begun[tab].values[name] });
   }
+
+  /** A form's controls as values by name. gradio calls `hear` after each change, `connect` once it can be filled, `owed` to fill it. */
+  class Store {
+    values = null;                 // as last heard; null: nobody has changed anything
+    onHear = () => {};
+    #owed = {};
+    #fetch = null;
+
+    hear(names, values) {
+      this.values = Object.fromEntries(names.map((name, i) => [name, values[i]]));
+      this.onHear(this.values);
+    }
+
+    connect(fetch) {
+      this.#fetch = fetch;
+      if (Object.keys(this.#owed).length) fetch();
+    }
+
+    /** Set some controls, before anything else happens on the page. */
+    fill(patch) {
+      Object.assign(this.#owed, patch);
+      this.#fetch?.();
+    }
+
+    /** What is to be set, in the order of `names`; undefined changes nothing. */
+    owed(names) {
+      const owed = this.#owed;
+      this.#owed = {};
+      return names.map((name) => owed[name]);
+    }
+  }
+
+  const stores = new Map();
+  easel.store = (name) => stores.get(name) ?? stores.set(name, new Store()).get(name);
 
   // Clicks before the scripts listen are done once they do: `ready(tab)` gives those that waited.
   const ready = new Set();
@@ -118,7 +157,7 @@ window.easel.tell = (moment, ...details) => {
   document.addEventListener("click", ({ target }) => {
     const id = target.closest?.("button[id]")?.id ?? "";
     const tab = id === "paste" ? "txt2img" : tabs.find((name) => id.startsWith(`${name}_`));
-    if (tab && !ready.has(tab) && !/_(fill|submit)$/.test(id)) hold(tab, id);
+    if (tab && !ready.has(tab)) hold(tab, id);
   }, true);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;

@@ -1,4 +1,6 @@
 // The server's /easel/v1 endpoints.
+import { t } from "./dom.js";
+
 const BASE = new URL("../../v1/", import.meta.url);
 
 /** The server said no: `reply` has error, message, hint. */
@@ -46,12 +48,26 @@ export function dataUrl(file) {
   });
 }
 
+/** What went wrong, in words: { message, hint }. */
+export function inWords(error) {
+  if (error instanceof Lost) return { message: t("The server did not answer."), hint: t("Is it still running? Nothing you typed is lost.") };
+  return { message: error.reply?.message ?? String(error), hint: error.reply?.hint ?? "" };
+}
+
 const NEWEST = 100;      // pictures of a job that are shown: a folder may have thousands
 const job = (id) => `jobs/${encodeURIComponent(id)}`;
+
+const card = (id) => `cards/${encodeURIComponent(id)}`;
+
+/** A card's query; a wish that is empty is none. */
+const query = (wishes) => new URLSearchParams(Object.entries(wishes).filter(([, value]) => value !== "" && value !== null));
 
 export const server = {
   state: (checkpoint) => ask(`state?${new URLSearchParams({ checkpoint })}`),
   choose: (values) => ask("choice", "POST", values),
+  choices: () => ask("choices"),
+  refreshChoices: () => ask("choices/refresh", "POST"),
+  begin: (request) => ask("jobs", "POST", request),
   jobs: (limit) => ask(`jobs?limit=${limit}`),
   job: (id) => ask(`${job(id)}?newest=${NEWEST}`),
   interrupt: (id) => ask(`${job(id)}/interrupt`, "POST"),
@@ -67,6 +83,12 @@ export const server = {
   make: (kind, body) => ask(kind, "POST", body),
   chore: (id) => ask(`chores/${encodeURIComponent(id)}`),
   stopChore: (id) => ask(`chores/${encodeURIComponent(id)}/stop`, "POST"),
+  cards: (wishes) => ask(`cards?${query(wishes)}`),      // → { total, folders, families, cards }
+  card: (id) => ask(card(id)),
+  changeCard: (id, patch) => ask(card(id), "PATCH", patch),
+  usePicture: (id, { job, index }) => ask(`${card(id)}/preview`, "PUT", { job, index }),
+  refreshCards: () => ask("cards/refresh", "POST"),
+  cardPicture: (url) => new URL(url.replace(/^\/easel\/v1\//, ""), BASE).href,      // named from the server's own root, which need not be the site's
   preview: (id, number) => new URL(`${job(id)}/preview?n=${number}`, BASE).href,
   sound: new URL("notification.mp3", BASE).href,
   picture: (id, index) => new URL(`${job(id)}/pictures/${index}`, BASE).href,

@@ -1,10 +1,10 @@
-// A closed fold says what in it is at work, so that nothing acts unseen.
+// A closed accordion says what in it is at work, so that nothing acts unseen.
 import { byId, t } from "../core/dom.js";
 
-/** Marks the folds of a tab by what the form holds. */
-export function startFolds({ tab, form }) {
+/** Marks the accordions of a tab by what the form holds. */
+export function startAccordions({ tab, form }) {
   function look(values) {
-    for (const [fold, says] of Object.entries(FOLDS)) mark(byId(fold.replace("*", tab)), says(values));
+    for (const [id, says] of Object.entries(SAYS)) mark(byId(id.replace("*", tab)), says(values));
   }
   form.onChange(look);
   look(form.values);
@@ -32,8 +32,8 @@ function variation({ subseed_strength, seed_resize_from_w, seed_resize_from_h })
 
 const on = (field) => (values) => (values[field] ? t("on") : "");
 
-// A fold's id, * for the tab's name → what it says, "" for nothing.
-const FOLDS = {
+// An accordion's id, * for the tab's name → what it says, "" for nothing.
+const SAYS = {
   "*_hr": hires,
   "*_enable": ({ refiner_checkpoint }) => refiner_checkpoint ?? "",
   "*_seed_extras": variation,

@@ -3,24 +3,23 @@ import { byId, facts, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
 import { pasteInfotext, usualQuick } from "./paste.js";
-import { panels } from "./tabs.js";
+import { tabs } from "./tabs.js";
 
-/** Show a tab by its title and wait until its panel is there. */
-export async function shown(title, tab = title) {
+/** Show a tab by its title and wait until it is started. */
+export async function shown(title, name = title) {
   const opened = [...document.querySelectorAll("#tabs button[role=tab]")].find((button) => button.textContent.trim() === title);
   opened?.click();
-  for (let i = 0; i < 200 && !panels.has(tab); i++) await pause(30);
-  await panels.get(tab)?.form.settled();
-  return panels.get(tab);
+  for (let i = 0; i < 200 && !tabs.has(name); i++) await pause(30);
+  return tabs.get(name);
 }
 
 /** picture: {url, infotext}; kind: the editor it goes into. */
 export async function sendToImg2img(picture, kind) {
   try {
     const file = await (await fetch(picture.url)).blob();
-    const panel = await shown("img2img");
-    const sized = Boolean(picture.infotext) && await pasteInfotext(picture.infotext, panel.form);
-    await panel.receive(file, kind, sized);
+    const tab = await shown("img2img");
+    const sized = Boolean(picture.infotext) && await pasteInfotext(picture.infotext, tab.form);
+    await tab.receive(file, kind, sized);
     byId("img2img_settings").scrollIntoView({ behavior: "smooth", block: "nearest" });
   } catch {
     notice("send", t("The picture could not be sent there."));
@@ -31,9 +30,9 @@ export async function sendToImg2img(picture, kind) {
 export async function sendToExtras(picture) {
   try {
     const file = await (await fetch(picture.url)).blob();
-    const panel = await shown(t("Extras"), "extras");
-    panel.take([new File([file], "picture.png", { type: file.type })]);
-    if (TELLS_OF_EXTRAS.test(picture.infotext ?? "")) await pasteInfotext(picture.infotext, panel.form);
+    const tab = await shown(t("Extras"), "extras");
+    tab.take([new File([file], "picture.png", { type: file.type })]);
+    if (TELLS_OF_EXTRAS.test(picture.infotext ?? "")) await pasteInfotext(picture.infotext, tab.form);
   } catch {
     notice("send", t("The picture could not be sent there."));
   }
@@ -42,12 +41,12 @@ export async function sendToExtras(picture) {
 const TELLS_OF_EXTRAS = /(Postprocess upscaler|(GFPGAN|CodeFormer) visibility): /;
 
 /** The picture anew and larger, by the form's hires fix: all else is the picture's own. Then the form is as it was. */
-export async function enlarge(picture, panel) {
+export async function enlarge(picture, tab) {
   try {
-    const wanted = { ...own(await server.readInfotext(picture.infotext, panel.tab)), enable_hr: true, n_iter: 1, batch_size: 1, styles: [], script_name: "" };
-    const before = await panel.form.now();
-    await panel.generate(wanted);
-    panel.form.fill(Object.fromEntries(Object.keys(wanted).map((name) => [name, before[name]])));
+    const wanted = { ...own(await server.readInfotext(picture.infotext, tab.tab)), enable_hr: true, n_iter: 1, batch_size: 1, styles: [], script_name: "" };
+    const before = await tab.form.now();
+    await tab.generate(wanted);
+    tab.form.fill(Object.fromEntries(Object.keys(wanted).map((name) => [name, before[name]])));
   } catch (error) {
     notice("send", error.reply?.message ?? t("The server did not answer. Please try again."));
   }

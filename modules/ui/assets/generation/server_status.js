@@ -4,7 +4,7 @@ import { notice, unnotice } from "../core/notices.js";
 import { Lost, server } from "../core/server.js";
 import { checkpoint } from "./model_choice.js";
 import { tune } from "./sound.js";
-import { panels } from "./tabs.js";
+import { tabs } from "./tabs.js";
 
 const WHILE_LOADING = 700, USUALLY = 2000;      // ms between two questions
 
@@ -28,7 +28,7 @@ export async function meetServer(anew = false) {
   const news = JSON.stringify([state.defaults, state.examples]);
   if (news !== asked || anew) {
     asked = news;
-    await Promise.all([...panels.values()].map((panel) => follow(panel, state)));
+    await Promise.all([...tabs.values()].map((tab) => follow(tab, state)));
   }
   return state;
 }

@@ -1,43 +1,100 @@
-// One tab that makes pictures, started once gradio has drawn it.
+// One tab that makes pictures: its form, job and results, and what Generate does.
 import { startCards } from "../cards/cards.js";
-import { startImages } from "../img2img/img2img.js";
+import { byId, pause, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { Lost, server } from "../core/server.js";
 import { startPrompts } from "../prompt/boxes.js";
-import { startExtras } from "../tabs/extras.js";
-import { startFolds } from "./accordions.js";
-import { createGenerate, nameTools } from "./actions.js";
-import { createForm } from "./form.js";
-import { createJob } from "./job.js";
+import { startAccordions } from "./accordions.js";
+import { nameTools } from "./actions.js";
+import { Form, formOf } from "./form.js";
+import { Job } from "./job.js";
 import { followChoice } from "./model_choice.js";
 import { startOverrides } from "./paste.js";
-import { createResults } from "./results.js";
+import { Results } from "./results.js";
 import { startScripts } from "./scripts.js";
 import { meetServer } from "./server_status.js";
-import { hasPrompt, panels } from "./tabs.js";
+import { hasPrompt, tabs } from "./tabs.js";
 
-/** The tab's form, job and results, put together and shown as they were before a reload. */
-export async function startPanel(tab) {
-  const panel = { tab, form: createForm(tab), job: createJob(tab) };
-  panels.set(tab, panel);
-  panel.results = createResults(panel);
-  panel.generate = createGenerate(panel);
-  panel.results.start();
-  startOverrides(panel);
-  if (hasPrompt(tab)) {
-    startPrompts(panel);
-    startScripts(panel);
-    startFolds(panel);
-    startCards(tab, { form: panel.form, newest: () => newest(panel) });
+const TWICE = 1000;      // ms within which a second click, before an answer, is a slip of the finger
+
+/** A tab may have more than this, put in by what is its own: `prepare` (send its pictures), `sends` (what is said meanwhile), `take` (what is
+ * dropped on the page), `receive`, `detectSize`, `size`, `followed` (another model was chosen).
+ */
+export class GenerationTab {
+  /** Once gradio has drawn it. */
+  constructor(tab) {
+    Object.assign(this, { tab, form: new Form(tab, formOf(tab)), job: new Job(tab), submitted: -TWICE });
+    this.results = new Results(this);
   }
-  OWN[tab]?.(panel);
-  nameTools();
-  followChoice(panel.form, meetServer);
-  panel.job.resume();
-  await panel.form.now();      // gradio listens, and what was typed meanwhile is known
-  return panel;
+
+  /** Submits the form as it stands, `patch` filled in first, and resolves with the answer. A job that runs is interrupted. */
+  async generate(patch = {}) {
+    if (performance.now() - this.submitted < TWICE) return;
+    this.submitted = performance.now();
+    if (this.job.running) {
+      this.job.interrupt();
+      await this.job.ended();
+    }
+    if (Object.keys(patch).length) this.form.fill(patch);
+    this.results.clear();
+    this.busy(true);
+    try {
+      this.follow(await this.submit());
+    } catch (error) {
+      if (!error.reply && !(error instanceof Lost)) throw error;
+      this.results.refuse(error.reply ?? UNREACHABLE());
+    } finally {
+      this.submitted = -TWICE;
+      this.busy(false);
+    }
+  }
+
+  /** Throws Refused or Lost. */
+  async submit() {
+    await pause(0);                // that it is busy is drawn before the work begins
+    await this.prepare?.();        // pictures go to the server first
+    await this.form.now();
+    return server.begin(this.form.request());
+  }
+
+  follow({ job, notes }) {
+    if (notes.length) notice("notes", notes.join(" "));
+    this.job.follow(job, true);
+  }
+
+  busy(is) {
+    const button = byId(`${this.tab}_generate`);
+    button.classList.toggle("starting", is);
+    button.setAttribute("aria-busy", is);
+    this.results.prepare(is ? this.sends?.() ?? "" : "");
+  }
+
+  /** The picture that is shown, as the cards take it for a preview. */
+  newest() {
+    return this.results.picture && this.job.current ? { job: this.job.current.id, index: Number.parseInt(this.results.picture.index, 10) } : null;
+  }
 }
 
-/** The picture that is shown, as the cards take it for a preview. */
-const newest = ({ job, results }) => (results.picture && job.current ? { job: job.current.id, index: Number.parseInt(results.picture.index, 10) } : null);
+/** A tab, put together and shown as it was before a reload; `own` gives it what others have not. */
+export async function startTab(name, own) {
+  const tab = new GenerationTab(name);
+  tabs.set(name, tab);
+  tab.results.start();
+  startOverrides(tab);
+  if (hasPrompt(name)) {
+    startPrompts(tab);
+    startScripts(tab);
+    startAccordions(tab);
+    startCards(name, { form: tab.form, newest: () => tab.newest() });
+  }
+  own?.(tab);
+  nameTools();
+  followChoice(tab.form, meetServer);
+  tab.job.resume();
+  await tab.form.now();      // what was typed meanwhile is known
+  return tab;
+}
 
-/** What a tab has that others have not. */
-const OWN = { img2img: startImages, extras: startExtras };
+const UNREACHABLE = () => ({
+  message: t("The server did not answer."), hint: t("Is it still running? Nothing you typed is lost: press Generate again."), error: "unreachable",
+});

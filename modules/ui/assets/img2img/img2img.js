@@ -1,9 +1,9 @@
 // The pictures of the img2img tab: an editor for each way to use one, and what is sent of them.
-import { byId, h, t } from "../core/dom.js";
+import { byId, h, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
 import { easelEditor } from "../editor/editor.js";
-import { startBatch } from "./batch.js";
+import { BatchPictures } from "./batch.js";
 import { capped, likeModel } from "./sizes.js";
 
 const HAS_MASK = new Set(["mask", "mask-sketch", "upload"]);
@@ -11,106 +11,124 @@ const SPARE = 2;        // how many times as wide and high as the result a pictu
 const WORTH = 0.7;      // a share of the sides from which on fewer pixels are no gain
 const OVERLAP = 8;      // pixels of the picture that an outpainted border is blended into
 
-export function startImages(panel) {
-  const modes = new Map();      // kind → its editors
-  const place = byId("mode_img2img");
-  const batch = startBatch(panel);
+export const startImages = (tab) => new Images(tab);
 
-  /** Give every place that gradio has drawn its editor, and show the mask's controls where there is a mask. */
-  function look() {
-    for (const host of place.querySelectorAll(".editor-place:empty")) open(host);
-    batch.place();
-    byId("inpaint_controls").classList.toggle("unused", !(HAS_MASK.has(kind()) || batch.masks()));
+/** The editors, one for each way to use a picture, and what the tab sends of them. */
+class Images {
+  constructor(tab) {
+    Object.assign(this, { tab, form: tab.form, place: byId("mode_img2img"), batch: new BatchPictures(tab) });
+    this.modes = new Map();        // kind → its editors
+    this.suited = null;            // { picture, size }: what the form was given for which picture
+    this.sizesCome = false;        // with the picture that is just being received
+    Object.assign(tab, {
+      prepare: () => this.prepare(), sends: () => t("Sending the picture…"), detectSize: () => this.detectSize(),
+      receive: (...given) => this.receive(...given), followed: () => this.followed(),
+    });
+    const changes = { childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"] };
+    new MutationObserver(() => this.look()).observe(this.place, changes);
+    this.form.onChange(() => this.look());
+    this.form.onChange(showSizes);
+    this.look();
+    showSizes(this.form.values);
   }
 
-  function open(host) {
+  /** Give every place that gradio has drawn its editor, and show the mask's controls where there is a mask. */
+  look() {
+    for (const host of this.place.querySelectorAll(".editor-place:empty")) this.open(host);
+    this.batch.place();
+    byId("inpaint_controls").classList.toggle("unused", !(HAS_MASK.has(this.kind) || this.batch.masked));
+  }
+
+  open(host) {
     const wanted = host.dataset.kind;
-    const old = modes.get(wanted);
+    const old = this.modes.get(wanted);
     if (old) return host.replaceChildren(...old.hosts);      // gradio drew the tab anew: the drawing moves in
     const kinds = wanted === "upload" ? ["image", "image"] : [wanted];
     const hosts = kinds.map(() => h("div"));
-    host.replaceChildren(...(wanted === "upload" ? [h("p.hint", {}, t("Picture")), hosts[0], h("p.hint", {}, t("Mask: white is painted"))] : []), hosts.at(-1));
+    const titled = [h("p.hint", {}, t("Picture")), hosts[0], h("p.hint", {}, t("Mask: white is painted"))];
+    host.replaceChildren(...(wanted === "upload" ? titled : []), hosts.at(-1));
     const editors = hosts.map((each, i) => easelEditor(each, {
-      kind: kinds[i], key: `img2img.${wanted}.${i}`, onPicture: i ? undefined : suit,      // the second holds a mask
+      kind: kinds[i], key: `img2img.${wanted}.${i}`, onPicture: i ? undefined : (picture) => this.suit(picture),      // the second holds a mask
     }));
-    modes.set(wanted, { hosts: [...host.children], editors });
+    this.modes.set(wanted, { hosts: [...host.children], editors });
   }
 
-  const kind = () => [...place.querySelectorAll(".editor-place")].find((host) => host.offsetParent)?.dataset.kind ?? "image";
-  const current = () => modes.get(kind());
+  get kind() { return [...this.place.querySelectorAll(".editor-place")].find((host) => host.offsetParent)?.dataset.kind ?? "image"; }
 
-  new MutationObserver(look).observe(place, { childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"] });
-  panel.form.onChange(look);
-  panel.form.onChange(sized);
-  look();
-  sized(panel.form.values);
-
-  /** Either width and height are told, or the scale. */
-  function sized({ resize_by }) {
-    byId("img2img_settings").classList.toggle("scales-by", String(resize_by) === "true");
-  }
-
-  let suited = null;      // { picture, size }: what the form was given for which picture
-  let sizesCome = false;      // with the picture that is just being received
+  get current() { return this.modes.get(this.kind); }
 
   /** A picture has come: width and height take its proportions, at as many pixels as the model likes. */
-  function suit(picture) {
-    if (sizesCome) return;
-    suited = { picture, size: likeModel(picture, panel.form.usual("width") * panel.form.usual("height"), sides()) };
-    panel.form.fill(suited.size);
+  suit(picture) {
+    if (this.sizesCome) return;
+    const size = likeModel(picture, this.form.usual("width") * this.form.usual("height"), sides());
+    this.suited = { picture, size };
+    this.form.fill(size);
   }
 
   /** Another model was chosen: a size that nobody changed since is worked out anew. */
-  panel.followed = () => {
-    const same = suited && ["width", "height"].every((name) => Number(panel.form.get(name)) === suited.size[name]);
-    if (same && !sizesCome) suit(suited.picture);
-  };
-
-  /** The ends of the sliders. */
-  function sides() {
-    const { min, max } = byId("img2img_width").querySelector("input[type=range]");
-    return { smallest: Number(min), largest: Number(max) };
+  followed() {
+    const { suited } = this;
+    const same = suited && ["width", "height"].every((name) => Number(this.form.get(name)) === suited.size[name]);
+    if (same && !this.sizesCome) this.suit(suited.picture);
   }
 
-  panel.detectSize = () => {
-    const { width, height } = current().editors[0].state;
+  detectSize() {
+    const { width, height } = this.current.editors[0].state;
     if (!width) return notice("size", t("There is no picture yet."));
     const size = capped({ width, height }, sides());
-    panel.form.fill(size);
-    if (Math.max(width, height) > sides().largest) notice("size", t("The picture has {width} × {height}; the largest size of its shape here is {w} × {h}.", { width, height, w: size.width, h: size.height }));
-  };
+    this.form.fill(size);
+    if (Math.max(width, height) <= sides().largest) return null;
+    const words = "The picture has {width} × {height}; the largest size of its shape here is {w} × {h}.";
+    return notice("size", t(words, { width, height, w: size.width, h: size.height }));
+  }
 
   /** Put a picture into the editor of a kind and show that tab. sized: the form has its size already. */
-  panel.receive = async (file, wanted = "image", sized = false) => {
-    const tab = [...place.querySelectorAll("[role=tab]")][ORDER.indexOf(wanted)];
+  async receive(file, wanted = "image", sized = false) {
+    const tab = [...this.place.querySelectorAll("[role=tab]")][ORDER.indexOf(wanted)];
     tab?.click();
-    for (let i = 0; i < 100 && !modes.has(wanted); i++) await new Promise((done) => { setTimeout(done, 30); });
-    look();
-    sizesCome = sized;
+    for (let i = 0; i < 100 && !this.modes.has(wanted); i++) await pause(30);
+    this.look();
+    this.sizesCome = sized;
     try {
-      return await modes.get(wanted)?.editors[0].load(file);
+      return await this.modes.get(wanted)?.editors[0].load(file);
     } finally {
-      sizesCome = false;
+      this.sizesCome = false;
     }
-  };
-
-  panel.sends = () => t("Sending the picture…");
+  }
 
   /** Send the pictures; the form then names them. Throws Refused or Lost. */
-  panel.prepare = async () => {
-    if (batch.active()) return batch.prepare();
-    const [editor, second] = current().editors;
+  async prepare() {
+    if (this.batch.active) return this.batch.prepare();
+    const [editor] = this.current.editors;
     await editor.ready;
     if (!editor.state.hasImage) throw { reply: { error: "invalid", message: t("There is no picture to start from."), hint: t("Drop one into the editor first.") } };
-    const { border } = editor.state;
-    const wide = border && Object.values(border).some(Boolean);
-    let mask = HAS_MASK.has(kind()) ? await (second ? second.image() : editor.mask()) : null;
-    let image = await editor.image({ asIs: !wide, share: wide || mask ? 1 : share(editor.state, panel.form.values) });
-    if (wide) [image, mask] = await outpainted(image, mask, border);
+    const { image, mask, size } = await this.drawn(editor);
     const [name, maskName] = await Promise.all([server.keep(image), mask ? server.keep(mask) : { name: "" }]);
-    const size = wide ? capped({ width: editor.state.width + border.left + border.right, height: editor.state.height + border.top + border.bottom }, sides()) : {};
-    return panel.form.fill({ init_images: [name.name], mask: maskName.name, batch_source: "", batch_sent: [], ...size });
-  };
+    return this.form.fill({ init_images: [name.name], mask: maskName.name, batch_source: "", batch_sent: [], ...size });
+  }
+
+  /** The picture and the mask as files, and the size that a border gives them. */
+  async drawn(editor) {
+    const [, second] = this.current.editors, { border, width, height } = editor.state;
+    const wide = border && Object.values(border).some(Boolean);
+    const mask = HAS_MASK.has(this.kind) ? await (second ? second.image() : editor.mask()) : null;
+    const image = await editor.image({ asIs: !wide, share: wide || mask ? 1 : share(editor.state, this.form.values) });
+    if (!wide) return { image, mask, size: {} };
+    const [larger, cover] = await outpainted(image, mask, border);
+    const size = capped({ width: width + border.left + border.right, height: height + border.top + border.bottom }, sides());
+    return { image: larger, mask: cover, size };
+  }
+}
+
+/** Either width and height are told, or the scale. */
+function showSizes({ resize_by }) {
+  byId("img2img_settings").classList.toggle("scales-by", String(resize_by) === "true");
+}
+
+/** The ends of the sliders. */
+function sides() {
+  const { min, max } = byId("img2img_width").querySelector("input[type=range]");
+  return { smallest: Number(min), largest: Number(max) };
 }
 
 /** How much of its sides a picture needs to be sent with. All, where its own pixels count: under a mask, with a script, or scaled by a factor. */

@@ -3,7 +3,7 @@ import { byId, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { told } from "../core/png_metadata.js";
 import { pasteInfotext } from "../generation/paste.js";
-import { inView, panels } from "../generation/tabs.js";
+import { inView, tabs } from "../generation/tabs.js";
 import { pngInfo } from "./png_info.js";
 
 export function startDrops() {
@@ -35,7 +35,7 @@ async function take(files) {
   if (byId("tab_pnginfo")?.offsetParent) return pngInfo.show(file);
   try {
     const { infotext } = await told(file);
-    if (infotext) await pasteInfotext(infotext, (inView() ?? panels.get("txt2img")).form);
+    if (infotext) await pasteInfotext(infotext, (inView() ?? tabs.get("txt2img")).form);
     else notice("drop", t("This picture carries no generation data."));
   } catch (error) {
     notice("drop", error.message);

@@ -1,6 +1,8 @@
 // The Checkpoint Merger tab: what is asked for is made by the server and followed until it has ended.
-import { byId, h, pause, t } from "../core/dom.js";
+import { lookAgain, offerAnew } from "../core/choices.js";
+import { byId, facts, h, pause, t, visible } from "../core/dom.js";
 import { Lost, server } from "../core/server.js";
+import { Form } from "../generation/form.js";
 
 const EVERY = 300;      // ms between two questions
 const ENDED = new Set(["done", "interrupted", "failed"]);
@@ -28,15 +30,41 @@ function numbers(text) {
   return found;
 }
 
-window.easel.make = async (kind, names, values) => {
+/** The button of each thing that is made. */
+const BUTTONS = { modelmerger_merge: "merge", modelmerger_convert: "convert", modelmerger_extract: "extract-lora" };
+const WITH_MULTIPLIER = ["Weighted sum", "Add difference"];
+
+let forms = null;      // by what is made
+
+/** Called again and again: the tab is started once gradio has drawn it. */
+export function startMerger() {
+  if (forms || !byId("modelmerger_merge")) return;
+  forms = Object.fromEntries(Object.values(BUTTONS).map((kind) => [kind, new Form(kind, { ...facts.making[kind], base: {} })]));
+  forms.merge.onChange(showMethod);
+  showMethod(forms.merge.values);
+  byId("modelmerger_page").addEventListener("click", ({ target }) => {
+    const kind = BUTTONS[target.closest("button[id]")?.id];
+    if (kind) make(kind);
+  });
+  window.onUiTabChange(() => { if (visible("tab_modelmerger")) offerAnew(); });
+}
+
+/** The chosen method's formula, and which of its figures there are. */
+function showMethod({ method }) {
+  for (const formula of document.querySelectorAll("#modelmerger_interp_description [data-method]")) formula.hidden = formula.dataset.method !== method;
+  byId("modelmerger_interp_amount").hidden = !WITH_MULTIPLIER.includes(method);
+  byId("modelmerger_sum").hidden = method !== "Sum of more";
+}
+
+async function make(kind) {
   try {
-    const body = BODIES[kind](Object.fromEntries(names.map((name, index) => [name, values[index]])));
-    await follow((await server.make(kind, body)).id);
+    const { override_settings: _none, ...values } = await forms[kind].now();
+    await follow((await server.make(kind, BODIES[kind](values))).id);
   } catch (error) {
     if (!error.reply && !(error instanceof Lost)) throw error;
     show(card(error.reply ?? { message: t("The server did not answer. Please try again.") }));
   }
-};
+}
 
 async function follow(id) {
   for (;;) {
@@ -60,7 +88,7 @@ async function look(id) {
 /** All lists of the page have what was made. */
 function end(chore) {
   show(ended(chore));
-  for (const id of ["modelmerger_offer", "refresh_sd_model_checkpoint"]) byId(id)?.click();
+  lookAgain();
 }
 
 function show(element) {

@@ -4,7 +4,7 @@ import { told } from "../core/png_metadata.js";
 import { server } from "../core/server.js";
 import { pasteInfotext } from "../generation/paste.js";
 import { sendToExtras, sendToImg2img } from "../generation/send_to.js";
-import { panels } from "../generation/tabs.js";
+import { tabs } from "../generation/tabs.js";
 
 let shown = "";
 let address = "";      // of the picture, in this browser
@@ -59,5 +59,5 @@ const SENDS = {
 };
 
 async function sendData() {
-  if (shown && await pasteInfotext(shown, panels.get("txt2img").form)) document.querySelector("#tabs button[role=tab]").click();
+  if (shown && await pasteInfotext(shown, tabs.get("txt2img").form)) document.querySelector("#tabs button[role=tab]").click();
 }

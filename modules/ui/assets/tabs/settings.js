@@ -2,7 +2,7 @@
 import { byId, facts, h, t, visible } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
-import { createForm } from "../generation/form.js";
+import { Form } from "../generation/form.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -11,9 +11,13 @@ let form = null;
 function watchEdits() {
   const names = Object.keys(facts.labels), { settings } = facts.start;
   const ids = Object.fromEntries(names.map((name) => [name, `setting_${name}`]));
-  form = createForm("settings", { names, ids, key: null, base: { ...settings }, values: { ...settings } });
+  form = new Form("settings", { ids, base: { ...settings }, values: { ...settings } });
   form.onChange(() => tell(unapplied()));
   byId("settings_submit").addEventListener("click", apply);
+  byId("tab_settings").addEventListener("click", ({ target }) => {
+    const name = target.closest("button[id^=reset_]")?.id.slice("reset_".length);
+    if (name) form.fill({ [name]: facts.settings[name] });
+  });
   window.onUiTabChange(moved);
   window.addEventListener("beforeunload", (event) => { if (count()) event.preventDefault(); });
   moved();

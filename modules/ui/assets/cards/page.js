@@ -1,7 +1,8 @@
 // One tab of cards: the bar, the folders, the grid, and what stands there if there is nothing to show.
-import { byId, h, t } from "../core/dom.js";
+import { lookAgain } from "../core/choices.js";
+import { h, t } from "../core/dom.js";
+import { inWords, server } from "../core/server.js";
 import { browser } from "../core/storage.js";
-import { api, inWords } from "./api.js";
 import { Bar } from "./bar.js";
 import { Dialog } from "./dialog.js";
 import { Grid } from "./grid.js";
@@ -10,7 +11,7 @@ import { Tree } from "./tree.js";
 
 const ROOMY = matchMedia("(min-width: 1180px)");      // where they stand beside the cards; else the folders stay folded until asked for
 
-export class Panel {
+export class CardPage {
   /** place: { tab, kind, page, folder, empty }; use, family() and newest() are the tab's. */
   constructor({ tab, kind, page, folder, empty }, { use, family, newest }) {
     Object.assign(this, { kind, folder, empty, use, kept: { sort: "name", order: "asc", tree: ROOMY.matches, ...browser.get(`cards.${kind}`) } });
@@ -56,8 +57,8 @@ export class Panel {
   async refresh() {
     this.bar.refresh.disabled = true;
     try {
-      await api.refresh();
-      if (this.kind === "checkpoint") byId("refresh_sd_model_checkpoint")?.click();      // the picker's list too
+      await server.refreshCards();
+      if (this.kind === "checkpoint") lookAgain();      // the picker's list too
       await this.list.reload();
     } catch (error) {
       this.list.error = inWords(error);

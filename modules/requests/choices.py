@@ -1,0 +1,76 @@
+"""What there is to choose from in a form, by the names that declared fields use: samplers, styles, files of models. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from modules.app.app import App
+from modules.library.catalog import ModelFile
+from modules.params.hires import LATENT_MODES
+from modules.params.img2img import FILLS
+from modules.requests.model_choice import ALWAYS_VAES, missing_choices
+from modules.sampling.samplers import SAMPLERS
+from modules.sampling.schedules import SCHEDULES
+
+Options = Sequence[str] | Sequence[tuple[str, str]]      # values, or (label, value)
+Lists = Mapping[str, Callable[[], Options]]
+
+# Lists that change while the page is served: files, and the styles that are kept in one.
+OF_FILES = (
+    "checkpoints", "titled_checkpoints", "refiners", "hr_checkpoints", "titled_vaes", "baked_vaes", "upscalers", "hr_upscalers", "styles",
+)
+
+
+def lists_of(app: App) -> Lists:
+    """A list's name → what is in it now."""
+    models = app.models
+
+    def checkpoints() -> list[str]:
+        return [found.name for found in models.checkpoints.list()]
+
+    return {
+        "samplers": lambda: SAMPLERS.names,
+        "schedules": lambda: SCHEDULES.names,
+        "styles": lambda: list(app.styles()),
+        "checkpoints": checkpoints,
+        "titled_checkpoints": lambda: [(label_of(found, found.title), found.name) for found in models.checkpoints.list()],
+        "refiners": lambda: [("None", ""), *((name, name) for name in checkpoints())],
+        "loras": lambda: ["None", *(found.model_name for found in models.loras.list())],
+        "hypernetworks": lambda: ["None", *(found.model_name for found in models.hypernetworks.list())],
+        "vaes": lambda: [*ALWAYS_VAES, *(found.name for found in models.vaes.list())],
+        "titled_vaes": lambda: [*pairs(ALWAYS_VAES), *((label_of(found, found.name), found.name) for found in models.vaes.list())],
+        "baked_vaes": lambda: ["None", *(found.name for found in models.vaes.list())],
+        "upscalers": models.upscalers,
+        "fills": lambda: FILLS,
+        "hr_upscalers": lambda: [*LATENT_MODES, *models.upscalers()],
+        "hr_checkpoints": lambda: [("Use same checkpoint", ""), *((name, name) for name in checkpoints())],
+        "hr_samplers": lambda: [("Use same sampler", ""), *((name, name) for name in SAMPLERS.names)],
+        "hr_schedules": lambda: [("Use same scheduler", ""), *((name, name) for name in SCHEDULES.names)],
+    }
+
+
+def choices_now(app: App) -> dict[str, list[tuple[str, str]]]:
+    """The lists of files as they are now: name → (label, value) of each."""
+    lists = lists_of(app)
+    return {name: pairs(lists[name]()) for name in OF_FILES}
+
+
+def file_problems(app: App) -> list[str]:
+    """What is wrong with the settings, the files that they name and those that are there, a sentence each."""
+    broken = [found.problem for found in app.models.checkpoints.list() if found.problem]
+    problems = [*missing_choices(app), *broken, *app.style_files.problems()]
+    return [app.settings.problem, *problems] if app.settings.problem else problems
+
+
+def missing_folder(app: App) -> str:
+    """Where to put a checkpoint, if there is none at all; else ""."""
+    return "" if app.models.checkpoints.list() else str(app.models.checkpoints.roots[0])
+
+
+def pairs(options: Options) -> list[tuple[str, str]]:
+    return [(option, option) if isinstance(option, str) else option for option in options]
+
+
+def label_of(file: ModelFile, title: str) -> str:
+    """A broken file is listed too, marked, so that nobody looks for it in vain."""
+    return f"⚠ {file.name}" if file.problem else title
