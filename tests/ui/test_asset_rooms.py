@@ -1,0 +1,52 @@
+"""The rooms of the page's scripts: imports point downwards, and no two rooms import each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import pytest
+
+from modules.ui.bundle import IMPORT, path_from
+from modules.ui.look import ASSETS
+
+# Room → the rooms that it may import; a room may always import from itself.
+MAY_IMPORT = {
+    "core": set(),
+    "prompt": {"core"},
+    "editor": {"core"},
+    "cards": {"core", "prompt"},
+    "img2img": {"core", "editor"},
+    "generation": {"core", "prompt", "cards"},
+    "tabs": {"core", "generation"},
+    "main.js": {"core", "generation", "img2img", "tabs"},
+}
+SCRIPTS = sorted(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.js"))
+
+
+def room_of(script: str) -> str:
+    return PurePosixPath(script).parts[0]
+
+
+def imported(script: str) -> Iterator[str]:
+    for found in IMPORT.finditer((ASSETS / script).read_text(encoding="utf-8")):
+        yield path_from(script, found[2])
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_imports_only_what_its_room_may(script):
+    mine = room_of(script)
+    strange = {other for other in imported(script) if room_of(other) not in MAY_IMPORT[mine] | {mine}}
+    assert not strange, f"{script} imports {', '.join(sorted(strange))}, but {mine} may import only {', '.join(sorted(MAY_IMPORT[mine])) or 'itself'}"
+
+
+def test_the_rooms_form_no_circle_and_each_is_there():
+    seen: set[str] = set()
+    while ready := {room for room, below in MAY_IMPORT.items() if below <= seen} - seen:
+        seen |= ready
+    assert seen == set(MAY_IMPORT) == {room_of(script) for script in SCRIPTS}
+
+
+def test_every_permission_is_used():
+    used = {(room_of(script), room_of(other)) for script in SCRIPTS for other in imported(script)}
+    assert not [(room, other) for room, below in MAY_IMPORT.items() for other in below if (room, other) not in used]
