@@ -1,0 +1,20 @@
+// As much of a page as scripts need that are tried without one: what boot.js gives them, and a browser's names.
+export const heardBy = {};      // form → its store, as gradio would call it
+
+class Store {
+  values = null;
+  filled = [];
+  fill(patch) { this.filled.push(patch); }
+}
+
+export function openPage({ facts = {}, words = {} } = {}) {
+  const memory = () => { const kept = new Map(); return { get: (name) => kept.get(name) ?? null, set: (name, value) => kept.set(name, value) }; };
+  globalThis.window = globalThis;
+  globalThis.addEventListener ??= () => {};
+  globalThis.document = { getElementById: () => null, activeElement: null };
+  globalThis.easel = {
+    facts: { words, quick: ["sd_model_checkpoint", "sd_vae"], scripts: {}, forms: {}, ...facts },
+    kept: { tab: memory(), browser: memory() },
+    store: (name) => (heardBy[name] ??= new Store()),
+  };
+}
