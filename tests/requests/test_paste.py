@@ -255,7 +255,7 @@ def test_a_seed_that_cannot_be_is_not_another_one(shelf, seed):
 
 @pytest.mark.parametrize("figure", ["nan", "inf", "-inf", "1e999", "9" * 400, "0x10", ""])
 def test_figures_that_are_none_do_not_get_into_a_reply(shelf, figure):
-    keys = (*(param.infotext for cls in (Txt2Img, Img2Img) for param in declared(cls).values() if param.infotext), *SCRIPTS[-1].keys)
+    keys = (*(param.infotext for cls in (Txt2Img, Img2Img) for param in declared(cls).values() if param.infotext), *list(SCRIPTS)[-1].keys)
     text = f"x\nSteps: 20, Seed: 5, {', '.join(f'{key}: {figure}' for key in keys)}"
     for tab in ("txt2img", "img2img", "extras"):
         json.dumps(read(shelf, text, tab=tab), allow_nan=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_type_hints
 
 import numpy as np
@@ -230,7 +231,7 @@ def test_the_ddim_family_takes_the_extra_noise_on_the_training_scale():
     picture, noise, begin, first, extra = torch.full((4, 2, 2), 0.3), torch.full((4, 2, 2), -0.7), 1.5, 1.2, 0.15
     for sampler in SAMPLERS.names:
         [plan] = image_plan(Txt2Img(sampler_name=sampler), Settings(), FILES).passes
-        x = noised(plan, picture, noise * (begin + extra), begin, first)
+        x = noised(plan, SimpleNamespace(levels=LEVELS), picture, noise * (begin + extra), begin, first)
         scaled = x / (1 + first**2) ** 0.5 if plan.sampler.timesteps else x      # as the model sees it
         expected = 0.3 - 0.7 * (begin + extra)
         assert torch.allclose(scaled, torch.full_like(x, expected / (1 + begin**2) ** 0.5 if plan.sampler.timesteps else expected))
