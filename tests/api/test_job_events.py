@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from types import SimpleNamespace
 
@@ -10,6 +9,7 @@ import pytest
 
 from modules.api import job_events as module
 from modules.api.job_events import COMMENT, job_events
+from tests.asynchronous import run
 from tests.servers import settled
 
 SMALL = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 11}
@@ -82,7 +82,7 @@ def test_a_quiet_stream_sends_comments_and_one_that_is_left_stops_watching(monke
         return said
 
     record = 'data: {"state": "running"}\n\n'
-    assert asyncio.run(follow()) == [record, COMMENT, COMMENT, record]
+    assert run(follow()) == [record, COMMENT, COMMENT, record]
     assert jobs.watchers == []
 
 
@@ -99,7 +99,7 @@ def test_a_change_between_two_records_is_not_lost(monkeypatch):
     async def follow():
         return [line async for line in job_events(jobs, "job", look)]
 
-    assert [json.loads(line.removeprefix("data: "))["state"] for line in asyncio.run(follow())] == ["running", "done"]
+    assert [json.loads(line.removeprefix("data: "))["state"] for line in run(follow())] == ["running", "done"]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
