@@ -9,8 +9,11 @@ from modules.base.errors import UnknownName
 
 
 class Named(Protocol):
-    name: str
-    aliases: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def aliases(self) -> tuple[str, ...]: ...
 
 
 T = TypeVar("T", bound=Named)

@@ -188,7 +188,7 @@ class Script:
     """
 
     name: str
-    arguments: type[Any]
+    arguments: type
     kinds: tuple[Kind, ...]
     help: str
     resolve: Callable[[Any, Generation, Styles], Any] = as_given

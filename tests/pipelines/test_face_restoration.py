@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.api.generate import overridden
+from modules.api.generate import overrides_of
 from modules.api.requests import Txt2ImgRequest, understood
 from modules.base.errors import ModelMissing, OutOfMemory
 from modules.engine.messages import JobSpec
@@ -26,7 +26,7 @@ from modules.prompts.grammar import emphasised
 from modules.requests.paste import pasted
 from modules.requests.resolve import prepared, prepared_img2img
 from modules.sampling.questions import Decode, Interrupted, RestoreFaces
-from modules.settings.options import Settings
+from modules.settings.options import Settings, for_request
 from modules.worker.job_kinds import plan_job
 from tests.golden_data import inputs, with_folders
 from tests.playing import made
@@ -175,8 +175,8 @@ def test_a_weight_other_than_the_usual_is_written(device, shelf):
 @pytest.mark.parametrize(("asked", "standing", "expected"), [(None, True, True), (None, False, False), (True, False, True), (False, True, False)])
 def test_a_request_goes_before_the_settings(asked, standing, expected):
     body = Txt2ImgRequest(**understood({"restore_faces": asked, "override_settings": {"face_restoration_model": "GFPGAN"}}))
-    settings, ignored = overridden(Settings(face_restoration=standing), body)
-    assert (settings.face_restoration, settings.face_restoration_model, ignored) == (expected, "GFPGAN", [])
+    settings = for_request(Settings(face_restoration=standing), overrides_of(body))
+    assert (settings.face_restoration, settings.face_restoration_model) == (expected, "GFPGAN")
 
 
 def test_lines_of_a_list_of_prompts_decide_for_themselves(shelf):

@@ -11,7 +11,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from modules.api.generate import first_pass
+from modules.api.generate import txt2img_request
 from modules.api.requests import Txt2ImgRequest
 from modules.base.errors import Invalid, UnknownName
 from modules.engine.messages import JobSpec
@@ -132,8 +132,8 @@ def test_the_results_size_may_be_given_instead_of_the_first_passs(device):
 
 def test_the_first_passs_size_by_its_old_names():
     body = Txt2ImgRequest(width=1024, height=1024, firstphase_width=512, firstphase_height=384)
-    assert (first_pass(body).width, first_pass(body).height) == (512, 384)
-    assert first_pass(replace(body, firstphase_width=0, firstphase_height=0)).width == 1024
+    assert (txt2img_request(body).width, txt2img_request(body).height) == (512, 384)
+    assert txt2img_request(replace(body, firstphase_width=0, firstphase_height=0)).width == 1024
 
 
 # Names and words -------------------------------------------------------------------------------------
