@@ -88,6 +88,15 @@ def finished(engine: Engine, pictures: Sequence[ImageTask[Result]]) -> Sequence[
     return pictures
 
 
+def check_against_a1111(device: Device, case: Case) -> None:
+    """The case's pictures and generation data are A1111's."""
+    pictures, recipe = made(device, spec(case))
+    texts = result(case)["infotexts"]
+    for i, difference in enumerate(differences(case, pictures)):
+        assert close(case, difference), f"picture {i}: max {difference.max()}, mean {difference.mean():.3f}"
+    assert [fields(recipe.infotext(i, drawn.extra_params)) for i, drawn in enumerate(pictures)] == [fields(text) for text in texts]
+
+
 def differences(case: Case, pictures: Sequence[Result]) -> list[np.ndarray]:
     """(H, W, 3) grey levels of 255 between each of our pictures, what is returned with it included, and A1111's."""
     ours = [image for drawn in pictures for image in (Image.fromarray(drawn.pixels), *drawn.returned)]

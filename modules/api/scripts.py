@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -13,8 +13,8 @@ from modules.api.routing import router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.fields import Choice, Choices, Param, Slider, defaults
-from modules.params.img2img import FILLS
 from modules.params.scripts import SCRIPTS, Kind, Script
+from modules.requests.choices import lists_of
 
 KINDS: tuple[Kind, ...] = ("txt2img", "img2img")
 
@@ -75,12 +75,6 @@ def arg(app: App, param: Param, value: Any) -> ScriptArg:
     if isinstance(widget, Slider):
         return ScriptArg(label=param.label, value=value, minimum=widget.low, maximum=widget.high, step=widget.step)
     if isinstance(widget, Choice | Choices):
-        known = widget.of if isinstance(widget.of, tuple) else LISTS[widget.of](app)
+        known = widget.of if isinstance(widget.of, tuple) else lists_of(app)[widget.of]()
         return ScriptArg(label=param.label, value=value, choices=list(known))
     return ScriptArg(label=param.label, value=value)
-
-
-LISTS: Mapping[str, Callable[[App], Sequence[str]]] = {      # what a choice's name stands for
-    "upscalers": lambda app: app.models.upscalers(),
-    "fills": lambda app: FILLS,
-}
