@@ -35,15 +35,15 @@ test("only controls are filled, and names that the form does not have are ignore
   assert.equal(it.get("nonsense"), undefined);
 });
 
-test("what is heard is in the values, and what was typed before the scripts listened", () => {
+test("what is heard is in the values and told, and so is what was typed before the scripts listened", () => {
   delete heardBy.img2img;
   globalThis.easel.store("img2img").values = { prompt: "early" };
   const it = new Form("img2img", { ids: IDS, values: VALUES, base: {} });
   assert.equal(it.get("prompt"), "early");
   const told = [];
-  it.onChange((values) => told.push(values.steps));
+  it.onChange((values) => told.push([values.prompt, values.steps]));
   heardBy.img2img.onHear({ steps: 7 });
-  assert.deepEqual([it.get("steps"), told], [7, [7]]);
+  assert.deepEqual([it.get("steps"), told], [7, [["early", 20], ["early", 7]]]);
 });
 
 test("untouched fields follow the model, changed ones and those that were asked for do not", async () => {

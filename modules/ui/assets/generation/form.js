@@ -31,7 +31,11 @@ export class Form {
   /** What a field holds that nobody touched. */
   usual(name) { return this.base[name]; }
 
-  onChange(listener) { this.listeners.push(listener); }
+  /** `listener(values)` is called at each change, and now if something was typed before the scripts listened. */
+  onChange(listener) {
+    this.listeners.push(listener);
+    if (this.store.values) listener(this.values);
+  }
 
   /** Set some fields; names that the form does not have are ignored. */
   fill(patch) {
