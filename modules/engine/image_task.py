@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from modules.sampling.questions import Question, Task
+from modules.sampling.weights import Weights
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class NoQuestion:
+    """Stands for the question of an image that has not begun, or has ended."""
+
+    quick: ClassVar = False
+
+    weights: Weights = Weights("")
+
+    @property
+    def key(self) -> Hashable:
+        return NoQuestion
+
+    @property
+    def rows(self) -> int:
+        return 0
+
+
 @dataclass(eq=False, slots=True)
 class ImageTask(Generic[T]):
-    """A suspended task and the question it waits on; no question before it has begun."""
+    """A suspended task and the question it waits on."""
 
     task: Task[T]
     job: str                        # what a person asked for; one job has many pictures
@@ -22,7 +40,7 @@ class ImageTask(Generic[T]):
     turn: int                       # how many pictures its owner had waiting before it
     alone: bool = False             # shares no call, for those who want every bit the same
     batch: int | None = None        # pictures of one batch begin together and are skipped together; None: it is one by itself
-    ask: Question | None = None
+    ask: Question = NoQuestion()
     interrupted: bool = False
     skipped: bool = False           # interrupted, but its job goes on
     result: T | None = None
@@ -48,6 +66,6 @@ class ImageTask(Generic[T]):
         try:
             self.ask = resume()
         except StopIteration as done:
-            self.ask, self.result = None, done.value
+            self.ask, self.result = NoQuestion(), done.value
         except Exception as error:       # noqa: BLE001  the job's, not the engine's: told to whoever waits for the picture
-            self.ask, self.error = None, error
+            self.ask, self.error = NoQuestion(), error

@@ -64,7 +64,7 @@ def fair_share(pictures: Sequence[ImageTask], rows: int) -> list[ImageTask]:
     fitting = [picture for picture in pictures if not picture.alone]
     share = min(Counter(picture.owner for picture in fitting).values())
     taken: Counter[str] = Counter()
-    filled, batch = 0, []
+    filled, batch = 0, list[ImageTask]()
     for picture in fitting:
         if taken[picture.owner] < share and (not batch or filled + picture.ask.rows <= rows):
             batch.append(picture)

@@ -22,7 +22,7 @@ class Denoise:
     x: Tensor        # (C, h, w) noisy latent of one picture
     sigma: float     # its noise level, in standard deviations of the clean latent
     step: int        # which interval of the schedule this belongs to; two questions may share one
-    apart: bool = False      # answer (guided, unprompted) estimates: CFG++ takes its direction from the second
+    apart: bool = False      # answer (2, C, h, w), guided and unprompted: CFG++ takes its direction from the second
 
 
 @dataclass(frozen=True, slots=True)

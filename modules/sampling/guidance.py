@@ -141,14 +141,22 @@ def guided(sampler: Flow, stage: Stage, clean: Tensor | None = None) -> Task[Ten
             estimates = yield predict_for(stage, evaluation, asks[-1], conds, clean)
             clean, away = stage.guidance.combine(estimates)
             evaluation += 1
-            answers = (clean, away) if ask.apart else (clean,)
-            answers = tuple(layered_answer(stage.layers, asks, each) for each in answers)
-            ask = sampler.send(answers if ask.apart else answers[0])
+            answer = layered_answer(stage.layers, asks, clean)
+            if ask.apart:
+                answer = stacked_estimates(answer, layered_answer(stage.layers, asks, away))
+            ask = sampler.send(answer)
     except StopIteration as done:
         return done.value
     except Interrupted as stop:
         stop.latest = clean
         raise
+
+
+def stacked_estimates(clean: Tensor, away: Tensor) -> Tensor:
+    """(2, C, h, w) of two estimates (C, h, w)."""
+    from torch import stack  # whoever has an estimate has torch
+
+    return stack((clean, away))
 
 
 def predict_for(stage: Stage, evaluation: int, ask: Denoise, conds: tuple[Cond, ...], preview: Tensor | None) -> Predict:

@@ -34,6 +34,8 @@ class Hole:
 
     def mix(self, latent: Tensor, clock: float) -> Tensor:
         """`latent` in the hole, the picture around it; `clock` is the noise level as the sampler counts it, σ or timestep."""
+        if self.mask is None:
+            return latent
         if not self.softness:
             return latent * self.mask + self.picture * (1 - self.mask)
         painted = self.mask ** (clock**self.softness.power * self.softness.scale)
@@ -41,7 +43,7 @@ class Hole:
 
     def closed(self, latent: Tensor) -> Tensor:
         """The finished latent; a soft one was mixed on the way."""
-        return latent if self.mask is None or self.softness else self.mix(latent, 0.0)
+        return latent if self.softness else self.mix(latent, 0.0)
 
 
 def evenly_mixed(a: Tensor, b: Tensor, share: Tensor, power: float) -> Tensor:

@@ -30,8 +30,14 @@ T = TypeVar("T")
 
 
 class Question(Protocol):
+    """A frozen dataclass with these."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
     quick: ClassVar[bool]      # true if it is short and may be answered before the next UNet step
-    weights: Weights
+
+    @property
+    def weights(self) -> Weights:
+        """Whose model answers."""
 
     @property
     def key(self) -> Hashable:

@@ -35,15 +35,30 @@ class Sampler:
 
 
 CHURN = ("s_churn", "s_tmin", "s_tmax", "s_noise")
-SDE = {"brownian": True, "options": ("eta", "s_noise")}
+ETA_NOISE = ("eta", "s_noise")
 
 SAMPLERS = Registry("sampler", (
     Sampler("DPM++ 2M", dpm_solver.dpmpp_2m, ("k_dpmpp_2m",), "Karras", order=2),
-    Sampler("DPM++ SDE", dpm_solver.dpmpp_sde, ("k_dpmpp_sde",), "Karras", evaluations=2, **SDE),
-    Sampler("DPM++ 2M SDE", dpm_solver.dpmpp_2m_sde, ("k_dpmpp_2m_sde",), "Exponential", order=2, **SDE),
-    Sampler("DPM++ 2M SDE Heun", dpm_solver.dpmpp_2m_sde_heun, ("k_dpmpp_2m_sde_heun",), "Exponential", order=2, **SDE),
-    Sampler("DPM++ 2S a", dpm_solver.dpmpp_2s_ancestral, ("k_dpmpp_2s_a",), "Karras", evaluations=2, ancestral=True, options=("eta", "s_noise")),
-    Sampler("DPM++ 3M SDE", dpm_solver.dpmpp_3m_sde, ("k_dpmpp_3m_sde",), "Exponential", order=2, spare_level=True, **SDE),
+    Sampler(
+        "DPM++ SDE", dpm_solver.dpmpp_sde, ("k_dpmpp_sde",), "Karras",
+        evaluations=2, brownian=True, options=ETA_NOISE,
+    ),
+    Sampler(
+        "DPM++ 2M SDE", dpm_solver.dpmpp_2m_sde, ("k_dpmpp_2m_sde",), "Exponential",
+        order=2, brownian=True, options=ETA_NOISE,
+    ),
+    Sampler(
+        "DPM++ 2M SDE Heun", dpm_solver.dpmpp_2m_sde_heun, ("k_dpmpp_2m_sde_heun",), "Exponential",
+        order=2, brownian=True, options=ETA_NOISE,
+    ),
+    Sampler(
+        "DPM++ 2S a", dpm_solver.dpmpp_2s_ancestral, ("k_dpmpp_2s_a",), "Karras",
+        evaluations=2, ancestral=True, options=ETA_NOISE,
+    ),
+    Sampler(
+        "DPM++ 3M SDE", dpm_solver.dpmpp_3m_sde, ("k_dpmpp_3m_sde",), "Exponential",
+        order=2, spare_level=True, brownian=True, options=ETA_NOISE,
+    ),
     Sampler("Euler a", slopes.euler_ancestral, ("k_euler_a", "k_euler_ancestral"), ancestral=True, options=("eta",)),
     Sampler("Euler", slopes.euler, ("k_euler",), order=1, options=CHURN),
     Sampler("LMS", slopes.lms, ("k_lms",)),
@@ -51,9 +66,9 @@ SAMPLERS = Registry("sampler", (
     Sampler("DPM2", slopes.dpm_2, ("k_dpm_2",), "Karras", order=2, evaluations=2, spare_level=True, looks_ahead=True, options=CHURN),
     Sampler(
         "DPM2 a", slopes.dpm_2_ancestral, ("k_dpm_2_a",), "Karras", evaluations=2, ancestral=True, spare_level=True, looks_ahead=True,
-        options=("eta", "s_noise"),
+        options=ETA_NOISE,
     ),
-    Sampler("DPM fast", dpm_solver.dpm_fast, ("k_dpm_fast",), ancestral=True, options=("eta", "s_noise")),
+    Sampler("DPM fast", dpm_solver.dpm_fast, ("k_dpm_fast",), ancestral=True, options=ETA_NOISE),
     Sampler("DPM adaptive", dpm_solver.dpm_adaptive, ("k_dpm_ad",), ancestral=True, options=("eta",)),
     Sampler("Restart", slopes.restart, ("restart",), "Karras", evaluations=2, looks_ahead=True, options=("s_noise",)),
     Sampler("DDIM", timestep.ddim, ("ddim",), "Automatic", timesteps=True, options=("eta",)),

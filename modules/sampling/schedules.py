@@ -231,14 +231,14 @@ def ddim_levels(steps: int, levels: Levels) -> list[float]:
 @dataclass(frozen=True)
 class Schedule:
     name: str
-    levels: Callable[..., list[float]] | None      # None: the sampler chooses
+    levels: Callable[..., list[float]]
     aliases: tuple[str, ...] = ()
-    bends: tuple[str, ...] = ()                    # fields of Shape, beside its ends, that it listens to
-    ends_at_zero: bool = True                      # 0 follows its last level
+    bends: tuple[str, ...] = ()       # fields of Shape, beside its ends, that it listens to
+    ends_at_zero: bool = True         # 0 follows its last level
 
 
 SCHEDULES = Registry("schedule type", (
-    Schedule("Automatic", None, ("automatic",)),
+    Schedule("Automatic", uniform, ("automatic",)),      # a request's word for its sampler's own
     Schedule("Uniform", uniform),
     Schedule("Karras", karras, bends=("rho",)),
     Schedule("Exponential", exponential),

@@ -28,8 +28,10 @@ def ancestral(sigma: float, sigma_next: float, eta: float) -> tuple[float, float
 
 def churned(x: Tensor, sigma: float, steps: int, noise: Noise, tune: Tuning) -> tuple[Tensor, float]:
     """Raise the noise level a little before a step: Karras et al. 2022, arXiv:2206.00364, Algorithm 2."""
+    if not tune.s_churn:
+        return x, sigma
+    fresh = noise(sigma, sigma) * tune.s_noise      # drawn at every step, used or not, as A1111 does
     gamma = min(tune.s_churn / steps, sqrt(2) - 1) if tune.s_tmin <= sigma <= tune.s_tmax else 0.0
-    fresh = noise(sigma, sigma) * tune.s_noise if tune.s_churn else None      # drawn at every step, used or not, as A1111 does
     if not gamma:
         return x, sigma
     sigma_hat = sigma * (gamma + 1)
