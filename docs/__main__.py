@@ -10,6 +10,7 @@ from typing import Any
 
 from modules.base.fields import declared, defaults
 from modules.params.img2img import Img2Img
+from modules.params.merge import Conversion, Extraction, Merge
 from modules.params.txt2img import Generation, Txt2Img
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES
@@ -41,6 +42,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def code(value: Any) -> str:
     """A value as one types it; nothing, where it is empty."""
+    if isinstance(value, Mapping) and not value:
+        return ""
     text = str(value).lower() if isinstance(value, bool) else ", ".join(value) if isinstance(value, tuple) else str(value)
     return f"`{text}`" if text else ""
 
@@ -111,6 +114,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "fields": lambda: fields(Generation),
     "fields of txt2img": lambda: fields(Txt2Img, Generation),
     "fields of img2img": lambda: fields(Img2Img, Generation),
+    "fields of a merge": lambda: fields(Merge),
+    "fields of a conversion": lambda: fields(Conversion),
+    "fields of an extraction": lambda: fields(Extraction),
 }
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ WITHOUT_TORCH = {"base", "params", "prompts", "settings", "store", "library", "r
 ONLY_IN = {"diffusers": {"models"}, "transformers": {"models"}, "gradio": {"ui", "commands"}}
 DISTRIBUTION = {                                                                   # where it is not the import's name
     "PIL": "pillow", "yaml": "pyyaml",
-    "annotated_types": "fastapi", "pydantic": "fastapi", "starlette": "fastapi",   # FastAPI's own words
+    "annotated_types": "fastapi", "pydantic": "fastapi", "pydantic_core": "fastapi", "starlette": "fastapi",   # FastAPI's own words
 }
 
 PROGRAM = sorted(path.relative_to(ROOT) for path in (ROOT / "modules").rglob("*.py"))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
 from itertools import islice
 from typing import Any, NoReturn
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
@@ -68,11 +69,20 @@ class KnownFields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def with_few_unknown(cls, given: Any) -> Any:
-        """A million fields cost no million problems."""
-        if not isinstance(given, Mapping):
-            return given
-        unknown = islice((name for name in given if name not in cls.model_fields), MOST_UNKNOWN)
-        return {name: given[name] for name in cls.model_fields if name in given} | {name[:MAX_ID]: None for name in unknown}
+        return without_many_unknown(cls.model_fields, given)
+
+
+def few_unknown(cls: type[Any]) -> BeforeValidator:
+    """The same for a declared class that forbids unknown fields."""
+    return BeforeValidator(partial(without_many_unknown, [each.name for each in fields(cls)]))
+
+
+def without_many_unknown(known: Collection[str], given: Any) -> Any:
+    """A million fields cost no million problems: of those that are not known, some are left."""
+    if not isinstance(given, Mapping):
+        return given
+    unknown = islice((name for name in given if name not in known), MOST_UNKNOWN)
+    return {name: given[name] for name in known if name in given} | {name[:MAX_ID]: None for name in unknown}
 
 
 class StrictRoute(APIRoute):

@@ -8,33 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, get_type_hints
 
-from annotated_types import BaseMetadata, Ge, GroupedMetadata, Le, MaxLen, Predicate
-from pydantic import TypeAdapter
+from annotated_types import Ge, GroupedMetadata, Le, MaxLen, Predicate
+from pydantic import AfterValidator, BeforeValidator, TypeAdapter
+from pydantic_core import PydanticCustomError
 
 from modules.base.files import stays_below
 from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING
+
+Limits = Iterator[object]      # annotations as pydantic reads them
 
 
 @dataclass(frozen=True)
 class Widget:
     """How a field is asked for; its limits are the API's bounds too."""
 
-    def limits(self) -> Iterator[BaseMetadata]:
+    def limits(self) -> Limits:
         yield from ()
 
 
 @dataclass(frozen=True)
 class Slider(Widget):
+    """`limits_of_api`: where the API takes more than the slider shows."""
+
     low: float
     high: float
     step: float = 1
+    limits_of_api: tuple[float, float] | None = None
 
-    def limits(self) -> Iterator[BaseMetadata]:
-        yield Ge(self.low)
-        yield Le(self.high)
+    def limits(self) -> Limits:
+        low, high = self.limits_of_api or (self.low, self.high)
+        yield Ge(low)
+        yield Le(high)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Number(Widget):
     low: float | None = None
     high: float | None = None
 
-    def limits(self) -> Iterator[BaseMetadata]:
+    def limits(self) -> Limits:
         if self.low is not None:
             yield Ge(self.low)
         if self.high is not None:
@@ -57,10 +64,24 @@ class Choice(Widget):
 
     of: str | tuple[str, ...]
 
-    def limits(self) -> Iterator[BaseMetadata]:
+    def limits(self) -> Limits:
         yield MaxLen(MAX_NAME)
         if not isinstance(self.of, str):
-            yield Predicate(self.of.__contains__)
+            yield AfterValidator(partial(one_of, self.of))
+
+
+def one_of(known: tuple[str, ...], value: str) -> str:
+    """The value itself. Raises PydanticCustomError for one that is not known."""
+    if value not in known:
+        raise PydanticCustomError("not_offered", "There are: {known}", {"known": ", ".join(known)})
+    return value
+
+
+@dataclass(frozen=True)
+class Radio(Choice):
+    """One of a few values, all of them in sight."""
+
+    of: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -69,7 +90,7 @@ class Choices(Widget):
 
     of: str | tuple[str, ...]
 
-    def limits(self) -> Iterator[BaseMetadata]:
+    def limits(self) -> Limits:
         yield MaxLen(MAX_ITEMS)
 
 
@@ -79,11 +100,27 @@ class Checkbox(Widget):
 
 
 @dataclass(frozen=True)
+class Numbers(Widget):
+    """A list of at most so many numbers, typed with commas between."""
+
+    most: int
+
+    def limits(self) -> Limits:
+        yield MaxLen(self.most)
+        yield BeforeValidator(split_numbers)
+
+
+def split_numbers(value: Any) -> Any:
+    """A text as the list that it is; anything else as it is."""
+    return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
 class Text(Widget):
     lines: int = 1
     longest: int = MAX_SETTING
 
-    def limits(self) -> Iterator[BaseMetadata]:
+    def limits(self) -> Limits:
         yield MaxLen(self.longest)
 
 
@@ -93,7 +130,7 @@ class BelowOutputs(Text):
 
     longest: int = 1_000
 
-    def limits(self) -> Iterator[BaseMetadata]:
+    def limits(self) -> Limits:
         yield from super().limits()
         yield Predicate(stays_below)
 
@@ -115,7 +152,7 @@ class Param(GroupedMetadata):
 
     __is_annotated_types_grouped_metadata__: ClassVar = True
 
-    def __iter__(self) -> Iterator[BaseMetadata]:
+    def __iter__(self) -> Limits:
         yield from self.widget.limits()
 
 

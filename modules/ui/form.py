@@ -26,6 +26,15 @@ ELEM_IDS: Mapping[str, str] = {
     "same_seed": "checkbox_iterate_batch",
     "position": "prompt_position",
     "text": "prompt_txt",
+    "name": "custom_name",
+    "method": "interp_method",
+    "multiplier": "interp_amount",
+    "more": "shares",
+    "vae": "bake_in_vae",
+    "block_weights": "blocks",
+    "discard": "discard_weights",
+    "config": "config_source",
+    "add_recipe": "add_merge_recipe",
 }
 
 

@@ -33,7 +33,8 @@ TITLE = "Easel"
 
 def build(app: App) -> gr.Blocks:
     """The page: its components and what its scripts hear of them. gradio calls no function of ours; nothing is loaded or started."""
-    words, lists, forms = Words(), lists_of(app), forms_of(app, Words())
+    words, lists = Words(), lists_of(app)
+    forms, making = forms_of(app, words), merger.merger_forms(lists, words)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         quick = quicksettings.build(lists, words)
         with gr.Tabs(elem_id="tabs"):
@@ -46,13 +47,14 @@ def build(app: App) -> gr.Blocks:
             with gr.Tab("PNG Info", id="pnginfo", elem_id="tab_pnginfo"):
                 png_info.build(words)
             with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger"):
-                making = merger.build(words)
+                merger.build(making, words)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
                 controls = settings.build(lists, words)
-        stores = {name: {**quick, **form.components} for name, form in forms.items()} | making | {"settings": controls}
+        stores = {name: {**quick, **form.components} for name, form in forms.items()}
+        stores |= {kind: form.components for kind, form in making.items()} | {"settings": controls}
         for name, held in stores.items():
             connect(name, held)
-        connect_filling("choices", choice_controls(stores, choice_lists(forms)))
+        connect_filling("choices", choice_controls(stores, choice_lists({**forms, **making})))
     page.has_launched = True      # only of such a page does gradio check the paths in values
     return page
 
@@ -109,30 +111,20 @@ def document(app: App, assets: Assets, blocks: ASGIApp) -> Document:
 
 def facts(app: App) -> dict[str, Any]:
     """What the scripts must know beforehand, whoever asks."""
-    forms = forms_of(app, Words())
+    forms, making = forms_of(app, Words()), merger.merger_forms(lists_of(app), Words())
     return {
         "title": TITLE,
         "theme": app.flags.theme,
         "quick": list(MODEL_SETTINGS),
         "forms": {tab: {"ids": ids(form), "defaults": form.defaults} for tab, form in forms.items()},
-        "making": making_facts(),
-        "lists": choice_lists(forms),
+        "making": {kind: {"ids": ids_of(form), "values": form.defaults} for kind, form in making.items()},
+        "lists": choice_lists({**forms, **making}),
         "scripts": {tab: argument_ids(form) for tab, form in forms.items()},
         "settings": defaults(Settings),
         "labels": settings.labels(Words()),
         "keys": {name: param.infotext for name, param in declared(Settings).items() if param.infotext},
         "families": dict(SPOKEN),
         "words": dict(Words().table),
-    }
-
-
-def making_facts() -> dict[str, Any]:
-    """What the merger's forms begin with, by what is made: element ids and values by name."""
-    with gr.Blocks():
-        making = merger.build(Words())
-    return {
-        kind: {"ids": {name: each.elem_id for name, each in controls.items()}, "values": {name: each.value for name, each in controls.items()}}
-        for kind, controls in making.items()
     }
 
 
@@ -145,7 +137,11 @@ def argument_ids(form: Form[Any]) -> dict[str, dict[str, str]]:
 def ids(form: Form[Any]) -> dict[str, str]:
     """The element ids of a form's controls and of the pickers of the model, by their names."""
     pickers = {name: f"setting_{name}" for name in MODEL_SETTINGS}
-    return pickers | {name: control.elem_id for name, control in form.components.items() if control.elem_id}
+    return pickers | ids_of(form)
+
+
+def ids_of(form: Form[Any]) -> dict[str, str]:
+    return {name: control.elem_id for name, control in form.components.items() if control.elem_id}
 
 
 def beginning(app: App, owner: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.base.fields import BelowOutputs, Checkbox, Choice, Choices, Number, Param, Slider, Text, Widget
+from modules.base.fields import BelowOutputs, Checkbox, Choice, Choices, Number, Numbers, Param, Radio, Slider, Text, Widget
 from modules.requests.choices import Lists
 from modules.ui.words import Words
 
@@ -38,6 +38,10 @@ def dropdown(widget: Choice, lists: Lists, common: dict[str, Any]) -> Component:
     return gr.Dropdown(options(widget.of, lists), visible=not isinstance(widget.of, tuple) or len(widget.of) > 1, **common)
 
 
+def radio(widget: Radio, lists: Lists, common: dict[str, Any]) -> Component:
+    return gr.Radio(list(widget.of), **common)
+
+
 def several(widget: Choices, lists: Lists, common: dict[str, Any]) -> Component:
     """A list that never changes is short enough to be seen whole."""
     choices = options(widget.of, lists)
@@ -54,6 +58,11 @@ def text(widget: Text, lists: Lists, common: dict[str, Any]) -> Component:
     return gr.Textbox(lines=widget.lines, max_lines=max(widget.lines, 1) * 6, max_length=widget.longest, **common)
 
 
+def numbers(widget: Numbers, lists: Lists, common: dict[str, Any]) -> Component:
+    """A text, which the request takes as the list that it is."""
+    return gr.Textbox(**common | {"value": ", ".join(map(str, common["value"]))}, max_lines=1)
+
+
 def options(of: str | tuple[str, ...], lists: Lists) -> list[str | tuple[str, str]]:
     return list(lists[of]() if isinstance(of, str) else of)
 
@@ -61,7 +70,9 @@ def options(of: str | tuple[str, ...], lists: Lists) -> list[str | tuple[str, st
 MAKERS: Mapping[type[Widget], Callable[[Any, Lists, dict[str, Any]], Component]] = {
     Slider: slider,
     Number: number,
+    Numbers: numbers,
     Choice: dropdown,
+    Radio: radio,
     Choices: several,
     Checkbox: checkbox,
     Text: text,

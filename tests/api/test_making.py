@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
-from modules.requests.merge import MergeRequest, merged_name, shortened
+from modules.params.merge import Merge, merged_name
+from modules.requests.merge import shortened
 
 
 def made(client, address, **body):
@@ -81,7 +81,7 @@ def test_a_yaml_that_belongs_to_another_file_is_kept(client):
 
 def test_a_name_nobody_chose_is_never_too_long():
     """Longer by two sources of the longest names a file system takes."""
-    name = merged_name(MergeRequest(models=("a", "b")), (Path("\u65e5" * 80 + ".ckpt"), Path("\u672c" * 80 + ".ckpt")))
+    name = merged_name(Merge(models=("a", "b")), ["\u65e5" * 80, "\u672c" * 80])
     assert len(name.encode()) > 255 >= len(f"{shortened(name)}.safetensors".encode()) and name.startswith(shortened(name))
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from modules.api.making import ConvertBody, ExtractBody, MergeBody
-from modules.requests.merge import ConvertRequest, ExtractRequest, MergeRequest
 from tests.api.test_limits import Schema, body_of, operations, resolved
 
 OWN = [(method, path, body_of(operation)) for method, path, operation in operations() if path.startswith("/easel/v1/") and body_of(operation)]
@@ -51,8 +49,3 @@ def test_of_very_many_some_are_named(client):
 def test_a1111s_routes_take_fields_that_they_do_not_know(client, path, body):
     plain, more = client.post(path, json=body), client.post(path, json=body | {"imagee": 1})
     assert (plain.status_code, plain.json().keys()) == (more.status_code, more.json().keys()) and "imagee" not in more.text
-
-
-@pytest.mark.parametrize(("body", "request_"), [(MergeBody, MergeRequest), (ConvertBody, ConvertRequest), (ExtractBody, ExtractRequest)])
-def test_what_is_made_of_models_takes_the_fields_of_its_request(body, request_):
-    assert body.model_fields.keys() == request_.__dataclass_fields__.keys()

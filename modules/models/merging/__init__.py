@@ -26,4 +26,4 @@ def merge(recipe: Recipe, out: Path, told: Told) -> None:
         vae = stack.enter_context(streamed(recipe.vae)) if recipe.vae else None
         mixer = Mixer(recipe, sources, vae)
         write_checkpoint(out, mixer.entries, mixer.tensor, metadata_of(recipe, sources, mixer, out), told)
-    copy_config(recipe, out)
+    copy_config(recipe.config_sources, out)

@@ -18,8 +18,8 @@ from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Family, TextPart, family_of
 from modules.models.files.tensor_stream import Source
 from modules.models.merging.sources import Renamed, streamed
+from modules.params.merge import LARGEST_RANK
 
-LARGEST_RANK = 1024
 JOINED = 3      # queries, keys and values, which OpenCLIP stores as one
 
 Told = Callable[[int, int], None]

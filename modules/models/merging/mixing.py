@@ -16,7 +16,7 @@ from modules.base.errors import Invalid, ModelMismatch
 from modules.models.checkpoint.key_mapping import FIRST, UNET, VAE
 from modules.models.files.tensor_stream import Entry, Source
 from modules.models.merging.discarding import found
-from modules.models.merging.recipe import METHODS, Recipe
+from modules.models.merging.recipe import Recipe
 from modules.models.merging.sources import Renamed, averaged
 from modules.models.merging.writing import converted
 from modules.sampling.latent import SD_LATENT
@@ -33,7 +33,7 @@ class Mixer:
     """
 
     def __init__(self, recipe: Recipe, sources: Sequence[Source], vae: Source | None) -> None:
-        self.recipe, self.method = recipe, METHODS[recipe.method]
+        self.recipe, self.method = recipe, recipe.method
         self.sources, self.vae = [Renamed.of(source) for source in sources], vae and Renamed.of(vae)
         self.entries = {name: self.entry(name) for name in self.names()}
         self.check_whole()
@@ -42,7 +42,7 @@ class Mixer:
         """All of A's, and those of a model that only the next have; less those to discard."""
         added = self.sources[1:] if self.method.open else self.sources[1:2]
         names = dict.fromkeys([*self.sources[0].entries, *(name for source in added for name in source.entries if mixes(name))])
-        discarded = found(self.recipe.discard, names)
+        discarded = found(self.recipe.request.discard, names)
         return (name for name in names if name not in discarded)
 
     def entry(self, name: str) -> Entry:
@@ -88,9 +88,10 @@ class Mixer:
         return out
 
     def shares(self, name: str, partners: Sequence[int]) -> tuple[float, ...]:
+        asked = self.recipe.request
         if self.method.open:
-            return tuple(self.recipe.more[place - 1] for place in partners)
-        return (self.recipe.block_weights[block_of(name)] if self.recipe.block_weights else self.recipe.multiplier,)
+            return tuple(asked.more[place - 1] for place in partners)
+        return (asked.block_weights[block_of(name)] if asked.block_weights else asked.multiplier,)
 
     def baked(self, name: str) -> str:
         """The name that a tensor of the checkpoint's VAE has in the one that is baked in; "" if it stays."""

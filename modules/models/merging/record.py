@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from modules.base.files import write_atomically
 from modules.models.checkpoint.key_mapping import FIRST
 from modules.models.files.tensor_stream import Source
 from modules.models.merging.mixing import Mixer
-from modules.models.merging.recipe import CONFIGS, METHODS, Recipe
+from modules.models.merging.recipe import Recipe
+from modules.params.merge import CONFIGS
 from modules.sampling.latent import SD_LATENT
 from modules.store.hashes import digest_of
 
@@ -22,12 +23,12 @@ PLACES = ("primary", "secondary", "tertiary")
 
 def metadata_of(recipe: Recipe, sources: Sequence[Source], mixer: Mixer, out: Path) -> dict[str, str]:
     """The sources' own metadata, A's before the others'; then what was given; then the recipe."""
-    found: dict[str, str] = {}
-    if recipe.copy_metadata:
+    asked, found = recipe.request, dict[str, str]()
+    if asked.copy_metadata:
         for source in reversed(sources):
             found |= source.metadata
-    found |= {name: value if isinstance(value, str) else json.dumps(value) for name, value in recipe.metadata.items()}
-    if recipe.add_recipe:
+    found |= {name: value if isinstance(value, str) else json.dumps(value) for name, value in asked.metadata.items()}
+    if asked.add_recipe:
         hashes = recipe.hashes[: len(sources)] or tuple(map(sha256, recipe.used))
         found["sd_merge_recipe"] = json.dumps(recorded(recipe, hashes, mixer, out))
         found["sd_merge_models"] = json.dumps(ancestry(recipe.used, hashes, sources))
@@ -37,17 +38,18 @@ def metadata_of(recipe: Recipe, sources: Sequence[Source], mixer: Mixer, out: Pa
 def recorded(recipe: Recipe, hashes: Sequence[str], mixer: Mixer, out: Path) -> dict[str, Any]:
     """The recipe under A1111's keys, and under ours what A1111 has not."""
     channels = mixer.entries[FIRST].shape[1] if FIRST in mixer.entries else SD_LATENT.channels
-    ours = {"shares": recipe.more if METHODS[recipe.method].open else (), "block_weights": recipe.block_weights}
+    asked = recipe.request
+    ours = {"shares": asked.more if recipe.method.open else (), "block_weights": asked.block_weights}
     return {
         "type": "webui",
         **{f"{place}_model_hash": hashes[i] if i < len(hashes) else None for i, place in enumerate(PLACES)},
-        "interp_method": recipe.method,
-        "multiplier": recipe.multiplier,
-        "save_as_half": recipe.precision == "fp16",
+        "interp_method": asked.method,
+        "multiplier": asked.multiplier,
+        "save_as_half": asked.precision == "fp16",
         "custom_name": out.stem,
-        "config_source": list(CONFIGS).index(recipe.config),
+        "config_source": list(CONFIGS).index(asked.config),
         "bake_in_vae": recipe.vae.name if recipe.vae else "None",
-        "discard_weights": recipe.discard,
+        "discard_weights": asked.discard,
         **{kind: channels == width for kind, width in KINDS.items()},
         **{name: value for name, value in ours.items() if value},
     }
@@ -84,9 +86,8 @@ def legacy_hash(path: Path) -> str:
         return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
 
 
-def copy_config(recipe: Recipe, out: Path) -> None:
-    """The .yaml of the first of the recipe's choice that has one beside it is put beside the result."""
-    chosen = [recipe.used[place] for place in CONFIGS[recipe.config] if place < len(recipe.used)]
-    config = next((path for source in chosen if (path := source.with_suffix(".yaml")).is_file()), None)
+def copy_config(sources: Iterable[Path], out: Path) -> None:
+    """Copy the .yaml of the first source that has one beside it to the result's side."""
+    config = next((path for source in sources if (path := source.with_suffix(".yaml")).is_file()), None)
     if config and config != out.with_suffix(".yaml"):
         write_atomically(out.with_suffix(".yaml"), config.read_bytes())

@@ -16,6 +16,7 @@ from modules.models.files.tensor_stream import Entry, opened
 from modules.models.merging import convert
 from modules.models.merging.converting import EMA
 from modules.models.merging.writing import write_checkpoint
+from modules.params.merge import Conversion
 
 MIDDLE = "model.diffusion_model.middle_block.0.x"
 
@@ -73,7 +74,7 @@ def test_each_tensor_lies_aligned(tmp_path):
 @pytest.mark.parametrize("precision", ["keep", "fp16", "bf16", "fp32"])
 def test_conversion_keeps_every_weight(tmp_path, precision):
     path = some(tmp_path)
-    convert(path, tmp_path / "out.safetensors", precision, False, quiet)
+    convert(Conversion(precision=precision, ema=False), path, tmp_path / "out.safetensors", quiet)
     for name, tensor in load_file(tmp_path / "out.safetensors").items():
         assert torch.equal(tensor.float(), load_file(path)[name].to(tensor.dtype).float())
 
@@ -82,7 +83,7 @@ def test_ema_weights_can_be_taken_or_dropped(tmp_path):
     ema = {EMA + "diffusion_modelmiddle_block0x": torch.full((5,), 7.0)}
     path = some(tmp_path, **ema)
     for take, value in ((True, ema[EMA + "diffusion_modelmiddle_block0x"]), (False, load_file(path)[MIDDLE])):
-        convert(path, tmp_path / "out.safetensors", "keep", take, quiet)
+        convert(Conversion(precision="keep", ema=take), path, tmp_path / "out.safetensors", quiet)
         found = load_file(tmp_path / "out.safetensors")
         assert not any(name.startswith(EMA) for name in found)
         assert torch.equal(found[MIDDLE], value)
@@ -90,18 +91,18 @@ def test_ema_weights_can_be_taken_or_dropped(tmp_path):
 
 def test_averages_that_are_not_there_cannot_be_taken(tmp_path):
     with pytest.raises(ModelMismatch, match="a.safetensors holds no EMA"):
-        convert(some(tmp_path), tmp_path / "out.safetensors", "keep", True, quiet)
+        convert(Conversion(precision="keep", ema=True), some(tmp_path), tmp_path / "out.safetensors", quiet)
 
 
 def test_a_converted_models_yaml_goes_with_it(tmp_path):
     path = some(tmp_path)
     path.with_suffix(".yaml").write_text("model:")
-    convert(path, tmp_path / "out.safetensors", "fp16", False, quiet)
+    convert(Conversion(precision="fp16", ema=False), path, tmp_path / "out.safetensors", quiet)
     assert (tmp_path / "out.yaml").read_text() == "model:"
 
 
 def test_old_files_become_safetensors(tmp_path):
     torch.save({"state_dict": load_file(some(tmp_path))}, tmp_path / "old.ckpt")
-    convert(tmp_path / "old.ckpt", tmp_path / "new.safetensors", "keep", False, quiet)
+    convert(Conversion(precision="keep", ema=False), tmp_path / "old.ckpt", tmp_path / "new.safetensors", quiet)
     with opened(tmp_path / "new.safetensors") as new, opened(tmp_path / "old.ckpt") as old:
         assert new.entries == old.entries

@@ -7,33 +7,21 @@ import { Form } from "../generation/form.js";
 const EVERY = 300;      // ms between two questions
 const ENDED = new Set(["done", "interrupted", "failed"]);
 
-/** What the form holds as a body of the API; the key says what is made. Throws a reply for numbers that are none. */
-const BODIES = {
-  merge: ({ a, b, c, others, more, block_weights, ...rest }) => ({
-    ...rest, models: sources(rest.method, [a, b, c], others ?? []), more: numbers(more), block_weights: numbers(block_weights),
-  }),
-  convert: (values) => ({ ...values, model: values.model ?? "" }),
-  "extract-lora": (values) => ({ ...values, tuned: values.tuned ?? "", base: values.base ?? "" }),
-};
+/** What a form holds as a body of the API: without what is not chosen yet, the merger's pickers as one list. */
+function bodyOf(kind, { override_settings: _none, ...values }) {
+  const { a, b, c, others, ...rest } = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+  return kind === "merge" ? { ...rest, models: sources(rest.method, [a, b, c], others ?? []) } : rest;
+}
 
 /** The chosen checkpoints; where each has its own part in the formula, none moves up into an empty place. */
 function sources(method, named, others) {
-  if (method === "Sum of more") return [...named, ...others].filter(Boolean);
+  if (sharesOf(method) === "more") return [...named, ...others].filter(Boolean);
   const empty = named.findIndex((name) => !name);
   return empty < 0 ? named : named.slice(0, empty);
 }
 
-/** Numbers between commas. */
-function numbers(text) {
-  const found = (text ?? "").split(/[\s,]+/).filter(Boolean).map(Number);
-  if (found.some(Number.isNaN)) throw { reply: { message: t("That is no list of numbers."), hint: t("Write them with commas between, like 0.3, 0.2.") } };
-  return found;
-}
-
 /** The button of each thing that is made. */
-const BUTTONS = { modelmerger_merge: "merge", modelmerger_convert: "convert", modelmerger_extract: "extract-lora" };
-const WITH_MULTIPLIER = ["Weighted sum", "Add difference"];
-
+const BUTTONS = { modelmerger_merge: "merge", modelmerger_convert: "convert", modelmerger_extract: "extract_lora" };
 let forms = null;      // by what is made
 
 /** Called again and again: the tab is started once gradio has drawn it. */
@@ -49,17 +37,21 @@ export function startMerger() {
   window.onUiTabChange(() => { if (visible("tab_modelmerger")) offerAnew(); });
 }
 
-/** The chosen method's formula, and which of its figures there are. */
+const formulas = () => [...document.querySelectorAll("#modelmerger_interp_description [data-method]")];
+
+/** The field that says how much of each model there is. */
+const sharesOf = (method) => formulas().find(({ dataset }) => dataset.method === method)?.dataset.shares ?? "";
+
+/** The chosen method's formula, and the field of its shares. */
 function showMethod({ method }) {
-  for (const formula of document.querySelectorAll("#modelmerger_interp_description [data-method]")) formula.hidden = formula.dataset.method !== method;
-  byId("modelmerger_interp_amount").hidden = !WITH_MULTIPLIER.includes(method);
-  byId("modelmerger_sum").hidden = method !== "Sum of more";
+  for (const formula of formulas()) formula.hidden = formula.dataset.method !== method;
+  byId("modelmerger_interp_amount").hidden = sharesOf(method) !== "multiplier";
+  byId("modelmerger_sum").hidden = sharesOf(method) !== "more";
 }
 
 async function make(kind) {
   try {
-    const { override_settings: _none, ...values } = await forms[kind].now();
-    await follow((await server.make(kind, BODIES[kind](values))).id);
+    await follow((await server.make(kind.replace("_", "-"), bodyOf(kind, await forms[kind].now()))).id);
   } catch (error) {
     if (!error.reply && !(error instanceof Lost)) throw error;
     show(card(error.reply ?? { message: t("The server did not answer. Please try again.") }));
