@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import uvicorn
 
 from modules.base.bootstrap import listen
 from modules.commands.assemble import assemble
-from modules.commands.serve import application, server_config
+from modules.commands.serve import Server, application, server_config
 from modules.library.model_kinds import KINDS, ModelKind
 from modules.settings.flags import parse
 from tests.golden_data import GOLDEN
@@ -30,18 +29,18 @@ def with_tiny_model(folder: Path) -> Path:
 
 @contextmanager
 def serving(data: Path, *flags: str, page: bool = False, kinds: Sequence[ModelKind] = KINDS) -> Iterator[httpx.Client]:
-    """A client of a running server, with the `page` or without; the server's parts are its `app`."""
+    """A client of a running server, with the `page` or without; the server's parts are its `app`, it itself is its `server`."""
     parsed = parse([*(() if page else ("--nowebui",)), "--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors"), *flags], {})
     app = assemble(parsed, kinds=kinds)
     if checkpoint := app.models.checkpoints.default():
         app.models.checkpoints.hashed(checkpoint)      # else its title would change once the worker has read it
     sock = listen("127.0.0.1", 0)
     address = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    server = uvicorn.Server(server_config(application(app, address), parsed))
+    server = Server(server_config(application(app, address), parsed), app.jobs.stop_watching)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     with httpx.Client(base_url=address, timeout=120) as client:
-        client.app = app
+        client.app, client.server = app, server
         try:
             yield client
         finally:

@@ -76,6 +76,7 @@ class Jobs:
         self.worker: Worker | None = None
         self.state = events.WorkerState("", loading="…")
         self.device: Mapping[str, str] = {}           # what the worker makes pictures on, once there is one
+        self.stopping = False                         # whoever watches goes now
         self.live: dict[str, Live] = {}               # in the order they were asked for
         self._changed = Condition()
         self._asking = Lock()                         # jobs are recorded and handed over one by one, in one order
@@ -211,7 +212,17 @@ class Jobs:
         self._hear[type(event)](event)
         with self._changed:
             self._changed.notify_all()
-            watchers = tuple(live.watchers) if live else ()
+            others = self.live.values() if isinstance(event, events.Ended) else ()      # they are nearer to their turn
+            watched = [each for each in (live, *others) if each]
+            watchers = [tell for each in watched for tell in each.watchers]
+        for tell in watchers:
+            tell()
+
+    def stop_watching(self) -> None:
+        """The program is about to end: whoever follows a job is told for the last time."""
+        with self._changed:
+            self.stopping = True
+            watchers = [tell for live in self.live.values() for tell in live.watchers]
         for tell in watchers:
             tell()
 

@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import uvicorn
@@ -52,7 +52,19 @@ def serve(flags: Flags, sock: socket.socket) -> int:
 
 def run(app: App, sock: socket.socket, address: str) -> None:
     print(f"Easel is at {address}", flush=True)
-    uvicorn.Server(server_config(application(app, address), app.flags)).run(sockets=[sock])
+    Server(server_config(application(app, address), app.flags), app.jobs.stop_watching).run(sockets=[sock])
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which calls `stopping` before it waits for its responses to end: streams would keep it waiting."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.stopping()
+        await super().shutdown(sockets)
 
 
 def server_config(application: ASGIApp, flags: Flags) -> uvicorn.Config:

@@ -227,3 +227,21 @@ def test_a_watcher_is_told_the_newest_pictures_and_how_many_there_are(jobs):
     assert jobs.brief(job).pictures == () and len(jobs.brief(job, newest=None).pictures) == 5
     with pytest.raises(UnknownName):
         jobs.brief(job, "somebody else")
+
+
+def test_whoever_watches_a_waiting_job_is_told_that_its_turn_is_nearer(jobs):
+    first, second = ask(jobs), ask(jobs)
+    seen = []
+    stop = jobs.watch(second, lambda: seen.append(jobs.ahead_of(second)))
+    jobs.hear(Progress(first, 0, 1, 2, 0.5))
+    jobs.hear(Ended(first, "done"))
+    stop()
+    jobs.hear(Ended(second, "done"))
+    assert seen == [0]
+
+
+def test_whoever_watches_is_told_that_the_program_stops(jobs):
+    seen = []
+    jobs.watch(ask(jobs), lambda: seen.append(jobs.stopping))
+    jobs.stop_watching()
+    assert seen == [True]
