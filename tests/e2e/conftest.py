@@ -46,9 +46,9 @@ def server(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @contextmanager
-def serving(data: Path, *flags: object, login: str = "") -> Iterator[str]:
+def serving(data: Path, *flags: object, login: str = "", port: int = 0) -> Iterator[str]:
     """The address of a server that keeps its things in `data`, until the block ends. login: name:password of an account it has"""
-    port, log = free_port(), data / "server.log"
+    port, log = port or free_port(), data / "server.log"
     command = [sys.executable, "webui.py", "--port", str(port), "--skip-install", "--data-dir", str(data), *map(str, flags), "--use-cpu", "all"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "CI": "true"})

@@ -180,6 +180,7 @@ def test_interrupt_keeps_the_finished_pictures(page: Page) -> None:
 
 
 def test_a_skipped_picture_looks_like_no_result(page: Page) -> None:
+    page.route("**/easel/v1/jobs/*/events?*", lambda route: route.fulfill(status=204))      # so that it is asked
     page.route("**/easel/v1/jobs/*?newest=*", with_first_skipped)
     generate(page, "a dog on the beach", txt2img_batch_count="2")
     expect(page.locator(".progress-text")).to_have_text(re.compile("^1 skipped · seed "))

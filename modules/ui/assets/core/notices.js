@@ -1,5 +1,5 @@
 // Short messages at the foot of the page, read out by screen readers.
-import { h } from "./dom.js";
+import { h, t } from "./dom.js";
 
 const shown = new Map();
 let shelf = null;
@@ -20,4 +20,11 @@ export function unnotice(name) {
   clearTimeout(found.timer);
   found.element.remove();
   shown.delete(name);
+}
+
+/** Says that nobody answers, as long as that is so; gradio's own word on it is hidden meanwhile. */
+export function connected(well) {
+  document.body.classList.toggle("easel-offline", !well);
+  if (well) unnotice("connection");
+  else if (!shown.has("connection")) notice("connection", t("Connection lost. Trying again…"), 0);
 }

@@ -18,6 +18,8 @@ export class Lost extends Error {}
 const exact = (_key, value, context) =>
   typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "") ? context.source : value;
 
+export const parsed = (text) => JSON.parse(text, exact);
+
 async function ask(path, method = "GET", body = undefined) {
   let response, text;
   try {
@@ -32,7 +34,7 @@ async function ask(path, method = "GET", body = undefined) {
     throw new Lost(String(error));
   }
   let reply = null;
-  try { reply = text ? JSON.parse(text, exact) : null; } catch { /* not ours: a proxy's page */ }
+  try { reply = text ? parsed(text) : null; } catch { /* not ours: a proxy's page */ }
   if (response.ok && (reply !== null || response.status === 204)) return reply;
   if (response.ok || response.status === 502 || response.status === 503 || response.status === 504) throw new Lost(`HTTP ${response.status}`);
   throw new Refused(reply ?? {}, response.status);
@@ -70,6 +72,7 @@ export const server = {
   begin: (request) => ask("jobs", "POST", request),
   jobs: (limit) => ask(`jobs?limit=${limit}`),
   job: (id) => ask(`${job(id)}?newest=${NEWEST}`),
+  jobEvents: (id) => new URL(`${job(id)}/events?newest=${NEWEST}`, BASE).href,
   interrupt: (id) => ask(`${job(id)}/interrupt`, "POST"),
   skip: (id) => ask(`${job(id)}/skip`, "POST"),
   save: (id, index) => ask(`${job(id)}/save`, "POST", { index }),

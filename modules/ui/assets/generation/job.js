@@ -1,51 +1,37 @@
-// One job at a time is followed by each tab of the page: asked about until it has ended.
-import { byId, duration, facts, pause, t } from "../core/dom.js";
-import { notice, unnotice } from "../core/notices.js";
-import { Lost, server } from "../core/server.js";
+// One job at a time is followed by each tab of the page.
+import { byId, duration, facts, t, visible } from "../core/dom.js";
+import { connected, notice } from "../core/notices.js";
+import { server } from "../core/server.js";
 import { tab as kept } from "../core/storage.js";
+import { hasEnded, JobFeed } from "./job_feed.js";
 import { ring } from "./sound.js";
 
-const EVERY = 300;      // ms between two questions
-const ENDED = new Set(["done", "interrupted", "failed"]);
 const QUEUED = { state: "queued", ahead: 0, step: 0, steps: 0, fraction: 0, eta: null, preview: null, pictures: [], warnings: [], params: {}, error: null };
 
 export class Job {
   constructor(tab) {
     Object.assign(this, { tab, key: tab === "txt2img" ? "job" : `job.${tab}`, listeners: [], waiting: [] });
     this.current = null;      // the followed job's newest record
-    this.turn = 0;            // counts follow() calls: an older loop stops when a newer one begins
+    this.feed = null;         // whence its records come
+    document.addEventListener("visibilitychange", () => this.feed?.wake());
+    window.onUiTabChange(() => this.feed?.wake());
   }
 
-  get running() { return this.current !== null && !ENDED.has(this.current.state); }
+  get running() { return this.current !== null && !hasEnded(this.current); }
 
   onUpdate(listener) { this.listeners.push(listener); }
 
   /** Show this job from now on; resolves when it has ended (or another is followed). fresh: its end is news, however soon it comes */
   async follow(id, fresh = false) {
-    const mine = ++this.turn;
+    this.feed?.stop();
+    const isSeen = () => !document.hidden && visible(`${this.tab}_page`);
+    const feed = this.feed = new JobFeed(id, { take: (record) => this.tell(record), answers: connected, isSeen });
     kept.set(this.key, id);
     this.tell({ id, ...QUEUED });
-    while (mine === this.turn) {
-      const found = await this.look(id);
-      if (mine !== this.turn) return;
-      if (found === "gone") return this.forget();
-      if (found) this.tell(found);
-      if (found && ENDED.has(found.state)) return fresh && ring();
-      fresh ||= Boolean(found);
-      await pause(found ? EVERY : 1000);
-    }
-  }
-
-  async look(id) {
-    try {
-      const found = await server.job(id);
-      unnotice("connection");
-      return found;
-    } catch (error) {
-      if (!(error instanceof Lost)) return "gone";
-      notice("connection", t("Connection lost. Trying again…"), 0);
-      return null;
-    }
+    await feed.run();
+    if (feed !== this.feed) return;
+    if (feed.gone) this.forget();
+    else if (fresh || feed.heard > 1) ring();
   }
 
   /** record: null if there is none any more */

@@ -65,6 +65,7 @@ export class Results {
     this.examples = [];          // what the loaded model draws well
     this.size = null;            // of the picture at its `url`, as it was when it loaded
     this.drawn = {};             // what is on the page, so that nothing is built twice
+    this.loading = false;        // a preview is
     this.lightbox = new Lightbox((step) => { this.choose(this.neighbour(step)); return this.shownPicture(); });
   }
 
@@ -186,13 +187,16 @@ export class Results {
     return h("div.picture", {}, open, h("div.over", {}, sends, save, download));
   }
 
-  /** Swap the preview only once it has loaded, so that it never blinks. */
-  preview(record) {
-    if (this.drawn.stage === record.preview) return;
-    this.drawn.stage = record.preview;
-    const number = /n=(\d+)/.exec(record.preview)?.[1] ?? "";
-    const image = h("img.large.preview", { alt: t("Preview"), src: server.preview(record.id, number) });
-    image.decode().then(() => this.drawn.stage === record.preview && this.parts.stage.replaceChildren(h("div.picture", {}, image)), () => {});
+  /** Swap the preview only once it has loaded, so that it never blinks; the next one is fetched after that. */
+  async preview({ id, preview }) {
+    if (this.drawn.stage === preview || this.loading) return;
+    this.drawn.stage = preview;
+    this.loading = true;
+    const image = h("img.large.preview", { alt: t("Preview"), src: server.preview(id, /n=(\d+)/.exec(preview)?.[1] ?? "") });
+    const loaded = await image.decode().then(() => true, () => false);      // there is none any more once the job has ended
+    this.loading = false;
+    if (loaded && this.drawn.stage === preview) this.parts.stage.replaceChildren(h("div.picture", {}, image));
+    this.draw();
   }
 
   /** What happened and what to do, in words; names that only a programmer knows are among the details. */

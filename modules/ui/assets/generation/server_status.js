@@ -1,6 +1,6 @@
 // The server as a whole: which model is loading, how long the queue is, whether anyone answers.
 import { byId, h, pause, t } from "../core/dom.js";
-import { notice, unnotice } from "../core/notices.js";
+import { connected } from "../core/notices.js";
 import { Lost, server } from "../core/server.js";
 import { checkpoint } from "./model_choice.js";
 import { tune } from "./sound.js";
@@ -51,13 +51,6 @@ async function look(named) {
   }
 }
 
-/** Say that nobody answers, once; gradio's own word on it is hidden meanwhile. */
-function connected(well) {
-  document.body.classList.toggle("easel-offline", !well);
-  if (well) unnotice("connection");
-  else notice("connection", t("Connection lost. Trying again…"), 0);
-}
-
 let shown = "";
 
 function show({ model, queue }) {
@@ -68,4 +61,5 @@ function show({ model, queue }) {
   byId("quicksettings").classList.toggle("loading", Boolean(loading));
   byId("easel_model").replaceChildren(h("p", { role: "status", className: model.error ? "wrong" : "" }, loading || model.error || ""));
   byId("easel_queue").replaceChildren(h("p", {}, queue > 1 ? t("{n} jobs in the queue", { n: queue }) : ""));
+  for (const { results } of tabs.values()) results.draw();      // a job that waits tells what for
 }
