@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from modules.sampling.questions import Question, Task
+from modules.sampling.questions import Question, Task, WaitFor
 from modules.sampling.weights import Weights
 
 T = TypeVar("T")
@@ -49,6 +49,11 @@ class ImageTask(Generic[T]):
     @property
     def ended(self) -> bool:
         return self.result is not None or self.error is not None
+
+    @property
+    def waits(self) -> bool:
+        """Does it wait for what another task has not done yet?"""
+        return isinstance(self.ask, WaitFor) and not self.ask.signal.given
 
     @property
     def batch_key(self) -> tuple[str, int]:

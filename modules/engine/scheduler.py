@@ -4,7 +4,7 @@ The current image is the first; but a quick question for the same weights, or fo
 The next batch is all images whose question has the current one's key; or, if that gives more rows and at least MIXED_ROWS, all candidates
 with its mixed key, which leaves out what `batch_weights` leaves out: their LoRAs.
 Of each owner it takes as many as the owner with fewest has, and no more rows than fit; an image that is to be alone shares no call.
-An image that asks `Wait` is current, and so goes on, when no earlier one asks for a step.
+An image that asks `Wait` is current, and so goes on, when no earlier one asks for a step. One that waits for another is passed over.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def unmixed(weights: Weights) -> Weights:
 
 
 def next_batch(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeights) -> list[ImageTask]:
-    """The pictures of the next call. `begun`: at least one; `rows`: how many fit in a call."""
+    """The pictures of the next call. `begun`: at least one that does not wait for another; `rows`: how many fit in a call."""
+    begun = [picture for picture in begun if not picture.waits]
     close = candidates(begun, rows, batch_weights)
     first = next((picture for picture in close if picture.ask.quick), begun[0])
     if first.alone:

@@ -47,6 +47,7 @@ from modules.sampling.questions import (
     RestoreFaces,
     Upscale,
     Wait,
+    WaitFor,
 )
 from modules.sampling.weights import Fp8, Weights
 
@@ -140,6 +141,7 @@ class Device:
             Upscale: Answers.each(self.enlarged),
             RestoreFaces: Answers.each(lambda ask: self.face_restorers.restore(ask.name, ask.pixels, ask.weight)),
             Wait: Answers.each(lambda ask: None),
+            WaitFor: Answers.each(lambda ask: None),
         }
 
     def answer(self, questions: Sequence[Question]) -> Sequence[Any]:

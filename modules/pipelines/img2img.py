@@ -32,7 +32,7 @@ from modules.sampling.guidance import Layer, Stage
 from modules.sampling.masking import Hole, KeepAfter, KeepBefore, Softness
 from modules.sampling.noise import ImageNoise, source
 from modules.sampling.pix2pix import pix2pix_guidance
-from modules.sampling.questions import EncodeImage, Facts, ModelFacts, Task, Weights
+from modules.sampling.questions import EncodeImage, ModelFacts, Signal, Task, WaitFor, Weights
 from modules.sampling.schedules import Levels
 from modules.settings.options import Settings, at_default
 
@@ -85,18 +85,19 @@ def img2img_pass(params: Img2Img, settings: Settings, files: Files, first_step: 
 def shared(make: Canvases, weights: Weights) -> Canvases:
     """Canvases kept by name while any task holds them; other tasks wait for the one that makes theirs. weights: the tasks'"""
     canvases: WeakValueDictionary[str, Canvas] = WeakValueDictionary()
-    making: set[str] = set()
+    making: dict[str, Signal] = {}
 
     def get(name: str) -> Task[Canvas]:
         while name in making:
-            yield Facts(weights)
+            yield WaitFor(weights, making[name])
         canvas = canvases.get(name)
         if canvas is None:
-            making.add(name)
+            made = making[name] = Signal()
             try:
                 canvas = canvases[name] = yield from make(name)
             finally:
-                making.discard(name)
+                del making[name]
+                made.given = True
         return canvas
 
     return get

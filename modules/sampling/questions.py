@@ -304,6 +304,31 @@ class Wait:
         return 2**16 if self.heavy else 1
 
 
+@dataclass(slots=True, eq=False)
+class Signal:
+    """Given by one task, once; others wait for it."""
+
+    given: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    """Wait until another task has given a signal: whoever asks this is passed over till then. The answer is None."""
+
+    quick: ClassVar = True
+
+    weights: Weights
+    signal: Signal
+
+    @property
+    def key(self) -> Hashable:
+        return WaitFor, self.weights
+
+    @property
+    def rows(self) -> int:
+        return 0
+
+
 class Interrupted(Exception):
     """Thrown into a task that someone wants ended. `latest` is its newest clean estimate, once it has one."""
 

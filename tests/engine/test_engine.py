@@ -7,7 +7,7 @@ import pytest
 
 from modules.base.errors import OutOfMemory
 from modules.engine.engine import Engine, ImageTask
-from modules.sampling.questions import Interrupted
+from modules.sampling.questions import Interrupted, Signal, WaitFor
 
 
 @dataclass(frozen=True)
@@ -306,3 +306,51 @@ def test_a_step_costs_the_same_however_many_wait():
         return len(looked)
 
     assert keys_a_step(5000) == keys_a_step(50)
+
+
+def giving(signal, steps):
+    try:
+        return (yield from counting(steps))
+    finally:
+        signal.given = True
+
+
+def after(signal):
+    yield WaitFor("the only ones", signal)
+    return (yield from counting(1, start=10))
+
+
+def noting(asked):
+    """Answers, and notes the types of what is asked."""
+
+    def answer(questions):
+        asked.append(type(questions[0]))
+        return [None if isinstance(question, WaitFor) else question.x + 1 for question in questions]
+
+    return answer
+
+
+def test_who_waits_for_another_is_asked_once_the_other_has_done_its_part():
+    signal, asked = Signal(), []
+    bench = Bench(noting(asked))
+    assert bench.make(picture(after(signal)), picture(giving(signal, 3), index=1), picture(after(signal), index=2)) == [11, 3, 11]
+    assert asked == [Add] * 3 + [WaitFor, Add]
+
+
+def test_who_waits_for_another_goes_on_when_that_one_fails_and_can_be_interrupted():
+    signal = Signal()
+
+    def fail(questions):
+        if any(isinstance(question, Add) and question.x == 0 for question in questions):
+            raise ValueError("no")
+        return noting([])(questions)
+
+    bench = Bench(fail)
+    failed, went_on = bench.make(picture(giving(signal, 3)), picture(after(signal), index=1))
+    assert isinstance(failed, ValueError) and went_on == 11
+    never, bench = Signal(), Bench(noting([]))
+    pictures = [picture(counting(5)), picture(after(never), job="b")]
+    bench.engine.submit(pictures)
+    bench.engine.interrupt("b")
+    bench.engine.run()
+    assert pictures[0].result == 5 and isinstance(pictures[1].error, Interrupted)
