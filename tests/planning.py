@@ -13,5 +13,5 @@ from modules.settings.options import Settings
 def image_plan(params: Txt2Img | Img2Img, settings: Settings, files: Files) -> ImagePlan:
     """The request's first image, by hires fix if there are files for a second pass."""
     if isinstance(params, Img2Img):
-        return ImagePlan(params, settings, files, (img2img_pass(params, settings, files),), img2img.generate)
+        return ImagePlan(params, settings, files, (img2img_pass(params, settings, files),), img2img.generate, None)
     return (hires if files.hires else txt2img).plan(params, settings, files)

@@ -101,10 +101,10 @@ class Finished:
     mask: Image.Image | None         # L, 255 where the painting shows
     uncorrected: Image.Image | None = None      # the picture before colour correction, if it is to be saved
 
-    def composite(self) -> Image.Image:
+    def composite(self, mask: Image.Image) -> Image.Image:
         """RGBA, the painting seen where the mask is."""
         painting = masks.placed(self.painting, self.box, self.picture.size) if self.box else self.painting
-        return masks.within(painting, resized(self.mask, FILL, painting.size).convert("L"))
+        return masks.within(painting, resized(mask, FILL, painting.size).convert("L"))
 
 
 def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, settings: Settings) -> Finished:
@@ -116,13 +116,15 @@ def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, s
     if settings.img2img_color_correction:
         image = corrected(plain, canvas.colours or canvas.image)
     mask = canvas.hole if changed is None else soft_hole(canvas, changed)
-    kept = mask is not None and (settings.overlay_inpaint or changed is not None)
-    over = masks.overlay(canvas.original, mask) if kept else None
+    over = None
+    if mask is not None and canvas.original is not None and (settings.overlay_inpaint or changed is not None):
+        over = masks.overlay(canvas.original, mask)
     both = image is not plain and settings.save_images_before_color_correction
     uncorrected = masks.composed(plain, canvas.box, over) if both else None
-    return Finished(masks.composed(image, canvas.box, over), image, canvas.box if kept else None, mask, uncorrected)
+    box = None if over is None else canvas.box
+    return Finished(masks.composed(image, canvas.box, over), image, box, mask, uncorrected)
 
 
 def soft_hole(canvas: Canvas, changed: np.ndarray) -> Image.Image:
     hole = resized(Image.fromarray(changed), FILL, canvas.image.size).convert("L").filter(ImageFilter.GaussianBlur(SOFT_EDGE))
-    return masks.placed(hole, canvas.box, canvas.original.size).convert("L") if canvas.box else hole
+    return masks.placed(hole, canvas.box, canvas.original.size).convert("L") if canvas.box and canvas.original else hole

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import torch
 
 from modules.base.errors import ModelMismatch
+from modules.library.catalog import ModelFile
 from modules.pipelines.plan import Pass, with_networks
 from modules.pipelines.result import ExtraParams
 from modules.pipelines.sampling import negative_left_out, refiner_takes_over, trained_levels
@@ -37,15 +38,17 @@ class StageModel:
 def first_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = ()) -> Task[Stage]:
     """The checkpoint's stage, and after it the refiner's if there is one."""
     stage = yield from stage_of(pass_, StageModel(pass_.weights, pass_.over_time, pass_.encoder or pass_.over_time), extra, show, layers)
-    if pass_.files.refiner in (None, pass_.files.checkpoint):
+    refiner = pass_.files.refiner
+    if refiner is None or refiner == pass_.files.checkpoint:
         return stage
-    return replace(stage, over=refiner_takes_over(pass_, stage.levels), after=partial(refiner_stage, pass_, extra, show, layers))
+    after = partial(refiner_stage, pass_, refiner, extra, show, layers)
+    return replace(stage, over=refiner_takes_over(pass_, stage.levels), after=after)
 
 
-def refiner_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers) -> Task[Stage]:
+def refiner_stage(pass_: Pass, refiner: ModelFile, extra: ExtraParams, show: Show, layers: Layers) -> Task[Stage]:
     """The refiner's stage: as in A1111 without the prompt's networks, unless the settings want those of them that fit it."""
-    extra |= {"Refiner": pass_.files.refiner.short_title, "Refiner switch at": pass_.params.refiner_switch_at}
-    full = pass_.refiner
+    extra |= {"Refiner": refiner.short_title, "Refiner switch at": pass_.params.refiner_switch_at}
+    full = pass_.refined_by(refiner)
     bare = replace(full, networks=(), hypernetworks=())
     over_time = with_networks(full, pass_.networks)
     without_any = over_time.map(lambda _: bare)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
@@ -12,7 +13,6 @@ from modules.imaging.resize import LANCZOS, Size, covering
 from modules.models.upscaling.upscaler import with_alpha_of
 from modules.params.extras import Extras, Restoring
 from modules.pipelines.canvas import Load
-from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
 from modules.pipelines.upscaling import NO_MODEL, Enlarger
 from modules.sampling.questions import RestoreFaces, Task
@@ -28,25 +28,41 @@ class FinishedImage:
     load: Load           # reads it by name
 
 
-def plans(params: Extras, settings: Settings, load: Load, images: Iterable[tuple[str, str]]) -> list[ImagePlan[Extras, FinishedImage]]:
+@dataclass(frozen=True)
+class ExtrasPlan:
+    """One image that no checkpoint makes."""
+
+    passes: ClassVar[tuple[()]] = ()
+    steps: ClassVar[int] = 0
+
+    params: Extras
+    settings: Settings
+    source: FinishedImage
+
+    def task(self) -> Task[Result]:
+        """The making of the image."""
+        return generate(self)
+
+
+def plans(params: Extras, settings: Settings, load: Load, images: Iterable[tuple[str, str]]) -> list[ExtrasPlan]:
     """One plan for each (name, generation data)."""
-    return [ImagePlan(params, settings, None, (), generate, FinishedImage(name, infotext, load)) for name, infotext in images]
+    return [ExtrasPlan(params, settings, FinishedImage(name, infotext, load)) for name, infotext in images]
 
 
-def generate(plan: ImagePlan[Extras, FinishedImage]) -> Task[Result]:
+def generate(plan: ExtrasPlan) -> Task[Result]:
     """Enlarge it, lay a second enlargement over the first, cut it to shape, restore its faces. Raises InvalidImage where the picture is gone."""
     image, layers = plan.source.load(plan.source.name), []
     for name in plan.params.upscalers:
         layers.append((yield from enlarged(plan, image, name)))
     if len(layers) > 1:
-        layers = [Image.blend(*layers, plan.params.extras_upscaler_2_visibility)]
+        layers = [Image.blend(layers[0], layers[1], plan.params.extras_upscaler_2_visibility)]
     image = framed(plan.params, layers[0], image.size) if layers else image
     for restoring in plan.params.restorers:
         image = yield from restored(image, restoring)
     return Result(np.asarray(image))
 
 
-def enlarged(plan: ImagePlan[Extras, FinishedImage], image: Image.Image, name: str) -> Task[Image.Image]:
+def enlarged(plan: ExtrasPlan, image: Image.Image, name: str) -> Task[Image.Image]:
     """RGB, or RGBA if it was transparent."""
     return (yield from Enlarger.of(name, plan.settings).by(image, plan.params.scale(image.size)))
 

@@ -30,12 +30,12 @@ LEAST_STRENGTH = 0.001      # what denoises less keeps the enlarged picture: its
 def plan(params: Txt2Img, settings: Settings, files: Files) -> ImagePlan[Txt2Img, None]:
     """The first image: two passes."""
     first = base_pass(params, settings, files)
-    return ImagePlan(params, settings, files, (first, hires_pass(first)), generate)
+    return ImagePlan(params, settings, files, (first, hires_pass(first)), generate, None)
 
 
 def hires_pass(first: Pass[Txt2Img]) -> Pass[Txt2Img]:
-    """The second pass: prompt editing counts on from where the first ended."""
-    params, settings, files = second_pass(first.params), first.settings, first.files.hires
+    """The second pass, of its own files if it has such: prompt editing counts on from where the first ended."""
+    params, settings, files = second_pass(first.params), first.settings, first.files.hires or first.files
     clock = Clock(first.clock.base_steps, evaluations_of(params), settings.use_old_scheduling)
     second, size = base_pass(params, settings, files, clock), target(first.params)
     same = files.checkpoint == first.files.checkpoint and settings.hires_fix_use_firstpass_conds

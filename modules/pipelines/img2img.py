@@ -135,7 +135,7 @@ def shown(pass_: Pass[Img2Img], done: Finished, complete: bool, extra: ExtraPara
         returned += [mask] * s.return_mask
         extra.side_images += [SideImage("-mask", mask, after=True)] * s.save_mask
     if done.mask and (s.return_mask_composite or s.save_mask_composite):
-        composite = done.composite()
+        composite = done.composite(done.mask)
         returned += [composite] * s.return_mask_composite
         extra.side_images += [SideImage("-mask-composite", composite, after=True)] * s.save_mask_composite
     return Result(np.asarray(done.picture), complete, extra, tuple(returned))
@@ -207,7 +207,9 @@ def hole_of(pass_: Pass[Img2Img], canvas: Canvas, latent: Tensor, fill_seed: int
     p = pass_.params
     mask = levels_of(canvas.mask.resize((latent.shape[2], latent.shape[1])), p.rounded).to(latent)
     if p.inpainting_fill == NOISE:
-        noise = ImageNoise(fill_seed, tuple(latent.shape), open_stream=source(pass_.settings.randn_source, latent.device.type))
+        channels, height, width = latent.shape
+        stream = source(pass_.settings.randn_source, latent.device.type)
+        noise = ImageNoise(fill_seed, (channels, height, width), open_stream=stream)
         latent = latent * (1 - mask) + noise.first().to(latent) * mask
     elif p.inpainting_fill == NOTHING:
         latent = latent * (1 - mask)

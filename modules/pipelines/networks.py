@@ -6,18 +6,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf, isfinite
+from typing import TypeVar
 
 from modules.base.errors import Invalid, ModelError
 from modules.base.limits import MAX_STRENGTH
 from modules.library.catalog import Catalog, ModelFile
 from modules.library.library import Library
-from modules.params.txt2img import Txt2Img
+from modules.params.txt2img import Generation
 from modules.prompts import grammar
 from modules.prompts.network_tags import LORA_KINDS, MOST_NETWORK_TAGS, NetworkTag, take_networks
 from modules.sampling.guidance import Timeline
 from modules.sampling.questions import EmbeddingFile
 from modules.sampling.weights import NetworkUse
 from modules.settings.options import Settings
+
+P = TypeVar("P", bound=Generation)
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,13 @@ class Networks:
         return Timeline(tuple(ends), tuple(self._only(times.at(end), end, evaluations) for end in ends))
 
     def _only(self, places: frozenset[int], evaluation: float, evaluations: int) -> Networks:
-        loras, hypernetworks = (tuple(each for each in kind if each.place in places) for kind in (self.loras, self.hypernetworks))
+        loras = (each for each in self.loras if each.place in places)
         now = tuple(each for each in loras if (span := each.span(evaluations))[0] <= evaluation <= span[1])
+        hypernetworks = tuple(each for each in self.hypernetworks if each.place in places)
         return replace(self, loras=now, hypernetworks=hypernetworks)
 
 
-def with_standing_networks(params: Txt2Img, settings: Settings) -> Txt2Img:
+def with_standing_networks(params: P, settings: Settings) -> P:
     """The prompt with the networks that the settings add to every one, as A1111 writes them there."""
     prompt, strength = params.prompt, settings.extra_networks_default_multiplier
     for kind, name in (("lora", settings.sd_lora), ("hypernet", settings.sd_hypernetwork)):
@@ -90,7 +94,7 @@ def with_standing_networks(params: Txt2Img, settings: Settings) -> Txt2Img:
     return replace(params, prompt=prompt)
 
 
-def networks_of(params: Txt2Img, library: Library) -> Networks:
+def networks_of(params: Generation, library: Library) -> Networks:
     """Raises Invalid for a tag whose numbers are none."""
     drawn, tags = take_networks(grammar.strip_comments(params.prompt))
     if len(tags) > MOST_NETWORK_TAGS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from modules.library.catalog import ModelFile
 from modules.params.txt2img import Generation, counted_on
@@ -26,8 +26,8 @@ from modules.settings.options import Settings
 if TYPE_CHECKING:
     from modules.pipelines.result import Result
 
-P = TypeVar("P")      # the declared class of the request
-S = TypeVar("S")      # what a task begins with beside the request
+P = TypeVar("P", bound=Generation)      # the declared class of the request
+S = TypeVar("S")                        # what a task begins with beside the request
 
 
 @dataclass(frozen=True)
@@ -78,22 +78,21 @@ class Pass(Generic[P]):
         """The checkpoint's weights, at each time with the networks of that time."""
         return with_networks(self.weights, self.networks)
 
-    @property
-    def refiner(self) -> Weights:
+    def refined_by(self, refiner: ModelFile) -> Weights:
         """The weights that take over at `refiner_switch_at`, with every network of the prompt."""
-        return replace(self.weights, checkpoint=self.files.refiner.sha256 or "", vae="")
+        return replace(self.weights, checkpoint=refiner.sha256 or "", vae="")
 
 
 @dataclass(frozen=True)
 class ImagePlan(Generic[P, S]):
     """One image of a request: its own seeds, and what it shares with its siblings."""
 
-    params: P                                       # with this image's seed and subseed
+    params: P                                               # with this image's seed and subseed
     settings: Settings
-    files: Files | None                             # None: no checkpoint makes it
-    passes: tuple[Pass[P], ...]                     # in their order
-    generate: Callable[[Any], Task[Result]]         # ImagePlan → the task that makes it
-    source: S = None                                # what the task begins with: a picture, a script's run
+    files: Files
+    passes: tuple[Pass[P], ...]                             # in their order
+    generate: Callable[[ImagePlan[P, S]], Task[Result]]     # the task that makes it
+    source: S                                               # what the task begins with: a picture, a script's run
 
     def task(self) -> Task[Result]:
         """The making of the image."""
@@ -182,6 +181,5 @@ def each_image(first: ImagePlan[P, S]) -> list[ImagePlan[P, S]]:
 
 
 def with_seeds(plan: ImagePlan[P, S], seed: int, subseed: int) -> ImagePlan[P, S]:
-    seeds = {"seed": seed, "subseed": subseed}
-    passes = tuple(replace(each, params=replace(each.params, **seeds)) for each in plan.passes)
-    return replace(plan, params=replace(plan.params, **seeds), passes=passes)
+    passes = tuple(replace(each, params=replace(each.params, seed=seed, subseed=subseed)) for each in plan.passes)
+    return replace(plan, params=replace(plan.params, seed=seed, subseed=subseed), passes=passes)

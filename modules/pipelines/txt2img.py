@@ -25,7 +25,7 @@ FACE_KEYS = ("Face restoration", "Face restoration weight")
 
 def plan(params: Txt2Img, settings: Settings, files: Files) -> ImagePlan[Txt2Img, None]:
     """The first image: one pass from pure noise."""
-    return ImagePlan(params, settings, files, (base_pass(params, settings, files),), generate)
+    return ImagePlan(params, settings, files, (base_pass(params, settings, files),), generate, None)
 
 
 def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:

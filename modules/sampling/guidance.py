@@ -38,7 +38,7 @@ class Timeline(Generic[T]):
         """The same times with each entry changed."""
         return Timeline(self.ends, tuple(map(change, self.entries)))
 
-    def at(self, evaluation: int) -> T:
+    def at(self, evaluation: float) -> T:
         """The first entry where there is none for it."""
         return next((entry for end, entry in zip(self.ends, self.entries, strict=True) if evaluation <= end), self.entries[0])
 

@@ -48,7 +48,7 @@ class Inversion:
     arguments: Alternative
 
 
-def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, Inversion]]:
+def plans(run: ScriptRun[Alternative]) -> Sequence[ImagePlan[Img2Img, Inversion]]:
     """Two passes an image: back to the noise, and forth again."""
     found = img2img.plans(run.params, run.settings, run.files, run.load)
     return [with_inversion(plan, run.arguments) for plan in found]
@@ -57,7 +57,7 @@ def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, Inversion]]:
 def with_inversion(plan: ImagePlan[Img2Img, Source], arguments: Alternative) -> ImagePlan[Img2Img, Inversion]:
     back, [forth] = back_pass(plan, arguments), plan.passes
     passes = back, replace(forth, first_step=back.steps)
-    return replace(plan, passes=passes, generate=generate, source=Inversion(plan.source, arguments))
+    return ImagePlan(plan.params, plan.settings, plan.files, passes, generate, Inversion(plan.source, arguments))
 
 
 def back_pass(plan: ImagePlan[Img2Img, Source], a: Alternative) -> Pass[Img2Img]:
@@ -71,16 +71,15 @@ def back_pass(plan: ImagePlan[Img2Img, Source], a: Alternative) -> Pass[Img2Img]
 
 
 def overridden(params: Img2Img, arguments: Alternative) -> Img2Img:
-    changes: dict[str, object] = {}
     if arguments.override_sampler:
-        changes["sampler_name"] = BACKWARDS
+        params = replace(params, sampler_name=BACKWARDS)
     if arguments.override_prompt:
-        changes |= {"prompt": arguments.original_prompt, "negative_prompt": arguments.original_negative_prompt}
+        params = replace(params, prompt=arguments.original_prompt, negative_prompt=arguments.original_negative_prompt)
     if arguments.override_steps:
-        changes["steps"] = arguments.steps
+        params = replace(params, steps=arguments.steps)
     if arguments.override_strength:
-        changes["denoising_strength"] = 1.0
-    return replace(params, **changes)
+        params = replace(params, denoising_strength=1.0)
+    return params
 
 
 def generate(plan: ImagePlan[Img2Img, Inversion]) -> Task[Result]:

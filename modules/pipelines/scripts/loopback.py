@@ -32,13 +32,13 @@ class Chain:
 class Loops:
     """Which loop's result an image shows."""
 
-    run: ScriptRun
+    run: ScriptRun[Loopback]
     chain: Chain
     batch: int      # how often all loops were gone through before
     shown: int
 
 
-def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, Loops]]:
+def plans(run: ScriptRun[Loopback]) -> Sequence[ImagePlan[Img2Img, Loops]]:
     """The picture of every loop; with a batch count, of the last loop of each batch."""
     loops = run.arguments.loops
     if run.params.n_iter > 1:
@@ -56,7 +56,7 @@ def plan_of(loops: Loops, passes: Sequence[int]) -> ImagePlan[Img2Img, Loops]:
     return ImagePlan(done[-1].params, run.settings, run.files, tuple(done), generate, loops)
 
 
-def of_loop(run: ScriptRun, batch: int, loop: int) -> Img2Img:
+def of_loop(run: ScriptRun[Loopback], batch: int, loop: int) -> Img2Img:
     """The request with that loop's own seed and strength, which its generation data tell."""
     seed = counted_on(run.params.seed, batch * run.arguments.loops + loop)
     return replace(run.params, seed=seed, denoising_strength=strength(run.arguments, run.params.denoising_strength, loop))

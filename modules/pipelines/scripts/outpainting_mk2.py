@@ -79,11 +79,11 @@ class Side:
 class Outpainting:
     """The sides that grow, one pass each."""
 
-    run: ScriptRun
+    run: ScriptRun[OutpaintingMk2]
     sides: tuple[Side, ...]
 
 
-def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, Outpainting]]:
+def plans(run: ScriptRun[OutpaintingMk2]) -> Sequence[ImagePlan[Img2Img, Outpainting]]:
     """A picture for each of the batch. Generation data tell the size of the first pass."""
     source = Outpainting(run, tuple(sides(run, run.start.size)))
     width, height = source.sides[0].painted
@@ -92,7 +92,7 @@ def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, Outpainting]]:
     return [plan_of_passes(run, replace(params, seed=seed), len(source.sides), generate, source) for seed in seeds]
 
 
-def sides(run: ScriptRun, size: Size) -> Iterator[Side]:
+def sides(run: ScriptRun[OutpaintingMk2], size: Size) -> Iterator[Side]:
     growth = Growth.of(size, run.arguments.pixels, run.arguments.direction)
     blur = blur_of(run)
     for name in ("left", "right", "up", "down"):
@@ -101,7 +101,7 @@ def sides(run: ScriptRun, size: Size) -> Iterator[Side]:
             yield Side(name, pixels, size, blur, (run.params.width, run.params.height))
 
 
-def blur_of(run: ScriptRun) -> Size:
+def blur_of(run: ScriptRun[OutpaintingMk2]) -> Size:
     """Across and down: only where it grows."""
     named, blur = set(run.arguments.direction), run.arguments.mask_blur
     return blur * bool(named & {"left", "right"}), blur * bool(named & {"up", "down"})

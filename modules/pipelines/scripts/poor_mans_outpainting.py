@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw
 from modules.imaging import masks
 from modules.imaging.masks import Box
 from modules.params.img2img import FILLS, ORIGINAL, Img2Img
+from modules.params.scripts import PoorMansOutpainting
 from modules.params.txt2img import counted_on
 from modules.pipelines.canvas import Canvas
 from modules.pipelines.plan import ImagePlan
@@ -20,8 +22,11 @@ from modules.pipelines.scripts.script_run import ScriptRun, each_painted, plan_o
 from modules.pipelines.scripts.tiles import Grid
 from modules.sampling.questions import Task, Wait
 
+PoorMansRun: TypeAlias = ScriptRun[PoorMansOutpainting]
+PoorMansPlan: TypeAlias = ImagePlan[Img2Img, PoorMansRun]
 
-def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, ScriptRun]]:
+
+def plans(run: PoorMansRun) -> Sequence[PoorMansPlan]:
     """One picture, whatever the batch."""
     fill = run.arguments.inpainting_fill
     params = replace(run.params, inpainting_fill=int(fill) if fill.isdigit() else FILLS.index(fill), inpaint_full_res=False)
@@ -29,7 +34,7 @@ def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, ScriptRun]]:
     return [plan_of_passes(run, params, len(new_tiles(grid_of(run, large), growth)), generate, run)]
 
 
-def generate(plan: ImagePlan[Img2Img, ScriptRun]) -> Task[Result]:
+def generate(plan: PoorMansPlan) -> Task[Result]:
     yield Wait(heavy=True)
     large, growth = grown(plan.source)
     grid = grid_of(plan.source, large)
@@ -43,7 +48,7 @@ def generate(plan: ImagePlan[Img2Img, ScriptRun]) -> Task[Result]:
     return Result(np.asarray(grid.joined(tiles)), all(result.complete for result in done), extra)
 
 
-def grown(run: ScriptRun) -> tuple[Image.Image, Growth]:
+def grown(run: PoorMansRun) -> tuple[Image.Image, Growth]:
     """The picture in its place on a black one of the size to come."""
     start = run.start
     growth = Growth.of(start.size, run.arguments.pixels, run.arguments.direction)
@@ -53,7 +58,7 @@ def grown(run: ScriptRun) -> tuple[Image.Image, Growth]:
     return large, growth
 
 
-def grid_of(run: ScriptRun, large: Image.Image) -> Grid:
+def grid_of(run: PoorMansRun, large: Image.Image) -> Grid:
     return Grid(large.size, (run.params.width, run.params.height), run.arguments.pixels)
 
 
@@ -63,7 +68,7 @@ def new_tiles(grid: Grid, growth: Growth) -> list[Box]:
     return [box for box in grid.boxes() if box[0] < growth.left or box[1] < growth.up or box[2] > right or box[3] > bottom]
 
 
-def canvases(plan: ImagePlan[Img2Img, ScriptRun], large: Image.Image, growth: Growth, boxes: list[Box]) -> list[Canvas]:
+def canvases(plan: PoorMansPlan, large: Image.Image, growth: Growth, boxes: list[Box]) -> list[Canvas]:
     """A1111 paints a little beyond the edge of the old picture, and shows what is painted to further within."""
     blur = plan.source.arguments.mask_blur
     shown, hole = outside(large.size, growth, 2 * blur), outside(large.size, growth, blur // 2)
@@ -80,14 +85,14 @@ def outside(size: tuple[int, int], growth: Growth, within: int) -> Image.Image:
     return mask
 
 
-def canvas(plan: ImagePlan[Img2Img, ScriptRun], tile: Image.Image, hole: Image.Image, shown: Image.Image) -> Canvas:
+def canvas(plan: PoorMansPlan, tile: Image.Image, hole: Image.Image, shown: Image.Image) -> Canvas:
     """hole: where it is painted; shown: where that is seen, before it is blurred"""
     under = tile if plan.params.inpainting_fill == ORIGINAL else masks.filled(tile, hole)
     blur = 2 * plan.source.arguments.mask_blur
     return Canvas(under, hole, tile, masks.sharpened(masks.blurred(shown, blur, blur)))
 
 
-def described(plan: ImagePlan[Img2Img, ScriptRun]) -> Iterator[tuple[str, object]]:
+def described(plan: PoorMansPlan) -> Iterator[tuple[str, object]]:
     """A1111 does not write a content that it was extra by name."""
     if plan.source.arguments.mask_blur:
         yield "Mask blur", 2 * plan.source.arguments.mask_blur

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from PIL import Image
 
 from modules.imaging.colour import flattened
 from modules.library.library import Library
 from modules.params.img2img import Img2Img
-from modules.params.scripts import Arguments
 from modules.params.txt2img import counted_on
 from modules.pipelines import img2img
 from modules.pipelines.canvas import Canvas, Load
@@ -21,16 +20,17 @@ from modules.pipelines.result import Result
 from modules.sampling.questions import Interrupted, Task, ready
 from modules.settings.options import Settings
 
+A = TypeVar("A")      # the declared class of the script's arguments
 S = TypeVar("S")      # what a script's task begins with
-Generate = Callable[[Any], Task[Result]]
+Generate: TypeAlias = Callable[[ImagePlan[Img2Img, S]], Task[Result]]
 
 
 @dataclass(frozen=True)
-class ScriptRun:
+class ScriptRun(Generic[A]):
     """A request for a script, and what the script works with."""
 
     params: Img2Img
-    arguments: Arguments
+    arguments: A
     settings: Settings
     files: Files
     library: Library
@@ -42,14 +42,18 @@ class ScriptRun:
         return flattened(self.load(self.params.init_images[0]), self.settings.img2img_background_color)
 
 
-def plan_of_passes(run: ScriptRun, params: Img2Img, passes: int, generate: Generate, source: S) -> ImagePlan[Img2Img, S]:
+def plan_of_passes(
+    run: ScriptRun[Any], params: Img2Img, passes: int, generate: Generate[S], source: S
+) -> ImagePlan[Img2Img, S]:
     """An image of so many passes; in each of them the script changes what it must."""
     usual = img2img_pass(params, run.settings, run.files)
     each = tuple(replace(usual, first_step=number * usual.steps) for number in range(passes))
     return ImagePlan(params, run.settings, run.files, each, generate, source)
 
 
-def one_plan_a_seed(run: ScriptRun, params: Img2Img, passes: int, generate: Generate) -> list[ImagePlan[Img2Img, ScriptRun]]:
+def one_plan_a_seed(
+    run: ScriptRun[A], params: Img2Img, passes: int, generate: Generate[ScriptRun[A]]
+) -> list[ImagePlan[Img2Img, ScriptRun[A]]]:
     """As many images as the batch count says, each with a seed of its own."""
     seeds = [counted_on(params.seed, index) for index in range(params.n_iter)]
     return [plan_of_passes(run, replace(params, seed=seed), passes, generate, run) for seed in seeds]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -22,11 +23,13 @@ from modules.pipelines.scripts.tiles import Grid, Size
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Task, Wait
 
+SdUpscaleRun: TypeAlias = ScriptRun[SdUpscale]
+SdUpscalePlan: TypeAlias = ImagePlan[Img2Img, SdUpscaleRun]
 MOST_TILES = 1_000
 UNMASKED = "SD upscale draws over the whole picture: the mask was left out."
 
 
-def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, ScriptRun]]:
+def plans(run: SdUpscaleRun) -> Sequence[SdUpscalePlan]:
     """Raises UnknownName for the upscaler, Invalid for tiles that cannot be."""
     run = replace(run, arguments=replace(run.arguments, upscaler=chosen(run)))
     size = enlarged_size(run.arguments, run.start.size)
@@ -38,7 +41,7 @@ def plans(run: ScriptRun) -> Sequence[ImagePlan[Img2Img, ScriptRun]]:
     return one_plan_a_seed(run, run.params, tiles, generate)
 
 
-def chosen(run: ScriptRun) -> str:
+def chosen(run: SdUpscaleRun) -> str:
     """The upscaler's name, whether it was asked for by its name or its place in the list."""
     wanted, names = run.arguments.upscaler, run.library.upscalers()
     by_place = {str(place): name for place, name in enumerate(names)}
@@ -49,11 +52,11 @@ def enlarged_size(arguments: SdUpscale, size: Size) -> Size:
     return size if arguments.upscaler == NONE else target(Image.new("1", size), arguments.scale_factor)
 
 
-def grid_of(run: ScriptRun, size: Size) -> Grid:
+def grid_of(run: SdUpscaleRun, size: Size) -> Grid:
     return Grid(size, (run.params.width, run.params.height), run.arguments.overlap)
 
 
-def generate(plan: ImagePlan[Img2Img, ScriptRun]) -> Task[Result]:
+def generate(plan: SdUpscalePlan) -> Task[Result]:
     """Tiles that were not reached stay as the upscaler made them."""
     yield Wait(heavy=True)
     large = yield from enlarged(plan)
@@ -68,13 +71,13 @@ def generate(plan: ImagePlan[Img2Img, ScriptRun]) -> Task[Result]:
     return Result(np.asarray(grid.joined(tiles)), all(result.complete for result in done), extra)
 
 
-def seeds(plan: ImagePlan[Img2Img, ScriptRun], tiles: int) -> list[int]:
+def seeds(plan: SdUpscalePlan, tiles: int) -> list[int]:
     """A1111 draws tiles in batches: within one the seed counts up, and the next begins one after the first's."""
     size = plan.params.batch_size
     return [counted_on(plan.params.seed, index // size + index % size) for index in range(tiles)]
 
 
-def enlarged(plan: ImagePlan[Img2Img, ScriptRun]) -> Task[Image.Image]:
+def enlarged(plan: SdUpscalePlan) -> Task[Image.Image]:
     start, arguments = plan.source.start, plan.source.arguments
     if arguments.upscaler == NONE:
         return start

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 from modules.params.img2img import Img2Img
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.scripts import alternative, loopback, outpainting_mk2, poor_mans_outpainting, prompts_from_file, sd_upscale
-from modules.pipelines.scripts.script_run import ScriptRun
+from modules.pipelines.scripts.script_run import A, ScriptRun
 
 
 def as_it_is(params: Img2Img, arguments: Any) -> Img2Img:
@@ -17,14 +17,14 @@ def as_it_is(params: Img2Img, arguments: Any) -> Img2Img:
 
 
 @dataclass(frozen=True)
-class ImageScript:
+class ImageScript(Generic[A]):
     """A script whose images take several passes of img2img."""
 
-    plans: Callable[[ScriptRun], Sequence[ImagePlan]]
-    request: Callable[[Img2Img, Any], Img2Img] = as_it_is      # what the script makes of the request first
+    plans: Callable[[ScriptRun[A]], Sequence[ImagePlan[Img2Img, Any]]]
+    request: Callable[[Img2Img, A], Img2Img] = as_it_is      # what the script makes of the request first
 
 
-IMAGE_SCRIPTS: Mapping[str, ImageScript] = {
+IMAGE_SCRIPTS: Mapping[str, ImageScript[Any]] = {
     "SD upscale": ImageScript(sd_upscale.plans),
     "Loopback": ImageScript(loopback.plans),
     "Outpainting mk2": ImageScript(outpainting_mk2.plans),
