@@ -38,7 +38,10 @@ TITLES: Mapping[str, str] = {
 
 
 def build(lists: Lists, words: Words) -> dict[str, Component]:
-    """The tab; returns the controls by the names of their settings. What is applied goes through the API (assets/tabs/settings.js)."""
+    """The tab; returns the controls by the names of their settings.
+
+    assets/tabs/settings.js applies them through the API and adds each one's way back: gradio's start takes as long as it has elements.
+    """
     controls: dict[str, Component] = {}
     with gr.Row(elem_id="settings_bar"):
         gr.HTML(elem_id="settings_search", padding=False)
@@ -49,7 +52,8 @@ def build(lists: Lists, words: Words) -> dict[str, Component]:
         with gr.Column(elem_id=f"settings_{section}", elem_classes="settings-section"):
             gr.HTML(f"<h2>{escape(words(TITLES.get(section, section)))}</h2>", padding=False)
             for name, param in params:
-                controls[name] = row(name, param, lists, words)
+                value, placing = defaults(Settings)[name], {"elem_id": f"setting_{name}", "elem_classes": "setting"}
+                controls[name] = component(param, value, lists, words, **placing)
     return controls
 
 
@@ -65,11 +69,3 @@ def sections() -> Iterator[tuple[str, list[tuple[str, Param]]]]:
     params.sort(key=lambda pair: order.index(pair[1].section))
     for section, group in groupby(params, key=lambda pair: pair[1].section):
         yield section, list(group)
-
-
-def row(name: str, param: Param, lists: Lists, words: Words) -> Component:
-    """One setting, and the button that puts its default back (to be applied like any change)."""
-    with gr.Row(elem_classes="setting"):
-        control = component(param, defaults(Settings)[name], lists, words, elem_id=f"setting_{name}")
-        gr.Button(words("Back to the default"), elem_id=f"reset_{name}", elem_classes="tool undo")
-    return control

@@ -57,7 +57,9 @@ async function apply() {
   }
 }
 
+/** Called again and again: gradio draws the tab once it is opened, and its controls one after another. */
 export function startSettings() {
+  addWaysBack();
   const place = byId("settings_search");
   if (!place || place.querySelector("input")) return;
   const box = h("input", { type: "search", placeholder: t("Find a setting"), "aria-label": t("Find a setting"), oninput: () => filter(box.value) });
@@ -66,6 +68,15 @@ export function startSettings() {
   const sections = [...document.querySelectorAll(".settings-section")];
   byId("settings_sections").style.setProperty("--sections", sections.length);
   byId("settings_sections").replaceChildren(h("nav", { "aria-label": t("Sections") }, sections.map((section) => link(section, box))));
+}
+
+/** Every control's button that puts its default back, to be applied like any change. */
+function addWaysBack() {
+  const back = t("Back to the default");
+  for (const control of document.querySelectorAll(".settings-section .setting:not(:has(> .undo))")) {
+    const id = control.id.replace("setting_", "reset_");
+    control.append(h("button.tool.undo", { type: "button", id, title: back, "aria-label": back }));
+  }
 }
 
 /** Goes to a section; what was searched for no longer hides it. */
@@ -83,7 +94,7 @@ function filter(wanted) {
   for (const section of document.querySelectorAll(".settings-section")) {
     let any = false;
     for (const row of section.querySelectorAll(".setting")) {
-      const fits = words.every((word) => row.querySelector(".block").textContent.toLowerCase().includes(word));
+      const fits = words.every((word) => row.textContent.toLowerCase().includes(word));
       row.classList.toggle("unfit", !fits);
       any ||= fits;
     }
