@@ -1,0 +1,15 @@
+import gradio as gr
+
+from modules.ui.tabs import settings
+from modules.ui.words import Words
+from tests.ui.test_form import LISTS
+
+AROUND = 4      # elements of a section besides its controls: column, title, and what gradio puts around neighbours
+
+
+def test_every_setting_is_one_element_of_the_page() -> None:
+    """A browser's start takes as long as gradio has elements, times those that it listens to."""
+    with gr.Blocks() as page:
+        controls = settings.build(LISTS, Words())
+    assert set(controls) == set(settings.labels(Words()))
+    assert len(page.blocks) <= len(controls) + AROUND * (len(list(settings.sections())) + 1)
