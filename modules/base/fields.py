@@ -168,9 +168,14 @@ def declared(cls: type) -> dict[str, Param]:
     return params
 
 
-@cache
 def checker(cls: type) -> TypeAdapter[Any]:
-    """What checks values for a declared class and makes one of them. Costs some milliseconds to build."""
+    """What checks values for a declared class and makes one of them."""
+    return kept_checker(cls)
+
+
+@cache
+def kept_checker(cls: type) -> TypeAdapter[Any]:
+    """Costs some milliseconds to build."""
     return TypeAdapter(cls)
 
 

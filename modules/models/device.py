@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import torch
@@ -274,7 +274,7 @@ class Device:
 
 def tile(module: nn.Module, tiling: bool) -> None:
     """Let convolutions look round the picture's edges, so that it can be laid side by side; or not."""
-    mode = "circular" if tiling else "zeros"
+    mode: Literal["circular", "zeros"] = "circular" if tiling else "zeros"
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
             if part.padding_mode == mode:      # then so are all

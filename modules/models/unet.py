@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from modules.models.checkpoint.family import Arguments
-from modules.models.checkpoint.loaded_model import LoadedModel
+from modules.models.checkpoint.loaded_model import LoadedModel, config_of
 from modules.models.lora.runtime import Networks, Under
 from modules.models.optimizations.fp8 import working
 from modules.sampling.cond_extras import UNetInputs
@@ -29,7 +29,12 @@ class Row(NamedTuple):
     networks: Networks
 
 
-def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = nullcontext) -> list[tuple[Tensor, ...]]:
+def unpatched(sets: Sequence[Networks]) -> AbstractContextManager[None]:
+    """Rows as the model's own weights answer them."""
+    return nullcontext()
+
+
+def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = unpatched) -> list[tuple[Tensor, ...]]:
     """Answer each question with one clean estimate (C, h, w) per conditioning, in its order.
 
     Rows whose conditionings have equal keys share a call, made `under` the networks of each.
@@ -46,8 +51,8 @@ def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = nul
         answers = model.parametrization.clean(x, out, column([row.sigma for row in sharing], x), seen)
         for place, estimate in zip(places, answers, strict=True):
             estimates[place] = estimate
-    answers = iter(estimates)
-    return [tuple(next(answers) for _ in ask.conds) for ask in questions]
+    in_order = iter(estimates)
+    return [tuple(next(in_order) for _ in ask.conds) for ask in questions]
 
 
 def calls(rows: Sequence[Row]) -> list[list[int]]:
@@ -82,11 +87,12 @@ def with_extras(inputs: UNetInputs, rows: Sequence[Row]) -> UNetInputs:
 
 def added(unet: nn.Module, rows: Sequence[Row]) -> dict[str, Tensor] | None:
     """What SDXL's time embedding takes: pooled texts (rows, width) and the figures of the frame (rows, 6)."""
-    if rows[0].cond.vector is None:
+    given = [row.cond.vector for row in rows if row.cond.vector is not None]
+    if not given:
         return None
-    vectors = torch.stack([row.cond.vector for row in rows]).to(working(unet))
-    pooled = unet.config.projection_class_embeddings_input_dim - vectors.shape[1]
-    figures = pooled // (unet.config.addition_time_embed_dim - 1)
+    vectors, config = torch.stack(given).to(working(unet)), config_of(unet)
+    pooled = config.projection_class_embeddings_input_dim - vectors.shape[1]
+    figures = pooled // (config.addition_time_embed_dim - 1)
     return {"text_embeds": vectors[:, :-figures], "time_ids": vectors[:, -figures:]}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor, nn
 
@@ -23,7 +23,15 @@ BESIDE = (0, 4, 5)      # channels beside the latent: none, a picture, a mask an
 TOKENS = "token_embedding.weight"
 
 Tensors: TypeAlias = Mapping[str, Tensor]
+Shapes: TypeAlias = "Mapping[str, Shaped]"
 Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]      # positional and named arguments of a call of a network
+
+
+class Shaped(Protocol):
+    """A tensor, or what is known of one before it is read."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
 
 
 def nothing_more(tensors: Tensors) -> dict[str, Tensor]:
@@ -56,10 +64,10 @@ class Denoiser:
     first: str = FIRST
     context: str = CONTEXT
 
-    def is_in(self, tensors: Tensors) -> bool:
+    def is_in(self, tensors: Shapes) -> bool:
         return self.ranks(tensors) == (4, 2)
 
-    def ranks(self, tensors: Tensors) -> tuple[int, ...]:
+    def ranks(self, tensors: Shapes) -> tuple[int, ...]:
         return tuple(len(tensors[name].shape) for name in (self.first, self.context) if name in tensors)
 
 
@@ -112,7 +120,7 @@ class Family:
     def title(self) -> str:
         return self.known.title
 
-    def widths(self, tensors: Tensors) -> list[int]:
+    def widths(self, tensors: Shapes) -> list[int]:
         """How wide each of its text encoders is; of fewer, if the file lacks some."""
         tables = [next((tensor for key, tensor in tensors.items() if part.is_table(key)), None) for part in self.texts]
         return [table.shape[1] for table in tables if table is not None and len(table.shape) == 2]
@@ -145,7 +153,7 @@ LIKENESSES = {
 }
 
 
-def family_of(name: str, tensors: Tensors, families: Sequence[Family]) -> Family:
+def family_of(name: str, tensors: Shapes, families: Sequence[Family]) -> Family:
     """The family whose text encoders are in the file, and together as wide as its network's context; others are passed over.
 
     Raises ModelUnsupported, saying what the file is instead.
@@ -165,7 +173,7 @@ def family_of(name: str, tensors: Tensors, families: Sequence[Family]) -> Family
     return max(fitting, key=lambda family: len(family.texts))
 
 
-def width_of_context(family: Family, tensors: Tensors) -> int:
+def width_of_context(family: Family, tensors: Shapes) -> int:
     return tensors[family.denoiser.context].shape[1]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from modules.sampling.parametrization import EPSILON, VELOCITY, Parametrization
 from modules.sampling.schedules import Levels
 
 TIMESTEPS = 1000
+config_of: Callable[[nn.Module], Any] = attrgetter("config")      # the sizes that diffusers keep of a network
 
 
 @dataclass
@@ -48,7 +50,8 @@ class LoadedModel:
     @property
     def image_channels(self) -> int:
         """What the denoiser sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)."""
-        return self.unet.config.in_channels - self.unet.config.out_channels
+        config = config_of(self.unet)
+        return config.in_channels - config.out_channels
 
     @property
     def vae(self) -> AutoencoderKL:
@@ -69,8 +72,8 @@ class LoadedModel:
 @torch.inference_mode()
 def predicted_by(unet: nn.Module) -> Parametrization:
     """Does an SD2 model predict noise or velocity? At the last timestep all is noise: a noise model gives back what it sees."""
-    weight = next(unet.parameters())
-    x = weight.new_full((1, unet.config.in_channels, 8, 8), 0.5)
-    context = weight.new_full((1, 2, unet.config.cross_attention_dim), 0.5)
+    weight, config = next(unet.parameters()), config_of(unet)
+    x = weight.new_full((1, config.in_channels, 8, 8), 0.5)
+    context = weight.new_full((1, 2, config.cross_attention_dim), 0.5)
     out = unet(x, torch.tensor([TIMESTEPS - 1], device=weight.device), encoder_hidden_states=context, return_dict=False)[0]
     return VELOCITY if float((out.float() - 0.5).mean()) < -1 else EPSILON

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,27 +16,28 @@ from modules.models.faces import codeformer, gfpgan, retinaface
 from modules.models.upscaling.architectures import UNFIT
 from modules.models.upscaling.read_state import read_state
 
+N = TypeVar("N", bound=nn.Module)
 PARALLEL = "module."        # begins all names where several GPUs trained the network
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Generic[N]):
     """name: for messages; marks: names that only such files have; make: the network of its sizes"""
 
     name: str
     marks: frozenset[str]
     sizes: Callable[[Mapping[str, Tensor]], Any]
-    make: Callable[[Any], nn.Module]
+    make: Callable[[Any], N]
     hint: str
 
 
-def load(kind: Kind, path: Path, device: torch.device) -> nn.Module:
+def load(kind: Kind[N], path: Path, device: torch.device) -> N:
     """The network in that file. Raises ModelError, naming the file."""
     state = {name.removeprefix(PARALLEL): tensor for name, tensor in read_state(path).items()}
     return build(kind, path.name, state).to(device, torch.float32)
 
 
-def build(kind: Kind, name: str, state: Mapping[str, Tensor]) -> nn.Module:
+def build(kind: Kind[N], name: str, state: Mapping[str, Tensor]) -> N:
     """Made without memory, then given the file's own tensors; `name` is the file's. Raises ModelMismatch."""
     if not kind.marks <= state.keys():
         raise ModelMismatch(f"{name} is not {kind.name}.", kind.hint)
@@ -52,7 +53,7 @@ def build(kind: Kind, name: str, state: Mapping[str, Tensor]) -> nn.Module:
     return module.requires_grad_(False).eval()
 
 
-def unfit(kind: Kind, name: str) -> ModelMismatch:
+def unfit(kind: Kind[Any], name: str) -> ModelMismatch:
     return ModelMismatch(f"{name} resembles {kind.name}, but its weights do not fit together.", "Download it again, or use another.")
 
 
@@ -62,7 +63,7 @@ DETECTOR = Kind(
     retinaface.Sizes.of, retinaface.RetinaFace,
     "Use detection_Resnet50_Final.pth.",
 )
-RESTORERS = {
+RESTORERS: Mapping[str, Kind[nn.Module]] = {
     "gfpgan": Kind(
         "GFPGAN 1.2, 1.3 or 1.4",
         frozenset({"conv_body_first.weight", "condition_scale.0.2.weight", "stylegan_decoder.constant_input.weight"}),

@@ -35,10 +35,11 @@ class Face:
 def faces(net: RetinaFace, image: Image.Image) -> list[Face]:
     """Those in an RGB picture, the surest first, in pixels of that picture."""
     factor = min(SHORT_SIDE / min(image.size), LONGEST_SIDE / max(image.size))
-    size = tuple(max(1, int(side * factor)) for side in image.size)
-    scores, deltas, points = (each.float().cpu() for each in net(colours(image.resize(size, Image.Resampling.LANCZOS), net)))
+    width, height = (max(1, int(side * factor)) for side in image.size)
+    smaller = image.resize((width, height), Image.Resampling.LANCZOS)
+    scores, deltas, points = (each.float().cpu() for each in net(colours(smaller, net)))
     sure = scores > SURE
-    places = anchors(size[1], size[0])[sure]
+    places = anchors(height, width)[sure]
     scores, boxes, landmarks = scores[sure].numpy(), decoded_boxes(places, deltas[sure]).numpy(), decoded_points(places, points[sure]).numpy()
     found = [Face(float(scores[i]), boxes[i] / factor, landmarks[i] / factor) for i in unlike(boxes, scores, SAME)]
     return [face for face in found if np.linalg.norm(face.landmarks[0] - face.landmarks[1]) >= LEAST_EYES]

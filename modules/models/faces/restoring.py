@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from modules.base.errors import NotANumber
 from modules.imaging.faces import returned, upright
 from modules.library.face_restorers import Catalogs, find_face_files, refresh_restorers, restorer_named
-from modules.models.faces.building import DETECTOR, RESTORERS, Kind, load
+from modules.models.faces.building import DETECTOR, RESTORERS, Kind, N, load
 from modules.models.faces.codeformer import CodeFormer
 from modules.models.faces.detection import faces
 from modules.models.faces.retinaface import RetinaFace
@@ -27,7 +27,7 @@ class FaceRestorers:
     def __init__(self, catalogs: Catalogs, device: torch.device) -> None:
         """catalogs: where their files are. All is done in single precision, as in A1111."""
         self.catalogs, self.device = catalogs, device
-        self._detector: tuple[Path, nn.Module] | None = None
+        self._detector: tuple[Path, RetinaFace] | None = None
         self._restorer: tuple[Path, nn.Module] | None = None
 
     def restore(self, name: str, pixels: np.ndarray, weight: float) -> np.ndarray:
@@ -41,7 +41,7 @@ class FaceRestorers:
         self._restorer = self._kept(self._restorer, RESTORERS[restorer_named(name).name.casefold()], found.restorer)
         return np.array(restored(Image.fromarray(pixels), self._detector[1], by(self._restorer[1], weight)))
 
-    def _kept(self, ready: tuple[Path, nn.Module] | None, kind: Kind, path: Path) -> tuple[Path, nn.Module]:
+    def _kept(self, ready: tuple[Path, N] | None, kind: Kind[N], path: Path) -> tuple[Path, N]:
         return ready if ready and ready[0] == path else (path, load(kind, path, self.device))
 
 

@@ -57,20 +57,25 @@ class ResNet(nn.Module):
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(3, sizes.stem, 7, 2, 3, bias=False), nn.BatchNorm2d(sizes.stem)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        inputs = sizes.stem
-        for stage, blocks in enumerate(sizes.blocks):
-            inner, stride = sizes.stem * 2**stage, 1 if stage == 0 else 2
-            first = Bottleneck(inputs, inner, stride)
-            inputs = EXPANSION * inner
-            self.add_module(f"layer{stage + 1}", nn.Sequential(first, *(Bottleneck(inputs, inner, 1) for _ in range(blocks - 1))))
+        inner = sizes.stem
+        self.layer1 = stage(inner, inner, 1, sizes.blocks[0])
+        self.layer2 = stage(EXPANSION * inner, 2 * inner, 2, sizes.blocks[1])
+        self.layer3 = stage(EXPANSION * 2 * inner, 4 * inner, 2, sizes.blocks[2])
+        self.layer4 = stage(EXPANSION * 4 * inner, 8 * inner, 2, sizes.blocks[3])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x = self.layer1(self.maxpool(relu(self.bn1(self.conv1(x)))))
         found = []
-        for stage in (self.layer2, self.layer3, self.layer4):
-            x = stage(x)
+        for layer in (self.layer2, self.layer3, self.layer4):
+            x = layer(x)
             found.append(x)
         return found
+
+
+def stage(inputs: int, inner: int, stride: int, blocks: int) -> nn.Sequential:
+    """So many blocks; the first of them makes the features smaller."""
+    first = Bottleneck(inputs, inner, stride)
+    return nn.Sequential(first, *(Bottleneck(EXPANSION * inner, inner, 1) for _ in range(blocks - 1)))
 
 
 def normed(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
@@ -130,8 +135,9 @@ class RetinaFace(nn.Module):
         self.body = ResNet(sizes)
         self.fpn = Pyramid([EXPANSION * sizes.stem * 2**stage for stage in range(1, LEVELS + 1)], features)
         self.ssh1, self.ssh2, self.ssh3 = (Context(features) for _ in range(LEVELS))
-        for name, numbers in (("ClassHead", 2), ("BboxHead", 4), ("LandmarkHead", 10)):
-            self.add_module(name, nn.ModuleList(Head(features, numbers) for _ in range(LEVELS)))
+        self.ClassHead, self.BboxHead, self.LandmarkHead = (
+            nn.ModuleList(Head(features, numbers) for _ in range(LEVELS)) for numbers in (2, 4, 10)
+        )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         levels = self.fpn(self.body(x))

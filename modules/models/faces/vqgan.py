@@ -39,7 +39,8 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normed = self.norm(x)
-        seen = scaled_dot_product_attention(*(places(part(normed)) for part in (self.q, self.k, self.v)))
+        query, key, value = (places(part(normed)) for part in (self.q, self.k, self.v))
+        seen = scaled_dot_product_attention(query, key, value)
         return x + self.proj_out(seen.mT.reshape(x.shape))
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import torch
 from safetensors import SafetensorError
@@ -35,7 +35,8 @@ class Ignored:
         """So is its state."""
 
 
-ALLOWED = [torch.nn.ParameterDict, *((Ignored, name) for name in IGNORED)]
+Allowed: TypeAlias = Callable[..., Any] | tuple[Callable[..., Any], str]      # a global, and the name it is allowed under
+ALLOWED: list[Allowed] = [torch.nn.ParameterDict, *((Ignored, name) for name in IGNORED)]
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,11 @@ class Entry:
 class Source(Protocol):
     """A file's tensors by name; `entries` costs nothing, `tensor` reads one."""
 
-    entries: Mapping[str, Entry]
-    metadata: Mapping[str, str]
+    @property
+    def entries(self) -> Mapping[str, Entry]: ...
+
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
 
     def tensor(self, name: str) -> Tensor: ...
 
@@ -140,4 +143,4 @@ def header_of(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> byte
 
 def raw(tensor: Tensor, entry: Entry) -> memoryview:
     assert (tensor.dtype, tuple(tensor.shape)) == (entry.dtype, entry.shape), "a tensor is not what was announced"
-    return memoryview(tensor.contiguous().flatten().view(torch.uint8).numpy())
+    return tensor.contiguous().flatten().view(torch.uint8).numpy().data

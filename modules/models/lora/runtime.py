@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,7 +23,8 @@ from modules.networks.network import is_text
 from modules.sampling.weights import NetworkUse
 
 Networks = tuple[NetworkUse, ...]
-Under = Callable[[Sequence[Networks]], AbstractContextManager[None]]      # each row's networks → while it lasts, rows are answered under them
+# Each row's networks → while it lasts, rows are answered under them.
+Under: TypeAlias = Callable[[Sequence[Networks]], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +81,7 @@ class Unmerged:
 
     def _ready(self, networks: Networks) -> Updates:
         return {
-            path: [Update.of(patch, strength, self.modules[path].weight) for patch, strength in patches]
+            path: [Update.of(patch, by, self.modules[path].weight) for patch, by in patches if isinstance(patch, LoRA)]
             for path, patches in self.wanted(networks).items() if not is_text(path)
         }
 

@@ -34,7 +34,8 @@ class Mixer:
 
     def __init__(self, recipe: Recipe, sources: Sequence[Source], vae: Source | None) -> None:
         self.recipe, self.method = recipe, recipe.method
-        self.sources, self.vae = [Renamed.of(source) for source in sources], vae and Renamed.of(vae)
+        self.sources = [Renamed.of(source) for source in sources]
+        self.vae = None if vae is None else Renamed.of(vae)
         self.entries = {name: self.entry(name) for name in self.names()}
         self.check_whole()
 
@@ -48,8 +49,9 @@ class Mixer:
     def entry(self, name: str) -> Entry:
         own = self.owner(name).entries[name]
         if baked := self.baked(name):
-            self.check_baked(name, baked)
-            return converted(self.vae.entries[baked], self.precision(name))
+            self.check_baked(name, *baked)
+            source, known = baked
+            return converted(source.entries[known], self.precision(name))
         others = [self.sources[place].entries[name] for place in self.partners(name)]
         self.check_fits(name, own, others)
         in_place = any(other.shape != own.shape for other in others)
@@ -73,18 +75,19 @@ class Mixer:
         return having if self.method.open or len(having) == self.method.sources - 1 else []
 
     def tensor(self, name: str) -> Tensor:
-        found = self.vae.tensor(baked) if (baked := self.baked(name)) else self.mixed(name)
+        baked = self.baked(name)
+        found = baked[0].tensor(baked[1]) if baked else self.mixed(name)
         return found.to(self.entries[name].dtype)
 
     def mixed(self, name: str) -> Tensor:
-        own, partners = self.owner(name).tensor(name), self.partners(name)
-        if not partners:
+        own, partners, mix = self.owner(name).tensor(name), self.partners(name), self.method.mix
+        if not partners or mix is None:
             return own
         others, shares = [self.sources[place].tensor(name) for place in partners], self.shares(name, partners)
         if others[0].shape == own.shape:
-            return self.method.mix(own, others, shares)
+            return mix(own, others, shares)
         out = own.clone()      # an inpainting model sees more than the others: only what both see is mixed
-        out[:, :SD_LATENT.channels] = self.method.mix(own[:, :SD_LATENT.channels], others, shares)
+        out[:, :SD_LATENT.channels] = mix(own[:, :SD_LATENT.channels], others, shares)
         return out
 
     def shares(self, name: str, partners: Sequence[int]) -> tuple[float, ...]:
@@ -93,11 +96,12 @@ class Mixer:
             return tuple(asked.more[place - 1] for place in partners)
         return (asked.block_weights[block_of(name)] if asked.block_weights else asked.multiplier,)
 
-    def baked(self, name: str) -> str:
-        """The name that a tensor of the checkpoint's VAE has in the one that is baked in; "" if it stays."""
-        if self.vae is None or not name.startswith(VAE):
-            return ""
-        return next((known for known in (name.removeprefix(VAE), name) if known in self.vae.entries), "")
+    def baked(self, name: str) -> tuple[Renamed, str] | None:
+        """The VAE that is baked in, and the name that a tensor of the checkpoint's has in it; None if it stays."""
+        vae = self.vae
+        if vae is None or not name.startswith(VAE):
+            return None
+        return next(((vae, known) for known in (name.removeprefix(VAE), name) if known in vae.entries), None)
 
     def check_fits(self, name: str, own: Entry, others: Sequence[Entry]) -> None:
         shapes = {other.shape for other in others}
@@ -111,13 +115,13 @@ class Mixer:
         ours = self.recipe.sources[0].name
         if not self.entries:
             raise Invalid(f"Nothing of {ours} is left.", "Write a pattern that finds fewer names.", field="discard")
-        if self.vae and not any(map(self.baked, self.entries)):
+        if self.recipe.vae and not any(map(self.baked, self.entries)):
             hint = "Choose one in Stable Diffusion's original layout, and a checkpoint that has a VAE."
             raise ModelMismatch(f"{self.recipe.vae.name} replaces nothing in {ours}.", hint)
 
-    def check_baked(self, name: str, baked: str) -> None:
-        own, other = self.owner(name).entries[name], self.vae.entries[baked]
-        if own.shape != other.shape:
+    def check_baked(self, name: str, vae: Renamed, known: str) -> None:
+        own, other = self.owner(name).entries[name], vae.entries[known]
+        if self.recipe.vae and own.shape != other.shape:
             raise mismatch(self.recipe.sources[0].name, self.recipe.vae.name, name, (own, other), "Choose a VAE of the same family.")
 
 

@@ -33,7 +33,8 @@ class Streamed:
     def __init__(self, path: Path, file: Source) -> None:
         self.entries, self.metadata = dict(file.entries), file.metadata
         self._path, self._again = path, AGAIN.get(sniff(path))
-        self._read, self._mapped = file.tensor, 0
+        self._read: Read = file.tensor
+        self._mapped = 0
 
     def tensor(self, name: str) -> Tensor:
         if self._again and self._mapped > MAPPED:

@@ -48,8 +48,8 @@ class DenseBlock(nn.Module):
 
     def __init__(self, features: int, growth: int, plus: bool) -> None:
         super().__init__()
-        for number in range(1, 5):
-            self.add_module(f"conv{number}", conv(features + (number - 1) * growth, growth))
+        inputs = (features + number * growth for number in range(4))
+        self.conv1, self.conv2, self.conv3, self.conv4 = (conv(each, growth) for each in inputs)
         self.conv5 = conv(features + 4 * growth, features)
         self.conv1x1 = nn.Conv2d(features, growth, 1, bias=False) if plus else None
 

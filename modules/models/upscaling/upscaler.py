@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from modules.base.errors import Invalid
+from modules.base.errors import Invalid, UnknownName
 from modules.base.registry import Registry
 from modules.library.catalog import Catalog
 from modules.library.upscalers import upscaler_files
@@ -67,7 +67,10 @@ class Upscalers:
 
     def enlarge(self, name: str, tile: Tensor) -> Tensor:
         """(3, h, w) uint8 → the same, as much larger as that model makes it. Raises UnknownName, NotANumber, ModelError naming the file."""
-        return through(self._net(self.find(name).path), tile)
+        path = self.find(name).path
+        if path is None:
+            raise UnknownName("upscaler with a model", name, [each.name for each in self._registry if each.path])
+        return through(self._net(path), tile)
 
     def _net(self, path: Path) -> Net:
         ready = self._ready

@@ -57,9 +57,8 @@ def said(params: Request, line: Mapping[str, Any], position: str) -> Request:
 
 def checked(params: Request) -> Request:
     """Raises Invalid for what lies beyond a field's limits."""
-    cls: type = type(params)
     try:
-        return checker(cls).validate_python(asdict(params))
+        return checker(type(params)).validate_python(asdict(params))
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
