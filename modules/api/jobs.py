@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import MaxLen
@@ -20,7 +21,7 @@ from modules.base.limits import MAX_ITEMS, Id, JsonObject, Name
 from modules.engine.messages import HALF_MADE, RETURNED
 from modules.requests.form import read_submission
 from modules.requests.submit import submit
-from modules.store.jobs import JobRecord
+from modules.store.jobs import PICTURES, JobRecord
 
 MOST_PICTURES = 100      # of each job, in a list of jobs
 
@@ -127,5 +128,9 @@ def described(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any
                 **({} if brief else {"infotext": picture.infotext}),
             }
             for picture in record.pictures
+        ],
+        "outputs": [
+            {"index": output.index, "kind": output.kind, "name": Path(output.path).name, "facts": output.facts}
+            for output in record.outputs if output.kind not in PICTURES
         ],
     }

@@ -17,7 +17,7 @@ from modules.base.errors import described as error_data
 from modules.engine import messages as events
 from modules.engine.messages import JobSpec, Worker
 from modules.settings.options import Settings
-from modules.store.jobs import FAILED, INTERRUPTED, RUNNING, JobRecord, JobStore, PictureRecord
+from modules.store.jobs import FAILED, INTERRUPTED, RUNNING, JobRecord, JobStore, OutputRecord
 from modules.store.migrations import pictures_of
 
 log = logging.getLogger(__name__)
@@ -55,13 +55,13 @@ class Unrecorded:
     """What a full disk kept out of the database: whoever waits is told all the same. The next start makes such pictures again."""
 
     ended: events.Ended | None = None
-    pictures: dict[int, PictureRecord] = field(default_factory=dict)
+    outputs: dict[int, OutputRecord] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     def added_to(self, record: JobRecord) -> JobRecord:
-        pictures = {picture.index: picture for picture in record.pictures} | self.pictures
+        outputs = {output.index: output for output in record.outputs} | self.outputs
         found = replace(
-            record, pictures=tuple(pictures[index] for index in sorted(pictures)), made=record.made + len(self.pictures),
+            record, outputs=tuple(outputs[index] for index in sorted(outputs)), made=record.made + len(self.outputs),
             warnings=(*record.warnings, *self.warnings),
         )
         return replace(found, state=self.ended.state, error=self.ended.error) if self.ended else found
@@ -138,7 +138,7 @@ class Jobs:
         return unrecorded.added_to(record) if unrecorded else record
 
     def brief(self, job: str, owner: str | None = None, newest: int | None = 0) -> JobRecord:
-        """As `get`, without what may be long: for those who ask often. `newest`: with how many of its pictures; None is all."""
+        """As `get`, without what may be long: for those who ask often. `newest`: with how many of its outputs; None is all."""
         return self._owned(job, self.store.brief(job, newest), owner)
 
     def wait(self, job: str) -> JobRecord:
@@ -229,7 +229,7 @@ class Jobs:
     def _hand_over(self, record: JobRecord) -> None:
         """From here on the job is followed, with or without a worker. The caller holds `_asking`."""
         pictures = pictures_of(record.params)
-        done = tuple(picture.index for picture in record.pictures)
+        done = tuple(output.index for output in record.outputs)
         with self._changed:
             self.live.setdefault(record.id, Live(record.owner, pictures, before=len(done) / pictures))
             earlier = takewhile(lambda job: job != record.id, self.live)
@@ -255,11 +255,11 @@ class Jobs:
             live.preview, live.previews = event.jpeg, live.previews + 1
 
     def _made(self, event: events.Made) -> None:
-        picture = PictureRecord(event.index, event.path, event.infotext, event.facts, event.saved)
+        output = OutputRecord(event.index, event.path, event.infotext, event.facts, event.saved, event.kind)
         try:
-            self.store.add_picture(event.job, picture)
+            self.store.add_output(event.job, output)
         except (sqlite3.Error, JobFailed):
-            self._missing(event.job).pictures[event.index] = picture
+            self._missing(event.job).outputs[event.index] = output
             raise
 
     def _warned(self, event: events.Warned) -> None:

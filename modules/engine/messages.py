@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from modules.store.jobs import IMAGE
+
 RETURNED = "returned"      # among a picture's facts: files that are shown with it
 HALF_MADE = "half_made"    # among them: true of a picture that was interrupted or skipped on the way
 
@@ -56,13 +58,14 @@ class Preview(Event):
 
 @dataclass(frozen=True)
 class Made(Event):
-    """A picture is on disk."""
+    """An output is on disk."""
 
     index: int
     path: str
-    infotext: str
+    infotext: str = ""                                         # of a picture
     facts: Mapping[str, Any] = field(default_factory=dict)     # seed, subseed, prompt …: what the API's `info` tells of it
-    saved: bool = True                                         # in the outputs folder; else in the cache
+    saved: bool = True                                         # in its place for good; else in the cache
+    kind: str = IMAGE
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,8 @@ def check_merge(request: Merge, sources: int) -> None:
 
 
 def check_choices(request: Merge | Conversion) -> None:
-    for name, param in declared(type(request)).items():
+    cls: type = type(request)
+    for name, param in declared(cls).items():
         known = param.widget.of if isinstance(param.widget, Radio) else ()
         if known and (given := getattr(request, name)) not in known:
             raise Invalid(f"There is no {name} called {given!r:.80}.", f"There are: {', '.join(known)}.", field=name)

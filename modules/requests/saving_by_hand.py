@@ -21,7 +21,7 @@ from modules.prompts import grammar
 from modules.prompts.network_tags import take_networks
 from modules.requests.patterns import below_outputs, patterned, subfolders
 from modules.settings.options import Settings
-from modules.store.jobs import JobRecord, PictureRecord
+from modules.store.jobs import JobRecord, OutputRecord
 
 LOG = "log.csv"
 COLUMNS = (      # A1111's
@@ -52,7 +52,7 @@ def save_by_hand(record: JobRecord, index: int, settings: Settings, outputs: Pat
     return copies
 
 
-def copied(record: JobRecord, picture: PictureRecord, settings: Settings, folder: Path) -> Path:
+def copied(record: JobRecord, picture: OutputRecord, settings: Settings, folder: Path) -> Path:
     """The file, byte for byte, under the next free name; generation data that have no place in it beside it."""
     source = Path(picture.path)
     content, ending = source.read_bytes(), source.suffix[1:]
@@ -68,7 +68,7 @@ def copied(record: JobRecord, picture: PictureRecord, settings: Settings, folder
 # What is known of it ---------------------------------------------------------------------------------
 
 
-def recorded_facts(record: JobRecord, picture: PictureRecord, image: Image.Image, settings: Settings) -> NameFacts:
+def recorded_facts(record: JobRecord, picture: OutputRecord, image: Image.Image, settings: Settings) -> NameFacts:
     """As when it was made, as far as its record and its generation data tell."""
     told, pairs, unstyled = picture.facts, split(picture.infotext).pairs, record.params.get("unstyled") or {}
     prompt, negative = told.get("prompt", ""), told.get("negative_prompt", "")
@@ -96,7 +96,7 @@ def recorded_facts(record: JobRecord, picture: PictureRecord, image: Image.Image
     )
 
 
-def recorded_batch(record: JobRecord, picture: PictureRecord) -> dict[str, object]:
+def recorded_batch(record: JobRecord, picture: OutputRecord) -> dict[str, object]:
     """Its place among the pictures of one request; a script or a batch of files makes one after another."""
     size, rounds = int(record.params.get("batch_size", 1)), int(record.params.get("n_iter", 1))
     several = size * rounds
@@ -111,7 +111,7 @@ def recorded_batch(record: JobRecord, picture: PictureRecord) -> dict[str, objec
 # The log ---------------------------------------------------------------------------------------------
 
 
-def log_row(picture: PictureRecord, filename: str) -> Sequence[str]:
+def log_row(picture: OutputRecord, filename: str) -> Sequence[str]:
     """In the order of COLUMNS; what is not known is empty."""
     told, pairs = picture.facts, split(picture.infotext).pairs
     width, _, height = pairs.get("Size", "").partition("x")

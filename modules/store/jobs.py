@@ -20,14 +20,24 @@ log = logging.getLogger(__name__)
 QUEUED, RUNNING, DONE, INTERRUPTED, FAILED = "queued", "running", "done", "interrupted", "failed"
 ENDED = frozenset({DONE, INTERRUPTED, FAILED})
 
+IMAGE, GRID, MODEL = "image", "grid", "model"      # kinds of outputs
+PICTURES = frozenset({IMAGE, GRID})
+
 
 @dataclass(frozen=True)
-class PictureRecord:
+class OutputRecord:
+    """What a job has made: a file on disk.
+
+    infotext: the generation data of a picture; facts: whatever else there is to tell of it, by the output's kind
+    saved: in its place for good; False is in the cache
+    """
+
     index: int
     path: str
     infotext: str
     facts: Mapping[str, Any]
     saved: bool
+    kind: str = IMAGE
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class JobRecord:
     error: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     created: float = field(default_factory=time.time)
-    pictures: tuple[PictureRecord, ...] = ()      # all, or as many of the newest as were wanted
+    outputs: tuple[OutputRecord, ...] = ()        # all, or as many of the newest as were wanted
     made: int = 0                                 # how many there are
     asked: int = 1                                # how many there will be
     deaths: int = 0                               # how often the program died while it worked on this job
@@ -51,6 +61,11 @@ class JobRecord:
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def pictures(self) -> tuple[OutputRecord, ...]:
+        """The outputs that can be looked at."""
+        return tuple(output for output in self.outputs if output.kind in PICTURES)
 
 
 class JobStore:
@@ -70,12 +85,12 @@ class JobStore:
                  job.created, job.process),
             )
 
-    def add_picture(self, job: str, picture: PictureRecord) -> None:
+    def add_output(self, job: str, output: OutputRecord) -> None:
         with self.database.open() as db:
-            before = db.execute("DELETE FROM pictures WHERE job = ? AND position = ?", (job, picture.index)).rowcount
+            before = db.execute("DELETE FROM outputs WHERE job = ? AND position = ?", (job, output.index)).rowcount
             db.execute(
-                "INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
-                (job, picture.index, picture.path, picture.infotext, json.dumps(dict(picture.facts)), picture.saved),
+                "INSERT INTO outputs (job, position, path, infotext, facts, saved, kind) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (job, output.index, output.path, output.infotext, json.dumps(dict(output.facts)), output.saved, output.kind),
             )
             db.execute("UPDATE jobs SET made = made + ? WHERE id = ?", (1 - before, job))
 
@@ -103,17 +118,17 @@ class JobStore:
             db.executemany("UPDATE jobs SET deaths = deaths + 1 WHERE id = ? AND ended IS NULL", [(job,) for job in jobs])
 
     def get(self, job: str) -> JobRecord | None:
-        """With all its parameters and pictures."""
+        """With all its parameters and outputs."""
         return next(iter(self._many("SELECT * FROM jobs WHERE id = ?", job)), None)
 
     def brief(self, job: str, newest: int | None = None) -> JobRecord | None:
-        """Without the parameters that may be long, and with the `newest` few of its pictures: what a watcher asks several times a second."""
+        """Without the parameters that may be long, and with the `newest` few of its outputs: what a watcher asks several times a second."""
         return next(iter(self._many(f"{BRIEF} WHERE id = ?", job, newest=newest)), None)
 
-    def picture(self, job: str, index: int) -> PictureRecord | None:
+    def picture(self, job: str, index: int) -> OutputRecord | None:
         with self.database.reading() as db:
-            row = db.execute("SELECT * FROM pictures WHERE job = ? AND position = ?", (job, index)).fetchone()
-            return row and _picture(row)
+            row = db.execute("SELECT * FROM outputs WHERE job = ? AND position = ?", (job, index)).fetchone()
+            return _output(row) if row and row["kind"] in PICTURES else None
 
     def unfinished(self) -> list[JobRecord]:
         """Queued and running jobs, oldest first; one that cannot be read is among them, as failed."""
@@ -135,15 +150,15 @@ BRIEF = (
 )
 
 
-def _pictures(db: sqlite3.Connection, job: str, newest: int | None) -> list[PictureRecord]:
+def _outputs(db: sqlite3.Connection, job: str, newest: int | None) -> list[OutputRecord]:
     """In their order; `newest` are those with the highest numbers, None is all."""
     limit = -1 if newest is None else newest
-    rows = db.execute("SELECT * FROM pictures WHERE job = ? ORDER BY position DESC LIMIT ?", (job, limit)).fetchall()
-    return [_picture(row) for row in reversed(rows)]
+    rows = db.execute("SELECT * FROM outputs WHERE job = ? ORDER BY position DESC LIMIT ?", (job, limit)).fetchall()
+    return [_output(row) for row in reversed(rows)]
 
 
-def _picture(row: sqlite3.Row) -> PictureRecord:
-    return PictureRecord(row["position"], row["path"], row["infotext"], json.loads(row["facts"]), bool(row["saved"]))
+def _output(row: sqlite3.Row) -> OutputRecord:
+    return OutputRecord(row["position"], row["path"], row["infotext"], json.loads(row["facts"]), bool(row["saved"]), row["kind"])
 
 
 def _record(db: sqlite3.Connection, row: sqlite3.Row, newest: int | None) -> JobRecord:
@@ -160,7 +175,7 @@ def _record(db: sqlite3.Connection, row: sqlite3.Row, newest: int | None) -> Job
             error=json.loads(row["error"]) if row["error"] else None,
             warnings=tuple(json.loads(row["warnings"])),
             created=row["created"],
-            pictures=tuple(_pictures(db, row["id"], newest)),
+            outputs=tuple(_outputs(db, row["id"], newest)),
             made=row["made"],
             asked=row["asked"],
             deaths=row["deaths"],

@@ -115,8 +115,14 @@ def deaths_and_long_params(db: sqlite3.Connection) -> None:
         db.execute("UPDATE jobs SET params = ?, long_params = ?, asked = ? WHERE id = ?", (json.dumps(short), json.dumps(long), asked, job))
 
 
+def outputs_of_kinds(db: sqlite3.Connection) -> None:
+    """Jobs make more than pictures: each of their outputs has a kind."""
+    db.execute("ALTER TABLE pictures RENAME TO outputs")
+    db.execute("ALTER TABLE outputs ADD COLUMN kind TEXT NOT NULL DEFAULT 'image'")
+
+
 # As long as a folder has files, or of no use to whoever follows a job.
-LONG = frozenset({"batch", "images", "infotexts", "script_args", "unstyled"})
+LONG = frozenset({"batch", "images", "infotexts", "script_args", "unstyled", "metadata"})
 
 
 def split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,4 +143,4 @@ def pictures_of(params: Mapping[str, Any]) -> int:
         return 1
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, deaths_and_long_params)
+MIGRATIONS: tuple[Migration, ...] = (first_tables, deaths_and_long_params, outputs_of_kinds)

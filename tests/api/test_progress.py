@@ -96,7 +96,7 @@ def test_a_full_disk_under_the_database_is_said_to_be_one(client, monkeypatch):
     def full(*_):
         raise DiskFull("No space left to write easel.sqlite.", "Free some space.")
 
-    monkeypatch.setattr(store, "add_picture", full)
+    monkeypatch.setattr(store, "add_output", full)
     reply = client.post("/sdapi/v1/txt2img", json={**SMALL, "force_task_id": "full-1"})
     assert reply.status_code == 200 and len(reply.json()["images"]) == 1
     info = json.loads(reply.json()["info"])

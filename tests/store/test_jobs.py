@@ -9,7 +9,7 @@ import sys
 import time
 
 from modules.store.hashes import HashCache
-from modules.store.jobs import JobRecord, JobStore, PictureRecord
+from modules.store.jobs import MODEL, JobRecord, JobStore, OutputRecord
 
 RECORD = JobRecord("task(1)", "me", "txt2img", {"prompt": "猫 'quoted'", "seed": 2**62, "styles": []}, {"emphasis": "None"}, True)
 
@@ -18,9 +18,20 @@ def test_a_record_comes_back_as_it_went(tmp_path):
     store = JobStore(tmp_path / "db.sqlite")
     store.add(RECORD)
     assert store.get("task(1)") == RECORD
-    store.add_picture("task(1)", PictureRecord(0, "/a.png", "text", {"seed": 1}, True))
-    assert store.get("task(1)").pictures == (PictureRecord(0, "/a.png", "text", {"seed": 1}, True),)
+    store.add_output("task(1)", OutputRecord(0, "/a.png", "text", {"seed": 1}, True))
+    assert store.get("task(1)").pictures == (OutputRecord(0, "/a.png", "text", {"seed": 1}, True),)
     assert store.get("task(2)") is None
+
+
+def test_an_output_that_is_no_picture_is_told_apart(tmp_path):
+    store = JobStore(tmp_path / "db.sqlite")
+    store.add(RECORD)
+    image, model = OutputRecord(0, "/a.png", "text", {}, True), OutputRecord(1, "/models/a.safetensors", "", {"kind": "lora"}, True, MODEL)
+    for output in (model, image):
+        store.add_output("task(1)", output)
+    found = store.get("task(1)")
+    assert (found.outputs, found.pictures, found.made) == ((image, model), (image,), 2)
+    assert store.picture("task(1)", 0) == image and store.picture("task(1)", 1) is None
 
 
 def test_newest_first_and_unfinished_oldest_first(tmp_path):

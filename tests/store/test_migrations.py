@@ -47,6 +47,7 @@ def test_jobs_pictures_hashes_and_index_of_an_old_database_are_all_there(old):
     done = store.get("task(done)")
     assert (done.state, done.owner, done.params["prompt"], done.params["seed"], done.warnings) == ("done", "alice", "猫 'quoted'", 2**62, ("mind the gap",))
     assert [(picture.path, picture.facts["seed"]) for picture in done.pictures] == [("/outputs/0.png", 2**62), ("/outputs/1.png", 2**62 + 1)]
+    assert done.pictures == done.outputs and {output.kind for output in done.outputs} == {"image"}
     assert store.get("task(failed)").error["error"] == "oom"
     assert [job.id for job in store.unfinished()] == ["task(batch)", "task(queued)"]
     batch = store.get("task(batch)")
