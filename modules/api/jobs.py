@@ -20,10 +20,13 @@ from modules.base.errors import UnknownName
 from modules.base.limits import MAX_ITEMS, Id, JsonObject, Name
 from modules.engine.messages import HALF_MADE, RETURNED
 from modules.requests.form import read_submission
+from modules.requests.kinds import KINDS
 from modules.requests.submit import submit
 from modules.store.jobs import PICTURES, JobRecord
 
 MOST_PICTURES = 100      # of each job, in a list of jobs
+
+Kinds = Annotated[str, Query(max_length=500, description="Kinds of jobs with commas between; without, all.")]
 
 
 class ChosenScript(KnownFields):
@@ -34,7 +37,7 @@ class ChosenScript(KnownFields):
 class JobRequest(KnownFields):
     """What a page or a program asks for. Fields that are not given are as the page begins: with the model's own defaults."""
 
-    kind: Name = Field(description="txt2img, img2img or extras.")
+    kind: Name = Field(description="One of: " + ", ".join(KINDS.names) + ".")
     fields: Annotated[dict[Name, Any], MaxLen(MAX_ITEMS)] = Field({}, description="The request's fields by name.")
     settings: JsonObject = Field({}, description="Settings for this job alone, by name: the checkpoint, the VAE, any other.")
     script: ChosenScript | None = Field(None, description="A script of txt2img or img2img, in place of script_name and script_args.")
@@ -58,9 +61,10 @@ def routes(app: App) -> APIRouter:
         return JobStarted(job=submitted.job, notes=list(submitted.notes))
 
     @api.get("/jobs")
-    def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[dict[str, Any]]:
+    def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20, kinds: Kinds = "") -> list[dict[str, Any]]:
         """The caller's newest jobs, newest first, each with its newest pictures."""
-        return [described(app, record, brief=True) for record in app.jobs.store.recent(owner(request), limit, MOST_PICTURES)]
+        found = app.jobs.store.recent(owner(request), limit, MOST_PICTURES, [kind for kind in kinds.split(",") if kind])
+        return [described(app, record, brief=True) for record in found]
 
     @api.get("/jobs/{job}", response_model=dict[str, Any])
     def get(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> Response:

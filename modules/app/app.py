@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from modules.app.chores import Chores
 from modules.app.decoding import DecodingBudget
 from modules.app.jobs import Jobs
 from modules.base.hooks import Hooks
@@ -29,7 +28,6 @@ class App:
     jobs: Jobs
     tokenizer: Callable[[], Tokenizer]
     process: ProcessFile | None = None      # held while it runs; none in tests that are a program among others
-    chores: Chores = field(default_factory=Chores)
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
     hooks: Hooks = field(default_factory=Hooks)
     style_files: StyleFiles = field(init=False)

@@ -30,6 +30,7 @@ class Live:
 
     owner: str
     pictures: int
+    device: bool = True                              # it waits for the device; others are carried out beside it
     before: float = 0.0                              # the part of it that an earlier run made
     step: int = 0
     steps: int = 0
@@ -70,9 +71,16 @@ class Unrecorded:
 class Jobs:
     """Submit, follow, interrupt. Any thread may call any method; the worker's events arrive at `hear`."""
 
-    def __init__(self, store: JobStore, process: str = "", is_alive: Callable[[str], bool] = lambda process: False) -> None:
-        """`process`: what this one's jobs are marked with, "" for the server's; `is_alive`: is that process still at its jobs?"""
+    def __init__(
+        self, store: JobStore, process: str = "", is_alive: Callable[[str], bool] = lambda process: False,
+        needs_device: Callable[[str], bool] = lambda kind: True, on_output: Callable[[OutputRecord], None] = lambda output: None,
+    ) -> None:
+        """process: what this one's jobs are marked with, "" for the server's; is_alive: is that process still at its jobs?
+
+        needs_device: do jobs of that kind wait for the device? on_output: called with whatever a job has made, before its end is told
+        """
         self.store, self.process, self.is_alive = store, process, is_alive
+        self.needs_device, self.on_output = needs_device, on_output
         self.worker: Worker | None = None
         self.state = events.WorkerState("", loading="…")
         self.device: Mapping[str, str] = {}           # what the worker makes pictures on, once there is one
@@ -170,14 +178,18 @@ class Jobs:
         return stop
 
     def ahead_of(self, job: str) -> int:
-        """How many jobs were asked for before this one and are not done."""
+        """How many jobs that it waits with were asked for before this one and are not done."""
         with self._changed:
-            return list(self.live).index(job) if job in self.live else 0
+            return len(self._before(job, self.live[job].device)) if job in self.live else 0
 
     def running(self, owner: str | None = None) -> list[str]:
-        """Unfinished jobs, oldest first; of one owner or of all."""
+        """Unfinished jobs that make pictures, oldest first; of one owner or of all."""
         with self._changed:
-            return [job for job, live in self.live.items() if owner is None or live.owner == owner]
+            return [job for job, live in self.live.items() if live.device and (owner is None or live.owner == owner)]
+
+    def _before(self, job: str, device: bool) -> list[Live]:
+        earlier = takewhile(lambda other: other != job, self.live)
+        return [self.live[other] for other in earlier if self.live[other].device == device]
 
     def warn(self, job: str, notes: Iterable[str]) -> None:
         """What the person who asked for it should know, told with the job."""
@@ -228,12 +240,11 @@ class Jobs:
 
     def _hand_over(self, record: JobRecord) -> None:
         """From here on the job is followed, with or without a worker. The caller holds `_asking`."""
-        pictures = pictures_of(record.params)
+        pictures, device = pictures_of(record.params), self.needs_device(record.kind)
         done = tuple(output.index for output in record.outputs)
         with self._changed:
-            self.live.setdefault(record.id, Live(record.owner, pictures, before=len(done) / pictures))
-            earlier = takewhile(lambda job: job != record.id, self.live)
-            turn = sum(self.live[job].pictures for job in earlier if self.live[job].owner == record.owner)
+            self.live.setdefault(record.id, Live(record.owner, pictures, device, before=len(done) / pictures))
+            turn = sum(live.pictures for live in self._before(record.id, device) if live.owner == record.owner)
         if self.worker:
             alone = record.deaths > 0      # so that the next death is this job's or not
             given = (record.id, record.owner, record.kind, record.params, record.settings, record.save, turn, done)
@@ -261,6 +272,8 @@ class Jobs:
         except (sqlite3.Error, JobFailed):
             self._missing(event.job).outputs[event.index] = output
             raise
+        finally:
+            self.on_output(output)
 
     def _warned(self, event: events.Warned) -> None:
         try:
@@ -292,5 +305,5 @@ class Jobs:
 
 SET_ASIDE = WorkerCrashed(
     "Easel died twice while it worked on this job, so it is set aside; others go on.",
-    "Its pictures up to there are kept. Ask for it anew with a smaller size or another model; the server's log may tell more.",
+    "What it made up to there is kept. Ask for it anew with a smaller size or another model; the server's log may tell more.",
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import io
 import os
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from modules.base.errors import DiskFull, Forbidden, Unwritable, WebUIError
+from modules.base.errors import DiskFull, Forbidden, Invalid, Unwritable, WebUIError
 
 WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)      # what disks say that have none
 
@@ -51,6 +53,53 @@ def write_new(paths: Iterable[Path], content: bytes) -> Path:
         raise refused(path, error) from error
     finally:
         discard(temporary)
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A large file in the making: nobody sees it before it is whole, and it takes nobody's name.
+
+    path: what it will be called; aside: where it is until then, and as a second name of it until whoever asked has heard
+    """
+
+    path: Path
+    aside: Path
+
+    @property
+    def is_whole(self) -> bool:
+        """True if an earlier run has written it, and was killed before that was recorded."""
+        try:
+            return self.path.samefile(self.aside)
+        except OSError:
+            return False
+
+    def write(self, parts: Iterable[bytes | memoryview]) -> None:
+        """All of it, unless it is whole already. Raises DiskFull, Unwritable, or Invalid if there is such a file by now."""
+        if self.is_whole:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.aside.unlink(missing_ok=True)      # not written over: it may be a second name of a file that somebody has renamed
+            with open(self.aside, "xb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+            if not moved_to_free_name(self.aside, self.path):
+                raise Invalid(f"There is a file called {self.path.name} already.", "Choose another name.", field="name")
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise refused(self.path, error) from error
+
+
+@contextlib.contextmanager
+def new_file(path: Path, writer: str) -> Iterator[NewFile]:
+    """`writer`: who writes it, the same in each run, so that what a killed one left half written is found and goes."""
+    new = NewFile(path, path.with_name(f".{hashlib.sha256(writer.encode()).hexdigest()[:32]}.tmp"))
+    try:
+        yield new
+    finally:
+        discard(new.aside)
 
 
 def append_whole(path: Path, content: bytes, header: bytes) -> None:

@@ -25,8 +25,9 @@ from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags, Paths
 from modules.store.hashes import HashCache
-from modules.store.jobs import JobStore
+from modules.store.jobs import MODEL, JobStore, OutputRecord
 from modules.worker.config import WorkerConfig, nobody_notes
+from modules.worker.planners import needs_device
 from modules.worker.thread import ThreadWorker
 
 if TYPE_CHECKING:
@@ -42,13 +43,17 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
     process: what this one holds while it runs; kinds: the model files to look for
     """
     paths, models = flags.paths, find_models(flags, kinds)
+    cards = Cards(models.catalogs, LibraryIndex(paths.database), read_embedding)
     app = App(
         flags=flags,
         settings=SettingsFile(paths.settings_file),
         choices=ModelChoices(paths.settings_file.with_name("choices.json")),
         models=models,
-        cards=Cards(models.catalogs, LibraryIndex(paths.database), read_embedding),
-        jobs=Jobs(JobStore(paths.database), process_name(process, paths.terminal_locks), partial(is_terminal, paths.terminal_locks)),
+        cards=cards,
+        jobs=Jobs(
+            JobStore(paths.database), process_name(process, paths.terminal_locks), partial(is_terminal, paths.terminal_locks),
+            needs_device, partial(list_new_model, cards),
+        ),
         tokenizer=cached_tokenizer(paths.configs / "clip"),
         process=process,
     )
@@ -58,6 +63,12 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
 
 def begin_index(app: App, api: FastAPI) -> None:
     app.cards.begin()
+
+
+def list_new_model(cards: Cards, output: OutputRecord) -> None:
+    """A model file that a job has made is in the lists, and has a card, before the job's end is told."""
+    if output.kind == MODEL:
+        cards.renew(output.facts["model_kind"])
 
 
 def cached_tokenizer(folder: Path) -> Callable[[], Tokenizer]:

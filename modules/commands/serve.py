@@ -110,7 +110,6 @@ async def running(app: App, api: FastAPI, page: Page, address: str) -> AsyncIter
     await life
     if app.jobs.worker:
         await asyncio.to_thread(app.jobs.stop_worker)
-    await asyncio.to_thread(app.chores.close)
 
 
 def told_if_failed(life: asyncio.Task[None]) -> None:

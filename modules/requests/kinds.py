@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from modules.app.app import App
+from modules.base.accounts import Role
 from modules.base.registry import Registry
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
+from modules.params.merge import Conversion, Extraction, Merge
 from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import img2img_params, txt2img_params
 from modules.requests.enlarging import extras_params
+from modules.requests.merge import conversion_params, extraction_params, merge_params
 from modules.settings.options import Settings
 
 Resolve = Callable[[App, Any, Settings], dict[str, Any]]
@@ -28,13 +31,18 @@ class JobKind:
     request: the declared class of its requests: form, API schema and limits, flags of the command line
     resolve: app, request and the server's settings → the job's parameters, plain data that leave nothing to chance
     planner: the worker's function for it, as `module:function`; imported by the worker alone, since it may need torch
+    draws: True if it draws with a checkpoint, which must be here
+    device: True if it makes pictures on the device; others are carried out beside it, one at a time (worker/file_jobs.py)
+    may: who, at least, may ask for it
     """
 
     name: str
     request: type[Any]
     resolve: Resolve
     planner: str
-    draws: bool = True      # with a checkpoint, that must be here
+    draws: bool = True
+    device: bool = True
+    may: Role = Role.MEMBER
     aliases: tuple[str, ...] = ()
 
 
@@ -42,4 +50,7 @@ KINDS: Registry[JobKind] = Registry("kind of job", (
     JobKind("txt2img", Txt2Img, txt2img_params, "modules.worker.job_kinds:plan_txt2img"),
     JobKind("img2img", Img2ImgBatch, img2img_params, "modules.worker.job_kinds:plan_img2img"),
     JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:plan_extras", draws=False),
+    JobKind("merge", Merge, merge_params, "modules.worker.model_files:plan_merge", draws=False, device=False),
+    JobKind("convert", Conversion, conversion_params, "modules.worker.model_files:plan_conversion", draws=False, device=False),
+    JobKind("extract_lora", Extraction, extraction_params, "modules.worker.model_files:plan_extraction", draws=False, device=False),
 ))

@@ -41,6 +41,7 @@ class Submitted:
 def submit(app: App, asked: Submission, account: Account) -> Submitted:
     """Resolve a request and record it as a job. Raises Invalid, UnknownName, Forbidden, InvalidImage, TooLarge or ModelError."""
     kind, server = KINDS[asked.kind], app.settings.current
+    account.check(kind.may)
     given = settings_given(asked.settings)
     check_places(given, shared=not account.is_local)
     known = {name: value for name, value in given.items() if name in NAMES}

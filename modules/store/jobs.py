@@ -134,9 +134,10 @@ class JobStore:
         """Queued and running jobs, oldest first; one that cannot be read is among them, as failed."""
         return self._many("SELECT * FROM jobs WHERE ended IS NULL ORDER BY number")
 
-    def recent(self, owner: str, limit: int = 20, newest: int | None = None) -> list[JobRecord]:
-        """An owner's newest jobs, newest first, as `brief` tells of them."""
-        return self._many(f"{BRIEF} WHERE owner = ? ORDER BY number DESC LIMIT ?", owner, limit, newest=newest)
+    def recent(self, owner: str, limit: int = 20, newest: int | None = None, kinds: Collection[str] = ()) -> list[JobRecord]:
+        """An owner's newest jobs, newest first, as `brief` tells of them; of all kinds, or of these."""
+        among = f"AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+        return self._many(f"{BRIEF} WHERE owner = ? {among} ORDER BY number DESC LIMIT ?", owner, *kinds, limit, newest=newest)
 
     def _many(self, query: str, *values: Any, newest: int | None = None) -> list[JobRecord]:
         with self.database.reading() as db:

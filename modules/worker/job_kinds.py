@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,12 @@ from modules.pipelines.plan import Files, ImagePlan, each_image
 from modules.pipelines.result import Result
 from modules.pipelines.scripts.script_run import ScriptRun
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
-from modules.requests.kinds import KINDS
 from modules.requests.resolve import Request
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
+from modules.worker.planners import planner_of
 
 Extra = Mapping[str, object]      # what only an image's making can tell
 
@@ -100,13 +99,8 @@ def generation_facts(plan: ImagePlan) -> dict[str, Any]:
 
 def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     """The job by its kind's planner. inputs: the folder of the pictures that jobs start from. Raises UnknownName for the kind."""
-    return planner_of(spec.kind)(spec, library, inputs)
-
-
-def planner_of(kind: str) -> Callable[[JobSpec, Library, Path], JobPlan]:
-    """The function that the table of kinds names. Raises UnknownName."""
-    module, _, planner = KINDS[kind].planner.partition(":")
-    return getattr(import_module(module), planner)
+    plan: JobPlan = planner_of(spec.kind)(spec, library, inputs)
+    return plan
 
 
 # txt2img ---------------------------------------------------------------------------------------------

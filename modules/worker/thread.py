@@ -17,6 +17,8 @@ from modules.engine.messages import Emit, Ended, JobSpec, WorkerState
 from modules.store.jobs import FAILED, INTERRUPTED
 from modules.worker.border import outcome
 from modules.worker.config import WorkerConfig
+from modules.worker.file_jobs import FileJobs
+from modules.worker.planners import needs_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,17 +38,23 @@ class ThreadWorker:
         self.inboxes: dict[str, ThreadPoolExecutor] = {}      # by owner: plans their jobs in their order, once there is a runner
         self.asked: WeakValueDictionary[str, Future[None]] = WeakValueDictionary()      # jobs until they are planned
         self.stopping = False
+        self.files = FileJobs(config, emit)
         self.thread = Thread(target=self._run, name="device", daemon=True)
 
     def start(self) -> None:
         self.thread.start()
 
     def submit(self, spec: JobSpec) -> None:
+        if not needs_device(spec.kind):
+            self.files.submit(spec)
+            return
         if spec.owner not in self.inboxes:
             self.inboxes[spec.owner] = ThreadPoolExecutor(1, "inbox")      # of their own: planning thousands of pictures takes seconds
         self.asked[spec.id] = self.inboxes[spec.owner].submit(self._submit, spec)
 
     def interrupt(self, job: str) -> None:
+        if self.files.interrupt(job):
+            return
         asked = self.asked.get(job)
         if asked and asked.cancel():
             self.emit(Ended(job, INTERRUPTED))
@@ -59,11 +67,14 @@ class ThreadWorker:
     def stop(self) -> None:
         """Let the step in hand finish; unfinished jobs stay recorded and are resumed at the next start."""
         self.stopping = True
+        self.files.stop()
         for inbox in list(self.inboxes.values()):
             inbox.shutdown(wait=False, cancel_futures=True)
         if self.runner.done() and not self.runner.exception():
             self.runner.result().stop()
             self.thread.join(STOP_SECONDS)
+        if self.files.thread.is_alive():
+            self.files.thread.join(STOP_SECONDS)
 
     def _once_planned(self, job: str, do: Callable[[JobRunner], None]) -> None:
         """Now, or as soon as the job has been planned."""
@@ -83,18 +94,24 @@ class ThreadWorker:
             self.emit(Ended(spec.id, FAILED, described(error)))
 
     def _run(self) -> None:
+        runner = self._open_runner()
+        self.files.start()      # not before: two threads that begin to import torch at once may see half of it
+        if runner and not self.stopping:
+            with runner.open() as engine:
+                engine.run()
+
+    def _open_runner(self) -> JobRunner | None:
+        """None if there will be no pictures; whoever asks for one is told why."""
         try:
             preload("torch", TORCH)
             with uncollected("modules.worker.runner"):
                 from modules.worker.runner import JobRunner
 
             runner = JobRunner(self.config, self.emit)
-        except Exception as error:       # torch that cannot be imported, say: whoever asks is told
+        except Exception as error:       # torch that cannot be imported, say
             log.exception("Pictures cannot be made")
             self.runner.set_exception(error)
             self.emit(WorkerState("", error=sentence(error)))
-            return
+            return None
         self.runner.set_result(runner)
-        if not self.stopping:
-            with runner.open() as engine:
-                engine.run()
+        return runner

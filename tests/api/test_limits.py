@@ -82,13 +82,13 @@ QUERIES = [
 
 @pytest.mark.parametrize(("method", "path", "name", "limit"), TEXTS)
 def test_a_longer_text_is_refused(client, method, path, name, limit):
-    reply = client.request(method, path.format(card="x", job="x", chore="x", index=0, place=0), json={name: "a" * (limit + 1)})
+    reply = client.request(method, path.format(card="x", job="x", index=0, place=0), json={name: "a" * (limit + 1)})
     assert reply.status_code == 422 and len(reply.text) < 5_000, reply.text[:500]
 
 
 @pytest.mark.parametrize(("method", "path", "name", "limit"), QUERIES)
 def test_a_longer_query_is_refused(client, method, path, name, limit):
-    reply = client.request(method, path.format(card="x", job="x", chore="x", index=0, place=0), params={name: "a" * (limit + 1)})
+    reply = client.request(method, path.format(card="x", job="x", index=0, place=0), params={name: "a" * (limit + 1)})
     assert reply.status_code == 422 and len(reply.text) < 10_000, reply.text[:500]
 
 
@@ -96,7 +96,7 @@ def test_a_longer_query_is_refused(client, method, path, name, limit):
 def test_a_longer_id_is_refused(client, path):
     long = "a" * 5_000
     method = next(iter(schema()["paths"][path]))
-    reply = client.request(method, path.format(card=long, job=long, chore=long, index=0, place=0), json={} if method != "get" else None)
+    reply = client.request(method, path.format(card=long, job=long, index=0, place=0), json={} if method != "get" else None)
     assert reply.status_code in (404, 422) and len(reply.text) < 7_000
 
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import time
+import json
 
 import pytest
 
 from modules.params.merge import Merge, merged_name
 from modules.requests.merge import shortened
+from tests.servers import settled
 
 
 def made(client, address, **body):
-    chore = client.post(f"/easel/v1/{address}", json=body)
-    assert chore.status_code == 200, chore.text
-    return ended(client, chore.json())
+    reply = client.post(f"/easel/v1/{address}", json=body)
+    assert reply.status_code == 200, reply.text
+    return settled(client, reply.json()["job"])
 
 
-def ended(client, chore):
-    for _ in range(600):
-        found = client.get(f"/easel/v1/chores/{chore['id']}").json()
-        if found["state"] not in ("queued", "running"):
-            return found
-        time.sleep(0.1)
-    raise AssertionError(found)
+def files_of(job):
+    return [(output["kind"], output["name"]) for output in job["outputs"]]
 
 
 def names(client):
@@ -31,7 +27,8 @@ def names(client):
 
 def test_a_merged_model_is_there_to_be_used(client):
     found = made(client, "merge", models=["tiny-sd1", "tiny-sd1"], multiplier=0.5, name="half and half")
-    assert (found["state"], found["result"]) == ("done", {"name": "half and half.safetensors"})
+    assert (found["state"], files_of(found)) == ("done", [("model", "half and half.safetensors")])
+    assert (found["kind"], found["fraction"], found["pictures"]) == ("merge", 1, [])
     assert "half and half" in names(client)
     cards = client.get("/easel/v1/cards", params={"kind": "checkpoint", "search": "half and"}).json()["cards"]
     assert [each["name"] for each in cards] == ["half and half"]
@@ -40,7 +37,8 @@ def test_a_merged_model_is_there_to_be_used(client):
 
 
 def test_a_converted_model_is_half_as_large(client):
-    assert made(client, "convert", model="tiny-sd1", precision="bf16")["result"] == {"name": "tiny-sd1-bf16.safetensors"}
+    assert made(client, "convert", model="tiny-sd1", precision="bf16")["outputs"] == [
+        {"index": 0, "kind": "model", "name": "tiny-sd1-bf16.safetensors", "facts": {"model_kind": "checkpoint"}}]
 
 
 def test_what_does_not_differ_gives_no_lora_and_says_so(client):
@@ -67,9 +65,9 @@ def test_what_no_list_of_checkpoints_would_show_is_no_name_for_one(client, name)
 
 def test_of_two_that_wait_for_one_name_the_second_overwrites_nothing(client):
     body = {"models": ["tiny-sd1", "tiny-sd1"], "name": "wanted twice"}
-    first, second = (client.post("/easel/v1/merge", json=body).json() for _ in range(2))
-    assert ended(client, first)["state"] == "done"
-    assert "already" in ended(client, second)["error"]["message"]
+    first, second = (client.post("/easel/v1/merge", json=body).json()["job"] for _ in range(2))
+    assert settled(client, first)["state"] == "done"
+    assert "already" in settled(client, second)["error"]["message"]
 
 
 def test_a_yaml_that_belongs_to_another_file_is_kept(client):
@@ -91,6 +89,28 @@ def test_an_unknown_model_is_named(client, name):
     assert reply.status_code == 404
 
 
-def test_somebody_elses_chore_does_not_exist(guarded):
-    chore = guarded.post("/easel/v1/convert", json={"model": "tiny-sd1", "name": "mine"}, auth=("alice", "a-secret")).json()["id"]
-    assert guarded.get(f"/easel/v1/chores/{chore}", auth=("bob", "b-secret")).status_code == 404
+@pytest.mark.parametrize(("address", "field"), [("merge", "models"), ("convert", "model"), ("extract-lora", "tuned")])
+def test_where_nothing_is_chosen_the_field_is_named(client, address, field):
+    reply = client.post(f"/easel/v1/{address}", json={})
+    assert reply.status_code == 422 and reply.json()["detail"][0]["loc"] == ["body", field]
+
+
+def test_what_is_made_of_models_is_a_job_like_any_other(client):
+    """Begun by POST /jobs as the page does, whose precision is A1111's form's; listed, and followed by events."""
+    fields = {"models": ["tiny-sd1", "tiny-sd1"], "method": "Sum of more", "more": "1.5", "name": "by the page"}
+    job = client.post("/easel/v1/jobs", json={"kind": "merge", "fields": fields}).json()["job"]
+    found = settled(client, job)
+    assert (found["state"], found["params"]["precision"], found["params"]["more"]) == ("done", "fp16", [1.5])
+    assert found["warnings"] == ["The shares are 1.5 together, so that A is in the result with -0.5."]
+    assert [each["id"] for each in client.get("/easel/v1/jobs", params={"kinds": "merge,convert", "limit": 1}).json()] == [job]
+    assert all(each["kind"] == "txt2img" for each in client.get("/easel/v1/jobs", params={"kinds": "txt2img"}).json())
+    events = [json.loads(line[6:]) for line in client.get(f"/easel/v1/jobs/{job}/events").text.splitlines() if line.startswith("data: ")]
+    assert files_of(events[-1]) == [("model", "by the page.safetensors")]
+    assert client.get(f"/easel/v1/jobs/{job}/pictures/0").status_code == 404
+
+
+def test_somebody_elses_merge_does_not_exist(guarded):
+    job = guarded.post("/easel/v1/convert", json={"model": "tiny-sd1", "name": "mine"}, auth=("alice", "a-secret")).json()["job"]
+    assert guarded.get(f"/easel/v1/jobs/{job}", auth=("bob", "b-secret")).status_code == 404
+    assert guarded.post(f"/easel/v1/jobs/{job}/interrupt", auth=("bob", "b-secret")).status_code == 404
+    assert settled(guarded, job, auth=("alice", "a-secret"))["state"] == "done"

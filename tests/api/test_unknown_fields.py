@@ -7,7 +7,7 @@ import pytest
 from tests.api.test_limits import Schema, body_of, operations, resolved
 
 OWN = [(method, path, body_of(operation)) for method, path, operation in operations() if path.startswith("/easel/v1/") and body_of(operation)]
-NAMES = {"card": "none", "job": "none", "chore": "none"}
+NAMES = {"card": "none", "job": "none"}
 
 
 def free(body: Schema) -> bool:

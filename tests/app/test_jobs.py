@@ -245,3 +245,32 @@ def test_whoever_watches_is_told_that_the_program_stops(jobs):
     jobs.watch(ask(jobs), lambda: seen.append(jobs.stopping))
     jobs.stop_watching()
     assert seen == [True]
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """Jobs of which merges need no device, and what is told of their outputs."""
+    outputs = []
+    found = Jobs(JobStore(tmp_path / "easel.sqlite"), needs_device=lambda kind: kind != "merge", on_output=outputs.append)
+    found.outputs = outputs
+    found.attach(Scribe())
+    return found
+
+
+def merge(jobs, owner="me"):
+    return jobs.submit("merge", {"models": ["a", "b"]}, Settings(), owner)
+
+
+def test_what_needs_no_device_is_in_no_pictures_way(beside):
+    first, picture, second = merge(beside), ask(beside, pictures=2), merge(beside)
+    assert [spec.turn for spec in beside.worker.specs] == [0, 0, 1]
+    assert [beside.ahead_of(job) for job in (first, picture, second)] == [0, 0, 1]
+    assert beside.running("me") == [picture]
+
+
+def test_of_a_model_file_the_lists_hear_before_the_jobs_end_is_told(beside):
+    job, heard = merge(beside), []
+    beside.when_ended(job, lambda: heard.extend(output.path for output in beside.outputs))
+    beside.hear(Made(job, 0, "/models/x.safetensors", facts={"model_kind": "lora"}, kind="model"))
+    beside.hear(Ended(job, "done"))
+    assert heard == ["/models/x.safetensors"] and [output.kind for output in beside.get(job).outputs] == ["model"]

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.base import files
-from modules.base.errors import DiskFull, Forbidden, Unwritable
-from modules.base.files import append_whole, inside, write_atomically, write_new
+from modules.base.errors import DiskFull, Forbidden, Invalid, Unwritable
+from modules.base.files import append_whole, inside, new_file, write_atomically, write_new
 
 
 def test_content_comes_back_and_nothing_else_is_left(tmp_path):
@@ -174,3 +174,55 @@ def test_what_killed_writers_left_is_cleared_and_nothing_else(tmp_path):
     assert files.clear_unfinished(tmp_path, now + 100, below=False) == 1 and ours[1].exists()
     assert files.clear_unfinished(tmp_path, now + 100) == 1
     assert not any(path.exists() for path in ours) and all(path.exists() for path in others)
+
+
+def test_a_new_file_is_seen_whole_under_a_name_that_was_free(tmp_path):
+    path, seen = tmp_path / "a.bin", []
+    with new_file(path, "job 1") as new:
+        new.write(part for part in (b"one", b"two") if not seen.append(path.exists()))
+        assert path.read_bytes() == b"onetwo" and seen == [False, False]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_who_comes_second_writes_over_nothing(tmp_path):
+    path = tmp_path / "a.bin"
+    with pytest.raises(Invalid, match="a.bin already"), new_file(path, "job 1") as new:
+        new.write(part for part in (b"one", b"two") if part == b"one" or path.write_bytes(b"mine"))
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_what_breaks_off_leaves_nothing(tmp_path, error):
+    def parts():
+        yield b"one"
+        raise error
+
+    with pytest.raises((KeyboardInterrupt, Unwritable)), new_file(tmp_path / "a.bin", "job 1") as new:
+        new.write(parts())
+    assert list(tmp_path.iterdir()) == []
+
+
+def killed(path, writer, content):
+    """As a kill leaves it: no `with` is left in order."""
+    new = new_file(path, writer).gen.send(None)
+    new.write([content])
+    return new
+
+
+def test_a_killed_writer_finds_what_it_has_written_and_does_not_write_again(tmp_path):
+    path = tmp_path / "a.bin"
+    killed(path, "job 1", b"one")
+    with new_file(path, "job 1") as again:
+        assert again.is_whole
+        again.write(iter(pytest.fail, None))
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == b"one"
+    with new_file(path, "job 2") as other:
+        assert not other.is_whole
+
+
+def test_a_file_that_was_renamed_meanwhile_stays_as_it_is(tmp_path):
+    path, renamed = tmp_path / "a.bin", tmp_path / "b.bin"
+    killed(path, "job 1", b"one").path.rename(renamed)
+    with new_file(path, "job 1") as again:
+        again.write([b"more"])
+    assert (path.read_bytes(), renamed.read_bytes()) == (b"more", b"one") and len(list(tmp_path.iterdir())) == 2

@@ -118,25 +118,35 @@ def test_more_than_three_checkpoints_are_merged_and_what_is_wrong_is_said(page: 
     torch.testing.assert_close(merged, 0.4 * first + 0.6 * other, atol=1e-3, rtol=1e-2)
 
 
-def test_what_is_being_made_is_watched_and_stopped_from_the_page(page: Page) -> None:
+def test_what_is_being_made_is_watched_and_stopped_from_the_page_after_a_reload_too(page: Page) -> None:
     """The server's answers are made up: a real merge of small files ends before anybody could press a button."""
-    chore = {"id": "slow", "state": "running", "done": 1, "of": 4, "result": {}, "error": None}
+    job = {
+        "id": "slow", "kind": "convert", "state": "queued", "ahead": 2, "fraction": 0, "eta": None, "params": {"name": "small"}, "outputs": [],
+        "warnings": ["mind the gap"], "error": None,
+    }
     stopped: list[str] = []
 
     def stop(route: Route) -> None:
         stopped.append(route.request.method)
-        chore["state"] = "interrupted"
+        job["state"] = "interrupted"
         route.fulfill(status=204)
 
-    page.route("**/easel/v1/convert", lambda route: route.fulfill(json=chore))
-    page.route("**/easel/v1/chores/slow", lambda route: route.fulfill(json=chore))
-    page.route("**/easel/v1/chores/slow/stop", stop)
+    page.route("**/easel/v1/jobs", lambda route: route.fulfill(json={"job": "slow", "notes": []}))
+    page.route("**/easel/v1/jobs?limit=10*", lambda route: route.fulfill(json=[job]))
+    page.route("**/easel/v1/jobs/slow?*", lambda route: route.fulfill(json=job))
+    page.route("**/easel/v1/jobs/slow/interrupt", stop)
     tab(page, "Checkpoint Merger")
     page.get_by_text("Convert or prune").click()
     page.click("#modelmerger_convert")
-    expect(page.locator("#modelmerger_results")).to_contain_text("25 %")
-    page.click("#modelmerger_stop")
-    expect(page.locator("#modelmerger_results")).to_contain_text("Nothing was written")
+    result = page.locator("#modelmerger_results")
+    expect(result).to_contain_text("2 before it")
+    job |= {"state": "running", "fraction": 0.25}
+    expect(result).to_contain_text("25 %")
+    page.reload()
+    tab(page, "Checkpoint Merger")
+    expect(result).to_contain_text("small")
+    result.get_by_role("button", name="Stop").click()
+    expect(result).to_contain_text("Nothing was written")
     assert stopped == ["POST"]
 
 

@@ -18,7 +18,7 @@ from modules.requests.form import read_submission
 from modules.requests.kinds import KINDS
 from modules.requests.submit import Submission, submit
 from modules.settings.flags import parse
-from modules.worker.job_kinds import planner_of
+from modules.worker.planners import planner_of
 from tests.servers import with_tiny_model
 
 SAME = {"steps": 3, "sampler_name": "Euler", "cfg_scale": 5.0, "width": 64, "height": 64, "seed": 7, "subseed": 8, "denoising_strength": 0.5,
@@ -114,6 +114,12 @@ def test_every_kind_has_a_planner_and_a_request_of_its_own(kind):
     assert callable(planner_of(kind.name)) and planner_of(kind.name).__module__ == kind.planner.partition(":")[0]
     assert kind.request() == checker(kind.request).validate_python({})
     assert kind.draws == issubclass(kind.request, Generation)
+
+
+@pytest.mark.parametrize("kind", KINDS.names)
+def test_each_kind_says_who_may_ask_for_it(app, kind):
+    with pytest.raises(Forbidden):
+        submit(app, Submission(kind, KINDS[kind].request()), Account("guest", Role(KINDS[kind].may - 1)))
 
 
 def test_img2img_of_a1111s_api_takes_batches_and_sizes_by_scale(app, tmp_path):

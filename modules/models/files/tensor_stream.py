@@ -6,10 +6,8 @@ Format (github.com/huggingface/safetensors): eight bytes of length, a JSON heade
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from modules.base.errors import ModelCorrupt
-from modules.base.files import refused, sync_folder
+from modules.base.files import NewFile
 from modules.library.safetensors_header import AGAIN, read_header, sniff
 from modules.models.files.state_dict import read_weights
 
@@ -105,29 +103,18 @@ def opened(path: Path) -> Iterator[Source]:
 Make = Callable[[str], Tensor]      # a tensor by its name, as its entry says
 
 
-def write(path: Path, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: Callable[[int, int], None]) -> None:
+def write(out: NewFile, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: Callable[[int, int], None]) -> None:
     """Write a safetensors file, each tensor made, written and let go. All or nothing.
 
-    `told(done, of)` hears of each; what it raises ends the writing. Raises DiskFull or Unwritable.
+    `told(done, of)` hears of each; what it raises ends the writing. Raises DiskFull, Unwritable, or Invalid if there is such a file by now.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
-            file.write(header_of(entries, metadata))
-            for done, (name, entry) in enumerate(entries.items()):
-                told(done, len(entries))
-                file.write(raw(make(name), entry))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise refused(path, error) from error
-        raise
+    def parts() -> Iterator[bytes | memoryview]:
+        yield header_of(entries, metadata)
+        for done, (name, entry) in enumerate(entries.items()):
+            told(done, len(entries))
+            yield raw(make(name), entry)
+
+    out.write(parts())
 
 
 def header_of(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
+from modules.base.files import NewFile
 from modules.models.merging.converting import convert
 from modules.models.merging.mixing import Mixer
 from modules.models.merging.recipe import Recipe, check
@@ -15,7 +15,7 @@ from modules.models.merging.writing import Told, write_checkpoint
 __all__ = ["Recipe", "check", "convert", "merge"]
 
 
-def merge(recipe: Recipe, out: Path, told: Told) -> None:
+def merge(recipe: Recipe, out: NewFile, told: Told) -> None:
     """Write the checkpoint, and the .yaml that goes with it.
 
     Raises Invalid for a recipe that makes no sense, ModelMismatch naming what does not go together, DiskFull, Unwritable.
@@ -25,5 +25,5 @@ def merge(recipe: Recipe, out: Path, told: Told) -> None:
         sources = [stack.enter_context(streamed(path)) for path in recipe.used]
         vae = stack.enter_context(streamed(recipe.vae)) if recipe.vae else None
         mixer = Mixer(recipe, sources, vae)
-        write_checkpoint(out, mixer.entries, mixer.tensor, metadata_of(recipe, sources, mixer, out), told)
-    copy_config(recipe.config_sources, out)
+        write_checkpoint(out, mixer.entries, mixer.tensor, metadata_of(recipe, sources, mixer, out.path), told)
+    copy_config(recipe.config_sources, out.path)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modules.base.errors import ModelMismatch
+from modules.base.files import NewFile
 from modules.models.files.tensor_stream import Entry
 from modules.models.merging.recipe import dtype_of
 from modules.models.merging.record import copy_config
@@ -14,7 +15,7 @@ from modules.models.merging.writing import Told, converted, write_checkpoint
 from modules.params.merge import Conversion, check_choices
 
 
-def convert(request: Conversion, source: Path, out: Path, told: Told) -> None:
+def convert(request: Conversion, source: Path, out: NewFile, told: Told) -> None:
     """The checkpoint alone as safetensors: no optimiser, no EMA copy; if that is asked for, the copy instead of the weights.
 
     Raises Invalid for an unknown precision, ModelError naming the file.
@@ -28,7 +29,7 @@ def convert(request: Conversion, source: Path, out: Path, told: Told) -> None:
             raise ModelMismatch(f"{source.name} holds no EMA weights.", "Convert it without asking for them.")
         entries = {name: converted(found[origin], dtype) for name, origin in names.items()}
         write_checkpoint(out, entries, lambda name: file.tensor(names[name]).to(entries[name].dtype), {**file.metadata, "format": "pt"}, told)
-    copy_config((source,), out)
+    copy_config((source,), out.path)
 
 
 def ema_name(name: str, entries: Mapping[str, Entry]) -> str:

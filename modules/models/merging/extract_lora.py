@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
-from modules.base.files import write_atomically
+from modules.base.files import NewFile
 from modules.library.safetensors_header import AGAIN
 from modules.models.checkpoint import key_mapping as layout
 from modules.models.checkpoint.families import FAMILIES
@@ -37,7 +37,7 @@ class Place:
         return (tensor if self.third is None else tensor.chunk(JOINED)[self.third]).float()
 
 
-def extract_lora(tuned: Path, base: Path, out: Path, rank: int, told: Told, threshold: float = 0.0) -> int:
+def extract_lora(tuned: Path, base: Path, out: NewFile, rank: int, told: Told, threshold: float = 0.0) -> int:
     """Write `tuned` − `base` as a LoRA of at most that rank, each alpha its rank, in kohya-ss's names; returns how many weights it changes.
 
     Each weight's difference is cut to its `rank` largest directions (Eckart & Young 1936), less those that are weaker than
@@ -59,7 +59,7 @@ def extract_lora(tuned: Path, base: Path, out: Path, rank: int, told: Told, thre
     if not tensors:
         raise ModelMismatch(f"{tuned.name} and {base.name} do not differ where a LoRA could.", "Choose the tuned model first, then its origin.")
     metadata = {"format": "pt", "ss_network_module": "networks.lora", "ss_network_dim": str(rank), "ss_network_alpha": str(rank)}
-    write_atomically(out, save(tensors, metadata))
+    out.write([save(tensors, metadata)])
     return len(tensors) // 3
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from modules.base.errors import DiskFull
-from modules.base.files import UNFINISHED
+from modules.base.files import UNFINISHED, NewFile
 from modules.models.files.tensor_stream import Entry, Make, write
 
 LONG_AGO = 3600.0                                  # s since the last byte was written: nobody writes it any more
@@ -19,22 +19,22 @@ LONG_AGO = 3600.0                                  # s since the last byte was w
 Told = Callable[[int, int], None]      # tensors done, of how many; what it raises ends the work
 
 
-def write_checkpoint(out: Path, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: Told) -> None:
+def write_checkpoint(out: NewFile, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: Told) -> None:
     """Write a safetensors file whole or not at all, the widest numbers first, so that each tensor lies aligned.
 
-    Raises DiskFull before the first tensor is made if all will not fit, and DiskFull or Unwritable as the writing goes.
+    Raises DiskFull before the first tensor is made if all will not fit, and DiskFull, Unwritable or Invalid as the writing goes.
     """
-    sweep(out.parent)
-    check_room(out, sum(entry.size for entry in entries.values()))
+    sweep(out)
+    check_room(out.path, sum(entry.size for entry in entries.values()))
     ordered = dict(sorted(entries.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
     write(out, ordered, make, metadata, told)
 
 
-def sweep(folder: Path) -> None:
+def sweep(out: NewFile) -> None:
     """Take away what a crash or a loss of power left half written: nobody else does, and it is as large as a model."""
-    for path in folder.glob(".*.tmp"):
+    for path in out.path.parent.glob(".*.tmp"):
         with suppress(OSError):
-            if UNFINISHED.fullmatch(path.name) and time.time() - path.stat().st_mtime > LONG_AGO:
+            if path != out.aside and UNFINISHED.fullmatch(path.name) and time.time() - path.stat().st_mtime > LONG_AGO:
                 path.unlink()
 
 

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from modules.base.errors import DiskFull, ModelMismatch
+from modules.base.files import new_file
 from modules.models.files.tensor_stream import Entry, opened
 from modules.models.merging import convert
 from modules.models.merging.converting import EMA
@@ -23,6 +24,17 @@ MIDDLE = "model.diffusion_model.middle_block.0.x"
 
 def quiet(done, of):
     pass
+
+
+def write_to(path, *how):
+    with new_file(path, "test") as out:
+        write_checkpoint(out, *how)
+
+
+def convert_to(request, source, path, told):
+    path.unlink(missing_ok=True)
+    with new_file(path, "test") as out:
+        convert(request, source, out, told)
 
 
 def some(tmp_path, **others):
@@ -41,13 +53,13 @@ def test_one_tensor_is_in_memory_at_a_time(tmp_path):
         alive.add(tensor)
         return tensor
 
-    write_checkpoint(tmp_path / "x.safetensors", {f"t{i}": Entry(torch.float32, (4,)) for i in range(20)}, make, {}, quiet)
+    write_to(tmp_path / "x.safetensors", {f"t{i}": Entry(torch.float32, (4,)) for i in range(20)}, make, {}, quiet)
     assert seen == [0] * 20
 
 
 def test_what_has_no_room_is_not_begun(tmp_path):
     with pytest.raises(DiskFull, match="GiB are needed"):
-        write_checkpoint(tmp_path / "x.safetensors", {"x": Entry(torch.float32, (2**50,))}, pytest.fail, {}, quiet)
+        write_to(tmp_path / "x.safetensors", {"x": Entry(torch.float32, (2**50,))}, pytest.fail, {}, quiet)
     assert not list(tmp_path.iterdir())
 
 
@@ -58,13 +70,13 @@ def test_what_a_crash_left_behind_is_swept_away(tmp_path):
         path.write_bytes(b"half")
     for path in (old, others):
         os.utime(path, (time.time() - 7200,) * 2)
-    write_checkpoint(tmp_path / "x.safetensors", {"x": Entry(torch.float32, (1,))}, lambda name: torch.zeros(1), {}, quiet)
+    write_to(tmp_path / "x.safetensors", {"x": Entry(torch.float32, (1,))}, lambda name: torch.zeros(1), {}, quiet)
     assert {path.name for path in tmp_path.iterdir()} == {young.name, others.name, "x.safetensors"}
 
 
 def test_each_tensor_lies_aligned(tmp_path):
     entries = {"a": Entry(torch.float16, (3,)), "b": Entry(torch.int64, ()), "c": Entry(torch.float32, (1,)), "d": Entry(torch.uint8, (0,))}
-    write_checkpoint(tmp_path / "x.safetensors", entries, lambda name: torch.zeros(entries[name].shape, dtype=entries[name].dtype), {}, quiet)
+    write_to(tmp_path / "x.safetensors", entries, lambda name: torch.zeros(entries[name].shape, dtype=entries[name].dtype), {}, quiet)
     raw = (tmp_path / "x.safetensors").read_bytes()
     header = json.loads(raw[8: 8 + int.from_bytes(raw[:8], "little")])
     assert all(entry["data_offsets"][0] % entries[name].dtype.itemsize == 0 for name, entry in header.items())
@@ -74,7 +86,7 @@ def test_each_tensor_lies_aligned(tmp_path):
 @pytest.mark.parametrize("precision", ["keep", "fp16", "bf16", "fp32"])
 def test_conversion_keeps_every_weight(tmp_path, precision):
     path = some(tmp_path)
-    convert(Conversion(precision=precision, ema=False), path, tmp_path / "out.safetensors", quiet)
+    convert_to(Conversion(precision=precision, ema=False), path, tmp_path / "out.safetensors", quiet)
     for name, tensor in load_file(tmp_path / "out.safetensors").items():
         assert torch.equal(tensor.float(), load_file(path)[name].to(tensor.dtype).float())
 
@@ -83,7 +95,7 @@ def test_ema_weights_can_be_taken_or_dropped(tmp_path):
     ema = {EMA + "diffusion_modelmiddle_block0x": torch.full((5,), 7.0)}
     path = some(tmp_path, **ema)
     for take, value in ((True, ema[EMA + "diffusion_modelmiddle_block0x"]), (False, load_file(path)[MIDDLE])):
-        convert(Conversion(precision="keep", ema=take), path, tmp_path / "out.safetensors", quiet)
+        convert_to(Conversion(precision="keep", ema=take), path, tmp_path / "out.safetensors", quiet)
         found = load_file(tmp_path / "out.safetensors")
         assert not any(name.startswith(EMA) for name in found)
         assert torch.equal(found[MIDDLE], value)
@@ -91,18 +103,18 @@ def test_ema_weights_can_be_taken_or_dropped(tmp_path):
 
 def test_averages_that_are_not_there_cannot_be_taken(tmp_path):
     with pytest.raises(ModelMismatch, match="a.safetensors holds no EMA"):
-        convert(Conversion(precision="keep", ema=True), some(tmp_path), tmp_path / "out.safetensors", quiet)
+        convert_to(Conversion(precision="keep", ema=True), some(tmp_path), tmp_path / "out.safetensors", quiet)
 
 
 def test_a_converted_models_yaml_goes_with_it(tmp_path):
     path = some(tmp_path)
     path.with_suffix(".yaml").write_text("model:")
-    convert(Conversion(precision="fp16", ema=False), path, tmp_path / "out.safetensors", quiet)
+    convert_to(Conversion(precision="fp16", ema=False), path, tmp_path / "out.safetensors", quiet)
     assert (tmp_path / "out.yaml").read_text() == "model:"
 
 
 def test_old_files_become_safetensors(tmp_path):
     torch.save({"state_dict": load_file(some(tmp_path))}, tmp_path / "old.ckpt")
-    convert(Conversion(precision="keep", ema=False), tmp_path / "old.ckpt", tmp_path / "new.safetensors", quiet)
+    convert_to(Conversion(precision="keep", ema=False), tmp_path / "old.ckpt", tmp_path / "new.safetensors", quiet)
     with opened(tmp_path / "new.safetensors") as new, opened(tmp_path / "old.ckpt") as old:
         assert new.entries == old.entries

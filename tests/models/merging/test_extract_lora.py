@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
+from modules.base.files import new_file
 from modules.library.catalog import ModelFile
 from modules.models.checkpoint.loader import load
 from modules.models.lora.patcher import parameters_of
@@ -22,6 +23,11 @@ CONV = "model.diffusion_model.middle_block.0.in_layers.2.weight"
 
 def quiet(done, of):
     pass
+
+
+def extract_to(tuned, base, path, *how):
+    with new_file(path, "test") as out:
+        return extract_lora(tuned, base, out, *how)
 
 
 @pytest.mark.parametrize("shape", [(16, 12), (8, 6, 3, 3)])
@@ -40,7 +46,7 @@ def test_an_added_update_comes_back_as_a_lora(tmp_path, tiny):
     updates = {name: (torch.randn(len(weights[name]), 4) @ torch.randn(4, weights[name][0].numel())).view_as(weights[name]) for name in (LINEAR, CONV)}
     save_file({name: tensor + updates.get(name, 0) for name, tensor in weights.items()}, tmp_path / "tuned.safetensors")
 
-    assert extract_lora(tmp_path / "tuned.safetensors", tmp_path / "base.safetensors", tmp_path / "lora.safetensors", 4, quiet) == 2
+    assert extract_to(tmp_path / "tuned.safetensors", tmp_path / "base.safetensors", tmp_path / "lora.safetensors", 4, quiet) == 2
     model = load(tiny)
     shapes = {path: tuple(parameter.shape) for path, parameter in parameters_of(model).items()}
     network = read_network("lora", load_file(tmp_path / "lora.safetensors"), {}, Targets.of(shapes, model.unet_names))
@@ -62,7 +68,7 @@ def test_sdxls_text_encoders_and_its_unet_come_back_in_kohyas_names(tmp_path):
     save_file({name: tensor + updates.get(name, 0) for name, tensor in weights.items()}, tmp_path / "tuned.safetensors")
     save_file(weights, tmp_path / "base.safetensors")
 
-    assert extract_lora(tmp_path / "tuned.safetensors", tmp_path / "base.safetensors", tmp_path / "lora.safetensors", 1, quiet) == 5
+    assert extract_to(tmp_path / "tuned.safetensors", tmp_path / "base.safetensors", tmp_path / "lora.safetensors", 1, quiet) == 5
     tensors = load_file(tmp_path / "lora.safetensors")
     layers = {name.split(".")[0] for name in tensors}
     attention = "lora_te2_text_model_encoder_layers_1_self_attn"
@@ -87,11 +93,11 @@ def test_files_that_do_not_go_together_are_named_with_both_shapes(tmp_path):
     weights[LINEAR] = weights[LINEAR][:, :5].contiguous()
     save_file(weights, tmp_path / "odd.safetensors")
     with pytest.raises(ModelMismatch, match=rf"tiny-sd1.safetensors and odd.safetensors do not go together: {LINEAR} is \(64, 64\) and \(64, 5\)"):
-        extract_lora(BASE, tmp_path / "odd.safetensors", tmp_path / "x.safetensors", 4, quiet)
+        extract_to(BASE, tmp_path / "odd.safetensors", tmp_path / "x.safetensors", 4, quiet)
     del weights[LINEAR]
     save_file(weights, tmp_path / "less.safetensors")
     with pytest.raises(ModelMismatch, match=f"only the first has {LINEAR}"):
-        extract_lora(BASE, tmp_path / "less.safetensors", tmp_path / "x.safetensors", 4, quiet)
+        extract_to(BASE, tmp_path / "less.safetensors", tmp_path / "x.safetensors", 4, quiet)
 
 
 def test_a_base_with_the_first_files_names_goes_together_with_todays(tmp_path):
@@ -99,28 +105,28 @@ def test_a_base_with_the_first_files_names_goes_together_with_todays(tmp_path):
     old = {name.replace("transformer.text_model.", "transformer."): tensor for name, tensor in load_file(BASE).items()}
     save_file(old, tmp_path / "old.safetensors")
     save_file(dict(load_file(BASE)) | {LINEAR: load_file(BASE)[LINEAR] + 1}, tmp_path / "tuned.safetensors")
-    assert extract_lora(tmp_path / "tuned.safetensors", tmp_path / "old.safetensors", tmp_path / "lora.safetensors", 1, quiet) == 1
+    assert extract_to(tmp_path / "tuned.safetensors", tmp_path / "old.safetensors", tmp_path / "lora.safetensors", 1, quiet) == 1
 
 
 def test_a_weight_that_is_no_number_is_named(tmp_path):
     weights = dict(load_file(BASE))
     save_file(weights | {LINEAR: torch.full_like(weights[LINEAR], float("nan"))}, tmp_path / "broken.safetensors")
     with pytest.raises(ModelCorrupt, match=f"broken.safetensors: not all of {LINEAR}"):
-        extract_lora(tmp_path / "broken.safetensors", BASE, tmp_path / "x.safetensors", 4, quiet)
+        extract_to(tmp_path / "broken.safetensors", BASE, tmp_path / "x.safetensors", 4, quiet)
 
 
 def test_what_does_not_differ_gives_no_lora(tmp_path):
     with pytest.raises(ModelMismatch, match="do not differ"):
-        extract_lora(BASE, BASE, tmp_path / "x.safetensors", 4, quiet)
+        extract_to(BASE, BASE, tmp_path / "x.safetensors", 4, quiet)
 
 
 @pytest.mark.parametrize("rank", [0, -1, 5000])
 def test_a_rank_that_is_none_is_refused(tmp_path, rank):
     with pytest.raises(Invalid, match="rank"):
-        extract_lora(BASE, BASE, tmp_path / "x.safetensors", rank, quiet)
+        extract_to(BASE, BASE, tmp_path / "x.safetensors", rank, quiet)
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.0, float("nan")])
 def test_a_threshold_that_is_none_is_refused(tmp_path, threshold):
     with pytest.raises(Invalid, match="threshold"):
-        extract_lora(BASE, BASE, tmp_path / "x.safetensors", 4, quiet, threshold)
+        extract_to(BASE, BASE, tmp_path / "x.safetensors", 4, quiet, threshold)

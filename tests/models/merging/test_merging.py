@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
+from modules.base.files import new_file
 from modules.models.merging import Recipe, discarding, merge
 from modules.models.merging.mixing import FIRST, block_of
 from modules.models.merging.sources import averaged
@@ -34,8 +35,14 @@ def recipe(sources, method="Weighted sum", multiplier=0.3, vae=None, hashes=(), 
     return Recipe(Merge(method=method, multiplier=multiplier, **fields), sources, vae, hashes)
 
 
+def merge_to(asked, path, told=quiet):
+    with new_file(path, "test") as out:
+        merge(asked, out, told)
+
+
 def merged(asked, tmp_path):
-    merge(asked, tmp_path / "out.safetensors", quiet)
+    (tmp_path / "out.safetensors").unlink(missing_ok=True)
+    merge_to(asked, tmp_path / "out.safetensors", quiet)
     return load_file(tmp_path / "out.safetensors")
 
 
@@ -55,7 +62,7 @@ def recorded(case, folder):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 def test_a_merge_is_a1111s_to_the_bit(case, folder, tmp_path):
-    merge(recorded(case, folder), tmp_path / case["output_name"], quiet)
+    merge_to(recorded(case, folder), tmp_path / case["output_name"], quiet)
     found = load_file(tmp_path / case["output_name"])
     assert found.keys() == case["tensors"].keys()
     for name, (dtype, shape, digest) in case["tensors"].items():
@@ -83,14 +90,14 @@ def some(tmp_path, name="a", width=4, seed=0, **others):
 
 def test_a_merge_knows_what_its_sources_were_merged_of(tmp_path):
     a, b = some(tmp_path, "a"), some(tmp_path, "b", seed=1)
-    merge(recipe((a, b)), tmp_path / "child.safetensors", quiet)
-    merge(recipe((tmp_path / "child.safetensors",), "No interpolation"), tmp_path / "grandchild.safetensors", quiet)
+    merge_to(recipe((a, b)), tmp_path / "child.safetensors", quiet)
+    merge_to(recipe((tmp_path / "child.safetensors",), "No interpolation"), tmp_path / "grandchild.safetensors", quiet)
     models = json.loads(metadata(tmp_path / "grandchild.safetensors")["sd_merge_models"])
     assert sorted(model["name"] for model in models.values()) == ["a.safetensors", "b.safetensors", "child.safetensors"]
 
 
 def test_known_hashes_are_not_computed_again(tmp_path):
-    merge(recipe((some(tmp_path, "a"),), "No interpolation", hashes=("known",)), tmp_path / "out.safetensors", quiet)
+    merge_to(recipe((some(tmp_path, "a"),), "No interpolation", hashes=("known",)), tmp_path / "out.safetensors", quiet)
     assert "known" in json.loads(metadata(tmp_path / "out.safetensors")["sd_merge_models"])
 
 
@@ -99,7 +106,7 @@ def test_the_chosen_models_yaml_goes_with_the_result(tmp_path, choice, like):
     paths = tuple(some(tmp_path, name) for name in "abc")
     for path in paths[1:]:
         path.with_suffix(".yaml").write_text(path.stem)
-    merge(recipe(paths, "Add difference", config=choice), tmp_path / "out.safetensors", quiet)
+    merge_to(recipe(paths, "Add difference", config=choice), tmp_path / "out.safetensors", quiet)
     config = tmp_path / "out.yaml"
     assert (config.read_text() if config.exists() else None) == like
 
@@ -176,7 +183,7 @@ def test_a_vae_of_another_shape_is_refused_before_anything_is_written(tmp_path):
     path, vae = some(tmp_path, "a", **{"first_stage_model.decoder.x": torch.zeros(4)}), tmp_path / "odd.vae.safetensors"
     save_file({"decoder.x": torch.zeros(5)}, vae)
     with pytest.raises(ModelMismatch, match=r"odd.vae.safetensors do not go together: first_stage_model.decoder.x is \(4,\) and \(5,\)"):
-        merge(recipe((path,), "No interpolation", vae=vae), tmp_path / "out.safetensors", pytest.fail)
+        merge_to(recipe((path,), "No interpolation", vae=vae), tmp_path / "out.safetensors", pytest.fail)
 
 
 @pytest.mark.parametrize("inside", ["decoder.mid_block.x", "decoder.y"])
@@ -227,7 +234,7 @@ def test_the_oldest_files_names_are_those_of_today(tmp_path):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ModelCorrupt, match="gone.safetensors"):
-        merge(recipe((some(tmp_path, "a"), tmp_path / "gone.safetensors")), tmp_path / "out.safetensors", quiet)
+        merge_to(recipe((some(tmp_path, "a"), tmp_path / "gone.safetensors")), tmp_path / "out.safetensors", quiet)
 
 
 def test_blocks_have_weights_of_their_own(tmp_path):
@@ -249,7 +256,7 @@ def test_a_weights_block_is_told_by_its_name(name, block):
 
 def test_discarded_names_are_gone_and_metadata_tells_the_recipe(tmp_path):
     path = some(tmp_path, "a")
-    merge(recipe((path,), "No interpolation", discard="betas|time", metadata={"note": {"x": 1}}), tmp_path / "out.safetensors", quiet)
+    merge_to(recipe((path,), "No interpolation", discard="betas|time", metadata={"note": {"x": 1}}), tmp_path / "out.safetensors", quiet)
     with safe_open(tmp_path / "out.safetensors", "pt") as file:
         assert "betas" not in file.keys() and FIRST in file.keys()  # noqa: SIM118
         told = file.metadata()
@@ -283,7 +290,7 @@ def test_a_pattern_that_takes_for_ever_is_given_up_while_others_work_on(tmp_path
 def test_a_recipe_that_makes_no_sense_is_refused(tmp_path, wrong, named):
     path = some(tmp_path, "a")
     with pytest.raises(Invalid, match=named):
-        merge(recipe(**{"sources": (path, path)} | wrong), tmp_path / "out.safetensors", quiet)
+        merge_to(recipe(**{"sources": (path, path)} | wrong), tmp_path / "out.safetensors", quiet)
     assert not (tmp_path / "out.safetensors").exists()
 
 
@@ -292,5 +299,5 @@ def test_a_stopped_merge_leaves_nothing(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        merge(recipe((some(tmp_path, "a"),), "No interpolation"), tmp_path / "out.safetensors", stop)
+        merge_to(recipe((some(tmp_path, "a"),), "No interpolation"), tmp_path / "out.safetensors", stop)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors"]

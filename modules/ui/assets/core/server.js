@@ -70,7 +70,7 @@ export const server = {
   choices: () => ask("choices"),
   refreshChoices: () => ask("choices/refresh", "POST"),
   begin: (request) => ask("jobs", "POST", request),
-  jobs: (limit) => ask(`jobs?limit=${limit}`),
+  jobs: (limit, kinds) => ask(`jobs?limit=${limit}&kinds=${kinds.join(",")}`),
   job: (id) => ask(`${job(id)}?newest=${NEWEST}`),
   jobEvents: (id) => new URL(`${job(id)}/events?newest=${NEWEST}`, BASE).href,
   interrupt: (id) => ask(`${job(id)}/interrupt`, "POST"),
@@ -83,9 +83,6 @@ export const server = {
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),
   keep: async (file) => ask("inputs", "POST", { image: await dataUrl(file) }),
   pngInfo: (image) => ask("../../sdapi/v1/png-info", "POST", { image }),
-  make: (kind, body) => ask(kind, "POST", body),
-  chore: (id) => ask(`chores/${encodeURIComponent(id)}`),
-  stopChore: (id) => ask(`chores/${encodeURIComponent(id)}/stop`, "POST"),
   cards: (wishes) => ask(`cards?${query(wishes)}`),      // → { total, folders, families, cards }
   card: (id) => ask(card(id)),
   changeCard: (id, patch) => ask(card(id), "PATCH", patch),

@@ -79,10 +79,10 @@ export class Job {
     if (id) this.follow(id);
   }
 
-  /** The newest job of this person, whichever tab asked for it. */
+  /** The newest job of this person that makes pictures, whichever tab asked for it. */
   async newest() {
     try {
-      const [found] = await server.jobs(1);
+      const [found] = await server.jobs(1, Object.keys(facts.forms));
       if (found) await this.follow(found.id);
       else notice("newest", t("There is no job yet."));
     } catch {

@@ -1,14 +1,15 @@
-// The Checkpoint Merger tab: what is asked for is made by the server and followed until it has ended.
+// The Checkpoint Merger tab: what is asked for is a job of the server, begun here and followed until it has ended, several side by side.
 import { lookAgain, offerAnew } from "../core/choices.js";
-import { byId, facts, h, pause, t, visible } from "../core/dom.js";
-import { Lost, server } from "../core/server.js";
+import { byId, duration, facts, h, pause, t, visible } from "../core/dom.js";
+import { Lost, inWords, server } from "../core/server.js";
 import { Form } from "../generation/form.js";
 
 const EVERY = 300;      // ms between two questions
+const SHOWN = 10;       // of earlier jobs that are still at work when the page is opened
 const ENDED = new Set(["done", "interrupted", "failed"]);
 
-/** What a form holds as a body of the API: without what is not chosen yet, the merger's pickers as one list. */
-function bodyOf(kind, { override_settings: _none, ...values }) {
+/** What a form holds as a request's fields: without what is not chosen yet, the merger's pickers as one list. */
+function fieldsOf(kind, { override_settings: _none, ...values }) {
   const { a, b, c, others, ...rest } = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
   return kind === "merge" ? { ...rest, models: sources(rest.method, [a, b, c], others ?? []) } : rest;
 }
@@ -22,7 +23,8 @@ function sources(method, named, others) {
 
 /** The button of each thing that is made. */
 const BUTTONS = { modelmerger_merge: "merge", modelmerger_convert: "convert", modelmerger_extract: "extract_lora" };
-let forms = null;      // by what is made
+
+let forms = null;      // by kind of job
 
 /** Called again and again: the tab is started once gradio has drawn it. */
 export function startMerger() {
@@ -35,6 +37,7 @@ export function startMerger() {
     if (kind) make(kind);
   });
   window.onUiTabChange(() => { if (visible("tab_modelmerger")) offerAnew(); });
+  resume();
 }
 
 const formulas = () => [...document.querySelectorAll("#modelmerger_interp_description [data-method]")];
@@ -50,54 +53,64 @@ function showMethod({ method }) {
 }
 
 async function make(kind) {
+  byId("modelmerger_results").querySelector(":scope > .card")?.remove();      // an earlier refusal
   try {
-    await follow((await server.make(kind.replace("_", "-"), bodyOf(kind, await forms[kind].now()))).id);
+    const { job } = await server.begin({ kind, fields: fieldsOf(kind, await forms[kind].now()) });
+    await follow(job);
   } catch (error) {
     if (!error.reply && !(error instanceof Lost)) throw error;
-    show(card(error.reply ?? { message: t("The server did not answer. Please try again.") }));
+    byId("modelmerger_results").prepend(card(inWords(error)));
   }
 }
 
+/** After a reload or a restart: what is still being made. */
+async function resume() {
+  try {
+    const found = await server.jobs(SHOWN, Object.keys(facts.making));
+    for (const job of found.reverse()) if (!ENDED.has(job.state)) follow(job.id);
+  } catch (error) {
+    if (!error.reply && !(error instanceof Lost)) throw error;
+  }
+}
+
+/** Show a job, above those that were begun before it, until it has ended. All lists of the page have what was made. */
 async function follow(id) {
+  const place = h("div.file-job", {});
+  byId("modelmerger_results").prepend(place);
   for (;;) {
-    const chore = await look(id);
-    if (chore && ENDED.has(chore.state)) return end(chore);
-    if (chore) show(progress(chore));
-    await pause(chore ? EVERY : 1000);
+    const job = await look(id);
+    if (job) place.replaceChildren(...(ENDED.has(job.state) ? ended(job) : progress(job)));
+    if (job && ENDED.has(job.state)) return lookAgain();
+    await pause(job ? EVERY : 1000);
   }
 }
 
-/** The chore, or null while the connection is lost. */
+/** The job, or null while the connection is lost. */
 async function look(id) {
   try {
-    return await server.chore(id);
+    return await server.job(id);
   } catch (error) {
     if (error instanceof Lost) return null;
-    throw error;
+    return { state: "failed", error: inWords(error), warnings: [] };
   }
 }
 
-/** All lists of the page have what was made. */
-function end(chore) {
-  show(ended(chore));
-  lookAgain();
+function progress({ id, state, ahead, fraction, eta, params }) {
+  const percent = Math.round(100 * fraction);
+  const told = state === "queued" ? `${t("Waiting")} · ${ahead} ${t("before it")}`
+    : `${t("Working")} · ${percent} %${eta === null ? "" : ` · ${duration(eta)}`}`;
+  const stop = () => server.interrupt(id).catch(() => {});      // it may have ended meanwhile
+  return [
+    h("p", {}, h("strong", {}, params.name ?? "")), h("progress", { max: 100, value: percent }), h("p", {}, told),
+    h("button.lg.secondary", { type: "button", onclick: stop }, t("Stop")),
+  ];
 }
 
-function show(element) {
-  byId("modelmerger_results").replaceChildren(element);
-}
-
-function progress({ id, done, of }) {
-  const percent = of ? Math.round((100 * done) / of) : 0;
-  const stop = () => server.stopChore(id).catch(() => {});      // it may have ended meanwhile
-  return h("div.chore", {}, h("progress", { max: 100, value: percent }), h("p", {}, `${t("Working")} · ${percent} %`),
-    h("button.lg.secondary", { type: "button", id: "modelmerger_stop", onclick: stop }, t("Stop")));
-}
-
-function ended({ state, error, result }) {
-  if (error) return card(error);
-  if (state !== "done") return h("div.chore", {}, h("p", {}, t("This was stopped. Nothing was written.")));
-  return h("div.chore", {}, h("p", {}, `${t("Written:")} `, h("strong", {}, result.name ?? "")));
+function ended({ state, error, outputs, warnings }) {
+  const notes = warnings.map((warning) => h("p", {}, `⚠ ${warning}`));
+  if (error) return [card(error), ...notes];
+  if (state !== "done") return [h("p", {}, t("This was stopped. Nothing was written."))];
+  return [...outputs.map(({ name }) => h("p", {}, `${t("Written:")} `, h("strong", {}, name))), ...notes];
 }
 
 function card({ message, hint }) {
