@@ -106,13 +106,15 @@ Make = Callable[[str], Tensor]      # a tensor by its name, as its entry says
 def write(out: NewFile, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: Callable[[int, int], None]) -> None:
     """Write a safetensors file, each tensor made, written and let go. All or nothing.
 
-    `told(done, of)` hears of each; what it raises ends the writing. Raises DiskFull, Unwritable, or Invalid if there is such a file by now.
+    `told(done, of)` hears before each how many bytes there are; what it raises ends the writing. Raises DiskFull, Unwritable, or Invalid if there is such a file by now.
     """
     def parts() -> Iterator[bytes | memoryview]:
+        done, size = 0, sum(entry.size for entry in entries.values())
         yield header_of(entries, metadata)
-        for done, (name, entry) in enumerate(entries.items()):
-            told(done, len(entries))
+        for name, entry in entries.items():
+            told(done, size)
             yield raw(make(name), entry)
+            done += entry.size
 
     out.write(parts())
 

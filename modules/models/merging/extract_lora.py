@@ -22,7 +22,7 @@ from modules.params.merge import LARGEST_RANK
 
 JOINED = 3      # queries, keys and values, which OpenCLIP stores as one
 
-Told = Callable[[int, int], None]
+Told = Callable[[int, int], None]      # weights done, of how many; what it raises ends the work
 
 
 @dataclass(frozen=True, slots=True)

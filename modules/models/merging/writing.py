@@ -16,7 +16,7 @@ from modules.models.files.tensor_stream import Entry, Make, write
 
 LONG_AGO = 3600.0                                  # s since the last byte was written: nobody writes it any more
 
-Told = Callable[[int, int], None]      # tensors done, of how many; what it raises ends the work
+Told = Callable[[int, int], None]      # bytes written, of how many; what it raises ends the work
 
 
 def write_checkpoint(out: NewFile, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: Told) -> None:

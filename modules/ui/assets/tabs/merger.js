@@ -1,12 +1,12 @@
 // The Checkpoint Merger tab: what is asked for is a job of the server, begun here and followed until it has ended, several side by side.
 import { lookAgain, offerAnew } from "../core/choices.js";
-import { byId, duration, facts, h, pause, t, visible } from "../core/dom.js";
-import { Lost, inWords, server } from "../core/server.js";
+import { byId, duration, facts, h, t, visible } from "../core/dom.js";
+import { connected } from "../core/notices.js";
+import { inWords, Lost, server } from "../core/server.js";
 import { Form } from "../generation/form.js";
+import { hasEnded, JobFeed } from "../generation/job_feed.js";
 
-const EVERY = 300;      // ms between two questions
-const SHOWN = 10;       // of earlier jobs that are still at work when the page is opened
-const ENDED = new Set(["done", "interrupted", "failed"]);
+const SHOWN = 10;       // of earlier jobs, those that are still at work when the page is opened
 
 /** What a form holds as a request's fields: without what is not chosen yet, the merger's pickers as one list. */
 function fieldsOf(kind, { override_settings: _none, ...values }) {
@@ -25,6 +25,7 @@ function sources(method, named, others) {
 const BUTTONS = { modelmerger_merge: "merge", modelmerger_convert: "convert", modelmerger_extract: "extract_lora" };
 
 let forms = null;      // by kind of job
+const feeds = [];      // of the jobs that are followed, oldest first: it alone has a stream, for a browser has few
 
 /** Called again and again: the tab is started once gradio has drawn it. */
 export function startMerger() {
@@ -36,7 +37,8 @@ export function startMerger() {
     const kind = BUTTONS[target.closest("button[id]")?.id];
     if (kind) make(kind);
   });
-  window.onUiTabChange(() => { if (visible("tab_modelmerger")) offerAnew(); });
+  window.onUiTabChange(() => { if (visible("tab_modelmerger")) offerAnew(); feeds[0]?.wake(); });
+  document.addEventListener("visibilitychange", () => feeds[0]?.wake());
   resume();
 }
 
@@ -67,7 +69,7 @@ async function make(kind) {
 async function resume() {
   try {
     const found = await server.jobs(SHOWN, Object.keys(facts.making));
-    for (const job of found.reverse()) if (!ENDED.has(job.state)) follow(job.id);
+    for (const job of found.reverse()) if (!hasEnded(job)) follow(job.id);
   } catch (error) {
     if (!error.reply && !(error instanceof Lost)) throw error;
   }
@@ -77,22 +79,14 @@ async function resume() {
 async function follow(id) {
   const place = h("div.file-job", {});
   byId("modelmerger_results").prepend(place);
-  for (;;) {
-    const job = await look(id);
-    if (job) place.replaceChildren(...(ENDED.has(job.state) ? ended(job) : progress(job)));
-    if (job && ENDED.has(job.state)) return lookAgain();
-    await pause(job ? EVERY : 1000);
-  }
-}
-
-/** The job, or null while the connection is lost. */
-async function look(id) {
-  try {
-    return await server.job(id);
-  } catch (error) {
-    if (error instanceof Lost) return null;
-    return { state: "failed", error: inWords(error), warnings: [] };
-  }
+  const take = (record) => place.replaceChildren(...(hasEnded(record) ? ended(record) : progress(record)));
+  const feed = new JobFeed(id, { take, answers: connected, isSeen: () => feeds[0] === feed && !document.hidden && visible("modelmerger_page") });
+  feeds.push(feed);
+  await feed.run();
+  feeds.splice(feeds.indexOf(feed), 1);
+  feeds[0]?.wake();
+  if (feed.gone) place.remove();
+  lookAgain();
 }
 
 function progress({ id, state, ahead, fraction, eta, params }) {
