@@ -158,7 +158,7 @@ def test_a_checkpoint_merged_of_two_is_at_once_everywhere_and_can_be_drawn_with(
     chosen(page, "modelmerger_secondary_model_name", "other")
     page.fill("#modelmerger_custom_name input, #modelmerger_custom_name textarea", "both")
     page.click("#modelmerger_merge")
-    expect(page.locator("#modelmerger_results")).to_contain_text("both")
+    expect(page.locator("#modelmerger_results")).to_contain_text("Written: both.safetensors")
     assert (models / "Stable-diffusion/both.safetensors").exists()
     tab(page, "txt2img")
     expect(page.locator('#txt2img_checkpoints_pane .network[data-name="both"]')).to_be_visible()
