@@ -106,7 +106,8 @@ Make = Callable[[str], Tensor]      # a tensor by its name, as its entry says
 def write(out: NewFile, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: Callable[[int, int], None]) -> None:
     """Write a safetensors file, each tensor made, written and let go. All or nothing.
 
-    `told(done, of)` hears before each how many bytes there are; what it raises ends the writing. Raises DiskFull, Unwritable, or Invalid if there is such a file by now.
+    `told(done, of)` hears before each how many bytes there are; what it raises ends the writing.
+    Raises DiskFull, Unwritable, or Invalid if there is such a file by now.
     """
     def parts() -> Iterator[bytes | memoryview]:
         done, size = 0, sum(entry.size for entry in entries.values())
