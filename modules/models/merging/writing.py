@@ -42,7 +42,8 @@ def check_room(out: Path, size: int) -> None:
     folder = next(folder for folder in out.absolute().parents if folder.is_dir())
     free = shutil.disk_usage(folder).free
     if free < size:
-        needed = f"{size / 2**30:,.1f} GiB are needed, {free / 2**30:,.1f} are free"
+        unit, bytes_ = ("GiB", 2**30) if size >= 2**30 else ("MiB", 2**20)
+        needed = f"{size / bytes_:,.1f} {unit} are needed, {free / bytes_:,.1f} are free"
         raise DiskFull(f"No space left to write {out.name}: {needed}.", f"Free some space in {out.parent.name}/.")
 
 

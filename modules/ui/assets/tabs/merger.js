@@ -37,9 +37,18 @@ export function startMerger() {
     const kind = BUTTONS[target.closest("button[id]")?.id];
     if (kind) make(kind);
   });
-  window.onUiTabChange(() => { if (visible("tab_modelmerger")) offerAnew(); feeds[0]?.wake(); });
+  window.onUiTabChange(showTab);
   document.addEventListener("visibilitychange", () => feeds[0]?.wake());
-  resume();
+}
+
+let resumed = false;
+
+function showTab() {
+  feeds[0]?.wake();
+  if (!visible("tab_modelmerger")) return;
+  offerAnew();
+  if (!resumed) resume();
+  resumed = true;
 }
 
 const formulas = () => [...document.querySelectorAll("#modelmerger_interp_description [data-method]")];
@@ -61,24 +70,30 @@ async function make(kind) {
     await follow(job);
   } catch (error) {
     if (!error.reply && !(error instanceof Lost)) throw error;
-    byId("modelmerger_results").prepend(card(inWords(error)));
+    put(card(inWords(error)));
   }
+}
+
+/** Above what was shown before; in sight, if somebody has just asked for it. */
+function put(element, inSight = true) {
+  byId("modelmerger_results").prepend(element);
+  if (inSight) element.scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
 
 /** After a reload or a restart: what is still being made. */
 async function resume() {
   try {
     const found = await server.jobs(SHOWN, Object.keys(facts.making));
-    for (const job of found.reverse()) if (!hasEnded(job)) follow(job.id);
+    for (const job of found.reverse()) if (!hasEnded(job)) follow(job.id, false);
   } catch (error) {
     if (!error.reply && !(error instanceof Lost)) throw error;
   }
 }
 
 /** Show a job, above those that were begun before it, until it has ended. All lists of the page have what was made. */
-async function follow(id) {
+async function follow(id, inSight = true) {
   const place = h("div.file-job", {});
-  byId("modelmerger_results").prepend(place);
+  put(place, inSight);
   const take = (record) => place.replaceChildren(...(hasEnded(record) ? ended(record) : progress(record)));
   const feed = new JobFeed(id, { take, answers: connected, isSeen: () => feeds[0] === feed && !document.hidden && visible("modelmerger_page") });
   feeds.push(feed);
@@ -96,7 +111,7 @@ function progress({ id, state, ahead, fraction, eta, params }) {
   const stop = () => server.interrupt(id).catch(() => {});      // it may have ended meanwhile
   return [
     h("p", {}, h("strong", {}, params.name ?? "")), h("progress", { max: 100, value: percent }), h("p", {}, told),
-    h("button.lg.secondary", { type: "button", onclick: stop }, t("Stop")),
+    h("button", { type: "button", onclick: stop }, t("Stop")),
   ];
 }
 
