@@ -159,9 +159,9 @@ def build_page(app: App) -> tuple[FastAPI, Gate]:
 
         from modules.ui import look, page
 
-        assets, blocks = look.Assets.build(), page.build(app)
+        assets, (blocks, facts) = look.Assets.build(), page.build(app)
         mounted = gradio.mount_gradio_app(FastAPI(), blocks, path="/", **page.mount_arguments(assets))
-        return mounted, Gate(page.document(app, assets, mounted))
+        return mounted, Gate(page.document(app, assets, mounted, facts))
 
 
 def wants_browser(flags: Flags) -> bool:

@@ -12,7 +12,7 @@ from modules.base.fields import form_defaults
 from modules.params import scripts
 from modules.params.txt2img import Generation
 from modules.requests.kinds import KINDS, JobKind
-from modules.requests.model_choice import FORMS, checkpoint_named, standing_checkpoint, suggested
+from modules.requests.model_choice import checkpoint_named, standing_checkpoint, suggested
 from modules.requests.read_fields import check_known, read_fields
 from modules.requests.submit import Submission, settings_given
 
@@ -46,8 +46,8 @@ def with_script(kind: JobKind, request: Any, name: str, arguments: Values) -> An
 
 def start_values(app: App, kind: JobKind, settings: Values) -> dict[str, Any]:
     """What a form of that kind begins with: its own defaults, over them those of the model that the settings name."""
-    if kind.name not in FORMS:
+    if not kind.draws:
         return form_defaults(kind.request)
     name = settings.get("sd_model_checkpoint")
     checkpoint = checkpoint_named(app, name) if isinstance(name, str) else standing_checkpoint(app)
-    return form_defaults(kind.request) | suggested(app, checkpoint.sidecar if checkpoint else {}, kind.name)
+    return form_defaults(kind.request) | suggested(app, checkpoint.sidecar if checkpoint else {}, kind)

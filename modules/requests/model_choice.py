@@ -13,12 +13,10 @@ from modules.base.fields import form_defaults
 from modules.library.catalog import ModelFile
 from modules.library.library import not_here
 from modules.params.hires import LATENT_MODES
-from modules.params.img2img import Img2Img
-from modules.params.txt2img import Txt2Img
+from modules.requests.kinds import KINDS, JobKind
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 
-FORMS = {"txt2img": Txt2Img, "img2img": Img2Img}
 ALWAYS_VAES = ("Automatic", "None")
 NO_FILE_NAMES = ("", "auto", *ALWAYS_VAES)      # what settings say where they mean no file
 
@@ -97,19 +95,19 @@ def form_start(app: App, checkpoint: ModelFile | None) -> dict[str, Any]:
     """The forms' defaults with that model, by tab, and prompts that it draws well."""
     sidecar = checkpoint.sidecar if checkpoint else {}
     return {
-        "defaults": {tab: form_defaults(form) | suggested(app, sidecar, tab) for tab, form in FORMS.items()},
+        "defaults": {kind.name: form_defaults(kind.request) | suggested(app, sidecar, kind) for kind in KINDS if kind.draws},
         "examples": sidecar.get("examples", []),
     }
 
 
-def suggested(app: App, sidecar: Mapping[str, Any], tab: str) -> dict[str, Any]:
-    """A model's suggestions for a tab's fields: those of its `defaults`, over them those of `defaults` → the tab's name.
+def suggested(app: App, sidecar: Mapping[str, Any], kind: JobKind) -> dict[str, Any]:
+    """A model's suggestions for a request's fields: those of its `defaults`, over them those of `defaults` → the kind's name.
 
     An upscaler that is not here is not suggested.
     """
     values = sidecar.get("defaults")
-    own = values.get(tab) if isinstance(values, dict) else None
-    names = {field.name for field in fields(FORMS[tab])}
+    own = values.get(kind.name) if isinstance(values, dict) else None
+    names = {field.name for field in fields(kind.request)}
     told = [each for each in (values, own) if isinstance(each, dict)]
     found = {name: value for each in told for name, value in each.items() if name in names}
     if "hr_upscaler" in found and not offered(app, found["hr_upscaler"]):

@@ -31,8 +31,8 @@ from modules.ui.words import Words
 TITLE = "Easel"
 
 
-def build(app: App) -> gr.Blocks:
-    """The page: its components and what its scripts hear of them. gradio calls no function of ours; nothing is loaded or started."""
+def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
+    """The page and the facts of it. gradio draws, and calls no function of ours; nothing is loaded or started."""
     words, lists = Words(), lists_of(app)
     forms, making = forms_of(app, words), merger.merger_forms(lists, words)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
@@ -55,8 +55,7 @@ def build(app: App) -> gr.Blocks:
         for name, held in stores.items():
             connect(name, held)
         connect_filling("choices", choice_controls(stores, choice_lists({**forms, **making})))
-    page.has_launched = True      # only of such a page does gradio check the paths in values
-    return page
+    return page, facts(app, forms, making)
 
 
 def forms_of(app: App, words: Words) -> dict[str, Form[Any]]:
@@ -99,19 +98,17 @@ def mount_arguments(assets: Assets) -> dict[str, Any]:
     }
 
 
-def document(app: App, assets: Assets, blocks: ASGIApp) -> Document:
-    """The mounted page as it is sent: with our head, which tells whoever asks what they begin with."""
-    standing = facts(app)
+def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, Any]) -> Document:
+    """The mounted page as it is sent: with our head, which tells whoever asks the `standing` facts and what they begin with."""
 
     def head(scope: Scope) -> str:
-        return assets.head(app.flags.subpath, standing | {"start": beginning(app, scope["account"].name)})
+        return assets.head(app.flags.subpath, {**standing, "start": beginning(app, scope["account"].name)})
 
-    return Document(blocks, head)
+    return Document(mounted, head)
 
 
-def facts(app: App) -> dict[str, Any]:
+def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[Any]]) -> dict[str, Any]:
     """What the scripts must know beforehand, whoever asks."""
-    forms, making = forms_of(app, Words()), merger.merger_forms(lists_of(app), Words())
     return {
         "title": TITLE,
         "theme": app.flags.theme,

@@ -90,7 +90,7 @@ def test_what_the_page_is_made_of_comes_whole(client):
 def test_the_page_has_no_function_that_gradio_could_call(client):
     from modules.ui import page
 
-    events = page.build(client.app).fns.values()
+    events = page.build(client.app)[0].fns.values()
     assert events and not [event.name for event in events if event.fn is not None]
 
 
