@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import ftfy
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
@@ -49,6 +48,8 @@ class ClipTokenizer:
 
     def __call__(self, text: str) -> list[int]:
         """Token ids of the text alone, without start and end. A literal `<|endoftext|>` in it is six tokens of text."""
+        import ftfy      # slow, and of no use before there is text
+
         clean = " ".join(ftfy.fix_text(text).split()).lower()
         return self._bpe.encode(clean, add_special_tokens=False).ids
 

@@ -31,11 +31,18 @@ from modules.ui.words import Words
 TITLE = "Easel"
 
 
+class PageBlocks(gr.Blocks):
+    """gradio's, described once it has been mounted: before that gradio puts its description together three times, and nobody reads it."""
+
+    def get_config_file(self) -> Any:
+        return super().get_config_file() if self.custom_mount_path is not None else {}
+
+
 def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
     """The page and the facts of it. gradio draws, and calls no function of ours; nothing is loaded or started."""
     words, lists = Words(), lists_of(app)
     forms, making = forms_of(app, words), merger.merger_forms(lists, words)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+    with PageBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         quick = quicksettings.build(lists, words)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("txt2img", id="txt2img", elem_id="tab_txt2img"):
