@@ -26,7 +26,8 @@ class Grid:
         """From top to bottom, each from left to right. Raises Invalid if the tiles are all overlap."""
         if min(self.tile) <= self.overlap:
             tile = "×".join(map(str, self.tile))
-            raise Invalid(f"Tiles of {tile} cannot overlap by {self.overlap} pixels.", "Make width and height larger.", field="width")
+            hint = "The script paints tiles of the form's width and height: make those larger, or the script's pixels fewer."
+            raise Invalid(f"Tiles of {tile} pixels cannot overlap by {self.overlap}.", hint, field="width")
         (width, height), overlap = self.tile, self.overlap
         lefts, tops = starts(self.size[0], width, overlap), starts(self.size[1], height, overlap)
         return [[(left, top, left + width, top + height) for left in lefts] for top in tops]
