@@ -43,7 +43,7 @@ def thumbs(page: Page, tab: str) -> int:
 
 def test_pictures_chosen_in_the_browser_are_drawn_over_one_by_one(batch: Page, folder: Path) -> None:
     batch.locator("#img2img_batch_upload input[type=file]").set_input_files([folder / name for name in COLOURS])
-    expect(batch.locator(".batch-count")).to_contain_text("2 pictures")
+    expect(batch.locator(".chosen-count")).to_contain_text("2 pictures")
     generate(batch, "img2img")
     assert thumbs(batch, "img2img") == 2
     batch.get_by_role("button", name="Remove all").click()
