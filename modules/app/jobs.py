@@ -14,10 +14,11 @@ from typing import Any
 
 from modules.base.errors import Invalid, JobFailed, UnknownName, WorkerCrashed
 from modules.base.errors import described as error_data
+from modules.base.hooks import Hooks
 from modules.engine import messages as events
 from modules.engine.messages import JobSpec, Worker
 from modules.settings.options import Settings
-from modules.store.jobs import FAILED, INTERRUPTED, RUNNING, JobRecord, JobStore, OutputRecord
+from modules.store.jobs import PICTURES, FAILED, INTERRUPTED, RUNNING, JobRecord, JobStore, OutputRecord
 from modules.store.migrations import pictures_of
 
 log = logging.getLogger(__name__)
@@ -74,13 +75,14 @@ class Jobs:
     def __init__(
         self, store: JobStore, process: str = "", is_alive: Callable[[str], bool] = lambda process: False,
         needs_device: Callable[[str], bool] = lambda kind: True, on_output: Callable[[OutputRecord], None] = lambda output: None,
+        hooks: Hooks | None = None,
     ) -> None:
         """process: what this one's jobs are marked with, "" for the server's; is_alive: is that process still at its jobs?
 
         needs_device: do jobs of that kind wait for the device? on_output: called with whatever a job has made, before its end is told
         """
         self.store, self.process, self.is_alive = store, process, is_alive
-        self.needs_device, self.on_output = needs_device, on_output
+        self.needs_device, self.on_output, self.hooks = needs_device, on_output, hooks or Hooks()
         self.worker: Worker | None = None
         self.state = events.WorkerState("", loading="…")
         self.device: Mapping[str, str] = {}           # what the worker makes pictures on, once there is one
@@ -274,6 +276,8 @@ class Jobs:
             raise
         finally:
             self.on_output(output)
+        if event.saved and event.kind in PICTURES:
+            self.hooks.image_saved(event.path, event.infotext)
 
     def _warned(self, event: events.Warned) -> None:
         try:
@@ -297,7 +301,9 @@ class Jobs:
         return self._unrecorded.setdefault(job, Unrecorded())
 
     def _worker_state(self, event: events.WorkerState) -> None:
-        self.state = event
+        before, self.state = self.state, event
+        if event.loaded and event.loaded != before.loaded:
+            self.hooks.model_loaded(event.loaded)
 
     def _worker_ready(self, event: events.WorkerReady) -> None:
         self.device = event.device

@@ -42,5 +42,5 @@ class Hooks:
     """Every moment there is."""
 
     app_started: Hook[...] = field(default_factory=Hook)      # (app, fastapi): routes may still be added
-    model_loaded: Hook[...] = field(default_factory=Hook)     # (checkpoint)
-    image_saved: Hook[...] = field(default_factory=Hook)      # (path, infotext)
+    model_loaded: Hook[...] = field(default_factory=Hook)     # (the checkpoint's title); called in the worker's thread, as the next is
+    image_saved: Hook[...] = field(default_factory=Hook)      # (path, infotext): in the outputs folder, and recorded

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from modules.app.app import App
 from modules.app.jobs import Jobs
+from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile, is_held, left_by_the_dead
 from modules.library.cards import Cards
 from modules.library.catalog import Catalog
@@ -42,7 +43,7 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
 
     process: what this one holds while it runs; kinds: the model files to look for
     """
-    paths, models = flags.paths, find_models(flags, kinds)
+    paths, models, hooks = flags.paths, find_models(flags, kinds), Hooks()
     cards = Cards(models.catalogs, LibraryIndex(paths.database), read_embedding)
     app = App(
         flags=flags,
@@ -52,10 +53,11 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
         cards=cards,
         jobs=Jobs(
             JobStore(paths.database), process_name(process, paths.terminal_locks), partial(is_terminal, paths.terminal_locks),
-            needs_device, partial(list_new_model, cards),
+            needs_device, partial(list_new_model, cards), hooks,
         ),
         tokenizer=cached_tokenizer(paths.configs / "clip"),
         process=process,
+        hooks=hooks,
     )
     app.hooks.app_started.add(begin_index, "library index")
     return app

@@ -274,3 +274,15 @@ def test_of_a_model_file_the_lists_hear_before_the_jobs_end_is_told(beside):
     beside.hear(Made(job, 0, "/models/x.safetensors", facts={"model_kind": "lora"}, kind="model"))
     beside.hear(Ended(job, "done"))
     assert heard == ["/models/x.safetensors"] and [output.kind for output in beside.get(job).outputs] == ["model"]
+
+
+def test_listeners_hear_of_saved_pictures_and_of_each_model_once(jobs):
+    seen = []
+    jobs.hooks.image_saved.add(lambda path, text: seen.append((path, text)))
+    jobs.hooks.model_loaded.add(seen.append)
+    job = ask(jobs, pictures=2)
+    jobs.hear(made(job, 0))
+    jobs.hear(Made(job, 1, "/cache/1.png", "text 1", saved=False))
+    for state in (("tiny", ""), ("", "tiny"), ("", "tiny"), ("large", ""), ("", "large")):
+        jobs.hear(WorkerState("", *state))
+    assert seen == [("/outputs/0.png", "text 0"), "tiny", "large"]
