@@ -24,9 +24,9 @@ window.easel = {{ facts: {{ words: {{}} }}, kept: {{ tab: memory(() => sessionSt
 </script>
 <body style="margin: 16px; background: var(--ground); font-family: sans-serif"><div id="host"></div><p><textarea id="elsewhere"></textarea></p>
 <script type="module">
-import {{ easelEditor }} from "./editor/editor.js";
+import {{ Editor }} from "./editor/editor.js";
 window.states = [];
-window.editor = easelEditor(document.getElementById("host"), {{ kind: "{kind}", key: "test", onChange: (state) => states.push(state) }});
+window.editor = new Editor(document.getElementById("host"), {{ kind: "{kind}", key: "test", onChange: (state) => states.push(state) }});
 </script>"""
 SHEETS = "".join(f'<link rel="stylesheet" href="{name}.css">' for name in ("variables", "page", "editor"))
 SIZE = (320, 200)

@@ -18,21 +18,17 @@ const WHEEL = 1.15;                              // what a notch of the wheel zo
 const SENT = ["image/png", "image/jpeg", "image/webp"];      // what the server reads as the browser does
 const MARGINS = { plain: 12, handles: 28 };      // pixels of the page around a fitted picture
 
-/** Put an editor into an element.
- *
- * kind: "image" (a picture), "mask" (inpaint), "sketch" (paint on it), "mask-sketch" (paint on it, and the strokes are the mask).
- * key: the name under which picture and strokes survive a reload; onChange(state) is told of every change, onPicture(state) of
- * each picture that somebody opens (not of one that was here before a reload).
- *
- * The editor has load(File | Blob | url) → whether it is a picture, image() → Blob, mask() → Blob | null, clear(),
+/** For others it has load(File | Blob | url) → whether it is a picture, image() → Blob, mask() → Blob | null, clear(),
  * border({ left, top, right, bottom }), state { width, height, hasImage, hasMask, border }, and ready, a promise: all is restored.
  */
-export function easelEditor(host, { kind, key, onChange = () => {}, onPicture = () => {} }) {
-  return new Editor(host, kind, key, { onChange, onPicture });
-}
-
-class Editor {
-  constructor(host, kind, key, { onChange, onPicture }) {
+export class Editor {
+  /** In the element `host`.
+   *
+   * kind: "image" (a picture), "mask" (inpaint), "sketch" (paint on it), "mask-sketch" (paint on it, and the strokes are the mask)
+   * key: the name under which picture and strokes survive a reload; onChange(state): told of every change; onPicture(state): told of
+   * each picture that somebody opens, not of one that was here before a reload
+   */
+  constructor(host, { kind, key, onChange = () => {}, onPicture = () => {} }) {
     Object.assign(this, { kind, onChange, onPicture, abilities: ABILITIES[kind], file: null, tool: "brush", hovered: false, pointer: null });
     Object.assign(this, { extending: false, showsStrokes: true });
     this.loads = 0;      // pictures asked for so far; only the newest is shown

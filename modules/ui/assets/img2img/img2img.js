@@ -2,7 +2,7 @@
 import { byId, h, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
-import { easelEditor } from "../editor/editor.js";
+import { Editor } from "../editor/editor.js";
 import { BatchPictures } from "./batch.js";
 import { capped, likeModel } from "./sizes.js";
 
@@ -47,7 +47,7 @@ class Images {
     const hosts = kinds.map(() => h("div"));
     const titled = [h("p.hint", {}, t("Picture")), hosts[0], h("p.hint", {}, t("Mask: white is painted"))];
     host.replaceChildren(...(wanted === "upload" ? titled : []), hosts.at(-1));
-    const editors = hosts.map((each, i) => easelEditor(each, {
+    const editors = hosts.map((each, i) => new Editor(each, {
       kind: kinds[i], key: `img2img.${wanted}.${i}`, onPicture: i ? undefined : (picture) => this.suit(picture),      // the second holds a mask
     }));
     this.modes.set(wanted, { hosts: [...host.children], editors });
