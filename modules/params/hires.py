@@ -39,7 +39,13 @@ class Target:
     @property
     def kept(self) -> tuple[int, int]:
         """What is left: width and height in pixels, whole cells."""
-        return (self.width // CELL - self.cut_x) * CELL, (self.height // CELL - self.cut_y) * CELL
+        width, height = self.cells
+        return (width - self.cut_x) * CELL, (height - self.cut_y) * CELL
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Width and height of the latent before anything is cut off."""
+        return self.width // CELL, self.height // CELL
 
 
 def target(params: Txt2Img) -> Target:

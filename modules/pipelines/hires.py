@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from modules.params.hires import CELL, LATENT, LATENT_MODES, Target, second_pass, target
+from modules.params.hires import LATENT, LATENT_MODES, Target, second_pass, target
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.conditioning import first_stage, grey_image
 from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, evaluations_of, unet_tiles
@@ -91,7 +91,7 @@ def enlarged(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Ta
 def stretched(latent: Tensor, name: str, size: Target) -> Tensor:
     """(C, h, w) → (C, h', w'), interpolated as the mode of that name does."""
     mode, antialias = LATENT_MODES[name]
-    return interpolate(latent[None], (size.height // CELL, size.width // CELL), mode=mode, antialias=antialias)[0]
+    return interpolate(latent[None], size.cells[::-1], mode=mode, antialias=antialias)[0]
 
 
 def through_pixels(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[Tensor]:

@@ -18,7 +18,6 @@ from modules.base.fields import declared
 from modules.imaging.resize import LATENT
 from modules.imaging.soft import Judgement, changed
 from modules.models.upscaling.upscaler import NONE, PILLOW
-from modules.params.hires import CELL
 from modules.params.img2img import FILLS, NOISE, NOT_MASKED, NOTHING, ONLY_MASKED, ORIGINAL, Img2Img
 from modules.pipelines.canvas import Canvas, Finished, Load, canvas_for, finished
 from modules.pipelines.conditioning import first_stage
@@ -116,7 +115,7 @@ def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Re
     remember_start(canvas, extra)
     if pass_.params.mask and not canvas.mask:
         extra.notes.append("The mask is empty, so there is no masked part to paint: the whole picture was painted.")
-    latent = yield from encoded(pass_, pass_.weights, pixels_of(canvas.image))
+    latent = yield from encoded(pass_, pass_.weights, facts, pixels_of(canvas.image))
     hole = hole_of(pass_, canvas, facts.latent.to_network(latent), fill_seed)
     layers = mask_layers(pass_, hole, trained_levels(pass_, facts))
     stage = yield from shown_stage(pass_, canvas, facts, extra, layers)
@@ -174,10 +173,10 @@ def pixels_of(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1) * 2 - 1
 
 
-def encoded(pass_: Pass[Img2Img], weights: Weights, pixels: Tensor) -> Task[Tensor]:
+def encoded(pass_: Pass[Img2Img], weights: Weights, facts: ModelFacts, pixels: Tensor) -> Task[Tensor]:
     """The latent (C, h, w) on the VAE's scale; in resize mode "latent", this is what is resized."""
     latent = yield EncodeImage(weights, pixels, tiny=pass_.settings.sd_vae_encode_method == "TAESD")
-    size = pass_.params.height // CELL, pass_.params.width // CELL
+    size = pass_.params.height // facts.latent.cell, pass_.params.width // facts.latent.cell
     return interpolate(latent[None], size, mode="bilinear")[0] if pass_.params.resize_mode == LATENT else latent
 
 
@@ -187,9 +186,9 @@ def canvas_image(pass_: Pass[Img2Img], canvas: Canvas, weights: Weights, facts: 
         return {}
     pixels = pixels_of(canvas.image)
     if facts.image_channels == facts.latent_channels:
-        return {SHOWN_IMAGE: ShownImage((yield from encoded(pass_, weights, pixels)))}
+        return {SHOWN_IMAGE: ShownImage((yield from encoded(pass_, weights, facts, pixels)))}
     mask = levels_of(canvas.mask, pass_.params.rounded) if canvas.mask else torch.ones(pixels.shape[1:])
-    latent = yield from encoded(pass_, weights, pixels * (1 - mask * pass_.settings.inpainting_mask_weight))
+    latent = yield from encoded(pass_, weights, facts, pixels * (1 - mask * pass_.settings.inpainting_mask_weight))
     small = interpolate(mask[None, None], latent.shape[1:])[0]
     return {SHOWN_IMAGE: ShownImage(torch.cat([small.to(latent), facts.latent.to_network(latent)]))}
 

@@ -48,7 +48,7 @@ class ClipTokenizer:
 
     def __call__(self, text: str) -> list[int]:
         """Token ids of the text alone, without start and end. A literal `<|endoftext|>` in it is six tokens of text."""
-        import ftfy      # slow, and of no use before there is text
+        import ftfy  # slow, and of no use before there is text
 
         clean = " ".join(ftfy.fix_text(text).split()).lower()
         return self._bpe.encode(clean, add_special_tokens=False).ids

@@ -19,7 +19,6 @@ from torch.utils.hooks import RemovableHandle
 from modules.sampling.latent import SD_LATENT
 from modules.sampling.weights import Hypertile
 
-CELL = SD_LATENT.cell
 SMALLEST = 128      # pixels of a tile's side; A1111 takes none below
 
 
@@ -31,8 +30,8 @@ def smallest_tile(height: int, width: int, wanted: int) -> int:
 
     wanted: pixels. A smaller power of two goes before it, where the picture's sides have none so large in common.
     """
-    common = gcd(height, width) * CELL
-    return max(SMALLEST, min(common & -common, wanted)) // CELL
+    common = gcd(height, width) * SD_LATENT.cell
+    return max(SMALLEST, min(common & -common, wanted)) // SD_LATENT.cell
 
 
 def counts(side: int, smallest: int, swap: int) -> list[int]:

@@ -90,7 +90,7 @@ def generate(plan: ImagePlan[Img2Img, Inversion]) -> Task[Result]:
     canvas = yield from source.canvases(source.image)
     extra |= dict(described(forth, canvas, facts))
     remember_start(canvas, extra)
-    latent = yield from encoded(forth, forth.weights, pixels_of(canvas.image))
+    latent = yield from encoded(forth, forth.weights, facts, pixels_of(canvas.image))
     hole, complete = hole_of(forth, canvas, facts.latent.to_network(latent), source.fill_seed), True
     latent = hole.picture
     if forth.schedule_steps:
