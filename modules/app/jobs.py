@@ -18,7 +18,7 @@ from modules.base.hooks import Hooks
 from modules.engine import messages as events
 from modules.engine.messages import JobSpec, Worker
 from modules.settings.options import Settings
-from modules.store.jobs import PICTURES, FAILED, INTERRUPTED, RUNNING, JobRecord, JobStore, OutputRecord
+from modules.store.jobs import FAILED, INTERRUPTED, PICTURES, RUNNING, JobRecord, JobStore, OutputRecord
 from modules.store.migrations import pictures_of
 
 log = logging.getLogger(__name__)
