@@ -70,15 +70,13 @@ async function make(kind) {
     await follow(job);
   } catch (error) {
     if (!error.reply && !(error instanceof Lost)) throw error;
-    put(card(inWords(error)));
+    const refusal = card(inWords(error));
+    byId("modelmerger_results").prepend(refusal);
+    intoSight(refusal);
   }
 }
 
-/** Above what was shown before; in sight, if somebody has just asked for it. */
-function put(element, inSight = true) {
-  byId("modelmerger_results").prepend(element);
-  if (inSight) element.scrollIntoView({ block: "nearest", behavior: "smooth" });
-}
+const intoSight = (element) => element.scrollIntoView({ block: "nearest", behavior: "smooth" });
 
 /** After a reload or a restart: what is still being made. */
 async function resume() {
@@ -90,11 +88,18 @@ async function resume() {
   }
 }
 
-/** Show a job, above those that were begun before it, until it has ended. All lists of the page have what was made. */
-async function follow(id, inSight = true) {
+/** Show a job, above those that were begun before it, until it has ended. All lists of the page have what was made.
+ *
+ * fresh: somebody has just asked for it, and wants it in sight
+ */
+async function follow(id, fresh = true) {
   const place = h("div.file-job", {});
-  put(place, inSight);
-  const take = (record) => place.replaceChildren(...(hasEnded(record) ? ended(record) : progress(record)));
+  byId("modelmerger_results").prepend(place);
+  const take = (record) => {
+    place.replaceChildren(...(hasEnded(record) ? ended(record) : progress(record)));
+    if (fresh) intoSight(place);
+    fresh = false;
+  };
   const feed = new JobFeed(id, { take, answers: connected, isSeen: () => feeds[0] === feed && !document.hidden && visible("modelmerger_page") });
   feeds.push(feed);
   await feed.run();
@@ -115,10 +120,10 @@ function progress({ id, state, ahead, fraction, eta, params }) {
   ];
 }
 
-function ended({ state, error, outputs, warnings }) {
+function ended({ state, error, outputs, warnings, params }) {
   const notes = warnings.map((warning) => h("p", {}, `⚠ ${warning}`));
   if (error) return [card(error), ...notes];
-  if (state !== "done") return [h("p", {}, t("This was stopped. Nothing was written."))];
+  if (state !== "done") return [h("p", {}, h("strong", {}, params.name ?? "")), h("p", {}, t("This was stopped. Nothing was written."))];
   return [...outputs.map(({ name }) => h("p", {}, `${t("Written:")} `, h("strong", {}, name))), ...notes];
 }
 
