@@ -111,7 +111,7 @@ async function follow(id, fresh = true) {
 
 function progress({ id, state, ahead, fraction, eta, params }) {
   const percent = Math.round(100 * fraction);
-  const told = state === "queued" ? `${t("Waiting")} · ${ahead} ${t("before it")}`
+  const told = state === "queued" ? `${t("Waiting")}${ahead ? ` · ${ahead} ${t("before it")}` : ""}`
     : `${t("Working")} · ${percent} %${eta === null ? "" : ` · ${duration(eta)}`}`;
   const stop = () => server.interrupt(id).catch(() => {});      // it may have ended meanwhile
   return [
