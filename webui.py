@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Easel's one entry: `python3 webui.py [serve | generate | test | bench | docs] [flags]`.
+"""Easel's one entry: `python3 webui.py [serve | generate | make | test | bench | docs] [flags]`.
 
 Needs a Python of 3.10 or newer and nothing else: the first start makes .venv beside this file and installs into it.
 An older Python must still be able to read this file, to be told so: hence the plain syntax and the late imports.
@@ -74,6 +74,18 @@ def serve(arguments: list) -> int:
 
 def generate(arguments: list) -> int:
     """Pictures from the terminal."""
+    return in_terminal("generate", arguments)
+
+
+def make(arguments: list) -> int:
+    """Model files made of others, from the terminal."""
+    return in_terminal("make", arguments)
+
+
+def in_terminal(command: str, arguments: list) -> int:
+    """What modules/commands/ has under that name, given the flags and the other arguments."""
+    from importlib import import_module
+
     from modules.base import bootstrap
     from modules.settings.flags import parse_known
 
@@ -81,11 +93,9 @@ def generate(arguments: list) -> int:
     bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")
     python = ready_python(not flags.skip_install, *for_gpu(flags.attention))
     if python:
-        return bootstrap.hand_over(python, [__file__, "generate", *arguments])
+        return bootstrap.hand_over(python, [__file__, command, *arguments])
     report(flags.notes)
-    from modules.commands.generate import generate as start
-
-    return start(flags, rest)
+    return getattr(import_module("modules.commands." + command), command)(flags, rest)
 
 
 def test(arguments: list) -> int:
@@ -131,7 +141,7 @@ def report(notes: tuple) -> None:
         print(note, flush=True)
 
 
-COMMANDS = {"serve": serve, "generate": generate, "test": test, "bench": bench, "docs": docs}
+COMMANDS = {"serve": serve, "generate": generate, "make": make, "test": test, "bench": bench, "docs": docs}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -32,13 +32,14 @@ STOPPED = 130      # what a shell expects of a program that Ctrl-C ended
 def generate(flags: Flags, arguments: Sequence[str]) -> int:
     """Make what `arguments` ask for and print where it is; returns the exit code."""
     with terminal_process(flags.paths) as held:
-        return made(assemble(flags, held), arguments)
+        app = assemble(flags, held)
+        return carry_out(app, read_arguments(app, arguments))
 
 
-def made(app: App, arguments: Sequence[str]) -> int:
-    submission = read_arguments(app, arguments)
-    start_worker(app, resume=False)
+def carry_out(app: App, submission: Submission) -> int:
+    """Do what is asked, in sight, and print where its outputs are; returns the exit code. Raises whatever refuses it, or JobFailed."""
     submitted = submit(app, submission, LOCAL_ACCOUNT)
+    start_worker(app, resume=False)      # not before: a program that ends while a thread imports torch may crash
     for note in submitted.notes:
         print(note, file=sys.stderr)
     try:
@@ -47,8 +48,8 @@ def made(app: App, arguments: Sequence[str]) -> int:
         app.jobs.interrupt(submitted.job)
     record = app.jobs.wait(submitted.job)
     app.jobs.stop_worker()
-    for picture in record.pictures:
-        print(picture.path)
+    for output in record.outputs:
+        print(output.path)
     if record.error:
         raise JobFailed(record.error["message"], record.error["hint"])
     return 0 if record.state == DONE else STOPPED

@@ -1,0 +1,43 @@
+"""Model files from the terminal: `python3 webui.py make merge one.safetensors two.safetensors multiplier=0.5 name=both`.
+
+Fields are written `name=value`, since server flags of A1111's have the names of some of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from modules.base.errors import Invalid
+from modules.base.fields import declared, defaults
+from modules.commands.assemble import assemble, terminal_process
+from modules.commands.generate import carry_out
+from modules.requests.kinds import KINDS
+from modules.requests.read_fields import read_fields
+from modules.requests.submit import Submission
+from modules.settings.flags import Flags
+
+
+def make(flags: Flags, arguments: Sequence[str]) -> int:
+    """Make what `arguments` ask for and print where it is; returns the exit code."""
+    with terminal_process(flags.paths) as held:
+        app = assemble(flags, held)
+        return carry_out(app, read_words(arguments))
+
+
+def read_words(arguments: Sequence[str]) -> Submission:
+    """A kind of job that needs no device, its files, and its other fields as name=value. Raises Invalid or UnknownName."""
+    kinds = {kind.name: kind for kind in KINDS if not kind.device}
+    name, *words = arguments or [""]
+    if name not in kinds:
+        raise Invalid(f"There is nothing called {name!r:.100} to make.", f"There are: {', '.join(kinds)}.")
+    request = kinds[name].request
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    return Submission(name, read_fields(request, files_as_fields(request, [word for word in words if "=" not in word]) | given))
+
+
+def files_as_fields(request: type[Any], files: Sequence[str]) -> dict[str, Any]:
+    """The files as the field `models`, or one by one as the first fields that are declared."""
+    if not files:
+        return {}
+    return {"models": list(files)} if "models" in defaults(request) else dict(zip(declared(request), files, strict=False))
