@@ -442,6 +442,7 @@ def test_an_error_has_the_columns_width_and_its_own_height(page: Page) -> None:
     expect(card).to_be_visible()
     boxes = [locator.bounding_box() for locator in (card, page.locator("#txt2img_gallery"))]
     assert boxes[0]["width"] > 0.95 * boxes[1]["width"]
+    expect(page.locator("#txt2img_gallery .progress")).to_be_hidden()      # no gap below the card
     card.locator("summary").click()
     expect(card.locator("code")).to_be_in_viewport()
 
@@ -517,6 +518,8 @@ def test_on_a_narrow_page_the_columns_stack(page: Page) -> None:
     tops = [page.locator(f"#{name}").bounding_box()["y"] for name in order]
     assert tops == sorted(tops)
     assert page.evaluate("document.documentElement.scrollWidth") <= 800
+    page.get_by_role("tab", name="img2img").first.click()
+    assert page.locator("#img2img_gallery .stage").bounding_box()["height"] < 200      # it is empty, and the picture to start from is below
 
 
 def test_a_lost_connection_is_told_and_found_again(page: Page, context: BrowserContext, troubles: list[str]) -> None:

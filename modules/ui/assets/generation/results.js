@@ -33,6 +33,8 @@ async function saveByHand(job, index) {
   }
 }
 
+const modelLoads = () => byId("quicksettings").classList.contains("loading");
+
 const listed = (...parts) => parts.filter(Boolean).join(" · ");
 
 /** Which of how many pictures, if there are several. */
@@ -228,7 +230,7 @@ export class Results {
   }
 
   progressText(record, percent) {
-    if (record.state === "queued") return this.queueText(record);
+    if (record.state === "queued" || (!record.fraction && modelLoads())) return this.queueText(record);
     const step = record.steps ? t("step {n} of {total}", { n: record.step, total: record.steps }) : null;
     return listed(which(record), step, `${percent} %`, record.eta === null ? null : duration(record.eta));
   }
@@ -243,7 +245,7 @@ export class Results {
 
   queueText({ ahead }) {
     if (ahead) return t("Waiting, {n} ahead", { n: ahead });
-    return byId("quicksettings").classList.contains("loading") ? t("Waiting for the model to load") : t("Starting…");
+    return modelLoads() ? t("Waiting for the model to load") : t("Starting…");
   }
 
   drawThumbs(record) {
