@@ -36,7 +36,7 @@ def read_words(arguments: Sequence[str]) -> Submission:
     return Submission(name, read_fields(request, files_as_fields(request, [word for word in words if "=" not in word]) | given))
 
 
-def files_as_fields(request: type[Any], files: Sequence[str]) -> dict[str, Any]:
+def files_as_fields(request: type, files: Sequence[str]) -> dict[str, Any]:
     """The files as the field `models`, or one by one as the first fields that are declared."""
     if not files:
         return {}
