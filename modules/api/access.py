@@ -63,7 +63,7 @@ class Access:
         """Let the request in. Raises WebUIError."""
         headers = Headers(scope=scope)
         self.check_host(headers)
-        response.headers = SECURITY_HEADERS | self.origins.headers(headers)
+        response.headers = {**SECURITY_HEADERS, **self.origins.headers(headers)}
         if self.origins.preflight(scope, headers):
             await Response(status_code=204, headers=PREFLIGHT_HEADERS)(scope, body.receive, response.send)
             return

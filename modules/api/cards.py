@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -231,7 +231,7 @@ async def sent_file(request: Request) -> bytes:
     return content
 
 
-async def bounded(request: Request) -> AsyncIterator[bytes]:
+async def bounded(request: Request) -> AsyncGenerator[bytes, None]:
     """The body as it comes. Raises TooLarge."""
     size = 0
     async for part in request.stream():

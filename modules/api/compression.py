@@ -50,15 +50,15 @@ class Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start" and fit(message):
             self.start = message
-        elif self.start is not None and message["type"] == "http.response.body":
-            await self.begin(message)
+        elif (start := self.start) is not None and message["type"] == "http.response.body":
+            self.start = None
+            await self.begin(start, message)
         elif self.gzip is not None and message["type"] == "http.response.body":
-            await self.send(message | {"body": await self.packed(message)})
+            await self.send({**message, "body": await compressed_body(self.gzip, message)})
         else:
             await self.send(message)
 
-    async def begin(self, message: Message) -> None:
-        start, self.start = self.start, None
+    async def begin(self, start: Message, message: Message) -> None:
         whole = not message.get("more_body", False)
         headers = MutableHeaders(scope=start)
         headers.add_vary_header("Accept-Encoding")
@@ -67,7 +67,7 @@ class Answer:
             await self.send(message)
             return
         self.gzip = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP)
-        body = await self.packed(message)
+        body = await compressed_body(self.gzip, message)
         headers["Content-Encoding"] = "gzip"
         del headers["Content-Length"], headers["Accept-Ranges"]
         if whole:
@@ -75,15 +75,16 @@ class Answer:
         if (tag := headers.get("etag", "")).startswith('"'):
             headers["ETag"] = f"W/{tag}"      # the same text, other bytes
         await self.send(start)
-        await self.send(message | {"body": body})
+        await self.send({**message, "body": body})
 
-    async def packed(self, message: Message) -> bytes:
-        body, mode = message.get("body", b""), zlib.Z_SYNC_FLUSH if message.get("more_body", False) else zlib.Z_FINISH
 
-        def pack() -> bytes:
-            return self.gzip.compress(body) + self.gzip.flush(mode)
+async def compressed_body(gzip: zlib._Compress, message: Message) -> bytes:
+    body, mode = message.get("body", b""), zlib.Z_SYNC_FLUSH if message.get("more_body", False) else zlib.Z_FINISH
 
-        return await asyncio.to_thread(pack) if len(body) > LONG else pack()
+    def pack() -> bytes:
+        return gzip.compress(body) + gzip.flush(mode)
+
+    return await asyncio.to_thread(pack) if len(body) > LONG else pack()
 
 
 def fit(start: Message) -> bool:

@@ -43,10 +43,10 @@ class Refusal(BaseModel):
 
 def handle(api: FastAPI) -> None:
     """Have every refusal answered in our shape; faults of our own are the door's to answer."""
-    api.add_exception_handler(WebUIError, refused)
-    api.add_exception_handler(RequestValidationError, invalid)
-    api.add_exception_handler(HTTPException, other)
-    api.add_exception_handler(ClientDisconnect, unheard)
+    api.exception_handler(WebUIError)(refused)
+    api.exception_handler(RequestValidationError)(invalid)
+    api.exception_handler(HTTPException)(other)
+    api.exception_handler(ClientDisconnect)(unheard)
 
 
 def refusal(code: str, detail: str | list[dict[str, Any]], hint: str = "", sentence: str = "") -> dict[str, Any]:

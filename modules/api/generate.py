@@ -16,6 +16,7 @@ from modules.api.requests import (
     AS_SETTINGS,
     NOT_YET,
     NOTHING,
+    DrawRequest,
     Img2ImgRequest,
     RequestOptions,
     Txt2ImgRequest,
@@ -57,7 +58,7 @@ def routes(app: App) -> APIRouter:
     return api
 
 
-async def answered(app: App, body: RequestOptions, request: Request) -> Response:
+async def answered(app: App, body: DrawRequest, request: Request) -> Response:
     pixels = await asyncio.to_thread(most_pixels, (*body.init_images, body.mask)) if isinstance(body, Img2ImgRequest) else 0
     async with app.decoding.room(pixels):
         submitted = await asyncio.to_thread(start, app, body, account(request))
@@ -69,7 +70,7 @@ async def answered(app: App, body: RequestOptions, request: Request) -> Response
     return Response(content, media_type="application/json")
 
 
-def start(app: App, body: RequestOptions, caller: Account) -> Submitted:
+def start(app: App, body: DrawRequest, caller: Account) -> Submitted:
     """Begin the job of a body. Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge."""
     refuse_unknown_arts(body)
     body, notes = with_names_here(body, app.models, app.settings.current)
@@ -88,8 +89,8 @@ def refuse_unknown_arts(body: RequestOptions) -> None:
 def txt2img_request(body: Txt2ImgRequest) -> Txt2Img:
     """The declared request. As in A1111 the old fields for the first pass's size go before width and height, hires fix or not."""
     request = fields_of(Txt2Img, body)
-    first = {"width": body.firstphase_width, "height": body.firstphase_height}
-    return replace(request, **first) if any(first.values()) else request
+    width, height = body.firstphase_width, body.firstphase_height
+    return replace(request, width=width, height=height) if width or height else request
 
 
 def img2img_request(app: App, body: Img2ImgRequest) -> Img2ImgBatch:

@@ -95,14 +95,14 @@ def internal(app: App, body: TaskProgress, owner: str) -> dict[str, Any]:
     except UnknownName:
         return {"active": False, "queued": False, "completed": False, "textinfo": "Unknown task"}
     live = app.jobs.live.get(record.id)
-    fresh = live is not None and body.live_preview and live.previews != body.id_live_preview and live.preview
+    preview = live.preview if live and body.live_preview and live.previews != body.id_live_preview else None
     return {
         "active": live is not None and live.began is not None,
         "queued": live is not None and live.began is None,
         "completed": record.ended,
         "progress": live.fraction if live else None,
         "eta": live.eta if live else None,
-        "live_preview": f"data:image/jpeg;base64,{base64.b64encode(live.preview).decode()}" if fresh else None,
+        "live_preview": f"data:image/jpeg;base64,{base64.b64encode(preview).decode()}" if preview else None,
         "id_live_preview": live.previews if live else -1,
         "textinfo": "Waiting..." if live and live.began is None else None,
     }

@@ -18,7 +18,7 @@ from modules.settings.options import Settings
 from modules.store.jobs import JobRecord
 
 if TYPE_CHECKING:
-    from modules.api.requests import RequestOptions
+    from modules.api.requests import DrawRequest
 
 OF_THE_REQUEST = (
     "subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size",
@@ -42,7 +42,7 @@ def failure(error: Mapping[str, Any]) -> JobFailed:
     return failed
 
 
-def rendered(body: RequestOptions, record: JobRecord, settings: Settings, notes: Sequence[str]) -> bytes:
+def rendered(body: DrawRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> bytes:
     """The reply's JSON. Pictures may be many megabytes: not to be called on the event loop."""
     sent = record.pictures if body.send_images else ()
     paths = [path for picture in sent for path in (picture.path, *picture.facts.get(RETURNED, ()))]
@@ -59,7 +59,7 @@ def infotexts(script: str, own: Sequence[str]) -> list[str]:
     return [own[0]] * len(own) if script == "Loopback" and own else list(own)
 
 
-def information(body: RequestOptions, record: JobRecord, settings: Settings, notes: Sequence[str]) -> dict[str, Any]:
+def information(body: DrawRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> dict[str, Any]:
     """A1111's `info`; the last four keys are Easel's own."""
     facts = [picture.facts for picture in record.pictures]
     first = facts[0] if facts else {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import Field
 
@@ -25,7 +25,7 @@ from modules.settings.options import Settings
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
     "alwayson_scripts": "A script",
 }
-NOTHING = (False, 0, "", "None", "none", {})      # what asks for nothing
+NOTHING: tuple[Any, ...] = (False, 0, "", "None", "none", {})      # what asks for nothing
 # Fields of a request that are settings, for this request alone.
 AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "token_merging_ratio")
 TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"      # part of addresses and file names
@@ -79,6 +79,9 @@ class Img2ImgRequest(Img2ImgBatch, RequestOptions):
     include_init_images: bool = False      # in the reply
 
 
+DrawRequest: TypeAlias = Txt2ImgRequest | Img2ImgRequest
+
+
 def understood(body: Any, kind: type[Generation] = Txt2Img) -> Any:
     """A1111's ways of saying things: null for the usual, generation data for many fields, an old name for the sampler."""
     if not isinstance(body, Mapping):
@@ -103,7 +106,7 @@ def unknown_field(name: str, known: Iterable[str]) -> str:
 
 
 MOST_TOLD = 20      # fields that one reply tells of
-NOTHING_ASKED = (None, False, True, 0, "", [], {}, *NOTHING)
+NOTHING_ASKED: tuple[Any, ...] = (None, False, True, 0, "", [], {}, *NOTHING)
 NO_EFFECT = frozenset("""
     outpath_samples outpath_grids prompt_for_display seed_enable_extras do_not_reload_embeddings ddim_discretize overlay_images
     sampler_noise_scheduler_override extra_generation_params disable_extra_networks comments latent_mask is_hr_pass

@@ -46,7 +46,7 @@ def routes(app: App) -> APIRouter:
     @api.get("/scripts")
     def scripts() -> ScriptsList:
         """Names for script_name, in lower case."""
-        return ScriptsList(**{kind: [script.name.lower() for script in SCRIPTS if kind in script.kinds] for kind in KINDS})
+        return ScriptsList(txt2img=script_names("txt2img"), img2img=script_names("img2img"))
 
     @api.get("/script-info")
     def script_info() -> list[ScriptInfo]:
@@ -54,6 +54,10 @@ def routes(app: App) -> APIRouter:
         return [described(app, script, kind) for kind in KINDS for script in SCRIPTS if kind in script.kinds]
 
     return api
+
+
+def script_names(kind: Kind) -> list[str]:
+    return [script.name.lower() for script in SCRIPTS if kind in script.kinds]
 
 
 def described(app: App, script: Script, kind: Kind) -> ScriptInfo:
@@ -76,5 +80,5 @@ def arg(app: App, param: Param, value: Any) -> ScriptArg:
         return ScriptArg(label=param.label, value=value, minimum=widget.low, maximum=widget.high, step=widget.step)
     if isinstance(widget, Choice | Choices):
         known = widget.of if isinstance(widget.of, tuple) else lists_of(app)[widget.of]()
-        return ScriptArg(label=param.label, value=value, choices=list(known))
+        return ScriptArg(label=param.label, value=value, choices=[each if isinstance(each, str) else each[1] for each in known])
     return ScriptArg(label=param.label, value=value)

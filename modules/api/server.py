@@ -49,13 +49,14 @@ Routes under `/easel/v1` follow jobs by their id, from anywhere, also after the 
 
 def build(app: App) -> FastAPI:
     """A1111's routes under /sdapi/v1 and /internal, ours under /easel/v1, and /docs."""
-    api = FastAPI(title="Easel", version="0.1", description=DESCRIPTION, docs_url=None, redoc_url=None, strict_content_type=False)
+    api = Api(
+        title="Easel", version="0.1", description=DESCRIPTION, docs_url=None, redoc_url=None, strict_content_type=False,
+    )
     for face in FACES:
         api.include_router(face.routes(app))
     errors.handle(api)
     api.mount("/easel/static", StaticFiles(directory=STATIC))
     api.add_api_route("/docs", docs, include_in_schema=False)
-    explain_fields(api)
     return api
 
 
@@ -88,16 +89,13 @@ def docs(request: Request) -> HTMLResponse:
     )
 
 
-def explain_fields(api: FastAPI) -> None:
-    """Put what the declared fields say of themselves into the schema."""
-    plain = api.openapi
+class Api(FastAPI):
+    """Its schema tells what the declared fields say of themselves."""
 
-    def explained() -> dict[str, Any]:
-        if api.openapi_schema is None:
-            schemas = plain()["components"]["schemas"]
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            schemas = super().openapi()["components"]["schemas"]
             for name, cls in (("Txt2ImgRequest", Txt2Img), ("Img2ImgRequest", Img2ImgBatch), ("Settings", Settings)):
                 for field, param in declared(cls).items():
                     schemas[name]["properties"][field] |= {"title": param.label, "description": param.help}
-        return plain()
-
-    api.openapi = explained
+        return super().openapi()

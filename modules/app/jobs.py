@@ -39,7 +39,7 @@ class Live:
     preview: bytes = b""
     previews: int = 0                                # counts them, so that a watcher sees a new one
     waiting: list[Callable[[], None]] = field(default_factory=list)     # called when it has ended
-    watchers: list[Callable[[], None]] = field(default_factory=list)    # called whenever something has changed
+    watchers: list[Callable[[], object]] = field(default_factory=list)    # called whenever something has changed
     skipped: bool = False                            # a picture of it was given up
     interrupted: bool = False                        # it was asked to stop
     began: float | None = None                       # time.monotonic() of its first step
@@ -165,7 +165,7 @@ class Jobs:
                 return
         tell()
 
-    def watch(self, job: str, tell: Callable[[], None]) -> Callable[[], None]:
+    def watch(self, job: str, tell: Callable[[], object]) -> Callable[[], None]:
         """Call `tell` after each change of the job, from whatever thread brings it, its end included. Returns what stops that."""
         with self._changed:
             live = self.live.get(job)

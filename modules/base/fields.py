@@ -6,10 +6,10 @@ a type-checker sees the type, pydantic reads the limits, the form reads the widg
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, partial
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from annotated_types import Ge, GroupedMetadata, Le, MaxLen, Predicate
 from pydantic import AfterValidator, BeforeValidator, TypeAdapter
@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from modules.base.files import stays_below
 from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING
 
+T = TypeVar("T")
 Limits = Iterator[object]      # annotations as pydantic reads them
 
 
@@ -156,7 +157,12 @@ class Param(GroupedMetadata):
         yield from self.widget.limits()
 
 
-@cache
+def once_a_class(compute: Callable[[type], T]) -> Callable[[type], T]:
+    """`functools.cache` for a function of a class."""
+    return cache(compute)
+
+
+@once_a_class
 def declared(cls: type) -> dict[str, Param]:
     """Field name → Param, in declared order; fields without a Param are left out."""
     hints = get_type_hints(cls, include_extras=True)
@@ -168,18 +174,13 @@ def declared(cls: type) -> dict[str, Param]:
     return params
 
 
+@once_a_class
 def checker(cls: type) -> TypeAdapter[Any]:
-    """What checks values for a declared class and makes one of them."""
-    return kept_checker(cls)
-
-
-@cache
-def kept_checker(cls: type) -> TypeAdapter[Any]:
-    """Costs some milliseconds to build."""
+    """What checks values for a declared class and makes one of them. Costs some milliseconds to build."""
     return TypeAdapter(cls)
 
 
-@cache
+@once_a_class
 def defaults(cls: type) -> dict[str, Any]:
     """Field name → the API's default."""
     found: dict[str, Any] = {}

@@ -120,7 +120,7 @@ def settled(params: Request, kind: Kind, styles: Styles) -> Request:
     return replace(params, script_name=script.name, script_args=in_order(chosen))
 
 
-def find(name: str, kind: Kind) -> Script:
+def find(name: str, kind: str) -> Script:
     """Whatever the case. Raises Invalid, as A1111 answers 422."""
     found = SCRIPTS.get(name)
     if found is None or kind not in found.kinds:
@@ -188,7 +188,7 @@ class Script:
     """
 
     name: str
-    arguments: type
+    arguments: type[Any]
     kinds: tuple[Kind, ...]
     help: str
     resolve: Callable[[Any, Generation, Styles], Any] = as_given

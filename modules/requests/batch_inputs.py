@@ -10,10 +10,11 @@ from dataclasses import replace
 from itertools import compress
 from operator import not_
 from pathlib import Path
+from typing import Any
 
 from modules.app import folders
 from modules.base.errors import Invalid, WebUIError
-from modules.base.fields import declared
+from modules.base.fields import Slider, declared
 from modules.imaging.folders import listing, size_of, upright_size
 from modules.imaging.inputs import NAME
 from modules.params.batch import MOST_PICTURES, Batch, Entry, FromFolder, Img2ImgBatch
@@ -118,11 +119,11 @@ def sized(batch: Batch, scale: float, kept: Path) -> Batch:
     return replace(batch, entries=tuple(entries), notes=(*batch.notes, *left_out("they would become too large or too small", too_large)))
 
 
-def scaled(size: tuple[int, int], scale: float) -> dict[str, int]:
+def scaled(size: tuple[int, int], scale: float) -> dict[str, Any]:
     """The request's width and height for a picture of that size; multiples of 8 below, as A1111's. Raises Invalid."""
     width, height = (int(side * scale) // CELL * CELL for side in size)
     sides = declared(Img2Img)["width"].widget
-    if min(width, height) < sides.low or max(width, height) > sides.high:
+    if isinstance(sides, Slider) and (min(width, height) < sides.low or max(width, height) > sides.high):
         hint = f"Sides are {sides.low:g} to {sides.high:g} pixels: choose another scale."
         raise Invalid(f"The result would have {width}×{height} pixels.", hint, "scale_by")
     return {"width": width, "height": height}

@@ -40,7 +40,7 @@ def with_script(kind: JobKind, request: Any, name: str, arguments: Values) -> An
         return request
     script = scripts.find(name, kind.name)
     check_known(arguments, list(script.params), "script.")
-    chosen = read_fields(script.arguments, arguments, "script.")
+    chosen: Any = read_fields(script.arguments, arguments, "script.")
     return replace(request, script_name=script.name, script_args=scripts.in_order(chosen))
 
 

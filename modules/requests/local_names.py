@@ -93,8 +93,13 @@ def with_local_embeddings(values: dict[str, Any], catalog: Catalog, missing: lis
         called = local_name(name, usable(catalog.meant(name, begin), Missing("embedding", name, hash=begin)), catalog.named, missing)
         word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
         if called != name:
-            values |= {key: word.sub(lambda _, called=called: called, str(values[key])) for key in WORDS if values.get(key)}
+            values |= {key: with_word(word, called, str(values[key])) for key in WORDS if values.get(key)}
     return values
+
+
+def with_word(word: re.Pattern[str], called: str, text: str) -> str:
+    """The text with a word called otherwise, whatever signs are in its new name."""
+    return word.sub(lambda _: called, text)
 
 
 def hashes_of(values: Mapping[str, Any], key: str) -> dict[str, str]:

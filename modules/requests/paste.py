@@ -110,7 +110,7 @@ def pasted_extras(text: str, library: Library, now: Mapping[str, Any]) -> dict[s
 def with_local_upscaler(script: Mapping[str, Any] | None, library: Library) -> dict[str, Any] | None:
     """The script without an upscaler that is not here: the form's stays."""
     if not script or "upscaler" not in script["arguments"]:
-        return script and dict(script)
+        return None if script is None else dict(script)
     others = {name: value for name, value in script["arguments"].items() if name != "upscaler"}
     here = local_upscaler("")(library, script["arguments"]["upscaler"], {})
     return {**script, "arguments": others if isinstance(here, Missing) else {**others, "upscaler": here}}

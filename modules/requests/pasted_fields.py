@@ -170,7 +170,7 @@ def masked(values: Mapping[str, Any]) -> bool:
 def pasted_script(values: Mapping[str, Any]) -> dict[str, Any] | None:
     """The script of img2img that generation data tell of, by `name`, and its `arguments` as far as they are told."""
     script = next((each for each in SCRIPTS if each.keys.keys() & values.keys()), None)
-    return script and {"name": script.name, "arguments": dict(script_arguments(script, values))}
+    return None if script is None else {"name": script.name, "arguments": dict(script_arguments(script, values))}
 
 
 def script_arguments(script: Script, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -192,7 +192,7 @@ def pasted_settings(values: Mapping[str, Any], cls: type, standing: Settings, no
     taken: dict[str, Any] = {}
     for key, name in keys.items():
         try:
-            told = changed(standing, {name: as_type(Settings, name, values[key])} | IMPLIED.get(key, {}))
+            told = changed(standing, {name: as_type(Settings, name, values[key]), **IMPLIED.get(key, {})})
         except Invalid:
             notes.append(unfit(key, values[key]))
             continue

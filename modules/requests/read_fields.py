@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -13,7 +13,10 @@ from modules.base.errors import Invalid
 from modules.base.fields import checker, declared
 from modules.base.limits import MAX_ID
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 # In place of pydantic's own words, by its names of errors.
 HINTS: Mapping[str, str] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from modules.base.errors import Invalid
 from modules.params.hires import CELL, SAME, checked
@@ -28,8 +28,7 @@ def prepared(params: Request) -> Request:
     if params.width < CELL or params.height < CELL:
         raise Invalid(f"A picture of {params.width}×{params.height} is too small.", "Ask for at least 64×64.", field="width")
     check_joined(params.prompt, "prompt")
-    if isinstance(params, Txt2Img) and params.enable_hr:
-        params = with_second_pass(params)
+    names = second_pass_names(params) if isinstance(params, Txt2Img) and params.enable_hr else {}
     return replace(
         params,
         sampler_name=sampler,
@@ -37,6 +36,7 @@ def prepared(params: Request) -> Request:
         seed=drawn(params.seed),
         subseed=drawn(params.subseed),
         refiner_checkpoint=own_model(params.refiner_checkpoint),
+        **names,
     )
 
 
@@ -53,12 +53,13 @@ def prepared_img2img(params: Img2Img, standing: Settings) -> Img2Img:
     return prepared(replace(params, initial_noise_multiplier=standing.initial_noise_multiplier if multiplier is None else multiplier))
 
 
-def with_second_pass(params: Txt2Img) -> Txt2Img:
-    """Hires fix's names resolved as well; what it takes from the first pass stays "". Raises UnknownName or Invalid."""
+def second_pass_names(params: Txt2Img) -> dict[str, Any]:
+    """Hires fix's names, resolved as well; what it takes from the first pass stays "". Raises UnknownName or Invalid."""
     sampler, schedule = second_sampler_and_schedule(params.hr_sampler_name, params.hr_scheduler)
-    wishes = {"hr_checkpoint_name": own_model(params.hr_checkpoint_name), "hr_sampler_name": sampler, "hr_scheduler": schedule}
+    names = {"hr_checkpoint_name": own_model(params.hr_checkpoint_name), "hr_sampler_name": sampler, "hr_scheduler": schedule}
     check_joined(params.hr_prompt, "hr_prompt")
-    return checked(replace(params, **wishes))
+    checked(params)
+    return names
 
 
 def check_joined(prompt: str, field: str) -> None:

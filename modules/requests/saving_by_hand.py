@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from PIL import Image
 
@@ -96,7 +97,7 @@ def recorded_facts(record: JobRecord, picture: OutputRecord, image: Image.Image,
     )
 
 
-def recorded_batch(record: JobRecord, picture: OutputRecord) -> dict[str, object]:
+def recorded_batch(record: JobRecord, picture: OutputRecord) -> dict[str, Any]:
     """Its place among the pictures of one request; a script or a batch of files makes one after another."""
     size, rounds = int(record.params.get("batch_size", 1)), int(record.params.get("n_iter", 1))
     several = size * rounds

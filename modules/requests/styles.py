@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from modules.base.errors import UnknownName
 from modules.base.fields import defaults
-from modules.params.txt2img import Generation, Txt2Img
+from modules.params.txt2img import Generation
 from modules.prompts.styles import Style, apply_styles_to_prompt
 
+P = TypeVar("P", bound=Generation)
 
-def with_styles(params: Txt2Img, known: Mapping[str, Style]) -> Txt2Img:
+
+def with_styles(params: P, known: Mapping[str, Style]) -> P:
     """The request with its styles in its prompts and none left to apply. Raises UnknownName or PromptTooLong."""
     for name in params.styles:
         if name not in known:
             raise UnknownName("style", name, known)
     chosen = [known[name] for name in params.styles]
-    styled = {
+    styled: dict[str, Any] = {
         field: apply_styles_to_prompt(getattr(params, field), [getattr(style, part) for style in chosen])
         for field, part in STYLED.items() if field in defaults(type(params)) and (field == part or getattr(params, field))
     }

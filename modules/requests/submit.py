@@ -45,7 +45,7 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     given = settings_given(asked.settings)
     check_places(given, shared=not account.is_local)
     known = {name: value for name, value in given.items() if name in NAMES}
-    settings, missing = for_request(server, known), []
+    settings, missing = for_request(server, known), list[str]()
     if kind.draws:
         settings, missing = with_checkpoint_here(app, settings, known)
     params = kind.resolve(app, asked.request, server)

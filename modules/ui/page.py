@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
@@ -41,37 +41,48 @@ class PageBlocks(gr.Blocks):
 def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
     """The page and the facts of it. gradio draws, and calls no function of ours; nothing is loaded or started."""
     words, lists = Words(), lists_of(app)
-    forms, making = forms_of(app, words), merger.merger_forms(lists, words)
+    forms, making = Forms.of(app, words), merger.merger_forms(lists, words)
     with PageBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         quick = quicksettings.build(lists, words)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("txt2img", id="txt2img", elem_id="tab_txt2img"):
-                txt2img.build(app.models, forms["txt2img"], words)
+                txt2img.build(app.models, forms.txt2img, words)
             with gr.Tab("img2img", id="img2img", elem_id="tab_img2img"):
-                img2img.build(app.models, app.flags, forms["img2img"], words)
+                img2img.build(app.models, app.flags, forms.img2img, words)
             with gr.Tab(words("Extras"), id="extras", elem_id="tab_extras"):
-                extras.build(app.flags, forms["extras"], words)
+                extras.build(app.flags, forms.extras, words)
             with gr.Tab("PNG Info", id="pnginfo", elem_id="tab_pnginfo"):
                 png_info.build(words)
             with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger"):
                 merger.build(making, words)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
                 controls = settings.build(lists, words)
-        stores = {name: {**quick, **form.components} for name, form in forms.items()}
+        stores = {name: {**quick, **form.components} for name, form in forms.by_tab().items()}
         stores |= {kind: form.components for kind, form in making.items()} | {"settings": controls}
         for name, held in stores.items():
             connect(name, held)
-        connect_filling("choices", choice_controls(stores, choice_lists({**forms, **making})))
-    return page, facts(app, forms, making)
+        connect_filling("choices", choice_controls(stores, choice_lists({**forms.by_tab(), **making})))
+    return page, facts(app, forms.by_tab(), making)
 
 
-def forms_of(app: App, words: Words) -> dict[str, Form[Any]]:
-    lists = lists_of(app)
-    return {
-        "txt2img": ScriptedForm(Txt2Img, "txt2img", lists, words),
-        "img2img": ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.own_controls(words), img2img.IMG2IMG_HELD),
-        "extras": Form(ExtrasBatch, "extras", lists, words, extras.own_controls(words), extras.EXTRAS_HELD),
-    }
+class Forms(NamedTuple):
+    """The forms that make pictures, each under the name of its tab."""
+
+    txt2img: ScriptedForm[Txt2Img]
+    img2img: ScriptedForm[Img2ImgBatch]
+    extras: Form[ExtrasBatch]
+
+    @classmethod
+    def of(cls, app: App, words: Words) -> Forms:
+        lists = lists_of(app)
+        return cls(
+            ScriptedForm(Txt2Img, "txt2img", lists, words),
+            ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.own_controls(words), img2img.IMG2IMG_HELD),
+            Form(ExtrasBatch, "extras", lists, words, extras.own_controls(words), extras.EXTRAS_HELD),
+        )
+
+    def by_tab(self) -> dict[str, Form[Any]]:
+        return {"txt2img": self.txt2img, "img2img": self.img2img, "extras": self.extras}
 
 
 def choice_controls(stores: Mapping[str, Mapping[str, Component]], listed: Mapping[str, str]) -> dict[str, Component]:
@@ -89,8 +100,9 @@ def choice_lists(forms: Mapping[str, Form[Any]]) -> dict[str, str]:
 
 def choice_lists_of(form: Form[Any]) -> Iterator[tuple[str, str]]:
     for name, param in declared(form.request).items():
-        if name in form.components and isinstance(param.widget, Choice | Choices) and param.widget.of in OF_FILES:
-            yield form.components[name].elem_id, param.widget.of
+        names = param.widget.of if isinstance(param.widget, Choice | Choices) else ()
+        if name in form.components and isinstance(names, str) and names in OF_FILES:
+            yield form.components[name].elem_id, names
 
 
 def mount_arguments(assets: Assets) -> dict[str, Any]:

@@ -10,16 +10,16 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def outcome(do: Callable[..., T], *how: Any) -> tuple[T | None, Exception | None]:
+def outcome(do: Callable[..., T], *how: Any) -> T | Exception:
     """The result of `do`, or the error it raised; whoever calls tells the job's owner."""
     try:
-        return do(*how), None
+        return do(*how)
     except Exception as error:       # whatever it is: it is this job's, and told to its owner
-        return None, error
+        return error
 
 
 def logged(do: Callable[..., Any], *how: Any) -> None:
     """Do what must stop nothing else, such as a preview or an event; an executor would keep its error to itself."""
-    _, error = outcome(do, *how)
-    if error:
+    error = outcome(do, *how)
+    if isinstance(error, Exception):
         log.error("%s failed", getattr(do, "__qualname__", do), exc_info=error)

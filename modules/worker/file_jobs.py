@@ -126,7 +126,7 @@ class FileJobs:
     def _carried_out(self, job: FileJob) -> Ended | None:
         """How it ended; None if it has not, for the program ends."""
         job.tell(Started(job.spec.id, 1))
-        _, error = outcome(self._do, job)
+        error = outcome(self._do, job)
         if isinstance(error, Stopped):
             return Ended(job.spec.id, INTERRUPTED) if job.interrupted else None
         if error:

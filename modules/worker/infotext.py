@@ -10,7 +10,7 @@ from modules.library.upscalers import BUILT_IN
 from modules.params import infotext
 from modules.params.hires import LATENT_MODES
 from modules.params.txt2img import Generation
-from modules.pipelines.plan import ImagePlan, resolved_schedule
+from modules.pipelines.plan import ImagePlan, Pass, resolved_schedule
 from modules.prompts import grammar
 from modules.prompts.network_tags import without_separators
 from modules.sampling.samplers import CHURN, SAMPLERS
@@ -131,7 +131,7 @@ def hires(plan: ImagePlan, extra: Mapping[str, object]) -> Iterator[Pair]:
     for key, name in (("Hires prompt", "prompt"), ("Hires negative prompt", "negative_prompt")):
         if getattr(second.params, name) != getattr(p, name):
             yield key, grammar.strip_comments(getattr(second.params, name))
-    yield from hires_options(plan, extra)
+    yield from hires_options(plan, second, extra)
 
 
 def hires_size(plan: ImagePlan) -> object:
@@ -145,9 +145,9 @@ def spacing(params: Generation) -> str | None:
     return None if automatic else resolved_schedule(params)
 
 
-def hires_options(plan: ImagePlan, extra: Mapping[str, object]) -> Iterator[Pair]:
+def hires_options(plan: ImagePlan, second: Pass, extra: Mapping[str, object]) -> Iterator[Pair]:
     yield from changed(plan, "img2img_extra_noise", "hires_fix_use_firstpass_conds")
-    yield "Token merging ratio hr", plan.hires.weights.token_merging or None
+    yield "Token merging ratio hr", second.weights.token_merging or None
     if "Refiner" in extra:
         yield from changed(plan, "hires_fix_refiner_pass")
     if plan.params.hr_upscaler not in ("", *LATENT_MODES, *BUILT_IN):

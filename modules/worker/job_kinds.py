@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from modules.base.errors import ModelMissing, UnknownName
 from modules.base.fields import defaults
@@ -21,9 +21,10 @@ from modules.params.hires import LATENT_MODES, checked, second_pass, sized_by_re
 from modules.params.img2img import Img2Img
 from modules.params.infotext import split
 from modules.params.scripts import chosen as chosen_arguments
-from modules.params.txt2img import Txt2Img
+from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines import extras, hires, img2img, txt2img
 from modules.pipelines.canvas import Load
+from modules.pipelines.extras import ExtrasPlan
 from modules.pipelines.networks import networks_of, with_standing_networks
 from modules.pipelines.plan import Files, ImagePlan, each_image
 from modules.pipelines.result import Result
@@ -36,16 +37,17 @@ from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
 from modules.worker.planners import planner_of
 
+P = TypeVar("P", bound="ImagePlan[Any, Any] | ExtrasPlan")
 Extra = Mapping[str, object]      # what only an image's making can tell
 
 
 @dataclass(frozen=True)
-class JobPlan:
+class JobPlan(Generic[P]):
     """A job, decided: the plan of each image, and how images of its kind are described."""
 
-    plans: Sequence[ImagePlan | None]                        # by the image's number; None where a batch's file is left out
-    write_infotext: Callable[[ImagePlan, Extra], str]
-    describe: Callable[[ImagePlan], dict[str, Any]]          # what the API's `info` tells of one image
+    plans: Sequence[P | None]                                # by the image's number; None where a batch's file is left out
+    write_infotext: Callable[[P, Extra], str]
+    describe: Callable[[P], dict[str, Any]]                  # what the API's `info` tells of one image
     members: Sequence[Member] = ()                           # of a batch: what each image is made of, and where it goes
     notes: Sequence[str] = ()                                # what the job's owner should know beforehand
 
@@ -54,31 +56,38 @@ class JobPlan:
         """Numbers of the images there are to make."""
         return [number for number, plan in enumerate(self.plans) if plan is not None]
 
+    def plan(self, index: int) -> P:
+        """Of one of the images there are to make."""
+        plan = self.plans[index]
+        if plan is None:
+            raise LookupError(f"Picture {index} of this job is left out.")
+        return plan
+
     @property
     def settings(self) -> Settings:
-        return self.plans[self.numbers[0]].settings
+        return self.plan(self.numbers[0]).settings
 
     def batch_of(self, index: int) -> int:
         """Which of A1111's batches an image belongs to: `batch_size` of them are made together."""
-        return index // getattr(self.plans[index].params, "batch_size", 1)
+        return index // getattr(self.plan(index).params, "batch_size", 1)
 
     def task(self, index: int) -> Task[Result]:
         """The making of one image."""
-        task = self.plans[index].task()
+        task = self.plan(index).task()
         return in_turn(task, self.members[index].file) if self.members else task
 
     def infotext(self, index: int, extra: Extra) -> str:
-        return self.write_infotext(self.plans[index], extra)
+        return self.write_infotext(self.plan(index), extra)
 
     def facts(self, index: int) -> dict[str, Any]:
-        return self.describe(self.plans[index])
+        return self.describe(self.plan(index))
 
     def warnings(self) -> list[str]:
-        files = (each.files for number in self.numbers for each in self.plans[number].passes)
+        files = (each.files for number in self.numbers for each in self.plan(number).passes)
         return list(dict.fromkeys([*self.notes, *(note for each in files for note in (*each.notes, *each.networks.notes))]))
 
 
-def generated(plans: Sequence[ImagePlan], notes: Sequence[str] = ()) -> JobPlan:
+def generated(plans: Sequence[ImagePlan[Any, Any]], notes: Sequence[str] = ()) -> JobPlan[ImagePlan[Any, Any]]:
     """A job whose images a checkpoint makes."""
     return JobPlan(plans, infotext.write, generation_facts, notes=notes)
 
@@ -201,12 +210,12 @@ def plan_extras(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     return JobPlan(extras.plans(params, settings, partial(load, inputs), images), extended_infotext, finished_facts)
 
 
-def extended_infotext(plan: ImagePlan, extra: Extra) -> str:
+def extended_infotext(plan: ExtrasPlan, extra: Extra) -> str:
     """The generation data that the picture came with, and what was done to it."""
     return extended(plan.source.infotext, plan.params)
 
 
-def finished_facts(plan: ImagePlan) -> dict[str, Any]:
+def finished_facts(plan: ExtrasPlan) -> dict[str, Any]:
     before = split(plan.source.infotext)
     return {"seed": before.pairs.get("Seed", ""), "prompt": before.prompt, "negative_prompt": before.negative_prompt}
 
@@ -220,7 +229,7 @@ def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
     return with_standing_networks(cls(**known(cls, dict(spec.params) | listed)), settings), settings
 
 
-def files_for(library: Library, params: Txt2Img, settings: Settings) -> Files:
+def files_for(library: Library, params: Generation, settings: Settings) -> Files:
     """Raises UnknownName or ModelError, but not for a VAE that is not here, nor for a face restorer's file: that is told when faces are restored."""
     s = settings
     asked = (s.sd_model_checkpoint, s.sd_vae, s.sd_vae_overrides_per_model_preferences)
@@ -228,7 +237,7 @@ def files_for(library: Library, params: Txt2Img, settings: Settings) -> Files:
     return library.once(("files", params.refiner_checkpoint, *prompts, *asked), partial(find_files, library, params, settings))
 
 
-def find_files(library: Library, params: Txt2Img, settings: Settings) -> Files:
+def find_files(library: Library, params: Generation, settings: Settings) -> Files:
     checkpoint = library.checkpoints.hashed(chosen(library.checkpoints, settings.sd_model_checkpoint))
     refiner = library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint)) if params.refiner_checkpoint else None
     vae, notes = vae_here(library, checkpoint, settings)

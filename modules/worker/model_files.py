@@ -88,6 +88,7 @@ def new_model(job_id: str, kind: str, path: Path, write: Write, source: Path | N
 
 
 def recorded_request(cls: type[Request], spec: JobSpec) -> Request:
-    """The request in a job's parameters, those of its fields that there are today."""
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in spec.params.items()}      # JSON has no tuples
-    return cls(**{name: value for name, value in values.items() if name in defaults(cls)})
+    """The request in a job's parameters, those of its fields that there are today; JSON has no tuples."""
+    values: dict[str, Any] = {name: value for name, value in spec.params.items() if name in defaults(cls)}
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return cls(**values)

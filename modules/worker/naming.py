@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +32,9 @@ def place_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec, output
     facts = facts_of(job, index, pixels, spec)
     folder = outputs.joinpath(*folders_of(spec.kind, facts, s))
     if spec.kind == EXTRAS:
-        named = member and s.use_original_name_batch
-        return Place(folder, member.name if named else str(facts.seed), numbered=not named)
+        if member and s.use_original_name_batch:
+            return Place(folder, member.name, numbered=False)
+        return Place(folder, str(facts.seed), numbered=True)
     return patterned(folder, facts, s, may_replace(job, spec))
 
 
@@ -51,8 +53,8 @@ def folders_of(kind: str, facts: NameFacts, settings: Settings) -> tuple[str, ..
 
 
 def facts_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec) -> NameFacts:
-    plan, (height, width) = job.plans[index], pixels.shape[:2]
-    common = {
+    plan, (height, width) = job.plan(index), pixels.shape[:2]
+    common: dict[str, Any] = {
         "seed": job.facts(index)["seed"],
         "size": (width, height),
         "now": datetime.now().astimezone(),
@@ -66,7 +68,7 @@ def facts_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec) -> Nam
     return NameFacts(**common, **of_plan(plan, spec), **of_batch_place(job, index))
 
 
-def of_plan(plan: ImagePlan, spec: JobSpec) -> dict[str, object]:
+def of_plan(plan: ImagePlan, spec: JobSpec) -> dict[str, Any]:
     p, files = plan.params, plan.files
     unstyled = spec.params.get("unstyled") or {}
     return {
@@ -85,14 +87,14 @@ def of_plan(plan: ImagePlan, spec: JobSpec) -> dict[str, object]:
     }
 
 
-def of_batch_place(job: JobPlan, index: int) -> dict[str, object]:
+def of_batch_place(job: JobPlan, index: int) -> dict[str, Any]:
     """Among the pictures of one request; a script or a batch of files makes one after another."""
-    p = job.plans[index].params
+    p = job.plan(index).params
     generation = index % p.pictures
     first = index - generation
     last = min(first + p.pictures, len(job.plans)) - 1
     return {
-        "seeds": (job.plans[first].params.seed, job.plans[last].params.seed),
+        "seeds": (job.plan(first).params.seed, job.plan(last).params.seed),
         "batch": (generation % p.batch_size + 1, p.batch_size),
         "generation": (generation + 1, p.pictures),
     }
@@ -100,7 +102,7 @@ def of_batch_place(job: JobPlan, index: int) -> dict[str, object]:
 
 def upscaler_suffix(job: JobPlan, index: int) -> str:
     """At the end of the name of what Extras made, if the settings want it."""
-    plan = job.plans[index]
+    plan = job.plan(index)
     if plan.passes or not plan.settings.use_upscaler_name_as_suffix or not plan.params.upscalers:
         return ""
     return "-" + part(plan.params.upscalers[0])

@@ -12,6 +12,8 @@ from math import inf
 from threading import Lock
 from typing import Any
 
+from torch import Tensor
+
 from modules.base.errors import JobFailed, WebUIError, described, sentence
 from modules.engine import messages as events
 from modules.engine.engine import Engine, ImageTask
@@ -102,10 +104,10 @@ class JobRunner:
 
     def submit(self, spec: JobSpec) -> None:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
-        plan, error = outcome(plan_job, spec, self.config.library, self.config.inputs)
-        if error:
-            log.warning("Job %s cannot be done: %s", spec.id, error)
-            self._emit(events.Ended(spec.id, FAILED, described(error)))
+        plan = outcome(plan_job, spec, self.config.library, self.config.inputs)
+        if isinstance(plan, Exception):
+            log.warning("Job %s cannot be done: %s", spec.id, plan)
+            self._emit(events.Ended(spec.id, FAILED, described(plan)))
             return
         self._begin(JobProgress(spec, plan, set(plan.numbers) - set(spec.done)))
 
@@ -141,9 +143,9 @@ class JobRunner:
         """Have the usual model ready before it is asked for; a broken one must not keep the runner closed."""
         def load() -> None:
             if checkpoint := self.config.first():
-                self.device.ready(Weights(self.config.library.checkpoints.hashed(checkpoint).sha256))
+                self.device.ready(Weights(self.config.library.checkpoints.hashed(checkpoint).sha256 or ""))
 
-        _, error = outcome(load)
+        error = outcome(load)
         if error:
             log.warning("The first model could not be loaded: %s", sentence(error), exc_info=unforeseen(error))
             self._emit(events.WorkerState("", error=sentence(error)))
@@ -171,7 +173,7 @@ class JobRunner:
             progress.begun = True
             self._emit(events.Started(picture.job, len(progress.plan.numbers)))
         if isinstance(picture.ask, Predict):
-            self._progress(progress, picture)
+            self._progress(progress, picture, picture.ask)
 
     def _dropped(self, pictures: Sequence[ImageTask[Result]]) -> None:
         """Interrupted before they had begun."""
@@ -181,8 +183,8 @@ class JobRunner:
         """Should the process die now, these jobs are to blame."""
         self.config.note_in_hand("device", [picture.job for picture in pictures])
 
-    def _progress(self, progress: JobProgress, picture: ImageTask[Result]) -> None:
-        ask, steps = picture.ask, progress.plan.plans[picture.index].steps
+    def _progress(self, progress: JobProgress, picture: ImageTask[Result], ask: Predict) -> None:
+        steps = progress.plan.plan(picture.index).steps
         step = min(ask.step, steps)      # DPM adaptive takes as many as it likes
         progress.reach(picture.index, step / steps)
         self._emit(events.Progress(picture.job, picture.index, step, steps, progress.fraction))
@@ -190,12 +192,11 @@ class JobRunner:
         wanted = progress.plan.settings.live_previews_enable and every > 0 and ask.step % every == 0
         if wanted and ask.preview is not None and time.monotonic() - progress.previewed > PREVIEW_SECONDS:
             progress.previewed = time.monotonic()
-            logged(self._preview, progress, picture)
+            logged(self._preview, progress, picture, ask.weights, ask.preview)
 
-    def _preview(self, progress: JobProgress, picture: ImageTask[Result]) -> None:
-        kind = progress.plan.settings.show_progress_type
-        look, latent = self.device.preview(picture.ask.weights, kind), picture.ask.preview
-        cell = self.device.loaded(picture.ask.weights).facts.latent.cell
+    def _preview(self, progress: JobProgress, picture: ImageTask[Result], weights: Weights, latent: Tensor) -> None:
+        look = self.device.preview(weights, progress.plan.settings.show_progress_type)
+        cell = self.device.loaded(weights).facts.latent.cell
         height, width = (side * cell for side in latent.shape[1:])
 
         def draw() -> None:
@@ -236,18 +237,18 @@ class JobRunner:
         elif picture.error is not None:
             log.error("Picture %d of job %s failed: %s", picture.index, progress.spec.id, sentence(picture.error), exc_info=unforeseen(picture.error))
             progress.error = picture.error
-        else:
-            _, error = outcome(self._save, progress, picture)
+        elif picture.result is not None:
+            error = outcome(self._save, progress, picture, picture.result)
             if error:
                 log.error("Picture %d of job %s could not be kept", picture.index, progress.spec.id, exc_info=error)
                 progress.error = error
-    def _save(self, progress: JobProgress, picture: ImageTask[Result]) -> None:
+    def _save(self, progress: JobProgress, picture: ImageTask[Result], result: Result) -> None:
         """The picture first, then what is to be said of it."""
-        progress.interrupted |= not picture.result.complete and not picture.skipped
-        saved = save_image(progress.plan, picture.index, picture.result, progress.spec, self.where)
+        progress.interrupted |= not result.complete and not picture.skipped
+        saved = save_image(progress.plan, picture.index, result, progress.spec, self.where)
         progress.error = saved.problem or progress.error
         self.emit(saved.event)
-        for note in picture.result.extra_params.notes:
+        for note in result.extra_params.notes:
             self._note(progress, note)
         if saved.problem:
             what = "What belongs to a picture could not be saved." if saved.event.saved else "A picture could not be saved and is only in the cache."
@@ -273,6 +274,6 @@ class JobRunner:
             trim(self.config.inputs, INPUT_SECONDS)
 
 
-def unforeseen(error: Exception) -> Exception | None:
+def unforeseen(error: BaseException) -> BaseException | None:
     """An error whose traceback helps: one that no sentence was written for."""
     return None if isinstance(error, WebUIError) else error

@@ -53,18 +53,19 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
     infotext = job.infotext(index, {**result.extra_params, **signed(spec, job.settings)})
     facts, lost = with_returned({**job.facts(index), **({} if result.complete else {HALF_MADE: True})}, index, result, spec, where)
     sheet = sheet_of(job, index, result, infotext, where)
-    problem = None
+    problem: Exception | None = None
     if to_be_saved(job, index, result, spec):
 
         def save() -> tuple[Path, Exception | None]:
             place = place_of(job, index, result.pixels, spec, where.outputs)
             return saved_with_others(sheet, place, upscaler_suffix(job, index), job.settings)
 
-        saved, problem = outcome(save)
-        if saved:
+        saved = outcome(save)
+        if not isinstance(saved, Exception):
             path, problem = saved
-            _, unsaved = outcome(save_starts, result, where.outputs, job.settings)
+            unsaved = outcome(save_starts, result, where.outputs, job.settings)
             return Saved(Made(spec.id, index, str(path), infotext, facts), unsaved or problem or lost)
+        problem = saved
     path = cached(sheet, where.cache, spec.id, index)
     return Saved(Made(spec.id, index, str(path), infotext, facts, saved=False), problem or lost)
 
@@ -75,9 +76,9 @@ def with_returned(
     """The facts with the files of what is shown beside the picture, in the cache alone; and what went wrong with those."""
     paths: list[str] = []
     for place, image in enumerate(result.returned):
-        path, error = outcome(cached, Sheet(image, FileFormat(), "", {}, ()), where.cache, spec.id, f"{index}-{place}")
-        if error:
-            return facts, error
+        path = outcome(cached, Sheet(image, FileFormat(), "", {}, ()), where.cache, spec.id, f"{index}-{place}")
+        if isinstance(path, Exception):
+            return facts, path
         paths.append(str(path))
     return (facts | {RETURNED: paths} if paths else facts), None
 
@@ -119,7 +120,7 @@ def sheet_of(job: JobPlan, index: int, result: Result, infotext: str, where: Whe
 
 def manifest_text(job: JobPlan, index: int, result: Result, where: Where) -> Mapping[str, str]:
     device = where.described(job.settings.cross_attention_optimization)
-    return {KEY: json.dumps(manifest(job.plans[index], result.extra_params, device))}
+    return {KEY: json.dumps(manifest(job.plan(index), result.extra_params, device))}
 
 
 def saved_with_others(sheet: Sheet, place: Place, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
@@ -129,7 +130,7 @@ def saved_with_others(sheet: Sheet, place: Place, suffix: str, s: Settings) -> t
     path = place.write(sheet.file, sheet.how.name, suffix)
     outcomes.append(outcome(save_companions, sheet, Place(path.parent, path.stem, False, place.replaces), s))
     outcomes += [outcome(save_beside, sheet, place, each) for each in after]
-    return path, next((error for _, error in outcomes if error), None)
+    return path, next(filter(None, outcomes), None)
 
 
 def save_beside(sheet: Sheet, place: Place, each: SideImage) -> None:

@@ -87,7 +87,7 @@ class ThreadWorker:
 
     def _submit(self, spec: JobSpec) -> None:
         self.config.note_in_hand(f"planning for {spec.owner}", [spec.id])
-        _, error = outcome(lambda: self.runner.result().submit(spec))
+        error = outcome(lambda: self.runner.result().submit(spec))
         self.config.note_in_hand(f"planning for {spec.owner}", [])
         if error and not self.stopping:      # there is no runner, or it has closed; while stopping the job stays recorded
             log.warning("Job %s cannot be begun: %s", spec.id, error)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, Protocol
 
 from modules.params.img2img import Img2Img
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.scripts import alternative, loopback, outpainting_mk2, poor_mans_outpainting, prompts_from_file, sd_upscale
 from modules.pipelines.scripts.script_run import A, ScriptRun
+from modules.requests.resolve import Request
+from modules.settings.options import Settings
 
 
 def as_it_is(params: Img2Img, arguments: Any) -> Img2Img:
@@ -31,6 +33,15 @@ IMAGE_SCRIPTS: Mapping[str, ImageScript[Any]] = {
     "Poor man's outpainting": ImageScript(poor_mans_outpainting.plans),
     "img2img alternative test": ImageScript(alternative.plans, alternative.overridden),
 }
-REQUEST_SCRIPTS = {      # those that make several requests out of one
+
+
+class RequestScript(Protocol):
+    """A script that makes several requests out of one."""
+
+    def __call__(self, params: Request, arguments: Any, settings: Settings, /) -> Iterator[tuple[Request, Settings]]:
+        """Each request, and the settings it is done with."""
+
+
+REQUEST_SCRIPTS: Mapping[str, RequestScript] = {
     "Prompts from file or textbox": prompts_from_file.requests,
 }
