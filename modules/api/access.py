@@ -52,7 +52,7 @@ class Access:
         try:
             await self.admit(scope, body, response)
             await response.finish(scope, receive)
-        except Exception as error:
+        except Exception as error:       # the request's border: its client is told, the HTTP server hears of nothing
             if isinstance(error, WebUIError) and not response.started:
                 await refuse(error, scope, receive, response.send)
             else:

@@ -122,7 +122,7 @@ class Jobs:
             else:
                 log.info("Resuming job %s", record.id)
                 self._hand_over(record)
-        except Exception as error:
+        except Exception as error:       # whatever is wrong with one job, the others are resumed
             log.exception("Job %s cannot be resumed", record.id)
             self.hear(events.Ended(record.id, FAILED, error_data(error)))
 

@@ -129,17 +129,17 @@ def write_all(file: io.FileIO, content: bytes) -> None:
 def written_aside(path: Path, content: bytes) -> Path:
     """A file beside `path`, on the disk to the last byte, under a name that nobody looks for. Raises DiskFull or Unwritable."""
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException as error:
-        discard(temporary)
-        if isinstance(error, OSError):
+    with contextlib.ExitStack() as undo:
+        undo.callback(discard, temporary)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
             raise refused(path, error) from error
-        raise
+        undo.pop_all()
     return temporary
 
 
@@ -165,11 +165,10 @@ def moved_over_claim(source: Path, path: Path) -> bool:
         path.open("xb").close()
     except FileExistsError:
         return False
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(path.unlink, missing_ok=True)
         source.replace(path)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        undo.pop_all()
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
@@ -32,16 +33,18 @@ class Patcher:
 
     def bring(self, wanted: Mapping[str, Strong]) -> None:
         """Apply exactly these. Should one fail, none is applied."""
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._restore_all)
             for path in self._applied.keys() - wanted.keys():
                 self._restore(path)
             for path, patches in wanted.items():
                 if not same(self._applied.get(path, ()), patches):
                     self._apply(path, patches)
-        except BaseException:
-            for path in list(self._applied):
-                self._restore(path)
-            raise
+            undo.pop_all()
+
+    def _restore_all(self) -> None:
+        for path in list(self._applied):
+            self._restore(path)
 
     def _apply(self, path: str, patches: Strong) -> None:
         parameter = self.parameters[path]
