@@ -56,9 +56,9 @@ def serve(arguments: list) -> int:
     """The page and the API, until Ctrl+C."""
     from modules.base import bootstrap
     from modules.base.process_file import refuse_second
-    from modules.settings.flags import parse
+    from modules.settings.flags import parse_flags
 
-    flags = parse(arguments)
+    flags = parse_flags(arguments)
     refuse_second(flags.paths.server_lock)
     sock = bootstrap.listen(flags.host, flags.port)
     bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from modules.commands.assemble import read_embedding
 from modules.library.cards import Cards
 from modules.library.catalog import Catalog
-from modules.library.index import LibraryIndex, Query
+from modules.library.index import IndexQuery, LibraryIndex
 from modules.library.model_kinds import LORA
 from modules.store.hashes import HashCache
 
@@ -58,18 +58,18 @@ def tiny(metadata: dict[str, str]) -> bytes:
     return struct.pack("<Q", len(header)) + header + bytes(2 * WIDTH)
 
 
-def pages() -> Iterator[Query]:
+def pages() -> Iterator[IndexQuery]:
     for sort in ("name", "date", "size", "path"):
         for offset in (0, FILES // 2, FILES - 200):
-            yield Query(kind="lora", sort=sort, offset=offset)
+            yield IndexQuery(kind="lora", sort=sort, offset=offset)
 
 
-def searches() -> Iterator[Query]:
+def searches() -> Iterator[IndexQuery]:
     for search in SEARCHES:
-        yield Query(kind="lora", search=search)
+        yield IndexQuery(kind="lora", search=search)
 
 
-def answers(index: LibraryIndex, queries: Iterator[Query]) -> list[float]:
+def answers(index: LibraryIndex, queries: Iterator[IndexQuery]) -> list[float]:
     """Milliseconds of each."""
     return [1000 * seconds(partial(index.page, query)) for query in [*queries] * ASKED]
 

@@ -19,7 +19,7 @@ from tests.playing import results
 
 def planned(files: Files | None = None, **fields: Any) -> ImagePlan:
     request = {"prompt": "a red fox in the snow", "negative_prompt": "blurry", "seed": 1, "steps": 20, "width": SIDE, "height": SIDE, **fields}
-    return txt2img.plan(prepared(Txt2Img(**request)), Settings(), files or Files(CHECKPOINT))
+    return txt2img.plan_single_pass(prepared(Txt2Img(**request)), Settings(), files or Files(CHECKPOINT))
 
 
 MIXED = (

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from benchmarks.checkpoints import KINDS, save, tensors
 from benchmarks.measure import alternating, report
 from modules.library.catalog import ModelFile
-from modules.models.checkpoint.loader import LoadedModel, load
+from modules.models.checkpoint.loader import LoadedModel, load_checkpoint
 
 T = TypeVar("T")
 PAGE = 4096                  # bytes; of memory
@@ -78,7 +78,7 @@ def highest() -> int:
 
 
 def opened(path: Path) -> LoadedModel:
-    return load(ModelFile(path, path.name, "0" * 64))
+    return load_checkpoint(ModelFile(path, path.name, "0" * 64))
 
 
 def touch(model: LoadedModel) -> int:

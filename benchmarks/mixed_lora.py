@@ -13,7 +13,7 @@ from benchmarks.model import CHECKPOINT, random_model, ready_device
 from modules.networks.dialects import Targets
 from modules.networks.formats import LoRA
 from modules.networks.network import Network
-from modules.pipelines.networks import Mention, Networks
+from modules.pipelines.networks import Mention, PromptNetworks
 from modules.pipelines.plan import Files, ImagePlan
 from modules.sampling.weights import NetworkUse
 
@@ -49,7 +49,7 @@ def compare(device: Any, plans: list[ImagePlan], goal: str) -> None:
 
 def with_lora(seed: int, which: int) -> ImagePlan:
     """A picture with that LoRA; with the last, none."""
-    networks = Networks() if which == LORAS else Networks((Mention(f"lora {which}", "", NetworkUse(f"{which:064}", STRENGTH, STRENGTH)),))
+    networks = PromptNetworks() if which == LORAS else PromptNetworks((Mention(f"lora {which}", "", NetworkUse(f"{which:064}", STRENGTH, STRENGTH)),))
     return planned(Files(CHECKPOINT, networks=networks), seed=seed, steps=STEPS)
 
 

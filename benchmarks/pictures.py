@@ -50,7 +50,7 @@ def from_picture() -> ImagePlan:
 def larger() -> ImagePlan:
     wishes = {"enable_hr": True, "hr_scale": 2.0, "hr_upscaler": "Lanczos", "denoising_strength": STRENGTH}
     params = prepared(replace(planned(steps=STEPS).params, **wishes))
-    return hires.plan(params, Settings(), Files(CHECKPOINT, hires=Files(CHECKPOINT)))
+    return hires.plan_hires(params, Settings(), Files(CHECKPOINT, hires=Files(CHECKPOINT)))
 
 
 @torch.inference_mode()

@@ -9,17 +9,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from modules.api.jobs import described
+from modules.api.jobs import job_json
 from modules.app.app import App
 from modules.commands.assemble import assemble, find_models
 from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
-from modules.params.batch import Batch, Entry
+from modules.params.batch import Batch, BatchItem
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.requests.resolve import prepared_img2img
 from modules.sampling.questions import Task
-from modules.settings.flags import parse
+from modules.settings.flags import parse_flags
 from modules.settings.options import Settings
 from modules.store.jobs import JobRecord
 from modules.worker.job_kinds import plan_job
@@ -33,7 +33,7 @@ def run() -> None:
     few, many = (step_cost(waiting) for waiting in (10, 50_000))
     print(f"  a step with 10 pictures waiting {few * 1e3:.3f} ms, with 50,000 {many * 1e3:.3f} ms: × {many / few:.2f}, goal ≤ 0.1 ms")
     with tempfile.TemporaryDirectory() as folder:
-        app = assemble(parse(["--data-dir", folder], {}))
+        app = assemble(parse_flags(["--data-dir", folder], {}))
         few, many = (look_cost(app, pictures) for pictures in (100, 10_000))
         print(f"  a look at a job of 100 pictures {few * 1e3:.2f} ms, of 10,000 {many * 1e3:.2f} ms: × {many / few:.2f}, goal ≤ 2 ms")
         few, many = (planning_cost(Path(folder), pictures) / pictures for pictures in (100, 10_000))
@@ -77,19 +77,19 @@ def step_cost(waiting: int) -> float:
 def look_cost(app: App, pictures: int) -> float:
     """What the page asks several times a second."""
     job = f"job-{pictures}"
-    batch = asdict(Batch(tuple(Entry(f"/pictures/{i}.png", f"{i}.png") for i in range(pictures))))
+    batch = asdict(Batch(tuple(BatchItem(f"/pictures/{i}.png", f"{i}.png") for i in range(pictures))))
     app.jobs.store.add(JobRecord(job, "me", "img2img", {**asdict(Txt2Img(prompt="a red fox")), "batch": batch}, asdict(Settings()), True))
     with app.jobs.store.database.open() as db:
         rows = [(job, i, f"/outputs/{i}.png", INFOTEXT, '{"seed": 1, "prompt": "a red fox"}') for i in range(pictures)]
         db.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, 1)", rows)
         db.execute("UPDATE jobs SET made = ? WHERE id = ?", (pictures, job))
-    return seconds(lambda: json.dumps(described(app, app.jobs.brief(job, "me", 100))), 50)
+    return seconds(lambda: json.dumps(job_json(app, app.jobs.brief(job, "me", 100))), 50)
 
 
 def planning_cost(folder: Path, pictures: int) -> float:
     settings = Settings()
     params = asdict(prepared_img2img(Img2Img(prompt="a red fox", init_images=("x",), seed=3), settings))
-    batch = asdict(Batch(tuple(Entry(f"/pictures/{i}.png", f"{i}.png") for i in range(pictures))))
+    batch = asdict(Batch(tuple(BatchItem(f"/pictures/{i}.png", f"{i}.png") for i in range(pictures))))
     spec = JobSpec("job", "me", "img2img", json.loads(json.dumps({**params, "batch": batch})), asdict(settings))
-    library = find_models(parse(["--data-dir", str(folder)], {}))
+    library = find_models(parse_flags(["--data-dir", str(folder)], {}))
     return seconds(lambda: plan_job(spec, library, folder), 1)

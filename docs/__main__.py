@@ -8,7 +8,7 @@ from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
-from modules.base.fields import declared, defaults
+from modules.base.fields import declared_params, defaults
 from modules.params.img2img import Img2Img
 from modules.params.merge import Conversion, Extraction, Merge
 from modules.params.txt2img import Generation, Txt2Img
@@ -49,7 +49,7 @@ def code(value: Any) -> str:
 
 
 def settings() -> str:
-    params, usual = declared(Settings), defaults(Settings)
+    params, usual = declared_params(Settings), defaults(Settings)
     sections = dict.fromkeys(param.section for param in params.values())
     parts = []
     for section in sections:
@@ -60,9 +60,9 @@ def settings() -> str:
 
 def flag_groups() -> str:
     parts = []
-    for group in flags.GROUPS:
+    for group in flags.FLAG_GROUPS:
         rows = [(f"`{flags.spelled(each.name)}`", taken(each), each.metadata["help"])
-                for each in flags.declared() if each.metadata["group"] == group]
+                for each in flags.flag_fields() if each.metadata["group"] == group]
         parts.append(f"## {group[:1].upper()}{group[1:]}\n\n{table(('flag', 'takes', 'what it does'), rows)}")
     return "\n".join(parts)
 
@@ -75,7 +75,7 @@ def taken(flag: Field[Any]) -> str:
 
 def unused_flags() -> str:
     """A1111's flags that Easel knows and does not follow."""
-    tables = ((flags.IGNORED, "is taken, and "), (flags.REFUSED, "is refused. "))
+    tables = ((flags.IGNORED_FLAGS, "is taken, and "), (flags.REFUSED, "is refused. "))
     rows = [(" ".join(f"`{entry.partition('=')[0]}`" for entry in entries.split()), told + why)
             for entries_of, told in tables for why, entries in entries_of.items()]
     return table(("flags", "here"), rows)
@@ -100,7 +100,7 @@ def fields(cls: type, without: type | None = None) -> str:
     rows = []
     for name, value in defaults(cls).items():
         if name not in inherited:
-            param = declared(cls).get(name)
+            param = declared_params(cls).get(name)
             rows.append((f"`{name}`", code(value if value is not None else ""), f"**{param.label}.** {param.help}" if param else ""))
     return table(("field", "default", ""), rows)
 

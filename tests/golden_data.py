@@ -16,12 +16,12 @@ from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep
 from modules.library.catalog import Catalog
 from modules.library.library import Library
-from modules.library.model_kinds import KINDS, UPSCALER, ModelKind
+from modules.library.model_kinds import MODEL_KINDS, UPSCALER, ModelKind
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.img2img import SOFT_KEYS
 from modules.requests.resolve import prepared, prepared_img2img
-from modules.settings.options import NAMES, Settings, changed
+from modules.settings.options import SETTING_NAMES, Settings, change_settings
 from modules.store.hashes import HashCache
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,11 +48,11 @@ def spec(case: dict[str, Any]) -> JobSpec:
         overrides["s_min_uncond"] = payload.pop("s_min_uncond")
     overrides = {name: value for name, value in overrides.items() if name not in WITHOUT_EFFECT}
     known = FIELDS[kind]
-    unknown = (payload.keys() - known.keys()) | (overrides.keys() - set(NAMES))
+    unknown = (payload.keys() - known.keys()) | (overrides.keys() - set(SETTING_NAMES))
     assert not unknown, f"not known to Easel: {unknown}"
     given = {name: float(value) if isinstance(known[name], float) else value for name, value in payload.items()}
     params = painted_over(given) if kind == "img2img" else prepared(Txt2Img(**given))
-    return JobSpec(case["id"], "test", kind, asdict(params), asdict(changed(Settings(), overrides)))
+    return JobSpec(case["id"], "test", kind, asdict(params), asdict(change_settings(Settings(), overrides)))
 
 
 def painted_over(given: dict[str, Any]) -> Img2Img:
@@ -86,7 +86,7 @@ def library(checkpoints: Path, models: Path | None = None, database: Path | None
     hashes = HashCache(database or checkpoints / "hashes.sqlite")
     folders = {"vae": "VAE", "lora": "Lora", "embedding": "embeddings", "hypernetwork": "hypernetworks"}
     roots = {name: (models / folder,) for name, folder in folders.items() if models} | {"checkpoint": (checkpoints,)}
-    return Library({kind.name: Catalog(roots.get(kind.name, ()), hashes, kind) for kind in KINDS})
+    return Library({kind.name: Catalog(roots.get(kind.name, ()), hashes, kind) for kind in MODEL_KINDS})
 
 
 def catalog_of(kind: ModelKind, *roots: Path) -> Catalog:

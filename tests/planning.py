@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
-from modules.pipelines import hires, img2img, txt2img
+from modules.pipelines import img2img
+from modules.pipelines.hires import plan_hires
 from modules.pipelines.img2img import img2img_pass
 from modules.pipelines.plan import Files, ImagePlan
+from modules.pipelines.txt2img import plan_single_pass
 from modules.settings.options import Settings
 
 
@@ -14,4 +16,4 @@ def image_plan(params: Txt2Img | Img2Img, settings: Settings, files: Files) -> I
     """The request's first image, by hires fix if there are files for a second pass."""
     if isinstance(params, Img2Img):
         return ImagePlan(params, settings, files, (img2img_pass(params, settings, files),), img2img.generate, None)
-    return (hires if files.hires else txt2img).plan(params, settings, files)
+    return (plan_hires if files.hires else plan_single_pass)(params, settings, files)

@@ -21,7 +21,7 @@ from modules.params import infotext
 from modules.pipelines.result import Result
 from modules.prompts.grammar import emphasised
 from modules.prompts.tokenizer import load_tokenizer
-from modules.requests.kinds import KINDS
+from modules.requests.kinds import JOB_KINDS
 from modules.worker.job_kinds import JobPlan, plan_job
 from tests.golden_data import GOLDEN, assemble_models, golden_library, inputs, result, spec
 
@@ -54,7 +54,7 @@ def recorded(case: Case) -> bool:
 def playable(case: Case) -> bool:
     """It asks only for what there is; the others wait for the feature they show."""
     try:
-        return spec(case).kind in KINDS.names
+        return spec(case).kind in JOB_KINDS.names
     except (AssertionError, UnknownName):
         return False
 
@@ -121,7 +121,7 @@ def close(case: Case, difference: np.ndarray) -> bool:
 
 def fields(text: str) -> list[tuple[str, str]]:
     """Generation data that A1111 writes as well, in order."""
-    return [pair for pair in infotext.parse(text, emphasised).items() if pair[0] not in LOST]
+    return [pair for pair in infotext.parse_infotext(text, emphasised).items() if pair[0] not in LOST]
 
 
 def setting(case: Case, name: str) -> Any:

@@ -13,8 +13,8 @@ import httpx
 from modules.base.bootstrap import listen
 from modules.commands.assemble import assemble
 from modules.commands.serve import Server, application, server_config
-from modules.library.model_kinds import KINDS, ModelKind
-from modules.settings.flags import parse
+from modules.library.model_kinds import MODEL_KINDS, ModelKind
+from modules.settings.flags import parse_flags
 from tests.golden_data import GOLDEN
 
 
@@ -28,9 +28,9 @@ def with_tiny_model(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(data: Path, *flags: str, page: bool = False, kinds: Sequence[ModelKind] = KINDS) -> Iterator[httpx.Client]:
+def serving(data: Path, *flags: str, page: bool = False, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Iterator[httpx.Client]:
     """A client of a running server, with the `page` or without; the server's parts are its `app`, it itself is its `server`."""
-    parsed = parse([*(() if page else ("--nowebui",)), "--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors"), *flags], {})
+    parsed = parse_flags([*(() if page else ("--nowebui",)), "--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors"), *flags], {})
     app = assemble(parsed, kinds=kinds)
     if checkpoint := app.models.checkpoints.default():
         app.models.checkpoints.hashed(checkpoint)      # else its title would change once the worker has read it

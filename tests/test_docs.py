@@ -18,7 +18,7 @@ from PIL import Image
 
 from docs.__main__ import TABLE, with_tables
 from easel import Easel, Generated
-from modules.base.fields import declared
+from modules.base.fields import declared_params
 from modules.base.hooks import Hooks
 from modules.commands.generate import flag_of
 from modules.imaging.save import png
@@ -69,7 +69,7 @@ def test_every_flag_is_documented():
 
 def test_every_setting_sampler_and_schedule_is_documented():
     guide = text_of("docs/user-guide.md")
-    assert [name for name in declared(Settings) if f"| `{name}` |" not in guide] == []
+    assert [name for name in declared_params(Settings) if f"| `{name}` |" not in guide] == []
     assert [name for name in (*SAMPLERS.names, *SCHEDULES.names) if f"\n| {name} |" not in guide] == []
 
 
@@ -146,7 +146,7 @@ OTHERS = {"--json", "--dist", "--help"}      # curl's, pytest's
 
 @per_page
 def test_every_flag_that_is_named_is_one(page):
-    known = {*flags.known_flags(), *map(flag_of, declared(Txt2Img)), *OTHERS}
+    known = {*flags.known_flags(), *map(flag_of, declared_params(Txt2Img)), *OTHERS}
     assert [flag for flag in FLAG.findall(re.sub(r"<!--.*?-->", "", page.read_text("utf-8"))) if flag not in known] == []
 
 

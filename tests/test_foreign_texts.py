@@ -13,13 +13,13 @@ from re import _parser as parser
 
 import pytest
 
-from modules.api.info import decoded
+from modules.api.info import decode_base64
 from modules.base.errors import WebUIError
 from modules.base.families import family_named
 from modules.base.limits import MAX_PROMPT
 from modules.imaging.read import png_texts
 from modules.library.catalog import Catalog
-from modules.library.user_metadata import plain
+from modules.library.user_metadata import text_of_html
 from modules.params import infotext
 from modules.params.prompt_lines import split_words, tags
 from modules.prompts.grammar import emphasised, schedule
@@ -152,14 +152,14 @@ def test_the_attack_finds_what_it_is_for(pattern):
 
 
 TEXTS = {      # a reader of foreign text, and what is repeated for it
-    "infotext.parse": (lambda text: infotext.parse(text, emphasised), ('ab:"x,', "ab: 1x1, ", "1", '"', "\\\"", "Steps: 1\n", " :-/", "Negative prompt:\n")),
-    "infotext.version_of": (infotext.version_of, ("1.", "1", "-", "v1-")),
+    "infotext.parse": (lambda text: infotext.parse_infotext(text, emphasised), ('ab:"x,', "ab: 1x1, ", "1", '"', "\\\"", "Steps: 1\n", " :-/", "Negative prompt:\n")),
+    "infotext.version_of": (infotext.parse_version, ("1.", "1", "-", "v1-")),
     "split_title": (Catalog.split_title, (" ", "[", "[aaaaaaaa", "[aaaaaaaa] ")),
     "prompt_lines.tags": (lambda text: quietly(tags, text, 1), ("--steps 1 ", "--prompt a b ", "'", '"', "a", '"\\"', "--prompt 'a' ")),
     "styles": (lambda text: quietly(apply_styles_to_prompt, text[:100], [text, "{prompt}a"]), ("{prompt}", "a, ", ", ")),
-    "user metadata": (plain, ("<", "<br", "&", "<a>", "< ")),
+    "user metadata": (text_of_html, ("<", "<br", "&", "<a>", "< ")),
     "family_named": (family_named, ("sdxl", "-", "sd ")),
-    "base64": (lambda text: quietly(decoded, text), ("A", "\n", "=", "data:", "-_", "%", ",", ";")),
+    "base64": (lambda text: quietly(decode_base64, text), ("A", "\n", "=", "data:", "-_", "%", ",", ";")),
     "split_words": (lambda text: quietly(split_words, text), ("a'b'", "a\\", "\"a'", "'\"")),
     "schedule": (lambda text: schedule(text[: MAX_PROMPT // 2], 3), ("[a:b:", "1", "[a|b]", "[a:b:1]", "[:", ":1]", "[a:b:" + "1" * 200 + "!]")),
 }

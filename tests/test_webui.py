@@ -19,7 +19,7 @@ import pytest
 
 import webui
 from modules.base import bootstrap
-from modules.base.bootstrap import SetupFailed, is_satisfied, is_stamped, listen, pins, python_of, signature, stamp_of, version_of
+from modules.base.bootstrap import SetupFailed, is_satisfied, is_stamped, listen, pins, python_of, python_version, signature, stamp_path
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEM_PYTHON = Path(sys.base_prefix, "bin", "python3") if os.name != "nt" else Path(sys.base_prefix, "python.exe")
@@ -243,7 +243,7 @@ def test_only_the_exact_version_satisfies(tmp_path):
 def test_a_stamp_vouches_for_one_list_and_one_python(tmp_path):
     file = tmp_path / "requirements.txt"
     file.write_text("a==1\n")
-    stamp_of(tmp_path, file).write_text(signature(file, (3, 11)))
+    stamp_path(tmp_path, file).write_text(signature(file, (3, 11)))
     assert is_stamped(tmp_path, file, (3, 11))
     assert not is_stamped(tmp_path, file, (3, 12))
     assert not is_stamped(tmp_path, file, None)
@@ -252,8 +252,8 @@ def test_a_stamp_vouches_for_one_list_and_one_python(tmp_path):
 
 
 def test_the_running_python_tells_its_version_and_a_missing_one_none(tmp_path):
-    assert version_of(Path(sys.executable)) == sys.version_info[:2]
-    assert version_of(tmp_path / "python") is None
+    assert python_version(Path(sys.executable)) == sys.version_info[:2]
+    assert python_version(tmp_path / "python") is None
 
 
 def test_what_the_user_has_set_stays():
@@ -293,7 +293,7 @@ def test_the_first_start_installs_in_view_then_serves(installed_once):
     assert "Installing requirements.txt" in said
     assert "Successfully installed easel-probe-1.0" in said
     assert said.endswith("serving dark True 1.0 1\n")
-    assert is_stamped(clone.venv, clone.root / "requirements.txt", version_of(python_of(clone.venv)))
+    assert is_stamped(clone.venv, clone.root / "requirements.txt", python_version(python_of(clone.venv)))
 
 
 @pytest.mark.slow
@@ -304,14 +304,14 @@ def test_a_later_start_says_nothing_and_needs_no_package_index(installed):
 
 @pytest.mark.slow
 def test_the_pythons_own_environment_is_taken_as_it_is(installed):
-    stamp_of(installed.venv, installed.root / "requirements.txt").unlink()
+    stamp_path(installed.venv, installed.root / "requirements.txt").unlink()
     ended = installed.run("--port", "0", python=python_of(installed.venv), env=installed.environ(PIP_FIND_LINKS=os.devnull))
     assert ended.stdout == "serving None True 1.0 1\n"
 
 
 @pytest.mark.slow
 def test_an_environment_without_a_stamp_is_adopted(installed):
-    stamp_of(installed.venv, installed.root / "requirements.txt").unlink()
+    stamp_path(installed.venv, installed.root / "requirements.txt").unlink()
     ended = installed.run("--port", "0")
     assert "Requirement already satisfied" in ended.stdout
     assert "Making" not in ended.stdout
@@ -346,7 +346,7 @@ def test_a_failed_install_leaves_no_stamp_and_the_next_start_resumes(installed):
     assert failed.returncode == 1
     assert "pip could not install requirements.txt" in failed.stdout
     assert "Traceback" not in failed.stdout
-    assert not stamp_of(installed.venv, installed.root / "requirements.txt").exists()
+    assert not stamp_path(installed.venv, installed.root / "requirements.txt").exists()
     wheel(installed.wheels, "2.0")
     assert installed.run("--port", "0").stdout.endswith("serving None True 2.0 1\n")
     installed.write("requirements.txt", "easel-probe==1.0\n")
@@ -379,7 +379,7 @@ def test_an_install_that_is_interrupted_ends_quietly_and_leaves_no_stamp(install
         said, _ = start.communicate(timeout=30)
     assert start.returncode == 130
     assert said.endswith("Stopped.\n") and "Traceback" not in said
-    assert not stamp_of(installed.venv, installed.root / "requirements.txt").exists()
+    assert not stamp_path(installed.venv, installed.root / "requirements.txt").exists()
 
 
 def test_skip_install_installs_nothing(clone):
@@ -402,7 +402,7 @@ def test_an_environment_whose_python_is_gone_is_made_again(installed):
 @POSIX
 @pytest.mark.slow
 def test_an_environment_of_another_python_version_is_made_again(installed):
-    stamp = stamp_of(installed.venv, installed.root / "requirements.txt")
+    stamp = stamp_path(installed.venv, installed.root / "requirements.txt")
     stamp.write_text("3.2" + stamp.read_text()[4:])
     ended = installed.run("--port", "0")
     assert "making it again" in ended.stdout
@@ -415,7 +415,7 @@ def test_an_environment_of_another_python_version_is_made_again(installed):
 def test_an_environment_that_was_left_without_a_whole_pip_is_mended(installed, lost):
     for folder in installed.venv.glob(f"lib/python*/site-packages/{lost}"):
         shutil.rmtree(folder)
-    stamp_of(installed.venv, installed.root / "requirements.txt").unlink()
+    stamp_path(installed.venv, installed.root / "requirements.txt").unlink()
     assert installed.run("--port", "0").stdout.endswith("serving None True 1.0 1\n")
 
 

@@ -27,8 +27,8 @@ from modules.settings.flags import Accounts, Flags
 
 log = logging.getLogger(__name__)
 PUBLIC = "/internal/ping"      # answered without an account
-FORMS = ("application/x-www-form-urlencoded", "text/plain")      # what a foreign page can post without asking
-LONGEST_PATH, LONGEST_NAME = 2000, 255      # characters of an address, bytes of a part of it
+FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "text/plain")      # what a foreign page can post without asking
+LONGEST_PATH, LONGEST_PATH_PART = 2000, 255      # characters of an address, bytes of a part of it
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
@@ -84,7 +84,7 @@ class Access:
         if not self.accounts:
             return LOCAL_ACCOUNT
         name, password = basic_credentials(headers.get("authorization", ""))
-        found = [known for known, secret in self.accounts if same(known, name) & same(secret, password)]
+        found = [known for known, secret in self.accounts if same_secret(known, name) & same_secret(secret, password)]
         if found:
             return Account(found[0], Role.ADMINISTRATOR if found[0] == self.accounts[0][0] else Role.MEMBER)
         if scope["path"] == self.public:
@@ -94,7 +94,7 @@ class Access:
 
 def check_form(scope: Scope, headers: Headers) -> None:
     """Raises UnsupportedMedia."""
-    form = headers.get("content-type", "").split(";")[0].strip().lower() in FORMS
+    form = headers.get("content-type", "").split(";")[0].strip().lower() in FORM_CONTENT_TYPES
     if scope["type"] == "http" and scope["method"] not in SAFE and form:
         raise UnsupportedMedia("Send JSON.", "Set the header Content-Type: application/json.")
 
@@ -102,11 +102,11 @@ def check_form(scope: Scope, headers: Headers) -> None:
 def check_target(path: str) -> None:
     """Only what can be a path here: no other form of target, nothing that a file system or a log would stumble over. Raises NotFound."""
     longest = max(len(part) for part in path.encode(errors="replace").split(b"/"))
-    if not path.startswith("/") or len(path) > LONGEST_PATH or longest > LONGEST_NAME or any(letter in CONTROLS for letter in path):
+    if not path.startswith("/") or len(path) > LONGEST_PATH or longest > LONGEST_PATH_PART or any(letter in CONTROLS for letter in path):
         raise NotFound("There is nothing at that address.", "The addresses of the API are at /docs.")
 
 
-def same(secret: str, given: str) -> bool:
+def same_secret(secret: str, given: str) -> bool:
     """Takes as long for a good guess as for a bad one."""
     return hmac.compare_digest(secret.encode(), given.encode())
 

@@ -22,24 +22,24 @@ from modules.base.accounts import Role
 from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
 from modules.base.families import SPOKEN, family_named
 from modules.base.limits import MAX_NAME, MAX_NOTES, MAX_PATH, MAX_SEARCH, MAX_SETTING, Id, Name
-from modules.imaging.inputs import upright
+from modules.imaging.inputs import apply_orientation
 from modules.imaging.read import open_image
 from modules.imaging.save import png
 from modules.library import index as library_index
-from modules.library.index import Entry
-from modules.library.model_kinds import KINDS, ModelKind
+from modules.library.index import IndexEntry
+from modules.library.model_kinds import MODEL_KINDS, ModelKind
 from modules.requests.picture_data import picture_metadata
 
 MAX_FAMILY = 40             # characters
-LARGEST_SIDE = 1024         # pixels of a preview
-PATIENCE = 1.0              # s that the first list waits for the first scan
-KEPT = "private, max-age=604800, immutable"      # the address tells the version
+LARGEST_PREVIEW_SIDE = 1024         # pixels of a preview
+FIRST_SCAN_WAIT = 1.0              # s that the first list waits for the first scan
+IMMUTABLE_CACHE = "private, max-age=604800, immutable"      # the address tells the version
 
 
 class Wishes(KnownFields):
     """Which cards, and in which order."""
 
-    kind: str = Field("lora", max_length=MAX_NAME, json_schema_extra={"enum": [kind.name for kind in KINDS]})
+    kind: str = Field("lora", max_length=MAX_NAME, json_schema_extra={"enum": [kind.name for kind in MODEL_KINDS]})
     search: str = Field("", max_length=MAX_SEARCH, description="Parts of words, all of which must be there.")
     family: str = Field("", max_length=MAX_FAMILY)
     folder: str = Field("", max_length=MAX_PATH, description="With the folders in it.")
@@ -49,8 +49,8 @@ class Wishes(KnownFields):
     limit: int = Field(200, ge=1, le=1000)
     model_family: str = Field("", max_length=MAX_FAMILY, description="The family that cards' `fits` is about.")
 
-    def query(self) -> library_index.Query:
-        return library_index.Query(**self.model_dump(exclude={"order", "model_family"}), descending=self.order == "desc")
+    def query(self) -> library_index.IndexQuery:
+        return library_index.IndexQuery(**self.model_dump(exclude={"order", "model_family"}), descending=self.order == "desc")
 
 
 class CardChange(KnownFields):
@@ -78,8 +78,8 @@ def routes(app: App) -> APIRouter:
     @api.get("/cards")
     def cards(wishes: Annotated[Wishes, Query()]) -> dict[str, Any]:
         """One page of them; `scanning` while the folders are still being looked into."""
-        app.cards.wait(PATIENCE)
-        return listed(app, wishes)
+        app.cards.wait(FIRST_SCAN_WAIT)
+        return list_cards(app, wishes)
 
     @api.post("/cards/refresh", status_code=204)
     def refresh() -> None:
@@ -97,19 +97,19 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/cards/{card}/preview")
     def preview(card: Name) -> Response:
-        return picture(app.cards.preview(app.cards.get(card)))
+        return preview_response(app.cards.preview(app.cards.get(card)))
 
     @api.put("/cards/{card}/preview", openapi_extra=PREVIEW_BODY)
     async def set_preview(card: Name, request: Request) -> dict[str, Any]:
         """A picture of one of your jobs, or a file of your own, as the card's picture: `name.preview.png` beside the file."""
         entry, sent = app.cards.get(card), await sent_picture(request)
-        async with app.decoding.room(0 if isinstance(sent, PictureOf) else pixels_of(sent)):
+        async with app.decoding.room(0 if isinstance(sent, PictureOf) else count_pixels(sent)):
             return await asyncio.to_thread(pictured, app, entry, sent, owner(request))
 
     return api
 
 
-def listed(app: App, wishes: Wishes) -> dict[str, Any]:
+def list_cards(app: App, wishes: Wishes) -> dict[str, Any]:
     if wishes.kind not in app.models.catalogs:
         raise Invalid(f"There is no kind of model called {wishes.kind!r}.", f"There are: {', '.join(app.models.catalogs)}.", "kind")
     index = app.cards.index
@@ -123,7 +123,7 @@ def listed(app: App, wishes: Wishes) -> dict[str, Any]:
     }
 
 
-def card_of(app: App, entry: Entry, model_family: str = "") -> dict[str, Any]:
+def card_of(app: App, entry: IndexEntry, model_family: str = "") -> dict[str, Any]:
     preview = f"/easel/v1/cards/{entry.id}/preview?v={library_index.identity(entry.preview, entry.stamp)[:8]}"
     return {
         "id": entry.id,
@@ -145,7 +145,7 @@ def card_of(app: App, entry: Entry, model_family: str = "") -> dict[str, Any]:
     }
 
 
-def inserted(kind: ModelKind, entry: Entry, strength: float) -> str:
+def inserted(kind: ModelKind, entry: IndexEntry, strength: float) -> str:
     """What a click writes: a prompt's words, or a checkpoint's or VAE's name in the settings. Folders only where they are needed."""
     if kind.chosen:
         return entry.file
@@ -153,7 +153,7 @@ def inserted(kind: ModelKind, entry: Entry, strength: float) -> str:
     return f"<{kind.tag}:{name}:{entry.weight or strength:g}>" if kind.tag else name
 
 
-def detailed(app: App, entry: Entry) -> dict[str, Any]:
+def detailed(app: App, entry: IndexEntry) -> dict[str, Any]:
     needs = app.models.of(entry.kind).kind.needs
     offered = {f"{need}s": ["None", *(file.name for file in app.models.of(need).list())] for need in needs}
     return card_of(app, entry) | asdict(app.cards.details(entry)) | offered
@@ -169,19 +169,19 @@ def wanted(change: CardChange) -> dict[str, Any]:
     return given
 
 
-def picture(content: bytes) -> Response:
+def preview_response(content: bytes) -> Response:
     """Whatever the file is called, only what is a picture is sent."""
     kind = Image.MIME[open_image(content).format or ""]
-    return Response(content, media_type=kind, headers={"Cache-Control": KEPT})
+    return Response(content, media_type=kind, headers={"Cache-Control": IMMUTABLE_CACHE})
 
 
-def pixels_of(content: bytes) -> int:
+def count_pixels(content: bytes) -> int:
     """Raises InvalidImage or TooLarge."""
     width, height = open_image(content).size
     return width * height
 
 
-def pictured(app: App, entry: Entry, sent: PictureOf | bytes, owner: str) -> dict[str, Any]:
+def pictured(app: App, entry: IndexEntry, sent: PictureOf | bytes, owner: str) -> dict[str, Any]:
     content = picture_of(app, sent, owner) if isinstance(sent, PictureOf) else sent
     return card_of(app, app.cards.set_preview(entry, preview_png(content)))
 
@@ -197,8 +197,8 @@ def picture_of(app: App, wanted: PictureOf, owner: str) -> bytes:
 def preview_png(content: bytes) -> bytes:
     """Any picture as a PNG of moderate size; generation data stays in it. Raises InvalidImage or TooLarge."""
     infotext = picture_metadata(content).infotext
-    image = upright(open_image(content))
-    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
+    image = apply_orientation(open_image(content))
+    image.thumbnail((LARGEST_PREVIEW_SIDE, LARGEST_PREVIEW_SIDE), Image.Resampling.LANCZOS)
     return png(image, infotext)
 
 
@@ -220,7 +220,7 @@ async def sent_picture(request: Request) -> PictureOf | bytes:
 async def sent_file(request: Request) -> bytes:
     """The form's only file; what the sender called it does not matter. Raises Invalid or TooLarge."""
     try:
-        form = await MultiPartParser(request.headers, bounded(request), max_files=1, max_fields=4).parse()
+        form = await MultiPartParser(request.headers, limited_body(request), max_files=1, max_fields=4).parse()
     except (MultiPartException, KeyError) as error:
         raise Invalid("The form cannot be read.", "Send one picture as multipart/form-data.") from error
     files = [value for value in form.values() if isinstance(value, UploadFile)]
@@ -231,7 +231,7 @@ async def sent_file(request: Request) -> bytes:
     return content
 
 
-async def bounded(request: Request) -> AsyncGenerator[bytes, None]:
+async def limited_body(request: Request) -> AsyncGenerator[bytes, None]:
     """The body as it comes. Raises TooLarge."""
     size = 0
     async for part in request.stream():

@@ -8,13 +8,13 @@ import zlib
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-KINDS = frozenset({
+COMPRESSIBLE_TYPES = frozenset({
     "text/html", "text/css", "text/plain", "text/javascript",
     "application/javascript", "application/json", "application/manifest+json", "image/svg+xml",
 })
 AS_IT_IS = ("/sdapi/", "/internal/")      # replies that are mostly pictures in base64: much work for little
-SMALLEST = 1024                           # bytes that are worth it
-LONG = 2**16                              # bytes from which on it is done in a thread
+SMALLEST_COMPRESSED = 1024                           # bytes that are worth it
+THREADED_LENGTH = 2**16                              # bytes from which on it is done in a thread
 LEVEL = 6
 GZIP = 16 + zlib.MAX_WBITS                # tells zlib to write gzip's header
 
@@ -30,7 +30,7 @@ class Compressed:
         if scope["type"] != "http" or inside.startswith(AS_IT_IS) or not takes_gzip(Headers(scope=scope)):
             await self.app(scope, receive, send)
         else:
-            await self.app(scope, receive, Answer(send))
+            await self.app(scope, receive, CompressingSend(send))
 
 
 def takes_gzip(headers: Headers) -> bool:
@@ -39,7 +39,7 @@ def takes_gzip(headers: Headers) -> bool:
     return (wishes.get("gzip", "0") or "1").strip("0.") != ""
 
 
-class Answer:
+class CompressingSend:
     """A `send` that compresses. The start is held until the first part tells how much there is."""
 
     def __init__(self, send: Send) -> None:
@@ -62,7 +62,7 @@ class Answer:
         whole = not message.get("more_body", False)
         headers = MutableHeaders(scope=start)
         headers.add_vary_header("Accept-Encoding")
-        if whole and len(message.get("body", b"")) < SMALLEST:
+        if whole and len(message.get("body", b"")) < SMALLEST_COMPRESSED:
             await self.send(start)
             await self.send(message)
             return
@@ -84,10 +84,10 @@ async def compressed_body(gzip: zlib._Compress, message: Message) -> bytes:
     def pack() -> bytes:
         return gzip.compress(body) + gzip.flush(mode)
 
-    return await asyncio.to_thread(pack) if len(body) > LONG else pack()
+    return await asyncio.to_thread(pack) if len(body) > THREADED_LENGTH else pack()
 
 
 def fit(start: Message) -> bool:
     headers = Headers(raw=start["headers"])
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return start["status"] == 200 and kind in KINDS and "content-encoding" not in headers
+    return start["status"] == 200 and kind in COMPRESSIBLE_TYPES and "content-encoding" not in headers

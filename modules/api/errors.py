@@ -20,7 +20,7 @@ from modules.base.limits import MAX_ID
 
 MOST_PROBLEMS = 50      # problems in one refusal
 LATER = {"Retry-After": "10"}
-HEADERS = {413: {"Connection": "close"}, 429: LATER, 503: LATER}      # or the rest of what is too large would still come
+ERROR_HEADERS = {413: {"Connection": "close"}, 429: LATER, 503: LATER}      # or the rest of what is too large would still come
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type", 416: "range_not_satisfiable", 500: "internal"}
 
 
@@ -43,38 +43,38 @@ class Refusal(BaseModel):
 
 def handle(api: FastAPI) -> None:
     """Have every refusal answered in our shape; faults of our own are the door's to answer."""
-    api.exception_handler(WebUIError)(refused)
+    api.exception_handler(WebUIError)(refusal_response)
     api.exception_handler(RequestValidationError)(invalid)
     api.exception_handler(HTTPException)(other)
     api.exception_handler(ClientDisconnect)(unheard)
 
 
-def refusal(code: str, detail: str | list[dict[str, Any]], hint: str = "", sentence: str = "") -> dict[str, Any]:
+def refusal_body(code: str, detail: str | list[dict[str, Any]], hint: str = "", sentence: str = "") -> dict[str, Any]:
     """The body; `sentence` is for people where `detail` is a list of fields."""
     said = sentence or (detail if isinstance(detail, str) else "")
     return {"error": code, "detail": detail, "hint": hint, "errors": said, "body": "", "request_id": uuid.uuid4().hex[:12]}
 
 
-def refused(request: Request, error: WebUIError) -> JSONResponse:
-    return JSONResponse(body_of(error), error.status, HEADERS.get(error.status))
+def refusal_response(request: Request, error: WebUIError) -> JSONResponse:
+    return JSONResponse(body_of(error), error.status, ERROR_HEADERS.get(error.status))
 
 
 def body_of(error: WebUIError) -> dict[str, Any]:
     if field := getattr(error, "field", ""):
-        problem = {"loc": place(("body", field)), "msg": f"{error} {error.hint}".strip(), "type": error.code}
-        return refusal(error.code, [problem], error.hint, str(error))
-    return refusal(error.code, str(error), error.hint)
+        problem = {"loc": error_location(("body", field)), "msg": f"{error} {error.hint}".strip(), "type": error.code}
+        return refusal_body(error.code, [problem], error.hint, str(error))
+    return refusal_body(error.code, str(error), error.hint)
 
 
 def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     """FastAPI's list of fields, without the input: it may be megabytes, or not JSON."""
     some = error.errors()[:MOST_PROBLEMS]
-    problems = jsonable_encoder([{"loc": place(one["loc"]), "msg": message(one), "type": one["type"]} for one in some])
+    problems = jsonable_encoder([{"loc": error_location(one["loc"]), "msg": message(one), "type": one["type"]} for one in some])
     sentence = "; ".join(f"{'.'.join(map(str, one['loc'][1:])) or 'The request'}: {one['msg']}" for one in problems)
-    return JSONResponse(refusal("validation", problems, sentence=sentence), 422)
+    return JSONResponse(refusal_body("validation", problems, sentence=sentence), 422)
 
 
-def place(loc: Iterable[str | int]) -> list[str | int]:
+def error_location(loc: Iterable[str | int]) -> list[str | int]:
     """Where in the request, whose own names may be as long as it likes."""
     return [part[:MAX_ID] if isinstance(part, str) else part for part in loc]
 
@@ -86,7 +86,7 @@ def message(problem: Mapping[str, Any]) -> str:
 
 def other(request: Request, error: HTTPException) -> JSONResponse:
     """No such route, or not that way."""
-    body = refusal(CODES.get(error.status_code, "bad_request"), f"{error.detail}.")
+    body = refusal_body(CODES.get(error.status_code, "bad_request"), f"{error.detail}.")
     return JSONResponse(body, error.status_code, error.headers)
 
 

@@ -9,49 +9,49 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from modules.api.cards import card_of, picture
+from modules.api.cards import card_of, preview_response
 from modules.api.routing import router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import MAX_PATH
 from modules.library.cover_images import cover_picture
-from modules.library.index import Entry
+from modules.library.index import IndexEntry
 from modules.library.model_kinds import with_pages
 
-Text = Annotated[str, Query(max_length=MAX_PATH)]
+QueryText = Annotated[str, Query(max_length=MAX_PATH)]
 
 
 def routes(app: App) -> APIRouter:
     api = router("cards", "/sd_extra_networks", Role.MEMBER)
 
     @api.get("/thumb")
-    def thumb(filename: Text) -> Response:
+    def thumb(filename: QueryText) -> Response:
         """The preview of that name, or of the model of that name, relative to its folder."""
         if entry := app.cards.index.pictured(filename):
-            return picture(app.cards.preview(entry))
+            return preview_response(app.cards.preview(entry))
         raise UnknownName("preview", filename[:100], [])
 
     @api.get("/metadata")
-    def metadata(page: Text, item: Text) -> dict[str, Any]:
+    def metadata(page: QueryText, item: QueryText) -> dict[str, Any]:
         """What a safetensors file says of itself, as a text of JSON; {} if nothing."""
-        found = app.cards.details(named(app, page, item)).metadata
+        found = app.cards.details(find_entry(app, page, item)).metadata
         return {"metadata": json.dumps(found, indent=4, ensure_ascii=False)} if found else {}
 
     @api.get("/cover-images")
-    def cover_images(page: Text, item: Text, index: Annotated[int, Query(ge=0)] = 0) -> Response:
+    def cover_images(page: QueryText, item: QueryText, index: Annotated[int, Query(ge=0)] = 0) -> Response:
         """A picture that a safetensors file has in its metadata, if it is one."""
-        return picture(cover_picture(Path(named(app, page, item).path), index))
+        return preview_response(cover_picture(Path(find_entry(app, page, item).path), index))
 
     @api.get("/get-single-card")
-    def get_single_card(page: Text, name: Text, tabname: Text = "") -> dict[str, str]:
+    def get_single_card(page: QueryText, name: QueryText, tabname: QueryText = "") -> dict[str, str]:
         """One card in the elements and classes of A1111's."""
-        return {"html": html_of(card_of(app, named(app, page, name)))}
+        return {"html": html_of(card_of(app, find_entry(app, page, name)))}
 
     return api
 
 
-def named(app: App, page: str, item: str) -> Entry:
+def find_entry(app: App, page: str, item: str) -> IndexEntry:
     """Raises UnknownName."""
     pages = {kind.page: kind for kind in with_pages(app.models.kinds)}
     kind = pages.get(page.lower().replace(" ", "_"))

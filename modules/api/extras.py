@@ -14,9 +14,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
-from modules.api.info import decoded, most_pixels
+from modules.api.info import decode_base64, most_pixels
 from modules.api.replies import failure
-from modules.api.requests import Saved, field_notes, without_nulls
+from modules.api.requests import SaveImagesField, field_notes, without_nulls
 from modules.api.routing import account, router
 from modules.api.waiting import ended
 from modules.app.app import App
@@ -28,14 +28,14 @@ from modules.imaging.read import open_image
 from modules.library.catalog import ModelFile
 from modules.library.upscalers import upscaler_files
 from modules.params.batch import ExtrasBatch, FromFolder
-from modules.params.extras import NONE, Extras, check_sent, described
+from modules.params.extras import NO_UPSCALER, UPSCALER_FIELDS, Extras, check_sent, postprocessing_text
 from modules.params.hires import LATENT_MODES
 from modules.requests.picture_data import picture_metadata
 from modules.requests.submit import Submission, submit
 from modules.store.jobs import JobRecord
 
 USUAL_SCALE = 4                     # what A1111 says of models whose names say nothing
-SCALE = re.compile(r"(?<!\d)(\d)x|x(\d)(?!\d)", re.IGNORECASE)
+SCALE_IN_NAME = re.compile(r"(?<!\d)(\d)x|x(\d)(?!\d)", re.IGNORECASE)
 REAL_ESRGAN = "RealESRGAN"          # the folder
 
 Base64 = Annotated[EncodedPicture, Field(description="A picture file in base64, or a data: address.")]
@@ -49,7 +49,7 @@ class NamedPicture(BaseModel):
 @dataclass(frozen=True, kw_only=True)
 class ExtrasSingleImageRequest(Extras):
     image: Base64 = ""
-    save_images: Saved = False
+    save_images: SaveImagesField = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class ExtrasBatchImagesRequest(FromFolder, Extras):
     """Pictures in base64, or of a folder on the server, which is Easel's own."""
 
     imageList: Annotated[list[NamedPicture], Field(max_length=MAX_ITEMS)] = field(default_factory=list)
-    save_images: Saved = False
+    save_images: SaveImagesField = False
 
 
 ExtrasRequest = ExtrasSingleImageRequest | ExtrasBatchImagesRequest
@@ -78,16 +78,15 @@ class InterrogateRequest(BaseModel):
     model: str = Field("clip", max_length=MAX_NAME)
 
 
-def understood(body: Any) -> Any:
+def normalise_extras(body: Any) -> Any:
     """Nulls are defaults; an empty name is no upscaler."""
     if not isinstance(body, Mapping):
         return body
     return {name: value for name, value in without_nulls(body).items() if not (name in UPSCALER_FIELDS and value == "")}
 
 
-UPSCALER_FIELDS = ("upscaler_1", "upscaler_2")
-SingleBody = Annotated[ExtrasSingleImageRequest, BeforeValidator(understood), Body()]
-BatchBody = Annotated[ExtrasBatchImagesRequest, BeforeValidator(understood), Body()]
+SingleBody = Annotated[ExtrasSingleImageRequest, BeforeValidator(normalise_extras), Body()]
+BatchBody = Annotated[ExtrasBatchImagesRequest, BeforeValidator(normalise_extras), Body()]
 
 
 def routes(app: App) -> APIRouter:
@@ -98,7 +97,7 @@ def routes(app: App) -> APIRouter:
         """Enlarge a picture and wait for it. Its generation data is kept, and tells what was done."""
         job = await started(app, body, {"image": body.image}, account(request))
         record = await ended(app.jobs, job)
-        [image] = await asyncio.to_thread(files, record)
+        [image] = await asyncio.to_thread(base64_results, record)
         return ExtrasSingleImageReply(html_info=as_html(record, field_notes(body, await request.json())), image=image)
 
     @api.post("/extra-batch-images")
@@ -108,7 +107,7 @@ def routes(app: App) -> APIRouter:
         job = await started(app, body, pictures, account(request))
         record = await ended(app.jobs, job)
         notes = field_notes(body, await request.json())
-        return ExtrasBatchImagesReply(html_info=as_html(record, notes), images=await asyncio.to_thread(files, record))
+        return ExtrasBatchImagesReply(html_info=as_html(record, notes), images=await asyncio.to_thread(base64_results, record))
 
     @api.post("/interrogate")
     def interrogate(body: InterrogateRequest) -> None:
@@ -137,7 +136,7 @@ def add_lists(api: APIRouter, app: App) -> None:
     def realesrgan_models() -> list[dict[str, Any]]:
         app.models.of("upscaler").refresh()
         files = upscaler_files(app.models.of("upscaler")).items()
-        return [{"name": name, "path": file.path.name, "scale": scale_of(name)} for name, file in files if is_realesrgan(app, file)]
+        return [{"name": name, "path": file.path.name, "scale": scale_from_name(name)} for name, file in files if is_realesrgan(app, file)]
 
     @api.get("/face-restorers")
     def face_restorers() -> list[dict[str, Any]]:
@@ -154,17 +153,17 @@ def upscaler(name: str, file: ModelFile | None) -> dict[str, Any]:
     """A1111's fields, `model_path` without the folders it lies in, and what is wrong with a broken file."""
     return {
         "name": name,
-        "model_name": None if name == NONE else name,
+        "model_name": None if name == NO_UPSCALER else name,
         "model_path": file and file.path.name,
         "model_url": None,
-        "scale": scale_of(name),
+        "scale": scale_from_name(name),
         "problem": (file and file.problem) or None,
     }
 
 
-def scale_of(name: str) -> int:
+def scale_from_name(name: str) -> int:
     """As far as a name tells: "R-ESRGAN 2x+", "4x-UltraSharp", "RealESRGAN_x4plus"."""
-    found = SCALE.search(name)
+    found = SCALE_IN_NAME.search(name)
     return int(found[1] or found[2]) if found else USUAL_SCALE
 
 
@@ -172,12 +171,12 @@ def scale_of(name: str) -> int:
 
 
 async def started(app: App, body: ExtrasRequest, pictures: Mapping[str, str], caller: Account) -> str:
-    """`start`, once there is room to decode the pictures. Raises Busy too."""
+    """`start_extras`, once there is room to decode the pictures. Raises Busy too."""
     async with app.decoding.room(await asyncio.to_thread(most_pixels, pictures.values())):
-        return await asyncio.to_thread(start, app, body, pictures, caller)
+        return await asyncio.to_thread(start_extras, app, body, pictures, caller)
 
 
-def start(app: App, body: ExtrasRequest, pictures: Mapping[str, str], caller: Account) -> str:
+def start_extras(app: App, body: ExtrasRequest, pictures: Mapping[str, str], caller: Account) -> str:
     """Begin the job and return its id. Raises Invalid, InvalidImage, TooLarge, UnknownName, ModelMissing or Forbidden.
 
     pictures: field name → base64
@@ -185,7 +184,7 @@ def start(app: App, body: ExtrasRequest, pictures: Mapping[str, str], caller: Ac
     request = ExtrasBatch(**{each.name: getattr(body, each.name) for each in fields(ExtrasBatch) if hasattr(body, each.name)})
     if not request.batch_source:
         refuse_nothing(pictures)
-        contents = [decoded(each) for each in pictures.values()]
+        contents = [decode_base64(each) for each in pictures.values()]
         check_sent([open_image(content).size for content in contents])
         infotexts = tuple(picture_metadata(content).infotext for content in contents)
         images = tuple(keep(app.flags.paths.cache / "inputs", content) for content in contents)
@@ -199,7 +198,7 @@ def refuse_nothing(pictures: Mapping[str, str]) -> None:
         raise Invalid("There is no picture to enlarge.", "Send the file's bytes in base64.", field=missing[0] if missing else "imageList")
 
 
-def files(record: JobRecord) -> list[str]:
+def base64_results(record: JobRecord) -> list[str]:
     """The pictures in base64, every one there was to be. Raises JobFailed. They may be large: not to be called on the event loop."""
     if record.error:
         raise failure(record.error)
@@ -210,7 +209,7 @@ def files(record: JobRecord) -> list[str]:
 
 def as_html(record: JobRecord, notes: Sequence[str]) -> str:
     params = Extras(**{each.name: record.params[each.name] for each in fields(Extras)})
-    return "".join(f"<p>{html.escape(line)}</p>" for line in (described(params), *notes))
+    return "".join(f"<p>{html.escape(line)}</p>" for line in (postprocessing_text(params), *notes))
 
 
 # What is not there ----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 PREFIX = b"x-forwarded-"
-TOLD = frozenset({b"forwarded", b"x-gradio-server", b"x-real-ip"})      # others that libraries read
+OTHER_PROXY_HEADERS = frozenset({b"forwarded", b"x-gradio-server", b"x-real-ip"})      # others that libraries read
 
 
 class TrustedProxies:
@@ -28,7 +28,7 @@ class TrustedProxies:
 
     def seen_through(self, scope: Scope) -> Scope:
         """The request as the nearest trusted proxy had it, without any word that only proxies say."""
-        plain = [(name, value) for name, value in scope["headers"] if not name.startswith(PREFIX) and name not in TOLD]
+        plain = [(name, value) for name, value in scope["headers"] if not name.startswith(PREFIX) and name not in OTHER_PROXY_HEADERS]
         seen = {**scope, "headers": plain}
         address, port = scope.get("client") or ("", 0)
         if address not in self:

@@ -15,14 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from modules.api.routing import inner_path
 from modules.base.errors import NotFound
 
-READ = ("GET", "HEAD")
+READ_METHODS = ("GET", "HEAD")
 ROUTES = ("/", "/theme.css", "/favicon.ico")
 FOLDERS: Mapping[str, str] = {      # code and style sheets → how long a browser may keep them
     "/assets/": "private, max-age=604800",      # their names change with their content
     "/static/": "private, no-cache",
     "/easel/page/": "private, no-cache",
 }
-HEADERS = frozenset({b"host", b"accept", b"accept-encoding", b"user-agent", b"if-none-match", b"if-modified-since"})      # of a request
+PASSED_HEADERS = frozenset({b"host", b"accept", b"accept-encoding", b"user-agent", b"if-none-match", b"if-modified-since"})      # of a request
 
 
 class Gate:
@@ -37,13 +37,13 @@ class Gate:
             return
         path = inner_path(scope)
         check_route(path, scope["method"])
-        asked = {**scope, "query_string": b"", "headers": [pair for pair in scope["headers"] if pair[0] in HEADERS]}
-        answer = Answer(send, keeping(path))
+        asked = {**scope, "query_string": b"", "headers": [pair for pair in scope["headers"] if pair[0] in PASSED_HEADERS]}
+        answer = GradioResponse(send, keeping(path))
         await self.page(asked, receive, answer.send)
         answer.check()
 
 
-class Answer:
+class GradioResponse:
     """gradio's answer on its way out; what is no success is kept back, to be said in our words."""
 
     def __init__(self, send: Send, keeping: str) -> None:
@@ -67,8 +67,8 @@ def check_route(path: str, method: str) -> None:
     """Raises NotFound, or 405 for a method that does not read."""
     if path not in ROUTES and not path.startswith(tuple(FOLDERS)):
         raise NotFound("There is nothing at that address.", "The addresses of the API are at /docs.")
-    if method not in READ:
-        raise HTTPException(405, headers={"Allow": ", ".join(READ)})
+    if method not in READ_METHODS:
+        raise HTTPException(405, headers={"Allow": ", ".join(READ_METHODS)})
 
 
 def keeping(path: str) -> str:

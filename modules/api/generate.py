@@ -10,18 +10,18 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import BeforeValidator
 
 from modules.api.errors import Refusal
-from modules.api.info import decoded, most_pixels
+from modules.api.info import decode_base64, most_pixels
 from modules.api.replies import ImagesReply, failure, rendered
 from modules.api.requests import (
     AS_SETTINGS,
+    EMPTY_VALUES,
     NOT_YET,
-    NOTHING,
     DrawRequest,
     Img2ImgRequest,
     RequestOptions,
     Txt2ImgRequest,
     field_notes,
-    understood,
+    normalise_request,
     understood_img2img,
     with_names_here,
     without_nulls,
@@ -37,20 +37,20 @@ from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import fields_of
 from modules.requests.submit import Submission, Submitted, submit
 
-FAILED: dict[int | str, dict[str, Any]] = {"5XX": {"model": Refusal, "description": "The job failed"}}
-Txt2ImgBody = Annotated[Txt2ImgRequest, BeforeValidator(understood), Body()]
+JOB_FAILED_RESPONSE: dict[int | str, dict[str, Any]] = {"5XX": {"model": Refusal, "description": "The job failed"}}
+Txt2ImgBody = Annotated[Txt2ImgRequest, BeforeValidator(normalise_request), Body()]
 Img2ImgBody = Annotated[Img2ImgRequest, BeforeValidator(understood_img2img), Body()]
 
 
 def routes(app: App) -> APIRouter:
     api = router("generate", "/sdapi/v1", Role.MEMBER)
 
-    @api.post("/txt2img", response_model=ImagesReply, responses=FAILED)
+    @api.post("/txt2img", response_model=ImagesReply, responses=JOB_FAILED_RESPONSE)
     async def txt2img(body: Txt2ImgBody, request: Request) -> Response:
         """Make pictures and wait for them. The job goes on if the connection is lost; /easel/v1/jobs follows it."""
         return await answered(app, body, request)
 
-    @api.post("/img2img", response_model=ImagesReply, responses=FAILED)
+    @api.post("/img2img", response_model=ImagesReply, responses=JOB_FAILED_RESPONSE)
     async def img2img(body: Img2ImgBody, request: Request) -> Response:
         """Make pictures out of others, or paint a part of them anew."""
         return await answered(app, body, request)
@@ -61,7 +61,7 @@ def routes(app: App) -> APIRouter:
 async def answered(app: App, body: DrawRequest, request: Request) -> Response:
     pixels = await asyncio.to_thread(most_pixels, (*body.init_images, body.mask)) if isinstance(body, Img2ImgRequest) else 0
     async with app.decoding.room(pixels):
-        submitted = await asyncio.to_thread(start, app, body, account(request))
+        submitted = await asyncio.to_thread(start_generation, app, body, account(request))
     record = await ended(app.jobs, submitted.job)
     if record.error and not record.pictures:
         raise failure(record.error)
@@ -70,7 +70,7 @@ async def answered(app: App, body: DrawRequest, request: Request) -> Response:
     return Response(content, media_type="application/json")
 
 
-def start(app: App, body: DrawRequest, caller: Account) -> Submitted:
+def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     """Begin the job of a body. Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge."""
     refuse_unknown_arts(body)
     body, notes = with_names_here(body, app.models, app.settings.current)
@@ -82,7 +82,7 @@ def start(app: App, body: DrawRequest, caller: Account) -> Submitted:
 
 def refuse_unknown_arts(body: RequestOptions) -> None:
     for name, what in NOT_YET.items():
-        if getattr(body, name) not in NOTHING:
+        if getattr(body, name) not in EMPTY_VALUES:
             raise Invalid(f"{what} is not there yet.", f"Leave {name} out.", field=name)
 
 
@@ -98,8 +98,8 @@ def img2img_request(app: App, body: Img2ImgRequest) -> Img2ImgBatch:
     folder = app.flags.paths.cache / "inputs"
     return replace(
         fields_of(Img2ImgBatch, body),
-        init_images=tuple(keep(folder, decoded(image)) for image in body.init_images),
-        mask=keep(folder, decoded(body.mask)) if body.mask else "",
+        init_images=tuple(keep(folder, decode_base64(image)) for image in body.init_images),
+        mask=keep(folder, decode_base64(body.mask)) if body.mask else "",
     )
 
 

@@ -41,9 +41,9 @@ def routes(app: App) -> APIRouter:
     @api.post("/png-info")
     def png_info(body: PngInfoRequest) -> PngInfoReply:
         """The generation data inside a picture."""
-        found = picture_metadata(decoded(body.image))
+        found = picture_metadata(decode_base64(body.image))
         items = {"parameters": found.infotext, **found.items} if found.infotext else found.items
-        fields = infotext.parse(found.infotext, emphasised) if found.infotext else {}
+        fields = infotext.parse_infotext(found.infotext, emphasised) if found.infotext else {}
         return PngInfoReply(info=found.infotext, items=items, parameters=fields)
 
     @api.get("/memory")
@@ -80,7 +80,7 @@ MEMORY_KINDS = {
 }
 
 
-def decoded(image: str) -> bytes:
+def decode_base64(image: str) -> bytes:
     """Bytes of a base64 text or a data: address, as clients write them: lines broken, not padded, in the alphabet for addresses.
 
     Raises InvalidImage.
@@ -99,7 +99,7 @@ def most_pixels(images: Iterable[str]) -> int:
     sizes = []
     for image in images:
         with contextlib.suppress(WebUIError):
-            width, height = open_image(decoded(image)).size
+            width, height = open_image(decode_base64(image)).size
             sizes.append(width * height)
     return max(sizes, default=0)
 

@@ -11,7 +11,7 @@ from modules.app.jobs import Jobs
 
 QUIET_SECONDS = 15       # after so long a comment is sent, so that proxies keep the connection and a client that left is noticed
 LEAST_SECONDS = 0.1      # between two records
-COMMENT = ": waiting\n\n"
+KEEPALIVE_COMMENT = ": waiting\n\n"
 
 
 async def job_events(jobs: Jobs, job: str, look: Callable[[], dict[str, Any]]) -> AsyncIterator[str]:
@@ -31,7 +31,7 @@ async def job_events(jobs: Jobs, job: str, look: Callable[[], dict[str, Any]]) -
             known = record
             await asyncio.sleep(LEAST_SECONDS)
             while not await happened(changed):
-                yield COMMENT
+                yield KEEPALIVE_COMMENT
     finally:
         stop()
 

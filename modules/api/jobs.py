@@ -20,11 +20,11 @@ from modules.base.errors import UnknownName
 from modules.base.limits import MAX_ITEMS, Id, JsonObject, Name
 from modules.engine.messages import HALF_MADE, RETURNED
 from modules.requests.form import read_submission
-from modules.requests.kinds import KINDS
+from modules.requests.kinds import JOB_KINDS
 from modules.requests.submit import submit
 from modules.store.jobs import PICTURES, JobRecord
 
-MOST_PICTURES = 100      # of each job, in a list of jobs
+MOST_LISTED_PICTURES = 100      # of each job, in a list of jobs
 
 Kinds = Annotated[str, Query(max_length=500, description="Kinds of jobs with commas between; without, all.")]
 
@@ -37,7 +37,7 @@ class ChosenScript(KnownFields):
 class JobRequest(KnownFields):
     """What a page or a program asks for. Fields that are not given are as the page begins: with the model's own defaults."""
 
-    kind: Name = Field(description="One of: " + ", ".join(KINDS.names) + ".")
+    kind: Name = Field(description="One of: " + ", ".join(JOB_KINDS.names) + ".")
     fields: Annotated[dict[Name, Any], MaxLen(MAX_ITEMS)] = Field({}, description="The request's fields by name.")
     settings: JsonObject = Field({}, description="Settings for this job alone, by name: the checkpoint, the VAE, any other.")
     script: ChosenScript | None = Field(None, description="A script of txt2img or img2img, in place of script_name and script_args.")
@@ -63,13 +63,13 @@ def routes(app: App) -> APIRouter:
     @api.get("/jobs")
     def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20, kinds: Kinds = "") -> list[dict[str, Any]]:
         """The caller's newest jobs, newest first, each with its newest pictures."""
-        found = app.jobs.store.recent(owner(request), limit, MOST_PICTURES, [kind for kind in kinds.split(",") if kind])
-        return [described(app, record, brief=True) for record in found]
+        found = app.jobs.store.recent(owner(request), limit, MOST_LISTED_PICTURES, [kind for kind in kinds.split(",") if kind])
+        return [job_json(app, record, brief=True) for record in found]
 
     @api.get("/jobs/{job}", response_model=dict[str, Any])
     def get(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> Response:
         """With all its pictures, or the `newest` few."""
-        return JSONResponse(described(app, app.jobs.brief(job, owner(request), newest or None)))      # plain data, asked several times a second
+        return JSONResponse(job_json(app, app.jobs.brief(job, owner(request), newest or None)))      # plain data, asked several times a second
 
     @api.get("/jobs/{job}/events")
     async def events(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
@@ -78,7 +78,7 @@ def routes(app: App) -> APIRouter:
         await asyncio.to_thread(app.jobs.brief, job, account_name)
 
         def look() -> dict[str, Any]:
-            return described(app, app.jobs.brief(job, account_name, newest or None))
+            return job_json(app, app.jobs.brief(job, account_name, newest or None))
 
         return StreamingResponse(job_events(app.jobs, job, look), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
@@ -102,7 +102,7 @@ def routes(app: App) -> APIRouter:
     return api
 
 
-def described(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]:
+def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]:
     """A job as the page and programs follow it; `brief` leaves out each picture's generation data."""
     live = app.jobs.live.get(record.id)
     base = f"/easel/v1/jobs/{record.id}"

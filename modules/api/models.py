@@ -19,7 +19,7 @@ from modules.requests.model_choice import standing_checkpoint
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
 
-PATIENCE = 30.0      # s that a list of what is inside files waits for the first look into them
+INDEX_WAIT = 30.0      # s that a list of what is inside files waits for the first look into them
 
 
 def routes(app: App) -> APIRouter:
@@ -63,7 +63,7 @@ def add_networks(api: APIRouter, app: App) -> None:
     @api.get("/embeddings")
     def embeddings() -> dict[str, dict[str, Any]]:
         """Those that fit the chosen checkpoint, as far as their families are known, and those that do not."""
-        app.cards.wait(PATIENCE)
+        app.cards.wait(INDEX_WAIT)
         return by_fit(app)
 
     @api.get("/hypernetworks")

@@ -13,11 +13,11 @@ from pydantic import BaseModel
 
 from modules.api.routing import account, router
 from modules.app.app import App
-from modules.base.accounts import LOCAL, Account, Role
+from modules.base.accounts import LOCAL_OWNER, Account, Role
 from modules.base.limits import JsonObject
 from modules.requests.model_choice import standing_checkpoint
-from modules.requests.settings_change import change_settings
-from modules.settings.foreign import FOREIGN
+from modules.requests.settings_change import change_server_settings
+from modules.settings.foreign import A1111_SETTINGS
 from modules.settings.options import Settings
 
 
@@ -31,7 +31,7 @@ def routes(app: App) -> APIRouter:
     @api.get("/options", response_model=Settings)
     def get_options() -> Response:
         """All settings under A1111's names, and those of A1111's that have no effect here as they were set."""
-        return JSONResponse(asdict(shown(app)) | app.settings.foreign)
+        return JSONResponse(asdict(listed_settings(app)) | app.settings.foreign)
 
     @api.post("/options")
     def set_options(values: Annotated[JsonObject, Body()], request: Request) -> OptionsReply:
@@ -47,35 +47,35 @@ def routes(app: App) -> APIRouter:
     @api.get("/cmd-flags")
     def cmd_flags() -> dict[str, Any]:
         """How the server was started; accounts and passwords are left out."""
-        return {name: plain(value) for name, value in app.flags.public().items()}
+        return {name: json_value(value) for name, value in app.flags.public().items()}
 
     return api
 
 
-def shown(app: App) -> Settings:
+def listed_settings(app: App) -> Settings:
     """The settings, the checkpoint named as the model list names it."""
     checkpoint = standing_checkpoint(app)
     return replace(app.settings.current, sd_model_checkpoint=checkpoint.title if checkpoint else "")
 
 
 def as_shown(app: App) -> tuple[str, ...]:
-    """How `shown` may have named the checkpoint: its title has a hash once its file has been read."""
+    """How `listed_settings` may have named the checkpoint: its title has a hash once its file has been read."""
     checkpoint = standing_checkpoint(app)
     return (checkpoint.title, checkpoint.name) if checkpoint else ()
 
 
 def change(app: App, account: Account, values: Mapping[str, Any]) -> list[str]:
-    """Returns the names that mean nothing here. Raises as `change_settings` does; then nothing has changed."""
+    """Returns the names that mean nothing here. Raises as `change_server_settings` does; then nothing has changed."""
     given = {name: value for name, value in values.items() if value is not None}
     if given.get("sd_model_checkpoint") in ("", *as_shown(app)):
         del given["sd_model_checkpoint"]      # as it was read: it need not have been chosen by anyone
-    change_settings(app, account, given)
+    change_server_settings(app, account, given)
     if "sd_model_checkpoint" in given:
-        app.choices.forget(LOCAL)      # what is chosen last is what the next start loads first
-    return sorted(values.keys() & FOREIGN.keys())
+        app.choices.forget(LOCAL_OWNER)      # what is chosen last is what the next start loads first
+    return sorted(values.keys() & A1111_SETTINGS.keys())
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     if isinstance(value, Path):
         return value.name
-    return [plain(each) for each in value] if isinstance(value, tuple) else value
+    return [json_value(each) for each in value] if isinstance(value, tuple) else value

@@ -12,10 +12,10 @@ from modules.base.errors import BadOrigin
 from modules.settings.flags import Flags, normal_origin
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-LONGEST = 300      # letters of an origin that is looked at
-METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-HEADERS = "Authorization, Content-Type, X-Requested-With"
-FOREIGN = frozenset({"cross-site", "same-site"})      # what browsers say of a request that another origin's page makes
+LONGEST_ORIGIN = 300      # letters of an origin that is looked at
+CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+CORS_HEADERS = "Authorization, Content-Type, X-Requested-With"
+CROSS_ORIGIN_SITES = frozenset({"cross-site", "same-site"})      # what browsers say of a request that another origin's page makes
 
 
 class Origins:
@@ -27,7 +27,7 @@ class Origins:
 
     def admit(self, origin: str) -> bool:
         """Whether the flags let pages of that origin in."""
-        if not origin or origin == "null" or len(origin) > LONGEST:
+        if not origin or origin == "null" or len(origin) > LONGEST_ORIGIN:
             return False
         return "*" in self.named or normal_origin(origin) in self.named or bool(self.pattern and self.pattern.fullmatch(origin))
 
@@ -37,7 +37,7 @@ class Origins:
             return
         origin = headers.get("origin")
         if origin is None:
-            foreign = headers.get("sec-fetch-site", "").lower() in FOREIGN
+            foreign = headers.get("sec-fetch-site", "").lower() in CROSS_ORIGIN_SITES
         else:
             foreign = normal_origin(origin) != own_origin(scope, headers) and not self.admit(origin)
         if foreign:
@@ -59,7 +59,7 @@ class Origins:
         return asks and self.admit(headers.get("origin", ""))
 
 
-PREFLIGHT_HEADERS = {"Access-Control-Allow-Methods": METHODS, "Access-Control-Allow-Headers": HEADERS, "Access-Control-Max-Age": "600"}
+PREFLIGHT_HEADERS = {"Access-Control-Allow-Methods": CORS_METHODS, "Access-Control-Allow-Headers": CORS_HEADERS, "Access-Control-Max-Age": "600"}
 
 
 def own_origin(scope: Scope, headers: Headers) -> str:

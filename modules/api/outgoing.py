@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from modules.api.errors import CODES, refusal
+from modules.api.errors import CODES, refusal_body
 from modules.api.incoming import IncomingBody
 
 SECURITY_HEADERS = {
@@ -58,13 +58,13 @@ class OutgoingResponse:
         if self._held is None:
             return
         status, headers = self._held["status"], Headers(raw=self._held["headers"])
-        body = refusal(CODES.get(status, "bad_request"), self._text.decode(errors="replace") or f"{responses.get(status, 'Refused')}.")
+        body = refusal_body(CODES.get(status, "bad_request"), self._text.decode(errors="replace") or f"{responses.get(status, 'Refused')}.")
         kept = {name: value for name, value in headers.items() if name not in OF_THE_TEXT}
         await JSONResponse(body, status, kept)(scope, receive, self.send)
 
     async def fail(self, scope: Scope, receive: Receive) -> str:
         """Say that there was a fault of our own, to whoever has had no other response yet. Returns the id by which they know it."""
-        body = refusal("internal", "Something went wrong inside Easel.", "The server's log tells more.")
+        body = refusal_body("internal", "Something went wrong inside Easel.", "The server's log tells more.")
         if scope["type"] == "http" and not self.started:
             await JSONResponse(body, 500)(scope, receive, self.send)
         return body["request_id"]

@@ -15,7 +15,7 @@ from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import Id
 from modules.engine.messages import RETURNED
-from modules.requests.patterns import OUTPUTS
+from modules.requests.patterns import OUTPUTS_PREFIX
 from modules.requests.saving_by_hand import save_by_hand
 
 
@@ -51,6 +51,6 @@ def routes(app: App) -> APIRouter:
         """Copy a picture into the folder of those saved by hand, and list it there in log.csv, as the settings have it."""
         outputs = app.flags.paths.outputs
         copies = save_by_hand(app.jobs.get(job, owner(request)), body.index, app.settings.current, outputs, logging)
-        return SaveReply(files=[f"{OUTPUTS}/{path.relative_to(outputs).as_posix()}" for path in copies])
+        return SaveReply(files=[f"{OUTPUTS_PREFIX}/{path.relative_to(outputs).as_posix()}" for path in copies])
 
     return api

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from modules.api.info import decoded, most_pixels
+from modules.api.info import decode_base64, most_pixels
 from modules.api.routing import KnownFields, router
 from modules.app.app import App
 from modules.base.accounts import Role
@@ -19,7 +19,7 @@ from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
 from modules.requests.compare_manifest import differences
-from modules.requests.paste import read_infotext, within_limits
+from modules.requests.paste import clamp_to_form, read_infotext
 from modules.requests.picture_data import picture_metadata
 
 
@@ -63,7 +63,7 @@ def routes(app: App) -> APIRouter:
     @api.post("/read-infotext")
     def infotext(body: InfotextRequest) -> dict[str, Any]:
         """Generation data as form fields, settings, and what neither is; `notes` tell what could not be taken as it is."""
-        return within_limits(read_infotext(body.text, app.models, app.settings.current, body.tab, body.now))
+        return clamp_to_form(read_infotext(body.text, app.models, app.settings.current, body.tab, body.now))
 
     @api.post("/compare-manifest")
     def compare_manifest(body: ManifestRequest) -> dict[str, Any]:
@@ -75,5 +75,5 @@ def routes(app: App) -> APIRouter:
 
 
 def kept_input(app: App, image: str) -> dict[str, str]:
-    content = decoded(image)
+    content = decode_base64(image)
     return {"name": keep(app.flags.paths.cache / "inputs", content), "infotext": picture_metadata(content).infotext}

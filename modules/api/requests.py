@@ -19,13 +19,13 @@ from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts.grammar import emphasised
 from modules.requests.paste import IMG2IMG, TXT2IMG, read_infotext
-from modules.requests.pasted_fields import pasted
+from modules.requests.pasted_fields import fields_from_pairs
 from modules.settings.options import Settings
 
 NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
     "alwayson_scripts": "A script",
 }
-NOTHING: tuple[Any, ...] = (False, 0, "", "None", "none", {})      # what asks for nothing
+EMPTY_VALUES: tuple[Any, ...] = (False, 0, "", "None", "none", {})      # what asks for nothing
 # Fields of a request that are settings, for this request alone.
 AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "token_merging_ratio")
 TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"      # part of addresses and file names
@@ -33,10 +33,10 @@ TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-
 Phase = Annotated[int, Field(ge=0, le=2048)]
 Eta = Annotated[float, Field(ge=0, le=1)]
 TaskId = Annotated[str, Field(pattern=TASK_ID, description="An id of your own to follow the job by.")]
-Infotext = Annotated[str, Field(max_length=MAX_INFOTEXT, description="Generation data: fills in what is not given.")]
+InfotextField = Annotated[str, Field(max_length=MAX_INFOTEXT, description="Generation data: fills in what is not given.")]
 Overrides = Annotated[JsonObject, Field(description="Settings for this request alone.")]
 SamplerIndex = Annotated[str, Field(max_length=MAX_NAME, description="Old name of sampler_name, which goes before it.")]
-Saved = Annotated[bool, Field(description="Also write the pictures to the server's outputs folder.")]
+SaveImagesField = Annotated[bool, Field(description="Also write the pictures to the server's outputs folder.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +52,9 @@ class RequestOptions:
     s_min_uncond: float | None = None
     override_settings: Overrides = field(default_factory=dict)
     override_settings_restore_afterwards: bool = True      # taken; an override never outlives its request
-    infotext: Infotext | None = None
+    infotext: InfotextField | None = None
     send_images: bool = True
-    save_images: Saved = False
+    save_images: SaveImagesField = False
     do_not_save_samples: bool = False
     do_not_save_grid: bool = False
     force_task_id: TaskId | None = None
@@ -82,7 +82,7 @@ class Img2ImgRequest(Img2ImgBatch, RequestOptions):
 DrawRequest: TypeAlias = Txt2ImgRequest | Img2ImgRequest
 
 
-def understood(body: Any, kind: type[Generation] = Txt2Img) -> Any:
+def normalise_request(body: Any, kind: type[Generation] = Txt2Img) -> Any:
     """A1111's ways of saying things: null for the usual, generation data for many fields, an old name for the sampler."""
     if not isinstance(body, Mapping):
         return body
@@ -106,7 +106,7 @@ def unknown_field(name: str, known: Iterable[str]) -> str:
 
 
 MOST_TOLD = 20      # fields that one reply tells of
-NOTHING_ASKED: tuple[Any, ...] = (None, False, True, 0, "", [], {}, *NOTHING)
+NOTHING_ASKED: tuple[Any, ...] = (None, False, True, 0, "", [], {}, *EMPTY_VALUES)
 NO_EFFECT = frozenset("""
     outpath_samples outpath_grids prompt_for_display seed_enable_extras do_not_reload_embeddings ddim_discretize overlay_images
     sampler_noise_scheduler_override extra_generation_params disable_extra_networks comments latent_mask is_hr_pass
@@ -128,7 +128,7 @@ def filled_in(given: Mapping[str, Any], text: str, kind: type[Generation]) -> di
 
 def told_by(text: str, kind: type[Generation]) -> dict[str, Any]:
     """What generation data say, in their own names."""
-    return pasted(infotext.parse(text[:MAX_INFOTEXT], emphasised), kind)
+    return fields_from_pairs(infotext.parse_infotext(text[:MAX_INFOTEXT], emphasised), kind)
 
 
 def with_names_here(body: AnyRequest, library: Library, standing: Settings) -> tuple[AnyRequest, list[str]]:
@@ -150,7 +150,7 @@ def with_names_here(body: AnyRequest, library: Library, standing: Settings) -> t
 
 def understood_img2img(body: Any) -> Any:
     """The same, and A1111's name for soft inpainting: an always-on script with its arguments in order."""
-    given = understood(body, Img2Img)
+    given = normalise_request(body, Img2Img)
     if not isinstance(given, dict) or not isinstance(given.get("alwayson_scripts"), Mapping):
         return given
     scripts = {str(name).lower(): value for name, value in given["alwayson_scripts"].items()}

@@ -149,7 +149,7 @@ def strict_json(body: bytes) -> Any:
     """Raises JSONDecodeError, also for what Python's parser lets through or cannot hold, or would be very long at."""
     try:
         check_count(body)
-        value = json.loads(body.decode("utf-8-sig"), parse_constant=no_number, parse_float=finite)
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=no_number, parse_float=parse_finite)
         check_depth(value)
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode()      # half a surrogate pair is no character
@@ -181,7 +181,7 @@ def check_depth(value: Any) -> None:
     raise json.JSONDecodeError(f"more than {MAX_DEPTH} levels", "", 0)
 
 
-def finite(text: str) -> float:
+def parse_finite(text: str) -> float:
     return number if math.isfinite(number := float(text)) else no_number(text)
 
 

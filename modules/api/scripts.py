@@ -13,10 +13,10 @@ from modules.api.routing import router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.fields import Choice, Choices, Param, Slider, defaults
-from modules.params.scripts import SCRIPTS, Kind, Script
+from modules.params.scripts import SCRIPTS, GenerationKind, Script
 from modules.requests.choices import lists_of
 
-KINDS: tuple[Kind, ...] = ("txt2img", "img2img")
+GENERATION_KINDS: tuple[GenerationKind, ...] = ("txt2img", "img2img")
 
 
 class ScriptsList(BaseModel):
@@ -51,16 +51,16 @@ def routes(app: App) -> APIRouter:
     @api.get("/script-info")
     def script_info() -> list[ScriptInfo]:
         """Every script's arguments, for txt2img and for img2img."""
-        return [described(app, script, kind) for kind in KINDS for script in SCRIPTS if kind in script.kinds]
+        return [describe_script(app, script, kind) for kind in GENERATION_KINDS for script in SCRIPTS if kind in script.kinds]
 
     return api
 
 
-def script_names(kind: Kind) -> list[str]:
+def script_names(kind: GenerationKind) -> list[str]:
     return [script.name.lower() for script in SCRIPTS if kind in script.kinds]
 
 
-def described(app: App, script: Script, kind: Kind) -> ScriptInfo:
+def describe_script(app: App, script: Script, kind: GenerationKind) -> ScriptInfo:
     return ScriptInfo(name=script.name.lower(), is_img2img=kind == "img2img", args=list(args(app, script)))
 
 

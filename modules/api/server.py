@@ -34,7 +34,7 @@ from modules.api.access import refuse
 from modules.api.routing import inner_path
 from modules.app.app import App
 from modules.base.errors import NotFound
-from modules.base.fields import declared
+from modules.base.fields import declared_params
 from modules.params.batch import Img2ImgBatch
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
@@ -42,15 +42,15 @@ from modules.settings.options import Settings
 STATIC = Path(__file__).parent / "static"
 FACES = (generate, extras, options, models, cards, extra_networks, health, making, progress, info, jobs, pictures, page_start, reading, scripts)
 AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")      # not found there: not the page's either
-DESCRIPTION = """\
+API_DESCRIPTION = """\
 Routes under `/sdapi/v1` are those of AUTOMATIC1111's API: same names, same defaults, same replies.
 Routes under `/easel/v1` follow jobs by their id, from anywhere, also after the connection that asked for them is gone."""
 
 
-def build(app: App) -> FastAPI:
+def build_api(app: App) -> FastAPI:
     """A1111's routes under /sdapi/v1 and /internal, ours under /easel/v1, and /docs."""
     api = Api(
-        title="Easel", version="0.1", description=DESCRIPTION, docs_url=None, redoc_url=None, strict_content_type=False,
+        title="Easel", version="0.1", description=API_DESCRIPTION, docs_url=None, redoc_url=None, strict_content_type=False,
     )
     for face in FACES:
         api.include_router(face.routes(app))
@@ -96,6 +96,6 @@ class Api(FastAPI):
         if self.openapi_schema is None:
             schemas = super().openapi()["components"]["schemas"]
             for name, cls in (("Txt2ImgRequest", Txt2Img), ("Img2ImgRequest", Img2ImgBatch), ("Settings", Settings)):
-                for field, param in declared(cls).items():
+                for field, param in declared_params(cls).items():
                     schemas[name]["properties"][field] |= {"title": param.label, "description": param.help}
         return super().openapi()

@@ -10,6 +10,11 @@ STARTING = """<!doctype html>
 <body><p>Easel is starting …</p></body></html>
 """
 
-BROKEN = STARTING.replace('<meta http-equiv="refresh" content="1">', "").replace("<title>Easel is starting</title>", "<title>Easel</title>").replace(
-    "Easel is starting …", "The page could not be built; the server's log says why.<br>The API works: <a href=docs>its description</a>."
+BROKEN_PAGE = STARTING.replace(
+    '<meta http-equiv="refresh" content="1">', "",
+).replace(
+    "<title>Easel is starting</title>", "<title>Easel</title>",
+).replace(
+    "Easel is starting …",
+    "The page could not be built; the server's log says why.<br>The API works: <a href=docs>its description</a>.",
 )

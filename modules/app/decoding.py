@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 
 from modules.base.errors import Busy
 
-MOST_PIXELS = 64_000_000      # at a time: one picture of the largest size, or several small ones
+MOST_DECODED_PIXELS = 64_000_000      # at a time: one picture of the largest size, or several small ones
 MOST_WAITING = 64             # requests, whose bodies are in memory while they wait
-PATIENCE = 60.0               # s
+DECODING_WAIT = 60.0               # s
 
 
 class DecodingBudget:
     """Shared by all requests of one event loop. Who waits holds no thread."""
 
-    def __init__(self, pixels: int = MOST_PIXELS, patience: float = PATIENCE, waiting: int = MOST_WAITING) -> None:
+    def __init__(self, pixels: int = MOST_DECODED_PIXELS, patience: float = DECODING_WAIT, waiting: int = MOST_WAITING) -> None:
         self.pixels, self.patience, self.most_waiting = pixels, patience, waiting
         self.free, self.waiting = pixels, 0
         self._freed = asyncio.Condition()

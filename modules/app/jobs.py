@@ -12,8 +12,7 @@ from itertools import takewhile
 from threading import Condition, Lock
 from typing import Any
 
-from modules.base.errors import Invalid, JobFailed, UnknownName, WorkerCrashed
-from modules.base.errors import described as error_data
+from modules.base.errors import Invalid, JobFailed, UnknownName, WorkerCrashed, error_data
 from modules.base.hooks import Hooks
 from modules.engine import messages as events
 from modules.engine.messages import JobSpec, Worker

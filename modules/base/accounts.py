@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from modules.base.errors import Forbidden
 
-LOCAL = "local"      # the owner of everything, where nobody logs in
+LOCAL_OWNER = "local"      # the owner of everything, where nobody logs in
 
 
 class Role(IntEnum):
@@ -28,7 +28,7 @@ class Account:
     @property
     def is_local(self) -> bool:
         """True where there are no accounts: one person, their own machine."""
-        return self.name == LOCAL
+        return self.name == LOCAL_OWNER
 
     def check(self, needed: Role) -> None:
         """Raises Forbidden."""
@@ -36,5 +36,5 @@ class Account:
             raise Forbidden(f"This is for accounts that are {needed.name.lower()}.", "Ask the administrator of this server.")
 
 
-LOCAL_ACCOUNT = Account(LOCAL, Role.ADMINISTRATOR)
+LOCAL_ACCOUNT = Account(LOCAL_OWNER, Role.ADMINISTRATOR)
 NOBODY = Account("", Role.ANYONE)

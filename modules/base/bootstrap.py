@@ -58,7 +58,7 @@ def ready_python(venv: Path, requirements: Sequence[Path], install: bool) -> Pat
     Raises SetupFailed, after which the next start resumes.
     """
     python = python_of(venv)
-    version = version_of(python)
+    version = python_version(python)
     missing = [file for file in requirements if not is_stamped(venv, file, version)]
     if not (install and missing):
         return None if is_running_in(venv) or version is None else python
@@ -78,7 +78,7 @@ def is_running_in(venv: Path) -> bool:
     return venv.is_dir() and os.path.samefile(sys.prefix, venv)
 
 
-def version_of(python: Path) -> tuple[int, int] | None:
+def python_version(python: Path) -> tuple[int, int] | None:
     """Its version, or None if it does not run or is too old: an upgrade may have taken away what `.venv` points to."""
     ask = [str(python), "-I", "-S", "-c", "import sys; print(*sys.version_info[:2])"]
     try:
@@ -89,7 +89,7 @@ def version_of(python: Path) -> tuple[int, int] | None:
     return version if version >= OLDEST else None
 
 
-def stamp_of(venv: Path, requirements: Path) -> Path:
+def stamp_path(venv: Path, requirements: Path) -> Path:
     return venv / f"{requirements.stem}.stamp"
 
 
@@ -99,7 +99,7 @@ def signature(requirements: Path, version: tuple[int, int]) -> str:
 
 
 def is_stamped(venv: Path, requirements: Path, version: tuple[int, int] | None) -> bool:
-    stamp = stamp_of(venv, requirements)
+    stamp = stamp_path(venv, requirements)
     return version is not None and stamp.is_file() and stamp.read_text() == signature(requirements, version)
 
 
@@ -174,7 +174,7 @@ def has_pip(python: Path) -> bool:
 def install_requirements(venv: Path, requirements: Path) -> None:
     """Run pip, its progress in view, and stamp `venv` when all is there."""
     require_writable(venv, MOVE)
-    stamp_of(venv, requirements).unlink(missing_ok=True)
+    stamp_path(venv, requirements).unlink(missing_ok=True)
     say(f"Installing {requirements.name} into {venv}: once, and it may take minutes.")
     python = python_of(venv)
     pip = [str(python), "-u", "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements)]
@@ -182,10 +182,10 @@ def install_requirements(venv: Path, requirements: Path) -> None:
         raise SetupFailed(f"pip could not install {requirements.name}; its reason stands above.",
                           "Look at the network connection and the free space, then start again: it goes on from here."
                           + (TOO_NEW if sys.version_info[:2] > NEWEST else ""))
-    version = version_of(python)
+    version = python_version(python)
     if version is None:
         raise SetupFailed(f"The Python in {venv} does not run.", f"Delete {venv} and start again.")
-    write_atomically(stamp_of(venv, requirements), signature(requirements, version).encode())
+    write_atomically(stamp_path(venv, requirements), signature(requirements, version).encode())
 
 
 def hand_over(python: Path | None, arguments: Sequence[str], folder: Path | None = None) -> int:

@@ -39,7 +39,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 COMPARED = 200       # characters of a name that nobody knows
-TOLD = 50            # names that a hint lists
+MOST_NAMES_IN_HINT = 50            # names that a hint lists
 
 
 class WebUIError(Exception):
@@ -200,17 +200,17 @@ class AlreadyRunning(WebUIError):
 
 def some(names: Sequence[str]) -> str:
     """The first of them, with commas between."""
-    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return (", ".join(names[:TOLD]) or "none") + more
+    more = f" and {len(names) - MOST_NAMES_IN_HINT} more" if len(names) > MOST_NAMES_IN_HINT else ""
+    return (", ".join(names[:MOST_NAMES_IN_HINT]) or "none") + more
 
 
 def sentence(error: BaseException) -> str:
     """An error as a person reads it: what happened, and what to do."""
-    told = described(error)
+    told = error_data(error)
     return f"{told['message']} {told['hint']}".strip()
 
 
-def described(error: BaseException) -> dict[str, Any]:
+def error_data(error: BaseException) -> dict[str, Any]:
     """An error as plain data, for those who were not there: code, HTTP status, message, hint."""
     if isinstance(error, WebUIError):
         return {"error": error.code, "status": error.status, "message": str(error), "hint": error.hint}

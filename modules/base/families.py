@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-LONGEST_NAME = 100      # characters
-NOISE = re.compile(r"[^a-z0-9]+")
+LONGEST_FAMILY_NAME = 100      # characters
+PUNCTUATION = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def family_named(text: str) -> str:
     >>> family_named("sdxl_base_v1-0"), family_named("stable-diffusion-v1/lora"), family_named("SD 2.1 768")
     ('SDXL', 'SD1', 'SD2')
     """
-    name = NOISE.sub("", text[:LONGEST_NAME].lower())
+    name = PUNCTUATION.sub("", text[:LONGEST_FAMILY_NAME].lower())
     return next((family.name for family in KNOWN_FAMILIES if re.match(family.words, name)), "")
 
 

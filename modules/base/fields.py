@@ -163,7 +163,7 @@ def once_a_class(compute: Callable[[type], T]) -> Callable[[type], T]:
 
 
 @once_a_class
-def declared(cls: type) -> dict[str, Param]:
+def declared_params(cls: type) -> dict[str, Param]:
     """Field name → Param, in declared order; fields without a Param are left out."""
     hints = get_type_hints(cls, include_extras=True)
     params = {}
@@ -195,4 +195,4 @@ def defaults(cls: type) -> dict[str, Any]:
 def form_defaults(cls: type) -> dict[str, Any]:
     """Field name → what the form starts with."""
     own = defaults(cls)
-    return {name: own[name] if param.form is UNSET else param.form for name, param in declared(cls).items()}
+    return {name: own[name] if param.form is UNSET else param.form for name, param in declared_params(cls).items()}

@@ -30,7 +30,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
     finally:
         discard(temporary)
 
@@ -50,7 +50,7 @@ def write_new(paths: Iterable[Path], content: bytes) -> Path:
         sync_folder(path.parent)
         return path
     except OSError as error:
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
     finally:
         discard(temporary)
 
@@ -89,7 +89,7 @@ class NewFile:
                 raise Invalid(f"There is a file called {self.path.name} already.", "Choose another name.", field="name")
             sync_folder(self.path.parent)
         except OSError as error:
-            raise refused(self.path, error) from error
+            raise write_error(self.path, error) from error
 
 
 @contextlib.contextmanager
@@ -116,7 +116,7 @@ def append_whole(path: Path, content: bytes, header: bytes) -> None:
                 file.truncate(end)
                 raise
     except OSError as error:
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
 
 
 def write_all(file: io.FileIO, content: bytes) -> None:
@@ -138,7 +138,7 @@ def written_aside(path: Path, content: bytes) -> Path:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise refused(path, error) from error
+            raise write_error(path, error) from error
         undo.pop_all()
     return temporary
 
@@ -199,10 +199,10 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise refused(folder, error) from error
+        raise write_error(folder, error) from error
 
 
-def refused(path: Path, error: OSError) -> WebUIError:
+def write_error(path: Path, error: OSError) -> WebUIError:
     """What kept a file from being written, told without the folders above it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"No space left to write {path.name}.", f"Free some space in {path.parent.name}/.")

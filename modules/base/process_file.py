@@ -19,7 +19,7 @@ from typing import Any
 from modules.base.errors import AlreadyRunning
 
 log = logging.getLogger(__name__)
-BEFORE = "before"        # the part of `in_hand` that is the last process's
+LAST_PROCESS = "before"        # the part of `in_hand` that is the last process's
 LOCKED_BYTE = 2**30      # beyond the text: Windows lets nobody read a byte that is locked
 
 
@@ -41,17 +41,17 @@ class ProcessFile:
             raise already_running(path) from None
         except OSError as error:       # a file system without locks
             log.warning("%s cannot be locked (%s): nothing keeps a second Easel from this folder", path.name, error)
-        self._note: dict[str, Any] = {"pid": os.getpid(), "address": address, "in_hand": {BEFORE: sorted(jobs_of(read_note(path)))}}
+        self._note: dict[str, Any] = {"pid": os.getpid(), "address": address, "in_hand": {LAST_PROCESS: sorted(jobs_of(read_note(path)))}}
         self._write({})
 
     @property
     def died_with(self) -> list[str]:
         """The jobs that the process before this one had in hand when it ended without `release`; kept until `forget_deaths`."""
-        return list(self._note["in_hand"].get(BEFORE, []))
+        return list(self._note["in_hand"].get(LAST_PROCESS, []))
 
     def forget_deaths(self) -> None:
         """They are recorded elsewhere."""
-        self._write({BEFORE: []})
+        self._write({LAST_PROCESS: []})
 
     def note_in_hand(self, part: str, jobs: Collection[str]) -> None:
         """`part` of the program works on these now. Not synced: it outlives the process, and what the power ends is no job's fault."""
@@ -61,7 +61,7 @@ class ProcessFile:
     def release_jobs(self) -> None:
         """From now on nothing is in hand: who is asked to stop may be killed while it does so, and no job is to blame."""
         self._stopping = True
-        self._write({part: [] for part in self._note["in_hand"] if part != BEFORE})
+        self._write({part: [] for part in self._note["in_hand"] if part != LAST_PROCESS})
 
     def release(self) -> None:
         """Nothing is in hand any more; whoever comes next may have the file."""

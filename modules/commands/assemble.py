@@ -18,7 +18,7 @@ from modules.library.cards import Cards
 from modules.library.catalog import Catalog
 from modules.library.index import LibraryIndex
 from modules.library.library import Library
-from modules.library.model_kinds import KINDS, ModelKind, first_file, folders_of
+from modules.library.model_kinds import MODEL_KINDS, ModelKind, first_file, kind_folders
 from modules.prompts.chunks import Tokenizer
 from modules.prompts.tokenizer import load_tokenizer
 from modules.requests.model_choice import first_checkpoint
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from modules.networks.embedding import Embedding
 
 
-def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[ModelKind] = KINDS) -> App:
+def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[ModelKind] = MODEL_KINDS) -> App:
     """Everything wired, nothing started: no torch, no model. Raises DatabaseUnusable.
 
     process: what this one holds while it runs; kinds: the model files to look for
@@ -86,7 +86,7 @@ def cached_tokenizer(folder: Path) -> Callable[[], Tokenizer]:
 def read_embedding(path: Path) -> Embedding:
     from modules.models.files import embedding_file  # needs torch
 
-    return embedding_file.read_embedding(path)
+    return embedding_file.read_embedding_file(path)
 
 
 @contextmanager
@@ -110,9 +110,9 @@ def is_terminal(terminals: Path, process: str) -> bool:
     return bool(process) and is_held(terminals / f"{process}.lock")
 
 
-def find_models(flags: Flags, kinds: Sequence[ModelKind] = KINDS) -> Library:
+def find_models(flags: Flags, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Library:
     """The model files in the folders that the flags name."""
-    hashes, folders = HashCache(flags.paths.database), {kind.name: folders_of(kind, flags) for kind in kinds}
+    hashes, folders = HashCache(flags.paths.database), {kind.name: kind_folders(kind, flags) for kind in kinds}
     catalogs = {
         kind.name: Catalog(folders[kind.name], hashes, kind, first_file(kind, flags), folders.get(kind.among, ()))
         for kind in kinds

@@ -110,7 +110,7 @@ class Easel:
             raise
         if record.error:
             raise failure(record.error)
-        return generated(record, submitted.notes)
+        return read_generated(record, submitted.notes)
 
     def _kept(self, source: PictureSource) -> str:
         """The name by which a job knows a picture that it starts from. Raises InvalidImage."""
@@ -130,7 +130,7 @@ def models_folder(models: str | Path | None, data: str | Path | None) -> Path | 
     return folder
 
 
-def generated(record: JobRecord, notes: Sequence[str]) -> Generated:
+def read_generated(record: JobRecord, notes: Sequence[str]) -> Generated:
     files = tuple(Path(picture.path).read_bytes() for picture in record.pictures)
     images = tuple(Image.open(io.BytesIO(file)) for file in files)
     return Generated(images, tuple(picture.infotext for picture in record.pictures), files, (*record.warnings, *notes))

@@ -16,11 +16,11 @@ from tqdm import tqdm
 from modules.app.app import App
 from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.errors import Invalid, JobFailed
-from modules.base.fields import Choices, checker, declared
+from modules.base.fields import Choices, checker, declared_params
 from modules.commands.assemble import assemble, start_worker, terminal_process
 from modules.params.txt2img import Txt2Img
 from modules.requests.form import start_values, with_script
-from modules.requests.kinds import KINDS
+from modules.requests.kinds import JOB_KINDS
 from modules.requests.model_choice import first_checkpoint
 from modules.requests.submit import Submission, submit
 from modules.settings.flags import Flags
@@ -61,10 +61,10 @@ def read_arguments(app: App, arguments: Sequence[str]) -> Submission:
     if not settings.get("sd_model_checkpoint"):
         model = first_checkpoint(app)
         settings |= {"sd_model_checkpoint": model.name if model else None}
-    return read(arguments, start_values(app, KINDS["txt2img"], settings), settings)
+    return parse_submission(arguments, start_values(app, JOB_KINDS["txt2img"], settings), settings)
 
 
-def read(arguments: Sequence[str], defaults: Mapping[str, Any], settings: Mapping[str, Any] = MappingProxyType({})) -> Submission:
+def parse_submission(arguments: Sequence[str], defaults: Mapping[str, Any], settings: Mapping[str, Any] = MappingProxyType({})) -> Submission:
     """Every field of the request is a flag: `--cfg-scale 5`. Raises Invalid naming a flag outside its limits."""
     given = vars(parser_of(defaults).parse_args(arguments))
     script = given.pop("script"), pairs_of("--script-argument", given.pop("script_argument"))
@@ -75,14 +75,14 @@ def read(arguments: Sequence[str], defaults: Mapping[str, Any], settings: Mappin
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise Invalid(f"{flag_of(name)} cannot be {first['input']!r:.80}.", f"{first['msg']}.", name) from error
-    return Submission("txt2img", with_script(KINDS["txt2img"], request, *script), settings)
+    return Submission("txt2img", with_script(JOB_KINDS["txt2img"], request, *script), settings)
 
 
 def parser_of(defaults: Mapping[str, Any]) -> ArgumentParser:
     parser = ArgumentParser(prog="webui.py generate", allow_abbrev=False, parents=[settings_parser()])
     parser.add_argument("prompt", help="what to draw")
     kinds = get_type_hints(Txt2Img)
-    for name, param in declared(Txt2Img).items():
+    for name, param in declared_params(Txt2Img).items():
         if kinds[name] in (int, float, str) and name != "prompt":
             told = f"{param.help} ({defaults[name]})".replace("%", "%%")
             parser.add_argument(flag_of(name), type=kinds[name], default=defaults[name], help=told, metavar=name.upper())

@@ -24,7 +24,7 @@ from modules.api.access import Access
 from modules.api.compression import Compressed
 from modules.api.gate import Gate
 from modules.api.routing import inner_path
-from modules.api.starting import BROKEN, STARTING
+from modules.api.starting import BROKEN_PAGE, STARTING
 from modules.app.app import App
 from modules.base.files import clear_unfinished
 from modules.base.imports import uncollected
@@ -77,16 +77,16 @@ def server_config(application: ASGIApp, flags: Flags) -> uvicorn.Config:
 
 def application(app: App, address: str) -> Access:
     """API and page behind one door, which stands before all routing."""
-    page = Page(HTMLResponse(STARTING, headers={"Cache-Control": "no-store"}))
-    api = server.build(app)
+    page = RootPage(HTMLResponse(STARTING, headers={"Cache-Control": "no-store"}))
+    api = server.build_api(app)
     if not app.flags.nowebui:
         server.put_page(api, page)
     mounted = Router([Mount(app.flags.subpath or "/", Compressed(api))], default=server.nowhere, lifespan=lambda _: running(app, api, page, address))
-    return Access(mounted, accounts(app.flags), app.flags)
+    return Access(mounted, required_accounts(app.flags), app.flags)
 
 
 @dataclass
-class Page:
+class RootPage:
     """What stands at `/`: a word of patience at first, then gradio."""
 
     shown: ASGIApp
@@ -98,7 +98,7 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def running(app: App, api: FastAPI, page: Page, address: str) -> AsyncIterator[None]:
+async def running(app: App, api: FastAPI, page: RootPage, address: str) -> AsyncIterator[None]:
     """While the server runs, so do the page and the worker."""
     stop = asyncio.Event()
     life = asyncio.create_task(live(app, api, page, address, stop))
@@ -118,14 +118,14 @@ def told_if_failed(life: asyncio.Task[None]) -> None:
         log.error("Starting up failed; there will be no pictures until Easel is started again", exc_info=error)
 
 
-async def live(app: App, api: FastAPI, page: Page, address: str, stop: asyncio.Event) -> None:
+async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as stack:
         if not app.flags.nowebui:
             try:
                 blocks, gate = await asyncio.to_thread(build_page, app)
             except Exception:       # the API still works; whoever opens the page is told
                 log.exception("The page could not be built")
-                page.shown = HTMLResponse(BROKEN, 500)
+                page.shown = HTMLResponse(BROKEN_PAGE, 500)
             else:
                 await stack.enter_async_context(blocks.router.lifespan_context(blocks))
                 page.shown = gate
@@ -170,7 +170,7 @@ def wants_browser(flags: Flags) -> bool:
     return flags.autolaunch or (screen and flags.host in LOOPBACK and "CI" not in os.environ)
 
 
-def accounts(flags: Flags) -> Accounts:
+def required_accounts(flags: Flags) -> Accounts:
     """Who may come in. Beyond this computer there is always an account; one is made up if none was given."""
     given = flags.gradio_auth + flags.api_auth
     if given or flags.host in LOOPBACK:

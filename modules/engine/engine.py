@@ -9,9 +9,8 @@ from typing import Any
 
 from modules.base.errors import OutOfMemory
 from modules.engine.image_task import ImageTask as ImageTask
-from modules.engine.scheduler import MIXED_ROWS as MIXED_ROWS
 from modules.engine.scheduler import BatchWeights, next_batch, rows_of, unmixed
-from modules.engine.waiting import Line, WaitingRoom, lines_of
+from modules.engine.waiting import JobQueue, WaitingRoom, lines_of
 from modules.sampling.questions import Interrupted, Question, Wait
 
 log = logging.getLogger(__name__)
@@ -92,7 +91,7 @@ class Engine:
                 self._after(picture)
         self._begin()
 
-    def _admit(self, lines: Sequence[Line]) -> None:
+    def _admit(self, lines: Sequence[JobQueue]) -> None:
         for line in lines:
             self.waiting.add(line)
         self._begin()

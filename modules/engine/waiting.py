@@ -17,7 +17,7 @@ MOST_BEGUN = 16      # pictures of one owner; more would wait for their calls wi
 
 
 @dataclass(eq=False)
-class Line:
+class JobQueue:
     """The waiting pictures of one job, batch by batch."""
 
     job: str
@@ -30,12 +30,12 @@ class Line:
         return bool(self.batches) and (not self.begun or self.begun + len(self.batches[0]) <= self.side_by_side)
 
 
-def lines_of(pictures: Sequence[ImageTask], side_by_side: int) -> list[Line]:
+def lines_of(pictures: Sequence[ImageTask], side_by_side: int) -> list[JobQueue]:
     """One line a job."""
-    found: dict[str, Line] = {}
+    found: dict[str, JobQueue] = {}
     for (job, _), batch in groupby(pictures, key=lambda picture: picture.batch_key):
         together = list(batch)
-        line = found.setdefault(job, Line(job, together[0].owner, side_by_side))
+        line = found.setdefault(job, JobQueue(job, together[0].owner, side_by_side))
         line.batches.append(together)
     return list(found.values())
 
@@ -44,8 +44,8 @@ class WaitingRoom:
     """All lines. The engine tells it what has begun and ended."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, Line] = {}                  # by job, until its last picture has ended
-        self._queues: dict[str, deque[Line]] = {}          # by owner: lines with somebody waiting, oldest first
+        self._lines: dict[str, JobQueue] = {}                  # by job, until its last picture has ended
+        self._queues: dict[str, deque[JobQueue]] = {}          # by owner: lines with somebody waiting, oldest first
         self._begun: Counter[str] = Counter()              # by owner
         self._changed: dict[str, None] = {}                # owners for whom something may begin now
 
@@ -53,7 +53,7 @@ class WaitingRoom:
         """Is there a job whose last picture has not ended?"""
         return bool(self._lines)
 
-    def add(self, line: Line) -> None:
+    def add(self, line: JobQueue) -> None:
         self._lines[line.job] = line
         self._queues.setdefault(line.owner, deque()).append(line)
         self._changed[line.owner] = None
@@ -90,7 +90,7 @@ class WaitingRoom:
             self._begun[owner] += len(batch)
             yield from batch
 
-    def _next_line(self, owner: str) -> Line | None:
+    def _next_line(self, owner: str) -> JobQueue | None:
         queue = self._queues.get(owner, deque())
         while queue and not queue[0].batches:
             queue.popleft()
@@ -101,6 +101,6 @@ class WaitingRoom:
         room = self._begun[owner] < MOST_BEGUN
         return next((line for line in queue if line.may_begin()), None) if room else None
 
-    def _forget(self, line: Line) -> None:
+    def _forget(self, line: JobQueue) -> None:
         if not line.begun and not line.batches:
             self._lines.pop(line.job, None)

@@ -25,12 +25,12 @@ def flattened(image: Image.Image, background: str) -> Image.Image:
 def corrected(image: Image.Image, model: Image.Image) -> Image.Image:
     """`image` in the colours of `model`, its own brightness kept: histograms matched in CIELAB of 8 bits."""
     lab, goal = to_lab(np.asarray(image)), to_lab(np.asarray(model))
-    matched = np.stack([like(lab[..., i], goal[..., i]) for i in range(3)], axis=-1)
+    matched = np.stack([match_histogram(lab[..., i], goal[..., i]) for i in range(3)], axis=-1)
     blended = with_luminosity(to_rgb(matched) / 255, np.asarray(image) / 255)
     return Image.fromarray((blended * 255).astype(np.uint8))
 
 
-def like(levels: np.ndarray, goal: np.ndarray) -> np.ndarray:
+def match_histogram(levels: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """uint8 levels with the histogram of another picture's: Gonzalez & Woods, Digital Image Processing, §3.3."""
     own = np.bincount(levels.ravel(), minlength=256).cumsum() / levels.size
     counts = np.bincount(goal.ravel())
@@ -58,7 +58,7 @@ def to_rgb(lab: np.ndarray) -> np.ndarray:
     lightness, a, b = np.moveaxis(lab.astype(np.float64), -1, 0)
     y = (lightness / 2.55 + 16) / 116
     f = np.stack([y + (a - 128) / 500, y, y - (b - 128) / 200], axis=-1)
-    xyz = np.where(f**3 > EPSILON, f**3, (116 * f - 16) / KAPPA) * WHITE
+    xyz = np.where(f**3 > CIE_EPSILON, f**3, (116 * f - 16) / CIE_KAPPA) * WHITE
     linear = np.clip(xyz @ np.linalg.inv(TO_XYZ).T, 0, 1)
     encoded = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, linear * 12.92)
     return np.rint(encoded * 255).astype(np.uint8)
@@ -71,7 +71,7 @@ def to_linear(encoded: np.ndarray) -> np.ndarray:
 
 def lab_f(ratio: np.ndarray) -> np.ndarray:
     """CIE 15:2004, eq. 8.6."""
-    return np.where(ratio > EPSILON, np.cbrt(ratio), (ratio * KAPPA + 16) / 116)
+    return np.where(ratio > CIE_EPSILON, np.cbrt(ratio), (ratio * CIE_KAPPA + 16) / 116)
 
 
 def quantised(values: np.ndarray, bits: int) -> np.ndarray:
@@ -85,7 +85,7 @@ def shifted(values: np.ndarray, bits: int) -> np.ndarray:
 
 TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 WHITE = np.array([0.950456, 1.0, 1.088754])
-EPSILON, KAPPA = 216 / 24389, 24389 / 27      # CIE 15:2004
+CIE_EPSILON, CIE_KAPPA = 216 / 24389, 24389 / 27      # CIE 15:2004
 BRIGHTEST = 255 * 8                           # linear light in eighths of a level
 FINE = 15                                     # bits behind the point of f
 

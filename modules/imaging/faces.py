@@ -38,7 +38,7 @@ def inverse(matrix: np.ndarray) -> np.ndarray:
     return np.column_stack([turn, -turn @ matrix[:, 2]])
 
 
-def upright(image: Image.Image, landmarks: np.ndarray) -> tuple[Image.Image, np.ndarray]:
+def align_face(image: Image.Image, landmarks: np.ndarray) -> tuple[Image.Image, np.ndarray]:
     """The face with those landmarks, (5, 2), as an RGB square; and the similarity that brought it there."""
     matrix = similarity(landmarks, TEMPLATE)
     return warped(image, matrix, (SIDE, SIDE), GREY), matrix

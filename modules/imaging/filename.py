@@ -15,9 +15,9 @@ from hashlib import sha256
 from zoneinfo import ZoneInfo, available_timezones
 
 LONGEST_PART = 128          # characters that one token gives
-LONGEST_NAME = 255          # bytes, of most file systems
+LONGEST_FILE_NAME = 255          # bytes, of most file systems
 AFTER_STEM = "-999.jpeg"    # for which there must be room
-MOST_FOLDERS = 8            # one in another
+MOST_NESTED_FOLDERS = 8            # one in another
 MOST_STYLES = 10            # taken out of a prompt, and places for the prompt in each
 TIME_FORMAT = "%Y%m%d%H%M%S"
 SKIPPED = object()          # a token that gives nothing, and takes the text before it along
@@ -26,7 +26,7 @@ TOKEN = re.compile(r"\[([^\[\]]+)\]")
 NOT_IN_PART = re.compile(r'[#<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 NOT_IN_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 BETWEEN_WORDS = re.compile(rf"[\s{re.escape(string.punctuation)}]+")
-WIDE = re.compile(r"%[-_^#0]*[1-9]")      # a time format that pads to any width
+PADDED_DIRECTIVE = re.compile(r"%[-_^#0]*[1-9]")      # a time format that pads to any width
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)      # devices, to Windows
 
 
@@ -66,15 +66,15 @@ class NameFacts:
 def file_stem(decoration: str, number: str, suffix: str) -> str:
     """A name without ending: number, decoration, suffix; if it is too long, the decoration is cut."""
     before, after = number and f"{number}-", NOT_IN_NAME.sub("_", suffix)
-    room = LONGEST_NAME - len(f"{before}{after}{AFTER_STEM}".encode())
-    kept = cut(NOT_IN_NAME.sub("_", decoration), max(0, room - 1))
+    room = LONGEST_FILE_NAME - len(f"{before}{after}{AFTER_STEM}".encode())
+    kept = truncate_utf8(NOT_IN_NAME.sub("_", decoration), max(0, room - 1))
     return harmless((before if kept else number) + kept + after) or "_"
 
 
 def folder_names(path: str) -> tuple[str, ...]:
     """The parts of a relative path, each harmless; those that lead upwards or nowhere are left out."""
-    parts = (harmless(cut(NOT_IN_NAME.sub("_", each), LONGEST_NAME - 1)) for each in re.split(r"[/\\]", path))
-    return tuple(filter(None, parts))[:MOST_FOLDERS]
+    parts = (harmless(truncate_utf8(NOT_IN_NAME.sub("_", each), LONGEST_FILE_NAME - 1)) for each in re.split(r"[/\\]", path))
+    return tuple(filter(None, parts))[:MOST_NESTED_FOLDERS]
 
 
 def harmless(name: str) -> str:
@@ -83,7 +83,7 @@ def harmless(name: str) -> str:
     return f"_{name}" if name.startswith(".") or RESERVED.fullmatch(name) else name
 
 
-def cut(text: str, longest: int) -> str:
+def truncate_utf8(text: str, longest: int) -> str:
     """At most so many bytes of UTF-8, no character broken."""
     return text.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
 
@@ -91,7 +91,7 @@ def cut(text: str, longest: int) -> str:
 # Patterns --------------------------------------------------------------------------------------------
 
 
-def filled(pattern: str, facts: NameFacts) -> str:
+def fill_pattern(pattern: str, facts: NameFacts) -> str:
     """The pattern with what its tokens give; those that are unknown stay, without their arguments."""
     out: list[str] = []
     position = 0
@@ -233,7 +233,7 @@ def moment(facts: NameFacts, arguments: Sequence[str]) -> str:
     """`[datetime<format><time zone>]`, both of which may be missing or wrong."""
     wanted, zone, *_ = [*arguments, "", ""]
     there = facts.now.astimezone(time_zone(zone))
-    wanted = TIME_FORMAT if not wanted or WIDE.search(wanted) else wanted
+    wanted = TIME_FORMAT if not wanted or PADDED_DIRECTIVE.search(wanted) else wanted
     try:
         return part(there.strftime(wanted))
     except ValueError:

@@ -15,8 +15,8 @@ from PIL.ExifTags import Base
 
 from modules.base.errors import InvalidImage, TooLarge, WebUIError
 from modules.base.limits import MAX_FILE
-from modules.imaging.inputs import upright
-from modules.imaging.read import open_image, opened, too_large_file
+from modules.imaging.inputs import apply_orientation
+from modules.imaging.read import open_image, open_image_file, too_large_file
 
 ON_ITS_SIDE = (5, 6, 7, 8)      # orientations, EXIF 2.32 §4.6.4
 DIGITS = re.compile(r"([0-9]+)")
@@ -30,12 +30,12 @@ class Listing:
 
 def listing(folder: Path, most: int) -> Listing:
     """The files of a folder, told apart by their content. Raises TooLarge beyond `most`, InvalidImage if it cannot be read."""
-    found = sorted(files(folder, most), key=counting)
+    found = sorted(list_files(folder, most), key=counting)
     readable = [is_picture(path) for path in found]
     return Listing(tuple(compress(found, readable)), tuple(compress(found, map(not_, readable))))
 
 
-def files(folder: Path, most: int) -> list[Path]:
+def list_files(folder: Path, most: int) -> list[Path]:
     """Hidden ones are not meant, and what a link leads to is taken only if it lies in the folder as well."""
     found = []
     try:
@@ -72,19 +72,19 @@ def size_of(path: Path) -> tuple[int, int]:
     """Width and height as its header says. Raises InvalidImage or TooLarge."""
     try:
         with path.open("rb") as file:
-            return opened(file).size
+            return open_image_file(file).size
     except OSError as error:
-        raise unreadable(error) from error
+        raise unreadable_file(error) from error
 
 
 def upright_size(path: Path) -> tuple[int, int]:
     """The same as the picture is seen. Raises InvalidImage or TooLarge."""
     try:
         with path.open("rb") as file:
-            image = opened(file)
+            image = open_image_file(file)
             return image.size[::-1] if on_its_side(image) else image.size
     except OSError as error:
-        raise unreadable(error) from error
+        raise unreadable_file(error) from error
 
 
 def on_its_side(image: Image.Image) -> bool:
@@ -105,13 +105,13 @@ def content_of(path: Path) -> bytes:
             raise too_large_file(size)
         return path.read_bytes()
     except OSError as error:
-        raise unreadable(error) from error
+        raise unreadable_file(error) from error
 
 
-def picture(path: Path) -> Image.Image:
+def read_picture(path: Path) -> Image.Image:
     """Upright, L, RGB or RGBA. Raises InvalidImage or TooLarge."""
-    return upright(open_image(content_of(path)))
+    return apply_orientation(open_image(content_of(path)))
 
 
-def unreadable(error: OSError) -> InvalidImage:
+def unreadable_file(error: OSError) -> InvalidImage:
     return InvalidImage(f"The file cannot be read: {error.strerror}.", "Check that it is still there, and who may read it.")

@@ -21,13 +21,13 @@ DEEP = ("I", "I;16", "I;16B")      # Pillow's modes for grey of 16 bits
 
 def keep(folder: Path, content: bytes) -> str:
     """Keep a picture file's picture, upright and of 8 bits; returns its name. Raises InvalidImage or TooLarge."""
-    stored = png(upright(open_image(content)), "")
+    stored = png(apply_orientation(open_image(content)), "")
     name = f"{sha256(stored).hexdigest()}.png"
     write_atomically(folder / name, stored)      # also if it is there: a file just used is not an old one
     return name
 
 
-def load(folder: Path, name: str) -> Image.Image:
+def load_input(folder: Path, name: str) -> Image.Image:
     """A kept picture: L, RGB or RGBA. Raises InvalidImage."""
     try:
         if not NAME.fullmatch(name):
@@ -40,16 +40,16 @@ def load(folder: Path, name: str) -> Image.Image:
     return image
 
 
-def upright(image: Image.Image) -> Image.Image:
+def apply_orientation(image: Image.Image) -> Image.Image:
     """Turned as its EXIF says, as L, RGB or RGBA. Raises InvalidImage where the file breaks off."""
     try:
         image.load()
-        return plain(ImageOps.exif_transpose(image))
+        return to_display_mode(ImageOps.exif_transpose(image))
     except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise InvalidImage("The picture is damaged or was cut off.", "Use the original file.") from error
 
 
-def plain(image: Image.Image) -> Image.Image:
+def to_display_mode(image: Image.Image) -> Image.Image:
     """Palettes, ink and deep channels as what a screen shows."""
     if image.mode in DEEP:
         grey = np.asarray(image).clip(0, 65_535).astype(np.int32)

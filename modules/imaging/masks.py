@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from modules.imaging.resize import CROP, JUST, resized
+from modules.base.sizes import Size
+from modules.imaging.resize import CROP_AND_RESIZE, JUST_RESIZE, resize_image
 
 Box = tuple[int, int, int, int]      # left, top, right, bottom in pixels; the last two are outside
-Size = tuple[int, int]               # width, height
 
 
 def read_mask(image: Image.Image, rounded: bool) -> Image.Image:
@@ -89,7 +89,7 @@ def longer(start: int, end: int, by: int, limit: int) -> tuple[int, int]:
 # What is under it --------------------------------------------------------------------------------
 
 
-def filled(image: Image.Image, mask: Image.Image) -> Image.Image:
+def fill_masked(image: Image.Image, mask: Image.Image) -> Image.Image:
     """The masked part in the colours around it: the rest blurred widely, then less and less, each over the one before."""
     rest = without(image, mask)
     out = Image.new("RGBA", image.size)
@@ -124,21 +124,21 @@ def composed(painted: Image.Image, box: Box | None, over: Image.Image | None) ->
     """The finished picture: `painted` where it belongs, the original over it, RGB. Without an original, `painted` alone."""
     if over is None:
         return painted
-    out = placed(painted, box, over.size) if box else resized(painted, JUST, over.size).convert("RGBA")
+    out = place_in_box(painted, box, over.size) if box else resize_image(painted, JUST_RESIZE, over.size).convert("RGBA")
     out.alpha_composite(over)
     return out.convert("RGB")
 
 
-def within(image: Image.Image, mask: Image.Image) -> Image.Image:
+def masked_part(image: Image.Image, mask: Image.Image) -> Image.Image:
     """What is masked of the picture, RGBA, seen as far as it is masked."""
     return Image.composite(image.convert("RGBA").convert("RGBa"), Image.new("RGBa", image.size), mask).convert("RGBA")
 
 
-def placed(image: Image.Image, box: Box, size: Size) -> Image.Image:
+def place_in_box(image: Image.Image, box: Box, size: Size) -> Image.Image:
     """In its box of a transparent picture, RGBA."""
     left, top, right, bottom = box
     out = Image.new("RGBA", size)
-    out.paste(resized(image, CROP, (right - left, bottom - top)), (left, top))
+    out.paste(resize_image(image, CROP_AND_RESIZE, (right - left, bottom - top)), (left, top))
     return out
 
 

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from modules.base.errors import InvalidImage, TooLarge
 from modules.base.limits import MAX_FILE, MAX_INFOTEXT
 
-FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP")
+READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP")
 MOST_PIXELS = 64_000_000
 MOST_CHUNKS = 100_000           # of a PNG; a large one has some thousands
 MOST_OTHERS = 20_000            # of them that hold no pixels
@@ -35,20 +35,20 @@ def open_image(content: bytes) -> Image.Image:
     """A picture of a known kind and a sane size, not decoded yet. Raises InvalidImage or TooLarge."""
     if len(content) > MAX_FILE:
         raise too_large_file(len(content))
-    return opened(io.BytesIO(content))
+    return open_image_file(io.BytesIO(content))
 
 
-def opened(file: BinaryIO) -> Image.Image:
+def open_image_file(file: BinaryIO) -> Image.Image:
     """The same of an open file, of which only the beginning is read. Raises InvalidImage or TooLarge."""
     check_chunks(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)      # our own limit is lower and does refuse
-            image = Image.open(file, formats=FORMATS)
+            image = Image.open(file, formats=READABLE_FORMATS)
     except Image.DecompressionBombError as error:
         raise too_many_pixels() from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, RuntimeError) as error:
-        raise InvalidImage("That is not a picture Easel can read.", f"It reads {', '.join(FORMATS)}.") from error
+        raise InvalidImage("That is not a picture Easel can read.", f"It reads {', '.join(READABLE_FORMATS)}.") from error
     if image.width * image.height > MOST_PIXELS:
         raise too_many_pixels()
     return image
@@ -91,8 +91,8 @@ def read_metadata(content: bytes) -> Metadata:
     """Texts in PNG chunks, EXIF, and comments of GIF and JPEG. Raises InvalidImage or TooLarge."""
     image = open_image(content)
     texts = png_texts(content) if image.format == "PNG" else {}
-    exif = exif_of(image)
-    infotext = texts.pop("parameters", "") or exif_comment(exif) or comment_of(image)
+    exif = read_exif(image)
+    infotext = texts.pop("parameters", "") or read_exif_comment(exif) or comment_of(image)
     if len(infotext) > MAX_INFOTEXT:
         raise too_much_text()
     return Metadata(infotext, exif_texts(exif) | texts)
@@ -137,16 +137,16 @@ def plain_text(rest: bytes) -> str:
 
 
 def compressed_text(rest: bytes) -> str:
-    return inflated(rest[1:]).decode("latin-1")
+    return inflate_text(rest[1:]).decode("latin-1")
 
 
 def international_text(rest: bytes) -> str:
     """Compression flag and method, language, translated keyword, UTF-8."""
     _, _, text = rest[2:].partition(b"\0")[2].partition(b"\0")
-    return (inflated(text) if rest[:1] == b"\1" else text).decode("utf-8", "replace")
+    return (inflate_text(text) if rest[:1] == b"\1" else text).decode("utf-8", "replace")
 
 
-def inflated(data: bytes) -> bytes:
+def inflate_text(data: bytes) -> bytes:
     """At most a little more than the longest text: a few bytes can say that there are gigabytes."""
     try:
         return zlib.decompressobj().decompress(data, 4 * MAX_INFOTEXT + 1)
@@ -157,7 +157,7 @@ def inflated(data: bytes) -> bytes:
 TEXTS = {b"tEXt": plain_text, b"zTXt": compressed_text, b"iTXt": international_text}
 
 
-def exif_of(image: Image.Image) -> Image.Exif:
+def read_exif(image: Image.Image) -> Image.Exif:
     """Empty where it is damaged; not `image.getexif()`, which decodes a PNG. Raises TooLarge."""
     content, exif = image.info.get("exif", b""), Image.Exif()
     if len(content) > 4 * MAX_INFOTEXT:
@@ -168,7 +168,7 @@ def exif_of(image: Image.Image) -> Image.Exif:
     return Image.Exif()
 
 
-def exif_comment(exif: Image.Exif) -> str:
+def read_exif_comment(exif: Image.Exif) -> str:
     """EXIF's UserComment: eight bytes that name its encoding, then the text (EXIF 2.32, §4.6.5)."""
     comment: Any = b""
     with contextlib.suppress(*BROKEN_EXIF):

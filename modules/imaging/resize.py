@@ -4,38 +4,39 @@ from __future__ import annotations
 
 from PIL import Image
 
-JUST, CROP, FILL, LATENT = range(4)      # stretch; cut what is over; fill what is missing; leave it to the latent
+from modules.base.sizes import Size
+
+JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL, LATENT_RESIZE = range(4)      # stretch; cut what is over; fill what is missing; leave it to the latent
 LANCZOS = Image.Resampling.LANCZOS
 
-Size = tuple[int, int]      # width, height in pixels
 
 
-def resized(image: Image.Image, mode: int, size: Size) -> Image.Image:
+def resize_image(image: Image.Image, mode: int, size: Size) -> Image.Image:
     """`image` at `size`; where there is no latent to resize, mode 3 fills as mode 2 does."""
-    if mode == JUST:
+    if mode == JUST_RESIZE:
         return image.resize(size, LANCZOS)
-    return cropped(image, size) if mode == CROP else filled_up(image, size)
+    return cropped(image, size) if mode == CROP_AND_RESIZE else stretch_edges(image, size)
 
 
-def within(mode: int, size: Size, frame: Size) -> Size:
+def scaled_size(mode: int, size: Size, frame: Size) -> Size:
     """What a picture of that size is scaled to, before anything is cut off or filled up."""
-    if mode == JUST:
+    if mode == JUST_RESIZE:
         return frame
-    return covering(size, frame) if mode == CROP else contained(size, frame)
+    return covering(size, frame) if mode == CROP_AND_RESIZE else contained(size, frame)
 
 
 def cropped(image: Image.Image, size: Size) -> Image.Image:
     """Its middle, as large as fits the new shape."""
-    return centred(image.resize(covering(image.size, size), LANCZOS), size)
+    return centre_on_black(image.resize(covering(image.size, size), LANCZOS), size)
 
 
-def filled_up(image: Image.Image, size: Size) -> Image.Image:
+def stretch_edges(image: Image.Image, size: Size) -> Image.Image:
     """All of it in the middle; beyond, its edges stretched as far as the space before it is wide.
 
     Where the space is odd, A1111 leaves the last row or column black, and so must this.
     """
     small = image.resize(contained(image.size, size), LANCZOS)
-    out = centred(small, size)
+    out = centre_on_black(small, size)
     (width, height), (w, h) = size, small.size
     left, top = width // 2 - w // 2, height // 2 - h // 2
     if top > 0:
@@ -47,7 +48,7 @@ def filled_up(image: Image.Image, size: Size) -> Image.Image:
     return out
 
 
-def centred(image: Image.Image, size: Size) -> Image.Image:
+def centre_on_black(image: Image.Image, size: Size) -> Image.Image:
     """In the middle of a black picture of that size, as RGB."""
     out = Image.new("RGB", size)
     out.paste(image, (size[0] // 2 - image.width // 2, size[1] // 2 - image.height // 2))
@@ -56,15 +57,15 @@ def centred(image: Image.Image, size: Size) -> Image.Image:
 
 def covering(size: Size, frame: Size) -> Size:
     """The smallest size of the same shape that leaves nothing of `frame` free."""
-    return scaled(size, frame, wide=frame[0] / frame[1] > size[0] / size[1])
+    return fit_side(size, frame, wide=frame[0] / frame[1] > size[0] / size[1])
 
 
 def contained(size: Size, frame: Size) -> Size:
     """The largest size of the same shape within `frame`."""
-    return scaled(size, frame, wide=frame[0] / frame[1] < size[0] / size[1])
+    return fit_side(size, frame, wide=frame[0] / frame[1] < size[0] / size[1])
 
 
-def scaled(size: Size, frame: Size, wide: bool) -> Size:
+def fit_side(size: Size, frame: Size, wide: bool) -> Size:
     """As wide as the frame, or else as high; the other side is rounded down, but there is one pixel at least."""
     if wide:
         return frame[0], max(1, size[1] * frame[0] // size[0])

@@ -18,7 +18,7 @@ from modules.base.files import write_atomically, write_new
 from modules.imaging.filename import file_stem
 from modules.imaging.resize import LANCZOS
 
-NUMBERED = re.compile(r"(?<!\d)(\d{5,})[-.]")
+FILE_NUMBER = re.compile(r"(?<!\d)(\d{5,})[-.]")
 LARGEST_SIDES = {"jpg": 65_535, "jpeg": 65_535, "webp": 16_383, "gif": 65_535, "avif": 65_535}      # pixels; PNG knows no end
 LONGEST_EXIF = 65_533      # bytes, in a JPEG
 
@@ -40,15 +40,15 @@ class FileFormat:
 
     def holds(self, infotext: str) -> bool:
         """Whether there is room for so much generation data."""
-        return self.name not in ("jpg", "jpeg") or len(exif_of(infotext)) <= LONGEST_EXIF
+        return self.name not in ("jpg", "jpeg") or len(exif_comment(infotext)) <= LONGEST_EXIF
 
 
-def encoded(image: Image.Image, how: FileFormat, infotext: str, others: Mapping[str, str] | None = None) -> bytes:
+def encode_image(image: Image.Image, how: FileFormat, infotext: str, others: Mapping[str, str] | None = None) -> bytes:
     """The picture's file, with its generation data where A1111 has them in that format, if there is room.
 
     others: more texts, by their keys; only PNG has a place for them
     """
-    return ENCODERS[how.name](image, how, infotext, others or {})
+    return IMAGE_ENCODERS[how.name](image, how, infotext, others or {})
 
 
 def png(image: Image.Image, infotext: str, others: Mapping[str, str] | None = None) -> bytes:
@@ -61,16 +61,16 @@ def png(image: Image.Image, infotext: str, others: Mapping[str, str] | None = No
     return saved(image, "png", pnginfo=info)
 
 
-def jpeg(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
-    return saved(opaque(image), "jpeg", quality=how.quality, exif=exif_of(infotext) if infotext and how.holds(infotext) else b"")
+def encode_jpeg(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
+    return saved(opaque(image), "jpeg", quality=how.quality, exif=exif_comment(infotext) if infotext and how.holds(infotext) else b"")
 
 
 def webp(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
-    return saved(opaque(image), "webp", quality=how.quality, lossless=how.lossless, exif=exif_of(infotext) if infotext else b"")
+    return saved(opaque(image), "webp", quality=how.quality, lossless=how.lossless, exif=exif_comment(infotext) if infotext else b"")
 
 
 def avif(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
-    return saved(image, "avif", quality=how.quality, exif=exif_of(infotext) if infotext else b"")
+    return saved(image, "avif", quality=how.quality, exif=exif_comment(infotext) if infotext else b"")
 
 
 def gif(image: Image.Image, infotext: str) -> bytes:
@@ -87,7 +87,7 @@ def opaque(image: Image.Image) -> Image.Image:
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
-def exif_of(infotext: str) -> bytes:
+def exif_comment(infotext: str) -> bytes:
     """With the text as its user comment, in UTF-16 (EXIF 2.32, §4.6.5)."""
     exif = Image.Exif()
     exif.endian = ">"
@@ -104,10 +104,10 @@ def within_side(image: Image.Image, longest: int) -> Image.Image:
     return image.resize((max(1, round(image.width * ratio)), max(1, round(image.height * ratio))), LANCZOS)
 
 
-ENCODERS: Mapping[str, Callable[[Image.Image, FileFormat, str, Mapping[str, str]], bytes]] = {
+IMAGE_ENCODERS: Mapping[str, Callable[[Image.Image, FileFormat, str, Mapping[str, str]], bytes]] = {
     "png": lambda image, how, infotext, others: png(image, infotext, others),
-    "jpg": lambda image, how, infotext, others: jpeg(image, how, infotext),
-    "jpeg": lambda image, how, infotext, others: jpeg(image, how, infotext),
+    "jpg": lambda image, how, infotext, others: encode_jpeg(image, how, infotext),
+    "jpeg": lambda image, how, infotext, others: encode_jpeg(image, how, infotext),
     "webp": lambda image, how, infotext, others: webp(image, how, infotext),
     "avif": lambda image, how, infotext, others: avif(image, how, infotext),
     "gif": lambda image, how, infotext, others: gif(image, infotext),
@@ -118,7 +118,7 @@ ENCODERS: Mapping[str, Callable[[Image.Image, FileFormat, str, Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Place:
+class Destination:
     """Where a file goes: all but what stands at the end of its name."""
 
     folder: Path
@@ -149,17 +149,17 @@ class Place:
 
 def save_numbered(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
     """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path; without a name just the number."""
-    return Place(folder / date.today().isoformat(), name, numbered=True).write(content, extension)
+    return Destination(folder / date.today().isoformat(), name, numbered=True).write(content, extension)
 
 
 def save_named(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
     """Write `folder`/`name`.png, or `name`-1.png and so on if that is taken, and return its path. Raises DiskFull or Unwritable."""
-    return Place(folder, name, numbered=False).write(content, extension)
+    return Destination(folder, name, numbered=False).write(content, extension)
 
 
 def next_number(folder: Path) -> int:
     """One more than the largest number in front of a file's name there; 0 in a new folder."""
     if not folder.is_dir():
         return 0
-    numbers = [int(match[1]) for entry in os.scandir(folder) if (match := NUMBERED.match(entry.name))]
+    numbers = [int(match[1]) for entry in os.scandir(folder) if (match := FILE_NUMBER.match(entry.name))]
     return max(numbers, default=-1) + 1

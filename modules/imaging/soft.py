@@ -22,14 +22,14 @@ class Judgement:
     difference_contrast: float
 
 
-def changed(difference: np.ndarray, painted: np.ndarray, judgement: Judgement) -> np.ndarray:
+def changed_mask(difference: np.ndarray, painted: np.ndarray, judgement: Judgement) -> np.ndarray:
     """Where the painting is to be seen: (h, w) uint8 of 255.
 
     difference: (h, w) how far each cell of the latent is from the original's
     painted: (h, w) in [0, 1], how strongly the mask has it painted
     """
-    widened = averaged(difference, 0.9, 1.0)
-    smooth = averaged(widened, 0.25, 0.75)
+    widened = trimmed_mean(difference, 0.9, 1.0)
+    smooth = trimmed_mean(widened, 0.25, 0.75)
     share = 0.5 + (0.5 - painted) * judgement.mask_influence
     half = judgement.difference_threshold * share / (1.00001 - share)
     kept = 1 / (1 + (smooth / np.maximum(half, LEAST)) ** judgement.difference_contrast)
@@ -41,7 +41,7 @@ def smootherstep(x: np.ndarray) -> np.ndarray:
     return x**3 * (x * (x * 6 - 15) + 10)
 
 
-def averaged(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def trimmed_mean(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """A weighted average, at each cell, of those neighbours whose ranks are between two shares of the whole weight.
 
     0.9 to 1 is a soft maximum, 0.25 to 0.75 a soft median; (h, w) → (h, w).
@@ -51,12 +51,12 @@ def averaged(values: np.ndarray, low: float, high: float) -> np.ndarray:
     order = neighbours.argsort(axis=-1, kind="stable")
     neighbours, weights = (np.take_along_axis(each, order, axis=-1) for each in (neighbours, weights))
     ends = weights.cumsum(axis=-1)
-    start, end = window(ends[..., -1:], low, high)
+    start, end = trim_window(ends[..., -1:], low, high)
     counted = (np.minimum(end, ends) - np.maximum(start, ends - weights)).clip(min=0)
     return (neighbours * counted).sum(axis=-1) / counted.sum(axis=-1)
 
 
-def window(total: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+def trim_window(total: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Those shares of the total weight, widened about their middle to the least weight and moved to lie within."""
     middle, width = total * (low + high) / 2, np.maximum(total * (high - low), LEAST_WEIGHT)
     start = np.maximum(np.minimum(middle - width / 2, total - width), 0)

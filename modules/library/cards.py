@@ -14,10 +14,10 @@ from modules.base.errors import ModelError, UnknownName
 from modules.base.files import write_atomically
 from modules.library.catalog import Catalog, ModelFile
 from modules.library.cover_images import cover_picture
-from modules.library.describe import ReadEmbedding, described, shown_metadata, training_tags
-from modules.library.index import INSIDE, Entry, LibraryIndex, identity
+from modules.library.describe import ReadEmbedding, describe_file, shown_metadata, training_tags
+from modules.library.index import INSIDE, IndexEntry, LibraryIndex, identity
 from modules.library.safetensors_header import is_named_safetensors, read_header
-from modules.library.user_metadata import Beside, beside, read_user_metadata, regular, write_user_metadata
+from modules.library.user_metadata import Sidecars, read_user_metadata, regular, sidecar_files, write_user_metadata
 
 log = logging.getLogger(__name__)
 BATCH = 200         # files a transaction: jobs wait to be written meanwhile
@@ -96,7 +96,7 @@ class Cards:
         for start in range(0, len(changed), BATCH):
             self.index.put(self._described_if_there(kind, changed[start : start + BATCH]))
 
-    def _with_company(self, kind: str) -> Iterator[tuple[ModelFile, Beside]]:
+    def _with_company(self, kind: str) -> Iterator[tuple[ModelFile, Sidecars]]:
         """The catalog's files and what lies beside them; each folder is looked into once."""
         folders: dict[Path, tuple[Path, frozenset[str]]] = {}
         for file in self.catalogs[kind].list():
@@ -105,7 +105,7 @@ class Cards:
                 folder = file.path.parent
                 if folder not in folders:
                     folders[folder] = self._home(kind, file.path), names_in(folder)
-                found = beside(file.path, *folders[folder])
+                found = sidecar_files(file.path, *folders[folder])
                 yield file, replace(found, stamp=f"{found.stamp}|{file.problem}")
             except (OSError, UnicodeEncodeError):
                 continue
@@ -115,13 +115,13 @@ class Cards:
         catalog = self.catalogs[kind]
         return next((root for root in (*catalog.roots, *catalog.others) if path.is_relative_to(root)), path.parent)
 
-    def get(self, key: str) -> Entry:
+    def get(self, key: str) -> IndexEntry:
         """Raises UnknownName."""
         if (entry := self.index.get(key)) and entry.kind in self.catalogs:
             return entry
         raise UnknownName("card", key[:40], [])
 
-    def details(self, entry: Entry) -> Details:
+    def details(self, entry: IndexEntry) -> Details:
         path = Path(entry.path)
         try:
             metadata = read_header(path).metadata if is_named_safetensors(path) and not entry.problem else {}
@@ -131,13 +131,13 @@ class Cards:
         user = read_user_metadata(self._beside(entry).files)
         return Details(shown_metadata(metadata), training_tags(metadata), user.notes, sha256, user.vae)
 
-    def change(self, entry: Entry, changes: Mapping[str, Any]) -> Entry:
+    def change(self, entry: IndexEntry, changes: Mapping[str, Any]) -> IndexEntry:
         """Write into `name.json`, and tell the entry as it is then. Raises Invalid or Unwritable."""
         with self._writing:
             write_user_metadata(Path(entry.path), changes)
         return self._again(entry)
 
-    def preview(self, entry: Entry) -> bytes:
+    def preview(self, entry: IndexEntry) -> bytes:
         """The picture's file. Raises UnknownName if there is none, or a link that leads out of the models' folders."""
         model = Path(entry.path)
         if entry.preview == INSIDE:
@@ -146,34 +146,34 @@ class Cards:
             return path.read_bytes()
         raise UnknownName("preview", entry.name, [])
 
-    def set_preview(self, entry: Entry, png: bytes) -> Entry:
+    def set_preview(self, entry: IndexEntry, png: bytes) -> IndexEntry:
         write_atomically(Path(entry.path).with_suffix(".preview.png"), png)
         return self._again(entry)
 
-    def _beside(self, entry: Entry) -> Beside:
+    def _beside(self, entry: IndexEntry) -> Sidecars:
         path = Path(entry.path)
         try:
-            return beside(path, self._home(entry.kind, path), names_in(path.parent))
+            return sidecar_files(path, self._home(entry.kind, path), names_in(path.parent))
         except OSError:
-            return Beside()
+            return Sidecars()
 
-    def _again(self, entry: Entry) -> Entry:
+    def _again(self, entry: IndexEntry) -> IndexEntry:
         file = ModelFile(Path(entry.path), entry.file, problem=entry.problem)
-        fresh = described(entry.kind, file, self._beside(entry), self.read_embedding)
+        fresh = describe_file(entry.kind, file, self._beside(entry), self.read_embedding)
         self.index.put([fresh])
         return fresh
 
-    def _described_if_there(self, kind: str, changed: Collection[tuple[ModelFile, Beside]]) -> list[Entry]:
+    def _described_if_there(self, kind: str, changed: Collection[tuple[ModelFile, Sidecars]]) -> list[IndexEntry]:
         entries = []
         for file, found in changed:
             try:
-                entries.append(described(kind, file, found, self.read_embedding))
+                entries.append(describe_file(kind, file, found, self.read_embedding))
             except OSError:      # it has gone meanwhile
                 continue
             except Exception as error:      # one file's error is that file's
                 log.exception("%s could not be looked at", file.name)
                 problem = f"{file.name} could not be looked at ({type(error).__name__})."
-                entries.append(described(kind, replace(file, problem=problem), replace(found, files={}), self.read_embedding))
+                entries.append(describe_file(kind, replace(file, problem=problem), replace(found, files={}), self.read_embedding))
         return entries
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from modules.base.errors import ModelError, ModelMissing, ModelUnsupported, UnknownName, sentence
 from modules.base.limits import MAX_NAME
 from modules.library.model_folders import MODEL_ENDINGS, FolderEntry, model_files
-from modules.library.model_kinds import CHECKPOINT, PICTURES, VAE_ENDINGS, ModelKind
+from modules.library.model_kinds import CHECKPOINT, EMBEDDING_PICTURES, VAE_ENDINGS, ModelKind
 from modules.library.safetensors_header import is_named_safetensors, read_header, sniff
 from modules.store.hashes import HashCache
 
@@ -93,7 +93,7 @@ class ModelFile:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """What an embedding is called in prompts: like its file, and as a picture that carries one says inside. Other pictures have none."""
-        if self.problem or self.path.suffix.casefold() not in PICTURES:
+        if self.problem or self.path.suffix.casefold() not in EMBEDDING_PICTURES:
             return (self.model_name,)
         from modules.networks.embedding import Embedding  # needs torch
 
@@ -299,8 +299,8 @@ def folded_name(name: str) -> str:
 def is_preview(entry: FolderEntry, entries: Collection[str], kind: ModelKind) -> bool:
     """Whether it is the picture of a model of that kind beside it."""
     stem, dot, ending = entry.name.rpartition(".")
-    weights = (other for other in kind.endings if other not in PICTURES)
-    return dot + ending.casefold() in PICTURES and any(f"{stem}{other}" in entries for other in weights)
+    weights = (other for other in kind.endings if other not in EMBEDDING_PICTURES)
+    return dot + ending.casefold() in EMBEDDING_PICTURES and any(f"{stem}{other}" in entries for other in weights)
 
 
 def files_of_kind(root: Path, kind: ModelKind) -> Iterator[FolderEntry]:
@@ -314,7 +314,7 @@ def files_of_kind(root: Path, kind: ModelKind) -> Iterator[FolderEntry]:
         if name.endswith(foreign) or ".preview." in name or is_preview(entry, names, kind):
             continue
         if name.endswith(others) and not name.endswith(kind.endings) and not entry.problem:
-            ends = ", ".join(ending for ending in kind.endings if ending not in (*PICTURES, *VAE_ENDINGS))
+            ends = ", ".join(ending for ending in kind.endings if ending not in (*EMBEDDING_PICTURES, *VAE_ENDINGS))
             entry = replace(entry, problem=f"{entry.name} is left out: the name of a {kind.label} ends in {ends}.")
         yield entry
 
@@ -338,5 +338,5 @@ def listed_file(entry: FolderEntry, known: Mapping[tuple[str, int, int], str]) -
 
 def look_at(path: Path) -> None:
     """Raises ModelError for a file whose first bytes are no model's; what is in pictures nobody knows before they are read."""
-    if path.suffix.casefold() not in PICTURES:
+    if path.suffix.casefold() not in EMBEDDING_PICTURES:
         sniff(path)

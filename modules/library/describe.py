@@ -12,29 +12,29 @@ from typing import TYPE_CHECKING, Any
 from modules.base.errors import ModelError
 from modules.library.catalog import ModelFile
 from modules.library.cover_images import COVERS, THUMBNAIL, cover_pictures
-from modules.library.family_detection import WIDTHS, Shapes, family_of_header
-from modules.library.index import INSIDE, Entry
+from modules.library.family_detection import WIDTHS, TensorShapes, family_of_header
+from modules.library.index import INSIDE, IndexEntry
 from modules.library.safetensors_header import Header, clean, is_named_safetensors, read_header
-from modules.library.user_metadata import Beside, UserMetadata, read_user_metadata, stat_of
+from modules.library.user_metadata import Sidecars, UserMetadata, read_user_metadata, stat_of
 
 if TYPE_CHECKING:
     from modules.networks.embedding import Embedding
 
 ReadEmbedding = Callable[[Path], "Embedding"]      # of a file without a header; its reader needs torch
 
-EMPTY = Header({}, {})
+NO_HEADER = Header({}, {})
 LARGEST_OLD = 16 * 2**20        # bytes of an embedding that is read whole
 MOST_TAGS = 100                 # of the training tags, that a search looks into
 LONGEST_WORDS = 4000            # characters that a search looks into
-LONGEST_SHOWN = 20_000          # characters of a text in the metadata
+LONGEST_METADATA = 20_000          # characters of a text in the metadata
 LARGEST_JSON = 4 * 2**20        # characters of a text that is read as JSON
 DEEPEST_JSON = 20               # tables within one another; trainers nest two
 UNTITLED = re.compile(r"(?:LoRA|Checkpoint|TextualInversion)@\d")      # kohya-ss's titles for what nobody named
-PARTS = ({"emb_params"}, {"clip_l", "clip_g"}, {"text_encoders_0", "text_encoders_1"})
+EMBEDDING_PARTS = ({"emb_params"}, {"clip_l", "clip_g"}, {"text_encoders_0", "text_encoders_1"})
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FileFacts:
     """What the inside of a file says; `more` is what its kind alone has."""
 
     family: str = ""
@@ -46,14 +46,14 @@ class Facts:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-def described(kind: str, file: ModelFile, found: Beside, read_embedding: ReadEmbedding) -> Entry:
+def describe_file(kind: str, file: ModelFile, found: Sidecars, read_embedding: ReadEmbedding) -> IndexEntry:
     """Raises OSError if the file has gone."""
     about = stat_of(file.path)
-    facts = Facts() if file.problem else facts_of(kind, file.path, read_embedding)
+    facts = FileFacts() if file.problem else file_facts(kind, file.path, read_embedding)
     user = read_user_metadata(found.files)
     folder, _, name = file.name.rpartition("/")
     stem = Path(name).stem
-    return Entry(
+    return IndexEntry(
         kind=kind,
         path=str(file.path),
         file=file.name,
@@ -76,22 +76,22 @@ def described(kind: str, file: ModelFile, found: Beside, read_embedding: ReadEmb
     )
 
 
-def searched(file: str, facts: Facts, user: UserMetadata) -> str:
+def searched(file: str, facts: FileFacts, user: UserMetadata) -> str:
     """All that a search looks into, in one text and one case."""
     tags = " ".join(tag for tag, _ in facts.tags[:MOST_TAGS])
     parts = (file, user.title, facts.title, facts.alias, user.activation, facts.activation, user.description, user.notes, tags)
     return "\n".join(filter(None, parts)).casefold()[:LONGEST_WORDS]
 
 
-def facts_of(kind: str, path: Path, read_embedding: ReadEmbedding) -> Facts:
+def file_facts(kind: str, path: Path, read_embedding: ReadEmbedding) -> FileFacts:
     """Of a file that cannot be read, nothing."""
     try:
-        header = read_header(path) if is_named_safetensors(path) else EMPTY
+        header = read_header(path) if is_named_safetensors(path) else NO_HEADER
         more = embedding_facts(path, header.shapes, read_embedding) if kind == "embedding" else {}
     except ModelError:
-        return Facts()
+        return FileFacts()
     title = header.metadata.get("modelspec.title", "")
-    return Facts(
+    return FileFacts(
         family=family_of_header(header.metadata, header.shapes) or WIDTHS.get(more.get("shape", 0), ""),
         alias=header.metadata.get("ss_output_name", ""),
         title="" if UNTITLED.match(title) else title,
@@ -113,10 +113,10 @@ def training_tags(metadata: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def embedding_facts(path: Path, shapes: Shapes, read_embedding: ReadEmbedding) -> dict[str, Any]:
+def embedding_facts(path: Path, shapes: TensorShapes, read_embedding: ReadEmbedding) -> dict[str, Any]:
     """A1111's facts of a textual inversion; shape: the width of a vector. Raises ModelError if it is none."""
     tables = list(shapes.values())
-    if shapes and (len(shapes) == 1 or shapes.keys() in PARTS) and all(1 <= len(shape) <= 2 for shape in tables):
+    if shapes and (len(shapes) == 1 or shapes.keys() in EMBEDDING_PARTS) and all(1 <= len(shape) <= 2 for shape in tables):
         count = tables[0][0] if len(tables[0]) == 2 else 1
         return {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": sum(s[-1] for s in tables), "vectors": count}
     return old_embedding_facts(read_embedding(path)) if path.stat().st_size <= LARGEST_OLD else {}
@@ -135,11 +135,11 @@ def old_embedding_facts(found: Embedding) -> dict[str, Any]:
 
 def shown_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
     """A header's metadata as A1111 tells it: JSON inside it unpacked, pictures left out, long texts cut."""
-    return {key[:LONGEST_SHOWN]: loaded(value) or cut(value) for key, value in metadata.items() if key not in (COVERS, THUMBNAIL)}
+    return {key[:LONGEST_METADATA]: loaded(value) or shorten_text(value) for key, value in metadata.items() if key not in (COVERS, THUMBNAIL)}
 
 
-def cut(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}… ({len(text):,} characters)"
+def shorten_text(text: str) -> str:
+    return text if len(text) <= LONGEST_METADATA else f"{text[:LONGEST_METADATA]}… ({len(text):,} characters)"
 
 
 def loaded(value: str) -> dict[str, Any]:
@@ -159,4 +159,4 @@ def cleaned(value: Any, deepest: int) -> Any:
         return {clean(key): cleaned(item, deepest - 1) for key, item in value.items()}
     if isinstance(value, list):
         return [cleaned(item, deepest - 1) for item in value]
-    return cut(clean(value)) if isinstance(value, str) else value
+    return shorten_text(clean(value)) if isinstance(value, str) else value

@@ -10,7 +10,7 @@ from modules.base.errors import ModelMissing, UnknownName
 from modules.library.catalog import Catalog
 from modules.library.model_kinds import CODEFORMER, GFPGAN, ModelKind
 
-DETECTOR = "detection_Resnet50_Final"
+DETECTOR_STEM = "detection_Resnet50_Final"
 HELPERS = ("detection", "parsing")      # what such folders hold beside restorers: the beginnings of their names
 
 
@@ -37,7 +37,7 @@ Catalogs = Mapping[str, Catalog]      # the name of a kind → its files
 
 def refresh_restorers(catalogs: Catalogs) -> None:
     """Look into their folders again."""
-    for restorer in RESTORERS.values():
+    for restorer in FACE_RESTORERS.values():
         if catalog := catalogs.get(restorer.kind.name):
             catalog.refresh()
 
@@ -51,17 +51,17 @@ def find_face_files(name: str, catalogs: Catalogs) -> FaceFiles:
     found = newest_file(restorer, catalogs)
     if found is None:
         raise missing_face_file(restorer.file, restorer)
-    everywhere = (restorer, *(each for each in RESTORERS.values() if each != restorer))
+    everywhere = (restorer, *(each for each in FACE_RESTORERS.values() if each != restorer))
     paths = (path for each in everywhere for path in present_files(each, catalogs))
-    detector = next((path for path in paths if path.stem.casefold() == DETECTOR.casefold()), None)
+    detector = next((path for path in paths if path.stem.casefold() == DETECTOR_STEM.casefold()), None)
     if detector is None:
-        raise missing_face_file(f"{DETECTOR}.pth", RESTORERS["gfpgan"])
+        raise missing_face_file(f"{DETECTOR_STEM}.pth", FACE_RESTORERS["gfpgan"])
     return FaceFiles(found, detector)
 
 
 def present_restorers(catalogs: Catalogs) -> list[FaceRestorer]:
     """The restorers that have a file here."""
-    return [each for each in RESTORERS.values() if newest_file(each, catalogs)]
+    return [each for each in FACE_RESTORERS.values() if newest_file(each, catalogs)]
 
 
 def newest_file(restorer: FaceRestorer, catalogs: Catalogs) -> Path | None:
@@ -81,16 +81,16 @@ def present_files(restorer: FaceRestorer, catalogs: Catalogs) -> list[Path]:
 
 def restorer_named(name: str) -> FaceRestorer:
     """Whatever the case. Raises UnknownName."""
-    if name.casefold() not in RESTORERS:
-        raise UnknownName("face restorer", name, [each.name for each in RESTORERS.values()])
-    return RESTORERS[name.casefold()]
+    if name.casefold() not in FACE_RESTORERS:
+        raise UnknownName("face restorer", name, [each.name for each in FACE_RESTORERS.values()])
+    return FACE_RESTORERS[name.casefold()]
 
 
 def missing_face_file(file: str, restorer: FaceRestorer) -> ModelMissing:
     return ModelMissing(f"{file} is missing: faces cannot be restored.", f"Put {file} into models/{restorer.folder}.")
 
 
-RESTORERS: Mapping[str, FaceRestorer] = {
+FACE_RESTORERS: Mapping[str, FaceRestorer] = {
     "codeformer": FaceRestorer("CodeFormer", CODEFORMER, "Codeformer", "codeformer-v0.1.0.pth"),
     "gfpgan": FaceRestorer("GFPGAN", GFPGAN, "GFPGAN", "GFPGANv1.4.pth"),
 }

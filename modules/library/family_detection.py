@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from modules.base.families import KNOWN_FAMILIES, WIDTHS, family_named
 
-Shapes = Mapping[str, tuple[int, ...]]
+TensorShapes = Mapping[str, tuple[int, ...]]
 
 OVER_CONTEXT = re.compile(      # a weight (out, in) or (rank, in, …) that keys of cross-attention pass first
     r"attn2[._]to_k\.(?:(?:lora_down|lora_A|lora\.down)\.)?(?:weight|hada_w1_b|diff)$"
@@ -20,13 +20,13 @@ OVER_CONTEXT = re.compile(      # a weight (out, in) or (rank, in, …) that key
 )
 
 
-def family_of_header(metadata: Mapping[str, str], shapes: Shapes) -> str:
+def family_of_header(metadata: Mapping[str, str], shapes: TensorShapes) -> str:
     """"" if neither says."""
     told = (metadata.get(key, "") for key in ("ss_base_model_version", "modelspec.architecture"))
     return next(filter(None, map(family_named, told)), "") or family_of_tensors(shapes)
 
 
-def family_of_tensors(shapes: Shapes) -> str:
+def family_of_tensors(shapes: TensorShapes) -> str:
     for family in KNOWN_FAMILIES:
         if any(mark in name for name in shapes for mark in family.marks):
             return family.name

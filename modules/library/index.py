@@ -26,7 +26,7 @@ INSIDE = "/"                 # which is the name of no file
 SORTS = {"name": "name", "date": "modified", "size": "size", "path": "file"}
 
 
-class Entry(NamedTuple):
+class IndexEntry(NamedTuple):
     """One model file. A tuple, since a page has hundreds of them, which take a fifth of its time as frozen dataclasses."""
 
     kind: str
@@ -56,7 +56,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class IndexQuery:
     """folder: with those below it; search: parts of words, all of which must be there."""
 
     kind: str
@@ -70,11 +70,11 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class IndexPage:
     """total: how many there are on all pages."""
 
     total: int
-    entries: tuple[Entry, ...]
+    entries: tuple[IndexEntry, ...]
 
 
 def identity(kind: str, path: str) -> str:
@@ -100,12 +100,12 @@ class LibraryIndex:
         except sqlite3.OperationalError:
             return False
 
-    def put(self, entries: Collection[Entry]) -> None:
+    def put(self, entries: Collection[IndexEntry]) -> None:
         """Add them, or replace what was known of those files, in one transaction."""
-        rows = [(entry.id, *(getattr(entry, column) for column in STORED)) for entry in entries]
+        rows = [(entry.id, *(getattr(entry, column) for column in INDEX_COLUMNS)) for entry in entries]
         with self.database.open() as db:
             db.executemany("DELETE FROM model_files WHERE id = ?", [row[:1] for row in rows])
-            db.executemany(f"INSERT INTO model_files (id, {', '.join(STORED)}) VALUES (?{', ?' * len(STORED)})", rows)
+            db.executemany(f"INSERT INTO model_files (id, {', '.join(INDEX_COLUMNS)}) VALUES (?{', ?' * len(INDEX_COLUMNS)})", rows)
             db.executemany("INSERT INTO model_texts SELECT number, ? FROM model_files WHERE id = ?", [(each.words, each.id) for each in entries])
 
     def remove(self, ids: Collection[str]) -> None:
@@ -116,21 +116,21 @@ class LibraryIndex:
         """id → stamp of all files of a kind."""
         return dict(self._read("SELECT id, stamp FROM model_files WHERE kind = ?", (kind,)))
 
-    def get(self, key: str) -> Entry | None:
+    def get(self, key: str) -> IndexEntry | None:
         return self._first("id = ?", key)
 
-    def named(self, kind: str, name: str) -> Entry | None:
+    def named(self, kind: str, name: str) -> IndexEntry | None:
         """By file with or without its folders and ending, or by alias, in that order; case does not count for the former."""
         ways = ("file", "name", "alias") if name else ()
         return next(filter(None, (self._first(f"kind = ? AND {column} = ?", kind, name) for column in ways)), None)
 
-    def pictured(self, file: str) -> Entry | None:
+    def pictured(self, file: str) -> IndexEntry | None:
         """The entry whose file, or whose preview, goes by that relative name."""
         folder, _, preview = file.rpartition("/")
         return self._first("preview != '' AND (file = ? OR (folder = ? AND preview = ?))", file, folder, preview)
 
-    def all(self, kind: str) -> list[Entry]:
-        return [Entry(*row) for row in self._read(f"{READ} FROM model_files WHERE kind = ? ORDER BY file", (kind,))]
+    def all(self, kind: str) -> list[IndexEntry]:
+        return [IndexEntry(*row) for row in self._read(f"{SELECT_ENTRY} FROM model_files WHERE kind = ? ORDER BY file", (kind,))]
 
     def folders(self, kind: str) -> list[str]:
         return self._distinct("folder", kind)
@@ -138,17 +138,17 @@ class LibraryIndex:
     def families(self, kind: str) -> list[str]:
         return self._distinct("family", kind)
 
-    def page(self, query: Query) -> Page:
+    def page(self, query: IndexQuery) -> IndexPage:
         found, where, values = self._condition(query)
         direction = "DESC" if query.descending else "ASC"
-        sql = f"{found} {READ}, (SELECT count(*) FROM model_files WHERE {where}) FROM model_files WHERE {where}"
+        sql = f"{found} {SELECT_ENTRY}, (SELECT count(*) FROM model_files WHERE {where}) FROM model_files WHERE {where}"
         sql += f" ORDER BY {SORTS[query.sort]} {direction}, number {direction} LIMIT :limit OFFSET :offset"
         rows = self._read(sql, values | {"limit": query.limit, "offset": query.offset})
         if not rows and query.offset:           # behind the last
-            return Page(self.page(replace(query, offset=0, limit=1)).total, ())
-        return Page(rows[0][-1] if rows else 0, tuple(Entry(*row[:-1]) for row in rows))
+            return IndexPage(self.page(replace(query, offset=0, limit=1)).total, ())
+        return IndexPage(rows[0][-1] if rows else 0, tuple(IndexEntry(*row[:-1]) for row in rows))
 
-    def _condition(self, query: Query) -> tuple[str, str, dict[str, Any]]:
+    def _condition(self, query: IndexQuery) -> tuple[str, str, dict[str, Any]]:
         """What a search has found as SQL's WITH, the condition on rows, and the values of both."""
         values = {"kind": query.kind, "family": query.family, "folder": query.folder}
         values |= {"first": f"{query.folder}/", "last": f"{query.folder}0"}      # 0 follows / in Unicode
@@ -171,9 +171,9 @@ class LibraryIndex:
             finds.insert(0, "SELECT rowid FROM model_words WHERE model_words MATCH :words")
         return finds, others | {"words": " ".join(map(quoted, indexed))}
 
-    def _first(self, where: str, *values: Any) -> Entry | None:
-        rows = self._read(f"{READ} FROM model_files WHERE {where} ORDER BY number LIMIT 1", values)
-        return Entry(*rows[0]) if rows else None
+    def _first(self, where: str, *values: Any) -> IndexEntry | None:
+        rows = self._read(f"{SELECT_ENTRY} FROM model_files WHERE {where} ORDER BY number LIMIT 1", values)
+        return IndexEntry(*rows[0]) if rows else None
 
     def _distinct(self, column: str, kind: str) -> list[str]:
         rows = self._read(f"SELECT DISTINCT {column} FROM model_files WHERE kind = ? ORDER BY {column}", (kind,))
@@ -194,6 +194,6 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-STORED = tuple(name for name in Entry._fields if name not in ("shares_name", "words"))
+INDEX_COLUMNS = tuple(name for name in IndexEntry._fields if name not in ("shares_name", "words"))
 TWIN = "SELECT 1 FROM model_files AS twin WHERE twin.kind = model_files.kind AND twin.name = model_files.name AND twin.number != model_files.number"
-READ = f"SELECT {', '.join(STORED)}, EXISTS ({TWIN})"      # as Entry's fields, in order
+SELECT_ENTRY = f"SELECT {', '.join(INDEX_COLUMNS)}, EXISTS ({TWIN})"      # as Entry's fields, in order

@@ -14,11 +14,11 @@ from modules.library.face_restorers import FaceRestorer, find_face_files, presen
 from modules.library.model_kinds import ModelKind
 from modules.library.safetensors_header import sniff
 from modules.library.upscalers import BUILT_IN, upscaler_files
-from modules.library.user_metadata import beside, read_user_metadata
+from modules.library.user_metadata import read_user_metadata, sidecar_files
 from modules.store.hashes import TENSORS
 
 TRAINERS_HASH = "sshs_model_hash"      # of the tensors alone, as kohya-ss writes it
-AUTOMATIC = ("Automatic", "auto")      # of the setting sd_vae, today and in A1111's first versions
+AUTOMATIC_VAE = ("Automatic", "auto")      # of the setting sd_vae, today and in A1111's first versions
 T = TypeVar("T")
 
 
@@ -141,17 +141,17 @@ class Library:
         "Automatic", once "auto", is what the user prefers with this checkpoint, else a file of its name: beside it, or among the VAEs.
         preference_first: either goes before what the setting names
         """
-        if wanted in AUTOMATIC or preference_first:
+        if wanted in AUTOMATIC_VAE or preference_first:
             preferred = self._preference(checkpoint)
             if not preferred and (like := self._named_like(checkpoint)):
                 return self.vaes.hashed(like)
             wanted = preferred or wanted
-        return None if wanted in ("", "None", *AUTOMATIC) else self.vaes.hashed(self.vaes.find(wanted))
+        return None if wanted in ("", "None", *AUTOMATIC_VAE) else self.vaes.hashed(self.vaes.find(wanted))
 
     def _preference(self, checkpoint: ModelFile) -> str:
         """The VAE that `name.json` beside the checkpoint names, if it is there."""
         path = checkpoint.path
-        name = read_user_metadata(beside(path, path.parent, {f"{path.stem}.json"}).files).vae
+        name = read_user_metadata(sidecar_files(path, path.parent, {f"{path.stem}.json"}).files).vae
         return name if name == "None" or self.vaes.named(name) else ""
 
     def _named_like(self, checkpoint: ModelFile) -> ModelFile | None:

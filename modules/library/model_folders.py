@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_FOLDERS = 20_000      # a link may lead to a whole disk, which must not hold up a list
+MOST_FOLDERS_READ = 20_000      # a link may lead to a whole disk, which must not hold up a list
 MODEL_ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx")      # of any program's weights
 NO_FILE = {
     stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFDIR: "a folder",
@@ -46,11 +46,11 @@ def entries_below(root: Path) -> list[FolderEntry]:
     """Sorted by folder and name, whatever their case. Links are followed, as A1111 does; each folder within itself ends the way there."""
     found: list[FolderEntry] = []
     waiting = deque([Waiting(str(root), "", frozenset(identities(root)))])
-    for _ in range(MOST_FOLDERS):
+    for _ in range(MOST_FOLDERS_READ):
         if not waiting:
             break
         read_folder(waiting.popleft(), found, waiting)
-    found += [left_out(each.path, each.name, f"is left out: there are more than {MOST_FOLDERS:,} folders", True) for each in waiting]
+    found += [skipped_entry(each.path, each.name, f"is left out: there are more than {MOST_FOLDERS_READ:,} folders", True) for each in waiting]
     return sorted(found, key=place_in_list)
 
 
@@ -62,12 +62,12 @@ def read_folder(folder: Waiting, found: list[FolderEntry], waiting: deque[Waitin
     except FileNotFoundError:
         return
     except OSError as error:
-        found.append(left_out(folder.path, folder.name or Path(folder.path).name, unreadable(error), True))
+        found.append(skipped_entry(folder.path, folder.name or Path(folder.path).name, why_unreadable(error), True))
         return
     for entry in listed:
         name = f"{folder.name}/{entry.name}" if folder.name else entry.name
         if not is_unicode(name):
-            found.append(left_out(entry.path, name, "has a name that is no Unicode text: rename it", entry.is_dir(follow_symlinks=False)))
+            found.append(skipped_entry(entry.path, name, "has a name that is no Unicode text: rename it", entry.is_dir(follow_symlinks=False)))
         elif isinstance(each := looked_at(entry, name, folder.above), Waiting):
             waiting.append(each)
         elif each:
@@ -81,22 +81,22 @@ def looked_at(entry: os.DirEntry[str], name: str, above: frozenset[Identity]) ->
     except OSError as error:
         if error.errno == errno.ENOENT and not entry.is_symlink():
             return None
-        return left_out(entry.path, name, unreadable(error), not Path(name).suffix)
+        return skipped_entry(entry.path, name, why_unreadable(error), not Path(name).suffix)
     if stat.S_ISREG(about.st_mode):
         return FolderEntry(Path(entry.path), name, about)
     if not stat.S_ISDIR(about.st_mode):
-        return left_out(entry.path, name, f"is {NO_FILE.get(stat.S_IFMT(about.st_mode), 'no file')}, not a file")
+        return skipped_entry(entry.path, name, f"is {NO_FILE.get(stat.S_IFMT(about.st_mode), 'no file')}, not a file")
     identity = about.st_dev, about.st_ino
     if identity in above:
-        return left_out(entry.path, name, "leads back to a folder that it lies in", True)
+        return skipped_entry(entry.path, name, "leads back to a folder that it lies in", True)
     return Waiting(entry.path, name, above | {identity})
 
 
-def left_out(path: str, name: str, reason: str, folder: bool = False) -> FolderEntry:
+def skipped_entry(path: str, name: str, reason: str, folder: bool = False) -> FolderEntry:
     return FolderEntry(Path(spelt_out(path)), spelt_out(name), problem=f"{spelt_out(name)} {reason}.", folder=folder)
 
 
-def unreadable(error: OSError) -> str:
+def why_unreadable(error: OSError) -> str:
     if error.errno == errno.ENOENT:
         return "is a link that leads nowhere"
     return "is a link that leads to itself" if error.errno == errno.ELOOP else f"cannot be read ({error.strerror})"

@@ -12,7 +12,7 @@ from pathlib import Path
 from modules.settings.flags import ROOT, Flags
 
 VAE_ENDINGS = (".vae.safetensors", ".vae.ckpt", ".vae.pt")
-PICTURES = (".png", ".webp")      # that may carry an embedding
+EMBEDDING_PICTURES = (".png", ".webp")      # that may carry an embedding
 FLAG = "--"
 
 
@@ -53,7 +53,7 @@ class ModelKind:
         return f"There is no {self.label} yet. Put {self.files} into this folder, then press refresh:"
 
 
-def folders_of(kind: ModelKind, flags: Flags) -> tuple[Path, ...]:
+def kind_folders(kind: ModelKind, flags: Flags) -> tuple[Path, ...]:
     """The folders of a kind, in the order searched."""
     models, data = flags.paths.models, flags.paths.data_dir
     found = [getattr(flags, flag_name(place)) if place.startswith(FLAG) else models / place for place in kind.where]
@@ -85,7 +85,7 @@ UPSCALER_FLAGS = tuple(f"--{name}-models-path" for name in ("esrgan", "realesrga
 UPSCALER_ENDINGS = (".safetensors", ".pth", ".pt")
 
 EMBEDDING = ModelKind(
-    name="embedding", label="embedding", endings=(".safetensors", ".pt", ".bin", *PICTURES),
+    name="embedding", label="embedding", endings=(".safetensors", ".pt", ".bin", *EMBEDDING_PICTURES),
     where=("--embeddings-dir", "embeddings"), outside="embeddings",
     page="textual_inversion", title="Textual Inversion", files="textual inversion files", refresh="refresh-embeddings",
 )
@@ -119,4 +119,4 @@ CODEFORMER = ModelKind(
     where=("--codeformer-models-path", "Codeformer"), shipped=True,
 )
 
-KINDS = (EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER)      # in the order of their tabs
+MODEL_KINDS = (EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER)      # in the order of their tabs

@@ -16,12 +16,12 @@ from modules.base.errors import ModelCorrupt, ModelUnsupported
 
 LARGEST_HEADER = 32 * 2**20      # bytes; a real one of 10,000 tensors has about one million
 MOST_TENSORS = 100_000
-MOST_NAMES, MOST_VALUES = 5 * MOST_TENSORS, 20 * MOST_TENSORS      # as colons and commas tell, those in texts too: a tensor has 4 and about 8
+MOST_NAMES, MOST_HEADER_VALUES = 5 * MOST_TENSORS, 20 * MOST_TENSORS      # as colons and commas tell, those in texts too: a tensor has 4 and about 8
 SIZES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
 }
-AGAIN = "Download it again."
+DOWNLOAD_AGAIN = "Download it again."
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ def sniff(path: Path) -> str:
     except OSError as error:
         raise ModelCorrupt(f"{path.name} cannot be read ({error.strerror}).", "Check who may read it.") from error
     if len(head) < 8:
-        raise ModelCorrupt(f"{path.name} is empty.", AGAIN)
+        raise ModelCorrupt(f"{path.name} is empty.", DOWNLOAD_AGAIN)
     if head.lstrip()[:1] == b"<" or b"<html" in head[:256].lower():
-        raise ModelCorrupt(f"{path.name} is a web page, not a model.", "The download failed or needs a login. " + AGAIN)
+        raise ModelCorrupt(f"{path.name} is a web page, not a model.", "The download failed or needs a login. " + DOWNLOAD_AGAIN)
     if head.startswith(b"version https://git-lfs"):
         raise ModelCorrupt(f"{path.name} is a Git LFS pointer, not the model itself.", "Run `git lfs pull`, or download the file itself.")
     length = int.from_bytes(head[:8], "little")
@@ -56,7 +56,7 @@ def sniff(path: Path) -> str:
         return "pickle"
     if head[257:262] == b"ustar":
         raise ModelUnsupported(f"{path.name} is a tar archive, a format no Stable Diffusion model uses.", "Convert it to safetensors.")
-    raise ModelCorrupt(f"{path.name} is not a model file, or was cut off.", AGAIN)
+    raise ModelCorrupt(f"{path.name} is not a model file, or was cut off.", DOWNLOAD_AGAIN)
 
 
 def is_named_safetensors(path: Path) -> bool:
@@ -69,22 +69,22 @@ def read_header(path: Path) -> Header:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > min(LARGEST_HEADER, size - 8):
-            raise ModelCorrupt(f"{path.name}: its header claims {length} bytes.", AGAIN)
+            raise ModelCorrupt(f"{path.name}: its header claims {length} bytes.", DOWNLOAD_AGAIN)
         raw = file.read(length)
     if len(raw.rstrip()) < len(raw) - 4096:
-        raise ModelCorrupt(f"{path.name}: its header is padded beyond measure.", AGAIN)
-    return checked(path.name, parsed(path.name, raw), size - 8 - length)
+        raise ModelCorrupt(f"{path.name}: its header is padded beyond measure.", DOWNLOAD_AGAIN)
+    return check_header(path.name, parse_header(path.name, raw), size - 8 - length)
 
 
-def parsed(name: str, raw: bytes) -> dict[str, Any]:
-    if raw.count(b"data_offsets") > MOST_TENSORS or raw.count(b":") > MOST_NAMES or raw.count(b",") > MOST_VALUES:
-        raise ModelCorrupt(f"{name}: it claims more than {MOST_TENSORS:,} tensors.", AGAIN)
+def parse_header(name: str, raw: bytes) -> dict[str, Any]:
+    if raw.count(b"data_offsets") > MOST_TENSORS or raw.count(b":") > MOST_NAMES or raw.count(b",") > MOST_HEADER_VALUES:
+        raise ModelCorrupt(f"{name}: it claims more than {MOST_TENSORS:,} tensors.", DOWNLOAD_AGAIN)
     try:
         header = json.loads(raw, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
-        raise ModelCorrupt(f"{name}: its header is not what a safetensors file has ({error}).", AGAIN) from error
+        raise ModelCorrupt(f"{name}: its header is not what a safetensors file has ({error}).", DOWNLOAD_AGAIN) from error
     if not isinstance(header, dict):
-        raise ModelCorrupt(f"{name}: its header is not a JSON object.", AGAIN)
+        raise ModelCorrupt(f"{name}: its header is not a JSON object.", DOWNLOAD_AGAIN)
     return header
 
 
@@ -95,11 +95,11 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def checked(name: str, header: dict[str, Any], data: int) -> Header:
+def check_header(name: str, header: dict[str, Any], data: int) -> Header:
     """The tensors must fill the `data` bytes after the header exactly, in any order, each as long as its shape says."""
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ModelCorrupt(f"{name}: its metadata is not text.", AGAIN)
+        raise ModelCorrupt(f"{name}: its metadata is not text.", DOWNLOAD_AGAIN)
     spans, shapes = [], {}
     for key, entry in header.items():
         try:
@@ -108,16 +108,16 @@ def checked(name: str, header: dict[str, Any], data: int) -> Header:
         except (KeyError, TypeError, ValueError):
             sound = False
         if not sound:
-            raise ModelCorrupt(f"{name}: the entry of tensor {key!r:.80} makes no sense.", AGAIN)
+            raise ModelCorrupt(f"{name}: the entry of tensor {key!r:.80} makes no sense.", DOWNLOAD_AGAIN)
         spans.append((begin, end))
         shapes[key] = shape
     reached = 0
     for begin, end in sorted(spans):
         if begin != reached:
-            raise ModelCorrupt(f"{name}: its tensors overlap or leave a hole at byte {reached}.", AGAIN)
+            raise ModelCorrupt(f"{name}: its tensors overlap or leave a hole at byte {reached}.", DOWNLOAD_AGAIN)
         reached = end
     if reached != data:
-        raise ModelCorrupt(f"{name} was cut off or has bytes too many: {data} of {reached}.", AGAIN)
+        raise ModelCorrupt(f"{name} was cut off or has bytes too many: {data} of {reached}.", DOWNLOAD_AGAIN)
     return Header(shapes, {clean(key): clean(value) for key, value in metadata.items()})
 
 

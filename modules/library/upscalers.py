@@ -12,12 +12,12 @@ def upscaler_files(catalog: Catalog) -> dict[str, ModelFile]:
     found: dict[str, ModelFile] = {}
     for file in catalog.list():
         if stem := catalog.kind.stem(file.path):
-            found.setdefault(SHOWN.get(stem.casefold(), stem), file)
+            found.setdefault(DISPLAY_NAMES.get(stem.casefold(), stem), file)
     return found
 
 
 # A1111's names for the files it downloads, so that its generation data finds them here. Lower-case stem → name.
-SHOWN = {
+DISPLAY_NAMES = {
     "esrgan": "ESRGAN_4x",
     "realesrgan_x2plus": "R-ESRGAN 2x+",
     "realesrgan_x4plus": "R-ESRGAN 4x+",

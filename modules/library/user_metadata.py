@@ -17,14 +17,14 @@ from modules.base.errors import Invalid
 from modules.base.families import family_named
 from modules.base.files import inside, write_atomically
 
-LARGEST = 2**20              # bytes of a text file that is read
-LONGEST = 20_000             # characters of a description that is shown
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif")
-PREVIEWS = (*(f".preview{ending}" for ending in PICTURES), *PICTURES)      # the first that is there
+LARGEST_TEXT = 2**20              # bytes of a text file that is read
+LONGEST_DESCRIPTION = 20_000             # characters of a description that is shown
+PREVIEW_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif")
+PREVIEWS = (*(f".preview{ending}" for ending in PREVIEW_ENDINGS), *PREVIEW_ENDINGS)      # the first that is there
 COMPANY = (".json", ".civitai.info", ".txt", *PREVIEWS)
-TAG = re.compile(r"<[^<>]*>")
-BREAK = re.compile(r"<(?:br|/p|/li|/h\d)\b[^<>]*>", re.IGNORECASE)
-NO_VAE = "Automatic"         # no preference, in A1111's words
+HTML_TAG = re.compile(r"<[^<>]*>")
+HTML_BREAK = re.compile(r"<(?:br|/p|/li|/h\d)\b[^<>]*>", re.IGNORECASE)
+NO_VAE_PREFERENCE = "Automatic"         # no preference, in A1111's words
 NOT_SAID = ("", "Unknown")   # families that are none, in A1111's words
 
 
@@ -43,7 +43,7 @@ class UserMetadata:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class Sidecars:
     """The files that belong to a model file: ending → path, and the whole group's sizes and times of change."""
 
     files: Mapping[str, Path] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Beside:
         return next((self.files[ending] for ending in PREVIEWS if ending in self.files), None)
 
 
-def beside(model: Path, home: Path, names: Collection[str]) -> Beside:
+def sidecar_files(model: Path, home: Path, names: Collection[str]) -> Sidecars:
     """What lies beside `model`, given the names in its folder. Only regular files count, and no link out of `home`."""
     found: dict[str, Path] = {}
     parts = [stamped("", stat_of(model))]
@@ -63,9 +63,9 @@ def beside(model: Path, home: Path, names: Collection[str]) -> Beside:
         if stem + ending in names and ending != model.suffix and (about := regular(path := model.with_name(stem + ending), home)):
             found[ending] = path
             parts.append(stamped(ending, about))
-    if (ending := model.suffix.casefold()) in PICTURES:        # an embedding that is a picture shows itself
+    if (ending := model.suffix.casefold()) in PREVIEW_ENDINGS:        # an embedding that is a picture shows itself
         found.setdefault(ending, model)
-    return Beside(found, "|".join(parts))
+    return Sidecars(found, "|".join(parts))
 
 
 def stamped(ending: str, about: os.stat_result) -> str:
@@ -92,35 +92,37 @@ def regular(path: Path, home: Path) -> os.stat_result | None:
 
 def read_user_metadata(files: Mapping[str, Path]) -> UserMetadata:
     """All of them together: what the user wrote goes before what Civitai says. Broken files say nothing."""
-    user, civitai = (read_object(files.get(ending)) for ending in (".json", ".civitai.info"))
-    version, model = text(civitai, "name"), text(civitai.get("model"), "name")
-    said = text(user, "sd version")
+    user, civitai = (read_json(files.get(ending)) for ending in (".json", ".civitai.info"))
+    version, model = json_text(civitai, "name"), json_text(civitai.get("model"), "name")
+    said = json_text(user, "sd version")
     return UserMetadata(
         title=f"{model} {version}".strip(),
-        description=(text(user, "description") or read_text(files.get(".txt")) or plain(text(civitai, "description")))[:LONGEST],
-        family=("" if said in NOT_SAID else family_named(said) or said) or family_named(text(civitai, "baseModel")),
-        activation=text(user, "activation text") or ", ".join(words(civitai.get("trainedWords"))),
-        weight=number(user.get("preferred weight")),
-        negative=text(user, "negative text"),
-        notes=text(user, "notes"),
-        vae="" if (vae := text(user, "vae")) == NO_VAE else vae,
+        description=(
+            json_text(user, "description") or read_sidecar_text(files.get(".txt")) or text_of_html(json_text(civitai, "description"))
+        )[:LONGEST_DESCRIPTION],
+        family=("" if said in NOT_SAID else family_named(said) or said) or family_named(json_text(civitai, "baseModel")),
+        activation=json_text(user, "activation text") or ", ".join(words(civitai.get("trainedWords"))),
+        weight=json_number(user.get("preferred weight")),
+        negative=json_text(user, "negative text"),
+        notes=json_text(user, "notes"),
+        vae="" if (vae := json_text(user, "vae")) == NO_VAE_PREFERENCE else vae,
     )
 
 
 def write_user_metadata(model: Path, changes: Mapping[str, Any]) -> None:
     """Change some of `name.json`, keys as in KEYS, and keep the others. Raises Invalid if it holds something else."""
     path = model.with_suffix(".json")
-    content = existing(path)
-    content |= {KEYS[name]: EMPTY[name] if value in (None, "") else value for name, value in changes.items()}
+    content = existing_metadata(path)
+    content |= {KEYS[name]: NO_USER_METADATA[name] if value in (None, "") else value for name, value in changes.items()}
     write_atomically(path, json.dumps(content, indent=4, ensure_ascii=False).encode())
 
 
-def existing(path: Path) -> dict[str, Any]:
+def existing_metadata(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     inside(path.parent, path)           # not through a link that leads elsewhere
     try:
-        content = json.loads(path.read_text("utf-8-sig")) if path.stat().st_size <= LARGEST else None
+        content = json.loads(path.read_text("utf-8-sig")) if path.stat().st_size <= LARGEST_TEXT else None
     except (OSError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
@@ -128,23 +130,23 @@ def existing(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_object(path: Path | None) -> dict[str, Any]:
+def read_json(path: Path | None) -> dict[str, Any]:
     try:
-        content = json.loads(read_text(path) or "{}")
+        content = json.loads(read_sidecar_text(path) or "{}")
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
 
-def read_text(path: Path | None) -> str:
+def read_sidecar_text(path: Path | None) -> str:
     """The file's text, "" if there is none or far too much of it."""
     try:
-        return path.read_text("utf-8-sig", "replace").strip() if path and path.stat().st_size <= LARGEST else ""
+        return path.read_text("utf-8-sig", "replace").strip() if path and path.stat().st_size <= LARGEST_TEXT else ""
     except OSError:
         return ""
 
 
-def text(content: Any, key: str) -> str:
+def json_text(content: Any, key: str) -> str:
     """A text without lone halves of characters, which no database holds."""
     value = content.get(key) if isinstance(content, dict) else None
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
@@ -156,15 +158,15 @@ def words(value: Any) -> Iterator[str]:
             yield word
 
 
-def number(value: Any) -> float | None:
+def json_number(value: Any) -> float | None:
     """A strength; A1111 writes 0 for none."""
     usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if usable and value else None
 
 
-def plain(markup: str) -> str:
+def text_of_html(markup: str) -> str:
     """HTML's text."""
-    lines = html.unescape(TAG.sub("", BREAK.sub("\n", markup[:LARGEST])))
+    lines = html.unescape(HTML_TAG.sub("", HTML_BREAK.sub("\n", markup[:LARGEST_TEXT])))
     return "\n".join(filter(None, map(str.strip, lines.splitlines())))
 
 
@@ -172,4 +174,4 @@ KEYS = {
     "description": "description", "family": "sd version", "activation": "activation text", "weight": "preferred weight",
     "negative": "negative text", "notes": "notes", "vae": "vae",
 }
-EMPTY = {"description": "", "family": "Unknown", "activation": "", "weight": 0, "negative": "", "notes": "", "vae": NO_VAE}
+NO_USER_METADATA = {"description": "", "family": "Unknown", "activation": "", "weight": 0, "negative": "", "notes": "", "vae": NO_VAE_PREFERENCE}

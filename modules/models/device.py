@@ -19,20 +19,20 @@ from modules.library.library import Library
 from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Family
 from modules.models.checkpoint.loaded_model import LoadedModel
-from modules.models.checkpoint.loader import load, load_vae_file
+from modules.models.checkpoint.loader import load_checkpoint, load_vae_file
 from modules.models.faces.restoring import FaceRestorers
 from modules.models.lora.adapters import AdapterFiles, Adapters
 from modules.models.lora.runtime import Under
-from modules.models.optimizations.attention import AUTOMATIC, AttentionChoice, AttentionLayers
+from modules.models.optimizations.attention import AUTOMATIC_BACKEND, AttentionChoice, AttentionLayers
 from modules.models.optimizations.fp8 import applied, store
 from modules.models.optimizations.hypertile import Hypertiling
 from modules.models.optimizations.token_merging import TokenMerging
-from modules.models.text import Words
-from modules.models.unet import predict
+from modules.models.text import PromptEmbeddings
+from modules.models.unet import predict_batch
 from modules.models.upscaling.upscaler import Upscalers
-from modules.models.vae.preview import Look, Preview
+from modules.models.vae.preview import LatentPreview, Look
 from modules.models.vae.taesd import Taesd
-from modules.models.vae.vae import Vae, picture
+from modules.models.vae.vae import Vae, to_uint8
 from modules.prompts.chunks import Tokenizer
 from modules.sampling.latent import LatentFormat
 from modules.sampling.questions import (
@@ -60,11 +60,11 @@ class Placement:
     unet: torch.dtype
     vae: torch.dtype
     text: torch.dtype
-    attention: str = AUTOMATIC      # the backend where a job's settings say "Automatic"
+    attention: str = AUTOMATIC_BACKEND      # the backend where a job's settings say "Automatic"
 
     @classmethod
     def choose(
-        cls, cpu: bool = False, device_id: int | None = None, half: bool = True, half_vae: bool = True, attention: str = AUTOMATIC
+        cls, cpu: bool = False, device_id: int | None = None, half: bool = True, half_vae: bool = True, attention: str = AUTOMATIC_BACKEND
     ) -> Placement:
         """A GPU if there is one, in half precision; on a CPU single precision, where half is slow or worse."""
         if cpu or not torch.cuda.is_available():
@@ -131,12 +131,12 @@ class Device:
         self.upscalers = Upscalers(library.of("upscaler"), placement.device, placement.unet)
         self.face_restorers = FaceRestorers(library.catalogs, placement.device)
         self._taesd: dict[str, Taesd] = {}                          # by the name that their files begin with
-        self._previews: WeakKeyDictionary[Vae, Preview] = WeakKeyDictionary()
+        self._previews: WeakKeyDictionary[Vae, LatentPreview] = WeakKeyDictionary()
         self.answers: dict[type[Question], Answers] = {
             Facts: Answers.each(self.facts),
             Encode: Answers.each(self.read),
-            Predict: Answers(predict, self.prepared),
-            Decode: Answers.each(lambda ask: picture(self.decoded(ask))),
+            Predict: Answers(predict_batch, self.prepared),
+            Decode: Answers.each(lambda ask: to_uint8(self.decoded(ask))),
             EncodeImage: Answers.each(self.encoded),
             Upscale: Answers.each(self.enlarged),
             RestoreFaces: Answers.each(lambda ask: self.face_restorers.restore(ask.name, ask.pixels, ask.weight)),
@@ -159,7 +159,7 @@ class Device:
         key = self._found(weights)
         return weights.plain if key and not key[1] and not weights.hypertile and self._ready[key].adapters.mixable(*weights.networks) else weights
 
-    def described(self, attention: str = AUTOMATIC) -> dict[str, str]:
+    def described(self, attention: str = AUTOMATIC_BACKEND) -> dict[str, str]:
         """What decides the last bits of a picture whose settings ask for that attention backend, for manifests."""
         return self.placement.described() | {"attention": self.attention.backend(attention).name}
 
@@ -199,7 +199,7 @@ class Device:
         return ready.text.read(ask, self.words(ask))
 
     def prepared(self, asks: Sequence[Predict]) -> tuple[LoadedModel, Sequence[Predict], Under]:
-        """The arguments of `predict`, the model's weights brought to what the questions want.
+        """The arguments of `predict_batch`, the model's weights brought to what the questions want.
 
         Networks that all of them have are merged into the weights; otherwise each row has its own beside them.
         """
@@ -208,7 +208,7 @@ class Device:
         ready = self.ready(merged)
         return ready.model, asks, ready.adapters.unmerged.under(sets - {merged.networks})
 
-    def words(self, ask: Encode) -> Words:
+    def words(self, ask: Encode) -> PromptEmbeddings:
         files = self.files.words(ask.reading.embeddings)
         return replace(files, embeddings=[*files.embeddings, *self.loaded(ask.weights).adapters.bundled(ask.weights.networks)])
 
@@ -253,7 +253,7 @@ class Device:
         """Read the file first: if it is broken, the models in use stay. Then make room, then move it in."""
         self.told(checkpoint.title, "")
         try:
-            model = load(checkpoint, self.families)
+            model = load_checkpoint(checkpoint, self.families)
             while len(self._ready) >= self.kept:
                 self._ready.popitem(last=False)
             place = self.placement
@@ -268,7 +268,7 @@ class Device:
             return taesd.look
         vae = self.vae(weights) if isinstance(self.loaded(weights).model.own_vae, ModelError) else self.loaded(weights).vae
         if vae not in self._previews:
-            self._previews[vae] = Preview(vae)
+            self._previews[vae] = LatentPreview(vae)
         return self._previews[vae].look
 
 

@@ -15,8 +15,8 @@ from modules.base.errors import Invalid, ModelError, ModelMismatch
 from modules.models.checkpoint.family import TextPart
 from modules.models.checkpoint.loaded_model import LoadedModel, TextEncoder
 from modules.networks.embedding import ONLY, Embedding
-from modules.prompts.chunks import WIDTH, Chunk, Tokenizer, chunks, embeddings_by_name, old_chunk
-from modules.prompts.chunks import Embedding as Insertable
+from modules.prompts.chunks import CHUNK_LENGTH, Chunk, Tokenizer, chunks, embeddings_by_name, old_chunk
+from modules.prompts.chunks import EmbeddingMatch as Insertable
 from modules.sampling.questions import Cond, Encode, Meaning, Reading
 
 REMEMBERED = 256      # prompts; the negative one is read again for every picture
@@ -47,7 +47,7 @@ def encoder_names(model: LoadedModel) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PromptEmbeddings:
     """The embeddings a prompt may name; `broken` are those whose files cannot be read (name → why)."""
 
     embeddings: Sequence[Embedding] = ()
@@ -57,7 +57,7 @@ class Words:
 class Vocabulary:
     """Words, as far as they fit the model's encoders (name → width). What is wrong with one concerns those alone who name it."""
 
-    def __init__(self, words: Words, encoders: Mapping[str, int], tokenizer: Tokenizer) -> None:
+    def __init__(self, words: PromptEmbeddings, encoders: Mapping[str, int], tokenizer: Tokenizer) -> None:
         self.tables: dict[str, Mapping[str, Tensor]] = {}      # name → encoder → (count, width)
         self.hashes: dict[str, str] = {}
         self.notes: list[str] = []
@@ -70,8 +70,11 @@ class Vocabulary:
 
     def _add(self, embedding: Embedding, encoders: Mapping[str, int]) -> None:
         try:
-            if embedding.count > WIDTH:
-                raise ModelMismatch(f"{embedding.file} has {embedding.count} vectors; a prompt has room for {WIDTH} together.", "Leave its name out.")
+            if embedding.count > CHUNK_LENGTH:
+                raise ModelMismatch(
+                    f"{embedding.file} has {embedding.count} vectors; a prompt has room for {CHUNK_LENGTH} together.",
+                    "Leave its name out.",
+                )
             self.tables.setdefault(embedding.name, embedding.vectors_for(encoders))
             self.hashes.setdefault(embedding.name, embedding.shorthash or embedding.file)
         except ModelMismatch as error:
@@ -121,7 +124,7 @@ class TextReader:
         self.told = model.family.told
         self._known: OrderedDict[Encode, Meaning] = OrderedDict()
 
-    def read(self, ask: Encode, words: Words = Words()) -> Meaning:
+    def read(self, ask: Encode, words: PromptEmbeddings = PromptEmbeddings()) -> Meaning:
         """A conditioning of (77 · chunks, width) float32 for each of the texts that a prompt has over time."""
         if ask not in self._known:
             self._known[ask] = self._read(ask, Vocabulary(words, self._widths(), self.tokenizer))
@@ -165,7 +168,7 @@ class TextReader:
             with in_place_of_tokens(encoder.module, words.inserted(column, name)):
                 meaning, pooled = states(encoder, self._tokens(column, encoder.use), reading)
             multipliers = torch.tensor([chunk.multipliers for chunk in column], device=meaning.device)
-            parts.append(finite(EMPHASES[reading.emphasis](meaning, multipliers.unsqueeze(-1)), meaning))
+            parts.append(check_finite(EMPHASES[reading.emphasis](meaning, multipliers.unsqueeze(-1)), meaning))
         return torch.cat(parts, dim=-1), pooled
 
     def _tokens(self, column: Sequence[Chunk], use: TextPart) -> Tensor:
@@ -181,7 +184,7 @@ def unweighted(meaning: Tensor, multipliers: Tensor) -> Tensor:
     return meaning
 
 
-def weighted(meaning: Tensor, multipliers: Tensor) -> Tensor:
+def apply_multipliers(meaning: Tensor, multipliers: Tensor) -> Tensor:
     return meaning * multipliers
 
 
@@ -191,11 +194,11 @@ def weighted_keeping_mean(meaning: Tensor, multipliers: Tensor) -> Tensor:
     return scaled * (meaning.mean() / scaled.mean())
 
 
-def finite(emphasised: Tensor, meaning: Tensor) -> Tensor:
+def check_finite(emphasised: Tensor, meaning: Tensor) -> Tensor:
     """The weighted text itself. Raises Invalid where weights made numbers of it that nothing can be drawn from."""
     if emphasised.isfinite().all() or not meaning.isfinite().all():
         return emphasised
     raise Invalid("The prompt's weights cancel its meaning.", "Weigh its words less.", "prompt")
 
 
-EMPHASES = {"None": unweighted, "Ignore": unweighted, "Original": weighted_keeping_mean, "No norm": weighted}
+EMPHASES = {"None": unweighted, "Ignore": unweighted, "Original": weighted_keeping_mean, "No norm": apply_multipliers}

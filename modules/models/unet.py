@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from modules.models.checkpoint.family import Arguments
+from modules.models.checkpoint.family import CallArguments
 from modules.models.checkpoint.loaded_model import LoadedModel, config_of
-from modules.models.lora.runtime import Networks, Under
+from modules.models.lora.runtime import NetworkUses, Under
 from modules.models.optimizations.fp8 import working
 from modules.sampling.cond_extras import UNetInputs
 from modules.sampling.questions import Cond, Predict
@@ -26,15 +26,15 @@ class Row(NamedTuple):
     sigma: float
     timestep: float
     cond: Cond
-    networks: Networks
+    networks: NetworkUses
 
 
-def unpatched(sets: Sequence[Networks]) -> AbstractContextManager[None]:
+def unpatched(sets: Sequence[NetworkUses]) -> AbstractContextManager[None]:
     """Rows as the model's own weights answer them."""
     return nullcontext()
 
 
-def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = unpatched) -> list[tuple[Tensor, ...]]:
+def predict_batch(model: LoadedModel, questions: Sequence[Predict], under: Under = unpatched) -> list[tuple[Tensor, ...]]:
     """Answer each question with one clean estimate (C, h, w) per conditioning, in its order.
 
     Rows whose conditionings have equal keys share a call, made `under` the networks of each.
@@ -44,7 +44,7 @@ def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = unp
     for places in calls(rows):
         sharing = [rows[place] for place in places]
         x = torch.stack([row.x for row in sharing])
-        seen = scale_of(model, x, sharing)
+        seen = input_scale(model, x, sharing)
         given, named = model.family.denoiser.arguments(model.unet, with_extras(UNetInputs(x * seen), sharing), sharing)
         with under([row.networks for row in sharing]):
             out = model.unet(*given, **named)[0].float()      # here and in no helper: the stack at this call stays short
@@ -57,18 +57,18 @@ def predict(model: LoadedModel, questions: Sequence[Predict], under: Under = unp
 
 def calls(rows: Sequence[Row]) -> list[list[int]]:
     """Rows that share a call, those of one conditioning key; in it, those with the same networks side by side."""
-    places: dict[Hashable, dict[Networks, list[int]]] = defaultdict(lambda: defaultdict(list))
+    places: dict[Hashable, dict[NetworkUses, list[int]]] = defaultdict(lambda: defaultdict(list))
     for place, row in enumerate(rows):
         places[row.cond.key][row.networks].append(place)
     return [[*chain.from_iterable(alike.values())] for alike in places.values()]
 
 
-def scale_of(model: LoadedModel, x: Tensor, rows: Sequence[Row]) -> Tensor:
+def input_scale(model: LoadedModel, x: Tensor, rows: Sequence[Row]) -> Tensor:
     """What the network sees of each row's latent, as a factor (rows, 1, 1, 1)."""
     return column([model.parametrization.input_scale(row.sigma) for row in rows], x)
 
 
-def unet_arguments(unet: nn.Module, inputs: UNetInputs, rows: Sequence[Row]) -> Arguments:
+def unet_arguments(unet: nn.Module, inputs: UNetInputs, rows: Sequence[Row]) -> CallArguments:
     """The arguments of a call of diffusers' UNet: latents (rows, C, h, w), a timestep (rows,) and a text for each."""
     weight = working(unet)
     timesteps = torch.tensor([row.timestep for row in rows], device=weight.device)

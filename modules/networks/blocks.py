@@ -23,19 +23,19 @@ def block_weights(spec: str) -> Callable[[str], float]:
     no block, as the timestep's embedding, is left at 1.
     """
     numbers = [number.strip() for number in PRESETS.get(spec.strip(), spec).split(",")]
-    named = next((blocks for blocks in BLOCKS if len(blocks) == len(numbers)), None)
+    named = next((blocks for blocks in BLOCK_LAYOUTS if len(blocks) == len(numbers)), None)
     if named is None:
-        counts = ", ".join(str(len(blocks)) for blocks in BLOCKS)
+        counts = ", ".join(str(len(blocks)) for blocks in BLOCK_LAYOUTS)
         raise Invalid(f"lbw={spec} is {len(numbers)} numbers.", f"Give {counts} numbers, or one of {', '.join(PRESETS)}.", "prompt")
     try:
-        weights = dict(zip(named, map(strength, numbers), strict=True))
+        weights = dict(zip(named, map(parse_strength, numbers), strict=True))
     except ValueError as error:
         hint = f"Write it as 1,0.5,0 and so on, each at most {MAX_STRENGTH:g}."
         raise Invalid(f"lbw={spec} is not all numbers.", hint, "prompt") from error
     return lambda path: weights.get(block, 0.0) if (block := block_of(path)) else 1.0
 
 
-def strength(text: str) -> float:
+def parse_strength(text: str) -> float:
     """Raises ValueError for what is no number, or beyond MAX_STRENGTH."""
     number = float(text)
     if not abs(number) <= MAX_STRENGTH:
@@ -58,15 +58,15 @@ def block_of(path: str) -> str:
     return f"IN{number + 1:02}" if way == "down" else f"OUT{number:02}"
 
 
-def names(base: str, inputs: str, outputs: str) -> tuple[str, ...]:
+def block_names(base: str, inputs: str, outputs: str) -> tuple[str, ...]:
     return (base, *(f"IN{n}" for n in inputs.split()), "M00", *(f"OUT{n}" for n in outputs.split()))
 
 
-BLOCKS = (
-    names("BASE", "04 05 07 08", "00 01 02 03 04 05"),                                                   # SDXL's with attention
-    names("BASE", "01 02 04 05 07 08", "03 04 05 06 07 08 09 10 11"),                                    # SD1's with attention
-    names("BASE", "00 01 02 03 04 05 06 07 08", "00 01 02 03 04 05 06 07 08"),                           # all of SDXL
-    names("BASE", "00 01 02 03 04 05 06 07 08 09 10 11", "00 01 02 03 04 05 06 07 08 09 10 11"),         # all of SD1
+BLOCK_LAYOUTS = (
+    block_names("BASE", "04 05 07 08", "00 01 02 03 04 05"),                                                   # SDXL's with attention
+    block_names("BASE", "01 02 04 05 07 08", "03 04 05 06 07 08 09 10 11"),                                    # SD1's with attention
+    block_names("BASE", "00 01 02 03 04 05 06 07 08", "00 01 02 03 04 05 06 07 08"),                           # all of SDXL
+    block_names("BASE", "00 01 02 03 04 05 06 07 08 09 10 11", "00 01 02 03 04 05 06 07 08 09 10 11"),         # all of SD1
 )
 
 PRESETS = {      # those that sd-webui-lora-block-weight comes with

@@ -39,7 +39,7 @@ class Targets:
         end = key.rfind(".")
         while end > 0:
             if path := self.aliases.get(key[:end]):
-                return path, PARTS.get(key[end + 1:], key[end + 1:])
+                return path, PART_NAMES.get(key[end + 1:], key[end + 1:])
             end = key.rfind(".", 0, end)
         return None
 
@@ -52,7 +52,7 @@ def spelt(part: str, module: str) -> Iterator[str]:
     """All names of one module of a part of the model. CLIP's came with `text_model.` before, and still do in most files."""
     for name in (module, f"text_model.{module}") if part.startswith("text_encoder") else (module,):
         joined = name.replace(".", "_")
-        yield from (form.format(dotted=name, joined=joined) for form in FORMS[part])
+        yield from (form.format(dotted=name, joined=joined) for form in KEY_PATTERNS[part])
 
 
 def modern(key: str) -> str:
@@ -63,9 +63,9 @@ def modern(key: str) -> str:
     return key
 
 
-def bundled(key: str) -> tuple[str, str] | None:
+def bundled_embedding(key: str) -> tuple[str, str] | None:
     """The word and the text encoder that a key is an embedding for: `bundle_emb.WORD.clip_l` → (WORD, clip_l)."""
-    for ending, encoder in ENCODERS.items():
+    for ending, encoder in EMBEDDING_ENCODERS.items():
         if key.startswith(BUNDLE) and key.endswith(ending):
             return key.removeprefix(BUNDLE).removesuffix(ending), encoder
     return None
@@ -75,12 +75,12 @@ def embeddings_of(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]
     """The textual inversions that come with a network: word → text encoder → (vectors, width)."""
     found: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
-        if place := bundled(key):
+        if place := bundled_embedding(key):
             found.setdefault(place[0], {})[place[1]] = tensor
     return found
 
 
-FORMS = {
+KEY_PATTERNS = {
     "unet": (
         "lora_unet_{joined}",                                       # kohya-ss
         "lycoris_{joined}", "lycoris_unet_{joined}",                # LyCORIS
@@ -119,7 +119,7 @@ PROCESSORS = {
     ".self_attn.to_v_lora.": ".self_attn.v_proj.lora.", ".self_attn.to_out_lora.": ".self_attn.out_proj.lora.",
 }
 
-PARTS = {                                                           # others' words → kohya-ss's
+PART_NAMES = {                                                           # others' words → kohya-ss's
     "lora_A.weight": "lora_down.weight", "lora_B.weight": "lora_up.weight",                                          # PEFT
     "lora_A.default.weight": "lora_down.weight", "lora_B.default.weight": "lora_up.weight",
     "lora_magnitude_vector.weight": "lora_magnitude_vector", "lora_magnitude_vector.default.weight": "lora_magnitude_vector",
@@ -127,10 +127,10 @@ PARTS = {                                                           # others' wo
     "lora_linear_layer.down.weight": "lora_down.weight", "lora_linear_layer.up.weight": "lora_up.weight",
 }
 
-READ = re.compile(                                                  # those words that a kind makes use of
+USED_PARTS = re.compile(                                                  # those words that a kind makes use of
     r"alpha|scale|lora_(up|down|mid)\.weight|dora_scale|lora_magnitude_vector|hada_(w[12]_[ab]|t[12])|lokr_(w[12](_[ab])?|t2)"
     r"|[ab][12]\.weight|on_input|weight|diff(_b)?|[wb]_norm|bias|oft_(blocks|diag)|rescale"
 )
 
 BUNDLE = "bundle_emb."
-ENCODERS = {".string_to_param.*": "clip_l", ".clip_l": "clip_l", ".clip_g": "clip_g"}      # the first, and SDXL's second
+EMBEDDING_ENCODERS = {".string_to_param.*": "clip_l", ".clip_l": "clip_l", ".clip_g": "clip_g"}      # the first, and SDXL's second

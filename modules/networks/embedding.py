@@ -23,12 +23,12 @@ from modules.base.errors import ModelCorrupt, ModelMismatch, ModelUnsupported
 
 ONLY = "clip"               # what the encoder of a model with one encoder is called here; SDXL's are clip_l and clip_g
 TEXT_CHUNK = "sd-ti-embedding"
-PICTURES = ("PNG", "WEBP")
-MOST_PIXELS = 2**24
+PICTURE_FORMATS = ("PNG", "WEBP")
+MOST_EMBEDDING_PIXELS = 2**24
 LONGEST_JSON = 2**25        # bytes; 75 vectors of both SDXL encoders have 4 million
 SHORT = 12                  # hex digits of the hash in generation data
-OTHER = "Embeddings are .pt, .bin and .safetensors files, and pictures that carry one."
-AGAIN = "Download or copy the file again; pictures must not have been converted."
+EMBEDDING_HINT = "Embeddings are .pt, .bin and .safetensors files, and pictures that carry one."
+COPY_EMBEDDING_AGAIN = "Download or copy the file again; pictures must not have been converted."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,13 +49,13 @@ class Embedding:
         """
         name = PurePath(file).stem
         if isinstance(content, bytes):
-            content = read_picture(file, content)
-            name = told_as(content.get("name"), str) or name
+            content = read_embedded_picture(file, content)
+            name = value_as(content.get("name"), str) or name
         if not isinstance(content, Mapping):
-            raise ModelUnsupported(f"{file} is not a textual-inversion embedding.", OTHER)
+            raise ModelUnsupported(f"{file} is not a textual-inversion embedding.", EMBEDDING_HINT)
         return cls(
-            name, file, read_vectors(file, content), step=told_as(content.get("step"), int),
-            checkpoint=told_as(content.get("sd_checkpoint_name"), str), checkpoint_hash=told_as(content.get("sd_checkpoint"), str), sha256=sha256,
+            name, file, read_vectors(file, content), step=value_as(content.get("step"), int),
+            checkpoint=value_as(content.get("sd_checkpoint_name"), str), checkpoint_hash=value_as(content.get("sd_checkpoint"), str), sha256=sha256,
         )
 
     @property
@@ -89,7 +89,7 @@ class Embedding:
         return {encoder: self.vectors[encoder] for encoder in encoders}
 
 
-def told_as(value: object, kind: type) -> Any:
+def value_as(value: object, kind: type) -> Any:
     """What a file says of itself, if it is of the expected type."""
     return value if isinstance(value, kind) else None
 
@@ -103,9 +103,9 @@ def read_vectors(file: str, content: Mapping[Any, Any]) -> dict[str, Tensor]:
         if names.keys() <= tables.keys():
             return same_count(file, {encoder: table_of(file, tables[key]) for key, encoder in names.items()})
     if not tables:
-        raise ModelUnsupported(f"{file} is not a textual-inversion embedding.", OTHER)
+        raise ModelUnsupported(f"{file} is not a textual-inversion embedding.", EMBEDDING_HINT)
     if len(tables) > 1:
-        raise ModelUnsupported(f"{file} has {len(tables)} tensors ({', '.join(tables):.80}); an embedding has one.", OTHER)
+        raise ModelUnsupported(f"{file} has {len(tables)} tensors ({', '.join(tables):.80}); an embedding has one.", EMBEDDING_HINT)
     return {ONLY: table_of(file, *tables.values())}
 
 
@@ -114,26 +114,26 @@ def table_of(file: str, tensor: Tensor) -> Tensor:
     table = tensor.detach().float() if tensor.is_floating_point() else tensor
     table = table.unsqueeze(0) if table.ndim == 1 else table
     if table.ndim != 2 or not table.numel() or not table.is_floating_point():
-        raise ModelCorrupt(f"{file} holds no vectors but {tensor.dtype} of shape {tuple(tensor.shape)}.", OTHER)
+        raise ModelCorrupt(f"{file} holds no vectors but {tensor.dtype} of shape {tuple(tensor.shape)}.", EMBEDDING_HINT)
     return table
 
 
 def same_count(file: str, tables: dict[str, Tensor]) -> dict[str, Tensor]:
     if len({len(table) for table in tables.values()}) > 1:
-        raise ModelCorrupt(f"{file} has not as many vectors for one text encoder as for the other.", AGAIN)
+        raise ModelCorrupt(f"{file} has not as many vectors for one text encoder as for the other.", COPY_EMBEDDING_AGAIN)
     return tables
 
 
-def read_picture(file: str, picture: bytes) -> Mapping[str, Any]:
+def read_embedded_picture(file: str, picture: bytes) -> Mapping[str, Any]:
     """A1111's dict out of a picture. Raises ModelUnsupported if there is none, ModelCorrupt if it cannot be read."""
     try:
-        with Image.open(io.BytesIO(picture), formats=PICTURES) as image:
-            packed = packed_json(image) if image.width * image.height <= MOST_PIXELS else None
+        with Image.open(io.BytesIO(picture), formats=PICTURE_FORMATS) as image:
+            packed = packed_json(image) if image.width * image.height <= MOST_EMBEDDING_PIXELS else None
         content = json.loads(packed, object_hook=tensor_or_dict) if packed is not None else None
-    except BROKEN as error:
-        raise ModelCorrupt(f"{file} is damaged ({type(error).__name__}).", AGAIN) from error
+    except DECODING_ERRORS as error:
+        raise ModelCorrupt(f"{file} is damaged ({type(error).__name__}).", COPY_EMBEDDING_AGAIN) from error
     if not isinstance(content, Mapping):
-        raise ModelUnsupported(f"{file} is a picture without an embedding in it.", OTHER)
+        raise ModelUnsupported(f"{file} is a picture without an embedding in it.", EMBEDDING_HINT)
     return content
 
 
@@ -142,15 +142,15 @@ def packed_json(image: Image.Image) -> bytes | None:
     image.load()
     if text := getattr(image, "text", {}).get(TEXT_CHUNK):
         return base64.b64decode(text)
-    packed = hidden_in(pixels_of(image))
-    return None if packed is None else inflated(packed)
+    packed = hidden_in(pixel_tensor(image))
+    return None if packed is None else inflate_zlib(packed)
 
 
 def tensor_or_dict(item: dict[str, Any]) -> Any:
     return torch.tensor(item["TORCHTENSOR"], dtype=torch.float32) if "TORCHTENSOR" in item else item
 
 
-def inflated(packed: bytes) -> bytes:
+def inflate_zlib(packed: bytes) -> bytes:
     """A zlib stream; what follows it is padding."""
     stream = zlib.decompressobj()
     raw = stream.decompress(packed, LONGEST_JSON)
@@ -159,7 +159,7 @@ def inflated(packed: bytes) -> bytes:
     return raw
 
 
-def pixels_of(image: Image.Image) -> Tensor:
+def pixel_tensor(image: Image.Image) -> Tensor:
     """(height, width, 3) uint8"""
     return torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8).view(image.height, image.width, 3)
 
@@ -204,6 +204,6 @@ PAIRS = (           # what files with a table for each encoder call them: A1111 
     {"clip_l": "clip_l", "clip_g": "clip_g"},
     {"text_encoders_0": "clip_l", "text_encoders_1": "clip_g"},
 )
-BROKEN = (          # all that the readers of pictures, base64, zlib, JSON and nested lists raise
+DECODING_ERRORS = (          # all that the readers of pictures, base64, zlib, JSON and nested lists raise
     OSError, SyntaxError, ValueError, TypeError, RuntimeError, ArithmeticError, zlib.error, Image.DecompressionBombError,
 )

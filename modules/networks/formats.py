@@ -15,7 +15,7 @@ from torch import Tensor
 
 from modules.base.errors import ModelUnsupported
 from modules.networks.orthogonal import OFT, load_oft
-from modules.networks.patch import MISSHAPEN, WIDE, Patch, Shape, along, flat, product, product_shape, taps
+from modules.networks.patch import COMPUTE_DTYPES, MISSHAPEN, Patch, Shape, along, flat, product, product_shape, taps
 
 Parts = Mapping[str, Tensor]              # what a file holds for one module, by the end of its name: `lora_up.weight`, `alpha` …
 
@@ -41,7 +41,7 @@ class LoRA(Patch):
     @classmethod
     def load(cls, parts: Parts) -> LoRA:
         down = parts["lora_down.weight"]
-        return cls(parts["lora_up.weight"], down, parts.get("lora_mid.weight"), scale_of(parts, len(down)))
+        return cls(parts["lora_up.weight"], down, parts.get("lora_mid.weight"), rank_scale(parts, len(down)))
 
     def factors(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """(out, rank) and (rank, in · kh · kw), where `weight` is and as precise."""
@@ -78,7 +78,7 @@ class LoRA(Patch):
 
     def exact(self, dtype: torch.dtype) -> bool:
         """Does a weight of this precision lose nothing by the factors being brought to it?"""
-        return dtype in WIDE or (dtype == self.up.dtype == self.down.dtype and dtype.itemsize == 2)
+        return dtype in COMPUTE_DTYPES or (dtype == self.up.dtype == self.down.dtype and dtype.itemsize == 2)
 
     def truncated(self, rank: int) -> LoRA:
         return self if self.mid is not None else replace(self, up=self.up[:, :rank], down=self.down[:rank])
@@ -107,7 +107,7 @@ class LoHa(Patch):
     @classmethod
     def load(cls, parts: Parts) -> LoHa:
         a1, b1, a2, b2 = (parts[f"hada_{name}"] for name in ("w1_a", "w1_b", "w2_a", "w2_b"))
-        return cls(a1, b1, a2, b2, parts.get("hada_t1"), parts.get("hada_t2"), scale_of(parts, len(b1)))
+        return cls(a1, b1, a2, b2, parts.get("hada_t1"), parts.get("hada_t2"), rank_scale(parts, len(b1)))
 
     def delta(self, weight: Tensor) -> Tensor:
         matrix = product(weight, self.a1, self.b1, core=self.t1) * product(weight, self.a2, self.b2, core=self.t2)
@@ -137,7 +137,7 @@ class LoKr(Patch):
     def load(cls, parts: Parts) -> LoKr:
         w1, w2 = ((parts[w],) if w in parts else (parts[f"{w}_a"], parts[f"{w}_b"]) for w in ("lokr_w1", "lokr_w2"))
         ranks = [len(factors[1]) for factors in (w2, w1) if len(factors) == 2]
-        return cls(w1, w2, parts.get("lokr_t2"), scale_of(parts, ranks[0]) if ranks else 1.0)
+        return cls(w1, w2, parts.get("lokr_t2"), rank_scale(parts, ranks[0]) if ranks else 1.0)
 
     def delta(self, weight: Tensor) -> Tensor:
         matrix = torch.kron(product(weight, *self.w1), product(weight, *self.w2, core=self.t2))
@@ -169,7 +169,7 @@ class GLoRA(Patch):
         rank = min(length for length in pairs[0][0].shape if all(length in factor.shape for pair in pairs for factor in pair))
         tall_first = all(tall.shape[1] == wide.shape[0] == rank for tall, wide in pairs)
         a, b = pairs if tall_first else [pair[::-1] for pair in pairs]
-        return cls(a, b, scale_of({name: part for name, part in parts.items() if name != "alpha"}, rank))
+        return cls(a, b, rank_scale({name: part for name, part in parts.items() if name != "alpha"}, rank))
 
     def delta(self, weight: Tensor) -> Tensor:
         mixed = torch.einsum("o i ..., i r, r j -> o j ...", weight, *(factor.to(weight) for factor in self.a))
@@ -243,7 +243,7 @@ class DoRA(Patch):
         return replace(self, inner=self.inner.truncated(rank))
 
 
-def scale_of(parts: Parts, rank: int) -> float:
+def rank_scale(parts: Parts, rank: int) -> float:
     """alpha / rank, as kohya-ss files mean it; no alpha is alpha = rank. A file may also give the scale itself.
 
     Raises ValueError if that is no number: BLAS would leave the product out, and the picture be another without a word.
@@ -257,13 +257,13 @@ def scale_of(parts: Parts, rank: int) -> float:
 def read_patches(layer: str, parts: Parts) -> dict[str, Patch]:
     """The patches of a module's `weight` and `bias`, as far as `parts` has them. Raises ModelUnsupported naming `layer`."""
     found: dict[str, Patch] = {}
-    if load := next((load for telltale, load in FORMATS.items() if telltale in parts), None):
+    if load := next((load for telltale, load in PATCH_FORMATS.items() if telltale in parts), None):
         try:
             found["weight"] = decomposed(load(parts), parts)
         except KeyError as error:
-            raise ModelUnsupported(f"{layer} lacks its {error.args[0]}.", BROKEN) from error
+            raise ModelUnsupported(f"{layer} lacks its {error.args[0]}.", BROKEN_FILE) from error
         except MISSHAPEN as error:
-            raise ModelUnsupported(f"{layer} is not what its names say: {shapes_of(parts)}.", BROKEN) from error
+            raise ModelUnsupported(f"{layer} is not what its names say: {shapes_of(parts)}.", BROKEN_FILE) from error
     if bias := next((name for name in BIASES if name in parts), None):
         found["bias"] = Full(parts[bias])
     if not found:
@@ -282,10 +282,10 @@ def decomposed(patch: Patch, parts: Parts) -> Patch:
     return DoRA(patch, parts["dora_scale"]) if "dora_scale" in parts else patch
 
 
-BROKEN = "The file may be broken; download it again."
+BROKEN_FILE = "The file may be broken; download it again."
 BIASES = ("diff_b", "b_norm", "bias")
 
-FORMATS: dict[str, Callable[[Parts], Patch]] = {      # the part that tells a kind; the first there is decides
+PATCH_FORMATS: dict[str, Callable[[Parts], Patch]] = {      # the part that tells a kind; the first there is decides
     "lora_up.weight": LoRA.load,
     "lora_down.weight": LoRA.load,
     "hada_w1_a": LoHa.load,

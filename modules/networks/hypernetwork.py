@@ -17,16 +17,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from modules.base.errors import ModelCorrupt, ModelUnsupported
+from modules.networks.embedding import value_as
 
 PART = re.compile(r"linear\.?([0-9]{1,9})\.(weight|bias)")
-OTHER = "Only hypernetworks as A1111 trains them belong into models/hypernetworks."
-AGAIN = "Download or copy the file again."
+HYPERNETWORK_HINT = "Only hypernetworks as A1111 trains them belong into models/hypernetworks."
+COPY_HYPERNETWORK_AGAIN = "Download or copy the file again."
 
 Activation = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Linear:
+class AffineLayer:
     """An affine map and what follows it. weight: (out, in); bias: (out,)."""
 
     weight: Tensor
@@ -61,7 +62,7 @@ class Norm:
 class MLP:
     """Layers one after the other, (…, width) → (…, width). Dropout, which only training knows, is left out."""
 
-    layers: tuple[Linear | Norm, ...]
+    layers: tuple[AffineLayer | Norm, ...]
 
     def __call__(self, x: Tensor) -> Tensor:
         for layer in self.layers:
@@ -88,11 +89,11 @@ class Hypernetwork:
     def read(cls, file: str, content: object) -> Hypernetwork:
         """From what torch's `weights_only` reader found in the file called `file`. Raises ModelUnsupported or ModelCorrupt."""
         if not isinstance(content, Mapping) or not any(type(key) is int for key in content):
-            raise ModelUnsupported(f"{file} is not a hypernetwork: it has networks for no width.", OTHER)
+            raise ModelUnsupported(f"{file} is not a hypernetwork: it has networks for no width.", HYPERNETWORK_HINT)
         activation = read_activation(file, content.get("activation_func"))
         end = activation if content.get("activate_output", True) else unchanged
         mlps = {width: read_pair(file, width, pair, (activation, end)) for width, pair in content.items() if type(width) is int}
-        told = (told_as(content.get(key), kind) for key, kind in (("step", int), ("sd_checkpoint_name", str), ("sd_checkpoint", str)))
+        told = (value_as(content.get(key), kind) for key, kind in (("step", int), ("sd_checkpoint_name", str), ("sd_checkpoint", str)))
         return cls(PurePath(file).stem, mlps, *told)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Hypernetwork:
@@ -119,11 +120,6 @@ def apply_in_turn(hypernetworks: Iterable[tuple[Hypernetwork, float]], context: 
     return k, v
 
 
-def told_as(value: object, kind: type) -> Any:
-    """What a file says of itself, if it is of the expected type."""
-    return value if isinstance(value, kind) else None
-
-
 def unchanged(x: Tensor) -> Tensor:
     return x
 
@@ -138,47 +134,50 @@ def read_activation(file: str, name: object) -> Activation:
 
 def read_pair(file: str, width: int, pair: object, activations: tuple[Activation, Activation]) -> tuple[MLP, MLP]:
     if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(isinstance(state, Mapping) for state in pair):
-        raise ModelCorrupt(f"{file} lacks a network for keys and one for values of width {width}.", AGAIN)
+        raise ModelCorrupt(f"{file} lacks a network for keys and one for values of width {width}.", COPY_HYPERNETWORK_AGAIN)
     return read_mlp(file, width, pair[0], activations), read_mlp(file, width, pair[1], activations)
 
 
 def read_mlp(file: str, width: int, state: Mapping[Any, Any], activations: tuple[Activation, Activation]) -> MLP:
     """The layers in the order of their numbers, which skip those without weights. activations: after each but the last, after the last."""
-    weights = read_weights(file, width, state)
+    weights = layer_weights(file, width, state)
     matrices = sum(weight.ndim == 2 for weight, _ in weights)
-    layers: list[Linear | Norm] = []
+    layers: list[AffineLayer | Norm] = []
     for weight, bias in weights:
         matrices -= weight.ndim == 2
-        layers.append(Norm(weight, bias) if weight.ndim == 1 else Linear(weight, bias, activations[matrices == 0]))
+        layers.append(Norm(weight, bias) if weight.ndim == 1 else AffineLayer(weight, bias, activations[matrices == 0]))
     check_widths(file, width, layers)
     return MLP(tuple(layers))
 
 
-def read_weights(file: str, width: int, state: Mapping[Any, Any]) -> list[tuple[Tensor, Tensor]]:
+def layer_weights(file: str, width: int, state: Mapping[Any, Any]) -> list[tuple[Tensor, Tensor]]:
     """(weight, bias) of each layer: a matrix and a vector of a linear one, two vectors of a normalising one; float32."""
     found: dict[int, dict[str, Tensor]] = {}
     for key, value in state.items():
         if not (match := PART.fullmatch(str(key))) or not isinstance(value, Tensor):
-            raise ModelUnsupported(f"{file} has something Easel does not know for width {width}: {key!r:.80}.", OTHER)
+            raise ModelUnsupported(f"{file} has something Easel does not know for width {width}: {key!r:.80}.", HYPERNETWORK_HINT)
         found.setdefault(int(match[1]), {})[match[2]] = value.detach().float()
     parts = [part for _, part in sorted(found.items())]
     weights = [(part["weight"], part["bias"]) for part in parts if part.keys() >= {"weight", "bias"}]
     fits = all(weight.shape[:1] == bias.shape and weight.ndim in (1, 2) for weight, bias in weights)
     if not weights or len(weights) < len(parts) or not fits:
-        raise ModelCorrupt(f"{file} lacks weights for width {width}.", AGAIN)
+        raise ModelCorrupt(f"{file} lacks weights for width {width}.", COPY_HYPERNETWORK_AGAIN)
     return weights
 
 
-def check_widths(file: str, width: int, layers: Iterable[Linear | Norm]) -> None:
+def check_widths(file: str, width: int, layers: Iterable[AffineLayer | Norm]) -> None:
     """Each layer must take what the one before it gives, and the whole must end as wide as it began."""
     given = width
     for layer in layers:
         taken, gives = layer.widths
         if taken != given:
-            raise ModelCorrupt(f"{file}: of the networks for width {width}, a layer takes {taken} channels and is given {given}.", AGAIN)
+            raise ModelCorrupt(
+                f"{file}: of the networks for width {width}, a layer takes {taken} channels and is given {given}.",
+                COPY_HYPERNETWORK_AGAIN,
+            )
         given = gives
     if given != width:
-        raise ModelCorrupt(f"{file}: a network for width {width} ends with {given} channels.", AGAIN)
+        raise ModelCorrupt(f"{file}: a network for width {width} ends with {given} channels.", COPY_HYPERNETWORK_AGAIN)
 
 
 ACTIVATIONS: dict[str, Activation] = {       # "swish" is the hard one; the others bear the names of torch's classes

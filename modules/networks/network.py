@@ -10,12 +10,12 @@ from torch import Tensor
 
 from modules.base.errors import ModelMismatch, ModelUnsupported
 from modules.base.families import family_named, spoken_family
-from modules.networks.dialects import READ, Targets, bundled, embeddings_of
-from modules.networks.formats import BROKEN, read_patches, shapes_of
+from modules.networks.dialects import USED_PARTS, Targets, bundled_embedding, embeddings_of
+from modules.networks.formats import BROKEN_FILE, read_patches, shapes_of
 from modules.networks.patch import MISSHAPEN, FirstInputs, Patch, Shape
 
 PASSED_OVER = "oft_unet_"      # kohya-ss's OFT by diffusers' names: A1111 draws without it and says nothing, so its pictures are made so
-LONGEST_SHOWN = 120            # characters; a tensor's name has up to 100
+LONGEST_QUOTED = 120            # characters; a tensor's name has up to 100
 INPAINTING_INPUTS, INPUTS = 9, 4      # channels of a UNet's first convolution: latent, mask and masked latent; latent alone
 
 
@@ -52,17 +52,17 @@ def read_network(name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str
     layers, unmatched = sorted_out(tensors, targets)
     embeddings = embeddings_of(tensors)
     if not layers and not embeddings and not all(key.startswith(PASSED_OVER) for key in tensors):
-        raise ModelMismatch(f"{name} has nothing for this model: {shown(next(iter(tensors), 'it is empty'))} is not in it.", made_for(metadata))
+        raise ModelMismatch(f"{name} has nothing for this model: {quote_text(next(iter(tensors), 'it is empty'))} is not in it.", made_for(metadata))
     if any(table.ndim != 2 for tables in embeddings.values() for table in tables.values()):
-        raise ModelUnsupported(f"{name}: an embedding in it is no table of vectors.", BROKEN)
+        raise ModelUnsupported(f"{name}: an embedding in it is no table of vectors.", BROKEN_FILE)
     patches: dict[str, Patch] = {}
     for module, parts in layers.items():
-        unmatched += [f"{module}.{part}" for part in parts if not READ.fullmatch(part)]
+        unmatched += [f"{module}.{part}" for part in parts if not USED_PARTS.fullmatch(part)]
         for parameter, patch in read_patches(f"{name}: {module}", parts).items():
             path = f"{module}.{parameter}"
             if path not in targets.shapes:
                 unmatched.append(path)
-            elif (fitting := fitted(patch, targets.shapes[path])) is None:
+            elif (fitting := fit_patch(patch, targets.shapes[path])) is None:
                 raise ModelMismatch(f"{name} does not fit: {path} is {targets.shapes[path]}, the file has {shapes_of(parts)}.", made_for(metadata))
             else:
                 patches[path] = fitting
@@ -76,12 +76,12 @@ def sorted_out(tensors: Mapping[str, Tensor], targets: Targets) -> tuple[dict[st
     for key, tensor in tensors.items():
         if place := targets.place(key):
             layers.setdefault(place[0], {})[place[1]] = tensor
-        elif not bundled(key):
+        elif not bundled_embedding(key):
             unmatched.append(key)
     return layers, unmatched
 
 
-def fitted(patch: Patch, shape: Shape) -> Patch | None:
+def fit_patch(patch: Patch, shape: Shape) -> Patch | None:
     """The patch for a parameter of this shape. One for an ordinary UNet's first convolution fits an inpainting model's too."""
     widened = FirstInputs(patch, INPUTS) if len(shape) == 4 and shape[1] == INPAINTING_INPUTS else patch
     try:
@@ -93,10 +93,10 @@ def fitted(patch: Patch, shape: Shape) -> Patch | None:
 def made_for(metadata: Mapping[str, str]) -> str:
     """The hint to one who uses a network with the wrong model; trainers write what they trained on."""
     said = metadata.get("modelspec.architecture") or metadata.get("ss_base_model_version") or ""
-    family = spoken_family(family_named(said) or shown(said))
+    family = spoken_family(family_named(said) or quote_text(said))
     return f"It was made for {family}: choose such a checkpoint." if family else "It was made for another family of models."
 
 
-def shown(text: str) -> str:
+def quote_text(text: str) -> str:
     """A file's own words in a message: on one line, and no longer than it needs."""
-    return "".join(letter for letter in text if letter.isprintable())[:LONGEST_SHOWN]
+    return "".join(letter for letter in text if letter.isprintable())[:LONGEST_QUOTED]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 Shape = tuple[int, ...]
 MISSHAPEN = (IndexError, RuntimeError, TypeError, ValueError, ZeroDivisionError)      # what torch says of tensors with other axes than expected
-WIDE = (torch.float32, torch.float64)      # precisions to compute in
+COMPUTE_DTYPES = (torch.float32, torch.float64)      # precisions to compute in
 
 
 class Patch(ABC):
@@ -30,7 +30,7 @@ class Patch(ABC):
 
     def apply(self, weight: Tensor, strength: float) -> Tensor:
         """The changed weight as a new tensor, with the weight's shape, precision and device."""
-        wide = weight if weight.dtype in WIDE else weight.float()
+        wide = weight if weight.dtype in COMPUTE_DTYPES else weight.float()
         return (wide + strength * self.delta(wide)).to(weight.dtype)
 
     def apply_into(self, weight: Tensor, strength: float, out: Tensor) -> None:

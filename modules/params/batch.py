@@ -13,18 +13,18 @@ from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_PATH, FilePath, Nam
 from modules.params.extras import Extras
 from modules.params.img2img import Img2Img
 
-MOST_PICTURES = 10_000
+MOST_BATCH_PICTURES = 10_000
 PNG_INFO = ("Prompt", "Negative prompt", "Seed", "CFG scale", "Sampler", "Steps", "Model hash")      # as A1111 names and orders them
 
 Folder = Text(1, MAX_PATH)
-Source = Literal["", "upload", "folder"]      # "": it is no batch
+BatchSource = Literal["", "upload", "folder"]      # "": it is no batch
 
 
 @dataclass(frozen=True, kw_only=True)
 class FromFolder:
     """Folders on the server, as the form names them."""
 
-    batch_source: Source = ""
+    batch_source: BatchSource = ""
     batch_input_dir: Annotated[str, Param("Input directory", Folder, "All pictures of this folder, on the machine where the server runs.")] = ""
     batch_output_dir: Annotated[
         str, Param("Output directory", Folder, "Results are written there under their pictures' names; without one they are saved as usual."),
@@ -47,7 +47,7 @@ class Img2ImgBatch(FromFolder, Img2Img):
     resize_by: bool = False      # the result's size is the picture's times `scale_by`, and no other
     scale_by: Annotated[float, Param("Scale", Slider(0.05, 4, 0.05), "How many times as large as the picture the result is.")] = 1.0
 
-    batch_sent: Annotated[tuple[Sent, ...], MaxLen(MOST_PICTURES)] = ()
+    batch_sent: Annotated[tuple[Sent, ...], MaxLen(MOST_BATCH_PICTURES)] = ()
     batch_inpaint_mask_dir: Annotated[
         str, Param("Inpaint batch mask directory", Folder, "Masks that are called as the pictures are, or one for all; without, nothing is kept."),
     ] = ""
@@ -75,7 +75,7 @@ class ExtrasBatch(FromFolder, Extras):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BatchItem:
     """One picture of a batch.
 
     image, mask: a name among `imaging.inputs`, or the path of a file on the server
@@ -91,7 +91,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    entries: tuple[Entry, ...]
+    entries: tuple[BatchItem, ...]
     folder: str = ""                    # where results go, under their pictures' names; "": among the outputs
     notes: tuple[str, ...] = ()         # what the person should know, such as files that are no pictures
 
@@ -99,4 +99,4 @@ class Batch:
     def recorded(cls, params: Mapping[str, Any]) -> Batch | None:
         """The batch in a job's parameters, if it is one."""
         found = params.get("batch")
-        return found and cls(tuple(Entry(**entry) for entry in found["entries"]), found["folder"], tuple(found["notes"]))
+        return found and cls(tuple(BatchItem(**entry) for entry in found["entries"]), found["folder"], tuple(found["notes"]))

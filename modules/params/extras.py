@@ -10,16 +10,16 @@ from annotated_types import Interval
 
 from modules.base.errors import Invalid
 from modules.base.fields import Checkbox, Choice, Number, Param, Slider
-from modules.params.infotext import SIZE, quote, read_pairs, split, unquote
+from modules.base.sizes import Size
+from modules.params.infotext import SIZE, quote, read_pairs, split_infotext, unquote
 
 BY, TO = range(2)                   # resize_mode
-NONE = "None"                       # the upscaler that leaves a picture as it is
-LONGEST = 32768                     # pixels of a side
-MOST_PIXELS = 16384**2              # of a picture
-MOST_IN_ALL = 4 * MOST_PIXELS       # of all pictures of a request
+NO_UPSCALER = "None"                       # the upscaler that leaves a picture as it is
+LONGEST_SIDE = 32768                     # pixels of a side
+MOST_OUTPUT_PIXELS = 16384**2              # of a picture
+MOST_IN_ALL = 4 * MOST_OUTPUT_PIXELS       # of all pictures of a request
 MOST_SENT = 128_000_000             # pixels of those it starts from: all of them are in memory while the job lasts
 
-Size = tuple[int, int]              # width, height in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Extras:
     resize_mode: Annotated[int, Interval(ge=BY, le=TO)] = BY
     show_extras_results: bool = True        # of a folder of pictures: A1111 can keep its page from showing them
     upscaling_resize: Annotated[float, Param("Resize", Slider(0.05, 16, 0.05), "How many times as large.", form=4.0)] = 2.0
-    upscaling_resize_w: Annotated[int, Param("Width", Number(1, LONGEST), "In pixels, where a size is asked for.")] = 512
-    upscaling_resize_h: Annotated[int, Param("Height", Number(1, LONGEST), "In pixels, where a size is asked for.")] = 512
+    upscaling_resize_w: Annotated[int, Param("Width", Number(1, LONGEST_SIDE), "In pixels, where a size is asked for.")] = 512
+    upscaling_resize_h: Annotated[int, Param("Height", Number(1, LONGEST_SIDE), "In pixels, where a size is asked for.")] = 512
     upscaling_crop: Annotated[bool, Param("Crop to fit", Checkbox(), "Cut off what the shape has no room for; else it stays.")] = True
-    upscaler_1: Annotated[str, Param("Upscaler 1", Choice("upscalers"), "What enlarges; None leaves the picture as it is.", form="Lanczos")] = NONE
-    upscaler_2: Annotated[str, Param("Upscaler 2", Choice("upscalers"), "Its picture is laid over the first one's.")] = NONE
+    upscaler_1: Annotated[str, Param("Upscaler 1", Choice("upscalers"), "What enlarges; None leaves the picture as it is.", form="Lanczos")] = NO_UPSCALER
+    upscaler_2: Annotated[str, Param("Upscaler 2", Choice("upscalers"), "Its picture is laid over the first one's.")] = NO_UPSCALER
     extras_upscaler_2_visibility: Annotated[float, Param("Upscaler 2 visibility", Slider(0, 1, 0.001), "How much of it is seen.")] = 0.0
     gfpgan_visibility: Annotated[float, Param("GFPGAN visibility", Slider(0, 1, 0.001), "How much of the faces GFPGAN restored is seen.")] = 0.0
     codeformer_visibility: Annotated[float, Param("CodeFormer visibility", Slider(0, 1, 0.001), "How much of those CodeFormer restored.")] = 0.0
@@ -55,9 +55,9 @@ class Extras:
     @property
     def upscalers(self) -> tuple[str, ...]:
         """Those whose work is seen: none, one or two."""
-        if self.upscaler_1 == NONE:
+        if self.upscaler_1 == NO_UPSCALER:
             return ()
-        second = self.upscaler_2 != NONE and self.extras_upscaler_2_visibility > 0
+        second = self.upscaler_2 != NO_UPSCALER and self.extras_upscaler_2_visibility > 0
         return (self.upscaler_1, self.upscaler_2) if second else (self.upscaler_1,)
 
     @property
@@ -94,11 +94,11 @@ def check_sizes(params: Extras, sizes: Sequence[Size]) -> None:
 def size_after(params: Extras, size: Size) -> Size:
     """What a picture of that size becomes. Raises Invalid."""
     width, height = (int(side * params.scale(size)) for side in size)
-    if max(width, height) > LONGEST or width * height > MOST_PIXELS:
+    if max(width, height) > LONGEST_SIDE or width * height > MOST_OUTPUT_PIXELS:
         wide, high = (f"upscaling_resize_{side}" if params.frame else "upscaling_resize" for side in "wh")
         raise Invalid(
             f"A picture of {size[0]}×{size[1]} would become one of {width}×{height}.",
-            f"A side may have {LONGEST:,} pixels, a picture {MOST_PIXELS:,}.", field=wide if width >= height else high,
+            f"A side may have {LONGEST_SIDE:,} pixels, a picture {MOST_OUTPUT_PIXELS:,}.", field=wide if width >= height else high,
         )
     return width, height
 
@@ -130,15 +130,15 @@ def postprocessed(text: str) -> dict[str, Any]:
     told = {key: unquote(value) for key, value in read_pairs(text.strip().rpartition("\n")[2])}
     if not told.keys() & POSTPROCESSING:
         return {}
-    factor, frame = number(told.get("Postprocess upscale by", "")), SIZE.fullmatch(told.get("Postprocess upscale to", ""))
+    factor, frame = parse_number(told.get("Postprocess upscale by", "")), SIZE.fullmatch(told.get("Postprocess upscale to", ""))
     size = {"resize_mode": TO, "upscaling_resize_w": int(frame[1][:6]), "upscaling_resize_h": int(frame[2][:6])} if frame else {}
     scale = {"resize_mode": BY, "upscaling_resize": factor} if factor else {}
-    upscalers = {name: told.get(key, NONE) for name, key in zip(UPSCALER_FIELDS, UPSCALER_KEYS, strict=True)}
-    faces = {name: number(told.get(key, "0")) or 0.0 for key, name in FACE_FIELDS.items()}
+    upscalers = {name: told.get(key, NO_UPSCALER) for name, key in zip(UPSCALER_FIELDS, UPSCALER_KEYS, strict=True)}
+    faces = {name: parse_number(told.get(key, "0")) or 0.0 for key, name in FACE_FIELDS.items()}
     return {**scale, **size, **({"upscaling_crop": "Postprocess crop to" in told} if frame else {}), **upscalers, **faces}
 
 
-def number(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
@@ -151,13 +151,13 @@ FACE_FIELDS = {"GFPGAN visibility": "gfpgan_visibility", "CodeFormer visibility"
 POSTPROCESSING = frozenset({"Postprocess upscale by", "Postprocess upscale to", *UPSCALER_KEYS, *FACE_FIELDS})
 
 
-def described(params: Extras) -> str:
+def postprocessing_text(params: Extras) -> str:
     return ", ".join(f"{key}: {quote(value)}" for key, value in postprocessing(params) if value is not None)
 
 
 def extended(infotext: str, params: Extras) -> str:
     """A picture's generation data, and after it what was done to the picture since."""
-    before, done = infotext.rstrip(), described(params)
+    before, done = infotext.rstrip(), postprocessing_text(params)
     if not before or not done:
         return before or done
-    return f"{before}{', ' if split(before).raw else chr(10)}{done}"
+    return f"{before}{', ' if split_infotext(before).raw else chr(10)}{done}"

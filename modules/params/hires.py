@@ -9,11 +9,11 @@ from modules.base.errors import Invalid
 from modules.params.infotext import first_pass_size
 from modules.params.txt2img import Txt2Img
 
-CELL = 8                # pixels, to whose multiples sides are brought before a model is known
-LARGEST = 8192          # pixels of a side
+HIRES_MULTIPLE = 8                # pixels, to whose multiples sides are brought before a model is known
+LARGEST_SIDE = 8192          # pixels of a side
 
 # What A1111's form and generation data call a choice that is none.
-SAME = ("Use same checkpoint", "Use same sampler", "Use same scheduler")
+USE_SAME = ("Use same checkpoint", "Use same sampler", "Use same scheduler")
 
 # Ways to enlarge the latent itself: torch's interpolation, and whether it is antialiased.
 LATENT_MODES: Mapping[str, tuple[str, bool]] = {
@@ -24,7 +24,7 @@ LATENT_MODES: Mapping[str, tuple[str, bool]] = {
     "Latent (nearest)": ("nearest", False),
     "Latent (nearest-exact)": ("nearest-exact", False),
 }
-LATENT = "Latent"       # is meant where no upscaler is named
+LATENT_UPSCALER = "Latent"       # is meant where no upscaler is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,15 @@ class Target:
     def kept(self) -> tuple[int, int]:
         """What is left: width and height in pixels, whole cells."""
         width, height = self.cells
-        return (width - self.cut_x) * CELL, (height - self.cut_y) * CELL
+        return (width - self.cut_x) * HIRES_MULTIPLE, (height - self.cut_y) * HIRES_MULTIPLE
 
     @property
     def cells(self) -> tuple[int, int]:
         """Width and height of the latent before anything is cut off."""
-        return self.width // CELL, self.height // CELL
+        return self.width // HIRES_MULTIPLE, self.height // HIRES_MULTIPLE
 
 
-def target(params: Txt2Img) -> Target:
+def hires_target(params: Txt2Img) -> Target:
     """By scale; or to a width, a height, or both: then the longer side is cut."""
     width, height, x, y = params.width, params.height, params.hr_resize_x, params.hr_resize_y
     if not x and not y:
@@ -57,24 +57,24 @@ def target(params: Txt2Img) -> Target:
     if not x or not y:
         return by_width if x else by_height
     wide = by_width if width / height < x / y else by_height
-    return replace(wide, cut_x=(wide.width - x) // CELL, cut_y=(wide.height - y) // CELL)
+    return replace(wide, cut_x=(wide.width - x) // HIRES_MULTIPLE, cut_y=(wide.height - y) // HIRES_MULTIPLE)
 
 
-def checked(params: Txt2Img) -> Txt2Img:
+def check_hires(params: Txt2Img) -> Txt2Img:
     """The request, if its second pass has a size that can be drawn. Raises Invalid."""
-    found = target(params)
-    if min(found.kept) < CELL or max(found.width, found.height) > LARGEST:
+    found = hires_target(params)
+    if min(found.kept) < HIRES_MULTIPLE or max(found.width, found.height) > LARGEST_SIDE:
         field = "hr_resize_x" if params.hr_resize_x or params.hr_resize_y else "hr_scale"
         raise Invalid(
             f"Hires fix cannot enlarge {params.width}×{params.height} to {found.width}×{found.height}.",
-            f"Sides are {CELL} to {LARGEST} pixels.", field=field,
+            f"Sides are {HIRES_MULTIPLE} to {LARGEST_SIDE} pixels.", field=field,
         )
     return params
 
 
 def second_pass(params: Txt2Img) -> Txt2Img:
     """What the second pass is asked for: its own wishes, and the first one's for the rest. Its size is what is kept."""
-    width, height = target(params).kept
+    width, height = hires_target(params).kept
     return replace(
         params,
         enable_hr=False,

@@ -14,7 +14,7 @@ from modules.params.txt2img import Generation
 
 RESIZE_MODES = ("Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)")
 FILLS = ("fill", "original", "latent noise", "latent nothing")      # as generation data calls what masked content is
-FILL, ORIGINAL, NOISE, NOTHING = range(4)
+FILL, ORIGINAL, LATENT_NOISE, LATENT_NOTHING = range(4)
 NOT_MASKED = "Inpaint not masked"
 ONLY_MASKED = "Only masked"
 WIDEST_BLUR = 64      # pixels

@@ -16,7 +16,8 @@ from math import ceil, sqrt
 NEGATIVE = "Negative prompt:"
 FEWEST_PAIRS = 3      # a last line with fewer is part of the prompt
 
-KEY = re.compile(r"[\w \-/]+")
+Pair = tuple[str, object]      # a key of generation data and its value
+KEY_PATTERN = re.compile(r"[\w \-/]+")
 VALUE = re.compile(r'\s*(?:("(?:\\.|[^\\"])+")(?:,|\Z)|([^,]*),?)')
 SIZE = re.compile(r"(?<!\d)(\d+)x(\d+)")
 
@@ -84,7 +85,7 @@ def ordered(pairs: Mapping[str, object]) -> dict[str, object]:
     return {key: pairs[key] for key in sorted(pairs, key=lambda key: rank.get(key, rank["Version"] - 0.5))}
 
 
-def write(prompt: str, negative_prompt: str, pairs: Mapping[str, object]) -> str:
+def write_infotext(prompt: str, negative_prompt: str, pairs: Mapping[str, object]) -> str:
     """A1111's text, with the pairs in their given order (see `ordered`); None is left out."""
     line = ", ".join(f"{key}: {quote(value)}" for key, value in pairs.items() if value is not None)
     negative = f"{NEGATIVE} {negative_prompt}" if negative_prompt else ""
@@ -107,7 +108,7 @@ class Infotext:
         return {key: unquote(value) for key, value in self.raw}
 
 
-def split(text: str) -> Infotext:
+def split_infotext(text: str) -> Infotext:
     """Take generation data apart. Any text is some: at worst all of it is prompt."""
     *lines, last = text.strip().split("\n")
     raw = read_pairs(last)
@@ -138,7 +139,7 @@ def read_pairs(line: str) -> list[tuple[str, str]]:
     """
     pairs: list[tuple[str, str]] = []
     position = 0
-    while run := KEY.search(line, position):
+    while run := KEY_PATTERN.search(line, position):
         position = run.end()
         key = run[0].lstrip(" -/")
         if len(key) > 1 and line.startswith(":", position):
@@ -149,14 +150,14 @@ def read_pairs(line: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def parse(text: str, emphasised: Callable[[str], bool], backcompat: bool = True) -> dict[str, object]:
+def parse_infotext(text: str, emphasised: Callable[[str], bool], backcompat: bool = True) -> dict[str, object]:
     """Every pair of a text, `Prompt` and `Negative prompt`, as A1111 pastes them.
 
     Sizes come as `Size-1`, `Size-2`; pairs that are missing get the value that an older or plainer A1111 worked with.
     emphasised: does a prompt weigh any of its words? (`prompts.grammar.emphasised`)
     backcompat: switch on what an older version's picture needs (A1111's setting `auto_backcompat`)
     """
-    found = split(text)
+    found = split_infotext(text)
     values: dict[str, object] = {}
     for key, value in found.raw:
         if size := SIZE.fullmatch(unquote(value)):
@@ -193,13 +194,13 @@ def add_first_pass(values: dict[str, object]) -> None:
     """Hires fix used to name the size of its first pass and of the result; 0x0 meant about 512 × 512 pixels."""
     if "First pass size-1" not in values:
         return
-    first = pixels(values, "First pass size-1", 0), pixels(values, "First pass size-2", 0)
-    width, height = pixels(values, "Size-1", 512), pixels(values, "Size-2", 512)
+    first = parse_pixels(values, "First pass size-1", 0), parse_pixels(values, "First pass size-2", 0)
+    width, height = parse_pixels(values, "Size-1", 512), parse_pixels(values, "Size-2", 512)
     values["Size-1"], values["Size-2"] = first if all(first) else first_pass_size(width, height)
     values["Hires resize-1"], values["Hires resize-2"] = width, height
 
 
-def pixels(values: Mapping[str, object], key: str, missing: int) -> int:
+def parse_pixels(values: Mapping[str, object], key: str, missing: int) -> int:
     """A length of at most six digits; `missing` where there is none."""
     value = str(values.get(key, ""))
     return int(value) if re.fullmatch(r"\d{1,6}", value) else missing
@@ -213,16 +214,16 @@ def first_pass_size(width: int, height: int) -> tuple[int, int]:
 
 # Versions ----------------------------------------------------------------------------------------
 
-VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(?:-(\d+)|(-?(?:rc|a|b|dev)\d*))?", re.IGNORECASE)
+VERSION_PATTERN = re.compile(r"v?(\d+(?:\.\d+)*)(?:-(\d+)|(-?(?:rc|a|b|dev)\d*))?", re.IGNORECASE)
 
 
-def version_of(text: str) -> tuple[float, ...] | None:
+def parse_version(text: str) -> tuple[float, ...] | None:
     """A version as numbers that compare: release (four of them), then commits since; None if it is no version.
 
-    >>> version_of("v1.7.0-225-g0ad3ac2e")
+    >>> parse_version("v1.7.0-225-g0ad3ac2e")
     (1, 7, 0, 0, 225)
     """
-    found = VERSION.fullmatch("-".join(text.split("-")[:2]))      # `-g…` names the commit
+    found = VERSION_PATTERN.fullmatch("-".join(text.split("-")[:2]))      # `-g…` names the commit
     if not found:
         return None
     release = [int(part[:9]) for part in found[1].split(".")[:4]]
@@ -231,7 +232,7 @@ def version_of(text: str) -> tuple[float, ...] | None:
 
 def add_version_quirks(values: dict[str, object]) -> None:
     """Older versions drew differently; switch on what keeps their pictures."""
-    version = version_of(str(values.get("Version", "")))
+    version = parse_version(str(values.get("Version", "")))
     if version is None:
         return
     if version < (1, 6, 0, 0, 0):

@@ -12,7 +12,7 @@ from annotated_types import Interval, MaxLen
 from pydantic import ConfigDict
 
 from modules.base.errors import Invalid
-from modules.base.fields import Checkbox, Choice, Numbers, Param, Radio, Slider, Text, declared
+from modules.base.fields import Checkbox, Choice, Numbers, Param, Radio, Slider, Text, declared_params
 from modules.base.limits import JsonObject, Name
 from modules.params.merge_methods import MERGE_METHODS
 
@@ -91,7 +91,7 @@ def check_merge(request: Merge, sources: int) -> None:
 
 def check_choices(request: Merge | Conversion) -> None:
     cls: type = type(request)
-    for name, param in declared(cls).items():
+    for name, param in declared_params(cls).items():
         known = param.widget.of if isinstance(param.widget, Radio) else ()
         if known and (given := getattr(request, name)) not in known:
             raise Invalid(f"There is no {name} called {given!r:.80}.", f"There are: {', '.join(known)}.", field=name)

@@ -17,10 +17,10 @@ SETTINGS = {MODEL: "sd_model_checkpoint", "restore_faces": "face_restoration"}  
 
 TAGGED = re.compile(r"--\w")
 
-Line = Mapping[str, Any]      # tag → value
+PromptLine = Mapping[str, Any]      # tag → value
 
 
-def parsed(text: str) -> list[Line]:
+def parse_lines(text: str) -> list[PromptLine]:
     """A line that does not begin with a tag is a prompt; those that say nothing are left out. Raises Invalid naming the line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
@@ -30,19 +30,19 @@ def parsed(text: str) -> list[Line]:
     return [tags(line, number) if TAGGED.match(line) else {"prompt": line} for number, line in enumerate(lines, 1)]
 
 
-def tags(line: str, number: int) -> Line:
+def tags(line: str, number: int) -> PromptLine:
     """`--steps 20 --prompt a red cat`: the words of a prompt go on to the next tag."""
     try:
         words = deque(split_words(line))
     except ValueError as error:
-        raise refused(number, "A quotation mark in it is not closed", "Close it, or write \\' for an apostrophe.") from error
+        raise line_error(number, "A quotation mark in it is not closed", "Close it, or write \\' for an apostrophe.") from error
     found: dict[str, Any] = {}
     while words:
-        tag = named(words.popleft(), number)
+        tag = parse_tag(words.popleft(), number)
         value = taken(words, tag in WORDY)
         if not value:
-            raise refused(number, f"--{tag} says nothing", "Write its value after it.")
-        found[tag] = read(tag, " ".join(value), number)
+            raise line_error(number, f"--{tag} says nothing", "Write its value after it.")
+        found[tag] = read_value(tag, " ".join(value), number)
     return found
 
 
@@ -83,24 +83,24 @@ PIECE_OF_WORD = re.compile(
 ESCAPED = re.compile(r"\\([\\\"])")
 
 
-def named(word: str, number: int) -> str:
+def parse_tag(word: str, number: int) -> str:
     """The tag that a word is. Raises Invalid, also for those that would lead outside the outputs."""
     tag = word.removeprefix("--")
-    if tag in ELSEWHERE:
-        raise refused(number, f"{word} is not taken", ELSEWHERE[tag])
+    if tag in REFUSED_TAGS:
+        raise line_error(number, f"{word} is not taken", REFUSED_TAGS[tag])
     if tag == word or tag not in TAGS:
-        raise refused(number, f"{word!r:.60} is no tag", f"There are: {', '.join(f'--{tag}' for tag in TAGS)}.")
+        raise line_error(number, f"{word!r:.60} is no tag", f"There are: {', '.join(f'--{tag}' for tag in TAGS)}.")
     return tag
 
 
-def read(tag: str, text: str, number: int) -> Any:
+def read_value(tag: str, text: str, number: int) -> Any:
     try:
         return TAGS[tag](text)
     except ValueError as error:
-        raise refused(number, f"--{tag} cannot be {text!r:.60}", str(error).capitalize() + ".") from error
+        raise line_error(number, f"--{tag} cannot be {text!r:.60}", str(error).capitalize() + ".") from error
 
 
-def refused(number: int, what: str, hint: str) -> Invalid:
+def line_error(number: int, what: str, hint: str) -> Invalid:
     return Invalid(f"Line {number} of the list of prompts: {what}.", hint, field="script_args")
 
 
@@ -118,7 +118,7 @@ def not_true(text: str) -> bool:
     return False
 
 
-def names(text: str) -> tuple[str, ...]:
+def split_names(text: str) -> tuple[str, ...]:
     """With commas between."""
     return tuple(filter(None, map(str.strip, text.split(","))))
 
@@ -136,11 +136,11 @@ TAGS: Mapping[str, Callable[[str], Any]] = {
     "seed": int, "subseed": int, "subseed_strength": float, "seed_resize_from_h": int, "seed_resize_from_w": int,
     "sampler_index": int, "sampler_name": str, "batch_size": int, "n_iter": int, "steps": int, "cfg_scale": float,
     "width": int, "height": int, "restore_faces": boolean, "tiling": boolean,
-    "do_not_save_samples": not_true, "do_not_save_grid": boolean, STYLES: names,
+    "do_not_save_samples": not_true, "do_not_save_grid": boolean, STYLES: split_names,
 }
 WORDY = ("prompt", "negative_prompt")
 WITHOUT_EFFECT = ("prompt_for_display", "sampler_index", "do_not_save_samples", "do_not_save_grid")      # in A1111 as well, or here
-ELSEWHERE = {
+REFUSED_TAGS = {
     "outpath_samples": "Where pictures go is the server's business.",
     "outpath_grids": "Where pictures go is the server's business.",
 }

@@ -11,35 +11,35 @@ from annotated_types import MaxLen
 from pydantic import BeforeValidator, ValidationError
 
 from modules.base.errors import Invalid
-from modules.base.fields import Checkbox, Choice, Choices, Param, Slider, Text, checker, declared
+from modules.base.fields import Checkbox, Choice, Choices, Param, Slider, Text, checker, declared_params
 from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, MAX_SETTING
 from modules.base.registry import Registry
-from modules.params.prompt_lines import STYLES, parsed
+from modules.params.prompt_lines import STYLES, parse_lines
 from modules.params.txt2img import Generation
 
 Request = TypeVar("Request", bound=Generation)
-Kind = Literal["txt2img", "img2img"]
+GenerationKind = Literal["txt2img", "img2img"]
 Styles = Mapping[str, Any]           # name → what has a `prompt` and a `negative_prompt`
 CURVES = ("Aggressive", "Linear", "Lazy")
-NONE = ("", "None", "none")          # names that choose no script
+NO_SCRIPT = ("", "None", "none")          # names that choose no script
 RANDOM_SEEDS = 2**32 - 1             # drawn seeds stay below this, as A1111's do
 
 OVERRIDE_SAMPLER = "Override `Sampling method` to Euler?(this method is built for it)"      # labels as A1111 has them
 OVERRIDE_PROMPT = "Override `prompt` to the same value as `original prompt`?(and `negative prompt`)"
 OVERRIDE_STEPS = "Override `Sampling Steps` to the same value as `Decode steps`?"
 
-Side = Literal["left", "right", "up", "down"]
-SIDES: tuple[Side, ...] = ("left", "right", "up", "down")
+OutpaintSide = Literal["left", "right", "up", "down"]
+SIDES: tuple[OutpaintSide, ...] = ("left", "right", "up", "down")
 Fill = Literal["fill", "original", "latent noise", "latent nothing", "0", "1", "2", "3"]
 Note = Annotated[str, MaxLen(MAX_SETTING)]      # a place that A1111's form fills with an explanation
 
 
-def as_text(value: Any) -> Any:
+def place_as_text(value: Any) -> Any:
     """A1111's form sends the place in a list, its API's users often the name."""
     return str(value) if type(value) is int else value
 
 
-OR_PLACE = BeforeValidator(as_text)
+OR_PLACE = BeforeValidator(place_as_text)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class OutpaintingMk2:
     note: Note = ""
     pixels: Annotated[int, Param("Pixels to expand", Slider(8, 256, 8), "How far each side grows, at least.")] = 128
     mask_blur: Annotated[int, Param("Mask blur", Slider(0, 64), "How softly old and new meet, in pixels.")] = 8
-    direction: Annotated[tuple[Side, ...], Param("Outpainting direction", Choices(SIDES), "Which sides grow.")] = SIDES
+    direction: Annotated[tuple[OutpaintSide, ...], Param("Outpainting direction", Choices(SIDES), "Which sides grow.")] = SIDES
     noise_q: Annotated[float, Param("Fall-off exponent (lower=higher detail)", Slider(0, 4, 0.01), "How quickly fine detail fades.")] = 1.0
     color_variation: Annotated[float, Param("Color variation", Slider(0, 1, 0.01), "How colourful the new part starts.")] = 0.05
 
@@ -73,7 +73,7 @@ class PoorMansOutpainting:
     pixels: Annotated[int, Param("Pixels to expand", Slider(8, 256, 8), "How far each side grows, at least.")] = 128
     mask_blur: Annotated[int, Param("Mask blur", Slider(0, 64), "How softly old and new meet, in pixels.")] = 4
     inpainting_fill: Annotated[Fill, OR_PLACE, Param("Masked content", Choice("fills"), "What the new part starts from.")] = "fill"
-    direction: Annotated[tuple[Side, ...], Param("Outpainting direction", Choices(SIDES), "Which sides grow.")] = SIDES
+    direction: Annotated[tuple[OutpaintSide, ...], Param("Outpainting direction", Choices(SIDES), "Which sides grow.")] = SIDES
 
 
 @dataclass(frozen=True)
@@ -105,22 +105,22 @@ class Alternative:
     sigma_adjustment: Annotated[bool, Param("Sigma adjustment for finding noise for image", Checkbox(), "Step from the level below.")] = False
 
 
-Arguments = SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | PromptsFromFile | Alternative
+ScriptArguments = SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | PromptsFromFile | Alternative
 
 
 # Reading them --------------------------------------------------------------------------------------
 
 
-def settled(params: Request, kind: Kind, styles: Styles) -> Request:
+def settled(params: Request, kind: GenerationKind, styles: Styles) -> Request:
     """The request with its script's official name and all its arguments; nothing left to chance. Raises Invalid naming the field."""
-    if params.script_name in NONE:
+    if params.script_name in NO_SCRIPT:
         return replace(params, script_name="", script_args=())
-    script = find(params.script_name, kind)
+    script = find_script(params.script_name, kind)
     chosen = script.resolve(arguments(script, params.script_args), params, styles)
     return replace(params, script_name=script.name, script_args=in_order(chosen))
 
 
-def find(name: str, kind: str) -> Script:
+def find_script(name: str, kind: str) -> Script:
     """Whatever the case. Raises Invalid, as A1111 answers 422."""
     found = SCRIPTS.get(name)
     if found is None or kind not in found.kinds:
@@ -129,12 +129,12 @@ def find(name: str, kind: str) -> Script:
     return found
 
 
-def chosen(params: Generation) -> Arguments:
+def script_arguments(params: Generation) -> ScriptArguments:
     """The arguments of a settled request. Raises Invalid."""
     return arguments(SCRIPTS[params.script_name], params.script_args)
 
 
-def arguments(script: Script, given: Sequence[Any]) -> Arguments:
+def arguments(script: Script, given: Sequence[Any]) -> ScriptArguments:
     """In their order; what is not given, or null, is as usual. Raises Invalid naming the argument."""
     names = [each.name for each in fields(script.arguments)]
     if len(given) > len(names):
@@ -159,7 +159,7 @@ def names_of(problem: Any) -> str:
 # Settling them -------------------------------------------------------------------------------------
 
 
-def as_given(arguments: Arguments, params: Generation, styles: Styles) -> Arguments:
+def as_given(arguments: ScriptArguments, params: Generation, styles: Styles) -> ScriptArguments:
     return arguments
 
 
@@ -168,7 +168,7 @@ def lines_settled(arguments: PromptsFromFile, params: Generation, styles: Styles
 
     Raises Invalid for a line that cannot be read, or an unknown style.
     """
-    lines = parsed(arguments.text)
+    lines = parse_lines(arguments.text)
     each_its_own = params.seed == -1 and not arguments.iterate and not arguments.same_seed
     seeds = tuple(random.randrange(RANDOM_SEEDS) for _ in lines) if each_its_own else ()
     named = dict.fromkeys(name for line in lines for name in line.get(STYLES, ()))
@@ -189,7 +189,7 @@ class Script:
 
     name: str
     arguments: type[Any]
-    kinds: tuple[Kind, ...]
+    kinds: tuple[GenerationKind, ...]
     help: str
     resolve: Callable[[Any, Generation, Styles], Any] = as_given
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -197,7 +197,7 @@ class Script:
 
     @property
     def params(self) -> dict[str, Param]:
-        return declared(self.arguments)
+        return declared_params(self.arguments)
 
 
 SCRIPTS: Registry[Script] = Registry("script", (

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
+from modules.base.sizes import Size
 from modules.imaging import masks
 from modules.imaging.colour import corrected, flattened
 from modules.imaging.masks import Box
-from modules.imaging.resize import FILL, JUST, LATENT, Size, resized, within
-from modules.models.upscaling.upscaler import NONE
+from modules.imaging.resize import JUST_RESIZE, LATENT_RESIZE, RESIZE_AND_FILL, resize_image, scaled_size
+from modules.models.upscaling.upscaler import NO_UPSCALER
 from modules.params import img2img
 from modules.params.img2img import Img2Img
 from modules.pipelines.upscaling import Enlarger
@@ -52,7 +53,7 @@ def canvas_of(picture: Image.Image, params: Img2Img, load: Load, enlarger: Enlar
             return (yield from whole(picture, mask, params, enlarger))
         if box := masks.region(mask, params.inpaint_full_res_padding):
             return (yield from close_up(picture, mask, masks.in_shape(box, size, mask.size), params, enlarger))
-    return Canvas(picture if params.resize_mode == LATENT else (yield from brought(picture, params.resize_mode, size, enlarger)))
+    return Canvas(picture if params.resize_mode == LATENT_RESIZE else (yield from brought(picture, params.resize_mode, size, enlarger)))
 
 
 def mask_for(params: Img2Img, load: Load) -> Image.Image | None:
@@ -64,31 +65,31 @@ def mask_for(params: Img2Img, load: Load) -> Image.Image | None:
 
 
 def whole(picture: Image.Image, mask: Image.Image, params: Img2Img, enlarger: Enlarger) -> Task[Canvas]:
-    mode = JUST if params.resize_mode == LATENT else params.resize_mode
+    mode = JUST_RESIZE if params.resize_mode == LATENT_RESIZE else params.resize_mode
     size = params.width, params.height
     picture = yield from brought(picture, mode, size, enlarger)
-    mask = resized(mask, mode, size).convert("L")
+    mask = resize_image(mask, mode, size).convert("L")
     return Canvas(under(picture, mask, params), mask, picture, masks.sharpened(mask))
 
 
 def close_up(picture: Image.Image, mask: Image.Image, box: Box, params: Img2Img, enlarger: Enlarger) -> Task[Canvas]:
     size = params.width, params.height
-    near = yield from brought(picture.crop(box), FILL, size, enlarger)
-    near_mask = resized(mask.crop(box), FILL, size).convert("L")
-    hole = mask if mask.size == picture.size else resized(mask, params.resize_mode, picture.size).convert("L")
+    near = yield from brought(picture.crop(box), RESIZE_AND_FILL, size, enlarger)
+    near_mask = resize_image(mask.crop(box), RESIZE_AND_FILL, size).convert("L")
+    hole = mask if mask.size == picture.size else resize_image(mask, params.resize_mode, picture.size).convert("L")
     return Canvas(under(near, near_mask, params), near_mask, picture, hole, box)
 
 
 def brought(picture: Image.Image, mode: int, size: Size, enlarger: Enlarger) -> Task[Image.Image]:
     """`resized`, but if it must grow for that, the enlarger does it."""
-    if enlarger.name != NONE:
-        picture = yield from enlarger.to(picture, within(mode, picture.size, size))
-    return resized(picture, mode, size)
+    if enlarger.name != NO_UPSCALER:
+        picture = yield from enlarger.to(picture, scaled_size(mode, picture.size, size))
+    return resize_image(picture, mode, size)
 
 
 def under(picture: Image.Image, mask: Image.Image, params: Img2Img) -> Image.Image:
     """The picture with what the model is to find where it paints."""
-    return picture if params.inpainting_fill == img2img.ORIGINAL else masks.filled(picture, mask)
+    return picture if params.inpainting_fill == img2img.ORIGINAL else masks.fill_masked(picture, mask)
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ class Finished:
 
     def composite(self, mask: Image.Image) -> Image.Image:
         """RGBA, the painting seen where the mask is."""
-        painting = masks.placed(self.painting, self.box, self.picture.size) if self.box else self.painting
-        return masks.within(painting, resized(mask, FILL, painting.size).convert("L"))
+        painting = masks.place_in_box(self.painting, self.box, self.picture.size) if self.box else self.painting
+        return masks.masked_part(painting, resize_image(mask, RESIZE_AND_FILL, painting.size).convert("L"))
 
 
 def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, settings: Settings) -> Finished:
@@ -126,5 +127,5 @@ def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, s
 
 
 def soft_hole(canvas: Canvas, changed: np.ndarray) -> Image.Image:
-    hole = resized(Image.fromarray(changed), FILL, canvas.image.size).convert("L").filter(ImageFilter.GaussianBlur(SOFT_EDGE))
-    return masks.placed(hole, canvas.box, canvas.original.size).convert("L") if canvas.box and canvas.original else hole
+    hole = resize_image(Image.fromarray(changed), RESIZE_AND_FILL, canvas.image.size).convert("L").filter(ImageFilter.GaussianBlur(SOFT_EDGE))
+    return masks.place_in_box(hole, canvas.box, canvas.original.size).convert("L") if canvas.box and canvas.original else hole

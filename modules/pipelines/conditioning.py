@@ -17,11 +17,11 @@ from modules.pipelines.sampling import negative_left_out, refiner_takes_over, tr
 from modules.prompts import grammar
 from modules.prompts.network_tags import take_networks
 from modules.sampling.cond_extras import SHOWN_IMAGE, CondExtras, ShownImage
-from modules.sampling.guidance import Guidance, Layer, Stage, Timeline, cut_or_lengthened, padded
-from modules.sampling.questions import Cond, Encode, EncodeImage, Facts, Frame, ModelFacts, Reading, Task, Weights
+from modules.sampling.guidance import Guidance, GuidanceLayer, Stage, Timeline, cut_or_lengthened, padded
+from modules.sampling.questions import Cond, Encode, EncodeImage, Facts, ModelFacts, Reading, SizeConditioning, Task, Weights
 
 Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[CondExtras]]"      # what a model is shown beside the latent
-Layers: TypeAlias = "tuple[Layer, ...]"
+Layers: TypeAlias = "tuple[GuidanceLayer, ...]"
 
 WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
 
@@ -93,7 +93,7 @@ def grey_image(pass_: Pass, weights: Weights, facts: ModelFacts) -> Task[CondExt
 
 def read_prompts(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams) -> Task[Guidance]:
     """Both prompts as conditionings over time. Tags and comments are not drawn."""
-    read = partial(read_text, pass_, readers, extra)
+    read = partial(encode_prompt, pass_, readers, extra)
     prompt, _ = take_networks(grammar.strip_comments(pass_.params.prompt))
     positive = []
     for text, weight in grammar.compose(prompt):
@@ -105,11 +105,11 @@ def read_prompts(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams) ->
     return Guidance(tuple(positive), negative, scale, even=even)
 
 
-def read_text(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams, text: str, is_negative: bool = False) -> Task[Timeline[Cond]]:
+def encode_prompt(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams, text: str, is_negative: bool = False) -> Task[Timeline[Cond]]:
     """Each text by the text encoders of its time; those of equal weights are read together."""
     s = pass_.settings
     aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
-    frame = Frame(*pass_.frame, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
+    frame = SizeConditioning(*pass_.frame, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
     times = over_both(grammar.texts_over_time(text, pass_.clock), readers)
     read: dict[tuple[Weights, str], Cond] = {}
     for reader in dict.fromkeys(reader for _, reader, _ in times):
@@ -147,5 +147,5 @@ def evened(pass_: Pass, readers: Timeline[Weights], schedules: Sequence[Timeline
         extra["Pad conds v0"] = True
         return cut_or_lengthened
     extra["Pad conds"] = True
-    empty = yield from read_text(pass_, readers, extra, "")
+    empty = yield from encode_prompt(pass_, readers, extra, "")
     return partial(padded, empty.entries[0])

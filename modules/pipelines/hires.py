@@ -11,13 +11,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from modules.params.hires import LATENT, LATENT_MODES, Target, second_pass, target
+from modules.params.hires import LATENT_MODES, LATENT_UPSCALER, Target, hires_target, second_pass
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.conditioning import first_stage, grey_image
 from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, evaluations_of, unet_tiles
 from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import Strength, resumed, with_strength
-from modules.pipelines.txt2img import decoded, decoding, from_noise, sampled
+from modules.pipelines.txt2img import decode_image, decode_question, from_noise, sampled
 from modules.pipelines.upscaling import Enlarger
 from modules.prompts.grammar import Clock
 from modules.sampling.guidance import Timeline
@@ -27,7 +27,7 @@ from modules.settings.options import Settings
 LEAST_STRENGTH = 0.001      # what denoises less keeps the enlarged picture: its schedule would be longer than it is worth
 
 
-def plan(params: Txt2Img, settings: Settings, files: Files) -> ImagePlan[Txt2Img, None]:
+def plan_hires(params: Txt2Img, settings: Settings, files: Files) -> ImagePlan[Txt2Img, None]:
     """The first image: two passes."""
     first = base_pass(params, settings, files)
     return ImagePlan(params, settings, files, (first, hires_pass(first)), generate, None)
@@ -37,7 +37,7 @@ def hires_pass(first: Pass[Txt2Img]) -> Pass[Txt2Img]:
     """The second pass, of its own files if it has such: prompt editing counts on from where the first ended."""
     params, settings, files = second_pass(first.params), first.settings, first.files.hires or first.files
     clock = Clock(first.clock.base_steps, evaluations_of(params), settings.use_old_scheduling)
-    second, size = base_pass(params, settings, files, clock), target(first.params)
+    second, size = base_pass(params, settings, files, clock), hires_target(first.params)
     same = files.checkpoint == first.files.checkpoint and settings.hires_fix_use_firstpass_conds
     return replace(
         with_strength(second, Strength.of(params.denoising_strength, params.steps, all_of_them=True)),
@@ -59,13 +59,13 @@ def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
     latent, complete = yield from from_noise(first, extra)
     if complete:
         last, latent, complete = yield from continued(first, second, latent, extra)
-    return Result((yield from decoded(last, latent, extra)), complete, extra)
+    return Result((yield from decode_image(last, latent, extra)), complete, extra)
 
 
 def continued(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[tuple[Pass, Tensor, bool]]:
     """The pass reached, its latent, and whether it is complete."""
     try:
-        larger = yield from enlarged(first, second, small, extra)
+        larger = yield from upscale_latent(first, second, small, extra)
         if second.params.denoising_strength < LEAST_STRENGTH:
             return second, larger, True
         stage = yield from first_stage(second, extra, partial(grey_image, second))
@@ -78,14 +78,14 @@ def continued(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> T
 # Enlarging -------------------------------------------------------------------------------------------
 
 
-def enlarged(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[Tensor]:
+def upscale_latent(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[Tensor]:
     """(C, h, w) latent of the first pass → that of the second, both on the UNet's scale."""
-    size, name = target(first.params), second.params.hr_upscaler or LATENT
+    size, name = hires_target(first.params), second.params.hr_upscaler or LATENT_UPSCALER
     if name in LATENT_MODES:
         if first.settings.save_images_before_highres_fix:
             yield from first_picture(first, small, extra)
-        return cut(stretched(small, name, size), size)
-    return cut((yield from through_pixels(first, second, small, extra)), size)
+        return crop_latent(stretched(small, name, size), size)
+    return crop_latent((yield from through_pixels(first, second, small, extra)), size)
 
 
 def stretched(latent: Tensor, name: str, size: Target) -> Tensor:
@@ -96,30 +96,30 @@ def stretched(latent: Tensor, name: str, size: Target) -> Tensor:
 
 def through_pixels(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[Tensor]:
     """The first pass's picture, enlarged by an upscaler, as a latent of the second pass's model."""
-    p, s, size = second.params, second.settings, target(first.params)
+    p, s, size = second.params, second.settings, hires_target(first.params)
     image = yield from first_picture(first, small, extra)
     image = yield from Enlarger.of(p.hr_upscaler, s, second.weights).to(image, (size.width, size.height))
     if s.sd_vae_encode_method != "Full":
         extra["VAE Encoder"] = s.sd_vae_encode_method
     facts = yield second.facts
-    latent = yield EncodeImage(second.weights, centred(np.asarray(image)), tiny=s.sd_vae_encode_method == "TAESD")
+    latent = yield EncodeImage(second.weights, array_to_tensor(np.asarray(image)), tiny=s.sd_vae_encode_method == "TAESD")
     return facts.latent.to_network(latent)
 
 
 def first_picture(first: Pass, small: Tensor, extra: ExtraParams) -> Task[Image.Image]:
     """The picture before all this, to be saved if the settings want it."""
-    image = Image.fromarray((yield decoding(first, small)))
+    image = Image.fromarray((yield decode_question(first, small)))
     if first.settings.save_images_before_highres_fix:
         extra.side_images.append(SideImage("-before-highres-fix", image))
     return image
 
 
-def centred(pixels: np.ndarray) -> Tensor:
+def array_to_tensor(pixels: np.ndarray) -> Tensor:
     """(H, W, 3) uint8 → (3, H, W) in [−1, 1]."""
     return torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1) * 2 - 1
 
 
-def cut(latent: Tensor, size: Target) -> Tensor:
+def crop_latent(latent: Tensor, size: Target) -> Tensor:
     """The middle of a (C, h, w) latent; of an odd number of cells too many, the last side gives one more."""
     top, left = size.cut_y // 2, size.cut_x // 2
     return latent[:, top:latent.shape[1] - (size.cut_y - top), left:latent.shape[2] - (size.cut_x - left)]

@@ -14,20 +14,21 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from modules.base.fields import declared
-from modules.imaging.resize import LATENT
-from modules.imaging.soft import Judgement, changed
-from modules.models.upscaling.upscaler import NONE, PILLOW
-from modules.params.img2img import FILLS, NOISE, NOT_MASKED, NOTHING, ONLY_MASKED, ORIGINAL, Img2Img
+from modules.base.fields import declared_params
+from modules.imaging.resize import LATENT_RESIZE
+from modules.imaging.soft import Judgement, changed_mask
+from modules.models.upscaling.upscaler import NO_UPSCALER, PILLOW
+from modules.params.img2img import FILLS, LATENT_NOISE, LATENT_NOTHING, NOT_MASKED, ONLY_MASKED, ORIGINAL, Img2Img
+from modules.params.infotext import Pair
 from modules.pipelines.canvas import Canvas, Finished, Load, canvas_for, finished
 from modules.pipelines.conditioning import first_stage
 from modules.pipelines.plan import Files, ImagePlan, Pass, base_pass, each_image
 from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.sampling import Strength, resumed, trained_levels, with_strength
-from modules.pipelines.txt2img import decoded, sampled
+from modules.pipelines.txt2img import decode_image, sampled
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.cond_extras import SHOWN_IMAGE, CondExtras, ShownImage
-from modules.sampling.guidance import Layer, Stage
+from modules.sampling.guidance import GuidanceLayer, Stage
 from modules.sampling.masking import Hole, KeepAfter, KeepBefore, Softness
 from modules.sampling.noise import ImageNoise, source
 from modules.sampling.pix2pix import pix2pix_guidance
@@ -35,12 +36,11 @@ from modules.sampling.questions import EncodeImage, ModelFacts, Signal, Task, Wa
 from modules.sampling.schedules import Levels
 from modules.settings.options import Settings, at_default
 
-Pair = tuple[str, object]
 Canvases = Callable[[str], Task[Canvas]]
 
 
 @dataclass(frozen=True)
-class Source:
+class Img2ImgSource:
     """What an image starts from."""
 
     image: str                 # its name
@@ -48,7 +48,7 @@ class Source:
     fill_seed: int             # its noise fills what is masked
 
 
-def plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list[ImagePlan[Img2Img, Source]]:
+def plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list[ImagePlan[Img2Img, Img2ImgSource]]:
     """One plan an image. Several pictures to start from are a batch, and each batch starts from them anew, noise and all."""
     images = params.init_images
     if len(images) > 1:
@@ -56,7 +56,7 @@ def plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list
     only = img2img_pass(params, settings, files)
     enlarger = Enlarger.of(settings.upscaler_for_img2img, settings, only.weights)
     canvases = shared(partial(canvas_for, params, settings, load, enlarger), enlarger.weights)
-    found = each_image(ImagePlan(params, settings, files, (only,), generate, Source(images[0], canvases, params.seed)))
+    found = each_image(ImagePlan(params, settings, files, (only,), generate, Img2ImgSource(images[0], canvases, params.seed)))
     places = [index % params.batch_size for index in range(len(found))]
     return [
         starting_from(plan, images[place % len(images)], found[place].params.seed)
@@ -64,8 +64,8 @@ def plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list
     ]
 
 
-def starting_from(plan: ImagePlan[Img2Img, Source], image: str, fill_seed: int) -> ImagePlan[Img2Img, Source]:
-    source = Source(image, plan.source.canvases, fill_seed)
+def starting_from(plan: ImagePlan[Img2Img, Img2ImgSource], image: str, fill_seed: int) -> ImagePlan[Img2Img, Img2ImgSource]:
+    source = Img2ImgSource(image, plan.source.canvases, fill_seed)
     return replace(plan, params=replace(plan.params, init_images=(image,)), source=source)
 
 
@@ -102,7 +102,7 @@ def shared(make: Canvases, weights: Weights) -> Canvases:
     return get
 
 
-def generate(plan: ImagePlan[Img2Img, Source]) -> Task[Result]:
+def generate(plan: ImagePlan[Img2Img, Img2ImgSource]) -> Task[Result]:
     [only], source = plan.passes, plan.source
     return (yield from paint(only, source.canvases(source.image), source.fill_seed))
 
@@ -111,20 +111,20 @@ def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Re
     """Bring the canvas's picture to its latent, noise it, sample from there, put the result in its place."""
     facts = yield pass_.facts
     canvas, extra = (yield from making), ExtraParams()
-    extra |= dict(described(pass_, canvas, facts))
+    extra |= dict(img2img_infotext(pass_, canvas, facts))
     remember_start(canvas, extra)
     if pass_.params.mask and not canvas.mask:
         extra.notes.append("The mask is empty, so there is no masked part to paint: the whole picture was painted.")
-    latent = yield from encoded(pass_, pass_.weights, facts, pixels_of(canvas.image))
+    latent = yield from encode_pixels(pass_, pass_.weights, facts, to_unit_tensor(canvas.image))
     hole = hole_of(pass_, canvas, facts.latent.to_network(latent), fill_seed)
     layers = mask_layers(pass_, hole, trained_levels(pass_, facts))
     stage = yield from shown_stage(pass_, canvas, facts, extra, layers)
-    latent, complete = yield from painted(pass_, facts, hole, stage)
-    painting = yield from decoded(pass_, latent, extra)
-    return shown(pass_, finished(canvas, painting, softly_changed(pass_, hole, latent), pass_.settings), complete, extra)
+    latent, complete = yield from sample_canvas(pass_, facts, hole, stage)
+    painting = yield from decode_image(pass_, latent, extra)
+    return collect_images(pass_, finished(canvas, painting, softly_changed(pass_, hole, latent), pass_.settings), complete, extra)
 
 
-def shown(pass_: Pass[Img2Img], done: Finished, complete: bool, extra: ExtraParams) -> Result:
+def collect_images(pass_: Pass[Img2Img], done: Finished, complete: bool, extra: ExtraParams) -> Result:
     """With itself before colour correction, its mask and what was painted in it, returned and saved where the settings want that."""
     s, returned = pass_.settings, []
     if done.uncorrected:
@@ -140,7 +140,7 @@ def shown(pass_: Pass[Img2Img], done: Finished, complete: bool, extra: ExtraPara
     return Result(np.asarray(done.picture), complete, extra, tuple(returned))
 
 
-def painted(pass_: Pass[Img2Img], facts: ModelFacts, hole: Hole, stage: Stage) -> Task[tuple[Tensor, bool]]:
+def sample_canvas(pass_: Pass[Img2Img], facts: ModelFacts, hole: Hole, stage: Stage) -> Task[tuple[Tensor, bool]]:
     """The latent of the painting, and whether it is complete."""
     if not pass_.schedule_steps:
         return hole.picture, True
@@ -149,7 +149,7 @@ def painted(pass_: Pass[Img2Img], facts: ModelFacts, hole: Hole, stage: Stage) -
     return hole.closed(latent), complete
 
 
-def mask_layers(pass_: Pass[Img2Img], hole: Hole, levels: Levels) -> tuple[Layer, ...]:
+def mask_layers(pass_: Pass[Img2Img], hole: Hole, levels: Levels) -> tuple[GuidanceLayer, ...]:
     """The layer that keeps what is not painted, if there is a mask."""
     if hole.mask is None:
         return ()
@@ -157,7 +157,7 @@ def mask_layers(pass_: Pass[Img2Img], hole: Hole, levels: Levels) -> tuple[Layer
 
 
 def shown_stage(
-    pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts, extra: ExtraParams, layers: tuple[Layer, ...] = ()
+    pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts, extra: ExtraParams, layers: tuple[GuidanceLayer, ...] = ()
 ) -> Task[Stage]:
     """The checkpoint's stage; a model that edits by instruction is guided by the picture as well."""
     stage = yield from first_stage(pass_, extra, partial(canvas_image, pass_, canvas), layers)
@@ -168,27 +168,27 @@ def shown_stage(
 # The picture as the model sees it -------------------------------------------------------------------
 
 
-def pixels_of(image: Image.Image) -> Tensor:
+def to_unit_tensor(image: Image.Image) -> Tensor:
     """(3, H, W) in [−1, 1]."""
     return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1) * 2 - 1
 
 
-def encoded(pass_: Pass[Img2Img], weights: Weights, facts: ModelFacts, pixels: Tensor) -> Task[Tensor]:
+def encode_pixels(pass_: Pass[Img2Img], weights: Weights, facts: ModelFacts, pixels: Tensor) -> Task[Tensor]:
     """The latent (C, h, w) on the VAE's scale; in resize mode "latent", this is what is resized."""
     latent = yield EncodeImage(weights, pixels, tiny=pass_.settings.sd_vae_encode_method == "TAESD")
     size = pass_.params.height // facts.latent.cell, pass_.params.width // facts.latent.cell
-    return interpolate(latent[None], size, mode="bilinear")[0] if pass_.params.resize_mode == LATENT else latent
+    return interpolate(latent[None], size, mode="bilinear")[0] if pass_.params.resize_mode == LATENT_RESIZE else latent
 
 
 def canvas_image(pass_: Pass[Img2Img], canvas: Canvas, weights: Weights, facts: ModelFacts) -> Task[CondExtras]:
     """The image that the model is shown beside the latent: the picture, or the mask and the picture without what is masked."""
     if not facts.image_channels:
         return {}
-    pixels = pixels_of(canvas.image)
+    pixels = to_unit_tensor(canvas.image)
     if facts.image_channels == facts.latent_channels:
-        return {SHOWN_IMAGE: ShownImage((yield from encoded(pass_, weights, facts, pixels)))}
+        return {SHOWN_IMAGE: ShownImage((yield from encode_pixels(pass_, weights, facts, pixels)))}
     mask = levels_of(canvas.mask, pass_.params.rounded) if canvas.mask else torch.ones(pixels.shape[1:])
-    latent = yield from encoded(pass_, weights, facts, pixels * (1 - mask * pass_.settings.inpainting_mask_weight))
+    latent = yield from encode_pixels(pass_, weights, facts, pixels * (1 - mask * pass_.settings.inpainting_mask_weight))
     small = interpolate(mask[None, None], latent.shape[1:])[0]
     return {SHOWN_IMAGE: ShownImage(torch.cat([small.to(latent), facts.latent.to_network(latent)]))}
 
@@ -205,12 +205,12 @@ def hole_of(pass_: Pass[Img2Img], canvas: Canvas, latent: Tensor, fill_seed: int
         return Hole(latent)
     p = pass_.params
     mask = levels_of(canvas.mask.resize((latent.shape[2], latent.shape[1])), p.rounded).to(latent)
-    if p.inpainting_fill == NOISE:
+    if p.inpainting_fill == LATENT_NOISE:
         channels, height, width = latent.shape
         stream = source(pass_.settings.randn_source, latent.device.type)
         noise = ImageNoise(fill_seed, (channels, height, width), open_stream=stream)
         latent = latent * (1 - mask) + noise.first().to(latent) * mask
-    elif p.inpainting_fill == NOTHING:
+    elif p.inpainting_fill == LATENT_NOTHING:
         latent = latent * (1 - mask)
     softness = Softness(p.mask_blend_power, p.mask_blend_scale, p.inpaint_detail_preservation) if p.soft_inpainting else None
     return Hole(latent, mask, softness)
@@ -223,13 +223,14 @@ def softly_changed(pass_: Pass[Img2Img], hole: Hole, latent: Tensor) -> np.ndarr
     p = pass_.params
     difference = (latent - hole.picture).norm(dim=0).float().cpu().numpy()
     strongly = (hole.mask ** (hole.softness.scale / 2)).float().cpu().numpy()
-    return changed(difference, strongly, Judgement(p.composite_mask_influence, p.composite_difference_threshold, p.composite_difference_contrast))
+    judgement = Judgement(p.composite_mask_influence, p.composite_difference_threshold, p.composite_difference_contrast)
+    return changed_mask(difference, strongly, judgement)
 
 
 # Generation data ------------------------------------------------------------------------------------
 
 
-def described(pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts) -> Iterator[Pair]:
+def img2img_infotext(pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts) -> Iterator[Pair]:
     """What img2img adds to the generation data."""
     p, s = pass_.params, pass_.settings
     yield "Denoising strength", p.denoising_strength
@@ -256,11 +257,11 @@ def remember_start(canvas: Canvas, extra: ExtraParams) -> None:
 
 
 def enlarging(s: Settings) -> Iterator[Pair]:
-    if s.upscaler_for_img2img == NONE:
+    if s.upscaler_for_img2img == NO_UPSCALER:
         return
     yield "Upscaler for img2img", s.upscaler_for_img2img
     if s.upscaler_for_img2img not in PILLOW:
-        yield from ((declared(Settings)[name].infotext, getattr(s, name)) for name in TILING if not at_default(s, name))
+        yield from ((declared_params(Settings)[name].infotext, getattr(s, name)) for name in TILING if not at_default(s, name))
 
 
 def masking(p: Img2Img, canvas: Canvas) -> Iterator[Pair]:

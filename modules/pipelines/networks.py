@@ -40,7 +40,7 @@ class Mention:
 
 
 @dataclass(frozen=True)
-class Hypernetwork:
+class HypernetworkTag:
     """A hypernetwork as a prompt names it."""
 
     sha256: str
@@ -49,11 +49,11 @@ class Hypernetwork:
 
 
 @dataclass(frozen=True)
-class Networks:
+class PromptNetworks:
     """The networks that a prompt puts on top of a checkpoint."""
 
     loras: tuple[Mention, ...] = ()
-    hypernetworks: tuple[Hypernetwork, ...] = ()
+    hypernetworks: tuple[HypernetworkTag, ...] = ()
     embeddings: tuple[EmbeddingFile, ...] = ()      # those whose words are in one of the prompts
     notes: tuple[str, ...] = ()           # what of the tags was not understood
 
@@ -68,7 +68,7 @@ class Networks:
         """Of the hypernetworks, each by its SHA-256."""
         return tuple((each.sha256, each.strength) for each in self.hypernetworks)
 
-    def over_time(self, times: Timeline[frozenset[int]], evaluations: int) -> Timeline[Networks]:
+    def over_time(self, times: Timeline[frozenset[int]], evaluations: int) -> Timeline[PromptNetworks]:
         """The active networks over time.
 
         times: which tags the prompt contains until which model evaluation; evaluations: model evaluations per step
@@ -78,7 +78,7 @@ class Networks:
         ends = sorted({*times.ends, *cuts})
         return Timeline(tuple(ends), tuple(self._only(times.at(end), end, evaluations) for end in ends))
 
-    def _only(self, places: frozenset[int], evaluation: float, evaluations: int) -> Networks:
+    def _only(self, places: frozenset[int], evaluation: float, evaluations: int) -> PromptNetworks:
         loras = (each for each in self.loras if each.place in places)
         now = tuple(each for each in loras if (span := each.span(evaluations))[0] <= evaluation <= span[1])
         hypernetworks = tuple(each for each in self.hypernetworks if each.place in places)
@@ -94,7 +94,7 @@ def with_standing_networks(params: P, settings: Settings) -> P:
     return replace(params, prompt=prompt)
 
 
-def networks_of(params: Generation, library: Library) -> Networks:
+def networks_of(params: Generation, library: Library) -> PromptNetworks:
     """Raises Invalid for a tag whose numbers are none."""
     drawn, tags = take_networks(grammar.strip_comments(params.prompt))
     if len(tags) > MOST_NETWORK_TAGS:
@@ -105,17 +105,17 @@ def networks_of(params: Generation, library: Library) -> Networks:
             loras.append(mention(tag, place, library.loras.hashed(file), library.lora_hash(file)))
             notes += [f"{tag.name}: {item} is nothing Easel knows; it is left out." for item in unknown_items(tag)]
         elif tag.kind == "hypernet" and (file := library.hypernetworks.named(tag.name)):
-            hypernetworks.append(Hypernetwork(library.hypernetworks.hashed(file).sha256 or "", number(tag, 1, 1.0), place))
+            hypernetworks.append(HypernetworkTag(library.hypernetworks.hashed(file).sha256 or "", tag_number(tag, 1, 1.0), place))
         else:
             notes.append(f"{why_none(tag, library)}; the picture is made without it.")
     embeddings = embeddings_in(f"{drawn}\n{params.negative_prompt}".casefold(), library.embeddings)
-    return Networks(tuple(loras), tuple(hypernetworks), tuple(embeddings), tuple(notes))
+    return PromptNetworks(tuple(loras), tuple(hypernetworks), tuple(embeddings), tuple(notes))
 
 
 def why_none(tag: NetworkTag, library: Library) -> str:
     if tag.kind in LORA_KINDS and (copies := library.loras_of_hash(tag.name)):
         return f"{' and '.join(file.name for file in copies[:5])} have the hash {tag.name!r}, and none is called so"
-    return f"There is no {NAMES.get(tag.kind, tag.kind)} called {tag.name!r}"
+    return f"There is no {TAG_LABELS.get(tag.kind, tag.kind)} called {tag.name!r}"
 
 
 def embeddings_in(prompts: str, catalog: Catalog) -> Iterator[EmbeddingFile]:
@@ -138,15 +138,15 @@ def mention(tag: NetworkTag, place: int, file: ModelFile, tensors_hash: str) -> 
     """`<lora:name:te:unet:rank>`, each also by name; `lbw=` or a third item that is no number: strengths by block; `start=`, `stop=`, `step=`."""
     third = tag.positional[2] if len(tag.positional) > 2 else ""
     blocks = tag.named.get("lbw", "" if is_number(third) else third)
-    text = number(tag, 1, 1.0, "te")
-    unet = text if blocks and blocks == third else number(tag, 2, text, "unet")
-    rank = number(tag, 3, -1, "dyn")
+    text = tag_number(tag, 1, 1.0, "te")
+    unet = text if blocks and blocks == third else tag_number(tag, 2, text, "unet")
+    rank = tag_number(tag, 3, -1, "dyn")
     use = NetworkUse(file.sha256 or "", text, unet, int(rank) if rank >= 0 else None, blocks)
     return Mention(tag.name, tensors_hash[:12], use, place, steps_of(tag))
 
 
 def unknown_items(tag: NetworkTag) -> list[str]:
-    return [f"{name}=" for name in tag.named if name not in KNOWN] + tag.positional[MOST_ITEMS:]
+    return [f"{name}=" for name in tag.named if name not in TAG_ITEMS] + tag.positional[MOST_ITEMS:]
 
 
 def steps_of(tag: NetworkTag) -> tuple[float, float]:
@@ -158,7 +158,7 @@ def steps_of(tag: NetworkTag) -> tuple[float, float]:
     return float(bounds[0] or 1), float(bounds[1] or inf)
 
 
-def number(tag: NetworkTag, place: int, missing: float, name: str = "") -> float:
+def tag_number(tag: NetworkTag, place: int, missing: float, name: str = "") -> float:
     """The tag's item of that name, or at that place. Raises Invalid if it is no number."""
     given = tag.named.get(name, tag.positional[place] if len(tag.positional) > place else None)
     if given is None:
@@ -175,6 +175,6 @@ def is_number(text: str) -> bool:
         return False
 
 
-NAMES = {"lora": "LoRA", "lyco": "LoRA", "hypernet": "hypernetwork"}
+TAG_LABELS = {"lora": "LoRA", "lyco": "LoRA", "hypernet": "hypernetwork"}
 MOST_ITEMS = 4      # of a LoRA's tag without names
-KNOWN = {"te", "unet", "dyn", "lbw", "start", "stop", "step"}
+TAG_ITEMS = {"te", "unet", "dyn", "lbw", "start", "stop", "step"}

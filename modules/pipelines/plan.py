@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from modules.library.catalog import ModelFile
 from modules.params.txt2img import Generation, counted_on
-from modules.pipelines.networks import Networks
+from modules.pipelines.networks import PromptNetworks
 from modules.prompts import grammar
 from modules.prompts.grammar import Clock
 from modules.prompts.network_tags import network_times, take_networks
@@ -37,7 +37,7 @@ class Files:
     checkpoint: ModelFile
     vae: ModelFile | None = None          # beside the checkpoint's own
     refiner: ModelFile | None = None
-    networks: Networks = Networks()
+    networks: PromptNetworks = PromptNetworks()
     hires: Files | None = None            # those of the second pass, if there is one
     notes: tuple[str, ...] = ()           # what was meant and is not here
 
@@ -50,7 +50,7 @@ class Pass(Generic[P]):
     settings: Settings
     files: Files
     weights: Weights                      # the checkpoint's, with every network of the prompt
-    networks: Timeline[Networks]          # those that the prompt wants at each model evaluation
+    networks: Timeline[PromptNetworks]          # those that the prompt wants at each model evaluation
     clock: Clock                          # counts the model evaluations of prompt editing
     frame: tuple[int, int]                # width and height in pixels of all that is drawn, before anything is cut off
     schedule_steps: int                   # steps of the whole noise schedule
@@ -134,7 +134,7 @@ def weights_of(params: Generation, settings: Settings, files: Files) -> Weights:
     )
 
 
-def networks_over_time(params: Generation, settings: Settings, networks: Networks, clock: Clock) -> Timeline[Networks]:
+def networks_over_time(params: Generation, settings: Settings, networks: PromptNetworks, clock: Clock) -> Timeline[PromptNetworks]:
     """The networks whose tags prompt editing leaves in the prompt; all of them where the settings do not want that."""
     prompt = grammar.strip_comments(params.prompt)
     if "<" not in prompt:
@@ -146,7 +146,7 @@ def networks_over_time(params: Generation, settings: Settings, networks: Network
     return networks.over_time(times, SAMPLERS[params.sampler_name].evaluations)
 
 
-def with_networks(weights: Weights, networks: Timeline[Networks]) -> Timeline[Weights]:
+def with_networks(weights: Weights, networks: Timeline[PromptNetworks]) -> Timeline[Weights]:
     """The weights, at each time with the networks of that time."""
     return networks.map(lambda each: replace(weights, networks=each.uses, hypernetworks=each.strengths))
 

@@ -15,7 +15,7 @@ from modules.sampling.guidance import When, never
 from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import ImageNoise, Variation, brownian, source
 from modules.sampling.questions import ModelFacts
-from modules.sampling.schedules import SCHEDULES, Levels, Shape, ddim_levels, sigmas
+from modules.sampling.schedules import SCHEDULES, Levels, ScheduleOptions, ddim_levels, sigmas
 from modules.sampling.slopes import begun_by_euler
 from modules.sampling.unipc import unipc_levels, unipc_moves
 
@@ -62,7 +62,7 @@ def resumed(pass_: Pass, facts: ModelFacts, picture: Tensor) -> Flow:
     noise = image_noise(pass_, facts.latent, picture.device.type)
     noise_level = begin + pass_.settings.img2img_extra_noise
     strong = noise.first().to(picture.device) * pass_.noise_multiplier * noise_level
-    x = noised(pass_, facts, picture, strong, begin, rest[0])
+    x = add_noise(pass_, facts, picture, strong, begin, rest[0])
     return sampler_flow(pass_, facts, x, rest, on(picture, fresh_noise(pass_, noise, levels)))
 
 
@@ -75,7 +75,7 @@ def sampler_flow(pass_: Pass, facts: ModelFacts, x: Tensor, levels: list[float],
     return pass_.sampler.flow(x, levels, noise, tune)
 
 
-def noised(pass_: Pass, facts: ModelFacts, picture: Tensor, noise: Tensor, begin: float, first: float) -> Tensor:
+def add_noise(pass_: Pass, facts: ModelFacts, picture: Tensor, noise: Tensor, begin: float, first: float) -> Tensor:
     """The picture with noise on it, as the sampler takes it at its first level.
 
     A1111's DDIM family brings it to the network's scale as for the level it `begin`s at, and takes it for that of another.
@@ -126,7 +126,7 @@ def noise_levels(pass_: Pass, levels: Levels) -> list[float]:
         return ddim_levels(steps + s.always_discard_next_to_last_sigma, levels)
     spare = pass_.sampler.spare_level or s.always_discard_next_to_last_sigma
     low, high = (s.sigma_min or OLD_RANGE[0], s.sigma_max or OLD_RANGE[1]) if s.use_old_karras_scheduler_sigmas else (s.sigma_min, s.sigma_max)
-    shape = Shape(low, high, s.rho, s.beta_dist_alpha, s.beta_dist_beta)
+    shape = ScheduleOptions(low, high, s.rho, s.beta_dist_alpha, s.beta_dist_beta)
     return sigmas(SCHEDULES[resolved_schedule(pass_.params)], steps, levels, shape, spare)
 
 
@@ -164,10 +164,10 @@ def negative_left_out(pass_: Pass, levels: Levels, told: dict[str, object]) -> W
     s = pass_.settings
     if not s.skip_early_cond and not s.s_min_uncond:
         return never
-    return partial(left_out, pass_, levels, told)
+    return partial(skips_uncond, pass_, levels, told)
 
 
-def left_out(pass_: Pass, levels: Levels, told: dict[str, object], evaluation: int, sigma: float) -> bool:
+def skips_uncond(pass_: Pass, levels: Levels, told: dict[str, object], evaluation: int, sigma: float) -> bool:
     s = pass_.settings
     if s.skip_early_cond and evaluation / pass_.evaluations <= s.skip_early_cond:
         return True

@@ -23,7 +23,7 @@ from modules.settings.options import Settings
 FACE_KEYS = ("Face restoration", "Face restoration weight")
 
 
-def plan(params: Txt2Img, settings: Settings, files: Files) -> ImagePlan[Txt2Img, None]:
+def plan_single_pass(params: Txt2Img, settings: Settings, files: Files) -> ImagePlan[Txt2Img, None]:
     """The first image: one pass from pure noise."""
     return ImagePlan(params, settings, files, (base_pass(params, settings, files),), generate, None)
 
@@ -32,7 +32,7 @@ def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
     """Read the prompts, sample a latent, decode it. Interrupted in mid-air, decode what there is."""
     [only], extra = plan.passes, ExtraParams()
     latent, complete = yield from from_noise(only, extra)
-    return Result((yield from decoded(only, latent, extra)), complete, extra)
+    return Result((yield from decode_image(only, latent, extra)), complete, extra)
 
 
 def from_noise(pass_: Pass, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
@@ -53,10 +53,10 @@ def sampled(flow: Flow, stage: Stage, begun: Tensor | None = None) -> Task[tuple
         return stop.latest, False
 
 
-def decoded(pass_: Pass, latent: Tensor, extra: ExtraParams) -> Task[np.ndarray]:
+def decode_image(pass_: Pass, latent: Tensor, extra: ExtraParams) -> Task[np.ndarray]:
     """The picture, its faces restored if the settings want that. Where that fails, the picture without is not lost."""
     s = pass_.settings
-    pixels = yield from insisted(decoding(pass_, latent))
+    pixels = yield from insisted(decode_question(pass_, latent))
     if not s.face_restoration:
         return pixels
     if s.save_images_before_face_restoration:
@@ -78,5 +78,5 @@ def insisted(question: Question) -> Task[Any]:
             continue
 
 
-def decoding(pass_: Pass, latent: Tensor) -> Decode:
+def decode_question(pass_: Pass, latent: Tensor) -> Decode:
     return Decode(pass_.weights, latent, pass_.settings.sd_vae_tiles, pass_.settings.sd_vae_decode_method == "TAESD")

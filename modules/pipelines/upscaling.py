@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import Tensor
 
-from modules.models.upscaling.tiles import Tiling, enlarged
-from modules.models.upscaling.upscaler import NONE, PILLOW, picture, pixels, resized, upscaled
+from modules.models.upscaling.tiles import Tiling, upscale_by_tiles
+from modules.models.upscaling.upscaler import NO_UPSCALER, PILLOW, image_to_tensor, resize_lanczos, tensor_to_image, upscaled
 from modules.sampling.questions import Task, Upscale, Weights
 from modules.settings.options import Settings
 
-NO_MODEL = Weights("")      # upscalers and restorers of faces need no checkpoint
+NO_CHECKPOINT = Weights("")      # upscalers and restorers of faces need no checkpoint
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Enlarger:
 
     name: str
     tiling: Tiling
-    weights: Weights = NO_MODEL
+    weights: Weights = NO_CHECKPOINT
 
     @classmethod
-    def of(cls, name: str, settings: Settings, weights: Weights = NO_MODEL) -> Enlarger:
+    def of(cls, name: str, settings: Settings, weights: Weights = NO_CHECKPOINT) -> Enlarger:
         return cls(name, Tiling(settings.ESRGAN_tile, settings.ESRGAN_tile_overlap), weights)
 
     def by(self, image: Image.Image, scale: float) -> Task[Image.Image]:
@@ -34,14 +34,14 @@ class Enlarger:
     def to(self, image: Image.Image, size: tuple[int, int]) -> Task[Image.Image]:
         """Stretched to just that (width, height); the upscaler is asked only if the picture must grow."""
         scale = max(size[0] / image.width, size[1] / image.height)
-        if scale > 1 and self.name != NONE:
+        if scale > 1 and self.name != NO_UPSCALER:
             image = yield from self.by(image, scale)
-        return resized(image, size)
+        return resize_lanczos(image, size)
 
     def _once(self, image: Image.Image, scale: float) -> Task[Image.Image]:
         if self.name in PILLOW:
             return PILLOW[self.name](image, scale)
-        return picture((yield from enlarged(self._tile, pixels(image), self.tiling)))
+        return tensor_to_image((yield from upscale_by_tiles(self._tile, image_to_tensor(image), self.tiling)))
 
     def _tile(self, tile: Tensor) -> Task[Tensor]:
         return (yield Upscale(self.weights, tile, self.name))

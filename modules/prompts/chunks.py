@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from modules.prompts.grammar import attention, bearable, bounded
+from modules.prompts.grammar import attention, bearable, check_length
 
-WIDTH = 75
+CHUNK_LENGTH = 75
 EMPHASIS_MODES = ("None", "Ignore", "Original", "No norm")
 
 
@@ -45,7 +45,7 @@ class Chunk:
     used: int      # tokens counted as taken: all 75 in a chunk that BREAK or another chunk follows
 
 
-class Embedding(NamedTuple):
+class EmbeddingMatch(NamedTuple):
     """An embedding found in a prompt: its name, how many vectors it has and how many tokens its name takes up."""
 
     name: str
@@ -53,7 +53,7 @@ class Embedding(NamedTuple):
     tokens: int
 
 
-Find = Callable[[Sequence[int], int], Embedding | None]      # (token ids, position) → the embedding named there
+Find = Callable[[Sequence[int], int], EmbeddingMatch | None]      # (token ids, position) → the embedding named there
 
 
 def no_embeddings(tokens: Sequence[int], position: int) -> None:
@@ -62,14 +62,14 @@ def no_embeddings(tokens: Sequence[int], position: int) -> None:
 
 def embeddings_by_name(vectors: Mapping[str, int], tokenizer: Tokenizer) -> Find:
     """Look embeddings up by their names' token ids; the longest name that fits wins. `vectors`: name → how many it has."""
-    starts: dict[int, list[tuple[list[int], Embedding]]] = {}
+    starts: dict[int, list[tuple[list[int], EmbeddingMatch]]] = {}
     for name, count in vectors.items():
         if ids := tokenizer(name):
-            starts.setdefault(ids[0], []).append((ids, Embedding(name, count, len(ids))))
+            starts.setdefault(ids[0], []).append((ids, EmbeddingMatch(name, count, len(ids))))
     for candidates in starts.values():
         candidates.sort(key=lambda candidate: len(candidate[0]), reverse=True)
 
-    def find(tokens: Sequence[int], position: int) -> Embedding | None:
+    def find(tokens: Sequence[int], position: int) -> EmbeddingMatch | None:
         for ids, embedding in starts.get(tokens[position], ()):
             if tokens[position:position + len(ids)] == ids:
                 return embedding
@@ -90,19 +90,19 @@ class Chunker:
 
     def finish(self, last: bool = False) -> None:
         """Close the chunk and begin the next."""
-        missing = max(WIDTH - len(self.tokens), 0)
+        missing = max(CHUNK_LENGTH - len(self.tokens), 0)
         tokens = (self.tokenizer.start, *self.tokens, *[self.tokenizer.end] * missing, self.tokenizer.end)
         weights = (1.0, *self.weights, *[1.0] * missing, 1.0)
-        self.done.append(Chunk(tokens, weights, tuple(self.insertions), len(self.tokens) if last else WIDTH))
+        self.done.append(Chunk(tokens, weights, tuple(self.insertions), len(self.tokens) if last else CHUNK_LENGTH))
         self.tokens, self.weights, self.insertions, self.comma = [], [], [], None
 
     def make_room(self, token: int) -> None:
         """Mind commas, and begin a new chunk if this one is full."""
         if token == self.tokenizer.comma:
             self.comma = len(self.tokens)
-        elif self.backtrack and len(self.tokens) == WIDTH and self.comma is not None and WIDTH - self.comma <= self.backtrack:
+        elif self.backtrack and len(self.tokens) == CHUNK_LENGTH and self.comma is not None and CHUNK_LENGTH - self.comma <= self.backtrack:
             self.carry(self.comma + 1)
-        if len(self.tokens) == WIDTH:
+        if len(self.tokens) == CHUNK_LENGTH:
             self.finish()
 
     def carry(self, begin: int) -> None:
@@ -112,9 +112,9 @@ class Chunker:
         self.finish()
         self.tokens, self.weights = tokens, weights
 
-    def insert(self, embedding: Embedding, weight: float) -> None:
+    def insert(self, embedding: EmbeddingMatch, weight: float) -> None:
         """Leave room for an embedding, in the next chunk if it does not fit here: it is never split."""
-        if len(self.tokens) + embedding.vectors > WIDTH:
+        if len(self.tokens) + embedding.vectors > CHUNK_LENGTH:
             self.finish()
         self.insertions.append(Insertion(len(self.tokens), embedding.name))
         self.tokens += [0] * embedding.vectors
@@ -142,7 +142,7 @@ def chunks(
     backtrack: how many tokens before a chunk's end a comma may stand for the rest to move on; 0 is off
     """
     chunker = Chunker(tokenizer, backtrack)
-    for part, weight in [(bounded(text), 1.0)] if emphasis == "None" else attention(text):
+    for part, weight in [(check_length(text), 1.0)] if emphasis == "None" else attention(text):
         if part == "BREAK" and weight == -1:
             chunker.finish()
         else:
@@ -158,7 +158,7 @@ def old_chunk(text: str, tokenizer: Tokenizer, find: Find = no_embeddings) -> Ch
     There is no `(word:1.2)`, no BREAK and no escape. Raises PromptTooLong, and Invalid beyond MAX_WEIGHT.
     """
     chunker, weight, position = Chunker(tokenizer, backtrack=0), 1.0, 0
-    tokens = tokenizer(bounded(text))
+    tokens = tokenizer(check_length(text))
     while position < len(tokens):
         if factor := tokenizer.brackets.get(tokens[position]):
             weight = bearable(weight * factor)
@@ -172,8 +172,8 @@ def old_chunk(text: str, tokenizer: Tokenizer, find: Find = no_embeddings) -> Ch
             chunker.tokens.append(tokens[position])
             chunker.weights.append(weight)
             position += 1
-    del chunker.tokens[WIDTH:], chunker.weights[WIDTH:]
-    chunker.insertions = [insertion for insertion in chunker.insertions if insertion.offset < WIDTH]
+    del chunker.tokens[CHUNK_LENGTH:], chunker.weights[CHUNK_LENGTH:]
+    chunker.insertions = [insertion for insertion in chunker.insertions if insertion.offset < CHUNK_LENGTH]
     chunker.finish(last=True)
     return chunker.done[0]
 
@@ -185,4 +185,4 @@ def token_count(chunked: Iterable[Chunk]) -> int:
 
 def target_length(count: int) -> int:
     """What it shows after the slash: the count rounded up to whole chunks, at least one."""
-    return -(-max(count, 1) // WIDTH) * WIDTH
+    return -(-max(count, 1) // CHUNK_LENGTH) * CHUNK_LENGTH

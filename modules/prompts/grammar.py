@@ -24,7 +24,7 @@ from modules.base.errors import Invalid, PromptTooLong
 from modules.base.limits import MAX_PROMPT, MAX_SCHEDULED, MAX_WEIGHT
 
 
-def bounded(prompt: str) -> str:
+def check_length(prompt: str) -> str:
     """The prompt itself; raises PromptTooLong beyond MAX_PROMPT characters."""
     if len(prompt) > MAX_PROMPT:
         raise PromptTooLong(f"The prompt has {len(prompt):,} characters.", f"The limit is {MAX_PROMPT:,}.", "prompt")
@@ -56,7 +56,7 @@ class Bracket:
 
 
 @dataclass(slots=True, eq=False)
-class Attention:
+class AttentionParser:
     """What has been read so far. Round and square brackets may cross, so each kind has its own chain."""
 
     pieces: list[tuple[str, float, Bracket | None, Bracket | None]] = field(default_factory=list)
@@ -92,7 +92,7 @@ class Attention:
             return False
         bracket.closed, self.closings = self.closings, self.closings + 1
         if weight is not None:
-            bracket.factor = number(weight)
+            bracket.factor = parse_weight(weight)
         if mark == ")":
             self.round = bracket.outer
         else:
@@ -106,7 +106,7 @@ class Attention:
             yield text, multiplied(weight, round_, square)
 
 
-def number(weight: str) -> float:
+def parse_weight(weight: str) -> float:
     try:
         return float(weight)
     except ValueError:
@@ -145,8 +145,8 @@ def attention(text: str) -> list[tuple[str, float]]:
     >>> attention("a (red:1.3) cat")
     [('a ', 1.0), ('red', 1.3), (' cat', 1.0)]
     """
-    found = Attention()
-    for piece in PIECE.finditer(bounded(text)):
+    found = AttentionParser()
+    for piece in PIECE.finditer(check_length(text)):
         kind = str(piece.lastgroup)      # every alternative has a name
         value = piece[kind]
         if kind == "escaped":
@@ -176,7 +176,7 @@ def emphasised(text: str) -> bool:
 # At the outermost level brackets and colons that fit nothing are text; within brackets they make all the
 # brackets around them text too. A `|` or a backslash that fits nothing makes the whole prompt text.
 
-MARK = re.compile(r"(?P<text>(?:[^\\\[\]():|]+|\\.)+)|(?P<mark>[\[\]():|])|\\")
+PROMPT_MARK = re.compile(r"(?P<text>(?:[^\\\[\]():|]+|\\.)+)|(?P<mark>[\[\]():|])|\\")
 WHEN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -229,7 +229,7 @@ Node = str | list["Node"] | Scheduled | Alternation
 
 
 @dataclass(slots=True, eq=False)
-class Frame:
+class OpenBracket:
     """A bracket that is still open: the prompts in it and the marks between them."""
 
     opening: str
@@ -253,9 +253,9 @@ class EditTimes:
     def __init__(self, prompt: str, clock: Clock) -> None:
         self.clock = clock
         self.root: list[Node] = []
-        self.frames: list[Frame] = []
+        self.frames: list[OpenBracket] = []
         self.ends = {clock.steps}
-        for piece in MARK.finditer(prompt):
+        for piece in PROMPT_MARK.finditer(prompt):
             if piece.lastgroup == "text":
                 self.here.append(piece[0])
             elif piece.lastgroup == "mark":
@@ -270,7 +270,7 @@ class EditTimes:
 
     def mark(self, mark: str) -> None:
         if mark in "([":
-            self.frames.append(Frame(mark))
+            self.frames.append(OpenBracket(mark))
         elif mark in ")]":
             self.close(mark)
         elif self.frames:
@@ -290,7 +290,7 @@ class EditTimes:
             self.frames.pop()
             self.here.append(node)
 
-    def structure(self, frame: Frame, closing: str) -> Node | None:
+    def structure(self, frame: OpenBracket, closing: str) -> Node | None:
         """What the frame is, now that it closes; None if it is nothing."""
         shape = frame.opening + "".join(frame.marks) + closing
         if shape in ("()", "(:)", "[]"):
@@ -302,7 +302,7 @@ class EditTimes:
             return Alternation(frame.prompts)
         return None
 
-    def scheduled(self, frame: Frame) -> Node | None:
+    def scheduled(self, frame: OpenBracket) -> Node | None:
         *prompts, when = frame.prompts
         found = WHEN.fullmatch(when[0].strip()) if len(when) == 1 and isinstance(when[0], str) else None
         if not found:
@@ -348,7 +348,7 @@ def schedule(prompt: str, steps: int, hires_steps: int | None = None, old: bool 
 def texts_over_time(prompt: str, clock: Clock) -> list[tuple[int, str]]:
     """The same as `schedule`, counted by that clock."""
     try:
-        times = EditTimes(bounded(prompt), clock)
+        times = EditTimes(check_length(prompt), clock)
     except PlainPrompt:
         return [(clock.steps, prompt)]
     if len(times.ends) * len(prompt) > MAX_SCHEDULED:
@@ -368,10 +368,10 @@ def compose(prompt: str) -> list[tuple[str, float]]:
     >>> compose("a cat AND a dog:0.5")
     [('a cat', 1.0), (' a dog', 0.5)]
     """
-    return [weighted(part.rstrip()) for part in AND.split(bounded(prompt))]
+    return [split_weight(part.rstrip()) for part in AND.split(check_length(prompt))]
 
 
-def weighted(part: str) -> tuple[str, float]:
+def split_weight(part: str) -> tuple[str, float]:
     text, colon, weight = part.rpartition(":")
     if colon and COMPOSED_WEIGHT.fullmatch(weight.strip()):
         return text.rstrip(), bearable(float(weight))
@@ -381,9 +381,9 @@ def weighted(part: str) -> tuple[str, float]:
 # Comments ----------------------------------------------------------------------------------------
 
 COMMENT_LINE = re.compile(r"(?:\A|\n)#[^\n]*(?:\n|\Z)")
-COMMENT = re.compile(r"#[^\n]*(?:\n|\Z)")
+PROMPT_COMMENT = re.compile(r"#[^\n]*(?:\n|\Z)")
 
 
 def strip_comments(prompt: str) -> str:
     """The prompt without `# …`. Line ends stay as A1111 leaves them, for they are written to the infotext."""
-    return COMMENT.sub("\n", COMMENT_LINE.sub("\n", bounded(prompt)))
+    return PROMPT_COMMENT.sub("\n", COMMENT_LINE.sub("\n", check_length(prompt)))

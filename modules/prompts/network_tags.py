@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from itertools import count, groupby
 from operator import itemgetter
 
-from modules.prompts.grammar import AND, Clock, bounded, texts_over_time
+from modules.prompts.grammar import AND, Clock, check_length, texts_over_time
 
-TAG = re.compile(r"<(\w+):([^>]+)(>?)")      # or its beginning at the text's end, for which a search that failed would begin anew at every <
+NETWORK_TAG = re.compile(r"<(\w+):([^>]+)(>?)")      # or its beginning at the text's end, for which a search that failed would begin anew at every <
 MOST_NETWORK_TAGS = 100       # of one prompt
 LORA_KINDS = ("lora", "lyco")
 FIRST_MARK = 0xF0000      # of a plane for private use; its characters stand for tags
-MARKS = re.compile("[\U000F0000-\U000FFFFF]")
+PRIVATE_USE = re.compile("[\U000F0000-\U000FFFFF]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def network_times(prompt: str, clock: Clock) -> list[tuple[int, frozenset[int]]]
     [(5, frozenset({0, 1})), (20, frozenset({0, 2}))]
     """
     places = count(FIRST_MARK)
-    marked = with_tags(MARKS.sub("", prompt), lambda _: chr(next(places)))
+    marked = with_tags(PRIVATE_USE.sub("", prompt), lambda _: chr(next(places)))
     parts = [texts_over_time(part, clock) for part in AND.split(marked)]
     ends = sorted({end for part in parts for end, _ in part})
     there = [(end, marks("".join(text_at(end, part) for part in parts))) for end in ends]
@@ -72,7 +72,7 @@ def network_times(prompt: str, clock: Clock) -> list[tuple[int, frozenset[int]]]
 
 def with_tags(prompt: str, write: Callable[[re.Match[str]], str]) -> str:
     """The prompt with each tag, `<kind:rest>`, written anew."""
-    return TAG.sub(lambda found: write(found) if found[3] else found[0], bounded(prompt))
+    return NETWORK_TAG.sub(lambda found: write(found) if found[3] else found[0], check_length(prompt))
 
 
 def text_at(step: int, entries: Sequence[tuple[int, str]]) -> str:
@@ -80,7 +80,7 @@ def text_at(step: int, entries: Sequence[tuple[int, str]]) -> str:
 
 
 def marks(text: str) -> frozenset[int]:
-    return frozenset(ord(mark) - FIRST_MARK for mark in MARKS.findall(text))
+    return frozenset(ord(mark) - FIRST_MARK for mark in PRIVATE_USE.findall(text))
 
 
 def without_separators(name: str) -> str:

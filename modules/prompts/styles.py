@@ -17,9 +17,9 @@ from modules.base.files import write_atomically
 from modules.base.limits import MAX_PROMPT
 
 SLOT = "{prompt}"
-COLUMNS = ("name", "prompt", "negative_prompt")
-LARGEST = 16 * 2**20      # bytes
-MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+CSV_COLUMNS = ("name", "prompt", "negative_prompt")
+LARGEST_STYLES = 16 * 2**20      # bytes
+BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 LEGACY = "cp1252"         # of western spreadsheets; bytes it does not know are another one's
 
 Stamp = tuple[int, ...] | None
@@ -86,7 +86,7 @@ class StyleFiles:
     def _current(self) -> list[StyleTable]:
         tables = {}
         for path in dict.fromkeys(path for pattern in self.patterns for path in matching_files(pattern)):
-            stamp = stamp_of(path)
+            stamp = file_stamp(path)
             known = self._tables.get(path)
             tables[path] = known if known and known[0] == stamp else (stamp, read_and_log(path))
         self._tables = tables
@@ -98,7 +98,7 @@ def matching_files(pattern: Path) -> list[Path]:
     return sorted(pattern.parent.glob(pattern.name)) if set("*?") & set(pattern.name) else [pattern]
 
 
-def stamp_of(path: Path) -> Stamp:
+def file_stamp(path: Path) -> Stamp:
     """What changes with a file's content; None if there is no file, or it cannot be told."""
     try:
         about = path.stat()
@@ -120,7 +120,7 @@ def read_styles(path: Path) -> StyleTable:
     As in A1111 spaces after commas do not count, rows whose name begins with # are comments, and the prompt's column may be `text`.
     """
     try:
-        text, note = decoded_table(path.name, read_text_file(path))
+        text, note = decoded_table(path.name, read_styles_file(path))
         return StyleTable(dict(style_rows(text)), note)
     except FileNotFoundError:
         return StyleTable()
@@ -129,20 +129,20 @@ def read_styles(path: Path) -> StyleTable:
     except OSError as error:
         return StyleTable(problem=f"{path.name} cannot be read ({error.strerror}), so its styles are missing.")
     except (csv.Error, ValueError) as error:
-        return StyleTable(problem=f"{path.name} is no table of styles: {error}. Its columns are {', '.join(COLUMNS)}.")
+        return StyleTable(problem=f"{path.name} is no table of styles: {error}. Its columns are {', '.join(CSV_COLUMNS)}.")
 
 
-def read_text_file(path: Path) -> bytes:
+def read_styles_file(path: Path) -> bytes:
     """Raises OSError, or ValueError for what is no file of moderate size: a pipe would never end."""
     about = path.stat()
-    if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
-        raise ValueError(f"it is no file, or larger than {LARGEST // 2**20} MB")
+    if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST_STYLES:
+        raise ValueError(f"it is no file, or larger than {LARGEST_STYLES // 2**20} MB")
     return path.read_bytes()
 
 
 def decoded_table(name: str, raw: bytes) -> tuple[str, str]:
     """The text in whichever encoding a spreadsheet wrote it, and a note if that is a guess. Raises UnicodeDecodeError."""
-    for mark, encoding in MARKS.items():
+    for mark, encoding in BYTE_ORDER_MARKS.items():
         if raw.startswith(mark):
             return raw.decode(encoding), ""
     for first, encoding in enumerate(("utf-16-be", "utf-16-le")):
@@ -177,6 +177,6 @@ def write_styles(path: Path, styles: Iterable[Style]) -> None:
     """Write the table whole or not at all."""
     table = io.StringIO(newline="")
     writer = csv.writer(table, quoting=csv.QUOTE_ALL)      # or spaces at a beginning would be lost
-    writer.writerow(COLUMNS)
+    writer.writerow(CSV_COLUMNS)
     writer.writerows((style.name, style.prompt, style.negative_prompt) for style in styles)
     write_atomically(path, table.getvalue().encode("utf-8-sig"))

@@ -16,10 +16,10 @@ from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 
 from modules.base.errors import ModelCorrupt
 
-START, END = "<|startoftext|>", "<|endoftext|>"
-WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
-HINT = "Restore configs/clip from the repository."
-KNOWN = ("a photo of an astronaut's cat, 4k", (320, 1125, 539, 550, 18376, 568, 2368, 267, 275, 330))
+START_TOKEN, END_TOKEN = "<|startoftext|>", "<|endoftext|>"
+WORD_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
+RESTORE_HINT = "Restore configs/clip from the repository."
+KNOWN_TOKENS = ("a photo of an astronaut's cat, 4k", (320, 1125, 539, 550, 18376, 568, 2368, 267, 275, 330))
 
 
 BRACKETS = {"(": 1.1, ")": 1 / 1.1, "[": 1 / 1.1, "]": 1.1}
@@ -40,9 +40,9 @@ class ClipTokenizer:
     """
 
     def __init__(self, vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> None:
-        self.start, self.end, self.comma = vocabulary[START], vocabulary[END], vocabulary[",</w>"]
+        self.start, self.end, self.comma = vocabulary[START_TOKEN], vocabulary[END_TOKEN], vocabulary[",</w>"]
         self._bpe = Tokenizer(BPE(vocabulary, merges, end_of_word_suffix="</w>", continuing_subword_prefix=""))
-        words = Split(Regex(WORDS), behavior="removed", invert=True)
+        words = Split(Regex(WORD_PATTERN), behavior="removed", invert=True)
         self._bpe.pre_tokenizer = Sequence([words, ByteLevel(add_prefix_space=False, use_regex=False)])
         self.brackets: Mapping[int, float] = {token: factor for text, token in vocabulary.items() if (factor := bracket_factor(text)) != 1.0}
 
@@ -61,9 +61,9 @@ def load_tokenizer(folder: Path) -> ClipTokenizer:
         lines = (folder / "merges.txt").read_text("utf-8").splitlines()
         merges = [(first, second) for first, second in (line.split() for line in lines if line and not line.startswith("#version"))]
         tokenizer = ClipTokenizer(vocabulary, merges)
-        sound = tuple(tokenizer(KNOWN[0])) == KNOWN[1]
+        sound = tuple(tokenizer(KNOWN_TOKENS[0])) == KNOWN_TOKENS[1]
     except (OSError, ValueError, KeyError) as error:
-        raise ModelCorrupt(f"{folder.name}: the tokenizer's files cannot be read ({error}).", HINT) from error
+        raise ModelCorrupt(f"{folder.name}: the tokenizer's files cannot be read ({error}).", RESTORE_HINT) from error
     if not sound:
-        raise ModelCorrupt(f"{folder.name}: the tokenizer's files are not CLIP's.", HINT)
+        raise ModelCorrupt(f"{folder.name}: the tokenizer's files are not CLIP's.", RESTORE_HINT)
     return tokenizer

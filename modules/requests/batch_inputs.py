@@ -14,12 +14,12 @@ from typing import Any
 
 from modules.app import folders
 from modules.base.errors import Invalid, WebUIError
-from modules.base.fields import Slider, declared
+from modules.base.fields import Slider, declared_params
 from modules.imaging.folders import listing, size_of, upright_size
 from modules.imaging.inputs import NAME
-from modules.params.batch import MOST_PICTURES, Batch, Entry, FromFolder, Img2ImgBatch
+from modules.params.batch import MOST_BATCH_PICTURES, Batch, BatchItem, FromFolder, Img2ImgBatch
 from modules.params.extras import Extras, check_sizes
-from modules.params.hires import CELL
+from modules.params.hires import HIRES_MULTIPLE
 from modules.params.img2img import Img2Img
 from modules.requests.png_info import infotext_of, with_infotexts
 from modules.settings.flags import Flags
@@ -31,25 +31,25 @@ def img2img_batch(wish: Img2ImgBatch, flags: Flags) -> Batch:
     """img2img's Batch tab: with generation data, if that is wanted. Raises Invalid, Forbidden, InvalidImage or TooLarge."""
     batch = from_folder(wish, flags) if wish.batch_source == "folder" else sent(wish)
     if wish.batch_source == "folder" and wish.batch_inpaint_mask_dir.strip():
-        batch = with_masks(batch, pictures(wish.batch_inpaint_mask_dir, "batch_inpaint_mask_dir", flags))
+        batch = with_masks(batch, folder_pictures(wish.batch_inpaint_mask_dir, "batch_inpaint_mask_dir", flags))
     if not wish.batch_use_png_info:
         return replace(batch, entries=tuple(replace(entry, infotext="") for entry in batch.entries))
     named = wish.batch_png_info_dir.strip()
-    return with_infotexts(batch, pictures(named, "batch_png_info_dir", flags) if named else None)
+    return with_infotexts(batch, folder_pictures(named, "batch_png_info_dir", flags) if named else None)
 
 
 def extras_batch(wish: FromFolder, params: Extras, flags: Flags) -> Batch:
     """Extras' Batch from Directory: with generation data, without what would become too large. Raises as above."""
     batch = from_folder(wish, flags)
-    fitting = [fits(params, Path(entry.image)) for entry in batch.entries]
+    fitting = [fits_limits(params, Path(entry.image)) for entry in batch.entries]
     if not any(fitting):
         raise Invalid("Every picture of the input directory would become too large.", "Ask for a smaller size.", "upscaling_resize")
     entries = tuple(replace(entry, infotext=infotext_of(Path(entry.image))) for entry in compress(batch.entries, fitting))
     too_large = [entry.file for entry in compress(batch.entries, map(not_, fitting))]
-    return replace(batch, entries=entries, notes=(*batch.notes, *left_out("they would become too large", too_large)))
+    return replace(batch, entries=entries, notes=(*batch.notes, *left_out_note("they would become too large", too_large)))
 
 
-def fits(params: Extras, path: Path) -> bool:
+def fits_limits(params: Extras, path: Path) -> bool:
     """Also if it is turned to be upright."""
     try:
         width, height = size_of(path)
@@ -72,21 +72,21 @@ def sent(wish: Img2ImgBatch) -> Batch:
         raise Invalid("There is no picture to start from.", "Drop some into the field first.", "batch_sent")
     if not all(NAME.fullmatch(each.image) for each in wish.batch_sent):
         raise Invalid("That is no picture that was sent.", "Choose the pictures again.", "batch_sent")
-    return Batch(tuple(Entry(each.image, Path(each.file).name, infotext=each.infotext) for each in wish.batch_sent))
+    return Batch(tuple(BatchItem(each.image, Path(each.file).name, infotext=each.infotext) for each in wish.batch_sent))
 
 
 def from_folder(wish: FromFolder, flags: Flags) -> Batch:
     """Every picture of the input directory, and where results go."""
-    found = listing(folders.existing(flags, wish.batch_input_dir, "batch_input_dir"), MOST_PICTURES)
+    found = listing(folders.input_folder(flags, wish.batch_input_dir, "batch_input_dir"), MOST_BATCH_PICTURES)
     if not found.pictures:
         raise Invalid("There is no picture in the input directory.", "Folders inside it do not count.", "batch_input_dir")
-    target = str(folders.made(flags, wish.batch_output_dir, "batch_output_dir")) if wish.batch_output_dir.strip() else ""
-    entries = tuple(Entry(str(path), path.name) for path in found.pictures)
-    return Batch(entries, target, left_out("no pictures that Easel can read", [path.name for path in found.others]))
+    target = str(folders.output_folder(flags, wish.batch_output_dir, "batch_output_dir")) if wish.batch_output_dir.strip() else ""
+    entries = tuple(BatchItem(str(path), path.name) for path in found.pictures)
+    return Batch(entries, target, left_out_note("no pictures that Easel can read", [path.name for path in found.others]))
 
 
-def pictures(named: str, field: str, flags: Flags) -> tuple[Path, ...]:
-    return listing(folders.existing(flags, named, field), MOST_PICTURES).pictures
+def folder_pictures(named: str, field: str, flags: Flags) -> tuple[Path, ...]:
+    return listing(folders.input_folder(flags, named, field), MOST_BATCH_PICTURES).pictures
 
 
 def with_masks(batch: Batch, masks: Sequence[Path]) -> Batch:
@@ -99,7 +99,8 @@ def with_masks(batch: Batch, masks: Sequence[Path]) -> Batch:
     entries = tuple(entry for entry in found if entry.mask)
     if not entries:
         raise Invalid("None of the masks has the name of a picture.", "Call a mask as its picture is called.", "batch_inpaint_mask_dir")
-    return replace(batch, entries=entries, notes=(*batch.notes, *left_out("they have no mask", [entry.file for entry in found if not entry.mask])))
+    unmasked = left_out_note("they have no mask", [entry.file for entry in found if not entry.mask])
+    return replace(batch, entries=entries, notes=(*batch.notes, *unmasked))
 
 
 def sized(batch: Batch, scale: float, kept: Path) -> Batch:
@@ -111,25 +112,25 @@ def sized(batch: Batch, scale: float, kept: Path) -> Batch:
     for entry in batch.entries:
         try:
             size = upright_size(Path(entry.image) if Path(entry.image).is_absolute() else kept / entry.image)
-            entries.append(replace(entry, params={**entry.params, **scaled(size, scale)}))
+            entries.append(replace(entry, params={**entry.params, **scaled_fields(size, scale)}))
         except WebUIError:
             too_large.append(entry.file)
     if not entries:
         raise Invalid("Every picture would become too large or too small.", "Choose another scale.", "scale_by")
-    return replace(batch, entries=tuple(entries), notes=(*batch.notes, *left_out("they would become too large or too small", too_large)))
+    return replace(batch, entries=tuple(entries), notes=(*batch.notes, *left_out_note("they would become too large or too small", too_large)))
 
 
-def scaled(size: tuple[int, int], scale: float) -> dict[str, Any]:
+def scaled_fields(size: tuple[int, int], scale: float) -> dict[str, Any]:
     """The request's width and height for a picture of that size; multiples of 8 below, as A1111's. Raises Invalid."""
-    width, height = (int(side * scale) // CELL * CELL for side in size)
-    sides = declared(Img2Img)["width"].widget
+    width, height = (int(side * scale) // HIRES_MULTIPLE * HIRES_MULTIPLE for side in size)
+    sides = declared_params(Img2Img)["width"].widget
     if isinstance(sides, Slider) and (min(width, height) < sides.low or max(width, height) > sides.high):
         hint = f"Sides are {sides.low:g} to {sides.high:g} pixels: choose another scale."
         raise Invalid(f"The result would have {width}×{height} pixels.", hint, "scale_by")
     return {"width": width, "height": height}
 
 
-def left_out(why: str, names: Sequence[str]) -> tuple[str, ...]:
+def left_out_note(why: str, names: Sequence[str]) -> tuple[str, ...]:
     """A note, if there is anything to tell."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return (f"Left out, {why}: {', '.join(names[:NAMED])}{more}.",) if names else ()

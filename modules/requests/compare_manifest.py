@@ -9,12 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from modules.base.errors import Invalid
-from modules.base.fields import declared
+from modules.base.fields import declared_params
 from modules.base.version import VERSION
 from modules.library.library import Library
 from modules.settings.options import Settings
 
-KEY = "easel"               # of the PNG text
+MANIFEST_KEY = "easel"               # of the PNG text
 FORMAT = 1
 LIBRARIES = ("torch", "diffusers", "transformers", "tokenizers", "torchsde", "numpy", "pillow")
 SHAPES_PICTURES = frozenset({
@@ -64,7 +64,7 @@ def missing_models(then: Any, library: Library) -> Iterator[Difference]:
 
 def changed_settings(then: Mapping[str, Any], settings: Settings) -> Iterator[Difference]:
     """Those that shape pictures."""
-    for name, param in declared(Settings).items():
+    for name, param in declared_params(Settings).items():
         now = getattr(settings, name)
         if param.section in SHAPES_PICTURES and name != "sd_model_checkpoint" and name in then and then[name] != now:
             yield Difference(param.label, then[name], now)

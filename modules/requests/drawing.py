@@ -13,7 +13,7 @@ from modules.params.img2img import Img2Img
 from modules.params.scripts import settled
 from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts.styles import Style
-from modules.requests.batch_inputs import check_inputs, img2img_batch, scaled, sized
+from modules.requests.batch_inputs import check_inputs, img2img_batch, scaled_fields, sized
 from modules.requests.png_info import OwnData
 from modules.requests.resolve import prepared, prepared_img2img
 from modules.requests.styles import unstyled, with_styles
@@ -62,7 +62,7 @@ def with_scaled_size(app: App, request: Img2ImgBatch) -> Img2ImgBatch:
     """The request with the picture's size times its scale, if it asks for that. Raises Invalid."""
     if not request.resize_by or not request.init_images:
         return request
-    return replace(request, **scaled(upright_size(app.flags.paths.cache / "inputs" / request.init_images[0]), request.scale_by))
+    return replace(request, **scaled_fields(upright_size(app.flags.paths.cache / "inputs" / request.init_images[0]), request.scale_by))
 
 
 def fields_of(cls: type[Params], request: Params) -> Params:

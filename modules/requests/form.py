@@ -11,7 +11,7 @@ from modules.base.errors import Invalid
 from modules.base.fields import form_defaults
 from modules.params import scripts
 from modules.params.txt2img import Generation
-from modules.requests.kinds import KINDS, JobKind
+from modules.requests.kinds import JOB_KINDS, JobKind
 from modules.requests.model_choice import checkpoint_named, standing_checkpoint, suggested
 from modules.requests.read_fields import check_known, read_fields
 from modules.requests.submit import Submission, settings_given
@@ -23,9 +23,9 @@ def read_submission(
     app: App, kind: str, given: Values, settings: Values, script: tuple[str, Values] | None = None,
 ) -> Submission:
     """script: a script's name and its arguments by name. Raises Invalid naming the field."""
-    row = KINDS.get(kind)
+    row = JOB_KINDS.get(kind)
     if row is None:
-        raise Invalid(f"There is no kind of job called {kind!r:.100}.", f"There are: {', '.join(KINDS.names)}.", field="kind")
+        raise Invalid(f"There is no kind of job called {kind!r:.100}.", f"There are: {', '.join(JOB_KINDS.names)}.", field="kind")
     request = read_fields(row.request, start_values(app, row, settings_given(settings)) | dict(given))
     if script:
         request = with_script(row, request, *script)
@@ -36,9 +36,9 @@ def with_script(kind: JobKind, request: Any, name: str, arguments: Values) -> An
     """The request with a script's arguments in the script's order. Raises Invalid naming the argument."""
     if not isinstance(request, Generation):
         raise Invalid(f"{kind.name} takes no script.", "Leave it out.", field="script")
-    if name in scripts.NONE:
+    if name in scripts.NO_SCRIPT:
         return request
-    script = scripts.find(name, kind.name)
+    script = scripts.find_script(name, kind.name)
     check_known(arguments, list(script.params), "script.")
     chosen: Any = read_fields(script.arguments, arguments, "script.")
     return replace(request, script_name=script.name, script_args=scripts.in_order(chosen))

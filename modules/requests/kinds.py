@@ -20,7 +20,7 @@ from modules.requests.enlarging import extras_params
 from modules.requests.merge import conversion_params, extraction_params, merge_params
 from modules.settings.options import Settings
 
-Resolve = Callable[[App, Any, Settings], dict[str, Any]]
+ResolveRequest = Callable[[App, Any, Settings], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class JobKind:
 
     name: str
     request: type[Any]
-    resolve: Resolve
+    resolve: ResolveRequest
     planner: str
     draws: bool = True
     device: bool = True
@@ -46,7 +46,7 @@ class JobKind:
     aliases: tuple[str, ...] = ()
 
 
-KINDS: Registry[JobKind] = Registry("kind of job", (
+JOB_KINDS: Registry[JobKind] = Registry("kind of job", (
     JobKind("txt2img", Txt2Img, txt2img_params, "modules.worker.job_kinds:plan_txt2img"),
     JobKind("img2img", Img2ImgBatch, img2img_params, "modules.worker.job_kinds:plan_img2img"),
     JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:plan_extras", draws=False),

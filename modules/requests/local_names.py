@@ -16,12 +16,12 @@ from typing import Any
 from modules.base.errors import UnknownName
 from modules.library.catalog import Catalog, Meant, ModelFile
 from modules.library.library import Library
-from modules.params.hires import LATENT, LATENT_MODES
+from modules.params.hires import LATENT_MODES, LATENT_UPSCALER
 from modules.prompts.network_tags import LORA_KINDS, MOST_NETWORK_TAGS, with_tags, without_separators
 
-PROMPTS = ("Prompt", "Hires prompt")                                       # have network tags
-WORDS = ("Prompt", "Negative prompt", "Hires prompt", "Hires negative prompt")      # may name embeddings
-NO_VAE = ("Automatic", "None")
+TAGGED_PROMPTS = ("Prompt", "Hires prompt")                                       # have network tags
+EMBEDDING_PROMPTS = ("Prompt", "Negative prompt", "Hires prompt", "Hires negative prompt")      # may name embeddings
+VAE_WITHOUT_FILE = ("Automatic", "None")
 UNSPEAKABLE = re.compile("[<>:]")      # in a file's name: a tag cannot say it
 
 
@@ -45,7 +45,7 @@ class Missing:
         return f"the {self.what} {self.name}"
 
 
-def usable(found: Meant, otherwise: Missing) -> ModelFile | Missing:
+def usable_file(found: Meant, otherwise: Missing) -> ModelFile | Missing:
     """The file, if one is meant and can be read."""
     if found.file and not found.file.problem:
         return found.file
@@ -73,15 +73,15 @@ def with_local_names(values: Mapping[str, Any], library: Library, missing: list[
             return tag[0]
         if kind in LORA_KINDS:
             hashed = loras.get(without_separators(name), "")
-            called = local_name(name, usable(library.lora_meant(name, hashed), Missing("LoRA", name, hash=hashed)), library.lora, missing)
+            called = local_name(name, usable_file(library.lora_meant(name, hashed), Missing("LoRA", name, hash=hashed)), library.lora, missing)
         elif kind == "hypernet":
-            found = usable(library.hypernetworks.meant(name, begin), Missing("hypernetwork", name, hash=begin))
+            found = usable_file(library.hypernetworks.meant(name, begin), Missing("hypernetwork", name, hash=begin))
             called = local_name(name, found, library.hypernetworks.named, missing)
         else:
             return tag[0]
         return f"<{kind}:{called}{colon}{rest}>"
 
-    named = {key: with_tags(str(values[key]), local) for key in PROMPTS if values.get(key)}
+    named = {key: with_tags(str(values[key]), local) for key in TAGGED_PROMPTS if values.get(key)}
     return with_local_embeddings({**values, **named}, library.embeddings, missing)
 
 
@@ -90,10 +90,10 @@ def with_local_embeddings(values: dict[str, Any], catalog: Catalog, missing: lis
     for told, begin in hashes_of(values, "TI hashes").items():
         name = whole.get(told, told)
         catalog.learn(begin.lower())
-        called = local_name(name, usable(catalog.meant(name, begin), Missing("embedding", name, hash=begin)), catalog.named, missing)
+        called = local_name(name, usable_file(catalog.meant(name, begin), Missing("embedding", name, hash=begin)), catalog.named, missing)
         word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
         if called != name:
-            values |= {key: with_word(word, called, str(values[key])) for key in WORDS if values.get(key)}
+            values |= {key: with_word(word, called, str(values[key])) for key in EMBEDDING_PROMPTS if values.get(key)}
     return values
 
 
@@ -125,12 +125,12 @@ def is_same(file: ModelFile | None, other: ModelFile) -> bool:
 
 
 def with_local_files(found: Mapping[str, Any], values: Mapping[str, Any], library: Library) -> dict[str, Any]:
-    """What `pasting.pasted` found, with files called as they are here; what is not here is in `missing`.
+    """What `fields_from_pairs` found, with files called as they are here; what is not here is in `missing`.
 
     Its `checkpoint` is the name of the one that the data name, "" if they name none that is here.
     """
     fields, settings, missing = dict(found["fields"]), dict(found["settings"]), list(found["missing"])
-    for name, resolve in LOCAL.items():
+    for name, resolve in LOCAL_NAMES.items():
         for told in (fields, settings):
             if name in told and not isinstance(here := resolve(library, told[name], values), Missing):
                 told[name] = here
@@ -153,25 +153,25 @@ def named_checkpoint(values: Mapping[str, Any], library: Library) -> tuple[Model
     library.checkpoints.learn(begin)
     meant = library.checkpoints.meant(name, begin)
     differs = [f"{name} here is not the same file: its hash is {meant.file.shorthash}, not {begin[:10]}."] if meant.differs and meant.file else []
-    return usable(meant, Missing("checkpoint", name, "sd_model_checkpoint", begin)), differs
+    return usable_file(meant, Missing("checkpoint", name, "sd_model_checkpoint", begin)), differs
 
 
 def local_checkpoint(what: str, field: str) -> Callable[[Library, str, Mapping[str, Any]], str | Missing]:
     def resolve(library: Library, title: str, values: Mapping[str, Any]) -> str | Missing:
         name, begin = library.checkpoints.split_title(title)
         library.checkpoints.learn(begin)
-        file = usable(library.checkpoints.meant(name, begin), Missing(what, name, field, begin))
+        file = usable_file(library.checkpoints.meant(name, begin), Missing(what, name, field, begin))
         return file if isinstance(file, Missing) else file.name
 
     return lambda library, title, values: resolve(library, title, values) if title else ""
 
 
 def local_vae(library: Library, name: str, values: Mapping[str, Any]) -> str | Missing:
-    if name in NO_VAE:
+    if name in VAE_WITHOUT_FILE:
         return name
     begin = str(values.get("VAE hash", "")).lower()
     library.vaes.learn(begin)
-    file = usable(library.vaes.meant(name, begin), Missing("VAE", name, "sd_vae", begin))
+    file = usable_file(library.vaes.meant(name, begin), Missing("VAE", name, "sd_vae", begin))
     return file if isinstance(file, Missing) else file.name
 
 
@@ -187,10 +187,10 @@ def local_upscaler(field: str) -> Callable[[Library, str, Mapping[str, Any]], st
 
 def local_hires_upscaler(library: Library, name: str, values: Mapping[str, Any]) -> str | Missing:
     """By latent modes too, of which one is meant where none is named."""
-    return name or LATENT if name in ("", *LATENT_MODES) else local_upscaler("hr_upscaler")(library, name, values)
+    return name or LATENT_UPSCALER if name in ("", *LATENT_MODES) else local_upscaler("hr_upscaler")(library, name, values)
 
 
-LOCAL: Mapping[str, Callable[[Library, str, Mapping[str, Any]], str | Missing]] = {
+LOCAL_NAMES: Mapping[str, Callable[[Library, str, Mapping[str, Any]], str | Missing]] = {
     "refiner_checkpoint": local_checkpoint("refiner", "refiner_checkpoint"),
     "hr_checkpoint_name": local_checkpoint("hires checkpoint", "hr_checkpoint_name"),
     "hr_upscaler": local_hires_upscaler,

@@ -7,13 +7,13 @@ from dataclasses import fields, replace
 from typing import Any
 
 from modules.app.app import App
-from modules.base.accounts import LOCAL
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import WebUIError, sentence
 from modules.base.fields import form_defaults
 from modules.library.catalog import ModelFile
 from modules.library.library import not_here
 from modules.params.hires import LATENT_MODES
-from modules.requests.kinds import KINDS, JobKind
+from modules.requests.kinds import JOB_KINDS, JobKind
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 
@@ -58,12 +58,12 @@ def missing_choices(app: App) -> list[str]:
         ("VAE", s.sd_vae, models.vaes.find, "the checkpoint's own is used"),
         ("upscaler", s.upscaler_for_img2img, models.upscaler, "pictures are enlarged without it"),
     )
-    notes = [not_here(kind, name, instead) for kind, name, find, instead in named if name not in NO_FILE_NAMES and refusal(find, name)]
-    restorer = refusal(models.face_restorer, s.face_restoration_model) if s.face_restoration else None
+    notes = [not_here(kind, name, instead) for kind, name, find, instead in named if name not in NO_FILE_NAMES and choice_error(find, name)]
+    restorer = choice_error(models.face_restorer, s.face_restoration_model) if s.face_restoration else None
     return [*notes, f"Faces are not restored. {sentence(restorer)}"] if restorer else notes
 
 
-def refusal(find: Callable[[str], object], name: str) -> WebUIError | None:
+def choice_error(find: Callable[[str], object], name: str) -> WebUIError | None:
     try:
         find(name)
     except WebUIError as error:
@@ -78,7 +78,7 @@ def standing_choice(app: App, owner: str) -> dict[str, Any]:
     """
     current = app.settings.current
     server = {name: getattr(current, name) for name in MODEL_SETTINGS}
-    wanted = server | (app.choices.of(owner) if owner != LOCAL else {})
+    wanted = server | (app.choices.of(owner) if owner != LOCAL_OWNER else {})
     found = checkpoint_named(app, wanted["sd_model_checkpoint"]) or standing_checkpoint(app)
     vaes = (*ALWAYS_VAES, *(vae.name for vae in app.models.vaes.list()))
     vae = wanted["sd_vae"] if wanted["sd_vae"] in vaes else ALWAYS_VAES[0]
@@ -87,7 +87,7 @@ def standing_choice(app: App, owner: str) -> dict[str, Any]:
 
 def first_checkpoint(app: App) -> ModelFile | None:
     """The model to have ready at a start: the one chosen last on this computer, else the settings', else the first there is."""
-    mine = app.choices.of(LOCAL).get("sd_model_checkpoint", "")
+    mine = app.choices.of(LOCAL_OWNER).get("sd_model_checkpoint", "")
     return (checkpoint_named(app, mine) if mine else None) or standing_checkpoint(app)
 
 
@@ -95,7 +95,7 @@ def form_start(app: App, checkpoint: ModelFile | None) -> dict[str, Any]:
     """The forms' defaults with that model, by tab, and prompts that it draws well."""
     sidecar = checkpoint.sidecar if checkpoint else {}
     return {
-        "defaults": {kind.name: form_defaults(kind.request) | suggested(app, sidecar, kind) for kind in KINDS if kind.draws},
+        "defaults": {kind.name: form_defaults(kind.request) | suggested(app, sidecar, kind) for kind in JOB_KINDS if kind.draws},
         "examples": sidecar.get("examples", []),
     }
 

@@ -7,17 +7,17 @@ from math import isnan
 from typing import Any
 
 from modules.base.errors import UnknownName
-from modules.base.fields import Number, Slider, declared
+from modules.base.fields import Number, Slider, declared_params
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
 from modules.params import infotext
 from modules.params.extras import UPSCALER_FIELDS, Extras, postprocessed
-from modules.params.hires import LATENT
+from modules.params.hires import LATENT_UPSCALER
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts.grammar import emphasised
 from modules.requests.local_names import Missing, local_upscaler, sentences_on, with_local_files, with_local_names
-from modules.requests.pasted_fields import OF_IMG2IMG, SAMPLING, fits, masked, pasted, pasted_script, second_pass_told, unfit
+from modules.requests.pasted_fields import OF_IMG2IMG, SAMPLING, fields_from_pairs, masked, pasted_script, second_pass_told, unfit_note, within_slider
 from modules.settings.options import Settings
 
 TXT2IMG, IMG2IMG, EXTRAS = "txt2img", "img2img", "extras"
@@ -30,7 +30,7 @@ def read_infotext(text: str, library: Library, standing: Settings, tab: str = ""
     tab: whose fields are wanted; "" is where the data come from
     now: by field or setting, what there is already
     """
-    values = infotext.parse(text, emphasised, standing.auto_backcompat)
+    values = infotext.parse_infotext(text, emphasised, standing.auto_backcompat)
     source = tab_of(text, values)
     tab = tab or source
     if tab == EXTRAS:
@@ -38,19 +38,19 @@ def read_infotext(text: str, library: Library, standing: Settings, tab: str = ""
     missing: list[Missing] = []
     values, cls = with_local_names(values, library, missing), REQUESTS[tab]
     current = current_checkpoint(library, str((now or {}).get("sd_model_checkpoint") or standing.sd_model_checkpoint))
-    found = choosing(with_local_files(pasted(values, cls, standing), values, library), library, current, standing)
+    found = choosing(with_local_files(fields_from_pairs(values, cls, standing), values, library), library, current, standing)
     words = sentences_on([*found.pop("missing"), *missing], used_instead(current, standing, now or {}))
     elsewhere = ["The data are of a picture that img2img made of another one."] if (tab, source) == (TXT2IMG, IMG2IMG) else []
     script = with_local_upscaler(pasted_script(values), library) if tab == IMG2IMG else None
-    return {**found, "notes": [*words, *elsewhere, *found["notes"]], "tab": tab, "script": script, "is_data": bool(infotext.split(text).raw)}
+    return {**found, "notes": [*words, *elsewhere, *found["notes"]], "tab": tab, "script": script, "is_data": bool(infotext.split_infotext(text).raw)}
 
 
-def within_limits(found: Mapping[str, Any]) -> dict[str, Any]:
+def clamp_to_form(found: Mapping[str, Any]) -> dict[str, Any]:
     """What `read_infotext` found, with figures that the tab's form can show; others are told in the notes."""
     fields, notes = dict(found["fields"]), list(found["notes"])
-    for name, param in declared(Extras if found["tab"] == EXTRAS else REQUESTS[found["tab"]]).items():
+    for name, param in declared_params(Extras if found["tab"] == EXTRAS else REQUESTS[found["tab"]]).items():
         value, widget = fields.get(name), param.widget
-        if not isinstance(value, int | float) or not isinstance(widget, Slider | Number) or fits(value, widget):
+        if not isinstance(value, int | float) or not isinstance(widget, Slider | Number) or within_slider(value, widget):
             continue
         if isinstance(widget, Slider) and not (isinstance(value, float) and isnan(value)):
             fields[name] = type(value)(min(max(value, widget.low), widget.high))
@@ -58,7 +58,7 @@ def within_limits(found: Mapping[str, Any]) -> dict[str, Any]:
             notes.append(f"{param.label} {str(value)[:20]} is beyond the form's {limits}: {fields[name]:g} is filled in.")
         else:
             del fields[name]
-            notes.append(unfit(param.label, value))
+            notes.append(unfit_note(param.label, value))
     return {**found, "fields": fields, "notes": notes}
 
 
@@ -90,7 +90,7 @@ def choosing(found: Mapping[str, Any], library: Library, current: ModelFile | No
 def used_instead(current: ModelFile | None, standing: Settings, now: Mapping[str, Any]) -> dict[str, str]:
     """By field or setting, in words, what a picture is made with where the data name what is not here."""
     usual = {"refiner_checkpoint": "none", "hr_checkpoint_name": "the first pass's", "sd_vae": "Automatic"}
-    chosen = {name: str(now.get(name) or "") for name in SAMPLING} | {"hr_upscaler": str(now.get("hr_upscaler") or LATENT)}
+    chosen = {name: str(now.get(name) or "") for name in SAMPLING} | {"hr_upscaler": str(now.get("hr_upscaler") or LATENT_UPSCALER)}
     return {**chosen, **usual, "sd_model_checkpoint": current.model_name if current else "", "upscaler_for_img2img": standing.upscaler_for_img2img}
 
 

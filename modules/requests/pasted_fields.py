@@ -9,8 +9,8 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from modules.base.errors import Invalid, UnknownName
-from modules.base.fields import Choice, Number, Slider, declared, defaults
-from modules.params.hires import SAME
+from modules.base.fields import Choice, Number, Slider, declared_params, defaults
+from modules.params.hires import USE_SAME
 from modules.params.img2img import NAMED_VALUES
 from modules.params.infotext import MISSING
 from modules.params.scripts import SCRIPTS, Script
@@ -18,11 +18,11 @@ from modules.params.txt2img import Generation, Txt2Img
 from modules.requests.local_names import Missing
 from modules.requests.resolve import own_model, sampler_and_schedule, second_sampler_and_schedule
 from modules.sampling.schedules import SCHEDULES
-from modules.settings.options import Settings, at_default, changed
+from modules.settings.options import Settings, at_default, change_settings
 
 PROMPT_KEYS = {"Prompt": "prompt", "Negative prompt": "negative_prompt"}
 HIRES_KEYS = ("Hires upscale", "Hires upscaler", "Hires resize-1", "Hires resize-2")
-# Understood elsewhere: by `local_names`, or by `infotext.parse`, which puts them in other words.
+# Understood elsewhere: by `local_names`, or by `parse_infotext`, which puts them in other words.
 NOT_FIELDS = frozenset({
     "Version", "Model", "Model hash", "VAE hash", "Size-1", "Size-2", "Lora hashes", "TI hashes", "User",
     "Hypernet", "Hypernet hash", "Hypernet strength", "First pass size-1", "First pass size-2",
@@ -34,7 +34,7 @@ UNSAID: Mapping[str, Any] = {
 }
 
 
-def pasted(values: Mapping[str, Any], cls: type[Generation] = Txt2Img, standing: Settings | None = None) -> dict[str, Any]:
+def fields_from_pairs(values: Mapping[str, Any], cls: type[Generation] = Txt2Img, standing: Settings | None = None) -> dict[str, Any]:
     """Parsed generation data as `fields` of a request, `settings` that are not as usual, and the `unknown` rest.
 
     Only values of their field's type are taken: the text may come from anywhere. What was not taken is in `missing`, if it is a
@@ -46,7 +46,7 @@ def pasted(values: Mapping[str, Any], cls: type[Generation] = Txt2Img, standing:
     fields = {**unsaid(values, cls), **told_fields(values, cls, notes), **sampling_names(values, FIRST_PASS, missing)}
     fields |= pasted_hires(values, fields, missing) if cls is Txt2Img else pasted_mask(values, notes)
     settings = pasted_settings(values, cls, standing or Settings(), notes)
-    return {"fields": fields, "settings": settings, "unknown": unknown(values, cls), "missing": missing, "notes": notes}
+    return {"fields": fields, "settings": settings, "unknown": unknown_pairs(values, cls), "missing": missing, "notes": notes}
 
 
 # Fields ------------------------------------------------------------------------------------------
@@ -54,14 +54,14 @@ def pasted(values: Mapping[str, Any], cls: type[Generation] = Txt2Img, standing:
 
 def field_keys(cls: type) -> dict[str, str]:
     """Infotext key → field name."""
-    keys = {param.infotext: name for name, param in declared(cls).items() if param.infotext}
+    keys = {param.infotext: name for name, param in declared_params(cls).items() if param.infotext}
     return keys | (PROMPT_KEYS if issubclass(cls, Generation) else {})
 
 
 def told_fields(values: Mapping[str, Any], cls: type, notes: list[str]) -> dict[str, Any]:
     """The fields that have a key of their own; those of samplers and schedules go by two keys together."""
     found = {name: as_type(cls, name, values[key]) for key, name in field_keys(cls).items() if key in values and name not in SAMPLING}
-    notes += [unfit(key, values[key]) for key, name in field_keys(cls).items() if name in found and found[name] is None]
+    notes += [unfit_note(key, values[key]) for key, name in field_keys(cls).items() if name in found and found[name] is None]
     return {name: own_model(value) if name in MODELS else value for name, value in found.items() if value is not None}
 
 
@@ -87,18 +87,18 @@ def types(cls: type) -> dict[str, type]:
     return {name: get_args(hint)[0] if isinstance(hint, UnionType) else hint for name, hint in get_type_hints(cls).items()}
 
 
-def fits(value: float, widget: Slider | Number) -> bool:
+def within_slider(value: float, widget: Slider | Number) -> bool:
     low, high = (-inf if widget.low is None else widget.low), (inf if widget.high is None else widget.high)
     return low <= value <= high and value not in (-inf, inf)
 
 
-def unfit(key: str, value: Any) -> str:
+def unfit_note(key: str, value: Any) -> str:
     return f"{key} cannot be {str(value)[:60]!r}: it stays as it was."
 
 
 # Samplers and schedules --------------------------------------------------------------------------
 
-Resolve = Callable[[str, str], tuple[str, str]]      # a sampler and a schedule → their official names
+ResolveSampler = Callable[[str, str], tuple[str, str]]      # a sampler and a schedule → their official names
 
 # How each pass names its sampler and its schedule: infotext keys, fields, and what resolves both in a request.
 FIRST_PASS = (("Sampler", "Schedule type"), ("sampler_name", "scheduler"), sampler_and_schedule)
@@ -107,14 +107,14 @@ SAMPLING = frozenset({*FIRST_PASS[1], *SECOND_PASS[1]})
 MODELS = frozenset({"refiner_checkpoint", "hr_checkpoint_name"})
 
 
-def sampling_names(values: Mapping[str, Any], of: tuple[tuple[str, str], tuple[str, str], Resolve], missing: list[Missing]) -> dict[str, str]:
+def sampling_names(values: Mapping[str, Any], of: tuple[tuple[str, str], tuple[str, str], ResolveSampler], missing: list[Missing]) -> dict[str, str]:
     """The fields of a pass's sampler and schedule as a request would resolve them; old combined names are two."""
     names, resolve = of[1], of[2]
     sampler, schedule = (str(values.get(key, "")) for key in of[0])
-    if schedule and schedule not in SAME and not SCHEDULES.get(schedule):
+    if schedule and schedule not in USE_SAME and not SCHEDULES.get(schedule):
         missing.append(Missing("schedule type", schedule, names[1]))
     known = "" if any(each.field == names[1] for each in missing) else schedule
-    found = resolved(resolve, sampler, known)
+    found = resolve_names(resolve, sampler, known)
     if sampler and not found:
         missing.append(Missing("sampler", sampler, names[0]))
     told = dict(zip(names, found or ("", resolve("Euler", known)[1]), strict=True))
@@ -125,7 +125,7 @@ def sampling_names(values: Mapping[str, Any], of: tuple[tuple[str, str], tuple[s
     return told
 
 
-def resolved(resolve: Resolve, sampler: str, schedule: str) -> tuple[str, str] | None:
+def resolve_names(resolve: ResolveSampler, sampler: str, schedule: str) -> tuple[str, str] | None:
     """None if there is no such sampler."""
     try:
         return resolve(sampler, schedule) if sampler else None
@@ -158,7 +158,7 @@ def pasted_mask(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         if values.get(key) in meanings:
             told[name] = meanings[values[key]]
         elif key in values:
-            notes.append(unfit(key, values[key]))
+            notes.append(unfit_note(key, values[key]))
     return told | ({"mask_blur": 0} if masked(values) and "Mask blur" not in values else {})
 
 
@@ -170,16 +170,16 @@ def masked(values: Mapping[str, Any]) -> bool:
 def pasted_script(values: Mapping[str, Any]) -> dict[str, Any] | None:
     """The script of img2img that generation data tell of, by `name`, and its `arguments` as far as they are told."""
     script = next((each for each in SCRIPTS if each.keys.keys() & values.keys()), None)
-    return None if script is None else {"name": script.name, "arguments": dict(script_arguments(script, values))}
+    return None if script is None else {"name": script.name, "arguments": dict(pasted_arguments(script, values))}
 
 
-def script_arguments(script: Script, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def pasted_arguments(script: Script, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """An argument that is left out was empty."""
     for key, name in script.keys.items():
         value = as_type(script.arguments, name, values[key]) if key in values else defaults(script.arguments)[name]
-        widget = declared(script.arguments)[name].widget
+        widget = declared_params(script.arguments)[name].widget
         listed = not isinstance(widget, Choice) or isinstance(widget.of, str) or value in widget.of
-        if value is not None and listed and (not isinstance(widget, Slider) or fits(value, widget)):
+        if value is not None and listed and (not isinstance(widget, Slider) or within_slider(value, widget)):
             yield name, value
 
 
@@ -192,9 +192,9 @@ def pasted_settings(values: Mapping[str, Any], cls: type, standing: Settings, no
     taken: dict[str, Any] = {}
     for key, name in keys.items():
         try:
-            told = changed(standing, {name: as_type(Settings, name, values[key]), **IMPLIED.get(key, {})})
+            told = change_settings(standing, {name: as_type(Settings, name, values[key]), **IMPLIED.get(key, {})})
         except Invalid:
-            notes.append(unfit(key, values[key]))
+            notes.append(unfit_note(key, values[key]))
             continue
         taken |= {each: getattr(told, each) for each in (name, *IMPLIED.get(key, ())) if not usual(told, standing, each)}
     return taken
@@ -207,7 +207,7 @@ def usual(told: Settings, standing: Settings, name: str) -> bool:
     return at_default(told, name) and at_default(standing, name)
 
 
-def unknown(values: Mapping[str, Any], cls: type) -> dict[str, Any]:
+def unknown_pairs(values: Mapping[str, Any], cls: type) -> dict[str, Any]:
     """What neither the request nor the settings have a place for, as far as the text itself says it."""
     named = {key for key, _ in NAMED_VALUES.values()} | {key for script in SCRIPTS for key in script.keys} if cls is not Txt2Img else set()
     known = {*field_keys(cls), *field_keys(Settings), *named, *NOT_FIELDS}

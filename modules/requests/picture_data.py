@@ -32,17 +32,17 @@ def novelai_infotext(texts: Mapping[str, str], size: tuple[int, int]) -> str:
         return ""
     if not isinstance(said, Mapping):
         return ""
-    prompt = texts.get("Description") or as_text(said.get("prompt"))
-    return infotext.write(prompt, as_text(said.get("uc")), novelai_pairs(said, size))
+    prompt = texts.get("Description") or text_or_empty(said.get("prompt"))
+    return infotext.write_infotext(prompt, text_or_empty(said.get("uc")), novelai_pairs(said, size))
 
 
 def novelai_pairs(said: Mapping[str, Any], size: tuple[int, int]) -> dict[str, object]:
-    sampler = SAMPLERS.get(as_text(said.get("sampler")))
+    sampler = SAMPLERS.get(text_or_empty(said.get("sampler")))
     pairs: dict[str, object] = {
-        "Steps": number(said.get("steps")),
+        "Steps": number_or_none(said.get("steps")),
         "Sampler": sampler.name if sampler else USUAL_SAMPLER,
-        "CFG scale": number(said.get("scale")),
-        "Seed": number(said.get("seed")),
+        "CFG scale": number_or_none(said.get("scale")),
+        "Seed": number_or_none(said.get("seed")),
         "Size": f"{size[0]}x{size[1]}",
         "Clip skip": NOVELAI_CLIP_SKIP,
         "ENSD": NOVELAI_ENSD,
@@ -50,9 +50,9 @@ def novelai_pairs(said: Mapping[str, Any], size: tuple[int, int]) -> dict[str, o
     return pairs
 
 
-def as_text(value: Any) -> str:
+def text_or_empty(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def number(value: Any) -> int | float | None:
+def number_or_none(value: Any) -> int | float | None:
     return value if isinstance(value, int | float) else None

@@ -14,21 +14,21 @@ from modules.base.fields import checker
 from modules.imaging.folders import content_of
 from modules.library.catalog import Catalog
 from modules.params import infotext
-from modules.params.batch import Batch, Entry, Img2ImgBatch
+from modules.params.batch import Batch, BatchItem, Img2ImgBatch
 from modules.params.img2img import Img2Img
 from modules.prompts.grammar import emphasised
 from modules.requests.pasted_fields import as_type
 from modules.requests.picture_data import picture_metadata
 
-MOST_NOTES = 5
-PROMPTS = ("prompt", "negative_prompt")      # are added to the form's
+MOST_PNG_NOTES = 5
+APPENDED_FIELDS = ("prompt", "negative_prompt")      # are added to the form's
 
 
 def with_infotexts(batch: Batch, beside: tuple[Path, ...] | None) -> Batch:
     """Each picture with its generation data: that of the file called alike among `beside`, or its own where that is None."""
     named = {path.stem: path for path in beside or ()} | {path.name: path for path in beside or ()}
 
-    def text(entry: Entry) -> str:
+    def text(entry: BatchItem) -> str:
         if beside is None:
             return infotext_of(Path(entry.image)) if Path(entry.image).is_absolute() else entry.infotext
         source = named.get(entry.file) or named.get(Path(entry.file).stem)
@@ -59,13 +59,13 @@ class OwnData:
         entries = tuple(self.informed(entry, common) for entry in batch.entries)
         return replace(batch, entries=entries, notes=(*batch.notes, *few(self.notes)))
 
-    def informed(self, entry: Entry, common: Mapping[str, Any]) -> Entry:
+    def informed(self, entry: BatchItem, common: Mapping[str, Any]) -> BatchItem:
         """The picture with what it decides itself, as far as that can be done."""
-        found = infotext.parse(entry.infotext, emphasised)
+        found = infotext.parse_infotext(entry.infotext, emphasised)
         told = {key: found[key] for key in self.form.batch_png_info_props if found.get(key)}
         params, settings = {}, {}
         try:
-            own = self.record(checked(replace(self.form, **dict(self.fields(told)))))
+            own = self.record(check_request(replace(self.form, **dict(self.fields(told)))))
             params = {name: own[name] for name in RECORDED if own[name] != common[name]}
             settings = self.model(told)
         except (Invalid, UnknownName) as error:
@@ -76,7 +76,7 @@ class OwnData:
         for key, name in OWN.items():
             value = as_type(Img2Img, name, told[key]) if key in told else None
             if value is not None:
-                yield name, " ".join(filter(None, (getattr(self.form, name), value))) if name in PROMPTS else value
+                yield name, " ".join(filter(None, (getattr(self.form, name), value))) if name in APPENDED_FIELDS else value
 
     def model(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """Raises UnknownName if its checkpoint is not here."""
@@ -84,11 +84,11 @@ class OwnData:
 
 
 def few(notes: list[str]) -> list[str]:
-    more = [f"The same is true of {len(notes) - MOST_NOTES:,} more."] if len(notes) > MOST_NOTES else []
-    return notes[:MOST_NOTES] + more
+    more = [f"The same is true of {len(notes) - MOST_PNG_NOTES:,} more."] if len(notes) > MOST_PNG_NOTES else []
+    return notes[:MOST_PNG_NOTES] + more
 
 
-def checked(request: Img2ImgBatch) -> Img2ImgBatch:
+def check_request(request: Img2ImgBatch) -> Img2ImgBatch:
     """Raises Invalid for what lies beyond a field's limits."""
     try:
         checker(Img2Img).validate_python({name: getattr(request, name) for name in OWN.values()})

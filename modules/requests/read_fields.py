@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from modules.base.errors import Invalid
-from modules.base.fields import checker, declared
+from modules.base.fields import checker, declared_params
 from modules.base.limits import MAX_ID
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def field_refusal(cls: type[Any], error: ValidationError, given: Mapping[str, An
     """The first of pydantic's problems as a sentence with the field's label, and a hint in our words where there are any."""
     first = error.errors()[0]
     name = str(first["loc"][0])
-    label = declared(cls)[name].label if name in declared(cls) else name
+    label = declared_params(cls)[name].label if name in declared_params(cls) else name
     if given.get(name) in (None, ""):
         return Invalid(f"{label} is empty.", "Fill it in, or reload the page to start from the defaults.", where + name)
     hint = HINTS[first["type"]].format(**first.get("ctx", {})) if first["type"] in HINTS else f"{first['msg']}."

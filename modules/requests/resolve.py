@@ -5,27 +5,26 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from modules.base.errors import Invalid
-from modules.params.hires import CELL, SAME, checked
+from modules.params.hires import HIRES_MULTIPLE, USE_SAME, check_hires
 from modules.params.img2img import Img2Img
-from modules.params.txt2img import Generation, Txt2Img
+from modules.params.scripts import RANDOM_SEEDS, Request
+from modules.params.txt2img import Txt2Img
 from modules.prompts import grammar
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
 
-Request = TypeVar("Request", bound=Generation)
-NO_MODEL = ("None", "none")      # as A1111's lists call it
+NO_MODEL_NAMES = ("None", "none")      # as A1111's lists call it
 MOST_PROMPTS = 32            # joined by AND; each is a row of every call of the UNet
-RANDOM_SEEDS = 2**32 - 1     # drawn seeds stay below this, as A1111's do
 
 
 def prepared(params: Request) -> Request:
     """The request as it will be carried out. Raises UnknownName or Invalid, each naming the field."""
     sampler, scheduler = sampler_and_schedule(params.sampler_name, params.scheduler)
-    if params.width < CELL or params.height < CELL:
+    if params.width < HIRES_MULTIPLE or params.height < HIRES_MULTIPLE:
         raise Invalid(f"A picture of {params.width}×{params.height} is too small.", "Ask for at least 64×64.", field="width")
     check_joined(params.prompt, "prompt")
     names = second_pass_names(params) if isinstance(params, Txt2Img) and params.enable_hr else {}
@@ -58,7 +57,7 @@ def second_pass_names(params: Txt2Img) -> dict[str, Any]:
     sampler, schedule = second_sampler_and_schedule(params.hr_sampler_name, params.hr_scheduler)
     names = {"hr_checkpoint_name": own_model(params.hr_checkpoint_name), "hr_sampler_name": sampler, "hr_scheduler": schedule}
     check_joined(params.hr_prompt, "hr_prompt")
-    checked(params)
+    check_hires(params)
     return names
 
 
@@ -84,7 +83,7 @@ def sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
 
 def second_sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
     """Official names for hires fix's own; what it takes from the first pass stays "". Raises UnknownName."""
-    sampler, scheduler = ("" if name in (*SAME, *NO_MODEL) else name for name in (sampler, scheduler))
+    sampler, scheduler = ("" if name in (*USE_SAME, *NO_MODEL_NAMES) else name for name in (sampler, scheduler))
     if not sampler:
         return "", scheduler and SCHEDULES[scheduler].name
     named, schedule = sampler_and_schedule(sampler, scheduler)
@@ -93,7 +92,7 @@ def second_sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]
 
 def own_model(name: str) -> str:
     """The name of a checkpoint beside the request's; "" where none is chosen."""
-    return "" if name in (*SAME, *NO_MODEL) else name
+    return "" if name in (*USE_SAME, *NO_MODEL_NAMES) else name
 
 
 def splits(name: str) -> Iterator[tuple[str, str]]:

@@ -12,12 +12,12 @@ from typing import Any
 
 from PIL import Image
 
-from modules.base.accounts import LOCAL
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import UnknownName
 from modules.base.files import append_whole
 from modules.imaging.filename import NameFacts
-from modules.imaging.save import FileFormat, Place
-from modules.params.infotext import split
+from modules.imaging.save import Destination, FileFormat
+from modules.params.infotext import split_infotext
 from modules.prompts import grammar
 from modules.prompts.network_tags import take_networks
 from modules.requests.patterns import below_outputs, patterned, subfolders
@@ -25,7 +25,7 @@ from modules.settings.options import Settings
 from modules.store.jobs import JobRecord, OutputRecord
 
 LOG = "log.csv"
-COLUMNS = (      # A1111's
+LOG_COLUMNS = (      # A1111's
     "prompt", "seed", "width", "height", "sampler", "cfgs", "steps", "filename", "negative_prompt",
     "sd_model_name", "sd_model_hash",
 )
@@ -49,7 +49,7 @@ def save_by_hand(record: JobRecord, index: int, settings: Settings, outputs: Pat
         if settings.save_write_log_csv:
             row = as_csv(log_row(picture, path.relative_to(folder).as_posix()))
             with logging:
-                append_whole(folder / LOG, row, as_csv(COLUMNS))
+                append_whole(folder / LOG, row, as_csv(LOG_COLUMNS))
     return copies
 
 
@@ -62,7 +62,7 @@ def copied(record: JobRecord, picture: OutputRecord, settings: Settings, folder:
         folder = folder.joinpath(*subfolders(facts, settings))
     path = patterned(folder, facts, settings, may_replace=False).write(content, ending)
     if settings.save_txt or not FileFormat(ending).holds(picture.infotext):
-        Place(path.parent, path.stem, numbered=False).write(f"{picture.infotext}\n".encode("utf-8", "replace"), "txt")
+        Destination(path.parent, path.stem, numbered=False).write(f"{picture.infotext}\n".encode("utf-8", "replace"), "txt")
     return path
 
 
@@ -71,7 +71,7 @@ def copied(record: JobRecord, picture: OutputRecord, settings: Settings, folder:
 
 def recorded_facts(record: JobRecord, picture: OutputRecord, image: Image.Image, settings: Settings) -> NameFacts:
     """As when it was made, as far as its record and its generation data tell."""
-    told, pairs, unstyled = picture.facts, split(picture.infotext).pairs, record.params.get("unstyled") or {}
+    told, pairs, unstyled = picture.facts, split_infotext(picture.infotext).pairs, record.params.get("unstyled") or {}
     prompt, negative = told.get("prompt", ""), told.get("negative_prompt", "")
     return NameFacts(
         seed=told.get("seed", ""),
@@ -90,7 +90,7 @@ def recorded_facts(record: JobRecord, picture: OutputRecord, image: Image.Image,
         vae=told.get("sd_vae_name") or "",
         clip_skip=record.settings.get("CLIP_stop_at_last_layers"),
         denoising=pairs.get("Denoising strength"),
-        user=None if record.owner == LOCAL else record.owner,
+        user=None if record.owner == LOCAL_OWNER else record.owner,
         job=datetime.fromtimestamp(record.created),
         most_words=settings.directories_max_prompt_words,
         **recorded_batch(record, picture),
@@ -114,7 +114,7 @@ def recorded_batch(record: JobRecord, picture: OutputRecord) -> dict[str, Any]:
 
 def log_row(picture: OutputRecord, filename: str) -> Sequence[str]:
     """In the order of COLUMNS; what is not known is empty."""
-    told, pairs = picture.facts, split(picture.infotext).pairs
+    told, pairs = picture.facts, split_infotext(picture.infotext).pairs
     width, _, height = pairs.get("Size", "").partition("x")
     prompts = harmless_cell(told.get("prompt", "")), harmless_cell(told.get("negative_prompt", ""))
     model = harmless_cell(told.get("sd_model_name") or ""), told.get("sd_model_hash") or ""

@@ -9,7 +9,7 @@ from typing import Any
 from modules.app.app import App
 from modules.base.accounts import Account, Role
 from modules.base.errors import Forbidden, Invalid, ModelCorrupt, UnknownName
-from modules.base.fields import Choice, declared
+from modules.base.fields import Choice, declared_params
 from modules.base.limits import MAX_NAME
 from modules.library.catalog import Catalog
 from modules.library.library import Library
@@ -17,10 +17,10 @@ from modules.settings.flags import Flags
 from modules.settings.options import Settings
 
 UNKNOWN = object()
-NOTHING = ("", "None", "Automatic")      # what lists of files offer beside files
+NO_FILE_CHOSEN = ("", "None", "Automatic")      # what lists of files offer beside files
 
 
-def change_settings(app: App, account: Account, values: Mapping[str, Any]) -> Settings:
+def change_server_settings(app: App, account: Account, values: Mapping[str, Any]) -> Settings:
     """Change some settings for everybody, all or none. Raises Forbidden, Invalid, UnknownName or ModelCorrupt; then nothing has changed."""
     check_administrator(app.flags, account)
     current = asdict(app.settings.current) | app.settings.foreign
@@ -38,9 +38,9 @@ def check_administrator(flags: Flags, account: Account) -> None:
 
 def named_as_here(library: Library, setting: str, value: Any) -> Any:
     """The value, of a setting that names a file the file's own name. Raises Invalid naming the setting, UnknownName or ModelCorrupt."""
-    param = declared(Settings).get(setting)
+    param = declared_params(Settings).get(setting)
     find = FINDERS.get(str(param.widget.of)) if param and isinstance(param.widget, Choice) else None
-    if find is None or not isinstance(value, str) or value in NOTHING:
+    if find is None or not isinstance(value, str) or value in NO_FILE_CHOSEN:
         return value
     if len(value) > MAX_NAME:
         raise Invalid(f"The setting {setting} cannot be a name of {len(value):,} characters.", f"At most {MAX_NAME:,}.", field=setting)

@@ -8,16 +8,16 @@ from typing import Any
 
 from modules.app.app import App
 from modules.base.accounts import Account
-from modules.requests.kinds import KINDS
+from modules.requests.kinds import JOB_KINDS
 from modules.requests.model_choice import with_checkpoint_here
-from modules.settings.options import NAMES, Settings, check_places, for_request
+from modules.settings.options import SETTING_NAMES, Settings, check_places, for_request
 
 
 @dataclass(frozen=True)
 class Submission:
     """A request and how to deal with it.
 
-    kind: one of KINDS; request: a value of the class that the kind declares
+    kind: one of JOB_KINDS; request: a value of the class that the kind declares
     settings: settings for this request alone, by name; null is the server's own, unknown names are told and ignored
     save: also into the outputs folder; task_id: an id of the caller's own, "" draws one
     """
@@ -40,11 +40,11 @@ class Submitted:
 
 def submit(app: App, asked: Submission, account: Account) -> Submitted:
     """Resolve a request and record it as a job. Raises Invalid, UnknownName, Forbidden, InvalidImage, TooLarge or ModelError."""
-    kind, server = KINDS[asked.kind], app.settings.current
+    kind, server = JOB_KINDS[asked.kind], app.settings.current
     account.check(kind.may)
     given = settings_given(asked.settings)
     check_places(given, shared=not account.is_local)
-    known = {name: value for name, value in given.items() if name in NAMES}
+    known = {name: value for name, value in given.items() if name in SETTING_NAMES}
     settings, missing = for_request(server, known), list[str]()
     if kind.draws:
         settings, missing = with_checkpoint_here(app, settings, known)

@@ -102,7 +102,7 @@ def padded(empty: Cond, conds: list[Cond]) -> list[Cond]:
     return [cond.padded(longest, empty) for cond in conds]
 
 
-class Layer(Protocol):
+class GuidanceLayer(Protocol):
     """A change of what the sampler asks, and of the estimates it is sent."""
 
     def ask(self, ask: Denoise) -> Denoise:
@@ -122,7 +122,7 @@ class Stage:
     over: When = never
     after: Callable[[], Task[Stage]] | None = None
     before: int = 0                     # steps of the passes before this one, for whoever is watching
-    layers: tuple[Layer, ...] = ()      # the first is next to the sampler
+    layers: tuple[GuidanceLayer, ...] = ()      # the first is next to the sampler
 
 
 def guided(sampler: Flow, stage: Stage, clean: Tensor | None = None) -> Task[Tensor]:
@@ -164,7 +164,7 @@ def predict_for(stage: Stage, evaluation: int, ask: Denoise, conds: tuple[Cond, 
     return Predict(stage.weights.at(evaluation), ask.x, ask.sigma, timestep, conds, step, preview=preview)
 
 
-def layered_asks(layers: Sequence[Layer], ask: Denoise) -> list[Denoise]:
+def layered_asks(layers: Sequence[GuidanceLayer], ask: Denoise) -> list[Denoise]:
     """The question as it comes to each layer, and at last as it goes to the model."""
     asks = [ask]
     for layer in layers:
@@ -172,7 +172,7 @@ def layered_asks(layers: Sequence[Layer], ask: Denoise) -> list[Denoise]:
     return asks
 
 
-def layered_answer(layers: Sequence[Layer], asks: Sequence[Denoise], estimate: Tensor) -> Tensor:
+def layered_answer(layers: Sequence[GuidanceLayer], asks: Sequence[Denoise], estimate: Tensor) -> Tensor:
     """The model's estimate as the layers send it back to the sampler."""
     for layer, ask in zip(reversed(layers), reversed(asks[:-1]), strict=True):
         estimate = layer.answer(ask, estimate)

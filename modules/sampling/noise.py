@@ -15,7 +15,7 @@ from torchsde._brownian import brownian_interval
 from modules.sampling.flows import Noise
 from modules.sampling.philox import Philox
 
-SEEDS = 2**64      # how many a generator tells apart
+SEED_COUNT = 2**64      # how many a generator tells apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Stream(Protocol):
     def randn(self, shape: tuple[int, ...]) -> Tensor: ...
 
 
-Source = Callable[[int], Stream]      # seed → its stream
+NoiseSource = Callable[[int], Stream]      # seed → its stream
 
 
 class CpuStream:
     """torch's own Mersenne twister."""
 
     def __init__(self, seed: int) -> None:
-        self.generator = generator(seed)
+        self.generator = cpu_generator(seed)
 
     def randn(self, shape: tuple[int, ...]) -> Tensor:
         return torch.randn(shape, generator=self.generator)
@@ -57,13 +57,13 @@ class CudaStream:
         return torch.from_numpy(self.philox.randn(shape))
 
 
-def source(name: str, device: str) -> Source:
+def source(name: str, device: str) -> NoiseSource:
     """A1111's "Random number generator source": CPU, NV, or GPU, which is whatever the device would draw itself."""
     return CudaStream if name == "NV" or (name == "GPU" and device == "cuda") else CpuStream
 
 
-def generator(seed: int) -> torch.Generator:
-    return torch.Generator("cpu").manual_seed(seed % SEEDS)
+def cpu_generator(seed: int) -> torch.Generator:
+    return torch.Generator("cpu").manual_seed(seed % SEED_COUNT)
 
 
 def slerp(low: Tensor, high: Tensor, share: float) -> Tensor:
@@ -79,7 +79,7 @@ def slerp(low: Tensor, high: Tensor, share: float) -> Tensor:
     return (((1 - share) * omega).sin() / sine).unsqueeze(1) * low + ((share * omega).sin() / sine).unsqueeze(1) * high
 
 
-def pasted(small: Tensor, large: Tensor) -> Tensor:
+def paste_centred(small: Tensor, large: Tensor) -> Tensor:
     """`small` laid centred over `large`, cropped where it is the larger: both (C, h, w)."""
     dy, dx = ((large.shape[axis] - small.shape[axis]) // 2 for axis in (1, 2))
     height, width = (small.shape[axis] + min(0, 2 * d) for axis, d in ((1, dy), (2, dx)))
@@ -93,7 +93,7 @@ class ImageNoise:
     """All the noise of one picture, in the order A1111 draws it: the first latent, then one draw a call."""
 
     def __init__(
-        self, seed: int, shape: tuple[int, int, int], variation: Variation = Variation(), later: int = 0, open_stream: Source = CpuStream
+        self, seed: int, shape: tuple[int, int, int], variation: Variation = Variation(), later: int = 0, open_stream: NoiseSource = CpuStream
     ) -> None:
         """`shape`: (C, h, w). `later` is A1111's ENSD: added to the seed for all noise but the first."""
         self.seed, self.shape, self.variation, self.later = seed, shape, variation, later
@@ -109,7 +109,7 @@ class ImageNoise:
         if v.strength:
             noise = slerp(noise, self.open_stream(v.seed).randn(shape), v.strength)
         if shape != self.shape:
-            noise = pasted(noise, target)
+            noise = paste_centred(noise, target)
         if self.later:
             self.stream = self.open_stream(self.seed + self.later)
         return noise
@@ -119,7 +119,7 @@ class ImageNoise:
         return self.stream.randn(self.shape)
 
 
-def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], open_stream: Source = CpuStream) -> Noise:
+def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], open_stream: NoiseSource = CpuStream) -> Noise:
     """Unit noise as increments of one Brownian path over σ, so that it does not depend on the steps taken.
 
     Li et al. 2020, arXiv:2001.01328 (virtual Brownian tree), by torchsde.
@@ -127,7 +127,7 @@ def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], op
     low, high = min(s for s in sigmas if s > 0), max(sigmas)
     ends = round(low, 6), round(high, 6)      # as torchsde keeps them
     with drawing_from(open_stream):
-        tree = torchsde.BrownianTree(low, torch.zeros(shape), high, entropy=seed % SEEDS)
+        tree = torchsde.BrownianTree(low, torch.zeros(shape), high, entropy=seed % SEED_COUNT)
 
     def noise(sigma: float, sigma_next: float) -> Tensor:
         start, end = sorted(min(max(level, ends[0]), ends[1]) for level in (sigma, sigma_next))
@@ -138,7 +138,7 @@ def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], op
 
 
 @contextmanager
-def drawing_from(open_stream: Source) -> Iterator[None]:
+def drawing_from(open_stream: NoiseSource) -> Iterator[None]:
     """Let torchsde's trees draw from our streams: it has no parameter for that. One thread samples, so this is safe."""
     own = brownian_interval._randn
     brownian_interval._randn = lambda size, dtype, device, seed: open_stream(int(seed)).randn(tuple(size)).to(device, dtype)

@@ -28,11 +28,11 @@ class Philox:
         zero = np.zeros(count, np.uint32)
         counters = [zero + np.uint32(self.calls), zero, np.arange(count, dtype=np.uint32), zero]
         self.calls += 1
-        first, second, *_ = mixed(counters, self.seed)
+        first, second, *_ = philox_rounds(counters, self.seed)
         return sine_normal(first, second).astype(np.float32).reshape(shape)
 
 
-def mixed(counters: list[np.ndarray], seed: int) -> list[np.ndarray]:
+def philox_rounds(counters: list[np.ndarray], seed: int) -> list[np.ndarray]:
     """Ten rounds over four (count,) uint32 counters, under the two halves of a 64-bit key."""
     with np.errstate(over="ignore"):
         key = [np.uint32(seed & 0xFFFFFFFF), np.uint32(seed >> 32)]

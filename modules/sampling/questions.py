@@ -111,7 +111,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class SizeConditioning:
     """What SDXL is told about the picture beside its text. Podell et al. 2023, arXiv:2307.01952, §2.2."""
 
     width: int                  # pixels, as all of these
@@ -172,7 +172,7 @@ class Encode:
     weights: Weights
     texts: tuple[str, ...]
     reading: Reading
-    frame: Frame
+    frame: SizeConditioning
     negative: bool = False      # an empty negative prompt means nothing at all to SDXL
 
     @property

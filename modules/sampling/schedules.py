@@ -254,7 +254,7 @@ SCHEDULES = Registry("schedule type", (
 
 
 @dataclass(frozen=True)
-class Shape:
+class ScheduleOptions:
     """How a user bends a schedule; 0 leaves a figure to the model or the schedule."""
 
     low: float = 0.0
@@ -264,7 +264,7 @@ class Shape:
     beta: float = 0.6
 
 
-def sigmas(schedule: Schedule, steps: int, levels: Levels, shape: Shape = Shape(), spare_level: bool = False) -> list[float]:
+def sigmas(schedule: Schedule, steps: int, levels: Levels, shape: ScheduleOptions = ScheduleOptions(), spare_level: bool = False) -> list[float]:
     """The levels of one pass, high to low: `steps` moves, so steps + 1 figures (DDIM's schedule may have more).
 
     spare_level: made for one step more and then without its last level but one, for samplers that need a longer last step

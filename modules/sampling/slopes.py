@@ -154,13 +154,13 @@ def restarted(sigmas: Sequence[float]) -> list[tuple[float, float]]:
     if steps < 20:
         return list(pairwise(sigmas))
     climb, times = (steps // 4, 2) if steps >= 36 else (9, 1)
-    levels = [*karras(steps - climb * times, sigmas[-2], sigmas[0]), 0.0]
+    levels = [*karras_levels(steps - climb * times, sigmas[-2], sigmas[0]), 0.0]
     bottom, top = (min(range(len(levels)), key=lambda i: abs(levels[i] - goal)) for goal in (0.1, 2.0))
     moves = list(pairwise(levels))
-    again = list(pairwise(karras(climb + 1, levels[bottom], levels[top])))
+    again = list(pairwise(karras_levels(climb + 1, levels[bottom], levels[top])))
     return moves[:bottom] + (again * times if top < bottom else []) + moves[bottom:]
 
 
-def karras(steps: int, low: float, high: float, rho: float = 7.0) -> list[float]:
+def karras_levels(steps: int, low: float, high: float, rho: float = 7.0) -> list[float]:
     """Even in σ^(1/ρ). Karras et al. 2022, arXiv:2206.00364, eq. 5."""
     return [float(root) ** rho for root in np.linspace(high ** (1 / rho), low ** (1 / rho), steps)]

@@ -34,7 +34,7 @@ def unipc(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flo
     for step in range(1, moves + 1):
         order = min(tune.order, len(past), moves + 1 - step if tune.lower_order_final and step >= tune.order else step)
         past = past[:order]
-        predicted = predict(x, past, sigmas[step], tune.variant)
+        predicted = unipc_predict(x, past, sigmas[step], tune.variant)
         if step == moves:
             x = predicted
             break
@@ -44,7 +44,7 @@ def unipc(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flo
     return x / tune.parametrization.noise_out(sigmas[-1])
 
 
-def predict(x: Tensor, past: Sequence[Estimate], sigma: float, variant: str) -> Tensor:
+def unipc_predict(x: Tensor, past: Sequence[Estimate], sigma: float, variant: str) -> Tensor:
     """UniP: extrapolate through the estimates so far."""
     return combine(x, past, past[1:], sigma, variant, weights(past, sigma, variant, len(past) - 1))
 

@@ -11,15 +11,15 @@ from typing import Any
 
 from modules.base.errors import Invalid
 from modules.base.files import write_atomically
-from modules.settings.options import Settings, changed
+from modules.settings.options import Settings, change_settings
 
 log = logging.getLogger(__name__)
 MODEL_SETTINGS = ("sd_model_checkpoint", "sd_vae", "CLIP_stop_at_last_layers")      # what the page's first row chooses
-LARGEST = 4 * 2**20      # bytes
+LARGEST_CHOICES = 4 * 2**20      # bytes
 
 
 class ModelChoices:
-    """By account; on a server without accounts, by `LOCAL`. Nothing here changes the server's settings."""
+    """By account; on a server without accounts, by `LOCAL_OWNER`. Nothing here changes the server's settings."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,7 +34,7 @@ class ModelChoices:
         """Raises Invalid naming the setting that is none of these, or cannot have that value."""
         if strange := [name for name in values if name not in MODEL_SETTINGS]:
             raise Invalid(f"{strange[0]!r:.80} is not chosen this way.", f"These are: {', '.join(MODEL_SETTINGS)}.", field=strange[0])
-        changed(Settings(), values)
+        change_settings(Settings(), values)
         self._write(owner, {**self.of(owner), **values})
 
     def forget(self, owner: str) -> None:
@@ -50,10 +50,10 @@ class ModelChoices:
     def _load(self) -> dict[str, dict[str, Any]]:
         """The file's choices; those that make no sense are none."""
         try:
-            if self.path.stat().st_size > LARGEST:
+            if self.path.stat().st_size > LARGEST_CHOICES:
                 return {}
             found = json.loads(self.path.read_text(encoding="utf-8"))
-            return {str(owner): usable(values) for owner, values in found.items()}
+            return {str(owner): usable_choices(values) for owner, values in found.items()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError, RecursionError) as error:
@@ -61,10 +61,10 @@ class ModelChoices:
             return {}
 
 
-def usable(values: Mapping[str, Any]) -> dict[str, Any]:
+def usable_choices(values: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in values.items() if name in MODEL_SETTINGS}
     try:
-        changed(Settings(), found)
+        change_settings(Settings(), found)
     except Invalid:
         return {}
     return found

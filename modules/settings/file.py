@@ -13,12 +13,12 @@ from threading import Lock
 from typing import Any
 
 from modules.base.errors import DiskFull, Unwritable
-from modules.base.files import refused, write_atomically
-from modules.settings.foreign import FOREIGN, remembered
-from modules.settings.options import NAMES, Settings, at_default, changed, with_file
+from modules.base.files import write_atomically, write_error
+from modules.settings.foreign import A1111_SETTINGS, remembered
+from modules.settings.options import SETTING_NAMES, Settings, at_default, change_settings, with_file
 
 log = logging.getLogger(__name__)
-LARGEST = 4 * 2**20      # bytes; a real one has a few thousand
+LARGEST_CONFIG = 4 * 2**20      # bytes; a real one has a few thousand
 
 
 class SettingsFile:
@@ -34,13 +34,13 @@ class SettingsFile:
     @property
     def foreign(self) -> dict[str, Any]:
         """A1111's settings that have no effect here, as they were set, or at their defaults."""
-        return {name: self._foreign.get(name, usual) for name, usual in FOREIGN.items()}
+        return {name: self._foreign.get(name, usual) for name, usual in A1111_SETTINGS.items()}
 
     def change(self, /, **values: Any) -> Settings:
         """Replace some settings, A1111's without effect among them, all or none, and write the file. Raises Invalid naming the field."""
         with self._lock:
-            foreign = self._foreign | remembered({name: value for name, value in values.items() if name in FOREIGN})
-            settings = changed(self.current, {name: value for name, value in values.items() if name not in FOREIGN})
+            foreign = self._foreign | remembered({name: value for name, value in values.items() if name in A1111_SETTINGS})
+            settings = change_settings(self.current, {name: value for name, value in values.items() if name not in A1111_SETTINGS})
             self._write(settings, foreign)
             return settings
 
@@ -53,8 +53,8 @@ class SettingsFile:
 
     def _load(self) -> Settings:
         values = self._read()
-        self._foreign = {name: value for name, value in values.items() if name not in NAMES}
-        settings, problems = with_file({name: value for name, value in values.items() if name in NAMES})
+        self._foreign = {name: value for name, value in values.items() if name not in SETTING_NAMES}
+        settings, problems = with_file({name: value for name, value in values.items() if name in SETTING_NAMES})
         for problem in problems:
             log.warning("%s: %s Its default is used.", self.path.name, problem)
         return settings
@@ -62,7 +62,7 @@ class SettingsFile:
     def _read(self) -> dict[str, Any]:
         """The file's values; a file that cannot be read is kept, and set aside before another is written."""
         try:
-            if self.path.stat().st_size > LARGEST:
+            if self.path.stat().st_size > LARGEST_CONFIG:
                 raise ValueError("it is larger than any settings file")
             values = json.loads(self.path.read_text(encoding="utf-8-sig"))
             if not isinstance(values, dict):
@@ -89,6 +89,6 @@ class SettingsFile:
         try:
             self.path.replace(aside)
         except OSError as error:
-            raise refused(self.path, error) from error
+            raise write_error(self.path, error) from error
         log.warning("%s, which could not be read, is kept as %s.", self.path.name, aside.name)
         self.problem = ""

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 Accounts = tuple[tuple[str, str], ...]      # (name, password)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
-GROUPS = NETWORK, FILES, START, DEVICE, ATTENTION = (
+FLAG_GROUPS = NETWORK_GROUP, FILES_GROUP, START_GROUP, DEVICE_GROUP, ATTENTION_GROUP = (
     "who can reach Easel", "where files are", "starting up", "device and precision",
     "how attention is computed (the setting \"Cross attention optimization\" goes before these)",
 )
@@ -33,7 +33,7 @@ DEVICE_TASKS = ("all", "sd", "interrogate", "gfpgan", "bsrgan", "esrgan", "scune
 
 UPSCALER_HELP = "one more folder of upscalers"
 
-DESCRIPTION = """\
+FLAGS_DESCRIPTION = """\
 Easel, a Stable Diffusion web UI.
 
   python3 webui.py                        open the page in your browser
@@ -91,7 +91,7 @@ def url_path(text: str) -> str:
     return "".join(f"/{part}" for part in parts)
 
 
-def accounts(text: str) -> Accounts:
+def parse_accounts(text: str) -> Accounts:
     """`name:password,name2:password2`. A password may hold colons, not commas; errors never show one."""
     pairs = [entry.strip().partition(":") for entry in text.split(",") if entry.strip()]
     for number, (name, _, password) in enumerate(pairs, start=1):
@@ -173,73 +173,73 @@ def flag(group: str, explain: str, default: Any = None, *, secret: bool = False,
 class Flags:
     """What the command line said."""
 
-    listen: bool = flag(NETWORK, "let other computers of your network in; needs accounts (--gradio-auth)", False)
-    port: int = flag(NETWORK, "the number after the colon in the address", 7860, type=port_number, metavar="N")
-    server_name: str | None = flag(NETWORK, "answer only at this address of this computer", metavar="ADDRESS")
-    subpath: str = flag(NETWORK, "serve below this path, behind a reverse proxy", "", type=url_path, metavar="PATH")
-    gradio_auth: Accounts = flag(NETWORK, "accounts for the page: name:password, separated by commas", (),
-                                 secret=True, type=accounts, metavar="NAME:PASSWORD,…")
-    api: bool = flag(NETWORK, "a habit from A1111: here the API under /sdapi/v1 is always open beside the page", False)
-    api_auth: Accounts = flag(NETWORK, "accounts for the API, in the same form", (),
-                              secret=True, type=accounts, metavar="NAME:PASSWORD,…")
-    timeout_keep_alive: int = flag(NETWORK, "seconds an idle connection is kept open (default: 75)", 75, type=seconds, metavar="N")
-    nowebui: bool = flag(NETWORK, "serve the API alone, without the page", False)
-    trusted_proxy: tuple[str, ...] = flag(NETWORK, "believe the X-Forwarded headers that come from these addresses: reverse proxies"
+    listen: bool = flag(NETWORK_GROUP, "let other computers of your network in; needs accounts (--gradio-auth)", False)
+    port: int = flag(NETWORK_GROUP, "the number after the colon in the address", 7860, type=port_number, metavar="N")
+    server_name: str | None = flag(NETWORK_GROUP, "answer only at this address of this computer", metavar="ADDRESS")
+    subpath: str = flag(NETWORK_GROUP, "serve below this path, behind a reverse proxy", "", type=url_path, metavar="PATH")
+    gradio_auth: Accounts = flag(NETWORK_GROUP, "accounts for the page: name:password, separated by commas", (),
+                                 secret=True, type=parse_accounts, metavar="NAME:PASSWORD,…")
+    api: bool = flag(NETWORK_GROUP, "a habit from A1111: here the API under /sdapi/v1 is always open beside the page", False)
+    api_auth: Accounts = flag(NETWORK_GROUP, "accounts for the API, in the same form", (),
+                              secret=True, type=parse_accounts, metavar="NAME:PASSWORD,…")
+    timeout_keep_alive: int = flag(NETWORK_GROUP, "seconds an idle connection is kept open (default: 75)", 75, type=seconds, metavar="N")
+    nowebui: bool = flag(NETWORK_GROUP, "serve the API alone, without the page", False)
+    trusted_proxy: tuple[str, ...] = flag(NETWORK_GROUP, "believe the X-Forwarded headers that come from these addresses: reverse proxies"
                                           " or their networks, separated by commas (default: none)",
                                           (), type=network_list, metavar="ADDRESS,…")
-    allowed_hosts: tuple[str, ...] = flag(NETWORK, "other names by which this server is reached, such as a reverse proxy's,"
+    allowed_hosts: tuple[str, ...] = flag(NETWORK_GROUP, "other names by which this server is reached, such as a reverse proxy's,"
                                           " separated by commas", (), type=host_list, metavar="NAME,…")
-    cors_allow_origins: tuple[str, ...] = flag(NETWORK, "other sites whose pages may use this server, like https://example.org,"
+    cors_allow_origins: tuple[str, ...] = flag(NETWORK_GROUP, "other sites whose pages may use this server, like https://example.org,"
                                                " separated by commas; * for all needs accounts", (), type=origin_list, metavar="ORIGIN,…")
-    cors_allow_origins_regex: str | None = flag(NETWORK, "the same as a regular expression that fits a whole origin",
+    cors_allow_origins_regex: str | None = flag(NETWORK_GROUP, "the same as a regular expression that fits a whole origin",
                                                 type=regular_expression, metavar="PATTERN")
 
-    data_dir: Path = flag(FILES, "keep models, pictures and settings here (default: beside webui.py)", ROOT,
+    data_dir: Path = flag(FILES_GROUP, "keep models, pictures and settings here (default: beside webui.py)", ROOT,
                           type=any_path, metavar="FOLDER")
-    models_dir: Path | None = flag(FILES, "the folder of Stable-diffusion, VAE, Lora … (default: models)",
+    models_dir: Path | None = flag(FILES_GROUP, "the folder of Stable-diffusion, VAE, Lora … (default: models)",
                                    type=existing_folder, metavar="FOLDER")
-    ckpt: Path | None = flag(FILES, "start with this checkpoint", type=existing_file, metavar="FILE")
-    ckpt_dir: Path | None = flag(FILES, "one more folder of checkpoints", type=existing_folder, metavar="FOLDER")
-    vae_dir: Path | None = flag(FILES, "one more folder of VAEs", type=existing_folder, metavar="FOLDER")
-    lora_dir: Path | None = flag(FILES, "one more folder of LoRAs", type=existing_folder, metavar="FOLDER")
-    lyco_dir: Path | None = flag(FILES, "one more folder of LoRAs, as older LyCORIS files had", type=existing_folder, metavar="FOLDER")
-    lyco_dir_backcompat: Path | None = flag(FILES, "the same under A1111's later name", type=existing_folder, metavar="FOLDER")
-    embeddings_dir: Path | None = flag(FILES, "one more folder of textual-inversion embeddings",
+    ckpt: Path | None = flag(FILES_GROUP, "start with this checkpoint", type=existing_file, metavar="FILE")
+    ckpt_dir: Path | None = flag(FILES_GROUP, "one more folder of checkpoints", type=existing_folder, metavar="FOLDER")
+    vae_dir: Path | None = flag(FILES_GROUP, "one more folder of VAEs", type=existing_folder, metavar="FOLDER")
+    lora_dir: Path | None = flag(FILES_GROUP, "one more folder of LoRAs", type=existing_folder, metavar="FOLDER")
+    lyco_dir: Path | None = flag(FILES_GROUP, "one more folder of LoRAs, as older LyCORIS files had", type=existing_folder, metavar="FOLDER")
+    lyco_dir_backcompat: Path | None = flag(FILES_GROUP, "the same under A1111's later name", type=existing_folder, metavar="FOLDER")
+    embeddings_dir: Path | None = flag(FILES_GROUP, "one more folder of textual-inversion embeddings",
                                        type=existing_folder, metavar="FOLDER")
-    hypernetwork_dir: Path | None = flag(FILES, "one more folder of hypernetworks", type=existing_folder, metavar="FOLDER")
-    esrgan_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
-    bsrgan_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
-    realesrgan_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
-    swinir_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
-    scunet_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
-    dat_models_path: Path | None = flag(FILES, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
-    gfpgan_models_path: Path | None = flag(FILES, "one more folder of GFPGAN's files", type=existing_folder, metavar="FOLDER")
-    gfpgan_dir: Path | None = flag(FILES, "the same under A1111's older name", type=existing_folder, metavar="FOLDER")
-    codeformer_models_path: Path | None = flag(FILES, "one more folder of CodeFormer's files", type=existing_folder, metavar="FOLDER")
-    batch_dir: tuple[Path, ...] = flag(FILES, "folders that all users of a shared server may run batches in (default: none)",
+    hypernetwork_dir: Path | None = flag(FILES_GROUP, "one more folder of hypernetworks", type=existing_folder, metavar="FOLDER")
+    esrgan_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    bsrgan_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    realesrgan_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    swinir_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    scunet_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    dat_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
+    gfpgan_models_path: Path | None = flag(FILES_GROUP, "one more folder of GFPGAN's files", type=existing_folder, metavar="FOLDER")
+    gfpgan_dir: Path | None = flag(FILES_GROUP, "the same under A1111's older name", type=existing_folder, metavar="FOLDER")
+    codeformer_models_path: Path | None = flag(FILES_GROUP, "one more folder of CodeFormer's files", type=existing_folder, metavar="FOLDER")
+    batch_dir: tuple[Path, ...] = flag(FILES_GROUP, "folders that all users of a shared server may run batches in (default: none)",
                                        (), nargs="+", type=existing_folder, metavar="FOLDER")
-    styles_file: tuple[Path, ...] = flag(FILES, "saved prompt styles, with * and ? for several files; may be given again (default: styles.csv)",
+    styles_file: tuple[Path, ...] = flag(FILES_GROUP, "saved prompt styles, with * and ? for several files; may be given again (default: styles.csv)",
                                          (), action=Added, type=any_path, metavar="FILE")
-    ui_settings_file: Path | None = flag(FILES, "saved settings (default: config.json)", type=any_path, metavar="FILE")
+    ui_settings_file: Path | None = flag(FILES_GROUP, "saved settings (default: config.json)", type=any_path, metavar="FILE")
 
-    autolaunch: bool = flag(START, "open the browser once the page is up", False)
-    theme: str | None = flag(START, "colours of the page (default: as the browser's)", choices=("light", "dark"))
-    skip_install: bool = flag(START, "never install anything, use what is there", False)
+    autolaunch: bool = flag(START_GROUP, "open the browser once the page is up", False)
+    theme: str | None = flag(START_GROUP, "colours of the page (default: as the browser's)", choices=("light", "dark"))
+    skip_install: bool = flag(START_GROUP, "never install anything, use what is there", False)
 
-    no_half: bool = flag(DEVICE, "keep all weights in 32 bits", False)
-    no_half_vae: bool = flag(DEVICE, "keep the VAE in 32 bits: helps against black pictures", False)
-    precision: str = flag(DEVICE, "arithmetic of the model (default: autocast)", "autocast",
+    no_half: bool = flag(DEVICE_GROUP, "keep all weights in 32 bits", False)
+    no_half_vae: bool = flag(DEVICE_GROUP, "keep the VAE in 32 bits: helps against black pictures", False)
+    precision: str = flag(DEVICE_GROUP, "arithmetic of the model (default: autocast)", "autocast",
                           choices=("full", "half", "autocast"))
-    device_id: int | None = flag(DEVICE, "which GPU, counted from 0", type=device_number, metavar="N")
-    xformers: bool = flag(ATTENTION, "by xformers, on an NVIDIA GPU; installs it there", False)
-    force_enable_xformers: bool = flag(ATTENTION, "the same: whether xformers works is tried here in any case", False)
-    opt_split_attention: bool = flag(ATTENTION, "row by row, with less memory (A1111's Doggettx)", False)
-    opt_sdp_no_mem_attention: bool = flag(ATTENTION, "by PyTorch without its memory-efficient kernel, so that a GPU repeats itself", False)
-    opt_sdp_attention: bool = flag(ATTENTION, "by PyTorch, which chooses the kernel: the usual way", False)
-    opt_sub_quad_attention: bool = flag(ATTENTION, "head by head, with the least memory", False)
-    opt_split_attention_v1: bool = flag(ATTENTION, "row by row (A1111's V1)", False)
-    opt_split_attention_invokeai: bool = flag(ATTENTION, "row by row (A1111's InvokeAI)", False)
-    use_cpu: tuple[str, ...] = flag(DEVICE, "do these tasks on the CPU: all, sd, …", (),
+    device_id: int | None = flag(DEVICE_GROUP, "which GPU, counted from 0", type=device_number, metavar="N")
+    xformers: bool = flag(ATTENTION_GROUP, "by xformers, on an NVIDIA GPU; installs it there", False)
+    force_enable_xformers: bool = flag(ATTENTION_GROUP, "the same: whether xformers works is tried here in any case", False)
+    opt_split_attention: bool = flag(ATTENTION_GROUP, "row by row, with less memory (A1111's Doggettx)", False)
+    opt_sdp_no_mem_attention: bool = flag(ATTENTION_GROUP, "by PyTorch without its memory-efficient kernel, so that a GPU repeats itself", False)
+    opt_sdp_attention: bool = flag(ATTENTION_GROUP, "by PyTorch, which chooses the kernel: the usual way", False)
+    opt_sub_quad_attention: bool = flag(ATTENTION_GROUP, "head by head, with the least memory", False)
+    opt_split_attention_v1: bool = flag(ATTENTION_GROUP, "row by row (A1111's V1)", False)
+    opt_split_attention_invokeai: bool = flag(ATTENTION_GROUP, "row by row (A1111's InvokeAI)", False)
+    use_cpu: tuple[str, ...] = flag(DEVICE_GROUP, "do these tasks on the CPU: all, sd, …", (),
                                     nargs="+", type=str.lower, choices=DEVICE_TASKS, metavar="TASK")
 
     notes: tuple[str, ...] = field(default=(), repr=False)      # one line for each flag that did nothing
@@ -265,7 +265,7 @@ class Flags:
 
     def public(self) -> dict[str, Any]:
         """Flag name → value, without the secret ones."""
-        return {f.name: getattr(self, f.name) for f in declared() if not f.metadata["secret"]}
+        return {f.name: getattr(self, f.name) for f in flag_fields() if not f.metadata["secret"]}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -307,7 +307,7 @@ def locate(flags: Flags) -> Paths:
     )
 
 
-def declared() -> list[Field[Any]]:
+def flag_fields() -> list[Field[Any]]:
     return [f for f in fields(Flags) if "group" in f.metadata]
 
 
@@ -322,7 +322,7 @@ class Parser(argparse.ArgumentParser):
         raise Invalid(message[:1].upper() + message[1:] + ".", "`python3 webui.py --help` lists the flags.")
 
 
-class Ignored(argparse.Action):
+class IgnoredFlag(argparse.Action):
     """A flag of A1111's that changes nothing here: noted, so that nobody waits for its effect."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
@@ -340,16 +340,16 @@ class Refused(argparse.Action):
 
 def build_parser(help_flag: bool) -> Parser:
     parser = Parser(prog="webui.py", usage="python3 webui.py [serve | generate | test | bench | docs] [flags]",
-                    description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False, add_help=False,
+                    description=FLAGS_DESCRIPTION, epilog=EPILOG, allow_abbrev=False, add_help=False,
                     formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=32))
-    groups = {title: parser.add_argument_group(title) for title in GROUPS}
-    for f in declared():
+    groups = {title: parser.add_argument_group(title) for title in FLAG_GROUPS}
+    for f in flag_fields():
         about = f.metadata
         groups[about["group"]].add_argument(
             spelled(f.name), dest=f.name, default=f.default, help=about["help"], **about["how"])
     if help_flag:
-        groups[START].add_argument("-h", "--help", action="help", help="show this and stop")
-    add_unused(parser, Ignored, IGNORED)
+        groups[START_GROUP].add_argument("-h", "--help", action="help", help="show this and stop")
+    add_unused(parser, IgnoredFlag, IGNORED_FLAGS)
     add_unused(parser, Refused, REFUSED)
     parser.set_defaults(notes=())
     return parser
@@ -363,23 +363,23 @@ def add_unused(parser: Parser, action: type[argparse.Action], table: Mapping[str
             parser.add_argument(name, action=action, nargs=1 if value else 0, const=explain, help=argparse.SUPPRESS)
 
 
-def parse(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Flags:
+def parse_flags(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Flags:
     """The flags of `serve`.
 
     Raises Invalid for a bad value or an unknown flag; `--help` prints and raises SystemExit(0).
     """
-    flags, rest = read(build_parser(help_flag=True), argv, environ)
+    flags, rest = read_flags(build_parser(help_flag=True), argv, environ)
     if rest:
-        raise unknown(rest)
+        raise unknown_argument(rest)
     return flags
 
 
 def parse_known(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> tuple[Flags, list[str]]:
     """The flags, and what was none of them in its order, for a command with arguments of its own."""
-    return read(build_parser(help_flag=False), argv, environ)
+    return read_flags(build_parser(help_flag=False), argv, environ)
 
 
-def read(parser: Parser, argv: Sequence[str], environ: Mapping[str, str]) -> tuple[Flags, list[str]]:
+def read_flags(parser: Parser, argv: Sequence[str], environ: Mapping[str, str]) -> tuple[Flags, list[str]]:
     found, rest = parser.parse_known_args([*from_environment(environ), *argv])
     values = vars(found)
     values |= {name: tuple(values[name]) for name in ("use_cpu", "batch_dir")}
@@ -396,7 +396,7 @@ def from_environment(environ: Mapping[str, str]) -> list[str]:
         raise Invalid("COMMANDLINE_ARGS has a quote that is never closed.", "Close it, or empty the variable.") from error
 
 
-def unknown(rest: Sequence[str]) -> Invalid:
+def unknown_argument(rest: Sequence[str]) -> Invalid:
     """Says which argument nobody knows, without its value: that may be a password."""
     first = next((word for word in rest if word.startswith("-")), rest[0])
     name = first.partition("=")[0]
@@ -416,9 +416,9 @@ def closest(name: str) -> str:
 
 def known_flags() -> Iterable[str]:
     """Flags with an effect first."""
-    yield from (spelled(f.name) for f in declared())
+    yield from (spelled(f.name) for f in flag_fields())
     yield "--help"
-    for entries in (*IGNORED.values(), *REFUSED.values()):
+    for entries in (*IGNORED_FLAGS.values(), *REFUSED.values()):
         yield from (entry.partition("=")[0] for entry in entries.split())
 
 
@@ -434,7 +434,7 @@ ATTENTION_FLAGS = {      # the highest of A1111's priorities first → the setti
 }
 
 # A1111's other flags; `=V` marks those that take a value.
-IGNORED = {
+IGNORED_FLAGS = {
     "is not needed here.": """
         --xformers-flash-attention --reinstall-xformers --reinstall-torch --disable-opt-split-attention
         --sub-quad-q-chunk-size=V --sub-quad-kv-chunk-size=V --sub-quad-chunk-threshold=V

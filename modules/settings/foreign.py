@@ -147,24 +147,24 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "disable_all_extensions": ("none", "extra", "all"),
 }
 
-FOREIGN: Mapping[str, Any] = {name: value for section in SECTIONS.values() for name, value in section.items()}
+A1111_SETTINGS: Mapping[str, Any] = {name: value for section in SECTIONS.values() for name, value in section.items()}
 
 
 def remembered(values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of these foreign settings that a request may change. Raises Invalid naming the first that A1111 could not have so."""
     for name, value in values.items():
-        if not fits(value, FOREIGN[name]):
-            raise Invalid(f"The setting {name} cannot be {value!r:.80}.", f"A1111 has {FOREIGN[name]!r:.80} there.", field=name)
+        if not same_type(value, A1111_SETTINGS[name]):
+            raise Invalid(f"The setting {name} cannot be {value!r:.80}.", f"A1111 has {A1111_SETTINGS[name]!r:.80} there.", field=name)
         if strange := [each for each in (value if isinstance(value, list) else [value]) if name in CHOICES and each not in CHOICES[name]]:
             raise Invalid(f"The setting {name} cannot be {strange[0]!r:.80}.", f"It can be: {', '.join(CHOICES[name])}.", field=name)
     return {name: value for name, value in values.items() if name not in CLOSED}
 
 
-def fits(value: Any, usual: Any) -> bool:
+def same_type(value: Any, usual: Any) -> bool:
     if isinstance(usual, bool):
         return isinstance(value, bool)
     if isinstance(usual, int | float):
         return isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(usual, list):
-        return isinstance(value, list) and len(value) <= MAX_ITEMS and all(fits(each, "") for each in value)
+        return isinstance(value, list) and len(value) <= MAX_ITEMS and all(same_type(each, "") for each in value)
     return isinstance(value, str) and len(value) <= MAX_SETTING

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 from pydantic import ValidationError
 
 from modules.base.errors import Forbidden, Invalid
-from modules.base.fields import BelowOutputs, Checkbox, Choice, Number, Param, Slider, Text, checker, declared, defaults
+from modules.base.fields import BelowOutputs, Checkbox, Choice, Number, Param, Slider, Text, checker, declared_params, defaults
 
-FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
+IMAGE_FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
 FOR_GRIDS = "Kept for grids of pictures, which Easel does not make yet."
 BELOW = "Below the outputs folder; `outputs/` before it may be left out."
 
-ATTENTION = (      # backends of attention, as A1111's config.json names them
+ATTENTION_BACKENDS = (      # backends of attention, as A1111's config.json names them
     "Automatic", "xformers", "sdp-no-mem - scaled dot product without memory efficient attention", "sdp - scaled dot product",
     "sub-quadratic", "Doggettx", "V1 - original v1", "InvokeAI", "None",
 )
@@ -68,7 +68,7 @@ class Settings:
 
     pictures_side_by_side: Annotated[int, Param("Pictures of one job made side by side", Slider(0, 16), "More take less time together; fewer show the first one sooner and lose less when interrupted. 0 is what pays here: 2 on a CPU, 8 on a GPU. A batch of Batch size is always made together.", section="optimizations")] = 0
     pictures_alone: Annotated[bool, Param("Make every picture alone", Checkbox(), "Share no UNet call with other pictures: slower, but the last bit never depends on company.", section="optimizations")] = False
-    cross_attention_optimization: Annotated[str, Param("Cross attention optimization", Choice(ATTENTION), "How attention is computed: the same picture but for its last bits, at other speed and memory. Automatic is the command line's choice, else PyTorch's.", section="optimizations")] = "Automatic"
+    cross_attention_optimization: Annotated[str, Param("Cross attention optimization", Choice(ATTENTION_BACKENDS), "How attention is computed: the same picture but for its last bits, at other speed and memory. Automatic is the command line's choice, else PyTorch's.", section="optimizations")] = "Automatic"
     token_merging_ratio: Annotated[float, Param("Token merging ratio", Slider(0, 0.9, 0.1), "This share of the picture's similar places is thought over together: faster, slightly different.", "Token merging ratio", section="optimizations")] = 0.0
     token_merging_ratio_img2img: Annotated[float, Param("Token merging ratio for img2img", Slider(0, 0.9, 0.1), "0 is the one above.", section="optimizations")] = 0.0
     token_merging_ratio_hr: Annotated[float, Param("Token merging ratio for the high-res pass", Slider(0, 0.9, 0.1), "0 is the one above.", "Token merging ratio hr", section="optimizations")] = 0.0
@@ -133,7 +133,7 @@ class Settings:
         "Write each finished picture to the outputs folder.", section="saving-images",
     )] = True
     samples_format: Annotated[str, Param(
-        "File format for pictures", Choice(FORMATS),
+        "File format for pictures", Choice(IMAGE_FORMATS),
         "Of files and of the API's replies. Generation data is in each of them; only PNG and lossless WebP keep every pixel.",
         section="saving-images",
     )] = "png"
@@ -234,7 +234,7 @@ class Settings:
         "Save every grid", Checkbox(), f"Write grids to the outputs folder. {FOR_GRIDS}", section="saving-images",
     )] = True
     grid_format: Annotated[str, Param(
-        "File format for grids", Choice(FORMATS), f"As for pictures. {FOR_GRIDS}", section="saving-images",
+        "File format for grids", Choice(IMAGE_FORMATS), f"As for pictures. {FOR_GRIDS}", section="saving-images",
     )] = "png"
     grid_extended_filename: Annotated[bool, Param(
         "Seed and prompt in the names of grids", Checkbox(),
@@ -333,27 +333,27 @@ class Settings:
     show_progress_every_n_steps: Annotated[int, Param("Preview every N steps", Slider(-1, 32), "-1 shows none until the picture is done.", section="ui")] = 1
 
 
-NAMES = tuple(field.name for field in fields(Settings))
-PLACES = ("directories_filename_pattern", "save_to_dirs", *(name for name in NAMES if name.startswith("outdir_")))
+SETTING_NAMES = tuple(field.name for field in fields(Settings))
+PATH_SETTINGS = ("directories_filename_pattern", "save_to_dirs", *(name for name in SETTING_NAMES if name.startswith("outdir_")))
 
 
-def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
+def change_settings(settings: Settings, values: Mapping[str, Any]) -> Settings:
     """`settings` with some values replaced, all or none. Raises Invalid naming the first field that does not fit."""
     for name in values:
-        if name not in NAMES:
+        if name not in SETTING_NAMES:
             raise Invalid(f"There is no setting called {name!r}.", "GET /sdapi/v1/options lists them.", field=name)
-    candidate = {name: getattr(settings, name) for name in NAMES} | dict(values)
+    candidate = {name: getattr(settings, name) for name in SETTING_NAMES} | dict(values)
     try:
         return checker(Settings).validate_python(candidate)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise Invalid(f"The setting {name} cannot be {candidate[name]!r:.80}.", allowed(name, first["msg"]), field=name) from error
+        raise Invalid(f"The setting {name} cannot be {candidate[name]!r:.80}.", allowed_values(name, first["msg"]), field=name) from error
 
 
-def allowed(name: str, otherwise: str) -> str:
+def allowed_values(name: str, otherwise: str) -> str:
     """What a setting can be, in words; `otherwise`, where its control tells nothing special."""
-    widget = declared(Settings)[name].widget
+    widget = declared_params(Settings)[name].widget
     if isinstance(widget, Choice) and isinstance(widget.of, tuple):
         return f"It can be: {', '.join(widget.of)}."
     if isinstance(widget, BelowOutputs):
@@ -363,14 +363,14 @@ def allowed(name: str, otherwise: str) -> str:
 
 
 def for_request(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """`changed` for one request: what it says of merging goes before what is set for img2img alone. Raises Invalid."""
+    """`change_settings` for one request: what it says of merging goes before what is set for img2img alone. Raises Invalid."""
     img2img = {"token_merging_ratio_img2img": 0.0} if "token_merging_ratio" in values else {}
-    return changed(settings, img2img | dict(values))
+    return change_settings(settings, img2img | dict(values))
 
 
 def check_places(values: Mapping[str, Any], shared: bool) -> None:
     """On a shared server one request does not say in which folders its pictures go. Raises Forbidden."""
-    if shared and (named := [name for name in PLACES if values.get(name) is not None]):
+    if shared and (named := [name for name in PATH_SETTINGS if values.get(name) is not None]):
         raise Forbidden(f"The setting {named[0]} cannot be changed for one request.", "Where people log in, folders are the server's alone.")
 
 
@@ -383,7 +383,7 @@ def with_file(values: Mapping[str, Any]) -> tuple[Settings, list[str]]:
     settings, problems = Settings(), []
     for name, value in values.items():
         try:
-            settings = changed(settings, {name: value})
+            settings = change_settings(settings, {name: value})
         except Invalid as error:
             problems.append(str(error))
     return settings, problems

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modules.base.errors import JobFailed, described
+from modules.base.errors import JobFailed, error_data
 from modules.store.database import Database
 from modules.store.migrations import pictures_of, split_params
 
@@ -184,7 +184,7 @@ def _record(db: sqlite3.Connection, row: sqlite3.Row, newest: int | None) -> Job
         )
     except (ValueError, TypeError) as error:
         log.warning("The record of job %s cannot be read: %s", row["id"], error)
-        return JobRecord(row["id"], row["owner"], row["kind"], {}, {}, False, FAILED, described(UNREADABLE), created=row["created"])
+        return JobRecord(row["id"], row["owner"], row["kind"], {}, {}, False, FAILED, error_data(UNREADABLE), created=row["created"])
 
 
 UNREADABLE = JobFailed("The record of this job cannot be read.", "Ask for its pictures again.")

@@ -12,7 +12,7 @@ from typing import Any
 
 Migration = Callable[[sqlite3.Connection], None]      # runs inside a transaction: no executescript, which would commit it
 
-FIRST = (
+FIRST_SCHEMA = (
     """
     CREATE TABLE IF NOT EXISTS jobs (
         id TEXT PRIMARY KEY,
@@ -91,7 +91,7 @@ FIRST = (
 
 def first_tables(db: sqlite3.Connection) -> None:
     """Jobs, pictures, hashes and model files. Databases from before versions were counted have them already."""
-    for statement in FIRST:
+    for statement in FIRST_SCHEMA:
         db.execute(statement)
 
 
@@ -122,7 +122,7 @@ def outputs_of_kinds(db: sqlite3.Connection) -> None:
 
 
 # As long as a folder has files, or of no use to whoever follows a job.
-LONG = frozenset({"batch", "images", "infotexts", "script_args", "unstyled", "metadata"})
+LONG_PARAMS = frozenset({"batch", "images", "infotexts", "script_args", "unstyled", "metadata"})
 
 
 def split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -130,7 +130,7 @@ def split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
     short: dict[str, Any] = {}
     long: dict[str, Any] = {}
     for name, value in params.items():
-        (long if name in LONG else short)[name] = value
+        (long if name in LONG_PARAMS else short)[name] = value
     return short, long
 
 

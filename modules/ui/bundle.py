@@ -12,7 +12,7 @@ EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+)|co
 OWN_ADDRESS = "import.meta.url"
 
 
-def bundled(folder: Path, entry: str) -> str:
+def bundle_modules(folder: Path, entry: str) -> str:
     """The module `entry` and all that it imports, as one module to be served from `folder`'s address.
 
     Only the forms in which our scripts import and export are understood. Raises ValueError for a circle of imports, or for another form.

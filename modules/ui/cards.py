@@ -21,10 +21,10 @@ def build(tab: str, models: Library, words: Words) -> None:
     for catalog in models.catalogs.values():
         if page := catalog.kind.page:
             with gr.Tab(words(catalog.kind.title), id=f"{tab}_{page}", elem_id=f"{tab}_{page}"):
-                gr.HTML(place(tab, catalog, words), elem_id=f"{tab}_{page}_cards_html", padding=False)
+                gr.HTML(cards_place(tab, catalog, words), elem_id=f"{tab}_{page}_cards_html", padding=False)
 
 
-def place(tab: str, catalog: Catalog, words: Words) -> str:
+def cards_place(tab: str, catalog: Catalog, words: Words) -> str:
     """Where the scripts draw the cards, and what they cannot know themselves."""
     kind = catalog.kind
     known = {"tab": tab, "kind": kind.name, "page": kind.page, "folder": str(catalog.roots[0]), "empty": words(kind.empty)}

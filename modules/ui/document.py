@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FOR_GOOD = "public, max-age=31536000, immutable"
 HASHED = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(?:js|css|woff2?)")      # gradio's files whose names change with their content
-END = b"</head>"      # gradio's own scripts stand before it and run after ours, for they are modules
+HEAD_END = b"</head>"      # gradio's own scripts stand before it and run after ours, for they are modules
 
 
 class Document:
@@ -61,7 +61,7 @@ class Reply:
 
     def insert(self, head: bytes, known: str) -> None:
         """known: the ETag of what the browser has"""
-        before, end, after = self.body.rpartition(END)
+        before, end, after = self.body.rpartition(HEAD_END)
         self.body = before + head + end + after
         tag = f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
         if tag in known:

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from gradio.components import Component
 
-from modules.base.fields import declared, form_defaults
+from modules.base.fields import declared_params, form_defaults
 from modules.ui.widgets import Lists, component
 from modules.ui.words import Words
 
@@ -53,7 +53,7 @@ class Form(Generic[T]):
         start, held = form_defaults(request), dict(held or {})
         self.components: dict[str, Component] = {
             name: component(param, start[name], lists, words, elem_id=f"{tab}_{ELEM_IDS.get(name, name)}", render=False)
-            for name, param in declared(request).items() if name not in held
+            for name, param in declared_params(request).items() if name not in held
         } | dict(others or {})
         self.defaults: dict[str, Any] = {name: start.get(name, component.value) for name, component in self.components.items()} | held
         self._waiting = dict(self.components)

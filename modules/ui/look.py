@@ -15,12 +15,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from modules.ui.bundle import bundled
+from modules.ui.bundle import bundle_modules
 from modules.ui.document import FOR_GOOD
 
 ASSETS = Path(__file__).parent / "assets"
 SHEETS = ("variables", "page", "results", "cards", "editor", "icons")      # later ones win
-KINDS = {"js": "text/javascript", "css": "text/css"}
+CONTENT_TYPES = {"js": "text/javascript", "css": "text/css"}
 PLACE = "/easel/page"      # where the assets are served, below the page's own address
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -49,7 +49,7 @@ class Built:
 
     def route(self) -> Route:
         def answer(_: Request) -> Response:
-            return Response(self.text, media_type=KINDS[self.ending], headers={"Cache-Control": FOR_GOOD})
+            return Response(self.text, media_type=CONTENT_TYPES[self.ending], headers={"Cache-Control": FOR_GOOD})
 
         return Route(f"{PLACE}/{self.name}", answer)
 
@@ -66,7 +66,7 @@ class Assets:
     def build(cls) -> Assets:
         sheet = "\n".join((ASSETS / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
         boot = (ASSETS / "core" / "boot.js").read_text(encoding="utf-8")
-        return cls(Built("boot", "js", boot), Built("page", "css", sheet), Built("main", "js", bundled(ASSETS, "main.js")))
+        return cls(Built("boot", "js", boot), Built("page", "css", sheet), Built("main", "js", bundle_modules(ASSETS, "main.js")))
 
     def routes(self) -> list[BaseRoute]:
         """The single files are there as well: workers are started from them."""

@@ -10,9 +10,9 @@ from gradio.components import Component
 from starlette.types import ASGIApp, Scope
 
 from modules.app.app import App
-from modules.base.accounts import LOCAL
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.families import SPOKEN
-from modules.base.fields import Choice, Choices, declared, defaults
+from modules.base.fields import Choice, Choices, declared_params, defaults
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
 from modules.params.txt2img import Txt2Img
 from modules.requests.choices import OF_FILES, choices_now, file_problems, lists_of, missing_folder
@@ -77,8 +77,8 @@ class Forms(NamedTuple):
         lists = lists_of(app)
         return cls(
             ScriptedForm(Txt2Img, "txt2img", lists, words),
-            ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.own_controls(words), img2img.IMG2IMG_HELD),
-            Form(ExtrasBatch, "extras", lists, words, extras.own_controls(words), extras.EXTRAS_HELD),
+            ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_controls(words), img2img.IMG2IMG_HELD),
+            Form(ExtrasBatch, "extras", lists, words, extras.extras_controls(words), extras.EXTRAS_HELD),
         )
 
     def by_tab(self) -> dict[str, Form[Any]]:
@@ -99,7 +99,7 @@ def choice_lists(forms: Mapping[str, Form[Any]]) -> dict[str, str]:
 
 
 def choice_lists_of(form: Form[Any]) -> Iterator[tuple[str, str]]:
-    for name, param in declared(form.request).items():
+    for name, param in declared_params(form.request).items():
         names = param.widget.of if isinstance(param.widget, Choice | Choices) else ()
         if name in form.components and isinstance(names, str) and names in OF_FILES:
             yield form.components[name].elem_id, names
@@ -138,7 +138,7 @@ def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[An
         "scripts": {tab: argument_ids(form) for tab, form in forms.items()},
         "settings": defaults(Settings),
         "labels": settings.labels(Words()),
-        "keys": {name: param.infotext for name, param in declared(Settings).items() if param.infotext},
+        "keys": {name: param.infotext for name, param in declared_params(Settings).items() if param.infotext},
         "families": dict(SPOKEN),
         "words": dict(Words().table),
     }
@@ -164,7 +164,7 @@ def beginning(app: App, owner: str) -> dict[str, Any]:
     """What somebody begins with who has nothing remembered, and what there is to choose from now."""
     choice = standing_choice(app, owner)
     return {
-        "account": "" if owner == LOCAL else owner,
+        "account": "" if owner == LOCAL_OWNER else owner,
         "choice": choice,
         "choices": choices_now(app),
         "settings": {name: getattr(app.settings.current, name) for name in settings.labels(Words())},

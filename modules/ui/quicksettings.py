@@ -8,7 +8,7 @@ from dataclasses import replace
 import gradio as gr
 from gradio.components import Component
 
-from modules.base.fields import declared, defaults
+from modules.base.fields import declared_params, defaults
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 from modules.ui.widgets import Lists, component
@@ -38,5 +38,5 @@ def picker(name: str, lists: Lists, words: Words) -> Component:
     """A setting's own control, without its help: the row has no room."""
     if name == "sd_model_checkpoint":      # its list comes with the page, for it says more than names
         return gr.Dropdown([], label=words("Stable Diffusion checkpoint"), elem_id=f"setting_{name}", interactive=True, render=False)
-    param = replace(declared(Settings)[name], help="")
+    param = replace(declared_params(Settings)[name], help="")
     return component(param, defaults(Settings)[name], lists, words, elem_id=f"setting_{name}", render=False)

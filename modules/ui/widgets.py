@@ -25,7 +25,7 @@ def slider(widget: Slider, lists: Lists, common: dict[str, Any]) -> Component:
     return gr.Slider(widget.low, widget.high, step=widget.step, buttons=[], **common)
 
 
-def number(widget: Number, lists: Lists, common: dict[str, Any]) -> Component:
+def number_box(widget: Number, lists: Lists, common: dict[str, Any]) -> Component:
     """A number box; a text box where the numbers are larger than a browser can hold."""
     if widget.high is not None and widget.high > EXACT:
         digits = gr.InputHTMLAttributes(autocomplete="off", spellcheck=False)
@@ -35,7 +35,7 @@ def number(widget: Number, lists: Lists, common: dict[str, Any]) -> Component:
 
 def dropdown(widget: Choice, lists: Lists, common: dict[str, Any]) -> Component:
     """Where there is but one value, ever, there is nothing to choose."""
-    return gr.Dropdown(options(widget.of, lists), visible=not isinstance(widget.of, tuple) or len(widget.of) > 1, **common)
+    return gr.Dropdown(choice_list(widget.of, lists), visible=not isinstance(widget.of, tuple) or len(widget.of) > 1, **common)
 
 
 def radio(widget: Radio, lists: Lists, common: dict[str, Any]) -> Component:
@@ -44,7 +44,7 @@ def radio(widget: Radio, lists: Lists, common: dict[str, Any]) -> Component:
 
 def several(widget: Choices, lists: Lists, common: dict[str, Any]) -> Component:
     """A list that never changes is short enough to be seen whole."""
-    choices = options(widget.of, lists)
+    choices = choice_list(widget.of, lists)
     if isinstance(widget.of, tuple):
         return gr.CheckboxGroup(choices, **common | {"value": list(common["value"])})
     return gr.Dropdown(choices, **common | {"value": list(common["value"])}, multiselect=True, visible=bool(choices))
@@ -54,7 +54,7 @@ def checkbox(widget: Checkbox, lists: Lists, common: dict[str, Any]) -> Componen
     return gr.Checkbox(**common)
 
 
-def text(widget: Text, lists: Lists, common: dict[str, Any]) -> Component:
+def text_box(widget: Text, lists: Lists, common: dict[str, Any]) -> Component:
     return gr.Textbox(lines=widget.lines, max_lines=max(widget.lines, 1) * 6, max_length=widget.longest, **common)
 
 
@@ -63,18 +63,18 @@ def numbers(widget: Numbers, lists: Lists, common: dict[str, Any]) -> Component:
     return gr.Textbox(**common | {"value": ", ".join(map(str, common["value"]))}, max_lines=1)
 
 
-def options(of: str | tuple[str, ...], lists: Lists) -> list[str | tuple[str, str]]:
+def choice_list(of: str | tuple[str, ...], lists: Lists) -> list[str | tuple[str, str]]:
     return list(lists[of]() if isinstance(of, str) else of)
 
 
 MAKERS: Mapping[type[Widget], Callable[[Any, Lists, dict[str, Any]], Component]] = {
     Slider: slider,
-    Number: number,
+    Number: number_box,
     Numbers: numbers,
     Choice: dropdown,
     Radio: radio,
     Choices: several,
     Checkbox: checkbox,
-    Text: text,
-    BelowOutputs: text,
+    Text: text_box,
+    BelowOutputs: text_box,
 }

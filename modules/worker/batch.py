@@ -12,7 +12,7 @@ from PIL import Image
 from modules.base.errors import Invalid, InvalidImage, TooLarge, WebUIError
 from modules.engine.messages import JobSpec
 from modules.imaging import folders, inputs
-from modules.params.batch import Batch, Entry
+from modules.params.batch import Batch, BatchItem
 from modules.pipelines.canvas import Load
 from modules.pipelines.result import LeftOut, Result
 from modules.sampling.questions import Task, Wait
@@ -34,13 +34,13 @@ class Member:
     name: str           # the file's name there, without ending
 
 
-def members(batch: Batch, entry: Entry, pictures: int) -> list[Member]:
+def members(batch: Batch, entry: BatchItem, pictures: int) -> list[Member]:
     """Of the pictures made out of one: they bear its name, and a number if they are several."""
     stem = Path(entry.file).stem
     return [Member(entry.file, batch.folder, stem if pictures == 1 else f"{stem}-{number}") for number in range(1, pictures + 1)]
 
 
-def plan_batch(batch: Batch, plan_file: Callable[[Entry], JobPlan]) -> JobPlan:
+def plan_batch(batch: Batch, plan_file: Callable[[BatchItem], JobPlan]) -> JobPlan:
     """The plans of the batch's files as one. Raises InvalidImage if there is nothing left of it.
 
     A picture's number says which file it is made of, also where others are left out: a resumed job may find fewer files than before.
@@ -52,7 +52,7 @@ def plan_batch(batch: Batch, plan_file: Callable[[Entry], JobPlan]) -> JobPlan:
             found.append(plan_file(entry))
         except ODD as error:      # by a script that must see the picture to know what to do
             found.append(None)
-            notes.append(str(left_out(entry.file, error)))
+            notes.append(str(left_out_file(entry.file, error)))
     while found and found[-1] is None:
         found.pop()
     if not found:
@@ -71,7 +71,7 @@ def joined(batch: Batch, found: Sequence[JobPlan | None], notes: Sequence[str]) 
     return replace(usable[0], plans=plans, members=where, notes=notes)
 
 
-def of_entry(spec: JobSpec, entry: Entry) -> JobSpec:
+def of_entry(spec: JobSpec, entry: BatchItem) -> JobSpec:
     """What to do if there were no other files."""
     start = {"init_images": [entry.image], "mask": entry.mask, "batch": None}
     return replace(spec, params={**spec.params, **entry.params, **start}, settings={**spec.settings, **entry.settings})
@@ -81,7 +81,7 @@ def batch_reader(kept: Path) -> Load:
     """Read a batch's pictures by name: those sent from the folder `kept`, the others where they are. Names are the server's own, never a form's."""
 
     def load(name: str) -> Image.Image:
-        return folders.picture(Path(name)) if Path(name).is_absolute() else inputs.load(kept, name)
+        return folders.read_picture(Path(name)) if Path(name).is_absolute() else inputs.load_input(kept, name)
 
     return load
 
@@ -92,8 +92,8 @@ def in_turn(making: Task[Result], file: str) -> Task[Result]:
     try:
         return (yield from making)
     except ODD as error:
-        raise left_out(file, error) from error
+        raise left_out_file(file, error) from error
 
 
-def left_out(file: str, error: WebUIError) -> LeftOut:
+def left_out_file(file: str, error: WebUIError) -> LeftOut:
     return LeftOut(f"{file} was left out. {error}", error.hint)

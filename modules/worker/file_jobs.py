@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
-from modules.base.errors import described
+from modules.base.errors import error_data
 from modules.engine.messages import Emit, Ended, Event, JobSpec, Made, Progress, Started, Warned
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.border import logged, outcome
@@ -131,7 +131,7 @@ class FileJobs:
             return Ended(job.spec.id, INTERRUPTED) if job.interrupted else None
         if error:
             log.warning("Job %s failed: %s", job.spec.id, error)
-            return Ended(job.spec.id, FAILED, described(error))
+            return Ended(job.spec.id, FAILED, error_data(error))
         return Ended(job.spec.id, DONE)
 
     def _do(self, job: FileJob) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from modules.base.fields import declared
+from modules.base.fields import declared_params
 from modules.base.version import VERSION
 from modules.library.upscalers import BUILT_IN
 from modules.params import infotext
 from modules.params.hires import LATENT_MODES
+from modules.params.infotext import Pair
 from modules.params.txt2img import Generation
 from modules.pipelines.plan import ImagePlan, Pass, resolved_schedule
 from modules.prompts import grammar
@@ -17,15 +18,16 @@ from modules.sampling.samplers import CHURN, SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings, at_default
 
-Pair = tuple[str, object]
 
-
-def write(plan: ImagePlan, extra: Mapping[str, object]) -> str:
+def image_infotext(plan: ImagePlan, extra: Mapping[str, object]) -> str:
     """The text for the picture's `parameters`: every figure as the request had it, and `extra` of what only its making can tell."""
     prompt = grammar.strip_comments(plan.params.prompt)
     negative = grammar.strip_comments(plan.params.negative_prompt)
-    pairs = dict([*basics(plan), *faces(plan), *models(plan), *variation(plan), *options(plan), *hires(plan, extra), *extra.items(), *end(plan)])
-    return infotext.write(prompt, negative, infotext.ordered(pairs))
+    pairs = dict([
+        *basics(plan), *face_pairs(plan), *model_pairs(plan), *variation(plan), *setting_pairs(plan),
+        *hires_pairs(plan, extra), *extra.items(), *end(plan),
+    ])
+    return infotext.write_infotext(prompt, negative, infotext.ordered(pairs))
 
 
 def basics(plan: ImagePlan) -> Iterator[Pair]:
@@ -44,14 +46,14 @@ def written_schedule(params: Generation) -> str:
     return "Automatic" if params.scheduler == "Automatic" and resolved == "Uniform" else resolved
 
 
-def faces(plan: ImagePlan) -> Iterator[Pair]:
+def face_pairs(plan: ImagePlan) -> Iterator[Pair]:
     s = plan.settings
     if s.face_restoration:
         yield "Face restoration", s.face_restoration_model
-        yield from changed(plan, "code_former_weight") if s.face_restoration_model == "CodeFormer" else ()
+        yield from changed_pairs(plan, "code_former_weight") if s.face_restoration_model == "CodeFormer" else ()
 
 
-def models(plan: ImagePlan) -> Iterator[Pair]:
+def model_pairs(plan: ImagePlan) -> Iterator[Pair]:
     s, files = plan.settings, plan.files
     if s.add_model_hash_to_info:
         yield "Model hash", files.checkpoint.shorthash
@@ -72,16 +74,16 @@ def variation(plan: ImagePlan) -> Iterator[Pair]:
         yield "Seed resize from", f"{p.seed_resize_from_w}x{p.seed_resize_from_h}"
 
 
-def options(plan: ImagePlan) -> Iterator[Pair]:
+def setting_pairs(plan: ImagePlan) -> Iterator[Pair]:
     """Settings that shaped this image and are not at their defaults."""
     s, sampler = plan.settings, SAMPLERS[plan.params.sampler_name]
     if s.CLIP_stop_at_last_layers > 1:
         yield "Clip skip", s.CLIP_stop_at_last_layers
     if s.eta_noise_seed_delta and sampler.ancestral and s.eta_ancestral:
         yield "ENSD", s.eta_noise_seed_delta
-    yield from changed(plan, "randn_source", "skip_early_cond", "refiner_switch_by_sample_steps")
+    yield from changed_pairs(plan, "randn_source", "skip_early_cond", "refiner_switch_by_sample_steps")
     if any(bracket in plan.params.prompt + plan.params.negative_prompt for bracket in "()[]"):
-        yield from changed(plan, "emphasis")
+        yield from changed_pairs(plan, "emphasis")
     yield from sampler_options(plan)
     if plan.params.tiling:
         yield "Tiling", True
@@ -89,8 +91,8 @@ def options(plan: ImagePlan) -> Iterator[Pair]:
     if hashes and s.lora_add_hashes_to_infotext:
         yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())
     if plan.settings.scheduled_networks and any(len(each.networks.entries) > 1 for each in plan.passes):
-        yield from changed(plan, "scheduled_networks")
-    yield from changed(plan, *ALWAYS)
+        yield from changed_pairs(plan, "scheduled_networks")
+    yield from changed_pairs(plan, *ALWAYS)
     yield "Token merging ratio", plan.passes[0].weights.token_merging or None
     yield from hypertile(plan)
 
@@ -99,9 +101,9 @@ def hypertile(plan: ImagePlan) -> Iterator[Pair]:
     s = plan.settings
     if any(each.weights.hypertile for each in plan.passes):
         yield "Hypertile U-Net" if s.hypertile_enable_unet else "Hypertile U-Net second pass", True
-        yield from changed(plan, "hypertile_max_depth_unet", "hypertile_max_tile_unet", "hypertile_swap_size_unet")
+        yield from changed_pairs(plan, "hypertile_max_depth_unet", "hypertile_max_tile_unet", "hypertile_swap_size_unet")
     if s.hypertile_enable_vae:
-        yield from changed(plan, "hypertile_enable_vae", "hypertile_max_depth_vae", "hypertile_max_tile_vae", "hypertile_swap_size_vae")
+        yield from changed_pairs(plan, "hypertile_enable_vae", "hypertile_max_depth_vae", "hypertile_max_tile_vae", "hypertile_swap_size_vae")
 
 
 ALWAYS = (      # settings that shape any picture
@@ -112,7 +114,7 @@ ALWAYS = (      # settings that shape any picture
 )
 
 
-def hires(plan: ImagePlan, extra: Mapping[str, object]) -> Iterator[Pair]:
+def hires_pairs(plan: ImagePlan, extra: Mapping[str, object]) -> Iterator[Pair]:
     """The second pass, where it differs from the first."""
     p, second = plan.params, plan.hires
     if not second:
@@ -146,38 +148,38 @@ def spacing(params: Generation) -> str | None:
 
 
 def hires_options(plan: ImagePlan, second: Pass, extra: Mapping[str, object]) -> Iterator[Pair]:
-    yield from changed(plan, "img2img_extra_noise", "hires_fix_use_firstpass_conds")
+    yield from changed_pairs(plan, "img2img_extra_noise", "hires_fix_use_firstpass_conds")
     yield "Token merging ratio hr", second.weights.token_merging or None
     if "Refiner" in extra:
-        yield from changed(plan, "hires_fix_refiner_pass")
+        yield from changed_pairs(plan, "hires_fix_refiner_pass")
     if plan.params.hr_upscaler not in ("", *LATENT_MODES, *BUILT_IN):
-        yield from changed(plan, "ESRGAN_tile", "ESRGAN_tile_overlap")
+        yield from changed_pairs(plan, "ESRGAN_tile", "ESRGAN_tile_overlap")
 
 
 def sampler_options(plan: ImagePlan) -> Iterator[Pair]:
     s, sampler = plan.settings, SAMPLERS[plan.params.sampler_name]
     if "eta" in sampler.options:
-        yield from changed(plan, "eta_ddim" if sampler.timesteps else "eta_ancestral")
-    yield from changed(plan, *(name for name in CHURN if name in sampler.options))
+        yield from changed_pairs(plan, "eta_ddim" if sampler.timesteps else "eta_ancestral")
+    yield from changed_pairs(plan, *(name for name in CHURN if name in sampler.options))
     if sampler.name == "UniPC":
-        yield from changed(plan, "uni_pc_variant", "uni_pc_skip_type", "uni_pc_order", "uni_pc_lower_order_final")
-    yield from changed(plan, "always_discard_next_to_last_sigma")
+        yield from changed_pairs(plan, "uni_pc_variant", "uni_pc_skip_type", "uni_pc_order", "uni_pc_lower_order_final")
+    yield from changed_pairs(plan, "always_discard_next_to_last_sigma")
     if sampler.timesteps:
         return
     schedule = resolved_schedule(plan.params)
     if schedule == "Beta":
         yield "Beta schedule alpha", s.beta_dist_alpha
         yield "Beta schedule beta", s.beta_dist_beta
-    yield from changed(plan, "sigma_min", "sigma_max", "sgm_noise_multiplier")
+    yield from changed_pairs(plan, "sigma_min", "sigma_max", "sgm_noise_multiplier")
     if "rho" in SCHEDULES[schedule].bends:
-        yield from changed(plan, "rho")
+        yield from changed_pairs(plan, "rho")
 
 
-def changed(plan: ImagePlan, *names: str) -> Iterator[Pair]:
+def changed_pairs(plan: ImagePlan, *names: str) -> Iterator[Pair]:
     """Those of these settings that are not at their defaults, under their infotext keys."""
     for name in names:
         if not at_default(plan.settings, name):
-            yield declared(Settings)[name].infotext, getattr(plan.settings, name)
+            yield declared_params(Settings)[name].infotext, getattr(plan.settings, name)
 
 
 def end(plan: ImagePlan) -> Iterator[Pair]:

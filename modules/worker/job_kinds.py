@@ -11,16 +11,16 @@ from typing import Any, Generic, TypeVar
 from modules.base.errors import ModelMissing, UnknownName
 from modules.base.fields import defaults
 from modules.engine.messages import JobSpec
-from modules.imaging.inputs import load
+from modules.imaging.inputs import load_input
 from modules.library.catalog import Catalog, ModelFile
 from modules.library.library import Library, Remembering, not_here
 from modules.library.upscalers import BUILT_IN
-from modules.params.batch import Batch, Entry
+from modules.params.batch import Batch, BatchItem
 from modules.params.extras import Extras, extended
-from modules.params.hires import LATENT_MODES, checked, second_pass, sized_by_result
+from modules.params.hires import LATENT_MODES, check_hires, second_pass, sized_by_result
 from modules.params.img2img import Img2Img
-from modules.params.infotext import split
-from modules.params.scripts import chosen as chosen_arguments
+from modules.params.infotext import split_infotext
+from modules.params.scripts import script_arguments
 from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines import extras, hires, img2img, txt2img
 from modules.pipelines.canvas import Load
@@ -87,9 +87,9 @@ class JobPlan(Generic[P]):
         return list(dict.fromkeys([*self.notes, *(note for each in files for note in (*each.notes, *each.networks.notes))]))
 
 
-def generated(plans: Sequence[ImagePlan[Any, Any]], notes: Sequence[str] = ()) -> JobPlan[ImagePlan[Any, Any]]:
+def plan_images(plans: Sequence[ImagePlan[Any, Any]], notes: Sequence[str] = ()) -> JobPlan[ImagePlan[Any, Any]]:
     """A job whose images a checkpoint makes."""
-    return JobPlan(plans, infotext.write, generation_facts, notes=notes)
+    return JobPlan(plans, infotext.image_infotext, generation_facts, notes=notes)
 
 
 def generation_facts(plan: ImagePlan) -> dict[str, Any]:
@@ -118,28 +118,28 @@ def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
 def plan_txt2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     """Raises UnknownName or ModelError for a model, Invalid for a script's lines."""
     requests = each_request(*read_spec(Txt2Img, spec))
-    return generated([plan for params, settings in requests for plan in txt2img_plans(params, settings, library)])
+    return plan_images([plan for params, settings in requests for plan in txt2img_plans(params, settings, library)])
 
 
 def txt2img_plans(params: Txt2Img, settings: Settings, library: Library) -> list[ImagePlan]:
     if not params.enable_hr:
-        return each_image(txt2img.plan(params, settings, files_for(library, params, settings)))
+        return each_image(txt2img.plan_single_pass(params, settings, files_for(library, params, settings)))
     params = enlargeable(params, settings, library)
-    return each_image(hires.plan(params, settings, files_of_both(library, params, settings)))
+    return each_image(hires.plan_hires(params, settings, files_of_both(library, params, settings)))
 
 
 def each_request(params: Request, settings: Settings) -> Iterable[tuple[Request, Settings]]:
     """The request, or those that its script makes of it, each with the settings it is done with."""
     if params.script_name not in REQUEST_SCRIPTS:
         return [(params, settings)]
-    return REQUEST_SCRIPTS[params.script_name](params, chosen_arguments(params), settings)
+    return REQUEST_SCRIPTS[params.script_name](params, script_arguments(params), settings)
 
 
 def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Img:
     """Hires fix with sizes that can be drawn and an upscaler that is there. Raises Invalid or UnknownName."""
     if params.hr_upscaler and params.hr_upscaler not in LATENT_MODES:
         params = replace(params, hr_upscaler=library.upscaler(params.hr_upscaler))
-    return checked(sized_by_result(params) if settings.use_old_hires_fix_width_height else params)
+    return check_hires(sized_by_result(params) if settings.use_old_hires_fix_width_height else params)
 
 
 # img2img ---------------------------------------------------------------------------------------------
@@ -150,10 +150,10 @@ def plan_img2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     usual = read_spec(Img2Img, spec)
     batch = Batch.recorded(spec.params)
     if not batch:
-        return img2img_plan(library, partial(load, inputs), *usual)
+        return img2img_plan(library, partial(load_input, inputs), *usual)
     remembering, read = Remembering(library.catalogs, library.approximations), batch_reader(inputs)
 
-    def plan_file(entry: Entry) -> JobPlan:
+    def plan_file(entry: BatchItem) -> JobPlan:
         own = bool(entry.params or entry.settings)
         params, settings = read_spec(Img2Img, of_entry(spec, entry)) if own else usual
         return img2img_plan(remembering, read, replace(params, init_images=(entry.image,), mask=entry.mask), settings)
@@ -170,7 +170,7 @@ def img2img_plan(library: Library, read: Load, params: Img2Img, settings: Settin
         notes |= dict.fromkeys(missing)
         own = own if usable == name else replace(own, upscaler_for_img2img=usable)
         plans += (scripted if request.script_name else img2img_plans)(library, read, request, own)
-    return generated(plans, list(notes))
+    return plan_images(plans, list(notes))
 
 
 def img2img_plans(library: Library, read: Load, params: Img2Img, settings: Settings) -> Sequence[ImagePlan]:
@@ -179,7 +179,7 @@ def img2img_plans(library: Library, read: Load, params: Img2Img, settings: Setti
 
 def scripted(library: Library, read: Load, params: Img2Img, settings: Settings) -> Sequence[ImagePlan]:
     """Images of a script that takes several passes for each."""
-    script, arguments = IMAGE_SCRIPTS[params.script_name], chosen_arguments(params)
+    script, arguments = IMAGE_SCRIPTS[params.script_name], script_arguments(params)
     params = with_standing_networks(script.request(params, arguments), settings)
     return script.plans(ScriptRun(params, arguments, settings, files_for(library, params, settings), library, read))
 
@@ -197,8 +197,8 @@ def upscaler_here(library: Library, name: str) -> tuple[str, Sequence[str]]:
 
 def plan_extras(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     """Raises UnknownName for an upscaler. Pictures are enlarged one by one, so that the job can be stopped between them."""
-    settings = replace(Settings(**known(Settings, spec.settings)), pictures_alone=True, save_manifest=False)
-    params = Extras(**known(Extras, spec.params))
+    settings = replace(Settings(**known_fields(Settings, spec.settings)), pictures_alone=True, save_manifest=False)
+    params = Extras(**known_fields(Extras, spec.params))
     params = replace(params, upscaler_1=library.upscaler(params.upscaler_1), upscaler_2=library.upscaler(params.upscaler_2))
     for restoring in params.restorers:
         library.face_restorer(restoring.name)
@@ -207,7 +207,7 @@ def plan_extras(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
         where = [member for entry in batch.entries for member in members(batch, entry, 1)]
         return JobPlan(found, extended_infotext, finished_facts, where, batch.notes)
     images = zip(spec.params["images"], spec.params["infotexts"], strict=True)
-    return JobPlan(extras.plans(params, settings, partial(load, inputs), images), extended_infotext, finished_facts)
+    return JobPlan(extras.plans(params, settings, partial(load_input, inputs), images), extended_infotext, finished_facts)
 
 
 def extended_infotext(plan: ExtrasPlan, extra: Extra) -> str:
@@ -216,7 +216,7 @@ def extended_infotext(plan: ExtrasPlan, extra: Extra) -> str:
 
 
 def finished_facts(plan: ExtrasPlan) -> dict[str, Any]:
-    before = split(plan.source.infotext)
+    before = split_infotext(plan.source.infotext)
     return {"seed": before.pairs.get("Seed", ""), "prompt": before.prompt, "negative_prompt": before.negative_prompt}
 
 
@@ -224,9 +224,9 @@ def finished_facts(plan: ExtrasPlan) -> dict[str, Any]:
 
 
 def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
-    settings = Settings(**known(Settings, spec.settings))
+    settings = Settings(**known_fields(Settings, spec.settings))
     listed = {name: tuple(value) for name, value in spec.params.items() if isinstance(value, list)}      # as JSON has tuples
-    return with_standing_networks(cls(**known(cls, dict(spec.params) | listed)), settings), settings
+    return with_standing_networks(cls(**known_fields(cls, dict(spec.params) | listed)), settings), settings
 
 
 def files_for(library: Library, params: Generation, settings: Settings) -> Files:
@@ -238,7 +238,7 @@ def files_for(library: Library, params: Generation, settings: Settings) -> Files
 
 
 def find_files(library: Library, params: Generation, settings: Settings) -> Files:
-    checkpoint = library.checkpoints.hashed(chosen(library.checkpoints, settings.sd_model_checkpoint))
+    checkpoint = library.checkpoints.hashed(find_checkpoint(library.checkpoints, settings.sd_model_checkpoint))
     refiner = library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint)) if params.refiner_checkpoint else None
     vae, notes = vae_here(library, checkpoint, settings)
     return Files(checkpoint, vae, refiner, networks_of(params, library), notes=notes)
@@ -264,7 +264,7 @@ def files_of_both(library: Library, params: Txt2Img, settings: Settings) -> File
     return replace(first, hires=second)
 
 
-def chosen(catalog: Catalog, name: str) -> ModelFile:
+def find_checkpoint(catalog: Catalog, name: str) -> ModelFile:
     """The checkpoint of that name, or any if none was chosen."""
     checkpoint = catalog.find(name) if name else catalog.default()
     if checkpoint is None:
@@ -272,6 +272,6 @@ def chosen(catalog: Catalog, name: str) -> ModelFile:
     return checkpoint
 
 
-def known(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those that are fields of `cls` today: a job may be resumed by a later version than recorded it."""
     return {name: value for name, value in values.items() if name in defaults(cls)}

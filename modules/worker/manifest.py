@@ -20,7 +20,7 @@ def manifest(plan: ImagePlan, extra: Mapping[str, object], device: Mapping[str, 
     return {
         "format": FORMAT,
         "version": VERSION,
-        "models": models(plan),
+        "models": manifest_models(plan),
         "request": asdict(plan.params),
         "settings": asdict(plan.settings),
         "told": dict(extra),
@@ -28,7 +28,7 @@ def manifest(plan: ImagePlan, extra: Mapping[str, object], device: Mapping[str, 
     }
 
 
-def models(plan: ImagePlan) -> list[dict[str, Any]]:
+def manifest_models(plan: ImagePlan) -> list[dict[str, Any]]:
     """Every model file with the SHA-256 of its content, those of both passes once."""
     found = [model for each in plan.passes for model in models_of(each.files)]
     return [model for place, model in enumerate(found) if model not in found[:place]]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from modules.base.accounts import LOCAL
+from modules.base.accounts import LOCAL_OWNER
 from modules.engine.messages import JobSpec
 from modules.imaging.filename import NameFacts, part
-from modules.imaging.save import Place
+from modules.imaging.save import Destination
 from modules.pipelines.plan import ImagePlan
 from modules.prompts import grammar
 from modules.prompts.network_tags import take_networks
@@ -20,30 +20,30 @@ from modules.settings.options import Settings
 from modules.worker.infotext import written_schedule
 from modules.worker.job_kinds import JobPlan
 
-EXTRAS = "extras"
+EXTRAS_FOLDER = "extras"
 
 
-def place_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec, outputs: Path) -> Place:
+def place_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec, outputs: Path) -> Destination:
     """pixels: (H, W, 3 or 4) uint8"""
     s = job.settings
     member = job.members[index] if job.members else None
     if member and member.folder:
-        return Place(Path(member.folder), member.name, numbered=False)
-    facts = facts_of(job, index, pixels, spec)
-    folder = outputs.joinpath(*folders_of(spec.kind, facts, s))
-    if spec.kind == EXTRAS:
+        return Destination(Path(member.folder), member.name, numbered=False)
+    facts = name_facts(job, index, pixels, spec)
+    folder = outputs.joinpath(*output_folders(spec.kind, facts, s))
+    if spec.kind == EXTRAS_FOLDER:
         if member and s.use_original_name_batch:
-            return Place(folder, member.name, numbered=False)
-        return Place(folder, str(facts.seed), numbered=True)
+            return Destination(folder, member.name, numbered=False)
+        return Destination(folder, str(facts.seed), numbered=True)
     return patterned(folder, facts, s, may_replace(job, spec))
 
 
 def may_replace(job: JobPlan, spec: JobSpec) -> bool:
     """Not where several people save: it could be another's. Nor if the job has several pictures: it could be one of them."""
-    return job.settings.save_images_replace_action == "Replace" and spec.owner == LOCAL and len(job.plans) == 1
+    return job.settings.save_images_replace_action == "Replace" and spec.owner == LOCAL_OWNER and len(job.plans) == 1
 
 
-def folders_of(kind: str, facts: NameFacts, settings: Settings) -> tuple[str, ...]:
+def output_folders(kind: str, facts: NameFacts, settings: Settings) -> tuple[str, ...]:
     """Below the outputs."""
     above = below_outputs(settings.outdir_samples or getattr(settings, f"outdir_{kind}_samples"))
     return above + subfolders(facts, settings) if settings.save_to_dirs else above
@@ -52,14 +52,14 @@ def folders_of(kind: str, facts: NameFacts, settings: Settings) -> tuple[str, ..
 # What is known of a picture --------------------------------------------------------------------------
 
 
-def facts_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec) -> NameFacts:
+def name_facts(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec) -> NameFacts:
     plan, (height, width) = job.plan(index), pixels.shape[:2]
     common: dict[str, Any] = {
         "seed": job.facts(index)["seed"],
         "size": (width, height),
         "now": datetime.now().astimezone(),
         "pixels": pixels.tobytes,
-        "user": None if spec.owner == LOCAL else spec.owner,
+        "user": None if spec.owner == LOCAL_OWNER else spec.owner,
         "job": datetime.fromtimestamp(spec.asked) if spec.asked else datetime.now(),
         "most_words": plan.settings.directories_max_prompt_words,
     }

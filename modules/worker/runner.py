@@ -14,12 +14,12 @@ from typing import Any
 
 from torch import Tensor
 
-from modules.base.errors import JobFailed, WebUIError, described, sentence
+from modules.base.errors import JobFailed, WebUIError, error_data, sentence
 from modules.engine import messages as events
 from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import Emit, JobSpec
 from modules.models.device import Device
-from modules.models.vae.preview import jpeg
+from modules.models.vae.preview import preview_jpeg
 from modules.pipelines.result import LeftOut, Result
 from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
@@ -63,7 +63,7 @@ class JobProgress:
     @property
     def outcome(self) -> events.Ended:
         if self.error:
-            return events.Ended(self.spec.id, FAILED, described(self.error))
+            return events.Ended(self.spec.id, FAILED, error_data(self.error))
         return events.Ended(self.spec.id, INTERRUPTED if self.interrupted else DONE)
 
 
@@ -107,7 +107,7 @@ class JobRunner:
         plan = outcome(plan_job, spec, self.config.library, self.config.inputs)
         if isinstance(plan, Exception):
             log.warning("Job %s cannot be done: %s", spec.id, plan)
-            self._emit(events.Ended(spec.id, FAILED, described(plan)))
+            self._emit(events.Ended(spec.id, FAILED, error_data(plan)))
             return
         self._begin(JobProgress(spec, plan, set(plan.numbers) - set(spec.done)))
 
@@ -155,7 +155,7 @@ class JobRunner:
             self.failure = error
         self._emit(events.WorkerState("", error=sentence(error)))
         for job in list(self.jobs):
-            self._emit(events.Ended(job, FAILED, described(error)))
+            self._emit(events.Ended(job, FAILED, error_data(error)))
 
     def _tell_model(self, loading: str, loaded: str) -> None:
         self._emit(events.WorkerState("", loading, loaded))
@@ -200,7 +200,7 @@ class JobRunner:
         height, width = (side * cell for side in latent.shape[1:])
 
         def draw() -> None:
-            self.emit(events.Preview(picture.job, picture.index, jpeg(look(latent), width, height)))
+            self.emit(events.Preview(picture.job, picture.index, preview_jpeg(look(latent), width, height)))
 
         self._later(draw)
 

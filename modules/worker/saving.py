@@ -13,14 +13,14 @@ from typing import Any
 
 from PIL import Image
 
-from modules.base.accounts import LOCAL
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.files import write_atomically
 from modules.engine.messages import HALF_MADE, RETURNED, JobSpec, Made
-from modules.imaging.save import FileFormat, Place, encoded, png, within_side
+from modules.imaging.save import Destination, FileFormat, encode_image, png, within_side
 from modules.pipelines.result import Result, SideImage
-from modules.requests.compare_manifest import KEY
+from modules.requests.compare_manifest import MANIFEST_KEY
 from modules.requests.patterns import below_outputs
-from modules.settings.options import FORMATS, Settings
+from modules.settings.options import IMAGE_FORMATS, Settings
 from modules.worker.border import outcome
 from modules.worker.job_kinds import JobPlan
 from modules.worker.manifest import manifest
@@ -108,7 +108,7 @@ class Sheet:
 
     def content(self, image: Image.Image, how: FileFormat) -> bytes:
         """Another picture's of the same making."""
-        return encoded(image, how, self.infotext, self.others)
+        return encode_image(image, how, self.infotext, self.others)
 
 
 def sheet_of(job: JobPlan, index: int, result: Result, infotext: str, where: Where) -> Sheet:
@@ -120,20 +120,20 @@ def sheet_of(job: JobPlan, index: int, result: Result, infotext: str, where: Whe
 
 def manifest_text(job: JobPlan, index: int, result: Result, where: Where) -> Mapping[str, str]:
     device = where.described(job.settings.cross_attention_optimization)
-    return {KEY: json.dumps(manifest(job.plan(index), result.extra_params, device))}
+    return {MANIFEST_KEY: json.dumps(manifest(job.plan(index), result.extra_params, device))}
 
 
-def saved_with_others(sheet: Sheet, place: Place, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
+def saved_with_others(sheet: Sheet, place: Destination, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
     """Where the picture is now, and what went wrong with what belongs to it. Raises DiskFull or Unwritable for the picture itself."""
     before, after = ([each for each in sheet.beside if each.after is wanted] for wanted in (False, True))
     outcomes = [outcome(save_beside, sheet, place, each) for each in before]
     path = place.write(sheet.file, sheet.how.name, suffix)
-    outcomes.append(outcome(save_companions, sheet, Place(path.parent, path.stem, False, place.replaces), s))
+    outcomes.append(outcome(save_companions, sheet, Destination(path.parent, path.stem, False, place.replaces), s))
     outcomes += [outcome(save_beside, sheet, place, each) for each in after]
     return path, next(filter(None, outcomes), None)
 
 
-def save_beside(sheet: Sheet, place: Place, each: SideImage) -> None:
+def save_beside(sheet: Sheet, place: Destination, each: SideImage) -> None:
     how = sheet.how.fitting(each.image.size)
     place.write(sheet.content(each.image, how), how.name, each.suffix)
 
@@ -146,7 +146,7 @@ def save_starts(result: Result, outputs: Path, s: Settings) -> None:
             write_atomically(path, png(image, ""))
 
 
-def save_companions(sheet: Sheet, name: Place, s: Settings) -> None:
+def save_companions(sheet: Sheet, name: Destination, s: Settings) -> None:
     """Under the picture's own name: its generation data as text, a copy in JPEG."""
     if s.save_txt or not sheet.how.holds(sheet.infotext):
         name.write(f"{sheet.infotext}\n".encode("utf-8", "replace"), "txt")
@@ -158,7 +158,7 @@ def save_companions(sheet: Sheet, name: Place, s: Settings) -> None:
 
 def signed(spec: JobSpec, settings: Settings) -> Mapping[str, str]:
     """Whose picture it is, if its generation data are to say so; where nobody logs in, nobody's."""
-    return {"User": spec.owner} if settings.add_user_name_to_info and spec.owner != LOCAL else {}
+    return {"User": spec.owner} if settings.add_user_name_to_info and spec.owner != LOCAL_OWNER else {}
 
 
 def cached(sheet: Sheet, folder: Path, job: str, picture: int | str) -> Path:
@@ -171,5 +171,5 @@ def cached(sheet: Sheet, folder: Path, job: str, picture: int | str) -> Path:
 def trim(folder: Path, seconds: float = CACHED_SECONDS) -> None:
     """Delete the cached pictures that have had their time."""
     for path in folder.glob("*.*"):
-        if path.suffix[1:] in FORMATS and time.time() - path.stat().st_mtime > seconds:
+        if path.suffix[1:] in IMAGE_FORMATS and time.time() - path.stat().st_mtime > seconds:
             path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from modules.base.errors import described, sentence
+from modules.base.errors import error_data, sentence
 from modules.base.imports import TORCH, preload, uncollected
 from modules.engine.messages import Emit, Ended, JobSpec, WorkerState
 from modules.store.jobs import FAILED, INTERRUPTED
@@ -91,7 +91,7 @@ class ThreadWorker:
         self.config.note_in_hand(f"planning for {spec.owner}", [])
         if error and not self.stopping:      # there is no runner, or it has closed; while stopping the job stays recorded
             log.warning("Job %s cannot be begun: %s", spec.id, error)
-            self.emit(Ended(spec.id, FAILED, described(error)))
+            self.emit(Ended(spec.id, FAILED, error_data(error)))
 
     def _run(self) -> None:
         runner = self._open_runner()

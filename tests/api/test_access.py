@@ -16,7 +16,7 @@ from modules.api.access import Access, allowed_hosts, basic_credentials, own_add
 from modules.api.forwarding import TrustedProxies
 from modules.api.incoming import IncomingBody
 from modules.commands.protocol import PlainSpoken
-from modules.settings.flags import parse
+from modules.settings.flags import parse_flags
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "a/?x=", "localhost/gradio_api/", ""])
@@ -77,10 +77,10 @@ def test_answers_carry_their_armour(client):
 
 
 def test_beyond_loopback_this_computers_names_and_addresses_are_welcome():
-    alone, shared = allowed_hosts(parse([], {})), allowed_hosts(parse(["--listen"], {}))
+    alone, shared = allowed_hosts(parse_flags([], {})), allowed_hosts(parse_flags(["--listen"], {}))
     assert alone == {"127.0.0.1", "localhost", "::1"}
     assert shared >= alone | set(own_addresses()) | {socket.gethostname().lower()}
-    assert "studio.example" in allowed_hosts(parse(["--server-name", "Studio.example"], {}))
+    assert "studio.example" in allowed_hosts(parse_flags(["--server-name", "Studio.example"], {}))
 
 
 @pytest.mark.parametrize("header", ["", "Basic", "Basic !!!", "Basic bm9jb2xvbg==", "Bearer YTpi", "Basic /////w=="])
@@ -107,7 +107,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 class TestSocket:
     @pytest.fixture
     def browser(self):
-        return TestClient(Access(echo, (("alice", "a-secret"),), parse([], {})), base_url="http://localhost:7860")
+        return TestClient(Access(echo, (("alice", "a-secret"),), parse_flags([], {})), base_url="http://localhost:7860")
 
     def test_opens_for_our_own_page(self, browser):
         headers = {"Host": "localhost:7860", "Origin": "http://localhost:7860", **ALICE}
@@ -218,7 +218,7 @@ ASKING = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Heade
 
 def at_door(*flags: str, peer: str = "127.0.0.1") -> TestClient:
     """A door with alice's account before something that tells what it sees."""
-    return TestClient(Access(mirror, (("alice", "a-secret"),), parse([*flags, "--api-auth", "alice:a-secret"], {})),
+    return TestClient(Access(mirror, (("alice", "a-secret"),), parse_flags([*flags, "--api-auth", "alice:a-secret"], {})),
                       base_url="http://localhost:7860", client=(peer, 4711))
 
 

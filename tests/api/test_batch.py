@@ -11,7 +11,7 @@ from PIL import Image
 from modules.base.errors import Forbidden
 from modules.params.batch import Img2ImgBatch
 from modules.params.img2img import Img2Img
-from modules.requests.kinds import KINDS
+from modules.requests.kinds import JOB_KINDS
 from modules.ui.tabs.batch import whose_folders
 from modules.ui.words import Words
 from tests.servers import settled
@@ -37,7 +37,7 @@ def submitted(client, given):
 
 
 def params_of(app, folder, **given):
-    return KINDS["img2img"].resolve(app, Img2ImgBatch(**wish(folder, **given)), app.settings.current)
+    return JOB_KINDS["img2img"].resolve(app, Img2ImgBatch(**wish(folder, **given)), app.settings.current)
 
 
 def test_all_pictures_but_the_damaged_one_are_made(client, folder, tmp_path):

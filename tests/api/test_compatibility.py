@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from modules.base.fields import Choice, declared
+from modules.base.fields import Choice, declared_params
 from modules.prompts.styles import Style, write_styles
 from modules.settings.file import SettingsFile
-from modules.settings.foreign import CHOICES, CLOSED, FOREIGN, SECTIONS
-from modules.settings.options import NAMES, Settings
+from modules.settings.foreign import A1111_SETTINGS, CHOICES, CLOSED, SECTIONS
+from modules.settings.options import SETTING_NAMES, Settings
 from tests.api.test_generate import SMALL, post, refused
 from tests.api.test_img2img import MASK, PICTURE
 
@@ -123,8 +123,8 @@ def test_names_are_no_paths_and_no_addresses(client):
 
 
 def test_no_setting_is_both_ours_and_foreign():
-    assert not FOREIGN.keys() & set(NAMES)
-    assert len(FOREIGN) == sum(map(len, SECTIONS.values())) and FOREIGN.keys() >= CLOSED
+    assert not A1111_SETTINGS.keys() & set(SETTING_NAMES)
+    assert len(A1111_SETTINGS) == sum(map(len, SECTIONS.values())) and A1111_SETTINGS.keys() >= CLOSED
 
 
 def test_a_dump_of_a1111s_settings_may_be_posted(client):
@@ -141,12 +141,12 @@ def test_a_dump_of_a1111s_settings_may_be_posted(client):
 
 def test_every_setting_of_a1111_is_told_with_its_default_and_remembered(client):
     before = client.get("/sdapi/v1/options").json()
-    assert {name: before[name] for name in FOREIGN} == FOREIGN
+    assert {name: before[name] for name in A1111_SETTINGS} == A1111_SETTINGS
     assert client.post("/sdapi/v1/options", json={"send_seed": False, "memmon_poll_rate": 3, "hidden_tabs": ["Train"]}).status_code == 200
     after = client.get("/sdapi/v1/options").json()
     assert after == {**before, "send_seed": False, "memmon_poll_rate": 3, "hidden_tabs": ["Train"]}
     kept = SettingsFile(client.app.flags.paths.settings_file)
-    assert kept.foreign == {name: after[name] for name in FOREIGN}
+    assert kept.foreign == {name: after[name] for name in A1111_SETTINGS}
     client.post("/sdapi/v1/options", json=before)
     assert client.get("/sdapi/v1/options").json() == before
 
@@ -154,7 +154,7 @@ def test_every_setting_of_a1111_is_told_with_its_default_and_remembered(client):
 def test_no_request_changes_where_pictures_go(client):
     before = client.get("/sdapi/v1/options").json()
     for name in CLOSED:
-        other = "/tmp/elsewhere" if isinstance(FOREIGN[name], str) else not FOREIGN[name]
+        other = "/tmp/elsewhere" if isinstance(A1111_SETTINGS[name], str) else not A1111_SETTINGS[name]
         client.post("/sdapi/v1/options", json={name: other})
     assert client.get("/sdapi/v1/options").json() == before
 
@@ -176,7 +176,7 @@ def test_one_bad_setting_and_nothing_changes(client, bad, status):
     assert client.get("/sdapi/v1/options").json() == before
 
 
-WITH_CHOICES = [(name, list(each.widget.of)) for name, each in declared(Settings).items() if isinstance(each.widget, Choice) and isinstance(each.widget.of, tuple)]
+WITH_CHOICES = [(name, list(each.widget.of)) for name, each in declared_params(Settings).items() if isinstance(each.widget, Choice) and isinstance(each.widget.of, tuple)]
 
 
 @pytest.mark.parametrize(("name", "known"), [*WITH_CHOICES, *CHOICES.items()])
@@ -200,7 +200,7 @@ def test_so_it_does_for_one_request(client, name, known):
 
 def test_what_a1111_offers_holds_its_defaults():
     for name, known in CHOICES.items():
-        usual = FOREIGN[name]
+        usual = A1111_SETTINGS[name]
         assert set(usual if isinstance(usual, list) else [usual]) <= set(known)
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from modules.api import job_events as module
-from modules.api.job_events import COMMENT, job_events
+from modules.api.job_events import KEEPALIVE_COMMENT, job_events
 from tests.asynchronous import run
 from tests.servers import serving, settled, with_tiny_model
 
@@ -84,13 +84,13 @@ def test_a_quiet_stream_sends_comments_and_one_that_is_left_stops_watching(monke
         stream = job_events(jobs, "job", lambda: {"state": "running", "step": next(steps)})
         said = [await anext(stream), await anext(stream), await anext(stream)]
         jobs.change()
-        while (line := await anext(stream)) == COMMENT:
+        while (line := await anext(stream)) == KEEPALIVE_COMMENT:
             pass
         said.append(line)
         await stream.aclose()
         return said
 
-    assert run(follow()) == ['data: {"state": "running", "step": 1}\n\n', COMMENT, COMMENT, 'data: {"step": 2}\n\n']
+    assert run(follow()) == ['data: {"state": "running", "step": 1}\n\n', KEEPALIVE_COMMENT, KEEPALIVE_COMMENT, 'data: {"step": 2}\n\n']
     assert jobs.watchers == []
 
 

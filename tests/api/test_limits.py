@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from modules.api.server import build
+from modules.api.server import build_api
 from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_VALUES
 from modules.commands.assemble import assemble
-from modules.settings.flags import parse
+from modules.settings.flags import parse_flags
 
 SENT = 2**21      # longer limits are pictures'
 BOUNDED = ("maxLength", "enum", "const", "pattern")
@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 @cache
 def schema() -> Schema:
     with TemporaryDirectory() as folder:
-        return build(assemble(parse(["--nowebui", "--data-dir", folder], {}))).openapi()
+        return build_api(assemble(parse_flags(["--nowebui", "--data-dir", folder], {}))).openapi()
 
 
 def resolved(part: Schema) -> Schema:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 import pytest
 
-from modules.library.model_kinds import KINDS, ModelKind
+from modules.library.model_kinds import MODEL_KINDS, ModelKind
 from modules.ui import cards
 from modules.ui.words import Words
 from tests.library.headers import safetensors
@@ -22,7 +22,7 @@ def client(tmp_path_factory):
     data = with_tiny_model(tmp_path_factory.mktemp("kinds"))
     safetensors(data / "models/ControlNet/edges/canny.safetensors", {"modelspec.title": "Edges"})
     (data / "models/ControlNet/depth.onnx").touch()
-    with serving(data, kinds=(*KINDS, CONTROLNET)) as found:
+    with serving(data, kinds=(*MODEL_KINDS, CONTROLNET)) as found:
         assert found.app.cards.wait(60)
         yield found
 

@@ -19,7 +19,7 @@ from modules.api.access import Access
 from modules.api.incoming import is_range
 from modules.base.bootstrap import listen
 from modules.commands.serve import server_config
-from modules.settings.flags import parse
+from modules.settings.flags import parse_flags
 from tests.api.test_protocol import REFUSAL
 
 CONTENT = bytes(range(256)) * 40
@@ -51,7 +51,7 @@ def halfway() -> Iterator[bytes]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[tuple[str, int]]:
-    folder, flags, sock = tmp_path_factory.mktemp("files"), parse([], {}), listen("127.0.0.1", 0)
+    folder, flags, sock = tmp_path_factory.mktemp("files"), parse_flags([], {}), listen("127.0.0.1", 0)
     (folder / "file.bin").write_bytes(CONTENT)
     server = uvicorn.Server(server_config(Access(application(folder), (), flags), flags))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})

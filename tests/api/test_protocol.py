@@ -13,7 +13,7 @@ from fastapi import FastAPI, Response
 from starlette.testclient import TestClient
 
 from modules.api.errors import handle
-from modules.api.routing import check_count, finite, strict_json
+from modules.api.routing import check_count, parse_finite, strict_json
 from modules.api.server import put_page
 from modules.base.limits import MAX_BODY, MAX_DEPTH, MAX_ESCAPES, MAX_JSON
 from tests.api.test_generate import SMALL
@@ -52,7 +52,7 @@ def test_half_a_character_is_refused_everywhere(client, path):
 def test_a_whole_character_may_come_in_two_halves():
     assert strict_json(rb'{"a": "\ud83d\ude00"}') == {"a": "😀"}
     assert strict_json('{"a": "😀", "b": -1.5e3}'.encode()) == {"a": "😀", "b": -1500.0}
-    assert finite("1e308") == 1e308
+    assert parse_finite("1e308") == 1e308
 
 
 def test_the_reason_is_told(client):

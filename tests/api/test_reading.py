@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from modules.api.info import decoded
-from modules.base.fields import declared
+from modules.api.info import decode_base64
+from modules.base.fields import declared_params
 from modules.params.txt2img import Txt2Img
 from tests.api.test_generate import post
 
@@ -38,8 +38,8 @@ def test_a_made_picture_tells_everything_again(client):
     assert reply["parameters"]["Prompt"] == 'a (red:1.2) circle, "quoted": x\nsecond line'
     fields = client.post("/easel/v1/read-infotext", json={"text": reply["info"]}).json()["fields"]
     lost = {"styles", "n_iter", "batch_size", "seed_resize_from_w", "seed_resize_from_h"}      # not of the picture, or not asked for
-    second_pass = {"denoising_strength", "refiner_checkpoint", "refiner_switch_at"} | {name for name in declared(Txt2Img) if "hr" in name.split("_")}
-    for name in declared(Txt2Img).keys() - lost - second_pass:
+    second_pass = {"denoising_strength", "refiner_checkpoint", "refiner_switch_at"} | {name for name in declared_params(Txt2Img) if "hr" in name.split("_")}
+    for name in declared_params(Txt2Img).keys() - lost - second_pass:
         assert fields[name] == made["parameters"][name], name
 
 
@@ -85,7 +85,7 @@ PLAIN = base64.b64encode(PICTURE).decode()
     f"data:;base64,{PLAIN.rstrip('=')}", f"data:image/png;base64,{quote(PLAIN, safe='')}", f"base64,{PLAIN}",
 ])
 def test_base64_is_taken_as_clients_write_it(image):
-    assert decoded(image) == PICTURE
+    assert decode_base64(image) == PICTURE
 
 
 def test_addresses_and_bad_base64_are_refused(client):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.settings.options import NAMES
+from modules.settings.options import SETTING_NAMES
 
 
 def test_options_can_be_posted_back_as_they_were_read(client):
@@ -37,7 +37,7 @@ def test_an_option_is_kept(client):
     client.post("/sdapi/v1/options", json={"eta_ddim": 0.0})
 
 
-FOLDERS = [name for name in NAMES if name.startswith("outdir_")]
+FOLDERS = [name for name in SETTING_NAMES if name.startswith("outdir_")]
 PATTERNS = ["samples_filename_pattern", "directories_filename_pattern", "grid_zip_filename_pattern", "font"]
 
 

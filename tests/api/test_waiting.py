@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from modules.api.errors import refused
+from modules.api.errors import refusal_response
 from modules.api.waiting import ended
 from modules.base.errors import Stopping
 from tests.asynchronous import run
@@ -28,5 +28,5 @@ def test_who_waits_while_the_server_stops_is_told_that_the_job_is_kept():
 
     with pytest.raises(Stopping, match="being stopped") as caught:
         run(stopped())
-    reply = refused(None, caught.value)
+    reply = refusal_response(None, caught.value)
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "10") and "/easel/v1/jobs/job-1" in caught.value.hint

@@ -6,28 +6,28 @@ import os
 
 import pytest
 
-from modules.app.folders import existing, made
+from modules.app.folders import input_folder, output_folder
 from modules.base.errors import Forbidden, Invalid
-from modules.settings.flags import parse
+from modules.settings.flags import parse_flags
 
 SHARED = (["--listen"], ["--gradio-auth", "ann:a"], ["--api-auth", "ann:a"], ["--server-name", "10.0.0.5"])
 
 
 def flags(*arguments):
-    return parse([*map(str, arguments)], {})
+    return parse_flags([*map(str, arguments)], {})
 
 
 def test_on_ones_own_computer_any_folder_will_do(tmp_path):
     own = flags("--data-dir", tmp_path)
-    assert existing(own, str(tmp_path), "x") == tmp_path
-    assert existing(own, f' "{tmp_path}" ', "x") == tmp_path      # as Windows copies paths
-    assert made(own, str(tmp_path / "a" / "b"), "x").is_dir()
-    assert existing(own, "a/b", "x") == tmp_path / "a" / "b"
+    assert input_folder(own, str(tmp_path), "x") == tmp_path
+    assert input_folder(own, f' "{tmp_path}" ', "x") == tmp_path      # as Windows copies paths
+    assert output_folder(own, str(tmp_path / "a" / "b"), "x").is_dir()
+    assert input_folder(own, "a/b", "x") == tmp_path / "a" / "b"
 
 
 @pytest.mark.parametrize("shared", SHARED, ids=str)
 def test_a_shared_server_keeps_its_folders_to_itself(tmp_path, shared):
-    for ask in (existing, made):
+    for ask in (input_folder, output_folder):
         with pytest.raises(Forbidden, match="shared") as refused:
             ask(flags(*shared), str(tmp_path / "new"), "x")
         assert "--batch-dir" in refused.value.hint
@@ -40,10 +40,10 @@ def test_what_is_opened_is_open_and_nothing_beside_it(tmp_path, shared):
     (tmp_path / "closed").mkdir()
     os.symlink(tmp_path / "closed", tmp_path / "open" / "way out")
     opened = flags(*shared, "--batch-dir", tmp_path / "open")
-    assert existing(opened, str(tmp_path / "open"), "x") == tmp_path / "open"
-    assert made(opened, str(tmp_path / "open" / "new"), "x").is_dir()
+    assert input_folder(opened, str(tmp_path / "open"), "x") == tmp_path / "open"
+    assert output_folder(opened, str(tmp_path / "open" / "new"), "x").is_dir()
     for outside in ("closed", "open/../closed", "open/way out", "open/way out/new", "opener", "nowhere"):
-        for ask in (existing, made):
+        for ask in (input_folder, output_folder):
             with pytest.raises(Forbidden):
                 ask(opened, str(tmp_path / outside), "x")
     assert not (tmp_path / "closed" / "new").exists()
@@ -52,5 +52,5 @@ def test_what_is_opened_is_open_and_nothing_beside_it(tmp_path, shared):
 @pytest.mark.parametrize("named", ["", " ", "nowhere", "a\0b", "x" * 5000, "~nobody-of-that-name"])
 def test_what_is_no_folder_is_refused_by_field(tmp_path, named):
     with pytest.raises(Invalid) as refused:
-        existing(flags("--data-dir", tmp_path), named, "batch_input_dir")
+        input_folder(flags("--data-dir", tmp_path), named, "batch_input_dir")
     assert refused.value.field == "batch_input_dir"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modules.base import errors
-from modules.base.errors import Invalid, ModelCorrupt, UnknownName, WebUIError, described, sentence
+from modules.base.errors import Invalid, ModelCorrupt, UnknownName, WebUIError, error_data, sentence
 
 
 def kinds(cls=WebUIError):
@@ -34,14 +34,14 @@ def test_a_missing_checkpoint_has_a_code_of_its_own():
 
 def test_an_error_of_ours_is_told_whole():
     error = ModelCorrupt("a.safetensors ends too early.", "Download it again.")
-    assert described(error) == {
+    assert error_data(error) == {
         "error": "model_corrupt", "status": 422, "message": "a.safetensors ends too early.", "hint": "Download it again."
     }
     assert sentence(error) == "a.safetensors ends too early. Download it again."
 
 
 def test_any_other_error_is_told_by_its_kind_alone():
-    told = described(RuntimeError("/home/alice/secret"))
+    told = error_data(RuntimeError("/home/alice/secret"))
     assert told["error"] == "failed" and "RuntimeError" in told["message"] and "secret" not in str(told)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text, declared, defaults, form_defaults
+from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text, declared_params, defaults, form_defaults
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 
@@ -26,7 +26,7 @@ class Order:
 
 
 def test_declared_fields_keep_their_order_and_leave_the_others_out():
-    assert list(declared(Order)) == ["size", "weight", "colour", "cake", "toppings", "words", "gift"]
+    assert list(declared_params(Order)) == ["size", "weight", "colour", "cake", "toppings", "words", "gift"]
 
 
 def test_the_form_may_start_elsewhere_than_the_api():

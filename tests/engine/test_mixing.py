@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from modules.base.errors import ModelMismatch, OutOfMemory
-from modules.engine.engine import MIXED_ROWS, Engine, ImageTask
+from modules.engine.engine import Engine, ImageTask
+from modules.engine.scheduler import MIXED_ROWS
 
 APART = "apart"      # a network that cannot be told apart row by row
 BROKEN = "broken"

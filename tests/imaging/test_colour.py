@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from modules.base.errors import Invalid
-from modules.imaging.colour import LUMA, corrected, flattened, like, to_lab, to_rgb, with_luminosity
+from modules.imaging.colour import LUMA, corrected, flattened, match_histogram, to_lab, to_rgb, with_luminosity
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8)
@@ -28,10 +28,10 @@ def test_lab_and_back_is_the_same_but_for_its_rounding():
 
 def test_matched_levels_have_the_other_histogram():
     goal = RNG.normal(100, 20, (60, 60)).clip(0, 255).astype(np.uint8)
-    matched = like(RNG.integers(0, 256, (60, 60), dtype=np.uint8), goal)
+    matched = match_histogram(RNG.integers(0, 256, (60, 60), dtype=np.uint8), goal)
     shares = np.linspace(0.05, 0.95, 19)
     assert np.allclose(np.quantile(matched, shares), np.quantile(goal, shares), atol=1.5)
-    assert np.array_equal(like(goal, goal), goal)
+    assert np.array_equal(match_histogram(goal, goal), goal)
 
 
 def test_the_brightness_stays_and_all_is_within_range():

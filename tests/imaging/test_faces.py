@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.imaging.faces import GREY, SIDE, TEMPLATE, inverse, returned, similarity, soft_edged, upright, warped
+from modules.imaging.faces import GREY, SIDE, TEMPLATE, align_face, inverse, returned, similarity, soft_edged, warped
 
 
 def noise(width, height):
@@ -24,7 +24,7 @@ def moved(points, matrix):
 
 def test_a_face_that_lies_as_the_template_stays_where_it_is():
     image = noise(SIDE, SIDE)
-    square, matrix = upright(image, TEMPLATE)
+    square, matrix = align_face(image, TEMPLATE)
     assert np.allclose(matrix, [[1, 0, 0], [0, 1, 0]])
     assert np.array_equal(square, image)
 
@@ -56,13 +56,13 @@ def test_pixels_are_counted_from_their_middles():
 
 
 def test_beyond_the_picture_a_face_is_grey():
-    square, _ = upright(noise(SIDE, SIDE), TEMPLATE + (300, 0))
+    square, _ = align_face(noise(SIDE, SIDE), TEMPLATE + (300, 0))
     assert np.asarray(square)[100, -1].tolist() == list(GREY)
 
 
 def test_a_face_comes_back_to_where_it_was_taken_from():
     image = Image.linear_gradient("L").resize((600, 500)).convert("RGB")
-    square, matrix = upright(image, moved(TEMPLATE, turned(20, 0.4, (200, 150))))
+    square, matrix = align_face(image, moved(TEMPLATE, turned(20, 0.4, (200, 150))))
     difference = np.abs(np.asarray(returned(image, square, matrix), int) - np.asarray(image, int))
     assert difference.max() <= 2
 

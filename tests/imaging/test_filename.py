@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.base.files import stays_below
-from modules.imaging.filename import LONGEST_NAME, MOST_FOLDERS, PLAIN, WITH_ARGUMENTS, NameFacts, file_stem, filled, folder_names
-from modules.imaging.save import Place
+from modules.imaging.filename import LONGEST_FILE_NAME, MOST_NESTED_FOLDERS, PLAIN, WITH_ARGUMENTS, NameFacts, file_stem, fill_pattern, folder_names
+from modules.imaging.save import Destination
 
 NOON = datetime(2026, 11, 28, 12, 5, 9, tzinfo=timezone(timedelta(hours=1)))
 
@@ -52,7 +52,7 @@ KNOWN = {
 
 @pytest.mark.parametrize(("pattern", "name"), KNOWN.items(), ids=str)
 def test_tokens_give_what_a1111_gives(pattern, name):
-    assert filled(pattern, facts()) == name
+    assert fill_pattern(pattern, facts()) == name
 
 
 def test_every_token_is_tried_above():
@@ -62,10 +62,10 @@ def test_every_token_is_tried_above():
 
 def test_days_and_moments_are_this_computers():
     now = datetime.now().astimezone()
-    assert filled("[date]", facts(now=now)) == now.strftime("%Y-%m-%d")
+    assert fill_pattern("[date]", facts(now=now)) == now.strftime("%Y-%m-%d")
     for pattern in ("[datetime]", "[datetime<>]", "[datetime<><No/Where>]", "[datetime<><../etc/passwd>]", "[datetime<%9999999d>]", "[datetime<\ud800>]"):
-        assert filled(pattern, facts(now=now)) == now.strftime("%Y%m%d%H%M%S"), pattern
-    assert filled("[job_timestamp]", facts(job=NOON)) == "20261128120509"
+        assert fill_pattern(pattern, facts(now=now)) == now.strftime("%Y%m%d%H%M%S"), pattern
+    assert fill_pattern("[job_timestamp]", facts(job=NOON)) == "20261128120509"
 
 
 ALONE = {"batch": (1, 1), "generation": (1, 1), "seeds": (1234, 1234)}
@@ -79,12 +79,12 @@ ALONE = {"batch": (1, 1), "generation": (1, 1), "seeds": (1234, 1234)}
     ("[prompt_words]", {"prompt": "a b c d", "most_words": 2}, "a b"),
 ], ids=str)
 def test_what_is_not_there_takes_the_text_before_it_along_or_stays(pattern, changes, name):
-    assert filled(pattern, facts(**changes)) == name
+    assert fill_pattern(pattern, facts(**changes)) == name
 
 
 def test_an_unknown_picture_keeps_its_tokens():
     bare = NameFacts(seed=7, size=(8, 8), now=NOON, pixels=lambda: b"")
-    assert filled("[seed]-[width]-[model_name]-[prompt]-[steps]", bare) == "7-8-[model_name]-[prompt]-[steps]"
+    assert fill_pattern("[seed]-[width]-[model_name]-[prompt]-[steps]", bare) == "7-8-[model_name]-[prompt]-[steps]"
 
 
 # Nowhere else ----------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ TEXTS = st.lists(st.one_of(TOKENS, ODD, st.text(max_size=8)), max_size=12).map("
 
 def is_harmless(name):
     assert name not in ("", ".", "..") and not name.startswith(".") and not set(name) & set('/\\\0\n<>:"|?*')
-    assert len(name.encode()) <= LONGEST_NAME and not name.endswith((" ", "."))
+    assert len(name.encode()) <= LONGEST_FILE_NAME and not name.endswith((" ", "."))
     assert name.split(".")[0].upper() not in ("CON", "PRN", "AUX", "NUL", "COM1", "LPT9")
 
 
@@ -104,9 +104,9 @@ def is_harmless(name):
 @given(TEXTS, TEXTS, st.sampled_from(["", "-mask"]), st.booleans())
 def test_any_pattern_and_any_prompt_make_one_name_in_one_place_below_the_outputs(pattern, prompt, suffix, numbered):
     known = facts(prompt=prompt, model_name=prompt, user=prompt, styles=((prompt, pattern),))
-    folders = folder_names(filled(pattern, known))
-    assert len(folders) <= MOST_FOLDERS
-    stem = file_stem(filled(pattern, known), "00042" if numbered else "", suffix)
+    folders = folder_names(fill_pattern(pattern, known))
+    assert len(folders) <= MOST_NESTED_FOLDERS
+    stem = file_stem(fill_pattern(pattern, known), "00042" if numbered else "", suffix)
     assert stem.endswith(suffix)
     for name in (*folders, f"{stem}-999.jpeg"):
         is_harmless(name)
@@ -129,11 +129,11 @@ def test_what_leads_elsewhere_is_told_from_what_does_not(path):
 
 
 def test_a_long_name_is_cut_before_its_suffix(tmp_path):
-    place = Place(tmp_path, "猫" * 200, numbered=True)
+    place = Destination(tmp_path, "猫" * 200, numbered=True)
     for number in range(2):
         path = place.write(b"x", "jpeg", "-before-highres-fix")
         assert path.name.startswith(f"{number:05}-猫") and path.name.endswith("猫-before-highres-fix.jpeg")
-    text = Place(tmp_path, path.stem, numbered=False).write(b"", "txt")
+    text = Destination(tmp_path, path.stem, numbered=False).write(b"", "txt")
     assert text.stem == path.stem
 
 
@@ -141,7 +141,7 @@ def test_the_time_a_name_takes_grows_with_its_pattern_alone():
     """Counted in what is looked up: each token is worked out once, however often it stands there."""
     asked = []
     known = replace(facts(), pixels=lambda: asked.append(1) or b"")
-    assert filled("[image_hash<4>][Image_Hash<4>]" * 30, known) == sha256(b"").hexdigest()[:4] * 60
+    assert fill_pattern("[image_hash<4>][Image_Hash<4>]" * 30, known) == sha256(b"").hexdigest()[:4] * 60
     assert len(asked) == 1
 
 
@@ -149,6 +149,6 @@ def test_the_time_a_name_takes_grows_with_its_pattern_alone():
                                      "[datetime<" + "%" * 100_000 + ">]", "<>" * 50_000 + ">]"], ids=lambda text: text[:14])
 def test_a_pattern_made_to_be_slow_is_read_in_a_moment(pattern):
     """A hundred times as much as any setting holds: what grows with the square of its length would not end."""
-    filled(pattern, facts())
+    fill_pattern(pattern, facts())
     folder_names(pattern)
     stays_below(pattern)

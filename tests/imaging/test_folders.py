@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from modules.base.errors import InvalidImage, TooLarge, Unwritable
-from modules.imaging.folders import listing, picture, size_of, upright_size
+from modules.imaging.folders import listing, read_picture, size_of, upright_size
 from modules.imaging.save import save_named
 
 
@@ -65,7 +65,7 @@ def test_a_turned_photograph_is_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6      # EXIF's Orientation: turn by 90°
     path = drawn(tmp_path / "a.jpg", exif=exif)
-    assert (size_of(path), picture(path).size) == ((8, 6), (6, 8))
+    assert (size_of(path), read_picture(path).size) == ((8, 6), (6, 8))
 
 
 @pytest.mark.parametrize("exif", [b"junk", b"Exif\0\0II*\0"])
@@ -84,7 +84,7 @@ def test_what_cannot_be_read_is_refused(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InvalidImage):
-        picture(path)
+        read_picture(path)
 
 
 def test_a_name_that_is_taken_gets_a_number(tmp_path):

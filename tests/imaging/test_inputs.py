@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from modules.base.errors import InvalidImage
-from modules.imaging.inputs import keep, load
+from modules.imaging.inputs import keep, load_input
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 10, 3), dtype=np.uint8))
 
@@ -21,7 +21,7 @@ def encoded(image, kind="PNG", **how):
 
 
 def again(folder, image, kind="PNG", **how):
-    return load(folder, keep(folder, encoded(image, kind, **how)))
+    return load_input(folder, keep(folder, encoded(image, kind, **how)))
 
 
 def test_what_is_kept_can_be_loaded(tmp_path):
@@ -65,4 +65,4 @@ def test_what_is_no_picture_is_refused(tmp_path, content):
 def test_nothing_else_is_loaded(tmp_path, name):
     (tmp_path.parent / "secret.png").write_bytes(encoded(PICTURE))
     with pytest.raises(InvalidImage, match="gone"):
-        load(tmp_path, name)
+        load_input(tmp_path, name)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from modules.imaging.masks import blurred, composed, filled, gaussian, in_shape, overlay, read_mask, region, sharpened
+from modules.imaging.masks import blurred, composed, fill_masked, gaussian, in_shape, overlay, read_mask, region, sharpened
 
 
 def rectangle(*box, size=(64, 48)):
@@ -96,11 +96,11 @@ def test_a_box_grows_to_the_shape_within_the_picture(box, shape):
 def test_filling_leaves_the_rest_and_takes_its_colours():
     image = Image.new("RGB", (64, 48), (200, 100, 50))
     image.paste("black", (20, 10, 40, 30))
-    out = np.asarray(filled(image, rectangle(20, 10, 40, 30))).astype(int)
+    out = np.asarray(fill_masked(image, rectangle(20, 10, 40, 30))).astype(int)
     assert abs(out - (200, 100, 50)).max() <= 5
     picture = noise(1)
     kept = np.asarray(rectangle(20, 10, 40, 30)) == 0
-    assert np.array_equal(np.asarray(filled(picture, rectangle(20, 10, 40, 30)))[kept], np.asarray(picture)[kept])
+    assert np.array_equal(np.asarray(fill_masked(picture, rectangle(20, 10, 40, 30)))[kept], np.asarray(picture)[kept])
 
 
 def test_the_original_comes_back_where_it_is_not_masked():

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from modules.base.errors import InvalidImage, TooLarge
 from modules.base.limits import MAX_INFOTEXT
-from modules.imaging.read import MOST_CHUNKS, MOST_OTHERS, MOST_PIXELS, opened, read_metadata
+from modules.imaging.read import MOST_CHUNKS, MOST_OTHERS, MOST_PIXELS, open_image_file, read_metadata
 
 TEXT = "ein roter Kreis, 猫 🦊\nNegative prompt: grün\nSteps: 4, Sampler: Euler"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -103,7 +103,7 @@ def test_a_png_of_countless_chunks_is_refused():
 def test_countless_chunks_are_refused_before_pillow_reads_them(chunks, monkeypatch):
     monkeypatch.setattr(Image, "open", None)
     with pytest.raises(InvalidImage, match="damaged"):
-        opened(io.BytesIO(png(**chunks)))
+        open_image_file(io.BytesIO(png(**chunks)))
 
 
 def test_some_thousand_chunks_are_read():

@@ -165,7 +165,7 @@ def test_a_file_that_vanishes_between_listing_and_looking_is_no_error(folder, mo
 
 
 def test_a_whole_disk_behind_a_link_is_read_in_part_and_that_is_told(folder, monkeypatch):
-    monkeypatch.setattr(model_folders, "MOST_FOLDERS", 3)
+    monkeypatch.setattr(model_folders, "MOST_FOLDERS_READ", 3)
     for name in "abcde":
         (folder / "deep" / name).mkdir(parents=True)
     found = problems(catalog_of(folder))

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from modules.base.errors import ModelCorrupt, ModelMismatch, ModelMissing, ModelUnsupported
 from modules.library import upscalers as upscaling
 from modules.library.catalog import Catalog, ModelFile
-from modules.library.describe import DEEPEST_JSON, LONGEST_SHOWN, shown_metadata
+from modules.library.describe import DEEPEST_JSON, LONGEST_METADATA, shown_metadata
 from modules.library.model_kinds import LORA, UPSCALER
 from modules.library.safetensors_header import read_header
 from modules.models.checkpoint.hints import Hints, from_metadata
@@ -48,7 +48,7 @@ def test_metadata_is_told_as_text_that_json_holds():
         nested = f'{{"a":{nested}}}'
     found = shown_metadata({"lone": '{"a\\ud800":["\\udfff"]}', "long": "x" * 10**6, "within": json.dumps({"a": "x" * 10**6}), "deep": nested})
     assert found["lone"] == {"a?": ["?"]}
-    assert len(found["long"]) < LONGEST_SHOWN + 50 and len(found["within"]["a"]) < LONGEST_SHOWN + 50
+    assert len(found["long"]) < LONGEST_METADATA + 50 and len(found["within"]["a"]) < LONGEST_METADATA + 50
     assert found["deep"] == nested
     json.dumps(found, ensure_ascii=False).encode()
 

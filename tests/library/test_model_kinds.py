@@ -13,35 +13,35 @@ from modules.library.model_kinds import (
     FLAG,
     GFPGAN,
     HYPERNETWORK,
-    KINDS,
     LORA,
+    MODEL_KINDS,
     UPSCALER,
     VAE,
     flag_name,
-    folders_of,
+    kind_folders,
 )
-from modules.settings.flags import ROOT, Flags, parse
+from modules.settings.flags import ROOT, Flags, parse_flags
 
 
 def folders(kind, *arguments):
-    return folders_of(kind, parse(list(arguments), {}))
+    return kind_folders(kind, parse_flags(list(arguments), {}))
 
 
 def test_kinds_have_names_and_pages_of_their_own():
-    for names in ([kind.name for kind in KINDS], [kind.page for kind in KINDS if kind.page], [kind.refresh for kind in KINDS if kind.refresh]):
+    for names in ([kind.name for kind in MODEL_KINDS], [kind.page for kind in MODEL_KINDS if kind.page], [kind.refresh for kind in MODEL_KINDS if kind.refresh]):
         assert len(names) == len(set(names))
 
 
 def test_every_flag_that_a_kind_names_is_one():
-    flags = {flag_name(place) for kind in KINDS for place in (*kind.where, kind.first) if place.startswith(FLAG)}
+    flags = {flag_name(place) for kind in MODEL_KINDS for place in (*kind.where, kind.first) if place.startswith(FLAG)}
     assert flags and flags <= {each.name for each in fields(Flags)}
 
 
 def test_longer_endings_go_first_and_another_kinds_name_exists():
-    for kind in KINDS:
+    for kind in MODEL_KINDS:
         for place, ending in enumerate(kind.endings):
             assert not any(ending.endswith(earlier) for earlier in kind.endings[:place])
-        assert {kind.among, *kind.needs} - {""} <= {other.name for other in KINDS}
+        assert {kind.among, *kind.needs} - {""} <= {other.name for other in MODEL_KINDS}
 
 
 def test_everything_is_beside_the_program_by_default():

@@ -16,10 +16,10 @@ from modules.library.cards import Cards
 from modules.library.catalog import Catalog
 from modules.library.describe import training_tags
 from modules.library.family_detection import family_of_header
-from modules.library.index import LibraryIndex, Query
+from modules.library.index import IndexQuery, LibraryIndex
 from modules.library.model_kinds import CHECKPOINT, EMBEDDING, LORA
-from modules.library.user_metadata import UserMetadata, beside, plain, read_user_metadata, write_user_metadata
-from modules.models.files.embedding_file import read_embedding
+from modules.library.user_metadata import UserMetadata, read_user_metadata, sidecar_files, text_of_html, write_user_metadata
+from modules.models.files.embedding_file import read_embedding_file
 from modules.store.hashes import HashCache
 from tests.golden_data import GOLDEN
 from tests.library.headers import safetensors
@@ -36,7 +36,7 @@ def model(tmp_path):
 
 
 def read(model):
-    return read_user_metadata(beside(model, model.parent, os.listdir(model.parent)).files)
+    return read_user_metadata(sidecar_files(model, model.parent, os.listdir(model.parent)).files)
 
 
 def test_what_was_written_is_read(model):
@@ -87,7 +87,7 @@ def test_nothing_is_read_or_written_through_a_link_out_of_the_folder(model, tmp_
     model.with_suffix(".json").symlink_to(secret)
     os.mkfifo(model.with_suffix(".txt"))
     model.with_suffix(".png").symlink_to(model.with_suffix(".png"))
-    assert read(model) == UserMetadata() and beside(model, model.parent, os.listdir(model.parent)).preview is None
+    assert read(model) == UserMetadata() and sidecar_files(model, model.parent, os.listdir(model.parent)).preview is None
     with pytest.raises(Forbidden):
         write_user_metadata(model, {"notes": "x"})
     assert secret.read_text() == '{"notes": "secret"}'
@@ -96,12 +96,12 @@ def test_nothing_is_read_or_written_through_a_link_out_of_the_folder(model, tmp_
 def test_the_named_preview_goes_before_others(model):
     for ending, expected in ((".webp", ".webp"), (".png", ".png"), (".preview.jpg", ".preview.jpg"), (".preview.png", ".preview.png")):
         model.with_suffix(ending).touch()
-        assert beside(model, model.parent, os.listdir(model.parent)).preview == model.with_suffix(expected)
+        assert sidecar_files(model, model.parent, os.listdir(model.parent)).preview == model.with_suffix(expected)
 
 
 @pytest.mark.parametrize("markup", ["<" * 10**6, "<a " * 300_000, "&lt;" * 200_000, "<" + "a" * 10**6])
 def test_hostile_markup_is_read_in_passing(markup):
-    assert len(plain(markup)) <= len(markup)
+    assert len(text_of_html(markup)) <= len(markup)
 
 
 @pytest.mark.parametrize(("words", "family"), [
@@ -140,17 +140,17 @@ def cards(tmp_path):
     """Of LoRAs and embeddings in a folder."""
     hashes = HashCache(tmp_path / "easel.sqlite")
     catalogs = {"lora": Catalog((tmp_path / "Lora",), hashes, LORA), "embedding": Catalog((tmp_path / "embeddings",), hashes, EMBEDDING)}
-    return Cards(catalogs, LibraryIndex(tmp_path / "easel.sqlite"), read_embedding)
+    return Cards(catalogs, LibraryIndex(tmp_path / "easel.sqlite"), read_embedding_file)
 
 
 def lora(cards, **how):
-    return {entry.name: entry for entry in cards.index.page(Query(kind="lora", **how)).entries}
+    return {entry.name: entry for entry in cards.index.page(IndexQuery(kind="lora", **how)).entries}
 
 
 def test_a_scan_reads_only_what_changed(cards, model, monkeypatch):
     read_files = []
-    true = cards_module.described
-    monkeypatch.setattr(cards_module, "described", lambda kind, file, *how: read_files.append(file.name) or true(kind, file, *how))
+    true = cards_module.describe_file
+    monkeypatch.setattr(cards_module, "describe_file", lambda kind, file, *how: read_files.append(file.name) or true(kind, file, *how))
     safetensors(model.with_name("other.safetensors"), {"ss_output_name": "Zebra"})
     for change in (lambda: None, lambda: safetensors(model, {"modelspec.title": "New"}), lambda: model.with_suffix(".json").write_text('{"notes": "x"}'),
                    lambda: model.with_suffix(".png").touch(), lambda: model.with_suffix(".png").unlink()):
@@ -166,14 +166,14 @@ def test_a_scan_reads_only_what_changed(cards, model, monkeypatch):
 
 def test_who_renews_the_lists_does_not_wait_for_a_scan_under_way(cards, model, monkeypatch):
     reading, go_on = threading.Event(), threading.Event()
-    true = cards_module.described
+    true = cards_module.describe_file
 
     def slowly(*how):
         reading.set()
         go_on.wait(60)
         return true(*how)
 
-    monkeypatch.setattr(cards_module, "described", slowly)
+    monkeypatch.setattr(cards_module, "describe_file", slowly)
     cards.catalogs["lora"].refresh()
     cards.begin()
     assert reading.wait(60)
@@ -211,7 +211,7 @@ def test_embeddings_of_every_form_tell_their_vectors(cards, tmp_path):
 
 def test_a_checkpoint_tells_its_family_by_its_text_encoder(tmp_path):
     hashes = HashCache(tmp_path / "easel.sqlite")
-    cards = Cards({"checkpoint": Catalog((GOLDEN / "models/Stable-diffusion",), hashes, CHECKPOINT)}, LibraryIndex(tmp_path / "easel.sqlite"), read_embedding)
+    cards = Cards({"checkpoint": Catalog((GOLDEN / "models/Stable-diffusion",), hashes, CHECKPOINT)}, LibraryIndex(tmp_path / "easel.sqlite"), read_embedding_file)
     cards.begin()
     assert cards.wait(30) and [entry.family for entry in cards.index.all("checkpoint")] == ["SD1"]
 
@@ -221,7 +221,7 @@ def test_what_is_left_out_has_a_card_with_its_reason(cards, model):
     (model.parent / "around").symlink_to(model.parent)
     os.mkfifo(model.parent / "pipe.safetensors")
     cards.scan()
-    found = {entry.file: entry.problem for entry in cards.index.page(Query(kind="lora")).entries}
+    found = {entry.file: entry.problem for entry in cards.index.page(IndexQuery(kind="lora")).entries}
     assert found["ink.v2.safetensors"] == ""
     assert "nowhere" in found["gone.safetensors"] and "leads back" in found["around"] and "pipe" in found["pipe.safetensors"]
 
@@ -230,9 +230,9 @@ def test_a_card_heals_with_its_file(cards, model, monkeypatch):
     with monkeypatch.context() as refusing:
         refusing.setattr("modules.library.catalog.sniff", refused)
         cards.scan()
-        assert "may not be read" in cards.index.page(Query(kind="lora")).entries[0].problem
+        assert "may not be read" in cards.index.page(IndexQuery(kind="lora")).entries[0].problem
     cards.scan()
-    assert cards.index.page(Query(kind="lora")).entries[0].problem == ""
+    assert cards.index.page(IndexQuery(kind="lora")).entries[0].problem == ""
 
 
 def refused(path):
@@ -241,16 +241,16 @@ def refused(path):
 
 def test_an_unforeseen_error_of_one_file_is_that_files(cards, model, monkeypatch):
     safetensors(model.with_name("odd.safetensors"), {})
-    described = cards_module.described
+    described = cards_module.describe_file
 
     def upset(kind, file, found, read_embedding):
         if file.model_name == "odd" and not file.problem:
             raise KeyError("unforeseen")
         return described(kind, file, found, read_embedding)
 
-    monkeypatch.setattr(cards_module, "described", upset)
+    monkeypatch.setattr(cards_module, "describe_file", upset)
     cards.scan()
-    found = {entry.name: entry.problem for entry in cards.index.page(Query(kind="lora")).entries}
+    found = {entry.name: entry.problem for entry in cards.index.page(IndexQuery(kind="lora")).entries}
     assert found == {"ink.v2": "", "odd": "odd.safetensors could not be looked at (KeyError)."}
 
 
@@ -258,9 +258,9 @@ def test_a_first_scan_that_fails_ends_and_the_next_one_succeeds(cards, model, mo
     with monkeypatch.context() as full:
         full.setattr(cards.index, "put", lambda entries: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         cards.begin()
-        assert cards.wait(60) and not cards.index.page(Query(kind="lora")).entries
+        assert cards.wait(60) and not cards.index.page(IndexQuery(kind="lora")).entries
     cards.renew("lora")
-    assert [entry.name for entry in cards.index.page(Query(kind="lora")).entries] == ["ink.v2"] and not cards.scanning
+    assert [entry.name for entry in cards.index.page(IndexQuery(kind="lora")).entries] == ["ink.v2"] and not cards.scanning
 
 
 def test_a_preview_in_a_linked_folder_is_shown(cards, model, tmp_path):

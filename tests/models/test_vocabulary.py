@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from modules.base.errors import ModelUnsafe
-from modules.models.text import Vocabulary, Words
+from modules.models.text import PromptEmbeddings, Vocabulary
 from modules.networks.embedding import ONLY, Embedding
-from modules.prompts.chunks import WIDTH, chunks
+from modules.prompts.chunks import CHUNK_LENGTH, chunks
 from modules.prompts.tokenizer import load_tokenizer
 from tests.golden_data import GOLDEN
 
@@ -21,8 +21,8 @@ def embedding(name, vectors=2, width=8):
 
 
 def vocabulary():
-    embeddings = [embedding("ink"), embedding("wide", width=9), embedding("long", WIDTH + 1)]
-    return Vocabulary(Words(embeddings, {"o": ModelUnsafe("o.pt asks to run code.")}), ENCODER, TOKENIZER)
+    embeddings = [embedding("ink"), embedding("wide", width=9), embedding("long", CHUNK_LENGTH + 1)]
+    return Vocabulary(PromptEmbeddings(embeddings, {"o": ModelUnsafe("o.pt asks to run code.")}), ENCODER, TOKENIZER)
 
 
 def named(words, text):
@@ -46,5 +46,5 @@ def test_one_that_does_not_fit_is_a_plain_word_and_that_is_told_once(name, why):
 
 
 def test_a_good_file_goes_before_a_broken_one_of_its_name():
-    words = Vocabulary(Words([embedding("ink")], {"ink": ModelUnsafe("x")}), ENCODER, TOKENIZER)
+    words = Vocabulary(PromptEmbeddings([embedding("ink")], {"ink": ModelUnsafe("x")}), ENCODER, TOKENIZER)
     assert named(words, "ink") == ["ink"]

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 
 from modules.library.catalog import ModelFile
 from modules.models.checkpoint import key_mapping as layout
-from modules.models.checkpoint.loader import load
+from modules.models.checkpoint.loader import load_checkpoint
 from modules.networks.dialects import Targets
 from tests.golden_data import GOLDEN
 
@@ -15,14 +15,14 @@ TINY = GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors"
 
 @pytest.fixture(scope="session")
 def model():
-    return load(ModelFile(TINY, TINY.name))
+    return load_checkpoint(ModelFile(TINY, TINY.name))
 
 
 @pytest.fixture(scope="session")
 def ldm_names():
     """The tiny model's UNet parameters: LDM's name → diffusers'."""
     with safe_open(TINY, "pt") as file:
-        return layout.unet_names(layout.below(list(file.keys()), layout.UNET))
+        return layout.unet_names(layout.below(list(file.keys()), layout.UNET_PREFIX))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modules.base.errors import Invalid
-from modules.networks.blocks import BLOCKS, block_of, block_weights
+from modules.networks.blocks import BLOCK_LAYOUTS, block_of, block_weights
 
 SEVENTEEN = "BASE IN01 IN02 IN04 IN05 IN07 IN08 M00 OUT03 OUT04 OUT05 OUT06 OUT07 OUT08 OUT09 OUT10 OUT11"
 
@@ -26,13 +26,13 @@ def test_text_encoders_are_the_base():
 @pytest.mark.parametrize("count", [12, 17, 20, 26])
 def test_numbers_go_to_blocks_in_order(count):
     weights = block_weights(",".join(str(i / 4) for i in range(count)))
-    blocks = next(blocks for blocks in BLOCKS if len(blocks) == count)
+    blocks = next(blocks for blocks in BLOCK_LAYOUTS if len(blocks) == count)
     paths = {"BASE": "text_encoder.x.weight", "IN04": "unet.down_blocks.1.attentions.0.x.weight", "M00": "unet.mid_block.x.weight", "OUT03": "unet.up_blocks.1.resnets.0.x.weight"}
     assert [weights(path) for path in paths.values()] == [blocks.index(block) / 4 for block in paths]
 
 
 def test_seventeen_are_sd1s_blocks_with_attention():
-    assert " ".join(BLOCKS[1]) == SEVENTEEN
+    assert " ".join(BLOCK_LAYOUTS[1]) == SEVENTEEN
 
 
 def test_a_preset_and_what_is_in_no_block():

@@ -8,7 +8,7 @@ from torch import block_diag, einsum, eye, kron
 
 from modules.base.errors import ModelUnsupported
 from modules.networks.formats import LoRA, read_patches
-from modules.networks.network import fitted
+from modules.networks.network import fit_patch
 
 OUT, IN, RANK = 24, 16, 4
 LINEAR, CONV = (OUT, IN), (OUT, IN, 3, 3)
@@ -194,7 +194,7 @@ def test_a_broken_file_is_refused_or_harmless(kind, shape):
     parts, whole, _ = KINDS[kind]
     for spoilt in parts:
         try:
-            fitting = fitted(read_patches(kind, parts | {spoilt: torch.zeros(shape)})["weight"], whole)
+            fitting = fit_patch(read_patches(kind, parts | {spoilt: torch.zeros(shape)})["weight"], whole)
         except ModelUnsupported:
             continue
         assert fitting is None or fitting.apply(some(*whole), 1.0).shape == whole

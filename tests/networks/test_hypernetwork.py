@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from modules.base.errors import ModelCorrupt, ModelUnsupported
-from modules.networks.hypernetwork import ACTIVATIONS, MLP, Hypernetwork, Linear, apply_in_turn
+from modules.networks.hypernetwork import ACTIVATIONS, MLP, AffineLayer, Hypernetwork, apply_in_turn
 
 FOLDER = Path(__file__).parents[1] / "golden" / "models" / "hypernetworks"
 FILES = sorted(FOLDER.glob("*.pt"))
@@ -148,7 +148,7 @@ def test_activations_are_torchs_classes_of_that_name(name):
 
 
 def test_an_mlp_is_its_layers_in_turn():
-    double, half = Linear(2 * torch.eye(3), torch.zeros(3), F.relu), Linear(torch.eye(3) / 2, torch.ones(3), F.relu)
+    double, half = AffineLayer(2 * torch.eye(3), torch.zeros(3), F.relu), AffineLayer(torch.eye(3) / 2, torch.ones(3), F.relu)
     assert MLP((double, half))(torch.tensor([-4.0, 0.0, 4.0])).tolist() == [1.0, 1.0, 5.0]
 
 

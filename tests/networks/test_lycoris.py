@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from modules.networks.formats import read_patches
-from modules.networks.network import fitted
+from modules.networks.network import fit_patch
 
 lycoris = pytest.importorskip("lycoris.modules", reason="lycoris-lora is not installed")
 
@@ -65,7 +65,7 @@ def weight_of(network, base, strength):
 def test_a_file_is_read_as_it_was_meant(name, how, shape):
     network, base = trained(name, how, shape)
     parts = {part: tensor.detach() for part, tensor in network.state_dict().items()}
-    patch = fitted(read_patches("x", parts)["weight"], tuple(base.weight.shape))
+    patch = fit_patch(read_patches("x", parts)["weight"], tuple(base.weight.shape))
     alone = name == "ButterflyOFTModule" or BLENDED & how.keys()
     for strength in (1.0,) if alone else (1.0, 0.5, 0.0, -0.7):
         assert torch.allclose(patch.apply(base.weight, strength), weight_of(network, base, strength), atol=1e-4)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modules import infotext_utils
 from modules.params import infotext
-from modules.params.infotext import ordered, parse, quote, split, unquote, version_of, write
+from modules.params.infotext import ordered, parse_infotext, parse_version, quote, split_infotext, unquote, write_infotext
 from modules.prompts.grammar import emphasised
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -48,8 +48,8 @@ def test_values_are_unquoted_as_in_a1111(case):
 
 @pytest.mark.parametrize("text", WRITTEN)
 def test_what_a1111_wrote_is_written_again_letter_by_letter(text):
-    found = split(text)
-    assert write(found.prompt, found.negative_prompt, ordered(found.pairs)) == text
+    found = split_infotext(text)
+    assert write_infotext(found.prompt, found.negative_prompt, ordered(found.pairs)) == text
 
 
 def test_the_examples_in_the_docstrings_are_true():
@@ -62,13 +62,13 @@ def test_prompts_and_pairs_survive_writing_and_reading(prompt, negative, pairs):
     pairs = {key.strip(): value for key, value in pairs.items() if not value.startswith('"') or quote(value) != value}
     if len(pairs) < 3:
         return
-    found = split(write(prompt, negative, pairs))
+    found = split_infotext(write_infotext(prompt, negative, pairs))
     assert (found.prompt, found.negative_prompt, found.pairs) == (prompt, negative, pairs)
 
 
 @given(st.text())
 def test_any_text_can_be_pasted(text):
-    assert {"Prompt", "Negative prompt", "RNG"} <= parse(text, emphasised).keys()
+    assert {"Prompt", "Negative prompt", "RNG"} <= parse_infotext(text, emphasised).keys()
 
 
 @given(values)
@@ -77,7 +77,7 @@ def test_quoting_is_undone(value):
 
 
 def test_none_is_not_written():
-    assert write("a", "", {"Steps": 1, "Tiling": None, "Note": "a, b"}) == 'a\nSteps: 1, Note: "a, b"'
+    assert write_infotext("a", "", {"Steps": 1, "Tiling": None, "Note": "a, b"}) == 'a\nSteps: 1, Note: "a, b"'
 
 
 def test_pairs_a1111_does_not_know_go_before_its_version():
@@ -92,22 +92,22 @@ def test_fields_can_be_skipped():
 
 @pytest.mark.parametrize("size", ["Size: 0x0", "Size: " + "9" * 5000 + "x1", "Size-1: wide"])
 def test_a_first_pass_of_an_absurd_picture_is_still_read(size):
-    assert parse(f"a\nSteps: 1, First pass size: 0x0, {size}, Seed: 1", emphasised)["Steps"] == "1"
+    assert parse_infotext(f"a\nSteps: 1, First pass size: 0x0, {size}, Seed: 1", emphasised)["Steps"] == "1"
 
 
 def test_versions_are_ordered_by_release_and_then_by_commits():
     texts = ["v1.5.2", "1.6.0-RC", "v1.6.0", "v1.6.0-2-gabc", "v1.7.0", "v1.7.0-224-gabc", "v1.7.0-225-gabc", "1.7.1", "v1.10.1"]
-    versions = [version_of(text) for text in texts]
+    versions = [parse_version(text) for text in texts]
     assert versions == sorted(versions)
     assert len(set(versions)) == len(texts)
 
 
 @pytest.mark.parametrize("text", ["", "f2.0.1v1.10.1-previous-1-gabc", "neo", "v1.10.1-amd-37-gabc"])
 def test_other_programs_versions_are_none_of_a1111s(text):
-    assert version_of(text) is None
+    assert parse_version(text) is None
 
 
 @pytest.mark.parametrize("hard", ["a", "a ", "ab:", 'ab:"', 'ab:"\\,', "\n", "\t", "Negative prompt:\n", "ab: \\\",", "-/ "])
 def test_the_longest_text_is_read_whatever_is_in_it(hard):
     text = hard * (100_000 // len(hard))
-    assert split(text).prompt + split(text).negative_prompt + "".join(split(text).pairs) is not None
+    assert split_infotext(text).prompt + split_infotext(text).negative_prompt + "".join(split_infotext(text).pairs) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modules.base.errors import Invalid
-from modules.base.fields import declared, form_defaults
+from modules.base.fields import declared_params, form_defaults
 from modules.params.merge import BLOCKS, CONFIGS, PRECISIONS, Conversion, Extraction, Merge, check_merge, merged_name
 from modules.params.merge_methods import MERGE_METHODS
 from modules.requests.read_fields import read_fields
@@ -35,7 +35,7 @@ def test_a_value_outside_its_limits_is_refused_by_name(cls, given, field, told):
 
 
 def test_what_the_api_takes_may_be_more_than_the_slider_shows():
-    slider = declared(Merge)["multiplier"].widget
+    slider = declared_params(Merge)["multiplier"].widget
     assert (slider.low, slider.high) == (0, 1) and read_fields(Merge, {"multiplier": -10}).multiplier == -10
 
 
@@ -45,9 +45,9 @@ def test_the_form_begins_as_a1111s_and_the_api_keeps_the_precision():
 
 
 def test_the_lists_stand_once():
-    assert declared(Merge)["method"].widget.of == tuple(MERGE_METHODS)
-    assert declared(Merge)["precision"].widget.of == declared(Conversion)["precision"].widget.of == tuple(PRECISIONS)
-    assert declared(Merge)["config"].widget.of == tuple(CONFIGS)
+    assert declared_params(Merge)["method"].widget.of == tuple(MERGE_METHODS)
+    assert declared_params(Merge)["precision"].widget.of == declared_params(Conversion)["precision"].widget.of == tuple(PRECISIONS)
+    assert declared_params(Merge)["config"].widget.of == tuple(CONFIGS)
 
 
 @pytest.mark.parametrize("method", MERGE_METHODS.values(), ids=lambda method: method.name)

@@ -20,7 +20,7 @@ from modules.library.model_kinds import UPSCALER
 from modules.models.device import Device, Placement
 from modules.models.upscaling.upscaler import Upscalers
 from modules.params import infotext
-from modules.params.extras import MOST_PIXELS, Extras, check_sent, check_sizes, extended
+from modules.params.extras import MOST_OUTPUT_PIXELS, Extras, check_sent, check_sizes, extended
 from modules.settings.options import Settings
 from modules.worker.config import WorkerConfig
 from modules.worker.job_kinds import plan_job
@@ -172,7 +172,7 @@ def test_nothing_done_is_nothing_told(before):
 
 def test_what_was_done_is_read_back_and_the_rest_is_as_before():
     done = Extras(upscaler_1="odd, name: 4x", upscaling_resize=2.5)
-    before, after = (infotext.split(each) for each in (DRAWN, extended(DRAWN, done)))
+    before, after = (infotext.split_infotext(each) for each in (DRAWN, extended(DRAWN, done)))
     assert (after.prompt, after.negative_prompt) == (before.prompt, before.negative_prompt)
     assert after.pairs == before.pairs | {"Postprocess upscale by": "2.5", "Postprocess upscaler": "odd, name: 4x"}
     assert extended("only a prompt", done).startswith("only a prompt\nPostprocess")
@@ -197,7 +197,7 @@ def test_a_result_that_is_too_large_is_refused_by_field(fields, size, name):
 
 def test_the_largest_picture_there_may_be_is_taken_and_not_many_of_them():
     largest = Extras(upscaler_1="Lanczos", upscaling_resize=16)
-    assert MOST_PIXELS == 1024**2 * 16**2
+    assert MOST_OUTPUT_PIXELS == 1024**2 * 16**2
     check_sizes(largest, [(1024, 1024)] * 4)
     with pytest.raises(Invalid, match="5 pictures"):
         check_sizes(largest, [(1024, 1024)] * 5)

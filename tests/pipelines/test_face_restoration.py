@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from modules.api.generate import overrides_of
-from modules.api.requests import Txt2ImgRequest, understood
+from modules.api.requests import Txt2ImgRequest, normalise_request
 from modules.base.errors import ModelMissing, OutOfMemory
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep
@@ -19,11 +19,11 @@ from modules.library.model_kinds import CODEFORMER, GFPGAN
 from modules.models.device import Answers
 from modules.models.faces.restoring import FaceRestorers
 from modules.params import infotext
-from modules.params.extras import Extras, described
+from modules.params.extras import Extras, postprocessing_text
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.prompts.grammar import emphasised
-from modules.requests.paste import pasted
+from modules.requests.paste import fields_from_pairs
 from modules.requests.resolve import prepared, prepared_img2img
 from modules.sampling.questions import Decode, Interrupted, RestoreFaces
 from modules.settings.options import Settings, for_request
@@ -161,8 +161,8 @@ def test_extras_refuse_a_missing_model_before_anything_is_done(device, shelf):
     ("Size: 8x8", {}),
 ])
 def test_generation_data_bring_the_settings_back(told, settings):
-    parsed = infotext.parse(f"a cat\nSteps: 20, Sampler: Euler, Seed: 1, {told}", emphasised)
-    assert {name: value for name, value in pasted(parsed)["settings"].items() if "face" in name or "former" in name} == settings
+    parsed = infotext.parse_infotext(f"a cat\nSteps: 20, Sampler: Euler, Seed: 1, {told}", emphasised)
+    assert {name: value for name, value in fields_from_pairs(parsed)["settings"].items() if "face" in name or "former" in name} == settings
 
 
 def test_a_weight_other_than_the_usual_is_written(device, shelf):
@@ -174,7 +174,7 @@ def test_a_weight_other_than_the_usual_is_written(device, shelf):
 
 @pytest.mark.parametrize(("asked", "standing", "expected"), [(None, True, True), (None, False, False), (True, False, True), (False, True, False)])
 def test_a_request_goes_before_the_settings(asked, standing, expected):
-    body = Txt2ImgRequest(**understood({"restore_faces": asked, "override_settings": {"face_restoration_model": "GFPGAN"}}))
+    body = Txt2ImgRequest(**normalise_request({"restore_faces": asked, "override_settings": {"face_restoration_model": "GFPGAN"}}))
     settings = for_request(Settings(face_restoration=standing), overrides_of(body))
     assert (settings.face_restoration, settings.face_restoration_model) == (expected, "GFPGAN")
 
@@ -220,7 +220,7 @@ def test_what_was_done_is_written_under_a1111s_keys(device, shelf):
     before = "a cat\nSteps: 20, Sampler: Euler, Seed: 7"
     _, _, recipe = played(device, shelf, extras(grey(), before, gfpgan_visibility=0.25, codeformer_visibility=1))
     assert recipe.infotext(0, {}) == f"{before}, GFPGAN visibility: 0.25, CodeFormer visibility: 1, CodeFormer weight: 0"
-    both = described(Extras(upscaler_1="Lanczos", gfpgan_visibility=1, upscale_first=True))
+    both = postprocessing_text(Extras(upscaler_1="Lanczos", gfpgan_visibility=1, upscale_first=True))
     assert both == "Postprocess upscale by: 2, Postprocess upscaler: Lanczos, GFPGAN visibility: 1"
 
 

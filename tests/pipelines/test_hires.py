@@ -17,21 +17,21 @@ from modules.base.errors import Invalid, UnknownName
 from modules.engine.messages import JobSpec
 from modules.library.catalog import ModelFile
 from modules.params import infotext
-from modules.params.hires import LATENT_MODES, Target, checked, second_pass, sized_by_result, target
+from modules.params.hires import LATENT_MODES, Target, check_hires, hires_target, second_pass, sized_by_result
 from modules.params.txt2img import Txt2Img
-from modules.pipelines.hires import centred, cut, stretched
+from modules.pipelines.hires import array_to_tensor, crop_latent, stretched
 from modules.pipelines.plan import Files
 from modules.prompts import grammar
 from modules.prompts.grammar import emphasised
 from modules.prompts.styles import Style
-from modules.requests.paste import pasted
+from modules.requests.paste import fields_from_pairs
 from modules.requests.resolve import prepared
 from modules.requests.styles import with_styles
 from modules.sampling.questions import Decode, Encode, Interrupted, Predict, Upscale
 from modules.settings.options import Settings
-from modules.worker.infotext import write
+from modules.worker.infotext import image_infotext
 from modules.worker.job_kinds import plan_job
-from modules.worker.manifest import models
+from modules.worker.manifest import manifest_models
 from tests.golden_data import inputs
 from tests.planning import image_plan
 from tests.playing import made
@@ -90,12 +90,12 @@ sides = st.integers(8, 256).map(lambda cells: cells * 8)
     ({"hr_resize_x": 640, "hr_resize_y": 1536}, Target(1024, 1536, 48, 0)),
 ])
 def test_the_size_is_by_scale_or_by_sides(fields, found):
-    assert target(request(width=512, height=768, **fields)) == found
+    assert hires_target(request(width=512, height=768, **fields)) == found
 
 
 @given(sides, sides, sides, sides)
 def test_of_two_sides_both_are_kept_and_only_one_is_cut(width, height, x, y):
-    found = target(request(width=width, height=height, hr_resize_x=x, hr_resize_y=y))
+    found = hires_target(request(width=width, height=height, hr_resize_x=x, hr_resize_y=y))
     assert found.kept == (x, y)
     assert min(found.cut_x, found.cut_y) == 0 <= max(found.cut_x, found.cut_y)
     assert abs(found.width * height - found.height * width) < max(width, height)      # its shape, but for a pixel
@@ -105,7 +105,7 @@ def test_of_two_sides_both_are_kept_and_only_one_is_cut(width, height, x, y):
 def test_what_is_cut_leaves_the_middle(width, height, cut_x, cut_y):
     size = Target(width, height, min(cut_x, width // 8 - 1), min(cut_y, height // 8 - 1))
     rows, columns = torch.meshgrid(torch.arange(height // 8), torch.arange(width // 8), indexing="ij")
-    left = cut(torch.stack([rows, columns]), size)
+    left = crop_latent(torch.stack([rows, columns]), size)
     assert (left.shape[2] * 8, left.shape[1] * 8) == size.kept
     for axis, cells in ((0, height // 8), (1, width // 8)):
         before, after = int(left[axis].min()), cells - 1 - int(left[axis].max())
@@ -119,7 +119,7 @@ def test_an_even_latent_stays_even(name):
 
 def test_a_size_that_cannot_be_drawn_is_refused_by_its_field():
     with pytest.raises(Invalid, match="2048×65536") as caught:
-        checked(request(width=64, height=2048, hr_resize_x=2048))
+        check_hires(request(width=64, height=2048, hr_resize_x=2048))
     assert caught.value.field == "hr_resize_x"
 
 
@@ -230,7 +230,7 @@ def test_a_model_enlarges_the_picture_there_was(device):
 
 
 def test_pixels_become_numbers_around_nothing():
-    assert torch.equal(centred(np.array([[[0, 255, 255]]], np.uint8)), torch.tensor([-1.0, 1.0, 1.0])[:, None, None])
+    assert torch.equal(array_to_tensor(np.array([[[0, 255, 255]]], np.uint8)), torch.tensor([-1.0, 1.0, 1.0])[:, None, None])
 
 
 # The course of it ------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_the_refiner_finishes_the_passes_it_is_wanted_in(device, which, passes):
     asked, picture = conversation(device, found)
     refined = {ask.step // 3 for ask in asked if isinstance(ask, Predict) and ask.weights.checkpoint != found.plans[0].passes[0].weights.checkpoint}
     assert refined == passes
-    told = infotext.split(found.infotext(0, picture.extra_params)).pairs
+    told = infotext.split_infotext(found.infotext(0, picture.extra_params)).pairs
     assert told["Refiner"].startswith("tiny-sd1-b") and told.get("Hires refiner", "second pass") == which
 
 
@@ -276,9 +276,9 @@ def test_each_pass_has_its_own_networks(device):
     asked, picture = conversation(device, found)
     strengths = [ask.weights.networks[0].unet for ask in asked if isinstance(ask, Predict)]
     assert strengths == [0.8] * 3 + [0.5] * 3
-    told = infotext.split(found.infotext(0, picture.extra_params)).pairs
+    told = infotext.split_infotext(found.infotext(0, picture.extra_params)).pairs
     assert [pair.split(":")[0] for pair in told["Lora hashes"].split(", ")] == ["lora_linear", "locon"]
-    assert [model["name"] for model in models(found.plans[0]) if model["kind"] == "LoRA"] == ["lora_linear", "locon"]
+    assert [model["name"] for model in manifest_models(found.plans[0]) if model["kind"] == "LoRA"] == ["lora_linear", "locon"]
 
 
 @pytest.mark.parametrize(("wanted", "strength"), [(False, 0.5), (True, 0.8)])
@@ -311,9 +311,9 @@ wishes = st.builds(
 def test_what_the_second_pass_was_asked_is_read_back(params):
     assume(params.hr_sampler_name != "DPM++ 2M" or params.hr_scheduler)
     plan = plan_of(params)
-    told = pasted(infotext.parse(write(plan, {}), emphasised))
+    told = fields_from_pairs(infotext.parse_infotext(image_infotext(plan, {}), emphasised))
     again = Txt2Img(**told["fields"])
-    assert asked_of(second_pass(again)) == asked_of(second_pass(plan.params)) and target(again) == target(params)
+    assert asked_of(second_pass(again)) == asked_of(second_pass(plan.params)) and hires_target(again) == hires_target(params)
     assert (again.enable_hr, again.denoising_strength, again.hr_upscaler) == (True, params.denoising_strength, params.hr_upscaler)
 
 
@@ -326,7 +326,7 @@ def test_without_a_second_pass_none_is_told(device):
     found = recipe(device, request(enable_hr=False))
     text = found.infotext(0, {})
     assert "Hires" not in text and "Denoising" not in text
-    assert pasted(infotext.parse(text, emphasised))["fields"]["enable_hr"] is False
+    assert fields_from_pairs(infotext.parse_infotext(text, emphasised))["fields"]["enable_hr"] is False
 
 
 @pytest.mark.parametrize("upscaler", ["Latent", "Lanczos"])

@@ -18,7 +18,7 @@ from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep
 from modules.params import infotext
 from modules.params.img2img import ORIGINAL, Img2Img
-from modules.pipelines.img2img import pixels_of
+from modules.pipelines.img2img import to_unit_tensor
 from modules.pipelines.sampling import Strength
 from modules.requests.resolve import prepared_img2img
 from modules.sampling.cond_extras import SHOWN_IMAGE
@@ -65,7 +65,7 @@ def test_without_strength_the_picture_goes_through_the_vae_alone(device, setting
     recipe = plan_job(job(request(denoising_strength=0)), device.library, inputs())
     weights, image = recipe.plans[0].passes[0].weights, Image.open(GOLDEN / "inputs/init_a.png")
     [facts] = device.answer([Facts(weights)])
-    [latent] = device.answer([EncodeImage(weights, pixels_of(image))])
+    [latent] = device.answer([EncodeImage(weights, to_unit_tensor(image))])
     [through] = device.answer([Decode(weights, facts.latent.to_network(latent))])
     difference = abs(pixels(device, request(denoising_strength=0), **settings) - through)
     assert difference.mean() < 2 if not settings else difference.max() == 0
@@ -94,7 +94,7 @@ def test_an_empty_mask_has_no_part_to_paint_and_that_is_told(device):
     [drawn], recipe = made(device, job(request(mask=grey(0), inpaint_full_res=True)))
     assert np.array_equal(drawn.pixels, pixels(device, request()))
     assert "mask is empty" in drawn.extra_params.notes[0]
-    assert "Inpaint area" not in infotext.split(recipe.infotext(0, drawn.extra_params)).pairs
+    assert "Inpaint area" not in infotext.split_infotext(recipe.infotext(0, drawn.extra_params)).pairs
 
 
 def test_a_part_of_a_larger_picture_is_painted_at_full_size_and_put_back(device):
@@ -159,7 +159,7 @@ def test_what_shaped_the_picture_is_told(device):
         request(initial_noise_multiplier=0.9, mask=grey(255), mask_blur=None, mask_blur_x=2, mask_blur_y=0, soft_inpainting=True, inpainting_mask_invert=1),
         img2img_extra_noise=0.1,
     ))
-    pairs = infotext.split(recipe.infotext(0, drawn.extra_params)).pairs
+    pairs = infotext.split_infotext(recipe.infotext(0, drawn.extra_params)).pairs
     assert (pairs["Noise multiplier"], pairs["Extra noise"], pairs["Mask mode"]) == ("0.9", "0.1", "Inpaint not masked")
     assert pairs["Soft inpainting schedule bias"] == "1" and "Mask blur" not in pairs and "Masked content" not in pairs
 

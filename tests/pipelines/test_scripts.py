@@ -21,14 +21,14 @@ from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep
 from modules.imaging.tiling import starts
 from modules.params.img2img import ORIGINAL, Img2Img
-from modules.params.infotext import parse
-from modules.params.prompt_lines import TAGS, parsed
+from modules.params.infotext import parse_infotext
+from modules.params.prompt_lines import TAGS, parse_lines
 from modules.params.scripts import SCRIPTS, Loopback, settled
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.scripts import spectral
 from modules.pipelines.scripts.alternative import from_above, from_below
 from modules.pipelines.scripts.growth import Growth
-from modules.pipelines.scripts.loopback import strength
+from modules.pipelines.scripts.loopback import loop_strength
 from modules.pipelines.scripts.sd_upscale import seeds
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
 from modules.pipelines.scripts.tiles import Grid
@@ -139,7 +139,7 @@ def test_each_loop_tells_its_own_seed_and_strength_in_its_file_and_the_reply_tel
     spec = job(request("Loopback", (3, 0.3, "Linear")))
     drawn, recipe = made(device, spec)
     own = [recipe.infotext(i, each.extra_params) for i, each in enumerate(drawn)]
-    assert [(parse(text, emphasised)["Seed"], parse(text, emphasised)["Denoising strength"]) for text in own] == [("5", "0.5"), ("6", "0.4"), ("7", "0.3")]
+    assert [(parse_infotext(text, emphasised)["Seed"], parse_infotext(text, emphasised)["Denoising strength"]) for text in own] == [("5", "0.5"), ("6", "0.4"), ("7", "0.3")]
     assert [recipe.facts(i)["seed"] for i in range(3)] == [5, 6, 7]
     assert told(spec, recipe, drawn) == [own[0]] * 3
 
@@ -188,10 +188,10 @@ def finished(device, pictures):
 
 @pytest.mark.parametrize("curve", ["Linear", "Aggressive", "Lazy"])
 def test_every_curve_ends_at_the_final_strength(curve):
-    steps = [strength(Loopback(5, 0.25, curve), 0.75, loop) for loop in range(5)]
+    steps = [loop_strength(Loopback(5, 0.25, curve), 0.75, loop) for loop in range(5)]
     assert steps[0] == 0.75 and steps[-1] == pytest.approx(0.25)
     assert steps == sorted(steps, reverse=True)
-    assert strength(Loopback(1, 0.25, curve), 0.75, 0) == 0.75
+    assert loop_strength(Loopback(1, 0.25, curve), 0.75, 0) == 0.75
 
 
 def test_a_mask_is_painted_in_every_loop(device):
@@ -230,11 +230,11 @@ def test_shaped_noise_keeps_the_picture_and_its_colours():
     picture[:, :64] = np.random.default_rng(1).random((64, 64, 3)) * (0.2, 0.5, 0.9)
     mask = np.zeros((64, 96))
     mask[:, 64:] = 1
-    filled = spectral.filled(picture, mask, 1.0, 0.05)
+    filled = spectral.fill_with_texture(picture, mask, 1.0, 0.05)
     assert np.allclose(filled[:, :64], picture[:, :64])
     known, new = (each.reshape(-1, 3) for each in (picture[:, :64], filled[:, 64:]))
     assert np.allclose(known.mean(axis=0), new.mean(axis=0), atol=0.01) and np.allclose(known.std(axis=0), new.std(axis=0), atol=0.01)
-    assert np.array_equal(filled, spectral.filled(picture, mask, 1.0, 0.05))
+    assert np.array_equal(filled, spectral.fill_with_texture(picture, mask, 1.0, 0.05))
 
 
 def test_the_infotext_tells_the_blur_as_a1111_does(device):
@@ -320,7 +320,7 @@ def test_a_line_that_leads_elsewhere_or_means_nothing_is_refused(line):
 
 @pytest.mark.parametrize("line", ["a cat -- at night", "a cat --steps 4", "-- a cat", "--", "it's a cat -- at night", "a--b", "---"])
 def test_a_line_that_begins_with_no_tag_is_a_prompt_as_in_a1111(line):
-    assert parsed(f"{line}\n--steps 4 --prompt a dog") == [{"prompt": line}, {"steps": 4, "prompt": "a dog"}]
+    assert parse_lines(f"{line}\n--steps 4 --prompt a dog") == [{"prompt": line}, {"steps": 4, "prompt": "a dog"}]
 
 
 @pytest.mark.parametrize("line", ["--width 1000000", "--n_iter 100000", "--steps 0"])
@@ -332,7 +332,7 @@ def test_a_lines_values_keep_to_the_limits(device, line):
 def test_every_tag_is_read():
     values = {str: "x", int: "3", float: "0.5"}
     for tag, reader in TAGS.items():
-        assert tag in parsed(f"--{tag} {values.get(reader, 'false')}")[0]
+        assert tag in parse_lines(f"--{tag} {values.get(reader, 'false')}")[0]
 
 
 # img2img alternative --------------------------------------------------------------------------------

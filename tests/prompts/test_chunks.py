@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.base.errors import ModelCorrupt
-from modules.prompts.chunks import WIDTH, Embedding, chunks, embeddings_by_name, old_chunk, target_length, token_count
+from modules.prompts.chunks import CHUNK_LENGTH, EmbeddingMatch, chunks, embeddings_by_name, old_chunk, target_length, token_count
 from modules.prompts.tokenizer import BRACKETS, bracket_factor, load_tokenizer
 
 from .golden import FOLDER, plain
@@ -67,7 +67,7 @@ def test_files_that_are_not_clips_are_refused(tmp_path):
 @given(st.text("ab, ()[]:", max_size=300), st.sampled_from(["None", "Original"]), st.integers(0, 75))
 def test_every_chunk_is_as_wide_as_the_encoder(text, emphasis, backtrack):
     found = chunks(text, Letters(), emphasis, backtrack)
-    assert all(len(chunk.tokens) == len(chunk.multipliers) == WIDTH + 2 for chunk in found)
+    assert all(len(chunk.tokens) == len(chunk.multipliers) == CHUNK_LENGTH + 2 for chunk in found)
     assert all((chunk.tokens[0], chunk.tokens[-1]) == (Letters.start, Letters.end) for chunk in found)
 
 
@@ -93,7 +93,7 @@ def test_the_longest_name_of_an_embedding_wins():
     find = embeddings_by_name({"ab": 2, "abc": 4, "": 1}, Letters())
     tokens = Letters()("xabcab")
     assert [find(tokens, position) for position in range(6)] == [
-        None, Embedding("abc", 4, 3), None, None, Embedding("ab", 2, 2), None,
+        None, EmbeddingMatch("abc", 4, 3), None, None, EmbeddingMatch("ab", 2, 2), None,
     ]
 
 
@@ -116,7 +116,7 @@ def test_old_brackets_weigh_what_follows(text, weights):
 
 def test_old_prompts_end_after_75_tokens():
     chunk = old_chunk("a" * 200, Letters())
-    assert (len(chunk.tokens), chunk.used) == (WIDTH + 2, WIDTH)
+    assert (len(chunk.tokens), chunk.used) == (CHUNK_LENGTH + 2, CHUNK_LENGTH)
 
 
 def test_old_embeddings_beyond_the_end_are_dropped():

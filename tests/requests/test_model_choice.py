@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from modules.base.accounts import LOCAL
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import UnknownName
 from modules.commands.assemble import assemble
 from modules.requests.model_choice import (
@@ -19,7 +19,7 @@ from modules.requests.model_choice import (
     standing_choice,
     with_checkpoint_here,
 )
-from modules.settings.flags import parse
+from modules.settings.flags import parse_flags
 from tests.servers import with_tiny_model
 
 
@@ -30,7 +30,7 @@ def app(tmp_path):
     shutil.copy(folder / "tiny-sd1.safetensors", folder / "other.safetensors")
     likes = {"width": 64, "denoising_strength": 0.6, "img2img": {"width": 128}, "txt2img": {"hr_upscaler": "Lanczos", "nonsense": 1}}
     (folder / "other.json").write_text(json.dumps({"defaults": likes, "examples": ["a cat"]}))
-    return assemble(parse(["--data-dir", str(tmp_path)], {}))
+    return assemble(parse_flags(["--data-dir", str(tmp_path)], {}))
 
 
 def test_an_account_begins_with_its_own_choice_and_all_others_with_the_servers(app):
@@ -42,15 +42,15 @@ def test_an_account_begins_with_its_own_choice_and_all_others_with_the_servers(a
 
 def test_a_local_choice_is_loaded_first_at_the_next_start_and_changes_no_other_page(app):
     app.settings.change(sd_model_checkpoint="tiny-sd1.safetensors")
-    app.choices.remember(LOCAL, {"sd_model_checkpoint": "other.safetensors"})
-    assert standing_choice(app, LOCAL)["sd_model_checkpoint"] == "tiny-sd1.safetensors"
+    app.choices.remember(LOCAL_OWNER, {"sd_model_checkpoint": "other.safetensors"})
+    assert standing_choice(app, LOCAL_OWNER)["sd_model_checkpoint"] == "tiny-sd1.safetensors"
     assert first_checkpoint(app).name == "other.safetensors"
 
 
 def test_what_is_gone_is_not_begun_with(app):
     app.settings.change(sd_model_checkpoint="tiny-sd1.safetensors")
     app.choices.remember("alice", {"sd_model_checkpoint": "gone.safetensors", "sd_vae": "gone.pt"})
-    app.choices.remember(LOCAL, {"sd_model_checkpoint": "gone.safetensors"})
+    app.choices.remember(LOCAL_OWNER, {"sd_model_checkpoint": "gone.safetensors"})
     assert standing_choice(app, "alice")["sd_model_checkpoint"] == "tiny-sd1.safetensors"
     assert standing_choice(app, "alice")["sd_vae"] == "Automatic"
     assert first_checkpoint(app).name == "tiny-sd1.safetensors"

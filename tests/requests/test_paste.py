@@ -13,20 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from modules.base.fields import declared
+from modules.base.fields import declared_params
 from modules.library.library import TRAINERS_HASH
 from modules.params import infotext
-from modules.params.extras import BY, NONE, TO, Extras, described, postprocessed
+from modules.params.extras import BY, NO_UPSCALER, TO, Extras, postprocessed, postprocessing_text
 from modules.params.hires import second_pass
 from modules.params.img2img import Img2Img
 from modules.params.scripts import SCRIPTS, Alternative
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.img2img import masking
 from modules.pipelines.networks import networks_of
-from modules.pipelines.scripts.alternative import decoding
+from modules.pipelines.scripts.alternative import alternative_infotext
 from modules.prompts.grammar import emphasised
-from modules.requests.paste import read_infotext, within_limits
-from modules.requests.pasted_fields import pasted, pasted_script
+from modules.requests.paste import clamp_to_form, read_infotext
+from modules.requests.pasted_fields import fields_from_pairs, pasted_script
 from modules.requests.resolve import prepared
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
@@ -62,7 +62,7 @@ def shelf(tmp_path):
 
 
 def read(shelf, text, standing=None, tab="", **now):
-    return within_limits(read_infotext(text, shelf.open(), standing or Settings(sd_model_checkpoint="standing"), tab, now))
+    return clamp_to_form(read_infotext(text, shelf.open(), standing or Settings(sd_model_checkpoint="standing"), tab, now))
 
 
 def prompt_read(shelf, prompt, more=""):
@@ -71,7 +71,7 @@ def prompt_read(shelf, prompt, more=""):
 
 
 def only_pairs(found, text):
-    return found["unknown"].keys() & infotext.split(text).pairs.keys()
+    return found["unknown"].keys() & infotext.split_infotext(text).pairs.keys()
 
 
 # Which file is meant ------------------------------------------------------------------------------
@@ -200,14 +200,14 @@ NAMES = [*SAMPLERS.names, *(alias for sampler in SAMPLERS for alias in sampler.a
 
 @pytest.mark.parametrize("name", [*NAMES, *(f"{name} {schedule}" for name in SAMPLERS.names for schedule in ("Karras", "Exponential"))])
 def test_samplers_are_read_as_a_request_understands_them(name):
-    told = pasted(infotext.parse(f"x\nSteps: 20, Sampler: {name}, Hires sampler: {name}, Seed: 5", emphasised))["fields"]
+    told = fields_from_pairs(infotext.parse_infotext(f"x\nSteps: 20, Sampler: {name}, Hires sampler: {name}, Seed: 5", emphasised))["fields"]
     asked = prepared(Txt2Img(sampler_name=name, hr_sampler_name=name, enable_hr=True))
     for field in ("sampler_name", "scheduler", "hr_sampler_name", "hr_scheduler"):
         assert told[field] == getattr(asked, field), field
 
 
 def test_a_schedule_of_its_own_goes_before_that_in_the_samplers_name():
-    told = pasted(infotext.parse("x\nSteps: 20, Sampler: DPM++ 2M Karras, Schedule type: sgm_uniform, Seed: 5", emphasised))["fields"]
+    told = fields_from_pairs(infotext.parse_infotext("x\nSteps: 20, Sampler: DPM++ 2M Karras, Schedule type: sgm_uniform, Seed: 5", emphasised))["fields"]
     assert (told["sampler_name"], told["scheduler"]) == ("DPM++ 2M", "SGM Uniform")
 
 
@@ -225,14 +225,14 @@ def test_names_that_nobody_knows_stay_as_they_were_and_are_told(shelf, said, lef
 
 def test_a_hires_prompt_that_is_the_prompt_is_none():
     base = f"a cat\nNegative prompt: dogs\n{ENOUGH}, Hires upscale: 2, Denoising strength: 0.5"
-    same = pasted(infotext.parse(f"{base}, Hires prompt: a cat, Hires negative prompt: dogs", emphasised))["fields"]
-    other = pasted(infotext.parse(f"{base}, Hires prompt: a lynx", emphasised))["fields"]
+    same = fields_from_pairs(infotext.parse_infotext(f"{base}, Hires prompt: a cat, Hires negative prompt: dogs", emphasised))["fields"]
+    other = fields_from_pairs(infotext.parse_infotext(f"{base}, Hires prompt: a lynx", emphasised))["fields"]
     assert (same["hr_prompt"], same["hr_negative_prompt"], other["hr_prompt"]) == ("", "", "a lynx")
 
 
 def test_the_second_pass_uses_what_the_first_does_where_the_data_say_so():
     text = f"x\n{ENOUGH}, Hires upscale: 2, Denoising strength: 0.5, Hires sampler: Use same sampler, Hires schedule type: Use same scheduler, "
-    told = pasted(infotext.parse(text + "Hires checkpoint: Use same checkpoint", emphasised))["fields"]
+    told = fields_from_pairs(infotext.parse_infotext(text + "Hires checkpoint: Use same checkpoint", emphasised))["fields"]
     assert (told["hr_sampler_name"], told["hr_scheduler"], told["hr_checkpoint_name"]) == ("", "", "")
     again = second_pass(Txt2Img(**told))
     assert (again.sampler_name, again.scheduler) == ("Euler", "Automatic")
@@ -255,7 +255,7 @@ def test_a_seed_that_cannot_be_is_not_another_one(shelf, seed):
 
 @pytest.mark.parametrize("figure", ["nan", "inf", "-inf", "1e999", "9" * 400, "0x10", ""])
 def test_figures_that_are_none_do_not_get_into_a_reply(shelf, figure):
-    keys = (*(param.infotext for cls in (Txt2Img, Img2Img) for param in declared(cls).values() if param.infotext), *list(SCRIPTS)[-1].keys)
+    keys = (*(param.infotext for cls in (Txt2Img, Img2Img) for param in declared_params(cls).values() if param.infotext), *list(SCRIPTS)[-1].keys)
     text = f"x\nSteps: 20, Seed: 5, {', '.join(f'{key}: {figure}' for key in keys)}"
     for tab in ("txt2img", "img2img", "extras"):
         json.dumps(read(shelf, text, tab=tab), allow_nan=False)
@@ -280,7 +280,7 @@ def test_what_a_form_held_before_does_not_stay_in_a_picture_that_had_none_of_it(
 
 # What the other tabs write ------------------------------------------------------------------------
 
-OWN_FIELDS = [name for name, param in declared(Img2Img).items() if param.infotext and name not in declared(Txt2Img)]
+OWN_FIELDS = [name for name, param in declared_params(Img2Img).items() if param.infotext and name not in declared_params(Txt2Img)]
 paintings = st.builds(
     Img2Img,
     prompt=st.just("a cat"), seed=st.integers(0, 2**63 - 1), subseed=st.just(0), sampler_name=st.sampled_from(SAMPLERS.names), scheduler=st.sampled_from(SCHEDULES.names),
@@ -295,13 +295,13 @@ def painting_text(params):
     """The generation data of an inpainted picture, by a model that edits by instruction."""
     canvas = SimpleNamespace(mask=True, box=(0, 0, 8, 8) if params.inpaint_full_res else None)
     told = {"Denoising strength": params.denoising_strength, "Image CFG scale": params.image_cfg_scale, "Noise multiplier": 0.75, **dict(masking(params, canvas))}
-    return generation_data.write(image_plan(params, Settings(), FILES), told)
+    return generation_data.image_infotext(image_plan(params, Settings(), FILES), told)
 
 
 @settings(max_examples=50, deadline=None)
 @given(paintings)
 def test_every_field_of_inpainting_is_read_back(params):
-    told = pasted(infotext.parse(painting_text(params), emphasised), Img2Img)
+    told = fields_from_pairs(infotext.parse_infotext(painting_text(params), emphasised), Img2Img)
     again = Img2Img(**told["fields"])
     soft = [name for name in OWN_FIELDS if name.startswith(("mask_blend", "inpaint_detail", "composite"))] if params.soft_inpainting else []
     padding = ["inpaint_full_res_padding"] if params.inpaint_full_res else []
@@ -318,7 +318,7 @@ def test_a_mask_without_blur_is_read_as_one(shelf):
     assert read(shelf, painting_text(params))["fields"]["mask_blur"] == 0
 
 
-upscalers = st.sampled_from([NONE, "Lanczos", "Nearest"])
+upscalers = st.sampled_from([NO_UPSCALER, "Lanczos", "Nearest"])
 shares = st.sampled_from([0.0, 0.25, 1.0])
 
 
@@ -329,9 +329,9 @@ shares = st.sampled_from([0.0, 0.25, 1.0])
 ))
 def test_every_postprocessing_is_read_back(params):
     for before in ("", f"a cat\n{ENOUGH}, "):
-        text = described(params)
+        text = postprocessing_text(params)
         again = replace(params, **postprocessed(before + text)) if text else params
-        assert described(again) == text and (again.upscalers, again.restorers, again.frame if again.upscalers else None) == (
+        assert postprocessing_text(again) == text and (again.upscalers, again.restorers, again.frame if again.upscalers else None) == (
             params.upscalers, params.restorers, params.frame if params.upscalers else None)
 
 
@@ -353,8 +353,8 @@ def test_text_without_pairs_is_no_generation_data(shelf):
 
 def test_scripts_are_read_back_with_what_they_tell(shelf):
     arguments = Alternative(original_prompt="a, cat", steps=7, cfg=1.5, randomness=0.25, sigma_adjustment=True)
-    text = generation_data.write(image_plan(Img2Img(prompt="x", seed=1, subseed=1), Settings(), FILES), dict(decoding(arguments)))
-    found = pasted_script(infotext.parse(text, emphasised))
+    text = generation_data.image_infotext(image_plan(Img2Img(prompt="x", seed=1, subseed=1), Settings(), FILES), dict(alternative_infotext(arguments)))
+    found = pasted_script(infotext.parse_infotext(text, emphasised))
     told = {each.name: getattr(arguments, each.name) for each in fields(Alternative)}
     assert found["name"] == "img2img alternative test" and found["arguments"].items() <= told.items() and len(found["arguments"]) == 6
     for said, script in (

@@ -20,7 +20,7 @@ def novelai(comment, **others):
 
 
 def test_novelais_pictures_have_generation_data():
-    values = infotext.parse(picture_metadata(novelai(json.dumps(SAID))).infotext, emphasised)
+    values = infotext.parse_infotext(picture_metadata(novelai(json.dumps(SAID))).infotext, emphasised)
     expected = {
         "Prompt": "1girl, {{smile}}, harbour", "Negative prompt": "lowres, text", "Steps": "28", "Sampler": "Euler a", "CFG scale": "12.0",
         "Seed": "4028746890", "Size-1": "64", "Size-2": "128", "Clip skip": "2", "ENSD": "31337",

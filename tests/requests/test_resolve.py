@@ -15,7 +15,7 @@ from modules.pipelines.plan import Files
 from modules.requests.resolve import prepared, sampler_and_schedule
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
-from modules.settings.options import Settings, changed, for_request
+from modules.settings.options import Settings, change_settings, for_request
 from tests.planning import image_plan
 
 
@@ -96,7 +96,7 @@ def test_joined_prompts_are_bounded():
     ({}, {"token_merging_ratio": 0.5, "token_merging_ratio_img2img": 0.6}, 0.5, 0.5, 0.6),
 ])
 def test_the_nearest_token_merging_ratio_counts(standing, request_, txt2img, second, img2img):
-    settings, files = for_request(changed(Settings(), standing), request_), Files(ModelFile(Path("a"), "a"))
+    settings, files = for_request(change_settings(Settings(), standing), request_), Files(ModelFile(Path("a"), "a"))
     plan = image_plan(Txt2Img(enable_hr=True), settings, replace(files, hires=files))
     assert (plan.passes[0].weights.token_merging, plan.hires.weights.token_merging) == (txt2img, second)
     assert image_plan(Img2Img(), settings, files).passes[0].weights.token_merging == img2img

@@ -6,8 +6,8 @@ from dataclasses import fields
 
 import pytest
 
-from modules.api.generate import start
-from modules.api.requests import Img2ImgRequest, Txt2ImgRequest, understood, understood_img2img
+from modules.api.generate import start_generation
+from modules.api.requests import Img2ImgRequest, Txt2ImgRequest, normalise_request, understood_img2img
 from modules.base.accounts import LOCAL_ACCOUNT, Account, Role
 from modules.base.errors import Forbidden, Invalid, UnknownName
 from modules.base.fields import checker
@@ -15,9 +15,9 @@ from modules.commands.assemble import assemble
 from modules.commands.generate import flag_of, read_arguments
 from modules.params.txt2img import Generation
 from modules.requests.form import read_submission
-from modules.requests.kinds import KINDS
+from modules.requests.kinds import JOB_KINDS
 from modules.requests.submit import Submission, submit
-from modules.settings.flags import parse
+from modules.settings.flags import parse_flags
 from modules.worker.planners import planner_of
 from tests.servers import with_tiny_model
 
@@ -31,7 +31,7 @@ def app(tmp_path):
     """Everything wired, no worker: jobs are recorded and wait."""
     folder = with_tiny_model(tmp_path)
     (folder / "styles.csv").write_text(STYLES)
-    return assemble(parse(["--nowebui", "--data-dir", str(folder)], {}))
+    return assemble(parse_flags(["--nowebui", "--data-dir", str(folder)], {}))
 
 
 def by_page(app, given, settings, script=None):
@@ -43,7 +43,7 @@ def by_api(app, given, settings, script=None):
     body = {**given, "override_settings": settings, "save_images": True}
     if script:
         body |= {"script_name": script[0], "script_args": [False, script[1].get("same_seed", False), "start", script[1]["text"]]}
-    return start(app, checker(Txt2ImgRequest).validate_python(understood(body)), LOCAL_ACCOUNT)
+    return start_generation(app, checker(Txt2ImgRequest).validate_python(normalise_request(body)), LOCAL_ACCOUNT)
 
 
 def by_terminal(app, given, settings, script=None):
@@ -100,26 +100,26 @@ def test_what_one_refuses_all_refuse_and_nothing_is_recorded(app, face, request_
 
 def test_a_checkpoint_of_the_settings_that_is_not_here_is_replaced_and_told(app):
     app.settings.change(sd_model_checkpoint="gone.ckpt")
-    record = app.jobs.get(submit(app, Submission("txt2img", KINDS["txt2img"].request(**SAME)), LOCAL_ACCOUNT).job)
+    record = app.jobs.get(submit(app, Submission("txt2img", JOB_KINDS["txt2img"].request(**SAME)), LOCAL_ACCOUNT).job)
     assert record.settings["sd_model_checkpoint"] == "tiny-sd1.safetensors" and "gone.ckpt" in record.warnings[0]
 
 
 def test_where_people_log_in_a_request_does_not_choose_folders(app):
     with pytest.raises(Forbidden):
-        submit(app, Submission("txt2img", KINDS["txt2img"].request(), {"outdir_samples": "outputs/x"}), Account("alice", Role.MEMBER))
+        submit(app, Submission("txt2img", JOB_KINDS["txt2img"].request(), {"outdir_samples": "outputs/x"}), Account("alice", Role.MEMBER))
 
 
-@pytest.mark.parametrize("kind", list(KINDS), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(JOB_KINDS), ids=lambda kind: kind.name)
 def test_every_kind_has_a_planner_and_a_request_of_its_own(kind):
     assert callable(planner_of(kind.name)) and planner_of(kind.name).__module__ == kind.planner.partition(":")[0]
     assert kind.request() == checker(kind.request).validate_python({})
     assert kind.draws == issubclass(kind.request, Generation)
 
 
-@pytest.mark.parametrize("kind", KINDS.names)
+@pytest.mark.parametrize("kind", JOB_KINDS.names)
 def test_each_kind_says_who_may_ask_for_it(app, kind):
     with pytest.raises(Forbidden):
-        submit(app, Submission(kind, KINDS[kind].request()), Account("guest", Role(KINDS[kind].may - 1)))
+        submit(app, Submission(kind, JOB_KINDS[kind].request()), Account("guest", Role(JOB_KINDS[kind].may - 1)))
 
 
 def test_img2img_of_a1111s_api_takes_batches_and_sizes_by_scale(app, tmp_path):
@@ -129,7 +129,7 @@ def test_img2img_of_a1111s_api_takes_batches_and_sizes_by_scale(app, tmp_path):
     Image.new("RGB", (64, 128)).save(tmp_path / "in/a.png")
     body = {"batch_source": "folder", "batch_input_dir": str(tmp_path / "in"), "resize_by": True, "scale_by": 2, "styles": ["Warm"]}
     asked = checker(Img2ImgRequest).validate_python(understood_img2img(body))
-    params = app.jobs.get(start(app, asked, LOCAL_ACCOUNT).job).params
+    params = app.jobs.get(start_generation(app, asked, LOCAL_ACCOUNT).job).params
     entry = params["batch"]["entries"][0]
     assert (entry["file"], entry["params"]) == ("a.png", {"width": 128, "height": 256})
     assert params["unstyled"]["styles"] and {each.name for each in fields(asked)} >= {"batch_sent", "batch_source"}

@@ -14,7 +14,7 @@ from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import ImageNoise, brownian
 from modules.sampling.parametrization import EPSILON, FLOW, PARAMETRIZATIONS, VELOCITY
 from modules.sampling.samplers import SAMPLERS
-from modules.sampling.schedules import SCHEDULES, FlowLevels, Levels, Shape, sigmas
+from modules.sampling.schedules import SCHEDULES, FlowLevels, Levels, ScheduleOptions, sigmas
 from modules.sampling.slopes import begun_by_euler
 
 SPREAD = 0.7      # of the data, which is normal; its denoiser and its flow are known
@@ -61,7 +61,7 @@ def test_schedules_of_a_flow_are_drawn_on_its_times():
     assert times == pytest.approx([*(min(3 * t / (1 + 2 * t), 1 - 1e-4) for t in even), 0], abs=1e-6)
     ramp = np.linspace((1 - 1e-4) ** (1 / 7), times[-2] ** (1 / 7), 4) ** 7
     low = times[-2] / (1 - times[-2])
-    karras = [sigma / (1 + sigma) for sigma in sigmas(SCHEDULES["Karras"], 4, LEVELS, Shape(low=low))]
+    karras = [sigma / (1 + sigma) for sigma in sigmas(SCHEDULES["Karras"], 4, LEVELS, ScheduleOptions(low=low))]
     assert karras[:-1] == pytest.approx(ramp, abs=1e-4)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.base.errors import Invalid
-from modules.settings.flags import IGNORED, REFUSED, ROOT, Flags, declared, known_flags, parse, parse_known, spelled
+from modules.settings.flags import IGNORED_FLAGS, REFUSED, ROOT, Flags, flag_fields, known_flags, parse_flags, parse_known, spelled
 
 A1111_NAMES = """--listen --port --server-name --subpath --data-dir --ckpt --ckpt-dir --vae-dir --lora-dir --embeddings-dir
     --hypernetwork-dir --styles-file --ui-settings-file --api --nowebui --autolaunch --no-half --no-half-vae --precision
@@ -16,7 +16,7 @@ A1111_NAMES = """--listen --port --server-name --subpath --data-dir --ckpt --ckp
 
 
 def read(*arguments: str) -> Flags:
-    return parse(arguments, environ={})
+    return parse_flags(arguments, environ={})
 
 
 def refusal(*arguments: str) -> Invalid:
@@ -38,11 +38,11 @@ def test_listen_opens_to_the_network_and_a_server_name_narrows_that_again():
 
 
 def test_the_flags_that_matter_have_the_names_people_know():
-    assert set(A1111_NAMES) <= {spelled(f.name) for f in declared()}
+    assert set(A1111_NAMES) <= {spelled(f.name) for f in flag_fields()}
 
 
 def test_every_switch_is_off_until_given():
-    switches = [f.name for f in declared() if f.default is False]
+    switches = [f.name for f in flag_fields() if f.default is False]
     assert not any(getattr(read(), name) for name in switches)
     assert all(getattr(read(*map(spelled, switches)), name) for name in switches)
 
@@ -57,7 +57,7 @@ def test_a_subpath_has_one_form_however_it_is_written(text):
 
 
 def test_the_environment_comes_first_and_the_command_line_wins():
-    flags = parse(["--port", "2"], {"COMMANDLINE_ARGS": "--port 1 --theme dark --styles-file '/a b.csv'"})
+    flags = parse_flags(["--port", "2"], {"COMMANDLINE_ARGS": "--port 1 --theme dark --styles-file '/a b.csv'"})
     assert (flags.port, flags.theme, flags.styles_file) == (2, "dark", (Path("/a b.csv"),))
 
 
@@ -112,7 +112,7 @@ def test_a_bad_value_is_refused_by_name(arguments, said):
 
 def test_a_quote_left_open_in_the_environment_is_said():
     with pytest.raises(Invalid, match="COMMANDLINE_ARGS"):
-        parse([], {"COMMANDLINE_ARGS": "--ckpt 'a b"})
+        parse_flags([], {"COMMANDLINE_ARGS": "--ckpt 'a b"})
 
 
 def test_files_and_folders_that_are_not_there_are_refused(tmp_path):
@@ -167,7 +167,7 @@ def entries(table: dict[str, str]) -> list[tuple[str, str]]:
     return [(entry, explain) for explain, words in table.items() for entry in words.split()]
 
 
-@pytest.mark.parametrize("entry, effect", entries(IGNORED))
+@pytest.mark.parametrize("entry, effect", entries(IGNORED_FLAGS))
 def test_a_flag_without_effect_here_is_accepted_and_noted(entry, effect):
     name, _, value = entry.partition("=")
     flags = read(name, *(["value"] if value else []), "--port", "5")
@@ -193,7 +193,7 @@ def test_help_explains_every_flag_that_has_an_effect(capsys):
         read("--help")
     shown = capsys.readouterr().out
     assert stop.value.code == 0
-    assert all(spelled(f.name) in shown for f in declared())
+    assert all(spelled(f.name) in shown for f in flag_fields())
     assert "--medvram" not in shown
 
 

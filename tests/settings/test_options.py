@@ -9,32 +9,32 @@ from pathlib import Path
 import pytest
 
 from modules.base.errors import Invalid
-from modules.base.fields import declared
+from modules.base.fields import declared_params
 from modules.settings.file import SettingsFile
 from modules.settings.foreign import SECTIONS
-from modules.settings.options import NAMES, Settings, changed
+from modules.settings.options import SETTING_NAMES, Settings, change_settings
 
 
 def test_every_setting_is_declared_with_words_and_a_section():
-    assert set(declared(Settings)) == set(NAMES)
-    assert all(param.label and param.help.endswith(".") and param.section for param in declared(Settings).values())
+    assert set(declared_params(Settings)) == set(SETTING_NAMES)
+    assert all(param.label and param.help.endswith(".") and param.section for param in declared_params(Settings).values())
 
 
 def test_infotext_keys_are_told_apart():
-    keys = [param.infotext for param in declared(Settings).values() if param.infotext]
+    keys = [param.infotext for param in declared_params(Settings).values() if param.infotext]
     assert len(keys) == len(set(keys))
 
 
 @pytest.mark.parametrize(("name", "value"), [("CLIP_stop_at_last_layers", 13), ("emphasis", "Loud"), ("eta_ddim", "much"), ("none_such", 1)])
 def test_one_bad_value_changes_nothing_and_is_named(name, value):
     with pytest.raises(Invalid) as caught:
-        changed(Settings(), {"eta_ancestral": 0.5, name: value})
+        change_settings(Settings(), {"eta_ancestral": 0.5, name: value})
     assert caught.value.field == name and name in str(caught.value)
 
 
 def test_a_change_is_a_new_value():
     old = Settings()
-    assert changed(old, {"eta_ddim": 0.5}).eta_ddim == 0.5 and old.eta_ddim == 0.0
+    assert change_settings(old, {"eta_ddim": 0.5}).eta_ddim == 0.5 and old.eta_ddim == 0.0
 
 
 def test_the_file_keeps_changes_and_what_it_does_not_know(tmp_path):

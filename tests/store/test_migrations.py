@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modules.base.errors import DatabaseUnusable, DiskFull
-from modules.library.index import LibraryIndex, Query
+from modules.library.index import IndexQuery, LibraryIndex
 from modules.store.database import Database, migrate
 from modules.store.hashes import HashCache
 from modules.store.jobs import JobStore
@@ -55,7 +55,7 @@ def test_jobs_pictures_hashes_and_index_of_an_old_database_are_all_there(old):
     assert (batch.asked, batch.made, batch.deaths) == (4, 1, 0)
     assert HashCache(old).all_known() == {("/models/Lora/cat.safetensors", 100, 200): "ab" * 32}
     index = LibraryIndex(old)
-    assert [entry.name for entry in index.page(Query(kind="lora", search="whisk")).entries] == ["cat"]
+    assert [entry.name for entry in index.page(IndexQuery(kind="lora", search="whisk")).entries] == ["cat"]
     assert version(old) == len(MIGRATIONS)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.ui.bundle import bundled
+from modules.ui.bundle import bundle_modules
 from modules.ui.look import ASSETS, Assets
 
 
@@ -26,7 +26,7 @@ def test_what_is_imported_comes_first_and_once(folder):
         b='import { c } from "./in/c.js";\nexport const b = (x) => x + c;\n',
         in__c='export const c = 1;\nexport async function f() {}\nexport class G {}\nconst here = import.meta.url;\n',
     )
-    text = bundled(made, "main.js")
+    text = bundle_modules(made, "main.js")
     places = [text.index(f"modules[{name!r}] = ".replace("'", '"')) for name in ("in/c.js", "b.js", "main.js")]
     assert places == sorted(places)
     assert text.count('modules["in/c.js"] = ') == 1
@@ -38,18 +38,18 @@ def test_what_is_imported_comes_first_and_once(folder):
 def test_a_circle_is_named(folder):
     made = folder(main='import { a } from "./a.js";\n', a='import { b } from "./main.js";\nexport const a = 1;\n')
     with pytest.raises(ValueError, match=r"main.js → a.js → main.js"):
-        bundled(made, "main.js")
+        bundle_modules(made, "main.js")
 
 
 @pytest.mark.parametrize("line", ['import * as x from "./a.js";', 'export { x };', 'export default 5;', 'import x from "./a.js";'])
 def test_a_form_that_is_not_understood_is_named(folder, line):
     made = folder(main=f"{line}\n", a="export const x = 1;\n")
     with pytest.raises(ValueError, match="main.js"):
-        bundled(made, "main.js")
+        bundle_modules(made, "main.js")
 
 
 def test_every_script_but_the_first_and_the_workers_is_in_the_bundle():
-    text = bundled(ASSETS, "main.js")
+    text = bundle_modules(ASSETS, "main.js")
     apart = {"core/boot.js", "editor/png_worker.js"}
     missing = [path for path in ASSETS.rglob("*.js") if f'modules["{path.relative_to(ASSETS)}"] = ' not in text]
     assert {str(path.relative_to(ASSETS)) for path in missing} == apart

@@ -9,7 +9,7 @@ import gradio as gr
 import pytest
 
 from modules.base.errors import Invalid
-from modules.base.fields import declared, form_defaults
+from modules.base.fields import declared_params, form_defaults
 from modules.params.txt2img import Txt2Img
 from modules.requests.read_fields import read_fields
 from modules.ui.form import Form
@@ -26,7 +26,7 @@ def form() -> Form[Txt2Img]:
 
 
 def test_every_declared_field_has_a_control(form):
-    assert list(form.components) == list(declared(Txt2Img))
+    assert list(form.components) == list(declared_params(Txt2Img))
 
 
 def test_the_controls_have_a1111s_ids(form):
@@ -74,9 +74,9 @@ def test_a_table_of_words_that_is_none_is_refused(tmp_path):
 @pytest.mark.parametrize("kind", ["merge", "convert", "extract_lora"])
 def test_the_mergers_forms_are_those_of_the_declared_requests(kind):
     form = merger_forms(LISTS, Words())[kind]
-    assert set(declared(form.request)) <= set(form.components)
+    assert set(declared_params(form.request)) <= set(form.components)
     assert all(control.elem_id.startswith("modelmerger_") for control in form.components.values())
-    given = {name: value for name, value in form.defaults.items() if value is not None and name in declared(form.request)}
+    given = {name: value for name, value in form.defaults.items() if value is not None and name in declared_params(form.request)}
     assert read_fields(form.request, given) == form.request(**{name: value for name, value in form_defaults(form.request).items() if value is not None})
 
 

@@ -9,12 +9,12 @@ import gradio as gr
 import pytest
 
 from modules.base.errors import Invalid
-from modules.base.fields import declared
+from modules.base.fields import declared_params
 from modules.params.img2img import FILLS, Img2Img
 from modules.params.scripts import SCRIPTS, PromptsFromFile, Script, settled
 from modules.params.txt2img import Txt2Img
 from modules.requests.form import with_script
-from modules.requests.kinds import KINDS
+from modules.requests.kinds import JOB_KINDS
 from modules.requests.read_fields import read_fields
 from modules.ui.page import argument_ids
 from modules.ui.tabs import scripts
@@ -37,8 +37,8 @@ def read(forms) -> Callable[..., Txt2Img]:
         form = forms[kind]
         values = form.defaults | changed
         arguments = {name: values[each] for name, each in argument_ids(form)[script].items()}
-        plain = {name: values[name] for name in declared(KINDS[kind].request) if name in values}
-        return with_script(KINDS[kind], read_fields(KINDS[kind].request, plain), script, arguments)
+        plain = {name: values[name] for name in declared_params(JOB_KINDS[kind].request) if name in values}
+        return with_script(JOB_KINDS[kind], read_fields(JOB_KINDS[kind].request, plain), script, arguments)
 
     return reading
 

@@ -15,22 +15,22 @@ from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import keep as keep_input
 from modules.library.library import Library
-from modules.params.batch import Batch, Entry, FromFolder, Img2ImgBatch, Sent
+from modules.params.batch import Batch, BatchItem, FromFolder, Img2ImgBatch, Sent
 from modules.params.extras import Extras
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.pipelines.result import LeftOut
-from modules.requests.batch_inputs import extras_batch, img2img_batch, scaled, sized
+from modules.requests.batch_inputs import extras_batch, img2img_batch, scaled_fields, sized
 from modules.requests.png_info import OwnData
 from modules.requests.resolve import prepared_img2img
 from modules.sampling.questions import Wait
-from modules.settings.flags import parse
+from modules.settings.flags import parse_flags
 from modules.settings.options import Settings
 from modules.worker.job_kinds import plan_job
 from modules.worker.saving import Where, save_image
 from tests.golden_data import inputs, kept
 from tests.playing import made
 
-FLAGS = parse([], {})
+FLAGS = parse_flags([], {})
 USUAL = {"prompt": "a red circle", "steps": 2, "width": 64, "height": 64, "seed": 5, "inpainting_fill": ORIGINAL, "mask_blur": 0, "inpaint_full_res": False}
 DATA = "a cat\nNegative prompt: a dog\nSteps: 3, Sampler: DPM++ 2M Karras, CFG scale: 4.5, Seed: 77, Size: 64x64, Model hash: 1234abcd"
 
@@ -136,7 +136,7 @@ def test_extras_take_a_folder_with_its_generation_data_but_nothing_that_grows_to
 
 
 def test_a_record_comes_back_from_json_as_it_was():
-    batch = Batch((Entry("/a.png", "a.png", "/m.png", "text", {"seed": 7}, {"sd_model_checkpoint": "x"}),), "/out", ("note",))
+    batch = Batch((BatchItem("/a.png", "a.png", "/m.png", "text", {"seed": 7}, {"sd_model_checkpoint": "x"}),), "/out", ("note",))
     params = json.loads(json.dumps({"n_iter": 2, "batch_size": 3, "batch": asdict(batch)}))
     assert Batch.recorded(params) == batch and pictures_of(params) == 6
     assert Batch.recorded({"n_iter": 2}) is None and pictures_of({"n_iter": 2}) == 2
@@ -251,7 +251,7 @@ def test_what_all_pictures_of_a_batch_share_is_looked_for_once(tmp_path, device,
     for name in ("upscalers", "vae_for"):
         original = getattr(Library, name)
         monkeypatch.setattr(Library, name, lambda *how, name=name, original=original, **more: looked.append(name) or original(*how, **more))
-    batch = Batch(tuple(Entry(f"/nowhere/{number}.png", f"{number}.png") for number in range(count)))
+    batch = Batch(tuple(BatchItem(f"/nowhere/{number}.png", f"{number}.png") for number in range(count)))
     request = recorded(wish(tmp_path), batch)
     spec = replace(job(request), settings=asdict(Settings(sd_model_checkpoint="tiny-sd1", upscaler_for_img2img="r-esrgan 4x+ anime6b")))
     monkeypatch.setattr(Library, "upscaler", lambda self, name: self.upscalers() and "R-ESRGAN 4x+ Anime6B")
@@ -309,13 +309,13 @@ def test_a_request_that_is_no_batch_cannot_name_files(tmp_path, device, name):
 
 @pytest.mark.parametrize(("size", "scale", "expected"), [((512, 512), 1, (512, 512)), ((515, 300), 1, (512, 296)), ((100, 200), 1.5, (144, 296)), ((64, 2048), 1, (64, 2048))])
 def test_a_result_is_so_many_times_as_large_as_its_picture(size, scale, expected):
-    assert tuple(scaled(size, scale).values()) == expected
+    assert tuple(scaled_fields(size, scale).values()) == expected
 
 
 @pytest.mark.parametrize(("size", "scale"), [((64, 64), 0.9), ((64, 2048), 1.1), ((1, 1), 4)])
 def test_sizes_that_cannot_be_drawn_are_refused(size, scale):
     with pytest.raises(Invalid, match="would have"):
-        scaled(size, scale)
+        scaled_fields(size, scale)
 
 
 def test_each_picture_of_a_batch_is_scaled_by_itself(tmp_path):

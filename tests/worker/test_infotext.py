@@ -13,21 +13,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.base.fields import Choice, declared
+from modules.base.fields import Choice, declared_params
 from modules.library.catalog import ModelFile
 from modules.params import infotext
 from modules.params.infotext import ordered
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files, each_image, resolved_schedule
 from modules.pipelines.result import ExtraParams
-from modules.pipelines.sampling import negative_left_out, noise_levels, noised, tuning
+from modules.pipelines.sampling import add_noise, negative_left_out, noise_levels, tuning
 from modules.prompts.grammar import emphasised
-from modules.requests.paste import pasted
+from modules.requests.paste import fields_from_pairs
 from modules.sampling.questions import Meaning
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES, Levels
 from modules.settings.options import Settings, at_default
-from modules.worker.infotext import write
+from modules.worker.infotext import image_infotext
 from tests.planning import image_plan
 
 LEVELS = Levels.of(np.linspace(0.9991, 0.0047, 1000))
@@ -39,12 +39,12 @@ FILES = Files(file("model.safetensors"), file("fine.vae.pt"), file("finer.safete
 BOTH = replace(FILES, hires=FILES)
 OWN = Files(file("model.safetensors"))
 TOLD_BY_IMG2IMG = ("upscaler_for_img2img", "inpainting_mask_weight", "initial_noise_multiplier", "img2img_extra_noise")
-WRITTEN = {name: param for name, param in declared(Settings).items() if param.infotext}
+WRITTEN = {name: param for name, param in declared_params(Settings).items() if param.infotext}
 
 
 def between(name, cls=Settings):
     """Values that fit a field, a few places after the point as a person would choose them."""
-    widget, kind = declared(cls)[name].widget, get_type_hints(cls)[name]
+    widget, kind = declared_params(cls)[name].widget, get_type_hints(cls)[name]
     if kind is bool:
         return st.booleans()
     if isinstance(widget, Choice):
@@ -76,12 +76,12 @@ def text_of(plan):
     told |= {"FP8 weight": s.fp8_storage, "Cache FP16 weight for LoRA": s.cache_fp16_weight} if s.fp8_storage != "Disable" else {}
     told |= {"NGMS": s.s_min_uncond} | ({"NGMS all steps": True} if s.s_min_uncond_all else {}) if s.s_min_uncond else {}
     told |= {WRITTEN[name].infotext: getattr(s, name) for name in TOLD_BY_IMG2IMG if not at_default(s, name)}
-    return write(plan, told)
+    return image_infotext(plan, told)
 
 
 def read(text):
     """The plan that generation data comes to, with what was read of the settings."""
-    told = pasted(infotext.parse(text, emphasised))
+    told = fields_from_pairs(infotext.parse_infotext(text, emphasised))
     return image_plan(Txt2Img(**told["fields"]), Settings(**told["settings"]), FILES), told
 
 
@@ -103,7 +103,7 @@ def test_every_field_is_read_back(params, snapshot):
     plan = image_plan(params, snapshot, FILES)
     again, told = read(text_of(plan))
     assert essence(again.params, resolved_schedule(again.params)) == essence(params, resolved_schedule(params))
-    assert not told["unknown"].keys() & infotext.split(text_of(plan)).pairs.keys()
+    assert not told["unknown"].keys() & infotext.split_infotext(text_of(plan)).pairs.keys()
 
 
 @settings(max_examples=50, deadline=None)
@@ -148,7 +148,7 @@ def merged_alike(settings):
 
 
 def test_at_their_defaults_settings_are_not_written():
-    text = write(image_plan(Txt2Img(prompt="a cat", seed=5, subseed=6), Settings(), OWN), {})
+    text = image_infotext(image_plan(Txt2Img(prompt="a cat", seed=5, subseed=6), Settings(), OWN), {})
     assert text.splitlines() == [
         "a cat",
         "Steps: 50, Sampler: Euler, Schedule type: Automatic, CFG scale: 7.0, Seed: 5, Size: 512x512, "
@@ -159,7 +159,7 @@ def test_at_their_defaults_settings_are_not_written():
 @settings(max_examples=50, deadline=None)
 @given(requests, snapshots)
 def test_keys_stand_in_a1111s_order(params, snapshot):
-    keys = list(infotext.split(write(image_plan(params, snapshot, FILES), {})).pairs)
+    keys = list(infotext.split_infotext(image_infotext(image_plan(params, snapshot, FILES), {})).pairs)
     known = [key for key in keys if key in infotext.ORDER]
     assert known == list(ordered(dict.fromkeys(known))) and keys[-1] == "Version"
 
@@ -168,12 +168,12 @@ def test_keys_stand_in_a1111s_order(params, snapshot):
 def test_what_is_not_wanted_is_left_out(name):
     key = {"add_model_name_to_info": "Model", "add_model_hash_to_info": "Model hash", "add_version_to_infotext": "Version"}[name]
     params = Txt2Img(prompt="a", seed=1, subseed=1)
-    assert key in infotext.split(write(image_plan(params, Settings(), FILES), {})).pairs
-    assert key not in infotext.split(write(image_plan(params, Settings(**{name: False}), FILES), {})).pairs
+    assert key in infotext.split_infotext(image_infotext(image_plan(params, Settings(), FILES), {})).pairs
+    assert key not in infotext.split_infotext(image_infotext(image_plan(params, Settings(**{name: False}), FILES), {})).pairs
 
 
 def test_comments_are_not_part_of_the_prompt():
-    again, _ = read(write(image_plan(Txt2Img(prompt="a cat # or a dog", seed=1), Settings(), FILES), {}))
+    again, _ = read(image_infotext(image_plan(Txt2Img(prompt="a cat # or a dog", seed=1), Settings(), FILES), {}))
     assert again.params.prompt.strip() == "a cat"
 
 
@@ -231,7 +231,7 @@ def test_the_ddim_family_takes_the_extra_noise_on_the_training_scale():
     picture, noise, begin, first, extra = torch.full((4, 2, 2), 0.3), torch.full((4, 2, 2), -0.7), 1.5, 1.2, 0.15
     for sampler in SAMPLERS.names:
         [plan] = image_plan(Txt2Img(sampler_name=sampler), Settings(), FILES).passes
-        x = noised(plan, SimpleNamespace(levels=LEVELS), picture, noise * (begin + extra), begin, first)
+        x = add_noise(plan, SimpleNamespace(levels=LEVELS), picture, noise * (begin + extra), begin, first)
         scaled = x / (1 + first**2) ** 0.5 if plan.sampler.timesteps else x      # as the model sees it
         expected = 0.3 - 0.7 * (begin + extra)
         assert torch.allclose(scaled, torch.full_like(x, expected / (1 + begin**2) ** 0.5 if plan.sampler.timesteps else expected))

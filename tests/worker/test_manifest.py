@@ -14,7 +14,7 @@ from modules.imaging.save import png
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.networks import networks_of
 from modules.pipelines.plan import Files
-from modules.requests.compare_manifest import KEY, differences
+from modules.requests.compare_manifest import MANIFEST_KEY, differences
 from modules.settings.options import Settings
 from modules.worker.manifest import manifest
 from tests.golden_data import GOLDEN, library
@@ -69,6 +69,6 @@ def test_what_is_no_manifest_is_refused(models):
 
 
 def test_it_travels_in_the_picture_beside_the_generation_data(then):
-    content = png(Image.fromarray(np.zeros((8, 8, 3), np.uint8)), "a cat", {KEY: json.dumps(then)})
+    content = png(Image.fromarray(np.zeros((8, 8, 3), np.uint8)), "a cat", {MANIFEST_KEY: json.dumps(then)})
     texts = Image.open(io.BytesIO(content)).text
-    assert texts["parameters"] == "a cat" and json.loads(texts[KEY]) == then
+    assert texts["parameters"] == "a cat" and json.loads(texts[MANIFEST_KEY]) == then

@@ -13,7 +13,7 @@ import pytest
 from diffusers import UNet2DConditionModel
 from PIL import Image
 
-from modules.base.accounts import LOCAL
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import DiskFull, Invalid, NotANumber
 from modules.engine.messages import Ended, JobSpec, Made, Preview, Progress, Started, Warned
 from modules.models.device import Placement
@@ -82,14 +82,14 @@ def test_pictures_are_numbered_dated_and_tell_how_they_were_made(shop):
     assert [m.path.rsplit("/", 1)[1] for m in made] == ["00000-7.png", "00001-8.png"]
     assert made[0].path.startswith(str(shop.outputs / "txt2img-images"))
     text = Image.open(made[1].path).text["parameters"]
-    assert text == made[1].infotext and infotext.parse(text, emphasised)["Seed"] == "8"
+    assert text == made[1].infotext and infotext.parse_infotext(text, emphasised)["Seed"] == "8"
     assert shop.make("b")[1][0].path.endswith("/00002-7.png")
 
 
-@pytest.mark.parametrize(("owner", "wanted", "name"), [("me", True, "me"), ("me", False, None), (LOCAL, True, None)])
+@pytest.mark.parametrize(("owner", "wanted", "name"), [("me", True, "me"), ("me", False, None), (LOCAL_OWNER, True, None)])
 def test_generation_data_name_who_logged_in_if_they_are_to(shop, owner, wanted, name):
     _, [made] = shop.make("a", settings=Settings(add_user_name_to_info=wanted), owner=owner, steps=1)
-    assert infotext.parse(made.infotext, emphasised).get("User") == name
+    assert infotext.parse_infotext(made.infotext, emphasised).get("User") == name
 
 
 def test_a_batch_is_its_pictures_made_alone(shop):
@@ -325,4 +325,4 @@ def test_between_the_thread_and_the_unet_stand_five_frames(shop, monkeypatch):
 
     monkeypatch.setattr(UNet2DConditionModel, "forward", watched)
     shop.make("a")
-    assert found[0] == ["_run", "run", "step", "answer", "predict"]
+    assert found[0] == ["_run", "run", "step", "answer", "predict_batch"]

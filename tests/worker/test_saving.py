@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.base.accounts import LOCAL
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import DiskFull
 from modules.engine.messages import JobSpec
-from modules.imaging.filename import LONGEST_NAME
+from modules.imaging.filename import LONGEST_FILE_NAME
 from modules.imaging.read import read_metadata
-from modules.imaging.save import Place
+from modules.imaging.save import Destination
 from modules.library.catalog import ModelFile
 from modules.params.extras import Extras
 from modules.params.txt2img import Txt2Img
 from modules.pipelines import extras
 from modules.pipelines.plan import Files, each_image
 from modules.pipelines.result import Result, SideImage
-from modules.settings.options import FORMATS, Settings
+from modules.settings.options import IMAGE_FORMATS, Settings
 from modules.worker.batch import Member
-from modules.worker.job_kinds import JobPlan, extended_infotext, finished_facts, generated
+from modules.worker.job_kinds import JobPlan, extended_infotext, finished_facts, plan_images
 from modules.worker.saving import Where, save_image, trim
 from tests.planning import image_plan
 
@@ -42,10 +42,10 @@ class Desk:
         self.outputs = folder / "outputs"
         self.where = Where(self.outputs, folder / "cache", lambda backend: {})
 
-    def keep(self, settings=None, index=0, owner=LOCAL, drawn=None, save=True, unstyled=None, **fields):
+    def keep(self, settings=None, index=0, owner=LOCAL_OWNER, drawn=None, save=True, unstyled=None, **fields):
         settings = Settings(**settings or {})
         request = Txt2Img(**{"prompt": "a cat, <lora:ink:1> on a mat", "seed": 7, "width": 64, "height": 48, **fields})
-        recipe = generated(each_image(image_plan(request, settings, Files(MODEL))))
+        recipe = plan_images(each_image(image_plan(request, settings, Files(MODEL))))
         recorded = asdict(request) | ({"unstyled": unstyled} if unstyled else {})
         spec = JobSpec("job", owner, "txt2img", recorded, asdict(settings), save)
         return save_image(recipe, index, drawn or Result(PIXELS), spec, self.where)
@@ -54,7 +54,7 @@ class Desk:
         settings = Settings(**settings or {})
         plans = extras.plans(Extras(**fields), settings, None, [("", infotext)])
         recipe = JobPlan(plans * max(1, len(members)), extended_infotext, finished_facts, members)
-        return save_image(recipe, 0, Result(PIXELS), JobSpec("job", LOCAL, "extras", {}, asdict(settings)), self.where)
+        return save_image(recipe, 0, Result(PIXELS), JobSpec("job", LOCAL_OWNER, "extras", {}, asdict(settings)), self.where)
 
     @property
     def files(self):
@@ -115,7 +115,7 @@ def test_a_setting_of_an_older_job_that_leads_elsewhere_leads_nowhere(desk, tmp_
 
 def test_a_prompt_of_any_length_makes_a_name_that_fits(desk):
     kept = desk.keep(FLAT | {"samples_filename_pattern": "[prompt]" * 30}, prompt="猫 " * 3000)
-    assert kept.problem is None and len(Path(kept.event.path).name.encode()) <= LONGEST_NAME
+    assert kept.problem is None and len(Path(kept.event.path).name.encode()) <= LONGEST_FILE_NAME
 
 
 UNNUMBERED = FLAT | {"samples_filename_pattern": "x", "save_images_add_number": False}
@@ -139,7 +139,7 @@ def test_a_picture_is_replaced_only_where_nobody_can_miss_it(desk, how, names):
 LARGE = "a cat, 猫, " * 8_000
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", IMAGE_FORMATS)
 def test_generation_data_come_back_from_every_format(desk, name):
     kept = desk.keep({"samples_format": name}, prompt="a cat, 猫, “quoted”")
     content = Path(kept.event.path).read_bytes()
@@ -150,7 +150,7 @@ def test_generation_data_come_back_from_every_format(desk, name):
     assert read_metadata(Path(plain.event.path).read_bytes()).infotext == ""
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", IMAGE_FORMATS)
 def test_no_generation_data_is_too_long_to_be_kept(desk, name):
     """JPEG has no room for it: then it lies beside the picture."""
     kept = desk.keep({"samples_format": name}, prompt=LARGE)
@@ -173,11 +173,11 @@ def test_what_is_too_wide_for_its_format_becomes_a_png(desk):
 
 def test_transparent_pictures_can_be_saved_in_every_format(desk):
     clear = Result(np.zeros((8, 8, 4), np.uint8))
-    for name in FORMATS:
+    for name in IMAGE_FORMATS:
         assert desk.keep({"samples_format": name}, drawn=clear).problem is None
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", IMAGE_FORMATS)
 def test_what_is_not_to_be_saved_is_cached_in_its_format_and_goes_in_time(desk, name):
     kept = desk.keep({"samples_format": name}, save=False)
     path = Path(kept.event.path)
@@ -228,14 +228,14 @@ def test_what_a_picture_was_made_of_is_saved_once(desk):
 
 @pytest.mark.parametrize("failing", [".txt", ".png"])
 def test_a_full_disk_costs_what_belongs_to_a_picture_before_the_picture(desk, monkeypatch, failing):
-    write = Place.write
+    write = Destination.write
 
     def full(place, content, extension, suffix=""):
         if f".{extension}" == failing:
             raise DiskFull("No space left.", "Free some.")
         return write(place, content, extension, suffix)
 
-    monkeypatch.setattr(Place, "write", full)
+    monkeypatch.setattr(Destination, "write", full)
     kept = desk.keep({"save_txt": True})
     assert isinstance(kept.problem, DiskFull) and Path(kept.event.path).is_file()
     assert kept.event.saved == (failing == ".txt")

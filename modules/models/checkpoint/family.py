@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from modules.base.errors import ModelUnsupported
 from modules.base.families import WIDTHS, KnownFamily, spoken_family
 from modules.models.checkpoint.hints import Hints
-from modules.models.checkpoint.key_mapping import CONTEXT, FIRST
-from modules.models.checkpoint.key_mapping import UNET as UNET_PREFIX
+from modules.models.checkpoint.key_mapping import CONTEXT, FIRST_CONVOLUTION, UNET_PREFIX
 from modules.sampling.latent import SD_LATENT, LatentFormat
 from modules.sampling.schedules import ALIGNED
 
@@ -24,7 +23,7 @@ TOKENS = "token_embedding.weight"
 
 Tensors: TypeAlias = Mapping[str, Tensor]
 Shapes: TypeAlias = "Mapping[str, Shaped]"
-Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]      # positional and named arguments of a call of a network
+CallArguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]      # positional and named arguments of a call of a network
 
 
 class Shaped(Protocol):
@@ -59,9 +58,9 @@ class Denoiser:
     """
 
     network: PartNetwork
-    arguments: Callable[[nn.Module, Any, Sequence[Any]], Arguments]      # of the network, by its UNetInputs and rows
+    arguments: Callable[[nn.Module, Any, Sequence[Any]], CallArguments]      # of the network, by its UNetInputs and rows
     prefix: str = UNET_PREFIX
-    first: str = FIRST
+    first: str = FIRST_CONVOLUTION
     context: str = CONTEXT
 
     def is_in(self, tensors: Shapes) -> bool:
@@ -160,11 +159,11 @@ def family_of(name: str, tensors: Shapes, families: Sequence[Family]) -> Family:
     """
     candidates = [family for family in families if family.denoiser.is_in(tensors)]
     if not candidates:
-        raise ModelUnsupported(f"{name} is no checkpoint: it is {likeness(tensors)}.", known(families))
+        raise ModelUnsupported(f"{name} is no checkpoint: it is {likeness(tensors)}.", loadable_families(families))
     seen = tensors[candidates[0].denoiser.first].shape[1]
     candidates = [family for family in candidates if seen - family.latent.channels in BESIDE]
     if not candidates:
-        raise ModelUnsupported(f"{name} takes {seen} channels: a kind of model Easel does not know.", known(families))
+        raise ModelUnsupported(f"{name} takes {seen} channels: a kind of model Easel does not know.", loadable_families(families))
     whole = [family for family in candidates if len(family.widths(tensors)) == len(family.texts)]
     fitting = [family for family in whole if sum(family.widths(tensors)) == width_of_context(family, tensors)] or whole
     if not fitting:
@@ -187,5 +186,5 @@ def likeness(tensors: Collection[str]) -> str:
     return next((what for mark, what in LIKENESSES.items() if any(mark in key for key in tensors)), "none of the kinds of model that Easel knows")
 
 
-def known(families: Sequence[Family]) -> str:
+def loadable_families(families: Sequence[Family]) -> str:
     return f"Easel loads checkpoints of {', '.join(family.title for family in families)}."

@@ -44,9 +44,9 @@ def from_metadata(hints: Hints, name: str, metadata: Mapping[str, str]) -> Hints
         unet, vae, clip = (dict(config.get(part, {})) for part in ("unet", "vae", "text_encoder"))
         return replace(
             hints,
-            unet={**hints.unet, **chosen(unet, UNET_FACTS)},
-            vae={**hints.vae, **chosen(vae, VAE_FACTS)},
-            clip={**hints.clip, **chosen(clip, CLIP_FACTS)},
+            unet={**hints.unet, **pick_config(unet, UNET_FACTS)},
+            vae={**hints.vae, **pick_config(vae, VAE_FACTS)},
+            clip={**hints.clip, **pick_config(clip, CLIP_FACTS)},
             prediction_type=str(config.get("prediction_type", hints.prediction_type)),
             scaling_factor=float(vae["scaling_factor"]) if "scaling_factor" in vae else hints.scaling_factor,
             native_size=int(config.get("native_size", hints.native_size)),
@@ -55,7 +55,7 @@ def from_metadata(hints: Hints, name: str, metadata: Mapping[str, str]) -> Hints
         raise ModelCorrupt(f"{name}: its metadata's `config` cannot be understood ({error}).", "Remove it, or download the file again.") from error
 
 
-def chosen(config: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def pick_config(config: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Those of `names` that it has. Raises ValueError for a number that counts nothing, which libraries would take."""
     found = {name: config[name] for name in names if name in config}
     for name, value in found.items():
@@ -77,7 +77,7 @@ def from_yaml(hints: Hints, path: Path | None) -> Hints:
         ends = float(model.get("linear_start", hints.betas[0])), float(model.get("linear_end", hints.betas[1]))
         return replace(
             hints,
-            unet={**hints.unet, **chosen(unet, ("num_heads", "num_head_channels"))},
+            unet={**hints.unet, **pick_config(unet, ("num_heads", "num_head_channels"))},
             prediction_type="v_prediction" if model.get("parameterization") == "v" else hints.prediction_type,
             scaling_factor=float(model["scale_factor"]) if "scale_factor" in model else hints.scaling_factor,
             betas=ends,

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from modules.models.checkpoint.key_mapping import count
 
-Tensors = Mapping[str, Tensor]      # by the module's own names
+ModuleTensors = Mapping[str, Tensor]      # by the module's own names
 
 
-def unet_config(tensors: Tensors, hints: Mapping[str, Any]) -> dict[str, Any]:
+def unet_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of UNet2DConditionModel. hints: `num_heads` or `num_head_channels`, and any argument outright."""
     levels = count(tensors, "down_blocks")
     channels = [tensors[f"down_blocks.{i}.resnets.0.conv1.weight"].shape[0] for i in range(levels)]
@@ -43,7 +43,7 @@ def heads(channels: list[int], hints: Mapping[str, Any]) -> int | list[int]:
     return [each // width for each in channels] if width > 0 else hints.get("num_heads", 8)
 
 
-def vae_config(tensors: Tensors, hints: Mapping[str, Any]) -> dict[str, Any]:
+def vae_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of AutoencoderKL."""
     levels = count(tensors, "encoder.down_blocks")
     return {
@@ -58,7 +58,7 @@ def vae_config(tensors: Tensors, hints: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def clip_config(tensors: Tensors, hints: Mapping[str, Any]) -> dict[str, Any]:
+def clip_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of CLIPTextConfig. CLIP's heads are 64 wide (Radford et al. 2021, table 19)."""
     words, width = tensors["embeddings.token_embedding.weight"].shape
     return {
@@ -76,7 +76,7 @@ def clip_config(tensors: Tensors, hints: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def open_clip_config(tensors: Tensors) -> dict[str, Any]:
+def open_clip_config(tensors: ModuleTensors) -> dict[str, Any]:
     """Arguments of CLIPTextConfig for an OpenCLIP text model: as CLIP's, with the plain GELU and its own projection."""
     inner = {name.removeprefix("text_model."): tensor for name, tensor in tensors.items()}
     return clip_config(inner, {"hidden_act": "gelu", "projection_dim": tensors["text_projection.weight"].shape[0]})

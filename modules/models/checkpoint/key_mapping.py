@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 Prefixes = dict[str, str]      # LDM prefix → module prefix; the rest of the name is translated by a table
 
-UNET = "model.diffusion_model."
-FIRST = f"{UNET}input_blocks.0.0.weight"      # of its first convolution: (width, channels it sees, 3, 3)
-CONTEXT = f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.weight"      # (width, width of the text)
-VAE = "first_stage_model."
+UNET_PREFIX = "model.diffusion_model."
+FIRST_CONVOLUTION = f"{UNET_PREFIX}input_blocks.0.0.weight"      # of its first convolution: (width, channels it sees, 3, 3)
+CONTEXT = f"{UNET_PREFIX}middle_block.1.transformer_blocks.0.attn2.to_k.weight"      # (width, width of the text)
+VAE_PREFIX = "first_stage_model."
 VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 
 RESNET = {
@@ -40,7 +40,7 @@ def unet_names(keys: Collection[str]) -> dict[str, str]:
     prefixes = dict(UNET_ENDS)
     prefixes |= resnet("middle_block.0", "mid_block.resnets.0") | resnet("middle_block.2", "mid_block.resnets.1")
     prefixes |= dict(down_blocks(keys)) | dict(up_blocks(keys))
-    return renamed(keys, prefixes)
+    return replace_prefixes(keys, prefixes)
 
 
 def resnet(ours: str, theirs: str) -> Prefixes:
@@ -95,7 +95,7 @@ def vae_names(keys: Collection[str]) -> dict[str, str]:
             for place in range(count(keys, f"{half}.{ours}.{level}.block")):
                 prefixes |= vae_resnet(f"{half}.{ours}.{level}.block.{place}", f"{block}.resnets.{place}")
             prefixes |= {f"{half}.{ours}.{level}.{ours}sample.conv": f"{block}.{ours}samplers.0.conv"}
-    return renamed(keys, prefixes)
+    return replace_prefixes(keys, prefixes)
 
 
 def vae_resnet(ours: str, theirs: str) -> Prefixes:
@@ -108,7 +108,7 @@ def clip_names(keys: Collection[str]) -> dict[str, str]:
     return {key: key.removeprefix("text_model.") for key in keys if not key.endswith("position_ids")}
 
 
-OPEN_CLIP = {
+OPEN_CLIP_LAYER = {
     "ln_1": "layer_norm1", "ln_2": "layer_norm2", "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2", "attn.out_proj": "self_attn.out_proj",
 }
 OPEN_CLIP_ENDS = {
@@ -118,7 +118,7 @@ OPEN_CLIP_ENDS = {
     "ln_final.bias": "text_model.final_layer_norm.bias",
     "text_projection": "text_projection.weight",
 }
-JOINED = re.compile(r"transformer\.resblocks\.(\d+)\.attn\.in_proj_(weight|bias)")
+JOINED_ATTENTION = re.compile(r"transformer\.resblocks\.(\d+)\.attn\.in_proj_(weight|bias)")
 
 
 def open_clip_names(keys: Collection[str]) -> dict[str, str]:
@@ -126,21 +126,21 @@ def open_clip_names(keys: Collection[str]) -> dict[str, str]:
     layers = count(keys, "transformer.resblocks")
     prefixes = {
         f"transformer.resblocks.{i}.{ours}": f"text_model.encoder.layers.{i}.{theirs}"
-        for i in range(layers) for ours, theirs in OPEN_CLIP.items()
+        for i in range(layers) for ours, theirs in OPEN_CLIP_LAYER.items()
     }
-    return renamed(keys, prefixes) | {key: OPEN_CLIP_ENDS[key] for key in keys if key in OPEN_CLIP_ENDS}
+    return replace_prefixes(keys, prefixes) | {key: OPEN_CLIP_ENDS[key] for key in keys if key in OPEN_CLIP_ENDS}
 
 
 def has_no_weights(key: str) -> bool:
     """Is it what such files hold beside the weights and every model works out itself, or what is split into several?"""
-    return key.endswith(("position_ids", "attn_mask")) or key == "logit_scale" or JOINED.fullmatch(key) is not None
+    return key.endswith(("position_ids", "attn_mask")) or key == "logit_scale" or JOINED_ATTENTION.fullmatch(key) is not None
 
 
 def split_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What OpenCLIP stores otherwise than transformers: q, k and v as one tensor, the projection transposed. Views, no copies."""
     found = {}
     for key, tensor in tensors.items():
-        if (match := JOINED.fullmatch(key)) and tensor.ndim and len(tensor) % 3 == 0:
+        if (match := JOINED_ATTENTION.fullmatch(key)) and tensor.ndim and len(tensor) % 3 == 0:
             for name, part in zip("qkv", tensor.chunk(3), strict=True):
                 found[f"text_model.encoder.layers.{match[1]}.self_attn.{name}_proj.{match[2]}"] = part
         elif key == "text_projection" and tensor.ndim == 2:
@@ -148,7 +148,7 @@ def split_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def renamed(keys: Collection[str], prefixes: Mapping[str, str]) -> dict[str, str]:
+def replace_prefixes(keys: Collection[str], prefixes: Mapping[str, str]) -> dict[str, str]:
     """Every key that starts with one of the prefixes, the longest such, with the prefix exchanged."""
     names = {}
     for key in keys:

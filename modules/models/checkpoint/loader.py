@@ -23,8 +23,8 @@ from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Family, TextPart, family_of, likeness, nothing_more
 from modules.models.checkpoint.hints import Hints, from_metadata, from_tensors, from_yaml
 from modules.models.checkpoint.loaded_model import TIMESTEPS, LoadedModel, TextEncoder
-from modules.models.checkpoint.networks import VAE
-from modules.models.files.state_dict import read_weights
+from modules.models.checkpoint.networks import VAE_NETWORK
+from modules.models.files.state_dict import read_state_dict
 from modules.models.vae import consistency
 from modules.sampling.parametrization import EPSILON, FLOW, PARAMETRIZATIONS
 from modules.sampling.schedules import FlowLevels, Levels, without_signal_at_the_end
@@ -36,16 +36,16 @@ Split = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 CONSTANTS = ("means", "stds")      # of the consistency decoder, which gives them back itself
 CHOOSE_VAE = "Choose a VAE for it: the setting sd_vae."
-SHOWN = 3      # names in an error message
+MOST_NAMES_SHOWN = 3      # names in an error message
 
 
-def load(checkpoint: ModelFile, families: Sequence[Family] = FAMILIES) -> LoadedModel:
+def load_checkpoint(checkpoint: ModelFile, families: Sequence[Family] = FAMILIES) -> LoadedModel:
     """Read and check everything; the file's own precision is kept. What it has beyond a model's tensors is passed over and logged.
 
     Raises ModelCorrupt, ModelUnsafe, ModelUnsupported or ModelMismatch, each naming the file.
     """
     name = checkpoint.path.name
-    weights = read_weights(checkpoint.path)
+    weights = read_state_dict(checkpoint.path)
     family = family_of(name, weights.tensors, families)
     hints = from_tensors(from_yaml(from_metadata(family.hints, name, weights.metadata), checkpoint.config), weights.tensors)
     network = family.denoiser.network
@@ -56,7 +56,7 @@ def load(checkpoint: ModelFile, families: Sequence[Family] = FAMILIES) -> Loaded
         own_vae=load_own_vae(name, weights.tensors, family.title, hints),
         texts=tuple(load_text(name, weights.tensors, part, hints) for part in family.texts),
         family=family,
-        levels=LEVELS.get(hints.prediction_type, diffusion_levels)(hints, family),
+        levels=LEVELS_BY_PREDICTION.get(hints.prediction_type, diffusion_levels)(hints, family),
         latent=replace(family.latent, factor=hints.scaling_factor or family.latent.factor),
         native_size=hints.native_size,
         checkpoint=checkpoint,
@@ -76,21 +76,21 @@ def flow_levels(hints: Hints, family: Family) -> Levels:
     return FlowLevels.shifted(hints.shift)
 
 
-LEVELS = {FLOW.name: flow_levels}      # what a model predicts → its levels; others are trained on a diffusion's
+LEVELS_BY_PREDICTION = {FLOW.name: flow_levels}      # what a model predicts → its levels; others are trained on a diffusion's
 
 
 def load_own_vae(name: str, tensors: Mapping[str, Tensor], family: str, hints: Hints) -> AutoencoderKL | ModelError:
     """The VAE in a checkpoint; else the error that its use would be."""
-    if not any(key.startswith((f"{layout.VAE}decoder.", f"{layout.VAE}encoder.")) for key in tensors):
+    if not any(key.startswith((f"{layout.VAE_PREFIX}decoder.", f"{layout.VAE_PREFIX}encoder.")) for key in tensors):
         return ModelMissing(f"{name} is a checkpoint of {family} that holds no VAE.", CHOOSE_VAE)
     try:
-        return load_vae(Part(name, tensors, layout.VAE, layout.vae_names), hints)
+        return load_vae(Part(name, tensors, layout.VAE_PREFIX, layout.vae_names), hints)
     except (ModelMismatch, ModelCorrupt) as error:
         return type(error)(str(error), CHOOSE_VAE)
 
 
 def load_vae(part: Part, hints: Hints) -> AutoencoderKL:
-    return part.build(lambda found: VAE.build(found, hints))
+    return part.build(lambda found: VAE_NETWORK.build(found, hints))
 
 
 def load_text(name: str, tensors: Mapping[str, Tensor], use: TextPart, hints: Hints) -> TextEncoder:
@@ -103,10 +103,11 @@ def load_vae_file(path: Path) -> AutoencoderKL | ConsistencyDecoderVAE:
 
     Raises ModelError, naming the file.
     """
-    tensors = read_weights(path).tensors
+    tensors = read_state_dict(path).tensors
     if consistency.is_consistency_decoder(tensors):
-        return consistency.complete(Part(path.name, tensors, "", lambda keys: {key: key for key in keys}).build(consistency.build))
-    prefix = layout.VAE if any(key.startswith(layout.VAE) for key in tensors) else ""
+        part = Part(path.name, tensors, "", lambda keys: {key: key for key in keys})
+        return consistency.complete(part.build(consistency.build_consistency_decoder))
+    prefix = layout.VAE_PREFIX if any(key.startswith(layout.VAE_PREFIX) for key in tensors) else ""
     if f"{prefix}decoder.conv_in.weight" not in tensors:
         raise ModelUnsupported(f"{path.name} is {likeness(tensors)}, not a VAE.", "Easel loads VAEs of Stable Diffusion in their original layout.")
     kept = {key: tensor for key, tensor in tensors.items() if key.removeprefix(prefix).startswith(layout.VAE_PARTS)}
@@ -132,7 +133,7 @@ class Part:
             reason = " ".join(str(error).split())
             raise ModelMismatch(f"{self.file}: {self.prefix or 'its'}… is incomplete ({reason:.200}).", "Download it again.") from error
         wanted = module.state_dict()
-        fitting = {name: fitted(tensor, wanted[name]) for name, tensor in self.tensors.items() if name in wanted}
+        fitting = {name: fit_shape(tensor, wanted[name]) for name, tensor in self.tensors.items() if name in wanted}
         self.complain(wanted, fitting)
         self.tell_unused(fitting)
         module.load_state_dict(fitting, strict=True, assign=True)
@@ -148,8 +149,11 @@ class Part:
         ]
         for what, names in (("lacks", missing), ("does not fit", misshapen)):
             if names:
-                more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-                raise ModelMismatch(f"{self.file} {what}: {', '.join(sorted(names)[:SHOWN])}{more}.", "It may be another kind of model, or broken.")
+                more = f" and {len(names) - MOST_NAMES_SHOWN} more" if len(names) > MOST_NAMES_SHOWN else ""
+                raise ModelMismatch(
+                    f"{self.file} {what}: {', '.join(sorted(names)[:MOST_NAMES_SHOWN])}{more}.",
+                    "It may be another kind of model, or broken.",
+                )
         if whole := next((ours.get(n, n) for n, t in found.items() if not t.is_floating_point()), None):
             raise ModelCorrupt(f"{self.file}: {whole} holds no weights.", "Download it again.")
 
@@ -162,7 +166,7 @@ class Part:
             log.warning("%s: %d tensors are left out, as %s: this model has no place for them.", self.file, len(unused), self.prefix + unused[0])
 
 
-def fitted(tensor: Tensor, wanted: Tensor) -> Tensor:
+def fit_shape(tensor: Tensor, wanted: Tensor) -> Tensor:
     """A 1×1 convolution where the module has a plain matrix, or the reverse, as a view."""
     if tensor.shape != wanted.shape and tensor.numel() == wanted.numel() and tensor.ndim + wanted.ndim == 6:
         return tensor.reshape(wanted.shape)

@@ -21,7 +21,7 @@ PARALLEL = "module."        # begins all names where several GPUs trained the ne
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[N]):
+class FaceNetwork(Generic[N]):
     """name: for messages; marks: names that only such files have; make: the network of its sizes"""
 
     name: str
@@ -31,13 +31,13 @@ class Kind(Generic[N]):
     hint: str
 
 
-def load(kind: Kind[N], path: Path, device: torch.device) -> N:
+def load_face_network(kind: FaceNetwork[N], path: Path, device: torch.device) -> N:
     """The network in that file. Raises ModelError, naming the file."""
     state = {name.removeprefix(PARALLEL): tensor for name, tensor in read_state(path).items()}
-    return build(kind, path.name, state).to(device, torch.float32)
+    return build_face_network(kind, path.name, state).to(device, torch.float32)
 
 
-def build(kind: Kind[N], name: str, state: Mapping[str, Tensor]) -> N:
+def build_face_network(kind: FaceNetwork[N], name: str, state: Mapping[str, Tensor]) -> N:
     """Made without memory, then given the file's own tensors; `name` is the file's. Raises ModelMismatch."""
     if not kind.marks <= state.keys():
         raise ModelMismatch(f"{name} is not {kind.name}.", kind.hint)
@@ -47,33 +47,33 @@ def build(kind: Kind[N], name: str, state: Mapping[str, Tensor]) -> N:
         module.load_state_dict(state, assign=True)
         fits = getattr(module, "side", SIDE) == SIDE
     except UNFIT as error:
-        raise unfit(kind, name) from error
+        raise face_file_mismatch(kind, name) from error
     if not fits:
-        raise unfit(kind, name)
+        raise face_file_mismatch(kind, name)
     return module.requires_grad_(False).eval()
 
 
-def unfit(kind: Kind[Any], name: str) -> ModelMismatch:
+def face_file_mismatch(kind: FaceNetwork[Any], name: str) -> ModelMismatch:
     return ModelMismatch(f"{name} resembles {kind.name}, but its weights do not fit together.", "Download it again, or use another.")
 
 
-DETECTOR = Kind(
+DETECTOR_NETWORK = FaceNetwork(
     "RetinaFace's face detector on a ResNet-50",
     frozenset({"body.conv1.weight", "fpn.output1.0.weight", "LandmarkHead.0.conv1x1.weight"}),
-    retinaface.Sizes.of, retinaface.RetinaFace,
+    retinaface.RetinaFaceSizes.of, retinaface.RetinaFace,
     "Use detection_Resnet50_Final.pth.",
 )
-RESTORERS: Mapping[str, Kind[nn.Module]] = {
-    "gfpgan": Kind(
+RESTORER_NETWORKS: Mapping[str, FaceNetwork[nn.Module]] = {
+    "gfpgan": FaceNetwork(
         "GFPGAN 1.2, 1.3 or 1.4",
         frozenset({"conv_body_first.weight", "condition_scale.0.2.weight", "stylegan_decoder.constant_input.weight"}),
-        gfpgan.Sizes.of, gfpgan.GFPGAN,
+        gfpgan.GfpganSizes.of, gfpgan.GFPGANv1Clean,
         "Use GFPGANv1.4.pth; GFPGANv1.pth is of an older kind.",
     ),
-    "codeformer": Kind(
+    "codeformer": FaceNetwork(
         "CodeFormer",
         frozenset({"position_emb", "quantize.embedding.weight", "ft_layers.0.self_attn.in_proj_weight"}),
-        codeformer.Sizes.of, codeformer.CodeFormer,
+        codeformer.CodeFormerSizes.of, codeformer.CodeFormer,
         "Use codeformer-v0.1.0.pth.",
     ),
 }

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from modules.models.faces.vqgan import ResBlock, conv, encoder, generator
+from modules.models.faces.vqgan import ResBlock, encoder, vqgan_generator
+from modules.models.layers import LEAKY_SLOPE, conv3x3
 
 HEAD = 64               # width of an attention head: 8 of them in 512
-SLOPE = 0.2             # of the leaky ReLUs
-EPSILON = 1e-5          # keeps the deviation of a plain surface from nothing
+ADAIN_EPSILON = 1e-5          # keeps the deviation of a plain surface from nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class CodeFormerSizes:
     """widths: of the autoencoder by resolution, the picture's first; fused: the sides in pixels at which features are exchanged."""
 
     widths: tuple[int, ...] = (64, 128, 128, 256, 256, 512)
@@ -33,7 +33,7 @@ class Sizes:
     fused: tuple[str, ...] = ("32", "64", "128", "256")
 
     @classmethod
-    def of(cls, state: Mapping[str, Tensor]) -> Sizes:
+    def of(cls, state: Mapping[str, Tensor]) -> CodeFormerSizes:
         halvings = sorted(int(name.split(".")[2]) for name in state if name.startswith("encoder.blocks.") and name.endswith(".conv.weight"))
         codes, latent = state["quantize.embedding.weight"].shape
         places, width = state["position_emb"].shape
@@ -57,7 +57,7 @@ class Sizes:
         return self.widths[(self.side // int(side)).bit_length() - 1]
 
 
-class Layer(nn.Module):
+class TransformerLayer(nn.Module):
     """Of the transformer; what stands where is told to its questions and keys alone."""
 
     def __init__(self, width: int, inner: int) -> None:
@@ -80,7 +80,7 @@ class Fusion(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.encode_enc = ResBlock(2 * width, width)
-        self.scale, self.shift = (nn.Sequential(conv(width, width), nn.LeakyReLU(SLOPE), conv(width, width)) for _ in range(2))
+        self.scale, self.shift = (nn.Sequential(conv3x3(width, width), nn.LeakyReLU(LEAKY_SLOPE), conv3x3(width, width)) for _ in range(2))
 
     def forward(self, seen: Tensor, drawn: Tensor, weight: float) -> Tensor:
         seen = self.encode_enc(torch.cat((seen, drawn), 1))
@@ -93,14 +93,14 @@ class CodeFormer(nn.Module):
     weight: 0 draws from the codes alone, the better picture; 1 keeps most of the face that was there
     """
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: CodeFormerSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.encoder, self.generator = encoder(sizes.widths, sizes.latent), generator(sizes.widths, sizes.latent)
+        self.encoder, self.generator = encoder(sizes.widths, sizes.latent), vqgan_generator(sizes.widths, sizes.latent)
         self.quantize = nn.ModuleDict({"embedding": nn.Embedding(sizes.codes, sizes.latent)})
         self.position_emb = nn.Parameter(torch.empty(sizes.places, sizes.width))
         self.feat_emb = nn.Linear(sizes.latent, sizes.width)
-        self.ft_layers = nn.ModuleList(Layer(sizes.width, sizes.inner) for _ in range(sizes.layers))
+        self.ft_layers = nn.ModuleList(TransformerLayer(sizes.width, sizes.inner) for _ in range(sizes.layers))
         self.idx_pred_layer = nn.Sequential(nn.LayerNorm(sizes.width), nn.Linear(sizes.width, sizes.codes, bias=False))
         self.fuse_convs_dict = nn.ModuleDict({side: Fusion(sizes.width_at(side)) for side in sizes.fused})
 
@@ -147,4 +147,4 @@ def in_style_of(style: Tensor, x: Tensor) -> Tensor:
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     variance, mean = torch.var_mean(x, (2, 3), keepdim=True)
-    return mean, (variance + EPSILON).sqrt()
+    return mean, (variance + ADAIN_EPSILON).sqrt()

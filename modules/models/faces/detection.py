@@ -12,13 +12,13 @@ from torch import Tensor
 
 from modules.models.faces.retinaface import RetinaFace
 
-LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))     # distance of a level's anchors, and their sides
-CENTRE, SCALE = 0.1, 0.2            # units of the network's numbers: of an anchor's side, of a logarithm
+ANCHOR_LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))     # distance of a level's anchors, and their sides
+CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2            # units of the network's numbers: of an anchor's side, of a logarithm
 BGR_MEANS = (104.0, 117.0, 123.0)   # taken off the colours, of 255
 SHORT_SIDE = 640                    # what a picture's shorter side becomes
 SURE = 0.97                         # least score of a face
 LONGEST_SIDE = 8 * SHORT_SIDE       # pixels: a narrow strip is not blown up beyond that
-SAME = 0.4                          # what overlaps by more is the same face
+NMS_THRESHOLD = 0.4                          # what overlaps by more is the same face
 LEAST_EYES = 5.0                    # pixels between the eyes: what is smaller is left alone
 
 
@@ -32,7 +32,7 @@ class Face:
 
 
 @torch.no_grad()
-def faces(net: RetinaFace, image: Image.Image) -> list[Face]:
+def detect_faces(net: RetinaFace, image: Image.Image) -> list[Face]:
     """Those in an RGB picture, the surest first, in pixels of that picture."""
     factor = min(SHORT_SIDE / min(image.size), LONGEST_SIDE / max(image.size))
     width, height = (max(1, int(side * factor)) for side in image.size)
@@ -41,7 +41,7 @@ def faces(net: RetinaFace, image: Image.Image) -> list[Face]:
     sure = scores > SURE
     places = anchors(height, width)[sure]
     scores, boxes, landmarks = scores[sure].numpy(), decoded_boxes(places, deltas[sure]).numpy(), decoded_points(places, points[sure]).numpy()
-    found = [Face(float(scores[i]), boxes[i] / factor, landmarks[i] / factor) for i in unlike(boxes, scores, SAME)]
+    found = [Face(float(scores[i]), boxes[i] / factor, landmarks[i] / factor) for i in unlike(boxes, scores, NMS_THRESHOLD)]
     return [face for face in found if np.linalg.norm(face.landmarks[0] - face.landmarks[1]) >= LEAST_EYES]
 
 
@@ -55,7 +55,7 @@ def colours(image: Image.Image, net: RetinaFace) -> Tensor:
 def anchors(height: int, width: int) -> Tensor:
     """(n, 4): centre x, centre y, width, height; row by row, the smaller of each place first, fine levels before coarse ones."""
     found = []
-    for step, sides in LEVELS:
+    for step, sides in ANCHOR_LEVELS:
         rows, columns = ((torch.arange(ceil(length / step)) + 0.5) * step for length in (height, width))
         y, x, side = torch.meshgrid(rows, columns, torch.tensor(sides, dtype=torch.float32), indexing="ij")
         found.append(torch.stack((x, y, side, side), -1).view(-1, 4))
@@ -64,14 +64,14 @@ def anchors(height: int, width: int) -> Tensor:
 
 def decoded_boxes(places: Tensor, deltas: Tensor) -> Tensor:
     """(n, 4) left, top, right, bottom of (n, 4) shifts of the centre and logarithms of the size."""
-    centre = places[:, :2] + deltas[:, :2] * CENTRE * places[:, 2:]
-    half = places[:, 2:] * (deltas[:, 2:] * SCALE).exp() / 2
+    centre = places[:, :2] + deltas[:, :2] * CENTRE_VARIANCE * places[:, 2:]
+    half = places[:, 2:] * (deltas[:, 2:] * SIZE_VARIANCE).exp() / 2
     return torch.cat((centre - half, centre + half), 1)
 
 
 def decoded_points(places: Tensor, deltas: Tensor) -> Tensor:
     """(n, 5, 2) x and y of (n, 10) shifts from the centre."""
-    return places[:, None, :2] + deltas.view(-1, 5, 2) * CENTRE * places[:, None, 2:]
+    return places[:, None, :2] + deltas.view(-1, 5, 2) * CENTRE_VARIANCE * places[:, None, 2:]
 
 
 def unlike(boxes: np.ndarray, scores: np.ndarray, same: float) -> list[int]:

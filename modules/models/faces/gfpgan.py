@@ -12,15 +12,16 @@ from math import sqrt
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, interpolate, leaky_relu
+from torch.nn.functional import conv2d, interpolate
 
-SLOPE = 0.2             # of the leaky ReLUs
-EPSILON = 1e-8          # keeps a filter of nothing finite
-SMALLEST = 4            # pixels: the side that StyleGAN2 begins with
+from modules.models.layers import LEAKY_SLOPE, conv3x3, leaky
+
+DEMODULATION_EPSILON = 1e-8          # keeps a filter of nothing finite
+FIRST_SIDE = 4            # pixels: the side that StyleGAN2 begins with
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class GfpganSizes:
     """Widths by resolution, from 4 pixels up to the picture's side."""
 
     unet: tuple[int, ...] = (256, 256, 256, 256, 256, 128, 64, 32)
@@ -30,7 +31,7 @@ class Sizes:
     mapping: int = 8        # layers of the network from noise to style; GFPGAN's U-Net gives the style itself, so it is never run
 
     @classmethod
-    def of(cls, state: Mapping[str, Tensor]) -> Sizes:
+    def of(cls, state: Mapping[str, Tensor]) -> GfpganSizes:
         levels = sum(name.startswith("toRGB.") and name.endswith(".weight") for name in state)
         first = state["conv_body_first.weight"].shape[0]
         downs = [state[f"conv_body_down.{level}.skip.weight"].shape[0] for level in range(levels)]
@@ -54,18 +55,18 @@ class Sizes:
         return 2 * len(self.decoder)
 
 
-class Resize(nn.Module):
+class ResizeBlock(nn.Module):
     """A residual block that halves or doubles its input's sides."""
 
     def __init__(self, inputs: int, outputs: int, factor: float) -> None:
         super().__init__()
         self.factor = factor
-        self.conv1, self.conv2 = conv(inputs, inputs), conv(inputs, outputs)
+        self.conv1, self.conv2 = conv3x3(inputs, inputs), conv3x3(inputs, outputs)
         self.skip = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = activated(self.conv2(scaled(activated(self.conv1(x)), self.factor)))
-        return inner + self.skip(scaled(x, self.factor))
+        inner = leaky(self.conv2(resize_features(leaky(self.conv1(x)), self.factor)))
+        return inner + self.skip(resize_features(x, self.factor))
 
 
 class ModulatedConv(nn.Module):
@@ -81,7 +82,7 @@ class ModulatedConv(nn.Module):
         """x: (1, inputs, h, w); style: (1, style)"""
         weight = self.weight[0] * self.modulation(style)[0, :, None, None]
         if self.demodulate:
-            weight = weight * (weight.square().sum((1, 2, 3), keepdim=True) + EPSILON).rsqrt()
+            weight = weight * (weight.square().sum((1, 2, 3), keepdim=True) + DEMODULATION_EPSILON).rsqrt()
         return conv2d(x, weight, padding=weight.shape[-1] // 2)
 
 
@@ -96,8 +97,8 @@ class StyledConv(nn.Module):
         self.bias = nn.Parameter(torch.empty(1, outputs, 1, 1))
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> Tensor:
-        x = self.modulated_conv(scaled(x, 2) if self.doubles else x, style) * sqrt(2)
-        return activated(x + self.weight * noise + self.bias)
+        x = self.modulated_conv(resize_features(x, 2) if self.doubles else x, style) * sqrt(2)
+        return leaky(x + self.weight * noise + self.bias)
 
 
 class ToRGB(nn.Module):
@@ -115,7 +116,7 @@ class Constant(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(1, width, SMALLEST, SMALLEST))
+        self.weight = nn.Parameter(torch.empty(1, width, FIRST_SIDE, FIRST_SIDE))
 
 
 class Noises(nn.Module):
@@ -124,7 +125,7 @@ class Noises(nn.Module):
     def __init__(self, layers: int) -> None:
         super().__init__()
         for layer in range(layers):
-            side = SMALLEST * 2 ** ((layer + 1) // 2)
+            side = FIRST_SIDE * 2 ** ((layer + 1) // 2)
             self.register_buffer(f"noise{layer}", torch.empty(1, 1, side, side))
 
     def __getitem__(self, layer: int) -> Tensor:
@@ -134,11 +135,11 @@ class Noises(nn.Module):
 class Decoder(nn.Module):
     """StyleGAN2, part of whose features are scaled and shifted on their way (spatial feature transform, arXiv:2101.04061, section 3.4)."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: GfpganSizes) -> None:
         super().__init__()
         style, widths = sizes.style, sizes.decoder
         self.style_mlp = nn.Sequential(
-            nn.Identity(), *(layer for _ in range(sizes.mapping) for layer in (nn.Linear(style, style), nn.LeakyReLU(SLOPE)))
+            nn.Identity(), *(layer for _ in range(sizes.mapping) for layer in (nn.Linear(style, style), nn.LeakyReLU(LEAKY_SLOPE)))
         )
         self.constant_input = Constant(widths[0])
         self.style_conv1 = StyledConv(widths[0], widths[0], style, doubles=False)
@@ -156,25 +157,25 @@ class Decoder(nn.Module):
         for level, to_rgb in enumerate(self.to_rgbs):
             first, last = 2 * level, 2 * level + 1      # of the convolutions; styles and noises are one ahead
             x = self.style_convs[first](x, styles[first + 1], self.noises[first + 1])
-            x = guided(x, scales[level], shifts[level])
+            x = feature_transform(x, scales[level], shifts[level])
             x = self.style_convs[last](x, styles[last + 1], self.noises[last + 1])
-            picture = scaled(picture, 2) + to_rgb(x, styles[last + 2])
+            picture = resize_features(picture, 2) + to_rgb(x, styles[last + 2])
         return picture
 
 
-class GFPGAN(nn.Module):
+class GFPGANv1Clean(nn.Module):
     """(1, 3, side, side) RGB in [−1, 1] → the same face restored."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: GfpganSizes) -> None:
         super().__init__()
         self.sizes = sizes
         rising = list(zip(sizes.unet, sizes.unet[1:], strict=False))
         self.conv_body_first = nn.Conv2d(3, sizes.unet[-1], 1)
-        self.conv_body_down = nn.ModuleList(Resize(large, small, 0.5) for small, large in reversed(rising))
-        self.final_conv = conv(sizes.unet[0], sizes.unet[0])
-        self.conv_body_up = nn.ModuleList(Resize(small, large, 2) for small, large in rising)
+        self.conv_body_down = nn.ModuleList(ResizeBlock(large, small, 0.5) for small, large in reversed(rising))
+        self.final_conv = conv3x3(sizes.unet[0], sizes.unet[0])
+        self.conv_body_up = nn.ModuleList(ResizeBlock(small, large, 2) for small, large in rising)
         self.toRGB = nn.ModuleList(nn.Conv2d(width, 3, 1) for width in sizes.unet[1:])      # for training alone
-        self.final_linear = nn.Linear(sizes.unet[0] * SMALLEST**2, sizes.styles * sizes.style)
+        self.final_linear = nn.Linear(sizes.unet[0] * FIRST_SIDE**2, sizes.styles * sizes.style)
         self.stylegan_decoder = Decoder(sizes)
         widths = list(zip(sizes.unet[1:], sizes.guided, strict=True))
         self.condition_scale = nn.ModuleList(condition(*each) for each in widths)
@@ -182,13 +183,13 @@ class GFPGAN(nn.Module):
 
     @property
     def side(self) -> int:
-        return SMALLEST * 2**self.sizes.levels
+        return FIRST_SIDE * 2**self.sizes.levels
 
     def forward(self, x: Tensor) -> Tensor:
-        seen = [activated(self.conv_body_first(x))]
+        seen = [leaky(self.conv_body_first(x))]
         for down in self.conv_body_down:
             seen.append(down(seen[-1]))
-        x = activated(self.final_conv(seen[-1]))
+        x = leaky(self.final_conv(seen[-1]))
         styles = self.final_linear(x.flatten(1)).view(self.sizes.styles, 1, self.sizes.style)
         scales, shifts = [], []
         for up, skip, scale, shift in zip(self.conv_body_up, reversed(seen[1:]), self.condition_scale, self.condition_shift, strict=True):
@@ -198,23 +199,15 @@ class GFPGAN(nn.Module):
         return self.stylegan_decoder(styles, scales, shifts)
 
 
-def conv(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
-
-
 def condition(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(conv(inputs, inputs), nn.LeakyReLU(SLOPE), conv(inputs, outputs))
+    return nn.Sequential(conv3x3(inputs, inputs), nn.LeakyReLU(LEAKY_SLOPE), conv3x3(inputs, outputs))
 
 
-def guided(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+def feature_transform(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """The last channels as the U-Net wants them, as many as it has numbers for; the first as StyleGAN2 drew them."""
     own, led = x.split((x.shape[1] - scale.shape[1], scale.shape[1]), 1)
     return torch.cat((own, led * scale + shift), 1)
 
 
-def activated(x: Tensor) -> Tensor:
-    return leaky_relu(x, SLOPE)
-
-
-def scaled(x: Tensor, factor: float) -> Tensor:
+def resize_features(x: Tensor, factor: float) -> Tensor:
     return interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)

@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from modules.base.errors import NotANumber
-from modules.imaging.faces import returned, upright
+from modules.imaging.faces import align_face, returned
 from modules.library.face_restorers import Catalogs, find_face_files, refresh_restorers, restorer_named
-from modules.models.faces.building import DETECTOR, RESTORERS, Kind, N, load
+from modules.models.faces.building import DETECTOR_NETWORK, RESTORER_NETWORKS, FaceNetwork, N, load_face_network
 from modules.models.faces.codeformer import CodeFormer
-from modules.models.faces.detection import faces
+from modules.models.faces.detection import detect_faces
 from modules.models.faces.retinaface import RetinaFace
 
 Restore = Callable[[Tensor], Tensor]        # (1, 3, 512, 512) RGB in [−1, 1] → the same
@@ -37,15 +37,15 @@ class FaceRestorers:
         """
         refresh_restorers(self.catalogs)
         found = find_face_files(name, self.catalogs)
-        self._detector = self._kept(self._detector, DETECTOR, found.detector)
-        self._restorer = self._kept(self._restorer, RESTORERS[restorer_named(name).name.casefold()], found.restorer)
-        return np.array(restored(Image.fromarray(pixels), self._detector[1], by(self._restorer[1], weight)))
+        self._detector = self._kept(self._detector, DETECTOR_NETWORK, found.detector)
+        self._restorer = self._kept(self._restorer, RESTORER_NETWORKS[restorer_named(name).name.casefold()], found.restorer)
+        return np.array(restore_faces(Image.fromarray(pixels), self._detector[1], restore_with(self._restorer[1], weight)))
 
-    def _kept(self, ready: tuple[Path, N] | None, kind: Kind[N], path: Path) -> tuple[Path, N]:
-        return ready if ready and ready[0] == path else (path, load(kind, path, self.device))
+    def _kept(self, ready: tuple[Path, N] | None, kind: FaceNetwork[N], path: Path) -> tuple[Path, N]:
+        return ready if ready and ready[0] == path else (path, load_face_network(kind, path, self.device))
 
 
-def by(net: nn.Module, weight: float) -> Restore:
+def restore_with(net: nn.Module, weight: float) -> Restore:
     """GFPGAN has no weight: it always restores the same way."""
     device = next(net.parameters()).device
     if isinstance(net, CodeFormer):
@@ -53,17 +53,17 @@ def by(net: nn.Module, weight: float) -> Restore:
     return lambda x: net(x.to(device))
 
 
-def restored(image: Image.Image, detector: RetinaFace, restore: Restore) -> Image.Image:
+def restore_faces(image: Image.Image, detector: RetinaFace, restore: Restore) -> Image.Image:
     """Every face of an RGB picture is taken from the picture as it was, and put over those before it."""
     result = image
-    for face in faces(detector, image):
-        square, matrix = upright(image, face.landmarks)
-        result = returned(result, through(restore, square), matrix)
+    for face in detect_faces(detector, image):
+        square, matrix = align_face(image, face.landmarks)
+        result = returned(result, restore_square(restore, square), matrix)
     return result
 
 
 @torch.no_grad()
-def through(restore: Restore, square: Image.Image) -> Image.Image:
+def restore_square(restore: Restore, square: Image.Image) -> Image.Image:
     x = torch.from_numpy(np.array(square)).permute(2, 0, 1)[None].float() / 127.5 - 1
     y = restore(x)[0].float().cpu()
     if not y.isfinite().all():

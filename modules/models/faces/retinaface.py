@@ -15,11 +15,11 @@ from torch.nn.functional import interpolate, relu
 
 ANCHORS = 2         # on each place
 EXPANSION = 4       # a stage's features are this many times its bottleneck's
-LEVELS = 3          # stages that the pyramid sees: the last ones
+PYRAMID_LEVELS = 3          # stages that the pyramid sees: the last ones
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class RetinaFaceSizes:
     """stem: features before the first stage; blocks: of each stage; pyramid: features of each of its levels."""
 
     stem: int = 64
@@ -27,7 +27,7 @@ class Sizes:
     pyramid: int = 256
 
     @classmethod
-    def of(cls, state: Mapping[str, Tensor]) -> Sizes:
+    def of(cls, state: Mapping[str, Tensor]) -> RetinaFaceSizes:
         stages = [{name.split(".")[2] for name in state if name.startswith(f"body.layer{stage}.")} for stage in range(1, 5)]
         return cls(state["body.conv1.weight"].shape[0], tuple(map(len, stages)), state["fpn.output1.0.weight"].shape[0])
 
@@ -53,7 +53,7 @@ class Bottleneck(nn.Module):
 class ResNet(nn.Module):
     """The features of its last three stages, at 1/8, 1/16 and 1/32 of the picture's size."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: RetinaFaceSizes) -> None:
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(3, sizes.stem, 7, 2, 3, bias=False), nn.BatchNorm2d(sizes.stem)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
@@ -129,14 +129,14 @@ class Head(nn.Module):
 class RetinaFace(nn.Module):
     """(1, 3, h, w) blue, green, red less their means → for each anchor: its score 0–1, (n,); box, (n, 4); landmarks, (n, 10)."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: RetinaFaceSizes) -> None:
         super().__init__()
         features = sizes.pyramid
         self.body = ResNet(sizes)
-        self.fpn = Pyramid([EXPANSION * sizes.stem * 2**stage for stage in range(1, LEVELS + 1)], features)
-        self.ssh1, self.ssh2, self.ssh3 = (Context(features) for _ in range(LEVELS))
+        self.fpn = Pyramid([EXPANSION * sizes.stem * 2**stage for stage in range(1, PYRAMID_LEVELS + 1)], features)
+        self.ssh1, self.ssh2, self.ssh3 = (Context(features) for _ in range(PYRAMID_LEVELS))
         self.ClassHead, self.BboxHead, self.LandmarkHead = (
-            nn.ModuleList(Head(features, numbers) for _ in range(LEVELS)) for numbers in (2, 4, 10)
+            nn.ModuleList(Head(features, numbers) for _ in range(PYRAMID_LEVELS)) for numbers in (2, 4, 10)
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad, scaled_dot_product_attention, silu
 
-GROUPS = 32         # of channels that are normalised together
-EPSILON = 1e-6
-COLOURS = 3
+NORM_GROUPS = 32         # of channels that are normalised together
+NORM_EPSILON = 1e-6
+RGB_CHANNELS = 3
 
 
 class ResBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.norm1, self.conv1 = norm(inputs), conv(inputs, outputs)
-        self.norm2, self.conv2 = norm(outputs), conv(outputs, outputs)
+        self.norm1, self.conv1 = norm(inputs), conv3x3(inputs, outputs)
+        self.norm2, self.conv2 = norm(outputs), conv3x3(outputs, outputs)
         self.conv_out = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ class ResBlock(nn.Module):
         return inner + (self.conv_out(x) if self.conv_out else x)
 
 
-class Attention(nn.Module):
+class SpatialAttention(nn.Module):
     """Every place looks at every other, with a single head."""
 
     def __init__(self, width: int) -> None:
@@ -39,7 +39,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normed = self.norm(x)
-        query, key, value = (places(part(normed)) for part in (self.q, self.k, self.v))
+        query, key, value = (spatial_tokens(part(normed)) for part in (self.q, self.k, self.v))
         seen = scaled_dot_product_attention(query, key, value)
         return x + self.proj_out(seen.mT.reshape(x.shape))
 
@@ -56,7 +56,7 @@ class Halving(nn.Module):
 class Doubling(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = conv(width, width)
+        self.conv = conv3x3(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(interpolate(x, scale_factor=2, mode="nearest"))
@@ -78,57 +78,57 @@ def encoder(widths: Sequence[int], latent: int) -> Blocks:
     return Blocks(encoder_blocks(widths, latent))
 
 
-def generator(widths: Sequence[int], latent: int) -> Blocks:
+def vqgan_generator(widths: Sequence[int], latent: int) -> Blocks:
     return Blocks(generator_blocks(widths, latent))
 
 
 def encoder_blocks(widths: Sequence[int], latent: int) -> Iterator[tuple[nn.Module, int | None]]:
     last = len(widths) - 1
-    yield conv(COLOURS, widths[0]), None
+    yield conv3x3(RGB_CHANNELS, widths[0]), None
     for level, width in enumerate(widths):
         yield ResBlock(widths[max(level - 1, 0)], width), None
         if level == last:
-            yield Attention(width), None
+            yield SpatialAttention(width), None
         yield ResBlock(width, width), level
-        yield (Attention(width) if level == last else Halving(width)), None
-    yield from middle(widths[-1])
+        yield (SpatialAttention(width) if level == last else Halving(width)), None
+    yield from middle_blocks(widths[-1])
     yield norm(widths[-1]), None
-    yield conv(widths[-1], latent), None
+    yield conv3x3(widths[-1], latent), None
 
 
 def generator_blocks(widths: Sequence[int], latent: int) -> Iterator[tuple[nn.Module, int | None]]:
     last = len(widths) - 1
-    yield conv(latent, widths[-1]), None
-    yield from middle(widths[-1])
+    yield conv3x3(latent, widths[-1]), None
+    yield from middle_blocks(widths[-1])
     for level in range(last, -1, -1):
         width = widths[level]
         smallest = level == last
         yield ResBlock(widths[min(level + 1, last)], width), None if smallest else level
         if smallest:
-            yield Attention(width), None
+            yield SpatialAttention(width), None
         yield ResBlock(width, width), level if smallest else None
         if smallest:
-            yield Attention(width), None
+            yield SpatialAttention(width), None
         if level:
             yield Doubling(width), None
     yield norm(widths[0]), None
-    yield conv(widths[0], COLOURS), None
+    yield conv3x3(widths[0], RGB_CHANNELS), None
 
 
-def middle(width: int) -> Iterator[tuple[nn.Module, None]]:
+def middle_blocks(width: int) -> Iterator[tuple[nn.Module, None]]:
     yield ResBlock(width, width), None
-    yield Attention(width), None
+    yield SpatialAttention(width), None
     yield ResBlock(width, width), None
 
 
-def conv(inputs: int, outputs: int) -> nn.Conv2d:
+def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 def norm(width: int) -> nn.GroupNorm:
-    return nn.GroupNorm(GROUPS, width, EPSILON)
+    return nn.GroupNorm(NORM_GROUPS, width, NORM_EPSILON)
 
 
-def places(x: Tensor) -> Tensor:
+def spatial_tokens(x: Tensor) -> Tensor:
     """(n, width, h, w) → (n, h · w, width)."""
     return x.flatten(2).mT

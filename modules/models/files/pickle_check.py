@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from modules.base.errors import ModelCorrupt, ModelUnsafe
+from modules.library.safetensors_header import DOWNLOAD_AGAIN
 
 MOST_OPCODES = 300_000           # a tensor takes about 25, an SDXL checkpoint 65,000
-MOST_VALUES = 10_000_000         # in one value, each as often as it is reached; characters count too
+MOST_PICKLE_VALUES = 10_000_000         # in one value, each as often as it is reached; characters count too
 DEEPEST = 100                    # containers within one another
 LONGEST_ENCODED = 1000           # characters of a text that is made bytes: those of one number in known files
-AGAIN = "Download it again."
 CONVERT = "Ask for a safetensors version, or convert it on a machine you do not mind losing."
 
-IGNORED = (       # what training files mention beside their weights
+IGNORED_TYPES = (       # what training files mention beside their weights
     "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.dtype",
 )
 CALLED = frozenset((
-    *IGNORED, "collections.OrderedDict", "_codecs.encode", "__builtin__.set", "builtins.set", "torch.Size",
+    *IGNORED_TYPES, "collections.OrderedDict", "_codecs.encode", "__builtin__.set", "builtins.set", "torch.Size",
     *(f"torch._utils._rebuild_{made}" for made in ("tensor", "tensor_v2", "tensor_v3", "parameter", "sparse_tensor", "qtensor")),
     "torch.device", "torch.serialization._get_layout", "torch.nn.parameter.Parameter", "torch.nn.modules.container.ParameterDict",
 ))
@@ -52,10 +52,10 @@ def check_stream(name: str, file: BinaryIO, pickles: int = 1) -> None:
             for opcode, argument, _ in pickletools.genops(file):
                 opcodes += 1
                 if opcodes > MOST_OPCODES:
-                    raise ModelCorrupt(f"{name}: its object stream is longer than any model's.", AGAIN)
+                    raise ModelCorrupt(f"{name}: its object stream is longer than any model's.", DOWNLOAD_AGAIN)
                 machine.do(opcode, argument)
         except (ValueError, LookupError) as error:
-            raise ModelCorrupt(f"{name} is damaged or was cut off: its object stream breaks off.", AGAIN) from error
+            raise ModelCorrupt(f"{name} is damaged or was cut off: its object stream breaks off.", DOWNLOAD_AGAIN) from error
 
 
 class Machine:
@@ -115,8 +115,8 @@ class Machine:
         if isinstance(argument, str | bytes):
             return Item(1 + len(argument), text=argument[:LONGEST_ENCODED] if isinstance(argument, str) else "")
         item = Item(1 + sum(each.size for each in taken), 1 + max((each.depth for each in taken), default=-1))
-        if item.size > MOST_VALUES or item.depth > DEEPEST:
-            raise ModelCorrupt(f"{self.name}: its object stream is nested beyond measure.", AGAIN)
+        if item.size > MOST_PICKLE_VALUES or item.depth > DEEPEST:
+            raise ModelCorrupt(f"{self.name}: its object stream is nested beyond measure.", DOWNLOAD_AGAIN)
         return item
 
     def check_call(self, code: str, argument: Any, taken: Sequence[Item]) -> None:

@@ -18,14 +18,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from modules.base.errors import ModelCorrupt, ModelUnsafe, ModelUnsupported
-from modules.library.safetensors_header import AGAIN, is_named_safetensors, read_header, sniff
-from modules.models.files.pickle_check import CONVERT, IGNORED, check_stream
+from modules.library.safetensors_header import DOWNLOAD_AGAIN, is_named_safetensors, read_header, sniff
+from modules.models.files.pickle_check import CONVERT, IGNORED_TYPES, check_stream
 
 LARGEST_PICKLE = 64 * 2**20      # bytes of the object stream; the tensors lie beside it
 LEGACY_PICKLES = 5               # of torch before 1.6: magic number, version, system, objects, names of the tensors after it
 
 
-class Ignored:
+class IgnoredObject:
     """Stands in for what training checkpoints mention beside their weights; nothing of it is made or imported."""
 
     def __init__(self, *_: Any) -> None:
@@ -36,18 +36,18 @@ class Ignored:
 
 
 Allowed: TypeAlias = Callable[..., Any] | tuple[Callable[..., Any], str]      # a global, and the name it is allowed under
-ALLOWED: list[Allowed] = [torch.nn.ParameterDict, *((Ignored, name) for name in IGNORED)]
+ALLOWED: list[Allowed] = [torch.nn.ParameterDict, *((IgnoredObject, name) for name in IGNORED_TYPES)]
 
 
 @dataclass(frozen=True)
-class Weights:
+class StateDict:
     """A file's tensors by name, and its metadata if it has any."""
 
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, str]
 
 
-def read_weights(path: Path) -> Weights:
+def read_state_dict(path: Path) -> StateDict:
     """What the file holds, by its content whatever it is called.
 
     Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file.
@@ -55,15 +55,15 @@ def read_weights(path: Path) -> Weights:
     if sniff(path) == "safetensors":
         metadata = read_header(path).metadata
         try:
-            return Weights(load_file(path), metadata)
+            return StateDict(load_file(path), metadata)
         except SafetensorError as error:
-            raise ModelCorrupt(f"{path.name}: {error}.", AGAIN) from error
-    return Weights(tensors_in(path.name, read_pickle(path)), {})
+            raise ModelCorrupt(f"{path.name}: {error}.", DOWNLOAD_AGAIN) from error
+    return StateDict(tensors_in(path.name, read_pickle(path)), {})
 
 
-def read_object(path: Path) -> Any:
+def read_plain_object(path: Path) -> Any:
     """What small model files of any age hold: tensors by name, or a pickle's plain values. Raises as `read_weights` does."""
-    return read_weights(path).tensors if sniff(path) == "safetensors" else read_pickle(path)
+    return read_state_dict(path).tensors if sniff(path) == "safetensors" else read_pickle(path)
 
 
 def read_pickle(path: Path) -> Any:
@@ -75,9 +75,9 @@ def read_pickle(path: Path) -> Any:
         check_legacy(path)
     content = unpickled(path, mapped=kind == "zip")
     try:
-        content = plain(content, {})
+        content = plain_value(content, {})
     except RecursionError as error:
-        raise ModelCorrupt(f"{path.name}: its object stream is nested beyond measure.", AGAIN) from error
+        raise ModelCorrupt(f"{path.name}: its object stream is nested beyond measure.", DOWNLOAD_AGAIN) from error
     check_tensors(path, dict(tensors_within("", content, set())))
     return content
 
@@ -91,11 +91,11 @@ def check_zip(path: Path) -> None:
             broken = archive.testzip()
             raw = archive.read(stream) if stream.file_size <= LARGEST_PICKLE else b""
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelCorrupt(f"{path.name} is damaged or was cut off ({error}).", AGAIN) from error
+        raise ModelCorrupt(f"{path.name} is damaged or was cut off ({error}).", DOWNLOAD_AGAIN) from error
     if broken:
-        raise ModelCorrupt(f"{path.name} is damaged: the checksum of {broken!r:.80} does not fit.", AGAIN)
+        raise ModelCorrupt(f"{path.name} is damaged: the checksum of {broken!r:.80} does not fit.", DOWNLOAD_AGAIN)
     if not raw:
-        raise ModelCorrupt(f"{path.name}: its object stream is larger than any model's.", AGAIN)
+        raise ModelCorrupt(f"{path.name}: its object stream is larger than any model's.", DOWNLOAD_AGAIN)
     check_stream(path.name, io.BytesIO(raw))
 
 
@@ -111,11 +111,11 @@ def pickle_of(name: str, members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
     if any("/code/" in member or member.endswith("constants.pkl") for member in names):
         raise ModelUnsupported(f"{name} is a TorchScript program, not a checkpoint.", CONVERT)
     if len(names) != len(set(names)) or len(streams) != 1:
-        raise ModelCorrupt(f"{name} is not an archive as torch writes it: its members are ambiguous.", AGAIN)
+        raise ModelCorrupt(f"{name} is not an archive as torch writes it: its members are ambiguous.", DOWNLOAD_AGAIN)
     root = streams[0].filename.split("/")[0]
     for member in members:
         if member.compress_type != zipfile.ZIP_STORED or member.filename.split("/")[0] != root:
-            raise ModelCorrupt(f"{name} is not an archive as torch writes it: {member.filename!r:.80}.", AGAIN)
+            raise ModelCorrupt(f"{name} is not an archive as torch writes it: {member.filename!r:.80}.", DOWNLOAD_AGAIN)
     return streams[0]
 
 
@@ -126,14 +126,14 @@ def unpickled(path: Path, mapped: bool) -> Any:
             named = not is_named_safetensors(path)
             return torch.load(path if named else file, map_location="cpu", weights_only=True, mmap=(mapped and named) or None)
     except Exception as error:       # torch raises whatever its parts raise; which of ours it becomes is decided there
-        refused(path, error)
+        raise_read_error(path, error)
 
 
-def refused(path: Path, error: Exception) -> NoReturn:
+def raise_read_error(path: Path, error: Exception) -> NoReturn:
     text = str(error)
     if "weights_only" in text.lower() or "Unsupported" in text or "GLOBAL" in text:
         raise ModelUnsafe(f"{path.name} asks to run code: {unsafe_names(path)}. It was not opened.", CONVERT) from error
-    raise ModelCorrupt(f"{path.name} is damaged or was cut off ({type(error).__name__}).", AGAIN) from error
+    raise ModelCorrupt(f"{path.name} is damaged or was cut off ({type(error).__name__}).", DOWNLOAD_AGAIN) from error
 
 
 def unsafe_names(path: Path) -> str:
@@ -145,7 +145,7 @@ def unsafe_names(path: Path) -> str:
     return ", ".join(names[:3]) or "an object that is not a tensor"
 
 
-def plain(value: Any, seen: dict[int, Any]) -> Any:
+def plain_value(value: Any, seen: dict[int, Any]) -> Any:
     """The value as plain tables and lists, named by texts and whole numbers alone; whatever else a table holds is left out.
 
     seen: what each container met so far became, by its id: one may be reached in many ways, or hold itself.
@@ -157,9 +157,9 @@ def plain(value: Any, seen: dict[int, Any]) -> Any:
     made: Any = {} if isinstance(value, dict) else []
     seen[id(value)] = made
     if isinstance(value, dict):
-        made |= {key: plain(item, seen) for key, item in dict.items(value) if isinstance(key, str | int)}
+        made |= {key: plain_value(item, seen) for key, item in dict.items(value) if isinstance(key, str | int)}
     else:
-        made += [plain(item, seen) for item in value]
+        made += [plain_value(item, seen) for item in value]
     return made
 
 
@@ -192,7 +192,7 @@ def check_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         check_tensor(path.name, key, tensor)
         storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
     if sum(storages.values()) > path.stat().st_size:
-        raise ModelCorrupt(f"{path.name}: its tensors claim more numbers than the file holds.", AGAIN)
+        raise ModelCorrupt(f"{path.name}: its tensors claim more numbers than the file holds.", DOWNLOAD_AGAIN)
 
 
 def check_tensor(name: str, key: str, tensor: Tensor) -> None:
@@ -200,4 +200,4 @@ def check_tensor(name: str, key: str, tensor: Tensor) -> None:
     if odd or type(tensor) not in (Tensor, torch.nn.Parameter):
         raise ModelUnsupported(f"{name}: the tensor {key!r:.80} is of a kind Easel cannot use.", CONVERT)
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        raise ModelCorrupt(f"{name}: the tensor {key!r:.80} claims more numbers than the file holds.", AGAIN)
+        raise ModelCorrupt(f"{name}: the tensor {key!r:.80} claims more numbers than the file holds.", DOWNLOAD_AGAIN)

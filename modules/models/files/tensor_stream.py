@@ -18,8 +18,8 @@ from torch import Tensor
 
 from modules.base.errors import ModelCorrupt
 from modules.base.files import NewFile
-from modules.library.safetensors_header import AGAIN, read_header, sniff
-from modules.models.files.state_dict import read_weights
+from modules.library.safetensors_header import DOWNLOAD_AGAIN, read_header, sniff
+from modules.models.files.state_dict import read_state_dict
 
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32,
@@ -87,7 +87,7 @@ class Held:
 def opened(path: Path) -> Iterator[Source]:
     """Raises ModelError, naming the file."""
     if sniff(path) != "safetensors":
-        weights = read_weights(path)
+        weights = read_state_dict(path)
         yield Held(weights.tensors, weights.metadata)
         return
     header = read_header(path)
@@ -97,7 +97,7 @@ def opened(path: Path) -> Iterator[Source]:
             entries = {name: Entry(DTYPES[part.get_dtype()], tuple(part.get_shape())) for name, part in slices.items()}
             yield Mapped(file, entries, header.metadata)
     except SafetensorError as error:
-        raise ModelCorrupt(f"{path.name}: {error}.", AGAIN) from error
+        raise ModelCorrupt(f"{path.name}: {error}.", DOWNLOAD_AGAIN) from error
 
 
 Make = Callable[[str], Tensor]      # a tensor by its name, as its entry says

@@ -16,12 +16,12 @@ from torch.utils.hooks import RemovableHandle
 from modules.base.errors import ModelError, ModelMissing
 from modules.library.library import Library
 from modules.models.checkpoint.loaded_model import LoadedModel
-from modules.models.files.embedding_file import read_embedding
-from modules.models.files.state_dict import read_object, read_weights
+from modules.models.files.embedding_file import read_embedding_file
+from modules.models.files.state_dict import read_plain_object, read_state_dict
 from modules.models.lora.patcher import Patcher, Strong, Wide, itself, parameters_of
-from modules.models.lora.runtime import Networks, Unmerged
+from modules.models.lora.runtime import NetworkUses, Unmerged
 from modules.models.optimizations.fp8 import working
-from modules.models.text import Words
+from modules.models.text import PromptEmbeddings
 from modules.networks.blocks import block_weights
 from modules.networks.dialects import Targets
 from modules.networks.embedding import ONLY, Embedding
@@ -32,7 +32,7 @@ from modules.sampling.weights import NetworkUse, Weights
 
 log = logging.getLogger(__name__)
 
-KEPT = 16      # files of each kind in memory; those used last
+MOST_KEPT_FILES = 16      # files of each kind in memory; those used last
 SETS = 16      # of networks that the pictures of one call may have: the engine's rows
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ T = TypeVar("T")
 class Recent(Generic[T]):
     """What was read last, by what it was read from; or why it could not be, which is the same the next time."""
 
-    def __init__(self, read: Callable[..., T], kept: int = KEPT) -> None:
+    def __init__(self, read: Callable[..., T], kept: int = MOST_KEPT_FILES) -> None:
         self.read, self.kept = read, kept
         self._found: OrderedDict[Hashable, T | ModelError] = OrderedDict()
 
@@ -76,13 +76,13 @@ class AdapterFiles:
     def network(self, sha256: str, targets: Targets) -> Network:
         """Raises ModelError, naming the file."""
         file = self.library.loras.find(sha256)
-        weights = read_weights(file.path)
+        weights = read_state_dict(file.path)
         network = read_network(file.model_name, weights.tensors, weights.metadata, targets)
         if left := network.unmatched:
             log.warning("%s: %d of its tensors are left out, as %s: this model has no use for them.", network.name, len(left), left[0])
         return network
 
-    def words(self, named: Sequence[EmbeddingFile]) -> Words:
+    def words(self, named: Sequence[EmbeddingFile]) -> PromptEmbeddings:
         """Embeddings under the words that name them, or why one cannot be read."""
         found, broken = [], {}
         for each in named:
@@ -90,17 +90,17 @@ class AdapterFiles:
                 found.append(replace(self.embedding(each.sha256, each.file), name=each.word))
             except ModelError as error:
                 broken[each.word] = error
-        return Words(found, broken)
+        return PromptEmbeddings(found, broken)
 
     def _embedding(self, sha256: str, name: str = "") -> Embedding:
         """name: of one among files of equal content, so that an error does not name another"""
         catalog = self.library.embeddings
         path = next((file.path for file in catalog.list() if (file.name, file.sha256) == (name, sha256)), None) or catalog.find(sha256).path
-        return read_embedding(path, sha256)
+        return read_embedding_file(path, sha256)
 
     def _hypernetwork(self, sha256: str) -> Hypernetwork:
         path = self.library.hypernetworks.find(sha256).path
-        return Hypernetwork.read(path.name, read_object(path))
+        return Hypernetwork.read(path.name, read_plain_object(path))
 
 
 class Adapters:
@@ -148,9 +148,9 @@ class Adapters:
 
     def _make_room(self, uses: Sequence[NetworkUse]) -> None:
         """For as many files as a call of such sets has: what is read to decide whether they mix is there when they are mixed."""
-        self.network.kept = max(KEPT, 2 * SETS * len(uses))
+        self.network.kept = max(MOST_KEPT_FILES, 2 * SETS * len(uses))
 
-    def _wanted(self, uses: Networks) -> dict[str, Strong]:
+    def _wanted(self, uses: NetworkUses) -> dict[str, Strong]:
         self._make_room(uses)
         wanted: dict[str, Strong] = {}
         for use in uses:
@@ -170,11 +170,11 @@ class Adapters:
 class Merged:
     """The networks in one part of a model."""
 
-    def __init__(self, patcher: Patcher, wanted: Callable[[Networks], Mapping[str, Strong]]) -> None:
+    def __init__(self, patcher: Patcher, wanted: Callable[[NetworkUses], Mapping[str, Strong]]) -> None:
         self.patcher, self.wanted = patcher, wanted
-        self.networks: Networks = ()
+        self.networks: NetworkUses = ()
 
-    def bring(self, networks: Networks) -> None:
+    def bring(self, networks: NetworkUses) -> None:
         """Raises what `wanted` raises, with all as it was; should a patch fail, none is left."""
         if networks == self.networks:
             return
@@ -207,11 +207,11 @@ class AttentionHooks:
         placed = tuple((hypernetwork.to(weight.device, weight.dtype), strength) for hypernetwork, strength in wanted)
         for name, module in self.unet.named_modules():
             if (ending := name.rpartition(".")[2]) in ("to_k", "to_v"):
-                hook = partial(through, placed, 0 if ending == "to_k" else 1)
+                hook = partial(apply_hypernetworks, placed, 0 if ending == "to_k" else 1)
                 self._handles.append(module.register_forward_pre_hook(hook))
 
 
-def through(hypernetworks: Strengths, which: int, module: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def apply_hypernetworks(hypernetworks: Strengths, which: int, module: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """The context as the keys (0) or the values (1) are to see it: c + strength · MLP(c), one hypernetwork after another."""
     context, *others = args
     for hypernetwork, strength in hypernetworks:

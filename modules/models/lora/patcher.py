@@ -38,7 +38,7 @@ class Patcher:
             for path in self._applied.keys() - wanted.keys():
                 self._restore(path)
             for path, patches in wanted.items():
-                if not same(self._applied.get(path, ()), patches):
+                if not same_patches(self._applied.get(path, ()), patches):
                     self._apply(path, patches)
             undo.pop_all()
 
@@ -75,6 +75,6 @@ def text_name(place: int) -> str:
     return "text_encoder" if place == 0 else f"text_encoder_{place + 1}"
 
 
-def same(some: Strong, others: Strong) -> bool:
+def same_patches(some: Strong, others: Strong) -> bool:
     """The very same patches, as strong."""
     return len(some) == len(others) and all(a is b and s == t for (a, s), (b, t) in zip(some, others, strict=True))

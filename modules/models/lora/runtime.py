@@ -22,9 +22,9 @@ from modules.networks.formats import LoRA
 from modules.networks.network import is_text
 from modules.sampling.weights import NetworkUse
 
-Networks = tuple[NetworkUse, ...]
+NetworkUses = tuple[NetworkUse, ...]
 # Each row's networks → while it lasts, rows are answered under them.
-Under: TypeAlias = Callable[[Sequence[Networks]], AbstractContextManager[None]]
+Under: TypeAlias = Callable[[Sequence[NetworkUses]], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,38 +61,38 @@ Updates = Mapping[str, Sequence[Update]]      # by the path of the weight they s
 class Unmerged:
     """What a UNet needs to answer rows under different networks; its weights stay as they were loaded."""
 
-    def __init__(self, unet: nn.Module, wanted: Callable[[Networks], Mapping[str, Strong]]) -> None:
+    def __init__(self, unet: nn.Module, wanted: Callable[[NetworkUses], Mapping[str, Strong]]) -> None:
         """wanted: the patches of a set of networks, by the path of the parameter they change"""
         self.modules = {f"unet.{name}.weight": module for name, module in unet.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)}
         self.wanted = wanted
-        self._updates: dict[Networks, Updates] = {}
+        self._updates: dict[NetworkUses, Updates] = {}
 
-    def can(self, networks: Networks) -> bool:
+    def can(self, networks: NetworkUses) -> bool:
         """Is all they do to the UNet low-rank? Raises what reading them raises."""
         return all(
             path in self.modules and all(type(patch) is LoRA for patch, _ in patches)
             for path, patches in self.wanted(networks).items() if not is_text(path)
         )
 
-    def under(self, sets: Collection[Networks]) -> Under:
+    def under(self, sets: Collection[NetworkUses]) -> Under:
         """Make these ready and forget others. What it returns is used around each call of the UNet; rows of no such set are left as they are."""
         self._updates = {networks: self._updates.get(networks) or self._ready(networks) for networks in sets}
         return self._hooked
 
-    def _ready(self, networks: Networks) -> Updates:
+    def _ready(self, networks: NetworkUses) -> Updates:
         return {
             path: [Update.of(patch, by, self.modules[path].weight) for patch, by in patches if isinstance(patch, LoRA)]
             for path, patches in self.wanted(networks).items() if not is_text(path)
         }
 
     @contextmanager
-    def _hooked(self, sets: Sequence[Networks]) -> Iterator[None]:
+    def _hooked(self, sets: Sequence[NetworkUses]) -> Iterator[None]:
         with ExitStack() as hooks:
             for path, places in self._places(sets).items():
                 hooks.enter_context(self.modules[path].register_forward_hook(partial(add, places)))
             yield
 
-    def _places(self, sets: Sequence[Networks]) -> dict[str, Places]:
+    def _places(self, sets: Sequence[NetworkUses]) -> dict[str, Places]:
         """What is to be added at each weight, and to which rows."""
         places: dict[str, Places] = defaultdict(list)
         for rows, networks in runs(sets):
@@ -110,7 +110,7 @@ def add(places: Places, module: nn.Module, args: tuple[Any, ...], y: Tensor) -> 
         update.add(module, args[0][rows], y[rows])
 
 
-def runs(sets: Sequence[Networks]) -> Iterator[tuple[slice, Networks]]:
+def runs(sets: Sequence[NetworkUses]) -> Iterator[tuple[slice, NetworkUses]]:
     """Rows that follow each other and have the same networks."""
     start = 0
     for networks, same in groupby(sets):

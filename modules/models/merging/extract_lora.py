@@ -12,7 +12,7 @@ from torch import Tensor
 
 from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
 from modules.base.files import NewFile
-from modules.library.safetensors_header import AGAIN
+from modules.library.safetensors_header import DOWNLOAD_AGAIN
 from modules.models.checkpoint import key_mapping as layout
 from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Family, TextPart, family_of
@@ -82,7 +82,7 @@ def check_fits(files: tuple[str, str], name: str, new: Source, old: Source) -> N
 def finite(file: str, place: Place, source: Source) -> Tensor:
     weight = place.read(source)
     if not weight.isfinite().all():
-        raise ModelCorrupt(f"{file}: not all of {place.name} are numbers.", AGAIN)
+        raise ModelCorrupt(f"{file}: not all of {place.name} are numbers.", DOWNLOAD_AGAIN)
     return weight
 
 
@@ -109,9 +109,9 @@ def places(file: str, source: Source) -> dict[str, Place]:
 
 def unet_places(source: Source, family: Family) -> Iterator[tuple[str, Place]]:
     """kohya-ss names the UNet of SDXL as its checkpoints do, the others' as diffusers does."""
-    for theirs, ours in layout.unet_names(layout.below(source.entries, layout.UNET)).items():
+    for theirs, ours in layout.unet_names(layout.below(source.entries, layout.UNET_PREFIX)).items():
         if theirs.endswith(".weight"):
-            yield f"unet_{theirs if family.ldm_loras else ours}".removesuffix(".weight"), Place(layout.UNET + theirs)
+            yield f"unet_{theirs if family.ldm_loras else ours}".removesuffix(".weight"), Place(layout.UNET_PREFIX + theirs)
 
 
 def text_places(source: Source, part: TextPart, prefix: str) -> Iterator[tuple[str, Place]]:
@@ -122,6 +122,6 @@ def text_places(source: Source, part: TextPart, prefix: str) -> Iterator[tuple[s
         if "encoder.layers" in ours and ours.endswith(".weight"):
             yield f"{prefix}_{ours.removesuffix('.weight')}", Place(part.prefix + theirs)
     for key in keys:
-        if (match := layout.JOINED.fullmatch(key)) and match[2] == "weight":
+        if (match := layout.JOINED_ATTENTION.fullmatch(key)) and match[2] == "weight":
             for third, letter in enumerate("qkv"):
                 yield f"{prefix}_text_model.encoder.layers.{match[1]}.self_attn.{letter}_proj", Place(part.prefix + key, third)

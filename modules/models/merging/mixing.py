@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from modules.base.errors import Invalid, ModelMismatch
-from modules.models.checkpoint.key_mapping import FIRST, UNET, VAE
+from modules.models.checkpoint.key_mapping import FIRST_CONVOLUTION, UNET_PREFIX, VAE_PREFIX
 from modules.models.files.tensor_stream import Entry, Source
 from modules.models.merging.discarding import found
 from modules.models.merging.recipe import Recipe
@@ -21,9 +21,9 @@ from modules.models.merging.sources import Renamed, averaged
 from modules.models.merging.writing import converted
 from modules.sampling.latent import SD_LATENT
 
-FIRSTS = frozenset({FIRST, averaged(FIRST)})
+FIRSTS = frozenset({FIRST_CONVOLUTION, averaged(FIRST_CONVOLUTION)})
 NEVER_MIXED = frozenset({"cond_stage_model.transformer.text_model.embeddings.position_ids"})
-NUMBERED = re.compile(rf"{re.escape(UNET)}(input|middle|output)_blocks?\.(\d+)\.")
+NUMBERED = re.compile(rf"{re.escape(UNET_PREFIX)}(input|middle|output)_blocks?\.(\d+)\.")
 
 
 class Mixer:
@@ -99,9 +99,9 @@ class Mixer:
     def baked(self, name: str) -> tuple[Renamed, str] | None:
         """The VAE that is baked in, and the name that a tensor of the checkpoint's has in it; None if it stays."""
         vae = self.vae
-        if vae is None or not name.startswith(VAE):
+        if vae is None or not name.startswith(VAE_PREFIX):
             return None
-        return next(((vae, known) for known in (name.removeprefix(VAE), name) if known in vae.entries), None)
+        return next(((vae, known) for known in (name.removeprefix(VAE_PREFIX), name) if known in vae.entries), None)
 
     def check_fits(self, name: str, own: Entry, others: Sequence[Entry]) -> None:
         shapes = {other.shape for other in others}

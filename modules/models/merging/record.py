@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.base.files import write_atomically
-from modules.models.checkpoint.key_mapping import FIRST
+from modules.models.checkpoint.key_mapping import FIRST_CONVOLUTION
 from modules.models.files.tensor_stream import Source
 from modules.models.merging.mixing import Mixer
 from modules.models.merging.recipe import Recipe
@@ -37,7 +37,7 @@ def metadata_of(recipe: Recipe, sources: Sequence[Source], mixer: Mixer, out: Pa
 
 def recorded(recipe: Recipe, hashes: Sequence[str], mixer: Mixer, out: Path) -> dict[str, Any]:
     """The recipe under A1111's keys, and under ours what A1111 has not."""
-    channels = mixer.entries[FIRST].shape[1] if FIRST in mixer.entries else SD_LATENT.channels
+    channels = mixer.entries[FIRST_CONVOLUTION].shape[1] if FIRST_CONVOLUTION in mixer.entries else SD_LATENT.channels
     asked = recipe.request
     ours = {"shares": asked.more if recipe.method.open else (), "block_weights": asked.block_weights}
     return {

@@ -25,7 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from modules.models.optimizations.hypertile import Hypertiling
 
 log = logging.getLogger(__name__)
-AUTOMATIC = "Automatic"
+AUTOMATIC_BACKEND = "Automatic"
 NOT_MEMORY_EFFICIENT = [SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH]
 
 Processor = Callable[..., Any]                                  # what diffusers calls an attention processor
@@ -82,7 +82,7 @@ BACKENDS: Mapping[str, AttentionBackend] = {
 class AttentionChoice:
     """Which backend answers on a device for what a setting asks."""
 
-    def __init__(self, device: torch.device, dtype: torch.dtype, preferred: str = AUTOMATIC) -> None:
+    def __init__(self, device: torch.device, dtype: torch.dtype, preferred: str = AUTOMATIC_BACKEND) -> None:
         """preferred: what "Automatic" means, a key of BACKENDS; "Automatic" itself is PyTorch's own choice"""
         self.device, self.dtype, self.preferred = device, dtype, preferred
         self._chosen: dict[str, AttentionBackend] = {}
@@ -94,7 +94,7 @@ class AttentionChoice:
         return self._chosen[wanted]
 
     def _choose(self, wanted: str) -> AttentionBackend:
-        found = BACKENDS.get(self.preferred if wanted == AUTOMATIC else wanted, PYTORCH)
+        found = BACKENDS.get(self.preferred if wanted == AUTOMATIC_BACKEND else wanted, PYTORCH)
         if why := found.unavailable(self.device, self.dtype):
             log.warning("Attention by PyTorch instead of %s: %s.", found.name, why)
             return PYTORCH

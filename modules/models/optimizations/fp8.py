@@ -21,17 +21,17 @@ from modules.sampling.weights import Fp8
 FP8 = torch.float8_e4m3fn
 
 
-class Linear(nn.Linear):
+class Fp8Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
 
 
-class Conv2d(nn.Conv2d):
+class Fp8Conv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         return self._conv_forward(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
 
 
-STORED = {nn.Linear: Linear, nn.Conv2d: Conv2d}      # other layers stay as they are
+FP8_LAYERS = {nn.Linear: Fp8Linear, nn.Conv2d: Fp8Conv2d}      # other layers stay as they are
 PROJECTION = "text_projection"      # OpenCLIP's: to A1111 it is no layer
 
 
@@ -84,7 +84,7 @@ def stored_paths(model: LoadedModel) -> list[str]:
     paths = []
     for part, whole in parts.items():
         for name, module in whole.named_modules():
-            if (kind := STORED.get(type(module))) and name != PROJECTION:
+            if (kind := FP8_LAYERS.get(type(module))) and name != PROJECTION:
                 module.__class__ = kind
                 paths += [f"{part}.{name}.{parameter}" for parameter, _ in module.named_parameters(recurse=False)]
     return paths

@@ -19,7 +19,7 @@ from torch.utils.hooks import RemovableHandle
 from modules.sampling.latent import SD_LATENT
 from modules.sampling.weights import Hypertile
 
-SMALLEST = 128      # pixels of a tile's side; A1111 takes none below
+SMALLEST_TILE = 128      # pixels of a tile's side; A1111 takes none below
 
 
 # Which tiles -------------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ def smallest_tile(height: int, width: int, wanted: int) -> int:
     wanted: pixels. A smaller power of two goes before it, where the picture's sides have none so large in common.
     """
     common = gcd(height, width) * SD_LATENT.cell
-    return max(SMALLEST, min(common & -common, wanted)) // SD_LATENT.cell
+    return max(SMALLEST_TILE, min(common & -common, wanted)) // SD_LATENT.cell
 
 
 def counts(side: int, smallest: int, swap: int) -> list[int]:
@@ -39,7 +39,7 @@ def counts(side: int, smallest: int, swap: int) -> list[int]:
     return [count for count in range(side, 0, -1) if side % count == 0 and side // count >= min(smallest, side)][: max(swap, 1)]
 
 
-def chosen(size: tuple[int, int], smallest: int, swap: int, place: int) -> tuple[int, int]:
+def choose_split(size: tuple[int, int], smallest: int, swap: int, place: int) -> tuple[int, int]:
     """Rows and columns of tiles for the layer at that place.
 
     A1111 draws lots for each layer of each call. Pictures with different seeds share our calls, so that nothing may depend on a
@@ -49,13 +49,13 @@ def chosen(size: tuple[int, int], smallest: int, swap: int, place: int) -> tuple
     return rows[place % len(rows)], columns[place // len(rows) % len(columns)]
 
 
-def split(grid: Tensor, rows: int, columns: int) -> Tensor:
+def split_tiles(grid: Tensor, rows: int, columns: int) -> Tensor:
     """(batch, h, w, channels) → (batch · rows · columns, h / rows, w / columns, channels)"""
     return grid.unflatten(2, (columns, -1)).unflatten(1, (rows, -1)).transpose(2, 3).flatten(0, 2)
 
 
 def join(tiles: Tensor, rows: int, columns: int) -> Tensor:
-    """The inverse of `split`."""
+    """The inverse of `split_tiles`."""
     return tiles.unflatten(0, (-1, rows, columns)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
@@ -69,7 +69,7 @@ class Attend(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class TiledAttention:
     """A self-attention that can be tiled."""
 
     attention: Attention
@@ -92,7 +92,7 @@ class InTiles:
     """
 
     inner: Attend
-    layer: Layer
+    layer: TiledAttention
     place: int          # among the model's layers
     wanted: Hypertile
     seen: Seen
@@ -105,15 +105,15 @@ class InTiles:
         if merged or rows * columns == 1:
             return self.inner(attention, hidden_states, *args, **more)
         if grid:
-            tiles = split(hidden_states.movedim(1, -1), rows, columns).movedim(-1, 1).contiguous()
+            tiles = split_tiles(hidden_states.movedim(1, -1), rows, columns).movedim(-1, 1).contiguous()
             return join(self.inner(attention, tiles, *args, **more).movedim(1, -1), rows, columns).movedim(-1, 1).contiguous()
-        tiles = split(hidden_states.unflatten(1, size), rows, columns)
+        tiles = split_tiles(hidden_states.unflatten(1, size), rows, columns)
         answers = self.inner(attention, tiles.flatten(1, 2), *args, **more)
         return join(answers.unflatten(1, tiles.shape[1:3]), rows, columns).flatten(1, 2)
 
     def cut(self, size: tuple[int, int]) -> tuple[int, int]:
         smallest = smallest_tile(*self.seen.size, self.wanted.tile) << self.layer.depth      # as A1111: deeper layers see further
-        return chosen(size, smallest, self.wanted.swap, self.place)
+        return choose_split(size, smallest, self.wanted.swap, self.place)
 
 
 class Hypertiling:
@@ -152,7 +152,7 @@ class Hypertiling:
         self.seen.size = tuple(args[0].shape[-2:])
 
 
-def unet_layers(unet: nn.Module) -> Iterator[Layer]:
+def unet_layers(unet: nn.Module) -> Iterator[TiledAttention]:
     if not isinstance(unet, UNet2DConditionModel):
         return
     kinds = unet.config.down_block_types
@@ -161,13 +161,13 @@ def unet_layers(unet: nn.Module) -> Iterator[Layer]:
     for level, part in parts:
         for block in part.modules():
             if isinstance(block, BasicTransformerBlock):
-                yield Layer(block.attn1, level, level - first)
+                yield TiledAttention(block.attn1, level, level - first)
 
 
-def vae_layers(vae: nn.Module) -> Iterator[Layer]:
+def vae_layers(vae: nn.Module) -> Iterator[TiledAttention]:
     """The decoder's alone, as in A1111."""
     if isinstance(vae, AutoencoderKL):
-        yield from (Layer(attention) for attention in vae.decoder.mid_block.attentions if isinstance(attention, Attention))
+        yield from (TiledAttention(attention) for attention in vae.decoder.mid_block.attentions if isinstance(attention, Attention))
 
 
 def halved(size: tuple[int, int], times: int) -> tuple[int, int]:

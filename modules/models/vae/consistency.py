@@ -15,13 +15,13 @@ from torch import Tensor
 
 from modules.models.checkpoint.key_mapping import count
 
-MARK = "decoder_unet."
+CONSISTENCY_PREFIX = "decoder_unet."
 MEANS = (0.38862467, 0.02253063, 0.07381133, -0.0171294)           # of a latent's channels, as it was trained
 DEVIATIONS = (0.9654121, 1.0440036, 0.76147926, 0.77022034)
 
 
 def is_consistency_decoder(tensors: Mapping[str, Tensor]) -> bool:
-    return any(key.startswith(MARK) for key in tensors)
+    return any(key.startswith(CONSISTENCY_PREFIX) for key in tensors)
 
 
 def config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     return {
         "encoder_block_out_channels": encoder,
         "encoder_down_block_types": ("DownEncoderBlock2D",) * len(encoder),
-        "decoder_block_out_channels": widths(tensors, f"{MARK}down_blocks"),
+        "decoder_block_out_channels": widths(tensors, f"{CONSISTENCY_PREFIX}down_blocks"),
     }
 
 
@@ -38,7 +38,7 @@ def widths(tensors: Mapping[str, Tensor], stem: str) -> tuple[int, ...]:
     return tuple(tensors[f"{stem}.{i}.resnets.0.conv1.weight"].shape[0] for i in range(count(tensors, stem)))
 
 
-def build(tensors: Mapping[str, Tensor]) -> ConsistencyDecoderVAE:
+def build_consistency_decoder(tensors: Mapping[str, Tensor]) -> ConsistencyDecoderVAE:
     """To be called where modules are made without memory; its constants are then given back by `complete`."""
     return ConsistencyDecoderVAE(**config(tensors))
 

@@ -11,14 +11,14 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from modules.models.vae.vae import Vae
-from modules.sampling.noise import generator
+from modules.sampling.noise import cpu_generator
 
 
-class Preview:
+class LatentPreview:
     """Latent (C, h, w) → its colours (3, h, w), by an affine map fitted once by least squares."""
 
     def __init__(self, vae: Vae) -> None:
-        self.map = fitted(vae)       # (C + 1, 3): colours per channel, then the constant
+        self.map = fit_preview(vae)       # (C + 1, 3): colours per channel, then the constant
 
     def look(self, latent: Tensor) -> Tensor:
         colours = torch.cat([latent.float().flatten(1), latent.new_ones(1, latent[0].numel()).float()]).T @ self.map.to(latent.device)
@@ -28,7 +28,7 @@ class Preview:
 Look = Callable[[Tensor], Tensor]      # latent (C, h, w) → picture (3, H, W) in about [−1, 1], of any size
 
 
-def jpeg(colours: Tensor, width: int, height: int) -> bytes:
+def preview_jpeg(colours: Tensor, width: int, height: int) -> bytes:
     """A picture (3, H, W) in about [−1, 1] as a small file of that size."""
     pixels = ((colours + 1) * 127.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
     image = Image.fromarray(pixels.cpu().numpy()).resize((width, height), Image.Resampling.BICUBIC)
@@ -38,11 +38,11 @@ def jpeg(colours: Tensor, width: int, height: int) -> bytes:
 
 
 @torch.inference_mode()
-def fitted(vae: Vae, samples: int = 8, side: int = 8) -> Tensor:
+def fit_preview(vae: Vae, samples: int = 8, side: int = 8) -> Tensor:
     """The map, from smooth random latents and what the VAE makes of them, averaged over each latent cell. A broken VAE's is grey."""
     weight = next(vae.module.parameters())
     channels = vae.module.config.latent_channels
-    coarse = torch.randn(samples, channels, side // 4, side // 4, generator=generator(0)) * 1.5
+    coarse = torch.randn(samples, channels, side // 4, side // 4, generator=cpu_generator(0)) * 1.5
     latents = interpolate(coarse, (side, side), mode="bilinear").to(weight)
     pixels = vae.module.decode(vae.latent.to_vae(latents), return_dict=False)[0].float()
     colours = avg_pool2d(pixels.nan_to_num().clamp(-1, 1), pixels.shape[-1] // side).permute(0, 2, 3, 1).reshape(-1, 3)

@@ -13,10 +13,10 @@ from diffusers import AutoencoderTiny
 from torch import Tensor
 
 from modules.base.errors import ModelMismatch, ModelMissing
-from modules.models.files.state_dict import read_weights
+from modules.models.files.state_dict import read_state_dict
 
 HALVES = ("decoder", "encoder")
-BEFORE = {"decoder": 1, "encoder": 0}      # places without weights that diffusers' networks do not begin with
+LEADING_LAYERS = {"decoder": 1, "encoder": 0}      # places without weights that diffusers' networks do not begin with
 ENDINGS = (".safetensors", ".pth", ".pt")
 
 
@@ -36,7 +36,7 @@ class Taesd:
 
     @property
     def available(self) -> bool:
-        return find(self.folder, f"{self.stem}_decoder") is not None
+        return find_taesd(self.folder, f"{self.stem}_decoder") is not None
 
     def look(self, latent: Tensor) -> Tensor:
         """For previews."""
@@ -48,24 +48,24 @@ class Taesd:
         return self.halves[which]
 
     def _load(self, which: str) -> torch.nn.Module:
-        path = find(self.folder, f"{self.stem}_{which}")
+        path = find_taesd(self.folder, f"{self.stem}_{which}")
         if path is None:
             hint = f"Put {self.stem}_{which}.safetensors into models/{self.folder.name}, or use the full VAE."
             raise ModelMissing(f"TAESD's {which} is not there.", hint)
         with torch.device("meta"):
             module = getattr(AutoencoderTiny(), which)
-        state = renamed(read_weights(path).tensors, BEFORE[which])
+        state = rename_taesd_keys(read_state_dict(path).tensors, LEADING_LAYERS[which])
         if {name: tensor.shape for name, tensor in state.items()} != {name: tensor.shape for name, tensor in module.state_dict().items()}:
             raise ModelMismatch(f"{path.name} is not TAESD's {which}.", "Download it again.")
         module.load_state_dict(state, assign=True)
         return module.eval().requires_grad_(False).to(self.device, torch.float32)
 
 
-def find(folder: Path, stem: str) -> Path | None:
+def find_taesd(folder: Path, stem: str) -> Path | None:
     return next((path for ending in ENDINGS if (path := folder / f"{stem}{ending}").is_file()), None)
 
 
-def renamed(tensors: Mapping[str, Tensor], before: int) -> dict[str, Tensor]:
+def rename_taesd_keys(tensors: Mapping[str, Tensor], before: int) -> dict[str, Tensor]:
     """`3.conv.0.weight` → `layers.2.conv.0.weight`."""
     found = {}
     for name, tensor in tensors.items():

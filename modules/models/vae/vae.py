@@ -15,7 +15,7 @@ from modules.base.errors import NotANumber
 from modules.models.optimizations.attention import AttentionLayers
 from modules.models.optimizations.hypertile import Hypertiling
 from modules.sampling.latent import LatentFormat
-from modules.sampling.noise import generator
+from modules.sampling.noise import cpu_generator
 
 log = logging.getLogger(__name__)
 TILE = 512      # pixels of a tile's side, where a picture is decoded in tiles that overlap by a quarter
@@ -46,7 +46,7 @@ class Vae:
                 "The model may be broken, or too large for half precision: try --no-half.",
             )
         self.module.use_tiling = tiled
-        drawn = {"generator": generator(0)} if isinstance(self.module, ConsistencyDecoderVAE) else {}      # the same noise each time
+        drawn = {"generator": cpu_generator(0)} if isinstance(self.module, ConsistencyDecoderVAE) else {}      # the same noise each time
         return self._finite(lambda like: self.module.decode(self.latent.to_vae(latent).to(like)[None], return_dict=False, **drawn)[0][0])
 
     def encode(self, pixels: Tensor, tiled: bool = False) -> Tensor:
@@ -66,7 +66,7 @@ class Vae:
         return self._finite(ask)
 
 
-def picture(pixels: Tensor) -> np.ndarray:
+def to_uint8(pixels: Tensor) -> np.ndarray:
     """(3, H, W) in [−1, 1] → (H, W, 3) uint8, truncated and not rounded, as A1111 does."""
     scaled = ((pixels + 1) / 2).clamp(0, 1) * 255
     return scaled.permute(1, 2, 0).cpu().numpy().astype(np.uint8)

@@ -14,22 +14,22 @@ from modules.params.scripts import Alternative
 from modules.pipelines import img2img
 from modules.pipelines.canvas import Canvas, finished
 from modules.pipelines.img2img import (
-    Source,
-    described,
-    encoded,
+    Img2ImgSource,
+    collect_images,
+    encode_pixels,
     hole_of,
+    img2img_infotext,
     mask_layers,
-    pixels_of,
     remember_start,
-    shown,
     shown_stage,
     softly_changed,
+    to_unit_tensor,
 )
 from modules.pipelines.plan import ImagePlan, Pass
 from modules.pipelines.result import ExtraParams, Result
-from modules.pipelines.sampling import fresh_noise, image_noise, noise_levels, noised, on, remaining, sampler_flow, trained_levels
+from modules.pipelines.sampling import add_noise, fresh_noise, image_noise, noise_levels, on, remaining, sampler_flow, trained_levels
 from modules.pipelines.scripts.script_run import ScriptRun
-from modules.pipelines.txt2img import decoded, sampled
+from modules.pipelines.txt2img import decode_image, sampled
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.guidance import guided
 from modules.sampling.masking import Hole
@@ -44,7 +44,7 @@ BACKWARDS = "Euler"
 class Inversion:
     """What the image starts from, and how it goes back to noise."""
 
-    source: Source
+    source: Img2ImgSource
     arguments: Alternative
 
 
@@ -54,13 +54,13 @@ def plans(run: ScriptRun[Alternative]) -> Sequence[ImagePlan[Img2Img, Inversion]
     return [with_inversion(plan, run.arguments) for plan in found]
 
 
-def with_inversion(plan: ImagePlan[Img2Img, Source], arguments: Alternative) -> ImagePlan[Img2Img, Inversion]:
+def with_inversion(plan: ImagePlan[Img2Img, Img2ImgSource], arguments: Alternative) -> ImagePlan[Img2Img, Inversion]:
     back, [forth] = back_pass(plan, arguments), plan.passes
     passes = back, replace(forth, first_step=back.steps)
     return ImagePlan(plan.params, plan.settings, plan.files, passes, generate, Inversion(plan.source, arguments))
 
 
-def back_pass(plan: ImagePlan[Img2Img, Source], a: Alternative) -> Pass[Img2Img]:
+def back_pass(plan: ImagePlan[Img2Img, Img2ImgSource], a: Alternative) -> Pass[Img2Img]:
     """The way to the noise: the original prompts, by Euler's method, all of it."""
     params = replace(
         plan.params, prompt=a.original_prompt, negative_prompt=a.original_negative_prompt, cfg_scale=a.cfg,
@@ -88,17 +88,17 @@ def generate(plan: ImagePlan[Img2Img, Inversion]) -> Task[Result]:
     source, arguments, extra = plan.source.source, plan.source.arguments, ExtraParams()
     facts = yield forth.facts
     canvas = yield from source.canvases(source.image)
-    extra |= dict(described(forth, canvas, facts))
+    extra |= dict(img2img_infotext(forth, canvas, facts))
     remember_start(canvas, extra)
-    latent = yield from encoded(forth, forth.weights, facts, pixels_of(canvas.image))
+    latent = yield from encode_pixels(forth, forth.weights, facts, to_unit_tensor(canvas.image))
     hole, complete = hole_of(forth, canvas, facts.latent.to_network(latent), source.fill_seed), True
     latent = hole.picture
     if forth.schedule_steps:
         noise = yield from inverted(back, canvas, facts, latent, arguments.sigma_adjustment)
-        latent, complete = yield from from_own_noise(forth, canvas, hole, mixed(forth, facts, noise, arguments.randomness), extra)
-    extra |= dict(decoding(arguments))
-    painting = yield from decoded(forth, hole.closed(latent), extra)
-    return shown(forth, finished(canvas, painting, softly_changed(forth, hole, latent), plan.settings), complete, extra)
+        latent, complete = yield from from_own_noise(forth, canvas, hole, mix_noise(forth, facts, noise, arguments.randomness), extra)
+    extra |= dict(alternative_infotext(arguments))
+    painting = yield from decode_image(forth, hole.closed(latent), extra)
+    return collect_images(forth, finished(canvas, painting, softly_changed(forth, hole, latent), plan.settings), complete, extra)
 
 
 def from_own_noise(pass_: Pass, canvas: Canvas, hole: Hole, noise: Tensor, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
@@ -137,7 +137,7 @@ def from_below(x: Tensor, rising: Sequence[float]) -> Flow:
     return x
 
 
-def mixed(pass_: Pass, facts: ModelFacts, own: Tensor, share: float) -> Tensor:
+def mix_noise(pass_: Pass, facts: ModelFacts, own: Tensor, share: float) -> Tensor:
     """The picture's own unit noise with a share of the seed's, as strong as each alone."""
     if not share:
         return own
@@ -151,7 +151,7 @@ def begun(pass_: Pass, facts: ModelFacts, latent: Tensor, noise: Tensor) -> Flow
     levels = noise_levels(pass_, trained)
     begin, rest = remaining(pass_, trained, levels)
     unit = noise - latent / trained.highest
-    x = noised(pass_, facts, latent, unit * (begin + pass_.settings.img2img_extra_noise), begin, rest[0])
+    x = add_noise(pass_, facts, latent, unit * (begin + pass_.settings.img2img_extra_noise), begin, rest[0])
     fresh = fresh_noise(pass_, seeded(pass_, facts, latent), levels)
     return sampler_flow(pass_, facts, x, rest, on(latent, fresh))
 
@@ -163,7 +163,7 @@ def seeded(pass_: Pass, facts: ModelFacts, latent: Tensor) -> ImageNoise:
     return noise
 
 
-def decoding(arguments: Alternative) -> Iterator[tuple[str, object]]:
+def alternative_infotext(arguments: Alternative) -> Iterator[tuple[str, object]]:
     yield "Decode prompt", arguments.original_prompt
     yield "Decode negative prompt", arguments.original_negative_prompt
     yield "Decode CFG scale", arguments.cfg

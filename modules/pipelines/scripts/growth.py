@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import ceil
 
 from modules.base.errors import Invalid
-from modules.params.scripts import Side
+from modules.params.scripts import OutpaintSide
 
 WHOLE = 64      # pixels; the grown picture's sides are multiples of it
-MOST_PIXELS = 8_000_000
+MOST_GROWN_PIXELS = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,18 @@ class Growth:
     down: int
 
     @classmethod
-    def of(cls, size: tuple[int, int], pixels: int, sides: tuple[Side, ...]) -> Growth:
+    def of(cls, size: tuple[int, int], pixels: int, sides: tuple[OutpaintSide, ...]) -> Growth:
         """At least `pixels` on each of these sides, and then to whole sizes. Raises Invalid if no side grows, or it grows too large."""
         if not sides:
             raise Invalid("No side of the picture is to grow.", "Name left, right, up or down.", field="script_args")
         left, right, up, down = (pixels * (side in sides) for side in ("left", "right", "up", "down"))
-        found = cls(*split(size[0], left, right), *split(size[1], up, down))
-        if (size[0] + found.left + found.right) * (size[1] + found.up + found.down) > MOST_PIXELS:
-            raise Invalid("The picture is too large to grow.", f"It may have {MOST_PIXELS:,} pixels in the end.", field="init_images")
+        found = cls(*split_growth(size[0], left, right), *split_growth(size[1], up, down))
+        if (size[0] + found.left + found.right) * (size[1] + found.up + found.down) > MOST_GROWN_PIXELS:
+            raise Invalid("The picture is too large to grow.", f"It may have {MOST_GROWN_PIXELS:,} pixels in the end.", field="init_images")
         return found
 
 
-def split(length: int, before: int, after: int) -> tuple[int, int]:
+def split_growth(length: int, before: int, after: int) -> tuple[int, int]:
     """What is added at each end so that the whole is a multiple; what does not grow stays as it is."""
     if not before and not after:
         return 0, 0

@@ -15,7 +15,7 @@ from modules.pipelines.canvas import canvas_of
 from modules.pipelines.img2img import img2img_pass
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
-from modules.pipelines.scripts.script_run import ScriptRun, painted
+from modules.pipelines.scripts.script_run import ScriptRun, paint_canvas
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Interrupted, Task, Wait
 
@@ -59,7 +59,7 @@ def plan_of(loops: Loops, passes: Sequence[int]) -> ImagePlan[Img2Img, Loops]:
 def of_loop(run: ScriptRun[Loopback], batch: int, loop: int) -> Img2Img:
     """The request with that loop's own seed and strength, which its generation data tell."""
     seed = counted_on(run.params.seed, batch * run.arguments.loops + loop)
-    return replace(run.params, seed=seed, denoising_strength=strength(run.arguments, run.params.denoising_strength, loop))
+    return replace(run.params, seed=seed, denoising_strength=loop_strength(run.arguments, run.params.denoising_strength, loop))
 
 
 def generate(plan: ImagePlan[Img2Img, Loops]) -> Task[Result]:
@@ -103,21 +103,21 @@ def link(plan: ImagePlan[Img2Img, Loops], loop: int, before: Result | None) -> T
     start = Image.fromarray(before.pixels) if before else run.start
     canvas = yield from canvas_of(start, p, run.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.passes[0].weights))
     canvas = replace(canvas, colours=run.start, start=start if plan.settings.save_init_img else None)
-    result = yield from painted(plan, loop if len(plan.passes) > 1 else 0, canvas, **changes)
+    result = yield from paint_canvas(plan, loop if len(plan.passes) > 1 else 0, canvas, **changes)
     result.extra_params["Final denoising strength"] = run.arguments.final_denoising_strength
     result.extra_params["Denoising curve"] = run.arguments.denoising_curve
     return result
 
 
-def strength(arguments: Loopback, first: float, loop: int) -> float:
+def loop_strength(arguments: Loopback, first: float, loop: int) -> float:
     """From the request's in the first loop to the final one in the last."""
     if arguments.loops == 1:
         return first
-    share = CURVES[arguments.denoising_curve](loop / (arguments.loops - 1))
+    share = STRENGTH_CURVES[arguments.denoising_curve](loop / (arguments.loops - 1))
     return first + (arguments.final_denoising_strength - first) * share
 
 
-CURVES: Mapping[str, Callable[[float], float]] = {
+STRENGTH_CURVES: Mapping[str, Callable[[float], float]] = {
     "Linear": lambda share: share,
     "Aggressive": lambda share: sin(share * pi / 2),      # most of the change in the first loops
     "Lazy": lambda share: 1 - cos(share * pi / 2),        # most of it in the last

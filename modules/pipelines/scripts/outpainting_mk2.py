@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageDraw
 
+from modules.base.sizes import Size
 from modules.imaging import masks
 from modules.imaging.masks import Box
-from modules.params.hires import CELL
+from modules.params.hires import HIRES_MULTIPLE
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.scripts import OutpaintingMk2
 from modules.params.txt2img import counted_on
@@ -18,16 +19,15 @@ from modules.pipelines.canvas import Canvas
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import ExtraParams, Result
 from modules.pipelines.scripts.growth import Growth, rounded_up
-from modules.pipelines.scripts.script_run import ScriptRun, painted, plan_of_passes
-from modules.pipelines.scripts.spectral import filled
+from modules.pipelines.scripts.script_run import ScriptRun, paint_canvas, plan_of_passes
+from modules.pipelines.scripts.spectral import fill_with_texture
 from modules.sampling.questions import Interrupted, Task, Wait
 
-Size = tuple[int, int]      # width, height in pixels
 BLURRED = 4                 # the painting shows through so many times the blur asked for
 
 
 @dataclass(frozen=True)
-class Side:
+class GrowingSide:
     """One side's growth."""
 
     name: str
@@ -50,9 +50,9 @@ class Side:
         """Where on the canvas the model paints: at the growing end, as long as it draws at once."""
         width, height = self.whole
         if self.across:
-            width = min(self.most[0], self.size[0]) // CELL * CELL
+            width = min(self.most[0], self.size[0]) // HIRES_MULTIPLE * HIRES_MULTIPLE
         else:
-            height = min(self.most[1], self.size[1]) // CELL * CELL
+            height = min(self.most[1], self.size[1]) // HIRES_MULTIPLE * HIRES_MULTIPLE
         left = self.whole[0] - width if self.name == "right" else 0
         top = self.whole[1] - height if self.name == "down" else 0
         return left, top, left + width, top + height
@@ -80,7 +80,7 @@ class Outpainting:
     """The sides that grow, one pass each."""
 
     run: ScriptRun[OutpaintingMk2]
-    sides: tuple[Side, ...]
+    sides: tuple[GrowingSide, ...]
 
 
 def plans(run: ScriptRun[OutpaintingMk2]) -> Sequence[ImagePlan[Img2Img, Outpainting]]:
@@ -92,13 +92,13 @@ def plans(run: ScriptRun[OutpaintingMk2]) -> Sequence[ImagePlan[Img2Img, Outpain
     return [plan_of_passes(run, replace(params, seed=seed), len(source.sides), generate, source) for seed in seeds]
 
 
-def sides(run: ScriptRun[OutpaintingMk2], size: Size) -> Iterator[Side]:
+def sides(run: ScriptRun[OutpaintingMk2], size: Size) -> Iterator[GrowingSide]:
     growth = Growth.of(size, run.arguments.pixels, run.arguments.direction)
     blur = blur_of(run)
     for name in ("left", "right", "up", "down"):
         if pixels := getattr(growth, name):
             size = (size[0] + pixels, size[1]) if name in ("left", "right") else (size[0], size[1] + pixels)
-            yield Side(name, pixels, size, blur, (run.params.width, run.params.height))
+            yield GrowingSide(name, pixels, size, blur, (run.params.width, run.params.height))
 
 
 def blur_of(run: ScriptRun[OutpaintingMk2]) -> Size:
@@ -113,7 +113,7 @@ def generate(plan: ImagePlan[Img2Img, Outpainting]) -> Task[Result]:
     image, extra, complete = plan.source.run.start, ExtraParams(), True
     for number, side in enumerate(plan.source.sides):
         try:
-            image, result = yield from grown(plan, number, side, image)
+            image, result = yield from grow_side(plan, number, side, image)
         except Interrupted:
             if not number:
                 raise
@@ -122,41 +122,41 @@ def generate(plan: ImagePlan[Img2Img, Outpainting]) -> Task[Result]:
         complete, extra = result.complete, extra or result.extra_params
         if not complete:
             break
-    extra |= dict(described(plan.source))
+    extra |= dict(mk2_infotext(plan.source))
     return Result(np.asarray(image), complete, extra)
 
 
-def grown(plan: ImagePlan[Img2Img, Outpainting], number: int, side: Side, image: Image.Image) -> Task[tuple[Image.Image, Result]]:
+def grow_side(plan: ImagePlan[Img2Img, Outpainting], number: int, side: GrowingSide, image: Image.Image) -> Task[tuple[Image.Image, Result]]:
     """The picture with one side more."""
-    large = placed(side, image)
-    under = noised(plan.source.run.arguments, large, side.new(side.whole, 1))
+    large = place_on_canvas(side, image)
+    under = fill_with_noise(plan.source.run.arguments, large, side.new(side.whole, 1))
     width, height = side.painted
-    result = yield from painted(plan, number, canvas(side, under), width=width, height=height, mask="")
+    result = yield from paint_canvas(plan, number, growth_canvas(side, under), width=width, height=height, mask="")
     result.extra_params.side_images.clear()      # a side's stages are nobody's pictures
     under.paste(Image.fromarray(result.pixels), side.window[:2])
     return under.crop((0, 0, *side.size)), result
 
 
-def placed(side: Side, image: Image.Image) -> Image.Image:
+def place_on_canvas(side: GrowingSide, image: Image.Image) -> Image.Image:
     """The picture on its canvas, black where it grows."""
     large = Image.new("RGB", side.whole)
     large.paste(image, (side.pixels if side.name == "left" else 0, side.pixels if side.name == "up" else 0))
     return large
 
 
-def noised(arguments: OutpaintingMk2, large: Image.Image, new: Image.Image) -> Image.Image:
-    levels = filled(np.asarray(large) / 255, np.asarray(new) / 255, arguments.noise_q, arguments.color_variation)
+def fill_with_noise(arguments: OutpaintingMk2, large: Image.Image, new: Image.Image) -> Image.Image:
+    levels = fill_with_texture(np.asarray(large) / 255, np.asarray(new) / 255, arguments.noise_q, arguments.color_variation)
     return Image.fromarray((levels * 255).astype(np.uint8))
 
 
-def canvas(side: Side, under: Image.Image) -> Canvas:
+def growth_canvas(side: GrowingSide, under: Image.Image) -> Canvas:
     """What is seen of the painting goes softly into the picture; what is painted goes further."""
     piece = under.crop(side.window)
     shown = masks.blurred(side.new(side.whole, 1).crop(side.window), BLURRED * side.blur[0], BLURRED * side.blur[1])
     return Canvas(piece, side.new(piece.size, 2), piece, masks.sharpened(shown))
 
 
-def described(source: Outpainting) -> Iterator[tuple[str, object]]:
+def mk2_infotext(source: Outpainting) -> Iterator[tuple[str, object]]:
     """A1111 has one key for both directions, and none where they differ."""
     across, down = (BLURRED * blur for blur in source.sides[0].blur)
     if across or down:

@@ -30,25 +30,25 @@ def plans(run: PoorMansRun) -> Sequence[PoorMansPlan]:
     """One picture, whatever the batch."""
     fill = run.arguments.inpainting_fill
     params = replace(run.params, inpainting_fill=int(fill) if fill.isdigit() else FILLS.index(fill), inpaint_full_res=False)
-    large, growth = grown(run)
-    return [plan_of_passes(run, params, len(new_tiles(grid_of(run, large), growth)), generate, run)]
+    large, growth = place_on_black(run)
+    return [plan_of_passes(run, params, len(new_tiles(growth_grid(run, large), growth)), generate, run)]
 
 
 def generate(plan: PoorMansPlan) -> Task[Result]:
     yield Wait(heavy=True)
-    large, growth = grown(plan.source)
-    grid = grid_of(plan.source, large)
+    large, growth = place_on_black(plan.source)
+    grid = growth_grid(plan.source, large)
     boxes = new_tiles(grid, growth)
     seeds = [counted_on(plan.params.seed, index) for index in range(len(boxes))]
     done = yield from each_painted(plan, canvases(plan, large, growth, boxes), seeds)
     tiles = {box: large.crop(box) for box in grid.boxes()}
     tiles |= {box: Image.fromarray(result.pixels) for box, result in zip(boxes, done, strict=False)}
     extra = done[0].extra_params
-    extra |= dict(described(plan))
+    extra |= dict(poor_mans_infotext(plan))
     return Result(np.asarray(grid.joined(tiles)), all(result.complete for result in done), extra)
 
 
-def grown(run: PoorMansRun) -> tuple[Image.Image, Growth]:
+def place_on_black(run: PoorMansRun) -> tuple[Image.Image, Growth]:
     """The picture in its place on a black one of the size to come."""
     start = run.start
     growth = Growth.of(start.size, run.arguments.pixels, run.arguments.direction)
@@ -58,7 +58,7 @@ def grown(run: PoorMansRun) -> tuple[Image.Image, Growth]:
     return large, growth
 
 
-def grid_of(run: PoorMansRun, large: Image.Image) -> Grid:
+def growth_grid(run: PoorMansRun, large: Image.Image) -> Grid:
     return Grid(large.size, (run.params.width, run.params.height), run.arguments.pixels)
 
 
@@ -72,7 +72,7 @@ def canvases(plan: PoorMansPlan, large: Image.Image, growth: Growth, boxes: list
     """A1111 paints a little beyond the edge of the old picture, and shows what is painted to further within."""
     blur = plan.source.arguments.mask_blur
     shown, hole = outside(large.size, growth, 2 * blur), outside(large.size, growth, blur // 2)
-    return [canvas(plan, large.crop(box), hole.crop(box), shown.crop(box)) for box in boxes]
+    return [tile_canvas(plan, large.crop(box), hole.crop(box), shown.crop(box)) for box in boxes]
 
 
 def outside(size: tuple[int, int], growth: Growth, within: int) -> Image.Image:
@@ -85,14 +85,14 @@ def outside(size: tuple[int, int], growth: Growth, within: int) -> Image.Image:
     return mask
 
 
-def canvas(plan: PoorMansPlan, tile: Image.Image, hole: Image.Image, shown: Image.Image) -> Canvas:
+def tile_canvas(plan: PoorMansPlan, tile: Image.Image, hole: Image.Image, shown: Image.Image) -> Canvas:
     """hole: where it is painted; shown: where that is seen, before it is blurred"""
-    under = tile if plan.params.inpainting_fill == ORIGINAL else masks.filled(tile, hole)
+    under = tile if plan.params.inpainting_fill == ORIGINAL else masks.fill_masked(tile, hole)
     blur = 2 * plan.source.arguments.mask_blur
     return Canvas(under, hole, tile, masks.sharpened(masks.blurred(shown, blur, blur)))
 
 
-def described(plan: PoorMansPlan) -> Iterator[tuple[str, object]]:
+def poor_mans_infotext(plan: PoorMansPlan) -> Iterator[tuple[str, object]]:
     """A1111 does not write a content that it was extra by name."""
     if plan.source.arguments.mask_blur:
         yield "Mask blur", 2 * plan.source.arguments.mask_blur

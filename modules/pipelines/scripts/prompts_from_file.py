@@ -10,52 +10,55 @@ from pydantic import ValidationError
 
 from modules.base.errors import Invalid
 from modules.base.fields import checker
-from modules.params.prompt_lines import SETTINGS, STYLES, WITHOUT_EFFECT, parsed
+from modules.params.prompt_lines import SETTINGS, STYLES, WITHOUT_EFFECT, parse_lines
 from modules.params.scripts import PromptsFromFile
 from modules.params.txt2img import counted_on
 from modules.pipelines.networks import with_standing_networks
 from modules.prompts.styles import apply_styles_to_prompt
 from modules.requests.resolve import Request, prepared
-from modules.settings.options import Settings, changed
+from modules.settings.options import Settings, change_settings
 
-SEEDS = ("seed", "subseed")
-MOST_PICTURES = 8_000
-PROMPTS = ("prompt", "negative_prompt")
+SEED_FIELDS = ("seed", "subseed")
+MOST_PROMPT_PICTURES = 8_000
+PROMPT_FIELDS = ("prompt", "negative_prompt")
 
 
 def requests(params: Request, arguments: PromptsFromFile, settings: Settings) -> Iterator[tuple[Request, Settings]]:
     """Each line's request, and the settings it is done with. Raises Invalid or UnknownName."""
     before = pictures = 0
-    for place, line in enumerate(parsed(arguments.text)):
+    for place, line in enumerate(parse_lines(arguments.text)):
         seed = arguments.seeds[place] if place < len(arguments.seeds) else counted_on(params.seed, before * arguments.iterate)
         request = said(replace(params, seed=seed, script_name="", script_args=()), styled(line, arguments.styles), arguments.position)
         request = with_standing_networks(request, settings)
-        yield request, changed(settings, {name: line[tag] for tag, name in SETTINGS.items() if line.get(tag, "") != ""})
+        yield request, change_settings(settings, {name: line[tag] for tag, name in SETTINGS.items() if line.get(tag, "") != ""})
         before += params.pictures
         pictures += request.pictures
-        if pictures > MOST_PICTURES:
-            raise Invalid(f"The list of prompts asks for more than {MOST_PICTURES:,} pictures.", "Send fewer lines at once.", field="script_args")
+        if pictures > MOST_PROMPT_PICTURES:
+            raise Invalid(
+                f"The list of prompts asks for more than {MOST_PROMPT_PICTURES:,} pictures.",
+                "Send fewer lines at once.", field="script_args",
+            )
 
 
 def styled(line: Mapping[str, Any], styles: Mapping[str, tuple[str, str]]) -> Mapping[str, Any]:
     """The line with its styles' texts in its prompts. Raises PromptTooLong."""
     chosen = [styles[name] for name in line.get(STYLES, ())]
-    told = {name: apply_styles_to_prompt(line.get(name, ""), [texts[place] for texts in chosen]) for place, name in enumerate(PROMPTS)}
+    told = {name: apply_styles_to_prompt(line.get(name, ""), [texts[place] for texts in chosen]) for place, name in enumerate(PROMPT_FIELDS)}
     return {**line, **{name: text for name, text in told.items() if text}, STYLES: ()}
 
 
 def said(params: Request, line: Mapping[str, Any], position: str) -> Request:
     """The request as the line has it. A seed of −1 is the request's own, which is drawn already."""
     told = {tag: value for tag, value in line.items() if tag not in SETTINGS and tag not in WITHOUT_EFFECT}
-    told = {tag: value for tag, value in told.items() if tag not in SEEDS or value != -1}
-    for name in PROMPTS:
+    told = {tag: value for tag, value in told.items() if tag not in SEED_FIELDS or value != -1}
+    for name in PROMPT_FIELDS:
         own = getattr(params, name)
         if told.get(name) and own:
             told[name] = f"{told[name]} {own}" if position == "start" else f"{own} {told[name]}"
-    return prepared(checked(replace(params, **told)))
+    return prepared(check_line(replace(params, **told)))
 
 
-def checked(params: Request) -> Request:
+def check_line(params: Request) -> Request:
     """Raises Invalid for what lies beyond a field's limits."""
     try:
         return checker(type(params)).validate_python(asdict(params))

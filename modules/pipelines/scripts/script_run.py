@@ -59,7 +59,7 @@ def one_plan_a_seed(
     return [plan_of_passes(run, replace(params, seed=seed), passes, generate, run) for seed in seeds]
 
 
-def painted(plan: ImagePlan[Img2Img, Any], number: int, canvas: Canvas, **changes: Any) -> Task[Result]:
+def paint_canvas(plan: ImagePlan[Img2Img, Any], number: int, canvas: Canvas, **changes: Any) -> Task[Result]:
     """One pass on that canvas, with that of the request changed. Its mask is not returned."""
     params = replace(plan.params, **changes)
     pass_ = img2img_pass(params, plan.settings, plan.files, plan.passes[number].first_step)
@@ -72,7 +72,7 @@ def each_painted(plan: ImagePlan[Img2Img, Any], canvases: list[Canvas], seeds: l
     done: list[Result] = []
     for number, (canvas, seed) in enumerate(zip(canvases, seeds, strict=True)):
         try:
-            done.append((yield from painted(plan, number, canvas, seed=seed, mask="")))
+            done.append((yield from paint_canvas(plan, number, canvas, seed=seed, mask="")))
             done[-1].extra_params.side_images.clear()      # a part's stages are nobody's pictures
         except Interrupted:
             if not done:

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image
 
 from modules.base.errors import Invalid
-from modules.models.upscaling.upscaler import NONE, target
-from modules.params.extras import LONGEST, MOST_PIXELS
+from modules.base.sizes import Size
+from modules.models.upscaling.upscaler import NO_UPSCALER, target_size
+from modules.params.extras import LONGEST_SIDE, MOST_OUTPUT_PIXELS
 from modules.params.img2img import Img2Img
 from modules.params.scripts import SdUpscale
 from modules.params.txt2img import counted_on
@@ -19,7 +20,7 @@ from modules.pipelines.canvas import Canvas
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.result import Result
 from modules.pipelines.scripts.script_run import ScriptRun, each_painted, one_plan_a_seed
-from modules.pipelines.scripts.tiles import Grid, Size
+from modules.pipelines.scripts.tiles import Grid
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Task, Wait
 
@@ -31,17 +32,17 @@ UNMASKED = "SD upscale draws over the whole picture: the mask was left out."
 
 def plans(run: SdUpscaleRun) -> Sequence[SdUpscalePlan]:
     """Raises UnknownName for the upscaler, Invalid for tiles that cannot be."""
-    run = replace(run, arguments=replace(run.arguments, upscaler=chosen(run)))
+    run = replace(run, arguments=replace(run.arguments, upscaler=upscaler_name(run)))
     size = enlarged_size(run.arguments, run.start.size)
-    if max(size) > LONGEST or size[0] * size[1] > MOST_PIXELS:
-        raise Invalid(f"The picture would become one of {size[0]}×{size[1]}.", f"{MOST_PIXELS:,} pixels are the most.", field="script_args")
-    tiles = len(grid_of(run, size).boxes())
+    if max(size) > LONGEST_SIDE or size[0] * size[1] > MOST_OUTPUT_PIXELS:
+        raise Invalid(f"The picture would become one of {size[0]}×{size[1]}.", f"{MOST_OUTPUT_PIXELS:,} pixels are the most.", field="script_args")
+    tiles = len(upscale_grid(run, size).boxes())
     if tiles > MOST_TILES:
         raise Invalid(f"That makes {tiles:,} tiles.", f"Make width and height larger: {MOST_TILES:,} are the most.", field="width")
     return one_plan_a_seed(run, run.params, tiles, generate)
 
 
-def chosen(run: SdUpscaleRun) -> str:
+def upscaler_name(run: SdUpscaleRun) -> str:
     """The upscaler's name, whether it was asked for by its name or its place in the list."""
     wanted, names = run.arguments.upscaler, run.library.upscalers()
     by_place = {str(place): name for place, name in enumerate(names)}
@@ -49,18 +50,18 @@ def chosen(run: SdUpscaleRun) -> str:
 
 
 def enlarged_size(arguments: SdUpscale, size: Size) -> Size:
-    return size if arguments.upscaler == NONE else target(Image.new("1", size), arguments.scale_factor)
+    return size if arguments.upscaler == NO_UPSCALER else target_size(Image.new("1", size), arguments.scale_factor)
 
 
-def grid_of(run: SdUpscaleRun, size: Size) -> Grid:
+def upscale_grid(run: SdUpscaleRun, size: Size) -> Grid:
     return Grid(size, (run.params.width, run.params.height), run.arguments.overlap)
 
 
 def generate(plan: SdUpscalePlan) -> Task[Result]:
     """Tiles that were not reached stay as the upscaler made them."""
     yield Wait(heavy=True)
-    large = yield from enlarged(plan)
-    grid = grid_of(plan.source, large.size)
+    large = yield from upscale_start(plan)
+    grid = upscale_grid(plan.source, large.size)
     boxes = grid.boxes()
     tiles = {box: large.crop(box) for box in boxes}
     done = yield from each_painted(plan, [Canvas(tile) for tile in tiles.values()], seeds(plan, len(boxes)))
@@ -77,8 +78,8 @@ def seeds(plan: SdUpscalePlan, tiles: int) -> list[int]:
     return [counted_on(plan.params.seed, index // size + index % size) for index in range(tiles)]
 
 
-def enlarged(plan: SdUpscalePlan) -> Task[Image.Image]:
+def upscale_start(plan: SdUpscalePlan) -> Task[Image.Image]:
     start, arguments = plan.source.start, plan.source.arguments
-    if arguments.upscaler == NONE:
+    if arguments.upscaler == NO_UPSCALER:
         return start
     return (yield from Enlarger.of(arguments.upscaler, plan.settings).by(start, arguments.scale_factor))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 CHANNELS = (0, 1)      # axes of height and width in (H, W, 3)
-WIDTH = 3.14           # of the window over the frequencies
+WINDOW_WIDTH = 3.14           # of the window over the frequencies
 
 
-def filled(picture: np.ndarray, mask: np.ndarray, falloff: float, colourful: float) -> np.ndarray:
+def fill_with_texture(picture: np.ndarray, mask: np.ndarray, falloff: float, colourful: float) -> np.ndarray:
     """(H, W, 3) in [0, 1], with noise of its kind where `mask` (H, W) is 1.
 
     falloff: power of the picture's spectrum; colourful: how far the noise's channels differ
@@ -20,7 +20,7 @@ def filled(picture: np.ndarray, mask: np.ndarray, falloff: float, colourful: flo
     shaped = shaped_noise(spectrum_of(picture, mask), falloff, colourful)
     new, old = mask > 1e-6, mask < 1e-3
     if old.any():
-        shaped[new] = np.stack([like(shaped[new][:, i], picture[old][:, i]) for i in range(3)], axis=-1)
+        shaped[new] = np.stack([match_values(shaped[new][:, i], picture[old][:, i]) for i in range(3)], axis=-1)
     return np.clip(picture * (1 - mask[..., None]) + shaped * mask[..., None], 0, 1)
 
 
@@ -35,19 +35,19 @@ def shaped_noise(spectrum: np.ndarray, falloff: float, colourful: float) -> np.n
     white = np.random.default_rng(0).random(spectrum.shape)
     grey = white.mean(axis=2, keepdims=True)
     tinted = white * colourful + grey * (1 - colourful)
-    soft = np.real(restored(transformed(tinted) * window(*spectrum.shape[:2])[..., None]))
+    soft = np.real(inverse_fft(transformed(tinted) * frequency_window(*spectrum.shape[:2])[..., None]))
     magnitude = np.abs(spectrum)
     phase = spectrum / np.maximum(magnitude, 1e-12)
-    noise = np.real(restored(np.abs(transformed(soft)) ** 2 * magnitude**falloff * phase))
+    noise = np.real(inverse_fft(np.abs(transformed(soft)) ** 2 * magnitude**falloff * phase))
     noise -= noise.min()
     return noise / max(noise.max(), 1e-12)
 
 
-def window(height: int, width: int) -> np.ndarray:
+def frequency_window(height: int, width: int) -> np.ndarray:
     """(H, W), 1 at the middle, where the slow frequencies are."""
     y, x = (np.arange(side) / side * 2 - 1 for side in (height, width))
     y, x = y * height / min(height, width), x * width / min(height, width)
-    return np.outer(1 / (y**2 + 1), 1 / (x**2 + 1)) ** (WIDTH / 3.14)
+    return np.outer(1 / (y**2 + 1), 1 / (x**2 + 1)) ** (WINDOW_WIDTH / 3.14)
 
 
 def transformed(values: np.ndarray) -> np.ndarray:
@@ -55,11 +55,11 @@ def transformed(values: np.ndarray) -> np.ndarray:
     return np.fft.fftshift(np.fft.fft2(np.fft.fftshift(values, CHANNELS), axes=CHANNELS, norm="ortho"), CHANNELS)
 
 
-def restored(spectrum: np.ndarray) -> np.ndarray:
+def inverse_fft(spectrum: np.ndarray) -> np.ndarray:
     return np.fft.ifftshift(np.fft.ifft2(np.fft.ifftshift(spectrum, CHANNELS), axes=CHANNELS, norm="ortho"), CHANNELS)
 
 
-def like(values: np.ndarray, goal: np.ndarray) -> np.ndarray:
+def match_values(values: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """(n,) with the histogram of another (m,): Gonzalez & Woods, Digital Image Processing, §3.3."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     levels, goal_counts = np.unique(goal, return_counts=True)

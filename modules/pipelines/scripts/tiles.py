@@ -8,10 +8,9 @@ import numpy as np
 from PIL import Image
 
 from modules.base.errors import Invalid
+from modules.base.sizes import Size
 from modules.imaging.masks import Box
 from modules.imaging.tiling import starts
-
-Size = tuple[int, int]      # width, height in pixels
 
 
 @dataclass(frozen=True)

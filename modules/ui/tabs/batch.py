@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.app.folders import opened
+from modules.app.folders import opened_folders
 from modules.settings.flags import Flags
 from modules.ui.form import Form
 from modules.ui.words import Words
@@ -16,7 +16,7 @@ from modules.ui.words import Words
 TAB = "img2img_batch"
 
 
-def own_controls(words: Words) -> dict[str, Component]:
+def batch_controls(words: Words) -> dict[str, Component]:
     """For what is declared without a control."""
     return {
         "resize_by": gr.Radio(
@@ -46,5 +46,5 @@ def whose_folders(flags: Flags, words: Words) -> str:
     if not flags.shared:
         return words("Folders on the machine where the server runs; only the first is needed. No file there is ever overwritten.")
     if flags.batch_dir:
-        return words("This server is shared. Open for all are these folders on it:") + f" {opened(flags)}"
+        return words("This server is shared. Open for all are these folders on it:") + f" {opened_folders(flags)}"
     return words("This server is shared, so the folders on its disk are closed. Whoever starts it can open some with --batch-dir.")

@@ -21,7 +21,7 @@ TAB = "extras"
 EXTRAS_HELD: Mapping[str, Any] = {"images": [], "infotexts": [], "batch_source": ""}      # without a control: the scripts send the pictures
 
 
-def own_controls(words: Words) -> dict[str, Component]:
+def extras_controls(words: Words) -> dict[str, Component]:
     """Controls for what is declared without one."""
     ways = [(words("Scale by"), BY), (words("Scale to"), TO)]
     return {
@@ -32,13 +32,13 @@ def own_controls(words: Words) -> dict[str, Component]:
 def build(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         with gr.Column(elem_id=f"{TAB}_settings"):
-            pictures(flags, form, words)
-            settings(form)
-        generate(words)
+            picture_inputs(flags, form, words)
+            extras_settings(form)
+        generate_column(words)
         generation.results(TAB)
 
 
-def pictures(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
+def picture_inputs(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
     """Sent from here, or of a folder of the server."""
     with gr.Tabs(elem_id=f"mode_{TAB}"):
         with gr.Tab(words("Pictures"), id="single_image", elem_id=f"{TAB}_single_tab"):
@@ -47,7 +47,7 @@ def pictures(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
             batch.folder_fields(form, flags, words)
 
 
-def settings(form: Form[ExtrasBatch]) -> None:
+def extras_settings(form: Form[ExtrasBatch]) -> None:
     form.place("resize_mode")
     with gr.Column(elem_id=f"{TAB}_scale_by"):
         form.place("upscaling_resize")
@@ -63,7 +63,7 @@ def settings(form: Form[ExtrasBatch]) -> None:
     form.rest()
 
 
-def generate(words: Words) -> None:
+def generate_column(words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_actions_column"), gr.Row(elem_id=f"{TAB}_generate_box"):
         gr.Button(words("Interrupt"), elem_id=f"{TAB}_interrupt")
         gr.Button(words("Skip"), elem_id=f"{TAB}_skip")

@@ -34,7 +34,7 @@ MODES = (
 IMG2IMG_HELD: Mapping[str, Any] = {"init_images": [], "mask": "", "initial_noise_multiplier": None, "batch_source": "", "batch_sent": []}
 
 
-def own_controls(words: Words) -> dict[str, Component]:
+def img2img_controls(words: Words) -> dict[str, Component]:
     """Controls for what is declared without one."""
     def choice(field: str, value: Any, elem_id: str) -> gr.Radio:
         label, values = NAMED_VALUES[field]
@@ -45,7 +45,7 @@ def own_controls(words: Words) -> dict[str, Component]:
         "inpainting_mask_invert": choice("inpainting_mask_invert", 0, "img2img_mask_mode"),
         "inpainting_fill": choice("inpainting_fill", ORIGINAL, "img2img_inpainting_fill"),
         "inpaint_full_res": choice("inpaint_full_res", False, "img2img_inpaint_full_res"),
-        **batch.own_controls(words),
+        **batch.batch_controls(words),
     }
 
 
@@ -55,14 +55,14 @@ def build(models: Library, flags: Flags, form: ScriptedForm[Img2ImgBatch], words
         generation.actions(TAB, words)
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
-                settings(flags, form, words)
+                img2img_settings(flags, form, words)
             cards.build(TAB, models, words)
         generation.results(TAB)
 
 
-def settings(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
+def img2img_settings(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_settings"):
-        pictures(flags, form, words)
+        picture_editors(flags, form, words)
         form.place("resize_mode")
         inpainting(form, words)
         generation.sampler_row(TAB, form)
@@ -75,7 +75,7 @@ def settings(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> No
         scripts.build(form, words)
 
 
-def pictures(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
+def picture_editors(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
     """An editor for each way to use one picture, and the tab for many."""
     with gr.Tabs(elem_id="mode_img2img"):
         for title, elem_id, kind in MODES:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.params.scripts import SCRIPTS, Kind, Request, Script
+from modules.params.scripts import SCRIPTS, GenerationKind, Request, Script
 from modules.ui.form import Form
 from modules.ui.widgets import Lists
 from modules.ui.words import Words
@@ -20,7 +20,7 @@ class ScriptedForm(Form[Request]):
     """A request's form, and in it one for each script that the request may choose."""
 
     def __init__(
-        self, request: type[Request], kind: Kind, lists: Lists, words: Words,
+        self, request: type[Request], kind: GenerationKind, lists: Lists, words: Words,
         others: Mapping[str, Component] | None = None, held: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(request, kind, lists, words, others, held)
@@ -30,20 +30,20 @@ class ScriptedForm(Form[Request]):
         self.scripts: dict[str, Form[Any]] = {
             script.name: Form(script.arguments, id_of(script, kind), lists, words) for script in offered
         }
-        self.components["script_name"] = dropdown(self.scripts, kind, words)
+        self.components["script_name"] = script_dropdown(self.scripts, kind, words)
         self.defaults["script_name"] = ""
         for form in self.scripts.values():
             self.components |= {control.elem_id: control for control in form.components.values()}
             self.defaults |= {control.elem_id: form.defaults[name] for name, control in form.components.items()}
 
 
-def id_of(script: Script, kind: Kind) -> str:
+def id_of(script: Script, kind: GenerationKind) -> str:
     """What its controls' ids begin with: as A1111's do, with the kind where the script is in both."""
     title = re.sub(r"[^a-z0-9_]", "", script.name.lower().replace(" ", "_"))
     return f"script_{kind}_{title}" if len(script.kinds) > 1 else f"script_{title}"
 
 
-def dropdown(names: Mapping[str, Any], kind: Kind, words: Words) -> gr.Dropdown:
+def script_dropdown(names: Mapping[str, Any], kind: GenerationKind, words: Words) -> gr.Dropdown:
     choices = [(words("None"), ""), *((words(name), name) for name in names)]
     return gr.Dropdown(choices, value="", label=words("Script"), info=words(HELP), elem_id=f"{kind}_script_list", interactive=True, render=False)
 

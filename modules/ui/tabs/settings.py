@@ -9,13 +9,13 @@ from itertools import groupby
 import gradio as gr
 from gradio.components import Component
 
-from modules.base.fields import Param, declared, defaults
+from modules.base.fields import Param, declared_params, defaults
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 from modules.ui.widgets import Lists, component
 from modules.ui.words import Words
 
-ELSEWHERE = frozenset(MODEL_SETTINGS)
+SHOWN_ELSEWHERE = frozenset(MODEL_SETTINGS)
 
 TITLES: Mapping[str, str] = {
     "sd": "Stable Diffusion",
@@ -64,7 +64,7 @@ def labels(words: Words) -> dict[str, str]:
 
 def sections() -> Iterator[tuple[str, list[tuple[str, Param]]]]:
     """Section → its settings, both in declared order."""
-    params = [(name, param) for name, param in declared(Settings).items() if name not in ELSEWHERE]
+    params = [(name, param) for name, param in declared_params(Settings).items() if name not in SHOWN_ELSEWHERE]
     order = list(dict.fromkeys(param.section for _, param in params))
     params.sort(key=lambda pair: order.index(pair[1].section))
     for section, group in groupby(params, key=lambda pair: pair[1].section):

@@ -21,16 +21,16 @@ def build(models: Library, form: ScriptedForm[Txt2Img], words: Words) -> None:
         generation.actions(TAB, words)
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
-                settings(form, words)
+                txt2img_settings(form, words)
             cards.build(TAB, models, words)
         generation.results(TAB)
 
 
-def settings(form: ScriptedForm[Txt2Img], words: Words) -> None:
+def txt2img_settings(form: ScriptedForm[Txt2Img], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_settings"):
         generation.sampler_row(TAB, form)
         with gr.Accordion(words("Hires. fix"), open=False, elem_id=f"{TAB}_hr"):
-            hires(form, words)
+            hires_settings(form, words)
         generation.refiner(TAB, form, words)
         generation.size_and_batch(TAB, form, words)
         form.place("cfg_scale")
@@ -39,7 +39,7 @@ def settings(form: ScriptedForm[Txt2Img], words: Words) -> None:
         scripts.build(form, words)
 
 
-def hires(form: Form[Txt2Img], words: Words) -> None:
+def hires_settings(form: Form[Txt2Img], words: Words) -> None:
     form.components["enable_hr"].label = words("Enable")      # the fold has its name
     form.place("enable_hr")
     with gr.Row(elem_id=f"{TAB}_hires_fix_row1"):

@@ -11,7 +11,7 @@ import torch
 from benchmarks.checkpoints import KINDS, Kind, Text, Unet, save
 from modules.base.errors import ModelUnsupported
 from modules.engine.engine import Engine, ImageTask
-from modules.models.checkpoint.loader import load
+from modules.models.checkpoint.loader import load_checkpoint
 from modules.models.device import Device, Placement
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
@@ -47,7 +47,7 @@ def drawn(folder, steps=2):
 @pytest.mark.parametrize("family", KINDS)
 def test_a_family_is_told_by_its_weights_and_draws(family, channels, tmp_path):
     save(small(KINDS[family], channels), tmp_path / "some.safetensors")
-    model = load(library(tmp_path).checkpoints.default())
+    model = load_checkpoint(library(tmp_path).checkpoints.default())
     assert (model.family.name, model.image_channels) == (family, channels - 4)
     assert [len(text.module.state_dict()) > 0 for text in model.texts] == [True] * len(KINDS[family].texts)
     pixels = drawn(tmp_path)
@@ -56,7 +56,7 @@ def test_a_family_is_told_by_its_weights_and_draws(family, channels, tmp_path):
 
 def test_heads_are_64_wide_where_the_family_says_so(tmp_path):
     save(small(KINDS["SDXL"]), tmp_path / "xl.safetensors")
-    model = load(library(tmp_path).checkpoints.default())
+    model = load_checkpoint(library(tmp_path).checkpoints.default())
     assert model.unet.config.attention_head_dim == [1, 2, 4]
     assert model.unet.down_blocks[1].attentions[0].transformer_blocks[0].attn1.heads == 2
 
@@ -64,7 +64,7 @@ def test_heads_are_64_wide_where_the_family_says_so(tmp_path):
 def test_markers_among_the_tensors_tell_velocity_and_pure_noise(tmp_path):
     """As v-prediction models of SDXL carry them. Lin et al. 2023: at the last step nothing of the picture is left."""
     save(replace(small(KINDS["SDXL"]), markers=("v_pred", "ztsnr")), tmp_path / "v.safetensors")
-    model = load(library(tmp_path).checkpoints.default())
+    model = load_checkpoint(library(tmp_path).checkpoints.default())
     assert model.parametrization == VELOCITY and model.levels.highest > 4000
     assert np.all(np.diff(model.levels.alphas_cumprod) < 0)
 
@@ -78,7 +78,7 @@ def test_an_sd2_model_is_asked_what_it_predicts(tmp_path, offset, predicts):
     weights = load_file(path)
     weights["model.diffusion_model.out.2.bias"] += 0.5 + offset
     save_file(weights, path)
-    model = load(library(tmp_path).checkpoints.default())
+    model = load_checkpoint(library(tmp_path).checkpoints.default())
     model.to(torch.device("cpu"), *[torch.float32] * 3)
     assert model.parametrization.name == predicts
 
@@ -86,4 +86,4 @@ def test_an_sd2_model_is_asked_what_it_predicts(tmp_path, offset, predicts):
 def test_a_model_of_other_channels_is_refused_by_name(tmp_path):
     save(Kind(Unet(64, (1, 2), (1, 0), context_dim=64, in_channels=5), (Text("cond_stage_model.model.", True, 64, 3),), 32), tmp_path / "depth.safetensors")
     with pytest.raises(ModelUnsupported, match=r"depth\.safetensors takes 5 channels"):
-        load(library(tmp_path).checkpoints.default())
+        load_checkpoint(library(tmp_path).checkpoints.default())

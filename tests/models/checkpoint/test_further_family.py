@@ -16,9 +16,9 @@ from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Denoiser, Family, PartNetwork, TextPart
 from modules.models.checkpoint.hints import Hints
 from modules.models.checkpoint.key_mapping import count
-from modules.models.checkpoint.loader import load
+from modules.models.checkpoint.loader import load_checkpoint
 from modules.models.device import Device, Placement
-from modules.models.vae.vae import picture as to_pixels
+from modules.models.vae.vae import to_uint8 as to_pixels
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
 from modules.prompts.tokenizer import load_tokenizer
@@ -155,10 +155,10 @@ def velocity(model, x, t, text):
 
 
 def test_it_is_told_by_its_tensors_and_says_what_it_is(folder, device):
-    model = load(library(folder).checkpoints.default(), (*FAMILIES, TINY_FLOW))
+    model = load_checkpoint(library(folder).checkpoints.default(), (*FAMILIES, TINY_FLOW))
     assert (model.family.title, model.parametrization, model.image_channels, len(model.texts)) == ("Tiny Flow", FLOW, 0, 1)
     with pytest.raises(ModelUnsupported, match="is no checkpoint"):
-        load(library(folder).checkpoints.default())
+        load_checkpoint(library(folder).checkpoints.default())
 
 
 def test_euler_draws_what_flow_matching_by_hand_draws(device):
@@ -184,5 +184,5 @@ def test_a_diffusion_family_may_be_trained_as_a_flow_too(tmp_path):
     """Rectified-flow checkpoints of a UNet say so in their metadata."""
     tiny = load_file(GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors")
     save_file(tiny, tmp_path / "flow.safetensors", {"config": '{"prediction_type": "flow"}'})
-    model = load(library(tmp_path).checkpoints.default())
+    model = load_checkpoint(library(tmp_path).checkpoints.default())
     assert model.family.name == "SD1" and model.parametrization == FLOW and model.levels.highest == pytest.approx(9999, rel=1e-3)

@@ -18,17 +18,17 @@ from modules.base.errors import ModelError, ModelMismatch, ModelUnsupported
 from modules.library.catalog import ModelFile
 from modules.library.model_kinds import VAE
 from modules.models.checkpoint import key_mapping as layout
-from modules.models.checkpoint.loader import load
+from modules.models.checkpoint.loader import load_checkpoint
 from modules.models.device import Device, Placement
 from modules.models.lora.adapters import AdapterFiles
-from modules.models.text import TextReader, Words
-from modules.models.vae.preview import Preview
+from modules.models.text import PromptEmbeddings, TextReader
+from modules.models.vae.preview import LatentPreview
 from modules.models.vae.vae import Vae
 from modules.prompts import grammar
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.latent import LatentFormat
 from modules.sampling.parametrization import EPSILON, VELOCITY
-from modules.sampling.questions import Decode, Encode, Facts, Frame, Reading, Weights
+from modules.sampling.questions import Decode, Encode, Facts, Reading, SizeConditioning, Weights
 from tests.golden_data import GOLDEN, library, with_folders
 
 CPU = torch.device("cpu")
@@ -39,7 +39,7 @@ CASES = json.loads((GOLDEN / "tensors/vae_unet.json").read_text())
 
 @pytest.fixture(scope="module")
 def model(tiny):
-    found = load(tiny)
+    found = load_checkpoint(tiny)
     found.to(CPU, *[torch.float32] * 3)
     return found
 
@@ -94,28 +94,28 @@ def test_prompts_mean_what_they_mean_to_a1111(model, case, words):
     reading = Reading(case["emphasis"], case["clip_skip"])
     for i, (text, _) in enumerate(grammar.compose(case["prompt"])):
         entries = grammar.schedule(text, case["steps"])
-        for j, cond in enumerate(reader.read(Encode(WEIGHTS, tuple(text for _, text in entries), reading, Frame(64, 64)), Words(words)).conds):
+        for j, cond in enumerate(reader.read(Encode(WEIGHTS, tuple(text for _, text in entries), reading, SizeConditioning(64, 64)), PromptEmbeddings(words)).conds):
             if f"{case['id']}/{i}_{j}" in CONDITIONINGS:      # of many entries the first few were recorded
                 np.testing.assert_allclose(cond.text.numpy(), CONDITIONINGS[f"{case['id']}/{i}_{j}"], atol=2e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_a_files_precision_is_kept_until_it_is_moved(weights, tmp_path, dtype):
-    found = load(saved({k: t.to(dtype) if t.is_floating_point() else t for k, t in weights.items()}, tmp_path / "x.safetensors"))
+    found = load_checkpoint(saved({k: t.to(dtype) if t.is_floating_point() else t for k, t in weights.items()}, tmp_path / "x.safetensors"))
     assert {parameter.dtype for parameter in found.unet.parameters()} == {dtype}
 
 
 def test_moving_keeps_every_weight(weights, tiny, model):
-    unet = layout.unet_names(layout.below(weights, layout.UNET))
+    unet = layout.unet_names(layout.below(weights, layout.UNET_PREFIX))
     state = model.unet.state_dict()
     assert len(unet) == len(state)
     for ours, theirs in unet.items():
-        assert torch.equal(weights[layout.UNET + ours].float().reshape(state[theirs].shape), state[theirs])
+        assert torch.equal(weights[layout.UNET_PREFIX + ours].float().reshape(state[theirs].shape), state[theirs])
 
 
 def test_ema_weights_are_left_alone(weights, tmp_path):
     extra = {"model_ema." + k.replace("model.", "").replace(".", ""): t.clone() for k, t in list(weights.items())[-20:]}
-    load(saved(weights | extra, tmp_path / "ema.safetensors"))
+    load_checkpoint(saved(weights | extra, tmp_path / "ema.safetensors"))
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
@@ -124,14 +124,14 @@ def test_old_ckpt_files_give_the_same_tensors(weights, tiny, tmp_path, zipped):
     content = {"state_dict": weights, "epoch": 3, "callbacks": {"x": {"best_model_score": torch.tensor(0.5)}}, "lr": np.float64(1e-4)}
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     shutil.copy(tiny.path.with_suffix(".yaml"), path.with_suffix(".yaml"))
-    ours, theirs = load(ModelFile(path, path.name)), load(tiny)
+    ours, theirs = load_checkpoint(ModelFile(path, path.name)), load_checkpoint(tiny)
     for name, tensor in theirs.unet.state_dict().items():
         assert torch.equal(ours.unet.state_dict()[name], tensor)
 
 
 def test_the_demo_model_loads_with_the_shapes_its_metadata_tells():
     path = GOLDEN.parents[1] / "models/Stable-diffusion/easel-stickers-128.safetensors"
-    found = load(ModelFile(path, path.name))
+    found = load_checkpoint(ModelFile(path, path.name))
     assert (found.native_size, found.unet.config.attention_head_dim, found.vae.config.norm_num_groups) == (128, 4, 8)
     assert found.latent.factor == pytest.approx(0.26583558)
     assert found.texts[0].module.config.num_attention_heads == 4
@@ -141,8 +141,8 @@ def test_parameterization_is_read_from_the_yaml(tiny, tmp_path):
     path = tmp_path / "v.safetensors"
     shutil.copy(tiny.path, path)
     shutil.copy(GOLDEN / "models/Stable-diffusion/tiny-v.yaml", path.with_suffix(".yaml"))
-    assert load(ModelFile(path, path.name)).parametrization == VELOCITY
-    assert load(tiny).parametrization == EPSILON
+    assert load_checkpoint(ModelFile(path, path.name)).parametrization == VELOCITY
+    assert load_checkpoint(tiny).parametrization == EPSILON
 
 
 FIRST = "model.diffusion_model.input_blocks.0.0.weight"
@@ -162,7 +162,7 @@ def without(weights, name):
 ], ids=["missing", "misshapen", "transposed", "vae", "clip", "clip-hollow"])
 def test_what_does_not_fit_is_named(weights, tmp_path, spoil, named):
     with pytest.raises(ModelMismatch) as caught:
-        assert load(saved(spoil(weights), tmp_path / "bad.safetensors")).vae
+        assert load_checkpoint(saved(spoil(weights), tmp_path / "bad.safetensors")).vae
     assert "bad.safetensors" in str(caught.value) and named in str(caught.value)
 
 
@@ -188,18 +188,18 @@ def same_weights(one, other):
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", EXTRAS.values(), ids=EXTRAS.keys())
 def test_what_other_tools_put_beside_the_weights_is_passed_over(weights, tmp_path, tiny, extra):
-    found = load(saved(weights | extra, tmp_path / "more.safetensors"))
-    assert found.family.name == "SD1" and same_weights(found, load(tiny))
+    found = load_checkpoint(saved(weights | extra, tmp_path / "more.safetensors"))
+    assert found.family.name == "SD1" and same_weights(found, load_checkpoint(tiny))
 
 
 def test_what_is_passed_over_in_a_part_is_logged(weights, tmp_path, caplog):
-    load(saved(weights | EXTRAS["unet"] | EXTRAS["positions"], tmp_path / "more.safetensors"))
+    load_checkpoint(saved(weights | EXTRAS["unet"] | EXTRAS["positions"], tmp_path / "more.safetensors"))
     [said] = [record.getMessage() for record in caplog.records]
     assert "more.safetensors: 2 tensors are left out" in said and "to_k_ip" in said
 
 
 def test_nothing_is_said_of_a_file_as_its_makers_wrote_it(tiny, caplog):
-    load(tiny)
+    load_checkpoint(tiny)
     assert not caplog.records
 
 
@@ -210,13 +210,13 @@ def test_nothing_is_said_of_a_file_as_its_makers_wrote_it(tiny, caplog):
 ])
 def test_strangers_are_told_what_they_are(tmp_path, key, looks):
     with pytest.raises(ModelUnsupported, match=f"stranger.safetensors is no checkpoint: it is .*{looks}"):
-        load(saved({key: torch.zeros(2)}, tmp_path / "stranger.safetensors"))
+        load_checkpoint(saved({key: torch.zeros(2)}, tmp_path / "stranger.safetensors"))
 
 
 def test_a_unet_alone_is_told_what_it_lacks(weights, tmp_path):
-    unet = {key: tensor for key, tensor in weights.items() if key.startswith(layout.UNET)}
+    unet = {key: tensor for key, tensor in weights.items() if key.startswith(layout.UNET_PREFIX)}
     with pytest.raises(ModelUnsupported, match="half.safetensors is the UNet of a checkpoint without the text encoders"):
-        load(saved(unet, tmp_path / "half.safetensors"))
+        load_checkpoint(saved(unet, tmp_path / "half.safetensors"))
 
 
 def test_a_checkpoint_where_a_vae_is_asked_for_is_told_so(tiny):
@@ -228,7 +228,7 @@ def test_a_checkpoint_where_a_vae_is_asked_for_is_told_so(tiny):
 
 
 VAES = {
-    "none": lambda weights: {key: tensor for key, tensor in weights.items() if not key.startswith(layout.VAE)},
+    "none": lambda weights: {key: tensor for key, tensor in weights.items() if not key.startswith(layout.VAE_PREFIX)},
     "half": lambda weights: without(weights, "first_stage_model.decoder.conv_in.weight"),
 }
 
@@ -255,7 +255,7 @@ def test_a_checkpoint_without_a_vae_draws_with_a_chosen_one_and_else_says_what_t
 def test_a_broken_vaes_preview_is_grey(model):
     broken = copy.deepcopy(model.vae)
     next(broken.decoder.parameters()).fill_(float("inf"))
-    assert torch.equal(Preview(Vae(broken, LatentFormat(factor=1.0))).look(torch.ones(4, 8, 8)), torch.zeros(3, 8, 8))
+    assert torch.equal(LatentPreview(Vae(broken, LatentFormat(factor=1.0))).look(torch.ones(4, 8, 8)), torch.zeros(3, 8, 8))
 
 
 def test_a_broken_file_leaves_the_model_in_use(tmp_path, tiny):
@@ -293,8 +293,8 @@ def test_loading_copies_no_weights(tmp_path, tiny):
     unet = UNet2DConditionModel(block_out_channels=(128, 192), down_block_types=("CrossAttnDownBlock2D",) * 2,
                                 up_block_types=("CrossAttnUpBlock2D",) * 2, cross_attention_dim=64, layers_per_block=2)
     back = {theirs: ours for ours, theirs in inverse_names(unet.state_dict()).items()}
-    tensors = {layout.UNET + back[name]: tensor for name, tensor in unet.state_dict().items()}
-    rest = {k: t for k, t in load_file(tiny.path).items() if not k.startswith(layout.UNET)}
+    tensors = {layout.UNET_PREFIX + back[name]: tensor for name, tensor in unet.state_dict().items()}
+    rest = {k: t for k, t in load_file(tiny.path).items() if not k.startswith(layout.UNET_PREFIX)}
     checkpoint = saved(tensors | rest, tmp_path / "large.safetensors")
     out = subprocess.run([sys.executable, "-c", PEAK, str(checkpoint.path), str(tiny.path)], capture_output=True, text=True, check=True)
     assert int(out.stdout) < 0.3 * checkpoint.path.stat().st_size
@@ -309,5 +309,5 @@ def inverse_names(state):
     prefixes = dict(layout.UNET_ENDS)
     prefixes |= layout.resnet("middle_block.0", "mid_block.resnets.0") | layout.resnet("middle_block.2", "mid_block.resnets.1")
     prefixes |= dict(layout.down_blocks(keys)) | dict(layout.up_blocks(keys))
-    found = layout.renamed(state, {theirs: ours for ours, theirs in prefixes.items()})
+    found = layout.replace_prefixes(state, {theirs: ours for ours, theirs in prefixes.items()})
     return {ours: theirs for theirs, ours in found.items()}

@@ -6,17 +6,17 @@ import torch
 
 from modules.library import model_kinds
 from modules.models.faces import codeformer, gfpgan, retinaface
-from modules.models.faces.building import DETECTOR, RESTORERS
+from modules.models.faces.building import DETECTOR_NETWORK, RESTORER_NETWORKS
 from tests.golden_data import catalog_of
 
-GFPGAN, CODEFORMER = RESTORERS["gfpgan"], RESTORERS["codeformer"]
-REAL = {GFPGAN: gfpgan.Sizes(), CODEFORMER: codeformer.Sizes(), DETECTOR: retinaface.Sizes()}
+GFPGAN, CODEFORMER = RESTORER_NETWORKS["gfpgan"], RESTORER_NETWORKS["codeformer"]
+REAL = {GFPGAN: gfpgan.GfpganSizes(), CODEFORMER: codeformer.CodeFormerSizes(), DETECTOR_NETWORK: retinaface.RetinaFaceSizes()}
 SMALL = {
-    GFPGAN: gfpgan.Sizes(unet=(8,) * 8, decoder=(16,) * 5 + (8,) * 3, guided=(8,) * 4 + (4,) * 3, style=12, mapping=2),
-    CODEFORMER: codeformer.Sizes(widths=(32,) * 6, latent=32, codes=16, width=64, inner=32, layers=2),
-    DETECTOR: retinaface.Sizes(stem=4, blocks=(1, 1, 1, 1), pyramid=8),
+    GFPGAN: gfpgan.GfpganSizes(unet=(8,) * 8, decoder=(16,) * 5 + (8,) * 3, guided=(8,) * 4 + (4,) * 3, style=12, mapping=2),
+    CODEFORMER: codeformer.CodeFormerSizes(widths=(32,) * 6, latent=32, codes=16, width=64, inner=32, layers=2),
+    DETECTOR_NETWORK: retinaface.RetinaFaceSizes(stem=4, blocks=(1, 1, 1, 1), pyramid=8),
 }
-QUICK = codeformer.Sizes(widths=(32,) * 6, latent=32, codes=16, places=4, width=64, inner=32, layers=2, fused=("4", "8", "16", "32"))      # 64 pixels
+QUICK = codeformer.CodeFormerSizes(widths=(32,) * 6, latent=32, codes=16, places=4, width=64, inner=32, layers=2, fused=("4", "8", "16", "32"))      # 64 pixels
 
 
 def real(kind):
@@ -49,7 +49,7 @@ def one_face_state(landmarks):
 
     All anchors of 512 pixels are sure, of boxes so large that they are all the same face: the first one stands for all.
     """
-    state = random_state(DETECTOR)
+    state = random_state(DETECTOR_NETWORK)
     for level in range(3):
         for head in ("ClassHead", "BboxHead", "LandmarkHead"):
             for part in ("weight", "bias"):

@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 from modules.base.errors import ModelCorrupt, ModelMismatch, ModelMissing, ModelUnsafe, NotANumber, UnknownName
 from modules.imaging.faces import SIDE, TEMPLATE
 from modules.library import face_restorers as files
-from modules.models.faces.building import DETECTOR, build, load
+from modules.models.faces.building import DETECTOR_NETWORK, build_face_network, load_face_network
 from modules.models.faces.codeformer import CodeFormer
-from modules.models.faces.detection import anchors, decoded_boxes, decoded_points, faces, overlap, unlike
-from modules.models.faces.gfpgan import GFPGAN as GFPGANNet
-from modules.models.faces.restoring import FaceRestorers, restored, through
+from modules.models.faces.detection import anchors, decoded_boxes, decoded_points, detect_faces, overlap, unlike
+from modules.models.faces.gfpgan import GFPGANv1Clean as GFPGANNet
+from modules.models.faces.restoring import FaceRestorers, restore_faces, restore_square
 from tests.models.faces.face_networks import CODEFORMER, GFPGAN, in_home, one_face_state, random_state
 
 CPU = torch.device("cpu")
@@ -29,7 +29,7 @@ def noise(width=640, height=640):
 
 @pytest.fixture(scope="module")
 def detector():
-    return build(DETECTOR, "it.pth", one_face_state(LANDMARKS))
+    return build_face_network(DETECTOR_NETWORK, "it.pth", one_face_state(LANDMARKS))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def models(tmp_path_factory):
 
 
 def test_a_narrow_strip_is_not_blown_up_without_end(detector):
-    faces(detector, noise(2000, 3))      # as high as 640 pixels it would be 426,667 long
+    detect_faces(detector, noise(2000, 3))      # as high as 640 pixels it would be 426,667 long
 
 
 # Where faces are ------------------------------------------------------------------------------------
@@ -88,20 +88,20 @@ def test_of_boxes_that_overlap_the_surest_stays():
 @pytest.mark.parametrize("factor", [1, 2, 0.5])
 def test_faces_are_in_pixels_of_the_picture_they_are_in(detector, factor):
     side = int(640 * factor)
-    [face] = faces(detector, noise(side, side))
+    [face] = detect_faces(detector, noise(side, side))
     assert np.allclose(face.landmarks, LANDMARKS * factor, atol=1e-2) and face.score > 0.97
 
 
 def test_faces_too_small_to_have_eyes_are_left_alone():
-    tiny = build(DETECTOR, "it.pth", one_face_state(TEMPLATE * 0.03 + 100))
-    assert faces(tiny, noise()) == []
+    tiny = build_face_network(DETECTOR_NETWORK, "it.pth", one_face_state(TEMPLATE * 0.03 + 100))
+    assert detect_faces(tiny, noise()) == []
 
 
 def test_a_detector_that_is_sure_of_nothing_finds_nothing():
     state = one_face_state(LANDMARKS)
     state["ClassHead.2.conv1x1.bias"].zero_()
     image = noise()
-    assert restored(image, build(DETECTOR, "it.pth", state), lambda x: -x) is image
+    assert restore_faces(image, build_face_network(DETECTOR_NETWORK, "it.pth", state), lambda x: -x) is image
 
 
 # Restoring ------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_a_detector_that_is_sure_of_nothing_finds_nothing():
 
 def test_only_the_face_changes(detector):
     image = noise()
-    result = np.asarray(restored(image, detector, lambda x: torch.ones_like(x) * torch.tensor([1.0, -1.0, 0.0])[:, None, None]))
+    result = np.asarray(restore_faces(image, detector, lambda x: torch.ones_like(x) * torch.tensor([1.0, -1.0, 0.0])[:, None, None]))
     outside = np.ones((640, 640), bool)
     outside[150:406, 200:456] = False
     assert np.array_equal(result[outside], np.asarray(image)[outside])
@@ -119,17 +119,17 @@ def test_only_the_face_changes(detector):
 def test_restorers_see_an_upright_face_in_rgb(detector):
     seen = []
     image = Image.new("RGB", (640, 640), (255, 0, 51))
-    restored(image, detector, lambda x: seen.append(x) or x)
+    restore_faces(image, detector, lambda x: seen.append(x) or x)
     assert seen[0].shape == (1, 3, SIDE, SIDE)
     assert torch.allclose(seen[0][0, :, 200, 200], torch.tensor([1.0, -1.0, -0.6]))
 
 
 def test_what_is_restored_to_itself_comes_back_as_it_was():
     square = noise(SIDE, SIDE)
-    assert np.array_equal(through(lambda x: x, square), square)
-    assert np.array_equal(through(lambda x: x * 3, Image.new("RGB", (SIDE, SIDE), "white")), Image.new("RGB", (SIDE, SIDE), "white"))
+    assert np.array_equal(restore_square(lambda x: x, square), square)
+    assert np.array_equal(restore_square(lambda x: x * 3, Image.new("RGB", (SIDE, SIDE), "white")), Image.new("RGB", (SIDE, SIDE), "white"))
     with pytest.raises(NotANumber):
-        through(lambda x: x / 0, square)
+        restore_square(lambda x: x / 0, square)
 
 
 @pytest.mark.parametrize(("name", "weight"), [("GFPGAN", 0), pytest.param("codeformer", 0.5, marks=pytest.mark.slow)])
@@ -179,13 +179,13 @@ def test_the_newest_restorer_is_taken_and_the_detector_from_either_folder(tmp_pa
 
 def test_the_wrong_file_is_refused_by_name(models, tmp_path):
     with pytest.raises(ModelMismatch, match=r"GFPGANv1\.4\.pth is not CodeFormer") as error:
-        load(CODEFORMER, models / "GFPGAN/GFPGANv1.4.pth", CPU)
+        load_face_network(CODEFORMER, models / "GFPGAN/GFPGANv1.4.pth", CPU)
     assert error.value.hint == "Use codeformer-v0.1.0.pth."
     with pytest.raises(ModelMismatch, match=r"is not RetinaFace's"):
-        load(DETECTOR, models / "GFPGAN/GFPGANv1.4.pth", CPU)
+        load_face_network(DETECTOR_NETWORK, models / "GFPGAN/GFPGANv1.4.pth", CPU)
     put(tmp_path, "GFPGANv1.4.pth")
     with pytest.raises(ModelCorrupt, match=r"GFPGANv1\.4\.pth"):
-        load(GFPGAN, tmp_path / "GFPGANv1.4.pth", CPU)
+        load_face_network(GFPGAN, tmp_path / "GFPGANv1.4.pth", CPU)
 
 
 @pytest.mark.parametrize("damage", [
@@ -199,10 +199,10 @@ def test_weights_that_do_not_fit_together_are_refused_by_name(damage):
     state = random_state(GFPGAN)
     damage(state)
     with pytest.raises(ModelMismatch, match=r"broken\.pth"):
-        build(GFPGAN, "broken.pth", state)
+        build_face_network(GFPGAN, "broken.pth", state)
 
 
 def test_a_file_that_wants_to_run_code_is_not_opened(tmp_path):
     torch.save({"params_ema": print}, tmp_path / "GFPGANv1.4.pth")
     with pytest.raises(ModelUnsafe, match=r"GFPGANv1\.4\.pth asks to run code"):
-        load(GFPGAN, tmp_path / "GFPGANv1.4.pth", CPU)
+        load_face_network(GFPGAN, tmp_path / "GFPGANv1.4.pth", CPU)

@@ -7,12 +7,12 @@ import torch
 from torch.nn.functional import conv2d
 
 from modules.models.faces import building
-from modules.models.faces.building import DETECTOR
+from modules.models.faces.building import DETECTOR_NETWORK
 from modules.models.faces.codeformer import CodeFormer, Fusion, in_style_of
 from modules.models.faces.detection import anchors
-from modules.models.faces.gfpgan import ModulatedConv, guided
-from modules.models.faces.restoring import by
-from modules.models.faces.vqgan import Attention, Halving
+from modules.models.faces.gfpgan import ModulatedConv, feature_transform
+from modules.models.faces.restoring import restore_with
+from modules.models.faces.vqgan import Halving, SpatialAttention
 from tests.models.faces.face_networks import CODEFORMER, GFPGAN, QUICK, REAL, SMALL, random_state, real
 
 GFPGAN_LAYOUT = {
@@ -72,7 +72,7 @@ RETINAFACE_LAYOUT = {
 LAYOUTS = [      # kind, shapes, tensors, bytes of the published file
     (GFPGAN, GFPGAN_LAYOUT, 285, 348_632_874),
     (CODEFORMER, CODEFORMER_LAYOUT, 515, 376_637_898),
-    (DETECTOR, RETINAFACE_LAYOUT, 456, 109_497_761),
+    (DETECTOR_NETWORK, RETINAFACE_LAYOUT, 456, 109_497_761),
 ]
 KINDS = pytest.mark.parametrize("kind", REAL, ids=["GFPGAN", "CodeFormer", "RetinaFace"])
 
@@ -92,15 +92,15 @@ def test_sizes_are_read_from_the_weights(kind, sizes):
     with torch.device("meta"):
         state = kind.make(sizes[kind]).state_dict()
     assert kind.sizes(state) == sizes[kind]
-    assert building.build(kind, "it.pth", state).state_dict().keys() == state.keys()
+    assert building.build_face_network(kind, "it.pth", state).state_dict().keys() == state.keys()
 
 
-@pytest.mark.parametrize(("kind", "how"), [(GFPGAN, ()), (CODEFORMER, (1.0,)), (DETECTOR, ())], ids=["GFPGAN", "CodeFormer", "RetinaFace"])
+@pytest.mark.parametrize(("kind", "how"), [(GFPGAN, ()), (CODEFORMER, (1.0,)), (DETECTOR_NETWORK, ())], ids=["GFPGAN", "CodeFormer", "RetinaFace"])
 def test_the_real_layers_fit_end_to_end(kind, how):
     """Shapes alone: nothing is computed."""
     result = real(kind).eval()(torch.empty(1, 3, 512, 512, device="meta"), *how)
     shapes = [tuple(each.shape) for each in result] if isinstance(result, tuple) else tuple(result.shape)
-    assert shapes == ([(10752,), (10752, 4), (10752, 10)] if kind is DETECTOR else (1, 3, 512, 512))
+    assert shapes == ([(10752,), (10752, 4), (10752, 10)] if kind is DETECTOR_NETWORK else (1, 3, 512, 512))
 
 
 # GFPGAN ---------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def picture(seed=0, side=512):
 
 @torch.no_grad()
 def test_gfpgan_restores_the_same_face_the_same_way():
-    net = building.build(GFPGAN, "it.pth", random_state(GFPGAN))
+    net = building.build_face_network(GFPGAN, "it.pth", random_state(GFPGAN))
     first, again, other = net(picture()), net(picture()), net(picture(1))
     assert first.shape == (1, 3, 512, 512) and first.isfinite().all() and first.std() > 0.01
     assert torch.equal(first, again) and not torch.allclose(first, other)
@@ -120,8 +120,8 @@ def test_gfpgan_restores_the_same_face_the_same_way():
 
 def test_a_guide_that_changes_nothing_changes_nothing():
     x = torch.randn(1, 6, 4, 4)
-    assert torch.equal(guided(x, torch.ones(1, 4, 4, 4), torch.zeros(1, 4, 4, 4)), x)
-    assert torch.equal(guided(x, torch.zeros(1, 4, 4, 4), torch.ones(1, 4, 4, 4)), torch.cat((x[:, :2], torch.ones(1, 4, 4, 4)), 1))
+    assert torch.equal(feature_transform(x, torch.ones(1, 4, 4, 4), torch.zeros(1, 4, 4, 4)), x)
+    assert torch.equal(feature_transform(x, torch.zeros(1, 4, 4, 4), torch.ones(1, 4, 4, 4)), torch.cat((x[:, :2], torch.ones(1, 4, 4, 4)), 1))
 
 
 @torch.no_grad()
@@ -148,7 +148,7 @@ def test_codeformers_weight_lets_the_damaged_picture_in():
     assert codes.shape == damaged.shape and codes.isfinite().all() and mixed.isfinite().all()
     assert torch.equal(deaf(damaged, 0.0), codes)
     assert not torch.allclose(codes, mixed)
-    assert torch.equal(by(net, 1.0)(damaged), mixed)
+    assert torch.equal(restore_with(net, 1.0)(damaged), mixed)
 
 
 @torch.no_grad()
@@ -186,7 +186,7 @@ def test_codes_take_the_damaged_pictures_colours():
 
 @torch.no_grad()
 def test_attention_is_a_softmax_over_places():
-    attention, x = Attention(32), torch.randn(1, 32, 4, 4)
+    attention, x = SpatialAttention(32), torch.randn(1, 32, 4, 4)
     normed = attention.norm(x)
     q, k, v = (part(normed).flatten(2)[0] for part in (attention.q, attention.k, attention.v))
     share = torch.softmax(q.T @ k / 32**0.5, 1)
@@ -200,7 +200,7 @@ def test_attention_is_a_softmax_over_places():
 @torch.no_grad()
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (70, 90), (33, 129)])
 def test_the_detector_answers_for_every_anchor(height, width):
-    net = building.build(DETECTOR, "it.pth", random_state(DETECTOR))
+    net = building.build_face_network(DETECTOR_NETWORK, "it.pth", random_state(DETECTOR_NETWORK))
     scores, boxes, landmarks = net(torch.randn(1, 3, height, width) * 50)
     count = len(anchors(height, width))
     assert (scores.shape, boxes.shape, landmarks.shape) == ((count,), (count, 4), (count, 10))

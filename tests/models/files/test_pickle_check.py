@@ -15,9 +15,9 @@ import torch
 from torch.serialization import MAGIC_NUMBER, PROTOCOL_VERSION
 
 from modules.base.errors import ModelCorrupt, ModelError, ModelUnsafe, ModelUnsupported
-from modules.models.files.state_dict import read_object, read_weights
+from modules.models.files.state_dict import read_plain_object, read_state_dict
 
-READERS = (read_weights, read_object)
+READERS = (read_state_dict, read_plain_object)
 NONE_KEPT = b"\x80\x02}"       # an empty table, to be given one entry
 STORED = b"\0" * 16            # four float32
 
@@ -102,16 +102,16 @@ def test_tensors_that_are_named_and_not_there_are_missed(tmp_path):
     made = called("torch._utils._rebuild_tensor_v2", storage, number(0), several(number(2**20)), several(number(1)), b"\x89", called("collections.OrderedDict"))
     path.write_bytes(legacy(table(made)))
     with pytest.raises(ModelCorrupt, match="more numbers than the file holds"):
-        read_weights(path)
+        read_state_dict(path)
 
 
 def test_a_table_that_hides_its_methods_or_holds_itself_is_read(tmp_path):
     path = tmp_path / "x.ckpt"
     path.write_bytes(archive(shadowing()))
     with pytest.raises(ModelUnsupported):
-        read_weights(path)
+        read_state_dict(path)
     path.write_bytes(archive(b"\x80\x02}q\0(" + text("state_dict") + b"h\0" + text("w") + tensor((4,), (1,)) + b"u."))
-    assert list(read_weights(path).tensors) == ["w"]
+    assert list(read_state_dict(path).tensors) == ["w"]
 
 
 class ModelCheckpoint:
@@ -134,11 +134,11 @@ def test_what_trainers_keep_beside_the_weights_is_passed_over(tmp_path, monkeypa
     path = tmp_path / "x.ckpt"
     stream = stream.replace(b"numpy._core.multiarray", numpy_called).replace(b"numpy.core.multiarray", numpy_called)
     path.write_bytes(archive(stream))
-    assert list(read_weights(path).tensors) == ["w"]
+    assert list(read_state_dict(path).tensors) == ["w"]
 
 
 def test_a_cut_stream_is_called_so(tmp_path):
     path = tmp_path / "x.pt"
     path.write_bytes(archive(table(tensor((4,), (1,)))[:-40]))
     with pytest.raises(ModelError, match=r"^x\.pt"):
-        read_weights(path)
+        read_state_dict(path)

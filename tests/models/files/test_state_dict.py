@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from modules.base.errors import ModelCorrupt, ModelError, ModelUnsafe, ModelUnsupported
-from modules.models.files.state_dict import read_weights
+from modules.models.files.state_dict import read_state_dict
 
 
 def st(header, data=b"", n=None):
@@ -39,7 +39,7 @@ def entry(dtype, shape, begin, end):
 def read(tmp_path, content, name="model.safetensors"):
     path = tmp_path / name
     path.write_bytes(content)
-    return read_weights(path)
+    return read_state_dict(path)
 
 
 def whole_file():

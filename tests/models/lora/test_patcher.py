@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.models.checkpoint.loader import load
+from modules.models.checkpoint.loader import load_checkpoint
 from modules.models.lora.adapters import Adapters
 from modules.models.lora.patcher import Patcher, parameters_of
 from modules.networks.formats import DoRA, Full, LoRA
@@ -22,7 +22,7 @@ NAMES = ["lora_linear", "locon", "loha", "lokr", "dora", "ia3", "full_norm", "of
 
 @pytest.fixture
 def model(tiny):
-    found = load(tiny)
+    found = load_checkpoint(tiny)
     found.to(torch.device("cpu"), *[torch.float32] * 3)
     return found
 

@@ -10,10 +10,10 @@ import torch
 
 from modules.base.errors import ModelMismatch
 from modules.engine.engine import Engine, ImageTask
-from modules.models.checkpoint.loader import load
+from modules.models.checkpoint.loader import load_checkpoint
 from modules.models.device import tile
 from modules.models.lora.adapters import Adapters
-from modules.models.unet import predict
+from modules.models.unet import predict_batch
 from modules.sampling.questions import Cond, Predict
 from modules.sampling.weights import NetworkUse, Weights
 from modules.worker.job_kinds import plan_job
@@ -27,7 +27,7 @@ TOKENS = (77, 154)      # of a question's two conditionings: not all rows are in
 
 @pytest.fixture
 def model(tiny):
-    found = load(tiny)
+    found = load_checkpoint(tiny)
     found.to(torch.device("cpu"), *[torch.float64] * 3)
     return found
 
@@ -53,14 +53,14 @@ def asked(seed, *networks, side=8):
 
 def merged(adapters, model, ask):
     adapters.bring(ask.weights)
-    [answer] = predict(model, [ask])
+    [answer] = predict_batch(model, [ask])
     adapters.bring(Weights("x"))
     return answer
 
 
 def unmerged(adapters, model, asks):
     adapters.bring(Weights("x"))
-    return predict(model, asks, adapters.unmerged.under({ask.weights.networks for ask in asks}))
+    return predict_batch(model, asks, adapters.unmerged.under({ask.weights.networks for ask in asks}))
 
 
 def hooks(model):

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
 from modules.base.files import new_file
 from modules.library.catalog import ModelFile
-from modules.models.checkpoint.loader import load
+from modules.models.checkpoint.loader import load_checkpoint
 from modules.models.lora.patcher import parameters_of
 from modules.models.merging.extract_lora import extract_lora, low_rank
 from modules.networks.dialects import Targets
@@ -47,7 +47,7 @@ def test_an_added_update_comes_back_as_a_lora(tmp_path, tiny):
     save_file({name: tensor + updates.get(name, 0) for name, tensor in weights.items()}, tmp_path / "tuned.safetensors")
 
     assert extract_to(tmp_path / "tuned.safetensors", tmp_path / "base.safetensors", tmp_path / "lora.safetensors", 4, quiet) == 2
-    model = load(tiny)
+    model = load_checkpoint(tiny)
     shapes = {path: tuple(parameter.shape) for path, parameter in parameters_of(model).items()}
     network = read_network("lora", load_file(tmp_path / "lora.safetensors"), {}, Targets.of(shapes, model.unet_names))
     assert not network.unmatched
@@ -75,7 +75,7 @@ def test_sdxls_text_encoders_and_its_unet_come_back_in_kohyas_names(tmp_path):
     assert layers == {"lora_unet_input_blocks_0_0", "lora_te1_text_model_encoder_layers_0_mlp_fc1", *(f"{attention}_{letter}_proj" for letter in "qkv")}
     found = torch.cat([tensors[f"{attention}_{letter}_proj.lora_up.weight"] @ tensors[f"{attention}_{letter}_proj.lora_down.weight"] for letter in "qkv"])
     assert torch.allclose(found.float(), updates[joined], atol=0.02)
-    model = load(ModelFile(base, base.name))
+    model = load_checkpoint(ModelFile(base, base.name))
     shapes = {path: tuple(parameter.shape) for path, parameter in parameters_of(model).items()}
     assert not read_network("lora", tensors, {}, Targets.of(shapes, model.unet_names)).unmatched
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
 from modules.base.files import new_file
 from modules.models.merging import Recipe, discarding, merge
-from modules.models.merging.mixing import FIRST, block_of
+from modules.models.merging.mixing import FIRST_CONVOLUTION, block_of
 from modules.models.merging.sources import averaged
 from modules.params.merge import BLOCKS, Merge
 from tests.golden_data import GOLDEN, assemble_models
@@ -83,7 +83,7 @@ def assert_told_as_a1111_tells_it(case, found):
 
 def some(tmp_path, name="a", width=4, seed=0, **others):
     torch.manual_seed(seed)
-    weights = {FIRST: torch.randn(8, width, 3, 3), "model.diffusion_model.middle_block.0.x": torch.randn(5), "betas": torch.randn(3), **others}
+    weights = {FIRST_CONVOLUTION: torch.randn(8, width, 3, 3), "model.diffusion_model.middle_block.0.x": torch.randn(5), "betas": torch.randn(3), **others}
     save_file(weights, tmp_path / f"{name}.safetensors", {"made": name})
     return tmp_path / f"{name}.safetensors"
 
@@ -129,28 +129,28 @@ def test_adding_a_difference_and_taking_it_away_again(tmp_path):
     there = merged(recipe((a, b, c), "Add difference", 1.0), tmp_path)
     save_file(there, tmp_path / "there.safetensors")
     back = merged(recipe((tmp_path / "there.safetensors", c, b), "Add difference", 1.0), tmp_path)
-    assert torch.allclose(back[FIRST], load_file(a)[FIRST], atol=1e-6)
+    assert torch.allclose(back[FIRST_CONVOLUTION], load_file(a)[FIRST_CONVOLUTION], atol=1e-6)
 
 
 def test_a_sum_of_two_is_the_weighted_sum(tmp_path):
     paths = some(tmp_path, "a"), some(tmp_path, "b", seed=1)
     two = merged(recipe(paths, "Sum of more", more=(0.3,)), tmp_path)
-    assert torch.allclose(two[FIRST], merged(recipe(paths, "Weighted sum", 0.3), tmp_path)[FIRST], atol=1e-6)
+    assert torch.allclose(two[FIRST_CONVOLUTION], merged(recipe(paths, "Weighted sum", 0.3), tmp_path)[FIRST_CONVOLUTION], atol=1e-6)
 
 
 def test_a_sum_of_three_has_each_share(tmp_path):
     paths = tuple(some(tmp_path, name, seed=i) for i, name in enumerate("abc"))
-    a, b, c = (load_file(path)[FIRST] for path in paths)
+    a, b, c = (load_file(path)[FIRST_CONVOLUTION] for path in paths)
     found = merged(recipe(paths, "Sum of more", more=(0.25, 0.5)), tmp_path)
-    assert torch.allclose(found[FIRST], 0.25 * a + 0.25 * b + 0.5 * c, atol=1e-6)
+    assert torch.allclose(found[FIRST_CONVOLUTION], 0.25 * a + 0.25 * b + 0.5 * c, atol=1e-6)
 
 
 def test_an_inpainting_models_other_channels_stay(tmp_path):
     paths = some(tmp_path, "wide", 9), some(tmp_path, "narrow", 4, seed=1)
-    found, wide, narrow = merged(recipe(paths, multiplier=0.5), tmp_path)[FIRST], *(load_file(path)[FIRST] for path in paths)
+    found, wide, narrow = merged(recipe(paths, multiplier=0.5), tmp_path)[FIRST_CONVOLUTION], *(load_file(path)[FIRST_CONVOLUTION] for path in paths)
     assert torch.equal(found[:, 4:], wide[:, 4:])
     assert torch.allclose(found[:, :4], (wide[:, :4] + narrow) / 2)
-    with pytest.raises(ModelMismatch, match=f"{FIRST}.*first") as caught:
+    with pytest.raises(ModelMismatch, match=f"{FIRST_CONVOLUTION}.*first") as caught:
         try:
             merged(recipe(paths[::-1], multiplier=0.5), tmp_path)
         except ModelMismatch as error:
@@ -159,22 +159,22 @@ def test_an_inpainting_models_other_channels_stay(tmp_path):
 
 
 def test_the_averages_of_an_inpainting_model_are_mixed_as_its_weights_are(tmp_path):
-    wide, narrow = ({averaged(FIRST): torch.full((8, width, 3, 3), value)} for width, value in ((9, 1.0), (4, 3.0)))
-    found = merged(recipe((some(tmp_path, "wide", 9, **wide), some(tmp_path, "narrow", **narrow)), multiplier=0.5), tmp_path)[averaged(FIRST)]
+    wide, narrow = ({averaged(FIRST_CONVOLUTION): torch.full((8, width, 3, 3), value)} for width, value in ((9, 1.0), (4, 3.0)))
+    found = merged(recipe((some(tmp_path, "wide", 9, **wide), some(tmp_path, "narrow", **narrow)), multiplier=0.5), tmp_path)[averaged(FIRST_CONVOLUTION)]
     assert torch.equal(found[0, :, 0, 0], torch.tensor([2.0] * 4 + [1.0] * 5))
 
 
 def test_a_difference_can_be_added_to_an_inpainting_model(tmp_path):
     paths = some(tmp_path, "wide", 9), some(tmp_path, "b", 4, seed=1), some(tmp_path, "c", 4, seed=2)
-    found = merged(recipe(paths, "Add difference", 0.5), tmp_path)[FIRST]
-    wide, b, c = (load_file(path)[FIRST] for path in paths)
+    found = merged(recipe(paths, "Add difference", 0.5), tmp_path)[FIRST_CONVOLUTION]
+    wide, b, c = (load_file(path)[FIRST_CONVOLUTION] for path in paths)
     assert torch.equal(found, torch.cat([wide[:, :4] + 0.5 * (b - c), wide[:, 4:]], dim=1))
 
 
 @pytest.mark.parametrize("widths", [(9, 8), (4, 9), (9, 4, 9), (9, 9, 4)])
 def test_channels_that_mean_different_things_are_not_mixed(tmp_path, widths):
     paths = tuple(some(tmp_path, f"m{i}", width) for i, width in enumerate(widths))
-    with pytest.raises(ModelMismatch, match=rf"{FIRST} is \(8, {widths[0]}, 3, 3\) and \(8, "):
+    with pytest.raises(ModelMismatch, match=rf"{FIRST_CONVOLUTION} is \(8, {widths[0]}, 3, 3\) and \(8, "):
         merged(recipe(paths, "Add difference" if len(paths) > 2 else "Weighted sum"), tmp_path)
     assert not (tmp_path / "out.safetensors").exists()
 
@@ -222,7 +222,7 @@ def test_a_noise_schedule_keeps_its_precision_where_models_are_mixed(tmp_path):
     paths = some(tmp_path, "a"), some(tmp_path, "b", seed=1)
     mixed, alone = merged(recipe(paths, precision="fp16"), tmp_path), merged(recipe(paths, "No interpolation", precision="fp16"), tmp_path)
     assert torch.equal(mixed["betas"], load_file(paths[0])["betas"])
-    assert (mixed[FIRST].dtype, alone["betas"].dtype) == (torch.float16, torch.float16)
+    assert (mixed[FIRST_CONVOLUTION].dtype, alone["betas"].dtype) == (torch.float16, torch.float16)
 
 
 def test_the_oldest_files_names_are_those_of_today(tmp_path):
@@ -243,7 +243,7 @@ def test_blocks_have_weights_of_their_own(tmp_path):
     paths = some(tmp_path, "a"), some(tmp_path, "b", seed=1)
     found, a, b = merged(recipe(paths, block_weights=tuple(weights)), tmp_path), *map(load_file, paths)
     middle = "model.diffusion_model.middle_block.0.x"
-    assert torch.equal(found[middle], b[middle]) and torch.equal(found[FIRST], a[FIRST])
+    assert torch.equal(found[middle], b[middle]) and torch.equal(found[FIRST_CONVOLUTION], a[FIRST_CONVOLUTION])
 
 
 @pytest.mark.parametrize(("name", "block"), [
@@ -258,7 +258,7 @@ def test_discarded_names_are_gone_and_metadata_tells_the_recipe(tmp_path):
     path = some(tmp_path, "a")
     merge_to(recipe((path,), "No interpolation", discard="betas|time", metadata={"note": {"x": 1}}), tmp_path / "out.safetensors", quiet)
     with safe_open(tmp_path / "out.safetensors", "pt") as file:
-        assert "betas" not in file.keys() and FIRST in file.keys()  # noqa: SIM118
+        assert "betas" not in file.keys() and FIRST_CONVOLUTION in file.keys()  # noqa: SIM118
         told = file.metadata()
     assert (told["made"], told["note"], json.loads(told["sd_merge_recipe"])["interp_method"]) == ("a", '{"x": 1}', "No interpolation")
 

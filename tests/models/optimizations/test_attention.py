@@ -12,14 +12,14 @@ from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
 from modules.library.catalog import ModelFile
 from modules.models.optimizations import attention
-from modules.models.optimizations.attention import AUTOMATIC, BACKENDS, PYTORCH, AttentionChoice, AttentionLayers, NoMemoryEfficient
+from modules.models.optimizations.attention import AUTOMATIC_BACKEND, BACKENDS, PYTORCH, AttentionChoice, AttentionLayers, NoMemoryEfficient
 from modules.models.optimizations.hypertile import Hypertiling
 from modules.models.optimizations.token_merging import TokenMerging
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
 from modules.sampling.weights import Hypertile, Weights
-from modules.settings.flags import ATTENTION_FLAGS, parse, spelled
-from modules.settings.options import ATTENTION, Settings
+from modules.settings.flags import ATTENTION_FLAGS, parse_flags, spelled
+from modules.settings.options import ATTENTION_BACKENDS, Settings
 from tests.golden_data import spec
 from tests.models.lora.test_patcher import model  # noqa: F401  the same fixture
 from tests.planning import image_plan
@@ -55,33 +55,33 @@ def answered(unet):
 
 
 def test_the_setting_offers_every_backend_there_is():
-    assert (AUTOMATIC, *BACKENDS) == ATTENTION == (Weights("x").attention, *BACKENDS)
+    assert (AUTOMATIC_BACKEND, *BACKENDS) == ATTENTION_BACKENDS == (Weights("x").attention, *BACKENDS)
 
 
 @pytest.mark.parametrize(("flag", "name"), ATTENTION_FLAGS.items())
 def test_each_flag_chooses_a_backend_that_there_is(flag, name):
-    assert parse([spelled(flag)], {}).attention == name
+    assert parse_flags([spelled(flag)], {}).attention == name
     assert name in BACKENDS
 
 
 def test_of_several_flags_the_first_in_a1111s_order_counts():
-    assert parse(["--opt-sub-quad-attention", "--opt-sdp-attention", "--xformers"], {}).attention == "xformers"
-    assert parse([], {}).attention == AUTOMATIC
+    assert parse_flags(["--opt-sub-quad-attention", "--opt-sdp-attention", "--xformers"], {}).attention == "xformers"
+    assert parse_flags([], {}).attention == AUTOMATIC_BACKEND
 
 
 # Which is used
 
 
 def test_automatic_is_what_the_command_line_says_else_pytorchs():
-    assert AttentionChoice(CPU, torch.float32).backend(AUTOMATIC) is PYTORCH
-    assert AttentionChoice(CPU, torch.float32, "sub-quadratic").backend(AUTOMATIC) is BACKENDS["sub-quadratic"]
+    assert AttentionChoice(CPU, torch.float32).backend(AUTOMATIC_BACKEND) is PYTORCH
+    assert AttentionChoice(CPU, torch.float32, "sub-quadratic").backend(AUTOMATIC_BACKEND) is BACKENDS["sub-quadratic"]
     assert AttentionChoice(CPU, torch.float32, "sub-quadratic").backend("None") is BACKENDS["None"]
 
 
 def test_xformers_is_refused_on_a_cpu_once_and_in_words(caplog):
     caplog.set_level(logging.WARNING)
     choice = AttentionChoice(CPU, torch.float32, "xformers")
-    assert [choice.backend(name) for name in (AUTOMATIC, AUTOMATIC)] == [PYTORCH, PYTORCH]
+    assert [choice.backend(name) for name in (AUTOMATIC_BACKEND, AUTOMATIC_BACKEND)] == [PYTORCH, PYTORCH]
     assert caplog.messages == ["Attention by PyTorch instead of xformers: xformers needs an NVIDIA GPU."]
 
 
@@ -173,7 +173,7 @@ def test_networks_work_with_each(device, name):
     assert np.array_equal(pixels(device, prompt), usual)
 
 
-@pytest.mark.parametrize("name", [AUTOMATIC, "None"])
+@pytest.mark.parametrize("name", [AUTOMATIC_BACKEND, "None"])
 def test_a_jobs_setting_is_its_weights(name):
     plan = image_plan(Txt2Img(), Settings(cross_attention_optimization=name), Files(ModelFile(Path("x"), "x", "0")))
     assert plan.passes[0].weights.attention == name

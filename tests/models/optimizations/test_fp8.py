@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from modules.models.checkpoint.families import FAMILIES
-from modules.models.checkpoint.loader import load
+from modules.models.checkpoint.loader import load_checkpoint
 from modules.models.lora.adapters import AdapterFiles, Adapters
 from modules.models.lora.patcher import parameters_of
 from modules.models.optimizations.fp8 import FP8, applied, store, working
@@ -21,7 +21,7 @@ from tests.playing import golden_device, made
 
 
 def model_of(tiny, dtype=torch.float32):
-    found = load(tiny)
+    found = load_checkpoint(tiny)
     found.to(torch.device("cpu"), *[dtype] * 3)
     return found
 

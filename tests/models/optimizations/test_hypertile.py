@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.library.catalog import ModelFile
-from modules.models.optimizations.hypertile import Hypertiling, chosen, counts, halved, join, smallest_tile, split, unet_layers, vae_layers
+from modules.models.optimizations.hypertile import (
+    Hypertiling,
+    choose_split,
+    counts,
+    halved,
+    join,
+    smallest_tile,
+    split_tiles,
+    unet_layers,
+    vae_layers,
+)
 from modules.models.optimizations.token_merging import TokenMerging
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
@@ -40,14 +50,14 @@ def answered(unet, x):
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (2, 3), (4, 1), (1, 6), (4, 6)])
 def test_cutting_and_joining_are_inverse(rows, columns):
     grid = noise(2, 4, 6, 5)
-    tiles = split(grid, rows, columns)
+    tiles = split_tiles(grid, rows, columns)
     assert tiles.shape == (2 * rows * columns, 4 // rows, 6 // columns, 5)
     assert torch.equal(join(tiles, rows, columns), grid)
 
 
 def test_a_tile_is_a_piece_of_the_picture():
     grid = noise(2, 4, 6, 5)
-    tiles = split(grid, 2, 3)
+    tiles = split_tiles(grid, 2, 3)
     assert torch.equal(tiles[0], grid[0, :2, :2])
     assert torch.equal(tiles[4], grid[0, 2:, 2:4])
     assert torch.equal(tiles[11], grid[1, 2:, 4:])
@@ -72,7 +82,7 @@ def test_a_tile_is_no_larger_than_a_power_of_two_both_sides_have(height, width, 
 
 
 def test_layers_take_turns():
-    assert [chosen((128, 128), 32, 3, place) for place in range(10)] == [
+    assert [choose_split((128, 128), 32, 3, place) for place in range(10)] == [
         (4, 4), (2, 4), (1, 4), (4, 2), (2, 2), (1, 2), (4, 1), (2, 1), (1, 1), (4, 4),
     ]
 

@@ -11,12 +11,12 @@ import torch
 from torch.nn.functional import conv2d, interpolate, leaky_relu, pad, pixel_shuffle, pixel_unshuffle, prelu
 
 from modules.base.errors import ModelMismatch, ModelUnsupported
-from modules.models.upscaling.architectures import build
+from modules.models.upscaling.architectures import build_upscaler
 from tests.models.upscaling.networks import CPU, rrdb_state, srvgg_state
 
 
 def net(state, dtype=torch.float32):
-    return build("some.pth", state, CPU, dtype)
+    return build_upscaler("some.pth", state, CPU, dtype)
 
 
 def rrdb_by_hand(state, x):

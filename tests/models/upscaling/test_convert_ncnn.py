@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 
 from modules.base.errors import ModelCorrupt, ModelUnsupported
-from modules.models.upscaling.convert_ncnn import SHIPPED, convert, main
+from modules.models.upscaling.convert_ncnn import SHIPPED, convert_ncnn, main
 from modules.models.upscaling.read_state import read_state
 from tests.models.upscaling.networks import rrdb_state, srvgg_state
 
@@ -42,7 +42,7 @@ def in_order(state):
 @pytest.mark.parametrize("half", [True, False])
 @pytest.mark.parametrize("state", [rrdb_state(blocks=2), in_order(srvgg_state(features=5, scale=1))], ids=["rrdb", "srvgg"])
 def test_weights_come_back_exactly(tmp_path, state, half):
-    found = convert(write_ncnn(tmp_path, "net", state, half))
+    found = convert_ncnn(write_ncnn(tmp_path, "net", state, half))
     assert found.keys() == state.keys()
     for name, tensor in found.items():
         stored = state[name].half() if half and tensor.dim() == 4 else state[name]
@@ -66,11 +66,11 @@ def test_numbers_too_few_too_many_or_foreign_are_refused(tmp_path, change, error
     numbers = path.with_suffix(".bin")
     numbers.write_bytes(change(numbers.read_bytes()))
     with pytest.raises(error, match=r"net\.bin"):
-        convert(path)
+        convert_ncnn(path)
 
 
 def test_another_text_file_is_refused(tmp_path):
     (tmp_path / "x.param").write_text("hello")
     (tmp_path / "x.bin").write_bytes(b"")
     with pytest.raises(ModelUnsupported, match=r"x\.param"):
-        convert(tmp_path / "x.param")
+        convert_ncnn(tmp_path / "x.param")

@@ -8,7 +8,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from modules.base.errors import NotANumber
 from modules.models.upscaling.architectures import Net
-from modules.models.upscaling.tiles import Tiling, enlarged, through
+from modules.models.upscaling.tiles import Tiling, run_upscaler, upscale_by_tiles
 from tests.models.upscaling.asking import answered
 from tests.models.upscaling.networks import CPU
 
@@ -24,7 +24,7 @@ def drawn(net, pixels, tiling):
     def ask(tile):
         return (yield tile)
 
-    return answered(enlarged(ask, pixels, tiling), lambda tile: through(net, tile))
+    return answered(upscale_by_tiles(ask, pixels, tiling), lambda tile: run_upscaler(net, tile))
 
 
 def picture(height, width):
