@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from modules.base.errors import Invalid
-from modules.base.fields import declared, defaults
+from modules.base.fields import declared_params, defaults
 from modules.commands.assemble import assemble, terminal_process
 from modules.commands.generate import carry_out
-from modules.requests.kinds import KINDS
+from modules.requests.kinds import JOB_KINDS
 from modules.requests.read_fields import read_fields
 from modules.requests.submit import Submission
 from modules.settings.flags import Flags
@@ -27,7 +27,7 @@ def make(flags: Flags, arguments: Sequence[str]) -> int:
 
 def read_words(arguments: Sequence[str]) -> Submission:
     """A kind of job that needs no device, its files, and its other fields as name=value. Raises Invalid or UnknownName."""
-    kinds = {kind.name: kind for kind in KINDS if not kind.device}
+    kinds = {kind.name: kind for kind in JOB_KINDS if not kind.device}
     name, *words = arguments or [""]
     if name not in kinds:
         raise Invalid(f"There is nothing called {name!r:.100} to make.", f"There are: {', '.join(kinds)}.")
@@ -40,4 +40,4 @@ def files_as_fields(request: type, files: Sequence[str]) -> dict[str, Any]:
     """The files as the field `models`, or one by one as the first fields that are declared."""
     if not files:
         return {}
-    return {"models": list(files)} if "models" in defaults(request) else dict(zip(declared(request), files, strict=False))
+    return {"models": list(files)} if "models" in defaults(request) else dict(zip(declared_params(request), files, strict=False))

@@ -9,7 +9,7 @@ from modules.commands.assemble import assemble
 from modules.commands.generate import carry_out
 from modules.commands.make import read_words
 from modules.params.merge import Conversion, Extraction, Merge
-from modules.settings.flags import parse
+from modules.settings.flags import parse_flags
 from tests.servers import with_tiny_model
 
 
@@ -39,7 +39,7 @@ def test_the_new_files_path_is_printed_and_a_failure_is_said(tmp_path, capsys):
     folder = with_tiny_model(tmp_path)
 
     def run(*words):
-        return carry_out(assemble(parse(["--data-dir", str(folder)], {})), read_words(words))
+        return carry_out(assemble(parse_flags(["--data-dir", str(folder)], {})), read_words(words))
 
     assert run("convert", "tiny-sd1", "name=new") == 0
     assert capsys.readouterr().out.strip() == str(folder / "models/Stable-diffusion/new.safetensors")
@@ -49,7 +49,7 @@ def test_the_new_files_path_is_printed_and_a_failure_is_said(tmp_path, capsys):
 
 def test_what_is_refused_starts_no_worker(tmp_path):
     """A program that ends while a thread of its imports torch may crash."""
-    app = assemble(parse(["--data-dir", str(with_tiny_model(tmp_path))], {}))
+    app = assemble(parse_flags(["--data-dir", str(with_tiny_model(tmp_path))], {}))
     with pytest.raises(UnknownName, match="nothing.ckpt"):
         carry_out(app, read_words(["convert", "nothing.ckpt"]))
     assert app.jobs.worker is None
