@@ -64,7 +64,7 @@ def ready_python(venv: Path, requirements: Sequence[Path], install: bool) -> Pat
         return None if is_running_in(venv) or version is None else python
     if all(is_satisfied(file) for file in requirements):
         return None
-    make(venv, version)
+    make_venv(venv, version)
     for file in missing:
         install_requirements(venv, file)
     return python
@@ -132,7 +132,7 @@ def pins(text: str, version: tuple[int, int]) -> dict[str, str]:
     return found
 
 
-def make(venv: Path, version: tuple[int, int] | None) -> None:
+def make_venv(venv: Path, version: tuple[int, int] | None) -> None:
     """Make `venv`, or mend one that an interruption left without pip; start afresh if its Python is gone or another."""
     changed = version is None or any(not stamp.read_text().startswith("{}.{} ".format(*version))
                                      for stamp in venv.glob("*.stamp"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from torch import Tensor
 
-Mix: TypeAlias = "Callable[[Tensor, Sequence[Tensor], Sequence[float]], Tensor]"      # A, the others, their shares → the mixture
+MixTensors: TypeAlias = "Callable[[Tensor, Sequence[Tensor], Sequence[float]], Tensor]"      # A, the others, their shares → the mixture
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class MergeMethod:
     name: str
     formula: str
     sources: int
-    mix: Mix | None
+    mix: MixTensors | None
     shares: str = "multiplier"
 
     @property

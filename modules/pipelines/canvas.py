@@ -13,8 +13,8 @@ from modules.imaging import masks
 from modules.imaging.colour import corrected, flattened
 from modules.imaging.masks import Box
 from modules.imaging.resize import JUST_RESIZE, LATENT_RESIZE, RESIZE_AND_FILL, resize_image, scaled_size
-from modules.models.upscaling.upscaler import NO_UPSCALER
 from modules.params import img2img
+from modules.params.extras import NO_UPSCALER
 from modules.params.img2img import Img2Img
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Task

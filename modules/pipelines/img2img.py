@@ -17,7 +17,8 @@ from torch.nn.functional import interpolate
 from modules.base.fields import declared_params
 from modules.imaging.resize import LATENT_RESIZE
 from modules.imaging.soft import Judgement, changed_mask
-from modules.models.upscaling.upscaler import NO_UPSCALER, PILLOW
+from modules.models.upscaling.upscaler import PILLOW
+from modules.params.extras import NO_UPSCALER
 from modules.params.img2img import FILLS, LATENT_NOISE, LATENT_NOTHING, NOT_MASKED, ONLY_MASKED, ORIGINAL, Img2Img
 from modules.params.infotext import Pair
 from modules.pipelines.canvas import Canvas, Finished, Load, canvas_for, finished

@@ -8,7 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from modules.models.upscaling.tiles import Tiling, upscale_by_tiles
-from modules.models.upscaling.upscaler import NO_UPSCALER, PILLOW, image_to_tensor, resize_lanczos, tensor_to_image, upscaled
+from modules.models.upscaling.upscaler import PILLOW, image_to_tensor, resize_lanczos, tensor_to_image, upscaled
+from modules.params.extras import NO_UPSCALER
 from modules.sampling.questions import Task, Upscale, Weights
 from modules.settings.options import Settings
 

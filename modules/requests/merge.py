@@ -22,21 +22,21 @@ def merge_params(app: App, request: Merge, server: Settings) -> dict[str, Any]:
     files = [chosen_checkpoint(app, name, "models") for name in request.models]
     vae = app.models.vaes.find(request.vae).name if request.vae not in NO_VAE else "None"
     check_merge(request, len(files))
-    name = new_name(request.name, merged_name(request, [file.path.stem for file in files]), app.models.checkpoints)
+    name = free_file_name(request.name, merged_name(request, [file.path.stem for file in files]), app.models.checkpoints)
     return asdict(replace(request, models=tuple(file.name for file in files), vae=vae, name=name))
 
 
 def conversion_params(app: App, request: Conversion, server: Settings) -> dict[str, Any]:
     """The parameters of a conversion. Raises UnknownName or Invalid."""
     source = chosen_checkpoint(app, request.model, "model")
-    name = new_name(request.name, f"{source.path.stem}-{request.precision}", app.models.checkpoints, source.path)
+    name = free_file_name(request.name, f"{source.path.stem}-{request.precision}", app.models.checkpoints, source.path)
     return asdict(replace(request, model=source.name, name=name))
 
 
 def extraction_params(app: App, request: Extraction, server: Settings) -> dict[str, Any]:
     """The parameters of an extraction. Raises UnknownName or Invalid."""
     tuned, base = chosen_checkpoint(app, request.tuned, "tuned"), chosen_checkpoint(app, request.base, "base")
-    name = new_name(request.name, f"{tuned.path.stem}-rank{request.rank}", app.models.loras)
+    name = free_file_name(request.name, f"{tuned.path.stem}-rank{request.rank}", app.models.loras)
     return asdict(replace(request, tuned=tuned.name, base=base.name, name=name))
 
 
@@ -47,7 +47,7 @@ def chosen_checkpoint(app: App, name: str, field: str) -> ModelFile:
     return app.models.checkpoints.find(name)
 
 
-def new_name(wanted: str, otherwise: str, catalog: Catalog, source: Path | None = None) -> str:
+def free_file_name(wanted: str, otherwise: str, catalog: Catalog, source: Path | None = None) -> str:
     """A new file's name, without ending: as wanted, or made up where nobody cares. Raises Invalid for one that is none, or taken."""
     stem = (wanted or shortened(otherwise)).removesuffix(".safetensors").strip()
     if not stem or not stem.isprintable() or FORBIDDEN.search(stem) or ELSEWHERE.search(stem):

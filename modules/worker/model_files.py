@@ -19,7 +19,7 @@ from modules.requests.merge import check_free, path_of_new
 from modules.store.jobs import MODEL
 from modules.worker.file_jobs import FileJob, FileWork
 
-Request = TypeVar("Request", Merge, Conversion, Extraction)
+FileRequest = TypeVar("FileRequest", Merge, Conversion, Extraction)
 Write = Callable[[NewFile, FileJob], Mapping[str, Any]]      # writes the file, and returns what there is to tell of it
 
 
@@ -87,7 +87,7 @@ def new_model(job_id: str, kind: str, path: Path, write: Write, source: Path | N
     return work
 
 
-def recorded_request(cls: type[Request], spec: JobSpec) -> Request:
+def recorded_request(cls: type[FileRequest], spec: JobSpec) -> FileRequest:
     """The request in a job's parameters, those of its fields that there are today; JSON has no tuples."""
     values: dict[str, Any] = {name: value for name, value in spec.params.items() if name in defaults(cls)}
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}

@@ -22,7 +22,7 @@ BESIDE = (0, 4, 5)      # channels beside the latent: none, a picture, a mask an
 TOKENS = "token_embedding.weight"
 
 Tensors: TypeAlias = Mapping[str, Tensor]
-Shapes: TypeAlias = "Mapping[str, Shaped]"
+ShapedTensors: TypeAlias = "Mapping[str, Shaped]"
 CallArguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]      # positional and named arguments of a call of a network
 
 
@@ -63,10 +63,10 @@ class Denoiser:
     first: str = FIRST_CONVOLUTION
     context: str = CONTEXT
 
-    def is_in(self, tensors: Shapes) -> bool:
+    def is_in(self, tensors: ShapedTensors) -> bool:
         return self.ranks(tensors) == (4, 2)
 
-    def ranks(self, tensors: Shapes) -> tuple[int, ...]:
+    def ranks(self, tensors: ShapedTensors) -> tuple[int, ...]:
         return tuple(len(tensors[name].shape) for name in (self.first, self.context) if name in tensors)
 
 
@@ -119,7 +119,7 @@ class Family:
     def title(self) -> str:
         return self.known.title
 
-    def widths(self, tensors: Shapes) -> list[int]:
+    def widths(self, tensors: ShapedTensors) -> list[int]:
         """How wide each of its text encoders is; of fewer, if the file lacks some."""
         tables = [next((tensor for key, tensor in tensors.items() if part.is_table(key)), None) for part in self.texts]
         return [table.shape[1] for table in tables if table is not None and len(table.shape) == 2]
@@ -152,7 +152,7 @@ LIKENESSES = {
 }
 
 
-def family_of(name: str, tensors: Shapes, families: Sequence[Family]) -> Family:
+def family_of(name: str, tensors: ShapedTensors, families: Sequence[Family]) -> Family:
     """The family whose text encoders are in the file, and together as wide as its network's context; others are passed over.
 
     Raises ModelUnsupported, saying what the file is instead.
@@ -172,7 +172,7 @@ def family_of(name: str, tensors: Shapes, families: Sequence[Family]) -> Family:
     return max(fitting, key=lambda family: len(family.texts))
 
 
-def width_of_context(family: Family, tensors: Shapes) -> int:
+def width_of_context(family: Family, tensors: ShapedTensors) -> int:
     return tensors[family.denoiser.context].shape[1]
 
 

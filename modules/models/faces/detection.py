@@ -17,7 +17,7 @@ CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2            # units of the network's nu
 BGR_MEANS = (104.0, 117.0, 123.0)   # taken off the colours, of 255
 SHORT_SIDE = 640                    # what a picture's shorter side becomes
 SURE = 0.97                         # least score of a face
-LONGEST_SIDE = 8 * SHORT_SIDE       # pixels: a narrow strip is not blown up beyond that
+LONGEST_DETECTION_SIDE = 8 * SHORT_SIDE       # pixels: a narrow strip is not blown up beyond that
 NMS_THRESHOLD = 0.4                          # what overlaps by more is the same face
 LEAST_EYES = 5.0                    # pixels between the eyes: what is smaller is left alone
 
@@ -34,7 +34,7 @@ class Face:
 @torch.no_grad()
 def detect_faces(net: RetinaFace, image: Image.Image) -> list[Face]:
     """Those in an RGB picture, the surest first, in pixels of that picture."""
-    factor = min(SHORT_SIDE / min(image.size), LONGEST_SIDE / max(image.size))
+    factor = min(SHORT_SIDE / min(image.size), LONGEST_DETECTION_SIDE / max(image.size))
     width, height = (max(1, int(side * factor)) for side in image.size)
     smaller = image.resize((width, height), Image.Resampling.LANCZOS)
     scores, deltas, points = (each.float().cpu() for each in net(colours(smaller, net)))

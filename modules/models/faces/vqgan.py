@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad, scaled_dot_product_attention, silu
 
+from modules.models.layers import RGB_CHANNELS, conv3x3
+
 NORM_GROUPS = 32         # of channels that are normalised together
 NORM_EPSILON = 1e-6
-RGB_CHANNELS = 3
 
 
 class ResBlock(nn.Module):
@@ -119,10 +120,6 @@ def middle_blocks(width: int) -> Iterator[tuple[nn.Module, None]]:
     yield ResBlock(width, width), None
     yield SpatialAttention(width), None
     yield ResBlock(width, width), None
-
-
-def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 def norm(width: int) -> nn.GroupNorm:

@@ -7,20 +7,20 @@ from contextlib import ExitStack
 from modules.base.files import NewFile
 from modules.models.merging.converting import convert
 from modules.models.merging.mixing import Mixer
-from modules.models.merging.recipe import Recipe, check
+from modules.models.merging.recipe import Recipe, check_recipe
 from modules.models.merging.record import copy_config, metadata_of
 from modules.models.merging.sources import streamed
-from modules.models.merging.writing import Told, write_checkpoint
+from modules.models.merging.writing import ReportProgress, write_checkpoint
 
 __all__ = ["Recipe", "check", "convert", "merge"]
 
 
-def merge(recipe: Recipe, out: NewFile, told: Told) -> None:
+def merge(recipe: Recipe, out: NewFile, told: ReportProgress) -> None:
     """Write the checkpoint, and the .yaml that goes with it.
 
     Raises Invalid for a recipe that makes no sense, ModelMismatch naming what does not go together, DiskFull, Unwritable.
     """
-    check(recipe)
+    check_recipe(recipe)
     with ExitStack() as stack:
         sources = [stack.enter_context(streamed(path)) for path in recipe.used]
         vae = stack.enter_context(streamed(recipe.vae)) if recipe.vae else None

@@ -11,11 +11,11 @@ from modules.models.files.tensor_stream import Entry
 from modules.models.merging.recipe import dtype_of
 from modules.models.merging.record import copy_config
 from modules.models.merging.sources import EMA, averaged, streamed
-from modules.models.merging.writing import Told, converted, write_checkpoint
+from modules.models.merging.writing import ReportProgress, converted, write_checkpoint
 from modules.params.merge import Conversion, check_choices
 
 
-def convert(request: Conversion, source: Path, out: NewFile, told: Told) -> None:
+def convert(request: Conversion, source: Path, out: NewFile, told: ReportProgress) -> None:
     """The checkpoint alone as safetensors: no optimiser, no EMA copy; if that is asked for, the copy instead of the weights.
 
     Raises Invalid for an unknown precision, ModelError naming the file.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,10 @@ from modules.models.checkpoint.families import FAMILIES
 from modules.models.checkpoint.family import Family, TextPart, family_of
 from modules.models.files.tensor_stream import Source
 from modules.models.merging.sources import Renamed, streamed
+from modules.models.merging.writing import ReportProgress
 from modules.params.merge import LARGEST_RANK
 
 JOINED = 3      # queries, keys and values, which OpenCLIP stores as one
-
-Told = Callable[[int, int], None]      # weights done, of how many; what it raises ends the work
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Place:
         return (tensor if self.third is None else tensor.chunk(JOINED)[self.third]).float()
 
 
-def extract_lora(tuned: Path, base: Path, out: NewFile, rank: int, told: Told, threshold: float = 0.0) -> int:
+def extract_lora(tuned: Path, base: Path, out: NewFile, rank: int, told: ReportProgress, threshold: float = 0.0) -> int:
     """Write `tuned` − `base` as a LoRA of at most that rank, each alpha its rank, in kohya-ss's names; returns how many weights it changes.
 
     Each weight's difference is cut to its `rank` largest directions (Eckart & Young 1936), less those that are weaker than
@@ -45,7 +44,7 @@ def extract_lora(tuned: Path, base: Path, out: NewFile, rank: int, told: Told, t
     Raises Invalid for a rank or threshold that is none, ModelMismatch for files that do not go together or do not differ,
     ModelCorrupt naming a weight that is no number.
     """
-    check(rank, threshold)
+    check_extraction(rank, threshold)
     tensors: dict[str, Tensor] = {}
     with streamed(tuned) as tuned_file, streamed(base) as base_file:
         new, old = Renamed.of(tuned_file), Renamed.of(base_file)
@@ -63,7 +62,7 @@ def extract_lora(tuned: Path, base: Path, out: NewFile, rank: int, told: Told, t
     return len(tensors) // 3
 
 
-def check(rank: int, threshold: float) -> None:
+def check_extraction(rank: int, threshold: float) -> None:
     if not 1 <= rank <= LARGEST_RANK:
         raise Invalid(f"A rank of {rank} is not possible.", f"Choose one between 1 and {LARGEST_RANK}.", field="rank")
     if not 0 <= threshold < 1:

@@ -94,7 +94,7 @@ class Mixer:
         asked = self.recipe.request
         if self.method.open:
             return tuple(asked.more[place - 1] for place in partners)
-        return (asked.block_weights[block_of(name)] if asked.block_weights else asked.multiplier,)
+        return (asked.block_weights[block_index(name)] if asked.block_weights else asked.multiplier,)
 
     def baked(self, name: str) -> tuple[Renamed, str] | None:
         """The VAE that is baked in, and the name that a tensor of the checkpoint's has in it; None if it stays."""
@@ -139,7 +139,7 @@ def mixes(name: str) -> bool:
     return "model" in name and name not in NEVER_MIXED
 
 
-def block_of(name: str) -> int:
+def block_index(name: str) -> int:
     """Which of the BLOCKS a weight is in; BASE is everything outside the UNet's numbered blocks."""
     if match := NUMBERED.match(name):
         place = {"input": 1, "middle": 13, "output": 14}[match[1]]

@@ -50,7 +50,7 @@ def dtype_of(precision: str) -> torch.dtype | None:
     return getattr(torch, name) if name else None
 
 
-def check(recipe: Recipe) -> None:
+def check_recipe(recipe: Recipe) -> None:
     """Raises Invalid for a recipe that makes no sense, naming the field."""
     check_merge(recipe.request, len(recipe.sources))
     if recipe.hashes and len(recipe.hashes) != len(recipe.sources):

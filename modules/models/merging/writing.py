@@ -16,10 +16,10 @@ from modules.models.files.tensor_stream import Entry, Make, write
 
 LONG_AGO = 3600.0                                  # s since the last byte was written: nobody writes it any more
 
-Told = Callable[[int, int], None]      # bytes written, of how many; what it raises ends the work
+ReportProgress = Callable[[int, int], None]      # what is done, of how much: bytes, or weights; what it raises ends the work
 
 
-def write_checkpoint(out: NewFile, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: Told) -> None:
+def write_checkpoint(out: NewFile, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: ReportProgress) -> None:
     """Write a safetensors file whole or not at all, the widest numbers first, so that each tensor lies aligned.
 
     Raises DiskFull before the first tensor is made if all will not fit, and DiskFull, Unwritable or Invalid as the writing goes.

@@ -17,13 +17,12 @@ from types import ModuleType
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu, pad, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle
 
 from modules.base.errors import ModelMismatch, ModelUnsupported
+from modules.models.layers import RGB_CHANNELS, conv3x3, leaky
 
-LEAKY_SLOPE = 0.2         # of the leaky ReLUs, in all files of this kind
 RESIDUAL = 0.2      # how much of a block's result is added to its input
-RGB_CHANNELS = 3
 UNSHUFFLE_MULTIPLE = 4        # what an input's sides become before it is made smaller, be it by 2 or by 4: A1111's pictures depend on it
 UNFIT = (RuntimeError, ValueError, LookupError, TypeError, ArithmeticError)      # what weights of unlikely shapes and names lead to
 
@@ -142,14 +141,6 @@ class SRVGGNet(nn.Module):
         return pixel_shuffle(self.body(x), self.scale) + interpolate(x, scale_factor=self.scale, mode="nearest")
 
 
-def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
-
-
-def leaky(x: Tensor) -> Tensor:
-    return leaky_relu(x, LEAKY_SLOPE)
-
-
 def pad_to_multiple(x: Tensor) -> Tensor:
     """`x` with both sides multiples: its edge mirrored there, or repeated where there is too little of it."""
     height, width = x.shape[-2:]
@@ -175,7 +166,7 @@ def rename_rrdb_keys(state: State) -> dict[str, Tensor]:
     """The names of any of ESRGAN's three layouts → this program's."""
     tail = [int(match[1]) for name in state if (match := re.fullmatch(r"model\.(\d+)\.weight", name))]
     numbered = {str(number): name for number, name in zip(sorted(tail), tail_names(len(tail)), strict=True)}
-    return {new_name(name, numbered): tensor for name, tensor in state.items()}
+    return {renamed_key(name, numbered): tensor for name, tensor in state.items()}
 
 
 def tail_names(count: int) -> list[str]:
@@ -183,7 +174,7 @@ def tail_names(count: int) -> list[str]:
     return ["conv_first", *(f"ups.{number}" for number in range(count - 3)), "conv_hr", "conv_last"][:count]
 
 
-def new_name(name: str, numbered: Mapping[str, str]) -> str:
+def renamed_key(name: str, numbered: Mapping[str, str]) -> str:
     if match := re.fullmatch(r"model\.(\d+)\.(\w+)", name):
         return f"{numbered[match[1]]}.{match[2]}"
     if match := re.fullmatch(r"(?:conv_up|upconv)(\d)\.(\w+)", name):

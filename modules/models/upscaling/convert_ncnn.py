@@ -51,7 +51,7 @@ def layer(words: Sequence[str]) -> NcnnLayer:
     return NcnnLayer(kind, name, dict(field.split("=", 1) for field in fields))
 
 
-class Numbers:
+class NcnnWeights:
     """The .bin file, read from front to back."""
 
     def __init__(self, path: Path) -> None:
@@ -73,7 +73,7 @@ class Numbers:
         return self.take(count, "<f2" if flag == FLOAT16 else "<f4")
 
 
-def read_tensors(layers: Sequence[NcnnLayer], numbers: Numbers) -> Iterator[dict[str, Tensor]]:
+def read_tensors(layers: Sequence[NcnnLayer], numbers: NcnnWeights) -> Iterator[dict[str, Tensor]]:
     """For each layer that has any: its parameters as torch names and shapes them."""
     for each in layers:
         if each.kind == "Convolution":
@@ -100,7 +100,7 @@ def rrdb_names(count: int) -> list[str]:
 
 def convert_ncnn(source: Path) -> dict[str, Tensor]:
     """`source`: the .param file, with its .bin beside it. Weights keep their precision."""
-    groups = list(read_tensors(read_ncnn_layers(source), Numbers(source.with_suffix(".bin"))))
+    groups = list(read_tensors(read_ncnn_layers(source), NcnnWeights(source.with_suffix(".bin"))))
     names = (srvgg_names if any(len(group) == 1 for group in groups) else rrdb_names)(len(groups))
     return {f"{name}.{part}": tensor for name, group in zip(names, groups, strict=True) for part, tensor in group.items()}
 

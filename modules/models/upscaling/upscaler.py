@@ -17,17 +17,17 @@ from torch import Tensor
 
 from modules.base.errors import Invalid, UnknownName
 from modules.base.registry import Registry
+from modules.imaging.resize import LANCZOS
 from modules.library.catalog import Catalog
 from modules.library.upscalers import upscaler_files
 from modules.models.upscaling.architectures import Net, build_upscaler
 from modules.models.upscaling.read_state import read_state
 from modules.models.upscaling.tiles import run_upscaler
+from modules.params.extras import NO_UPSCALER
 from modules.sampling.questions import Task
 
 SIDE_MULTIPLE = 8            # pixels
 MOST_PASSES = 3
-NO_UPSCALER = "None"
-LANCZOS = Image.Resampling.LANCZOS
 
 ResizeImage = Callable[[Image.Image, float], Image.Image]       # an RGB picture, and the scale asked for → a larger one, by its own scale
 UpscaleImage = Callable[[Image.Image, float], Task[Image.Image]]      # the same, asking the device

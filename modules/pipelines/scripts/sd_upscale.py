@@ -11,8 +11,8 @@ from PIL import Image
 
 from modules.base.errors import Invalid
 from modules.base.sizes import Size
-from modules.models.upscaling.upscaler import NO_UPSCALER, target_size
-from modules.params.extras import LONGEST_SIDE, MOST_OUTPUT_PIXELS
+from modules.models.upscaling.upscaler import target_size
+from modules.params.extras import LONGEST_SIDE, MOST_OUTPUT_PIXELS, NO_UPSCALER
 from modules.params.img2img import Img2Img
 from modules.params.scripts import SdUpscale
 from modules.params.txt2img import counted_on

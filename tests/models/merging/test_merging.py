@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from modules.base.errors import Invalid, ModelCorrupt, ModelMismatch
 from modules.base.files import new_file
 from modules.models.merging import Recipe, discarding, merge
-from modules.models.merging.mixing import FIRST_CONVOLUTION, block_of
+from modules.models.merging.mixing import FIRST_CONVOLUTION, block_index
 from modules.models.merging.sources import averaged
 from modules.params.merge import BLOCKS, Merge
 from tests.golden_data import GOLDEN, assemble_models
@@ -251,7 +251,7 @@ def test_blocks_have_weights_of_their_own(tmp_path):
     ("model.diffusion_model.output_blocks.3.1.x", "OUT03"), ("model.diffusion_model.time_embed.0.weight", "BASE"), ("cond_stage_model.x", "BASE"),
 ])
 def test_a_weights_block_is_told_by_its_name(name, block):
-    assert BLOCKS[block_of(name)] == block
+    assert BLOCKS[block_index(name)] == block
 
 
 def test_discarded_names_are_gone_and_metadata_tells_the_recipe(tmp_path):
