@@ -26,7 +26,7 @@ from modules.base.process_file import ProcessFile
 from modules.commands.assemble import assemble, start_worker
 from modules.models.device import Device
 from modules.params.txt2img import Txt2Img
-from modules.settings.flags import parse
+from modules.settings.flags import parse_flags
 
 def dies(self, questions, answer=Device.answer):
     if any("poison" in text for question in questions for text in getattr(question, "texts", ())):
@@ -34,7 +34,7 @@ def dies(self, questions, answer=Device.answer):
     return answer(self, questions)
 
 Device.answer = dies
-flags = parse(["--data-dir", sys.argv[1]], {})
+flags = parse_flags(["--data-dir", sys.argv[1]], {})
 held = ProcessFile(flags.paths.server_lock)
 app = assemble(flags, held)
 jobs = [app.jobs.submit("txt2img", asdict(Txt2Img(prompt=prompt, seed=1, steps=2, width=64, height=64)), app.settings.current, "me", task_id=prompt)

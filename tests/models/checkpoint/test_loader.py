@@ -276,13 +276,13 @@ PEAK = """
 import sys, resource, torch
 from pathlib import Path
 from modules.library.catalog import ModelFile
-from modules.models.checkpoint.loader import load
+from modules.models.checkpoint.loader import load_checkpoint
 path = Path(sys.argv[1])
-load(ModelFile(Path(sys.argv[2]), "warm")).to(torch.device("cpu"), *[torch.float32] * 3)
+load_checkpoint(ModelFile(Path(sys.argv[2]), "warm")).to(torch.device("cpu"), *[torch.float32] * 3)
 def anonymous():
     return int(next(l for l in open("/proc/self/status") if l.startswith("RssAnon")).split()[1]) * 1024
 before = anonymous()
-model = load(ModelFile(path, path.name))
+model = load_checkpoint(ModelFile(path, path.name))
 print(anonymous() - before)
 """
 
