@@ -12,6 +12,8 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
+from tests.e2e.conftest import PATIENCE
+
 ASSETS = Path(__file__).resolve().parents[2] / "modules" / "ui" / "assets"
 PLACE = "http://localhost/"      # answered by the tests themselves; a secure context, so the clipboard works
 PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -39,7 +41,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     troubles: list[str] = []
     context = browser.new_context(viewport=WIDE, permissions=["clipboard-read", "clipboard-write"], has_touch=True)
     context.route(f"{PLACE}**", answer)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE * 1000)
     context.on("weberror", lambda problem: troubles.append(str(problem.error)))
     context.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
     yield context

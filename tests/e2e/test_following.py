@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.e2e.conftest import ROOT, free_port, ready, serving
+from tests.e2e.conftest import PATIENCE, ROOT, free_port, ready, serving
 from tests.e2e.test_page import PROMPT, finished, generate, number, running
 
 RECORD, EVENTS = re.compile(r"/easel/v1/jobs/[^/]+\?newest"), re.compile(r"/easel/v1/jobs/[^/]+/events\?newest")
@@ -80,17 +80,18 @@ def test_a_page_follows_its_job_across_a_restart_of_the_server(browser: Browser,
     """It says that nobody answers, and goes on by itself, though the job has to be begun again."""
     models, port = ("--models-dir", ROOT / "models"), free_port()
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     with serving(tmp_path, *models, port=port) as address:
         page.goto(address)
         ready(page)
-        number(page, "txt2img_batch_count", "3")
-        begin(page, "a phoenix, flat style", 100)
+        number(page, "txt2img_batch_count", "8")      # more than are made side by side
+        begin(page, "a phoenix, flat style", 30)
         page.wait_for_selector(".thumb")
     expect(page.locator(".notice")).to_contain_text("Connection lost")
     running(page)
     with serving(tmp_path, *models, port=port):
         assert finished(page).startswith("a phoenix, flat style\n")
-        expect(page.locator(".thumb")).to_have_count(3)
+        expect(page.locator(".thumb")).to_have_count(8)
         expect(page.locator(".notice")).to_have_count(0)
         context.close()

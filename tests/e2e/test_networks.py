@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import Browser, Page, Route, expect
 from safetensors.torch import load_file, save_file
 
-from tests.e2e.conftest import MODEL, ready, serving
+from tests.e2e.conftest import MODEL, PATIENCE, ready, serving
 
 KEY = "model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k.weight"
 MODULE = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"      # the same, as kohya's trainer calls it
@@ -53,6 +53,7 @@ def shop(models: Path) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, shop: str) -> Iterator[Page]:
     context = browser.new_context(base_url=shop, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     page.goto("/")
     yield ready(page)
