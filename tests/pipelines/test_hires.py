@@ -36,6 +36,8 @@ from tests.golden_data import inputs
 from tests.planning import image_plan
 from tests.playing import made
 
+pytestmark = pytest.mark.slow      # nearly each draws with a model
+
 SHIPPED_MODEL = "R-ESRGAN AnimeVideo"
 
 

@@ -13,6 +13,8 @@ from modules.worker.job_kinds import plan_job
 from tests.golden_data import CHECKPOINT, inputs
 from tests.playing import made
 
+pytestmark = pytest.mark.slow      # nearly each draws with a model
+
 STEPS = 6
 PLAIN = {"steps": STEPS, "width": 64, "height": 64, "seed": 7, "cfg_scale": 7.0, "sampler_name": "Euler"}
 

@@ -41,6 +41,8 @@ from modules.worker.job_kinds import plan_job
 from tests.golden_data import GOLDEN, inputs, kept
 from tests.playing import made, told
 
+pytestmark = pytest.mark.slow      # nearly each draws with a model
+
 START = Image.open(GOLDEN / "inputs/init_a.png").convert("RGB")
 
 

@@ -27,6 +27,8 @@ from modules.worker.config import WorkerConfig
 from modules.worker.thread import ThreadWorker
 from tests.golden_data import GOLDEN, library
 
+pytestmark = pytest.mark.slow      # nearly each draws with a model
+
 MODULES = Path(__file__).parents[2] / "modules"
 
 

@@ -23,6 +23,8 @@ from tests.golden_data import GOLDEN, library
 from tests.planning import image_plan
 from tests.playing import results
 
+pytestmark = pytest.mark.slow      # nearly each draws with a model
+
 
 def small(kind: Kind, in_channels: int = 4) -> Kind:
     """The same structure, a few channels wide."""

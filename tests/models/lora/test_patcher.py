@@ -16,6 +16,8 @@ from modules.networks.formats import DoRA, Full, LoRA
 from modules.networks.patch import Patch
 from modules.sampling.weights import NetworkUse, Weights
 
+pytestmark = pytest.mark.slow      # nearly each draws with a model
+
 PATH = "unet.conv_in.weight"
 NAMES = ["lora_linear", "locon", "loha", "lokr", "dora", "ia3", "full_norm", "oft_lycoris", "boft", "glora"]
 

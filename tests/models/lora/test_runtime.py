@@ -20,6 +20,8 @@ from modules.worker.job_kinds import plan_job
 from tests.golden_data import inputs, spec
 from tests.playing import golden_device, results
 
+pytestmark = pytest.mark.slow      # nearly each draws with a model
+
 LOW_RANK = ["lora_linear", "locon", "locon_tucker", "lora_ab_keys", "lora_bundle", "lora_te_only", "lora_unet_only"]
 OTHERS = ["loha", "loha_tucker", "lokr", "dora", "ia3", "full_norm", "oft_lycoris", "boft", "glora"]
 TOKENS = (77, 154)      # of a question's two conditionings: not all rows are in one call of the UNet

@@ -25,6 +25,8 @@ from tests.models.lora.test_patcher import model  # noqa: F401  the same fixture
 from tests.planning import image_plan
 from tests.playing import golden_device, made
 
+pytestmark = pytest.mark.slow      # nearly each draws with a model
+
 CPU = torch.device("cpu")
 HERE = [name for name in BACKENDS if name != "xformers"]      # those that need no GPU
 PROCESSORS = {

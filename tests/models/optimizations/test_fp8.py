@@ -19,6 +19,8 @@ from tests.golden_data import GOLDEN, library, spec
 from tests.models.lora.test_patcher import used
 from tests.playing import golden_device, made
 
+pytestmark = pytest.mark.slow      # nearly each draws with a model
+
 
 def model_of(tiny, dtype=torch.float32):
     found = load_checkpoint(tiny)
