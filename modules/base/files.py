@@ -78,13 +78,8 @@ class NewFile:
         if self.is_whole:
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             self.aside.unlink(missing_ok=True)      # not written over: it may be a second name of a file that somebody has renamed
-            with open(self.aside, "xb") as file:
-                for part in parts:
-                    file.write(part)
-                file.flush()
-                os.fsync(file.fileno())
+            write_synced(self.aside, parts)
             if not moved_to_free_name(self.aside, self.path):
                 raise Invalid(f"There is a file called {self.path.name} already.", "Choose another name.", field="name")
             sync_folder(self.path.parent)
@@ -132,15 +127,21 @@ def written_aside(path: Path, content: bytes) -> Path:
     with contextlib.ExitStack() as undo:
         undo.callback(discard, temporary)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            write_synced(temporary, [content])
         except OSError as error:
             raise write_error(path, error) from error
         undo.pop_all()
     return temporary
+
+
+def write_synced(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """A file that was not there, on the disk to the last byte; its folder is made. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "xb") as file:
+        for part in parts:
+            file.write(part)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def moved_to_free_name(source: Path, path: Path) -> bool:
