@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from modules.base.errors import ModelMissing, UnknownName
-from modules.base.fields import defaults
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import load_input
 from modules.library.catalog import Catalog, ModelFile
@@ -36,6 +35,7 @@ from modules.settings.options import Settings
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
 from modules.worker.planners import planner_of
+from modules.worker.recorded import known_fields, recorded_request
 
 P = TypeVar("P", bound="ImagePlan[Any, Any] | ExtrasPlan")
 Extra = Mapping[str, object]      # what only an image's making can tell
@@ -225,8 +225,7 @@ def finished_facts(plan: ExtrasPlan) -> dict[str, Any]:
 
 def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
     settings = Settings(**known_fields(Settings, spec.settings))
-    listed = {name: tuple(value) for name, value in spec.params.items() if isinstance(value, list)}      # as JSON has tuples
-    return with_standing_networks(cls(**known_fields(cls, dict(spec.params) | listed)), settings), settings
+    return with_standing_networks(recorded_request(cls, spec.params), settings), settings
 
 
 def files_for(library: Library, params: Generation, settings: Settings) -> Files:
@@ -270,8 +269,3 @@ def find_checkpoint(catalog: Catalog, name: str) -> ModelFile:
     if checkpoint is None:
         raise ModelMissing("There is no checkpoint to draw with.", "Put one into models/Stable-diffusion.")
     return checkpoint
-
-
-def known_fields(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that are fields of `cls` today: a job may be resumed by a later version than recorded it."""
-    return {name: value for name, value in values.items() if name in defaults(cls)}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from modules.base.fields import defaults
 from modules.base.files import NewFile, new_file
 from modules.engine.messages import JobSpec
 from modules.library.library import Library
@@ -18,14 +17,14 @@ from modules.params.merge_methods import MERGE_METHODS
 from modules.requests.merge import check_free, path_of_new
 from modules.store.jobs import MODEL
 from modules.worker.file_jobs import FileJob, FileWork
+from modules.worker.recorded import recorded_request
 
-FileRequest = TypeVar("FileRequest", Merge, Conversion, Extraction)
 Write = Callable[[NewFile, FileJob], Mapping[str, Any]]      # writes the file, and returns what there is to tell of it
 
 
 def plan_merge(spec: JobSpec, library: Library) -> FileWork:
     """Raises UnknownName for a file that is not here any more."""
-    request = recorded_request(Merge, spec)
+    request = recorded_request(Merge, spec.params)
     files = [library.checkpoints.find(name) for name in request.models]
     vae = library.vaes.find(request.vae).path if request.vae not in NO_VAE else None
 
@@ -49,7 +48,7 @@ def merge_notes(request: Merge) -> list[str]:
 
 def plan_conversion(spec: JobSpec, library: Library) -> FileWork:
     """Raises UnknownName for a file that is not here any more."""
-    request = recorded_request(Conversion, spec)
+    request = recorded_request(Conversion, spec.params)
     source = library.checkpoints.find(request.model).path
 
     def write(out: NewFile, job: FileJob) -> Mapping[str, Any]:
@@ -61,7 +60,7 @@ def plan_conversion(spec: JobSpec, library: Library) -> FileWork:
 
 def plan_extraction(spec: JobSpec, library: Library) -> FileWork:
     """Raises UnknownName for a file that is not here any more."""
-    request = recorded_request(Extraction, spec)
+    request = recorded_request(Extraction, spec.params)
     tuned, base = (library.checkpoints.find(name).path for name in (request.tuned, request.base))
 
     def write(out: NewFile, job: FileJob) -> Mapping[str, Any]:
@@ -85,10 +84,3 @@ def new_model(job_id: str, kind: str, path: Path, write: Write, source: Path | N
             job.add_output(MODEL, path, {"model_kind": kind, **facts})
 
     return work
-
-
-def recorded_request(cls: type[FileRequest], spec: JobSpec) -> FileRequest:
-    """The request in a job's parameters, those of its fields that there are today; JSON has no tuples."""
-    values: dict[str, Any] = {name: value for name, value in spec.params.items() if name in defaults(cls)}
-    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return cls(**values)

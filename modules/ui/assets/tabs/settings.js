@@ -70,7 +70,7 @@ export function startSettings() {
   byId("settings_sections").replaceChildren(h("nav", { "aria-label": t("Sections") }, sections.map((section) => link(section, box))));
 }
 
-/** Every control's button that puts its default back, to be applied like any change. */
+/** Every control's button that puts its default back, to be applied like any change; without text, which the search would find. */
 function addWaysBack() {
   const back = t("Back to the default");
   for (const control of document.querySelectorAll(".settings-section .setting:not(:has(> .undo))")) {
