@@ -12,14 +12,14 @@ from modules.engine.engine import BatchWeights, Engine, ImageTask, unmixed
 from modules.params.txt2img import Txt2Img
 from modules.pipelines import txt2img
 from modules.pipelines.plan import Files, ImagePlan
-from modules.requests.resolve import prepared
+from modules.requests.resolve import resolve_request
 from modules.settings.options import Settings
 from tests.playing import results
 
 
 def planned(files: Files | None = None, **fields: Any) -> ImagePlan:
     request = {"prompt": "a red fox in the snow", "negative_prompt": "blurry", "seed": 1, "steps": 20, "width": SIDE, "height": SIDE, **fields}
-    return txt2img.plan_single_pass(prepared(Txt2Img(**request)), Settings(), files or Files(CHECKPOINT))
+    return txt2img.plan_single_pass(resolve_request(Txt2Img(**request)), Settings(), files or Files(CHECKPOINT))
 
 
 MIXED = (

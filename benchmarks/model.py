@@ -16,7 +16,7 @@ from modules.models.device import Placement, Ready
 from modules.prompts.tokenizer import load_tokenizer
 from modules.sampling.latent import SD_LATENT
 from modules.sampling.questions import Weights
-from modules.sampling.schedules import Levels
+from modules.sampling.schedules import ModelSigmas
 
 WEIGHTS = Weights("0" * 64)
 CHECKPOINT = ModelFile(Path("random-35m.safetensors"), "random-35m.safetensors", WEIGHTS.checkpoint)
@@ -35,7 +35,7 @@ def random_model(dtype: torch.dtype = torch.float32) -> LoadedModel:
     )
     clip = CLIPTextModel(CLIPTextConfig(hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=4, projection_dim=256))
     unet, vae, clip = (part.eval().requires_grad_(False).to(dtype) for part in (unet, vae, clip))
-    levels = Levels.of(alphas_cumprod(0.00085, 0.012))
+    levels = ModelSigmas.of(alphas_cumprod(0.00085, 0.012))
     return LoadedModel(unet, {}, vae, (TextEncoder(clip, CLIP),), FAMILIES[0], levels, SD_LATENT, SIDE, CHECKPOINT)
 
 

@@ -14,7 +14,7 @@ from modules.models.checkpoint.loader import LoadedModel
 from modules.params.img2img import Img2Img
 from modules.pipelines import hires, img2img
 from modules.pipelines.plan import Files, ImagePlan
-from modules.requests.resolve import prepared, prepared_img2img
+from modules.requests.resolve import resolve_img2img, resolve_request
 from modules.settings.options import Settings
 
 STEPS, STRENGTH = 20, 0.5
@@ -43,13 +43,13 @@ def from_picture() -> ImagePlan:
     prompts = {"prompt": "a red fox in the snow", "negative_prompt": "blurry"}
     params = Img2Img(**prompts, seed=1, steps=STEPS, width=SIDE, height=SIDE, denoising_strength=STRENGTH, init_images=("noise",))
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8))
-    params = prepared_img2img(params, Settings())
+    params = resolve_img2img(params, Settings())
     return img2img.plans(params, Settings(), Files(CHECKPOINT), lambda _: image)[0]
 
 
 def larger() -> ImagePlan:
     wishes = {"enable_hr": True, "hr_scale": 2.0, "hr_upscaler": "Lanczos", "denoising_strength": STRENGTH}
-    params = prepared(replace(planned(steps=STEPS).params, **wishes))
+    params = resolve_request(replace(planned(steps=STEPS).params, **wishes))
     return hires.plan_hires(params, Settings(), Files(CHECKPOINT, hires=Files(CHECKPOINT)))
 
 

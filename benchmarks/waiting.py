@@ -17,7 +17,7 @@ from modules.engine.messages import JobSpec
 from modules.params.batch import Batch, BatchItem
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
-from modules.requests.resolve import prepared_img2img
+from modules.requests.resolve import resolve_img2img
 from modules.sampling.questions import Task
 from modules.settings.flags import parse_flags
 from modules.settings.options import Settings
@@ -88,7 +88,7 @@ def look_cost(app: App, pictures: int) -> float:
 
 def planning_cost(folder: Path, pictures: int) -> float:
     settings = Settings()
-    params = asdict(prepared_img2img(Img2Img(prompt="a red fox", init_images=("x",), seed=3), settings))
+    params = asdict(resolve_img2img(Img2Img(prompt="a red fox", init_images=("x",), seed=3), settings))
     batch = asdict(Batch(tuple(BatchItem(f"/pictures/{i}.png", f"{i}.png") for i in range(pictures))))
     spec = JobSpec("job", "me", "img2img", json.loads(json.dumps({**params, "batch": batch})), asdict(settings))
     library = find_models(parse_flags(["--data-dir", str(folder)], {}))

@@ -13,14 +13,14 @@ from typing import Any
 
 from modules.base.fields import defaults
 from modules.engine.messages import JobSpec
-from modules.imaging.inputs import keep
+from modules.imaging.inputs import save_input
 from modules.library.catalog import Catalog
 from modules.library.library import Library
 from modules.library.model_kinds import MODEL_KINDS, UPSCALER, ModelKind
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.img2img import SOFT_KEYS
-from modules.requests.resolve import prepared, prepared_img2img
+from modules.requests.resolve import resolve_img2img, resolve_request
 from modules.settings.options import SETTING_NAMES, Settings, change_settings
 from modules.store.hashes import HashCache
 
@@ -51,7 +51,7 @@ def spec(case: dict[str, Any]) -> JobSpec:
     unknown = (payload.keys() - known.keys()) | (overrides.keys() - set(SETTING_NAMES))
     assert not unknown, f"not known to Easel: {unknown}"
     given = {name: float(value) if isinstance(known[name], float) else value for name, value in payload.items()}
-    params = painted_over(given) if kind == "img2img" else prepared(Txt2Img(**given))
+    params = painted_over(given) if kind == "img2img" else resolve_request(Txt2Img(**given))
     return JobSpec(case["id"], "test", kind, asdict(params), asdict(change_settings(Settings(), overrides)))
 
 
@@ -59,11 +59,11 @@ def painted_over(given: dict[str, Any]) -> Img2Img:
     """A1111 takes the noise multiplier from the standing settings, which are its defaults here, whatever a request overrides."""
     pictures = tuple(kept(name) for name in given.pop("init_images"))
     mask = kept(given.pop("mask")) if "mask" in given else ""
-    return prepared_img2img(Img2Img(**given, init_images=pictures, mask=mask), Settings())
+    return resolve_img2img(Img2Img(**given, init_images=pictures, mask=mask), Settings())
 
 
 def kept(name: str) -> str:
-    return keep(inputs(), (GOLDEN / name.removeprefix("@")).read_bytes())
+    return save_input(inputs(), (GOLDEN / name.removeprefix("@")).read_bytes())
 
 
 @cache

@@ -23,7 +23,7 @@ from modules.app.app import App
 from modules.base.accounts import Account, Role
 from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
 from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING, EncodedPicture
-from modules.imaging.inputs import keep
+from modules.imaging.inputs import save_input
 from modules.imaging.read import open_image
 from modules.library.catalog import ModelFile
 from modules.library.upscalers import upscaler_files
@@ -187,7 +187,7 @@ def start_extras(app: App, body: ExtrasRequest, pictures: Mapping[str, str], cal
         contents = [decode_base64(each) for each in pictures.values()]
         check_sent([open_image(content).size for content in contents])
         infotexts = tuple(picture_metadata(content).infotext for content in contents)
-        images = tuple(keep(app.flags.paths.cache / "inputs", content) for content in contents)
+        images = tuple(save_input(app.flags.paths.cache / "inputs", content) for content in contents)
         request = replace(request, images=images, infotexts=infotexts)
     return submit(app, Submission("extras", request, save=body.save_images), caller).job
 

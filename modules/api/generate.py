@@ -31,7 +31,7 @@ from modules.api.waiting import ended
 from modules.app.app import App
 from modules.base.accounts import Account, Role
 from modules.base.errors import Invalid
-from modules.imaging.inputs import keep
+from modules.imaging.inputs import save_input
 from modules.params.batch import Img2ImgBatch
 from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import fields_of
@@ -98,8 +98,8 @@ def img2img_request(app: App, body: Img2ImgRequest) -> Img2ImgBatch:
     folder = app.flags.paths.cache / "inputs"
     return replace(
         fields_of(Img2ImgBatch, body),
-        init_images=tuple(keep(folder, decode_base64(image)) for image in body.init_images),
-        mask=keep(folder, decode_base64(body.mask)) if body.mask else "",
+        init_images=tuple(save_input(folder, decode_base64(image)) for image in body.init_images),
+        mask=save_input(folder, decode_base64(body.mask)) if body.mask else "",
     )
 
 

@@ -120,7 +120,7 @@ def sampler(each: Sampler) -> dict[str, Any]:
     options = {"scheduler": each.schedule.lower()} if each.schedule in ("Karras", "Exponential") else {}
     if each.evaluations == 2:
         options["second_order"] = "True"
-    if each.spare_level:
+    if each.discard_next_to_last_sigma:
         options["discard_next_to_last_sigma"] = "True"
     if each.ancestral:
         options["uses_ensd"] = "True"

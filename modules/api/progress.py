@@ -32,18 +32,18 @@ def routes(app: App) -> APIRouter:
     @api.get("/sdapi/v1/progress")
     def progress(request: Request, skip_current_image: bool = False, task_id: TaskName = "") -> dict[str, Any]:
         """The caller's oldest unfinished job, or the one with that id."""
-        return progress_of(app, next(iter(own(app, request, task_id)), ""), preview=not skip_current_image)
+        return progress_of(app, next(iter(jobs_meant(app, request, task_id)), ""), preview=not skip_current_image)
 
     @api.post("/sdapi/v1/interrupt")
     def interrupt(request: Request, task_id: TaskName = "") -> None:
         """Stop the caller's running job, or the one with that id."""
-        for job in own(app, request, task_id):
+        for job in jobs_meant(app, request, task_id):
             app.jobs.interrupt(job)
 
     @api.post("/sdapi/v1/skip")
     def skip(request: Request, task_id: TaskName = "") -> None:
         """Go on to the next picture of the caller's running job."""
-        for job in own(app, request, task_id):
+        for job in jobs_meant(app, request, task_id):
             app.jobs.skip(job)
 
     @api.post("/internal/progress", include_in_schema=False)
@@ -58,7 +58,7 @@ def routes(app: App) -> APIRouter:
     return api
 
 
-def own(app: App, request: Request, job: str) -> list[str]:
+def jobs_meant(app: App, request: Request, job: str) -> list[str]:
     """The job meant: the one named, else the caller's oldest. Raises UnknownName for somebody else's."""
     if job:
         return [app.jobs.brief(job, owner(request)).id]

@@ -14,7 +14,7 @@ from modules.api.routing import KnownFields, router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, EncodedPicture, JsonObject
-from modules.imaging.inputs import keep
+from modules.imaging.inputs import save_input
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
@@ -76,4 +76,4 @@ def routes(app: App) -> APIRouter:
 
 def kept_input(app: App, image: str) -> dict[str, str]:
     content = decode_base64(image)
-    return {"name": keep(app.flags.paths.cache / "inputs", content), "infotext": picture_metadata(content).infotext}
+    return {"name": save_input(app.flags.paths.cache / "inputs", content), "infotext": picture_metadata(content).infotext}

@@ -20,7 +20,7 @@ from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.bootstrap import settle
 from modules.base.errors import Invalid
 from modules.commands.assemble import assemble, start_worker, terminal_process
-from modules.imaging.inputs import keep
+from modules.imaging.inputs import save_input
 from modules.requests.form import read_submission
 from modules.requests.submit import submit
 from modules.settings.flags import ROOT, Flags, any_path
@@ -114,7 +114,7 @@ class Easel:
 
     def _kept(self, source: PictureSource) -> str:
         """The name by which a job knows a picture that it starts from. Raises InvalidImage."""
-        return keep(self.app.flags.paths.cache / "inputs", picture_bytes(source))
+        return save_input(self.app.flags.paths.cache / "inputs", picture_bytes(source))
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:

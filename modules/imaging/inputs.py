@@ -19,7 +19,7 @@ NAME = re.compile(r"[0-9a-f]{64}\.png")
 DEEP = ("I", "I;16", "I;16B")      # Pillow's modes for grey of 16 bits
 
 
-def keep(folder: Path, content: bytes) -> str:
+def save_input(folder: Path, content: bytes) -> str:
     """Keep a picture file's picture, upright and of 8 bits; returns its name. Raises InvalidImage or TooLarge."""
     stored = png(apply_orientation(open_image(content)), "")
     name = f"{sha256(stored).hexdigest()}.png"

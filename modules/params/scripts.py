@@ -111,7 +111,7 @@ ScriptArguments = SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | 
 # Reading them --------------------------------------------------------------------------------------
 
 
-def settled(params: Request, kind: GenerationKind, styles: Styles) -> Request:
+def resolve_script(params: Request, kind: GenerationKind, styles: Styles) -> Request:
     """The request with its script's official name and all its arguments; nothing left to chance. Raises Invalid naming the field."""
     if params.script_name in NO_SCRIPT:
         return replace(params, script_name="", script_args=())

@@ -81,7 +81,7 @@ def close_up(picture: Image.Image, mask: Image.Image, box: Box, params: Img2Img,
 
 
 def brought(picture: Image.Image, mode: int, size: Size, enlarger: Enlarger) -> Task[Image.Image]:
-    """`resized`, but if it must grow for that, the enlarger does it."""
+    """`resize_image`, but if it must grow for that, the enlarger does it."""
     if enlarger.name != NO_UPSCALER:
         picture = yield from enlarger.to(picture, scaled_size(mode, picture.size, size))
     return resize_image(picture, mode, size)

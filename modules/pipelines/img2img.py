@@ -30,11 +30,11 @@ from modules.pipelines.txt2img import decode_image, sampled
 from modules.pipelines.upscaling import Enlarger
 from modules.sampling.cond_extras import SHOWN_IMAGE, CondExtras, ShownImage
 from modules.sampling.guidance import GuidanceLayer, Stage
-from modules.sampling.masking import Hole, KeepAfter, KeepBefore, Softness
+from modules.sampling.masking import Inpainting, KeepAfter, KeepBefore, Softness
 from modules.sampling.noise import ImageNoise, source
 from modules.sampling.pix2pix import pix2pix_guidance
 from modules.sampling.questions import EncodeImage, ModelFacts, Signal, Task, WaitFor, Weights
-from modules.sampling.schedules import Levels
+from modules.sampling.schedules import ModelSigmas
 from modules.settings.options import Settings, at_default
 
 Canvases = Callable[[str], Task[Canvas]]
@@ -141,7 +141,7 @@ def collect_images(pass_: Pass[Img2Img], done: Finished, complete: bool, extra: 
     return Result(np.asarray(done.picture), complete, extra, tuple(returned))
 
 
-def sample_canvas(pass_: Pass[Img2Img], facts: ModelFacts, hole: Hole, stage: Stage) -> Task[tuple[Tensor, bool]]:
+def sample_canvas(pass_: Pass[Img2Img], facts: ModelFacts, hole: Inpainting, stage: Stage) -> Task[tuple[Tensor, bool]]:
     """The latent of the painting, and whether it is complete."""
     if not pass_.schedule_steps:
         return hole.picture, True
@@ -150,7 +150,7 @@ def sample_canvas(pass_: Pass[Img2Img], facts: ModelFacts, hole: Hole, stage: St
     return hole.closed(latent), complete
 
 
-def mask_layers(pass_: Pass[Img2Img], hole: Hole, levels: Levels) -> tuple[GuidanceLayer, ...]:
+def mask_layers(pass_: Pass[Img2Img], hole: Inpainting, levels: ModelSigmas) -> tuple[GuidanceLayer, ...]:
     """The layer that keeps what is not painted, if there is a mask."""
     if hole.mask is None:
         return ()
@@ -200,10 +200,10 @@ def levels_of(mask: Image.Image, rounded: bool) -> Tensor:
     return levels.round() if rounded else levels
 
 
-def hole_of(pass_: Pass[Img2Img], canvas: Canvas, latent: Tensor, fill_seed: int) -> Hole:
+def hole_of(pass_: Pass[Img2Img], canvas: Canvas, latent: Tensor, fill_seed: int) -> Inpainting:
     """What is painted and what kept, the masked part filled as the request wants it."""
     if canvas.mask is None:
-        return Hole(latent)
+        return Inpainting(latent)
     p = pass_.params
     mask = levels_of(canvas.mask.resize((latent.shape[2], latent.shape[1])), p.rounded).to(latent)
     if p.inpainting_fill == LATENT_NOISE:
@@ -214,10 +214,10 @@ def hole_of(pass_: Pass[Img2Img], canvas: Canvas, latent: Tensor, fill_seed: int
     elif p.inpainting_fill == LATENT_NOTHING:
         latent = latent * (1 - mask)
     softness = Softness(p.mask_blend_power, p.mask_blend_scale, p.inpaint_detail_preservation) if p.soft_inpainting else None
-    return Hole(latent, mask, softness)
+    return Inpainting(latent, mask, softness)
 
 
-def softly_changed(pass_: Pass[Img2Img], hole: Hole, latent: Tensor) -> np.ndarray | None:
+def softly_changed(pass_: Pass[Img2Img], hole: Inpainting, latent: Tensor) -> np.ndarray | None:
     """(h, w) uint8, where soft inpainting finds the painting different enough to be seen."""
     if hole.mask is None or not hole.softness:
         return None

@@ -15,7 +15,7 @@ from modules.sampling.guidance import When, never
 from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import ImageNoise, Variation, brownian, source
 from modules.sampling.questions import ModelFacts
-from modules.sampling.schedules import SCHEDULES, Levels, ScheduleOptions, ddim_levels, sigmas
+from modules.sampling.schedules import SCHEDULES, ModelSigmas, ScheduleOptions, ddim_levels, sigmas
 from modules.sampling.slopes import begun_by_euler
 from modules.sampling.unipc import unipc_levels, unipc_moves
 
@@ -84,7 +84,7 @@ def add_noise(pass_: Pass, facts: ModelFacts, picture: Tensor, noise: Tensor, be
     return (picture + noise) * (scale(first) / scale(begin) if pass_.sampler.timesteps else 1.0)
 
 
-def remaining(pass_: Pass, trained: Levels, levels: list[float]) -> tuple[float, list[float]]:
+def remaining(pass_: Pass, trained: ModelSigmas, levels: list[float]) -> tuple[float, list[float]]:
     """The level whose noise a picture gets, and the levels from there on. A1111's DDIM family begins one lower than that."""
     back = pass_.steps - 1
     if not pass_.sampler.timesteps:
@@ -108,7 +108,7 @@ def on(like: Tensor, noise: Noise) -> Noise:
     return lambda sigma, sigma_next: noise(sigma, sigma_next).to(like.device)
 
 
-def trained_levels(pass_: Pass, facts: ModelFacts) -> Levels:
+def trained_levels(pass_: Pass, facts: ModelFacts) -> ModelSigmas:
     """The model's levels, as the settings bend them and as this sampler may ask for them."""
     s = pass_.settings
     levels = facts.levels.bent(s.use_downcasted_alpha_bar, s.sd_noise_schedule == "Zero Terminal SNR")
@@ -117,14 +117,14 @@ def trained_levels(pass_: Pass, facts: ModelFacts) -> Levels:
     return levels.quantised() if s.enable_quantization else levels
 
 
-def noise_levels(pass_: Pass, levels: Levels) -> list[float]:
+def noise_levels(pass_: Pass, levels: ModelSigmas) -> list[float]:
     """The levels this picture passes through."""
     s, steps = pass_.settings, pass_.schedule_steps
     if pass_.sampler.name == "UniPC":
         return unipc_levels(steps, levels, s.uni_pc_skip_type)
     if pass_.sampler.timesteps:
         return ddim_levels(steps + s.always_discard_next_to_last_sigma, levels)
-    spare = pass_.sampler.spare_level or s.always_discard_next_to_last_sigma
+    spare = pass_.sampler.discard_next_to_last_sigma or s.always_discard_next_to_last_sigma
     low, high = (s.sigma_min or OLD_RANGE[0], s.sigma_max or OLD_RANGE[1]) if s.use_old_karras_scheduler_sigmas else (s.sigma_min, s.sigma_max)
     shape = ScheduleOptions(low, high, s.rho, s.beta_dist_alpha, s.beta_dist_beta)
     return sigmas(SCHEDULES[resolved_schedule(pass_.params)], steps, levels, shape, spare)
@@ -145,12 +145,12 @@ def tuning(pass_: Pass) -> Tuning:
     )
 
 
-def refiner_takes_over(pass_: Pass, levels: Levels) -> When:
+def refiner_takes_over(pass_: Pass, levels: ModelSigmas) -> When:
     """When enough is sampled for the refiner: a share of the training timesteps, or of the model evaluations."""
     return partial(far_enough, pass_, levels)
 
 
-def far_enough(pass_: Pass, levels: Levels, evaluation: int, sigma: float) -> bool:
+def far_enough(pass_: Pass, levels: ModelSigmas, evaluation: int, sigma: float) -> bool:
     if pass_.settings.refiner_switch_by_sample_steps:
         done = evaluation / pass_.evaluations
     else:
@@ -159,7 +159,7 @@ def far_enough(pass_: Pass, levels: Levels, evaluation: int, sigma: float) -> bo
     return done >= pass_.params.refiner_switch_at
 
 
-def negative_left_out(pass_: Pass, levels: Levels, told: dict[str, object]) -> When:
+def negative_left_out(pass_: Pass, levels: ModelSigmas, told: dict[str, object]) -> When:
     """Where the negative prompt is left out: early, or below a noise level, as the settings say; `told` where that one counts."""
     s = pass_.settings
     if not s.skip_early_cond and not s.s_min_uncond:
@@ -167,7 +167,7 @@ def negative_left_out(pass_: Pass, levels: Levels, told: dict[str, object]) -> W
     return partial(skips_uncond, pass_, levels, told)
 
 
-def skips_uncond(pass_: Pass, levels: Levels, told: dict[str, object], evaluation: int, sigma: float) -> bool:
+def skips_uncond(pass_: Pass, levels: ModelSigmas, told: dict[str, object], evaluation: int, sigma: float) -> bool:
     s = pass_.settings
     if s.skip_early_cond and evaluation / pass_.evaluations <= s.skip_early_cond:
         return True

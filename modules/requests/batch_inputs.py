@@ -29,7 +29,7 @@ NAMED = 5      # so many files a note names
 
 def img2img_batch(wish: Img2ImgBatch, flags: Flags) -> Batch:
     """img2img's Batch tab: with generation data, if that is wanted. Raises Invalid, Forbidden, InvalidImage or TooLarge."""
-    batch = from_folder(wish, flags) if wish.batch_source == "folder" else sent(wish)
+    batch = from_folder(wish, flags) if wish.batch_source == "folder" else uploaded_batch(wish)
     if wish.batch_source == "folder" and wish.batch_inpaint_mask_dir.strip():
         batch = with_masks(batch, folder_pictures(wish.batch_inpaint_mask_dir, "batch_inpaint_mask_dir", flags))
     if not wish.batch_use_png_info:
@@ -66,7 +66,7 @@ def check_inputs(inputs: Path, names: Iterable[str], field: str) -> None:
         raise Invalid("A picture this job starts from is gone.", "Send it again: POST /easel/v1/inputs answers its name.", field)
 
 
-def sent(wish: Img2ImgBatch) -> Batch:
+def uploaded_batch(wish: Img2ImgBatch) -> Batch:
     """Pictures that were kept. Their names come from the browser, so nothing else is taken for one: a path would be read."""
     if not wish.batch_sent:
         raise Invalid("There is no picture to start from.", "Drop some into the field first.", "batch_sent")

@@ -10,12 +10,12 @@ from modules.app.app import App
 from modules.imaging.folders import upright_size
 from modules.params.batch import Img2ImgBatch
 from modules.params.img2img import Img2Img
-from modules.params.scripts import settled
+from modules.params.scripts import resolve_script
 from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts.styles import Style
 from modules.requests.batch_inputs import check_inputs, img2img_batch, scaled_fields, sized
-from modules.requests.png_info import OwnData
-from modules.requests.resolve import prepared, prepared_img2img
+from modules.requests.png_info import PngInfoReader
+from modules.requests.resolve import resolve_img2img, resolve_request
 from modules.requests.styles import unstyled, with_styles
 from modules.settings.options import Settings
 
@@ -25,7 +25,7 @@ Params = TypeVar("Params", bound=Generation)
 def txt2img_params(app: App, request: Txt2Img, server: Settings) -> dict[str, Any]:
     """The parameters of a txt2img job. Raises Invalid or UnknownName."""
     styles = app.styles()
-    resolved = prepared(settled(with_styles(fields_of(Txt2Img, request), styles), "txt2img", styles))
+    resolved = resolve_request(resolve_script(with_styles(fields_of(Txt2Img, request), styles), "txt2img", styles))
     return asdict(resolved) | unstyled(request, styles)
 
 
@@ -41,7 +41,7 @@ def img2img_params(app: App, request: Img2ImgBatch, server: Settings) -> dict[st
 
 def single_params(request: Img2ImgBatch, styles: Mapping[str, Style], server: Settings) -> dict[str, Any]:
     """The parameters of a job that starts from the request's own pictures."""
-    resolved = prepared_img2img(settled(with_styles(fields_of(Img2Img, request), styles), "img2img", styles), server)
+    resolved = resolve_img2img(resolve_script(with_styles(fields_of(Img2Img, request), styles), "img2img", styles), server)
     return asdict(resolved) | unstyled(request, styles)
 
 
@@ -52,7 +52,7 @@ def batch_params(app: App, request: Img2ImgBatch, server: Settings) -> dict[str,
     common = single_params(first, styles, server)
     if request.batch_use_png_info:
         seeded = replace(first, seed=common["seed"], subseed=common["subseed"])
-        batch = OwnData(seeded, lambda own: single_params(own, styles, server), app.models.checkpoints).applied(batch)
+        batch = PngInfoReader(seeded, lambda own: single_params(own, styles, server), app.models.checkpoints).applied(batch)
     if request.resize_by:
         batch = sized(batch, request.scale_by, app.flags.paths.cache / "inputs")
     return common | {"init_images": [], "mask": "", "batch": asdict(batch)}

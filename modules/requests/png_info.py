@@ -46,7 +46,7 @@ def infotext_of(path: Path) -> str:
 
 
 @dataclass
-class OwnData:
+class PngInfoReader:
     """Finds what a picture's generation data changes of what is recorded."""
 
     form: Img2ImgBatch                                  # with no seed left to chance

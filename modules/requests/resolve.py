@@ -21,7 +21,7 @@ NO_MODEL_NAMES = ("None", "none")      # as A1111's lists call it
 MOST_PROMPTS = 32            # joined by AND; each is a row of every call of the UNet
 
 
-def prepared(params: Request) -> Request:
+def resolve_request(params: Request) -> Request:
     """The request as it will be carried out. Raises UnknownName or Invalid, each naming the field."""
     sampler, scheduler = sampler_and_schedule(params.sampler_name, params.scheduler)
     if params.width < HIRES_MULTIPLE or params.height < HIRES_MULTIPLE:
@@ -32,14 +32,14 @@ def prepared(params: Request) -> Request:
         params,
         sampler_name=sampler,
         scheduler=scheduler,
-        seed=drawn(params.seed),
-        subseed=drawn(params.subseed),
+        seed=draw_seed(params.seed),
+        subseed=draw_seed(params.subseed),
         refiner_checkpoint=own_model(params.refiner_checkpoint),
         **names,
     )
 
 
-def prepared_img2img(params: Img2Img, standing: Settings) -> Img2Img:
+def resolve_img2img(params: Img2Img, standing: Settings) -> Img2Img:
     """The same for img2img.
 
     standing: the settings without this request's overrides. As in A1111 the noise multiplier comes from them.
@@ -49,7 +49,7 @@ def prepared_img2img(params: Img2Img, standing: Settings) -> Img2Img:
     if len(params.init_images) > max(1, params.batch_size):
         raise Invalid("There are more pictures to start from than the batch has.", "Raise batch_size.", field="init_images")
     multiplier = params.initial_noise_multiplier
-    return prepared(replace(params, initial_noise_multiplier=standing.initial_noise_multiplier if multiplier is None else multiplier))
+    return resolve_request(replace(params, initial_noise_multiplier=standing.initial_noise_multiplier if multiplier is None else multiplier))
 
 
 def second_pass_names(params: Txt2Img) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def check_joined(prompt: str, field: str) -> None:
         raise Invalid(f"The prompt joins more than {MOST_PROMPTS} prompts by AND.", "Leave some out.", field=field)
 
 
-def drawn(seed: int) -> int:
+def draw_seed(seed: int) -> int:
     return random.randrange(RANDOM_SEEDS) if seed == -1 else seed
 
 

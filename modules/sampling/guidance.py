@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from modules.sampling.cond_extras import CondExtras
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.questions import Cond, Interrupted, Predict, Task, Weights
-from modules.sampling.schedules import Levels
+from modules.sampling.schedules import ModelSigmas
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,7 +118,7 @@ class Stage:
 
     weights: Timeline[Weights]          # networks may come and go
     guidance: Guidance
-    levels: Levels                      # those the model was trained on, which tell its timestep for a σ
+    levels: ModelSigmas                      # those the model was trained on, which tell its timestep for a σ
     over: When = never
     after: Callable[[], Task[Stage]] | None = None
     before: int = 0                     # steps of the passes before this one, for whoever is watching

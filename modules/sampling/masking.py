@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from modules.sampling.flows import Denoise
-from modules.sampling.schedules import Levels
+from modules.sampling.schedules import ModelSigmas
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ class Softness:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hole:
+class Inpainting:
     """What is painted and what is kept, both on the clean latent's scale."""
 
     picture: Tensor                     # (C, h, w)
@@ -78,7 +78,7 @@ class KeepBefore:
     """
 
     mix: Mix
-    levels: Levels
+    levels: ModelSigmas
 
     def ask(self, ask: Denoise) -> Denoise:
         scale = self.levels.parametrization.scale(ask.sigma)

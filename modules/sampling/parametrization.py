@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parametrization(ABC):
-    """One way to train a denoiser. σ ↔ the time that the network is told is its `Levels`' (`sampling/schedules.py`).
+    """One way to train a denoiser. σ ↔ the time that the network is told is its `ModelSigmas`' (`sampling/schedules.py`).
 
     name: as metadata of files have it
     euler_first: the highest level is all but infinite, so that only Euler's method may make the first move

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from modules.sampling.cond_extras import CondExtras
 from modules.sampling.latent import LatentFormat
-from modules.sampling.schedules import Levels
+from modules.sampling.schedules import ModelSigmas
 from modules.sampling.weights import Weights
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def ready(value: T) -> Task[T]:
 class ModelFacts:
     """What sampling must know of a model."""
 
-    levels: Levels                  # the noise it was trained with, and how it is asked about a latent
+    levels: ModelSigmas                  # the noise it was trained with, and how it is asked about a latent
     latent: LatentFormat
     image_channels: int = 0         # channels the network sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)
     fp8: bool = False               # are its weights stored in 8 bits?

@@ -26,7 +26,7 @@ class Sampler:
     evaluations: int = 1             # model calls a step, as prompt editing counts them
     brownian: bool = False           # its noise comes from a Brownian tree, not from the image's generator
     ancestral: bool = False          # η matters, and with it A1111's "ENSD"
-    spare_level: bool = False        # made for one step more, whose last level but one is dropped
+    discard_next_to_last_sigma: bool = False        # made for one step more, whose last level but one is dropped
     timesteps: bool = False          # walks training timesteps and ignores the schedule type
     looks_ahead: bool = False        # corrects its first move by what it finds at the move's end
     stride: int = 1                  # the model is asked at each so-many-th timestep only (LCM)
@@ -57,15 +57,15 @@ SAMPLERS = Registry("sampler", (
     ),
     Sampler(
         "DPM++ 3M SDE", dpm_solver.dpmpp_3m_sde, ("k_dpmpp_3m_sde",), "Exponential",
-        order=2, spare_level=True, brownian=True, options=ETA_NOISE,
+        order=2, discard_next_to_last_sigma=True, brownian=True, options=ETA_NOISE,
     ),
     Sampler("Euler a", slopes.euler_ancestral, ("k_euler_a", "k_euler_ancestral"), ancestral=True, options=("eta",)),
     Sampler("Euler", slopes.euler, ("k_euler",), order=1, options=CHURN),
     Sampler("LMS", slopes.lms, ("k_lms",)),
     Sampler("Heun", slopes.heun, ("k_heun",), order=2, evaluations=2, looks_ahead=True, options=CHURN),
-    Sampler("DPM2", slopes.dpm_2, ("k_dpm_2",), "Karras", order=2, evaluations=2, spare_level=True, looks_ahead=True, options=CHURN),
+    Sampler("DPM2", slopes.dpm_2, ("k_dpm_2",), "Karras", order=2, evaluations=2, discard_next_to_last_sigma=True, looks_ahead=True, options=CHURN),
     Sampler(
-        "DPM2 a", slopes.dpm_2_ancestral, ("k_dpm_2_a",), "Karras", evaluations=2, ancestral=True, spare_level=True, looks_ahead=True,
+        "DPM2 a", slopes.dpm_2_ancestral, ("k_dpm_2_a",), "Karras", evaluations=2, ancestral=True, discard_next_to_last_sigma=True, looks_ahead=True,
         options=ETA_NOISE,
     ),
     Sampler("DPM fast", dpm_solver.dpm_fast, ("k_dpm_fast",), ancestral=True, options=ETA_NOISE),

@@ -22,7 +22,7 @@ ALIGNED_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 
 
 
 @dataclass(frozen=True, eq=False)
-class Levels:
+class ModelSigmas:
     """The noise levels a model was trained on, rising: (timesteps,) σ, float32; and the time that it is told of a level.
 
     aligned: its family's levels for Align Your Steps, falling; () has none
@@ -37,28 +37,28 @@ class Levels:
     @classmethod
     def of(
         cls, alphas_cumprod: np.ndarray, aligned: tuple[float, ...] = ALIGNED, parametrization: Parametrization = EPSILON
-    ) -> Levels:
+    ) -> ModelSigmas:
         """From ᾱ (timesteps,): σ² = (1 − ᾱ)/ᾱ, in the precision it comes in."""
         alphas = np.asarray(alphas_cumprod)
         sigmas = (((1 - alphas) / alphas) ** alphas.dtype.type(0.5)).astype(np.float32)
         return cls(sigmas, aligned, parametrization, alphas)
 
-    def bent(self, half: bool, to_noise: bool) -> Levels:
+    def bent(self, half: bool, to_noise: bool) -> ModelSigmas:
         """The levels as settings bend them. half: ᾱ is rounded to half precision; to_noise: the last is pure noise"""
         if self.alphas_cumprod is None:
             return self
         alphas = self.alphas_cumprod.astype(np.float16) if half else self.alphas_cumprod
-        return Levels.of(without_signal_at_the_end(alphas) if to_noise else alphas, self.aligned, self.parametrization)
+        return ModelSigmas.of(without_signal_at_the_end(alphas) if to_noise else alphas, self.aligned, self.parametrization)
 
-    def up_to(self, sigma: float) -> Levels:
+    def up_to(self, sigma: float) -> ModelSigmas:
         """The levels that are not above σ."""
         return replace(self, sigmas=self.sigmas[self.sigmas <= np.float32(sigma)])
 
-    def every(self, stride: int) -> Levels:
+    def every(self, stride: int) -> ModelSigmas:
         """The levels of a distilled model that knows only each `stride`-th timestep."""
         return CoarseLevels(self.sigmas[stride - 1::stride], self.aligned, self.parametrization, stride=stride)
 
-    def quantised(self) -> Levels:
+    def quantised(self) -> ModelSigmas:
         """The same levels, of which the model is asked whole timesteps only."""
         return CoarseLevels(self.sigmas, self.aligned, self.parametrization)
 
@@ -82,7 +82,7 @@ class Levels:
         return float(np.interp(log(sigma), np.log(self.sigmas.astype(np.float64)), np.arange(len(self))))
 
     @property
-    def drawn(self) -> Levels:
+    def drawn(self) -> ModelSigmas:
         """The levels on the scale that schedules are drawn on."""
         return self
 
@@ -96,7 +96,7 @@ class Levels:
 
 
 @dataclass(frozen=True, eq=False)
-class CoarseLevels(Levels):
+class CoarseLevels(ModelSigmas):
     """Levels of which the model knows only each `stride`-th timestep: between two, the nearest is asked."""
 
     stride: int = 1
@@ -107,7 +107,7 @@ class CoarseLevels(Levels):
 
 
 @dataclass(frozen=True, eq=False)
-class FlowLevels(Levels):
+class FlowLevels(ModelSigmas):
     """Levels of a flow-matching model, σ = t/(1−t); it is told t, in thousandths. Schedules are drawn on t."""
 
     aligned: tuple[float, ...] = ()
@@ -126,15 +126,15 @@ class FlowLevels(Levels):
     def timestep(self, sigma: float) -> float:
         return FLOW_TIMES * self.onto_drawn(sigma)
 
-    def every(self, stride: int) -> Levels:
+    def every(self, stride: int) -> ModelSigmas:
         raise Invalid("This sampler is for models that know a few timesteps only.", "Choose another, such as Euler.", "sampler_name")
 
-    def quantised(self) -> Levels:
+    def quantised(self) -> ModelSigmas:
         return self
 
     @property
-    def drawn(self) -> Levels:
-        return Levels(self.sigmas / (1 + self.sigmas), self.aligned, self.parametrization)
+    def drawn(self) -> ModelSigmas:
+        return ModelSigmas(self.sigmas / (1 + self.sigmas), self.aligned, self.parametrization)
 
     def onto_drawn(self, sigma: float) -> float:
         return sigma / (1 + sigma)
@@ -160,39 +160,39 @@ def without_signal_at_the_end(alphas_cumprod: np.ndarray) -> np.ndarray:
 LEAST_SIGNAL = 4.8973451890853435e-08
 
 
-def uniform(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+def uniform(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
     """Evenly spaced timesteps over the whole training range, ends included."""
     return [levels.sigma(t) for t in np.linspace(len(levels) - 1, 0, steps)]
 
 
-def karras(steps: int, low: float, high: float, levels: Levels, rho: float = 7.0) -> list[float]:
+def karras(steps: int, low: float, high: float, levels: ModelSigmas, rho: float = 7.0) -> list[float]:
     """Even in σ^(1/ρ). Karras et al. 2022, arXiv:2206.00364, eq. 5."""
     ramp = np.linspace(high ** (1 / rho), low ** (1 / rho), steps)
     return list(ramp**rho)
 
 
-def exponential(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+def exponential(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
     """Even in log σ."""
     return list(np.exp(np.linspace(log(high), log(low), steps)))
 
 
-def sgm_uniform(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+def sgm_uniform(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
     """Evenly spaced timesteps, the last one left out: as Stability's generative-models spaces them."""
     timesteps = np.linspace(levels.timestep(high), levels.timestep(low), steps + 1)[:-1]
     return [levels.sigma(t) for t in timesteps]
 
 
-def polyexponential(steps: int, low: float, high: float, levels: Levels, rho: float = 1.0) -> list[float]:
+def polyexponential(steps: int, low: float, high: float, levels: ModelSigmas, rho: float = 1.0) -> list[float]:
     """A power of an even ramp, in log σ."""
     return list(np.exp(np.linspace(1, 0, steps) ** rho * log(high / low) + log(low)))
 
 
-def kl_optimal(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+def kl_optimal(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
     """Even in arctan σ; the lowest level ends it. Sabour, Fidler & Kreis 2024, arXiv:2404.14507, eq. 32."""
     return list(np.tan(np.linspace(atan(high), atan(low), steps + 1)))
 
 
-def align_your_steps(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+def align_your_steps(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
     """Eleven levels optimised for a family, interpolated evenly in log σ. Sabour, Fidler & Kreis 2024, arXiv:2404.14507."""
     if not levels.aligned:
         raise Invalid("There is no Align Your Steps for models of this family.", "Choose another schedule type.", "scheduler")
@@ -200,29 +200,29 @@ def align_your_steps(steps: int, low: float, high: float, levels: Levels) -> lis
     return list(np.exp(np.interp(np.linspace(0, 10, steps), np.arange(11), rising))[::-1])
 
 
-def simple(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+def simple(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
     """Every so-many-th trained level, from the highest."""
     return [float(levels.sigmas[-1 - int(i * len(levels) / steps)]) for i in range(steps)]
 
 
-def normal(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+def normal(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
     """Evenly spaced timesteps between those of the highest and lowest level."""
     return [levels.sigma(t) for t in np.linspace(levels.timestep(high), levels.timestep(low), steps)]
 
 
-def ddim_uniform(steps: int, low: float, high: float, levels: Levels) -> list[float]:
+def ddim_uniform(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
     """The levels of timesteps 1, 1+k, 1+2k …; may be more than `steps`."""
     return [float(sigma) for sigma in levels.sigmas[1::max(1, len(levels) // steps)][::-1]]
 
 
-def beta(steps: int, low: float, high: float, levels: Levels, alpha: float = 0.6, beta: float = 0.6) -> list[float]:
+def beta(steps: int, low: float, high: float, levels: ModelSigmas, alpha: float = 0.6, beta: float = 0.6) -> list[float]:
     """Quantiles of the Beta distribution, stretched over σ. Lee et al. 2024, arXiv:2407.12173; on σ, as A1111 has it."""
     from scipy.stats import beta as distribution  # slow to import, seldom used
 
     return list(low + distribution.ppf(np.linspace(1, 0, steps), alpha, beta) * (high - low))
 
 
-def ddim_levels(steps: int, levels: Levels) -> list[float]:
+def ddim_levels(steps: int, levels: ModelSigmas) -> list[float]:
     """The levels of DDIM's timesteps 1, 1+k, 1+2k … with k = timesteps // steps, falling; none is 0."""
     timesteps = np.minimum(np.arange(0, len(levels), max(1, len(levels) // steps)) + 1, len(levels) - 1)
     return [float(levels.sigmas[t]) for t in reversed(timesteps)]
@@ -233,29 +233,29 @@ class Schedule:
     name: str
     levels: Callable[..., list[float]]
     aliases: tuple[str, ...] = ()
-    bends: tuple[str, ...] = ()       # fields of Shape, beside its ends, that it listens to
+    options: tuple[str, ...] = ()     # fields of ScheduleOptions, beside its ends, that it listens to
     ends_at_zero: bool = True         # 0 follows its last level
 
 
 SCHEDULES = Registry("schedule type", (
     Schedule("Automatic", uniform, ("automatic",)),      # a request's word for its sampler's own
     Schedule("Uniform", uniform),
-    Schedule("Karras", karras, bends=("rho",)),
+    Schedule("Karras", karras, options=("rho",)),
     Schedule("Exponential", exponential),
-    Schedule("Polyexponential", polyexponential, bends=("rho",)),
+    Schedule("Polyexponential", polyexponential, options=("rho",)),
     Schedule("SGM Uniform", sgm_uniform, ("sgm_uniform", "SGMUniform")),
     Schedule("KL Optimal", kl_optimal, ("kl_optimal",), ends_at_zero=False),
     Schedule("Align Your Steps", align_your_steps, ("align_your_steps",)),
     Schedule("Simple", simple),
     Schedule("Normal", normal),
     Schedule("DDIM", ddim_uniform, ("ddim_uniform",)),
-    Schedule("Beta", beta, bends=("alpha", "beta")),
+    Schedule("Beta", beta, options=("alpha", "beta")),
 ))
 
 
 @dataclass(frozen=True)
 class ScheduleOptions:
-    """How a user bends a schedule; 0 leaves a figure to the model or the schedule."""
+    """What a user sets of a schedule; 0 leaves a figure to the model or the schedule."""
 
     low: float = 0.0
     high: float = 0.0
@@ -264,16 +264,19 @@ class ScheduleOptions:
     beta: float = 0.6
 
 
-def sigmas(schedule: Schedule, steps: int, levels: Levels, shape: ScheduleOptions = ScheduleOptions(), spare_level: bool = False) -> list[float]:
+def sigmas(
+    schedule: Schedule, steps: int, levels: ModelSigmas,
+    shape: ScheduleOptions = ScheduleOptions(), discard_next_to_last_sigma: bool = False,
+) -> list[float]:
     """The levels of one pass, high to low: `steps` moves, so steps + 1 figures (DDIM's schedule may have more).
 
-    spare_level: made for one step more and then without its last level but one, for samplers that need a longer last step
+    discard_next_to_last_sigma: made for one step more and then without its last level but one, for samplers that need a longer last step
     """
-    how = {name: getattr(shape, name) for name in schedule.bends if getattr(shape, name)}
+    how = {name: getattr(shape, name) for name in schedule.options if getattr(shape, name)}
     low, high = (levels.onto_drawn(end) for end in (shape.low or levels.lowest, shape.high or levels.highest))
     try:
-        found = schedule.levels(steps + spare_level, low, high, levels.drawn, **how)
+        found = schedule.levels(steps + discard_next_to_last_sigma, low, high, levels.drawn, **how)
     except OverflowError as error:
         raise Invalid(f"These settings bend the schedule {schedule.name} beyond all numbers.", "Set rho to 0, its default.", "rho") from error
     whole = [levels.from_drawn(float(level)) for level in found] + [0.0] * schedule.ends_at_zero
-    return whole[:-2] + whole[-1:] if spare_level else whole
+    return whole[:-2] + whole[-1:] if discard_next_to_last_sigma else whole

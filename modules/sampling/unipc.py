@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from modules.sampling.flows import Denoise, Flow, Noise, Tuning
-from modules.sampling.schedules import Levels
+from modules.sampling.schedules import ModelSigmas
 from modules.sampling.steps import exponential_step, log_snr
 
 if TYPE_CHECKING:
@@ -109,12 +109,12 @@ def phi(k: int, z: float) -> float:
     return value
 
 
-def unipc_levels(steps: int, levels: Levels, skip: str = "time_uniform") -> list[float]:
+def unipc_levels(steps: int, levels: ModelSigmas, skip: str = "time_uniform") -> list[float]:
     """The levels UniPC visits, from the highest to the lowest trained one, as many moves as DDIM has timesteps."""
     return unipc_moves(-(-len(levels) // max(1, len(levels) // steps)), levels, skip)
 
 
-def unipc_moves(moves: int, levels: Levels, skip: str = "time_uniform") -> list[float]:
+def unipc_moves(moves: int, levels: ModelSigmas, skip: str = "time_uniform") -> list[float]:
     """The levels of so many moves through all of `levels`.
 
     skip: "time_uniform", "time_quadratic" or "logSNR"; between timesteps, log ᾱ is interpolated

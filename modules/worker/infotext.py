@@ -171,7 +171,7 @@ def sampler_options(plan: ImagePlan) -> Iterator[Pair]:
         yield "Beta schedule alpha", s.beta_dist_alpha
         yield "Beta schedule beta", s.beta_dist_beta
     yield from changed_pairs(plan, "sigma_min", "sigma_max", "sgm_noise_multiplier")
-    if "rho" in SCHEDULES[schedule].bends:
+    if "rho" in SCHEDULES[schedule].options:
         yield from changed_pairs(plan, "rho")
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from modules.base.errors import InvalidImage
-from modules.imaging.inputs import keep, load_input
+from modules.imaging.inputs import load_input, save_input
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 10, 3), dtype=np.uint8))
 
@@ -21,7 +21,7 @@ def encoded(image, kind="PNG", **how):
 
 
 def again(folder, image, kind="PNG", **how):
-    return load_input(folder, keep(folder, encoded(image, kind, **how)))
+    return load_input(folder, save_input(folder, encoded(image, kind, **how)))
 
 
 def test_what_is_kept_can_be_loaded(tmp_path):
@@ -29,7 +29,7 @@ def test_what_is_kept_can_be_loaded(tmp_path):
 
 
 def test_the_same_picture_has_one_name(tmp_path):
-    assert keep(tmp_path, encoded(PICTURE)) == keep(tmp_path, encoded(PICTURE, compress_level=0))
+    assert save_input(tmp_path, encoded(PICTURE)) == save_input(tmp_path, encoded(PICTURE, compress_level=0))
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -58,7 +58,7 @@ def test_sixteen_bits_become_eight(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"no picture", encoded(PICTURE)[:100], encoded(PICTURE, exif=b"Exif\0\0II*\0")])
 def test_what_is_no_picture_is_refused(tmp_path, content):
     with pytest.raises(InvalidImage):
-        keep(tmp_path, content)
+        save_input(tmp_path, content)
 
 
 @pytest.mark.parametrize("name", ["", "../secret.png", "/etc/passwd", "0" * 64 + ".png", "a.png\0"])

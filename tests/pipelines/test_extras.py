@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from modules.base.errors import Invalid, InvalidImage, OutOfMemory, UnknownName
 from modules.base.fields import defaults, form_defaults
 from modules.engine.messages import Ended, JobSpec, Made
-from modules.imaging.inputs import keep
+from modules.imaging.inputs import save_input
 from modules.library.model_kinds import UPSCALER
 from modules.models.device import Device, Placement
 from modules.models.upscaling.upscaler import Upscalers
@@ -60,7 +60,7 @@ def recorded(folder, images, infotexts=None, **fields):
     for image in images:
         out = io.BytesIO()
         image.save(out, "png")
-        names.append(keep(folder, out.getvalue()))
+        names.append(save_input(folder, out.getvalue()))
     return asdict(Extras(**fields)) | {"images": names, "infotexts": infotexts or [""] * len(names)}
 
 

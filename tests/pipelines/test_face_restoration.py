@@ -14,7 +14,7 @@ from modules.api.generate import overrides_of
 from modules.api.requests import Txt2ImgRequest, normalise_request
 from modules.base.errors import ModelMissing, OutOfMemory
 from modules.engine.messages import JobSpec
-from modules.imaging.inputs import keep
+from modules.imaging.inputs import save_input
 from modules.library.model_kinds import CODEFORMER, GFPGAN
 from modules.models.device import Answers
 from modules.models.faces.restoring import FaceRestorers
@@ -24,7 +24,7 @@ from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.prompts.grammar import emphasised
 from modules.requests.paste import fields_from_pairs
-from modules.requests.resolve import prepared, prepared_img2img
+from modules.requests.resolve import resolve_img2img, resolve_request
 from modules.sampling.questions import Decode, Interrupted, RestoreFaces
 from modules.settings.options import Settings, for_request
 from modules.worker.job_kinds import plan_job
@@ -46,18 +46,18 @@ def shelf(device, tmp_path):
 def stored(image):
     out = io.BytesIO()
     image.save(out, "png")
-    return keep(inputs(), out.getvalue())
+    return save_input(inputs(), out.getvalue())
 
 
 def drawing(kind="txt2img", **settings):
     snapshot = Settings(**{"sd_model_checkpoint": "tiny-sd1", "face_restoration": True} | settings)
     usual = {"prompt": "a red circle", "steps": 2, "width": 32, "height": 32, "seed": 5, "sampler_name": "Euler"}
     if kind == "txt2img":
-        return JobSpec("it", "me", kind, asdict(prepared(Txt2Img(**usual))), asdict(snapshot))
+        return JobSpec("it", "me", kind, asdict(resolve_request(Txt2Img(**usual))), asdict(snapshot))
     mask = Image.new("L", (32, 32))
     mask.paste(255, (0, 0, 32, 16))
     params = Img2Img(**usual, init_images=(stored(Image.new("RGB", (32, 32), "blue")),), mask=stored(mask), mask_blur=0, inpaint_full_res=False)
-    return JobSpec("it", "me", kind, asdict(prepared_img2img(params, snapshot)), asdict(snapshot))
+    return JobSpec("it", "me", kind, asdict(resolve_img2img(params, snapshot)), asdict(snapshot))
 
 
 def extras(image, before="", **fields):
@@ -181,7 +181,7 @@ def test_a_request_goes_before_the_settings(asked, standing, expected):
 
 def test_lines_of_a_list_of_prompts_decide_for_themselves(shelf):
     lines = "--prompt a --restore_faces true\nb\n--prompt c --restore_faces false"
-    params = replace(prepared(Txt2Img(steps=1)), script_name="Prompts from file or textbox", script_args=(False, False, "start", lines))
+    params = replace(resolve_request(Txt2Img(steps=1)), script_name="Prompts from file or textbox", script_args=(False, False, "start", lines))
     job = JobSpec("it", "me", "txt2img", asdict(params), asdict(Settings(sd_model_checkpoint="tiny-sd1")))
     assert [plan.settings.face_restoration for plan in plan_job(job, shelf, inputs()).plans] == [True, False, False]
 

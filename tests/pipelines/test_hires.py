@@ -25,7 +25,7 @@ from modules.prompts import grammar
 from modules.prompts.grammar import emphasised
 from modules.prompts.styles import Style
 from modules.requests.paste import fields_from_pairs
-from modules.requests.resolve import prepared
+from modules.requests.resolve import resolve_request
 from modules.requests.styles import with_styles
 from modules.sampling.questions import Decode, Encode, Interrupted, Predict, Upscale
 from modules.settings.options import Settings
@@ -51,7 +51,7 @@ def request(**fields):
 
 def job(params, **settings):
     snapshot = Settings(**{"sd_model_checkpoint": "tiny-sd1"} | settings)
-    return JobSpec("it", "me", "txt2img", asdict(prepared(params)), asdict(snapshot))
+    return JobSpec("it", "me", "txt2img", asdict(resolve_request(params)), asdict(snapshot))
 
 
 def recipe(device, params, **settings):
@@ -143,22 +143,22 @@ def test_the_first_passs_size_by_its_old_names():
 
 def test_what_is_the_same_is_empty():
     same = {"hr_sampler_name": "Use same sampler", "hr_scheduler": "Use same scheduler", "hr_checkpoint_name": "Use same checkpoint"}
-    found = prepared(request(**same))
+    found = resolve_request(request(**same))
     assert (found.hr_sampler_name, found.hr_scheduler, found.hr_checkpoint_name) == ("", "", "")
     assert second_pass(found).sampler_name == "Euler a"
 
 
 def test_old_names_of_samplers_are_taken_apart():
-    found = prepared(request(hr_sampler_name="k_dpmpp_2m karras"))
+    found = resolve_request(request(hr_sampler_name="k_dpmpp_2m karras"))
     assert (found.hr_sampler_name, found.hr_scheduler) == ("DPM++ 2M", "Karras")
-    assert prepared(request(hr_sampler_name="k_heun")).hr_scheduler == ""
+    assert resolve_request(request(hr_sampler_name="k_heun")).hr_scheduler == ""
 
 
 @pytest.mark.parametrize("field", ["hr_sampler_name", "hr_scheduler"])
 def test_an_unknown_name_matters_only_with_hires_fix(field):
     with pytest.raises(UnknownName):
-        prepared(request(**{field: "string"}))
-    prepared(request(enable_hr=False, **{field: "string"}))
+        resolve_request(request(**{field: "string"}))
+    resolve_request(request(enable_hr=False, **{field: "string"}))
 
 
 def test_an_upscaler_that_is_not_there_is_refused_before_anything_is_drawn(device):
@@ -181,7 +181,7 @@ def test_prompts_count_on_from_the_first_pass(prompt, steps, hires_steps):
 
 def plan_of(params):
     model = Files(ModelFile(Path("model.safetensors"), "model.safetensors", "0123456789abcdef" * 4))
-    return image_plan(prepared(params), Settings(), replace(model, hires=model))
+    return image_plan(resolve_request(params), Settings(), replace(model, hires=model))
 
 
 # Pictures --------------------------------------------------------------------------------------------

@@ -15,12 +15,12 @@ from PIL import Image
 from modules.base.errors import Invalid, InvalidImage
 from modules.base.fields import defaults
 from modules.engine.messages import JobSpec
-from modules.imaging.inputs import keep
+from modules.imaging.inputs import save_input
 from modules.params import infotext
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.pipelines.img2img import to_unit_tensor
 from modules.pipelines.sampling import Strength
-from modules.requests.resolve import prepared_img2img
+from modules.requests.resolve import resolve_img2img
 from modules.sampling.cond_extras import SHOWN_IMAGE
 from modules.sampling.questions import Decode, EncodeImage, Facts
 from modules.settings.options import Settings
@@ -32,7 +32,7 @@ from tests.playing import made
 def stored(image):
     out = io.BytesIO()
     image.save(out, "png")
-    return keep(inputs(), out.getvalue())
+    return save_input(inputs(), out.getvalue())
 
 
 def grey(level, size=(64, 64)):
@@ -46,7 +46,7 @@ def request(**fields):
 
 def job(params, **settings):
     snapshot = Settings(sd_model_checkpoint="tiny-sd1", **settings)
-    return JobSpec("it", "me", "img2img", asdict(prepared_img2img(params, Settings())), asdict(snapshot))
+    return JobSpec("it", "me", "img2img", asdict(resolve_img2img(params, Settings())), asdict(snapshot))
 
 
 def pixels(device, params, **settings):
@@ -139,9 +139,9 @@ def test_how_many_steps_a_strength_comes_to(denoising, steps, all_of_them, expec
 
 def test_what_cannot_be_started_is_refused(device):
     with pytest.raises(Invalid, match="no picture"):
-        prepared_img2img(request(init_images=()), Settings())
+        resolve_img2img(request(init_images=()), Settings())
     with pytest.raises(Invalid, match="more pictures"):
-        prepared_img2img(request(init_images=("a", "b")), Settings())
+        resolve_img2img(request(init_images=("a", "b")), Settings())
     with pytest.raises(InvalidImage, match="gone"):
         made(device, job(request(init_images=("0" * 64 + ".png",))))
     with pytest.raises(InvalidImage, match="gone"):
@@ -150,8 +150,8 @@ def test_what_cannot_be_started_is_refused(device):
 
 def test_the_noise_multiplier_is_the_standing_settings_unless_given():
     standing = Settings(initial_noise_multiplier=0.9)
-    assert prepared_img2img(request(), standing).initial_noise_multiplier == 0.9
-    assert prepared_img2img(request(initial_noise_multiplier=1.1), standing).initial_noise_multiplier == 1.1
+    assert resolve_img2img(request(), standing).initial_noise_multiplier == 0.9
+    assert resolve_img2img(request(initial_noise_multiplier=1.1), standing).initial_noise_multiplier == 1.1
 
 
 def test_what_shaped_the_picture_is_told(device):

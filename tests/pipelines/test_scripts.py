@@ -18,12 +18,12 @@ from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.errors import Invalid
 from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
-from modules.imaging.inputs import keep
+from modules.imaging.inputs import save_input
 from modules.imaging.tiling import starts
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.infotext import parse_infotext
 from modules.params.prompt_lines import TAGS, parse_lines
-from modules.params.scripts import SCRIPTS, Loopback, settled
+from modules.params.scripts import SCRIPTS, Loopback, resolve_script
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.scripts import spectral
 from modules.pipelines.scripts.alternative import from_above, from_below
@@ -34,7 +34,7 @@ from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
 from modules.pipelines.scripts.tiles import Grid
 from modules.prompts.grammar import emphasised
 from modules.prompts.styles import Style
-from modules.requests.resolve import prepared, prepared_img2img
+from modules.requests.resolve import resolve_img2img, resolve_request
 from modules.sampling.questions import Interrupted
 from modules.settings.options import Settings
 from modules.worker.job_kinds import plan_job
@@ -49,13 +49,13 @@ START = Image.open(GOLDEN / "inputs/init_a.png").convert("RGB")
 def stored(pixels):
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "png")
-    return keep(inputs(), out.getvalue())
+    return save_input(inputs(), out.getvalue())
 
 
 def request(script="", args=(), **fields):
     usual = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 5, "sampler_name": "Euler a", "denoising_strength": 0.5}
     given = usual | {"init_images": (kept("@inputs/init_a.png"),), "script_name": script, "script_args": args} | fields
-    return prepared_img2img(settled(Img2Img(**given), "img2img", {}), Settings())
+    return resolve_img2img(resolve_script(Img2Img(**given), "img2img", {}), Settings())
 
 
 def job(params, kind="img2img", **settings):
@@ -255,7 +255,7 @@ STYLES = {"old": Style("old", "{prompt}, faded", "new"), "wet": Style("wet", "in
 def lines(text, *flags, kind="txt2img", **fields):
     given = {"steps": 4, "width": 64, "height": 64, "seed": 5, "sampler_name": "Euler"} | fields
     args = (*flags, *(False, False, "start")[len(flags):], text)
-    return prepared(settled(Txt2Img(script_name="Prompts from file or textbox", script_args=args, **given), kind, STYLES))
+    return resolve_request(resolve_script(Txt2Img(script_name="Prompts from file or textbox", script_args=args, **given), kind, STYLES))
 
 
 def planned(device, params):
@@ -300,7 +300,7 @@ def test_another_checkpoint_is_a_lines_own(device):
 
 def test_a_lines_picture_is_that_of_the_plain_request(device):
     drawn, _ = made(device, job(lines("a red circle\na blue square"), "txt2img"))
-    plain = prepared(Txt2Img(prompt="a blue square", steps=4, width=64, height=64, seed=5, sampler_name="Euler"))
+    plain = resolve_request(Txt2Img(prompt="a blue square", steps=4, width=64, height=64, seed=5, sampler_name="Euler"))
     [alone], _ = made(device, job(plain, "txt2img"))
     assert same(drawn[1].pixels.astype(int), alone.pixels)
 

@@ -27,7 +27,7 @@ from modules.pipelines.scripts.alternative import alternative_infotext
 from modules.prompts.grammar import emphasised
 from modules.requests.paste import clamp_to_form, read_infotext
 from modules.requests.pasted_fields import fields_from_pairs, pasted_script
-from modules.requests.resolve import prepared
+from modules.requests.resolve import resolve_request
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
@@ -201,7 +201,7 @@ NAMES = [*SAMPLERS.names, *(alias for sampler in SAMPLERS for alias in sampler.a
 @pytest.mark.parametrize("name", [*NAMES, *(f"{name} {schedule}" for name in SAMPLERS.names for schedule in ("Karras", "Exponential"))])
 def test_samplers_are_read_as_a_request_understands_them(name):
     told = fields_from_pairs(infotext.parse_infotext(f"x\nSteps: 20, Sampler: {name}, Hires sampler: {name}, Seed: 5", emphasised))["fields"]
-    asked = prepared(Txt2Img(sampler_name=name, hr_sampler_name=name, enable_hr=True))
+    asked = resolve_request(Txt2Img(sampler_name=name, hr_sampler_name=name, enable_hr=True))
     for field in ("sampler_name", "scheduler", "hr_sampler_name", "hr_scheduler"):
         assert told[field] == getattr(asked, field), field
 

@@ -12,7 +12,7 @@ from modules.library.catalog import ModelFile
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
-from modules.requests.resolve import prepared, sampler_and_schedule
+from modules.requests.resolve import resolve_request, sampler_and_schedule
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings, change_settings, for_request
@@ -57,34 +57,34 @@ def test_an_unknown_name_is_refused_with_a_suggestion(sampler, scheduler, kind, 
 
 
 def test_seeds_that_are_given_stay():
-    request = prepared(Txt2Img(seed=0, subseed=2**64 - 1))
+    request = resolve_request(Txt2Img(seed=0, subseed=2**64 - 1))
     assert (request.seed, request.subseed) == (0, 2**64 - 1)
 
 
 def test_seeds_that_are_left_open_are_drawn_each_time():
-    drawn = [prepared(Txt2Img()) for _ in range(20)]
+    drawn = [resolve_request(Txt2Img()) for _ in range(20)]
     assert all(0 <= request.seed < 2**32 - 1 and 0 <= request.subseed < 2**32 - 1 for request in drawn)
     assert len({seed for request in drawn for seed in (request.seed, request.subseed)}) == 40
 
 
 def test_everything_else_stays_and_preparing_twice_changes_nothing():
     request = Txt2Img(prompt="a cat", steps=7, sampler_name="k_heun", width=100, cfg_scale=1.5, n_iter=3)
-    once = prepared(request)
-    assert prepared(once) == once
+    once = resolve_request(request)
+    assert resolve_request(once) == once
     assert replace(once, seed=-1, subseed=-1) == replace(request, sampler_name="Heun")
 
 
 def test_a_picture_smaller_than_a_latent_cell_is_refused():
     with pytest.raises(Invalid) as caught:
-        prepared(Txt2Img(width=7))
+        resolve_request(Txt2Img(width=7))
     assert caught.value.field == "width"
 
 
 def test_joined_prompts_are_bounded():
     """Each is a row of every UNet call."""
-    assert prepared(Txt2Img(prompt=" AND ".join(["a"] * 32))).prompt.count("AND") == 31
+    assert resolve_request(Txt2Img(prompt=" AND ".join(["a"] * 32))).prompt.count("AND") == 31
     with pytest.raises(Invalid, match="AND") as caught:
-        prepared(Txt2Img(prompt=" AND ".join(["a"] * 33)))
+        resolve_request(Txt2Img(prompt=" AND ".join(["a"] * 33)))
     assert caught.value.field == "prompt"
 
 

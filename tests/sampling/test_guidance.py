@@ -11,9 +11,9 @@ import torch
 from modules.sampling.flows import Denoise
 from modules.sampling.guidance import Guidance, Stage, Timeline, cut_or_lengthened, equally_long, guided, never, padded
 from modules.sampling.questions import Cond, Interrupted, Weights, ready
-from modules.sampling.schedules import Levels
+from modules.sampling.schedules import ModelSigmas
 
-LEVELS = Levels.of(torch.linspace(0.999, 0.005, 1000).numpy())
+LEVELS = ModelSigmas.of(torch.linspace(0.999, 0.005, 1000).numpy())
 X = torch.zeros(4, 2, 2)
 
 

@@ -9,13 +9,13 @@ import torch
 from modules.sampling.cond_extras import SHOWN_IMAGE, ShownImage
 from modules.sampling.flows import Tuning
 from modules.sampling.guidance import Guidance, Timeline, layered_answer, layered_asks
-from modules.sampling.masking import Hole, KeepAfter, KeepBefore, Softness, evenly_mixed
+from modules.sampling.masking import Inpainting, KeepAfter, KeepBefore, Softness, evenly_mixed
 from modules.sampling.pix2pix import pix2pix_guidance
 from modules.sampling.questions import Cond
 from modules.sampling.samplers import SAMPLERS
-from modules.sampling.schedules import Levels, ddim_levels
+from modules.sampling.schedules import ModelSigmas, ddim_levels
 
-LEVELS = Levels.of(np.linspace(0.9991, 0.0047, 1000))
+LEVELS = ModelSigmas.of(np.linspace(0.9991, 0.0047, 1000))
 SOFT = Softness(power=1.0, scale=0.5, preservation=4.0)
 PICTURE, GOAL, START = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(1))
 HALF = (torch.arange(8) >= 4).float().expand(8, 8)
@@ -60,28 +60,28 @@ def sampler(request):
 
 
 def test_painted_all_over_it_is_as_without_a_mask(sampler):
-    assert torch.allclose(sampled(flow_of(sampler, Hole(PICTURE, torch.ones(8, 8)))), sampled(flow_of(sampler)), atol=1e-4)
+    assert torch.allclose(sampled(flow_of(sampler, Inpainting(PICTURE, torch.ones(8, 8)))), sampled(flow_of(sampler)), atol=1e-4)
 
 
 def test_where_nothing_is_painted_the_picture_is_left(sampler):
-    hole = Hole(PICTURE, HALF)
+    hole = Inpainting(PICTURE, HALF)
     latent = hole.closed(sampled(flow_of(sampler, hole)))
     assert torch.equal(latent[..., :4], PICTURE[..., :4]) and not torch.allclose(latent[..., 4:], PICTURE[..., 4:], atol=0.1)
 
 
 def test_the_model_sees_the_picture_in_what_it_is_asked_by_the_ddim_family():
-    ask = next(flow_of(SAMPLERS["DDIM"], Hole(PICTURE, HALF)))
+    ask = next(flow_of(SAMPLERS["DDIM"], Inpainting(PICTURE, HALF)))
     assert torch.allclose(ask.x[..., :4] / (1 + ask.sigma**2) ** 0.5, PICTURE[..., :4], atol=1e-5)
 
 
 def test_a_soft_mask_of_nothing_leaves_the_picture(sampler):
     if not sampler.timesteps:
-        hole = Hole(PICTURE, torch.zeros(8, 8), SOFT)
+        hole = Inpainting(PICTURE, torch.zeros(8, 8), SOFT)
         assert torch.allclose(sampled(flow_of(sampler, hole)), PICTURE, atol=1e-3)
 
 
 def test_grey_is_painted_more_as_the_noise_falls():
-    hole = Hole(torch.zeros(4, 8, 8), torch.full((8, 8), 0.5), SOFT)
+    hole = Inpainting(torch.zeros(4, 8, 8), torch.full((8, 8), 0.5), SOFT)
     shares = [float(hole.mix(torch.ones(4, 8, 8), sigma).mean()) for sigma in (14.0, 5.0, 1.0, 0.1)]
     assert shares == sorted(shares) and shares[0] < 0.5 < shares[-1]
 

@@ -14,7 +14,7 @@ from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import ImageNoise, brownian
 from modules.sampling.parametrization import EPSILON, FLOW, PARAMETRIZATIONS, VELOCITY
 from modules.sampling.samplers import SAMPLERS
-from modules.sampling.schedules import SCHEDULES, FlowLevels, Levels, ScheduleOptions, sigmas
+from modules.sampling.schedules import SCHEDULES, FlowLevels, ModelSigmas, ScheduleOptions, sigmas
 from modules.sampling.slopes import begun_by_euler
 
 SPREAD = 0.7      # of the data, which is normal; its denoiser and its flow are known
@@ -81,7 +81,7 @@ def test_what_was_made_for_diffusion_alone_is_refused():
 
 def test_settings_bend_the_levels_of_a_diffusion_alone():
     alphas = np.cumprod(1 - np.linspace(0.03, 0.1, 1000) ** 2).astype(np.float32)
-    levels = Levels.of(alphas)
+    levels = ModelSigmas.of(alphas)
     assert levels.bent(half=False, to_noise=True).highest > 4000 > levels.highest
     assert np.array_equal(levels.bent(half=False, to_noise=False).sigmas, levels.sigmas)
 
@@ -112,7 +112,7 @@ def sampled(name, steps, network=velocity):
     """(noise it starts from, result), as the driver has it."""
     sampler, noise = SAMPLERS[name], ImageNoise(0, SHAPE)
     eta = 0 if network is rough else 1
-    levels = sigmas(SCHEDULES["Simple"], steps, LEVELS, spare_level=sampler.spare_level)
+    levels = sigmas(SCHEDULES["Simple"], steps, LEVELS, discard_next_to_last_sigma=sampler.discard_next_to_last_sigma)
     start = noise.first().double()
     fresh = brownian(0, SHAPE, levels) if sampler.brownian else noise.next
     arguments = start * levels[0], levels, fresh, Tuning(eta, parametrization=FLOW)

@@ -9,11 +9,11 @@ import torch
 
 from modules.sampling.flows import Denoise, Tuning
 from modules.sampling.samplers import SAMPLERS
-from modules.sampling.schedules import SCHEDULES, Levels, ddim_levels, karras, sigmas
+from modules.sampling.schedules import SCHEDULES, ModelSigmas, ddim_levels, karras, sigmas
 from modules.sampling.steps import ancestral
 
 BETAS = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
-LEVELS = Levels.of(np.cumprod(1 - BETAS).astype(np.float32))
+LEVELS = ModelSigmas.of(np.cumprod(1 - BETAS).astype(np.float32))
 NO_NOISE = Tuning(eta=0.0)
 every_sampler = pytest.mark.parametrize("sampler", list(SAMPLERS), ids=lambda s: s.name)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from modules.sampling.samplers import SAMPLERS
-from modules.sampling.schedules import ALIGNED_SDXL, SCHEDULES, Levels, ddim_levels, sigmas
+from modules.sampling.schedules import ALIGNED_SDXL, SCHEDULES, ModelSigmas, ddim_levels, sigmas
 from tests.golden_data import GOLDEN, cases, result
 
 BETAS = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
-LEVELS = Levels.of(np.cumprod(1 - BETAS).astype(np.float32))
+LEVELS = ModelSigmas.of(np.cumprod(1 - BETAS).astype(np.float32))
 CASES = json.loads((GOLDEN / "tensors/sigmas.json").read_text())
 
 
@@ -21,7 +21,7 @@ def ours(case):
     if sampler.timesteps:
         return ddim_levels(case["steps"], LEVELS)
     name = sampler.schedule if case["scheduler"] == "Automatic" else case["scheduler"]
-    return sigmas(SCHEDULES[name], case["steps"], LEVELS, spare_level=sampler.spare_level)
+    return sigmas(SCHEDULES[name], case["steps"], LEVELS, discard_next_to_last_sigma=sampler.discard_next_to_last_sigma)
 
 
 def known(case):

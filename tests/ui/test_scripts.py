@@ -11,7 +11,7 @@ import pytest
 from modules.base.errors import Invalid
 from modules.base.fields import declared_params
 from modules.params.img2img import FILLS, Img2Img
-from modules.params.scripts import SCRIPTS, PromptsFromFile, Script, settled
+from modules.params.scripts import SCRIPTS, PromptsFromFile, Script, resolve_script
 from modules.params.txt2img import Txt2Img
 from modules.requests.form import with_script
 from modules.requests.kinds import JOB_KINDS
@@ -94,7 +94,7 @@ def test_untouched_controls_are_the_scripts_defaults(read, script):
     own = {"script_img2img_prompts_from_file_or_textbox_prompt_txt": "a cat"}
     shown = read("img2img", script.name, seed="1", **own)
     bare = Img2Img(script_name=script.name, script_args=(False, False, "start", "a cat") if "Prompts" in script.name else (), seed=1)
-    assert settled(shown, "img2img", {}).script_args == settled(bare, "img2img", {}).script_args
+    assert resolve_script(shown, "img2img", {}).script_args == resolve_script(bare, "img2img", {}).script_args
 
 
 def test_arguments_come_in_a1111s_order(read):

@@ -13,15 +13,15 @@ from modules.app.jobs import pictures_of
 from modules.base.errors import Invalid, InvalidImage
 from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
-from modules.imaging.inputs import keep as keep_input
+from modules.imaging.inputs import save_input as keep_input
 from modules.library.library import Library
 from modules.params.batch import Batch, BatchItem, FromFolder, Img2ImgBatch, Sent
 from modules.params.extras import Extras
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.pipelines.result import LeftOut
 from modules.requests.batch_inputs import extras_batch, img2img_batch, scaled_fields, sized
-from modules.requests.png_info import OwnData
-from modules.requests.resolve import prepared_img2img
+from modules.requests.png_info import PngInfoReader
+from modules.requests.resolve import resolve_img2img
 from modules.sampling.questions import Wait
 from modules.settings.flags import parse_flags
 from modules.settings.options import Settings
@@ -54,7 +54,7 @@ def files(batch):
 
 
 def recorded(request, batch):
-    params = prepared_img2img(replace(request, init_images=("x",), mask=batch.entries[0].mask), Settings())
+    params = resolve_img2img(replace(request, init_images=("x",), mask=batch.entries[0].mask), Settings())
     return {name: value for name, value in asdict(params).items() if not name.startswith("batch_")} | {"batch": asdict(batch)}
 
 
@@ -75,7 +75,7 @@ def played(device, spec):
 
 
 def alone(device, image, **fields):
-    params = prepared_img2img(Img2Img(**USUAL | {"init_images": (image,)} | fields), Settings())
+    params = resolve_img2img(Img2Img(**USUAL | {"init_images": (image,)} | fields), Settings())
     [drawn], recipe = made(device, job(asdict(params)))
     return drawn.pixels, recipe.infotext(0, drawn.extra_params)
 
@@ -149,9 +149,9 @@ def own(batch, asked, library):
     """What each picture decides itself."""
 
     def record(request):
-        return asdict(prepared_img2img(replace(request, init_images=("x",)), Settings()))
+        return asdict(resolve_img2img(replace(request, init_images=("x",)), Settings()))
 
-    return OwnData(asked, record, library.checkpoints).applied(batch)
+    return PngInfoReader(asked, record, library.checkpoints).applied(batch)
 
 
 @pytest.mark.parametrize(("props", "params"), [
@@ -296,7 +296,7 @@ def test_extras_enlarge_a_folder_and_keep_names_and_data(tmp_path, device):
 @pytest.mark.parametrize("name", ["/etc/passwd", "../x.png", "{folder}/a.png"])
 def test_a_request_that_is_no_batch_cannot_name_files(tmp_path, device, name):
     put(tmp_path, "a.png")
-    params = asdict(prepared_img2img(Img2Img(**USUAL, init_images=(name.format(folder=tmp_path),)), Settings()))
+    params = asdict(resolve_img2img(Img2Img(**USUAL, init_images=(name.format(folder=tmp_path),)), Settings()))
     _, [picture] = played(device, job(params))
     assert isinstance(picture.error, InvalidImage) and "gone" in str(picture.error)
     extras = asdict(Extras()) | {"images": [name.format(folder=tmp_path)], "infotexts": [""]}

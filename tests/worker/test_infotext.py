@@ -25,12 +25,12 @@ from modules.prompts.grammar import emphasised
 from modules.requests.paste import fields_from_pairs
 from modules.sampling.questions import Meaning
 from modules.sampling.samplers import SAMPLERS
-from modules.sampling.schedules import SCHEDULES, Levels
+from modules.sampling.schedules import SCHEDULES, ModelSigmas
 from modules.settings.options import Settings, at_default
 from modules.worker.infotext import image_infotext
 from tests.planning import image_plan
 
-LEVELS = Levels.of(np.linspace(0.9991, 0.0047, 1000))
+LEVELS = ModelSigmas.of(np.linspace(0.9991, 0.0047, 1000))
 def file(name):
     return ModelFile(Path(name), name, "0123456789abcdef" * 4)
 

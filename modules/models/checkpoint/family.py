@@ -94,7 +94,7 @@ class Family:
 
     hints: what its files' weights do not say, such as the parametrisation
     reads: the class that turns prompts into conditionings, made with (model, tokenizer)
-    told: fields of `Frame`, the figures that the network is told beside the text, in order
+    told: fields of `SizeConditioning`, the figures that the network is told beside the text, in order
     aligned: its levels for Align Your Steps; () has none
     large: A1111's setting of weights in 8 bits "for SDXL" means it too
     ldm_loras: kohya-ss names its modules as checkpoints do, and not as diffusers does

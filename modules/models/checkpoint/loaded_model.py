@@ -16,7 +16,7 @@ from modules.library.catalog import ModelFile
 from modules.models.checkpoint.family import Family, TextPart
 from modules.sampling.latent import LatentFormat
 from modules.sampling.parametrization import EPSILON, VELOCITY, Parametrization
-from modules.sampling.schedules import Levels
+from modules.sampling.schedules import ModelSigmas
 
 TIMESTEPS = 1000
 config_of: Callable[[nn.Module], Any] = attrgetter("config")      # the sizes that diffusers keep of a network
@@ -37,7 +37,7 @@ class LoadedModel:
     own_vae: AutoencoderKL | ModelError      # or why it cannot be used, which matters only if no other is chosen
     texts: tuple[TextEncoder, ...]
     family: Family
-    levels: Levels
+    levels: ModelSigmas
     latent: LatentFormat            # its family's, as the file's own metadata change it
     native_size: int                # pixels
     checkpoint: ModelFile

@@ -27,7 +27,7 @@ from modules.models.checkpoint.networks import VAE_NETWORK
 from modules.models.files.state_dict import read_state_dict
 from modules.models.vae import consistency
 from modules.sampling.parametrization import EPSILON, FLOW, PARAMETRIZATIONS
-from modules.sampling.schedules import FlowLevels, Levels, without_signal_at_the_end
+from modules.sampling.schedules import FlowLevels, ModelSigmas, without_signal_at_the_end
 
 log = logging.getLogger(__name__)
 
@@ -64,14 +64,14 @@ def load_checkpoint(checkpoint: ModelFile, families: Sequence[Family] = FAMILIES
     )
 
 
-def diffusion_levels(hints: Hints, family: Family) -> Levels:
+def diffusion_levels(hints: Hints, family: Family) -> ModelSigmas:
     """The levels of a model that was trained on the steps of a diffusion."""
     alphas = alphas_cumprod(*hints.betas)
     alphas = without_signal_at_the_end(alphas) if hints.zero_terminal_snr else alphas
-    return Levels.of(alphas, family.aligned, PARAMETRIZATIONS.get(hints.prediction_type, EPSILON))
+    return ModelSigmas.of(alphas, family.aligned, PARAMETRIZATIONS.get(hints.prediction_type, EPSILON))
 
 
-def flow_levels(hints: Hints, family: Family) -> Levels:
+def flow_levels(hints: Hints, family: Family) -> ModelSigmas:
     """The levels of a flow-matching model."""
     return FlowLevels.shifted(hints.shift)
 

@@ -62,12 +62,12 @@ def read_state_dict(path: Path) -> StateDict:
 
 
 def read_plain_object(path: Path) -> Any:
-    """What small model files of any age hold: tensors by name, or a pickle's plain values. Raises as `read_weights` does."""
+    """What small model files of any age hold: tensors by name, or a pickle's plain values. Raises as `read_state_dict` does."""
     return read_state_dict(path).tensors if sniff(path) == "safetensors" else read_pickle(path)
 
 
 def read_pickle(path: Path) -> Any:
-    """Its plain values: tables, lists and tensors, the latter checked. Raises as `read_weights` does."""
+    """Its plain values: tables, lists and tensors, the latter checked. Raises as `read_state_dict` does."""
     kind = sniff(path)
     if kind == "zip":
         check_zip(path)

@@ -30,7 +30,7 @@ NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 @dataclass(frozen=True)
-class Entry:
+class TensorEntry:
     """What a tensor will be before it is made."""
 
     dtype: torch.dtype
@@ -48,7 +48,7 @@ class Source(Protocol):
     """A file's tensors by name; `entries` costs nothing, `tensor` reads one."""
 
     @property
-    def entries(self) -> Mapping[str, Entry]: ...
+    def entries(self) -> Mapping[str, TensorEntry]: ...
 
     @property
     def metadata(self) -> Mapping[str, str]: ...
@@ -61,7 +61,7 @@ class Mapped:
     """A safetensors file."""
 
     file: Any
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, TensorEntry]
     metadata: Mapping[str, str]
 
     def tensor(self, name: str) -> Tensor:
@@ -76,8 +76,8 @@ class Held:
     metadata: Mapping[str, str]
 
     @property
-    def entries(self) -> Mapping[str, Entry]:
-        return {name: Entry(tensor.dtype, tuple(tensor.shape)) for name, tensor in self.tensors.items()}
+    def entries(self) -> Mapping[str, TensorEntry]:
+        return {name: TensorEntry(tensor.dtype, tuple(tensor.shape)) for name, tensor in self.tensors.items()}
 
     def tensor(self, name: str) -> Tensor:
         return self.tensors[name]
@@ -94,7 +94,7 @@ def opened(path: Path) -> Iterator[Source]:
     try:
         with safe_open(path, "pt") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
-            entries = {name: Entry(DTYPES[part.get_dtype()], tuple(part.get_shape())) for name, part in slices.items()}
+            entries = {name: TensorEntry(DTYPES[part.get_dtype()], tuple(part.get_shape())) for name, part in slices.items()}
             yield Mapped(file, entries, header.metadata)
     except SafetensorError as error:
         raise ModelCorrupt(f"{path.name}: {error}.", DOWNLOAD_AGAIN) from error
@@ -103,7 +103,7 @@ def opened(path: Path) -> Iterator[Source]:
 Make = Callable[[str], Tensor]      # a tensor by its name, as its entry says
 
 
-def write(out: NewFile, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: Callable[[int, int], None]) -> None:
+def write(out: NewFile, entries: Mapping[str, TensorEntry], make: Make, metadata: Mapping[str, str], told: Callable[[int, int], None]) -> None:
     """Write a safetensors file, each tensor made, written and let go. All or nothing.
 
     `told(done, of)` hears before each how many bytes there are; what it raises ends the writing.
@@ -120,7 +120,7 @@ def write(out: NewFile, entries: Mapping[str, Entry], make: Make, metadata: Mapp
     out.write(parts())
 
 
-def header_of(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> bytes:
+def header_of(entries: Mapping[str, TensorEntry], metadata: Mapping[str, str]) -> bytes:
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     place = 0
     for name, entry in entries.items():
@@ -131,6 +131,6 @@ def header_of(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> byte
     return len(text).to_bytes(8, "little") + text
 
 
-def raw(tensor: Tensor, entry: Entry) -> memoryview:
+def raw(tensor: Tensor, entry: TensorEntry) -> memoryview:
     assert (tensor.dtype, tuple(tensor.shape)) == (entry.dtype, entry.shape), "a tensor is not what was announced"
     return tensor.contiguous().flatten().view(torch.uint8).numpy().data

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modules.base.errors import ModelMismatch
 from modules.base.files import NewFile
-from modules.models.files.tensor_stream import Entry
+from modules.models.files.tensor_stream import TensorEntry
 from modules.models.merging.recipe import dtype_of
 from modules.models.merging.record import copy_config
 from modules.models.merging.sources import EMA, averaged, streamed
@@ -32,5 +32,5 @@ def convert(request: Conversion, source: Path, out: NewFile, told: ReportProgres
     copy_config((source,), out.path)
 
 
-def ema_name(name: str, entries: Mapping[str, Entry]) -> str:
+def ema_name(name: str, entries: Mapping[str, TensorEntry]) -> str:
     return joined if (joined := averaged(name)) in entries else name

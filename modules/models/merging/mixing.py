@@ -14,7 +14,7 @@ from torch import Tensor
 
 from modules.base.errors import Invalid, ModelMismatch
 from modules.models.checkpoint.key_mapping import FIRST_CONVOLUTION, UNET_PREFIX, VAE_PREFIX
-from modules.models.files.tensor_stream import Entry, Source
+from modules.models.files.tensor_stream import Source, TensorEntry
 from modules.models.merging.discarding import found
 from modules.models.merging.recipe import Recipe
 from modules.models.merging.sources import Renamed, averaged
@@ -46,7 +46,7 @@ class Mixer:
         discarded = found(self.recipe.request.discard, names)
         return (name for name in names if name not in discarded)
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> TensorEntry:
         own = self.owner(name).entries[name]
         if baked := self.baked(name):
             self.check_baked(name, *baked)
@@ -56,7 +56,7 @@ class Mixer:
         self.check_fits(name, own, others)
         in_place = any(other.shape != own.shape for other in others)
         dtype = own.dtype if in_place else reduce(torch.promote_types, (other.dtype for other in others), own.dtype)
-        return converted(Entry(dtype, own.shape), self.precision(name))
+        return converted(TensorEntry(dtype, own.shape), self.precision(name))
 
     def precision(self, name: str) -> torch.dtype | None:
         """What it is converted to. Where models are mixed, what is of none stays: a noise schedule in half precision is another one."""
@@ -103,7 +103,7 @@ class Mixer:
             return None
         return next(((vae, known) for known in (name.removeprefix(VAE_PREFIX), name) if known in vae.entries), None)
 
-    def check_fits(self, name: str, own: Entry, others: Sequence[Entry]) -> None:
+    def check_fits(self, name: str, own: TensorEntry, others: Sequence[TensorEntry]) -> None:
         shapes = {other.shape for other in others}
         if shapes <= {own.shape} or (name in FIRSTS and shapes == {narrowed(own.shape)}):
             return
@@ -125,7 +125,7 @@ class Mixer:
             raise mismatch(self.recipe.sources[0].name, self.recipe.vae.name, name, (own, other), "Choose a VAE of the same family.")
 
 
-def mismatch(ours: str, theirs: str, name: str, entries: tuple[Entry, Entry], hint: str) -> ModelMismatch:
+def mismatch(ours: str, theirs: str, name: str, entries: tuple[TensorEntry, TensorEntry], hint: str) -> ModelMismatch:
     return ModelMismatch(f"{ours} and {theirs} do not go together: {name} is {entries[0].shape} and {entries[1].shape}.", hint)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from modules.library.safetensors_header import sniff
 from modules.models.files.state_dict import tensors_in, unpickled
-from modules.models.files.tensor_stream import Entry, Source, opened
+from modules.models.files.tensor_stream import Source, TensorEntry, opened
 
 MAPPED = 2**27      # bytes that are read through one mapping, more or less
 OLD_CLIP = re.compile(r"cond_stage_model\.transformer\.(?=(?:embeddings|encoder|final_layer_norm)\.)")      # as the first SD1 files had it
@@ -56,7 +56,7 @@ class Renamed:
 
     source: Source
     names: Mapping[str, str]            # today's → the file's
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, TensorEntry]
 
     @classmethod
     def of(cls, source: Source) -> Renamed:

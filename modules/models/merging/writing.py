@@ -12,14 +12,14 @@ import torch
 
 from modules.base.errors import DiskFull
 from modules.base.files import UNFINISHED, NewFile
-from modules.models.files.tensor_stream import Entry, Make, write
+from modules.models.files.tensor_stream import Make, TensorEntry, write
 
 LONG_AGO = 3600.0                                  # s since the last byte was written: nobody writes it any more
 
 ReportProgress = Callable[[int, int], None]      # what is done, of how much: bytes, or weights; what it raises ends the work
 
 
-def write_checkpoint(out: NewFile, entries: Mapping[str, Entry], make: Make, metadata: Mapping[str, str], told: ReportProgress) -> None:
+def write_checkpoint(out: NewFile, entries: Mapping[str, TensorEntry], make: Make, metadata: Mapping[str, str], told: ReportProgress) -> None:
     """Write a safetensors file whole or not at all, the widest numbers first, so that each tensor lies aligned.
 
     Raises DiskFull before the first tensor is made if all will not fit, and DiskFull, Unwritable or Invalid as the writing goes.
@@ -47,6 +47,6 @@ def check_room(out: Path, size: int) -> None:
         raise DiskFull(f"No space left to write {out.name}: {needed}.", f"Free some space in {out.parent.name}/.")
 
 
-def converted(entry: Entry, dtype: torch.dtype | None) -> Entry:
+def converted(entry: TensorEntry, dtype: torch.dtype | None) -> TensorEntry:
     """The same in another precision, if one is asked for; whole numbers stay as they are."""
-    return Entry(dtype, entry.shape) if dtype and entry.dtype.is_floating_point else entry
+    return TensorEntry(dtype, entry.shape) if dtype and entry.dtype.is_floating_point else entry

@@ -32,7 +32,7 @@ from modules.pipelines.scripts.script_run import ScriptRun
 from modules.pipelines.txt2img import decode_image, sampled
 from modules.sampling.flows import Denoise, Flow
 from modules.sampling.guidance import guided
-from modules.sampling.masking import Hole
+from modules.sampling.masking import Inpainting
 from modules.sampling.noise import ImageNoise
 from modules.sampling.questions import ModelFacts, Task
 from modules.sampling.schedules import SCHEDULES, sigmas
@@ -101,7 +101,7 @@ def generate(plan: ImagePlan[Img2Img, Inversion]) -> Task[Result]:
     return collect_images(forth, finished(canvas, painting, softly_changed(forth, hole, latent), plan.settings), complete, extra)
 
 
-def from_own_noise(pass_: Pass, canvas: Canvas, hole: Hole, noise: Tensor, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
+def from_own_noise(pass_: Pass, canvas: Canvas, hole: Inpainting, noise: Tensor, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
     """The latent out of the picture with that noise on it, and whether it is complete."""
     facts = yield pass_.facts
     layers = mask_layers(pass_, hole, trained_levels(pass_, facts))

@@ -15,7 +15,7 @@ from modules.params.scripts import PromptsFromFile
 from modules.params.txt2img import counted_on
 from modules.pipelines.networks import with_standing_networks
 from modules.prompts.styles import apply_styles_to_prompt
-from modules.requests.resolve import Request, prepared
+from modules.requests.resolve import Request, resolve_request
 from modules.settings.options import Settings, change_settings
 
 SEED_FIELDS = ("seed", "subseed")
@@ -55,7 +55,7 @@ def said(params: Request, line: Mapping[str, Any], position: str) -> Request:
         own = getattr(params, name)
         if told.get(name) and own:
             told[name] = f"{told[name]} {own}" if position == "start" else f"{own} {told[name]}"
-    return prepared(check_line(replace(params, **told)))
+    return resolve_request(check_line(replace(params, **told)))
 
 
 def check_line(params: Request) -> Request:

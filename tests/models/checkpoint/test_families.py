@@ -16,7 +16,7 @@ from modules.models.device import Device, Placement
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
 from modules.prompts.tokenizer import load_tokenizer
-from modules.requests.resolve import prepared
+from modules.requests.resolve import resolve_request
 from modules.sampling.parametrization import VELOCITY
 from modules.settings.options import Settings
 from tests.golden_data import GOLDEN, library
@@ -39,7 +39,7 @@ def small(kind: Kind, in_channels: int = 4) -> Kind:
 def drawn(folder, steps=2):
     found = library(folder)
     device = Device(found, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
-    params = prepared(Txt2Img(prompt="a cat", seed=1, steps=steps, width=64, height=64))
+    params = resolve_request(Txt2Img(prompt="a cat", seed=1, steps=steps, width=64, height=64))
     plan = image_plan(params, Settings(), Files(found.checkpoints.hashed(found.checkpoints.default())))
     [result] = results(Engine(device.answer, lambda picture: None), [ImageTask(plan.task(), "job", 0, "me", 0)])
     return result.pixels

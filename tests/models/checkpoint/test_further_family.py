@@ -22,7 +22,7 @@ from modules.models.vae.vae import to_uint8 as to_pixels
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
 from modules.prompts.tokenizer import load_tokenizer
-from modules.requests.resolve import prepared
+from modules.requests.resolve import resolve_request
 from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import ImageNoise
 from modules.sampling.parametrization import FLOW
@@ -122,7 +122,7 @@ def drawn(device, *seeds, **asked):
     """The pictures of these seeds, made together by the engine."""
     files = Files(device.library.checkpoints.hashed(device.library.checkpoints.default()))
     usual = {"prompt": "a cat", "negative_prompt": "fog", "steps": STEPS, "cfg_scale": SCALE, "width": 64, "height": 64}
-    plans = [image_plan(prepared(Txt2Img(**usual | {"scheduler": "Simple", "seed": seed} | asked)), Settings(), files) for seed in seeds]
+    plans = [image_plan(resolve_request(Txt2Img(**usual | {"scheduler": "Simple", "seed": seed} | asked)), Settings(), files) for seed in seeds]
     tasks = [ImageTask(plan.task(), "job", place, "me", 0) for place, plan in enumerate(plans)]
     engine = Engine(device.answer, lambda task: None)
     engine.submit(tasks)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from modules.base.errors import DiskFull, ModelMismatch
 from modules.base.files import new_file
-from modules.models.files.tensor_stream import Entry, opened
+from modules.models.files.tensor_stream import TensorEntry, opened
 from modules.models.merging import convert
 from modules.models.merging.converting import EMA
 from modules.models.merging.writing import write_checkpoint
@@ -53,13 +53,13 @@ def test_one_tensor_is_in_memory_at_a_time(tmp_path):
         alive.add(tensor)
         return tensor
 
-    write_to(tmp_path / "x.safetensors", {f"t{i}": Entry(torch.float32, (4,)) for i in range(20)}, make, {}, quiet)
+    write_to(tmp_path / "x.safetensors", {f"t{i}": TensorEntry(torch.float32, (4,)) for i in range(20)}, make, {}, quiet)
     assert seen == [0] * 20
 
 
 def test_what_has_no_room_is_not_begun(tmp_path):
     with pytest.raises(DiskFull, match="GiB are needed"):
-        write_to(tmp_path / "x.safetensors", {"x": Entry(torch.float32, (2**50,))}, pytest.fail, {}, quiet)
+        write_to(tmp_path / "x.safetensors", {"x": TensorEntry(torch.float32, (2**50,))}, pytest.fail, {}, quiet)
     assert not list(tmp_path.iterdir())
 
 
@@ -70,12 +70,12 @@ def test_what_a_crash_left_behind_is_swept_away(tmp_path):
         path.write_bytes(b"half")
     for path in (old, others):
         os.utime(path, (time.time() - 7200,) * 2)
-    write_to(tmp_path / "x.safetensors", {"x": Entry(torch.float32, (1,))}, lambda name: torch.zeros(1), {}, quiet)
+    write_to(tmp_path / "x.safetensors", {"x": TensorEntry(torch.float32, (1,))}, lambda name: torch.zeros(1), {}, quiet)
     assert {path.name for path in tmp_path.iterdir()} == {young.name, others.name, "x.safetensors"}
 
 
 def test_each_tensor_lies_aligned(tmp_path):
-    entries = {"a": Entry(torch.float16, (3,)), "b": Entry(torch.int64, ()), "c": Entry(torch.float32, (1,)), "d": Entry(torch.uint8, (0,))}
+    entries = {"a": TensorEntry(torch.float16, (3,)), "b": TensorEntry(torch.int64, ()), "c": TensorEntry(torch.float32, (1,)), "d": TensorEntry(torch.uint8, (0,))}
     write_to(tmp_path / "x.safetensors", entries, lambda name: torch.zeros(entries[name].shape, dtype=entries[name].dtype), {}, quiet)
     raw = (tmp_path / "x.safetensors").read_bytes()
     header = json.loads(raw[8: 8 + int.from_bytes(raw[:8], "little")])
