@@ -11,9 +11,9 @@ from typing import Any
 from modules.base.errors import Invalid
 
 MOST_LINES = 1_000
-MODEL = "sd_model"
+MODEL_TAG = "sd_model"
 STYLES = "styles"     # names, whose texts are added to the line's prompts
-SETTINGS = {MODEL: "sd_model_checkpoint", "restore_faces": "face_restoration"}      # the other tags are fields of the request
+SETTINGS = {MODEL_TAG: "sd_model_checkpoint", "restore_faces": "face_restoration"}      # the other tags are fields of the request
 
 TAGGED = re.compile(r"--\w")
 
@@ -132,7 +132,7 @@ def model_name(text: str) -> str:
 
 
 TAGS: Mapping[str, Callable[[str], Any]] = {
-    MODEL: model_name, "prompt_for_display": str, "prompt": str, "negative_prompt": str,
+    MODEL_TAG: model_name, "prompt_for_display": str, "prompt": str, "negative_prompt": str,
     "seed": int, "subseed": int, "subseed_strength": float, "seed_resize_from_h": int, "seed_resize_from_w": int,
     "sampler_index": int, "sampler_name": str, "batch_size": int, "n_iter": int, "steps": int, "cfg_scale": float,
     "width": int, "height": int, "restore_faces": boolean, "tiling": boolean,
