@@ -1,4 +1,6 @@
-"""`python -m benchmarks [names]`: each scenario prints ratios measured in one run; without names, all but the long ones."""
+"""`python -m benchmarks [names]`: each scenario prints ratios measured in one run; without names,
+all but the long ones.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,19 @@ from importlib import import_module
 
 from modules.base.bootstrap import settle
 
-SCENARIOS = ("overhead", "pictures", "against_diffusers", "batching", "fairness", "latency", "startup", "index", "waiting")
-LONG = ("loading", "tiles", "lora_swap", "mixed_lora", "attention", "fidelity")      # minutes, gigabytes, or a page of docs/ written: only by name
+SCENARIOS = (
+    "overhead",
+    "pictures",
+    "against_diffusers",
+    "batching",
+    "fairness",
+    "latency",
+    "startup",
+    "index",
+    "waiting",
+)
+# minutes, gigabytes, or a page of docs/ written: only by name
+LONG = ("loading", "tiles", "lora_swap", "mixed_lora", "attention", "fidelity")
 
 
 def main(names: list[str]) -> int:

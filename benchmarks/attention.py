@@ -14,11 +14,14 @@ from modules.models.optimizations.attention import BACKENDS, PYTORCH, AttentionL
 from modules.models.optimizations.hypertile import Hypertiling
 
 ROWS = (2, 16)
-Setting = tuple[torch.device, torch.dtype, int, Callable[[], float]]      # where, in which precision, latent side, clock
+# where, in which precision, latent side, clock
+Setting = tuple[torch.device, torch.dtype, int, Callable[[], float]]
 
 
 def run() -> None:
-    """A UNet call by each attention backend ÷ by PyTorch's own, and the largest difference of its answer, as a share of the answer's own spread."""
+    """A UNet call by each attention backend ÷ by PyTorch's own, and the largest difference of its answer,
+    as a share of the answer's own spread.
+    """
     torch.set_num_threads(1)
     device, dtype, side, clock = setting = chosen_setting()
     unet = (sd15() if device.type == "cuda" else random_model().unet).to(device, dtype).eval()
@@ -78,7 +81,10 @@ def compare(
         ratios = [a / b for a, b in zip(seconds[name], seconds["PyTorch"], strict=True)]
         off = float((under(layers, backend, ask) - expected).abs().max() / expected.std())
         label = name.partition(" - ")[0]
-        print(f"  {rows:>3} rows  {label:<14} {median(ratios):.3f}   ({min(ratios):.3f} – {max(ratios):.3f}), off by {off:.1e}")
+        print(
+            f"  {rows:>3} rows  {label:<14} {median(ratios):.3f}   ({min(ratios):.3f} – {max(ratios):.3f}), off by "
+            f"{off:.1e}"
+        )
 
 
 def under(layers: AttentionLayers, backend: object, ask: Callable[[], torch.Tensor]) -> torch.Tensor:

@@ -18,7 +18,9 @@ SHARE = 0.92        # of what bare calls gain
 
 
 def run() -> None:
-    """Eight jobs of mixed samplers, steps and CFG one after another ÷ together, beside what bare UNet calls gain; what company does to a picture."""
+    """Eight jobs of mixed samplers, steps and CFG one after another ÷ together, beside what bare UNet calls gain;
+    what company does to a picture.
+    """
     torch.set_num_threads(1)
     for dtype, goal in GOALS.items():
         print(f" {dtype}")
@@ -27,11 +29,17 @@ def run() -> None:
         alone, joint = one_by_one(device, mixed()), together(device, mixed())
         difference = max(int(np.abs(a.astype(int) - b.astype(int)).max()) for a, b in zip(alone, joint, strict=True))
         few, many = (f"bare calls of {rows} rows" for rows in ROWS)
-        sides = {"one after another": lambda d=device: one_by_one(d, mixed()), "together": lambda d=device: together(d, mixed())}
+        sides = {
+            "one after another": lambda d=device: one_by_one(d, mixed()),
+            "together": lambda d=device: together(d, mixed()),
+        }
         seconds = alternating(sides | dict(zip((few, many), bare_calls(model), strict=True)), rounds=3)
         gain = report(seconds, "one after another", "together", goal)
         bare = median(a / b for a, b in zip(seconds[few], seconds[many], strict=True))
-        print(f"  {few} ÷ of {ROWS[1]}, as many rows = {bare:.3f}; share of that gain reached {gain / bare:.3f}, goal ≥ {SHARE}")
+        print(
+            f"  {few} ÷ of {ROWS[1]}, as many rows = {bare:.3f}; share of that gain reached {gain / bare:.3f}, goal ≥ "
+            f"{SHARE}"
+        )
         print(f"  largest difference of a pixel: {difference} of 255, goal ≤ 1")
 
 

@@ -1,4 +1,6 @@
-"""Checkpoints of random weights in the original LDM layout, of any family and size: shapes as published with each model."""
+"""Checkpoints of random weights in the original LDM layout, of any family and size:
+shapes as published with each model.
+"""
 
 from __future__ import annotations
 

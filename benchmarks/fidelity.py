@@ -9,7 +9,22 @@ from tempfile import TemporaryDirectory
 from benchmarks.servers import ROOT
 from modules.models.device import Device
 from tests.golden_data import GOLDEN, cases, result, spec
-from tests.playing import EXEMPT, LOST, TOLERANCE, Case, Exempt, close, differences, exempt, fields, golden_device, made, playable, recorded, told
+from tests.playing import (
+    EXEMPT,
+    LOST,
+    TOLERANCE,
+    Case,
+    Exempt,
+    close,
+    differences,
+    exempt,
+    fields,
+    golden_device,
+    made,
+    playable,
+    recorded,
+    told,
+)
 
 PAGE = ROOT / "docs/fidelity.md"
 
@@ -28,7 +43,10 @@ class Played:
 
     @property
     def figures(self) -> str:
-        return self.error or f"max {self.largest}, mean {self.mean:.3f}, infotext {'equal' if self.infotext else 'differs'}"
+        return (
+            self.error
+            or f"max {self.largest}, mean {self.mean:.3f}, infotext {'equal' if self.infotext else 'differs'}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +105,12 @@ def compared(device: Device, case: Case) -> Played:
     ours = [fields(text) for text in told(job, recipe, pictures)]
     theirs = [fields(text) for text in result(case)["infotexts"]]
     return Played(
-        case["id"], exempt(case), all(close(case, each) for each in apart),
-        largest=max(int(each.max()) for each in apart), mean=sum(float(each.mean()) for each in apart) / len(apart), infotext=ours == theirs,
+        case["id"],
+        exempt(case),
+        all(close(case, each) for each in apart),
+        largest=max(int(each.max()) for each in apart),
+        mean=sum(float(each.mean()) for each in apart) / len(apart),
+        infotext=ours == theirs,
     )
 
 
@@ -116,9 +138,16 @@ def exceptions(found: Sequence[Family]) -> str:
     rows = []
     for allowed in EXEMPT:
         members = [each for one in found for each in one.played if each.exempt is allowed]
-        figures = f"{max(each.largest for each in members)} | {max(each.mean for each in members):.3f}" if members else "– | –"
+        figures = (
+            f"{max(each.largest for each in members)} | {max(each.mean for each in members):.3f}"
+            if members
+            else "– | –"
+        )
         asked = "nothing" if math.isinf(allowed.mean) else f"mean < {allowed.mean:g}"
-        rows.append(f"| {allowed.name} | {len(members)} | {figures} | {sum(each.infotext for each in members)} | {asked} | {allowed.why} |\n")
+        rows.append(
+            f"| {allowed.name} | {len(members)} | {figures} | {sum(each.infotext for each in members)} | {asked} | "
+            f"{allowed.why} |\n"
+        )
     return EXCEPTIONS + "".join(rows)
 
 

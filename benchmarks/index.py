@@ -21,13 +21,25 @@ FILES, FOLDERS, TAGS = 10_000, 50, 40
 ASKED = 20          # times each search and page is asked for
 WIDTH = 768         # of SD1's context
 SYLLABLES = "ka ri to me su na lo vi de ha po ne".split()
-WORDS = tuple("".join(parts) for parts in product(SYLLABLES, repeat=3))      # as many as people's tags have, and as unevenly used
+# as many as people's tags have, and as unevenly used
+WORDS = tuple("".join(parts) for parts in product(SYLLABLES, repeat=3))
 USED = tuple(1 / rank for rank in range(1, len(WORDS) + 1))
-SEARCHES = (WORDS[0], WORDS[30], f"{WORDS[5]} {WORDS[200]}", f"{WORDS[1]} {WORDS[2]}", "ha", "0042", "nothing like this")
+SEARCHES = (
+    WORDS[0],
+    WORDS[30],
+    f"{WORDS[5]} {WORDS[200]}",
+    f"{WORDS[1]} {WORDS[2]}",
+    "ha",
+    "0042",
+    "nothing like this",
+)
 
 
 def run() -> None:
-    """10,000 LoRA files behind the model pickers: looking at them all, looking again, a page of 200, a search. CPU time."""
+    """10,000 LoRA files behind the model pickers: looking at them all, looking again, a page of 200, a search.
+
+    CPU time.
+    """
     with TemporaryDirectory() as folder:
         home, database = Path(folder, "Lora"), Path(folder, "easel.sqlite")
         write_files(home)
@@ -48,7 +60,11 @@ def write_files(home: Path) -> None:
     for number in range(FILES):
         name = f"{next(words)}-{next(words)}-{number:05}.safetensors"
         tags = {"10_set": {tag: count for count, tag in enumerate(islice(words, TAGS), start=1)}}
-        metadata = {"ss_output_name": next(words), "ss_base_model_version": "sd_v1", "ss_tag_frequency": json.dumps(tags)}
+        metadata = {
+            "ss_output_name": next(words),
+            "ss_base_model_version": "sd_v1",
+            "ss_tag_frequency": json.dumps(tags),
+        }
         (home / f"folder-{number % FOLDERS}" / name).write_bytes(tiny(metadata))
 
 

@@ -18,7 +18,15 @@ from tests.playing import results
 
 
 def planned(files: Files | None = None, **fields: Any) -> ImagePlan:
-    request = {"prompt": "a red fox in the snow", "negative_prompt": "blurry", "seed": 1, "steps": 20, "width": SIDE, "height": SIDE, **fields}
+    request = {
+        "prompt": "a red fox in the snow",
+        "negative_prompt": "blurry",
+        "seed": 1,
+        "steps": 20,
+        "width": SIDE,
+        "height": SIDE,
+        **fields,
+    }
     return txt2img.plan_single_pass(resolve_request(Txt2Img(**request)), Settings(), files or Files(CHECKPOINT))
 
 
@@ -34,10 +42,14 @@ def mixed() -> list[ImagePlan]:
     return [planned(seed=i, **how) for i, how in enumerate(MIXED)]
 
 
-def together(device: Any, wanted: Sequence[ImagePlan], max_rows: int = 16, batch_weights: BatchWeights = unmixed) -> list[np.ndarray]:
+def together(
+    device: Any, wanted: Sequence[ImagePlan], max_rows: int = 16, batch_weights: BatchWeights = unmixed
+) -> list[np.ndarray]:
     """All pictures through one engine at once."""
     pictures = [ImageTask(plan.task(), str(i), 0, str(i), 0) for i, plan in enumerate(wanted)]
-    return [result.pixels for result in results(Engine(device.answer, lambda _: None, max_rows, batch_weights), pictures)]
+    return [
+        result.pixels for result in results(Engine(device.answer, lambda _: None, max_rows, batch_weights), pictures)
+    ]
 
 
 def one_by_one(device: Any, wanted: Sequence[ImagePlan]) -> list[np.ndarray]:

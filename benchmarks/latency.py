@@ -21,7 +21,10 @@ def run() -> None:
             busy = waits(address + route)
             post(f"{address}/sdapi/v1/interrupt", b"{}")
             job.join()
-            print(f"  {route:<46} idle p95 {p95(idle):5.1f}   busy p50 {sorted(busy)[ASKED // 2]:5.1f}   p95 {p95(busy):5.1f}   goal p95 ≤ 50")
+            print(
+                f"  {route:<46} idle p95 {p95(idle):5.1f}   busy p50 {sorted(busy)[ASKED // 2]:5.1f}   p95 "
+                f"{p95(busy):5.1f}   goal p95 ≤ 50"
+            )
 
 
 def waits(address: str) -> list[float]:

@@ -26,7 +26,9 @@ HIGHEST = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
 def run() -> None:
-    """Opening a checkpoint of real size (fp16) and touching every weight ÷ reading its bytes from the warm page cache; its memory ÷ the file."""
+    """Opening a checkpoint of real size (fp16) and touching every weight ÷ reading its bytes from the warm page cache;
+    its memory ÷ the file.
+    """
     torch.set_num_threads(1)
     for name, kind in KINDS.items():
         with TemporaryDirectory() as folder:
@@ -65,7 +67,9 @@ def save_kind(name: str, path: Path) -> None:
 
 
 def peak(path: Path) -> int:
-    """Bytes of memory that opening and touching add to a process with everything imported, mapped pages of the file included."""
+    """Bytes of memory that opening and touching add to a process with everything imported,
+    mapped pages of the file included.
+    """
     before = highest()
     model = opened(path)
     touch(model)
@@ -73,7 +77,10 @@ def peak(path: Path) -> int:
 
 
 def highest() -> int:
-    """Bytes of memory of this process at its highest. Linux alone; `getrusage` would tell the parent's if that was higher."""
+    """Bytes of memory of this process at its highest.
+
+    Linux alone; `getrusage` would tell the parent's if that was higher.
+    """
     return int(HIGHEST.search(Path("/proc/self/status").read_text())[1]) * 1024
 
 

@@ -11,27 +11,44 @@ from modules.models.lora.patcher import Patcher
 from modules.networks.formats import LoRA
 
 RANK, STRENGTH = 32, 0.8
-MODELS = {"SD1.5, float32": (Unet(), torch.float32, 1), "SDXL, float32, every sixth weight": (XL_UNET, torch.float32, 6)}
-TOUCHED = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")      # what most LoRAs change
+MODELS = {
+    "SD1.5, float32": (Unet(), torch.float32, 1),
+    "SDXL, float32, every sixth weight": (XL_UNET, torch.float32, 6),
+}
+# what most LoRAs change
+TOUCHED = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
 
 
 def run() -> None:
-    """A rank-32 LoRA for every attention of a UNet, swapped for another: ÷ copying those weights once, and against restore-and-add."""
+    """A rank-32 LoRA for every attention of a UNet, swapped for another: ÷ copying those weights once,
+    and against restore-and-add.
+    """
     torch.set_num_threads(1)
     for name, (shape, dtype, every) in MODELS.items():
         weights = touched(shape, dtype, every)
-        print(f" {name}: {len(weights)} weights, {sum(weight.numel() for weight in weights.values()) / 1e6:.0f} million figures")
+        print(
+            f" {name}: {len(weights)} weights, {sum(weight.numel() for weight in weights.values()) / 1e6:.0f} million "
+            "figures"
+        )
         networks = [lora(weights, dtype, seed) for seed in (1, 2)]
         ours, theirs, copy = Ours(weights, networks), RestoreAndAdd(weights, networks), Copy(weights)
-        times = alternating({"swap": ours, "copy": copy, "product": Product(weights, networks[0]), "restore and add": theirs}, rounds=5)
+        times = alternating(
+            {"swap": ours, "copy": copy, "product": Product(weights, networks[0]), "restore and add": theirs}, rounds=5
+        )
         report(times, "swap", "copy", "≤ 3.5")
         report(times, "swap", "product", "as near to 1 as can be")
         report(times, "restore and add", "swap", "≥ 4")
 
 
 def touched(model: Unet, dtype: torch.dtype, every: int) -> dict[str, Tensor]:
-    """Random weights of the modules that a LoRA is for; only each so-many-th, where all would not fit into memory four times."""
-    named = [(name, shape) for name, shape in unet(model) if name.removesuffix(".weight").endswith(TOUCHED) and len(shape) > 1]
+    """Random weights of the modules that a LoRA is for; only each so-many-th,
+    where all would not fit into memory four times.
+    """
+    named = [
+        (name, shape)
+        for name, shape in unet(model)
+        if name.removesuffix(".weight").endswith(TOUCHED) and len(shape) > 1
+    ]
     return {name: torch.empty(shape, dtype=dtype).normal_(0, 0.02) for name, shape in named[::every]}
 
 
@@ -78,7 +95,9 @@ class Product:
 
     def __init__(self, weights: Mapping[str, Tensor], network: Mapping[str, LoRA]) -> None:
         self.network = network
-        self.out = {name: torch.empty(len(weight), weight[0].numel(), dtype=weight.dtype) for name, weight in weights.items()}
+        self.out = {
+            name: torch.empty(len(weight), weight[0].numel(), dtype=weight.dtype) for name, weight in weights.items()
+        }
 
     def __call__(self) -> None:
         for name, patch in self.network.items():

@@ -22,7 +22,9 @@ JOBS = {4: "≥ 1.1", 8: "≥ 1.3"}      # how many, each of two rows
 
 
 def run() -> None:
-    """Jobs with four different rank-32 LoRAs, or none, one after another ÷ in shared calls, and what company does to a picture."""
+    """Jobs with four different rank-32 LoRAs, or none, one after another ÷ in shared calls,
+    and what company does to a picture.
+    """
     torch.set_num_threads(1)
     device = ready_device(random_model())
     device.files.network = network
@@ -43,20 +45,33 @@ def compare(device: Any, plans: list[ImagePlan], goal: str) -> None:
     seconds = alternating(sides, rounds=3)
     report(seconds, "one after another", "shared calls", goal)
     ratios = [a / b for a, b in zip(seconds["a call for each set"], seconds["shared calls"], strict=True)]
-    print(f"  a call for each set ÷ shared calls = {median(ratios):.3f}   ({min(ratios):.3f} – {max(ratios):.3f}), goal > 1")
+    print(
+        f"  a call for each set ÷ shared calls = {median(ratios):.3f}   ({min(ratios):.3f} – {max(ratios):.3f}), goal "
+        "> 1"
+    )
     print(f"  largest difference of a pixel: {difference} of 255, goal ≤ 1")
 
 
 def with_lora(seed: int, which: int) -> ImagePlan:
     """A picture with that LoRA; with the last, none."""
-    networks = PromptNetworks() if which == LORAS else PromptNetworks((Mention(f"lora {which}", "", NetworkUse(f"{which:064}", STRENGTH, STRENGTH)),))
+    networks = (
+        PromptNetworks()
+        if which == LORAS
+        else PromptNetworks((Mention(f"lora {which}", "", NetworkUse(f"{which:064}", STRENGTH, STRENGTH)),))
+    )
     return planned(Files(CHECKPOINT, networks=networks), seed=seed, steps=STEPS)
 
 
 def network(sha256: str, targets: Targets) -> Network:
-    """A random LoRA of every attention, feed-forward and projection of the UNet; it changes weights by about a tenth."""
+    """A random LoRA of every attention, feed-forward and projection of the UNet;
+    it changes weights by about a tenth.
+    """
     torch.manual_seed(int(sha256))
-    shapes = {path: shape for path, shape in targets.shapes.items() if path.startswith("unet.") and path.removesuffix(".weight").endswith(TOUCHED)}
+    shapes = {
+        path: shape
+        for path, shape in targets.shapes.items()
+        if path.startswith("unet.") and path.removesuffix(".weight").endswith(TOUCHED)
+    }
     patches = {
         path: LoRA(torch.randn(shape[0], RANK) * 0.02, torch.randn(RANK, *shape[1:]) / shape[1] ** 0.5, None, 1.0)
         for path, shape in shapes.items() if len(shape) > 1

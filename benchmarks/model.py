@@ -27,13 +27,21 @@ VOCABULARY = Path(__file__).resolve().parents[1] / "configs/clip"
 def random_model(dtype: torch.dtype = torch.float32) -> LoadedModel:
     torch.manual_seed(0)
     unet = UNet2DConditionModel(
-        sample_size=16, block_out_channels=(64, 128, 256, 256), layers_per_block=2, cross_attention_dim=256, attention_head_dim=8
+        sample_size=16,
+        block_out_channels=(64, 128, 256, 256),
+        layers_per_block=2,
+        cross_attention_dim=256,
+        attention_head_dim=8,
     )
     vae = AutoencoderKL(
         block_out_channels=(16, 32, 64, 128), norm_num_groups=8, latent_channels=4,
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
     )
-    clip = CLIPTextModel(CLIPTextConfig(hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=4, projection_dim=256))
+    clip = CLIPTextModel(
+        CLIPTextConfig(
+            hidden_size=256, intermediate_size=1024, num_hidden_layers=4, num_attention_heads=4, projection_dim=256
+        )
+    )
     unet, vae, clip = (part.eval().requires_grad_(False).to(dtype) for part in (unet, vae, clip))
     levels = ModelSigmas.of(alphas_cumprod(0.00085, 0.012))
     return LoadedModel(unet, {}, vae, (TextEncoder(clip, CLIP),), FAMILIES[0], levels, SD_LATENT, SIDE, CHECKPOINT)

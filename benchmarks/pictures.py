@@ -41,7 +41,9 @@ def run() -> None:
 
 def from_picture() -> ImagePlan:
     prompts = {"prompt": "a red fox in the snow", "negative_prompt": "blurry"}
-    params = Img2Img(**prompts, seed=1, steps=STEPS, width=SIDE, height=SIDE, denoising_strength=STRENGTH, init_images=("noise",))
+    params = Img2Img(
+        **prompts, seed=1, steps=STEPS, width=SIDE, height=SIDE, denoising_strength=STRENGTH, init_images=("noise",)
+    )
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8))
     params = resolve_img2img(params, Settings())
     return img2img.plans(params, Settings(), Files(CHECKPOINT), lambda _: image)[0]

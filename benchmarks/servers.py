@@ -27,7 +27,9 @@ def process(*flags: str) -> Iterator[tuple[psutil.Process, str]]:
     sock.close()
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "webui.py", "--skip-install", "--port", str(port), "--data-dir", data, *flags]
-        running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "CI": "true"})
+        running = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "CI": "true"}
+        )
         try:
             yield psutil.Process(running.pid), f"http://127.0.0.1:{port}"
         finally:

@@ -15,7 +15,9 @@ BUSY = 2      # loops beside the server, where its answers are timed
 
 
 def run() -> None:
-    """CPU seconds of the server until it answers, until the page is there, until the first picture is; and the longest wait for a ping meanwhile."""
+    """CPU seconds of the server until it answers, until the page is there, until the first picture is;
+    and the longest wait for a ping meanwhile.
+    """
     for attempt in range(3):
         with process() as (server, address):
             until(lambda: get(f"{address}/internal/ping") is not None)
@@ -23,7 +25,10 @@ def run() -> None:
             until(lambda: b"gradio" in get(address))
             page = spent(server)
             post(f"{address}/sdapi/v1/txt2img", JOB)
-            print(f"  run {attempt + 1}: first answer {first:.2f} (goal 1–2)   page {page:.2f} (goal 4)   first picture {spent(server):.2f} CPU s")
+            print(
+                f"  run {attempt + 1}: first answer {first:.2f} (goal 1–2)   page {page:.2f} (goal 4)   first picture "
+                f"{spent(server):.2f} CPU s"
+            )
     for attempt in range(3):
         print(f"  run {attempt + 1}, {BUSY} busy loops beside: longest ping {longest_ping() * 1000:.0f} ms (goal 250)")
 

@@ -14,7 +14,10 @@ CHANNELS = (32, 64, 128, 128)            # a quarter of Stable Diffusion's, for 
 def run() -> None:
     """Memory that decoding 2048 × 2048 pixels takes, in tiles ÷ as a whole; each in a fresh process."""
     whole, tiled = (elsewhere(peak, in_tiles) for in_tiles in (False, True))
-    print(f"  as a whole {whole / 2**20:8.0f} MiB\n  in tiles   {tiled / 2**20:8.0f} MiB\n  in tiles ÷ as a whole = {tiled / whole:.3f}")
+    print(
+        f"  as a whole {whole / 2**20:8.0f} MiB\n  in tiles   {tiled / 2**20:8.0f} MiB\n  in tiles ÷ as a whole = "
+        f"{tiled / whole:.3f}"
+    )
 
 
 @torch.inference_mode()

@@ -31,13 +31,22 @@ INFOTEXT = "a red fox\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 5
 def run() -> None:
     """What many waiting pictures cost: a step of the engine, a look at a job, the planning of a batch, in CPU time."""
     few, many = (step_cost(waiting) for waiting in (10, 50_000))
-    print(f"  a step with 10 pictures waiting {few * 1e3:.3f} ms, with 50,000 {many * 1e3:.3f} ms: × {many / few:.2f}, goal ≤ 0.1 ms")
+    print(
+        f"  a step with 10 pictures waiting {few * 1e3:.3f} ms, with 50,000 {many * 1e3:.3f} ms: × {many / few:.2f}, "
+        "goal ≤ 0.1 ms"
+    )
     with tempfile.TemporaryDirectory() as folder:
         app = assemble(parse_flags(["--data-dir", folder], {}))
         few, many = (look_cost(app, pictures) for pictures in (100, 10_000))
-        print(f"  a look at a job of 100 pictures {few * 1e3:.2f} ms, of 10,000 {many * 1e3:.2f} ms: × {many / few:.2f}, goal ≤ 2 ms")
+        print(
+            f"  a look at a job of 100 pictures {few * 1e3:.2f} ms, of 10,000 {many * 1e3:.2f} ms: × {many / few:.2f}, "
+            "goal ≤ 2 ms"
+        )
         few, many = (planning_cost(Path(folder), pictures) / pictures for pictures in (100, 10_000))
-        print(f"  planning a batch of 100: {few * 1e3:.3f} ms a picture, of 10,000 {many * 1e3:.3f} ms: × {many / few:.2f}")
+        print(
+            f"  planning a batch of 100: {few * 1e3:.3f} ms a picture, of 10,000 {many * 1e3:.3f} ms: × "
+            f"{many / few:.2f}"
+        )
 
 
 def seconds(do: Callable[[], Any], rounds: int) -> float:
@@ -78,7 +87,11 @@ def look_cost(app: App, pictures: int) -> float:
     """What the page asks several times a second."""
     job = f"job-{pictures}"
     batch = asdict(Batch(tuple(BatchItem(f"/pictures/{i}.png", f"{i}.png") for i in range(pictures))))
-    app.jobs.store.add(JobRecord(job, "me", "img2img", {**asdict(Txt2Img(prompt="a red fox")), "batch": batch}, asdict(Settings()), True))
+    app.jobs.store.add(
+        JobRecord(
+            job, "me", "img2img", {**asdict(Txt2Img(prompt="a red fox")), "batch": batch}, asdict(Settings()), True
+        )
+    )
     with app.jobs.store.database.open() as db:
         rows = [(job, i, f"/outputs/{i}.png", INFOTEXT, '{"seed": 1, "prompt": "a red fox"}') for i in range(pictures)]
         db.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, 1)", rows)

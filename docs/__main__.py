@@ -1,4 +1,6 @@
-"""Writes the tables of these pages anew from what the program declares: `python3 webui.py docs`. `tests/test_docs.py` holds them equal."""
+"""Writes the tables of these pages anew from what the program declares:
+`python3 webui.py docs`. `tests/test_docs.py` holds them equal.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def code(value: Any) -> str:
     """A value as one types it; nothing, where it is empty."""
     if isinstance(value, Mapping) and not value:
         return ""
-    text = str(value).lower() if isinstance(value, bool) else ", ".join(value) if isinstance(value, tuple) else str(value)
+    text = (
+        str(value).lower() if isinstance(value, bool) else ", ".join(value) if isinstance(value, tuple) else str(value)
+    )
     return f"`{text}`" if text else ""
 
 
@@ -53,8 +57,14 @@ def settings() -> str:
     sections = dict.fromkeys(param.section for param in params.values())
     parts = []
     for section in sections:
-        rows = [(param.label, f"`{name}`", code(usual[name]), param.help) for name, param in params.items() if param.section == section]
-        parts.append(f"### {TITLES.get(section, section)}\n\n{table(('setting', 'name', 'default', 'what it does'), rows)}")
+        rows = [
+            (param.label, f"`{name}`", code(usual[name]), param.help)
+            for name, param in params.items()
+            if param.section == section
+        ]
+        parts.append(
+            f"### {TITLES.get(section, section)}\n\n{table(('setting', 'name', 'default', 'what it does'), rows)}"
+        )
     return "\n".join(parts)
 
 
@@ -87,7 +97,10 @@ def samplers() -> str:
 
 
 def about(sampler: Sampler) -> str:
-    kinds = {"noise at each step": sampler.ancestral or sampler.brownian, "has steps of its own: the schedule type is not used": sampler.timesteps}
+    kinds = {
+        "noise at each step": sampler.ancestral or sampler.brownian,
+        "has steps of its own: the schedule type is not used": sampler.timesteps,
+    }
     return "; ".join(kind for kind, holds in kinds.items() if holds)
 
 
@@ -101,7 +114,13 @@ def fields(cls: type, without: type | None = None) -> str:
     for name, value in defaults(cls).items():
         if name not in inherited:
             param = declared_params(cls).get(name)
-            rows.append((f"`{name}`", code(value if value is not None else ""), f"**{param.label}.** {param.help}" if param else ""))
+            rows.append(
+                (
+                    f"`{name}`",
+                    code(value if value is not None else ""),
+                    f"**{param.label}.** {param.help}" if param else "",
+                )
+            )
     return table(("field", "default", ""), rows)
 
 

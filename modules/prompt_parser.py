@@ -20,7 +20,9 @@ def get_learned_conditioning_prompt_schedules(
     return [[[end, text] for end, text in schedule] for schedule in schedules]
 
 
-def get_multicond_prompt_list(prompts: Iterable[str]) -> tuple[list[list[tuple[int, float]]], list[str], dict[str, int]]:
+def get_multicond_prompt_list(
+    prompts: Iterable[str],
+) -> tuple[list[list[tuple[int, float]]], list[str], dict[str, int]]:
     """For each prompt its parts as (index, weight); the distinct parts; and each part's index."""
     indexes: dict[str, int] = {}
     composed = [

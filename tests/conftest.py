@@ -16,7 +16,8 @@ CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-
 
 def pytest_configure(config: pytest.Config) -> None:
     settle(os.environ)
-    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])      # a machine at work is no fault
+    # a machine at work is no fault
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("busy")
 
 
@@ -38,5 +39,8 @@ def chromium() -> Path:
     if found is None and os.environ.get("CI") == "true":
         pytest.fail("CI must test the page in a real browser, and there is no Chromium here (see .ci/run).")
     if found is None:
-        pytest.skip("no Chromium here: install it (Debian: sudo apt install chromium-headless-shell) to test the page in a browser")
+        pytest.skip(
+            "no Chromium here: install it (Debian: sudo apt install chromium-headless-shell) to test the page in a "
+            "browser"
+        )
     return Path(found)

@@ -32,7 +32,11 @@ WITHOUT_EFFECT = {"enable_batch_seeds"}      # in A1111 1.10.1 either
 
 
 def cases(*families: str) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for family in families for path in sorted((GOLDEN / "images" / family).glob("*/case.json"))]
+    return [
+        json.loads(path.read_text())
+        for family in families
+        for path in sorted((GOLDEN / "images" / family).glob("*/case.json"))
+    ]
 
 
 def result(case: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +60,9 @@ def spec(case: dict[str, Any]) -> JobSpec:
 
 
 def painted_over(given: dict[str, Any]) -> Img2Img:
-    """A1111 takes the noise multiplier from the standing settings, which are its defaults here, whatever a request overrides."""
+    """A1111 takes the noise multiplier from the standing settings, which are its defaults here,
+    whatever a request overrides.
+    """
     pictures = tuple(kept(name) for name in given.pop("init_images"))
     mask = kept(given.pop("mask")) if "mask" in given else ""
     return resolve_img2img(Img2Img(**given, init_images=pictures, mask=mask), Settings())
@@ -100,7 +106,9 @@ def with_folders(found: Library, kind: ModelKind, *roots: Path) -> Library:
 
 
 def golden_library(folder: Path) -> Library:
-    """The golden models of every kind, and the upscalers that ship with Easel; `folder` holds the assembled checkpoints."""
+    """The golden models of every kind, and the upscalers that ship with Easel;
+    `folder` holds the assembled checkpoints.
+    """
     return with_folders(library(folder, GOLDEN / "models"), UPSCALER, SHIPPED / "RealESRGAN")
 
 

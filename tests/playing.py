@@ -61,7 +61,9 @@ def playable(case: Case) -> bool:
 
 def told(job: JobSpec, recipe: JobPlan, pictures: list[Result]) -> list[str]:
     """The generation data of a job's pictures, as the API's reply lists them."""
-    return infotexts(job.params["script_name"], [recipe.infotext(i, drawn.extra_params) for i, drawn in enumerate(pictures)])
+    return infotexts(
+        job.params["script_name"], [recipe.infotext(i, drawn.extra_params) for i, drawn in enumerate(pictures)]
+    )
 
 
 def made(device: Device, job: JobSpec) -> tuple[list[Result], JobPlan]:
@@ -94,14 +96,19 @@ def check_against_a1111(device: Device, case: Case) -> None:
     texts = result(case)["infotexts"]
     for i, difference in enumerate(differences(case, pictures)):
         assert close(case, difference), f"picture {i}: max {difference.max()}, mean {difference.mean():.3f}"
-    assert [fields(recipe.infotext(i, drawn.extra_params)) for i, drawn in enumerate(pictures)] == [fields(text) for text in texts]
+    assert [fields(recipe.infotext(i, drawn.extra_params)) for i, drawn in enumerate(pictures)] == [
+        fields(text) for text in texts
+    ]
 
 
 def differences(case: Case, pictures: Sequence[Result]) -> list[np.ndarray]:
     """(H, W, 3) grey levels of 255 between each of our pictures, what is returned with it included, and A1111's."""
     ours = [image for drawn in pictures for image in (Image.fromarray(drawn.pixels), *drawn.returned)]
     names = result(case)["images"]
-    return [np.abs(np.asarray(image.convert("RGB")).astype(int) - pixels_of(case, name)) for image, name in zip(ours, names, strict=True)]
+    return [
+        np.abs(np.asarray(image.convert("RGB")).astype(int) - pixels_of(case, name))
+        for image, name in zip(ours, names, strict=True)
+    ]
 
 
 def pixels_of(case: Case, name: str) -> np.ndarray:
@@ -136,15 +143,23 @@ LOST = {      # A1111 does not write these
 
 EXEMPT = (
     Exempt(
-        "DPM adaptive", lambda case: case["payload"].get("sampler_name") == "DPM adaptive", 8,
-        "It chooses its steps by thresholds: A1111 is up to 38 from itself with another attention kernel or number of threads.",
+        "DPM adaptive",
+        lambda case: case["payload"].get("sampler_name") == "DPM adaptive",
+        8,
+        "It chooses its steps by thresholds: A1111 is up to 38 from itself with another attention kernel or number of "
+        "threads.",
     ),
     Exempt(
-        "colour correction", lambda case: bool(setting(case, "img2img_color_correction")), 1,
+        "colour correction",
+        lambda case: bool(setting(case, "img2img_color_correction")),
+        1,
         "Histogram matching makes much of the least difference: A1111 is up to 12 from itself in another run.",
     ),
     Exempt(
-        "unseeded noise", lambda case: bool(setting(case, "no_dpmpp_sde_batch_determinism")), math.inf,
-        "In `seeds/batch-sde-nodet` A1111 takes the noise from a generator that nobody seeded: there is no picture to agree with.",
+        "unseeded noise",
+        lambda case: bool(setting(case, "no_dpmpp_sde_batch_determinism")),
+        math.inf,
+        "In `seeds/batch-sde-nodet` A1111 takes the noise from a generator that nobody seeded: there is no picture to "
+        "agree with.",
     ),
 )

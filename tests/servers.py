@@ -28,9 +28,23 @@ def with_tiny_model(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(data: Path, *flags: str, page: bool = False, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Iterator[httpx.Client]:
-    """A client of a running server, with the `page` or without; the server's parts are its `app`, it itself is its `server`."""
-    parsed = parse_flags([*(() if page else ("--nowebui",)), "--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors"), *flags], {})
+def serving(
+    data: Path, *flags: str, page: bool = False, kinds: Sequence[ModelKind] = MODEL_KINDS
+) -> Iterator[httpx.Client]:
+    """A client of a running server, with the `page` or without; the server's parts are its `app`,
+    it itself is its `server`.
+    """
+    parsed = parse_flags(
+        [
+            *(() if page else ("--nowebui",)),
+            "--data-dir",
+            str(data),
+            "--ckpt",
+            str(data / "models/Stable-diffusion/tiny-sd1.safetensors"),
+            *flags,
+        ],
+        {},
+    )
     app = assemble(parsed, kinds=kinds)
     if checkpoint := app.models.checkpoints.default():
         app.models.checkpoints.hashed(checkpoint)      # else its title would change once the worker has read it

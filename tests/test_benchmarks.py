@@ -84,7 +84,8 @@ def test_attention_runs_and_every_backend_answers_alike(monkeypatch, capsys):
 
 
 def test_fairness_runs(monkeypatch):
-    monkeypatch.setattr(fairness, "planned", partial(brief, 10))      # the crowd is still at work when the late one comes
+    # the crowd is still at work when the late one comes
+    monkeypatch.setattr(fairness, "planned", partial(brief, 10))
     assert fairness.waited(fairness.ready_device(fairness.random_model()), 2) > 0
 
 
@@ -137,7 +138,9 @@ def test_no_recorded_case_is_lost(monkeypatch):
 
 
 def test_against_diffusers_runs(monkeypatch, capsys):
-    monkeypatch.setattr(against_diffusers, "alternating", lambda sides: once({"easel": sides["easel"], "diffusers": sides["easel"]}))
+    monkeypatch.setattr(
+        against_diffusers, "alternating", lambda sides: once({"easel": sides["easel"], "diffusers": sides["easel"]})
+    )
     monkeypatch.setattr(against_diffusers, "planned", brief)
     against_diffusers.run()
     assert "diffusers ÷ easel" in capsys.readouterr().out

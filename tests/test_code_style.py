@@ -23,7 +23,8 @@ def test_ruff_has_no_complaint():
 
 
 BROAD = re.compile(r"^\s*except(?: (?:Exception|BaseException)(?: as \w+)?)?:(?P<why>\s*#.*)?$", re.MULTILINE)
-BORDERS = 15      # where any error stops: of a job, a request, a hook, the start, another library's reader; no new one without need
+# where any error stops: of a job, a request, a hook, the start, another library's reader; no new one without need
+BORDERS = 15
 
 
 def test_errors_of_every_kind_are_caught_at_few_borders_and_each_says_why():

@@ -100,7 +100,9 @@ def there(name: str) -> bool:
 
 @per_page
 def test_every_file_that_is_named_is_there(page):
-    named = {name for quoted in CODE.findall(prose(page)) for name in FILE.findall(quoted.split(" ")[0]) if "*" not in quoted}
+    named = {
+        name for quoted in CODE.findall(prose(page)) for name in FILE.findall(quoted.split(" ")[0]) if "*" not in quoted
+    }
     assert [name for name in sorted(named) if not there(name)] == []
 
 
@@ -128,15 +130,29 @@ OUTSIDE = {"ru_maxrss"}      # the operating system's
 
 @cache
 def words_of_the_code() -> frozenset[str]:
-    files = [path for folder in ("modules", "tests", "benchmarks") for end in ("py", "js") for path in (ROOT / folder).rglob(f"*.{end}")]
-    return frozenset(word for path in files if "static" not in path.parts for word in NAME.findall(path.read_text("utf-8")))
+    files = [
+        path
+        for folder in ("modules", "tests", "benchmarks")
+        for end in ("py", "js")
+        for path in (ROOT / folder).rglob(f"*.{end}")
+    ]
+    return frozenset(
+        word for path in files if "static" not in path.parts for word in NAME.findall(path.read_text("utf-8"))
+    )
 
 
 @per_page
 def test_every_name_of_the_code_is_in_the_code(page):
     """Names as only code has them: `CamelCase`, `UPPER_CASE`, `snake_case`, `dotted.name`."""
     quoted = [text.removesuffix("(…)") for text in CODE.findall(prose(page))]
-    names = [text for text in quoted if text not in OUTSIDE and re.fullmatch(r"[A-Za-z_][\w.]*", text) and not there(text) and (text != text.lower() or "_" in text)]
+    names = [
+        text
+        for text in quoted
+        if text not in OUTSIDE
+        and re.fullmatch(r"[A-Za-z_][\w.]*", text)
+        and not there(text)
+        and (text != text.lower() or "_" in text)
+    ]
     assert [text for text in names if not set(text.split(".")) <= words_of_the_code()] == []
 
 
@@ -147,20 +163,34 @@ OTHERS = {"--json", "--dist", "--help"}      # curl's, pytest's
 @per_page
 def test_every_flag_that_is_named_is_one(page):
     known = {*flags.known_flags(), *map(flag_of, declared_params(Txt2Img)), *OTHERS}
-    assert [flag for flag in FLAG.findall(re.sub(r"<!--.*?-->", "", page.read_text("utf-8"))) if flag not in known] == []
+    assert [
+        flag for flag in FLAG.findall(re.sub(r"<!--.*?-->", "", page.read_text("utf-8"))) if flag not in known
+    ] == []
 
 
 def test_every_label_that_the_guide_names_is_in_the_program():
     """Labels are bold there."""
-    folders = [path.read_text("utf-8") for folder in ("ui", "params", "settings", "library") for end in ("py", "js") for path in (ROOT / "modules" / folder).rglob(f"*.{end}")]
+    folders = [
+        path.read_text("utf-8")
+        for folder in ("ui", "params", "settings", "library")
+        for end in ("py", "js")
+        for path in (ROOT / "modules" / folder).rglob(f"*.{end}")
+    ]
     guide = prose(ROOT / "docs/user-guide.md")
     labels = {label for bold in re.findall(r"\*\*([^*\n]+)\*\*", guide) for label in bold.split(": ")}
-    assert len(labels) > 20 and [label for label in sorted(labels) if not any(f'"{label}"' in text for text in folders)] == []
+    assert (
+        len(labels) > 20
+        and [label for label in sorted(labels) if not any(f'"{label}"' in text for text in folders)] == []
+    )
 
 
 def test_every_argument_of_the_library_is_documented():
     page = text_of("docs/python.md")
-    arguments = {name for function in (Easel.__init__, Easel.txt2img, Easel.img2img) for name in inspect.signature(function).parameters} - {"self"}
+    arguments = {
+        name
+        for function in (Easel.__init__, Easel.txt2img, Easel.img2img)
+        for name in inspect.signature(function).parameters
+    } - {"self"}
     members = {name for name in vars(Generated) if not name.startswith("_")} | {each.name for each in fields(Generated)}
     assert [name for name in sorted(arguments | members) if not re.search(rf"\b{name}\b", page)] == []
 
@@ -175,7 +205,13 @@ def steps_of(page: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("path", "rest"), list(steps_of("docs/how-to.md")), ids=str)
 def test_what_a_step_names_is_in_its_file(path, rest):
     names = [text for text in CODE.findall(rest) if NAME.fullmatch(text)]
-    code = "".join(text_of(each) for each in (path, *(f"{Path(path).parent}/{text}" for text in CODE.findall(rest) if text.endswith(".py") and "/" not in text)))
+    code = "".join(
+        text_of(each)
+        for each in (
+            path,
+            *(f"{Path(path).parent}/{text}" for text in CODE.findall(rest) if text.endswith(".py") and "/" not in text),
+        )
+    )
     imported = set(NAME.findall(code))
     assert [name for name in names if name not in imported] == []
 
@@ -196,7 +232,11 @@ def names_of(path: str) -> set[str]:
     """What a file defines: functions, classes, methods, tables."""
     nodes = list(ast.walk(ast.parse(text_of(path))))
     defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
-    assigned = [node.targets if isinstance(node, ast.Assign) else [node.target] for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
+    assigned = [
+        node.targets if isinstance(node, ast.Assign) else [node.target]
+        for node in nodes
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+    ]
     return defined | {target.id for targets in assigned for target in targets if isinstance(target, ast.Name)}
 
 
@@ -271,7 +311,9 @@ def ids_at(client: httpx.Client) -> dict[str, str]:
     """A finished job with a picture, and the card of a checkpoint."""
     jobs = [job for job in client.get("/easel/v1/jobs").json() if job["kind"] == "txt2img"]
     cards = client.get("/easel/v1/cards?kind=checkpoint&search=dreamshaper").json()["cards"]
-    return ({"$JOB": settled(client, jobs[-1]["id"])["id"]} if jobs else {}) | ({"$CARD": cards[0]["id"]} if cards else {})
+    return ({"$JOB": settled(client, jobs[-1]["id"])["id"]} if jobs else {}) | (
+        {"$CARD": cards[0]["id"]} if cards else {}
+    )
 
 
 def answer(client: httpx.Client, data: Path, method: str, address: str, given: dict[str, str]) -> httpx.Response:

@@ -1,4 +1,6 @@
-"""Texts from outside cost time linear in their length: every pattern of the source is attacked with texts made for it."""
+"""Texts from outside cost time linear in their length:
+every pattern of the source is attacked with texts made for it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ from tests.imaging.test_read import chunk, png
 ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "webui.py", *sorted((ROOT / "modules").rglob("*.py"))]
 CALLS = {"compile", "search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
-NAMES = {"UNET": "model.diffusion_model.", "stem": "input_blocks", "name": "word"}      # what patterns are put together with
+# what patterns are put together with
+NAMES = {"UNET": "model.diffusion_model.", "stem": "input_blocks", "name": "word"}
 CLASSES = {codes.CATEGORY_DIGIT: "1", codes.CATEGORY_SPACE: " ", codes.CATEGORY_WORD: "a"}
 SHORT, LONG = 1_000, 8_000
 FREE = 0.02               # s of CPU that nobody minds for the longer text
@@ -47,14 +50,21 @@ def patterns() -> Iterator[str]:
 
 def is_call_of_re(node: ast.AST) -> bool:
     called = node.func if isinstance(node, ast.Call) else None
-    return isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id == "re" and called.attr in CALLS
+    return (
+        isinstance(called, ast.Attribute)
+        and isinstance(called.value, ast.Name)
+        and called.value.id == "re"
+        and called.attr in CALLS
+    )
 
 
 def texts_of(node: ast.expr) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
-        yield "".join(str(part.value) if isinstance(part, ast.Constant) else re.escape(filled(part)) for part in node.values)
+        yield "".join(
+            str(part.value) if isinstance(part, ast.Constant) else re.escape(filled(part)) for part in node.values
+        )
 
 
 def filled(part: ast.FormattedValue) -> str:
@@ -71,7 +81,9 @@ def tables() -> Iterator[tuple[str, str]]:
 
 
 def pieces(pattern: str) -> list[str]:
-    """Short texts that parts of the pattern match: its literals, one of each class, and each prefix of one that it matches whole."""
+    """Short texts that parts of the pattern match: its literals, one of each class,
+    and each prefix of one that it matches whole.
+    """
     whole = list(samples(parser.parse(pattern)))
     prefixes = ["".join(whole[:end]) for end in range(1, len(whole) + 1)]
     return list(dict.fromkeys(piece for piece in [*whole, *prefixes, *prefixes[-1:]] if piece))
@@ -137,7 +149,11 @@ def ways(pattern: str) -> list[Callable[[str], object]]:
 def slow_for(pattern: str) -> str | None:
     """The beginning of a text that the pattern takes longer than linear for, if one is found."""
     end = pieces(pattern)[-1]
-    makes = [lambda n, unit=unit, ends=ends: ends[0] + unit * (n // len(unit)) + ends[1] for unit in attacks(pattern) for ends in (("", "\0"), (end, ""))]
+    makes = [
+        lambda n, unit=unit, ends=ends: ends[0] + unit * (n // len(unit)) + ends[1]
+        for unit in attacks(pattern)
+        for ends in (("", "\0"), (end, ""))
+    ]
     return next((make(20) for make in makes for way in ways(pattern) if grows_too_fast(way, make)), None)
 
 
@@ -151,17 +167,29 @@ def test_the_attack_finds_what_it_is_for(pattern):
     assert slow_for(pattern)
 
 
-TEXTS = {      # a reader of foreign text, and what is repeated for it
-    "infotext.parse": (lambda text: infotext.parse_infotext(text, emphasised), ('ab:"x,', "ab: 1x1, ", "1", '"', "\\\"", "Steps: 1\n", " :-/", "Negative prompt:\n")),
+TEXTS = {  # a reader of foreign text, and what is repeated for it
+    "infotext.parse": (
+        lambda text: infotext.parse_infotext(text, emphasised),
+        ('ab:"x,', "ab: 1x1, ", "1", '"', '\\"', "Steps: 1\n", " :-/", "Negative prompt:\n"),
+    ),
     "infotext.version_of": (infotext.parse_version, ("1.", "1", "-", "v1-")),
     "split_title": (Catalog.split_title, (" ", "[", "[aaaaaaaa", "[aaaaaaaa] ")),
-    "prompt_lines.tags": (lambda text: quietly(tags, text, 1), ("--steps 1 ", "--prompt a b ", "'", '"', "a", '"\\"', "--prompt 'a' ")),
-    "styles": (lambda text: quietly(apply_styles_to_prompt, text[:100], [text, "{prompt}a"]), ("{prompt}", "a, ", ", ")),
+    "prompt_lines.tags": (
+        lambda text: quietly(tags, text, 1),
+        ("--steps 1 ", "--prompt a b ", "'", '"', "a", '"\\"', "--prompt 'a' "),
+    ),
+    "styles": (
+        lambda text: quietly(apply_styles_to_prompt, text[:100], [text, "{prompt}a"]),
+        ("{prompt}", "a, ", ", "),
+    ),
     "user metadata": (text_of_html, ("<", "<br", "&", "<a>", "< ")),
     "family_named": (family_named, ("sdxl", "-", "sd ")),
     "base64": (lambda text: quietly(decode_base64, text), ("A", "\n", "=", "data:", "-_", "%", ",", ";")),
     "split_words": (lambda text: quietly(split_words, text), ("a'b'", "a\\", "\"a'", "'\"")),
-    "schedule": (lambda text: schedule(text[: MAX_PROMPT // 2], 3), ("[a:b:", "1", "[a|b]", "[a:b:1]", "[:", ":1]", "[a:b:" + "1" * 200 + "!]")),
+    "schedule": (
+        lambda text: schedule(text[: MAX_PROMPT // 2], 3),
+        ("[a:b:", "1", "[a|b]", "[a:b:1]", "[:", ":1]", "[a:b:" + "1" * 200 + "!]"),
+    ),
 }
 
 

@@ -17,11 +17,13 @@ LAYERS = [
     {"library"}, {"models"}, {"engine"}, {"app"}, {"requests"}, {"pipelines"}, {"worker"}, {"api", "ui"}, {"commands"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}
-WITHOUT_TORCH = {"base", "params", "prompts", "settings", "store", "library", "requests", "api", "ui", "commands"}  # the page comes up first
+# the page comes up first
+WITHOUT_TORCH = {"base", "params", "prompts", "settings", "store", "library", "requests", "api", "ui", "commands"}
 ONLY_IN = {"diffusers": {"models"}, "transformers": {"models"}, "gradio": {"ui", "commands"}}
 DISTRIBUTION = {                                                                   # where it is not the import's name
     "PIL": "pillow", "yaml": "pyyaml",
-    "annotated_types": "fastapi", "pydantic": "fastapi", "pydantic_core": "fastapi", "starlette": "fastapi",   # FastAPI's own words
+    # FastAPI's own words
+    "annotated_types": "fastapi", "pydantic": "fastapi", "pydantic_core": "fastapi", "starlette": "fastapi",
 }
 
 PROGRAM = sorted(path.relative_to(ROOT) for path in (ROOT / "modules").rglob("*.py"))
@@ -48,7 +50,9 @@ def imports(node: ast.AST, path: Path, inside_functions: bool) -> Iterator[str]:
             module = ".".join([*above, *filter(None, [child.module])])
             yield module
             yield from (f"{module}.{alias.name}" for alias in child.names)
-        elif not for_type_checkers(child) and (inside_functions or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)):
+        elif not for_type_checkers(child) and (
+            inside_functions or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+        ):
             yield from imports(child, path, inside_functions)
 
 
@@ -110,15 +114,23 @@ def test_the_entry_loads_only_the_standard_library_until_it_has_its_environment(
 @per_file
 def test_every_library_is_in_the_requirements(path):
     """Pinned, so that what is tested is what users get."""
-    lines = [line for name in ("requirements.txt", "requirements-gpu.txt") for line in (ROOT / name).read_text("utf-8").splitlines()]
+    lines = [
+        line
+        for name in ("requirements.txt", "requirements-gpu.txt")
+        for line in (ROOT / name).read_text("utf-8").splitlines()
+    ]
     listed = {re.match(r"[\w-]*", line)[0].replace("-", "_") for line in lines}
-    libraries = {name.split(".")[0] for name in imports(parsed(path), path, True)} - sys.stdlib_module_names - {"modules"}
+    libraries = (
+        {name.split(".")[0] for name in imports(parsed(path), path, True)} - sys.stdlib_module_names - {"modules"}
+    )
     assert {DISTRIBUTION.get(library, library) for library in libraries} <= listed
 
 
 @per_file
 def test_importing_a_file_does_nothing(path):
-    calls = [node.lineno for node in parsed(path).body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+    calls = [
+        node.lineno for node in parsed(path).body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
     assert not calls, f"{path} calls something as it is imported, in lines {calls}"
 
 

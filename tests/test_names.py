@@ -25,8 +25,10 @@ def defined_names(path: Path) -> Iterator[str]:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.name
-            case ast.Assign():      # of several names too
-                yield from (each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name))
+            case ast.Assign():  # of several names too
+                yield from (
+                    each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)
+                )
             case ast.AnnAssign(target=ast.Name(id=name)):
                 yield name
 

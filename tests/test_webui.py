@@ -19,21 +19,31 @@ import pytest
 
 import webui
 from modules.base import bootstrap
-from modules.base.bootstrap import SetupFailed, is_satisfied, is_stamped, listen, pins, python_of, python_version, signature, stamp_path
+from modules.base.bootstrap import (
+    SetupFailed,
+    is_satisfied,
+    is_stamped,
+    listen,
+    pins,
+    python_of,
+    python_version,
+    signature,
+    stamp_path,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEM_PYTHON = Path(sys.base_prefix, "bin", "python3") if os.name != "nt" else Path(sys.base_prefix, "python.exe")
 REQUIREMENTS = ("requirements.txt", "requirements-test.txt")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="POSIX: symbolic links, signals and permissions")
 
-FAKE_SERVE = '''
+FAKE_SERVE = """
 import os, time
 
 def serve(flags, sock):
     import easel_probe
     print("serving", flags.theme, sock.getsockname()[1] > 0, easel_probe.VERSION, os.environ["HF_HUB_OFFLINE"], flush=True)
     time.sleep(float(os.environ.get("SERVE_SECONDS", 0)))
-'''
+"""
 FAKE_GENERATE = '''
 def generate(flags, rest):
     print("generating", flags.theme, rest, flush=True)
@@ -48,7 +58,9 @@ def wheel(folder: Path, version: str) -> None:
     with zipfile.ZipFile(folder / f"easel_probe-{version}-py3-none-any.whl", "w") as file:
         file.writestr("easel_probe.py", f"VERSION = {version!r}\n")
         file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: easel-probe\nVersion: {version}\n")
-        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         file.writestr(f"{info}/RECORD", f"easel_probe.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
 
 
@@ -58,7 +70,9 @@ class Clone:
     def __init__(self, root: Path, wheels: Path) -> None:
         self.root, self.wheels = root, wheels
         for part in ("base", "settings"):
-            shutil.copytree(ROOT / "modules" / part, root / "modules" / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / "modules" / part, root / "modules" / part, ignore=shutil.ignore_patterns("__pycache__")
+            )
         shutil.copy(ROOT / "webui.py", root)
         self.write("modules/__init__.py", "")
         self.write("modules/commands/serve.py", FAKE_SERVE)
@@ -85,8 +99,16 @@ class Clone:
 
     def run(self, *arguments: str, python: Path = SYSTEM_PYTHON, **how) -> subprocess.CompletedProcess[str]:
         how = {"cwd": self.wheels, "env": self.environ()} | how
-        return subprocess.run([str(python), str(self.root / "webui.py"), *arguments], text=True, encoding="utf-8",
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, **how)
+        return subprocess.run(
+            [str(python), str(self.root / "webui.py"), *arguments],
+            text=True,
+            encoding="utf-8",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+            **how,
+        )
 
 
 @pytest.fixture
@@ -275,9 +297,14 @@ def test_a_python_without_venv_is_told_the_package_to_install(clone):
     assert not clone.venv.exists()
 
 
-@pytest.mark.parametrize(("attention", "gpu", "more"), [
-    ("xformers", "/usr/bin/nvidia-smi", ["requirements-gpu.txt"]), ("xformers", None, []), ("Automatic", "/usr/bin/nvidia-smi", []),
-])
+@pytest.mark.parametrize(
+    ("attention", "gpu", "more"),
+    [
+        ("xformers", "/usr/bin/nvidia-smi", ["requirements-gpu.txt"]),
+        ("xformers", None, []),
+        ("Automatic", "/usr/bin/nvidia-smi", []),
+    ],
+)
 def test_xformers_is_installed_where_it_is_asked_for_and_can_work(monkeypatch, attention, gpu, more):
     monkeypatch.setattr(shutil, "which", lambda name: gpu)
     assert webui.for_gpu(attention) == more
@@ -305,7 +332,9 @@ def test_a_later_start_says_nothing_and_needs_no_package_index(installed):
 @pytest.mark.slow
 def test_the_pythons_own_environment_is_taken_as_it_is(installed):
     stamp_path(installed.venv, installed.root / "requirements.txt").unlink()
-    ended = installed.run("--port", "0", python=python_of(installed.venv), env=installed.environ(PIP_FIND_LINKS=os.devnull))
+    ended = installed.run(
+        "--port", "0", python=python_of(installed.venv), env=installed.environ(PIP_FIND_LINKS=os.devnull)
+    )
     assert ended.stdout == "serving None True 1.0 1\n"
 
 
@@ -371,8 +400,15 @@ def test_an_install_that_is_interrupted_ends_quietly_and_leaves_no_stamp(install
     with listen("127.0.0.1", 0) as silent:      # a package index that never answers
         index = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         environ = installed.environ(PIP_INDEX_URL=index, PIP_FIND_LINKS="", PIP_NO_INDEX="0")
-        start = subprocess.Popen([SYSTEM_PYTHON, installed.root / "webui.py", "--port", "0"], text=True, encoding="utf-8",
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, preexec_fn=hear_ctrl_c)
+        start = subprocess.Popen(
+            [SYSTEM_PYTHON, installed.root / "webui.py", "--port", "0"],
+            text=True,
+            encoding="utf-8",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environ,
+            preexec_fn=hear_ctrl_c,
+        )
         assert start.stdout.readline().startswith("Installing requirements.txt")
         silent.accept()[0].close()              # pip has asked; it asks again and again
         start.send_signal(signal.SIGINT)
@@ -422,8 +458,14 @@ def test_an_environment_that_was_left_without_a_whole_pip_is_mended(installed, l
 @POSIX
 @pytest.mark.slow
 def test_ctrl_c_ends_it_without_a_traceback(installed):
-    server = subprocess.Popen([SYSTEM_PYTHON, installed.root / "webui.py", "--port", "0"], text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, env=installed.environ(SERVE_SECONDS="60"), preexec_fn=hear_ctrl_c)
+    server = subprocess.Popen(
+        [SYSTEM_PYTHON, installed.root / "webui.py", "--port", "0"],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=installed.environ(SERVE_SECONDS="60"),
+        preexec_fn=hear_ctrl_c,
+    )
     assert server.stdout.readline().startswith("serving")
     server.send_signal(signal.SIGINT)
     assert server.communicate(timeout=30) == ("", "\nStopped.\n")
@@ -433,7 +475,9 @@ def test_ctrl_c_ends_it_without_a_traceback(installed):
 # --- a folder that may not be written to ---
 
 def bound_by_permissions() -> Callable[[], None] | None:
-    """For a child of root: what makes it obey file permissions (Linux: drop CAP_DAC_OVERRIDE, 1, from the bounding set)."""
+    """For a child of root: what makes it obey file permissions (Linux: drop CAP_DAC_OVERRIDE, 1,
+    from the bounding set).
+    """
     return (lambda: ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)) if os.geteuid() == 0 else None
 
 

@@ -27,7 +27,8 @@ from modules.settings.flags import Accounts, Flags
 
 log = logging.getLogger(__name__)
 PUBLIC = "/internal/ping"      # answered without an account
-FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "text/plain")      # what a foreign page can post without asking
+# what a foreign page can post without asking
+FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "text/plain")
 LONGEST_PATH, LONGEST_PATH_PART = 2000, 255      # characters of an address, bytes of a part of it
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
@@ -57,7 +58,13 @@ class Access:
                 await refuse(error, scope, receive, response.send)
             else:
                 told = await response.fail(scope, receive)
-                log.error("Request %s failed: %s %.200r", told, scope.get("method", scope["type"]), scope["path"], exc_info=error)
+                log.error(
+                    "Request %s failed: %s %.200r",
+                    told,
+                    scope.get("method", scope["type"]),
+                    scope["path"],
+                    exc_info=error,
+                )
 
     async def admit(self, scope: Scope, body: IncomingBody, response: OutgoingResponse) -> None:
         """Let the request in. Raises WebUIError."""
@@ -77,7 +84,10 @@ class Access:
     def check_host(self, headers: Headers) -> None:
         """Only names this server goes by: a foreign name that was pointed here (DNS rebinding) is turned away."""
         if hostname(headers.get("host", "")) not in self.hosts:
-            raise BadHost("This server does not go by that name.", "Use the address it printed at its start, or name this one with --allowed-hosts.")
+            raise BadHost(
+                "This server does not go by that name.",
+                "Use the address it printed at its start, or name this one with --allowed-hosts.",
+            )
 
     def account(self, scope: Scope, headers: Headers) -> Account:
         """Who asks. The first account there is administers the server. Raises Unauthenticated."""
@@ -100,9 +110,17 @@ def check_form(scope: Scope, headers: Headers) -> None:
 
 
 def check_target(path: str) -> None:
-    """Only what can be a path here: no other form of target, nothing that a file system or a log would stumble over. Raises NotFound."""
+    """Only what can be a path here: no other form of target, nothing that a file system or a log would stumble over.
+
+    Raises NotFound.
+    """
     longest = max(len(part) for part in path.encode(errors="replace").split(b"/"))
-    if not path.startswith("/") or len(path) > LONGEST_PATH or longest > LONGEST_PATH_PART or any(letter in CONTROLS for letter in path):
+    if (
+        not path.startswith("/")
+        or len(path) > LONGEST_PATH
+        or longest > LONGEST_PATH_PART
+        or any(letter in CONTROLS for letter in path)
+    ):
         raise NotFound("There is nothing at that address.", "The addresses of the API are at /docs.")
 
 

@@ -1,4 +1,7 @@
-"""/easel/v1/cards: the model files as cards, found, described and pictured. A card goes by an opaque id, never by a path."""
+"""/easel/v1/cards: the model files as cards, found, described and pictured.
+
+A card goes by an opaque id, never by a path.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ class Wishes(KnownFields):
     model_family: str = Field("", max_length=MAX_FAMILY, description="The family that cards' `fits` is about.")
 
     def query(self) -> library_index.IndexQuery:
-        return library_index.IndexQuery(**self.model_dump(exclude={"order", "model_family"}), descending=self.order == "desc")
+        return library_index.IndexQuery(
+            **self.model_dump(exclude={"order", "model_family"}), descending=self.order == "desc"
+        )
 
 
 class CardChange(KnownFields):
@@ -62,7 +67,9 @@ class CardChange(KnownFields):
     weight: float | None = Field(None, ge=-100, le=100)
     negative: str | None = Field(None, max_length=MAX_SETTING * 2)
     notes: str | None = Field(None, max_length=MAX_NOTES)
-    vae: str | None = Field(None, max_length=MAX_NAME, description="What a checkpoint is used with where the VAE is Automatic.")
+    vae: str | None = Field(
+        None, max_length=MAX_NAME, description="What a checkpoint is used with where the VAE is Automatic."
+    )
 
 
 class PictureOf(KnownFields):
@@ -101,7 +108,9 @@ def routes(app: App) -> APIRouter:
 
     @api.put("/cards/{card}/preview", openapi_extra=PREVIEW_BODY)
     async def set_preview(card: Name, request: Request) -> dict[str, Any]:
-        """A picture of one of your jobs, or a file of your own, as the card's picture: `name.preview.png` beside the file."""
+        """A picture of one of your jobs, or a file of your own, as the card's picture:
+        `name.preview.png` beside the file.
+        """
         entry, sent = app.cards.get(card), await sent_picture(request)
         async with app.decoding.room(0 if isinstance(sent, PictureOf) else count_pixels(sent)):
             return await asyncio.to_thread(pictured, app, entry, sent, owner(request))
@@ -111,7 +120,11 @@ def routes(app: App) -> APIRouter:
 
 def list_cards(app: App, wishes: Wishes) -> dict[str, Any]:
     if wishes.kind not in app.models.catalogs:
-        raise Invalid(f"There is no kind of model called {wishes.kind!r}.", f"There are: {', '.join(app.models.catalogs)}.", "kind")
+        raise Invalid(
+            f"There is no kind of model called {wishes.kind!r}.",
+            f"There are: {', '.join(app.models.catalogs)}.",
+            "kind",
+        )
     index = app.cards.index
     page = index.page(wishes.query())
     return {
@@ -134,7 +147,9 @@ def card_of(app: App, entry: IndexEntry, model_family: str = "") -> dict[str, An
         "family": entry.family,
         "fits": entry.family == model_family if entry.family and model_family else None,
         "preview": preview if entry.preview else None,
-        "insert": inserted(app.models.of(entry.kind).kind, entry, app.settings.current.extra_networks_default_multiplier),
+        "insert": inserted(
+            app.models.of(entry.kind).kind, entry, app.settings.current.extra_networks_default_multiplier
+        ),
         "activation": entry.activation,
         "negative": entry.negative,
         "weight": entry.weight,
@@ -146,7 +161,10 @@ def card_of(app: App, entry: IndexEntry, model_family: str = "") -> dict[str, An
 
 
 def inserted(kind: ModelKind, entry: IndexEntry, strength: float) -> str:
-    """What a click writes: a prompt's words, or a checkpoint's or VAE's name in the settings. Folders only where they are needed."""
+    """What a click writes: a prompt's words, or a checkpoint's or VAE's name in the settings.
+
+    Folders only where they are needed.
+    """
     if kind.chosen:
         return entry.file
     name = f"{entry.folder}/{entry.name}" if entry.folder and entry.shares_name else entry.name
@@ -165,7 +183,11 @@ def wanted(change: CardChange) -> dict[str, Any]:
     if family := given.get("family"):
         given["family"] = family_named(family)
         if not given["family"]:
-            raise Invalid(f"{family!r} is no family of models.", f"Write {', '.join(SPOKEN.values())}, or nothing.", field="family")
+            raise Invalid(
+                f"{family!r} is no family of models.",
+                f"Write {', '.join(SPOKEN.values())}, or nothing.",
+                field="family",
+            )
     return given
 
 
@@ -212,7 +234,9 @@ async def sent_picture(request: Request) -> PictureOf | bytes:
     try:
         return PictureOf.model_validate(await request.json())
     except ValidationError as error:
-        raise RequestValidationError([problem | {"loc": ("body", *problem["loc"])} for problem in error.errors()]) from error
+        raise RequestValidationError(
+            [problem | {"loc": ("body", *problem["loc"])} for problem in error.errors()]
+        ) from error
     except ValueError as error:
         raise Invalid("That names no picture.", 'Send {"job": its id, "index": the picture\'s number}.') from error
 
@@ -239,7 +263,14 @@ async def limited_body(request: Request) -> AsyncGenerator[bytes, None]:
         yield part
 
 
-PREVIEW_BODY = {"requestBody": {"required": True, "content": {
-    "application/json": {"schema": PictureOf.model_json_schema()},
-    "multipart/form-data": {"schema": {"type": "object", "properties": {"image": {"type": "string", "format": "binary"}}}},
-}}}
+PREVIEW_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": PictureOf.model_json_schema()},
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"image": {"type": "string", "format": "binary"}}}
+            },
+        },
+    }
+}

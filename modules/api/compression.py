@@ -35,7 +35,9 @@ class Compressed:
 
 def takes_gzip(headers: Headers) -> bool:
     """RFC 9110: named, and not with a weight of nothing."""
-    wishes = dict(wish.replace(" ", "").lower().partition(";q=")[::2] for wish in headers.get("accept-encoding", "").split(","))
+    wishes = dict(
+        wish.replace(" ", "").lower().partition(";q=")[::2] for wish in headers.get("accept-encoding", "").split(",")
+    )
     return (wishes.get("gzip", "0") or "1").strip("0.") != ""
 
 

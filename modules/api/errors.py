@@ -20,8 +20,16 @@ from modules.base.limits import MAX_ID
 
 MOST_PROBLEMS = 50      # problems in one refusal
 LATER = {"Retry-After": "10"}
-ERROR_HEADERS = {413: {"Connection": "close"}, 429: LATER, 503: LATER}      # or the rest of what is too large would still come
-CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type", 416: "range_not_satisfiable", 500: "internal"}
+# or the rest of what is too large would still come
+ERROR_HEADERS = {413: {"Connection": "close"}, 429: LATER, 503: LATER}
+CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    416: "range_not_satisfiable",
+    500: "internal",
+}
 
 
 class FieldProblem(BaseModel):
@@ -52,7 +60,14 @@ def handle(api: FastAPI) -> None:
 def refusal_body(code: str, detail: str | list[dict[str, Any]], hint: str = "", sentence: str = "") -> dict[str, Any]:
     """The body; `sentence` is for people where `detail` is a list of fields."""
     said = sentence or (detail if isinstance(detail, str) else "")
-    return {"error": code, "detail": detail, "hint": hint, "errors": said, "body": "", "request_id": uuid.uuid4().hex[:12]}
+    return {
+        "error": code,
+        "detail": detail,
+        "hint": hint,
+        "errors": said,
+        "body": "",
+        "request_id": uuid.uuid4().hex[:12],
+    }
 
 
 def refusal_response(request: Request, error: WebUIError) -> JSONResponse:
@@ -69,7 +84,9 @@ def body_of(error: WebUIError) -> dict[str, Any]:
 def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     """FastAPI's list of fields, without the input: it may be megabytes, or not JSON."""
     some = error.errors()[:MOST_PROBLEMS]
-    problems = jsonable_encoder([{"loc": error_location(one["loc"]), "msg": message(one), "type": one["type"]} for one in some])
+    problems = jsonable_encoder(
+        [{"loc": error_location(one["loc"]), "msg": message(one), "type": one["type"]} for one in some]
+    )
     sentence = "; ".join(f"{'.'.join(map(str, one['loc'][1:])) or 'The request'}: {one['msg']}" for one in problems)
     return JSONResponse(refusal_body("validation", problems, sentence=sentence), 422)
 

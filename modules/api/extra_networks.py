@@ -1,4 +1,7 @@
-"""/sd_extra_networks: previews, metadata and cards as programs written for A1111's ask for them. Names are looked up, never opened."""
+"""/sd_extra_networks: previews, metadata and cards as programs written for A1111's ask for them.
+
+Names are looked up, never opened.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,9 @@ def find_entry(app: App, page: str, item: str) -> IndexEntry:
 
 
 def html_of(card: dict[str, Any]) -> str:
-    name, title, description, preview = (escape(str(card[key] or "")) for key in ("name", "title", "description", "preview"))
+    name, title, description, preview = (
+        escape(str(card[key] or "")) for key in ("name", "title", "description", "preview")
+    )
     shown = f'<img src="{preview}" class="preview" loading="lazy">' if preview else ""
     texts = f'<span class="name">{title}</span><span class="description">{description}</span>'
     return f'<div class="card" data-name="{name}">{shown}<div class="actions">{texts}</div></div>'

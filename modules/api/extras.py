@@ -43,7 +43,9 @@ Base64 = Annotated[EncodedPicture, Field(description="A picture file in base64, 
 
 class NamedPicture(BaseModel):
     data: Base64
-    name: str = Field("", max_length=MAX_SETTING, description="Taken for A1111's sake; it is no path, and nothing is named so.")
+    name: str = Field(
+        "", max_length=MAX_SETTING, description="Taken for A1111's sake; it is no path, and nothing is named so."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,9 @@ def routes(app: App) -> APIRouter:
         job = await started(app, body, pictures, account(request))
         record = await ended(app.jobs, job)
         notes = field_notes(body, await request.json())
-        return ExtrasBatchImagesReply(html_info=as_html(record, notes), images=await asyncio.to_thread(base64_results, record))
+        return ExtrasBatchImagesReply(
+            html_info=as_html(record, notes), images=await asyncio.to_thread(base64_results, record)
+        )
 
     @api.post("/interrogate")
     def interrogate(body: InterrogateRequest) -> None:
@@ -136,7 +140,11 @@ def add_lists(api: APIRouter, app: App) -> None:
     def realesrgan_models() -> list[dict[str, Any]]:
         app.models.of("upscaler").refresh()
         files = upscaler_files(app.models.of("upscaler")).items()
-        return [{"name": name, "path": file.path.name, "scale": scale_from_name(name)} for name, file in files if is_realesrgan(app, file)]
+        return [
+            {"name": name, "path": file.path.name, "scale": scale_from_name(name)}
+            for name, file in files
+            if is_realesrgan(app, file)
+        ]
 
     @api.get("/face-restorers")
     def face_restorers() -> list[dict[str, Any]]:
@@ -181,7 +189,9 @@ def start_extras(app: App, body: ExtrasRequest, pictures: Mapping[str, str], cal
 
     pictures: field name → base64
     """
-    request = ExtrasBatch(**{each.name: getattr(body, each.name) for each in fields(ExtrasBatch) if hasattr(body, each.name)})
+    request = ExtrasBatch(
+        **{each.name: getattr(body, each.name) for each in fields(ExtrasBatch) if hasattr(body, each.name)}
+    )
     if not request.batch_source:
         refuse_nothing(pictures)
         contents = [decode_base64(each) for each in pictures.values()]
@@ -195,11 +205,18 @@ def start_extras(app: App, body: ExtrasRequest, pictures: Mapping[str, str], cal
 def refuse_nothing(pictures: Mapping[str, str]) -> None:
     missing = [name for name, content in pictures.items() if not content]
     if missing or not pictures:
-        raise Invalid("There is no picture to enlarge.", "Send the file's bytes in base64.", field=missing[0] if missing else "imageList")
+        raise Invalid(
+            "There is no picture to enlarge.",
+            "Send the file's bytes in base64.",
+            field=missing[0] if missing else "imageList",
+        )
 
 
 def base64_results(record: JobRecord) -> list[str]:
-    """The pictures in base64, every one there was to be. Raises JobFailed. They may be large: not to be called on the event loop."""
+    """The pictures in base64, every one there was to be. Raises JobFailed.
+
+    They may be large: not to be called on the event loop.
+    """
     if record.error:
         raise failure(record.error)
     if len(record.pictures) < len(record.params.get("images", ())):
@@ -221,8 +238,12 @@ def refuse_interrogation(model: str) -> None:
     file = INTERROGATORS[model]
     raise ModelMissing(
         f"{Path(file).name} is missing: pictures cannot be described.",
-        f"Describe the picture yourself, or by another program. This version has no interrogation; the model's place is {file}.",
+        "Describe the picture yourself, or by another program. This version has no interrogation; the model's place "
+        f"is {file}.",
     )
 
 
-INTERROGATORS = {"clip": "models/BLIP/model_base_caption_capfilt_large.pth", "deepdanbooru": "models/torch_deepdanbooru/model-resnet_custom_v3.pt"}
+INTERROGATORS = {
+    "clip": "models/BLIP/model_base_caption_capfilt_large.pth",
+    "deepdanbooru": "models/torch_deepdanbooru/model-resnet_custom_v3.pt",
+}

@@ -28,7 +28,11 @@ class TrustedProxies:
 
     def seen_through(self, scope: Scope) -> Scope:
         """The request as the nearest trusted proxy had it, without any word that only proxies say."""
-        plain = [(name, value) for name, value in scope["headers"] if not name.startswith(PREFIX) and name not in OTHER_PROXY_HEADERS]
+        plain = [
+            (name, value)
+            for name, value in scope["headers"]
+            if not name.startswith(PREFIX) and name not in OTHER_PROXY_HEADERS
+        ]
         seen = {**scope, "headers": plain}
         address, port = scope.get("client") or ("", 0)
         if address not in self:
@@ -37,12 +41,17 @@ class TrustedProxies:
         if scheme := scheme_for(scope["type"], last(headers.getlist("x-forwarded-proto"))):
             seen["scheme"] = scheme
         if host := last(headers.getlist("x-forwarded-host")):
-            seen["headers"] = [*((name, value) for name, value in plain if name != b"host"), (b"host", host.encode("latin-1"))]
+            seen["headers"] = [
+                *((name, value) for name, value in plain if name != b"host"),
+                (b"host", host.encode("latin-1")),
+            ]
         seen["client"] = self.client(headers.getlist("x-forwarded-for"), address), port
         return seen
 
     def client(self, chain: Sequence[str], address: str) -> str:
-        """The nearest address that is no trusted proxy's: what stands before it in the chain, anybody may have written."""
+        """The nearest address that is no trusted proxy's: what stands before it in the chain,
+        anybody may have written.
+        """
         for told in reversed([part.strip() for line in chain for part in line.split(",")]):
             try:
                 address = str(ipaddress.ip_address(told))

@@ -1,7 +1,7 @@
 """What of gradio the page needs: its document, its code and its style sheets. All else that gradio serves is closed.
 
-Plain ASGI, between the door and gradio. gradio draws the page in the browser; it calls no function of ours, so it takes no values, keeps no files,
-has no queue and no sessions here.
+Plain ASGI, between the door and gradio. gradio draws the page in the browser; it calls no function of ours, so it takes
+no values, keeps no files, has no queue and no sessions here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ FOLDERS: Mapping[str, str] = {      # code and style sheets → how long a brows
     "/static/": "private, no-cache",
     "/easel/page/": "private, no-cache",
 }
-PASSED_HEADERS = frozenset({b"host", b"accept", b"accept-encoding", b"user-agent", b"if-none-match", b"if-modified-since"})      # of a request
+# of a request
+PASSED_HEADERS = frozenset(
+    {b"host", b"accept", b"accept-encoding", b"user-agent", b"if-none-match", b"if-modified-since"}
+)
 
 
 class Gate:
@@ -37,7 +40,11 @@ class Gate:
             return
         path = inner_path(scope)
         check_route(path, scope["method"])
-        asked = {**scope, "query_string": b"", "headers": [pair for pair in scope["headers"] if pair[0] in PASSED_HEADERS]}
+        asked = {
+            **scope,
+            "query_string": b"",
+            "headers": [pair for pair in scope["headers"] if pair[0] in PASSED_HEADERS],
+        }
         answer = GradioResponse(send, keeping(path))
         await self.page(asked, receive, answer.send)
         answer.check()

@@ -59,7 +59,9 @@ def routes(app: App) -> APIRouter:
 
 
 async def answered(app: App, body: DrawRequest, request: Request) -> Response:
-    pixels = await asyncio.to_thread(most_pixels, (*body.init_images, body.mask)) if isinstance(body, Img2ImgRequest) else 0
+    pixels = (
+        await asyncio.to_thread(most_pixels, (*body.init_images, body.mask)) if isinstance(body, Img2ImgRequest) else 0
+    )
     async with app.decoding.room(pixels):
         submitted = await asyncio.to_thread(start_generation, app, body, account(request))
     record = await ended(app.jobs, submitted.job)
@@ -74,7 +76,11 @@ def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     """Begin the job of a body. Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge."""
     refuse_unknown_arts(body)
     body, notes = with_names_here(body, app.models, app.settings.current)
-    kind, request = ("img2img", img2img_request(app, body)) if isinstance(body, Img2ImgRequest) else ("txt2img", txt2img_request(body))
+    kind, request = (
+        ("img2img", img2img_request(app, body))
+        if isinstance(body, Img2ImgRequest)
+        else ("txt2img", txt2img_request(body))
+    )
     saved = body.save_images and not body.do_not_save_samples
     submitted = submit(app, Submission(kind, request, overrides_of(body), saved, body.force_task_id or ""), caller)
     return replace(submitted, notes=(*notes, *submitted.notes))
@@ -87,7 +93,10 @@ def refuse_unknown_arts(body: RequestOptions) -> None:
 
 
 def txt2img_request(body: Txt2ImgRequest) -> Txt2Img:
-    """The declared request. As in A1111 the old fields for the first pass's size go before width and height, hires fix or not."""
+    """The declared request.
+
+    As in A1111 the old fields for the first pass's size go before width and height, hires fix or not.
+    """
     request = fields_of(Txt2Img, body)
     width, height = body.firstphase_width, body.firstphase_height
     return replace(request, width=width, height=height) if width or height else request

@@ -49,7 +49,12 @@ class IncomingBody:
 
 def with_readable_range(scope: Scope) -> Scope:
     """The request without a Range that is none, or of another unit than bytes: RFC 9110, 14.2, has it ignored."""
-    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range" or is_range(value.decode("latin-1"))]}
+    return {
+        **scope,
+        "headers": [
+            (name, value) for name, value in scope["headers"] if name != b"range" or is_range(value.decode("latin-1"))
+        ],
+    }
 
 
 def is_range(text: str) -> bool:

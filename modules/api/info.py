@@ -81,7 +81,8 @@ MEMORY_KINDS = {
 
 
 def decode_base64(image: str) -> bytes:
-    """Bytes of a base64 text or a data: address, as clients write them: lines broken, not padded, in the alphabet for addresses.
+    """Bytes of a base64 text or a data: address, as clients write them: lines broken, not padded,
+    in the alphabet for addresses.
 
     Raises InvalidImage.
     """
@@ -95,7 +96,9 @@ def decode_base64(image: str) -> bytes:
 
 
 def most_pixels(images: Iterable[str]) -> int:
-    """Of the largest of some pictures in base64, by their headers; what is no picture has none, and is refused when it is read."""
+    """Of the largest of some pictures in base64, by their headers; what is no picture has none,
+    and is refused when it is read.
+    """
     sizes = []
     for image in images:
         with contextlib.suppress(WebUIError):

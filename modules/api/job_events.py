@@ -1,4 +1,6 @@
-"""A job followed by server-sent events (WHATWG HTML, 9.2): its record, what of it has changed after each change, its record at the end."""
+"""A job followed by server-sent events (WHATWG HTML, 9.2): its record, what of it has changed after each change,
+its record at the end.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,17 @@ from typing import Any
 
 from modules.app.jobs import Jobs
 
-QUIET_SECONDS = 15       # after so long a comment is sent, so that proxies keep the connection and a client that left is noticed
+# after so long a comment is sent, so that proxies keep the connection and a client that left is noticed
+QUIET_SECONDS = 15
 LEAST_SECONDS = 0.1      # between two records
 KEEPALIVE_COMMENT = ": waiting\n\n"
 
 
 async def job_events(jobs: Jobs, job: str, look: Callable[[], dict[str, Any]]) -> AsyncIterator[str]:
-    """`look` reads the record as it is now; it is called in a thread. The first and the last record are sent whole, the first at once."""
+    """`look` reads the record as it is now; it is called in a thread.
+
+    The first and the last record are sent whole, the first at once.
+    """
     changed, loop = asyncio.Event(), asyncio.get_running_loop()
     known: dict[str, Any] = {}
     stop = jobs.watch(job, lambda: loop.call_soon_threadsafe(changed.set))

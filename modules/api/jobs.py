@@ -1,4 +1,7 @@
-"""/easel/v1: jobs begun and followed by id, for the page and for programs. Somebody else's job is one that does not exist."""
+"""/easel/v1: jobs begun and followed by id, for the page and for programs.
+
+Somebody else's job is one that does not exist.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +38,19 @@ class ChosenScript(KnownFields):
 
 
 class JobRequest(KnownFields):
-    """What a page or a program asks for. Fields that are not given are as the page begins: with the model's own defaults."""
+    """What a page or a program asks for.
+
+    Fields that are not given are as the page begins: with the model's own defaults.
+    """
 
     kind: Name = Field(description="One of: " + ", ".join(JOB_KINDS.names) + ".")
     fields: Annotated[dict[Name, Any], MaxLen(MAX_ITEMS)] = Field({}, description="The request's fields by name.")
-    settings: JsonObject = Field({}, description="Settings for this job alone, by name: the checkpoint, the VAE, any other.")
-    script: ChosenScript | None = Field(None, description="A script of txt2img or img2img, in place of script_name and script_args.")
+    settings: JsonObject = Field(
+        {}, description="Settings for this job alone, by name: the checkpoint, the VAE, any other."
+    )
+    script: ChosenScript | None = Field(
+        None, description="A script of txt2img or img2img, in place of script_name and script_args."
+    )
     save: bool = Field(True, description="Also write the pictures to the server's outputs folder.")
 
 
@@ -61,15 +71,20 @@ def routes(app: App) -> APIRouter:
         return JobStarted(job=submitted.job, notes=list(submitted.notes))
 
     @api.get("/jobs")
-    def recent(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20, kinds: Kinds = "") -> list[dict[str, Any]]:
+    def recent(
+        request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20, kinds: Kinds = ""
+    ) -> list[dict[str, Any]]:
         """The caller's newest jobs, newest first, each with its newest pictures."""
-        found = app.jobs.store.recent(owner(request), limit, MOST_LISTED_PICTURES, [kind for kind in kinds.split(",") if kind])
+        found = app.jobs.store.recent(
+            owner(request), limit, MOST_LISTED_PICTURES, [kind for kind in kinds.split(",") if kind]
+        )
         return [job_json(app, record, brief=True) for record in found]
 
     @api.get("/jobs/{job}", response_model=dict[str, Any])
     def get(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> Response:
         """With all its pictures, or the `newest` few."""
-        return JSONResponse(job_json(app, app.jobs.brief(job, owner(request), newest or None)))      # plain data, asked several times a second
+        # plain data, asked several times a second
+        return JSONResponse(job_json(app, app.jobs.brief(job, owner(request), newest or None)))
 
     @api.get("/jobs/{job}/events")
     async def events(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
@@ -80,7 +95,9 @@ def routes(app: App) -> APIRouter:
         def look() -> dict[str, Any]:
             return job_json(app, app.jobs.brief(job, account_name, newest or None))
 
-        return StreamingResponse(job_events(app.jobs, job, look), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        return StreamingResponse(
+            job_events(app.jobs, job, look), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        )
 
     @api.get("/jobs/{job}/preview")
     def preview(job: Id, request: Request) -> Response:
@@ -125,7 +142,10 @@ def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]
             {
                 "index": picture.index,
                 "url": f"{base}/pictures/{picture.index}",
-                "returned": [f"{base}/pictures/{picture.index}/returned/{place}" for place, _ in enumerate(picture.facts.get(RETURNED, ()))],
+                "returned": [
+                    f"{base}/pictures/{picture.index}/returned/{place}"
+                    for place, _ in enumerate(picture.facts.get(RETURNED, ()))
+                ],
                 "seed": picture.facts.get("seed"),
                 "saved": picture.saved,
                 "whole": not picture.facts.get(HALF_MADE, False),
@@ -135,6 +155,7 @@ def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]
         ],
         "outputs": [
             {"index": output.index, "kind": output.kind, "name": Path(output.path).name, "facts": output.facts}
-            for output in record.outputs if output.kind not in PICTURES
+            for output in record.outputs
+            if output.kind not in PICTURES
         ],
     }

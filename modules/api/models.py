@@ -68,7 +68,9 @@ def add_networks(api: APIRouter, app: App) -> None:
 
     @api.get("/hypernetworks")
     def hypernetworks() -> list[dict[str, str]]:
-        return [{"name": file.model_name, "path": file.name} | problem_of(file) for file in app.models.hypernetworks.list()]
+        return [
+            {"name": file.model_name, "path": file.name} | problem_of(file) for file in app.models.hypernetworks.list()
+        ]
 
 
 def add_refresh(api: APIRouter, app: App, kind: ModelKind) -> None:

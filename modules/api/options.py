@@ -38,9 +38,9 @@ def routes(app: App) -> APIRouter:
         """Change some settings, all or none. What GET gave may be posted back; null means "leave it".
 
         Where there are accounts the settings are the first one's: the first that --gradio-auth names, else --api-auth.
-        Settings that A1111 has and Easel has not are remembered, do nothing and are named in the reply, so that programs
-        written for A1111, and dumps of its settings, work. Any other unknown name is refused: it is a slip of the pen, and
-        silently taken it would look as if it had worked.
+        Settings that A1111 has and Easel has not are remembered, do nothing and are named in the reply, so that
+        programs written for A1111, and dumps of its settings, work. Any other unknown name is refused: it is a slip of
+        the pen, and silently taken it would look as if it had worked.
         """
         return OptionsReply(ignored=change(app, account(request), values))
 

@@ -15,7 +15,8 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LONGEST_ORIGIN = 300      # letters of an origin that is looked at
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 CORS_HEADERS = "Authorization, Content-Type, X-Requested-With"
-CROSS_ORIGIN_SITES = frozenset({"cross-site", "same-site"})      # what browsers say of a request that another origin's page makes
+# what browsers say of a request that another origin's page makes
+CROSS_ORIGIN_SITES = frozenset({"cross-site", "same-site"})
 
 
 class Origins:
@@ -29,10 +30,17 @@ class Origins:
         """Whether the flags let pages of that origin in."""
         if not origin or origin == "null" or len(origin) > LONGEST_ORIGIN:
             return False
-        return "*" in self.named or normal_origin(origin) in self.named or bool(self.pattern and self.pattern.fullmatch(origin))
+        return (
+            "*" in self.named
+            or normal_origin(origin) in self.named
+            or bool(self.pattern and self.pattern.fullmatch(origin))
+        )
 
     def check(self, scope: Scope, headers: Headers) -> None:
-        """What changes something, or opens a socket, comes from a page that may, or from no page at all. Raises BadOrigin."""
+        """What changes something, or opens a socket, comes from a page that may, or from no page at all.
+
+        Raises BadOrigin.
+        """
         if scope["type"] == "http" and scope["method"] in SAFE:
             return
         origin = headers.get("origin")
@@ -41,8 +49,11 @@ class Origins:
         else:
             foreign = normal_origin(origin) != own_origin(scope, headers) and not self.admit(origin)
         if foreign:
-            raise BadOrigin("That page may not speak to this server.",
-                            "Open Easel's own page, or name the other with --cors-allow-origins. Behind a proxy see --trusted-proxy.")
+            raise BadOrigin(
+                "That page may not speak to this server.",
+                "Open Easel's own page, or name the other with --cors-allow-origins. Behind a proxy see "
+                "--trusted-proxy.",
+            )
 
     def headers(self, headers: Headers) -> Mapping[str, str]:
         """What lets the asking page read the answer; nothing for any that may not."""
@@ -54,12 +65,19 @@ class Origins:
         return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true", "Vary": "Origin"}
 
     def preflight(self, scope: Scope, headers: Headers) -> bool:
-        """Whether this is a browser's question if a page may ask something, and it may. Browsers ask without credentials."""
+        """Whether this is a browser's question if a page may ask something, and it may.
+
+        Browsers ask without credentials.
+        """
         asks = scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers
         return asks and self.admit(headers.get("origin", ""))
 
 
-PREFLIGHT_HEADERS = {"Access-Control-Allow-Methods": CORS_METHODS, "Access-Control-Allow-Headers": CORS_HEADERS, "Access-Control-Max-Age": "600"}
+PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Methods": CORS_METHODS,
+    "Access-Control-Allow-Headers": CORS_HEADERS,
+    "Access-Control-Max-Age": "600",
+}
 
 
 def own_origin(scope: Scope, headers: Headers) -> str:

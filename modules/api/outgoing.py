@@ -1,4 +1,6 @@
-"""Responses on their way out: the headers that all of them have, and one shape for what libraries refuse and for faults of our own."""
+"""Responses on their way out: the headers that all of them have,
+and one shape for what libraries refuse and for faults of our own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,11 @@ OF_THE_TEXT = frozenset({"content-type", "content-length"})      # headers that 
 
 
 class OutgoingResponse:
-    """A `send`. A refusal in plain text, which only libraries write, is held until the application has returned, and then said in our shape."""
+    """A `send`.
+
+    A refusal in plain text, which only libraries write, is held until the application has returned, and then said in
+    our shape.
+    """
 
     def __init__(self, send: Send, body: IncomingBody) -> None:
         self.headers: Mapping[str, str] = SECURITY_HEADERS
@@ -44,7 +50,9 @@ class OutgoingResponse:
             await self._send(message)
 
     def _complete(self, start: Message) -> None:
-        """Put in what all responses have and who may keep this one; a refusal before the end of a large body hangs up."""
+        """Put in what all responses have and who may keep this one;
+        a refusal before the end of a large body hangs up.
+        """
         headers = MutableHeaders(scope=start)
         for name, value in self.headers.items():
             headers.setdefault(name, value)
@@ -58,12 +66,18 @@ class OutgoingResponse:
         if self._held is None:
             return
         status, headers = self._held["status"], Headers(raw=self._held["headers"])
-        body = refusal_body(CODES.get(status, "bad_request"), self._text.decode(errors="replace") or f"{responses.get(status, 'Refused')}.")
+        body = refusal_body(
+            CODES.get(status, "bad_request"),
+            self._text.decode(errors="replace") or f"{responses.get(status, 'Refused')}.",
+        )
         kept = {name: value for name, value in headers.items() if name not in OF_THE_TEXT}
         await JSONResponse(body, status, kept)(scope, receive, self.send)
 
     async def fail(self, scope: Scope, receive: Receive) -> str:
-        """Say that there was a fault of our own, to whoever has had no other response yet. Returns the id by which they know it."""
+        """Say that there was a fault of our own, to whoever has had no other response yet.
+
+        Returns the id by which they know it.
+        """
         body = refusal_body("internal", "Something went wrong inside Easel.", "The server's log tells more.")
         if scope["type"] == "http" and not self.started:
             await JSONResponse(body, 500)(scope, receive, self.send)

@@ -1,4 +1,6 @@
-"""/easel/v1: what a page begins with and listens for: the model, the person's choice of one, the sound of a job's end."""
+"""/easel/v1: what a page begins with and listens for: the model, the person's choice of one,
+the sound of a job's end.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/state")
     def state(request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "") -> dict[str, Any]:
-        """The model in memory, the queue, and what the forms should hold with that checkpoint, or with the caller's; `sound` is how loud
-        a job's end is, from 0 to 1."""
+        """The model in memory, the queue, and what the forms should hold with that checkpoint, or with the caller's;
+        `sound` is how loud a job's end is, from 0 to 1."""
         told, choice = app.jobs.state, standing_choice(app, owner(request))
         return {
             "model": {"loading": told.loading, "loaded": told.loaded, "error": told.error},
@@ -37,15 +39,18 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/choice", status_code=204)
     def choose(values: Annotated[dict[str, Any], Body(max_length=len(MODEL_SETTINGS))], request: Request) -> None:
-        """Remember the caller's model, VAE or clip skip, for the next page they open. The server's settings stay as they are."""
+        """Remember the caller's model, VAE or clip skip, for the next page they open.
+
+        The server's settings stay as they are.
+        """
         if name := values.get("sd_model_checkpoint"):
             app.models.checkpoints.find(str(name))
         app.choices.remember(owner(request), values)
 
     @api.get("/choices")
     def choices() -> dict[str, Any]:
-        """The files there are to choose from, `lists` of (label, value) by name; `problems` with them, and the `missing_folder` to put a
-        checkpoint into where there is none."""
+        """The files there are to choose from, `lists` of (label, value) by name; `problems` with them, and the
+        `missing_folder` to put a checkpoint into where there is none."""
         return {"lists": choices_now(app), "problems": file_problems(app), "missing_folder": missing_folder(app)}
 
     @api.post("/choices/refresh")

@@ -20,7 +20,9 @@ from modules.requests.saving_by_hand import save_by_hand
 
 
 class SaveBody(KnownFields):
-    index: int = Field(ge=0, description="The picture's; with save_selected_only off, all pictures of the job are saved.")
+    index: int = Field(
+        ge=0, description="The picture's; with save_selected_only off, all pictures of the job are saved."
+    )
 
 
 class SaveReply(BaseModel):
@@ -41,14 +43,21 @@ def routes(app: App) -> APIRouter:
     @api.get("/jobs/{job}/pictures/{index}/returned/{place}")
     def returned(job: Id, index: int, place: int, request: Request) -> FileResponse:
         """A file that is shown with a picture: its mask, or what was painted in that."""
-        of_it = [path for found in app.jobs.get(job, owner(request)).pictures if found.index == index for path in found.facts.get(RETURNED, ())]
+        of_it = [
+            path
+            for found in app.jobs.get(job, owner(request)).pictures
+            if found.index == index
+            for path in found.facts.get(RETURNED, ())
+        ]
         if 0 <= place < len(of_it) and Path(of_it[place]).is_file():
             return FileResponse(of_it[place], filename=Path(of_it[place]).name, content_disposition_type="inline")
         raise UnknownName("picture", f"{index}-{place}", [])
 
     @api.post("/jobs/{job}/save")
     def save(job: Id, body: SaveBody, request: Request) -> SaveReply:
-        """Copy a picture into the folder of those saved by hand, and list it there in log.csv, as the settings have it."""
+        """Copy a picture into the folder of those saved by hand, and list it there in log.csv,
+        as the settings have it.
+        """
         outputs = app.flags.paths.outputs
         copies = save_by_hand(app.jobs.get(job, owner(request)), body.index, app.settings.current, outputs, logging)
         return SaveReply(files=[f"{OUTPUTS_PREFIX}/{path.relative_to(outputs).as_posix()}" for path in copies])

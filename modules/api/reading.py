@@ -38,8 +38,12 @@ class ManifestRequest(KnownFields):
 
 class InfotextRequest(KnownFields):
     text: str = Field(max_length=MAX_INFOTEXT)
-    tab: Literal["", "txt2img", "img2img", "extras"] = Field("", description="Whose fields are wanted; empty is where the data come from.")
-    now: JsonObject = Field({}, description="By field or setting, what the form holds: it is used where the data name what is not here.")
+    tab: Literal["", "txt2img", "img2img", "extras"] = Field(
+        "", description="Whose fields are wanted; empty is where the data come from."
+    )
+    now: JsonObject = Field(
+        {}, description="By field or setting, what the form holds: it is used where the data name what is not here."
+    )
 
 
 def routes(app: App) -> APIRouter:
@@ -62,7 +66,9 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/read-infotext")
     def infotext(body: InfotextRequest) -> dict[str, Any]:
-        """Generation data as form fields, settings, and what neither is; `notes` tell what could not be taken as it is."""
+        """Generation data as form fields, settings, and what neither is;
+        `notes` tell what could not be taken as it is.
+        """
         return clamp_to_form(read_infotext(body.text, app.models, app.settings.current, body.tab, body.now))
 
     @api.post("/compare-manifest")
@@ -76,4 +82,7 @@ def routes(app: App) -> APIRouter:
 
 def kept_input(app: App, image: str) -> dict[str, str]:
     content = decode_base64(image)
-    return {"name": save_input(app.flags.paths.cache / "inputs", content), "infotext": picture_metadata(content).infotext}
+    return {
+        "name": save_input(app.flags.paths.cache / "inputs", content),
+        "infotext": picture_metadata(content).infotext,
+    }

@@ -28,12 +28,15 @@ NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name 
 EMPTY_VALUES: tuple[Any, ...] = (False, 0, "", "None", "none", {})      # what asks for nothing
 # Fields of a request that are settings, for this request alone.
 AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "token_merging_ratio")
-TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"      # part of addresses and file names
+# part of addresses and file names
+TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"
 
 Phase = Annotated[int, Field(ge=0, le=2048)]
 Eta = Annotated[float, Field(ge=0, le=1)]
 TaskId = Annotated[str, Field(pattern=TASK_ID, description="An id of your own to follow the job by.")]
-InfotextField = Annotated[str, Field(max_length=MAX_INFOTEXT, description="Generation data: fills in what is not given.")]
+InfotextField = Annotated[
+    str, Field(max_length=MAX_INFOTEXT, description="Generation data: fills in what is not given.")
+]
 Overrides = Annotated[JsonObject, Field(description="Settings for this request alone.")]
 SamplerIndex = Annotated[str, Field(max_length=MAX_NAME, description="Old name of sampler_name, which goes before it.")]
 SaveImagesField = Annotated[bool, Field(description="Also write the pictures to the server's outputs folder.")]
@@ -41,7 +44,10 @@ SaveImagesField = Annotated[bool, Field(description="Also write the pictures to 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestOptions:
-    """What a request says beside its picture. Unknown fields are ignored and told of in the reply, nulls are defaults."""
+    """What a request says beside its picture.
+
+    Unknown fields are ignored and told of in the reply, nulls are defaults.
+    """
 
     sampler_index: SamplerIndex | None = None
     eta: Eta | None = None
@@ -83,7 +89,9 @@ DrawRequest: TypeAlias = Txt2ImgRequest | Img2ImgRequest
 
 
 def normalise_request(body: Any, kind: type[Generation] = Txt2Img) -> Any:
-    """A1111's ways of saying things: null for the usual, generation data for many fields, an old name for the sampler."""
+    """A1111's ways of saying things: null for the usual, generation data for many fields,
+    an old name for the sampler.
+    """
     if not isinstance(body, Mapping):
         return body
     given = without_nulls(body)
@@ -94,10 +102,21 @@ def normalise_request(body: Any, kind: type[Generation] = Txt2Img) -> Any:
 
 
 def field_notes(body: Any, given: Any) -> list[str]:
-    """What of a request's JSON is none of its fields, or asks for what has no effect here; with what may have been meant."""
+    """What of a request's JSON is none of its fields, or asks for what has no effect here;
+    with what may have been meant.
+    """
     known = {each.name for each in fields(body)}
-    strange = islice((name for name, value in given.items() if name not in known and not (name in NO_EFFECT and value in NOTHING_ASKED)), MOST_TOLD)
-    return [f"{name} has no effect here." if name in NO_EFFECT else unknown_field(name[:MAX_ID], known) for name in strange]
+    strange = islice(
+        (
+            name
+            for name, value in given.items()
+            if name not in known and not (name in NO_EFFECT and value in NOTHING_ASKED)
+        ),
+        MOST_TOLD,
+    )
+    return [
+        f"{name} has no effect here." if name in NO_EFFECT else unknown_field(name[:MAX_ID], known) for name in strange
+    ]
 
 
 def unknown_field(name: str, known: Iterable[str]) -> str:
@@ -107,11 +126,13 @@ def unknown_field(name: str, known: Iterable[str]) -> str:
 
 MOST_TOLD = 20      # fields that one reply tells of
 NOTHING_ASKED: tuple[Any, ...] = (None, False, True, 0, "", [], {}, *EMPTY_VALUES)
-NO_EFFECT = frozenset("""
-    outpath_samples outpath_grids prompt_for_display seed_enable_extras do_not_reload_embeddings ddim_discretize overlay_images
-    sampler_noise_scheduler_override extra_generation_params disable_extra_networks comments latent_mask is_hr_pass
-    firstphase_width firstphase_height include_init_images enable_hr
-""".split())      # A1111's, which its clients send whether they want something or not
+NO_EFFECT = frozenset(
+    """
+    outpath_samples outpath_grids prompt_for_display seed_enable_extras do_not_reload_embeddings ddim_discretize
+    overlay_images sampler_noise_scheduler_override extra_generation_params disable_extra_networks comments
+    latent_mask is_hr_pass firstphase_width firstphase_height include_init_images enable_hr
+""".split()
+)      # A1111's, which its clients send whether they want something or not
 
 
 def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,9 @@ def owner(request: Request) -> str:
 
 
 class KnownFields(BaseModel):
-    """What a route of ours takes: a field that it does not know is named in a refusal, lest it look as if it had worked."""
+    """What a route of ours takes: a field that it does not know is named in a refusal,
+    lest it look as if it had worked.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -131,10 +133,16 @@ class StrictRequest(Request):
 
 
 def declared_size(headers: Headers) -> int:
-    """Bytes of the body that its client has announced, 0 if it has not. Raises WebUIError for what is no number, or said in two ways."""
+    """Bytes of the body that its client has announced, 0 if it has not.
+
+    Raises WebUIError for what is no number, or said in two ways.
+    """
     length = headers.get("content-length", "0")
-    if "content-length" in headers and "transfer-encoding" in headers:      # a proxy before us may have believed the other one
-        raise WebUIError("Content-Length and Transfer-Encoding contradict each other.", "Leave them to the HTTP library.")
+    # a proxy before us may have believed the other one
+    if "content-length" in headers and "transfer-encoding" in headers:
+        raise WebUIError(
+            "Content-Length and Transfer-Encoding contradict each other.", "Leave them to the HTTP library."
+        )
     if not (length.isascii() and length.isdecimal() and len(length) <= 20):
         raise WebUIError("The header Content-Length is not a number.", "Leave it to the HTTP library.")
     return int(length)
@@ -161,7 +169,9 @@ def strict_json(body: bytes) -> Any:
 
 
 def check_count(body: bytes) -> None:
-    """Raises JSONDecodeError where there is more in JSON than any request says: counted outside its texts, before it is taken apart."""
+    """Raises JSONDecodeError where there is more in JSON than any request says: counted outside its texts,
+    before it is taken apart.
+    """
     if body.count(b"\\") > MAX_ESCAPES:
         raise json.JSONDecodeError(f"more than {MAX_ESCAPES:,} escaped characters", "", 0)
     parts = body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"', 2 * MAX_JSON + 2)      # every second is a text
@@ -171,7 +181,9 @@ def check_count(body: bytes) -> None:
 
 
 def check_depth(value: Any) -> None:
-    """Raises JSONDecodeError for values in values in values …, which whoever writes them down again could not go into."""
+    """Raises JSONDecodeError for values in values in values …,
+    which whoever writes them down again could not go into.
+    """
     level = [value]
     for _ in range(MAX_DEPTH):
         within = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))

@@ -51,7 +51,12 @@ def routes(app: App) -> APIRouter:
     @api.get("/script-info")
     def script_info() -> list[ScriptInfo]:
         """Every script's arguments, for txt2img and for img2img."""
-        return [describe_script(app, script, kind) for kind in GENERATION_KINDS for script in SCRIPTS if kind in script.kinds]
+        return [
+            describe_script(app, script, kind)
+            for kind in GENERATION_KINDS
+            for script in SCRIPTS
+            if kind in script.kinds
+        ]
 
     return api
 
@@ -80,5 +85,7 @@ def arg(app: App, param: Param, value: Any) -> ScriptArg:
         return ScriptArg(label=param.label, value=value, minimum=widget.low, maximum=widget.high, step=widget.step)
     if isinstance(widget, Choice | Choices):
         known = widget.of if isinstance(widget.of, tuple) else lists_of(app)[widget.of]()
-        return ScriptArg(label=param.label, value=value, choices=[each if isinstance(each, str) else each[1] for each in known])
+        return ScriptArg(
+            label=param.label, value=value, choices=[each if isinstance(each, str) else each[1] for each in known]
+        )
     return ScriptArg(label=param.label, value=value)

@@ -40,17 +40,40 @@ from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 
 STATIC = Path(__file__).parent / "static"
-FACES = (generate, extras, options, models, cards, extra_networks, health, making, progress, info, jobs, pictures, page_start, reading, scripts)
-AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")      # not found there: not the page's either
+FACES = (
+    generate,
+    extras,
+    options,
+    models,
+    cards,
+    extra_networks,
+    health,
+    making,
+    progress,
+    info,
+    jobs,
+    pictures,
+    page_start,
+    reading,
+    scripts,
+)
+# not found there: not the page's either
+AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")
 API_DESCRIPTION = """\
 Routes under `/sdapi/v1` are those of AUTOMATIC1111's API: same names, same defaults, same replies.
-Routes under `/easel/v1` follow jobs by their id, from anywhere, also after the connection that asked for them is gone."""
+Routes under `/easel/v1` follow jobs by their id, from anywhere, also after the connection that asked for them is
+gone."""
 
 
 def build_api(app: App) -> FastAPI:
     """A1111's routes under /sdapi/v1 and /internal, ours under /easel/v1, and /docs."""
     api = Api(
-        title="Easel", version="0.1", description=API_DESCRIPTION, docs_url=None, redoc_url=None, strict_content_type=False,
+        title="Easel",
+        version="0.1",
+        description=API_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        strict_content_type=False,
     )
     for face in FACES:
         api.include_router(face.routes(app))
@@ -73,7 +96,9 @@ def put_page(api: FastAPI, page: ASGIApp) -> None:
 
 async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     """What is beside `--subpath`."""
-    await refuse(NotFound("There is nothing at that address.", "Easel is served below its --subpath."), scope, receive, send)
+    await refuse(
+        NotFound("There is nothing at that address.", "Easel is served below its --subpath."), scope, receive, send
+    )
 
 
 def docs(request: Request) -> HTMLResponse:

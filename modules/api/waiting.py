@@ -21,6 +21,9 @@ async def ended(jobs: Jobs, job: str) -> JobRecord:
     try:
         await asyncio.to_thread(jobs.when_ended, job, tell)
         await done.wait()
-    except asyncio.CancelledError as error:      # the server waits for nobody once it is told to stop
-        raise Stopping("Easel is being stopped.", f"The job is kept and goes on when Easel is started again: see /easel/v1/jobs/{job}.") from error
+    except asyncio.CancelledError as error:  # the server waits for nobody once it is told to stop
+        raise Stopping(
+            "Easel is being stopped.",
+            f"The job is kept and goes on when Easel is started again: see /easel/v1/jobs/{job}.",
+        ) from error
     return await asyncio.to_thread(jobs.get, job)

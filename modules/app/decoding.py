@@ -1,4 +1,6 @@
-"""How many pixels of pictures sent to the server are decoded at a time, over all requests: a few bytes can be many megabytes."""
+"""How many pixels of pictures sent to the server are decoded at a time, over all requests:
+a few bytes can be many megabytes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ DECODING_WAIT = 60.0               # s
 class DecodingBudget:
     """Shared by all requests of one event loop. Who waits holds no thread."""
 
-    def __init__(self, pixels: int = MOST_DECODED_PIXELS, patience: float = DECODING_WAIT, waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self, pixels: int = MOST_DECODED_PIXELS, patience: float = DECODING_WAIT, waiting: int = MOST_WAITING
+    ) -> None:
         self.pixels, self.patience, self.most_waiting = pixels, patience, waiting
         self.free, self.waiting = pixels, 0
         self._freed = asyncio.Condition()

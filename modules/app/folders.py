@@ -27,7 +27,10 @@ def output_folder(flags: Flags, named: str, field: str) -> Path:
 
 
 def allowed_folder(flags: Flags, named: str, field: str) -> Path:
-    """The folder meant, links followed. Whoever sits at the server may name any; others only those that were opened for all."""
+    """The folder meant, links followed.
+
+    Whoever sits at the server may name any; others only those that were opened for all.
+    """
     if flags.shared and not flags.batch_dir:
         raise Forbidden("This server is shared: the folders on its disk are closed.",
                         "Upload the pictures instead. Whoever starts the server can open a folder with --batch-dir.")

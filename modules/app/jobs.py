@@ -53,7 +53,10 @@ class Live:
 
 @dataclass
 class Unrecorded:
-    """What a full disk kept out of the database: whoever waits is told all the same. The next start makes such pictures again."""
+    """What a full disk kept out of the database: whoever waits is told all the same.
+
+    The next start makes such pictures again.
+    """
 
     ended: events.Ended | None = None
     outputs: dict[int, OutputRecord] = field(default_factory=dict)
@@ -72,13 +75,19 @@ class Jobs:
     """Submit, follow, interrupt. Any thread may call any method; the worker's events arrive at `hear`."""
 
     def __init__(
-        self, store: JobStore, process: str = "", is_alive: Callable[[str], bool] = lambda process: False,
-        needs_device: Callable[[str], bool] = lambda kind: True, on_output: Callable[[OutputRecord], None] = lambda output: None,
+        self,
+        store: JobStore,
+        process: str = "",
+        is_alive: Callable[[str], bool] = lambda process: False,
+        needs_device: Callable[[str], bool] = lambda kind: True,
+        on_output: Callable[[OutputRecord], None] = lambda output: None,
         hooks: Hooks | None = None,
     ) -> None:
-        """process: what this one's jobs are marked with, "" for the server's; is_alive: is that process still at its jobs?
+        """process: what this one's jobs are marked with, "" for the server's; is_alive:
+        is that process still at its jobs?
 
-        needs_device: do jobs of that kind wait for the device? on_output: called with whatever a job has made, before its end is told
+        needs_device: do jobs of that kind wait for the device? on_output: called with whatever a job has made, before
+            its end is told
         """
         self.store, self.process, self.is_alive = store, process, is_alive
         self.needs_device, self.on_output, self.hooks = needs_device, on_output, hooks or Hooks()
@@ -102,7 +111,9 @@ class Jobs:
         }
 
     def attach(self, worker: Worker, resume: bool = True) -> None:
-        """Give the jobs their worker, and the worker what was asked meanwhile or, to `resume`, left undone by a crash or a stop."""
+        """Give the jobs their worker, and the worker what was asked meanwhile or, to `resume`,
+        left undone by a crash or a stop.
+        """
         worker.start()
         with self._asking:
             self.worker = worker
@@ -125,14 +136,29 @@ class Jobs:
             log.exception("Job %s cannot be resumed", record.id)
             self.hear(events.Ended(record.id, FAILED, error_data(error)))
 
-    def submit(self, kind: str, params: Mapping[str, Any], settings: Settings, owner: str, save: bool = True, task_id: str = "") -> str:
-        """Record a job and start it, now or when there is a worker; returns its id. Raises Invalid if the id is taken."""
-        record = JobRecord(task_id or f"task({secrets.token_hex(16)})", owner, kind, params, asdict(settings), save, process=self.process)
+    def submit(
+        self, kind: str, params: Mapping[str, Any], settings: Settings, owner: str, save: bool = True, task_id: str = ""
+    ) -> str:
+        """Record a job and start it, now or when there is a worker; returns its id.
+
+        Raises Invalid if the id is taken.
+        """
+        record = JobRecord(
+            task_id or f"task({secrets.token_hex(16)})",
+            owner,
+            kind,
+            params,
+            asdict(settings),
+            save,
+            process=self.process,
+        )
         with self._asking:
             try:
                 self.store.add(record)
             except sqlite3.IntegrityError as error:
-                raise Invalid(f"There is a job {record.id!r} already.", "Choose another task id, or none.", "force_task_id") from error
+                raise Invalid(
+                    f"There is a job {record.id!r} already.", "Choose another task id, or none.", "force_task_id"
+                ) from error
             self._hand_over(record)
         return record.id
 
@@ -147,7 +173,9 @@ class Jobs:
         return unrecorded.added_to(record) if unrecorded else record
 
     def brief(self, job: str, owner: str | None = None, newest: int | None = 0) -> JobRecord:
-        """As `get`, without what may be long: for those who ask often. `newest`: with how many of its outputs; None is all."""
+        """As `get`, without what may be long: for those who ask often. `newest`: with how many of its outputs;
+        None is all.
+        """
         return self._owned(job, self.store.brief(job, newest), owner)
 
     def wait(self, job: str) -> JobRecord:
@@ -165,7 +193,10 @@ class Jobs:
         tell()
 
     def watch(self, job: str, tell: Callable[[], object]) -> Callable[[], None]:
-        """Call `tell` after each change of the job, from whatever thread brings it, its end included. Returns what stops that."""
+        """Call `tell` after each change of the job, from whatever thread brings it, its end included.
+
+        Returns what stops that.
+        """
         with self._changed:
             live = self.live.get(job)
             if live:
@@ -288,7 +319,8 @@ class Jobs:
     def _ended(self, event: events.Ended) -> None:
         try:
             self.store.set_state(event.job, event.state, event.error)
-        except (sqlite3.Error, JobFailed):       # a full disk must not keep anyone waiting; the next start makes what is left
+        # a full disk must not keep anyone waiting; the next start makes what is left
+        except (sqlite3.Error, JobFailed):
             log.exception("The end of job %s could not be recorded", event.job)
             self._missing(event.job).ended = event
         with self._changed:
@@ -310,5 +342,6 @@ class Jobs:
 
 SET_ASIDE = WorkerCrashed(
     "Easel died twice while it worked on this job, so it is set aside; others go on.",
-    "What it made up to there is kept. Ask for it anew with a smaller size or another model; the server's log may tell more.",
+    "What it made up to there is kept. Ask for it anew with a smaller size or another model; the server's log may "
+    "tell more.",
 )

@@ -33,7 +33,9 @@ class Account:
     def check(self, needed: Role) -> None:
         """Raises Forbidden."""
         if self.role < needed:
-            raise Forbidden(f"This is for accounts that are {needed.name.lower()}.", "Ask the administrator of this server.")
+            raise Forbidden(
+                f"This is for accounts that are {needed.name.lower()}.", "Ask the administrator of this server."
+            )
 
 
 LOCAL_ACCOUNT = Account(LOCAL_OWNER, Role.ADMINISTRATOR)

@@ -157,8 +157,10 @@ def create(venv: Path, clear: bool) -> None:
         raise SetupFailed("This Python could not put pip into .venv.", without_venv().hint) from error
     except OSError as error:
         raise SetupFailed(f"Cannot make {venv}: {error.strerror}.", "Make room or change the permissions.") from error
-    except ValueError as error:         # a path with the separator of PATH
-        raise SetupFailed(f"Cannot make {venv}.", f"Move Easel to a folder without {os.pathsep!r} in its path.") from error
+    except ValueError as error:  # a path with the separator of PATH
+        raise SetupFailed(
+            f"Cannot make {venv}.", f"Move Easel to a folder without {os.pathsep!r} in its path."
+        ) from error
 
 
 def without_venv() -> SetupFailed:
@@ -189,7 +191,9 @@ def install_requirements(venv: Path, requirements: Path) -> None:
 
 
 def hand_over(python: Path | None, arguments: Sequence[str], folder: Path | None = None) -> int:
-    """Go on as `python` (None: the running one) with these arguments, in `folder`; where this returns, the exit code."""
+    """Go on as `python` (None: the running one) with these arguments, in `folder`; where this returns,
+    the exit code.
+    """
     command = [str(python or sys.executable), *arguments]
     if folder:
         os.chdir(folder)

@@ -1,6 +1,7 @@
 """The families of models: what files and people call them, and the tensors by which their files are told.
 
-How a family computes is told in `models/checkpoint/families.py`; some are only recognised, for Easel cannot draw with them.
+How a family computes is told in `models/checkpoint/families.py`; some are only recognised, for Easel cannot draw with
+them.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ SDXL_REFINER = KnownFamily(
 SD3 = KnownFamily("SD3", "SD 3", r"(?:sd|stablediffusion)v?3", ("joint_blocks",))
 FLUX = KnownFamily("Flux", "Flux", r"flux", ("double_blocks",))
 
-KNOWN_FAMILIES = (SD1, SD2, SDXL_REFINER, SD3, FLUX, SDXL)      # the first that fits counts: SD3's LoRAs have a `lora_te2_` too
+# the first that fits counts: SD3's LoRAs have a `lora_te2_` too
+KNOWN_FAMILIES = (SD1, SD2, SDXL_REFINER, SD3, FLUX, SDXL)
 WIDTHS = {family.width: family.name for family in KNOWN_FAMILIES if family.width}
 SPOKEN = {family.name: family.title for family in (SD1, SD2, SDXL, SDXL_REFINER, SD3, FLUX)}
 

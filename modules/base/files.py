@@ -59,7 +59,8 @@ def write_new(paths: Iterable[Path], content: bytes) -> Path:
 class NewFile:
     """A large file in the making: nobody sees it before it is whole, and it takes nobody's name.
 
-    path: what it will be called; aside: where it is until then, and as a second name of it until whoever asked has heard
+    path: what it will be called; aside: where it is until then, and as a second name of it until whoever asked has
+        heard
     """
 
     path: Path
@@ -74,11 +75,15 @@ class NewFile:
             return False
 
     def write(self, parts: Iterable[bytes | memoryview]) -> None:
-        """All of it, unless it is whole already. Raises DiskFull, Unwritable, or Invalid if there is such a file by now."""
+        """All of it, unless it is whole already.
+
+        Raises DiskFull, Unwritable, or Invalid if there is such a file by now.
+        """
         if self.is_whole:
             return
         try:
-            self.aside.unlink(missing_ok=True)      # not written over: it may be a second name of a file that somebody has renamed
+            # not written over: it may be a second name of a file that somebody has renamed
+            self.aside.unlink(missing_ok=True)
             write_synced(self.aside, parts)
             if not moved_to_free_name(self.aside, self.path):
                 raise Invalid(f"There is a file called {self.path.name} already.", "Choose another name.", field="name")
@@ -98,7 +103,8 @@ def new_file(path: Path, writer: str) -> Iterator[NewFile]:
 
 
 def append_whole(path: Path, content: bytes, header: bytes) -> None:
-    """Add `content` to the end of a file, all of it or nothing; a new file begins with `header`. Its folder must be there.
+    """Add `content` to the end of a file, all of it or nothing; a new file begins with `header`.
+    Its folder must be there.
 
     One at a time: the caller sees to that. Raises DiskFull or Unwritable.
     """
@@ -122,7 +128,10 @@ def write_all(file: io.FileIO, content: bytes) -> None:
 
 
 def written_aside(path: Path, content: bytes) -> Path:
-    """A file beside `path`, on the disk to the last byte, under a name that nobody looks for. Raises DiskFull or Unwritable."""
+    """A file beside `path`, on the disk to the last byte, under a name that nobody looks for.
+
+    Raises DiskFull or Unwritable.
+    """
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     with contextlib.ExitStack() as undo:
         undo.callback(discard, temporary)
@@ -179,7 +188,8 @@ def discard(path: Path) -> None:
 
 
 def clear_unfinished(folder: Path, before: float, below: bool = True) -> int:
-    """Delete what killed writers left in `folder`, and `below` it, if last written `before` (seconds since 1970); returns how many.
+    """Delete what killed writers left in `folder`, and `below` it, if last written `before` (seconds since 1970);
+    returns how many.
 
     Links are not followed, and what cannot be deleted stays.
     """
@@ -207,7 +217,9 @@ def write_error(path: Path, error: OSError) -> WebUIError:
     """What kept a file from being written, told without the folders above it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"No space left to write {path.name}.", f"Free some space in {path.parent.name}/.")
-    return Unwritable(f"{path.name} could not be written: {error.strerror}.", f"Check who may write to {path.parent.name}/.")
+    return Unwritable(
+        f"{path.name} could not be written: {error.strerror}.", f"Check who may write to {path.parent.name}/."
+    )
 
 
 def sync_folder(folder: Path) -> None:

@@ -42,5 +42,6 @@ class Hooks:
     """Every moment there is."""
 
     app_started: Hook[...] = field(default_factory=Hook)      # (app, fastapi): routes may still be added
-    model_loaded: Hook[...] = field(default_factory=Hook)     # (the checkpoint's title); called in the worker's thread, as the next is
+    # (the checkpoint's title); called in the worker's thread, as the next is
+    model_loaded: Hook[...] = field(default_factory=Hook)
     image_saved: Hook[...] = field(default_factory=Hook)      # (path, infotext): in the outputs folder, and recorded

@@ -1,4 +1,6 @@
-"""Imports of large libraries by one thread while others answer: what would hold the interpreter's lock for long is kept from it."""
+"""Imports of large libraries by one thread while others answer:
+what would hold the interpreter's lock for long is kept from it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-TORCH = {"lib/libtorch_global_deps.so": True, "lib/libtorch_cpu.so": False}      # are symbols shared? as torch itself loads them
+# are symbols shared? as torch itself loads them
+TORCH = {"lib/libtorch_global_deps.so": True, "lib/libtorch_cpu.so": False}
 
 
 @contextmanager
@@ -32,7 +35,8 @@ def uncollected(module: str) -> Iterator[None]:
 
 
 def preload(package: str, libraries: Mapping[str, bool]) -> None:
-    """Map a package's shared libraries into the process without the interpreter's lock, which an import holds while it does so.
+    """Map a package's shared libraries into the process without the interpreter's lock,
+    which an import holds while it does so.
 
     libraries: path below the package → are its symbols for all? Where they cannot be mapped so, the import does all.
     """

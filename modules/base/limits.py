@@ -1,4 +1,7 @@
-"""How long texts from outside may be and how many a list may have: looked at before the text is. A request beyond a limit is a 422."""
+"""How long texts from outside may be and how many a list may have: looked at before the text is.
+
+A request beyond a limit is a 422.
+"""
 
 from __future__ import annotations
 

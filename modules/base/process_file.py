@@ -1,7 +1,7 @@
 """A file that one process holds for as long as it lives, and that tells what it had in hand if it died.
 
-The operating system gives the lock back when the process ends, however it ends. Standard library only: a second server is
-refused before anything is installed.
+The operating system gives the lock back when the process ends, however it ends. Standard library only: a second server
+is refused before anything is installed.
 """
 
 from __future__ import annotations
@@ -41,12 +41,18 @@ class ProcessFile:
             raise already_running(path) from None
         except OSError as error:       # a file system without locks
             log.warning("%s cannot be locked (%s): nothing keeps a second Easel from this folder", path.name, error)
-        self._note: dict[str, Any] = {"pid": os.getpid(), "address": address, "in_hand": {LAST_PROCESS: sorted(jobs_of(read_note(path)))}}
+        self._note: dict[str, Any] = {
+            "pid": os.getpid(),
+            "address": address,
+            "in_hand": {LAST_PROCESS: sorted(jobs_of(read_note(path)))},
+        }
         self._write({})
 
     @property
     def died_with(self) -> list[str]:
-        """The jobs that the process before this one had in hand when it ended without `release`; kept until `forget_deaths`."""
+        """The jobs that the process before this one had in hand when it ended without `release`;
+        kept until `forget_deaths`.
+        """
         return list(self._note["in_hand"].get(LAST_PROCESS, []))
 
     def forget_deaths(self) -> None:
@@ -54,12 +60,17 @@ class ProcessFile:
         self._write({LAST_PROCESS: []})
 
     def note_in_hand(self, part: str, jobs: Collection[str]) -> None:
-        """`part` of the program works on these now. Not synced: it outlives the process, and what the power ends is no job's fault."""
+        """`part` of the program works on these now.
+
+        Not synced: it outlives the process, and what the power ends is no job's fault.
+        """
         if not self._stopping and self._note["in_hand"].get(part, []) != (now := sorted(set(jobs))):
             self._write({part: now})
 
     def release_jobs(self) -> None:
-        """From now on nothing is in hand: who is asked to stop may be killed while it does so, and no job is to blame."""
+        """From now on nothing is in hand: who is asked to stop may be killed while it does so,
+        and no job is to blame.
+        """
         self._stopping = True
         self._write({part: [] for part in self._note["in_hand"] if part != LAST_PROCESS})
 

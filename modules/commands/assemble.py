@@ -52,8 +52,12 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
         models=models,
         cards=cards,
         jobs=Jobs(
-            JobStore(paths.database), process_name(process, paths.terminal_locks), partial(is_terminal, paths.terminal_locks),
-            needs_device, partial(list_new_model, cards), hooks,
+            JobStore(paths.database),
+            process_name(process, paths.terminal_locks),
+            partial(is_terminal, paths.terminal_locks),
+            needs_device,
+            partial(list_new_model, cards),
+            hooks,
         ),
         tokenizer=cached_tokenizer(paths.configs / "clip"),
         process=process,
@@ -121,11 +125,19 @@ def find_models(flags: Flags, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Libra
 
 
 def start_worker(app: App, resume: bool = True) -> None:
-    """Begin loading torch and the usual model; `resume` what a crash or a stop left undone, unless a server next to us is at it."""
+    """Begin loading torch and the usual model; `resume` what a crash or a stop left undone,
+    unless a server next to us is at it.
+    """
     paths = app.flags.paths
     config = WorkerConfig(
-        paths.outputs, paths.cache, app.models, app.tokenizer, partial(placement, app.flags), partial(first_checkpoint, app),
-        lambda: app.settings.current.sd_checkpoints_limit, app.process.note_in_hand if app.process else nobody_notes,
+        paths.outputs,
+        paths.cache,
+        app.models,
+        app.tokenizer,
+        partial(placement, app.flags),
+        partial(first_checkpoint, app),
+        lambda: app.settings.current.sd_checkpoints_limit,
+        app.process.note_in_hand if app.process else nobody_notes,
     )
     if resume:
         count_deaths(app)
@@ -148,6 +160,9 @@ def placement(flags: Flags) -> Placement:
 
     half = not flags.no_half and flags.precision != "full"
     return Placement.choose(
-        cpu=bool({"all", "sd"} & set(flags.use_cpu)), device_id=flags.device_id, half=half, half_vae=half and not flags.no_half_vae,
+        cpu=bool({"all", "sd"} & set(flags.use_cpu)),
+        device_id=flags.device_id,
+        half=half,
+        half_vae=half and not flags.no_half_vae,
         attention=flags.attention,
     )

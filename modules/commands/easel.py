@@ -1,4 +1,7 @@
-"""Easel as a Python library: `Easel().txt2img("a red fox").image`. The same path as the program's, without page and server."""
+"""Easel as a Python library: `Easel().txt2img("a red fox").image`.
+
+The same path as the program's, without page and server.
+"""
 
 from __future__ import annotations
 
@@ -60,13 +63,19 @@ class Easel:
         settle(os.environ)
         self.keeps, self.closed = data is not None, False
         with ExitStack() as stack:
-            program = Flags(data_dir=any_path(str(data or stack.enter_context(temporary_folder()))), models_dir=models_folder(models, data), **flags)
+            program = Flags(
+                data_dir=any_path(str(data or stack.enter_context(temporary_folder()))),
+                models_dir=models_folder(models, data),
+                **flags,
+            )
             self.app: App = assemble(program, stack.enter_context(terminal_process(program.paths)))
             start_worker(self.app, resume=False)
             stack.callback(self.app.jobs.stop_worker)
             self._open = stack.pop_all()
 
-    def txt2img(self, prompt: str, *, settings: Mapping[str, Any] | None = None, save: bool = False, **fields: Any) -> Generated:
+    def txt2img(
+        self, prompt: str, *, settings: Mapping[str, Any] | None = None, save: bool = False, **fields: Any
+    ) -> Generated:
         """Pictures from words.
 
         settings: as the API's `override_settings`, `{"sd_model_checkpoint": "dreamshaper"}`.
@@ -78,10 +87,19 @@ class Easel:
         return self._generate("txt2img", {"prompt": prompt, **fields}, settings or {}, save)
 
     def img2img(
-        self, image: PictureSource, prompt: str = "", *, mask: PictureSource | None = None, settings: Mapping[str, Any] | None = None,
-        save: bool = False, **fields: Any,
+        self,
+        image: PictureSource,
+        prompt: str = "",
+        *,
+        mask: PictureSource | None = None,
+        settings: Mapping[str, Any] | None = None,
+        save: bool = False,
+        **fields: Any,
     ) -> Generated:
-        """A picture out of another; white parts of the `mask` alone are painted. Fields: those of `params/img2img.py`."""
+        """A picture out of another; white parts of the `mask` alone are painted.
+
+        Fields: those of `params/img2img.py`.
+        """
         sources = {"init_images": (self._kept(image),), "mask": self._kept(mask) if mask is not None else ""}
         return self._generate("img2img", {"prompt": prompt, **sources, **fields}, settings or {}, save)
 
@@ -93,7 +111,9 @@ class Easel:
     def __enter__(self) -> Easel:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _generate(self, kind: str, fields: Mapping[str, Any], overrides: Mapping[str, Any], save: bool) -> Generated:
@@ -126,7 +146,9 @@ def models_folder(models: str | Path | None, data: str | Path | None) -> Path | 
     if models is None:
         return None if data else ROOT / "models"
     if not (folder := any_path(str(models))).is_dir():
-        raise Invalid(f"There is no folder {folder}.", "It is the one that holds Stable-diffusion, VAE, Lora …", "models")
+        raise Invalid(
+            f"There is no folder {folder}.", "It is the one that holds Stable-diffusion, VAE, Lora …", "models"
+        )
     return folder
 
 

@@ -37,7 +37,10 @@ def generate(flags: Flags, arguments: Sequence[str]) -> int:
 
 
 def carry_out(app: App, submission: Submission) -> int:
-    """Do what is asked, in sight, and print where its outputs are; returns the exit code. Raises whatever refuses it, or JobFailed."""
+    """Do what is asked, in sight, and print where its outputs are; returns the exit code.
+
+    Raises whatever refuses it, or JobFailed.
+    """
     submitted = submit(app, submission, LOCAL_ACCOUNT)
     start_worker(app, resume=False)      # not before: a program that ends while a thread imports torch may crash
     for note in submitted.notes:
@@ -56,7 +59,10 @@ def carry_out(app: App, submission: Submission) -> int:
 
 
 def read_arguments(app: App, arguments: Sequence[str]) -> Submission:
-    """The submission of a command line; the model that it names, or the one chosen last here, decides on the defaults. Raises Invalid."""
+    """The submission of a command line; the model that it names, or the one chosen last here, decides on the defaults.
+
+    Raises Invalid.
+    """
     settings = pairs_of("--setting", settings_parser().parse_known_args(arguments)[0].setting)
     if not settings.get("sd_model_checkpoint"):
         model = first_checkpoint(app)
@@ -64,7 +70,9 @@ def read_arguments(app: App, arguments: Sequence[str]) -> Submission:
     return parse_submission(arguments, start_values(app, JOB_KINDS["txt2img"], settings), settings)
 
 
-def parse_submission(arguments: Sequence[str], defaults: Mapping[str, Any], settings: Mapping[str, Any] = MappingProxyType({})) -> Submission:
+def parse_submission(
+    arguments: Sequence[str], defaults: Mapping[str, Any], settings: Mapping[str, Any] = MappingProxyType({})
+) -> Submission:
     """Every field of the request is a flag: `--cfg-scale 5`. Raises Invalid naming a flag outside its limits."""
     given = vars(parser_of(defaults).parse_args(arguments))
     script = given.pop("script"), pairs_of("--script-argument", given.pop("script_argument"))
@@ -85,13 +93,25 @@ def parser_of(defaults: Mapping[str, Any]) -> ArgumentParser:
     for name, param in declared_params(Txt2Img).items():
         if kinds[name] in (int, float, str) and name != "prompt":
             told = f"{param.help} ({defaults[name]})".replace("%", "%%")
-            parser.add_argument(flag_of(name), type=kinds[name], default=defaults[name], help=told, metavar=name.upper())
+            parser.add_argument(
+                flag_of(name), type=kinds[name], default=defaults[name], help=told, metavar=name.upper()
+            )
         elif kinds[name] is bool:
             parser.add_argument(flag_of(name), action=BooleanOptionalAction, default=defaults[name], help=param.help)
         elif isinstance(param.widget, Choices):
-            parser.add_argument(flag_of(name), action="append", default=[], help=f"{param.help} May be given again.", metavar="NAME")
-    parser.add_argument("--script", default="", help="What is done instead of drawing the request once.", metavar="NAME")
-    parser.add_argument("--script-argument", action="append", default=[], help="An argument of the script. May be given again.", metavar="NAME=VALUE")
+            parser.add_argument(
+                flag_of(name), action="append", default=[], help=f"{param.help} May be given again.", metavar="NAME"
+            )
+    parser.add_argument(
+        "--script", default="", help="What is done instead of drawing the request once.", metavar="NAME"
+    )
+    parser.add_argument(
+        "--script-argument",
+        action="append",
+        default=[],
+        help="An argument of the script. May be given again.",
+        metavar="NAME=VALUE",
+    )
     return parser
 
 

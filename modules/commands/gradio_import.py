@@ -1,7 +1,7 @@
 """Imports gradio without its type stubs.
 
-gradio writes one (.pyi) beside each of its components, out of the component's source, every time it is imported: a third of
-what that costs, and an attempt to write among installed packages. Only editors read them.
+gradio writes one (.pyi) beside each of its components, out of the component's source, every time it is imported: a
+third of what that costs, and an attempt to write among installed packages. Only editors read them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class StubFree(SourceFileLoader):
 
 
 class Finder(MetaPathFinder):
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if fullname != WRITES_STUBS or not (spec := PathFinder.find_spec(fullname, path)) or not spec.origin:
             return None
         return spec_from_file_location(fullname, spec.origin, loader=StubFree(fullname, spec.origin))

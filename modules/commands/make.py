@@ -1,4 +1,5 @@
-"""Model files from the terminal: `python3 webui.py make merge one.safetensors two.safetensors multiplier=0.5 name=both`.
+"""Model files from the terminal: `python3 webui.py make merge one.safetensors two.safetensors multiplier=0.5
+name=both`.
 
 Fields are written `name=value`, since server flags of A1111's have the names of some of them.
 """
@@ -26,18 +27,27 @@ def make(flags: Flags, arguments: Sequence[str]) -> int:
 
 
 def read_words(arguments: Sequence[str]) -> Submission:
-    """A kind of job that needs no device, its files, and its other fields as name=value. Raises Invalid or UnknownName."""
+    """A kind of job that needs no device, its files, and its other fields as name=value.
+
+    Raises Invalid or UnknownName.
+    """
     kinds = {kind.name: kind for kind in JOB_KINDS if not kind.device}
     name, *words = arguments or [""]
     if name not in kinds:
         raise Invalid(f"There is nothing called {name!r:.100} to make.", f"There are: {', '.join(kinds)}.")
     request = kinds[name].request
     given = dict(word.split("=", 1) for word in words if "=" in word)
-    return Submission(name, read_fields(request, files_as_fields(request, [word for word in words if "=" not in word]) | given))
+    return Submission(
+        name, read_fields(request, files_as_fields(request, [word for word in words if "=" not in word]) | given)
+    )
 
 
 def files_as_fields(request: type, files: Sequence[str]) -> dict[str, Any]:
     """The files as the field `models`, or one by one as the first fields that are declared."""
     if not files:
         return {}
-    return {"models": list(files)} if "models" in defaults(request) else dict(zip(declared_params(request), files, strict=False))
+    return (
+        {"models": list(files)}
+        if "models" in defaults(request)
+        else dict(zip(declared_params(request), files, strict=False))
+    )

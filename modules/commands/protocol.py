@@ -1,4 +1,6 @@
-"""HTTP as uvicorn speaks it, whose refusals of what is no HTTP look like all others, and which waits for nobody for ever."""
+"""HTTP as uvicorn speaks it, whose refusals of what is no HTTP look like all others,
+and which waits for nobody for ever.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +53,20 @@ class PlainSpoken(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Called for bytes that are no request; there is none to hand to the application."""
-        body = json.dumps(body_of(WebUIError("That is no HTTP request.", "Its first line or a header cannot be read."))).encode()
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close", "Cache-Control": "no-store"}
-        lines = ["HTTP/1.1 400 Bad Request", *(f"{name}: {value}" for name, value in (headers | SECURITY_HEADERS).items()), "", ""]
+        body = json.dumps(
+            body_of(WebUIError("That is no HTTP request.", "Its first line or a header cannot be read."))
+        ).encode()
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+            "Cache-Control": "no-store",
+        }
+        lines = [
+            "HTTP/1.1 400 Bad Request",
+            *(f"{name}: {value}" for name, value in (headers | SECURITY_HEADERS).items()),
+            "",
+            "",
+        ]
         self.transport.write("\r\n".join(lines).encode() + body)
         self.transport.close()

@@ -81,7 +81,11 @@ def application(app: App, address: str) -> Access:
     api = server.build_api(app)
     if not app.flags.nowebui:
         server.put_page(api, page)
-    mounted = Router([Mount(app.flags.subpath or "/", Compressed(api))], default=server.nowhere, lifespan=lambda _: running(app, api, page, address))
+    mounted = Router(
+        [Mount(app.flags.subpath or "/", Compressed(api))],
+        default=server.nowhere,
+        lifespan=lambda _: running(app, api, page, address),
+    )
     return Access(mounted, required_accounts(app.flags), app.flags)
 
 
@@ -146,14 +150,18 @@ def clear_leftovers(app: App) -> None:
     if not app.process or any(is_held(path) for path in paths.terminal_locks.glob("*.lock")):
         return
     began = app.process.held_since
-    cleared = clear_unfinished(paths.data_dir, began, below=False) + sum(clear_unfinished(each, began) for each in (paths.outputs, paths.cache))
+    cleared = clear_unfinished(paths.data_dir, began, below=False) + sum(
+        clear_unfinished(each, began) for each in (paths.outputs, paths.cache)
+    )
     cleared += clear_unfinished(paths.models, began - OTHERS_SECONDS)
     if cleared:
         log.info("%d half-written files of an earlier run were cleared away", cleared)
 
 
 def build_page(app: App) -> tuple[FastAPI, Gate]:
-    """gradio's application, and the gate before it. gradio is imported here, a second or two that the first answer does not wait for."""
+    """gradio's application, and the gate before it. gradio is imported here,
+    a second or two that the first answer does not wait for.
+    """
     with uncollected("gradio"):
         gradio = import_gradio()
 
@@ -166,7 +174,9 @@ def build_page(app: App) -> tuple[FastAPI, Gate]:
 
 def wants_browser(flags: Flags) -> bool:
     """Open a browser where somebody sits in front of one, unless they only look after a server."""
-    screen = os.name == "nt" or os.uname().sysname == "Darwin" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    screen = (
+        os.name == "nt" or os.uname().sysname == "Darwin" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    )
     return flags.autolaunch or (screen and flags.host in LOOPBACK and "CI" not in os.environ)
 
 
@@ -176,5 +186,8 @@ def required_accounts(flags: Flags) -> Accounts:
     if given or flags.host in LOOPBACK:
         return given
     password = secrets.token_urlsafe(9)
-    print(f"Others must log in: name easel, password {password}  (choose your own with --gradio-auth name:password)", flush=True)
+    print(
+        f"Others must log in: name easel, password {password}  (choose your own with --gradio-auth name:password)",
+        flush=True,
+    )
     return (("easel", password),)

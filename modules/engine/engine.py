@@ -15,7 +15,8 @@ from modules.sampling.questions import Interrupted, Question, Wait
 
 log = logging.getLogger(__name__)
 
-Answer = Callable[[Sequence[Question]], Sequence[Any]]      # questions of equal key, or of equal `mixed_key` → an answer each
+# questions of equal key, or of equal `mixed_key` → an answer each
+Answer = Callable[[Sequence[Question]], Sequence[Any]]
 Tell = Callable[[Sequence[ImageTask]], None]
 ALL = 2**31
 
@@ -31,13 +32,20 @@ class Stop(Exception):
 class Engine:
     """Owns the device. Any thread may call `submit`, `interrupt`, `skip` and `stop`; the rest is `run`'s thread alone.
 
-    answer: the arithmetic; watch: called with an image after its every move; batch_weights: the part of the weights that a batch shares;
-    before: called with the images that are worked on next; dropped: with those that were interrupted before they had begun
+    answer: the arithmetic; watch: called with an image after its every move; batch_weights: the part of the weights
+        that a batch shares;
+    before: called with the images that are worked on next; dropped: with those that were interrupted before they had
+        begun
     """
 
     def __init__(
-        self, answer: Answer, watch: Callable[[ImageTask], None], max_rows: int = 16, batch_weights: BatchWeights = unmixed,
-        before: Tell = untold, dropped: Tell = untold,
+        self,
+        answer: Answer,
+        watch: Callable[[ImageTask], None],
+        max_rows: int = 16,
+        batch_weights: BatchWeights = unmixed,
+        before: Tell = untold,
+        dropped: Tell = untold,
     ) -> None:
         self.answer, self.watch, self.before, self.dropped = answer, watch, before, dropped
         self.max_rows, self.batch_weights = max_rows, batch_weights
@@ -108,7 +116,8 @@ class Engine:
             self._after(picture)
             begun = True
         if begun:
-            self.running.sort(key=lambda picture: picture.turn)      # everyone's first before anyone's second; stable, so then by age
+            # everyone's first before anyone's second; stable, so then by age
+            self.running.sort(key=lambda picture: picture.turn)
 
     def _after(self, picture: ImageTask) -> None:
         if picture.ended:

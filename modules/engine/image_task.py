@@ -39,7 +39,8 @@ class ImageTask(Generic[T]):
     owner: str
     turn: int                       # how many pictures its owner had waiting before it
     alone: bool = False             # shares no call, for those who want every bit the same
-    batch: int | None = None        # pictures of one batch begin together and are skipped together; None: it is one by itself
+    # pictures of one batch begin together and are skipped together; None: it is one by itself
+    batch: int | None = None
     ask: Question = NoQuestion()
     interrupted: bool = False
     skipped: bool = False           # interrupted, but its job goes on
@@ -72,5 +73,5 @@ class ImageTask(Generic[T]):
             self.ask = resume()
         except StopIteration as done:
             self.ask, self.result = NoQuestion(), done.value
-        except Exception as error:       # noqa: BLE001  the job's, not the engine's: told to whoever waits for the picture
+        except Exception as error:  # noqa: BLE001  the job's, not the engine's: told to whoever waits for the picture
             self.ask, self.error = NoQuestion(), error

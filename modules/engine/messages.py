@@ -37,7 +37,8 @@ class Event:
 class Started(Event):
     """Its first picture has begun."""
 
-    pictures: int = 0       # how many there will be, for a script may make more than the request says; 0: as many as that
+    # how many there will be, for a script may make more than the request says; 0: as many as that
+    pictures: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Made(Event):
     index: int
     path: str
     infotext: str = ""                                         # of a picture
-    facts: Mapping[str, Any] = field(default_factory=dict)     # seed, subseed, prompt …: what the API's `info` tells of it
+    # seed, subseed, prompt …: what the API's `info` tells of it
+    facts: Mapping[str, Any] = field(default_factory=dict)
     saved: bool = True                                         # in its place for good; else in the cache
     kind: str = IMAGE
 

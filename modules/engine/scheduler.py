@@ -1,10 +1,12 @@
-"""The scheduler: which images share the next call. Pure: it looks at the images that have begun, in the order of their turns.
+"""The scheduler: which images share the next call. Pure: it looks at the images that have begun,
+in the order of their turns.
 
-The current image is the first; but a quick question for the same weights, or for weights that can be batched with them, goes before it.
-The next batch is all images whose question has the current one's key; or, if that gives more rows and at least MIXED_ROWS, all candidates
-with its mixed key, which leaves out what `batch_weights` leaves out: their LoRAs.
-Of each owner it takes as many as the owner with fewest has, and no more rows than fit; an image that is to be alone shares no call.
-An image that asks `Wait` is current, and so goes on, when no earlier one asks for a step. One that waits for another is passed over.
+The current image is the first; but a quick question for the same weights, or for weights that can be batched with them,
+goes before it. The next batch is all images whose question has the current one's key; or, if that gives more rows and
+at least MIXED_ROWS, all candidates with its mixed key, which leaves out what `batch_weights` leaves out: their LoRAs.
+Of each owner it takes as many as the owner with fewest has, and no more rows than fit; an image that is to be alone
+shares no call. An image that asks `Wait` is current, and so goes on, when no earlier one asks for a step. One that
+waits for another is passed over.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ def unmixed(weights: Weights) -> Weights:
 
 
 def next_batch(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeights) -> list[ImageTask]:
-    """The pictures of the next call. `begun`: at least one that does not wait for another; `rows`: how many fit in a call."""
+    """The pictures of the next call. `begun`: at least one that does not wait for another; `rows`:
+    how many fit in a call.
+    """
     begun = [picture for picture in begun if not picture.waits]
     close = candidates(begun, rows, batch_weights)
     first = next((picture for picture in close if picture.ask.quick), begun[0])
@@ -36,7 +40,8 @@ def next_batch(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeight
         return [first]
     key = first.ask.key
     same = fair_share([picture for picture in begun if picture.ask.key == key], rows)
-    if rows_of(same) >= rows or all(picture.ask.weights == first.ask.weights for picture in close):      # there is nothing to gain
+    # there is nothing to gain
+    if rows_of(same) >= rows or all(picture.ask.weights == first.ask.weights for picture in close):
         return same
     key = mixed_key(first.ask, batch_weights)
     mixed = fair_share([picture for picture in close if mixed_key(picture.ask, batch_weights) == key], rows)
@@ -44,7 +49,9 @@ def next_batch(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeight
 
 
 def candidates(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeights) -> list[ImageTask]:
-    """Pictures with the first one's weights, plus, among the first `rows`, those whose weights can be mixed with them."""
+    """Pictures with the first one's weights, plus, among the first `rows`,
+    those whose weights can be mixed with them.
+    """
     first = begun[0].ask
     shared = weights_in_batch(first, batch_weights)
 

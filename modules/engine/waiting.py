@@ -1,7 +1,7 @@
 """Pictures that have not begun, and which of them begins next.
 
-Depth first: of one job only a few are begun at a time, so that the first is finished early and an interruption costs few. An owner's jobs
-begin in the order in which they were asked for. What waits here costs a step nothing.
+Depth first: of one job only a few are begun at a time, so that the first is finished early and an interruption costs
+few. An owner's jobs begin in the order in which they were asked for. What waits here costs a step nothing.
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ def flattened(image: Image.Image, background: str) -> Image.Image:
     try:
         out = Image.new("RGBA", image.size, ImageColor.getrgb(background))
     except ValueError as error:
-        raise Invalid(f"{background!r} is no colour.", "Write it like #ffffff.", field="img2img_background_color") from error
+        raise Invalid(
+            f"{background!r} is no colour.", "Write it like #ffffff.", field="img2img_background_color"
+        ) from error
     out.paste(image, mask=image)
     return out.convert("RGB")
 
@@ -43,7 +45,9 @@ def match_histogram(levels: np.ndarray, goal: np.ndarray) -> np.ndarray:
 
 
 def to_lab(rgb: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 sRGB → uint8 L, a, b, in OpenCV's fixed point: one level off may put a pixel elsewhere in a histogram."""
+    """(H, W, 3) uint8 sRGB → uint8 L, a, b, in OpenCV's fixed point:
+    one level off may put a pixel elsewhere in a histogram.
+    """
     ratios = quantised(TO_XYZ / WHITE[:, None], 12)
     linear = np.rint(to_linear(np.arange(256) / 255) * BRIGHTEST).astype(np.int64)
     f = quantised(lab_f(np.arange(BRIGHTEST * 3 // 2) / BRIGHTEST), FINE)

@@ -16,9 +16,15 @@ MARGIN = SIDE // 20         # pixels that are lost at each side, and as many tha
 
 # Where the eyes, the tip of the nose and the corners of the mouth lie in the square: means over FFHQ's faces
 # (Karras et al. 2018, arXiv:1812.04948), as the models learnt them.
-TEMPLATE = np.array([
-    (192.98138, 239.94708), (318.90277, 240.1936), (256.63416, 314.01935), (201.26117, 371.41043), (313.08905, 371.15118),
-])
+TEMPLATE = np.array(
+    [
+        (192.98138, 239.94708),
+        (318.90277, 240.1936),
+        (256.63416, 314.01935),
+        (201.26117, 371.41043),
+        (313.08905, 371.15118),
+    ]
+)
 
 
 def similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -50,14 +56,18 @@ def returned(image: Image.Image, face: Image.Image, matrix: np.ndarray) -> Image
     return Image.composite(warped(face, back, image.size), image, warped(soft_edged(), back, image.size))
 
 
-def warped(image: Image.Image, matrix: np.ndarray, size: tuple[int, int], fill: tuple[int, ...] | None = None) -> Image.Image:
+def warped(
+    image: Image.Image, matrix: np.ndarray, size: tuple[int, int], fill: tuple[int, ...] | None = None
+) -> Image.Image:
     """`image` moved by a similarity into a picture of (width, height), interpolated bilinearly.
 
     Pillow wants the way from the result back, and counts from the first pixel's corner.
     """
     back = inverse(matrix)
     back[:, 2] += 0.5 - back[:, :2].sum(1) / 2
-    return image.transform(size, Image.Transform.AFFINE, back.ravel().tolist(), Image.Resampling.BILINEAR, fillcolor=fill)
+    return image.transform(
+        size, Image.Transform.AFFINE, back.ravel().tolist(), Image.Resampling.BILINEAR, fillcolor=fill
+    )
 
 
 def soft_edged() -> Image.Image:

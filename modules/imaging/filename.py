@@ -1,4 +1,5 @@
-"""Names of files and folders out of patterns as A1111 has them: `[seed]-[prompt_words]`, `[datetime<%Y-%m><Asia/Tokyo>]`.
+"""Names of files and folders out of patterns as A1111 has them: `[seed]-[prompt_words]`,
+`[datetime<%Y-%m><Asia/Tokyo>]`.
 
 Whatever a pattern or a prompt says, a name is one part of a path, fits every file system, and leads nowhere.
 """
@@ -73,7 +74,9 @@ def file_stem(decoration: str, number: str, suffix: str) -> str:
 
 def folder_names(path: str) -> tuple[str, ...]:
     """The parts of a relative path, each harmless; those that lead upwards or nowhere are left out."""
-    parts = (harmless(truncate_utf8(NOT_IN_NAME.sub("_", each), LONGEST_FILE_NAME - 1)) for each in re.split(r"[/\\]", path))
+    parts = (
+        harmless(truncate_utf8(NOT_IN_NAME.sub("_", each), LONGEST_FILE_NAME - 1)) for each in re.split(r"[/\\]", path)
+    )
     return tuple(filter(None, parts))[:MOST_NESTED_FOLDERS]
 
 
@@ -128,7 +131,9 @@ def taken_apart(body: str) -> tuple[str, list[str]]:
     ('datetime', ['%Y', 'Asia/Tokyo'])
     """
     arguments, end = [], len(body)
-    while body.endswith(">", 0, end) and (start := body.rfind("<", 0, end)) >= 0 and body.find(">", start, end) == end - 1:
+    while (
+        body.endswith(">", 0, end) and (start := body.rfind("<", 0, end)) >= 0 and body.find(">", start, end) == end - 1
+    ):
         arguments.append(body[start + 1 : end - 1])
         end = start
     return body[:end], arguments[::-1]
@@ -165,7 +170,9 @@ def single(facts: NameFacts) -> bool:
 
 
 def style_names(facts: NameFacts) -> str | None:
-    return None if facts.styles is None else part(", ".join(name for name, _ in facts.styles if name != "None") or "None")
+    return (
+        None if facts.styles is None else part(", ".join(name for name, _ in facts.styles if name != "None") or "None")
+    )
 
 
 def sampler_scheduler(facts: NameFacts) -> str | None:

@@ -29,7 +29,10 @@ class Listing:
 
 
 def listing(folder: Path, most: int) -> Listing:
-    """The files of a folder, told apart by their content. Raises TooLarge beyond `most`, InvalidImage if it cannot be read."""
+    """The files of a folder, told apart by their content.
+
+    Raises TooLarge beyond `most`, InvalidImage if it cannot be read.
+    """
     found = sorted(list_files(folder, most), key=counting)
     readable = [is_picture(path) for path in found]
     return Listing(tuple(compress(found, readable)), tuple(compress(found, map(not_, readable))))
@@ -41,12 +44,20 @@ def list_files(folder: Path, most: int) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not entry.name.startswith(".") and entry.is_file() and (not entry.is_symlink() or stays(folder, entry)):
+                if (
+                    not entry.name.startswith(".")
+                    and entry.is_file()
+                    and (not entry.is_symlink() or stays(folder, entry))
+                ):
                     found.append(folder / entry.name)
                 if len(found) > most:
-                    raise TooLarge(f"There are more than {most:,} files in {folder.name}.", "Spread them over several folders.")
+                    raise TooLarge(
+                        f"There are more than {most:,} files in {folder.name}.", "Spread them over several folders."
+                    )
     except OSError as error:
-        raise InvalidImage(f"The folder {folder.name} cannot be read: {error.strerror}.", "Check its name, and who may read it.") from error
+        raise InvalidImage(
+            f"The folder {folder.name} cannot be read: {error.strerror}.", "Check its name, and who may read it."
+        ) from error
     return found
 
 
@@ -114,4 +125,6 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def unreadable_file(error: OSError) -> InvalidImage:
-    return InvalidImage(f"The file cannot be read: {error.strerror}.", "Check that it is still there, and who may read it.")
+    return InvalidImage(
+        f"The file cannot be read: {error.strerror}.", "Check that it is still there, and who may read it."
+    )

@@ -1,4 +1,6 @@
-"""Pictures that jobs start from: kept as files named by their content, so that a job is plain data and survives a restart."""
+"""Pictures that jobs start from: kept as files named by their content,
+so that a job is plain data and survives a restart.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,10 @@ Box = tuple[int, int, int, int]      # left, top, right, bottom in pixels; the l
 
 
 def read_mask(image: Image.Image, rounded: bool) -> Image.Image:
-    """A drawn mask as L: its opacity if it is anywhere transparent, else its brightness. Only opacity is rounded, at half."""
+    """A drawn mask as L: its opacity if it is anywhere transparent, else its brightness.
+
+    Only opacity is rounded, at half.
+    """
     if image.mode != "RGBA" or image.getextrema()[-1] == (255, 255):
         return image.convert("L")
     opacity = image.getchannel("A")
@@ -63,11 +66,18 @@ def region(mask: Image.Image, padding: int) -> Box | None:
     if not found:
         return None
     left, top, right, bottom = found
-    return max(0, left - padding), max(0, top - padding), min(mask.width, right + padding), min(mask.height, bottom + padding)
+    return (
+        max(0, left - padding),
+        max(0, top - padding),
+        min(mask.width, right + padding),
+        min(mask.height, bottom + padding),
+    )
 
 
 def in_shape(box: Box, shape: Size, size: Size) -> Box:
-    """`box` made higher or wider until it has the shape of `shape`, moved or else cut so that it stays within `size`."""
+    """`box` made higher or wider until it has the shape of `shape`,
+    moved or else cut so that it stays within `size`.
+    """
     left, top, right, bottom = box
     width, height, ratio = right - left, bottom - top, shape[0] / shape[1]
     if width / height > ratio:
@@ -90,7 +100,9 @@ def longer(start: int, end: int, by: int, limit: int) -> tuple[int, int]:
 
 
 def fill_masked(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """The masked part in the colours around it: the rest blurred widely, then less and less, each over the one before."""
+    """The masked part in the colours around it: the rest blurred widely, then less and less,
+    each over the one before.
+    """
     rest = without(image, mask)
     out = Image.new("RGBA", image.size)
     for radius, times in CASCADE:
@@ -121,10 +133,14 @@ def sharpened(mask: Image.Image) -> Image.Image:
 
 
 def composed(painted: Image.Image, box: Box | None, over: Image.Image | None) -> Image.Image:
-    """The finished picture: `painted` where it belongs, the original over it, RGB. Without an original, `painted` alone."""
+    """The finished picture: `painted` where it belongs, the original over it, RGB. Without an original,
+    `painted` alone.
+    """
     if over is None:
         return painted
-    out = place_in_box(painted, box, over.size) if box else resize_image(painted, JUST_RESIZE, over.size).convert("RGBA")
+    out = (
+        place_in_box(painted, box, over.size) if box else resize_image(painted, JUST_RESIZE, over.size).convert("RGBA")
+    )
     out.alpha_composite(over)
     return out.convert("RGB")
 

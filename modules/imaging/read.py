@@ -1,4 +1,6 @@
-"""Generation data out of picture files, read with suspicion: no pixel is decoded, no text read that is longer than any prompt."""
+"""Generation data out of picture files, read with suspicion: no pixel is decoded,
+no text read that is longer than any prompt.
+"""
 
 from __future__ import annotations
 
@@ -43,19 +45,25 @@ def open_image_file(file: BinaryIO) -> Image.Image:
     check_chunks(file)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)      # our own limit is lower and does refuse
+            # our own limit is lower and does refuse
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(file, formats=READABLE_FORMATS)
     except Image.DecompressionBombError as error:
         raise too_many_pixels() from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, RuntimeError) as error:
-        raise InvalidImage("That is not a picture Easel can read.", f"It reads {', '.join(READABLE_FORMATS)}.") from error
+        raise InvalidImage(
+            "That is not a picture Easel can read.", f"It reads {', '.join(READABLE_FORMATS)}."
+        ) from error
     if image.width * image.height > MOST_PIXELS:
         raise too_many_pixels()
     return image
 
 
 def check_chunks(file: BinaryIO) -> None:
-    """Raises InvalidImage for a PNG of countless chunks: Pillow takes its time over each, before it knows a size. The file's place stays."""
+    """Raises InvalidImage for a PNG of countless chunks: Pillow takes its time over each, before it knows a size.
+
+    The file's place stays.
+    """
     start, others = file.tell(), 0
     if file.read(len(PNG_SIGNATURE)) == PNG_SIGNATURE:
         for count in itertools.count():
@@ -80,7 +88,9 @@ def too_many_pixels() -> TooLarge:
 
 
 def too_much_text() -> TooLarge:
-    return TooLarge("The picture's generation data is longer than any prompt.", f"Up to {MAX_INFOTEXT:,} characters are read.")
+    return TooLarge(
+        "The picture's generation data is longer than any prompt.", f"Up to {MAX_INFOTEXT:,} characters are read."
+    )
 
 
 def damaged() -> InvalidImage:
@@ -192,7 +202,9 @@ def wide_text(text: bytes) -> str:
 
 
 def exif_texts(exif: Image.Exif) -> dict[str, str]:
-    """Its other texts: what described, made or signed the picture, by EXIF's names; some programs keep their data there."""
+    """Its other texts: what described, made or signed the picture, by EXIF's names;
+    some programs keep their data there.
+    """
     texts: dict[str, str] = {}
     with contextlib.suppress(*BROKEN_EXIF):
         for tag, value in exif.items():

@@ -6,7 +6,8 @@ from PIL import Image
 
 from modules.base.sizes import Size
 
-JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL, LATENT_RESIZE = range(4)      # stretch; cut what is over; fill what is missing; leave it to the latent
+# stretch; cut what is over; fill what is missing; leave it to the latent
+JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL, LATENT_RESIZE = range(4)
 LANCZOS = Image.Resampling.LANCZOS
 
 

@@ -19,7 +19,8 @@ from modules.imaging.filename import file_stem
 from modules.imaging.resize import LANCZOS
 
 FILE_NUMBER = re.compile(r"(?<!\d)(\d{5,})[-.]")
-LARGEST_SIDES = {"jpg": 65_535, "jpeg": 65_535, "webp": 16_383, "gif": 65_535, "avif": 65_535}      # pixels; PNG knows no end
+# pixels; PNG knows no end
+LARGEST_SIDES = {"jpg": 65_535, "jpeg": 65_535, "webp": 16_383, "gif": 65_535, "avif": 65_535}
 LONGEST_EXIF = 65_533      # bytes, in a JPEG
 
 
@@ -62,11 +63,22 @@ def png(image: Image.Image, infotext: str, others: Mapping[str, str] | None = No
 
 
 def encode_jpeg(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
-    return saved(opaque(image), "jpeg", quality=how.quality, exif=exif_comment(infotext) if infotext and how.holds(infotext) else b"")
+    return saved(
+        opaque(image),
+        "jpeg",
+        quality=how.quality,
+        exif=exif_comment(infotext) if infotext and how.holds(infotext) else b"",
+    )
 
 
 def webp(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
-    return saved(opaque(image), "webp", quality=how.quality, lossless=how.lossless, exif=exif_comment(infotext) if infotext else b"")
+    return saved(
+        opaque(image),
+        "webp",
+        quality=how.quality,
+        lossless=how.lossless,
+        exif=exif_comment(infotext) if infotext else b"",
+    )
 
 
 def avif(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
@@ -148,12 +160,17 @@ class Destination:
 
 
 def save_numbered(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
-    """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path; without a name just the number."""
+    """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path;
+    without a name just the number.
+    """
     return Destination(folder / date.today().isoformat(), name, numbered=True).write(content, extension)
 
 
 def save_named(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
-    """Write `folder`/`name`.png, or `name`-1.png and so on if that is taken, and return its path. Raises DiskFull or Unwritable."""
+    """Write `folder`/`name`.png, or `name`-1.png and so on if that is taken, and return its path.
+
+    Raises DiskFull or Unwritable.
+    """
     return Destination(folder, name, numbered=False).write(content, extension)
 
 

@@ -46,7 +46,9 @@ def trimmed_mean(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
     0.9 to 1 is a soft maximum, 0.25 to 0.75 a soft median; (h, w) → (h, w).
     """
-    neighbours, weights = (sliding_window_view(np.pad(each, RADIUS), (2 * RADIUS + 1,) * 2) for each in (values, np.ones_like(values)))
+    neighbours, weights = (
+        sliding_window_view(np.pad(each, RADIUS), (2 * RADIUS + 1,) * 2) for each in (values, np.ones_like(values))
+    )
     neighbours, weights = (each.reshape(*values.shape, -1) for each in (neighbours, weights * kernel()))
     order = neighbours.argsort(axis=-1, kind="stable")
     neighbours, weights = (np.take_along_axis(each, order, axis=-1) for each in (neighbours, weights))

@@ -6,7 +6,9 @@ from math import ceil
 
 
 def starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin along one side: as few as cover it, evenly spread, the last one at the border; neighbours share `overlap` or more."""
+    """Where tiles begin along one side: as few as cover it, evenly spread, the last one at the border;
+    neighbours share `overlap` or more.
+    """
     if tile >= length:
         return [0]
     count = ceil((length - overlap) / (tile - overlap))

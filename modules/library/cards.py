@@ -35,14 +35,19 @@ class Details:
 
 
 class Cards:
-    """catalogs: kind → its files; read_embedding: of one that has no header. Any thread may use it; scans wait for each other."""
+    """catalogs: kind → its files; read_embedding: of one that has no header.
+
+    Any thread may use it; scans wait for each other.
+    """
 
     def __init__(self, catalogs: Mapping[str, Catalog], index: LibraryIndex, read_embedding: ReadEmbedding) -> None:
         self.catalogs, self.index, self.read_embedding = dict(catalogs), index, read_embedding
         self._scanning, self._scanned, self._writing = threading.Lock(), threading.Event(), threading.Lock()
 
     def begin(self) -> None:
-        """Scan in the background what the catalogs have found; until that is done, the index says what it knew last time."""
+        """Scan in the background what the catalogs have found; until that is done,
+        the index says what it knew last time.
+        """
         threading.Thread(target=self.scan, kwargs={"refresh": False}, name="library index", daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
@@ -64,7 +69,9 @@ class Cards:
         for kind in kinds or self.catalogs:
             self.catalogs[kind].refresh()
         if self.scanning:
-            threading.Thread(target=self.scan, args=kinds, kwargs={"refresh": False}, name="library index", daemon=True).start()
+            threading.Thread(
+                target=self.scan, args=kinds, kwargs={"refresh": False}, name="library index", daemon=True
+            ).start()
         else:
             self.scan(*kinds, refresh=False)
 
@@ -173,7 +180,9 @@ class Cards:
             except Exception as error:      # one file's error is that file's
                 log.exception("%s could not be looked at", file.name)
                 problem = f"{file.name} could not be looked at ({type(error).__name__})."
-                entries.append(describe_file(kind, replace(file, problem=problem), replace(found, files={}), self.read_embedding))
+                entries.append(
+                    describe_file(kind, replace(file, problem=problem), replace(found, files={}), self.read_embedding)
+                )
         return entries
 
 

@@ -92,7 +92,10 @@ class ModelFile:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """What an embedding is called in prompts: like its file, and as a picture that carries one says inside. Other pictures have none."""
+        """What an embedding is called in prompts: like its file, and as a picture that carries one says inside.
+
+        Other pictures have none.
+        """
         if self.problem or self.path.suffix.casefold() not in EMBEDDING_PICTURES:
             return (self.model_name,)
         from modules.networks.embedding import Embedding  # needs torch
@@ -151,7 +154,9 @@ class Catalog:
         self, roots: Sequence[Path], hashes: HashCache, kind: ModelKind = CHECKPOINT,
         first: Path | None = None, others: Sequence[Path] = (),
     ) -> None:
-        """first: a file outside the folders, at the head of the list; others: the folders of another kind that hold some too"""
+        """first: a file outside the folders, at the head of the list; others:
+        the folders of another kind that hold some too
+        """
         self.roots, self.hashes, self.kind, self.first = tuple(roots), hashes, kind, first
         self.others = tuple(others)
         self._files: tuple[ModelFile, ...] = ()
@@ -160,7 +165,9 @@ class Catalog:
 
     def refresh(self) -> None:
         known = self.hashes.all_known()
-        outside = [FolderEntry(self.first, self.first.name, self.first.stat())] if self.first and self.first.is_file() else []
+        outside = (
+            [FolderEntry(self.first, self.first.name, self.first.stat())] if self.first and self.first.is_file() else []
+        )
         at_home = (entry for root in self.roots for entry in files_of_kind(root, self.kind))
         abroad = (entry for root in self.others for entry in files_among_others(root, self.kind))
         found = {entry.path: entry for entry in chain(outside, at_home, abroad)}
@@ -202,9 +209,11 @@ class Catalog:
         return next((file for file in self._files if file.path == self._default), None)
 
     def find(self, name: str) -> ModelFile:
-        """By title, name, stem or hash; else, where no hash is told, by the shortest name that begins so, or has that in it, as A1111 looks.
+        """By title, name, stem or hash; else, where no hash is told, by the shortest name that begins so,
+        or has that in it, as A1111 looks.
 
-        A title's name goes before its hash where that is no file's: the content may be another by now. Raises UnknownName.
+        A title's name goes before its hash where that is no file's: the content may be another by now. Raises
+        UnknownName.
         """
         bare, begin = self.split_title(name)
         if exact := self._titled(name):
@@ -221,7 +230,9 @@ class Catalog:
         if sum(map(str.isalnum, part[:MAX_NAME])) < FEWEST_LETTERS:
             return None
         similar = [file for file in self._files if part in file.name]
-        return min(similar, key=lambda file: (bool(file.problem), not file.name.startswith(part), len(file.name)), default=None)
+        return min(
+            similar, key=lambda file: (bool(file.problem), not file.name.startswith(part), len(file.name)), default=None
+        )
 
     @staticmethod
     def split_title(name: str) -> tuple[str, str]:
@@ -244,11 +255,15 @@ class Catalog:
     def learn(self, begin: str) -> None:
         """Hash small files that nobody has hashed yet, if none of those known has this hash."""
         if is_hash(begin) and not self.of_hash(begin):
-            for file in smallest_first((file for file in self._files if not file.sha256 and not file.problem), QUICKLY_HASHED):
+            for file in smallest_first(
+                (file for file in self._files if not file.sha256 and not file.problem), QUICKLY_HASHED
+            ):
                 self.hashed(file)
 
     def all_named(self, name: str) -> Sequence[ModelFile]:
-        """The files of exactly that name, with or without its ending and folders; case and composition of é count last."""
+        """The files of exactly that name, with or without its ending and folders;
+        case and composition of é count last.
+        """
         for spelt in (str, folded_name):
             if found := [file for file in self._usable_first() if spelt(name) in map(spelt, file.names)]:
                 return found
@@ -259,12 +274,17 @@ class Catalog:
         return next(iter(self.all_named(name) or self.of_hash(name)), None)
 
     def _titled(self, name: str) -> Sequence[ModelFile]:
-        return [file for file in self._usable_first() if name and name in (file.title, *file.names, file.flat_name, file.sha256, file.shorthash)]
+        return [
+            file
+            for file in self._usable_first()
+            if name and name in (file.title, *file.names, file.flat_name, file.sha256, file.shorthash)
+        ]
 
     def hashed(self, file: ModelFile) -> ModelFile:
         """The same with its SHA-256, which the list then shows too.
 
-        Raises ModelMissing if it has gone, or may not be read, and ModelError if its first bytes are no model's: it is looked at before it is hashed.
+        Raises ModelMissing if it has gone, or may not be read, and ModelError if its first bytes are no model's: it is
+        looked at before it is hashed.
         """
         if file.sha256:
             return file
@@ -273,7 +293,10 @@ class Catalog:
             look_at(file.path)
             full = replace(file, sha256=self.hashes.sha256(file.path), problem="")
         except OSError as error:
-            raise ModelMissing(f"{file.name} cannot be read ({error.strerror}).", "Refresh the list of models, or check who may read it.") from error
+            raise ModelMissing(
+                f"{file.name} cannot be read ({error.strerror}).",
+                "Refresh the list of models, or check who may read it.",
+            ) from error
         self._files = tuple(full if other.path == full.path else other for other in self._files)
         return full
 
@@ -337,6 +360,8 @@ def listed_file(entry: FolderEntry, known: Mapping[tuple[str, int, int], str]) -
 
 
 def look_at(path: Path) -> None:
-    """Raises ModelError for a file whose first bytes are no model's; what is in pictures nobody knows before they are read."""
+    """Raises ModelError for a file whose first bytes are no model's;
+    what is in pictures nobody knows before they are read.
+    """
     if path.suffix.casefold() not in EMBEDDING_PICTURES:
         sniff(path)

@@ -1,4 +1,6 @@
-"""Pictures that a safetensors file carries in its metadata: kohya-ss's `ssmd_cover_images` and modelspec's `thumbnail`."""
+"""Pictures that a safetensors file carries in its metadata:
+kohya-ss's `ssmd_cover_images` and modelspec's `thumbnail`.
+"""
 
 from __future__ import annotations
 

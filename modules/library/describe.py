@@ -79,7 +79,17 @@ def describe_file(kind: str, file: ModelFile, found: Sidecars, read_embedding: R
 def searched(file: str, facts: FileFacts, user: UserMetadata) -> str:
     """All that a search looks into, in one text and one case."""
     tags = " ".join(tag for tag, _ in facts.tags[:MOST_TAGS])
-    parts = (file, user.title, facts.title, facts.alias, user.activation, facts.activation, user.description, user.notes, tags)
+    parts = (
+        file,
+        user.title,
+        facts.title,
+        facts.alias,
+        user.activation,
+        facts.activation,
+        user.description,
+        user.notes,
+        tags,
+    )
     return "\n".join(filter(None, parts)).casefold()[:LONGEST_WORDS]
 
 
@@ -103,7 +113,9 @@ def file_facts(kind: str, path: Path, read_embedding: ReadEmbedding) -> FileFact
 
 
 def training_tags(metadata: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
-    """How often each caption tag was trained on, the commonest first: kohya-ss's `ss_tag_frequency`, folder → tag → count."""
+    """How often each caption tag was trained on, the commonest first: kohya-ss's `ss_tag_frequency`,
+    folder → tag → count.
+    """
     counts: dict[str, int] = {}
     for tags in loaded(metadata.get("ss_tag_frequency", "")).values():
         for tag, count in tags.items() if isinstance(tags, dict) else ():
@@ -116,9 +128,19 @@ def training_tags(metadata: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
 def embedding_facts(path: Path, shapes: TensorShapes, read_embedding: ReadEmbedding) -> dict[str, Any]:
     """A1111's facts of a textual inversion; shape: the width of a vector. Raises ModelError if it is none."""
     tables = list(shapes.values())
-    if shapes and (len(shapes) == 1 or shapes.keys() in EMBEDDING_PARTS) and all(1 <= len(shape) <= 2 for shape in tables):
+    if (
+        shapes
+        and (len(shapes) == 1 or shapes.keys() in EMBEDDING_PARTS)
+        and all(1 <= len(shape) <= 2 for shape in tables)
+    ):
         count = tables[0][0] if len(tables[0]) == 2 else 1
-        return {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": sum(s[-1] for s in tables), "vectors": count}
+        return {
+            "step": None,
+            "sd_checkpoint": None,
+            "sd_checkpoint_name": None,
+            "shape": sum(s[-1] for s in tables),
+            "vectors": count,
+        }
     return old_embedding_facts(read_embedding(path)) if path.stat().st_size <= LARGEST_OLD else {}
 
 
@@ -135,7 +157,11 @@ def old_embedding_facts(found: Embedding) -> dict[str, Any]:
 
 def shown_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
     """A header's metadata as A1111 tells it: JSON inside it unpacked, pictures left out, long texts cut."""
-    return {key[:LONGEST_METADATA]: loaded(value) or shorten_text(value) for key, value in metadata.items() if key not in (COVERS, THUMBNAIL)}
+    return {
+        key[:LONGEST_METADATA]: loaded(value) or shorten_text(value)
+        for key, value in metadata.items()
+        if key not in (COVERS, THUMBNAIL)
+    }
 
 
 def shorten_text(text: str) -> str:
@@ -152,7 +178,10 @@ def loaded(value: str) -> dict[str, Any]:
 
 
 def cleaned(value: Any, deepest: int) -> Any:
-    """JSON's values with their texts `clean`, which escapes may have made otherwise, and cut. Raises ValueError if they nest deeper."""
+    """JSON's values with their texts `clean`, which escapes may have made otherwise, and cut.
+
+    Raises ValueError if they nest deeper.
+    """
     if deepest < 0:
         raise ValueError("it is nested beyond measure")
     if isinstance(value, dict):

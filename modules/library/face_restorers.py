@@ -16,7 +16,9 @@ HELPERS = ("detection", "parsing")      # what such folders hold beside restorer
 
 @dataclass(frozen=True, slots=True)
 class FaceRestorer:
-    """name: as A1111's settings have it; folder: below that of models; file: the newest there is, for the hint where there is none"""
+    """name: as A1111's settings have it; folder: below that of models; file: the newest there is,
+    for the hint where there is none
+    """
 
     name: str
     kind: ModelKind
@@ -65,11 +67,15 @@ def present_restorers(catalogs: Catalogs) -> list[FaceRestorer]:
 
 
 def newest_file(restorer: FaceRestorer, catalogs: Catalogs) -> Path | None:
-    """In the first folder that has any, the file that bears the restorer's name, then the one with the highest version."""
+    """In the first folder that has any, the file that bears the restorer's name,
+    then the one with the highest version.
+    """
     own = [path for path in present_files(restorer, catalogs) if not path.stem.casefold().startswith(HELPERS)]
     roots = catalogs[restorer.kind.name].roots if own else ()
     own = next((here for root in roots if (here := [path for path in own if path.is_relative_to(root)])), own)
-    return max(own, key=lambda path: (restorer.name.casefold() in path.stem.casefold(), path.stem.casefold()), default=None)
+    return max(
+        own, key=lambda path: (restorer.name.casefold() in path.stem.casefold(), path.stem.casefold()), default=None
+    )
 
 
 def present_files(restorer: FaceRestorer, catalogs: Catalogs) -> list[Path]:

@@ -1,7 +1,8 @@
 """Which family a model file of any kind is for, by its header alone. No torch.
 
-Names are those of `base/families.py`, some of families Easel only recognises. What a file says of itself goes first: kohya-ss's
-`ss_base_model_version`, `modelspec.architecture` (https://github.com/Stability-AI/ModelSpec), Civitai's `baseModel`. Then its
+Names are those of `base/families.py`, some of families Easel only recognises. What a file says of itself goes first:
+kohya-ss's `ss_base_model_version`, `modelspec.architecture` (https://github.com/Stability-AI/ModelSpec), Civitai's
+`baseModel`. Then its
 tensors: the keys of cross-attention, and an embedding's vectors, are as wide as the family's text encoders are.
 """
 

@@ -12,9 +12,12 @@ from typing import Any, NamedTuple
 
 from modules.store.database import Database
 
-TRIGRAM = 3                  # characters; the full text is indexed in pieces of that length, so that parts of words are found
+# characters; the full text is indexed in pieces of that length, so that parts of words are found
+TRIGRAM = 3
 FULL_TEXT = """
-CREATE VIRTUAL TABLE IF NOT EXISTS model_words USING fts5 (words, content='model_texts', content_rowid='number', tokenize='trigram');
+CREATE VIRTUAL TABLE IF NOT EXISTS model_words USING fts5 (
+    words, content='model_texts', content_rowid='number', tokenize='trigram'
+);
 CREATE TRIGGER IF NOT EXISTS model_words_added AFTER INSERT ON model_texts BEGIN
     INSERT INTO model_words (rowid, words) VALUES (new.number, new.words);
 END;
@@ -27,7 +30,10 @@ SORTS = {"name": "name", "date": "modified", "size": "size", "path": "file"}
 
 
 class IndexEntry(NamedTuple):
-    """One model file. A tuple, since a page has hundreds of them, which take a fifth of its time as frozen dataclasses."""
+    """One model file.
+
+    A tuple, since a page has hundreds of them, which take a fifth of its time as frozen dataclasses.
+    """
 
     kind: str
     path: str                   # absolute; never shown
@@ -83,7 +89,10 @@ def identity(kind: str, path: str) -> str:
 
 
 class LibraryIndex:
-    """Entries in SQLite. Any thread may use it; readings wait for each other, as they share a connection and what it holds in memory."""
+    """Entries in SQLite.
+
+    Any thread may use it; readings wait for each other, as they share a connection and what it holds in memory.
+    """
 
     def __init__(self, path: Path) -> None:
         self.database = Database(path)
@@ -105,8 +114,13 @@ class LibraryIndex:
         rows = [(entry.id, *(getattr(entry, column) for column in INDEX_COLUMNS)) for entry in entries]
         with self.database.open() as db:
             db.executemany("DELETE FROM model_files WHERE id = ?", [row[:1] for row in rows])
-            db.executemany(f"INSERT INTO model_files (id, {', '.join(INDEX_COLUMNS)}) VALUES (?{', ?' * len(INDEX_COLUMNS)})", rows)
-            db.executemany("INSERT INTO model_texts SELECT number, ? FROM model_files WHERE id = ?", [(each.words, each.id) for each in entries])
+            db.executemany(
+                f"INSERT INTO model_files (id, {', '.join(INDEX_COLUMNS)}) VALUES (?{', ?' * len(INDEX_COLUMNS)})", rows
+            )
+            db.executemany(
+                "INSERT INTO model_texts SELECT number, ? FROM model_files WHERE id = ?",
+                [(each.words, each.id) for each in entries],
+            )
 
     def remove(self, ids: Collection[str]) -> None:
         with self.database.open() as db:
@@ -120,7 +134,9 @@ class LibraryIndex:
         return self._first("id = ?", key)
 
     def named(self, kind: str, name: str) -> IndexEntry | None:
-        """By file with or without its folders and ending, or by alias, in that order; case does not count for the former."""
+        """By file with or without its folders and ending, or by alias, in that order;
+        case does not count for the former.
+        """
         ways = ("file", "name", "alias") if name else ()
         return next(filter(None, (self._first(f"kind = ? AND {column} = ?", kind, name) for column in ways)), None)
 
@@ -130,7 +146,10 @@ class LibraryIndex:
         return self._first("preview != '' AND (file = ? OR (folder = ? AND preview = ?))", file, folder, preview)
 
     def all(self, kind: str) -> list[IndexEntry]:
-        return [IndexEntry(*row) for row in self._read(f"{SELECT_ENTRY} FROM model_files WHERE kind = ? ORDER BY file", (kind,))]
+        return [
+            IndexEntry(*row)
+            for row in self._read(f"{SELECT_ENTRY} FROM model_files WHERE kind = ? ORDER BY file", (kind,))
+        ]
 
     def folders(self, kind: str) -> list[str]:
         return self._distinct("folder", kind)
@@ -160,7 +179,11 @@ class LibraryIndex:
         finds, wanted = self._finds(query.search.casefold().replace("\0", " ").split())
         if finds:
             parts.append("number IN found")
-        return f"WITH found (number) AS ({' INTERSECT '.join(finds)})" if finds else "", " AND ".join(parts), values | wanted
+        return (
+            f"WITH found (number) AS ({' INTERSECT '.join(finds)})" if finds else "",
+            " AND ".join(parts),
+            values | wanted,
+        )
 
     def _finds(self, words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         """Statements that each find the numbers of files with some of the words, and their values."""
@@ -195,5 +218,6 @@ def escaped(text: str) -> str:
 
 
 INDEX_COLUMNS = tuple(name for name in IndexEntry._fields if name not in ("shares_name", "words"))
-TWIN = "SELECT 1 FROM model_files AS twin WHERE twin.kind = model_files.kind AND twin.name = model_files.name AND twin.number != model_files.number"
+TWIN = """SELECT 1 FROM model_files AS twin
+    WHERE twin.kind = model_files.kind AND twin.name = model_files.name AND twin.number != model_files.number"""
 SELECT_ENTRY = f"SELECT {', '.join(INDEX_COLUMNS)}, EXISTS ({TWIN})"      # as Entry's fields, in order

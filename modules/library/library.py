@@ -99,7 +99,9 @@ class Library:
         find_face_files(name, self.catalogs)
 
     def lora(self, name: str) -> ModelFile | None:
-        """By its file's name, the alias its trainer gave it, its hash, or that of its tensors; a hash that several have names none."""
+        """By its file's name, the alias its trainer gave it, its hash, or that of its tensors;
+        a hash that several have names none.
+        """
         if named := self._loras_named(name):
             return named[0]
         hashed = self.loras_of_hash(name)
@@ -114,7 +116,11 @@ class Library:
         if all(self.loras_of_hash(begin) for begin in map(str.lower, begins) if is_hash(begin)):
             return
         remembered = {path for path, _, _ in self.loras.hashes.all_known()}
-        unknown = (file for file in self.loras.list() if not file.problem and not trainers_hash(file) and f"{file.path}{TENSORS}" not in remembered)
+        unknown = (
+            file
+            for file in self.loras.list()
+            if not file.problem and not trainers_hash(file) and f"{file.path}{TENSORS}" not in remembered
+        )
         for file in smallest_first(unknown, QUICKLY_HASHED):
             self.lora_hash(file)
 
@@ -124,10 +130,17 @@ class Library:
             return []
         remembered = self.loras.hashes.with_tensors(begin)
         files = self.loras.list()
-        return [file for file in files if file.path in remembered or trainers_hash(file).startswith(begin) or (file.sha256 or "").startswith(begin)]
+        return [
+            file
+            for file in files
+            if file.path in remembered or trainers_hash(file).startswith(begin) or (file.sha256 or "").startswith(begin)
+        ]
 
     def lora_hash(self, file: ModelFile) -> str:
-        """The hash that generation data shows: what its trainer wrote, else of its tensors alone. What has no header has no other."""
+        """The hash that generation data shows: what its trainer wrote, else of its tensors alone.
+
+        What has no header has no other.
+        """
         if file.problem or sniff(file.path) != "safetensors":
             return self.loras.hashed(file).sha256 or ""
         return trainers_hash(file) or self.loras.hashes.sha256_of_tensors(file.path)
@@ -138,7 +151,8 @@ class Library:
     def vae_for(self, checkpoint: ModelFile, wanted: str, preference_first: bool = False) -> ModelFile | None:
         """The VAE file that the setting `sd_vae` means for a checkpoint; None is its own. Raises UnknownName.
 
-        "Automatic", once "auto", is what the user prefers with this checkpoint, else a file of its name: beside it, or among the VAEs.
+        "Automatic", once "auto", is what the user prefers with this checkpoint, else a file of its name: beside it, or
+        among the VAEs.
         preference_first: either goes before what the setting names
         """
         if wanted in AUTOMATIC_VAE or preference_first:
@@ -155,7 +169,11 @@ class Library:
         return name if name == "None" or self.vaes.named(name) else ""
 
     def _named_like(self, checkpoint: ModelFile) -> ModelFile | None:
-        same = [file for file in self.vaes.list() if not file.problem and self.vaes.kind.stem(file.path) == checkpoint.path.stem]
+        same = [
+            file
+            for file in self.vaes.list()
+            if not file.problem and self.vaes.kind.stem(file.path) == checkpoint.path.stem
+        ]
         return next((file for file in same if file.path.parent == checkpoint.path.parent), same[0] if same else None)
 
 

@@ -1,4 +1,7 @@
-"""What lies below a folder of models: its files, links followed, and whatever cannot be read, with the reason. No torch."""
+"""What lies below a folder of models: its files, links followed, and whatever cannot be read, with the reason.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,11 @@ from pathlib import Path
 MOST_FOLDERS_READ = 20_000      # a link may lead to a whole disk, which must not hold up a list
 MODEL_ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx")      # of any program's weights
 NO_FILE = {
-    stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
 }
 
 Identity = tuple[int, int]      # device and inode, which tell a folder whatever leads there
@@ -43,14 +50,20 @@ class Waiting:
 
 
 def entries_below(root: Path) -> list[FolderEntry]:
-    """Sorted by folder and name, whatever their case. Links are followed, as A1111 does; each folder within itself ends the way there."""
+    """Sorted by folder and name, whatever their case.
+
+    Links are followed, as A1111 does; each folder within itself ends the way there.
+    """
     found: list[FolderEntry] = []
     waiting = deque([Waiting(str(root), "", frozenset(identities(root)))])
     for _ in range(MOST_FOLDERS_READ):
         if not waiting:
             break
         read_folder(waiting.popleft(), found, waiting)
-    found += [skipped_entry(each.path, each.name, f"is left out: there are more than {MOST_FOLDERS_READ:,} folders", True) for each in waiting]
+    found += [
+        skipped_entry(each.path, each.name, f"is left out: there are more than {MOST_FOLDERS_READ:,} folders", True)
+        for each in waiting
+    ]
     return sorted(found, key=place_in_list)
 
 
@@ -67,7 +80,14 @@ def read_folder(folder: Waiting, found: list[FolderEntry], waiting: deque[Waitin
     for entry in listed:
         name = f"{folder.name}/{entry.name}" if folder.name else entry.name
         if not is_unicode(name):
-            found.append(skipped_entry(entry.path, name, "has a name that is no Unicode text: rename it", entry.is_dir(follow_symlinks=False)))
+            found.append(
+                skipped_entry(
+                    entry.path,
+                    name,
+                    "has a name that is no Unicode text: rename it",
+                    entry.is_dir(follow_symlinks=False),
+                )
+            )
         elif isinstance(each := looked_at(entry, name, folder.above), Waiting):
             waiting.append(each)
         elif each:

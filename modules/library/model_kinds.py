@@ -81,7 +81,9 @@ def with_pages(kinds: Iterable[ModelKind]) -> Iterator[ModelKind]:
 
 
 UPSCALER_FOLDERS = ("ESRGAN", "RealESRGAN", "BSRGAN", "SwinIR", "DAT", "ScuNET", "HAT")
-UPSCALER_FLAGS = tuple(f"--{name}-models-path" for name in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "scunet"))
+UPSCALER_FLAGS = tuple(
+    f"--{name}-models-path" for name in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "scunet")
+)
 UPSCALER_ENDINGS = (".safetensors", ".pth", ".pt")
 
 EMBEDDING = ModelKind(
@@ -90,13 +92,28 @@ EMBEDDING = ModelKind(
     page="textual_inversion", title="Textual Inversion", files="textual inversion files", refresh="refresh-embeddings",
 )
 HYPERNETWORK = ModelKind(
-    name="hypernetwork", label="hypernetwork", endings=(".pt", ".safetensors"), where=("--hypernetwork-dir", "hypernetworks"),
-    page="hypernetworks", title="Hypernetworks", files="hypernetwork files", tag="hypernet",
+    name="hypernetwork",
+    label="hypernetwork",
+    endings=(".pt", ".safetensors"),
+    where=("--hypernetwork-dir", "hypernetworks"),
+    page="hypernetworks",
+    title="Hypernetworks",
+    files="hypernetwork files",
+    tag="hypernet",
 )
 CHECKPOINT = ModelKind(
-    name="checkpoint", label="checkpoint", endings=(".safetensors", ".ckpt"),
-    where=("Stable-diffusion", "--ckpt-dir"), shipped=True, first="--ckpt",
-    page="checkpoints", title="Checkpoints", files="model files", chosen=True, needs=("vae",), refresh="refresh-checkpoints",
+    name="checkpoint",
+    label="checkpoint",
+    endings=(".safetensors", ".ckpt"),
+    where=("Stable-diffusion", "--ckpt-dir"),
+    shipped=True,
+    first="--ckpt",
+    page="checkpoints",
+    title="Checkpoints",
+    files="model files",
+    chosen=True,
+    needs=("vae",),
+    refresh="refresh-checkpoints",
 )
 LORA = ModelKind(
     name="lora", label="LoRA", endings=(".safetensors", ".ckpt", ".pt"),
@@ -108,7 +125,11 @@ VAE = ModelKind(
     among="checkpoint", marks=VAE_ENDINGS, chosen=True, refresh="refresh-vae",
 )
 UPSCALER = ModelKind(
-    name="upscaler", label="upscaler", endings=UPSCALER_ENDINGS, where=(*UPSCALER_FLAGS, *UPSCALER_FOLDERS), shipped=True,
+    name="upscaler",
+    label="upscaler",
+    endings=UPSCALER_ENDINGS,
+    where=(*UPSCALER_FLAGS, *UPSCALER_FOLDERS),
+    shipped=True,
 )
 GFPGAN = ModelKind(
     name="gfpgan", label="face restorer", endings=UPSCALER_ENDINGS,
@@ -119,4 +140,5 @@ CODEFORMER = ModelKind(
     where=("--codeformer-models-path", "Codeformer"), shipped=True,
 )
 
-MODEL_KINDS = (EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER)      # in the order of their tabs
+# in the order of their tabs
+MODEL_KINDS = (EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER)

@@ -16,7 +16,8 @@ from modules.base.errors import ModelCorrupt, ModelUnsupported
 
 LARGEST_HEADER = 32 * 2**20      # bytes; a real one of 10,000 tensors has about one million
 MOST_TENSORS = 100_000
-MOST_NAMES, MOST_HEADER_VALUES = 5 * MOST_TENSORS, 20 * MOST_TENSORS      # as colons and commas tell, those in texts too: a tensor has 4 and about 8
+# as colons and commas tell, those in texts too: a tensor has 4 and about 8
+MOST_NAMES, MOST_HEADER_VALUES = 5 * MOST_TENSORS, 20 * MOST_TENSORS
 SIZES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
@@ -44,9 +45,14 @@ def sniff(path: Path) -> str:
     if len(head) < 8:
         raise ModelCorrupt(f"{path.name} is empty.", DOWNLOAD_AGAIN)
     if head.lstrip()[:1] == b"<" or b"<html" in head[:256].lower():
-        raise ModelCorrupt(f"{path.name} is a web page, not a model.", "The download failed or needs a login. " + DOWNLOAD_AGAIN)
+        raise ModelCorrupt(
+            f"{path.name} is a web page, not a model.", "The download failed or needs a login. " + DOWNLOAD_AGAIN
+        )
     if head.startswith(b"version https://git-lfs"):
-        raise ModelCorrupt(f"{path.name} is a Git LFS pointer, not the model itself.", "Run `git lfs pull`, or download the file itself.")
+        raise ModelCorrupt(
+            f"{path.name} is a Git LFS pointer, not the model itself.",
+            "Run `git lfs pull`, or download the file itself.",
+        )
     length = int.from_bytes(head[:8], "little")
     if head[8:9] == b"{" and 0 < length <= path.stat().st_size - 8:
         return "safetensors"
@@ -55,7 +61,9 @@ def sniff(path: Path) -> str:
     if head.startswith(b"\x80") and head[1] <= 5:
         return "pickle"
     if head[257:262] == b"ustar":
-        raise ModelUnsupported(f"{path.name} is a tar archive, a format no Stable Diffusion model uses.", "Convert it to safetensors.")
+        raise ModelUnsupported(
+            f"{path.name} is a tar archive, a format no Stable Diffusion model uses.", "Convert it to safetensors."
+        )
     raise ModelCorrupt(f"{path.name} is not a model file, or was cut off.", DOWNLOAD_AGAIN)
 
 
@@ -77,12 +85,18 @@ def read_header(path: Path) -> Header:
 
 
 def parse_header(name: str, raw: bytes) -> dict[str, Any]:
-    if raw.count(b"data_offsets") > MOST_TENSORS or raw.count(b":") > MOST_NAMES or raw.count(b",") > MOST_HEADER_VALUES:
+    if (
+        raw.count(b"data_offsets") > MOST_TENSORS
+        or raw.count(b":") > MOST_NAMES
+        or raw.count(b",") > MOST_HEADER_VALUES
+    ):
         raise ModelCorrupt(f"{name}: it claims more than {MOST_TENSORS:,} tensors.", DOWNLOAD_AGAIN)
     try:
         header = json.loads(raw, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
-        raise ModelCorrupt(f"{name}: its header is not what a safetensors file has ({error}).", DOWNLOAD_AGAIN) from error
+        raise ModelCorrupt(
+            f"{name}: its header is not what a safetensors file has ({error}).", DOWNLOAD_AGAIN
+        ) from error
     if not isinstance(header, dict):
         raise ModelCorrupt(f"{name}: its header is not a JSON object.", DOWNLOAD_AGAIN)
     return header

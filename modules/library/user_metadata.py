@@ -1,4 +1,7 @@
-"""What people keep beside a model file: A1111's `name.json`, Civitai's `name.civitai.info`, `name.txt`, a preview. No torch."""
+"""What people keep beside a model file: A1111's `name.json`, Civitai's `name.civitai.info`, `name.txt`, a preview.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ NOT_SAID = ("", "Unknown")   # families that are none, in A1111's words
 
 @dataclass(frozen=True, slots=True)
 class UserMetadata:
-    """title: what Civitai calls the model; weight: the strength its maker or user prefers; vae: what a checkpoint is to be used with."""
+    """title: what Civitai calls the model; weight: the strength its maker or user prefers; vae:
+    what a checkpoint is to be used with.
+    """
 
     title: str = ""
     description: str = ""
@@ -60,7 +65,11 @@ def sidecar_files(model: Path, home: Path, names: Collection[str]) -> Sidecars:
     parts = [stamped("", stat_of(model))]
     stem = model.stem
     for ending in COMPANY:
-        if stem + ending in names and ending != model.suffix and (about := regular(path := model.with_name(stem + ending), home)):
+        if (
+            stem + ending in names
+            and ending != model.suffix
+            and (about := regular(path := model.with_name(stem + ending), home))
+        ):
             found[ending] = path
             parts.append(stamped(ending, about))
     if (ending := model.suffix.casefold()) in PREVIEW_ENDINGS:        # an embedding that is a picture shows itself
@@ -98,9 +107,12 @@ def read_user_metadata(files: Mapping[str, Path]) -> UserMetadata:
     return UserMetadata(
         title=f"{model} {version}".strip(),
         description=(
-            json_text(user, "description") or read_sidecar_text(files.get(".txt")) or text_of_html(json_text(civitai, "description"))
+            json_text(user, "description")
+            or read_sidecar_text(files.get(".txt"))
+            or text_of_html(json_text(civitai, "description"))
         )[:LONGEST_DESCRIPTION],
-        family=("" if said in NOT_SAID else family_named(said) or said) or family_named(json_text(civitai, "baseModel")),
+        family=("" if said in NOT_SAID else family_named(said) or said)
+        or family_named(json_text(civitai, "baseModel")),
         activation=json_text(user, "activation text") or ", ".join(words(civitai.get("trainedWords"))),
         weight=json_number(user.get("preferred weight")),
         negative=json_text(user, "negative text"),
@@ -174,4 +186,12 @@ KEYS = {
     "description": "description", "family": "sd version", "activation": "activation text", "weight": "preferred weight",
     "negative": "negative text", "notes": "notes", "vae": "vae",
 }
-NO_USER_METADATA = {"description": "", "family": "Unknown", "activation": "", "weight": 0, "negative": "", "notes": "", "vae": NO_VAE_PREFERENCE}
+NO_USER_METADATA = {
+    "description": "",
+    "family": "Unknown",
+    "activation": "",
+    "weight": 0,
+    "negative": "",
+    "notes": "",
+    "vae": NO_VAE_PREFERENCE,
+}

@@ -64,7 +64,12 @@ class Placement:
 
     @classmethod
     def choose(
-        cls, cpu: bool = False, device_id: int | None = None, half: bool = True, half_vae: bool = True, attention: str = AUTOMATIC_BACKEND
+        cls,
+        cpu: bool = False,
+        device_id: int | None = None,
+        half: bool = True,
+        half_vae: bool = True,
+        attention: str = AUTOMATIC_BACKEND,
     ) -> Placement:
         """A GPU if there is one, in half precision; on a CPU single precision, where half is slow or worse."""
         if cpu or not torch.cuda.is_available():
@@ -74,7 +79,11 @@ class Placement:
 
     def described(self) -> dict[str, str]:
         """Device and precisions, as manifests tell them."""
-        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+        name = (
+            torch.cuda.get_device_name(self.device)
+            if self.device.type == "cuda"
+            else f"cpu, {torch.get_num_threads()} threads"
+        )
         precisions = {part: str(getattr(self, part)).removeprefix("torch.") for part in ("unet", "vae", "text")}
         return {"device": name, "cuda": torch.version.cuda or "", **precisions}
 
@@ -145,7 +154,10 @@ class Device:
         }
 
     def answer(self, questions: Sequence[Question]) -> Sequence[Any]:
-        """Questions of one kind, whose `batch_weights` are equal → an answer each. Raises OutOfMemory, ModelError, NotANumber."""
+        """Questions of one kind, whose `batch_weights` are equal → an answer each.
+
+        Raises OutOfMemory, ModelError, NotANumber.
+        """
         answers = self.answers[type(questions[0])]
         with torch.inference_mode(not answers.gradients), memory_errors():
             return answers.compute(*answers.prepare(questions))
@@ -153,11 +165,15 @@ class Device:
     def batch_weights(self, weights: Weights) -> Weights:
         """The part of the weights that all in a batch must share: not the networks, if they can be applied row by row.
 
-        In 8 bits the sum of weight and networks is rounded, and with hypertile a row's tiles are rows of their own, so that they cannot.
-        Raises ModelError for a network that does not fit.
+        In 8 bits the sum of weight and networks is rounded, and with hypertile a row's tiles are rows of their own, so
+        that they cannot. Raises ModelError for a network that does not fit.
         """
         key = self._found(weights)
-        return weights.plain if key and not key[1] and not weights.hypertile and self._ready[key].adapters.mixable(*weights.networks) else weights
+        return (
+            weights.plain
+            if key and not key[1] and not weights.hypertile and self._ready[key].adapters.mixable(*weights.networks)
+            else weights
+        )
 
     def described(self, attention: str = AUTOMATIC_BACKEND) -> dict[str, str]:
         """What decides the last bits of a picture whose settings ask for that attention backend, for manifests."""
@@ -181,7 +197,14 @@ class Device:
 
     def _found(self, weights: Weights) -> Key | None:
         """The loaded model that these weights are for."""
-        return next((key for key, ready in self._ready.items() if key == (weights.checkpoint, applied(weights.fp8, ready.model.family))), None)
+        return next(
+            (
+                key
+                for key, ready in self._ready.items()
+                if key == (weights.checkpoint, applied(weights.fp8, ready.model.family))
+            ),
+            None,
+        )
 
     def ready(self, weights: Weights) -> Ready:
         """The checkpoint in memory, its UNet as these weights want it."""
@@ -210,7 +233,9 @@ class Device:
 
     def words(self, ask: Encode) -> PromptEmbeddings:
         files = self.files.words(ask.reading.embeddings)
-        return replace(files, embeddings=[*files.embeddings, *self.loaded(ask.weights).adapters.bundled(ask.weights.networks)])
+        return replace(
+            files, embeddings=[*files.embeddings, *self.loaded(ask.weights).adapters.bundled(ask.weights.networks)]
+        )
 
     def vae(self, weights: Weights) -> Vae:
         """The VAE in memory: the checkpoint's own, or from a file. Raises ModelError if there is neither."""
@@ -222,7 +247,11 @@ class Device:
         return vae
 
     def decoded(self, ask: Decode) -> Tensor:
-        return self.taesd(ask.weights).decode(ask.latent) if ask.tiny else self.vae(ask.weights).decode(ask.latent, ask.tiled)
+        return (
+            self.taesd(ask.weights).decode(ask.latent)
+            if ask.tiny
+            else self.vae(ask.weights).decode(ask.latent, ask.tiled)
+        )
 
     def encoded(self, ask: EncodeImage) -> Tensor:
         if ask.tiny:
@@ -263,10 +292,16 @@ class Device:
             self.told("", checkpoint.title)
 
     def preview(self, weights: Weights, kind: str = "") -> Look:
-        """A cheap look at latents: TAESD's if that is wanted and there, else one fitted to the VAE when it is first wanted."""
+        """A cheap look at latents: TAESD's if that is wanted and there,
+        else one fitted to the VAE when it is first wanted.
+        """
         if kind == "TAESD" and (taesd := self.taesd(weights)).available:
             return taesd.look
-        vae = self.vae(weights) if isinstance(self.loaded(weights).model.own_vae, ModelError) else self.loaded(weights).vae
+        vae = (
+            self.vae(weights)
+            if isinstance(self.loaded(weights).model.own_vae, ModelError)
+            else self.loaded(weights).vae
+        )
         if vae not in self._previews:
             self._previews[vae] = LatentPreview(vae)
         return self._previews[vae].look
@@ -288,10 +323,15 @@ def memory_errors() -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+        if (
+            isinstance(error, RuntimeError)
+            and not isinstance(error, torch.OutOfMemoryError)
+            and "allocate memory" not in str(error)
+        ):
             raise
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         raise OutOfMemory(
-            "The device ran out of memory.", "Ask for a smaller picture or fewer at once, or close what else uses the GPU."
+            "The device ran out of memory.",
+            "Ask for a smaller picture or fewer at once, or close what else uses the GPU.",
         ) from error

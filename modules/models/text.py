@@ -55,7 +55,10 @@ class PromptEmbeddings:
 
 
 class Vocabulary:
-    """Words, as far as they fit the model's encoders (name → width). What is wrong with one concerns those alone who name it."""
+    """Words, as far as they fit the model's encoders (name → width).
+
+    What is wrong with one concerns those alone who name it.
+    """
 
     def __init__(self, words: PromptEmbeddings, encoders: Mapping[str, int], tokenizer: Tokenizer) -> None:
         self.tables: dict[str, Mapping[str, Tensor]] = {}      # name → encoder → (count, width)
@@ -81,7 +84,10 @@ class Vocabulary:
             self.unusable.setdefault(embedding.name, error)
 
     def find(self, tokens: Sequence[int], position: int) -> Insertable | None:
-        """The one whose name stands there. Raises ModelError for a broken one; the name of one that does not fit is a plain word."""
+        """The one whose name stands there.
+
+        Raises ModelError for a broken one; the name of one that does not fit is a plain word.
+        """
         found = self._usable(tokens, position)
         if found is None and (named := self._unusable(tokens, position)):
             error = self.unusable[named.name]
@@ -134,10 +140,14 @@ class TextReader:
         return self._known[ask]
 
     def _widths(self) -> dict[str, int]:
-        return {name: encoder.module.config.hidden_size for name, encoder in zip(self.names, self.encoders, strict=True)}
+        return {
+            name: encoder.module.config.hidden_size for name, encoder in zip(self.names, self.encoders, strict=True)
+        }
 
     def _read(self, ask: Encode, words: Vocabulary) -> Meaning:
-        """All texts together: the shorter are padded with empty chunks, and each chunk is weighted across all of them."""
+        """All texts together: the shorter are padded with empty chunks,
+        and each chunk is weighted across all of them.
+        """
         r = ask.reading
         chunked = [self._chunks(text, r, words) for text in ask.texts]
         empty = chunks("", self.tokenizer, r.emphasis, r.comma_backtrack)
@@ -145,7 +155,12 @@ class TextReader:
         columns = [[of_text[i] if i < len(of_text) else empty[0] for of_text in chunked] for i in range(length)]
         read = [self._column(column, r, words) for column in columns]
         conds = self._conds(ask, torch.cat([text for text, _ in read], dim=1), read[0][1])
-        used = {insertion.name: words.hashes[insertion.name] for of_text in chunked for chunk in of_text for insertion in chunk.insertions}
+        used = {
+            insertion.name: words.hashes[insertion.name]
+            for of_text in chunked
+            for chunk in of_text
+            for insertion in chunk.insertions
+        }
         return Meaning(tuple(conds), used, tuple(words.notes))
 
     def _chunks(self, text: str, r: Reading, words: Vocabulary) -> list[Chunk]:
@@ -159,7 +174,9 @@ class TextReader:
         meaningless = ask.negative and not any(ask.texts)
         figures = pooled.new_tensor([getattr(ask.frame, name) for name in self.told])
         share = 0.0 if meaningless else 1.0
-        return [Cond(text * share, torch.cat([whole * share, figures])) for text, whole in zip(texts, pooled, strict=True)]
+        return [
+            Cond(text * share, torch.cat([whole * share, figures])) for text, whole in zip(texts, pooled, strict=True)
+        ]
 
     def _column(self, column: Sequence[Chunk], reading: Reading, words: Vocabulary) -> tuple[Tensor, Tensor | None]:
         """One chunk of every text → (texts, 77, width), the encoders side by side, and the last one's pooled texts."""

@@ -34,7 +34,9 @@ def unpatched(sets: Sequence[NetworkUses]) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def predict_batch(model: LoadedModel, questions: Sequence[Predict], under: Under = unpatched) -> list[tuple[Tensor, ...]]:
+def predict_batch(
+    model: LoadedModel, questions: Sequence[Predict], under: Under = unpatched
+) -> list[tuple[Tensor, ...]]:
     """Answer each question with one clean estimate (C, h, w) per conditioning, in its order.
 
     Rows whose conditionings have equal keys share a call, made `under` the networks of each.
@@ -47,7 +49,8 @@ def predict_batch(model: LoadedModel, questions: Sequence[Predict], under: Under
         seen = input_scale(model, x, sharing)
         given, named = model.family.denoiser.arguments(model.unet, with_extras(UNetInputs(x * seen), sharing), sharing)
         with under([row.networks for row in sharing]):
-            out = model.unet(*given, **named)[0].float()      # here and in no helper: the stack at this call stays short
+            # here and in no helper: the stack at this call stays short
+            out = model.unet(*given, **named)[0].float()
         answers = model.parametrization.clean(x, out, column([row.sigma for row in sharing], x), seen)
         for place, estimate in zip(places, answers, strict=True):
             estimates[place] = estimate
@@ -73,7 +76,12 @@ def unet_arguments(unet: nn.Module, inputs: UNetInputs, rows: Sequence[Row]) -> 
     weight = working(unet)
     timesteps = torch.tensor([row.timestep for row in rows], device=weight.device)
     texts = torch.stack([row.cond.text for row in rows]).to(weight)
-    named = {"encoder_hidden_states": texts, "added_cond_kwargs": added(unet, rows), "return_dict": False, **inputs.arguments}
+    named = {
+        "encoder_hidden_states": texts,
+        "added_cond_kwargs": added(unet, rows),
+        "return_dict": False,
+        **inputs.arguments,
+    }
     return (inputs.latents.to(weight.dtype), timesteps), named
 
 

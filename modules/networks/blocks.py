@@ -26,7 +26,11 @@ def block_weights(spec: str) -> Callable[[str], float]:
     named = next((blocks for blocks in BLOCK_LAYOUTS if len(blocks) == len(numbers)), None)
     if named is None:
         counts = ", ".join(str(len(blocks)) for blocks in BLOCK_LAYOUTS)
-        raise Invalid(f"lbw={spec} is {len(numbers)} numbers.", f"Give {counts} numbers, or one of {', '.join(PRESETS)}.", "prompt")
+        raise Invalid(
+            f"lbw={spec} is {len(numbers)} numbers.",
+            f"Give {counts} numbers, or one of {', '.join(PRESETS)}.",
+            "prompt",
+        )
     try:
         weights = dict(zip(named, map(parse_strength, numbers), strict=True))
     except ValueError as error:
@@ -63,10 +67,14 @@ def block_names(base: str, inputs: str, outputs: str) -> tuple[str, ...]:
 
 
 BLOCK_LAYOUTS = (
-    block_names("BASE", "04 05 07 08", "00 01 02 03 04 05"),                                                   # SDXL's with attention
-    block_names("BASE", "01 02 04 05 07 08", "03 04 05 06 07 08 09 10 11"),                                    # SD1's with attention
-    block_names("BASE", "00 01 02 03 04 05 06 07 08", "00 01 02 03 04 05 06 07 08"),                           # all of SDXL
-    block_names("BASE", "00 01 02 03 04 05 06 07 08 09 10 11", "00 01 02 03 04 05 06 07 08 09 10 11"),         # all of SD1
+    # SDXL's with attention
+    block_names("BASE", "04 05 07 08", "00 01 02 03 04 05"),
+    # SD1's with attention
+    block_names("BASE", "01 02 04 05 07 08", "03 04 05 06 07 08 09 10 11"),
+    # all of SDXL
+    block_names("BASE", "00 01 02 03 04 05 06 07 08", "00 01 02 03 04 05 06 07 08"),
+    # all of SD1
+    block_names("BASE", "00 01 02 03 04 05 06 07 08 09 10 11", "00 01 02 03 04 05 06 07 08 09 10 11"),
 )
 
 PRESETS = {      # those that sd-webui-lora-block-weight comes with

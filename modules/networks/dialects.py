@@ -1,8 +1,9 @@
 """What trainers call a model's modules: every name a file may use → our path.
 
-Our path is the part of the model and the module's name in it, `unet.down_blocks.0.attentions.0.proj_in`. A file's key is a
-module's name in some dialect, a dot, and what is stored of it: `lora_unet_down_blocks_0_attentions_0_proj_in.alpha`.
-Names are looked up, never guessed: `to_out_0` is a module of the model, or the key is nobody's.
+Our path is the part of the model and the module's name in it, `unet.down_blocks.0.attentions.0.proj_in`. A file's key
+is a module's name in some dialect, a dot, and what is stored of it:
+`lora_unet_down_blocks_0_attentions_0_proj_in.alpha`. Names are looked up, never guessed: `to_out_0` is a module of the
+model, or the key is nobody's.
 """
 
 from __future__ import annotations
@@ -27,9 +28,15 @@ class Targets:
 
     @classmethod
     def of(cls, shapes: Shapes, ldm: Mapping[str, str]) -> Targets:
-        """ldm: a UNet parameter's name in LDM's layout → its diffusers name, `input_blocks.0.0.weight` → `conv_in.weight`."""
+        """ldm: a UNet parameter's name in LDM's layout → its diffusers name,
+        `input_blocks.0.0.weight` → `conv_in.weight`.
+        """
         modules = {module_of(path) for path in shapes}
-        aliases = {alias: f"unet.{module_of(ours)}" for theirs, ours in ldm.items() for alias in spelt("ldm", module_of(theirs))}
+        aliases = {
+            alias: f"unet.{module_of(ours)}"
+            for theirs, ours in ldm.items()
+            for alias in spelt("ldm", module_of(theirs))
+        }
         aliases |= {alias: path for path in modules for alias in spelt(*path.split(".", 1))}
         return cls(shapes, aliases)
 
@@ -49,7 +56,10 @@ def module_of(parameter: str) -> str:
 
 
 def spelt(part: str, module: str) -> Iterator[str]:
-    """All names of one module of a part of the model. CLIP's came with `text_model.` before, and still do in most files."""
+    """All names of one module of a part of the model.
+
+    CLIP's came with `text_model.` before, and still do in most files.
+    """
     for name in (module, f"text_model.{module}") if part.startswith("text_encoder") else (module,):
         joined = name.replace(".", "_")
         yield from (form.format(dotted=name, joined=joined) for form in KEY_PATTERNS[part])
@@ -90,9 +100,11 @@ KEY_PATTERNS = {
     ),
     "ldm": (                                                        # the UNet by its names in checkpoints
         "lora_unet_{joined}",
-        "oft_unet_{joined}",                                        # kohya-ss's OFT; by diffusers' names it is not A1111's either
+        # kohya-ss's OFT; by diffusers' names it is not A1111's either
+        "oft_unet_{joined}",
         "diffusion_model.{dotted}",                                 # ComfyUI
-        "unet.{dotted}",                                            # the Open Model Initiative's, as OneTrainer may write them
+        # the Open Model Initiative's, as OneTrainer may write them
+        "unet.{dotted}",
     ),
     "text_encoder": (
         "lora_te_{joined}", "lora_te1_{joined}", "lycoris_{joined}", "lycoris_te_{joined}", "lycoris_te1_{joined}",
@@ -100,7 +112,8 @@ KEY_PATTERNS = {
         "text_encoder.{dotted}", "{dotted}",
         "base_model.model.{dotted}", "base_model.model.text_encoder.{dotted}", "text_encoder.base_model.model.{dotted}",
         "clip_l.{dotted}",                                          # the Open Model Initiative's
-        "text_encoders.clip_l.transformer.{dotted}", "text_encoders.clip_h.transformer.{dotted}",      # ComfyUI: SD1's and SDXL's first, SD2's
+        # ComfyUI: SD1's and SDXL's first, SD2's
+        "text_encoders.clip_l.transformer.{dotted}", "text_encoders.clip_h.transformer.{dotted}",
     ),
     "text_encoder_2": (
         "lora_te2_{joined}", "lycoris_te2_{joined}",
@@ -119,18 +132,28 @@ PROCESSORS = {
     ".self_attn.to_v_lora.": ".self_attn.v_proj.lora.", ".self_attn.to_out_lora.": ".self_attn.out_proj.lora.",
 }
 
-PART_NAMES = {                                                           # others' words → kohya-ss's
-    "lora_A.weight": "lora_down.weight", "lora_B.weight": "lora_up.weight",                                          # PEFT
-    "lora_A.default.weight": "lora_down.weight", "lora_B.default.weight": "lora_up.weight",
-    "lora_magnitude_vector.weight": "lora_magnitude_vector", "lora_magnitude_vector.default.weight": "lora_magnitude_vector",
-    "lora.down.weight": "lora_down.weight", "lora.up.weight": "lora_up.weight", "lora.alpha": "alpha",               # diffusers
-    "lora_linear_layer.down.weight": "lora_down.weight", "lora_linear_layer.up.weight": "lora_up.weight",
+PART_NAMES = {  # others' words → kohya-ss's
+    # PEFT
+    "lora_A.weight": "lora_down.weight",
+    "lora_B.weight": "lora_up.weight",
+    "lora_A.default.weight": "lora_down.weight",
+    "lora_B.default.weight": "lora_up.weight",
+    "lora_magnitude_vector.weight": "lora_magnitude_vector",
+    "lora_magnitude_vector.default.weight": "lora_magnitude_vector",
+    # diffusers
+    "lora.down.weight": "lora_down.weight",
+    "lora.up.weight": "lora_up.weight",
+    "lora.alpha": "alpha",
+    "lora_linear_layer.down.weight": "lora_down.weight",
+    "lora_linear_layer.up.weight": "lora_up.weight",
 }
 
-USED_PARTS = re.compile(                                                  # those words that a kind makes use of
-    r"alpha|scale|lora_(up|down|mid)\.weight|dora_scale|lora_magnitude_vector|hada_(w[12]_[ab]|t[12])|lokr_(w[12](_[ab])?|t2)"
+USED_PARTS = re.compile(  # those words that a kind makes use of
+    r"alpha|scale|lora_(up|down|mid)\.weight|dora_scale|lora_magnitude_vector"
+    r"|hada_(w[12]_[ab]|t[12])|lokr_(w[12](_[ab])?|t2)"
     r"|[ab][12]\.weight|on_input|weight|diff(_b)?|[wb]_norm|bias|oft_(blocks|diag)|rescale"
 )
 
 BUNDLE = "bundle_emb."
-EMBEDDING_ENCODERS = {".string_to_param.*": "clip_l", ".clip_l": "clip_l", ".clip_g": "clip_g"}      # the first, and SDXL's second
+# the first, and SDXL's second
+EMBEDDING_ENCODERS = {".string_to_param.*": "clip_l", ".clip_l": "clip_l", ".clip_g": "clip_g"}

@@ -1,7 +1,9 @@
-"""Textual-inversion embeddings: a word of the prompt that stands for vectors of its own (Gal et al. 2022, arXiv:2208.01618).
+"""Textual-inversion embeddings: a word of the prompt that stands for vectors of its own (Gal et al. 2022,
+arXiv:2208.01618).
 
-They come as A1111's pickles, as bare tensors (safetensors and diffusers' files), for SDXL one table for each text encoder, and as
-pictures that carry A1111's dict as JSON: in a text chunk, or, for those shared where text is stripped, in the pixels.
+They come as A1111's pickles, as bare tensors (safetensors and diffusers' files), for SDXL one table for each text
+encoder, and as pictures that carry A1111's dict as JSON: in a text chunk, or, for those shared where text is stripped,
+in the pixels.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ class Embedding:
 
     @classmethod
     def read(cls, file: str, content: object, sha256: str = "") -> Embedding:
-        """From what the file called `file` holds: tensors, the object of a `weights_only` pickle, or the bytes of a picture.
+        """From what the file called `file` holds: tensors, the object of a `weights_only` pickle,
+        or the bytes of a picture.
 
         It is called like its file; a picture may know a better name. Raises ModelUnsupported or ModelCorrupt.
         """
@@ -54,8 +57,13 @@ class Embedding:
         if not isinstance(content, Mapping):
             raise ModelUnsupported(f"{file} is not a textual-inversion embedding.", EMBEDDING_HINT)
         return cls(
-            name, file, read_vectors(file, content), step=value_as(content.get("step"), int),
-            checkpoint=value_as(content.get("sd_checkpoint_name"), str), checkpoint_hash=value_as(content.get("sd_checkpoint"), str), sha256=sha256,
+            name,
+            file,
+            read_vectors(file, content),
+            step=value_as(content.get("step"), int),
+            checkpoint=value_as(content.get("sd_checkpoint_name"), str),
+            checkpoint_hash=value_as(content.get("sd_checkpoint"), str),
+            sha256=sha256,
         )
 
     @property
@@ -74,7 +82,8 @@ class Embedding:
         return self.sha256[:SHORT]
 
     def vectors_for(self, encoders: Mapping[str, int]) -> dict[str, Tensor]:
-        """The (count, width) of each of a model's text encoders, given their widths. Raises ModelMismatch if it was made for others.
+        """The (count, width) of each of a model's text encoders, given their widths.
+        Raises ModelMismatch if it was made for others.
 
         A model's only encoder is called ONLY; SDXL's are clip_l and clip_g, of which the refiner has the latter.
         """
@@ -97,15 +106,21 @@ def value_as(value: object, kind: type) -> Any:
 def read_vectors(file: str, content: Mapping[Any, Any]) -> dict[str, Tensor]:
     """Encoder → (count, width) float32."""
     terms = content.get("string_to_param", content)
-    terms = getattr(terms, "_parameters", terms)        # a torch.nn.ParameterDict of any version
-    tables = {str(key): value for key, value in terms.items() if isinstance(value, Tensor)} if isinstance(terms, Mapping) else {}
+    terms = getattr(terms, "_parameters", terms)  # a torch.nn.ParameterDict of any version
+    tables = (
+        {str(key): value for key, value in terms.items() if isinstance(value, Tensor)}
+        if isinstance(terms, Mapping)
+        else {}
+    )
     for names in PAIRS:
         if names.keys() <= tables.keys():
             return same_count(file, {encoder: table_of(file, tables[key]) for key, encoder in names.items()})
     if not tables:
         raise ModelUnsupported(f"{file} is not a textual-inversion embedding.", EMBEDDING_HINT)
     if len(tables) > 1:
-        raise ModelUnsupported(f"{file} has {len(tables)} tensors ({', '.join(tables):.80}); an embedding has one.", EMBEDDING_HINT)
+        raise ModelUnsupported(
+            f"{file} has {len(tables)} tensors ({', '.join(tables):.80}); an embedding has one.", EMBEDDING_HINT
+        )
     return {ONLY: table_of(file, *tables.values())}
 
 
@@ -114,13 +129,17 @@ def table_of(file: str, tensor: Tensor) -> Tensor:
     table = tensor.detach().float() if tensor.is_floating_point() else tensor
     table = table.unsqueeze(0) if table.ndim == 1 else table
     if table.ndim != 2 or not table.numel() or not table.is_floating_point():
-        raise ModelCorrupt(f"{file} holds no vectors but {tensor.dtype} of shape {tuple(tensor.shape)}.", EMBEDDING_HINT)
+        raise ModelCorrupt(
+            f"{file} holds no vectors but {tensor.dtype} of shape {tuple(tensor.shape)}.", EMBEDDING_HINT
+        )
     return table
 
 
 def same_count(file: str, tables: dict[str, Tensor]) -> dict[str, Tensor]:
     if len({len(table) for table in tables.values()}) > 1:
-        raise ModelCorrupt(f"{file} has not as many vectors for one text encoder as for the other.", COPY_EMBEDDING_AGAIN)
+        raise ModelCorrupt(
+            f"{file} has not as many vectors for one text encoder as for the other.", COPY_EMBEDDING_AGAIN
+        )
     return tables
 
 
@@ -161,14 +180,17 @@ def inflate_zlib(packed: bytes) -> bytes:
 
 def pixel_tensor(image: Image.Image) -> Tensor:
     """(height, width, 3) uint8"""
-    return torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8).view(image.height, image.width, 3)
+    return torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8).view(
+        image.height, image.width, 3
+    )
 
 
 def hidden_in(pixels: Tensor) -> bytes | None:
     """The bytes hidden in the low four bits of a picture's sides; None if it has no such sides.
 
-    Within any black frame, a column without low bits ends the left side and another begins the right one. Read row by row, the
-    left side holds the bytes' low halves and the right side the high ones, each mixed with the same key stream by exclusive or.
+    Within any black frame, a column without low bits ends the left side and another begins the right one. Read row by
+    row, the left side holds the bytes' low halves and the right side the high ones, each mixed with the same key stream
+    by exclusive or.
     """
     low = unframed(pixels) & 0x0F
     empty = torch.nonzero(low.sum((0, 2)) == 0).flatten().tolist()
@@ -189,10 +211,11 @@ def unframed(pixels: Tensor) -> Tensor:
 
 
 def key_stream(length: int) -> Tensor:
-    """(length,) uint8 of four bits: sₙ mod 255 mod 16 of the linear congruential generator sₙ₊₁ = (a sₙ + c) mod 2³², s₀ = 0.
+    """(length,) uint8 of four bits: sₙ mod 255 mod 16 of the linear congruential generator sₙ₊₁ = (a sₙ + c) mod 2³²,
+    s₀ = 0.
 
-    a = 1664525, c = 1013904223 (Numerical Recipes). In closed form sₙ = c (1 + a + … + aⁿ⁻¹); that the sum wraps at 2⁶⁴ does not
-    matter, which is a multiple of 2³².
+    a = 1664525, c = 1013904223 (Numerical Recipes). In closed form sₙ = c (1 + a + … + aⁿ⁻¹); that the sum wraps at 2⁶⁴
+    does not matter, which is a multiple of 2³².
     """
     powers = torch.full((length,), 1664525, dtype=torch.int64)
     powers[:1] = 1
@@ -204,6 +227,13 @@ PAIRS = (           # what files with a table for each encoder call them: A1111 
     {"clip_l": "clip_l", "clip_g": "clip_g"},
     {"text_encoders_0": "clip_l", "text_encoders_1": "clip_g"},
 )
-DECODING_ERRORS = (          # all that the readers of pictures, base64, zlib, JSON and nested lists raise
-    OSError, SyntaxError, ValueError, TypeError, RuntimeError, ArithmeticError, zlib.error, Image.DecompressionBombError,
+DECODING_ERRORS = (  # all that the readers of pictures, base64, zlib, JSON and nested lists raise
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    ArithmeticError,
+    zlib.error,
+    Image.DecompressionBombError,
 )

@@ -1,7 +1,7 @@
 """What a network does to one parameter of a model: a class for each kind.
 
-Each says by how much it would change a weight at strength 1: W' = W + strength · ΔW. That is computed in float32 at least,
-and rounded to the weight's own precision once, at the end.
+Each says by how much it would change a weight at strength 1: W' = W + strength · ΔW. That is computed in float32 at
+least, and rounded to the weight's own precision once, at the end.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from modules.base.errors import ModelUnsupported
 from modules.networks.orthogonal import OFT, load_oft
 from modules.networks.patch import COMPUTE_DTYPES, MISSHAPEN, Patch, Shape, along, flat, product, product_shape, taps
 
-Parts = Mapping[str, Tensor]              # what a file holds for one module, by the end of its name: `lora_up.weight`, `alpha` …
+# what a file holds for one module, by the end of its name: `lora_up.weight`, `alpha` …
+Parts = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class LoRA(Patch):
     """Low-rank update, ΔW = scale · up @ down.
 
-    Hu et al. 2021, arXiv:2106.09685, §4.1. For convolutions LoCon (LyCORIS, Yeh et al. 2023, arXiv:2309.14859, §3.1), whose
-    Tucker form keeps the kernel apart: ΔW[o, i] = scale · Σ up[o, n] · mid[n, m] · down[m, i].
+    Hu et al. 2021, arXiv:2106.09685, §4.1. For convolutions LoCon (LyCORIS, Yeh et al. 2023, arXiv:2309.14859, §3.1),
+    whose Tucker form keeps the kernel apart: ΔW[o, i] = scale · Σ up[o, n] · mid[n, m] · down[m, i].
 
     up:    (out, rank) or (out, rank, 1, 1)
     down:  (rank, in) or (rank, in, kh, kw); beside `mid` (rank, in, 1, 1)
@@ -114,7 +115,11 @@ class LoHa(Patch):
         return self.scale * matrix.unflatten(1, weight.shape[1:])
 
     def fits(self, shape: Shape) -> bool:
-        return product_shape(self.a1, self.b1, core=self.t1) == product_shape(self.a2, self.b2, core=self.t2) == flat(shape)
+        return (
+            product_shape(self.a1, self.b1, core=self.t1)
+            == product_shape(self.a2, self.b2, core=self.t2)
+            == flat(shape)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +169,13 @@ class GLoRA(Patch):
 
     @classmethod
     def load(cls, parts: Parts) -> GLoRA:
-        """LyCORIS has changed which of both pairs comes first, so the length that all four share tells: their rank, the least if several do."""
+        """LyCORIS has changed which of both pairs comes first, so the length that all four share tells: their rank,
+        the least if several do.
+        """
         pairs = [(parts[f"{x}1.weight"].flatten(1), parts[f"{x}2.weight"].flatten(1)) for x in "ab"]
-        rank = min(length for length in pairs[0][0].shape if all(length in factor.shape for pair in pairs for factor in pair))
+        rank = min(
+            length for length in pairs[0][0].shape if all(length in factor.shape for pair in pairs for factor in pair)
+        )
         tall_first = all(tall.shape[1] == wide.shape[0] == rank for tall, wide in pairs)
         a, b = pairs if tall_first else [pair[::-1] for pair in pairs]
         return cls(a, b, rank_scale({name: part for name, part in parts.items() if name != "alpha"}, rank))
@@ -216,7 +225,8 @@ class Full(Patch):
 
 @dataclass(frozen=True, slots=True)
 class DoRA(Patch):
-    """A direction changed by another patch, with a magnitude of its own: ΔW = magnitude · V / ‖V‖ − W, V = W + ΔW of `inner`.
+    """A direction changed by another patch, with a magnitude of its own: ΔW = magnitude · V / ‖V‖ − W,
+    V = W + ΔW of `inner`.
 
     Liu et al. 2024, arXiv:2402.09353, eq. 5. The strength counts for all of it, so `inner` is taken whole.
 
@@ -255,7 +265,10 @@ def rank_scale(parts: Parts, rank: int) -> float:
 
 
 def read_patches(layer: str, parts: Parts) -> dict[str, Patch]:
-    """The patches of a module's `weight` and `bias`, as far as `parts` has them. Raises ModelUnsupported naming `layer`."""
+    """The patches of a module's `weight` and `bias`, as far as `parts` has them.
+
+    Raises ModelUnsupported naming `layer`.
+    """
     found: dict[str, Patch] = {}
     if load := next((load for telltale, load in PATCH_FORMATS.items() if telltale in parts), None):
         try:
@@ -267,7 +280,10 @@ def read_patches(layer: str, parts: Parts) -> dict[str, Patch]:
     if bias := next((name for name in BIASES if name in parts), None):
         found["bias"] = Full(parts[bias])
     if not found:
-        raise ModelUnsupported(f"{layer} is of a kind Easel does not know: {', '.join(sorted(parts))}.", "Easel reads LoRA and LyCORIS files.")
+        raise ModelUnsupported(
+            f"{layer} is of a kind Easel does not know: {', '.join(sorted(parts))}.",
+            "Easel reads LoRA and LyCORIS files.",
+        )
     return found
 
 

@@ -1,7 +1,8 @@
 """Hypernetworks: small networks that change what attention's keys and values are made from.
 
-A file is a pickled dict: for each channel width a pair of state dicts, for keys and for values, and beside them how they were
-made. No paper describes it: the format is that of the files which A1111 trains, and of older ones (`linear1.weight`).
+A file is a pickled dict: for each channel width a pair of state dicts, for keys and for values, and beside them how
+they were made. No paper describes it: the format is that of the files which A1111 trains, and of older ones
+(`linear1.weight`).
 """
 
 from __future__ import annotations
@@ -70,9 +71,12 @@ class MLP:
         return x
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> MLP:
-        return MLP(tuple(
-            replace(layer, weight=layer.weight.to(device, dtype), bias=layer.bias.to(device, dtype)) for layer in self.layers
-        ))
+        return MLP(
+            tuple(
+                replace(layer, weight=layer.weight.to(device, dtype), bias=layer.bias.to(device, dtype))
+                for layer in self.layers
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,18 +91,30 @@ class Hypernetwork:
 
     @classmethod
     def read(cls, file: str, content: object) -> Hypernetwork:
-        """From what torch's `weights_only` reader found in the file called `file`. Raises ModelUnsupported or ModelCorrupt."""
+        """From what torch's `weights_only` reader found in the file called `file`.
+
+        Raises ModelUnsupported or ModelCorrupt.
+        """
         if not isinstance(content, Mapping) or not any(type(key) is int for key in content):
             raise ModelUnsupported(f"{file} is not a hypernetwork: it has networks for no width.", HYPERNETWORK_HINT)
         activation = read_activation(file, content.get("activation_func"))
         end = activation if content.get("activate_output", True) else unchanged
-        mlps = {width: read_pair(file, width, pair, (activation, end)) for width, pair in content.items() if type(width) is int}
-        told = (value_as(content.get(key), kind) for key, kind in (("step", int), ("sd_checkpoint_name", str), ("sd_checkpoint", str)))
+        mlps = {
+            width: read_pair(file, width, pair, (activation, end))
+            for width, pair in content.items()
+            if type(width) is int
+        }
+        told = (
+            value_as(content.get(key), kind)
+            for key, kind in (("step", int), ("sd_checkpoint_name", str), ("sd_checkpoint", str))
+        )
         return cls(PurePath(file).stem, mlps, *told)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Hypernetwork:
         """The same where and as the model computes."""
-        return replace(self, mlps={width: (k.to(device, dtype), v.to(device, dtype)) for width, (k, v) in self.mlps.items()})
+        return replace(
+            self, mlps={width: (k.to(device, dtype), v.to(device, dtype)) for width, (k, v) in self.mlps.items()}
+        )
 
     def apply(self, context: Tensor, strength: float) -> tuple[Tensor, Tensor]:
         """(…, width) → what keys and what values are made from; the context itself for a width that the file lacks."""
@@ -128,18 +144,25 @@ def read_activation(file: str, name: object) -> Activation:
     if name is None:
         return unchanged
     if not isinstance(name, str) or name.lower() not in ACTIVATIONS:
-        raise ModelUnsupported(f"{file} uses the activation {name!r:.80}, which Easel does not know.", f"It knows {', '.join(ACTIVATIONS)}.")
+        raise ModelUnsupported(
+            f"{file} uses the activation {name!r:.80}, which Easel does not know.",
+            f"It knows {', '.join(ACTIVATIONS)}.",
+        )
     return ACTIVATIONS[name.lower()]
 
 
 def read_pair(file: str, width: int, pair: object, activations: tuple[Activation, Activation]) -> tuple[MLP, MLP]:
     if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(isinstance(state, Mapping) for state in pair):
-        raise ModelCorrupt(f"{file} lacks a network for keys and one for values of width {width}.", COPY_HYPERNETWORK_AGAIN)
+        raise ModelCorrupt(
+            f"{file} lacks a network for keys and one for values of width {width}.", COPY_HYPERNETWORK_AGAIN
+        )
     return read_mlp(file, width, pair[0], activations), read_mlp(file, width, pair[1], activations)
 
 
 def read_mlp(file: str, width: int, state: Mapping[Any, Any], activations: tuple[Activation, Activation]) -> MLP:
-    """The layers in the order of their numbers, which skip those without weights. activations: after each but the last, after the last."""
+    """The layers in the order of their numbers, which skip those without weights. activations:
+    after each but the last, after the last.
+    """
     weights = layer_weights(file, width, state)
     matrices = sum(weight.ndim == 2 for weight, _ in weights)
     layers: list[AffineLayer | Norm] = []
@@ -151,11 +174,15 @@ def read_mlp(file: str, width: int, state: Mapping[Any, Any], activations: tuple
 
 
 def layer_weights(file: str, width: int, state: Mapping[Any, Any]) -> list[tuple[Tensor, Tensor]]:
-    """(weight, bias) of each layer: a matrix and a vector of a linear one, two vectors of a normalising one; float32."""
+    """(weight, bias) of each layer: a matrix and a vector of a linear one, two vectors of a normalising one;
+    float32.
+    """
     found: dict[int, dict[str, Tensor]] = {}
     for key, value in state.items():
         if not (match := PART.fullmatch(str(key))) or not isinstance(value, Tensor):
-            raise ModelUnsupported(f"{file} has something Easel does not know for width {width}: {key!r:.80}.", HYPERNETWORK_HINT)
+            raise ModelUnsupported(
+                f"{file} has something Easel does not know for width {width}: {key!r:.80}.", HYPERNETWORK_HINT
+            )
         found.setdefault(int(match[1]), {})[match[2]] = value.detach().float()
     parts = [part for _, part in sorted(found.items())]
     weights = [(part["weight"], part["bias"]) for part in parts if part.keys() >= {"weight", "bias"}]
@@ -180,11 +207,29 @@ def check_widths(file: str, width: int, layers: Iterable[AffineLayer | Norm]) ->
         raise ModelCorrupt(f"{file}: a network for width {width} ends with {given} channels.", COPY_HYPERNETWORK_AGAIN)
 
 
-ACTIVATIONS: dict[str, Activation] = {       # "swish" is the hard one; the others bear the names of torch's classes
-    "linear": unchanged, "identity": unchanged,
-    "relu": F.relu, "relu6": F.relu6, "leakyrelu": F.leaky_relu, "rrelu": F.rrelu,
-    "elu": F.elu, "celu": F.celu, "selu": F.selu, "gelu": F.gelu, "silu": F.silu, "mish": F.mish,
-    "swish": F.hardswish, "hardswish": F.hardswish, "hardtanh": F.hardtanh, "hardsigmoid": F.hardsigmoid, "hardshrink": F.hardshrink,
-    "tanh": torch.tanh, "tanhshrink": F.tanhshrink, "sigmoid": torch.sigmoid, "logsigmoid": F.logsigmoid,
-    "softplus": F.softplus, "softshrink": F.softshrink, "softsign": F.softsign,
+ACTIVATIONS: dict[str, Activation] = {  # "swish" is the hard one; the others bear the names of torch's classes
+    "linear": unchanged,
+    "identity": unchanged,
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "leakyrelu": F.leaky_relu,
+    "rrelu": F.rrelu,
+    "elu": F.elu,
+    "celu": F.celu,
+    "selu": F.selu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "mish": F.mish,
+    "swish": F.hardswish,
+    "hardswish": F.hardswish,
+    "hardtanh": F.hardtanh,
+    "hardsigmoid": F.hardsigmoid,
+    "hardshrink": F.hardshrink,
+    "tanh": torch.tanh,
+    "tanhshrink": F.tanhshrink,
+    "sigmoid": torch.sigmoid,
+    "logsigmoid": F.logsigmoid,
+    "softplus": F.softplus,
+    "softshrink": F.softshrink,
+    "softsign": F.softsign,
 }

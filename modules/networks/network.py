@@ -14,18 +14,24 @@ from modules.networks.dialects import USED_PARTS, Targets, bundled_embedding, em
 from modules.networks.formats import BROKEN_FILE, read_patches, shapes_of
 from modules.networks.patch import MISSHAPEN, FirstInputs, Patch, Shape
 
-PASSED_OVER = "oft_unet_"      # kohya-ss's OFT by diffusers' names: A1111 draws without it and says nothing, so its pictures are made so
+# kohya-ss's OFT by diffusers' names: A1111 draws without it and says nothing, so its pictures are made so
+PASSED_OVER = "oft_unet_"
 LONGEST_QUOTED = 120            # characters; a tensor's name has up to 100
-INPAINTING_INPUTS, INPUTS = 9, 4      # channels of a UNet's first convolution: latent, mask and masked latent; latent alone
+# channels of a UNet's first convolution: latent, mask and masked latent; latent alone
+INPAINTING_INPUTS, INPUTS = 9, 4
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One file's patches, each for a parameter of the model it was read for. Strengths and block weights are the user's affair."""
+    """One file's patches, each for a parameter of the model it was read for.
+
+    Strengths and block weights are the user's affair.
+    """
 
     name: str
     patches: Mapping[str, Patch]                         # `unet.down_blocks.0.attentions.0.proj_in.weight` → its change
-    embeddings: Mapping[str, Mapping[str, Tensor]]       # bundled textual inversions: word → `clip_l`, `clip_g` → (vectors, width)
+    # bundled textual inversions: word → `clip_l`, `clip_g` → (vectors, width)
+    embeddings: Mapping[str, Mapping[str, Tensor]]
     metadata: Mapping[str, str]
     unmatched: tuple[str, ...] = ()                      # what is for nothing this model has, or of no use
 
@@ -52,7 +58,10 @@ def read_network(name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str
     layers, unmatched = sorted_out(tensors, targets)
     embeddings = embeddings_of(tensors)
     if not layers and not embeddings and not all(key.startswith(PASSED_OVER) for key in tensors):
-        raise ModelMismatch(f"{name} has nothing for this model: {quote_text(next(iter(tensors), 'it is empty'))} is not in it.", made_for(metadata))
+        raise ModelMismatch(
+            f"{name} has nothing for this model: {quote_text(next(iter(tensors), 'it is empty'))} is not in it.",
+            made_for(metadata),
+        )
     if any(table.ndim != 2 for tables in embeddings.values() for table in tables.values()):
         raise ModelUnsupported(f"{name}: an embedding in it is no table of vectors.", BROKEN_FILE)
     patches: dict[str, Patch] = {}
@@ -63,7 +72,10 @@ def read_network(name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str
             if path not in targets.shapes:
                 unmatched.append(path)
             elif (fitting := fit_patch(patch, targets.shapes[path])) is None:
-                raise ModelMismatch(f"{name} does not fit: {path} is {targets.shapes[path]}, the file has {shapes_of(parts)}.", made_for(metadata))
+                raise ModelMismatch(
+                    f"{name} does not fit: {path} is {targets.shapes[path]}, the file has {shapes_of(parts)}.",
+                    made_for(metadata),
+                )
             else:
                 patches[path] = fitting
     return Network(name, patches, embeddings, metadata, tuple(unmatched))
@@ -82,7 +94,10 @@ def sorted_out(tensors: Mapping[str, Tensor], targets: Targets) -> tuple[dict[st
 
 
 def fit_patch(patch: Patch, shape: Shape) -> Patch | None:
-    """The patch for a parameter of this shape. One for an ordinary UNet's first convolution fits an inpainting model's too."""
+    """The patch for a parameter of this shape.
+
+    One for an ordinary UNet's first convolution fits an inpainting model's too.
+    """
     widened = FirstInputs(patch, INPUTS) if len(shape) == 4 and shape[1] == INPAINTING_INPUTS else patch
     try:
         return next((candidate for candidate in (patch, widened) if candidate.fits(shape)), None)
@@ -94,7 +109,11 @@ def made_for(metadata: Mapping[str, str]) -> str:
     """The hint to one who uses a network with the wrong model; trainers write what they trained on."""
     said = metadata.get("modelspec.architecture") or metadata.get("ss_base_model_version") or ""
     family = spoken_family(family_named(said) or quote_text(said))
-    return f"It was made for {family}: choose such a checkpoint." if family else "It was made for another family of models."
+    return (
+        f"It was made for {family}: choose such a checkpoint."
+        if family
+        else "It was made for another family of models."
+    )
 
 
 def quote_text(text: str) -> str:

@@ -18,7 +18,8 @@ class OFT(Patch):
 
     Qiu et al. 2023, arXiv:2306.07280, §3.3; transposed, as kohya-ss and LyCORIS apply it.
 
-    blocks:     (number, size, size) with number · size = out: any matrices, see `rotation`; or R's own blocks if `rotated`
+    blocks:     (number, size, size) with number · size = out: any matrices, see `rotation`; or R's own blocks if
+        `rotated`
     constraint: the largest norm allowed to all blocks' skew parts together (COFT, ibid.)
     rescale:    (out, 1, …), or none
     """
@@ -35,7 +36,12 @@ class OFT(Patch):
         return rescaled(torch.einsum("k n m, k n ... -> k m ...", turns, rows).flatten(0, 1), self.rescale) - weight
 
     def fits(self, shape: Shape) -> bool:
-        return square(self.blocks, 3) and len(shape) > 1 and shape[0] == self.blocks[..., 0].numel() and same_size(self.rescale, shape[0])
+        return (
+            square(self.blocks, 3)
+            and len(shape) > 1
+            and shape[0] == self.blocks[..., 0].numel()
+            and same_size(self.rescale, shape[0])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,8 @@ class BOFT(Patch):
 
     def fits(self, shape: Shape) -> bool:
         whole = square(self.blocks, 4) and len(shape) > 1 and shape[0] == self.blocks[0, ..., 0].numel()
-        if not whole or len(self.blocks) > shape[0].bit_length():      # far more stages than outputs to join: a file may claim any number
+        # far more stages than outputs to join: a file may claim any number
+        if not whole or len(self.blocks) > shape[0].bit_length():
             return False
         reach = 2 ** len(self.blocks) * self.blocks.shape[-1] // 2
         return shape[0] % reach == 0 and same_size(self.rescale, shape[0])

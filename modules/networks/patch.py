@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 Shape = tuple[int, ...]
-MISSHAPEN = (IndexError, RuntimeError, TypeError, ValueError, ZeroDivisionError)      # what torch says of tensors with other axes than expected
+# what torch says of tensors with other axes than expected
+MISSHAPEN = (IndexError, RuntimeError, TypeError, ValueError, ZeroDivisionError)
 COMPUTE_DTYPES = (torch.float32, torch.float64)      # precisions to compute in
 
 
@@ -49,7 +50,9 @@ class Patch(ABC):
 
 @dataclass(frozen=True, slots=True)
 class FirstInputs(Patch):
-    """A patch for the first input channels of a weight: an inpainting model's first convolution has five more than others'."""
+    """A patch for the first input channels of a weight:
+    an inpainting model's first convolution has five more than others'.
+    """
 
     inner: Patch
     channels: int

@@ -90,6 +90,8 @@ def second_pass(params: Txt2Img) -> Txt2Img:
 
 
 def sized_by_result(params: Txt2Img) -> Txt2Img:
-    """The request where width and height are the result's, as A1111 first had it: the first pass draws about 512 × 512 pixels."""
+    """The request where width and height are the result's, as A1111 first had it:
+    the first pass draws about 512 × 512 pixels.
+    """
     width, height = first_pass_size(params.width, params.height)
     return replace(params, width=width, height=height, hr_resize_x=params.width, hr_resize_y=params.height)

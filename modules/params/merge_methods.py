@@ -1,4 +1,7 @@
-"""How the tensors of checkpoints are mixed: names, formulas and arithmetic, on whatever numbers they are given. No torch."""
+"""How the tensors of checkpoints are mixed: names, formulas and arithmetic, on whatever numbers they are given.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from torch import Tensor
 
-MixTensors: TypeAlias = "Callable[[Tensor, Sequence[Tensor], Sequence[float]], Tensor]"      # A, the others, their shares → the mixture
+# A, the others, their shares → the mixture
+MixTensors: TypeAlias = "Callable[[Tensor, Sequence[Tensor], Sequence[float]], Tensor]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,14 @@ def sum_of_more(a: Tensor, others: Sequence[Tensor], shares: Sequence[float]) ->
     return mixture
 
 
-MERGE_METHODS: Mapping[str, MergeMethod] = {method.name: method for method in (
-    MergeMethod("Weighted sum", "A · (1 − M) + B · M", 2, weighted_sum),
-    MergeMethod("Add difference", "A + (B − C) · M", 3, add_difference),
-    MergeMethod("Sum of more", "A · (what is left) + each other · its share", 2, sum_of_more, shares="more"),
-    MergeMethod("No interpolation", "A alone: to bake in a VAE, change the precision or discard weights", 1, None, shares=""),
-)}
+MERGE_METHODS: Mapping[str, MergeMethod] = {
+    method.name: method
+    for method in (
+        MergeMethod("Weighted sum", "A · (1 − M) + B · M", 2, weighted_sum),
+        MergeMethod("Add difference", "A + (B − C) · M", 3, add_difference),
+        MergeMethod("Sum of more", "A · (what is left) + each other · its share", 2, sum_of_more, shares="more"),
+        MergeMethod(
+            "No interpolation", "A alone: to bake in a VAE, change the precision or discard weights", 1, None, shares=""
+        ),
+    )
+}

@@ -13,7 +13,8 @@ from modules.base.errors import Invalid
 MOST_LINES = 1_000
 MODEL_TAG = "sd_model"
 STYLES = "styles"     # names, whose texts are added to the line's prompts
-SETTINGS = {MODEL_TAG: "sd_model_checkpoint", "restore_faces": "face_restoration"}      # the other tags are fields of the request
+# the other tags are fields of the request
+SETTINGS = {MODEL_TAG: "sd_model_checkpoint", "restore_faces": "face_restoration"}
 
 TAGGED = re.compile(r"--\w")
 
@@ -21,12 +22,19 @@ PromptLine = Mapping[str, Any]      # tag → value
 
 
 def parse_lines(text: str) -> list[PromptLine]:
-    """A line that does not begin with a tag is a prompt; those that say nothing are left out. Raises Invalid naming the line."""
+    """A line that does not begin with a tag is a prompt; those that say nothing are left out.
+
+    Raises Invalid naming the line.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         raise Invalid("There is no line in the list of prompts.", "Write a prompt on each.", field="script_args")
     if len(lines) > MOST_LINES:
-        raise Invalid(f"The list of prompts has {len(lines):,} lines.", f"Send at most {MOST_LINES:,} at once.", field="script_args")
+        raise Invalid(
+            f"The list of prompts has {len(lines):,} lines.",
+            f"Send at most {MOST_LINES:,} at once.",
+            field="script_args",
+        )
     return [tags(line, number) if TAGGED.match(line) else {"prompt": line} for number, line in enumerate(lines, 1)]
 
 
@@ -35,7 +43,9 @@ def tags(line: str, number: int) -> PromptLine:
     try:
         words = deque(split_words(line))
     except ValueError as error:
-        raise line_error(number, "A quotation mark in it is not closed", "Close it, or write \\' for an apostrophe.") from error
+        raise line_error(
+            number, "A quotation mark in it is not closed", "Close it, or write \\' for an apostrophe."
+        ) from error
     found: dict[str, Any] = {}
     while words:
         tag = parse_tag(words.popleft(), number)
@@ -55,7 +65,10 @@ def taken(words: deque[str], wordy: bool) -> list[str]:
 
 
 def split_words(line: str) -> list[str]:
-    """As a POSIX shell has words, and `shlex.split`, which takes time quadratic in a word's length. Raises ValueError."""
+    """As a POSIX shell has words, and `shlex.split`, which takes time quadratic in a word's length.
+
+    Raises ValueError.
+    """
     words: list[list[str]] = []
     position, open_word = 0, False
     while position < len(line):
@@ -78,7 +91,9 @@ def unquoted(piece: re.Match[str]) -> str:
 
 
 PIECE_OF_WORD = re.compile(
-    r"(?P<space>[ \t\r\n]+)|'(?P<single>[^']*)'|\"(?P<double>[^\"\\]*(?:\\.[^\"\\]*)*)\"|\\(?P<escaped>.)|(?P<plain>[^ \t\r\n'\"\\]+)", re.DOTALL
+    r"(?P<space>[ \t\r\n]+)|'(?P<single>[^']*)'|\"(?P<double>[^\"\\]*(?:\\.[^\"\\]*)*)\"|\\(?P<escaped>.)"
+    r"|(?P<plain>[^ \t\r\n'\"\\]+)",
+    re.DOTALL,
 )
 ESCAPED = re.compile(r"\\([\\\"])")
 
@@ -139,7 +154,8 @@ TAGS: Mapping[str, Callable[[str], Any]] = {
     "do_not_save_samples": not_true, "do_not_save_grid": boolean, STYLES: split_names,
 }
 WORDY = ("prompt", "negative_prompt")
-WITHOUT_EFFECT = ("prompt_for_display", "sampler_index", "do_not_save_samples", "do_not_save_grid")      # in A1111 as well, or here
+# in A1111 as well, or here
+WITHOUT_EFFECT = ("prompt_for_display", "sampler_index", "do_not_save_samples", "do_not_save_grid")
 REFUSED_TAGS = {
     "outpath_samples": "Where pictures go is the server's business.",
     "outpath_grids": "Where pictures go is the server's business.",

@@ -46,16 +46,26 @@ OR_PLACE = BeforeValidator(place_as_text)
 class SdUpscale:
     note: Note = ""
     overlap: Annotated[int, Param("Tile overlap", Slider(0, 256, 16), "How many pixels neighbouring tiles share.")] = 64
-    upscaler: Annotated[str, OR_PLACE, Param("Upscaler", Choice("upscalers"), "What enlarges the picture, by name or place.")] = "None"
-    scale_factor: Annotated[float, Param("Scale Factor", Slider(1, 4, 0.05), "How much larger the picture becomes.")] = 2.0
+    upscaler: Annotated[
+        str, OR_PLACE, Param("Upscaler", Choice("upscalers"), "What enlarges the picture, by name or place.")
+    ] = "None"
+    scale_factor: Annotated[
+        float, Param("Scale Factor", Slider(1, 4, 0.05), "How much larger the picture becomes.")
+    ] = 2.0
 
 
 @dataclass(frozen=True)
 class Loopback:
     loops: Annotated[int, Param("Loops", Slider(1, 32), "How often the result is drawn over.")] = 4
-    final_denoising_strength: Annotated[float, Param("Final denoising strength", Slider(0, 1, 0.01), "The strength of the last loop.")] = 0.5
-    denoising_curve: Annotated[str, Param("Denoising strength curve", Choice(CURVES), "How the strength gets there.")] = "Linear"
-    append_interrogation: Annotated[str, Param("Append interrogated prompt at each iteration", Choice(("None",)), "Not there yet.")] = "None"
+    final_denoising_strength: Annotated[
+        float, Param("Final denoising strength", Slider(0, 1, 0.01), "The strength of the last loop.")
+    ] = 0.5
+    denoising_curve: Annotated[
+        str, Param("Denoising strength curve", Choice(CURVES), "How the strength gets there.")
+    ] = "Linear"
+    append_interrogation: Annotated[
+        str, Param("Append interrogated prompt at each iteration", Choice(("None",)), "Not there yet.")
+    ] = "None"
 
 
 @dataclass(frozen=True)
@@ -63,29 +73,46 @@ class OutpaintingMk2:
     note: Note = ""
     pixels: Annotated[int, Param("Pixels to expand", Slider(8, 256, 8), "How far each side grows, at least.")] = 128
     mask_blur: Annotated[int, Param("Mask blur", Slider(0, 64), "How softly old and new meet, in pixels.")] = 8
-    direction: Annotated[tuple[OutpaintSide, ...], Param("Outpainting direction", Choices(SIDES), "Which sides grow.")] = SIDES
-    noise_q: Annotated[float, Param("Fall-off exponent (lower=higher detail)", Slider(0, 4, 0.01), "How quickly fine detail fades.")] = 1.0
-    color_variation: Annotated[float, Param("Color variation", Slider(0, 1, 0.01), "How colourful the new part starts.")] = 0.05
+    direction: Annotated[
+        tuple[OutpaintSide, ...], Param("Outpainting direction", Choices(SIDES), "Which sides grow.")
+    ] = SIDES
+    noise_q: Annotated[
+        float, Param("Fall-off exponent (lower=higher detail)", Slider(0, 4, 0.01), "How quickly fine detail fades.")
+    ] = 1.0
+    color_variation: Annotated[
+        float, Param("Color variation", Slider(0, 1, 0.01), "How colourful the new part starts.")
+    ] = 0.05
 
 
 @dataclass(frozen=True)
 class PoorMansOutpainting:
     pixels: Annotated[int, Param("Pixels to expand", Slider(8, 256, 8), "How far each side grows, at least.")] = 128
     mask_blur: Annotated[int, Param("Mask blur", Slider(0, 64), "How softly old and new meet, in pixels.")] = 4
-    inpainting_fill: Annotated[Fill, OR_PLACE, Param("Masked content", Choice("fills"), "What the new part starts from.")] = "fill"
-    direction: Annotated[tuple[OutpaintSide, ...], Param("Outpainting direction", Choices(SIDES), "Which sides grow.")] = SIDES
+    inpainting_fill: Annotated[
+        Fill, OR_PLACE, Param("Masked content", Choice("fills"), "What the new part starts from.")
+    ] = "fill"
+    direction: Annotated[
+        tuple[OutpaintSide, ...], Param("Outpainting direction", Choices(SIDES), "Which sides grow.")
+    ] = SIDES
 
 
 @dataclass(frozen=True)
 class PromptsFromFile:
     """Each line is a prompt, or `--tags` with their values: see `prompt_lines`."""
 
-    iterate: Annotated[bool, Param("Iterate seed every line", Checkbox(), "The seeds of each line count on from those before.")] = False
-    same_seed: Annotated[bool, Param("Use same random seed for all lines", Checkbox(), "A seed drawn by lot is drawn once.")] = False
-    position: Annotated[str, Param("Insert prompts at the", Choice(("start", "end")), "Where a line goes in the prompt.")] = "start"
+    iterate: Annotated[
+        bool, Param("Iterate seed every line", Checkbox(), "The seeds of each line count on from those before.")
+    ] = False
+    same_seed: Annotated[
+        bool, Param("Use same random seed for all lines", Checkbox(), "A seed drawn by lot is drawn once.")
+    ] = False
+    position: Annotated[
+        str, Param("Insert prompts at the", Choice(("start", "end")), "Where a line goes in the prompt.")
+    ] = "start"
     text: Annotated[str, Param("List of prompt inputs", Text(8, MAX_INFOTEXT), "One request a line.")] = ""
     seeds: tuple[int, ...] = ()      # for each line; empty: all have the request's
-    styles: Mapping[str, tuple[str, str]] = field(default_factory=dict)      # those that lines name, with prompt and negative prompt
+    # those that lines name, with prompt and negative prompt
+    styles: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,13 +123,22 @@ class Alternative:
     override_sampler: Annotated[bool, Param(OVERRIDE_SAMPLER, Checkbox(), "Draw with Euler.")] = True
     override_prompt: Annotated[bool, Param(OVERRIDE_PROMPT, Checkbox(), "Draw the original prompt.")] = True
     original_prompt: Annotated[str, Param("Original prompt", Text(1, MAX_PROMPT), "What the picture shows.")] = ""
-    original_negative_prompt: Annotated[str, Param("Original negative prompt", Text(1, MAX_PROMPT), "What it does not.")] = ""
+    original_negative_prompt: Annotated[
+        str, Param("Original negative prompt", Text(1, MAX_PROMPT), "What it does not.")
+    ] = ""
     override_steps: Annotated[bool, Param(OVERRIDE_STEPS, Checkbox(), "As many steps forth as back.")] = True
     steps: Annotated[int, Param("Decode steps", Slider(1, 150), "Steps on the way back to the noise.")] = 50
-    override_strength: Annotated[bool, Param("Override `Denoising strength` to 1?", Checkbox(), "Go the whole way.")] = True
-    cfg: Annotated[float, Param("Decode CFG scale", Slider(0, 15, 0.1), "How closely the original prompt is followed on the way back.")] = 1.0
+    override_strength: Annotated[
+        bool, Param("Override `Denoising strength` to 1?", Checkbox(), "Go the whole way.")
+    ] = True
+    cfg: Annotated[
+        float,
+        Param("Decode CFG scale", Slider(0, 15, 0.1), "How closely the original prompt is followed on the way back."),
+    ] = 1.0
     randomness: Annotated[float, Param("Randomness", Slider(0, 1, 0.01), "The share of the seed's own noise.")] = 0.0
-    sigma_adjustment: Annotated[bool, Param("Sigma adjustment for finding noise for image", Checkbox(), "Step from the level below.")] = False
+    sigma_adjustment: Annotated[
+        bool, Param("Sigma adjustment for finding noise for image", Checkbox(), "Step from the level below.")
+    ] = False
 
 
 ScriptArguments = SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | PromptsFromFile | Alternative
@@ -112,7 +148,10 @@ ScriptArguments = SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | 
 
 
 def resolve_script(params: Request, kind: GenerationKind, styles: Styles) -> Request:
-    """The request with its script's official name and all its arguments; nothing left to chance. Raises Invalid naming the field."""
+    """The request with its script's official name and all its arguments; nothing left to chance.
+
+    Raises Invalid naming the field.
+    """
     if params.script_name in NO_SCRIPT:
         return replace(params, script_name="", script_args=())
     script = find_script(params.script_name, kind)
@@ -138,13 +177,21 @@ def arguments(script: Script, given: Sequence[Any]) -> ScriptArguments:
     """In their order; what is not given, or null, is as usual. Raises Invalid naming the argument."""
     names = [each.name for each in fields(script.arguments)]
     if len(given) > len(names):
-        raise Invalid(f"{script.name} takes no more than {len(names)} arguments.", f"In order: {', '.join(names)}.", field="script_args")
+        raise Invalid(
+            f"{script.name} takes no more than {len(names)} arguments.",
+            f"In order: {', '.join(names)}.",
+            field="script_args",
+        )
     values = {name: value for name, value in zip(names, given, strict=False) if value is not None}
     try:
         return checker(script.arguments).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise Invalid(f"{script.name}: {names_of(first)} cannot be {first['input']!r:.80}.", f"{first['msg']}.", field="script_args") from error
+        raise Invalid(
+            f"{script.name}: {names_of(first)} cannot be {first['input']!r:.80}.",
+            f"{first['msg']}.",
+            field="script_args",
+        ) from error
 
 
 def in_order(chosen: Any) -> tuple[Any, ...]:
@@ -173,13 +220,20 @@ def lines_settled(arguments: PromptsFromFile, params: Generation, styles: Styles
     seeds = tuple(random.randrange(RANDOM_SEEDS) for _ in lines) if each_its_own else ()
     named = dict.fromkeys(name for line in lines for name in line.get(STYLES, ()))
     if unknown := [name for name in named if name not in styles]:
-        raise Invalid(f"There is no style called {unknown[0]!r:.100}.", f"There are: {', '.join(styles) or 'none'}.", field="script_args")
-    return replace(arguments, seeds=seeds, styles={name: (styles[name].prompt, styles[name].negative_prompt) for name in named})
+        raise Invalid(
+            f"There is no style called {unknown[0]!r:.100}.",
+            f"There are: {', '.join(styles) or 'none'}.",
+            field="script_args",
+        )
+    return replace(
+        arguments, seeds=seeds, styles={name: (styles[name].prompt, styles[name].negative_prompt) for name in named}
+    )
 
 
 @dataclass(frozen=True)
 class Script:
-    """A script that requests of some kinds may choose. How it is done stands under its name in `pipelines/scripts/table.py`.
+    """A script that requests of some kinds may choose.
+    How it is done stands under its name in `pipelines/scripts/table.py`.
 
     name: A1111's title; arguments: a declared class, its fields in A1111's order
     help: one sentence, shown above the arguments
@@ -200,34 +254,57 @@ class Script:
         return declared_params(self.arguments)
 
 
-SCRIPTS: Registry[Script] = Registry("script", (
-    Script(
-        "SD upscale", SdUpscale, ("img2img",),
-        "Enlarges the picture and draws over it tile by tile. Width and height above are a tile's; a low denoising strength suits it.",
-        keys={"SD upscale overlap": "overlap", "SD upscale upscaler": "upscaler"},
+SCRIPTS: Registry[Script] = Registry(
+    "script",
+    (
+        Script(
+            "SD upscale",
+            SdUpscale,
+            ("img2img",),
+            "Enlarges the picture and draws over it tile by tile. Width and height above are a tile's; a low "
+            "denoising strength suits it.",
+            keys={"SD upscale overlap": "overlap", "SD upscale upscaler": "upscaler"},
+        ),
+        Script(
+            "Loopback",
+            Loopback,
+            ("img2img",),
+            "Draws over the result again and again, each time from the one before.",
+            keys={"Final denoising strength": "final_denoising_strength", "Denoising curve": "denoising_curve"},
+        ),
+        Script(
+            "Outpainting mk2",
+            OutpaintingMk2,
+            ("img2img",),
+            "Paints beyond the edges. It likes many steps, an ancestral sampler and a denoising strength of about 0.8.",
+        ),
+        Script(
+            "Poor man's outpainting",
+            PoorMansOutpainting,
+            ("img2img",),
+            "Paints beyond the edges, tile by tile, starting from what masked content says.",
+        ),
+        Script(
+            "Prompts from file or textbox",
+            PromptsFromFile,
+            ("txt2img", "img2img"),
+            'Draws each line of a list: a prompt, or tags such as --prompt "a cat" --steps 20 --seed 5.',
+            lines_settled,
+        ),
+        Script(
+            "img2img alternative test",
+            Alternative,
+            ("img2img",),
+            "Finds the noise that the picture would come from and draws from that, so that a changed prompt changes "
+            "little else.",
+            keys={
+                "Decode prompt": "original_prompt",
+                "Decode negative prompt": "original_negative_prompt",
+                "Decode CFG scale": "cfg",
+                "Decode steps": "steps",
+                "Randomness": "randomness",
+                "Sigma Adjustment": "sigma_adjustment",
+            },
+        ),
     ),
-    Script(
-        "Loopback", Loopback, ("img2img",), "Draws over the result again and again, each time from the one before.",
-        keys={"Final denoising strength": "final_denoising_strength", "Denoising curve": "denoising_curve"},
-    ),
-    Script(
-        "Outpainting mk2", OutpaintingMk2, ("img2img",),
-        "Paints beyond the edges. It likes many steps, an ancestral sampler and a denoising strength of about 0.8.",
-    ),
-    Script(
-        "Poor man's outpainting", PoorMansOutpainting, ("img2img",),
-        "Paints beyond the edges, tile by tile, starting from what masked content says.",
-    ),
-    Script(
-        "Prompts from file or textbox", PromptsFromFile, ("txt2img", "img2img"),
-        "Draws each line of a list: a prompt, or tags such as --prompt \"a cat\" --steps 20 --seed 5.", lines_settled,
-    ),
-    Script(
-        "img2img alternative test", Alternative, ("img2img",),
-        "Finds the noise that the picture would come from and draws from that, so that a changed prompt changes little else.",
-        keys={
-            "Decode prompt": "original_prompt", "Decode negative prompt": "original_negative_prompt", "Decode CFG scale": "cfg",
-            "Decode steps": "steps", "Randomness": "randomness", "Sigma Adjustment": "sigma_adjustment",
-        },
-    ),
-))
+)

@@ -53,7 +53,11 @@ def canvas_of(picture: Image.Image, params: Img2Img, load: Load, enlarger: Enlar
             return (yield from whole(picture, mask, params, enlarger))
         if box := masks.region(mask, params.inpaint_full_res_padding):
             return (yield from close_up(picture, mask, masks.in_shape(box, size, mask.size), params, enlarger))
-    return Canvas(picture if params.resize_mode == LATENT_RESIZE else (yield from brought(picture, params.resize_mode, size, enlarger)))
+    return Canvas(
+        picture
+        if params.resize_mode == LATENT_RESIZE
+        else (yield from brought(picture, params.resize_mode, size, enlarger))
+    )
 
 
 def mask_for(params: Img2Img, load: Load) -> Image.Image | None:
@@ -127,5 +131,13 @@ def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, s
 
 
 def soft_hole(canvas: Canvas, changed: np.ndarray) -> Image.Image:
-    hole = resize_image(Image.fromarray(changed), RESIZE_AND_FILL, canvas.image.size).convert("L").filter(ImageFilter.GaussianBlur(SOFT_EDGE))
-    return masks.place_in_box(hole, canvas.box, canvas.original.size).convert("L") if canvas.box and canvas.original else hole
+    hole = (
+        resize_image(Image.fromarray(changed), RESIZE_AND_FILL, canvas.image.size)
+        .convert("L")
+        .filter(ImageFilter.GaussianBlur(SOFT_EDGE))
+    )
+    return (
+        masks.place_in_box(hole, canvas.box, canvas.original.size).convert("L")
+        if canvas.box and canvas.original
+        else hole
+    )

@@ -1,4 +1,6 @@
-"""What a picture is to be, for each model that samples it: its prompts over time, and what is seen beside the latent."""
+"""What a picture is to be, for each model that samples it: its prompts over time,
+and what is seen beside the latent.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,17 @@ from modules.prompts import grammar
 from modules.prompts.network_tags import take_networks
 from modules.sampling.cond_extras import SHOWN_IMAGE, CondExtras, ShownImage
 from modules.sampling.guidance import Guidance, GuidanceLayer, Stage, Timeline, cut_or_lengthened, padded
-from modules.sampling.questions import Cond, Encode, EncodeImage, Facts, ModelFacts, Reading, SizeConditioning, Task, Weights
+from modules.sampling.questions import (
+    Cond,
+    Encode,
+    EncodeImage,
+    Facts,
+    ModelFacts,
+    Reading,
+    SizeConditioning,
+    Task,
+    Weights,
+)
 
 Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[CondExtras]]"      # what a model is shown beside the latent
 Layers: TypeAlias = "tuple[GuidanceLayer, ...]"
@@ -28,7 +40,9 @@ WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
 
 @dataclass(frozen=True)
 class StageModel:
-    """The model of one stage: its weights with every network, with those of each time, and whose text encoders encode the prompts."""
+    """The model of one stage: its weights with every network, with those of each time,
+    and whose text encoders encode the prompts.
+    """
 
     weights: Weights
     over_time: Timeline[Weights]
@@ -37,7 +51,9 @@ class StageModel:
 
 def first_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = ()) -> Task[Stage]:
     """The checkpoint's stage, and after it the refiner's if there is one."""
-    stage = yield from stage_of(pass_, StageModel(pass_.weights, pass_.over_time, pass_.encoder or pass_.over_time), extra, show, layers)
+    stage = yield from stage_of(
+        pass_, StageModel(pass_.weights, pass_.over_time, pass_.encoder or pass_.over_time), extra, show, layers
+    )
     refiner = pass_.files.refiner
     if refiner is None or refiner == pass_.files.checkpoint:
         return stage
@@ -46,7 +62,9 @@ def first_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = ()
 
 
 def refiner_stage(pass_: Pass, refiner: ModelFile, extra: ExtraParams, show: Show, layers: Layers) -> Task[Stage]:
-    """The refiner's stage: as in A1111 without the prompt's networks, unless the settings want those of them that fit it."""
+    """The refiner's stage: as in A1111 without the prompt's networks,
+    unless the settings want those of them that fit it.
+    """
     extra |= {"Refiner": refiner.short_title, "Refiner switch at": pass_.params.refiner_switch_at}
     full = pass_.refined_by(refiner)
     bare = replace(full, networks=(), hypernetworks=())
@@ -73,7 +91,10 @@ def stage_of(pass_: Pass, model: StageModel, extra: ExtraParams, show: Show, lay
     if facts.image_channels > facts.latent_channels:      # a mask too
         extra["Conditional mask weight"] = pass_.settings.inpainting_mask_weight
     if facts.fp8:
-        extra |= {"FP8 weight": pass_.settings.fp8_storage, "Cache FP16 weight for LoRA": pass_.settings.cache_fp16_weight}
+        extra |= {
+            "FP8 weight": pass_.settings.fp8_storage,
+            "Cache FP16 weight for LoRA": pass_.settings.cache_fp16_weight,
+        }
     levels = trained_levels(pass_, facts)
     guidance = yield from read_prompts(pass_, model.encoder, extra)
     extras = yield from show(model.weights, facts)
@@ -105,7 +126,9 @@ def read_prompts(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams) ->
     return Guidance(tuple(positive), negative, scale, even=even)
 
 
-def encode_prompt(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams, text: str, is_negative: bool = False) -> Task[Timeline[Cond]]:
+def encode_prompt(
+    pass_: Pass, readers: Timeline[Weights], extra: ExtraParams, text: str, is_negative: bool = False
+) -> Task[Timeline[Cond]]:
     """Each text by the text encoders of its time; those of equal weights are read together."""
     s = pass_.settings
     aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
@@ -137,7 +160,9 @@ def reading_of(pass_: Pass) -> Reading:
 Even = Callable[[list[Cond]], list[Cond]]
 
 
-def evened(pass_: Pass, readers: Timeline[Weights], schedules: Sequence[Timeline[Cond]], extra: ExtraParams) -> Task[Even]:
+def evened(
+    pass_: Pass, readers: Timeline[Weights], schedules: Sequence[Timeline[Cond]], extra: ExtraParams
+) -> Task[Even]:
     """How prompts of different length are brought to one, if the settings want that; noted where it matters."""
     s = pass_.settings
     lengths = {len(cond.text) for schedule in schedules for cond in schedule.entries}

@@ -51,7 +51,10 @@ def plans(params: Extras, settings: Settings, load: Load, images: Iterable[tuple
 
 
 def generate(plan: ExtrasPlan) -> Task[Result]:
-    """Enlarge it, lay a second enlargement over the first, cut it to shape, restore its faces. Raises InvalidImage where the picture is gone."""
+    """Enlarge it, lay a second enlargement over the first, cut it to shape, restore its faces.
+
+    Raises InvalidImage where the picture is gone.
+    """
     image, layers = plan.source.load(plan.source.name), []
     for name in plan.params.upscalers:
         layers.append((yield from upscale_keeping_alpha(plan, image, name)))

@@ -24,7 +24,8 @@ from modules.sampling.guidance import Timeline
 from modules.sampling.questions import EncodeImage, Interrupted, Task
 from modules.settings.options import Settings
 
-LEAST_STRENGTH = 0.001      # what denoises less keeps the enlarged picture: its schedule would be longer than it is worth
+# what denoises less keeps the enlarged picture: its schedule would be longer than it is worth
+LEAST_STRENGTH = 0.001
 
 
 def plan_hires(params: Txt2Img, settings: Settings, files: Files) -> ImagePlan[Txt2Img, None]:
@@ -102,7 +103,9 @@ def through_pixels(first: Pass, second: Pass, small: Tensor, extra: ExtraParams)
     if s.sd_vae_encode_method != "Full":
         extra["VAE Encoder"] = s.sd_vae_encode_method
     facts = yield second.facts
-    latent = yield EncodeImage(second.weights, array_to_tensor(np.asarray(image)), tiny=s.sd_vae_encode_method == "TAESD")
+    latent = yield EncodeImage(
+        second.weights, array_to_tensor(np.asarray(image)), tiny=s.sd_vae_encode_method == "TAESD"
+    )
     return facts.latent.to_network(latent)
 
 

@@ -50,14 +50,19 @@ class Img2ImgSource:
 
 
 def plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list[ImagePlan[Img2Img, Img2ImgSource]]:
-    """One plan an image. Several pictures to start from are a batch, and each batch starts from them anew, noise and all."""
+    """One plan an image.
+
+    Several pictures to start from are a batch, and each batch starts from them anew, noise and all.
+    """
     images = params.init_images
     if len(images) > 1:
         params = replace(params, batch_size=len(images))
     only = img2img_pass(params, settings, files)
     enlarger = Enlarger.of(settings.upscaler_for_img2img, settings, only.weights)
     canvases = shared(partial(canvas_for, params, settings, load, enlarger), enlarger.weights)
-    found = each_image(ImagePlan(params, settings, files, (only,), generate, Img2ImgSource(images[0], canvases, params.seed)))
+    found = each_image(
+        ImagePlan(params, settings, files, (only,), generate, Img2ImgSource(images[0], canvases, params.seed))
+    )
     places = [index % params.batch_size for index in range(len(found))]
     return [
         starting_from(plan, images[place % len(images)], found[place].params.seed)
@@ -65,7 +70,9 @@ def plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list
     ]
 
 
-def starting_from(plan: ImagePlan[Img2Img, Img2ImgSource], image: str, fill_seed: int) -> ImagePlan[Img2Img, Img2ImgSource]:
+def starting_from(
+    plan: ImagePlan[Img2Img, Img2ImgSource], image: str, fill_seed: int
+) -> ImagePlan[Img2Img, Img2ImgSource]:
     source = Img2ImgSource(image, plan.source.canvases, fill_seed)
     return replace(plan, params=replace(plan.params, init_images=(image,)), source=source)
 
@@ -83,7 +90,9 @@ def img2img_pass(params: Img2Img, settings: Settings, files: Files, first_step: 
 
 
 def shared(make: Canvases, weights: Weights) -> Canvases:
-    """Canvases kept by name while any task holds them; other tasks wait for the one that makes theirs. weights: the tasks'"""
+    """Canvases kept by name while any task holds them; other tasks wait for the one that makes theirs. weights:
+    the tasks'
+    """
     canvases: WeakValueDictionary[str, Canvas] = WeakValueDictionary()
     making: dict[str, Signal] = {}
 
@@ -122,11 +131,15 @@ def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Re
     stage = yield from shown_stage(pass_, canvas, facts, extra, layers)
     latent, complete = yield from sample_canvas(pass_, facts, hole, stage)
     painting = yield from decode_image(pass_, latent, extra)
-    return collect_images(pass_, finished(canvas, painting, softly_changed(pass_, hole, latent), pass_.settings), complete, extra)
+    return collect_images(
+        pass_, finished(canvas, painting, softly_changed(pass_, hole, latent), pass_.settings), complete, extra
+    )
 
 
 def collect_images(pass_: Pass[Img2Img], done: Finished, complete: bool, extra: ExtraParams) -> Result:
-    """With itself before colour correction, its mask and what was painted in it, returned and saved where the settings want that."""
+    """With itself before colour correction, its mask and what was painted in it,
+    returned and saved where the settings want that.
+    """
     s, returned = pass_.settings, []
     if done.uncorrected:
         extra.side_images.append(SideImage("-before-color-correction", done.uncorrected))
@@ -182,14 +195,18 @@ def encode_pixels(pass_: Pass[Img2Img], weights: Weights, facts: ModelFacts, pix
 
 
 def canvas_image(pass_: Pass[Img2Img], canvas: Canvas, weights: Weights, facts: ModelFacts) -> Task[CondExtras]:
-    """The image that the model is shown beside the latent: the picture, or the mask and the picture without what is masked."""
+    """The image that the model is shown beside the latent: the picture,
+    or the mask and the picture without what is masked.
+    """
     if not facts.image_channels:
         return {}
     pixels = to_unit_tensor(canvas.image)
     if facts.image_channels == facts.latent_channels:
         return {SHOWN_IMAGE: ShownImage((yield from encode_pixels(pass_, weights, facts, pixels)))}
     mask = levels_of(canvas.mask, pass_.params.rounded) if canvas.mask else torch.ones(pixels.shape[1:])
-    latent = yield from encode_pixels(pass_, weights, facts, pixels * (1 - mask * pass_.settings.inpainting_mask_weight))
+    latent = yield from encode_pixels(
+        pass_, weights, facts, pixels * (1 - mask * pass_.settings.inpainting_mask_weight)
+    )
     small = interpolate(mask[None, None], latent.shape[1:])[0]
     return {SHOWN_IMAGE: ShownImage(torch.cat([small.to(latent), facts.latent.to_network(latent)]))}
 
@@ -213,7 +230,9 @@ def hole_of(pass_: Pass[Img2Img], canvas: Canvas, latent: Tensor, fill_seed: int
         latent = latent * (1 - mask) + noise.first().to(latent) * mask
     elif p.inpainting_fill == LATENT_NOTHING:
         latent = latent * (1 - mask)
-    softness = Softness(p.mask_blend_power, p.mask_blend_scale, p.inpaint_detail_preservation) if p.soft_inpainting else None
+    softness = (
+        Softness(p.mask_blend_power, p.mask_blend_scale, p.inpaint_detail_preservation) if p.soft_inpainting else None
+    )
     return Inpainting(latent, mask, softness)
 
 
@@ -262,7 +281,9 @@ def enlarging(s: Settings) -> Iterator[Pair]:
         return
     yield "Upscaler for img2img", s.upscaler_for_img2img
     if s.upscaler_for_img2img not in PILLOW:
-        yield from ((declared_params(Settings)[name].infotext, getattr(s, name)) for name in TILING if not at_default(s, name))
+        yield from (
+            (declared_params(Settings)[name].infotext, getattr(s, name)) for name in TILING if not at_default(s, name)
+        )
 
 
 def masking(p: Img2Img, canvas: Canvas) -> Iterator[Pair]:

@@ -105,7 +105,9 @@ def networks_of(params: Generation, library: Library) -> PromptNetworks:
             loras.append(mention(tag, place, library.loras.hashed(file), library.lora_hash(file)))
             notes += [f"{tag.name}: {item} is nothing Easel knows; it is left out." for item in unknown_items(tag)]
         elif tag.kind == "hypernet" and (file := library.hypernetworks.named(tag.name)):
-            hypernetworks.append(HypernetworkTag(library.hypernetworks.hashed(file).sha256 or "", tag_number(tag, 1, 1.0), place))
+            hypernetworks.append(
+                HypernetworkTag(library.hypernetworks.hashed(file).sha256 or "", tag_number(tag, 1, 1.0), place)
+            )
         else:
             notes.append(f"{why_none(tag, library)}; the picture is made without it.")
     embeddings = embeddings_in(f"{drawn}\n{params.negative_prompt}".casefold(), library.embeddings)
@@ -135,7 +137,9 @@ def embeddings_in(prompts: str, catalog: Catalog) -> Iterator[EmbeddingFile]:
 
 
 def mention(tag: NetworkTag, place: int, file: ModelFile, tensors_hash: str) -> Mention:
-    """`<lora:name:te:unet:rank>`, each also by name; `lbw=` or a third item that is no number: strengths by block; `start=`, `stop=`, `step=`."""
+    """`<lora:name:te:unet:rank>`, each also by name; `lbw=` or a third item that is no number: strengths by block;
+    `start=`, `stop=`, `step=`.
+    """
     third = tag.positional[2] if len(tag.positional) > 2 else ""
     blocks = tag.named.get("lbw", "" if is_number(third) else third)
     text = tag_number(tag, 1, 1.0, "te")
@@ -150,11 +154,17 @@ def unknown_items(tag: NetworkTag) -> list[str]:
 
 
 def steps_of(tag: NetworkTag) -> tuple[float, float]:
-    """The first and the last step that `step=5-10`, or `start=5` and `stop=10`, name: as the block-weight extension's users write them."""
+    """The first and the last step that `step=5-10`, or `start=5` and `stop=10`, name:
+    as the block-weight extension's users write them.
+    """
     first, _, last = tag.named.get("step", "-").partition("-")
     bounds = [tag.named.get("start", first).strip(), tag.named.get("stop", last).strip()]
     if not all(bound == "" or bound.isdecimal() for bound in bounds):
-        raise Invalid(f"<{tag.kind}:{tag.name}…>: {'-'.join(bounds)[:40]!r} are no steps.", "Write them like start=5 or step=5-10.", field="prompt")
+        raise Invalid(
+            f"<{tag.kind}:{tag.name}…>: {'-'.join(bounds)[:40]!r} are no steps.",
+            "Write them like start=5 or step=5-10.",
+            field="prompt",
+        )
     return float(bounds[0] or 1), float(bounds[1] or inf)
 
 
@@ -164,7 +174,11 @@ def tag_number(tag: NetworkTag, place: int, missing: float, name: str = "") -> f
     if given is None:
         return missing
     if not is_number(given) or abs(float(given)) > MAX_STRENGTH:
-        raise Invalid(f"<{tag.kind}:{tag.name}…>: {given[:40]!r} is no strength.", "Write it like <lora:name:0.8>.", field="prompt")
+        raise Invalid(
+            f"<{tag.kind}:{tag.name}…>: {given[:40]!r} is no strength.",
+            "Write it like <lora:name:0.8>.",
+            field="prompt",
+        )
     return float(given)
 
 

@@ -1,7 +1,7 @@
 """An image plan: what one image of a request is, and the passes of a sampler that make it, as data.
 
-Each task computes its passes once, when a job is planned. Conditioning and sampling read a `Pass`; generation data, manifest, file names and
-progress read the `ImagePlan`.
+Each task computes its passes once, when a job is planned. Conditioning and sampling read a `Pass`; generation data,
+manifest, file names and progress read the `ImagePlan`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Files:
 class Pass(Generic[P]):
     """One run of a sampler."""
 
-    params: P                             # the request as this pass has it: hires fix's second has its own prompt, sampler and size
+    # the request as this pass has it: hires fix's second has its own prompt, sampler and size
+    params: P
     settings: Settings
     files: Files
     weights: Weights                      # the checkpoint's, with every network of the prompt
@@ -54,10 +55,12 @@ class Pass(Generic[P]):
     clock: Clock                          # counts the model evaluations of prompt editing
     frame: tuple[int, int]                # width and height in pixels of all that is drawn, before anything is cut off
     schedule_steps: int                   # steps of the whole noise schedule
-    steps: int                            # the last so many of them are taken; of all where there is nothing to start from
+    # the last so many of them are taken; of all where there is nothing to start from
+    steps: int
     first_step: int = 0                   # steps of the passes before this one
     noise_multiplier: float = 1.0         # of the noise on a picture to start from
-    encoder: Timeline[Weights] | None = None      # weights whose text encoders encode the prompts, if not the checkpoint's of that time
+    # weights whose text encoders encode the prompts, if not the checkpoint's of that time
+    encoder: Timeline[Weights] | None = None
 
     @property
     def sampler(self) -> Sampler:
@@ -128,13 +131,22 @@ def evaluations_of(params: Generation) -> int:
 def weights_of(params: Generation, settings: Settings, files: Files) -> Weights:
     """The checkpoint's weights with every network of the prompt."""
     return Weights(
-        files.checkpoint.sha256 or "", (files.vae and files.vae.sha256) or "", params.tiling, files.networks.uses, files.networks.strengths,
-        settings.token_merging_ratio, unet_tiles(settings) if settings.hypertile_enable_unet else None, vae_tiles(settings), fp8(settings),
+        files.checkpoint.sha256 or "",
+        (files.vae and files.vae.sha256) or "",
+        params.tiling,
+        files.networks.uses,
+        files.networks.strengths,
+        settings.token_merging_ratio,
+        unet_tiles(settings) if settings.hypertile_enable_unet else None,
+        vae_tiles(settings),
+        fp8(settings),
         settings.cross_attention_optimization,
     )
 
 
-def networks_over_time(params: Generation, settings: Settings, networks: PromptNetworks, clock: Clock) -> Timeline[PromptNetworks]:
+def networks_over_time(
+    params: Generation, settings: Settings, networks: PromptNetworks, clock: Clock
+) -> Timeline[PromptNetworks]:
     """The networks whose tags prompt editing leaves in the prompt; all of them where the settings do not want that."""
     prompt = grammar.strip_comments(params.prompt)
     if "<" not in prompt:
@@ -161,7 +173,11 @@ def unet_tiles(s: Settings) -> Hypertile:
 
 
 def vae_tiles(s: Settings) -> Hypertile | None:
-    return Hypertile(s.hypertile_max_depth_vae, s.hypertile_max_tile_vae, s.hypertile_swap_size_vae) if s.hypertile_enable_vae else None
+    return (
+        Hypertile(s.hypertile_max_depth_vae, s.hypertile_max_tile_vae, s.hypertile_swap_size_vae)
+        if s.hypertile_enable_vae
+        else None
+    )
 
 
 def fp8(s: Settings) -> Fp8 | None:

@@ -42,7 +42,9 @@ class Strength:
 
     @classmethod
     def of(cls, denoising: float, steps: int, all_of_them: bool) -> Strength:
-        """`steps` are those of the whole schedule, of which the share `denoising` is taken; or `all_of_them` are to be taken."""
+        """`steps` are those of the whole schedule, of which the share `denoising` is taken;
+        or `all_of_them` are to be taken.
+        """
         share = min(denoising, MOST_STRENGTH)
         if all_of_them:
             return cls(int(steps / share) if share > 0 else 0, steps - 1)
@@ -78,18 +80,23 @@ def sampler_flow(pass_: Pass, facts: ModelFacts, x: Tensor, levels: list[float],
 def add_noise(pass_: Pass, facts: ModelFacts, picture: Tensor, noise: Tensor, begin: float, first: float) -> Tensor:
     """The picture with noise on it, as the sampler takes it at its first level.
 
-    A1111's DDIM family brings it to the network's scale as for the level it `begin`s at, and takes it for that of another.
+    A1111's DDIM family brings it to the network's scale as for the level it `begin`s at, and takes it for that of
+    another.
     """
     scale = facts.levels.parametrization.scale
     return (picture + noise) * (scale(first) / scale(begin) if pass_.sampler.timesteps else 1.0)
 
 
 def remaining(pass_: Pass, trained: ModelSigmas, levels: list[float]) -> tuple[float, list[float]]:
-    """The level whose noise a picture gets, and the levels from there on. A1111's DDIM family begins one lower than that."""
+    """The level whose noise a picture gets, and the levels from there on.
+
+    A1111's DDIM family begins one lower than that.
+    """
     back = pass_.steps - 1
     if not pass_.sampler.timesteps:
         begins = pass_.schedule_steps - pass_.steps
-        rest = levels[max(0, min(begins, len(levels) - back - 2)):]      # DDIM's schedule may be longer than that, or shorter
+        # DDIM's schedule may be longer than that, or shorter
+        rest = levels[max(0, min(begins, len(levels) - back - 2)):]
         return rest[0], rest
     timesteps = ddim_levels(pass_.schedule_steps + pass_.settings.always_discard_next_to_last_sigma, trained)
     begin, rest = timesteps[-1 - back], timesteps[-max(1, back):]
@@ -99,7 +106,9 @@ def remaining(pass_: Pass, trained: ModelSigmas, levels: list[float]) -> tuple[f
 
 
 def fresh_noise(pass_: Pass, noise: ImageNoise, levels: list[float]) -> Noise:
-    """What the sampler adds on its way; a Brownian path spans all `levels`, even if only the last are passed through."""
+    """What the sampler adds on its way; a Brownian path spans all `levels`,
+    even if only the last are passed through.
+    """
     return brownian(pass_.params.seed, noise.shape, levels, noise.open_stream) if pass_.sampler.brownian else noise.next
 
 
@@ -125,14 +134,20 @@ def noise_levels(pass_: Pass, levels: ModelSigmas) -> list[float]:
     if pass_.sampler.timesteps:
         return ddim_levels(steps + s.always_discard_next_to_last_sigma, levels)
     spare = pass_.sampler.discard_next_to_last_sigma or s.always_discard_next_to_last_sigma
-    low, high = (s.sigma_min or OLD_RANGE[0], s.sigma_max or OLD_RANGE[1]) if s.use_old_karras_scheduler_sigmas else (s.sigma_min, s.sigma_max)
+    low, high = (
+        (s.sigma_min or OLD_RANGE[0], s.sigma_max or OLD_RANGE[1])
+        if s.use_old_karras_scheduler_sigmas
+        else (s.sigma_min, s.sigma_max)
+    )
     shape = ScheduleOptions(low, high, s.rho, s.beta_dist_alpha, s.beta_dist_beta)
     return sigmas(SCHEDULES[resolved_schedule(pass_.params)], steps, levels, shape, spare)
 
 
 def image_noise(pass_: Pass, latent: LatentFormat, device: str) -> ImageNoise:
     p, s, cell = pass_.params, pass_.settings, latent.cell
-    variation = Variation(p.subseed, p.subseed_strength, max(0, p.seed_resize_from_w) // cell, max(0, p.seed_resize_from_h) // cell)
+    variation = Variation(
+        p.subseed, p.subseed_strength, max(0, p.seed_resize_from_w) // cell, max(0, p.seed_resize_from_h) // cell
+    )
     shape = (latent.channels, p.height // cell, p.width // cell)
     return ImageNoise(p.seed, shape, variation, s.eta_noise_seed_delta, source(s.randn_source, device))
 
@@ -141,7 +156,14 @@ def tuning(pass_: Pass) -> Tuning:
     s = pass_.settings
     eta = s.eta_ddim if pass_.sampler.timesteps else s.eta_ancestral
     return Tuning(
-        eta, s.s_churn, s.s_tmin, s.s_tmax or inf, s.s_noise, s.uni_pc_order, s.uni_pc_variant, s.uni_pc_lower_order_final
+        eta,
+        s.s_churn,
+        s.s_tmin,
+        s.s_tmax or inf,
+        s.s_noise,
+        s.uni_pc_order,
+        s.uni_pc_variant,
+        s.uni_pc_lower_order_final,
     )
 
 
@@ -160,7 +182,9 @@ def far_enough(pass_: Pass, levels: ModelSigmas, evaluation: int, sigma: float) 
 
 
 def negative_left_out(pass_: Pass, levels: ModelSigmas, told: dict[str, object]) -> When:
-    """Where the negative prompt is left out: early, or below a noise level, as the settings say; `told` where that one counts."""
+    """Where the negative prompt is left out: early, or below a noise level, as the settings say;
+    `told` where that one counts.
+    """
     s = pass_.settings
     if not s.skip_early_cond and not s.s_min_uncond:
         return never

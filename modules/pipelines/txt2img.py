@@ -44,7 +44,9 @@ def from_noise(pass_: Pass, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
 
 
 def sampled(flow: Flow, stage: Stage, begun: Tensor | None = None) -> Task[tuple[Tensor, bool]]:
-    """The latent, and whether it is complete: an interrupted one is the newest clean estimate, or what it had `begun` from."""
+    """The latent, and whether it is complete: an interrupted one is the newest clean estimate,
+    or what it had `begun` from.
+    """
     try:
         return (yield from guided(flow, stage, begun)), True
     except Interrupted as stop:
@@ -62,7 +64,9 @@ def decode_image(pass_: Pass, latent: Tensor, extra: ExtraParams) -> Task[np.nda
     if s.save_images_before_face_restoration:
         extra.side_images.append(SideImage("-before-face-restoration", Image.fromarray(pixels)))
     try:
-        return (yield from insisted(RestoreFaces(pass_.weights, pixels, s.face_restoration_model, s.code_former_weight)))
+        return (
+            yield from insisted(RestoreFaces(pass_.weights, pixels, s.face_restoration_model, s.code_former_weight))
+        )
     except WebUIError as error:
         extra.notes.append(f"Faces were not restored. {error}")
         extra |= dict.fromkeys(FACE_KEYS)
@@ -70,7 +74,9 @@ def decode_image(pass_: Pass, latent: Tensor, extra: ExtraParams) -> Task[np.nda
 
 
 def insisted(question: Question) -> Task[Any]:
-    """The answer, asked for again after each interruption: what is sampled is shown, however often somebody asks to stop now."""
+    """The answer, asked for again after each interruption: what is sampled is shown,
+    however often somebody asks to stop now.
+    """
     while True:
         try:
             return (yield question)

@@ -18,7 +18,9 @@ NO_CHECKPOINT = Weights("")      # upscalers and restorers of faces need no chec
 
 @dataclass(frozen=True)
 class Enlarger:
-    """An upscaler of that name. weights: those of the pass that follows, so that the scheduler keeps the batch together"""
+    """An upscaler of that name. weights: those of the pass that follows,
+    so that the scheduler keeps the batch together
+    """
 
     name: str
     tiling: Tiling
@@ -29,7 +31,10 @@ class Enlarger:
         return cls(name, Tiling(settings.ESRGAN_tile, settings.ESRGAN_tile_overlap), weights)
 
     def by(self, image: Image.Image, scale: float) -> Task[Image.Image]:
-        """About so many times as large, the sides multiples of 8, as in A1111's Extras. Raises Invalid if nothing would be left."""
+        """About so many times as large, the sides multiples of 8, as in A1111's Extras.
+
+        Raises Invalid if nothing would be left.
+        """
         return (yield from upscaled(image, scale, self._once))
 
     def to(self, image: Image.Image, size: tuple[int, int]) -> Task[Image.Image]:

@@ -26,7 +26,9 @@ class Tokenizer(Protocol):
 
 
 class Insertion(NamedTuple):
-    """A textual-inversion embedding whose vectors replace tokens `offset` … of a chunk, not counting its start token."""
+    """A textual-inversion embedding whose vectors replace tokens `offset` … of a chunk,
+    not counting its start token.
+    """
 
     offset: int
     name: str
@@ -61,7 +63,9 @@ def no_embeddings(tokens: Sequence[int], position: int) -> None:
 
 
 def embeddings_by_name(vectors: Mapping[str, int], tokenizer: Tokenizer) -> Find:
-    """Look embeddings up by their names' token ids; the longest name that fits wins. `vectors`: name → how many it has."""
+    """Look embeddings up by their names' token ids; the longest name that fits wins. `vectors`:
+    name → how many it has.
+    """
     starts: dict[int, list[tuple[list[int], EmbeddingMatch]]] = {}
     for name, count in vectors.items():
         if ids := tokenizer(name):
@@ -100,13 +104,21 @@ class Chunker:
         """Mind commas, and begin a new chunk if this one is full."""
         if token == self.tokenizer.comma:
             self.comma = len(self.tokens)
-        elif self.backtrack and len(self.tokens) == CHUNK_LENGTH and self.comma is not None and CHUNK_LENGTH - self.comma <= self.backtrack:
+        elif (
+            self.backtrack
+            and len(self.tokens) == CHUNK_LENGTH
+            and self.comma is not None
+            and CHUNK_LENGTH - self.comma <= self.backtrack
+        ):
             self.carry(self.comma + 1)
         if len(self.tokens) == CHUNK_LENGTH:
             self.finish()
 
     def carry(self, begin: int) -> None:
-        """Finish the chunk without its tokens from `begin` on; they open the next. Insertions stay behind, as in A1111."""
+        """Finish the chunk without its tokens from `begin` on; they open the next.
+
+        Insertions stay behind, as in A1111.
+        """
         tokens, weights = self.tokens[begin:], self.weights[begin:]
         del self.tokens[begin:], self.weights[begin:]
         self.finish()
@@ -136,7 +148,8 @@ class Chunker:
 def chunks(
     text: str, tokenizer: Tokenizer, emphasis: str = "Original", backtrack: int = 20, find: Find = no_embeddings
 ) -> list[Chunk]:
-    """Chunk one text of a prompt's schedule; there is at least one chunk. Raises Invalid as `attention` does, and beyond MAX_WEIGHT.
+    """Chunk one text of a prompt's schedule; there is at least one chunk. Raises Invalid as `attention` does,
+    and beyond MAX_WEIGHT.
 
     emphasis: one of EMPHASIS_MODES; in "None" brackets and BREAK are text like any other
     backtrack: how many tokens before a chunk's end a comma may stand for the rest to move on; 0 is off
@@ -153,7 +166,8 @@ def chunks(
 
 
 def old_chunk(text: str, tokenizer: Tokenizer, find: Find = no_embeddings) -> Chunk:
-    """A text as A1111's first versions read it: one chunk, cut off where it is full; brackets are tokens that weigh what follows.
+    """A text as A1111's first versions read it: one chunk, cut off where it is full;
+    brackets are tokens that weigh what follows.
 
     There is no `(word:1.2)`, no BREAK and no escape. Raises PromptTooLong, and Invalid beyond MAX_WEIGHT.
     """

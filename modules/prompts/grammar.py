@@ -334,7 +334,8 @@ class EditTimes:
 
 
 def schedule(prompt: str, steps: int, hires_steps: int | None = None, old: bool = False) -> list[tuple[int, str]]:
-    """The texts a prompt goes through, each with the last step that uses it (1 is the first step). Raises PromptTooLong.
+    """The texts a prompt goes through, each with the last step that uses it (1 is the first step).
+    Raises PromptTooLong.
 
     With `hires_steps` the schedule of the hires pass, after a first pass of `steps`.
     `old`: A1111's timelines before 1.6.
@@ -352,7 +353,11 @@ def texts_over_time(prompt: str, clock: Clock) -> list[tuple[int, str]]:
     except PlainPrompt:
         return [(clock.steps, prompt)]
     if len(times.ends) * len(prompt) > MAX_SCHEDULED:
-        raise PromptTooLong("The prompt is too long to change so often.", f"Its texts may have {MAX_SCHEDULED:,} characters in all.", "prompt")
+        raise PromptTooLong(
+            "The prompt is too long to change so often.",
+            f"Its texts may have {MAX_SCHEDULED:,} characters in all.",
+            "prompt",
+        )
     return [(end, times.at(end)) for end in sorted(times.ends)]
 
 

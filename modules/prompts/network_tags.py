@@ -11,7 +11,8 @@ from operator import itemgetter
 
 from modules.prompts.grammar import AND, Clock, check_length, texts_over_time
 
-NETWORK_TAG = re.compile(r"<(\w+):([^>]+)(>?)")      # or its beginning at the text's end, for which a search that failed would begin anew at every <
+# or its beginning at the text's end, for which a search that failed would begin anew at every <
+NETWORK_TAG = re.compile(r"<(\w+):([^>]+)(>?)")
 MOST_NETWORK_TAGS = 100       # of one prompt
 LORA_KINDS = ("lora", "lyco")
 FIRST_MARK = 0xF0000      # of a plane for private use; its characters stand for tags
@@ -20,7 +21,9 @@ PRIVATE_USE = re.compile("[\U000F0000-\U000FFFFF]")
 
 @dataclass(frozen=True, slots=True)
 class NetworkTag:
-    """`<kind:item:item…>`: the network's name, whatever is in it, then arguments; one of the form `name=value` is a named one."""
+    """`<kind:item:item…>`: the network's name, whatever is in it, then arguments;
+    one of the form `name=value` is a named one.
+    """
 
     kind: str
     items: tuple[str, ...]

@@ -50,7 +50,9 @@ def apply_styles_to_prompt(prompt: str, styles: Iterable[str]) -> str:
     for style in styles:
         slots = style.count(SLOT)
         if len(style) + max(slots, 1) * len(prompt) - slots * len(SLOT) > MAX_PROMPT:
-            raise PromptTooLong("The prompt with its styles is too long.", f"At most {MAX_PROMPT:,} characters.", "styles")
+            raise PromptTooLong(
+                "The prompt with its styles is too long.", f"At most {MAX_PROMPT:,} characters.", "styles"
+            )
         prompt = style.replace(SLOT, prompt) if slots else ", ".join(filter(None, (prompt.strip(), style.strip())))
     return prompt
 
@@ -117,7 +119,8 @@ def read_and_log(path: Path) -> StyleTable:
 def read_styles(path: Path) -> StyleTable:
     """The styles in a file, in its order; none if there is no file. What cannot be read is told, never raised.
 
-    As in A1111 spaces after commas do not count, rows whose name begins with # are comments, and the prompt's column may be `text`.
+    As in A1111 spaces after commas do not count, rows whose name begins with # are comments, and the prompt's column
+    may be `text`.
     """
     try:
         text, note = decoded_table(path.name, read_styles_file(path))
@@ -129,7 +132,9 @@ def read_styles(path: Path) -> StyleTable:
     except OSError as error:
         return StyleTable(problem=f"{path.name} cannot be read ({error.strerror}), so its styles are missing.")
     except (csv.Error, ValueError) as error:
-        return StyleTable(problem=f"{path.name} is no table of styles: {error}. Its columns are {', '.join(CSV_COLUMNS)}.")
+        return StyleTable(
+            problem=f"{path.name} is no table of styles: {error}. Its columns are {', '.join(CSV_COLUMNS)}."
+        )
 
 
 def read_styles_file(path: Path) -> bytes:
@@ -141,7 +146,10 @@ def read_styles_file(path: Path) -> bytes:
 
 
 def decoded_table(name: str, raw: bytes) -> tuple[str, str]:
-    """The text in whichever encoding a spreadsheet wrote it, and a note if that is a guess. Raises UnicodeDecodeError."""
+    """The text in whichever encoding a spreadsheet wrote it, and a note if that is a guess.
+
+    Raises UnicodeDecodeError.
+    """
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if raw.startswith(mark):
             return raw.decode(encoding), ""
@@ -160,7 +168,10 @@ def style_rows(text: str) -> Iterator[tuple[str, Style]]:
     lines = dropwhile(is_preamble, io.StringIO(text, newline=""))
     header = next(lines, "")
     delimiter = next((mark for mark in ",;\t" if mark in header), ",")
-    columns = [column.strip().casefold() for column in next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])]
+    columns = [
+        column.strip().casefold()
+        for column in next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+    ]
     if columns and "name" not in columns:
         raise ValueError("its first row names no columns")
     for row in csv.DictReader(lines, columns, delimiter=delimiter, skipinitialspace=True):

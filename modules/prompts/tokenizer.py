@@ -44,7 +44,9 @@ class ClipTokenizer:
         self._bpe = Tokenizer(BPE(vocabulary, merges, end_of_word_suffix="</w>", continuing_subword_prefix=""))
         words = Split(Regex(WORD_PATTERN), behavior="removed", invert=True)
         self._bpe.pre_tokenizer = Sequence([words, ByteLevel(add_prefix_space=False, use_regex=False)])
-        self.brackets: Mapping[int, float] = {token: factor for text, token in vocabulary.items() if (factor := bracket_factor(text)) != 1.0}
+        self.brackets: Mapping[int, float] = {
+            token: factor for text, token in vocabulary.items() if (factor := bracket_factor(text)) != 1.0
+        }
 
     def __call__(self, text: str) -> list[int]:
         """Token ids of the text alone, without start and end. A literal `<|endoftext|>` in it is six tokens of text."""
@@ -55,11 +57,16 @@ class ClipTokenizer:
 
 
 def load_tokenizer(folder: Path) -> ClipTokenizer:
-    """The tokenizer of `vocab.json` and `merges.txt`; raises ModelCorrupt if a known text gets other ids than it should."""
+    """The tokenizer of `vocab.json` and `merges.txt`;
+    raises ModelCorrupt if a known text gets other ids than it should.
+    """
     try:
         vocabulary = json.loads((folder / "vocab.json").read_text("utf-8"))
         lines = (folder / "merges.txt").read_text("utf-8").splitlines()
-        merges = [(first, second) for first, second in (line.split() for line in lines if line and not line.startswith("#version"))]
+        merges = [
+            (first, second)
+            for first, second in (line.split() for line in lines if line and not line.startswith("#version"))
+        ]
         tokenizer = ClipTokenizer(vocabulary, merges)
         sound = tuple(tokenizer(KNOWN_TOKENS[0])) == KNOWN_TOKENS[1]
     except (OSError, ValueError, KeyError) as error:

@@ -28,7 +28,10 @@ NAMED = 5      # so many files a note names
 
 
 def img2img_batch(wish: Img2ImgBatch, flags: Flags) -> Batch:
-    """img2img's Batch tab: with generation data, if that is wanted. Raises Invalid, Forbidden, InvalidImage or TooLarge."""
+    """img2img's Batch tab: with generation data, if that is wanted.
+
+    Raises Invalid, Forbidden, InvalidImage or TooLarge.
+    """
     batch = from_folder(wish, flags) if wish.batch_source == "folder" else uploaded_batch(wish)
     if wish.batch_source == "folder" and wish.batch_inpaint_mask_dir.strip():
         batch = with_masks(batch, folder_pictures(wish.batch_inpaint_mask_dir, "batch_inpaint_mask_dir", flags))
@@ -43,10 +46,18 @@ def extras_batch(wish: FromFolder, params: Extras, flags: Flags) -> Batch:
     batch = from_folder(wish, flags)
     fitting = [fits_limits(params, Path(entry.image)) for entry in batch.entries]
     if not any(fitting):
-        raise Invalid("Every picture of the input directory would become too large.", "Ask for a smaller size.", "upscaling_resize")
-    entries = tuple(replace(entry, infotext=infotext_of(Path(entry.image))) for entry in compress(batch.entries, fitting))
+        raise Invalid(
+            "Every picture of the input directory would become too large.",
+            "Ask for a smaller size.",
+            "upscaling_resize",
+        )
+    entries = tuple(
+        replace(entry, infotext=infotext_of(Path(entry.image))) for entry in compress(batch.entries, fitting)
+    )
     too_large = [entry.file for entry in compress(batch.entries, map(not_, fitting))]
-    return replace(batch, entries=entries, notes=(*batch.notes, *left_out_note("they would become too large", too_large)))
+    return replace(
+        batch, entries=entries, notes=(*batch.notes, *left_out_note("they would become too large", too_large))
+    )
 
 
 def fits_limits(params: Extras, path: Path) -> bool:
@@ -63,11 +74,16 @@ def fits_limits(params: Extras, path: Path) -> bool:
 def check_inputs(inputs: Path, names: Iterable[str], field: str) -> None:
     """Raises Invalid naming the field, if one of the names is that of no picture in `inputs`."""
     if not all(NAME.fullmatch(name) and (inputs / name).is_file() for name in names):
-        raise Invalid("A picture this job starts from is gone.", "Send it again: POST /easel/v1/inputs answers its name.", field)
+        raise Invalid(
+            "A picture this job starts from is gone.", "Send it again: POST /easel/v1/inputs answers its name.", field
+        )
 
 
 def uploaded_batch(wish: Img2ImgBatch) -> Batch:
-    """Pictures that were kept. Their names come from the browser, so nothing else is taken for one: a path would be read."""
+    """Pictures that were kept.
+
+    Their names come from the browser, so nothing else is taken for one: a path would be read.
+    """
     if not wish.batch_sent:
         raise Invalid("There is no picture to start from.", "Drop some into the field first.", "batch_sent")
     if not all(NAME.fullmatch(each.image) for each in wish.batch_sent):
@@ -79,10 +95,18 @@ def from_folder(wish: FromFolder, flags: Flags) -> Batch:
     """Every picture of the input directory, and where results go."""
     found = listing(folders.input_folder(flags, wish.batch_input_dir, "batch_input_dir"), MOST_BATCH_PICTURES)
     if not found.pictures:
-        raise Invalid("There is no picture in the input directory.", "Folders inside it do not count.", "batch_input_dir")
-    target = str(folders.output_folder(flags, wish.batch_output_dir, "batch_output_dir")) if wish.batch_output_dir.strip() else ""
+        raise Invalid(
+            "There is no picture in the input directory.", "Folders inside it do not count.", "batch_input_dir"
+        )
+    target = (
+        str(folders.output_folder(flags, wish.batch_output_dir, "batch_output_dir"))
+        if wish.batch_output_dir.strip()
+        else ""
+    )
     entries = tuple(BatchItem(str(path), path.name) for path in found.pictures)
-    return Batch(entries, target, left_out_note("no pictures that Easel can read", [path.name for path in found.others]))
+    return Batch(
+        entries, target, left_out_note("no pictures that Easel can read", [path.name for path in found.others])
+    )
 
 
 def folder_pictures(named: str, field: str, flags: Flags) -> tuple[Path, ...]:
@@ -92,19 +116,28 @@ def folder_pictures(named: str, field: str, flags: Flags) -> tuple[Path, ...]:
 def with_masks(batch: Batch, masks: Sequence[Path]) -> Batch:
     """Each picture with the mask of its name, whatever the ending; a single mask is everybody's. Raises Invalid."""
     if not masks:
-        raise Invalid("There is no picture in the mask directory.", "Put one for all there, or one for each.", "batch_inpaint_mask_dir")
+        raise Invalid(
+            "There is no picture in the mask directory.",
+            "Put one for all there, or one for each.",
+            "batch_inpaint_mask_dir",
+        )
     named = {path.stem: str(path) for path in masks}
     only = str(masks[0]) if len(masks) == 1 else ""
     found = [replace(entry, mask=only or named.get(Path(entry.file).stem, "")) for entry in batch.entries]
     entries = tuple(entry for entry in found if entry.mask)
     if not entries:
-        raise Invalid("None of the masks has the name of a picture.", "Call a mask as its picture is called.", "batch_inpaint_mask_dir")
+        raise Invalid(
+            "None of the masks has the name of a picture.",
+            "Call a mask as its picture is called.",
+            "batch_inpaint_mask_dir",
+        )
     unmasked = left_out_note("they have no mask", [entry.file for entry in found if not entry.mask])
     return replace(batch, entries=entries, notes=(*batch.notes, *unmasked))
 
 
 def sized(batch: Batch, scale: float, kept: Path) -> Batch:
-    """Each picture's result `scale` times as large as itself, without what would become too large. Raises Invalid if that is all.
+    """Each picture's result `scale` times as large as itself, without what would become too large.
+    Raises Invalid if that is all.
 
     kept: the folder of pictures that were sent
     """
@@ -117,7 +150,11 @@ def sized(batch: Batch, scale: float, kept: Path) -> Batch:
             too_large.append(entry.file)
     if not entries:
         raise Invalid("Every picture would become too large or too small.", "Choose another scale.", "scale_by")
-    return replace(batch, entries=tuple(entries), notes=(*batch.notes, *left_out_note("they would become too large or too small", too_large)))
+    return replace(
+        batch,
+        entries=tuple(entries),
+        notes=(*batch.notes, *left_out_note("they would become too large or too small", too_large)),
+    )
 
 
 def scaled_fields(size: tuple[int, int], scale: float) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What there is to choose from in a form, by the names that declared fields use: samplers, styles, files of models. No torch."""
+"""What there is to choose from in a form, by the names that declared fields use: samplers, styles, files of models.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,15 @@ Lists = Mapping[str, Callable[[], Options]]
 
 # Lists that change while the page is served: files, and the styles that are kept in one.
 OF_FILES = (
-    "checkpoints", "titled_checkpoints", "refiners", "hr_checkpoints", "titled_vaes", "baked_vaes", "upscalers", "hr_upscalers", "styles",
+    "checkpoints",
+    "titled_checkpoints",
+    "refiners",
+    "hr_checkpoints",
+    "titled_vaes",
+    "baked_vaes",
+    "upscalers",
+    "hr_upscalers",
+    "styles",
 )
 
 
@@ -33,12 +44,17 @@ def lists_of(app: App) -> Lists:
         "schedules": lambda: SCHEDULES.names,
         "styles": lambda: list(app.styles()),
         "checkpoints": checkpoints,
-        "titled_checkpoints": lambda: [(label_of(found, found.title), found.name) for found in models.checkpoints.list()],
+        "titled_checkpoints": lambda: [
+            (label_of(found, found.title), found.name) for found in models.checkpoints.list()
+        ],
         "refiners": lambda: [("None", ""), *((name, name) for name in checkpoints())],
         "loras": lambda: ["None", *(found.model_name for found in models.loras.list())],
         "hypernetworks": lambda: ["None", *(found.model_name for found in models.hypernetworks.list())],
         "vaes": lambda: [*ALWAYS_VAES, *(found.name for found in models.vaes.list())],
-        "titled_vaes": lambda: [*pairs(ALWAYS_VAES), *((label_of(found, found.name), found.name) for found in models.vaes.list())],
+        "titled_vaes": lambda: [
+            *pairs(ALWAYS_VAES),
+            *((label_of(found, found.name), found.name) for found in models.vaes.list()),
+        ],
         "baked_vaes": lambda: ["None", *(found.name for found in models.vaes.list())],
         "upscalers": models.upscalers,
         "fills": lambda: FILLS,

@@ -1,4 +1,6 @@
-"""What is not now as the manifest of a picture says it was; so Easel can say beforehand why a picture may not come out the same."""
+"""What is not now as the manifest of a picture says it was;
+so Easel can say beforehand why a picture may not come out the same.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,21 @@ from modules.settings.options import Settings
 MANIFEST_KEY = "easel"               # of the PNG text
 FORMAT = 1
 LIBRARIES = ("torch", "diffusers", "transformers", "tokenizers", "torchsde", "numpy", "pillow")
-SHAPES_PICTURES = frozenset({
-    "sd", "sdxl", "vae", "img2img", "optimizations", "compatibility", "sampler-params", "extra_networks", "upscaling", "face-restoration",
-    "hypertile",
-})
+SHAPES_PICTURES = frozenset(
+    {
+        "sd",
+        "sdxl",
+        "vae",
+        "img2img",
+        "optimizations",
+        "compatibility",
+        "sampler-params",
+        "extra_networks",
+        "upscaling",
+        "face-restoration",
+        "hypertile",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -44,12 +57,21 @@ def installed(name: str) -> str:
         return ""
 
 
-def differences(then: Mapping[str, Any], library: Library, settings: Settings, device: Mapping[str, str]) -> list[Difference]:
+def differences(
+    then: Mapping[str, Any], library: Library, settings: Settings, device: Mapping[str, str]
+) -> list[Difference]:
     """What is not now as a manifest says it was. Raises Invalid for what is no manifest."""
     try:
-        return [*missing_models(then["models"], library), *changed_settings(then["settings"], settings), *changed_environment(then, device)]
+        return [
+            *missing_models(then["models"], library),
+            *changed_settings(then["settings"], settings),
+            *changed_environment(then, device),
+        ]
     except (KeyError, TypeError, AttributeError) as error:
-        raise Invalid("That is no manifest of Easel's.", "It is the text called `easel` in a picture made with manifests switched on.") from error
+        raise Invalid(
+            "That is no manifest of Easel's.",
+            "It is the text called `easel` in a picture made with manifests switched on.",
+        ) from error
 
 
 def missing_models(then: Any, library: Library) -> Iterator[Difference]:

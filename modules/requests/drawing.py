@@ -1,4 +1,7 @@
-"""A request for new pictures as a job's parameters: styles put in, script and names resolved, batches laid out. No torch."""
+"""A request for new pictures as a job's parameters: styles put in, script and names resolved, batches laid out.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ def txt2img_params(app: App, request: Txt2Img, server: Settings) -> dict[str, An
 
 
 def img2img_params(app: App, request: Img2ImgBatch, server: Settings) -> dict[str, Any]:
-    """The parameters of an img2img job, a batch or not. Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge."""
+    """The parameters of an img2img job, a batch or not.
+
+    Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge.
+    """
     if request.batch_source:
         return batch_params(app, request, server)
     inputs = app.flags.paths.cache / "inputs"
@@ -41,18 +47,24 @@ def img2img_params(app: App, request: Img2ImgBatch, server: Settings) -> dict[st
 
 def single_params(request: Img2ImgBatch, styles: Mapping[str, Style], server: Settings) -> dict[str, Any]:
     """The parameters of a job that starts from the request's own pictures."""
-    resolved = resolve_img2img(resolve_script(with_styles(fields_of(Img2Img, request), styles), "img2img", styles), server)
+    resolved = resolve_img2img(
+        resolve_script(with_styles(fields_of(Img2Img, request), styles), "img2img", styles), server
+    )
     return asdict(resolved) | unstyled(request, styles)
 
 
 def batch_params(app: App, request: Img2ImgBatch, server: Settings) -> dict[str, Any]:
-    """The parameters of a job that starts from many files, one after another; a file's own fields and settings are its entry's."""
+    """The parameters of a job that starts from many files, one after another;
+    a file's own fields and settings are its entry's.
+    """
     batch, styles = img2img_batch(request, app.flags), app.styles()
     first = replace(request, init_images=(batch.entries[0].image,), mask=batch.entries[0].mask)
     common = single_params(first, styles, server)
     if request.batch_use_png_info:
         seeded = replace(first, seed=common["seed"], subseed=common["subseed"])
-        batch = PngInfoReader(seeded, lambda own: single_params(own, styles, server), app.models.checkpoints).applied(batch)
+        batch = PngInfoReader(seeded, lambda own: single_params(own, styles, server), app.models.checkpoints).applied(
+            batch
+        )
     if request.resize_by:
         batch = sized(batch, request.scale_by, app.flags.paths.cache / "inputs")
     return common | {"init_images": [], "mask": "", "batch": asdict(batch)}
@@ -62,7 +74,10 @@ def with_scaled_size(app: App, request: Img2ImgBatch) -> Img2ImgBatch:
     """The request with the picture's size times its scale, if it asks for that. Raises Invalid."""
     if not request.resize_by or not request.init_images:
         return request
-    return replace(request, **scaled_fields(upright_size(app.flags.paths.cache / "inputs" / request.init_images[0]), request.scale_by))
+    return replace(
+        request,
+        **scaled_fields(upright_size(app.flags.paths.cache / "inputs" / request.init_images[0]), request.scale_by),
+    )
 
 
 def fields_of(cls: type[Params], request: Params) -> Params:

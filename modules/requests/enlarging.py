@@ -16,7 +16,10 @@ from modules.settings.options import Settings
 
 
 def extras_params(app: App, request: ExtrasBatch, server: Settings) -> dict[str, Any]:
-    """The parameters of an Extras job. Raises Invalid, UnknownName, ModelMissing, Forbidden, InvalidImage or TooLarge."""
+    """The parameters of an Extras job.
+
+    Raises Invalid, UnknownName, ModelMissing, Forbidden, InvalidImage or TooLarge.
+    """
     for restoring in request.restorers:
         app.models.face_restorer(restoring.name)
     named = replace(
@@ -34,7 +37,11 @@ def inputs_of(request: ExtrasBatch, inputs: Path) -> dict[str, Any]:
         raise Invalid("There is no picture to enlarge.", "Drop one into the field first.", field="images")
     infotexts = request.infotexts or ("",) * len(request.images)
     if len(request.images) != len(infotexts):
-        raise Invalid("The pictures and their generation data do not go together.", "Choose the pictures again.", field="infotexts")
+        raise Invalid(
+            "The pictures and their generation data do not go together.",
+            "Choose the pictures again.",
+            field="infotexts",
+        )
     check_inputs(inputs, request.images, "images")
     sizes = [upright_size(inputs / image) for image in request.images]
     check_sent(sizes)

@@ -25,7 +25,9 @@ def read_submission(
     """script: a script's name and its arguments by name. Raises Invalid naming the field."""
     row = JOB_KINDS.get(kind)
     if row is None:
-        raise Invalid(f"There is no kind of job called {kind!r:.100}.", f"There are: {', '.join(JOB_KINDS.names)}.", field="kind")
+        raise Invalid(
+            f"There is no kind of job called {kind!r:.100}.", f"There are: {', '.join(JOB_KINDS.names)}.", field="kind"
+        )
     request = read_fields(row.request, start_values(app, row, settings_given(settings)) | dict(given))
     if script:
         request = with_script(row, request, *script)

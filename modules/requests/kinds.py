@@ -1,4 +1,5 @@
-"""The table of job kinds: what a request of each kind declares, how it is resolved, and where the worker plans it. No torch.
+"""The table of job kinds: what a request of each kind declares, how it is resolved, and where the worker plans it.
+No torch.
 
 A new kind is one row here and the two functions that it names. Page, API, command line and worker read this table.
 """
@@ -32,7 +33,8 @@ class JobKind:
     resolve: app, request and the server's settings → the job's parameters, plain data that leave nothing to chance
     planner: the worker's function for it, as `module:function`; imported by the worker alone, since it may need torch
     draws: True if it draws with a checkpoint, which must be here
-    device: True if it makes pictures on the device; others are carried out beside it, one at a time (worker/file_jobs.py)
+    device: True if it makes pictures on the device; others are carried out beside it, one at a time
+        (worker/file_jobs.py)
     may: who, at least, may ask for it
     """
 
@@ -46,11 +48,28 @@ class JobKind:
     aliases: tuple[str, ...] = ()
 
 
-JOB_KINDS: Registry[JobKind] = Registry("kind of job", (
-    JobKind("txt2img", Txt2Img, txt2img_params, "modules.worker.job_kinds:plan_txt2img"),
-    JobKind("img2img", Img2ImgBatch, img2img_params, "modules.worker.job_kinds:plan_img2img"),
-    JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:plan_extras", draws=False),
-    JobKind("merge", Merge, merge_params, "modules.worker.model_files:plan_merge", draws=False, device=False),
-    JobKind("convert", Conversion, conversion_params, "modules.worker.model_files:plan_conversion", draws=False, device=False),
-    JobKind("extract_lora", Extraction, extraction_params, "modules.worker.model_files:plan_extraction", draws=False, device=False),
-))
+JOB_KINDS: Registry[JobKind] = Registry(
+    "kind of job",
+    (
+        JobKind("txt2img", Txt2Img, txt2img_params, "modules.worker.job_kinds:plan_txt2img"),
+        JobKind("img2img", Img2ImgBatch, img2img_params, "modules.worker.job_kinds:plan_img2img"),
+        JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:plan_extras", draws=False),
+        JobKind("merge", Merge, merge_params, "modules.worker.model_files:plan_merge", draws=False, device=False),
+        JobKind(
+            "convert",
+            Conversion,
+            conversion_params,
+            "modules.worker.model_files:plan_conversion",
+            draws=False,
+            device=False,
+        ),
+        JobKind(
+            "extract_lora",
+            Extraction,
+            extraction_params,
+            "modules.worker.model_files:plan_extraction",
+            draws=False,
+            device=False,
+        ),
+    ),
+)

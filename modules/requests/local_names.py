@@ -1,8 +1,8 @@
 """Generation data's names of files brought to what is here: by name and hash together. No torch.
 
-A hash alone does not say which file was meant: trainers write the same one into all their files, editing tools keep the old one, and
-people keep copies. So a file of that name whose own hash fits goes first; among several of one hash and none of that name nobody
-chooses but the person.
+A hash alone does not say which file was meant: trainers write the same one into all their files, editing tools keep the
+old one, and people keep copies. So a file of that name whose own hash fits goes first; among several of one hash and
+none of that name nobody chooses but the person.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def usable_file(found: Meant, otherwise: Missing) -> ModelFile | Missing:
 # Networks and embeddings in prompts --------------------------------------------------------------
 
 
-def with_local_names(values: Mapping[str, Any], library: Library, missing: list[Missing] | None = None) -> dict[str, Any]:
+def with_local_names(
+    values: Mapping[str, Any], library: Library, missing: list[Missing] | None = None
+) -> dict[str, Any]:
     """The same with networks and embeddings called as they are here, where hashes tell which files were meant.
 
     missing: is told those that mean nothing here
@@ -73,7 +75,12 @@ def with_local_names(values: Mapping[str, Any], library: Library, missing: list[
             return tag[0]
         if kind in LORA_KINDS:
             hashed = loras.get(without_separators(name), "")
-            called = local_name(name, usable_file(library.lora_meant(name, hashed), Missing("LoRA", name, hash=hashed)), library.lora, missing)
+            called = local_name(
+                name,
+                usable_file(library.lora_meant(name, hashed), Missing("LoRA", name, hash=hashed)),
+                library.lora,
+                missing,
+            )
         elif kind == "hypernet":
             found = usable_file(library.hypernetworks.meant(name, begin), Missing("hypernetwork", name, hash=begin))
             called = local_name(name, found, library.hypernetworks.named, missing)
@@ -90,7 +97,12 @@ def with_local_embeddings(values: dict[str, Any], catalog: Catalog, missing: lis
     for told, begin in hashes_of(values, "TI hashes").items():
         name = whole.get(told, told)
         catalog.learn(begin.lower())
-        called = local_name(name, usable_file(catalog.meant(name, begin), Missing("embedding", name, hash=begin)), catalog.named, missing)
+        called = local_name(
+            name,
+            usable_file(catalog.meant(name, begin), Missing("embedding", name, hash=begin)),
+            catalog.named,
+            missing,
+        )
         word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
         if called != name:
             values |= {key: with_word(word, called, str(values[key])) for key in EMBEDDING_PROMPTS if values.get(key)}
@@ -108,7 +120,9 @@ def hashes_of(values: Mapping[str, Any], key: str) -> dict[str, str]:
     return dict(islice(pairs, MOST_NETWORK_TAGS))
 
 
-def local_name(name: str, found: ModelFile | Missing, called: Callable[[str], ModelFile | None], missing: list[Missing]) -> str:
+def local_name(
+    name: str, found: ModelFile | Missing, called: Callable[[str], ModelFile | None], missing: list[Missing]
+) -> str:
     """What the file must be called to be found: as it is, where that will do. `missing` is told of what is not here."""
     if isinstance(found, Missing):
         missing.append(found)
@@ -142,7 +156,14 @@ def with_local_files(found: Mapping[str, Any], values: Mapping[str, Any], librar
     if isinstance(checkpoint, Missing):
         missing.append(checkpoint)
     name = checkpoint.name if isinstance(checkpoint, ModelFile) else ""
-    return {**found, "fields": fields, "settings": settings, "checkpoint": name, "missing": missing, "notes": [*found["notes"], *notes]}
+    return {
+        **found,
+        "fields": fields,
+        "settings": settings,
+        "checkpoint": name,
+        "missing": missing,
+        "notes": [*found["notes"], *notes],
+    }
 
 
 def named_checkpoint(values: Mapping[str, Any], library: Library) -> tuple[ModelFile | Missing | None, list[str]]:
@@ -152,7 +173,11 @@ def named_checkpoint(values: Mapping[str, Any], library: Library) -> tuple[Model
         return None, []
     library.checkpoints.learn(begin)
     meant = library.checkpoints.meant(name, begin)
-    differs = [f"{name} here is not the same file: its hash is {meant.file.shorthash}, not {begin[:10]}."] if meant.differs and meant.file else []
+    differs = (
+        [f"{name} here is not the same file: its hash is {meant.file.shorthash}, not {begin[:10]}."]
+        if meant.differs and meant.file
+        else []
+    )
     return usable_file(meant, Missing("checkpoint", name, "sd_model_checkpoint", begin)), differs
 
 
@@ -187,7 +212,9 @@ def local_upscaler(field: str) -> Callable[[Library, str, Mapping[str, Any]], st
 
 def local_hires_upscaler(library: Library, name: str, values: Mapping[str, Any]) -> str | Missing:
     """By latent modes too, of which one is meant where none is named."""
-    return name or LATENT_UPSCALER if name in ("", *LATENT_MODES) else local_upscaler("hr_upscaler")(library, name, values)
+    return (
+        name or LATENT_UPSCALER if name in ("", *LATENT_MODES) else local_upscaler("hr_upscaler")(library, name, values)
+    )
 
 
 LOCAL_NAMES: Mapping[str, Callable[[Library, str, Mapping[str, Any]], str | Missing]] = {
@@ -208,13 +235,20 @@ def sentences_on(missing: Sequence[Missing], used: Mapping[str, str]) -> list[st
 
     used: by field or setting, what there is instead
     """
-    chosen = sorted((each for each in missing if each.field and not each.copies), key=lambda each: (each.what != "checkpoint", each.what != "VAE"))
+    chosen = sorted(
+        (each for each in missing if each.field and not each.copies),
+        key=lambda each: (each.what != "checkpoint", each.what != "VAE"),
+    )
     left_out = [each for each in missing if not each.field and not each.copies]
     instead = list(dict.fromkeys(used[each.field] for each in chosen if used.get(each.field)))
     using = f": using {listed_in_words(instead)}" if instead else ""
     told = [f"Made with {listed_in_words(map(str, chosen))} (not here){using}."] if chosen else []
     told += [f"Not here and left out: {listed_in_words(map(str, left_out))}."] if left_out else []
-    return told + [f"{listed_in_words(each.copies[:5])} have the hash of {each}, and none its name: choose one." for each in missing if each.copies]
+    return told + [
+        f"{listed_in_words(each.copies[:5])} have the hash of {each}, and none its name: choose one."
+        for each in missing
+        if each.copies
+    ]
 
 
 def listed_in_words(names: Iterable[str]) -> str:

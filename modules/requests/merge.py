@@ -1,4 +1,7 @@
-"""Requests to make model files of others as jobs' parameters: names resolved, results confined to the model folders. No torch."""
+"""Requests to make model files of others as jobs' parameters: names resolved, results confined to the model folders.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from modules.params.merge import LONGEST_NAME, NO_VAE, Conversion, Extraction, M
 from modules.settings.options import Settings
 
 FORBIDDEN = re.compile(r"[/\\:*?\"<>|]|^\.|\.$")      # in a name that must do on every system
-ELSEWHERE = re.compile(r"\.vae$|\.preview(\.|$)")    # no checkpoint or LoRA is called so: such files are VAEs or pictures
+# no checkpoint or LoRA is called so: such files are VAEs or pictures
+ELSEWHERE = re.compile(r"\.vae$|\.preview(\.|$)")
 
 
 def merge_params(app: App, request: Merge, server: Settings) -> dict[str, Any]:
@@ -22,7 +26,9 @@ def merge_params(app: App, request: Merge, server: Settings) -> dict[str, Any]:
     files = [chosen_checkpoint(app, name, "models") for name in request.models]
     vae = app.models.vaes.find(request.vae).name if request.vae not in NO_VAE else "None"
     check_merge(request, len(files))
-    name = free_file_name(request.name, merged_name(request, [file.path.stem for file in files]), app.models.checkpoints)
+    name = free_file_name(
+        request.name, merged_name(request, [file.path.stem for file in files]), app.models.checkpoints
+    )
     return asdict(replace(request, models=tuple(file.name for file in files), vae=vae, name=name))
 
 
@@ -48,10 +54,15 @@ def chosen_checkpoint(app: App, name: str, field: str) -> ModelFile:
 
 
 def free_file_name(wanted: str, otherwise: str, catalog: Catalog, source: Path | None = None) -> str:
-    """A new file's name, without ending: as wanted, or made up where nobody cares. Raises Invalid for one that is none, or taken."""
+    """A new file's name, without ending: as wanted, or made up where nobody cares.
+
+    Raises Invalid for one that is none, or taken.
+    """
     stem = (wanted or shortened(otherwise)).removesuffix(".safetensors").strip()
     if not stem or not stem.isprintable() or FORBIDDEN.search(stem) or ELSEWHERE.search(stem):
-        raise Invalid(f"A file cannot be called {stem[:80]!r}.", "Use letters, digits, spaces and -_.+() only.", field="name")
+        raise Invalid(
+            f"A file cannot be called {stem[:80]!r}.", "Use letters, digits, spaces and -_.+() only.", field="name"
+        )
     if len(stem.encode()) > LONGEST_NAME:
         raise Invalid(f"The name {stem[:40]!r} … is too long for a file.", "Choose a shorter one.", field="name")
     check_free(path_of_new(stem, catalog), source)

@@ -47,7 +47,9 @@ def with_checkpoint_here(app: App, settings: Settings, request: Collection[str] 
     other = app.models.checkpoints.default()
     if other is None or checkpoint_named(app, name):
         return settings, []
-    return replace(settings, sd_model_checkpoint=other.name), [not_here("checkpoint", name, f"{other.name} draws instead")]
+    return replace(settings, sd_model_checkpoint=other.name), [
+        not_here("checkpoint", name, f"{other.name} draws instead")
+    ]
 
 
 def missing_choices(app: App) -> list[str]:
@@ -58,7 +60,11 @@ def missing_choices(app: App) -> list[str]:
         ("VAE", s.sd_vae, models.vaes.find, "the checkpoint's own is used"),
         ("upscaler", s.upscaler_for_img2img, models.upscaler, "pictures are enlarged without it"),
     )
-    notes = [not_here(kind, name, instead) for kind, name, find, instead in named if name not in NO_FILE_NAMES and choice_error(find, name)]
+    notes = [
+        not_here(kind, name, instead)
+        for kind, name, find, instead in named
+        if name not in NO_FILE_NAMES and choice_error(find, name)
+    ]
     restorer = choice_error(models.face_restorer, s.face_restoration_model) if s.face_restoration else None
     return [*notes, f"Faces are not restored. {sentence(restorer)}"] if restorer else notes
 
@@ -72,7 +78,8 @@ def choice_error(find: Callable[[str], object], name: str) -> WebUIError | None:
 
 
 def standing_choice(app: App, owner: str) -> dict[str, Any]:
-    """What somebody begins with: what their account chose last, else the server's settings. What is not here any more is not chosen.
+    """What somebody begins with: what their account chose last, else the server's settings.
+    What is not here any more is not chosen.
 
     Without accounts there is nobody to remember it for but the browser, which does so itself.
     """
@@ -86,7 +93,9 @@ def standing_choice(app: App, owner: str) -> dict[str, Any]:
 
 
 def first_checkpoint(app: App) -> ModelFile | None:
-    """The model to have ready at a start: the one chosen last on this computer, else the settings', else the first there is."""
+    """The model to have ready at a start: the one chosen last on this computer, else the settings',
+    else the first there is.
+    """
     mine = app.choices.of(LOCAL_OWNER).get("sd_model_checkpoint", "")
     return (checkpoint_named(app, mine) if mine else None) or standing_checkpoint(app)
 
@@ -95,13 +104,16 @@ def form_start(app: App, checkpoint: ModelFile | None) -> dict[str, Any]:
     """The forms' defaults with that model, by tab, and prompts that it draws well."""
     sidecar = checkpoint.sidecar if checkpoint else {}
     return {
-        "defaults": {kind.name: form_defaults(kind.request) | suggested(app, sidecar, kind) for kind in JOB_KINDS if kind.draws},
+        "defaults": {
+            kind.name: form_defaults(kind.request) | suggested(app, sidecar, kind) for kind in JOB_KINDS if kind.draws
+        },
         "examples": sidecar.get("examples", []),
     }
 
 
 def suggested(app: App, sidecar: Mapping[str, Any], kind: JobKind) -> dict[str, Any]:
-    """A model's suggestions for a request's fields: those of its `defaults`, over them those of `defaults` → the kind's name.
+    """A model's suggestions for a request's fields: those of its `defaults`,
+    over them those of `defaults` → the kind's name.
 
     An upscaler that is not here is not suggested.
     """

@@ -17,15 +17,27 @@ from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
 from modules.prompts.grammar import emphasised
 from modules.requests.local_names import Missing, local_upscaler, sentences_on, with_local_files, with_local_names
-from modules.requests.pasted_fields import OF_IMG2IMG, SAMPLING, fields_from_pairs, masked, pasted_script, second_pass_told, unfit_note, within_slider
+from modules.requests.pasted_fields import (
+    OF_IMG2IMG,
+    SAMPLING,
+    fields_from_pairs,
+    masked,
+    pasted_script,
+    second_pass_told,
+    unfit_note,
+    within_slider,
+)
 from modules.settings.options import Settings
 
 TXT2IMG, IMG2IMG, EXTRAS = "txt2img", "img2img", "extras"
 REQUESTS: Mapping[str, type[Generation]] = {TXT2IMG: Txt2Img, IMG2IMG: Img2Img}
 
 
-def read_infotext(text: str, library: Library, standing: Settings, tab: str = "", now: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Generation data as a tab's form or a request takes them: all names mean something here, and the rest is told in `notes`.
+def read_infotext(
+    text: str, library: Library, standing: Settings, tab: str = "", now: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Generation data as a tab's form or a request takes them: all names mean something here,
+    and the rest is told in `notes`.
 
     tab: whose fields are wanted; "" is where the data come from
     now: by field or setting, what there is already
@@ -38,11 +50,21 @@ def read_infotext(text: str, library: Library, standing: Settings, tab: str = ""
     missing: list[Missing] = []
     values, cls = with_local_names(values, library, missing), REQUESTS[tab]
     current = current_checkpoint(library, str((now or {}).get("sd_model_checkpoint") or standing.sd_model_checkpoint))
-    found = choosing(with_local_files(fields_from_pairs(values, cls, standing), values, library), library, current, standing)
+    found = choosing(
+        with_local_files(fields_from_pairs(values, cls, standing), values, library), library, current, standing
+    )
     words = sentences_on([*found.pop("missing"), *missing], used_instead(current, standing, now or {}))
-    elsewhere = ["The data are of a picture that img2img made of another one."] if (tab, source) == (TXT2IMG, IMG2IMG) else []
+    elsewhere = (
+        ["The data are of a picture that img2img made of another one."] if (tab, source) == (TXT2IMG, IMG2IMG) else []
+    )
     script = with_local_upscaler(pasted_script(values), library) if tab == IMG2IMG else None
-    return {**found, "notes": [*words, *elsewhere, *found["notes"]], "tab": tab, "script": script, "is_data": bool(infotext.split_infotext(text).raw)}
+    return {
+        **found,
+        "notes": [*words, *elsewhere, *found["notes"]],
+        "tab": tab,
+        "script": script,
+        "is_data": bool(infotext.split_infotext(text).raw),
+    }
 
 
 def clamp_to_form(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,12 +72,18 @@ def clamp_to_form(found: Mapping[str, Any]) -> dict[str, Any]:
     fields, notes = dict(found["fields"]), list(found["notes"])
     for name, param in declared_params(Extras if found["tab"] == EXTRAS else REQUESTS[found["tab"]]).items():
         value, widget = fields.get(name), param.widget
-        if not isinstance(value, int | float) or not isinstance(widget, Slider | Number) or within_slider(value, widget):
+        if (
+            not isinstance(value, int | float)
+            or not isinstance(widget, Slider | Number)
+            or within_slider(value, widget)
+        ):
             continue
         if isinstance(widget, Slider) and not (isinstance(value, float) and isnan(value)):
             fields[name] = type(value)(min(max(value, widget.low), widget.high))
             limits = f"{widget.low:g} to {widget.high:g}"
-            notes.append(f"{param.label} {str(value)[:20]} is beyond the form's {limits}: {fields[name]:g} is filled in.")
+            notes.append(
+                f"{param.label} {str(value)[:20]} is beyond the form's {limits}: {fields[name]:g} is filled in."
+            )
         else:
             del fields[name]
             notes.append(unfit_note(param.label, value))
@@ -77,21 +105,38 @@ def current_checkpoint(library: Library, name: str) -> ModelFile | None:
         return library.checkpoints.default()
 
 
-def choosing(found: Mapping[str, Any], library: Library, current: ModelFile | None, standing: Settings) -> dict[str, Any]:
-    """What was found, with its checkpoint chosen by its `settings`; or, as A1111's setting usually wants it, only told in its `notes`."""
+def choosing(
+    found: Mapping[str, Any], library: Library, current: ModelFile | None, standing: Settings
+) -> dict[str, Any]:
+    """What was found, with its checkpoint chosen by its `settings`; or, as A1111's setting usually wants it,
+    only told in its `notes`.
+    """
     named = library.checkpoints.find(found["checkpoint"]) if found["checkpoint"] else current
     if named is None or (current and named.path == current.path):
         return dict(found)
     if standing.disable_weights_auto_swap and current:
-        return {**found, "notes": [f"Made with {named.model_name} (here, but not chosen): using {current.model_name}.", *found["notes"]]}
+        return {
+            **found,
+            "notes": [
+                f"Made with {named.model_name} (here, but not chosen): using {current.model_name}.",
+                *found["notes"],
+            ],
+        }
     return {**found, "settings": {**found["settings"], "sd_model_checkpoint": named.name}}
 
 
 def used_instead(current: ModelFile | None, standing: Settings, now: Mapping[str, Any]) -> dict[str, str]:
     """By field or setting, in words, what a picture is made with where the data name what is not here."""
     usual = {"refiner_checkpoint": "none", "hr_checkpoint_name": "the first pass's", "sd_vae": "Automatic"}
-    chosen = {name: str(now.get(name) or "") for name in SAMPLING} | {"hr_upscaler": str(now.get("hr_upscaler") or LATENT_UPSCALER)}
-    return {**chosen, **usual, "sd_model_checkpoint": current.model_name if current else "", "upscaler_for_img2img": standing.upscaler_for_img2img}
+    chosen = {name: str(now.get(name) or "") for name in SAMPLING} | {
+        "hr_upscaler": str(now.get("hr_upscaler") or LATENT_UPSCALER)
+    }
+    return {
+        **chosen,
+        **usual,
+        "sd_model_checkpoint": current.model_name if current else "",
+        "upscaler_for_img2img": standing.upscaler_for_img2img,
+    }
 
 
 def pasted_extras(text: str, library: Library, now: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +149,15 @@ def pasted_extras(text: str, library: Library, now: Mapping[str, Any]) -> dict[s
         elif name in fields:
             fields[name] = here
     notes = sentences_on(missing, {name: str(now.get(name) or "") for name in UPSCALER_FIELDS})
-    return {"fields": fields, "settings": {}, "unknown": {}, "notes": notes, "tab": EXTRAS, "script": None, "is_data": bool(fields)}
+    return {
+        "fields": fields,
+        "settings": {},
+        "unknown": {},
+        "notes": notes,
+        "tab": EXTRAS,
+        "script": None,
+        "is_data": bool(fields),
+    }
 
 
 def with_local_upscaler(script: Mapping[str, Any] | None, library: Library) -> dict[str, Any] | None:

@@ -1,4 +1,7 @@
-"""From generation data's pairs to the fields of a request and the settings: the inverse of `generation_data`. No torch."""
+"""From generation data's pairs to the fields of a request and the settings: the inverse of `generation_data`.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -29,16 +32,24 @@ NOT_FIELDS = frozenset({
 })
 # What a request had where its data do not say; other fields that they do not name stay as they are.
 UNSAID: Mapping[str, Any] = {
-    "subseed_strength": 0.0, "seed_resize_from_w": 0, "seed_resize_from_h": 0, "tiling": False, "refiner_checkpoint": "",
-    "soft_inpainting": False, "initial_noise_multiplier": None,
+    "subseed_strength": 0.0,
+    "seed_resize_from_w": 0,
+    "seed_resize_from_h": 0,
+    "tiling": False,
+    "refiner_checkpoint": "",
+    "soft_inpainting": False,
+    "initial_noise_multiplier": None,
 }
 
 
-def fields_from_pairs(values: Mapping[str, Any], cls: type[Generation] = Txt2Img, standing: Settings | None = None) -> dict[str, Any]:
+def fields_from_pairs(
+    values: Mapping[str, Any], cls: type[Generation] = Txt2Img, standing: Settings | None = None
+) -> dict[str, Any]:
     """Parsed generation data as `fields` of a request, `settings` that are not as usual, and the `unknown` rest.
 
-    Only values of their field's type are taken: the text may come from anywhere. What was not taken is in `missing`, if it is a
-    name that means nothing here, else told in `notes`. Names of files and figures beyond a field's limits stay as they are written.
+    Only values of their field's type are taken: the text may come from anywhere. What was not taken is in `missing`, if
+    it is a name that means nothing here, else told in `notes`. Names of files and figures beyond a field's limits stay
+    as they are written.
     standing: the settings without what the data ask for; the defaults, if not given
     """
     missing: list[Missing] = []
@@ -46,7 +57,13 @@ def fields_from_pairs(values: Mapping[str, Any], cls: type[Generation] = Txt2Img
     fields = {**unsaid(values, cls), **told_fields(values, cls, notes), **sampling_names(values, FIRST_PASS, missing)}
     fields |= pasted_hires(values, fields, missing) if cls is Txt2Img else pasted_mask(values, notes)
     settings = pasted_settings(values, cls, standing or Settings(), notes)
-    return {"fields": fields, "settings": settings, "unknown": unknown_pairs(values, cls), "missing": missing, "notes": notes}
+    return {
+        "fields": fields,
+        "settings": settings,
+        "unknown": unknown_pairs(values, cls),
+        "missing": missing,
+        "notes": notes,
+    }
 
 
 # Fields ------------------------------------------------------------------------------------------
@@ -60,8 +77,14 @@ def field_keys(cls: type) -> dict[str, str]:
 
 def told_fields(values: Mapping[str, Any], cls: type, notes: list[str]) -> dict[str, Any]:
     """The fields that have a key of their own; those of samplers and schedules go by two keys together."""
-    found = {name: as_type(cls, name, values[key]) for key, name in field_keys(cls).items() if key in values and name not in SAMPLING}
-    notes += [unfit_note(key, values[key]) for key, name in field_keys(cls).items() if name in found and found[name] is None]
+    found = {
+        name: as_type(cls, name, values[key])
+        for key, name in field_keys(cls).items()
+        if key in values and name not in SAMPLING
+    }
+    notes += [
+        unfit_note(key, values[key]) for key, name in field_keys(cls).items() if name in found and found[name] is None
+    ]
     return {name: own_model(value) if name in MODELS else value for name, value in found.items() if value is not None}
 
 
@@ -84,7 +107,9 @@ def as_type(cls: type, name: str, value: Any) -> Any:
 @cache
 def types(cls: type) -> dict[str, type]:
     """Field name → its type, without None; Python takes milliseconds to find out."""
-    return {name: get_args(hint)[0] if isinstance(hint, UnionType) else hint for name, hint in get_type_hints(cls).items()}
+    return {
+        name: get_args(hint)[0] if isinstance(hint, UnionType) else hint for name, hint in get_type_hints(cls).items()
+    }
 
 
 def within_slider(value: float, widget: Slider | Number) -> bool:
@@ -102,12 +127,18 @@ ResolveSampler = Callable[[str, str], tuple[str, str]]      # a sampler and a sc
 
 # How each pass names its sampler and its schedule: infotext keys, fields, and what resolves both in a request.
 FIRST_PASS = (("Sampler", "Schedule type"), ("sampler_name", "scheduler"), sampler_and_schedule)
-SECOND_PASS = (("Hires sampler", "Hires schedule type"), ("hr_sampler_name", "hr_scheduler"), second_sampler_and_schedule)
+SECOND_PASS = (
+    ("Hires sampler", "Hires schedule type"),
+    ("hr_sampler_name", "hr_scheduler"),
+    second_sampler_and_schedule,
+)
 SAMPLING = frozenset({*FIRST_PASS[1], *SECOND_PASS[1]})
 MODELS = frozenset({"refiner_checkpoint", "hr_checkpoint_name"})
 
 
-def sampling_names(values: Mapping[str, Any], of: tuple[tuple[str, str], tuple[str, str], ResolveSampler], missing: list[Missing]) -> dict[str, str]:
+def sampling_names(
+    values: Mapping[str, Any], of: tuple[tuple[str, str], tuple[str, str], ResolveSampler], missing: list[Missing]
+) -> dict[str, str]:
     """The fields of a pass's sampler and schedule as a request would resolve them; old combined names are two."""
     names, resolve = of[1], of[2]
     sampler, schedule = (str(values.get(key, "")) for key in of[0])
@@ -136,8 +167,16 @@ def resolve_names(resolve: ResolveSampler, sampler: str, schedule: str) -> tuple
 def pasted_hires(values: Mapping[str, Any], request: Mapping[str, Any], missing: list[Missing]) -> dict[str, Any]:
     """Whether there was a second pass; A1111 leaves out of its description what is at its default."""
     told = second_pass_told(values)
-    unsaid = {name: defaults(Txt2Img)[name] for name in ("hr_second_pass_steps", "hr_upscaler", "hr_cfg") if told and name not in request}
-    same = {f"hr_{name}": "" for name in PROMPT_KEYS.values() if request.get(f"hr_{name}", "").strip() == request.get(name, "").strip()}
+    unsaid = {
+        name: defaults(Txt2Img)[name]
+        for name in ("hr_second_pass_steps", "hr_upscaler", "hr_cfg")
+        if told and name not in request
+    }
+    same = {
+        f"hr_{name}": ""
+        for name in PROMPT_KEYS.values()
+        if request.get(f"hr_{name}", "").strip() == request.get(name, "").strip()
+    }
     return {"enable_hr": told, **sampling_names(values, SECOND_PASS, missing), **same, **unsaid}
 
 
@@ -152,7 +191,9 @@ MASK_KEYS = ("Mask mode", "Masked content", "Inpaint area", "Soft inpainting ena
 
 
 def pasted_mask(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """What generation data say in words and a request in numbers; a mask that they tell of without its blur had none."""
+    """What generation data say in words and a request in numbers;
+    a mask that they tell of without its blur had none.
+    """
     told: dict[str, Any] = {}
     for name, (key, meanings) in NAMED_VALUES.items():
         if values.get(key) in meanings:
@@ -196,7 +237,9 @@ def pasted_settings(values: Mapping[str, Any], cls: type, standing: Settings, no
         except Invalid:
             notes.append(unfit_note(key, values[key]))
             continue
-        taken |= {each: getattr(told, each) for each in (name, *IMPLIED.get(key, ())) if not usual(told, standing, each)}
+        taken |= {
+            each: getattr(told, each) for each in (name, *IMPLIED.get(key, ())) if not usual(told, standing, each)
+        }
     return taken
 
 
@@ -209,7 +252,15 @@ def usual(told: Settings, standing: Settings, name: str) -> bool:
 
 def unknown_pairs(values: Mapping[str, Any], cls: type) -> dict[str, Any]:
     """What neither the request nor the settings have a place for, as far as the text itself says it."""
-    named = {key for key, _ in NAMED_VALUES.values()} | {key for script in SCRIPTS for key in script.keys} if cls is not Txt2Img else set()
+    named = (
+        {key for key, _ in NAMED_VALUES.values()} | {key for script in SCRIPTS for key in script.keys}
+        if cls is not Txt2Img
+        else set()
+    )
     known = {*field_keys(cls), *field_keys(Settings), *named, *NOT_FIELDS}
-    said = {key: value for key, value in values.items() if value not in ("", 0) and not (key in MISSING and value == MISSING[key])}
+    said = {
+        key: value
+        for key, value in values.items()
+        if value not in ("", 0) and not (key in MISSING and value == MISSING[key])
+    }
     return {key: value for key, value in said.items() if key not in known}

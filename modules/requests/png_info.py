@@ -1,4 +1,7 @@
-"""What the pictures of a batch decide themselves: A1111's "PNG info", generation data that goes before the form's. No torch."""
+"""What the pictures of a batch decide themselves: A1111's "PNG info", generation data that goes before the form's.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ APPENDED_FIELDS = ("prompt", "negative_prompt")      # are added to the form's
 
 
 def with_infotexts(batch: Batch, beside: tuple[Path, ...] | None) -> Batch:
-    """Each picture with its generation data: that of the file called alike among `beside`, or its own where that is None."""
+    """Each picture with its generation data: that of the file called alike among `beside`,
+    or its own where that is None.
+    """
     named = {path.stem: path for path in beside or ()} | {path.name: path for path in beside or ()}
 
     def text(entry: BatchItem) -> str:
@@ -76,11 +81,16 @@ class PngInfoReader:
         for key, name in OWN.items():
             value = as_type(Img2Img, name, told[key]) if key in told else None
             if value is not None:
-                yield name, " ".join(filter(None, (getattr(self.form, name), value))) if name in APPENDED_FIELDS else value
+                yield (
+                    name,
+                    " ".join(filter(None, (getattr(self.form, name), value))) if name in APPENDED_FIELDS else value,
+                )
 
     def model(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """Raises UnknownName if its checkpoint is not here."""
-        return {"sd_model_checkpoint": self.checkpoints.find(str(told["Model hash"])).name} if "Model hash" in told else {}
+        return (
+            {"sd_model_checkpoint": self.checkpoints.find(str(told["Model hash"])).name} if "Model hash" in told else {}
+        )
 
 
 def few(notes: list[str]) -> list[str]:
@@ -98,7 +108,12 @@ def check_request(request: Img2ImgBatch) -> Img2ImgBatch:
     return request
 
 
-OWN = {      # A1111's names for what a picture may decide
-    "Prompt": "prompt", "Negative prompt": "negative_prompt", "Seed": "seed", "CFG scale": "cfg_scale", "Sampler": "sampler_name", "Steps": "steps",
+OWN = {  # A1111's names for what a picture may decide
+    "Prompt": "prompt",
+    "Negative prompt": "negative_prompt",
+    "Seed": "seed",
+    "CFG scale": "cfg_scale",
+    "Sampler": "sampler_name",
+    "Steps": "steps",
 }
 RECORDED = (*OWN.values(), "scheduler")      # an older picture's sampler names its schedule as well

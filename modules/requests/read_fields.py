@@ -32,7 +32,10 @@ HINTS: Mapping[str, str] = {
 
 
 def read_fields(cls: type[T], given: Mapping[str, Any], where: str = "") -> T:
-    """A `cls` of the given values, the others at their defaults. `where`: put before a field's name in a refusal. Raises Invalid."""
+    """A `cls` of the given values, the others at their defaults. `where`: put before a field's name in a refusal.
+
+    Raises Invalid.
+    """
     check_known(given, [each.name for each in fields(cls)], where)
     try:
         return checker(cls).validate_python(dict(given))
@@ -50,7 +53,9 @@ def check_known(given: Collection[str], known: Collection[str], where: str = "")
 
 
 def field_refusal(cls: type[Any], error: ValidationError, given: Mapping[str, Any], where: str = "") -> Invalid:
-    """The first of pydantic's problems as a sentence with the field's label, and a hint in our words where there are any."""
+    """The first of pydantic's problems as a sentence with the field's label,
+    and a hint in our words where there are any.
+    """
     first = error.errors()[0]
     name = str(first["loc"][0])
     label = declared_params(cls)[name].label if name in declared_params(cls) else name

@@ -25,7 +25,9 @@ def resolve_request(params: Request) -> Request:
     """The request as it will be carried out. Raises UnknownName or Invalid, each naming the field."""
     sampler, scheduler = sampler_and_schedule(params.sampler_name, params.scheduler)
     if params.width < HIRES_MULTIPLE or params.height < HIRES_MULTIPLE:
-        raise Invalid(f"A picture of {params.width}×{params.height} is too small.", "Ask for at least 64×64.", field="width")
+        raise Invalid(
+            f"A picture of {params.width}×{params.height} is too small.", "Ask for at least 64×64.", field="width"
+        )
     check_joined(params.prompt, "prompt")
     names = second_pass_names(params) if isinstance(params, Txt2Img) and params.enable_hr else {}
     return replace(
@@ -47,15 +49,27 @@ def resolve_img2img(params: Img2Img, standing: Settings) -> Img2Img:
     if not params.init_images:
         raise Invalid("There is no picture to start from.", "Send one in init_images.", field="init_images")
     if len(params.init_images) > max(1, params.batch_size):
-        raise Invalid("There are more pictures to start from than the batch has.", "Raise batch_size.", field="init_images")
+        raise Invalid(
+            "There are more pictures to start from than the batch has.", "Raise batch_size.", field="init_images"
+        )
     multiplier = params.initial_noise_multiplier
-    return resolve_request(replace(params, initial_noise_multiplier=standing.initial_noise_multiplier if multiplier is None else multiplier))
+    return resolve_request(
+        replace(
+            params, initial_noise_multiplier=standing.initial_noise_multiplier if multiplier is None else multiplier
+        )
+    )
 
 
 def second_pass_names(params: Txt2Img) -> dict[str, Any]:
-    """Hires fix's names, resolved as well; what it takes from the first pass stays "". Raises UnknownName or Invalid."""
+    """Hires fix's names, resolved as well; what it takes from the first
+    pass stays "". Raises UnknownName or Invalid.
+    """
     sampler, schedule = second_sampler_and_schedule(params.hr_sampler_name, params.hr_scheduler)
-    names = {"hr_checkpoint_name": own_model(params.hr_checkpoint_name), "hr_sampler_name": sampler, "hr_scheduler": schedule}
+    names = {
+        "hr_checkpoint_name": own_model(params.hr_checkpoint_name),
+        "hr_sampler_name": sampler,
+        "hr_scheduler": schedule,
+    }
     check_joined(params.hr_prompt, "hr_prompt")
     check_hires(params)
     return names

@@ -62,7 +62,9 @@ def copied(record: JobRecord, picture: OutputRecord, settings: Settings, folder:
         folder = folder.joinpath(*subfolders(facts, settings))
     path = patterned(folder, facts, settings, may_replace=False).write(content, ending)
     if settings.save_txt or not FileFormat(ending).holds(picture.infotext):
-        Destination(path.parent, path.stem, numbered=False).write(f"{picture.infotext}\n".encode("utf-8", "replace"), "txt")
+        Destination(path.parent, path.stem, numbered=False).write(
+            f"{picture.infotext}\n".encode("utf-8", "replace"), "txt"
+        )
     return path
 
 

@@ -21,10 +21,14 @@ NO_FILE_CHOSEN = ("", "None", "Automatic")      # what lists of files offer besi
 
 
 def change_server_settings(app: App, account: Account, values: Mapping[str, Any]) -> Settings:
-    """Change some settings for everybody, all or none. Raises Forbidden, Invalid, UnknownName or ModelCorrupt; then nothing has changed."""
+    """Change some settings for everybody, all or none.
+
+    Raises Forbidden, Invalid, UnknownName or ModelCorrupt; then nothing has changed.
+    """
     check_administrator(app.flags, account)
     current = asdict(app.settings.current) | app.settings.foreign
-    wanted = {name: value for name, value in values.items() if value != current.get(name, UNKNOWN)}      # what stands may name a file that has gone
+    # what stands may name a file that has gone
+    wanted = {name: value for name, value in values.items() if value != current.get(name, UNKNOWN)}
     return app.settings.change(**{name: named_as_here(app.models, name, value) for name, value in wanted.items()})
 
 
@@ -32,18 +36,25 @@ def check_administrator(flags: Flags, account: Account) -> None:
     """Raises Forbidden."""
     if account.role < Role.ADMINISTRATOR:
         first = next((name for name, _ in flags.gradio_auth + flags.api_auth), "the administrator")
-        hint = "For your own pictures, send override_settings with a request, or choose on the page what they are made with."
+        hint = "For your own pictures, send override_settings with a request, or choose on the page."
         raise Forbidden(f"The settings are everybody's; only {first} may change them.", hint)
 
 
 def named_as_here(library: Library, setting: str, value: Any) -> Any:
-    """The value, of a setting that names a file the file's own name. Raises Invalid naming the setting, UnknownName or ModelCorrupt."""
+    """The value, of a setting that names a file the file's own name.
+
+    Raises Invalid naming the setting, UnknownName or ModelCorrupt.
+    """
     param = declared_params(Settings).get(setting)
     find = FINDERS.get(str(param.widget.of)) if param and isinstance(param.widget, Choice) else None
     if find is None or not isinstance(value, str) or value in NO_FILE_CHOSEN:
         return value
     if len(value) > MAX_NAME:
-        raise Invalid(f"The setting {setting} cannot be a name of {len(value):,} characters.", f"At most {MAX_NAME:,}.", field=setting)
+        raise Invalid(
+            f"The setting {setting} cannot be a name of {len(value):,} characters.",
+            f"At most {MAX_NAME:,}.",
+            field=setting,
+        )
     if setting == "sd_model_checkpoint":
         return usable_checkpoint(library, value)
     try:

@@ -22,7 +22,8 @@ def with_styles(params: P, known: Mapping[str, Style]) -> P:
     chosen = [known[name] for name in params.styles]
     styled: dict[str, Any] = {
         field: apply_styles_to_prompt(getattr(params, field), [getattr(style, part) for style in chosen])
-        for field, part in STYLED.items() if field in defaults(type(params)) and (field == part or getattr(params, field))
+        for field, part in STYLED.items()
+        if field in defaults(type(params)) and (field == part or getattr(params, field))
     }
     return replace(params, **styled, styles=())
 
@@ -35,5 +36,11 @@ def unstyled(params: Generation, known: Mapping[str, Style]) -> dict[str, Any]:
     return {"unstyled": {"prompt": params.prompt, "negative_prompt": params.negative_prompt, "styles": styles}}
 
 
-# Prompt → the part of a style that is added to it. An empty hires prompt stays empty: it means the first one, styles and all.
-STYLED = {"prompt": "prompt", "negative_prompt": "negative_prompt", "hr_prompt": "prompt", "hr_negative_prompt": "negative_prompt"}
+# Prompt → the part of a style that is added to it. An empty hires prompt stays empty: it means the first one, styles
+# and all.
+STYLED = {
+    "prompt": "prompt",
+    "negative_prompt": "negative_prompt",
+    "hr_prompt": "prompt",
+    "hr_negative_prompt": "negative_prompt",
+}

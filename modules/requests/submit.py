@@ -1,4 +1,7 @@
-"""The one door for requests: page, API and command line hand a declared request over here, and get a job's id. No torch."""
+"""The one door for requests: page, API and command line hand a declared request over here, and get a job's id.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ class Submitted:
 
 
 def submit(app: App, asked: Submission, account: Account) -> Submitted:
-    """Resolve a request and record it as a job. Raises Invalid, UnknownName, Forbidden, InvalidImage, TooLarge or ModelError."""
+    """Resolve a request and record it as a job.
+
+    Raises Invalid, UnknownName, Forbidden, InvalidImage, TooLarge or ModelError.
+    """
     kind, server = JOB_KINDS[asked.kind], app.settings.current
     account.check(kind.may)
     given = settings_given(asked.settings)
@@ -57,4 +63,8 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
 
 def settings_given(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that say something: null leaves one as it is, and so does a checkpoint without a name."""
-    return {name: value for name, value in values.items() if value is not None and (name, value) != ("sd_model_checkpoint", "")}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and (name, value) != ("sd_model_checkpoint", "")
+    }

@@ -1,7 +1,8 @@
-"""What a row of a UNet call carries beside its latent and its text: a picture to see, later a control image or an image prompt.
+"""What a row of a UNet call carries beside its latent and its text: a picture to see,
+later a control image or an image prompt.
 
-Each kind is a class of values under a name in `Cond.extras`: its `key` tells which rows may share a call, and `apply` changes the inputs
-of a call for all its rows. A new kind needs no field on `Cond` and no line in the UNet's code.
+Each kind is a class of values under a name in `Cond.extras`: its `key` tells which rows may share a call, and `apply`
+changes the inputs of a call for all its rows. A new kind needs no field on `Cond` and no line in the UNet's code.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class UNetInputs:
     """The inputs of one call, for all its rows."""
 
     latents: Tensor                                                 # (rows, C, h, w), scaled as the network sees them
-    arguments: Mapping[str, Any] = field(default_factory=dict)      # further arguments of the network by name, such as residuals
+    # further arguments of the network by name, such as residuals
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CondExtra(Protocol):
@@ -33,7 +35,9 @@ class CondExtra(Protocol):
         """Rows share a call if their keys are equal; None means that rows without this extra may share it too."""
 
     def apply(self, inputs: UNetInputs, extras: Sequence[Any]) -> UNetInputs:
-        """The inputs with the extras of this kind of all rows in order, None for a row without one; asked of the first there is."""
+        """The inputs with the extras of this kind of all rows in order, None for a row without one;
+        asked of the first there is.
+        """
 
     def blank(self) -> CondExtra:
         """The same with nothing in it, for guidance that tells apart what an extra does."""
@@ -41,7 +45,9 @@ class CondExtra(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShownImage:
-    """(c, h, w) beside the latent: the picture that an editing model sees, or the mask and picture of an inpainting model."""
+    """(c, h, w) beside the latent: the picture that an editing model sees,
+    or the mask and picture of an inpainting model.
+    """
 
     image: Tensor
 

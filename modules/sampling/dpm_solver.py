@@ -1,4 +1,6 @@
-"""Samplers that solve the diffusion equation exactly for a simple course of the clean estimate: the DPM-Solver family."""
+"""Samplers that solve the diffusion equation exactly for a simple course of the clean estimate:
+the DPM-Solver family.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def dpmpp_2m(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
-    """DPM-Solver++(2M): extrapolate the clean estimate from the last two. Lu et al. 2022, arXiv:2211.01095, Algorithm 2."""
+    """DPM-Solver++(2M): extrapolate the clean estimate from the last two.
+
+    Lu et al. 2022, arXiv:2211.01095, Algorithm 2.
+    """
     previous, h_previous = None, 0.0
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = estimate = yield Denoise(x, sigma, step)
@@ -31,7 +36,8 @@ def dpmpp_2m(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> 
 def dpmpp_sde(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
     """DPM-Solver++ (SDE), second order: an ancestral half step, a look, an ancestral whole step.
 
-    The midpoint is the geometric mean of σ and σ_next. Lu et al. 2022, arXiv:2211.01095, with the noise of its SDE form.
+    The midpoint is the geometric mean of σ and σ_next. Lu et al. 2022, arXiv:2211.01095, with the noise of its SDE
+    form.
     """
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = yield Denoise(x, sigma, step)
@@ -82,7 +88,9 @@ def dpmpp_2m_sde_heun(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tu
     return (yield from _dpmpp_2m_sde(x, sigmas, noise, tune, lambda h: 1 + expm1(-h) / h))
 
 
-def _dpmpp_2m_sde(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning, correction: Callable[[float], float]) -> Flow:
+def _dpmpp_2m_sde(
+    x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning, correction: Callable[[float], float]
+) -> Flow:
     previous, h_previous = None, 0.0
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = yield Denoise(x, sigma, step)
@@ -180,7 +188,9 @@ def split_step(t: float, t_next: float, end: float, eta: float) -> tuple[float, 
     return target, sqrt(max(0.0, exp(-2 * t_next) - exp(-2 * target)))
 
 
-def solver_step(x: Tensor, t: float, t_next: float, order: int, step: int) -> Generator[Denoise, Tensor, tuple[Tensor, Tensor]]:
+def solver_step(
+    x: Tensor, t: float, t_next: float, order: int, step: int
+) -> Generator[Denoise, Tensor, tuple[Tensor, Tensor]]:
     """One step of DPM-Solver-1, -2 or -3 in λ: Lu et al. 2022, arXiv:2206.00927, Algorithms 1 and 2.
 
     Returns the step, and the step of one order less that the same answers give.

@@ -40,5 +40,6 @@ class Tuning:
     parametrization: Parametrization = EPSILON      # the model's, for samplers that end on the network's scale
 
 
-Flow: TypeAlias = "Generator[Denoise, Tensor, Tensor]"      # yields questions, is sent (C, h, w) estimates, returns the latent
+# yields questions, is sent (C, h, w) estimates, returns the latent
+Flow: TypeAlias = "Generator[Denoise, Tensor, Tensor]"
 Noise: TypeAlias = "Callable[[float, float], Tensor]"       # fresh unit noise for the move sigma → sigma_next

@@ -1,6 +1,7 @@
 """Guidance: answers a sampler's questions by asking the model about each prompt, stage by stage.
 
-A stage's layers stand between the sampler and the guidance: each may change what the sampler asks, and the estimate on its way back.
+A stage's layers stand between the sampler and the guidance: each may change what the sampler asks, and the estimate on
+its way back.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Timeline(Generic[T]):
 
     def at(self, evaluation: float) -> T:
         """The first entry where there is none for it."""
-        return next((entry for end, entry in zip(self.ends, self.entries, strict=True) if evaluation <= end), self.entries[0])
+        return next(
+            (entry for end, entry in zip(self.ends, self.entries, strict=True) if evaluation <= end), self.entries[0]
+        )
 
 
 When = Callable[[int, float], bool]      # a predicate over (model evaluation, σ)
@@ -62,7 +65,9 @@ class Guidance:
     extras: CondExtras = field(default_factory=dict)      # of every row
 
     def conds(self, evaluation: int, sigma: float) -> tuple[Cond, ...]:
-        """The positive ones, as long as each other, then the negative one unless it is left out; its length counts all the same."""
+        """The positive ones, as long as each other, then the negative one unless it is left out;
+        its length counts all the same.
+        """
         positive = equally_long([schedule.at(evaluation) for schedule, _ in self.positive])
         conds = self.even([*positive, self.negative.at(evaluation)])
         if self.alone(evaluation, sigma):
@@ -159,7 +164,9 @@ def stacked_estimates(clean: Tensor, away: Tensor) -> Tensor:
     return stack((clean, away))
 
 
-def predict_for(stage: Stage, evaluation: int, ask: Denoise, conds: tuple[Cond, ...], preview: Tensor | None) -> Predict:
+def predict_for(
+    stage: Stage, evaluation: int, ask: Denoise, conds: tuple[Cond, ...], preview: Tensor | None
+) -> Predict:
     step, timestep = stage.before + ask.step, stage.levels.timestep(ask.sigma)
     return Predict(stage.weights.at(evaluation), ask.x, ask.sigma, timestep, conds, step, preview=preview)
 

@@ -33,7 +33,9 @@ class Inpainting:
     softness: Softness | None = None
 
     def mix(self, latent: Tensor, clock: float) -> Tensor:
-        """`latent` in the hole, the picture around it; `clock` is the noise level as the sampler counts it, σ or timestep."""
+        """`latent` in the hole, the picture around it; `clock` is the noise level as the sampler counts it,
+        σ or timestep.
+        """
         if self.mask is None:
             return latent
         if not self.softness:
@@ -49,7 +51,8 @@ class Inpainting:
 def evenly_mixed(a: Tensor, b: Tensor, share: Tensor, power: float) -> Tensor:
     """(C, h, w) vectors from `a` to `b` at `share` (h, w), of a length between the two.
 
-    A straight mix of unlike vectors is shorter than both, which looks flat: its length is made the power mean of theirs.
+    A straight mix of unlike vectors is shorter than both, which looks flat: its length is made the power mean of
+    theirs.
     """
     mixed = a * (1 - share) + b * share
     long_a, long_b, is_long = (vectors.norm(dim=0).double() for vectors in (a, b, mixed))

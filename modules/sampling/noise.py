@@ -93,7 +93,12 @@ class ImageNoise:
     """All the noise of one picture, in the order A1111 draws it: the first latent, then one draw a call."""
 
     def __init__(
-        self, seed: int, shape: tuple[int, int, int], variation: Variation = Variation(), later: int = 0, open_stream: NoiseSource = CpuStream
+        self,
+        seed: int,
+        shape: tuple[int, int, int],
+        variation: Variation = Variation(),
+        later: int = 0,
+        open_stream: NoiseSource = CpuStream,
     ) -> None:
         """`shape`: (C, h, w). `later` is A1111's ENSD: added to the seed for all noise but the first."""
         self.seed, self.shape, self.variation, self.later = seed, shape, variation, later
@@ -119,7 +124,9 @@ class ImageNoise:
         return self.stream.randn(self.shape)
 
 
-def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], open_stream: NoiseSource = CpuStream) -> Noise:
+def brownian(
+    seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], open_stream: NoiseSource = CpuStream
+) -> Noise:
     """Unit noise as increments of one Brownian path over σ, so that it does not depend on the steps taken.
 
     Li et al. 2020, arXiv:2001.01328 (virtual Brownian tree), by torchsde.
@@ -141,7 +148,9 @@ def brownian(seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], op
 def drawing_from(open_stream: NoiseSource) -> Iterator[None]:
     """Let torchsde's trees draw from our streams: it has no parameter for that. One thread samples, so this is safe."""
     own = brownian_interval._randn
-    brownian_interval._randn = lambda size, dtype, device, seed: open_stream(int(seed)).randn(tuple(size)).to(device, dtype)
+    brownian_interval._randn = lambda size, dtype, device, seed: (
+        open_stream(int(seed)).randn(tuple(size)).to(device, dtype)
+    )
     try:
         yield
     finally:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parametrization(ABC):
-    """One way to train a denoiser. σ ↔ the time that the network is told is its `ModelSigmas`' (`sampling/schedules.py`).
+    """One way to train a denoiser. σ ↔ the time that the network is told is its `ModelSigmas`'
+    (`sampling/schedules.py`).
 
     name: as metadata of files have it
     euler_first: the highest level is all but infinite, so that only Euler's method may make the first move
@@ -49,7 +50,9 @@ class Parametrization(ABC):
 
 
 class Diffusion(Parametrization):
-    """A variance that stays: the network sees √ᾱ·clean + √(1−ᾱ)·noise, with σ² = (1−ᾱ)/ᾱ. Ho et al. 2020, arXiv:2006.11239."""
+    """A variance that stays: the network sees √ᾱ·clean + √(1−ᾱ)·noise, with σ² = (1−ᾱ)/ᾱ. Ho et al. 2020,
+    arXiv:2006.11239.
+    """
 
     def scale(self, sigma: float) -> float:
         return sqrt(1 + sigma**2)

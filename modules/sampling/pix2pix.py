@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pix2PixGuidance(Guidance):
-    """InstructPix2Pix, Brooks et al. 2023, arXiv:2211.09800, eq. 3. Its third question shows no picture and asks for nothing."""
+    """InstructPix2Pix, Brooks et al. 2023, arXiv:2211.09800,
+    eq. 3. Its third question shows no picture and asks for nothing.
+    """
 
     image_scale: float
 
@@ -33,6 +35,9 @@ class Pix2PixGuidance(Guidance):
 
 
 def pix2pix_guidance(guidance: Guidance, image_scale: float) -> Pix2PixGuidance:
-    """The same guidance, towards the picture as well. The negative prompt is never left out: the picture is told apart by it."""
+    """The same guidance, towards the picture as well.
+
+    The negative prompt is never left out: the picture is told apart by it.
+    """
     own = {each.name: getattr(guidance, each.name) for each in fields(Guidance)}
     return Pix2PixGuidance(**own | {"alone": never}, image_scale=image_scale)

@@ -1,13 +1,19 @@
 """Questions: what the making of an image asks of the device, and tasks, the generators that ask.
 
 The protocol, once for all tasks:
-- A task is a generator. It yields one question at a time, is sent the answer, and returns its result. Between two questions it may compute
-  whatever is small; it opens no file, starts no thread and touches no weights, for everything that needs a model is a question.
-- A question is an immutable value. Unanswered, it can be asked again, later, elsewhere or in another batch; so running out of memory,
+- A task is a generator. It yields one question at a time, is sent the answer, and returns its result. Between two
+    questions it may compute
+  whatever is small; it opens no file, starts no thread and touches no weights, for everything that needs a model is a
+  question.
+- A question is an immutable value. Unanswered, it can be asked again, later, elsewhere or in another batch; so running
+    out of memory,
   batching and moving to another device need nothing of the task.
-- `Interrupted` is thrown in at a yield when somebody wants the image ended: the task may ask on and return what it has, or let it pass.
-  An error of the device (a subclass of `WebUIError`) is thrown in at the question that caused it: the task may go on without the answer.
-- Across a yield a task may hold latents, conditionings and pictures. Before it makes the first of these it may ask `Wait`, so that a task
+- `Interrupted` is thrown in at a yield when somebody wants the image ended: the task may ask on and return what it has,
+    or let it pass.
+  An error of the device (a subclass of `WebUIError`) is thrown in at the question that caused it: the task may go on
+  without the answer.
+- Across a yield a task may hold latents, conditionings and pictures. Before it makes the first of these it may ask
+    `Wait`, so that a task
   whose turn is far away holds nothing. It holds no model and nothing that another task must release.
 """
 
@@ -63,7 +69,8 @@ class ModelFacts:
 
     levels: ModelSigmas                  # the noise it was trained with, and how it is asked about a latent
     latent: LatentFormat
-    image_channels: int = 0         # channels the network sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)
+    # channels the network sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)
+    image_channels: int = 0
     fp8: bool = False               # are its weights stored in 8 bits?
 
     @property
@@ -229,7 +236,10 @@ class Decode:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodeImage:
-    """A picture (3, H, W) in [−1, 1]. Answer: its latent (C, h, w) on the VAE's own scale, the mean of what the encoder says."""
+    """A picture (3, H, W) in [−1, 1].
+
+    Answer: its latent (C, h, w) on the VAE's own scale, the mean of what the encoder says.
+    """
 
     quick: ClassVar = True
 
@@ -288,12 +298,16 @@ class RestoreFaces:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait until no earlier image wants a UNet step. The answer is None. Tasks ask this before they allocate anything."""
+    """Wait until no earlier image wants a UNet step. The answer is None.
+
+    Tasks ask this before they allocate anything.
+    """
 
     quick: ClassVar = False
 
     weights: Weights = Weights("")      # whichever it will draw with
-    heavy: bool = False                 # at most one begins at a time, where much is computed or held before the first step
+    # at most one begins at a time, where much is computed or held before the first step
+    heavy: bool = False
 
     @property
     def key(self) -> Hashable:

@@ -23,7 +23,8 @@ ALIGNED_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 
 
 @dataclass(frozen=True, eq=False)
 class ModelSigmas:
-    """The noise levels a model was trained on, rising: (timesteps,) σ, float32; and the time that it is told of a level.
+    """The noise levels a model was trained on, rising: (timesteps,) σ, float32;
+    and the time that it is told of a level.
 
     aligned: its family's levels for Align Your Steps, falling; () has none
     alphas_cumprod: ᾱ (timesteps,) that they come from, if they come from such
@@ -36,7 +37,10 @@ class ModelSigmas:
 
     @classmethod
     def of(
-        cls, alphas_cumprod: np.ndarray, aligned: tuple[float, ...] = ALIGNED, parametrization: Parametrization = EPSILON
+        cls,
+        alphas_cumprod: np.ndarray,
+        aligned: tuple[float, ...] = ALIGNED,
+        parametrization: Parametrization = EPSILON,
     ) -> ModelSigmas:
         """From ᾱ (timesteps,): σ² = (1 − ᾱ)/ᾱ, in the precision it comes in."""
         alphas = np.asarray(alphas_cumprod)
@@ -48,7 +52,9 @@ class ModelSigmas:
         if self.alphas_cumprod is None:
             return self
         alphas = self.alphas_cumprod.astype(np.float16) if half else self.alphas_cumprod
-        return ModelSigmas.of(without_signal_at_the_end(alphas) if to_noise else alphas, self.aligned, self.parametrization)
+        return ModelSigmas.of(
+            without_signal_at_the_end(alphas) if to_noise else alphas, self.aligned, self.parametrization
+        )
 
     def up_to(self, sigma: float) -> ModelSigmas:
         """The levels that are not above σ."""
@@ -115,7 +121,10 @@ class FlowLevels(ModelSigmas):
 
     @classmethod
     def shifted(cls, shift: float) -> FlowLevels:
-        """Evenly spaced times, bent towards noise: t' = shift·t / (1 + (shift−1)·t). Esser et al. 2024, arXiv:2403.03206, eq. 23."""
+        """Evenly spaced times, bent towards noise: t' = shift·t / (1 + (shift−1)·t).
+
+        Esser et al. 2024, arXiv:2403.03206, eq. 23.
+        """
         even = np.arange(1, FLOW_TIMES + 1) / FLOW_TIMES
         times = np.minimum(shift * even / (1 + (shift - 1) * even), LAST_TIME)
         return cls((times / (1 - times)).astype(np.float32))
@@ -127,7 +136,11 @@ class FlowLevels(ModelSigmas):
         return FLOW_TIMES * self.onto_drawn(sigma)
 
     def every(self, stride: int) -> ModelSigmas:
-        raise Invalid("This sampler is for models that know a few timesteps only.", "Choose another, such as Euler.", "sampler_name")
+        raise Invalid(
+            "This sampler is for models that know a few timesteps only.",
+            "Choose another, such as Euler.",
+            "sampler_name",
+        )
 
     def quantised(self) -> ModelSigmas:
         return self
@@ -193,9 +206,13 @@ def kl_optimal(steps: int, low: float, high: float, levels: ModelSigmas) -> list
 
 
 def align_your_steps(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
-    """Eleven levels optimised for a family, interpolated evenly in log σ. Sabour, Fidler & Kreis 2024, arXiv:2404.14507."""
+    """Eleven levels optimised for a family, interpolated evenly in log σ. Sabour, Fidler & Kreis 2024,
+    arXiv:2404.14507.
+    """
     if not levels.aligned:
-        raise Invalid("There is no Align Your Steps for models of this family.", "Choose another schedule type.", "scheduler")
+        raise Invalid(
+            "There is no Align Your Steps for models of this family.", "Choose another schedule type.", "scheduler"
+        )
     rising = np.log(levels.aligned[::-1])
     return list(np.exp(np.interp(np.linspace(0, 10, steps), np.arange(11), rising))[::-1])
 
@@ -215,8 +232,12 @@ def ddim_uniform(steps: int, low: float, high: float, levels: ModelSigmas) -> li
     return [float(sigma) for sigma in levels.sigmas[1::max(1, len(levels) // steps)][::-1]]
 
 
-def beta(steps: int, low: float, high: float, levels: ModelSigmas, alpha: float = 0.6, beta: float = 0.6) -> list[float]:
-    """Quantiles of the Beta distribution, stretched over σ. Lee et al. 2024, arXiv:2407.12173; on σ, as A1111 has it."""
+def beta(
+    steps: int, low: float, high: float, levels: ModelSigmas, alpha: float = 0.6, beta: float = 0.6
+) -> list[float]:
+    """Quantiles of the Beta distribution, stretched over σ. Lee et al. 2024, arXiv:2407.12173; on σ,
+    as A1111 has it.
+    """
     from scipy.stats import beta as distribution  # slow to import, seldom used
 
     return list(low + distribution.ppf(np.linspace(1, 0, steps), alpha, beta) * (high - low))
@@ -270,13 +291,16 @@ def sigmas(
 ) -> list[float]:
     """The levels of one pass, high to low: `steps` moves, so steps + 1 figures (DDIM's schedule may have more).
 
-    discard_next_to_last_sigma: made for one step more and then without its last level but one, for samplers that need a longer last step
+    discard_next_to_last_sigma: made for one step more and then without its last level but one, for samplers that need a
+        longer last step
     """
     how = {name: getattr(shape, name) for name in schedule.options if getattr(shape, name)}
     low, high = (levels.onto_drawn(end) for end in (shape.low or levels.lowest, shape.high or levels.highest))
     try:
         found = schedule.levels(steps + discard_next_to_last_sigma, low, high, levels.drawn, **how)
     except OverflowError as error:
-        raise Invalid(f"These settings bend the schedule {schedule.name} beyond all numbers.", "Set rho to 0, its default.", "rho") from error
+        raise Invalid(
+            f"These settings bend the schedule {schedule.name} beyond all numbers.", "Set rho to 0, its default.", "rho"
+        ) from error
     whole = [levels.from_drawn(float(level)) for level in found] + [0.0] * schedule.ends_at_zero
     return whole[:-2] + whole[-1:] if discard_next_to_last_sigma else whole

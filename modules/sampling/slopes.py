@@ -16,7 +16,8 @@ from modules.sampling.steps import ancestral, churned
 if TYPE_CHECKING:
     from torch import Tensor
 
-Sample: TypeAlias = "Callable[[Tensor, Sequence[float], Noise, Tuning], Flow]"      # a sampler: latent, levels, noise, tuning → its flow
+# a sampler: latent, levels, noise, tuning → its flow
+Sample: TypeAlias = "Callable[[Tensor, Sequence[float], Noise, Tuning], Flow]"
 
 
 def euler(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
@@ -122,7 +123,10 @@ def adams_bashforth(passed: Sequence[float], ahead: float) -> list[float]:
 
 
 def lcm(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
-    """Latent consistency: believe each clean estimate, and add fresh noise. Luo et al. 2023, arXiv:2310.04378, Algorithm 3."""
+    """Latent consistency: believe each clean estimate, and add fresh noise.
+
+    Luo et al. 2023, arXiv:2310.04378, Algorithm 3.
+    """
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         x = yield Denoise(x, sigma, step)
         if sigma_next > 0:

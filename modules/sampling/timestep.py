@@ -45,7 +45,10 @@ def ddim_cfgpp(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -
 
 
 def plms(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
-    """Pseudo linear multistep: Adams–Bashforth over ε, begun by one Heun step. Liu et al. 2022, arXiv:2202.09778, eq. 12."""
+    """Pseudo linear multistep: Adams–Bashforth over ε, begun by one Heun step.
+
+    Liu et al. 2022, arXiv:2202.09778, eq. 12.
+    """
     past: list[Tensor] = []      # earlier ε, newest first
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         epsilon = (x - (yield Denoise(x, sigma, step))) / sigma

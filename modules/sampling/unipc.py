@@ -25,7 +25,8 @@ class Estimate(NamedTuple):
 
 
 def unipc(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
-    """Multistep UniPC with B(h) = h or e^h − 1. The last level is above 0; there the latent returns to the training scale.
+    """Multistep UniPC with B(h) = h or e^h − 1. The last level is above 0;
+    there the latent returns to the training scale.
 
     tune: `order`, `variant` ("bh1", "bh2", "vary_coeff"), `lower_order_final`
     """
@@ -54,7 +55,9 @@ def correct(x: Tensor, past: Sequence[Estimate], answer: Estimate, variant: str)
     return combine(x, past, [*past[1:], answer], answer.sigma, variant, weights(past, answer.sigma, variant, len(past)))
 
 
-def combine(x: Tensor, past: Sequence[Estimate], others: Sequence[Estimate], sigma: float, variant: str, shares: Sequence[float]) -> Tensor:
+def combine(
+    x: Tensor, past: Sequence[Estimate], others: Sequence[Estimate], sigma: float, variant: str, shares: Sequence[float]
+) -> Tensor:
     """The exact step for a constant estimate, plus B(h) · Σ share · (difference / its distance)."""
     newest = past[0]
     out = exponential_step(x, newest.denoised, newest.sigma, sigma)

@@ -1,4 +1,7 @@
-"""Which weights a question is for: files, and all that is done to what is in them. Values, compared by what they say."""
+"""Which weights a question is for: files, and all that is done to what is in them.
+
+Values, compared by what they say.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,8 @@ class Weights:
     tiling: bool = False                                    # pictures continue at their opposite edges
     networks: tuple[NetworkUse, ...] = ()
     hypernetworks: tuple[tuple[str, float], ...] = ()       # SHA-256 and strength, in their order
-    token_merging: float = 0.0                              # share of the UNet's tokens that are merged for self-attention
+    # share of the UNet's tokens that are merged for self-attention
+    token_merging: float = 0.0
     hypertile: Hypertile | None = None                      # in the UNet
     hypertile_vae: Hypertile | None = None
     fp8: Fp8 | None = None

@@ -33,7 +33,11 @@ class ModelChoices:
     def remember(self, owner: str, values: Mapping[str, Any]) -> None:
         """Raises Invalid naming the setting that is none of these, or cannot have that value."""
         if strange := [name for name in values if name not in MODEL_SETTINGS]:
-            raise Invalid(f"{strange[0]!r:.80} is not chosen this way.", f"These are: {', '.join(MODEL_SETTINGS)}.", field=strange[0])
+            raise Invalid(
+                f"{strange[0]!r:.80} is not chosen this way.",
+                f"These are: {', '.join(MODEL_SETTINGS)}.",
+                field=strange[0],
+            )
         change_settings(Settings(), values)
         self._write(owner, {**self.of(owner), **values})
 

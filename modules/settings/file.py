@@ -28,7 +28,8 @@ class SettingsFile:
         self.path = path
         self._lock = Lock()
         self.problem = ""       # why the file's settings are not used, a sentence
-        self._foreign: dict[str, Any] = {}       # A1111's settings that mean nothing here (yet): kept, so that nothing is lost
+        # A1111's settings that mean nothing here (yet): kept, so that nothing is lost
+        self._foreign: dict[str, Any] = {}
         self.current = self._load()
 
     @property
@@ -37,10 +38,17 @@ class SettingsFile:
         return {name: self._foreign.get(name, usual) for name, usual in A1111_SETTINGS.items()}
 
     def change(self, /, **values: Any) -> Settings:
-        """Replace some settings, A1111's without effect among them, all or none, and write the file. Raises Invalid naming the field."""
+        """Replace some settings, A1111's without effect among them, all or none, and write the file.
+
+        Raises Invalid naming the field.
+        """
         with self._lock:
-            foreign = self._foreign | remembered({name: value for name, value in values.items() if name in A1111_SETTINGS})
-            settings = change_settings(self.current, {name: value for name, value in values.items() if name not in A1111_SETTINGS})
+            foreign = self._foreign | remembered(
+                {name: value for name, value in values.items() if name in A1111_SETTINGS}
+            )
+            settings = change_settings(
+                self.current, {name: value for name, value in values.items() if name not in A1111_SETTINGS}
+            )
             self._write(settings, foreign)
             return settings
 

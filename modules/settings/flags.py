@@ -122,7 +122,9 @@ def network_list(text: str) -> tuple[str, ...]:
     try:
         return tuple(str(ipaddress.ip_network(part, strict=False)) for part in between_commas(text))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}; give addresses like 10.0.0.2 or networks like 10.0.0.0/8") from error
+        raise argparse.ArgumentTypeError(
+            f"{error}; give addresses like 10.0.0.2 or networks like 10.0.0.0/8"
+        ) from error
 
 
 def host_list(text: str) -> tuple[str, ...]:
@@ -134,7 +136,9 @@ def host_list(text: str) -> tuple[str, ...]:
 
 
 def normal_origin(text: str) -> str:
-    """`scheme://host:port` in the form browsers send: lower case, no port that goes without saying. "" for anything else."""
+    """`scheme://host:port` in the form browsers send: lower case,
+    no port that goes without saying. "" for anything else.
+    """
     try:
         parts = urlsplit(text)
         default, port = {"http": 80, "https": 443}.get(parts.scheme), parts.port
@@ -150,7 +154,10 @@ def origin_list(text: str) -> tuple[str, ...]:
     """Origins separated by commas, or `*`."""
     found = tuple(part if part == "*" else normal_origin(part.rstrip("/")) for part in between_commas(text))
     if "" in found:
-        raise argparse.ArgumentTypeError(f"{between_commas(text)[found.index('')]!r} is not an origin, like https://example.org or http://localhost:5173")
+        raise argparse.ArgumentTypeError(
+            f"{between_commas(text)[found.index('')]!r} is not an origin, like https://example.org or "
+            "http://localhost:5173"
+        )
     return found
 
 
@@ -166,7 +173,9 @@ def flag(group: str, explain: str, default: Any = None, *, secret: bool = False,
     """A field of `Flags`; `how` goes to argparse. A flag whose default is False is a switch."""
     if default is False:
         how["action"] = "store_true"
-    return field(default=default, repr=not secret, metadata={"group": group, "help": explain, "how": how, "secret": secret})
+    return field(
+        default=default, repr=not secret, metadata={"group": group, "help": explain, "how": how, "secret": secret}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,23 +185,49 @@ class Flags:
     listen: bool = flag(NETWORK_GROUP, "let other computers of your network in; needs accounts (--gradio-auth)", False)
     port: int = flag(NETWORK_GROUP, "the number after the colon in the address", 7860, type=port_number, metavar="N")
     server_name: str | None = flag(NETWORK_GROUP, "answer only at this address of this computer", metavar="ADDRESS")
-    subpath: str = flag(NETWORK_GROUP, "serve below this path, behind a reverse proxy", "", type=url_path, metavar="PATH")
+    subpath: str = flag(
+        NETWORK_GROUP, "serve below this path, behind a reverse proxy", "", type=url_path, metavar="PATH"
+    )
     gradio_auth: Accounts = flag(NETWORK_GROUP, "accounts for the page: name:password, separated by commas", (),
                                  secret=True, type=parse_accounts, metavar="NAME:PASSWORD,…")
-    api: bool = flag(NETWORK_GROUP, "a habit from A1111: here the API under /sdapi/v1 is always open beside the page", False)
+    api: bool = flag(
+        NETWORK_GROUP, "a habit from A1111: here the API under /sdapi/v1 is always open beside the page", False
+    )
     api_auth: Accounts = flag(NETWORK_GROUP, "accounts for the API, in the same form", (),
                               secret=True, type=parse_accounts, metavar="NAME:PASSWORD,…")
-    timeout_keep_alive: int = flag(NETWORK_GROUP, "seconds an idle connection is kept open (default: 75)", 75, type=seconds, metavar="N")
+    timeout_keep_alive: int = flag(
+        NETWORK_GROUP, "seconds an idle connection is kept open (default: 75)", 75, type=seconds, metavar="N"
+    )
     nowebui: bool = flag(NETWORK_GROUP, "serve the API alone, without the page", False)
-    trusted_proxy: tuple[str, ...] = flag(NETWORK_GROUP, "believe the X-Forwarded headers that come from these addresses: reverse proxies"
-                                          " or their networks, separated by commas (default: none)",
-                                          (), type=network_list, metavar="ADDRESS,…")
-    allowed_hosts: tuple[str, ...] = flag(NETWORK_GROUP, "other names by which this server is reached, such as a reverse proxy's,"
-                                          " separated by commas", (), type=host_list, metavar="NAME,…")
-    cors_allow_origins: tuple[str, ...] = flag(NETWORK_GROUP, "other sites whose pages may use this server, like https://example.org,"
-                                               " separated by commas; * for all needs accounts", (), type=origin_list, metavar="ORIGIN,…")
-    cors_allow_origins_regex: str | None = flag(NETWORK_GROUP, "the same as a regular expression that fits a whole origin",
-                                                type=regular_expression, metavar="PATTERN")
+    trusted_proxy: tuple[str, ...] = flag(
+        NETWORK_GROUP,
+        "believe the X-Forwarded headers that come from these addresses: reverse proxies"
+        " or their networks, separated by commas (default: none)",
+        (),
+        type=network_list,
+        metavar="ADDRESS,…",
+    )
+    allowed_hosts: tuple[str, ...] = flag(
+        NETWORK_GROUP,
+        "other names by which this server is reached, such as a reverse proxy's, separated by commas",
+        (),
+        type=host_list,
+        metavar="NAME,…",
+    )
+    cors_allow_origins: tuple[str, ...] = flag(
+        NETWORK_GROUP,
+        "other sites whose pages may use this server, like https://example.org,"
+        " separated by commas; * for all needs accounts",
+        (),
+        type=origin_list,
+        metavar="ORIGIN,…",
+    )
+    cors_allow_origins_regex: str | None = flag(
+        NETWORK_GROUP,
+        "the same as a regular expression that fits a whole origin",
+        type=regular_expression,
+        metavar="PATTERN",
+    )
 
     data_dir: Path = flag(FILES_GROUP, "keep models, pictures and settings here (default: beside webui.py)", ROOT,
                           type=any_path, metavar="FOLDER")
@@ -202,25 +237,51 @@ class Flags:
     ckpt_dir: Path | None = flag(FILES_GROUP, "one more folder of checkpoints", type=existing_folder, metavar="FOLDER")
     vae_dir: Path | None = flag(FILES_GROUP, "one more folder of VAEs", type=existing_folder, metavar="FOLDER")
     lora_dir: Path | None = flag(FILES_GROUP, "one more folder of LoRAs", type=existing_folder, metavar="FOLDER")
-    lyco_dir: Path | None = flag(FILES_GROUP, "one more folder of LoRAs, as older LyCORIS files had", type=existing_folder, metavar="FOLDER")
-    lyco_dir_backcompat: Path | None = flag(FILES_GROUP, "the same under A1111's later name", type=existing_folder, metavar="FOLDER")
+    lyco_dir: Path | None = flag(
+        FILES_GROUP, "one more folder of LoRAs, as older LyCORIS files had", type=existing_folder, metavar="FOLDER"
+    )
+    lyco_dir_backcompat: Path | None = flag(
+        FILES_GROUP, "the same under A1111's later name", type=existing_folder, metavar="FOLDER"
+    )
     embeddings_dir: Path | None = flag(FILES_GROUP, "one more folder of textual-inversion embeddings",
                                        type=existing_folder, metavar="FOLDER")
-    hypernetwork_dir: Path | None = flag(FILES_GROUP, "one more folder of hypernetworks", type=existing_folder, metavar="FOLDER")
+    hypernetwork_dir: Path | None = flag(
+        FILES_GROUP, "one more folder of hypernetworks", type=existing_folder, metavar="FOLDER"
+    )
     esrgan_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
     bsrgan_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
     realesrgan_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
     swinir_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
     scunet_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
     dat_models_path: Path | None = flag(FILES_GROUP, UPSCALER_HELP, type=existing_folder, metavar="FOLDER")
-    gfpgan_models_path: Path | None = flag(FILES_GROUP, "one more folder of GFPGAN's files", type=existing_folder, metavar="FOLDER")
-    gfpgan_dir: Path | None = flag(FILES_GROUP, "the same under A1111's older name", type=existing_folder, metavar="FOLDER")
-    codeformer_models_path: Path | None = flag(FILES_GROUP, "one more folder of CodeFormer's files", type=existing_folder, metavar="FOLDER")
-    batch_dir: tuple[Path, ...] = flag(FILES_GROUP, "folders that all users of a shared server may run batches in (default: none)",
-                                       (), nargs="+", type=existing_folder, metavar="FOLDER")
-    styles_file: tuple[Path, ...] = flag(FILES_GROUP, "saved prompt styles, with * and ? for several files; may be given again (default: styles.csv)",
-                                         (), action=Added, type=any_path, metavar="FILE")
-    ui_settings_file: Path | None = flag(FILES_GROUP, "saved settings (default: config.json)", type=any_path, metavar="FILE")
+    gfpgan_models_path: Path | None = flag(
+        FILES_GROUP, "one more folder of GFPGAN's files", type=existing_folder, metavar="FOLDER"
+    )
+    gfpgan_dir: Path | None = flag(
+        FILES_GROUP, "the same under A1111's older name", type=existing_folder, metavar="FOLDER"
+    )
+    codeformer_models_path: Path | None = flag(
+        FILES_GROUP, "one more folder of CodeFormer's files", type=existing_folder, metavar="FOLDER"
+    )
+    batch_dir: tuple[Path, ...] = flag(
+        FILES_GROUP,
+        "folders that all users of a shared server may run batches in (default: none)",
+        (),
+        nargs="+",
+        type=existing_folder,
+        metavar="FOLDER",
+    )
+    styles_file: tuple[Path, ...] = flag(
+        FILES_GROUP,
+        "saved prompt styles, with * and ? for several files; may be given again (default: styles.csv)",
+        (),
+        action=Added,
+        type=any_path,
+        metavar="FILE",
+    )
+    ui_settings_file: Path | None = flag(
+        FILES_GROUP, "saved settings (default: config.json)", type=any_path, metavar="FILE"
+    )
 
     autolaunch: bool = flag(START_GROUP, "open the browser once the page is up", False)
     theme: str | None = flag(START_GROUP, "colours of the page (default: as the browser's)", choices=("light", "dark"))
@@ -232,9 +293,13 @@ class Flags:
                           choices=("full", "half", "autocast"))
     device_id: int | None = flag(DEVICE_GROUP, "which GPU, counted from 0", type=device_number, metavar="N")
     xformers: bool = flag(ATTENTION_GROUP, "by xformers, on an NVIDIA GPU; installs it there", False)
-    force_enable_xformers: bool = flag(ATTENTION_GROUP, "the same: whether xformers works is tried here in any case", False)
+    force_enable_xformers: bool = flag(
+        ATTENTION_GROUP, "the same: whether xformers works is tried here in any case", False
+    )
     opt_split_attention: bool = flag(ATTENTION_GROUP, "row by row, with less memory (A1111's Doggettx)", False)
-    opt_sdp_no_mem_attention: bool = flag(ATTENTION_GROUP, "by PyTorch without its memory-efficient kernel, so that a GPU repeats itself", False)
+    opt_sdp_no_mem_attention: bool = flag(
+        ATTENTION_GROUP, "by PyTorch without its memory-efficient kernel, so that a GPU repeats itself", False
+    )
     opt_sdp_attention: bool = flag(ATTENTION_GROUP, "by PyTorch, which chooses the kernel: the usual way", False)
     opt_sub_quad_attention: bool = flag(ATTENTION_GROUP, "head by head, with the least memory", False)
     opt_split_attention_v1: bool = flag(ATTENTION_GROUP, "row by row (A1111's V1)", False)
@@ -385,7 +450,10 @@ def read_flags(parser: Parser, argv: Sequence[str], environ: Mapping[str, str]) 
     values |= {name: tuple(values[name]) for name in ("use_cpu", "batch_dir")}
     flags = Flags(**{f.name: values[f.name] for f in fields(Flags)})
     if "*" in flags.cors_allow_origins and not (flags.gradio_auth or flags.api_auth):
-        raise Invalid("--cors-allow-origins * would let every page of the web use Easel.", "Name the origins, or give accounts with --gradio-auth.")
+        raise Invalid(
+            "--cors-allow-origins * would let every page of the web use Easel.",
+            "Name the origins, or give accounts with --gradio-auth.",
+        )
     return flags, rest
 
 
@@ -393,7 +461,9 @@ def from_environment(environ: Mapping[str, str]) -> list[str]:
     try:
         return shlex.split(environ.get("COMMANDLINE_ARGS", ""))
     except ValueError as error:
-        raise Invalid("COMMANDLINE_ARGS has a quote that is never closed.", "Close it, or empty the variable.") from error
+        raise Invalid(
+            "COMMANDLINE_ARGS has a quote that is never closed.", "Close it, or empty the variable."
+        ) from error
 
 
 def unknown_argument(rest: Sequence[str]) -> Invalid:
@@ -456,8 +526,9 @@ IGNORED_FLAGS = {
         --skip-load-model-at-start --filenames-max-length=V --no-prompt-history""",
 }
 REFUSED = {
-    "Let a reverse proxy do TLS, with Easel on 127.0.0.1 behind it.": "--tls-keyfile=V --tls-certfile=V --disable-tls-verify",
+    "Let a reverse proxy do TLS, with Easel on 127.0.0.1 behind it.": """
+        --tls-keyfile=V --tls-certfile=V --disable-tls-verify""",
     "Give the accounts with --gradio-auth, or in COMMANDLINE_ARGS.": "--gradio-auth-path=V",
-    "Without it everyone who reaches the page can change the settings; leave it out if that is fine.":
-        "--freeze-settings --freeze-settings-in-sections=V --freeze-specific-settings=V --hide-ui-dir-config",
+    "Without it everyone who reaches the page can change the settings; leave it out if that is fine.": """
+        --freeze-settings --freeze-settings-in-sections=V --freeze-specific-settings=V --hide-ui-dir-config""",
 }

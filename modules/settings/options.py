@@ -10,7 +10,18 @@ from typing import Annotated, Any
 from pydantic import ValidationError
 
 from modules.base.errors import Forbidden, Invalid
-from modules.base.fields import BelowOutputs, Checkbox, Choice, Number, Param, Slider, Text, checker, declared_params, defaults
+from modules.base.fields import (
+    BelowOutputs,
+    Checkbox,
+    Choice,
+    Number,
+    Param,
+    Slider,
+    Text,
+    checker,
+    declared_params,
+    defaults,
+)
 
 IMAGE_FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
 FOR_GRIDS = "Kept for grids of pictures, which Easel does not make yet."

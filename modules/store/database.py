@@ -15,13 +15,17 @@ BUSY_SECONDS = 30      # how long one process waits for another's transaction
 
 
 class Database:
-    """A path and how to open it. Any thread may: each write has a connection of its own, readings take turns at one that stays open.
+    """A path and how to open it. Any thread may: each write has a connection of its own,
+    readings take turns at one that stays open.
 
     Write-ahead logging, synced.
     """
 
     def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-        """Bring the file to the newest version. Raises DatabaseUnusable, for one of a later Easel before anything in it is touched."""
+        """Bring the file to the newest version.
+
+        Raises DatabaseUnusable, for one of a later Easel before anything in it is touched.
+        """
         self.path = path
         self._reader: sqlite3.Connection | None = None
         self._reading = Lock()
@@ -32,7 +36,8 @@ class Database:
         except sqlite3.Error as error:
             raise DatabaseUnusable(
                 f"The database {path.name} cannot be opened: {error}.",
-                f"Check the disk's space and who may write to {path.parent}. If the file itself is damaged, move it away: Easel makes a new one.",
+                f"Check the disk's space and who may write to {path.parent}. If the file itself is damaged, move it "
+                "away: Easel makes a new one.",
             ) from error
 
     @contextmanager
@@ -46,7 +51,10 @@ class Database:
 
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: committed at the end, rolled back by an exception. Raises DiskFull or Unwritable if the disk is why."""
+        """A transaction: committed at the end, rolled back by an exception.
+
+        Raises DiskFull or Unwritable if the disk is why.
+        """
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
         try:
             connection.row_factory = sqlite3.Row
@@ -68,7 +76,9 @@ def disk_error(path: Path, error: sqlite3.OperationalError) -> JobFailed | None:
     if primary == 13 or "disk is full" in str(error):
         return DiskFull(f"No space left to write {path.name}.", f"Free some space on the disk of {path.parent.name}/.")
     if primary in (8, 10, 14) or "readonly" in str(error) or "disk I/O" in str(error) or "unable to open" in str(error):
-        return Unwritable(f"{path.name} could not be written: {error}.", f"Check the disk, and who may write to {path.parent.name}/.")
+        return Unwritable(
+            f"{path.name} could not be written: {error}.", f"Check the disk, and who may write to {path.parent.name}/."
+        )
     return None
 
 
@@ -77,12 +87,14 @@ def refuse_newer(path: Path, newest: int) -> None:
     if not path.exists():
         return
     log = path.with_name(f"{path.name}-wal")
-    how = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"      # else SQLite would make such a log beside it
+    # else SQLite would make such a log beside it
+    how = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_SECONDS)) as connection:
         version = version_of_database(connection)
     if version > newest:
         raise DatabaseUnusable(
-            f"The database {path.name} is of a newer Easel (version {version}; this one knows versions up to {newest}). Nothing in it was changed.",
+            f"The database {path.name} is of a newer Easel (version {version}; this one knows versions up to "
+            f"{newest}). Nothing in it was changed.",
             "Start that newer Easel again, or choose another folder with --data-dir.",
         )
 
@@ -95,7 +107,9 @@ def migrate(path: Path, migrations: Sequence[Migration]) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
-        for number, step in enumerate(migrations[version_of_database(connection):], start=version_of_database(connection) + 1):
+        for number, step in enumerate(
+            migrations[version_of_database(connection) :], start=version_of_database(connection) + 1
+        ):
             step(connection)
             connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")

@@ -22,14 +22,17 @@ class HashCache:
         stat = path.stat()
         with self.database.open() as db:
             row = db.execute(
-                "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND modified = ?", (f"{path}{part}", stat.st_size, stat.st_mtime_ns)
+                "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND modified = ?",
+                (f"{path}{part}", stat.st_size, stat.st_mtime_ns),
             ).fetchone()
         return row and row["sha256"]
 
     def all_known(self) -> dict[tuple[str, int, int], str]:
         """(path, size, time of change in ns) → hash, for listing many files at once."""
         with self.database.open() as db:
-            return {(row["path"], row["size"], row["modified"]): row["sha256"] for row in db.execute("SELECT * FROM hashes")}
+            return {
+                (row["path"], row["size"], row["modified"]): row["sha256"] for row in db.execute("SELECT * FROM hashes")
+            }
 
     def sha256(self, path: Path) -> str:
         """The hash of the whole file, computed if need be."""
@@ -56,7 +59,10 @@ class HashCache:
             file.seek(begin)
             digest = digest_of(file)
         with self.database.open() as db:
-            db.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", (f"{path}{part}", stat.st_size, stat.st_mtime_ns, digest))
+            db.execute(
+                "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)",
+                (f"{path}{part}", stat.st_size, stat.st_mtime_ns, digest),
+            )
         return digest
 
 

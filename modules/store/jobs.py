@@ -56,7 +56,8 @@ class JobRecord:
     made: int = 0                                 # how many there are
     asked: int = 1                                # how many there will be
     deaths: int = 0                               # how often the program died while it worked on this job
-    process: str = ""                             # who has it in hand if not the server: a program beside it, by its lock's name
+    # who has it in hand if not the server: a program beside it, by its lock's name
+    process: str = ""
 
     @property
     def ended(self) -> bool:
@@ -79,10 +80,22 @@ class JobStore:
         short, long = map(json.dumps, split_params(job.params))
         with self.database.open() as db:
             db.execute(
-                "INSERT INTO jobs (id, number, owner, kind, params, long_params, asked, settings, save, state, created, process)"
+                "INSERT INTO jobs (id, number, owner, kind, params, long_params, asked, settings, save, state, "
+                "created, process)"
                 " SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM jobs",
-                (job.id, job.owner, job.kind, short, long, pictures_of(job.params), json.dumps(dict(job.settings)), job.save, job.state,
-                 job.created, job.process),
+                (
+                    job.id,
+                    job.owner,
+                    job.kind,
+                    short,
+                    long,
+                    pictures_of(job.params),
+                    json.dumps(dict(job.settings)),
+                    job.save,
+                    job.state,
+                    job.created,
+                    job.process,
+                ),
             )
 
     def add_output(self, job: str, output: OutputRecord) -> None:
@@ -90,7 +103,15 @@ class JobStore:
             before = db.execute("DELETE FROM outputs WHERE job = ? AND position = ?", (job, output.index)).rowcount
             db.execute(
                 "INSERT INTO outputs (job, position, path, infotext, facts, saved, kind) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (job, output.index, output.path, output.infotext, json.dumps(dict(output.facts)), output.saved, output.kind),
+                (
+                    job,
+                    output.index,
+                    output.path,
+                    output.infotext,
+                    json.dumps(dict(output.facts)),
+                    output.saved,
+                    output.kind,
+                ),
             )
             db.execute("UPDATE jobs SET made = made + ? WHERE id = ?", (1 - before, job))
 
@@ -115,14 +136,18 @@ class JobStore:
     def count_deaths(self, jobs: Collection[str]) -> None:
         """The program died while it worked on these."""
         with self.database.open() as db:
-            db.executemany("UPDATE jobs SET deaths = deaths + 1 WHERE id = ? AND ended IS NULL", [(job,) for job in jobs])
+            db.executemany(
+                "UPDATE jobs SET deaths = deaths + 1 WHERE id = ? AND ended IS NULL", [(job,) for job in jobs]
+            )
 
     def get(self, job: str) -> JobRecord | None:
         """With all its parameters and outputs."""
         return next(iter(self._many("SELECT * FROM jobs WHERE id = ?", job)), None)
 
     def brief(self, job: str, newest: int | None = None) -> JobRecord | None:
-        """Without the parameters that may be long, and with the `newest` few of its outputs: what a watcher asks several times a second."""
+        """Without the parameters that may be long, and with the `newest` few of its outputs:
+        what a watcher asks several times a second.
+        """
         return next(iter(self._many(f"{BRIEF} WHERE id = ?", job, newest=newest)), None)
 
     def picture(self, job: str, index: int) -> OutputRecord | None:
@@ -134,10 +159,14 @@ class JobStore:
         """Queued and running jobs, oldest first; one that cannot be read is among them, as failed."""
         return self._many("SELECT * FROM jobs WHERE ended IS NULL ORDER BY number")
 
-    def recent(self, owner: str, limit: int = 20, newest: int | None = None, kinds: Collection[str] = ()) -> list[JobRecord]:
+    def recent(
+        self, owner: str, limit: int = 20, newest: int | None = None, kinds: Collection[str] = ()
+    ) -> list[JobRecord]:
         """An owner's newest jobs, newest first, as `brief` tells of them; of all kinds, or of these."""
         among = f"AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
-        return self._many(f"{BRIEF} WHERE owner = ? {among} ORDER BY number DESC LIMIT ?", owner, *kinds, limit, newest=newest)
+        return self._many(
+            f"{BRIEF} WHERE owner = ? {among} ORDER BY number DESC LIMIT ?", owner, *kinds, limit, newest=newest
+        )
 
     def _many(self, query: str, *values: Any, newest: int | None = None) -> list[JobRecord]:
         with self.database.reading() as db:
@@ -146,7 +175,8 @@ class JobStore:
 
 
 BRIEF = (
-    "SELECT id, owner, kind, params, '{}' AS long_params, '{}' AS settings, save, state, error, warnings, created, asked, made, deaths, process"
+    "SELECT id, owner, kind, params, '{}' AS long_params, '{}' AS settings, save, state, error, warnings, created, "
+    "asked, made, deaths, process"
     " FROM jobs"
 )
 
@@ -159,7 +189,9 @@ def _outputs(db: sqlite3.Connection, job: str, newest: int | None) -> list[Outpu
 
 
 def _output(row: sqlite3.Row) -> OutputRecord:
-    return OutputRecord(row["position"], row["path"], row["infotext"], json.loads(row["facts"]), bool(row["saved"]), row["kind"])
+    return OutputRecord(
+        row["position"], row["path"], row["infotext"], json.loads(row["facts"]), bool(row["saved"]), row["kind"]
+    )
 
 
 def _record(db: sqlite3.Connection, row: sqlite3.Row, newest: int | None) -> JobRecord:
@@ -184,7 +216,9 @@ def _record(db: sqlite3.Connection, row: sqlite3.Row, newest: int | None) -> Job
         )
     except (ValueError, TypeError) as error:
         log.warning("The record of job %s cannot be read: %s", row["id"], error)
-        return JobRecord(row["id"], row["owner"], row["kind"], {}, {}, False, FAILED, error_data(UNREADABLE), created=row["created"])
+        return JobRecord(
+            row["id"], row["owner"], row["kind"], {}, {}, False, FAILED, error_data(UNREADABLE), created=row["created"]
+        )
 
 
 UNREADABLE = JobFailed("The record of this job cannot be read.", "Ask for its pictures again.")

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Migration = Callable[[sqlite3.Connection], None]      # runs inside a transaction: no executescript, which would commit it
+# runs inside a transaction: no executescript, which would commit it
+Migration = Callable[[sqlite3.Connection], None]
 
 FIRST_SCHEMA = (
     """
@@ -96,7 +97,9 @@ def first_tables(db: sqlite3.Connection) -> None:
 
 
 def deaths_and_long_params(db: sqlite3.Connection) -> None:
-    """Jobs count their pictures and the times the program died over them, and keep params that may be long apart from those that are shown."""
+    """Jobs count their pictures and the times the program died over them,
+    and keep params that may be long apart from those that are shown.
+    """
     for column in (
         "long_params TEXT NOT NULL DEFAULT '{}'",
         "asked INTEGER NOT NULL DEFAULT 1",
@@ -112,7 +115,10 @@ def deaths_and_long_params(db: sqlite3.Connection) -> None:
         except (ValueError, TypeError, AttributeError):      # it was unreadable before, and is shown as such
             continue
         asked = pictures_of({**short, **long})
-        db.execute("UPDATE jobs SET params = ?, long_params = ?, asked = ? WHERE id = ?", (json.dumps(short), json.dumps(long), asked, job))
+        db.execute(
+            "UPDATE jobs SET params = ?, long_params = ?, asked = ? WHERE id = ?",
+            (json.dumps(short), json.dumps(long), asked, job),
+        )
 
 
 def outputs_of_kinds(db: sqlite3.Connection) -> None:

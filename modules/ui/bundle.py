@@ -15,11 +15,14 @@ OWN_ADDRESS = "import.meta.url"
 def bundle_modules(folder: Path, entry: str) -> str:
     """The module `entry` and all that it imports, as one module to be served from `folder`'s address.
 
-    Only the forms in which our scripts import and export are understood. Raises ValueError for a circle of imports, or for another form.
+    Only the forms in which our scripts import and export are understood. Raises ValueError for a circle of imports, or
+    for another form.
     """
     order: dict[str, str] = {}
     collect(folder, entry, order, ())
-    return "\n".join(['"use strict";', "const modules = {};", *(as_function(name, text) for name, text in order.items())])
+    return "\n".join(
+        ['"use strict";', "const modules = {};", *(as_function(name, text) for name, text in order.items())]
+    )
 
 
 def collect(folder: Path, name: str, order: dict[str, str], above: tuple[str, ...]) -> None:
@@ -39,12 +42,15 @@ def path_from(name: str, address: str) -> str:
 
 
 def as_function(name: str, text: str) -> str:
-    exported = [each for plain, several in EXPORT.findall(text) for each in (plain or several).replace(" ", "").split(",")]
+    exported = [
+        each for plain, several in EXPORT.findall(text) for each in (plain or several).replace(" ", "").split(",")
+    ]
     body = EXPORT.sub("", IMPORT.sub(lambda found: imported(found, name), text))
     if strange := re.search(r"^(?:import|export)\b.*", body, re.MULTILINE):
         raise ValueError(f"{name}: the bundle does not understand “{strange[0]}”.")
     body = body.replace(OWN_ADDRESS, f"new URL({json.dumps(f'./{name}')}, {OWN_ADDRESS})")
-    return f"modules[{json.dumps(name)}] = (() => {{      // {name}\n{body.strip()}\nreturn {{ {', '.join(exported)} }};\n}})();\n"
+    returned = f"return {{ {', '.join(exported)} }};"
+    return f"modules[{json.dumps(name)}] = (() => {{      // {name}\n{body.strip()}\n{returned}\n}})();\n"
 
 
 def imported(found: re.Match[str], name: str) -> str:

@@ -1,4 +1,7 @@
-"""The tabs of network cards under the prompts: their names, ids and folders. What is in them is drawn by assets/cards/."""
+"""The tabs of network cards under the prompts: their names, ids and folders.
+
+What is in them is drawn by assets/cards/.
+"""
 
 from __future__ import annotations
 
@@ -27,5 +30,13 @@ def build(tab: str, models: Library, words: Words) -> None:
 def cards_place(tab: str, catalog: Catalog, words: Words) -> str:
     """Where the scripts draw the cards, and what they cannot know themselves."""
     kind = catalog.kind
-    known = {"tab": tab, "kind": kind.name, "page": kind.page, "folder": str(catalog.roots[0]), "empty": words(kind.empty)}
-    return '<div class="networks"{}></div>'.format("".join(f' data-{name}="{escape(value)}"' for name, value in known.items()))
+    known = {
+        "tab": tab,
+        "kind": kind.name,
+        "page": kind.page,
+        "folder": str(catalog.roots[0]),
+        "empty": words(kind.empty),
+    }
+    return '<div class="networks"{}></div>'.format(
+        "".join(f' data-{name}="{escape(value)}"' for name, value in known.items())
+    )

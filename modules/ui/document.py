@@ -1,4 +1,6 @@
-"""The page's document: gradio's, with our head in it, so that theme, remembered form and early clicks are there before anything is drawn."""
+"""The page's document: gradio's, with our head in it, so that theme,
+remembered form and early clicks are there before anything is drawn.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,16 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FOR_GOOD = "public, max-age=31536000, immutable"
-HASHED = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(?:js|css|woff2?)")      # gradio's files whose names change with their content
+# gradio's files whose names change with their content
+HASHED = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(?:js|css|woff2?)")
 HEAD_END = b"</head>"      # gradio's own scripts stand before it and run after ours, for they are modules
 
 
 class Document:
-    """Puts `head(scope)` into the document at `/`; all else is gradio's. An unchanged document costs a 304, a file with a hash nothing."""
+    """Puts `head(scope)` into the document at `/`; all else is gradio's.
+
+    An unchanged document costs a 304, a file with a hash nothing.
+    """
 
     def __init__(self, page: ASGIApp, head: Callable[[Scope], str]) -> None:
         self.page, self.head = page, head
@@ -57,7 +63,9 @@ class Reply:
 
     @property
     def is_page(self) -> bool:
-        return self.start["status"] == 200 and Headers(raw=self.start["headers"]).get("content-type", "").startswith("text/html")
+        return self.start["status"] == 200 and Headers(raw=self.start["headers"]).get("content-type", "").startswith(
+            "text/html"
+        )
 
     def insert(self, head: bytes, known: str) -> None:
         """known: the ETag of what the browser has"""

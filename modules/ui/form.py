@@ -55,7 +55,9 @@ class Form(Generic[T]):
             name: component(param, start[name], lists, words, elem_id=f"{tab}_{ELEM_IDS.get(name, name)}", render=False)
             for name, param in declared_params(request).items() if name not in held
         } | dict(others or {})
-        self.defaults: dict[str, Any] = {name: start.get(name, component.value) for name, component in self.components.items()} | held
+        self.defaults: dict[str, Any] = {
+            name: start.get(name, component.value) for name, component in self.components.items()
+        } | held
         self._waiting = dict(self.components)
 
     def place(self, *names: str) -> None:

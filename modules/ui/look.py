@@ -56,7 +56,9 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """What the page loads: our scripts in one file, our style sheets in one, and the script that runs before all others."""
+    """What the page loads: our scripts in one file, our style sheets in one,
+    and the script that runs before all others.
+    """
 
     boot: Built
     sheet: Built
@@ -66,14 +68,20 @@ class Assets:
     def build(cls) -> Assets:
         sheet = "\n".join((ASSETS / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
         boot = (ASSETS / "core" / "boot.js").read_text(encoding="utf-8")
-        return cls(Built("boot", "js", boot), Built("page", "css", sheet), Built("main", "js", bundle_modules(ASSETS, "main.js")))
+        return cls(
+            Built("boot", "js", boot),
+            Built("page", "css", sheet),
+            Built("main", "js", bundle_modules(ASSETS, "main.js")),
+        )
 
     def routes(self) -> list[BaseRoute]:
         """The single files are there as well: workers are started from them."""
         return [self.boot.route(), self.sheet.route(), self.main.route(), Mount(PLACE, Fresh(directory=ASSETS))]
 
     def head(self, subpath: str, facts: Mapping[str, Any]) -> str:
-        """What goes into <head>: facts for the scripts, theme and remembered form before anything is drawn, the style sheet, the scripts."""
+        """What goes into <head>: facts for the scripts, theme and remembered form before anything is drawn,
+        the style sheet, the scripts.
+        """
         place = subpath + PLACE
         return (
             f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>'

@@ -32,7 +32,9 @@ TITLE = "Easel"
 
 
 class PageBlocks(gr.Blocks):
-    """gradio's, described once it has been mounted: before that gradio puts its description together three times, and nobody reads it."""
+    """gradio's, described once it has been mounted: before that gradio puts its description together three times,
+    and nobody reads it.
+    """
 
     def get_config_file(self) -> Any:
         return super().get_config_file() if self.custom_mount_path is not None else {}
@@ -118,7 +120,9 @@ def mount_arguments(assets: Assets) -> dict[str, Any]:
 
 
 def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, Any]) -> Document:
-    """The mounted page as it is sent: with our head, which tells whoever asks the `standing` facts and what they begin with."""
+    """The mounted page as it is sent: with our head,
+    which tells whoever asks the `standing` facts and what they begin with.
+    """
 
     def head(scope: Scope) -> str:
         return assets.head(app.flags.subpath, {**standing, "start": beginning(app, scope["account"].name)})
@@ -147,7 +151,10 @@ def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[An
 def argument_ids(form: Form[Any]) -> dict[str, dict[str, str]]:
     """Script → argument → the name of its control in the form."""
     scripts = form.scripts if isinstance(form, ScriptedForm) else {}
-    return {name: {argument: control.elem_id for argument, control in each.components.items()} for name, each in scripts.items()}
+    return {
+        name: {argument: control.elem_id for argument, control in each.components.items()}
+        for name, each in scripts.items()
+    }
 
 
 def ids(form: Form[Any]) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""The line above the tabs: which model draws, what the queue looks like, light or dark. What is in it comes with the document."""
+"""The line above the tabs: which model draws, what the queue looks like, light or dark.
+
+What is in it comes with the document.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ def build(lists: Lists, words: Words) -> dict[str, Component]:
     pickers = {name: picker(name, lists, words) for name in MODEL_SETTINGS}
     with gr.Row(elem_id="quicksettings"):
         pickers["sd_model_checkpoint"].render()
-        gr.Button(words("Refresh the list of models"), elem_id="refresh_sd_model_checkpoint", elem_classes="tool refresh")
+        gr.Button(
+            words("Refresh the list of models"), elem_id="refresh_sd_model_checkpoint", elem_classes="tool refresh"
+        )
         gr.Button(words("VAE and clip skip"), elem_id="easel_quick_more", elem_classes="tool sliders")
         pickers["sd_vae"].render()
         pickers["CLIP_stop_at_last_layers"].render()
@@ -36,7 +41,9 @@ def build(lists: Lists, words: Words) -> dict[str, Component]:
 
 def picker(name: str, lists: Lists, words: Words) -> Component:
     """A setting's own control, without its help: the row has no room."""
-    if name == "sd_model_checkpoint":      # its list comes with the page, for it says more than names
-        return gr.Dropdown([], label=words("Stable Diffusion checkpoint"), elem_id=f"setting_{name}", interactive=True, render=False)
+    if name == "sd_model_checkpoint":  # its list comes with the page, for it says more than names
+        return gr.Dropdown(
+            [], label=words("Stable Diffusion checkpoint"), elem_id=f"setting_{name}", interactive=True, render=False
+        )
     param = replace(declared_params(Settings)[name], help="")
     return component(param, defaults(Settings)[name], lists, words, elem_id=f"setting_{name}", render=False)

@@ -1,4 +1,7 @@
-"""A form's values in the hands of the page's scripts: they hear each change and may set any control. Nothing of it reaches the server."""
+"""A form's values in the hands of the page's scripts: they hear each change and may set any control.
+
+Nothing of it reaches the server.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,26 @@ def connect(store: str, controls: Mapping[str, Component]) -> None:
     """`controls` as a store of that name (assets/core/boot.js), which hears what they hold and fills them."""
     heard = [control.change for control in controls.values() if hasattr(control, "change")]
     names = json.dumps(list(controls))
-    gr.on(heard, None, list(controls.values()), js=f"(...values) => easel.store('{store}').hear({names}, values)", **QUIET)
+    gr.on(
+        heard, None, list(controls.values()), js=f"(...values) => easel.store('{store}').hear({names}, values)", **QUIET
+    )
     connect_filling(store, controls)
 
 
 def connect_filling(store: str, controls: Mapping[str, Component]) -> None:
     """`controls` as a store that only fills them: with values, or with what they offer."""
-    bridge = gr.HTML(elem_id=f"{store}_store", js_on_load=f"easel.store('{store}').connect(() => trigger('fill'))", visible="hidden", padding=False)
+    bridge = gr.HTML(
+        elem_id=f"{store}_store",
+        js_on_load=f"easel.store('{store}').connect(() => trigger('fill'))",
+        visible="hidden",
+        padding=False,
+    )
     names = json.dumps(list(controls))
-    bridge.fill(None, None, list(controls.values()), js=f"() => easel.store('{store}').owed({names})", trigger_mode="multiple", **QUIET)
+    bridge.fill(
+        None,
+        None,
+        list(controls.values()),
+        js=f"() => easel.store('{store}').owed({names})",
+        trigger_mode="multiple",
+        **QUIET,
+    )

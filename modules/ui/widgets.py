@@ -8,7 +8,19 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.base.fields import BelowOutputs, Checkbox, Choice, Choices, Number, Numbers, Param, Radio, Slider, Text, Widget
+from modules.base.fields import (
+    BelowOutputs,
+    Checkbox,
+    Choice,
+    Choices,
+    Number,
+    Numbers,
+    Param,
+    Radio,
+    Slider,
+    Text,
+    Widget,
+)
 from modules.requests.choices import Lists
 from modules.ui.words import Words
 
@@ -35,7 +47,9 @@ def number_box(widget: Number, lists: Lists, common: dict[str, Any]) -> Componen
 
 def dropdown(widget: Choice, lists: Lists, common: dict[str, Any]) -> Component:
     """Where there is but one value, ever, there is nothing to choose."""
-    return gr.Dropdown(choice_list(widget.of, lists), visible=not isinstance(widget.of, tuple) or len(widget.of) > 1, **common)
+    return gr.Dropdown(
+        choice_list(widget.of, lists), visible=not isinstance(widget.of, tuple) or len(widget.of) > 1, **common
+    )
 
 
 def radio(widget: Radio, lists: Lists, common: dict[str, Any]) -> Component:

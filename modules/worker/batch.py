@@ -37,13 +37,17 @@ class Member:
 def members(batch: Batch, entry: BatchItem, pictures: int) -> list[Member]:
     """Of the pictures made out of one: they bear its name, and a number if they are several."""
     stem = Path(entry.file).stem
-    return [Member(entry.file, batch.folder, stem if pictures == 1 else f"{stem}-{number}") for number in range(1, pictures + 1)]
+    return [
+        Member(entry.file, batch.folder, stem if pictures == 1 else f"{stem}-{number}")
+        for number in range(1, pictures + 1)
+    ]
 
 
 def plan_batch(batch: Batch, plan_file: Callable[[BatchItem], JobPlan]) -> JobPlan:
     """The plans of the batch's files as one. Raises InvalidImage if there is nothing left of it.
 
-    A picture's number says which file it is made of, also where others are left out: a resumed job may find fewer files than before.
+    A picture's number says which file it is made of, also where others are left out: a resumed job may find fewer files
+    than before.
     """
     found: list[JobPlan | None] = []
     notes = list(batch.notes)
@@ -65,9 +69,14 @@ def joined(batch: Batch, found: Sequence[JobPlan | None], notes: Sequence[str]) 
     usable = [each for each in found if each]
     pictures = max(len(each.plans) for each in usable)
     if len(found) * pictures > MOST_RESULTS:
-        raise Invalid(f"The batch would make more than {MOST_RESULTS:,} pictures.", "Take fewer pictures at once, or fewer results of each.")
+        raise Invalid(
+            f"The batch would make more than {MOST_RESULTS:,} pictures.",
+            "Take fewer pictures at once, or fewer results of each.",
+        )
     plans = [plan for each in found for plan in [*(each.plans if each else ()), *[None] * pictures][:pictures]]
-    where = [member for entry, _ in zip(batch.entries, found, strict=False) for member in members(batch, entry, pictures)]
+    where = [
+        member for entry, _ in zip(batch.entries, found, strict=False) for member in members(batch, entry, pictures)
+    ]
     return replace(usable[0], plans=plans, members=where, notes=notes)
 
 
@@ -78,7 +87,10 @@ def of_entry(spec: JobSpec, entry: BatchItem) -> JobSpec:
 
 
 def batch_reader(kept: Path) -> Load:
-    """Read a batch's pictures by name: those sent from the folder `kept`, the others where they are. Names are the server's own, never a form's."""
+    """Read a batch's pictures by name: those sent from the folder `kept`, the others where they are.
+
+    Names are the server's own, never a form's.
+    """
 
     def load(name: str) -> Image.Image:
         return folders.read_picture(Path(name)) if Path(name).is_absolute() else inputs.load_input(kept, name)
@@ -87,7 +99,10 @@ def batch_reader(kept: Path) -> Load:
 
 
 def in_turn(making: Task[Result], file: str) -> Task[Result]:
-    """Of thousands of pictures only those that are being made are in memory. Raises LeftOut for one that cannot be read."""
+    """Of thousands of pictures only those that are being made are in memory.
+
+    Raises LeftOut for one that cannot be read.
+    """
     yield Wait()
     try:
         return (yield from making)

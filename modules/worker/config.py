@@ -34,8 +34,10 @@ class WorkerConfig:
     tokenizer: Callable[[], Tokenizer]
     place: Callable[[], Placement]              # called in the worker's thread: choosing needs torch
     first: Callable[[], ModelFile | None]      # the model to load before anyone asks
-    models_kept: Callable[[], int] = one_model                   # how many checkpoints stay loaded, by the server's settings of this moment
-    note_in_hand: Callable[[str, Collection[str]], None] = nobody_notes      # a part of the worker, and the jobs it works on now
+    # how many checkpoints stay loaded, by the server's settings of this moment
+    models_kept: Callable[[], int] = one_model
+    # a part of the worker, and the jobs it works on now
+    note_in_hand: Callable[[str, Collection[str]], None] = nobody_notes
 
     @property
     def inputs(self) -> Path:

@@ -1,4 +1,5 @@
-"""Jobs that need no device: carried out one at a time in a thread beside the engine's, so that they keep no picture waiting.
+"""Jobs that need no device: carried out one at a time in a thread beside the engine's,
+so that they keep no picture waiting.
 
 Accounts take turns: next is the oldest job of whoever was served longest ago.
 """
@@ -28,7 +29,10 @@ class Stopped(Exception):
 
 @dataclass
 class FileJob:
-    """A job in hand: its work reports here, and is stopped here. Outputs of an earlier run (`spec.done`) keep their numbers."""
+    """A job in hand: its work reports here, and is stopped here.
+
+    Outputs of an earlier run (`spec.done`) keep their numbers.
+    """
 
     spec: JobSpec
     emit: Emit

@@ -20,7 +20,9 @@ from modules.settings.options import Settings, at_default
 
 
 def image_infotext(plan: ImagePlan, extra: Mapping[str, object]) -> str:
-    """The text for the picture's `parameters`: every figure as the request had it, and `extra` of what only its making can tell."""
+    """The text for the picture's `parameters`: every figure as the request had it,
+    and `extra` of what only its making can tell.
+    """
     prompt = grammar.strip_comments(plan.params.prompt)
     negative = grammar.strip_comments(plan.params.negative_prompt)
     pairs = dict([
@@ -101,16 +103,31 @@ def hypertile(plan: ImagePlan) -> Iterator[Pair]:
     s = plan.settings
     if any(each.weights.hypertile for each in plan.passes):
         yield "Hypertile U-Net" if s.hypertile_enable_unet else "Hypertile U-Net second pass", True
-        yield from changed_pairs(plan, "hypertile_max_depth_unet", "hypertile_max_tile_unet", "hypertile_swap_size_unet")
+        yield from changed_pairs(
+            plan, "hypertile_max_depth_unet", "hypertile_max_tile_unet", "hypertile_swap_size_unet"
+        )
     if s.hypertile_enable_vae:
-        yield from changed_pairs(plan, "hypertile_enable_vae", "hypertile_max_depth_vae", "hypertile_max_tile_vae", "hypertile_swap_size_vae")
+        yield from changed_pairs(
+            plan, "hypertile_enable_vae", "hypertile_max_depth_vae", "hypertile_max_tile_vae", "hypertile_swap_size_vae"
+        )
 
 
-ALWAYS = (      # settings that shape any picture
-    "comma_padding_backtrack", "use_old_scheduling", "sdxl_crop_top", "sdxl_crop_left", "sdxl_clip_l_skip",
-    "sdxl_refiner_low_aesthetic_score", "sdxl_refiner_high_aesthetic_score", "enable_quantization", "use_downcasted_alpha_bar",
-    "use_old_karras_scheduler_sigmas", "use_old_emphasis_implementation", "sd_noise_schedule",
-    "sd_vae_tiles", "sd_vae_encode_method", "sd_vae_decode_method",
+ALWAYS = (  # settings that shape any picture
+    "comma_padding_backtrack",
+    "use_old_scheduling",
+    "sdxl_crop_top",
+    "sdxl_crop_left",
+    "sdxl_clip_l_skip",
+    "sdxl_refiner_low_aesthetic_score",
+    "sdxl_refiner_high_aesthetic_score",
+    "enable_quantization",
+    "use_downcasted_alpha_bar",
+    "use_old_karras_scheduler_sigmas",
+    "use_old_emphasis_implementation",
+    "sd_noise_schedule",
+    "sd_vae_tiles",
+    "sd_vae_encode_method",
+    "sd_vae_decode_method",
 )
 
 
@@ -124,7 +141,8 @@ def hires_pairs(plan: ImagePlan, extra: Mapping[str, object]) -> Iterator[Pair]:
     yield "Hires upscaler", p.hr_upscaler or None
     yield "Hires steps", p.hr_second_pass_steps or None
     if p.hr_checkpoint_name:
-        yield "Hires checkpoint", second.files.checkpoint.model_name      # as A1111 writes it before it has hashed the file
+        # as A1111 writes it before it has hashed the file
+        yield "Hires checkpoint", second.files.checkpoint.model_name
     if second.params.sampler_name != p.sampler_name:
         yield "Hires sampler", second.params.sampler_name
     if spacing(second.params) not in (None, spacing(p)):

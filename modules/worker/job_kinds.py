@@ -45,7 +45,8 @@ Extra = Mapping[str, object]      # what only an image's making can tell
 class JobPlan(Generic[P]):
     """A job, decided: the plan of each image, and how images of its kind are described."""
 
-    plans: Sequence[P | None]                                # by the image's number; None where a batch's file is left out
+    # by the image's number; None where a batch's file is left out
+    plans: Sequence[P | None]
     write_infotext: Callable[[P, Extra], str]
     describe: Callable[[P], dict[str, Any]]                  # what the API's `info` tells of one image
     members: Sequence[Member] = ()                           # of a batch: what each image is made of, and where it goes
@@ -84,7 +85,9 @@ class JobPlan(Generic[P]):
 
     def warnings(self) -> list[str]:
         files = (each.files for number in self.numbers for each in self.plan(number).passes)
-        return list(dict.fromkeys([*self.notes, *(note for each in files for note in (*each.notes, *each.networks.notes))]))
+        return list(
+            dict.fromkeys([*self.notes, *(note for each in files for note in (*each.notes, *each.networks.notes))])
+        )
 
 
 def plan_images(plans: Sequence[ImagePlan[Any, Any]], notes: Sequence[str] = ()) -> JobPlan[ImagePlan[Any, Any]]:
@@ -107,7 +110,10 @@ def generation_facts(plan: ImagePlan) -> dict[str, Any]:
 
 
 def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
-    """The job by its kind's planner. inputs: the folder of the pictures that jobs start from. Raises UnknownName for the kind."""
+    """The job by its kind's planner. inputs: the folder of the pictures that jobs start from.
+
+    Raises UnknownName for the kind.
+    """
     plan: JobPlan = planner_of(spec.kind)(spec, library, inputs)
     return plan
 
@@ -196,18 +202,27 @@ def upscaler_here(library: Library, name: str) -> tuple[str, Sequence[str]]:
 
 
 def plan_extras(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
-    """Raises UnknownName for an upscaler. Pictures are enlarged one by one, so that the job can be stopped between them."""
+    """Raises UnknownName for an upscaler.
+
+    Pictures are enlarged one by one, so that the job can be stopped between them.
+    """
     settings = replace(Settings(**known_fields(Settings, spec.settings)), pictures_alone=True, save_manifest=False)
     params = Extras(**known_fields(Extras, spec.params))
-    params = replace(params, upscaler_1=library.upscaler(params.upscaler_1), upscaler_2=library.upscaler(params.upscaler_2))
+    params = replace(
+        params, upscaler_1=library.upscaler(params.upscaler_1), upscaler_2=library.upscaler(params.upscaler_2)
+    )
     for restoring in params.restorers:
         library.face_restorer(restoring.name)
     if batch := Batch.recorded(spec.params):
-        found = extras.plans(params, settings, batch_reader(inputs), [(entry.image, entry.infotext) for entry in batch.entries])
+        found = extras.plans(
+            params, settings, batch_reader(inputs), [(entry.image, entry.infotext) for entry in batch.entries]
+        )
         where = [member for entry in batch.entries for member in members(batch, entry, 1)]
         return JobPlan(found, extended_infotext, finished_facts, where, batch.notes)
     images = zip(spec.params["images"], spec.params["infotexts"], strict=True)
-    return JobPlan(extras.plans(params, settings, partial(load_input, inputs), images), extended_infotext, finished_facts)
+    return JobPlan(
+        extras.plans(params, settings, partial(load_input, inputs), images), extended_infotext, finished_facts
+    )
 
 
 def extended_infotext(plan: ExtrasPlan, extra: Extra) -> str:
@@ -229,24 +244,36 @@ def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
 
 
 def files_for(library: Library, params: Generation, settings: Settings) -> Files:
-    """Raises UnknownName or ModelError, but not for a VAE that is not here, nor for a face restorer's file: that is told when faces are restored."""
+    """Raises UnknownName or ModelError, but not for a VAE that is not here, nor for a face restorer's file:
+    that is told when faces are restored.
+    """
     s = settings
     asked = (s.sd_model_checkpoint, s.sd_vae, s.sd_vae_overrides_per_model_preferences)
     prompts = (params.prompt, params.negative_prompt)
-    return library.once(("files", params.refiner_checkpoint, *prompts, *asked), partial(find_files, library, params, settings))
+    return library.once(
+        ("files", params.refiner_checkpoint, *prompts, *asked), partial(find_files, library, params, settings)
+    )
 
 
 def find_files(library: Library, params: Generation, settings: Settings) -> Files:
     checkpoint = library.checkpoints.hashed(find_checkpoint(library.checkpoints, settings.sd_model_checkpoint))
-    refiner = library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint)) if params.refiner_checkpoint else None
+    refiner = (
+        library.checkpoints.hashed(library.checkpoints.find(params.refiner_checkpoint))
+        if params.refiner_checkpoint
+        else None
+    )
     vae, notes = vae_here(library, checkpoint, settings)
     return Files(checkpoint, vae, refiner, networks_of(params, library), notes=notes)
 
 
 def vae_here(library: Library, checkpoint: ModelFile, settings: Settings) -> tuple[ModelFile | None, tuple[str, ...]]:
-    """The VAE that the settings mean, or where it is not here the checkpoint's own, as A1111 has it, and what to say of that."""
+    """The VAE that the settings mean, or where it is not here the checkpoint's own, as A1111 has it,
+    and what to say of that.
+    """
     try:
-        return library.vae_for(checkpoint, settings.sd_vae, preference_first=not settings.sd_vae_overrides_per_model_preferences), ()
+        return library.vae_for(
+            checkpoint, settings.sd_vae, preference_first=not settings.sd_vae_overrides_per_model_preferences
+        ), ()
     except UnknownName:
         return None, (not_here("VAE", settings.sd_vae, "the checkpoint's own is used"),)
 

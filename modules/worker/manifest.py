@@ -1,7 +1,7 @@
 """The reproducibility manifest: all that a picture came from, as JSON inside it.
 
-Generation data tells what a person chose, in A1111's words. The manifest tells what it ran on: whole hashes of every model file,
-every setting, precision, device and library versions.
+Generation data tells what a person chose, in A1111's words. The manifest tells what it ran on: whole hashes of every
+model file, every setting, precision, device and library versions.
 """
 
 from __future__ import annotations

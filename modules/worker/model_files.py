@@ -72,7 +72,9 @@ def plan_extraction(spec: JobSpec, library: Library) -> FileWork:
 
 
 def new_model(job_id: str, kind: str, path: Path, write: Write, source: Path | None = None) -> FileWork:
-    """Work that writes a model file of that kind, whole or not at all. source: the file whose .yaml it may have beside it"""
+    """Work that writes a model file of that kind, whole or not at all. source:
+    the file whose .yaml it may have beside it
+    """
 
     def work(job: FileJob) -> None:
         if job.spec.done:      # a crash came between its file and the job's last word

@@ -39,7 +39,10 @@ def place_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec, output
 
 
 def may_replace(job: JobPlan, spec: JobSpec) -> bool:
-    """Not where several people save: it could be another's. Nor if the job has several pictures: it could be one of them."""
+    """Not where several people save: it could be another's.
+
+    Nor if the job has several pictures: it could be one of them.
+    """
     return job.settings.save_images_replace_action == "Replace" and spec.owner == LOCAL_OWNER and len(job.plans) == 1
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from modules.requests.kinds import JOB_KINDS
 
-Planner = Callable[..., Any]      # of a JobPlan (worker/job_kinds.py), or of FileWork where a kind needs no device (worker/file_jobs.py)
+# of a JobPlan (worker/job_kinds.py), or of FileWork where a kind needs no device (worker/file_jobs.py)
+Planner = Callable[..., Any]
 
 
 def planner_of(kind: str) -> Planner:

@@ -68,7 +68,9 @@ class JobProgress:
 
 
 class JobRunner:
-    """The engine runs in the device's thread; `submit`, `interrupt` and `skip` come from others; files and events have the io thread."""
+    """The engine runs in the device's thread; `submit`, `interrupt` and `skip` come from others;
+    files and events have the io thread.
+    """
 
     def __init__(self, config: WorkerConfig, emit: Emit) -> None:
         self.config, self.emit = config, emit
@@ -77,7 +79,11 @@ class JobRunner:
         self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
         self.where = Where(config.outputs, config.cache, self.device.described)
         self.engine = Engine(
-            self.device.answer, self._watch, batch_weights=self.device.batch_weights, before=self._note_device, dropped=self._dropped,
+            self.device.answer,
+            self._watch,
+            batch_weights=self.device.batch_weights,
+            before=self._note_device,
+            dropped=self._dropped,
         )
         self.side_by_side = ON_CPU if placement.device.type == "cpu" else ON_GPU
         self.jobs: dict[str, JobProgress] = {}
@@ -126,7 +132,9 @@ class JobRunner:
             progress.reach(index, 1.0)
         self.device.kept = self.config.models_kept()
         alone = spec.alone or plan.settings.pictures_alone
-        pictures = [ImageTask(plan.task(i), spec.id, i, spec.owner, spec.turn + i, alone, plan.batch_of(i)) for i in left]
+        pictures = [
+            ImageTask(plan.task(i), spec.id, i, spec.owner, spec.turn + i, alone, plan.batch_of(i)) for i in left
+        ]
         self.engine.submit(pictures, 1 if alone else plan.settings.pictures_side_by_side or self.side_by_side)
         if not left:                     # a crash came between the last picture and the last word
             self._later(self._end, progress)
@@ -134,7 +142,10 @@ class JobRunner:
     def _open(self, progress: JobProgress) -> None:
         with self.closing:
             if self.failure:
-                raise JobFailed("No more pictures can be made: something went wrong inside Easel.", "Start it again; its log tells more.")
+                raise JobFailed(
+                    "No more pictures can be made: something went wrong inside Easel.",
+                    "Start it again; its log tells more.",
+                )
             self.jobs[progress.spec.id] = progress
 
     # The device's thread
@@ -235,7 +246,13 @@ class JobRunner:
         elif isinstance(picture.error, LeftOut):
             self._note(progress, str(picture.error))
         elif picture.error is not None:
-            log.error("Picture %d of job %s failed: %s", picture.index, progress.spec.id, sentence(picture.error), exc_info=unforeseen(picture.error))
+            log.error(
+                "Picture %d of job %s failed: %s",
+                picture.index,
+                progress.spec.id,
+                sentence(picture.error),
+                exc_info=unforeseen(picture.error),
+            )
             progress.error = picture.error
         elif picture.result is not None:
             error = outcome(self._save, progress, picture, picture.result)
@@ -251,11 +268,18 @@ class JobRunner:
         for note in result.extra_params.notes:
             self._note(progress, note)
         if saved.problem:
-            what = "What belongs to a picture could not be saved." if saved.event.saved else "A picture could not be saved and is only in the cache."
+            what = (
+                "What belongs to a picture could not be saved."
+                if saved.event.saved
+                else "A picture could not be saved and is only in the cache."
+            )
             self._note(progress, f"{what} {sentence(saved.problem)}")
 
     def _note(self, progress: JobProgress, note: str) -> None:
-        """Tell its owner, once. A note that cannot be recorded is in the log: it costs neither the picture nor the job."""
+        """Tell its owner, once.
+
+        A note that cannot be recorded is in the log: it costs neither the picture nor the job.
+        """
         if note in progress.noted:
             return
         progress.noted[note] = None

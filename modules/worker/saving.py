@@ -36,7 +36,8 @@ class Where:
 
     outputs: Path
     cache: Path
-    described: Callable[[str], Mapping[str, str]]      # an attention backend's setting → the device as manifests tell it
+    # an attention backend's setting → the device as manifests tell it
+    described: Callable[[str], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
     infotext = job.infotext(index, {**result.extra_params, **signed(spec, job.settings)})
-    facts, lost = with_returned({**job.facts(index), **({} if result.complete else {HALF_MADE: True})}, index, result, spec, where)
+    facts, lost = with_returned(
+        {**job.facts(index), **({} if result.complete else {HALF_MADE: True})}, index, result, spec, where
+    )
     sheet = sheet_of(job, index, result, infotext, where)
     problem: Exception | None = None
     if to_be_saved(job, index, result, spec):
@@ -73,7 +76,9 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
 def with_returned(
     facts: dict[str, Any], index: int, result: Result, spec: JobSpec, where: Where
 ) -> tuple[dict[str, Any], Exception | None]:
-    """The facts with the files of what is shown beside the picture, in the cache alone; and what went wrong with those."""
+    """The facts with the files of what is shown beside the picture, in the cache alone;
+    and what went wrong with those.
+    """
     paths: list[str] = []
     for place, image in enumerate(result.returned):
         path = outcome(cached, Sheet(image, FileFormat(), "", {}, ()), where.cache, spec.id, f"{index}-{place}")
@@ -124,7 +129,10 @@ def manifest_text(job: JobPlan, index: int, result: Result, where: Where) -> Map
 
 
 def saved_with_others(sheet: Sheet, place: Destination, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
-    """Where the picture is now, and what went wrong with what belongs to it. Raises DiskFull or Unwritable for the picture itself."""
+    """Where the picture is now, and what went wrong with what belongs to it.
+
+    Raises DiskFull or Unwritable for the picture itself.
+    """
     before, after = ([each for each in sheet.beside if each.after is wanted] for wanted in (False, True))
     outcomes = [outcome(save_beside, sheet, place, each) for each in before]
     path = place.write(sheet.file, sheet.how.name, suffix)

@@ -35,7 +35,8 @@ class ThreadWorker:
     def __init__(self, config: WorkerConfig, emit: Emit) -> None:
         self.config, self.emit = config, emit
         self.runner: Future[JobRunner] = Future()
-        self.inboxes: dict[str, ThreadPoolExecutor] = {}      # by owner: plans their jobs in their order, once there is a runner
+        # by owner: plans their jobs in their order, once there is a runner
+        self.inboxes: dict[str, ThreadPoolExecutor] = {}
         self.asked: WeakValueDictionary[str, Future[None]] = WeakValueDictionary()      # jobs until they are planned
         self.stopping = False
         self.files = FileJobs(config, emit)
@@ -49,7 +50,8 @@ class ThreadWorker:
             self.files.submit(spec)
             return
         if spec.owner not in self.inboxes:
-            self.inboxes[spec.owner] = ThreadPoolExecutor(1, "inbox")      # of their own: planning thousands of pictures takes seconds
+            # of their own: planning thousands of pictures takes seconds
+            self.inboxes[spec.owner] = ThreadPoolExecutor(1, "inbox")
         self.asked[spec.id] = self.inboxes[spec.owner].submit(self._submit, spec)
 
     def interrupt(self, job: str) -> None:
@@ -89,7 +91,8 @@ class ThreadWorker:
         self.config.note_in_hand(f"planning for {spec.owner}", [spec.id])
         error = outcome(lambda: self.runner.result().submit(spec))
         self.config.note_in_hand(f"planning for {spec.owner}", [])
-        if error and not self.stopping:      # there is no runner, or it has closed; while stopping the job stays recorded
+        # there is no runner, or it has closed; while stopping the job stays recorded
+        if error and not self.stopping:
             log.warning("Job %s cannot be begun: %s", spec.id, error)
             self.emit(Ended(spec.id, FAILED, error_data(error)))
 

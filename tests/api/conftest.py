@@ -14,5 +14,7 @@ def client(tmp_path_factory):
 @pytest.fixture(scope="session")
 def guarded(tmp_path_factory):
     """A server with two people."""
-    with serving(with_tiny_model(tmp_path_factory.mktemp("shared")), "--api-auth", "alice:a-secret,bob:b-secret") as found:
+    with serving(
+        with_tiny_model(tmp_path_factory.mktemp("shared")), "--api-auth", "alice:a-secret,bob:b-secret"
+    ) as found:
         yield found

@@ -19,7 +19,9 @@ from modules.commands.protocol import PlainSpoken
 from modules.settings.flags import parse_flags
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "a/?x=", "localhost/gradio_api/", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "a/?x=", "localhost/gradio_api/", ""]
+)
 def test_a_foreign_host_name_is_turned_away(client, host):
     assert client.get("/sdapi/v1/options", headers={"Host": host}).status_code in (400, 403)
 
@@ -29,7 +31,10 @@ def test_own_names_are_welcome(client, host):
     assert client.get("/internal/ping", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "file://", "", "//", "http://[", "http://a@127.0.0.1"])
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1:1", "file://", "", "//", "http://[", "http://a@127.0.0.1"],
+)
 def test_another_page_may_change_nothing(client, origin):
     reply = client.post("/sdapi/v1/options", json={"eta_ddim": 0.9}, headers={"Origin": origin})
     assert (reply.status_code, reply.json()["error"]) == (403, "bad_origin")
@@ -43,7 +48,9 @@ def test_our_own_page_may(client):
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/plain;charset=UTF-8"])
 def test_what_a_foreign_form_can_send_is_refused(client, kind):
-    assert client.post("/sdapi/v1/options", content='{"eta_ddim": 0.9}', headers={"Content-Type": kind}).status_code == 415
+    assert (
+        client.post("/sdapi/v1/options", content='{"eta_ddim": 0.9}', headers={"Content-Type": kind}).status_code == 415
+    )
 
 
 def test_without_an_account_nothing_but_the_ping_answers(guarded):
@@ -119,7 +126,10 @@ class TestSocket:
         {"Authorization": "Basic YWxpY2U6d3Jvbmc="}, {},
     ])
     def test_stays_shut_for_others(self, browser, headers):
-        with pytest.raises(WebSocketDisconnect), browser.websocket_connect("/", headers={"Host": "localhost:7860", **headers}):
+        with (
+            pytest.raises(WebSocketDisconnect),
+            browser.websocket_connect("/", headers={"Host": "localhost:7860", **headers}),
+        ):
             pass
 
 
@@ -130,12 +140,29 @@ def raw(address: httpx.URL, head: bytes) -> tuple[int, dict[str, str], bytes]:
         reply = b"".join(iter(lambda: line.recv(65536), b""))
     top, _, body = reply.partition(b"\r\n\r\n")
     first, *lines = top.decode().split("\r\n")
-    return int(first.split()[1]), {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}, body
+    return (
+        int(first.split()[1]),
+        {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)},
+        body,
+    )
 
 
 TARGETS = [
-    b"sdapi/v1/options", b"http://127.0.0.1/sdapi/v1/options", b"*", b"?", b"//sdapi/v1/options", b"/sdapi/v1/options%0A", b"/%00", b"/..%5c..%5cx",
-    b"\\sdapi\\v1\\options", b"/%2e%2e/%2e%2e/etc/passwd", b"127.0.0.1:80", b"/easel/static/" + b"a" * 5000, b"/" + b"a" * 300, b"/%ff%fe", b"/docs%0d%0a",
+    b"sdapi/v1/options",
+    b"http://127.0.0.1/sdapi/v1/options",
+    b"*",
+    b"?",
+    b"//sdapi/v1/options",
+    b"/sdapi/v1/options%0A",
+    b"/%00",
+    b"/..%5c..%5cx",
+    b"\\sdapi\\v1\\options",
+    b"/%2e%2e/%2e%2e/etc/passwd",
+    b"127.0.0.1:80",
+    b"/easel/static/" + b"a" * 5000,
+    b"/" + b"a" * 300,
+    b"/%ff%fe",
+    b"/docs%0d%0a",
 ]
 
 
@@ -149,27 +176,44 @@ def test_whatever_the_target_the_door_stands_before_it(guarded, method, target):
         assert headers["x-content-type-options"] == "nosniff" and "location" not in headers
 
 
-@pytest.mark.parametrize("head", [
-    b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: odd\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000 + b"\r\n",
-])
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: odd\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000 + b"\r\n",
+    ],
+)
 def test_what_is_no_request_is_refused_in_the_same_shape(client, head):
     status, headers, body = raw(client.base_url, head)
-    assert status == 400 and json.loads(body)["error"] == "bad_request" and headers["x-content-type-options"] == "nosniff"
+    assert (
+        status == 400 and json.loads(body)["error"] == "bad_request" and headers["x-content-type-options"] == "nosniff"
+    )
 
 
 def test_more_than_may_come_is_refused_before_it_is_read_whatever_the_route(client):
     for method, path in ((b"GET", b"/internal/ping"), (b"POST", b"/nowhere"), (b"DELETE", b"/sdapi/v1/options")):
-        status, headers, _ = raw(client.base_url, method + b" " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000000\r\n\r\n")
+        status, headers, _ = raw(
+            client.base_url,
+            method + b" " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000000\r\n\r\n",
+        )
         assert status == 413 and headers["connection"] == "close"
 
 
 def test_who_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(client, caplog, capfd):
     for path in (b"/sdapi/v1/options", b"/sdapi/v1/txt2img", b"/nowhere"):
         with socket.create_connection((client.base_url.host, client.base_url.port)) as line:
-            line.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+            line.sendall(
+                b"POST "
+                + path
+                + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+            )
     assert client.get("/internal/ping").status_code == 200
     assert not any(record.exc_info for record in caplog.records) and "Traceback" not in "".join(capfd.readouterr())
 
@@ -188,7 +232,9 @@ def test_a_head_that_never_ends_is_not_waited_for(client, monkeypatch, begun, as
 
 
 @pytest.mark.parametrize("path", [b"/sdapi/v1/options", b"/sdapi/v1/txt2img", b"/easel/v1/inputs"])
-@pytest.mark.parametrize("framing", [b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\n{"])
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\n{"]
+)
 def test_a_body_that_never_ends_is_refused(client, monkeypatch, path, framing):
     monkeypatch.setattr(IncomingBody, "seconds", 0.2)
     head = b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -218,18 +264,29 @@ ASKING = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Heade
 
 def at_door(*flags: str, peer: str = "127.0.0.1") -> TestClient:
     """A door with alice's account before something that tells what it sees."""
-    return TestClient(Access(mirror, (("alice", "a-secret"),), parse_flags([*flags, "--api-auth", "alice:a-secret"], {})),
-                      base_url="http://localhost:7860", client=(peer, 4711))
+    return TestClient(
+        Access(mirror, (("alice", "a-secret"),), parse_flags([*flags, "--api-auth", "alice:a-secret"], {})),
+        base_url="http://localhost:7860",
+        client=(peer, 4711),
+    )
 
 
 async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
-    seen = {"scheme": scope["scheme"], "client": scope["client"][0], "headers": {name.decode(): value.decode() for name, value in scope["headers"]}}
+    seen = {
+        "scheme": scope["scheme"],
+        "client": scope["client"][0],
+        "headers": {name.decode(): value.decode() for name, value in scope["headers"]},
+    }
     await JSONResponse(seen)(scope, receive, send)
 
 
 FORWARDED = {
-    "X-Forwarded-For": "6.6.6.6, 203.0.113.9, 10.1.1.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "studio.example",
-    "X-Forwarded-Prefix": "/evil", "Forwarded": "for=6.6.6.6", "X-Gradio-Server": "http://evil.example",
+    "X-Forwarded-For": "6.6.6.6, 203.0.113.9, 10.1.1.1",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "studio.example",
+    "X-Forwarded-Prefix": "/evil",
+    "Forwarded": "for=6.6.6.6",
+    "X-Gradio-Server": "http://evil.example",
 }
 
 
@@ -244,17 +301,28 @@ class TestProxies:
         flags = "--trusted-proxy", "10.0.0.0/8, 192.168.0.1", "--allowed-hosts", "Studio.example"
         for peer in ("10.2.3.4", "192.168.0.1", "::ffff:10.9.9.9"):
             seen = at_door(*flags, peer=peer).get("/", headers=ALICE | FORWARDED).json()
-            assert (seen["scheme"], seen["client"], seen["headers"]["host"]) == ("https", "203.0.113.9", "studio.example")
+            assert (seen["scheme"], seen["client"], seen["headers"]["host"]) == (
+                "https",
+                "203.0.113.9",
+                "studio.example",
+            )
             assert not {name.lower() for name in FORWARDED} & seen["headers"].keys()
         assert at_door(*flags, peer="192.168.0.2").get("/", headers=ALICE | FORWARDED).json()["scheme"] == "http"
 
     def test_its_page_has_the_origin_that_it_shows(self):
         browser = at_door("--trusted-proxy", "10.0.0.1", "--allowed-hosts", "studio.example", peer="10.0.0.1")
-        for origin, status in (("https://studio.example", 200), ("http://studio.example", 403), ("https://localhost:7860", 403)):
+        for origin, status in (
+            ("https://studio.example", 200),
+            ("http://studio.example", 403),
+            ("https://localhost:7860", 403),
+        ):
             assert browser.post("/", json={}, headers=ALICE | FORWARDED | {"Origin": origin}).status_code == status
 
     def test_a_forwarded_name_must_be_one_of_ours(self):
-        assert at_door("--trusted-proxy", "10.0.0.1", peer="10.0.0.1").get("/", headers=ALICE | FORWARDED).status_code == 403
+        assert (
+            at_door("--trusted-proxy", "10.0.0.1", peer="10.0.0.1").get("/", headers=ALICE | FORWARDED).status_code
+            == 403
+        )
 
     def test_words_that_are_none_are_passed_over(self):
         odd = {"X-Forwarded-For": "unknown, <script>", "X-Forwarded-Proto": "javascript", "X-Forwarded-Host": ""}
@@ -262,28 +330,58 @@ class TestProxies:
         assert (seen["scheme"], seen["client"]) == ("http", "10.0.0.1")
 
     def test_who_has_no_address_is_no_proxy(self):
-        assert "" not in TrustedProxies(["0.0.0.0/0"]) and "unix:" not in TrustedProxies(["0.0.0.0/0"]) and "1.2.3.4" in TrustedProxies(["0.0.0.0/0"])
+        assert (
+            "" not in TrustedProxies(["0.0.0.0/0"])
+            and "unix:" not in TrustedProxies(["0.0.0.0/0"])
+            and "1.2.3.4" in TrustedProxies(["0.0.0.0/0"])
+        )
 
 
 class TestForeignPages:
     def test_none_may_read_unless_it_is_named(self):
         for flags in ((), ("--cors-allow-origins", "https://good.example")):
-            for origin in ("https://evil.example", "null", "http://localhost:1", "https://good.example.evil.example", "https://good.example:444"):
+            for origin in (
+                "https://evil.example",
+                "null",
+                "http://localhost:1",
+                "https://good.example.evil.example",
+                "https://good.example:444",
+            ):
                 browser = at_door(*flags)
-                for reply in (browser.get("/", headers=ALICE | {"Origin": origin}), browser.options("/", headers={"Origin": origin} | ASKING)):
+                for reply in (
+                    browser.get("/", headers=ALICE | {"Origin": origin}),
+                    browser.options("/", headers={"Origin": origin} | ASKING),
+                ):
                     assert not [name for name in reply.headers if name.startswith("access-control")]
                 assert browser.post("/", json={}, headers=ALICE | {"Origin": origin}).status_code == 403
 
-    @pytest.mark.parametrize("flags", [("--cors-allow-origins", "https://good.example/, http://a.example"), ("--cors-allow-origins-regex", r"https://\w+\.example")])
+    @pytest.mark.parametrize(
+        "flags",
+        [
+            ("--cors-allow-origins", "https://good.example/, http://a.example"),
+            ("--cors-allow-origins-regex", r"https://\w+\.example"),
+        ],
+    )
     def test_who_is_named_may(self, flags):
         browser, origin = at_door(*flags), {"Origin": "https://good.example"}
         asked = browser.options("/", headers=origin | ASKING)
         assert asked.status_code == 204 and "POST" in asked.headers["access-control-allow-methods"]
-        for reply in (asked, browser.get("/", headers=ALICE | origin), browser.post("/", json={}, headers=ALICE | origin), browser.get("/", headers=origin)):
-            assert reply.headers["access-control-allow-origin"] == "https://good.example" and reply.headers["vary"] == "Origin"
+        for reply in (
+            asked,
+            browser.get("/", headers=ALICE | origin),
+            browser.post("/", json={}, headers=ALICE | origin),
+            browser.get("/", headers=origin),
+        ):
+            assert (
+                reply.headers["access-control-allow-origin"] == "https://good.example"
+                and reply.headers["vary"] == "Origin"
+            )
             assert reply.headers["access-control-allow-credentials"] == "true"
         assert reply.status_code == 401
 
     def test_all_of_the_web_may_not_use_what_the_browser_remembers(self):
         reply = at_door("--cors-allow-origins", "*").get("/", headers=ALICE | {"Origin": "https://any.example"})
-        assert reply.headers["access-control-allow-origin"] == "*" and "access-control-allow-credentials" not in reply.headers
+        assert (
+            reply.headers["access-control-allow-origin"] == "*"
+            and "access-control-allow-credentials" not in reply.headers
+        )

@@ -43,7 +43,9 @@ def params_of(app, folder, **given):
 def test_all_pictures_but_the_damaged_one_are_made(client, folder, tmp_path):
     job = settled(client, submitted(client, wish(folder, batch_output_dir=str(tmp_path / "out"))))
     assert (job["state"], job["asked"], job["made"]) == ("done", 3, 2)
-    assert [picture["index"] for picture in job["pictures"]] == [0, 2] and {picture["seed"] for picture in job["pictures"]} == {job["params"]["seed"]}
+    assert [picture["index"] for picture in job["pictures"]] == [0, 2] and {
+        picture["seed"] for picture in job["pictures"]
+    } == {job["params"]["seed"]}
     assert job["warnings"] == ["1.png was left out. The picture is damaged or was cut off."]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "2.png"]
     assert client.get(job["pictures"][1]["url"]).headers["content-type"] == "image/png"

@@ -19,7 +19,11 @@ def test_a_choice_is_remembered_for_its_account_alone(guarded):
 
 
 def test_a_choice_that_cannot_be_is_refused_in_words(client):
-    for bad, status in (({"sd_model_checkpoint": "../../x"}, 404), ({"CLIP_stop_at_last_layers": 99}, 422), ({"emphasis": "None"}, 422)):
+    for bad, status in (
+        ({"sd_model_checkpoint": "../../x"}, 404),
+        ({"CLIP_stop_at_last_layers": 99}, 422),
+        ({"emphasis": "None"}, 422),
+    ):
         reply = client.post("/easel/v1/choice", json=bad)
         assert reply.status_code == status and reply.json()["errors"]
 
@@ -47,8 +51,12 @@ def test_a_file_that_has_come_is_offered_once_the_folders_were_looked_into(clien
         found = client.post("/easel/v1/choices/refresh").json()
         assert found == client.get("/easel/v1/choices").json()
         names = [name for _, name in found["lists"]["titled_checkpoints"]]
-        added = [pair for pair in found["lists"]["titled_checkpoints"] if pair not in before["lists"]["titled_checkpoints"]]
-        assert added == [[f"⚠ {broken.name}", broken.name]] and found["lists"]["checkpoints"] == [[name, name] for name in names]
+        added = [
+            pair for pair in found["lists"]["titled_checkpoints"] if pair not in before["lists"]["titled_checkpoints"]
+        ]
+        assert added == [[f"⚠ {broken.name}", broken.name]] and found["lists"]["checkpoints"] == [
+            [name, name] for name in names
+        ]
         assert any("broken one" in problem for problem in found["problems"]) and found["missing_folder"] == ""
     finally:
         broken.unlink()

@@ -52,7 +52,10 @@ def test_what_is_given_goes_before_generation_data(client):
 
 @pytest.mark.parametrize("text", ["", "just a prompt", "\n\n", "Steps: 2, Sampler: Euler, Seed: 3, Size: 64x64"])
 def test_any_text_is_generation_data_of_some_kind(client, text):
-    assert client.post("/sdapi/v1/txt2img", json={"steps": 1, "width": 64, "height": 64, "infotext": text}).status_code == 200
+    assert (
+        client.post("/sdapi/v1/txt2img", json={"steps": 1, "width": 64, "height": 64, "infotext": text}).status_code
+        == 200
+    )
 
 
 def test_generation_data_that_name_what_is_not_here_still_make_a_picture(client):
@@ -61,17 +64,30 @@ def test_generation_data_that_name_what_is_not_here_still_make_a_picture(client)
     reply = client.post("/sdapi/v1/txt2img", json={"infotext": text + hires})
     assert reply.status_code == 200, reply.text
     info = told(reply.json())
-    assert ("Made with v1-5 [cc6cb27103], gone.pt, the sampler dpmpp_9s, the refiner gone and the upscaler 4x-Gone (not here): "
-            "using tiny-sd1, Automatic, Euler, none and Latent.") in info["warnings"]
+    assert (
+        "Made with v1-5 [cc6cb27103], gone.pt, the sampler dpmpp_9s, the refiner gone and the upscaler 4x-Gone (not "
+        "here): "
+        "using tiny-sd1, Automatic, Euler, none and Latent."
+    ) in info["warnings"]
     assert "Hires sampler: DPM++ 2M" in info["infotexts"][0]
-    refused(client, 404, infotext=text, sampler_name="dpmpp_9s")      # what the client says itself is still its own fault
+    # what the client says itself is still its own fault
+    refused(client, 404, infotext=text, sampler_name="dpmpp_9s")
 
 
 def test_generation_data_fill_in_img2img_with_its_own_fields(client):
     text = f"{BEGINNING}, Denoising strength: 0.25, Mask blur: 11, Masked content: latent noise, Inpaint area: Only masked, Masked area padding: 16"
-    reply = client.post("/sdapi/v1/img2img", json={"infotext": text, "init_images": [PICTURE], "mask": MASK, "inpaint_full_res_padding": 8})
+    reply = client.post(
+        "/sdapi/v1/img2img",
+        json={"infotext": text, "init_images": [PICTURE], "mask": MASK, "inpaint_full_res_padding": 8},
+    )
     assert reply.status_code == 200, reply.text
-    for said in ("Denoising strength: 0.25", "Mask blur: 11", "Masked content: latent noise", "Inpaint area: Only masked", "Masked area padding: 8"):
+    for said in (
+        "Denoising strength: 0.25",
+        "Mask blur: 11",
+        "Masked content: latent noise",
+        "Inpaint area: Only masked",
+        "Masked area padding: 8",
+    ):
         assert said in told(reply.json())["infotexts"][0]
 
 
@@ -88,7 +104,9 @@ def test_styles_are_written_out(client):
         assert [each["name"] for each in client.get("/sdapi/v1/prompt-styles").json()] == ["Pixel", "Dark"]
         info = told(post(client, prompt="a cat", styles=["Pixel", "Dark"]))
         assert info["prompt"] == "a cat" and info["styles"] == ["Pixel", "Dark"]
-        assert info["all_prompts"] == ["pixel art of a cat, sharp, at night"] and info["all_negative_prompts"] == ["blurry"]
+        assert info["all_prompts"] == ["pixel art of a cat, sharp, at night"] and info["all_negative_prompts"] == [
+            "blurry"
+        ]
         assert refused(client, 404, styles=["Pixle"])["hint"] == "Did you mean 'Pixel'?"
     finally:
         path.unlink()
@@ -142,7 +160,12 @@ def test_a_dump_of_a1111s_settings_may_be_posted(client):
 def test_every_setting_of_a1111_is_told_with_its_default_and_remembered(client):
     before = client.get("/sdapi/v1/options").json()
     assert {name: before[name] for name in A1111_SETTINGS} == A1111_SETTINGS
-    assert client.post("/sdapi/v1/options", json={"send_seed": False, "memmon_poll_rate": 3, "hidden_tabs": ["Train"]}).status_code == 200
+    assert (
+        client.post(
+            "/sdapi/v1/options", json={"send_seed": False, "memmon_poll_rate": 3, "hidden_tabs": ["Train"]}
+        ).status_code
+        == 200
+    )
     after = client.get("/sdapi/v1/options").json()
     assert after == {**before, "send_seed": False, "memmon_poll_rate": 3, "hidden_tabs": ["Train"]}
     kept = SettingsFile(client.app.flags.paths.settings_file)
@@ -159,14 +182,31 @@ def test_no_request_changes_where_pictures_go(client):
     assert client.get("/sdapi/v1/options").json() == before
 
 
-@pytest.mark.parametrize(("bad", "status"), [
-    ({"sd_vae": "nothing.pt"}, 422), ({"upscaler_for_img2img": "Nothing"}, 422), ({"sd_lora": "nothing"}, 422), ({"sd_hypernetwork": "nothing"}, 422),
-    ({"face_restoration_model": "nothing"}, 422), ({"sd_model_checkpoint": "nothing"}, 404), ({"sd_model_checkpoint": "t"}, 404),
-    ({"sd_model_checkpoint": "["}, 404), ({"sd_model_checkpoint": "[0123456789]"}, 404), ({"sd_model_checkpoint": " " * 60_000}, 422),
-    ({"sd_model_checkpoint": 5}, 422), ({"send_seed": "no"}, 422), ({"localization": "a" * 20_000}, 422), ({"hidden_tabs": [1]}, 422), ({"memmon_poll_rate": True}, 422),
-    ({"auto_launch_browser": "Nonsense"}, 422), ({"auto_launch_browser": "local"}, 422), ({"canvas_disabled_functions": ["Zoom", "Nothing"]}, 422),
-    ({"no_such": 1}, 422), ({"eta_ddim": 7}, 422),
-])
+@pytest.mark.parametrize(
+    ("bad", "status"),
+    [
+        ({"sd_vae": "nothing.pt"}, 422),
+        ({"upscaler_for_img2img": "Nothing"}, 422),
+        ({"sd_lora": "nothing"}, 422),
+        ({"sd_hypernetwork": "nothing"}, 422),
+        ({"face_restoration_model": "nothing"}, 422),
+        ({"sd_model_checkpoint": "nothing"}, 404),
+        ({"sd_model_checkpoint": "t"}, 404),
+        ({"sd_model_checkpoint": "["}, 404),
+        ({"sd_model_checkpoint": "[0123456789]"}, 404),
+        ({"sd_model_checkpoint": " " * 60_000}, 422),
+        ({"sd_model_checkpoint": 5}, 422),
+        ({"send_seed": "no"}, 422),
+        ({"localization": "a" * 20_000}, 422),
+        ({"hidden_tabs": [1]}, 422),
+        ({"memmon_poll_rate": True}, 422),
+        ({"auto_launch_browser": "Nonsense"}, 422),
+        ({"auto_launch_browser": "local"}, 422),
+        ({"canvas_disabled_functions": ["Zoom", "Nothing"]}, 422),
+        ({"no_such": 1}, 422),
+        ({"eta_ddim": 7}, 422),
+    ],
+)
 def test_one_bad_setting_and_nothing_changes(client, bad, status):
     before = client.get("/sdapi/v1/options").json()
     reply = client.post("/sdapi/v1/options", json={"eta_ancestral": 0.5, "send_size": False, **bad})
@@ -176,7 +216,11 @@ def test_one_bad_setting_and_nothing_changes(client, bad, status):
     assert client.get("/sdapi/v1/options").json() == before
 
 
-WITH_CHOICES = [(name, list(each.widget.of)) for name, each in declared_params(Settings).items() if isinstance(each.widget, Choice) and isinstance(each.widget.of, tuple)]
+WITH_CHOICES = [
+    (name, list(each.widget.of))
+    for name, each in declared_params(Settings).items()
+    if isinstance(each.widget, Choice) and isinstance(each.widget.of, tuple)
+]
 
 
 @pytest.mark.parametrize(("name", "known"), [*WITH_CHOICES, *CHOICES.items()])
@@ -261,7 +305,9 @@ def test_a_chosen_model_that_has_gone_costs_no_picture_and_is_told(client):
         assert client.get("/sdapi/v1/options").json()["sd_model_checkpoint"].startswith("tiny-sd1.safetensors")
         assert client.get("/easel/v1/state").status_code == 200
         info = told(post(client))
-        assert info["sd_model_name"] == "tiny-sd1" and any("gone.safetensors" in warning for warning in info["warnings"])
+        assert info["sd_model_name"] == "tiny-sd1" and any(
+            "gone.safetensors" in warning for warning in info["warnings"]
+        )
     finally:
         client.app.settings.change(sd_model_checkpoint="")
 
@@ -292,7 +338,13 @@ def test_a_misspelt_field_is_told_with_what_was_meant(client):
 
 
 def test_what_a1111s_clients_send_along_is_no_warning(client):
-    along = {"seed_enable_extras": True, "comments": {}, "disable_extra_networks": False, "outpath_samples": None, "prompt_for_display": ""}
+    along = {
+        "seed_enable_extras": True,
+        "comments": {},
+        "disable_extra_networks": False,
+        "outpath_samples": None,
+        "prompt_for_display": "",
+    }
     assert told(post(client, **along))["warnings"] == []
     assert "outpath_samples has no effect here." in told(post(client, outpath_samples="/tmp"))["warnings"]
 

@@ -14,7 +14,13 @@ TEXT = b"a red apple, " * 400
 WISH = {"accept-encoding": "gzip, deflate"}
 
 
-def asked(parts: list[bytes], kind: str = "text/html", path: str = "/", wish: dict[str, str] = WISH, more: dict[str, str] | None = None):
+def asked(
+    parts: list[bytes],
+    kind: str = "text/html",
+    path: str = "/",
+    wish: dict[str, str] = WISH,
+    more: dict[str, str] | None = None,
+):
     """The status, headers and body parts that a client gets of an answer made of `parts`."""
     sent = []
     own = {"content-type": kind, "etag": '"1"', **(more or {})}

@@ -60,7 +60,9 @@ def test_a_picture_comes_back_larger_with_its_generation_data(client):
 
 
 def test_without_an_upscaler_the_picture_is_what_it_was(client):
-    reply = single(client, image="data:image/png;base64," + encoded(text=DRAWN), upscaler_1=None, upscaler_2="", upscaling_resize=4)
+    reply = single(
+        client, image="data:image/png;base64," + encoded(text=DRAWN), upscaler_1=None, upscaler_2="", upscaling_resize=4
+    )
     assert reply["html_info"] == "<p></p>"
     assert picture(reply["image"]).text["parameters"] == DRAWN
     assert np.array_equal(picture(reply["image"]), picture(encoded()))
@@ -69,12 +71,18 @@ def test_without_an_upscaler_the_picture_is_what_it_was(client):
 def test_to_a_size_it_is_cropped_to_it(client):
     reply = single(client, resize_mode=1, upscaling_resize_w=40, upscaling_resize_h=40, upscaler_1="lanczos")
     assert picture(reply["image"]).size == (40, 40)
-    assert reply["html_info"] == "<p>Postprocess upscale to: 40x40, Postprocess crop to: 40x40, Postprocess upscaler: Lanczos</p>"
+    assert (
+        reply["html_info"]
+        == "<p>Postprocess upscale to: 40x40, Postprocess crop to: 40x40, Postprocess upscaler: Lanczos</p>"
+    )
 
 
 def test_pictures_of_a_batch_come_back_in_their_order(client):
     around = client.app.flags.paths.data_dir.parent
-    pictures, before = [{"data": encoded((8 * n, 16)), "name": "../../x.png"} for n in (1, 2, 3)], set(around.rglob("x.png"))
+    pictures, before = (
+        [{"data": encoded((8 * n, 16)), "name": "../../x.png"} for n in (1, 2, 3)],
+        set(around.rglob("x.png")),
+    )
     reply = batch(client, pictures, upscaler_1="Lanczos", upscaler_2="Nearest", extras_upscaler_2_visibility=0.5)
     assert [picture(each).size for each in reply["images"]] == [(16, 32), (32, 32), (48, 32)]
     assert reply["html_info"].endswith("Postprocess upscaler: Lanczos, Postprocess upscaler 2: Nearest</p>")
@@ -105,9 +113,20 @@ def test_it_is_a_job_like_others_and_counts_its_pictures(client):
 def test_defaults_are_a1111s(client):
     schema = client.get("/openapi.json").json()["components"]["schemas"]["ExtrasSingleImageRequest"]["properties"]
     assert {name: field["default"] for name, field in schema.items() if name != "save_images"} == {
-        "resize_mode": 0, "show_extras_results": True, "gfpgan_visibility": 0, "codeformer_visibility": 0, "codeformer_weight": 0,
-        "upscaling_resize": 2, "upscaling_resize_w": 512, "upscaling_resize_h": 512, "upscaling_crop": True, "upscaler_1": "None",
-        "upscaler_2": "None", "extras_upscaler_2_visibility": 0, "upscale_first": False, "image": "",
+        "resize_mode": 0,
+        "show_extras_results": True,
+        "gfpgan_visibility": 0,
+        "codeformer_visibility": 0,
+        "codeformer_weight": 0,
+        "upscaling_resize": 2,
+        "upscaling_resize_w": 512,
+        "upscaling_resize_h": 512,
+        "upscaling_crop": True,
+        "upscaler_1": "None",
+        "upscaler_2": "None",
+        "extras_upscaler_2_visibility": 0,
+        "upscale_first": False,
+        "image": "",
     }
 
 
@@ -120,19 +139,37 @@ def test_a_turned_photograph_is_upright_before_it_is_measured(client):
 # Refusals -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("fields", "name"), [
-    ({"upscaling_resize": 0}, "upscaling_resize"), ({"upscaling_resize": 1e9}, "upscaling_resize"), ({"resize_mode": 2}, "resize_mode"),
-    ({"upscaling_resize_w": 0}, "upscaling_resize_w"), ({"upscaling_resize_h": 10**9}, "upscaling_resize_h"),
-    ({"extras_upscaler_2_visibility": 1.5}, "extras_upscaler_2_visibility"), ({"image": ""}, "image"), ({"image": None}, "image"), ({"image": 5}, "image"),
-    ({"image": encoded((3000, 8)), "upscaling_resize": 12, **NEAREST}, "upscaling_resize"),
-    ({"image": encoded((8, 1000)), "resize_mode": 1, "upscaling_resize_w": 2000, **NEAREST}, "upscaling_resize_h"),
-])
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"upscaling_resize": 0}, "upscaling_resize"),
+        ({"upscaling_resize": 1e9}, "upscaling_resize"),
+        ({"resize_mode": 2}, "resize_mode"),
+        ({"upscaling_resize_w": 0}, "upscaling_resize_w"),
+        ({"upscaling_resize_h": 10**9}, "upscaling_resize_h"),
+        ({"extras_upscaler_2_visibility": 1.5}, "extras_upscaler_2_visibility"),
+        ({"image": ""}, "image"),
+        ({"image": None}, "image"),
+        ({"image": 5}, "image"),
+        ({"image": encoded((3000, 8)), "upscaling_resize": 12, **NEAREST}, "upscaling_resize"),
+        ({"image": encoded((8, 1000)), "resize_mode": 1, "upscaling_resize_w": 2000, **NEAREST}, "upscaling_resize_h"),
+    ],
+)
 def test_what_is_outside_its_limits_is_422_and_named(client, fields, name):
     body = single(client, 422, **fields)
     assert body["error"] == "validation" and name in body["detail"][0]["loc"]
 
 
-@pytest.mark.parametrize("image", ["no base64!", base64.b64encode(b"no picture").decode(), "http://127.0.0.1/x.png", "file:///etc/passwd", encoded()[:200]])
+@pytest.mark.parametrize(
+    "image",
+    [
+        "no base64!",
+        base64.b64encode(b"no picture").decode(),
+        "http://127.0.0.1/x.png",
+        "file:///etc/passwd",
+        encoded()[:200],
+    ],
+)
 def test_what_is_no_picture_is_refused(client, image):
     assert single(client, 422, image=image, **NEAREST)["error"] == "invalid_image"
 
@@ -147,7 +184,13 @@ def test_an_unknown_upscaler_is_refused_with_a_suggestion(client):
     single(client, 404, upscaler_2="../../secret")
 
 
-@pytest.mark.parametrize(("field", "file"), [("gfpgan_visibility", "GFPGANv1.4.pth into models/GFPGAN"), ("codeformer_visibility", "codeformer-v0.1.0.pth into models/Codeformer")])
+@pytest.mark.parametrize(
+    ("field", "file"),
+    [
+        ("gfpgan_visibility", "GFPGANv1.4.pth into models/GFPGAN"),
+        ("codeformer_visibility", "codeformer-v0.1.0.pth into models/Codeformer"),
+    ],
+)
 def test_face_restoration_says_which_model_is_missing_and_where_it_goes(client, field, file):
     body = single(client, 422, **{field: 0.5})
     assert body["error"] == "model_missing" and file.split()[0] in body["detail"] and file in body["hint"]
@@ -208,8 +251,14 @@ def test_realesrgan_models_are_those_of_their_folder(client):
 
 def test_latent_modes_and_face_restorers(client):
     assert client.get("/sdapi/v1/latent-upscale-modes").json() == [
-        {"name": name} for name in (
-            "Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)",
+        {"name": name}
+        for name in (
+            "Latent",
+            "Latent (antialiased)",
+            "Latent (bicubic)",
+            "Latent (bicubic antialiased)",
+            "Latent (nearest)",
+            "Latent (nearest-exact)",
         )
     ]
     assert client.get("/sdapi/v1/face-restorers").json() == []

@@ -16,7 +16,15 @@ from PIL import Image
 from modules.imaging.read import read_metadata
 from tests.servers import settled
 
-SMALL = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 11, "cfg_scale": 5, "sampler_name": "Euler"}
+SMALL = {
+    "prompt": "a red circle",
+    "steps": 4,
+    "width": 64,
+    "height": 64,
+    "seed": 11,
+    "cfg_scale": 5,
+    "sampler_name": "Euler",
+}
 
 
 def post(client, **fields):
@@ -43,8 +51,25 @@ def test_a_reply_has_a_picture_and_tells_how_it_was_made(client):
     assert info["sd_model_name"] == "tiny-sd1"
     assert [picture(each).text["parameters"] for each in reply["images"]] == info["infotexts"]
     assert reply["parameters"]["steps"] == 4
-    assert {"prompt", "all_prompts", "negative_prompt", "all_negative_prompts", "seed", "subseed", "all_subseeds", "width", "height",
-            "sampler_name", "cfg_scale", "steps", "batch_size", "sd_model_hash", "job_timestamp", "clip_skip", "version"} <= info.keys()
+    assert {
+        "prompt",
+        "all_prompts",
+        "negative_prompt",
+        "all_negative_prompts",
+        "seed",
+        "subseed",
+        "all_subseeds",
+        "width",
+        "height",
+        "sampler_name",
+        "cfg_scale",
+        "steps",
+        "batch_size",
+        "sd_model_hash",
+        "job_timestamp",
+        "clip_skip",
+        "version",
+    } <= info.keys()
 
 
 def test_the_same_request_gives_the_same_picture(client):
@@ -53,19 +78,52 @@ def test_the_same_request_gives_the_same_picture(client):
 
 def test_defaults_are_a1111s_api_defaults(client):
     schema = client.get("/openapi.json").json()["components"]["schemas"]["Txt2ImgRequest"]["properties"]
-    assert {name: schema[name]["default"] for name in ("steps", "cfg_scale", "width", "height", "seed", "sampler_name", "scheduler")} == {
-        "steps": 50, "cfg_scale": 7.0, "width": 512, "height": 512, "seed": -1, "sampler_name": "Euler", "scheduler": "Automatic"}
+    assert {
+        name: schema[name]["default"]
+        for name in ("steps", "cfg_scale", "width", "height", "seed", "sampler_name", "scheduler")
+    } == {
+        "steps": 50,
+        "cfg_scale": 7.0,
+        "width": 512,
+        "height": 512,
+        "seed": -1,
+        "sampler_name": "Euler",
+        "scheduler": "Automatic",
+    }
 
 
 def test_nulls_mean_the_default_and_strange_keys_nothing(client):
-    odd = {"styles": None, "eta": None, "scheduler": None, "script_name": None, "firstphase_width": 0, "negative_prompt": None, "zzz": [1]}
+    odd = {
+        "styles": None,
+        "eta": None,
+        "scheduler": None,
+        "script_name": None,
+        "firstphase_width": 0,
+        "negative_prompt": None,
+        "zzz": [1],
+    }
     assert post(client, **odd)["images"] == post(client)["images"]
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("steps", 0), ("steps", 10**6), ("width", 0), ("width", -8), ("width", 10**9), ("width", 512.5), ("height", 8193), ("batch_size", 10**6),
-    ("n_iter", 10**6), ("cfg_scale", 1000), ("steps", "many"), ("prompt", 5), ("prompt", "x" * 200_000), ("seed", 2**70),
-])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("steps", 0),
+        ("steps", 10**6),
+        ("width", 0),
+        ("width", -8),
+        ("width", 10**9),
+        ("width", 512.5),
+        ("height", 8193),
+        ("batch_size", 10**6),
+        ("n_iter", 10**6),
+        ("cfg_scale", 1000),
+        ("steps", "many"),
+        ("prompt", 5),
+        ("prompt", "x" * 200_000),
+        ("seed", 2**70),
+    ],
+)
 def test_a_value_outside_its_limits_is_422_and_named(client, field, value):
     body = refused(client, 422, **{field: value})
     assert field in body["detail"][0]["loc"]
@@ -107,7 +165,10 @@ def test_override_settings_belong_to_their_request_alone(client):
 
 
 def test_a_bad_override_is_refused_and_a_foreign_one_told(client):
-    assert refused(client, 422, override_settings={"CLIP_stop_at_last_layers": 99})["detail"][0]["loc"][-1] == "CLIP_stop_at_last_layers"
+    assert (
+        refused(client, 422, override_settings={"CLIP_stop_at_last_layers": 99})["detail"][0]["loc"][-1]
+        == "CLIP_stop_at_last_layers"
+    )
     warnings = json.loads(post(client, override_settings={"forge_additional_modules": []})["info"])["warnings"]
     assert "forge_additional_modules" in warnings[0]
 
@@ -130,7 +191,11 @@ def test_saving_is_asked_for(client):
 
 @pytest.mark.parametrize(("name", "kind"), [("jpeg", "JPEG"), ("webp", "WEBP"), ("avif", "AVIF")])
 def test_a_reply_is_in_the_format_of_files_with_its_generation_data(client, name, kind):
-    reply = post(client, override_settings={"samples_format": name, "samples_filename_pattern": "[styles]-[seed]"}, save_images=True)
+    reply = post(
+        client,
+        override_settings={"samples_format": name, "samples_filename_pattern": "[styles]-[seed]"},
+        save_images=True,
+    )
     [content] = [base64.b64decode(each) for each in reply["images"]]
     assert picture(reply["images"][0]).format == kind
     assert [read_metadata(content).infotext] == json.loads(reply["info"])["infotexts"]
@@ -139,20 +204,58 @@ def test_a_reply_is_in_the_format_of_files_with_its_generation_data(client, name
 
 
 def test_what_silly_tavern_sends_works(client):
-    post(client, **{
-        "sampler_name": "Euler a", "scheduler": "Automatic", "restore_faces": False, "enable_hr": False, "hr_upscaler": "Latent", "hr_scale": 2,
-        "denoising_strength": 0.7, "hr_second_pass_steps": 0, "override_settings": {"CLIP_stop_at_last_layers": 1, "sd_vae": "Automatic"},
-        "override_settings_restore_afterwards": True, "clip_skip": 1, "save_images": True, "send_images": True, "do_not_save_grid": False,
-    })
+    post(
+        client,
+        **{
+            "sampler_name": "Euler a",
+            "scheduler": "Automatic",
+            "restore_faces": False,
+            "enable_hr": False,
+            "hr_upscaler": "Latent",
+            "hr_scale": 2,
+            "denoising_strength": 0.7,
+            "hr_second_pass_steps": 0,
+            "override_settings": {"CLIP_stop_at_last_layers": 1, "sd_vae": "Automatic"},
+            "override_settings_restore_afterwards": True,
+            "clip_skip": 1,
+            "save_images": True,
+            "send_images": True,
+            "do_not_save_grid": False,
+        },
+    )
 
 
 def test_what_sdwebuiapi_sends_works(client):
-    reply = post(client, **{
-        "enable_hr": False, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.7, "firstphase_width": 0, "firstphase_height": 0,
-        "styles": [], "subseed": -1, "subseed_strength": 0.0, "seed_resize_from_h": 0, "seed_resize_from_w": 0, "batch_size": 1, "n_iter": 1,
-        "tiling": False, "do_not_save_samples": False, "eta": 1.0, "s_churn": 0, "s_tmax": 0, "s_tmin": 0, "s_noise": 1, "script_args": [],
-        "script_name": None, "sampler_index": "Euler", "use_deprecated_controlnet": False, "alwayson_scripts": {},
-    })
+    reply = post(
+        client,
+        **{
+            "enable_hr": False,
+            "hr_scale": 2,
+            "hr_upscaler": "Latent",
+            "denoising_strength": 0.7,
+            "firstphase_width": 0,
+            "firstphase_height": 0,
+            "styles": [],
+            "subseed": -1,
+            "subseed_strength": 0.0,
+            "seed_resize_from_h": 0,
+            "seed_resize_from_w": 0,
+            "batch_size": 1,
+            "n_iter": 1,
+            "tiling": False,
+            "do_not_save_samples": False,
+            "eta": 1.0,
+            "s_churn": 0,
+            "s_tmax": 0,
+            "s_tmin": 0,
+            "s_noise": 1,
+            "script_args": [],
+            "script_name": None,
+            "sampler_index": "Euler",
+            "use_deprecated_controlnet": False,
+            "alwayson_scripts": {},
+        },
+    )
     assert json.loads(reply["info"])["seed"] == 11
 
 
@@ -177,9 +280,15 @@ def test_a_job_can_be_followed_by_its_id_and_asked_for_again(client):
 
 @pytest.mark.parametrize("seed", [2**53 + 1, 2**63, 2**64 - 1, -2])
 def test_a_seed_of_64_bits_is_taken_told_and_read_back(client, seed):
-    info = json.loads(post(client, seed=seed, subseed=seed, subseed_strength=0.1, sampler_name="DPM++ SDE", steps=2)["info"])
+    info = json.loads(
+        post(client, seed=seed, subseed=seed, subseed_strength=0.1, sampler_name="DPM++ SDE", steps=2)["info"]
+    )
     assert (info["seed"], info["all_seeds"], info["all_subseeds"]) == (seed, [seed], [seed])
-    again = json.loads(post(client, infotext=info["infotexts"][0], seed=None, subseed=None, prompt=None, steps=None, sampler_name=None)["info"])
+    again = json.loads(
+        post(
+            client, infotext=info["infotexts"][0], seed=None, subseed=None, prompt=None, steps=None, sampler_name=None
+        )["info"]
+    )
     assert (again["all_seeds"], again["all_subseeds"]) == ([seed], [seed])
 
 
@@ -201,7 +310,10 @@ def test_settings_that_name_what_is_not_here_cost_no_picture_and_are_told(client
             standing(client, **settings)
             reply = post(client)
             said = " ".join(json.loads(reply["info"])["warnings"])
-            assert reply["images"] == before and str(next(iter(settings.values()))).replace("True", "Faces were not restored") in said
+            assert (
+                reply["images"] == before
+                and str(next(iter(settings.values()))).replace("True", "Faces were not restored") in said
+            )
             standing(client, sd_vae="Automatic", sd_model_checkpoint="", face_restoration=False)
         standing(client, sd_vae="auto")
         assert post(client)["images"] == before
@@ -211,7 +323,9 @@ def test_settings_that_name_what_is_not_here_cost_no_picture_and_are_told(client
 
 def test_faces_that_cannot_be_restored_cost_no_picture(client):
     reply = post(client, restore_faces=True)
-    assert reply["images"] == post(client)["images"] and "codeformer-v0.1.0.pth" in str(json.loads(reply["info"])["warnings"])
+    assert reply["images"] == post(client)["images"] and "codeformer-v0.1.0.pth" in str(
+        json.loads(reply["info"])["warnings"]
+    )
 
 
 def test_a_checkpoint_that_a_request_names_is_refused_where_it_is_not_here(client):

@@ -35,7 +35,10 @@ def test_the_reply_is_a1111s(client):
 
 
 def test_a_data_address_is_a_picture_too(client):
-    plain, address = (made(client, init_images=[image], denoising_strength=0.4) for image in (PICTURE, f"data:image/png;base64,{PICTURE}"))
+    plain, address = (
+        made(client, init_images=[image], denoising_strength=0.4)
+        for image in (PICTURE, f"data:image/png;base64,{PICTURE}")
+    )
     assert np.array_equal(pixels(plain), pixels(address))
 
 
@@ -43,7 +46,17 @@ def test_outside_the_mask_nothing_changes(client):
     """Original content, no blur: what is black in the mask is the picture itself."""
     before = np.asarray(Image.open(GOLDEN / "inputs/init_a.png").convert("RGB").resize((64, 64))).astype(int)
     mask = np.asarray(Image.open(GOLDEN / "inputs/mask_circle.png").convert("L").resize((64, 64)))
-    after = pixels(made(client, init_images=[PICTURE], mask=MASK, mask_blur=0, inpainting_fill=1, inpaint_full_res=False, denoising_strength=0.9))
+    after = pixels(
+        made(
+            client,
+            init_images=[PICTURE],
+            mask=MASK,
+            mask_blur=0,
+            inpainting_fill=1,
+            inpaint_full_res=False,
+            denoising_strength=0.9,
+        )
+    )
     assert np.array_equal(after[mask == 0], before[mask == 0])
     assert not np.array_equal(after[mask == 255], before[mask == 255])
 
@@ -65,7 +78,13 @@ def test_what_is_no_picture_is_refused(client, body, status):
 
 
 def test_masks_are_returned_after_their_pictures_as_in_a1111(client):
-    masked = {"init_images": [PICTURE], "mask": MASK, "denoising_strength": 0.9, "n_iter": 2, "force_task_id": "with-masks"}
+    masked = {
+        "init_images": [PICTURE],
+        "mask": MASK,
+        "denoising_strength": 0.9,
+        "n_iter": 2,
+        "force_task_id": "with-masks",
+    }
     reply = made(client, **masked, override_settings={"return_mask": True, "return_mask_composite": True})
     images = [Image.open(io.BytesIO(base64.b64decode(each))) for each in reply["images"]]
     assert [image.mode for image in images] == ["RGB", "RGB", "RGBA"] * 2
@@ -74,4 +93,8 @@ def test_masks_are_returned_after_their_pictures_as_in_a1111(client):
     pictures = client.get("/easel/v1/jobs/with-masks").json()["pictures"]
     shown = [client.get(url).content for picture in pictures for url in (picture["url"], *picture["returned"])]
     assert shown == [base64.b64decode(each) for each in reply["images"]]
-    assert client.get(f"{pictures[0]['url']}/returned/2").status_code == client.get(f"{pictures[0]['url']}/returned/-1").status_code == 404
+    assert (
+        client.get(f"{pictures[0]['url']}/returned/2").status_code
+        == client.get(f"{pictures[0]['url']}/returned/-1").status_code
+        == 404
+    )

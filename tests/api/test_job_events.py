@@ -90,7 +90,12 @@ def test_a_quiet_stream_sends_comments_and_one_that_is_left_stops_watching(monke
         await stream.aclose()
         return said
 
-    assert run(follow()) == ['data: {"state": "running", "step": 1}\n\n', KEEPALIVE_COMMENT, KEEPALIVE_COMMENT, 'data: {"step": 2}\n\n']
+    assert run(follow()) == [
+        'data: {"state": "running", "step": 1}\n\n',
+        KEEPALIVE_COMMENT,
+        KEEPALIVE_COMMENT,
+        'data: {"step": 2}\n\n',
+    ]
     assert jobs.watchers == []
 
 
@@ -153,5 +158,6 @@ def test_a_server_that_stops_waits_for_no_stream(tmp_path, caplog):
             lines = reply.iter_lines()
             next(lines)
             client.server.should_exit = True
-            assert not [line for line in lines if '"state": "done"' in line]      # the stream has ended, the job has not
+            # the stream has ended, the job has not
+            assert not [line for line in lines if '"state": "done"' in line]
     assert "timeout graceful shutdown exceeded" not in caplog.text

@@ -52,7 +52,9 @@ def test_what_is_not_given_is_as_the_form_begins_with_the_models_own_defaults(cl
     usual = form_defaults(Txt2Img)
     sidecar = next(iter(client.app.models.checkpoints.list())).path.with_suffix(".json")
     try:
-        params = settled(client, start(client, given={"prompt": "a", "steps": 1, "width": 64, "height": 64})["job"])["params"]
+        params = settled(client, start(client, given={"prompt": "a", "steps": 1, "width": 64, "height": 64})["job"])[
+            "params"
+        ]
         assert (params["sampler_name"], params["cfg_scale"]) == (usual["sampler_name"], usual["cfg_scale"])
         sidecar.write_text('{"defaults": {"cfg_scale": 2.5, "width": 64, "height": 64, "steps": 1}}')
         client.app.models.checkpoints.refresh()
@@ -64,7 +66,9 @@ def test_what_is_not_given_is_as_the_form_begins_with_the_models_own_defaults(cl
 
 
 def test_settings_are_the_jobs_own_and_unknown_ones_are_told(client):
-    started = start(client, settings={"CLIP_stop_at_last_layers": 2, "sd_vae": None, "sd_model_checkpoint": "", "forge_memory": 1})
+    started = start(
+        client, settings={"CLIP_stop_at_last_layers": 2, "sd_vae": None, "sd_model_checkpoint": "", "forge_memory": 1}
+    )
     assert started["notes"] == ["There is no setting called 'forge_memory'; it was ignored."]
     assert client.app.jobs.get(started["job"]).settings["CLIP_stop_at_last_layers"] == 2
     assert client.app.settings.current.CLIP_stop_at_last_layers == 1
@@ -79,13 +83,23 @@ def test_a_script_takes_its_arguments_by_name(client):
 
 
 def test_img2img_starts_from_a_kept_picture_and_may_be_sized_by_it(client, kept):
-    job = settled(client, start(client, "img2img", SMALL | {"init_images": [kept], "resize_by": True, "scale_by": 2})["job"])
+    job = settled(
+        client, start(client, "img2img", SMALL | {"init_images": [kept], "resize_by": True, "scale_by": 2})["job"]
+    )
     assert (job["state"], job["params"]["width"], job["params"]["height"]) == ("done", 128, 192)
 
 
 def test_several_kept_pictures_are_one_batch(client, kept):
-    sent = [{"image": kept, "file": "a.png"}, {"image": kept, "file": "b.png", "infotext": "a dog\nSteps: 1, Sampler: Euler, CFG scale: 7, Seed: 77"}]
-    given = SMALL | {"batch_source": "upload", "batch_sent": sent, "batch_use_png_info": True, "batch_png_info_props": ["Seed"]}
+    sent = [
+        {"image": kept, "file": "a.png"},
+        {"image": kept, "file": "b.png", "infotext": "a dog\nSteps: 1, Sampler: Euler, CFG scale: 7, Seed: 77"},
+    ]
+    given = SMALL | {
+        "batch_source": "upload",
+        "batch_sent": sent,
+        "batch_use_png_info": True,
+        "batch_png_info_props": ["Seed"],
+    }
     job = settled(client, start(client, "img2img", given)["job"])
     assert [picture["seed"] for picture in job["pictures"]] == [11, 77]
 
@@ -96,16 +110,29 @@ def test_extras_enlarges_kept_pictures(client, kept):
     assert (job["state"], sizes) == ("done", [(128, 192)] * 2)
 
 
-@pytest.mark.parametrize(("kind", "given", "field"), [
-    ("txt2img", {"steps": 151}, "steps"), ("txt2img", {"n_iter": None}, "n_iter"), ("txt2img", {"seed": "x"}, "seed"),
-    ("txt2img", {"stepz": 1}, "stepz"), ("txt2img", {"init_images": []}, "init_images"), ("txt2img", {"script_name": "Magic"}, "script_name"),
-    ("img2img", {}, "init_images"), ("img2img", {"init_images": ["../../config.json"]}, "init_images"),
-    ("img2img", {"init_images": [f"{'0' * 64}.png"]}, "init_images"), ("img2img", {"batch_source": "upload"}, "batch_sent"),
-    ("img2img", {"batch_source": "folder", "batch_input_dir": "/nowhere"}, "batch_input_dir"),
-    ("img2img", {"batch_source": "moon"}, "batch_source"), ("extras", {}, "images"), ("extras", {"images": ["x"]}, "images"),
-    ("extras", {"images": ["x"], "infotexts": ["a", "b"]}, "infotexts"), ("extras", {"upscaling_resize": 99}, "upscaling_resize"),
-    ("video", {}, "kind"),
-], ids=str)
+@pytest.mark.parametrize(
+    ("kind", "given", "field"),
+    [
+        ("txt2img", {"steps": 151}, "steps"),
+        ("txt2img", {"n_iter": None}, "n_iter"),
+        ("txt2img", {"seed": "x"}, "seed"),
+        ("txt2img", {"stepz": 1}, "stepz"),
+        ("txt2img", {"init_images": []}, "init_images"),
+        ("txt2img", {"script_name": "Magic"}, "script_name"),
+        ("img2img", {}, "init_images"),
+        ("img2img", {"init_images": ["../../config.json"]}, "init_images"),
+        ("img2img", {"init_images": [f"{'0' * 64}.png"]}, "init_images"),
+        ("img2img", {"batch_source": "upload"}, "batch_sent"),
+        ("img2img", {"batch_source": "folder", "batch_input_dir": "/nowhere"}, "batch_input_dir"),
+        ("img2img", {"batch_source": "moon"}, "batch_source"),
+        ("extras", {}, "images"),
+        ("extras", {"images": ["x"]}, "images"),
+        ("extras", {"images": ["x"], "infotexts": ["a", "b"]}, "infotexts"),
+        ("extras", {"upscaling_resize": 99}, "upscaling_resize"),
+        ("video", {}, "kind"),
+    ],
+    ids=str,
+)
 def test_a_refusal_names_the_field(client, kind, given, field):
     assert named(refused(client, kind, given)) == field
 

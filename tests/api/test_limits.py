@@ -71,8 +71,11 @@ def test_every_text_and_list_has_a_limit():
 
 
 TEXTS = [
-    (method, path, name, limit) for method, path, operation in operations()
-    for name, inner in resolved(body_of(operation)).get("properties", {}).items() if (limit := limited(inner)) and limit < SENT and "{card}" not in path      # no such card: that is said first
+    (method, path, name, limit)
+    for method, path, operation in operations()
+    # no such card: that is said first
+    for name, inner in resolved(body_of(operation)).get("properties", {}).items()
+    if (limit := limited(inner)) and limit < SENT and "{card}" not in path
 ]
 QUERIES = [
     (method, path, given["name"], limit) for method, path, operation in operations()
@@ -96,21 +99,32 @@ def test_a_longer_query_is_refused(client, method, path, name, limit):
 def test_a_longer_id_is_refused(client, path):
     long = "a" * 5_000
     method = next(iter(schema()["paths"][path]))
-    reply = client.request(method, path.format(card=long, job=long, index=0, place=0), json={} if method != "get" else None)
+    reply = client.request(
+        method, path.format(card=long, job=long, index=0, place=0), json={} if method != "get" else None
+    )
     assert reply.status_code in (404, 422) and len(reply.text) < 7_000
 
 
 HUGE = {
-    "a text": "a" * (MAX_INFOTEXT + 1), "a list": [0] * (MAX_VALUES + 1), "a table": {str(n): 0 for n in range(MAX_VALUES + 1)},
+    "a text": "a" * (MAX_INFOTEXT + 1),
+    "a list": [0] * (MAX_VALUES + 1),
+    "a table": {str(n): 0 for n in range(MAX_VALUES + 1)},
     "depth": [[[["a" * (MAX_INFOTEXT + 1)]]]],
 }
 
 
 @pytest.mark.parametrize("value", HUGE.values(), ids=HUGE)
-@pytest.mark.parametrize(("path", "name"), [
-    ("/sdapi/v1/options", "quicksettings_list"), ("/sdapi/v1/txt2img", "override_settings"), ("/sdapi/v1/txt2img", "alwayson_scripts"),
-    ("/sdapi/v1/txt2img", "script_args"), ("/easel/v1/compare-manifest", "manifest"), ("/easel/v1/merge", "metadata"),
-])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/sdapi/v1/options", "quicksettings_list"),
+        ("/sdapi/v1/txt2img", "override_settings"),
+        ("/sdapi/v1/txt2img", "alwayson_scripts"),
+        ("/sdapi/v1/txt2img", "script_args"),
+        ("/easel/v1/compare-manifest", "manifest"),
+        ("/easel/v1/merge", "metadata"),
+    ],
+)
 def test_free_json_is_bounded_in_all(client, path, name, value):
     wrapped = value if name in ("script_args", "quicksettings_list") else {"x": value}
     reply = client.post(path, json={name: wrapped, "models": ["x"]} if path.endswith("merge") else {name: wrapped})
@@ -121,17 +135,44 @@ def test_a_request_of_too_many_settings_is_refused(client):
     assert client.post("/sdapi/v1/options", json={f"s{n}": 0 for n in range(MAX_ITEMS + 1)}).status_code == 422
 
 
-@pytest.mark.parametrize("prompt", [
-    "(" * 5_000 + "a", "((((a:9))))" * 5 + "(" * 90 + "b", "(a:99999999)", "a AND b:99999999", "\\\\(" * 6_000, "(a:-9999999)", "(" * 200 + "(a:0.5)",
-])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "(" * 5_000 + "a",
+        "((((a:9))))" * 5 + "(" * 90 + "b",
+        "(a:99999999)",
+        "a AND b:99999999",
+        "\\\\(" * 6_000,
+        "(a:-9999999)",
+        "(" * 200 + "(a:0.5)",
+    ],
+)
 def test_emphasis_beyond_what_can_be_drawn_is_a_refusal(client, prompt):
     reply = client.post("/sdapi/v1/txt2img", json={"prompt": prompt, "steps": 1, "width": 64, "height": 64})
     assert reply.status_code == 422 and "weigh" in reply.text, reply.text[:300]
-    if " AND " not in prompt:      # which joins nothing in a negative prompt
-        assert client.post("/sdapi/v1/txt2img", json={"negative_prompt": prompt, "steps": 1, "width": 64, "height": 64}).status_code == 422
+    if " AND " not in prompt:  # which joins nothing in a negative prompt
+        assert (
+            client.post(
+                "/sdapi/v1/txt2img", json={"negative_prompt": prompt, "steps": 1, "width": 64, "height": 64}
+            ).status_code
+            == 422
+        )
 
 
-@pytest.mark.parametrize("prompt", ["[" * 10_000, "[" * 10_000 + "a" + "]" * 10_000, "(a:9e40)", "(a:nan)", "(a:0)", "(" * 70 + "a", "(" * 5_000, "(" * 200 + "(a:0)", "[" * 5_000 + "a:"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "[" * 10_000,
+        "[" * 10_000 + "a" + "]" * 10_000,
+        "(a:9e40)",
+        "(a:nan)",
+        "(a:0)",
+        "(" * 70 + "a",
+        "(" * 5_000,
+        "(" * 200 + "(a:0)",
+        "[" * 5_000 + "a:",
+    ],
+)
 def test_other_brackets_are_drawn(client, prompt):
     reply = client.post("/sdapi/v1/txt2img", json={"prompt": prompt, "steps": 1, "width": 64, "height": 64})
     assert reply.status_code == 200, reply.text[:300]

@@ -32,7 +32,10 @@ def test_a_merged_model_is_there_to_be_used(client):
     assert "half and half" in names(client)
     cards = client.get("/easel/v1/cards", params={"kind": "checkpoint", "search": "half and"}).json()["cards"]
     assert [each["name"] for each in cards] == ["half and half"]
-    reply = client.post("/sdapi/v1/txt2img", json={"steps": 1, "width": 64, "height": 64, "override_settings": {"sd_model_checkpoint": "half and half"}})
+    reply = client.post(
+        "/sdapi/v1/txt2img",
+        json={"steps": 1, "width": 64, "height": 64, "override_settings": {"sd_model_checkpoint": "half and half"}},
+    )
     assert reply.status_code == 200 and "Model: half and half" in reply.json()["info"]
 
 
@@ -46,7 +49,10 @@ def test_what_does_not_differ_gives_no_lora_and_says_so(client):
     assert found["state"] == "failed" and "do not differ" in found["error"]["message"]
 
 
-@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/b", "..\\x", "nul\x00", ".hidden", "x" * 300, "\u65e5" * 90, "\u202etxt", "end."])
+@pytest.mark.parametrize(
+    "name",
+    ["../evil", "/tmp/evil", "a/b", "..\\x", "nul\x00", ".hidden", "x" * 300, "\u65e5" * 90, "\u202etxt", "end."],
+)
 def test_a_result_cannot_leave_its_folder(client, name):
     reply = client.post("/easel/v1/merge", json={"models": ["tiny-sd1"], "method": "No interpolation", "name": name})
     assert reply.status_code == 422 and "name" in reply.text
@@ -80,7 +86,9 @@ def test_a_yaml_that_belongs_to_another_file_is_kept(client):
 def test_a_name_nobody_chose_is_never_too_long():
     """Longer by two sources of the longest names a file system takes."""
     name = merged_name(Merge(models=("a", "b")), ["\u65e5" * 80, "\u672c" * 80])
-    assert len(name.encode()) > 255 >= len(f"{shortened(name)}.safetensors".encode()) and name.startswith(shortened(name))
+    assert len(name.encode()) > 255 >= len(f"{shortened(name)}.safetensors".encode()) and name.startswith(
+        shortened(name)
+    )
 
 
 @pytest.mark.parametrize("name", ["../../x.ckpt", "/etc/passwd", "nothing"])
@@ -102,15 +110,23 @@ def test_what_is_made_of_models_is_a_job_like_any_other(client):
     found = settled(client, job)
     assert (found["state"], found["params"]["precision"], found["params"]["more"]) == ("done", "fp16", [1.5])
     assert found["warnings"] == ["The shares are 1.5 together, so that A is in the result with -0.5."]
-    assert [each["id"] for each in client.get("/easel/v1/jobs", params={"kinds": "merge,convert", "limit": 1}).json()] == [job]
+    assert [
+        each["id"] for each in client.get("/easel/v1/jobs", params={"kinds": "merge,convert", "limit": 1}).json()
+    ] == [job]
     assert all(each["kind"] == "txt2img" for each in client.get("/easel/v1/jobs", params={"kinds": "txt2img"}).json())
-    events = [json.loads(line[6:]) for line in client.get(f"/easel/v1/jobs/{job}/events").text.splitlines() if line.startswith("data: ")]
+    events = [
+        json.loads(line[6:])
+        for line in client.get(f"/easel/v1/jobs/{job}/events").text.splitlines()
+        if line.startswith("data: ")
+    ]
     assert files_of(events[-1]) == [("model", "by the page.safetensors")]
     assert client.get(f"/easel/v1/jobs/{job}/pictures/0").status_code == 404
 
 
 def test_somebody_elses_merge_does_not_exist(guarded):
-    job = guarded.post("/easel/v1/convert", json={"model": "tiny-sd1", "name": "mine"}, auth=("alice", "a-secret")).json()["job"]
+    job = guarded.post(
+        "/easel/v1/convert", json={"model": "tiny-sd1", "name": "mine"}, auth=("alice", "a-secret")
+    ).json()["job"]
     assert guarded.get(f"/easel/v1/jobs/{job}", auth=("bob", "b-secret")).status_code == 404
     assert guarded.post(f"/easel/v1/jobs/{job}/interrupt", auth=("bob", "b-secret")).status_code == 404
     assert settled(guarded, job, auth=("alice", "a-secret"))["state"] == "done"

@@ -12,8 +12,16 @@ from tests.library.headers import safetensors
 from tests.servers import serving, with_tiny_model
 
 CONTROLNET = ModelKind(
-    name="controlnet", label="ControlNet", endings=(".safetensors", ".pth"), where=("ControlNet",), page="controlnet", title="ControlNet",
-    files="ControlNet files", tag="control", needs=("vae",), refresh="refresh-controlnets",
+    name="controlnet",
+    label="ControlNet",
+    endings=(".safetensors", ".pth"),
+    where=("ControlNet",),
+    page="controlnet",
+    title="ControlNet",
+    files="ControlNet files",
+    tag="control",
+    needs=("vae",),
+    refresh="refresh-controlnets",
 )
 
 
@@ -35,7 +43,9 @@ def test_its_files_are_found_and_what_is_none_is_told(client):
 
 def test_it_has_cards(client):
     cards = client.get("/easel/v1/cards", params={"kind": "controlnet", "search": "canny"}).json()["cards"]
-    assert [(card["name"], card["title"], card["insert"]) for card in cards] == [("canny", "Edges", "<control:canny:1>")]
+    assert [(card["name"], card["title"], card["insert"]) for card in cards] == [
+        ("canny", "Edges", "<control:canny:1>")
+    ]
     assert client.get(f"/easel/v1/cards/{cards[0]['id']}").json()["vaes"] == ["None"]
 
 

@@ -1,4 +1,7 @@
-"""What a client hears, and whether it is heard again, when something of ours fails or a library refuses by itself. On real connections."""
+"""What a client hears, and whether it is heard again, when something of ours fails or a library refuses by itself.
+
+On real connections.
+"""
 
 from __future__ import annotations
 
@@ -105,17 +108,36 @@ def test_what_breaks_off_in_the_middle_is_not_taken_for_whole(line, caplog):
     assert caplog.text.count("Traceback") == 1
 
 
-@pytest.mark.parametrize("text", [
-    "bytes", "bytes=", "bytes=a-b", "bytes=5-2", "bytes=--1", "bytes=1", "bytes=1-2,", "bytes=1-2,x", "bytes=-", "pages=1-2", "=", "bytes:1-2",
-    "bytes=" + "9" * 5000 + "-", "bytes=" + ",".join(["0-"] * 2000) + ",", "bytes=\N{SUPERSCRIPT TWO}-",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bytes",
+        "bytes=",
+        "bytes=a-b",
+        "bytes=5-2",
+        "bytes=--1",
+        "bytes=1",
+        "bytes=1-2,",
+        "bytes=1-2,x",
+        "bytes=-",
+        "pages=1-2",
+        "=",
+        "bytes:1-2",
+        "bytes=" + "9" * 5000 + "-",
+        "bytes=" + ",".join(["0-"] * 2000) + ",",
+        "bytes=\N{SUPERSCRIPT TWO}-",
+    ],
+)
 def test_a_range_that_is_none_is_ignored(line, text):
     assert not is_range(text)
     reply, body = ask(line, "/file", headers={"Range": text})
     assert (reply.status, body) == (200, CONTENT)
 
 
-@pytest.mark.parametrize(("text", "first", "last"), [("bytes=0-9", 0, 10), ("bytes=-7", -7, None), ("Bytes=10200-", 10200, None), ("bytes=5-99999", 5, None)])
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [("bytes=0-9", 0, 10), ("bytes=-7", -7, None), ("Bytes=10200-", 10200, None), ("bytes=5-99999", 5, None)],
+)
 def test_a_part_of_a_file_may_be_asked_for(line, text, first, last):
     reply, body = ask(line, "/file", headers={"Range": text})
     assert (reply.status, body) == (206, CONTENT[first:last])

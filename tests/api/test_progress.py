@@ -16,7 +16,9 @@ SLOW = {**SMALL, "width": 128, "height": 128, "steps": 150}
 def start(client, job, **fields):
     """A job in the background; returns once it is being sampled."""
     how = fields.pop("how", {})
-    thread = threading.Thread(target=lambda: client.post("/sdapi/v1/txt2img", json={**SLOW, "force_task_id": job, **fields}, **how))
+    thread = threading.Thread(
+        target=lambda: client.post("/sdapi/v1/txt2img", json={**SLOW, "force_task_id": job, **fields}, **how)
+    )
     thread.start()
     for _ in range(4000):      # a busy machine loads the model slowly
         reply = client.get(f"/easel/v1/jobs/{job}", **how)

@@ -113,7 +113,9 @@ def test_so_has_the_doors(client, headers):
 def test_the_schema_says_what_the_fields_mean(client):
     schema = client.get("/openapi.json").json()
     steps = schema["components"]["schemas"]["Txt2ImgRequest"]["properties"]["steps"]
-    assert steps["title"] == "Sampling steps" and steps["description"] and (steps["minimum"], steps["maximum"]) == (1, 150)
+    assert (
+        steps["title"] == "Sampling steps" and steps["description"] and (steps["minimum"], steps["maximum"]) == (1, 150)
+    )
     for path, methods in schema["paths"].items():
         for method in methods.values():
             assert "4XX" in method["responses"], path
@@ -147,10 +149,19 @@ class TestPage:
 MANY = MAX_JSON + 1
 
 
-@pytest.mark.parametrize("content", [
-    b"[" + b"0," * MANY + b"0]", b"[" + b'"",' * MANY + b'""]', b"[" * MANY, b'"' * 4 * MANY, b"{" + b'"a":1,' * MANY + b'"a":1}',
-    b"[" + b"{}," * MANY + b"0]", b'["' + b"\\\\" * (MAX_ESCAPES // 2 + 1) + b'"]',
-], ids=["numbers", "texts", "lists", "quotes", "names", "objects", "escapes"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" + b"0," * MANY + b"0]",
+        b"[" + b'"",' * MANY + b'""]',
+        b"[" * MANY,
+        b'"' * 4 * MANY,
+        b"{" + b'"a":1,' * MANY + b'"a":1}',
+        b"[" + b"{}," * MANY + b"0]",
+        b'["' + b"\\\\" * (MAX_ESCAPES // 2 + 1) + b'"]',
+    ],
+    ids=["numbers", "texts", "lists", "quotes", "names", "objects", "escapes"],
+)
 def test_json_of_more_values_than_any_request_has_is_refused_before_it_is_taken_apart(client, content):
     with pytest.raises(json.JSONDecodeError, match="more than"):
         check_count(content)
@@ -158,24 +169,41 @@ def test_json_of_more_values_than_any_request_has_is_refused_before_it_is_taken_
     assert reply.status_code == 422 and "more than" in reply.json()["errors"] and len(reply.text) < 5_000
 
 
-@pytest.mark.parametrize("value", [
-    {"text": ",[{" * MANY, "more": ['\\"', "\\", '"', "\\\\\"'", ",[{\\"]}, [0] * (MAX_JSON - 2), {str(each): [] for each in range(MAX_JSON // 4)}, ["\\" * 1000],
-], ids=["commas in a text", "numbers", "names", "backslashes"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"text": ",[{" * MANY, "more": ['\\"', "\\", '"', "\\\\\"'", ",[{\\"]},
+        [0] * (MAX_JSON - 2),
+        {str(each): [] for each in range(MAX_JSON // 4)},
+        ["\\" * 1000],
+    ],
+    ids=["commas in a text", "numbers", "names", "backslashes"],
+)
 def test_what_stands_in_texts_is_not_counted(value):
     assert strict_json(json.dumps(value).encode()) == value
     assert strict_json(json.dumps(value).encode("utf-8-sig")) == value
 
 
-@pytest.mark.parametrize(("path", "name"), [
-    ("/sdapi/v1/txt2img", "override_settings"), ("/sdapi/v1/txt2img", "alwayson_scripts"), ("/sdapi/v1/txt2img", "unheard_of"), ("/sdapi/v1/options", "hidden_tabs"),
-    ("/easel/v1/read-infotext", "now"), ("/easel/v1/compare-manifest", "manifest"), ("/easel/v1/choice", "sd_vae"),
-])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/sdapi/v1/txt2img", "override_settings"),
+        ("/sdapi/v1/txt2img", "alwayson_scripts"),
+        ("/sdapi/v1/txt2img", "unheard_of"),
+        ("/sdapi/v1/options", "hidden_tabs"),
+        ("/easel/v1/read-infotext", "now"),
+        ("/easel/v1/compare-manifest", "manifest"),
+        ("/easel/v1/choice", "sd_vae"),
+    ],
+)
 @pytest.mark.parametrize(("opening", "closing"), [(b'{"a":', b"}"), (b"[", b"]"), (b'[{"a":', b"}]")])
 def test_json_nested_more_deeply_than_any_request_is_refused(client, path, name, opening, closing):
     for levels in (MAX_DEPTH, 300):
         nested = b'{"a": ' + opening * levels + b"1" + closing * levels + b"}"
         reply = send(client, b'{"' + name.encode() + b'": ' + nested + b"}", path)
-        assert reply.status_code == 422 and "levels" in reply.json()["errors"] and len(reply.text) < 5_000, reply.text[:300]
+        assert reply.status_code == 422 and "levels" in reply.json()["errors"] and len(reply.text) < 5_000, reply.text[
+            :300
+        ]
 
 
 def test_json_of_some_levels_is_read():
@@ -191,6 +219,10 @@ def test_json_is_utf8():
 
 def test_a_refusal_is_short_whatever_names_the_request_has(client):
     assert len(client.post("/easel/v1/choice", json={"a" * 2**20: 1}).text) < 1_000
-    for body in ({"text": "", "now": {"a" * 2**20: 1}}, {"text": "", "now": {"a" * 2_000 + str(each): 1 for each in range(900)}}, {"text": [["a"]] * 9_000}):
+    for body in (
+        {"text": "", "now": {"a" * 2**20: 1}},
+        {"text": "", "now": {"a" * 2_000 + str(each): 1 for each in range(900)}},
+        {"text": [["a"]] * 9_000},
+    ):
         reply = client.post("/easel/v1/read-infotext", json=body)
         assert reply.status_code == 422 and len(reply.text) < 30_000

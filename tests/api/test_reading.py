@@ -32,13 +32,25 @@ def ask(client, content):
 
 
 def test_a_made_picture_tells_everything_again(client):
-    made = post(client, prompt='a (red:1.2) circle, "quoted": x\nsecond line', negative_prompt="blue", subseed=5, subseed_strength=0.3,
-                sampler_name="DPM++ SDE", scheduler="Exponential", cfg_scale=6.5, tiling=True)
+    made = post(
+        client,
+        prompt='a (red:1.2) circle, "quoted": x\nsecond line',
+        negative_prompt="blue",
+        subseed=5,
+        subseed_strength=0.3,
+        sampler_name="DPM++ SDE",
+        scheduler="Exponential",
+        cfg_scale=6.5,
+        tiling=True,
+    )
     reply = client.post("/sdapi/v1/png-info", json={"image": "data:image/png;base64," + made["images"][0]}).json()
     assert reply["parameters"]["Prompt"] == 'a (red:1.2) circle, "quoted": x\nsecond line'
     fields = client.post("/easel/v1/read-infotext", json={"text": reply["info"]}).json()["fields"]
-    lost = {"styles", "n_iter", "batch_size", "seed_resize_from_w", "seed_resize_from_h"}      # not of the picture, or not asked for
-    second_pass = {"denoising_strength", "refiner_checkpoint", "refiner_switch_at"} | {name for name in declared_params(Txt2Img) if "hr" in name.split("_")}
+    # not of the picture, or not asked for
+    lost = {"styles", "n_iter", "batch_size", "seed_resize_from_w", "seed_resize_from_h"}
+    second_pass = {"denoising_strength", "refiner_checkpoint", "refiner_switch_at"} | {
+        name for name in declared_params(Txt2Img) if "hr" in name.split("_")
+    }
     for name in declared_params(Txt2Img).keys() - lost - second_pass:
         assert fields[name] == made["parameters"][name], name
 
@@ -63,12 +75,23 @@ def test_a_picture_without_data_has_none(client):
     assert ask(client, png_of(4, 4)).json() == {"info": "", "items": {}, "parameters": {}}
 
 
-@pytest.mark.parametrize(("content", "status"), [
-    (b"", 422), (b"hello", 422), (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422), (b"%PDF-1.4", 422), (b"<html></html>", 422),
-    (png_of(20_000, 20_000), 413), (png_of(9_500, 9_500), 413), (png_of(4, 4)[:-30], 422), (png_of(0, 0), 422),
-    (png_of(4, 4, chunk(b"tEXt", b"parameters\0" + b"a" * 3_000_000)), 413),
-    (png_of(4, 4, chunk(b"zTXt", b"parameters\0\0" + zlib.compress(b"a" * 100_000_000))), 422),
-], ids=["empty", "text", "svg", "pdf", "html", "20000", "9500", "cut", "0x0", "long", "bomb"])
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 422),
+        (b"hello", 422),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422),
+        (b"%PDF-1.4", 422),
+        (b"<html></html>", 422),
+        (png_of(20_000, 20_000), 413),
+        (png_of(9_500, 9_500), 413),
+        (png_of(4, 4)[:-30], 422),
+        (png_of(0, 0), 422),
+        (png_of(4, 4, chunk(b"tEXt", b"parameters\0" + b"a" * 3_000_000)), 413),
+        (png_of(4, 4, chunk(b"zTXt", b"parameters\0\0" + zlib.compress(b"a" * 100_000_000))), 422),
+    ],
+    ids=["empty", "text", "svg", "pdf", "html", "20000", "9500", "cut", "0x0", "long", "bomb"],
+)
 def test_hostile_pictures_are_refused(client, content, status):
     reply = ask(client, content)
     assert reply.status_code == status, reply.text
@@ -79,17 +102,37 @@ PICTURE = png_of(4, 4, chunk(b"tEXt", b"parameters\0a cat"))
 PLAIN = base64.b64encode(PICTURE).decode()
 
 
-@pytest.mark.parametrize("image", [
-    base64.encodebytes(PICTURE).decode(), PLAIN.replace("A", "A \r\n\t"), f"  {PLAIN}\n", PLAIN.rstrip("="), PLAIN + "==",
-    base64.urlsafe_b64encode(PICTURE).decode(), f"data:image/png;base64,{PLAIN}", f"DATA:image/png;name=x.png;charset=utf-8;base64, {PLAIN}",
-    f"data:;base64,{PLAIN.rstrip('=')}", f"data:image/png;base64,{quote(PLAIN, safe='')}", f"base64,{PLAIN}",
-])
+@pytest.mark.parametrize(
+    "image",
+    [
+        base64.encodebytes(PICTURE).decode(),
+        PLAIN.replace("A", "A \r\n\t"),
+        f"  {PLAIN}\n",
+        PLAIN.rstrip("="),
+        PLAIN + "==",
+        base64.urlsafe_b64encode(PICTURE).decode(),
+        f"data:image/png;base64,{PLAIN}",
+        f"DATA:image/png;name=x.png;charset=utf-8;base64, {PLAIN}",
+        f"data:;base64,{PLAIN.rstrip('=')}",
+        f"data:image/png;base64,{quote(PLAIN, safe='')}",
+        f"base64,{PLAIN}",
+    ],
+)
 def test_base64_is_taken_as_clients_write_it(image):
     assert decode_base64(image) == PICTURE
 
 
 def test_addresses_and_bad_base64_are_refused(client):
-    for image in ("http://127.0.0.1:1/x.png", "file:///etc/passwd", "!!!", "data:image/png;base64,???", PLAIN[:-5] + "€", "A", "data:", PLAIN[:8] + "=" + PLAIN):
+    for image in (
+        "http://127.0.0.1:1/x.png",
+        "file:///etc/passwd",
+        "!!!",
+        "data:image/png;base64,???",
+        PLAIN[:-5] + "€",
+        "A",
+        "data:",
+        PLAIN[:8] + "=" + PLAIN,
+    ):
         assert client.post("/sdapi/v1/png-info", json={"image": image}).status_code == 422
 
 
@@ -107,6 +150,8 @@ def test_tokens_are_counted_at_their_most(client):
 
 
 def test_unfit_values_are_not_taken_from_a_text(client):
-    read = client.post("/easel/v1/read-infotext", json={"text": "x\nSteps: many, Sampler: Euler, Seed: 4, Size: 64x64, Clip skip: 99"}).json()
+    read = client.post(
+        "/easel/v1/read-infotext", json={"text": "x\nSteps: many, Sampler: Euler, Seed: 4, Size: 64x64, Clip skip: 99"}
+    ).json()
     assert "steps" not in read["fields"] and read["fields"]["seed"] == 4 and read["settings"] == {}
 

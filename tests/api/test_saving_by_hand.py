@@ -57,8 +57,16 @@ def test_a_saved_picture_is_a_copy_with_its_data_and_a_row_in_the_log(client):
     assert (path.parent / "log.csv").read_text("utf-8").startswith(HEADER + "\n")
     [row] = rows(path.parent)
     assert row == {
-        "prompt": "猫, a \"cat\"\nin snow", "seed": "12", "width": "64", "height": "64", "sampler": "Euler", "cfgs": "5.0",
-        "steps": "4", "filename": path.name, "negative_prompt": "dog", "sd_model_name": "tiny-sd1",
+        "prompt": '猫, a "cat"\nin snow',
+        "seed": "12",
+        "width": "64",
+        "height": "64",
+        "sampler": "Euler",
+        "cfgs": "5.0",
+        "steps": "4",
+        "filename": path.name,
+        "negative_prompt": "dog",
+        "sd_model_name": "tiny-sd1",
         "sd_model_hash": row["sd_model_hash"],
     }
     assert f"Model hash: {row['sd_model_hash']}," in picture["infotext"]
@@ -75,8 +83,16 @@ def test_saving_twice_makes_two_files_below_one_header(client):
 def test_all_pictures_of_a_job_are_saved_in_subfolders_and_not_listed_as_the_settings_want(client):
     job = drawn(client, "hand-3", n_iter=2, batch_size=2)
     pattern = "[seed]-[batch_number]-[generation_number]-[seed_last]-[steps]-[sampler]-[model_name]-[width]"
-    with set_to(client, outdir_save="all", save_selected_only=False, save_write_log_csv=False,
-                use_save_to_dirs_for_ui=True, samples_filename_pattern=pattern, save_images_add_number=False, save_txt=True):
+    with set_to(
+        client,
+        outdir_save="all",
+        save_selected_only=False,
+        save_write_log_csv=False,
+        use_save_to_dirs_for_ui=True,
+        samples_filename_pattern=pattern,
+        save_images_add_number=False,
+        save_txt=True,
+    ):
         paths = saved(client, job, 3)
     folder = client.app.flags.paths.outputs / "all" / date.today().isoformat()
     stems = [f"{11 + n}-{n % 2 + 1}-{n + 1}-14-4-Euler-tiny-sd1-64" for n in range(4)]

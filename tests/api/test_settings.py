@@ -21,7 +21,15 @@ def test_a_checkpoint_that_was_read_before_its_hash_was_known_is_no_choice(clien
     assert client.app.settings.current.sd_model_checkpoint == before
 
 
-@pytest.mark.parametrize("bad", [{"no_such_setting": 1}, {"CLIP_stop_at_last_layers": 99}, {"emphasis": "Loud"}, {"sd_model_checkpoint": "none such"}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"no_such_setting": 1},
+        {"CLIP_stop_at_last_layers": 99},
+        {"emphasis": "Loud"},
+        {"sd_model_checkpoint": "none such"},
+    ],
+)
 def test_one_bad_option_changes_nothing(client, bad):
     before = client.get("/sdapi/v1/options").json()
     reply = client.post("/sdapi/v1/options", json={"eta_ddim": 0.5, **bad})
@@ -99,4 +107,10 @@ def test_the_documentation_needs_no_network(client):
     assert "http://" not in page and "https://" not in page and "//cdn" not in page
     assert client.get("/easel/static/swagger-ui-bundle.js").status_code == 200
     paths = client.get("/openapi.json").json()["paths"]
-    assert {"/sdapi/v1/txt2img", "/sdapi/v1/options", "/sdapi/v1/progress", "/sdapi/v1/png-info", "/easel/v1/jobs/{job}"} <= paths.keys()
+    assert {
+        "/sdapi/v1/txt2img",
+        "/sdapi/v1/options",
+        "/sdapi/v1/progress",
+        "/sdapi/v1/png-info",
+        "/easel/v1/jobs/{job}",
+    } <= paths.keys()

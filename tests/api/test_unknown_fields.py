@@ -6,7 +6,11 @@ import pytest
 
 from tests.api.test_limits import Schema, body_of, operations, resolved
 
-OWN = [(method, path, body_of(operation)) for method, path, operation in operations() if path.startswith("/easel/v1/") and body_of(operation)]
+OWN = [
+    (method, path, body_of(operation))
+    for method, path, operation in operations()
+    if path.startswith("/easel/v1/") and body_of(operation)
+]
 NAMES = {"card": "none", "job": "none"}
 
 
@@ -42,10 +46,19 @@ def test_of_very_many_some_are_named(client):
     assert reply.status_code == 422 and "field0" in reply.text and len(reply.text) < 10_000
 
 
-@pytest.mark.parametrize(("path", "body"), [
-    ("/internal/progress", {"id_task": "none"}), ("/sdapi/v1/interrogate", {}),
-    ("/sdapi/v1/png-info", {"image": "iVBORw0KGgo="}), ("/sdapi/v1/extra-single-image", {}), ("/sdapi/v1/txt2img", {"steps": 0}),
-])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/internal/progress", {"id_task": "none"}),
+        ("/sdapi/v1/interrogate", {}),
+        ("/sdapi/v1/png-info", {"image": "iVBORw0KGgo="}),
+        ("/sdapi/v1/extra-single-image", {}),
+        ("/sdapi/v1/txt2img", {"steps": 0}),
+    ],
+)
 def test_a1111s_routes_take_fields_that_they_do_not_know(client, path, body):
     plain, more = client.post(path, json=body), client.post(path, json=body | {"imagee": 1})
-    assert (plain.status_code, plain.json().keys()) == (more.status_code, more.json().keys()) and "imagee" not in more.text
+    assert (plain.status_code, plain.json().keys()) == (
+        more.status_code,
+        more.json().keys(),
+    ) and "imagee" not in more.text

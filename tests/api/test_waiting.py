@@ -29,4 +29,7 @@ def test_who_waits_while_the_server_stops_is_told_that_the_job_is_kept():
     with pytest.raises(Stopping, match="being stopped") as caught:
         run(stopped())
     reply = refusal_response(None, caught.value)
-    assert (reply.status_code, reply.headers["retry-after"]) == (503, "10") and "/easel/v1/jobs/job-1" in caught.value.hint
+    assert (reply.status_code, reply.headers["retry-after"]) == (
+        503,
+        "10",
+    ) and "/easel/v1/jobs/job-1" in caught.value.hint

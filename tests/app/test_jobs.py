@@ -167,7 +167,11 @@ def test_a_job_over_which_the_program_died_twice_is_set_aside_and_others_go_on(j
     jobs.hear(Started(poison))
     jobs.hear(made(poison, 0))
     jobs.store.count_deaths([poison, once])
-    assert [(spec.id, spec.alone) for spec in again(tmp_path).worker.specs] == [(poison, True), (once, True), (waiting, False)]
+    assert [(spec.id, spec.alone) for spec in again(tmp_path).worker.specs] == [
+        (poison, True),
+        (once, True),
+        (waiting, False),
+    ]
     jobs.store.count_deaths([poison])
     after = again(tmp_path)
     assert [spec.id for spec in after.worker.specs] == [once, waiting]
@@ -191,14 +195,25 @@ def test_what_a_living_terminal_makes_is_not_made_again_by_the_server(jobs, tmp_
     assert [spec.id for spec in again(tmp_path).worker.specs] == [theirs]
 
 
-@pytest.mark.parametrize(("column", "value"), [("params", "{"), ("settings", "[1, 2"), ("long_params", '{"batch": {"folder": ""}}'), ("params", '{"n_iter": "x"}')])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("params", "{"),
+        ("settings", "[1, 2"),
+        ("long_params", '{"batch": {"folder": ""}}'),
+        ("params", '{"n_iter": "x"}'),
+    ],
+)
 def test_a_record_that_cannot_be_read_keeps_no_other_from_being_resumed(jobs, tmp_path, column, value):
     broken, waiting = ask(jobs, owner="alice"), ask(jobs, owner="alice")
     with jobs.store.database.open() as db:
         db.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, broken))
     after = again(tmp_path)
     assert waiting in [spec.id for spec in after.worker.specs]
-    assert after.brief(waiting).state == "queued" and [job.id for job in after.store.recent("alice")] == [waiting, broken]
+    assert after.brief(waiting).state == "queued" and [job.id for job in after.store.recent("alice")] == [
+        waiting,
+        broken,
+    ]
     if broken not in [spec.id for spec in after.worker.specs]:
         assert after.get(broken).state == "failed"
 
@@ -251,7 +266,9 @@ def test_whoever_watches_is_told_that_the_program_stops(jobs):
 def beside(tmp_path):
     """Jobs of which merges need no device, and what is told of their outputs."""
     outputs = []
-    found = Jobs(JobStore(tmp_path / "easel.sqlite"), needs_device=lambda kind: kind != "merge", on_output=outputs.append)
+    found = Jobs(
+        JobStore(tmp_path / "easel.sqlite"), needs_device=lambda kind: kind != "merge", on_output=outputs.append
+    )
     found.outputs = outputs
     found.attach(Scribe())
     return found

@@ -12,7 +12,9 @@ def kinds(cls=WebUIError):
     return [cls, *(found for sub in cls.__subclasses__() for found in kinds(sub))]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds() if kind.__module__ == errors.__name__], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [kind for kind in kinds() if kind.__module__ == errors.__name__], ids=lambda kind: kind.__name__
+)
 def test_every_error_has_a_word_and_a_status(kind):
     assert kind.code == kind.code.lower() and 400 <= kind.status < 600
     assert kind.__name__ in errors.__doc__
@@ -29,13 +31,19 @@ def test_without_a_near_one_all_are_listed():
 
 
 def test_a_missing_checkpoint_has_a_code_of_its_own():
-    assert (UnknownName("checkpoint", "x", []).code, UnknownName("sampler", "x", []).code) == ("model_not_found", "not_found")
+    assert (UnknownName("checkpoint", "x", []).code, UnknownName("sampler", "x", []).code) == (
+        "model_not_found",
+        "not_found",
+    )
 
 
 def test_an_error_of_ours_is_told_whole():
     error = ModelCorrupt("a.safetensors ends too early.", "Download it again.")
     assert error_data(error) == {
-        "error": "model_corrupt", "status": 422, "message": "a.safetensors ends too early.", "hint": "Download it again."
+        "error": "model_corrupt",
+        "status": 422,
+        "message": "a.safetensors ends too early.",
+        "hint": "Download it again.",
     }
     assert sentence(error) == "a.safetensors ends too early. Download it again."
 

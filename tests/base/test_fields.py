@@ -8,7 +8,18 @@ from typing import Annotated
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text, declared_params, defaults, form_defaults
+from modules.base.fields import (
+    Checkbox,
+    Choice,
+    Choices,
+    Number,
+    Param,
+    Slider,
+    Text,
+    declared_params,
+    defaults,
+    form_defaults,
+)
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 
@@ -34,7 +45,9 @@ def test_the_form_may_start_elsewhere_than_the_api():
     assert "note" in defaults(Order) and "note" not in form_defaults(Order)
 
 
-@pytest.mark.parametrize("good", [{"size": 1}, {"size": 9}, {"weight": 1e9}, {"colour": "blue"}, {"cake": "any"}, {"words": "1234"}])
+@pytest.mark.parametrize(
+    "good", [{"size": 1}, {"size": 9}, {"weight": 1e9}, {"colour": "blue"}, {"cake": "any"}, {"words": "1234"}]
+)
 def test_what_fits_the_widget_is_taken(good):
     [(name, value)] = good.items()
     assert getattr(TypeAdapter(Order).validate_python(good), name) == value
@@ -42,7 +55,17 @@ def test_what_fits_the_widget_is_taken(good):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"size": 0}, {"size": 10}, {"weight": -1}, {"weight": float("nan")}, {"colour": "green"}, {"cake": "x" * 1001}, {"toppings": ("x",) * 1001}, {"words": "12345"}, {"gift": "perhaps"}],
+    [
+        {"size": 0},
+        {"size": 10},
+        {"weight": -1},
+        {"weight": float("nan")},
+        {"colour": "green"},
+        {"cake": "x" * 1001},
+        {"toppings": ("x",) * 1001},
+        {"words": "12345"},
+        {"gift": "perhaps"},
+    ],
     ids=str,
 )
 def test_what_does_not_is_refused_by_name(bad):

@@ -54,7 +54,10 @@ def test_a_full_disk_adds_nothing_to_a_file(tmp_path, monkeypatch):
     assert path.read_bytes() == b"n\n1\n"
 
 
-@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EROFS, Unwritable), (errno.EIO, Unwritable)])
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EROFS, Unwritable), (errno.EIO, Unwritable)],
+)
 def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path, monkeypatch, number, kind):
     path = tmp_path / "a.bin"
     write_atomically(path, b"old")
@@ -84,7 +87,9 @@ while True:
 
 def test_whoever_is_killed_while_writing_leaves_a_whole_file(tmp_path):
     path = tmp_path / "a.bin"
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()}
+    )
     for _ in range(3):
         writer.stdout.readline()
     writer.send_signal(signal.SIGKILL)
@@ -123,7 +128,11 @@ def numbered(folder):
 
 
 def test_what_is_there_is_never_written_over(tmp_path):
-    assert [write_new(numbered(tmp_path), content).name for content in (b"one", b"two", b"three")] == ["0.txt", "1.txt", "2.txt"]
+    assert [write_new(numbered(tmp_path), content).name for content in (b"one", b"two", b"three")] == [
+        "0.txt",
+        "1.txt",
+        "2.txt",
+    ]
     assert (tmp_path / "0.txt").read_bytes() == b"one"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.txt", "1.txt", "2.txt"]
 
@@ -156,7 +165,9 @@ def test_processes_that_want_the_same_names_lose_nothing(tmp_path):
         "for i in range(100): write_new((folder / f'{n}.txt' for n in count()), f'{sys.argv[2]} {i}'.encode())"
     )
     root = Path(__file__).resolve().parents[2]
-    running = [subprocess.Popen([sys.executable, "-c", writer, str(tmp_path), str(name)], cwd=root) for name in range(3)]
+    running = [
+        subprocess.Popen([sys.executable, "-c", writer, str(tmp_path), str(name)], cwd=root) for name in range(3)
+    ]
     assert [each.wait() for each in running] == [0, 0, 0]
     found = {path.read_text() for path in tmp_path.iterdir()}
     assert found == {f"{name} {i}" for name in range(3) for i in range(100)}

@@ -28,7 +28,9 @@ time.sleep(600)
 @pytest.fixture
 def holder(tmp_path):
     path = tmp_path / "easel.lock"
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()}
+    )
     assert process.stdout.readline() == b"held\n"
     yield path, process
     process.kill()
@@ -41,7 +43,11 @@ def test_a_second_process_is_refused_and_told_who_has_it(holder):
     for refused in (ProcessFile, refuse_second):
         with pytest.raises(AlreadyRunning) as told:
             refused(path)
-        assert str(process.pid) in str(told.value) and "http://127.0.0.1:1234" in str(told.value) and "--data-dir" in told.value.hint
+        assert (
+            str(process.pid) in str(told.value)
+            and "http://127.0.0.1:1234" in str(told.value)
+            and "--data-dir" in told.value.hint
+        )
 
 
 def test_kill_9_gives_it_back_and_tells_what_was_in_hand(holder):
@@ -71,7 +77,9 @@ def test_what_was_recorded_or_released_is_not_told_again(tmp_path):
     assert read_note(path)["in_hand"] == {"before": [], "keeping": ["c"]}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"in_hand": [1]}', b'{"in_hand": {"device": 7, "keeping": [3, "a"]}}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[1]", b'{"in_hand": [1]}', b'{"in_hand": {"device": 7, "keeping": [3, "a"]}}', b"\xff\xfe"]
+)
 def test_whatever_stands_in_the_file_it_can_be_held(tmp_path, content):
     path = tmp_path / "easel.lock"
     path.write_bytes(content)

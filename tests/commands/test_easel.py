@@ -42,7 +42,9 @@ def files_in(folder: Path) -> list[Path]:
 def test_a_picture_from_python_is_the_apis(easel, data):
     made = easel.txt2img("a red fox", negative_prompt="snow", **SMALL)
     with serving(data) as client:
-        reply = client.post("/sdapi/v1/txt2img", json={"prompt": "a red fox", "negative_prompt": "snow", **SMALL}).json()
+        reply = client.post(
+            "/sdapi/v1/txt2img", json={"prompt": "a red fox", "negative_prompt": "snow", **SMALL}
+        ).json()
     theirs = base64.b64decode(reply["images"][0])
     assert np.array_equal(np.asarray(made.image), pixels(theirs))
     assert made.infotext == Image.open(io.BytesIO(theirs)).text["parameters"]
@@ -52,7 +54,10 @@ def test_the_files_have_the_pictures_and_their_generation_data(easel):
     made = easel.txt2img("a fox", n_iter=2, **SMALL)
     assert len(made.images) == len(made.infotexts) == 2
     for file, image, infotext in zip(made.files, made.images, made.infotexts, strict=True):
-        assert np.array_equal(pixels(file), np.asarray(image)) and Image.open(io.BytesIO(file)).text["parameters"] == infotext
+        assert (
+            np.array_equal(pixels(file), np.asarray(image))
+            and Image.open(io.BytesIO(file)).text["parameters"] == infotext
+        )
 
 
 @pytest.mark.parametrize("form", ["picture", "content", "path"])
@@ -61,24 +66,35 @@ def test_a_picture_to_start_from_comes_in_any_form(easel, form, tmp_path):
     image.save(tmp_path / "teal.png")
     source = {"picture": image, "content": (tmp_path / "teal.png").read_bytes(), "path": tmp_path / "teal.png"}[form]
     first, again = (easel.img2img(each, "a fox", denoising_strength=0.5, **SMALL) for each in (source, image))
-    assert "Denoising strength: 0.5" in first.infotext and np.array_equal(np.asarray(first.image), np.asarray(again.image))
+    assert "Denoising strength: 0.5" in first.infotext and np.array_equal(
+        np.asarray(first.image), np.asarray(again.image)
+    )
 
 
 def test_what_is_not_under_the_mask_stays(easel):
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     mask = Image.new("L", (64, 64))
     mask.paste(255, (32, 0, 64, 64))
-    made = np.asarray(easel.img2img(image, "a fox", mask=mask, mask_blur=0, inpaint_full_res=False, inpainting_fill=1, **SMALL).image)
-    assert np.array_equal(made[:, :32], np.asarray(image)[:, :32]) and not np.array_equal(made[:, 32:], np.asarray(image)[:, 32:])
+    made = np.asarray(
+        easel.img2img(image, "a fox", mask=mask, mask_blur=0, inpaint_full_res=False, inpainting_fill=1, **SMALL).image
+    )
+    assert np.array_equal(made[:, :32], np.asarray(image)[:, :32]) and not np.array_equal(
+        made[:, 32:], np.asarray(image)[:, 32:]
+    )
 
 
 def test_settings_are_for_one_request_alone(easel):
-    skipped, plain = (easel.txt2img("a fox", settings=settings, **SMALL).infotext for settings in ({"CLIP_stop_at_last_layers": 2}, {}))
+    skipped, plain = (
+        easel.txt2img("a fox", settings=settings, **SMALL).infotext
+        for settings in ({"CLIP_stop_at_last_layers": 2}, {})
+    )
     assert "Clip skip: 2" in skipped and "Clip skip" not in plain
 
 
 def test_a_setting_that_is_none_is_told(easel):
-    assert easel.txt2img("a fox", settings={"clip": 2}, **SMALL).warnings == ("There is no setting called 'clip'; it was ignored.",)
+    assert easel.txt2img("a fox", settings={"clip": 2}, **SMALL).warnings == (
+        "There is no setting called 'clip'; it was ignored.",
+    )
 
 
 def test_nothing_is_kept_unless_asked(data):

@@ -27,7 +27,9 @@ def client(tmp_path_factory) -> Iterator[httpx.Client]:
     with pytest.MonkeyPatch.context() as patch:
         cache = tmp_path_factory.mktemp("gradio")
         patch.setenv("GRADIO_TEMP_DIR", str(cache))
-        with serving(with_tiny_model(tmp_path_factory.mktemp("data")), "--gradio-auth", "alice:a-secret,bob:b-secret", page=True) as found:
+        with serving(
+            with_tiny_model(tmp_path_factory.mktemp("data")), "--gradio-auth", "alice:a-secret,bob:b-secret", page=True
+        ) as found:
             found.auth, found.cache = ALICE, cache
             until = time.monotonic() + 120
             while "easel_facts" not in found.get("/").text and time.monotonic() < until:
@@ -57,11 +59,15 @@ def routes_in(routes: list[BaseRoute]) -> Iterator[BaseRoute]:
 
 def test_of_gradios_routes_only_those_listed_are_open(client, gradio, secret):
     found = [route for route in routes_in(gradio.routes) if isinstance(route, APIRoute)]
-    assert len(found) > 60 and {"/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/component_server"} < {route.path for route in found}
+    assert len(found) > 60 and {"/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/component_server"} < {
+        route.path for route in found
+    }
     for route in found:
         filled = re.sub(r"{[^}]*}", str(secret), route.path)
         for method in route.methods:
-            reply = client.request(method, filled, params={"session_hash": "x", "upload_id": "x", "deep_link": str(secret)})
+            reply = client.request(
+                method, filled, params={"session_hash": "x", "upload_id": "x", "deep_link": str(secret)}
+            )
             if route.path not in ROUTES or method not in READ_METHODS:
                 assert reply.status_code in (404, 405), (method, filled)
                 assert method == "HEAD" or reply.json().keys() == REFUSAL
@@ -73,7 +79,9 @@ def test_the_list_names_only_what_there_is(gradio):
     routes = [route for route in routes_in(gradio.routes) if isinstance(route, APIRoute)]
     mounts = [route.path for route in routes_in(gradio.routes) if isinstance(route, Mount)]
     for path in ROUTES:
-        assert any(route.matches({"type": "http", "method": "GET", "path": path})[0] is Match.FULL for route in routes), path
+        assert any(
+            route.matches({"type": "http", "method": "GET", "path": path})[0] is Match.FULL for route in routes
+        ), path
     for folder in FOLDERS:
         asked = {"type": "http", "method": "GET", "path": f"{folder}x"}
         assert folder.rstrip("/") in mounts or any(route.matches(asked)[0] is Match.FULL for route in routes), folder
@@ -81,7 +89,12 @@ def test_the_list_names_only_what_there_is(gradio):
 
 def test_what_the_page_is_made_of_comes_whole(client):
     html = client.get("/").text
-    for path in ("/theme.css", "/favicon.ico", "/easel/page/main.js", *re.findall(r'"\./(assets/[^"]+\.js)"', html)[:3]):
+    for path in (
+        "/theme.css",
+        "/favicon.ico",
+        "/easel/page/main.js",
+        *re.findall(r'"\./(assets/[^"]+\.js)"', html)[:3],
+    ):
         reply = client.get(path)
         assert reply.status_code == 200 and len(reply.content) > 100 and reply.headers["cache-control"], path
     assert "assets/" in html
@@ -94,8 +107,12 @@ def test_the_page_has_no_function_that_gradio_could_call(client):
     assert events and not [event.name for event in events if event.fn is not None]
 
 
-@pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/call/predict", "/gradio_api/queue/join", "/gradio_api/upload"])
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"fn_index": 0, "data": []}', b'{"fn_index": 0, "data": [], "session_hash": "x"}'])
+@pytest.mark.parametrize(
+    "path", ["/gradio_api/run/predict", "/gradio_api/call/predict", "/gradio_api/queue/join", "/gradio_api/upload"]
+)
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"fn_index": 0, "data": []}', b'{"fn_index": 0, "data": [], "session_hash": "x"}']
+)
 def test_no_call_is_taken(client, path, body):
     reply = client.post(path, content=body, headers={"Content-Type": "application/json"})
     assert reply.status_code == 404 and reply.json().keys() == REFUSAL, reply.text

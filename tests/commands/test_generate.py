@@ -11,11 +11,36 @@ from modules.params.txt2img import Txt2Img
 
 FORM = form_defaults(Txt2Img)
 CHANGED = {
-    "negative_prompt": "blurry", "steps": 7, "sampler_name": "Heun", "scheduler": "Karras", "cfg_scale": 2.5, "seed": 5, "width": 64, "height": 128,
-    "subseed": 6, "subseed_strength": 0.25, "seed_resize_from_w": 256, "seed_resize_from_h": 512, "n_iter": 2, "batch_size": 3,
-    "tiling": True, "refiner_checkpoint": "finer", "refiner_switch_at": 0.5, "enable_hr": True, "denoising_strength": 0.4, "hr_scale": 1.5,
-    "hr_upscaler": "Lanczos", "hr_second_pass_steps": 5, "hr_resize_x": 256, "hr_resize_y": 512, "hr_checkpoint_name": "finer",
-    "hr_sampler_name": "Heun", "hr_scheduler": "Karras", "hr_cfg": 3.0, "hr_prompt": "a fox, sharp", "hr_negative_prompt": "soft",
+    "negative_prompt": "blurry",
+    "steps": 7,
+    "sampler_name": "Heun",
+    "scheduler": "Karras",
+    "cfg_scale": 2.5,
+    "seed": 5,
+    "width": 64,
+    "height": 128,
+    "subseed": 6,
+    "subseed_strength": 0.25,
+    "seed_resize_from_w": 256,
+    "seed_resize_from_h": 512,
+    "n_iter": 2,
+    "batch_size": 3,
+    "tiling": True,
+    "refiner_checkpoint": "finer",
+    "refiner_switch_at": 0.5,
+    "enable_hr": True,
+    "denoising_strength": 0.4,
+    "hr_scale": 1.5,
+    "hr_upscaler": "Lanczos",
+    "hr_second_pass_steps": 5,
+    "hr_resize_x": 256,
+    "hr_resize_y": 512,
+    "hr_checkpoint_name": "finer",
+    "hr_sampler_name": "Heun",
+    "hr_scheduler": "Karras",
+    "hr_cfg": 3.0,
+    "hr_prompt": "a fox, sharp",
+    "hr_negative_prompt": "soft",
 }
 
 
@@ -34,7 +59,14 @@ def test_no_field_is_forgotten():
 
 
 def test_styles_a_script_and_settings_are_flags_too():
-    script = ["--script", "prompts from file or textbox", "--script-argument", "text=one\ntwo", "--script-argument", "iterate=true"]
+    script = [
+        "--script",
+        "prompts from file or textbox",
+        "--script-argument",
+        "text=one\ntwo",
+        "--script-argument",
+        "iterate=true",
+    ]
     read_ = parse_submission(["a fox", "--styles", "Warm", "--styles", "Soft", *script], FORM)
     assert (read_.request.styles, read_.request.script_name) == (("Warm", "Soft"), "Prompts from file or textbox")
     assert read_.request.script_args[:4] == (True, False, "start", "one\ntwo")
@@ -59,11 +91,22 @@ def test_minus_one_is_a_seed_not_a_flag():
 
 
 def test_a_models_suggestions_are_the_defaults():
-    request = parse_submission(["a fox", "--steps", "3"], FORM | {"steps": 30, "cfg_scale": 3, "sampler_name": "LCM"}).request
+    request = parse_submission(
+        ["a fox", "--steps", "3"], FORM | {"steps": 30, "cfg_scale": 3, "sampler_name": "LCM"}
+    ).request
     assert (request.steps, request.cfg_scale, request.sampler_name) == (3, 3.0, "LCM")
 
 
-@pytest.mark.parametrize(("flag", "value"), [("--steps", "0"), ("--width", "9999"), ("--cfg-scale", "nan"), ("--batch-size", "100"), ("--seed", "-9223372036854775809")])
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--steps", "0"),
+        ("--width", "9999"),
+        ("--cfg-scale", "nan"),
+        ("--batch-size", "100"),
+        ("--seed", "-9223372036854775809"),
+    ],
+)
 def test_a_value_outside_its_limits_is_named_as_its_flag(flag, value):
     with pytest.raises(Invalid, match=f"{flag} cannot be"):
         parse_submission(["a fox", flag, value], FORM)
@@ -74,7 +117,11 @@ def test_a_models_nonsense_is_named_too():
         parse_submission(["a fox"], FORM | {"width": ["wide"]})
 
 
-@pytest.mark.parametrize("arguments", [[], ["a fox", "another"], ["a fox", "--steps", "many"], ["a fox", "--step", "3"], ["a fox", "--colour", "red"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["a fox", "another"], ["a fox", "--steps", "many"], ["a fox", "--step", "3"], ["a fox", "--colour", "red"]],
+    ids=str,
+)
 def test_what_cannot_be_read_ends_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         parse_submission(arguments, FORM)

@@ -25,10 +25,16 @@ def test_files_and_fields_make_the_declared_request(words, request_):
     assert (found.kind, found.request) == (words[0], request_)
 
 
-@pytest.mark.parametrize(("words", "told"), [
-    ([], "There are: merge, convert, extract_lora."), (["txt2img"], "There are: merge"), (["merge", "multiplyer=1"], "Did you mean 'multiplier'?"),
-    (["merge", "multiplier=much"], "A number belongs here."), (["convert", "precision=int3"], "There are: keep"),
-])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "There are: merge, convert, extract_lora."),
+        (["txt2img"], "There are: merge"),
+        (["merge", "multiplyer=1"], "Did you mean 'multiplier'?"),
+        (["merge", "multiplier=much"], "A number belongs here."),
+        (["convert", "precision=int3"], "There are: keep"),
+    ],
+)
 def test_what_makes_no_sense_is_refused_with_what_there_is(words, told):
     with pytest.raises(Invalid) as refused:
         read_words(words)

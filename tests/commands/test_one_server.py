@@ -48,7 +48,15 @@ held.release()
 
 def run(command, *arguments, **how):
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "CI": "true", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, *command, *arguments], cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **how)
+    return subprocess.Popen(
+        [sys.executable, *command, *arguments],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **how,
+    )
 
 
 def server(data, *flags):
@@ -123,7 +131,19 @@ def test_a_terminal_works_beside_a_server_and_leaves_no_file(data):
     first = server(data)
     try:
         first.stdout.readline()
-        beside = run(["webui.py", "generate"], "a red circle", "--skip-install", "--data-dir", str(data), "--steps", "1", "--width", "64", "--height", "64")
+        beside = run(
+            ["webui.py", "generate"],
+            "a red circle",
+            "--skip-install",
+            "--data-dir",
+            str(data),
+            "--steps",
+            "1",
+            "--width",
+            "64",
+            "--height",
+            "64",
+        )
         said, _ = beside.communicate(timeout=300)
         assert beside.returncode == 0, said
         assert Path(said.strip().splitlines()[-1]).is_file()

@@ -29,9 +29,21 @@ PAGE = ("/", "/config", "/docs", "/easel/static/favicon.svg")
 def starting(data: Path) -> Iterator[httpx.Client]:
     """A client of a server process that has just given its first answer."""
     address, log = f"http://127.0.0.1:{free_port()}", data / "server.log"
-    command = [sys.executable, "webui.py", "--skip-install", "--data-dir", data, "--port", address.rpartition(":")[2], "--use-cpu", "all"]
+    command = [
+        sys.executable,
+        "webui.py",
+        "--skip-install",
+        "--data-dir",
+        data,
+        "--port",
+        address.rpartition(":")[2],
+        "--use-cpu",
+        "all",
+    ]
     with log.open("wb") as out, httpx.Client(base_url=address, timeout=PATIENCE) as client:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "CI": "true"})
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "CI": "true"}
+        )
         try:
             until = time.monotonic() + PATIENCE
             while not answers(client):

@@ -47,11 +47,26 @@ def server(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @contextmanager
 def serving(data: Path, *flags: object, login: str = "", port: int = 0) -> Iterator[str]:
-    """The address of a server that keeps its things in `data`, until the block ends. login: name:password of an account it has"""
+    """The address of a server that keeps its things in `data`, until the block ends. login:
+    name:password of an account it has
+    """
     port, log = port or free_port(), data / "server.log"
-    command = [sys.executable, "webui.py", "--port", str(port), "--skip-install", "--data-dir", str(data), *map(str, flags), "--use-cpu", "all"]
+    command = [
+        sys.executable,
+        "webui.py",
+        "--port",
+        str(port),
+        "--skip-install",
+        "--data-dir",
+        str(data),
+        *map(str, flags),
+        "--use-cpu",
+        "all",
+    ]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "CI": "true"})
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "CI": "true"}
+        )
     try:
         authorization = {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
         wait_for_page(urllib.request.Request(f"http://127.0.0.1:{port}/", headers=authorization), process, log)
@@ -97,8 +112,12 @@ def visitor(browser: Browser, server: str) -> tuple[BrowserContext, list[str]]:
     troubles: list[str] = []
     context = browser.new_context(base_url=server, viewport={"width": 1280, "height": 900}, color_scheme="light")
     context.set_default_timeout(PATIENCE * 1000)
-    context.on("request", lambda request: troubles.append(f"asked {request.url}") if outside(request.url, server) else None)
-    context.on("response", lambda response: troubles.append(f"{response.status} {response.url}") if failed(response) else None)
+    context.on(
+        "request", lambda request: troubles.append(f"asked {request.url}") if outside(request.url, server) else None
+    )
+    context.on(
+        "response", lambda response: troubles.append(f"{response.status} {response.url}") if failed(response) else None
+    )
     context.on("console", lambda said: troubles.append(said.text) if complains(said) else None)
     context.on("weberror", lambda problem: troubles.append(str(problem.error)))
     return context, troubles
@@ -156,7 +175,9 @@ def open_page(context: BrowserContext) -> Callable[[], Page]:
 def ready(page: Page) -> Page:
     """Wait until the form may be used: scripts have started and the model's defaults are in it."""
     page.wait_for_selector("html.easel-ready")
-    page.wait_for_function("document.querySelector('#setting_sd_model_checkpoint input')?.value.includes('easel-stickers')")
+    page.wait_for_function(
+        "document.querySelector('#setting_sd_model_checkpoint input')?.value.includes('easel-stickers')"
+    )
     page.wait_for_function("document.querySelector('#txt2img_width [type=number]').value === '128'")
     return page
 

@@ -76,6 +76,7 @@ def test_extras_enlarge_a_folder(page: Page, folder: Path) -> None:
     page.locator("#extras_batch_input_dir").get_by_role("textbox").fill(str(folder))
     page.locator("#extras_batch_output_dir").get_by_role("textbox").fill(str(folder.parent / "large"))
     page.click("#extras_generate")
-    expect(page.locator("#extras_gallery .thumb")).to_have_count(2)      # it may have ended before the page could say that it runs
+    # it may have ended before the page could say that it runs
+    expect(page.locator("#extras_gallery .thumb")).to_have_count(2)
     with Image.open(folder.parent / "large" / "frame 9.png") as image:
         assert image.size == (384, 256)

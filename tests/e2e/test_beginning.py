@@ -72,7 +72,9 @@ def test_what_is_typed_too_early_stays_as_it_was_typed(slow: Slow, open_page: Ca
 
 
 @pytest.mark.parametrize("by_key", [False, True], ids=["click", "Ctrl+Enter"])
-def test_an_early_generate_waits_for_the_scripts_and_is_done_once(slow: Slow, open_page: Callable[[], Page], by_key: bool) -> None:
+def test_an_early_generate_waits_for_the_scripts_and_is_done_once(
+    slow: Slow, open_page: Callable[[], Page], by_key: bool
+) -> None:
     remembered(open_page)
     slow.open()
     prompt = f"a penguin {by_key}"

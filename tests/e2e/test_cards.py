@@ -1,4 +1,7 @@
-"""The tabs of cards as a person uses them. The cards come from a shelf of this file's own, under the server's addresses."""
+"""The tabs of cards as a person uses them.
+
+The cards come from a shelf of this file's own, under the server's addresses.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,26 @@ DOT = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="10"><rect width
 
 def card(name: str, **more: Any) -> Card:
     kind = more.get("kind", "lora")
-    insert = {"lora": f"<lora:{name}:1>", "hypernetwork": f"<hypernet:{name}:1>", "embedding": name, "checkpoint": f"{name}.safetensors"}[kind]
-    plain = {"kind": "lora", "title": name, "folder": "", "family": "SD1", "fits": True, "preview": None, "activation": "", "negative": "",
-             "weight": None, "description": "", "modified": 1_700_000_000, "size": 37_900_000}
+    insert = {
+        "lora": f"<lora:{name}:1>",
+        "hypernetwork": f"<hypernet:{name}:1>",
+        "embedding": name,
+        "checkpoint": f"{name}.safetensors",
+    }[kind]
+    plain = {
+        "kind": "lora",
+        "title": name,
+        "folder": "",
+        "family": "SD1",
+        "fits": True,
+        "preview": None,
+        "activation": "",
+        "negative": "",
+        "weight": None,
+        "description": "",
+        "modified": 1_700_000_000,
+        "size": 37_900_000,
+    }
     return {**plain, "id": f"{kind}-{name}", "name": name, "insert": insert, **more}
 
 
@@ -36,7 +56,9 @@ class Shelf:
     def answer(self, route: Route) -> None:
         request, place = route.request, urlsplit(route.request.url)
         path = place.path.partition("/easel/v1/cards")[2].strip("/")
-        self.asked.append((request.method, path, request.post_data_json if request.post_data else dict(parse_qsl(place.query))))
+        self.asked.append(
+            (request.method, path, request.post_data_json if request.post_data else dict(parse_qsl(place.query)))
+        )
         if request.method != "GET" and self.refusal:
             return route.fulfill(status=self.refusal[0], json=self.refusal[1])
         if path.endswith("/preview") and request.method == "GET":
@@ -62,17 +84,27 @@ class Shelf:
         found.sort(key=lambda each: each[SORTS[wanted.get("sort", "name")]], reverse=wanted.get("order") == "desc")
         start = int(wanted.get("offset", 0))
         return {
-            "total": len(found), "cards": found[start : start + int(wanted.get("limit", 200))],
-            "folders": sorted({each["folder"] for each in kind} - {""}), "families": sorted({each["family"] for each in kind} - {""}),
+            "total": len(found),
+            "cards": found[start : start + int(wanted.get("limit", 200))],
+            "folders": sorted({each["folder"] for each in kind} - {""}),
+            "families": sorted({each["family"] for each in kind} - {""}),
         }
 
     @staticmethod
     def matches(each: Card, wanted: dict[str, str]) -> bool:
         below = f"{each['folder']}/".startswith(f"{wanted['folder']}/") if "folder" in wanted else True
-        return below and wanted.get("search", "").lower() in each["name"].lower() and wanted.get("family", each["family"]) == each["family"]
+        return (
+            below
+            and wanted.get("search", "").lower() in each["name"].lower()
+            and wanted.get("family", each["family"]) == each["family"]
+        )
 
     def lists(self) -> list[dict[str, str]]:
-        return [wanted for method, path, wanted in self.asked if (method, path) == ("GET", "") and wanted["kind"] != "checkpoint"]
+        return [
+            wanted
+            for method, path, wanted in self.asked
+            if (method, path) == ("GET", "") and wanted["kind"] != "checkpoint"
+        ]
 
 
 SORTS = {"name": "name", "date": "modified", "size": "size", "path": "folder"}
@@ -162,9 +194,19 @@ def test_what_was_typed_is_marked_and_taken_out_at_any_weight(page: Page, shelf:
     expect(page.locator(PROMPT)).to_have_value("a cat, on a roof")
 
 
-@pytest.mark.parametrize(("prompt", "negative"), [
-    ("ink drawing of a cat", "a photo of a dog"), ("a cat, ", "blurry, "), ("a cat,", ""), ("", "photo"), ("<lora:wool:1> ink drawing", " ")])
-def test_taking_a_network_out_leaves_the_prompts_as_they_were(page: Page, shelf: Shelf, prompt: str, negative: str) -> None:
+@pytest.mark.parametrize(
+    ("prompt", "negative"),
+    [
+        ("ink drawing of a cat", "a photo of a dog"),
+        ("a cat, ", "blurry, "),
+        ("a cat,", ""),
+        ("", "photo"),
+        ("<lora:wool:1> ink drawing", " "),
+    ],
+)
+def test_taking_a_network_out_leaves_the_prompts_as_they_were(
+    page: Page, shelf: Shelf, prompt: str, negative: str
+) -> None:
     shelf.cards = [card("ink", weight=0.7, activation="ink drawing", negative="photo")]
     page.fill(PROMPT, prompt)
     page.fill(NEGATIVE, negative)
@@ -189,7 +231,10 @@ def test_every_tag_of_a_network_goes_and_words_written_elsewhere_stay(page: Page
 
 def test_a_broken_file_is_not_used_but_explained(page: Page, shelf: Shelf) -> None:
     problem = "bad.safetensors is not a model file, or was cut off."
-    shelf.cards = [card("bad", family="", problem=problem), card("worse", kind="checkpoint", family="", problem=problem)]
+    shelf.cards = [
+        card("bad", family="", problem=problem),
+        card("worse", kind="checkpoint", family="", problem=problem),
+    ]
     page.fill(PROMPT, "a cat")
     for tab, name in (("Lora", "bad"), ("Checkpoints", "worse")):
         use(opened(page, tab), name).click()
@@ -216,7 +261,9 @@ def test_an_embedding_goes_where_one_typed_last(page: Page, shelf: Shelf) -> Non
 def test_a_checkpoint_card_chooses_the_checkpoint(page: Page, shelf: Shelf) -> None:
     shelf.cards = [card("easel-stickers-128", kind="checkpoint"), card("other", kind="checkpoint", family="SDXL")]
     chosen: list[Any] = []
-    page.route("**/easel/v1/choice", lambda route: (chosen.append(route.request.post_data_json), route.fulfill(status=204)))
+    page.route(
+        "**/easel/v1/choice", lambda route: (chosen.append(route.request.post_data_json), route.fulfill(status=204))
+    )
     pane = opened(page, "Checkpoints")
     expect(use(pane, "easel-stickers-128")).to_have_attribute("aria-pressed", "true")
     with page.expect_request("**/easel/v1/choice"):
@@ -240,14 +287,17 @@ def test_cards_of_another_family_are_dimmed_but_usable(page: Page, shelf: Shelf)
 
 def test_search_family_folder_and_order_narrow_the_cards(page: Page, shelf: Shelf) -> None:
     shelf.cards = [
-        card("ink", folder="styles/dry", size=3), card("inkwell", folder="styles", family="SDXL", size=1), card("wool", folder="things", size=2),
+        card("ink", folder="styles/dry", size=3),
+        card("inkwell", folder="styles", family="SDXL", size=1),
+        card("wool", folder="things", size=2),
     ]
     pane = opened(page)
     names = pane.locator(".network-name")
     expect(names).to_have_text(["ink", "inkwell", "wool"])
     pane.get_by_role("searchbox").press_sequentially("ink")
     expect(names).to_have_text(["ink", "inkwell"])
-    assert [wanted["search"] for wanted in shelf.lists() if "search" in wanted] == ["ink"]      # asked once, not by letter
+    # asked once, not by letter
+    assert [wanted["search"] for wanted in shelf.lists() if "search" in wanted] == ["ink"]
     pane.get_by_label("Family").select_option("SDXL")
     expect(names).to_have_text(["inkwell"])
     pane.get_by_label("Family").select_option("")
@@ -303,9 +353,18 @@ def test_the_keyboard_walks_the_cards(page: Page, shelf: Shelf) -> None:
     expect(use(pane, "net 000")).to_be_visible()
     pane.get_by_role("searchbox").press("ArrowDown")
     expect(use(pane, "net 000")).to_be_focused()
-    columns = page.evaluate("() => { const tops = [...document.querySelectorAll('.network')].map((each) => each.style.top);"
-                            " return tops.filter((top) => top === tops[0]).length; }")
-    for key, index in (("ArrowRight", 1), ("ArrowDown", 1 + columns), ("ArrowLeft", columns), ("ArrowUp", 0), ("End", 299), ("Home", 0)):
+    columns = page.evaluate(
+        "() => { const tops = [...document.querySelectorAll('.network')].map((each) => each.style.top);"
+        " return tops.filter((top) => top === tops[0]).length; }"
+    )
+    for key, index in (
+        ("ArrowRight", 1),
+        ("ArrowDown", 1 + columns),
+        ("ArrowLeft", columns),
+        ("ArrowUp", 0),
+        ("End", 299),
+        ("Home", 0),
+    ):
         page.keyboard.press(key)
         expect(use(pane, f"net {index:03}")).to_be_focused()
     page.keyboard.press("Enter")
@@ -336,7 +395,10 @@ def test_an_edit_sends_what_was_changed(page: Page, shelf: Shelf) -> None:
 
 def test_a_refused_edit_says_why_and_keeps_what_was_written(page: Page, shelf: Shelf, troubles: list[str]) -> None:
     shelf.cards = [card("ink")]
-    shelf.refusal = (400, {"error": "invalid", "errors": "ink.json is not a JSON object.", "hint": "Mend it, or take it away."})
+    shelf.refusal = (
+        400,
+        {"error": "invalid", "errors": "ink.json is not a JSON object.", "hint": "Mend it, or take it away."},
+    )
     dialog = edited(page, opened(page), "ink")
     dialog.get_by_label("Notes").fill("mine")
     dialog.get_by_role("button", name="Save").click()

@@ -80,16 +80,22 @@ def opened(context: BrowserContext, tmp_path: Path) -> Opened:
 
 def drawn(size: tuple[int, int] = SIZE) -> Image.Image:
     """A picture that differs from pixel to pixel."""
-    return Image.merge("RGB", [Image.linear_gradient("L").resize(size), Image.radial_gradient("L").resize(size), Image.new("L", size, 90)])
+    return Image.merge(
+        "RGB",
+        [Image.linear_gradient("L").resize(size), Image.radial_gradient("L").resize(size), Image.new("L", size, 90)],
+    )
 
 
 def result(page: Page, what: str) -> bytes | None:
     """The bytes of editor.image() or editor.mask()."""
-    url = page.evaluate("""async (what) => {
+    url = page.evaluate(
+        """async (what) => {
         const blob = await editor[what]();
         const reader = new FileReader();
         return blob && new Promise((done) => { reader.onload = () => done(reader.result); reader.readAsDataURL(blob); });
-    }""", what)
+    }""",
+        what,
+    )
     return base64.b64decode(url.partition(",")[2]) if url else None
 
 
@@ -167,8 +173,17 @@ def test_a_stroke_is_white_on_black_at_native_size(opened):
     assert max(abs(a - b) for a, b in zip(painted.getbbox(), ideal.getbbox())) <= 1
     assert {painted.getpixel((x, y)) for x in range(60, 261) for y in (93, 100, 107)} == {255}
     assert {painted.getpixel(at) for at in [(0, 0), (30, 100), (160, 80), (160, 120), (290, 100), (319, 199)]} == {0}
-    assert page.evaluate("states.at(-1)") == state(page) == {
-        "width": 320, "height": 200, "hasImage": True, "hasMask": True, "border": {"left": 0, "top": 0, "right": 0, "bottom": 0}}
+    assert (
+        page.evaluate("states.at(-1)")
+        == state(page)
+        == {
+            "width": 320,
+            "height": 200,
+            "hasImage": True,
+            "hasMask": True,
+            "border": {"left": 0, "top": 0, "right": 0, "bottom": 0},
+        }
+    )
 
 
 def test_sizes_and_places_are_native_however_the_picture_is_seen(opened):
@@ -423,7 +438,8 @@ def test_a_picture_is_dropped_and_the_page_does_not_hear_of_it(opened):
         const how = { dataTransfer: transfer, bubbles: true, cancelable: true };
         for (const name of ["dragenter", "dragover", "drop"]) at.dispatchEvent(new DragEvent(name, how));
     }""")
-    page.wait_for_function("editor.state.width === 300 && editor.state.height === 150")      # a canvas that nobody sized
+    # a canvas that nobody sized
+    page.wait_for_function("editor.state.width === 300 && editor.state.height === 150")
     assert page.evaluate("heard") == 0
 
 
@@ -455,7 +471,12 @@ def test_a_pen_paints_as_wide_as_it_presses(opened, context):
     page = opened()
     brush(page, size=80)
     pen = context.new_cdp_session(page)
-    for kind, x, force in (("mousePressed", 60, 1), ("mouseMoved", 160, 0.5), ("mouseMoved", 260, 0.25), ("mouseReleased", 260, 0)):
+    for kind, x, force in (
+        ("mousePressed", 60, 1),
+        ("mouseMoved", 160, 0.5),
+        ("mouseMoved", 260, 0.25),
+        ("mouseReleased", 260, 0),
+    ):
         at_x, at_y = on_screen(page, x, 100)
         how = {"button": "left", "buttons": 1, "force": force, "pointerType": "pen"}
         pen.send("Input.dispatchMouseEvent", {"type": kind, "x": at_x, "y": at_y, **how})

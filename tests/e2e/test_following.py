@@ -54,7 +54,8 @@ def test_the_server_tells_a_page_how_its_job_goes(page: Page) -> None:
     expect(page.locator(".progress-text")).to_have_text(re.compile(r"step \d+ of 60 · \d+ %"))
     page.wait_for_selector("img.preview")
     assert finished(page).startswith("a stream, flat style\n")
-    assert len(asked.records) == len(asked.streams)      # one question at the beginning, and one more after each long silence
+    # one question at the beginning, and one more after each long silence
+    assert len(asked.records) == len(asked.streams)
 
 
 def test_where_no_stream_gets_through_the_page_asks(page: Page) -> None:

@@ -15,7 +15,8 @@ from playwright.sync_api import Page, Route, expect
 INPUT = Path(__file__).resolve().parents[1] / "golden" / "inputs" / "init_big.png"
 DATA = "#html_info_img2img .infotext"
 PICTURE = "#img2img_gallery img.large:not(.preview)"
-SIZE = (144, 120)                   # of the results, unless a test says otherwise: the picture's shape at about the model's 128×128 pixels
+# of the results, unless a test says otherwise: the picture's shape at about the model's 128×128 pixels
+SIZE = (144, 120)
 REACH = 24                          # pixels of the result beyond a stroke within which blur and latent cells may paint
 
 
@@ -130,7 +131,9 @@ def test_a_border_makes_the_result_wider(img2img: Page) -> None:
     width, height = 192, 160      # the picture's own
     result = generate(img2img)
     assert result.size == (width + 64, height)
-    kept = changes(result.crop((0, 0, width - REACH, height)), original((width, height)).crop((0, 0, width - REACH, height)))
+    kept = changes(
+        result.crop((0, 0, width - REACH, height)), original((width, height)).crop((0, 0, width - REACH, height))
+    )
     assert kept.max() == 0
 
 
@@ -214,7 +217,10 @@ def test_a_large_photo_is_said_to_be_sent_and_sent_as_large_as_it_is_used(img2im
     picture = kept(sent[0])
     assert picture.size == (184, 368)      # upright, twice the result's 88×184
     top, bottom = picture.convert("L").getpixel((92, 4)), picture.convert("L").getpixel((92, 363))
-    assert abs(top - bottom) < 8 and abs(picture.convert("L").getpixel((4, 180)) - picture.convert("L").getpixel((179, 180))) > 200
+    assert (
+        abs(top - bottom) < 8
+        and abs(picture.convert("L").getpixel((4, 180)) - picture.convert("L").getpixel((179, 180))) > 200
+    )
     sent[0].continue_()
     img2img.wait_for_function("document.querySelector('#img2img_gallery img.large:not(.preview)')")
     expect(img2img.locator("#img2img_generate")).to_have_attribute("aria-busy", "false")

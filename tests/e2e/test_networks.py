@@ -115,15 +115,26 @@ def test_more_than_three_checkpoints_are_merged_and_what_is_wrong_is_said(page: 
     page.fill("#modelmerger_shares :is(input, textarea)", "0.1, 0.2, 0.3")
     page.click("#modelmerger_merge")
     expect(result).to_contain_text("four.safetensors")
-    merged, first, other = (load_file(models / f"Stable-diffusion/{name}.safetensors")[KEY].float() for name in ("four", MODEL.stem, "other"))
+    merged, first, other = (
+        load_file(models / f"Stable-diffusion/{name}.safetensors")[KEY].float()
+        for name in ("four", MODEL.stem, "other")
+    )
     torch.testing.assert_close(merged, 0.4 * first + 0.6 * other, atol=1e-3, rtol=1e-2)
 
 
 def test_what_is_being_made_is_watched_and_stopped_from_the_page_after_a_reload_too(page: Page) -> None:
     """The server's answers are made up: a real merge of small files ends before anybody could press a button."""
     job = {
-        "id": "slow", "kind": "convert", "state": "queued", "ahead": 2, "fraction": 0, "eta": None, "params": {"name": "small"}, "outputs": [],
-        "warnings": ["mind the gap"], "error": None,
+        "id": "slow",
+        "kind": "convert",
+        "state": "queued",
+        "ahead": 2,
+        "fraction": 0,
+        "eta": None,
+        "params": {"name": "small"},
+        "outputs": [],
+        "warnings": ["mind the gap"],
+        "error": None,
     }
     stopped: list[str] = []
 

@@ -101,7 +101,9 @@ def test_an_enlarged_picture_keeps_and_extends_its_data(page: Page) -> None:
     page.click("#extras_generate")
     page.wait_for_function("document.querySelector('#extras_gallery img.large')?.naturalWidth === 512")
     assert page.inner_text("#html_info_extras .infotext").startswith(data)
-    expect(page.locator("#html_info_extras .infotext")).to_contain_text("Postprocess upscale by: 4, Postprocess upscaler: Lanczos")
+    expect(page.locator("#html_info_extras .infotext")).to_contain_text(
+        "Postprocess upscale by: 4, Postprocess upscaler: Lanczos"
+    )
 
 
 def test_a_picture_is_saved_by_hand_and_the_page_tells_where(page: Page) -> None:
@@ -312,7 +314,12 @@ def test_swap_clear_and_paste_do_what_they_say(page: Page) -> None:
     page.click("#paste")
     expect(page.locator(PROMPT)).to_have_value("a bee")
     expect(page.locator("#txt2img_sampling input")).to_have_value("Euler a")
-    assert [number(page, f"txt2img_{name}") for name in ("steps", "cfg_scale", "width", "height")] == ["9", "3", "64", "128"]
+    assert [number(page, f"txt2img_{name}") for name in ("steps", "cfg_scale", "width", "height")] == [
+        "9",
+        "3",
+        "64",
+        "128",
+    ]
     page.click("#txt2img_clear_prompt")
     expect(page.locator(PROMPT)).to_have_value("")
     expect(page.locator("#txt2img_neg_prompt textarea")).to_have_value("")
@@ -356,7 +363,11 @@ def test_png_info_shows_the_data_and_sends_it_on(page: Page) -> None:
 def test_a_closed_fold_says_what_in_it_is_at_work(page: Page) -> None:
     hires = page.locator("#txt2img_hr .label-wrap")
     expect(hires).not_to_have_attribute("data-counts", re.compile("."))
-    page.fill(PROMPT, "a bee\nSteps: 9, Seed: 77, Size: 128x64, Denoising strength: 0.5, Hires upscale: 1.5, Variation seed: 5, Variation seed strength: 0.3")
+    page.fill(
+        PROMPT,
+        "a bee\nSteps: 9, Seed: 77, Size: 128x64, Denoising strength: 0.5, Hires upscale: 1.5, Variation seed: 5, "
+        "Variation seed strength: 0.3",
+    )
     page.click("#paste")
     expect(hires).to_have_attribute("data-counts", "192 × 96")
     expect(page.locator("#txt2img_seed_extras .label-wrap")).to_have_attribute("data-counts", "0.3")
@@ -406,7 +417,8 @@ def test_a_changed_setting_waits_until_it_is_applied(page: Page) -> None:
     expect(page.locator(".notice")).to_contain_text("1 changed, not applied yet")
     page.get_by_role("tab", name="Settings").click()
     expect(page.locator(box)).to_have_value("33")
-    assert page.evaluate("!dispatchEvent(new Event('beforeunload', { cancelable: true }))")      # the browser asks whether to leave
+    # the browser asks whether to leave
+    assert page.evaluate("!dispatchEvent(new Event('beforeunload', { cancelable: true }))")
     page.click("#reset_comma_padding_backtrack")
     expect(said).to_have_text("")
 
@@ -449,10 +461,15 @@ def test_an_error_has_the_columns_width_and_its_own_height(page: Page) -> None:
 
 def test_the_page_is_sent_compressed_and_a_reload_costs_little(page: Page) -> None:
     document = page.request.get("/", headers={"Accept-Encoding": "gzip"})
-    assert document.headers["content-encoding"] == "gzip" and len(document.body()) > 5 * int(document.headers["content-length"])
+    assert document.headers["content-encoding"] == "gzip" and len(document.body()) > 5 * int(
+        document.headers["content-length"]
+    )
     page.reload()
     page.wait_for_selector("html.easel-ready")
-    fetched = page.evaluate("performance.getEntriesByType('resource').filter((entry) => entry.transferSize && !entry.name.includes('/v1/')).length")
+    fetched = page.evaluate(
+        "performance.getEntriesByType('resource').filter((entry) => entry.transferSize && "
+        "!entry.name.includes('/v1/')).length"
+    )
     assert fetched < 10      # all else is kept by the browser
     scripts = page.evaluate("[...document.scripts].filter((script) => script.src.includes('/easel/page/')).length")
     assert scripts == 2
@@ -519,7 +536,8 @@ def test_on_a_narrow_page_the_columns_stack(page: Page) -> None:
     assert tops == sorted(tops)
     assert page.evaluate("document.documentElement.scrollWidth") <= 800
     page.get_by_role("tab", name="img2img").first.click()
-    assert page.locator("#img2img_gallery .stage").bounding_box()["height"] < 200      # it is empty, and the picture to start from is below
+    # it is empty, and the picture to start from is below
+    assert page.locator("#img2img_gallery .stage").bounding_box()["height"] < 200
 
 
 def test_a_lost_connection_is_told_and_found_again(page: Page, context: BrowserContext, troubles: list[str]) -> None:

@@ -75,7 +75,9 @@ def polled(page: Page) -> None:
             pass
 
 
-def test_somebody_elses_model_changes_nothing_on_my_page(person: Callable[..., Callable[[], Page]], address: str) -> None:
+def test_somebody_elses_model_changes_nothing_on_my_page(
+    person: Callable[..., Callable[[], Page]], address: str
+) -> None:
     alice, open_bobs = person(address)(), person(address)
     bob = open_bobs()
     uses(bob, "easel-stickers", "128")
@@ -92,7 +94,9 @@ def test_somebody_elses_model_changes_nothing_on_my_page(person: Callable[..., C
     uses(open_bobs(), "easel-stickers", "128")
 
 
-def test_a_changed_server_setting_changes_no_open_page_and_no_choice(person: Callable[..., Callable[[], Page]], address: str) -> None:
+def test_a_changed_server_setting_changes_no_open_page_and_no_choice(
+    person: Callable[..., Callable[[], Page]], address: str
+) -> None:
     page = person(address)()
     choose(page, "easel")
     options = address + "sdapi/v1/options"
@@ -105,7 +109,9 @@ def test_a_changed_server_setting_changes_no_open_page_and_no_choice(person: Cal
         page.request.post(options, data={"sd_model_checkpoint": "easel-stickers-128", "CLIP_stop_at_last_layers": 1})
 
 
-def test_a_reload_keeps_the_tabs_model_and_a_new_tab_begins_with_the_newest(person: Callable[..., Callable[[], Page]], address: str) -> None:
+def test_a_reload_keeps_the_tabs_model_and_a_new_tab_begins_with_the_newest(
+    person: Callable[..., Callable[[], Page]], address: str
+) -> None:
     opened = person(address)
     first, second = opened(), opened()
     choose(first, "tiny")
@@ -120,7 +126,9 @@ def test_a_reload_keeps_the_tabs_model_and_a_new_tab_begins_with_the_newest(pers
     uses(second, "tiny", "64")
 
 
-def test_the_picture_is_made_with_the_pages_model_and_the_data_say_no_more(person: Callable[..., Callable[[], Page]], address: str) -> None:
+def test_the_picture_is_made_with_the_pages_model_and_the_data_say_no_more(
+    person: Callable[..., Callable[[], Page]], address: str
+) -> None:
     page = person(address)()
     choose(page, "tiny")
     uses(page, "tiny", "64")
@@ -131,11 +139,16 @@ def test_the_picture_is_made_with_the_pages_model_and_the_data_say_no_more(perso
     expect(data).to_contain_text("Model: tiny, Version:")
 
 
-def test_pasted_data_choose_no_model_but_offer_theirs_and_what_else_they_say_does_not_follow_it(person: Callable[..., Callable[[], Page]], address: str) -> None:
+def test_pasted_data_choose_no_model_but_offer_theirs_and_what_else_they_say_does_not_follow_it(
+    person: Callable[..., Callable[[], Page]], address: str
+) -> None:
     """Size and CFG scale are what the model before likes: nobody typed them, and yet they are meant."""
     page = person(address)()
     uses(page, "easel-stickers", "128")
-    page.fill("#txt2img_prompt textarea", "a cat\nSteps: 2, Sampler: DPM++ 2M Karras, CFG scale: 4.5, Seed: 7, Size: 128x128, Model: tiny, VAE: gone.pt")
+    page.fill(
+        "#txt2img_prompt textarea",
+        "a cat\nSteps: 2, Sampler: DPM++ 2M Karras, CFG scale: 4.5, Seed: 7, Size: 128x128, Model: tiny, VAE: gone.pt",
+    )
     page.evaluate("""
         window.noticed = [];
         new MutationObserver((changes) => changes.flatMap(({ addedNodes }) => [...addedNodes]).filter(({ className }) => className === "notice")
@@ -143,7 +156,12 @@ def test_pasted_data_choose_no_model_but_offer_theirs_and_what_else_they_say_doe
     """)
     page.click("#paste")
     notes = page.locator("#txt2img_settings .paste-notes")
-    expect(notes.locator("p")).to_have_text(["Made with gone.pt (not here): using Automatic.", "Made with tiny (here, but not chosen): using easel-stickers-128."])
+    expect(notes.locator("p")).to_have_text(
+        [
+            "Made with gone.pt (not here): using Automatic.",
+            "Made with tiny (here, but not chosen): using easel-stickers-128.",
+        ]
+    )
     assert page.evaluate("noticed") == ["Filled in from the generation data."]      # what the form tells is told once
     uses(page, "easel-stickers", "128")
     notes.locator("button.use").click()
@@ -159,7 +177,9 @@ def test_pasted_data_choose_no_model_but_offer_theirs_and_what_else_they_say_doe
     expect(page.locator("#html_info_txt2img .infotext")).to_contain_text("CFG scale: 4.5, Seed: 7, Size: 128x128")
 
 
-def test_accounts_have_their_own_models_on_any_device(chromium: Path, person: Callable[..., Callable[[], Page]], tmp_path: Path) -> None:
+def test_accounts_have_their_own_models_on_any_device(
+    chromium: Path, person: Callable[..., Callable[[], Page]], tmp_path: Path
+) -> None:
     with serving(tmp_path, *models(tmp_path / "more"), "--gradio-auth", "alice:a,bob:b", login="alice:a") as address:
         alice = {"http_credentials": {"username": "alice", "password": "a"}}
         bob = {"http_credentials": {"username": "bob", "password": "b"}}

@@ -78,7 +78,10 @@ def test_a_line_that_cannot_be_read_is_refused_where_the_picture_would_be(page: 
 
 def test_pasted_data_choose_no_script(page: Page) -> None:
     choose(page, "txt2img", "Prompts from file or textbox")
-    page.fill("#txt2img_prompt textarea", "a cat\nSteps: 4, Sampler: Euler, Schedule type: Automatic, CFG scale: 5, Seed: 1, Size: 128x128")
+    page.fill(
+        "#txt2img_prompt textarea",
+        "a cat\nSteps: 4, Sampler: Euler, Schedule type: Automatic, CFG scale: 5, Seed: 1, Size: 128x128",
+    )
     page.click("#paste")
     expect(page.locator("#txt2img_script_list input")).to_have_value("None")
     expect(page.locator(LINES)).not_to_be_visible()

@@ -234,7 +234,9 @@ def test_skip_drops_the_batch_in_the_making_and_no_other(size, left):
     bench.engine.skip("a")
     bench.engine.run()
     assert [p.index for p in bench.ended if not p.skipped] == left
-    assert all(p.result == 4 for p in bench.ended if not p.skipped) and all(p.result == "stopped at 1" for p in bench.ended if p.skipped)
+    assert all(p.result == 4 for p in bench.ended if not p.skipped) and all(
+        p.result == "stopped at 1" for p in bench.ended if p.skipped
+    )
 
 
 def test_interrupt_drops_those_that_have_not_begun_and_tells_of_them_once():
@@ -248,7 +250,8 @@ def test_interrupt_drops_those_that_have_not_begun_and_tells_of_them_once():
     bench.engine.interrupt("a")
     bench.engine.run()
     assert [len(each) for each in dropped] == [998] and all(p.ended for p in dropped[0])
-    assert sorted(p.result for p in bench.ended if p.job == "a") == ["stopped at 0", "stopped at 1"]      # b has its part of the call
+    # b has its part of the call
+    assert sorted(p.result for p in bench.ended if p.job == "a") == ["stopped at 0", "stopped at 1"]
     assert [p.result for p in bench.ended if p.job == "b"] == [3]
 
 
@@ -333,7 +336,11 @@ def noting(asked):
 def test_who_waits_for_another_is_asked_once_the_other_has_done_its_part():
     signal, asked = Signal(), []
     bench = Bench(noting(asked))
-    assert bench.make(picture(after(signal)), picture(giving(signal, 3), index=1), picture(after(signal), index=2)) == [11, 3, 11]
+    assert bench.make(picture(after(signal)), picture(giving(signal, 3), index=1), picture(after(signal), index=2)) == [
+        11,
+        3,
+        11,
+    ]
     assert asked == [Add] * 3 + [WaitFor, Add]
 
 

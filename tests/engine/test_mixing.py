@@ -1,4 +1,7 @@
-"""Whose questions differ only in what a call can tell apart share it, from eight rows on. Weights are a model and a network."""
+"""Whose questions differ only in what a call can tell apart share it, from eight rows on.
+
+Weights are a model and a network.
+"""
 
 from __future__ import annotations
 

@@ -29,7 +29,9 @@ def test_a_face_that_lies_as_the_template_stays_where_it_is():
     assert np.array_equal(square, image)
 
 
-@pytest.mark.parametrize("matrix", [turned(0, 1, (7, -3)), turned(30, 1, (0, 0)), turned(-170, 0.3, (100, 900)), turned(90, 4, (-5, 2))])
+@pytest.mark.parametrize(
+    "matrix", [turned(0, 1, (7, -3)), turned(30, 1, (0, 0)), turned(-170, 0.3, (100, 900)), turned(90, 4, (-5, 2))]
+)
 def test_a_similarity_is_found_again(matrix):
     assert np.allclose(similarity(TEMPLATE, moved(TEMPLATE, matrix)), matrix)
     assert np.allclose(moved(moved(TEMPLATE, matrix), inverse(matrix)), TEMPLATE)
@@ -52,7 +54,9 @@ def test_pixels_are_counted_from_their_middles():
     """A shift by whole pixels moves them unchanged, and doubling keeps the first pixel's middle in its place."""
     image = noise(40, 30)
     assert np.array_equal(np.asarray(warped(image, turned(0, 1, (3, 2)), (50, 40)))[2:32, 3:43], image)
-    assert np.array_equal(np.asarray(warped(image, turned(0, 2, (0, 0)), (80, 60)))[:-2:2, :-2:2], np.asarray(image)[:-1, :-1])
+    assert np.array_equal(
+        np.asarray(warped(image, turned(0, 2, (0, 0)), (80, 60)))[:-2:2, :-2:2], np.asarray(image)[:-1, :-1]
+    )
 
 
 def test_beyond_the_picture_a_face_is_grey():

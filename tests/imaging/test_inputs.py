@@ -39,7 +39,9 @@ def test_a_photograph_is_turned_upright(tmp_path):
     assert np.array_equal(again(tmp_path, PICTURE, exif=exif), np.rot90(np.asarray(PICTURE), -1))
 
 
-@pytest.mark.parametrize("mode, becomes", [("L", "L"), ("1", "L"), ("P", "RGB"), ("LA", "RGBA"), ("RGBA", "RGBA"), ("RGB", "RGB")])
+@pytest.mark.parametrize(
+    "mode, becomes", [("L", "L"), ("1", "L"), ("P", "RGB"), ("LA", "RGBA"), ("RGBA", "RGBA"), ("RGB", "RGB")]
+)
 def test_every_kind_of_pixel_is_made_plain(tmp_path, mode, becomes):
     loaded = again(tmp_path, PICTURE.convert(mode))
     assert loaded.mode == becomes
@@ -55,7 +57,9 @@ def test_sixteen_bits_become_eight(tmp_path):
     assert list(again(tmp_path, Image.fromarray(deep)).tobytes()) == [0, 1, 128, 255]
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", encoded(PICTURE)[:100], encoded(PICTURE, exif=b"Exif\0\0II*\0")])
+@pytest.mark.parametrize(
+    "content", [b"", b"no picture", encoded(PICTURE)[:100], encoded(PICTURE, exif=b"Exif\0\0II*\0")]
+)
 def test_what_is_no_picture_is_refused(tmp_path, content):
     with pytest.raises(InvalidImage):
         save_input(tmp_path, content)

@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from modules.imaging.masks import blurred, composed, fill_masked, gaussian, in_shape, overlay, read_mask, region, sharpened
+from modules.imaging.masks import (
+    blurred,
+    composed,
+    fill_masked,
+    gaussian,
+    in_shape,
+    overlay,
+    read_mask,
+    region,
+    sharpened,
+)
 
 
 def rectangle(*box, size=(64, 48)):
@@ -49,7 +59,9 @@ def test_one_white_pixel_becomes_what_opencv_makes_of_it(sigma, levels):
 @pytest.mark.parametrize("sigma", (1, 4, 9, 33, 64))
 def test_a_gaussian_has_weight_one_and_two_equal_sides(sigma):
     kernel = gaussian(sigma)
-    assert kernel.sum() == 256 and np.array_equal(kernel, kernel[::-1]) and len(kernel) == 2 * int(2.5 * sigma + 0.5) + 1
+    assert (
+        kernel.sum() == 256 and np.array_equal(kernel, kernel[::-1]) and len(kernel) == 2 * int(2.5 * sigma + 0.5) + 1
+    )
 
 
 def test_what_is_masked_all_over_stays_so():

@@ -97,9 +97,15 @@ def test_a_png_of_countless_chunks_is_refused():
         read_metadata(png(after=chunk(b"teXt", b"") * (MOST_CHUNKS + 1)))
 
 
-@pytest.mark.parametrize("chunks", [
-    {"before": chunk(b"tEXt", b"parameters\0a") * (MOST_OTHERS + 1)}, {"after": chunk(b"teXt", b"") * (MOST_OTHERS + 1)}, {"before": chunk(b"IDAT", b"") * (MOST_CHUNKS + 1)},
-], ids=["texts", "behind the pixels", "empty pixels"])
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        {"before": chunk(b"tEXt", b"parameters\0a") * (MOST_OTHERS + 1)},
+        {"after": chunk(b"teXt", b"") * (MOST_OTHERS + 1)},
+        {"before": chunk(b"IDAT", b"") * (MOST_CHUNKS + 1)},
+    ],
+    ids=["texts", "behind the pixels", "empty pixels"],
+)
 def test_countless_chunks_are_refused_before_pillow_reads_them(chunks, monkeypatch):
     monkeypatch.setattr(Image, "open", None)
     with pytest.raises(InvalidImage, match="damaged"):

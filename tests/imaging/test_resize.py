@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from modules.imaging.resize import CROP_AND_RESIZE, JUST_RESIZE, LATENT_RESIZE, RESIZE_AND_FILL, contained, covering, resize_image
+from modules.imaging.resize import (
+    CROP_AND_RESIZE,
+    JUST_RESIZE,
+    LATENT_RESIZE,
+    RESIZE_AND_FILL,
+    contained,
+    covering,
+    resize_image,
+)
 
 sides = st.integers(1, 90)
 sizes = st.tuples(sides, sides)

@@ -52,8 +52,15 @@ def test_numbers_rise_within_the_days_folder(tmp_path):
 
 @pytest.mark.parametrize(
     ("there", "expected"),
-    [([], 0), (["00000-1.png"], 1), (["00007-1.png", "00003-2.png"], 8), (["99999-1.jpg"], 100_000), (["100000-1.png"], 100_001),
-     (["grid-0001.png", "1-2.png", "notes.txt", ".00009-x.tmp"], 0), (["00004-1.txt"], 5)],
+    [
+        ([], 0),
+        (["00000-1.png"], 1),
+        (["00007-1.png", "00003-2.png"], 8),
+        (["99999-1.jpg"], 100_000),
+        (["100000-1.png"], 100_001),
+        (["grid-0001.png", "1-2.png", "notes.txt", ".00009-x.tmp"], 0),
+        (["00004-1.txt"], 5),
+    ],
     ids=str,
 )
 def test_the_next_number_is_one_more_than_the_largest(tmp_path, there, expected):

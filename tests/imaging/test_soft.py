@@ -49,10 +49,18 @@ def test_a_high_rank_widens_and_a_middle_one_forgets_a_single_cell():
 
 def test_the_kernel_is_round_and_highest_in_the_middle():
     weights = kernel()
-    assert weights.max() == weights[2, 2] == 1 and np.array_equal(weights, weights.T) and np.array_equal(weights, weights[::-1])
+    assert (
+        weights.max() == weights[2, 2] == 1
+        and np.array_equal(weights, weights.T)
+        and np.array_equal(weights, weights[::-1])
+    )
     assert weights.min() > 0 or weights[0, 0] == 0
 
 
 def test_smootherstep_goes_from_0_to_1_and_is_its_own_mirror():
     x = np.linspace(0, 1, 21)
-    assert np.allclose(smootherstep(x) + smootherstep(1 - x), 1) and smootherstep(0.0) == 0 and (np.diff(smootherstep(x)) >= 0).all()
+    assert (
+        np.allclose(smootherstep(x) + smootherstep(1 - x), 1)
+        and smootherstep(0.0) == 0
+        and (np.diff(smootherstep(x)) >= 0).all()
+    )

@@ -85,7 +85,11 @@ def test_links_to_files_and_folders_are_followed(folder, tmp_path):
     (folder / "other disk").symlink_to(disk)
     (folder / "favourites").symlink_to(folder / "anime")
     found = problems(catalog_of(folder))
-    assert {"linked.safetensors", "other disk/deep/big.safetensors", "favourites/tiny two.safetensors"} <= found.keys() and not any(found.values())
+    assert {
+        "linked.safetensors",
+        "other disk/deep/big.safetensors",
+        "favourites/tiny two.safetensors",
+    } <= found.keys() and not any(found.values())
     root = tmp_path / "linked root"
     root.symlink_to(folder)
     assert problems(catalog_of(root)).keys() == found.keys()
@@ -105,8 +109,15 @@ def test_traps_in_the_folder_are_told_with_their_reasons_and_never_waited_for(fo
     (folder / "notes.txt").symlink_to("/nowhere")
     os.mkfifo(folder / "pipe.txt")
     reasons = {
-        "outside.safetensors": "not a model file", "loop.safetensors": "leads to itself", "gone.safetensors": "leads nowhere", "unmounted": "leads nowhere",
-        "zero.ckpt": "is a device", "pipe.ckpt": "is a pipe", "again": "leads back", "anime/up/models": "leads back", "cut.safetensors": "is empty",
+        "outside.safetensors": "not a model file",
+        "loop.safetensors": "leads to itself",
+        "gone.safetensors": "leads nowhere",
+        "unmounted": "leads nowhere",
+        "zero.ckpt": "is a device",
+        "pipe.ckpt": "is a pipe",
+        "again": "leads back",
+        "anime/up/models": "leads back",
+        "cut.safetensors": "is empty",
     }
     found = problems(catalog_of(folder))
     assert found.keys() == reasons.keys() | {"tiny.safetensors", "anime/tiny two.safetensors"}
@@ -138,7 +149,9 @@ def test_endings_count_in_any_case_and_those_of_other_programs_are_told(folder):
     assert found["LOUD.SAFETENSORS"] == "" and "loud.VAE.pt" not in found
     assert all(".safetensors, .ckpt" in found[name] for name in ("other.pth", "quantized.gguf"))
     vaes = Catalog((), HashCache(folder.parent / "h.sqlite"), VAE, others=(folder,))
-    assert [file.name for file in vaes.list()] == ["loud.VAE.pt", "tiny.vae.safetensors"] and VAE.stem(folder / "loud.VAE.pt") == "loud"
+    assert [file.name for file in vaes.list()] == ["loud.VAE.pt", "tiny.vae.safetensors"] and VAE.stem(
+        folder / "loud.VAE.pt"
+    ) == "loud"
 
 
 def test_a_name_that_is_no_unicode_is_told_by_its_bytes(folder):
@@ -156,7 +169,10 @@ def test_a_folder_that_may_not_be_read_is_told(folder, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    assert problems(catalog_of(folder)) == {"tiny.safetensors": "", "anime": "anime cannot be read (Permission denied)."}
+    assert problems(catalog_of(folder)) == {
+        "tiny.safetensors": "",
+        "anime": "anime cannot be read (Permission denied).",
+    }
 
 
 def test_a_file_that_vanishes_between_listing_and_looking_is_no_error(folder, monkeypatch):
@@ -177,7 +193,10 @@ def test_of_copies_under_one_name_the_first_is_listed_and_of_namesakes_both(fold
     shipped.mkdir()
     (shipped / "tiny.safetensors").write_bytes(TINY)
     roots = (folder, shipped)
-    assert [file.path for file in Catalog(roots, HashCache(tmp_path / "h.sqlite")).list()] == [folder / "tiny.safetensors", folder / "anime/tiny two.safetensors"]
+    assert [file.path for file in Catalog(roots, HashCache(tmp_path / "h.sqlite")).list()] == [
+        folder / "tiny.safetensors",
+        folder / "anime/tiny two.safetensors",
+    ]
     (shipped / "tiny.safetensors").write_bytes(TINY[:-1] + b"?")
     assert len(Catalog(roots, HashCache(tmp_path / "h.sqlite")).list()) == 3
 
@@ -186,7 +205,9 @@ def test_of_two_that_a_name_means_the_one_that_can_be_used_is_found(folder):
     (folder / "anime/kitten.ckpt").write_bytes(TINY)
     (folder / "kitten.safetensors").write_bytes(TINY[:4])
     catalog = catalog_of(folder)
-    assert catalog.find("kitten").name == catalog.find("kitt").name == catalog.named("kitten").name == "anime/kitten.ckpt"
+    assert (
+        catalog.find("kitten").name == catalog.find("kitt").name == catalog.named("kitten").name == "anime/kitten.ckpt"
+    )
 
 
 def test_refreshing_sees_what_came_and_what_went(folder):

@@ -46,7 +46,14 @@ def test_metadata_is_told_as_text_that_json_holds():
     nested = json.dumps({"a": "b"})
     for _ in range(DEEPEST_JSON + 1):
         nested = f'{{"a":{nested}}}'
-    found = shown_metadata({"lone": '{"a\\ud800":["\\udfff"]}', "long": "x" * 10**6, "within": json.dumps({"a": "x" * 10**6}), "deep": nested})
+    found = shown_metadata(
+        {
+            "lone": '{"a\\ud800":["\\udfff"]}',
+            "long": "x" * 10**6,
+            "within": json.dumps({"a": "x" * 10**6}),
+            "deep": nested,
+        }
+    )
     assert found["lone"] == {"a?": ["?"]}
     assert len(found["long"]) < LONGEST_METADATA + 50 and len(found["within"]["a"]) < LONGEST_METADATA + 50
     assert found["deep"] == nested
@@ -77,7 +84,11 @@ def test_a_name_that_is_no_text_hides_nobody_else(tmp_path):
         (tmp_path / "made").rename(os.fsdecode(os.fsencode(tmp_path / "") + b"/" + name))
     catalog = Catalog([tmp_path], HashCache(tmp_path / "hashes.sqlite"), LORA)
     assert [file.name for file in catalog.list() if not file.problem] == ["y.safetensors"]
-    assert [name for name, file in upscaling.upscaler_files(Catalog([tmp_path], catalog.hashes, UPSCALER)).items() if not file.problem] == ["y"]
+    assert [
+        name
+        for name, file in upscaling.upscaler_files(Catalog([tmp_path], catalog.hashes, UPSCALER)).items()
+        if not file.problem
+    ] == ["y"]
 
 
 def test_weights_in_eight_bits_are_copied_as_they_are(tmp_path):

@@ -17,8 +17,18 @@ WORDS = ("cat", "Dog", "übung", "ink_wash", "50%", "a\"b", "日本語", "x")
 def entry(number, **how):
     folder = f"f{number % 3}/deep" if number % 2 else f"f{number % 3}"
     name = f"{random.Random(number).choice(WORDS)}{number}"
-    values = {"kind": "lora", "path": f"/models/{folder}/{name}.pt", "file": f"{folder}/{name}.pt", "folder": folder, "name": name, "stamp": "s",
-              "size": number * 7 % 11, "modified": number * 5 % 13, "family": ("", "SD1", "SDXL")[number % 3], "words": f"{folder}/{name}".casefold()}
+    values = {
+        "kind": "lora",
+        "path": f"/models/{folder}/{name}.pt",
+        "file": f"{folder}/{name}.pt",
+        "folder": folder,
+        "name": name,
+        "stamp": "s",
+        "size": number * 7 % 11,
+        "modified": number * 5 % 13,
+        "family": ("", "SD1", "SDXL")[number % 3],
+        "words": f"{folder}/{name}".casefold(),
+    }
     return IndexEntry(**values | how)
 
 
@@ -29,7 +39,9 @@ ENTRIES = [entry(number) for number in range(40)]
 def index(tmp_path, monkeypatch, request):
     """With SQLite's full text, and as where it has none."""
     if not request.param:
-        monkeypatch.setattr(library_index, "FULL_TEXT", "CREATE VIRTUAL TABLE model_words USING nothing_of_the_kind (words)")
+        monkeypatch.setattr(
+            library_index, "FULL_TEXT", "CREATE VIRTUAL TABLE model_words USING nothing_of_the_kind (words)"
+        )
     index = LibraryIndex(tmp_path / "index.sqlite")
     assert index.full_text is request.param
     index.put([*ENTRIES, entry(1, kind="vae")])
@@ -51,18 +63,48 @@ def test_it_outlives_its_object(index):
     assert again.page(IndexQuery(kind="lora")).total == len(ENTRIES)
 
 
-@pytest.mark.parametrize("search", ["cat", "CAT", "at1", "ü", "ÜBUNG", "k_w", "_", "%", "0%", 'a"b', '"', "日本語", "本", "f1 cat", "f1 a", "nothing", "f1/deep ca", "x", "  "])
+@pytest.mark.parametrize(
+    "search",
+    [
+        "cat",
+        "CAT",
+        "at1",
+        "ü",
+        "ÜBUNG",
+        "k_w",
+        "_",
+        "%",
+        "0%",
+        'a"b',
+        '"',
+        "日本語",
+        "本",
+        "f1 cat",
+        "f1 a",
+        "nothing",
+        "f1/deep ca",
+        "x",
+        "  ",
+    ],
+)
 def test_a_search_finds_what_has_all_its_parts(index, search):
     expected = {each.name for each in ENTRIES if all(word.casefold() in each.words for word in search.split())}
-    assert set(names(index, search=search)) == expected and index.page(IndexQuery(kind="lora", search=search)).total == len(expected)
+    assert set(names(index, search=search)) == expected and index.page(
+        IndexQuery(kind="lora", search=search)
+    ).total == len(expected)
 
 
 @pytest.mark.parametrize(("sort", "key"), [("date", "modified"), ("size", "size"), ("path", "file"), ("name", "name")])
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_are_the_whole_in_order(index, sort, key, descending):
-    pages = [index.page(IndexQuery(kind="lora", sort=sort, descending=descending, offset=offset, limit=7)) for offset in range(0, 49, 7)]
+    pages = [
+        index.page(IndexQuery(kind="lora", sort=sort, descending=descending, offset=offset, limit=7))
+        for offset in range(0, 49, 7)
+    ]
     found = [each for page in pages for each in page.entries]
-    assert len(found) == len(set(map(attrgetter("id"), found))) == len(ENTRIES) and {page.total for page in pages} == {len(ENTRIES)}
+    assert len(found) == len(set(map(attrgetter("id"), found))) == len(ENTRIES) and {page.total for page in pages} == {
+        len(ENTRIES)
+    }
     values = [value.lower() if isinstance(value := getattr(each, key), str) else value for each in found]
     assert values == sorted(values, reverse=descending)
 
@@ -84,7 +126,9 @@ def test_what_changed_is_found_as_it_is_now_and_what_went_not_at_all(index):
 
 def test_an_entry_knows_whether_its_name_is_its_alone(index):
     index.put([entry(200, name=ENTRIES[3].name.upper(), path="/elsewhere"), entry(201, name="Alone")])
-    assert {each.name.lower() for each in index.page(IndexQuery(kind="lora")).entries if each.shares_name} == {ENTRIES[3].name.lower()}
+    assert {each.name.lower() for each in index.page(IndexQuery(kind="lora")).entries if each.shares_name} == {
+        ENTRIES[3].name.lower()
+    }
 
 
 def test_files_go_by_name_and_previews_by_theirs(index):
@@ -103,4 +147,6 @@ def test_an_interrupted_put_leaves_all_as_it_was(index):
 
 
 def test_an_identity_tells_kinds_apart_and_no_path():
-    assert identity("lora", "/a") == identity("lora", "/a") != identity("vae", "/a") and "/" not in identity("lora", "/a")
+    assert identity("lora", "/a") == identity("lora", "/a") != identity("vae", "/a") and "/" not in identity(
+        "lora", "/a"
+    )

@@ -18,7 +18,12 @@ TINY = (GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors").read_bytes()
 
 @pytest.fixture
 def models(tmp_path):
-    names = ("Stable-diffusion/cat.safetensors", "Stable-diffusion/dog.safetensors", "VAE/cat.safetensors", "VAE/soft.safetensors")
+    names = (
+        "Stable-diffusion/cat.safetensors",
+        "Stable-diffusion/dog.safetensors",
+        "VAE/cat.safetensors",
+        "VAE/soft.safetensors",
+    )
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(TINY)
@@ -35,7 +40,16 @@ def chosen(models, checkpoint, *wanted, **preference):
     return found and found.name
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [("None", None), ("", None), ("soft.safetensors", "soft.safetensors"), ("Automatic", "cat.safetensors"), ("auto", "cat.safetensors")])
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("None", None),
+        ("", None),
+        ("soft.safetensors", "soft.safetensors"),
+        ("Automatic", "cat.safetensors"),
+        ("auto", "cat.safetensors"),
+    ],
+)
 def test_automatic_is_the_file_of_the_checkpoints_name(models, wanted, expected):
     assert chosen(models, "cat", wanted) == expected
 
@@ -49,9 +63,16 @@ def test_an_unknown_one_is_refused(models):
         chosen(models, "cat", "gone.safetensors")
 
 
-@pytest.mark.parametrize(("preferred", "expected"), [
-    ("soft.safetensors", "soft.safetensors"), ("None", None), ("Automatic", "cat.safetensors"), ("gone.pt", "cat.safetensors"), (7, "cat.safetensors"),
-])
+@pytest.mark.parametrize(
+    ("preferred", "expected"),
+    [
+        ("soft.safetensors", "soft.safetensors"),
+        ("None", None),
+        ("Automatic", "cat.safetensors"),
+        ("gone.pt", "cat.safetensors"),
+        (7, "cat.safetensors"),
+    ],
+)
 def test_automatic_is_what_the_user_prefers_with_the_checkpoint(models, preferred, expected):
     assert chosen(models, "cat", "Automatic", vae=preferred) == expected
 

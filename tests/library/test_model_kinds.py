@@ -28,7 +28,11 @@ def folders(kind, *arguments):
 
 
 def test_kinds_have_names_and_pages_of_their_own():
-    for names in ([kind.name for kind in MODEL_KINDS], [kind.page for kind in MODEL_KINDS if kind.page], [kind.refresh for kind in MODEL_KINDS if kind.refresh]):
+    for names in (
+        [kind.name for kind in MODEL_KINDS],
+        [kind.page for kind in MODEL_KINDS if kind.page],
+        [kind.refresh for kind in MODEL_KINDS if kind.refresh],
+    ):
         assert len(names) == len(set(names))
 
 
@@ -55,13 +59,27 @@ def test_a_data_folder_moves_the_models_and_what_ships_is_looked_for_after_them(
     assert folders(VAE, "--models-dir", str(tmp_path)) == (tmp_path / "VAE",)
 
 
-@pytest.mark.parametrize(("flag", "kind", "usual"), [
-    ("--ckpt-dir", CHECKPOINT, "Stable-diffusion"), ("--vae-dir", VAE, "VAE"), ("--lora-dir", LORA, "Lora"), ("--lyco-dir", LORA, "LyCORIS"),
-    ("--lyco-dir-backcompat", LORA, "Lora"), ("--embeddings-dir", EMBEDDING, "embeddings"), ("--hypernetwork-dir", HYPERNETWORK, "hypernetworks"),
-    ("--esrgan-models-path", UPSCALER, "ESRGAN"), ("--realesrgan-models-path", UPSCALER, "RealESRGAN"), ("--dat-models-path", UPSCALER, "DAT"),
-    ("--swinir-models-path", UPSCALER, "SwinIR"), ("--scunet-models-path", UPSCALER, "ScuNET"), ("--bsrgan-models-path", UPSCALER, "BSRGAN"),
-    ("--gfpgan-models-path", GFPGAN, "GFPGAN"), ("--gfpgan-dir", GFPGAN, "GFPGAN"), ("--codeformer-models-path", CODEFORMER, "Codeformer"),
-])
+@pytest.mark.parametrize(
+    ("flag", "kind", "usual"),
+    [
+        ("--ckpt-dir", CHECKPOINT, "Stable-diffusion"),
+        ("--vae-dir", VAE, "VAE"),
+        ("--lora-dir", LORA, "Lora"),
+        ("--lyco-dir", LORA, "LyCORIS"),
+        ("--lyco-dir-backcompat", LORA, "Lora"),
+        ("--embeddings-dir", EMBEDDING, "embeddings"),
+        ("--hypernetwork-dir", HYPERNETWORK, "hypernetworks"),
+        ("--esrgan-models-path", UPSCALER, "ESRGAN"),
+        ("--realesrgan-models-path", UPSCALER, "RealESRGAN"),
+        ("--dat-models-path", UPSCALER, "DAT"),
+        ("--swinir-models-path", UPSCALER, "SwinIR"),
+        ("--scunet-models-path", UPSCALER, "ScuNET"),
+        ("--bsrgan-models-path", UPSCALER, "BSRGAN"),
+        ("--gfpgan-models-path", GFPGAN, "GFPGAN"),
+        ("--gfpgan-dir", GFPGAN, "GFPGAN"),
+        ("--codeformer-models-path", CODEFORMER, "Codeformer"),
+    ],
+)
 def test_a_flag_for_a_folder_of_models_adds_it(tmp_path, flag, kind, usual):
     found = folders(kind, flag, str(tmp_path))
     assert tmp_path in found and ROOT / "models" / usual in found and len(found) == len(set(found))

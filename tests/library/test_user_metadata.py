@@ -18,14 +18,23 @@ from modules.library.describe import training_tags
 from modules.library.family_detection import family_of_header
 from modules.library.index import IndexQuery, LibraryIndex
 from modules.library.model_kinds import CHECKPOINT, EMBEDDING, LORA
-from modules.library.user_metadata import UserMetadata, read_user_metadata, sidecar_files, text_of_html, write_user_metadata
+from modules.library.user_metadata import (
+    UserMetadata,
+    read_user_metadata,
+    sidecar_files,
+    text_of_html,
+    write_user_metadata,
+)
 from modules.models.files.embedding_file import read_embedding_file
 from modules.store.hashes import HashCache
 from tests.golden_data import GOLDEN
 from tests.library.headers import safetensors
 
 CIVITAI = {
-    "name": "v2", "baseModel": "SD 1.5", "trainedWords": ["ink", " wash, ", 5], "description": "<p>Line &amp; <b>ink</b></p><p>two</p>",
+    "name": "v2",
+    "baseModel": "SD 1.5",
+    "trainedWords": ["ink", " wash, ", 5],
+    "description": "<p>Line &amp; <b>ink</b></p><p>two</p>",
     "model": {"name": "Ink"},
 }
 
@@ -40,7 +49,15 @@ def read(model):
 
 
 def test_what_was_written_is_read(model):
-    told = {"description": "ä", "family": "SDXL", "activation": "ink", "weight": 0.5, "negative": "no", "notes": "n", "vae": "soft.vae.pt"}
+    told = {
+        "description": "ä",
+        "family": "SDXL",
+        "activation": "ink",
+        "weight": 0.5,
+        "negative": "no",
+        "notes": "n",
+        "vae": "soft.vae.pt",
+    }
     write_user_metadata(model, told)
     assert read(model) == UserMetadata(**told)
     write_user_metadata(model, dict.fromkeys(told))
@@ -51,19 +68,39 @@ def test_a1111s_keys_are_kept_and_others_left_alone(model):
     path = model.with_suffix(".json")
     path.write_text(json.dumps({"sd version": "SD1", "vae": "x", "defaults": {"steps": 5}}))
     write_user_metadata(model, {"weight": 0.8})
-    assert json.loads(path.read_text()) == {"sd version": "SD1", "vae": "x", "defaults": {"steps": 5}, "preferred weight": 0.8}
+    assert json.loads(path.read_text()) == {
+        "sd version": "SD1",
+        "vae": "x",
+        "defaults": {"steps": 5},
+        "preferred weight": 0.8,
+    }
 
 
 def test_a_users_words_go_before_civitais(model):
     model.with_suffix(".civitai.info").write_text(json.dumps(CIVITAI))
-    assert read(model) == UserMetadata(title="Ink v2", description="Line & ink\ntwo", family="SD1", activation="ink, wash")
+    assert read(model) == UserMetadata(
+        title="Ink v2", description="Line & ink\ntwo", family="SD1", activation="ink, wash"
+    )
     model.with_suffix(".txt").write_text("mine")
     model.with_suffix(".json").write_text(json.dumps({"activation text": "wash", "sd version": "SD2"}))
     assert read(model) == UserMetadata(title="Ink v2", description="mine", family="SD2", activation="wash")
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"null", b"\xff\xfe", b'{"notes": 5, "preferred weight": true, "sd version": []}', b"[" * 100_000,
-                                     b'{"preferred weight": NaN, "description": "\\ud800"}', b'{"preferred weight": ' + b"9" * 5000 + b"}", b" " * 2**21])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"null",
+        b"\xff\xfe",
+        b'{"notes": 5, "preferred weight": true, "sd version": []}',
+        b"[" * 100_000,
+        b'{"preferred weight": NaN, "description": "\\ud800"}',
+        b'{"preferred weight": ' + b"9" * 5000 + b"}",
+        b" " * 2**21,
+    ],
+)
 def test_broken_files_say_nothing(model, content):
     for ending in (".json", ".civitai.info"):
         model.with_suffix(ending).write_bytes(content)
@@ -87,14 +124,21 @@ def test_nothing_is_read_or_written_through_a_link_out_of_the_folder(model, tmp_
     model.with_suffix(".json").symlink_to(secret)
     os.mkfifo(model.with_suffix(".txt"))
     model.with_suffix(".png").symlink_to(model.with_suffix(".png"))
-    assert read(model) == UserMetadata() and sidecar_files(model, model.parent, os.listdir(model.parent)).preview is None
+    assert (
+        read(model) == UserMetadata() and sidecar_files(model, model.parent, os.listdir(model.parent)).preview is None
+    )
     with pytest.raises(Forbidden):
         write_user_metadata(model, {"notes": "x"})
     assert secret.read_text() == '{"notes": "secret"}'
 
 
 def test_the_named_preview_goes_before_others(model):
-    for ending, expected in ((".webp", ".webp"), (".png", ".png"), (".preview.jpg", ".preview.jpg"), (".preview.png", ".preview.png")):
+    for ending, expected in (
+        (".webp", ".webp"),
+        (".png", ".png"),
+        (".preview.jpg", ".preview.jpg"),
+        (".preview.png", ".preview.png"),
+    ):
         model.with_suffix(ending).touch()
         assert sidecar_files(model, model.parent, os.listdir(model.parent)).preview == model.with_suffix(expected)
 
@@ -104,25 +148,53 @@ def test_hostile_markup_is_read_in_passing(markup):
     assert len(text_of_html(markup)) <= len(markup)
 
 
-@pytest.mark.parametrize(("words", "family"), [
-    ("sd_v1", "SD1"), ("sd_1.5", "SD1"), ("stable-diffusion-v1/lora", "SD1"), ("SD 1.5", "SD1"), ("SD1", "SD1"),
-    ("sd_v2_768_v", "SD2"), ("stable-diffusion-v2-768-v", "SD2"), ("SD 2.1 768", "SD2"),
-    ("sdxl_base_v1-0", "SDXL"), ("stable-diffusion-xl-v1-base/lora", "SDXL"), ("SDXL 1.0", "SDXL"), ("Pony", "SDXL"), ("Illustrious", "SDXL"),
-    ("stable-diffusion-xl-v1-refiner", "SDXL refiner"), ("sd3", "SD3"), ("SD 3.5 Large", "SD3"), ("stable-diffusion-3-medium", "SD3"),
-    ("flux1", "Flux"), ("Flux.1 D", "Flux"), ("", ""), ("Other", ""), ("Unknown", ""), ("x" * 10**6, ""),
-])
+@pytest.mark.parametrize(
+    ("words", "family"),
+    [
+        ("sd_v1", "SD1"),
+        ("sd_1.5", "SD1"),
+        ("stable-diffusion-v1/lora", "SD1"),
+        ("SD 1.5", "SD1"),
+        ("SD1", "SD1"),
+        ("sd_v2_768_v", "SD2"),
+        ("stable-diffusion-v2-768-v", "SD2"),
+        ("SD 2.1 768", "SD2"),
+        ("sdxl_base_v1-0", "SDXL"),
+        ("stable-diffusion-xl-v1-base/lora", "SDXL"),
+        ("SDXL 1.0", "SDXL"),
+        ("Pony", "SDXL"),
+        ("Illustrious", "SDXL"),
+        ("stable-diffusion-xl-v1-refiner", "SDXL refiner"),
+        ("sd3", "SD3"),
+        ("SD 3.5 Large", "SD3"),
+        ("stable-diffusion-3-medium", "SD3"),
+        ("flux1", "Flux"),
+        ("Flux.1 D", "Flux"),
+        ("", ""),
+        ("Other", ""),
+        ("Unknown", ""),
+        ("x" * 10**6, ""),
+    ],
+)
 def test_families_have_many_names(words, family):
     assert family_named(words) == family
 
 
-@pytest.mark.parametrize(("name", "width", "family"), [
-    ("lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight", 768, "SD1"),
-    ("lora_unet_input_blocks_1_1_transformer_blocks_0_attn2_to_k.lora_down.weight", 1024, "SD2"),
-    ("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight", 2048, "SDXL"),
-    ("lora_unet_x_attn2_to_k.hada_w1_b", 768, "SD1"), ("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", 1280, "SDXL refiner"),
-    ("unet.x.attn2.processor.to_k_lora.down.weight", 768, "SD1"), ("lora_unet_double_blocks_0_img_attn_proj.lora_down.weight", 3072, "Flux"),
-    ("lora_unet_x_attn2_to_k.lora_up.weight", 768, ""), ("lora_unet_x_attn1_to_k.lora_down.weight", 768, ""), ("alpha", 768, ""),
-])
+@pytest.mark.parametrize(
+    ("name", "width", "family"),
+    [
+        ("lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight", 768, "SD1"),
+        ("lora_unet_input_blocks_1_1_transformer_blocks_0_attn2_to_k.lora_down.weight", 1024, "SD2"),
+        ("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight", 2048, "SDXL"),
+        ("lora_unet_x_attn2_to_k.hada_w1_b", 768, "SD1"),
+        ("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", 1280, "SDXL refiner"),
+        ("unet.x.attn2.processor.to_k_lora.down.weight", 768, "SD1"),
+        ("lora_unet_double_blocks_0_img_attn_proj.lora_down.weight", 3072, "Flux"),
+        ("lora_unet_x_attn2_to_k.lora_up.weight", 768, ""),
+        ("lora_unet_x_attn1_to_k.lora_down.weight", 768, ""),
+        ("alpha", 768, ""),
+    ],
+)
 def test_tensors_tell_the_family_where_the_trainer_does_not(name, width, family):
     assert family_of_header({}, {name: (4, width)}) == family
     assert family_of_header({"ss_base_model_version": "sd_v2"}, {name: (4, width)}) == "SD2"
@@ -139,7 +211,10 @@ def test_tags_are_counted_over_all_folders_and_hostile_ones_ignored():
 def cards(tmp_path):
     """Of LoRAs and embeddings in a folder."""
     hashes = HashCache(tmp_path / "easel.sqlite")
-    catalogs = {"lora": Catalog((tmp_path / "Lora",), hashes, LORA), "embedding": Catalog((tmp_path / "embeddings",), hashes, EMBEDDING)}
+    catalogs = {
+        "lora": Catalog((tmp_path / "Lora",), hashes, LORA),
+        "embedding": Catalog((tmp_path / "embeddings",), hashes, EMBEDDING),
+    }
     return Cards(catalogs, LibraryIndex(tmp_path / "easel.sqlite"), read_embedding_file)
 
 
@@ -150,10 +225,17 @@ def lora(cards, **how):
 def test_a_scan_reads_only_what_changed(cards, model, monkeypatch):
     read_files = []
     true = cards_module.describe_file
-    monkeypatch.setattr(cards_module, "describe_file", lambda kind, file, *how: read_files.append(file.name) or true(kind, file, *how))
+    monkeypatch.setattr(
+        cards_module, "describe_file", lambda kind, file, *how: read_files.append(file.name) or true(kind, file, *how)
+    )
     safetensors(model.with_name("other.safetensors"), {"ss_output_name": "Zebra"})
-    for change in (lambda: None, lambda: safetensors(model, {"modelspec.title": "New"}), lambda: model.with_suffix(".json").write_text('{"notes": "x"}'),
-                   lambda: model.with_suffix(".png").touch(), lambda: model.with_suffix(".png").unlink()):
+    for change in (
+        lambda: None,
+        lambda: safetensors(model, {"modelspec.title": "New"}),
+        lambda: model.with_suffix(".json").write_text('{"notes": "x"}'),
+        lambda: model.with_suffix(".png").touch(),
+        lambda: model.with_suffix(".png").unlink(),
+    ):
         change()
         cards.scan()
         cards.scan()
@@ -205,13 +287,20 @@ def test_embeddings_of_every_form_tell_their_vectors(cards, tmp_path):
     safetensors(folder / "xl.safetensors", {}, {"clip_l": (3, 768), "clip_g": (3, 1280)})
     cards.scan()
     facts = {entry.name: (json.loads(entry.facts), entry.family) for entry in cards.index.all("embedding")}
-    assert facts["xl"] == ({"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": 2048, "vectors": 3}, "SDXL")
+    assert facts["xl"] == (
+        {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": 2048, "vectors": 3},
+        "SDXL",
+    )
     assert facts["tinyti"][0]["vectors"] >= 1 and facts["tidiff"][0]["shape"] == facts["tinyti"][0]["shape"]
 
 
 def test_a_checkpoint_tells_its_family_by_its_text_encoder(tmp_path):
     hashes = HashCache(tmp_path / "easel.sqlite")
-    cards = Cards({"checkpoint": Catalog((GOLDEN / "models/Stable-diffusion",), hashes, CHECKPOINT)}, LibraryIndex(tmp_path / "easel.sqlite"), read_embedding_file)
+    cards = Cards(
+        {"checkpoint": Catalog((GOLDEN / "models/Stable-diffusion",), hashes, CHECKPOINT)},
+        LibraryIndex(tmp_path / "easel.sqlite"),
+        read_embedding_file,
+    )
     cards.begin()
     assert cards.wait(30) and [entry.family for entry in cards.index.all("checkpoint")] == ["SD1"]
 
@@ -223,7 +312,11 @@ def test_what_is_left_out_has_a_card_with_its_reason(cards, model):
     cards.scan()
     found = {entry.file: entry.problem for entry in cards.index.page(IndexQuery(kind="lora")).entries}
     assert found["ink.v2.safetensors"] == ""
-    assert "nowhere" in found["gone.safetensors"] and "leads back" in found["around"] and "pipe" in found["pipe.safetensors"]
+    assert (
+        "nowhere" in found["gone.safetensors"]
+        and "leads back" in found["around"]
+        and "pipe" in found["pipe.safetensors"]
+    )
 
 
 def test_a_card_heals_with_its_file(cards, model, monkeypatch):
@@ -260,7 +353,9 @@ def test_a_first_scan_that_fails_ends_and_the_next_one_succeeds(cards, model, mo
         cards.begin()
         assert cards.wait(60) and not cards.index.page(IndexQuery(kind="lora")).entries
     cards.renew("lora")
-    assert [entry.name for entry in cards.index.page(IndexQuery(kind="lora")).entries] == ["ink.v2"] and not cards.scanning
+    assert [entry.name for entry in cards.index.page(IndexQuery(kind="lora")).entries] == [
+        "ink.v2"
+    ] and not cards.scanning
 
 
 def test_a_preview_in_a_linked_folder_is_shown(cards, model, tmp_path):

@@ -52,5 +52,8 @@ def test_each_kind_changes_the_inputs_for_all_rows_of_the_call():
 
 
 def test_questions_with_other_extras_have_other_keys():
-    keys = [Predict(Weights("w"), torch.zeros(4, 2, 2), 1.0, 1.0, (each.cond,), 0).key for each in (row(), row(shown(5)), row({"control": Added(1.0)}))]
+    keys = [
+        Predict(Weights("w"), torch.zeros(4, 2, 2), 1.0, 1.0, (each.cond,), 0).key
+        for each in (row(), row(shown(5)), row({"control": Added(1.0)}))
+    ]
     assert keys[0] == keys[2] != keys[1]

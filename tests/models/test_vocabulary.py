@@ -26,7 +26,11 @@ def vocabulary():
 
 
 def named(words, text):
-    return [insertion.name for chunk in chunks(text, TOKENIZER, "Original", 20, words.find) for insertion in chunk.insertions]
+    return [
+        insertion.name
+        for chunk in chunks(text, TOKENIZER, "Original", 20, words.find)
+        for insertion in chunk.insertions
+    ]
 
 
 def test_a_broken_file_concerns_only_who_names_it():

@@ -28,7 +28,9 @@ def ldm_names():
 @pytest.fixture(scope="session")
 def targets(model, ldm_names):
     parts = {"unet": model.unet, "text_encoder": model.texts[0].module}
-    shapes = {f"{part}.{name}": tuple(p.shape) for part, module in parts.items() for name, p in module.named_parameters()}
+    shapes = {
+        f"{part}.{name}": tuple(p.shape) for part, module in parts.items() for name, p in module.named_parameters()
+    }
     return Targets.of(shapes, ldm_names)
 
 

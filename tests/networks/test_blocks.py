@@ -15,19 +15,30 @@ def test_block_names_are_those_of_the_ldm_layout(ldm_names):
     for theirs, ours in ldm_names.items():
         kind, _, rest = theirs.partition(".")
         number = rest.split(".")[0]
-        expected = {"input_blocks": f"IN{number:0>2}", "output_blocks": f"OUT{number:0>2}", "middle_block": "M00"}.get(kind, "")
+        expected = {"input_blocks": f"IN{number:0>2}", "output_blocks": f"OUT{number:0>2}", "middle_block": "M00"}.get(
+            kind, ""
+        )
         assert block_of(f"unet.{ours}") == expected
 
 
 def test_text_encoders_are_the_base():
-    assert block_of("text_encoder.encoder.layers.0.mlp.fc1.weight") == block_of("text_encoder_2.text_projection.weight") == "BASE"
+    assert (
+        block_of("text_encoder.encoder.layers.0.mlp.fc1.weight")
+        == block_of("text_encoder_2.text_projection.weight")
+        == "BASE"
+    )
 
 
 @pytest.mark.parametrize("count", [12, 17, 20, 26])
 def test_numbers_go_to_blocks_in_order(count):
     weights = block_weights(",".join(str(i / 4) for i in range(count)))
     blocks = next(blocks for blocks in BLOCK_LAYOUTS if len(blocks) == count)
-    paths = {"BASE": "text_encoder.x.weight", "IN04": "unet.down_blocks.1.attentions.0.x.weight", "M00": "unet.mid_block.x.weight", "OUT03": "unet.up_blocks.1.resnets.0.x.weight"}
+    paths = {
+        "BASE": "text_encoder.x.weight",
+        "IN04": "unet.down_blocks.1.attentions.0.x.weight",
+        "M00": "unet.mid_block.x.weight",
+        "OUT03": "unet.up_blocks.1.resnets.0.x.weight",
+    }
     assert [weights(path) for path in paths.values()] == [blocks.index(block) / 4 for block in paths]
 
 

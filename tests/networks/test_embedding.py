@@ -31,7 +31,9 @@ def golden(file: str) -> Embedding:
     return Embedding.read(file, content, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-@pytest.mark.parametrize(("file", "count"), [("tinyti.pt", 3), ("tidiff.bin", 1), ("ti-one.safetensors", 1), ("tibig.safetensors", 80)])
+@pytest.mark.parametrize(
+    ("file", "count"), [("tinyti.pt", 3), ("tidiff.bin", 1), ("ti-one.safetensors", 1), ("tibig.safetensors", 80)]
+)
 def test_recorded_files_are_read(file, count):
     found = golden(file)
     table = found.vectors_for({"clip": 64})["clip"]
@@ -51,7 +53,9 @@ def test_a_file_tells_how_it_was_made():
 @pytest.mark.parametrize("case", ["bin", "case", "clipskip"])
 def test_the_short_hash_is_a1111s(case):
     """"TI hashes" has twelve digits of the SHA-256 of the whole file."""
-    told = json.loads((GOLDEN / "images" / "ti" / case / "result.json").read_text())["extra_generation_params"]["TI hashes"]
+    told = json.loads((GOLDEN / "images" / "ti" / case / "result.json").read_text())["extra_generation_params"][
+        "TI hashes"
+    ]
     known = {found.name: found.shorthash for found in (golden("tinyti.pt"), golden("tidiff.bin"))}
     name, shorthash = told.split(": ")
     assert known[name] == shorthash
@@ -164,14 +168,23 @@ def test_the_key_stream_is_the_generators():
 BAD_PICTURES = {
     "plain": (saved(Image.new("RGB", (32, 32), "red")), ModelUnsupported),
     "black": (saved(Image.new("RGB", (32, 32))), ModelUnsupported),
-    "noise": (saved(Image.frombytes("RGB", (64, 64), torch.arange(3 * 4096).to(torch.uint8).numpy().tobytes())), ModelUnsupported),
+    "noise": (
+        saved(Image.frombytes("RGB", (64, 64), torch.arange(3 * 4096).to(torch.uint8).numpy().tobytes())),
+        ModelUnsupported,
+    ),
     "number": (with_text(base64.b64encode(b"7").decode()), ModelUnsupported),
     "no embedding": (with_text(base64.b64encode(b"{}").decode()), ModelUnsupported),
     "not base64": (with_text("a"), ModelCorrupt),
     "not JSON": (with_text(base64.b64encode(b"{").decode()), ModelCorrupt),
     "deep": (with_text(base64.b64encode(b"[" * 200_000).decode()), ModelCorrupt),
-    "ragged": (with_text(base64.b64encode(b'{"string_to_param": {"*": {"TORCHTENSOR": [[1, 2], [3]]}}}').decode()), ModelCorrupt),
-    "words": (with_text(base64.b64encode(b'{"string_to_param": {"*": {"TORCHTENSOR": ["a"]}}}').decode()), ModelCorrupt),
+    "ragged": (
+        with_text(base64.b64encode(b'{"string_to_param": {"*": {"TORCHTENSOR": [[1, 2], [3]]}}}').decode()),
+        ModelCorrupt,
+    ),
+    "words": (
+        with_text(base64.b64encode(b'{"string_to_param": {"*": {"TORCHTENSOR": ["a"]}}}').decode()),
+        ModelCorrupt,
+    ),
     "cut stream": (saved(hiding(zlib.compress(WRITTEN)[:-20] + bytes(400))), ModelCorrupt),
     "not zlib": (saved(hiding(WRITTEN)), ModelCorrupt),
     "bomb": (saved(hiding(zlib.compress(bytes(2**26)))), ModelCorrupt),

@@ -1,4 +1,6 @@
-"""Every kind of network changes a weight as its formula says, written out here once more, in float64 and by other means."""
+"""Every kind of network changes a weight as its formula says, written out here once more,
+in float64 and by other means.
+"""
 
 from __future__ import annotations
 
@@ -45,52 +47,188 @@ def magnified(weight, magnitude, axis):
 
 UP, DOWN = {"lora_up.weight": some(OUT, RANK)}, {"lora_down.weight": some(RANK, IN)}
 HADA = {f"hada_w{i}_a": some(OUT, RANK) * i for i in (1, 2)} | {f"hada_w{i}_b": some(RANK, IN) * i for i in (1, 2)}
-HADA_TUCKER = {f"hada_w{i}_a": some(RANK, OUT) * i for i in (1, 2)} | {f"hada_w{i}_b": some(RANK, IN) * i for i in (1, 2)}
+HADA_TUCKER = {f"hada_w{i}_a": some(RANK, OUT) * i for i in (1, 2)} | {
+    f"hada_w{i}_b": some(RANK, IN) * i for i in (1, 2)
+}
 CORES = {f"hada_t{i}": some(RANK, RANK, 3, 3) * i for i in (1, 2)}
 TWO = {"alpha": torch.tensor(2.0)}      # half the rank
-MIX = {"a1.weight": some(RANK, IN), "a2.weight": some(IN, RANK), "b1.weight": some(RANK, IN), "b2.weight": some(OUT, RANK)}
+MIX = {
+    "a1.weight": some(RANK, IN),
+    "a2.weight": some(IN, RANK),
+    "b1.weight": some(RANK, IN),
+    "b2.weight": some(OUT, RANK),
+}
 BLOCKS, STAGES = some(4, 6, 6) / 5, some(3, 4, 6, 6) / 5
 
-KINDS = {      # parts, shape of the weight, what the weight W becomes at strength 1 given the parts p in float64
-    "lora": (UP | DOWN | TWO, LINEAR, lambda W, p: W + 0.5 * einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight"))),
-    "lora-no-alpha": (UP | DOWN, LINEAR, lambda W, p: W + einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight"))),
-    "lora-1x1": (UP | DOWN, (OUT, IN, 1, 1), lambda W, p: W + einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight"))[..., None, None]),
-    "locon": ({"lora_up.weight": some(OUT, RANK, 1, 1), "lora_down.weight": some(RANK, IN, 3, 3)} | TWO, CONV,
-              lambda W, p: W + 0.5 * einsum("orxy,rikl->oikl", *p("lora_up.weight", "lora_down.weight"))),
-    "locon-tucker": ({"lora_up.weight": some(OUT, RANK, 1, 1), "lora_down.weight": some(RANK, IN, 1, 1), "lora_mid.weight": some(RANK, RANK, 3, 3)},
-                     CONV, lambda W, p: W + einsum("onxy,nmkl,mizw->oikl", *p("lora_up.weight", "lora_mid.weight", "lora_down.weight"))),
-    "loha": (HADA | TWO, LINEAR, lambda W, p: W + 0.5 * einsum("or,ri,os,si->oi", *p("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"))),
-    "loha-tucker": (HADA_TUCKER | CORES | TWO, CONV, lambda W, p: W + 0.5 * tucker(*p("hada_t1", "hada_w1_a", "hada_w1_b"))
-                    * tucker(*p("hada_t2", "hada_w2_a", "hada_w2_b"))),
-    "lokr-whole": ({"lokr_w1": some(4, 4), "lokr_w2": some(6, 4)} | TWO, LINEAR, lambda W, p: W + kron(*p("lokr_w1", "lokr_w2"))),
-    "lokr-conv": ({"lokr_w1": some(4, 4), "lokr_w2": some(6, 4, 3, 3)}, CONV, lambda W, p: W + einsum("ab,cdkl->acbdkl", *p("lokr_w1", "lokr_w2")).reshape(CONV)),
-    "lokr-low-rank": ({"lokr_w1": some(4, 4), "lokr_w2_a": some(6, 2), "lokr_w2_b": some(2, 4)} | TWO, LINEAR,
-                      lambda W, p: W + kron(p("lokr_w1")[0], einsum("or,ri->oi", *p("lokr_w2_a", "lokr_w2_b")))),
-    "lokr-tucker": ({"lokr_w1_a": some(4, 2), "lokr_w1_b": some(2, 4), "lokr_t2": some(2, 2, 3, 3), "lokr_w2_a": some(2, 6), "lokr_w2_b": some(2, 4)}, CONV,
-                    lambda W, p: W + einsum("ar,rb,cdkl->acbdkl", *p("lokr_w1_a", "lokr_w1_b"), tucker(*p("lokr_t2", "lokr_w2_a", "lokr_w2_b"))).reshape(CONV)),
-    "glora": (MIX | TWO, LINEAR, lambda W, p: W + (einsum("oi,ir,rj->oj", W, *p("a2.weight", "a1.weight")) + einsum("or,ri->oi", *p("b2.weight", "b1.weight")))),
-    "glora-scaled": (MIX | TWO | {"scale": torch.tensor(0.25)}, LINEAR,
-                     lambda W, p: W + 0.25 * (einsum("oi,ir,rj->oj", W, *p("a2.weight", "a1.weight")) + einsum("or,ri->oi", *p("b2.weight", "b1.weight")))),
-    "glora-swapped": ({f"{x}{3 - i}.weight": MIX[f"{x}{i}.weight"] for x in "ab" for i in (1, 2)}, LINEAR,
-                      lambda W, p: W + einsum("oi,ir,rj->oj", W, *p("a1.weight", "a2.weight")) + einsum("or,ri->oi", *p("b1.weight", "b2.weight"))),
-    "glora-few-inputs": ({"a1.weight": some(2, RANK, 1, 1), "a2.weight": some(RANK, 2, 1, 1), "b1.weight": some(OUT, RANK, 1, 1), "b2.weight": some(RANK, 2, 3, 3)},
-                         (OUT, 2, 3, 3), lambda W, p: W + einsum("oikl,irxy,rjzw->ojkl", W, *p("a1.weight", "a2.weight")) + einsum("orxy,rikl->oikl", *p("b1.weight", "b2.weight"))),
+KINDS = {  # parts, shape of the weight, what the weight W becomes at strength 1 given the parts p in float64
+    "lora": (
+        UP | DOWN | TWO,
+        LINEAR,
+        lambda W, p: W + 0.5 * einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight")),
+    ),
+    "lora-no-alpha": (
+        UP | DOWN,
+        LINEAR,
+        lambda W, p: W + einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight")),
+    ),
+    "lora-1x1": (
+        UP | DOWN,
+        (OUT, IN, 1, 1),
+        lambda W, p: W + einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight"))[..., None, None],
+    ),
+    "locon": (
+        {"lora_up.weight": some(OUT, RANK, 1, 1), "lora_down.weight": some(RANK, IN, 3, 3)} | TWO,
+        CONV,
+        lambda W, p: W + 0.5 * einsum("orxy,rikl->oikl", *p("lora_up.weight", "lora_down.weight")),
+    ),
+    "locon-tucker": (
+        {
+            "lora_up.weight": some(OUT, RANK, 1, 1),
+            "lora_down.weight": some(RANK, IN, 1, 1),
+            "lora_mid.weight": some(RANK, RANK, 3, 3),
+        },
+        CONV,
+        lambda W, p: W + einsum("onxy,nmkl,mizw->oikl", *p("lora_up.weight", "lora_mid.weight", "lora_down.weight")),
+    ),
+    "loha": (
+        HADA | TWO,
+        LINEAR,
+        lambda W, p: W + 0.5 * einsum("or,ri,os,si->oi", *p("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")),
+    ),
+    "loha-tucker": (
+        HADA_TUCKER | CORES | TWO,
+        CONV,
+        lambda W, p: (
+            W + 0.5 * tucker(*p("hada_t1", "hada_w1_a", "hada_w1_b")) * tucker(*p("hada_t2", "hada_w2_a", "hada_w2_b"))
+        ),
+    ),
+    "lokr-whole": (
+        {"lokr_w1": some(4, 4), "lokr_w2": some(6, 4)} | TWO,
+        LINEAR,
+        lambda W, p: W + kron(*p("lokr_w1", "lokr_w2")),
+    ),
+    "lokr-conv": (
+        {"lokr_w1": some(4, 4), "lokr_w2": some(6, 4, 3, 3)},
+        CONV,
+        lambda W, p: W + einsum("ab,cdkl->acbdkl", *p("lokr_w1", "lokr_w2")).reshape(CONV),
+    ),
+    "lokr-low-rank": (
+        {"lokr_w1": some(4, 4), "lokr_w2_a": some(6, 2), "lokr_w2_b": some(2, 4)} | TWO,
+        LINEAR,
+        lambda W, p: W + kron(p("lokr_w1")[0], einsum("or,ri->oi", *p("lokr_w2_a", "lokr_w2_b"))),
+    ),
+    "lokr-tucker": (
+        {
+            "lokr_w1_a": some(4, 2),
+            "lokr_w1_b": some(2, 4),
+            "lokr_t2": some(2, 2, 3, 3),
+            "lokr_w2_a": some(2, 6),
+            "lokr_w2_b": some(2, 4),
+        },
+        CONV,
+        lambda W, p: (
+            W
+            + einsum(
+                "ar,rb,cdkl->acbdkl", *p("lokr_w1_a", "lokr_w1_b"), tucker(*p("lokr_t2", "lokr_w2_a", "lokr_w2_b"))
+            ).reshape(CONV)
+        ),
+    ),
+    "glora": (
+        MIX | TWO,
+        LINEAR,
+        lambda W, p: (
+            W
+            + (
+                einsum("oi,ir,rj->oj", W, *p("a2.weight", "a1.weight"))
+                + einsum("or,ri->oi", *p("b2.weight", "b1.weight"))
+            )
+        ),
+    ),
+    "glora-scaled": (
+        MIX | TWO | {"scale": torch.tensor(0.25)},
+        LINEAR,
+        lambda W, p: (
+            W
+            + 0.25
+            * (
+                einsum("oi,ir,rj->oj", W, *p("a2.weight", "a1.weight"))
+                + einsum("or,ri->oi", *p("b2.weight", "b1.weight"))
+            )
+        ),
+    ),
+    "glora-swapped": (
+        {f"{x}{3 - i}.weight": MIX[f"{x}{i}.weight"] for x in "ab" for i in (1, 2)},
+        LINEAR,
+        lambda W, p: (
+            W
+            + einsum("oi,ir,rj->oj", W, *p("a1.weight", "a2.weight"))
+            + einsum("or,ri->oi", *p("b1.weight", "b2.weight"))
+        ),
+    ),
+    "glora-few-inputs": (
+        {
+            "a1.weight": some(2, RANK, 1, 1),
+            "a2.weight": some(RANK, 2, 1, 1),
+            "b1.weight": some(OUT, RANK, 1, 1),
+            "b2.weight": some(RANK, 2, 3, 3),
+        },
+        (OUT, 2, 3, 3),
+        lambda W, p: (
+            W
+            + einsum("oikl,irxy,rjzw->ojkl", W, *p("a1.weight", "a2.weight"))
+            + einsum("orxy,rikl->oikl", *p("b1.weight", "b2.weight"))
+        ),
+    ),
     "ia3-in": ({"weight": some(IN), "on_input": torch.tensor(True)}, LINEAR, lambda W, p: W * (1 + p("weight")[0])),
-    "ia3-out": ({"weight": some(1, OUT, 1, 1), "on_input": torch.tensor(0)}, CONV, lambda W, p: W * (1 + p("weight")[0].view(OUT, 1, 1, 1))),
+    "ia3-out": (
+        {"weight": some(1, OUT, 1, 1), "on_input": torch.tensor(0)},
+        CONV,
+        lambda W, p: W * (1 + p("weight")[0].view(OUT, 1, 1, 1)),
+    ),
     "full": ({"diff": some(*CONV)}, CONV, lambda W, p: W + p("diff")[0]),
     "norm": ({"w_norm": some(OUT)}, (OUT,), lambda W, p: W + p("w_norm")[0]),
-    "oft": ({"oft_blocks": BLOCKS, "rescale": some(OUT, 1)}, LINEAR, lambda W, p: p("rescale")[0] * (block_diag(*turned(p("oft_blocks")[0])).T @ W)),
-    "oft-constrained": ({"oft_blocks": BLOCKS, "alpha": torch.tensor(0.02)}, CONV,
-                        lambda W, p: einsum("po,oikl->pikl", block_diag(*turned(p("oft_blocks")[0], 0.02 * OUT)).T, W)),
+    "oft": (
+        {"oft_blocks": BLOCKS, "rescale": some(OUT, 1)},
+        LINEAR,
+        lambda W, p: p("rescale")[0] * (block_diag(*turned(p("oft_blocks")[0])).T @ W),
+    ),
+    "oft-constrained": (
+        {"oft_blocks": BLOCKS, "alpha": torch.tensor(0.02)},
+        CONV,
+        lambda W, p: einsum("po,oikl->pikl", block_diag(*turned(p("oft_blocks")[0], 0.02 * OUT)).T, W),
+    ),
     "oft-old": ({"oft_diag": BLOCKS}, LINEAR, lambda W, p: block_diag(*p("oft_diag")[0]).T @ W),
-    "boft": ({"oft_blocks": STAGES, "rescale": some(OUT, 1, 1, 1)}, CONV, lambda W, p: p("rescale")[0] * butterfly(W, p("oft_blocks")[0])),
-    "dora": (UP | DOWN | TWO | {"dora_scale": some(1, IN)}, LINEAR,
-             lambda W, p: magnified(W + 0.5 * einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight")), p("dora_scale")[0], 1)),
-    "dora-conv": ({"diff": some(*CONV), "dora_scale": some(1, IN, 1, 1)}, CONV, lambda W, p: magnified(W + p("diff")[0], p("dora_scale")[0], 1)),
-    "dora-out": (UP | DOWN | {"dora_scale": some(OUT, 1)}, LINEAR,
-                 lambda W, p: magnified(W + einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight")), p("dora_scale")[0], 0)),
-    "dora-peft": (UP | DOWN | {"lora_magnitude_vector": some(OUT)}, LINEAR,
-                  lambda W, p: magnified(W + einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight")), p("lora_magnitude_vector")[0][:, None], 0)),
+    "boft": (
+        {"oft_blocks": STAGES, "rescale": some(OUT, 1, 1, 1)},
+        CONV,
+        lambda W, p: p("rescale")[0] * butterfly(W, p("oft_blocks")[0]),
+    ),
+    "dora": (
+        UP | DOWN | TWO | {"dora_scale": some(1, IN)},
+        LINEAR,
+        lambda W, p: magnified(
+            W + 0.5 * einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight")), p("dora_scale")[0], 1
+        ),
+    ),
+    "dora-conv": (
+        {"diff": some(*CONV), "dora_scale": some(1, IN, 1, 1)},
+        CONV,
+        lambda W, p: magnified(W + p("diff")[0], p("dora_scale")[0], 1),
+    ),
+    "dora-out": (
+        UP | DOWN | {"dora_scale": some(OUT, 1)},
+        LINEAR,
+        lambda W, p: magnified(
+            W + einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight")), p("dora_scale")[0], 0
+        ),
+    ),
+    "dora-peft": (
+        UP | DOWN | {"lora_magnitude_vector": some(OUT)},
+        LINEAR,
+        lambda W, p: magnified(
+            W + einsum("or,ri->oi", *p("lora_up.weight", "lora_down.weight")), p("lora_magnitude_vector")[0][:, None], 0
+        ),
+    ),
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -99,7 +237,11 @@ def case(kind):
     """The patch, a weight for it, and what becomes of that at strength 1, in float64."""
     parts, shape, formula = KINDS[kind]
     weight = some(*shape)
-    return read_patches(kind, parts)["weight"], weight, formula(weight.double(), lambda *names: [parts[name].double() for name in names])
+    return (
+        read_patches(kind, parts)["weight"],
+        weight,
+        formula(weight.double(), lambda *names: [parts[name].double() for name in names]),
+    )
 
 
 @each_kind
@@ -112,7 +254,9 @@ def test_a_kind_is_its_formula(kind):
 @each_kind
 def test_strength_scales_the_change_and_0_is_none(kind):
     patch, weight, whole = case(kind)
-    assert torch.allclose(patch.apply(weight.double(), -0.4), weight.double() - 0.4 * (whole - weight.double()), atol=1e-5)
+    assert torch.allclose(
+        patch.apply(weight.double(), -0.4), weight.double() - 0.4 * (whole - weight.double()), atol=1e-5
+    )
     assert torch.equal(patch.apply(weight, 0.0), weight)
 
 
@@ -143,7 +287,10 @@ def test_a_patch_may_be_written_anywhere(kind, dtype):
 def test_a_patch_knows_its_shape(kind):
     patch, weight, _ = case(kind)
     assert patch.fits(weight.shape)
-    assert not any(patch.fits(shape) for shape in [(OUT + 1, IN + 1), (IN, OUT), (2 * OUT, 2 * IN), (2 * OUT, 2 * IN, 3, 3), (2 * OUT,)])
+    assert not any(
+        patch.fits(shape)
+        for shape in [(OUT + 1, IN + 1), (IN, OUT), (2 * OUT, 2 * IN), (2 * OUT, 2 * IN, 3, 3), (2 * OUT,)]
+    )
 
 
 @pytest.mark.parametrize("shape", [(IN, OUT), (OUT, 2 * IN), (OUT, IN, 3, 3), (IN * OUT,)])
@@ -181,7 +328,9 @@ def test_biases_are_patches_of_their_own(name):
     assert torch.equal(found["bias"].apply(some(OUT), 0.5), some(OUT) * 1.5)
 
 
-@pytest.mark.parametrize(("parts", "named"), [({"vera_lambda": some(1)}, "vera_lambda"), (UP, "lora_down.weight"), (DOWN, "lora_up.weight")])
+@pytest.mark.parametrize(
+    ("parts", "named"), [({"vera_lambda": some(1)}, "vera_lambda"), (UP, "lora_down.weight"), (DOWN, "lora_up.weight")]
+)
 def test_what_cannot_be_read_is_named(parts, named):
     with pytest.raises(ModelUnsupported, match=f"file: layer.*{named}"):
         read_patches("file: layer", parts)

@@ -123,14 +123,18 @@ def test_a_file_that_does_not_say_activates_its_output():
     told = content("hn_11_actout")
     silent = {key: value for key, value in told.items() if key != "activate_output"}
     x = context(64)
-    assert torch.equal(Hypernetwork.read("a.pt", told).apply(x, 1.0)[0], Hypernetwork.read("b.pt", silent).apply(x, 1.0)[0])
+    assert torch.equal(
+        Hypernetwork.read("a.pt", told).apply(x, 1.0)[0], Hypernetwork.read("b.pt", silent).apply(x, 1.0)[0]
+    )
 
 
 def test_layers_are_in_the_order_of_their_numbers_not_of_the_file():
     shuffled = content("hn_1221_swish_ln")
     shuffled[64] = tuple(dict(reversed(state.items())) for state in shuffled[64])
     x = context(64)
-    assert torch.equal(Hypernetwork.read("a.pt", shuffled).apply(x, 1.0)[0], hypernetwork("hn_1221_swish_ln").apply(x, 1.0)[0])
+    assert torch.equal(
+        Hypernetwork.read("a.pt", shuffled).apply(x, 1.0)[0], hypernetwork("hn_1221_swish_ln").apply(x, 1.0)[0]
+    )
 
 
 def test_it_computes_as_the_model_does():
@@ -148,7 +152,10 @@ def test_activations_are_torchs_classes_of_that_name(name):
 
 
 def test_an_mlp_is_its_layers_in_turn():
-    double, half = AffineLayer(2 * torch.eye(3), torch.zeros(3), F.relu), AffineLayer(torch.eye(3) / 2, torch.ones(3), F.relu)
+    double, half = (
+        AffineLayer(2 * torch.eye(3), torch.zeros(3), F.relu),
+        AffineLayer(torch.eye(3) / 2, torch.ones(3), F.relu),
+    )
     assert MLP((double, half))(torch.tensor([-4.0, 0.0, 4.0])).tolist() == [1.0, 1.0, 5.0]
 
 
@@ -162,22 +169,34 @@ def spoilt(change) -> dict:
     return found | {64: (change(state), state)}
 
 
-@pytest.mark.parametrize(("bad", "error", "words"), [
-    ([1, 2], ModelUnsupported, "not a hypernetwork"),
-    ({"step": 3, "name": "x"}, ModelUnsupported, "not a hypernetwork"),
-    ({64: ({}, {})}, ModelCorrupt, "lacks weights"),
-    ({64: ({},)}, ModelCorrupt, "lacks a network"),
-    ({64: torch.zeros(2, 2)}, ModelCorrupt, "lacks a network"),
-    (content("hn_121_relu") | {"activation_func": "softmax"}, ModelUnsupported, "'softmax'"),
-    (content("hn_121_relu") | {"activation_func": 7}, ModelUnsupported, "activation 7"),
-    (spoilt(lambda state: without(state, "linear.0.bias")), ModelCorrupt, "lacks weights"),
-    (spoilt(lambda state: without(without(state, "linear.2.bias"), "linear.2.weight")), ModelCorrupt, "ends with 128"),
-    (spoilt(lambda state: without(without(state, "linear.0.bias"), "linear.0.weight")), ModelCorrupt, "takes 128"),
-    (spoilt(lambda state: state | {"linear.2.weight": torch.zeros(64, 128, 1)}), ModelCorrupt, "lacks weights"),
-    (spoilt(lambda state: state | {"linear.2.weight": torch.tensor(1.0), "linear.2.bias": torch.tensor(1.0)}), ModelCorrupt, "lacks weights"),
-    (spoilt(lambda state: state | {"conv.0.weight": torch.zeros(3)}), ModelUnsupported, "'conv.0.weight'"),
-    (spoilt(lambda state: state | {"linear.0.weight": "text"}), ModelUnsupported, "'linear.0.weight'"),
-], ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("bad", "error", "words"),
+    [
+        ([1, 2], ModelUnsupported, "not a hypernetwork"),
+        ({"step": 3, "name": "x"}, ModelUnsupported, "not a hypernetwork"),
+        ({64: ({}, {})}, ModelCorrupt, "lacks weights"),
+        ({64: ({},)}, ModelCorrupt, "lacks a network"),
+        ({64: torch.zeros(2, 2)}, ModelCorrupt, "lacks a network"),
+        (content("hn_121_relu") | {"activation_func": "softmax"}, ModelUnsupported, "'softmax'"),
+        (content("hn_121_relu") | {"activation_func": 7}, ModelUnsupported, "activation 7"),
+        (spoilt(lambda state: without(state, "linear.0.bias")), ModelCorrupt, "lacks weights"),
+        (
+            spoilt(lambda state: without(without(state, "linear.2.bias"), "linear.2.weight")),
+            ModelCorrupt,
+            "ends with 128",
+        ),
+        (spoilt(lambda state: without(without(state, "linear.0.bias"), "linear.0.weight")), ModelCorrupt, "takes 128"),
+        (spoilt(lambda state: state | {"linear.2.weight": torch.zeros(64, 128, 1)}), ModelCorrupt, "lacks weights"),
+        (
+            spoilt(lambda state: state | {"linear.2.weight": torch.tensor(1.0), "linear.2.bias": torch.tensor(1.0)}),
+            ModelCorrupt,
+            "lacks weights",
+        ),
+        (spoilt(lambda state: state | {"conv.0.weight": torch.zeros(3)}), ModelUnsupported, "'conv.0.weight'"),
+        (spoilt(lambda state: state | {"linear.0.weight": "text"}), ModelUnsupported, "'linear.0.weight'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_a_bad_file_is_refused_by_name(bad, error, words):
     with pytest.raises(error, match="^bad.pt") as refused:
         Hypernetwork.read("bad.pt", bad)

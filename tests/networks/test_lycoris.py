@@ -1,4 +1,6 @@
-"""Every LyCORIS algorithm is read as the package that wrote the file computes it: `lycoris-lora` is asked, where it is installed."""
+"""Every LyCORIS algorithm is read as the package that wrote the file computes it: `lycoris-lora` is asked,
+where it is installed.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,31 @@ MODULES = {
     "first": lambda: nn.Conv2d(4, 64, 3, padding=1),
 }
 DECOMPOSED = [{"weight_decompose": True, "wd_on_out": on_out} for on_out in (True, False)]
-KRONECKER = [{}, {"factor": 4}, {"decompose_both": True, "lora_dim": 1}, {"full_matrix": True}, {"unbalanced_factorization": True}, {"lora_dim": 1000}]
+KRONECKER = [
+    {},
+    {"factor": 4},
+    {"decompose_both": True, "lora_dim": 1},
+    {"full_matrix": True},
+    {"unbalanced_factorization": True},
+    {"lora_dim": 1000},
+]
 ALGORITHMS = {
     "LoConModule": [{}, {"use_tucker": True}, {"use_scalar": True}, {"rs_lora": True}, {"alpha": None}, *DECOMPOSED],
     "LohaModule": [{}, {"use_tucker": True}, {"use_scalar": True}, {"rs_lora": True}, *DECOMPOSED],
-    "LokrModule": [{"use_tucker": tucker} | how for tucker in (False, True) for how in [*KRONECKER, {"use_scalar": True}, *DECOMPOSED]],
-    "GLoRAModule": [{"alpha": 4.0}, {"lora_dim": 16, "alpha": 16.0}, {"use_scalar": True, "alpha": 4.0}],      # A1111 heeds no other
+    "LokrModule": [
+        {"use_tucker": tucker} | how
+        for tucker in (False, True)
+        for how in [*KRONECKER, {"use_scalar": True}, *DECOMPOSED]
+    ],
+    # A1111 heeds no other
+    "GLoRAModule": [{"alpha": 4.0}, {"lora_dim": 16, "alpha": 16.0}, {"use_scalar": True, "alpha": 4.0}],
     "IA3Module": [{"train_on_input": True}, {"train_on_input": False}],
     "DiagOFTModule": [{}, {"constraint": 0.001}, {"rescaled": True}],
     "ButterflyOFTModule": [{}, {"constraint": 0.001}, {"rescaled": True}],
 }
 CASES = [(name, how, shape) for name, ways in ALGORITHMS.items() for how in ways for shape in MODULES]
-BLENDED = {"weight_decompose", "rescaled"}      # at other strengths than 1 these, and BOFT, are LyCORIS's otherwise than A1111's
+# at other strengths than 1 these, and BOFT, are LyCORIS's otherwise than A1111's
+BLENDED = {"weight_decompose", "rescaled"}
 
 
 def trained(name, how, shape):

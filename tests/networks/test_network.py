@@ -28,7 +28,9 @@ def test_names_a1111_does_not_know_are_passed_over(lora, targets):
 
 
 def test_a_file_for_another_model_is_refused_by_name(targets):
-    with pytest.raises(ModelMismatch, match=r"other has nothing for this model: lora_unet_no_such_block\.lora_up\.weight"):
+    with pytest.raises(
+        ModelMismatch, match=r"other has nothing for this model: lora_unet_no_such_block\.lora_up\.weight"
+    ):
         read_network("other", {"lora_unet_no_such_block.lora_up.weight": torch.zeros(4, 2)}, {}, targets)
 
 
@@ -39,7 +41,9 @@ def test_te_and_unet_are_told_apart(lora, targets):
 
 def test_a_bundle_brings_its_words(lora, targets):
     network = read_network("bundle", *lora("lora_bundle"), targets)
-    assert {word: {encoder: tuple(t.shape) for encoder, t in found.items()} for word, found in network.embeddings.items()} == {"bundletok": {"clip_l": (2, 64)}}
+    assert {
+        word: {encoder: tuple(t.shape) for encoder, t in found.items()} for word, found in network.embeddings.items()
+    } == {"bundletok": {"clip_l": (2, 64)}}
 
 
 def test_a_word_may_hold_dots_and_have_two_encoders(targets):
@@ -107,15 +111,26 @@ def test_one_module_has_many_names(module, path):
     assert list(network.patches) == [path] and not network.unmatched
 
 
-@pytest.mark.parametrize("module", [
-    f"oft_unet_{JOINED}_attn1_to_q", f"lora_unet_{JOINED}_attn1_to", f"lora_unet_{JOINED}_attn1_to_q_", f"lora_te2_{JOINED}_attn1_to_q", "lora_unet", "",
-])
+@pytest.mark.parametrize(
+    "module",
+    [
+        f"oft_unet_{JOINED}_attn1_to_q",
+        f"lora_unet_{JOINED}_attn1_to",
+        f"lora_unet_{JOINED}_attn1_to_q_",
+        f"lora_te2_{JOINED}_attn1_to_q",
+        "lora_unet",
+        "",
+    ],
+)
 def test_nearly_a_name_is_none(module):
     assert XL.place(f"{module}.lora_up.weight") is None
 
 
 def lora_of(module, outputs, inputs, *kernel):
-    return {f"{module}.lora_up.weight": torch.ones(outputs, 2, *[1 for _ in kernel]), f"{module}.lora_down.weight": torch.ones(2, inputs, *kernel)}
+    return {
+        f"{module}.lora_up.weight": torch.ones(outputs, 2, *[1 for _ in kernel]),
+        f"{module}.lora_down.weight": torch.ones(2, inputs, *kernel),
+    }
 
 
 def test_an_ordinary_first_convolution_fits_an_inpainting_models():
@@ -132,10 +147,16 @@ def test_a_misfit_is_named_with_what_it_is_for():
     assert caught.value.hint == "It was made for SD 2: choose such a checkpoint."
 
 
-@pytest.mark.parametrize(("said", "told"), [
-    ({"ss_base_model_version": "sd_v1"}, "SD 1.5"), ({"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"}, "SDXL"),
-    ({"ss_base_model_version": "sd3_m"}, "SD 3"), ({"ss_base_model_version": "stable_cascade"}, "stable_cascade"), ({}, "another family of models"),
-])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"ss_base_model_version": "sd_v1"}, "SD 1.5"),
+        ({"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"}, "SDXL"),
+        ({"ss_base_model_version": "sd3_m"}, "SD 3"),
+        ({"ss_base_model_version": "stable_cascade"}, "stable_cascade"),
+        ({}, "another family of models"),
+    ],
+)
 def test_a_family_is_told_in_peoples_words(said, told):
     assert told in made_for(said) and "_v" not in made_for(said)
 
@@ -152,7 +173,11 @@ def test_an_unknown_kind_names_file_and_layer():
 
 def test_what_is_left_over_is_told():
     stray = {"lora_unet_nowhere.lora_up.weight": torch.ones(1)}
-    tensors = lora_of(f"lora_unet_{JOINED}_attn1_to_q", 8, 8) | {f"lora_unet_{JOINED}_attn1_to_q.diff_b": torch.ones(8)} | stray
+    tensors = (
+        lora_of(f"lora_unet_{JOINED}_attn1_to_q", 8, 8)
+        | {f"lora_unet_{JOINED}_attn1_to_q.diff_b": torch.ones(8)}
+        | stray
+    )
     network = read_network("x", tensors, {}, XL)
     assert network.unmatched == (*stray, Q.replace(".weight", ".bias"))      # to_q has no bias
 

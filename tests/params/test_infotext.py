@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from modules import infotext_utils
 from modules.params import infotext
-from modules.params.infotext import ordered, parse_infotext, parse_version, quote, split_infotext, unquote, write_infotext
+from modules.params.infotext import (
+    ordered,
+    parse_infotext,
+    parse_version,
+    quote,
+    split_infotext,
+    unquote,
+    write_infotext,
+)
 from modules.prompts.grammar import emphasised
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -96,7 +104,17 @@ def test_a_first_pass_of_an_absurd_picture_is_still_read(size):
 
 
 def test_versions_are_ordered_by_release_and_then_by_commits():
-    texts = ["v1.5.2", "1.6.0-RC", "v1.6.0", "v1.6.0-2-gabc", "v1.7.0", "v1.7.0-224-gabc", "v1.7.0-225-gabc", "1.7.1", "v1.10.1"]
+    texts = [
+        "v1.5.2",
+        "1.6.0-RC",
+        "v1.6.0",
+        "v1.6.0-2-gabc",
+        "v1.7.0",
+        "v1.7.0-224-gabc",
+        "v1.7.0-225-gabc",
+        "1.7.1",
+        "v1.10.1",
+    ]
     versions = [parse_version(text) for text in texts]
     assert versions == sorted(versions)
     assert len(set(versions)) == len(texts)
@@ -107,7 +125,12 @@ def test_other_programs_versions_are_none_of_a1111s(text):
     assert parse_version(text) is None
 
 
-@pytest.mark.parametrize("hard", ["a", "a ", "ab:", 'ab:"', 'ab:"\\,', "\n", "\t", "Negative prompt:\n", "ab: \\\",", "-/ "])
+@pytest.mark.parametrize(
+    "hard", ["a", "a ", "ab:", 'ab:"', 'ab:"\\,', "\n", "\t", "Negative prompt:\n", 'ab: \\",', "-/ "]
+)
 def test_the_longest_text_is_read_whatever_is_in_it(hard):
     text = hard * (100_000 // len(hard))
-    assert split_infotext(text).prompt + split_infotext(text).negative_prompt + "".join(split_infotext(text).pairs) is not None
+    assert (
+        split_infotext(text).prompt + split_infotext(text).negative_prompt + "".join(split_infotext(text).pairs)
+        is not None
+    )

@@ -46,7 +46,11 @@ def test_the_form_begins_as_a1111s_and_the_api_keeps_the_precision():
 
 def test_the_lists_stand_once():
     assert declared_params(Merge)["method"].widget.of == tuple(MERGE_METHODS)
-    assert declared_params(Merge)["precision"].widget.of == declared_params(Conversion)["precision"].widget.of == tuple(PRECISIONS)
+    assert (
+        declared_params(Merge)["precision"].widget.of
+        == declared_params(Conversion)["precision"].widget.of
+        == tuple(PRECISIONS)
+    )
     assert declared_params(Merge)["config"].widget.of == tuple(CONFIGS)
 
 

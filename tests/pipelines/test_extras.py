@@ -95,7 +95,9 @@ def text(device, before, **fields):
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_without_an_upscaler_a_picture_stays_as_it_is(upscaling, mode):
     image = noise(mode=mode)
-    assert np.array_equal(result(upscaling, image, upscaling_resize=4, upscaler_2="Lanczos", extras_upscaler_2_visibility=1), image)
+    assert np.array_equal(
+        result(upscaling, image, upscaling_resize=4, upscaler_2="Lanczos", extras_upscaler_2_visibility=1), image
+    )
 
 
 @pytest.mark.parametrize("name", ["Lanczos", "Nearest", "double"])
@@ -115,12 +117,22 @@ def test_a_model_that_only_cleans_up_does_so_at_a_factor_of_one(upscaling):
 @pytest.mark.parametrize("size", [(128, 128), (100, 30), (33, 200), (500, 500), (72, 48), (48, 40)])
 def test_to_a_size_cropped_it_has_that_size_and_no_border(upscaling, size):
     white = Image.new("RGB", (64, 48), "white")
-    found = result(upscaling, white, upscaler_1="Lanczos", resize_mode=1, upscaling_resize_w=size[0], upscaling_resize_h=size[1])
+    found = result(
+        upscaling, white, upscaler_1="Lanczos", resize_mode=1, upscaling_resize_w=size[0], upscaling_resize_h=size[1]
+    )
     assert found.shape == (*size[::-1], 3) and found.min() == 255
 
 
 def test_to_a_size_uncropped_it_keeps_its_shape_and_is_no_smaller(upscaling):
-    found = result(upscaling, noise(), upscaler_1="Lanczos", resize_mode=1, upscaling_resize_w=100, upscaling_resize_h=100, upscaling_crop=False)
+    found = result(
+        upscaling,
+        noise(),
+        upscaler_1="Lanczos",
+        resize_mode=1,
+        upscaling_resize_w=100,
+        upscaling_resize_h=100,
+        upscaling_crop=False,
+    )
     assert found.shape == (100, 133, 3)
 
 
@@ -132,7 +144,10 @@ def test_cropping_takes_the_middle(upscaling):
 
 def test_two_upscalers_are_blended_by_visibility(upscaling):
     one, two = (result(upscaling, noise(), upscaler_1=name).astype(float) for name in ("Lanczos", "double"))
-    found = {share: result(upscaling, noise(), upscaler_1="Lanczos", upscaler_2="double", extras_upscaler_2_visibility=share) for share in (0, 0.25, 1)}
+    found = {
+        share: result(upscaling, noise(), upscaler_1="Lanczos", upscaler_2="double", extras_upscaler_2_visibility=share)
+        for share in (0, 0.25, 1)
+    }
     assert np.array_equal(found[0], one) and np.array_equal(found[1], two)
     assert np.abs(found[0.25] - (one * 0.75 + two * 0.25)).max() <= 1
 
@@ -141,7 +156,9 @@ def test_two_upscalers_are_blended_by_visibility(upscaling):
 def test_transparency_is_kept(upscaling, fields):
     image = noise()
     image.putalpha(Image.new("L", image.size, 77))
-    found = result(upscaling, image, upscaler_1="double", upscaler_2="Nearest", extras_upscaler_2_visibility=0.5, **fields)
+    found = result(
+        upscaling, image, upscaler_1="double", upscaler_2="Nearest", extras_upscaler_2_visibility=0.5, **fields
+    )
     assert found.shape[2] == 4 and (found[..., 3] == 77).all()
 
 
@@ -160,7 +177,8 @@ def test_generation_data_is_kept_and_tells_what_was_done(upscaling):
         f"{DRAWN}, Postprocess upscale by: 4, Postprocess upscaler: Lanczos, Postprocess upscaler 2: double"
     )
     assert text(upscaling, DRAWN, resize_mode=1, **both) == (
-        f"{DRAWN}, Postprocess upscale to: 512x512, Postprocess crop to: 512x512, Postprocess upscaler: Lanczos, Postprocess upscaler 2: double"
+        f"{DRAWN}, Postprocess upscale to: 512x512, Postprocess crop to: 512x512, Postprocess upscaler: Lanczos, "
+        "Postprocess upscaler 2: double"
     )
     assert "Postprocess crop to" not in text(upscaling, DRAWN, resize_mode=1, upscaling_crop=False, **both)
 
@@ -223,7 +241,12 @@ def exhausted(*_):
 
 def test_defaults_are_a1111s():
     api, form = defaults(Extras), form_defaults(Extras)
-    assert (api["upscaling_resize"], api["upscaling_resize_w"], api["upscaling_crop"], api["upscaler_1"]) == (2, 512, True, "None")
+    assert (api["upscaling_resize"], api["upscaling_resize_w"], api["upscaling_crop"], api["upscaler_1"]) == (
+        2,
+        512,
+        True,
+        "None",
+    )
     assert form["upscaling_resize"] == 4 and form["codeformer_weight"] == 0
 
 
@@ -235,7 +258,9 @@ class Shop:
 
     def __init__(self, folder, shelf):
         self.events, self.changed = [], threading.Condition()
-        self.config = WorkerConfig(folder / "outputs", folder / "cache", shelf, lambda: None, lambda: Placement.choose(cpu=True), lambda: None)
+        self.config = WorkerConfig(
+            folder / "outputs", folder / "cache", shelf, lambda: None, lambda: Placement.choose(cpu=True), lambda: None
+        )
         self.worker = ThreadWorker(self.config, self.hear)
         self.worker.start()
 

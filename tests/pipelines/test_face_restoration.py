@@ -56,7 +56,13 @@ def drawing(kind="txt2img", **settings):
         return JobSpec("it", "me", kind, asdict(resolve_request(Txt2Img(**usual))), asdict(snapshot))
     mask = Image.new("L", (32, 32))
     mask.paste(255, (0, 0, 32, 16))
-    params = Img2Img(**usual, init_images=(stored(Image.new("RGB", (32, 32), "blue")),), mask=stored(mask), mask_blur=0, inpaint_full_res=False)
+    params = Img2Img(
+        **usual,
+        init_images=(stored(Image.new("RGB", (32, 32), "blue")),),
+        mask=stored(mask),
+        mask_blur=0,
+        inpaint_full_res=False,
+    )
     return JobSpec("it", "me", kind, asdict(resolve_img2img(params, snapshot)), asdict(snapshot))
 
 
@@ -132,7 +138,9 @@ def test_where_it_fails_the_picture_without_is_not_lost(device, shelf):
 def test_without_a_models_file_the_picture_is_drawn_and_that_is_said(device, shelf):
     (shelf.of("gfpgan").roots[0] / "detection_Resnet50_Final.pth").unlink()
     for kind in ("txt2img", "img2img"):
-        (drawn,), (plain,) = (made(with_library(device, shelf), drawing(kind, face_restoration=wanted))[0] for wanted in (True, False))
+        (drawn,), (plain,) = (
+            made(with_library(device, shelf), drawing(kind, face_restoration=wanted))[0] for wanted in (True, False)
+        )
         assert np.array_equal(drawn.pixels, plain.pixels)
         assert "detection_Resnet50_Final.pth is missing" in drawn.extra_params.notes[0] and not plain.extra_params.notes
 
@@ -154,15 +162,25 @@ def test_extras_refuse_a_missing_model_before_anything_is_done(device, shelf):
     assert error.value.hint == "Put detection_Resnet50_Final.pth into models/GFPGAN."
 
 
-@pytest.mark.parametrize(("told", "settings"), [
-    ("Face restoration: CodeFormer", {"face_restoration": True}),
-    ("Face restoration: GFPGAN", {"face_restoration": True, "face_restoration_model": "GFPGAN"}),
-    ("Face restoration: CodeFormer, Face restoration weight: 0.2", {"face_restoration": True, "code_former_weight": 0.2}),
-    ("Size: 8x8", {}),
-])
+@pytest.mark.parametrize(
+    ("told", "settings"),
+    [
+        ("Face restoration: CodeFormer", {"face_restoration": True}),
+        ("Face restoration: GFPGAN", {"face_restoration": True, "face_restoration_model": "GFPGAN"}),
+        (
+            "Face restoration: CodeFormer, Face restoration weight: 0.2",
+            {"face_restoration": True, "code_former_weight": 0.2},
+        ),
+        ("Size: 8x8", {}),
+    ],
+)
 def test_generation_data_bring_the_settings_back(told, settings):
     parsed = infotext.parse_infotext(f"a cat\nSteps: 20, Sampler: Euler, Seed: 1, {told}", emphasised)
-    assert {name: value for name, value in fields_from_pairs(parsed)["settings"].items() if "face" in name or "former" in name} == settings
+    assert {
+        name: value
+        for name, value in fields_from_pairs(parsed)["settings"].items()
+        if "face" in name or "former" in name
+    } == settings
 
 
 def test_a_weight_other_than_the_usual_is_written(device, shelf):
@@ -172,16 +190,25 @@ def test_a_weight_other_than_the_usual_is_written(device, shelf):
     assert "Face restoration weight: 0.2" in text() and "weight" not in text(face_restoration_model="GFPGAN")
 
 
-@pytest.mark.parametrize(("asked", "standing", "expected"), [(None, True, True), (None, False, False), (True, False, True), (False, True, False)])
+@pytest.mark.parametrize(
+    ("asked", "standing", "expected"),
+    [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
+)
 def test_a_request_goes_before_the_settings(asked, standing, expected):
-    body = Txt2ImgRequest(**normalise_request({"restore_faces": asked, "override_settings": {"face_restoration_model": "GFPGAN"}}))
+    body = Txt2ImgRequest(
+        **normalise_request({"restore_faces": asked, "override_settings": {"face_restoration_model": "GFPGAN"}})
+    )
     settings = for_request(Settings(face_restoration=standing), overrides_of(body))
     assert (settings.face_restoration, settings.face_restoration_model) == (expected, "GFPGAN")
 
 
 def test_lines_of_a_list_of_prompts_decide_for_themselves(shelf):
     lines = "--prompt a --restore_faces true\nb\n--prompt c --restore_faces false"
-    params = replace(resolve_request(Txt2Img(steps=1)), script_name="Prompts from file or textbox", script_args=(False, False, "start", lines))
+    params = replace(
+        resolve_request(Txt2Img(steps=1)),
+        script_name="Prompts from file or textbox",
+        script_args=(False, False, "start", lines),
+    )
     job = JobSpec("it", "me", "txt2img", asdict(params), asdict(Settings(sd_model_checkpoint="tiny-sd1")))
     assert [plan.settings.face_restoration for plan in plan_job(job, shelf, inputs()).plans] == [True, False, False]
 
@@ -194,9 +221,23 @@ def grey(mode="RGB"):
 
 
 def test_faces_follow_the_upscaler_gfpgan_first(device, shelf):
-    asked, drawn, _ = played(device, shelf, extras(grey(), upscaler_1="Nearest", upscaling_resize=4, codeformer_visibility=1, codeformer_weight=0.3, gfpgan_visibility=1))
+    asked, drawn, _ = played(
+        device,
+        shelf,
+        extras(
+            grey(),
+            upscaler_1="Nearest",
+            upscaling_resize=4,
+            codeformer_visibility=1,
+            codeformer_weight=0.3,
+            gfpgan_visibility=1,
+        ),
+    )
     assert [type(ask) for ask in asked] == [RestoreFaces, RestoreFaces]
-    assert [(ask.name, ask.weight, ask.pixels.shape) for ask in asked] == [("GFPGAN", 0, (64, 64, 3)), ("CodeFormer", 0.3, (64, 64, 3))]
+    assert [(ask.name, ask.weight, ask.pixels.shape) for ask in asked] == [
+        ("GFPGAN", 0, (64, 64, 3)),
+        ("CodeFormer", 0.3, (64, 64, 3)),
+    ]
     assert (drawn.pixels == RED).all()
 
 
@@ -219,7 +260,9 @@ def test_transparency_stays(device, shelf):
 def test_what_was_done_is_written_under_a1111s_keys(device, shelf):
     before = "a cat\nSteps: 20, Sampler: Euler, Seed: 7"
     _, _, recipe = played(device, shelf, extras(grey(), before, gfpgan_visibility=0.25, codeformer_visibility=1))
-    assert recipe.infotext(0, {}) == f"{before}, GFPGAN visibility: 0.25, CodeFormer visibility: 1, CodeFormer weight: 0"
+    assert (
+        recipe.infotext(0, {}) == f"{before}, GFPGAN visibility: 0.25, CodeFormer visibility: 1, CodeFormer weight: 0"
+    )
     both = postprocessing_text(Extras(upscaler_1="Lanczos", gfpgan_visibility=1, upscale_first=True))
     assert both == "Postprocess upscale by: 2, Postprocess upscaler: Lanczos, GFPGAN visibility: 1"
 

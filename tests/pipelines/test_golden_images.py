@@ -8,7 +8,29 @@ from tests.golden_data import cases
 from tests.playing import check_against_a1111, playable, recorded
 
 pytestmark = pytest.mark.slow      # together they take minutes
-FAMILIES = ("samplers", "schedules", "eta", "cfg", "batch", "clipskip", "emphasis", "longprompt", "promptedit", "seeds", "rng", "skipcfg", "options", "vpred", "sdxl", "tiling", "refiner", "lora", "ti", "hypernet", "tome")
+FAMILIES = (
+    "samplers",
+    "schedules",
+    "eta",
+    "cfg",
+    "batch",
+    "clipskip",
+    "emphasis",
+    "longprompt",
+    "promptedit",
+    "seeds",
+    "rng",
+    "skipcfg",
+    "options",
+    "vpred",
+    "sdxl",
+    "tiling",
+    "refiner",
+    "lora",
+    "ti",
+    "hypernet",
+    "tome",
+)
 CASES = [case for case in cases(*FAMILIES) if playable(case) and recorded(case)]
 
 

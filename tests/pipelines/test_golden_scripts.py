@@ -17,4 +17,6 @@ def test_a_picture_is_a1111s(device, case):
     pictures, recipe = made(device, job)
     for i, difference in enumerate(differences(case, pictures)):
         assert close(case, difference), f"picture {i}: max {difference.max()}, mean {difference.mean():.3f}"
-    assert [fields(text) for text in told(job, recipe, pictures)] == [fields(text) for text in result(case)["infotexts"]]
+    assert [fields(text) for text in told(job, recipe, pictures)] == [
+        fields(text) for text in result(case)["infotexts"]
+    ]

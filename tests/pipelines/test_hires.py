@@ -142,7 +142,11 @@ def test_the_first_passs_size_by_its_old_names():
 
 
 def test_what_is_the_same_is_empty():
-    same = {"hr_sampler_name": "Use same sampler", "hr_scheduler": "Use same scheduler", "hr_checkpoint_name": "Use same checkpoint"}
+    same = {
+        "hr_sampler_name": "Use same sampler",
+        "hr_scheduler": "Use same scheduler",
+        "hr_checkpoint_name": "Use same checkpoint",
+    }
     found = resolve_request(request(**same))
     assert (found.hr_sampler_name, found.hr_scheduler, found.hr_checkpoint_name) == ("", "", "")
     assert second_pass(found).sampler_name == "Euler a"
@@ -172,10 +176,16 @@ def test_styles_are_added_to_a_hires_prompt_if_there_is_one():
     assert (found.prompt, found.hr_prompt, found.hr_negative_prompt) == ("a red circle, ink", "a cat, ink", "")
 
 
-@given(st.sampled_from(["[a:b:0.5]", "[a:b:1.5]", "[a:b:7]", "[a|b]", "[a:b:1.0] [c::9]"]), st.integers(1, 9), st.integers(0, 9))
+@given(
+    st.sampled_from(["[a:b:0.5]", "[a:b:1.5]", "[a:b:7]", "[a|b]", "[a:b:1.0] [c::9]"]),
+    st.integers(1, 9),
+    st.integers(0, 9),
+)
 def test_prompts_count_on_from_the_first_pass(prompt, steps, hires_steps):
     found = plan_of(request(prompt=prompt, steps=steps, hr_second_pass_steps=hires_steps, hr_sampler_name="Heun"))
-    assert grammar.texts_over_time(prompt, found.hires.clock) == grammar.schedule(prompt, steps, 2 * (hires_steps or steps))
+    assert grammar.texts_over_time(prompt, found.hires.clock) == grammar.schedule(
+        prompt, steps, 2 * (hires_steps or steps)
+    )
     assert grammar.texts_over_time(prompt, found.passes[0].clock) == grammar.schedule(prompt, steps)
 
 
@@ -207,8 +217,17 @@ def test_a_prompt_that_changes_with_the_passes_is_two_prompts(device):
 
 def test_every_choice_of_the_second_pass_counts(device):
     usual = drawn(device, request()).pixels
-    for choice in ({"hr_cfg": 2}, {"hr_second_pass_steps": 4}, {"hr_sampler_name": "Heun"}, {"hr_scheduler": "Karras"}, {"hr_prompt": "a dog"},
-                   {"hr_negative_prompt": "a dog"}, {"hr_checkpoint_name": "tiny-sd1-b"}, {"denoising_strength": 0.5}, {"hr_upscaler": "Nearest"}):
+    for choice in (
+        {"hr_cfg": 2},
+        {"hr_second_pass_steps": 4},
+        {"hr_sampler_name": "Heun"},
+        {"hr_scheduler": "Karras"},
+        {"hr_prompt": "a dog"},
+        {"hr_negative_prompt": "a dog"},
+        {"hr_checkpoint_name": "tiny-sd1-b"},
+        {"denoising_strength": 0.5},
+        {"hr_upscaler": "Nearest"},
+    ):
         assert not np.array_equal(drawn(device, request(**choice)).pixels, usual), choice
 
 
@@ -223,16 +242,22 @@ def test_a_schedule_may_have_fewer_levels_than_steps_were_asked_for(device):
 
 
 def test_a_model_enlarges_the_picture_there_was(device):
-    asked, picture = conversation(device, recipe(device, request(hr_upscaler=SHIPPED_MODEL.lower(), hr_resize_x=48, hr_resize_y=64)))
+    asked, picture = conversation(
+        device, recipe(device, request(hr_upscaler=SHIPPED_MODEL.lower(), hr_resize_x=48, hr_resize_y=64))
+    )
     [ask] = [ask for ask in asked if isinstance(ask, Upscale)]
     assert (ask.name, ask.pixels.shape) == (SHIPPED_MODEL, (3, 32, 32))
     assert picture.pixels.shape == (64, 48, 3)
     enlarged = device.answer([ask])[0]
-    assert enlarged.shape == (3, 128, 128) and not torch.equal(enlarged, ask.pixels.repeat_interleave(4, 1).repeat_interleave(4, 2))
+    assert enlarged.shape == (3, 128, 128) and not torch.equal(
+        enlarged, ask.pixels.repeat_interleave(4, 1).repeat_interleave(4, 2)
+    )
 
 
 def test_pixels_become_numbers_around_nothing():
-    assert torch.equal(array_to_tensor(np.array([[[0, 255, 255]]], np.uint8)), torch.tensor([-1.0, 1.0, 1.0])[:, None, None])
+    assert torch.equal(
+        array_to_tensor(np.array([[[0, 255, 255]]], np.uint8)), torch.tensor([-1.0, 1.0, 1.0])[:, None, None]
+    )
 
 
 # The course of it ------------------------------------------------------------------------------------
@@ -247,12 +272,19 @@ def test_progress_counts_the_steps_of_both_passes(device):
 
 def test_in_the_second_pass_there_is_always_something_to_show(device):
     asked, _ = conversation(device, recipe(device, request()))
-    assert [ask.preview.shape[1] for ask in asked if isinstance(ask, Predict) and ask.preview is not None] == [4, 4, 8, 8, 8]
+    assert [ask.preview.shape[1] for ask in asked if isinstance(ask, Predict) and ask.preview is not None] == [
+        4,
+        4,
+        8,
+        8,
+        8,
+    ]
 
 
 @pytest.mark.parametrize(("name", "stop", "side"), [
     ("Latent", lambda ask: isinstance(ask, Predict) and ask.step == 1, 32),
-    ("Latent", lambda ask: isinstance(ask, Predict) and ask.step == 3, 64),      # the enlarged picture, not drawn on yet
+    # the enlarged picture, not drawn on yet
+    ("Latent", lambda ask: isinstance(ask, Predict) and ask.step == 3, 64),
     ("Latent", lambda ask: isinstance(ask, Predict) and ask.step == 4, 64),
     ("Lanczos", lambda ask: isinstance(ask, Decode), 32),
     (SHIPPED_MODEL, lambda ask: isinstance(ask, Upscale), 32),
@@ -264,9 +296,15 @@ def test_interrupted_it_shows_what_there_is(device, name, stop, side):
 
 @pytest.mark.parametrize(("which", "passes"), [("first pass", {0}), ("second pass", {1}), ("both passes", {0, 1})])
 def test_the_refiner_finishes_the_passes_it_is_wanted_in(device, which, passes):
-    found = recipe(device, request(refiner_checkpoint="tiny-sd1-b", refiner_switch_at=0.5), hires_fix_refiner_pass=which)
+    found = recipe(
+        device, request(refiner_checkpoint="tiny-sd1-b", refiner_switch_at=0.5), hires_fix_refiner_pass=which
+    )
     asked, picture = conversation(device, found)
-    refined = {ask.step // 3 for ask in asked if isinstance(ask, Predict) and ask.weights.checkpoint != found.plans[0].passes[0].weights.checkpoint}
+    refined = {
+        ask.step // 3
+        for ask in asked
+        if isinstance(ask, Predict) and ask.weights.checkpoint != found.plans[0].passes[0].weights.checkpoint
+    }
     assert refined == passes
     told = infotext.split_infotext(found.infotext(0, picture.extra_params)).pairs
     assert told["Refiner"].startswith("tiny-sd1-b") and told.get("Hires refiner", "second pass") == which
@@ -280,14 +318,19 @@ def test_each_pass_has_its_own_networks(device):
     assert strengths == [0.8] * 3 + [0.5] * 3
     told = infotext.split_infotext(found.infotext(0, picture.extra_params)).pairs
     assert [pair.split(":")[0] for pair in told["Lora hashes"].split(", ")] == ["lora_linear", "locon"]
-    assert [model["name"] for model in manifest_models(found.plans[0]) if model["kind"] == "LoRA"] == ["lora_linear", "locon"]
+    assert [model["name"] for model in manifest_models(found.plans[0]) if model["kind"] == "LoRA"] == [
+        "lora_linear",
+        "locon",
+    ]
 
 
 @pytest.mark.parametrize(("wanted", "strength"), [(False, 0.5), (True, 0.8)])
 def test_the_second_prompt_may_be_read_with_the_first_passs_networks(device, wanted, strength):
     params = request(prompt="a cat <lora:lora_linear:0.8>", hr_prompt="a dog <lora:lora_linear:0.5>")
     asked, _ = conversation(device, recipe(device, params, hires_fix_use_firstpass_conds=wanted))
-    assert {ask.weights.networks[0].text for ask in asked if isinstance(ask, Encode) and "a dog" in ask.texts[0]} == {strength}
+    assert {ask.weights.networks[0].text for ask in asked if isinstance(ask, Encode) and "a dog" in ask.texts[0]} == {
+        strength
+    }
 
 
 def test_a_missing_network_is_told_once(device):
@@ -299,12 +342,19 @@ def test_a_missing_network_is_told_once(device):
 words = st.sampled_from(["", "a cat", "a cat, in [ink:oil:1.5]"])
 wishes = st.builds(
     request,
-    sampler_name=st.sampled_from(["Euler a", "DPM++ 2M"]), scheduler=st.sampled_from(["Karras", "Exponential"]),
+    sampler_name=st.sampled_from(["Euler a", "DPM++ 2M"]),
+    scheduler=st.sampled_from(["Karras", "Exponential"]),
     denoising_strength=st.integers(0, 100).map(lambda percent: percent / 100),
-    hr_scale=st.integers(20, 80).map(lambda part: part / 20), hr_resize_x=st.sampled_from([0, 128]), hr_resize_y=st.sampled_from([0, 192]),
-    hr_upscaler=st.sampled_from(["", "Latent (bicubic)", "Lanczos"]), hr_second_pass_steps=st.integers(0, 150),
-    hr_sampler_name=st.sampled_from(["", "Heun", "DPM++ 2M"]), hr_scheduler=st.sampled_from(["", "Exponential", "Simple"]),
-    hr_cfg=st.sampled_from([0.0, 5.5]), hr_prompt=words, hr_negative_prompt=words,
+    hr_scale=st.integers(20, 80).map(lambda part: part / 20),
+    hr_resize_x=st.sampled_from([0, 128]),
+    hr_resize_y=st.sampled_from([0, 192]),
+    hr_upscaler=st.sampled_from(["", "Latent (bicubic)", "Lanczos"]),
+    hr_second_pass_steps=st.integers(0, 150),
+    hr_sampler_name=st.sampled_from(["", "Heun", "DPM++ 2M"]),
+    hr_scheduler=st.sampled_from(["", "Exponential", "Simple"]),
+    hr_cfg=st.sampled_from([0.0, 5.5]),
+    hr_prompt=words,
+    hr_negative_prompt=words,
 )
 
 
@@ -315,8 +365,14 @@ def test_what_the_second_pass_was_asked_is_read_back(params):
     plan = plan_of(params)
     told = fields_from_pairs(infotext.parse_infotext(image_infotext(plan, {}), emphasised))
     again = Txt2Img(**told["fields"])
-    assert asked_of(second_pass(again)) == asked_of(second_pass(plan.params)) and hires_target(again) == hires_target(params)
-    assert (again.enable_hr, again.denoising_strength, again.hr_upscaler) == (True, params.denoising_strength, params.hr_upscaler)
+    assert asked_of(second_pass(again)) == asked_of(second_pass(plan.params)) and hires_target(again) == hires_target(
+        params
+    )
+    assert (again.enable_hr, again.denoising_strength, again.hr_upscaler) == (
+        True,
+        params.denoising_strength,
+        params.hr_upscaler,
+    )
 
 
 def asked_of(params):
@@ -337,5 +393,8 @@ def test_the_first_pass_is_there_to_be_saved_if_it_is_wanted_and_changes_nothing
     saved = drawn(device, request(hr_upscaler=upscaler), save_images_before_highres_fix=True)
     [before] = saved.extra_params.side_images
     alone = drawn(device, request(enable_hr=False))
-    assert before.suffix == "-before-highres-fix" and np.abs(np.asarray(before.image).astype(int) - alone.pixels).max() <= 1
+    assert (
+        before.suffix == "-before-highres-fix"
+        and np.abs(np.asarray(before.image).astype(int) - alone.pixels).max() <= 1
+    )
     assert not plain.extra_params.side_images and np.array_equal(plain.pixels, saved.pixels)

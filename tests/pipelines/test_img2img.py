@@ -40,7 +40,16 @@ def grey(level, size=(64, 64)):
 
 
 def request(**fields):
-    usual = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 5, "inpainting_fill": ORIGINAL, "mask_blur": 0, "inpaint_full_res": False}
+    usual = {
+        "prompt": "a red circle",
+        "steps": 4,
+        "width": 64,
+        "height": 64,
+        "seed": 5,
+        "inpainting_fill": ORIGINAL,
+        "mask_blur": 0,
+        "inpaint_full_res": False,
+    }
     return Img2Img(**usual | {"init_images": (kept("@inputs/init_a.png"),)} | fields)
 
 
@@ -73,7 +82,8 @@ def test_without_strength_the_picture_goes_through_the_vae_alone(device, setting
 
 @pytest.mark.parametrize("fields", [
     {}, {"inpainting_fill": 2}, {"mask_blur": 4}, {"sampler_name": "DDIM"}, {"sampler_name": "UniPC"},
-    {"soft_inpainting": True},      # not with DDIM: as in A1111, its latent goes its own way, and a soft one is not mended at the end
+    # not with DDIM: as in A1111, its latent goes its own way, and a soft one is not mended at the end
+    {"soft_inpainting": True},
 ])
 def test_a_mask_of_nothing_changes_nothing(device, original, fields):
     assert np.array_equal(pixels(device, request(mask=grey(0), **fields)), original)
@@ -155,10 +165,21 @@ def test_the_noise_multiplier_is_the_standing_settings_unless_given():
 
 
 def test_what_shaped_the_picture_is_told(device):
-    [drawn], recipe = made(device, job(
-        request(initial_noise_multiplier=0.9, mask=grey(255), mask_blur=None, mask_blur_x=2, mask_blur_y=0, soft_inpainting=True, inpainting_mask_invert=1),
-        img2img_extra_noise=0.1,
-    ))
+    [drawn], recipe = made(
+        device,
+        job(
+            request(
+                initial_noise_multiplier=0.9,
+                mask=grey(255),
+                mask_blur=None,
+                mask_blur_x=2,
+                mask_blur_y=0,
+                soft_inpainting=True,
+                inpainting_mask_invert=1,
+            ),
+            img2img_extra_noise=0.1,
+        ),
+    )
     pairs = infotext.split_infotext(recipe.infotext(0, drawn.extra_params)).pairs
     assert (pairs["Noise multiplier"], pairs["Extra noise"], pairs["Mask mode"]) == ("0.9", "0.1", "Inpaint not masked")
     assert pairs["Soft inpainting schedule bias"] == "1" and "Mask blur" not in pairs and "Masked content" not in pairs
@@ -185,7 +206,9 @@ def test_a_model_that_edits_is_guided_by_the_picture_as_well(device):
     assert [bool(torch.any(cond.extras[SHOWN_IMAGE].image)) for cond in seen.conds] == [True, True, False]
 
 
-@pytest.mark.parametrize("script", [{}, {"script_name": "Loopback", "script_args": (2, 0.5, "Linear", "None")}], ids=["img2img", "Loopback"])
+@pytest.mark.parametrize(
+    "script", [{}, {"script_name": "Loopback", "script_args": (2, 0.5, "Linear", "None")}], ids=["img2img", "Loopback"]
+)
 def test_what_a_picture_starts_from_is_there_to_be_saved_under_the_name_its_data_tell(device, script):
     found, recipe = made(device, job(request(**script), save_init_img=True))
     sent = Image.open(GOLDEN / "inputs/init_a.png")
@@ -204,7 +227,9 @@ BOTH_MASKS = {"return_mask": True, "return_mask_composite": True}
 
 
 def with_masks(device, settings=BOTH_MASKS, **fields):
-    drawn, _ = made(device, job(request(**{"mask": kept("@inputs/mask_rect.png"), "denoising_strength": 0.9} | fields), **settings))
+    drawn, _ = made(
+        device, job(request(**{"mask": kept("@inputs/mask_rect.png"), "denoising_strength": 0.9} | fields), **settings)
+    )
     return drawn
 
 
@@ -222,14 +247,19 @@ def test_a_mask_and_what_was_painted_in_it_are_returned_if_that_is_wanted(device
 
 
 def test_either_is_returned_alone(device):
-    [[mask], [composite], nothing] = ([image.mode for image in with_masks(device, settings)[0].returned] for settings in (
-        {"return_mask": True}, {"return_mask_composite": True}, {}))
+    [[mask], [composite], nothing] = (
+        [image.mode for image in with_masks(device, settings)[0].returned]
+        for settings in ({"return_mask": True}, {"return_mask_composite": True}, {})
+    )
     assert (mask, composite, nothing) == ("RGB", "RGBA", [])
 
 
 def test_both_are_there_to_be_saved_if_that_is_wanted(device):
     [drawn] = with_masks(device, {"save_mask": True, "save_mask_composite": True, "return_mask_composite": True})
-    assert [(each.suffix, each.image.mode, each.after) for each in drawn.extra_params.side_images] == [("-mask", "RGB", True), ("-mask-composite", "RGBA", True)]
+    assert [(each.suffix, each.image.mode, each.after) for each in drawn.extra_params.side_images] == [
+        ("-mask", "RGB", True),
+        ("-mask-composite", "RGBA", True),
+    ]
     assert drawn.returned == (drawn.extra_params.side_images[1].image,)
 
 
@@ -239,7 +269,9 @@ def test_without_a_mask_that_masks_something_none_is_returned(device):
 
 
 def test_soft_inpainting_returns_the_mask_it_found(device):
-    [soft], [sharp] = (with_masks(device, soft_inpainting=soft, mask=kept("@inputs/mask_grad.png")) for soft in (True, False))
+    [soft], [sharp] = (
+        with_masks(device, soft_inpainting=soft, mask=kept("@inputs/mask_grad.png")) for soft in (True, False)
+    )
     assert soft.returned[0].size == (64, 64) and soft.returned[0] != sharp.returned[0]
 
 

@@ -40,12 +40,24 @@ def found(models, prompt, negative=""):
     return networks_of(Txt2Img(prompt=prompt, negative_prompt=negative), models)
 
 
-@pytest.mark.parametrize(("tag", "text", "unet", "rank"), [
-    ("<lora:locon>", 1, 1, None), ("<lora:locon:0.8>", 0.8, 0.8, None), ("<lora:locon:0.3:0.9>", 0.3, 0.9, None),
-    ("<lora:locon:te=0.9:unet=0.2>", 0.9, 0.2, None), ("<lora:locon:0.5:unet=0.2>", 0.5, 0.2, None), ("<lora:locon:te=0.5>", 0.5, 0.5, None), ("<lora:locon:1:te=0.3>", 0.3, 0.3, None),
-    ("<lora:locon:1:0.7:te=0.3>", 0.3, 0.7, None), ("<lora:locon:1:1:4>", 1, 1, 4), ("<lora:locon:1:1:0>", 1, 1, 0),
-    ("<lora:locon:1:dyn=8>", 1, 1, 8), ("<lyco:locon:-0.5>", -0.5, -0.5, None), ("<lora:LOCON:1>", 1, 1, None),
-])
+@pytest.mark.parametrize(
+    ("tag", "text", "unet", "rank"),
+    [
+        ("<lora:locon>", 1, 1, None),
+        ("<lora:locon:0.8>", 0.8, 0.8, None),
+        ("<lora:locon:0.3:0.9>", 0.3, 0.9, None),
+        ("<lora:locon:te=0.9:unet=0.2>", 0.9, 0.2, None),
+        ("<lora:locon:0.5:unet=0.2>", 0.5, 0.2, None),
+        ("<lora:locon:te=0.5>", 0.5, 0.5, None),
+        ("<lora:locon:1:te=0.3>", 0.3, 0.3, None),
+        ("<lora:locon:1:0.7:te=0.3>", 0.3, 0.7, None),
+        ("<lora:locon:1:1:4>", 1, 1, 4),
+        ("<lora:locon:1:1:0>", 1, 1, 0),
+        ("<lora:locon:1:dyn=8>", 1, 1, 8),
+        ("<lyco:locon:-0.5>", -0.5, -0.5, None),
+        ("<lora:LOCON:1>", 1, 1, None),
+    ],
+)
 def test_strengths_are_read_as_a1111_reads_them(models, tag, text, unet, rank):
     [lora] = found(models, f"a {tag} b").loras
     assert (lora.use.text, lora.use.unet, lora.use.rank, lora.use.blocks) == (text, unet, rank, "")
@@ -64,7 +76,13 @@ def test_any_file_name_can_be_named(models):
 
 @pytest.mark.parametrize("name", EQUALS)
 def test_a_name_may_have_an_equals_sign(models, name):
-    for rest, text, unet in (("", 1, 1), (":0.8", 0.8, 0.8), (":0.3:0.9", 0.3, 0.9), (":te=0.2", 0.2, 0.2), (":1:unet=0.4", 1, 0.4)):
+    for rest, text, unet in (
+        ("", 1, 1),
+        (":0.8", 0.8, 0.8),
+        (":0.3:0.9", 0.3, 0.9),
+        (":te=0.2", 0.2, 0.2),
+        (":1:unet=0.4", 1, 0.4),
+    ):
         networks = found(models, f"a <lora:{name}{rest}> b")
         [lora] = networks.loras
         assert (lora.name, lora.use.text, lora.use.unet) == (name, text, unet) and not networks.notes
@@ -81,10 +99,16 @@ def test_pasted_loras_are_called_as_they_are_here(models):
     known = found(models, "<lora:locon>").loras[0].hash
     prompt, hashes = "a <lora:her, name:0.7:te=1> <lora:other:1>", "her name: {}, other: {}"
     for said, expected in (
-        (hashes.format(known, known[::-1]), "a <lora:locon:0.7:te=1> <lora:other:1>"), (hashes.format("", known), "a <lora:her, name:0.7:te=1> <lora:locon:1>"),
-        (f"locon: {known}", prompt), ("", prompt), ("nonsense", prompt),
+        (hashes.format(known, known[::-1]), "a <lora:locon:0.7:te=1> <lora:other:1>"),
+        (hashes.format("", known), "a <lora:her, name:0.7:te=1> <lora:locon:1>"),
+        (f"locon: {known}", prompt),
+        ("", prompt),
+        ("nonsense", prompt),
     ):
-        assert with_local_names({"Prompt": prompt, "Lora hashes": said}, models) == {"Prompt": expected, "Lora hashes": said}
+        assert with_local_names({"Prompt": prompt, "Lora hashes": said}, models) == {
+            "Prompt": expected,
+            "Lora hashes": said,
+        }
 
 
 def test_tags_of_one_name_all_count_as_the_last_says(models):
@@ -101,9 +125,18 @@ def test_what_is_no_argument_of_a_tag_is_told(models):
     assert not found(models, "<lora:locon:1:1:4:te=1:unet=1:dyn=2:lbw=ALL:start=1:stop=2>").notes
 
 
-@pytest.mark.parametrize(("said", "steps"), [
-    ("start=3", (3, inf)), ("stop=5", (1, 5)), ("start=3:stop=5", (3, 5)), ("step=3-5", (3, 5)), ("step=3", (3, inf)), ("step=-5", (1, 5)), ("dyn=1", (1, inf)),
-])
+@pytest.mark.parametrize(
+    ("said", "steps"),
+    [
+        ("start=3", (3, inf)),
+        ("stop=5", (1, 5)),
+        ("start=3:stop=5", (3, 5)),
+        ("step=3-5", (3, 5)),
+        ("step=3", (3, inf)),
+        ("step=-5", (1, 5)),
+        ("dyn=1", (1, inf)),
+    ],
+)
 def test_steps_are_read_as_block_weights_are(models, said, steps):
     assert found(models, f"<lora:locon:1:lbw=ALL:{said}>").loras[0].steps == steps
 
@@ -114,7 +147,9 @@ def test_steps_that_are_none_are_refused(models):
             found(models, f"<lora:locon:1:{said}>")
 
 
-@pytest.mark.parametrize("name", ["../../../x", "/etc/passwd", "~/x", "..\\x", "locon/../locon", "*", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "name", ["../../../x", "/etc/passwd", "~/x", "..\\x", "locon/../locon", "*", "file:///etc/passwd"]
+)
 @pytest.mark.parametrize("kind", ["lora", "lyco", "hypernet"])
 def test_a_name_is_never_a_path(models, kind, name):
     networks = found(models, f"<{kind}:{name}:1>")
@@ -163,7 +198,9 @@ def test_an_embedding_that_cannot_be_read_concerns_only_who_names_it(models, mon
 
 @pytest.fixture
 def twins(tmp_path):
-    """Files of one content under two names, a picture that calls itself otherwise than its file, and a plain picture."""
+    """Files of one content under two names, a picture that calls itself otherwise than its file,
+    and a plain picture.
+    """
     embeddings = tmp_path / "embeddings"
     embeddings.mkdir()
     for name in ("baddream.pt", "bad-dream.PT"):

@@ -66,7 +66,16 @@ def test_a_tag_counts_for_its_steps_alone(device):
     assert [len(each.weights.hypernetworks) for each in questions if isinstance(each, Predict)] == [0] * 5 + [1]
 
 
-@pytest.mark.parametrize(("said", "worn"), [("start=3", "  xxxx"), ("stop=2", "xx    "), ("step=2-4", " xxx  "), ("stop=60", "xxxxxx"), ("start=60", "      ")])
+@pytest.mark.parametrize(
+    ("said", "worn"),
+    [
+        ("start=3", "  xxxx"),
+        ("stop=2", "xx    "),
+        ("step=2-4", " xxx  "),
+        ("stop=60", "xxxxxx"),
+        ("start=60", "      "),
+    ],
+)
 def test_a_tag_may_name_its_steps(device, said, worn):
     """Whatever the setting says."""
     questions = asked(device, f"a circle <lora:locon:1:lbw=ALL:{said}>", scheduled=False)
@@ -82,11 +91,19 @@ def test_steps_are_the_samplers_own(device):
 def test_both_prompts_are_read_with_the_networks_of_each_time(device):
     questions = asked(device, "a [red:green:3] circle [<lora:lora_linear:1>::2]", negative_prompt="blurred")
     read = [(each.texts, bool(each.weights.networks)) for each in questions if isinstance(each, Encode)]
-    assert read == [(("a red circle ",), True), (("a red circle ", "a green circle "), False), (("blurred",), True), (("blurred",), False)]
+    assert read == [
+        (("a red circle ",), True),
+        (("a red circle ", "a green circle "), False),
+        (("blurred",), True),
+        (("blurred",), False),
+    ]
 
 
 def test_left_off_a_tag_counts_throughout_as_in_a1111(device):
-    edited, plain = (picture(device, prompt, scheduled=False) for prompt in ("a [<lora:locon:1>red:green:0.5]", "a [red:green:0.5]<lora:locon:1>"))
+    edited, plain = (
+        picture(device, prompt, scheduled=False)
+        for prompt in ("a [<lora:locon:1>red:green:0.5]", "a [red:green:0.5]<lora:locon:1>")
+    )
     assert np.array_equal(edited, plain)
     assert not np.array_equal(plain, picture(device, "a [<lora:locon:1>red:green:0.5]"))
 
@@ -111,7 +128,11 @@ NETWORKS = "<lora:locon:1><lora:lora_te_only:1><hypernet:hn_121_relu:1>"
 def test_a_refiner_works_without_networks_as_in_a1111(device):
     questions = asked(device, f"a circle {NETWORKS}", **REFINED)
     for kind in (Predict, Encode):
-        worn = [(each.weights.checkpoint, each.weights.networks + each.weights.hypernetworks) for each in questions if isinstance(each, kind)]
+        worn = [
+            (each.weights.checkpoint, each.weights.networks + each.weights.hypernetworks)
+            for each in questions
+            if isinstance(each, kind)
+        ]
         first, refiner = dict.fromkeys(checkpoint for checkpoint, _ in worn)
         assert all(bool(networks) is (checkpoint == first) for checkpoint, networks in worn)
         assert worn[-1] == (refiner, ())

@@ -53,7 +53,15 @@ def stored(pixels):
 
 
 def request(script="", args=(), **fields):
-    usual = {"prompt": "a red circle", "steps": 4, "width": 64, "height": 64, "seed": 5, "sampler_name": "Euler a", "denoising_strength": 0.5}
+    usual = {
+        "prompt": "a red circle",
+        "steps": 4,
+        "width": 64,
+        "height": 64,
+        "seed": 5,
+        "sampler_name": "Euler a",
+        "denoising_strength": 0.5,
+    }
     given = usual | {"init_images": (kept("@inputs/init_a.png"),), "script_name": script, "script_args": args} | fields
     return resolve_img2img(resolve_script(Img2Img(**given), "img2img", {}), Settings())
 
@@ -85,14 +93,26 @@ def test_a_scripts_row_fits_its_arguments(script):
 # Tiles ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("size", "tile", "overlap"), [((128, 128), (64, 64), 16), ((200, 72), (64, 48), 0), ((100, 300), (64, 64), 48), ((64, 64), (64, 64), 32), ((555, 64), (64, 64), 16)])
+@pytest.mark.parametrize(
+    ("size", "tile", "overlap"),
+    [
+        ((128, 128), (64, 64), 16),
+        ((200, 72), (64, 48), 0),
+        ((100, 300), (64, 64), 48),
+        ((64, 64), (64, 64), 32),
+        ((555, 64), (64, 64), 16),
+    ],
+)
 def test_tiles_laid_together_are_the_picture(size, tile, overlap):
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8))
     grid = Grid(size, tile, overlap)
     assert np.array_equal(grid.joined({box: image.crop(box) for box in grid.boxes()}), image)
 
 
-@pytest.mark.parametrize(("length", "tile", "overlap"), [(128, 64, 32), (1000, 512, 64), (513, 512, 64), (40, 64, 16), (555, 64, 16), (1099, 128, 32)])
+@pytest.mark.parametrize(
+    ("length", "tile", "overlap"),
+    [(128, 64, 32), (1000, 512, 64), (513, 512, 64), (40, 64, 16), (555, 64, 16), (1099, 128, 32)],
+)
 def test_tiles_reach_from_end_to_end_and_share_enough(length, tile, overlap):
     found = starts(length, tile, overlap)
     assert found[0] == 0 and found[-1] + tile >= length
@@ -113,7 +133,10 @@ def test_sd_upscale_draws_a_larger_picture(device):
     assert drawn.pixels.shape == (128, 128, 3)
     assert np.abs(drawn.pixels - enlarged).mean() < 40
     text = recipe.infotext(0, drawn.extra_params)
-    assert "Size: 64x64" in text and "Denoising strength: 0.2, SD upscale overlap: 16, SD upscale upscaler: Lanczos" in text
+    assert (
+        "Size: 64x64" in text
+        and "Denoising strength: 0.2, SD upscale overlap: 16, SD upscale upscaler: Lanczos" in text
+    )
 
 
 def test_one_tile_is_img2img(device):
@@ -132,7 +155,9 @@ def test_seeds_of_tiles_are_counted_as_a1111_counts_them():
 def test_each_loop_is_img2img_of_the_one_before(device):
     first, second, third = pixels(device, request("loopback", (3, 0.3, "Linear")))
     assert np.array_equal(first, *pixels(device, request()))
-    again = request(init_images=(stored(first.astype(np.uint8)),), seed=6, denoising_strength=0.4, inpainting_fill=ORIGINAL)
+    again = request(
+        init_images=(stored(first.astype(np.uint8)),), seed=6, denoising_strength=0.4, inpainting_fill=ORIGINAL
+    )
     assert np.array_equal(second, *pixels(device, again))
     assert not np.array_equal(second, third)
 
@@ -141,7 +166,10 @@ def test_each_loop_tells_its_own_seed_and_strength_in_its_file_and_the_reply_tel
     spec = job(request("Loopback", (3, 0.3, "Linear")))
     drawn, recipe = made(device, spec)
     own = [recipe.infotext(i, each.extra_params) for i, each in enumerate(drawn)]
-    assert [(parse_infotext(text, emphasised)["Seed"], parse_infotext(text, emphasised)["Denoising strength"]) for text in own] == [("5", "0.5"), ("6", "0.4"), ("7", "0.3")]
+    assert [
+        (parse_infotext(text, emphasised)["Seed"], parse_infotext(text, emphasised)["Denoising strength"])
+        for text in own
+    ] == [("5", "0.5"), ("6", "0.4"), ("7", "0.3")]
     assert [recipe.facts(i)["seed"] for i in range(3)] == [5, 6, 7]
     assert told(spec, recipe, drawn) == [own[0]] * 3
 
@@ -152,7 +180,10 @@ def test_a_loop_that_is_made_alone_is_the_same(device):
     drawn, _ = made(device, spec)
     recipe = plan_job(spec, device.library, inputs())
     alone = finished(device, [ImageTask(recipe.plans[2].task(), "it", 2, "me", 2)])
-    assert np.array_equal(alone[0].result.pixels, drawn[2].pixels) and alone[0].result.extra_params == drawn[2].extra_params
+    assert (
+        np.array_equal(alone[0].result.pixels, drawn[2].pixels)
+        and alone[0].result.extra_params == drawn[2].extra_params
+    )
 
 
 def test_with_a_batch_count_the_last_loop_of_each_is_shown(device):
@@ -235,14 +266,18 @@ def test_shaped_noise_keeps_the_picture_and_its_colours():
     filled = spectral.fill_with_texture(picture, mask, 1.0, 0.05)
     assert np.allclose(filled[:, :64], picture[:, :64])
     known, new = (each.reshape(-1, 3) for each in (picture[:, :64], filled[:, 64:]))
-    assert np.allclose(known.mean(axis=0), new.mean(axis=0), atol=0.01) and np.allclose(known.std(axis=0), new.std(axis=0), atol=0.01)
+    assert np.allclose(known.mean(axis=0), new.mean(axis=0), atol=0.01) and np.allclose(
+        known.std(axis=0), new.std(axis=0), atol=0.01
+    )
     assert np.array_equal(filled, spectral.fill_with_texture(picture, mask, 1.0, 0.05))
 
 
 def test_the_infotext_tells_the_blur_as_a1111_does(device):
     both = request("Outpainting mk2", ("", 64, 2, ["left", "up"]), denoising_strength=0.1, steps=2)
     one = request("Outpainting mk2", ("", 64, 2, ["left"]), denoising_strength=0.1, steps=2)
-    texts = [recipe.infotext(0, drawn.extra_params) for [drawn], recipe in (made(device, job(each)) for each in (both, one))]
+    texts = [
+        recipe.infotext(0, drawn.extra_params) for [drawn], recipe in (made(device, job(each)) for each in (both, one))
+    ]
     assert "Mask blur: 8" in texts[0] and "Mask blur" not in texts[1]
 
 
@@ -255,7 +290,9 @@ STYLES = {"old": Style("old", "{prompt}, faded", "new"), "wet": Style("wet", "in
 def lines(text, *flags, kind="txt2img", **fields):
     given = {"steps": 4, "width": 64, "height": 64, "seed": 5, "sampler_name": "Euler"} | fields
     args = (*flags, *(False, False, "start")[len(flags):], text)
-    return resolve_request(resolve_script(Txt2Img(script_name="Prompts from file or textbox", script_args=args, **given), kind, STYLES))
+    return resolve_request(
+        resolve_script(Txt2Img(script_name="Prompts from file or textbox", script_args=args, **given), kind, STYLES)
+    )
 
 
 def planned(device, params):
@@ -263,9 +300,18 @@ def planned(device, params):
 
 
 def test_a_line_is_a_request_of_its_own(device):
-    plans = planned(device, lines("a cat\n\n--prompt a red dog --seed 9 --steps 7 --sampler_name 'Euler a' --n_iter 2\n", prompt="on a hill"))
+    plans = planned(
+        device,
+        lines(
+            "a cat\n\n--prompt a red dog --seed 9 --steps 7 --sampler_name 'Euler a' --n_iter 2\n", prompt="on a hill"
+        ),
+    )
     assert [plan.params.prompt for plan in plans] == ["a cat on a hill", *["a red dog on a hill"] * 2]
-    assert [(plan.params.seed, plan.params.steps, plan.params.sampler_name) for plan in plans] == [(5, 4, "Euler"), (9, 7, "Euler a"), (10, 7, "Euler a")]
+    assert [(plan.params.seed, plan.params.steps, plan.params.sampler_name) for plan in plans] == [
+        (5, 4, "Euler"),
+        (9, 7, "Euler a"),
+        (10, 7, "Euler a"),
+    ]
 
 
 def test_a_line_goes_before_or_after_the_prompt(device):
@@ -273,7 +319,10 @@ def test_a_line_goes_before_or_after_the_prompt(device):
     assert plan.params.prompt == "on a hill a cat"
 
 
-@pytest.mark.parametrize(("flags", "expected"), [((False, False), [5, 6, 5, 6]), ((True, False), [5, 6, 7, 8]), ((False, True), [5, 6, 5, 6])])
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [((False, False), [5, 6, 5, 6]), ((True, False), [5, 6, 7, 8]), ((False, True), [5, 6, 5, 6])],
+)
 def test_seeds_go_on_from_line_to_line_if_that_is_asked(device, flags, expected):
     assert [plan.params.seed for plan in planned(device, lines("a\nb", *flags, batch_size=2))] == expected
 
@@ -286,9 +335,14 @@ def test_a_seed_left_to_chance_is_drawn_for_each_line_or_once(device):
 
 
 def test_a_line_may_name_styles(device):
-    plans = planned(device, lines("--prompt a cat --styles 'old, wet'\n--styles wet\na dog", prompt="on a hill", negative_prompt="blurred"))
+    plans = planned(
+        device,
+        lines("--prompt a cat --styles 'old, wet'\n--styles wet\na dog", prompt="on a hill", negative_prompt="blurred"),
+    )
     assert [(plan.params.prompt, plan.params.negative_prompt) for plan in plans] == [
-        ("a cat, faded, in the rain on a hill", "new blurred"), ("in the rain on a hill", "blurred"), ("a dog on a hill", "blurred"),
+        ("a cat, faded, in the rain on a hill", "new blurred"),
+        ("in the rain on a hill", "blurred"),
+        ("a dog on a hill", "blurred"),
     ]
 
 
@@ -306,21 +360,40 @@ def test_a_lines_picture_is_that_of_the_plain_request(device):
 
 
 def test_img2img_takes_lines_too(device):
-    drawn = pixels(device, request("Prompts from file or textbox", (False, False, "start", "a cat\n--denoising 1"[:5]), prompt=""))
+    drawn = pixels(
+        device, request("Prompts from file or textbox", (False, False, "start", "a cat\n--denoising 1"[:5]), prompt="")
+    )
     assert np.array_equal(drawn[0], *pixels(device, request(prompt="a cat")))
 
 
-@pytest.mark.parametrize("line", [
-    "--outpath_samples /tmp/x --prompt a", "--outpath_grids ../x", "--sd_model ../../x", "--sd_model /etc/passwd", "--sd_model C:\\x", "--prompt_file x",
-    "--steps many", "--steps", "--prompt 'a", "--__class__ x", "--script_name Loopback", "--init_images x", "--styles x", "",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--outpath_samples /tmp/x --prompt a",
+        "--outpath_grids ../x",
+        "--sd_model ../../x",
+        "--sd_model /etc/passwd",
+        "--sd_model C:\\x",
+        "--prompt_file x",
+        "--steps many",
+        "--steps",
+        "--prompt 'a",
+        "--__class__ x",
+        "--script_name Loopback",
+        "--init_images x",
+        "--styles x",
+        "",
+    ],
+)
 def test_a_line_that_leads_elsewhere_or_means_nothing_is_refused(line):
     with pytest.raises(Invalid) as refused:
         lines(line)
     assert refused.value.field == "script_args"
 
 
-@pytest.mark.parametrize("line", ["a cat -- at night", "a cat --steps 4", "-- a cat", "--", "it's a cat -- at night", "a--b", "---"])
+@pytest.mark.parametrize(
+    "line", ["a cat -- at night", "a cat --steps 4", "-- a cat", "--", "it's a cat -- at night", "a--b", "---"]
+)
 def test_a_line_that_begins_with_no_tag_is_a_prompt_as_in_a1111(line):
     assert parse_lines(f"{line}\n--steps 4 --prompt a dog") == [{"prompt": line}, {"steps": 4, "prompt": "a dog"}]
 
@@ -361,7 +434,10 @@ def test_where_the_slope_is_known_the_way_back_is_exact(way):
 def test_its_own_noise_brings_a_picture_nearer_than_the_seeds(device):
     """Through the same prompt it comes back, but for the steps' error and what so small a model cannot keep."""
     args = ("", True, True, "a red circle", "", True, 12, True, 1.0)
-    own, drawn = (pixels(device, request("img2img alternative test", (*args, share, True), cfg_scale=1.0))[0] for share in (0.0, 1.0))
+    own, drawn = (
+        pixels(device, request("img2img alternative test", (*args, share, True), cfg_scale=1.0))[0]
+        for share in (0.0, 1.0)
+    )
     assert np.abs(own - np.asarray(START)).mean() < np.abs(drawn - np.asarray(START)).mean()
 
 
@@ -373,10 +449,16 @@ def test_scripts_go_by_their_names_whatever_the_case():
     assert request("None").script_args == ()
 
 
-@pytest.mark.parametrize(("script", "args", "field", "named"), [
-    ("X", (), "script_name", "Loopback"), ("Loopback", (1000,), "script_args", "loops"), ("Loopback", (1,) * 9, "script_args", "4"),
-    ("Loopback", (4, 0.5, "Round"), "script_args", "denoising_curve"), ("Outpainting mk2", ("", 8, 8, ["up", "in"]), "script_args", "direction"),
-])
+@pytest.mark.parametrize(
+    ("script", "args", "field", "named"),
+    [
+        ("X", (), "script_name", "Loopback"),
+        ("Loopback", (1000,), "script_args", "loops"),
+        ("Loopback", (1,) * 9, "script_args", "4"),
+        ("Loopback", (4, 0.5, "Round"), "script_args", "denoising_curve"),
+        ("Outpainting mk2", ("", 8, 8, ["up", "in"]), "script_args", "direction"),
+    ],
+)
 def test_an_unknown_script_or_argument_is_named(script, args, field, named):
     with pytest.raises(Invalid) as refused:
         request(script, args)
@@ -395,5 +477,7 @@ def test_the_api_lists_them():
     assert found["txt2img"] == ["prompts from file or textbox"] and len(found["img2img"]) == len(list(SCRIPTS))
     infos = {(info["name"], info["is_img2img"]): info["args"] for info in client.get("/sdapi/v1/script-info").json()}
     assert [arg["label"] for arg in infos["loopback", True]][:2] == ["Loops", "Final denoising strength"]
-    assert infos["sd upscale", True][2]["choices"] == ["None", "Lanczos"] and infos["sd upscale", True][0]["label"] == ""
+    assert (
+        infos["sd upscale", True][2]["choices"] == ["None", "Lanczos"] and infos["sd upscale", True][0]["label"] == ""
+    )
     assert len(infos["prompts from file or textbox", False]) == 4

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.base.errors import ModelCorrupt
-from modules.prompts.chunks import CHUNK_LENGTH, EmbeddingMatch, chunks, embeddings_by_name, old_chunk, target_length, token_count
+from modules.prompts.chunks import (
+    CHUNK_LENGTH,
+    EmbeddingMatch,
+    chunks,
+    embeddings_by_name,
+    old_chunk,
+    target_length,
+    token_count,
+)
 from modules.prompts.tokenizer import BRACKETS, bracket_factor, load_tokenizer
 
 from .golden import FOLDER, plain
@@ -34,7 +42,9 @@ class Letters:
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in CASES])
 def test_chunks_hold_a1111s_tokens_and_weights(case, clip):
-    found = chunks(case["text"], clip, case["emphasis"], case["comma_padding_backtrack"], embeddings_by_name(VECTORS, clip))
+    found = chunks(
+        case["text"], clip, case["emphasis"], case["comma_padding_backtrack"], embeddings_by_name(VECTORS, clip)
+    )
     got = [{"tokens": chunk.tokens, "multipliers": chunk.multipliers, "fixes": chunk.insertions} for chunk in found]
     assert plain(got) == case["chunks"]
     assert token_count(found) == case["token_count"]
@@ -105,9 +115,17 @@ def test_an_embedding_is_never_split():
     assert second.used == 5
 
 
-@pytest.mark.parametrize(("text", "weights"), [
-    ("ab", [1, 1]), ("(a)b", [1.1, 1]), ("((a)b)c", [1.21, 1.1, 1]), ("[a]b", [1 / 1.1, 1]), ("(a", [1.1]), ("(a:b", [1.1, 1.1, 1.1]),
-])
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("ab", [1, 1]),
+        ("(a)b", [1.1, 1]),
+        ("((a)b)c", [1.21, 1.1, 1]),
+        ("[a]b", [1 / 1.1, 1]),
+        ("(a", [1.1]),
+        ("(a:b", [1.1, 1.1, 1.1]),
+    ],
+)
 def test_old_brackets_weigh_what_follows(text, weights):
     chunk = old_chunk(text, Letters())
     assert chunk.multipliers[1:1 + len(weights)] == pytest.approx(weights)
@@ -124,6 +142,8 @@ def test_old_embeddings_beyond_the_end_are_dropped():
     assert [insertion.offset for insertion in old_chunk("ti" + "a" * 80 + "ti", Letters(), find).insertions] == [0]
 
 
-@pytest.mark.parametrize(("token", "factor"), [("((", 1.21), ("),</w>", 1 / 1.1), ("()", 1.0), ("cat</w>", 1.0), ("[(</w>", 1.0)])
+@pytest.mark.parametrize(
+    ("token", "factor"), [("((", 1.21), ("),</w>", 1 / 1.1), ("()", 1.0), ("cat</w>", 1.0), ("[(</w>", 1.0)]
+)
 def test_a_tokens_brackets_multiply(token, factor):
     assert bracket_factor(token) == pytest.approx(factor)

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from modules.base.errors import Invalid, PromptTooLong
 from modules.base.limits import MAX_PROMPT
 from modules.extra_networks import parse_prompt, parse_prompts
-from modules.prompt_parser import get_learned_conditioning_prompt_schedules, get_multicond_prompt_list, parse_prompt_attention
+from modules.prompt_parser import (
+    get_learned_conditioning_prompt_schedules,
+    get_multicond_prompt_list,
+    parse_prompt_attention,
+)
 from modules.prompts import grammar
 from modules.prompts.grammar import EXACT_DEPTH, Clock, attention, compose, emphasised, schedule, strip_comments
 from modules.prompts.network_tags import network_times, take_networks
@@ -48,7 +52,9 @@ def test_prompts_are_composed_as_in_a1111(case):
 @golden("extra_networks.parse_prompts")
 def test_network_tags_are_taken_as_in_a1111(case):
     texts, networks = parse_prompts(**case["input"])
-    assert {"prompts": texts, "networks": {kind: list(map(vars, found)) for kind, found in networks.items()}} == case["output"]
+    assert {"prompts": texts, "networks": {kind: list(map(vars, found)) for kind, found in networks.items()}} == case[
+        "output"
+    ]
 
 
 def test_the_examples_in_the_docstrings_are_true():
@@ -147,12 +153,22 @@ def test_taking_networks_twice_takes_nothing_more_unless_text_closed_up(prompt):
     assert len(text) + sum(len(f"<{tag.kind}:{':'.join(tag.items)}>") for tag in tags) == len(prompt)
 
 
-@pytest.mark.parametrize(("prompt", "expected"), [
-    ("a", [(4, "")]), ("<lora:a> b <lora:c>", [(4, "01")]), ("[<lora:a>::2]", [(2, "0"), (4, "")]),
-    ("[<lora:a:1>x:<lora:b:1>y:0.25] <lora:c>", [(1, "02"), (4, "12")]), ("[<lora:a>|<lora:b>|]", [(1, "0"), (2, "1"), (3, ""), (4, "0")]),
-    ("[[<lora:a>::3]:<lora:b>:1]", [(1, "0"), (4, "1")]), ("(a:1.2) [<lora:a>:1] AND b:0.5 <lora:b>", [(1, "1"), (4, "01")]),
-    ("[<lora:a> AND b::2]", [(4, "0")]), ("[<lora:a>", [(4, "0")]), ("a | [<lora:a>::2]", [(4, "0")]), ("[x:2<lora:a>]", [(4, "0")]),
-])
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a", [(4, "")]),
+        ("<lora:a> b <lora:c>", [(4, "01")]),
+        ("[<lora:a>::2]", [(2, "0"), (4, "")]),
+        ("[<lora:a:1>x:<lora:b:1>y:0.25] <lora:c>", [(1, "02"), (4, "12")]),
+        ("[<lora:a>|<lora:b>|]", [(1, "0"), (2, "1"), (3, ""), (4, "0")]),
+        ("[[<lora:a>::3]:<lora:b>:1]", [(1, "0"), (4, "1")]),
+        ("(a:1.2) [<lora:a>:1] AND b:0.5 <lora:b>", [(1, "1"), (4, "01")]),
+        ("[<lora:a> AND b::2]", [(4, "0")]),
+        ("[<lora:a>", [(4, "0")]),
+        ("a | [<lora:a>::2]", [(4, "0")]),
+        ("[x:2<lora:a>]", [(4, "0")]),
+    ],
+)
 def test_schedules_say_when_a_tag_counts(prompt, expected):
     assert network_times(prompt, Clock(4)) == [(end, frozenset(map(int, places))) for end, places in expected]
 
@@ -187,7 +203,9 @@ def network_times_of_four(prompt):
     return network_times(prompt, Clock(4))
 
 
-READERS = pytest.mark.parametrize("reader", [attention, schedule_of_four, compose, take_networks, network_times_of_four, strip_comments])
+READERS = pytest.mark.parametrize(
+    "reader", [attention, schedule_of_four, compose, take_networks, network_times_of_four, strip_comments]
+)
 HARD = ["(", "[", "a:", "<lora:", "[a:", "((a", "[a|", "(a:1.01", " BREAK", " ", "a AND ", "\n#", "[(a", "a)]"]
 NESTED = [
     lambda n: "[" * n + "a" + ":3]" * n, lambda n: "(" * n + "a" + ")" * n, lambda n: "[a|" * n + "]" * n,

@@ -105,10 +105,16 @@ def test_a_table_in_the_letters_of_windows_is_read_and_that_is_said(tmp_path):
     assert found.styles == {"Foo": Style("Foo", "Gemälde")} and "cp1252" in found.problem
 
 
-@pytest.mark.parametrize("content", [
-    b"\xff\xfe\x00", "name,prompt\nFoo,\u30ab\u30fc\n".encode("cp932"), b"\x89PNG\r\n\x1a\n\0", b"name,prompt\nx," + b"a" * 200_000,
-    b"text alone\n",
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00",
+        "name,prompt\nFoo,\u30ab\u30fc\n".encode("cp932"),
+        b"\x89PNG\r\n\x1a\n\0",
+        b"name,prompt\nx," + b"a" * 200_000,
+        b"text alone\n",
+    ],
+)
 def test_what_is_no_table_is_told_by_name_and_costs_the_styles_alone(tmp_path, content):
     found = table(tmp_path, content)
     assert not found.styles and "styles.csv" in found.problem
@@ -152,7 +158,11 @@ def test_several_files_count_together_the_last_most(tmp_path):
     write_styles(tmp_path / "more-1.csv", [Style("b", "second"), Style("c", "second")])
     (tmp_path / "more-2.csv").write_bytes(b"\xff\xfe\x00")
     files = StyleFiles([tmp_path / "styles.csv", tmp_path / "more-?.csv"])
-    assert {name: style.prompt for name, style in files.styles().items()} == {"a": "first", "b": "second", "c": "second"}
+    assert {name: style.prompt for name, style in files.styles().items()} == {
+        "a": "first",
+        "b": "second",
+        "c": "second",
+    }
     assert len(files.problems()) == 1
     write_styles(tmp_path / "more-3.csv", [Style("d", "new")])
     assert "d" in files.styles()

@@ -28,7 +28,12 @@ def app(tmp_path):
     """Two checkpoints, of which one says what it likes."""
     folder = with_tiny_model(tmp_path) / "models/Stable-diffusion"
     shutil.copy(folder / "tiny-sd1.safetensors", folder / "other.safetensors")
-    likes = {"width": 64, "denoising_strength": 0.6, "img2img": {"width": 128}, "txt2img": {"hr_upscaler": "Lanczos", "nonsense": 1}}
+    likes = {
+        "width": 64,
+        "denoising_strength": 0.6,
+        "img2img": {"width": 128},
+        "txt2img": {"hr_upscaler": "Lanczos", "nonsense": 1},
+    }
     (folder / "other.json").write_text(json.dumps({"defaults": likes, "examples": ["a cat"]}))
     return assemble(parse_flags(["--data-dir", str(tmp_path)], {}))
 
@@ -36,7 +41,11 @@ def app(tmp_path):
 def test_an_account_begins_with_its_own_choice_and_all_others_with_the_servers(app):
     app.settings.change(sd_model_checkpoint="tiny-sd1.safetensors", CLIP_stop_at_last_layers=3)
     app.choices.remember("alice", {"sd_model_checkpoint": "other.safetensors"})
-    assert standing_choice(app, "alice") == {"sd_model_checkpoint": "other.safetensors", "sd_vae": "Automatic", "CLIP_stop_at_last_layers": 3}
+    assert standing_choice(app, "alice") == {
+        "sd_model_checkpoint": "other.safetensors",
+        "sd_vae": "Automatic",
+        "CLIP_stop_at_last_layers": 3,
+    }
     assert standing_choice(app, "bob")["sd_model_checkpoint"] == "tiny-sd1.safetensors"
 
 
@@ -66,13 +75,17 @@ def test_a_model_may_suggest_something_for_one_tab_alone(app):
 
 def test_an_upscaler_that_is_not_here_is_not_suggested(app):
     folder = app.models.checkpoints.roots[0]
-    (folder / "other.json").write_text(json.dumps({"defaults": {"txt2img": {"hr_upscaler": "none such", "hr_scale": 3}}}))
+    (folder / "other.json").write_text(
+        json.dumps({"defaults": {"txt2img": {"hr_upscaler": "none such", "hr_scale": 3}}})
+    )
     app.models.refresh()
     txt2img = form_start(app, checkpoint_named(app, "other"))["defaults"]["txt2img"]
     assert (txt2img["hr_upscaler"], txt2img["hr_scale"]) == ("Latent", 3)
 
 
-@pytest.mark.parametrize("sidecar", [{"defaults": [1]}, {"defaults": {"txt2img": 5}}, {"defaults": {"hr_upscaler": ["x"]}}, []])
+@pytest.mark.parametrize(
+    "sidecar", [{"defaults": [1]}, {"defaults": {"txt2img": 5}}, {"defaults": {"hr_upscaler": ["x"]}}, []]
+)
 def test_a_sidecar_that_makes_no_sense_suggests_nothing(app, sidecar):
     plain = form_start(app, None)["defaults"]
     folder = app.models.checkpoints.roots[0]
@@ -85,7 +98,11 @@ def test_where_the_settings_checkpoint_is_gone_another_draws_and_that_is_said(ap
     app.settings.change(sd_model_checkpoint="gone.safetensors")
     assert first_checkpoint(app).name == standing_choice(app, "bob")["sd_model_checkpoint"] == "other.safetensors"
     settings, [note] = with_checkpoint_here(app, app.settings.current)
-    assert settings.sd_model_checkpoint == "other.safetensors" and "gone.safetensors" in note and "other.safetensors" in note
+    assert (
+        settings.sd_model_checkpoint == "other.safetensors"
+        and "gone.safetensors" in note
+        and "other.safetensors" in note
+    )
 
 
 def test_a_checkpoint_that_a_request_names_itself_must_be_here(app):
@@ -98,8 +115,12 @@ def test_a_checkpoint_that_a_request_names_itself_must_be_here(app):
 
 def test_what_the_settings_name_and_is_not_here_is_told(app):
     assert missing_choices(app) == []
-    app.settings.change(sd_model_checkpoint="gone.ckpt", sd_vae="gone.vae.pt", upscaler_for_img2img="4x-Gone", face_restoration=True)
+    app.settings.change(
+        sd_model_checkpoint="gone.ckpt", sd_vae="gone.vae.pt", upscaler_for_img2img="4x-Gone", face_restoration=True
+    )
     notes = missing_choices(app)
-    assert all(name in note for name, note in zip(("gone.ckpt", "gone.vae.pt", "4x-Gone", "codeformer"), notes, strict=True))
+    assert all(
+        name in note for name, note in zip(("gone.ckpt", "gone.vae.pt", "4x-Gone", "codeformer"), notes, strict=True)
+    )
     app.settings.change(sd_vae="auto")
     assert not any("VAE" in note for note in missing_choices(app))

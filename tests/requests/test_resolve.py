@@ -38,7 +38,8 @@ def test_official_names_are_themselves(sampler):
         ("ddim", "Automatic", ("DDIM", "Automatic")),
         ("dpm++ 2m karras", "Automatic", ("DPM++ 2M", "Karras")),
         ("k_dpmpp_2m sgm_uniform", "", ("DPM++ 2M", "SGM Uniform")),
-        ("DPM++ 2M Karras", "Exponential", ("DPM++ 2M", "Exponential")),      # a schedule of its own goes before an old name's
+        # a schedule of its own goes before an old name's
+        ("DPM++ 2M Karras", "Exponential", ("DPM++ 2M", "Exponential")),
         ("DPM++ 2M SDE Heun Exponential", "Automatic", ("DPM++ 2M SDE Heun", "Exponential")),
     ],
 )
@@ -48,7 +49,12 @@ def test_aliases_and_old_names_are_understood(sampler, scheduler, official):
 
 @pytest.mark.parametrize(
     ("sampler", "scheduler", "kind", "suggestion"),
-    [("Eulr", "Automatic", "sampler", "'Euler'"), ("Euler", "Karas", "schedule", "'Karras'"), ("Euler Karas", "Automatic", "sampler", "Euler"), ("", "Automatic", "sampler", "Euler")],
+    [
+        ("Eulr", "Automatic", "sampler", "'Euler'"),
+        ("Euler", "Karas", "schedule", "'Karras'"),
+        ("Euler Karas", "Automatic", "sampler", "Euler"),
+        ("", "Automatic", "sampler", "Euler"),
+    ],
 )
 def test_an_unknown_name_is_refused_with_a_suggestion(sampler, scheduler, kind, suggestion):
     with pytest.raises(UnknownName, match=kind) as caught:
@@ -88,13 +94,22 @@ def test_joined_prompts_are_bounded():
     assert caught.value.field == "prompt"
 
 
-@pytest.mark.parametrize(("standing", "request_", "txt2img", "second", "img2img"), [
-    ({}, {}, 0, 0, 0),
-    ({"token_merging_ratio": 0.2}, {}, 0.2, 0.2, 0.2),
-    ({"token_merging_ratio": 0.2, "token_merging_ratio_hr": 0.3, "token_merging_ratio_img2img": 0.4}, {}, 0.2, 0.3, 0.4),
-    ({"token_merging_ratio_img2img": 0.4}, {"token_merging_ratio": 0.5}, 0.5, 0.5, 0.5),
-    ({}, {"token_merging_ratio": 0.5, "token_merging_ratio_img2img": 0.6}, 0.5, 0.5, 0.6),
-])
+@pytest.mark.parametrize(
+    ("standing", "request_", "txt2img", "second", "img2img"),
+    [
+        ({}, {}, 0, 0, 0),
+        ({"token_merging_ratio": 0.2}, {}, 0.2, 0.2, 0.2),
+        (
+            {"token_merging_ratio": 0.2, "token_merging_ratio_hr": 0.3, "token_merging_ratio_img2img": 0.4},
+            {},
+            0.2,
+            0.3,
+            0.4,
+        ),
+        ({"token_merging_ratio_img2img": 0.4}, {"token_merging_ratio": 0.5}, 0.5, 0.5, 0.5),
+        ({}, {"token_merging_ratio": 0.5, "token_merging_ratio_img2img": 0.6}, 0.5, 0.5, 0.6),
+    ],
+)
 def test_the_nearest_token_merging_ratio_counts(standing, request_, txt2img, second, img2img):
     settings, files = for_request(change_settings(Settings(), standing), request_), Files(ModelFile(Path("a"), "a"))
     plan = image_plan(Txt2Img(enable_hr=True), settings, replace(files, hires=files))

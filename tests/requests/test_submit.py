@@ -21,8 +21,19 @@ from modules.settings.flags import parse_flags
 from modules.worker.planners import planner_of
 from tests.servers import with_tiny_model
 
-SAME = {"steps": 3, "sampler_name": "Euler", "cfg_scale": 5.0, "width": 64, "height": 64, "seed": 7, "subseed": 8, "denoising_strength": 0.5,
-        "seed_resize_from_w": 0, "seed_resize_from_h": 0, "hr_upscaler": "Latent"}
+SAME = {
+    "steps": 3,
+    "sampler_name": "Euler",
+    "cfg_scale": 5.0,
+    "width": 64,
+    "height": 64,
+    "seed": 7,
+    "subseed": 8,
+    "denoising_strength": 0.5,
+    "seed_resize_from_w": 0,
+    "seed_resize_from_h": 0,
+    "hr_upscaler": "Latent",
+}
 STYLES = "name,prompt,negative_prompt\nWarm,warm light,cold\n"
 
 
@@ -42,7 +53,10 @@ def by_page(app, given, settings, script=None):
 def by_api(app, given, settings, script=None):
     body = {**given, "override_settings": settings, "save_images": True}
     if script:
-        body |= {"script_name": script[0], "script_args": [False, script[1].get("same_seed", False), "start", script[1]["text"]]}
+        body |= {
+            "script_name": script[0],
+            "script_args": [False, script[1].get("same_seed", False), "start", script[1]["text"]],
+        }
     return start_generation(app, checker(Txt2ImgRequest).validate_python(normalise_request(body)), LOCAL_ACCOUNT)
 
 
@@ -50,10 +64,16 @@ def by_terminal(app, given, settings, script=None):
     line = [given["prompt"]]
     for name, value in given.items():
         if name != "prompt":
-            line += [word for each in (value if isinstance(value, list) else [value]) for word in (flag_of(name), str(each))]
+            line += [
+                word for each in (value if isinstance(value, list) else [value]) for word in (flag_of(name), str(each))
+            ]
     line += [word for name, value in settings.items() for word in ("--setting", f"{name}={value}")]
     if script:
-        line += ["--script", script[0], *(word for name, value in script[1].items() for word in ("--script-argument", f"{name}={str(value)}"))]
+        line += [
+            "--script",
+            script[0],
+            *(word for name, value in script[1].items() for word in ("--script-argument", f"{name}={str(value)}")),
+        ]
     return submit(app, read_arguments(app, [each.replace("=True", "=true") for each in line]), LOCAL_ACCOUNT)
 
 
@@ -75,16 +95,22 @@ def test_page_api_and_command_line_make_the_same_job_of_a_request(app, request_)
     for face, hand_over in FACES.items():
         submitted = hand_over(app, {"prompt": "a fox", **SAME, **more}, settings, script)
         record = app.jobs.get(submitted.job)
-        chosen = {name: value for name, value in record.settings.items() if name != "sd_model_checkpoint"}      # the terminal's is the last one's
+        # the terminal's is the last one's
+        chosen = {name: value for name, value in record.settings.items() if name != "sd_model_checkpoint"}
         made[face] = record.kind, record.params, chosen, record.save, submitted.notes
     assert made["page"] == made["api"] == made["terminal"]
     assert made["page"][1]["prompt"] == ("a fox, warm light" if more.get("styles") else "a fox")
-    assert made["page"][4] == (("There is no setting called 'forge_memory'; it was ignored.",) if "forge_memory" in settings else ())
+    assert made["page"][4] == (
+        ("There is no setting called 'forge_memory'; it was ignored.",) if "forge_memory" in settings else ()
+    )
 
 
 REFUSED = {
-    "a value": ({"steps": 0}, {}, None), "a sampler": ({"sampler_name": "Oiler"}, {}, None), "a style": ({"styles": ["Cold"]}, {}, None),
-    "a setting": ({}, {"CLIP_stop_at_last_layers": 99}, None), "a checkpoint": ({}, {"sd_model_checkpoint": "gone.ckpt"}, None),
+    "a value": ({"steps": 0}, {}, None),
+    "a sampler": ({"sampler_name": "Oiler"}, {}, None),
+    "a style": ({"styles": ["Cold"]}, {}, None),
+    "a setting": ({}, {"CLIP_stop_at_last_layers": 99}, None),
+    "a checkpoint": ({}, {"sd_model_checkpoint": "gone.ckpt"}, None),
     "a script": ({}, {}, ("Magic", {"text": ""})),
 }
 
@@ -106,7 +132,11 @@ def test_a_checkpoint_of_the_settings_that_is_not_here_is_replaced_and_told(app)
 
 def test_where_people_log_in_a_request_does_not_choose_folders(app):
     with pytest.raises(Forbidden):
-        submit(app, Submission("txt2img", JOB_KINDS["txt2img"].request(), {"outdir_samples": "outputs/x"}), Account("alice", Role.MEMBER))
+        submit(
+            app,
+            Submission("txt2img", JOB_KINDS["txt2img"].request(), {"outdir_samples": "outputs/x"}),
+            Account("alice", Role.MEMBER),
+        )
 
 
 @pytest.mark.parametrize("kind", list(JOB_KINDS), ids=lambda kind: kind.name)
@@ -127,7 +157,13 @@ def test_img2img_of_a1111s_api_takes_batches_and_sizes_by_scale(app, tmp_path):
 
     (tmp_path / "in").mkdir()
     Image.new("RGB", (64, 128)).save(tmp_path / "in/a.png")
-    body = {"batch_source": "folder", "batch_input_dir": str(tmp_path / "in"), "resize_by": True, "scale_by": 2, "styles": ["Warm"]}
+    body = {
+        "batch_source": "folder",
+        "batch_input_dir": str(tmp_path / "in"),
+        "resize_by": True,
+        "scale_by": 2,
+        "styles": ["Warm"],
+    }
     asked = checker(Img2ImgRequest).validate_python(understood_img2img(body))
     params = app.jobs.get(start_generation(app, asked, LOCAL_ACCOUNT).job).params
     entry = params["batch"]["entries"][0]

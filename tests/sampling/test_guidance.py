@@ -85,14 +85,18 @@ def test_the_negative_prompt_is_edited_too():
 
 
 def test_where_the_negative_prompt_is_left_out_the_prompt_stands_alone():
-    guidance = Guidance(((always(2), 1.0),), always(1), 7.0, alone=lambda evaluation, sigma: evaluation == 0 or sigma < 2)
+    guidance = Guidance(
+        ((always(2), 1.0),), always(1), 7.0, alone=lambda evaluation, sigma: evaluation == 0 or sigma < 2
+    )
     questions, told = asked(guidance, flow())
     assert [len(question.conds) for question in questions] == [1, 2, 1]
     assert [float(clean.mean()) for clean in told] == [2, 8, 2]
 
 
 def test_where_the_negative_prompt_is_left_out_composed_prompts_add_up_at_scale_1():
-    """Around the first of them, as A1111 has it; also for samplers that multiply the scale or want the unprompted estimate."""
+    """Around the first of them, as A1111 has it; also for samplers that
+    multiply the scale or want the unprompted estimate.
+    """
     positive = ((always(2), 1.0), (always(5), 0.5), (always(3), -0.25))
     expected = 2 + 0.5 * (5 - 2) - 0.25 * (3 - 2)
     for scale, apart in ((7.0, False), (1.0, False), (7 / 12.5, True)):
@@ -104,7 +108,9 @@ def test_where_the_negative_prompt_is_left_out_composed_prompts_add_up_at_scale_
 
 def test_a_negative_prompt_that_is_left_out_counts_for_the_length_all_the_same():
     empty = says(0, 2)
-    guidance = Guidance(((always(2, 2), 1.0),), always(1, 4), 7.0, alone=lambda evaluation, sigma: True, even=partial(padded, empty))
+    guidance = Guidance(
+        ((always(2, 2), 1.0),), always(1, 4), 7.0, alone=lambda evaluation, sigma: True, even=partial(padded, empty)
+    )
     [question], _ = asked(guidance, flow(1))
     assert [len(cond.text) for cond in question.conds] == [4] and float(question.conds[0].text[2:].sum()) == 0
 
@@ -172,7 +178,13 @@ def test_a_stage_that_is_over_hands_on():
         yield from ()
         return Stage(Timeline.always(Weights("refiner")), Guidance(((always(5), 1.0),), always(1), 7.0), LEVELS)
 
-    stage = Stage(Timeline.always(Weights("base")), Guidance(((always(2), 1.0),), always(1), 7.0), LEVELS, over=lambda evaluation, sigma: evaluation >= 2, after=after)
+    stage = Stage(
+        Timeline.always(Weights("base")),
+        Guidance(((always(2), 1.0),), always(1), 7.0),
+        LEVELS,
+        over=lambda evaluation, sigma: evaluation >= 2,
+        after=after,
+    )
     task, seen = guided(flow(4), stage), []
     try:
         question = next(task)
@@ -206,7 +218,10 @@ def test_layers_change_what_the_model_is_asked_and_what_the_sampler_is_sent(apar
     """From the sampler outwards, and back; each meets the question that came to it."""
     heard = []
     layers = (Scaled(2.0, heard), Scaled(10.0, heard))
-    task = guided(flow(1, apart), Stage(Timeline.always(Weights("w")), Guidance(((always(3), 1.0),), always(1), 1.0), LEVELS, layers=layers))
+    task = guided(
+        flow(1, apart),
+        Stage(Timeline.always(Weights("w")), Guidance(((always(3), 1.0),), always(1), 1.0), LEVELS, layers=layers),
+    )
     question = next(task)
     assert float(question.x.mean()) == ((0 + 1) * 2 + 1) * 10
     with pytest.raises(StopIteration) as done:

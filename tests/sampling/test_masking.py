@@ -60,13 +60,17 @@ def sampler(request):
 
 
 def test_painted_all_over_it_is_as_without_a_mask(sampler):
-    assert torch.allclose(sampled(flow_of(sampler, Inpainting(PICTURE, torch.ones(8, 8)))), sampled(flow_of(sampler)), atol=1e-4)
+    assert torch.allclose(
+        sampled(flow_of(sampler, Inpainting(PICTURE, torch.ones(8, 8)))), sampled(flow_of(sampler)), atol=1e-4
+    )
 
 
 def test_where_nothing_is_painted_the_picture_is_left(sampler):
     hole = Inpainting(PICTURE, HALF)
     latent = hole.closed(sampled(flow_of(sampler, hole)))
-    assert torch.equal(latent[..., :4], PICTURE[..., :4]) and not torch.allclose(latent[..., 4:], PICTURE[..., 4:], atol=0.1)
+    assert torch.equal(latent[..., :4], PICTURE[..., :4]) and not torch.allclose(
+        latent[..., 4:], PICTURE[..., 4:], atol=0.1
+    )
 
 
 def test_the_model_sees_the_picture_in_what_it_is_asked_by_the_ddim_family():

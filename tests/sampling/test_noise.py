@@ -16,9 +16,14 @@ TENSORS = np.load(GOLDEN / "tensors/noise.npz")
 def noise_of(case, i):
     subseeds = case["subseeds"] or [0] * len(case["seeds"])
     variation = Variation(
-        subseeds[i], case["subseed_strength"], max(0, case["seed_resize_from_w"]) // 8, max(0, case["seed_resize_from_h"]) // 8
+        subseeds[i],
+        case["subseed_strength"],
+        max(0, case["seed_resize_from_w"]) // 8,
+        max(0, case["seed_resize_from_h"]) // 8,
     )
-    return ImageNoise(case["seeds"][i], tuple(case["shape"]), variation, case["eta_noise_seed_delta"], source(case["source"], "cpu"))
+    return ImageNoise(
+        case["seeds"][i], tuple(case["shape"]), variation, case["eta_noise_seed_delta"], source(case["source"], "cpu")
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c["id"])

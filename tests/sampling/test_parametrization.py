@@ -37,7 +37,9 @@ def said(parametrization, clean, noise, sigma):
 def test_a_network_that_knows_the_answer_is_understood(parametrization, sigma):
     clean, noise = torch.randn(2, 4, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     x = clean + sigma * noise
-    found = parametrization.clean(x, said(parametrization, clean, noise, sigma), sigma, parametrization.input_scale(sigma))
+    found = parametrization.clean(
+        x, said(parametrization, clean, noise, sigma), sigma, parametrization.input_scale(sigma)
+    )
     assert torch.allclose(found, clean, atol=1e-9)
 
 
@@ -65,7 +67,11 @@ def test_schedules_of_a_flow_are_drawn_on_its_times():
     assert karras[:-1] == pytest.approx(ramp, abs=1e-4)
 
 
-@pytest.mark.parametrize("schedule", [each for each in SCHEDULES if each.levels and each.name != "Align Your Steps"], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "schedule",
+    [each for each in SCHEDULES if each.levels and each.name != "Align Your Steps"],
+    ids=lambda each: each.name,
+)
 def test_every_schedule_of_a_flow_falls(schedule):
     levels = sigmas(schedule, 12, LEVELS)
     assert all(high > low for high, low in zip(levels, levels[1:], strict=False)) and levels[0] <= LEVELS.highest * 1.01
@@ -138,7 +144,9 @@ def test_a_deterministic_sampler_ends_where_the_flow_does(name):
 
 
 def test_eulers_error_falls_by_half_with_twice_the_steps():
-    errors = [float((result - SPREAD * start).abs().mean()) for start, result in (sampled("Euler", 50), sampled("Euler", 100))]
+    errors = [
+        float((result - SPREAD * start).abs().mean()) for start, result in (sampled("Euler", 50), sampled("Euler", 100))
+    ]
     assert errors[0] / errors[1] == pytest.approx(2, rel=0.2)
 
 
@@ -148,9 +156,13 @@ def test_a_stochastic_sampler_keeps_the_datas_spread(name):
     assert float(found.std()) == pytest.approx(SPREAD, abs=0.04)
 
 
-@pytest.mark.parametrize("name", [sampler.name for sampler in SAMPLERS if sampler.looks_ahead and not sampler.timesteps])
+@pytest.mark.parametrize(
+    "name", [sampler.name for sampler in SAMPLERS if sampler.looks_ahead and not sampler.timesteps]
+)
 def test_samplers_that_look_ahead_begin_with_eulers_move(name):
-    """Else the first move, from σ of ten thousand, would throw the latent far off: Heun's ten times as far as Euler's method."""
+    """Else the first move, from σ of ten thousand, would throw the latent far off:
+    Heun's ten times as far as Euler's method.
+    """
     _, right = sampled("Euler", 600, rough)
     error, eulers = (float((sampled(each, 8, rough)[1] - right).pow(2).mean().sqrt()) for each in (name, "Euler"))
     assert error < 3 * eulers

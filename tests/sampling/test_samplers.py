@@ -42,7 +42,9 @@ def levels_for(sampler, steps):
 
 @every_sampler
 def test_a_model_that_knows_the_answer_is_believed(sampler):
-    """If the data is one point, its denoiser is constant; every sampler must end as near it as its last level allows."""
+    """If the data is one point, its denoiser is constant;
+    every sampler must end as near it as its last level allows.
+    """
     point = torch.linspace(-1, 1, 256, dtype=torch.float64).reshape(4, 8, 8)
     levels = levels_for(sampler, 20)
     start = point + noise_of(1)(0, 0) * levels[0]
@@ -55,7 +57,9 @@ def test_a_model_that_knows_the_answer_is_believed(sampler):
 @every_sampler
 def test_questions_fall_through_the_schedule(sampler):
     levels = levels_for(sampler, 12)
-    _, asked = drive(sampler.flow(noise_of(1)(0, 0) * levels[0], levels, noise_of(2), Tuning()), lambda x, sigma: x / (1 + sigma**2))
+    _, asked = drive(
+        sampler.flow(noise_of(1)(0, 0) * levels[0], levels, noise_of(2), Tuning()), lambda x, sigma: x / (1 + sigma**2)
+    )
     assert all(isinstance(ask, Denoise) for ask in asked)
     assert [ask.step for ask in asked] == sorted(ask.step for ask in asked)
     assert asked[0].sigma == pytest.approx(levels[0])

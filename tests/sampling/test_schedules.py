@@ -28,12 +28,18 @@ def known(case):
     return "sigmas" in case and SAMPLERS.get(case["sampler"]) and SCHEDULES.get(case["scheduler"])
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if known(c)], ids=lambda c: f"{c['sampler']}-{c['scheduler']}-{c['steps']}-{c['model']}")
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if known(c)], ids=lambda c: f"{c['sampler']}-{c['scheduler']}-{c['steps']}-{c['model']}"
+)
 def test_levels_are_a1111s(case):
     assert ours(case) == pytest.approx(case["sigmas"], rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if "timesteps" in c and SAMPLERS.get(c["sampler"])], ids=lambda c: f"{c['sampler']}-{c['steps']}")
+@pytest.mark.parametrize(
+    "case",
+    [c for c in CASES if "timesteps" in c and SAMPLERS.get(c["sampler"])],
+    ids=lambda c: f"{c['sampler']}-{c['steps']}",
+)
 def test_ddim_walks_a1111s_timesteps(case):
     assert ddim_levels(case["steps"], LEVELS) == [float(LEVELS.sigmas[t]) for t in reversed(case["timesteps"])]
 
@@ -52,7 +58,9 @@ def test_levels_fall_within_the_trained_range(schedule, steps):
     assert LEVELS.lowest * 0.99 < inner[-1] <= inner[0] < LEVELS.highest * 1.01
 
 
-@pytest.mark.parametrize("case", [c for c in cases("sdxl") if c["payload"].get("scheduler") == "Align Your Steps"], ids=lambda c: c["id"])
+@pytest.mark.parametrize(
+    "case", [c for c in cases("sdxl") if c["payload"].get("scheduler") == "Align Your Steps"], ids=lambda c: c["id"]
+)
 def test_align_your_steps_has_levels_of_its_own_for_sdxl(case):
     known = result(case)["sigmas"][0]
     for levels in (replace(LEVELS, aligned=ALIGNED_SDXL), replace(LEVELS, aligned=ALIGNED_SDXL).quantised()):
@@ -60,7 +68,9 @@ def test_align_your_steps_has_levels_of_its_own_for_sdxl(case):
     assert sigmas(SCHEDULES["Align Your Steps"], len(known) - 1, LEVELS)[1:-2] != pytest.approx(known[1:-2], rel=1e-2)
 
 
-@pytest.mark.parametrize("schedule", [s for s in SCHEDULES if s.levels and s.name != "Align Your Steps"], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "schedule", [s for s in SCHEDULES if s.levels and s.name != "Align Your Steps"], ids=lambda s: s.name
+)
 def test_all_other_schedules_are_the_same_for_every_family(schedule):
     assert sigmas(schedule, 20, replace(LEVELS, aligned=ALIGNED_SDXL)) == sigmas(schedule, 20, LEVELS)
 

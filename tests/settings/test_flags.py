@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.base.errors import Invalid
-from modules.settings.flags import IGNORED_FLAGS, REFUSED, ROOT, Flags, flag_fields, known_flags, parse_flags, parse_known, spelled
+from modules.settings.flags import (
+    IGNORED_FLAGS,
+    REFUSED,
+    ROOT,
+    Flags,
+    flag_fields,
+    known_flags,
+    parse_flags,
+    parse_known,
+    spelled,
+)
 
 A1111_NAMES = """--listen --port --server-name --subpath --data-dir --ckpt --ckpt-dir --vae-dir --lora-dir --embeddings-dir
     --hypernetwork-dir --styles-file --ui-settings-file --api --nowebui --autolaunch --no-half --no-half-vae --precision
@@ -248,10 +258,16 @@ def test_proxies_hosts_and_origins_are_read_in_one_form():
     assert flags.cors_allow_origins == ("https://a.example", "http://localhost:5173")
 
 
-@pytest.mark.parametrize("arguments", [
-    ("--trusted-proxy", "proxy.example"), ("--allowed-hosts", "http://a.example"), ("--cors-allow-origins", "a.example"),
-    ("--cors-allow-origins", "https://a.example/page"), ("--cors-allow-origins-regex", "("),
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--trusted-proxy", "proxy.example"),
+        ("--allowed-hosts", "http://a.example"),
+        ("--cors-allow-origins", "a.example"),
+        ("--cors-allow-origins", "https://a.example/page"),
+        ("--cors-allow-origins-regex", "("),
+    ],
+)
 def test_what_is_no_address_name_origin_or_pattern_is_refused(arguments):
     assert arguments[1].strip("/") in str(refusal(*arguments))
 

@@ -17,7 +17,9 @@ from modules.settings.options import SETTING_NAMES, Settings, change_settings
 
 def test_every_setting_is_declared_with_words_and_a_section():
     assert set(declared_params(Settings)) == set(SETTING_NAMES)
-    assert all(param.label and param.help.endswith(".") and param.section for param in declared_params(Settings).values())
+    assert all(
+        param.label and param.help.endswith(".") and param.section for param in declared_params(Settings).values()
+    )
 
 
 def test_infotext_keys_are_told_apart():
@@ -25,7 +27,9 @@ def test_infotext_keys_are_told_apart():
     assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize(("name", "value"), [("CLIP_stop_at_last_layers", 13), ("emphasis", "Loud"), ("eta_ddim", "much"), ("none_such", 1)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("CLIP_stop_at_last_layers", 13), ("emphasis", "Loud"), ("eta_ddim", "much"), ("none_such", 1)]
+)
 def test_one_bad_value_changes_nothing_and_is_named(name, value):
     with pytest.raises(Invalid) as caught:
         change_settings(Settings(), {"eta_ancestral": 0.5, name: value})
@@ -56,7 +60,9 @@ def test_a_refused_change_leaves_the_file(tmp_path):
     assert settings.path.read_bytes() == before and settings.current.eta_ddim == 0.5
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"eta_ddim":', "null", "[" * 100_000, '"' * 5_000_000], ids=range(7))
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"eta_ddim":', "null", "[" * 100_000, '"' * 5_000_000], ids=range(7)
+)
 def test_a_broken_file_is_set_aside_and_the_defaults_serve(tmp_path, content):
     path = tmp_path / "config.json"
     path.write_text(content)

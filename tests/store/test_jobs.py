@@ -11,7 +11,9 @@ import time
 from modules.store.hashes import HashCache
 from modules.store.jobs import MODEL, JobRecord, JobStore, OutputRecord
 
-RECORD = JobRecord("task(1)", "me", "txt2img", {"prompt": "猫 'quoted'", "seed": 2**62, "styles": []}, {"emphasis": "None"}, True)
+RECORD = JobRecord(
+    "task(1)", "me", "txt2img", {"prompt": "猫 'quoted'", "seed": 2**62, "styles": []}, {"emphasis": "None"}, True
+)
 
 
 def test_a_record_comes_back_as_it_went(tmp_path):
@@ -26,7 +28,10 @@ def test_a_record_comes_back_as_it_went(tmp_path):
 def test_an_output_that_is_no_picture_is_told_apart(tmp_path):
     store = JobStore(tmp_path / "db.sqlite")
     store.add(RECORD)
-    image, model = OutputRecord(0, "/a.png", "text", {}, True), OutputRecord(1, "/models/a.safetensors", "", {"kind": "lora"}, True, MODEL)
+    image, model = (
+        OutputRecord(0, "/a.png", "text", {}, True),
+        OutputRecord(1, "/models/a.safetensors", "", {"kind": "lora"}, True, MODEL),
+    )
     for output in (model, image):
         store.add_output("task(1)", output)
     found = store.get("task(1)")
@@ -57,7 +62,9 @@ for i in range(10_000):
 
 def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path):
     path = tmp_path / "db.sqlite"
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()}
+    )
     acknowledged = [writer.stdout.readline() for _ in range(5)]
     time.sleep(0.05)
     writer.send_signal(signal.SIGKILL)

@@ -34,7 +34,11 @@ def version(path):
 def tables(path):
     """What there is, without what SQLite's full text keeps for itself."""
     with closing(sqlite3.connect(path)) as db:
-        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master ORDER BY name") if not row[0].startswith(("sqlite_", "model_words"))]
+        names = [
+            row[0]
+            for row in db.execute("SELECT name FROM sqlite_master ORDER BY name")
+            if not row[0].startswith(("sqlite_", "model_words"))
+        ]
         return {name: {row[1] for row in db.execute(f"PRAGMA table_info({name})")} for name in names}
 
 
@@ -45,8 +49,17 @@ def files(folder):
 def test_jobs_pictures_hashes_and_index_of_an_old_database_are_all_there(old):
     store = JobStore(old)
     done = store.get("task(done)")
-    assert (done.state, done.owner, done.params["prompt"], done.params["seed"], done.warnings) == ("done", "alice", "猫 'quoted'", 2**62, ("mind the gap",))
-    assert [(picture.path, picture.facts["seed"]) for picture in done.pictures] == [("/outputs/0.png", 2**62), ("/outputs/1.png", 2**62 + 1)]
+    assert (done.state, done.owner, done.params["prompt"], done.params["seed"], done.warnings) == (
+        "done",
+        "alice",
+        "猫 'quoted'",
+        2**62,
+        ("mind the gap",),
+    )
+    assert [(picture.path, picture.facts["seed"]) for picture in done.pictures] == [
+        ("/outputs/0.png", 2**62),
+        ("/outputs/1.png", 2**62 + 1),
+    ]
     assert done.pictures == done.outputs and {output.kind for output in done.outputs} == {"image"}
     assert store.get("task(failed)").error["error"] == "oom"
     assert [job.id for job in store.unfinished()] == ["task(batch)", "task(queued)"]
@@ -68,7 +81,12 @@ def test_a_new_database_is_what_an_old_one_becomes(old, tmp_path):
 
 def test_what_may_be_long_is_not_read_by_those_who_ask_often(old):
     brief = JobStore(old).brief("task(batch)", newest=1)
-    assert "batch" not in brief.params and brief.params["prompt"] == "a red fox" and brief.asked == 4 and len(brief.pictures) == 1
+    assert (
+        "batch" not in brief.params
+        and brief.params["prompt"] == "a red fox"
+        and brief.asked == 4
+        and len(brief.pictures) == 1
+    )
 
 
 def test_opening_again_changes_nothing(old):
@@ -132,7 +150,10 @@ def test_a_broken_row_is_a_job_that_failed_and_the_others_are_there(old, column,
         db.execute(f"UPDATE jobs SET {column} = ? WHERE id = 'task(batch)'", (broken,))
         db.commit()
     store = JobStore(old)
-    assert [(job.id, job.state) for job in store.unfinished()] == [("task(batch)", "failed"), ("task(queued)", "queued")]
+    assert [(job.id, job.state) for job in store.unfinished()] == [
+        ("task(batch)", "failed"),
+        ("task(queued)", "queued"),
+    ]
     assert store.brief("task(queued)").params["prompt"] == "a tree"
 
 

@@ -37,7 +37,10 @@ def imported(script: str) -> Iterator[str]:
 def test_a_script_imports_only_what_its_room_may(script):
     mine = room_of(script)
     strange = {other for other in imported(script) if room_of(other) not in MAY_IMPORT[mine] | {mine}}
-    assert not strange, f"{script} imports {', '.join(sorted(strange))}, but {mine} may import only {', '.join(sorted(MAY_IMPORT[mine])) or 'itself'}"
+    assert not strange, (
+        f"{script} imports {', '.join(sorted(strange))}, but {mine} may import only "
+        f"{', '.join(sorted(MAY_IMPORT[mine])) or 'itself'}"
+    )
 
 
 def test_the_rooms_form_no_circle_and_each_is_there():

@@ -41,7 +41,9 @@ def test_a_circle_is_named(folder):
         bundle_modules(made, "main.js")
 
 
-@pytest.mark.parametrize("line", ['import * as x from "./a.js";', 'export { x };', 'export default 5;', 'import x from "./a.js";'])
+@pytest.mark.parametrize(
+    "line", ['import * as x from "./a.js";', "export { x };", "export default 5;", 'import x from "./a.js";']
+)
 def test_a_form_that_is_not_understood_is_named(folder, line):
     made = folder(main=f"{line}\n", a="export const x = 1;\n")
     with pytest.raises(ValueError, match="main.js"):

@@ -21,7 +21,14 @@ def asked(path: str, headers: dict[str, str] | None = None, root: str = "") -> t
         sent.append(message)
 
     given = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-    scope = {"type": "http", "method": "GET", "path": root + path, "root_path": root, "headers": given, "owner": "alice"}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": root + path,
+        "root_path": root,
+        "headers": given,
+        "owner": "alice",
+    }
     run(Document(gradio, lambda scope: f"<meta {scope['owner']}>")(scope, None, keep))
     start, body = sent
     return start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, body["body"].decode()

@@ -17,7 +17,8 @@ from modules.ui.look import embedded
 from modules.ui.tabs.merger import merger_forms
 from modules.ui.words import Words
 
-LISTS = defaultdict(lambda: list, samplers=lambda: ["Euler", "DPM++ 2M"], schedules=lambda: ["Automatic"])      # the others are empty
+# the others are empty
+LISTS = defaultdict(lambda: list, samplers=lambda: ["Euler", "DPM++ 2M"], schedules=lambda: ["Automatic"])
 
 
 @pytest.fixture
@@ -76,13 +77,31 @@ def test_the_mergers_forms_are_those_of_the_declared_requests(kind):
     form = merger_forms(LISTS, Words())[kind]
     assert set(declared_params(form.request)) <= set(form.components)
     assert all(control.elem_id.startswith("modelmerger_") for control in form.components.values())
-    given = {name: value for name, value in form.defaults.items() if value is not None and name in declared_params(form.request)}
-    assert read_fields(form.request, given) == form.request(**{name: value for name, value in form_defaults(form.request).items() if value is not None})
+    given = {
+        name: value
+        for name, value in form.defaults.items()
+        if value is not None and name in declared_params(form.request)
+    }
+    assert read_fields(form.request, given) == form.request(
+        **{name: value for name, value in form_defaults(form.request).items() if value is not None}
+    )
 
 
 def test_the_merger_has_a1111s_ids():
     ids = {control.elem_id for control in merger_forms(LISTS, Words())["merge"].components.values()}
-    assert ids >= {f"modelmerger_{name}" for name in (
-        "primary_model_name", "secondary_model_name", "tertiary_model_name", "custom_name", "interp_method", "interp_amount", "bake_in_vae",
-        "discard_weights", "config_source", "copy_metadata", "add_merge_recipe",
-    )}
+    assert ids >= {
+        f"modelmerger_{name}"
+        for name in (
+            "primary_model_name",
+            "secondary_model_name",
+            "tertiary_model_name",
+            "custom_name",
+            "interp_method",
+            "interp_amount",
+            "bake_in_vae",
+            "discard_weights",
+            "config_source",
+            "copy_metadata",
+            "add_merge_recipe",
+        )
+    }

@@ -21,13 +21,18 @@ from modules.ui.tabs import scripts
 from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.words import Words
 
-LISTS = defaultdict(lambda: list, samplers=lambda: ["Euler", "DPM++ 2M"], schedules=lambda: ["Automatic"], fills=lambda: FILLS)
+LISTS = defaultdict(
+    lambda: list, samplers=lambda: ["Euler", "DPM++ 2M"], schedules=lambda: ["Automatic"], fills=lambda: FILLS
+)
 WORDS = Words({"Loops": "循环", "Script": "脚本", "None": "无"})
 
 
 @pytest.fixture(scope="module")
 def forms() -> dict[str, ScriptedForm]:
-    return {"txt2img": ScriptedForm(Txt2Img, "txt2img", LISTS, WORDS), "img2img": ScriptedForm(Img2Img, "img2img", LISTS, WORDS)}
+    return {
+        "txt2img": ScriptedForm(Txt2Img, "txt2img", LISTS, WORDS),
+        "img2img": ScriptedForm(Img2Img, "img2img", LISTS, WORDS),
+    }
 
 
 @pytest.fixture
@@ -77,9 +82,14 @@ def test_labels_go_through_the_table_of_words(forms):
 
 def test_controls_have_a1111s_ids(forms):
     assert forms["img2img"].components.keys() >= {
-        "script_sd_upscale_overlap", "script_sd_upscale_upscaler_index", "script_sd_upscale_scale_factor",
-        "script_loopback_loops", "script_outpainting_mk2_noise_q", "script_poor_mans_outpainting_direction",
-        "script_img2img_prompts_from_file_or_textbox_checkbox_iterate", "script_img2img_alternative_test_sigma_adjustment",
+        "script_sd_upscale_overlap",
+        "script_sd_upscale_upscaler_index",
+        "script_sd_upscale_scale_factor",
+        "script_loopback_loops",
+        "script_outpainting_mk2_noise_q",
+        "script_poor_mans_outpainting_direction",
+        "script_img2img_prompts_from_file_or_textbox_checkbox_iterate",
+        "script_img2img_alternative_test_sigma_adjustment",
     }
 
 
@@ -93,7 +103,11 @@ def test_explanations_and_what_leaves_no_choice_are_not_shown(forms):
 def test_untouched_controls_are_the_scripts_defaults(read, script):
     own = {"script_img2img_prompts_from_file_or_textbox_prompt_txt": "a cat"}
     shown = read("img2img", script.name, seed="1", **own)
-    bare = Img2Img(script_name=script.name, script_args=(False, False, "start", "a cat") if "Prompts" in script.name else (), seed=1)
+    bare = Img2Img(
+        script_name=script.name,
+        script_args=(False, False, "start", "a cat") if "Prompts" in script.name else (),
+        seed=1,
+    )
     assert resolve_script(shown, "img2img", {}).script_args == resolve_script(bare, "img2img", {}).script_args
 
 

@@ -22,7 +22,15 @@ class Shop:
         self.events, self.begun, self.works, self.notes = [], [], {}, []
         self.changed = threading.Condition()
         monkeypatch.setattr(file_jobs, "planner_of", lambda kind: self.plan)
-        config = WorkerConfig(folder, folder, None, None, None, None, note_in_hand=lambda part, jobs: self.notes.append((part, list(jobs))))
+        config = WorkerConfig(
+            folder,
+            folder,
+            None,
+            None,
+            None,
+            None,
+            note_in_hand=lambda part, jobs: self.notes.append((part, list(jobs))),
+        )
         self.jobs = FileJobs(config, self.hear)
 
     def plan(self, spec, library):
@@ -42,7 +50,9 @@ class Shop:
     def ended(self, *jobs):
         """The states in which they end."""
         with self.changed:
-            assert self.changed.wait_for(lambda: set(jobs) <= {event.job for event in self.events if isinstance(event, Ended)}, 60), self.events
+            assert self.changed.wait_for(
+                lambda: set(jobs) <= {event.job for event in self.events if isinstance(event, Ended)}, 60
+            ), self.events
         return [event.state for job in jobs for event in self.events if isinstance(event, Ended) and event.job == job]
 
     def of(self, job):
@@ -69,7 +79,11 @@ def test_a_jobs_life_is_told_as_a_pictures_is(shop):
     shop.jobs.start()
     assert shop.ended("a") == ["done"]
     assert shop.of("a") == [
-        Started("a", 1), Warned("a", "mind the gap"), Progress("a", 0, 1, 4, 0.25), Made("a", 0, "/models/a", "", {"model_kind": "lora"}, kind=MODEL), Ended("a", "done"),
+        Started("a", 1),
+        Warned("a", "mind the gap"),
+        Progress("a", 0, 1, 4, 0.25),
+        Made("a", 0, "/models/a", "", {"model_kind": "lora"}, kind=MODEL),
+        Ended("a", "done"),
     ]
 
 

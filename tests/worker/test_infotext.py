@@ -54,27 +54,59 @@ def between(name, cls=Settings):
     return st.integers(0, 1000).map(lambda part: round(widget.low + (widget.high - widget.low) * part / 1000, 4))
 
 
-lines = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="#"), max_size=30).map(str.strip)
-prompts = st.lists(lines.filter(lambda line: line and not line.startswith("Negative prompt:")), max_size=3).map("\n".join)
+lines = st.text(
+    st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="#"), max_size=30
+).map(str.strip)
+prompts = st.lists(lines.filter(lambda line: line and not line.startswith("Negative prompt:")), max_size=3).map(
+    "\n".join
+)
 seeds = st.integers(-(2**63), 2**64 - 1).filter(lambda seed: seed != -1)
 requests = st.builds(
     Txt2Img,
-    prompt=prompts, negative_prompt=prompts, sampler_name=st.sampled_from(SAMPLERS.names), scheduler=st.sampled_from(SCHEDULES.names),
-    seed=seeds, subseed=seeds, steps=st.integers(4, 150),
-    refiner_checkpoint=st.just("finer [0123456789]"), tiling=st.booleans(),
-    **{name: between(name, Txt2Img) for name in ("refiner_switch_at", "cfg_scale", "width", "height", "subseed_strength", "seed_resize_from_w", "seed_resize_from_h")},
+    prompt=prompts,
+    negative_prompt=prompts,
+    sampler_name=st.sampled_from(SAMPLERS.names),
+    scheduler=st.sampled_from(SCHEDULES.names),
+    seed=seeds,
+    subseed=seeds,
+    steps=st.integers(4, 150),
+    refiner_checkpoint=st.just("finer [0123456789]"),
+    tiling=st.booleans(),
+    **{
+        name: between(name, Txt2Img)
+        for name in (
+            "refiner_switch_at",
+            "cfg_scale",
+            "width",
+            "height",
+            "subseed_strength",
+            "seed_resize_from_w",
+            "seed_resize_from_h",
+        )
+    },
 )
-snapshots = st.builds(Settings, sd_vae=st.just("fine.vae.pt"), **{name: between(name) for name in WRITTEN.keys() - {"sd_vae"}})
+snapshots = st.builds(
+    Settings, sd_vae=st.just("fine.vae.pt"), **{name: between(name) for name in WRITTEN.keys() - {"sd_vae"}}
+)
 
 
 def text_of(plan):
     """The generation data of a picture whose making came to everything it could."""
-    s, told = plan.settings, {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at}
+    s, told = (
+        plan.settings,
+        {"Refiner": plan.files.refiner.short_title, "Refiner switch at": plan.params.refiner_switch_at},
+    )
     told |= {"Pad conds v0": True} if s.pad_cond_uncond_v0 else {}
     told |= {"Pad conds": True} if s.pad_cond_uncond else {}
     told |= {"Refiner networks": True} if s.refiner_networks else {}
-    told |= {"FP8 weight": s.fp8_storage, "Cache FP16 weight for LoRA": s.cache_fp16_weight} if s.fp8_storage != "Disable" else {}
-    told |= {"NGMS": s.s_min_uncond} | ({"NGMS all steps": True} if s.s_min_uncond_all else {}) if s.s_min_uncond else {}
+    told |= (
+        {"FP8 weight": s.fp8_storage, "Cache FP16 weight for LoRA": s.cache_fp16_weight}
+        if s.fp8_storage != "Disable"
+        else {}
+    )
+    told |= (
+        {"NGMS": s.s_min_uncond} | ({"NGMS all steps": True} if s.s_min_uncond_all else {}) if s.s_min_uncond else {}
+    )
     told |= {WRITTEN[name].infotext: getattr(s, name) for name in TOLD_BY_IMG2IMG if not at_default(s, name)}
     return image_infotext(plan, told)
 
@@ -114,7 +146,17 @@ def test_every_setting_that_shaped_the_picture_is_read_back(params, snapshot):
     assert told["settings"].items() <= asdict(snapshot).items()
     assert noise_levels(again.passes[0], LEVELS) == noise_levels(plan.passes[0], LEVELS)
     assert heard(again) == heard(plan)
-    for name in ("CLIP_stop_at_last_layers", "randn_source", "skip_early_cond", "s_min_uncond", "comma_padding_backtrack", "use_old_scheduling", "sd_vae", "pad_cond_uncond", "sd_noise_schedule"):
+    for name in (
+        "CLIP_stop_at_last_layers",
+        "randn_source",
+        "skip_early_cond",
+        "s_min_uncond",
+        "comma_padding_backtrack",
+        "use_old_scheduling",
+        "sd_vae",
+        "pad_cond_uncond",
+        "sd_noise_schedule",
+    ):
         assert getattr(again.settings, name) == getattr(snapshot, name)
 
 
@@ -128,20 +170,42 @@ def heard(plan):
 def test_every_setting_with_a_key_is_written_where_it_matters(name):
     """With some sampler and schedule; with all others at their defaults but those it depends on."""
     param, kind = WRITTEN[name], get_type_hints(Settings)[name]
-    other = {bool: not getattr(Settings(), name), int: 2, float: 0.25}.get(kind) if kind is not str else "fine.vae.pt" if name == "sd_vae" else param.widget.of[-1]
+    other = (
+        {bool: not getattr(Settings(), name), int: 2, float: 0.25}.get(kind)
+        if kind is not str
+        else "fine.vae.pt"
+        if name == "sd_vae"
+        else param.widget.of[-1]
+    )
     needed = {"s_min_uncond": 0.5, "sd_vae": "fine.vae.pt", "face_restoration": True, "fp8_storage": "Enable"}
     needed |= {"hypertile_enable_unet_secondpass": "unet" in name, "hypertile_enable_vae": True}
     snapshot = replace(Settings(**needed), **{name: other})
     hires = {"enable_hr": True, "hr_upscaler": "4x-UltraSharp"}
     texts = [
-        text_of(image_plan(Txt2Img(prompt="(a:1.2) [b<lora:c:1>:2]", seed=1, subseed=1, sampler_name=sampler, scheduler=schedule, **hires), snapshot, BOTH))
-        for sampler in SAMPLERS.names for schedule in ("Automatic", "Karras", "Beta")
+        text_of(
+            image_plan(
+                Txt2Img(
+                    prompt="(a:1.2) [b<lora:c:1>:2]",
+                    seed=1,
+                    subseed=1,
+                    sampler_name=sampler,
+                    scheduler=schedule,
+                    **hires,
+                ),
+                snapshot,
+                BOTH,
+            )
+        )
+        for sampler in SAMPLERS.names
+        for schedule in ("Automatic", "Karras", "Beta")
     ]
     assert any(merged_alike(read(text)[0].settings) == merged_alike(snapshot) for text in texts)
 
 
 def merged_alike(settings):
-    """With the second pass's token merging said, which is the first's where it is 0, and its tiles, which it has where the first has."""
+    """With the second pass's token merging said, which is the first's where it is 0, and its tiles,
+    which it has where the first has.
+    """
     tiled = settings.hypertile_enable_unet_secondpass or settings.hypertile_enable_unet
     merged = settings.token_merging_ratio_hr or settings.token_merging_ratio
     return replace(settings, token_merging_ratio_hr=merged, hypertile_enable_unet_secondpass=tiled)
@@ -166,10 +230,17 @@ def test_keys_stand_in_a1111s_order(params, snapshot):
 
 @pytest.mark.parametrize("name", ["add_model_name_to_info", "add_model_hash_to_info", "add_version_to_infotext"])
 def test_what_is_not_wanted_is_left_out(name):
-    key = {"add_model_name_to_info": "Model", "add_model_hash_to_info": "Model hash", "add_version_to_infotext": "Version"}[name]
+    key = {
+        "add_model_name_to_info": "Model",
+        "add_model_hash_to_info": "Model hash",
+        "add_version_to_infotext": "Version",
+    }[name]
     params = Txt2Img(prompt="a", seed=1, subseed=1)
     assert key in infotext.split_infotext(image_infotext(image_plan(params, Settings(), FILES), {})).pairs
-    assert key not in infotext.split_infotext(image_infotext(image_plan(params, Settings(**{name: False}), FILES), {})).pairs
+    assert (
+        key
+        not in infotext.split_infotext(image_infotext(image_plan(params, Settings(**{name: False}), FILES), {})).pairs
+    )
 
 
 def test_comments_are_not_part_of_the_prompt():
@@ -184,9 +255,14 @@ def test_each_picture_of_a_batch_has_its_own_seed():
     assert [(plan.params.seed, plan.params.subseed) for plan in varied] == [(7, 3), (7, 4), (7, 5)]
 
 
-@pytest.mark.parametrize(("seed", "expected"), [
-    (2**64 - 2, [2**64 - 2, 2**64 - 1, 0, 1]), (2**63 - 1, [2**63 - 1, 2**63, 2**63 + 1, 2**63 + 2]), (-3, [-3, -2, 2**64 - 1, 0]),
-])
+@pytest.mark.parametrize(
+    ("seed", "expected"),
+    [
+        (2**64 - 2, [2**64 - 2, 2**64 - 1, 0, 1]),
+        (2**63 - 1, [2**63 - 1, 2**63, 2**63 + 1, 2**63 + 2]),
+        (-3, [-3, -2, 2**64 - 1, 0]),
+    ],
+)
 def test_seeds_count_on_over_the_end_and_never_to_one_that_is_drawn(seed, expected):
     """Each is one of the generator's 2⁶⁴, so that every picture can be asked for by the seed it tells."""
     made = each_image(image_plan(Txt2Img(seed=seed, subseed=seed, n_iter=4), Settings(), FILES))
@@ -199,11 +275,24 @@ def test_seeds_count_on_over_the_end_and_never_to_one_that_is_drawn(seed, expect
 def test_no_field_is_forgotten():
     """Those that are not in the text say how many pictures there are, or have gone into the prompts."""
     params = Txt2Img(
-        prompt="a", negative_prompt="b", seed=1, subseed=2, subseed_strength=0.5, seed_resize_from_w=64, seed_resize_from_h=64, tiling=True,
+        prompt="a",
+        negative_prompt="b",
+        seed=1,
+        subseed=2,
+        subseed_strength=0.5,
+        seed_resize_from_w=64,
+        seed_resize_from_h=64,
+        tiling=True,
         enable_hr=True,
     )
     found = read(text_of(image_plan(params, Settings(), BOTH)))[1]["fields"]
-    assert {f.name for f in fields(Txt2Img)} - found.keys() == {"styles", "n_iter", "batch_size", "script_name", "script_args"}
+    assert {f.name for f in fields(Txt2Img)} - found.keys() == {
+        "styles",
+        "n_iter",
+        "batch_size",
+        "script_name",
+        "script_args",
+    }
 
 
 def test_embeddings_are_told_by_name_each_once():
@@ -216,7 +305,10 @@ def test_embeddings_are_told_by_name_each_once():
     assert "dog" not in told["TI hashes"]
 
 
-@pytest.mark.parametrize(("sampler", "told", "expected"), [("Euler", 0.9, {"NGMS": 1.0}), ("Euler", 1.1, {}), ("DDIM", 0.9, {}), ("UniPC", 0.9, {}), ("PLMS", 0.9, {})])
+@pytest.mark.parametrize(
+    ("sampler", "told", "expected"),
+    [("Euler", 0.9, {"NGMS": 1.0}), ("Euler", 1.1, {}), ("DDIM", 0.9, {}), ("UniPC", 0.9, {}), ("PLMS", 0.9, {})],
+)
 def test_a_negative_prompt_left_out_below_a_level_is_told_where_it_was(sampler, told, expected):
     """A1111's DDIM family compares timesteps, which are hardly ever so low."""
     [plan] = image_plan(Txt2Img(sampler_name=sampler, steps=10), Settings(s_min_uncond=1.0), FILES).passes
@@ -234,4 +326,6 @@ def test_the_ddim_family_takes_the_extra_noise_on_the_training_scale():
         x = add_noise(plan, SimpleNamespace(levels=LEVELS), picture, noise * (begin + extra), begin, first)
         scaled = x / (1 + first**2) ** 0.5 if plan.sampler.timesteps else x      # as the model sees it
         expected = 0.3 - 0.7 * (begin + extra)
-        assert torch.allclose(scaled, torch.full_like(x, expected / (1 + begin**2) ** 0.5 if plan.sampler.timesteps else expected))
+        assert torch.allclose(
+            scaled, torch.full_like(x, expected / (1 + begin**2) ** 0.5 if plan.sampler.timesteps else expected)
+        )

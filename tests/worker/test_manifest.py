@@ -25,14 +25,18 @@ DEVICE = {"device": "cpu", "unet": "float32"}
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    return library(GOLDEN / "models/Stable-diffusion", GOLDEN / "models", tmp_path_factory.mktemp("hashes") / "h.sqlite")
+    return library(
+        GOLDEN / "models/Stable-diffusion", GOLDEN / "models", tmp_path_factory.mktemp("hashes") / "h.sqlite"
+    )
 
 
 @pytest.fixture(scope="module")
 def then(models):
     params = Txt2Img(prompt="tinyti circle <lora:locon:0.8><hypernet:hn_121_relu:0.5>", seed=1)
     checkpoint = models.checkpoints.hashed(models.checkpoints.find("tiny-sd1"))
-    files = Files(checkpoint, models.vae_for(checkpoint, "tiny-alt.vae.safetensors"), networks=networks_of(params, models))
+    files = Files(
+        checkpoint, models.vae_for(checkpoint, "tiny-alt.vae.safetensors"), networks=networks_of(params, models)
+    )
     return json.loads(json.dumps(manifest(image_plan(params, Settings(), files), {}, DEVICE)))
 
 
@@ -53,7 +57,10 @@ def test_a_setting_that_shapes_pictures_is_a_difference(then, models):
 
 def test_another_device_is_a_difference(then, models):
     found = differences(then, models, Settings(), {"device": "NVIDIA", "unet": "float16"})
-    assert [(each.what, each.then, each.now) for each in found] == [("device", "cpu", "NVIDIA"), ("unet", "float32", "float16")]
+    assert [(each.what, each.then, each.now) for each in found] == [
+        ("device", "cpu", "NVIDIA"),
+        ("unet", "float32", "float16"),
+    ]
 
 
 def test_a_model_that_is_not_here_is_named(then, models, tmp_path):

@@ -1,4 +1,6 @@
-"""Merges, conversions and extractions as jobs: wherever a kill comes, the next run ends with the whole file and nothing else."""
+"""Merges, conversions and extractions as jobs: wherever a kill comes,
+the next run ends with the whole file and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ def test_a_model_file_is_an_output_of_its_job(models, kind):
     run = Run(models, kind)
     made, = run.carry_out()
     assert (made.kind, made.path, made.saved) == ("model", str(run.path), True)
-    assert made.facts == {"model_kind": "lora", "weights": 1} if kind == "extract_lora" else {"model_kind": "checkpoint"}
+    assert (
+        made.facts == {"model_kind": "lora", "weights": 1} if kind == "extract_lora" else {"model_kind": "checkpoint"}
+    )
     assert run.path.exists() and temporary(run.path) == [] and not needs_device(kind)
 
 
@@ -135,6 +139,10 @@ def test_a_source_that_has_gone_is_named(models):
 
 
 def test_shares_beyond_one_are_told(models):
-    run = Run(models, "merge", Merge(models=("a.safetensors", "b.safetensors"), method="Sum of more", more=(1.5,), name="new"))
+    run = Run(
+        models, "merge", Merge(models=("a.safetensors", "b.safetensors"), method="Sum of more", more=(1.5,), name="new")
+    )
     run.carry_out()
-    assert [event.message for event in run.events if isinstance(event, Warned)] == ["The shares are 1.5 together, so that A is in the result with -0.5."]
+    assert [event.message for event in run.events if isinstance(event, Warned)] == [
+        "The shares are 1.5 together, so that A is in the result with -0.5."
+    ]

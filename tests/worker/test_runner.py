@@ -40,7 +40,12 @@ class Shop:
         self.outputs, self.cache = folder / "outputs", folder / "cache"
         self.events, self.changed = [], threading.Condition()
         config = WorkerConfig(
-            self.outputs, self.cache, library(models), lambda: load_tokenizer(GOLDEN / "models/tiny-clip"), lambda: Placement.choose(cpu=True), lambda: None
+            self.outputs,
+            self.cache,
+            library(models),
+            lambda: load_tokenizer(GOLDEN / "models/tiny-clip"),
+            lambda: Placement.choose(cpu=True),
+            lambda: None,
         )
         self.worker = ThreadWorker(config, self.hear)
         self.worker.start()
@@ -59,7 +64,9 @@ class Shop:
 
     def submit(self, job, settings=None, done=(), save=True, owner="me", **fields):
         params = Txt2Img(**{"prompt": "a red circle", "seed": 7, "steps": 4, "width": 64, "height": 64, **fields})
-        self.worker.submit(JobSpec(job, owner, "txt2img", asdict(params), asdict(settings or Settings()), save, done=tuple(done)))
+        self.worker.submit(
+            JobSpec(job, owner, "txt2img", asdict(params), asdict(settings or Settings()), save, done=tuple(done))
+        )
 
     def make(self, job, **how):
         self.submit(job, **how)
@@ -88,7 +95,9 @@ def test_pictures_are_numbered_dated_and_tell_how_they_were_made(shop):
     assert shop.make("b")[1][0].path.endswith("/00002-7.png")
 
 
-@pytest.mark.parametrize(("owner", "wanted", "name"), [("me", True, "me"), ("me", False, None), (LOCAL_OWNER, True, None)])
+@pytest.mark.parametrize(
+    ("owner", "wanted", "name"), [("me", True, "me"), ("me", False, None), (LOCAL_OWNER, True, None)]
+)
 def test_generation_data_name_who_logged_in_if_they_are_to(shop, owner, wanted, name):
     _, [made] = shop.make("a", settings=Settings(add_user_name_to_info=wanted), owner=owner, steps=1)
     assert infotext.parse_infotext(made.infotext, emphasised).get("User") == name
@@ -101,7 +110,11 @@ def test_a_batch_is_its_pictures_made_alone(shop):
 
 
 def test_jobs_of_different_kinds_share_calls_and_end_as_alone(shop):
-    kinds = [{"sampler_name": "Heun", "cfg_scale": 3}, {"sampler_name": "DPM++ SDE", "steps": 6}, {"sampler_name": "DDIM", "prompt": "a [cat:dog:2] AND b"}]
+    kinds = [
+        {"sampler_name": "Heun", "cfg_scale": 3},
+        {"sampler_name": "DPM++ SDE", "steps": 6},
+        {"sampler_name": "DDIM", "prompt": "a [cat:dog:2] AND b"},
+    ]
     for i, kind in enumerate(kinds):
         shop.submit(f"t{i}", **kind)
     shop.until(lambda: all(shop.of(f"t{i}", Ended) for i in range(3)))
@@ -143,7 +156,9 @@ def sampled_some(shop, job):
 
 
 def paused(shop, calls):
-    """The device stops before this many calls of the UNet are answered, until the event is set; also when it has got there."""
+    """The device stops before this many calls of the UNet are answered, until the event is set;
+    also when it has got there.
+    """
     engine, there, going_on = shop.worker.runner.result(60).engine, threading.Event(), threading.Event()
     answer, asked = engine.answer, []
 
@@ -158,7 +173,9 @@ def paused(shop, calls):
     return there, going_on
 
 
-@pytest.mark.parametrize(("sizes", "dropped"), [({"n_iter": 4}, {0}), ({"n_iter": 2, "batch_size": 3}, {0, 1, 2}), ({"n_iter": 1}, {0})])
+@pytest.mark.parametrize(
+    ("sizes", "dropped"), [({"n_iter": 4}, {0}), ({"n_iter": 2, "batch_size": 3}, {0, 1, 2}), ({"n_iter": 1}, {0})]
+)
 def test_skipping_drops_one_batch_and_goes_on_with_the_rest(shop, sizes, dropped):
     there, going_on = paused(shop, 3)
     shop.submit("a", steps=5, **sizes)
@@ -167,16 +184,23 @@ def test_skipping_drops_one_batch_and_goes_on_with_the_rest(shop, sizes, dropped
     going_on.set()
     shop.until(lambda: shop.of("a", Ended))
     pictures = range(sizes["n_iter"] * sizes.get("batch_size", 1))
-    assert {made.index: made.saved for made in shop.of("a", Made)} == {index: index not in dropped for index in pictures}
+    assert {made.index: made.saved for made in shop.of("a", Made)} == {
+        index: index not in dropped for index in pictures
+    }
     assert shop.of("a", Ended)[0].state == "done"
 
 
 def test_of_one_job_few_pictures_are_in_the_making_and_the_first_is_finished_early(shop):
     shop.submit("a", steps=8, n_iter=6)
     shop.until(lambda: shop.of("a", Ended))
-    order = [(event.index, isinstance(event, Made)) for event in shop.events if isinstance(event, (Progress, Made)) and event.job == "a"]
+    order = [
+        (event.index, isinstance(event, Made))
+        for event in shop.events
+        if isinstance(event, (Progress, Made)) and event.job == "a"
+    ]
     before_first = order[: order.index((0, True))]
-    assert {index for index, _ in before_first} <= {0, 1, 2, 3}      # news of what is drawn may overtake that of what is kept
+    # news of what is drawn may overtake that of what is kept
+    assert {index for index, _ in before_first} <= {0, 1, 2, 3}
     assert not shop.worker.runner.result().engine.waiting
 
 
@@ -221,7 +245,12 @@ def test_of_very_many_notes_a_job_tells_the_first_and_that_there_are_more(shop, 
     monkeypatch.setattr("modules.worker.runner.MOST_NOTES", 3)
     shop.make("a", prompt="a red circle" + "".join(f"<lora:nowhere{number}:1>" for number in range(6)), steps=1)
     told = [warned.message for warned in shop.of("a", Warned)]
-    assert ["nowhere0" in told[0], "nowhere1" in told[1], "more such notes" in told[2], len(told)] == [True, True, True, 3]
+    assert ["nowhere0" in told[0], "nowhere1" in told[1], "more such notes" in told[2], len(told)] == [
+        True,
+        True,
+        True,
+        3,
+    ]
 
 
 def test_a_picture_that_cannot_be_recorded_fails_its_job_which_ends(shop):
@@ -291,7 +320,9 @@ def test_one_failing_picture_leaves_its_siblings(shop):
 def test_a_model_that_gives_no_number_makes_no_picture(shop):
     engine = shop.worker.runner.result(60).engine
     answer = engine.answer
-    engine.answer = lambda qs: [tuple(e * float("nan") for e in a) for a in answer(qs)] if isinstance(qs[0], Predict) else answer(qs)
+    engine.answer = lambda qs: (
+        [tuple(e * float("nan") for e in a) for a in answer(qs)] if isinstance(qs[0], Predict) else answer(qs)
+    )
     ended, made = shop.make("a")
     assert (ended.state, ended.error["error"], made) == ("failed", "nan", [])
     engine.answer = answer
@@ -322,7 +353,9 @@ def test_between_the_thread_and_the_unet_stand_five_frames(shop, monkeypatch):
     forward, found = UNet2DConditionModel.forward, []
 
     def watched(unet, *given, **named):
-        found.append([frame.name for frame in traceback.extract_stack() if Path(frame.filename).is_relative_to(MODULES)])
+        found.append(
+            [frame.name for frame in traceback.extract_stack() if Path(frame.filename).is_relative_to(MODULES)]
+        )
         return forward(unet, *given, **named)
 
     monkeypatch.setattr(UNet2DConditionModel, "forward", watched)

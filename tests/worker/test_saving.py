@@ -54,7 +54,9 @@ class Desk:
         settings = Settings(**settings or {})
         plans = extras.plans(Extras(**fields), settings, None, [("", infotext)])
         recipe = JobPlan(plans * max(1, len(members)), extended_infotext, finished_facts, members)
-        return save_image(recipe, 0, Result(PIXELS), JobSpec("job", LOCAL_OWNER, "extras", {}, asdict(settings)), self.where)
+        return save_image(
+            recipe, 0, Result(PIXELS), JobSpec("job", LOCAL_OWNER, "extras", {}, asdict(settings)), self.where
+        )
 
     @property
     def files(self):
@@ -75,25 +77,41 @@ def test_the_usual_name_is_a_number_and_the_seed_in_a_folder_of_the_day(desk):
     assert [each.event.path for each in kept] == [str(desk.outputs / name) for name in desk.files]
 
 
-@pytest.mark.parametrize(("settings", "name"), [
-    (FLAT, "txt2img-images/00000-7-a cat,  on a mat.png"),
-    (FLAT | {"samples_filename_pattern": "[model_name]-[steps]"}, "txt2img-images/00000-tiny-20.png"),
-    (FLAT | {"samples_filename_pattern": "[none]"}, "txt2img-images/00000.png"),
-    (FLAT | {"samples_filename_pattern": "[none]", "save_images_add_number": False}, "txt2img-images/00000.png"),
-    (FLAT | {"samples_filename_pattern": "[width]/[height]", "save_images_add_number": False}, "txt2img-images/64_48.png"),
-    ({"directories_filename_pattern": "[model_hash]/x", "samples_filename_pattern": "[user]"}, "txt2img-images/0123456789/x/00000-alice.png"),
-    ({"directories_filename_pattern": "", "directories_max_prompt_words": 2}, "txt2img-images/a cat/00000-7.png"),
-    (FLAT | {"outdir_samples": "all of it", "samples_filename_pattern": "[seed]"}, "all of it/00000-7.png"),
-    (FLAT | {"outdir_txt2img_samples": "outputs/mine/too", "samples_filename_pattern": "[seed]"}, "mine/too/00000-7.png"),
-    (FLAT | {"outdir_txt2img_samples": "outputs", "samples_filename_pattern": "[seed]"}, "00000-7.png"),
-], ids=str)
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (FLAT, "txt2img-images/00000-7-a cat,  on a mat.png"),
+        (FLAT | {"samples_filename_pattern": "[model_name]-[steps]"}, "txt2img-images/00000-tiny-20.png"),
+        (FLAT | {"samples_filename_pattern": "[none]"}, "txt2img-images/00000.png"),
+        (FLAT | {"samples_filename_pattern": "[none]", "save_images_add_number": False}, "txt2img-images/00000.png"),
+        (
+            FLAT | {"samples_filename_pattern": "[width]/[height]", "save_images_add_number": False},
+            "txt2img-images/64_48.png",
+        ),
+        (
+            {"directories_filename_pattern": "[model_hash]/x", "samples_filename_pattern": "[user]"},
+            "txt2img-images/0123456789/x/00000-alice.png",
+        ),
+        ({"directories_filename_pattern": "", "directories_max_prompt_words": 2}, "txt2img-images/a cat/00000-7.png"),
+        (FLAT | {"outdir_samples": "all of it", "samples_filename_pattern": "[seed]"}, "all of it/00000-7.png"),
+        (
+            FLAT | {"outdir_txt2img_samples": "outputs/mine/too", "samples_filename_pattern": "[seed]"},
+            "mine/too/00000-7.png",
+        ),
+        (FLAT | {"outdir_txt2img_samples": "outputs", "samples_filename_pattern": "[seed]"}, "00000-7.png"),
+    ],
+    ids=str,
+)
 def test_names_and_folders_follow_the_patterns(desk, settings, name):
     desk.keep(settings, owner="alice", steps=20)
     assert desk.files == [name]
 
 
 def test_places_in_a_batch_are_told_by_its_pictures(desk):
-    settings = FLAT | {"samples_filename_pattern": "[seed_first]-[seed_last]-[batch_number]-[generation_number]", "save_images_add_number": False}
+    settings = FLAT | {
+        "samples_filename_pattern": "[seed_first]-[seed_last]-[batch_number]-[generation_number]",
+        "save_images_add_number": False,
+    }
     for index in range(4):
         desk.keep(settings, index, n_iter=2, batch_size=2)
     assert [Path(name).stem for name in desk.files] == ["7-10-1-1", "7-10-1-3", "7-10-2-2", "7-10-2-4"]
@@ -108,7 +126,13 @@ def test_styles_are_known_by_what_the_job_recorded(desk):
 
 def test_a_setting_of_an_older_job_that_leads_elsewhere_leads_nowhere(desk, tmp_path):
     """Settings are checked when they are set; what was recorded otherwise still stays below the outputs."""
-    desk.keep({"outdir_samples": "../../etc", "directories_filename_pattern": "..\\..", "samples_filename_pattern": "../[seed]"})
+    desk.keep(
+        {
+            "outdir_samples": "../../etc",
+            "directories_filename_pattern": "..\\..",
+            "samples_filename_pattern": "../[seed]",
+        }
+    )
     assert desk.files == ["etc/00000-.._7.png"]
     assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
 
@@ -155,12 +179,16 @@ def test_no_generation_data_is_too_long_to_be_kept(desk, name):
     """JPEG has no room for it: then it lies beside the picture."""
     kept = desk.keep({"samples_format": name}, prompt=LARGE)
     path = Path(kept.event.path)
-    text = path.with_suffix(".txt").read_text() if name in ("jpg", "jpeg") else read_metadata(path.read_bytes()).infotext
+    text = (
+        path.with_suffix(".txt").read_text() if name in ("jpg", "jpeg") else read_metadata(path.read_bytes()).infotext
+    )
     assert text.strip() == kept.event.infotext and kept.problem is None
 
 
 def test_quality_and_losslessness_are_as_set(desk):
-    sizes = [Path(desk.keep({"samples_format": "jpg", "jpeg_quality": each}).event.path).stat().st_size for each in (10, 95)]
+    sizes = [
+        Path(desk.keep({"samples_format": "jpg", "jpeg_quality": each}).event.path).stat().st_size for each in (10, 95)
+    ]
     assert sizes[0] < sizes[1] / 2
     exact = desk.keep({"samples_format": "webp", "webp_lossless": True})
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(Path(exact.event.path).read_bytes()))), PIXELS)
@@ -213,7 +241,11 @@ def test_stages_come_before_their_picture_and_masks_after_it(desk):
     drawn, grey = Result(PIXELS), Image.new("L", (32, 24))
     drawn.extra_params.side_images += [SideImage("-mask", grey, after=True), SideImage("-before-highres-fix", grey)]
     kept = desk.keep(drawn=drawn)
-    assert [Path(name).name for name in desk.files] == ["00000-7-before-highres-fix.png", "00001-7.png", "00002-7-mask.png"]
+    assert [Path(name).name for name in desk.files] == [
+        "00000-7-before-highres-fix.png",
+        "00001-7.png",
+        "00002-7-mask.png",
+    ]
     assert kept.event.path.endswith("00001-7.png")
     assert {read_metadata((desk.outputs / name).read_bytes()).infotext for name in desk.files} == {kept.event.infotext}
 
@@ -245,7 +277,9 @@ def test_what_is_returned_beside_a_picture_is_in_the_cache_alone(desk):
     grey, clear = Image.new("RGB", (32, 24), "grey"), Image.new("RGBA", (32, 24))
     kept = desk.keep({"samples_format": "jpg"}, drawn=Result(PIXELS, returned=(grey, clear)))
     files = [Path(path) for path in kept.event.facts["returned"]]
-    assert [Image.open(io.BytesIO(path.read_bytes())).mode for path in files] == ["RGB", "RGBA"] and {path.parent for path in files} == {desk.where.cache}
+    assert [Image.open(io.BytesIO(path.read_bytes())).mode for path in files] == ["RGB", "RGBA"] and {
+        path.parent for path in files
+    } == {desk.where.cache}
     assert [read_metadata(path.read_bytes()).infotext for path in files] == ["", ""] and len(desk.files) == 1
     assert "returned" not in desk.keep().event.facts
 

@@ -16,8 +16,12 @@ PENULTIMATE = 2      # layer, counted from the end
 CLIP = TextPart("cond_stage_model.transformer.", CLIP_TEXT)
 OPEN_CLIP_PART = TextPart("cond_stage_model.model.", OPEN_CLIP_TEXT, PENULTIMATE, padding=0)
 XL_CLIP = TextPart("conditioner.embedders.0.transformer.", CLIP_TEXT, PENULTIMATE, normed=False, optional_skip=True)
-XL_OPEN_CLIP = TextPart("conditioner.embedders.1.model.", OPEN_CLIP_TEXT, PENULTIMATE, normed=False, padding=0, pooled=True)
-REFINER_OPEN_CLIP = TextPart("conditioner.embedders.0.model.", OPEN_CLIP_TEXT, PENULTIMATE, normed=False, padding=0, pooled=True)
+XL_OPEN_CLIP = TextPart(
+    "conditioner.embedders.1.model.", OPEN_CLIP_TEXT, PENULTIMATE, normed=False, padding=0, pooled=True
+)
+REFINER_OPEN_CLIP = TextPart(
+    "conditioner.embedders.0.model.", OPEN_CLIP_TEXT, PENULTIMATE, normed=False, padding=0, pooled=True
+)
 
 DIFFUSION_UNET = Denoiser(UNET_NETWORK, unet_arguments)
 XL_LATENT = LatentFormat(factor=0.13025, tiny="taesdxl")
@@ -26,13 +30,36 @@ SIZE_AND_CROP = ("height", "width", "crop_top", "crop_left")      # Podell et al
 
 FAMILIES = (
     Family(SD1, DIFFUSION_UNET, (CLIP,), TextReader, SD_LATENT, Hints(unet={"num_heads": 8})),
-    Family(SD2, DIFFUSION_UNET, (OPEN_CLIP_PART,), TextReader, SD_LATENT, Hints(unet={"num_head_channels": 64}, prediction_type="")),
     Family(
-        SDXL, DIFFUSION_UNET, (XL_CLIP, XL_OPEN_CLIP), TextReader, XL_LATENT, XL_HINTS,
-        told=(*SIZE_AND_CROP, "height", "width"), aligned=ALIGNED_SDXL, large=True, ldm_loras=True,
+        SD2,
+        DIFFUSION_UNET,
+        (OPEN_CLIP_PART,),
+        TextReader,
+        SD_LATENT,
+        Hints(unet={"num_head_channels": 64}, prediction_type=""),
     ),
     Family(
-        SDXL_REFINER, DIFFUSION_UNET, (REFINER_OPEN_CLIP,), TextReader, XL_LATENT, XL_HINTS,
-        told=(*SIZE_AND_CROP, "aesthetic"), aligned=ALIGNED_SDXL, large=True, ldm_loras=True,
+        SDXL,
+        DIFFUSION_UNET,
+        (XL_CLIP, XL_OPEN_CLIP),
+        TextReader,
+        XL_LATENT,
+        XL_HINTS,
+        told=(*SIZE_AND_CROP, "height", "width"),
+        aligned=ALIGNED_SDXL,
+        large=True,
+        ldm_loras=True,
+    ),
+    Family(
+        SDXL_REFINER,
+        DIFFUSION_UNET,
+        (REFINER_OPEN_CLIP,),
+        TextReader,
+        XL_LATENT,
+        XL_HINTS,
+        told=(*SIZE_AND_CROP, "aesthetic"),
+        aligned=ALIGNED_SDXL,
+        large=True,
+        ldm_loras=True,
     ),
 )

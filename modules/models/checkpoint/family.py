@@ -23,7 +23,8 @@ TOKENS = "token_embedding.weight"
 
 Tensors: TypeAlias = Mapping[str, Tensor]
 ShapedTensors: TypeAlias = "Mapping[str, Shaped]"
-CallArguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]      # positional and named arguments of a call of a network
+# positional and named arguments of a call of a network
+CallArguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 class Shaped(Protocol):
@@ -54,11 +55,13 @@ class PartNetwork:
 class Denoiser:
     """The network of a family that predicts, and how it is asked.
 
-    first, context: tensors of the file by which it is told: (width, channels it sees, kh, kw) and (width, width of the text)
+    first, context: tensors of the file by which it is told: (width, channels it sees, kh, kw) and (width, width of the
+        text)
     """
 
     network: PartNetwork
-    arguments: Callable[[nn.Module, Any, Sequence[Any]], CallArguments]      # of the network, by its UNetInputs and rows
+    # of the network, by its UNetInputs and rows
+    arguments: Callable[[nn.Module, Any, Sequence[Any]], CallArguments]
     prefix: str = UNET_PREFIX
     first: str = FIRST_CONVOLUTION
     context: str = CONTEXT
@@ -141,7 +144,9 @@ LIKENESSES = {
     "emb_params": "a textual-inversion embedding; it belongs into models/embeddings",
     UNET_PREFIX: "the UNet of a checkpoint",
     "input_blocks.0.0.weight": "a UNet alone",
-    "down_blocks.0.resnets.0.conv1.weight": "a model in diffusers' layout, of which a checkpoint is made by its scripts",
+    "down_blocks.0.resnets.0.conv1.weight": (
+        "a model in diffusers' layout, of which a checkpoint is made by its scripts"
+    ),
     "decoder.conv_in.": "a VAE; it belongs into models/VAE",
     "quant_conv.": "a VAE; it belongs into models/VAE",
     "text_model.": "a text encoder alone",
@@ -153,7 +158,8 @@ LIKENESSES = {
 
 
 def family_of(name: str, tensors: ShapedTensors, families: Sequence[Family]) -> Family:
-    """The family whose text encoders are in the file, and together as wide as its network's context; others are passed over.
+    """The family whose text encoders are in the file, and together as wide as its network's context;
+    others are passed over.
 
     Raises ModelUnsupported, saying what the file is instead.
     """
@@ -163,12 +169,16 @@ def family_of(name: str, tensors: ShapedTensors, families: Sequence[Family]) -> 
     seen = tensors[candidates[0].denoiser.first].shape[1]
     candidates = [family for family in candidates if seen - family.latent.channels in BESIDE]
     if not candidates:
-        raise ModelUnsupported(f"{name} takes {seen} channels: a kind of model Easel does not know.", loadable_families(families))
+        raise ModelUnsupported(
+            f"{name} takes {seen} channels: a kind of model Easel does not know.", loadable_families(families)
+        )
     whole = [family for family in candidates if len(family.widths(tensors)) == len(family.texts)]
     fitting = [family for family in whole if sum(family.widths(tensors)) == width_of_context(family, tensors)] or whole
     if not fitting:
         width = width_of_context(candidates[0], tensors)
-        raise ModelUnsupported(f"{name} is {without_texts(width)}.", "Choose the whole checkpoint, or merge them into one file.")
+        raise ModelUnsupported(
+            f"{name} is {without_texts(width)}.", "Choose the whole checkpoint, or merge them into one file."
+        )
     return max(fitting, key=lambda family: len(family.texts))
 
 
@@ -178,12 +188,16 @@ def width_of_context(family: Family, tensors: ShapedTensors) -> int:
 
 def without_texts(width: int) -> str:
     family = WIDTHS.get(width, "")
-    return f"the UNet of a checkpoint{' of ' + spoken_family(family) if family else ''} without the text encoders it was trained with"
+    of_family = f" of {spoken_family(family)}" if family else ""
+    return f"the UNet of a checkpoint{of_family} without the text encoders it was trained with"
 
 
 def likeness(tensors: Collection[str]) -> str:
     """What a file with tensors of these names is, in words."""
-    return next((what for mark, what in LIKENESSES.items() if any(mark in key for key in tensors)), "none of the kinds of model that Easel knows")
+    return next(
+        (what for mark, what in LIKENESSES.items() if any(mark in key for key in tensors)),
+        "none of the kinds of model that Easel knows",
+    )
 
 
 def loadable_families(families: Sequence[Family]) -> str:

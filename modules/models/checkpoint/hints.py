@@ -52,7 +52,9 @@ def from_metadata(hints: Hints, name: str, metadata: Mapping[str, str]) -> Hints
             native_size=int(config.get("native_size", hints.native_size)),
         )
     except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise ModelCorrupt(f"{name}: its metadata's `config` cannot be understood ({error}).", "Remove it, or download the file again.") from error
+        raise ModelCorrupt(
+            f"{name}: its metadata's `config` cannot be understood ({error}).", "Remove it, or download the file again."
+        ) from error
 
 
 def pick_config(config: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -60,7 +62,9 @@ def pick_config(config: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, 
     found = {name: config[name] for name in names if name in config}
     for name, value in found.items():
         counts = value if isinstance(value, list) else [value]
-        if name != "hidden_act" and not all(type(count) is int and (count > 0 or name.startswith("num_head")) for count in counts):
+        if name != "hidden_act" and not all(
+            type(count) is int and (count > 0 or name.startswith("num_head")) for count in counts
+        ):
             raise ValueError(f"{name} is {value!r:.40}")
     return found
 
@@ -82,8 +86,19 @@ def from_yaml(hints: Hints, path: Path | None) -> Hints:
             scaling_factor=float(model["scale_factor"]) if "scale_factor" in model else hints.scaling_factor,
             betas=ends,
         )
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, yaml.YAMLError) as error:
-        raise ModelCorrupt(f"{path.name} cannot be understood ({error}).", "Mend it, or take it away to use the usual configuration.") from error
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:
+        raise ModelCorrupt(
+            f"{path.name} cannot be understood ({error}).", "Mend it, or take it away to use the usual configuration."
+        ) from error
 
 
 def from_tensors(hints: Hints, tensors: Collection[str]) -> Hints:

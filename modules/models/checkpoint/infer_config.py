@@ -34,7 +34,11 @@ def unet_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, A
     }
     if "add_embedding.linear_1.weight" in tensors:      # SDXL: text and frame beside the time
         width = tensors["add_embedding.linear_1.weight"].shape[1]
-        config |= {"addition_embed_type": "text_time", "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": width}
+        config |= {
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": 256,
+            "projection_class_embeddings_input_dim": width,
+        }
     return config | {name: value for name, value in hints.items() if name not in ("num_heads", "num_head_channels")}
 
 
@@ -49,7 +53,9 @@ def vae_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, An
     return {
         "in_channels": tensors["encoder.conv_in.weight"].shape[1],
         "out_channels": tensors["decoder.conv_out.weight"].shape[0],
-        "block_out_channels": [tensors[f"encoder.down_blocks.{i}.resnets.0.conv1.weight"].shape[0] for i in range(levels)],
+        "block_out_channels": [
+            tensors[f"encoder.down_blocks.{i}.resnets.0.conv1.weight"].shape[0] for i in range(levels)
+        ],
         "layers_per_block": count(tensors, "encoder.down_blocks.0.resnets"),
         "latent_channels": tensors["decoder.conv_in.weight"].shape[1],
         "down_block_types": ["DownEncoderBlock2D"] * levels,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 Prefixes = dict[str, str]      # LDM prefix → module prefix; the rest of the name is translated by a table
 
 UNET_PREFIX = "model.diffusion_model."
-FIRST_CONVOLUTION = f"{UNET_PREFIX}input_blocks.0.0.weight"      # of its first convolution: (width, channels it sees, 3, 3)
+# of its first convolution: (width, channels it sees, 3, 3)
+FIRST_CONVOLUTION = f"{UNET_PREFIX}input_blocks.0.0.weight"
 CONTEXT = f"{UNET_PREFIX}middle_block.1.transformer_blocks.0.attn2.to_k.weight"      # (width, width of the text)
 VAE_PREFIX = "first_stage_model."
 VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
@@ -85,7 +86,11 @@ def vae_names(keys: Collection[str]) -> dict[str, str]:
     """LDM name → diffusers name, both without prefix, for those of `keys` that are a VAE's."""
     prefixes: Prefixes = {"quant_conv": "quant_conv", "post_quant_conv": "post_quant_conv"}
     for half, ours, theirs in (("encoder", "down", "down_blocks"), ("decoder", "up", "up_blocks")):
-        prefixes |= {f"{half}.conv_in": f"{half}.conv_in", f"{half}.norm_out": f"{half}.conv_norm_out", f"{half}.conv_out": f"{half}.conv_out"}
+        prefixes |= {
+            f"{half}.conv_in": f"{half}.conv_in",
+            f"{half}.norm_out": f"{half}.conv_norm_out",
+            f"{half}.conv_out": f"{half}.conv_out",
+        }
         for i in (0, 1):
             prefixes |= vae_resnet(f"{half}.mid.block_{i + 1}", f"{half}.mid_block.resnets.{i}")
         prefixes |= {f"{half}.mid.attn_1.{a}": f"{half}.mid_block.attentions.0.{b}" for a, b in VAE_ATTENTION.items()}
@@ -104,12 +109,18 @@ def vae_resnet(ours: str, theirs: str) -> Prefixes:
 
 
 def clip_names(keys: Collection[str]) -> dict[str, str]:
-    """CLIP's name in a file → transformers' name: old files lack `text_model.`, current modules have dropped it again."""
+    """CLIP's name in a file → transformers' name: old files lack `text_model.`,
+    current modules have dropped it again.
+    """
     return {key: key.removeprefix("text_model.") for key in keys if not key.endswith("position_ids")}
 
 
 OPEN_CLIP_LAYER = {
-    "ln_1": "layer_norm1", "ln_2": "layer_norm2", "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2", "attn.out_proj": "self_attn.out_proj",
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+    "attn.out_proj": "self_attn.out_proj",
 }
 OPEN_CLIP_ENDS = {
     "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
@@ -133,11 +144,18 @@ def open_clip_names(keys: Collection[str]) -> dict[str, str]:
 
 def has_no_weights(key: str) -> bool:
     """Is it what such files hold beside the weights and every model works out itself, or what is split into several?"""
-    return key.endswith(("position_ids", "attn_mask")) or key == "logit_scale" or JOINED_ATTENTION.fullmatch(key) is not None
+    return (
+        key.endswith(("position_ids", "attn_mask"))
+        or key == "logit_scale"
+        or JOINED_ATTENTION.fullmatch(key) is not None
+    )
 
 
 def split_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What OpenCLIP stores otherwise than transformers: q, k and v as one tensor, the projection transposed. Views, no copies."""
+    """What OpenCLIP stores otherwise than transformers: q, k and v as one tensor, the projection transposed.
+
+    Views, no copies.
+    """
     found = {}
     for key, tensor in tensors.items():
         if (match := JOINED_ATTENTION.fullmatch(key)) and tensor.ndim and len(tensor) % 3 == 0:

@@ -41,7 +41,8 @@ class LoadedModel:
     latent: LatentFormat            # its family's, as the file's own metadata change it
     native_size: int                # pixels
     checkpoint: ModelFile
-    asks_weights: bool = False      # its parametrisation is told by the weights alone, once they are where they can be asked
+    # its parametrisation is told by the weights alone, once they are where they can be asked
+    asks_weights: bool = False
 
     @property
     def parametrization(self) -> Parametrization:
@@ -71,9 +72,13 @@ class LoadedModel:
 
 @torch.inference_mode()
 def predicted_by(unet: nn.Module) -> Parametrization:
-    """Does an SD2 model predict noise or velocity? At the last timestep all is noise: a noise model gives back what it sees."""
+    """Does an SD2 model predict noise or velocity? At the last timestep all is noise:
+    a noise model gives back what it sees.
+    """
     weight, config = next(unet.parameters()), config_of(unet)
     x = weight.new_full((1, config.in_channels, 8, 8), 0.5)
     context = weight.new_full((1, 2, config.cross_attention_dim), 0.5)
-    out = unet(x, torch.tensor([TIMESTEPS - 1], device=weight.device), encoder_hidden_states=context, return_dict=False)[0]
+    out = unet(
+        x, torch.tensor([TIMESTEPS - 1], device=weight.device), encoder_hidden_states=context, return_dict=False
+    )[0]
     return VELOCITY if float((out.float() - 0.5).mean()) < -1 else EPSILON

@@ -40,14 +40,17 @@ MOST_NAMES_SHOWN = 3      # names in an error message
 
 
 def load_checkpoint(checkpoint: ModelFile, families: Sequence[Family] = FAMILIES) -> LoadedModel:
-    """Read and check everything; the file's own precision is kept. What it has beyond a model's tensors is passed over and logged.
+    """Read and check everything; the file's own precision is kept.
+    What it has beyond a model's tensors is passed over and logged.
 
     Raises ModelCorrupt, ModelUnsafe, ModelUnsupported or ModelMismatch, each naming the file.
     """
     name = checkpoint.path.name
     weights = read_state_dict(checkpoint.path)
     family = family_of(name, weights.tensors, families)
-    hints = from_tensors(from_yaml(from_metadata(family.hints, name, weights.metadata), checkpoint.config), weights.tensors)
+    hints = from_tensors(
+        from_yaml(from_metadata(family.hints, name, weights.metadata), checkpoint.config), weights.tensors
+    )
     network = family.denoiser.network
     denoiser = Part(name, weights.tensors, family.denoiser.prefix, network.names, network.split)
     return LoadedModel(
@@ -76,7 +79,8 @@ def flow_levels(hints: Hints, family: Family) -> ModelSigmas:
     return FlowLevels.shifted(hints.shift)
 
 
-LEVELS_BY_PREDICTION = {FLOW.name: flow_levels}      # what a model predicts → its levels; others are trained on a diffusion's
+# what a model predicts → its levels; others are trained on a diffusion's
+LEVELS_BY_PREDICTION = {FLOW.name: flow_levels}
 
 
 def load_own_vae(name: str, tensors: Mapping[str, Tensor], family: str, hints: Hints) -> AutoencoderKL | ModelError:
@@ -109,7 +113,10 @@ def load_vae_file(path: Path) -> AutoencoderKL | ConsistencyDecoderVAE:
         return consistency.complete(part.build(consistency.build_consistency_decoder))
     prefix = layout.VAE_PREFIX if any(key.startswith(layout.VAE_PREFIX) for key in tensors) else ""
     if f"{prefix}decoder.conv_in.weight" not in tensors:
-        raise ModelUnsupported(f"{path.name} is {likeness(tensors)}, not a VAE.", "Easel loads VAEs of Stable Diffusion in their original layout.")
+        raise ModelUnsupported(
+            f"{path.name} is {likeness(tensors)}, not a VAE.",
+            "Easel loads VAEs of Stable Diffusion in their original layout.",
+        )
     kept = {key: tensor for key, tensor in tensors.items() if key.removeprefix(prefix).startswith(layout.VAE_PARTS)}
     return load_vae(Part(path.name, kept, prefix, layout.vae_names), Hints())
 
@@ -117,7 +124,9 @@ def load_vae_file(path: Path) -> AutoencoderKL | ConsistencyDecoderVAE:
 class Part:
     """The tensors of one part of a checkpoint, under its module's names."""
 
-    def __init__(self, file: str, tensors: Mapping[str, Tensor], prefix: str, names: Names, split: Split = nothing_more) -> None:
+    def __init__(
+        self, file: str, tensors: Mapping[str, Tensor], prefix: str, names: Names, split: Split = nothing_more
+    ) -> None:
         """names: file's name → module's; split: tensors under their file's names → further ones under the module's."""
         self.file, self.prefix = file, prefix
         self.own = {key: tensors[prefix + key] for key in layout.below(tensors, prefix)}
@@ -125,13 +134,19 @@ class Part:
         self.tensors = {theirs: self.own[ours] for ours, theirs in self.names.items()} | split(self.own)
 
     def build(self, make: Callable[[Mapping[str, Tensor]], nn.Module]) -> Any:
-        """The module, made without memory and then given these tensors. Raises ModelMismatch naming what does not fit."""
+        """The module, made without memory and then given these tensors.
+
+        Raises ModelMismatch naming what does not fit.
+        """
         try:
             with torch.device("meta"):
                 module = make(self.tensors)
-        except Exception as error:       # what the libraries' modules raise for weights and settings of unlikely kinds is theirs to choose
+        # what the libraries' modules raise for weights and settings of unlikely kinds is theirs to choose
+        except Exception as error:
             reason = " ".join(str(error).split())
-            raise ModelMismatch(f"{self.file}: {self.prefix or 'its'}… is incomplete ({reason:.200}).", "Download it again.") from error
+            raise ModelMismatch(
+                f"{self.file}: {self.prefix or 'its'}… is incomplete ({reason:.200}).", "Download it again."
+            ) from error
         wanted = module.state_dict()
         fitting = {name: fit_shape(tensor, wanted[name]) for name, tensor in self.tensors.items() if name in wanted}
         self.complain(wanted, fitting)
@@ -163,7 +178,12 @@ class Part:
         placed = {ours for ours, theirs in self.names.items() if theirs in used}
         unused = sorted(key for key in self.own if key not in placed and not layout.has_no_weights(key))
         if unused:
-            log.warning("%s: %d tensors are left out, as %s: this model has no place for them.", self.file, len(unused), self.prefix + unused[0])
+            log.warning(
+                "%s: %d tensors are left out, as %s: this model has no place for them.",
+                self.file,
+                len(unused),
+                self.prefix + unused[0],
+            )
 
 
 def fit_shape(tensor: Tensor, wanted: Tensor) -> Tensor:
@@ -185,7 +205,8 @@ def restore_buffers(module: nn.Module) -> None:
 def alphas_cumprod(start: float, end: float) -> np.ndarray:
     """ᾱ of Stable Diffusion's schedule: √β even between its ends, as LDM computes it, float64 to the last.
 
-    A file's own `alphas_cumprod` is not used: it may be rounded to half precision, and has no other values in any known model.
+    A file's own `alphas_cumprod` is not used: it may be rounded to half precision, and has no other values in any known
+    model.
     """
     betas = np.linspace(start**0.5, end**0.5, TIMESTEPS) ** 2
     return np.cumprod(1 - betas).astype(np.float32)

@@ -54,7 +54,9 @@ def build_face_network(kind: FaceNetwork[N], name: str, state: Mapping[str, Tens
 
 
 def face_file_mismatch(kind: FaceNetwork[Any], name: str) -> ModelMismatch:
-    return ModelMismatch(f"{name} resembles {kind.name}, but its weights do not fit together.", "Download it again, or use another.")
+    return ModelMismatch(
+        f"{name} resembles {kind.name}, but its weights do not fit together.", "Download it again, or use another."
+    )
 
 
 DETECTOR_NETWORK = FaceNetwork(

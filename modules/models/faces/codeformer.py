@@ -21,7 +21,9 @@ ADAIN_EPSILON = 1e-5          # keeps the deviation of a plain surface from noth
 
 @dataclass(frozen=True, slots=True)
 class CodeFormerSizes:
-    """widths: of the autoencoder by resolution, the picture's first; fused: the sides in pixels at which features are exchanged."""
+    """widths: of the autoencoder by resolution, the picture's first; fused:
+    the sides in pixels at which features are exchanged.
+    """
 
     widths: tuple[int, ...] = (64, 128, 128, 256, 256, 512)
     latent: int = 256
@@ -34,12 +36,22 @@ class CodeFormerSizes:
 
     @classmethod
     def of(cls, state: Mapping[str, Tensor]) -> CodeFormerSizes:
-        halvings = sorted(int(name.split(".")[2]) for name in state if name.startswith("encoder.blocks.") and name.endswith(".conv.weight"))
+        halvings = sorted(
+            int(name.split(".")[2])
+            for name in state
+            if name.startswith("encoder.blocks.") and name.endswith(".conv.weight")
+        )
         codes, latent = state["quantize.embedding.weight"].shape
         places, width = state["position_emb"].shape
         return cls(
-            widths=(*(state[f"encoder.blocks.{n}.conv.weight"].shape[0] for n in halvings), state["generator.blocks.0.weight"].shape[0]),
-            latent=latent, codes=codes, places=places, width=width,
+            widths=(
+                *(state[f"encoder.blocks.{n}.conv.weight"].shape[0] for n in halvings),
+                state["generator.blocks.0.weight"].shape[0],
+            ),
+            latent=latent,
+            codes=codes,
+            places=places,
+            width=width,
             inner=state["ft_layers.0.linear1.weight"].shape[0],
             layers=len({name.split(".")[1] for name in state if name.startswith("ft_layers.")}),
             fused=tuple(dict.fromkeys(name.split(".")[1] for name in state if name.startswith("fuse_convs_dict."))),
@@ -75,12 +87,16 @@ class TransformerLayer(nn.Module):
 
 
 class Fusion(nn.Module):
-    """The controllable feature transformation: what the damaged picture says, mixed into what is drawn (section 3.3)."""
+    """The controllable feature transformation: what the damaged picture says,
+    mixed into what is drawn (section 3.3).
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.encode_enc = ResBlock(2 * width, width)
-        self.scale, self.shift = (nn.Sequential(conv3x3(width, width), nn.LeakyReLU(LEAKY_SLOPE), conv3x3(width, width)) for _ in range(2))
+        self.scale, self.shift = (
+            nn.Sequential(conv3x3(width, width), nn.LeakyReLU(LEAKY_SLOPE), conv3x3(width, width)) for _ in range(2)
+        )
 
     def forward(self, seen: Tensor, drawn: Tensor, weight: float) -> Tensor:
         seen = self.encode_enc(torch.cat((seen, drawn), 1))
@@ -139,7 +155,9 @@ class CodeFormer(nn.Module):
 
 
 def in_style_of(style: Tensor, x: Tensor) -> Tensor:
-    """`x` with the mean and the deviation that each channel has in `style`, so that the colours stay (Huang & Belongie 2017, arXiv:1703.06868)."""
+    """`x` with the mean and the deviation that each channel has in `style`,
+    so that the colours stay (Huang & Belongie 2017, arXiv:1703.06868).
+    """
     own_mean, own_deviation = moments(x)
     mean, deviation = moments(style)
     return (x - own_mean) / own_deviation * deviation + mean

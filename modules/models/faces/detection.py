@@ -13,7 +13,8 @@ from torch import Tensor
 from modules.models.faces.retinaface import RetinaFace
 
 ANCHOR_LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))     # distance of a level's anchors, and their sides
-CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2            # units of the network's numbers: of an anchor's side, of a logarithm
+# units of the network's numbers: of an anchor's side, of a logarithm
+CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 BGR_MEANS = (104.0, 117.0, 123.0)   # taken off the colours, of 255
 SHORT_SIDE = 640                    # what a picture's shorter side becomes
 SURE = 0.97                         # least score of a face
@@ -24,7 +25,9 @@ LEAST_EYES = 5.0                    # pixels between the eyes: what is smaller i
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """box: left, top, right, bottom; landmarks: (5, 2), the left eye, the right one, nose, left and right corner of the mouth."""
+    """box: left, top, right, bottom; landmarks: (5, 2), the left eye, the right one, nose,
+    left and right corner of the mouth.
+    """
 
     score: float
     box: np.ndarray
@@ -40,8 +43,14 @@ def detect_faces(net: RetinaFace, image: Image.Image) -> list[Face]:
     scores, deltas, points = (each.float().cpu() for each in net(colours(smaller, net)))
     sure = scores > SURE
     places = anchors(height, width)[sure]
-    scores, boxes, landmarks = scores[sure].numpy(), decoded_boxes(places, deltas[sure]).numpy(), decoded_points(places, points[sure]).numpy()
-    found = [Face(float(scores[i]), boxes[i] / factor, landmarks[i] / factor) for i in unlike(boxes, scores, NMS_THRESHOLD)]
+    scores, boxes, landmarks = (
+        scores[sure].numpy(),
+        decoded_boxes(places, deltas[sure]).numpy(),
+        decoded_points(places, points[sure]).numpy(),
+    )
+    found = [
+        Face(float(scores[i]), boxes[i] / factor, landmarks[i] / factor) for i in unlike(boxes, scores, NMS_THRESHOLD)
+    ]
     return [face for face in found if np.linalg.norm(face.landmarks[0] - face.landmarks[1]) >= LEAST_EYES]
 
 
@@ -53,7 +62,9 @@ def colours(image: Image.Image, net: RetinaFace) -> Tensor:
 
 
 def anchors(height: int, width: int) -> Tensor:
-    """(n, 4): centre x, centre y, width, height; row by row, the smaller of each place first, fine levels before coarse ones."""
+    """(n, 4): centre x, centre y, width, height; row by row, the smaller of each place first,
+    fine levels before coarse ones.
+    """
     found = []
     for step, sides in ANCHOR_LEVELS:
         rows, columns = ((torch.arange(ceil(length / step)) + 0.5) * step for length in (height, width))
@@ -75,7 +86,9 @@ def decoded_points(places: Tensor, deltas: Tensor) -> Tensor:
 
 
 def unlike(boxes: np.ndarray, scores: np.ndarray, same: float) -> list[int]:
-    """Non-maximum suppression: which of (n, 4) boxes to keep, the surest first, none of which overlaps a surer one by more than `same`."""
+    """Non-maximum suppression: which of (n, 4) boxes to keep, the surest first,
+    none of which overlaps a surer one by more than `same`.
+    """
     left, kept = list(np.argsort(-scores, kind="stable")), []
     while left:
         best = left.pop(0)

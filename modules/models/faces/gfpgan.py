@@ -1,7 +1,7 @@
 """GFPGAN: a U-Net looks at a damaged face, a StyleGAN2 that knows faces draws it anew under the U-Net's guidance.
 
-Wang et al. 2021, arXiv:2101.04061; StyleGAN2: Karras et al. 2019, arXiv:1912.04958. The "clean" form of versions 1.2 to 1.4,
-which has plain bilinear resizing and no equalised learning rates; names are those of `GFPGANv1.4.pth`.
+Wang et al. 2021, arXiv:2101.04061; StyleGAN2: Karras et al. 2019, arXiv:1912.04958. The "clean" form of versions 1.2 to
+1.4, which has plain bilinear resizing and no equalised learning rates; names are those of `GFPGANv1.4.pth`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ class GfpganSizes:
 
     unet: tuple[int, ...] = (256, 256, 256, 256, 256, 128, 64, 32)
     decoder: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128, 64)
-    guided: tuple[int, ...] = (256, 256, 256, 256, 128, 64, 32)      # how many of the decoder's the U-Net guides, from 8 pixels
+    # how many of the decoder's the U-Net guides, from 8 pixels
+    guided: tuple[int, ...] = (256, 256, 256, 256, 128, 64, 32)
     style: int = 512
-    mapping: int = 8        # layers of the network from noise to style; GFPGAN's U-Net gives the style itself, so it is never run
+    # layers of the network from noise to style; GFPGAN's U-Net gives the style itself, so it is never run
+    mapping: int = 8
 
     @classmethod
     def of(cls, state: Mapping[str, Tensor]) -> GfpganSizes:
@@ -70,7 +72,9 @@ class ResizeBlock(nn.Module):
 
 
 class ModulatedConv(nn.Module):
-    """A convolution whose input channels a style weighs; filters are brought back to unit length (arXiv:1912.04958, section 2.2)."""
+    """A convolution whose input channels a style weighs; filters are brought back to unit length (arXiv:1912.04958,
+    section 2.2).
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, style: int, demodulate: bool) -> None:
         super().__init__()
@@ -133,20 +137,26 @@ class Noises(nn.Module):
 
 
 class Decoder(nn.Module):
-    """StyleGAN2, part of whose features are scaled and shifted on their way (spatial feature transform, arXiv:2101.04061, section 3.4)."""
+    """StyleGAN2, part of whose features are scaled and shifted on their way (spatial feature transform,
+    arXiv:2101.04061, section 3.4).
+    """
 
     def __init__(self, sizes: GfpganSizes) -> None:
         super().__init__()
         style, widths = sizes.style, sizes.decoder
         self.style_mlp = nn.Sequential(
-            nn.Identity(), *(layer for _ in range(sizes.mapping) for layer in (nn.Linear(style, style), nn.LeakyReLU(LEAKY_SLOPE)))
+            nn.Identity(),
+            *(layer for _ in range(sizes.mapping) for layer in (nn.Linear(style, style), nn.LeakyReLU(LEAKY_SLOPE))),
         )
         self.constant_input = Constant(widths[0])
         self.style_conv1 = StyledConv(widths[0], widths[0], style, doubles=False)
         self.to_rgb1 = ToRGB(widths[0], style)
         self.style_convs, self.to_rgbs = nn.ModuleList(), nn.ModuleList()
         for before, width in zip(widths, widths[1:], strict=False):
-            self.style_convs += [StyledConv(before, width, style, doubles=True), StyledConv(width, width, style, doubles=False)]
+            self.style_convs += [
+                StyledConv(before, width, style, doubles=True),
+                StyledConv(width, width, style, doubles=False),
+            ]
             self.to_rgbs.append(ToRGB(width, style))
         self.noises = Noises(2 * sizes.levels + 1)
 
@@ -192,7 +202,9 @@ class GFPGANv1Clean(nn.Module):
         x = leaky(self.final_conv(seen[-1]))
         styles = self.final_linear(x.flatten(1)).view(self.sizes.styles, 1, self.sizes.style)
         scales, shifts = [], []
-        for up, skip, scale, shift in zip(self.conv_body_up, reversed(seen[1:]), self.condition_scale, self.condition_shift, strict=True):
+        for up, skip, scale, shift in zip(
+            self.conv_body_up, reversed(seen[1:]), self.condition_scale, self.condition_shift, strict=True
+        ):
             x = up(x + skip)
             scales.append(scale(x))
             shifts.append(shift(x))

@@ -31,15 +31,20 @@ class FaceRestorers:
         self._restorer: tuple[Path, nn.Module] | None = None
 
     def restore(self, name: str, pixels: np.ndarray, weight: float) -> np.ndarray:
-        """(H, W, 3) uint8 → the same with its faces restored. Raises UnknownName, NotANumber, or ModelError naming the file.
+        """(H, W, 3) uint8 → the same with its faces restored. Raises UnknownName, NotANumber,
+        or ModelError naming the file.
 
         weight: CodeFormer's; 0 restores most, 1 keeps most of the face
         """
         refresh_restorers(self.catalogs)
         found = find_face_files(name, self.catalogs)
         self._detector = self._kept(self._detector, DETECTOR_NETWORK, found.detector)
-        self._restorer = self._kept(self._restorer, RESTORER_NETWORKS[restorer_named(name).name.casefold()], found.restorer)
-        return np.array(restore_faces(Image.fromarray(pixels), self._detector[1], restore_with(self._restorer[1], weight)))
+        self._restorer = self._kept(
+            self._restorer, RESTORER_NETWORKS[restorer_named(name).name.casefold()], found.restorer
+        )
+        return np.array(
+            restore_faces(Image.fromarray(pixels), self._detector[1], restore_with(self._restorer[1], weight))
+        )
 
     def _kept(self, ready: tuple[Path, N] | None, kind: FaceNetwork[N], path: Path) -> tuple[Path, N]:
         return ready if ready and ready[0] == path else (path, load_face_network(kind, path, self.device))
@@ -67,5 +72,7 @@ def restore_square(restore: Restore, square: Image.Image) -> Image.Image:
     x = torch.from_numpy(np.array(square)).permute(2, 0, 1)[None].float() / 127.5 - 1
     y = restore(x)[0].float().cpu()
     if not y.isfinite().all():
-        raise NotANumber("The face restorer gave numbers that are no colours.", "Use the other one, or download its file again.")
+        raise NotANumber(
+            "The face restorer gave numbers that are no colours.", "Use the other one, or download its file again."
+        )
     return Image.fromarray(((y.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy())

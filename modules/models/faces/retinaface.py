@@ -1,7 +1,8 @@
 """RetinaFace: where faces are, and in each the eyes, the tip of the nose and the corners of the mouth.
 
-Deng et al. 2019, arXiv:1905.00641, on a ResNet-50 (He et al. 2015, arXiv:1512.03385) with a feature pyramid and, on each of its
-levels, a context module (SSH, Najibi et al. 2017, arXiv:1708.03979). Names are those of `detection_Resnet50_Final.pth`.
+Deng et al. 2019, arXiv:1905.00641, on a ResNet-50 (He et al. 2015, arXiv:1512.03385) with a feature pyramid and, on
+each of its levels, a context module (SSH, Najibi et al. 2017, arXiv:1708.03979). Names are those of
+`detection_Resnet50_Final.pth`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class RetinaFaceSizes:
 
     @classmethod
     def of(cls, state: Mapping[str, Tensor]) -> RetinaFaceSizes:
-        stages = [{name.split(".")[2] for name in state if name.startswith(f"body.layer{stage}.")} for stage in range(1, 5)]
+        stages = [
+            {name.split(".")[2] for name in state if name.startswith(f"body.layer{stage}.")} for stage in range(1, 5)
+        ]
         return cls(state["body.conv1.weight"].shape[0], tuple(map(len, stages)), state["fpn.output1.0.weight"].shape[0])
 
 
@@ -42,7 +45,9 @@ class Bottleneck(nn.Module):
         self.conv2, self.bn2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False), nn.BatchNorm2d(inner)
         self.conv3, self.bn3 = nn.Conv2d(inner, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
         same = stride == 1 and inputs == outputs
-        self.downsample = None if same else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        self.downsample = (
+            None if same else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         inner = relu(self.bn1(self.conv1(x)))
@@ -91,7 +96,9 @@ class Pyramid(nn.Module):
         self.merge1, self.merge2 = normed(features, features), normed(features, features)
 
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
-        fine, middle, coarse = (relu(output(x)) for output, x in zip((self.output1, self.output2, self.output3), levels, strict=True))
+        fine, middle, coarse = (
+            relu(output(x)) for output, x in zip((self.output1, self.output2, self.output3), levels, strict=True)
+        )
         middle = relu(self.merge2(middle + interpolate(coarse, middle.shape[-2:], mode="nearest")))
         fine = relu(self.merge1(fine + interpolate(middle, fine.shape[-2:], mode="nearest")))
         return [fine, middle, coarse]
@@ -127,7 +134,9 @@ class Head(nn.Module):
 
 
 class RetinaFace(nn.Module):
-    """(1, 3, h, w) blue, green, red less their means → for each anchor: its score 0–1, (n,); box, (n, 4); landmarks, (n, 10)."""
+    """(1, 3, h, w) blue, green, red less their means → for each anchor: its score 0–1, (n,); box, (n, 4); landmarks,
+    (n, 10).
+    """
 
     def __init__(self, sizes: RetinaFaceSizes) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The autoencoder of CodeFormer: pictures to features and back, with attention on the smallest.
 
-Esser et al. 2020, arXiv:2012.09841; sizes as in Zhou et al. 2022, arXiv:2206.11253. Names are those of `codeformer-v0.1.0.pth`,
-which numbers all blocks of the encoder, and all of the generator, in the order they are run.
+Esser et al. 2020, arXiv:2012.09841; sizes as in Zhou et al. 2022, arXiv:2206.11253. Names are those of
+`codeformer-v0.1.0.pth`, which numbers all blocks of the encoder, and all of the generator, in the order they are run.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Doubling(nn.Module):
 
 
 class Blocks(nn.Module):
-    """Run in order. `marks`: for each resolution, counted from the picture's down, the block after which features are exchanged."""
+    """Run in order. `marks`: for each resolution, counted from the picture's down,
+    the block after which features are exchanged.
+    """
 
     def __init__(self, blocks: Iterator[tuple[nn.Module, int | None]]) -> None:
         """blocks: each with the resolution it is the mark of, if any"""

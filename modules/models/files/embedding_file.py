@@ -11,4 +11,8 @@ from modules.networks.embedding import Embedding
 
 def read_embedding_file(path: Path, sha256: str = "") -> Embedding:
     """Raises ModelError, naming the file."""
-    return Embedding.read(path.name, path.read_bytes() if path.suffix.casefold() in EMBEDDING_PICTURES else read_plain_object(path), sha256)
+    return Embedding.read(
+        path.name,
+        path.read_bytes() if path.suffix.casefold() in EMBEDDING_PICTURES else read_plain_object(path),
+        sha256,
+    )

@@ -1,7 +1,9 @@
 """What a pickled model would have its reader do, found out without doing it.
 
-torch's `weights_only` reader runs nothing that a file brings. But of what it does itself a file may ask for so much that the server
-stops: memory by the gigabyte, or tuples within tuples as a key, whose hash takes for ever or overflows C's stack. Here a stream's
+torch's `weights_only` reader runs nothing that a file brings. But of what it does itself a file may ask for so much
+that the server
+stops: memory by the gigabyte, or tuples within tuples as a key, whose hash takes for ever or overflows C's stack. Here
+    a stream's
 opcodes are followed with sizes in place of values. Opcodes: CPython's Lib/pickletools.py.
 """
 
@@ -21,14 +23,30 @@ DEEPEST = 100                    # containers within one another
 LONGEST_ENCODED = 1000           # characters of a text that is made bytes: those of one number in known files
 CONVERT = "Ask for a safetensors version, or convert it on a machine you do not mind losing."
 
-IGNORED_TYPES = (       # what training files mention beside their weights
-    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.dtype",
+IGNORED_TYPES = (  # what training files mention beside their weights
+    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
+    "numpy.dtype",
 )
-CALLED = frozenset((
-    *IGNORED_TYPES, "collections.OrderedDict", "_codecs.encode", "__builtin__.set", "builtins.set", "torch.Size",
-    *(f"torch._utils._rebuild_{made}" for made in ("tensor", "tensor_v2", "tensor_v3", "parameter", "sparse_tensor", "qtensor")),
-    "torch.device", "torch.serialization._get_layout", "torch.nn.parameter.Parameter", "torch.nn.modules.container.ParameterDict",
-))
+CALLED = frozenset(
+    (
+        *IGNORED_TYPES,
+        "collections.OrderedDict",
+        "_codecs.encode",
+        "__builtin__.set",
+        "builtins.set",
+        "torch.Size",
+        *(
+            f"torch._utils._rebuild_{made}"
+            for made in ("tensor", "tensor_v2", "tensor_v3", "parameter", "sparse_tensor", "qtensor")
+        ),
+        "torch.device",
+        "torch.serialization._get_layout",
+        "torch.nn.parameter.Parameter",
+        "torch.nn.modules.container.ParameterDict",
+    )
+)
 PUTS, GETS = {"BINPUT", "LONG_BINPUT", "PUT"}, {"BINGET", "LONG_BINGET", "GET"}
 CALLS = {"REDUCE", "NEWOBJ"}
 OTHER_CALLS = {"INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID"}      # no tensor is written with them
@@ -55,7 +73,9 @@ def check_stream(name: str, file: BinaryIO, pickles: int = 1) -> None:
                     raise ModelCorrupt(f"{name}: its object stream is longer than any model's.", DOWNLOAD_AGAIN)
                 machine.do(opcode, argument)
         except (ValueError, LookupError) as error:
-            raise ModelCorrupt(f"{name} is damaged or was cut off: its object stream breaks off.", DOWNLOAD_AGAIN) from error
+            raise ModelCorrupt(
+                f"{name} is damaged or was cut off: its object stream breaks off.", DOWNLOAD_AGAIN
+            ) from error
 
 
 class Machine:

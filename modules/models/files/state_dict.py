@@ -1,6 +1,7 @@
 """Tensors from a model file of any age, without running anything in it.
 
-safetensors is memory-mapped after our own header checks; pickles go through torch's `weights_only` reader alone, after ours.
+safetensors is memory-mapped after our own header checks; pickles go through torch's `weights_only` reader alone, after
+ours.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from modules.library.safetensors_header import DOWNLOAD_AGAIN, is_named_safetens
 from modules.models.files.pickle_check import CONVERT, IGNORED_TYPES, check_stream
 
 LARGEST_PICKLE = 64 * 2**20      # bytes of the object stream; the tensors lie beside it
-LEGACY_PICKLES = 5               # of torch before 1.6: magic number, version, system, objects, names of the tensors after it
+# of torch before 1.6: magic number, version, system, objects, names of the tensors after it
+LEGACY_PICKLES = 5
 
 
 class IgnoredObject:
@@ -35,7 +37,8 @@ class IgnoredObject:
         """So is its state."""
 
 
-Allowed: TypeAlias = Callable[..., Any] | tuple[Callable[..., Any], str]      # a global, and the name it is allowed under
+# a global, and the name it is allowed under
+Allowed: TypeAlias = Callable[..., Any] | tuple[Callable[..., Any], str]
 ALLOWED: list[Allowed] = [torch.nn.ParameterDict, *((IgnoredObject, name) for name in IGNORED_TYPES)]
 
 
@@ -62,7 +65,10 @@ def read_state_dict(path: Path) -> StateDict:
 
 
 def read_plain_object(path: Path) -> Any:
-    """What small model files of any age hold: tensors by name, or a pickle's plain values. Raises as `read_state_dict` does."""
+    """What small model files of any age hold: tensors by name, or a pickle's plain values.
+
+    Raises as `read_state_dict` does.
+    """
     return read_state_dict(path).tensors if sniff(path) == "safetensors" else read_pickle(path)
 
 
@@ -124,7 +130,9 @@ def unpickled(path: Path, mapped: bool) -> Any:
     try:
         with torch.serialization.safe_globals(ALLOWED), path.open("rb") as file:
             named = not is_named_safetensors(path)
-            return torch.load(path if named else file, map_location="cpu", weights_only=True, mmap=(mapped and named) or None)
+            return torch.load(
+                path if named else file, map_location="cpu", weights_only=True, mmap=(mapped and named) or None
+            )
     except Exception as error:       # torch raises whatever its parts raise; which of ours it becomes is decided there
         raise_read_error(path, error)
 
@@ -146,7 +154,8 @@ def unsafe_names(path: Path) -> str:
 
 
 def plain_value(value: Any, seen: dict[int, Any]) -> Any:
-    """The value as plain tables and lists, named by texts and whole numbers alone; whatever else a table holds is left out.
+    """The value as plain tables and lists, named by texts and whole numbers alone;
+    whatever else a table holds is left out.
 
     seen: what each container met so far became, by its id: one may be reached in many ways, or hold itself.
     """
@@ -186,7 +195,9 @@ def tensors_in(name: str, content: Any) -> dict[str, Tensor]:
 
 
 def check_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that claim more numbers than they have, more together than the file has, and kinds that no layer takes."""
+    """Refuse tensors that claim more numbers than they have, more together than the file has,
+    and kinds that no layer takes.
+    """
     storages: dict[int, int] = {}
     for key, tensor in tensors.items():
         check_tensor(path.name, key, tensor)
@@ -196,7 +207,9 @@ def check_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def check_tensor(name: str, key: str, tensor: Tensor) -> None:
-    odd = tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.device.type != "cpu"
+    odd = (
+        tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.device.type != "cpu"
+    )
     if odd or type(tensor) not in (Tensor, torch.nn.Parameter):
         raise ModelUnsupported(f"{name}: the tensor {key!r:.80} is of a kind Easel cannot use.", CONVERT)
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():

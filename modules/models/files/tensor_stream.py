@@ -1,6 +1,7 @@
 """Checkpoints as streams: one tensor in memory at a time, read lazily, written as safetensors.
 
-Format (github.com/huggingface/safetensors): eight bytes of length, a JSON header of names, types, shapes and places, the tensors.
+Format (github.com/huggingface/safetensors): eight bytes of length, a JSON header of names, types, shapes and places,
+the tensors.
 """
 
 from __future__ import annotations
@@ -22,9 +23,21 @@ from modules.library.safetensors_header import DOWNLOAD_AGAIN, read_header, snif
 from modules.models.files.state_dict import read_state_dict
 
 DTYPES = {
-    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32,
-    "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
-    "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16, "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+    "U64": torch.uint64,
+    "U32": torch.uint32,
+    "U16": torch.uint16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -94,7 +107,9 @@ def opened(path: Path) -> Iterator[Source]:
     try:
         with safe_open(path, "pt") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
-            entries = {name: TensorEntry(DTYPES[part.get_dtype()], tuple(part.get_shape())) for name, part in slices.items()}
+            entries = {
+                name: TensorEntry(DTYPES[part.get_dtype()], tuple(part.get_shape())) for name, part in slices.items()
+            }
             yield Mapped(file, entries, header.metadata)
     except SafetensorError as error:
         raise ModelCorrupt(f"{path.name}: {error}.", DOWNLOAD_AGAIN) from error
@@ -103,7 +118,13 @@ def opened(path: Path) -> Iterator[Source]:
 Make = Callable[[str], Tensor]      # a tensor by its name, as its entry says
 
 
-def write(out: NewFile, entries: Mapping[str, TensorEntry], make: Make, metadata: Mapping[str, str], told: Callable[[int, int], None]) -> None:
+def write(
+    out: NewFile,
+    entries: Mapping[str, TensorEntry],
+    make: Make,
+    metadata: Mapping[str, str],
+    told: Callable[[int, int], None],
+) -> None:
     """Write a safetensors file, each tensor made, written and let go. All or nothing.
 
     `told(done, of)` hears before each how many bytes there are; what it raises ends the writing.
@@ -124,7 +145,11 @@ def header_of(entries: Mapping[str, TensorEntry], metadata: Mapping[str, str]) -
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     place = 0
     for name, entry in entries.items():
-        header[name] = {"dtype": NAMES[entry.dtype], "shape": list(entry.shape), "data_offsets": [place, place + entry.size]}
+        header[name] = {
+            "dtype": NAMES[entry.dtype],
+            "shape": list(entry.shape),
+            "data_offsets": [place, place + entry.size],
+        }
         place += entry.size
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)      # tensors begin at a multiple of eight

@@ -1,4 +1,6 @@
-"""What a request puts on top of a checkpoint: networks in its weights, hypernetworks at its attention, words in its texts."""
+"""What a request puts on top of a checkpoint: networks in its weights, hypernetworks at its attention,
+words in its texts.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,12 @@ class AdapterFiles:
         weights = read_state_dict(file.path)
         network = read_network(file.model_name, weights.tensors, weights.metadata, targets)
         if left := network.unmatched:
-            log.warning("%s: %d of its tensors are left out, as %s: this model has no use for them.", network.name, len(left), left[0])
+            log.warning(
+                "%s: %d of its tensors are left out, as %s: this model has no use for them.",
+                network.name,
+                len(left),
+                left[0],
+            )
         return network
 
     def words(self, named: Sequence[EmbeddingFile]) -> PromptEmbeddings:
@@ -95,7 +102,10 @@ class AdapterFiles:
     def _embedding(self, sha256: str, name: str = "") -> Embedding:
         """name: of one among files of equal content, so that an error does not name another"""
         catalog = self.library.embeddings
-        path = next((file.path for file in catalog.list() if (file.name, file.sha256) == (name, sha256)), None) or catalog.find(sha256).path
+        path = (
+            next((file.path for file in catalog.list() if (file.name, file.sha256) == (name, sha256)), None)
+            or catalog.find(sha256).path
+        )
         return read_embedding_file(path, sha256)
 
     def _hypernetwork(self, sha256: str) -> Hypernetwork:
@@ -109,9 +119,14 @@ class Adapters:
     def __init__(self, model: LoadedModel, files: AdapterFiles, wide: Wide = itself) -> None:
         self.files = files
         parameters = parameters_of(model)
-        self.targets = Targets.of({path: tuple(parameter.shape) for path, parameter in parameters.items()}, model.unet_names)
+        self.targets = Targets.of(
+            {path: tuple(parameter.shape) for path, parameter in parameters.items()}, model.unet_names
+        )
         self.texts, self.unet = (
-            Merged(Patcher({path: parameter for path, parameter in parameters.items() if is_text(path) == texts}, wide), self._wanted)
+            Merged(
+                Patcher({path: parameter for path, parameter in parameters.items() if is_text(path) == texts}, wide),
+                self._wanted,
+            )
             for texts in (True, False)
         )
         self.unmerged = Unmerged(model.unet, self._wanted)
@@ -121,7 +136,10 @@ class Adapters:
         self.mixable = Recent(self._mixable, 4 * SETS)
 
     def bring(self, weights: Weights) -> None:
-        """The whole model, to what these weights want. Raises ModelError for a network that does not fit; then it is not applied."""
+        """The whole model, to what these weights want.
+
+        Raises ModelError for a network that does not fit; then it is not applied.
+        """
         self.bring_texts(weights)
         self.bring_unet(weights)
 
@@ -130,7 +148,9 @@ class Adapters:
         self.texts.bring(weights.networks)
 
     def bring_unet(self, weights: Weights) -> None:
-        self.hooks.bring(tuple((self.files.hypernetwork(sha256), strength) for sha256, strength in weights.hypernetworks))
+        self.hooks.bring(
+            tuple((self.files.hypernetwork(sha256), strength) for sha256, strength in weights.hypernetworks)
+        )
         self.unet.bring(weights.networks)
 
     def bundled(self, uses: Sequence[NetworkUse]) -> list[Embedding]:
@@ -147,7 +167,9 @@ class Adapters:
         return self.unmerged.can(uses)
 
     def _make_room(self, uses: Sequence[NetworkUse]) -> None:
-        """For as many files as a call of such sets has: what is read to decide whether they mix is there when they are mixed."""
+        """For as many files as a call of such sets has:
+        what is read to decide whether they mix is there when they are mixed.
+        """
         self.network.kept = max(MOST_KEPT_FILES, 2 * SETS * len(uses))
 
     def _wanted(self, uses: NetworkUses) -> dict[str, Strong]:
@@ -211,8 +233,12 @@ class AttentionHooks:
                 self._handles.append(module.register_forward_pre_hook(hook))
 
 
-def apply_hypernetworks(hypernetworks: Strengths, which: int, module: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """The context as the keys (0) or the values (1) are to see it: c + strength · MLP(c), one hypernetwork after another."""
+def apply_hypernetworks(
+    hypernetworks: Strengths, which: int, module: nn.Module, args: tuple[Any, ...]
+) -> tuple[Tensor, ...]:
+    """The context as the keys (0) or the values (1) are to see it: c + strength · MLP(c),
+    one hypernetwork after another.
+    """
     context, *others = args
     for hypernetwork, strength in hypernetworks:
         if pair := hypernetwork.mlps.get(context.shape[-1]):

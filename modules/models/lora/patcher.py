@@ -12,7 +12,8 @@ from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.networks.patch import Patch
 
 Strong = tuple[tuple[Patch, float], ...]      # patches of one parameter with their strengths, in the order they apply
-Wide = Callable[[str, Tensor], Tensor]        # a parameter's path and its weight as it was loaded → what patches are added to
+# a parameter's path and its weight as it was loaded → what patches are added to
+Wide = Callable[[str, Tensor], Tensor]
 
 
 def itself(path: str, weight: Tensor) -> Tensor:
@@ -26,7 +27,9 @@ class Patcher:
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], wide: Wide = itself) -> None:
-        """parameters: what may be patched, by the paths that patches name; wide: where those are stored less precisely than is added"""
+        """parameters: what may be patched, by the paths that patches name; wide:
+        where those are stored less precisely than is added
+        """
         self.parameters, self.wide = parameters, wide
         self._applied: dict[str, Strong] = {}
         self._own: dict[str, Tensor] = {}      # of patched parameters: the weight as it was loaded
@@ -65,9 +68,13 @@ class Patcher:
 
 
 def parameters_of(model: LoadedModel) -> dict[str, nn.Parameter]:
-    """Everything a network may change, by the paths that `networks` uses: `unet.…`, `text_encoder.…`, `text_encoder_2.…`."""
+    """Everything a network may change, by the paths that `networks` uses: `unet.…`, `text_encoder.…`,
+    `text_encoder_2.…`.
+    """
     parts = {"unet": model.unet} | {text_name(i): text.module for i, text in enumerate(model.texts)}
-    return {f"{part}.{name}": parameter for part, module in parts.items() for name, parameter in module.named_parameters()}
+    return {
+        f"{part}.{name}": parameter for part, module in parts.items() for name, parameter in module.named_parameters()
+    }
 
 
 def text_name(place: int) -> str:

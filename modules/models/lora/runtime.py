@@ -1,7 +1,7 @@
 """Networks applied beside a UNet's weights, row by row, so that pictures with different LoRAs share a call.
 
-(W + s · up @ down) x = W x + s · up (down x): Hu et al. 2021, arXiv:2106.09685, §4.1. Only kinds that are such a product
-can be computed so; the others change the weights themselves.
+(W + s · up @ down) x = W x + s · up (down x): Hu et al. 2021, arXiv:2106.09685, §4.1. Only kinds that are such a
+product can be computed so; the others change the weights themselves.
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ class Unmerged:
 
     def __init__(self, unet: nn.Module, wanted: Callable[[NetworkUses], Mapping[str, Strong]]) -> None:
         """wanted: the patches of a set of networks, by the path of the parameter they change"""
-        self.modules = {f"unet.{name}.weight": module for name, module in unet.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)}
+        self.modules = {
+            f"unet.{name}.weight": module
+            for name, module in unet.named_modules()
+            if isinstance(module, nn.Linear | nn.Conv2d)
+        }
         self.wanted = wanted
         self._updates: dict[NetworkUses, Updates] = {}
 
@@ -75,7 +79,10 @@ class Unmerged:
         )
 
     def under(self, sets: Collection[NetworkUses]) -> Under:
-        """Make these ready and forget others. What it returns is used around each call of the UNet; rows of no such set are left as they are."""
+        """Make these ready and forget others.
+
+        What it returns is used around each call of the UNet; rows of no such set are left as they are.
+        """
         self._updates = {networks: self._updates.get(networks) or self._ready(networks) for networks in sets}
         return self._hooked
 

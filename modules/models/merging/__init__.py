@@ -18,7 +18,8 @@ __all__ = ["Recipe", "check", "convert", "merge"]
 def merge(recipe: Recipe, out: NewFile, told: ReportProgress) -> None:
     """Write the checkpoint, and the .yaml that goes with it.
 
-    Raises Invalid for a recipe that makes no sense, ModelMismatch naming what does not go together, DiskFull, Unwritable.
+    Raises Invalid for a recipe that makes no sense, ModelMismatch naming what does not go together, DiskFull,
+    Unwritable.
     """
     check_recipe(recipe)
     with ExitStack() as stack:

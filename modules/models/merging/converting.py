@@ -16,7 +16,8 @@ from modules.params.merge import Conversion, check_choices
 
 
 def convert(request: Conversion, source: Path, out: NewFile, told: ReportProgress) -> None:
-    """The checkpoint alone as safetensors: no optimiser, no EMA copy; if that is asked for, the copy instead of the weights.
+    """The checkpoint alone as safetensors: no optimiser, no EMA copy; if that is asked for,
+    the copy instead of the weights.
 
     Raises Invalid for an unknown precision, ModelError naming the file.
     """
@@ -28,7 +29,13 @@ def convert(request: Conversion, source: Path, out: NewFile, told: ReportProgres
         if request.ema and all(name == origin for name, origin in names.items()):
             raise ModelMismatch(f"{source.name} holds no EMA weights.", "Convert it without asking for them.")
         entries = {name: converted(found[origin], dtype) for name, origin in names.items()}
-        write_checkpoint(out, entries, lambda name: file.tensor(names[name]).to(entries[name].dtype), {**file.metadata, "format": "pt"}, told)
+        write_checkpoint(
+            out,
+            entries,
+            lambda name: file.tensor(names[name]).to(entries[name].dtype),
+            {**file.metadata, "format": "pt"},
+            told,
+        )
     copy_config((source,), out.path)
 
 

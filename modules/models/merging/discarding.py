@@ -1,4 +1,6 @@
-"""The names that a pattern finds, looked for in a process of its own: some patterns take for ever, and meanwhile no other thread may run."""
+"""The names that a pattern finds, looked for in a process of its own: some patterns take for ever,
+and meanwhile no other thread may run.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ json.dump([name for name in names if re.search(pattern, name)], sys.stdout)
 
 
 def found(pattern: str, names: Iterable[str]) -> frozenset[str]:
-    """Those of the names that a regular expression is found in; "" is found in none. Raises Invalid if that takes too long."""
+    """Those of the names that a regular expression is found in; "" is found in none.
+
+    Raises Invalid if that takes too long.
+    """
     if not pattern:
         return frozenset()
     asked = json.dumps([pattern, list(names)])
@@ -26,5 +31,9 @@ def found(pattern: str, names: Iterable[str]) -> frozenset[str]:
     try:
         told = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-        raise Invalid("The pattern of names to discard takes too long.", "Write it without repeats inside repeats.", field="discard") from error
+        raise Invalid(
+            "The pattern of names to discard takes too long.",
+            "Write it without repeats inside repeats.",
+            field="discard",
+        ) from error
     return frozenset(json.loads(told))

@@ -1,4 +1,6 @@
-"""A LoRA out of two checkpoints: what one has learned beyond the other, as a low-rank update (Hu et al. 2021, arXiv:2106.09685)."""
+"""A LoRA out of two checkpoints: what one has learned beyond the other, as a low-rank update (Hu et al. 2021,
+arXiv:2106.09685).
+"""
 
 from __future__ import annotations
 
@@ -37,12 +39,13 @@ class Place:
 
 
 def extract_lora(tuned: Path, base: Path, out: NewFile, rank: int, told: ReportProgress, threshold: float = 0.0) -> int:
-    """Write `tuned` − `base` as a LoRA of at most that rank, each alpha its rank, in kohya-ss's names; returns how many weights it changes.
+    """Write `tuned` − `base` as a LoRA of at most that rank, each alpha its rank, in kohya-ss's names;
+    returns how many weights it changes.
 
-    Each weight's difference is cut to its `rank` largest directions (Eckart & Young 1936), less those that are weaker than
-    `threshold` times its strongest. What does not differ is left out.
-    Raises Invalid for a rank or threshold that is none, ModelMismatch for files that do not go together or do not differ,
-    ModelCorrupt naming a weight that is no number.
+    Each weight's difference is cut to its `rank` largest directions (Eckart & Young 1936), less those that are weaker
+    than `threshold` times its strongest. What does not differ is left out.
+    Raises Invalid for a rank or threshold that is none, ModelMismatch for files that do not go together or do not
+    differ, ModelCorrupt naming a weight that is no number.
     """
     check_extraction(rank, threshold)
     tensors: dict[str, Tensor] = {}
@@ -56,8 +59,16 @@ def extract_lora(tuned: Path, base: Path, out: NewFile, rank: int, told: ReportP
             if difference.any():
                 tensors |= {f"{layer}.{part}": tensor for part, tensor in low_rank(difference, rank, threshold).items()}
     if not tensors:
-        raise ModelMismatch(f"{tuned.name} and {base.name} do not differ where a LoRA could.", "Choose the tuned model first, then its origin.")
-    metadata = {"format": "pt", "ss_network_module": "networks.lora", "ss_network_dim": str(rank), "ss_network_alpha": str(rank)}
+        raise ModelMismatch(
+            f"{tuned.name} and {base.name} do not differ where a LoRA could.",
+            "Choose the tuned model first, then its origin.",
+        )
+    metadata = {
+        "format": "pt",
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(rank),
+        "ss_network_alpha": str(rank),
+    }
     out.write([save(tensors, metadata)])
     return len(tensors) // 3
 
@@ -66,7 +77,11 @@ def check_extraction(rank: int, threshold: float) -> None:
     if not 1 <= rank <= LARGEST_RANK:
         raise Invalid(f"A rank of {rank} is not possible.", f"Choose one between 1 and {LARGEST_RANK}.", field="rank")
     if not 0 <= threshold < 1:
-        raise Invalid(f"A threshold of {threshold} is not possible.", "Choose one from 0, which keeps all, to below 1.", field="threshold")
+        raise Invalid(
+            f"A threshold of {threshold} is not possible.",
+            "Choose one from 0, which keeps all, to below 1.",
+            field="threshold",
+        )
 
 
 def check_fits(files: tuple[str, str], name: str, new: Source, old: Source) -> None:
@@ -93,24 +108,36 @@ def low_rank(difference: Tensor, rank: int, threshold: float = 0.0) -> dict[str,
     up, down = u[:, :rank] * root, root[:, None] * vh[:rank]
     if difference.ndim == 4:
         up, down = up[:, :, None, None], down.view(rank, *difference.shape[1:])
-    return {"lora_up.weight": up.half().contiguous(), "lora_down.weight": down.half().contiguous(), "alpha": torch.tensor(float(rank))}
+    return {
+        "lora_up.weight": up.half().contiguous(),
+        "lora_down.weight": down.half().contiguous(),
+        "alpha": torch.tensor(float(rank)),
+    }
 
 
 def places(file: str, source: Source) -> dict[str, Place]:
-    """kohya-ss's name for each module that a LoRA can change → where its weight is. Raises ModelUnsupported for what is no checkpoint."""
+    """kohya-ss's name for each module that a LoRA can change → where its weight is.
+
+    Raises ModelUnsupported for what is no checkpoint.
+    """
     family = family_of(file, source.entries, FAMILIES)
     named = list(unet_places(source, family))
     for number, part in enumerate(family.texts, 1):
         named += text_places(source, part, f"te{number}" if len(family.texts) > 1 else "te")
     entries = source.entries
-    return {"lora_" + module.replace(".", "_"): place for module, place in named if len(entries[place.name].shape) in (2, 4)}
+    return {
+        "lora_" + module.replace(".", "_"): place for module, place in named if len(entries[place.name].shape) in (2, 4)
+    }
 
 
 def unet_places(source: Source, family: Family) -> Iterator[tuple[str, Place]]:
     """kohya-ss names the UNet of SDXL as its checkpoints do, the others' as diffusers does."""
     for theirs, ours in layout.unet_names(layout.below(source.entries, layout.UNET_PREFIX)).items():
         if theirs.endswith(".weight"):
-            yield f"unet_{theirs if family.ldm_loras else ours}".removesuffix(".weight"), Place(layout.UNET_PREFIX + theirs)
+            yield (
+                f"unet_{theirs if family.ldm_loras else ours}".removesuffix(".weight"),
+                Place(layout.UNET_PREFIX + theirs),
+            )
 
 
 def text_places(source: Source, part: TextPart, prefix: str) -> Iterator[tuple[str, Place]]:
@@ -123,4 +150,7 @@ def text_places(source: Source, part: TextPart, prefix: str) -> Iterator[tuple[s
     for key in keys:
         if (match := layout.JOINED_ATTENTION.fullmatch(key)) and match[2] == "weight":
             for third, letter in enumerate("qkv"):
-                yield f"{prefix}_text_model.encoder.layers.{match[1]}.self_attn.{letter}_proj", Place(part.prefix + key, third)
+                yield (
+                    f"{prefix}_text_model.encoder.layers.{match[1]}.self_attn.{letter}_proj",
+                    Place(part.prefix + key, third),
+                )

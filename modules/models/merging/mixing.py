@@ -29,7 +29,8 @@ NUMBERED = re.compile(rf"{re.escape(UNET_PREFIX)}(input|middle|output)_blocks?\.
 class Mixer:
     """`entries` tells what the result will hold; `tensor` makes one of it.
 
-    Raises at once Invalid for a pattern that leaves nothing or takes too long, ModelMismatch for sources that do not go together.
+    Raises at once Invalid for a pattern that leaves nothing or takes too long, ModelMismatch for sources that do not go
+    together.
     """
 
     def __init__(self, recipe: Recipe, sources: Sequence[Source], vae: Source | None) -> None:
@@ -42,7 +43,9 @@ class Mixer:
     def names(self) -> Iterator[str]:
         """All of A's, and those of a model that only the next have; less those to discard."""
         added = self.sources[1:] if self.method.open else self.sources[1:2]
-        names = dict.fromkeys([*self.sources[0].entries, *(name for source in added for name in source.entries if mixes(name))])
+        names = dict.fromkeys(
+            [*self.sources[0].entries, *(name for source in added for name in source.entries if mixes(name))]
+        )
         discarded = found(self.recipe.request.discard, names)
         return (name for name in names if name not in discarded)
 
@@ -59,7 +62,10 @@ class Mixer:
         return converted(TensorEntry(dtype, own.shape), self.precision(name))
 
     def precision(self, name: str) -> torch.dtype | None:
-        """What it is converted to. Where models are mixed, what is of none stays: a noise schedule in half precision is another one."""
+        """What it is converted to.
+
+        Where models are mixed, what is of none stays: a noise schedule in half precision is another one.
+        """
         return self.recipe.dtype if self.method.mix is None or mixes(name) else None
 
     def owner(self, name: str) -> Renamed:
@@ -67,7 +73,10 @@ class Mixer:
         return next(source for source in self.sources if name in source.entries)
 
     def partners(self, name: str) -> list[int]:
-        """Which sources are mixed into A's tensor: all that the method takes, or none. Whole numbers are no weights: A's stay."""
+        """Which sources are mixed into A's tensor: all that the method takes, or none.
+
+        Whole numbers are no weights: A's stay.
+        """
         entry = self.sources[0].entries.get(name)
         if entry is None or self.method.mix is None or not (mixes(name) and entry.dtype.is_floating_point):
             return []
@@ -107,9 +116,17 @@ class Mixer:
         shapes = {other.shape for other in others}
         if shapes <= {own.shape} or (name in FIRSTS and shapes == {narrowed(own.shape)}):
             return
-        place = next(place for place, other in zip(self.partners(name), others, strict=True) if other.shape != own.shape)
+        place = next(
+            place for place, other in zip(self.partners(name), others, strict=True) if other.shape != own.shape
+        )
         hint = "Put the inpainting or editing model first." if name in FIRSTS else "All must be of one family."
-        raise mismatch(self.recipe.sources[0].name, self.recipe.sources[place].name, name, (own, self.sources[place].entries[name]), hint)
+        raise mismatch(
+            self.recipe.sources[0].name,
+            self.recipe.sources[place].name,
+            name,
+            (own, self.sources[place].entries[name]),
+            hint,
+        )
 
     def check_whole(self) -> None:
         ours = self.recipe.sources[0].name
@@ -122,11 +139,19 @@ class Mixer:
     def check_baked(self, name: str, vae: Renamed, known: str) -> None:
         own, other = self.owner(name).entries[name], vae.entries[known]
         if self.recipe.vae and own.shape != other.shape:
-            raise mismatch(self.recipe.sources[0].name, self.recipe.vae.name, name, (own, other), "Choose a VAE of the same family.")
+            raise mismatch(
+                self.recipe.sources[0].name,
+                self.recipe.vae.name,
+                name,
+                (own, other),
+                "Choose a VAE of the same family.",
+            )
 
 
 def mismatch(ours: str, theirs: str, name: str, entries: tuple[TensorEntry, TensorEntry], hint: str) -> ModelMismatch:
-    return ModelMismatch(f"{ours} and {theirs} do not go together: {name} is {entries[0].shape} and {entries[1].shape}.", hint)
+    return ModelMismatch(
+        f"{ours} and {theirs} do not go together: {name} is {entries[0].shape} and {entries[1].shape}.", hint
+    )
 
 
 def narrowed(shape: tuple[int, ...]) -> tuple[int, ...]:

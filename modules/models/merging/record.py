@@ -17,7 +17,8 @@ from modules.params.merge import CONFIGS
 from modules.sampling.latent import SD_LATENT
 from modules.store.hashes import digest_of
 
-KINDS = {"is_inpainting": SD_LATENT.channels + 5, "is_instruct_pix2pix": SD_LATENT.channels + 4}      # channels that the UNet sees
+# channels that the UNet sees
+KINDS = {"is_inpainting": SD_LATENT.channels + 5, "is_instruct_pix2pix": SD_LATENT.channels + 4}
 PLACES = ("primary", "secondary", "tertiary")
 
 
@@ -80,7 +81,9 @@ def sha256(path: Path) -> str:
 
 
 def legacy_hash(path: Path) -> str:
-    """How A1111 named checkpoints before it read them whole: eight digits of the SHA-256 of the 64 KiB after the first MiB."""
+    """How A1111 named checkpoints before it read them whole:
+    eight digits of the SHA-256 of the 64 KiB after the first MiB.
+    """
     with path.open("rb") as file:
         file.seek(0x100000)
         return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]

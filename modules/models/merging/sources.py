@@ -1,4 +1,6 @@
-"""Checkpoints that are mixed, read without holding them: what is read through a mapping counts as memory in use until it is unmapped."""
+"""Checkpoints that are mixed, read without holding them:
+what is read through a mapping counts as memory in use until it is unmapped.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,14 @@ from modules.models.files.state_dict import tensors_in, unpickled
 from modules.models.files.tensor_stream import Source, TensorEntry, opened
 
 MAPPED = 2**27      # bytes that are read through one mapping, more or less
-OLD_CLIP = re.compile(r"cond_stage_model\.transformer\.(?=(?:embeddings|encoder|final_layer_norm)\.)")      # as the first SD1 files had it
+# as the first SD1 files had it
+OLD_CLIP = re.compile(r"cond_stage_model\.transformer\.(?=(?:embeddings|encoder|final_layer_norm)\.)")
 
 EMA = "model_ema."  # where a training kept the averages of the UNet's weights
 
 Read = Callable[[str], Tensor]
-AGAIN: Mapping[str, Callable[[Path], Read]] = {      # how a file is mapped anew; an old pickle is none that can be mapped
+# how a file is mapped anew; an old pickle is none that can be mapped
+AGAIN: Mapping[str, Callable[[Path], Read]] = {
     "safetensors": lambda path: safe_open(path, "pt").get_tensor,
     "zip": lambda path: tensors_in(path.name, unpickled(path, mapped=True)).__getitem__,
 }

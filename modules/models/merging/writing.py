@@ -16,13 +16,17 @@ from modules.models.files.tensor_stream import Make, TensorEntry, write
 
 LONG_AGO = 3600.0                                  # s since the last byte was written: nobody writes it any more
 
-ReportProgress = Callable[[int, int], None]      # what is done, of how much: bytes, or weights; what it raises ends the work
+# what is done, of how much: bytes, or weights; what it raises ends the work
+ReportProgress = Callable[[int, int], None]
 
 
-def write_checkpoint(out: NewFile, entries: Mapping[str, TensorEntry], make: Make, metadata: Mapping[str, str], told: ReportProgress) -> None:
+def write_checkpoint(
+    out: NewFile, entries: Mapping[str, TensorEntry], make: Make, metadata: Mapping[str, str], told: ReportProgress
+) -> None:
     """Write a safetensors file whole or not at all, the widest numbers first, so that each tensor lies aligned.
 
-    Raises DiskFull before the first tensor is made if all will not fit, and DiskFull, Unwritable or Invalid as the writing goes.
+    Raises DiskFull before the first tensor is made if all will not fit, and DiskFull, Unwritable or Invalid as the
+    writing goes.
     """
     sweep(out)
     check_room(out.path, sum(entry.size for entry in entries.values()))

@@ -1,6 +1,7 @@
 """Attention backends: the ways a UNet and a VAE can compute attention, under A1111's names for them.
 
-All compute softmax(QKᵀ/√d)V (Vaswani et al. 2017, arXiv:1706.03762, §3.2.1); they differ in speed, memory and the last bits.
+All compute softmax(QKᵀ/√d)V (Vaswani et al. 2017, arXiv:1706.03762, §3.2.1); they differ in speed, memory and the last
+bits.
 """
 
 from __future__ import annotations
@@ -106,8 +107,10 @@ class AttentionLayers:
 
     def __init__(self, module: nn.Module, hypertiling: Hypertiling) -> None:
         """hypertiling: the module's own, which wraps the processors while it is on"""
-        plain = (AttnProcessor, AttnProcessor2_0)      # others compute more than one text's attention
-        self.layers = [part for part in module.modules() if isinstance(part, Attention) and type(part.processor) in plain]
+        plain = (AttnProcessor, AttnProcessor2_0)  # others compute more than one text's attention
+        self.layers = [
+            part for part in module.modules() if isinstance(part, Attention) and type(part.processor) in plain
+        ]
         self.hypertiling = hypertiling
         self.backend = PYTORCH
 

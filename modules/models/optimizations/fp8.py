@@ -1,7 +1,9 @@
-"""Weights stored in 8 bits and computed with in the precision of what they meet: half the memory, slightly other pictures.
+"""Weights stored in 8 bits and computed with in the precision of what they meet: half the memory,
+slightly other pictures.
 
-The format is E4M3 of Micikevicius et al. 2022, "FP8 Formats for Deep Learning", arXiv:2209.05433. As in A1111, matrices and
-convolutions of the UNet and the text encoders are stored so, with their biases; norms and embeddings are not, nor is the VAE.
+The format is E4M3 of Micikevicius et al. 2022, "FP8 Formats for Deep Learning", arXiv:2209.05433. As in A1111, matrices
+and convolutions of the UNet and the text encoders are stored so, with their biases; norms and embeddings are not, nor
+is the VAE.
 """
 
 from __future__ import annotations

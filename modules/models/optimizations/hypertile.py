@@ -1,6 +1,8 @@
-"""Hypertile: self-attention within tiles of the picture instead of over all of it, which is faster and changes it a little.
+"""Hypertile: self-attention within tiles of the picture instead of over all of it,
+which is faster and changes it a little.
 
-The idea is tfernd's HyperTile, https://github.com/tfernd/HyperTile; which layers, and which tiles, are as in A1111's extension.
+The idea is tfernd's HyperTile, https://github.com/tfernd/HyperTile; which layers, and which tiles, are as in A1111's
+extension.
 """
 
 from __future__ import annotations
@@ -36,13 +38,16 @@ def smallest_tile(height: int, width: int, wanted: int) -> int:
 
 def counts(side: int, smallest: int, swap: int) -> list[int]:
     """Into how many tiles a side may be cut: the `swap` largest of those divisors that leave tiles no smaller."""
-    return [count for count in range(side, 0, -1) if side % count == 0 and side // count >= min(smallest, side)][: max(swap, 1)]
+    return [count for count in range(side, 0, -1) if side % count == 0 and side // count >= min(smallest, side)][
+        : max(swap, 1)
+    ]
 
 
 def choose_split(size: tuple[int, int], smallest: int, swap: int, place: int) -> tuple[int, int]:
     """Rows and columns of tiles for the layer at that place.
 
-    A1111 draws lots for each layer of each call. Pictures with different seeds share our calls, so that nothing may depend on a
+    A1111 draws lots for each layer of each call. Pictures with different seeds share our calls, so that nothing may
+    depend on a
     seed: layers take the same candidates in turn, with the same end, that not all have their seams in one line.
     """
     rows, columns = (counts(side, smallest, swap) for side in size)
@@ -106,13 +111,18 @@ class InTiles:
             return self.inner(attention, hidden_states, *args, **more)
         if grid:
             tiles = split_tiles(hidden_states.movedim(1, -1), rows, columns).movedim(-1, 1).contiguous()
-            return join(self.inner(attention, tiles, *args, **more).movedim(1, -1), rows, columns).movedim(-1, 1).contiguous()
+            return (
+                join(self.inner(attention, tiles, *args, **more).movedim(1, -1), rows, columns)
+                .movedim(-1, 1)
+                .contiguous()
+            )
         tiles = split_tiles(hidden_states.unflatten(1, size), rows, columns)
         answers = self.inner(attention, tiles.flatten(1, 2), *args, **more)
         return join(answers.unflatten(1, tiles.shape[1:3]), rows, columns).flatten(1, 2)
 
     def cut(self, size: tuple[int, int]) -> tuple[int, int]:
-        smallest = smallest_tile(*self.seen.size, self.wanted.tile) << self.layer.depth      # as A1111: deeper layers see further
+        # as A1111: deeper layers see further
+        smallest = smallest_tile(*self.seen.size, self.wanted.tile) << self.layer.depth
         return choose_split(size, smallest, self.wanted.swap, self.place)
 
 
@@ -157,7 +167,11 @@ def unet_layers(unet: nn.Module) -> Iterator[TiledAttention]:
         return
     kinds = unet.config.down_block_types
     first, last = next((level for level, kind in enumerate(kinds) if "CrossAttn" in kind), 0), len(kinds) - 1
-    parts = [*enumerate(unet.down_blocks), (last, unet.mid_block), *((last - place, block) for place, block in enumerate(unet.up_blocks))]
+    parts = [
+        *enumerate(unet.down_blocks),
+        (last, unet.mid_block),
+        *((last - place, block) for place, block in enumerate(unet.up_blocks)),
+    ]
     for level, part in parts:
         for block in part.modules():
             if isinstance(block, BasicTransformerBlock):
@@ -167,7 +181,11 @@ def unet_layers(unet: nn.Module) -> Iterator[TiledAttention]:
 def vae_layers(vae: nn.Module) -> Iterator[TiledAttention]:
     """The decoder's alone, as in A1111."""
     if isinstance(vae, AutoencoderKL):
-        yield from (TiledAttention(attention) for attention in vae.decoder.mid_block.attentions if isinstance(attention, Attention))
+        yield from (
+            TiledAttention(attention)
+            for attention in vae.decoder.mid_block.attentions
+            if isinstance(attention, Attention)
+        )
 
 
 def halved(size: tuple[int, int], times: int) -> tuple[int, int]:

@@ -1,8 +1,9 @@
-"""Token merging: similar places of a picture share their self-attention, which is faster and changes the picture a little.
+"""Token merging: similar places of a picture share their self-attention,
+which is faster and changes the picture a little.
 
-Bolya & Hoffman 2023, "Token Merging for Fast Stable Diffusion", arXiv:2303.17604: every second place in both directions is a
-destination; of the others, the share `ratio` that is most like one of them is averaged into it before self-attention, and gets
-its answer afterwards. Only at the UNet's full resolution; nothing is left to chance.
+Bolya & Hoffman 2023, "Token Merging for Fast Stable Diffusion", arXiv:2303.17604: every second place in both directions
+is a destination; of the others, the share `ratio` that is most like one of them is averaged into it before
+self-attention, and gets its answer afterwards. Only at the UNet's full resolution; nothing is left to chance.
 """
 
 from __future__ import annotations
@@ -40,7 +41,12 @@ class Matching:
         order, most = alike.argsort(dim=-1, descending=True), min(int(count * ratio), len(sources))
         going, staying = order[:, :most], order[:, most:]
         into = nearest.gather(1, going)
-        return cls(destinations.expand(rows, -1)[..., None], sources[staying][..., None], sources[going][..., None], into[..., None])
+        return cls(
+            destinations.expand(rows, -1)[..., None],
+            sources[staying][..., None],
+            sources[going][..., None],
+            into[..., None],
+        )
 
     def merge(self, tokens: Tensor) -> Tensor:
         """(rows, n, channels) → the kept tokens, then the destinations averaged with what goes into them."""
@@ -54,7 +60,11 @@ class Matching:
         kept, averaged = answers.split([self.kept.shape[1], self.destinations.shape[1]], dim=1)
         count = self.kept.shape[1] + self.destinations.shape[1] + self.merged.shape[1]
         out = answers.new_empty(answers.shape[0], count, answers.shape[2])
-        for places, values in ((self.kept, kept), (self.destinations, averaged), (self.merged, take(averaged, self.into))):
+        for places, values in (
+            (self.kept, kept),
+            (self.destinations, averaged),
+            (self.merged, take(averaged, self.into)),
+        ):
             out.scatter_(1, places.expand_as(values), values)
         return out
 

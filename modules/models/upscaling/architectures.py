@@ -23,8 +23,10 @@ from modules.base.errors import ModelMismatch, ModelUnsupported
 from modules.models.layers import RGB_CHANNELS, conv3x3, leaky
 
 RESIDUAL = 0.2      # how much of a block's result is added to its input
-UNSHUFFLE_MULTIPLE = 4        # what an input's sides become before it is made smaller, be it by 2 or by 4: A1111's pictures depend on it
-UNFIT = (RuntimeError, ValueError, LookupError, TypeError, ArithmeticError)      # what weights of unlikely shapes and names lead to
+# what an input's sides become before it is made smaller, be it by 2 or by 4: A1111's pictures depend on it
+UNSHUFFLE_MULTIPLE = 4
+# what weights of unlikely shapes and names lead to
+UNFIT = (RuntimeError, ValueError, LookupError, TypeError, ArithmeticError)
 
 State = Mapping[str, Tensor]
 
@@ -103,7 +105,9 @@ class RRDBSizes:
 
 
 class RRDBNet(nn.Module):
-    """Residual-in-residual dense blocks at the input's size, then nearest-neighbour doublings, each with a convolution."""
+    """Residual-in-residual dense blocks at the input's size, then nearest-neighbour doublings,
+    each with a convolution.
+    """
 
     def __init__(self, sizes: RRDBSizes) -> None:
         super().__init__()
@@ -135,7 +139,9 @@ class SRVGGNet(nn.Module):
         super().__init__()
         self.scale = scale
         inner = [layer for _ in range(layers) for layer in (conv3x3(features, features), nn.PReLU(features))]
-        self.body = nn.Sequential(conv3x3(RGB_CHANNELS, features), nn.PReLU(features), *inner, conv3x3(features, RGB_CHANNELS * scale**2))
+        self.body = nn.Sequential(
+            conv3x3(RGB_CHANNELS, features), nn.PReLU(features), *inner, conv3x3(features, RGB_CHANNELS * scale**2)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return pixel_shuffle(self.body(x), self.scale) + interpolate(x, scale_factor=self.scale, mode="nearest")
@@ -211,7 +217,8 @@ def build_and_load(make: Callable[[State], tuple[nn.Module, State, int]], state:
 
 def upscaler_mismatch(name: str) -> ModelMismatch:
     return ModelMismatch(
-        f"{name} resembles an ESRGAN upscaler for RGB pictures, but its weights do not fit together.", "Download it again, or use another."
+        f"{name} resembles an ESRGAN upscaler for RGB pictures, but its weights do not fit together.",
+        "Download it again, or use another.",
     )
 
 
@@ -221,8 +228,13 @@ def foreign(name: str, state: State, device: torch.device, dtype: torch.dtype) -
     try:
         model = spandrel.ModelLoader().load_from_state_dict(dict(state))
     except (spandrel.UnsupportedModelError, *UNFIT) as error:
-        raise ModelUnsupported(f"{name} is of a kind that spandrel does not know either.", "Use an ESRGAN model.") from error
-    if not isinstance(model, spandrel.ImageModelDescriptor) or (model.input_channels, model.output_channels) != (RGB_CHANNELS, RGB_CHANNELS):
+        raise ModelUnsupported(
+            f"{name} is of a kind that spandrel does not know either.", "Use an ESRGAN model."
+        ) from error
+    if not isinstance(model, spandrel.ImageModelDescriptor) or (model.input_channels, model.output_channels) != (
+        RGB_CHANNELS,
+        RGB_CHANNELS,
+    ):
         raise ModelUnsupported(f"{name} is no upscaler for RGB pictures.", "Use an ESRGAN model.")
     return Net(model.to(device, dtype).eval(), model.scale, device, dtype)
 

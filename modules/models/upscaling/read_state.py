@@ -11,11 +11,15 @@ from torch import Tensor
 from modules.library.safetensors_header import sniff
 from modules.models.files.state_dict import read_pickle, read_state_dict, tensors_in
 
-WRAPPERS = ("params_ema", "params")     # BasicSR's names for the weights in a training file; the averaged ones are better
+# BasicSR's names for the weights in a training file; the averaged ones are better
+WRAPPERS = ("params_ema", "params")
 
 
 def read_state(path: Path) -> Mapping[str, Tensor]:
-    """The weights in a file by their names there. Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file."""
+    """The weights in a file by their names there.
+
+    Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file.
+    """
     if sniff(path) == "safetensors":
         return read_state_dict(path).tensors
     return tensors_in(path.name, unwrapped(read_pickle(path)))

@@ -16,7 +16,8 @@ from modules.imaging.tiling import starts
 from modules.models.upscaling.architectures import Net
 from modules.sampling.questions import Task
 
-UpscaleTile = Callable[[Tensor], Task[Tensor]]      # (3, h, w) uint8 → (3, h · scale, w · scale) uint8, whatever the scale
+# (3, h, w) uint8 → (3, h · scale, w · scale) uint8, whatever the scale
+UpscaleTile = Callable[[Tensor], Task[Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,9 @@ class Tiling:
     overlap: int = 8
 
     def spans(self, length: int) -> list[slice]:
-        """The tiles of one axis, evenly spread: neighbours share at least `overlap`, the last one ends at the border."""
+        """The tiles of one axis, evenly spread: neighbours share at least `overlap`,
+        the last one ends at the border.
+        """
         if not 0 < self.size < length:
             return [slice(0, length)]
         return [slice(start, start + self.size) for start in starts(length, self.size, self.shared)]
@@ -58,17 +61,22 @@ def upscale_by_tiles(enlarge: UpscaleTile, pixels: Tensor, tiling: Tiling) -> Ta
 def run_upscaler(net: Net, pixels: Tensor) -> Tensor:
     """(3, h, w) uint8 → (3, h · scale, w · scale) uint8. Raises NotANumber.
 
-    The networks learnt red, green, blue; A1111 hands them over the other way round, and the same picture needs the same order.
+    The networks learnt red, green, blue; A1111 hands them over the other way round, and the same picture needs the same
+    order.
     """
     x = pixels.flip(0).to(net.device).float().div(255).to(net.dtype)
     y = net.run(x[None])[0].float()
     if not y.isfinite().all():
-        raise NotANumber("The upscaler gave numbers that are no colours.", "Start with --no-half, or use another upscaler.")
+        raise NotANumber(
+            "The upscaler gave numbers that are no colours.", "Start with --no-half, or use another upscaler."
+        )
     return y.clamp(0, 1).mul(255).round().to(torch.uint8).flip(0).cpu()
 
 
 def lay(canvas: Tensor, tile: Tensor, start: int, fade: int) -> None:
-    """Put `tile` into `canvas`, both uint8, from column `start` on; over its first `fade` columns what was there gives way."""
+    """Put `tile` into `canvas`, both uint8, from column `start` on;
+    over its first `fade` columns what was there gives way.
+    """
     inside = start + fade
     ramp = torch.arange(fade) / max(fade, 1)
     canvas[..., start:inside] = torch.lerp(canvas[..., start:inside].float(), tile[..., :fade].float(), ramp).round()

@@ -1,7 +1,7 @@
 """Everything a picture can be enlarged with, and the way A1111 gets to the size that was asked for.
 
-A model has a scale of its own. It is run until the picture is large enough, three times at most, and the rest is done by
-Lanczos. Sides become multiples of 8, which is what the VAE takes.
+A model has a scale of its own. It is run until the picture is large enough, three times at most, and the rest is done
+by Lanczos. Sides become multiples of 8, which is what the VAE takes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from modules.sampling.questions import Task
 SIDE_MULTIPLE = 8            # pixels
 MOST_PASSES = 3
 
-ResizeImage = Callable[[Image.Image, float], Image.Image]       # an RGB picture, and the scale asked for → a larger one, by its own scale
+# an RGB picture, and the scale asked for → a larger one, by its own scale
+ResizeImage = Callable[[Image.Image, float], Image.Image]
 UpscaleImage = Callable[[Image.Image, float], Task[Image.Image]]      # the same, asking the device
 
 
@@ -54,7 +55,11 @@ class Upscalers:
         """Look again what there is; the list is replaced as a whole, and the model read anew."""
         self.catalog.refresh()
         found = upscaler_files(self.catalog)
-        models = [Upscaler(name, file.path, file.problem, (file.path.stem,)) for name, file in found.items() if name not in PILLOW]
+        models = [
+            Upscaler(name, file.path, file.problem, (file.path.stem,))
+            for name, file in found.items()
+            if name not in PILLOW
+        ]
         self._registry = Registry("upscaler", [*map(Upscaler, PILLOW), *models])
         self._ready: tuple[Path, Net] | None = None
 
@@ -66,7 +71,10 @@ class Upscalers:
         return self._registry[name]
 
     def enlarge(self, name: str, tile: Tensor) -> Tensor:
-        """(3, h, w) uint8 → the same, as much larger as that model makes it. Raises UnknownName, NotANumber, ModelError naming the file."""
+        """(3, h, w) uint8 → the same, as much larger as that model makes it.
+
+        Raises UnknownName, NotANumber, ModelError naming the file.
+        """
         path = self.find(name).path
         if path is None:
             raise UnknownName("upscaler with a model", name, [each.name for each in self._registry if each.path])
@@ -80,7 +88,8 @@ class Upscalers:
 
 
 def upscaled(image: Image.Image, scale: float, enlarge: UpscaleImage) -> Task[Image.Image]:
-    """About `scale` times as large, the sides multiples of 8: `enlarge` until it is large enough, then Lanczos. Raises Invalid.
+    """About `scale` times as large, the sides multiples of 8: `enlarge` until it is large enough, then Lanczos.
+    Raises Invalid.
 
     A scale of 1 is one pass: models of ×1 clean pictures up.
     """

@@ -1,6 +1,7 @@
 """OpenAI's consistency decoder in place of a VAE's: a UNet that draws the picture from the latent in two steps.
 
-Song et al. 2023, arXiv:2303.01469; weights as diffusers keeps them (openai/consistency-decoder), put among the VAEs by the user.
+Song et al. 2023, arXiv:2303.01469; weights as diffusers keeps them (openai/consistency-decoder), put among the VAEs by
+the user.
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ class LatentPreview:
         self.map = fit_preview(vae)       # (C + 1, 3): colours per channel, then the constant
 
     def look(self, latent: Tensor) -> Tensor:
-        colours = torch.cat([latent.float().flatten(1), latent.new_ones(1, latent[0].numel()).float()]).T @ self.map.to(latent.device)
+        colours = torch.cat([latent.float().flatten(1), latent.new_ones(1, latent[0].numel()).float()]).T @ self.map.to(
+            latent.device
+        )
         return colours.T.reshape(3, *latent.shape[1:])
 
 
@@ -39,7 +41,10 @@ def preview_jpeg(colours: Tensor, width: int, height: int) -> bytes:
 
 @torch.inference_mode()
 def fit_preview(vae: Vae, samples: int = 8, side: int = 8) -> Tensor:
-    """The map, from smooth random latents and what the VAE makes of them, averaged over each latent cell. A broken VAE's is grey."""
+    """The map, from smooth random latents and what the VAE makes of them, averaged over each latent cell.
+
+    A broken VAE's is grey.
+    """
     weight = next(vae.module.parameters())
     channels = vae.module.config.latent_channels
     coarse = torch.randn(samples, channels, side // 4, side // 4, generator=cpu_generator(0)) * 1.5

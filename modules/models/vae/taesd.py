@@ -1,4 +1,5 @@
-"""TAESD: a tiny stand-in for Stable Diffusion's VAE, nearly as good and many times faster. Its files are the user's to bring.
+"""TAESD: a tiny stand-in for Stable Diffusion's VAE, nearly as good and many times faster.
+Its files are the user's to bring.
 
 Format: github.com/madebyollin/taesd, one file each for encoder and decoder, keys numbered by place in the network.
 """
@@ -55,7 +56,9 @@ class Taesd:
         with torch.device("meta"):
             module = getattr(AutoencoderTiny(), which)
         state = rename_taesd_keys(read_state_dict(path).tensors, LEADING_LAYERS[which])
-        if {name: tensor.shape for name, tensor in state.items()} != {name: tensor.shape for name, tensor in module.state_dict().items()}:
+        if {name: tensor.shape for name, tensor in state.items()} != {
+            name: tensor.shape for name, tensor in module.state_dict().items()
+        }:
             raise ModelMismatch(f"{path.name} is not TAESD's {which}.", "Download it again.")
         module.load_state_dict(state, assign=True)
         return module.eval().requires_grad_(False).to(self.device, torch.float32)

@@ -46,11 +46,17 @@ class Vae:
                 "The model may be broken, or too large for half precision: try --no-half.",
             )
         self.module.use_tiling = tiled
-        drawn = {"generator": cpu_generator(0)} if isinstance(self.module, ConsistencyDecoderVAE) else {}      # the same noise each time
-        return self._finite(lambda like: self.module.decode(self.latent.to_vae(latent).to(like)[None], return_dict=False, **drawn)[0][0])
+        # the same noise each time
+        drawn = {"generator": cpu_generator(0)} if isinstance(self.module, ConsistencyDecoderVAE) else {}
+        return self._finite(
+            lambda like: self.module.decode(self.latent.to_vae(latent).to(like)[None], return_dict=False, **drawn)[0][0]
+        )
 
     def encode(self, pixels: Tensor, tiled: bool = False) -> Tensor:
-        """(3, H, W) in [−1, 1] → (C, h, w) latent on the VAE's own scale, float32: the mean of what it says. Raises NotANumber."""
+        """(3, H, W) in [−1, 1] → (C, h, w) latent on the VAE's own scale, float32: the mean of what it says.
+
+        Raises NotANumber.
+        """
         self.module.use_tiling = tiled
         return self._finite(lambda like: self.module.encode(pixels.to(like)[None]).latent_dist.mode()[0])
 
@@ -60,7 +66,10 @@ class Vae:
         if torch.isfinite(answer).all():
             return answer
         if weight.dtype == torch.float32:
-            raise NotANumber("The VAE's result is not a number, so there is no picture to show.", "Try another VAE or checkpoint, or --no-half-vae.")
+            raise NotANumber(
+                "The VAE's result is not a number, so there is no picture to show.",
+                "Try another VAE or checkpoint, or --no-half-vae.",
+            )
         log.warning("The VAE gave no number in half precision; it works in single precision from now on.")
         self.module.float()
         return self._finite(ask)

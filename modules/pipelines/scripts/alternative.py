@@ -1,4 +1,6 @@
-"""img2img alternative test: back from the picture to the noise it would come from, and forth again to another picture."""
+"""img2img alternative test: back from the picture to the noise it would come from,
+and forth again to another picture.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,16 @@ from modules.pipelines.img2img import (
 )
 from modules.pipelines.plan import ImagePlan, Pass
 from modules.pipelines.result import ExtraParams, Result
-from modules.pipelines.sampling import add_noise, fresh_noise, image_noise, noise_levels, on, remaining, sampler_flow, trained_levels
+from modules.pipelines.sampling import (
+    add_noise,
+    fresh_noise,
+    image_noise,
+    noise_levels,
+    on,
+    remaining,
+    sampler_flow,
+    trained_levels,
+)
 from modules.pipelines.scripts.script_run import ScriptRun
 from modules.pipelines.txt2img import decode_image, sampled
 from modules.sampling.flows import Denoise, Flow
@@ -95,13 +106,19 @@ def generate(plan: ImagePlan[Img2Img, Inversion]) -> Task[Result]:
     latent = hole.picture
     if forth.schedule_steps:
         noise = yield from inverted(back, canvas, facts, latent, arguments.sigma_adjustment)
-        latent, complete = yield from from_own_noise(forth, canvas, hole, mix_noise(forth, facts, noise, arguments.randomness), extra)
+        latent, complete = yield from from_own_noise(
+            forth, canvas, hole, mix_noise(forth, facts, noise, arguments.randomness), extra
+        )
     extra |= dict(alternative_infotext(arguments))
     painting = yield from decode_image(forth, hole.closed(latent), extra)
-    return collect_images(forth, finished(canvas, painting, softly_changed(forth, hole, latent), plan.settings), complete, extra)
+    return collect_images(
+        forth, finished(canvas, painting, softly_changed(forth, hole, latent), plan.settings), complete, extra
+    )
 
 
-def from_own_noise(pass_: Pass, canvas: Canvas, hole: Inpainting, noise: Tensor, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
+def from_own_noise(
+    pass_: Pass, canvas: Canvas, hole: Inpainting, noise: Tensor, extra: ExtraParams
+) -> Task[tuple[Tensor, bool]]:
     """The latent out of the picture with that noise on it, and whether it is complete."""
     facts = yield pass_.facts
     layers = mask_layers(pass_, hole, trained_levels(pass_, facts))
@@ -120,7 +137,8 @@ def inverted(pass_: Pass, canvas: Canvas, facts: ModelFacts, latent: Tensor, adj
 
 
 def from_above(x: Tensor, rising: Sequence[float]) -> Flow:
-    """Euler's method backwards in time; the slope of each step is that at the level it goes to, of the latent it comes from.
+    """Euler's method backwards in time; the slope of each step is that at the level it goes to,
+    of the latent it comes from.
 
     Song et al. 2021, arXiv:2010.02502, §4.3: a deterministic sampler can be run the other way.
     """
@@ -130,7 +148,9 @@ def from_above(x: Tensor, rising: Sequence[float]) -> Flow:
 
 
 def from_below(x: Tensor, rising: Sequence[float]) -> Flow:
-    """The same with the slope at the level each step comes from; at none there is no slope, so the first step goes nowhere."""
+    """The same with the slope at the level each step comes from; at none there is no slope,
+    so the first step goes nowhere.
+    """
     for step, (low, high) in enumerate(pairwise(rising)):
         if low > 0:
             x = x + (x - (yield Denoise(x, low, step))) / low * (high - low)
@@ -146,7 +166,10 @@ def mix_noise(pass_: Pass, facts: ModelFacts, own: Tensor, share: float) -> Tens
 
 
 def begun(pass_: Pass, facts: ModelFacts, latent: Tensor, noise: Tensor) -> Flow:
-    """The sampler's flow from where that noise is all there is. At lower levels, as in A1111, some of the picture is left."""
+    """The sampler's flow from where that noise is all there is.
+
+    At lower levels, as in A1111, some of the picture is left.
+    """
     trained = trained_levels(pass_, facts)
     levels = noise_levels(pass_, trained)
     begin, rest = remaining(pass_, trained, levels)

@@ -23,13 +23,20 @@ class Growth:
 
     @classmethod
     def of(cls, size: tuple[int, int], pixels: int, sides: tuple[OutpaintSide, ...]) -> Growth:
-        """At least `pixels` on each of these sides, and then to whole sizes. Raises Invalid if no side grows, or it grows too large."""
+        """At least `pixels` on each of these sides, and then to whole sizes.
+
+        Raises Invalid if no side grows, or it grows too large.
+        """
         if not sides:
             raise Invalid("No side of the picture is to grow.", "Name left, right, up or down.", field="script_args")
         left, right, up, down = (pixels * (side in sides) for side in ("left", "right", "up", "down"))
         found = cls(*split_growth(size[0], left, right), *split_growth(size[1], up, down))
         if (size[0] + found.left + found.right) * (size[1] + found.up + found.down) > MOST_GROWN_PIXELS:
-            raise Invalid("The picture is too large to grow.", f"It may have {MOST_GROWN_PIXELS:,} pixels in the end.", field="init_images")
+            raise Invalid(
+                "The picture is too large to grow.",
+                f"It may have {MOST_GROWN_PIXELS:,} pixels in the end.",
+                field="init_images",
+            )
         return found
 
 

@@ -59,7 +59,9 @@ def plan_of(loops: Loops, passes: Sequence[int]) -> ImagePlan[Img2Img, Loops]:
 def of_loop(run: ScriptRun[Loopback], batch: int, loop: int) -> Img2Img:
     """The request with that loop's own seed and strength, which its generation data tell."""
     seed = counted_on(run.params.seed, batch * run.arguments.loops + loop)
-    return replace(run.params, seed=seed, denoising_strength=loop_strength(run.arguments, run.params.denoising_strength, loop))
+    return replace(
+        run.params, seed=seed, denoising_strength=loop_strength(run.arguments, run.params.denoising_strength, loop)
+    )
 
 
 def generate(plan: ImagePlan[Img2Img, Loops]) -> Task[Result]:
@@ -101,7 +103,9 @@ def link(plan: ImagePlan[Img2Img, Loops], loop: int, before: Result | None) -> T
         changes["inpainting_fill"] = ORIGINAL
         p = replace(p, inpainting_fill=ORIGINAL)
     start = Image.fromarray(before.pixels) if before else run.start
-    canvas = yield from canvas_of(start, p, run.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.passes[0].weights))
+    canvas = yield from canvas_of(
+        start, p, run.load, Enlarger.of(plan.settings.upscaler_for_img2img, plan.settings, plan.passes[0].weights)
+    )
     canvas = replace(canvas, colours=run.start, start=start if plan.settings.save_init_img else None)
     result = yield from paint_canvas(plan, loop if len(plan.passes) > 1 else 0, canvas, **changes)
     result.extra_params["Final denoising strength"] = run.arguments.final_denoising_strength

@@ -126,7 +126,9 @@ def generate(plan: ImagePlan[Img2Img, Outpainting]) -> Task[Result]:
     return Result(np.asarray(image), complete, extra)
 
 
-def grow_side(plan: ImagePlan[Img2Img, Outpainting], number: int, side: GrowingSide, image: Image.Image) -> Task[tuple[Image.Image, Result]]:
+def grow_side(
+    plan: ImagePlan[Img2Img, Outpainting], number: int, side: GrowingSide, image: Image.Image
+) -> Task[tuple[Image.Image, Result]]:
     """The picture with one side more."""
     large = place_on_canvas(side, image)
     under = fill_with_noise(plan.source.run.arguments, large, side.new(side.whole, 1))
@@ -145,7 +147,9 @@ def place_on_canvas(side: GrowingSide, image: Image.Image) -> Image.Image:
 
 
 def fill_with_noise(arguments: OutpaintingMk2, large: Image.Image, new: Image.Image) -> Image.Image:
-    levels = fill_with_texture(np.asarray(large) / 255, np.asarray(new) / 255, arguments.noise_q, arguments.color_variation)
+    levels = fill_with_texture(
+        np.asarray(large) / 255, np.asarray(new) / 255, arguments.noise_q, arguments.color_variation
+    )
     return Image.fromarray((levels * 255).astype(np.uint8))
 
 

@@ -29,7 +29,9 @@ PoorMansPlan: TypeAlias = ImagePlan[Img2Img, PoorMansRun]
 def plans(run: PoorMansRun) -> Sequence[PoorMansPlan]:
     """One picture, whatever the batch."""
     fill = run.arguments.inpainting_fill
-    params = replace(run.params, inpainting_fill=int(fill) if fill.isdigit() else FILLS.index(fill), inpaint_full_res=False)
+    params = replace(
+        run.params, inpainting_fill=int(fill) if fill.isdigit() else FILLS.index(fill), inpaint_full_res=False
+    )
     large, growth = place_on_black(run)
     return [plan_of_passes(run, params, len(new_tiles(growth_grid(run, large), growth)), generate, run)]
 
@@ -65,7 +67,9 @@ def growth_grid(run: PoorMansRun, large: Image.Image) -> Grid:
 def new_tiles(grid: Grid, growth: Growth) -> list[Box]:
     """Those that are not wholly of the picture there was."""
     right, bottom = grid.size[0] - growth.right, grid.size[1] - growth.down
-    return [box for box in grid.boxes() if box[0] < growth.left or box[1] < growth.up or box[2] > right or box[3] > bottom]
+    return [
+        box for box in grid.boxes() if box[0] < growth.left or box[1] < growth.up or box[2] > right or box[3] > bottom
+    ]
 
 
 def canvases(plan: PoorMansPlan, large: Image.Image, growth: Growth, boxes: list[Box]) -> list[Canvas]:

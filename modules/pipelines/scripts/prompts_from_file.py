@@ -27,10 +27,21 @@ def requests(params: Request, arguments: PromptsFromFile, settings: Settings) ->
     """Each line's request, and the settings it is done with. Raises Invalid or UnknownName."""
     before = pictures = 0
     for place, line in enumerate(parse_lines(arguments.text)):
-        seed = arguments.seeds[place] if place < len(arguments.seeds) else counted_on(params.seed, before * arguments.iterate)
-        request = said(replace(params, seed=seed, script_name="", script_args=()), styled(line, arguments.styles), arguments.position)
+        seed = (
+            arguments.seeds[place]
+            if place < len(arguments.seeds)
+            else counted_on(params.seed, before * arguments.iterate)
+        )
+        request = said(
+            replace(params, seed=seed, script_name="", script_args=()),
+            styled(line, arguments.styles),
+            arguments.position,
+        )
         request = with_standing_networks(request, settings)
-        yield request, change_settings(settings, {name: line[tag] for tag, name in SETTINGS.items() if line.get(tag, "") != ""})
+        yield (
+            request,
+            change_settings(settings, {name: line[tag] for tag, name in SETTINGS.items() if line.get(tag, "") != ""}),
+        )
         before += params.pictures
         pictures += request.pictures
         if pictures > MOST_PROMPT_PICTURES:
@@ -43,7 +54,10 @@ def requests(params: Request, arguments: PromptsFromFile, settings: Settings) ->
 def styled(line: Mapping[str, Any], styles: Mapping[str, tuple[str, str]]) -> Mapping[str, Any]:
     """The line with its styles' texts in its prompts. Raises PromptTooLong."""
     chosen = [styles[name] for name in line.get(STYLES, ())]
-    told = {name: apply_styles_to_prompt(line.get(name, ""), [texts[place] for texts in chosen]) for place, name in enumerate(PROMPT_FIELDS)}
+    told = {
+        name: apply_styles_to_prompt(line.get(name, ""), [texts[place] for texts in chosen])
+        for place, name in enumerate(PROMPT_FIELDS)
+    }
     return {**line, **{name: text for name, text in told.items() if text}, STYLES: ()}
 
 

@@ -68,7 +68,9 @@ def paint_canvas(plan: ImagePlan[Img2Img, Any], number: int, canvas: Canvas, **c
 
 
 def each_painted(plan: ImagePlan[Img2Img, Any], canvases: list[Canvas], seeds: list[int]) -> Task[list[Result]]:
-    """One pass for each canvas, the mask being in it; fewer if they are interrupted, and then the last is not complete."""
+    """One pass for each canvas, the mask being in it; fewer if they are interrupted,
+    and then the last is not complete.
+    """
     done: list[Result] = []
     for number, (canvas, seed) in enumerate(zip(canvases, seeds, strict=True)):
         try:

@@ -35,10 +35,16 @@ def plans(run: SdUpscaleRun) -> Sequence[SdUpscalePlan]:
     run = replace(run, arguments=replace(run.arguments, upscaler=upscaler_name(run)))
     size = enlarged_size(run.arguments, run.start.size)
     if max(size) > LONGEST_SIDE or size[0] * size[1] > MOST_OUTPUT_PIXELS:
-        raise Invalid(f"The picture would become one of {size[0]}×{size[1]}.", f"{MOST_OUTPUT_PIXELS:,} pixels are the most.", field="script_args")
+        raise Invalid(
+            f"The picture would become one of {size[0]}×{size[1]}.",
+            f"{MOST_OUTPUT_PIXELS:,} pixels are the most.",
+            field="script_args",
+        )
     tiles = len(upscale_grid(run, size).boxes())
     if tiles > MOST_TILES:
-        raise Invalid(f"That makes {tiles:,} tiles.", f"Make width and height larger: {MOST_TILES:,} are the most.", field="width")
+        raise Invalid(
+            f"That makes {tiles:,} tiles.", f"Make width and height larger: {MOST_TILES:,} are the most.", field="width"
+        )
     return one_plan_a_seed(run, run.params, tiles, generate)
 
 
@@ -67,7 +73,10 @@ def generate(plan: SdUpscalePlan) -> Task[Result]:
     done = yield from each_painted(plan, [Canvas(tile) for tile in tiles.values()], seeds(plan, len(boxes)))
     tiles |= {box: Image.fromarray(result.pixels) for box, result in zip(boxes, done, strict=False)}
     extra = done[0].extra_params
-    extra |= {"SD upscale overlap": plan.source.arguments.overlap, "SD upscale upscaler": plan.source.arguments.upscaler}
+    extra |= {
+        "SD upscale overlap": plan.source.arguments.overlap,
+        "SD upscale upscaler": plan.source.arguments.upscaler,
+    }
     extra.notes += [UNMASKED] * bool(plan.params.mask)
     return Result(np.asarray(grid.joined(tiles)), all(result.complete for result in done), extra)
 

@@ -1,7 +1,7 @@
 """Noise of a picture's own kind: what is to be painted begins with the picture's spectrum and colours.
 
-The method of g-diffuser's out-painting (parlance-zz 2022): white noise is given the magnitudes and phases that the picture
-has at each frequency, then the picture's histogram.
+The method of g-diffuser's out-painting (parlance-zz 2022): white noise is given the magnitudes and phases that the
+picture has at each frequency, then the picture's histogram.
 """
 
 from __future__ import annotations

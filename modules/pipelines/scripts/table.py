@@ -8,7 +8,14 @@ from typing import Any, Generic, Protocol
 
 from modules.params.img2img import Img2Img
 from modules.pipelines.plan import ImagePlan
-from modules.pipelines.scripts import alternative, loopback, outpainting_mk2, poor_mans_outpainting, prompts_from_file, sd_upscale
+from modules.pipelines.scripts import (
+    alternative,
+    loopback,
+    outpainting_mk2,
+    poor_mans_outpainting,
+    prompts_from_file,
+    sd_upscale,
+)
 from modules.pipelines.scripts.script_run import A, ScriptRun
 from modules.requests.resolve import Request
 from modules.settings.options import Settings

@@ -25,7 +25,7 @@ class Grid:
         """From top to bottom, each from left to right. Raises Invalid if the tiles are all overlap."""
         if min(self.tile) <= self.overlap:
             tile = "×".join(map(str, self.tile))
-            hint = "The script paints tiles of the form's width and height: make those larger, or the script's pixels fewer."
+            hint = "The script paints tiles of the form's size: make that larger, or the script's pixels fewer."
             raise Invalid(f"Tiles of {tile} pixels cannot overlap by {self.overlap}.", hint, field="width")
         (width, height), overlap = self.tile, self.overlap
         lefts, tops = starts(self.size[0], width, overlap), starts(self.size[1], height, overlap)
@@ -36,7 +36,10 @@ class Grid:
 
     def joined(self, tiles: dict[Box, Image.Image]) -> Image.Image:
         """The picture whose tiles these are."""
-        strips = [(row[0][1], laid([(box[0], tiles[box]) for box in row], (self.size[0], self.tile[1]), self.overlap)) for row in self.rows()]
+        strips = [
+            (row[0][1], laid([(box[0], tiles[box]) for box in row], (self.size[0], self.tile[1]), self.overlap))
+            for row in self.rows()
+        ]
         turned = [(top, strip.transpose(Image.Transpose.TRANSPOSE)) for top, strip in strips]
         return laid(turned, self.size[::-1], self.overlap).transpose(Image.Transpose.TRANSPOSE)
 

@@ -20,7 +20,11 @@ def batch_controls(words: Words) -> dict[str, Component]:
     """For what is declared without a control."""
     return {
         "resize_by": gr.Radio(
-            [(words("Resize to"), False), (words("Resize by"), True)], value=False, label=words("Size"), elem_id="img2img_tabs_resize", render=False,
+            [(words("Resize to"), False), (words("Resize by"), True)],
+            value=False,
+            label=words("Size"),
+            elem_id="img2img_tabs_resize",
+            render=False,
         ),
     }
 
@@ -44,7 +48,12 @@ def folder_fields(form: Form[Any], flags: Flags, words: Words, *more: str) -> No
 
 def whose_folders(flags: Flags, words: Words) -> str:
     if not flags.shared:
-        return words("Folders on the machine where the server runs; only the first is needed. No file there is ever overwritten.")
+        return words(
+            "Folders on the machine where the server runs; only the first is needed. No file there is ever overwritten."
+        )
     if flags.batch_dir:
         return words("This server is shared. Open for all are these folders on it:") + f" {opened_folders(flags)}"
-    return words("This server is shared, so the folders on its disk are closed. Whoever starts it can open some with --batch-dir.")
+    return words(
+        "This server is shared, so the folders on its disk are closed. Whoever starts it can open some with "
+        "--batch-dir."
+    )

@@ -18,7 +18,8 @@ from modules.ui.words import Words
 TAB = "extras"
 
 
-EXTRAS_HELD: Mapping[str, Any] = {"images": [], "infotexts": [], "batch_source": ""}      # without a control: the scripts send the pictures
+# without a control: the scripts send the pictures
+EXTRAS_HELD: Mapping[str, Any] = {"images": [], "infotexts": [], "batch_source": ""}
 
 
 def extras_controls(words: Words) -> dict[str, Component]:
@@ -43,7 +44,12 @@ def picture_inputs(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
     with gr.Tabs(elem_id=f"mode_{TAB}"):
         with gr.Tab(words("Pictures"), id="single_image", elem_id=f"{TAB}_single_tab"):
             gr.HTML(elem_id=f"{TAB}_image", padding=False)
-        with gr.Tab(words("Batch from Directory"), id="batch_from_directory", elem_id=f"{TAB}_batch_directory_tab", render_children=True):
+        with gr.Tab(
+            words("Batch from Directory"),
+            id="batch_from_directory",
+            elem_id=f"{TAB}_batch_directory_tab",
+            render_children=True,
+        ):
             batch.folder_fields(form, flags, words)
 
 

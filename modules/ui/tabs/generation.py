@@ -1,4 +1,7 @@
-"""What txt2img and img2img have in common: A1111's controls in A1111's places. What moves (progress, pictures, shortcuts) is in assets/."""
+"""What txt2img and img2img have in common: A1111's controls in A1111's places.
+
+What moves (progress, pictures, shortcuts) is in assets/.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,12 @@ def actions(tab: str, words: Words) -> None:
             gr.Button(words("Skip"), elem_id=f"{tab}_skip")
             gr.Button(words("Generate"), elem_id=f"{tab}_generate", variant="primary")
         with gr.Row(elem_id=f"{tab}_tools"):
-            tool("paste" if tab == "txt2img" else f"{tab}_paste", "Read generation data from the prompt, or take the last picture's", "paste", words)
+            tool(
+                "paste" if tab == "txt2img" else f"{tab}_paste",
+                "Read generation data from the prompt, or take the last picture's",
+                "paste",
+                words,
+            )
             tool(f"{tab}_clear_prompt", "Clear the prompts", "trash", words)
             tool(f"{tab}_restore_progress", "Show my newest job", "restore", words)
 

@@ -30,15 +30,28 @@ MODES = (
 )
 
 
-# Without a control: the scripts send the pictures, and pasted data may name a noise multiplier in place of the setting's.
-IMG2IMG_HELD: Mapping[str, Any] = {"init_images": [], "mask": "", "initial_noise_multiplier": None, "batch_source": "", "batch_sent": []}
+# Without a control: the scripts send the pictures, and pasted data may name a noise multiplier in place of the
+# setting's.
+IMG2IMG_HELD: Mapping[str, Any] = {
+    "init_images": [],
+    "mask": "",
+    "initial_noise_multiplier": None,
+    "batch_source": "",
+    "batch_sent": [],
+}
 
 
 def img2img_controls(words: Words) -> dict[str, Component]:
     """Controls for what is declared without one."""
     def choice(field: str, value: Any, elem_id: str) -> gr.Radio:
         label, values = NAMED_VALUES[field]
-        return gr.Radio([(words(name), each) for name, each in values.items()], value=value, label=words(label), elem_id=elem_id, render=False)
+        return gr.Radio(
+            [(words(name), each) for name, each in values.items()],
+            value=value,
+            label=words(label),
+            elem_id=elem_id,
+            render=False,
+        )
 
     return {
         "resize_mode": choice("resize_mode", 0, "resize_mode"),
@@ -97,4 +110,6 @@ def inpainting(form: Form[Img2ImgBatch], words: Words) -> None:
             with gr.Row():
                 form.place("mask_blend_power", "mask_blend_scale", "inpaint_detail_preservation")
             with gr.Row():
-                form.place("composite_mask_influence", "composite_difference_threshold", "composite_difference_contrast")
+                form.place(
+                    "composite_mask_influence", "composite_difference_threshold", "composite_difference_contrast"
+                )

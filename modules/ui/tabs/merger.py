@@ -1,4 +1,6 @@
-"""The Checkpoint Merger tab: A1111's controls in its order, and what it lacks folded below. assets/tabs/merger.js asks the API for the work."""
+"""The Checkpoint Merger tab: A1111's controls in its order,
+and what it lacks folded below. assets/tabs/merger.js asks the API for the work.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from modules.ui.words import Words
 
 TAB = "modelmerger"
 
-# The three pickers that A1111 has, and one for more: together they are the field `models`. Element id → the list that it offers.
+# The three pickers that A1111 has, and one for more: together they are the field `models`. Element id → the list that
+# it offers.
 MERGER_LISTS: Mapping[str, str] = {
     f"{TAB}_primary_model_name": "checkpoints",
     f"{TAB}_secondary_model_name": "checkpoints",
@@ -37,10 +40,17 @@ def merger_forms(lists: Lists, words: Words) -> dict[str, Form[Any]]:
 
 def source_pickers(words: Words) -> dict[str, Component]:
     first = {
-        letter: gr.Dropdown([], label=words(f"{which} model ({letter.upper()})"), elem_id=f"{TAB}_{which.lower()}_model_name", render=False)
+        letter: gr.Dropdown(
+            [],
+            label=words(f"{which} model ({letter.upper()})"),
+            elem_id=f"{TAB}_{which.lower()}_model_name",
+            render=False,
+        )
         for letter, which in (("a", "Primary"), ("b", "Secondary"), ("c", "Tertiary"))
     }
-    others = gr.Dropdown([], multiselect=True, label=words("More models (D, E, …)"), elem_id=f"{TAB}_other_model_names", render=False)
+    others = gr.Dropdown(
+        [], multiselect=True, label=words("More models (D, E, …)"), elem_id=f"{TAB}_other_model_names", render=False
+    )
     return {**first, "others": others}
 
 
@@ -76,4 +86,5 @@ def merge_controls(form: Form[Merge], words: Words) -> None:
 def formulas(words: Words) -> Iterator[str]:
     """Of each method, with the field of its shares; the script shows those of the chosen one."""
     for method in MERGE_METHODS.values():
-        yield f'<p data-method="{escape(method.name)}" data-shares="{method.shares}">{escape(words(method.formula))}</p>'
+        data = f'data-method="{escape(method.name)}" data-shares="{method.shares}"'
+        yield f"<p {data}>{escape(words(method.formula))}</p>"

@@ -1,4 +1,7 @@
-"""A1111's scripts at the foot of the settings: which one, and the arguments of the chosen one. What moves is in assets/generation/scripts.js."""
+"""A1111's scripts at the foot of the settings: which one, and the arguments of the chosen one.
+
+What moves is in assets/generation/scripts.js.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,15 @@ def id_of(script: Script, kind: GenerationKind) -> str:
 
 def script_dropdown(names: Mapping[str, Any], kind: GenerationKind, words: Words) -> gr.Dropdown:
     choices = [(words("None"), ""), *((words(name), name) for name in names)]
-    return gr.Dropdown(choices, value="", label=words("Script"), info=words(HELP), elem_id=f"{kind}_script_list", interactive=True, render=False)
+    return gr.Dropdown(
+        choices,
+        value="",
+        label=words("Script"),
+        info=words(HELP),
+        elem_id=f"{kind}_script_list",
+        interactive=True,
+        render=False,
+    )
 
 
 def build(form: ScriptedForm[Any], words: Words) -> None:
@@ -53,7 +64,9 @@ def build(form: ScriptedForm[Any], words: Words) -> None:
         form.components["script_name"].render()
         for name, arguments in form.scripts.items():
             with gr.Column(elem_classes="script"):
-                gr.HTML(f'<p class="hint" data-script="{escape(name)}">{escape(words(form.helps[name]))}</p>', padding=False)
+                gr.HTML(
+                    f'<p class="hint" data-script="{escape(name)}">{escape(words(form.helps[name]))}</p>', padding=False
+                )
                 arguments.rest()
                 if text := arguments.components.get("text"):
                     gr.Button(words("Load a text file"), elem_id=f"{text.elem_id}_file", elem_classes="load-text")

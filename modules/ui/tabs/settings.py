@@ -40,7 +40,8 @@ TITLES: Mapping[str, str] = {
 def build(lists: Lists, words: Words) -> dict[str, Component]:
     """The tab; returns the controls by the names of their settings.
 
-    assets/tabs/settings.js applies them through the API and adds each one's way back: gradio's start takes as long as it has elements.
+    assets/tabs/settings.js applies them through the API and adds each one's way back: gradio's start takes as long as
+    it has elements.
     """
     controls: dict[str, Component] = {}
     with gr.Row(elem_id="settings_bar"):

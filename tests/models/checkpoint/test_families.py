@@ -31,8 +31,15 @@ def small(kind: Kind, in_channels: int = 4) -> Kind:
     u = kind.unet
     width = sum(64 for _ in kind.texts)
     pooled = 64 if u.adm else 0
-    unet = replace(u, model_channels=64, context_dim=width, in_channels=in_channels, adm=pooled + (u.adm - 1280) if u.adm else 0,
-                   depth=tuple(min(depth, 2) for depth in u.depth), middle_depth=min(u.middle_depth, 2))
+    unet = replace(
+        u,
+        model_channels=64,
+        context_dim=width,
+        in_channels=in_channels,
+        adm=pooled + (u.adm - 1280) if u.adm else 0,
+        depth=tuple(min(depth, 2) for depth in u.depth),
+        middle_depth=min(u.middle_depth, 2),
+    )
     return Kind(unet, tuple(Text(text.prefix, text.open_clip, 64, 3) for text in kind.texts), 32, kind.markers)
 
 
@@ -86,6 +93,11 @@ def test_an_sd2_model_is_asked_what_it_predicts(tmp_path, offset, predicts):
 
 
 def test_a_model_of_other_channels_is_refused_by_name(tmp_path):
-    save(Kind(Unet(64, (1, 2), (1, 0), context_dim=64, in_channels=5), (Text("cond_stage_model.model.", True, 64, 3),), 32), tmp_path / "depth.safetensors")
+    save(
+        Kind(
+            Unet(64, (1, 2), (1, 0), context_dim=64, in_channels=5), (Text("cond_stage_model.model.", True, 64, 3),), 32
+        ),
+        tmp_path / "depth.safetensors",
+    )
     with pytest.raises(ModelUnsupported, match=r"depth\.safetensors takes 5 channels"):
         load_checkpoint(library(tmp_path).checkpoints.default())

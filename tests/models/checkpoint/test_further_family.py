@@ -1,4 +1,6 @@
-"""A further family is a row and two networks: a tiny flow-matching transformer with a text encoder of its own draws like the others."""
+"""A further family is a row and two networks: a tiny flow-matching
+transformer with a text encoder of its own draws like the others.
+"""
 
 from __future__ import annotations
 
@@ -88,9 +90,18 @@ TRANSFORMER = PartNetwork(same_names, lambda tensors, hints: SD3Transformer2DMod
 BYTES = PartNetwork(same_names, lambda tensors, hints: ByteEncoder())
 TINY_FLOW = Family(
     KnownFamily("TinyFlow", "Tiny Flow", "tinyflow", ("context_embedder",)),
-    Denoiser(TRANSFORMER, arguments, "transformer.", "transformer.pos_embed.proj.weight", "transformer.context_embedder.weight"),
-    (TextPart("bytes.", BYTES, table="table.weight"),), ByteReader, LatentFormat(4, 8, 0.3611, 0.1159, tiny=""),
-    Hints(prediction_type=FLOW.name, shift=SHIFT), aligned=(),
+    Denoiser(
+        TRANSFORMER,
+        arguments,
+        "transformer.",
+        "transformer.pos_embed.proj.weight",
+        "transformer.context_embedder.weight",
+    ),
+    (TextPart("bytes.", BYTES, table="table.weight"),),
+    ByteReader,
+    LatentFormat(4, 8, 0.3611, 0.1159, tiny=""),
+    Hints(prediction_type=FLOW.name, shift=SHIFT),
+    aligned=(),
 )
 
 
@@ -115,14 +126,19 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def device(folder):
     tokenizer = load_tokenizer(GOLDEN / "models/tiny-clip")
-    return Device(library(folder), tokenizer, Placement.choose(cpu=True), lambda *_: None, families=(*FAMILIES, TINY_FLOW))
+    return Device(
+        library(folder), tokenizer, Placement.choose(cpu=True), lambda *_: None, families=(*FAMILIES, TINY_FLOW)
+    )
 
 
 def drawn(device, *seeds, **asked):
     """The pictures of these seeds, made together by the engine."""
     files = Files(device.library.checkpoints.hashed(device.library.checkpoints.default()))
     usual = {"prompt": "a cat", "negative_prompt": "fog", "steps": STEPS, "cfg_scale": SCALE, "width": 64, "height": 64}
-    plans = [image_plan(resolve_request(Txt2Img(**usual | {"scheduler": "Simple", "seed": seed} | asked)), Settings(), files) for seed in seeds]
+    plans = [
+        image_plan(resolve_request(Txt2Img(**usual | {"scheduler": "Simple", "seed": seed} | asked)), Settings(), files)
+        for seed in seeds
+    ]
     tasks = [ImageTask(plan.task(), "job", place, "me", 0) for place, plan in enumerate(plans)]
     engine = Engine(device.answer, lambda task: None)
     engine.submit(tasks)
@@ -156,7 +172,12 @@ def velocity(model, x, t, text):
 
 def test_it_is_told_by_its_tensors_and_says_what_it_is(folder, device):
     model = load_checkpoint(library(folder).checkpoints.default(), (*FAMILIES, TINY_FLOW))
-    assert (model.family.title, model.parametrization, model.image_channels, len(model.texts)) == ("Tiny Flow", FLOW, 0, 1)
+    assert (model.family.title, model.parametrization, model.image_channels, len(model.texts)) == (
+        "Tiny Flow",
+        FLOW,
+        0,
+        1,
+    )
     with pytest.raises(ModelUnsupported, match="is no checkpoint"):
         load_checkpoint(library(folder).checkpoints.default())
 
@@ -185,4 +206,8 @@ def test_a_diffusion_family_may_be_trained_as_a_flow_too(tmp_path):
     tiny = load_file(GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors")
     save_file(tiny, tmp_path / "flow.safetensors", {"config": '{"prediction_type": "flow"}'})
     model = load_checkpoint(library(tmp_path).checkpoints.default())
-    assert model.family.name == "SD1" and model.parametrization == FLOW and model.levels.highest == pytest.approx(9999, rel=1e-3)
+    assert (
+        model.family.name == "SD1"
+        and model.parametrization == FLOW
+        and model.levels.highest == pytest.approx(9999, rel=1e-3)
+    )

@@ -94,14 +94,21 @@ def test_prompts_mean_what_they_mean_to_a1111(model, case, words):
     reading = Reading(case["emphasis"], case["clip_skip"])
     for i, (text, _) in enumerate(grammar.compose(case["prompt"])):
         entries = grammar.schedule(text, case["steps"])
-        for j, cond in enumerate(reader.read(Encode(WEIGHTS, tuple(text for _, text in entries), reading, SizeConditioning(64, 64)), PromptEmbeddings(words)).conds):
+        for j, cond in enumerate(
+            reader.read(
+                Encode(WEIGHTS, tuple(text for _, text in entries), reading, SizeConditioning(64, 64)),
+                PromptEmbeddings(words),
+            ).conds
+        ):
             if f"{case['id']}/{i}_{j}" in CONDITIONINGS:      # of many entries the first few were recorded
                 np.testing.assert_allclose(cond.text.numpy(), CONDITIONINGS[f"{case['id']}/{i}_{j}"], atol=2e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_a_files_precision_is_kept_until_it_is_moved(weights, tmp_path, dtype):
-    found = load_checkpoint(saved({k: t.to(dtype) if t.is_floating_point() else t for k, t in weights.items()}, tmp_path / "x.safetensors"))
+    found = load_checkpoint(
+        saved({k: t.to(dtype) if t.is_floating_point() else t for k, t in weights.items()}, tmp_path / "x.safetensors")
+    )
     assert {parameter.dtype for parameter in found.unet.parameters()} == {dtype}
 
 
@@ -121,7 +128,12 @@ def test_ema_weights_are_left_alone(weights, tmp_path):
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 def test_old_ckpt_files_give_the_same_tensors(weights, tiny, tmp_path, zipped):
     path = tmp_path / "old.ckpt"
-    content = {"state_dict": weights, "epoch": 3, "callbacks": {"x": {"best_model_score": torch.tensor(0.5)}}, "lr": np.float64(1e-4)}
+    content = {
+        "state_dict": weights,
+        "epoch": 3,
+        "callbacks": {"x": {"best_model_score": torch.tensor(0.5)}},
+        "lr": np.float64(1e-4),
+    }
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     shutil.copy(tiny.path.with_suffix(".yaml"), path.with_suffix(".yaml"))
     ours, theirs = load_checkpoint(ModelFile(path, path.name)), load_checkpoint(tiny)
@@ -170,18 +182,39 @@ CLIP = "cond_stage_model.transformer."
 EXTRAS = {
     "projection": {f"{CLIP}text_projection.weight": torch.zeros(64, 64)},
     "scale": {f"{CLIP}logit_scale": torch.tensor(4.6)},
-    "vision": {f"{CLIP}vision_model.encoder.layers.0.mlp.fc1.weight": torch.zeros(8, 8), f"{CLIP}visual_projection.weight": torch.zeros(8, 8)},
+    "vision": {
+        f"{CLIP}vision_model.encoder.layers.0.mlp.fc1.weight": torch.zeros(8, 8),
+        f"{CLIP}visual_projection.weight": torch.zeros(8, 8),
+    },
     "positions": {f"{CLIP}text_model.embeddings.position_ids": torch.arange(77)[None]},
-    "unet": {"model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k_ip.weight": torch.zeros(4, 4), "model.diffusion_model.y": torch.ones(1)},
-    "vae": {"first_stage_model.loss.logvar": torch.zeros(1), "first_stage_model.decoder.mid.attn_1.extra.weight": torch.zeros(4)},
-    "open_clip": {"cond_stage_model.model.token_embedding.weight": torch.zeros(8, 24), "cond_stage_model.model.ln_final.bias": torch.zeros(24)},
+    "unet": {
+        "model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k_ip.weight": torch.zeros(4, 4),
+        "model.diffusion_model.y": torch.ones(1),
+    },
+    "vae": {
+        "first_stage_model.loss.logvar": torch.zeros(1),
+        "first_stage_model.decoder.mid.attn_1.extra.weight": torch.zeros(4),
+    },
+    "open_clip": {
+        "cond_stage_model.model.token_embedding.weight": torch.zeros(8, 24),
+        "cond_stage_model.model.ln_final.bias": torch.zeros(24),
+    },
     "sdxl": {"conditioner.embedders.0.model.logit_scale": torch.tensor(1.0)},
-    "own": {"alphas_cumprod": torch.ones(1000), "model_ema.decay": torch.tensor(0.5), "control_model.x": torch.zeros(2), "optimizer.step": torch.tensor(3)},
+    "own": {
+        "alphas_cumprod": torch.ones(1000),
+        "model_ema.decay": torch.tensor(0.5),
+        "control_model.x": torch.zeros(2),
+        "optimizer.step": torch.tensor(3),
+    },
 }
 
 
 def same_weights(one, other):
-    parts = [(one.unet, other.unet), (one.vae, other.vae), *((a.module, b.module) for a, b in zip(one.texts, other.texts, strict=True))]
+    parts = [
+        (one.unet, other.unet),
+        (one.vae, other.vae),
+        *((a.module, b.module) for a, b in zip(one.texts, other.texts, strict=True)),
+    ]
     return all(torch.equal(tensor, b.state_dict()[name]) for a, b in parts for name, tensor in a.state_dict().items())
 
 
@@ -203,11 +236,21 @@ def test_nothing_is_said_of_a_file_as_its_makers_wrote_it(tiny, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize(("key", "looks"), [
-    ("lora_unet_x.lora_up.weight", "LoRA"), ("double_blocks.0.x", "Flux"), ("x", "none of the kinds"), ("decoder.conv_in.weight", "VAE"),
-    ("control_model.x", "ControlNet"), ("text_model.encoder.layers.0.mlp.fc1.bias", "text encoder"), ("emb_params", "embedding"),
-    ("down_blocks.0.resnets.0.conv1.weight", "diffusers"), ("model.0.body.0.rdb1.conv1.weight", "upscaler"), ("down_blocks.0.motion_modules.0.x", "motion"),
-])
+@pytest.mark.parametrize(
+    ("key", "looks"),
+    [
+        ("lora_unet_x.lora_up.weight", "LoRA"),
+        ("double_blocks.0.x", "Flux"),
+        ("x", "none of the kinds"),
+        ("decoder.conv_in.weight", "VAE"),
+        ("control_model.x", "ControlNet"),
+        ("text_model.encoder.layers.0.mlp.fc1.bias", "text encoder"),
+        ("emb_params", "embedding"),
+        ("down_blocks.0.resnets.0.conv1.weight", "diffusers"),
+        ("model.0.body.0.rdb1.conv1.weight", "upscaler"),
+        ("down_blocks.0.motion_modules.0.x", "motion"),
+    ],
+)
 def test_strangers_are_told_what_they_are(tmp_path, key, looks):
     with pytest.raises(ModelUnsupported, match=f"stranger.safetensors is no checkpoint: it is .*{looks}"):
         load_checkpoint(saved({key: torch.zeros(2)}, tmp_path / "stranger.safetensors"))
@@ -215,7 +258,9 @@ def test_strangers_are_told_what_they_are(tmp_path, key, looks):
 
 def test_a_unet_alone_is_told_what_it_lacks(weights, tmp_path):
     unet = {key: tensor for key, tensor in weights.items() if key.startswith(layout.UNET_PREFIX)}
-    with pytest.raises(ModelUnsupported, match="half.safetensors is the UNet of a checkpoint without the text encoders"):
+    with pytest.raises(
+        ModelUnsupported, match="half.safetensors is the UNet of a checkpoint without the text encoders"
+    ):
         load_checkpoint(saved(unet, tmp_path / "half.safetensors"))
 
 
@@ -242,7 +287,9 @@ def test_a_checkpoint_without_a_vae_draws_with_a_chosen_one_and_else_says_what_t
     device = Device(models, load_tokenizer(GOLDEN / "models/tiny-clip"), Placement.choose(cpu=True), lambda *_: None)
     checkpoint = models.checkpoints.hashed(models.checkpoints.find("novae")).sha256
     other = models.vaes.hashed(models.vaes.find("alt.vae.safetensors")).sha256
-    assert device.answer([Facts(Weights(checkpoint, other), decodes=True)]) and device.answer([Facts(Weights(checkpoint))])
+    assert device.answer([Facts(Weights(checkpoint, other), decodes=True)]) and device.answer(
+        [Facts(Weights(checkpoint))]
+    )
     latent = torch.zeros(4, 8, 8)
     assert device.answer([Decode(Weights(checkpoint, other), latent)])[0].shape == (64, 64, 3)
     assert device.preview(Weights(checkpoint, other))(latent).shape[0] == 3
@@ -255,7 +302,9 @@ def test_a_checkpoint_without_a_vae_draws_with_a_chosen_one_and_else_says_what_t
 def test_a_broken_vaes_preview_is_grey(model):
     broken = copy.deepcopy(model.vae)
     next(broken.decoder.parameters()).fill_(float("inf"))
-    assert torch.equal(LatentPreview(Vae(broken, LatentFormat(factor=1.0))).look(torch.ones(4, 8, 8)), torch.zeros(3, 8, 8))
+    assert torch.equal(
+        LatentPreview(Vae(broken, LatentFormat(factor=1.0))).look(torch.ones(4, 8, 8)), torch.zeros(3, 8, 8)
+    )
 
 
 def test_a_broken_file_leaves_the_model_in_use(tmp_path, tiny):
@@ -296,7 +345,9 @@ def test_loading_copies_no_weights(tmp_path, tiny):
     tensors = {layout.UNET_PREFIX + back[name]: tensor for name, tensor in unet.state_dict().items()}
     rest = {k: t for k, t in load_file(tiny.path).items() if not k.startswith(layout.UNET_PREFIX)}
     checkpoint = saved(tensors | rest, tmp_path / "large.safetensors")
-    out = subprocess.run([sys.executable, "-c", PEAK, str(checkpoint.path), str(tiny.path)], capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", PEAK, str(checkpoint.path), str(tiny.path)], capture_output=True, text=True, check=True
+    )
     assert int(out.stdout) < 0.3 * checkpoint.path.stat().st_size
 
 
@@ -307,7 +358,9 @@ def inverse_names(state):
     places += [f"output_blocks.{n}.{m}" for n in range(6) for m in ("0", "1")] + ["output_blocks.2.2.conv"]
     keys = [f"{place}.weight" for place in places]
     prefixes = dict(layout.UNET_ENDS)
-    prefixes |= layout.resnet("middle_block.0", "mid_block.resnets.0") | layout.resnet("middle_block.2", "mid_block.resnets.1")
+    prefixes |= layout.resnet("middle_block.0", "mid_block.resnets.0") | layout.resnet(
+        "middle_block.2", "mid_block.resnets.1"
+    )
     prefixes |= dict(layout.down_blocks(keys)) | dict(layout.up_blocks(keys))
     found = layout.replace_prefixes(state, {theirs: ours for ours, theirs in prefixes.items()})
     return {ours: theirs for theirs, ours in found.items()}

@@ -10,13 +10,22 @@ from modules.models.faces.building import DETECTOR_NETWORK, RESTORER_NETWORKS
 from tests.golden_data import catalog_of
 
 GFPGAN, CODEFORMER = RESTORER_NETWORKS["gfpgan"], RESTORER_NETWORKS["codeformer"]
-REAL = {GFPGAN: gfpgan.GfpganSizes(), CODEFORMER: codeformer.CodeFormerSizes(), DETECTOR_NETWORK: retinaface.RetinaFaceSizes()}
+REAL = {
+    GFPGAN: gfpgan.GfpganSizes(),
+    CODEFORMER: codeformer.CodeFormerSizes(),
+    DETECTOR_NETWORK: retinaface.RetinaFaceSizes(),
+}
 SMALL = {
-    GFPGAN: gfpgan.GfpganSizes(unet=(8,) * 8, decoder=(16,) * 5 + (8,) * 3, guided=(8,) * 4 + (4,) * 3, style=12, mapping=2),
+    GFPGAN: gfpgan.GfpganSizes(
+        unet=(8,) * 8, decoder=(16,) * 5 + (8,) * 3, guided=(8,) * 4 + (4,) * 3, style=12, mapping=2
+    ),
     CODEFORMER: codeformer.CodeFormerSizes(widths=(32,) * 6, latent=32, codes=16, width=64, inner=32, layers=2),
     DETECTOR_NETWORK: retinaface.RetinaFaceSizes(stem=4, blocks=(1, 1, 1, 1), pyramid=8),
 }
-QUICK = codeformer.CodeFormerSizes(widths=(32,) * 6, latent=32, codes=16, places=4, width=64, inner=32, layers=2, fused=("4", "8", "16", "32"))      # 64 pixels
+# 64 pixels
+QUICK = codeformer.CodeFormerSizes(
+    widths=(32,) * 6, latent=32, codes=16, places=4, width=64, inner=32, layers=2, fused=("4", "8", "16", "32")
+)
 
 
 def real(kind):

@@ -34,11 +34,16 @@ def detector():
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """A models folder with both restorers, in the ways that files come: a training's pickle, from several GPUs, safetensors."""
+    """A models folder with both restorers, in the ways that files come: a training's pickle, from several GPUs,
+    safetensors.
+    """
     home = tmp_path_factory.mktemp("models")
     for folder in ("GFPGAN", "Codeformer"):
         (home / folder).mkdir()
-    torch.save({f"module.{name}": tensor for name, tensor in one_face_state(LANDMARKS).items()}, home / "GFPGAN/detection_Resnet50_Final.pth")
+    torch.save(
+        {f"module.{name}": tensor for name, tensor in one_face_state(LANDMARKS).items()},
+        home / "GFPGAN/detection_Resnet50_Final.pth",
+    )
     torch.save({"params_ema": random_state(GFPGAN)}, home / "GFPGAN/GFPGANv1.4.pth")
     save_file(random_state(CODEFORMER), home / "Codeformer/codeformer-v0.1.0.safetensors")
     return home
@@ -54,7 +59,8 @@ def test_a_narrow_strip_is_not_blown_up_without_end(detector):
 def test_a_square_of_640_has_16800_anchors():
     found = anchors(640, 640)
     assert found.shape == (16800, 4)
-    assert found[:3].tolist() == [[4, 4, 16, 16], [4, 4, 32, 32], [12, 4, 16, 16]]      # row by row, from the finest level on
+    # row by row, from the finest level on
+    assert found[:3].tolist() == [[4, 4, 16, 16], [4, 4, 32, 32], [12, 4, 16, 16]]
     assert found[-1].tolist() == [624, 624, 512, 512]
     assert found[12800].tolist() == [8, 8, 64, 64] and found[16000].tolist() == [16, 16, 256, 256]
 
@@ -79,7 +85,9 @@ def test_numbers_are_tenths_of_an_anchor_and_fifths_of_a_logarithm():
 def test_of_boxes_that_overlap_the_surest_stays():
     boxes = np.array([[0, 0, 99, 99], [10, 0, 109, 99], [200, 0, 299, 99], [0, 80, 99, 179]])
     assert overlap(boxes[0], boxes[0]) == 1 and overlap(boxes[0], boxes[2]) == 0
-    assert overlap(boxes[0], boxes[1]) == pytest.approx(90 / 110) and overlap(boxes[0], boxes[3]) == pytest.approx(20 / 180)
+    assert overlap(boxes[0], boxes[1]) == pytest.approx(90 / 110) and overlap(boxes[0], boxes[3]) == pytest.approx(
+        20 / 180
+    )
     assert unlike(boxes, np.array([0.8, 0.9, 0.7, 0.95]), 0.4) == [3, 1, 2]
     assert unlike(boxes, np.array([0.9, 0.8, 0.7, 0.95]), 0.9) == [3, 0, 1, 2]
     assert unlike(boxes[:0], np.zeros(0), 0.4) == []
@@ -109,7 +117,9 @@ def test_a_detector_that_is_sure_of_nothing_finds_nothing():
 
 def test_only_the_face_changes(detector):
     image = noise()
-    result = np.asarray(restore_faces(image, detector, lambda x: torch.ones_like(x) * torch.tensor([1.0, -1.0, 0.0])[:, None, None]))
+    result = np.asarray(
+        restore_faces(image, detector, lambda x: torch.ones_like(x) * torch.tensor([1.0, -1.0, 0.0])[:, None, None])
+    )
     outside = np.ones((640, 640), bool)
     outside[150:406, 200:456] = False
     assert np.array_equal(result[outside], np.asarray(image)[outside])
@@ -127,7 +137,10 @@ def test_restorers_see_an_upright_face_in_rgb(detector):
 def test_what_is_restored_to_itself_comes_back_as_it_was():
     square = noise(SIDE, SIDE)
     assert np.array_equal(restore_square(lambda x: x, square), square)
-    assert np.array_equal(restore_square(lambda x: x * 3, Image.new("RGB", (SIDE, SIDE), "white")), Image.new("RGB", (SIDE, SIDE), "white"))
+    assert np.array_equal(
+        restore_square(lambda x: x * 3, Image.new("RGB", (SIDE, SIDE), "white")),
+        Image.new("RGB", (SIDE, SIDE), "white"),
+    )
     with pytest.raises(NotANumber):
         restore_square(lambda x: x / 0, square)
 
@@ -144,7 +157,13 @@ def test_restorers_follow_each_other_and_the_weight_is_codeformers(models, monke
     monkeypatch.setattr(CodeFormer, "forward", lambda self, x, weight: torch.full_like(x, weight))
     monkeypatch.setattr(GFPGANNet, "forward", lambda self, x: -torch.ones_like(x))
     restorers, pixels = FaceRestorers(in_home(models), CPU), np.asarray(noise())
-    for name, weight, level in (("CodeFormer", 1.0, 255), ("CodeFormer", 0.2, 153), ("GFPGAN", 0.2, 0), ("GFPGAN", 1.0, 0), ("CodeFormer", 0.0, 128)):
+    for name, weight, level in (
+        ("CodeFormer", 1.0, 255),
+        ("CodeFormer", 0.2, 153),
+        ("GFPGAN", 0.2, 0),
+        ("GFPGAN", 1.0, 0),
+        ("CodeFormer", 0.0, 128),
+    ):
         assert (restorers.restore(name, pixels, weight)[INSIDE] == level).all()
 
 
@@ -170,7 +189,13 @@ def test_what_is_missing_is_told_with_its_place(tmp_path):
 
 
 def test_the_newest_restorer_is_taken_and_the_detector_from_either_folder(tmp_path):
-    put(tmp_path, "GFPGAN/GFPGANv1.3.pth", "GFPGAN/GFPGANv1.4.pth", "GFPGAN/other.pth", "Codeformer/detection_Resnet50_Final.safetensors")
+    put(
+        tmp_path,
+        "GFPGAN/GFPGANv1.3.pth",
+        "GFPGAN/GFPGANv1.4.pth",
+        "GFPGAN/other.pth",
+        "Codeformer/detection_Resnet50_Final.safetensors",
+    )
     found = files.find_face_files("gfpgan", in_home(tmp_path))
     assert (found.restorer.name, found.detector.parent.name) == ("GFPGANv1.4.pth", "Codeformer")
     assert [each.name for each in files.present_restorers(in_home(tmp_path))] == ["GFPGAN"]

@@ -52,7 +52,9 @@ def called(name, *arguments):
 def tensor(size, stride, kind="FloatStorage", held=4):
     storage = several(text("storage"), f"ctorch\n{kind}\n".encode(), text("0"), text("cpu"), number(held)) + b"Q"
     shape = several(*map(number, size)), several(*map(number, stride))
-    return called("torch._utils._rebuild_tensor_v2", storage, number(0), *shape, b"\x89", called("collections.OrderedDict"))
+    return called(
+        "torch._utils._rebuild_tensor_v2", storage, number(0), *shape, b"\x89", called("collections.OrderedDict")
+    )
 
 
 def table(value, key="w"):
@@ -60,7 +62,11 @@ def table(value, key="w"):
 
 
 def legacy(stream, tensors=()):
-    head = (MAGIC_NUMBER, PROTOCOL_VERSION, {"protocol_version": PROTOCOL_VERSION, "little_endian": True, "type_sizes": {}})
+    head = (
+        MAGIC_NUMBER,
+        PROTOCOL_VERSION,
+        {"protocol_version": PROTOCOL_VERSION, "little_endian": True, "type_sizes": {}},
+    )
     return b"".join(pickle.dumps(part, 2) for part in head) + stream + pickle.dumps(list(tensors), 2)
 
 
@@ -71,22 +77,56 @@ def doubled(times):
 
 def shadowing():
     """A table whose own attributes hide its methods."""
-    return b"\x80\x02" + called("collections.OrderedDict") + b"}(" + text("items") + b"K\x01" + text("get") + b"K\x01ub."
+    return (
+        b"\x80\x02" + called("collections.OrderedDict") + b"}(" + text("items") + b"K\x01" + text("get") + b"K\x01ub."
+    )
 
 
-@pytest.mark.parametrize(("content", "error"), [
-    (archive(NONE_KEPT + b")" + b"\x85" * 200_000 + b"Ns."), ModelCorrupt),
-    (archive(NONE_KEPT + doubled(80) + b"Ns."), ModelCorrupt),
-    (archive(b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b"."), ModelCorrupt),
-    (legacy(b"\x80\x02](" + b"N" * 5_000_000 + b"e."), ModelCorrupt),
-    (archive(table(called("builtins.bytearray", number(10**11)))), ModelUnsafe),
-    (archive(table(called("torch.FloatTensor", number(2**40)))), ModelUnsafe),
-    (archive(table(called("_codecs.encode", text("\u00fc" * 2000), text("punycode")))), ModelUnsafe),
-    (archive(table(called("torch._utils._rebuild_meta_tensor_no_storage", b"ctorch\nfloat32\n", several(number(4)), several(number(1)), b"\x89"))), ModelUnsafe),
-    (archive(table(tensor((2**20, 2**20), (0, 0)))), ModelCorrupt),
-    (archive(table(table(tensor((2**24, 64), (0, 0), "HalfStorage", 8), "*")[2:-1], "string_to_param")), ModelCorrupt),
-    (archive(table(called("torch._utils._rebuild_tensor_v2"))), ModelCorrupt),
-], ids=["tuples-as-a-key", "doubling", "lists", "legacy-opcodes", "bytearray", "unfilled", "punycode", "meta", "stride-0", "stride-0-within", "no-operands"])
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (archive(NONE_KEPT + b")" + b"\x85" * 200_000 + b"Ns."), ModelCorrupt),
+        (archive(NONE_KEPT + doubled(80) + b"Ns."), ModelCorrupt),
+        (archive(b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b"."), ModelCorrupt),
+        (legacy(b"\x80\x02](" + b"N" * 5_000_000 + b"e."), ModelCorrupt),
+        (archive(table(called("builtins.bytearray", number(10**11)))), ModelUnsafe),
+        (archive(table(called("torch.FloatTensor", number(2**40)))), ModelUnsafe),
+        (archive(table(called("_codecs.encode", text("\u00fc" * 2000), text("punycode")))), ModelUnsafe),
+        (
+            archive(
+                table(
+                    called(
+                        "torch._utils._rebuild_meta_tensor_no_storage",
+                        b"ctorch\nfloat32\n",
+                        several(number(4)),
+                        several(number(1)),
+                        b"\x89",
+                    )
+                )
+            ),
+            ModelUnsafe,
+        ),
+        (archive(table(tensor((2**20, 2**20), (0, 0)))), ModelCorrupt),
+        (
+            archive(table(table(tensor((2**24, 64), (0, 0), "HalfStorage", 8), "*")[2:-1], "string_to_param")),
+            ModelCorrupt,
+        ),
+        (archive(table(called("torch._utils._rebuild_tensor_v2"))), ModelCorrupt),
+    ],
+    ids=[
+        "tuples-as-a-key",
+        "doubling",
+        "lists",
+        "legacy-opcodes",
+        "bytearray",
+        "unfilled",
+        "punycode",
+        "meta",
+        "stride-0",
+        "stride-0-within",
+        "no-operands",
+    ],
+)
 @pytest.mark.parametrize("reader", READERS)
 def test_more_than_a_model_needs_is_refused(tmp_path, content, error, reader):
     path = tmp_path / "x.pt"
@@ -99,7 +139,15 @@ def test_more_than_a_model_needs_is_refused(tmp_path, content, error, reader):
 def test_tensors_that_are_named_and_not_there_are_missed(tmp_path):
     path = tmp_path / "x.ckpt"
     storage = several(text("storage"), b"ctorch\nFloatStorage\n", text("0"), text("cpu"), number(2**20), b"N") + b"Q"
-    made = called("torch._utils._rebuild_tensor_v2", storage, number(0), several(number(2**20)), several(number(1)), b"\x89", called("collections.OrderedDict"))
+    made = called(
+        "torch._utils._rebuild_tensor_v2",
+        storage,
+        number(0),
+        several(number(2**20)),
+        several(number(1)),
+        b"\x89",
+        called("collections.OrderedDict"),
+    )
     path.write_bytes(legacy(table(made)))
     with pytest.raises(ModelCorrupt, match="more numbers than the file holds"):
         read_state_dict(path)
@@ -120,7 +168,9 @@ class ModelCheckpoint:
 
 @pytest.mark.parametrize("numpy_called", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
 def test_what_trainers_keep_beside_the_weights_is_passed_over(tmp_path, monkeypatch, numpy_called):
-    """As in Stable Diffusion 1.4: callbacks by their class, settings, and NumPy's numbers, under NumPy's old names and new."""
+    """As in Stable Diffusion 1.4: callbacks by their class, settings, and NumPy's numbers,
+    under NumPy's old names and new.
+    """
     parts = ModelCheckpoint.__module__.split(".")
     for end in range(1, len(parts) + 1):
         monkeypatch.setitem(sys.modules, ".".join(parts[:end]), ModuleType(parts[end - 1]))
@@ -128,7 +178,10 @@ def test_what_trainers_keep_beside_the_weights_is_passed_over(tmp_path, monkeypa
     out = io.BytesIO()
     best = {"score": np.float64(0.5), "steps": np.int64(3)}
     settings = {"device": torch.device("cuda:0"), "dtype": torch.float16, "size": torch.Size((1, 2)), "names": {"a"}}
-    torch.save({"state_dict": {"w": torch.arange(4.0)}, "callbacks": {ModelCheckpoint: best}, "hyper_parameters": settings}, out)
+    torch.save(
+        {"state_dict": {"w": torch.arange(4.0)}, "callbacks": {ModelCheckpoint: best}, "hyper_parameters": settings},
+        out,
+    )
     with zipfile.ZipFile(out) as saved:
         stream = next(saved.read(name) for name in saved.namelist() if name.endswith("data.pkl"))
     path = tmp_path / "x.ckpt"

@@ -80,11 +80,20 @@ def test_a_payload_is_refused_and_not_run(tmp_path, call, protocol, name, zipped
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("stream", [
-    b"cos\nsystem\n(S'touch {c}'\ntR.", b"(S'touch {c}'\nios\nsystem\n.", b"(cos\nsystem\nS'touch {c}'\no.",
-    b"\x80\x02cos\nsystem\n(S'touch {c}'\nt\x81.", b"\x80\x02cpkgutil\nresolve_name\n(S'os:system'\ntR(S'touch {c}'\ntR.", b"\x80\x02Pbad\n.",
-    b"\x80\x02\x82\x01.", b"cos\nsystem\n(S'touch {c}'\ntRgarbage",
-], ids=["reduce", "inst", "obj", "newobj", "resolve_name", "persid", "ext", "then-garbage"])
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"cos\nsystem\n(S'touch {c}'\ntR.",
+        b"(S'touch {c}'\nios\nsystem\n.",
+        b"(cos\nsystem\nS'touch {c}'\no.",
+        b"\x80\x02cos\nsystem\n(S'touch {c}'\nt\x81.",
+        b"\x80\x02cpkgutil\nresolve_name\n(S'os:system'\ntR(S'touch {c}'\ntR.",
+        b"\x80\x02Pbad\n.",
+        b"\x80\x02\x82\x01.",
+        b"cos\nsystem\n(S'touch {c}'\ntRgarbage",
+    ],
+    ids=["reduce", "inst", "obj", "newobj", "resolve_name", "persid", "ext", "then-garbage"],
+)
 def test_every_way_to_run_code_is_shut(tmp_path, stream):
     canary = tmp_path / "canary"
     with pytest.raises((ModelUnsafe, ModelCorrupt)):
@@ -109,26 +118,90 @@ def strided_bomb():
     """A tensor of 2^40 numbers over four."""
     storage = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ"
     size = b"J\x00\x00\x10\x00J\x00\x00\x10\x00\x86"
-    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\x00" + size + b"K\x00K\x00\x86\x89ccollections\nOrderedDict\n)RtR"
+    tensor = (
+        b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage
+        + b"K\x00"
+        + size
+        + b"K\x00K\x00\x86\x89ccollections\nOrderedDict\n)RtR"
+    )
     return archive(b"\x80\x02}X\x01\x00\x00\x00w" + tensor + b"s.", [("data/0", b"\0" * 16)])
 
 
-@pytest.mark.parametrize("content", [
-    b"", b"1234567", b"\0" * 2**20, b"<!doctype html><html>login</html>" * 9, b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n",
-    whole_file()[: len(whole_file()) // 2], whole_file()[:-1], st({}, n=2**63), st({}, n=2**64 - 1), st(b"{" + b" " * 40_000_000 + b"}"),
-    st(b"{" + b",".join(b'"t%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}' % i for i in range(300_000)) + b"}"),
-    st(b'{"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', b"\0\0\x80?"),
-    st({"a": entry("F32", [2], 0, 8), "b": entry("F32", [2], 4, 12)}, b"\0" * 12),
-    st({"a": entry("F32", [1], 0, 4), "b": entry("F32", [1], 8, 12)}, b"\0" * 12),
-    st({"a": entry("F32", [1], 4, 0)}, b"\0" * 4), st({"a": entry("F32", [-1], 0, 4)}, b"\0" * 4), st({"a": entry("F32", [9], 0, 36)}, b"\0" * 4),
-    st({"a": entry("F32", [1], 0, 4)}, b"\0" * 9), st({"a": entry("F32", [2**40, 2**40], 0, 16)}, b"\0" * 16), st({"a": entry("F3", [1], 0, 4)}, b"\0" * 4),
-    st(b"[]"), st({"__metadata__": {"a": 1}, "w": entry("U8", [1], 0, 1)}, b"\0"), st({"__metadata__": ["a"], "w": entry("U8", [1], 0, 1)}, b"\0"),
-    two_pickles, archive(pickle.dumps({}, 2), [("data/0", b"\0" * 2**20)], zipfile.ZIP_DEFLATED), strided_bomb(),
-    archive(b"\x80\x02](" + b"N" * 20_000_000 + b"e."), archive(b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b"."),
-    archive(pickle.dumps({}, 2), [("other/evil.pt", b"x")]), whole_file()[:300] + b"X" + whole_file()[301:],
-], ids=["empty", "7-bytes", "zeros", "html", "lfs", "half", "last-byte", "2^63", "2^64-1", "spaces", "300000", "duplicate", "overlap", "hole",
-        "end<begin", "negative", "beyond", "trailing", "overflow", "dtype", "list", "meta-int", "meta-list", "two-pickles", "deflated",
-        "stride-0", "opcodes", "deep", "two-roots", "flipped"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"1234567",
+        b"\0" * 2**20,
+        b"<!doctype html><html>login</html>" * 9,
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n",
+        whole_file()[: len(whole_file()) // 2],
+        whole_file()[:-1],
+        st({}, n=2**63),
+        st({}, n=2**64 - 1),
+        st(b"{" + b" " * 40_000_000 + b"}"),
+        st(
+            b"{"
+            + b",".join(b'"t%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}' % i for i in range(300_000))
+            + b"}"
+        ),
+        st(
+            b'{"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
+            b"\0\0\x80?",
+        ),
+        st({"a": entry("F32", [2], 0, 8), "b": entry("F32", [2], 4, 12)}, b"\0" * 12),
+        st({"a": entry("F32", [1], 0, 4), "b": entry("F32", [1], 8, 12)}, b"\0" * 12),
+        st({"a": entry("F32", [1], 4, 0)}, b"\0" * 4),
+        st({"a": entry("F32", [-1], 0, 4)}, b"\0" * 4),
+        st({"a": entry("F32", [9], 0, 36)}, b"\0" * 4),
+        st({"a": entry("F32", [1], 0, 4)}, b"\0" * 9),
+        st({"a": entry("F32", [2**40, 2**40], 0, 16)}, b"\0" * 16),
+        st({"a": entry("F3", [1], 0, 4)}, b"\0" * 4),
+        st(b"[]"),
+        st({"__metadata__": {"a": 1}, "w": entry("U8", [1], 0, 1)}, b"\0"),
+        st({"__metadata__": ["a"], "w": entry("U8", [1], 0, 1)}, b"\0"),
+        two_pickles,
+        archive(pickle.dumps({}, 2), [("data/0", b"\0" * 2**20)], zipfile.ZIP_DEFLATED),
+        strided_bomb(),
+        archive(b"\x80\x02](" + b"N" * 20_000_000 + b"e."),
+        archive(b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b"."),
+        archive(pickle.dumps({}, 2), [("other/evil.pt", b"x")]),
+        whole_file()[:300] + b"X" + whole_file()[301:],
+    ],
+    ids=[
+        "empty",
+        "7-bytes",
+        "zeros",
+        "html",
+        "lfs",
+        "half",
+        "last-byte",
+        "2^63",
+        "2^64-1",
+        "spaces",
+        "300000",
+        "duplicate",
+        "overlap",
+        "hole",
+        "end<begin",
+        "negative",
+        "beyond",
+        "trailing",
+        "overflow",
+        "dtype",
+        "list",
+        "meta-int",
+        "meta-list",
+        "two-pickles",
+        "deflated",
+        "stride-0",
+        "opcodes",
+        "deep",
+        "two-roots",
+        "flipped",
+    ],
+)
 def test_a_broken_file_is_called_so(tmp_path, content):
     content = content() if callable(content) else content
     with pytest.raises((ModelCorrupt, ModelUnsupported)) as caught:

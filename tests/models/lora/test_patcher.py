@@ -61,7 +61,9 @@ def test_a_network_that_is_removed_leaves_no_trace(model, files, name):
 def test_the_way_to_a_set_does_not_matter(model, files):
     """Straight to two networks, or by way of others: the same bits."""
     adapters = Adapters(model, files)
-    wanted = Weights("x", networks=(used(files, "locon", text=0.5, unet=0.8), used(files, "lora_linear", text=0.3, unet=0.3)))
+    wanted = Weights(
+        "x", networks=(used(files, "locon", text=0.5, unet=0.8), used(files, "lora_linear", text=0.3, unet=0.3))
+    )
     adapters.bring(wanted)
     straight = state(model)
     for name in ("loha", "lora_linear", "dora"):
@@ -129,7 +131,9 @@ def one_of_each():
 
 
 PATCHES = one_of_each()
-STRONG = st.lists(st.tuples(st.sampled_from(PATCHES), st.sampled_from([1.0, 0.3, -0.7])), min_size=1, max_size=3).map(tuple)
+STRONG = st.lists(st.tuples(st.sampled_from(PATCHES), st.sampled_from([1.0, 0.3, -0.7])), min_size=1, max_size=3).map(
+    tuple
+)
 SETS = st.lists(st.dictionaries(st.sampled_from("abc"), STRONG, max_size=3), max_size=6)
 
 

@@ -78,7 +78,9 @@ def apart(some, others):
 def test_each_row_is_answered_as_if_its_networks_were_merged(model, adapters, use, tiling):
     tile(model.unet, tiling)
     both = use("locon", unet=0.5), use("lora_linear", unet=-0.4)
-    asks = [asked(i, *([use(name, unet=0.8)] if name else both)) for i, name in enumerate([*LOW_RANK, "", *LOW_RANK[:3]])] + [asked(20)]
+    asks = [
+        asked(i, *([use(name, unet=0.8)] if name else both)) for i, name in enumerate([*LOW_RANK, "", *LOW_RANK[:3]])
+    ] + [asked(20)]
     alone = [merged(adapters, model, ask) for ask in asks]
     for mixed, single in zip(unmerged(adapters, model, asks), alone, strict=True):
         assert apart(mixed, single) < 1e-5      # the UNet computes in float64, its answers are float32
@@ -156,11 +158,20 @@ def broken(*_):
     raise ModelMismatch("It does not fit.")
 
 
-TAGS = ("<lora:locon:1>", "<lora:lora_linear:0.7>", "<lora:locon_tucker:0.8>", "<lora:locon:0.5><lora:lora_unet_only:0.5>", "", "<lora:loha:1>")
+TAGS = (
+    "<lora:locon:1>",
+    "<lora:lora_linear:0.7>",
+    "<lora:locon_tucker:0.8>",
+    "<lora:locon:0.5><lora:lora_unet_only:0.5>",
+    "",
+    "<lora:loha:1>",
+)
 
 
 def drawn(device, max_rows):
-    """A picture with each of the networks, through an engine whose calls have at most so many rows; and how many questions its calls had."""
+    """A picture with each of the networks, through an engine whose calls have at most so many rows;
+    and how many questions its calls had.
+    """
     counts = []
 
     def answer(questions):
@@ -173,7 +184,14 @@ def drawn(device, max_rows):
 
 
 def task(device, i, tags):
-    payload = {"prompt": f"a red fox {tags}", "seed": i, "steps": 4, "width": 64, "height": 64, "sampler_name": "Euler a"}
+    payload = {
+        "prompt": f"a red fox {tags}",
+        "seed": i,
+        "steps": 4,
+        "width": 64,
+        "height": 64,
+        "sampler_name": "Euler a",
+    }
     job = spec({"id": str(i), "endpoint": "/sdapi/v1/txt2img", "payload": payload})
     recipe = plan_job(job, device.library, inputs())
     return recipe.plans[0].task()

@@ -53,7 +53,9 @@ def test_one_tensor_is_in_memory_at_a_time(tmp_path):
         alive.add(tensor)
         return tensor
 
-    write_to(tmp_path / "x.safetensors", {f"t{i}": TensorEntry(torch.float32, (4,)) for i in range(20)}, make, {}, quiet)
+    write_to(
+        tmp_path / "x.safetensors", {f"t{i}": TensorEntry(torch.float32, (4,)) for i in range(20)}, make, {}, quiet
+    )
     assert seen == [0] * 20
 
 
@@ -70,17 +72,32 @@ def test_what_a_crash_left_behind_is_swept_away(tmp_path):
         path.write_bytes(b"half")
     for path in (old, others):
         os.utime(path, (time.time() - 7200,) * 2)
-    write_to(tmp_path / "x.safetensors", {"x": TensorEntry(torch.float32, (1,))}, lambda name: torch.zeros(1), {}, quiet)
+    write_to(
+        tmp_path / "x.safetensors", {"x": TensorEntry(torch.float32, (1,))}, lambda name: torch.zeros(1), {}, quiet
+    )
     assert {path.name for path in tmp_path.iterdir()} == {young.name, others.name, "x.safetensors"}
 
 
 def test_each_tensor_lies_aligned(tmp_path):
-    entries = {"a": TensorEntry(torch.float16, (3,)), "b": TensorEntry(torch.int64, ()), "c": TensorEntry(torch.float32, (1,)), "d": TensorEntry(torch.uint8, (0,))}
-    write_to(tmp_path / "x.safetensors", entries, lambda name: torch.zeros(entries[name].shape, dtype=entries[name].dtype), {}, quiet)
+    entries = {
+        "a": TensorEntry(torch.float16, (3,)),
+        "b": TensorEntry(torch.int64, ()),
+        "c": TensorEntry(torch.float32, (1,)),
+        "d": TensorEntry(torch.uint8, (0,)),
+    }
+    write_to(
+        tmp_path / "x.safetensors",
+        entries,
+        lambda name: torch.zeros(entries[name].shape, dtype=entries[name].dtype),
+        {},
+        quiet,
+    )
     raw = (tmp_path / "x.safetensors").read_bytes()
     header = json.loads(raw[8: 8 + int.from_bytes(raw[:8], "little")])
     assert all(entry["data_offsets"][0] % entries[name].dtype.itemsize == 0 for name, entry in header.items())
-    assert {name: tensor.dtype for name, tensor in load_file(tmp_path / "x.safetensors").items()} == {n: e.dtype for n, e in entries.items()}
+    assert {name: tensor.dtype for name, tensor in load_file(tmp_path / "x.safetensors").items()} == {
+        n: e.dtype for n, e in entries.items()
+    }
 
 
 @pytest.mark.parametrize("precision", ["keep", "fp16", "bf16", "fp32"])

@@ -43,10 +43,18 @@ def test_an_added_update_comes_back_as_a_lora(tmp_path, tiny):
     weights = {name: tensor.float() for name, tensor in load_file(BASE).items()}
     save_file(weights, tmp_path / "base.safetensors")
     torch.manual_seed(0)
-    updates = {name: (torch.randn(len(weights[name]), 4) @ torch.randn(4, weights[name][0].numel())).view_as(weights[name]) for name in (LINEAR, CONV)}
+    updates = {
+        name: (torch.randn(len(weights[name]), 4) @ torch.randn(4, weights[name][0].numel())).view_as(weights[name])
+        for name in (LINEAR, CONV)
+    }
     save_file({name: tensor + updates.get(name, 0) for name, tensor in weights.items()}, tmp_path / "tuned.safetensors")
 
-    assert extract_to(tmp_path / "tuned.safetensors", tmp_path / "base.safetensors", tmp_path / "lora.safetensors", 4, quiet) == 2
+    assert (
+        extract_to(
+            tmp_path / "tuned.safetensors", tmp_path / "base.safetensors", tmp_path / "lora.safetensors", 4, quiet
+        )
+        == 2
+    )
     model = load_checkpoint(tiny)
     shapes = {path: tuple(parameter.shape) for path, parameter in parameters_of(model).items()}
     network = read_network("lora", load_file(tmp_path / "lora.safetensors"), {}, Targets.of(shapes, model.unet_names))
@@ -61,19 +69,40 @@ def test_sdxls_text_encoders_and_its_unet_come_back_in_kohyas_names(tmp_path):
     """Its second encoder's queries, keys and values lie joined in the file; each is a module of its own in a LoRA."""
     base = assemble_models(tmp_path) / "tiny-xl.safetensors"
     weights = {name: tensor.float() for name, tensor in load_file(base).items()}
-    unet, joined = "model.diffusion_model.input_blocks.0.0.weight", "conditioner.embedders.1.model.transformer.resblocks.1.attn.in_proj_weight"
+    unet, joined = (
+        "model.diffusion_model.input_blocks.0.0.weight",
+        "conditioner.embedders.1.model.transformer.resblocks.1.attn.in_proj_weight",
+    )
     first = "conditioner.embedders.0.transformer.text_model.encoder.layers.0.mlp.fc1.weight"
     torch.manual_seed(0)
-    updates = {name: torch.outer(torch.randn(len(weights[name])), torch.randn(weights[name][0].numel())).view_as(weights[name]) for name in (unet, first, joined)}
+    updates = {
+        name: torch.outer(torch.randn(len(weights[name])), torch.randn(weights[name][0].numel())).view_as(weights[name])
+        for name in (unet, first, joined)
+    }
     save_file({name: tensor + updates.get(name, 0) for name, tensor in weights.items()}, tmp_path / "tuned.safetensors")
     save_file(weights, tmp_path / "base.safetensors")
 
-    assert extract_to(tmp_path / "tuned.safetensors", tmp_path / "base.safetensors", tmp_path / "lora.safetensors", 1, quiet) == 5
+    assert (
+        extract_to(
+            tmp_path / "tuned.safetensors", tmp_path / "base.safetensors", tmp_path / "lora.safetensors", 1, quiet
+        )
+        == 5
+    )
     tensors = load_file(tmp_path / "lora.safetensors")
     layers = {name.split(".")[0] for name in tensors}
     attention = "lora_te2_text_model_encoder_layers_1_self_attn"
-    assert layers == {"lora_unet_input_blocks_0_0", "lora_te1_text_model_encoder_layers_0_mlp_fc1", *(f"{attention}_{letter}_proj" for letter in "qkv")}
-    found = torch.cat([tensors[f"{attention}_{letter}_proj.lora_up.weight"] @ tensors[f"{attention}_{letter}_proj.lora_down.weight"] for letter in "qkv"])
+    assert layers == {
+        "lora_unet_input_blocks_0_0",
+        "lora_te1_text_model_encoder_layers_0_mlp_fc1",
+        *(f"{attention}_{letter}_proj" for letter in "qkv"),
+    }
+    found = torch.cat(
+        [
+            tensors[f"{attention}_{letter}_proj.lora_up.weight"]
+            @ tensors[f"{attention}_{letter}_proj.lora_down.weight"]
+            for letter in "qkv"
+        ]
+    )
     assert torch.allclose(found.float(), updates[joined], atol=0.02)
     model = load_checkpoint(ModelFile(base, base.name))
     shapes = {path: tuple(parameter.shape) for path, parameter in parameters_of(model).items()}
@@ -92,7 +121,10 @@ def test_files_that_do_not_go_together_are_named_with_both_shapes(tmp_path):
     weights = dict(load_file(BASE))
     weights[LINEAR] = weights[LINEAR][:, :5].contiguous()
     save_file(weights, tmp_path / "odd.safetensors")
-    with pytest.raises(ModelMismatch, match=rf"tiny-sd1.safetensors and odd.safetensors do not go together: {LINEAR} is \(64, 64\) and \(64, 5\)"):
+    with pytest.raises(
+        ModelMismatch,
+        match=rf"tiny-sd1.safetensors and odd.safetensors do not go together: {LINEAR} is \(64, 64\) and \(64, 5\)",
+    ):
         extract_to(BASE, tmp_path / "odd.safetensors", tmp_path / "x.safetensors", 4, quiet)
     del weights[LINEAR]
     save_file(weights, tmp_path / "less.safetensors")
@@ -105,7 +137,12 @@ def test_a_base_with_the_first_files_names_goes_together_with_todays(tmp_path):
     old = {name.replace("transformer.text_model.", "transformer."): tensor for name, tensor in load_file(BASE).items()}
     save_file(old, tmp_path / "old.safetensors")
     save_file(dict(load_file(BASE)) | {LINEAR: load_file(BASE)[LINEAR] + 1}, tmp_path / "tuned.safetensors")
-    assert extract_to(tmp_path / "tuned.safetensors", tmp_path / "old.safetensors", tmp_path / "lora.safetensors", 1, quiet) == 1
+    assert (
+        extract_to(
+            tmp_path / "tuned.safetensors", tmp_path / "old.safetensors", tmp_path / "lora.safetensors", 1, quiet
+        )
+        == 1
+    )
 
 
 def test_a_weight_that_is_no_number_is_named(tmp_path):

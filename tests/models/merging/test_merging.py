@@ -75,7 +75,8 @@ def test_a_merge_is_a1111s_to_the_bit(case, folder, tmp_path):
 def assert_told_as_a1111_tells_it(case, found):
     told, models = json.loads(found["sd_merge_recipe"]), json.loads(found["sd_merge_models"])
     hashes = {name: value for name, value in told.items() if name.endswith("_hash")}
-    late = {name: value for name, value in hashes.items() if case["merge_recipe"][name] is None}      # A1111 had not computed them yet
+    # A1111 had not computed them yet
+    late = {name: value for name, value in hashes.items() if case["merge_recipe"][name] is None}
     assert sorted(found) == case["metadata_keys"]
     assert told == case["merge_recipe"] | late
     assert set(models) == set(filter(None, hashes.values()))
@@ -83,7 +84,12 @@ def assert_told_as_a1111_tells_it(case, found):
 
 def some(tmp_path, name="a", width=4, seed=0, **others):
     torch.manual_seed(seed)
-    weights = {FIRST_CONVOLUTION: torch.randn(8, width, 3, 3), "model.diffusion_model.middle_block.0.x": torch.randn(5), "betas": torch.randn(3), **others}
+    weights = {
+        FIRST_CONVOLUTION: torch.randn(8, width, 3, 3),
+        "model.diffusion_model.middle_block.0.x": torch.randn(5),
+        "betas": torch.randn(3),
+        **others,
+    }
     save_file(weights, tmp_path / f"{name}.safetensors", {"made": name})
     return tmp_path / f"{name}.safetensors"
 
@@ -135,7 +141,9 @@ def test_adding_a_difference_and_taking_it_away_again(tmp_path):
 def test_a_sum_of_two_is_the_weighted_sum(tmp_path):
     paths = some(tmp_path, "a"), some(tmp_path, "b", seed=1)
     two = merged(recipe(paths, "Sum of more", more=(0.3,)), tmp_path)
-    assert torch.allclose(two[FIRST_CONVOLUTION], merged(recipe(paths, "Weighted sum", 0.3), tmp_path)[FIRST_CONVOLUTION], atol=1e-6)
+    assert torch.allclose(
+        two[FIRST_CONVOLUTION], merged(recipe(paths, "Weighted sum", 0.3), tmp_path)[FIRST_CONVOLUTION], atol=1e-6
+    )
 
 
 def test_a_sum_of_three_has_each_share(tmp_path):
@@ -147,7 +155,10 @@ def test_a_sum_of_three_has_each_share(tmp_path):
 
 def test_an_inpainting_models_other_channels_stay(tmp_path):
     paths = some(tmp_path, "wide", 9), some(tmp_path, "narrow", 4, seed=1)
-    found, wide, narrow = merged(recipe(paths, multiplier=0.5), tmp_path)[FIRST_CONVOLUTION], *(load_file(path)[FIRST_CONVOLUTION] for path in paths)
+    found, wide, narrow = (
+        merged(recipe(paths, multiplier=0.5), tmp_path)[FIRST_CONVOLUTION],
+        *(load_file(path)[FIRST_CONVOLUTION] for path in paths),
+    )
     assert torch.equal(found[:, 4:], wide[:, 4:])
     assert torch.allclose(found[:, :4], (wide[:, :4] + narrow) / 2)
     with pytest.raises(ModelMismatch, match=f"{FIRST_CONVOLUTION}.*first") as caught:
@@ -159,8 +170,12 @@ def test_an_inpainting_models_other_channels_stay(tmp_path):
 
 
 def test_the_averages_of_an_inpainting_model_are_mixed_as_its_weights_are(tmp_path):
-    wide, narrow = ({averaged(FIRST_CONVOLUTION): torch.full((8, width, 3, 3), value)} for width, value in ((9, 1.0), (4, 3.0)))
-    found = merged(recipe((some(tmp_path, "wide", 9, **wide), some(tmp_path, "narrow", **narrow)), multiplier=0.5), tmp_path)[averaged(FIRST_CONVOLUTION)]
+    wide, narrow = (
+        {averaged(FIRST_CONVOLUTION): torch.full((8, width, 3, 3), value)} for width, value in ((9, 1.0), (4, 3.0))
+    )
+    found = merged(
+        recipe((some(tmp_path, "wide", 9, **wide), some(tmp_path, "narrow", **narrow)), multiplier=0.5), tmp_path
+    )[averaged(FIRST_CONVOLUTION)]
     assert torch.equal(found[0, :, 0, 0], torch.tensor([2.0] * 4 + [1.0] * 5))
 
 
@@ -182,7 +197,9 @@ def test_channels_that_mean_different_things_are_not_mixed(tmp_path, widths):
 def test_a_vae_of_another_shape_is_refused_before_anything_is_written(tmp_path):
     path, vae = some(tmp_path, "a", **{"first_stage_model.decoder.x": torch.zeros(4)}), tmp_path / "odd.vae.safetensors"
     save_file({"decoder.x": torch.zeros(5)}, vae)
-    with pytest.raises(ModelMismatch, match=r"odd.vae.safetensors do not go together: first_stage_model.decoder.x is \(4,\) and \(5,\)"):
+    with pytest.raises(
+        ModelMismatch, match=r"odd.vae.safetensors do not go together: first_stage_model.decoder.x is \(4,\) and \(5,\)"
+    ):
         merge_to(recipe((path,), "No interpolation", vae=vae), tmp_path / "out.safetensors", pytest.fail)
 
 
@@ -190,7 +207,11 @@ def test_a_vae_of_another_shape_is_refused_before_anything_is_written(tmp_path):
 def test_a_vae_that_replaces_nothing_is_refused(tmp_path, inside):
     """One in diffusers' names, say: else it would seem to be in the result."""
     save_file({inside: torch.ones(4)}, tmp_path / "odd.vae.safetensors")
-    asked = recipe((some(tmp_path, "a", **{"first_stage_model.decoder.x": torch.zeros(4)}),), "No interpolation", vae=tmp_path / "odd.vae.safetensors")
+    asked = recipe(
+        (some(tmp_path, "a", **{"first_stage_model.decoder.x": torch.zeros(4)}),),
+        "No interpolation",
+        vae=tmp_path / "odd.vae.safetensors",
+    )
     with pytest.raises(ModelMismatch, match=r"odd.vae.safetensors replaces nothing in a.safetensors"):
         merged(asked, tmp_path)
 
@@ -198,14 +219,23 @@ def test_a_vae_that_replaces_nothing_is_refused(tmp_path, inside):
 @pytest.mark.parametrize("share", [0.3, 0.35, 0.9])
 def test_whole_numbers_are_never_mixed(tmp_path, share):
     positions = {"conditioner.embedders.0.transformer.text_model.embeddings.position_ids": torch.arange(77)[None]}
-    found = merged(recipe((some(tmp_path, "a", **positions), some(tmp_path, "b", **positions)), multiplier=share), tmp_path)
+    found = merged(
+        recipe((some(tmp_path, "a", **positions), some(tmp_path, "b", **positions)), multiplier=share), tmp_path
+    )
     assert all(torch.equal(found[name], tensor) for name, tensor in positions.items())
 
 
 def test_what_only_one_has_is_in_the_result_as_it_is(tmp_path):
-    a, b = some(tmp_path, "a", **{"model.a": torch.ones(3)}), some(tmp_path, "b", **{"model.b": torch.full((3,), 2.0), "b": torch.ones(1)})
+    a, b = (
+        some(tmp_path, "a", **{"model.a": torch.ones(3)}),
+        some(tmp_path, "b", **{"model.b": torch.full((3,), 2.0), "b": torch.ones(1)}),
+    )
     found = merged(recipe((a, b), multiplier=0.5), tmp_path)
-    assert torch.equal(found["model.a"], torch.ones(3)) and torch.equal(found["model.b"], torch.full((3,), 2.0)) and "b" not in found
+    assert (
+        torch.equal(found["model.a"], torch.ones(3))
+        and torch.equal(found["model.b"], torch.full((3,), 2.0))
+        and "b" not in found
+    )
 
 
 def test_the_wider_precision_wins_unless_one_is_asked_for(tmp_path):
@@ -214,13 +244,18 @@ def test_the_wider_precision_wins_unless_one_is_asked_for(tmp_path):
     assert merged(recipe((a, c)), tmp_path)["model.x"].dtype == torch.float32
     assert merged(recipe((a, b, c), "Add difference"), tmp_path)["model.x"].dtype == torch.float32
     found = merged(recipe((a, c), precision="bf16"), tmp_path)
-    assert {name: tensor.dtype for name, tensor in found.items() if tensor.dtype != torch.bfloat16} == {"betas": torch.float32}
+    assert {name: tensor.dtype for name, tensor in found.items() if tensor.dtype != torch.bfloat16} == {
+        "betas": torch.float32
+    }
 
 
 def test_a_noise_schedule_keeps_its_precision_where_models_are_mixed(tmp_path):
     """As in A1111, which halves what it mixes, and everything where it mixes nothing."""
     paths = some(tmp_path, "a"), some(tmp_path, "b", seed=1)
-    mixed, alone = merged(recipe(paths, precision="fp16"), tmp_path), merged(recipe(paths, "No interpolation", precision="fp16"), tmp_path)
+    mixed, alone = (
+        merged(recipe(paths, precision="fp16"), tmp_path),
+        merged(recipe(paths, "No interpolation", precision="fp16"), tmp_path),
+    )
     assert torch.equal(mixed["betas"], load_file(paths[0])["betas"])
     assert (mixed[FIRST_CONVOLUTION].dtype, alone["betas"].dtype) == (torch.float16, torch.float16)
 
@@ -246,21 +281,35 @@ def test_blocks_have_weights_of_their_own(tmp_path):
     assert torch.equal(found[middle], b[middle]) and torch.equal(found[FIRST_CONVOLUTION], a[FIRST_CONVOLUTION])
 
 
-@pytest.mark.parametrize(("name", "block"), [
-    ("model.diffusion_model.input_blocks.11.0.x", "IN11"), ("model.diffusion_model.middle_block.1.x", "M00"),
-    ("model.diffusion_model.output_blocks.3.1.x", "OUT03"), ("model.diffusion_model.time_embed.0.weight", "BASE"), ("cond_stage_model.x", "BASE"),
-])
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [
+        ("model.diffusion_model.input_blocks.11.0.x", "IN11"),
+        ("model.diffusion_model.middle_block.1.x", "M00"),
+        ("model.diffusion_model.output_blocks.3.1.x", "OUT03"),
+        ("model.diffusion_model.time_embed.0.weight", "BASE"),
+        ("cond_stage_model.x", "BASE"),
+    ],
+)
 def test_a_weights_block_is_told_by_its_name(name, block):
     assert BLOCKS[block_index(name)] == block
 
 
 def test_discarded_names_are_gone_and_metadata_tells_the_recipe(tmp_path):
     path = some(tmp_path, "a")
-    merge_to(recipe((path,), "No interpolation", discard="betas|time", metadata={"note": {"x": 1}}), tmp_path / "out.safetensors", quiet)
+    merge_to(
+        recipe((path,), "No interpolation", discard="betas|time", metadata={"note": {"x": 1}}),
+        tmp_path / "out.safetensors",
+        quiet,
+    )
     with safe_open(tmp_path / "out.safetensors", "pt") as file:
         assert "betas" not in file.keys() and FIRST_CONVOLUTION in file.keys()  # noqa: SIM118
         told = file.metadata()
-    assert (told["made"], told["note"], json.loads(told["sd_merge_recipe"])["interp_method"]) == ("a", '{"x": 1}', "No interpolation")
+    assert (told["made"], told["note"], json.loads(told["sd_merge_recipe"])["interp_method"]) == (
+        "a",
+        '{"x": 1}',
+        "No interpolation",
+    )
 
 
 def test_a_pattern_that_leaves_nothing_is_refused(tmp_path):
@@ -281,12 +330,22 @@ def test_a_pattern_that_takes_for_ever_is_given_up_while_others_work_on(tmp_path
     assert len(counted) > 10 and not (tmp_path / "out.safetensors").exists()
 
 
-@pytest.mark.parametrize(("wrong", "named"), [
-    ({"method": "Magic"}, "Magic"), ({"sources": ()}, "needs 2"), ({"discard": "("}, "pattern"), ({"precision": "int3"}, "int3"),
-    ({"block_weights": (1.0,)}, "block weights"), ({"method": "Sum of more"}, "share"), ({"config": "mine"}, "mine"), ({"hashes": ("x",)}, "hash"),
-    ({"method": "Sum of more", "more": (0.5,), "block_weights": (0.0,) * 26}, "no block weights"),
-    ({"multiplier": float("nan")}, "finite"), ({"method": "Sum of more", "more": (float("inf"),)}, "finite"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"method": "Magic"}, "Magic"),
+        ({"sources": ()}, "needs 2"),
+        ({"discard": "("}, "pattern"),
+        ({"precision": "int3"}, "int3"),
+        ({"block_weights": (1.0,)}, "block weights"),
+        ({"method": "Sum of more"}, "share"),
+        ({"config": "mine"}, "mine"),
+        ({"hashes": ("x",)}, "hash"),
+        ({"method": "Sum of more", "more": (0.5,), "block_weights": (0.0,) * 26}, "no block weights"),
+        ({"multiplier": float("nan")}, "finite"),
+        ({"method": "Sum of more", "more": (float("inf"),)}, "finite"),
+    ],
+)
 def test_a_recipe_that_makes_no_sense_is_refused(tmp_path, wrong, named):
     path = some(tmp_path, "a")
     with pytest.raises(Invalid, match=named):

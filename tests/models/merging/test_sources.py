@@ -32,8 +32,14 @@ def test_an_old_pickle_that_cannot_be_mapped_is_read_once(tmp_path, monkeypatch)
 
 
 def test_the_names_of_the_first_files_are_those_of_today(tmp_path):
-    save_file({"cond_stage_model.transformer.encoder.x": torch.ones(2), "betas": torch.ones(1)}, tmp_path / "a.safetensors")
+    save_file(
+        {"cond_stage_model.transformer.encoder.x": torch.ones(2), "betas": torch.ones(1)}, tmp_path / "a.safetensors"
+    )
     with streamed(tmp_path / "a.safetensors") as source:
         renamed = Renamed.of(source)
         assert torch.equal(renamed.tensor("cond_stage_model.transformer.text_model.encoder.x"), torch.ones(2))
-    assert renamed.entries.keys() == {"cond_stage_model.transformer.text_model.encoder.x", "betas"} != load_file(tmp_path / "a.safetensors").keys()
+    assert (
+        renamed.entries.keys()
+        == {"cond_stage_model.transformer.text_model.encoder.x", "betas"}
+        != load_file(tmp_path / "a.safetensors").keys()
+    )

@@ -8,11 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0, SlicedAttnProcessor, XFormersAttnProcessor
+from diffusers.models.attention_processor import (
+    AttnProcessor,
+    AttnProcessor2_0,
+    SlicedAttnProcessor,
+    XFormersAttnProcessor,
+)
 
 from modules.library.catalog import ModelFile
 from modules.models.optimizations import attention
-from modules.models.optimizations.attention import AUTOMATIC_BACKEND, BACKENDS, PYTORCH, AttentionChoice, AttentionLayers, NoMemoryEfficient
+from modules.models.optimizations.attention import (
+    AUTOMATIC_BACKEND,
+    BACKENDS,
+    PYTORCH,
+    AttentionChoice,
+    AttentionLayers,
+    NoMemoryEfficient,
+)
 from modules.models.optimizations.hypertile import Hypertiling
 from modules.models.optimizations.token_merging import TokenMerging
 from modules.params.txt2img import Txt2Img
@@ -163,7 +175,10 @@ def device(tmp_path_factory):
 
 def pixels(device, prompt, **overrides):
     payload = {"prompt": prompt, "seed": 1, "steps": 2, "width": 64, "height": 64, "sampler_name": "Euler"}
-    [drawn], _ = made(device, spec({"id": "x", "endpoint": "/sdapi/v1/txt2img", "payload": payload | {"override_settings": overrides}}))
+    [drawn], _ = made(
+        device,
+        spec({"id": "x", "endpoint": "/sdapi/v1/txt2img", "payload": payload | {"override_settings": overrides}}),
+    )
     return drawn.pixels.astype(int)
 
 

@@ -51,7 +51,9 @@ def rounded(model):
 def answers(model):
     random = torch.Generator().manual_seed(0)
     x, context = torch.randn(2, 4, 8, 8, generator=random), torch.randn(2, 77, 64, generator=random)
-    return model.unet(x, torch.tensor([500, 20]), encoder_hidden_states=context).sample, model.texts[0].module(torch.arange(77)[None])[0]
+    return model.unet(x, torch.tensor([500, 20]), encoder_hidden_states=context).sample, model.texts[0].module(
+        torch.arange(77)[None]
+    )[0]
 
 
 def bits(model):
@@ -94,7 +96,9 @@ def test_norms_embeddings_and_the_vae_stay_as_they_are(model, tiny):
     stored, theirs = store(model, Fp8()), parameters_of(before)
     parameters = parameters_of(model)
     assert {path for path, parameter in parameters.items() if parameter.dtype == FP8} == stored.dtypes.keys()
-    assert all(torch.equal(parameter, theirs[path]) for path, parameter in parameters.items() if path not in stored.dtypes)
+    assert all(
+        torch.equal(parameter, theirs[path]) for path, parameter in parameters.items() if path not in stored.dtypes
+    )
     assert not any("norm" in path or "embedding.weight" in path for path in stored.dtypes)
     assert all(parameter.dtype == torch.float32 for parameter in model.vae.parameters())
     assert working(model.unet).dtype == working(model.texts[0].module).dtype == torch.float32
@@ -154,7 +158,11 @@ def family(name):
 
 def test_a_wish_for_sdxl_is_none_for_others():
     assert applied(Fp8(only_sdxl=True), family("SD1")) is None
-    assert applied(Fp8(only_sdxl=True, keep=True), family("SDXL")) == applied(Fp8(keep=True), family("SD1")) == Fp8(keep=True)
+    assert (
+        applied(Fp8(only_sdxl=True, keep=True), family("SDXL"))
+        == applied(Fp8(keep=True), family("SD1"))
+        == Fp8(keep=True)
+    )
     assert applied(None, "SDXL") is None
 
 
@@ -177,7 +185,10 @@ def test_pictures_of_others_stay_what_they_were(device, kept):
     device.kept = kept
     before, stored = drawn(device), drawn(device, fp8_storage="Enable")
     cached = drawn(device, fp8_storage="Enable", cache_fp16_weight=True)
-    assert all(np.abs(one.pixels.astype(int) - other.pixels).max() > 0 for one, other in ((before, stored), (stored, cached), (cached, before)))
+    assert all(
+        np.abs(one.pixels.astype(int) - other.pixels).max() > 0
+        for one, other in ((before, stored), (stored, cached), (cached, before))
+    )
     assert np.array_equal(drawn(device).pixels, before.pixels)
     assert np.array_equal(drawn(device, fp8_storage="Enable").pixels, stored.pixels)
 
@@ -192,7 +203,10 @@ def test_a_wish_that_is_not_for_this_model_loads_nothing(device):
 
 
 def test_a_wish_for_sdxl_is_granted_to_it(device):
-    found = [drawn(device, "a red fox", sd_model_checkpoint="tiny-xl", fp8_storage=mode) for mode in ("Disable", "Enable for SDXL", "Enable")]
+    found = [
+        drawn(device, "a red fox", sd_model_checkpoint="tiny-xl", fp8_storage=mode)
+        for mode in ("Disable", "Enable for SDXL", "Enable")
+    ]
     assert found[1].extra_params["FP8 weight"] == "Enable for SDXL"
     assert not np.array_equal(found[0].pixels, found[1].pixels)
     assert np.array_equal(found[1].pixels, found[2].pixels)

@@ -71,12 +71,18 @@ def test_tiles_divide_a_side_and_are_no_smaller_than_asked(side, smallest, swap)
     assert found == sorted(set(found), reverse=True)
 
 
-@pytest.mark.parametrize(("side", "smallest", "swap", "tiles"), [(64, 32, 3, [2, 1]), (128, 32, 3, [4, 2, 1]), (96, 16, 3, [6, 4, 3]), (96, 16, 1, [6]), (67, 32, 3, [1])])
+@pytest.mark.parametrize(
+    ("side", "smallest", "swap", "tiles"),
+    [(64, 32, 3, [2, 1]), (128, 32, 3, [4, 2, 1]), (96, 16, 3, [6, 4, 3]), (96, 16, 1, [6]), (67, 32, 3, [1])],
+)
 def test_known_sides_are_cut_as_a1111_cuts_them(side, smallest, swap, tiles):
     assert counts(side, smallest, swap) == tiles
 
 
-@pytest.mark.parametrize(("height", "width", "wanted", "cells"), [(64, 64, 256, 32), (64, 64, 0, 16), (96, 64, 512, 32), (65, 64, 256, 16), (128, 128, 512, 64)])
+@pytest.mark.parametrize(
+    ("height", "width", "wanted", "cells"),
+    [(64, 64, 256, 32), (64, 64, 0, 16), (96, 64, 512, 32), (65, 64, 256, 16), (128, 128, 512, 64)],
+)
 def test_a_tile_is_no_larger_than_a_power_of_two_both_sides_have(height, width, wanted, cells):
     assert smallest_tile(height, width, wanted) == cells
 
@@ -87,7 +93,9 @@ def test_layers_take_turns():
     ]
 
 
-@pytest.mark.parametrize(("size", "times", "expected"), [((64, 96), 0, (64, 96)), ((65, 96), 1, (33, 48)), ((65, 67), 2, (17, 17))])
+@pytest.mark.parametrize(
+    ("size", "times", "expected"), [((64, 96), 0, (64, 96)), ((65, 96), 1, (33, 48)), ((65, 67), 2, (17, 17))]
+)
 def test_odd_sides_are_halved_up_as_by_convolutions(size, times, expected):
     assert halved(size, times) == expected
 
@@ -237,13 +245,20 @@ def test_pictures_of_others_stay_what_they_were(device, part):
 
 
 def test_a_small_picture_is_the_same_with_it(device):
-    assert np.array_equal(pixels(device, job(128, hypertile_enable_unet=True, hypertile_enable_vae=True, **ON)), pixels(device, job(128)))
+    assert np.array_equal(
+        pixels(device, job(128, hypertile_enable_unet=True, hypertile_enable_vae=True, **ON)), pixels(device, job(128))
+    )
 
 
-@pytest.mark.parametrize(("first", "second", "expected"), [(0, 0, (False, False)), (0, 1, (False, True)), (1, 0, (True, True)), (1, 1, (True, True))])
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [(0, 0, (False, False)), (0, 1, (False, True)), (1, 0, (True, True)), (1, 1, (True, True))],
+)
 def test_each_pass_of_hires_fix_is_tiled_as_wanted(first, second, expected):
     files = Files(ModelFile(Path("x"), "x", "0"))
-    settings = Settings(hypertile_enable_unet=bool(first), hypertile_enable_unet_secondpass=bool(second), hypertile_max_tile_unet=128)
+    settings = Settings(
+        hypertile_enable_unet=bool(first), hypertile_enable_unet_secondpass=bool(second), hypertile_max_tile_unet=128
+    )
     plan = image_plan(Txt2Img(enable_hr=True), settings, replace(files, hires=files))
     assert tuple(each.weights.hypertile == Hypertile(3, 128, 3) for each in plan.passes) == expected
 

@@ -12,7 +12,9 @@ def parameters(convolutions, seed=0):
     source = torch.Generator().manual_seed(seed)
     state = {}
     for name, (outputs, inputs, kernel) in convolutions.items():
-        state[f"{name}.weight"] = torch.randn(outputs, inputs, kernel, kernel, generator=source) / (inputs * kernel**2) ** 0.5
+        state[f"{name}.weight"] = (
+            torch.randn(outputs, inputs, kernel, kernel, generator=source) / (inputs * kernel**2) ** 0.5
+        )
         state[f"{name}.bias"] = torch.randn(outputs, generator=source) / 10
     return state
 
@@ -20,8 +22,14 @@ def parameters(convolutions, seed=0):
 def rrdb_state(features=8, growth=4, blocks=2, doublings=2, unshuffle=1):
     """Random weights under Real-ESRGAN's names."""
     inner = {
-        f"body.{block}.rdb{dense}.conv{number}": (growth if number < 5 else features, features + (number - 1) * growth, 3)
-        for block in range(blocks) for dense in (1, 2, 3) for number in range(1, 6)
+        f"body.{block}.rdb{dense}.conv{number}": (
+            growth if number < 5 else features,
+            features + (number - 1) * growth,
+            3,
+        )
+        for block in range(blocks)
+        for dense in (1, 2, 3)
+        for number in range(1, 6)
     }
     ups = {f"conv_up{number + 1}": (features, features, 3) for number in range(doublings)}
     return parameters({

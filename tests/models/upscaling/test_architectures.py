@@ -22,7 +22,9 @@ def net(state, dtype=torch.float32):
 def rrdb_by_hand(state, x):
     """Real-ESRGAN's names and formulas; pictures whose sides need no filling up."""
     def conv(name, x):
-        return conv2d(x, state[f"{name}.weight"], state.get(f"{name}.bias"), padding=state[f"{name}.weight"].shape[-1] // 2)
+        return conv2d(
+            x, state[f"{name}.weight"], state.get(f"{name}.bias"), padding=state[f"{name}.weight"].shape[-1] // 2
+        )
 
     def dense(name, x):
         seen = [x]
@@ -43,7 +45,9 @@ def rrdb_by_hand(state, x):
     return conv("conv_last", leaky_relu(conv("conv_hr", x), 0.2))
 
 
-@pytest.mark.parametrize(("doublings", "unshuffle", "scale"), [(0, 1, 1), (1, 1, 2), (2, 1, 4), (3, 1, 8), (2, 2, 2), (2, 4, 1)])
+@pytest.mark.parametrize(
+    ("doublings", "unshuffle", "scale"), [(0, 1, 1), (1, 1, 2), (2, 1, 4), (3, 1, 8), (2, 2, 2), (2, 4, 1)]
+)
 def test_rrdb_is_its_formula_at_every_scale(doublings, unshuffle, scale):
     state = rrdb_state(doublings=doublings, unshuffle=unshuffle)
     x = torch.rand(1, 3, 12, 8)
@@ -68,8 +72,13 @@ def first_layout(state):
     """ESRGAN's names as first published: places in one sequence."""
     blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("body."))
     ups = sum(name.startswith("conv_up") for name in state) // 2
-    tail = {f"conv_up{number}": 3 * number for number in range(1, ups + 1)} | {"conv_hr": 3 * ups + 2, "conv_last": 3 * ups + 4}
-    places = {"conv_first": "model.0", "conv_body": f"model.1.sub.{blocks}"} | {name: f"model.{place}" for name, place in tail.items()}
+    tail = {f"conv_up{number}": 3 * number for number in range(1, ups + 1)} | {
+        "conv_hr": 3 * ups + 2,
+        "conv_last": 3 * ups + 4,
+    }
+    places = {"conv_first": "model.0", "conv_body": f"model.1.sub.{blocks}"} | {
+        name: f"model.{place}" for name, place in tail.items()
+    }
 
     def new(name):
         layer, part = name.rsplit(".", 1)
@@ -103,7 +112,9 @@ def test_esrgan_plus_adds_its_two_residuals(picture):
     shortcuts = {f"body.0.rdb{dense}.conv1x1.weight": torch.randn(4, 8, 1, 1) for dense in (1, 2, 3)}
     state |= shortcuts
     published = first_layout({name: tensor for name, tensor in state.items() if name not in shortcuts})
-    published |= {f"model.1.sub.0.RDB{dense}.conv1x1.weight": state[f"body.0.rdb{dense}.conv1x1.weight"] for dense in (1, 2, 3)}
+    published |= {
+        f"model.1.sub.0.RDB{dense}.conv1x1.weight": state[f"body.0.rdb{dense}.conv1x1.weight"] for dense in (1, 2, 3)
+    }
     for result in (net(state).run(picture), net(published).run(picture)):
         assert torch.allclose(result, rrdb_by_hand(state, picture), atol=1e-5)
         assert not torch.allclose(result, plain, atol=1e-3)
@@ -195,7 +206,9 @@ def unknown(spandrel):
     raise spandrel.UnsupportedModelError
 
 
-@pytest.mark.parametrize("answer", [unknown, lambda _: "a mask model", lambda _: Described(scale=3, input_channels=1, output_channels=1)])
+@pytest.mark.parametrize(
+    "answer", [unknown, lambda _: "a mask model", lambda _: Described(scale=3, input_channels=1, output_channels=1)]
+)
 def test_what_spandrel_cannot_use_is_refused_by_the_files_name(monkeypatch, answer):
     fake_spandrel(monkeypatch, answer)
     with pytest.raises(ModelUnsupported, match=r"some\.pth"):

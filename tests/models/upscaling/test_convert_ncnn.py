@@ -25,7 +25,9 @@ def write_ncnn(folder, name, state, half=True):
             lines.append(f"PReLU {key} 1 1 a b 0={len(weight)}")
             numbers += weight.numpy().tobytes()
             continue
-        lines.append(f"Convolution {key} 1 1 a b 0={weight.shape[0]} 1=3 4=1 5=1 6={weight.numel()} 9=2 -23310=1,2.000000e-01")
+        lines.append(
+            f"Convolution {key} 1 1 a b 0={weight.shape[0]} 1=3 4=1 5=1 6={weight.numel()} 9=2 -23310=1,2.000000e-01"
+        )
         raw = weight.half().numpy().tobytes() if half else weight.numpy().tobytes()
         numbers += (FP16 if half else FP32) + raw + bytes(-len(raw) % 4) + bias.numpy().tobytes()
         lines.append("Concat c 2 1 a b c")
@@ -40,7 +42,9 @@ def in_order(state):
 
 
 @pytest.mark.parametrize("half", [True, False])
-@pytest.mark.parametrize("state", [rrdb_state(blocks=2), in_order(srvgg_state(features=5, scale=1))], ids=["rrdb", "srvgg"])
+@pytest.mark.parametrize(
+    "state", [rrdb_state(blocks=2), in_order(srvgg_state(features=5, scale=1))], ids=["rrdb", "srvgg"]
+)
 def test_weights_come_back_exactly(tmp_path, state, half):
     found = convert_ncnn(write_ncnn(tmp_path, "net", state, half))
     assert found.keys() == state.keys()
@@ -60,7 +64,14 @@ def test_the_command_writes_both_models_with_their_metadata(tmp_path):
             assert file.metadata()["modelspec.license"] == "BSD-3-Clause"
 
 
-@pytest.mark.parametrize(("change", "error"), [(lambda raw: raw[:-4], ModelCorrupt), (lambda raw: raw + b"\0\0\0\0", ModelCorrupt), (lambda raw: b"\1" + raw[1:], ModelUnsupported)])
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda raw: raw[:-4], ModelCorrupt),
+        (lambda raw: raw + b"\0\0\0\0", ModelCorrupt),
+        (lambda raw: b"\1" + raw[1:], ModelUnsupported),
+    ],
+)
 def test_numbers_too_few_too_many_or_foreign_are_refused(tmp_path, change, error):
     path = write_ncnn(tmp_path, "net", rrdb_state())
     numbers = path.with_suffix(".bin")

@@ -60,7 +60,10 @@ def test_a_file_that_asks_to_run_code_is_not_obeyed(tmp_path):
     assert not (tmp_path / "canary").exists()
 
 
-@pytest.mark.parametrize(("content", "error"), [({"params": {}}, ModelUnsupported), ({"params": 3}, ModelUnsupported), ([1], ModelUnsupported)])
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [({"params": {}}, ModelUnsupported), ({"params": 3}, ModelUnsupported), ([1], ModelUnsupported)],
+)
 def test_a_file_without_weights_is_refused_by_name(tmp_path, content, error):
     with pytest.raises(error, match="x.pth"):
         read_state(write(tmp_path / "x.pth", content))

@@ -28,14 +28,18 @@ def drawn(net, pixels, tiling):
 
 
 def picture(height, width):
-    return torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(height * width))
+    return torch.randint(
+        0, 256, (3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(height * width)
+    )
 
 
 def inverted(x):
     return 1 - interpolate(x, scale_factor=2)
 
 
-@pytest.mark.parametrize("tiling", [WHOLE, Tiling(16, 4), Tiling(16, 0), Tiling(5, 4), Tiling(3, 99), Tiling(1, 8), Tiling(192, 8)], ids=str)
+@pytest.mark.parametrize(
+    "tiling", [WHOLE, Tiling(16, 4), Tiling(16, 0), Tiling(5, 4), Tiling(3, 99), Tiling(1, 8), Tiling(192, 8)], ids=str
+)
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 16), (23, 41), (64, 5)], ids=str)
 def test_a_pointwise_network_is_the_same_in_tiles(size, tiling):
     pixels = picture(*size)
@@ -44,9 +48,13 @@ def test_a_pointwise_network_is_the_same_in_tiles(size, tiling):
 
 
 def test_a_network_that_looks_around_is_the_same_where_tiles_share_enough():
-    """A 3×3 mean errs only at a tile's border: its first pixel fades in from nothing, its last lies under the next tile."""
+    """A 3×3 mean errs only at a tile's border: its first pixel fades in from nothing,
+    its last lies under the next tile.
+    """
     pixels = picture(30, 44)
-    whole, tiled = (drawn(net(lambda x: avg_pool2d(x, 3, 1, 1), 1), pixels, tiling) for tiling in (WHOLE, Tiling(16, 4)))
+    whole, tiled = (
+        drawn(net(lambda x: avg_pool2d(x, 3, 1, 1), 1), pixels, tiling) for tiling in (WHOLE, Tiling(16, 4))
+    )
     assert (whole.int() - tiled.int()).abs().max() <= 1
 
 

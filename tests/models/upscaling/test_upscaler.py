@@ -76,10 +76,17 @@ def test_an_unknown_name_is_answered_with_a_like_one(shipped):
 
 
 @pytest.mark.parametrize("name", ["None", "Lanczos", "Nearest", "random"])
-@pytest.mark.parametrize(("size", "scale", "expected"), [
-    ((16, 24), 2, (32, 48)), ((75, 50), 2, (144, 96)), ((75, 50), 1.7, (120, 80)), ((16, 24), 1, (16, 24)), ((64, 48), 0.5, (32, 24)),
-    ((16, 16), 9, (144, 144)),
-])
+@pytest.mark.parametrize(
+    ("size", "scale", "expected"),
+    [
+        ((16, 24), 2, (32, 48)),
+        ((75, 50), 2, (144, 96)),
+        ((75, 50), 1.7, (120, 80)),
+        ((16, 24), 1, (16, 24)),
+        ((64, 48), 0.5, (32, 24)),
+        ((16, 16), 9, (144, 144)),
+    ],
+)
 def test_sides_are_the_multiple_of_eight_below(own, name, size, scale, expected):
     assert upscale(own, name, Image.new("RGB", size, "teal"), scale).size == expected
 

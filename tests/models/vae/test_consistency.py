@@ -15,7 +15,9 @@ from modules.sampling.latent import SD_LATENT
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     torch.manual_seed(0)
-    module = ConsistencyDecoderVAE(encoder_block_out_channels=(32, 32, 32, 32), decoder_block_out_channels=(32, 32, 32, 32)).eval()
+    module = ConsistencyDecoderVAE(
+        encoder_block_out_channels=(32, 32, 32, 32), decoder_block_out_channels=(32, 32, 32, 32)
+    ).eval()
     path = tmp_path_factory.mktemp("vae") / "consistency_decoder.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in module.state_dict().items()}, path)
     return module, path
@@ -40,4 +42,6 @@ def test_the_same_latent_is_the_same_picture(small):
 def test_it_encodes_as_well(small):
     module, path = small
     pixels = torch.rand(3, 64, 64) * 2 - 1
-    assert torch.allclose(Vae(load_vae_file(path), SD_LATENT).encode(pixels), module.encode(pixels[None]).latent_dist.mode()[0], atol=1e-5)
+    assert torch.allclose(
+        Vae(load_vae_file(path), SD_LATENT).encode(pixels), module.encode(pixels[None]).latent_dist.mode()[0], atol=1e-5
+    )

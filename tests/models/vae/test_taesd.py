@@ -20,7 +20,10 @@ def folder(tmp_path):
     tiny = AutoencoderTiny()
     for which, before in (("decoder", 1), ("encoder", 0)):
         state = {name.removeprefix("layers."): tensor for name, tensor in getattr(tiny, which).state_dict().items()}
-        numbered = {f"{int(name.split('.')[0]) + before}.{name.partition('.')[2]}": tensor.contiguous() for name, tensor in state.items()}
+        numbered = {
+            f"{int(name.split('.')[0]) + before}.{name.partition('.')[2]}": tensor.contiguous()
+            for name, tensor in state.items()
+        }
         save_file(numbered, tmp_path / f"taesd_{which}.safetensors")
     return tmp_path, tiny
 
