@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -53,3 +54,17 @@ def test_the_rooms_form_no_circle_and_each_is_there():
 def test_every_permission_is_used():
     used = {(room_of(script), room_of(other)) for script in SCRIPTS for other in imported(script)}
     assert not [(room, other) for room, below in MAY_IMPORT.items() for other in below if (room, other) not in used]
+
+
+LONGEST_LINE = 120
+DATA = re.compile(r"""^\s*(?:--[\w-]+: url\(.*\);|(?:\w+: )?["'`].*["'`],?)$""")      # an icon, a path of one, a sentence
+
+
+@pytest.mark.parametrize("path", sorted(path for path in ASSETS.rglob("*.*") if path.suffix in (".js", ".css")), ids=str)
+def test_no_line_of_a_script_or_style_sheet_is_too_long_to_be_read(path):
+    long = [
+        (number, line)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > LONGEST_LINE and not DATA.match(line)
+    ]
+    assert not long

@@ -51,7 +51,12 @@ function watchPage() {
     const now = window.get_uiCurrentTab();
     if (now !== tab) { tab = now; window.easel.tell("tabChange"); }
   }, 30);
-  new MutationObserver(look).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-selected"] });
+  new MutationObserver(look).observe(document.body, {
+    childList: true,
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["aria-selected"],
+  });
   look([]);
 }
 

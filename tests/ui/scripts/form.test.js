@@ -6,9 +6,20 @@ const LOOPBACK = { loops: "script_loopback_loops", note: "script_loopback_note" 
 openPage({ facts: { scripts: { img2img: { Loopback: LOOPBACK }, txt2img: {} } } });
 const { Form } = await import("../assets/generation/form.js");
 
-const IDS = Object.fromEntries(["prompt", "steps", "seed", "script_name", ...Object.values(LOOPBACK), "sd_model_checkpoint", "sd_vae"].map((name) => [name, name]));
+const IDS = Object.fromEntries(
+  ["prompt", "steps", "seed", "script_name", ...Object.values(LOOPBACK), "sd_model_checkpoint", "sd_vae"].map(
+    (name) => [name, name],
+  ),
+);
 const VALUES = {
-  prompt: "", steps: 20, seed: "-1", script_name: "", script_loopback_loops: 4, script_loopback_note: "", sd_model_checkpoint: "tiny", sd_vae: "None",
+  prompt: "",
+  steps: 20,
+  seed: "-1",
+  script_name: "",
+  script_loopback_loops: 4,
+  script_loopback_note: "",
+  sd_model_checkpoint: "tiny",
+  sd_vae: "None",
   init_images: [],
 };
 

@@ -8,7 +8,10 @@ class Store {
 }
 
 export function openPage({ facts = {}, words = {} } = {}) {
-  const memory = () => { const kept = new Map(); return { get: (name) => kept.get(name) ?? null, set: (name, value) => kept.set(name, value) }; };
+  const memory = () => {
+    const kept = new Map();
+    return { get: (name) => kept.get(name) ?? null, set: (name, value) => kept.set(name, value) };
+  };
   globalThis.window = globalThis;
   globalThis.addEventListener ??= () => {};
   globalThis.document = { getElementById: () => null, activeElement: null };

@@ -10,10 +10,19 @@ const { told } = await import("../assets/core/png_metadata.js");
 /** Rows of letters, each a colour of its own → an ImageData. */
 function image(...rows) {
   const [height, width] = [rows.length, rows[0].length];
-  const data = new Uint8ClampedArray(rows.join("").split("").flatMap((letter) => { const grey = letter === "." ? 255 : 0; return [grey, grey, grey, 255]; }));
+  const data = new Uint8ClampedArray(
+    rows
+      .join("")
+      .split("")
+      .flatMap((letter) => {
+        const grey = letter === "." ? 255 : 0;
+        return [grey, grey, grey, 255];
+      }),
+  );
   return { data, width, height };
 }
-const shape = (marks, width) => marks.reduce((text, mark, i) => text + (i && i % width === 0 ? "/" : "") + (mark ? "x" : " "), "");
+const shape = (marks, width) =>
+  marks.reduce((text, mark, i) => text + (i && i % width === 0 ? "/" : "") + (mark ? "x" : " "), "");
 
 test("a fill covers what is connected, and its edge, and goes round no corner", () => {
   const walls = image(".#...", ".#.#.", ".#...", ".####");
@@ -34,7 +43,11 @@ test("what a picture tells comes from the server, its own words apart from those
   globalThis.FileReader = class { readAsDataURL() { this.result = "data:,x"; this.onload(); } };
   globalThis.fetch = async (url, { body }) => {
     assert.deepEqual(JSON.parse(body), { image: "data:,x" });
-    return { ok: true, status: 200, text: async () => '{"info": "a fox", "items": {"parameters": "a fox", "easel": "{}", "Comment": "hi"}}' };
+    return {
+      ok: true,
+      status: 200,
+      text: async () => '{"info": "a fox", "items": {"parameters": "a fox", "easel": "{}", "Comment": "hi"}}',
+    };
   };
   assert.deepEqual(await told({}), { infotext: "a fox", manifest: "{}", texts: { Comment: "hi" } });
 });

@@ -13,10 +13,25 @@ export class Bar {
       id: `${id}_extra_search`, type: "search", placeholder: t("Search"), "aria-label": t("Search"),
       autocomplete: "off", spellcheck: false, oninput: search,
     });
-    this.search.addEventListener("keydown", (event) => { if (event.key === "ArrowDown") { event.preventDefault(); deeds.down(); } });
-    this.family = select(`${id}_extra_family`, t("Family"), [["", t("All families")]], "", (family) => this.wish({ family }));
-    this.sort = select(`${id}_extra_sort`, t("Sort by"), SORTS.map(([key, label]) => [key, t(label)]), sort, (key) => this.wish({ sort: key }));
-    this.order = this.button(`${id}_extra_sort_dir`, "order", "", () => this.wish({ order: this.descending ? "asc" : "desc" }));
+    this.search.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown") {
+        event.preventDefault();
+        deeds.down();
+      }
+    });
+    this.family = select(`${id}_extra_family`, t("Family"), [["", t("All families")]], "", (family) =>
+      this.wish({ family }),
+    );
+    this.sort = select(
+      `${id}_extra_sort`,
+      t("Sort by"),
+      SORTS.map(([key, label]) => [key, t(label)]),
+      sort,
+      (key) => this.wish({ sort: key }),
+    );
+    this.order = this.button(`${id}_extra_sort_dir`, "order", "", () =>
+      this.wish({ order: this.descending ? "asc" : "desc" }),
+    );
     this.tree = this.button(`${id}_extra_tree_view`, "folders", t("Folders"), deeds.toggleTree);
     this.refresh = this.button(`${id}_extra_refresh`, "refresh", t("Look into the folders again"), deeds.refresh);
     this.element = h("div.networks-bar", { id: `${id}_controls`, role: "search" },
@@ -35,7 +50,9 @@ export class Bar {
 
   show({ wishes, families, folders }, treeShown) {
     this.descending = wishes.order === "desc";
-    this.order.title = this.order.textContent = this.descending ? t("Descending: press for ascending") : t("Ascending: press for descending");
+    this.order.title = this.order.textContent = this.descending
+      ? t("Descending: press for ascending")
+      : t("Ascending: press for descending");
     this.order.classList.toggle("descending", this.descending);
     this.tree.setAttribute("aria-pressed", treeShown);
     this.tree.hidden = !folders.length;
@@ -45,7 +62,8 @@ export class Bar {
   offer(families, chosen) {
     const all = [...new Set([...families, chosen])].filter(Boolean);
     this.family.hidden = all.length < 2 && !chosen;      // one family is no choice
-    if (all.join("\n") !== this.offered) this.family.replaceChildren(...options([["", t("All families")], ...all.map((name) => [name, spoken(name)])]));
+    if (all.join("\n") !== this.offered)
+      this.family.replaceChildren(...options([["", t("All families")], ...all.map((name) => [name, spoken(name)])]));
     this.offered = all.join("\n");
     this.family.value = chosen;
   }

@@ -6,8 +6,12 @@ import { spoken } from "./family.js";
 /** card: null while it is on its way */
 export function cardElement(card, { onUse, onEdit }) {
   if (!card) return h("div.network.network-waiting", { "aria-hidden": "true" }, h("span.network-picture"));
-  const use = h("button.network-use", { type: "button", title: described(card), tabIndex: -1, onclick: () => onUse(card) },
-    picture(card), h("span.network-name", {}, breakable(card.name)));
+  const use = h(
+    "button.network-use",
+    { type: "button", title: described(card), tabIndex: -1, onclick: () => onUse(card) },
+    picture(card),
+    h("span.network-name", {}, breakable(card.name)),
+  );
   const edit = iconButton("pencil", t("Edit {name}", { name: card.name }), () => onEdit(card));
   edit.tabIndex = -1;
   const badge = card.problem ? "⚠" : spoken(card.family);
@@ -33,5 +37,7 @@ const breakable = (name) => name.split(/(?<=[_.-])/).flatMap((part, i) => (i ? [
 function described(card) {
   const family = card.family ? t("Made for {family}", { family: spoken(card.family) }) : null;
   const unfit = card.fits === false ? t("The chosen model is of another family: it may do nothing, or harm.") : null;
-  return [card.title || card.name, card.folder, family, unfit, card.problem, card.description].filter(Boolean).join("\n");
+  return [card.title || card.name, card.folder, family, unfit, card.problem, card.description]
+    .filter(Boolean)
+    .join("\n");
 }

@@ -10,7 +10,9 @@ import { Use } from "./use.js";
 export function startCards(tab, { form, newest }) {
   const pages = new Map();
   const use = new Use(tab, form);
-  const family = new Family(form, () => { for (const page of pages.values()) page.list.wish({ model_family: family.current }); });
+  const family = new Family(form, () => {
+    for (const page of pages.values()) page.list.wish({ model_family: family.current });
+  });
   form.onChange(() => {
     if (pages.size) family.follow();
     for (const page of pages.values()) page.grid.mark();

@@ -59,14 +59,24 @@ export class Dialog {
   fill(card) {
     const fields = fieldsFor(card, this.families());
     const activation = fields.find(({ name }) => name === "activation");
-    const rows = fields.flatMap((field) => (field === activation ? [field.row, tagCloud(card.tags ?? [], activation.input)] : [field.row]));
-    this.show(card, [h("div.card-aside", {}, this.preview(card), factsOf(card)), h("div.card-fields", {}, rows, metadata(card))], fields);
+    const rows = fields.flatMap((field) =>
+      field === activation ? [field.row, tagCloud(card.tags ?? [], activation.input)] : [field.row],
+    );
+    this.show(
+      card,
+      [h("div.card-aside", {}, this.preview(card), factsOf(card)), h("div.card-fields", {}, rows, metadata(card))],
+      fields,
+    );
     if (KEYBOARD.matches) fields[0].input.focus();
   }
 
   preview(card) {
     const ready = this.newest();
-    const use = h("button.card-button", { type: "button", disabled: !ready, onclick: () => this.usePicture(card) }, t("Use the shown picture"));
+    const use = h(
+      "button.card-button",
+      { type: "button", disabled: !ready, onclick: () => this.usePicture(card) },
+      t("Use the shown picture"),
+    );
     use.title = ready ? "" : t("Make or choose a picture first.");
     this.frame = picture(card);
     return h("div.card-preview", {}, this.frame, use);
@@ -82,7 +92,9 @@ export class Dialog {
   }
 
   get patch() {
-    return Object.fromEntries(this.fields.filter((field) => field.changed()).map((field) => [field.name, field.value()]));
+    return Object.fromEntries(
+      this.fields.filter((field) => field.changed()).map((field) => [field.name, field.value()]),
+    );
   }
 
   async send() {

@@ -6,7 +6,11 @@ export function factsOf({ name, folder, size, modified, sha256 }) {
     [t("Name"), name], [t("Folder"), folder], [t("Size"), size ? bytes(size) : ""],
     [t("Changed"), modified ? date(modified) : ""], ["SHA-256", sha256],
   ];
-  return h("dl.card-facts", {}, known.filter(([, value]) => value).flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, String(value))]));
+  return h(
+    "dl.card-facts",
+    {},
+    known.filter(([, value]) => value).flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, String(value))]),
+  );
 }
 
 /** 151112233 → "151 MB" */
@@ -18,5 +22,7 @@ function bytes(size) {
 /** From seconds since 1970 or an ISO date. */
 function date(modified) {
   const moment = new Date(typeof modified === "number" ? modified * 1000 : modified);
-  return Number.isNaN(moment.getTime()) ? String(modified) : moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return Number.isNaN(moment.getTime())
+    ? String(modified)
+    : moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }

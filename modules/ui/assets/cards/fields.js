@@ -23,7 +23,11 @@ function area({ lines, longest }, value) {
 
 function family(_, value, { families }) {
   const known = [...new Set([...Object.keys(facts.families), ...families, value])].filter(Boolean);
-  const box = h("select.networks-select", {}, options([["", t("Unknown")], ...known.map((name) => [name, spoken(name)])]));
+  const box = h(
+    "select.networks-select",
+    {},
+    options([["", t("Unknown")], ...known.map((name) => [name, spoken(name)])]),
+  );
   box.value = value;
   return box;
 }
@@ -40,18 +44,70 @@ function vae(_, value, { vaes }) {
 }
 
 const text = { read: (value) => value ?? "", write: (value) => value };
-const weight = { read: (value) => (value ? String(value) : ""), write: Number };      // 0 is "none preferred", as in A1111's files
+// 0 is "none preferred", as in A1111's files
+const weight = { read: (value) => (value ? String(value) : ""), write: Number };
 const INSERTED = ["lora", "hypernetwork"];
 
 const FIELDS = [
-  { name: "description", label: "Description", help: "Shown when the pointer rests on the card.", control: area, lines: 2, longest: 20_000, ...text },
-  { name: "family", label: "Made for", help: "Cards for another family than the chosen model's are dimmed.", control: family, ...text },
-  { name: "activation", label: "Activation text", help: "Goes into the prompt with a click on the card.",
-    kinds: INSERTED, control: area, lines: 2, longest: 20_000, ...text },
-  { name: "negative", label: "Negative text", help: "Goes into the negative prompt with a click on the card.",
-    kinds: INSERTED, control: area, lines: 2, longest: 20_000, ...text },
-  { name: "weight", label: "Preferred weight", help: "How strongly a click on the card applies it; empty for the usual strength.",
-    kinds: INSERTED, control: number, ...weight },
-  { name: "vae", label: "Preferred VAE", help: "What this checkpoint is used with where the VAE is Automatic.", kinds: ["checkpoint"], control: vae, ...text },
-  { name: "notes", label: "Notes", help: "For yourself: not shown elsewhere.", control: area, lines: 3, longest: 200_000, ...text },
+  {
+    name: "description",
+    label: "Description",
+    help: "Shown when the pointer rests on the card.",
+    control: area,
+    lines: 2,
+    longest: 20_000,
+    ...text,
+  },
+  {
+    name: "family",
+    label: "Made for",
+    help: "Cards for another family than the chosen model's are dimmed.",
+    control: family,
+    ...text,
+  },
+  {
+    name: "activation",
+    label: "Activation text",
+    help: "Goes into the prompt with a click on the card.",
+    kinds: INSERTED,
+    control: area,
+    lines: 2,
+    longest: 20_000,
+    ...text,
+  },
+  {
+    name: "negative",
+    label: "Negative text",
+    help: "Goes into the negative prompt with a click on the card.",
+    kinds: INSERTED,
+    control: area,
+    lines: 2,
+    longest: 20_000,
+    ...text,
+  },
+  {
+    name: "weight",
+    label: "Preferred weight",
+    help: "How strongly a click on the card applies it; empty for the usual strength.",
+    kinds: INSERTED,
+    control: number,
+    ...weight,
+  },
+  {
+    name: "vae",
+    label: "Preferred VAE",
+    help: "What this checkpoint is used with where the VAE is Automatic.",
+    kinds: ["checkpoint"],
+    control: vae,
+    ...text,
+  },
+  {
+    name: "notes",
+    label: "Notes",
+    help: "For yourself: not shown elsewhere.",
+    control: area,
+    lines: 3,
+    longest: 200_000,
+    ...text,
+  },
 ];

@@ -123,7 +123,8 @@ export class Grid {
     const top = Math.floor(index / this.columns) * (this.card.height + GAP);
     const { scrollTop, clientHeight } = this.element;
     if (top < scrollTop) this.element.scrollTop = top;
-    else if (top + this.card.height > scrollTop + clientHeight) this.element.scrollTop = top + this.card.height - clientHeight;
+    else if (top + this.card.height > scrollTop + clientHeight)
+      this.element.scrollTop = top + this.card.height - clientHeight;
   }
 
   press(event) {
@@ -139,8 +140,14 @@ export class Grid {
     const rows = Math.max(1, Math.floor(this.element.clientHeight / (this.card.height + GAP)));
     const last = this.list.total - 1, page = rows * this.columns;
     return {
-      ArrowLeft: this.active - 1, ArrowRight: this.active + 1, ArrowUp: this.active - this.columns, ArrowDown: this.active + this.columns,
-      Home: 0, End: last, PageUp: Math.max(0, this.active - page), PageDown: Math.min(last, this.active + page),
+      ArrowLeft: this.active - 1,
+      ArrowRight: this.active + 1,
+      ArrowUp: this.active - this.columns,
+      ArrowDown: this.active + this.columns,
+      Home: 0,
+      End: last,
+      PageUp: Math.max(0, this.active - page),
+      PageDown: Math.min(last, this.active + page),
     };
   }
 }

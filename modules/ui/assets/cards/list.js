@@ -5,7 +5,10 @@ const PAGE = 200;        // cards a request
 const AGAIN = 1500;      // ms until the next look, while the server is still reading the folders
 
 export class CardList {
-  /** wishes: { kind, search, family, folder, sort, order, model_family }; onChange is told whenever there is something new to show. */
+  /**
+   * wishes: { kind, search, family, folder, sort, order, model_family }; onChange is told whenever there is something
+   * new to show.
+   */
   constructor(wishes, onChange) {
     Object.assign(this, { wishes, onChange, pages: new Map(), turn: 0 });
     Object.assign(this, { known: false, scanning: false, total: 0, folders: [], families: [], error: null });

@@ -9,20 +9,32 @@ import { Grid } from "./grid.js";
 import { CardList } from "./list.js";
 import { Tree } from "./tree.js";
 
-const ROOMY = matchMedia("(min-width: 1180px)");      // where they stand beside the cards; else the folders stay folded until asked for
+// where they stand beside the cards; else the folders stay folded until asked for
+const ROOMY = matchMedia("(min-width: 1180px)");
 
 export class CardPage {
   /** place: { tab, kind, page, folder, empty }; use, family() and newest() are the tab's. */
   constructor({ tab, kind, page, folder, empty }, { use, family, newest }) {
-    Object.assign(this, { kind, folder, empty, use, kept: { sort: "name", order: "asc", tree: ROOMY.matches, ...browser.get(`cards.${kind}`) } });
+    Object.assign(this, {
+      kind,
+      folder,
+      empty,
+      use,
+      kept: { sort: "name", order: "asc", tree: ROOMY.matches, ...browser.get(`cards.${kind}`) },
+    });
     const id = `${tab}_${page}`, { sort, order } = this.kept;
-    this.list = new CardList({ kind, search: "", family: "", folder: "", sort, order, model_family: family() }, () => this.draw());
+    this.list = new CardList({ kind, search: "", family: "", folder: "", sort, order, model_family: family() }, () =>
+      this.draw(),
+    );
     this.bar = new Bar(id, this.kept, {
       wish: (patch) => this.wish(patch), refresh: () => this.refresh(),
       toggleTree: () => this.keep({ tree: !this.kept.tree }), down: () => this.grid.focus(0),
     });
     this.tree = new Tree(id, (chosen) => this.wish({ folder: chosen }));
-    this.grid = new Grid(this.list, use, t("Cards"), { onUse: (card) => use.toggle(card), onEdit: (card) => this.edit(card) });
+    this.grid = new Grid(this.list, use, t("Cards"), {
+      onUse: (card) => use.toggle(card),
+      onEdit: (card) => this.edit(card),
+    });
     this.dialog = new Dialog({ families: () => this.list.families, newest, changed: () => this.list.reload() });
     this.message = h("div.networks-message");
     this.count = h("p.networks-count", { role: "status" });
@@ -91,7 +103,10 @@ export class CardPage {
     const { list } = this;
     if (list.error) {
       const { message, hint } = list.error;
-      return [h("p", { role: "alert" }, [message, hint].filter(Boolean).join(" ")), button(t("Try again"), () => list.reload())];
+      return [
+        h("p", { role: "alert" }, [message, hint].filter(Boolean).join(" ")),
+        button(t("Try again"), () => list.reload()),
+      ];
     }
     if (!list.known || list.scanning) return [h("p", {}, t("Looking into the folders…"))];
     if (list.narrowed) return [h("p", {}, t("Nothing matches.")), button(t("Show all"), () => this.bar.clear())];

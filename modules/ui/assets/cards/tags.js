@@ -11,13 +11,22 @@ export function tagCloud(tags, input) {
   input.addEventListener("input", mark);
   mark();
   const name = t("Tags of its training pictures");
-  const shelf = h("div.card-tags", { role: "group", "aria-label": name }, chips.slice(0, FIRST).map(({ button }) => button));
+  const shelf = h(
+    "div.card-tags",
+    { role: "group", "aria-label": name },
+    chips.slice(0, FIRST).map(({ button }) => button),
+  );
   if (chips.length > FIRST) shelf.append(more(chips.slice(FIRST)));
   return h("div.card-field", {}, h("span", {}, name), shelf);
 }
 
 function chip(tag, count, input) {
-  const button = h("button.card-tag", { type: "button", onclick: () => toggle(input, tag) }, `${tag} `, h("span", {}, String(count)));
+  const button = h(
+    "button.card-tag",
+    { type: "button", onclick: () => toggle(input, tag) },
+    `${tag} `,
+    h("span", {}, String(count)),
+  );
   return { button, show: () => button.setAttribute("aria-pressed", elements(input.value).includes(tag)) };
 }
 

@@ -15,8 +15,17 @@ export class Tree {
     if (key === this.drawn) return;
     this.drawn = key;
     const focused = this.element.contains(document.activeElement);
-    this.element.replaceChildren(this.row("", t("All"), chosen, false), ...seen.map((folder) => this.row(folder, folder.split("/").at(-1), chosen,
-      all.some((other) => other.startsWith(`${folder}/`)))));
+    this.element.replaceChildren(
+      this.row("", t("All"), chosen, false),
+      ...seen.map((folder) =>
+        this.row(
+          folder,
+          folder.split("/").at(-1),
+          chosen,
+          all.some((other) => other.startsWith(`${folder}/`)),
+        ),
+      ),
+    );
     if (focused) this.element.querySelector("[aria-current]")?.focus();
   }
 
@@ -24,7 +33,11 @@ export class Tree {
     const current = folder === chosen ? { "aria-current": "true" } : {};
     const expanded = hasMore ? { "aria-expanded": this.open.has(folder) } : {};
     const onclick = () => this.choose(folder, chosen);
-    const button = h("button.networks-folder", { type: "button", title: folder || label, ...current, ...expanded, onclick }, label);
+    const button = h(
+      "button.networks-folder",
+      { type: "button", title: folder || label, ...current, ...expanded, onclick },
+      label,
+    );
     button.style.setProperty("--depth", parents(folder).length);
     return button;
   }

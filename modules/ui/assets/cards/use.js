@@ -19,7 +19,9 @@ export class Use {
     return holds(prompt ?? "", card.insert) || (card.kind === "embedding" && holds(negative_prompt ?? "", card.insert));
   }
 
-  /** One after the other, so that no click is lost to a quicker one. A file that cannot be read is of no use to anyone. */
+  /**
+   * One after the other, so that no click is lost to a quicker one. A file that cannot be read is of no use to anyone.
+   */
   toggle(card) {
     if (card.problem && !this.has(card)) return notice("card", card.problem);
     this.turn = this.turn.then(() => (card.kind === "checkpoint" ? this.choose(card) : this.write(card)));
@@ -38,7 +40,8 @@ export class Use {
 }
 
 /** Whether the picker's value means this checkpoint: its file, with or without the ending. */
-export const isCheckpoint = (card, chosen) => [card.insert, path(card)].includes(chosen ?? "") || path(card) === chosen?.replace(/\.\w+$/, "");
+export const isCheckpoint = (card, chosen) =>
+  [card.insert, path(card)].includes(chosen ?? "") || path(card) === chosen?.replace(/\.\w+$/, "");
 
 const path = ({ folder, name }) => [folder, name].filter(Boolean).join("/");
 
@@ -53,6 +56,7 @@ function withCard(card, texts, target) {
 
 function without(card, texts) {
   const negative_prompt = removed(texts.negative_prompt, card.negative);
-  if (card.kind === "embedding") return { prompt: removed(texts.prompt, card.insert), negative_prompt: removed(negative_prompt, card.insert) };
+  if (card.kind === "embedding")
+    return { prompt: removed(texts.prompt, card.insert), negative_prompt: removed(negative_prompt, card.insert) };
   return { prompt: removed(texts.prompt, card.insert, card.activation), negative_prompt };
 }

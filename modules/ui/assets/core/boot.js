@@ -1,4 +1,5 @@
-// Runs before anything is drawn: the theme, what the form begins with, early clicks, A1111's globals that other scripts expect.
+// Runs before anything is drawn: the theme, what the form begins with, early clicks, A1111's globals that other scripts
+// expect.
 "use strict";
 
 window.easel = { facts: JSON.parse(document.getElementById("easel_facts").textContent) };
@@ -7,7 +8,9 @@ window.easel.theme = {
   get wanted() {
     let chosen = null;
     try { chosen = localStorage.getItem("easel.theme"); } catch { /* storage may be forbidden */ }
-    return chosen || window.easel.facts.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    return (
+      chosen || window.easel.facts.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")
+    );
   },
   apply() {
     document.documentElement.dataset.theme = this.wanted;
@@ -15,7 +18,11 @@ window.easel.theme = {
   },
   toggle() {
     const other = this.wanted === "dark" ? "light" : "dark";
-    try { localStorage.setItem("easel.theme", other); } catch { /* then until the next reload */ window.easel.facts.theme = other; }
+    try {
+      localStorage.setItem("easel.theme", other);
+    } catch {
+      /* then until the next reload */ window.easel.facts.theme = other;
+    }
     this.apply();
   },
 };
@@ -31,7 +38,11 @@ window.get_uiCurrentTabContent = () => document.querySelector("#tabs > [role=tab
 window.updateInput = (target) => target.dispatchEvent(new Event("input", { bubbles: true }));
 
 for (const [name, moment] of Object.entries({
-  onUiLoaded: "loaded", onUiUpdate: "update", onAfterUiUpdate: "afterUpdate", onUiTabChange: "tabChange", onOptionsChanged: "options",
+  onUiLoaded: "loaded",
+  onUiUpdate: "update",
+  onAfterUiUpdate: "afterUpdate",
+  onUiTabChange: "tabChange",
+  onOptionsChanged: "options",
 })) {
   window[name] = (listener) => (window.easel.listeners[moment] ??= []).push(listener);
 }
@@ -43,14 +54,23 @@ window.easel.tell = (moment, ...details) => {
 };
 
 {
-  const read = (storage, name) => { try { return JSON.parse(storage().getItem(`easel.${name}`)); } catch { return null; } };
+  const read = (storage, name) => {
+    try {
+      return JSON.parse(storage().getItem(`easel.${name}`));
+    } catch {
+      return null;
+    }
+  };
   const write = (storage, name, value) => {
     try {
       if (value === null) storage().removeItem(`easel.${name}`);
       else storage().setItem(`easel.${name}`, JSON.stringify(value));
     } catch { /* full or forbidden: then nothing is remembered */ }
   };
-  const memory = (storage) => ({ get: (name) => read(storage, name), set: (name, value) => write(storage, name, value) });
+  const memory = (storage) => ({
+    get: (name) => read(storage, name),
+    set: (name, value) => write(storage, name, value),
+  });
 
   // What the browser remembers: per tab (survives a reload), and the newest of any tab (where a new tab starts).
   const kept = window.easel.kept = { tab: memory(() => sessionStorage), browser: memory(() => localStorage) };
@@ -63,18 +83,29 @@ window.easel.tell = (moment, ...details) => {
   /** The model of this page: what was chosen in this tab, else what this person chose last, else the server's. */
   function chosen() {
     const mine = kept.tab.get(`choice.${account}`) ?? (account ? null : kept.browser.get("choice.")) ?? {};
-    const here = (name) => (choices[facts.lists[`setting_${name}`]] ?? [[null, mine[name]]]).some(([, value]) => value === mine[name]);
-    return { ...choice, ...Object.fromEntries(facts.quick.filter((name) => name in mine && here(name)).map((name) => [name, mine[name]])) };
+    const here = (name) =>
+      (choices[facts.lists[`setting_${name}`]] ?? [[null, mine[name]]]).some(([, value]) => value === mine[name]);
+    return {
+      ...choice,
+      ...Object.fromEntries(facts.quick.filter((name) => name in mine && here(name)).map((name) => [name, mine[name]])),
+    };
   }
 
-  /** A tab's values, and what fields that nobody changed hold. These follow the model, as far as the server has told about it. */
+  /**
+   * A tab's values, and what fields that nobody changed hold. These follow the model, as far as the server has told
+   * about it.
+   */
   function begun(tab) {
     const plain = facts.forms[tab].defaults;
     const found = kept.tab.get(keyOf(tab)) ?? kept.browser.get(keyOf(tab)) ?? {};
-    const known = (values) => Object.fromEntries(Object.entries(values ?? {}).filter(([name]) => name in plain || name === "override_settings"));
+    const known = (values) =>
+      Object.fromEntries(
+        Object.entries(values ?? {}).filter(([name]) => name in plain || name === "override_settings"),
+      );
     const base = { ...plain, ...known(found.base) }, values = { ...plain, ...known(found.values) };
     const usual = easel.choice.sd_model_checkpoint === choice.sd_model_checkpoint ? defaults[tab] ?? {} : {};
-    for (const [name, value] of Object.entries(usual)) if (name in values && same(values[name], base[name])) values[name] = value;
+    for (const [name, value] of Object.entries(usual))
+      if (name in values && same(values[name], base[name])) values[name] = value;
     return { key: keyOf(tab), base: { ...base, ...usual }, values: { ...values, ...easel.choice } };
   }
 
@@ -88,15 +119,21 @@ window.easel.tell = (moment, ...details) => {
   };
 
   // Into gradio's own description of the page, so that it draws these values and none has to be put in later.
-  const components = new Map(window.gradio_config.components.map((component) => [component.props.elem_id, component.props]));
+  const components = new Map(
+    window.gradio_config.components.map((component) => [component.props.elem_id, component.props]),
+  );
   const put = (id, props) => { if (components.has(id)) Object.assign(components.get(id), props); };
   for (const [id, list] of Object.entries(facts.lists)) put(id, easel.offer(id, choices[list]));
   for (const [name, value] of Object.entries(facts.start.settings)) put(`setting_${name}`, { value });
   for (const [tab, { ids }] of Object.entries(facts.forms)) {
-    for (const [name, id] of Object.entries(ids)) if (name in easel.begun[tab].values) put(id, { value: easel.begun[tab].values[name] });
+    for (const [name, id] of Object.entries(ids))
+      if (name in easel.begun[tab].values) put(id, { value: easel.begun[tab].values[name] });
   }
 
-  /** A form's controls as values by name. gradio calls `hear` after each change, `connect` once it can be filled, `owed` to fill it. */
+  /**
+   * A form's controls as values by name. gradio calls `hear` after each change, `connect` once it can be filled, `owed`
+   * to fill it.
+   */
   class Store {
     values = null;                 // as last heard; null: nobody has changed anything
     onHear = () => {};

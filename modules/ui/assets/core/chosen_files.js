@@ -49,11 +49,15 @@ export class ChosenFiles {
     if (host && this.root.parentElement !== host) host.replaceChildren(this.root);
   }
 
-  /** What the server calls each; sent one by one, since many large files at once would fill the memory. Throws Refused or Lost. */
+  /**
+   * What the server calls each; sent one by one, since many large files at once would fill the memory. Throws Refused
+   * or Lost.
+   */
   async send() {
     try {
       for (const [place, entry] of this.entries.entries()) {
-        if (this.size > MANY) notice("sending", t("Sending picture {n} of {total}", { n: place + 1, total: this.size }), 0);
+        if (this.size > MANY)
+          notice("sending", t("Sending picture {n} of {total}", { n: place + 1, total: this.size }), 0);
         entry.sent ??= await sent(entry.file);
       }
     } finally {
@@ -66,7 +70,10 @@ export class ChosenFiles {
   draw() {
     const only = this.onOne && this.size === 1 ? this.entries[0] : null;
     const words = h("span", {}, t("Drop pictures here, paste one, or click to choose"));
-    this.zone.replaceChildren(only ? h("img", { src: only.url, alt: only.file.name, onload: ({ target }) => this.onOne(target) }) : words, this.chooser);
+    this.zone.replaceChildren(
+      only ? h("img", { src: only.url, alt: only.file.name, onload: ({ target }) => this.onOne(target) }) : words,
+      this.chooser,
+    );
     const clear = h("button.link", { type: "button", onclick: () => this.remove(this.entries) }, t("Remove all"));
     this.count.replaceChildren(...(this.size && !only ? [t("{n} pictures", { n: this.size }), clear] : []));
     const more = this.size > SHOWN ? [h("p.hint", {}, t("and {n} more", { n: this.size - SHOWN }))] : [];

@@ -25,7 +25,8 @@ export function h(kind, properties = {}, ...children) {
   return element;
 }
 
-export const iconButton = (icon, name, onclick) => h("button.tool." + icon, { type: "button", title: name, onclick }, name);
+export const iconButton = (icon, name, onclick) =>
+  h("button.tool." + icon, { type: "button", title: name, onclick }, name);
 
 /** 75 → "1:15", 7.4 → "7 s". */
 export function duration(seconds) {
@@ -33,7 +34,9 @@ export function duration(seconds) {
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
   const rest = String(whole % 60).padStart(2, "0");
-  return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+  return minutes < 60
+    ? `${minutes}:${rest}`
+    : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
 }
 
 export function debounced(action, wait) {

@@ -1,8 +1,15 @@
-// gradio's lists as one expects them: typing searches, a click opens again what Esc has closed, Tab leaves nothing open.
+// gradio's lists as one expects them: typing searches, a click opens again what Esc has closed, Tab leaves nothing
+// open.
 const isList = (element) => Boolean(element?.matches?.("input[role=combobox]"));
 let entered = null;      // the list that the pointer is just moving the focus to
 
-document.addEventListener("pointerdown", ({ target }) => { entered = isList(target) && target !== document.activeElement ? target : null; }, true);
+document.addEventListener(
+  "pointerdown",
+  ({ target }) => {
+    entered = isList(target) && target !== document.activeElement ? target : null;
+  },
+  true,
+);
 
 document.addEventListener("focusin", ({ target }) => { if (isList(target)) target.select(); });
 
@@ -20,7 +27,8 @@ function openAgain(list) {
   requestAnimationFrame(() => { if (list === document.activeElement) list.select(); });
 }
 
-// Any key but Esc opens gradio's list, and Tab does so after the focus has left; an open list, which scrolls, would take the focus and vanish with it.
+// Any key but Esc opens gradio's list, and Tab does so after the focus has left; an open list, which scrolls, would
+// take the focus and vanish with it.
 window.addEventListener("keydown", (event) => {
   if (event.key !== "Tab" || !isList(event.target)) return;
   event.stopPropagation();

@@ -4,7 +4,9 @@ import { h, t } from "./dom.js";
 const shown = new Map();
 let shelf = null;
 
-/** Show `text` under `name` (a second one of that name replaces the first); it goes after `seconds`, or at `unnotice`. */
+/**
+ * Show `text` under `name` (a second one of that name replaces the first); it goes after `seconds`, or at `unnotice`.
+ */
 export function notice(name, text, seconds = 5) {
   unnotice(name);
   if (!shelf?.isConnected) document.body.append(shelf = h("div.easel-notices", { role: "status", ariaLive: "polite" }));

@@ -16,7 +16,9 @@ export class Lost extends Error {}
 
 /** Seeds may be larger than a number can hold: those stay text. */
 const exact = (_key, value, context) =>
-  typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "") ? context.source : value;
+  typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
+    ? context.source
+    : value;
 
 export const parsed = (text) => JSON.parse(text, exact);
 
@@ -36,7 +38,8 @@ async function ask(path, method = "GET", body = undefined) {
   let reply = null;
   try { reply = text ? parsed(text) : null; } catch { /* not ours: a proxy's page */ }
   if (response.ok && (reply !== null || response.status === 204)) return reply;
-  if (response.ok || response.status === 502 || response.status === 503 || response.status === 504) throw new Lost(`HTTP ${response.status}`);
+  if (response.ok || response.status === 502 || response.status === 503 || response.status === 504)
+    throw new Lost(`HTTP ${response.status}`);
   throw new Refused(reply ?? {}, response.status);
 }
 
@@ -52,7 +55,8 @@ export function dataUrl(file) {
 
 /** What went wrong, in words: { message, hint }. */
 export function inWords(error) {
-  if (error instanceof Lost) return { message: t("The server did not answer."), hint: t("Is it still running? Nothing you typed is lost.") };
+  if (error instanceof Lost)
+    return { message: t("The server did not answer."), hint: t("Is it still running? Nothing you typed is lost.") };
   return { message: error.reply?.message ?? String(error), hint: error.reply?.hint ?? "" };
 }
 
@@ -62,7 +66,8 @@ const job = (id) => `jobs/${encodeURIComponent(id)}`;
 const card = (id) => `cards/${encodeURIComponent(id)}`;
 
 /** A card's query; a wish that is empty is none. */
-const query = (wishes) => new URLSearchParams(Object.entries(wishes).filter(([, value]) => value !== "" && value !== null));
+const query = (wishes) =>
+  new URLSearchParams(Object.entries(wishes).filter(([, value]) => value !== "" && value !== null));
 
 export const server = {
   state: (checkpoint) => ask(`state?${new URLSearchParams({ checkpoint })}`),
@@ -88,7 +93,8 @@ export const server = {
   changeCard: (id, patch) => ask(card(id), "PATCH", patch),
   usePicture: (id, { job, index }) => ask(`${card(id)}/preview`, "PUT", { job, index }),
   refreshCards: () => ask("cards/refresh", "POST"),
-  cardPicture: (url) => new URL(url.replace(/^\/easel\/v1\//, ""), BASE).href,      // named from the server's own root, which need not be the site's
+  // named from the server's own root, which need not be the site's
+  cardPicture: (url) => new URL(url.replace(/^\/easel\/v1\//, ""), BASE).href,
   preview: (id, number) => new URL(`${job(id)}/preview?n=${number}`, BASE).href,
   sound: new URL("notification.mp3", BASE).href,
   picture: (id, index) => new URL(`${job(id)}/pictures/${index}`, BASE).href,

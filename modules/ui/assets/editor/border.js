@@ -12,8 +12,11 @@ export class Border {
     this.frame = h("div.editor-frame", { "aria-hidden": "true" });
     this.handles = SIDES.map((side) => this.handle(side));
     this.fields = SIDES.map((side) => this.field(side));
-    this.bar = h("div.editor-bar.editor-border", { role: "group", "aria-label": t("Extend the canvas") }, this.fields.map((input, i) =>
-      h("label", {}, h("span", {}, t(SIDES[i].short)), input)));
+    this.bar = h(
+      "div.editor-bar.editor-border",
+      { role: "group", "aria-label": t("Extend the canvas") },
+      this.fields.map((input, i) => h("label", {}, h("span", {}, t(SIDES[i].short)), input)),
+    );
   }
 
   get any() { return Object.values(this.sides).some(Boolean); }
@@ -48,7 +51,10 @@ export class Border {
     const { scale, x, y, stage } = this.view;
     const { left, top, right, bottom } = this.sheet;
     const box = { left: x + left * scale, top: y + top * scale, right: x + right * scale, bottom: y + bottom * scale };
-    Object.assign(this.frame.style, px({ left: box.left, top: box.top, width: box.right - box.left, height: box.bottom - box.top }));
+    Object.assign(
+      this.frame.style,
+      px({ left: box.left, top: box.top, width: box.right - box.left, height: box.bottom - box.top }),
+    );
     this.frame.classList.toggle("editor-bordered", this.any);
     const middle = { x: (box.left + box.right) / 2, y: (box.top + box.bottom) / 2 };
     this.handles.forEach((handle, i) => {
@@ -60,7 +66,13 @@ export class Border {
 
   handle({ name, axis, outwards, label }) {
     const handle = h(`button.editor-handle.editor-handle-${axis}`, {
-      type: "button", title: t(label), role: "slider", "aria-label": t(label), "aria-valuemin": 0, "aria-valuemax": this.limit, "aria-valuenow": 0,
+      type: "button",
+      title: t(label),
+      role: "slider",
+      "aria-label": t(label),
+      "aria-valuemin": 0,
+      "aria-valuemax": this.limit,
+      "aria-valuenow": 0,
       "aria-orientation": axis === "x" ? "horizontal" : "vertical",
     });
     this.drags(handle, name, (event) => (axis === "x" ? event.clientX : event.clientY) * outwards / this.view.scale);
@@ -95,7 +107,15 @@ export class Border {
   }
 
   field({ name, label }) {
-    const input = h("input", { type: "number", min: 0, max: this.limit, step: STEP, value: 0, title: t(label), "aria-label": t(label) });
+    const input = h("input", {
+      type: "number",
+      min: 0,
+      max: this.limit,
+      step: STEP,
+      value: 0,
+      title: t(label),
+      "aria-label": t(label),
+    });
     input.addEventListener("change", () => { this.set({ [name]: input.value }); this.changed(true); });
     return input;
   }
@@ -106,8 +126,40 @@ const within = (at, size) => Math.min(size - 10, Math.max(10, at));
 
 const ARROWS = { x: { ArrowLeft: -1, ArrowRight: 1 }, y: { ArrowUp: -1, ArrowDown: 1 } };
 const SIDES = [
-  { name: "left", opposite: "right", extent: "width", axis: "x", outwards: -1, short: "Left", label: "Extend to the left, in pixels" },
-  { name: "top", opposite: "bottom", extent: "height", axis: "y", outwards: -1, short: "Top", label: "Extend upwards, in pixels" },
-  { name: "right", opposite: "left", extent: "width", axis: "x", outwards: 1, short: "Right", label: "Extend to the right, in pixels" },
-  { name: "bottom", opposite: "top", extent: "height", axis: "y", outwards: 1, short: "Bottom", label: "Extend downwards, in pixels" },
+  {
+    name: "left",
+    opposite: "right",
+    extent: "width",
+    axis: "x",
+    outwards: -1,
+    short: "Left",
+    label: "Extend to the left, in pixels",
+  },
+  {
+    name: "top",
+    opposite: "bottom",
+    extent: "height",
+    axis: "y",
+    outwards: -1,
+    short: "Top",
+    label: "Extend upwards, in pixels",
+  },
+  {
+    name: "right",
+    opposite: "left",
+    extent: "width",
+    axis: "x",
+    outwards: 1,
+    short: "Right",
+    label: "Extend to the right, in pixels",
+  },
+  {
+    name: "bottom",
+    opposite: "top",
+    extent: "height",
+    axis: "y",
+    outwards: 1,
+    short: "Bottom",
+    label: "Extend downwards, in pixels",
+  },
 ];

@@ -33,7 +33,13 @@ export class Brush {
   get ink() { return this.coloured ? this.colour : MASK; }
 
   stroke(layer, erase) {
-    return new Stroke(layer, { radius: this.size / 2, softness: this.softness, opacity: this.opacity, ink: this.ink, erase });
+    return new Stroke(layer, {
+      radius: this.size / 2,
+      softness: this.softness,
+      opacity: this.opacity,
+      ink: this.ink,
+      erase,
+    });
   }
 }
 
@@ -102,7 +108,9 @@ class Stroke {
 
   /** The patch of the whole stroke; tiles that the eraser left empty are given back. */
   end() {
-    const patch = new Map([...this.tiles].map(([key, { before, after }]) => [key, { before, after: this.kept(after.canvas) }]));
+    const patch = new Map(
+      [...this.tiles].map(([key, { before, after }]) => [key, { before, after: this.kept(after.canvas) }]),
+    );
     if (this.look.erase) this.layer.apply(patch, "after");
     return patch;
   }

@@ -12,11 +12,19 @@ const extensible = (abilities) => abilities.extends;
 
 /** A way to use the pointer, chosen until another is. */
 const tool = (name, label, key, only = paints) => ({
-  icon: name, group: "tools", label, keys: [key], only, run: (editor) => editor.choose(name), pressed: (editor) => editor.tool === name,
+  icon: name,
+  group: "tools",
+  label,
+  keys: [key],
+  only,
+  run: (editor) => editor.choose(name),
+  pressed: (editor) => editor.tool === name,
 });
 
-// icon, group and label make a button of a command; `keys` act on it (the first is shown); `only` says which kinds of editor have it;
-// `able` when it can be used, `pressed` whether it is on; `byKey` is what its key does if that is not what its button does.
+// icon, group and label make a button of a command; `keys` act on it (the first is shown); `only` says which kinds of
+// editor have it;
+// `able` when it can be used, `pressed` whether it is on; `byKey` is what its key does if that is not what its button
+// does.
 const COMMANDS = [
   tool("brush", "Brush", "b"),
   tool("eraser", "Eraser", "e"),

@@ -19,17 +19,29 @@ const SENT = ["image/png", "image/jpeg", "image/webp"];      // what the server 
 const MARGINS = { plain: 12, handles: 28 };      // pixels of the page around a fitted picture
 
 /** For others it has load(File | Blob | url) → whether it is a picture, image() → Blob, mask() → Blob | null, clear(),
- * border({ left, top, right, bottom }), state { width, height, hasImage, hasMask, border }, and ready, a promise: all is restored.
+ * border({ left, top, right, bottom }), state { width, height, hasImage, hasMask, border }, and ready, a promise: all
+ * is restored.
  */
 export class Editor {
   /** In the element `host`.
    *
-   * kind: "image" (a picture), "mask" (inpaint), "sketch" (paint on it), "mask-sketch" (paint on it, and the strokes are the mask)
-   * key: the name under which picture and strokes survive a reload; onChange(state): told of every change; onPicture(state): told of
+   * kind: "image" (a picture), "mask" (inpaint), "sketch" (paint on it), "mask-sketch" (paint on it, and the strokes
+   * are the mask)
+   * key: the name under which picture and strokes survive a reload; onChange(state): told of every change;
+   * onPicture(state): told of
    * each picture that somebody opens, not of one that was here before a reload
    */
   constructor(host, { kind, key, onChange = () => {}, onPicture = () => {} }) {
-    Object.assign(this, { kind, onChange, onPicture, abilities: ABILITIES[kind], file: null, tool: "brush", hovered: false, pointer: null });
+    Object.assign(this, {
+      kind,
+      onChange,
+      onPicture,
+      abilities: ABILITIES[kind],
+      file: null,
+      tool: "brush",
+      hovered: false,
+      pointer: null,
+    });
     Object.assign(this, { extending: false, showsStrokes: true });
     this.loads = 0;      // pictures asked for so far; only the newest is shown
     this.brush = new Brush(kind, this.abilities.coloured);
@@ -45,7 +57,13 @@ export class Editor {
 
   get state() {
     const { width, height } = this.hasImage ? this.painting.layer : { width: 0, height: 0 };
-    return { width, height, hasImage: this.hasImage, hasMask: this.abilities.masks && !this.painting.empty, border: { ...this.edge.sides } };
+    return {
+      width,
+      height,
+      hasImage: this.hasImage,
+      hasMask: this.abilities.masks && !this.painting.empty,
+      border: { ...this.edge.sides },
+    };
   }
 
   /** Open a picture. What is wrong with it is said in the editor, and what was there stays. */
@@ -67,12 +85,14 @@ export class Editor {
 
   /** The picture: for a mask the file as it is; else a PNG at native size, strokes included.
    *
-   * asIs: an unpainted file will do whatever its kind; share: of its sides, where fewer pixels will do (`reduced` says how).
+   * asIs: an unpainted file will do whatever its kind; share: of its sides, where fewer pixels will do (`reduced` says
+   * how).
    */
   async image({ asIs = false, share = 1 } = {}) {
     if (!this.hasImage) return null;
     const plain = this.kind === "mask" || this.painting.empty;
-    if (share < 1) return png(reduced(plain ? this.painting.picture : this.painting.composite(), this.painting.layer, share));
+    if (share < 1)
+      return png(reduced(plain ? this.painting.picture : this.painting.composite(), this.painting.layer, share));
     const untouched = this.kind === "mask" || (plain && (asIs ? SENT : ["image/png"]).includes(this.file.type));
     return untouched ? this.file : png(this.painting.composite());
   }
@@ -111,7 +131,15 @@ export class Editor {
     this.intake = new Intake(this.root, (file) => this.load(file), () => this.wantsPaste());
     this.fullScreen = new FullScreen(host, this.root, () => { this.view.fit(); this.refresh(); });
     this.toolbar = new Toolbar(this);
-    this.stage.append(this.edge.frame, this.paper, this.ring, ...this.edge.handles, this.status, this.intake.invitation, this.trouble());
+    this.stage.append(
+      this.edge.frame,
+      this.paper,
+      this.ring,
+      ...this.edge.handles,
+      this.status,
+      this.intake.invitation,
+      this.trouble(),
+    );
     this.root.append(this.toolbar.element, this.stage, this.intake.chooser);
     host.append(this.root);
   }
@@ -119,7 +147,11 @@ export class Editor {
   trouble() {
     this.error = h("p", { role: "alert" });
     const onclick = () => this.complain("");
-    const close = h("button.editor-button", { type: "button", title: t("Close"), "aria-label": t("Close"), onclick }, icon("close"));
+    const close = h(
+      "button.editor-button",
+      { type: "button", title: t("Close"), "aria-label": t("Close"), onclick },
+      icon("close"),
+    );
     return h("div.editor-trouble", {}, this.error, close);
   }
 
@@ -269,7 +301,9 @@ export class Editor {
     const { width, height } = this.painting.layer;
     const { left, top, right, bottom } = this.view.sheet;
     const extended = this.edge.any ? ` → ${right - left} × ${bottom - top}` : "";
-    this.status.textContent = this.hasImage ? `${width} × ${height}${extended} · ${Math.round(this.view.scale * 100)} %` : "";
+    this.status.textContent = this.hasImage
+      ? `${width} × ${height}${extended} · ${Math.round(this.view.scale * 100)} %`
+      : "";
   }
 
   /** The brush's outline under the pointer. */
@@ -279,7 +313,11 @@ export class Editor {
     if (this.ring.hidden) return;
     const { x, y } = this.view.onStage(this.pointer);
     const size = Math.max(3, this.brush.size * this.view.scale);
-    Object.assign(this.ring.style, { width: `${size}px`, height: `${size}px`, transform: `translate(${x - size / 2}px, ${y - size / 2}px)` });
+    Object.assign(this.ring.style, {
+      width: `${size}px`,
+      height: `${size}px`,
+      transform: `translate(${x - size / 2}px, ${y - size / 2}px)`,
+    });
   }
 
   refresh() {

@@ -9,7 +9,9 @@ export async function fetched(url) {
   return answer.blob();
 }
 
-/** An <img> of a file, upright as its EXIF data says. Throws, in words, if the file is no picture or too large a one. */
+/**
+ * An <img> of a file, upright as its EXIF data says. Throws, in words, if the file is no picture or too large a one.
+ */
 export async function decoded(file) {
   const picture = h("img.editor-picture", { alt: t("Picture"), draggable: false, src: URL.createObjectURL(file) });
   try {
@@ -37,14 +39,20 @@ async function loaded(picture, file) {
   const shown = new Promise((done, failed) => Object.assign(picture, { onload: done, onerror: failed }));
   const drawn = file.type === "image/svg+xml";      // has no pixels of its own
   if (drawn || !await shown.then(() => true, () => false)) {
-    throw new Error(t("{name} is not a picture that can be edited here. Use a PNG, JPEG or WebP file.", { name: nameOf(file) }));
+    throw new Error(
+      t("{name} is not a picture that can be edited here. Use a PNG, JPEG or WebP file.", { name: nameOf(file) }),
+    );
   }
 }
 
 function fits({ naturalWidth: width, naturalHeight: height }, file) {
   if (Math.max(width, height) <= LIMIT) return;
-  throw new Error(t("{name} is too large: {width} × {height}, where at most {limit} pixels a side are possible. Make it smaller first.",
-    { name: nameOf(file), width, height, limit: LIMIT }));
+  throw new Error(
+    t(
+      "{name} is too large: {width} × {height}, where at most {limit} pixels a side are possible. Make it smaller first.",
+      { name: nameOf(file), width, height, limit: LIMIT },
+    ),
+  );
 }
 
 const nameOf = (file) => file.name || t("This file");

@@ -32,7 +32,8 @@ export function flooded(image, x, y, tolerance) {
     while (right < row + width - 1 && enter(right + 1)) right++;
     marks.fill(FILLED, left, right + 1);
     for (const beside of [row - width, row + width]) {
-      if (beside >= 0 && beside < marks.length) waiting.push(...starts(left - row + beside, right - row + beside, enter));
+      if (beside >= 0 && beside < marks.length)
+        waiting.push(...starts(left - row + beside, right - row + beside, enter));
     }
   }
   return marks;

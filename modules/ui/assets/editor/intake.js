@@ -7,11 +7,15 @@ export class Intake {
   constructor(root, take, wants) {
     Object.assign(this, { root, take });
     this.chooser = h("input", { type: "file", accept: "image/*", hidden: true });
-    this.chooser.addEventListener("change", () => { if (this.chooser.files[0]) take(this.chooser.files[0]); this.chooser.value = ""; });
+    this.chooser.addEventListener("change", () => {
+      if (this.chooser.files[0]) take(this.chooser.files[0]);
+      this.chooser.value = "";
+    });
     this.invitation = h("button.editor-empty", { type: "button", onclick: () => this.choose() }, icon("picture"),
       h("span", {}, t("Drop a picture here, paste it, or click to choose")));
     this.watchDrops();
-    window.addEventListener("paste", (event) => { if (wants()) this.paste(event); }, { capture: true });      // before the page's own
+    // before the page's own
+    window.addEventListener("paste", (event) => { if (wants()) this.paste(event); }, { capture: true });
   }
 
   choose() { this.chooser.click(); }

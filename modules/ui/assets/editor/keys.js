@@ -19,9 +19,15 @@ export class Keys {
     const key = name(event);
     if (key === "control" || !types(event.target)) this.held.add(key);
     if (!this.acts(event.target)) return;
-    if (["alt", " "].includes(key) && !event.target.closest("button")) event.preventDefault();      // no menu bar, no scrolling
+    // no menu bar, no scrolling
+    if (["alt", " "].includes(key) && !event.target.closest("button")) event.preventDefault();
     const command = this.byKey.get(combination(event));
-    if (!command || (key.startsWith("arrow") && event.target !== this.editor.stage) || !(command.able?.(this.editor) ?? true)) return;
+    if (
+      !command ||
+      (key.startsWith("arrow") && event.target !== this.editor.stage) ||
+      !(command.able?.(this.editor) ?? true)
+    )
+      return;
     event.preventDefault();
     event.stopPropagation();
     (command.byKey ?? command.run)(this.editor);
@@ -43,7 +49,9 @@ function name(event) {
 function combination(event) {
   const key = name(event);
   const shift = event.shiftKey && /^[a-z]$/.test(key);
-  return [(event.ctrlKey || event.metaKey) && "ctrl+", event.altKey && "alt+", shift && "shift+", key].filter(Boolean).join("");
+  return [(event.ctrlKey || event.metaKey) && "ctrl+", event.altKey && "alt+", shift && "shift+", key]
+    .filter(Boolean)
+    .join("");
 }
 
 const TYPELESS = "[type=range], [type=color], [type=checkbox], [type=radio], [type=button]";

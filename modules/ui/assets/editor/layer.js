@@ -1,4 +1,5 @@
-// A paintable layer: one canvas at the picture's own size for the eye, and small tiles that are never painted on once they
+// A paintable layer: one canvas at the picture's own size for the eye, and small tiles that are never painted on once
+// they
 // are finished. So a step of undo is a handful of references, and what was never painted costs nothing.
 export const TILE = 256;      // pixels a side; those at the right and bottom edges are cut to the picture
 

@@ -9,7 +9,8 @@ export class Painting {
   /** `told` receives the tiles that changed: Map of key → canvas, or null where nothing is painted any more. */
   constructor(abilities, brush, told) {
     Object.assign(this, { abilities, brush, told, history: new History() });
-    this.tolerance = abilities.coloured ? 32 : 128;      // of the fill, in levels of 255: like colours, or what is not masked
+    // of the fill, in levels of 255: like colours, or what is not masked
+    this.tolerance = abilities.coloured ? 32 : 128;
     this.begin(null, 1, 1);
   }
 
@@ -47,7 +48,12 @@ export class Painting {
     const at = this.pixel(point);
     if (!at) return;
     const seen = this.abilities.coloured ? this.composite() : this.mask();
-    const marks = flooded(seen.getContext("2d").getImageData(0, 0, seen.width, seen.height), at.x, at.y, this.tolerance);
+    const marks = flooded(
+      seen.getContext("2d").getImageData(0, 0, seen.width, seen.height),
+      at.x,
+      at.y,
+      this.tolerance,
+    );
     this.do(filling(this.layer, marks, this.brush.ink, this.brush.opacity));
   }
 
@@ -95,7 +101,13 @@ export class Painting {
     if (!at) return null;
     const context = canvas(1, 1).getContext("2d");
     for (const seen of [this.picture, this.layer.canvas]) context.drawImage(seen, -at.x, -at.y);
-    return "#" + [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map((value) => value.toString(16).padStart(2, "0")).join("");
+    return (
+      "#" +
+      [...context.getImageData(0, 0, 1, 1).data]
+        .slice(0, 3)
+        .map((value) => value.toString(16).padStart(2, "0"))
+        .join("")
+    );
   }
 
   /** The picture with the strokes, as a canvas at native size. */

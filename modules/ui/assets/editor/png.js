@@ -1,4 +1,5 @@
-// Canvases to PNGs, in a worker: `toBlob` waits until the page is idle, which may be a second, and then works in its way.
+// Canvases to PNGs, in a worker: `toBlob` waits until the page is idle, which may be a second, and then works in its
+// way.
 let worker = null;      // one for all editors, started when first needed
 
 export async function png(canvas) {

@@ -9,7 +9,8 @@ export class Pointers {
     stage.addEventListener("pointerup", (event) => this.lift(event, "end"));
     stage.addEventListener("pointercancel", (event) => this.lift(event, "cancel"));
     stage.addEventListener("pointerleave", () => { this.last = null; does.leave(); });
-    stage.addEventListener("mousedown", (event) => { if (event.button === 1) event.preventDefault(); });      // pans, does not scroll
+    // pans, does not scroll
+    stage.addEventListener("mousedown", (event) => { if (event.button === 1) event.preventDefault(); });
     stage.addEventListener("wheel", (event) => does.wheel(event), { passive: false });
   }
 
@@ -48,7 +49,8 @@ export class Pointers {
   lift(event, how) {
     if (!this.down.delete(event.pointerId)) return;
     if (this.mode === "paint") this.does[how]();
-    if (this.mode !== "pinch" || !this.down.size) this.mode = null;      // the finger left over from a pinch does nothing
+    // the finger left over from a pinch does nothing
+    if (this.mode !== "pinch" || !this.down.size) this.mode = null;
   }
 }
 

@@ -25,20 +25,28 @@ export class Store {
 
   /** Remember tiles as they are now: Map of key → canvas, or null where nothing is painted any more. */
   tiles(changed) {
-    const encoded = Promise.all([...changed].map(async ([key, tile]) => [[this.key, "tile", key], tile && await png(tile)]));
+    const encoded = Promise.all(
+      [...changed].map(async ([key, tile]) => [[this.key, "tile", key], tile && (await png(tile))]),
+    );
     return this.write((kept, tiles) => {
       for (const [key, tile] of tiles) tile ? kept.put(tile, key) : kept.delete(key);
     }, encoded);
   }
 
-  /** What was remembered: { file, border, tiles: Map of key → PNG }; null if nothing, or if the browser keeps nothing. */
+  /**
+   * What was remembered: { file, border, tiles: Map of key → PNG }; null if nothing, or if the browser keeps nothing.
+   */
   async read() {
     try {
       const kept = await this.open("readonly");
-      const [keys, values] = await Promise.all([kept.getAllKeys(this.everything), kept.getAll(this.everything)].map(settled));
+      const [keys, values] = await Promise.all(
+        [kept.getAllKeys(this.everything), kept.getAll(this.everything)].map(settled),
+      );
       const found = new Map(keys.map((key, i) => [key.slice(1).join(" "), values[i]]));
       if (!found.has("picture")) return null;
-      const tiles = [...found].filter(([name]) => name.startsWith("tile ")).map(([name, tile]) => [name.slice(5), tile]);
+      const tiles = [...found]
+        .filter(([name]) => name.startsWith("tile "))
+        .map(([name, tile]) => [name.slice(5), tile]);
       return { file: found.get("picture"), border: found.get("border"), tiles: new Map(tiles) };
     } catch { return null; }
   }

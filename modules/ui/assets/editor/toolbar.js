@@ -7,14 +7,24 @@ import { icon } from "./icons.js";
 export class Toolbar {
   constructor(editor) {
     this.editor = editor;
-    this.buttons = commandsFor(editor).filter(({ icon: drawn }) => drawn).map((command) => ({ command, button: this.button(command) }));
+    this.buttons = commandsFor(editor)
+      .filter(({ icon: drawn }) => drawn)
+      .map((command) => ({ command, button: this.button(command) }));
     this.sliders = editor.abilities.paints ? SLIDERS.map((slider) => this.slider(slider)) : [];
     this.colour = editor.abilities.coloured ? this.colourBox() : null;
     this.brushBar = h("div.editor-bar.editor-brush", { role: "group", "aria-label": t("Brush settings") },
       this.colour, this.sliders.map(({ label }) => label));
-    this.element = h("div.editor-bars", {},
-      h("div.editor-bar", { role: "toolbar", "aria-label": t("Picture editor") }, GROUPS.map((group) => this.group(group))),
-      editor.abilities.paints ? this.brushBar : null, editor.abilities.extends ? editor.edge.bar : null);
+    this.element = h(
+      "div.editor-bars",
+      {},
+      h(
+        "div.editor-bar",
+        { role: "toolbar", "aria-label": t("Picture editor") },
+        GROUPS.map((group) => this.group(group)),
+      ),
+      editor.abilities.paints ? this.brushBar : null,
+      editor.abilities.extends ? editor.edge.bar : null,
+    );
   }
 
   group(name) {
@@ -26,13 +36,20 @@ export class Toolbar {
     const shortcut = keys.length ? shown(keys[0]) : null;
     const title = shortcut ? `${t(label)} (${shortcut})` : t(label);
     const onclick = () => { run(this.editor); this.editor.refresh(); };
-    return h("button.editor-button", { type: "button", title, "aria-label": t(label), "aria-keyshortcuts": shortcut, onclick }, icon(name));
+    return h(
+      "button.editor-button",
+      { type: "button", title, "aria-label": t(label), "aria-keyshortcuts": shortcut, onclick },
+      icon(name),
+    );
   }
 
   slider({ name, label, title, text, read, write }) {
     const value = h("output", { "aria-hidden": "true" });
     const input = h("input", { type: "range", min: 0, max: 100, step: "any", title: t(title) });
-    input.addEventListener("input", () => { this.editor.brush.set({ [name]: write(Number(input.value)) }); this.editor.refresh(); });
+    input.addEventListener("input", () => {
+      this.editor.brush.set({ [name]: write(Number(input.value)) });
+      this.editor.refresh();
+    });
     const show = (brush) => {
       input.value = read(brush[name]);
       input.style.setProperty("--range_progress", `${read(brush[name])}%`);
@@ -60,7 +77,13 @@ export class Toolbar {
 }
 
 /** "ctrl+shift+z" → "Ctrl+Shift+Z" */
-const shown = (key) => key.length === 1 ? key.toUpperCase() : key.split("+").map((part) => part[0].toUpperCase() + part.slice(1)).join("+");
+const shown = (key) =>
+  key.length === 1
+    ? key.toUpperCase()
+    : key
+        .split("+")
+        .map((part) => part[0].toUpperCase() + part.slice(1))
+        .join("+");
 const percent = (value) => `${Math.round(100 * value)} %`;
 const growth = Math.log(SIZES.most / SIZES.least) / 100;      // sizes lie on the slider by their logarithm
 

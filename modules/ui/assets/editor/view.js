@@ -1,4 +1,5 @@
-// Where the picture is seen: a scale and an offset, left to the browser's compositor. Nothing is redrawn to zoom or pan.
+// Where the picture is seen: a scale and an offset, left to the browser's compositor. Nothing is redrawn to zoom or
+// pan.
 const MARGIN = 12;         // pixels of the page around a fitted picture
 const HELD = 40;           // of the picture always stay in sight
 const SCALES = { least: 0.02, most: 32 };
@@ -8,7 +9,8 @@ export class View {
   /** `stage` is the window, `paper` lies in it at native size, `moved` is told of every change. */
   constructor(stage, paper, moved) {
     Object.assign(this, { stage, paper, moved, scale: 1, x: 0, y: 0, margin: MARGIN });
-    this.sheet = { left: 0, top: 0, right: 1, bottom: 1 };      // what is to be seen, in pixels of the picture; wider than it by the border
+    // what is to be seen, in pixels of the picture; wider than it by the border
+    this.sheet = { left: 0, top: 0, right: 1, bottom: 1 };
     this.fitted = true;                                         // until somebody zooms or pans
     new ResizeObserver(() => this.fitted ? this.fit() : this.place()).observe(stage);
   }
@@ -18,7 +20,9 @@ export class View {
     const { clientWidth, clientHeight } = this.stage;
     this.fitted = true;
     if (!clientWidth) return;      // folded away; fitted once it is seen
-    this.scale = limited(Math.min((clientWidth - 2 * this.margin) / (right - left), (clientHeight - 2 * this.margin) / (bottom - top)));
+    this.scale = limited(
+      Math.min((clientWidth - 2 * this.margin) / (right - left), (clientHeight - 2 * this.margin) / (bottom - top)),
+    );
     this.x = (clientWidth - (right + left) * this.scale) / 2;
     this.y = (clientHeight - (bottom + top) * this.scale) / 2;
     this.place();

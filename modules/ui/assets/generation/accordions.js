@@ -18,7 +18,9 @@ function mark(fold, text) {
 
 function hires(values) {
   if (!values.enable_hr) return "";
-  const [width, height, scale, wide, high] = ["width", "height", "hr_scale", "hr_resize_x", "hr_resize_y"].map((name) => Number(values[name]));
+  const [width, height, scale, wide, high] = ["width", "height", "hr_scale", "hr_resize_x", "hr_resize_y"].map((name) =>
+    Number(values[name]),
+  );
   if (!wide && !high) return size(width * scale, height * scale);
   return size(wide || (high * width) / height, high || (wide * height) / width);
 }
@@ -27,7 +29,12 @@ const size = (width, height) => `${Math.floor(width)} × ${Math.floor(height)}`;
 
 function variation({ subseed_strength, seed_resize_from_w, seed_resize_from_h }) {
   const resized = Number(seed_resize_from_w) > 0 && Number(seed_resize_from_h) > 0;
-  return [Number(subseed_strength) > 0 && String(subseed_strength), resized && size(seed_resize_from_w, seed_resize_from_h)].filter(Boolean).join(" · ");
+  return [
+    Number(subseed_strength) > 0 && String(subseed_strength),
+    resized && size(seed_resize_from_w, seed_resize_from_h),
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 const on = (field) => (values) => (values[field] ? t("on") : "");

@@ -86,7 +86,8 @@ function shortcut(event) {
   const enter = event.key === "Enter" && !event.shiftKey;
   if (enter && (event.ctrlKey || event.metaKey)) take(event, () => tab.generate());
   else if (enter && event.altKey) take(event, () => tab.job.skip());
-  else if (event.key === "Escape" && tab.job.running && !event.target.matches?.("[role=combobox]")) take(event, () => tab.job.interrupt());
+  else if (event.key === "Escape" && tab.job.running && !event.target.matches?.("[role=combobox]"))
+    take(event, () => tab.job.interrupt());
 }
 
 function take(event, action) {

@@ -1,8 +1,18 @@
-// A tab's form as values by name. gradio draws the controls; each change of them is heard, and any can be set (Store in core/boot.js).
+// A tab's form as values by name. gradio draws the controls; each change of them is heard, and any can be set (Store in
+// core/boot.js).
 import { byId, debounced, facts, pause } from "../core/dom.js";
 import { browser, tab as kept } from "../core/storage.js";
 
-const REMEMBER_NOT = new Set([...facts.quick, "init_images", "mask", "images", "infotexts", "batch_source", "batch_sent"]);      // kept apart (model_choice.js), and pictures
+// kept apart (model_choice.js), and pictures
+const REMEMBER_NOT = new Set([
+  ...facts.quick,
+  "init_images",
+  "mask",
+  "images",
+  "infotexts",
+  "batch_source",
+  "batch_sent",
+]);
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) || String(a) === String(b);
 
@@ -13,12 +23,22 @@ const fitting = (name, value) => (/^(sub)?seed$/.test(name) && value !== null ? 
 export const formOf = (tab) => ({ ids: facts.forms[tab].ids, ...window.easel.begun[tab] });
 
 export class Form {
-  /** ids: element ids of the controls by name; values: of these, and of fields without a control, which the scripts fill
+  /** ids: element ids of the controls by name; values: of these, and of fields without a control, which the scripts
+   * fill
    *
-   * base: what untouched fields hold, the model's defaults; key: the name under which the browser remembers the form, if it does
+   * base: what untouched fields hold, the model's defaults; key: the name under which the browser remembers the form,
+   * if it does
    */
   constructor(tab, { ids, values, base, key = null }) {
-    Object.assign(this, { tab, ids, base, key, values: { override_settings: {}, ...values }, asked: {}, listeners: [] });
+    Object.assign(this, {
+      tab,
+      ids,
+      base,
+      key,
+      values: { override_settings: {}, ...values },
+      asked: {},
+      listeners: [],
+    });
     this.store = window.easel.store(tab);
     if (this.store.values) this.take(this.store.values);      // typed before the scripts listened
     this.store.onHear = (heard) => { this.take(heard); this.changed(); };
@@ -39,19 +59,26 @@ export class Form {
 
   /** Set some fields; names that the form does not have are ignored. */
   fill(patch) {
-    const known = Object.entries(patch).filter(([name]) => name in this.values).map(([name, value]) => [name, fitting(name, value)]);
+    const known = Object.entries(patch)
+      .filter(([name]) => name in this.values)
+      .map(([name, value]) => [name, fitting(name, value)]);
     this.values = { ...this.values, ...Object.fromEntries(known) };
     this.store.fill(Object.fromEntries(known.filter(([name]) => name in this.ids)));
     this.changed();
   }
 
-  /** The same for fields that somebody wants as they are: while they hold that they follow no model, not even from its defaults. */
+  /**
+   * The same for fields that somebody wants as they are: while they hold that they follow no model, not even from its
+   * defaults.
+   */
   ask(patch) {
     this.asked = { ...this.asked, ...patch };
     this.fill(patch);
   }
 
-  /** The values of this moment: what a control has just been given is heard once the current turn of the page is over. */
+  /**
+   * The values of this moment: what a control has just been given is heard once the current turn of the page is over.
+   */
   async now() {
     await pause(0);
     return this.values;
@@ -66,8 +93,12 @@ export class Form {
   }
 
   following(defaults) {
-    const follows = ([name, value]) => name in this.values && same(this.values[name], this.base[name]) && !same(this.values[name], value)
-      && !this.inUse(name) && !same(this.values[name], this.asked[name]);
+    const follows = ([name, value]) =>
+      name in this.values &&
+      same(this.values[name], this.base[name]) &&
+      !same(this.values[name], value) &&
+      !this.inUse(name) &&
+      !same(this.values[name], this.asked[name]);
     return Object.fromEntries(Object.entries(defaults).filter(follows));
   }
 
@@ -75,18 +106,26 @@ export class Form {
 
   /** What differs from the defaults it follows: name → value. */
   edited() {
-    return Object.fromEntries(Object.entries(this.values).filter(([name, value]) => name in this.base && !same(value, this.base[name])));
+    return Object.fromEntries(
+      Object.entries(this.values).filter(([name, value]) => name in this.base && !same(value, this.base[name])),
+    );
   }
 
   /** The body of POST /easel/v1/jobs: fields and settings by name, the chosen script's arguments by theirs. */
   request() {
     const { script_name: script, override_settings: settings, ...values } = this.values;
-    const scripts = facts.scripts[this.tab], apart = new Set([...facts.quick, ...Object.values(scripts).flatMap((each) => Object.values(each))]);
+    const scripts = facts.scripts[this.tab],
+      apart = new Set([...facts.quick, ...Object.values(scripts).flatMap((each) => Object.values(each))]);
     return {
       kind: this.tab,
       fields: Object.fromEntries(Object.entries(values).filter(([name]) => !apart.has(name))),
       settings: { ...Object.fromEntries(facts.quick.map((name) => [name, values[name]])), ...settings },
-      script: script ? { name: script, arguments: Object.fromEntries(Object.entries(scripts[script]).map(([name, id]) => [name, values[id]])) } : null,
+      script: script
+        ? {
+            name: script,
+            arguments: Object.fromEntries(Object.entries(scripts[script]).map(([name, id]) => [name, values[id]])),
+          }
+        : null,
     };
   }
 

@@ -6,7 +6,19 @@ import { tab as kept } from "../core/storage.js";
 import { hasEnded, JobFeed } from "./job_feed.js";
 import { ring } from "./sound.js";
 
-const QUEUED = { state: "queued", ahead: 0, step: 0, steps: 0, fraction: 0, eta: null, preview: null, pictures: [], warnings: [], params: {}, error: null };
+const QUEUED = {
+  state: "queued",
+  ahead: 0,
+  step: 0,
+  steps: 0,
+  fraction: 0,
+  eta: null,
+  preview: null,
+  pictures: [],
+  warnings: [],
+  params: {},
+  error: null,
+};
 
 export class Job {
   constructor(tab) {
@@ -21,7 +33,10 @@ export class Job {
 
   onUpdate(listener) { this.listeners.push(listener); }
 
-  /** Show this job from now on; resolves when it has ended (or another is followed). fresh: its end is news, however soon it comes */
+  /**
+   * Show this job from now on; resolves when it has ended (or another is followed). fresh: its end is news, however
+   * soon it comes
+   */
   async follow(id, fresh = false) {
     this.feed?.stop();
     const isSeen = () => !document.hidden && visible(`${this.tab}_page`);

@@ -15,7 +15,8 @@ const TIMES = {
 };
 
 /** Does a record tell of anything that another does not? Its time left always changes. */
-const isNews = (known, found) => ["state", "ahead", "step", "made", "preview"].some((name) => known[name] !== found[name]);
+const isNews = (known, found) =>
+  ["state", "ahead", "step", "made", "preview"].some((name) => known[name] !== found[name]);
 
 export class JobFeed {
   record = null;
@@ -80,7 +81,8 @@ export class JobFeed {
     let late = false, broken = false;
     stream.onmessage = ({ data }) => { this.hear({ ...this.record, ...parsed(data) }); this.wake(); };
     stream.onerror = () => { broken = true; this.wake(); };
-    while (!this.over && !late && !broken && this.isSeen()) late = await this.rest(this.heard === before ? this.times.first : this.times.silent);
+    while (!this.over && !late && !broken && this.isSeen())
+      late = await this.rest(this.heard === before ? this.times.first : this.times.silent);
     stream.close();
     this.doubted = late;
     if (this.heard === before && (late || broken)) this.streams = false;      // refused, or held back whole

@@ -11,10 +11,23 @@ export class Lightbox {
     this.image = h("img", { alt: "" });
     this.caption = h("p.caption");
     this.save = h("a.tool.download", { download: "", title: t("Download (s)") }, t("Download (s)"));
-    this.dialog = h("dialog.lightbox", { "aria-label": t("Picture"), tabIndex: -1, autofocus: true }, this.image, this.caption,
-      h("div.over", {}, iconButton("left", t("Previous (←)"), () => this.step(-1)), iconButton("right", t("Next (→)"), () => this.step(1)),
-        this.save, iconButton("close", t("Close (Esc)"), () => this.dialog.close())));
-    this.dialog.addEventListener("click", (event) => { if (event.target === this.dialog || event.target === this.image) this.dialog.close(); });
+    this.dialog = h(
+      "dialog.lightbox",
+      { "aria-label": t("Picture"), tabIndex: -1, autofocus: true },
+      this.image,
+      this.caption,
+      h(
+        "div.over",
+        {},
+        iconButton("left", t("Previous (←)"), () => this.step(-1)),
+        iconButton("right", t("Next (→)"), () => this.step(1)),
+        this.save,
+        iconButton("close", t("Close (Esc)"), () => this.dialog.close()),
+      ),
+    );
+    this.dialog.addEventListener("click", (event) => {
+      if (event.target === this.dialog || event.target === this.image) this.dialog.close();
+    });
     this.dialog.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -26,7 +39,9 @@ export class Lightbox {
 
   show(picture) {
     this.image.src = this.save.href = picture.url;
-    this.image.alt = this.caption.textContent = hasSeed(picture) ? t("Seed {seed}", { seed: picture.seed }) : t("Picture");
+    this.image.alt = this.caption.textContent = hasSeed(picture)
+      ? t("Seed {seed}", { seed: picture.seed })
+      : t("Picture");
   }
 
   step(by) {
@@ -35,7 +50,9 @@ export class Lightbox {
   }
 
   key(event) {
-    const action = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), s: () => this.save.click() }[event.key];
+    const action = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), s: () => this.save.click() }[
+      event.key
+    ];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") event.stopPropagation();      // closes this, interrupts nothing
     if (!action) return;

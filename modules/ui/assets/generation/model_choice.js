@@ -6,7 +6,13 @@ import { browser, tab } from "../core/storage.js";
 const { account } = facts.start;
 const key = `choice.${account}`;
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const tellServer = debounced((values) => server.choose(values).catch(() => { /* this page goes on with it all the same */ }), 500);
+const tellServer = debounced(
+  (values) =>
+    server.choose(values).catch(() => {
+      /* this page goes on with it all the same */
+    }),
+  500,
+);
 let current = window.easel.choice;
 
 export const checkpoint = () => current.sd_model_checkpoint ?? "";

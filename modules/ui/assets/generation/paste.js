@@ -25,7 +25,9 @@ export async function pasteInfotext(text, form) {
 
 function fillIn({ fields, settings, script }, form) {
   if (!hasPrompt(form.tab)) return form.fill(fields);      // Extras draws with no model
-  const [quick, others] = [true, false].map((is) => Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is));
+  const [quick, others] = [true, false].map((is) =>
+    Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is),
+  );
   const size = "width" in fields ? { resize_by: false } : {};
   return form.ask({
     ...usualQuick(), ...size, styles: [], ...scriptFields(script, form.tab), ...fields,
@@ -37,27 +39,38 @@ function fillIn({ fields, settings, script }, form) {
 function scriptFields(script, tab) {
   const ids = facts.scripts[tab][script?.name];
   if (!ids) return { script_name: "" };
-  return { script_name: script.name, ...Object.fromEntries(Object.entries(script.arguments).map(([name, value]) => [ids[name], value])) };
+  return {
+    script_name: script.name,
+    ...Object.fromEntries(Object.entries(script.arguments).map(([name, value]) => [ids[name], value])),
+  };
 }
 
 /** What is chosen in a form by name: it stays where the data name what is not here. */
-const choices = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => typeof value === "string" && value.length < 300));
+const choices = (values) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => typeof value === "string" && value.length < 300));
 
 /** Clip skip and VAE that generation data does not name were at their defaults; the checkpoint stays. */
 export const usualQuick = () => Object.fromEntries(facts.quick.slice(1).map((name) => [name, facts.settings[name]]));
 
-/** Settings that came with pasted data and hold for this form alone: shown, each removable; and above them what could not be taken. */
+/**
+ * Settings that came with pasted data and hold for this form alone: shown, each removable; and above them what could
+ * not be taken.
+ */
 export function startOverrides({ tab, form }) {
   const notes = h("div.paste-notes"), shelf = h("div.overrides");
   byId(`${tab}_settings`).prepend(notes, shelf);
   form.onChange(({ override_settings, initial_noise_multiplier: noise }) => {
-    const chips = Object.entries(override_settings ?? {}).map(([name, value]) => chip(name, value, () => drop(form, name)));
-    if (typeof noise === "number") chips.push(chip("initial_noise_multiplier", noise, () => form.fill({ initial_noise_multiplier: null })));
+    const chips = Object.entries(override_settings ?? {}).map(([name, value]) =>
+      chip(name, value, () => drop(form, name)),
+    );
+    if (typeof noise === "number")
+      chips.push(chip("initial_noise_multiplier", noise, () => form.fill({ initial_noise_multiplier: null })));
     shelf.replaceChildren(...(chips.length ? [h("span", {}, t("From the generation data:")), ...chips] : []));
   });
 }
 
-const chip = (name, value, onclick) => h("button.chip", { type: "button", title: t("Remove"), onclick }, `${facts.keys[name] ?? name}: ${value}`);
+const chip = (name, value, onclick) =>
+  h("button.chip", { type: "button", title: t("Remove"), onclick }, `${facts.keys[name] ?? name}: ${value}`);
 
 const LONGEST = 80, MOST = 30;      // characters of a value, and how many are shown
 
@@ -68,7 +81,11 @@ function showNotes(form, { notes, unknown, checkpoint }) {
   const lines = notes.map((note) => h("p", {}, note));
   if (pairs.length) lines.push(h("p.unknown", {}, t("Nothing here for:"), " ", pairs.join(" · ")));
   if (checkpoint && checkpoint !== form.get("sd_model_checkpoint")) lines.push(use(form, checkpoint));
-  const close = h("button.away", { type: "button", title: t("Put away"), ariaLabel: t("Put away"), onclick: () => place.replaceChildren() }, "×");
+  const close = h(
+    "button.away",
+    { type: "button", title: t("Put away"), ariaLabel: t("Put away"), onclick: () => place.replaceChildren() },
+    "×",
+  );
   place.replaceChildren(...(lines.length ? [h("div", {}, ...lines), close] : []));
   if (lines.length) place.scrollIntoView({ block: "nearest" });
 }

@@ -8,7 +8,14 @@ import { enlarge, sendToExtras, sendToImg2img } from "./send_to.js";
 const called = (picture) => (hasSeed(picture) ? t("Picture with seed {seed}", { seed: picture.seed }) : t("Picture"));
 
 /** A picture and those that are returned with it, such as its mask: these have no generation data. */
-const withReturned = (picture) => [picture, ...(picture.returned ?? []).map((_, place) => ({ ...picture, index: `${picture.index}/returned/${place}`, infotext: "" }))];
+const withReturned = (picture) => [
+  picture,
+  ...(picture.returned ?? []).map((_, place) => ({
+    ...picture,
+    index: `${picture.index}/returned/${place}`,
+    infotext: "",
+  })),
+];
 
 const SENDS = [
   { icon: "image", name: "Send to img2img", send: (picture) => sendToImg2img(picture, "image") },
@@ -20,16 +27,26 @@ const SENDS = [
 /** A model's misfit tells which tensor, behind a colon. */
 function headlined({ error, message }) {
   const [headline, ...raw] = error === "model_mismatch" ? message.split(": ") : [message];
-  return raw.length ? { headline: `${headline}.`, raw: raw.join(": ") } : { headline: headline || t("Something went wrong."), raw: "" };
+  return raw.length
+    ? { headline: `${headline}.`, raw: raw.join(": ") }
+    : { headline: headline || t("Something went wrong."), raw: "" };
 }
 
 /** Copies the picture on the server, or all of the job, as the settings have it, and tells where to. */
 async function saveByHand(job, index) {
   try {
     const { files } = await server.save(job, index);
-    notice("save", files.length > 1 ? t("{n} pictures saved, the last as {file}", { n: files.length, file: files.at(-1) }) : t("Saved as {file}", { file: files[0] }));
+    notice(
+      "save",
+      files.length > 1
+        ? t("{n} pictures saved, the last as {file}", { n: files.length, file: files.at(-1) })
+        : t("Saved as {file}", { file: files[0] }),
+    );
   } catch ({ reply }) {
-    notice("save", reply ? [reply.message, reply.hint].filter(Boolean).join(" ") : t("The server did not answer. Please try again."));
+    notice(
+      "save",
+      reply ? [reply.message, reply.hint].filter(Boolean).join(" ") : t("The server did not answer. Please try again."),
+    );
   }
 }
 
@@ -38,13 +55,15 @@ const modelLoads = () => byId("quicksettings").classList.contains("loading");
 const listed = (...parts) => parts.filter(Boolean).join(" · ");
 
 /** Which of how many pictures, if there are several. */
-const which = ({ asked, made }) => (asked > 1 ? t("picture {n} of {total}", { n: Math.min(made + 1, asked), total: asked }) : null);
+const which = ({ asked, made }) =>
+  asked > 1 ? t("picture {n} of {total}", { n: Math.min(made + 1, asked), total: asked }) : null;
 
 /** What became of a job's pictures, if not each of them was made. */
 function outcome(record) {
   const { state, asked, made, pictures: known } = record ?? { pictures: [] };
   const half = known.filter(({ whole }) => !whole).length;
-  if (state === "interrupted") return [t("Interrupted"), asked > 1 ? t("{n} of {total} finished", { n: made - half, total: asked }) : null];
+  if (state === "interrupted")
+    return [t("Interrupted"), asked > 1 ? t("{n} of {total} finished", { n: made - half, total: asked }) : null];
   if (state !== "done") return [];
   return [half ? t("{n} skipped", { n: half }) : null, made < asked ? t("{n} left out", { n: asked - made }) : null];
 }
@@ -112,12 +131,17 @@ export class Results {
   }
 
   pictures() {
-    return (this.job.current?.pictures ?? []).flatMap(withReturned).map((picture) => ({ ...picture, url: server.picture(this.job.current.id, picture.index) }));
+    return (this.job.current?.pictures ?? [])
+      .flatMap(withReturned)
+      .map((picture) => ({ ...picture, url: server.picture(this.job.current.id, picture.index) }));
   }
 
   shownPicture() {
     const all = this.pictures();
-    return all.find((picture) => picture.index === this.chosen) ?? (this.job.running ? null : all.find(({ whole }) => whole) ?? all[0] ?? null);
+    return (
+      all.find((picture) => picture.index === this.chosen) ??
+      (this.job.running ? null : (all.find(({ whole }) => whole) ?? all[0] ?? null))
+    );
   }
 
   /** An error stands where the picture would be, until one is chosen. */
@@ -156,7 +180,8 @@ export class Results {
     const picture = this.onStage();
     this.shape();
     this.parts.stage.classList.toggle("refused", this.refused());
-    if (this.refused()) return this.once("stage", "error " + JSON.stringify(this.refusal), () => [this.card(this.refusal)]);
+    if (this.refused())
+      return this.once("stage", "error " + JSON.stringify(this.refusal), () => [this.card(this.refusal)]);
     if (this.preparing) return this.once("stage", "waiting", () => [h("div.empty.waiting")]);
     if (picture) return this.once("stage", picture.url, () => [this.large(picture)]);
     if (this.job.running && record.preview) return this.preview(record);
@@ -166,7 +191,9 @@ export class Results {
 
   /** The stage has the form's proportions, so that nothing jumps when the picture comes. */
   shape() {
-    const { width, height } = this.measured() ?? (this.job.current?.params?.width ? this.job.current.params : this.owner.size ?? this.form.values);
+    const { width, height } =
+      this.measured() ??
+      (this.job.current?.params?.width ? this.job.current.params : (this.owner.size ?? this.form.values));
     this.parts.stage.style.setProperty("--shape", `${Number(width) || 1} / ${Number(height) || 1}`);
     this.parts.stage.style.setProperty("--ratio", (Number(width) || 1) / (Number(height) || 1));
   }
@@ -181,11 +208,20 @@ export class Results {
   }
 
   large(picture) {
-    const image = h("img.large", { src: picture.url, alt: called(picture), title: t("Click for the whole window"), onload: () => this.measure(picture, image) });
+    const image = h("img.large", {
+      src: picture.url,
+      alt: called(picture),
+      title: t("Click for the whole window"),
+      onload: () => this.measure(picture, image),
+    });
     const open = h("button.open", { type: "button", onclick: () => this.lightbox.open(picture) }, image);
     const download = h("a.tool.download", { href: picture.url, download: "", title: t("Download") }, t("Download"));
-    const save = Number.isInteger(picture.index) ? iconButton("floppy", t("Save"), () => saveByHand(this.job.current.id, picture.index)) : [];
-    const sends = SENDS.filter(({ only }) => !only || only === this.tab).map(({ icon, name, send }) => iconButton(icon, t(name), () => send(picture, this.owner)));
+    const save = Number.isInteger(picture.index)
+      ? iconButton("floppy", t("Save"), () => saveByHand(this.job.current.id, picture.index))
+      : [];
+    const sends = SENDS.filter(({ only }) => !only || only === this.tab).map(({ icon, name, send }) =>
+      iconButton(icon, t(name), () => send(picture, this.owner)),
+    );
     return h("div.picture", {}, open, h("div.over", {}, sends, save, download));
   }
 
@@ -194,8 +230,12 @@ export class Results {
     if (this.drawn.stage === preview || this.loading) return;
     this.drawn.stage = preview;
     this.loading = true;
-    const image = h("img.large.preview", { alt: t("Preview"), src: server.preview(id, /n=(\d+)/.exec(preview)?.[1] ?? "") });
-    const loaded = await image.decode().then(() => true, () => false);      // there is none any more once the job has ended
+    const image = h("img.large.preview", {
+      alt: t("Preview"),
+      src: server.preview(id, /n=(\d+)/.exec(preview)?.[1] ?? ""),
+    });
+    // there is none any more once the job has ended
+    const loaded = await image.decode().then(() => true, () => false);
     this.loading = false;
     if (loaded && this.drawn.stage === preview) this.parts.stage.replaceChildren(h("div.picture", {}, image));
     this.draw();
@@ -204,10 +244,19 @@ export class Results {
   /** What happened and what to do, in words; names that only a programmer knows are among the details. */
   card(error) {
     const { headline, raw } = headlined(error);
-    return h("div.card", { role: "alert" },
+    return h(
+      "div.card",
+      { role: "alert" },
       h("h3", {}, headline),
       error.hint ? h("p", {}, error.hint) : null,
-      h("details", {}, h("summary", {}, t("Details")), raw ? h("p", {}, raw) : null, h("code", {}, [error.error, this.job.current?.id].filter(Boolean).join(" · "))));
+      h(
+        "details",
+        {},
+        h("summary", {}, t("Details")),
+        raw ? h("p", {}, raw) : null,
+        h("code", {}, [error.error, this.job.current?.id].filter(Boolean).join(" · ")),
+      ),
+    );
   }
 
   welcome() {
@@ -216,7 +265,12 @@ export class Results {
       const patch = typeof example === "string" ? { prompt: example } : example;
       return h("button.example", { type: "button", onclick: () => this.owner.generate(patch) }, patch.prompt);
     });
-    return h("div.empty.welcome", {}, h("p", {}, t("Describe a picture, or try one of these")), h("div.examples", {}, chips));
+    return h(
+      "div.empty.welcome",
+      {},
+      h("p", {}, t("Describe a picture, or try one of these")),
+      h("div.examples", {}, chips),
+    );
   }
 
   drawProgress(record) {
@@ -226,7 +280,8 @@ export class Results {
     holder.setAttribute("aria-valuenow", percent);
     holder.setAttribute("aria-label", t("Progress"));
     this.parts.bar.firstChild.style.width = `${percent}%`;
-    this.parts.progress.textContent = this.preparing || (this.job.running ? this.progressText(record, percent) : this.caption(record));
+    this.parts.progress.textContent =
+      this.preparing || (this.job.running ? this.progressText(record, percent) : this.caption(record));
   }
 
   progressText(record, percent) {
@@ -240,7 +295,12 @@ export class Results {
     const picture = this.onStage();
     const seed = hasSeed(picture) ? t("seed {seed}", { seed: picture.seed }) : null;
     const { width, height } = this.measured() ?? record?.params ?? {};
-    return listed(...outcome(record), picture && !picture.whole ? t("not finished") : null, seed, picture && width ? `${width} × ${height}` : null);
+    return listed(
+      ...outcome(record),
+      picture && !picture.whole ? t("not finished") : null,
+      seed,
+      picture && width ? `${width} × ${height}` : null,
+    );
   }
 
   queueText({ ahead }) {
@@ -252,26 +312,46 @@ export class Results {
     const all = this.pictures();
     const wanted = all.length > 1 || this.job.running || this.refusal ? all : [];      // a single picture needs none
     const selected = this.onStage()?.index;
-    this.once("thumbs", `${record?.id} ${wanted.length} ${selected}`, () => wanted.map((picture, i) => this.thumb(picture, i + 1, picture.index === selected)));
+    this.once("thumbs", `${record?.id} ${wanted.length} ${selected}`, () =>
+      wanted.map((picture, i) => this.thumb(picture, i + 1, picture.index === selected)),
+    );
   }
 
   /** What is not finished must not look like a result. */
   thumb(picture, number, selected) {
     const name = picture.whole ? t("Picture {n}", { n: number }) : t("Picture {n}, not finished", { n: number });
     const image = h("img", { src: picture.url, alt: name, loading: "lazy" });
-    return h(`button.thumb${picture.whole ? "" : ".half-made"}`, { type: "button", role: "option", "aria-selected": selected, title: name, onclick: () => this.choose(picture.index) }, image);
+    return h(
+      `button.thumb${picture.whole ? "" : ".half-made"}`,
+      {
+        type: "button",
+        role: "option",
+        "aria-selected": selected,
+        title: name,
+        onclick: () => this.choose(picture.index),
+      },
+      image,
+    );
   }
 
   drawNotes(record) {
     const warnings = record?.warnings ?? [];
     const failed = this.refusal && this.chosen !== null ? [this.refusal.message] : [];
-    this.once("notes", JSON.stringify([warnings, failed]), () => [...failed, ...warnings].map((text) => h("p", {}, text)));
+    this.once("notes", JSON.stringify([warnings, failed]), () =>
+      [...failed, ...warnings].map((text) => h("p", {}, text)),
+    );
   }
 
   drawData() {
     const picture = this.onStage();
-    this.once("data", picture ? picture.url + picture.infotext : "", () => picture?.infotext
-      ? [h("p.infotext", {}, picture.infotext), iconButton("copy", t("Copy the generation data"), (event) => this.copied(event, picture.infotext))] : []);
+    this.once("data", picture ? picture.url + picture.infotext : "", () =>
+      picture?.infotext
+        ? [
+            h("p.infotext", {}, picture.infotext),
+            iconButton("copy", t("Copy the generation data"), (event) => this.copied(event, picture.infotext)),
+          ]
+        : [],
+    );
   }
 
   async copied(event, text) {

@@ -18,7 +18,8 @@ export function startScripts({ tab, form }) {
     if (!file) return;
     const box = place.querySelector(".script.chosen textarea");
     const text = await file.text();
-    if (text.length > box.maxLength) return notice("script", t("{name} is too long for a list of prompts.", { name: file.name }));
+    if (text.length > box.maxLength)
+      return notice("script", t("{name} is too long for a list of prompts.", { name: file.name }));
     form.fill({ [box.closest(".block").id]: text });
   }
 

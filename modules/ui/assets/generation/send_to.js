@@ -7,7 +7,9 @@ import { tabs } from "./tabs.js";
 
 /** Show a tab by its title and wait until it is started. */
 export async function shown(title, name = title) {
-  const opened = [...document.querySelectorAll("#tabs button[role=tab]")].find((button) => button.textContent.trim() === title);
+  const opened = [...document.querySelectorAll("#tabs button[role=tab]")].find(
+    (button) => button.textContent.trim() === title,
+  );
   opened?.click();
   for (let i = 0; i < 200 && !tabs.has(name); i++) await pause(30);
   return tabs.get(name);
@@ -43,7 +45,14 @@ const TELLS_OF_EXTRAS = /(Postprocess upscaler|(GFPGAN|CodeFormer) visibility): 
 /** The picture anew and larger, by the form's hires fix: all else is the picture's own. Then the form is as it was. */
 export async function enlarge(picture, tab) {
   try {
-    const wanted = { ...own(await server.readInfotext(picture.infotext, tab.tab)), enable_hr: true, n_iter: 1, batch_size: 1, styles: [], script_name: "" };
+    const wanted = {
+      ...own(await server.readInfotext(picture.infotext, tab.tab)),
+      enable_hr: true,
+      n_iter: 1,
+      batch_size: 1,
+      styles: [],
+      script_name: "",
+    };
     const before = await tab.form.now();
     await tab.generate(wanted);
     tab.form.fill(Object.fromEntries(Object.keys(wanted).map((name) => [name, before[name]])));
@@ -55,7 +64,15 @@ export async function enlarge(picture, tab) {
 /** Fields, settings and checkpoint that made a picture, without those of a second pass. */
 function own({ fields, settings, checkpoint }) {
   const first = Object.entries(fields).filter(([name]) => !name.startsWith("hr_") && name !== "denoising_strength");
-  const [quick, others] = [true, false].map((is) => Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is));
+  const [quick, others] = [true, false].map((is) =>
+    Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is),
+  );
   const model = checkpoint ? { sd_model_checkpoint: checkpoint } : {};
-  return { ...usualQuick(), ...Object.fromEntries(first), override_settings: Object.fromEntries(others), ...Object.fromEntries(quick), ...model };
+  return {
+    ...usualQuick(),
+    ...Object.fromEntries(first),
+    override_settings: Object.fromEntries(others),
+    ...Object.fromEntries(quick),
+    ...model,
+  };
 }

@@ -57,9 +57,13 @@ function show({ model, queue }) {
   const key = JSON.stringify([model, queue]);
   if (key === shown) return;
   shown = key;
-  const loading = model.loading ? t("Loading {name}", { name: model.loading === "…" ? t("the model") : model.loading }) : "";
+  const loading = model.loading
+    ? t("Loading {name}", { name: model.loading === "…" ? t("the model") : model.loading })
+    : "";
   byId("quicksettings").classList.toggle("loading", Boolean(loading));
-  byId("easel_model").replaceChildren(h("p", { role: "status", className: model.error ? "wrong" : "" }, loading || model.error || ""));
+  byId("easel_model").replaceChildren(
+    h("p", { role: "status", className: model.error ? "wrong" : "" }, loading || model.error || ""),
+  );
   byId("easel_queue").replaceChildren(h("p", {}, queue > 1 ? t("{n} jobs in the queue", { n: queue }) : ""));
   for (const { results } of tabs.values()) results.draw();      // a job that waits tells what for
 }

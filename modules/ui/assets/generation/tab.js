@@ -17,7 +17,8 @@ import { hasPrompt, tabs } from "./tabs.js";
 
 const TWICE = 1000;      // ms within which a second click, before an answer, is a slip of the finger
 
-/** A tab may have more than this, put in by what is its own: `prepare` (send its pictures), `sends` (what is said meanwhile), `take` (what is
+/** A tab may have more than this, put in by what is its own: `prepare` (send its pictures), `sends` (what is said
+ * meanwhile), `take` (what is
  * dropped on the page), `receive`, `detectSize`, `size`, `followed` (another model was chosen).
  */
 export class GenerationTab {
@@ -27,7 +28,10 @@ export class GenerationTab {
     this.results = new Results(this);
   }
 
-  /** Submits the form as it stands, `patch` filled in first, and resolves with the answer. A job that runs is interrupted. */
+  /**
+   * Submits the form as it stands, `patch` filled in first, and resolves with the answer. A job that runs is
+   * interrupted.
+   */
   async generate(patch = {}) {
     if (performance.now() - this.submitted < TWICE) return;
     this.submitted = performance.now();
@@ -71,7 +75,9 @@ export class GenerationTab {
 
   /** The picture that is shown, as the cards take it for a preview. */
   newest() {
-    return this.results.picture && this.job.current ? { job: this.job.current.id, index: Number.parseInt(this.results.picture.index, 10) } : null;
+    return this.results.picture && this.job.current
+      ? { job: this.job.current.id, index: Number.parseInt(this.results.picture.index, 10) }
+      : null;
   }
 }
 
@@ -96,5 +102,7 @@ export async function startTab(name, own) {
 }
 
 const UNREACHABLE = () => ({
-  message: t("The server did not answer."), hint: t("Is it still running? Nothing you typed is lost: press Generate again."), error: "unreachable",
+  message: t("The server did not answer."),
+  hint: t("Is it still running? Nothing you typed is lost: press Generate again."),
+  error: "unreachable",
 });

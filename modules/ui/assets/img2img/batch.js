@@ -9,7 +9,8 @@ export class BatchPictures {
     this.form = tab.form;
     this.files = new ChosenFiles("div.batch-upload");
     const take = (given) => this.files.add(given);
-    Object.defineProperty(tab, "take", { get: () => (visible("img2img_batch_upload_tab") ? take : undefined) });      // what is dropped on the page, or pasted
+    // what is dropped on the page, or pasted
+    Object.defineProperty(tab, "take", { get: () => (visible("img2img_batch_upload_tab") ? take : undefined) });
   }
 
   get active() { return visible("img2img_batch_tab"); }
@@ -23,7 +24,14 @@ export class BatchPictures {
   async prepare() {
     const images = { init_images: [], mask: "" };
     if (visible(FOLDER)) return this.form.fill({ ...images, batch_source: "folder", batch_sent: [] });
-    if (!this.files.size) throw { reply: { error: "invalid", message: t("There is no picture to start from."), hint: t("Drop some into the field first.") } };
+    if (!this.files.size)
+      throw {
+        reply: {
+          error: "invalid",
+          message: t("There is no picture to start from."),
+          hint: t("Drop some into the field first."),
+        },
+      };
     return this.form.fill({ ...images, batch_source: "upload", batch_sent: await this.files.send() });
   }
 }

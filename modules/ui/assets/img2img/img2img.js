@@ -7,7 +7,8 @@ import { BatchPictures } from "./batch.js";
 import { capped, likeModel } from "./sizes.js";
 
 const HAS_MASK = new Set(["mask", "mask-sketch", "upload"]);
-const SPARE = 2;        // how many times as wide and high as the result a picture is sent: the server does the last step, as ever
+// how many times as wide and high as the result a picture is sent: the server does the last step, as ever
+const SPARE = 2;
 const WORTH = 0.7;      // a share of the sides from which on fewer pixels are no gain
 const OVERLAP = 8;      // pixels of the picture that an outpainted border is blended into
 
@@ -17,12 +18,15 @@ export const startImages = (tab) => new Images(tab);
 class Images {
   constructor(tab) {
     Object.assign(this, { tab, form: tab.form, place: byId("mode_img2img"), batch: new BatchPictures(tab) });
-    this.modes = new Map();        // kind → its editors
-    this.suited = null;            // { picture, size }: what the form was given for which picture
-    this.sizesCome = false;        // with the picture that is just being received
+    this.modes = new Map(); // kind → its editors
+    this.suited = null; // { picture, size }: what the form was given for which picture
+    this.sizesCome = false; // with the picture that is just being received
     Object.assign(tab, {
-      prepare: () => this.prepare(), sends: () => t("Sending the picture…"), detectSize: () => this.detectSize(),
-      receive: (...given) => this.receive(...given), followed: () => this.followed(),
+      prepare: () => this.prepare(),
+      sends: () => t("Sending the picture…"),
+      detectSize: () => this.detectSize(),
+      receive: (...given) => this.receive(...given),
+      followed: () => this.followed(),
     });
     const changes = { childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"] };
     new MutationObserver(() => this.look()).observe(this.place, changes);
@@ -42,20 +46,30 @@ class Images {
   open(host) {
     const wanted = host.dataset.kind;
     const old = this.modes.get(wanted);
-    if (old) return host.replaceChildren(...old.hosts);      // gradio drew the tab anew: the drawing moves in
+    if (old) return host.replaceChildren(...old.hosts); // gradio drew the tab anew: the drawing moves in
     const kinds = wanted === "upload" ? ["image", "image"] : [wanted];
     const hosts = kinds.map(() => h("div"));
     const titled = [h("p.hint", {}, t("Picture")), hosts[0], h("p.hint", {}, t("Mask: white is painted"))];
     host.replaceChildren(...(wanted === "upload" ? titled : []), hosts.at(-1));
-    const editors = hosts.map((each, i) => new Editor(each, {
-      kind: kinds[i], key: `img2img.${wanted}.${i}`, onPicture: i ? undefined : (picture) => this.suit(picture),      // the second holds a mask
-    }));
+    const editors = hosts.map(
+      (each, i) =>
+        new Editor(each, {
+          // the second holds a mask
+          kind: kinds[i],
+          key: `img2img.${wanted}.${i}`,
+          onPicture: i ? undefined : (picture) => this.suit(picture),
+        }),
+    );
     this.modes.set(wanted, { hosts: [...host.children], editors });
   }
 
-  get kind() { return [...this.place.querySelectorAll(".editor-place")].find((host) => host.offsetParent)?.dataset.kind ?? "image"; }
+  get kind() {
+    return [...this.place.querySelectorAll(".editor-place")].find((host) => host.offsetParent)?.dataset.kind ?? "image";
+  }
 
-  get current() { return this.modes.get(this.kind); }
+  get current() {
+    return this.modes.get(this.kind);
+  }
 
   /** A picture has come: width and height take its proportions, at as many pixels as the model likes. */
   suit(picture) {
@@ -101,7 +115,14 @@ class Images {
     if (this.batch.active) return this.batch.prepare();
     const [editor] = this.current.editors;
     await editor.ready;
-    if (!editor.state.hasImage) throw { reply: { error: "invalid", message: t("There is no picture to start from."), hint: t("Drop one into the editor first.") } };
+    if (!editor.state.hasImage)
+      throw {
+        reply: {
+          error: "invalid",
+          message: t("There is no picture to start from."),
+          hint: t("Drop one into the editor first."),
+        },
+      };
     const { image, mask, size } = await this.drawn(editor);
     const [name, maskName] = await Promise.all([server.keep(image), mask ? server.keep(mask) : { name: "" }]);
     return this.form.fill({ init_images: [name.name], mask: maskName.name, batch_source: "", batch_sent: [], ...size });
@@ -109,13 +130,17 @@ class Images {
 
   /** The picture and the mask as files, and the size that a border gives them. */
   async drawn(editor) {
-    const [, second] = this.current.editors, { border, width, height } = editor.state;
+    const [, second] = this.current.editors,
+      { border, width, height } = editor.state;
     const wide = border && Object.values(border).some(Boolean);
     const mask = HAS_MASK.has(this.kind) ? await (second ? second.image() : editor.mask()) : null;
     const image = await editor.image({ asIs: !wide, share: wide || mask ? 1 : share(editor.state, this.form.values) });
     if (!wide) return { image, mask, size: {} };
     const [larger, cover] = await outpainted(image, mask, border);
-    const size = capped({ width: width + border.left + border.right, height: height + border.top + border.bottom }, sides());
+    const size = capped(
+      { width: width + border.left + border.right, height: height + border.top + border.bottom },
+      sides(),
+    );
     return { image: larger, mask: cover, size };
   }
 }
@@ -131,7 +156,10 @@ function sides() {
   return { smallest: Number(min), largest: Number(max) };
 }
 
-/** How much of its sides a picture needs to be sent with. All, where its own pixels count: under a mask, with a script, or scaled by a factor. */
+/**
+ * How much of its sides a picture needs to be sent with. All, where its own pixels count: under a mask, with a script,
+ * or scaled by a factor.
+ */
 function share(picture, { width, height, script_name, resize_by }) {
   if (script_name || String(resize_by) === "true") return 1;
   const needed = SPARE * Math.max(Number(width) / picture.width, Number(height) / picture.height);
@@ -148,7 +176,11 @@ async function outpainted(image, mask, { left, top, right, bottom }) {
   const canvas = new OffscreenCanvas(...size);
   const paint = canvas.getContext("2d");
   for (const [x, w, into, wide] of [[0, 1, 0, left], [0, width, left, width], [width - 1, 1, left + width, right]]) {
-    for (const [y, tall, down, high] of [[0, 1, 0, top], [0, height, top, height], [height - 1, 1, top + height, bottom]]) {
+    for (const [y, tall, down, high] of [
+      [0, 1, 0, top],
+      [0, height, top, height],
+      [height - 1, 1, top + height, bottom],
+    ]) {
       if (wide && high) paint.drawImage(picture, x, y, w, tall, into, down, wide, high);
     }
   }

@@ -12,7 +12,9 @@ export function mismatches(text) {
 
 const rounded = (weight) => String(Math.max(0, Math.round(weight * 100) / 100));
 
-/** Raise (sign 1) or lower (-1) the weight of the selection, or of what the caret is in. Returns { text, start, end }. */
+/**
+ * Raise (sign 1) or lower (-1) the weight of the selection, or of what the caret is in. Returns { text, start, end }.
+ */
 export function reweigh(text, start, end, sign) {
   const tag = enclosing(text, start, "<", ">");
   if (tag) return reweighTag(text, tag, sign);
@@ -28,7 +30,11 @@ export function reweigh(text, start, end, sign) {
   const right = found ? after.slice(found[0].length) : after;
   const open = weight === 1 ? "" : "(";
   const close = weight === 1 ? "" : `:${rounded(weight)})`;
-  return { text: left + open + inside + close + right, start: left.length + open.length, end: left.length + open.length + inside.length };
+  return {
+    text: left + open + inside + close + right,
+    start: left.length + open.length,
+    end: left.length + open.length + inside.length,
+  };
 }
 
 function reweighTag(text, [start, end], sign) {
@@ -42,7 +48,8 @@ function reweighTag(text, [start, end], sign) {
 function enclosing(text, place, open, close) {
   const start = text.lastIndexOf(open, place - 1);
   const end = text.indexOf(close, place);
-  if (start < 0 || end < 0 || text.slice(start + 1, place).includes(close) || text.slice(place, end).includes(open)) return null;
+  if (start < 0 || end < 0 || text.slice(start + 1, place).includes(close) || text.slice(place, end).includes(open))
+    return null;
   return [start + 1, end];
 }
 

@@ -44,7 +44,12 @@ function spelled([pair, surplus]) {
     : t("{n} × {bracket} closes nothing", { n: -surplus, bracket: pair[1] });
 }
 
-const ARROWS = { ArrowUp: [reweigh, 1], ArrowDown: [reweigh, -1], ArrowLeft: [moveElement, -1], ArrowRight: [moveElement, 1] };
+const ARROWS = {
+  ArrowUp: [reweigh, 1],
+  ArrowDown: [reweigh, -1],
+  ArrowLeft: [moveElement, -1],
+  ArrowRight: [moveElement, 1],
+};
 
 document.addEventListener("keydown", edit, true);
 
@@ -52,7 +57,8 @@ function edit(event) {
   const box = event.target;
   if (!box.matches?.("[id$=_prompt_row] textarea") || !ARROWS[event.key]) return;
   const [change, sign] = ARROWS[event.key];
-  const wanted = change === reweigh ? (event.ctrlKey || event.metaKey) && !event.altKey : event.altKey && !event.ctrlKey;
+  const wanted =
+    change === reweigh ? (event.ctrlKey || event.metaKey) && !event.altKey : event.altKey && !event.ctrlKey;
   if (!wanted) return;
   event.preventDefault();
   event.stopPropagation();

@@ -1,4 +1,5 @@
-// What a card does to a prompt, as text in, text out. What a card inserts is a tag (`<lora:name:1>`) or a word (`name`).
+// What a card does to a prompt, as text in, text out. What a card inserts is a tag (`<lora:name:1>`) or a word
+// (`name`).
 const TAG = /^<([^:<>]+):([^:<>]+)(?::([^<>]*))?>$/;
 const KINDS = { lora: "(?:lora|lyco)" };      // two spellings of one kind
 const LETTER = "[\\p{L}\\p{N}_-]";
@@ -12,7 +13,9 @@ export function weighted(insert, weight) {
 /** Whether a prompt has it, at whatever weight. */
 export const holds = (text, insert) => insert !== "" && pattern(insert).test(text);
 
-/** The text with pieces at its end, each after a space of its own, so that taking them out again leaves it as it was. */
+/**
+ * The text with pieces at its end, each after a space of its own, so that taking them out again leaves it as it was.
+ */
 export function added(text, ...pieces) {
   return pieces.filter(Boolean).reduce((whole, piece) => (whole ? `${whole} ${piece}` : piece), text);
 }
@@ -25,7 +28,10 @@ export function removed(text, insert, words = "") {
   if (!insert) return text;
   const found = [...text.matchAll(pattern(insert, words))];
   const going = TAG.test(insert) ? found : found.slice(-1);
-  return going.reduceRight((whole, { index, 0: piece }) => joined(whole.slice(0, index), whole.slice(index + piece.length)), text);
+  return going.reduceRight(
+    (whole, { index, 0: piece }) => joined(whole.slice(0, index), whole.slice(index + piece.length)),
+    text,
+  );
 }
 
 function joined(before, after) {
@@ -37,8 +43,13 @@ function joined(before, after) {
 
 function pattern(insert, words = "") {
   const tag = TAG.exec(insert);
-  if (tag) return new RegExp(`<${KINDS[tag[1]] ?? escaped(tag[1])}:${escaped(tag[2])}(?::[^<>]*)?>${words && `(?:[\\s,]*${whole(words)})?`}`, "gu");
-  return new RegExp(`\\(\\s*${whole(insert)}\\s*(?::[\\d.]+)?\\s*\\)|${whole(insert)}`, "giu");      // with the brackets that weigh it alone
+  if (tag)
+    return new RegExp(
+      `<${KINDS[tag[1]] ?? escaped(tag[1])}:${escaped(tag[2])}(?::[^<>]*)?>${words && `(?:[\\s,]*${whole(words)})?`}`,
+      "gu",
+    );
+  // with the brackets that weigh it alone
+  return new RegExp(`\\(\\s*${whole(insert)}\\s*(?::[\\d.]+)?\\s*\\)|${whole(insert)}`, "giu");
 }
 
 /** As a word of its own, not within another. */

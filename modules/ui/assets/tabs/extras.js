@@ -11,7 +11,10 @@ export const startExtras = (tab) => new ExtrasPictures(tab);
 class ExtrasPictures {
   constructor(tab) {
     this.tab = tab;
-    this.files = new ChosenFiles("div.extras-pictures", { onChosen: (given) => this.take(given), onOne: (image) => this.sized(image) });
+    this.files = new ChosenFiles("div.extras-pictures", {
+      onChosen: (given) => this.take(given),
+      onOne: (image) => this.sized(image),
+    });
     Object.assign(tab, { take: (given) => this.take(given), prepare: () => this.prepare(), sends: () => this.sends() });
     new MutationObserver(() => this.place()).observe(byId("mode_extras"), { childList: true, subtree: true });
     this.place();
@@ -40,9 +43,20 @@ class ExtrasPictures {
   async prepare() {
     const { form } = this.tab;
     if (visible(FOLDER)) return form.fill({ images: [], infotexts: [], batch_source: "folder" });
-    if (!this.files.size) throw { reply: { error: "invalid", message: t("There is no picture to enlarge."), hint: t("Drop one into the field first.") } };
+    if (!this.files.size)
+      throw {
+        reply: {
+          error: "invalid",
+          message: t("There is no picture to enlarge."),
+          hint: t("Drop one into the field first."),
+        },
+      };
     const sent = await this.files.send();
-    return form.fill({ images: sent.map(({ image }) => image), infotexts: sent.map(({ infotext }) => infotext), batch_source: "" });
+    return form.fill({
+      images: sent.map(({ image }) => image),
+      infotexts: sent.map(({ infotext }) => infotext),
+      batch_source: "",
+    });
   }
 }
 

@@ -1,4 +1,5 @@
-// The Checkpoint Merger tab: what is asked for is a job of the server, begun here and followed until it has ended, several side by side.
+// The Checkpoint Merger tab: what is asked for is a job of the server, begun here and followed until it has ended,
+// several side by side.
 import { lookAgain, offerAnew } from "../core/choices.js";
 import { byId, duration, facts, h, t, visible } from "../core/dom.js";
 import { connected } from "../core/notices.js";
@@ -30,7 +31,9 @@ const feeds = [];      // of the jobs that are followed, oldest first: it alone 
 /** Called again and again: the tab is started once gradio has drawn it. */
 export function startMerger() {
   if (forms || !byId("modelmerger_merge")) return;
-  forms = Object.fromEntries(Object.values(BUTTONS).map((kind) => [kind, new Form(kind, { ...facts.making[kind], base: {} })]));
+  forms = Object.fromEntries(
+    Object.values(BUTTONS).map((kind) => [kind, new Form(kind, { ...facts.making[kind], base: {} })]),
+  );
   forms.merge.onChange(showMethod);
   showMethod(forms.merge.values);
   byId("modelmerger_page").addEventListener("click", ({ target }) => {
@@ -100,7 +103,11 @@ async function follow(id, fresh = true) {
     if (fresh) intoSight(place);
     fresh = false;
   };
-  const feed = new JobFeed(id, { take, answers: connected, isSeen: () => feeds[0] === feed && !document.hidden && visible("modelmerger_page") });
+  const feed = new JobFeed(id, {
+    take,
+    answers: connected,
+    isSeen: () => feeds[0] === feed && !document.hidden && visible("modelmerger_page"),
+  });
   feeds.push(feed);
   await feed.run();
   feeds.splice(feeds.indexOf(feed), 1);
@@ -123,7 +130,8 @@ function progress({ id, state, ahead, fraction, eta, params }) {
 function ended({ state, error, outputs, warnings, params }) {
   const notes = warnings.map((warning) => h("p", {}, `⚠ ${warning}`));
   if (error) return [card(error), ...notes];
-  if (state !== "done") return [h("p", {}, h("strong", {}, params.name ?? "")), h("p", {}, t("This was stopped. Nothing was written."))];
+  if (state !== "done")
+    return [h("p", {}, h("strong", {}, params.name ?? "")), h("p", {}, t("This was stopped. Nothing was written."))];
   return [...outputs.map(({ name }) => h("p", {}, `${t("Written:")} `, h("strong", {}, name))), ...notes];
 }
 

@@ -53,7 +53,10 @@ async function apply() {
     window.easel.tell("options");
     tell(`${t("Changed:")} ${Object.keys(values).map((name) => facts.labels[name]).join(", ")}`);
   } catch ({ reply }) {
-    tell(reply ? [reply.message, reply.hint].filter(Boolean).join(" ") : t("The server did not answer. Please try again."), true);
+    tell(
+      reply ? [reply.message, reply.hint].filter(Boolean).join(" ") : t("The server did not answer. Please try again."),
+      true,
+    );
   }
 }
 
@@ -62,15 +65,29 @@ export function startSettings() {
   addWaysBack();
   const place = byId("settings_search");
   if (!place || place.querySelector("input")) return;
-  const box = h("input", { type: "search", placeholder: t("Find a setting"), "aria-label": t("Find a setting"), oninput: () => filter(box.value) });
+  const box = h("input", {
+    type: "search",
+    placeholder: t("Find a setting"),
+    "aria-label": t("Find a setting"),
+    oninput: () => filter(box.value),
+  });
   place.replaceChildren(box);
   if (!form) watchEdits();
   const sections = [...document.querySelectorAll(".settings-section")];
   byId("settings_sections").style.setProperty("--sections", sections.length);
-  byId("settings_sections").replaceChildren(h("nav", { "aria-label": t("Sections") }, sections.map((section) => link(section, box))));
+  byId("settings_sections").replaceChildren(
+    h(
+      "nav",
+      { "aria-label": t("Sections") },
+      sections.map((section) => link(section, box)),
+    ),
+  );
 }
 
-/** Every control's button that puts its default back, to be applied like any change; without text, which the search would find. */
+/**
+ * Every control's button that puts its default back, to be applied like any change; without text, which the search
+ * would find.
+ */
 function addWaysBack() {
   const back = t("Back to the default");
   for (const control of document.querySelectorAll(".settings-section .setting:not(:has(> .undo))")) {
