@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from modules.api.errors import body_of
+from modules.api.errors import body_of, error_headers
 from modules.api.forwarding import TrustedProxies
 from modules.api.incoming import IncomingBody, with_readable_range
 from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins
@@ -173,4 +173,4 @@ async def refuse(error: WebUIError, scope: Scope, receive: Receive, send: Send) 
         await send({"type": "websocket.close", "code": 4403})
         return
     login = {"WWW-Authenticate": 'Basic realm="Easel", charset="UTF-8"'} if error.status == 401 else {}
-    await JSONResponse(body_of(error), error.status, login)(scope, receive, send)
+    await JSONResponse(body_of(error), error.status, {**error_headers(error), **login})(scope, receive, send)

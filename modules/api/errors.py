@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from modules.base.errors import WebUIError
+from modules.base.errors import RateLimited, WebUIError
 from modules.base.limits import MAX_ID
 
 MOST_PROBLEMS = 50      # problems in one refusal
@@ -71,7 +71,14 @@ def refusal_body(code: str, detail: str | list[dict[str, Any]], hint: str = "", 
 
 
 def refusal_response(request: Request, error: WebUIError) -> JSONResponse:
-    return JSONResponse(body_of(error), error.status, ERROR_HEADERS.get(error.status))
+    return JSONResponse(body_of(error), error.status, error_headers(error))
+
+
+def error_headers(error: WebUIError) -> Mapping[str, str]:
+    """Those that go with a refusal."""
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.retry_after)}
+    return ERROR_HEADERS.get(error.status, {})
 
 
 def body_of(error: WebUIError) -> dict[str, Any]:

@@ -12,7 +12,9 @@
     ├── UnsupportedMedia    unsupported_media_type 415
     ├── TooLarge            too_large     413
     ├── TooSlow             request_timeout 408
+    ├── Conflict            conflict      409   it is in the way of something that is there
     ├── Busy                busy          429   later it will do
+    ├── RateLimited         rate_limited  429   after `retry_after` seconds it will do
     ├── Stopping            busy          503   the server is being shut down
     ├── InvalidImage        invalid_image 422
     ├── ModelError                        422   names the file
@@ -35,6 +37,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -122,6 +125,22 @@ class Busy(WebUIError):
     """What would do later."""
 
     code, status = "busy", 429
+
+
+class Conflict(WebUIError):
+    """What contradicts something that is there."""
+
+    code, status = "conflict", 409
+
+
+class RateLimited(WebUIError):
+    """What would do after `retry_after` seconds."""
+
+    code, status = "rate_limited", 429
+
+    def __init__(self, message: str, hint: str = "", retry_after: float = 10) -> None:
+        super().__init__(message, hint)
+        self.retry_after = max(1, math.ceil(retry_after))
 
 
 class Stopping(WebUIError):

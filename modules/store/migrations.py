@@ -127,6 +127,60 @@ def outputs_of_kinds(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE outputs ADD COLUMN kind TEXT NOT NULL DEFAULT 'image'")
 
 
+ACCOUNT_SCHEMA = (
+    """
+    CREATE TABLE accounts (
+        name TEXT PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        role INTEGER NOT NULL,
+        password TEXT NOT NULL,
+        disabled INTEGER NOT NULL DEFAULT 0,
+        deleted INTEGER NOT NULL DEFAULT 0,
+        created REAL NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE credentials (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        hash TEXT NOT NULL UNIQUE,
+        account TEXT NOT NULL,
+        label TEXT NOT NULL,
+        address TEXT NOT NULL,
+        created REAL NOT NULL,
+        used REAL NOT NULL
+    )
+    """,
+    "CREATE INDEX credentials_by_account ON credentials (account)",
+    """
+    CREATE TABLE audit (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        account TEXT NOT NULL,
+        action TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        address TEXT NOT NULL
+    )
+    """,
+    "CREATE TABLE accounts_revision (number INTEGER NOT NULL)",
+    "INSERT INTO accounts_revision VALUES (0)",
+    *(
+        f"CREATE TRIGGER {table}_{event.lower()} AFTER {event} ON {table} BEGIN "
+        "UPDATE accounts_revision SET number = number + 1; END"
+        for table in ("accounts", "credentials")
+        for event in ("INSERT", "DELETE")
+    ),
+    "CREATE TRIGGER accounts_update AFTER UPDATE ON accounts BEGIN "
+    "UPDATE accounts_revision SET number = number + 1; END",
+)
+
+
+def accounts_and_credentials(db: sqlite3.Connection) -> None:
+    """Accounts, their sessions and tokens, the audit log; whoever has read them sees by a number if they changed."""
+    for statement in ACCOUNT_SCHEMA:
+        db.execute(statement)
+
+
 # As long as a folder has files, or of no use to whoever follows a job.
 LONG_PARAMS = frozenset({"batch", "images", "infotexts", "script_args", "unstyled", "metadata"})
 
@@ -149,4 +203,6 @@ def pictures_of(params: Mapping[str, Any]) -> int:
         return 1
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, deaths_and_long_params, outputs_of_kinds)
+MIGRATIONS: tuple[Migration, ...] = (
+    first_tables, deaths_and_long_params, outputs_of_kinds, accounts_and_credentials,
+)
