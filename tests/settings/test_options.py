@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.base.errors import Invalid
+from modules.base.errors import DiskFull, Invalid
 from modules.base.fields import declared_params
 from modules.settings.file import SettingsFile
 from modules.settings.foreign import SECTIONS
@@ -75,14 +75,14 @@ def test_a_broken_file_is_set_aside_and_the_defaults_serve(tmp_path, content):
 
 def unreadable(path, monkeypatch):
     """As for somebody who may not read it; root may read all."""
-    read_text = Path.read_text
+    read_bytes = Path.read_bytes
 
-    def refusing(self, *how, **named):
+    def refusing(self):
         if self == path:
             raise PermissionError(errno.EACCES, "Permission denied")
-        return read_text(self, *how, **named)
+        return read_bytes(self)
 
-    monkeypatch.setattr(Path, "read_text", refusing)
+    monkeypatch.setattr(Path, "read_bytes", refusing)
 
 
 def test_a_file_that_may_not_be_read_stays_until_another_is_written(tmp_path, monkeypatch):
@@ -106,6 +106,52 @@ def test_a_folder_in_the_files_place_is_kept_and_so_is_what_was_set_aside_before
     settings.change(eta_ddim=0.5)
     assert (tmp_path / "config.broken.json").read_text() == "older" and (tmp_path / "config.broken1.json").is_dir()
     assert SettingsFile(tmp_path / "config.json").current.eta_ddim == 0.5
+
+
+DAMAGE = ["", '{"eta_ddim": 0.', "[1]", "\0" * 1000, '{"eta_ddim": "much", "emphasis": 7}', '"' * 10_000_000]
+
+
+@pytest.mark.parametrize("content", DAMAGE, ids=["empty", "half", "list", "zeros", "wrong types", "10 MB"])
+def test_the_last_good_settings_go_on_where_the_file_is_damaged(tmp_path, content):
+    path = tmp_path / "config.json"
+    SettingsFile(path).change(eta_ddim=0.5, emphasis="None", localization="mine")
+    path.write_text(content)
+    found = SettingsFile(path)
+    assert found.current == Settings(eta_ddim=0.5, emphasis="None") and found.foreign["localization"] == "mine"
+    assert "config.json could not be read" in found.problem and "the last good ones" in found.problem
+    assert (tmp_path / "config.broken.json").read_text() == content
+    again = SettingsFile(path)
+    assert again.current == found.current and not again.problem
+
+
+def test_good_values_beside_a_bad_one_are_newer_than_the_last_good_ones(tmp_path):
+    path = tmp_path / "config.json"
+    SettingsFile(path).change(eta_ddim=0.5, eta_ancestral=0.5)
+    path.write_text(json.dumps({"eta_ddim": "much", "eta_ancestral": 0.25, "emphasis": "None"}))
+    assert SettingsFile(path).current == Settings(eta_ddim=0.5, eta_ancestral=0.25, emphasis="None")
+
+
+def test_a_file_edited_by_hand_is_the_last_good_one_once_it_was_read(tmp_path):
+    path = tmp_path / "config.json"
+    SettingsFile(path).change(eta_ddim=0.5)
+    path.write_text('{"eta_ddim": 0.75}')
+    assert SettingsFile(path).current.eta_ddim == 0.75
+    path.write_text("{")
+    assert SettingsFile(path).current.eta_ddim == 0.75
+
+
+def test_damaged_settings_on_a_disk_that_takes_nothing_are_those_of_the_last_good_copy(tmp_path, monkeypatch):
+    path = tmp_path / "config.json"
+    SettingsFile(path).change(eta_ddim=0.5)
+    path.write_text("{")
+    monkeypatch.setattr("modules.settings.file.write_atomically", failing)
+    assert SettingsFile(path).current.eta_ddim == 0.5
+    monkeypatch.undo()
+    assert SettingsFile(path).current.eta_ddim == 0.5
+
+
+def failing(path, content):
+    raise DiskFull("No space left.")
 
 
 def test_no_file_is_no_problem(tmp_path):
