@@ -197,7 +197,7 @@ def start_extras(app: App, body: ExtrasRequest, pictures: Mapping[str, str], cal
         contents = [decode_base64(each) for each in pictures.values()]
         check_sent([open_image(content).size for content in contents])
         infotexts = tuple(picture_metadata(content).infotext for content in contents)
-        images = tuple(save_input(app.flags.paths.cache / "inputs", content) for content in contents)
+        images = tuple(save_input(app.data_of(caller.name).paths.inputs, content) for content in contents)
         request = replace(request, images=images, infotexts=infotexts)
     return submit(app, Submission("extras", request, save=body.save_images), caller).job
 

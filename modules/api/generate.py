@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
@@ -77,7 +78,7 @@ def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     refuse_unknown_arts(body)
     body, notes = with_names_here(body, app.models, app.settings.current)
     kind, request = (
-        ("img2img", img2img_request(app, body))
+        ("img2img", img2img_request(body, app.data_of(caller.name).paths.inputs))
         if isinstance(body, Img2ImgRequest)
         else ("txt2img", txt2img_request(body))
     )
@@ -102,9 +103,8 @@ def txt2img_request(body: Txt2ImgRequest) -> Txt2Img:
     return replace(request, width=width, height=height) if width or height else request
 
 
-def img2img_request(app: App, body: Img2ImgRequest) -> Img2ImgBatch:
+def img2img_request(body: Img2ImgRequest, folder: Path) -> Img2ImgBatch:
     """The declared request, its pictures kept by name. Raises Invalid, InvalidImage or TooLarge."""
-    folder = app.flags.paths.cache / "inputs"
     return replace(
         fields_of(Img2ImgBatch, body),
         init_images=tuple(save_input(folder, decode_base64(image)) for image in body.init_images),

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from modules.api.routing import router
+from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.library.catalog import ModelFile
@@ -38,9 +38,9 @@ def routes(app: App) -> APIRouter:
         return [scheduler(each) for each in SCHEDULES]
 
     @api.get("/prompt-styles")
-    def prompt_styles() -> list[dict[str, str]]:
-        """The prompt texts in styles.csv."""
-        return [asdict(style) for style in app.styles().values()]
+    def prompt_styles(request: Request) -> list[dict[str, str]]:
+        """The prompt texts in styles.csv, those of the server and the caller's own."""
+        return [asdict(style) for style in app.data_of(owner(request)).styles().values()]
 
     @api.get("/sd-vae")
     def sd_vae() -> list[dict[str, str]]:

@@ -48,16 +48,21 @@ def routes(app: App) -> APIRouter:
         app.choices.remember(owner(request), values)
 
     @api.get("/choices")
-    def choices() -> dict[str, Any]:
+    def choices(request: Request) -> dict[str, Any]:
         """The files there are to choose from, `lists` of (label, value) by name; `problems` with them, and the
         `missing_folder` to put a checkpoint into where there is none."""
-        return {"lists": choices_now(app), "problems": file_problems(app), "missing_folder": missing_folder(app)}
+        mine = app.data_of(owner(request))
+        return {
+            "lists": choices_now(app, mine),
+            "problems": file_problems(app, mine),
+            "missing_folder": missing_folder(app),
+        }
 
     @api.post("/choices/refresh")
-    def refresh_choices() -> dict[str, Any]:
+    def refresh_choices(request: Request) -> dict[str, Any]:
         """Look into the folders again, and answer what there is to choose from now."""
         app.cards.look_again()
-        return choices()
+        return choices(request)
 
     @api.get("/notification.mp3")
     def sound() -> FileResponse:

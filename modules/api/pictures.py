@@ -58,8 +58,10 @@ def routes(app: App) -> APIRouter:
         """Copy a picture into the folder of those saved by hand, and list it there in log.csv,
         as the settings have it.
         """
+        mine, name = app.data_of(owner(request)), owner(request)
+        record = app.jobs.get(job, name)
+        copies = save_by_hand(record, body.index, mine.settings.current, mine.paths.outputs, logging)
         outputs = app.flags.paths.outputs
-        copies = save_by_hand(app.jobs.get(job, owner(request)), body.index, app.settings.current, outputs, logging)
         return SaveReply(files=[f"{OUTPUTS_PREFIX}/{path.relative_to(outputs).as_posix()}" for path in copies])
 
     return api

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from modules.api.routing import router
+from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.fields import Choice, Choices, Param, Slider, defaults
 from modules.params.scripts import SCRIPTS, GenerationKind, Script
-from modules.requests.choices import lists_of
+from modules.requests.choices import Lists, lists_of
 
 GENERATION_KINDS: tuple[GenerationKind, ...] = ("txt2img", "img2img")
 
@@ -49,10 +49,11 @@ def routes(app: App) -> APIRouter:
         return ScriptsList(txt2img=script_names("txt2img"), img2img=script_names("img2img"))
 
     @api.get("/script-info")
-    def script_info() -> list[ScriptInfo]:
+    def script_info(request: Request) -> list[ScriptInfo]:
         """Every script's arguments, for txt2img and for img2img."""
+        lists = lists_of(app, app.data_of(owner(request)))
         return [
-            describe_script(app, script, kind)
+            describe_script(lists, script, kind)
             for kind in GENERATION_KINDS
             for script in SCRIPTS
             if kind in script.kinds
@@ -65,26 +66,26 @@ def script_names(kind: GenerationKind) -> list[str]:
     return [script.name.lower() for script in SCRIPTS if kind in script.kinds]
 
 
-def describe_script(app: App, script: Script, kind: GenerationKind) -> ScriptInfo:
-    return ScriptInfo(name=script.name.lower(), is_img2img=kind == "img2img", args=list(args(app, script)))
+def describe_script(lists: Lists, script: Script, kind: GenerationKind) -> ScriptInfo:
+    return ScriptInfo(name=script.name.lower(), is_img2img=kind == "img2img", args=list(args(lists, script)))
 
 
-def args(app: App, script: Script) -> Iterator[ScriptArg]:
+def args(lists: Lists, script: Script) -> Iterator[ScriptArg]:
     """Those that a client sends: an explanation in A1111's form holds a place without a label."""
     usual = defaults(script.arguments)
     for each in fields(script.arguments):
         if param := script.params.get(each.name):
-            yield arg(app, param, usual[each.name])
+            yield arg(lists, param, usual[each.name])
         elif each.name == "note":
             yield ScriptArg(label="", value="")
 
 
-def arg(app: App, param: Param, value: Any) -> ScriptArg:
+def arg(lists: Lists, param: Param, value: Any) -> ScriptArg:
     widget = param.widget
     if isinstance(widget, Slider):
         return ScriptArg(label=param.label, value=value, minimum=widget.low, maximum=widget.high, step=widget.step)
     if isinstance(widget, Choice | Choices):
-        known = widget.of if isinstance(widget.of, tuple) else lists_of(app)[widget.of]()
+        known = widget.of if isinstance(widget.of, tuple) else lists[widget.of]()
         return ScriptArg(
             label=param.label, value=value, choices=[each if isinstance(each, str) else each[1] for each in known]
         )

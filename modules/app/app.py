@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from modules.app.account_data import AccountData
 from modules.app.decoding import DecodingBudget
 from modules.app.jobs import Jobs
 from modules.base.hooks import Hooks
@@ -12,7 +13,8 @@ from modules.base.process_file import ProcessFile
 from modules.library.cards import Cards
 from modules.library.library import Library
 from modules.prompts.chunks import Tokenizer
-from modules.prompts.styles import Style, StyleFiles
+from modules.prompts.styles import StyleFiles
+from modules.settings.account_paths import account_paths
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
@@ -30,11 +32,12 @@ class App:
     process: ProcessFile | None = None      # held while it runs; none in tests that are a program among others
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
     hooks: Hooks = field(default_factory=Hooks)
-    style_files: StyleFiles = field(init=False)
+    _data: dict[str, AccountData] = field(default_factory=dict, repr=False)      # by account
 
-    def __post_init__(self) -> None:
-        self.style_files = StyleFiles(self.flags.paths.styles_files)
-
-    def styles(self) -> dict[str, Style]:
-        """The saved prompt styles, as they are on disk now."""
-        return self.style_files.styles()
+    def data_of(self, owner: str) -> AccountData:
+        """What belongs to an account, by its name."""
+        if owner not in self._data:
+            paths = account_paths(self.flags.paths, owner)
+            found = AccountData(paths, self.settings, StyleFiles(paths.styles_files))
+            self._data.setdefault(owner, found)
+        return self._data[owner]

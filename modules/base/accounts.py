@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum
+from hashlib import sha256
 
 from modules.base.errors import Forbidden, Invalid
 
@@ -67,3 +68,16 @@ def account_name(text: str) -> str:
 def account_key(name: str) -> str:
     """Equal for names that differ only in upper and lower case: there is one account of them."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def account_folder(name: str) -> str:
+    """The account's sub folder where each has one; the local account has none, "".
+
+    A name that is no folder's (it stands in an old record, or in a flag) gives one that no account has.
+    """
+    if name == LOCAL_OWNER:
+        return ""
+    try:
+        return account_name(name)
+    except Invalid:
+        return "~" + sha256(name.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -19,7 +19,7 @@ from PIL import Image
 
 from modules.api.replies import failure
 from modules.app.app import App
-from modules.base.accounts import LOCAL_ACCOUNT
+from modules.base.accounts import LOCAL_ACCOUNT, LOCAL_OWNER
 from modules.base.bootstrap import settle
 from modules.base.errors import Invalid
 from modules.commands.assemble import assemble, start_worker, terminal_process
@@ -134,7 +134,7 @@ class Easel:
 
     def _kept(self, source: PictureSource) -> str:
         """The name by which a job knows a picture that it starts from. Raises InvalidImage."""
-        return save_input(self.app.flags.paths.cache / "inputs", picture_bytes(source))
+        return save_input(self.app.data_of(LOCAL_OWNER).paths.inputs, picture_bytes(source))
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:

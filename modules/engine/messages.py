@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from modules.base.accounts import account_folder
 from modules.store.jobs import IMAGE
 
 RETURNED = "returned"      # among a picture's facts: files that are shown with it
@@ -26,6 +27,11 @@ class JobSpec:
     done: tuple[int, ...] = ()       # pictures that exist already, when a job is resumed
     asked: float = 0.0               # when, in seconds since the epoch; 0 is now
     alone: bool = False              # its pictures share no call: the program died while it worked on the job
+
+    @property
+    def folder(self) -> str:
+        """The owner's, among the outputs and among the inputs."""
+        return account_folder(self.owner)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.library.catalog import ModelFile
 from modules.params.hires import LATENT_MODES
@@ -32,8 +33,8 @@ OF_FILES = (
 )
 
 
-def lists_of(app: App) -> Lists:
-    """A list's name → what is in it now."""
+def lists_of(app: App, mine: AccountData) -> Lists:
+    """A list's name → what is in it now for whoever asks."""
     models = app.models
 
     def checkpoints() -> list[str]:
@@ -42,7 +43,7 @@ def lists_of(app: App) -> Lists:
     return {
         "samplers": lambda: SAMPLERS.names,
         "schedules": lambda: SCHEDULES.names,
-        "styles": lambda: list(app.styles()),
+        "styles": lambda: list(mine.styles()),
         "checkpoints": checkpoints,
         "titled_checkpoints": lambda: [
             (label_of(found, found.title), found.name) for found in models.checkpoints.list()
@@ -65,16 +66,16 @@ def lists_of(app: App) -> Lists:
     }
 
 
-def choices_now(app: App) -> dict[str, list[tuple[str, str]]]:
+def choices_now(app: App, mine: AccountData) -> dict[str, list[tuple[str, str]]]:
     """The lists of files as they are now: name → (label, value) of each."""
-    lists = lists_of(app)
+    lists = lists_of(app, mine)
     return {name: pairs(lists[name]()) for name in OF_FILES}
 
 
-def file_problems(app: App) -> list[str]:
+def file_problems(app: App, mine: AccountData) -> list[str]:
     """What is wrong with the settings, the files that they name and those that are there, a sentence each."""
     broken = [found.problem for found in app.models.checkpoints.list() if found.problem]
-    problems = [*missing_choices(app), *broken, *app.style_files.problems()]
+    problems = [*missing_choices(app), *broken, *mine.style_files.problems()]
     return [app.settings.problem, *problems] if app.settings.problem else problems
 
 

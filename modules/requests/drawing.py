@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
+from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.imaging.folders import upright_size
 from modules.params.batch import Img2ImgBatch
@@ -25,24 +27,23 @@ from modules.settings.options import Settings
 Params = TypeVar("Params", bound=Generation)
 
 
-def txt2img_params(app: App, request: Txt2Img, server: Settings) -> dict[str, Any]:
+def txt2img_params(app: App, request: Txt2Img, mine: AccountData) -> dict[str, Any]:
     """The parameters of a txt2img job. Raises Invalid or UnknownName."""
-    styles = app.styles()
+    styles = mine.styles()
     resolved = resolve_request(resolve_script(with_styles(fields_of(Txt2Img, request), styles), "txt2img", styles))
     return asdict(resolved) | unstyled(request, styles)
 
 
-def img2img_params(app: App, request: Img2ImgBatch, server: Settings) -> dict[str, Any]:
+def img2img_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[str, Any]:
     """The parameters of an img2img job, a batch or not.
 
     Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge.
     """
     if request.batch_source:
-        return batch_params(app, request, server)
-    inputs = app.flags.paths.cache / "inputs"
-    check_inputs(inputs, request.init_images, "init_images")
-    check_inputs(inputs, filter(None, (request.mask,)), "mask")
-    return single_params(with_scaled_size(app, request), app.styles(), server)
+        return batch_params(app, request, mine)
+    check_inputs(mine.paths.inputs, request.init_images, "init_images")
+    check_inputs(mine.paths.inputs, filter(None, (request.mask,)), "mask")
+    return single_params(with_scaled_size(request, mine.paths.inputs), mine.styles(), mine.settings.current)
 
 
 def single_params(request: Img2ImgBatch, styles: Mapping[str, Style], server: Settings) -> dict[str, Any]:
@@ -53,30 +54,31 @@ def single_params(request: Img2ImgBatch, styles: Mapping[str, Style], server: Se
     return asdict(resolved) | unstyled(request, styles)
 
 
-def batch_params(app: App, request: Img2ImgBatch, server: Settings) -> dict[str, Any]:
+def batch_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[str, Any]:
     """The parameters of a job that starts from many files, one after another;
     a file's own fields and settings are its entry's.
     """
-    batch, styles = img2img_batch(request, app.flags), app.styles()
+    check_inputs(mine.paths.inputs, (each.image for each in request.batch_sent), "batch_sent")
+    batch, styles, settings = img2img_batch(request, app.flags), mine.styles(), mine.settings.current
     first = replace(request, init_images=(batch.entries[0].image,), mask=batch.entries[0].mask)
-    common = single_params(first, styles, server)
+    common = single_params(first, styles, settings)
     if request.batch_use_png_info:
         seeded = replace(first, seed=common["seed"], subseed=common["subseed"])
-        batch = PngInfoReader(seeded, lambda own: single_params(own, styles, server), app.models.checkpoints).applied(
+        batch = PngInfoReader(seeded, lambda own: single_params(own, styles, settings), app.models.checkpoints).applied(
             batch
         )
     if request.resize_by:
-        batch = sized(batch, request.scale_by, app.flags.paths.cache / "inputs")
+        batch = sized(batch, request.scale_by, mine.paths.inputs)
     return common | {"init_images": [], "mask": "", "batch": asdict(batch)}
 
 
-def with_scaled_size(app: App, request: Img2ImgBatch) -> Img2ImgBatch:
+def with_scaled_size(request: Img2ImgBatch, inputs: Path) -> Img2ImgBatch:
     """The request with the picture's size times its scale, if it asks for that. Raises Invalid."""
     if not request.resize_by or not request.init_images:
         return request
     return replace(
         request,
-        **scaled_fields(upright_size(app.flags.paths.cache / "inputs" / request.init_images[0]), request.scale_by),
+        **scaled_fields(upright_size(inputs / request.init_images[0]), request.scale_by),
     )
 
 

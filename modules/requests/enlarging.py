@@ -6,16 +6,16 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.base.errors import Invalid
 from modules.imaging.folders import upright_size
 from modules.params.batch import ExtrasBatch
 from modules.params.extras import Extras, check_sent, check_sizes
 from modules.requests.batch_inputs import check_inputs, extras_batch
-from modules.settings.options import Settings
 
 
-def extras_params(app: App, request: ExtrasBatch, server: Settings) -> dict[str, Any]:
+def extras_params(app: App, request: ExtrasBatch, mine: AccountData) -> dict[str, Any]:
     """The parameters of an Extras job.
 
     Raises Invalid, UnknownName, ModelMissing, Forbidden, InvalidImage or TooLarge.
@@ -28,7 +28,7 @@ def extras_params(app: App, request: ExtrasBatch, server: Settings) -> dict[str,
     common = {each.name: getattr(named, each.name) for each in fields(Extras)}
     if request.batch_source == "folder":
         return common | {"batch": asdict(extras_batch(request, named, app.flags))}
-    return common | inputs_of(named, app.flags.paths.cache / "inputs")
+    return common | inputs_of(named, mine.paths.inputs)
 
 
 def inputs_of(request: ExtrasBatch, inputs: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.registry import Registry
@@ -19,9 +20,8 @@ from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import img2img_params, txt2img_params
 from modules.requests.enlarging import extras_params
 from modules.requests.merge import conversion_params, extraction_params, merge_params
-from modules.settings.options import Settings
 
-ResolveRequest = Callable[[App, Any, Settings], dict[str, Any]]
+ResolveRequest = Callable[[App, Any, AccountData], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class JobKind:
 
     name: as it stands in the job table, the API and the page
     request: the declared class of its requests: form, API schema and limits, flags of the command line
-    resolve: app, request and the server's settings → the job's parameters, plain data that leave nothing to chance
+    resolve: app, request and what belongs to its account → the parameters, plain data that leave nothing to chance
     planner: the worker's function for it, as `module:function`; imported by the worker alone, since it may need torch
     draws: True if it draws with a checkpoint, which must be here
     device: True if it makes pictures on the device; others are carried out beside it, one at a time

@@ -10,18 +10,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.base.errors import Invalid
 from modules.library.catalog import Catalog, ModelFile
 from modules.params.merge import LONGEST_NAME, NO_VAE, Conversion, Extraction, Merge, check_merge, merged_name
-from modules.settings.options import Settings
 
 FORBIDDEN = re.compile(r"[/\\:*?\"<>|]|^\.|\.$")      # in a name that must do on every system
 # no checkpoint or LoRA is called so: such files are VAEs or pictures
 ELSEWHERE = re.compile(r"\.vae$|\.preview(\.|$)")
 
 
-def merge_params(app: App, request: Merge, server: Settings) -> dict[str, Any]:
+def merge_params(app: App, request: Merge, mine: AccountData) -> dict[str, Any]:
     """The parameters of a merge. Raises UnknownName or Invalid."""
     files = [chosen_checkpoint(app, name, "models") for name in request.models]
     vae = app.models.vaes.find(request.vae).name if request.vae not in NO_VAE else "None"
@@ -32,14 +32,14 @@ def merge_params(app: App, request: Merge, server: Settings) -> dict[str, Any]:
     return asdict(replace(request, models=tuple(file.name for file in files), vae=vae, name=name))
 
 
-def conversion_params(app: App, request: Conversion, server: Settings) -> dict[str, Any]:
+def conversion_params(app: App, request: Conversion, mine: AccountData) -> dict[str, Any]:
     """The parameters of a conversion. Raises UnknownName or Invalid."""
     source = chosen_checkpoint(app, request.model, "model")
     name = free_file_name(request.name, f"{source.path.stem}-{request.precision}", app.models.checkpoints, source.path)
     return asdict(replace(request, model=source.name, name=name))
 
 
-def extraction_params(app: App, request: Extraction, server: Settings) -> dict[str, Any]:
+def extraction_params(app: App, request: Extraction, mine: AccountData) -> dict[str, Any]:
     """The parameters of an extraction. Raises UnknownName or Invalid."""
     tuned, base = chosen_checkpoint(app, request.tuned, "tuned"), chosen_checkpoint(app, request.base, "base")
     name = free_file_name(request.name, f"{tuned.path.stem}-rank{request.rank}", app.models.loras)

@@ -21,7 +21,7 @@ class Submission:
     """A request and how to deal with it.
 
     kind: one of JOB_KINDS; request: a value of the class that the kind declares
-    settings: settings for this request alone, by name; null is the server's own, unknown names are told and ignored
+    settings: settings for this request alone, by name; null is the account's own, unknown names are told and ignored
     save: also into the outputs folder; task_id: an id of the caller's own, "" draws one
     """
 
@@ -46,15 +46,15 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
 
     Raises Invalid, UnknownName, Forbidden, InvalidImage, TooLarge or ModelError.
     """
-    kind, server = JOB_KINDS[asked.kind], app.settings.current
+    kind, mine = JOB_KINDS[asked.kind], app.data_of(account.name)
     account.check(kind.may)
     given = settings_given(asked.settings)
     check_places(given, shared=not account.is_local)
     known = {name: value for name, value in given.items() if name in SETTING_NAMES}
-    settings, missing = for_request(server, known), list[str]()
+    settings, missing = for_request(mine.settings.current, known), list[str]()
     if kind.draws:
         settings, missing = with_checkpoint_here(app, settings, known)
-    params = kind.resolve(app, asked.request, server)
+    params = kind.resolve(app, asked.request, mine)
     job = app.jobs.submit(kind.name, params, settings, account.name, asked.save, asked.task_id)
     app.jobs.warn(job, missing)
     unknown = sorted(given.keys() - known.keys())

@@ -42,7 +42,7 @@ class PageBlocks(gr.Blocks):
 
 def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
     """The page and the facts of it. gradio draws, and calls no function of ours; nothing is loaded or started."""
-    words, lists = Words(), lists_of(app)
+    words, lists = Words(), lists_of(app, app.data_of(LOCAL_OWNER))
     forms, making = Forms.of(app, words), merger.merger_forms(lists, words)
     with PageBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         quick = quicksettings.build(lists, words)
@@ -76,7 +76,7 @@ class Forms(NamedTuple):
 
     @classmethod
     def of(cls, app: App, words: Words) -> Forms:
-        lists = lists_of(app)
+        lists = lists_of(app, app.data_of(LOCAL_OWNER))
         return cls(
             ScriptedForm(Txt2Img, "txt2img", lists, words),
             ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_controls(words), img2img.IMG2IMG_HELD),
@@ -169,13 +169,13 @@ def ids_of(form: Form[Any]) -> dict[str, str]:
 
 def beginning(app: App, owner: str) -> dict[str, Any]:
     """What somebody begins with who has nothing remembered, and what there is to choose from now."""
-    choice = standing_choice(app, owner)
+    choice, mine = standing_choice(app, owner), app.data_of(owner)
     return {
         "account": "" if owner == LOCAL_OWNER else owner,
         "choice": choice,
-        "choices": choices_now(app),
-        "settings": {name: getattr(app.settings.current, name) for name in settings.labels(Words())},
-        "problems": file_problems(app),
+        "choices": choices_now(app, mine),
+        "settings": {name: getattr(mine.settings.current, name) for name in settings.labels(Words())},
+        "problems": file_problems(app, mine),
         "missing_folder": missing_folder(app),
         **form_start(app, checkpoint_named(app, choice["sd_model_checkpoint"] or "")),
     }

@@ -28,7 +28,7 @@ def one_model() -> int:
 class WorkerConfig:
     """The configuration of a worker, given once."""
 
-    outputs: Path                               # finished pictures, in sub folders by task
+    outputs: Path                               # finished pictures, in sub folders by account and task
     cache: Path                                 # pictures nobody asked to keep
     library: Library
     tokenizer: Callable[[], Tokenizer]
@@ -41,5 +41,5 @@ class WorkerConfig:
 
     @property
     def inputs(self) -> Path:
-        """Pictures that jobs start from, by `imaging.inputs`."""
+        """Pictures that jobs start from, by `imaging.inputs`, in sub folders by account."""
         return self.cache / "inputs"

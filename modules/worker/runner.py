@@ -110,7 +110,7 @@ class JobRunner:
 
     def submit(self, spec: JobSpec) -> None:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
-        plan = outcome(plan_job, spec, self.config.library, self.config.inputs)
+        plan = outcome(plan_job, spec, self.config.library, self.config.inputs / spec.folder)
         if isinstance(plan, Exception):
             log.warning("Job %s cannot be done: %s", spec.id, plan)
             self._emit(events.Ended(spec.id, FAILED, error_data(plan)))
@@ -295,7 +295,8 @@ class JobRunner:
         if time.monotonic() - self.trimmed > TRIM_SECONDS:
             self.trimmed = time.monotonic()
             trim(self.config.cache)
-            trim(self.config.inputs, INPUT_SECONDS)
+            for folder in (self.config.inputs, *self.config.inputs.glob("*/")):      # the local account's, all others'
+                trim(folder, INPUT_SECONDS)
 
 
 def unforeseen(error: BaseException) -> BaseException | None:

@@ -52,6 +52,7 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
     If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
     """
     infotext = job.infotext(index, {**result.extra_params, **signed(spec, job.settings)})
+    outputs = where.outputs / spec.folder
     facts, lost = with_returned(
         {**job.facts(index), **({} if result.complete else {HALF_MADE: True})}, index, result, spec, where
     )
@@ -60,13 +61,13 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
     if to_be_saved(job, index, result, spec):
 
         def save() -> tuple[Path, Exception | None]:
-            place = place_of(job, index, result.pixels, spec, where.outputs)
+            place = place_of(job, index, result.pixels, spec, outputs)
             return saved_with_others(sheet, place, upscaler_suffix(job, index), job.settings)
 
         saved = outcome(save)
         if not isinstance(saved, Exception):
             path, problem = saved
-            unsaved = outcome(save_starts, result, where.outputs, job.settings)
+            unsaved = outcome(save_starts, result, outputs, job.settings)
             return Saved(Made(spec.id, index, str(path), infotext, facts), unsaved or problem or lost)
         problem = saved
     path = cached(sheet, where.cache, spec.id, index)

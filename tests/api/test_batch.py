@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import pytest
 from PIL import Image
 
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import Forbidden
 from modules.params.batch import Img2ImgBatch
 from modules.params.img2img import Img2Img
@@ -37,7 +38,7 @@ def submitted(client, given):
 
 
 def params_of(app, folder, **given):
-    return JOB_KINDS["img2img"].resolve(app, Img2ImgBatch(**wish(folder, **given)), app.settings.current)
+    return JOB_KINDS["img2img"].resolve(app, Img2ImgBatch(**wish(folder, **given)), app.data_of(LOCAL_OWNER))
 
 
 def test_all_pictures_but_the_damaged_one_are_made(client, folder, tmp_path):

@@ -104,7 +104,7 @@ def test_the_usual_name_is_a_number_and_the_seed_in_a_folder_of_the_day(desk):
 )
 def test_names_and_folders_follow_the_patterns(desk, settings, name):
     desk.keep(settings, owner="alice", steps=20)
-    assert desk.files == [name]
+    assert desk.files == [f"alice/{name}"]
 
 
 def test_places_in_a_batch_are_told_by_its_pictures(desk):
