@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import logging
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from modules.base.errors import PromptTooLong
 from modules.base.files import write_atomically
+from modules.base.last_good import keep_last_good, last_good_path
 from modules.base.limits import MAX_PROMPT
 
 SLOT = "{prompt}"
@@ -110,10 +112,23 @@ def file_stamp(path: Path) -> Stamp:
 
 
 def read_and_log(path: Path) -> StyleTable:
+    """The file's styles, those of its last good copy where it is damaged."""
     table = read_styles(path)
+    if table.styles:
+        with contextlib.suppress(OSError):
+            keep_last_good(path, path.read_bytes())
+    elif table.problem or is_emptied(path):
+        good = read_styles(last_good_path(path)).styles
+        problem = table.problem or (f"{path.name} is empty." if good else "")
+        table = StyleTable(good, f"{problem} Those of its last good copy are used." if good else problem)
     if table.problem:
         log.warning("%s", table.problem)
     return table
+
+
+def is_emptied(path: Path) -> bool:
+    """Is it there, with nothing in it? A table without styles still has its first row."""
+    return path.is_file() and not path.stat().st_size
 
 
 def read_styles(path: Path) -> StyleTable:

@@ -9,8 +9,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from modules.base.errors import Invalid
+from modules.base.errors import DiskFull, Invalid, Unwritable
 from modules.base.files import write_atomically
+from modules.base.last_good import keep_last_good, last_good_path, set_aside
 from modules.settings.options import Settings, change_settings
 
 log = logging.getLogger(__name__)
@@ -48,21 +49,32 @@ class ModelChoices:
     def _write(self, owner: str, values: Mapping[str, Any]) -> None:
         with self._lock:
             found = {**self._of, owner: dict(values)}
-            write_atomically(self.path, json.dumps(found, indent=4, ensure_ascii=False).encode())
+            content = json.dumps(found, indent=4, ensure_ascii=False).encode()
+            write_atomically(self.path, content)
+            keep_last_good(self.path, content)
             self._of = found
 
     def _load(self) -> dict[str, dict[str, Any]]:
-        """The file's choices; those that make no sense are none."""
+        """The file's choices, those of its last good copy where it is damaged; those that make no sense are none."""
         try:
-            if self.path.stat().st_size > LARGEST_CHOICES:
-                return {}
-            found = json.loads(self.path.read_text(encoding="utf-8"))
-            return {str(owner): usable_choices(values) for owner, values in found.items()}
+            return read_choices(self.path)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError, RecursionError) as error:
-            log.warning("%s could not be read (%s); nobody has chosen a model yet.", self.path.name, error)
+            log.warning("%s could not be read (%s); its last good copy is used.", self.path.name, error)
+        try:
+            set_aside(self.path)
+            return read_choices(last_good_path(self.path))
+        except (OSError, ValueError, AttributeError, RecursionError, Unwritable, DiskFull):
             return {}
+
+
+def read_choices(path: Path) -> dict[str, dict[str, Any]]:
+    """Raises OSError, ValueError, AttributeError or RecursionError for what is no such file."""
+    if path.stat().st_size > LARGEST_CHOICES:
+        raise ValueError("it is larger than any such file")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {str(owner): usable_choices(values) for owner, values in found.items()}
 
 
 def usable_choices(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -166,3 +166,16 @@ def test_several_files_count_together_the_last_most(tmp_path):
     assert len(files.problems()) == 1
     write_styles(tmp_path / "more-3.csv", [Style("d", "new")])
     assert "d" in files.styles()
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe\x00", b"\0" * 100], ids=["empty", "half a letter", "zeros"])
+def test_styles_of_a_damaged_file_are_those_of_its_last_good_copy(tmp_path, damage):
+    path = tmp_path / "styles.csv"
+    write_styles(path, [Style("a", "one")])
+    assert StyleFiles([path]).styles() == {"a": Style("a", "one")}
+    path.write_bytes(damage)
+    files = StyleFiles([path])
+    assert files.styles() == {"a": Style("a", "one")} and "last good copy" in files.problems()[0]
+    assert path.read_bytes() == damage
+    path.unlink()
+    assert StyleFiles([path]).styles() == {}

@@ -40,3 +40,11 @@ def test_a_file_that_makes_no_sense_is_no_choice(tmp_path, content):
     assert ModelChoices(path).of("alice") == {}
     ModelChoices(path).remember("alice", {"sd_vae": "None"})
     assert json.loads(path.read_text())["alice"] == {"sd_vae": "None"}
+
+
+def test_damaged_choices_are_kept_and_the_last_good_ones_go_on(tmp_path):
+    path = tmp_path / "choices.json"
+    ModelChoices(path).remember("alice", {"sd_vae": "None"})
+    path.write_text('{"ali')
+    assert ModelChoices(path).of("alice") == {"sd_vae": "None"}
+    assert (tmp_path / "choices.broken.json").read_text() == '{"ali'
