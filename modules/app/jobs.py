@@ -12,6 +12,7 @@ from itertools import takewhile
 from threading import Condition, Lock
 from typing import Any
 
+from modules.base.border import outcome
 from modules.base.errors import Invalid, JobFailed, UnknownName, WorkerCrashed, error_data
 from modules.base.hooks import Hooks
 from modules.engine import messages as events
@@ -119,22 +120,21 @@ class Jobs:
             self.worker = worker
             for record in self.store.unfinished():
                 if record.id in self.live or (resume and not self.is_alive(record.process)):
-                    self._resume(record)
+                    error = outcome(self._resume, record)
+                    if error:
+                        log.error("Job %s cannot be resumed", record.id, exc_info=error)
+                        self.hear(events.Ended(record.id, FAILED, error_data(error)))
 
     def _resume(self, record: JobRecord) -> None:
         """Hand over a recorded job, or end one that cannot be carried out: none may keep the others waiting."""
-        try:
-            if record.ended:      # unreadable
-                self.store.set_state(record.id, record.state, record.error)
-            elif record.deaths >= MOST_DEATHS:
-                log.warning("Job %s is set aside: the program died %d times over it", record.id, record.deaths)
-                self.store.set_state(record.id, FAILED, error_data(SET_ASIDE))
-            else:
-                log.info("Resuming job %s", record.id)
-                self._hand_over(record)
-        except Exception as error:       # whatever is wrong with one job, the others are resumed
-            log.exception("Job %s cannot be resumed", record.id)
-            self.hear(events.Ended(record.id, FAILED, error_data(error)))
+        if record.ended:      # unreadable
+            self.store.set_state(record.id, record.state, record.error)
+        elif record.deaths >= MOST_DEATHS:
+            log.warning("Job %s is set aside: the program died %d times over it", record.id, record.deaths)
+            self.store.set_state(record.id, FAILED, error_data(SET_ASIDE))
+        else:
+            log.info("Resuming job %s", record.id)
+            self._hand_over(record)
 
     def submit(
         self, kind: str, params: Mapping[str, Any], settings: Settings, owner: str, save: bool = True, task_id: str = ""

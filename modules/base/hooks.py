@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, ParamSpec
 
+from modules.base.border import logged
+
 P = ParamSpec("P")
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,8 @@ class Hook(Generic[P]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
         for listener in self.listeners:
-            try:
-                listener.call(*args, **kwargs)
-            except Exception:        # theirs, not ours
-                log.exception("%s failed; carrying on without it", listener)
+            call = partial(listener.call, *args, **kwargs)
+            logged(call, failure=f"{listener} failed; carrying on without it")
 
 
 @dataclass

@@ -11,6 +11,7 @@ import socket
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -26,6 +27,7 @@ from modules.api.gate import Gate
 from modules.api.routing import inner_path
 from modules.api.starting import BROKEN_PAGE, STARTING
 from modules.app.app import App
+from modules.base.border import logged, outcome
 from modules.base.files import clear_unfinished
 from modules.base.imports import uncollected
 from modules.base.process_file import ProcessFile, is_held
@@ -125,20 +127,17 @@ def told_if_failed(life: asyncio.Task[None]) -> None:
 async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as stack:
         if not app.flags.nowebui:
-            try:
-                blocks, gate = await asyncio.to_thread(build_page, app)
-            except Exception:       # the API still works; whoever opens the page is told
-                log.exception("The page could not be built")
+            built = await asyncio.to_thread(outcome, build_page, app)
+            if isinstance(built, Exception):       # the API still works; whoever opens the page is told
+                log.error("The page could not be built", exc_info=built)
                 page.shown = HTMLResponse(BROKEN_PAGE, 500)
             else:
+                blocks, page.shown = built
                 await stack.enter_async_context(blocks.router.lifespan_context(blocks))
-                page.shown = gate
             if wants_browser(app.flags):
                 await asyncio.to_thread(webbrowser.open, address)
-        try:
-            await asyncio.to_thread(start_worker, app)
-        except Exception:       # the page and the model cards still work, and the log tells why there are no pictures
-            log.exception("The worker could not be started")
+        # without it the page and the model cards still work, and the log tells why there are no pictures
+        await asyncio.to_thread(partial(logged, start_worker, app, failure="The worker could not be started"))
         app.hooks.app_started(app, api)
         await asyncio.to_thread(clear_leftovers, app)
         await stop.wait()

@@ -91,7 +91,7 @@ class Engine:
         self.before(batch)
         try:
             answers = self.answer([picture.ask for picture in batch])
-        except Exception as error:       # any error is one image's own; which one's shows when each is asked alone
+        except Exception as error:       # noqa: BLE001  one image's own: which one's shows when each is asked alone
             self._recover(batch, error)
         else:
             for picture, answer in zip(batch, answers, strict=True):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from modules.base.border import logged, outcome
 from modules.base.errors import ModelError, UnknownName
 from modules.base.files import write_atomically
 from modules.library.catalog import Catalog, ModelFile
@@ -82,17 +83,15 @@ class Cards:
         """
         with self._scanning:
             for kind in kinds or self.catalogs:
-                try:
-                    if refresh:
-                        self.catalogs[kind].refresh()
-                    self._scan(kind)
-                except Exception:       # a full disk, a locked database: the next refresh tries again
-                    log.exception("The files of kind %s could not be indexed", kind)
+                # a full disk, a locked database: the next refresh tries again
+                logged(self._scan, kind, refresh, failure=f"The files of kind {kind} could not be indexed")
         if not kinds:
             self._scanned.set()
 
-    def _scan(self, kind: str) -> None:
+    def _scan(self, kind: str, refresh: bool) -> None:
         """Read only what has changed since it was last read, as far as sizes and times tell."""
+        if refresh:
+            self.catalogs[kind].refresh()
         known, seen, changed = self.index.stamps(kind), set(), []
         for file, found in self._with_company(kind):
             key = identity(kind, str(file.path))
@@ -173,16 +172,15 @@ class Cards:
     def _described_if_there(self, kind: str, changed: Collection[tuple[ModelFile, Sidecars]]) -> list[IndexEntry]:
         entries = []
         for file, found in changed:
-            try:
-                entries.append(describe_file(kind, file, found, self.read_embedding))
-            except OSError:      # it has gone meanwhile
+            entry = outcome(describe_file, kind, file, found, self.read_embedding)
+            if isinstance(entry, OSError):      # it has gone meanwhile
                 continue
-            except Exception as error:      # one file's error is that file's
-                log.exception("%s could not be looked at", file.name)
-                problem = f"{file.name} could not be looked at ({type(error).__name__})."
-                entries.append(
-                    describe_file(kind, replace(file, problem=problem), replace(found, files={}), self.read_embedding)
-                )
+            if isinstance(entry, Exception):
+                log.error("%s could not be looked at", file.name, exc_info=entry)
+                problem = f"{file.name} could not be looked at ({type(entry).__name__})."
+                broken = replace(file, problem=problem), replace(found, files={})
+                entry = describe_file(kind, *broken, self.read_embedding)
+            entries.append(entry)
         return entries
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
+from modules.base.border import logged, outcome
 from modules.base.errors import error_data
 from modules.engine.messages import Emit, Ended, Event, JobSpec, Made, Progress, Started, Warned
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
-from modules.worker.border import logged, outcome
 from modules.worker.config import WorkerConfig
 from modules.worker.planners import planner_of
 

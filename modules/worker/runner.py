@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
+from modules.base.border import logged, outcome
 from modules.base.errors import JobFailed, WebUIError, error_data, sentence
 from modules.engine import messages as events
 from modules.engine.engine import Engine, ImageTask
@@ -23,7 +24,6 @@ from modules.models.vae.preview import preview_jpeg
 from modules.pipelines.result import LeftOut, Result
 from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
-from modules.worker.border import logged, outcome
 from modules.worker.config import WorkerConfig
 from modules.worker.job_kinds import JobPlan, plan_job
 from modules.worker.saving import INPUT_SECONDS, Where, save_image, trim

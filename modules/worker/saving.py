@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 from modules.base.accounts import LOCAL_OWNER
+from modules.base.border import outcome
 from modules.base.files import write_atomically
 from modules.engine.messages import HALF_MADE, RETURNED, JobSpec, Made
 from modules.imaging.save import Destination, FileFormat, encode_image, png, within_side
@@ -21,7 +22,6 @@ from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import MANIFEST_KEY
 from modules.requests.patterns import below_outputs
 from modules.settings.options import IMAGE_FORMATS, Settings
-from modules.worker.border import outcome
 from modules.worker.job_kinds import JobPlan
 from modules.worker.manifest import manifest
 from modules.worker.naming import place_of, upscaler_suffix

@@ -11,11 +11,11 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from modules.base.border import outcome
 from modules.base.errors import error_data, sentence
 from modules.base.imports import TORCH, preload, uncollected
 from modules.engine.messages import Emit, Ended, JobSpec, WorkerState
 from modules.store.jobs import FAILED, INTERRUPTED
-from modules.worker.border import outcome
 from modules.worker.config import WorkerConfig
 from modules.worker.file_jobs import FileJobs
 from modules.worker.planners import needs_device
@@ -105,16 +105,18 @@ class ThreadWorker:
 
     def _open_runner(self) -> JobRunner | None:
         """None if there will be no pictures; whoever asks for one is told why."""
-        try:
-            preload("torch", TORCH)
-            with uncollected("modules.worker.runner"):
-                from modules.worker.runner import JobRunner
-
-            runner = JobRunner(self.config, self.emit)
-        except Exception as error:       # torch that cannot be imported, say
-            log.exception("Pictures cannot be made")
-            self.runner.set_exception(error)
-            self.emit(WorkerState("", error=sentence(error)))
+        runner = outcome(self._new_runner)
+        if isinstance(runner, Exception):       # torch that cannot be imported, say
+            log.error("Pictures cannot be made", exc_info=runner)
+            self.runner.set_exception(runner)
+            self.emit(WorkerState("", error=sentence(runner)))
             return None
         self.runner.set_result(runner)
         return runner
+
+    def _new_runner(self) -> JobRunner:
+        preload("torch", TORCH)
+        with uncollected("modules.worker.runner"):
+            from modules.worker.runner import JobRunner
+
+        return JobRunner(self.config, self.emit)

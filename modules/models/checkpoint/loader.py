@@ -16,6 +16,7 @@ import torch
 from diffusers import AutoencoderKL, ConsistencyDecoderVAE
 from torch import Tensor, nn
 
+from modules.base.border import outcome
 from modules.base.errors import ModelCorrupt, ModelError, ModelMismatch, ModelMissing, ModelUnsupported
 from modules.library.catalog import ModelFile
 from modules.models.checkpoint import key_mapping as layout
@@ -138,15 +139,14 @@ class Part:
 
         Raises ModelMismatch naming what does not fit.
         """
-        try:
-            with torch.device("meta"):
-                module = make(self.tensors)
+        with torch.device("meta"):
+            module = outcome(make, self.tensors)
         # what the libraries' modules raise for weights and settings of unlikely kinds is theirs to choose
-        except Exception as error:
-            reason = " ".join(str(error).split())
+        if isinstance(module, Exception):
+            reason = " ".join(str(module).split())
             raise ModelMismatch(
                 f"{self.file}: {self.prefix or 'its'}… is incomplete ({reason:.200}).", "Download it again."
-            ) from error
+            ) from module
         wanted = module.state_dict()
         fitting = {name: fit_shape(tensor, wanted[name]) for name, tensor in self.tensors.items() if name in wanted}
         self.complain(wanted, fitting)

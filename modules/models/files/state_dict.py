@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from modules.base.border import outcome
 from modules.base.errors import ModelCorrupt, ModelUnsafe, ModelUnsupported
 from modules.library.safetensors_header import DOWNLOAD_AGAIN, is_named_safetensors, read_header, sniff
 from modules.models.files.pickle_check import CONVERT, IGNORED_TYPES, check_stream
@@ -133,7 +134,7 @@ def unpickled(path: Path, mapped: bool) -> Any:
             return torch.load(
                 path if named else file, map_location="cpu", weights_only=True, mmap=(mapped and named) or None
             )
-    except Exception as error:       # torch raises whatever its parts raise; which of ours it becomes is decided there
+    except Exception as error:       # noqa: BLE001  torch raises whatever its parts raise; which of ours that is, it decides
         raise_read_error(path, error)
 
 
@@ -145,10 +146,9 @@ def raise_read_error(path: Path, error: Exception) -> NoReturn:
 
 
 def unsafe_names(path: Path) -> str:
-    try:
-        with torch.serialization.safe_globals(ALLOWED):
-            names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:       # the same broken file: any reason will do
+    with torch.serialization.safe_globals(ALLOWED):
+        names = outcome(torch.serialization.get_unsafe_globals_in_checkpoint, path)
+    if isinstance(names, Exception):       # the same broken file: any reason will do
         names = []
     return ", ".join(names[:3]) or "an object that is not a tensor"
 
