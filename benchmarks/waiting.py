@@ -94,7 +94,8 @@ def look_cost(app: App, pictures: int) -> float:
     )
     with app.jobs.store.database.open() as db:
         rows = [(job, i, f"/outputs/{i}.png", INFOTEXT, '{"seed": 1, "prompt": "a red fox"}') for i in range(pictures)]
-        db.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, 1)", rows)
+        columns = "job, position, path, infotext, facts, saved"
+        db.executemany(f"INSERT INTO outputs ({columns}) VALUES (?, ?, ?, ?, ?, 1)", rows)
         db.execute("UPDATE jobs SET made = ? WHERE id = ?", (pictures, job))
     return seconds(lambda: json.dumps(job_json(app, app.jobs.brief(job, "me", 100))), 50)
 

@@ -9,12 +9,24 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import against_diffusers, attention, batching, fairness, fidelity, loading, mixed_lora, overhead
+from benchmarks import (
+    against_diffusers,
+    attention,
+    batching,
+    fairness,
+    fidelity,
+    loading,
+    mixed_lora,
+    overhead,
+    waiting,
+)
 from benchmarks.__main__ import LONG, SCENARIOS, main
 from benchmarks.checkpoints import Kind, Text, Unet
 from benchmarks.jobs import planned
 from benchmarks.measure import alternating
+from modules.commands.assemble import assemble
 from modules.pipelines.result import Result
+from modules.settings.flags import parse_flags
 from tests import playing
 from tests.golden_data import cases, result
 
@@ -51,6 +63,13 @@ def test_overhead_runs(monkeypatch, capsys):
     monkeypatch.setattr(overhead, "alternating", once)
     overhead.run()
     assert "easel ÷ bare calls" in capsys.readouterr().out
+
+
+def test_looking_at_a_job_runs(tmp_path):
+    """Its pictures are recorded as the database has them now."""
+    app = assemble(parse_flags(["--data-dir", str(tmp_path)], {}))
+    assert waiting.look_cost(app, 3) > 0
+    assert len(app.jobs.get("job-3").outputs) == 3
 
 
 def test_batching_runs(monkeypatch, capsys):
