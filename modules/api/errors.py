@@ -15,13 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from modules.base.errors import RateLimited, WebUIError
+from modules.base.errors import WebUIError
 from modules.base.limits import MAX_ID
 
 MOST_PROBLEMS = 50      # problems in one refusal
-LATER = {"Retry-After": "10"}
-# or the rest of what is too large would still come
-ERROR_HEADERS = {413: {"Connection": "close"}, 429: LATER, 503: LATER}
 CODES = {
     404: "not_found",
     405: "method_not_allowed",
@@ -76,9 +73,10 @@ def refusal_response(request: Request, error: WebUIError) -> JSONResponse:
 
 def error_headers(error: WebUIError) -> Mapping[str, str]:
     """Those that go with a refusal."""
-    if isinstance(error, RateLimited):
+    if error.status in (429, 503):
         return {"Retry-After": str(error.retry_after)}
-    return ERROR_HEADERS.get(error.status, {})
+    # or the rest of what is too large would still come
+    return {"Connection": "close"} if error.status == 413 else {}
 
 
 def body_of(error: WebUIError) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from modules.app.account_data import AccountData
 from modules.app.decoding import DecodingBudget
 from modules.app.jobs import Jobs
+from modules.app.queue import QueueControl
 from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile
 from modules.library.cards import Cards
@@ -32,7 +33,11 @@ class App:
     process: ProcessFile | None = None      # held while it runs; none in tests that are a program among others
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
     hooks: Hooks = field(default_factory=Hooks)
+    queue: QueueControl = field(init=False)
     _data: dict[str, AccountData] = field(default_factory=dict, repr=False)      # by account
+
+    def __post_init__(self) -> None:
+        self.queue = QueueControl(self.jobs)
 
     def data_of(self, owner: str) -> AccountData:
         """What belongs to an account, by its name."""

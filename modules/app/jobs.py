@@ -1,4 +1,7 @@
-"""Every job there is: asked for here, carried out by a worker, followed from anywhere by its id."""
+"""Every job there is: asked for here, carried out by a worker, followed from anywhere by its id.
+
+A worker is given only what is next (app/fair_queue.py); the others wait here, where they can be moved and cancelled.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,31 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from itertools import takewhile
 from threading import Condition, Lock
 from typing import Any
 
+from modules.app.fair_queue import FairQueue, LimitsOf, QueuedJob, QueuePlace
+from modules.app.quota import QUOTA_SECONDS, check_pictures, check_work
+from modules.app.throughput import Throughput
+from modules.app.work import picture_work
+from modules.base.accounts import Account
 from modules.base.border import outcome
-from modules.base.errors import Invalid, JobFailed, UnknownName, WorkerCrashed, error_data
+from modules.base.errors import Draining, Invalid, JobFailed, UnknownName, WorkerCrashed, error_data
 from modules.base.hooks import Hooks
 from modules.engine import messages as events
 from modules.engine.messages import JobSpec, Worker
 from modules.settings.options import Settings
+from modules.settings.queue_limits import QueueLimits
 from modules.store.jobs import FAILED, INTERRUPTED, PICTURES, RUNNING, JobRecord, JobStore, OutputRecord
 from modules.store.migrations import pictures_of
 
 log = logging.getLogger(__name__)
 MOST_DEATHS = 2      # of the program over one job; then the job is set aside
+OPEN, PAUSED, DRAINING = "open", "paused", "draining"      # the queue as a whole
+QUEUE_MODES = (OPEN, PAUSED, DRAINING)
 
 
 @dataclass
@@ -96,9 +107,16 @@ class Jobs:
         self.state = events.WorkerState("", loading="…")
         self.device: Mapping[str, str] = {}           # what the worker makes pictures on, once there is one
         self.stopping = False                         # whoever watches goes now
+        self.limits: LimitsOf = lambda role: QueueLimits()      # of an account, by its role
+        self.mode = (not process and store.queue_mode()) or OPEN      # of the server's queue: a terminal has its own
         self.live: dict[str, Live] = {}               # in the order they were asked for
-        self._changed = Condition()
+        self.throughput = Throughput()
+        # those that wait for the device, and those that are carried out beside it
+        self.queues = {True: FairQueue(self._limits_of, 16), False: FairQueue(self._limits_of, 1)}
+        self.queue_watchers: list[Callable[[], object]] = []      # called whenever anything has changed
+        self.changed = Condition()                    # held while `live` and `queues` are looked at or changed, briefly
         self._asking = Lock()                         # jobs are recorded and handed over one by one, in one order
+        self._due = False                             # somebody is to look what can be handed over
         self._unrecorded: dict[str, Unrecorded] = {}
         self._hear: dict[type, Callable[[Any], None]] = {
             events.Started: self._started,
@@ -116,17 +134,17 @@ class Jobs:
         left undone by a crash or a stop.
         """
         worker.start()
-        with self._asking:
+        with self.asked():
             self.worker = worker
             for record in self.store.unfinished():
-                if record.id in self.live or (resume and not self.is_alive(record.process)):
+                if record.id not in self.live and resume and not self.is_alive(record.process):
                     error = outcome(self._resume, record)
                     if error:
                         log.error("Job %s cannot be resumed", record.id, exc_info=error)
                         self.hear(events.Ended(record.id, FAILED, error_data(error)))
 
     def _resume(self, record: JobRecord) -> None:
-        """Hand over a recorded job, or end one that cannot be carried out: none may keep the others waiting."""
+        """Queue a recorded job, or end one that cannot be carried out: none may keep the others waiting."""
         if record.ended:      # unreadable
             self.store.set_state(record.id, record.state, record.error)
         elif record.deaths >= MOST_DEATHS:
@@ -134,32 +152,37 @@ class Jobs:
             self.store.set_state(record.id, FAILED, error_data(SET_ASIDE))
         else:
             log.info("Resuming job %s", record.id)
-            self._hand_over(record)
+            self._enqueue(record)
 
     def submit(
-        self, kind: str, params: Mapping[str, Any], settings: Settings, owner: str, save: bool = True, task_id: str = ""
+        self, kind: str, params: Mapping[str, Any], settings: Settings, account: Account, save: bool = True,
+        task_id: str = "",
     ) -> str:
-        """Record a job and start it, now or when there is a worker; returns its id.
-
-        Raises Invalid if the id is taken.
-        """
+        """Record a job and queue it; returns its id. Raises Invalid if the id is taken, Draining or OverQuota."""
+        work = picture_work(params) * pictures_of(params) if self.needs_device(kind) else 0.0
         record = JobRecord(
             task_id or f"task({secrets.token_hex(16)})",
-            owner,
+            account.name,
             kind,
             params,
             asdict(settings),
             save,
+            created=time.time(),
             process=self.process,
+            asked=pictures_of(params),
+            role=account.role.name.lower(),
+            work=work,
         )
-        with self._asking:
+        with self.asked():
+            self._check_quota(record)
             try:
-                self.store.add(record)
+                place = self.store.add(record)
             except sqlite3.IntegrityError as error:
                 raise Invalid(
                     f"There is a job {record.id!r} already.", "Choose another task id, or none.", "force_task_id"
                 ) from error
-            self._hand_over(record)
+            self._enqueue(replace(record, place=place))
+        self._tell_queue()
         return record.id
 
     def get(self, job: str, owner: str | None = None) -> JobRecord:
@@ -180,13 +203,13 @@ class Jobs:
 
     def wait(self, job: str) -> JobRecord:
         """Block until the job has ended."""
-        with self._changed:
-            self._changed.wait_for(lambda: job not in self.live)
+        with self.changed:
+            self.changed.wait_for(lambda: job not in self.live)
         return self.get(job)
 
     def when_ended(self, job: str, tell: Callable[[], None]) -> None:
         """Call `tell` once the job has ended, from whatever thread ends it; at once if it has already."""
-        with self._changed:
+        with self.changed:
             if job in self.live:
                 self.live[job].waiting.append(tell)
                 return
@@ -197,31 +220,46 @@ class Jobs:
 
         Returns what stops that.
         """
-        with self._changed:
+        with self.changed:
             live = self.live.get(job)
             if live:
                 live.watchers.append(tell)
 
         def stop() -> None:
-            with self._changed:
+            with self.changed:
                 if live and tell in live.watchers:
                     live.watchers.remove(tell)
 
         return stop
 
     def ahead_of(self, job: str) -> int:
-        """How many jobs that it waits with were asked for before this one and are not done."""
-        with self._changed:
-            return len(self._before(job, self.live[job].device)) if job in self.live else 0
+        """How many jobs are going to be begun before this one, of those that wait for the same, or are at work."""
+        return self.place_of(job).ahead
+
+    def place_of(self, job: str) -> QueuePlace:
+        with self.changed:
+            live = self.live.get(job)
+            return self.queues[live.device].place_of(job) if live else QueuePlace(0, 0.0)
 
     def running(self, owner: str | None = None) -> list[str]:
-        """Unfinished jobs that make pictures, oldest first; of one owner or of all."""
-        with self._changed:
-            return [job for job, live in self.live.items() if live.device and (owner is None or live.owner == owner)]
+        """Unfinished jobs that make pictures: those in hand, then the others, oldest first; of one owner or of all."""
+        with self.changed:
+            in_hand = self.queues[True].in_hand
+            mine = [job for job, live in self.live.items() if live.device and (owner is None or live.owner == owner)]
+            return sorted(mine, key=lambda job: job not in in_hand)
 
-    def _before(self, job: str, device: bool) -> list[Live]:
-        earlier = takewhile(lambda other: other != job, self.live)
-        return [self.live[other] for other in earlier if self.live[other].device == device]
+    def queue_order(self, device: bool) -> list[QueuedJob]:
+        """The unfinished jobs that wait for the device, or beside it: as they are going to be begun."""
+        with self.changed:
+            return self.queues[device].in_order()
+
+    def in_hand(self) -> set[str]:
+        """Jobs that the worker has got."""
+        with self.changed:
+            return {job for queue in self.queues.values() for job in queue.in_hand}
+
+    def is_in_hand(self, job: str) -> bool:
+        return job in self.in_hand()
 
     def warn(self, job: str, notes: Iterable[str]) -> None:
         """What the person who asked for it should know, told with the job."""
@@ -230,13 +268,14 @@ class Jobs:
             self.hear(events.Warned(job, note))
 
     def interrupt(self, job: str) -> None:
-        with self._asking:
+        """Stop a job; one that waits ends at once, for one that has ended there is nothing to do."""
+        with self.asked():
             if live := self.live.get(job):
                 live.interrupted = True
-            if self.worker:
-                self.worker.interrupt(job)
-            elif job in self.live:
-                self.hear(events.Ended(job, INTERRUPTED))
+                if self.worker and self.is_in_hand(job):
+                    self.worker.interrupt(job)
+                else:
+                    self.hear(events.Ended(job, INTERRUPTED))
 
     def stop_worker(self) -> None:
         """After the step in hand; unfinished jobs stay recorded."""
@@ -245,46 +284,130 @@ class Jobs:
 
     def skip(self, job: str) -> None:
         """Give up the picture, or the batch, that is being made, and go on with the next."""
-        if self.worker and (live := self.live.get(job)):
+        if self.worker and (live := self.live.get(job)) and self.is_in_hand(job):
             live.skipped = True
             self.worker.skip(job)
 
     def hear(self, event: events.Event) -> None:
         """Take in what a worker says; on disk before anybody is told."""
-        with self._changed:
+        with self.changed:
             live = self.live.get(event.job)
         self._hear[type(event)](event)
-        with self._changed:
-            self._changed.notify_all()
+        with self.changed:
+            self.changed.notify_all()
             others = self.live.values() if isinstance(event, events.Ended) else ()      # they are nearer to their turn
             watched = [each for each in (live, *others) if each]
             watchers = [tell for each in watched for tell in each.watchers]
         for tell in watchers:
             tell()
+        self._dispatch()
+        self._tell_queue()
 
     def stop_watching(self) -> None:
         """The program is about to end: whoever follows a job is told for the last time."""
-        with self._changed:
+        with self.changed:
             self.stopping = True
+        self.tell_all()
+
+    def tell_all(self) -> None:
+        """The order has changed, or the program is about to end."""
+        with self.changed:
             watchers = [tell for live in self.live.values() for tell in live.watchers]
         for tell in watchers:
             tell()
+        self._tell_queue()
 
-    def _hand_over(self, record: JobRecord) -> None:
+    def _tell_queue(self) -> None:
+        for tell in list(self.queue_watchers):
+            tell()
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """One thing at a time is asked of the queue; then what is next is handed over."""
+        try:
+            with self._asking:
+                yield
+        finally:
+            self._dispatch()
+
+    def _limits_of(self, role: str) -> QueueLimits:
+        return self.limits(role)
+
+    def _check_quota(self, record: JobRecord) -> None:
+        """Raises Draining or OverQuota."""
+        if self.mode == DRAINING:
+            raise Draining("No new jobs are taken at the moment.", "The administrator lets the queue run empty.")
+        limits = self.limits(record.role)
+        if not record.work or not (limits.pictures or limits.work):
+            return
+        wanted, now = pictures_of(record.params), time.time()
+        with self.changed:
+            mine = [job for job in self.queues[True].in_order() if job.owner == record.owner] if limits.pictures else []
+        unfinished = sum(job.left for job in mine)
+        check_pictures(limits.pictures, wanted, unfinished, self._wait_for(mine, unfinished + wanted - limits.pictures))
+        if limits.work:
+            check_work(limits.work, record.work, self.store.work_since(record.owner, now - QUOTA_SECONDS), now)
+
+    def _wait_for(self, jobs: Iterable[QueuedJob], pictures: int) -> float | None:
+        """Seconds until so many pictures of these jobs are likely to be done."""
+        for job in jobs:
+            pictures -= job.left
+            if pictures <= 0:
+                return self.throughput.seconds(self.place_of(job.id).work)
+        return None
+
+    def _enqueue(self, record: JobRecord) -> None:
         """From here on the job is followed, with or without a worker. The caller holds `_asking`."""
-        pictures, device = pictures_of(record.params), self.needs_device(record.kind)
+        pictures, device = max(1, record.asked), self.needs_device(record.kind)
+        queued = QueuedJob(
+            record.id, record.owner, record.role, max(0, pictures - record.made), picture_work(record.params),
+            record.place, record.paused,
+        )
+        with self.changed:
+            self.live[record.id] = Live(record.owner, pictures, device, before=record.made / pictures)
+            self.queues[device].add(queued)
+
+    def _dispatch(self) -> None:
+        """Hand over what is next. Whoever is asking something of the queue does so when they have done."""
+        self._due = True
+        while self._due and self._asking.acquire(blocking=False):
+            try:
+                self._due = False
+                while queued := self._next():
+                    self._hand_over(queued)
+            finally:
+                self._asking.release()
+
+    def _next(self) -> QueuedJob | None:
+        if self.worker is None or self.mode != OPEN or self.stopping:
+            return None
+        with self.changed:
+            return self.queues[True].take() or self.queues[False].take()
+
+    def _hand_over(self, queued: QueuedJob) -> None:
+        """A job that cannot be handed over ends; none may keep the others waiting."""
+        error = outcome(self._give_worker, queued)
+        if error:
+            log.error("Job %s cannot be begun", queued.id, exc_info=error)
+            self.hear(events.Ended(queued.id, FAILED, error_data(error)))
+
+    def _give_worker(self, queued: QueuedJob) -> None:
+        record = self.store.get(queued.id)
+        if self.worker is None or record is None or record.ended:      # unreadable
+            raise JobFailed("The record of this job cannot be read.", "Ask for its pictures again.")
+        pace = self.queues[self.needs_device(record.kind)].span(queued)
+        alone = record.deaths > 0      # so that the next death is this job's or not
         done = tuple(output.index for output in record.outputs)
-        with self._changed:
-            self.live.setdefault(record.id, Live(record.owner, pictures, device, before=len(done) / pictures))
-            turn = sum(live.pictures for live in self._before(record.id, device) if live.owner == record.owner)
-        if self.worker:
-            alone = record.deaths > 0      # so that the next death is this job's or not
-            given = (record.id, record.owner, record.kind, record.params, record.settings, record.save, turn, done)
-            self.worker.submit(JobSpec(*given, asked=record.created, alone=alone))
+        self.throughput.begin(time.monotonic())
+        given = (record.id, record.owner, record.kind, record.params, record.settings, record.save)
+        self.worker.submit(JobSpec(*given, queued.start, pace, done, asked=record.created, alone=alone))
 
     def _started(self, event: events.Started) -> None:
         self.store.set_state(event.job, RUNNING)
         if (live := self.live.get(event.job)) and event.pictures:
+            with self.changed:
+                done = round(live.before * live.pictures)
+                self.queues[live.device].resize(event.job, event.pictures - done)
             live.before *= live.pictures / event.pictures
             live.pictures = event.pictures
 
@@ -306,8 +429,16 @@ class Jobs:
             raise
         finally:
             self.on_output(output)
+            self._count_picture(event)
         if event.saved and event.kind in PICTURES:
             self.hooks.image_saved(event.path, event.infotext)
+
+    def _count_picture(self, event: events.Made) -> None:
+        with self.changed:
+            queued = self.queues[True].in_hand.get(event.job)
+            if queued and event.kind in PICTURES:
+                self.throughput.made(time.monotonic(), queued.work)
+                self.queues[True].made(event.job)
 
     def _warned(self, event: events.Warned) -> None:
         try:
@@ -323,8 +454,12 @@ class Jobs:
         except (sqlite3.Error, JobFailed):
             log.exception("The end of job %s could not be recorded", event.job)
             self._missing(event.job).ended = event
-        with self._changed:
+        with self.changed:
             live = self.live.pop(event.job, None)
+            for queue in self.queues.values():
+                queue.remove(event.job)
+            if not self.queues[True].in_hand:
+                self.throughput.idle()
         for tell in live.waiting if live else ():
             tell()
 
@@ -338,6 +473,7 @@ class Jobs:
 
     def _worker_ready(self, event: events.WorkerReady) -> None:
         self.device = event.device
+        self.queues[True].window = event.at_once
 
 
 SET_ASIDE = WorkerCrashed(

@@ -12,10 +12,12 @@
     ├── UnsupportedMedia    unsupported_media_type 415
     ├── TooLarge            too_large     413
     ├── TooSlow             request_timeout 408
-    ├── Conflict            conflict      409   it is in the way of something that is there
+    ├── Conflict            conflict      409   not in the state it is in, or in the way of something that is there
     ├── Busy                busy          429   later it will do
     ├── RateLimited         rate_limited  429   after `retry_after` seconds it will do
+    ├── OverQuota           quota         429   the account has its share
     ├── Stopping            busy          503   the server is being shut down
+    ├── Draining            busy          503   no new jobs for now
     ├── InvalidImage        invalid_image 422
     ├── ModelError                        422   names the file
     │   ├── ModelMissing    model_missing       there is none at all
@@ -53,6 +55,7 @@ class WebUIError(Exception):
 
     code = "bad_request"
     status = 400
+    retry_after = 10      # seconds, told with 429 and 503
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -128,7 +131,7 @@ class Busy(WebUIError):
 
 
 class Conflict(WebUIError):
-    """What contradicts something that is there."""
+    """What contradicts something that is there, or the state that it is in."""
 
     code, status = "conflict", 409
 
@@ -143,10 +146,22 @@ class RateLimited(WebUIError):
         self.retry_after = max(1, math.ceil(retry_after))
 
 
+class OverQuota(RateLimited):
+    """More than the account's share; `retry_after`: seconds until it is likely to have room."""
+
+    code = "quota"
+
+
 class Stopping(WebUIError):
     """A request that came while the server is being shut down."""
 
     code, status = "busy", 503
+
+
+class Draining(WebUIError):
+    """A new job while the administrator lets the queue run empty."""
+
+    code, status, retry_after = "busy", 503, 60
 
 
 class InvalidImage(WebUIError):

@@ -25,6 +25,7 @@ from modules.requests.model_choice import first_checkpoint
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags, Paths
+from modules.settings.queue_limits import queue_limits
 from modules.store.hashes import HashCache
 from modules.store.jobs import MODEL, JobStore, OutputRecord
 from modules.worker.config import WorkerConfig, nobody_notes
@@ -63,6 +64,7 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
         process=process,
         hooks=hooks,
     )
+    app.jobs.limits = lambda role: queue_limits(app.settings.current, role)
     app.hooks.app_started.add(begin_index, "library index")
     return app
 

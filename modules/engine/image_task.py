@@ -37,7 +37,7 @@ class ImageTask(Generic[T]):
     job: str                        # what a person asked for; one job has many pictures
     index: int                      # which of them this is
     owner: str
-    turn: int                       # how many pictures its owner had waiting before it
+    turn: float                     # when it is due: pictures with earlier turns go first
     alone: bool = False             # shares no call, for those who want every bit the same
     # pictures of one batch begin together and are skipped together; None: it is one by itself
     batch: int | None = None

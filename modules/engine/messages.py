@@ -23,7 +23,8 @@ class JobSpec:
     params: Mapping[str, Any]        # the request's fields, seeds resolved
     settings: Mapping[str, Any]      # every setting as it was when asked, overrides applied
     save: bool = True                # into the outputs folder; otherwise only into the cache
-    turn: int = 0                    # how many of its owner's pictures were waiting already
+    turn: float = 0.0                # when its first picture is due, in the queue's virtual time
+    pace: float = 1.0                # how much later each further picture is
     done: tuple[int, ...] = ()       # pictures that exist already, when a job is resumed
     asked: float = 0.0               # when, in seconds since the epoch; 0 is now
     alone: bool = False              # its pictures share no call: the program died while it worked on the job
@@ -105,6 +106,8 @@ class WorkerReady(Event):
     """It takes jobs; `device` describes what it makes pictures on."""
 
     device: Mapping[str, str]
+    # pictures of one owner that it works on side by side: more are not handed over, so that they can still be moved
+    at_once: int = 16
 
 
 Emit = Callable[[Event], None]

@@ -55,7 +55,7 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     if kind.draws:
         settings, missing = with_checkpoint_here(app, settings, known)
     params = kind.resolve(app, asked.request, mine)
-    job = app.jobs.submit(kind.name, params, settings, account.name, asked.save, asked.task_id)
+    job = app.jobs.submit(kind.name, params, settings, account, asked.save, asked.task_id)
     app.jobs.warn(job, missing)
     unknown = sorted(given.keys() - known.keys())
     return Submitted(job, settings, tuple(f"There is no setting called {name!r}; it was ignored." for name in unknown))

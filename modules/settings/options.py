@@ -343,6 +343,47 @@ class Settings:
     show_progress_type: Annotated[str, Param("Live preview method", Choice(("Full", "Approx NN", "Approx cheap", "TAESD")), "TAESD looks best, if its files are in models/VAE-approx; all others are a quick estimate.", section="ui")] = "Approx NN"
     show_progress_every_n_steps: Annotated[int, Param("Preview every N steps", Slider(-1, 32), "-1 shows none until the picture is done.", section="ui")] = 1
 
+    queue_administrator_weight: Annotated[float, Param(
+        "Administrators: weight in the queue", Slider(0.1, 10, 0.1),
+        "Whose weight is twice another's gets twice the work done while both wait.", section="queue",
+    )] = 1.0
+    queue_member_weight: Annotated[float, Param(
+        "Members: weight in the queue", Slider(0.1, 10, 0.1),
+        "Whose weight is twice another's gets twice the work done while both wait.", section="queue",
+    )] = 1.0
+    queue_member_pictures: Annotated[int, Param(
+        "Members: pictures waiting", Number(0, 1_000_000),
+        "So many unfinished pictures an account may have; more are refused until some are done. 0 is any number.",
+        section="queue",
+    )] = 400
+    queue_member_work: Annotated[float, Param(
+        "Members: megapixel-steps an hour", Number(0, 1_000_000_000),
+        "What an account may ask for within an hour; a picture of 512 × 512 in 20 steps is 5.2. 0 is any amount.",
+        section="queue",
+    )] = 40_000.0
+    queue_member_jobs: Annotated[int, Param(
+        "Members: jobs at a time", Number(0, 1000),
+        "So many jobs of an account are worked on at once; the others wait. 0 is as many as pays.", section="queue",
+    )] = 0
+    queue_guest_weight: Annotated[float, Param(
+        "Guests: weight in the queue", Slider(0.1, 10, 0.1),
+        "Whose weight is twice another's gets twice the work done while both wait.", section="queue",
+    )] = 0.5
+    queue_guest_pictures: Annotated[int, Param(
+        "Guests: pictures waiting", Number(0, 1_000_000),
+        "So many unfinished pictures an account may have; more are refused until some are done. 0 is any number.",
+        section="queue",
+    )] = 16
+    queue_guest_work: Annotated[float, Param(
+        "Guests: megapixel-steps an hour", Number(0, 1_000_000_000),
+        "What an account may ask for within an hour; a picture of 512 × 512 in 20 steps is 5.2. 0 is any amount.",
+        section="queue",
+    )] = 1_000.0
+    queue_guest_jobs: Annotated[int, Param(
+        "Guests: jobs at a time", Number(0, 1000),
+        "So many jobs of an account are worked on at once; the others wait. 0 is as many as pays.", section="queue",
+    )] = 1
+
 
 SETTING_NAMES = tuple(field.name for field in fields(Settings))
 PATH_SETTINGS = ("directories_filename_pattern", "save_to_dirs", *(name for name in SETTING_NAMES if name.startswith("outdir_")))

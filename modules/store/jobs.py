@@ -58,6 +58,11 @@ class JobRecord:
     deaths: int = 0                               # how often the program died while it worked on this job
     # who has it in hand if not the server: a program beside it, by its lock's name
     process: str = ""
+    role: str = "member"                          # its account's, when it was asked for
+    work: float = 0.0                             # megapixel-steps of all its pictures
+    paused: bool = False                          # by its owner: it waits until it is let go on
+    # among its owner's unfinished ones; the store gives the last
+    place: int = field(default=0, compare=False)
 
     @property
     def ended(self) -> bool:
@@ -75,14 +80,15 @@ class JobStore:
     def __init__(self, path: Path) -> None:
         self.database = Database(path)
 
-    def add(self, job: JobRecord) -> None:
-        """Raises sqlite3.IntegrityError if the id is taken."""
+    def add(self, job: JobRecord) -> int:
+        """Returns its place, the last. Raises sqlite3.IntegrityError if the id is taken."""
         short, long = map(json.dumps, split_params(job.params))
         with self.database.open() as db:
             db.execute(
-                "INSERT INTO jobs (id, number, owner, kind, params, long_params, asked, settings, save, state, "
-                "created, process)"
-                " SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM jobs",
+                "INSERT INTO jobs (id, number, place, owner, kind, params, long_params, asked, settings, save, state, "
+                "created, process, role, work)"
+                " SELECT ?, coalesce(max(number), 0) + 1, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                "?, ? FROM jobs",
                 (
                     job.id,
                     job.owner,
@@ -95,8 +101,11 @@ class JobStore:
                     job.state,
                     job.created,
                     job.process,
+                    job.role,
+                    job.work,
                 ),
             )
+            return int(db.execute("SELECT place FROM jobs WHERE id = ?", (job.id,)).fetchone()["place"])
 
     def add_output(self, job: str, output: OutputRecord) -> None:
         with self.database.open() as db:
@@ -133,6 +142,38 @@ class JobStore:
                 (state, json.dumps(dict(error)) if error else None, ended, job),
             )
 
+    def set_places(self, places: Mapping[str, int]) -> None:
+        """All or none."""
+        with self.database.open() as db:
+            db.executemany("UPDATE jobs SET place = ? WHERE id = ?", [(place, job) for job, place in places.items()])
+
+    def set_paused(self, job: str, paused: bool) -> None:
+        with self.database.open() as db:
+            db.execute("UPDATE jobs SET paused = ? WHERE id = ? AND ended IS NULL", (paused, job))
+
+    def hide(self, job: str) -> None:
+        """Leave an ended job out of its owner's history; its record and its pictures stay."""
+        with self.database.open() as db:
+            db.execute("UPDATE jobs SET hidden = 1 WHERE id = ? AND ended IS NOT NULL", (job,))
+
+    def hide_ended(self, owner: str, states: Collection[str] = ENDED) -> int:
+        """The same for all of an owner's that ended so; returns how many."""
+        with self.database.open() as db:
+            found = db.execute(
+                f"UPDATE jobs SET hidden = 1 WHERE owner = ? AND hidden = 0 AND {in_states(states)}", (owner, *states)
+            )
+            return found.rowcount
+
+    def queue_mode(self) -> str:
+        """As it was last set; "" if it never was."""
+        with self.database.reading() as db:
+            row = db.execute("SELECT mode FROM queue_mode").fetchone()
+            return row["mode"] if row else ""
+
+    def set_queue_mode(self, mode: str) -> None:
+        with self.database.open() as db:
+            db.execute("INSERT OR REPLACE INTO queue_mode (id, mode) VALUES (0, ?)", (mode,))
+
     def count_deaths(self, jobs: Collection[str]) -> None:
         """The program died while it worked on these."""
         with self.database.open() as db:
@@ -156,8 +197,32 @@ class JobStore:
             return _output(row) if row and row["kind"] in PICTURES else None
 
     def unfinished(self) -> list[JobRecord]:
-        """Queued and running jobs, oldest first; one that cannot be read is among them, as failed."""
-        return self._many("SELECT * FROM jobs WHERE ended IS NULL ORDER BY number")
+        """Queued and running jobs by place; one that cannot be read is among them, as failed."""
+        return self._many("SELECT * FROM jobs WHERE ended IS NULL ORDER BY place, number")
+
+    def history(
+        self, owner: str, states: Collection[str], limit: int, start: int = 0, newest: int = 1
+    ) -> list[JobRecord]:
+        """An owner's ended jobs but for the hidden ones, newest first, as `brief` tells of them."""
+        return self._many(
+            f"{BRIEF} WHERE owner = ? AND hidden = 0 AND {in_states(states)} ORDER BY number DESC LIMIT ? OFFSET ?",
+            owner, *states, limit, start, newest=newest,
+        )
+
+    def counts(self, owner: str) -> dict[str, int]:
+        """State → how many of an owner's jobs are in it; without the hidden ones."""
+        with self.database.reading() as db:
+            query = "SELECT state, count(*) FROM jobs WHERE owner = ? AND hidden = 0 GROUP BY state"
+            return dict(map(tuple, db.execute(query, (owner,)).fetchall()))
+
+    def work_since(self, owner: str, since: float) -> list[tuple[float, float]]:
+        """When an owner's jobs were asked for, and what they cost: of one that broke off, what it made."""
+        with self.database.reading() as db:
+            query = (
+                "SELECT created, CASE WHEN state IN (?, ?) THEN work * made / max(asked, 1) ELSE work END AS cost"
+                " FROM jobs WHERE owner = ? AND created > ? ORDER BY created"
+            )
+            return [(row["created"], row["cost"]) for row in db.execute(query, (INTERRUPTED, FAILED, owner, since))]
 
     def recent(
         self, owner: str, limit: int = 20, newest: int | None = None, kinds: Collection[str] = ()
@@ -165,7 +230,8 @@ class JobStore:
         """An owner's newest jobs, newest first, as `brief` tells of them; of all kinds, or of these."""
         among = f"AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
         return self._many(
-            f"{BRIEF} WHERE owner = ? {among} ORDER BY number DESC LIMIT ?", owner, *kinds, limit, newest=newest
+            f"{BRIEF} WHERE owner = ? AND hidden = 0 {among} ORDER BY number DESC LIMIT ?",
+            owner, *kinds, limit, newest=newest,
         )
 
     def _many(self, query: str, *values: Any, newest: int | None = None) -> list[JobRecord]:
@@ -176,9 +242,13 @@ class JobStore:
 
 BRIEF = (
     "SELECT id, owner, kind, params, '{}' AS long_params, '{}' AS settings, save, state, error, warnings, created, "
-    "asked, made, deaths, process"
+    "asked, made, deaths, process, role, work, paused, place"
     " FROM jobs"
 )
+
+
+def in_states(states: Collection[str]) -> str:
+    return f"state IN ({', '.join('?' * len(states))})"
 
 
 def _outputs(db: sqlite3.Connection, job: str, newest: int | None) -> list[OutputRecord]:
@@ -213,6 +283,10 @@ def _record(db: sqlite3.Connection, row: sqlite3.Row, newest: int | None) -> Job
             asked=row["asked"],
             deaths=row["deaths"],
             process=row["process"],
+            role=row["role"],
+            work=row["work"],
+            paused=bool(row["paused"]),
+            place=row["place"],
         )
     except (ValueError, TypeError) as error:
         log.warning("The record of job %s cannot be read: %s", row["id"], error)

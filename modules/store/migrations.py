@@ -179,6 +179,22 @@ def accounts_and_credentials(db: sqlite3.Connection) -> None:
     """Accounts, their sessions and tokens, the audit log; whoever has read them sees by a number if they changed."""
     for statement in ACCOUNT_SCHEMA:
         db.execute(statement)
+def queue_order(db: sqlite3.Connection) -> None:
+    """Jobs have a place among their owner's own, can be paused, and leave the history unseen by their pictures;
+    what they cost is counted against their account's quota. The queue as a whole has a mode.
+    """
+    for column in (
+        "place INTEGER NOT NULL DEFAULT 0",
+        "paused INTEGER NOT NULL DEFAULT 0",
+        "hidden INTEGER NOT NULL DEFAULT 0",
+        "role TEXT NOT NULL DEFAULT 'member'",
+        "work REAL NOT NULL DEFAULT 0",
+    ):
+        db.execute(f"ALTER TABLE jobs ADD COLUMN {column}")
+    db.execute("UPDATE jobs SET place = number")
+    db.execute("UPDATE jobs SET role = 'administrator' WHERE owner = 'local'")
+    db.execute("CREATE INDEX jobs_by_time ON jobs (owner, created)")
+    db.execute("CREATE TABLE queue_mode (id INTEGER PRIMARY KEY CHECK (id = 0), mode TEXT NOT NULL)")
 
 
 # As long as a folder has files, or of no use to whoever follows a job.
@@ -204,5 +220,5 @@ def pictures_of(params: Mapping[str, Any]) -> int:
 
 
 MIGRATIONS: tuple[Migration, ...] = (
-    first_tables, deaths_and_long_params, outputs_of_kinds, accounts_and_credentials,
+    first_tables, deaths_and_long_params, outputs_of_kinds, accounts_and_credentials, queue_order,
 )

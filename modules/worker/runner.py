@@ -19,6 +19,7 @@ from modules.base.errors import JobFailed, WebUIError, error_data, sentence
 from modules.engine import messages as events
 from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import Emit, JobSpec
+from modules.engine.waiting import MOST_BEGUN
 from modules.models.device import Device
 from modules.models.vae.preview import preview_jpeg
 from modules.pipelines.result import LeftOut, Result
@@ -94,7 +95,8 @@ class JobRunner:
     @contextmanager
     def open(self) -> Iterator[Engine]:
         """The engine, to be run until `stop`. Should it fail, every job ends with it: nobody may wait for ever."""
-        self._emit(events.WorkerReady("", self.device.described()))
+        at_once = ON_CPU if self.side_by_side == ON_CPU else MOST_BEGUN
+        self._emit(events.WorkerReady("", self.device.described(), at_once))
         try:
             self._load_first()
             yield self.engine
@@ -133,7 +135,8 @@ class JobRunner:
         self.device.kept = self.config.models_kept()
         alone = spec.alone or plan.settings.pictures_alone
         pictures = [
-            ImageTask(plan.task(i), spec.id, i, spec.owner, spec.turn + i, alone, plan.batch_of(i)) for i in left
+            ImageTask(plan.task(i), spec.id, i, spec.owner, spec.turn + place * spec.pace, alone, plan.batch_of(i))
+            for place, i in enumerate(left)
         ]
         self.engine.submit(pictures, 1 if alone else plan.settings.pictures_side_by_side or self.side_by_side)
         if not left:                     # a crash came between the last picture and the last word

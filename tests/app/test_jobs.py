@@ -8,6 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from modules.app.jobs import Jobs
+from modules.base.accounts import Account, Role
 from modules.base.errors import Invalid, UnknownName
 from modules.engine.messages import Ended, Made, Preview, Progress, Started, Warned, WorkerState
 from modules.params.txt2img import Txt2Img
@@ -43,7 +44,8 @@ def jobs(tmp_path):
 
 
 def ask(jobs, owner="me", pictures=1, **how):
-    return jobs.submit("txt2img", asdict(Txt2Img(n_iter=pictures, seed=1)), Settings(), owner, **how)
+    account = Account(owner, Role.MEMBER)
+    return jobs.submit("txt2img", asdict(Txt2Img(n_iter=pictures, seed=1, steps=20)), Settings(), account, **how)
 
 
 def made(job, index):
@@ -54,7 +56,7 @@ def test_a_job_is_recorded_before_anyone_knows_its_id(jobs):
     job = ask(jobs)
     record = jobs.get(job)
     assert (record.state, record.owner) == ("queued", "me")
-    assert record.params == {**asdict(Txt2Img(seed=1)), "styles": [], "script_args": []}
+    assert record.params == {**asdict(Txt2Img(seed=1, steps=20)), "styles": [], "script_args": []}
     assert [spec.id for spec in jobs.worker.specs] == [job]
 
 
@@ -106,10 +108,10 @@ def test_an_id_is_taken_once(jobs):
     assert len(jobs.worker.specs) == 1
 
 
-def test_turns_count_an_owners_waiting_pictures(jobs):
+def test_turns_are_an_owners_work_so_far_and_few_pictures_go_before_many(jobs):
     for owner, pictures in (("alice", 5), ("alice", 2), ("bob", 1)):
         ask(jobs, owner, pictures)
-    assert [spec.turn for spec in jobs.worker.specs] == [0, 5, 0]
+    assert [(spec.turn, spec.pace) for spec in jobs.worker.specs] == [(0, 1), (5, 1), (-1, 1)]
 
 
 def test_places_in_the_queue_follow_age(jobs):
@@ -139,7 +141,7 @@ def test_after_a_crash_the_queue_goes_on_with_what_is_missing(jobs, tmp_path):
     again = Jobs(JobStore(tmp_path / "easel.sqlite"))
     again.attach(Scribe())
     assert [(spec.id, spec.done) for spec in again.worker.specs] == [(begun, (1,)), (waiting, ())]
-    assert dict(again.worker.specs[0].params) == {**asdict(Txt2Img(n_iter=3, seed=1)), "styles": [], "script_args": []}
+    assert dict(again.worker.specs[0].params) == {**asdict(Txt2Img(n_iter=3, seed=1, steps=20)), "styles": [], "script_args": []}
     assert Settings(**again.worker.specs[0].settings) == Settings()
 
 
@@ -275,12 +277,12 @@ def beside(tmp_path):
 
 
 def merge(jobs, owner="me"):
-    return jobs.submit("merge", {"models": ["a", "b"]}, Settings(), owner)
+    return jobs.submit("merge", {"models": ["a", "b"]}, Settings(), Account(owner, Role.MEMBER))
 
 
 def test_what_needs_no_device_is_in_no_pictures_way(beside):
     first, picture, second = merge(beside), ask(beside, pictures=2), merge(beside)
-    assert [spec.turn for spec in beside.worker.specs] == [0, 0, 1]
+    assert [spec.id for spec in beside.worker.specs] == [first, picture]
     assert [beside.ahead_of(job) for job in (first, picture, second)] == [0, 0, 1]
     assert beside.running("me") == [picture]
 

@@ -34,6 +34,7 @@ TITLES: Mapping[str, str] = {
     "saving-to-dirs": "Saving to a directory",
     "infotext": "Generation data",
     "ui": "Page",
+    "queue": "Queue",
 }
 
 

@@ -1,0 +1,103 @@
+"""What people do with jobs in the queue: move, pause, cancel and list their own, and its keeper with all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from modules.app.jobs import OPEN, QUEUE_MODES, Jobs, Live
+from modules.base.errors import Conflict, Invalid
+from modules.store.jobs import ENDED, QUEUED, RUNNING, JobRecord
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTime:
+    """How long a job still takes: how many are begun before it, and seconds until it is done, where they are known."""
+
+    ahead: int
+    seconds: float | None
+
+
+class QueueControl:
+    """Any thread may call any method. `owner`: whose job it must be, None is anybody's; raises UnknownName if not."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self.jobs, self.store = jobs, jobs.store
+
+    def move(self, job: str, before: str, owner: str | None = None) -> None:
+        """Put a waiting job before another waiting one of the same account; "" is the end. Raises Conflict."""
+        with self.jobs.asked():
+            waiting = self._waiting(job, owner)
+            queue = self.jobs.queues[waiting.device]
+            if before and before not in [each.id for each in queue.waiting_of(waiting.owner)]:
+                self.jobs.brief(before, waiting.owner)
+                raise Conflict("The other job does not wait any more.", "Look at the queue again.")
+            with self.jobs.changed:
+                places = queue.move(job, before) if before != job else {}
+            if places:
+                self.store.set_places(places)
+        self.jobs.tell_all()
+
+    def pause(self, job: str, paused: bool, owner: str | None = None) -> None:
+        """Let a waiting job wait until it is let go on. Raises Conflict."""
+        with self.jobs.asked():
+            device = self._waiting(job, owner).device
+            self.store.set_paused(job, paused)
+            with self.jobs.changed:
+                self.jobs.queues[device].pause(job, paused)
+        self.jobs.tell_all()
+
+    def set_mode(self, mode: str) -> None:
+        """Of the queue as a whole; it is kept over a restart. Raises Invalid."""
+        if mode not in QUEUE_MODES:
+            raise Invalid(f"The queue cannot be {mode!r:.80}.", f"It can be {', '.join(QUEUE_MODES)}.", "mode")
+        with self.jobs.asked():
+            self.store.set_queue_mode(mode)
+            self.jobs.mode = mode
+        self.jobs.tell_all()
+
+    def hide(self, job: str, owner: str | None = None) -> None:
+        """Take an ended job out of its owner's history; its pictures stay. Raises Conflict."""
+        if not self.jobs.brief(job, owner).ended:
+            raise Conflict("The job has not ended.", "Cancel it first.")
+        self.store.hide(job)
+        self.jobs.tell_all()
+
+    def clear(self, owner: str, states: Collection[str] = ENDED) -> int:
+        """Take all that ended so out of an owner's history; returns how many."""
+        cleared = self.store.hide_ended(owner, sorted(ENDED & set(states)))
+        self.jobs.tell_all()
+        return cleared
+
+    def unfinished(self, owner: str | None, states: Collection[str] = (QUEUED, RUNNING)) -> list[str]:
+        """Ids of an owner's unfinished jobs, or everybody's: those at work, then as they are going to be begun."""
+        in_order = [job for device in (True, False) for job in self.jobs.queue_order(device)]
+        mine, in_hand = [job.id for job in in_order if owner is None or job.owner == owner], self.jobs.in_hand()
+        running, waiting = [job for job in mine if job in in_hand], [job for job in mine if job not in in_hand]
+        return [*(running if RUNNING in states else ()), *(waiting if QUEUED in states else ())]
+
+    def waiting(self, record: JobRecord) -> WaitingTime:
+        """How long it still takes. Nobody knows while it, or the queue, is paused."""
+        live, place = self.jobs.live.get(record.id), self.jobs.place_of(record.id)
+        if live is None:
+            return WaitingTime(0, None)
+        paused = self.is_paused(record.id) or (self.jobs.mode != OPEN and not self.jobs.is_in_hand(record.id))
+        usual = self.jobs.throughput.seconds(place.work) if live.device else None
+        return WaitingTime(place.ahead, None if paused else usual if live.eta is None else live.eta)
+
+    def is_paused(self, job: str) -> bool:
+        return any(job in queue.jobs and queue.jobs[job].paused for queue in self.jobs.queues.values())
+
+    def others(self, owner: str) -> int:
+        """How many unfinished jobs other people have."""
+        return sum(live.owner != owner for live in list(self.jobs.live.values()))
+
+    def _waiting(self, job: str, owner: str | None) -> Live:
+        """Raises Conflict for a job that does not wait any more. The caller is asking."""
+        record = self.jobs.brief(job, owner)
+        live = self.jobs.live.get(job)
+        if record.ended or live is None:
+            raise Conflict("The job has ended.", "Run it again to have it once more.")
+        if self.jobs.is_in_hand(job):
+            raise Conflict("The job has begun.", "It can be cancelled, but not moved or paused.")
+        return live

@@ -1,0 +1,36 @@
+"""How much work a job is, as far as its parameters tell: what turns, quotas and estimates are counted in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+USUAL_WORK = 512 * 512 * 20 / 1e6      # megapixel-steps of a picture at the form's first values
+LEAST_WORK = USUAL_WORK / 100          # decoding and saving cost something however small a picture is
+
+
+def picture_work(params: Mapping[str, Any]) -> float:
+    """Megapixel-steps of one of a job's pictures; of kinds without steps, those of a usual picture."""
+    try:
+        if "steps" not in params or "width" not in params:
+            return USUAL_WORK
+        return max(LEAST_WORK, first_pass_work(params) + hires_work(params))
+    except (TypeError, KeyError, ValueError):      # a record that Easel did not write: the worker refuses it by name
+        return USUAL_WORK
+
+
+def first_pass_work(params: Mapping[str, Any]) -> float:
+    """All steps, or the part of them that img2img goes."""
+    share = float(params["denoising_strength"]) if params.get("init_images") or params.get("batch") else 1.0
+    return float(params["width"] * params["height"] * params["steps"] * share / 1e6)
+
+
+def hires_work(params: Mapping[str, Any]) -> float:
+    """Hires fix's: larger, from a part of the noise on."""
+    if not params.get("enable_hr"):
+        return 0.0
+    width, height, scale = params["width"], params["height"], float(params["hr_scale"])
+    wide, high = params.get("hr_resize_x") or 0, params.get("hr_resize_y") or 0
+    pixels = (wide or high) * (high or wide) if wide or high else width * height * scale**2
+    steps = params.get("hr_second_pass_steps") or params["steps"]
+    return float(pixels * steps * params["denoising_strength"] / 1e6)
