@@ -10,13 +10,13 @@ import numpy as np
 from torch import Tensor
 
 from modules.pipelines.plan import Pass, resolved_schedule
+from modules.sampling.euler_heun import begun_by_euler
 from modules.sampling.flows import Flow, Noise, Tuning
 from modules.sampling.guidance import When, never
 from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import ImageNoise, Variation, brownian, source
 from modules.sampling.questions import ModelFacts
 from modules.sampling.schedules import SCHEDULES, ModelSigmas, ScheduleOptions, ddim_levels, sigmas
-from modules.sampling.slopes import begun_by_euler
 from modules.sampling.unipc import unipc_levels, unipc_moves
 
 OLD_RANGE = 0.1, 10.0      # of σ, in A1111's first versions

@@ -10,7 +10,7 @@ from math import atan, exp, expm1, sqrt
 from typing import TYPE_CHECKING
 
 from modules.sampling.flows import Denoise, Flow, Noise, Tuning
-from modules.sampling.steps import ancestral, exponential_step, log_snr
+from modules.sampling.sampler_steps import ancestral, exponential_step, log_snr
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,4 +1,4 @@
-"""The samplers there are. A sampler is a function in `slopes`, `dpm_solver` or `timestep`, and one line here."""
+"""The samplers there are. A sampler is a function in `euler_heun`, `dpm_solver` or `timestep`, and one line here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modules.base.registry import Registry
-from modules.sampling import dpm_solver, slopes, timestep, unipc
+from modules.sampling import dpm_solver, euler_heun, timestep, unipc
 from modules.sampling.flows import Flow, Noise, Tuning
 
 if TYPE_CHECKING:
@@ -88,14 +88,14 @@ SAMPLERS = Registry(
             options=ETA_NOISE,
         ),
         Sampler(
-            "Euler a", slopes.euler_ancestral, ("k_euler_a", "k_euler_ancestral"), ancestral=True, options=("eta",)
+            "Euler a", euler_heun.euler_ancestral, ("k_euler_a", "k_euler_ancestral"), ancestral=True, options=("eta",)
         ),
-        Sampler("Euler", slopes.euler, ("k_euler",), order=1, options=CHURN),
-        Sampler("LMS", slopes.lms, ("k_lms",)),
-        Sampler("Heun", slopes.heun, ("k_heun",), order=2, evaluations=2, looks_ahead=True, options=CHURN),
+        Sampler("Euler", euler_heun.euler, ("k_euler",), order=1, options=CHURN),
+        Sampler("LMS", euler_heun.lms, ("k_lms",)),
+        Sampler("Heun", euler_heun.heun, ("k_heun",), order=2, evaluations=2, looks_ahead=True, options=CHURN),
         Sampler(
             "DPM2",
-            slopes.dpm_2,
+            euler_heun.dpm_2,
             ("k_dpm_2",),
             "Karras",
             order=2,
@@ -106,7 +106,7 @@ SAMPLERS = Registry(
         ),
         Sampler(
             "DPM2 a",
-            slopes.dpm_2_ancestral,
+            euler_heun.dpm_2_ancestral,
             ("k_dpm_2_a",),
             "Karras",
             evaluations=2,
@@ -118,7 +118,7 @@ SAMPLERS = Registry(
         Sampler("DPM fast", dpm_solver.dpm_fast, ("k_dpm_fast",), ancestral=True, options=ETA_NOISE),
         Sampler("DPM adaptive", dpm_solver.dpm_adaptive, ("k_dpm_ad",), ancestral=True, options=("eta",)),
         Sampler(
-            "Restart", slopes.restart, ("restart",), "Karras", evaluations=2, looks_ahead=True, options=("s_noise",)
+            "Restart", euler_heun.restart, ("restart",), "Karras", evaluations=2, looks_ahead=True, options=("s_noise",)
         ),
         Sampler("DDIM", timestep.ddim, ("ddim",), "Automatic", timesteps=True, options=("eta",)),
         Sampler(
@@ -132,6 +132,6 @@ SAMPLERS = Registry(
         ),
         Sampler("PLMS", timestep.plms, ("plms",), "Automatic", timesteps=True, looks_ahead=True),
         Sampler("UniPC", unipc.unipc, ("unipc",), "Automatic", timesteps=True),
-        Sampler("LCM", slopes.lcm, ("k_lcm",), stride=20),
+        Sampler("LCM", euler_heun.lcm, ("k_lcm",), stride=20),
     ),
 )

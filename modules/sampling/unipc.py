@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from modules.sampling.flows import Denoise, Flow, Noise, Tuning
+from modules.sampling.sampler_steps import exponential_step, log_snr
 from modules.sampling.schedules import ModelSigmas
-from modules.sampling.steps import exponential_step, log_snr
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from modules.base.errors import Invalid
+from modules.sampling.euler_heun import begun_by_euler
 from modules.sampling.flows import Tuning
 from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import ImageNoise, brownian
 from modules.sampling.parametrization import EPSILON, FLOW, PARAMETRIZATIONS, VELOCITY
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES, FlowLevels, ModelSigmas, ScheduleOptions, sigmas
-from modules.sampling.slopes import begun_by_euler
 
 SPREAD = 0.7      # of the data, which is normal; its denoiser and its flow are known
 SHAPE = (4, 32, 32)

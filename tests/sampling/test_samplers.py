@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from modules.sampling.flows import Denoise, Tuning
+from modules.sampling.sampler_steps import ancestral
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES, ModelSigmas, ddim_levels, karras, sigmas
-from modules.sampling.steps import ancestral
 
 BETAS = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
 LEVELS = ModelSigmas.of(np.cumprod(1 - BETAS).astype(np.float32))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from modules.sampling.flows import Denoise, Flow, Noise, Tuning
-from modules.sampling.steps import ancestral, churned
+from modules.sampling.sampler_steps import ancestral, churned
 
 if TYPE_CHECKING:
     from torch import Tensor
