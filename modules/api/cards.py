@@ -82,11 +82,14 @@ class PictureOf(KnownFields):
 def routes(app: App) -> APIRouter:
     api = router("cards", "/easel/v1", Role.MEMBER)
 
+    def strength_for(request: Request) -> float:
+        return usual_strength(app, owner(request))
+
     @api.get("/cards")
-    def cards(wishes: Annotated[Wishes, Query()]) -> dict[str, Any]:
+    def cards(wishes: Annotated[Wishes, Query()], request: Request) -> dict[str, Any]:
         """One page of them; `scanning` while the folders are still being looked into."""
         app.cards.wait(FIRST_SCAN_WAIT)
-        return list_cards(app, wishes)
+        return list_cards(app, wishes, strength_for(request))
 
     @api.post("/cards/refresh", status_code=204)
     def refresh() -> None:
@@ -94,13 +97,13 @@ def routes(app: App) -> APIRouter:
         app.cards.renew()
 
     @api.get("/cards/{card}")
-    def get(card: Name) -> dict[str, Any]:
-        return detailed(app, app.cards.get(card))
+    def get(card: Name, request: Request) -> dict[str, Any]:
+        return detailed(app, app.cards.get(card), strength_for(request))
 
     @api.patch("/cards/{card}")
-    def change(card: Name, change: CardChange) -> dict[str, Any]:
+    def change(card: Name, change: CardChange, request: Request) -> dict[str, Any]:
         """Written into `name.json` beside the file, where A1111 has it too."""
-        return detailed(app, app.cards.change(app.cards.get(card), wanted(change)))
+        return detailed(app, app.cards.change(app.cards.get(card), wanted(change)), strength_for(request))
 
     @api.get("/cards/{card}/preview")
     def preview(card: Name) -> Response:
@@ -118,7 +121,12 @@ def routes(app: App) -> APIRouter:
     return api
 
 
-def list_cards(app: App, wishes: Wishes) -> dict[str, Any]:
+def usual_strength(app: App, owner: str) -> float:
+    """What a click on a card writes into that account's prompt."""
+    return app.data_of(owner).settings.current.extra_networks_default_multiplier
+
+
+def list_cards(app: App, wishes: Wishes, strength: float) -> dict[str, Any]:
     if wishes.kind not in app.models.catalogs:
         raise Invalid(
             f"There is no kind of model called {wishes.kind!r}.",
@@ -131,12 +139,12 @@ def list_cards(app: App, wishes: Wishes) -> dict[str, Any]:
         "total": page.total,
         "folders": index.folders(wishes.kind),
         "families": index.families(wishes.kind),
-        "cards": [card_of(app, entry, wishes.model_family) for entry in page.entries],
+        "cards": [card_of(app, entry, strength, wishes.model_family) for entry in page.entries],
         "scanning": app.cards.scanning,
     }
 
 
-def card_of(app: App, entry: IndexEntry, model_family: str = "") -> dict[str, Any]:
+def card_of(app: App, entry: IndexEntry, strength: float, model_family: str = "") -> dict[str, Any]:
     preview = f"/easel/v1/cards/{entry.id}/preview?v={library_index.identity(entry.preview, entry.stamp)[:8]}"
     return {
         "id": entry.id,
@@ -147,9 +155,7 @@ def card_of(app: App, entry: IndexEntry, model_family: str = "") -> dict[str, An
         "family": entry.family,
         "fits": entry.family == model_family if entry.family and model_family else None,
         "preview": preview if entry.preview else None,
-        "insert": inserted(
-            app.models.of(entry.kind).kind, entry, app.settings.current.extra_networks_default_multiplier
-        ),
+        "insert": inserted(app.models.of(entry.kind).kind, entry, strength),
         "activation": entry.activation,
         "negative": entry.negative,
         "weight": entry.weight,
@@ -171,10 +177,10 @@ def inserted(kind: ModelKind, entry: IndexEntry, strength: float) -> str:
     return f"<{kind.tag}:{name}:{entry.weight or strength:g}>" if kind.tag else name
 
 
-def detailed(app: App, entry: IndexEntry) -> dict[str, Any]:
+def detailed(app: App, entry: IndexEntry, strength: float) -> dict[str, Any]:
     needs = app.models.of(entry.kind).kind.needs
     offered = {f"{need}s": ["None", *(file.name for file in app.models.of(need).list())] for need in needs}
-    return card_of(app, entry) | asdict(app.cards.details(entry)) | offered
+    return card_of(app, entry, strength) | asdict(app.cards.details(entry)) | offered
 
 
 def wanted(change: CardChange) -> dict[str, Any]:
@@ -205,7 +211,7 @@ def count_pixels(content: bytes) -> int:
 
 def pictured(app: App, entry: IndexEntry, sent: PictureOf | bytes, owner: str) -> dict[str, Any]:
     content = picture_of(app, sent, owner) if isinstance(sent, PictureOf) else sent
-    return card_of(app, app.cards.set_preview(entry, preview_png(content)))
+    return card_of(app, app.cards.set_preview(entry, preview_png(content)), usual_strength(app, owner))
 
 
 def picture_of(app: App, wanted: PictureOf, owner: str) -> bytes:

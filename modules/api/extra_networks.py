@@ -10,10 +10,10 @@ from html import escape
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from modules.api.cards import card_of, preview_response
-from modules.api.routing import router
+from modules.api.cards import card_of, preview_response, usual_strength
+from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
@@ -47,9 +47,9 @@ def routes(app: App) -> APIRouter:
         return preview_response(cover_picture(Path(find_entry(app, page, item).path), index))
 
     @api.get("/get-single-card")
-    def get_single_card(page: QueryText, name: QueryText, tabname: QueryText = "") -> dict[str, str]:
+    def get_single_card(request: Request, page: QueryText, name: QueryText, tabname: QueryText = "") -> dict[str, str]:
         """One card in the elements and classes of A1111's."""
-        return {"html": html_of(card_of(app, find_entry(app, page, name)))}
+        return {"html": html_of(card_of(app, find_entry(app, page, name), usual_strength(app, owner(request))))}
 
     return api
 

@@ -76,9 +76,10 @@ async def answered(app: App, body: DrawRequest, request: Request) -> Response:
 def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     """Begin the job of a body. Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge."""
     refuse_unknown_arts(body)
-    body, notes = with_names_here(body, app.models, app.settings.current)
+    mine = app.data_of(caller.name)
+    body, notes = with_names_here(body, app.models, mine.settings.current)
     kind, request = (
-        ("img2img", img2img_request(body, app.data_of(caller.name).paths.inputs))
+        ("img2img", img2img_request(body, mine.paths.inputs))
         if isinstance(body, Img2ImgRequest)
         else ("txt2img", txt2img_request(body))
     )

@@ -66,7 +66,7 @@ def routes(app: App) -> APIRouter:
     def start(body: JobRequest, request: Request) -> JobStarted:
         """Begin a job and answer its id at once. A refusal names the field."""
         script = (body.script.name, body.script.arguments) if body.script else None
-        asked = read_submission(app, body.kind, body.fields, body.settings, script)
+        asked = read_submission(app, account(request), body.kind, body.fields, body.settings, script)
         submitted = submit(app, replace(asked, save=body.save), account(request))
         return JobStarted(job=submitted.job, notes=list(submitted.notes))
 

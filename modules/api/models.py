@@ -61,10 +61,10 @@ def add_networks(api: APIRouter, app: App) -> None:
         return [lora(file) for file in app.models.loras.list()]
 
     @api.get("/embeddings")
-    def embeddings() -> dict[str, dict[str, Any]]:
+    def embeddings(request: Request) -> dict[str, dict[str, Any]]:
         """Those that fit the chosen checkpoint, as far as their families are known, and those that do not."""
         app.cards.wait(INDEX_WAIT)
-        return by_fit(app)
+        return by_fit(app, standing_checkpoint(app, app.data_of(owner(request)).settings.current))
 
     @api.get("/hypernetworks")
     def hypernetworks() -> list[dict[str, str]]:
@@ -106,8 +106,8 @@ def problem_of(file: ModelFile) -> dict[str, str]:
     return {"problem": file.problem} if file.problem else {}
 
 
-def by_fit(app: App) -> dict[str, dict[str, Any]]:
-    checkpoint, index = standing_checkpoint(app), app.cards.index
+def by_fit(app: App, checkpoint: ModelFile | None) -> dict[str, dict[str, Any]]:
+    index = app.cards.index
     known = checkpoint and index.get(identity("checkpoint", str(checkpoint.path)))
     family = known.family if known else ""
     found: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}

@@ -11,12 +11,13 @@ from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from modules.api.routing import account, router
+from modules.api.routing import account, owner, router
 from modules.app.app import App
 from modules.base.accounts import LOCAL_OWNER, Account, Role
 from modules.base.limits import JsonObject
 from modules.requests.model_choice import standing_checkpoint
-from modules.requests.settings_change import change_server_settings
+from modules.requests.settings_change import change_defaults
+from modules.settings.file import SettingsFile
 from modules.settings.foreign import A1111_SETTINGS
 from modules.settings.options import Settings
 
@@ -29,20 +30,24 @@ def routes(app: App) -> APIRouter:
     api = router("settings", "/sdapi/v1", Role.MEMBER)
 
     @api.get("/options", response_model=Settings)
-    def get_options() -> Response:
-        """All settings under A1111's names, and those of A1111's that have no effect here as they were set."""
-        return JSONResponse(asdict(listed_settings(app)) | app.settings.foreign)
+    def get_options(request: Request) -> Response:
+        """All settings under A1111's names as they hold for the caller, and those of A1111's that have no effect here
+        as they were set.
+        """
+        return JSONResponse(options_of(app, app.data_of(owner(request)).settings))
 
     @api.post("/options")
-    def set_options(values: Annotated[JsonObject, Body()], request: Request) -> OptionsReply:
+    def set_options(values: Annotated[JsonObject, Body()], request: Request, mine: bool = False) -> OptionsReply:
         """Change some settings, all or none. What GET gave may be posted back; null means "leave it".
 
-        Where there are accounts the settings are the first one's: the first that --gradio-auth names, else --api-auth.
+        Where there are accounts each changes what holds for itself. An administrator changes what holds for all who
+        have not changed it, or with `mine` only what holds for the administrator. Some settings are the server's:
+        another's request to change one is a 403.
         Settings that A1111 has and Easel has not are remembered, do nothing and are named in the reply, so that
         programs written for A1111, and dumps of its settings, work. Any other unknown name is refused: it is a slip of
         the pen, and silently taken it would look as if it had worked.
         """
-        return OptionsReply(ignored=change(app, account(request), values))
+        return OptionsReply(ignored=change(app, account(request), values, mine))
 
     @api.get("/cmd-flags")
     def cmd_flags() -> dict[str, Any]:
@@ -52,25 +57,26 @@ def routes(app: App) -> APIRouter:
     return api
 
 
-def listed_settings(app: App) -> Settings:
+def options_of(app: App, settings: SettingsFile) -> dict[str, Any]:
     """The settings, the checkpoint named as the model list names it."""
-    checkpoint = standing_checkpoint(app)
-    return replace(app.settings.current, sd_model_checkpoint=checkpoint.title if checkpoint else "")
+    checkpoint = standing_checkpoint(app, settings.current)
+    title = checkpoint.title if checkpoint else ""
+    return asdict(replace(settings.current, sd_model_checkpoint=title)) | settings.foreign
 
 
-def as_shown(app: App) -> tuple[str, ...]:
-    """How `listed_settings` may have named the checkpoint: its title has a hash once its file has been read."""
-    checkpoint = standing_checkpoint(app)
+def as_shown(app: App, settings: Settings) -> tuple[str, ...]:
+    """How `options_of` may have named the checkpoint: its title has a hash once its file has been read."""
+    checkpoint = standing_checkpoint(app, settings)
     return (checkpoint.title, checkpoint.name) if checkpoint else ()
 
 
-def change(app: App, account: Account, values: Mapping[str, Any]) -> list[str]:
-    """Returns the names that mean nothing here. Raises as `change_server_settings` does; then nothing has changed."""
+def change(app: App, account: Account, values: Mapping[str, Any], mine: bool) -> list[str]:
+    """Returns the names that mean nothing here. Raises as `change_defaults` does; then nothing has changed."""
     given = {name: value for name, value in values.items() if value is not None}
-    if given.get("sd_model_checkpoint") in ("", *as_shown(app)):
+    if given.get("sd_model_checkpoint") in ("", *as_shown(app, app.data_of(account.name).settings.current)):
         del given["sd_model_checkpoint"]      # as it was read: it need not have been chosen by anyone
-    change_server_settings(app, account, given)
-    if "sd_model_checkpoint" in given:
+    change_defaults(app, account, given, mine)
+    if "sd_model_checkpoint" in given and account.role >= Role.ADMINISTRATOR and not mine:
         app.choices.forget(LOCAL_OWNER)      # what is chosen last is what the next start loads first
     return sorted(values.keys() & A1111_SETTINGS.keys())
 

@@ -17,6 +17,7 @@ from modules.base.errors import UnknownName
 from modules.requests.choices import choices_now, file_problems, missing_folder
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
 from modules.settings.choices import MODEL_SETTINGS
+from modules.settings.options import Settings
 
 SOUND = "notification.mp3"      # in the data folder, where A1111 has it
 
@@ -32,7 +33,7 @@ def routes(app: App) -> APIRouter:
         return {
             "model": {"loading": told.loading, "loaded": told.loaded, "error": told.error},
             "queue": len(app.jobs.running()),
-            "sound": sound_volume(app),
+            "sound": sound_volume(app, app.data_of(owner(request)).settings.current),
             "choice": choice,
             **form_start(app, checkpoint_named(app, checkpoint or choice["sd_model_checkpoint"] or "")),
         }
@@ -78,7 +79,6 @@ def sound_file(app: App) -> Path:
     return app.flags.paths.data_dir / SOUND
 
 
-def sound_volume(app: App) -> float | None:
+def sound_volume(app: App, settings: Settings) -> float | None:
     """From 0 to 1; None where no sound is wanted or there is none."""
-    settings = app.settings.current
     return settings.notification_volume / 100 if settings.notification_audio and sound_file(app).is_file() else None

@@ -66,16 +66,18 @@ def routes(app: App) -> APIRouter:
         return {"tokens": used, "limit": target_length(used)}
 
     @api.post("/read-infotext")
-    def infotext(body: InfotextRequest) -> dict[str, Any]:
+    def infotext(body: InfotextRequest, request: Request) -> dict[str, Any]:
         """Generation data as form fields, settings, and what neither is;
         `notes` tell what could not be taken as it is.
         """
-        return clamp_to_form(read_infotext(body.text, app.models, app.settings.current, body.tab, body.now))
+        standing = app.data_of(owner(request)).settings.current
+        return clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now))
 
     @api.post("/compare-manifest")
-    def compare_manifest(body: ManifestRequest) -> dict[str, Any]:
+    def compare_manifest(body: ManifestRequest, request: Request) -> dict[str, Any]:
         """What is not here and now as a picture's manifest says it was; nothing means it should come out the same."""
-        found = differences(body.manifest, app.models, app.settings.current, app.jobs.device)
+        standing = app.data_of(owner(request)).settings.current
+        found = differences(body.manifest, app.models, standing, app.jobs.device)
         return {"differences": [asdict(each) for each in found]}
 
     return api

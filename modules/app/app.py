@@ -9,6 +9,7 @@ from modules.app.account_data import AccountData
 from modules.app.decoding import DecodingBudget
 from modules.app.jobs import Jobs
 from modules.app.queue import QueueControl
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile
 from modules.library.cards import Cards
@@ -43,6 +44,7 @@ class App:
         """What belongs to an account, by its name."""
         if owner not in self._data:
             paths = account_paths(self.flags.paths, owner)
-            found = AccountData(paths, self.settings, StyleFiles(paths.styles_files))
+            settings = self.settings if owner == LOCAL_OWNER else SettingsFile(paths.settings_file, self.settings)
+            found = AccountData(paths, settings, StyleFiles(paths.styles_files))
             self._data.setdefault(owner, found)
         return self._data[owner]

@@ -150,6 +150,7 @@ class Param(GroupedMetadata):
     always: bool = False         # written even at its default
     form: Any = UNSET            # the form's default, where A1111's differs from the API's
     section: str = ""            # settings: the section A1111 shows it in
+    server: bool = False         # settings: the administrator's alone, the same for all
 
     __is_annotated_types_grouped_metadata__: ClassVar = True
 

@@ -121,7 +121,7 @@ class Easel:
             raise Invalid("This Easel is closed.", "Make another: Easel().")
         if save and not self.keeps:
             raise Invalid("There is no folder to save pictures in.", 'Name one: Easel(data="my-pictures").', "save")
-        asked = replace(read_submission(self.app, kind, fields, overrides), save=save)
+        asked = replace(read_submission(self.app, LOCAL_ACCOUNT, kind, fields, overrides), save=save)
         submitted = submit(self.app, asked, LOCAL_ACCOUNT)
         try:
             record = self.app.jobs.wait(submitted.job)

@@ -67,7 +67,8 @@ def read_arguments(app: App, arguments: Sequence[str]) -> Submission:
     if not settings.get("sd_model_checkpoint"):
         model = first_checkpoint(app)
         settings |= {"sd_model_checkpoint": model.name if model else None}
-    return parse_submission(arguments, start_values(app, JOB_KINDS["txt2img"], settings), settings)
+    begun = start_values(app, JOB_KINDS["txt2img"], app.settings.current, settings)
+    return parse_submission(arguments, begun, settings)
 
 
 def parse_submission(

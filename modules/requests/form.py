@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from modules.app.app import App
+from modules.base.accounts import Account
 from modules.base.errors import Invalid
 from modules.base.fields import form_defaults
 from modules.params import scripts
@@ -15,20 +16,24 @@ from modules.requests.kinds import JOB_KINDS, JobKind
 from modules.requests.model_choice import checkpoint_named, standing_checkpoint, suggested
 from modules.requests.read_fields import check_known, read_fields
 from modules.requests.submit import Submission, settings_given
+from modules.settings.options import Settings
 
 Values = Mapping[str, Any]
+ScriptValues = tuple[str, Values]      # a script's name and its arguments by name
 
 
 def read_submission(
-    app: App, kind: str, given: Values, settings: Values, script: tuple[str, Values] | None = None,
+    app: App, account: Account, kind: str, given: Values, settings: Values, script: ScriptValues | None = None,
 ) -> Submission:
-    """script: a script's name and its arguments by name. Raises Invalid naming the field."""
+    """Raises Invalid naming the field."""
     row = JOB_KINDS.get(kind)
     if row is None:
         raise Invalid(
             f"There is no kind of job called {kind!r:.100}.", f"There are: {', '.join(JOB_KINDS.names)}.", field="kind"
         )
-    request = read_fields(row.request, start_values(app, row, settings_given(settings)) | dict(given))
+    standing = app.data_of(account.name).settings.current
+    begun = start_values(app, row, standing, settings_given(settings))
+    request = read_fields(row.request, begun | dict(given))
     if script:
         request = with_script(row, request, *script)
     return Submission(row.name, request, settings)
@@ -46,10 +51,10 @@ def with_script(kind: JobKind, request: Any, name: str, arguments: Values) -> An
     return replace(request, script_name=script.name, script_args=scripts.in_order(chosen))
 
 
-def start_values(app: App, kind: JobKind, settings: Values) -> dict[str, Any]:
+def start_values(app: App, kind: JobKind, standing: Settings, settings: Values) -> dict[str, Any]:
     """What a form of that kind begins with: its own defaults, over them those of the model that the settings name."""
     if not kind.draws:
         return form_defaults(kind.request)
     name = settings.get("sd_model_checkpoint")
-    checkpoint = checkpoint_named(app, name) if isinstance(name, str) else standing_checkpoint(app)
+    checkpoint = checkpoint_named(app, name) if isinstance(name, str) else standing_checkpoint(app, standing)
     return form_defaults(kind.request) | suggested(app, checkpoint.sidecar if checkpoint else {}, kind)

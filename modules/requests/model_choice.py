@@ -29,9 +29,9 @@ def checkpoint_named(app: App, name: str) -> ModelFile | None:
         return None
 
 
-def standing_checkpoint(app: App) -> ModelFile | None:
+def standing_checkpoint(app: App, settings: Settings) -> ModelFile | None:
     """The checkpoint of the settings, or as in A1111 the first where that is not here; None if there is none at all."""
-    return checkpoint_named(app, app.settings.current.sd_model_checkpoint) or app.models.checkpoints.default()
+    return checkpoint_named(app, settings.sd_model_checkpoint) or app.models.checkpoints.default()
 
 
 def with_checkpoint_here(app: App, settings: Settings, request: Collection[str] = ()) -> tuple[Settings, list[str]]:
@@ -52,9 +52,9 @@ def with_checkpoint_here(app: App, settings: Settings, request: Collection[str] 
     ]
 
 
-def missing_choices(app: App) -> list[str]:
+def missing_choices(app: App, s: Settings) -> list[str]:
     """What the settings name that is not here, a sentence each."""
-    s, models = app.settings.current, app.models
+    models = app.models
     named = (
         ("checkpoint", s.sd_model_checkpoint, models.checkpoints.find, "the first there is draws instead"),
         ("VAE", s.sd_vae, models.vaes.find, "the checkpoint's own is used"),
@@ -78,15 +78,15 @@ def choice_error(find: Callable[[str], object], name: str) -> WebUIError | None:
 
 
 def standing_choice(app: App, owner: str) -> dict[str, Any]:
-    """What somebody begins with: what their account chose last, else the server's settings.
+    """What somebody begins with: what their account chose last, else its settings.
     What is not here any more is not chosen.
 
     Without accounts there is nobody to remember it for but the browser, which does so itself.
     """
-    current = app.settings.current
-    server = {name: getattr(current, name) for name in MODEL_SETTINGS}
-    wanted = server | (app.choices.of(owner) if owner != LOCAL_OWNER else {})
-    found = checkpoint_named(app, wanted["sd_model_checkpoint"]) or standing_checkpoint(app)
+    current = app.data_of(owner).settings.current
+    standing = {name: getattr(current, name) for name in MODEL_SETTINGS}
+    wanted = standing | (app.choices.of(owner) if owner != LOCAL_OWNER else {})
+    found = checkpoint_named(app, wanted["sd_model_checkpoint"]) or standing_checkpoint(app, current)
     vaes = (*ALWAYS_VAES, *(vae.name for vae in app.models.vaes.list()))
     vae = wanted["sd_vae"] if wanted["sd_vae"] in vaes else ALWAYS_VAES[0]
     return wanted | {"sd_model_checkpoint": found.name if found else None, "sd_vae": vae}
@@ -97,7 +97,7 @@ def first_checkpoint(app: App) -> ModelFile | None:
     else the first there is.
     """
     mine = app.choices.of(LOCAL_OWNER).get("sd_model_checkpoint", "")
-    return (checkpoint_named(app, mine) if mine else None) or standing_checkpoint(app)
+    return (checkpoint_named(app, mine) if mine else None) or standing_checkpoint(app, app.settings.current)
 
 
 def form_start(app: App, checkpoint: ModelFile | None) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Changing the server's settings: who may, and that every name in them is that of something there. No torch."""
+"""Changing settings, an account's or the server's: who may, and that every name in them is that of something there.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +11,33 @@ from typing import Any
 
 from modules.app.app import App
 from modules.base.accounts import Account, Role
-from modules.base.errors import Forbidden, Invalid, ModelCorrupt, UnknownName
+from modules.base.errors import Invalid, ModelCorrupt, UnknownName
 from modules.base.fields import Choice, declared_params
 from modules.base.limits import MAX_NAME
 from modules.library.catalog import Catalog
 from modules.library.library import Library
-from modules.settings.flags import Flags
-from modules.settings.options import Settings
+from modules.settings.options import Settings, check_own_settings
 
 UNKNOWN = object()
 NO_FILE_CHOSEN = ("", "None", "Automatic")      # what lists of files offer beside files
 
 
-def change_server_settings(app: App, account: Account, values: Mapping[str, Any]) -> Settings:
-    """Change some settings for everybody, all or none.
+def change_defaults(app: App, account: Account, values: Mapping[str, Any], mine: bool) -> None:
+    """Change some settings, all or none: the account's own if it is no administrator's, or is to have its own,
+    else everybody's.
 
     Raises Forbidden, Invalid, UnknownName or ModelCorrupt; then nothing has changed.
     """
-    check_administrator(app.flags, account)
-    current = asdict(app.settings.current) | app.settings.foreign
+    own = app.data_of(account.name).settings
+    changed = own if mine or account.role < Role.ADMINISTRATOR else app.settings
+    current = asdict(own.current) | own.foreign
     # what stands may name a file that has gone
     wanted = {name: value for name, value in values.items() if value != current.get(name, UNKNOWN)}
-    return app.settings.change(**{name: named_as_here(app.models, name, value) for name, value in wanted.items()})
-
-
-def check_administrator(flags: Flags, account: Account) -> None:
-    """Raises Forbidden."""
-    if account.role < Role.ADMINISTRATOR:
-        first = next((name for name, _ in flags.gradio_auth + flags.api_auth), "the administrator")
-        hint = "For your own pictures, send override_settings with a request, or choose on the page."
-        raise Forbidden(f"The settings are everybody's; only {first} may change them.", hint)
+    if changed is not app.settings:
+        check_own_settings(wanted, Account(account.name, min(account.role, Role.MEMBER)))
+    changed.change(**{name: named_as_here(app.models, name, value) for name, value in wanted.items()})
+    if changed is not own:
+        own.forget(wanted)      # or what was just said would not hold for whoever said it
 
 
 def named_as_here(library: Library, setting: str, value: Any) -> Any:

@@ -13,7 +13,7 @@ from modules.app.app import App
 from modules.base.accounts import Account
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.model_choice import with_checkpoint_here
-from modules.settings.options import SETTING_NAMES, Settings, check_places, for_request
+from modules.settings.options import SETTING_NAMES, Settings, check_own_settings, for_request
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     kind, mine = JOB_KINDS[asked.kind], app.data_of(account.name)
     account.check(kind.may)
     given = settings_given(asked.settings)
-    check_places(given, shared=not account.is_local)
+    check_own_settings(given, account)
     known = {name: value for name, value in given.items() if name in SETTING_NAMES}
     settings, missing = for_request(mine.settings.current, known), list[str]()
     if kind.draws:

@@ -1,11 +1,14 @@
-"""config.json: the settings that differ from their defaults, in A1111's format."""
+"""config.json: the settings that differ from their defaults, or an account's that differ from the server's,
+in A1111's format.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import logging
-from dataclasses import asdict
+from collections.abc import Collection
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -14,28 +17,46 @@ from modules.base.errors import DiskFull, Unwritable
 from modules.base.files import write_atomically
 from modules.base.last_good import keep_last_good, last_good_path, set_aside
 from modules.settings.foreign import A1111_SETTINGS, remembered
-from modules.settings.options import SETTING_NAMES, Settings, at_default, change_settings, with_file
+from modules.settings.options import SETTING_NAMES, Settings, change_settings, is_server_setting, with_file
 
 log = logging.getLogger(__name__)
 LARGEST_CONFIG = 4 * 2**20      # bytes; a real one has a few thousand
+USUAL_SETTINGS = Settings()
 
 
 class SettingsFile:
-    """The server's settings and where they are kept. `current` is an immutable snapshot, safe to hold."""
+    """Settings and where they are kept. `current` is an immutable snapshot, safe to hold."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, base: SettingsFile | None = None) -> None:
+        """base: those that hold where this file says nothing, the server's under an account's;
+        without, their defaults
+        """
+        self.path, self.base = path, base
         self._lock = Lock()
         self.problem = ""       # why the file's settings are not used, a sentence
         self._damaged = False   # the file is set aside before another is written
         # A1111's settings that mean nothing here (yet): kept, so that nothing is lost
         self._foreign: dict[str, Any] = {}
-        self.current = self._load()
+        self._own: dict[str, Any] = {}      # settings that are otherwise than those of the base
+        self._known = Settings(), self._own, Settings()      # base and own settings, and what they come to
+        self._load()
+
+    @property
+    def current(self) -> Settings:
+        """The settings that hold now."""
+        base, own = self._base(), self._own
+        if self._known[0] is not base or self._known[1] is not own:
+            self._known = base, own, replace(base, **own)
+        return self._known[2]
+
+    def _base(self) -> Settings:
+        return self.base.current if self.base else USUAL_SETTINGS
 
     @property
     def foreign(self) -> dict[str, Any]:
         """A1111's settings that have no effect here, as they were set, or at their defaults."""
-        return {name: self._foreign.get(name, usual) for name, usual in A1111_SETTINGS.items()}
+        usual = self.base.foreign if self.base else A1111_SETTINGS
+        return {name: self._foreign.get(name, usual[name]) for name in A1111_SETTINGS}
 
     def change(self, /, **values: Any) -> Settings:
         """Replace some settings, A1111's without effect among them, all or none, and write the file.
@@ -43,63 +64,77 @@ class SettingsFile:
         Raises Invalid naming the field.
         """
         with self._lock:
+            base = self._base()
             foreign = self._foreign | remembered(
                 {name: value for name, value in values.items() if name in A1111_SETTINGS}
             )
             settings = change_settings(
                 self.current, {name: value for name, value in values.items() if name not in A1111_SETTINGS}
             )
-            self._write(settings, foreign)
+            own = {name: value for name, value in asdict(settings).items() if value != getattr(base, name)}
+            self._write(own, foreign)
             return settings
 
-    def _write(self, settings: Settings, foreign: dict[str, Any]) -> None:
+    def forget(self, names: Collection[str]) -> None:
+        """Let those be as the base has them."""
+        with self._lock:
+            held = self._own, self._foreign
+            own, foreign = ({name: each[name] for name in each if name not in names} for each in held)
+            if (own, foreign) != held:
+                self._write(own, foreign)
+
+    def _write(self, own: dict[str, Any], foreign: dict[str, Any]) -> None:
         if self._damaged:
             set_aside(self.path)
-        kept = {name: value for name, value in asdict(settings).items() if not at_default(settings, name)}
-        content = json.dumps(foreign | kept, indent=4, ensure_ascii=False).encode()
+        content = json.dumps(foreign | own, indent=4, ensure_ascii=False).encode()
         write_atomically(self.path, content)
         keep_last_good(self.path, content)
         self.problem, self._damaged = "", False
-        self.current, self._foreign = settings, foreign
+        self._own, self._foreign = own, foreign
 
-    def _load(self) -> Settings:
+    def _load(self) -> None:
         """The file's settings; what is damaged in it comes from the last good copy."""
         try:
             content = read_config(self.path)
             values = config_values(content)
         except FileNotFoundError:
-            return Settings()
+            return
         except OSError as error:
             return self._repair({}, error.strerror or type(error).__name__, at_once=False)
         except (ValueError, RecursionError) as error:
             return self._repair({}, str(error))
-        settings, problems = self._take(values)
-        if problems:
+        if problems := self._take(values):
             return self._repair(values, " ".join(problems))
         keep_last_good(self.path, content)
-        return settings
 
-    def _take(self, values: dict[str, Any]) -> tuple[Settings, list[str]]:
-        """The settings among `values`, and what is wrong with others; what is no setting here is kept as it is."""
+    def _take(self, values: dict[str, Any]) -> list[str]:
+        """Take in the settings among `values`, and what is no setting here; returns what is wrong with others."""
         self._foreign = {name: value for name, value in values.items() if name not in SETTING_NAMES}
-        return with_file({name: value for name, value in values.items() if name in SETTING_NAMES})
+        named = {name: value for name, value in values.items() if name in SETTING_NAMES and self._may_set(name)}
+        settings, problems = with_file(named)
+        usable = [name for name, value in named.items() if not problems or is_usable(name, value)]
+        self._own = {name: getattr(settings, name) for name in usable}
+        return problems
 
-    def _repair(self, values: dict[str, Any], reason: str, at_once: bool = True) -> Settings:
+    def _may_set(self, name: str) -> bool:
+        """An account's file says nothing of what is the server's alone."""
+        return self.base is None or not is_server_setting(name)
+
+    def _repair(self, values: dict[str, Any], reason: str, at_once: bool = True) -> None:
         """The last good copy's settings, with the good ones of `values` over them; written in the damaged file's place,
         which is set aside: `at_once`, or when settings are changed.
         """
         good = last_good_values(self.path)
         usable = {name: value for name, value in values.items() if name not in SETTING_NAMES or is_usable(name, value)}
-        settings, _ = self._take(good | usable)
+        self._take(good | usable)
         used = "the last good ones are" if good else "the defaults are"
         self._damaged = True
         self.problem = told = f"{self.path.name} could not be read ({reason}); it is kept, and {used} used."
         log.warning("%s", told)
         if at_once:
             with contextlib.suppress(Unwritable, DiskFull):
-                self._write(settings, self._foreign)
+                self._write(self._own, self._foreign)
         self.problem = told      # whoever opens the page reads it, until the settings are changed
-        return settings
 
 
 def read_config(path: Path) -> bytes:

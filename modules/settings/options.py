@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 from pydantic import ValidationError
 
+from modules.base.accounts import Account, Role
 from modules.base.errors import Forbidden, Invalid
 from modules.base.fields import (
     BelowOutputs,
@@ -38,7 +39,7 @@ class Settings:
     """Everything that is not asked anew for each picture."""
 
     sd_model_checkpoint: Annotated[str, Param("Stable Diffusion checkpoint", Choice("checkpoints"), "The model that draws.", section="sd")] = ""
-    sd_checkpoints_limit: Annotated[int, Param("Checkpoints kept loaded", Slider(1, 10), "More are dropped from memory, oldest first.", section="sd")] = 1
+    sd_checkpoints_limit: Annotated[int, Param("Checkpoints kept loaded", Slider(1, 10), "More are dropped from memory, oldest first.", section="sd", server=True)] = 1
     emphasis: Annotated[str, Param("Emphasis mode", Choice(("None", "Ignore", "Original", "No norm")), "What (word:1.2) does to the text's meaning.", "Emphasis", section="sd")] = "Original"
     randn_source: Annotated[str, Param("Random number source", Choice(("GPU", "CPU", "NV")), "Whose noise a seed gives: this device's, the CPU's, or an NVIDIA GPU's on any device.", "RNG", section="sd")] = "GPU"
     comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", "Prompt word wrap", section="sd")] = 20
@@ -77,9 +78,9 @@ class Settings:
     lora_add_hashes_to_infotext: Annotated[bool, Param("Write LoRA hashes", Checkbox(), "Which LoRAs a picture was made with, in its generation data.", section="extra_networks")] = True
     textual_inversion_add_hashes_to_infotext: Annotated[bool, Param("Write embedding hashes", Checkbox(), "Which embeddings a picture was made with, in its generation data.", section="extra_networks")] = True
 
-    pictures_side_by_side: Annotated[int, Param("Pictures of one job made side by side", Slider(0, 16), "More take less time together; fewer show the first one sooner and lose less when interrupted. 0 is what pays here: 2 on a CPU, 8 on a GPU. A batch of Batch size is always made together.", section="optimizations")] = 0
+    pictures_side_by_side: Annotated[int, Param("Pictures of one job made side by side", Slider(0, 16), "More take less time together; fewer show the first one sooner and lose less when interrupted. 0 is what pays here: 2 on a CPU, 8 on a GPU. A batch of Batch size is always made together.", section="optimizations", server=True)] = 0
     pictures_alone: Annotated[bool, Param("Make every picture alone", Checkbox(), "Share no UNet call with other pictures: slower, but the last bit never depends on company.", section="optimizations")] = False
-    cross_attention_optimization: Annotated[str, Param("Cross attention optimization", Choice(ATTENTION_BACKENDS), "How attention is computed: the same picture but for its last bits, at other speed and memory. Automatic is the command line's choice, else PyTorch's.", section="optimizations")] = "Automatic"
+    cross_attention_optimization: Annotated[str, Param("Cross attention optimization", Choice(ATTENTION_BACKENDS), "How attention is computed: the same picture but for its last bits, at other speed and memory. Automatic is the command line's choice, else PyTorch's.", section="optimizations", server=True)] = "Automatic"
     token_merging_ratio: Annotated[float, Param("Token merging ratio", Slider(0, 0.9, 0.1), "This share of the picture's similar places is thought over together: faster, slightly different.", "Token merging ratio", section="optimizations")] = 0.0
     token_merging_ratio_img2img: Annotated[float, Param("Token merging ratio for img2img", Slider(0, 0.9, 0.1), "0 is the one above.", section="optimizations")] = 0.0
     token_merging_ratio_hr: Annotated[float, Param("Token merging ratio for the high-res pass", Slider(0, 0.9, 0.1), "0 is the one above.", "Token merging ratio hr", section="optimizations")] = 0.0
@@ -281,36 +282,36 @@ class Settings:
 
     outdir_samples: Annotated[str, Param(
         "Folder for pictures", BelowOutputs(),
-        f"Empty: each kind of picture has its own. {BELOW}", section="saving-paths",
+        f"Empty: each kind of picture has its own. {BELOW}", section="saving-paths", server=True,
     )] = ""
     outdir_txt2img_samples: Annotated[str, Param(
-        "Folder for txt2img", BelowOutputs(), BELOW, section="saving-paths",
+        "Folder for txt2img", BelowOutputs(), BELOW, section="saving-paths", server=True,
     )] = "outputs/txt2img-images"
     outdir_img2img_samples: Annotated[str, Param(
-        "Folder for img2img", BelowOutputs(), BELOW, section="saving-paths",
+        "Folder for img2img", BelowOutputs(), BELOW, section="saving-paths", server=True,
     )] = "outputs/img2img-images"
     outdir_extras_samples: Annotated[str, Param(
-        "Folder for Extras", BelowOutputs(), BELOW, section="saving-paths",
+        "Folder for Extras", BelowOutputs(), BELOW, section="saving-paths", server=True,
     )] = "outputs/extras-images"
     outdir_grids: Annotated[str, Param(
         "Folder for grids", BelowOutputs(),
-        f"Empty: each kind of grid has its own. {FOR_GRIDS}", section="saving-paths",
+        f"Empty: each kind of grid has its own. {FOR_GRIDS}", section="saving-paths", server=True,
     )] = ""
     outdir_txt2img_grids: Annotated[str, Param(
-        "Folder for txt2img's grids", BelowOutputs(), FOR_GRIDS, section="saving-paths",
+        "Folder for txt2img's grids", BelowOutputs(), FOR_GRIDS, section="saving-paths", server=True,
     )] = "outputs/txt2img-grids"
     outdir_img2img_grids: Annotated[str, Param(
-        "Folder for img2img's grids", BelowOutputs(), FOR_GRIDS, section="saving-paths",
+        "Folder for img2img's grids", BelowOutputs(), FOR_GRIDS, section="saving-paths", server=True,
     )] = "outputs/img2img-grids"
     outdir_save: Annotated[str, Param(
-        "Folder for pictures saved by hand", BelowOutputs(), BELOW, section="saving-paths",
+        "Folder for pictures saved by hand", BelowOutputs(), BELOW, section="saving-paths", server=True,
     )] = "log/images"
     outdir_init_images: Annotated[str, Param(
-        "Folder for the pictures that img2img starts from", BelowOutputs(), BELOW, section="saving-paths",
+        "Folder for the pictures that img2img starts from", BelowOutputs(), BELOW, section="saving-paths", server=True,
     )] = "outputs/init-images"
 
     save_to_dirs: Annotated[bool, Param(
-        "Save pictures in subfolders", Checkbox(), "Named by the pattern below.", section="saving-to-dirs",
+        "Save pictures in subfolders", Checkbox(), "Named by the pattern below.", section="saving-to-dirs", server=True,
     )] = True
     grid_save_to_dirs: Annotated[bool, Param(
         "Save grids in subfolders", Checkbox(), FOR_GRIDS, section="saving-to-dirs",
@@ -321,7 +322,7 @@ class Settings:
     directories_filename_pattern: Annotated[str, Param(
         "Pattern of subfolders", BelowOutputs(),
         "Such as [date] or [user]/[model_name]; docs/saving.md lists what may stand in brackets. Empty is [prompt_words].",
-        section="saving-to-dirs",
+        section="saving-to-dirs", server=True,
     )] = "[date]"
     directories_max_prompt_words: Annotated[int, Param(
         "Most words of [prompt_words]", Slider(1, 20),
@@ -345,48 +346,47 @@ class Settings:
 
     queue_administrator_weight: Annotated[float, Param(
         "Administrators: weight in the queue", Slider(0.1, 10, 0.1),
-        "Whose weight is twice another's gets twice the work done while both wait.", section="queue",
+        "Whose weight is twice another's gets twice the work done while both wait.", section="queue", server=True,
     )] = 1.0
     queue_member_weight: Annotated[float, Param(
         "Members: weight in the queue", Slider(0.1, 10, 0.1),
-        "Whose weight is twice another's gets twice the work done while both wait.", section="queue",
+        "Whose weight is twice another's gets twice the work done while both wait.", section="queue", server=True,
     )] = 1.0
     queue_member_pictures: Annotated[int, Param(
         "Members: pictures waiting", Number(0, 1_000_000),
         "So many unfinished pictures an account may have; more are refused until some are done. 0 is any number.",
-        section="queue",
+        section="queue", server=True,
     )] = 400
     queue_member_work: Annotated[float, Param(
         "Members: megapixel-steps an hour", Number(0, 1_000_000_000),
         "What an account may ask for within an hour; a picture of 512 × 512 in 20 steps is 5.2. 0 is any amount.",
-        section="queue",
+        section="queue", server=True,
     )] = 40_000.0
     queue_member_jobs: Annotated[int, Param(
         "Members: jobs at a time", Number(0, 1000),
-        "So many jobs of an account are worked on at once; the others wait. 0 is as many as pays.", section="queue",
+        "So many jobs of an account are worked on at once; the others wait. 0 is as many as pays.", section="queue", server=True,
     )] = 0
     queue_guest_weight: Annotated[float, Param(
         "Guests: weight in the queue", Slider(0.1, 10, 0.1),
-        "Whose weight is twice another's gets twice the work done while both wait.", section="queue",
+        "Whose weight is twice another's gets twice the work done while both wait.", section="queue", server=True,
     )] = 0.5
     queue_guest_pictures: Annotated[int, Param(
         "Guests: pictures waiting", Number(0, 1_000_000),
         "So many unfinished pictures an account may have; more are refused until some are done. 0 is any number.",
-        section="queue",
+        section="queue", server=True,
     )] = 16
     queue_guest_work: Annotated[float, Param(
         "Guests: megapixel-steps an hour", Number(0, 1_000_000_000),
         "What an account may ask for within an hour; a picture of 512 × 512 in 20 steps is 5.2. 0 is any amount.",
-        section="queue",
+        section="queue", server=True,
     )] = 1_000.0
     queue_guest_jobs: Annotated[int, Param(
         "Guests: jobs at a time", Number(0, 1000),
-        "So many jobs of an account are worked on at once; the others wait. 0 is as many as pays.", section="queue",
+        "So many jobs of an account are worked on at once; the others wait. 0 is as many as pays.", section="queue", server=True,
     )] = 1
 
 
 SETTING_NAMES = tuple(field.name for field in fields(Settings))
-PATH_SETTINGS = ("directories_filename_pattern", "save_to_dirs", *(name for name in SETTING_NAMES if name.startswith("outdir_")))
 
 
 def change_settings(settings: Settings, values: Mapping[str, Any]) -> Settings:
@@ -420,10 +420,17 @@ def for_request(settings: Settings, values: Mapping[str, Any]) -> Settings:
     return change_settings(settings, img2img | dict(values))
 
 
-def check_places(values: Mapping[str, Any], shared: bool) -> None:
-    """On a shared server one request does not say in which folders its pictures go. Raises Forbidden."""
-    if shared and (named := [name for name in PATH_SETTINGS if values.get(name) is not None]):
-        raise Forbidden(f"The setting {named[0]} cannot be changed for one request.", "Where people log in, folders are the server's alone.")
+def is_server_setting(name: str) -> bool:
+    """Is it the administrator's alone, and the same for all?"""
+    param = declared_params(Settings).get(name)
+    return param is not None and param.server
+
+
+def check_own_settings(names: Collection[str], account: Account) -> None:
+    """Raises Forbidden naming those that only an administrator may say."""
+    if account.role < Role.ADMINISTRATOR and (servers := [name for name in names if is_server_setting(name)]):
+        subject = f"The setting {servers[0]} is" if len(servers) == 1 else f"The settings {', '.join(servers)} are"
+        raise Forbidden(f"{subject} the server's.", "An administrator may change that; leave it out.")
 
 
 def at_default(settings: Settings, name: str) -> bool:

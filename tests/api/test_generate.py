@@ -7,7 +7,6 @@ import io
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -299,8 +298,7 @@ def test_a_seed_beyond_64_bits_is_refused(client, seed):
 
 def standing(client, **settings):
     """Settings of the file as somebody brings it from elsewhere, until the next call."""
-    file = client.app.settings
-    file.current = replace(file.current, **settings)
+    client.app.settings.change(**settings)
 
 
 def test_settings_that_name_what_is_not_here_cost_no_picture_and_are_told(client):

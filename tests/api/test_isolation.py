@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from modules.base.fields import declared_params
+from modules.settings.options import Settings
 from tests.servers import settled
 
 ALICE, BOB = ("alice", "a-secret"), ("bob", "b-secret")
@@ -107,3 +109,81 @@ def test_styles_are_the_servers_and_ones_own(guarded):
     finally:
         own.unlink()
         (guarded.app.flags.paths.data_dir / "styles.csv").unlink()
+
+
+# Settings --------------------------------------------------------------------------------------------
+
+
+def options(guarded, auth):
+    return guarded.get("/sdapi/v1/options", auth=auth).json()
+
+
+def set_options(guarded, auth, values, **query):
+    return guarded.post("/sdapi/v1/options", json=values, params=query, auth=auth)
+
+
+@pytest.fixture
+def as_before(guarded):
+    """Afterwards everybody's settings are as they were."""
+    yield
+    for owner in ("alice", "bob"):
+        guarded.app.data_of(owner).settings.forget(options(guarded, ALICE))
+    set_options(guarded, ALICE, {"eta_ddim": 0.0, "CLIP_stop_at_last_layers": 1})
+
+
+def drawn(guarded, auth):
+    return guarded.post("/sdapi/v1/txt2img", json=TINY, auth=auth).json()
+
+
+@pytest.mark.usefixtures("as_before")
+def test_what_a_member_changes_holds_for_the_member_alone(guarded):
+    before, hers, server = options(guarded, ALICE), drawn(guarded, ALICE), guarded.app.settings.current
+    assert set_options(guarded, BOB, {"CLIP_stop_at_last_layers": 2, "localization": "his"}).status_code == 200
+    assert options(guarded, BOB) == before | {"CLIP_stop_at_last_layers": 2, "localization": "his"}
+    assert options(guarded, ALICE) == before and guarded.app.settings.current is server
+    assert "Clip skip: 2" in drawn(guarded, BOB)["info"]
+    again = drawn(guarded, ALICE)
+    assert again["images"] == hers["images"] and "Clip skip" not in again["info"]
+    kept = guarded.app.flags.paths.data_dir / "configs/accounts/bob/config.json"
+    assert "CLIP_stop_at_last_layers" in kept.read_text()
+
+
+SERVERS = [name for name, param in declared_params(Settings).items() if param.server]
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_members_change_of_a_server_setting_is_refused_by_name_and_changes_nothing(guarded, name):
+    before = options(guarded, BOB)
+    other = {bool: lambda it: not it, str: lambda it: it + "x", int: lambda it: it + 1, float: lambda it: it + 1}
+    value = other[type(before[name])](before[name])
+    for how in ({}, {"mine": True}):
+        reply = set_options(guarded, BOB, {"eta_ddim": 0.5, name: value}, **how)
+        assert (reply.status_code, reply.json()["error"]) == (403, "forbidden") and name in reply.json()["detail"]
+    overridden = {"kind": "txt2img", "fields": TINY, "settings": {name: value}}
+    assert guarded.post("/easel/v1/jobs", json=overridden, auth=BOB).status_code == 403
+    assert options(guarded, BOB) == before and options(guarded, ALICE) == before
+
+
+def test_all_server_settings_of_a_refused_change_are_named(guarded):
+    detail = set_options(guarded, BOB, {"sd_checkpoints_limit": 9, "outdir_samples": "x"}).json()["detail"]
+    assert "sd_checkpoints_limit" in detail and "outdir_samples" in detail
+
+
+@pytest.mark.usefixtures("as_before")
+def test_a_member_may_post_back_what_was_read(guarded):
+    read = options(guarded, BOB)
+    assert set_options(guarded, BOB, {**read, "eta_ddim": 0.5}).status_code == 200
+    assert options(guarded, BOB) == read | {"eta_ddim": 0.5}
+    assert set(guarded.app.data_of("bob").settings._own) == {"eta_ddim"}
+
+
+@pytest.mark.usefixtures("as_before")
+def test_what_an_administrator_changes_holds_for_all_who_have_not(guarded):
+    set_options(guarded, BOB, {"eta_ddim": 0.5})
+    assert set_options(guarded, ALICE, {"eta_ddim": 0.25, "CLIP_stop_at_last_layers": 3}).status_code == 200
+    assert (options(guarded, BOB)["eta_ddim"], options(guarded, BOB)["CLIP_stop_at_last_layers"]) == (0.5, 3)
+    assert set_options(guarded, ALICE, {"eta_ddim": 0.75}, mine=True).status_code == 200
+    assert (options(guarded, ALICE)["eta_ddim"], guarded.app.settings.current.eta_ddim) == (0.75, 0.25)
+    assert set_options(guarded, ALICE, {"eta_ddim": 0.125}).status_code == 200
+    assert (options(guarded, ALICE)["eta_ddim"], guarded.app.settings.current.eta_ddim) == (0.125, 0.125)
+    assert options(guarded, BOB)["eta_ddim"] == 0.5

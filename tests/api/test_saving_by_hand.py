@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -21,11 +20,11 @@ HEADER = "prompt,seed,width,height,sampler,cfgs,steps,filename,negative_prompt,s
 @contextmanager
 def set_to(client, **settings):
     file = client.app.settings
-    before, file.current = file.current, replace(file.current, **settings)
+    before, file._own = file._own, {**file._own, **settings}      # also what no request may set
     try:
         yield
     finally:
-        file.current = before
+        file._own = before
 
 
 def drawn(client, job, **fields):
@@ -146,11 +145,12 @@ def test_somebody_elses_picture_cannot_be_saved(guarded):
     alice, bob = {"auth": ("alice", "a-secret")}, {"auth": ("bob", "b-secret")}
     body = {"prompt": "a", "steps": 1, "width": 64, "height": 64, "force_task_id": "hers-by-hand"}
     assert guarded.post("/sdapi/v1/txt2img", json=body, **alice).status_code == 200
+    before = list(guarded.app.flags.paths.outputs.rglob("*"))
     assert guarded.post("/easel/v1/jobs/hers-by-hand/save", json={"index": 0}, **bob).status_code == 404
-    assert not list(guarded.app.flags.paths.outputs.rglob("log.csv"))
+    assert list(guarded.app.flags.paths.outputs.rglob("*")) == before
     with set_to(guarded, samples_filename_pattern="[user]"):
         [path] = saved(guarded, "hers-by-hand", **alice)
-    assert path.name == "00000-alice.png"
+    assert path.name.endswith("-alice.png")
 
 
 def test_the_sound_of_a_jobs_end_is_told_and_served_where_there_is_one(client):

@@ -114,13 +114,13 @@ def test_a_checkpoint_that_a_request_names_itself_must_be_here(app):
 
 
 def test_what_the_settings_name_and_is_not_here_is_told(app):
-    assert missing_choices(app) == []
+    assert missing_choices(app, app.settings.current) == []
     app.settings.change(
         sd_model_checkpoint="gone.ckpt", sd_vae="gone.vae.pt", upscaler_for_img2img="4x-Gone", face_restoration=True
     )
-    notes = missing_choices(app)
+    notes = missing_choices(app, app.settings.current)
     assert all(
         name in note for name, note in zip(("gone.ckpt", "gone.vae.pt", "4x-Gone", "codeformer"), notes, strict=True)
     )
     app.settings.change(sd_vae="auto")
-    assert not any("VAE" in note for note in missing_choices(app))
+    assert not any("VAE" in note for note in missing_choices(app, app.settings.current))

@@ -46,7 +46,7 @@ def app(tmp_path):
 
 
 def by_page(app, given, settings, script=None):
-    asked = read_submission(app, "txt2img", given, settings, script)
+    asked = read_submission(app, LOCAL_ACCOUNT, "txt2img", given, settings, script)
     return submit(app, asked, LOCAL_ACCOUNT)
 
 

@@ -168,3 +168,54 @@ def test_the_docs_list_every_setting_without_effect():
     docs = (Path(__file__).parents[2] / "docs/api.md").read_text("utf-8")
     for section, settings in SECTIONS.items():
         assert f"| {section} | {', '.join(f'`{name}`' for name in settings)} |" in docs
+
+
+# An account's over the server's
+
+
+def test_server_settings_are_where_pictures_go_what_the_device_holds_and_the_queues():
+    paths = [name for name in SETTING_NAMES if name.startswith("outdir_")]
+    others = ["sd_checkpoints_limit", "pictures_side_by_side", "cross_attention_optimization"]
+    found = [name for name, param in declared_params(Settings).items() if param.server]
+    queue = [name for name in SETTING_NAMES if name.startswith("queue_")]
+    assert sorted(found) == sorted([*paths, *others, *queue, "save_to_dirs", "directories_filename_pattern"])
+
+
+@pytest.fixture
+def two(tmp_path):
+    """The server's settings, and an account's over them."""
+    server = SettingsFile(tmp_path / "config.json")
+    return server, SettingsFile(tmp_path / "own" / "config.json", server)
+
+
+def test_an_accounts_file_says_only_what_is_otherwise(two):
+    server, own = two
+    server.change(eta_ddim=0.5, emphasis="None")
+    own.change(eta_ddim=0.0, emphasis="None", s_churn=1)
+    assert json.loads(own.path.read_text()) == {"eta_ddim": 0.0, "s_churn": 1.0}
+    server.change(emphasis="Ignore", s_churn=2)
+    for each in (own, SettingsFile(own.path, server)):
+        assert each.current == Settings(eta_ddim=0.0, emphasis="Ignore", s_churn=1.0)
+
+
+def test_what_is_forgotten_is_as_on_the_server_again(two):
+    server, own = two
+    own.change(eta_ddim=0.5, s_churn=1, localization="mine")
+    own.forget(["eta_ddim", "localization", "emphasis"])
+    assert own.current == Settings(s_churn=1.0) and own.foreign["localization"] == server.foreign["localization"]
+    assert SettingsFile(own.path, server).current == own.current
+
+
+def test_an_accounts_file_cannot_say_what_is_the_servers(two):
+    server, own = two
+    own.path.parent.mkdir()
+    own.path.write_text(json.dumps({"outdir_samples": "elsewhere", "sd_checkpoints_limit": 9, "eta_ddim": 0.5}))
+    assert SettingsFile(own.path, server).current == Settings(eta_ddim=0.5)
+
+
+def test_a_snapshot_is_the_same_value_until_something_changes(two):
+    server, own = two
+    held = own.current
+    assert own.current is held
+    server.change(eta_ddim=0.5)
+    assert own.current.eta_ddim == 0.5 and held.eta_ddim == 0.0
