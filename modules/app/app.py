@@ -32,6 +32,7 @@ class App:
     jobs: Jobs
     tokenizer: Callable[[], Tokenizer]
     process: ProcessFile | None = None      # held while it runs; none in tests that are a program among others
+    notices: tuple[str, ...] = ()           # what whoever looks after the server should know of its start
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
     hooks: Hooks = field(default_factory=Hooks)
     queue: QueueControl = field(init=False)

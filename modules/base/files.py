@@ -9,7 +9,7 @@ import io
 import os
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -202,6 +202,20 @@ def clear_unfinished(folder: Path, before: float, below: bool = True) -> int:
                     cleared += 1
         if not below:
             folders.clear()
+    return cleared
+
+
+def clear_old(folder: Path, endings: Collection[str], before: float, keep: Collection[str] = ()) -> int:
+    """Delete files of these endings right in `folder`, unless named in `keep`, that were last written `before` (seconds
+    since 1970); returns how many.
+    """
+    cleared = 0
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            with contextlib.suppress(OSError):
+                if path.suffix[1:] in endings and path.name not in keep and path.lstat().st_mtime < before:
+                    path.unlink()
+                    cleared += 1
     return cleared
 
 

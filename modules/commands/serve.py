@@ -28,16 +28,15 @@ from modules.api.routing import inner_path
 from modules.api.starting import BROKEN_PAGE, STARTING
 from modules.app.app import App
 from modules.base.border import logged, outcome
-from modules.base.files import clear_unfinished
 from modules.base.imports import uncollected
-from modules.base.process_file import ProcessFile, is_held
+from modules.base.process_file import ProcessFile
 from modules.commands.assemble import assemble, start_worker
 from modules.commands.gradio_import import import_gradio
+from modules.commands.housekeeping import Housekeeping, checked_database
 from modules.commands.protocol import PlainSpoken
 from modules.settings.flags import LOOPBACK, Accounts, Flags
 
 log = logging.getLogger(__name__)
-OTHERS_SECONDS = 3600      # model folders may be another server's too: what it is writing is not touched
 
 
 def serve(flags: Flags, sock: socket.socket) -> int:
@@ -46,7 +45,10 @@ def serve(flags: Flags, sock: socket.socket) -> int:
     address = f"http://{'127.0.0.1' if flags.host == '0.0.0.0' else flags.host}:{sock.getsockname()[1]}{flags.subpath}"
     held = ProcessFile(flags.paths.server_lock, address)
     try:
-        run(assemble(flags, held), sock, address)
+        notices = checked_database(flags.paths.database)
+        app = assemble(flags, held)
+        app.notices = notices
+        run(app, sock, address)
     finally:
         held.release()
     return 0
@@ -139,22 +141,10 @@ async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: async
         # without it the page and the model cards still work, and the log tells why there are no pictures
         await asyncio.to_thread(partial(logged, start_worker, app, failure="The worker could not be started"))
         app.hooks.app_started(app, api)
-        await asyncio.to_thread(clear_leftovers, app)
+        house = Housekeeping(app)
+        house.start()
         await stop.wait()
-
-
-def clear_leftovers(app: App) -> None:
-    """Half-written files of a server that was killed; while a terminal is at work nobody can tell whose they are."""
-    paths = app.flags.paths
-    if not app.process or any(is_held(path) for path in paths.terminal_locks.glob("*.lock")):
-        return
-    began = app.process.held_since
-    cleared = clear_unfinished(paths.data_dir, began, below=False) + sum(
-        clear_unfinished(each, began) for each in (paths.outputs, paths.cache)
-    )
-    cleared += clear_unfinished(paths.models, began - OTHERS_SECONDS)
-    if cleared:
-        log.info("%d half-written files of an earlier run were cleared away", cleared)
+        house.stop()
 
 
 def build_page(app: App) -> tuple[FastAPI, Gate]:

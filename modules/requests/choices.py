@@ -76,7 +76,7 @@ def file_problems(app: App, mine: AccountData) -> list[str]:
     """What is wrong with the settings, the files that they name and those that are there, a sentence each."""
     broken = [found.problem for found in app.models.checkpoints.list() if found.problem]
     problems = [*missing_choices(app, mine.settings.current), *broken, *mine.style_files.problems()]
-    told = dict.fromkeys((app.settings.problem, mine.settings.problem))
+    told = dict.fromkeys((*app.notices, app.settings.problem, mine.settings.problem))
     return [*filter(None, told), *problems]
 
 

@@ -78,6 +78,8 @@ class Settings:
     lora_add_hashes_to_infotext: Annotated[bool, Param("Write LoRA hashes", Checkbox(), "Which LoRAs a picture was made with, in its generation data.", section="extra_networks")] = True
     textual_inversion_add_hashes_to_infotext: Annotated[bool, Param("Write embedding hashes", Checkbox(), "Which embeddings a picture was made with, in its generation data.", section="extra_networks")] = True
 
+    job_history_limit: Annotated[int, Param("Jobs remembered", Number(0, 1_000_000), "Records of older jobs are forgotten, once an hour; their pictures stay. 0 remembers all.", section="system", server=True)] = 20_000
+
     pictures_side_by_side: Annotated[int, Param("Pictures of one job made side by side", Slider(0, 16), "More take less time together; fewer show the first one sooner and lose less when interrupted. 0 is what pays here: 2 on a CPU, 8 on a GPU. A batch of Batch size is always made together.", section="optimizations", server=True)] = 0
     pictures_alone: Annotated[bool, Param("Make every picture alone", Checkbox(), "Share no UNet call with other pictures: slower, but the last bit never depends on company.", section="optimizations")] = False
     cross_attention_optimization: Annotated[str, Param("Cross attention optimization", Choice(ATTENTION_BACKENDS), "How attention is computed: the same picture but for its last bits, at other speed and memory. Automatic is the command line's choice, else PyTorch's.", section="optimizations", server=True)] = "Automatic"

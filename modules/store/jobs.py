@@ -107,6 +107,46 @@ class JobStore:
             )
             return int(db.execute("SELECT place FROM jobs WHERE id = ?", (job.id,)).fetchone()["place"])
 
+    def add_ended(self, jobs: Collection[JobRecord]) -> None:
+        """Jobs that have ended long ago, with their outputs, before all others; what is known already stays as it is.
+        """
+        with self.database.open() as db:
+            for job in jobs:
+                short, long = map(json.dumps, split_params(job.params))
+                added = db.execute(
+                    "INSERT OR IGNORE INTO jobs (id, number, owner, kind, params, long_params, asked, settings, save,"
+                    " state, created, ended, made) VALUES (?, 0, ?, ?, ?, ?, ?, '{}', ?, ?, ?, ?, ?)",
+                    (job.id, job.owner, job.kind, short, long, len(job.outputs), job.save, job.state, job.created,
+                     job.created, len(job.outputs)),
+                )
+                if added.rowcount:
+                    _insert_outputs(db, job)
+
+    def output_paths(self) -> set[str]:
+        """Of all outputs of all jobs."""
+        with self.database.reading() as db:
+            return {row["path"] for row in db.execute("SELECT path FROM outputs")}
+
+    def owners(self) -> set[str]:
+        with self.database.reading() as db:
+            return {row["owner"] for row in db.execute("SELECT DISTINCT owner FROM jobs")}
+
+    def trim(self, most: int) -> int:
+        """Forget the records of ended jobs beyond the newest `most`, returns how many; their files stay."""
+        with self.database.open() as db:
+            old = db.execute(
+                "SELECT id FROM jobs WHERE ended IS NOT NULL ORDER BY number DESC, created DESC LIMIT -1 OFFSET ?",
+                (most,),
+            ).fetchall()
+            db.executemany("DELETE FROM outputs WHERE job = ?", [(row["id"],) for row in old])
+            db.executemany("DELETE FROM jobs WHERE id = ?", [(row["id"],) for row in old])
+        return len(old)
+
+    def count_by_state(self) -> dict[str, int]:
+        with self.database.reading() as db:
+            rows = db.execute("SELECT state, count(*) AS jobs FROM jobs GROUP BY state")
+            return {row["state"]: row["jobs"] for row in rows}
+
     def add_output(self, job: str, output: OutputRecord) -> None:
         with self.database.open() as db:
             before = db.execute("DELETE FROM outputs WHERE job = ? AND position = ?", (job, output.index)).rowcount
@@ -229,10 +269,8 @@ class JobStore:
     ) -> list[JobRecord]:
         """An owner's newest jobs, newest first, as `brief` tells of them; of all kinds, or of these."""
         among = f"AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
-        return self._many(
-            f"{BRIEF} WHERE owner = ? AND hidden = 0 {among} ORDER BY number DESC LIMIT ?",
-            owner, *kinds, limit, newest=newest,
-        )
+        query = f"{BRIEF} WHERE owner = ? AND hidden = 0 {among} ORDER BY number DESC, created DESC LIMIT ?"
+        return self._many(query, owner, *kinds, limit, newest=newest)
 
     def _many(self, query: str, *values: Any, newest: int | None = None) -> list[JobRecord]:
         with self.database.reading() as db:
@@ -249,6 +287,16 @@ BRIEF = (
 
 def in_states(states: Collection[str]) -> str:
     return f"state IN ({', '.join('?' * len(states))})"
+
+
+def _insert_outputs(db: sqlite3.Connection, job: JobRecord) -> None:
+    db.executemany(
+        "INSERT INTO outputs (job, position, path, infotext, facts, saved, kind) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (job.id, each.index, each.path, each.infotext, json.dumps(dict(each.facts)), each.saved, each.kind)
+            for each in job.outputs
+        ],
+    )
 
 
 def _outputs(db: sqlite3.Connection, job: str, newest: int | None) -> list[OutputRecord]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import inf
 from threading import Lock
 from typing import Any
 
@@ -27,14 +26,13 @@ from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upsca
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.config import WorkerConfig
 from modules.worker.job_kinds import JobPlan, plan_job
-from modules.worker.saving import INPUT_SECONDS, Where, save_image, trim
+from modules.worker.saving import Where, save_image
 
 log = logging.getLogger(__name__)
 WORK = (Predict, Upscale, RestoreFaces)   # questions that show that a job has begun
 ON_CPU, ON_GPU = 2, 8       # pictures of one job made side by side, unless the settings say how many
 PREVIEW_SECONDS = 0.25      # a job's previews come no faster
 MOST_NOTES = 100            # that a job's owner is told; each is written to disk, and a batch may have as many as files
-TRIM_SECONDS = 3600         # the cache is looked through no more often
 
 
 @dataclass
@@ -90,7 +88,6 @@ class JobRunner:
         self.jobs: dict[str, JobProgress] = {}
         self.failure: Exception | None = None        # why there will be no more pictures
         self.closing = Lock()                        # a job is either begun before that, and ended by it, or refused
-        self.trimmed = -inf
 
     @contextmanager
     def open(self) -> Iterator[Engine]:
@@ -295,11 +292,6 @@ class JobRunner:
     def _end(self, progress: JobProgress) -> None:
         del self.jobs[progress.spec.id]
         self.emit(progress.outcome)
-        if time.monotonic() - self.trimmed > TRIM_SECONDS:
-            self.trimmed = time.monotonic()
-            trim(self.config.cache)
-            for folder in (self.config.inputs, *self.config.inputs.glob("*/")):      # the local account's, all others'
-                trim(folder, INPUT_SECONDS)
 
 
 def unforeseen(error: BaseException) -> BaseException | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,13 +20,10 @@ from modules.imaging.save import Destination, FileFormat, encode_image, png, wit
 from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import MANIFEST_KEY
 from modules.requests.patterns import below_outputs
-from modules.settings.options import IMAGE_FORMATS, Settings
+from modules.settings.options import Settings
 from modules.worker.job_kinds import JobPlan
 from modules.worker.manifest import manifest
 from modules.worker.naming import place_of, upscaler_suffix
-
-INPUT_SECONDS = 30 * 24 * 3600      # how long a picture that jobs start from is stored after it was last sent
-CACHED_SECONDS = 24 * 3600      # how long a picture nobody asked to keep can still be had
 
 
 @dataclass(frozen=True)
@@ -175,10 +171,3 @@ def cached(sheet: Sheet, folder: Path, job: str, picture: int | str) -> Path:
     path = folder / f"{sha256(job.encode()).hexdigest()[:32]}-{picture}.{sheet.how.name}"
     write_atomically(path, sheet.file)
     return path
-
-
-def trim(folder: Path, seconds: float = CACHED_SECONDS) -> None:
-    """Delete the cached pictures that have had their time."""
-    for path in folder.glob("*.*"):
-        if path.suffix[1:] in IMAGE_FORMATS and time.time() - path.stat().st_mtime > seconds:
-            path.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ TITLES: Mapping[str, str] = {
     "face-restoration": "Face restoration",
     "extra_networks": "Extra networks",
     "optimizations": "Optimisations",
+    "system": "System",
     "hypertile": "Hypertile",
     "compatibility": "Compatibility",
     "sampler-params": "Sampler parameters",

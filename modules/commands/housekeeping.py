@@ -1,0 +1,140 @@
+"""What a server does beside its work: at its start and every hour what nobody needs any more goes, and what must not be
+lost is copied.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+
+from modules.app.app import App
+from modules.base.accounts import LOCAL_OWNER, account_folder
+from modules.base.border import logged
+from modules.base.errors import DatabaseUnusable
+from modules.base.files import clear_old, clear_unfinished
+from modules.base.process_file import is_held
+from modules.requests.found_pictures import list_found_pictures
+from modules.settings.options import IMAGE_FORMATS
+from modules.store.accounts import AccountStore
+from modules.store.repair import keep_good_database, repair_database
+
+log = logging.getLogger(__name__)
+HOUSEKEEPING_SECONDS = 3600.0
+STOP_HOUSEKEEPING_SECONDS = 2.0      # all that it writes is written whole: it may be cut off
+COPIED_AT_STOP = 64 * 2**20      # bytes of a database that takes no time to speak of
+OTHERS_SECONDS = 3600      # model folders may be another server's too: what it is writing is not touched
+INPUT_SECONDS = 30 * 24 * 3600      # how long a picture that jobs start from is stored after it was last sent
+CACHED_SECONDS = 24 * 3600      # how long a picture nobody asked to keep can still be had
+INPUT_NAME = re.compile(r"[0-9a-f]{64}\.png")
+
+
+def checked_database(path: Path) -> tuple[str, ...]:
+    """Notices of what was wrong with the database and is mended. Raises DatabaseUnusable."""
+    try:
+        notice = repair_database(path)
+    except (sqlite3.Error, OSError) as error:
+        raise DatabaseUnusable(
+            f"The database {path.name} is damaged and no new one can be made: {error}.",
+            f"Check the disk's space and who may write to {path.parent}.",
+        ) from error
+    return (notice,) if notice else ()
+
+
+class Housekeeping:
+    """A thread of its own, from `start` to `stop`; a duty that fails keeps nothing from the others."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(STOP_HOUSEKEEPING_SECONDS)
+        database = self.app.flags.paths.database
+        if not self._thread.is_alive() and database.is_file() and database.stat().st_size < COPIED_AT_STOP:
+            logged(keep_database, self.app)
+
+    def _run(self) -> None:
+        logged(clear_leftovers, self.app)
+        if self.app.notices:
+            logged(list_lost_pictures, self.app, self._stopping.is_set)
+        while not self._stopping.is_set():
+            for duty in (clear_old_pictures, forget_old_jobs, keep_database):
+                logged(duty, self.app)
+            self._stopping.wait(HOUSEKEEPING_SECONDS)
+
+
+def clear_leftovers(app: App) -> None:
+    """Half-written files of a server that was killed; while a terminal is at work nobody can tell whose they are."""
+    paths = app.flags.paths
+    if not app.process or any(is_held(path) for path in paths.terminal_locks.glob("*.lock")):
+        return
+    began = app.process.held_since
+    cleared = clear_unfinished(paths.data_dir, began, below=False) + sum(
+        clear_unfinished(each, began) for each in (paths.outputs, paths.cache, paths.data_dir / "configs")
+    )
+    cleared += clear_unfinished(paths.models, began - OTHERS_SECONDS)
+    if cleared:
+        log.info("%d half-written files of an earlier run were cleared away", cleared)
+
+
+def clear_old_pictures(app: App) -> None:
+    """Pictures in the cache that have had their time, and those that jobs start from, unless one still waits for it."""
+    cache, now = app.flags.paths.cache, time.time()
+    inputs = cache / "inputs"
+    clear_old(cache, IMAGE_FORMATS, now - CACHED_SECONDS)
+    needed = set(inputs_of_unfinished(app))
+    for folder in (inputs, *inputs.glob("*/")):      # the local account's, all others'
+        clear_old(folder, IMAGE_FORMATS, now - INPUT_SECONDS, needed)
+
+
+def inputs_of_unfinished(app: App) -> Iterator[str]:
+    """Names of pictures that jobs in the queue start from."""
+    for record in app.jobs.store.unfinished():
+        yield from INPUT_NAME.findall(str(record.params))
+
+
+def forget_old_jobs(app: App) -> None:
+    """Records beyond the setting's number; pictures stay."""
+    if limit := app.settings.current.job_history_limit:
+        forgotten = app.jobs.store.trim(limit)
+        if forgotten:
+            log.info("%d records of old jobs were forgotten", forgotten)
+
+
+def keep_database(app: App) -> None:
+    keep_good_database(app.flags.paths.database)
+
+
+def list_lost_pictures(app: App, stopping: Callable[[], bool]) -> None:
+    """Pictures of an account lie in a folder of its name; all others are the local account's."""
+    outputs, owners = app.flags.paths.outputs, folder_owners(app)
+
+    def owner_of(path: Path) -> str:
+        return owners.get(path.relative_to(outputs).parts[0], LOCAL_OWNER)
+
+    found = list_found_pictures(app.jobs.store, outputs, owner_of, stopping)
+    log.info("%d pictures were found in %s and are listed again", found, outputs.name)
+
+
+def folder_owners(app: App) -> dict[str, str]:
+    """Folder below the outputs → its account, of all that anything is known of."""
+    flags = app.flags
+    folders: list[str] = []
+    with contextlib.suppress(OSError):
+        folders = [path.name for path in (flags.paths.data_dir / "configs" / "accounts").iterdir()]
+    named = [name for name, _ in flags.gradio_auth + flags.api_auth]
+    recorded = [record.name for record in AccountStore(flags.paths.database).list()]
+    return {
+        account_folder(name): name for name in (*folders, *named, *recorded, *app.jobs.store.owners()) if name
+    }

@@ -1,0 +1,175 @@
+"""A damaged database is set aside; what can still be read of it, and its last good copy, go into a new one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from modules.base.errors import DiskFull, Unwritable
+from modules.base.files import discard, sync_folder
+from modules.base.last_good import last_good_path, set_aside
+from modules.store.database import migrate
+from modules.store.migrations import MIGRATIONS
+
+log = logging.getLogger(__name__)
+CHECK_SECONDS = 20.0      # a database that takes longer is taken as it is
+RESCUE_SECONDS = 60.0     # for each source of rows
+STEPS_BETWEEN_LOOKS = 10_000      # of SQLite's machine, at the clock
+DAMAGED_CODES = (11, 26)      # SQLITE_CORRUPT, SQLITE_NOTADB
+UNREADABLE_ROWS = (sqlite3.Error, UnicodeDecodeError)
+BESIDE_DATABASE = ("-wal", "-shm")
+
+# what is read from the model files again, and what has one row in every database
+NOT_RESCUED = frozenset({"model_files", "model_texts", "accounts_revision"})
+# of a copy also: who was logged out since it was made stays so
+NOT_FROM_COPY = frozenset({"credentials"})
+# what does not change any more: the copy's are better than those of a damaged file
+FINAL_ROWS = {"jobs": "ended IS NOT NULL", "outputs": "job IN (SELECT id FROM jobs WHERE ended IS NOT NULL)"}
+
+
+def repair_database(path: Path) -> str:
+    """Check the file and, if it is damaged, put another in its place; returns a notice, "" if all is well.
+
+    One process at a time, before anybody has the database open. Raises Unwritable if the damaged file cannot be
+    moved, sqlite3.Error or OSError if a new one cannot be made.
+    """
+    reason = damage_of(path)
+    if not reason:
+        return ""
+    log.error("The database %s is damaged: %s", path.name, reason)
+    fresh = path.with_name(f"{path.name}.new")
+    remove_database(fresh)
+    migrate(fresh, MIGRATIONS)
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as target:
+        tables = set(table_names(target)) - NOT_RESCUED
+        copy = last_good_path(path)
+        rescued = rescue_rows(copy, target, FINAL_ROWS)
+        rescued += rescue_rows(path, target, dict.fromkeys(tables, "1"))
+        rescued += rescue_rows(copy, target, dict.fromkeys(tables - NOT_FROM_COPY, "1"))
+        target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    aside = set_aside(path)
+    for end in BESIDE_DATABASE:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + end).replace(aside.with_name(aside.name + end))
+    fresh.replace(path)
+    sync_folder(path.parent)
+    return (
+        f"The database {path.name} was damaged ({reason}). It is kept as {aside.name}; {rescued:,} of its records were "
+        "saved, and pictures in the outputs folder are listed again."
+    )
+
+
+def damage_of(path: Path) -> str:
+    """What is wrong with a database, in SQLite's words; "" if nothing is, if there is none, or if it cannot be told."""
+    if not path.is_file():
+        return ""
+    if not path.stat().st_size:
+        return "it is empty" if last_good_path(path).exists() else ""
+    try:
+        with reading_for(path, CHECK_SECONDS) as db:
+            found = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        return str(error) if is_damage(error) else ""
+    except UnicodeDecodeError:      # of the damaged schema, in SQLite's own message
+        return "its tables cannot be read"
+    return "" if found == "ok" else " ".join(found.split())[:200]
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Python 3.10 does not tell the code: its text does."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in DAMAGED_CODES or "malformed" in str(error) or "not a database" in str(error)
+
+
+@contextlib.contextmanager
+def reading_for(path: Path, seconds: float) -> Iterator[sqlite3.Connection]:
+    """A connection whose statements are interrupted when the time is over."""
+    until = time.monotonic() + seconds
+    with closing(sqlite3.connect(path, timeout=seconds)) as db:
+        db.set_progress_handler(lambda: time.monotonic() > until, STEPS_BETWEEN_LOOKS)
+        db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        yield db
+
+
+def table_names(db: sqlite3.Connection) -> list[str]:
+    rows = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    return [name for (name,) in rows.fetchall()]
+
+
+def rescue_rows(source: Path, target: sqlite3.Connection, wanted: Mapping[str, str]) -> int:
+    """Copy the rows that can be read and that the target has not yet; returns how many.
+
+    wanted: table → condition. What cannot be read, the whole source perhaps, is left out.
+    """
+    copied = 0
+    with contextlib.suppress(*UNREADABLE_ROWS), reading_for(source, RESCUE_SECONDS) as db:
+        for table, condition in wanted.items():
+            copied += rescue_table(db, target, table, condition)
+    return copied
+
+
+def rescue_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str, condition: str) -> int:
+    """From both ends, since a damaged page in the middle ends each reading."""
+    columns = sorted(columns_of(source, table) & columns_of(target, table))
+    if not columns:
+        return 0
+    names = ", ".join(columns)
+    insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"
+    before = target.total_changes
+    target.execute("BEGIN")
+    for order in ("ASC", "DESC"):
+        with contextlib.suppress(*UNREADABLE_ROWS):
+            for row in source.execute(f"SELECT {names} FROM {table} WHERE {condition} ORDER BY rowid {order}"):
+                with contextlib.suppress(sqlite3.Error):      # a value that no row may have
+                    target.execute(insert, row)
+    target.execute("COMMIT")
+    return target.total_changes - before
+
+
+def columns_of(db: sqlite3.Connection, table: str) -> set[str]:
+    """Empty if there is no such table, or it cannot be read."""
+    try:
+        return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+    except UNREADABLE_ROWS:
+        return set()
+
+
+def remove_database(path: Path) -> None:
+    for end in ("", *BESIDE_DATABASE):
+        discard(path.with_name(path.name + end))
+
+
+def copy_database(path: Path, target: Path) -> None:
+    """A whole copy at one moment, while others read and write; `target` is the old file or the new one.
+
+    Raises DiskFull or Unwritable.
+    """
+    temporary = target.with_name(f"{target.name}.new")
+    remove_database(temporary)
+    try:
+        with closing(sqlite3.connect(path, timeout=30)) as source, closing(sqlite3.connect(temporary)) as copy:
+            source.backup(copy, pages=1000, sleep=0.01)
+            copy.execute("PRAGMA journal_mode = DELETE")      # one file, that needs no other beside it
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        sync_folder(target.parent)
+    except (sqlite3.OperationalError, OSError) as error:
+        full = "full" in str(error) or getattr(error, "errno", 0) == 28
+        raise (DiskFull if full else Unwritable)(
+            f"The database {path.name} could not be copied: {error}.",
+            f"Check the disk's space and who may write to {target.parent.name}/.",
+        ) from error
+    finally:
+        remove_database(temporary)
+
+
+def keep_good_database(path: Path) -> None:
+    """The last good copy of a database, made anew. Raises DiskFull or Unwritable."""
+    copy_database(path, last_good_path(path))
