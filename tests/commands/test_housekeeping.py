@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_records_beyond_the_settings_number_are_forgotten_and_their_pictures_sta
         app.jobs.store.set_state(name, DONE)
     forget_old_jobs(app)
     assert len(app.jobs.store.recent("local")) == 4
-    app.settings.current = replace(app.settings.current, job_history_limit=1)
+    app.settings.change(job_history_limit=1)
     forget_old_jobs(app)
     assert [job.id for job in app.jobs.store.recent("local")] == ["waiting", "third"] and kept.exists()
 
