@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Easel's one entry: `python3 webui.py [serve | generate | make | test | bench | docs] [flags]`.
+"""Easel's one entry: `python3 webui.py [serve | generate | make | users | test | bench | docs] [flags]`.
 
 Needs a Python of 3.10 or newer and nothing else: the first start makes .venv beside this file and installs into it.
 An older Python must still be able to read this file, to be told so: hence the plain syntax and the late imports.
@@ -56,9 +56,12 @@ def serve(arguments: list) -> int:
     """The page and the API, until Ctrl+C."""
     from modules.base import bootstrap
     from modules.base.process_file import refuse_second
-    from modules.settings.flags import parse_flags
+    from modules.settings.flags import parse_flags, without_secrets
 
     flags = parse_flags(arguments)
+    arguments, secret = without_secrets(arguments)
+    if secret:
+        return bootstrap.hand_over(None, [__file__, "serve", *arguments], secret=secret)
     refuse_second(flags.paths.server_lock)
     sock = bootstrap.listen(flags.host, flags.port)
     bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")
@@ -80,6 +83,11 @@ def generate(arguments: list) -> int:
 def make(arguments: list) -> int:
     """Model files made of others, from the terminal."""
     return in_terminal("make", arguments)
+
+
+def users(arguments: list) -> int:
+    """Accounts: added, listed, changed from the terminal, also while the server runs."""
+    return in_terminal("users", arguments)
 
 
 def in_terminal(command: str, arguments: list) -> int:
@@ -141,7 +149,9 @@ def report(notes: tuple) -> None:
         print(note, flush=True)
 
 
-COMMANDS = {"serve": serve, "generate": generate, "make": make, "test": test, "bench": bench, "docs": docs}
+COMMANDS = {
+    "serve": serve, "generate": generate, "make": make, "users": users, "test": test, "bench": bench, "docs": docs,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

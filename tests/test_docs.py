@@ -263,7 +263,7 @@ def asked(example: str) -> tuple[str, str, dict[str, str], int]:
         flag, value, *words = words
         given[flag] = value
     method = given.get("-X") or ("POST" if "--json" in given else "GET")
-    return method, words[0].removeprefix("$EASEL"), given, int(comment or 200)
+    return method, words[0].removeprefix("$EASEL"), given, int(comment[:3] or 200)
 
 
 def route_of(method: str, address: str) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import ipaddress
 import logging
 import socket
@@ -12,21 +11,31 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from modules.api.cookies import SESSION_COOKIE, Cookies
 from modules.api.errors import body_of, error_headers
 from modules.api.forwarding import TrustedProxies
 from modules.api.incoming import IncomingBody, with_readable_range
+from modules.api.open_requests import OpenRequests
 from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins
 from modules.api.outgoing import SECURITY_HEADERS, OutgoingResponse
 from modules.api.routing import check_size, declared_size
-from modules.base.accounts import LOCAL_ACCOUNT, NOBODY, Account, Role
+from modules.app.authentication import LOCAL_CREDENTIAL, NO_CREDENTIAL, WRONG_LOGIN_HINT, Authenticator, Credential
+from modules.base.accounts import account_key
 from modules.base.errors import BadHost, NotFound, Unauthenticated, UnsupportedMedia, WebUIError
-from modules.settings.flags import Accounts, Flags
+from modules.settings.flags import Flags
+from modules.store.accounts import SESSION_KIND, TOKEN_KIND, TOKEN_PREFIX
 
 log = logging.getLogger(__name__)
-PUBLIC = "/internal/ping"      # answered without an account
+# answered without an account; all else needs one
+PUBLIC = frozenset({
+    "/internal/ping", "/login", "/logout", "/setup",
+    *(f"/login/{name}" for name in ("accounts.css", "boot.js", "common.js", "login.js", "setup.js", "favicon.svg")),
+})
+# where a browser is sent to log in, and from where it comes back
+PAGES = frozenset({"/", "/docs", "/account", "/accounts"})
 # what a foreign page can post without asking
 FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "text/plain")
 LONGEST_PATH, LONGEST_PATH_PART = 2000, 255      # characters of an address, bytes of a part of it
@@ -36,12 +45,14 @@ CONTROLS = frozenset(map(chr, (*range(32), 127)))
 class Access:
     """Sets `scope["account"]` for everything behind it, or answers with a refusal. It stands before all routing."""
 
-    def __init__(self, app: ASGIApp, accounts: Accounts, flags: Flags) -> None:
-        self.app, self.accounts = app, accounts
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, flags: Flags) -> None:
+        self.app, self.authenticator = app, authenticator
         self.hosts = allowed_hosts(flags)
         self.proxies = TrustedProxies(flags.trusted_proxy)
         self.origins = Origins(flags)
-        self.public = flags.subpath + PUBLIC
+        self.subpath, self.cookies = flags.subpath, Cookies(flags.subpath)
+        self.open = OpenRequests(authenticator.stands)
+        authenticator.changed.append(self.open.end_fallen)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -54,7 +65,11 @@ class Access:
             await self.admit(scope, body, response)
             await response.finish(scope, receive)
         except Exception as error:       # the request's border: its client is told, the HTTP server hears of nothing
-            if isinstance(error, WebUIError) and not response.started:
+            if isinstance(error, Unauthenticated) and response.started:
+                await response.end(scope)
+            elif isinstance(error, Unauthenticated) and self.is_page(scope):
+                await self.send_to_login(scope, receive, response.send)
+            elif isinstance(error, WebUIError) and not response.started:
                 await refuse(error, scope, receive, response.send)
             else:
                 told = await response.fail(scope, receive)
@@ -76,10 +91,11 @@ class Access:
             return
         self.origins.check(scope, headers)
         check_form(scope, headers)
-        scope["account"] = self.account(scope, headers)
+        credential = await self.identify(scope, headers)
+        scope["credential"], scope["account"] = credential, credential.account
         check_target(scope["path"])
         check_size(declared_size(headers))
-        await self.app(scope, body.receive, response.send)
+        await self.open.run(credential, answer(self.app, scope, body.receive, response.send))
 
     def check_host(self, headers: Headers) -> None:
         """Only names this server goes by: a foreign name that was pointed here (DNS rebinding) is turned away."""
@@ -89,17 +105,57 @@ class Access:
                 "Use the address it printed at its start, or name this one with --allowed-hosts.",
             )
 
-    def account(self, scope: Scope, headers: Headers) -> Account:
-        """Who asks. The first account there is administers the server. Raises Unauthenticated."""
-        if not self.accounts:
-            return LOCAL_ACCOUNT
-        name, password = basic_credentials(headers.get("authorization", ""))
-        found = [known for known, secret in self.accounts if same_secret(known, name) & same_secret(secret, password)]
-        if found:
-            return Account(found[0], Role.ADMINISTRATOR if found[0] == self.accounts[0][0] else Role.MEMBER)
-        if scope["path"] == self.public:
-            return NOBODY
-        raise Unauthenticated("Please log in.", "Name and password are those of --gradio-auth or --api-auth.")
+    async def identify(self, scope: Scope, headers: Headers) -> Credential:
+        """Who asks. A header that says it goes before a cookie. Raises Unauthenticated or RateLimited."""
+        if not self.authenticator.required:
+            return LOCAL_CREDENTIAL
+        public = scope["path"] in {self.subpath + path for path in PUBLIC}
+        if "authorization" not in headers or public:
+            found = self.authenticator.by_secret(SESSION_KIND, self.cookies.read(scope, SESSION_COOKIE))
+        else:
+            found = await self.by_header(scope, headers["authorization"])
+        if found is None and public:
+            return NO_CREDENTIAL
+        if found is None:
+            raise Unauthenticated("Please log in.", WRONG_LOGIN_HINT)
+        return found
+
+    async def by_header(self, scope: Scope, header: str) -> Credential | None:
+        """A token, or a name with its password, or with a token in its place. Raises as `identify` does."""
+        scheme, _, value = header.partition(" ")
+        if scheme.lower() == "bearer":
+            return self.authenticator.by_secret(TOKEN_KIND, value.strip())
+        name, password = basic_credentials(header)
+        if not name:
+            return None
+        if password.startswith(TOKEN_PREFIX):
+            found = self.authenticator.by_secret(TOKEN_KIND, password)
+            return found if found and account_key(found.account.name) == account_key(name) else None
+        return await self.authenticator.by_password(name, password, client_address(scope))
+
+    def is_page(self, scope: Scope) -> bool:
+        """Does a browser open a page, for a person who can be sent to log in?"""
+        return (
+            scope["type"] == "http"
+            and scope["method"] == "GET"
+            and scope["path"] in {self.subpath + path for path in PAGES} | {self.subpath}
+            and "text/html" in Headers(scope=scope).get("accept", "")
+        )
+
+    async def send_to_login(self, scope: Scope, receive: Receive, send: Send) -> None:
+        page = scope["path"].removeprefix(self.subpath).strip("/")
+        where = "login" if self.authenticator.has_accounts else "setup"
+        query = f"?next={page}" if page and where == "login" else ""
+        await RedirectResponse(f"{self.subpath}/{where}{query}", 303)(scope, receive, send)
+
+
+async def answer(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    await app(scope, receive, send)
+
+
+def client_address(scope: Scope) -> str:
+    """Where the request comes from, as the door sees it: behind a trusted proxy, what that says."""
+    return str((scope.get("client") or ("",))[0])
 
 
 def check_form(scope: Scope, headers: Headers) -> None:
@@ -122,11 +178,6 @@ def check_target(path: str) -> None:
         or any(letter in CONTROLS for letter in path)
     ):
         raise NotFound("There is nothing at that address.", "The addresses of the API are at /docs.")
-
-
-def same_secret(secret: str, given: str) -> bool:
-    """Takes as long for a good guess as for a bad one."""
-    return hmac.compare_digest(secret.encode(), given.encode())
 
 
 def basic_credentials(header: str) -> tuple[str, str]:
@@ -172,5 +223,7 @@ async def refuse(error: WebUIError, scope: Scope, receive: Receive, send: Send) 
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 4403})
         return
-    login = {"WWW-Authenticate": 'Basic realm="Easel", charset="UTF-8"'} if error.status == 401 else {}
+    # a browser would ask for a password in a window of its own
+    asks = error.status == 401 and "sec-fetch-mode" not in Headers(scope=scope)
+    login = {"WWW-Authenticate": 'Basic realm="Easel", charset="UTF-8"'} if asks else {}
     await JSONResponse(body_of(error), error.status, {**error_headers(error), **login})(scope, receive, send)

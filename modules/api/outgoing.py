@@ -32,7 +32,7 @@ class OutgoingResponse:
 
     def __init__(self, send: Send, body: IncomingBody) -> None:
         self.headers: Mapping[str, str] = SECURITY_HEADERS
-        self.started = False
+        self.started = self._sized = False
         self._send, self._body = send, body
         self._held: Message | None = None      # the start of such a refusal
         self._text = b""
@@ -54,6 +54,7 @@ class OutgoingResponse:
         a refusal before the end of a large body hangs up.
         """
         headers = MutableHeaders(scope=start)
+        self._sized = "content-length" in headers
         for name, value in self.headers.items():
             headers.setdefault(name, value)
         # what has a version is asked for again each time, all else is not kept at all
@@ -72,6 +73,13 @@ class OutgoingResponse:
         )
         kept = {name: value for name, value in headers.items() if name not in OF_THE_TEXT}
         await JSONResponse(body, status, kept)(scope, receive, self.send)
+
+    async def end(self, scope: Scope) -> None:
+        """Cut a response short; one whose length was announced is cut by the HTTP server, which hangs up."""
+        if scope["type"] == "websocket":
+            await self._send({"type": "websocket.close", "code": 4401})
+        elif not self._sized:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self, scope: Scope, receive: Receive) -> str:
         """Say that there was a fault of our own, to whoever has had no other response yet.

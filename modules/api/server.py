@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modules.api import (
+    accounts,
     cards,
     errors,
     extra_networks,
@@ -21,6 +22,7 @@ from modules.api import (
     health,
     info,
     jobs,
+    login,
     making,
     models,
     options,
@@ -48,6 +50,8 @@ FACES = (
     cards,
     extra_networks,
     health,
+    login,
+    accounts,
     making,
     progress,
     info,

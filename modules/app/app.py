@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from modules.app.account_data import AccountData
+from modules.app.authentication import Authenticator
 from modules.app.decoding import DecodingBudget
 from modules.app.jobs import Jobs
 from modules.app.queue import QueueControl
+from modules.app.setup_link import SetupLink
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile
@@ -31,9 +33,11 @@ class App:
     cards: Cards
     jobs: Jobs
     tokenizer: Callable[[], Tokenizer]
+    authenticator: Authenticator
     process: ProcessFile | None = None      # held while it runs; none in tests that are a program among others
     notices: tuple[str, ...] = ()           # what whoever looks after the server should know of its start
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
+    setup_link: SetupLink = field(default_factory=SetupLink)
     hooks: Hooks = field(default_factory=Hooks)
     queue: QueueControl = field(init=False)
     _data: dict[str, AccountData] = field(default_factory=dict, repr=False)      # by account

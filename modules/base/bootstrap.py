@@ -11,6 +11,7 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -190,11 +191,17 @@ def install_requirements(venv: Path, requirements: Path) -> None:
     write_atomically(stamp_path(venv, requirements), signature(requirements, version).encode())
 
 
-def hand_over(python: Path | None, arguments: Sequence[str], folder: Path | None = None) -> int:
+def hand_over(
+    python: Path | None, arguments: Sequence[str], folder: Path | None = None, secret: Sequence[str] = ()
+) -> int:
     """Go on as `python` (None: the running one) with these arguments, in `folder`; where this returns,
     the exit code.
+
+    secret: arguments that go through the environment, for everybody on the machine may list those of a process
     """
     command = [str(python or sys.executable), *arguments]
+    if secret:
+        os.environ["COMMANDLINE_ARGS"] = f"{os.environ.get('COMMANDLINE_ARGS', '')} {shlex.join(secret)}".strip()
     if folder:
         os.chdir(folder)
     sys.stdout.flush()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modules.app.app import App
+from modules.app.authentication import Authenticator
 from modules.app.jobs import Jobs
 from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile, is_held, left_by_the_dead
@@ -26,6 +27,7 @@ from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags, Paths
 from modules.settings.queue_limits import queue_limits
+from modules.store.accounts import AccountStore
 from modules.store.hashes import HashCache
 from modules.store.jobs import MODEL, JobStore, OutputRecord
 from modules.worker.config import WorkerConfig, nobody_notes
@@ -61,6 +63,7 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
             hooks,
         ),
         tokenizer=cached_tokenizer(paths.configs / "clip"),
+        authenticator=Authenticator(AccountStore(paths.database), flags),
         process=process,
         hooks=hooks,
     )

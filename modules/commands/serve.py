@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import secrets
 import socket
 import webbrowser
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +26,7 @@ from modules.api.gate import Gate
 from modules.api.routing import inner_path
 from modules.api.starting import BROKEN_PAGE, STARTING
 from modules.app.app import App
+from modules.app.setup_link import SetupLink
 from modules.base.border import logged, outcome
 from modules.base.imports import uncollected
 from modules.base.process_file import ProcessFile
@@ -34,15 +34,16 @@ from modules.commands.assemble import assemble, start_worker
 from modules.commands.gradio_import import import_gradio
 from modules.commands.housekeeping import Housekeeping, checked_database
 from modules.commands.protocol import PlainSpoken
-from modules.settings.flags import LOOPBACK, Accounts, Flags
+from modules.settings.flags import LOOPBACK, Flags
 
 log = logging.getLogger(__name__)
+ACCOUNTS_SECONDS = 1.0      # between two looks at whether another process has changed the accounts
 
 
 def serve(flags: Flags, sock: socket.socket) -> int:
     """Serve on the bound `sock` until stopped; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    address = f"http://{'127.0.0.1' if flags.host == '0.0.0.0' else flags.host}:{sock.getsockname()[1]}{flags.subpath}"
+    address = own_address(flags, sock.getsockname()[1])
     held = ProcessFile(flags.paths.server_lock, address)
     try:
         notices = checked_database(flags.paths.database)
@@ -54,8 +55,18 @@ def serve(flags: Flags, sock: socket.socket) -> int:
     return 0
 
 
+def own_address(flags: Flags, port: int) -> str:
+    """Where the page is, for somebody at this computer."""
+    host = "127.0.0.1" if flags.host == "0.0.0.0" else f"[{flags.host}]" if ":" in flags.host else flags.host
+    return f"http{'s' if flags.tls_certfile else ''}://{host}:{port}{flags.subpath}"
+
+
 def run(app: App, sock: socket.socket, address: str) -> None:
     print(f"Easel is at {address}", flush=True)
+    if app.authenticator.required and not app.authenticator.has_accounts:
+        app.setup_link, token = SetupLink.new()
+        print(f"Make the administrator's account at {address}/setup?token={token}", flush=True)
+        print("This link opens once. At another computer, put this one's name in place of 127.0.0.1.", flush=True)
     Server(server_config(application(app, address), app.flags), app.jobs.stop_watching).run(sockets=[sock])
 
 
@@ -76,6 +87,7 @@ def server_config(application: ASGIApp, flags: Flags) -> uvicorn.Config:
     return uvicorn.Config(
         application, http=PlainSpoken, proxy_headers=False, server_header=False, log_level="warning",
         timeout_graceful_shutdown=5, timeout_keep_alive=flags.timeout_keep_alive,
+        ssl_certfile=flags.tls_certfile, ssl_keyfile=flags.tls_keyfile,
     )
 
 
@@ -90,7 +102,7 @@ def application(app: App, address: str) -> Access:
         default=server.nowhere,
         lifespan=lambda _: running(app, api, page, address),
     )
-    return Access(mounted, required_accounts(app.flags), app.flags)
+    return Access(mounted, app.authenticator, app.flags)
 
 
 @dataclass
@@ -111,7 +123,11 @@ async def running(app: App, api: FastAPI, page: RootPage, address: str) -> Async
     stop = asyncio.Event()
     life = asyncio.create_task(live(app, api, page, address, stop))
     life.add_done_callback(told_if_failed)
+    await asyncio.to_thread(app.authenticator.forget_flag_sessions)
+    watch = asyncio.create_task(app.authenticator.watch(ACCOUNTS_SECONDS))
+    watch.add_done_callback(told_if_failed)
     yield
+    watch.cancel()
     stop.set()
     if app.process:
         app.process.release_jobs()
@@ -167,16 +183,3 @@ def wants_browser(flags: Flags) -> bool:
         os.name == "nt" or os.uname().sysname == "Darwin" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
     )
     return flags.autolaunch or (screen and flags.host in LOOPBACK and "CI" not in os.environ)
-
-
-def required_accounts(flags: Flags) -> Accounts:
-    """Who may come in. Beyond this computer there is always an account; one is made up if none was given."""
-    given = flags.gradio_auth + flags.api_auth
-    if given or flags.host in LOOPBACK:
-        return given
-    password = secrets.token_urlsafe(9)
-    print(
-        f"Others must log in: name easel, password {password}  (choose your own with --gradio-auth name:password)",
-        flush=True,
-    )
-    return (("easel", password),)

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from modules.base.accounts import account_key, account_name
 from modules.base.errors import Invalid
 
 ROOT = Path(__file__).resolve().parents[2]
-Accounts = tuple[tuple[str, str], ...]      # (name, password)
+FlagAccounts = tuple[tuple[str, str], ...]      # (name, password)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 FLAG_GROUPS = NETWORK_GROUP, FILES_GROUP, START_GROUP, DEVICE_GROUP, ATTENTION_GROUP = (
@@ -91,17 +92,36 @@ def url_path(text: str) -> str:
     return "".join(f"/{part}" for part in parts)
 
 
-def parse_accounts(text: str) -> Accounts:
+def parse_accounts(text: str) -> FlagAccounts:
     """`name:password,name2:password2`. A password may hold colons, not commas; errors never show one."""
     pairs = [entry.strip().partition(":") for entry in text.split(",") if entry.strip()]
     for number, (name, _, password) in enumerate(pairs, start=1):
         if not name or not password:
             raise argparse.ArgumentTypeError(f"account {number} is not of the form name:password")
+        check_flag_account(number, name)
     if not pairs:
         raise argparse.ArgumentTypeError("expected at least one name:password")
-    if len({name for name, _, _ in pairs}) < len(pairs):
+    if len({account_key(name) for name, _, _ in pairs}) < len(pairs):
         raise argparse.ArgumentTypeError("a name stands there twice")
     return tuple((name, password) for name, _, password in pairs)
+
+
+def check_flag_account(number: int, name: str) -> None:
+    """Raises ArgumentTypeError for a name that is none, without showing it: it may be half of a password."""
+    try:
+        account_name(name)
+    except Invalid as error:
+        raise argparse.ArgumentTypeError(f"account {number} has a name that cannot be one. {error.hint}") from error
+
+
+def accounts_file(text: str) -> FlagAccounts:
+    """A file of name:password, one to a line or with commas between, as A1111 takes it."""
+    path = existing_file(text)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{path} cannot be read: {error.__class__.__name__}") from error
+    return parse_accounts(",".join(line for line in lines if line.strip()))
 
 
 class Added(argparse.Action):
@@ -182,19 +202,34 @@ def flag(group: str, explain: str, default: Any = None, *, secret: bool = False,
 class Flags:
     """What the command line said."""
 
-    listen: bool = flag(NETWORK_GROUP, "let other computers of your network in; needs accounts (--gradio-auth)", False)
+    listen: bool = flag(NETWORK_GROUP, "let other computers of your network in; people log in", False)
     port: int = flag(NETWORK_GROUP, "the number after the colon in the address", 7860, type=port_number, metavar="N")
     server_name: str | None = flag(NETWORK_GROUP, "answer only at this address of this computer", metavar="ADDRESS")
     subpath: str = flag(
         NETWORK_GROUP, "serve below this path, behind a reverse proxy", "", type=url_path, metavar="PATH"
     )
-    gradio_auth: Accounts = flag(NETWORK_GROUP, "accounts for the page: name:password, separated by commas", (),
+    gradio_auth: FlagAccounts = flag(NETWORK_GROUP, "accounts for the page: name:password, separated by commas", (),
                                  secret=True, type=parse_accounts, metavar="NAME:PASSWORD,…")
     api: bool = flag(
         NETWORK_GROUP, "a habit from A1111: here the API under /sdapi/v1 is always open beside the page", False
     )
-    api_auth: Accounts = flag(NETWORK_GROUP, "accounts for the API, in the same form", (),
+    api_auth: FlagAccounts = flag(NETWORK_GROUP, "accounts for the API, in the same form", (),
                               secret=True, type=parse_accounts, metavar="NAME:PASSWORD,…")
+    gradio_auth_path: FlagAccounts = flag(
+        NETWORK_GROUP,
+        "accounts out of a file of name:password, one to a line: nobody sees them in a list of processes",
+        (),
+        secret=True,
+        type=accounts_file,
+        metavar="FILE",
+    )
+    tls_certfile: Path | None = flag(
+        NETWORK_GROUP, "speak https with this certificate (PEM, with those that vouch for it)", type=existing_file,
+        metavar="FILE",
+    )
+    tls_keyfile: Path | None = flag(
+        NETWORK_GROUP, "its private key (PEM, without a password)", type=existing_file, metavar="FILE"
+    )
     timeout_keep_alive: int = flag(
         NETWORK_GROUP, "seconds an idle connection is kept open (default: 75)", 75, type=seconds, metavar="N"
     )
@@ -315,6 +350,11 @@ class Flags:
         return self.server_name or ("0.0.0.0" if self.listen else "127.0.0.1")
 
     @property
+    def accounts(self) -> FlagAccounts:
+        """Those that flags give; the first one administers the server."""
+        return self.gradio_auth + self.gradio_auth_path + self.api_auth
+
+    @property
     def attention(self) -> str:
         """What the setting "Automatic" means for attention; of several flags the first in A1111's order counts."""
         return next((name for flag, name in ATTENTION_FLAGS.items() if getattr(self, flag)), "Automatic")
@@ -322,7 +362,7 @@ class Flags:
     @property
     def shared(self) -> bool:
         """Is there anybody who need not be the person at this computer?"""
-        return bool(self.gradio_auth or self.api_auth) or self.host not in LOOPBACK
+        return bool(self.accounts) or self.host not in LOOPBACK
 
     @property
     def paths(self) -> Paths:
@@ -449,12 +489,30 @@ def read_flags(parser: Parser, argv: Sequence[str], environ: Mapping[str, str]) 
     values = vars(found)
     values |= {name: tuple(values[name]) for name in ("use_cpu", "batch_dir")}
     flags = Flags(**{f.name: values[f.name] for f in fields(Flags)})
-    if "*" in flags.cors_allow_origins and not (flags.gradio_auth or flags.api_auth):
+    if "*" in flags.cors_allow_origins and not flags.accounts:
         raise Invalid(
             "--cors-allow-origins * would let every page of the web use Easel.",
             "Name the origins, or give accounts with --gradio-auth.",
         )
+    if bool(flags.tls_certfile) != bool(flags.tls_keyfile):
+        raise Invalid("For https there must be a certificate and its key.", "Give --tls-certfile and --tls-keyfile.")
     return flags, rest
+
+
+def without_secrets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The arguments that anybody may see in a list of processes, and those with passwords in them."""
+    names = {spelled(f.name) for f in flag_fields() if f.metadata["secret"]} - {"--gradio-auth-path"}
+    plain: list[str] = []
+    secret: list[str] = []
+    into = plain
+    for word in argv:
+        if word.partition("=")[0] in names:
+            secret.append(word)
+            into = plain if "=" in word else secret      # where the next word goes
+        else:
+            into.append(word)
+            into = plain
+    return plain, secret
 
 
 def from_environment(environ: Mapping[str, str]) -> list[str]:
@@ -512,7 +570,7 @@ IGNORED_FLAGS = {
         --skip-torch-cuda-test --skip-python-version-check --skip-version-check --skip-prepare-environment
         --no-download-sd-model --do-not-download-clip --disable-model-loading-ram-optimization
         --gradio-queue --no-gradio-queue --show-negative-prompt --gradio-img2img-tool=V --gradio-inpaint-tool=V
-        --deepdanbooru --unix-filenames-sanitization --disable-safe-unpickle""",
+        --deepdanbooru --unix-filenames-sanitization --disable-safe-unpickle --disable-tls-verify""",
     "has no effect yet.": """
         -f --update-all-extensions --update-check --test-server --log-startup --dump-sysinfo --loglevel=V
         --medvram --medvram-sdxl --lowvram --lowram --upcast-sampling --use-ipex --disable-nan-check --unload-gfpgan
@@ -526,9 +584,6 @@ IGNORED_FLAGS = {
         --skip-load-model-at-start --filenames-max-length=V --no-prompt-history""",
 }
 REFUSED = {
-    "Let a reverse proxy do TLS, with Easel on 127.0.0.1 behind it.": """
-        --tls-keyfile=V --tls-certfile=V --disable-tls-verify""",
-    "Give the accounts with --gradio-auth, or in COMMANDLINE_ARGS.": "--gradio-auth-path=V",
     "Without it everyone who reaches the page can change the settings; leave it out if that is fine.": """
         --freeze-settings --freeze-settings-in-sections=V --freeze-specific-settings=V --hide-ui-dir-config""",
 }

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import socket
+import tempfile
+from pathlib import Path
 
 import httpx
 import pytest
 from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from modules.api.access import Access, allowed_hosts, basic_credentials, own_addresses
 from modules.api.forwarding import TrustedProxies
 from modules.api.incoming import IncomingBody
+from modules.app.authentication import Authenticator
 from modules.commands.protocol import PlainSpoken
 from modules.settings.flags import parse_flags
+from modules.store.accounts import AccountStore
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,13 @@ def test_a_password_may_hold_colons_and_any_letter():
 ALICE = {"Authorization": "Basic YWxpY2U6YS1zZWNyZXQ="}
 
 
+def door_to(app: ASGIApp, *flags: str) -> Access:
+    """A door with the accounts that the flags name."""
+    parsed = parse_flags(flags, {})
+    with tempfile.TemporaryDirectory() as folder:      # what it needs of the database it has read
+        return Access(app, Authenticator(AccountStore(Path(folder) / "easel.sqlite"), parsed), parsed)
+
+
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Accepts a socket and tells who came."""
     socket = WebSocket(scope, receive, send)
@@ -114,7 +125,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 class TestSocket:
     @pytest.fixture
     def browser(self):
-        return TestClient(Access(echo, (("alice", "a-secret"),), parse_flags([], {})), base_url="http://localhost:7860")
+        return TestClient(door_to(echo, "--api-auth", "alice:a-secret"), base_url="http://localhost:7860")
 
     def test_opens_for_our_own_page(self, browser):
         headers = {"Host": "localhost:7860", "Origin": "http://localhost:7860", **ALICE}
@@ -265,7 +276,7 @@ ASKING = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Heade
 def at_door(*flags: str, peer: str = "127.0.0.1") -> TestClient:
     """A door with alice's account before something that tells what it sees."""
     return TestClient(
-        Access(mirror, (("alice", "a-secret"),), parse_flags([*flags, "--api-auth", "alice:a-secret"], {})),
+        door_to(mirror, *flags, "--api-auth", "alice:a-secret"),
         base_url="http://localhost:7860",
         client=(peer, 4711),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from tempfile import TemporaryDirectory
@@ -85,13 +86,13 @@ QUERIES = [
 
 @pytest.mark.parametrize(("method", "path", "name", "limit"), TEXTS)
 def test_a_longer_text_is_refused(client, method, path, name, limit):
-    reply = client.request(method, path.format(card="x", job="x", index=0, place=0), json={name: "a" * (limit + 1)})
+    reply = client.request(method, re.sub(r"{(?:index|place)}", "0", path).replace("{", "").replace("}", ""), json={name: "a" * (limit + 1)})
     assert reply.status_code == 422 and len(reply.text) < 5_000, reply.text[:500]
 
 
 @pytest.mark.parametrize(("method", "path", "name", "limit"), QUERIES)
 def test_a_longer_query_is_refused(client, method, path, name, limit):
-    reply = client.request(method, path.format(card="x", job="x", index=0, place=0), params={name: "a" * (limit + 1)})
+    reply = client.request(method, re.sub(r"{(?:index|place)}", "0", path).replace("{", "").replace("}", ""), params={name: "a" * (limit + 1)})
     assert reply.status_code == 422 and len(reply.text) < 10_000, reply.text[:500]
 
 
@@ -100,7 +101,7 @@ def test_a_longer_id_is_refused(client, path):
     long = "a" * 5_000
     method = next(iter(schema()["paths"][path]))
     reply = client.request(
-        method, path.format(card=long, job=long, index=0, place=0), json={} if method != "get" else None
+        method, re.sub(r"{\w+}", long, re.sub(r"{(?:index|place)}", "0", path)), json={} if method != "get" else None
     )
     assert reply.status_code in (404, 422) and len(reply.text) < 7_000
 

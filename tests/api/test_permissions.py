@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from fastapi.routing import APIRoute
 from starlette.requests import Request
+from starlette.routing import Match
 
 from modules.api import server
+from modules.api.access import PUBLIC
 from modules.api.routing import Permission, account
 from modules.base.accounts import LOCAL_ACCOUNT, NOBODY, Account, Role
 from modules.base.errors import Forbidden
@@ -30,8 +32,13 @@ def test_every_route_says_who_may(routes):
     assert not [route.path for route in routes if len(declared(route)) != 1]
 
 
-def test_only_the_ping_is_for_everybody(routes):
-    assert [route.path for route in routes if declared(route) == [Role.ANYONE]] == ["/internal/ping"]
+def test_what_the_door_lets_through_is_what_declares_that_anyone_may(routes):
+    asked = [(route, {"type": "http", "method": "GET", "path": path}) for route in routes for path in PUBLIC]
+    asked += [(route, {**scope, "method": "POST"}) for route, scope in asked]
+    public = [route for route in routes if declared(route) == [Role.ANYONE]]
+    assert {route.path for route, scope in asked if route.matches(scope)[0] is Match.FULL} == {r.path for r in public}
+    assert all(any(route.matches(scope)[0] is Match.FULL and route in public for route, scope in asked
+                   if scope["path"] == path) for path in PUBLIC)
 
 
 def test_a_role_may_what_a_lower_one_may():

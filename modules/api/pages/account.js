@@ -1,0 +1,53 @@
+// One's own account: password, tokens, sessions.
+import { ask, attempt, byId, greet, h, reveal, time } from "./common.js";
+
+const account = await greet();
+byId("name").value = account.name;
+byId("administer").hidden = account.role !== "administrator";
+byId("by_flag").hidden = !account.by_flag;
+byId("password_part").hidden = byId("tokens_part").hidden = account.by_flag;
+
+byId("change").onsubmit = (event) => {
+  event.preventDefault();
+  byId("changed").hidden = true;
+  attempt("wrong", async () => {
+    await ask("easel/v1/account/password", "POST", { current: byId("current").value, password: byId("password").value });
+    event.target.reset();
+    byId("name").value = account.name;
+    byId("changed").hidden = false;
+    await list();
+  }, event.submitter);
+};
+
+byId("make").onsubmit = (event) => {
+  event.preventDefault();
+  attempt("token_wrong", async () => {
+    const made = await ask("easel/v1/account/tokens", "POST", { label: byId("label").value });
+    event.target.reset();
+    reveal(made.token);
+    await list();
+  }, event.submitter);
+};
+
+async function list() {
+  await Promise.all([show("tokens", "Revoke", "No tokens yet."), show("sessions", "End", "None.")]);
+}
+
+async function show(kind, verb, none) {
+  const found = await ask(`easel/v1/account/${kind}`);
+  byId(kind).replaceChildren(...found.map((each) => row(each, verb)));
+  if (!found.length) byId(kind).append(h("li", { className: "hint" }, none));
+}
+
+function row(each, verb) {
+  const what = h("div", {}, h("strong", {}, each.label || "a browser"), each.current ? h("em", {}, " – this one") : null,
+    h("small", {}, `made ${time(each.created)}${each.address ? ` from ${each.address}` : ""}, last used ${time(each.used)}`));
+  const end = h("button", { type: "button", ariaLabel: `${verb} ${each.label}` }, verb);
+  end.onclick = () => attempt("token_wrong", async () => {
+    await ask(`easel/v1/account/credentials/${encodeURIComponent(each.id)}`, "DELETE");
+    await list();
+  }, end);
+  return h("li", {}, what, end);
+}
+
+await list();

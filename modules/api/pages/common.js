@@ -1,0 +1,86 @@
+// What the pages around accounts share: elements, questions to the server, times.
+export const byId = (id) => document.getElementById(id);
+
+/** Below --subpath: the pages lie beside each other. */
+export const BASE = new URL("../", import.meta.url);
+
+/** The server said no, or nothing. */
+export class Refused extends Error {}
+
+/** The reply's JSON, or null if it has none. Raises Refused with what to show. */
+export async function ask(path, method = "GET", body = undefined) {
+  let response;
+  try {
+    response = await fetch(new URL(path, BASE), {
+      method, headers: { "Content-Type": "application/json" }, body: body && JSON.stringify(body), cache: "no-store",
+    });
+  } catch {
+    throw new Refused("The server did not answer. Is it still running?");
+  }
+  const text = await response.text();
+  if (response.ok) return text ? JSON.parse(text) : null;
+  if (response.status === 401 && !path.startsWith("login") && !path.endsWith("password")) location.assign(new URL("login", BASE));
+  throw new Refused(refusal(text, response.status));
+}
+
+function refusal(text, status) {
+  try {
+    const { errors, hint } = JSON.parse(text);
+    return [errors, hint].filter(Boolean).join(" ") || `HTTP ${status}`;
+  } catch {
+    return `HTTP ${status}`;
+  }
+}
+
+/** Do it, and show in the element `id` why it could not be done; the button waits meanwhile. */
+export async function attempt(id, action, button = null) {
+  const wrong = byId(id);
+  wrong.hidden = true;
+  if (button) button.disabled = true;
+  try {
+    await action();
+  } catch (error) {
+    wrong.textContent = error instanceof Refused ? error.message : String(error);
+    wrong.hidden = false;
+  } finally {
+    if (button) button.disabled = false;
+  }
+}
+
+/** An element; text is never read as HTML. */
+export function h(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+const SHORT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** Seconds since 1970 as people write them. */
+export const time = (seconds) => SHORT.format(new Date(seconds * 1000));
+
+/** Show a secret once, with a button that copies it. */
+export function reveal(secret) {
+  byId("secret").textContent = secret;
+  byId("made").hidden = false;
+  byId("copy").onclick = async () => {
+    const range = document.createRange();
+    range.selectNodeContents(byId("secret"));
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    try { await navigator.clipboard.writeText(secret); } catch { document.execCommand("copy"); }      // plain http has no clipboard API
+    byId("copy").textContent = "Copied";
+    setTimeout(() => { byId("copy").textContent = "Copy"; }, 2000);
+  };
+}
+
+/** Who is here, at the head of the page, and the button by which they leave. */
+export async function greet() {
+  const account = await ask("easel/v1/account");
+  byId("who").textContent = `${account.name} · ${account.role}`;
+  byId("logout").onclick = async () => {
+    await ask("logout", "POST", {}).catch(() => {});
+    location.assign(new URL("login", BASE));
+  };
+  return account;
+}

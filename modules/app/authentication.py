@@ -1,0 +1,223 @@
+"""Who somebody is: by password, by token, by session. Judged from memory, which follows the database."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+
+from modules.app.login_throttle import LoginThrottle
+from modules.app.passwords import LONGEST_PASSWORD, hash_password, matches_password
+from modules.base.accounts import LOCAL_ACCOUNT, NOBODY, Account, Role, account_key
+from modules.base.errors import Unauthenticated
+from modules.settings.flags import LOOPBACK, Flags
+from modules.store.accounts import (
+    SESSION_KIND,
+    SESSION_SECONDS,
+    TOKEN_KIND,
+    AccountRecord,
+    AccountsSnapshot,
+    AccountStore,
+    CredentialRecord,
+    account_of,
+    secret_hash,
+)
+
+VERIFIED_SECONDS = 300      # how long a right password is not computed again: clients send it with each call
+MOST_VERIFIED = 1000
+HASHING_THREADS = 2      # each holds 19 MiB while it computes
+USES_SECONDS = 60      # between two notes of a credential's last use
+WRONG_LOGIN_HINT = "Name and password are those of your account here; a program may send a token instead."
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What somebody has shown, and whose it is.
+
+    kind: SESSION_KIND, TOKEN_KIND, "password", "local" where there are no accounts, "" for nothing
+    id: of the session or token; of a password, what changes with it
+    """
+
+    account: Account
+    kind: str
+    id: str = ""
+
+
+NO_CREDENTIAL = Credential(NOBODY, "")
+LOCAL_CREDENTIAL = Credential(LOCAL_ACCOUNT, "local")
+
+
+class Authenticator:
+    """Accounts of the database and of the flags. All but `refresh` and `required` belongs to the event loop."""
+
+    def __init__(self, store: AccountStore, flags: Flags) -> None:
+        self.store, self.beyond_loopback = store, flags.host not in LOOPBACK
+        self.flag_accounts = flag_accounts(flags)
+        self.throttle = LoginThrottle()
+        self.changed: list[Callable[[], None]] = []      # called on the event loop
+        self._snapshot = store.snapshot()
+        self._by_id = {each.id: each for each in self._snapshot.credentials.values()}
+        self._reading = threading.Lock()
+        self._key = secrets.token_bytes(32)
+        self._verified: dict[bytes, tuple[Credential, float]] = {}      # keyed hash of name and password → until when
+        self._uses: dict[str, float] = {}
+        self._hashing = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="passwords")
+        self._unknown = ""      # a hash that no password has, computed when it is first needed
+
+    @property
+    def has_accounts(self) -> bool:
+        return bool(self.flag_accounts) or any(not each.deleted for each in self._snapshot.accounts.values())
+
+    @property
+    def required(self) -> bool:
+        """Must people log in? Not on one's own machine, unless there are accounts."""
+        return self.beyond_loopback or self.has_accounts
+
+    # What was read
+
+    async def refresh(self) -> None:
+        """Read the accounts again if anything has changed, and tell those who listen."""
+        if await asyncio.to_thread(self._read_changes):
+            self._verified.clear()
+            for tell in tuple(self.changed):
+                tell()
+
+    def _read_changes(self) -> bool:
+        with self._reading:
+            if self.store.revision() == self._snapshot.revision:
+                return False
+            found = self.store.snapshot()
+            self._by_id = {each.id: each for each in found.credentials.values()}
+            self._snapshot = found
+            return True
+
+    async def watch(self, seconds: float) -> None:
+        """Look for changes by other processes, and note what was used, again and again until cancelled."""
+        noted = time.monotonic()
+        while True:
+            await asyncio.sleep(seconds)
+            await self.refresh()
+            if self._uses and time.monotonic() - noted >= USES_SECONDS:
+                uses, self._uses, noted = self._uses, {}, time.monotonic()
+                await asyncio.to_thread(self.store.note_uses, uses)
+
+    def forget_flag_sessions(self) -> None:
+        """At a start: the flags may give those accounts another password now."""
+        self.store.end_all_of([each.account.name for each in self.flag_accounts.values()])
+        self._read_changes()
+
+    @property
+    def snapshot(self) -> AccountsSnapshot:
+        return self._snapshot
+
+    def last_use(self, record: CredentialRecord) -> float:
+        return self._uses.get(record.id, record.used)
+
+    # Who it is
+
+    def account(self, name: str) -> Account | None:
+        """The account of that name, if it may come in."""
+        key = account_key(name)
+        if key in self.flag_accounts:
+            return self.flag_accounts[key].account
+        record = self._snapshot.accounts.get(key)
+        return account_of(record) if record and record.usable else None
+
+    def by_secret(self, kind: str, secret: str) -> Credential | None:
+        """A session or token that is there and whose account may come in."""
+        record = self._snapshot.credentials.get(secret_hash(secret))
+        if record is None or record.kind != kind or self._is_over(record):
+            return None
+        account = self.account(record.account)
+        if account is None:
+            return None
+        self._uses[record.id] = time.time()
+        return Credential(account, kind, record.id)
+
+    async def by_password(self, name: str, password: str, address: str) -> Credential:
+        """Raises Unauthenticated, or RateLimited after too many wrong ones."""
+        key = hmac.digest(self._key, f"{account_key(name)}\0{password}".encode(errors="replace"), "sha256")
+        if found := self._remembered(key):
+            return found
+        self.throttle.begin(account_key(name), address)
+        revision, credential = self._snapshot.revision, await self._verify(name, password)
+        if credential is None:
+            raise Unauthenticated("Name or password is wrong.", WRONG_LOGIN_HINT)
+        self.throttle.succeed(account_key(name), address)
+        if revision == self._snapshot.revision:
+            self._remember(key, credential)
+        return credential
+
+    async def hash(self, password: str) -> str:
+        return await asyncio.get_running_loop().run_in_executor(self._hashing, hash_password, password)
+
+    def stands(self, credential: Credential) -> bool:
+        """Is it still good? Asked again for what is open after every change."""
+        name = credential.account.name
+        if credential.kind in (SESSION_KIND, TOKEN_KIND):
+            found = self._by_id.get(credential.id)
+            return found is not None and not self._is_over(found) and self.account(name) is not None
+        if credential.kind == "password":
+            record = self._snapshot.accounts.get(account_key(name))
+            return self.account(name) is not None and password_stamp(record) == credential.id
+        return credential.kind == "" or not self.required
+
+    async def _verify(self, name: str, password: str) -> Credential | None:
+        """Computes as much for a name that is none as for one that is."""
+        password = password[:LONGEST_PASSWORD + 1]      # none is longer
+        key = account_key(name)
+        of_flags, record = self.flag_accounts.get(key), self._snapshot.accounts.get(key)
+        run = asyncio.get_running_loop().run_in_executor
+        self._unknown = self._unknown or await run(self._hashing, hash_password, secrets.token_urlsafe(16))
+        hashed = record.password if record and record.usable and not of_flags else self._unknown
+        right = await run(self._hashing, matches_password, hashed, password)
+        if of_flags:
+            right = of_flags.has_password(password)
+        account = self.account(name)
+        return Credential(account, "password", password_stamp(record)) if right and account else None
+
+    def _is_over(self, record: CredentialRecord) -> bool:
+        return record.kind == SESSION_KIND and self.last_use(record) + SESSION_SECONDS < time.time()
+
+    def _remembered(self, key: bytes) -> Credential | None:
+        credential, until = self._verified.get(key, (None, 0.0))
+        return credential if time.monotonic() < until else None
+
+    def _remember(self, key: bytes, credential: Credential) -> None:
+        if len(self._verified) >= MOST_VERIFIED:
+            self._verified.clear()
+        self._verified[key] = credential, time.monotonic() + VERIFIED_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class FlagAccount:
+    """One whose password stands in the flags: in --gradio-auth and in --api-auth it may be another."""
+
+    account: Account
+    passwords: tuple[str, ...]
+
+    def has_password(self, password: str) -> bool:
+        """Takes as long for a good guess as for a bad one."""
+        given = password.encode(errors="replace")
+        return sum(hmac.compare_digest(each.encode(), given) for each in self.passwords) > 0
+
+
+def flag_accounts(flags: Flags) -> Mapping[str, FlagAccount]:
+    """Those of --gradio-auth, --gradio-auth-path and --api-auth by their keys; the first administers the server."""
+    found: dict[str, FlagAccount] = {}
+    for name, password in flags.accounts:
+        role = Role.MEMBER if found else Role.ADMINISTRATOR
+        known = found.get(account_key(name), FlagAccount(Account(name, role), ()))
+        found[account_key(name)] = FlagAccount(known.account, (*known.passwords, password))
+    return found
+
+
+def password_stamp(record: AccountRecord | None) -> str:
+    """Changes with the account's password."""
+    return sha256(record.password.encode()).hexdigest() if record else ""
