@@ -21,7 +21,7 @@ LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in 
 WITHOUT_TORCH = {"base", "params", "prompts", "settings", "store", "library", "requests", "api", "ui", "commands"}
 ONLY_IN = {"diffusers": {"models"}, "transformers": {"models"}, "gradio": {"ui", "commands"}}
 DISTRIBUTION = {                                                                   # where it is not the import's name
-    "PIL": "pillow", "yaml": "pyyaml",
+    "argon2": "argon2_cffi", "PIL": "pillow", "yaml": "pyyaml",
     # FastAPI's own words
     "annotated_types": "fastapi", "pydantic": "fastapi", "pydantic_core": "fastapi", "starlette": "fastapi",
 }
