@@ -39,7 +39,7 @@ FIRST_SCAN_WAIT = 1.0              # s that the first list waits for the first s
 IMMUTABLE_CACHE = "private, max-age=604800, immutable"      # the address tells the version
 
 
-class Wishes(KnownFields):
+class CardQuery(KnownFields):
     """Which cards, and in which order."""
 
     kind: str = Field("lora", max_length=MAX_NAME, json_schema_extra={"enum": [kind.name for kind in MODEL_KINDS]})
@@ -86,10 +86,10 @@ def routes(app: App) -> APIRouter:
         return usual_strength(app, owner(request))
 
     @api.get("/cards")
-    def cards(wishes: Annotated[Wishes, Query()], request: Request) -> dict[str, Any]:
+    def cards(wanted: Annotated[CardQuery, Query()], request: Request) -> dict[str, Any]:
         """One page of them; `scanning` while the folders are still being looked into."""
         app.cards.wait(FIRST_SCAN_WAIT)
-        return list_cards(app, wishes, strength_for(request))
+        return list_cards(app, wanted, strength_for(request))
 
     @api.post("/cards/refresh", status_code=204)
     def refresh() -> None:
@@ -126,20 +126,20 @@ def usual_strength(app: App, owner: str) -> float:
     return app.data_of(owner).settings.current.extra_networks_default_multiplier
 
 
-def list_cards(app: App, wishes: Wishes, strength: float) -> dict[str, Any]:
-    if wishes.kind not in app.models.catalogs:
+def list_cards(app: App, wanted: CardQuery, strength: float) -> dict[str, Any]:
+    if wanted.kind not in app.models.catalogs:
         raise Invalid(
-            f"There is no kind of model called {wishes.kind!r}.",
+            f"There is no kind of model called {wanted.kind!r}.",
             f"There are: {', '.join(app.models.catalogs)}.",
             "kind",
         )
     index = app.cards.index
-    page = index.page(wishes.query())
+    page = index.page(wanted.query())
     return {
         "total": page.total,
-        "folders": index.folders(wishes.kind),
-        "families": index.families(wishes.kind),
-        "cards": [card_of(app, entry, strength, wishes.model_family) for entry in page.entries],
+        "folders": index.folders(wanted.kind),
+        "families": index.families(wanted.kind),
+        "cards": [card_of(app, entry, strength, wanted.model_family) for entry in page.entries],
         "scanning": app.cards.scanning,
     }
 

@@ -35,10 +35,11 @@ class Compressed:
 
 def takes_gzip(headers: Headers) -> bool:
     """RFC 9110: named, and not with a weight of nothing."""
-    wishes = dict(
-        wish.replace(" ", "").lower().partition(";q=")[::2] for wish in headers.get("accept-encoding", "").split(",")
+    accepted = dict(
+        coding.replace(" ", "").lower().partition(";q=")[::2]
+        for coding in headers.get("accept-encoding", "").split(",")
     )
-    return (wishes.get("gzip", "0") or "1").strip("0.") != ""
+    return (accepted.get("gzip", "0") or "1").strip("0.") != ""
 
 
 class CompressingSend:

@@ -52,9 +52,9 @@ class TrustedProxies:
         """The nearest address that is no trusted proxy's: what stands before it in the chain,
         anybody may have written.
         """
-        for told in reversed([part.strip() for line in chain for part in line.split(",")]):
+        for claimed in reversed([part.strip() for line in chain for part in line.split(",")]):
             try:
-                address = str(ipaddress.ip_address(told))
+                address = str(ipaddress.ip_address(claimed))
             except ValueError:
                 break
             if address not in self:
@@ -67,8 +67,8 @@ def last(values: Sequence[str]) -> str:
     return values[-1].rpartition(",")[2].strip() if values else ""
 
 
-def scheme_for(kind: str, told: str) -> str:
+def scheme_for(kind: str, scheme: str) -> str:
     """http or https, as websockets have it if it is one; "" for any other word."""
-    if told not in ("http", "https"):
+    if scheme not in ("http", "https"):
         return ""
-    return told.replace("http", "ws") if kind == "websocket" else told
+    return scheme.replace("http", "ws") if kind == "websocket" else scheme

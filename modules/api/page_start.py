@@ -29,9 +29,9 @@ def routes(app: App) -> APIRouter:
     def state(request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "") -> dict[str, Any]:
         """The model in memory, the queue, and what the forms should hold with that checkpoint, or with the caller's;
         `sound` is how loud a job's end is, from 0 to 1."""
-        told, choice = app.jobs.state, standing_choice(app, owner(request))
+        state, choice = app.jobs.state, standing_choice(app, owner(request))
         return {
-            "model": {"loading": told.loading, "loaded": told.loaded, "error": told.error},
+            "model": {"loading": state.loading, "loaded": state.loaded, "error": state.error},
             "queue": len(app.jobs.running()),
             "sound": sound_volume(app, app.data_of(owner(request)).settings.current),
             "choice": choice,

@@ -141,10 +141,10 @@ def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def filled_in(given: Mapping[str, Any], text: str, kind: type[Generation]) -> dict[str, Any]:
     """`given`, and from generation data what is not given."""
-    told = told_by(text, kind)
+    pasted = told_by(text, kind)
     overrides = given.get("override_settings", {})
-    settings = told["settings"] | overrides if isinstance(overrides, Mapping) else overrides
-    return {**told["fields"], **given, "override_settings": settings}
+    settings = pasted["settings"] | overrides if isinstance(overrides, Mapping) else overrides
+    return {**pasted["fields"], **given, "override_settings": settings}
 
 
 def told_by(text: str, kind: type[Generation]) -> dict[str, Any]:
@@ -160,11 +160,11 @@ def with_names_here(body: AnyRequest, library: Library, standing: Settings) -> t
     if not body.infotext:
         return body, []
     kind, tab = (Img2Img, IMG2IMG) if isinstance(body, Img2Img) else (Txt2Img, TXT2IMG)
-    told, usual = told_by(body.infotext, kind), defaults(kind)
-    own = [name for name, value in told["fields"].items() if getattr(body, name) == value]
+    pasted, usual = told_by(body.infotext, kind), defaults(kind)
+    own = [name for name, value in pasted["fields"].items() if getattr(body, name) == value]
     now = {name: usual[name] if name in own else getattr(body, name) for name in usual} | body.override_settings
     here = read_infotext(body.infotext, library, standing, tab, now)
-    given = {name: value for name, value in body.override_settings.items() if told["settings"].get(name) != value}
+    given = {name: value for name, value in body.override_settings.items() if pasted["settings"].get(name) != value}
     fields = {name: here["fields"].get(name, usual[name]) for name in own}
     return replace(body, **fields, override_settings={**here["settings"], **given}), here["notes"]
 

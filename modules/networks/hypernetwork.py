@@ -104,11 +104,11 @@ class Hypernetwork:
             for width, pair in content.items()
             if type(width) is int
         }
-        told = (
+        stored = (
             value_as(content.get(key), kind)
             for key, kind in (("step", int), ("sd_checkpoint_name", str), ("sd_checkpoint", str))
         )
-        return cls(PurePath(file).stem, mlps, *told)
+        return cls(PurePath(file).stem, mlps, *stored)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Hypernetwork:
         """The same where and as the model computes."""

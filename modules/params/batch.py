@@ -1,4 +1,6 @@
-"""What a user may ask of many pictures at once: img2img's Batch tab, Extras' Batch from Directory; and what it comes to."""
+"""What a user may ask of many pictures at once: img2img's Batch tab, Extras' Batch from Directory;
+and what it comes to.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from modules.params.extras import Extras
 from modules.params.img2img import Img2Img
 
 MOST_BATCH_PICTURES = 10_000
-PNG_INFO = ("Prompt", "Negative prompt", "Seed", "CFG scale", "Sampler", "Steps", "Model hash")      # as A1111 names and orders them
+# as A1111 names and orders them
+PNG_INFO = ("Prompt", "Negative prompt", "Seed", "CFG scale", "Sampler", "Steps", "Model hash")
 
 Folder = Text(1, MAX_PATH)
 BatchSource = Literal["", "upload", "folder"]      # "": it is no batch
@@ -84,8 +87,10 @@ class BatchItem:
     image: str
     file: str                                                         # what it is called, without folders
     mask: str = ""
-    infotext: str = ""                                                # the generation data it came with, where that is kept
-    params: Mapping[str, Any] = field(default_factory=dict)           # fields of the request that are this picture's own
+    # the generation data it came with, where that is kept
+    infotext: str = ""
+    # fields of the request that are this picture's own
+    params: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)         # likewise
 
 
@@ -99,4 +104,6 @@ class Batch:
     def recorded(cls, params: Mapping[str, Any]) -> Batch | None:
         """The batch in a job's parameters, if it is one."""
         found = params.get("batch")
-        return found and cls(tuple(BatchItem(**entry) for entry in found["entries"]), found["folder"], tuple(found["notes"]))
+        return found and cls(
+            tuple(BatchItem(**entry) for entry in found["entries"]), found["folder"], tuple(found["notes"])
+        )

@@ -63,7 +63,10 @@ class Extras:
     @property
     def restorers(self) -> tuple[Restoring, ...]:
         """Those whose work is seen, in the order they follow the upscalers."""
-        both = Restoring("GFPGAN", self.gfpgan_visibility), Restoring("CodeFormer", self.codeformer_visibility, self.codeformer_weight)
+        both = (
+            Restoring("GFPGAN", self.gfpgan_visibility),
+            Restoring("CodeFormer", self.codeformer_visibility, self.codeformer_weight),
+        )
         return tuple(each for each in both if each.visibility > 0)
 
     @property
@@ -72,23 +75,35 @@ class Extras:
         return (self.upscaling_resize_w, self.upscaling_resize_h) if self.resize_mode == TO else None
 
     def scale(self, size: Size) -> float:
-        """How many times as large a picture of that size becomes: as asked, or so that nothing of the frame is left free."""
+        """How many times as large a picture of that size becomes: as asked,
+        or so that nothing of the frame is left free.
+        """
         return max(self.frame[0] / size[0], self.frame[1] / size[1]) if self.frame else self.upscaling_resize
 
 
 def check_sent(sizes: Sequence[Size]) -> None:
     """Raises Invalid if pictures of these sizes are too much to start from."""
     if sum(width * height for width, height in sizes) > MOST_SENT:
-        raise Invalid(f"The pictures have more than {MOST_SENT // 10**6} million pixels together.", "Send fewer at once.", field="imageList")
+        raise Invalid(
+            f"The pictures have more than {MOST_SENT // 10**6} million pixels together.",
+            "Send fewer at once.",
+            field="imageList",
+        )
 
 
 def check_sizes(params: Extras, sizes: Sequence[Size]) -> None:
-    """Raises Invalid, naming the field, if what becomes of pictures of these sizes is more than a machine should hold."""
+    """Raises Invalid, naming the field, if what becomes of pictures of
+    these sizes is more than a machine should hold.
+    """
     if not params.upscalers:
         return
     large = [size_after(params, size) for size in sizes]
     if sum(width * height for width, height in large) > MOST_IN_ALL:
-        raise Invalid(f"{len(sizes)} pictures would become more than {MOST_IN_ALL:,} pixels.", "Send fewer at once.", field="imageList")
+        raise Invalid(
+            f"{len(sizes)} pictures would become more than {MOST_IN_ALL:,} pixels.",
+            "Send fewer at once.",
+            field="imageList",
+        )
 
 
 def size_after(params: Extras, size: Size) -> Size:
@@ -98,7 +113,8 @@ def size_after(params: Extras, size: Size) -> Size:
         wide, high = (f"upscaling_resize_{side}" if params.frame else "upscaling_resize" for side in "wh")
         raise Invalid(
             f"A picture of {size[0]}×{size[1]} would become one of {width}×{height}.",
-            f"A side may have {LONGEST_SIDE:,} pixels, a picture {MOST_OUTPUT_PIXELS:,}.", field=wide if width >= height else high,
+            f"A side may have {LONGEST_SIDE:,} pixels, a picture {MOST_OUTPUT_PIXELS:,}.",
+            field=wide if width >= height else high,
         )
     return width, height
 
@@ -127,15 +143,28 @@ def enlargement(params: Extras) -> Iterator[tuple[str, object]]:
 
 def postprocessed(text: str) -> dict[str, Any]:
     """The fields of Extras that the last line of generation data tells of, none if it tells of no postprocessing."""
-    told = {key: unquote(value) for key, value in read_pairs(text.strip().rpartition("\n")[2])}
-    if not told.keys() & POSTPROCESSING:
+    pairs = {key: unquote(value) for key, value in read_pairs(text.strip().rpartition("\n")[2])}
+    if not pairs.keys() & POSTPROCESSING:
         return {}
-    factor, frame = parse_number(told.get("Postprocess upscale by", "")), SIZE.fullmatch(told.get("Postprocess upscale to", ""))
-    size = {"resize_mode": TO, "upscaling_resize_w": int(frame[1][:6]), "upscaling_resize_h": int(frame[2][:6])} if frame else {}
+    factor, frame = (
+        parse_number(pairs.get("Postprocess upscale by", "")),
+        SIZE.fullmatch(pairs.get("Postprocess upscale to", "")),
+    )
+    size = (
+        {"resize_mode": TO, "upscaling_resize_w": int(frame[1][:6]), "upscaling_resize_h": int(frame[2][:6])}
+        if frame
+        else {}
+    )
     scale = {"resize_mode": BY, "upscaling_resize": factor} if factor else {}
-    upscalers = {name: told.get(key, NO_UPSCALER) for name, key in zip(UPSCALER_FIELDS, UPSCALER_KEYS, strict=True)}
-    faces = {name: parse_number(told.get(key, "0")) or 0.0 for key, name in FACE_FIELDS.items()}
-    return {**scale, **size, **({"upscaling_crop": "Postprocess crop to" in told} if frame else {}), **upscalers, **faces}
+    upscalers = {name: pairs.get(key, NO_UPSCALER) for name, key in zip(UPSCALER_FIELDS, UPSCALER_KEYS, strict=True)}
+    faces = {name: parse_number(pairs.get(key, "0")) or 0.0 for key, name in FACE_FIELDS.items()}
+    return {
+        **scale,
+        **size,
+        **({"upscaling_crop": "Postprocess crop to" in pairs} if frame else {}),
+        **upscalers,
+        **faces,
+    }
 
 
 def parse_number(text: str) -> float | None:
@@ -147,7 +176,11 @@ def parse_number(text: str) -> float | None:
 
 UPSCALER_FIELDS = ("upscaler_1", "upscaler_2")
 UPSCALER_KEYS = ("Postprocess upscaler", "Postprocess upscaler 2")
-FACE_FIELDS = {"GFPGAN visibility": "gfpgan_visibility", "CodeFormer visibility": "codeformer_visibility", "CodeFormer weight": "codeformer_weight"}
+FACE_FIELDS = {
+    "GFPGAN visibility": "gfpgan_visibility",
+    "CodeFormer visibility": "codeformer_visibility",
+    "CodeFormer weight": "codeformer_weight",
+}
 POSTPROCESSING = frozenset({"Postprocess upscale by", "Postprocess upscale to", *UPSCALER_KEYS, *FACE_FIELDS})
 
 

@@ -16,8 +16,10 @@ from modules.base.fields import Checkbox, Choice, Numbers, Param, Radio, Slider,
 from modules.base.limits import JsonObject, Name
 from modules.params.merge_methods import MERGE_METHODS
 
-PRECISIONS: Mapping[str, str] = {"keep": "", "fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}      # → torch's name
-CONFIGS: Mapping[str, tuple[int, ...]] = {      # whose .yaml, the first there is; in A1111's order, by which it records the choice
+# → torch's name
+PRECISIONS: Mapping[str, str] = {"keep": "", "fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
+# whose .yaml, the first there is; in A1111's order, by which it records the choice
+CONFIGS: Mapping[str, tuple[int, ...]] = {
     "A, B or C": (0, 1, 2), "B": (1,), "C": (2,), "Don't": (),
 }
 BLOCKS = ("BASE", *(f"IN{i:02}" for i in range(12)), "M00", *(f"OUT{i:02}" for i in range(12)))
@@ -100,22 +102,36 @@ def check_choices(request: Merge | Conversion) -> None:
 def check_shares(request: Merge, sources: int) -> None:
     method = MERGE_METHODS[request.method]
     if sources < method.sources:
-        raise Invalid(f"{method.name} needs {method.sources} checkpoints, not {sources}.", "Choose the others too.", field="models")
+        raise Invalid(
+            f"{method.name} needs {method.sources} checkpoints, not {sources}.",
+            "Choose the others too.",
+            field="models",
+        )
     if method.open and len(request.more) != sources - 1:
         raise Invalid("Each checkpoint after the first needs a share.", "Give one number for each.", field="more")
     if method.open and request.block_weights:
-        raise Invalid(f"{method.name} takes no block weights.", "Leave them out, or take another method.", field="block_weights")
+        raise Invalid(
+            f"{method.name} takes no block weights.", "Leave them out, or take another method.", field="block_weights"
+        )
     if not all(map(math.isfinite, (request.multiplier, *request.more, *request.block_weights))):
-        raise Invalid("A share is no finite number.", "Write numbers like 0.3.", field="more" if method.open else "multiplier")
+        raise Invalid(
+            "A share is no finite number.", "Write numbers like 0.3.", field="more" if method.open else "multiplier"
+        )
     if request.block_weights and len(request.block_weights) != len(BLOCKS):
-        raise Invalid(f"There are {len(request.block_weights)} block weights.", f"Give {len(BLOCKS)}: {', '.join(BLOCKS)}.", field="block_weights")
+        raise Invalid(
+            f"There are {len(request.block_weights)} block weights.",
+            f"Give {len(BLOCKS)}: {', '.join(BLOCKS)}.",
+            field="block_weights",
+        )
 
 
 def check_pattern(pattern: str) -> None:
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise Invalid(f"The pattern of names to discard is wrong: {error}.", "Leave it empty to discard nothing.", field="discard") from error
+        raise Invalid(
+            f"The pattern of names to discard is wrong: {error}.", "Leave it empty to discard nothing.", field="discard"
+        ) from error
 
 
 def used_sources(request: Merge) -> int | None:

@@ -10,7 +10,8 @@ from annotated_types import MaxLen
 from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text
 from modules.base.limits import MAX_PROMPT, Json, Name
 
-MIN_SEED, MAX_SEED = -(2**63), 2**64 - 1      # what a generator of 64 bits tells apart, a negative one by its two's complement
+# what a generator of 64 bits tells apart, a negative one by its two's complement
+MIN_SEED, MAX_SEED = -(2**63), 2**64 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,10 @@ class Generation:
 
 @dataclass(frozen=True, kw_only=True)
 class Txt2Img(Generation):
-    """A picture from words alone, and its hires fix: a second pass at a larger size. What that leaves open, it takes from the first."""
+    """A picture from words alone, and its hires fix: a second pass at a larger size.
+
+    What that leaves open, it takes from the first.
+    """
 
     enable_hr: Annotated[bool, Param("Hires. fix", Checkbox(), "Draw small, enlarge, and draw the details again.")] = False
     denoising_strength: Annotated[float, Param("Denoising strength", Slider(0, 1, 0.01), "How much the second pass may change: 0 keeps all, 1 forgets it.", "Denoising strength", form=0.7)] = 0.75
@@ -67,6 +71,8 @@ class Txt2Img(Generation):
 
 
 def counted_on(seed: int, by: int) -> int:
-    """The seed so many further: after the largest comes 0, and before that not −1, which would be drawn anew each time."""
+    """The seed so many further: after the largest comes 0, and before that not −1,
+    which would be drawn anew each time.
+    """
     later = seed + by
     return later if later < -1 else later % (MAX_SEED + 1)

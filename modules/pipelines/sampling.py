@@ -181,22 +181,22 @@ def far_enough(pass_: Pass, levels: ModelSigmas, evaluation: int, sigma: float) 
     return done >= pass_.params.refiner_switch_at
 
 
-def negative_left_out(pass_: Pass, levels: ModelSigmas, told: dict[str, object]) -> When:
+def negative_left_out(pass_: Pass, levels: ModelSigmas, infotext: dict[str, object]) -> When:
     """Where the negative prompt is left out: early, or below a noise level, as the settings say;
-    `told` where that one counts.
+    `infotext` where that one counts.
     """
     s = pass_.settings
     if not s.skip_early_cond and not s.s_min_uncond:
         return never
-    return partial(skips_uncond, pass_, levels, told)
+    return partial(skips_uncond, pass_, levels, infotext)
 
 
-def skips_uncond(pass_: Pass, levels: ModelSigmas, told: dict[str, object], evaluation: int, sigma: float) -> bool:
+def skips_uncond(pass_: Pass, levels: ModelSigmas, infotext: dict[str, object], evaluation: int, sigma: float) -> bool:
     s = pass_.settings
     if s.skip_early_cond and evaluation / pass_.evaluations <= s.skip_early_cond:
         return True
     level = levels.timestep(sigma) if pass_.sampler.timesteps else sigma      # A1111's DDIM family speaks of timesteps
     below = level < s.s_min_uncond and (s.s_min_uncond_all or evaluation % 2 == 1)
     if below:
-        told |= {"NGMS": s.s_min_uncond} | ({"NGMS all steps": True} if s.s_min_uncond_all else {})
+        infotext |= {"NGMS": s.s_min_uncond} | ({"NGMS all steps": True} if s.s_min_uncond_all else {})
     return below

@@ -27,23 +27,23 @@ from modules.settings.flags import Flags
 NAMED = 5      # so many files a note names
 
 
-def img2img_batch(wish: Img2ImgBatch, flags: Flags) -> Batch:
+def img2img_batch(request: Img2ImgBatch, flags: Flags) -> Batch:
     """img2img's Batch tab: with generation data, if that is wanted.
 
     Raises Invalid, Forbidden, InvalidImage or TooLarge.
     """
-    batch = from_folder(wish, flags) if wish.batch_source == "folder" else uploaded_batch(wish)
-    if wish.batch_source == "folder" and wish.batch_inpaint_mask_dir.strip():
-        batch = with_masks(batch, folder_pictures(wish.batch_inpaint_mask_dir, "batch_inpaint_mask_dir", flags))
-    if not wish.batch_use_png_info:
+    batch = from_folder(request, flags) if request.batch_source == "folder" else uploaded_batch(request)
+    if request.batch_source == "folder" and request.batch_inpaint_mask_dir.strip():
+        batch = with_masks(batch, folder_pictures(request.batch_inpaint_mask_dir, "batch_inpaint_mask_dir", flags))
+    if not request.batch_use_png_info:
         return replace(batch, entries=tuple(replace(entry, infotext="") for entry in batch.entries))
-    named = wish.batch_png_info_dir.strip()
+    named = request.batch_png_info_dir.strip()
     return with_infotexts(batch, folder_pictures(named, "batch_png_info_dir", flags) if named else None)
 
 
-def extras_batch(wish: FromFolder, params: Extras, flags: Flags) -> Batch:
+def extras_batch(request: FromFolder, params: Extras, flags: Flags) -> Batch:
     """Extras' Batch from Directory: with generation data, without what would become too large. Raises as above."""
-    batch = from_folder(wish, flags)
+    batch = from_folder(request, flags)
     fitting = [fits_limits(params, Path(entry.image)) for entry in batch.entries]
     if not any(fitting):
         raise Invalid(
@@ -79,28 +79,30 @@ def check_inputs(inputs: Path, names: Iterable[str], field: str) -> None:
         )
 
 
-def uploaded_batch(wish: Img2ImgBatch) -> Batch:
+def uploaded_batch(request: Img2ImgBatch) -> Batch:
     """Pictures that were kept.
 
     Their names come from the browser, so nothing else is taken for one: a path would be read.
     """
-    if not wish.batch_sent:
+    if not request.batch_sent:
         raise Invalid("There is no picture to start from.", "Drop some into the field first.", "batch_sent")
-    if not all(NAME.fullmatch(each.image) for each in wish.batch_sent):
+    if not all(NAME.fullmatch(each.image) for each in request.batch_sent):
         raise Invalid("That is no picture that was sent.", "Choose the pictures again.", "batch_sent")
-    return Batch(tuple(BatchItem(each.image, Path(each.file).name, infotext=each.infotext) for each in wish.batch_sent))
+    return Batch(
+        tuple(BatchItem(each.image, Path(each.file).name, infotext=each.infotext) for each in request.batch_sent)
+    )
 
 
-def from_folder(wish: FromFolder, flags: Flags) -> Batch:
+def from_folder(request: FromFolder, flags: Flags) -> Batch:
     """Every picture of the input directory, and where results go."""
-    found = listing(folders.input_folder(flags, wish.batch_input_dir, "batch_input_dir"), MOST_BATCH_PICTURES)
+    found = listing(folders.input_folder(flags, request.batch_input_dir, "batch_input_dir"), MOST_BATCH_PICTURES)
     if not found.pictures:
         raise Invalid(
             "There is no picture in the input directory.", "Folders inside it do not count.", "batch_input_dir"
         )
     target = (
-        str(folders.output_folder(flags, wish.batch_output_dir, "batch_output_dir"))
-        if wish.batch_output_dir.strip()
+        str(folders.output_folder(flags, request.batch_output_dir, "batch_output_dir"))
+        if request.batch_output_dir.strip()
         else ""
     )
     entries = tuple(BatchItem(str(path), path.name) for path in found.pictures)

@@ -28,9 +28,16 @@ IMAGE_FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
 FOR_GRIDS = "Kept for grids of pictures, which Easel does not make yet."
 BELOW = "Below the outputs folder; `outputs/` before it may be left out."
 
-ATTENTION_BACKENDS = (      # backends of attention, as A1111's config.json names them
-    "Automatic", "xformers", "sdp-no-mem - scaled dot product without memory efficient attention", "sdp - scaled dot product",
-    "sub-quadratic", "Doggettx", "V1 - original v1", "InvokeAI", "None",
+ATTENTION_BACKENDS = (  # backends of attention, as A1111's config.json names them
+    "Automatic",
+    "xformers",
+    "sdp-no-mem - scaled dot product without memory efficient attention",
+    "sdp - scaled dot product",
+    "sub-quadratic",
+    "Doggettx",
+    "V1 - original v1",
+    "InvokeAI",
+    "None",
 )
 
 
@@ -146,11 +153,16 @@ class Settings:
         "Save every picture", Checkbox(),
         "Write each finished picture to the outputs folder.", section="saving-images",
     )] = True
-    samples_format: Annotated[str, Param(
-        "File format for pictures", Choice(IMAGE_FORMATS),
-        "Of files and of the API's replies. Generation data is in each of them; only PNG and lossless WebP keep every pixel.",
-        section="saving-images",
-    )] = "png"
+    samples_format: Annotated[
+        str,
+        Param(
+            "File format for pictures",
+            Choice(IMAGE_FORMATS),
+            "Of files and of the API's replies. Generation data is in each of them; only PNG and lossless WebP keep "
+            "every pixel.",
+            section="saving-images",
+        ),
+    ] = "png"
     samples_filename_pattern: Annotated[str, Param(
         "Pattern of file names", BelowOutputs(),
         "Such as [seed]-[prompt_words]; docs/saving.md lists what may stand in brackets. Empty is [seed].",
@@ -160,11 +172,16 @@ class Settings:
         "Number the files", Checkbox(),
         "Each picture's name begins with a number of five digits.", section="saving-images",
     )] = True
-    save_images_replace_action: Annotated[str, Param(
-        "If there is a file of that name", Choice(("Replace", "Add number suffix")),
-        "Only where files are not numbered. Pictures of the same job, and on a server with accounts all pictures, are never replaced.",
-        section="saving-images",
-    )] = "Replace"
+    save_images_replace_action: Annotated[
+        str,
+        Param(
+            "If there is a file of that name",
+            Choice(("Replace", "Add number suffix")),
+            "Only where files are not numbered. Pictures of the same job, and on a server with accounts all pictures, "
+            "are never replaced.",
+            section="saving-images",
+        ),
+    ] = "Replace"
     save_incomplete_images: Annotated[bool, Param(
         "Save interrupted pictures", Checkbox(),
         "Also write pictures that were interrupted half way.", section="saving-images",
@@ -321,11 +338,17 @@ class Settings:
     use_save_to_dirs_for_ui: Annotated[bool, Param(
         "Subfolders for pictures saved by hand", Checkbox(), "Named by the pattern below.", section="saving-to-dirs",
     )] = False
-    directories_filename_pattern: Annotated[str, Param(
-        "Pattern of subfolders", BelowOutputs(),
-        "Such as [date] or [user]/[model_name]; docs/saving.md lists what may stand in brackets. Empty is [prompt_words].",
-        section="saving-to-dirs", server=True,
-    )] = "[date]"
+    directories_filename_pattern: Annotated[
+        str,
+        Param(
+            "Pattern of subfolders",
+            BelowOutputs(),
+            "Such as [date] or [user]/[model_name]; docs/saving.md lists what may stand in brackets. Empty is "
+            "[prompt_words].",
+            section="saving-to-dirs",
+            server=True,
+        ),
+    ] = "[date]"
     directories_max_prompt_words: Annotated[int, Param(
         "Most words of [prompt_words]", Slider(1, 20),
         "So many of the prompt's first words.", section="saving-to-dirs",
@@ -337,10 +360,15 @@ class Settings:
     add_vae_hash_to_info: Annotated[bool, Param("Write the VAE's hash", Checkbox(), "Ten digits that tell which VAE it really was.", section="infotext")] = True
     add_user_name_to_info: Annotated[bool, Param("Write the user's name", Checkbox(), "Who logged in, where people do.", section="infotext")] = False
     add_version_to_infotext: Annotated[bool, Param("Write the version", Checkbox(), "The program's version, at the end of the generation data.", section="infotext")] = True
-    disable_weights_auto_swap: Annotated[bool, Param(
-        "Keep the chosen checkpoint", Checkbox(), "Generation data that name another one do not choose it; it is only told.",
-        section="infotext",
-    )] = True
+    disable_weights_auto_swap: Annotated[
+        bool,
+        Param(
+            "Keep the chosen checkpoint",
+            Checkbox(),
+            "Generation data that name another one do not choose it; it is only told.",
+            section="infotext",
+        ),
+    ] = True
 
     live_previews_enable: Annotated[bool, Param("Live preview", Checkbox(), "Show the picture while it is made.", section="ui")] = True
     show_progress_type: Annotated[str, Param("Live preview method", Choice(("Full", "Approx NN", "Approx cheap", "TAESD")), "TAESD looks best, if its files are in models/VAE-approx; all others are a quick estimate.", section="ui")] = "Approx NN"
@@ -364,10 +392,16 @@ class Settings:
         "What an account may ask for within an hour; a picture of 512 × 512 in 20 steps is 5.2. 0 is any amount.",
         section="queue", server=True,
     )] = 40_000.0
-    queue_member_jobs: Annotated[int, Param(
-        "Members: jobs at a time", Number(0, 1000),
-        "So many jobs of an account are worked on at once; the others wait. 0 is as many as pays.", section="queue", server=True,
-    )] = 0
+    queue_member_jobs: Annotated[
+        int,
+        Param(
+            "Members: jobs at a time",
+            Number(0, 1000),
+            "So many jobs of an account are worked on at once; the others wait. 0 is as many as pays.",
+            section="queue",
+            server=True,
+        ),
+    ] = 0
     queue_guest_weight: Annotated[float, Param(
         "Guests: weight in the queue", Slider(0.1, 10, 0.1),
         "Whose weight is twice another's gets twice the work done while both wait.", section="queue", server=True,
@@ -402,7 +436,9 @@ def change_settings(settings: Settings, values: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise Invalid(f"The setting {name} cannot be {candidate[name]!r:.80}.", allowed_values(name, first["msg"]), field=name) from error
+        raise Invalid(
+            f"The setting {name} cannot be {candidate[name]!r:.80}.", allowed_values(name, first["msg"]), field=name
+        ) from error
 
 
 def allowed_values(name: str, otherwise: str) -> str:
@@ -417,7 +453,10 @@ def allowed_values(name: str, otherwise: str) -> str:
 
 
 def for_request(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """`change_settings` for one request: what it says of merging goes before what is set for img2img alone. Raises Invalid."""
+    """`change_settings` for one request: what it says of merging goes before what is set for img2img alone.
+
+    Raises Invalid.
+    """
     img2img = {"token_merging_ratio_img2img": 0.0} if "token_merging_ratio" in values else {}
     return change_settings(settings, img2img | dict(values))
 

@@ -15,7 +15,7 @@ from modules.models.merging.writing import ReportProgress, write_checkpoint
 __all__ = ["Recipe", "check", "convert", "merge"]
 
 
-def merge(recipe: Recipe, out: NewFile, told: ReportProgress) -> None:
+def merge(recipe: Recipe, out: NewFile, report: ReportProgress) -> None:
     """Write the checkpoint, and the .yaml that goes with it.
 
     Raises Invalid for a recipe that makes no sense, ModelMismatch naming what does not go together, DiskFull,
@@ -26,5 +26,5 @@ def merge(recipe: Recipe, out: NewFile, told: ReportProgress) -> None:
         sources = [stack.enter_context(streamed(path)) for path in recipe.used]
         vae = stack.enter_context(streamed(recipe.vae)) if recipe.vae else None
         mixer = Mixer(recipe, sources, vae)
-        write_checkpoint(out, mixer.entries, mixer.tensor, metadata_of(recipe, sources, mixer, out.path), told)
+        write_checkpoint(out, mixer.entries, mixer.tensor, metadata_of(recipe, sources, mixer, out.path), report)
     copy_config(recipe.config_sources, out.path)

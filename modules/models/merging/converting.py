@@ -15,7 +15,7 @@ from modules.models.merging.writing import ReportProgress, converted, write_chec
 from modules.params.merge import Conversion, check_choices
 
 
-def convert(request: Conversion, source: Path, out: NewFile, told: ReportProgress) -> None:
+def convert(request: Conversion, source: Path, out: NewFile, report: ReportProgress) -> None:
     """The checkpoint alone as safetensors: no optimiser, no EMA copy; if that is asked for,
     the copy instead of the weights.
 
@@ -34,7 +34,7 @@ def convert(request: Conversion, source: Path, out: NewFile, told: ReportProgres
             entries,
             lambda name: file.tensor(names[name]).to(entries[name].dtype),
             {**file.metadata, "format": "pt"},
-            told,
+            report,
         )
     copy_config((source,), out.path)
 

@@ -29,11 +29,13 @@ def found(pattern: str, names: Iterable[str]) -> frozenset[str]:
     asked = json.dumps([pattern, list(names)])
     command = [sys.executable, "-I", "-S", "-c", SEARCH]
     try:
-        told = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+        given = subprocess.run(
+            command, input=asked, capture_output=True, text=True, timeout=PATIENCE, check=True
+        ).stdout
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         raise Invalid(
             "The pattern of names to discard takes too long.",
             "Write it without repeats inside repeats.",
             field="discard",
         ) from error
-    return frozenset(json.loads(told))
+    return frozenset(json.loads(given))

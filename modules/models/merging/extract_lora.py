@@ -38,7 +38,9 @@ class Place:
         return (tensor if self.third is None else tensor.chunk(JOINED)[self.third]).float()
 
 
-def extract_lora(tuned: Path, base: Path, out: NewFile, rank: int, told: ReportProgress, threshold: float = 0.0) -> int:
+def extract_lora(
+    tuned: Path, base: Path, out: NewFile, rank: int, report: ReportProgress, threshold: float = 0.0
+) -> int:
     """Write `tuned` − `base` as a LoRA of at most that rank, each alpha its rank, in kohya-ss's names;
     returns how many weights it changes.
 
@@ -53,7 +55,7 @@ def extract_lora(tuned: Path, base: Path, out: NewFile, rank: int, told: ReportP
         new, old = Renamed.of(tuned_file), Renamed.of(base_file)
         layers = places(tuned.name, new)
         for done, (layer, place) in enumerate(layers.items()):
-            told(done, len(layers))
+            report(done, len(layers))
             check_fits((tuned.name, base.name), place.name, new, old)
             difference = finite(tuned.name, place, new) - finite(base.name, place, old)
             if difference.any():

@@ -21,7 +21,7 @@ ReportProgress = Callable[[int, int], None]
 
 
 def write_checkpoint(
-    out: NewFile, entries: Mapping[str, TensorEntry], make: Make, metadata: Mapping[str, str], told: ReportProgress
+    out: NewFile, entries: Mapping[str, TensorEntry], make: Make, metadata: Mapping[str, str], report: ReportProgress
 ) -> None:
     """Write a safetensors file whole or not at all, the widest numbers first, so that each tensor lies aligned.
 
@@ -31,7 +31,7 @@ def write_checkpoint(
     sweep(out)
     check_room(out.path, sum(entry.size for entry in entries.values()))
     ordered = dict(sorted(entries.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
-    write(out, ordered, make, metadata, told)
+    write(out, ordered, make, metadata, report)
 
 
 def sweep(out: NewFile) -> None:

@@ -54,22 +54,22 @@ def requests(params: Request, arguments: PromptsFromFile, settings: Settings) ->
 def styled(line: Mapping[str, Any], styles: Mapping[str, tuple[str, str]]) -> Mapping[str, Any]:
     """The line with its styles' texts in its prompts. Raises PromptTooLong."""
     chosen = [styles[name] for name in line.get(STYLES, ())]
-    told = {
+    given = {
         name: apply_styles_to_prompt(line.get(name, ""), [texts[place] for texts in chosen])
         for place, name in enumerate(PROMPT_FIELDS)
     }
-    return {**line, **{name: text for name, text in told.items() if text}, STYLES: ()}
+    return {**line, **{name: text for name, text in given.items() if text}, STYLES: ()}
 
 
 def said(params: Request, line: Mapping[str, Any], position: str) -> Request:
     """The request as the line has it. A seed of −1 is the request's own, which is drawn already."""
-    told = {tag: value for tag, value in line.items() if tag not in SETTINGS and tag not in WITHOUT_EFFECT}
-    told = {tag: value for tag, value in told.items() if tag not in SEED_FIELDS or value != -1}
+    given = {tag: value for tag, value in line.items() if tag not in SETTINGS and tag not in WITHOUT_EFFECT}
+    given = {tag: value for tag, value in given.items() if tag not in SEED_FIELDS or value != -1}
     for name in PROMPT_FIELDS:
         own = getattr(params, name)
-        if told.get(name) and own:
-            told[name] = f"{told[name]} {own}" if position == "start" else f"{own} {told[name]}"
-    return resolve_request(check_line(replace(params, **told)))
+        if given.get(name) and own:
+            given[name] = f"{given[name]} {own}" if position == "start" else f"{own} {given[name]}"
+    return resolve_request(check_line(replace(params, **given)))
 
 
 def check_line(params: Request) -> Request:
