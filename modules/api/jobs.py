@@ -90,20 +90,19 @@ def routes(app: App) -> APIRouter:
     async def events(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
         """Server-sent events: the job as GET tells it, again after each change; the last one tells of its end."""
         account_name = owner(request)
-        await asyncio.to_thread(app.jobs.brief, job, account_name)
+        found = (await asyncio.to_thread(app.jobs.brief, job, account_name)).id
 
         def look() -> dict[str, Any]:
-            return job_json(app, app.jobs.brief(job, account_name, newest or None))
+            return job_json(app, app.jobs.brief(found, account_name, newest or None))
 
         return StreamingResponse(
-            job_events(app.jobs, job, look), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+            job_events(app.jobs, found, look), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
 
     @api.get("/jobs/{job}/preview")
     def preview(job: Id, request: Request) -> Response:
         """The newest look at a picture in the making, JPEG."""
-        app.jobs.brief(job, owner(request))
-        live = app.jobs.live.get(job)
+        live = app.jobs.live.get(app.jobs.brief(job, owner(request)).id)
         if live is None or not live.preview:
             raise UnknownName("preview", job, [])
         return Response(live.preview, media_type="image/jpeg", headers={"Cache-Control": "no-store"})

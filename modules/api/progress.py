@@ -14,6 +14,7 @@ from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import MAX_ID, Id
+from modules.store.jobs import job_name
 
 TaskName = Annotated[str, Query(max_length=MAX_ID)]
 
@@ -53,7 +54,7 @@ def routes(app: App) -> APIRouter:
     @api.get("/internal/pending-tasks", include_in_schema=False)
     def pending_tasks(request: Request) -> dict[str, Any]:
         waiting = app.jobs.running(owner(request))
-        return {"size": len(waiting), "tasks": waiting}
+        return {"size": len(waiting), "tasks": list(map(job_name, waiting))}
 
     return api
 
@@ -75,7 +76,7 @@ def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
             "skipped": live.skipped if live else False,
             "interrupted": live.interrupted if live else False,
             "stopping_generation": False,
-            "job": job,
+            "job": job_name(job),
             "job_count": live.pictures if live else 0,
             "job_timestamp": time.strftime("%Y%m%d%H%M%S"),
             "job_no": int(live.fraction * live.pictures) if live else 0,
@@ -84,7 +85,7 @@ def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
         },
         "current_image": picture,
         "textinfo": f"Loading {app.jobs.state.loading}" if app.jobs.state.loading else None,
-        "current_task": job if live else None,
+        "current_task": job_name(job) if live else None,
     }
 
 

@@ -15,7 +15,7 @@ from modules.base.fields import checker
 from modules.base.version import VERSION
 from modules.engine.messages import RETURNED
 from modules.settings.options import Settings
-from modules.store.jobs import JobRecord
+from modules.store.jobs import JobRecord, job_name
 
 if TYPE_CHECKING:
     from modules.api.requests import DrawRequest
@@ -88,7 +88,7 @@ def information(body: DrawRequest, record: JobRecord, settings: Settings, notes:
         "clip_skip": settings.CLIP_stop_at_last_layers,
         "is_using_inpainting_conditioning": False,
         "version": VERSION,
-        "task_id": record.id,
+        "task_id": job_name(record.id),
         "state": record.state,
         "error": record.error and record.error["message"],
         "warnings": [*record.warnings, *notes],

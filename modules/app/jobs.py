@@ -27,7 +27,7 @@ from modules.engine import messages as events
 from modules.engine.messages import JobSpec, Worker
 from modules.settings.options import Settings
 from modules.settings.queue_limits import QueueLimits
-from modules.store.jobs import FAILED, INTERRUPTED, PICTURES, RUNNING, JobRecord, JobStore, OutputRecord
+from modules.store.jobs import FAILED, INTERRUPTED, PICTURES, RUNNING, JobRecord, JobStore, OutputRecord, own_job_id
 from modules.store.migrations import pictures_of
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ class Jobs:
         """Record a job and queue it; returns its id. Raises Invalid if the id is taken, Draining or OverQuota."""
         work = picture_work(params) * pictures_of(params) if self.needs_device(kind) else 0.0
         record = JobRecord(
-            task_id or f"task({secrets.token_hex(16)})",
+            own_job_id(task_id, account.name) if task_id else f"task({secrets.token_hex(16)})",
             account.name,
             kind,
             params,
@@ -179,7 +179,7 @@ class Jobs:
                 place = self.store.add(record)
             except sqlite3.IntegrityError as error:
                 raise Invalid(
-                    f"There is a job {record.id!r} already.", "Choose another task id, or none.", "force_task_id"
+                    f"There is a job {task_id!r} already.", "Choose another task id, or none.", "force_task_id"
                 ) from error
             self._enqueue(replace(record, place=place))
         self._tell_queue()
@@ -187,19 +187,19 @@ class Jobs:
 
     def get(self, job: str, owner: str | None = None) -> JobRecord:
         """Raises UnknownName, also for somebody else's job: its existence is nobody's business. None is anybody."""
-        return self._owned(job, self.store.get(job), owner)
+        return self._found(job, self.store.get(job, owner))
 
-    def _owned(self, job: str, record: JobRecord | None, owner: str | None) -> JobRecord:
-        if record is None or (owner is not None and record.owner != owner):
+    def _found(self, job: str, record: JobRecord | None) -> JobRecord:
+        if record is None:
             raise UnknownName("job", job, [])
-        unrecorded = self._unrecorded.get(job)
+        unrecorded = self._unrecorded.get(record.id)
         return unrecorded.added_to(record) if unrecorded else record
 
     def brief(self, job: str, owner: str | None = None, newest: int | None = 0) -> JobRecord:
         """As `get`, without what may be long: for those who ask often. `newest`: with how many of its outputs;
         None is all.
         """
-        return self._owned(job, self.store.brief(job, newest), owner)
+        return self._found(job, self.store.brief(job, newest, owner))
 
     def wait(self, job: str) -> JobRecord:
         """Block until the job has ended."""

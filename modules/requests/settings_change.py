@@ -34,7 +34,7 @@ def change_defaults(app: App, account: Account, values: Mapping[str, Any], mine:
     # what stands may name a file that has gone
     wanted = {name: value for name, value in values.items() if value != current.get(name, UNKNOWN)}
     if changed is not app.settings:
-        check_own_settings(wanted, Account(account.name, min(account.role, Role.MEMBER)))
+        check_own_settings(wanted)
     changed.change(**{name: named_as_here(app.models, name, value) for name, value in wanted.items()})
     if changed is not own:
         own.forget(wanted)      # or what was just said would not hold for whoever said it

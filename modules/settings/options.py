@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from pydantic import ValidationError
 
-from modules.base.accounts import Account, Role
 from modules.base.errors import Forbidden, Invalid
 from modules.base.fields import (
     BelowOutputs,
@@ -467,11 +466,11 @@ def is_server_setting(name: str) -> bool:
     return param is not None and param.server
 
 
-def check_own_settings(names: Collection[str], account: Account) -> None:
-    """Raises Forbidden naming those that only an administrator may say."""
-    if account.role < Role.ADMINISTRATOR and (servers := [name for name in names if is_server_setting(name)]):
+def check_own_settings(names: Collection[str]) -> None:
+    """Raises Forbidden naming those that are the server's."""
+    if servers := [name for name in names if is_server_setting(name)]:
         subject = f"The setting {servers[0]} is" if len(servers) == 1 else f"The settings {', '.join(servers)} are"
-        raise Forbidden(f"{subject} the server's.", "An administrator may change that; leave it out.")
+        raise Forbidden(f"{subject} the server's.", "Leave it out; an administrator may change it for all.")
 
 
 def at_default(settings: Settings, name: str) -> bool:

@@ -8,9 +8,11 @@ import sqlite3
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import JobFailed, error_data
 from modules.store.database import Database
 from modules.store.migrations import pictures_of, split_params
@@ -72,6 +74,16 @@ class JobRecord:
     def pictures(self) -> tuple[OutputRecord, ...]:
         """The outputs that can be looked at."""
         return tuple(output for output in self.outputs if output.kind in PICTURES)
+
+
+def own_job_id(name: str, owner: str) -> str:
+    """The id of a job that its account gives a name: others may give theirs the same, and learn nothing by it."""
+    return name if owner == LOCAL_OWNER else f"{name}~{sha256(owner.encode()).hexdigest()[:16]}"
+
+
+def job_name(job: str) -> str:
+    """The name that its account knows it by."""
+    return job.partition("~")[0]
 
 
 class JobStore:
@@ -221,15 +233,25 @@ class JobStore:
                 "UPDATE jobs SET deaths = deaths + 1 WHERE id = ? AND ended IS NULL", [(job,) for job in jobs]
             )
 
-    def get(self, job: str) -> JobRecord | None:
-        """With all its parameters and outputs."""
-        return next(iter(self._many("SELECT * FROM jobs WHERE id = ?", job)), None)
+    def get(self, job: str, owner: str | None = None) -> JobRecord | None:
+        """With all its parameters and outputs. `owner`: an account's own alone, by its id or by the name it was given;
+        of anybody else's nothing is read.
+        """
+        return self._one("SELECT * FROM jobs", job, owner)
 
-    def brief(self, job: str, newest: int | None = None) -> JobRecord | None:
+    def brief(self, job: str, newest: int | None = None, owner: str | None = None) -> JobRecord | None:
         """Without the parameters that may be long, and with the `newest` few of its outputs:
         what a watcher asks several times a second.
         """
-        return next(iter(self._many(f"{BRIEF} WHERE id = ?", job, newest=newest)), None)
+        return self._one(BRIEF, job, owner, newest)
+
+    def _one(self, select: str, job: str, owner: str | None, newest: int | None = None) -> JobRecord | None:
+        if owner is None:
+            found = self._many(f"{select} WHERE id = ?", job, newest=newest)
+        else:
+            ids = job, own_job_id(job, owner)
+            found = self._many(f"{select} WHERE id IN (?, ?) AND owner = ?", *ids, owner, newest=newest)
+        return next(iter(found), None)
 
     def picture(self, job: str, index: int) -> OutputRecord | None:
         with self.database.reading() as db:

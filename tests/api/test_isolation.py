@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,85 @@ def test_what_an_administrator_changes_holds_for_all_who_have_not(guarded):
     assert set_options(guarded, ALICE, {"eta_ddim": 0.125}).status_code == 200
     assert (options(guarded, ALICE)["eta_ddim"], guarded.app.settings.current.eta_ddim) == (0.125, 0.125)
     assert options(guarded, BOB)["eta_ddim"] == 0.5
+
+
+# Jobs ------------------------------------------------------------------------------------------------
+
+
+def named(guarded, auth, name, **fields):
+    """A finished picture of a job that its account gives a name."""
+    reply = guarded.post("/sdapi/v1/txt2img", json={**TINY, **fields, "force_task_id": name}, auth=auth)
+    return reply.status_code, json.loads(reply.json()["info"])["task_id"] if reply.status_code == 200 else reply.json()
+
+
+def test_a_job_may_be_named_as_somebody_elses_and_nobody_learns_of_it(guarded):
+    assert named(guarded, ALICE, "task(ours)", prompt="hers") == (200, "task(ours)")
+    assert named(guarded, BOB, "task(ours)", prompt="his") == (200, "task(ours)")
+    for auth, prompt in ((ALICE, "hers"), (BOB, "his")):
+        assert guarded.get("/easel/v1/jobs/task(ours)", auth=auth).json()["params"]["prompt"] == prompt
+        told = guarded.post("/internal/progress", json={"id_task": "task(ours)"}, auth=auth).json()
+        assert told["completed"] and guarded.get("/easel/v1/jobs/task(ours)/pictures/0", auth=auth).status_code == 200
+        refused = guarded.post("/sdapi/v1/txt2img", json={**TINY, "force_task_id": "task(ours)"}, auth=auth)
+        assert refused.status_code == 422 and "'task(ours)'" in refused.json()["errors"]
+
+
+def test_the_id_by_which_a_named_job_is_stored_opens_it_for_nobody_else(guarded):
+    named(guarded, ALICE, "secretly")
+    [stored] = [job["id"] for job in guarded.get("/easel/v1/jobs", auth=ALICE).json() if "secretly" in job["id"]]
+    for job in ("secretly", stored):
+        assert guarded.get(f"/easel/v1/jobs/{job}", auth=ALICE).status_code == 200
+        reply, nothing = (guarded.get(f"/easel/v1/jobs/{each}", auth=BOB) for each in (job, "never there"))
+        assert reply.status_code == 404
+        assert reply.json()["detail"].replace(job, "never there") == nothing.json()["detail"]
+
+
+def of_a_job(guarded, job: str):
+    """Every call that names a job: method, path, body."""
+    for path, methods in guarded.get("/openapi.json", auth=ALICE).json()["paths"].items():
+        if "{job}" in path:
+            for method in methods:
+                yield method, path.format(job=job, index=0, place=0, number=0, card="x")
+
+
+BODIES = {"/save": {"index": 0}, "/place": {"before": None}}
+
+
+def test_no_route_that_names_a_job_knows_somebody_elses(guarded, alices):
+    calls = list(of_a_job(guarded, alices))
+    assert len(calls) >= 8
+    for method, path in calls:
+        body = next((body for end, body in BODIES.items() if path.endswith(end)), {})
+        how = {"json": body} if method in ("post", "patch", "put") else {}
+        reply = guarded.request(method, path, auth=BOB, **how)
+        nothing = guarded.request(method, path.replace(alices, "gone"), auth=BOB, **how)
+        assert reply.status_code == nothing.status_code == 404, (method, path, reply.text)
+        told = [{**each.json(), "request_id": ""} for each in (reply, nothing)]
+        assert str(told[0]).replace(alices, "gone") == str(told[1]), (method, path)
+    assert guarded.app.jobs.get(alices).state == "done"
+
+
+def test_a_picture_of_somebody_elses_job_is_no_cards_preview(guarded, alices):
+    [card, *_] = guarded.get("/easel/v1/cards", params={"kind": "checkpoint"}, auth=BOB).json()["cards"]
+    address = f"/easel/v1/cards/{card['id']}/preview"
+    assert guarded.put(address, json={"job": alices, "index": 0}, auth=BOB).status_code in (403, 404)
+    assert guarded.get("/easel/v1/cards", params={"kind": "checkpoint"}, auth=BOB).json()["cards"][0] == card
+
+
+def test_a1111s_routes_mean_ones_own_jobs(guarded):
+    slow = {**TINY, "steps": 150, "width": 128, "height": 128}
+    job = started(guarded, ALICE, fields=slow)
+    try:
+        for path in ("/sdapi/v1/interrupt", "/sdapi/v1/skip"):
+            assert guarded.post(path, auth=BOB).status_code == 200
+            assert guarded.post(path, params={"task_id": job}, auth=BOB).status_code == 404
+        told = guarded.get("/sdapi/v1/progress", auth=BOB).json()
+        assert (told["progress"], told["current_image"], told["current_task"]) == (0.0, None, None)
+        assert told["state"]["job"] == "" and told["state"]["job_count"] == 0
+        assert guarded.get("/internal/pending-tasks", auth=BOB).json() == {"size": 0, "tasks": []}
+        asked = [guarded.post("/internal/progress", json={"id_task": each}, auth=BOB).json() for each in (job, "gone")]
+        assert asked[0] == asked[1] and not asked[0]["active"]
+        live = guarded.app.jobs.live[job]
+        assert not live.interrupted and not live.skipped
+    finally:
+        guarded.post("/sdapi/v1/interrupt", params={"task_id": job}, auth=ALICE)
+        settled(guarded, job, auth=ALICE)
