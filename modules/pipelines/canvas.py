@@ -1,4 +1,4 @@
-"""A picture made ready to be painted on, and the painting made part of it."""
+"""The canvas of img2img: a picture prepared for painting, and the finished painting put back into it."""
 
 from __future__ import annotations
 
@@ -20,33 +20,36 @@ from modules.pipelines.upscaling import Enlarger
 from modules.sampling.questions import Task
 from modules.settings.options import Settings
 
-Load = Callable[[str], Image.Image]      # a picture that a job starts from, by its name; raises InvalidImage
+Load = Callable[[str], Image.Image]      # reads an input picture of the job by its name; raises InvalidImage
 
-SOFT_EDGE = 4      # pixels: blur of the mask that soft inpainting finds
+SOFT_EDGE = 4      # pixels of blur on the mask that soft inpainting computes
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """All L or RGB. Without a mask the whole picture is painted."""
+    """The pictures of one img2img pass, all L or RGB. Without a mask the whole picture is painted."""
 
     image: Image.Image                          # what the model starts from
-    mask: Image.Image | None = None             # of its size, 255 where to paint
-    original: Image.Image | None = None         # what shows around the painting, in the size of the result
-    hole: Image.Image | None = None             # of its size, 255 where the painting shows
-    box: Box | None = None                      # where in the original the painting goes, if not everywhere
-    colours: Image.Image | None = None          # whose colours the painting is given, if not the image's
-    start: Image.Image | None = None            # as it was sent, if it is to be saved
+    mask: Image.Image | None = None             # L, as large as `image`, 255 where to paint
+    original: Image.Image | None = None         # the picture around the painting, in the size of the result
+    hole: Image.Image | None = None             # L, as large as `original`, 255 where the painting shows
+    box: Box | None = None                      # the painting's place in the original; None: everywhere
+    colours: Image.Image | None = None          # the picture that colour correction matches; None: `image`
+    start: Image.Image | None = None            # the picture as it was sent, if it is to be saved
 
 
 def canvas_for(params: Img2Img, settings: Settings, load: Load, enlarger: Enlarger, name: str) -> Task[Canvas]:
-    """The picture of that name. Raises InvalidImage where it, or the mask, is gone."""
+    """Return the canvas of the picture of that name. Raises InvalidImage if the picture or the mask is missing."""
     sent = load(name)
     canvas = yield from canvas_of(flattened(sent, settings.img2img_background_color), params, load, enlarger)
     return replace(canvas, start=sent) if settings.save_init_img else canvas
 
 
 def canvas_of(picture: Image.Image, params: Img2Img, load: Load, enlarger: Enlarger) -> Task[Canvas]:
-    """An RGB picture; `enlarger` where it must grow. Raises InvalidImage where the mask is gone."""
+    """Return the canvas of an RGB picture.
+
+    enlarger: used where the picture must grow. Raises InvalidImage if the mask is missing.
+    """
     size = params.width, params.height
     if mask := mask_for(params, load):
         if not params.inpaint_full_res:
@@ -61,7 +64,7 @@ def canvas_of(picture: Image.Image, params: Img2Img, load: Load, enlarger: Enlar
 
 
 def mask_for(params: Img2Img, load: Load) -> Image.Image | None:
-    """The mask as it is to be used: turned about, blurred."""
+    """Return the mask as it is used: inverted if asked for, and blurred."""
     if not params.mask:
         return None
     mask = masks.read_mask(load(params.mask), params.rounded)
@@ -85,37 +88,37 @@ def close_up(picture: Image.Image, mask: Image.Image, box: Box, params: Img2Img,
 
 
 def brought(picture: Image.Image, mode: int, size: Size, enlarger: Enlarger) -> Task[Image.Image]:
-    """`resize_image`, but if it must grow for that, the enlarger does it."""
+    """Resize as `resize_image` does, but enlarge with the enlarger."""
     if enlarger.name != NO_UPSCALER:
         picture = yield from enlarger.to(picture, scaled_size(mode, picture.size, size))
     return resize_image(picture, mode, size)
 
 
 def under(picture: Image.Image, mask: Image.Image, params: Img2Img) -> Image.Image:
-    """The picture with what the model is to find where it paints."""
+    """Return the picture with its masked part filled as the request wants it."""
     return picture if params.inpainting_fill == img2img.ORIGINAL else masks.fill_masked(picture, mask)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A painting in its place."""
+    """A finished painting, put back into its picture."""
 
-    picture: Image.Image             # RGB, what is kept of the original over it
-    painting: Image.Image            # RGB, as it was painted
-    box: Box | None                  # where in the picture the painting is, if not everywhere
+    picture: Image.Image             # RGB, with the original around the painting
+    painting: Image.Image            # RGB, as the model painted it
+    box: Box | None                  # the painting's place in the picture; None: everywhere
     mask: Image.Image | None         # L, 255 where the painting shows
     uncorrected: Image.Image | None = None      # the picture before colour correction, if it is to be saved
 
     def composite(self, mask: Image.Image) -> Image.Image:
-        """RGBA, the painting seen where the mask is."""
+        """Return the painting as RGBA, transparent outside the mask."""
         painting = masks.place_in_box(self.painting, self.box, self.picture.size) if self.box else self.painting
         return masks.masked_part(painting, resize_image(mask, RESIZE_AND_FILL, painting.size).convert("L"))
 
 
 def finished(canvas: Canvas, painting: np.ndarray, changed: np.ndarray | None, settings: Settings) -> Finished:
-    """The painting (H, W, 3) uint8 in its place in the picture.
+    """Put the painting, (H, W, 3) uint8, back into the picture.
 
-    changed: (h, w) uint8 what soft inpainting found, which goes before the mask
+    changed: (h, w) uint8, the mask that soft inpainting computed; it replaces the canvas's
     """
     image = plain = Image.fromarray(painting)
     if settings.img2img_color_correction:

@@ -1,6 +1,4 @@
-"""What a picture is to be, for each model that samples it: its prompts over time,
-and what is seen beside the latent.
-"""
+"""The conditioning of each model that samples an image: prompts over time, and the image shown beside the latent."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ from modules.sampling.questions import (
     Weights,
 )
 
-Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[CondExtras]]"      # what a model is shown beside the latent
+Show: TypeAlias = "Callable[[Weights, ModelFacts], Task[CondExtras]]"      # returns the conditioning images of a model
 Layers: TypeAlias = "tuple[GuidanceLayer, ...]"
 
 WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
@@ -40,9 +38,7 @@ WITHOUT_NETWORKS = "The refiner works without the prompt's networks."
 
 @dataclass(frozen=True)
 class StageModel:
-    """The model of one stage: its weights with every network, with those of each time,
-    and whose text encoders encode the prompts.
-    """
+    """The weights of one stage's model: with all networks, over time, and those of its text encoders."""
 
     weights: Weights
     over_time: Timeline[Weights]
@@ -50,7 +46,7 @@ class StageModel:
 
 
 def first_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = ()) -> Task[Stage]:
-    """The checkpoint's stage, and after it the refiner's if there is one."""
+    """Return the checkpoint's stage, followed by the refiner's if there is one."""
     stage = yield from stage_of(
         pass_, StageModel(pass_.weights, pass_.over_time, pass_.encoder or pass_.over_time), extra, show, layers
     )
@@ -62,8 +58,9 @@ def first_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = ()
 
 
 def refiner_stage(pass_: Pass, refiner: ModelFile, extra: ExtraParams, show: Show, layers: Layers) -> Task[Stage]:
-    """The refiner's stage: as in A1111 without the prompt's networks,
-    unless the settings want those of them that fit it.
+    """Return the refiner's stage.
+
+    As in A1111 it has none of the prompt's networks, unless the settings want the networks that fit it.
     """
     extra |= {"Refiner": refiner.short_title, "Refiner switch at": pass_.params.refiner_switch_at}
     full = pass_.refined_by(refiner)
@@ -86,9 +83,9 @@ def refiner_stage(pass_: Pass, refiner: ModelFile, extra: ExtraParams, show: Sho
 
 
 def stage_of(pass_: Pass, model: StageModel, extra: ExtraParams, show: Show, layers: Layers) -> Task[Stage]:
-    """The stage of one model: its guidance, its noise levels, what it is shown."""
+    """Return the stage of one model: its guidance, its noise levels and its conditioning image."""
     facts = yield Facts(model.weights)
-    if facts.image_channels > facts.latent_channels:      # a mask too
+    if facts.image_channels > facts.latent_channels:      # an inpainting model: it is shown a mask too
         extra["Conditional mask weight"] = pass_.settings.inpainting_mask_weight
     if facts.fp8:
         extra |= {
@@ -103,7 +100,7 @@ def stage_of(pass_: Pass, model: StageModel, extra: ExtraParams, show: Show, lay
 
 
 def grey_image(pass_: Pass, weights: Weights, facts: ModelFacts) -> Task[CondExtras]:
-    """Grey, all of it to be painted, for a model that wants to be shown a picture where there is none."""
+    """Return a grey, wholly masked image for a model that needs a conditioning image where the request has none."""
     if not facts.image_channels:
         return {}
     grey = yield EncodeImage(weights, torch.zeros(3, pass_.params.height, pass_.params.width))
@@ -113,7 +110,7 @@ def grey_image(pass_: Pass, weights: Weights, facts: ModelFacts) -> Task[CondExt
 
 
 def read_prompts(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams) -> Task[Guidance]:
-    """Both prompts as conditionings over time. Tags and comments are not drawn."""
+    """Return both prompts as conditionings over time. Tags and comments are removed first."""
     read = partial(encode_prompt, pass_, readers, extra)
     prompt, _ = take_networks(grammar.strip_comments(pass_.params.prompt))
     positive = []
@@ -129,7 +126,7 @@ def read_prompts(pass_: Pass, readers: Timeline[Weights], extra: ExtraParams) ->
 def encode_prompt(
     pass_: Pass, readers: Timeline[Weights], extra: ExtraParams, text: str, is_negative: bool = False
 ) -> Task[Timeline[Cond]]:
-    """Each text by the text encoders of its time; those of equal weights are read together."""
+    """Encode each text of a prompt by the text encoders of its time; texts of equal weights are encoded together."""
     s = pass_.settings
     aesthetic = s.sdxl_refiner_low_aesthetic_score if is_negative else s.sdxl_refiner_high_aesthetic_score
     frame = SizeConditioning(*pass_.frame, s.sdxl_crop_top, s.sdxl_crop_left, aesthetic)
@@ -143,7 +140,7 @@ def encode_prompt(
 
 
 def over_both(entries: Sequence[tuple[int, str]], readers: Timeline[Weights]) -> list[tuple[float, Weights, str]]:
-    """A prompt's texts, each with its end and who reads it: cut where either changes."""
+    """Return a prompt's texts, each with its end and its text encoder's weights, split where either changes."""
     texts = Timeline(*zip(*entries, strict=True))
     ends = {*texts.ends, *(end for end in readers.ends if end < texts.ends[-1])}
     return [(end, readers.at(end), texts.at(end)) for end in sorted(ends)]
@@ -163,7 +160,7 @@ Even = Callable[[list[Cond]], list[Cond]]
 def evened(
     pass_: Pass, readers: Timeline[Weights], schedules: Sequence[Timeline[Cond]], extra: ExtraParams
 ) -> Task[Even]:
-    """How prompts of different length are brought to one, if the settings want that; noted where it matters."""
+    """Return the function that pads conditionings to equal length, if the settings want that."""
     s = pass_.settings
     lengths = {len(cond.text) for schedule in schedules for cond in schedule.entries}
     if len(lengths) == 1 or not (s.pad_cond_uncond or s.pad_cond_uncond_v0):

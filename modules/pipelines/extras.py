@@ -1,4 +1,4 @@
-"""Extras: a finished picture enlarged, by one upscaler or two, and its faces restored, as one flow of questions."""
+"""Extras as a flow of questions: a finished picture is enlarged by one or two upscalers, and its faces are restored."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from modules.settings.options import Settings
 
 @dataclass(frozen=True)
 class FinishedImage:
-    """What an image of Extras is made of."""
+    """The input picture of an Extras image."""
 
     name: str
-    infotext: str        # the generation data it came with
-    load: Load           # reads it by name
+    infotext: str        # generation data that came with the picture
+    load: Load           # reads a picture by its name
 
 
 @dataclass(frozen=True)
 class ExtrasPlan:
-    """One image that no checkpoint makes."""
+    """The plan of one Extras image; it needs no checkpoint."""
 
     passes: ClassVar[tuple[()]] = ()
     steps: ClassVar[int] = 0
@@ -41,19 +41,19 @@ class ExtrasPlan:
     source: FinishedImage
 
     def task(self) -> Task[Result]:
-        """The making of the image."""
+        """Return the image task."""
         return generate(self)
 
 
 def plans(params: Extras, settings: Settings, load: Load, images: Iterable[tuple[str, str]]) -> list[ExtrasPlan]:
-    """One plan for each (name, generation data)."""
+    """Return one plan for each (name, generation data)."""
     return [ExtrasPlan(params, settings, FinishedImage(name, infotext, load)) for name, infotext in images]
 
 
 def generate(plan: ExtrasPlan) -> Task[Result]:
-    """Enlarge it, lay a second enlargement over the first, cut it to shape, restore its faces.
+    """Enlarge the picture, blend in a second upscaler's, crop it and restore its faces.
 
-    Raises InvalidImage where the picture is gone.
+    Raises InvalidImage if the picture is missing.
     """
     image, layers = plan.source.load(plan.source.name), []
     for name in plan.params.upscalers:
@@ -67,19 +67,19 @@ def generate(plan: ExtrasPlan) -> Task[Result]:
 
 
 def upscale_keeping_alpha(plan: ExtrasPlan, image: Image.Image, name: str) -> Task[Image.Image]:
-    """RGB, or RGBA if it was transparent."""
+    """Return the enlarged picture, RGB, or RGBA if it was transparent."""
     return (yield from Enlarger.of(name, plan.settings).by(image, plan.params.scale(image.size)))
 
 
 def restore_keeping_alpha(image: Image.Image, restoring: Restoring) -> Task[Image.Image]:
-    """RGB, or RGBA if it was transparent; of what was restored as much as is to be seen."""
+    """Return the picture blended with its restored faces, RGB, or RGBA if it was transparent."""
     colours = image.convert("RGB")
     pixels = yield RestoreFaces(NO_CHECKPOINT, np.asarray(colours), restoring.name, restoring.weight)
     return with_alpha_of(image, Image.blend(colours, Image.fromarray(pixels), restoring.visibility))
 
 
 def framed(params: Extras, image: Image.Image, shape: Size) -> Image.Image:
-    """Of the size asked for, if one was.
+    """Resize and crop the picture to the size that was asked for, if one was.
 
     Upscalers give sides of multiples of 8, which may be a little less; A1111 leaves a black border there, we stretch.
     shape: the picture's size before it was enlarged

@@ -1,4 +1,4 @@
-"""Hires fix: what the first pass made is enlarged, noised again, and drawn on."""
+"""Hires fix: the first pass's image is enlarged, noised again and sampled again."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ from modules.sampling.guidance import Timeline
 from modules.sampling.questions import EncodeImage, Interrupted, Task
 from modules.settings.options import Settings
 
-# what denoises less keeps the enlarged picture: its schedule would be longer than it is worth
+# below this strength the enlarged picture is kept: the noise schedule would become too long
 LEAST_STRENGTH = 0.001
 
 
 def plan_hires(params: Txt2Img, settings: Settings, files: Files) -> ImagePlan[Txt2Img, None]:
-    """The first image: two passes."""
+    """Return the plan of the first image, with two passes."""
     first = base_pass(params, settings, files)
     return ImagePlan(params, settings, files, (first, hires_pass(first)), generate, None)
 
 
 def hires_pass(first: Pass[Txt2Img]) -> Pass[Txt2Img]:
-    """The second pass, of its own files if it has such: prompt editing counts on from where the first ended."""
+    """Return the second pass, with its own files if there are such.
+
+    Prompt editing counts on from the first pass.
+    """
     params, settings, files = second_pass(first.params), first.settings, first.files.hires or first.files
     clock = Clock(first.clock.base_steps, evaluations_of(params), settings.use_old_scheduling)
     second, size = base_pass(params, settings, files, clock), hires_target(first.params)
@@ -54,7 +57,10 @@ def hires_pass(first: Pass[Txt2Img]) -> Pass[Txt2Img]:
 
 
 def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
-    """Both passes. Interrupted in the first, its picture stays small; in the second, what there is by then is shown."""
+    """Run both passes.
+
+    Interrupted in the first, the picture stays small; interrupted in the second, the newest estimate is the result.
+    """
     (first, second), extra = plan.passes, ExtraParams()
     last = first
     latent, complete = yield from from_noise(first, extra)
@@ -64,7 +70,7 @@ def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
 
 
 def continued(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[tuple[Pass, Tensor, bool]]:
-    """The pass reached, its latent, and whether it is complete."""
+    """Return the last pass that was reached, its latent, and whether it is complete."""
     try:
         larger = yield from upscale_latent(first, second, small, extra)
         if second.params.denoising_strength < LEAST_STRENGTH:
@@ -80,7 +86,7 @@ def continued(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> T
 
 
 def upscale_latent(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[Tensor]:
-    """(C, h, w) latent of the first pass → that of the second, both on the UNet's scale."""
+    """Return the first pass's latent (C, h, w) as the second's, both on the UNet's scale."""
     size, name = hires_target(first.params), second.params.hr_upscaler or LATENT_UPSCALER
     if name in LATENT_MODES:
         if first.settings.save_images_before_highres_fix:
@@ -90,13 +96,13 @@ def upscale_latent(first: Pass, second: Pass, small: Tensor, extra: ExtraParams)
 
 
 def stretched(latent: Tensor, name: str, size: Target) -> Tensor:
-    """(C, h, w) → (C, h', w'), interpolated as the mode of that name does."""
+    """Resize a latent, (C, h, w) → (C, h', w'), with the interpolation of that name."""
     mode, antialias = LATENT_MODES[name]
     return interpolate(latent[None], size.cells[::-1], mode=mode, antialias=antialias)[0]
 
 
 def through_pixels(first: Pass, second: Pass, small: Tensor, extra: ExtraParams) -> Task[Tensor]:
-    """The first pass's picture, enlarged by an upscaler, as a latent of the second pass's model."""
+    """Enlarge the first pass's picture by an upscaler and encode it for the second pass's model."""
     p, s, size = second.params, second.settings, hires_target(first.params)
     image = yield from first_picture(first, small, extra)
     image = yield from Enlarger.of(p.hr_upscaler, s, second.weights).to(image, (size.width, size.height))
@@ -110,7 +116,7 @@ def through_pixels(first: Pass, second: Pass, small: Tensor, extra: ExtraParams)
 
 
 def first_picture(first: Pass, small: Tensor, extra: ExtraParams) -> Task[Image.Image]:
-    """The picture before all this, to be saved if the settings want it."""
+    """Decode the first pass's picture; it is saved if the settings want that."""
     image = Image.fromarray((yield decode_question(first, small)))
     if first.settings.save_images_before_highres_fix:
         extra.side_images.append(SideImage("-before-highres-fix", image))
@@ -118,11 +124,11 @@ def first_picture(first: Pass, small: Tensor, extra: ExtraParams) -> Task[Image.
 
 
 def array_to_tensor(pixels: np.ndarray) -> Tensor:
-    """(H, W, 3) uint8 → (3, H, W) in [−1, 1]."""
+    """Convert (H, W, 3) uint8 to (3, H, W) in [−1, 1]."""
     return torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1) * 2 - 1
 
 
 def crop_latent(latent: Tensor, size: Target) -> Tensor:
-    """The middle of a (C, h, w) latent; of an odd number of cells too many, the last side gives one more."""
+    """Return the middle of a (C, h, w) latent; an odd surplus is cut at the end."""
     top, left = size.cut_y // 2, size.cut_x // 2
     return latent[:, top:latent.shape[1] - (size.cut_y - top), left:latent.shape[2] - (size.cut_x - left)]

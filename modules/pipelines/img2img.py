@@ -1,4 +1,4 @@
-"""img2img and inpainting: one picture out of another, as one flow of questions."""
+"""img2img and inpainting, as one flow of questions for each image."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ Canvases = Callable[[str], Task[Canvas]]
 
 @dataclass(frozen=True)
 class Img2ImgSource:
-    """What an image starts from."""
+    """The input of an img2img image."""
 
-    image: str                 # its name
-    canvases: Canvases         # by name; one for all that start from it
-    fill_seed: int             # its noise fills what is masked
+    image: str                 # the input picture's name
+    canvases: Canvases         # canvases by name; shared by all images of the request
+    fill_seed: int             # seed of the noise that fills the masked part
 
 
 def plans(params: Img2Img, settings: Settings, files: Files, load: Load) -> list[ImagePlan[Img2Img, Img2ImgSource]]:
-    """One plan an image.
+    """Return one plan for each image.
 
-    Several pictures to start from are a batch, and each batch starts from them anew, noise and all.
+    Several input pictures make one batch; a larger batch count repeats them with new seeds.
     """
     images = params.init_images
     if len(images) > 1:
@@ -78,7 +78,7 @@ def starting_from(
 
 
 def img2img_pass(params: Img2Img, settings: Settings, files: Files, first_step: int = 0) -> Pass[Img2Img]:
-    """The pass from a picture, noised as far as the denoising strength says."""
+    """Return the pass that starts from a picture, noised as far as the denoising strength says."""
     base, own = base_pass(params, settings, files), params.initial_noise_multiplier
     merging = settings.token_merging_ratio_img2img or settings.token_merging_ratio
     return replace(
@@ -90,8 +90,9 @@ def img2img_pass(params: Img2Img, settings: Settings, files: Files, first_step: 
 
 
 def shared(make: Canvases, weights: Weights) -> Canvases:
-    """Canvases kept by name while any task holds them; other tasks wait for the one that makes theirs. weights:
-    the tasks'
+    """Cache canvases by name while a task holds them; other tasks wait for the one that builds a canvas.
+
+    weights: those of the waiting tasks' questions
     """
     canvases: WeakValueDictionary[str, Canvas] = WeakValueDictionary()
     making: dict[str, Signal] = {}
@@ -118,7 +119,7 @@ def generate(plan: ImagePlan[Img2Img, Img2ImgSource]) -> Task[Result]:
 
 
 def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Result]:
-    """Bring the canvas's picture to its latent, noise it, sample from there, put the result in its place."""
+    """Encode the canvas's picture, noise it, sample it, and put the result in its place."""
     facts = yield pass_.facts
     canvas, extra = (yield from making), ExtraParams()
     extra |= dict(img2img_infotext(pass_, canvas, facts))
@@ -137,8 +138,9 @@ def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Re
 
 
 def collect_images(pass_: Pass[Img2Img], done: Finished, complete: bool, extra: ExtraParams) -> Result:
-    """With itself before colour correction, its mask and what was painted in it,
-    returned and saved where the settings want that.
+    """Return the result with the pictures that the settings want returned or saved beside it.
+
+    These are the picture before colour correction, the mask, and the painting cut out by the mask.
     """
     s, returned = pass_.settings, []
     if done.uncorrected:
@@ -155,7 +157,7 @@ def collect_images(pass_: Pass[Img2Img], done: Finished, complete: bool, extra: 
 
 
 def sample_canvas(pass_: Pass[Img2Img], facts: ModelFacts, hole: Inpainting, stage: Stage) -> Task[tuple[Tensor, bool]]:
-    """The latent of the painting, and whether it is complete."""
+    """Return the painting's latent, and whether it is complete."""
     if not pass_.schedule_steps:
         return hole.picture, True
     flow = resumed(pass_, facts, hole.picture)
@@ -164,7 +166,7 @@ def sample_canvas(pass_: Pass[Img2Img], facts: ModelFacts, hole: Inpainting, sta
 
 
 def mask_layers(pass_: Pass[Img2Img], hole: Inpainting, levels: ModelSigmas) -> tuple[GuidanceLayer, ...]:
-    """The layer that keeps what is not painted, if there is a mask."""
+    """Return the guidance layer that keeps the unmasked part, if there is a mask."""
     if hole.mask is None:
         return ()
     return (KeepBefore(hole.mix, levels) if pass_.sampler.timesteps else KeepAfter(hole.mix),)
@@ -173,30 +175,31 @@ def mask_layers(pass_: Pass[Img2Img], hole: Inpainting, levels: ModelSigmas) -> 
 def shown_stage(
     pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts, extra: ExtraParams, layers: tuple[GuidanceLayer, ...] = ()
 ) -> Task[Stage]:
-    """The checkpoint's stage; a model that edits by instruction is guided by the picture as well."""
+    """Return the checkpoint's stage; a model of InstructPix2Pix is guided by the picture as well."""
     stage = yield from first_stage(pass_, extra, partial(canvas_image, pass_, canvas), layers)
     edits = facts.image_channels == facts.latent_channels
     return replace(stage, guidance=pix2pix_guidance(stage.guidance, pass_.params.image_cfg_scale)) if edits else stage
 
 
-# The picture as the model sees it -------------------------------------------------------------------
+# The conditioning image ---------------------------------------------------------------------------
 
 
 def to_unit_tensor(image: Image.Image) -> Tensor:
-    """(3, H, W) in [−1, 1]."""
+    """Convert an RGB image to (3, H, W) in [−1, 1]."""
     return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1) * 2 - 1
 
 
 def encode_pixels(pass_: Pass[Img2Img], weights: Weights, facts: ModelFacts, pixels: Tensor) -> Task[Tensor]:
-    """The latent (C, h, w) on the VAE's scale; in resize mode "latent", this is what is resized."""
+    """Encode pixels to a latent (C, h, w) on the VAE's scale; resize mode "latent" resizes this latent."""
     latent = yield EncodeImage(weights, pixels, tiny=pass_.settings.sd_vae_encode_method == "TAESD")
     size = pass_.params.height // facts.latent.cell, pass_.params.width // facts.latent.cell
     return interpolate(latent[None], size, mode="bilinear")[0] if pass_.params.resize_mode == LATENT_RESIZE else latent
 
 
 def canvas_image(pass_: Pass[Img2Img], canvas: Canvas, weights: Weights, facts: ModelFacts) -> Task[CondExtras]:
-    """The image that the model is shown beside the latent: the picture,
-    or the mask and the picture without what is masked.
+    """Return the image that the model is shown beside the latent.
+
+    It is the picture for InstructPix2Pix, the mask and the picture without its masked part for an inpainting model.
     """
     if not facts.image_channels:
         return {}
@@ -212,13 +215,13 @@ def canvas_image(pass_: Pass[Img2Img], canvas: Canvas, weights: Weights, facts: 
 
 
 def levels_of(mask: Image.Image, rounded: bool) -> Tensor:
-    """(H, W) in [0, 1]; rounded, only 0 and 1."""
+    """Convert a mask to (H, W) in [0, 1]; rounded, to only 0 and 1."""
     levels = torch.from_numpy(np.asarray(mask, dtype=np.float32) / 255)
     return levels.round() if rounded else levels
 
 
 def hole_of(pass_: Pass[Img2Img], canvas: Canvas, latent: Tensor, fill_seed: int) -> Inpainting:
-    """What is painted and what kept, the masked part filled as the request wants it."""
+    """Return the latent, its mask and its softness; the masked part is filled as the request wants it."""
     if canvas.mask is None:
         return Inpainting(latent)
     p = pass_.params
@@ -237,7 +240,7 @@ def hole_of(pass_: Pass[Img2Img], canvas: Canvas, latent: Tensor, fill_seed: int
 
 
 def softly_changed(pass_: Pass[Img2Img], hole: Inpainting, latent: Tensor) -> np.ndarray | None:
-    """(h, w) uint8, where soft inpainting finds the painting different enough to be seen."""
+    """Return the mask, (h, w) uint8, of the part that soft inpainting finds changed enough to show."""
     if hole.mask is None or not hole.softness:
         return None
     p = pass_.params
@@ -251,7 +254,7 @@ def softly_changed(pass_: Pass[Img2Img], hole: Inpainting, latent: Tensor) -> np
 
 
 def img2img_infotext(pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts) -> Iterator[Pair]:
-    """What img2img adds to the generation data."""
+    """Yield the generation data of img2img."""
     p, s = pass_.params, pass_.settings
     yield "Denoising strength", p.denoising_strength
     if facts.image_channels == facts.latent_channels:
@@ -270,7 +273,7 @@ def img2img_infotext(pass_: Pass[Img2Img], canvas: Canvas, facts: ModelFacts) ->
 
 
 def remember_start(canvas: Canvas, extra: ExtraParams) -> None:
-    """The picture to start from, if it is to be saved, under a name that the generation data tell."""
+    """Remember the input picture, if it is to be saved, under its hash, which the generation data contain."""
     if canvas.start:
         name = md5(canvas.start.tobytes(), usedforsecurity=False).hexdigest()
         extra["Init image hash"], extra.starts[name] = name, canvas.start
@@ -303,7 +306,7 @@ def masking(p: Img2Img, canvas: Canvas) -> Iterator[Pair]:
 
 
 def shortest(value: float) -> float:
-    """Whole figures without a point, as A1111's page sends them."""
+    """Return whole numbers as integers, as A1111's page sends them."""
     return int(value) if value == int(value) else value
 
 

@@ -25,23 +25,26 @@ P = TypeVar("P", bound=Generation)
 
 @dataclass(frozen=True)
 class Mention:
-    """A LoRA or one of its kin as a prompt names it, and the hash that generation data shows."""
+    """A LoRA, or one of its kin, with the tag's strengths and the hash for the generation data."""
 
     name: str
     hash: str
     use: NetworkUse
-    place: int = 0                              # of its tag among the prompt's
-    steps: tuple[float, float] = (1, inf)       # the first and the last it is for
+    place: int = 0                              # the index of its tag among the prompt's
+    steps: tuple[float, float] = (1, inf)       # the first and the last step that it is active in
 
     def span(self, evaluations: int) -> tuple[float, float]:
-        """The first and the last model evaluation it is for, at so many a step; they count from 0."""
+        """Return the first and the last model evaluation that it is active in, counted from 0.
+
+        evaluations: model evaluations per step
+        """
         first, last = self.steps
         return evaluations * (first - 1), evaluations * last - 1
 
 
 @dataclass(frozen=True)
 class HypernetworkTag:
-    """A hypernetwork as a prompt names it."""
+    """A hypernetwork with the strength of its tag."""
 
     sha256: str
     strength: float
@@ -54,18 +57,18 @@ class PromptNetworks:
 
     loras: tuple[Mention, ...] = ()
     hypernetworks: tuple[HypernetworkTag, ...] = ()
-    embeddings: tuple[EmbeddingFile, ...] = ()      # those whose words are in one of the prompts
-    notes: tuple[str, ...] = ()           # what of the tags was not understood
+    embeddings: tuple[EmbeddingFile, ...] = ()      # embeddings whose word is in one of the prompts
+    notes: tuple[str, ...] = ()           # remarks on tags that were not understood
 
     @property
     def uses(self) -> tuple[NetworkUse, ...]:
-        """One for each tag. Tags of the same name all count as the last of them says, which is how A1111 has it."""
+        """Return one use for each tag. Of tags with the same name the last one's strengths count, as in A1111."""
         said = {each.name: each.use for each in self.loras}
         return tuple(said[each.name] for each in self.loras)
 
     @property
     def strengths(self) -> tuple[tuple[str, float], ...]:
-        """Of the hypernetworks, each by its SHA-256."""
+        """Return each hypernetwork's SHA-256 and strength."""
         return tuple((each.sha256, each.strength) for each in self.hypernetworks)
 
     def over_time(self, times: Timeline[frozenset[int]], evaluations: int) -> Timeline[PromptNetworks]:
@@ -86,7 +89,7 @@ class PromptNetworks:
 
 
 def with_standing_networks(params: P, settings: Settings) -> P:
-    """The prompt with the networks that the settings add to every one, as A1111 writes them there."""
+    """Return the request with the settings' networks added to its prompt, as A1111 writes them there."""
     prompt, strength = params.prompt, settings.extra_networks_default_multiplier
     for kind, name in (("lora", settings.sd_lora), ("hypernet", settings.sd_hypernetwork)):
         if name not in ("", "None") and f"<{kind}:{name}:" not in prompt:
@@ -95,7 +98,7 @@ def with_standing_networks(params: P, settings: Settings) -> P:
 
 
 def networks_of(params: Generation, library: Library) -> PromptNetworks:
-    """Raises Invalid for a tag whose numbers are none."""
+    """Return the networks of a request's prompts. Raises Invalid for a tag with malformed numbers."""
     drawn, tags = take_networks(grammar.strip_comments(params.prompt))
     if len(tags) > MOST_NETWORK_TAGS:
         raise Invalid(f"The prompt names more than {MOST_NETWORK_TAGS} networks.", "Leave some out.", field="prompt")
@@ -121,7 +124,7 @@ def why_none(tag: NetworkTag, library: Library) -> str:
 
 
 def embeddings_in(prompts: str, catalog: Catalog) -> Iterator[EmbeddingFile]:
-    """Embeddings whose word occurs in the prompts, even inside another; tokenization decides later.
+    """Yield the embeddings whose word occurs in the prompts, even inside another; tokenization decides later.
 
     Raises ModelError for a whole word whose file cannot be read.
     """
@@ -137,8 +140,9 @@ def embeddings_in(prompts: str, catalog: Catalog) -> Iterator[EmbeddingFile]:
 
 
 def mention(tag: NetworkTag, place: int, file: ModelFile, tensors_hash: str) -> Mention:
-    """`<lora:name:te:unet:rank>`, each also by name; `lbw=` or a third item that is no number: strengths by block;
-    `start=`, `stop=`, `step=`.
+    """Read a tag `<lora:name:te:unet:rank>`; each item may be named instead.
+
+    `lbw=`, or a third item that is no number, gives strengths by block; `start=`, `stop=` or `step=` the active steps.
     """
     third = tag.positional[2] if len(tag.positional) > 2 else ""
     blocks = tag.named.get("lbw", "" if is_number(third) else third)
@@ -154,8 +158,9 @@ def unknown_items(tag: NetworkTag) -> list[str]:
 
 
 def steps_of(tag: NetworkTag) -> tuple[float, float]:
-    """The first and the last step that `step=5-10`, or `start=5` and `stop=10`, name:
-    as the block-weight extension's users write them.
+    """Read the first and the last active step, from `step=5-10` or from `start=5` and `stop=10`.
+
+    The block-weight extension's users write them so. Raises Invalid if they are no numbers.
     """
     first, _, last = tag.named.get("step", "-").partition("-")
     bounds = [tag.named.get("start", first).strip(), tag.named.get("stop", last).strip()]
@@ -169,7 +174,7 @@ def steps_of(tag: NetworkTag) -> tuple[float, float]:
 
 
 def tag_number(tag: NetworkTag, place: int, missing: float, name: str = "") -> float:
-    """The tag's item of that name, or at that place. Raises Invalid if it is no number."""
+    """Read the tag's item of that name or at that place. Raises Invalid if it is no number."""
     given = tag.named.get(name, tag.positional[place] if len(tag.positional) > place else None)
     if given is None:
         return missing
@@ -190,5 +195,5 @@ def is_number(text: str) -> bool:
 
 
 TAG_LABELS = {"lora": "LoRA", "lyco": "LoRA", "hypernet": "hypernetwork"}
-MOST_ITEMS = 4      # of a LoRA's tag without names
+MOST_ITEMS = 4      # items of a LoRA's tag without names, at most
 TAG_ITEMS = {"te", "unet", "dyn", "lbw", "start", "stop", "step"}

@@ -1,4 +1,4 @@
-"""An image plan: what one image of a request is, and the passes of a sampler that make it, as data.
+"""An image plan: one image of a request, and the sampler's passes that make it, as data.
 
 Each task computes its passes once, when a job is planned. Conditioning and sampling read a `Pass`; generation data,
 manifest, file names and progress read the `ImagePlan`.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modules.pipelines.result import Result
 
 P = TypeVar("P", bound=Generation)      # the declared class of the request
-S = TypeVar("S")                        # what a task begins with beside the request
+S = TypeVar("S")                        # the type of a task's input beside the request
 
 
 @dataclass(frozen=True)
@@ -35,31 +35,31 @@ class Files:
     """The model files of a job, each with its hash."""
 
     checkpoint: ModelFile
-    vae: ModelFile | None = None          # beside the checkpoint's own
+    vae: ModelFile | None = None          # a VAE that replaces the checkpoint's own
     refiner: ModelFile | None = None
     networks: PromptNetworks = PromptNetworks()
-    hires: Files | None = None            # those of the second pass, if there is one
-    notes: tuple[str, ...] = ()           # what was meant and is not here
+    hires: Files | None = None            # the second pass's files, if there is one
+    notes: tuple[str, ...] = ()           # remarks on files that are missing
 
 
 @dataclass(frozen=True)
 class Pass(Generic[P]):
     """One run of a sampler."""
 
-    # the request as this pass has it: hires fix's second has its own prompt, sampler and size
+    # the request as this pass has it: hires fix's second pass has its own prompt, sampler and size
     params: P
     settings: Settings
     files: Files
     weights: Weights                      # the checkpoint's, with every network of the prompt
-    networks: Timeline[PromptNetworks]          # those that the prompt wants at each model evaluation
+    networks: Timeline[PromptNetworks]          # the active networks at each model evaluation
     clock: Clock                          # counts the model evaluations of prompt editing
-    frame: tuple[int, int]                # width and height in pixels of all that is drawn, before anything is cut off
+    frame: tuple[int, int]                # width and height in pixels of the sampled image, before anything is cut off
     schedule_steps: int                   # steps of the whole noise schedule
-    # the last so many of them are taken; of all where there is nothing to start from
+    # the number of its last steps that are run: all of them in txt2img
     steps: int
     first_step: int = 0                   # steps of the passes before this one
-    noise_multiplier: float = 1.0         # of the noise on a picture to start from
-    # weights whose text encoders encode the prompts, if not the checkpoint's of that time
+    noise_multiplier: float = 1.0         # factor of the noise on an input picture
+    # weights whose text encoders encode the prompts; None: those of `over_time`
     encoder: Timeline[Weights] | None = None
 
     @property
@@ -68,37 +68,37 @@ class Pass(Generic[P]):
 
     @property
     def evaluations(self) -> int:
-        """Model evaluations of the steps taken."""
+        """Model evaluations of the steps that are run."""
         return self.steps * self.sampler.evaluations
 
     @property
     def facts(self) -> Facts:
-        """The question about the model, and whether its latents can be decoded."""
+        """The question for the model's facts; it also checks that its latents can be decoded."""
         return Facts(self.weights, decodes=self.settings.sd_vae_decode_method == "Full")
 
     @cached_property
     def over_time(self) -> Timeline[Weights]:
-        """The checkpoint's weights, at each time with the networks of that time."""
+        """The checkpoint's weights over time, each with the networks active then."""
         return with_networks(self.weights, self.networks)
 
     def refined_by(self, refiner: ModelFile) -> Weights:
-        """The weights that take over at `refiner_switch_at`, with every network of the prompt."""
+        """Return the weights that take over at `refiner_switch_at`, with every network of the prompt."""
         return replace(self.weights, checkpoint=refiner.sha256 or "", vae="")
 
 
 @dataclass(frozen=True)
 class ImagePlan(Generic[P, S]):
-    """One image of a request: its own seeds, and what it shares with its siblings."""
+    """One image of a request: its own seeds, and the data it shares with the request's other images."""
 
     params: P                                               # with this image's seed and subseed
     settings: Settings
     files: Files
-    passes: tuple[Pass[P], ...]                             # in their order
-    generate: Callable[[ImagePlan[P, S]], Task[Result]]     # the task that makes it
-    source: S                                               # what the task begins with: a picture, a script's run
+    passes: tuple[Pass[P], ...]                             # in order
+    generate: Callable[[ImagePlan[P, S]], Task[Result]]     # makes the image task
+    source: S                                               # the task's input beside the request, such as a picture
 
     def task(self) -> Task[Result]:
-        """The making of the image."""
+        """Return the image task."""
         return self.generate(self)
 
     @property
@@ -108,7 +108,7 @@ class ImagePlan(Generic[P, S]):
 
     @property
     def hires(self) -> Pass[P] | None:
-        """The second pass of hires fix."""
+        """The second pass of hires fix, if there is one."""
         return self.passes[1] if self.files.hires else None
 
 
@@ -116,7 +116,7 @@ class ImagePlan(Generic[P, S]):
 
 
 def base_pass(params: P, settings: Settings, files: Files, clock: Clock | None = None) -> Pass[P]:
-    """The pass from pure noise. Tasks with other passes replace what is different in theirs."""
+    """Return the pass from pure noise. Tasks with other passes replace the fields that differ."""
     clock = clock or Clock(evaluations_of(params), None, settings.use_old_scheduling)
     networks = networks_over_time(params, settings, files.networks, clock)
     size, weights = (params.width, params.height), weights_of(params, settings, files)
@@ -124,12 +124,12 @@ def base_pass(params: P, settings: Settings, files: Files, clock: Clock | None =
 
 
 def evaluations_of(params: Generation) -> int:
-    """Model evaluations of a whole schedule, as prompt editing counts them."""
+    """Return the model evaluations of a whole schedule, as prompt editing counts them."""
     return params.steps * SAMPLERS[params.sampler_name].evaluations
 
 
 def weights_of(params: Generation, settings: Settings, files: Files) -> Weights:
-    """The checkpoint's weights with every network of the prompt."""
+    """Return the checkpoint's weights with every network of the prompt."""
     return Weights(
         files.checkpoint.sha256 or "",
         (files.vae and files.vae.sha256) or "",
@@ -147,7 +147,10 @@ def weights_of(params: Generation, settings: Settings, files: Files) -> Weights:
 def networks_over_time(
     params: Generation, settings: Settings, networks: PromptNetworks, clock: Clock
 ) -> Timeline[PromptNetworks]:
-    """The networks whose tags prompt editing leaves in the prompt; all of them where the settings do not want that."""
+    """Return the networks active at each evaluation: those whose tags prompt editing leaves in the prompt.
+
+    All of them are always active if the settings turn this off.
+    """
     prompt = grammar.strip_comments(params.prompt)
     if "<" not in prompt:
         return Timeline.always(networks)
@@ -159,12 +162,12 @@ def networks_over_time(
 
 
 def with_networks(weights: Weights, networks: Timeline[PromptNetworks]) -> Timeline[Weights]:
-    """The weights, at each time with the networks of that time."""
+    """Return the weights over time, each with the networks of that time."""
     return networks.map(lambda each: replace(weights, networks=each.uses, hypernetworks=each.strengths))
 
 
 def resolved_schedule(params: Generation) -> str:
-    """The noise schedule's name; "Automatic" is the sampler's usual one."""
+    """Return the noise schedule's name; "Automatic" is the sampler's usual one."""
     return SAMPLERS[params.sampler_name].schedule if params.scheduler == "Automatic" else params.scheduler
 
 
@@ -188,7 +191,7 @@ def fp8(s: Settings) -> Fp8 | None:
 
 
 def each_image(first: ImagePlan[P, S]) -> list[ImagePlan[P, S]]:
-    """One plan an image of the request. Seeds count up; with a variation, the subseed does instead."""
+    """Return one plan for each image of the request. Seeds count up; with a variation, only subseeds do."""
     params, varied = first.params, first.params.subseed_strength > 0
     return [
         with_seeds(first, counted_on(params.seed, 0 if varied else index), counted_on(params.subseed, index))

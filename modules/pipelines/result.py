@@ -1,4 +1,4 @@
-"""The result of making an image, and the generation data that only its making can tell."""
+"""The result of an image task, with the generation data that are known only once the image is made."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from modules.settings.options import Settings
 
 @dataclass(frozen=True)
 class SideImage:
-    """A picture that is saved with another: a stage of its making, or its mask."""
+    """A picture that is saved beside another: a stage of its making, or its mask."""
 
-    suffix: str                # at the end of its name
+    suffix: str                # end of its file name
     image: Image.Image
-    after: bool = False        # numbered after the other
+    after: bool = False        # True if it is numbered after the other
 
 
 class ExtraParams(dict[str, object]):
-    """Generation data that only the making of an image can tell, such as a refiner that was reached."""
+    """Generation data that are known only once an image is made, such as a refiner that was reached."""
 
     def __init__(self) -> None:
         super().__init__()
         self.notes: list[str] = []                # remarks for the job's owner
-        self.embeddings: dict[str, str] = {}      # those the prompts name, each with its hash
-        self.side_images: list[SideImage] = []            # to be saved with the picture
-        self.starts: dict[str, Image.Image] = {}  # what it was made of, by the name it is saved under
+        self.embeddings: dict[str, str] = {}      # the embeddings in the prompts, each with its hash
+        self.side_images: list[SideImage] = []            # saved with the picture
+        self.starts: dict[str, Image.Image] = {}  # input pictures to be saved, by their hash
 
     def collect(self, meaning: Meaning, settings: Settings) -> tuple[Cond, ...]:
-        """Note the embeddings and the remarks of an encoded prompt; returns its conditionings."""
+        """Note the embeddings and the remarks of an encoded prompt; return its conditionings."""
         self.notes += [note for note in meaning.notes if note not in self.notes]
         if meaning.embeddings and settings.textual_inversion_add_hashes_to_infotext:
             for name, hashed in meaning.embeddings.items():
@@ -43,14 +43,14 @@ class ExtraParams(dict[str, object]):
 
 
 class LeftOut(InvalidImage):
-    """A picture of a batch that cannot be read: the others are made all the same."""
+    """A picture of a batch that cannot be read; the other pictures are made all the same."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A picture, (H, W, 3) uint8; not `complete` if it was interrupted on the way."""
+    """A picture, (H, W, 3) uint8; not `complete` if it was interrupted."""
 
     pixels: np.ndarray
     complete: bool = True
     extra_params: ExtraParams = field(default_factory=ExtraParams)
-    returned: tuple[Image.Image, ...] = ()      # with it, RGB or RGBA: what the settings want to be shown beside it
+    returned: tuple[Image.Image, ...] = ()      # RGB or RGBA: pictures that the settings want shown beside it

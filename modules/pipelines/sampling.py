@@ -20,11 +20,11 @@ from modules.sampling.schedules import SCHEDULES, ModelSigmas, ScheduleOptions, 
 from modules.sampling.unipc import unipc_levels, unipc_moves
 
 OLD_RANGE = 0.1, 10.0      # of σ, in A1111's first versions
-MOST_STRENGTH = 0.999      # so that something of the schedule is left out
+MOST_STRENGTH = 0.999      # keeps at least one step of the schedule out
 
 
 def sampling(pass_: Pass, facts: ModelFacts, like: Tensor) -> Flow:
-    """The sampler's flow from this seed's noise, on the device of `like`."""
+    """Return the sampler's flow from this seed's noise, on the device of `like`."""
     levels = noise_levels(pass_, trained_levels(pass_, facts))
     noise = image_noise(pass_, facts.latent, like.device.type)
     alone = pass_.sampler.timesteps or pass_.settings.sgm_noise_multiplier
@@ -35,15 +35,16 @@ def sampling(pass_: Pass, facts: ModelFacts, like: Tensor) -> Flow:
 
 @dataclass(frozen=True)
 class Strength:
-    """The steps of a whole noise schedule, and how many of them, less one, a picture is noised back by."""
+    """The steps of a whole noise schedule, and how many of them are run, minus one."""
 
     steps: int
     back: int
 
     @classmethod
     def of(cls, denoising: float, steps: int, all_of_them: bool) -> Strength:
-        """`steps` are those of the whole schedule, of which the share `denoising` is taken;
-        or `all_of_them` are to be taken.
+        """Return the steps for a denoising strength.
+
+        steps: those of the whole schedule, of which the share `denoising` is run; with `all_of_them`, the steps to run
         """
         share = min(denoising, MOST_STRENGTH)
         if all_of_them:
@@ -52,12 +53,12 @@ class Strength:
 
 
 def with_strength(pass_: Pass, strength: Strength) -> Pass:
-    """The pass from a picture noised that far."""
+    """Return the pass from a picture noised to that strength."""
     return replace(pass_, schedule_steps=strength.steps, steps=strength.back + 1)
 
 
 def resumed(pass_: Pass, facts: ModelFacts, picture: Tensor) -> Flow:
-    """The sampler's flow from a picture (C, h, w) with noise on it: the last of the schedule's steps."""
+    """Return the sampler's flow from a noised picture (C, h, w): the last steps of the schedule."""
     trained = trained_levels(pass_, facts)
     levels = noise_levels(pass_, trained)
     begin, rest = remaining(pass_, trained, levels)
@@ -69,7 +70,7 @@ def resumed(pass_: Pass, facts: ModelFacts, picture: Tensor) -> Flow:
 
 
 def sampler_flow(pass_: Pass, facts: ModelFacts, x: Tensor, levels: list[float], noise: Noise) -> Flow:
-    """The sampler's flow; where the first level is all but infinite, its first move is Euler's."""
+    """Return the sampler's flow; if the first level is all but infinite, its first move is Euler's."""
     parametrization = facts.levels.parametrization
     tune = replace(tuning(pass_), parametrization=parametrization)
     if parametrization.euler_first and pass_.sampler.looks_ahead:
@@ -78,24 +79,23 @@ def sampler_flow(pass_: Pass, facts: ModelFacts, x: Tensor, levels: list[float],
 
 
 def add_noise(pass_: Pass, facts: ModelFacts, picture: Tensor, noise: Tensor, begin: float, first: float) -> Tensor:
-    """The picture with noise on it, as the sampler takes it at its first level.
+    """Add noise to the picture, scaled as the sampler expects it at its first level.
 
-    A1111's DDIM family brings it to the network's scale as for the level it `begin`s at, and takes it for that of
-    another.
+    A1111's DDIM family scales it for the network as at the level `begin`, and reads it as at the level `first`.
     """
     scale = facts.levels.parametrization.scale
     return (picture + noise) * (scale(first) / scale(begin) if pass_.sampler.timesteps else 1.0)
 
 
 def remaining(pass_: Pass, trained: ModelSigmas, levels: list[float]) -> tuple[float, list[float]]:
-    """The level whose noise a picture gets, and the levels from there on.
+    """Return the level whose noise a picture gets, and the levels from there on.
 
-    A1111's DDIM family begins one lower than that.
+    A1111's DDIM family begins one level lower than that.
     """
     back = pass_.steps - 1
     if not pass_.sampler.timesteps:
         begins = pass_.schedule_steps - pass_.steps
-        # DDIM's schedule may be longer than that, or shorter
+        # DDIM's schedule may have more steps than asked for, or fewer
         rest = levels[max(0, min(begins, len(levels) - back - 2)):]
         return rest[0], rest
     timesteps = ddim_levels(pass_.schedule_steps + pass_.settings.always_discard_next_to_last_sigma, trained)
@@ -106,19 +106,20 @@ def remaining(pass_: Pass, trained: ModelSigmas, levels: list[float]) -> tuple[f
 
 
 def fresh_noise(pass_: Pass, noise: ImageNoise, levels: list[float]) -> Noise:
-    """What the sampler adds on its way; a Brownian path spans all `levels`,
-    even if only the last are passed through.
+    """Return the noise that the sampler adds on its way.
+
+    A Brownian path spans all `levels`, even if only the last are run.
     """
     return brownian(pass_.params.seed, noise.shape, levels, noise.open_stream) if pass_.sampler.brownian else noise.next
 
 
 def on(like: Tensor, noise: Noise) -> Noise:
-    """Noise is drawn on the CPU, the same on every machine, and used where the latent is."""
+    """Return the noise moved to the device of `like`; it is drawn on the CPU, the same on every machine."""
     return lambda sigma, sigma_next: noise(sigma, sigma_next).to(like.device)
 
 
 def trained_levels(pass_: Pass, facts: ModelFacts) -> ModelSigmas:
-    """The model's levels, as the settings bend them and as this sampler may ask for them."""
+    """Return the model's noise levels, as the settings change them and as this sampler may use them."""
     s = pass_.settings
     levels = facts.levels.bent(s.use_downcasted_alpha_bar, s.sd_noise_schedule == "Zero Terminal SNR")
     if pass_.sampler.stride > 1:
@@ -127,7 +128,7 @@ def trained_levels(pass_: Pass, facts: ModelFacts) -> ModelSigmas:
 
 
 def noise_levels(pass_: Pass, levels: ModelSigmas) -> list[float]:
-    """The levels this picture passes through."""
+    """Return the noise levels of this image's schedule."""
     s, steps = pass_.settings, pass_.schedule_steps
     if pass_.sampler.name == "UniPC":
         return unipc_levels(steps, levels, s.uni_pc_skip_type)
@@ -168,7 +169,7 @@ def tuning(pass_: Pass) -> Tuning:
 
 
 def refiner_takes_over(pass_: Pass, levels: ModelSigmas) -> When:
-    """When enough is sampled for the refiner: a share of the training timesteps, or of the model evaluations."""
+    """Return the predicate for the refiner: a share of the training timesteps, or of the evaluations, is done."""
     return partial(far_enough, pass_, levels)
 
 
@@ -182,8 +183,9 @@ def far_enough(pass_: Pass, levels: ModelSigmas, evaluation: int, sigma: float) 
 
 
 def negative_left_out(pass_: Pass, levels: ModelSigmas, infotext: dict[str, object]) -> When:
-    """Where the negative prompt is left out: early, or below a noise level, as the settings say;
-    `infotext` where that one counts.
+    """Return the predicate for skipping the negative prompt: early, or below a noise level, as the settings say.
+
+    infotext: generation data, where NGMS is noted once it skips
     """
     s = pass_.settings
     if not s.skip_early_cond and not s.s_min_uncond:
@@ -195,7 +197,7 @@ def skips_uncond(pass_: Pass, levels: ModelSigmas, infotext: dict[str, object], 
     s = pass_.settings
     if s.skip_early_cond and evaluation / pass_.evaluations <= s.skip_early_cond:
         return True
-    level = levels.timestep(sigma) if pass_.sampler.timesteps else sigma      # A1111's DDIM family speaks of timesteps
+    level = levels.timestep(sigma) if pass_.sampler.timesteps else sigma      # A1111's DDIM family counts timesteps
     below = level < s.s_min_uncond and (s.s_min_uncond_all or evaluation % 2 == 1)
     if below:
         infotext |= {"NGMS": s.s_min_uncond} | ({"NGMS all steps": True} if s.s_min_uncond_all else {})

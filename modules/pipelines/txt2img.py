@@ -1,4 +1,4 @@
-"""txt2img: one picture as one flow of questions."""
+"""txt2img, as one flow of questions for each image."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ FACE_KEYS = ("Face restoration", "Face restoration weight")
 
 
 def plan_single_pass(params: Txt2Img, settings: Settings, files: Files) -> ImagePlan[Txt2Img, None]:
-    """The first image: one pass from pure noise."""
+    """Return the plan of the first image: one pass from pure noise."""
     return ImagePlan(params, settings, files, (base_pass(params, settings, files),), generate, None)
 
 
 def generate(plan: ImagePlan[Txt2Img, None]) -> Task[Result]:
-    """Read the prompts, sample a latent, decode it. Interrupted in mid-air, decode what there is."""
+    """Encode the prompts, sample a latent, decode it. Interrupted, the newest estimate is decoded."""
     [only], extra = plan.passes, ExtraParams()
     latent, complete = yield from from_noise(only, extra)
     return Result((yield from decode_image(only, latent, extra)), complete, extra)
 
 
 def from_noise(pass_: Pass, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
-    """A latent out of noise, and whether it is complete."""
+    """Sample a latent from noise; return it, and whether it is complete."""
     stage = yield from first_stage(pass_, extra, partial(grey_image, pass_))
     facts = yield pass_.facts
     flow = sampling(pass_, facts, like=stage.guidance.negative.entries[0].text)
@@ -44,8 +44,9 @@ def from_noise(pass_: Pass, extra: ExtraParams) -> Task[tuple[Tensor, bool]]:
 
 
 def sampled(flow: Flow, stage: Stage, begun: Tensor | None = None) -> Task[tuple[Tensor, bool]]:
-    """The latent, and whether it is complete: an interrupted one is the newest clean estimate,
-    or what it had `begun` from.
+    """Run a sampler's flow; return the latent, and whether it is complete.
+
+    Interrupted, the latent is the newest clean estimate; before the first estimate, it is `begun`.
     """
     try:
         return (yield from guided(flow, stage, begun)), True
@@ -56,7 +57,7 @@ def sampled(flow: Flow, stage: Stage, begun: Tensor | None = None) -> Task[tuple
 
 
 def decode_image(pass_: Pass, latent: Tensor, extra: ExtraParams) -> Task[np.ndarray]:
-    """The picture, its faces restored if the settings want that. Where that fails, the picture without is not lost."""
+    """Decode the latent, and restore faces if the settings want that; if restoring fails, it is skipped with a note."""
     s = pass_.settings
     pixels = yield from insisted(decode_question(pass_, latent))
     if not s.face_restoration:
@@ -74,9 +75,7 @@ def decode_image(pass_: Pass, latent: Tensor, extra: ExtraParams) -> Task[np.nda
 
 
 def insisted(question: Question) -> Task[Any]:
-    """The answer, asked for again after each interruption: what is sampled is shown,
-    however often somebody asks to stop now.
-    """
+    """Ask again after each interruption, until there is an answer: a sampled image is never lost to an interruption."""
     while True:
         try:
             return (yield question)

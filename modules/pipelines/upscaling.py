@@ -1,4 +1,4 @@
-"""Pictures enlarged in the course of a flow. A model is asked tile by tile, so that it can be stopped in between."""
+"""Upscaling within a flow. A model is asked tile by tile, so that it can be interrupted in between."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from modules.params.extras import NO_UPSCALER
 from modules.sampling.questions import Task, Upscale, Weights
 from modules.settings.options import Settings
 
-NO_CHECKPOINT = Weights("")      # upscalers and restorers of faces need no checkpoint
+NO_CHECKPOINT = Weights("")      # upscalers and face restorers need no checkpoint
 
 
 @dataclass(frozen=True)
 class Enlarger:
-    """An upscaler of that name. weights: those of the pass that follows,
-    so that the scheduler keeps the batch together
+    """An upscaler of that name.
+
+    weights: those of the pass that follows, so that the scheduler keeps the batch together
     """
 
     name: str
@@ -31,14 +32,14 @@ class Enlarger:
         return cls(name, Tiling(settings.ESRGAN_tile, settings.ESRGAN_tile_overlap), weights)
 
     def by(self, image: Image.Image, scale: float) -> Task[Image.Image]:
-        """About so many times as large, the sides multiples of 8, as in A1111's Extras.
+        """Enlarge a picture by a factor, about; its sides become multiples of 8, as in A1111's Extras.
 
         Raises Invalid if nothing would be left.
         """
         return (yield from upscaled(image, scale, self._once))
 
     def to(self, image: Image.Image, size: tuple[int, int]) -> Task[Image.Image]:
-        """Stretched to just that (width, height); the upscaler is asked only if the picture must grow."""
+        """Resize a picture to this (width, height); the upscaler is asked only if the picture must grow."""
         scale = max(size[0] / image.width, size[1] / image.height)
         if scale > 1 and self.name != NO_UPSCALER:
             image = yield from self.by(image, scale)

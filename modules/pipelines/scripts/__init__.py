@@ -1,3 +1,4 @@
-"""A1111's scripts as flows over txt2img's and img2img's: `params.scripts` tells their names and arguments,
-`table` how each is done.
+"""A1111's scripts as flows over those of txt2img and img2img.
+
+`params.scripts` declares their names and arguments, `table` their functions.
 """

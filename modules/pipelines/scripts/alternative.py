@@ -1,6 +1,4 @@
-"""img2img alternative test: back from the picture to the noise it would come from,
-and forth again to another picture.
-"""
+"""img2img alternative test: a picture is inverted to noise, and sampled from it with another prompt."""
 
 from __future__ import annotations
 
@@ -53,14 +51,14 @@ BACKWARDS = "Euler"
 
 @dataclass(frozen=True)
 class Inversion:
-    """What the image starts from, and how it goes back to noise."""
+    """The input of an image: the picture, and the script's arguments."""
 
     source: Img2ImgSource
     arguments: Alternative
 
 
 def plans(run: ScriptRun[Alternative]) -> Sequence[ImagePlan[Img2Img, Inversion]]:
-    """Two passes an image: back to the noise, and forth again."""
+    """Return one plan for each image, with two passes: back to the noise, and forth again."""
     found = img2img.plans(run.params, run.settings, run.files, run.load)
     return [with_inversion(plan, run.arguments) for plan in found]
 
@@ -72,7 +70,7 @@ def with_inversion(plan: ImagePlan[Img2Img, Img2ImgSource], arguments: Alternati
 
 
 def back_pass(plan: ImagePlan[Img2Img, Img2ImgSource], a: Alternative) -> Pass[Img2Img]:
-    """The way to the noise: the original prompts, by Euler's method, all of it."""
+    """Return the pass to the noise: the original prompts, Euler's method, the whole schedule."""
     params = replace(
         plan.params, prompt=a.original_prompt, negative_prompt=a.original_negative_prompt, cfg_scale=a.cfg,
         steps=a.steps, sampler_name=BACKWARDS, scheduler="Automatic", denoising_strength=1.0, refiner_checkpoint="",
@@ -94,7 +92,7 @@ def overridden(params: Img2Img, arguments: Alternative) -> Img2Img:
 
 
 def generate(plan: ImagePlan[Img2Img, Inversion]) -> Task[Result]:
-    """As img2img, but the noise on the picture is its own."""
+    """Make an image as img2img does, with the picture's own inverted noise."""
     back, forth = plan.passes
     source, arguments, extra = plan.source.source, plan.source.arguments, ExtraParams()
     facts = yield forth.facts
@@ -119,7 +117,7 @@ def generate(plan: ImagePlan[Img2Img, Inversion]) -> Task[Result]:
 def from_own_noise(
     pass_: Pass, canvas: Canvas, hole: Inpainting, noise: Tensor, extra: ExtraParams
 ) -> Task[tuple[Tensor, bool]]:
-    """The latent out of the picture with that noise on it, and whether it is complete."""
+    """Return the latent sampled from the picture with that noise, and whether it is complete."""
     facts = yield pass_.facts
     layers = mask_layers(pass_, hole, trained_levels(pass_, facts))
     stage = yield from shown_stage(pass_, canvas, facts, extra, layers)
@@ -128,7 +126,7 @@ def from_own_noise(
 
 
 def inverted(pass_: Pass, canvas: Canvas, facts: ModelFacts, latent: Tensor, adjusted: bool) -> Task[Tensor]:
-    """(C, h, w) latent → the unit noise that Euler's method would begin with to end there."""
+    """Return the unit noise from which Euler's method would end at the latent (C, h, w)."""
     levels = trained_levels(pass_, facts)
     rising = sigmas(SCHEDULES["Uniform"], pass_.steps, levels)[::-1]
     stage = yield from shown_stage(pass_, canvas, facts, ExtraParams())
@@ -137,9 +135,9 @@ def inverted(pass_: Pass, canvas: Canvas, facts: ModelFacts, latent: Tensor, adj
 
 
 def from_above(x: Tensor, rising: Sequence[float]) -> Flow:
-    """Euler's method backwards in time; the slope of each step is that at the level it goes to,
-    of the latent it comes from.
+    """Run Euler's method backwards in time.
 
+    The slope of each step is taken at the level it goes to, of the latent it comes from.
     Song et al. 2021, arXiv:2010.02502, §4.3: a deterministic sampler can be run the other way.
     """
     for step, (low, high) in enumerate(pairwise(rising)):
@@ -148,8 +146,9 @@ def from_above(x: Tensor, rising: Sequence[float]) -> Flow:
 
 
 def from_below(x: Tensor, rising: Sequence[float]) -> Flow:
-    """The same with the slope at the level each step comes from; at none there is no slope,
-    so the first step goes nowhere.
+    """Run Euler's method backwards in time, with the slope at the level each step comes from.
+
+    At level 0 there is no slope, so the first step changes nothing.
     """
     for step, (low, high) in enumerate(pairwise(rising)):
         if low > 0:
@@ -158,7 +157,7 @@ def from_below(x: Tensor, rising: Sequence[float]) -> Flow:
 
 
 def mix_noise(pass_: Pass, facts: ModelFacts, own: Tensor, share: float) -> Tensor:
-    """The picture's own unit noise with a share of the seed's, as strong as each alone."""
+    """Mix the picture's own unit noise with a share of the seed's noise; the mix has unit strength too."""
     if not share:
         return own
     drawn = image_noise(pass_, facts.latent, own.device.type).first().to(own)
@@ -166,9 +165,9 @@ def mix_noise(pass_: Pass, facts: ModelFacts, own: Tensor, share: float) -> Tens
 
 
 def begun(pass_: Pass, facts: ModelFacts, latent: Tensor, noise: Tensor) -> Flow:
-    """The sampler's flow from where that noise is all there is.
+    """Return the sampler's flow from the inverted noise.
 
-    At lower levels, as in A1111, some of the picture is left.
+    If it does not start at the highest level, some of the picture is left in it, as in A1111.
     """
     trained = trained_levels(pass_, facts)
     levels = noise_levels(pass_, trained)
@@ -180,7 +179,7 @@ def begun(pass_: Pass, facts: ModelFacts, latent: Tensor, noise: Tensor) -> Flow
 
 
 def seeded(pass_: Pass, facts: ModelFacts, latent: Tensor) -> ImageNoise:
-    """The seed's noise, of which the first draw, a picture's usual start, is gone."""
+    """Return the seed's noise without its first draw, which is an image's usual start."""
     noise = image_noise(pass_, facts.latent, latent.device.type)
     noise.first()
     return noise

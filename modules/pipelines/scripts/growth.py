@@ -1,4 +1,4 @@
-"""How far a picture grows on each side when it is outpainted."""
+"""The growth of a picture on each side when it is outpainted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from math import ceil
 from modules.base.errors import Invalid
 from modules.params.scripts import OutpaintSide
 
-WHOLE = 64      # pixels; the grown picture's sides are multiples of it
+WHOLE = 64      # the grown picture's sides are multiples of so many pixels
 MOST_GROWN_PIXELS = 8_000_000
 
 
 @dataclass(frozen=True)
 class Growth:
-    """In pixels."""
+    """The growth of each side, in pixels."""
 
     left: int
     right: int
@@ -23,9 +23,9 @@ class Growth:
 
     @classmethod
     def of(cls, size: tuple[int, int], pixels: int, sides: tuple[OutpaintSide, ...]) -> Growth:
-        """At least `pixels` on each of these sides, and then to whole sizes.
+        """Return a growth of at least `pixels` on each of these sides, rounded up to whole sizes.
 
-        Raises Invalid if no side grows, or it grows too large.
+        Raises Invalid if no side grows, or the picture grows too large.
         """
         if not sides:
             raise Invalid("No side of the picture is to grow.", "Name left, right, up or down.", field="script_args")
@@ -41,7 +41,7 @@ class Growth:
 
 
 def split_growth(length: int, before: int, after: int) -> tuple[int, int]:
-    """What is added at each end so that the whole is a multiple; what does not grow stays as it is."""
+    """Return the growth at each end that makes the whole length a multiple; an end without growth keeps none."""
     if not before and not after:
         return 0, 0
     added = rounded_up(length + before + after) - length

@@ -1,4 +1,4 @@
-"""Loopback: what img2img made is what it starts from next."""
+"""Loopback: each loop of img2img starts from the result of the loop before."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from modules.sampling.questions import Interrupted, Task, Wait
 class Chain:
     """Results of the loops so far, shared by the images of one job; a missing loop is made again."""
 
-    links: dict[int, Result] = field(default_factory=dict)      # by the loop
-    making: set[int] = field(default_factory=set)               # loops that some image is on the way to
+    links: dict[int, Result] = field(default_factory=dict)      # by the loop's number
+    making: set[int] = field(default_factory=set)               # loops that some image is making
 
 
 @dataclass(frozen=True)
 class Loops:
-    """Which loop's result an image shows."""
+    """The loop whose result an image shows."""
 
     run: ScriptRun[Loopback]
     chain: Chain
-    batch: int      # how often all loops were gone through before
+    batch: int      # the number of complete batches before this one
     shown: int
 
 
 def plans(run: ScriptRun[Loopback]) -> Sequence[ImagePlan[Img2Img, Loops]]:
-    """The picture of every loop; with a batch count, of the last loop of each batch."""
+    """Return a plan for each loop; with a batch count, for the last loop of each batch."""
     loops = run.arguments.loops
     if run.params.n_iter > 1:
         return [plan_of(Loops(run, Chain(), batch, loops - 1), range(loops)) for batch in range(run.params.n_iter)]
@@ -48,7 +48,10 @@ def plans(run: ScriptRun[Loopback]) -> Sequence[ImagePlan[Img2Img, Loops]]:
 
 
 def plan_of(loops: Loops, passes: Sequence[int]) -> ImagePlan[Img2Img, Loops]:
-    """passes: the loops that are made for this image, as long as nobody's result is missing"""
+    """Return the plan of one image.
+
+    passes: the loops made for this image, as long as no earlier result is missing
+    """
     run, done, step = loops.run, [], 0
     for loop in passes:
         done.append(img2img_pass(of_loop(run, loops.batch, loop), run.settings, run.files, step))
@@ -57,7 +60,7 @@ def plan_of(loops: Loops, passes: Sequence[int]) -> ImagePlan[Img2Img, Loops]:
 
 
 def of_loop(run: ScriptRun[Loopback], batch: int, loop: int) -> Img2Img:
-    """The request with that loop's own seed and strength, which its generation data tell."""
+    """Return the request with that loop's own seed and strength, as its generation data have them."""
     seed = counted_on(run.params.seed, batch * run.arguments.loops + loop)
     return replace(
         run.params, seed=seed, denoising_strength=loop_strength(run.arguments, run.params.denoising_strength, loop)
@@ -68,7 +71,7 @@ def generate(plan: ImagePlan[Img2Img, Loops]) -> Task[Result]:
     chain, shown = plan.source.chain, plan.source.shown
     chain.making.add(shown)
     try:
-        while any(loop < shown for loop in chain.making):      # made for the images before this one
+        while any(loop < shown for loop in chain.making):      # earlier images make those loops
             yield Wait()
         return (yield from looped(plan))
     finally:
@@ -76,7 +79,7 @@ def generate(plan: ImagePlan[Img2Img, Loops]) -> Task[Result]:
 
 
 def looped(plan: ImagePlan[Img2Img, Loops]) -> Task[Result]:
-    """From the newest picture there is to that of the loop shown. Interrupted, what there is by then is shown."""
+    """Make the loops from the newest result up to the loop shown. Interrupted, the newest result is shown."""
     links, shown = plan.source.chain.links, plan.source.shown
     for loop in range(newest(plan.source) + 1, shown + 1):
         try:
@@ -91,7 +94,7 @@ def looped(plan: ImagePlan[Img2Img, Loops]) -> Task[Result]:
 
 
 def newest(loops: Loops) -> int:
-    """The last loop up to the one shown that there is a result of; −1 if there is none."""
+    """Return the last loop, up to the one shown, that has a result; −1 if none has."""
     return max((loop for loop in loops.chain.links if loop <= loops.shown), default=-1)
 
 
@@ -114,7 +117,7 @@ def link(plan: ImagePlan[Img2Img, Loops], loop: int, before: Result | None) -> T
 
 
 def loop_strength(arguments: Loopback, first: float, loop: int) -> float:
-    """From the request's in the first loop to the final one in the last."""
+    """Return a loop's denoising strength, from the request's in the first loop to the final one in the last."""
     if arguments.loops == 1:
         return first
     share = STRENGTH_CURVES[arguments.denoising_curve](loop / (arguments.loops - 1))
@@ -124,5 +127,5 @@ def loop_strength(arguments: Loopback, first: float, loop: int) -> float:
 STRENGTH_CURVES: Mapping[str, Callable[[float], float]] = {
     "Linear": lambda share: share,
     "Aggressive": lambda share: sin(share * pi / 2),      # most of the change in the first loops
-    "Lazy": lambda share: 1 - cos(share * pi / 2),        # most of it in the last
+    "Lazy": lambda share: 1 - cos(share * pi / 2),        # most of the change in the last loops
 }

@@ -1,4 +1,4 @@
-"""Outpainting mk2: one side after another grows, inpainted over noise of the picture's own kind."""
+"""Outpainting mk2: one side after another grows, inpainted over noise with the picture's spectrum."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from modules.pipelines.scripts.script_run import ScriptRun, paint_canvas, plan_o
 from modules.pipelines.scripts.spectral import fill_with_texture
 from modules.sampling.questions import Interrupted, Task, Wait
 
-BLURRED = 4                 # the painting shows through so many times the blur asked for
+BLURRED = 4                 # the painting fades in over so many times the blur asked for
 
 
 @dataclass(frozen=True)
 class GrowingSide:
-    """One side's growth."""
+    """The growth of one side."""
 
     name: str
     pixels: int
-    size: Size          # of the picture after it
+    size: Size          # the picture's size after it
     blur: Size          # in pixels, across and down
-    most: Size          # what is painted at once along the growth
+    most: Size          # the largest size that is painted at once
 
     @property
     def whole(self) -> Size:
-        """Of the canvas, which is painted to its ends and then cut."""
+        """The canvas's size: the picture's, rounded up. It is painted whole and then cropped."""
         return rounded_up(self.size[0]), rounded_up(self.size[1])
 
     @property
@@ -47,7 +47,7 @@ class GrowingSide:
 
     @property
     def window(self) -> Box:
-        """Where on the canvas the model paints: at the growing end, as long as it draws at once."""
+        """The part of the canvas that the model paints, at the growing end."""
         width, height = self.whole
         if self.across:
             width = min(self.most[0], self.size[0]) // HIRES_MULTIPLE * HIRES_MULTIPLE
@@ -63,7 +63,10 @@ class GrowingSide:
         return right - left, bottom - top
 
     def new(self, size: Size, within: int) -> Image.Image:
-        """L of that size, a canvas or its window, white where it is new and `within` times the blur further."""
+        """Return the mask of the new part: L, white there and `within` times the blur further into the picture.
+
+        size: of the mask, a canvas's or a window's
+        """
         reach = self.pixels + within * self.blur[not self.across]
         left = reach if self.name == "left" else 0
         top = reach if self.name == "up" else 0
@@ -77,14 +80,14 @@ class GrowingSide:
 
 @dataclass(frozen=True)
 class Outpainting:
-    """The sides that grow, one pass each."""
+    """The growing sides, one pass each."""
 
     run: ScriptRun[OutpaintingMk2]
     sides: tuple[GrowingSide, ...]
 
 
 def plans(run: ScriptRun[OutpaintingMk2]) -> Sequence[ImagePlan[Img2Img, Outpainting]]:
-    """A picture for each of the batch. Generation data tell the size of the first pass."""
+    """Return a plan for each image of the batch. Generation data contain the size of the first pass."""
     source = Outpainting(run, tuple(sides(run, run.start.size)))
     width, height = source.sides[0].painted
     params = replace(run.params, inpaint_full_res=False, inpainting_fill=ORIGINAL, width=width, height=height)
@@ -102,13 +105,13 @@ def sides(run: ScriptRun[OutpaintingMk2], size: Size) -> Iterator[GrowingSide]:
 
 
 def blur_of(run: ScriptRun[OutpaintingMk2]) -> Size:
-    """Across and down: only where it grows."""
+    """Return the blur across and down; 0 in a direction without growth."""
     named, blur = set(run.arguments.direction), run.arguments.mask_blur
     return blur * bool(named & {"left", "right"}), blur * bool(named & {"up", "down"})
 
 
 def generate(plan: ImagePlan[Img2Img, Outpainting]) -> Task[Result]:
-    """Interrupted, sides that were not reached are missing."""
+    """Grow one side after another. Interrupted, the sides that were not reached are missing."""
     yield Wait(heavy=True)
     image, extra, complete = plan.source.run.start, ExtraParams(), True
     for number, side in enumerate(plan.source.sides):
@@ -129,18 +132,18 @@ def generate(plan: ImagePlan[Img2Img, Outpainting]) -> Task[Result]:
 def grow_side(
     plan: ImagePlan[Img2Img, Outpainting], number: int, side: GrowingSide, image: Image.Image
 ) -> Task[tuple[Image.Image, Result]]:
-    """The picture with one side more."""
+    """Return the picture with one more side grown."""
     large = place_on_canvas(side, image)
     under = fill_with_noise(plan.source.run.arguments, large, side.new(side.whole, 1))
     width, height = side.painted
     result = yield from paint_canvas(plan, number, growth_canvas(side, under), width=width, height=height, mask="")
-    result.extra_params.side_images.clear()      # a side's stages are nobody's pictures
+    result.extra_params.side_images.clear()      # a side's stages are not saved
     under.paste(Image.fromarray(result.pixels), side.window[:2])
     return under.crop((0, 0, *side.size)), result
 
 
 def place_on_canvas(side: GrowingSide, image: Image.Image) -> Image.Image:
-    """The picture on its canvas, black where it grows."""
+    """Return the picture on its canvas, black where it grows."""
     large = Image.new("RGB", side.whole)
     large.paste(image, (side.pixels if side.name == "left" else 0, side.pixels if side.name == "up" else 0))
     return large
@@ -154,14 +157,14 @@ def fill_with_noise(arguments: OutpaintingMk2, large: Image.Image, new: Image.Im
 
 
 def growth_canvas(side: GrowingSide, under: Image.Image) -> Canvas:
-    """What is seen of the painting goes softly into the picture; what is painted goes further."""
+    """Return the canvas of one side: the painting fades into the picture, and the mask reaches further in."""
     piece = under.crop(side.window)
     shown = masks.blurred(side.new(side.whole, 1).crop(side.window), BLURRED * side.blur[0], BLURRED * side.blur[1])
     return Canvas(piece, side.new(piece.size, 2), piece, masks.sharpened(shown))
 
 
 def mk2_infotext(source: Outpainting) -> Iterator[tuple[str, object]]:
-    """A1111 has one key for both directions, and none where they differ."""
+    """Yield the generation data: A1111 has one blur key for both directions, and none if they differ."""
     across, down = (BLURRED * blur for blur in source.sides[0].blur)
     if across or down:
         yield "Mask blur", across if across == down else None

@@ -1,4 +1,4 @@
-"""Poor man's outpainting: the picture on a larger canvas, and what is new of it inpainted tile by tile."""
+"""Poor man's outpainting: the picture on a larger canvas, its new part inpainted tile by tile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PoorMansPlan: TypeAlias = ImagePlan[Img2Img, PoorMansRun]
 
 
 def plans(run: PoorMansRun) -> Sequence[PoorMansPlan]:
-    """One picture, whatever the batch."""
+    """Return the plan of one image, whatever the batch."""
     fill = run.arguments.inpainting_fill
     params = replace(
         run.params, inpainting_fill=int(fill) if fill.isdigit() else FILLS.index(fill), inpaint_full_res=False
@@ -51,7 +51,7 @@ def generate(plan: PoorMansPlan) -> Task[Result]:
 
 
 def place_on_black(run: PoorMansRun) -> tuple[Image.Image, Growth]:
-    """The picture in its place on a black one of the size to come."""
+    """Return the picture in its place on a black canvas of the grown size."""
     start = run.start
     growth = Growth.of(start.size, run.arguments.pixels, run.arguments.direction)
     size = rounded_up(start.width + growth.left + growth.right), rounded_up(start.height + growth.up + growth.down)
@@ -65,7 +65,7 @@ def growth_grid(run: PoorMansRun, large: Image.Image) -> Grid:
 
 
 def new_tiles(grid: Grid, growth: Growth) -> list[Box]:
-    """Those that are not wholly of the picture there was."""
+    """Return the tiles that contain a new part."""
     right, bottom = grid.size[0] - growth.right, grid.size[1] - growth.down
     return [
         box for box in grid.boxes() if box[0] < growth.left or box[1] < growth.up or box[2] > right or box[3] > bottom
@@ -73,14 +73,17 @@ def new_tiles(grid: Grid, growth: Growth) -> list[Box]:
 
 
 def canvases(plan: PoorMansPlan, large: Image.Image, growth: Growth, boxes: list[Box]) -> list[Canvas]:
-    """A1111 paints a little beyond the edge of the old picture, and shows what is painted to further within."""
+    """Return the tiles' canvases.
+
+    As in A1111, the mask reaches a little into the old picture, and the painting is shown further in.
+    """
     blur = plan.source.arguments.mask_blur
     shown, hole = outside(large.size, growth, 2 * blur), outside(large.size, growth, blur // 2)
     return [tile_canvas(plan, large.crop(box), hole.crop(box), shown.crop(box)) for box in boxes]
 
 
 def outside(size: tuple[int, int], growth: Growth, within: int) -> Image.Image:
-    """L, white where it is new and `within` pixels further, where it grew."""
+    """Return the mask of the new part: L, white there and `within` pixels further in on each grown side."""
     mask = Image.new("L", size, "white")
     left, top = (by + within * (by > 0) for by in (growth.left, growth.up))
     right, bottom = (end - by - within * (by > 0) for end, by in zip(size, (growth.right, growth.down), strict=True))
@@ -90,14 +93,17 @@ def outside(size: tuple[int, int], growth: Growth, within: int) -> Image.Image:
 
 
 def tile_canvas(plan: PoorMansPlan, tile: Image.Image, hole: Image.Image, shown: Image.Image) -> Canvas:
-    """hole: where it is painted; shown: where that is seen, before it is blurred"""
+    """Return the canvas of one tile.
+
+    hole: where it is painted; shown: where the painting shows, before the blur
+    """
     under = tile if plan.params.inpainting_fill == ORIGINAL else masks.fill_masked(tile, hole)
     blur = 2 * plan.source.arguments.mask_blur
     return Canvas(under, hole, tile, masks.sharpened(masks.blurred(shown, blur, blur)))
 
 
 def poor_mans_infotext(plan: PoorMansPlan) -> Iterator[tuple[str, object]]:
-    """A1111 does not write a content that it was extra by name."""
+    """Yield the generation data; as in A1111 without the masked content if it was given by name."""
     if plan.source.arguments.mask_blur:
         yield "Mask blur", 2 * plan.source.arguments.mask_blur
     if plan.params.inpainting_fill != ORIGINAL and plan.source.arguments.inpainting_fill.isdigit():

@@ -1,4 +1,4 @@
-"""Prompts from file or textbox: a request for each line."""
+"""Prompts from file or textbox: one request for each line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROMPT_FIELDS = ("prompt", "negative_prompt")
 
 
 def requests(params: Request, arguments: PromptsFromFile, settings: Settings) -> Iterator[tuple[Request, Settings]]:
-    """Each line's request, and the settings it is done with. Raises Invalid or UnknownName."""
+    """Yield each line's request, and its settings. Raises Invalid or UnknownName."""
     before = pictures = 0
     for place, line in enumerate(parse_lines(arguments.text)):
         seed = (
@@ -52,7 +52,7 @@ def requests(params: Request, arguments: PromptsFromFile, settings: Settings) ->
 
 
 def styled(line: Mapping[str, Any], styles: Mapping[str, tuple[str, str]]) -> Mapping[str, Any]:
-    """The line with its styles' texts in its prompts. Raises PromptTooLong."""
+    """Return the line with its styles' texts in its prompts. Raises PromptTooLong."""
     chosen = [styles[name] for name in line.get(STYLES, ())]
     given = {
         name: apply_styles_to_prompt(line.get(name, ""), [texts[place] for texts in chosen])
@@ -62,7 +62,7 @@ def styled(line: Mapping[str, Any], styles: Mapping[str, tuple[str, str]]) -> Ma
 
 
 def said(params: Request, line: Mapping[str, Any], position: str) -> Request:
-    """The request as the line has it. A seed of −1 is the request's own, which is drawn already."""
+    """Return the request changed by the line. A seed of −1 means the request's own, which is drawn already."""
     given = {tag: value for tag, value in line.items() if tag not in SETTINGS and tag not in WITHOUT_EFFECT}
     given = {tag: value for tag, value in given.items() if tag not in SEED_FIELDS or value != -1}
     for name in PROMPT_FIELDS:
@@ -73,7 +73,7 @@ def said(params: Request, line: Mapping[str, Any], position: str) -> Request:
 
 
 def check_line(params: Request) -> Request:
-    """Raises Invalid for what lies beyond a field's limits."""
+    """Return the request if its fields are within their limits. Raises Invalid."""
     try:
         return checker(type(params)).validate_python(asdict(params))
     except ValidationError as error:

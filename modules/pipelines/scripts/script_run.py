@@ -1,4 +1,4 @@
-"""What scripts have in common that take several passes of img2img for one image."""
+"""Common parts of the scripts that make an image by several passes of img2img."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from modules.sampling.questions import Interrupted, Task, ready
 from modules.settings.options import Settings
 
 A = TypeVar("A")      # the declared class of the script's arguments
-S = TypeVar("S")      # what a script's task begins with
+S = TypeVar("S")      # the type of a script's task's input
 Generate: TypeAlias = Callable[[ImagePlan[Img2Img, S]], Task[Result]]
 
 
 @dataclass(frozen=True)
 class ScriptRun(Generic[A]):
-    """A request for a script, and what the script works with."""
+    """A request for a script, with the script's arguments and the files it uses."""
 
     params: Img2Img
     arguments: A
     settings: Settings
     files: Files
     library: Library
-    load: Load            # reads the pictures
+    load: Load            # reads the input pictures
 
     @property
     def start(self) -> Image.Image:
-        """The first picture to start from, RGB; these scripts know only one. Raises InvalidImage."""
+        """The first input picture, RGB; these scripts use only one. Raises InvalidImage."""
         return flattened(self.load(self.params.init_images[0]), self.settings.img2img_background_color)
 
 
 def plan_of_passes(
     run: ScriptRun[Any], params: Img2Img, passes: int, generate: Generate[S], source: S
 ) -> ImagePlan[Img2Img, S]:
-    """An image of so many passes; in each of them the script changes what it must."""
+    """Return the plan of an image of so many passes; the script changes each of them as it needs."""
     usual = img2img_pass(params, run.settings, run.files)
     each = tuple(replace(usual, first_step=number * usual.steps) for number in range(passes))
     return ImagePlan(params, run.settings, run.files, each, generate, source)
@@ -54,13 +54,13 @@ def plan_of_passes(
 def one_plan_a_seed(
     run: ScriptRun[A], params: Img2Img, passes: int, generate: Generate[ScriptRun[A]]
 ) -> list[ImagePlan[Img2Img, ScriptRun[A]]]:
-    """As many images as the batch count says, each with a seed of its own."""
+    """Return as many plans as the batch count says, each with a seed of its own."""
     seeds = [counted_on(params.seed, index) for index in range(params.n_iter)]
     return [plan_of_passes(run, replace(params, seed=seed), passes, generate, run) for seed in seeds]
 
 
 def paint_canvas(plan: ImagePlan[Img2Img, Any], number: int, canvas: Canvas, **changes: Any) -> Task[Result]:
-    """One pass on that canvas, with that of the request changed. Its mask is not returned."""
+    """Run one pass on that canvas, with changes to the request. Its mask is not returned."""
     params = replace(plan.params, **changes)
     pass_ = img2img_pass(params, plan.settings, plan.files, plan.passes[number].first_step)
     result = yield from img2img.paint(pass_, ready(canvas), params.seed)
@@ -68,14 +68,15 @@ def paint_canvas(plan: ImagePlan[Img2Img, Any], number: int, canvas: Canvas, **c
 
 
 def each_painted(plan: ImagePlan[Img2Img, Any], canvases: list[Canvas], seeds: list[int]) -> Task[list[Result]]:
-    """One pass for each canvas, the mask being in it; fewer if they are interrupted,
-    and then the last is not complete.
+    """Run one pass for each canvas, which contains its mask.
+
+    Interrupted, there are fewer results, and the last is not complete.
     """
     done: list[Result] = []
     for number, (canvas, seed) in enumerate(zip(canvases, seeds, strict=True)):
         try:
             done.append((yield from paint_canvas(plan, number, canvas, seed=seed, mask="")))
-            done[-1].extra_params.side_images.clear()      # a part's stages are nobody's pictures
+            done[-1].extra_params.side_images.clear()      # a part's stages are not saved
         except Interrupted:
             if not done:
                 raise

@@ -1,4 +1,4 @@
-"""SD upscale: the picture enlarged, then drawn over tile by tile."""
+"""SD upscale: the picture is enlarged, then sampled again tile by tile."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UNMASKED = "SD upscale draws over the whole picture: the mask was left out."
 
 
 def plans(run: SdUpscaleRun) -> Sequence[SdUpscalePlan]:
-    """Raises UnknownName for the upscaler, Invalid for tiles that cannot be."""
+    """Return the plans. Raises UnknownName for the upscaler, Invalid for impossible tiles."""
     run = replace(run, arguments=replace(run.arguments, upscaler=upscaler_name(run)))
     size = enlarged_size(run.arguments, run.start.size)
     if max(size) > LONGEST_SIDE or size[0] * size[1] > MOST_OUTPUT_PIXELS:
@@ -49,7 +49,7 @@ def plans(run: SdUpscaleRun) -> Sequence[SdUpscalePlan]:
 
 
 def upscaler_name(run: SdUpscaleRun) -> str:
-    """The upscaler's name, whether it was asked for by its name or its place in the list."""
+    """Return the upscaler's name, which may be given by its place in the list."""
     wanted, names = run.arguments.upscaler, run.library.upscalers()
     by_place = {str(place): name for place, name in enumerate(names)}
     return run.library.upscaler(by_place.get(wanted, wanted))
@@ -64,7 +64,7 @@ def upscale_grid(run: SdUpscaleRun, size: Size) -> Grid:
 
 
 def generate(plan: SdUpscalePlan) -> Task[Result]:
-    """Tiles that were not reached stay as the upscaler made them."""
+    """Make the image. Interrupted, the tiles that were not reached stay as the upscaler made them."""
     yield Wait(heavy=True)
     large = yield from upscale_start(plan)
     grid = upscale_grid(plan.source, large.size)
@@ -82,7 +82,10 @@ def generate(plan: SdUpscalePlan) -> Task[Result]:
 
 
 def seeds(plan: SdUpscalePlan, tiles: int) -> list[int]:
-    """A1111 draws tiles in batches: within one the seed counts up, and the next begins one after the first's."""
+    """Return each tile's seed.
+
+    As in A1111 it counts up within a batch, and each batch starts one above the start of the batch before.
+    """
     size = plan.params.batch_size
     return [counted_on(plan.params.seed, index // size + index % size) for index in range(tiles)]
 

@@ -1,4 +1,4 @@
-"""Noise of a picture's own kind: what is to be painted begins with the picture's spectrum and colours.
+"""Noise with a picture's own spectrum and colours, as the start of what is painted.
 
 The method of g-diffuser's out-painting (parlance-zz 2022): white noise is given the magnitudes and phases that the
 picture has at each frequency, then the picture's histogram.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 CHANNELS = (0, 1)      # axes of height and width in (H, W, 3)
-WINDOW_WIDTH = 3.14           # of the window over the frequencies
+WINDOW_WIDTH = 3.14           # width of the window over the frequencies
 
 
 def fill_with_texture(picture: np.ndarray, mask: np.ndarray, falloff: float, colourful: float) -> np.ndarray:
-    """(H, W, 3) in [0, 1], with noise of its kind where `mask` (H, W) is 1.
+    """Return the picture, (H, W, 3) in [0, 1], with such noise where `mask` (H, W) is 1.
 
     falloff: power of the picture's spectrum; colourful: how far the noise's channels differ
     """
@@ -25,13 +25,16 @@ def fill_with_texture(picture: np.ndarray, mask: np.ndarray, falloff: float, col
 
 
 def spectrum_of(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Of what there is of the picture at full brightness, its mean colour where there is nothing."""
+    """Return the spectrum of the unmasked picture at full brightness; the masked part has its mean colour."""
     known = picture * (1 - mask[..., None])
     return transformed(known / max(known.max(), 1e-12) + picture.mean() * mask[..., None])
 
 
 def shaped_noise(spectrum: np.ndarray, falloff: float, colourful: float) -> np.ndarray:
-    """(H, W, 3) in [0, 1]. Always the same for one size: the picture's seed counts from here on."""
+    """Return noise of that spectrum, (H, W, 3) in [0, 1].
+
+    It is always the same for one size: the image's seed counts from here on.
+    """
     white = np.random.default_rng(0).random(spectrum.shape)
     grey = white.mean(axis=2, keepdims=True)
     tinted = white * colourful + grey * (1 - colourful)
@@ -44,14 +47,14 @@ def shaped_noise(spectrum: np.ndarray, falloff: float, colourful: float) -> np.n
 
 
 def frequency_window(height: int, width: int) -> np.ndarray:
-    """(H, W), 1 at the middle, where the slow frequencies are."""
+    """Return a window (H, W) that is 1 at the middle, where the low frequencies are."""
     y, x = (np.arange(side) / side * 2 - 1 for side in (height, width))
     y, x = y * height / min(height, width), x * width / min(height, width)
     return np.outer(1 / (y**2 + 1), 1 / (x**2 + 1)) ** (WINDOW_WIDTH / 3.14)
 
 
 def transformed(values: np.ndarray) -> np.ndarray:
-    """The two-dimensional spectrum of each channel, slow frequencies in the middle, its energy the values'."""
+    """Return the spectrum of each channel, low frequencies in the middle, with the values' energy."""
     return np.fft.fftshift(np.fft.fft2(np.fft.fftshift(values, CHANNELS), axes=CHANNELS, norm="ortho"), CHANNELS)
 
 
@@ -60,7 +63,10 @@ def inverse_fft(spectrum: np.ndarray) -> np.ndarray:
 
 
 def match_values(values: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """(n,) with the histogram of another (m,): Gonzalez & Woods, Digital Image Processing, §3.3."""
+    """Return the values (n,) with the histogram of another (m,).
+
+    Gonzalez & Woods, Digital Image Processing, §3.3.
+    """
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     levels, goal_counts = np.unique(goal, return_counts=True)
     table = np.interp(counts.cumsum() / values.size, goal_counts.cumsum() / goal.size, levels)

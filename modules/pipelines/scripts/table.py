@@ -1,4 +1,4 @@
-"""How each script is done."""
+"""The table of scripts: the functions that carry each one out."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def as_it_is(params: Img2Img, arguments: Any) -> Img2Img:
 
 @dataclass(frozen=True)
 class ImageScript(Generic[A]):
-    """A script whose images take several passes of img2img."""
+    """A script that makes each image by several passes of img2img."""
 
     plans: Callable[[ScriptRun[A]], Sequence[ImagePlan[Img2Img, Any]]]
-    request: Callable[[Img2Img, A], Img2Img] = as_it_is      # what the script makes of the request first
+    request: Callable[[Img2Img, A], Img2Img] = as_it_is      # changes the request first
 
 
 IMAGE_SCRIPTS: Mapping[str, ImageScript[Any]] = {
@@ -46,7 +46,7 @@ class RequestScript(Protocol):
     """A script that makes several requests out of one."""
 
     def __call__(self, params: Request, arguments: Any, settings: Settings, /) -> Iterator[tuple[Request, Settings]]:
-        """Each request, and the settings it is done with."""
+        """Yield each request with its settings."""
 
 
 REQUEST_SCRIPTS: Mapping[str, RequestScript] = {

@@ -1,4 +1,4 @@
-"""A picture cut into overlapping tiles, and tiles laid together so that each fades into the one before."""
+"""Overlapping tiles: cutting a picture up, and joining tiles so that each fades into the one before."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from modules.imaging.tiling import starts
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the tiles of a picture are; all have one size, and neighbours share `overlap` pixels or more."""
+    """The places of a picture's tiles; all have one size, and neighbours share `overlap` pixels or more."""
 
     size: Size
     tile: Size
     overlap: int
 
     def rows(self) -> list[list[Box]]:
-        """From top to bottom, each from left to right. Raises Invalid if the tiles are all overlap."""
+        """The tiles from top to bottom, each row from left to right. Raises Invalid if the tiles are all overlap."""
         if min(self.tile) <= self.overlap:
             tile = "×".join(map(str, self.tile))
             hint = "The script paints tiles of the form's size: make that larger, or the script's pixels fewer."
@@ -35,7 +35,7 @@ class Grid:
         return [box for row in self.rows() for box in row]
 
     def joined(self, tiles: dict[Box, Image.Image]) -> Image.Image:
-        """The picture whose tiles these are."""
+        """Return the picture joined from these tiles."""
         strips = [
             (row[0][1], laid([(box[0], tiles[box]) for box in row], (self.size[0], self.tile[1]), self.overlap))
             for row in self.rows()
@@ -45,7 +45,7 @@ class Grid:
 
 
 def laid(tiles: list[tuple[int, Image.Image]], size: Size, overlap: int) -> Image.Image:
-    """Side by side at their places; the first `overlap` pixels of each fade in over the one before."""
+    """Join pictures side by side at their places; the first `overlap` pixels of each fade in over the one before."""
     out = Image.new("RGB", size)
     for left, tile in tiles:
         if not left or not overlap:
@@ -57,6 +57,6 @@ def laid(tiles: list[tuple[int, Image.Image]], size: Size, overlap: int) -> Imag
 
 
 def fading(width: int, height: int) -> Image.Image:
-    """L, from black at the left to nearly white."""
+    """Return a gradient, L, from black at the left to nearly white."""
     ramp = (np.arange(width) * 255 / width).astype(np.uint8)
     return Image.fromarray(np.tile(ramp, (height, 1)))
