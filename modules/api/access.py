@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from modules.api.cookies import SESSION_COOKIE, Cookies
 from modules.api.errors import body_of, error_headers
 from modules.api.forwarding import TrustedProxies
-from modules.api.incoming import IncomingBody, with_readable_range
+from modules.api.incoming import BodyMemory, IncomingBody, with_readable_range
 from modules.api.open_requests import OpenRequests
 from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins
 from modules.api.outgoing import SECURITY_HEADERS, OutgoingResponse
@@ -50,6 +50,7 @@ class Access:
         self.hosts = allowed_hosts(flags)
         self.proxies = TrustedProxies(flags.trusted_proxy)
         self.origins = Origins(flags)
+        self.bodies = BodyMemory()
         self.subpath, self.cookies = flags.subpath, Cookies(flags.subpath)
         self.open = OpenRequests(authenticator.stands)
         authenticator.changed.append(self.open.end_fallen)
@@ -59,7 +60,7 @@ class Access:
             await self.app(scope, receive, send)
             return
         scope = with_readable_range(self.proxies.seen_through(scope))
-        body = IncomingBody(Headers(scope=scope), receive)
+        body = IncomingBody(Headers(scope=scope), receive, self.bodies)
         response = OutgoingResponse(send, body)
         try:
             await self.admit(scope, body, response)
@@ -80,6 +81,8 @@ class Access:
                     scope["path"],
                     exc_info=error,
                 )
+        finally:
+            body.forget()
 
     async def admit(self, scope: Scope, body: IncomingBody, response: OutgoingResponse) -> None:
         """Let the request in. Raises WebUIError."""

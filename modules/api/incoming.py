@@ -8,12 +8,22 @@ import re
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
-from modules.base.errors import TooSlow
+from modules.base.errors import Busy, TooSlow
+from modules.base.limits import MAX_BODY
 
 SMALL_BODY = 2**20      # bytes that are taken to the end though nobody wants them, so that the refusal arrives
 BODY_SECONDS, SLOWEST = 60, 2**14      # for a small body; bytes a second that a larger one comes by
+MOST_BODY_BYTES = 6 * MAX_BODY      # of all requests at a time
+ALWAYS_TAKEN = 2**16      # bytes of a body, however much others send
 BYTES = "bytes="
 BYTE_RANGE = re.compile(r"(\d{1,18})-(\d{0,18})|-\d{1,18}")
+
+
+class BodyMemory:
+    """How much of requests' bodies is in memory, over all requests of one event loop."""
+
+    def __init__(self, most: int = MOST_BODY_BYTES) -> None:
+        self.most, self.held = most, 0
 
 
 class IncomingBody:
@@ -21,21 +31,35 @@ class IncomingBody:
 
     seconds: float = BODY_SECONDS
 
-    def __init__(self, headers: Headers, receive: Receive) -> None:
+    def __init__(self, headers: Headers, receive: Receive, memory: BodyMemory) -> None:
         self._receive, self._complete = receive, False
+        self._memory, self._held = memory, 0
         self._deadline = 0.0      # unknown before somebody wants it
         length = headers.get("content-length", "0")
         self.pending = "transfer-encoding" in headers or not length.isdecimal() or int(length[:20]) > SMALL_BODY
 
     async def receive(self) -> Message:
-        """Raises TooSlow."""
+        """Raises TooSlow, or Busy if the bodies of all requests together are too large."""
         if self._complete:      # what comes now is that the client leaves
             return await self._receive()
         message = await self._in_time()
-        self._deadline += len(message.get("body", b"")) / SLOWEST
+        self._hold(len(message.get("body", b"")))
         if not message.get("more_body", False):
             self.pending, self._complete = False, True
         return message
+
+    def _hold(self, size: int) -> None:
+        self._deadline += size / SLOWEST
+        self._held += size
+        self._memory.held += size
+        if self._memory.held > self._memory.most and self._held > ALWAYS_TAKEN:
+            self.pending = True
+            raise Busy("Too much is being sent at the moment.", "Send it again in a little while.")
+
+    def forget(self) -> None:
+        """The request is over."""
+        self._memory.held -= self._held
+        self._held = 0
 
     async def _in_time(self) -> Message:
         now = asyncio.get_running_loop().time()

@@ -91,12 +91,15 @@ def routes(app: App) -> APIRouter:
         """Server-sent events: the job as GET tells it, again after each change; the last one tells of its end."""
         account_name = owner(request)
         found = (await asyncio.to_thread(app.jobs.brief, job, account_name)).id
+        app.streams.check(account_name)
 
         def look() -> dict[str, Any]:
             return job_json(app, app.jobs.brief(found, account_name, newest or None))
 
         return StreamingResponse(
-            job_events(app.jobs, found, look), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+            app.streams.counted(account_name, job_events(app.jobs, found, look)),
+            media_type="text/event-stream",
+            headers={"X-Accel-Buffering": "no"},
         )
 
     @api.get("/jobs/{job}/preview")

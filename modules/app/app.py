@@ -11,6 +11,7 @@ from modules.app.decoding import DecodingBudget
 from modules.app.jobs import Jobs
 from modules.app.queue import QueueControl
 from modules.app.setup_link import SetupLink
+from modules.app.streams import Streams
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile
@@ -37,6 +38,7 @@ class App:
     process: ProcessFile | None = None      # held while it runs; none in tests that are a program among others
     notices: tuple[str, ...] = ()           # what whoever looks after the server should know of its start
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
+    streams: Streams = field(default_factory=Streams)
     setup_link: SetupLink = field(default_factory=SetupLink)
     hooks: Hooks = field(default_factory=Hooks)
     queue: QueueControl = field(init=False)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import cache
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -15,27 +16,79 @@ from modules.api.outgoing import SECURITY_HEADERS
 from modules.base.errors import WebUIError
 
 HEAD_SECONDS = 30      # for a request's first line and headers
+READING_SECONDS = 30      # in which a client takes some more of its response
+LEAST_READ = 2**16      # bytes in that time
+MOST_CONNECTIONS = 2000      # at once, where the system lets a process have as many
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system lets this process have: by habit it begins with fewer."""
+    try:
+        import resource
+    except ImportError:      # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MOST_CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@cache
+def connection_limit() -> int:
+    """Half of the files that may be open: pictures, models and the database need some too."""
+    try:
+        import resource
+    except ImportError:
+        return MOST_CONNECTIONS
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, soft // 2)
 
 
 class PlainSpoken(H11Protocol):
+    """One connection. Nobody keeps it by saying nothing, by saying it slowly, or by not taking the response."""
+
     head_seconds: float = HEAD_SECONDS
+    reading_seconds: float = READING_SECONDS
+    most: int = 0      # connections, 0 for `connection_limit`
     head_deadline: asyncio.TimerHandle | None = None
+    reading_deadline: asyncio.TimerHandle | None = None
+    heard = 0.0      # when it last sent something, by the loop's clock
 
     def connection_made(self, transport: asyncio.Transport) -> None:      # type: ignore[override]
         super().connection_made(transport)
+        self.heard = self.loop.time()
         self.watch_head()
+        if len(self.connections) > (self.most or connection_limit()):
+            self.make_room()
 
     def data_received(self, data: bytes) -> None:
+        self.heard = self.loop.time()
         super().data_received(data)
         self.watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.forget_head()
+        self.forget_reader()
         super().connection_lost(exc)
 
+    def make_room(self) -> None:
+        """Hang up on whoever has had nothing to say for longest, on the newest if all are being served."""
+        others = [each for each in self.connections if isinstance(each, PlainSpoken) and each is not self]
+        idle = min((each for each in others if each.is_idle), key=lambda each: each.heard, default=self)
+        idle.transport.abort()
+
+    @property
+    def is_idle(self) -> bool:
+        """Between requests, or before one is whole."""
+        return self.cycle is None or self.cycle.response_complete
+
     def watch_head(self) -> None:
-        """Whoever has begun a request ends its head in time. Between requests uvicorn has a time of its own."""
-        if self.conn.their_state is not h11.IDLE:
+        """Whoever has begun a request ends its head in time, and a body that nobody waits for any more.
+
+        Between requests uvicorn has a time of its own.
+        """
+        unheard_body = self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete
+        if self.conn.their_state is not h11.IDLE and not unheard_body:
             self.forget_head()
         elif self.head_deadline is None:
             self.head_deadline = self.loop.call_later(self.head_seconds, self.head_is_late)
@@ -48,8 +101,38 @@ class PlainSpoken(H11Protocol):
     def head_is_late(self) -> None:
         """An answer that is still on its way is not cut off: its end has the time between requests."""
         self.head_deadline = None
-        if self.conn.our_state is h11.IDLE and not self.transport.is_closing():
+        if self.is_idle and not self.transport.is_closing():
             self.transport.close()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            self.watch_head()
+
+    def pause_writing(self) -> None:
+        """More waits to be taken than is held for a client."""
+        super().pause_writing()
+        self.watch_reader()
+
+    def resume_writing(self) -> None:
+        self.forget_reader()
+        super().resume_writing()
+
+    def watch_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self.reading_deadline = self.loop.call_later(self.reading_seconds, self.reader_is_late, unread)
+
+    def reader_is_late(self, unread: int) -> None:
+        """Hang up on a client that has taken next to nothing of its response."""
+        if self.transport.get_write_buffer_size() > unread - LEAST_READ:
+            self.transport.abort()
+        else:
+            self.watch_reader()
+
+    def forget_reader(self) -> None:
+        if self.reading_deadline is not None:
+            self.reading_deadline.cancel()
+            self.reading_deadline = None
 
     def send_400_response(self, msg: str) -> None:
         """Called for bytes that are no request; there is none to hand to the application."""

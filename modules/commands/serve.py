@@ -33,7 +33,7 @@ from modules.base.process_file import ProcessFile
 from modules.commands.assemble import assemble, start_worker
 from modules.commands.gradio_import import import_gradio
 from modules.commands.housekeeping import Housekeeping, checked_database
-from modules.commands.protocol import PlainSpoken
+from modules.commands.protocol import PlainSpoken, raise_file_limit
 from modules.settings.flags import LOOPBACK, Flags
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ def serve(flags: Flags, sock: socket.socket) -> int:
     """Serve on the bound `sock` until stopped; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     address = own_address(flags, sock.getsockname()[1])
+    raise_file_limit()
     held = ProcessFile(flags.paths.server_lock, address)
     try:
         notices = checked_database(flags.paths.database)

@@ -15,15 +15,18 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from starlette.background import BackgroundTask
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from modules.api import errors
 from modules.api.access import Access
-from modules.api.incoming import is_range
+from modules.api.incoming import BodyMemory, IncomingBody, is_range
 from modules.base.bootstrap import listen
+from modules.base.errors import Busy
 from modules.commands.serve import server_config
 from modules.settings.flags import parse_flags
 from tests.api.test_protocol import REFUSAL
+from tests.asynchronous import run
 
 CONTENT = bytes(range(256)) * 40
 
@@ -156,3 +159,28 @@ def test_a_librarys_refusal_in_plain_text_is_said_in_the_shape_of_all_refusals(l
     assert json.loads(body).keys() == REFUSAL and json.loads(body)["detail"] == "Not like this"
     reply, body = ask(line, "/refused", "HEAD")
     assert reply.status == 418 and ask(line, "/there")[0].status == 200
+
+
+def test_bodies_of_all_requests_together_have_a_limit_and_small_ones_always_come():
+    async def send(body, size):
+        parts = iter([b"x" * size])
+
+        async def receive():
+            return {"type": "http.request", "body": next(parts), "more_body": True}
+
+        incoming = IncomingBody(Headers(), receive, body)
+        await incoming.receive()
+        return incoming
+
+    async def try_it():
+        memory = BodyMemory(2_000_000)
+        first = await send(memory, 1_500_000)
+        with pytest.raises(Busy):
+            await send(memory, 1_000_000)
+        assert memory.held == 2_500_000      # the refused one is forgotten with its request
+        await send(memory, 1_000)
+        first.forget()
+        first.forget()
+        assert memory.held == 1_001_000
+
+    run(try_it())

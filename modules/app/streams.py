@@ -1,0 +1,34 @@
+"""How many streams are open at a time: one connection each, for as long as its job takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+from modules.base.errors import Busy
+
+MOST_STREAMS_OF_ACCOUNT = 100      # a page has one, of the job that somebody looks at
+MOST_STREAMS = 1000
+
+
+class Streams:
+    """Counted by account, within one event loop."""
+
+    def __init__(self, of_account: int = MOST_STREAMS_OF_ACCOUNT, of_all: int = MOST_STREAMS) -> None:
+        self.of_account, self.of_all = of_account, of_all
+        self.open: Counter[str] = Counter()
+
+    def check(self, account: str) -> None:
+        """Raises Busy where one more would be too many."""
+        if self.open[account] >= self.of_account or self.open.total() >= self.of_all:
+            raise Busy("Too many streams are open.", "Close some, or ask for the job itself from time to time.")
+
+    async def counted(self, account: str, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+        """The stream, as one of the account's for as long as somebody takes from it."""
+        self.open[account] += 1
+        try:
+            async for part in stream:
+                yield part
+        finally:
+            self.open[account] -= 1
+            self.open += Counter()      # without those that have none
