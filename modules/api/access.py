@@ -39,6 +39,7 @@ PAGES = frozenset({"/", "/docs", "/account", "/accounts"})
 # what a foreign page can post without asking
 FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "text/plain")
 LONGEST_PATH, LONGEST_PATH_PART = 2000, 255      # characters of an address, bytes of a part of it
+MOST_HEADERS = 200
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
@@ -87,6 +88,7 @@ class Access:
     async def admit(self, scope: Scope, body: IncomingBody, response: OutgoingResponse) -> None:
         """Let the request in. Raises WebUIError."""
         headers = Headers(scope=scope)
+        check_head(headers)
         self.check_host(headers)
         response.headers = {**SECURITY_HEADERS, **self.origins.headers(headers)}
         if self.origins.preflight(scope, headers):
@@ -159,6 +161,12 @@ async def answer(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> No
 def client_address(scope: Scope) -> str:
     """Where the request comes from, as the door sees it: behind a trusted proxy, what that says."""
     return str((scope.get("client") or ("",))[0])
+
+
+def check_head(headers: Headers) -> None:
+    """Raises WebUIError for more headers than any client has a use for."""
+    if len(headers) > MOST_HEADERS:
+        raise WebUIError("That request has too many headers.", f"Send at most {MOST_HEADERS}.")
 
 
 def check_form(scope: Scope, headers: Headers) -> None:

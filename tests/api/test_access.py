@@ -217,6 +217,12 @@ def test_more_than_may_come_is_refused_before_it_is_read_whatever_the_route(clie
         assert status == 413 and headers["connection"] == "close"
 
 
+def test_a_request_has_few_headers(client):
+    many = {f"X-{number}": "y" for number in range(1000)}
+    reply = client.get("/internal/ping", headers=many)
+    assert (reply.status_code, reply.json()["error"]) == (400, "bad_request")
+
+
 def test_who_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(client, caplog, capfd):
     for path in (b"/sdapi/v1/options", b"/sdapi/v1/txt2img", b"/nowhere"):
         with socket.create_connection((client.base_url.host, client.base_url.port)) as line:
