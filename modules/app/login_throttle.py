@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 from modules.base.errors import RateLimited
 
-FREE_TRIES, FREE_TRIES_OF_ADDRESS = 5, 50
-FIRST_DELAY, LONGEST_DELAY = 1.0, 900.0      # seconds
+FREE_TRIES, FREE_TRIES_OF_ADDRESS = 5, 100
+FIRST_DELAY = 1.0      # seconds
+# an address may be a whole house's
+LONGEST_DELAY, LONGEST_DELAY_OF_ADDRESS = 900.0, 10.0
 FORGOTTEN_SECONDS = 3600.0      # after the last failure
 MOST_REMEMBERED = 20_000      # names and addresses; those whose last failure is oldest go
 
@@ -36,47 +38,58 @@ class LoginThrottle:
 
     def begin(self, name: str, address: str) -> None:
         """Count a try as a failure until it succeeds, so that many at once are no way around. Raises RateLimited."""
-        now, keys = self.clock(), throttle_keys(name, address)
-        wait = max(self._wait(key, now) for key, _ in keys)
+        now, counters = self.clock(), counters_of(name, address)
+        wait = max(self._wait(counter, now) for counter in counters)
         if wait > 0:
             raise RateLimited(
                 "Too many wrong passwords.", f"Try again in {max(1, round(wait))} seconds.", retry_after=wait
             )
-        for key, free in keys:
-            self._count(key, free, now)
+        for counter in counters:
+            self._count(counter, now)
         while len(self.failures) > MOST_REMEMBERED:
             self.failures.popitem(last=False)
 
     def succeed(self, name: str, address: str) -> None:
         """The try that was begun was right: it was no failure of the address, and those of the name are forgotten."""
-        (of_name, _), (of_address, free) = throttle_keys(name, address)
-        self.failures.pop(of_name, None)
-        if found := self.failures.get(of_address):
+        of_name, of_address = counters_of(name, address)
+        self.failures.pop(of_name.key, None)
+        if found := self.failures.get(of_address.key):
             found.count -= 1
-            found.free_at = found.last + delay_after(found.count, free)
+            found.free_at = found.last + of_address.delay(found.count)
 
-    def _wait(self, key: tuple[str, str], now: float) -> float:
-        found = self.failures.get(key)
+    def _wait(self, counter: Counter, now: float) -> float:
+        found = self.failures.get(counter.key)
         return found.free_at - now if found else 0.0
 
-    def _count(self, key: tuple[str, str], free: int, now: float) -> None:
-        found = self.failures.pop(key, None)
+    def _count(self, counter: Counter, now: float) -> None:
+        found = self.failures.pop(counter.key, None)
         if found is None or now - found.last > FORGOTTEN_SECONDS:
             found = Failures()
         found.count, found.last = found.count + 1, now
-        found.free_at = now + delay_after(found.count, free)
-        self.failures[key] = found      # at the end: the youngest
+        found.free_at = now + counter.delay(found.count)
+        self.failures[counter.key] = found      # at the end: the youngest
 
 
-def delay_after(count: int, free: int) -> float:
-    """Seconds: none for the first tries, then one, two, four …"""
-    return 0.0 if count < free else min(FIRST_DELAY * 2.0 ** min(count - free, 20), LONGEST_DELAY)
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What failures are counted for: a name and an address, or "" and an address."""
+
+    key: tuple[str, str]
+    free: int
+    longest: float
+
+    def delay(self, count: int) -> float:
+        """Seconds after so many failures: none for the first ones, then one, two, four …"""
+        return 0.0 if count < self.free else min(FIRST_DELAY * 2.0 ** min(count - self.free, 20), self.longest)
 
 
-def throttle_keys(name: str, address: str) -> tuple[tuple[tuple[str, str], int], tuple[tuple[str, str], int]]:
-    """What is counted of a try, and how many are free: the name from that address, the address."""
+def counters_of(name: str, address: str) -> tuple[Counter, Counter]:
+    """The name's, from that address, and the address's."""
     network = network_of(address)
-    return ((name[:100], network), FREE_TRIES), (("", network), FREE_TRIES_OF_ADDRESS)
+    return (
+        Counter((name[:100] or "?", network), FREE_TRIES, LONGEST_DELAY),
+        Counter(("", network), FREE_TRIES_OF_ADDRESS, LONGEST_DELAY_OF_ADDRESS),
+    )
 
 
 def network_of(address: str) -> str:
