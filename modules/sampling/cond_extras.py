@@ -1,5 +1,4 @@
-"""What a row of a UNet call carries beside its latent and its text: a picture to see,
-later a control image or an image prompt.
+"""Extras of a row of a UNet call beside its latent and its text, such as a conditioning image.
 
 Each kind is a class of values under a name in `Cond.extras`: its `key` tells which rows may share a call, and `apply`
 changes the inputs of a call for all its rows. A new kind needs no field on `Cond` and no line in the UNet's code.
@@ -15,14 +14,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHOWN_IMAGE = "shown image"
-CondExtras: TypeAlias = "Mapping[str, CondExtra]"      # by the name of their kind
+CondExtras: TypeAlias = "Mapping[str, CondExtra]"      # by the name of the extra's kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UNetInputs:
-    """The inputs of one call, for all its rows."""
+    """The inputs of one UNet call, for all its rows."""
 
-    latents: Tensor                                                 # (rows, C, h, w), scaled as the network sees them
+    latents: Tensor                                                 # (rows, C, h, w), on the network's scale
     # further arguments of the network by name, such as residuals
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
@@ -32,21 +31,23 @@ class CondExtra(Protocol):
 
     @property
     def key(self) -> Hashable:
-        """Rows share a call if their keys are equal; None means that rows without this extra may share it too."""
+        """Return the key: rows with equal keys may share a call; None: rows without this extra may share it too."""
 
     def apply(self, inputs: UNetInputs, extras: Sequence[Any]) -> UNetInputs:
-        """The inputs with the extras of this kind of all rows in order, None for a row without one;
-        asked of the first there is.
+        """Return the inputs with the extras of this kind added.
+
+        extras: one for each row in order, None for a row without one. It is called on the first extra.
         """
 
     def blank(self) -> CondExtra:
-        """The same with nothing in it, for guidance that tells apart what an extra does."""
+        """Return the same extra without content, for guidance that measures an extra's effect."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShownImage:
-    """(c, h, w) beside the latent: the picture that an editing model sees,
-    or the mask and picture of an inpainting model.
+    """An image beside the latent, (c, h, w).
+
+    For an InstructPix2Pix model it is the picture, for an inpainting model the mask and the picture.
     """
 
     image: Tensor
@@ -56,7 +57,7 @@ class ShownImage:
         return tuple(self.image.shape)
 
     def apply(self, inputs: UNetInputs, extras: Sequence[ShownImage]) -> UNetInputs:
-        from torch import cat, stack  # whoever has an image has torch
+        from torch import cat, stack  # an image is a tensor, so torch is loaded already
 
         images = stack([each.image for each in extras]).to(inputs.latents)
         return replace(inputs, latents=cat([inputs.latents, images], dim=1))

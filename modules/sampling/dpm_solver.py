@@ -1,6 +1,4 @@
-"""Samplers that solve the diffusion equation exactly for a simple course of the clean estimate:
-the DPM-Solver family.
-"""
+"""The DPM-Solver family: samplers that solve the diffusion ODE or SDE exactly for a simple clean estimate."""
 
 from __future__ import annotations
 
@@ -74,7 +72,7 @@ def sde_step(x: Tensor, denoised: Tensor, sigma: float, sigma_next: float, eta: 
 
 
 def sde_noise(sigma: float, sigma_next: float, eta: float) -> float:
-    """Standard deviation of the noise such a step brings: σ_next · √(1 − e^−2ηh)."""
+    """Standard deviation of the noise that such a step adds: σ_next · √(1 − e^−2ηh)."""
     return sigma_next * sqrt(-expm1(-2 * eta * (log_snr(sigma_next) - log_snr(sigma))))
 
 
@@ -84,7 +82,7 @@ def dpmpp_2m_sde(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning)
 
 
 def dpmpp_2m_sde_heun(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
-    """The same, with the correction of Heun's form."""
+    """DPM-Solver++(2M) SDE with the correction of Heun's form."""
     return (yield from _dpmpp_2m_sde(x, sigmas, noise, tune, lambda h: 1 + expm1(-h) / h))
 
 
@@ -108,7 +106,7 @@ def _dpmpp_2m_sde(
 
 
 def dpmpp_3m_sde(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
-    """DPM-Solver++(3M) SDE: as 2M, with the last three estimates' first and second divided differences."""
+    """DPM-Solver++(3M) SDE: as 2M, with first and second divided differences of the last three estimates."""
     past: list[tuple[Tensor, float]] = []      # earlier estimates and the steps that followed them, newest first
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = yield Denoise(x, sigma, step)
@@ -124,7 +122,7 @@ def dpmpp_3m_sde(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning)
 
 
 def curvature(denoised: Tensor, past: Sequence[tuple[Tensor, float]], h: float, h_eta: float) -> Tensor | float:
-    """What the estimate's changes add to a step: φ₂·d₁ − φ₃·d₂, the exponential integrator's next terms."""
+    """The contribution of the estimate's changes to a step: φ₂·d₁ − φ₃·d₂, the exponential integrator's next terms."""
     if not past:
         return 0.0
     phi_2 = expm1(-h_eta) / h_eta + 1
@@ -182,7 +180,7 @@ def lowest(sigmas: Sequence[float]) -> float:
 
 
 def split_step(t: float, t_next: float, end: float, eta: float) -> tuple[float, float]:
-    """Where a step in λ goes, a little further than `t_next`, and the noise that brings it back."""
+    """Return the end of a step in λ, a little beyond `t_next`, and the noise that brings it back there."""
     down, _ = ancestral(exp(-t), exp(-t_next), eta)
     target = min(end, log_snr(down))
     return target, sqrt(max(0.0, exp(-2 * t_next) - exp(-2 * target)))
@@ -193,7 +191,7 @@ def solver_step(
 ) -> Generator[Denoise, Tensor, tuple[Tensor, Tensor]]:
     """One step of DPM-Solver-1, -2 or -3 in λ: Lu et al. 2022, arXiv:2206.00927, Algorithms 1 and 2.
 
-    Returns the step, and the step of one order less that the same answers give.
+    Returns the step, and the step of one order less from the same answers.
     """
     h = t_next - t
     first = yield from slope_at(x, t, step)

@@ -41,7 +41,7 @@ def euler_ancestral(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuni
 
 
 def begun_by_euler(sample: Sample, x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
-    """A sampler whose first move is Euler's: from a level that is all but infinite no other method's is right."""
+    """Run a sampler whose first move is Euler's: from a level that is all but infinite no other method is correct."""
     denoised = yield Denoise(x, sigmas[0], 0)
     x = denoised + (x - denoised) * (sigmas[1] / sigmas[0])
     if len(sigmas) < 3:
@@ -72,8 +72,10 @@ def heun(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow
 
 
 def dpm_2(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
-    """Midpoint method, the midpoint taken in log σ. Karras et al. 2022, arXiv:2206.00364, with DPM-Solver-2's midpoint
-    (Lu et al. 2022, arXiv:2206.00927). Two questions a step, one on the last."""
+    """Midpoint method with DPM-Solver-2's midpoint, in log σ (Lu et al. 2022, arXiv:2206.00927).
+
+    Karras et al. 2022, arXiv:2206.00364. Two questions a step, one on the last.
+    """
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         x, sigma = churned(x, sigma, len(sigmas) - 1, noise, tune)
         slope = (x - (yield Denoise(x, sigma, step))) / sigma
@@ -112,7 +114,7 @@ def lms(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning, order: i
 
 
 def adams_bashforth(passed: Sequence[float], ahead: float) -> list[float]:
-    """∫ of each Lagrange basis polynomial on the nodes `passed`, from the first of them to `ahead`."""
+    """Return the integral of each Lagrange basis polynomial on the nodes `passed`, from the first node to `ahead`."""
     weights = []
     for i, node in enumerate(passed):
         others = [other for j, other in enumerate(passed) if j != i]
@@ -123,7 +125,7 @@ def adams_bashforth(passed: Sequence[float], ahead: float) -> list[float]:
 
 
 def lcm(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
-    """Latent consistency: believe each clean estimate, and add fresh noise.
+    """Latent consistency: each clean estimate becomes the latent, with fresh noise.
 
     Luo et al. 2023, arXiv:2310.04378, Algorithm 3.
     """
@@ -137,7 +139,7 @@ def lcm(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
 def restart(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
     """Heun's method that climbs back to σ ≈ 2 and falls again. Xu et al. 2023, arXiv:2306.14878, Algorithm 1.
 
-    How often is A1111's choice: once from 20 steps on, twice from 36.
+    The number of restarts is A1111's: one from 20 steps on, two from 36.
     """
     before = None
     for step, (sigma, sigma_next) in enumerate(restarted(sigmas)):
@@ -153,7 +155,7 @@ def restart(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> F
 
 
 def restarted(sigmas: Sequence[float]) -> list[tuple[float, float]]:
-    """The moves of `restart`: those of a shorter Karras schedule, with climbs from 0.1 to 2 put in."""
+    """Return the moves of `restart`: those of a shorter Karras schedule, with climbs from 0.1 to 2 inserted."""
     steps = len(sigmas) - 1
     if steps < 20:
         return list(pairwise(sigmas))
@@ -166,5 +168,5 @@ def restarted(sigmas: Sequence[float]) -> list[tuple[float, float]]:
 
 
 def karras_levels(steps: int, low: float, high: float, rho: float = 7.0) -> list[float]:
-    """Even in σ^(1/ρ). Karras et al. 2022, arXiv:2206.00364, eq. 5."""
+    """Even spacing in σ^(1/ρ). Karras et al. 2022, arXiv:2206.00364, eq. 5."""
     return [float(root) ** rho for root in np.linspace(high ** (1 / rho), low ** (1 / rho), steps)]

@@ -1,6 +1,6 @@
-"""What a sampler is: a generator that asks what its latent is without noise, and is told.
+"""Flows: a sampler is a generator that yields questions about its latent and is sent clean estimates.
 
-Progress, preview, interrupt, batching and devices belong to whoever drives the generator.
+Progress, preview, interrupt, batching and devices belong to the code that drives the generator.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Denoise:
     """The question a sampler asks: what is `x` without its noise?"""
 
-    x: Tensor        # (C, h, w) noisy latent of one picture
+    x: Tensor        # (C, h, w) noisy latent of one image
     sigma: float     # its noise level, in standard deviations of the clean latent
-    step: int        # which interval of the schedule this belongs to; two questions may share one
+    step: int        # the interval of the schedule that this belongs to; two questions may share one
     apart: bool = False      # answer (2, C, h, w), guided and unprompted: CFG++ takes its direction from the second
 
 
@@ -37,7 +37,7 @@ class Tuning:
     order: int = 3                    # UniPC's
     variant: str = "bh1"
     lower_order_final: bool = True
-    parametrization: Parametrization = EPSILON      # the model's, for samplers that end on the network's scale
+    parametrization: Parametrization = EPSILON      # for samplers that end on the network's scale
 
 
 # yields questions, is sent (C, h, w) estimates, returns the latent

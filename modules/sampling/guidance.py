@@ -28,7 +28,7 @@ U = TypeVar("U")
 class Timeline(Generic[T]):
     """A value over time: the conditioning of `[a:b:0.5]` has two entries, that of most prompts one."""
 
-    ends: tuple[float, ...]          # the last model evaluation each entry is for
+    ends: tuple[float, ...]          # the last model evaluation of each entry
     entries: tuple[T, ...]
 
     @classmethod
@@ -36,11 +36,11 @@ class Timeline(Generic[T]):
         return cls((inf,), (entry,))
 
     def map(self, change: Callable[[T], U]) -> Timeline[U]:
-        """The same times with each entry changed."""
+        """Return the same times with each entry changed."""
         return Timeline(self.ends, tuple(map(change, self.entries)))
 
     def at(self, evaluation: float) -> T:
-        """The first entry where there is none for it."""
+        """Return the entry of that evaluation, or the first if there is none."""
         return next(
             (entry for end, entry in zip(self.ends, self.entries, strict=True) if evaluation <= end), self.entries[0]
         )
@@ -55,18 +55,19 @@ def never(evaluation: int, sigma: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """Towards some prompts, each with a weight (`a AND b:0.7`), and away from another."""
+    """Classifier-free guidance: towards weighted prompts (`a AND b:0.7`), and away from a negative prompt."""
 
     positive: tuple[tuple[Timeline[Cond], float], ...]
     negative: Timeline[Cond]
     scale: float
-    alone: When = never                      # where the negative prompt is left out
-    even: Callable[[list[Cond]], list[Cond]] = list      # brings the prompts, the negative one last, to one length
+    alone: When = never                      # true where the negative prompt is skipped
+    even: Callable[[list[Cond]], list[Cond]] = list      # makes conditionings equally long, the negative prompt's last
     extras: CondExtras = field(default_factory=dict)      # of every row
 
     def conds(self, evaluation: int, sigma: float) -> tuple[Cond, ...]:
-        """The positive ones, as long as each other, then the negative one unless it is left out;
-        its length counts all the same.
+        """Return the positive conditionings, then the negative one unless it is skipped.
+
+        All are equally long; the negative one's length counts even if it is skipped.
         """
         positive = equally_long([schedule.at(evaluation) for schedule, _ in self.positive])
         conds = self.even([*positive, self.negative.at(evaluation)])
@@ -75,7 +76,7 @@ class Guidance:
         return tuple(cond.with_extras(self.extras) for cond in conds)
 
     def combine(self, estimates: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """The guided and the unprompted estimate.
+        """Return the guided and the unprompted estimate.
 
         Classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598), composed over the prompts
         (Liu et al. 2022, arXiv:2206.01714): away + Σ weight · scale · (toward − away).
@@ -96,44 +97,44 @@ def equally_long(conds: Sequence[Cond]) -> list[Cond]:
 
 
 def cut_or_lengthened(conds: list[Cond]) -> list[Cond]:
-    """The negative prompt, the last one, made as long as the others: A1111's "Pad conds v0"."""
+    """Cut or lengthen the negative prompt, the last one, to the others' length: A1111's "Pad conds v0"."""
     *positive, negative = conds
     return [*positive, negative.of_length(len(positive[0].text))]
 
 
 def padded(empty: Cond, conds: list[Cond]) -> list[Cond]:
-    """The shorter ones followed by empty text: A1111's "Pad conds"."""
+    """Lengthen the shorter conditionings by empty text: A1111's "Pad conds"."""
     longest = max(len(cond.text) for cond in conds)
     return [cond.padded(longest, empty) for cond in conds]
 
 
 class GuidanceLayer(Protocol):
-    """A change of what the sampler asks, and of the estimates it is sent."""
+    """A change of a sampler's questions, and of the estimates that it is sent."""
 
     def ask(self, ask: Denoise) -> Denoise:
-        """The question as it goes on to the model."""
+        """Return the question as it goes on to the model."""
 
     def answer(self, ask: Denoise, estimate: Tensor) -> Tensor:
-        """The estimate (C, h, w) as it goes back; `ask` is the question as it came to this layer."""
+        """Return the estimate (C, h, w) as it goes back; `ask` is the question as it came to this layer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stretch of sampling by one model. Once it is `over`, `after` tells the next."""
+    """A stretch of sampling by one model. Once it is `over`, `after` returns the next."""
 
     weights: Timeline[Weights]          # networks may come and go
     guidance: Guidance
-    levels: ModelSigmas                      # those the model was trained on, which tell its timestep for a σ
+    levels: ModelSigmas                      # the noise levels that the model was trained on, for the timestep of a σ
     over: When = never
     after: Callable[[], Task[Stage]] | None = None
-    before: int = 0                     # steps of the passes before this one, for whoever is watching
+    before: int = 0                     # steps of the passes before this one, for progress
     layers: tuple[GuidanceLayer, ...] = ()      # the first is next to the sampler
 
 
 def guided(sampler: Flow, stage: Stage, clean: Tensor | None = None) -> Task[Tensor]:
     """Answer a sampler's questions, stage by stage; returns its latent. Prompt editing counts model evaluations.
 
-    clean: what there is to show before the first answer
+    clean: the preview before the first answer
     """
     evaluation = 0
     try:
@@ -158,8 +159,8 @@ def guided(sampler: Flow, stage: Stage, clean: Tensor | None = None) -> Task[Ten
 
 
 def stacked_estimates(clean: Tensor, away: Tensor) -> Tensor:
-    """(2, C, h, w) of two estimates (C, h, w)."""
-    from torch import stack  # whoever has an estimate has torch
+    """Stack two estimates (C, h, w) to (2, C, h, w)."""
+    from torch import stack  # an estimate is a tensor, so torch is loaded already
 
     return stack((clean, away))
 
@@ -172,7 +173,7 @@ def predict_for(
 
 
 def layered_asks(layers: Sequence[GuidanceLayer], ask: Denoise) -> list[Denoise]:
-    """The question as it comes to each layer, and at last as it goes to the model."""
+    """Return the question as it comes to each layer, and last as it goes to the model."""
     asks = [ask]
     for layer in layers:
         asks.append(layer.ask(asks[-1]))
@@ -180,7 +181,7 @@ def layered_asks(layers: Sequence[GuidanceLayer], ask: Denoise) -> list[Denoise]
 
 
 def layered_answer(layers: Sequence[GuidanceLayer], asks: Sequence[Denoise], estimate: Tensor) -> Tensor:
-    """The model's estimate as the layers send it back to the sampler."""
+    """Return the model's estimate as the layers pass it back to the sampler."""
     for layer, ask in zip(reversed(layers), reversed(asks[:-1]), strict=True):
         estimate = layer.answer(ask, estimate)
     return estimate

@@ -1,4 +1,4 @@
-"""What a latent is made of, and how its scale relates to its VAE's. No torch."""
+"""The format of a family's latents, and their scale relative to the VAE's. No torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class LatentFormat:
     """The latents of a family: (channels, height / cell, width / cell).
 
     factor, shift: the network's latent is (the VAE's − shift) · factor
-    tiny: the name of the small VAE that may stand in for its own, as TAESD's files have it
+    tiny: the name of the small VAE (TAESD) that may replace its VAE
     """
 
     channels: int = 4
@@ -24,13 +24,13 @@ class LatentFormat:
     tiny: str = "taesd"
 
     def to_network(self, latent: Tensor) -> Tensor:
-        """A latent of the VAE on the network's scale."""
+        """Convert a latent of the VAE to the network's scale."""
         return ((latent - self.shift) if self.shift else latent) * self.factor
 
     def to_vae(self, latent: Tensor) -> Tensor:
-        """A latent of the network on the VAE's scale."""
+        """Convert a latent of the network to the VAE's scale."""
         found = latent / self.factor
         return found + self.shift if self.shift else found
 
 
-SD_LATENT = LatentFormat()      # Stable Diffusion's, as its first version has it
+SD_LATENT = LatentFormat()      # the format of Stable Diffusion 1

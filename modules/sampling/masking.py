@@ -1,4 +1,4 @@
-"""Layers of sampling for masks: where the mask does not paint, the sampler is shown the picture there is."""
+"""Guidance layers for masks: outside the mask, the sampler is shown the original picture."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ Mix: TypeAlias = "Callable[[Tensor, float], Tensor]"      # (latent, noise level
 
 @dataclass(frozen=True, slots=True)
 class Softness:
-    """How a mask of greys is painted: differential diffusion as A1111's soft inpainting has it, under its names."""
+    """Soft inpainting with a grey mask: differential diffusion, under the names of A1111's soft inpainting."""
 
     power: float            # "schedule bias": how the noise level counts
     scale: float            # "preservation strength"
-    preservation: float     # "transition contrast boost": which power mean of the magnitudes is kept
+    preservation: float     # "transition contrast boost": the power mean of the magnitudes that is kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inpainting:
-    """What is painted and what is kept, both on the clean latent's scale."""
+    """The picture to keep and the mask to paint, on the clean latent's scale."""
 
     picture: Tensor                     # (C, h, w)
-    mask: Tensor | None = None          # (h, w) in [0, 1]; 1 is painted; None: all of it is
+    mask: Tensor | None = None          # (h, w) in [0, 1]; 1 is painted; None: everything is painted
     softness: Softness | None = None
 
     def mix(self, latent: Tensor, clock: float) -> Tensor:
-        """`latent` in the hole, the picture around it; `clock` is the noise level as the sampler counts it,
-        σ or timestep.
+        """Return `latent` inside the mask and the picture outside it.
+
+        clock: the noise level as the sampler counts it, σ or timestep
         """
         if self.mask is None:
             return latent
@@ -44,12 +45,12 @@ class Inpainting:
         return evenly_mixed(self.picture, latent, painted, self.softness.preservation)
 
     def closed(self, latent: Tensor) -> Tensor:
-        """The finished latent; a soft one was mixed on the way."""
+        """Return the finished latent with the picture outside the mask; a soft one was mixed on the way."""
         return latent if self.softness else self.mix(latent, 0.0)
 
 
 def evenly_mixed(a: Tensor, b: Tensor, share: Tensor, power: float) -> Tensor:
-    """(C, h, w) vectors from `a` to `b` at `share` (h, w), of a length between the two.
+    """Interpolate the (C, h, w) vectors of `a` and `b` at `share` (h, w), with a length between theirs.
 
     A straight mix of unlike vectors is shorter than both, which looks flat: its length is made the power mean of
     theirs.
@@ -77,7 +78,7 @@ class KeepAfter:
 class KeepBefore:
     """A layer that puts the clean picture into each question, on the network's scale: how A1111's DDIM family inpaints.
 
-    The model's ε for that is taken for the ε of the sampler's own latent.
+    The model's ε for it is used as the ε of the sampler's own latent.
     """
 
     mix: Mix

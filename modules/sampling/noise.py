@@ -1,4 +1,4 @@
-"""Where a picture's noise comes from: its seed, the same on every machine and in any company."""
+"""The noise of an image: it depends on the seed alone, not on the machine or on the images batched with it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from torchsde._brownian import brownian_interval
 from modules.sampling.flows import Noise
 from modules.sampling.philox import Philox
 
-SEED_COUNT = 2**64      # how many a generator tells apart
+SEED_COUNT = 2**64      # the number of different seeds
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """Lean a seed's noise towards another's, or keep the composition it has at another size. 0 means no."""
+    """A variation: noise leaning towards another seed's, or keeping the composition of another size. 0 turns it off."""
 
     seed: int = 0
     strength: float = 0.0
@@ -48,7 +48,7 @@ class CpuStream:
 
 
 class CudaStream:
-    """What a CUDA device would draw, on any device."""
+    """A CUDA device's random numbers, computed on any device."""
 
     def __init__(self, seed: int) -> None:
         self.philox = Philox(seed)
@@ -58,7 +58,7 @@ class CudaStream:
 
 
 def source(name: str, device: str) -> NoiseSource:
-    """A1111's "Random number generator source": CPU, NV, or GPU, which is whatever the device would draw itself."""
+    """Return the stream of A1111's "Random number generator source": CPU, NV, or GPU, the device's own."""
     return CudaStream if name == "NV" or (name == "GPU" and device == "cuda") else CpuStream
 
 
@@ -80,7 +80,7 @@ def slerp(low: Tensor, high: Tensor, share: float) -> Tensor:
 
 
 def paste_centred(small: Tensor, large: Tensor) -> Tensor:
-    """`small` laid centred over `large`, cropped where it is the larger: both (C, h, w)."""
+    """Lay `small` centred over `large`, cropped where it is larger: both (C, h, w)."""
     dy, dx = ((large.shape[axis] - small.shape[axis]) // 2 for axis in (1, 2))
     height, width = (small.shape[axis] + min(0, 2 * d) for axis, d in ((1, dy), (2, dx)))
     out = large.clone()
@@ -90,7 +90,7 @@ def paste_centred(small: Tensor, large: Tensor) -> Tensor:
 
 
 class ImageNoise:
-    """All the noise of one picture, in the order A1111 draws it: the first latent, then one draw a call."""
+    """All the noise of one image, in A1111's order: the first latent, then one draw for each call."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class ImageNoise:
         self.stream = open_stream(seed)
 
     def first(self) -> Tensor:
-        """The unit noise a picture starts from, (C, h, w) float32."""
+        """Return the unit noise that an image starts from, (C, h, w) float32."""
         v = self.variation
         shape = (self.shape[0], v.height or self.shape[1], v.width or self.shape[2])
         target = self.stream.randn(self.shape)
@@ -120,19 +120,19 @@ class ImageNoise:
         return noise
 
     def next(self, sigma: float, sigma_next: float) -> Tensor:
-        """Fresh unit noise, (C, h, w); the levels do not matter."""
+        """Return fresh unit noise, (C, h, w); the levels do not matter."""
         return self.stream.randn(self.shape)
 
 
 def brownian(
     seed: int, shape: tuple[int, int, int], sigmas: Sequence[float], open_stream: NoiseSource = CpuStream
 ) -> Noise:
-    """Unit noise as increments of one Brownian path over σ, so that it does not depend on the steps taken.
+    """Return unit noise as increments of one Brownian path over σ, so that it does not depend on the steps taken.
 
     Li et al. 2020, arXiv:2001.01328 (virtual Brownian tree), by torchsde.
     """
     low, high = min(s for s in sigmas if s > 0), max(sigmas)
-    ends = round(low, 6), round(high, 6)      # as torchsde keeps them
+    ends = round(low, 6), round(high, 6)      # torchsde rounds them so
     with drawing_from(open_stream):
         tree = torchsde.BrownianTree(low, torch.zeros(shape), high, entropy=seed % SEED_COUNT)
 
@@ -146,7 +146,7 @@ def brownian(
 
 @contextmanager
 def drawing_from(open_stream: NoiseSource) -> Iterator[None]:
-    """Let torchsde's trees draw from our streams: it has no parameter for that. One thread samples, so this is safe."""
+    """Make torchsde's trees, which have no parameter for it, draw from our streams. Safe, as one thread samples."""
     own = brownian_interval._randn
     brownian_interval._randn = lambda size, dtype, device, seed: (
         open_stream(int(seed)).randn(tuple(size)).to(device, dtype)

@@ -1,4 +1,4 @@
-"""How a network is asked for a clean estimate: what it sees of a latent, and what its output means.
+"""Parametrizations: how a network's input and output relate to the noisy latent and the clean estimate.
 
 In all of sampling a latent is x = clean + σ·noise. A network was trained on a scale of its own, x / scale(σ), and
 predicts something of which the clean estimate follows. Arithmetic on whatever it is given: no torch.
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parametrization(ABC):
-    """One way to train a denoiser. σ ↔ the time that the network is told is its `ModelSigmas`'
-    (`sampling/schedules.py`).
+    """One way to train a denoiser; its `ModelSigmas` (`sampling/schedules.py`) convert σ to the network's time.
 
-    name: as metadata of files have it
+    name: as in the metadata of files
     euler_first: the highest level is all but infinite, so that only Euler's method may make the first move
     """
 
@@ -30,28 +29,29 @@ class Parametrization(ABC):
 
     @abstractmethod
     def scale(self, sigma: float) -> float:
-        """How many times as large a latent is as the network sees it."""
+        """Return how many times as large as the network's input the latent is."""
 
     @abstractmethod
     def clean(self, x: Tensor, out: Tensor, sigma: Tensor, seen: Tensor) -> Tensor:
-        """The clean estimate by the network's output for x · seen; `seen` is 1 / scale(σ). All (rows, …)."""
+        """Return the clean estimate for the network's output on x · seen; `seen` is 1 / scale(σ). All (rows, …)."""
 
     def input_scale(self, sigma: float) -> float:
-        """What a latent is multiplied by before the network sees it."""
+        """Return the factor of a latent before the network."""
         return 1 / self.scale(sigma)
 
     def noise_in(self, sigma: float) -> float:
-        """What unit noise is multiplied by to be a latent that is noise alone."""
+        """Return the factor of unit noise in a latent of noise alone."""
         return self.scale(sigma)
 
     def noise_out(self, sigma: float) -> float:
-        """What a latent that sampling leaves at σ is divided by."""
+        """Return the divisor of a latent that sampling leaves at σ."""
         return self.scale(sigma)
 
 
 class Diffusion(Parametrization):
-    """A variance that stays: the network sees √ᾱ·clean + √(1−ᾱ)·noise, with σ² = (1−ᾱ)/ᾱ. Ho et al. 2020,
-    arXiv:2006.11239.
+    """Variance-preserving diffusion: the network sees √ᾱ·clean + √(1−ᾱ)·noise, with σ² = (1−ᾱ)/ᾱ.
+
+    Ho et al. 2020, arXiv:2006.11239.
     """
 
     def scale(self, sigma: float) -> float:
@@ -73,7 +73,7 @@ class VelocityPrediction(Diffusion):
 
 
 class FlowMatching(Parametrization):
-    """A straight way: the network sees (1−t)·clean + t·noise and predicts noise − clean; σ = t/(1−t).
+    """Flow matching: the network sees (1−t)·clean + t·noise and predicts noise − clean; σ = t/(1−t).
 
     Lipman et al. 2022, arXiv:2210.02747; Liu et al. 2022, arXiv:2209.03003.
     """

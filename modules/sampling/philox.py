@@ -1,4 +1,4 @@
-"""The noise a CUDA device draws, computed anywhere.
+"""The noise of a CUDA device, computed on any device.
 
 Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") as cuRAND uses it for normal
 variates: one counter an element, and of each Box–Muller pair the sine.
@@ -23,7 +23,7 @@ class Philox:
         self.seed, self.calls = seed % 2**64, 0
 
     def randn(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Unit normal noise of that shape, float32."""
+        """Return unit normal noise of that shape, float32."""
         count = prod(shape)
         zero = np.zeros(count, np.uint32)
         counters = [zero + np.uint32(self.calls), zero, np.arange(count, dtype=np.uint32), zero]
@@ -33,7 +33,7 @@ class Philox:
 
 
 def philox_rounds(counters: list[np.ndarray], seed: int) -> list[np.ndarray]:
-    """Ten rounds over four (count,) uint32 counters, under the two halves of a 64-bit key."""
+    """Run ten rounds over four (count,) uint32 counters, with the two halves of a 64-bit key."""
     with np.errstate(over="ignore"):
         key = [np.uint32(seed & 0xFFFFFFFF), np.uint32(seed >> 32)]
         for _ in range(ROUNDS):
@@ -50,6 +50,6 @@ def one_round(counters: list[np.ndarray], key: list[np.uint32]) -> list[np.ndarr
 
 
 def sine_normal(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two (count,) uint32 → (count,) normal variates, float64. Box & Muller 1958, the sine of the pair."""
+    """Convert two (count,) uint32 to (count,) normal variates, float64. Box & Muller 1958, the sine of the pair."""
     radius = np.sqrt(-2 * np.log(first * 2.0**-32 + 2.0**-33))
     return radius * np.sin(second * (2 * pi * 2.0**-32) + 2 * pi * 2.0**-33)

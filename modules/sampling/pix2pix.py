@@ -1,4 +1,4 @@
-"""Guidance of models that edit a picture by instruction: towards the text, and towards the picture."""
+"""Guidance of models that edit a picture by instruction: towards the text and towards the picture."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pix2PixGuidance(Guidance):
-    """InstructPix2Pix, Brooks et al. 2023, arXiv:2211.09800,
-    eq. 3. Its third question shows no picture and asks for nothing.
+    """InstructPix2Pix, Brooks et al. 2023, arXiv:2211.09800, eq. 3.
+
+    Its third row has neither the picture nor a prompt.
     """
 
     image_scale: float
@@ -28,16 +29,16 @@ class Pix2PixGuidance(Guidance):
         return *positive, negative, negative.with_extras(blank)
 
     def combine(self, estimates: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """nothing + image_scale · (picture − nothing) + Σ weight · scale · (text − picture)"""
+        """Return nothing + image_scale · (picture − nothing) + Σ weight · scale · (text − picture)."""
         *with_picture, nothing = estimates
         guided, picture = Guidance.combine(self, with_picture)
         return guided + (nothing - picture) * (1 - self.image_scale), nothing
 
 
 def pix2pix_guidance(guidance: Guidance, image_scale: float) -> Pix2PixGuidance:
-    """The same guidance, towards the picture as well.
+    """Return the same guidance, towards the picture as well.
 
-    The negative prompt is never left out: the picture is told apart by it.
+    The negative prompt is never skipped: the picture's effect is measured with it.
     """
     own = {each.name: getattr(guidance, each.name) for each in fields(Guidance)}
     return Pix2PixGuidance(**own | {"alone": never}, image_scale=image_scale)

@@ -1,20 +1,16 @@
-"""Questions: what the making of an image asks of the device, and tasks, the generators that ask.
+"""Questions and tasks: a question asks the device for a model's answer; a task is a generator of questions.
 
 The protocol, once for all tasks:
 - A task is a generator. It yields one question at a time, is sent the answer, and returns its result. Between two
-    questions it may compute
-  whatever is small; it opens no file, starts no thread and touches no weights, for everything that needs a model is a
-  question.
-- A question is an immutable value. Unanswered, it can be asked again, later, elsewhere or in another batch; so running
-    out of memory,
-  batching and moving to another device need nothing of the task.
-- `Interrupted` is thrown in at a yield when somebody wants the image ended: the task may ask on and return what it has,
-    or let it pass.
-  An error of the device (a subclass of `WebUIError`) is thrown in at the question that caused it: the task may go on
-  without the answer.
+  questions it may compute whatever is small; it opens no file, starts no thread and touches no weights, for
+  everything that needs a model is a question.
+- A question is an immutable value. Unanswered, it can be asked again, later, elsewhere or in another batch; so
+  running out of memory, batching and moving to another device need nothing of the task.
+- `Interrupted` is thrown in at a yield when the image is to end: the task may ask on and return what it has, or let
+  it pass. An error of the device (a subclass of `WebUIError`) is thrown in at the question that caused it: the task
+  may go on without the answer.
 - Across a yield a task may hold latents, conditionings and pictures. Before it makes the first of these it may ask
-    `Wait`, so that a task
-  whose turn is far away holds nothing. It holds no model and nothing that another task must release.
+  `Wait`, so that a task far from its turn holds nothing. It holds no model and nothing that another task must release.
 """
 
 from __future__ import annotations
@@ -36,42 +32,42 @@ T = TypeVar("T")
 
 
 class Question(Protocol):
-    """A frozen dataclass with these."""
+    """A question: a frozen dataclass with these attributes."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
     quick: ClassVar[bool]      # true if it is short and may be answered before the next UNet step
 
     @property
     def weights(self) -> Weights:
-        """Whose model answers."""
+        """The weights that answer."""
 
     @property
     def key(self) -> Hashable:
-        """Questions with equal keys may be answered by one call of the model."""
+        """The key: questions with equal keys may be answered by one call of the model."""
 
     @property
     def rows(self) -> int:
-        """How many rows of that call this one takes."""
+        """The number of rows that the question takes in a call."""
 
 
-Task: TypeAlias = Generator[Question, Any, T]      # yields questions, is sent their answers, returns what was made
+Task: TypeAlias = Generator[Question, Any, T]      # yields questions, is sent their answers, returns a result
 
 
 def ready(value: T) -> Task[T]:
-    """A task that has nothing to ask."""
+    """A task without questions, which returns the value."""
     return value
     yield      # makes it a generator
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What sampling must know of a model."""
+    """The facts about a model that sampling needs."""
 
-    levels: ModelSigmas                  # the noise it was trained with, and how it is asked about a latent
+    levels: ModelSigmas                  # its noise levels and its parametrization
     latent: LatentFormat
     # channels the network sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)
     image_channels: int = 0
-    fp8: bool = False               # are its weights stored in 8 bits?
+    fp8: bool = False               # True if its weights are stored in 8 bits
 
     @property
     def latent_channels(self) -> int:
@@ -80,12 +76,12 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What kind of model is this? Loads it, in its turn. Answer: ModelFacts."""
+    """Ask for the facts about a model, which is loaded first. Answer: ModelFacts."""
 
     quick: ClassVar = True
 
     weights: Weights
-    decodes: bool = False      # its VAE is needed as well: better missed now than when all is sampled
+    decodes: bool = False      # load its VAE too, so that a missing one fails before sampling
 
     @property
     def key(self) -> Hashable:
@@ -98,47 +94,50 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingFile:
-    """A file whose name, or the name inside it, is a word of the prompt; two files of one content are two words."""
+    """An embedding's file and its word in prompts: the file's name or the name inside it.
+
+    Two files with the same content are two embeddings.
+    """
 
     word: str
-    file: str       # as the list shows it
+    file: str       # the name in the list
     sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How text is read: A1111's settings of these names."""
+    """A1111's settings for reading prompts, under their names."""
 
     emphasis: str = "Original"
     clip_skip: int = 1
     comma_backtrack: int = 20
     sdxl_clip_l_skip: bool = False
-    old_emphasis: bool = False            # as A1111's first versions read it
+    old_emphasis: bool = False            # as in A1111's first versions
     embeddings: tuple[EmbeddingFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SizeConditioning:
-    """What SDXL is told about the picture beside its text. Podell et al. 2023, arXiv:2307.01952, §2.2."""
+    """SDXL's size conditioning. Podell et al. 2023, arXiv:2307.01952, §2.2."""
 
-    width: int                  # pixels, as all of these
+    width: int                  # in pixels, like the other sizes
     height: int
     crop_top: int = 0
     crop_left: int = 0
-    aesthetic: float = 6.0      # how good it is to look at; the refiner alone is told
+    aesthetic: float = 6.0      # aesthetic score; only the refiner is given it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cond:
-    """The conditioning of one row of a UNet call: an encoded text, and what the row carries beside it."""
+    """The conditioning of one row of a UNet call: an encoded text and the row's extras."""
 
     text: Tensor                        # (tokens, width), for cross-attention
-    vector: Tensor | None = None        # (n,), added to the time embedding: SDXL's pooled text, then its Frame
-    extras: CondExtras = field(default_factory=dict)      # by the name of their kind
+    vector: Tensor | None = None        # (n,), added to the time embedding: SDXL's pooled text and size conditioning
+    extras: CondExtras = field(default_factory=dict)      # by the name of the extra's kind
 
     @property
     def key(self) -> Hashable:
-        """Rows with equal keys may share a call of the UNet."""
+        """The key: rows with equal keys may share a call of the UNet."""
         extras = frozenset((name, extra.key) for name, extra in self.extras.items() if extra.key is not None)
         return self.text.shape, extras
 
@@ -146,13 +145,13 @@ class Cond:
         return replace(self, extras={**self.extras, **extras}) if extras else self
 
     def of_length(self, tokens: int) -> Cond:
-        """The same with its last token repeated up to that many, or without those beyond."""
+        """Return the conditioning cut, or lengthened by its last token, to so many tokens."""
         places = [min(place, len(self.text) - 1) for place in range(tokens)]
         return self if tokens == len(self.text) else replace(self, text=self.text[places])
 
     def padded(self, tokens: int, empty: Cond) -> Cond:
-        """The same followed by empty text, over and over, up to that many tokens."""
-        from torch import cat  # whoever has a conditioning has torch
+        """Return the conditioning followed by repeated empty text, up to so many tokens."""
+        from torch import cat  # a conditioning is a tensor, so torch is loaded already
 
         times = max(0, tokens - len(self.text)) // len(empty.text)
         return replace(self, text=cat([self.text, *[empty.text] * times]))
@@ -160,18 +159,18 @@ class Cond:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Meaning:
-    """What a prompt's texts mean, and what of its words were embeddings."""
+    """The conditionings of a prompt's texts, and the embeddings used in them."""
 
     conds: tuple[Cond, ...]
-    embeddings: Mapping[str, str] = field(default_factory=dict)      # name → its hash, or the network it came with
-    notes: tuple[str, ...] = ()                                      # what the person should know
+    embeddings: Mapping[str, str] = field(default_factory=dict)      # name → its hash, or the name of its network
+    notes: tuple[str, ...] = ()                                      # remarks for the job's owner
 
 
 @dataclass(frozen=True, slots=True)
 class Encode:
-    """The texts one prompt has in the course of sampling, to be read together. Answer: a Meaning, with a Cond each.
+    """Ask to encode all texts of one prompt in the course of sampling. Answer: a Meaning, with a Cond for each text.
 
-    Together, because A1111's "Original" emphasis restores the mean over all of them at once.
+    They are encoded together because A1111's "Original" emphasis restores the mean over all of them at once.
     """
 
     quick: ClassVar = True
@@ -180,7 +179,7 @@ class Encode:
     texts: tuple[str, ...]
     reading: Reading
     frame: SizeConditioning
-    negative: bool = False      # an empty negative prompt means nothing at all to SDXL
+    negative: bool = False      # SDXL encodes an empty negative prompt as zeros
 
     @property
     def key(self) -> Hashable:
@@ -193,7 +192,7 @@ class Encode:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predict:
-    """This latent, denoised once under each conditioning. Answer: a (C, h, w) clean estimate for each."""
+    """Ask to denoise a latent once under each conditioning. Answer: a (C, h, w) clean estimate for each."""
 
     quick: ClassVar = False
 
@@ -202,8 +201,8 @@ class Predict:
     sigma: float
     timestep: float                     # the training timestep of that level, fractional between two
     conds: tuple[Cond, ...]
-    step: int                           # of the schedule, for whoever is watching
-    preview: Tensor | None = None       # (C, h, w) the newest clean estimate, likewise
+    step: int                           # the step of the schedule, for progress
+    preview: Tensor | None = None       # (C, h, w) the newest clean estimate, for the preview
 
     @property
     def key(self) -> Hashable:
@@ -216,14 +215,14 @@ class Predict:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decode:
-    """A finished latent (C, h, w). Answer: its picture, (H, W, 3) uint8."""
+    """Ask to decode a finished latent (C, h, w). Answer: its picture, (H, W, 3) uint8."""
 
     quick: ClassVar = True
 
     weights: Weights
     latent: Tensor
-    tiled: bool = False     # piece by piece: slower, little memory
-    tiny: bool = False      # by TAESD instead
+    tiled: bool = False     # in tiles: slower, with little memory
+    tiny: bool = False      # by TAESD instead of the VAE
 
     @property
     def key(self) -> Hashable:
@@ -236,9 +235,9 @@ class Decode:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodeImage:
-    """A picture (3, H, W) in [−1, 1].
+    """Ask to encode a picture (3, H, W) in [−1, 1].
 
-    Answer: its latent (C, h, w) on the VAE's own scale, the mean of what the encoder says.
+    Answer: its latent (C, h, w) on the VAE's own scale, the mean of the encoder's distribution.
     """
 
     quick: ClassVar = True
@@ -259,11 +258,11 @@ class EncodeImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upscale:
-    """A tile (3, h, w) uint8 of a picture. Answer: the same, as much larger as the upscaler of that name makes it."""
+    """Ask to enlarge a tile (3, h, w) uint8. Answer: the tile enlarged by the factor of the upscaler of that name."""
 
     quick: ClassVar = True      # so that the images of one batch reach the next pass together
 
-    weights: Weights            # of the pass that goes on with it
+    weights: Weights            # those of the pass that follows
     pixels: Tensor
     name: str
 
@@ -278,14 +277,14 @@ class Upscale:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RestoreFaces:
-    """A picture (H, W, 3) uint8. Answer: the same with its faces drawn anew by the restorer of that name."""
+    """Ask to restore the faces in a picture (H, W, 3) uint8. Answer: the picture with restored faces."""
 
     quick: ClassVar = True
 
-    weights: Weights            # of the pass that goes on with it
+    weights: Weights            # those of the pass that follows
     pixels: np.ndarray
     name: str
-    weight: float = 0.5         # CodeFormer's: 0 restores most, 1 keeps most of the face
+    weight: float = 0.5         # CodeFormer's: 0 restores most, 1 changes the face least
 
     @property
     def key(self) -> Hashable:
@@ -305,8 +304,8 @@ class Wait:
 
     quick: ClassVar = False
 
-    weights: Weights = Weights("")      # whichever it will draw with
-    # at most one begins at a time, where much is computed or held before the first step
+    weights: Weights = Weights("")      # the weights it will sample with
+    # true for a task that computes or holds much before its first step: one of them begins at a time
     heavy: bool = False
 
     @property
@@ -320,14 +319,14 @@ class Wait:
 
 @dataclass(slots=True, eq=False)
 class Signal:
-    """Given by one task, once; others wait for it."""
+    """An event that one task sets, once, and other tasks wait for."""
 
     given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WaitFor:
-    """Wait until another task has given a signal: whoever asks this is passed over till then. The answer is None."""
+    """Wait until another task has set a signal; until then the scheduler skips the task. The answer is None."""
 
     quick: ClassVar = True
 
@@ -344,6 +343,6 @@ class WaitFor:
 
 
 class Interrupted(Exception):
-    """Thrown into a task that someone wants ended. `latest` is its newest clean estimate, once it has one."""
+    """Thrown into a task that is to end. `latest` is its newest clean estimate, once it has one."""
 
     latest: Tensor | None = None

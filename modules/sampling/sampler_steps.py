@@ -1,4 +1,4 @@
-"""Steps that several samplers take.
+"""Steps that several samplers share.
 
 In all of sampling, `x` is (C, h, w): a clean latent with noise of standard deviation σ added ("variance exploding"
 scale). No torch here: a sampler is arithmetic on whatever it is given.
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def ancestral(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
-    """Split the move σ → σ_next into a deterministic move to the first figure and fresh noise of the second.
+    """Split the move σ → σ_next into a deterministic move to the first value and fresh noise of the second.
 
-    The two make up σ_next: down² + up² = σ_next²; up is η times what DDPM would add (Ho et al. 2020).
+    Together they give σ_next: down² + up² = σ_next²; up is η times DDPM's (Ho et al. 2020).
     """
     if not eta:
         return sigma_next, 0.0
@@ -30,7 +30,7 @@ def churned(x: Tensor, sigma: float, steps: int, noise: Noise, tune: Tuning) -> 
     """Raise the noise level a little before a step: Karras et al. 2022, arXiv:2206.00364, Algorithm 2."""
     if not tune.s_churn:
         return x, sigma
-    fresh = noise(sigma, sigma) * tune.s_noise      # drawn at every step, used or not, as A1111 does
+    fresh = noise(sigma, sigma) * tune.s_noise      # drawn at every step, used or not, as in A1111
     gamma = min(tune.s_churn / steps, sqrt(2) - 1) if tune.s_tmin <= sigma <= tune.s_tmax else 0.0
     if not gamma:
         return x, sigma
@@ -39,7 +39,7 @@ def churned(x: Tensor, sigma: float, steps: int, noise: Noise, tune: Tuning) -> 
 
 
 def log_snr(sigma: float) -> float:
-    """λ = −log σ: the clock of the DPM-Solver family."""
+    """Return λ = −log σ, the time variable of the DPM-Solver family."""
     return -log(sigma) if sigma else inf
 
 

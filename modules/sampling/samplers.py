@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sampler:
-    """A row of the table: what the driver must know to set a flow up."""
+    """A sampler's row in the table: its flow, and the facts that passes need to set it up."""
 
     name: str
     flow: Callable[[Tensor, Sequence[float], Noise, Tuning], Flow]
     aliases: tuple[str, ...] = ()
-    schedule: str = "Uniform"        # what "Automatic" means for it
-    order: int = 0                   # of convergence, where it is deterministic
+    schedule: str = "Uniform"        # the schedule that "Automatic" means
+    order: int = 0                   # the order of convergence of a deterministic sampler
     evaluations: int = 1             # model calls a step, as prompt editing counts them
-    brownian: bool = False           # its noise comes from a Brownian tree, not from the image's generator
-    ancestral: bool = False          # η matters, and with it A1111's "ENSD"
-    discard_next_to_last_sigma: bool = False        # made for one step more, whose last level but one is dropped
-    timesteps: bool = False          # walks training timesteps and ignores the schedule type
-    looks_ahead: bool = False        # corrects its first move by what it finds at the move's end
-    stride: int = 1                  # the model is asked at each so-many-th timestep only (LCM)
-    guidance: float = 1.0            # what it multiplies the CFG scale by
-    options: tuple[str, ...] = ()    # fields of Tuning that it listens to
+    brownian: bool = False           # its noise is a Brownian path's, not the image's generator's
+    ancestral: bool = False          # it uses η, and with it A1111's "ENSD"
+    discard_next_to_last_sigma: bool = False        # its schedule has one step more, without the last level but one
+    timesteps: bool = False          # it uses training timesteps and ignores the schedule type
+    looks_ahead: bool = False        # it corrects its first move by an estimate at the move's end
+    stride: int = 1                  # the model is asked only at every so-many-th timestep (LCM)
+    guidance: float = 1.0            # factor of the CFG scale
+    options: tuple[str, ...] = ()    # fields of Tuning that it uses
 
 
 CHURN = ("s_churn", "s_tmin", "s_tmax", "s_noise")

@@ -1,4 +1,4 @@
-"""Noise schedules: which levels σ a picture passes through, from the model's own levels.
+"""Noise schedules: the levels σ of a pass, computed from the model's own levels.
 
 Stable Diffusion was trained on 1,000 discrete levels; between them, timestep and log σ are interpolated
 linearly. Every schedule is one function of the step count, the range and the model's levels.
@@ -16,18 +16,17 @@ from modules.base.errors import Invalid
 from modules.base.registry import Registry
 from modules.sampling.parametrization import EPSILON, FLOW, Parametrization
 
-# The levels of Align Your Steps, optimised for a family each.
+# Align Your Steps: levels optimised for each family.
 ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)      # SD 1.5's
 ALIGNED_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
 
 
 @dataclass(frozen=True, eq=False)
 class ModelSigmas:
-    """The noise levels a model was trained on, rising: (timesteps,) σ, float32;
-    and the time that it is told of a level.
+    """The noise levels that a model was trained on: σ (timesteps,), rising, float32, with the time of each level.
 
-    aligned: its family's levels for Align Your Steps, falling; () has none
-    alphas_cumprod: ᾱ (timesteps,) that they come from, if they come from such
+    aligned: its family's levels for Align Your Steps, falling; () if there are none
+    alphas_cumprod: the ᾱ (timesteps,) they are computed from, if any
     """
 
     sigmas: np.ndarray
@@ -42,13 +41,16 @@ class ModelSigmas:
         aligned: tuple[float, ...] = ALIGNED,
         parametrization: Parametrization = EPSILON,
     ) -> ModelSigmas:
-        """From ᾱ (timesteps,): σ² = (1 − ᾱ)/ᾱ, in the precision it comes in."""
+        """Return the levels of ᾱ (timesteps,): σ² = (1 − ᾱ)/ᾱ, in the precision of ᾱ."""
         alphas = np.asarray(alphas_cumprod)
         sigmas = (((1 - alphas) / alphas) ** alphas.dtype.type(0.5)).astype(np.float32)
         return cls(sigmas, aligned, parametrization, alphas)
 
     def bent(self, half: bool, to_noise: bool) -> ModelSigmas:
-        """The levels as settings bend them. half: ᾱ is rounded to half precision; to_noise: the last is pure noise"""
+        """Return the levels as settings change them.
+
+        half: ᾱ is rounded to half precision; to_noise: the last level is pure noise
+        """
         if self.alphas_cumprod is None:
             return self
         alphas = self.alphas_cumprod.astype(np.float16) if half else self.alphas_cumprod
@@ -57,15 +59,15 @@ class ModelSigmas:
         )
 
     def up_to(self, sigma: float) -> ModelSigmas:
-        """The levels that are not above σ."""
+        """Return the levels up to σ."""
         return replace(self, sigmas=self.sigmas[self.sigmas <= np.float32(sigma)])
 
     def every(self, stride: int) -> ModelSigmas:
-        """The levels of a distilled model that knows only each `stride`-th timestep."""
+        """Return the levels of a distilled model, which was trained only on each `stride`-th timestep."""
         return CoarseLevels(self.sigmas[stride - 1::stride], self.aligned, self.parametrization, stride=stride)
 
     def quantised(self) -> ModelSigmas:
-        """The same levels, of which the model is asked whole timesteps only."""
+        """Return the same levels, with timesteps rounded to whole ones."""
         return CoarseLevels(self.sigmas, self.aligned, self.parametrization)
 
     @property
@@ -80,30 +82,30 @@ class ModelSigmas:
         return len(self.sigmas)
 
     def sigma(self, timestep: float) -> float:
-        """σ at a timestep, fractional ones too."""
+        """Return σ at a timestep, which may be fractional."""
         return float(np.exp(np.interp(timestep, np.arange(len(self)), np.log(self.sigmas.astype(np.float64)))))
 
     def timestep(self, sigma: float) -> float:
-        """The timestep, fractional, whose level is σ; clamped to the trained range."""
+        """Return the timestep of σ, fractional, clamped to the trained range."""
         return float(np.interp(log(sigma), np.log(self.sigmas.astype(np.float64)), np.arange(len(self))))
 
     @property
     def drawn(self) -> ModelSigmas:
-        """The levels on the scale that schedules are drawn on."""
+        """The levels on the scale of schedules."""
         return self
 
     def onto_drawn(self, sigma: float) -> float:
-        """σ on the scale that schedules are drawn on."""
+        """Convert σ to the scale of schedules."""
         return sigma
 
     def from_drawn(self, level: float) -> float:
-        """The reverse."""
+        """Convert a level on the scale of schedules to σ."""
         return level
 
 
 @dataclass(frozen=True, eq=False)
 class CoarseLevels(ModelSigmas):
-    """Levels of which the model knows only each `stride`-th timestep: between two, the nearest is asked."""
+    """Levels of a model trained only on each `stride`-th timestep: between two, the nearest is used."""
 
     stride: int = 1
 
@@ -114,14 +116,14 @@ class CoarseLevels(ModelSigmas):
 
 @dataclass(frozen=True, eq=False)
 class FlowLevels(ModelSigmas):
-    """Levels of a flow-matching model, σ = t/(1−t); it is told t, in thousandths. Schedules are drawn on t."""
+    """Levels of a flow-matching model, σ = t/(1−t); its time is t in thousandths. Schedules are computed on t."""
 
     aligned: tuple[float, ...] = ()
     parametrization: Parametrization = FLOW
 
     @classmethod
     def shifted(cls, shift: float) -> FlowLevels:
-        """Evenly spaced times, bent towards noise: t' = shift·t / (1 + (shift−1)·t).
+        """Return evenly spaced times, shifted towards noise: t' = shift·t / (1 + (shift−1)·t).
 
         Esser et al. 2024, arXiv:2403.03206, eq. 23.
         """
@@ -157,13 +159,13 @@ class FlowLevels(ModelSigmas):
 
 
 FLOW_TIMES = 1000
-LAST_TIME = 1 - 1e-4      # at 1 all is noise, and σ infinite
+LAST_TIME = 1 - 1e-4      # at 1 the latent is all noise, and σ infinite
 
 
 def without_signal_at_the_end(alphas_cumprod: np.ndarray) -> np.ndarray:
-    """ᾱ bent so that the last timestep is pure noise. Lin et al. 2023, arXiv:2305.08891, Algorithm 1.
+    """Return ᾱ rescaled so that the last timestep is pure noise. Lin et al. 2023, arXiv:2305.08891, Algorithm 1.
 
-    Its last figure would be 0, and σ infinite; as in A1111 it is what keeps σ finite.
+    Its last value would be 0, and σ infinite; as in A1111 it is a small one that keeps σ finite.
     """
     root = np.sqrt(alphas_cumprod)
     root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
@@ -179,18 +181,18 @@ def uniform(steps: int, low: float, high: float, levels: ModelSigmas) -> list[fl
 
 
 def karras(steps: int, low: float, high: float, levels: ModelSigmas, rho: float = 7.0) -> list[float]:
-    """Even in σ^(1/ρ). Karras et al. 2022, arXiv:2206.00364, eq. 5."""
+    """Even spacing in σ^(1/ρ). Karras et al. 2022, arXiv:2206.00364, eq. 5."""
     ramp = np.linspace(high ** (1 / rho), low ** (1 / rho), steps)
     return list(ramp**rho)
 
 
 def exponential(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
-    """Even in log σ."""
+    """Even spacing in log σ."""
     return list(np.exp(np.linspace(log(high), log(low), steps)))
 
 
 def sgm_uniform(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
-    """Evenly spaced timesteps, the last one left out: as Stability's generative-models spaces them."""
+    """Evenly spaced timesteps without the last one, as in Stability's generative-models."""
     timesteps = np.linspace(levels.timestep(high), levels.timestep(low), steps + 1)[:-1]
     return [levels.sigma(t) for t in timesteps]
 
@@ -201,13 +203,14 @@ def polyexponential(steps: int, low: float, high: float, levels: ModelSigmas, rh
 
 
 def kl_optimal(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
-    """Even in arctan σ; the lowest level ends it. Sabour, Fidler & Kreis 2024, arXiv:2404.14507, eq. 32."""
+    """Even spacing in arctan σ; the lowest level ends it. Sabour, Fidler & Kreis 2024, arXiv:2404.14507, eq. 32."""
     return list(np.tan(np.linspace(atan(high), atan(low), steps + 1)))
 
 
 def align_your_steps(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
-    """Eleven levels optimised for a family, interpolated evenly in log σ. Sabour, Fidler & Kreis 2024,
-    arXiv:2404.14507.
+    """Eleven levels optimised for a family, interpolated evenly in log σ.
+
+    Sabour, Fidler & Kreis 2024, arXiv:2404.14507.
     """
     if not levels.aligned:
         raise Invalid(
@@ -223,21 +226,19 @@ def simple(steps: int, low: float, high: float, levels: ModelSigmas) -> list[flo
 
 
 def normal(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
-    """Evenly spaced timesteps between those of the highest and lowest level."""
+    """Evenly spaced timesteps between the timesteps of the highest and the lowest level."""
     return [levels.sigma(t) for t in np.linspace(levels.timestep(high), levels.timestep(low), steps)]
 
 
 def ddim_uniform(steps: int, low: float, high: float, levels: ModelSigmas) -> list[float]:
-    """The levels of timesteps 1, 1+k, 1+2k …; may be more than `steps`."""
+    """The levels of timesteps 1, 1+k, 1+2k …; there may be more than `steps`."""
     return [float(sigma) for sigma in levels.sigmas[1::max(1, len(levels) // steps)][::-1]]
 
 
 def beta(
     steps: int, low: float, high: float, levels: ModelSigmas, alpha: float = 0.6, beta: float = 0.6
 ) -> list[float]:
-    """Quantiles of the Beta distribution, stretched over σ. Lee et al. 2024, arXiv:2407.12173; on σ,
-    as A1111 has it.
-    """
+    """Quantiles of the Beta distribution, stretched over σ as in A1111. Lee et al. 2024, arXiv:2407.12173."""
     from scipy.stats import beta as distribution  # slow to import, seldom used
 
     return list(low + distribution.ppf(np.linspace(1, 0, steps), alpha, beta) * (high - low))
@@ -254,12 +255,12 @@ class Schedule:
     name: str
     levels: Callable[..., list[float]]
     aliases: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()     # fields of ScheduleOptions, beside its ends, that it listens to
+    options: tuple[str, ...] = ()     # fields of ScheduleOptions that it uses, beside the ends
     ends_at_zero: bool = True         # 0 follows its last level
 
 
 SCHEDULES = Registry("schedule type", (
-    Schedule("Automatic", uniform, ("automatic",)),      # a request's word for its sampler's own
+    Schedule("Automatic", uniform, ("automatic",)),      # replaced by the sampler's own schedule
     Schedule("Uniform", uniform),
     Schedule("Karras", karras, options=("rho",)),
     Schedule("Exponential", exponential),
@@ -276,7 +277,7 @@ SCHEDULES = Registry("schedule type", (
 
 @dataclass(frozen=True)
 class ScheduleOptions:
-    """What a user sets of a schedule; 0 leaves a figure to the model or the schedule."""
+    """A user's options of a schedule; 0 leaves a value to the model or the schedule."""
 
     low: float = 0.0
     high: float = 0.0
@@ -289,9 +290,9 @@ def sigmas(
     schedule: Schedule, steps: int, levels: ModelSigmas,
     shape: ScheduleOptions = ScheduleOptions(), discard_next_to_last_sigma: bool = False,
 ) -> list[float]:
-    """The levels of one pass, high to low: `steps` moves, so steps + 1 figures (DDIM's schedule may have more).
+    """Return the levels of one pass, high to low: `steps` moves, so steps + 1 levels (DDIM's schedule may have more).
 
-    discard_next_to_last_sigma: made for one step more and then without its last level but one, for samplers that need a
+    discard_next_to_last_sigma: computed for one step more and without its last level but one, for samplers that need a
         longer last step
     """
     how = {name: getattr(shape, name) for name in schedule.options if getattr(shape, name)}

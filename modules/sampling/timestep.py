@@ -1,4 +1,4 @@
-"""Samplers that walk the training timesteps. `sigmas` are those timesteps' levels; the last is above 0."""
+"""Samplers over the training timesteps. `sigmas` are the timesteps' levels; the last is above 0."""
 
 from __future__ import annotations
 

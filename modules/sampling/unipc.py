@@ -1,6 +1,6 @@
 """UniPC: a predictor and a corrector that share each answer. Zhao et al. 2023, arXiv:2302.04867, Algorithms 5 to 8.
 
-Written for the clean estimate and for x/√ᾱ, so that it speaks of σ like every other sampler here.
+Written for the clean estimate and for x/√ᾱ, so that it uses σ like every other sampler here.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Estimate(NamedTuple):
 
 
 def unipc(x: Tensor, sigmas: Sequence[float], noise: Noise, tune: Tuning) -> Flow:
-    """Multistep UniPC with B(h) = h or e^h − 1. The last level is above 0;
-    there the latent returns to the training scale.
+    """Multistep UniPC with B(h) = h or e^h − 1.
 
+    The last level is above 0; there the latent returns to the training scale.
     tune: `order`, `variant` ("bh1", "bh2", "vary_coeff"), `lower_order_final`
     """
     moves = len(sigmas) - 1
@@ -51,14 +51,14 @@ def unipc_predict(x: Tensor, past: Sequence[Estimate], sigma: float, variant: st
 
 
 def correct(x: Tensor, past: Sequence[Estimate], answer: Estimate, variant: str) -> Tensor:
-    """UniC: the same step again, with the answer it led to."""
+    """UniC: the same step again, with the new answer."""
     return combine(x, past, [*past[1:], answer], answer.sigma, variant, weights(past, answer.sigma, variant, len(past)))
 
 
 def combine(
     x: Tensor, past: Sequence[Estimate], others: Sequence[Estimate], sigma: float, variant: str, shares: Sequence[float]
 ) -> Tensor:
-    """The exact step for a constant estimate, plus B(h) · Σ share · (difference / its distance)."""
+    """Return the exact step for a constant estimate, plus B(h) · Σ share · (difference / its distance)."""
     newest = past[0]
     out = exponential_step(x, newest.denoised, newest.sigma, sigma)
     h = log_snr(sigma) - log_snr(newest.sigma)
@@ -69,14 +69,15 @@ def combine(
 
 
 def scale(h: float, variant: str) -> float:
-    """B(h) for data prediction; 1 where the shares carry it."""
+    """Return B(h) for data prediction; 1 for the variant whose shares contain it."""
     return {"bh1": -h, "bh2": expm1(-h), "vary_coeff": 1.0}[variant]
 
 
 def weights(past: Sequence[Estimate], sigma: float, variant: str, unknowns: int) -> list[float]:
-    """The unknown shares of one step.
+    """Return the unknown shares of one step.
 
-    Solve the order conditions Σ rᵢᵏ⁻¹ · share = φₖ₊₁(h) · k! / B(h). One unknown is 1/2, as the authors set it."""
+    Solve the order conditions Σ rᵢᵏ⁻¹ · share = φₖ₊₁(h) · k! / B(h). One unknown is 1/2, as the authors set it.
+    """
     if unknowns < 1:
         return []
     if variant == "vary_coeff":
@@ -113,12 +114,12 @@ def phi(k: int, z: float) -> float:
 
 
 def unipc_levels(steps: int, levels: ModelSigmas, skip: str = "time_uniform") -> list[float]:
-    """The levels UniPC visits, from the highest to the lowest trained one, as many moves as DDIM has timesteps."""
+    """Return UniPC's levels, from the highest to the lowest trained one, as many moves as DDIM has timesteps."""
     return unipc_moves(-(-len(levels) // max(1, len(levels) // steps)), levels, skip)
 
 
 def unipc_moves(moves: int, levels: ModelSigmas, skip: str = "time_uniform") -> list[float]:
-    """The levels of so many moves through all of `levels`.
+    """Return the levels of so many moves through all of `levels`.
 
     skip: "time_uniform", "time_quadratic" or "logSNR"; between timesteps, log ᾱ is interpolated
     """
