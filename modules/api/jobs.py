@@ -123,7 +123,7 @@ def routes(app: App) -> APIRouter:
 
 def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]:
     """A job as the page and programs follow it; `brief` leaves out each picture's generation data."""
-    live = app.jobs.live.get(record.id)
+    live, waiting = app.jobs.live.get(record.id), app.queue.waiting(record)
     base = f"/easel/v1/jobs/{record.id}"
     return {
         "id": record.id,
@@ -131,7 +131,9 @@ def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]
         "state": record.state,
         "error": record.error,
         "warnings": record.warnings,
-        "ahead": app.jobs.ahead_of(record.id) if live else 0,
+        "ahead": waiting.ahead,
+        "wait": waiting.seconds,
+        "paused": record.paused,
         "step": live.step if live else 0,
         "steps": live.steps if live else 0,
         "fraction": live.fraction if live else float(record.ended),

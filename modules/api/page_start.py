@@ -33,6 +33,8 @@ def routes(app: App) -> APIRouter:
         return {
             "model": {"loading": state.loading, "loaded": state.loaded, "error": state.error},
             "queue": len(app.jobs.running()),
+            "mine": len(app.queue.unfinished(owner(request))),
+            "queue_mode": app.jobs.mode,
             "sound": sound_volume(app, app.data_of(owner(request)).settings.current),
             "choice": choice,
             **form_start(app, checkpoint_named(app, checkpoint or choice["sd_model_checkpoint"] or "")),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from threading import Lock
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
@@ -15,6 +16,7 @@ from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import Id
 from modules.engine.messages import RETURNED
+from modules.imaging.thumbnail import picture_pixels, thumbnail_jpeg
 from modules.requests.patterns import OUTPUTS_PREFIX
 from modules.requests.saving_by_hand import save_by_hand
 
@@ -39,6 +41,16 @@ def routes(app: App) -> APIRouter:
         if found and Path(found.path).is_file():
             return FileResponse(found.path, filename=Path(found.path).name, content_disposition_type="inline")
         raise UnknownName("picture", str(index), [])
+
+    @api.get("/jobs/{job}/pictures/{index}/thumbnail")
+    async def thumbnail(job: Id, index: int, request: Request) -> Response:
+        """A finished picture as a small JPEG, its longer side 256 pixels."""
+        found = await asyncio.to_thread(app.jobs.store.picture, app.jobs.brief(job, owner(request)).id, index)
+        if not found or not Path(found.path).is_file():
+            raise UnknownName("picture", str(index), [])
+        async with app.decoding.room(await asyncio.to_thread(picture_pixels, Path(found.path))):
+            content = await asyncio.to_thread(thumbnail_jpeg, Path(found.path))
+        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
 
     @api.get("/jobs/{job}/pictures/{index}/returned/{place}")
     def returned(job: Id, index: int, place: int, request: Request) -> FileResponse:

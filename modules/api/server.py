@@ -29,6 +29,8 @@ from modules.api import (
     page_start,
     pictures,
     progress,
+    queue,
+    queue_keeping,
     reading,
     scripts,
 )
@@ -58,6 +60,8 @@ FACES = (
     jobs,
     pictures,
     page_start,
+    queue,
+    queue_keeping,
     reading,
     scripts,
 )

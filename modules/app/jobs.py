@@ -113,6 +113,7 @@ class Jobs:
         self.throughput = Throughput()
         # those that wait for the device, and those that are carried out beside it
         self.queues = {True: FairQueue(self._limits_of, 16), False: FairQueue(self._limits_of, 1)}
+        self.revision = 0                             # counts changes of which jobs there are, their states and order
         self.queue_watchers: list[Callable[[], object]] = []      # called whenever anything has changed
         self.changed = Condition()                    # held while `live` and `queues` are looked at or changed, briefly
         self._asking = Lock()                         # jobs are recorded and handed over one by one, in one order
@@ -232,6 +233,11 @@ class Jobs:
 
         return stop
 
+    def watch_queue(self, tell: Callable[[], object]) -> Callable[[], None]:
+        """Call `tell` after each change of any job. Returns what stops that."""
+        self.queue_watchers.append(tell)
+        return lambda: self.queue_watchers.remove(tell)
+
     def ahead_of(self, job: str) -> int:
         """How many jobs are going to be begun before this one, of those that wait for the same, or are at work."""
         return self.place_of(job).ahead
@@ -301,7 +307,7 @@ class Jobs:
         for tell in watchers:
             tell()
         self._dispatch()
-        self._tell_queue()
+        self._tell_queue(int(not isinstance(event, events.Progress | events.Preview)))
 
     def stop_watching(self) -> None:
         """The program is about to end: whoever follows a job is told for the last time."""
@@ -317,7 +323,8 @@ class Jobs:
             tell()
         self._tell_queue()
 
-    def _tell_queue(self) -> None:
+    def _tell_queue(self, changes: int = 1) -> None:
+        self.revision += changes
         for tell in list(self.queue_watchers):
             tell()
 

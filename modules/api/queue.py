@@ -1,0 +1,153 @@
+"""/easel/v1/queue: the caller's jobs in their order, and what can be done with them.
+
+Somebody else's job is one that does not exist, but for the administrator, who may cancel it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
+from modules.api.jobs import job_json
+from modules.api.queue_events import queue_events, queue_state
+from modules.api.routing import KnownFields, account, owner, router
+from modules.app.app import App
+from modules.base.accounts import Role
+from modules.base.errors import UnknownName
+from modules.base.limits import Id
+from modules.requests.again import input_names, recorded_form, run_again
+from modules.store.jobs import DONE, ENDED, FAILED, INTERRUPTED, QUEUED, RUNNING, JobRecord
+
+STATES = (QUEUED, RUNNING, DONE, INTERRUPTED, FAILED)
+NEWEST_LISTED = 4      # pictures of each job in the list
+
+States = Annotated[str, Query(max_length=100, description=f"Of {', '.join(STATES)}, with commas between.")]
+Start = Annotated[int, Query(ge=0, le=10_000_000, description="How many jobs to leave out at the beginning.")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+class MoveBody(KnownFields):
+    before: Id = Field("", description="A waiting job of yours that it is put before; empty is the end.")
+
+
+class AgainBody(KnownFields):
+    seed: Literal["same", "new"] = Field("same", description="The seeds that were used, or newly drawn ones.")
+
+
+class ClearBody(KnownFields):
+    states: list[Literal["done", "interrupted", "failed"]] = Field(
+        ["done", "interrupted", "failed"], max_length=3,
+        description="How the jobs ended that are taken out of the list.",
+    )
+
+
+class QueuedAgain(BaseModel):
+    job: str      # the new one's id
+
+
+class Cleared(BaseModel):
+    cleared: int      # jobs that are not listed any more
+
+
+def routes(app: App) -> APIRouter:
+    api = router("queue", "/easel/v1/queue", Role.MEMBER)
+    add_listing(api, app)
+    add_actions(api, app)
+    return api
+
+
+def add_listing(api: APIRouter, app: App) -> None:
+    @api.get("")
+    def listed(
+        request: Request, states: States = f"{QUEUED},{RUNNING}", start: Start = 0, limit: Limit = 50
+    ) -> dict[str, Any]:
+        """The caller's jobs: those at work, those that wait as they are going to be begun, then ended ones, newest
+        first. `ahead` counts the jobs that are begun before one, whoever asked for them; `wait` are the seconds until
+        it is likely to be done, once that can be told."""
+        wanted = [state for state in STATES if state in states.split(",")]
+        records, total = listed_jobs(app, owner(request), wanted, start, limit)
+        counts = app.jobs.store.counts(owner(request))
+        return {
+            **queue_state(app, owner(request)),
+            "counts": {state: counts.get(state, 0) for state in STATES},
+            "total": total,
+            "jobs": [{**job_json(app, record, brief=True), "created": record.created} for record in records],
+        }
+
+    @api.get("/events")
+    async def events(request: Request, limit: Annotated[int, Query(ge=0, le=10_000)] = 0) -> StreamingResponse:
+        """Server-sent events: `revision` changes with the list, `running` says how far your jobs at work are.
+        The stream ends after `limit` events; 0 is never."""
+        return StreamingResponse(
+            queue_events(app, owner(request), limit), media_type="text/event-stream",
+            headers={"X-Accel-Buffering": "no"},
+        )
+
+    @api.get("/{job}/request")
+    def request_of(job: Id, request: Request) -> dict[str, Any]:
+        """What a job was asked for with, as a form takes it: to change some of it, and ask again."""
+        return recorded_form(app, app.jobs.get(job, owner(request)), account(request))
+
+    @api.get("/{job}/inputs/{place}")
+    def input_picture(job: Id, place: int, request: Request) -> FileResponse:
+        """A picture that the job started from, PNG; 404 once it is gone."""
+        names = input_names(app.jobs.get(job, owner(request)).params)
+        folder = app.data_of(owner(request)).paths.inputs
+        if 0 <= place < len(names) and (folder / names[place]).is_file():
+            return FileResponse(folder / names[place], media_type="image/png")
+        raise UnknownName("picture", str(place), [])
+
+
+def add_actions(api: APIRouter, app: App) -> None:
+    @api.post("/clear")
+    def clear(body: ClearBody, request: Request) -> Cleared:
+        """Take ended jobs out of the list. Their pictures stay."""
+        return Cleared(cleared=app.queue.clear(owner(request), body.states))
+
+    @api.post("/{job}/move", status_code=204)
+    def move(job: Id, body: MoveBody, request: Request) -> None:
+        """Put a waiting job before another one of yours, or at the end. The order is kept over a restart."""
+        app.queue.move(job, body.before, owner(request))
+
+    @api.post("/{job}/pause", status_code=204)
+    def pause(job: Id, request: Request) -> None:
+        """Let a waiting job wait, whatever comes, until it is let go on."""
+        app.queue.pause(job, True, owner(request))
+
+    @api.post("/{job}/resume", status_code=204)
+    def resume(job: Id, request: Request) -> None:
+        """Let a paused job go on."""
+        app.queue.pause(job, False, owner(request))
+
+    @api.post("/{job}/cancel", status_code=204)
+    def cancel(job: Id, request: Request) -> None:
+        """A waiting job ends at once, one at work is interrupted and keeps its finished pictures; one that has ended
+        stays as it is. The administrator may cancel anybody's."""
+        anybodys = account(request).role >= Role.ADMINISTRATOR
+        app.jobs.interrupt(app.jobs.brief(job, None if anybodys else owner(request)).id)
+
+    @api.post("/{job}/again")
+    def again(job: Id, body: AgainBody, request: Request) -> QueuedAgain:
+        """Ask for the same once more, with the same seeds or new ones."""
+        record = app.jobs.get(job, owner(request))
+        return QueuedAgain(job=run_again(app, record, account(request), body.seed == "new"))
+
+    @api.post("/{job}/remove", status_code=204)
+    def remove(job: Id, request: Request) -> None:
+        """Take an ended job out of the list. Its pictures stay."""
+        app.queue.hide(job, owner(request))
+
+
+def listed_jobs(app: App, owner: str, states: list[str], start: int, limit: int) -> tuple[list[JobRecord], int]:
+    """A page of an account's jobs in these states, and how many there are."""
+    unfinished = app.queue.unfinished(owner, states)
+    records = [app.jobs.brief(job, owner, NEWEST_LISTED) for job in unfinished[start : start + limit]]
+    ended, counts = [state for state in states if state in ENDED], app.jobs.store.counts(owner)
+    total = len(unfinished) + sum(counts.get(state, 0) for state in ended)
+    if ended and len(records) < limit:
+        from_ended = max(0, start - len(unfinished))
+        records += app.jobs.store.history(owner, ended, limit - len(records), from_ended, NEWEST_LISTED)
+    return records, total

@@ -1,0 +1,61 @@
+"""The queue followed by server-sent events: how many jobs there are, how far the caller's own are at work,
+and a number that changes with the list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from modules.api.job_events import KEEPALIVE_COMMENT, changes, happened
+from modules.app.app import App
+from modules.store.jobs import RUNNING
+
+SHORTEST_SECONDS = 0.5      # between two events
+MOST_AT_WORK = 20           # jobs of which an event tells how far they are
+
+
+async def queue_events(app: App, owner: str, limit: int = 0) -> AsyncIterator[str]:
+    """The first event is whole, later ones tell what has changed; `limit` is how many, 0 without end."""
+    changed, loop = asyncio.Event(), asyncio.get_running_loop()
+    known: dict[str, Any] = {}
+    stop = app.jobs.watch_queue(lambda: loop.call_soon_threadsafe(changed.set))
+    try:
+        while True:
+            changed.clear()
+            state = await asyncio.to_thread(queue_state, app, owner)
+            if news := changes(known, state):
+                yield f"data: {json.dumps(news)}\n\n"
+                limit -= 1
+            if app.jobs.stopping or limit == 0:
+                return
+            known = state
+            await asyncio.sleep(SHORTEST_SECONDS)
+            while not await happened(changed):
+                yield KEEPALIVE_COMMENT
+    finally:
+        stop()
+
+
+def queue_state(app: App, owner: str) -> dict[str, Any]:
+    """What the queue is like for one account; of others' jobs their number alone."""
+    at_work = app.queue.unfinished(owner, (RUNNING,))
+    return {
+        "revision": app.jobs.revision,
+        "mode": app.jobs.mode,
+        "mine": len(app.queue.unfinished(owner)),
+        "others": app.queue.others(owner),
+        "running": [job_progress(app, job) for job in at_work[:MOST_AT_WORK]],
+    }
+
+
+def job_progress(app: App, job: str) -> dict[str, Any]:
+    live = app.jobs.live.get(job)
+    if live is None:
+        return {"id": job}
+    return {
+        "id": job, "step": live.step, "steps": live.steps, "fraction": round(live.fraction, 4),
+        "eta": None if live.eta is None else round(live.eta), "previews": live.previews,
+    }

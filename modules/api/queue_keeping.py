@@ -1,0 +1,48 @@
+"""/easel/v1/queue, for its keeper: all of it, without what is in the jobs; paused, draining or open."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from modules.api.queue import Limit, Start
+from modules.api.routing import KnownFields, router
+from modules.app.app import App
+from modules.base.accounts import Role
+from modules.store.jobs import JobRecord
+
+
+class ModeBody(KnownFields):
+    mode: Literal["open", "paused", "draining"] = Field(
+        description="paused: jobs are taken and not begun; draining: new ones are refused as well."
+    )
+
+
+def routes(app: App) -> APIRouter:
+    api = router("queue", "/easel/v1/queue", Role.ADMINISTRATOR)
+
+    @api.get("/everybody")
+    def everybody(start: Start = 0, limit: Limit = 50) -> dict[str, Any]:
+        """All unfinished jobs: whose, of which kind and size; not what is in them. For the administrator."""
+        jobs = app.queue.unfinished(None)
+        records = [app.jobs.brief(job) for job in jobs[start : start + limit]]
+        return {"mode": app.jobs.mode, "total": len(jobs), "jobs": [anonymous_json(app, record) for record in records]}
+
+    @api.post("/mode", status_code=204)
+    def set_mode(body: ModeBody) -> None:
+        """Pause the whole queue, let it run empty, or open it again. For the administrator; kept over a restart."""
+        app.queue.set_mode(body.mode)
+
+    return api
+
+
+def anonymous_json(app: App, record: JobRecord) -> dict[str, Any]:
+    """A job as its keeper sees it: whose it is and how large, not what it is of."""
+    live, waiting = app.jobs.live.get(record.id), app.queue.waiting(record)
+    return {
+        "id": record.id, "owner": record.owner, "kind": record.kind, "state": record.state, "paused": record.paused,
+        "asked": live.pictures if live else record.asked, "made": record.made, "created": record.created,
+        "fraction": live.fraction if live else float(record.ended), "ahead": waiting.ahead, "wait": waiting.seconds,
+    }

@@ -1,0 +1,36 @@
+"""A small copy of a picture, for lists."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from modules.base.errors import InvalidImage
+from modules.imaging.inputs import apply_orientation
+
+THUMBNAIL_SIDE = 256      # pixels, the longer side
+
+
+def picture_pixels(path: Path) -> int:
+    """How many pixels a picture's file has, by its header. Raises InvalidImage."""
+    try:
+        with Image.open(path) as image:
+            return image.width * image.height
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InvalidImage("The picture cannot be read.", "Its file is gone or damaged.") from error
+
+
+def thumbnail_jpeg(path: Path) -> bytes:
+    """Raises InvalidImage."""
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+            image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+            small = apply_orientation(image).convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InvalidImage("The picture cannot be read.", "Its file is gone or damaged.") from error
+    file = BytesIO()
+    small.save(file, "JPEG", quality=80)
+    return file.getvalue()

@@ -1,0 +1,74 @@
+"""A recorded job once more: as it was, with other seeds, or as a form's values to be changed first. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from modules.app.app import App
+from modules.base.accounts import Account
+from modules.params.scripts import NO_SCRIPT, SCRIPTS
+from modules.requests.kinds import JOB_KINDS
+from modules.requests.resolve import draw_seed
+from modules.settings.options import PATH_SETTINGS, SETTING_NAMES, with_file
+from modules.store.jobs import JobRecord
+
+SEEDS = ("seed", "subseed")
+INPUT_FIELDS = ("init_images", "mask", "images")      # names of pictures that were sent
+
+
+def run_again(app: App, record: JobRecord, account: Account, new_seed: bool) -> str:
+    """Queue the same once more; returns the new job's id.
+
+    Raises Forbidden, OverQuota or Draining. Files that are gone meanwhile end the new job, which says so.
+    """
+    account.check(JOB_KINDS[record.kind].may)
+    drawn = {name: draw_seed(-1) for name in SEEDS if name in record.params} if new_seed else {}
+    settings, _ = with_file({name: value for name, value in record.settings.items() if name in SETTING_NAMES})
+    return app.jobs.submit(record.kind, {**record.params, **drawn}, settings, account, record.save)
+
+
+def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, Any]:
+    """A job's request as a form takes it: fields, the settings that differ from the account's own, the script;
+    `inputs` says how many pictures it started from.
+    """
+    params, mine = record.params, app.data_of(account.name).settings.current
+    known = {each.name for each in fields(JOB_KINDS[record.kind].request)}
+    apart = {*INPUT_FIELDS, "script_name", "script_args"}
+    shown = {name: params[name] for name in (known & params.keys()) - apart}
+    settings = {
+        name: value for name, value in record.settings.items()
+        if name in SETTING_NAMES and value != getattr(mine, name) and (account.is_local or name not in PATH_SETTINGS)
+    }
+    return {
+        "kind": record.kind,
+        "fields": {**shown, **as_asked(params)},
+        "settings": settings,
+        "script": script_of(params),
+        "inputs": len(input_names(params)),
+    }
+
+
+def as_asked(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The prompts before styles were put in, and the styles' names. Hires fix's own prompts have them in for good."""
+    before = params.get("unstyled")
+    if not before or params.get("hr_prompt") or params.get("hr_negative_prompt"):
+        return {}
+    styles = [name for name, _ in before["styles"]]
+    return {"prompt": before["prompt"], "negative_prompt": before["negative_prompt"], "styles": styles}
+
+
+def script_of(params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Its name and its arguments by theirs."""
+    name = params.get("script_name")
+    script = None if not name or name in NO_SCRIPT else SCRIPTS.get(name)
+    if script is None:
+        return None
+    given = zip(fields(script.arguments), params["script_args"], strict=False)
+    return {"name": name, "arguments": {each.name: value for each, value in given if each.name in script.params}}
+
+
+def input_names(params: Mapping[str, Any]) -> list[str]:
+    """Of the pictures it started from, without a batch's files."""
+    return [str(name) for key in ("init_images", "images") for name in params.get(key) or () if isinstance(name, str)]
