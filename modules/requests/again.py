@@ -11,7 +11,7 @@ from modules.base.accounts import Account
 from modules.params.scripts import NO_SCRIPT, SCRIPTS
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.resolve import draw_seed
-from modules.settings.options import PATH_SETTINGS, SETTING_NAMES, with_file
+from modules.settings.options import SETTING_NAMES, Settings, change_settings, is_server_setting
 from modules.store.jobs import JobRecord
 
 SEEDS = ("seed", "subseed")
@@ -21,11 +21,12 @@ INPUT_FIELDS = ("init_images", "mask", "images")      # names of pictures that w
 def run_again(app: App, record: JobRecord, account: Account, new_seed: bool) -> str:
     """Queue the same once more; returns the new job's id.
 
-    Raises Forbidden, OverQuota or Draining. Files that are gone meanwhile end the new job, which says so.
+    Raises Forbidden, Invalid, OverQuota or Draining. Files that are gone meanwhile end the new job, which says so.
     """
     account.check(JOB_KINDS[record.kind].may)
     drawn = {name: draw_seed(-1) for name in SEEDS if name in record.params} if new_seed else {}
-    settings, _ = with_file({name: value for name, value in record.settings.items() if name in SETTING_NAMES})
+    known = {name: value for name, value in record.settings.items() if name in SETTING_NAMES}
+    settings = change_settings(Settings(), known)
     return app.jobs.submit(record.kind, {**record.params, **drawn}, settings, account, record.save)
 
 
@@ -39,7 +40,7 @@ def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, An
     shown = {name: params[name] for name in (known & params.keys()) - apart}
     settings = {
         name: value for name, value in record.settings.items()
-        if name in SETTING_NAMES and value != getattr(mine, name) and (account.is_local or name not in PATH_SETTINGS)
+        if name in SETTING_NAMES and value != getattr(mine, name) and (account.is_local or not is_server_setting(name))
     }
     return {
         "kind": record.kind,
