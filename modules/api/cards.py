@@ -19,8 +19,9 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from modules.api.routing import KnownFields, check_size, owner, router
+from modules.api.routing import KnownFields, account, check_size, owner, router
 from modules.app.app import App
+from modules.app.permissions import check_edits_models
 from modules.base.accounts import Role
 from modules.base.errors import Invalid, UnknownName, UnsupportedMedia
 from modules.base.families import SPOKEN, family_named
@@ -80,7 +81,7 @@ class PictureOf(KnownFields):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("cards", "/easel/v1", Role.MEMBER)
+    api = router("cards", "/easel/v1", Role.GUEST)
 
     def strength_for(request: Request) -> float:
         return usual_strength(app, owner(request))
@@ -103,6 +104,7 @@ def routes(app: App) -> APIRouter:
     @api.patch("/cards/{card}")
     def change(card: Name, change: CardChange, request: Request) -> dict[str, Any]:
         """Written into `name.json` beside the file, where A1111 has it too."""
+        check_edits_models(account(request), app.settings.current)
         return detailed(app, app.cards.change(app.cards.get(card), wanted(change)), strength_for(request))
 
     @api.get("/cards/{card}/preview")
@@ -114,6 +116,7 @@ def routes(app: App) -> APIRouter:
         """A picture of one of your jobs, or a file of your own, as the card's picture:
         `name.preview.png` beside the file.
         """
+        check_edits_models(account(request), app.settings.current)
         entry, sent = app.cards.get(card), await sent_picture(request)
         async with app.decoding.room(0 if isinstance(sent, PictureOf) else count_pixels(sent)):
             return await asyncio.to_thread(pictured, app, entry, sent, owner(request))

@@ -26,7 +26,7 @@ QueryText = Annotated[str, Query(max_length=MAX_PATH)]
 
 
 def routes(app: App) -> APIRouter:
-    api = router("cards", "/sd_extra_networks", Role.MEMBER)
+    api = router("cards", "/sd_extra_networks", Role.GUEST)
 
     @api.get("/thumb")
     def thumb(filename: QueryText) -> Response:

@@ -20,10 +20,10 @@ from modules.api.requests import SaveImagesField, field_notes, without_nulls
 from modules.api.routing import account, router
 from modules.api.waiting import ended
 from modules.app.app import App
+from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
 from modules.base.errors import Invalid, JobFailed, ModelMissing, UnknownName
 from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING, EncodedPicture
-from modules.imaging.inputs import save_input
 from modules.imaging.read import open_image
 from modules.library.catalog import ModelFile
 from modules.library.upscalers import upscaler_files
@@ -92,7 +92,7 @@ BatchBody = Annotated[ExtrasBatchImagesRequest, BeforeValidator(normalise_extras
 
 
 def routes(app: App) -> APIRouter:
-    api = router("extras", "/sdapi/v1", Role.MEMBER)
+    api = router("extras", "/sdapi/v1", Role.GUEST)
 
     @api.post("/extra-single-image")
     async def single(body: SingleBody, request: Request) -> ExtrasSingleImageReply:
@@ -197,7 +197,7 @@ def start_extras(app: App, body: ExtrasRequest, pictures: Mapping[str, str], cal
         contents = [decode_base64(each) for each in pictures.values()]
         check_sent([open_image(content).size for content in contents])
         infotexts = tuple(picture_metadata(content).infotext for content in contents)
-        images = tuple(save_input(app.data_of(caller.name).paths.inputs, content) for content in contents)
+        images = tuple(keep_input(app, caller, content) for content in contents)
         request = replace(request, images=images, infotexts=infotexts)
     return submit(app, Submission("extras", request, save=body.save_images), caller).job
 

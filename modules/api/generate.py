@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
@@ -30,9 +29,9 @@ from modules.api.requests import (
 from modules.api.routing import account, router
 from modules.api.waiting import ended
 from modules.app.app import App
+from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
 from modules.base.errors import Invalid
-from modules.imaging.inputs import save_input
 from modules.params.batch import Img2ImgBatch
 from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import fields_of
@@ -44,7 +43,7 @@ Img2ImgBody = Annotated[Img2ImgRequest, BeforeValidator(understood_img2img), Bod
 
 
 def routes(app: App) -> APIRouter:
-    api = router("generate", "/sdapi/v1", Role.MEMBER)
+    api = router("generate", "/sdapi/v1", Role.GUEST)
 
     @api.post("/txt2img", response_model=ImagesReply, responses=JOB_FAILED_RESPONSE)
     async def txt2img(body: Txt2ImgBody, request: Request) -> Response:
@@ -79,7 +78,7 @@ def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     mine = app.data_of(caller.name)
     body, notes = with_names_here(body, app.models, mine.settings.current)
     kind, request = (
-        ("img2img", img2img_request(body, mine.paths.inputs))
+        ("img2img", img2img_request(app, body, caller))
         if isinstance(body, Img2ImgRequest)
         else ("txt2img", txt2img_request(body))
     )
@@ -104,12 +103,12 @@ def txt2img_request(body: Txt2ImgRequest) -> Txt2Img:
     return replace(request, width=width, height=height) if width or height else request
 
 
-def img2img_request(body: Img2ImgRequest, folder: Path) -> Img2ImgBatch:
-    """The declared request, its pictures kept by name. Raises Invalid, InvalidImage or TooLarge."""
+def img2img_request(app: App, body: Img2ImgRequest, caller: Account) -> Img2ImgBatch:
+    """The declared request, its pictures kept by name. Raises Invalid, InvalidImage, TooLarge or OverQuota."""
     return replace(
         fields_of(Img2ImgBatch, body),
-        init_images=tuple(save_input(folder, decode_base64(image)) for image in body.init_images),
-        mask=save_input(folder, decode_base64(body.mask)) if body.mask else "",
+        init_images=tuple(keep_input(app, caller, decode_base64(image)) for image in body.init_images),
+        mask=keep_input(app, caller, decode_base64(body.mask)) if body.mask else "",
     )
 
 

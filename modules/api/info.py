@@ -36,7 +36,7 @@ class PngInfoReply(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("info", "/sdapi/v1", Role.MEMBER)
+    api = router("info", "/sdapi/v1", Role.GUEST)
 
     @api.post("/png-info")
     def png_info(body: PngInfoRequest) -> PngInfoReply:

@@ -23,7 +23,7 @@ INDEX_WAIT = 30.0      # s that a list of what is inside files waits for the fir
 
 
 def routes(app: App) -> APIRouter:
-    api = router("models", "/sdapi/v1", Role.MEMBER)
+    api = router("models", "/sdapi/v1", Role.GUEST)
 
     @api.get("/sd-models")
     def sd_models() -> list[dict[str, Any]]:

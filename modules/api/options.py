@@ -27,7 +27,7 @@ class OptionsReply(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("settings", "/sdapi/v1", Role.MEMBER)
+    api = router("settings", "/sdapi/v1", Role.GUEST)
 
     @api.get("/options", response_model=Settings)
     def get_options(request: Request) -> Response:

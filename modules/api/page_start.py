@@ -23,7 +23,7 @@ SOUND = "notification.mp3"      # in the data folder, where A1111 has it
 
 
 def routes(app: App) -> APIRouter:
-    api = router("page", "/easel/v1", Role.MEMBER)
+    api = router("page", "/easel/v1", Role.GUEST)
 
     @api.get("/state")
     def state(request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "") -> dict[str, Any]:

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
-from modules.api.routing import KnownFields, owner, router
+from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
+from modules.app.storage import check_storage
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import Id
@@ -19,6 +20,7 @@ from modules.engine.messages import RETURNED
 from modules.imaging.thumbnail import picture_pixels, thumbnail_jpeg
 from modules.requests.patterns import OUTPUTS_PREFIX
 from modules.requests.saving_by_hand import save_by_hand
+from modules.settings.account_limits import account_limits
 
 
 class SaveBody(KnownFields):
@@ -32,7 +34,7 @@ class SaveReply(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api, logging = router("jobs", "/easel/v1", Role.MEMBER), Lock()
+    api, logging = router("jobs", "/easel/v1", Role.GUEST), Lock()
 
     @api.get("/jobs/{job}/pictures/{index}")
     def picture(job: Id, index: int, request: Request) -> FileResponse:
@@ -72,6 +74,7 @@ def routes(app: App) -> APIRouter:
         """
         mine, name = app.data_of(owner(request)), owner(request)
         record = app.jobs.get(job, name)
+        check_storage(account_limits(app.settings.current, account(request).role.name), mine.outputs)
         copies = save_by_hand(record, body.index, mine.settings.current, mine.paths.outputs, logging)
         outputs = app.flags.paths.outputs
         return SaveReply(files=[f"{OUTPUTS_PREFIX}/{path.relative_to(outputs).as_posix()}" for path in copies])

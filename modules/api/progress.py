@@ -28,7 +28,7 @@ class TaskProgress(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("progress", "", Role.MEMBER)
+    api = router("progress", "", Role.GUEST)
 
     @api.get("/sdapi/v1/progress")
     def progress(request: Request, skip_current_image: bool = False, task_id: TaskName = "") -> dict[str, Any]:

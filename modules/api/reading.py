@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 
 from modules.api.info import decode_base64, most_pixels
-from modules.api.routing import KnownFields, owner, router
+from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
-from modules.base.accounts import Role
+from modules.app.kept_inputs import keep_input
+from modules.base.accounts import Account, Role
 from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, EncodedPicture, JsonObject
-from modules.imaging.inputs import save_input
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
@@ -48,13 +47,13 @@ class InfotextRequest(KnownFields):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("reading", "/easel/v1", Role.MEMBER)
+    api = router("reading", "/easel/v1", Role.GUEST)
 
     @api.post("/inputs")
     async def inputs(body: PictureRequest, request: Request) -> dict[str, str]:
         """Keep a picture that jobs can start from, by the name that comes back; and what it tells of itself."""
         async with app.decoding.room(await asyncio.to_thread(most_pixels, [body.image])):
-            return await asyncio.to_thread(kept_input, app.data_of(owner(request)).paths.inputs, body.image)
+            return await asyncio.to_thread(kept_input, app, account(request), body.image)
 
     @api.post("/tokens")
     def tokens(body: TokensRequest) -> dict[str, int]:
@@ -83,9 +82,9 @@ def routes(app: App) -> APIRouter:
     return api
 
 
-def kept_input(folder: Path, image: str) -> dict[str, str]:
+def kept_input(app: App, caller: Account, image: str) -> dict[str, str]:
     content = decode_base64(image)
     return {
-        "name": save_input(folder, content),
+        "name": keep_input(app, caller, content),
         "infotext": picture_metadata(content).infotext,
     }

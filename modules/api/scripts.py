@@ -41,7 +41,7 @@ class ScriptInfo(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("generate", "/sdapi/v1", Role.MEMBER)
+    api = router("generate", "/sdapi/v1", Role.GUEST)
 
     @api.get("/scripts")
     def scripts() -> ScriptsList:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 
+from modules.app.storage import FolderSize
 from modules.prompts.styles import Style, StyleFiles
 from modules.settings.account_paths import AccountPaths
 from modules.settings.file import SettingsFile
@@ -16,6 +18,8 @@ class AccountData:
     paths: AccountPaths
     settings: SettingsFile
     style_files: StyleFiles
+    outputs: FolderSize
+    sending: Lock = field(default_factory=Lock)      # held while a picture that was sent is given room and written
 
     def styles(self) -> dict[str, Style]:
         """The saved prompt styles, as they are on disk now."""

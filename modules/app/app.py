@@ -11,6 +11,7 @@ from modules.app.decoding import DecodingBudget
 from modules.app.jobs import Jobs
 from modules.app.queue import QueueControl
 from modules.app.setup_link import SetupLink
+from modules.app.storage import FolderSize
 from modules.app.streams import Streams
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.hooks import Hooks
@@ -52,6 +53,6 @@ class App:
         if owner not in self._data:
             paths = account_paths(self.flags.paths, owner)
             settings = self.settings if owner == LOCAL_OWNER else SettingsFile(paths.settings_file, self.settings)
-            found = AccountData(paths, settings, StyleFiles(paths.styles_files))
+            found = AccountData(paths, settings, StyleFiles(paths.styles_files), FolderSize(paths.outputs))
             self._data.setdefault(owner, found)
         return self._data[owner]

@@ -407,7 +407,8 @@ class Jobs:
         done = tuple(output.index for output in record.outputs)
         self.throughput.begin(time.monotonic())
         given = (record.id, record.owner, record.kind, record.params, record.settings, record.save)
-        self.worker.submit(JobSpec(*given, queued.start, pace, done, asked=record.created, alone=alone))
+        spec = JobSpec(*given, queued.start, pace, done, asked=record.created, alone=alone, role=record.role)
+        self.worker.submit(spec)
 
     def _started(self, event: events.Started) -> None:
         self.store.set_state(event.job, RUNNING)

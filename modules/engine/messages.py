@@ -28,6 +28,7 @@ class JobSpec:
     done: tuple[int, ...] = ()       # pictures that exist already, when a job is resumed
     asked: float = 0.0               # when, in seconds since the epoch; 0 is now
     alone: bool = False              # its pictures share no call: the program died while it worked on the job
+    role: str = "administrator"      # its owner's: limits go by it
 
     @property
     def folder(self) -> str:

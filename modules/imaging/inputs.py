@@ -23,10 +23,19 @@ DEEP = ("I", "I;16", "I;16B")      # Pillow's modes for grey of 16 bits
 
 def save_input(folder: Path, content: bytes) -> str:
     """Keep a picture file's picture, upright and of 8 bits; returns its name. Raises InvalidImage or TooLarge."""
-    stored = png(apply_orientation(open_image(content)), "")
-    name = f"{sha256(stored).hexdigest()}.png"
-    write_atomically(folder / name, stored)      # also if it is there: a file just used is not an old one
+    name, stored = encode_input(content)
+    write_input(folder, name, stored)
     return name
+
+
+def encode_input(content: bytes) -> tuple[str, bytes]:
+    """The name of a picture file's picture, and the file it is kept as. Raises InvalidImage or TooLarge."""
+    stored = png(apply_orientation(open_image(content)), "")
+    return f"{sha256(stored).hexdigest()}.png", stored
+
+
+def write_input(folder: Path, name: str, stored: bytes) -> None:
+    write_atomically(folder / name, stored)      # also if it is there: a file just used is not an old one
 
 
 def load_input(folder: Path, name: str) -> Image.Image:

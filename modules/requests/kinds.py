@@ -36,6 +36,7 @@ class JobKind:
     device: True if it makes pictures on the device; others are carried out beside it, one at a time
         (worker/file_jobs.py)
     may: who, at least, may ask for it
+    makes_models: True if it writes model files; members are let only if the settings say so
     """
 
     name: str
@@ -44,7 +45,8 @@ class JobKind:
     planner: str
     draws: bool = True
     device: bool = True
-    may: Role = Role.MEMBER
+    may: Role = Role.GUEST
+    makes_models: bool = False
     aliases: tuple[str, ...] = ()
 
 
@@ -54,7 +56,8 @@ JOB_KINDS: Registry[JobKind] = Registry(
         JobKind("txt2img", Txt2Img, txt2img_params, "modules.worker.job_kinds:plan_txt2img"),
         JobKind("img2img", Img2ImgBatch, img2img_params, "modules.worker.job_kinds:plan_img2img"),
         JobKind("extras", ExtrasBatch, extras_params, "modules.worker.job_kinds:plan_extras", draws=False),
-        JobKind("merge", Merge, merge_params, "modules.worker.model_files:plan_merge", draws=False, device=False),
+        JobKind("merge", Merge, merge_params, "modules.worker.model_files:plan_merge", draws=False, device=False,
+                makes_models=True),
         JobKind(
             "convert",
             Conversion,
@@ -62,6 +65,7 @@ JOB_KINDS: Registry[JobKind] = Registry(
             "modules.worker.model_files:plan_conversion",
             draws=False,
             device=False,
+            makes_models=True,
         ),
         JobKind(
             "extract_lora",
@@ -70,6 +74,7 @@ JOB_KINDS: Registry[JobKind] = Registry(
             "modules.worker.model_files:plan_extraction",
             draws=False,
             device=False,
+            makes_models=True,
         ),
     ),
 )

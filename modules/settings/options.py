@@ -420,6 +420,56 @@ class Settings:
         "So many jobs of an account are worked on at once; the others wait. 0 is as many as pays.", section="queue", server=True,
     )] = 1
 
+    members_make_models: Annotated[bool, Param(
+        "Members may make models", Checkbox(), "Merge, convert and extract; else administrators alone.",
+        section="accounts", server=True,
+    )] = False
+    members_edit_models: Annotated[bool, Param(
+        "Members may edit models' cards", Checkbox(),
+        "Write descriptions and previews beside the model files; else administrators alone.",
+        section="accounts", server=True,
+    )] = False
+    limit_member_megapixels: Annotated[float, Param(
+        "Members: megapixels of a picture", Number(0, 1000),
+        "The largest result; 1024 × 1024 is 1.05. 0 is any size that can be drawn.", section="accounts", server=True,
+    )] = 0.0
+    limit_member_pictures: Annotated[int, Param(
+        "Members: pictures of a job", Number(0, 1_000_000), "0 is any number.", section="accounts", server=True,
+    )] = 0
+    limit_member_steps: Annotated[int, Param(
+        "Members: steps", Number(0, 1000), "Of each pass; 0 is any number.", section="accounts", server=True,
+    )] = 0
+    quota_member_inputs: Annotated[int, Param(
+        "Members: megabytes of pictures sent", Number(0, 10_000_000),
+        "What jobs start from; of more than that the oldest are deleted that no job needs. 0 is any amount.",
+        section="accounts", server=True,
+    )] = 2000
+    quota_member_storage: Annotated[int, Param(
+        "Members: megabytes of pictures made", Number(0, 10_000_000),
+        "Of an account's folder of outputs; whoever has as much saves no more. 0 is any amount.",
+        section="accounts", server=True,
+    )] = 0
+    limit_guest_megapixels: Annotated[float, Param(
+        "Guests: megapixels of a picture", Number(0, 1000),
+        "The largest result; 1024 × 1024 is 1.05. 0 is any size that can be drawn.", section="accounts", server=True,
+    )] = 1.1
+    limit_guest_pictures: Annotated[int, Param(
+        "Guests: pictures of a job", Number(0, 1_000_000), "0 is any number.", section="accounts", server=True,
+    )] = 4
+    limit_guest_steps: Annotated[int, Param(
+        "Guests: steps", Number(0, 1000), "Of each pass; 0 is any number.", section="accounts", server=True,
+    )] = 50
+    quota_guest_inputs: Annotated[int, Param(
+        "Guests: megabytes of pictures sent", Number(0, 10_000_000),
+        "What jobs start from; of more than that the oldest are deleted that no job needs. 0 is any amount.",
+        section="accounts", server=True,
+    )] = 200
+    quota_guest_storage: Annotated[int, Param(
+        "Guests: megabytes of pictures made", Number(0, 10_000_000),
+        "Of an account's folder of outputs; whoever has as much saves no more. 0 is any amount.",
+        section="accounts", server=True,
+    )] = 0
+
 
 SETTING_NAMES = tuple(field.name for field in fields(Settings))
 

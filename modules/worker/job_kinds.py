@@ -31,6 +31,7 @@ from modules.pipelines.scripts.script_run import ScriptRun
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
 from modules.requests.resolve import Request
 from modules.sampling.questions import Task
+from modules.settings.account_limits import AccountLimits, account_limits
 from modules.settings.options import Settings
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
@@ -112,10 +113,27 @@ def generation_facts(plan: ImagePlan) -> dict[str, Any]:
 def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     """The job by its kind's planner. inputs: the folder of the pictures that jobs start from.
 
-    Raises UnknownName for the kind.
+    Raises UnknownName for the kind, and Invalid for more than its account may ask for.
     """
     plan: JobPlan = planner_of(spec.kind)(spec, library, inputs)
+    check_plan(plan, account_limits(Settings(**known_fields(Settings, spec.settings)), spec.role))
     return plan
+
+
+def check_plan(plan: JobPlan, limits: AccountLimits) -> None:
+    """Whether all that a job makes is within its account's limits: scripts make more than the request tells.
+
+    Raises Invalid.
+    """
+    limits.check_pictures(len(plan.numbers))
+    for each in {each for number in plan.numbers for each in extent(plan.plan(number))}:
+        limits.check_size(*each[0])
+        limits.check_steps(each[1])
+
+
+def extent(plan: ImagePlan[Any, Any] | ExtrasPlan) -> Iterable[tuple[tuple[int, int], int]]:
+    """Size in pixels and steps of each pass."""
+    return ((each.frame, each.steps) for each in plan.passes)
 
 
 # txt2img ---------------------------------------------------------------------------------------------

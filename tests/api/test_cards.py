@@ -225,7 +225,9 @@ def test_nobody_takes_anothers_picture(guarded):
     assert guarded.post("/sdapi/v1/txt2img", json={**SMALL, "prompt": "secret"}, auth=alice).status_code == 200
     job = guarded.get("/easel/v1/jobs", auth=alice).json()[0]
     model = guarded.get("/easel/v1/cards", params={"kind": "checkpoint"}, auth=bob).json()["cards"][0]
+    guarded.app.settings.change(members_edit_models=True)
     reply = guarded.put(f"/easel/v1/cards/{model['id']}/preview", json={"job": job["id"], "index": 0}, auth=bob)
+    guarded.app.settings.change(members_edit_models=False)
     assert reply.status_code == 404
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -270,3 +274,134 @@ def test_a1111s_routes_mean_ones_own_jobs(guarded):
     finally:
         guarded.post("/sdapi/v1/interrupt", params={"task_id": job}, auth=ALICE)
         settled(guarded, job, auth=ALICE)
+
+
+# What an account may ask for --------------------------------------------------------------------------
+
+
+@contextmanager
+def server_settings(guarded, **values):
+    before = {name: getattr(guarded.app.settings.current, name) for name in values}
+    guarded.app.settings.change(**values)
+    try:
+        yield
+    finally:
+        guarded.app.settings.change(**before)
+
+
+BEYOND = {
+    "width": ({"width": 128, "height": 128}, {"limit_member_megapixels": 0.01}),
+    "n_iter": ({"n_iter": 3}, {"limit_member_pictures": 2}),
+    "batch_size": ({"batch_size": 3}, {"limit_member_pictures": 2}),
+    "steps": ({"steps": 9}, {"limit_member_steps": 8}),
+    "hires": ({"enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent"}, {"limit_member_megapixels": 0.01}),
+    "hires steps": ({"enable_hr": True, "hr_second_pass_steps": 9, "hr_scale": 1.0}, {"limit_member_steps": 8}),
+}
+
+
+@pytest.mark.parametrize("case", BEYOND)
+def test_what_is_beyond_an_accounts_limits_is_refused_before_it_is_a_job(guarded, case):
+    fields, limits = BEYOND[case]
+    listed = guarded.get("/easel/v1/jobs", auth=BOB).json()
+    with server_settings(guarded, **limits):
+        body = {"kind": "txt2img", "fields": {**TINY, **fields}}
+        reply = guarded.post("/easel/v1/jobs", json=body, auth=BOB)
+        assert (reply.status_code, reply.json()["error"]) == (422, "validation"), reply.text
+        assert "account" in reply.json()["errors"]
+        assert guarded.post("/easel/v1/jobs", json={**body, "fields": TINY}, auth=BOB).status_code == 200
+        admins = guarded.post("/easel/v1/jobs", json=body, auth=ALICE)
+        assert admins.status_code == 200, admins.text
+        guarded.post(f"/easel/v1/jobs/{admins.json()['job']}/interrupt", auth=ALICE)
+    assert len(guarded.get("/easel/v1/jobs", auth=BOB).json()) <= len(listed) + 1
+
+
+def test_what_a_script_makes_of_a_request_has_the_same_limits(guarded):
+    lines = "\n".join(["a cat", "--width 128 --height 128 --prompt a dog"])
+    script = {"name": "Prompts from file or textbox", "arguments": {"text": lines}}
+    with server_settings(guarded, limit_member_megapixels=0.01):
+        ended = settled(guarded, started(guarded, BOB, script=script), auth=BOB)
+        assert (ended["state"], ended["error"]["error"], ended["made"]) == ("failed", "validation", 0)
+        assert "megapixels" in ended["error"]["message"]
+    with server_settings(guarded, limit_member_pictures=1):
+        ended = settled(guarded, started(guarded, BOB, script=script), auth=BOB)
+        assert (ended["state"], ended["made"]) == ("failed", 0) and "1 pictures" in ended["error"]["message"]
+
+
+def test_an_enlargement_beyond_the_limit_is_refused(guarded):
+    fields = {"images": [sent(guarded, BOB)], "upscaler_1": "Lanczos", "upscaling_resize": 4}
+    with server_settings(guarded, limit_member_megapixels=0.01):
+        reply = guarded.post("/easel/v1/jobs", json={"kind": "extras", "fields": fields}, auth=BOB)
+        assert reply.status_code == 422 and "megapixels" in reply.text
+        fields["upscaling_resize"] = 1.5
+        assert guarded.post("/easel/v1/jobs", json={"kind": "extras", "fields": fields}, auth=BOB).status_code == 200
+
+
+def test_pictures_sent_beyond_the_quota_are_refused_and_others_go_on(guarded):
+    def noise(seed):
+        file = io.BytesIO()
+        pixels = np.random.default_rng(seed).integers(0, 256, (512, 512, 3), np.uint8)
+        Image.fromarray(pixels).save(file, "PNG")
+        return base64.b64encode(file.getvalue()).decode()
+
+    folder = guarded.app.data_of("bob").paths.inputs
+    with server_settings(guarded, quota_member_inputs=2):
+        replies = [guarded.post("/easel/v1/inputs", json={"image": noise(seed)}, auth=BOB) for seed in range(4)]
+        assert [reply.status_code for reply in replies][-2:] == [429, 429]
+        assert replies[-1].json()["error"] == "quota" and int(replies[-1].headers["retry-after"]) > 0
+        assert sum(path.stat().st_size for path in folder.iterdir()) <= 2 * 2**20
+        body = {"init_images": [noise(9)], "steps": 1, "width": 64, "height": 64, "denoising_strength": 0.5}
+        assert guarded.post("/sdapi/v1/img2img", json=body, auth=BOB).status_code == 429
+        assert guarded.post("/sdapi/v1/extra-single-image", json={"image": noise(8)}, auth=BOB).status_code == 429
+        assert guarded.post("/easel/v1/inputs", json={"image": noise(9)}, auth=ALICE).status_code == 200
+        long_ago = time.time() - 7200
+        for path in folder.iterdir():
+            os.utime(path, (long_ago, long_ago))
+        assert guarded.post("/easel/v1/inputs", json={"image": noise(7)}, auth=BOB).status_code == 200
+
+
+def test_at_the_quota_of_storage_a_job_is_refused_before_it_begins(guarded):
+    assert settled(guarded, started(guarded, BOB), auth=BOB)["state"] == "done"
+    big = guarded.app.data_of("bob").paths.outputs / "large.png"
+    big.write_bytes(bytes(2**20))
+    body = {"kind": "txt2img", "fields": TINY}
+    try:
+        with server_settings(guarded, quota_member_storage=1):
+            reply = guarded.post("/easel/v1/jobs", json=body, auth=BOB)
+            assert (reply.status_code, reply.json()["error"]) == (429, "quota") and reply.headers["retry-after"]
+            assert guarded.post("/easel/v1/jobs", json={**body, "save": False}, auth=BOB).status_code == 200
+            assert guarded.post("/easel/v1/jobs", json=body, auth=ALICE).status_code == 200
+    finally:
+        big.unlink()
+
+
+MAKING = {
+    "/easel/v1/merge": {"models": ["tiny-sd1", "tiny-sd1"]},
+    "/easel/v1/convert": {"model": "tiny-sd1", "name": "by-bob"},
+    "/easel/v1/extract-lora": {"tuned": "tiny-sd1", "base": "tiny-sd1"},
+}
+
+
+@pytest.mark.parametrize("path", MAKING)
+def test_members_make_models_only_if_they_are_let(guarded, path):
+    kind = {"/easel/v1/extract-lora": "extract_lora"}.get(path, path.rpartition("/")[2])
+    for refused in (
+        guarded.post(path, json=MAKING[path], auth=BOB),
+        guarded.post("/easel/v1/jobs", json={"kind": kind, "fields": MAKING[path]}, auth=BOB),
+    ):
+        assert refused.status_code == 403 and "administrator" in refused.json()["detail"]
+    with server_settings(guarded, members_make_models=True):
+        assert guarded.post(path, json={**MAKING[path], "name": "a/b"}, auth=BOB).status_code == 422
+
+
+def test_members_write_beside_models_only_if_they_are_let(guarded, alices):
+    [card, *_] = guarded.get("/easel/v1/cards", params={"kind": "checkpoint"}, auth=BOB).json()["cards"]
+    address = f"/easel/v1/cards/{card['id']}"
+    folder = guarded.app.models.checkpoints.roots[0]
+    before = sorted(folder.iterdir())
+    assert guarded.patch(address, json={"notes": "his"}, auth=BOB).status_code == 403
+    for body in ({"json": {"job": alices, "index": 0}}, {"files": {"image": b"x"}}):
+        assert guarded.put(f"{address}/preview", auth=BOB, **body).status_code == 403
+    assert sorted(folder.iterdir()) == before
+    with server_settings(guarded, members_edit_models=True):
+        assert guarded.put(f"{address}/preview", json={"job": alices, "index": 0}, auth=BOB).status_code == 404
+        assert guarded.patch(address, json={"family": "none such"}, auth=BOB).status_code == 422

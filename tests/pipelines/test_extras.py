@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import Invalid, InvalidImage, OutOfMemory, UnknownName
 from modules.base.fields import defaults, form_defaults
 from modules.engine.messages import Ended, JobSpec, Made
@@ -52,7 +53,7 @@ def noise(width=64, height=48, mode="RGB"):
 
 
 def job(*images, infotexts=None, **fields):
-    return JobSpec("it", "me", "extras", recorded(inputs(), images, infotexts, **fields), asdict(Settings()))
+    return JobSpec("it", LOCAL_OWNER, "extras", recorded(inputs(), images, infotexts, **fields), asdict(Settings()))
 
 
 def recorded(folder, images, infotexts=None, **fields):
@@ -274,7 +275,7 @@ class Shop:
 
     def submit(self, *images, done=(), save=True, settings=None, **fields):
         params = recorded(self.config.inputs, images, **fields)
-        self.worker.submit(JobSpec("it", "me", "extras", params, asdict(settings or Settings()), save, done=done))
+        self.worker.submit(JobSpec("it", LOCAL_OWNER, "extras", params, asdict(settings or Settings()), save, done=done))
 
     def ended(self):
         with self.changed:

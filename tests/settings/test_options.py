@@ -173,12 +173,12 @@ def test_the_docs_list_every_setting_without_effect():
 # An account's over the server's
 
 
-def test_server_settings_are_where_pictures_go_what_the_device_holds_and_the_queues():
+def test_server_settings_are_where_pictures_go_what_the_device_holds_and_what_accounts_may():
     paths = [name for name in SETTING_NAMES if name.startswith("outdir_")]
     others = ["job_history_limit", "sd_checkpoints_limit", "pictures_side_by_side", "cross_attention_optimization"]
     found = [name for name, param in declared_params(Settings).items() if param.server]
-    queue = [name for name in SETTING_NAMES if name.startswith("queue_")]
-    assert sorted(found) == sorted([*paths, *others, *queue, "save_to_dirs", "directories_filename_pattern"])
+    accounts = [name for name in SETTING_NAMES if name.startswith(("queue_", "limit_", "quota_", "members_"))]
+    assert sorted(found) == sorted([*paths, *others, *accounts, "save_to_dirs", "directories_filename_pattern"])
 
 
 @pytest.fixture

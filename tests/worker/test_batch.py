@@ -12,6 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from modules.app.jobs import pictures_of
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import Invalid, InvalidImage
 from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import JobSpec
@@ -72,7 +73,7 @@ def recorded(request, batch):
 
 
 def job(params, kind="img2img"):
-    return JobSpec("it", "me", kind, json.loads(json.dumps(params)), asdict(Settings(sd_model_checkpoint="tiny-sd1")))
+    return JobSpec("it", LOCAL_OWNER, kind, json.loads(json.dumps(params)), asdict(Settings(sd_model_checkpoint="tiny-sd1")))
 
 
 def played(device, spec):

@@ -35,6 +35,7 @@ TITLES: Mapping[str, str] = {
     "saving-to-dirs": "Saving to a directory",
     "infotext": "Generation data",
     "ui": "Page",
+    "accounts": "Accounts and limits",
     "queue": "Queue",
 }
 

@@ -1,0 +1,66 @@
+"""Pictures that were sent, within what their account may have: the oldest that no job needs make room."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from modules.app.app import App
+from modules.base.accounts import Account
+from modules.base.errors import OverQuota
+from modules.imaging.inputs import NAME, encode_input, write_input
+from modules.settings.account_limits import MEGABYTE, account_limits
+from modules.store.jobs import JobStore
+
+JUST_SENT = 3600.0      # seconds that a picture is left alone, for the request that is to name it
+
+
+def keep_input(app: App, account: Account, content: bytes) -> str:
+    """Keep a picture file's picture for the account; returns its name. Raises InvalidImage, TooLarge or OverQuota."""
+    name, stored = encode_input(content)
+    mine = app.data_of(account.name)
+    most = account_limits(app.settings.current, account.role.name).inputs
+    with mine.sending:
+        if most:
+            make_room(mine.paths.inputs, name, len(stored), most, app.jobs.store, account.name)
+        write_input(mine.paths.inputs, name, stored)
+    return name
+
+
+def make_room(folder: Path, name: str, size: int, most: int, store: JobStore, owner: str) -> None:
+    """Delete the account's oldest pictures, as many as must go. Raises OverQuota; then none is deleted."""
+    found = sorted(stored_files(folder, but=name), key=lambda file: file[1].st_mtime)
+    over = sum(about.st_size for _, about in found) + size - most
+    if over <= 0:
+        return
+    needed, before = names_in_use(store, owner), time.time() - JUST_SENT
+    leave = []
+    for path, about in found:
+        if over > 0 and about.st_mtime < before and path.name not in needed:
+            leave.append(path)
+            over -= about.st_size
+    if over > 0:
+        raise OverQuota(
+            f"Your account may have {most // MEGABYTE:,} MB of pictures that jobs start from; those of the last hour "
+            "and of unfinished jobs are as many.",
+            "Send it again when jobs are done: those that no job needs make room after an hour.", JUST_SENT / 2,
+        )
+    for path in leave:
+        path.unlink(missing_ok=True)
+
+
+def stored_files(folder: Path, but: str) -> Iterable[tuple[Path, os.stat_result]]:
+    """The kept pictures but for that one."""
+    if folder.is_dir():
+        for entry in os.scandir(folder):
+            if NAME.fullmatch(entry.name) and entry.name != but:
+                yield Path(entry.path), entry.stat()
+
+
+def names_in_use(store: JobStore, owner: str) -> set[str]:
+    """Kept pictures that the account's unfinished jobs start from."""
+    unfinished = (job for job in store.unfinished() if job.owner == owner)
+    return {name for job in unfinished for name in NAME.findall(json.dumps(dict(job.params)))}

@@ -1,0 +1,25 @@
+"""What an administrator may let members do."""
+
+from __future__ import annotations
+
+from modules.base.accounts import Account, Role
+from modules.base.errors import Forbidden
+from modules.settings.options import Settings
+
+
+def check_makes_models(account: Account, server: Settings) -> None:
+    """Merging, converting, extracting. Raises Forbidden."""
+    check_allowed(account, server.members_make_models, "members_make_models")
+
+
+def check_edits_models(account: Account, server: Settings) -> None:
+    """What is written beside the model files: descriptions, previews. Raises Forbidden."""
+    check_allowed(account, server.members_edit_models, "members_edit_models")
+
+
+def check_allowed(account: Account, members: bool, setting: str) -> None:
+    """members: may they? setting: what says so. Raises Forbidden."""
+    if account.role < (Role.MEMBER if members else Role.ADMINISTRATOR):
+        raise Forbidden(
+            "The model files are the administrator's.", f"An administrator can let members, by the setting {setting}."
+        )

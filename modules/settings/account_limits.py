@@ -1,0 +1,59 @@
+"""How large a request of an account may be, and how much of the disk it may have: by its role, as the settings are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modules.base.errors import Invalid
+from modules.settings.options import Settings
+
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """0 is no limit.
+
+    megapixels: of a picture, before anything is cut off; pictures: of a job; steps: of a pass
+    inputs: bytes of pictures that were sent; storage: bytes among the outputs
+    """
+
+    megapixels: float = 0.0
+    pictures: int = 0
+    steps: int = 0
+    inputs: int = 0
+    storage: int = 0
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raises Invalid."""
+        if self.megapixels and width * height > self.megapixels * 1e6:
+            raise Invalid(
+                f"A picture of {width}×{height} has {width * height / 1e6:.2f} megapixels; your account's may have "
+                f"{self.megapixels:g}.", "Ask for a smaller one.", "width" if width >= height else "height",
+            )
+
+    def check_steps(self, steps: int) -> None:
+        """Raises Invalid."""
+        if self.steps and steps > self.steps:
+            raise Invalid(f"Your account may ask for {self.steps:,} steps, not {steps:,}.", "Ask for fewer.", "steps")
+
+    def check_pictures(self, pictures: int) -> None:
+        """Raises Invalid."""
+        if self.pictures and pictures > self.pictures:
+            raise Invalid(
+                f"A job of your account may make {self.pictures:,} pictures, not {pictures:,}.",
+                "Ask for fewer at once.", "n_iter",
+            )
+
+
+def account_limits(s: Settings, role: str) -> AccountLimits:
+    """role: a name of `Role`, in any case; of an unknown one a guest's limits"""
+    if role.lower() == "administrator":
+        return AccountLimits()
+    if role.lower() == "member":
+        sizes = s.limit_member_megapixels, s.limit_member_pictures, s.limit_member_steps
+        megabytes = s.quota_member_inputs, s.quota_member_storage
+    else:
+        sizes = s.limit_guest_megapixels, s.limit_guest_pictures, s.limit_guest_steps
+        megabytes = s.quota_guest_inputs, s.quota_guest_storage
+    return AccountLimits(*sizes, *(size * MEGABYTE for size in megabytes))
