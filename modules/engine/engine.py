@@ -1,4 +1,4 @@
-"""The loop that owns the device: asks it the questions of the pictures in the making, and hands back the answers."""
+"""The engine: the loop that owns the device, asks it the questions of the image tasks, and hands back the answers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from modules.sampling.questions import Interrupted, Question, Wait
 
 log = logging.getLogger(__name__)
 
-# questions of equal key, or of equal `mixed_key` → an answer each
+# answers questions of equal key, or of equal `mixed_key`, one answer each
 Answer = Callable[[Sequence[Question]], Sequence[Any]]
 Tell = Callable[[Sequence[ImageTask]], None]
 ALL = 2**31
 
 
 def untold(pictures: Sequence[ImageTask]) -> None:
-    """Nobody asked to be told."""
+    """Do nothing: the default of `before` and `dropped`."""
 
 
 class Stop(Exception):
@@ -30,12 +30,12 @@ class Stop(Exception):
 
 
 class Engine:
-    """Owns the device. Any thread may call `submit`, `interrupt`, `skip` and `stop`; the rest is `run`'s thread alone.
+    """The loop on the device. Any thread may call `submit`, `interrupt`, `skip` and `stop`; `run` is one thread's.
 
-    answer: the arithmetic; watch: called with an image after its every move; batch_weights: the part of the weights
-        that a batch shares;
-    before: called with the images that are worked on next; dropped: with those that were interrupted before they had
-        begun
+    answer: computes the answers of a batch; watch: called with an image after its every move
+    batch_weights: the part of the weights that a batch shares
+    before: called with the images that are worked on next
+    dropped: called with images that were interrupted before they had begun
     """
 
     def __init__(
@@ -49,19 +49,22 @@ class Engine:
     ) -> None:
         self.answer, self.watch, self.before, self.dropped = answer, watch, before, dropped
         self.max_rows, self.batch_weights = max_rows, batch_weights
-        self.rows = max_rows                             # what fits now: halved when memory runs out
+        self.rows = max_rows                             # rows that fit now: halved when memory runs out
         self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.running: list[ImageTask] = []               # begun, by turn
-        self.suspects: list[ImageTask] = []              # of a batch that failed: each is asked alone
+        self.running: list[ImageTask] = []               # begun, in the order of their turns
+        self.suspects: list[ImageTask] = []              # images of a batch that failed: each is asked alone
         self.waiting = WaitingRoom()
 
     def submit(self, pictures: Sequence[ImageTask], side_by_side: int = ALL) -> None:
-        """`side_by_side`: how many of a job may be begun at a time; a batch begins as a whole."""
+        """Add the images of jobs.
+
+        side_by_side: images of one job that may be begun at a time; a batch begins as a whole
+        """
         lines = lines_of(pictures, side_by_side)
         self.inbox.put(lambda: self._admit(lines))
 
     def interrupt(self, job: str) -> None:
-        """End every picture of a job, begun or not."""
+        """End every image of a job, begun or not."""
         self.inbox.put(lambda: self._interrupt(job))
 
     def skip(self, job: str) -> None:
@@ -80,12 +83,12 @@ class Engine:
             return
 
     def listen(self) -> None:
-        """Do what other threads asked for; wait only if there is nothing else to do."""
+        """Run the calls of other threads; wait for one only if there is nothing else to do."""
         while not self.running or not self.inbox.empty():
             self.inbox.get()()
 
     def step(self) -> None:
-        """Answer the picture whose turn it is, and others whose questions fit in the same call."""
+        """Answer the current image, and others whose questions fit in the same call."""
         self.suspects = [each for each in self.suspects if not each.ended]
         batch = [self.suspects.pop(0)] if self.suspects else next_batch(self.running, self.rows, self.batch_weights)
         self.before(batch)
@@ -105,7 +108,7 @@ class Engine:
         self._begin()
 
     def _begin(self) -> None:
-        """Start those for whom there is room now. It is their turn: who asks for that first need not wait."""
+        """Start the images that may begin now. It is their turn, so a `Wait` as first question is answered at once."""
         begun = False
         for picture in self.waiting.next():
             self.before([picture])
@@ -116,7 +119,7 @@ class Engine:
             self._after(picture)
             begun = True
         if begun:
-            # everyone's first before anyone's second; stable, so then by age
+            # everyone's first before anyone's second; the sort is stable, so then by age
             self.running.sort(key=lambda picture: picture.turn)
 
     def _after(self, picture: ImageTask) -> None:

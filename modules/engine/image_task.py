@@ -1,4 +1,4 @@
-"""An image task: one image in the making, as the engine sees it."""
+"""An image task: one image, as the engine sees it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class NoQuestion:
-    """Stands for the question of an image that has not begun, or has ended."""
+    """The question of an image that has not begun, or has ended."""
 
     quick: ClassVar = False
 
@@ -31,15 +31,15 @@ class NoQuestion:
 
 @dataclass(eq=False, slots=True)
 class ImageTask(Generic[T]):
-    """A suspended task and the question it waits on."""
+    """A suspended task and its current question."""
 
     task: Task[T]
-    job: str                        # what a person asked for; one job has many pictures
-    index: int                      # which of them this is
+    job: str                        # the id of the image's job
+    index: int                      # the image's index in its job
     owner: str
     turn: float                     # when it is due: pictures with earlier turns go first
-    alone: bool = False             # shares no call, for those who want every bit the same
-    # pictures of one batch begin together and are skipped together; None: it is one by itself
+    alone: bool = False             # True if it shares no call, so that every bit is reproducible
+    # images of one batch begin together and are skipped together; None: the image is its own batch
     batch: int | None = None
     ask: Question = NoQuestion()
     interrupted: bool = False
@@ -53,7 +53,7 @@ class ImageTask(Generic[T]):
 
     @property
     def waits(self) -> bool:
-        """Does it wait for what another task has not done yet?"""
+        """True if it waits for another task's signal."""
         return isinstance(self.ask, WaitFor) and not self.ask.signal.given
 
     @property
@@ -65,7 +65,7 @@ class ImageTask(Generic[T]):
         self._step(lambda: self.task.send(answer))
 
     def fail(self, error: Exception) -> None:
-        """Raise `error` where the task waits; it may still answer with a result (a half-made picture)."""
+        """Raise `error` in the task; it may still return a result, such as an unfinished picture."""
         self._step(lambda: self.task.throw(error))
 
     def _step(self, resume: Callable[[], Question]) -> None:

@@ -1,12 +1,11 @@
-"""The scheduler: which images share the next call. Pure: it looks at the images that have begun,
-in the order of their turns.
+"""The scheduler: it chooses the images that share the next call. Pure: it only looks at the images that have begun.
 
-The current image is the first; but a quick question for the same weights, or for weights that can be batched with them,
-goes before it. The next batch is all images whose question has the current one's key; or, if that gives more rows and
-at least MIXED_ROWS, all candidates with its mixed key, which leaves out what `batch_weights` leaves out: their LoRAs.
-Of each owner it takes as many as the owner with fewest has, and no more rows than fit; an image that is to be alone
-shares no call. An image that asks `Wait` is current, and so goes on, when no earlier one asks for a step. One that
-waits for another is passed over.
+The current image is the first in the order of turns; but a quick question for the same weights, or for weights that can
+be batched with them, goes before it. The next batch is all images whose question has the current one's key; or, if that
+gives more rows and at least MIXED_ROWS, all candidates with its mixed key, which leaves out what `batch_weights` leaves
+out: their LoRAs. Of each owner it takes as many as the owner with fewest has, and no more rows than fit; an image that
+is to be alone shares no call. An image that asks `Wait` is current, and so goes on, when no earlier one asks for a
+step. An image that waits for a signal is skipped.
 """
 
 from __future__ import annotations
@@ -25,13 +24,14 @@ BatchWeights = Callable[[Weights], Weights]      # the part of an image's weight
 
 
 def unmixed(weights: Weights) -> Weights:
-    """All of the weights: nothing mixes."""
+    """Return the whole weights: no weights can be mixed."""
     return weights
 
 
 def next_batch(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeights) -> list[ImageTask]:
-    """The pictures of the next call. `begun`: at least one that does not wait for another; `rows`:
-    how many fit in a call.
+    """Return the images of the next call.
+
+    begun: at least one of them does not wait for a signal; rows: rows that fit in a call
     """
     begun = [picture for picture in begun if not picture.waits]
     close = candidates(begun, rows, batch_weights)
@@ -40,7 +40,7 @@ def next_batch(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeight
         return [first]
     key = first.ask.key
     same = fair_share([picture for picture in begun if picture.ask.key == key], rows)
-    # there is nothing to gain
+    # mixing would add no rows
     if rows_of(same) >= rows or all(picture.ask.weights == first.ask.weights for picture in close):
         return same
     key = mixed_key(first.ask, batch_weights)
@@ -49,9 +49,7 @@ def next_batch(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeight
 
 
 def candidates(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeights) -> list[ImageTask]:
-    """Pictures with the first one's weights, plus, among the first `rows`,
-    those whose weights can be mixed with them.
-    """
+    """Return images with the first one's weights, and those among the first `rows` that can be mixed with them."""
     first = begun[0].ask
     shared = weights_in_batch(first, batch_weights)
 
@@ -65,9 +63,9 @@ def candidates(begun: Sequence[ImageTask], rows: int, batch_weights: BatchWeight
 
 
 def fair_share(pictures: Sequence[ImageTask], rows: int) -> list[ImageTask]:
-    """As many of each owner, in turn, as the owner with fewest has, and as fit.
+    """Return as many images of each owner, in turn, as the owner with fewest has, and as fit.
 
-    So a person who asks for one picture waits for a step of two, not for somebody's hundred.
+    So a person who asks for one image waits for a step of two, not for somebody's hundred.
     """
     fitting = [picture for picture in pictures if not picture.alone]
     share = min(Counter(picture.owner for picture in fitting).values())
@@ -82,15 +80,15 @@ def fair_share(pictures: Sequence[ImageTask], rows: int) -> list[ImageTask]:
 
 
 def mixed_key(ask: Question, batch_weights: BatchWeights) -> Hashable:
-    """The question's key without what may differ in a mixed batch."""
+    """Return the question's key without the part that may differ in a mixed batch."""
     return replace(ask, weights=weights_in_batch(ask, batch_weights)).key
 
 
 def weights_in_batch(ask: Question, batch_weights: BatchWeights) -> Weights:
-    """The part of the question's weights that the whole batch must share."""
+    """Return the part of the question's weights that the whole batch must share."""
     try:
         return batch_weights(ask.weights)
-    except (WebUIError, OSError):      # a file that cannot be read: the job is told as soon as its image is asked alone
+    except (WebUIError, OSError):      # an unreadable file: the job fails when its image is asked alone
         return ask.weights
 
 

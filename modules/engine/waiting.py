@@ -1,7 +1,7 @@
-"""Pictures that have not begun, and which of them begins next.
+"""The images that have not begun, and the order in which they begin.
 
 Depth first: of one job only a few are begun at a time, so that the first is finished early and an interruption costs
-few. An owner's jobs begin in the order in which they were asked for. What waits here costs a step nothing.
+few. An owner's jobs begin in the order in which they were asked for. Waiting images cost a step nothing.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from itertools import groupby
 
 from modules.engine.image_task import ImageTask
 
-MOST_BEGUN = 16      # pictures of one owner; more would wait for their calls with their latents in memory
+MOST_BEGUN = 16      # images of one owner; more would wait for their calls with their latents in memory
 
 
 @dataclass(eq=False)
 class JobQueue:
-    """The waiting pictures of one job, batch by batch."""
+    """The waiting images of one job, batch by batch."""
 
     job: str
     owner: str
-    side_by_side: int                                      # how many of them may be begun; one batch may always
+    side_by_side: int                                      # images that may be begun at a time; one batch always may
     batches: deque[Sequence[ImageTask]] = field(default_factory=deque)
     begun: int = 0
 
@@ -31,7 +31,7 @@ class JobQueue:
 
 
 def lines_of(pictures: Sequence[ImageTask], side_by_side: int) -> list[JobQueue]:
-    """One line a job."""
+    """Group images into one queue for each job."""
     found: dict[str, JobQueue] = {}
     for (job, _), batch in groupby(pictures, key=lambda picture: picture.batch_key):
         together = list(batch)
@@ -41,16 +41,16 @@ def lines_of(pictures: Sequence[ImageTask], side_by_side: int) -> list[JobQueue]
 
 
 class WaitingRoom:
-    """All lines. The engine tells it what has begun and ended."""
+    """The queues of all jobs. The engine reports the images that begin and end."""
 
     def __init__(self) -> None:
         self._lines: dict[str, JobQueue] = {}                  # by job, until its last picture has ended
-        self._queues: dict[str, deque[JobQueue]] = {}          # by owner: lines with somebody waiting, oldest first
-        self._begun: Counter[str] = Counter()              # by owner
-        self._changed: dict[str, None] = {}                # owners for whom something may begin now
+        self._queues: dict[str, deque[JobQueue]] = {}          # by owner: those with waiting images, oldest first
+        self._begun: Counter[str] = Counter()              # images begun, by owner
+        self._changed: dict[str, None] = {}                # owners with images that may begin now
 
     def __bool__(self) -> bool:
-        """Is there a job whose last picture has not ended?"""
+        """True if a job has an image that has not ended."""
         return bool(self._lines)
 
     def add(self, line: JobQueue) -> None:
@@ -59,7 +59,7 @@ class WaitingRoom:
         self._changed[line.owner] = None
 
     def ended(self, picture: ImageTask) -> None:
-        """One that had begun is out of the engine."""
+        """Note that an image has ended."""
         line = self._lines[picture.job]
         line.begun -= 1
         self._begun[line.owner] -= 1
@@ -67,7 +67,7 @@ class WaitingRoom:
         self._forget(line)
 
     def drop(self, job: str) -> list[ImageTask]:
-        """Take out those of a job that have not begun."""
+        """Remove the images of a job that have not begun, and return them."""
         line = self._lines.get(job)
         if line is None:
             return []
@@ -78,7 +78,7 @@ class WaitingRoom:
         return dropped
 
     def next(self) -> Iterator[ImageTask]:
-        """Those that may begin now; each counts as begun as it is given out."""
+        """Return the images that may begin now; each counts as begun."""
         while self._changed:
             owner = next(iter(self._changed))
             line = self._next_line(owner)
@@ -96,7 +96,7 @@ class WaitingRoom:
             queue.popleft()
         if not queue:
             self._queues.pop(owner, None)
-            self._begun += Counter()                       # forget owners with none
+            self._begun += Counter()                       # forgets owners at 0
             return None
         room = self._begun[owner] < MOST_BEGUN
         return next((line for line in queue if line.may_begin()), None) if room else None

@@ -1,4 +1,4 @@
-"""The samplers there are. A sampler is a function in `euler_heun`, `dpm_solver` or `timestep`, and one line here."""
+"""The table of samplers. A sampler is a function in `euler_heun`, `dpm_solver` or `timestep`, and one row here."""
 
 from __future__ import annotations
 
