@@ -1,6 +1,6 @@
-"""The pictures of a batch, found when it is asked for, each with its mask and its generation data. No torch.
+"""The input files of a batch, found when it is asked for, each with its mask and its generation data. No torch.
 
-Pictures of a folder are only looked at here; they are read one by one when it is their turn.
+Pictures of a folder are only listed here; each is read when its turn comes.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from modules.params.img2img import Img2Img
 from modules.requests.png_info import infotext_of, with_infotexts
 from modules.settings.flags import Flags
 
-NAMED = 5      # so many files a note names
+NAMED = 5      # file names in a note, at most
 
 
 def img2img_batch(request: Img2ImgBatch, flags: Flags) -> Batch:
-    """img2img's Batch tab: with generation data, if that is wanted.
+    """Return the files of img2img's Batch tab, with their generation data if they are to be used.
 
     Raises Invalid, Forbidden, InvalidImage or TooLarge.
     """
@@ -42,7 +42,10 @@ def img2img_batch(request: Img2ImgBatch, flags: Flags) -> Batch:
 
 
 def extras_batch(request: FromFolder, params: Extras, flags: Flags) -> Batch:
-    """Extras' Batch from Directory: with generation data, without what would become too large. Raises as above."""
+    """Return the files of Extras' Batch from Directory with their generation data, without those that grow too large.
+
+    Raises Invalid, Forbidden, InvalidImage or TooLarge.
+    """
     batch = from_folder(request, flags)
     fitting = [fits_limits(params, Path(entry.image)) for entry in batch.entries]
     if not any(fitting):
@@ -61,7 +64,7 @@ def extras_batch(request: FromFolder, params: Extras, flags: Flags) -> Batch:
 
 
 def fits_limits(params: Extras, path: Path) -> bool:
-    """Also if it is turned to be upright."""
+    """Return whether the result stays within the limits, even if the picture is rotated upright."""
     try:
         width, height = size_of(path)
         check_sizes(params, [(width, height)])
@@ -72,7 +75,7 @@ def fits_limits(params: Extras, path: Path) -> bool:
 
 
 def check_inputs(inputs: Path, names: Iterable[str], field: str) -> None:
-    """Raises Invalid naming the field, if one of the names is that of no picture in `inputs`."""
+    """Raise Invalid, naming the field, if one of the names is no picture in `inputs`."""
     if not all(NAME.fullmatch(name) and (inputs / name).is_file() for name in names):
         raise Invalid(
             "A picture this job starts from is gone.", "Send it again: POST /easel/v1/inputs answers its name.", field
@@ -80,9 +83,9 @@ def check_inputs(inputs: Path, names: Iterable[str], field: str) -> None:
 
 
 def uploaded_batch(request: Img2ImgBatch) -> Batch:
-    """Pictures that were kept.
+    """Return the uploaded pictures.
 
-    Their names come from the browser, so nothing else is taken for one: a path would be read.
+    Their names come from the browser, so only names of uploads are accepted: a path would be read.
     """
     if not request.batch_sent:
         raise Invalid("There is no picture to start from.", "Drop some into the field first.", "batch_sent")
@@ -94,7 +97,7 @@ def uploaded_batch(request: Img2ImgBatch) -> Batch:
 
 
 def from_folder(request: FromFolder, flags: Flags) -> Batch:
-    """Every picture of the input directory, and where results go."""
+    """Return every picture of the input directory, and the directory of the results."""
     found = listing(folders.input_folder(flags, request.batch_input_dir, "batch_input_dir"), MOST_BATCH_PICTURES)
     if not found.pictures:
         raise Invalid(
@@ -116,7 +119,10 @@ def folder_pictures(named: str, field: str, flags: Flags) -> tuple[Path, ...]:
 
 
 def with_masks(batch: Batch, masks: Sequence[Path]) -> Batch:
-    """Each picture with the mask of its name, whatever the ending; a single mask is everybody's. Raises Invalid."""
+    """Return the pictures with the masks of their names, whatever the extension; a single mask is for all.
+
+    Raises Invalid.
+    """
     if not masks:
         raise Invalid(
             "There is no picture in the mask directory.",
@@ -138,10 +144,9 @@ def with_masks(batch: Batch, masks: Sequence[Path]) -> Batch:
 
 
 def sized(batch: Batch, scale: float, kept: Path) -> Batch:
-    """Each picture's result `scale` times as large as itself, without what would become too large.
-    Raises Invalid if that is all.
+    """Return the pictures with results `scale` times as large, without those that would become too large.
 
-    kept: the folder of pictures that were sent
+    kept: the folder of uploaded pictures. Raises Invalid if none is left.
     """
     entries, too_large = [], []
     for entry in batch.entries:
@@ -160,7 +165,10 @@ def sized(batch: Batch, scale: float, kept: Path) -> Batch:
 
 
 def scaled_fields(size: tuple[int, int], scale: float) -> dict[str, Any]:
-    """The request's width and height for a picture of that size; multiples of 8 below, as A1111's. Raises Invalid."""
+    """Return the request's width and height for a picture of that size, rounded down to multiples of 8 as in A1111.
+
+    Raises Invalid.
+    """
     width, height = (int(side * scale) // HIRES_MULTIPLE * HIRES_MULTIPLE for side in size)
     sides = declared_params(Img2Img)["width"].widget
     if isinstance(sides, Slider) and (min(width, height) < sides.low or max(width, height) > sides.high):
@@ -170,6 +178,6 @@ def scaled_fields(size: tuple[int, int], scale: float) -> dict[str, Any]:
 
 
 def left_out_note(why: str, names: Sequence[str]) -> tuple[str, ...]:
-    """A note, if there is anything to tell."""
+    """Return a note on the names, if there are any."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return (f"Left out, {why}: {', '.join(names[:NAMED])}{more}.",) if names else ()

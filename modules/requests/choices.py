@@ -1,7 +1,4 @@
-"""What there is to choose from in a form, by the names that declared fields use: samplers, styles, files of models.
-
-No torch.
-"""
+"""The options of a form's lists, by the names that declared fields use: samplers, styles, model files. No torch."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from modules.sampling.schedules import SCHEDULES
 Options = Sequence[str] | Sequence[tuple[str, str]]      # values, or (label, value)
 Lists = Mapping[str, Callable[[], Options]]
 
-# Lists that change while the page is served: files, and the styles that are kept in one.
+# Lists that change while the page is open: files, and the styles.
 OF_FILES = (
     "checkpoints",
     "titled_checkpoints",
@@ -34,7 +31,7 @@ OF_FILES = (
 
 
 def lists_of(app: App, mine: AccountData) -> Lists:
-    """A list's name → what is in it now for whoever asks."""
+    """Return the current options of each list, by its name."""
     models = app.models
 
     def checkpoints() -> list[str]:
@@ -67,13 +64,13 @@ def lists_of(app: App, mine: AccountData) -> Lists:
 
 
 def choices_now(app: App, mine: AccountData) -> dict[str, list[tuple[str, str]]]:
-    """The lists of files as they are now: name → (label, value) of each."""
+    """Return the current options of the lists of files: name → (label, value) of each."""
     lists = lists_of(app, mine)
     return {name: pairs(lists[name]()) for name in OF_FILES}
 
 
 def file_problems(app: App, mine: AccountData) -> list[str]:
-    """What is wrong with the settings, the files that they name and those that are there, a sentence each."""
+    """Return the problems of the settings, of the files they name and of the files in the lists, a sentence each."""
     broken = [found.problem for found in app.models.checkpoints.list() if found.problem]
     problems = [*missing_choices(app, mine.settings.current), *broken, *mine.style_files.problems()]
     told = dict.fromkeys((*app.notices, app.settings.problem, mine.settings.problem))
@@ -81,7 +78,7 @@ def file_problems(app: App, mine: AccountData) -> list[str]:
 
 
 def missing_folder(app: App) -> str:
-    """Where to put a checkpoint, if there is none at all; else ""."""
+    """Return the folder to put a checkpoint in, if there is none at all; else ""."""
     return "" if app.models.checkpoints.list() else str(app.models.checkpoints.roots[0])
 
 
@@ -90,5 +87,5 @@ def pairs(options: Options) -> list[tuple[str, str]]:
 
 
 def label_of(file: ModelFile, title: str) -> str:
-    """A broken file is listed too, marked, so that nobody looks for it in vain."""
+    """Return a file's label; a broken file is marked."""
     return f"⚠ {file.name}" if file.problem else title

@@ -1,6 +1,4 @@
-"""What is not now as the manifest of a picture says it was;
-so Easel can say beforehand why a picture may not come out the same.
-"""
+"""The differences between an image's manifest and the current state: reasons why it may not come out the same."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from modules.base.version import VERSION
 from modules.library.library import Library
 from modules.settings.options import Settings
 
-MANIFEST_KEY = "easel"               # of the PNG text
+MANIFEST_KEY = "easel"               # the key of the PNG text
 FORMAT = 1
 LIBRARIES = ("torch", "diffusers", "transformers", "tokenizers", "torchsde", "numpy", "pillow")
 SHAPES_PICTURES = frozenset(
@@ -38,7 +36,7 @@ SHAPES_PICTURES = frozenset(
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as it was when a picture was made."""
+    """A difference between the manifest and now."""
 
     what: str
     then: Any
@@ -60,7 +58,7 @@ def installed(name: str) -> str:
 def differences(
     then: Mapping[str, Any], library: Library, settings: Settings, device: Mapping[str, str]
 ) -> list[Difference]:
-    """What is not now as a manifest says it was. Raises Invalid for what is no manifest."""
+    """Return the differences between a manifest and now. Raises Invalid if it is no manifest."""
     try:
         return [
             *missing_models(then["models"], library),
@@ -85,7 +83,7 @@ def missing_models(then: Any, library: Library) -> Iterator[Difference]:
 
 
 def changed_settings(then: Mapping[str, Any], settings: Settings) -> Iterator[Difference]:
-    """Those that shape pictures."""
+    """Yield the changed settings that shape images."""
     for name, param in declared_params(Settings).items():
         now = getattr(settings, name)
         if param.section in SHAPES_PICTURES and name != "sd_model_checkpoint" and name in then and then[name] != now:

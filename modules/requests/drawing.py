@@ -1,4 +1,4 @@
-"""A request for new pictures as a job's parameters: styles put in, script and names resolved, batches laid out.
+"""A request for new images as a job's parameters: styles applied, script and names resolved, batches listed.
 
 No torch.
 """
@@ -28,14 +28,14 @@ Params = TypeVar("Params", bound=Generation)
 
 
 def txt2img_params(app: App, request: Txt2Img, mine: AccountData) -> dict[str, Any]:
-    """The parameters of a txt2img job. Raises Invalid or UnknownName."""
+    """Return the parameters of a txt2img job. Raises Invalid or UnknownName."""
     styles = mine.styles()
     resolved = resolve_request(resolve_script(with_styles(fields_of(Txt2Img, request), styles), "txt2img", styles))
     return asdict(resolved) | unstyled(request, styles)
 
 
 def img2img_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[str, Any]:
-    """The parameters of an img2img job, a batch or not.
+    """Return the parameters of an img2img job, a batch or not.
 
     Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge.
     """
@@ -47,7 +47,7 @@ def img2img_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[s
 
 
 def single_params(request: Img2ImgBatch, styles: Mapping[str, Style], server: Settings) -> dict[str, Any]:
-    """The parameters of a job that starts from the request's own pictures."""
+    """Return the parameters of a job on the request's own pictures."""
     resolved = resolve_img2img(
         resolve_script(with_styles(fields_of(Img2Img, request), styles), "img2img", styles), server
     )
@@ -55,9 +55,7 @@ def single_params(request: Img2ImgBatch, styles: Mapping[str, Style], server: Se
 
 
 def batch_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[str, Any]:
-    """The parameters of a job that starts from many files, one after another;
-    a file's own fields and settings are its entry's.
-    """
+    """Return the parameters of a batch job; each entry has its file's own fields and settings."""
     check_inputs(mine.paths.inputs, (each.image for each in request.batch_sent), "batch_sent")
     batch, styles, settings = img2img_batch(request, app.flags), mine.styles(), mine.settings.current
     first = replace(request, init_images=(batch.entries[0].image,), mask=batch.entries[0].mask)
@@ -73,7 +71,7 @@ def batch_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[str
 
 
 def with_scaled_size(request: Img2ImgBatch, inputs: Path) -> Img2ImgBatch:
-    """The request with the picture's size times its scale, if it asks for that. Raises Invalid."""
+    """Return the request with the picture's size times the request's scale, if it has one. Raises Invalid."""
     if not request.resize_by or not request.init_images:
         return request
     return replace(
@@ -83,5 +81,5 @@ def with_scaled_size(request: Img2ImgBatch, inputs: Path) -> Img2ImgBatch:
 
 
 def fields_of(cls: type[Params], request: Params) -> Params:
-    """The request as a plain `cls`, without what faces add to it."""
+    """Return the request as a plain `cls`, without the fields that the page or the API adds."""
     return cls(**{each.name: getattr(request, each.name) for each in fields(cls)})

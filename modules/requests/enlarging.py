@@ -16,7 +16,7 @@ from modules.requests.batch_inputs import check_inputs, extras_batch
 
 
 def extras_params(app: App, request: ExtrasBatch, mine: AccountData) -> dict[str, Any]:
-    """The parameters of an Extras job.
+    """Return the parameters of an Extras job.
 
     Raises Invalid, UnknownName, ModelMissing, Forbidden, InvalidImage or TooLarge.
     """
@@ -32,7 +32,7 @@ def extras_params(app: App, request: ExtrasBatch, mine: AccountData) -> dict[str
 
 
 def inputs_of(request: ExtrasBatch, inputs: Path) -> dict[str, Any]:
-    """The kept pictures that a job starts from, each with its generation data. Raises Invalid."""
+    """Return the uploaded pictures of a job, each with its generation data. Raises Invalid."""
     if not request.images:
         raise Invalid("There is no picture to enlarge.", "Drop one into the field first.", field="images")
     infotexts = request.infotexts or ("",) * len(request.images)
@@ -47,4 +47,4 @@ def inputs_of(request: ExtrasBatch, inputs: Path) -> dict[str, Any]:
     check_sent(sizes)
     check_sizes(request, sizes)
     lists = {"images": list(request.images), "infotexts": list(infotexts)}
-    return lists | {"batch_size": len(request.images)}      # by which the queue counts pictures
+    return lists | {"batch_size": len(request.images)}      # the queue counts a job's pictures by this

@@ -1,4 +1,4 @@
-"""A form's values by name → a submission: what is not given is as a page begins with that model. No torch."""
+"""A form's values by name become a submission; missing values are the page's defaults with that model. No torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ScriptValues = tuple[str, Values]      # a script's name and its arguments by na
 def read_submission(
     app: App, account: Account, kind: str, given: Values, settings: Values, script: ScriptValues | None = None,
 ) -> Submission:
-    """Raises Invalid naming the field."""
+    """Return the submission of a form's values. Raises Invalid naming the field."""
     row = JOB_KINDS.get(kind)
     if row is None:
         raise Invalid(
@@ -40,7 +40,7 @@ def read_submission(
 
 
 def with_script(kind: JobKind, request: Any, name: str, arguments: Values) -> Any:
-    """The request with a script's arguments in the script's order. Raises Invalid naming the argument."""
+    """Return the request with a script's arguments in the script's order. Raises Invalid naming the argument."""
     if not isinstance(request, Generation):
         raise Invalid(f"{kind.name} takes no script.", "Leave it out.", field="script")
     if name in scripts.NO_SCRIPT:
@@ -52,7 +52,7 @@ def with_script(kind: JobKind, request: Any, name: str, arguments: Values) -> An
 
 
 def start_values(app: App, kind: JobKind, standing: Settings, settings: Values) -> dict[str, Any]:
-    """What a form of that kind begins with: its own defaults, over them those of the model that the settings name."""
+    """Return the start values of a kind's form: its own defaults, and over them those of the settings' model."""
     if not kind.draws:
         return form_defaults(kind.request)
     name = settings.get("sd_model_checkpoint")

@@ -1,4 +1,4 @@
-"""Pictures in the outputs folder that no job's record tells of, listed again: what a lost database knew."""
+"""Pictures in the outputs folder that have no job record, listed again after the database was lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from modules.store.jobs import DONE, GRID, IMAGE, JobRecord, JobStore, OutputRec
 log = logging.getLogger(__name__)
 MOST_FOUND, FINDING_SECONDS = 50_000, 300.0      # files and seconds of one search
 FOUND_AT_ONCE = 200      # in one transaction
-PARAMETERS = "parameters"      # the text of a PNG with its generation data
+PARAMETERS = "parameters"      # the key of the PNG text with the generation data
 
 
 def list_found_pictures(
@@ -27,9 +27,9 @@ def list_found_pictures(
     stopping: Callable[[], bool] = lambda: False,
     seconds: float = FINDING_SECONDS,
 ) -> int:
-    """Record each PNG with generation data that has no record, as a job of its own that is done; returns how many.
+    """Record each PNG that has generation data and no record, as a finished job of its own; return their number.
 
-    owner_of: whose picture it is, by its path
+    owner_of: returns the owner of a picture by its path
     """
     until, known, count = time.monotonic() + seconds, store.output_paths(), 0
     found: list[JobRecord] = []
@@ -48,7 +48,7 @@ def list_found_pictures(
 
 
 def png_files(folder: Path) -> Iterator[Path]:
-    """All below it but what is hidden; links are not followed."""
+    """Yield the PNG files below a folder, without hidden ones; links are not followed."""
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -57,7 +57,7 @@ def png_files(folder: Path) -> Iterator[Path]:
 
 
 def found_record(path: Path, owner: str) -> JobRecord | None:
-    """None for a file that is no picture with generation data."""
+    """Return the record of a picture with generation data, or None."""
     try:
         text = png_texts(path.read_bytes()).get(PARAMETERS, "")
         created = path.stat().st_mtime
@@ -84,6 +84,6 @@ def found_record(path: Path, owner: str) -> JobRecord | None:
 
 
 def seed_of(said: Infotext) -> int:
-    """-1 if it does not say."""
+    """Return the seed in the generation data; -1 if there is none."""
     text = dict(said.pairs).get("Seed", "")
     return int(text) if text.isdecimal() and len(text) < 20 else -1

@@ -1,5 +1,4 @@
-"""The table of job kinds: what a request of each kind declares, how it is resolved, and where the worker plans it.
-No torch.
+"""The table of job kinds: the request class, the resolving function and the planner of each. No torch.
 
 A new kind is one row here and the two functions that it names. Page, API, command line and worker read this table.
 """

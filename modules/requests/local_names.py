@@ -1,8 +1,8 @@
-"""Generation data's names of files brought to what is here: by name and hash together. No torch.
+"""File names in generation data matched to local files, by name and hash together. No torch.
 
-A hash alone does not say which file was meant: trainers write the same one into all their files, editing tools keep the
-old one, and people keep copies. So a file of that name whose own hash fits goes first; among several of one hash and
-none of that name nobody chooses but the person.
+A hash alone does not identify the file: trainers write the same one into all their files, editing tools keep the
+old one, and people keep copies. So a file of that name with that hash is preferred; if several files have the hash and
+none the name, only the person can choose.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from modules.library.library import Library
 from modules.params.hires import LATENT_MODES, LATENT_UPSCALER
 from modules.prompts.network_tags import LORA_KINDS, MOST_NETWORK_TAGS, with_tags, without_separators
 
-TAGGED_PROMPTS = ("Prompt", "Hires prompt")                                       # have network tags
+TAGGED_PROMPTS = ("Prompt", "Hires prompt")                                       # prompts with network tags
 EMBEDDING_PROMPTS = ("Prompt", "Negative prompt", "Hires prompt", "Hires negative prompt")      # may name embeddings
 VAE_WITHOUT_FILE = ("Automatic", "None")
-UNSPEAKABLE = re.compile("[<>:]")      # in a file's name: a tag cannot say it
+UNSPEAKABLE = re.compile("[<>:]")      # characters of file names that a tag cannot contain
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A name of generation data that means nothing here.
+    """A name in generation data without a local file.
 
     field: the field or setting that is left without it; "" for a network or an embedding
-    copies: the files that have its hash where there are several, none with its name
+    copies: the files that have its hash if there are several, none with its name
     """
 
     what: str
@@ -46,7 +46,7 @@ class Missing:
 
 
 def usable_file(found: Meant, otherwise: Missing) -> ModelFile | Missing:
-    """The file, if one is meant and can be read."""
+    """Return the file if there is one and it can be read, else `otherwise`."""
     if found.file and not found.file.problem:
         return found.file
     return replace(otherwise, name=otherwise.name[:200], copies=tuple(file.name for file in found.copies))
@@ -58,9 +58,9 @@ def usable_file(found: Meant, otherwise: Missing) -> ModelFile | Missing:
 def with_local_names(
     values: Mapping[str, Any], library: Library, missing: list[Missing] | None = None
 ) -> dict[str, Any]:
-    """The same with networks and embeddings called as they are here, where hashes tell which files were meant.
+    """Return generation data with the local names of networks and embeddings, if hashes identify the files.
 
-    missing: is told those that mean nothing here
+    missing: receives the names without a local file
     """
     missing = [] if missing is None else missing
     loras, begin = hashes_of(values, "Lora hashes"), str(values.get("Hypernet hash", "")).lower()
@@ -110,12 +110,12 @@ def with_local_embeddings(values: dict[str, Any], catalog: Catalog, missing: lis
 
 
 def with_word(word: re.Pattern[str], called: str, text: str) -> str:
-    """The text with a word called otherwise, whatever signs are in its new name."""
+    """Return the text with a word replaced, whatever characters the new name contains."""
     return word.sub(lambda _: called, text)
 
 
 def hashes_of(values: Mapping[str, Any], key: str) -> dict[str, str]:
-    """`name: hash, name: hash` as a table."""
+    """Read `name: hash, name: hash` as a table."""
     pairs = (pair.split(": ", 1) for pair in str(values.get(key, "")).split(", ") if ": " in pair)
     return dict(islice(pairs, MOST_NETWORK_TAGS))
 
@@ -123,7 +123,10 @@ def hashes_of(values: Mapping[str, Any], key: str) -> dict[str, str]:
 def local_name(
     name: str, found: ModelFile | Missing, called: Callable[[str], ModelFile | None], missing: list[Missing]
 ) -> str:
-    """What the file must be called to be found: as it is, where that will do. `missing` is told of what is not here."""
+    """Return a name that finds the local file: the given one if possible.
+
+    missing: receives a name without a local file
+    """
     if isinstance(found, Missing):
         missing.append(found)
         return name
@@ -135,13 +138,13 @@ def is_same(file: ModelFile | None, other: ModelFile) -> bool:
     return file is not None and file.path == other.path
 
 
-# Files that fields and settings name -------------------------------------------------------------
+# Files in fields and settings ---------------------------------------------------------------------
 
 
 def with_local_files(found: Mapping[str, Any], values: Mapping[str, Any], library: Library) -> dict[str, Any]:
-    """What `fields_from_pairs` found, with files called as they are here; what is not here is in `missing`.
+    """Return the result of `fields_from_pairs` with the local names of files; names without a file are in `missing`.
 
-    Its `checkpoint` is the name of the one that the data name, "" if they name none that is here.
+    Its `checkpoint` is the local name of the data's checkpoint, or "".
     """
     fields, settings, missing = dict(found["fields"]), dict(found["settings"]), list(found["missing"])
     for name, resolve in LOCAL_NAMES.items():
@@ -167,7 +170,7 @@ def with_local_files(found: Mapping[str, Any], values: Mapping[str, Any], librar
 
 
 def named_checkpoint(values: Mapping[str, Any], library: Library) -> tuple[ModelFile | Missing | None, list[str]]:
-    """The checkpoint that the data name, None if they name none, and what the person should know of it."""
+    """Return the checkpoint in the data, or None, and remarks on it for the person."""
     name, begin = str(values.get("Model", "")), str(values.get("Model hash", "")).lower()
     if not name and not begin:
         return None, []
@@ -211,7 +214,7 @@ def local_upscaler(field: str) -> Callable[[Library, str, Mapping[str, Any]], st
 
 
 def local_hires_upscaler(library: Library, name: str, values: Mapping[str, Any]) -> str | Missing:
-    """By latent modes too, of which one is meant where none is named."""
+    """Return the local upscaler or latent mode; an empty name means the usual latent mode."""
     return (
         name or LATENT_UPSCALER if name in ("", *LATENT_MODES) else local_upscaler("hr_upscaler")(library, name, values)
     )
@@ -224,16 +227,16 @@ LOCAL_NAMES: Mapping[str, Callable[[Library, str, Mapping[str, Any]], str | Miss
     "sd_vae": local_vae,
     "upscaler_for_img2img": local_upscaler("upscaler_for_img2img"),
 }
-NONE_INSTEAD = ("refiner_checkpoint", "hr_checkpoint_name")      # where the one that is meant is not here
+NONE_INSTEAD = ("refiner_checkpoint", "hr_checkpoint_name")      # emptied if the file is missing
 
 
 # In words ----------------------------------------------------------------------------------------
 
 
 def sentences_on(missing: Sequence[Missing], used: Mapping[str, str]) -> list[str]:
-    """What the person should know of what is not here.
+    """Return the person's remarks on missing files, as sentences.
 
-    used: by field or setting, what there is instead
+    used: the replacement by field or setting
     """
     chosen = sorted(
         (each for each in missing if each.field and not each.copies),
@@ -252,6 +255,6 @@ def sentences_on(missing: Sequence[Missing], used: Mapping[str, str]) -> list[st
 
 
 def listed_in_words(names: Iterable[str]) -> str:
-    """`a, b and c`, each once."""
+    """Return `a, b and c`, each name once."""
     *others, last = dict.fromkeys(names)
     return f"{', '.join(others)} and {last}" if others else last

@@ -1,7 +1,4 @@
-"""Requests to make model files of others as jobs' parameters: names resolved, results confined to the model folders.
-
-No torch.
-"""
+"""Requests for new model files as jobs' parameters: names resolved, results confined to the model folders. No torch."""
 
 from __future__ import annotations
 
@@ -16,13 +13,13 @@ from modules.base.errors import Invalid
 from modules.library.catalog import Catalog, ModelFile
 from modules.params.merge import LONGEST_NAME, NO_VAE, Conversion, Extraction, Merge, check_merge, merged_name
 
-FORBIDDEN = re.compile(r"[/\\:*?\"<>|]|^\.|\.$")      # in a name that must do on every system
-# no checkpoint or LoRA is called so: such files are VAEs or pictures
+FORBIDDEN = re.compile(r"[/\\:*?\"<>|]|^\.|\.$")      # in a name that must be valid on every system
+# endings of VAEs and previews, which no checkpoint or LoRA may have
 ELSEWHERE = re.compile(r"\.vae$|\.preview(\.|$)")
 
 
 def merge_params(app: App, request: Merge, mine: AccountData) -> dict[str, Any]:
-    """The parameters of a merge. Raises UnknownName or Invalid."""
+    """Return the parameters of a merge. Raises UnknownName or Invalid."""
     files = [chosen_checkpoint(app, name, "models") for name in request.models]
     vae = app.models.vaes.find(request.vae).name if request.vae not in NO_VAE else "None"
     check_merge(request, len(files))
@@ -33,30 +30,30 @@ def merge_params(app: App, request: Merge, mine: AccountData) -> dict[str, Any]:
 
 
 def conversion_params(app: App, request: Conversion, mine: AccountData) -> dict[str, Any]:
-    """The parameters of a conversion. Raises UnknownName or Invalid."""
+    """Return the parameters of a conversion. Raises UnknownName or Invalid."""
     source = chosen_checkpoint(app, request.model, "model")
     name = free_file_name(request.name, f"{source.path.stem}-{request.precision}", app.models.checkpoints, source.path)
     return asdict(replace(request, model=source.name, name=name))
 
 
 def extraction_params(app: App, request: Extraction, mine: AccountData) -> dict[str, Any]:
-    """The parameters of an extraction. Raises UnknownName or Invalid."""
+    """Return the parameters of an extraction. Raises UnknownName or Invalid."""
     tuned, base = chosen_checkpoint(app, request.tuned, "tuned"), chosen_checkpoint(app, request.base, "base")
     name = free_file_name(request.name, f"{tuned.path.stem}-rank{request.rank}", app.models.loras)
     return asdict(replace(request, tuned=tuned.name, base=base.name, name=name))
 
 
 def chosen_checkpoint(app: App, name: str, field: str) -> ModelFile:
-    """Raises UnknownName, or Invalid where none is chosen."""
+    """Return the checkpoint of that name. Raises UnknownName, or Invalid if the name is empty."""
     if not name:
         raise Invalid("No checkpoint is chosen.", "Choose one first.", field)
     return app.models.checkpoints.find(name)
 
 
 def free_file_name(wanted: str, otherwise: str, catalog: Catalog, source: Path | None = None) -> str:
-    """A new file's name, without ending: as wanted, or made up where nobody cares.
+    """Return a new file's name, without extension: the wanted one, or one made from `otherwise`.
 
-    Raises Invalid for one that is none, or taken.
+    Raises Invalid for a name that is not allowed or taken.
     """
     stem = (wanted or shortened(otherwise)).removesuffix(".safetensors").strip()
     if not stem or not stem.isprintable() or FORBIDDEN.search(stem) or ELSEWHERE.search(stem):
@@ -74,7 +71,7 @@ def path_of_new(name: str, catalog: Catalog) -> Path:
 
 
 def check_free(path: Path, source: Path | None = None) -> None:
-    """Raises Invalid where there is such a file, or a .yaml of that name which is not the source's own."""
+    """Raise Invalid if there is such a file, or a .yaml of that name which is not the source's own."""
     config = path.with_suffix(".yaml")
     for taken in (path, config):
         if taken.exists() and not (source and taken == source.with_suffix(".yaml")):
@@ -82,5 +79,5 @@ def check_free(path: Path, source: Path | None = None) -> None:
 
 
 def shortened(name: str) -> str:
-    """A name that nobody chose, as long as a file's may be."""
+    """Return a generated name, shortened to a file name's length."""
     return name.encode()[:LONGEST_NAME].decode(errors="ignore").rstrip(". ")

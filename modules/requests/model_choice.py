@@ -1,4 +1,4 @@
-"""Which model a page begins with, and what its form then holds. No torch."""
+"""The model that a page starts with, and the values of its forms with that model. No torch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 
 ALWAYS_VAES = ("Automatic", "None")
-NO_FILE_NAMES = ("", "auto", *ALWAYS_VAES)      # what settings say where they mean no file
+NO_FILE_NAMES = ("", "auto", *ALWAYS_VAES)      # values of settings that mean no file
 
 
 def checkpoint_named(app: App, name: str) -> ModelFile | None:
-    """The checkpoint of that name, or any if it is ""; None if there is none."""
+    """Return the checkpoint of that name, or any if the name is ""; None if there is none."""
     try:
         return app.models.checkpoints.find(name) if name else app.models.checkpoints.default()
     except WebUIError:
@@ -30,14 +30,14 @@ def checkpoint_named(app: App, name: str) -> ModelFile | None:
 
 
 def standing_checkpoint(app: App, settings: Settings) -> ModelFile | None:
-    """The checkpoint of the settings, or as in A1111 the first where that is not here; None if there is none at all."""
+    """Return the settings' checkpoint; without its file the first one, as in A1111; None if there is none at all."""
     return checkpoint_named(app, settings.sd_model_checkpoint) or app.models.checkpoints.default()
 
 
 def with_checkpoint_here(app: App, settings: Settings, request: Collection[str] = ()) -> tuple[Settings, list[str]]:
-    """The settings with a checkpoint that is here where theirs is not, and notes on that.
+    """Return the settings with an existing checkpoint in place of a missing one, and notes on that.
 
-    request: the settings that the request names itself; a checkpoint among them is refused where it is not here
+    request: the settings that the request itself contains; a missing checkpoint among them is refused
     Raises UnknownName.
     """
     name = settings.sd_model_checkpoint
@@ -53,7 +53,7 @@ def with_checkpoint_here(app: App, settings: Settings, request: Collection[str] 
 
 
 def missing_choices(app: App, s: Settings) -> list[str]:
-    """What the settings name that is not here, a sentence each."""
+    """Return a sentence for each name in the settings without a file."""
     models = app.models
     named = (
         ("checkpoint", s.sd_model_checkpoint, models.checkpoints.find, "the first there is draws instead"),
@@ -78,10 +78,9 @@ def choice_error(find: Callable[[str], object], name: str) -> WebUIError | None:
 
 
 def standing_choice(app: App, owner: str) -> dict[str, Any]:
-    """What somebody begins with: what their account chose last, else its settings.
-    What is not here any more is not chosen.
+    """Return the start choice of an owner: the account's last choice, else its settings, without missing files.
 
-    Without accounts there is nobody to remember it for but the browser, which does so itself.
+    Without accounts the browser itself remembers the last choice.
     """
     current = app.data_of(owner).settings.current
     standing = {name: getattr(current, name) for name in MODEL_SETTINGS}
@@ -93,15 +92,13 @@ def standing_choice(app: App, owner: str) -> dict[str, Any]:
 
 
 def first_checkpoint(app: App) -> ModelFile | None:
-    """The model to have ready at a start: the one chosen last on this computer, else the settings',
-    else the first there is.
-    """
+    """Return the checkpoint to load at the start: this computer's last choice, else the settings', else the first."""
     mine = app.choices.of(LOCAL_OWNER).get("sd_model_checkpoint", "")
     return (checkpoint_named(app, mine) if mine else None) or standing_checkpoint(app, app.settings.current)
 
 
 def form_start(app: App, checkpoint: ModelFile | None) -> dict[str, Any]:
-    """The forms' defaults with that model, by tab, and prompts that it draws well."""
+    """Return the forms' defaults with that model, by tab, and prompts that suit it."""
     sidecar = checkpoint.sidecar if checkpoint else {}
     return {
         "defaults": {
@@ -112,10 +109,9 @@ def form_start(app: App, checkpoint: ModelFile | None) -> dict[str, Any]:
 
 
 def suggested(app: App, sidecar: Mapping[str, Any], kind: JobKind) -> dict[str, Any]:
-    """A model's suggestions for a request's fields: those of its `defaults`,
-    over them those of `defaults` → the kind's name.
+    """Return a model's suggestions for a request's fields: its `defaults`, then those under the kind's name.
 
-    An upscaler that is not here is not suggested.
+    A missing upscaler is not suggested.
     """
     values = sidecar.get("defaults")
     own = values.get(kind.name) if isinstance(values, dict) else None

@@ -1,4 +1,4 @@
-"""Generation data read for a tab's form or a request: one way for page and API. No torch."""
+"""Generation data read for a tab's form or a request, in the same way for page and API. No torch."""
 
 from __future__ import annotations
 
@@ -36,11 +36,10 @@ REQUESTS: Mapping[str, type[Generation]] = {TXT2IMG: Txt2Img, IMG2IMG: Img2Img}
 def read_infotext(
     text: str, library: Library, standing: Settings, tab: str = "", now: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Generation data as a tab's form or a request takes them: all names mean something here,
-    and the rest is told in `notes`.
+    """Read generation data for a tab's form or a request: every name has a local file, and `notes` has the rest.
 
-    tab: whose fields are wanted; "" is where the data come from
-    now: by field or setting, what there is already
+    tab: the tab to fill; "" is the one that the data come from
+    now: the current values by field or setting
     """
     values = infotext.parse_infotext(text, emphasised, standing.auto_backcompat)
     source = tab_of(text, values)
@@ -68,7 +67,7 @@ def read_infotext(
 
 
 def clamp_to_form(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What `read_infotext` found, with figures that the tab's form can show; others are told in the notes."""
+    """Return the result of `read_infotext` within the limits of the tab's form; changed values are in its notes."""
     fields, notes = dict(found["fields"]), list(found["notes"])
     for name, param in declared_params(Extras if found["tab"] == EXTRAS else REQUESTS[found["tab"]]).items():
         value, widget = fields.get(name), param.widget
@@ -91,7 +90,7 @@ def clamp_to_form(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tab_of(text: str, values: Mapping[str, Any]) -> str:
-    """The tab that wrote generation data, as far as they tell."""
+    """Return the tab that wrote the generation data, as far as they show it."""
     if postprocessed(text) and "Steps" not in values:
         return EXTRAS
     from_picture = str(values.get("Denoising strength", 0)) != "0" and not second_pass_told(values)
@@ -108,9 +107,7 @@ def current_checkpoint(library: Library, name: str) -> ModelFile | None:
 def choosing(
     found: Mapping[str, Any], library: Library, current: ModelFile | None, standing: Settings
 ) -> dict[str, Any]:
-    """What was found, with its checkpoint chosen by its `settings`; or, as A1111's setting usually wants it,
-    only told in its `notes`.
-    """
+    """Return the result with its checkpoint in `settings`; or only in `notes`, as A1111's setting usually wants it."""
     named = library.checkpoints.find(found["checkpoint"]) if found["checkpoint"] else current
     if named is None or (current and named.path == current.path):
         return dict(found)
@@ -126,7 +123,7 @@ def choosing(
 
 
 def used_instead(current: ModelFile | None, standing: Settings, now: Mapping[str, Any]) -> dict[str, str]:
-    """By field or setting, in words, what a picture is made with where the data name what is not here."""
+    """Return the replacements of missing names, in words, by field or setting."""
     usual = {"refiner_checkpoint": "none", "hr_checkpoint_name": "the first pass's", "sd_vae": "Automatic"}
     chosen = {name: str(now.get(name) or "") for name in SAMPLING} | {
         "hr_upscaler": str(now.get("hr_upscaler") or LATENT_UPSCALER)
@@ -140,7 +137,7 @@ def used_instead(current: ModelFile | None, standing: Settings, now: Mapping[str
 
 
 def pasted_extras(text: str, library: Library, now: Mapping[str, Any]) -> dict[str, Any]:
-    """The last postprocessing that generation data tell of, as fields of Extras."""
+    """Return the last postprocessing in the generation data, as fields of Extras."""
     fields, missing = postprocessed(text), []
     for name in UPSCALER_FIELDS:
         if name in fields and isinstance(here := local_upscaler(name)(library, fields[name], {}), Missing):
@@ -161,7 +158,7 @@ def pasted_extras(text: str, library: Library, now: Mapping[str, Any]) -> dict[s
 
 
 def with_local_upscaler(script: Mapping[str, Any] | None, library: Library) -> dict[str, Any] | None:
-    """The script without an upscaler that is not here: the form's stays."""
+    """Return the script without a missing upscaler, so that the form's stays."""
     if not script or "upscaler" not in script["arguments"]:
         return None if script is None else dict(script)
     others = {name: value for name, value in script["arguments"].items() if name != "upscaler"}

@@ -1,7 +1,4 @@
-"""From generation data's pairs to the fields of a request and the settings: the inverse of `generation_data`.
-
-No torch.
-"""
+"""Generation data's pairs read as fields of a request and settings: the inverse of `generation_data`. No torch."""
 
 from __future__ import annotations
 
@@ -25,12 +22,12 @@ from modules.settings.options import Settings, at_default, change_settings
 
 PROMPT_KEYS = {"Prompt": "prompt", "Negative prompt": "negative_prompt"}
 HIRES_KEYS = ("Hires upscale", "Hires upscaler", "Hires resize-1", "Hires resize-2")
-# Understood elsewhere: by `local_names`, or by `parse_infotext`, which puts them in other words.
+# Read by `local_names`, or converted by `parse_infotext`.
 NOT_FIELDS = frozenset({
     "Version", "Model", "Model hash", "VAE hash", "Size-1", "Size-2", "Lora hashes", "TI hashes", "User",
     "Hypernet", "Hypernet hash", "Hypernet strength", "First pass size-1", "First pass size-2",
 })
-# What a request had where its data do not say; other fields that they do not name stay as they are.
+# The values of a request whose data lack these keys; other fields that are missing stay as they are.
 UNSAID: Mapping[str, Any] = {
     "subseed_strength": 0.0,
     "seed_resize_from_w": 0,
@@ -45,12 +42,12 @@ UNSAID: Mapping[str, Any] = {
 def fields_from_pairs(
     values: Mapping[str, Any], cls: type[Generation] = Txt2Img, standing: Settings | None = None
 ) -> dict[str, Any]:
-    """Parsed generation data as `fields` of a request, `settings` that are not as usual, and the `unknown` rest.
+    """Read parsed generation data as `fields` of a request, changed `settings`, and the `unknown` rest.
 
-    Only values of their field's type are taken: the text may come from anywhere. What was not taken is in `missing`, if
-    it is a name that means nothing here, else told in `notes`. Names of files and figures beyond a field's limits stay
+    Only values of their field's type are taken: the text may come from anywhere. A name that is not known here is in
+    `missing`; other values that were not taken are in `notes`. Names of files and numbers beyond a field's limits stay
     as they are written.
-    standing: the settings without what the data ask for; the defaults, if not given
+    standing: the settings without the data's; the defaults, if not given
     """
     missing: list[Missing] = []
     notes: list[str] = []
@@ -70,13 +67,13 @@ def fields_from_pairs(
 
 
 def field_keys(cls: type) -> dict[str, str]:
-    """Infotext key → field name."""
+    """Return the field name of each infotext key."""
     keys = {param.infotext: name for name, param in declared_params(cls).items() if param.infotext}
     return keys | (PROMPT_KEYS if issubclass(cls, Generation) else {})
 
 
 def told_fields(values: Mapping[str, Any], cls: type, notes: list[str]) -> dict[str, Any]:
-    """The fields that have a key of their own; those of samplers and schedules go by two keys together."""
+    """Return the fields that have a key of their own; samplers and schedules share two keys."""
     found = {
         name: as_type(cls, name, values[key])
         for key, name in field_keys(cls).items()
@@ -94,7 +91,7 @@ def unsaid(values: Mapping[str, Any], cls: type) -> dict[str, Any]:
 
 
 def as_type(cls: type, name: str, value: Any) -> Any:
-    """The value as its field's type, or None."""
+    """Return the value as its field's type, or None."""
     kind = types(cls)[name]
     try:
         if kind is bool:
@@ -106,7 +103,7 @@ def as_type(cls: type, name: str, value: Any) -> Any:
 
 @cache
 def types(cls: type) -> dict[str, type]:
-    """Field name → its type, without None; Python takes milliseconds to find out."""
+    """Return the type of each field, without None; cached, since it takes milliseconds."""
     return {
         name: get_args(hint)[0] if isinstance(hint, UnionType) else hint for name, hint in get_type_hints(cls).items()
     }
@@ -125,7 +122,7 @@ def unfit_note(key: str, value: Any) -> str:
 
 ResolveSampler = Callable[[str, str], tuple[str, str]]      # a sampler and a schedule → their official names
 
-# How each pass names its sampler and its schedule: infotext keys, fields, and what resolves both in a request.
+# The infotext keys and fields of each pass's sampler and schedule, and the function that resolves both.
 FIRST_PASS = (("Sampler", "Schedule type"), ("sampler_name", "scheduler"), sampler_and_schedule)
 SECOND_PASS = (
     ("Hires sampler", "Hires schedule type"),
@@ -139,7 +136,7 @@ MODELS = frozenset({"refiner_checkpoint", "hr_checkpoint_name"})
 def sampling_names(
     values: Mapping[str, Any], of: tuple[tuple[str, str], tuple[str, str], ResolveSampler], missing: list[Missing]
 ) -> dict[str, str]:
-    """The fields of a pass's sampler and schedule as a request would resolve them; old combined names are two."""
+    """Return a pass's sampler and schedule as a request would resolve them; an old combined name is split."""
     names, resolve = of[1], of[2]
     sampler, schedule = (str(values.get(key, "")) for key in of[0])
     if schedule and schedule not in USE_SAME and not SCHEDULES.get(schedule):
@@ -157,7 +154,7 @@ def sampling_names(
 
 
 def resolve_names(resolve: ResolveSampler, sampler: str, schedule: str) -> tuple[str, str] | None:
-    """None if there is no such sampler."""
+    """Return the official names, or None if there is no such sampler."""
     try:
         return resolve(sampler, schedule) if sampler else None
     except UnknownName:
@@ -165,7 +162,7 @@ def resolve_names(resolve: ResolveSampler, sampler: str, schedule: str) -> tuple
 
 
 def pasted_hires(values: Mapping[str, Any], request: Mapping[str, Any], missing: list[Missing]) -> dict[str, Any]:
-    """Whether there was a second pass; A1111 leaves out of its description what is at its default."""
+    """Return the fields of hires fix; A1111 leaves out values at their defaults."""
     told = second_pass_told(values)
     unsaid = {
         name: defaults(Txt2Img)[name]
@@ -191,9 +188,7 @@ MASK_KEYS = ("Mask mode", "Masked content", "Inpaint area", "Soft inpainting ena
 
 
 def pasted_mask(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """What generation data say in words and a request in numbers;
-    a mask that they tell of without its blur had none.
-    """
+    """Return the mask's fields, which data have in words; a mask in the data without a blur had none."""
     told: dict[str, Any] = {}
     for name, (key, meanings) in NAMED_VALUES.items():
         if values.get(key) in meanings:
@@ -204,18 +199,18 @@ def pasted_mask(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
 
 
 def masked(values: Mapping[str, Any]) -> bool:
-    """Whether the data tell of a mask by more than its blur."""
+    """Return whether the data have a mask, judged by more than its blur."""
     return any(values.get(key, MISSING.get(key)) != MISSING.get(key) for key in MASK_KEYS)
 
 
 def pasted_script(values: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The script of img2img that generation data tell of, by `name`, and its `arguments` as far as they are told."""
+    """Return the img2img script in the data, as `name` and the `arguments` that they contain."""
     script = next((each for each in SCRIPTS if each.keys.keys() & values.keys()), None)
     return None if script is None else {"name": script.name, "arguments": dict(pasted_arguments(script, values))}
 
 
 def pasted_arguments(script: Script, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """An argument that is left out was empty."""
+    """Yield the arguments; one that is left out was empty."""
     for key, name in script.keys.items():
         value = as_type(script.arguments, name, values[key]) if key in values else defaults(script.arguments)[name]
         widget = declared_params(script.arguments)[name].widget
@@ -228,7 +223,7 @@ def pasted_arguments(script: Script, values: Mapping[str, Any]) -> Iterator[tupl
 
 
 def pasted_settings(values: Mapping[str, Any], cls: type, standing: Settings, notes: list[str]) -> dict[str, Any]:
-    """Those that are not at their defaults, or not as they stand."""
+    """Return the settings that differ from their defaults or their current values."""
     keys = {key: name for key, name in field_keys(Settings).items() if key in values and key not in field_keys(cls)}
     taken: dict[str, Any] = {}
     for key, name in keys.items():
@@ -243,7 +238,7 @@ def pasted_settings(values: Mapping[str, Any], cls: type, standing: Settings, no
     return taken
 
 
-IMPLIED: Mapping[str, Mapping[str, Any]] = {"Face restoration": {"face_restoration": True}}      # it names the model
+IMPLIED: Mapping[str, Mapping[str, Any]] = {"Face restoration": {"face_restoration": True}}      # the key implies it
 
 
 def usual(told: Settings, standing: Settings, name: str) -> bool:
@@ -251,7 +246,7 @@ def usual(told: Settings, standing: Settings, name: str) -> bool:
 
 
 def unknown_pairs(values: Mapping[str, Any], cls: type) -> dict[str, Any]:
-    """What neither the request nor the settings have a place for, as far as the text itself says it."""
+    """Return the pairs that belong to no field and no setting and stand in the text itself."""
     named = (
         {key for key, _ in NAMED_VALUES.values()} | {key for script in SCRIPTS for key in script.keys}
         if cls is not Txt2Img

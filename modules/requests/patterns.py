@@ -1,4 +1,4 @@
-"""The settings' patterns of file and folder names, put to use; nothing here knows how a picture is made."""
+"""The settings' patterns of file and folder names, applied; independent of how a picture is made."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from modules.imaging.filename import NameFacts, fill_pattern, folder_names
 from modules.imaging.save import Destination
 from modules.settings.options import Settings
 
-OUTPUTS_PREFIX = "outputs"      # what A1111's folders begin with; here all are below it
+OUTPUTS_PREFIX = "outputs"      # the start of A1111's folders; here all are below the outputs
 
 
 def patterned(folder: Path, facts: NameFacts, settings: Settings, may_replace: bool) -> Destination:
-    """Where a picture goes in that folder."""
+    """Return the destination of a picture in that folder."""
     decoration = fill_pattern(settings.samples_filename_pattern or usual_pattern(settings), facts)
     numbered = settings.save_images_add_number or not decoration
     return Destination(folder, decoration, numbered, not numbered and may_replace)
@@ -27,6 +27,6 @@ def subfolders(facts: NameFacts, settings: Settings) -> tuple[str, ...]:
 
 
 def below_outputs(path: str) -> tuple[str, ...]:
-    """The parts of a folder as a setting names it."""
+    """Return the parts of a setting's folder, below the outputs."""
     parts = folder_names(path)
     return parts[1:] if parts[:1] == (OUTPUTS_PREFIX,) else parts

@@ -1,4 +1,4 @@
-"""What a picture file tells of its making: generation data of A1111's kind, also where NovelAI wrote it its own way."""
+"""Generation data in a picture's file, A1111's or NovelAI's."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from modules.imaging.read import Metadata, open_image, read_metadata
 from modules.params import infotext
 from modules.sampling.samplers import SAMPLERS
 
-NOVELAI = "NovelAI"                 # in the text called Software
+NOVELAI = "NovelAI"                 # in the PNG text "Software"
 NOVELAI_CLIP_SKIP, NOVELAI_ENSD = 2, 31337
-USUAL_SAMPLER = "Euler a"           # NovelAI's, and A1111's answer to a name that it does not know
+USUAL_SAMPLER = "Euler a"           # NovelAI's, and A1111's replacement for an unknown name
 
 
 def picture_metadata(content: bytes) -> Metadata:
-    """The one reader for page and API. Raises InvalidImage or TooLarge."""
+    """Return a picture's metadata, for page and API. Raises InvalidImage or TooLarge."""
     found = read_metadata(content)
     if found.infotext or found.items.get("Software", "").strip() != NOVELAI:
         return found
@@ -25,7 +25,7 @@ def picture_metadata(content: bytes) -> Metadata:
 
 
 def novelai_infotext(texts: Mapping[str, str], size: tuple[int, int]) -> str:
-    """NovelAI's texts in A1111's words; "" if they are not what they should be."""
+    """Convert NovelAI's texts to A1111's; "" if they are malformed."""
     try:
         said = json.loads(texts.get("Comment", ""))
     except (ValueError, RecursionError):

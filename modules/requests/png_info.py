@@ -1,7 +1,4 @@
-"""What the pictures of a batch decide themselves: A1111's "PNG info", generation data that goes before the form's.
-
-No torch.
-"""
+"""A1111's "PNG info" of a batch: each picture's own generation data replace values of the form. No torch."""
 
 from __future__ import annotations
 
@@ -24,12 +21,13 @@ from modules.requests.pasted_fields import as_type
 from modules.requests.picture_data import picture_metadata
 
 MOST_PNG_NOTES = 5
-APPENDED_FIELDS = ("prompt", "negative_prompt")      # are added to the form's
+APPENDED_FIELDS = ("prompt", "negative_prompt")      # appended to the form's
 
 
 def with_infotexts(batch: Batch, beside: tuple[Path, ...] | None) -> Batch:
-    """Each picture with its generation data: that of the file called alike among `beside`,
-    or its own where that is None.
+    """Return the batch with each picture's generation data.
+
+    beside: files with the data, found by the picture's name; None: the picture's own
     """
     named = {path.stem: path for path in beside or ()} | {path.name: path for path in beside or ()}
 
@@ -43,7 +41,7 @@ def with_infotexts(batch: Batch, beside: tuple[Path, ...] | None) -> Batch:
 
 
 def infotext_of(path: Path) -> str:
-    """Nothing for what cannot be read: that is told when it is the picture's turn."""
+    """Return a picture's generation data; "" if it cannot be read, which is noticed when its turn comes."""
     try:
         return picture_metadata(content_of(path)).infotext
     except WebUIError:
@@ -52,9 +50,9 @@ def infotext_of(path: Path) -> str:
 
 @dataclass
 class PngInfoReader:
-    """Finds what a picture's generation data changes of what is recorded."""
+    """The values that each picture's generation data change in a batch."""
 
-    form: Img2ImgBatch                                  # with no seed left to chance
+    form: Img2ImgBatch                                  # with its seed resolved
     record: Callable[[Img2ImgBatch], Mapping[str, Any]]
     checkpoints: Catalog
     notes: list[str] = field(default_factory=list)
@@ -65,7 +63,7 @@ class PngInfoReader:
         return replace(batch, entries=entries, notes=(*batch.notes, *few(self.notes)))
 
     def informed(self, entry: BatchItem, common: Mapping[str, Any]) -> BatchItem:
-        """The picture with what it decides itself, as far as that can be done."""
+        """Return the entry with the values of its own data, as far as they can be taken."""
         found = infotext.parse_infotext(entry.infotext, emphasised)
         told = {key: found[key] for key in self.form.batch_png_info_props if found.get(key)}
         params, settings = {}, {}
@@ -87,7 +85,7 @@ class PngInfoReader:
                 )
 
     def model(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises UnknownName if its checkpoint is not here."""
+        """Return the setting of the data's checkpoint. Raises UnknownName if it is missing."""
         return (
             {"sd_model_checkpoint": self.checkpoints.find(str(told["Model hash"])).name} if "Model hash" in told else {}
         )
@@ -99,7 +97,7 @@ def few(notes: list[str]) -> list[str]:
 
 
 def check_request(request: Img2ImgBatch) -> Img2ImgBatch:
-    """Raises Invalid for what lies beyond a field's limits."""
+    """Return the request if its values are within their fields' limits. Raises Invalid."""
     try:
         checker(Img2Img).validate_python({name: getattr(request, name) for name in OWN.values()})
     except ValidationError as error:
@@ -108,7 +106,7 @@ def check_request(request: Img2ImgBatch) -> Img2ImgBatch:
     return request
 
 
-OWN = {  # A1111's names for what a picture may decide
+OWN = {  # A1111's names for the values that a picture may change
     "Prompt": "prompt",
     "Negative prompt": "negative_prompt",
     "Seed": "seed",
@@ -116,4 +114,4 @@ OWN = {  # A1111's names for what a picture may decide
     "Sampler": "sampler_name",
     "Steps": "steps",
 }
-RECORDED = (*OWN.values(), "scheduler")      # an older picture's sampler names its schedule as well
+RECORDED = (*OWN.values(), "scheduler")      # the sampler of an old picture contains the schedule

@@ -1,4 +1,4 @@
-"""Values by field name, checked into a request of the declared class; a refusal names the field. No torch."""
+"""Values by field name, checked into a request of the declared class; an error names the field. No torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
-# In place of pydantic's own words, by its names of errors.
+# Replacements of pydantic's messages, by its names of errors.
 HINTS: Mapping[str, str] = {
     "int_parsing": "A whole number belongs here.",
     "int_type": "A whole number belongs here.",
@@ -32,9 +32,9 @@ HINTS: Mapping[str, str] = {
 
 
 def read_fields(cls: type[T], given: Mapping[str, Any], where: str = "") -> T:
-    """A `cls` of the given values, the others at their defaults. `where`: put before a field's name in a refusal.
+    """Return a `cls` of the given values, with defaults for the others. Raises Invalid.
 
-    Raises Invalid.
+    where: put before a field's name in an error
     """
     check_known(given, [each.name for each in fields(cls)], where)
     try:
@@ -44,7 +44,7 @@ def read_fields(cls: type[T], given: Mapping[str, Any], where: str = "") -> T:
 
 
 def check_known(given: Collection[str], known: Collection[str], where: str = "") -> None:
-    """Raises Invalid naming the first field that there is not, and the one that was probably meant."""
+    """Raise Invalid naming the first unknown field, and the closest known one."""
     for name in given:
         if name not in known:
             close = get_close_matches(name[:MAX_ID], known, n=1)
@@ -53,9 +53,7 @@ def check_known(given: Collection[str], known: Collection[str], where: str = "")
 
 
 def field_refusal(cls: type[Any], error: ValidationError, given: Mapping[str, Any], where: str = "") -> Invalid:
-    """The first of pydantic's problems as a sentence with the field's label,
-    and a hint in our words where there are any.
-    """
+    """Return the error for the first of pydantic's problems, with the field's label and, if there is one, our hint."""
     first = error.errors()[0]
     name = str(first["loc"][0])
     label = declared_params(cls)[name].label if name in declared_params(cls) else name

@@ -1,4 +1,4 @@
-"""From what a face received to what a worker gets: names resolved, seeds drawn, nothing left to chance. No torch."""
+"""From a received request to the worker's: names resolved, seeds drawn, nothing left to chance. No torch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
 
-NO_MODEL_NAMES = ("None", "none")      # as A1111's lists call it
-MOST_PROMPTS = 32            # joined by AND; each is a row of every call of the UNet
+NO_MODEL_NAMES = ("None", "none")      # names in A1111's lists for no model
+MOST_PROMPTS = 32            # joined by AND; each is a row of every UNet call
 
 
 def resolve_request(params: Request) -> Request:
-    """The request as it will be carried out. Raises UnknownName or Invalid, each naming the field."""
+    """Return the request as it will be carried out. Raises UnknownName or Invalid, each naming the field."""
     sampler, scheduler = sampler_and_schedule(params.sampler_name, params.scheduler)
     if params.width < HIRES_MULTIPLE or params.height < HIRES_MULTIPLE:
         raise Invalid(
@@ -42,7 +42,7 @@ def resolve_request(params: Request) -> Request:
 
 
 def resolve_img2img(params: Img2Img, standing: Settings) -> Img2Img:
-    """The same for img2img.
+    """Return the img2img request as it will be carried out. Raises UnknownName or Invalid.
 
     standing: the settings without this request's overrides. As in A1111 the noise multiplier comes from them.
     """
@@ -61,9 +61,7 @@ def resolve_img2img(params: Img2Img, standing: Settings) -> Img2Img:
 
 
 def second_pass_names(params: Txt2Img) -> dict[str, Any]:
-    """Hires fix's names, resolved as well; what it takes from the first
-    pass stays "". Raises UnknownName or Invalid.
-    """
+    """Return hires fix's resolved names; "" stays, for the first pass's. Raises UnknownName or Invalid."""
     sampler, schedule = second_sampler_and_schedule(params.hr_sampler_name, params.hr_scheduler)
     names = {
         "hr_checkpoint_name": own_model(params.hr_checkpoint_name),
@@ -85,7 +83,7 @@ def draw_seed(seed: int) -> int:
 
 
 def sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
-    """Official names for both; old combined ones ("DPM++ 2M Karras") are taken apart. Raises UnknownName."""
+    """Return the official names of both; an old combined one ("DPM++ 2M Karras") is split. Raises UnknownName."""
     schedule = SCHEDULES[scheduler or "Automatic"].name
     if SAMPLERS.get(sampler):
         return SAMPLERS[sampler].name, schedule
@@ -96,7 +94,7 @@ def sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
 
 
 def second_sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]:
-    """Official names for hires fix's own; what it takes from the first pass stays "". Raises UnknownName."""
+    """Return the official names of hires fix's own; "" stays, for the first pass's. Raises UnknownName."""
     sampler, scheduler = ("" if name in (*USE_SAME, *NO_MODEL_NAMES) else name for name in (sampler, scheduler))
     if not sampler:
         return "", scheduler and SCHEDULES[scheduler].name
@@ -105,11 +103,11 @@ def second_sampler_and_schedule(sampler: str, scheduler: str) -> tuple[str, str]
 
 
 def own_model(name: str) -> str:
-    """The name of a checkpoint beside the request's; "" where none is chosen."""
+    """Return the name of a second checkpoint; "" if none is chosen."""
     return "" if name in (*USE_SAME, *NO_MODEL_NAMES) else name
 
 
 def splits(name: str) -> Iterator[tuple[str, str]]:
-    """A name in two, at each of its spaces."""
+    """Yield the name split in two at each of its spaces."""
     words = name.split(" ")
     yield from ((" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words)))

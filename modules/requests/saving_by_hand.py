@@ -1,4 +1,4 @@
-"""Pictures that somebody picks out of their job: copied into a folder of their own, and listed in its log.csv."""
+"""The Save button: pictures copied into a folder of their own, and listed in its log.csv."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from modules.settings.options import Settings
 from modules.store.jobs import JobRecord, OutputRecord
 
 LOG = "log.csv"
-LOG_COLUMNS = (      # A1111's
+LOG_COLUMNS = (      # A1111's columns
     "prompt", "seed", "width", "height", "sampler", "cfgs", "steps", "filename", "negative_prompt",
     "sd_model_name", "sd_model_hash",
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")      # a spreadsheet runs a cell that begins so
+FORMULA = ("=", "+", "-", "@", "\t", "\r")      # a spreadsheet runs a cell that begins with one of these
 
 
 def save_by_hand(record: JobRecord, index: int, settings: Settings, outputs: Path, logging: Lock) -> list[Path]:
     """Copy that picture, or all of the job if the settings want so, and return the copies.
 
     record: with all its pictures; logging: held while the log is written
-    Raises UnknownName for a picture that is not there, DiskFull or Unwritable.
+    Raises UnknownName for a picture that is missing, DiskFull or Unwritable.
     """
     found = [each for each in record.pictures if each.index == index or not settings.save_selected_only]
     there = [each for each in found if Path(each.path).is_file()]
@@ -54,7 +54,7 @@ def save_by_hand(record: JobRecord, index: int, settings: Settings, outputs: Pat
 
 
 def copied(record: JobRecord, picture: OutputRecord, settings: Settings, folder: Path) -> Path:
-    """The file, byte for byte, under the next free name; generation data that have no place in it beside it."""
+    """Copy the file, byte for byte, to the next free name; generation data that it cannot contain go beside it."""
     source = Path(picture.path)
     content, ending = source.read_bytes(), source.suffix[1:]
     facts = recorded_facts(record, picture, Image.open(io.BytesIO(content)), settings)
@@ -68,11 +68,11 @@ def copied(record: JobRecord, picture: OutputRecord, settings: Settings, folder:
     return path
 
 
-# What is known of it ---------------------------------------------------------------------------------
+# Facts for the patterns ------------------------------------------------------------------------------
 
 
 def recorded_facts(record: JobRecord, picture: OutputRecord, image: Image.Image, settings: Settings) -> NameFacts:
-    """As when it was made, as far as its record and its generation data tell."""
+    """Return the facts of when the picture was made, as far as its record and its generation data contain them."""
     told, pairs, unstyled = picture.facts, split_infotext(picture.infotext).pairs, record.params.get("unstyled") or {}
     prompt, negative = told.get("prompt", ""), told.get("negative_prompt", "")
     return NameFacts(
@@ -100,7 +100,7 @@ def recorded_facts(record: JobRecord, picture: OutputRecord, image: Image.Image,
 
 
 def recorded_batch(record: JobRecord, picture: OutputRecord) -> dict[str, Any]:
-    """Its place among the pictures of one request; a script or a batch of files makes one after another."""
+    """Return the picture's place among those of one request; a script or a batch of files makes several requests."""
     size, rounds = int(record.params.get("batch_size", 1)), int(record.params.get("n_iter", 1))
     several = size * rounds
     together = [each for each in record.pictures if each.index // several == picture.index // several]
@@ -115,7 +115,7 @@ def recorded_batch(record: JobRecord, picture: OutputRecord) -> dict[str, Any]:
 
 
 def log_row(picture: OutputRecord, filename: str) -> Sequence[str]:
-    """In the order of COLUMNS; what is not known is empty."""
+    """Return a row in the order of COLUMNS; unknown values are empty."""
     told, pairs = picture.facts, split_infotext(picture.infotext).pairs
     width, _, height = pairs.get("Size", "").partition("x")
     prompts = harmless_cell(told.get("prompt", "")), harmless_cell(told.get("negative_prompt", ""))
@@ -125,7 +125,7 @@ def log_row(picture: OutputRecord, filename: str) -> Sequence[str]:
 
 
 def harmless_cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: where people share a server, another wrote it than opens it."""
+    """Return text that no spreadsheet takes for a formula: on a shared server, others wrote it."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

@@ -1,7 +1,4 @@
-"""Changing settings, an account's or the server's: who may, and that every name in them is that of something there.
-
-No torch.
-"""
+"""Changes of settings, an account's or the server's: permissions are checked, and names must exist. No torch."""
 
 from __future__ import annotations
 
@@ -19,29 +16,28 @@ from modules.library.library import Library
 from modules.settings.options import Settings, check_own_settings
 
 UNKNOWN = object()
-NO_FILE_CHOSEN = ("", "None", "Automatic")      # what lists of files offer beside files
+NO_FILE_CHOSEN = ("", "None", "Automatic")      # options in lists of files beside files
 
 
 def change_defaults(app: App, account: Account, values: Mapping[str, Any], mine: bool) -> None:
-    """Change some settings, all or none: the account's own if it is no administrator's, or is to have its own,
-    else everybody's.
+    """Change some settings, all or none: the account's own if `mine` or it is no administrator's, else everybody's.
 
     Raises Forbidden, Invalid, UnknownName or ModelCorrupt; then nothing has changed.
     """
     own = app.data_of(account.name).settings
     changed = own if mine or account.role < Role.ADMINISTRATOR else app.settings
     current = asdict(own.current) | own.foreign
-    # what stands may name a file that has gone
+    # unchanged values may name a missing file
     wanted = {name: value for name, value in values.items() if value != current.get(name, UNKNOWN)}
     if changed is not app.settings:
         check_own_settings(wanted)
     changed.change(**{name: named_as_here(app.models, name, value) for name, value in wanted.items()})
     if changed is not own:
-        own.forget(wanted)      # or what was just said would not hold for whoever said it
+        own.forget(wanted)      # else the administrator's own values would hide the new ones
 
 
 def named_as_here(library: Library, setting: str, value: Any) -> Any:
-    """The value, of a setting that names a file the file's own name.
+    """Return the value; for a setting that names a file, the file's own name.
 
     Raises Invalid naming the setting, UnknownName or ModelCorrupt.
     """
@@ -64,7 +60,7 @@ def named_as_here(library: Library, setting: str, value: Any) -> Any:
 
 
 def usable_checkpoint(library: Library, name: str) -> str:
-    """Raises UnknownName, or ModelCorrupt for a file that is known to be broken."""
+    """Return the checkpoint's name. Raises UnknownName, or ModelCorrupt for a file known to be broken."""
     found = library.checkpoints.find(name)
     if found.problem:
         raise ModelCorrupt(found.problem)
@@ -72,13 +68,13 @@ def usable_checkpoint(library: Library, name: str) -> str:
 
 
 def stem_of(catalog: Catalog, name: str) -> str:
-    """Raises UnknownName."""
+    """Return the file's name without extension. Raises UnknownName."""
     if found := catalog.named(name):
         return found.model_name
     raise UnknownName(catalog.kind.name, name, [file.model_name for file in catalog.list()])
 
 
-FINDERS: Mapping[str, Callable[[Library, str], str]] = {      # a choice's list → what finds a name in it
+FINDERS: Mapping[str, Callable[[Library, str], str]] = {      # a list's name → the function that finds a name in it
     "checkpoints": usable_checkpoint,
     "vaes": lambda library, name: library.vaes.find(name).name,
     "upscalers": lambda library, name: library.upscaler(name),

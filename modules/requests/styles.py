@@ -1,4 +1,4 @@
-"""Styles written out into the prompts, before a request is recorded. No torch."""
+"""Styles applied to the prompts, before a request is recorded. No torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ P = TypeVar("P", bound=Generation)
 
 
 def with_styles(params: P, known: Mapping[str, Style]) -> P:
-    """The request with its styles in its prompts and none left to apply. Raises UnknownName or PromptTooLong."""
+    """Return the request with its styles in its prompts and no styles left. Raises UnknownName or PromptTooLong."""
     for name in params.styles:
         if name not in known:
             raise UnknownName("style", name, known)
@@ -29,15 +29,15 @@ def with_styles(params: P, known: Mapping[str, Style]) -> P:
 
 
 def unstyled(params: Generation, known: Mapping[str, Style]) -> dict[str, Any]:
-    """What a job's record says of styles, for the names of its files: nothing, if there were none."""
+    """Return the prompts without styles, as file names use them; {} if there were no styles."""
     if not params.styles:
         return {}
     styles = [(name, known[name].prompt) for name in params.styles]
     return {"unstyled": {"prompt": params.prompt, "negative_prompt": params.negative_prompt, "styles": styles}}
 
 
-# Prompt → the part of a style that is added to it. An empty hires prompt stays empty: it means the first one, styles
-# and all.
+# Prompt → the part of a style that is added to it. An empty hires prompt stays empty: it means the first prompt with
+# its styles.
 STYLED = {
     "prompt": "prompt",
     "negative_prompt": "negative_prompt",

@@ -1,7 +1,4 @@
-"""The one door for requests: page, API and command line hand a declared request over here, and get a job's id.
-
-No torch.
-"""
+"""The one entry for requests: page, API and command line pass a declared request, and get a job's id. No torch."""
 
 from __future__ import annotations
 
@@ -22,10 +19,10 @@ from modules.settings.options import SETTING_NAMES, Settings, check_own_settings
 
 @dataclass(frozen=True)
 class Submission:
-    """A request and how to deal with it.
+    """A request and its options.
 
     kind: one of JOB_KINDS; request: a value of the class that the kind declares
-    settings: settings for this request alone, by name; null is the account's own, unknown names are told and ignored
+    settings: settings for this request alone, by name; null is the account's own, unknown names are noted and ignored
     save: also into the outputs folder; task_id: an id of the caller's own, "" draws one
     """
 
@@ -38,7 +35,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Submitted:
-    """A job's id, the settings it runs with, and notes for whoever asked for it."""
+    """A job's id, the settings it runs with, and remarks for the person."""
 
     job: str
     settings: Settings
@@ -73,7 +70,7 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
 
 
 def settings_given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that say something: null leaves one as it is, and so does a checkpoint without a name."""
+    """Return the settings that are given: not null, nor a checkpoint with an empty name."""
     return {
         name: value
         for name, value in values.items()
