@@ -1,4 +1,4 @@
-"""Run a batch job: plans for each input file, started in order; unreadable files are left out with a note."""
+"""Batch jobs: one plan for each input file, started in order; unreadable files are left out with a note."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 
 MOST_RESULTS = 100_000
-ODD = (Invalid, InvalidImage, TooLarge)      # what one picture may be, and the others need not
+ODD = (Invalid, InvalidImage, TooLarge)      # errors of one input file, which do not concern the others
 
 
 @dataclass(frozen=True)
 class Member:
-    """Which picture of a batch one is made of, and where it goes."""
+    """The input file of a batch's image, and the place of the result."""
 
-    file: str           # what that one is called
-    folder: str         # "": among the outputs
-    name: str           # the file's name there, without ending
+    file: str           # the input file's name
+    folder: str         # the result's folder; "": in the outputs
+    name: str           # the result's file name, without extension
 
 
 def members(batch: Batch, entry: BatchItem, pictures: int) -> list[Member]:
-    """Of the pictures made out of one: they bear its name, and a number if they are several."""
+    """Return the members of one file's images: they have its name, with a number if there are several."""
     stem = Path(entry.file).stem
     return [
         Member(entry.file, batch.folder, stem if pictures == 1 else f"{stem}-{number}")
@@ -44,17 +44,16 @@ def members(batch: Batch, entry: BatchItem, pictures: int) -> list[Member]:
 
 
 def plan_batch(batch: Batch, plan_file: Callable[[BatchItem], JobPlan]) -> JobPlan:
-    """The plans of the batch's files as one. Raises InvalidImage if there is nothing left of it.
+    """Return the plans of all files of the batch as one job plan. Raises InvalidImage if none is left.
 
-    A picture's number says which file it is made of, also where others are left out: a resumed job may find fewer files
-    than before.
+    An image's number identifies its input file even where files are left out: a resumed job may find fewer of them.
     """
     found: list[JobPlan | None] = []
     notes = list(batch.notes)
     for entry in batch.entries:
         try:
             found.append(plan_file(entry))
-        except ODD as error:      # by a script that must see the picture to know what to do
+        except ODD as error:      # raised by a script whose plan depends on the picture
             found.append(None)
             notes.append(str(left_out_file(entry.file, error)))
     while found and found[-1] is None:
@@ -65,7 +64,10 @@ def plan_batch(batch: Batch, plan_file: Callable[[BatchItem], JobPlan]) -> JobPl
 
 
 def joined(batch: Batch, found: Sequence[JobPlan | None], notes: Sequence[str]) -> JobPlan:
-    """Each file has the same number of pictures; where it is left out, of None. Raises Invalid if they are too many."""
+    """Join the files' plans; each file has the same number of images, None where it is left out.
+
+    Raises Invalid if they are too many.
+    """
     usable = [each for each in found if each]
     pictures = max(len(each.plans) for each in usable)
     if len(found) * pictures > MOST_RESULTS:
@@ -81,13 +83,13 @@ def joined(batch: Batch, found: Sequence[JobPlan | None], notes: Sequence[str]) 
 
 
 def of_entry(spec: JobSpec, entry: BatchItem) -> JobSpec:
-    """What to do if there were no other files."""
+    """Return the job of one file alone."""
     start = {"init_images": [entry.image], "mask": entry.mask, "batch": None}
     return replace(spec, params={**spec.params, **entry.params, **start}, settings={**spec.settings, **entry.settings})
 
 
 def batch_reader(kept: Path) -> Load:
-    """Read a batch's pictures by name: those sent from the folder `kept`, the others where they are.
+    """Return a reader of a batch's pictures by name: uploads from the folder `kept`, others from their own folder.
 
     Names are the server's own, never a form's.
     """
@@ -99,9 +101,9 @@ def batch_reader(kept: Path) -> Load:
 
 
 def in_turn(making: Task[Result], file: str) -> Task[Result]:
-    """Of thousands of pictures only those that are being made are in memory.
+    """Open the input only when the image's turn comes, so that few of thousands are in memory.
 
-    Raises LeftOut for one that cannot be read.
+    Raises LeftOut for a picture that cannot be read.
     """
     yield Wait()
     try:

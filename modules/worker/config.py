@@ -1,4 +1,4 @@
-"""The configuration of a worker, whatever kind of worker it is."""
+"""The configuration of a worker of any kind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def nobody_notes(part: str, jobs: Collection[str]) -> None:
-    """Where no file is held that could tell of it after a crash."""
+    """Do nothing: the default where no file notes the running jobs for the time after a crash."""
 
 
 def one_model() -> int:
@@ -26,20 +26,20 @@ def one_model() -> int:
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """The configuration of a worker, given once."""
+    """The configuration of a worker, fixed at its start."""
 
-    outputs: Path                               # finished pictures, in sub folders by account and task
-    cache: Path                                 # pictures nobody asked to keep
+    outputs: Path                               # finished images, in subfolders by account and task
+    cache: Path                                 # images that are not saved
     library: Library
     tokenizer: Callable[[], Tokenizer]
     place: Callable[[], Placement]              # called in the worker's thread: choosing needs torch
-    first: Callable[[], ModelFile | None]      # the model to load before anyone asks
-    # how many checkpoints stay loaded, by the server's settings of this moment
+    first: Callable[[], ModelFile | None]      # returns the model to load at the start
+    # the number of checkpoints that stay loaded, by the server's current settings
     models_kept: Callable[[], int] = one_model
-    # a part of the worker, and the jobs it works on now
+    # is called with a part of the worker, and the jobs it works on now
     note_in_hand: Callable[[str, Collection[str]], None] = nobody_notes
 
     @property
     def inputs(self) -> Path:
-        """Pictures that jobs start from, by `imaging.inputs`, in sub folders by account."""
+        """The folder of input pictures, as in `imaging.inputs`, with subfolders by account."""
         return self.cache / "inputs"

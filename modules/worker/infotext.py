@@ -1,4 +1,4 @@
-"""The generation data of a picture: every setting that made it, under A1111's keys and in its order."""
+"""An image's generation data: every setting that made it, under A1111's keys and in its order."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ from modules.settings.options import Settings, at_default
 
 
 def image_infotext(plan: ImagePlan, extra: Mapping[str, object]) -> str:
-    """The text for the picture's `parameters`: every figure as the request had it,
-    and `extra` of what only its making can tell.
-    """
+    """Return the text for an image's `parameters`: the request's values, and `extra`, known only once it is made."""
     prompt = grammar.strip_comments(plan.params.prompt)
     negative = grammar.strip_comments(plan.params.negative_prompt)
     pairs = dict([
@@ -43,7 +41,7 @@ def basics(plan: ImagePlan) -> Iterator[Pair]:
 
 
 def written_schedule(params: Generation) -> str:
-    """The schedule's name; "Automatic" stays only where it means the model's own spacing."""
+    """Return the schedule's name; "Automatic" stays only where it means the model's own spacing."""
     resolved = resolved_schedule(params)
     return "Automatic" if params.scheduler == "Automatic" and resolved == "Uniform" else resolved
 
@@ -77,7 +75,7 @@ def variation(plan: ImagePlan) -> Iterator[Pair]:
 
 
 def setting_pairs(plan: ImagePlan) -> Iterator[Pair]:
-    """Settings that shaped this image and are not at their defaults."""
+    """Yield the settings that shaped this image and are not at their defaults."""
     s, sampler = plan.settings, SAMPLERS[plan.params.sampler_name]
     if s.CLIP_stop_at_last_layers > 1:
         yield "Clip skip", s.CLIP_stop_at_last_layers
@@ -112,7 +110,7 @@ def hypertile(plan: ImagePlan) -> Iterator[Pair]:
         )
 
 
-ALWAYS = (  # settings that shape any picture
+ALWAYS = (  # settings that shape every image
     "comma_padding_backtrack",
     "use_old_scheduling",
     "sdxl_crop_top",
@@ -132,7 +130,7 @@ ALWAYS = (  # settings that shape any picture
 
 
 def hires_pairs(plan: ImagePlan, extra: Mapping[str, object]) -> Iterator[Pair]:
-    """The second pass, where it differs from the first."""
+    """Yield the values of hires fix's second pass that differ from the first."""
     p, second = plan.params, plan.hires
     if not second:
         return
@@ -141,7 +139,7 @@ def hires_pairs(plan: ImagePlan, extra: Mapping[str, object]) -> Iterator[Pair]:
     yield "Hires upscaler", p.hr_upscaler or None
     yield "Hires steps", p.hr_second_pass_steps or None
     if p.hr_checkpoint_name:
-        # as A1111 writes it before it has hashed the file
+        # A1111's text for a file that it has not hashed yet
         yield "Hires checkpoint", second.files.checkpoint.model_name
     if second.params.sampler_name != p.sampler_name:
         yield "Hires sampler", second.params.sampler_name
@@ -160,7 +158,7 @@ def hires_size(plan: ImagePlan) -> object:
 
 
 def spacing(params: Generation) -> str | None:
-    """The schedule that A1111's k-diffusion samplers name: none where it is the model's own."""
+    """Return the schedule that A1111's k-diffusion samplers name; None for the model's own."""
     automatic = SAMPLERS[params.sampler_name].timesteps or written_schedule(params) == "Automatic"
     return None if automatic else resolved_schedule(params)
 
@@ -194,7 +192,7 @@ def sampler_options(plan: ImagePlan) -> Iterator[Pair]:
 
 
 def changed_pairs(plan: ImagePlan, *names: str) -> Iterator[Pair]:
-    """Those of these settings that are not at their defaults, under their infotext keys."""
+    """Yield the settings of these names that are not at their defaults, under their infotext keys."""
     for name in names:
         if not at_default(plan.settings, name):
             yield declared_params(Settings)[name].infotext, getattr(plan.settings, name)

@@ -1,4 +1,4 @@
-"""Job plans: from a job's plain data to the plan of each of its images."""
+"""Job plans: a job's plain data becomes the plan of each of its images."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ from modules.worker.planners import planner_of
 from modules.worker.recorded import known_fields, recorded_request
 
 P = TypeVar("P", bound="ImagePlan[Any, Any] | ExtrasPlan")
-Extra = Mapping[str, object]      # what only an image's making can tell
+Extra = Mapping[str, object]      # generation data that are known only once an image is made
 
 
 @dataclass(frozen=True)
 class JobPlan(Generic[P]):
-    """A job, decided: the plan of each image, and how images of its kind are described."""
+    """A planned job: the plan of each image, and the functions that describe images of its kind."""
 
     # by the image's number; None where a batch's file is left out
     plans: Sequence[P | None]
     write_infotext: Callable[[P, Extra], str]
-    describe: Callable[[P], dict[str, Any]]                  # what the API's `info` tells of one image
-    members: Sequence[Member] = ()                           # of a batch: what each image is made of, and where it goes
-    notes: Sequence[str] = ()                                # what the job's owner should know beforehand
+    describe: Callable[[P], dict[str, Any]]                  # returns an image's part of the API's `info`
+    members: Sequence[Member] = ()                           # of a batch: the input file and the place of each image
+    notes: Sequence[str] = ()                                # remarks for the job's owner, known beforehand
 
     @cached_property
     def numbers(self) -> Sequence[int]:
-        """Numbers of the images there are to make."""
+        """The numbers of the images to make."""
         return [number for number, plan in enumerate(self.plans) if plan is not None]
 
     def plan(self, index: int) -> P:
-        """Of one of the images there are to make."""
+        """Return the plan of one of the images to make."""
         plan = self.plans[index]
         if plan is None:
             raise LookupError(f"Picture {index} of this job is left out.")
@@ -70,11 +70,11 @@ class JobPlan(Generic[P]):
         return self.plan(self.numbers[0]).settings
 
     def batch_of(self, index: int) -> int:
-        """Which of A1111's batches an image belongs to: `batch_size` of them are made together."""
+        """Return the image's batch, in A1111's sense: `batch_size` images are made together."""
         return index // getattr(self.plan(index).params, "batch_size", 1)
 
     def task(self, index: int) -> Task[Result]:
-        """The making of one image."""
+        """Return the task of one image."""
         task = self.plan(index).task()
         return in_turn(task, self.members[index].file) if self.members else task
 
@@ -92,7 +92,7 @@ class JobPlan(Generic[P]):
 
 
 def plan_images(plans: Sequence[ImagePlan[Any, Any]], notes: Sequence[str] = ()) -> JobPlan[ImagePlan[Any, Any]]:
-    """A job whose images a checkpoint makes."""
+    """Return the plan of a job whose images a checkpoint makes."""
     return JobPlan(plans, infotext.image_infotext, generation_facts, notes=notes)
 
 
@@ -140,7 +140,7 @@ def extent(plan: ImagePlan[Any, Any] | ExtrasPlan) -> Iterable[tuple[tuple[int, 
 
 
 def plan_txt2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
-    """Raises UnknownName or ModelError for a model, Invalid for a script's lines."""
+    """Plan a txt2img job. Raises UnknownName or ModelError for a model, Invalid for a script's lines."""
     requests = each_request(*read_spec(Txt2Img, spec))
     return plan_images([plan for params, settings in requests for plan in txt2img_plans(params, settings, library)])
 
@@ -153,14 +153,14 @@ def txt2img_plans(params: Txt2Img, settings: Settings, library: Library) -> list
 
 
 def each_request(params: Request, settings: Settings) -> Iterable[tuple[Request, Settings]]:
-    """The request, or those that its script makes of it, each with the settings it is done with."""
+    """Return the request, or the requests that its script makes of it, each with its settings."""
     if params.script_name not in REQUEST_SCRIPTS:
         return [(params, settings)]
     return REQUEST_SCRIPTS[params.script_name](params, script_arguments(params), settings)
 
 
 def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Img:
-    """Hires fix with sizes that can be drawn and an upscaler that is there. Raises Invalid or UnknownName."""
+    """Return the request with sizes that hires fix can make. Raises Invalid, or UnknownName for the upscaler."""
     if params.hr_upscaler and params.hr_upscaler not in LATENT_MODES:
         params = replace(params, hr_upscaler=library.upscaler(params.hr_upscaler))
     return check_hires(sized_by_result(params) if settings.use_old_hires_fix_width_height else params)
@@ -170,7 +170,10 @@ def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Im
 
 
 def plan_img2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
-    """inputs: the folder of the pictures it starts from"""
+    """Plan an img2img job.
+
+    inputs: the folder of input pictures
+    """
     usual = read_spec(Img2Img, spec)
     batch = Batch.recorded(spec.params)
     if not batch:
@@ -202,14 +205,14 @@ def img2img_plans(library: Library, read: Load, params: Img2Img, settings: Setti
 
 
 def scripted(library: Library, read: Load, params: Img2Img, settings: Settings) -> Sequence[ImagePlan]:
-    """Images of a script that takes several passes for each."""
+    """Return the image plans of a script that makes each image in several passes."""
     script, arguments = IMAGE_SCRIPTS[params.script_name], script_arguments(params)
     params = with_standing_networks(script.request(params, arguments), settings)
     return script.plans(ScriptRun(params, arguments, settings, files_for(library, params, settings), library, read))
 
 
 def upscaler_here(library: Library, name: str) -> tuple[str, Sequence[str]]:
-    """The upscaler for img2img, or none where it is not here, and what to say of that."""
+    """Return the upscaler for img2img and no note; without its file, no upscaler and a note."""
     try:
         return library.upscaler(name), ()
     except UnknownName:
@@ -220,7 +223,7 @@ def upscaler_here(library: Library, name: str) -> tuple[str, Sequence[str]]:
 
 
 def plan_extras(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
-    """Raises UnknownName for an upscaler.
+    """Plan an Extras job. Raises UnknownName for an upscaler.
 
     Pictures are enlarged one by one, so that the job can be stopped between them.
     """
@@ -244,7 +247,7 @@ def plan_extras(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
 
 
 def extended_infotext(plan: ExtrasPlan, extra: Extra) -> str:
-    """The generation data that the picture came with, and what was done to it."""
+    """Return the generation data that the picture came with, extended by what Extras did."""
     return extended(plan.source.infotext, plan.params)
 
 
@@ -262,8 +265,9 @@ def read_spec(cls: type[Request], spec: JobSpec) -> tuple[Request, Settings]:
 
 
 def files_for(library: Library, params: Generation, settings: Settings) -> Files:
-    """Raises UnknownName or ModelError, but not for a VAE that is not here, nor for a face restorer's file:
-    that is told when faces are restored.
+    """Return the model files of a job. Raises UnknownName or ModelError.
+
+    A missing VAE is a note, and a missing face restorer is noticed when faces are restored.
     """
     s = settings
     asked = (s.sd_model_checkpoint, s.sd_vae, s.sd_vae_overrides_per_model_preferences)
@@ -285,9 +289,7 @@ def find_files(library: Library, params: Generation, settings: Settings) -> File
 
 
 def vae_here(library: Library, checkpoint: ModelFile, settings: Settings) -> tuple[ModelFile | None, tuple[str, ...]]:
-    """The VAE that the settings mean, or where it is not here the checkpoint's own, as A1111 has it,
-    and what to say of that.
-    """
+    """Return the settings' VAE and no notes; without its file, the checkpoint's own as in A1111, and a note."""
     try:
         return library.vae_for(
             checkpoint, settings.sd_vae, preference_first=not settings.sd_vae_overrides_per_model_preferences
@@ -297,7 +299,7 @@ def vae_here(library: Library, checkpoint: ModelFile, settings: Settings) -> tup
 
 
 def files_of_both(library: Library, params: Txt2Img, settings: Settings) -> Files:
-    """The first pass's, and in them the second's; the refiner only where it is wanted."""
+    """Return the first pass's files, which contain the second's; the refiner only where it is used."""
     own = replace(settings, sd_model_checkpoint=params.hr_checkpoint_name or settings.sd_model_checkpoint)
     first = files_for(library, params, settings)
     second = files_for(library, with_standing_networks(second_pass(params), settings), own)
@@ -309,7 +311,7 @@ def files_of_both(library: Library, params: Txt2Img, settings: Settings) -> File
 
 
 def find_checkpoint(catalog: Catalog, name: str) -> ModelFile:
-    """The checkpoint of that name, or any if none was chosen."""
+    """Return the checkpoint of that name, or any if the name is empty."""
     checkpoint = catalog.find(name) if name else catalog.default()
     if checkpoint is None:
         raise ModelMissing("There is no checkpoint to draw with.", "Put one into models/Stable-diffusion.")

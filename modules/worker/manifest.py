@@ -1,7 +1,7 @@
-"""The reproducibility manifest: all that a picture came from, as JSON inside it.
+"""The reproducibility manifest: everything an image was made from, as JSON in its file.
 
-Generation data tells what a person chose, in A1111's words. The manifest tells what it ran on: whole hashes of every
-model file, every setting, precision, device and library versions.
+Generation data contain a person's choices, in A1111's words. The manifest contains what they ran on: whole hashes of
+every model file, every setting, precision, device and library versions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from modules.requests.compare_manifest import FORMAT, environment
 
 
 def manifest(plan: ImagePlan, extra: Mapping[str, object], device: Mapping[str, str]) -> dict[str, Any]:
-    """device: what the worker says of itself, `Device.described(…)`"""
+    """Return the manifest of an image.
+
+    device: the worker's description, `Device.described(…)`
+    """
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -29,7 +32,7 @@ def manifest(plan: ImagePlan, extra: Mapping[str, object], device: Mapping[str, 
 
 
 def manifest_models(plan: ImagePlan) -> list[dict[str, Any]]:
-    """Every model file with the SHA-256 of its content, those of both passes once."""
+    """Return every model file with the SHA-256 of its content; a file of both passes is listed once."""
     found = [model for each in plan.passes for model in models_of(each.files)]
     return [model for place, model in enumerate(found) if model not in found[:place]]
 

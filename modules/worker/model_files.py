@@ -1,4 +1,4 @@
-"""Model files made of others, as jobs: merges, conversions, extracted LoRAs."""
+"""Jobs that make model files from others: merges, conversions, extracted LoRAs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from modules.store.jobs import MODEL
 from modules.worker.file_jobs import FileJob, FileWork
 from modules.worker.recorded import recorded_request
 
-Write = Callable[[NewFile, FileJob], Mapping[str, Any]]      # writes the file, and returns what there is to tell of it
+Write = Callable[[NewFile, FileJob], Mapping[str, Any]]      # writes the file, and returns its facts
 
 
 def plan_merge(spec: JobSpec, library: Library) -> FileWork:
-    """Raises UnknownName for a file that is not here any more."""
+    """Plan a merge. Raises UnknownName for a file that is missing by now."""
     request = recorded_request(Merge, spec.params)
     files = [library.checkpoints.find(name) for name in request.models]
     vae = library.vaes.find(request.vae).path if request.vae not in NO_VAE else None
@@ -39,7 +39,7 @@ def plan_merge(spec: JobSpec, library: Library) -> FileWork:
 
 
 def merge_notes(request: Merge) -> list[str]:
-    """What is probably not meant."""
+    """Return remarks on a merge that is probably a mistake."""
     total = sum(request.more)
     if MERGE_METHODS[request.method].open and total > 1:
         return [f"The shares are {total:g} together, so that A is in the result with {1 - total:g}."]
@@ -47,7 +47,7 @@ def merge_notes(request: Merge) -> list[str]:
 
 
 def plan_conversion(spec: JobSpec, library: Library) -> FileWork:
-    """Raises UnknownName for a file that is not here any more."""
+    """Plan a conversion. Raises UnknownName for a file that is missing by now."""
     request = recorded_request(Conversion, spec.params)
     source = library.checkpoints.find(request.model).path
 
@@ -59,29 +59,30 @@ def plan_conversion(spec: JobSpec, library: Library) -> FileWork:
 
 
 def plan_extraction(spec: JobSpec, library: Library) -> FileWork:
-    """Raises UnknownName for a file that is not here any more."""
+    """Plan an extraction. Raises UnknownName for a file that is missing by now."""
     request = recorded_request(Extraction, spec.params)
     tuned, base = (library.checkpoints.find(name).path for name in (request.tuned, request.base))
 
     def write(out: NewFile, job: FileJob) -> Mapping[str, Any]:
         if not out.is_whole:
             extract_lora(tuned, base, out, request.rank, job.progress)
-        return {"weights": len(read_header(out.path).shapes) // 3}      # of each two factors, and their alpha
+        return {"weights": len(read_header(out.path).shapes) // 3}      # a weight has two factors and an alpha
 
     return new_model(spec.id, "lora", path_of_new(request.name, library.loras), write)
 
 
 def new_model(job_id: str, kind: str, path: Path, write: Write, source: Path | None = None) -> FileWork:
-    """Work that writes a model file of that kind, whole or not at all. source:
-    the file whose .yaml it may have beside it
+    """Return the work that writes a model file of that kind, whole or not at all.
+
+    source: the file whose .yaml the new one may have beside it
     """
 
     def work(job: FileJob) -> None:
-        if job.spec.done:      # a crash came between its file and the job's last word
+        if job.spec.done:      # the program died between writing the file and ending the job
             return
         with new_file(path, job_id) as out:
             if not out.is_whole:
-                check_free(path, source)      # another that waited may have made it meanwhile
+                check_free(path, source)      # another job may have written it meanwhile
             facts = write(out, job)
             job.add_output(MODEL, path, {"model_kind": kind, **facts})
 

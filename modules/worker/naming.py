@@ -1,4 +1,4 @@
-"""What a picture's file is called, and in which folder it lies: as the settings' patterns have it."""
+"""The file name and folder of an image, by the settings' patterns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ EXTRAS_FOLDER = "extras"
 
 
 def place_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec, outputs: Path) -> Destination:
-    """pixels: (H, W, 3 or 4) uint8"""
+    """Return the destination of an image.
+
+    pixels: (H, W, 3 or 4) uint8
+    """
     s = job.settings
     member = job.members[index] if job.members else None
     if member and member.folder:
@@ -39,20 +42,20 @@ def place_of(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec, output
 
 
 def may_replace(job: JobPlan, spec: JobSpec) -> bool:
-    """Not where several people save: it could be another's.
+    """Return whether the image may replace a file of its name.
 
-    Nor if the job has several pictures: it could be one of them.
+    It may not where several people save, or if the job has several images: the file could be another's.
     """
     return job.settings.save_images_replace_action == "Replace" and spec.owner == LOCAL_OWNER and len(job.plans) == 1
 
 
 def output_folders(kind: str, facts: NameFacts, settings: Settings) -> tuple[str, ...]:
-    """Below the outputs."""
+    """Return the folder's parts below the outputs."""
     above = below_outputs(settings.outdir_samples or getattr(settings, f"outdir_{kind}_samples"))
     return above + subfolders(facts, settings) if settings.save_to_dirs else above
 
 
-# What is known of a picture --------------------------------------------------------------------------
+# Facts for the patterns ------------------------------------------------------------------------------
 
 
 def name_facts(job: JobPlan, index: int, pixels: np.ndarray, spec: JobSpec) -> NameFacts:
@@ -91,7 +94,7 @@ def of_plan(plan: ImagePlan, spec: JobSpec) -> dict[str, Any]:
 
 
 def of_batch_place(job: JobPlan, index: int) -> dict[str, Any]:
-    """Among the pictures of one request; a script or a batch of files makes one after another."""
+    """Return the image's place among those of one request; a script or a batch of files makes several requests."""
     p = job.plan(index).params
     generation = index % p.pictures
     first = index - generation
@@ -104,7 +107,7 @@ def of_batch_place(job: JobPlan, index: int) -> dict[str, Any]:
 
 
 def upscaler_suffix(job: JobPlan, index: int) -> str:
-    """At the end of the name of what Extras made, if the settings want it."""
+    """Return the upscaler's name as the end of an Extras file name, if the settings want it."""
     plan = job.plan(index)
     if plan.passes or not plan.settings.use_upscaler_name_as_suffix or not plan.params.upscalers:
         return ""

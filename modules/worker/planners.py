@@ -1,4 +1,4 @@
-"""Where the worker finds what carries a kind of job out. No torch until a planner is asked for."""
+"""The lookup of a job kind's planner. No torch until a planner is asked for."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 from modules.requests.kinds import JOB_KINDS
 
-# of a JobPlan (worker/job_kinds.py), or of FileWork where a kind needs no device (worker/file_jobs.py)
+# returns a JobPlan (worker/job_kinds.py), or FileWork for a kind without a device (worker/file_jobs.py)
 Planner = Callable[..., Any]
 
 
 def planner_of(kind: str) -> Planner:
-    """The function that the table of kinds names. Raises UnknownName."""
+    """Return the function that the table of kinds names. Raises UnknownName."""
     module, _, planner = JOB_KINDS[kind].planner.partition(":")
     found: Planner = getattr(import_module(module), planner)
     return found
 
 
 def needs_device(kind: str) -> bool:
-    """A kind that nobody knows does: whoever plans it refuses it by name."""
+    """Return whether a kind needs the device; an unknown kind does, since its planning refuses it by name."""
     row = JOB_KINDS.get(kind)
     return row is None or row.device

@@ -1,4 +1,4 @@
-"""A job's recorded values as declared classes again. It may be resumed by a later version than recorded it."""
+"""A job's recorded values as declared classes again. A later version may resume a job than recorded it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ R = TypeVar("R")
 
 
 def known_fields(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that are fields of `cls` today."""
+    """Return the values whose names are fields of `cls` today."""
     return {name: value for name, value in values.items() if name in defaults(cls)}
 
 
 def recorded_request(cls: type[R], params: Mapping[str, Any]) -> R:
-    """The request in a job's parameters; JSON has lists for tuples."""
+    """Return the request in a job's parameters; JSON has lists for tuples."""
     values = known_fields(cls, params)
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

@@ -28,24 +28,24 @@ from modules.worker.naming import place_of, upscaler_suffix
 
 @dataclass(frozen=True)
 class Where:
-    """Folders for pictures, and the device they come from."""
+    """The folders for images, and the description of the device."""
 
     outputs: Path
     cache: Path
-    # an attention backend's setting → the device as manifests tell it
+    # an attention backend's setting → the device's description for manifests
     described: Callable[[str], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
 class Saved:
     event: Made
-    problem: Exception | None = None      # why it, or what belongs to it, is not in the outputs
+    problem: Exception | None = None      # why the image, or a file beside it, is not in the outputs
 
 
 def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: Where) -> Saved:
-    """Write a picture where it belongs: outputs if it is to be saved, else the cache.
+    """Write an image to the outputs if it is to be saved, else to the cache.
 
-    If the outputs folder fails, the picture goes to the cache: a full disk must not cost a picture.
+    If the outputs folder fails, the image goes to the cache: a full disk must not cost an image.
     """
     infotext = job.infotext(index, {**result.extra_params, **signed(spec, job.settings)})
     outputs = where.outputs / spec.folder
@@ -73,9 +73,7 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
 def with_returned(
     facts: dict[str, Any], index: int, result: Result, spec: JobSpec, where: Where
 ) -> tuple[dict[str, Any], Exception | None]:
-    """The facts with the files of what is shown beside the picture, in the cache alone;
-    and what went wrong with those.
-    """
+    """Write the images shown beside the image to the cache; return the facts with their files, and an error."""
     paths: list[str] = []
     for place, image in enumerate(result.returned):
         path = outcome(cached, Sheet(image, FileFormat(), "", {}, ()), where.cache, spec.id, f"{index}-{place}")
@@ -96,12 +94,12 @@ def to_be_saved(job: JobPlan, index: int, result: Result, spec: JobSpec) -> bool
 
 @dataclass(frozen=True)
 class Sheet:
-    """A picture, what it is to become, and what is written with it."""
+    """An image, its file format, and the texts and images saved with it."""
 
     image: Image.Image
     how: FileFormat
     infotext: str
-    others: Mapping[str, str]      # more texts, for a file format that has a place for them
+    others: Mapping[str, str]      # further texts, for file formats that have a place for them
     beside: Sequence[SideImage]
 
     @cached_property
@@ -109,7 +107,7 @@ class Sheet:
         return self.content(self.image, self.how)
 
     def content(self, image: Image.Image, how: FileFormat) -> bytes:
-        """Another picture's of the same making."""
+        """Return the file of an image of the same task, with the same texts."""
         return encode_image(image, how, self.infotext, self.others)
 
 
@@ -126,9 +124,9 @@ def manifest_text(job: JobPlan, index: int, result: Result, where: Where) -> Map
 
 
 def saved_with_others(sheet: Sheet, place: Destination, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
-    """Where the picture is now, and what went wrong with what belongs to it.
+    """Write an image and its companions; return its path, and an error of the companions.
 
-    Raises DiskFull or Unwritable for the picture itself.
+    Raises DiskFull or Unwritable for the image itself.
     """
     before, after = ([each for each in sheet.beside if each.after is wanted] for wanted in (False, True))
     outcomes = [outcome(save_beside, sheet, place, each) for each in before]
@@ -144,7 +142,7 @@ def save_beside(sheet: Sheet, place: Destination, each: SideImage) -> None:
 
 
 def save_starts(result: Result, outputs: Path, s: Settings) -> None:
-    """What the picture was made of, once."""
+    """Write the input pictures, each once."""
     folder = outputs.joinpath(*below_outputs(s.outdir_init_images))
     for name, image in result.extra_params.starts.items():
         if not (path := folder / f"{name}.png").exists():
@@ -152,7 +150,7 @@ def save_starts(result: Result, outputs: Path, s: Settings) -> None:
 
 
 def save_companions(sheet: Sheet, name: Destination, s: Settings) -> None:
-    """Under the picture's own name: its generation data as text, a copy in JPEG."""
+    """Write the files beside the image, under its name: generation data as text, a smaller JPEG."""
     if s.save_txt or not sheet.how.holds(sheet.infotext):
         name.write(f"{sheet.infotext}\n".encode("utf-8", "replace"), "txt")
     longest, large = round(s.target_side_length), s.img_downscale_threshold * 2**20
@@ -162,12 +160,12 @@ def save_companions(sheet: Sheet, name: Destination, s: Settings) -> None:
 
 
 def signed(spec: JobSpec, settings: Settings) -> Mapping[str, str]:
-    """Whose picture it is, if its generation data are to say so; where nobody logs in, nobody's."""
+    """Return the owner's name if generation data are to contain it; never that of the local account."""
     return {"User": spec.owner} if settings.add_user_name_to_info and spec.owner != LOCAL_OWNER else {}
 
 
 def cached(sheet: Sheet, folder: Path, job: str, picture: int | str) -> Path:
-    """Under a name that no other job has, whatever its id is made of."""
+    """Write an image to the cache, under a name that no other job has, whatever its id contains."""
     path = folder / f"{sha256(job.encode()).hexdigest()[:32]}-{picture}.{sheet.how.name}"
     write_atomically(path, sheet.file)
     return path
