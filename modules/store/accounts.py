@@ -1,6 +1,6 @@
-"""Accounts, their sessions and tokens, and the log of who did what, in the database. Of secrets only hashes are kept.
+"""Accounts, their sessions and tokens, and the audit log, in the database. Of secrets only hashes are kept.
 
-The server and the terminal may both write: whoever keeps what was read asks `revision` whether it has changed.
+The server and the terminal may both write: a cache of what was read asks `revision` whether it has changed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from modules.store.database import Database
 
 SESSION_KIND, TOKEN_KIND = "session", "token"
 SECRET_BYTES = 32
-TOKEN_PREFIX = "easel_"      # so that whoever finds one, a scanner for leaks too, knows what it is
-MOST_TOKENS, MOST_SESSIONS = 50, 50      # of one account; of more sessions the longest unused goes
-SESSION_SECONDS = 30 * 86400      # from its last use
-KEPT_AUDIT = 20_000      # entries
+TOKEN_PREFIX = "easel_"      # so that a leaked token, also to a scanner, is recognised
+MOST_TOKENS, MOST_SESSIONS = 50, 50      # per account; of more sessions the longest unused is ended
+SESSION_SECONDS = 30 * 86400      # since the last use
+KEPT_AUDIT = 20_000      # audit entries
 LONGEST_LABEL = 100      # characters
 
 
@@ -33,7 +33,7 @@ class AccountRecord:
     role: Role
     password: str             # argon2's hash
     disabled: bool
-    deleted: bool             # its name stays taken: jobs and pictures are still there under it
+    deleted: bool             # its name stays taken: its jobs and pictures still have it
     created: float
 
     @property
@@ -48,8 +48,8 @@ class CredentialRecord:
     id: str
     kind: str
     account: str
-    label: str                # the token's name, the session's browser
-    address: str              # where it was made
+    label: str                # the token's name, or the session's browser
+    address: str              # the address that it was made from
     created: float
     used: float
 
@@ -65,7 +65,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccountsSnapshot:
-    """All that a login is judged by, as it was at a revision."""
+    """The data for logins, as they were at a revision."""
 
     revision: int
     accounts: Mapping[str, AccountRecord]          # by the key of its name
@@ -73,14 +73,14 @@ class AccountsSnapshot:
 
 
 class AccountStore:
-    """Any thread may call any method."""
+    """The accounts in the database. Any thread may call any method."""
 
     def __init__(self, path: Path) -> None:
         self.db = Database(path)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that nobody else writes in from its first question on."""
+        """A transaction that excludes other writers from its first statement on."""
         with self.db.open() as db:
             db.execute("BEGIN IMMEDIATE")
             yield db
@@ -91,7 +91,7 @@ class AccountStore:
 
     def snapshot(self) -> AccountsSnapshot:
         with self.db.open() as db:
-            db.execute("BEGIN")      # all of one moment
+            db.execute("BEGIN")      # so that all reads see one moment
             revision = int(db.execute("SELECT number FROM accounts_revision").fetchone()[0])
             accounts = {row["key"]: account_record(row) for row in db.execute("SELECT * FROM accounts")}
             credentials = {row["hash"]: credential_record(row) for row in db.execute("SELECT * FROM credentials")}
@@ -100,19 +100,20 @@ class AccountStore:
     # Accounts
 
     def list(self) -> Sequence[AccountRecord]:
-        """Those that are not deleted, by name."""
+        """Return the accounts that are not deleted, by name."""
         with self.db.reading() as db:
             return [account_record(row) for row in db.execute("SELECT * FROM accounts WHERE NOT deleted ORDER BY key")]
 
     def get(self, name: str) -> AccountRecord:
-        """Raises UnknownName."""
+        """Return the account of that name. Raises UnknownName."""
         with self.db.reading() as db:
             return existing(db, name)
 
     def add(self, name: str, role: Role, password: str, returning: bool = False) -> AccountRecord:
-        """returning: the same person as a deleted account of that name, whose pictures are theirs again.
+        """Add an account.
 
-        Raises Invalid for a name that is none, Conflict for one that is taken.
+        returning: True if the person of a deleted account comes back, and gets its pictures again
+        Raises Invalid for a name that is not allowed, Conflict for one that is taken.
         """
         name = account_name(name)
         with self._writing() as db:
@@ -120,7 +121,7 @@ class AccountStore:
             return existing(db, name)
 
     def add_first(self, name: str, password: str) -> AccountRecord:
-        """The administrator's account, where there is none yet. Raises Invalid or Conflict."""
+        """Add the administrator's account, if there is none yet. Raises Invalid or Conflict."""
         name = account_name(name)
         with self._writing() as db:
             if db.execute("SELECT 1 FROM accounts WHERE NOT deleted").fetchone():
@@ -130,14 +131,14 @@ class AccountStore:
             return existing(db, name)
 
     def set_password(self, name: str, password: str) -> None:
-        """Ends its sessions and tokens. Raises UnknownName."""
+        """Set the password, and end the account's sessions and tokens. Raises UnknownName."""
         with self._writing() as db:
             record = existing(db, name)
             db.execute("UPDATE accounts SET password = ? WHERE name = ?", (password, record.name))
             db.execute("DELETE FROM credentials WHERE account = ?", (record.name,))
 
     def set_role(self, name: str, role: Role) -> None:
-        """Raises UnknownName, or Conflict for the last administrator."""
+        """Set the role. Raises UnknownName, or Conflict for the last administrator."""
         with self._writing() as db:
             record = existing(db, name)
             if role < Role.ADMINISTRATOR:
@@ -145,7 +146,10 @@ class AccountStore:
             db.execute("UPDATE accounts SET role = ? WHERE name = ?", (int(role), record.name))
 
     def set_disabled(self, name: str, disabled: bool) -> None:
-        """A disabled account has no sessions and tokens. Raises UnknownName, or Conflict for the last administrator."""
+        """Disable or enable an account.
+
+        A disabled account has no sessions and tokens. Raises UnknownName, or Conflict for the last administrator.
+        """
         with self._writing() as db:
             record = existing(db, name)
             if disabled:
@@ -154,7 +158,7 @@ class AccountStore:
             db.execute("UPDATE accounts SET disabled = ? WHERE name = ?", (disabled, record.name))
 
     def delete(self, name: str) -> None:
-        """Its pictures and jobs stay, and so does its name.
+        """Delete an account; its pictures and jobs stay, and its name stays taken.
 
         Raises UnknownName, or Conflict for the last administrator of others.
         """
@@ -168,7 +172,7 @@ class AccountStore:
     # Sessions and tokens
 
     def add_session(self, account: str, browser: str, address: str) -> str:
-        """Its secret, which nobody can be told again."""
+        """Add a session and return its secret, which is not stored."""
         secret = secrets.token_urlsafe(SECRET_BYTES)
         with self._writing() as db:
             insert_credential(db, SESSION_KIND, secret, account, browser, address)
@@ -177,7 +181,7 @@ class AccountStore:
         return secret
 
     def add_token(self, account: str, label: str, address: str) -> str:
-        """Its secret, which nobody can be told again. Raises Conflict."""
+        """Add a token and return its secret, which is not stored. Raises Conflict."""
         secret = TOKEN_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         with self._writing() as db:
             of_account = (account, TOKEN_KIND)
@@ -188,14 +192,14 @@ class AccountStore:
         return secret
 
     def credentials(self, account: str, kind: str) -> Sequence[CredentialRecord]:
-        """Those of an account, newest first."""
+        """Return the sessions or tokens of one account, newest first."""
         ask = "SELECT * FROM credentials WHERE account = ? AND kind = ? AND used > ? ORDER BY created DESC, id"
         since = time.time() - SESSION_SECONDS if kind == SESSION_KIND else 0
         with self.db.reading() as db:
             return [credential_record(row) for row in db.execute(ask, (account, kind, since))]
 
     def end_credential(self, account: str, identity: str) -> CredentialRecord:
-        """Raises UnknownName for one that is not there, or another account's."""
+        """End a session or token of the account. Raises UnknownName if the account has none of that id."""
         with self._writing() as db:
             ask = "SELECT * FROM credentials WHERE id = ? AND account = ?"
             if (row := db.execute(ask, (identity, account)).fetchone()) is None:
@@ -209,7 +213,10 @@ class AccountStore:
             db.executemany("DELETE FROM credentials WHERE account = ?", [(name,) for name in accounts])
 
     def note_uses(self, uses: Mapping[str, float]) -> None:
-        """uses: id of a session or token → when it was used. What has not been used for long is forgotten."""
+        """Note the last uses, and end the sessions that have not been used for long.
+
+        uses: id of a session or token → the time of its use
+        """
         with self.db.open() as db:
             db.executemany("UPDATE credentials SET used = ? WHERE id = ?", [(at, key) for key, at in uses.items()])
             old = time.time() - SESSION_SECONDS
@@ -218,7 +225,7 @@ class AccountStore:
     # The audit log
 
     def note(self, account: str, action: str, subject: str = "", address: str = "") -> None:
-        """Say in the audit log who did what to whom; no secret is to stand in it."""
+        """Add an entry to the audit log; it must contain no secret."""
         with self.db.open() as db:
             row = time.time(), account, action, subject[:LONGEST_LABEL], address
             db.execute("INSERT INTO audit (at, account, action, subject, address) VALUES (?, ?, ?, ?, ?)", row)
@@ -232,7 +239,7 @@ class AccountStore:
 
 
 def existing(db: sqlite3.Connection, name: str) -> AccountRecord:
-    """Raises UnknownName."""
+    """Return the account of that name. Raises UnknownName."""
     row = db.execute("SELECT * FROM accounts WHERE key = ? AND NOT deleted", (account_key(name),)).fetchone()
     if row is None:
         known = db.execute("SELECT name FROM accounts WHERE NOT deleted")
@@ -241,7 +248,7 @@ def existing(db: sqlite3.Connection, name: str) -> AccountRecord:
 
 
 def insert_account(db: sqlite3.Connection, record: AccountRecord, returning: bool) -> None:
-    """Raises Conflict."""
+    """Insert an account, or replace a deleted one. Raises Conflict."""
     key = account_key(record.name)
     row = db.execute("SELECT * FROM accounts WHERE key = ?", (key,)).fetchone()
     if row is None:
@@ -260,7 +267,7 @@ def insert_account(db: sqlite3.Connection, record: AccountRecord, returning: boo
 
 
 def keep_an_administrator(db: sqlite3.Connection, record: AccountRecord) -> None:
-    """Raises Conflict where nobody but this account could administer the server."""
+    """Raise Conflict if no other account could administer the server."""
     others = db.execute(
         "SELECT 1 FROM accounts WHERE role = ? AND NOT disabled AND NOT deleted AND name != ?",
         (int(Role.ADMINISTRATOR), record.name),
@@ -278,7 +285,7 @@ def insert_credential(
 
 
 def secret_hash(secret: str) -> str:
-    """Enough for 256 random bits, which nobody guesses."""
+    """Return the secret's hash; without salt, since 256 random bits cannot be guessed."""
     return sha256(secret.encode(errors="replace")).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The SQLite file in which Easel keeps what must survive a crash."""
+"""The SQLite file for everything that must survive a crash."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from threading import Lock
 from modules.base.errors import DatabaseUnusable, DiskFull, JobFailed, Unwritable
 from modules.store.migrations import MIGRATIONS, Migration
 
-BUSY_SECONDS = 30      # how long one process waits for another's transaction
+BUSY_SECONDS = 30      # waiting time for another process's transaction
 
 
 class Database:
-    """A path and how to open it. Any thread may: each write has a connection of its own,
-    readings take turns at one that stays open.
+    """A database file: each write has a connection of its own, reads share one that stays open. Any thread may use it.
 
     Write-ahead logging, synced.
     """
@@ -24,7 +23,7 @@ class Database:
     def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
         """Bring the file to the newest version.
 
-        Raises DatabaseUnusable, for one of a later Easel before anything in it is touched.
+        Raises DatabaseUnusable; for a database of a later version before anything in it is touched.
         """
         self.path = path
         self._reader: sqlite3.Connection | None = None
@@ -42,7 +41,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """For questions alone: opening a connection costs more than most of them."""
+        """Return a connection for reading alone, kept open: opening one costs more than most queries."""
         with self._reading:
             if self._reader is None:
                 self._reader = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
@@ -71,8 +70,8 @@ class Database:
 
 
 def disk_error(path: Path, error: sqlite3.OperationalError) -> JobFailed | None:
-    """What kept the database from being written, in words, if it was the disk."""
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF      # Python 3.10 does not tell: its text does
+    """Return an error with a reason in words if the disk kept the database from being written."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF      # Python 3.10 has no code: see the text
     if primary == 13 or "disk is full" in str(error):
         return DiskFull(f"No space left to write {path.name}.", f"Free some space on the disk of {path.parent.name}/.")
     if primary in (8, 10, 14) or "readonly" in str(error) or "disk I/O" in str(error) or "unable to open" in str(error):
@@ -83,11 +82,11 @@ def disk_error(path: Path, error: sqlite3.OperationalError) -> JobFailed | None:
 
 
 def refuse_newer(path: Path, newest: int) -> None:
-    """Raises DatabaseUnusable for a file of a later version; looking at it changes no byte of it."""
+    """Raise DatabaseUnusable for a file of a later version, without changing a byte of it."""
     if not path.exists():
         return
     log = path.with_name(f"{path.name}-wal")
-    # else SQLite would make such a log beside it
+    # else SQLite would create a log beside it
     how = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_SECONDS)) as connection:
         version = version_of_database(connection)
@@ -100,7 +99,10 @@ def refuse_newer(path: Path, newest: int) -> None:
 
 
 def migrate(path: Path, migrations: Sequence[Migration]) -> None:
-    """Run what is missing in one transaction: a crash leaves the old version whole. Another process may be at it."""
+    """Run the missing migrations in one transaction: a crash leaves the old version whole.
+
+    Another process may do the same meanwhile.
+    """
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         if version_of_database(connection) == len(migrations):
             return

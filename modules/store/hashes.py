@@ -8,17 +8,17 @@ from typing import BinaryIO
 
 from modules.store.database import Database
 
-TENSORS = "#tensors"      # after a path: of its tensors alone
+TENSORS = "#tensors"      # after a path: the hash of its tensors alone
 
 
 class HashCache:
-    """SHA-256 by path, remembered for as long as the file's size and time of change stay the same."""
+    """SHA-256 by path, valid as long as the file's size and modification time stay the same."""
 
     def __init__(self, path: Path) -> None:
         self.database = Database(path)
 
     def known(self, path: Path, part: str = "") -> str | None:
-        """The hash if it is remembered and the file unchanged."""
+        """Return the remembered hash of an unchanged file, or None."""
         stat = path.stat()
         with self.database.open() as db:
             row = db.execute(
@@ -28,24 +28,24 @@ class HashCache:
         return row and row["sha256"]
 
     def all_known(self) -> dict[tuple[str, int, int], str]:
-        """(path, size, time of change in ns) → hash, for listing many files at once."""
+        """Return (path, size, modification time in ns) → hash, for listing many files at once."""
         with self.database.open() as db:
             return {
                 (row["path"], row["size"], row["modified"]): row["sha256"] for row in db.execute("SELECT * FROM hashes")
             }
 
     def sha256(self, path: Path) -> str:
-        """The hash of the whole file, computed if need be."""
+        """Return the hash of the whole file, computed if necessary."""
         return self._hash(path, "", 0)
 
     def sha256_of_tensors(self, path: Path) -> str:
-        """That of a safetensors file without its header: the same whatever its metadata says."""
+        """Return the hash of a safetensors file without its header: the same whatever its metadata."""
         with path.open("rb") as file:
             header = int.from_bytes(file.read(8), "little")
         return self._hash(path, TENSORS, 8 + header)
 
     def with_tensors(self, begin: str) -> set[Path]:
-        """The files, unchanged since, whose remembered hash of their tensors begins so."""
+        """Return the unchanged files whose remembered hash of their tensors begins so."""
         with self.database.open() as db:
             rows = db.execute("SELECT path FROM hashes WHERE substr(sha256, 1, ?) = ?", (len(begin), begin)).fetchall()
         paths = {Path(row["path"].removesuffix(TENSORS)) for row in rows if row["path"].endswith(TENSORS)}

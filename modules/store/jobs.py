@@ -1,4 +1,4 @@
-"""What was asked for, by whom, and what came of it."""
+"""Jobs in the database: their requests, owners, states and outputs."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PICTURES = frozenset({IMAGE, GRID})
 
 @dataclass(frozen=True)
 class OutputRecord:
-    """What a job has made: a file on disk.
+    """An output of a job: a file on disk.
 
-    infotext: the generation data of a picture; facts: whatever else there is to tell of it, by the output's kind
-    saved: in its place for good; False is in the cache
+    infotext: the generation data of a picture; facts: further data, by the output's kind
+    saved: True for a file in the outputs, False for one in the cache
     """
 
     index: int
@@ -54,16 +54,16 @@ class JobRecord:
     error: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     created: float = field(default_factory=time.time)
-    outputs: tuple[OutputRecord, ...] = ()        # all, or as many of the newest as were wanted
-    made: int = 0                                 # how many there are
-    asked: int = 1                                # how many there will be
+    outputs: tuple[OutputRecord, ...] = ()        # all, or only the newest
+    made: int = 0                                 # the number of outputs
+    asked: int = 1                                # the number of outputs there will be
     deaths: int = 0                               # how often the program died while it worked on this job
-    # who has it in hand if not the server: a program beside it, by its lock's name
+    # the process that works on it if not the server, by its lock's name
     process: str = ""
-    role: str = "member"                          # its account's, when it was asked for
-    work: float = 0.0                             # megapixel-steps of all its pictures
-    paused: bool = False                          # by its owner: it waits until it is let go on
-    # among its owner's unfinished ones; the store gives the last
+    role: str = "member"                          # its account's role when it was asked for
+    work: float = 0.0                             # megapixel-steps of all its images
+    paused: bool = False                          # paused by its owner
+    # place among its owner's unfinished jobs; the store assigns the last one
     place: int = field(default=0, compare=False)
 
     @property
@@ -72,28 +72,28 @@ class JobRecord:
 
     @property
     def pictures(self) -> tuple[OutputRecord, ...]:
-        """The outputs that can be looked at."""
+        """The outputs that are pictures."""
         return tuple(output for output in self.outputs if output.kind in PICTURES)
 
 
 def own_job_id(name: str, owner: str) -> str:
-    """The id of a job that its account gives a name: others may give theirs the same, and learn nothing by it."""
+    """Return the id of a job that its account has named; other accounts may use the same name."""
     return name if owner == LOCAL_OWNER else f"{name}~{sha256(owner.encode()).hexdigest()[:16]}"
 
 
 def job_name(job: str) -> str:
-    """The name that its account knows it by."""
+    """Return a job's name within its account."""
     return job.partition("~")[0]
 
 
 class JobStore:
-    """Jobs in SQLite. Whatever a method returned from is on disk."""
+    """Jobs in SQLite. When a method returns, its changes are on disk."""
 
     def __init__(self, path: Path) -> None:
         self.database = Database(path)
 
     def add(self, job: JobRecord) -> int:
-        """Returns its place, the last. Raises sqlite3.IntegrityError if the id is taken."""
+        """Add a job and return its place, the last. Raises sqlite3.IntegrityError if the id is taken."""
         short, long = map(json.dumps, split_params(job.params))
         with self.database.open() as db:
             db.execute(
@@ -120,8 +120,7 @@ class JobStore:
             return int(db.execute("SELECT place FROM jobs WHERE id = ?", (job.id,)).fetchone()["place"])
 
     def add_ended(self, jobs: Collection[JobRecord]) -> None:
-        """Jobs that have ended long ago, with their outputs, before all others; what is known already stays as it is.
-        """
+        """Add jobs that ended long ago, with their outputs, before all others; known ones stay unchanged."""
         with self.database.open() as db:
             for job in jobs:
                 short, long = map(json.dumps, split_params(job.params))
@@ -135,7 +134,7 @@ class JobStore:
                     _insert_outputs(db, job)
 
     def output_paths(self) -> set[str]:
-        """Of all outputs of all jobs."""
+        """Return the paths of all outputs of all jobs."""
         with self.database.reading() as db:
             return {row["path"] for row in db.execute("SELECT path FROM outputs")}
 
@@ -144,7 +143,7 @@ class JobStore:
             return {row["owner"] for row in db.execute("SELECT DISTINCT owner FROM jobs")}
 
     def trim(self, most: int) -> int:
-        """Forget the records of ended jobs beyond the newest `most`, returns how many; their files stay."""
+        """Delete the records of ended jobs beyond the newest `most`, and return their number; their files stay."""
         with self.database.open() as db:
             old = db.execute(
                 "SELECT id FROM jobs WHERE ended IS NOT NULL ORDER BY number DESC, created DESC LIMIT -1 OFFSET ?",
@@ -177,7 +176,7 @@ class JobStore:
             db.execute("UPDATE jobs SET made = made + ? WHERE id = ?", (1 - before, job))
 
     def add_warning(self, job: str, message: str) -> None:
-        """Once: a job that is resumed is warned again."""
+        """Add a warning unless the job has it: a resumed job is warned again."""
         with self.database.open() as db:
             db.execute(
                 "UPDATE jobs SET warnings = json_insert(warnings, '$[#]', ?1)"
@@ -186,7 +185,7 @@ class JobStore:
             )
 
     def set_state(self, job: str, state: str, error: Mapping[str, Any] | None = None) -> None:
-        """Move a job on; an ended job stays as it ended."""
+        """Set a job's state; an ended job stays as it is."""
         ended = time.time() if state in ENDED else None
         with self.database.open() as db:
             db.execute(
@@ -195,7 +194,7 @@ class JobStore:
             )
 
     def set_places(self, places: Mapping[str, int]) -> None:
-        """All or none."""
+        """Set the places of jobs, all or none."""
         with self.database.open() as db:
             db.executemany("UPDATE jobs SET place = ? WHERE id = ?", [(place, job) for job, place in places.items()])
 
@@ -204,12 +203,12 @@ class JobStore:
             db.execute("UPDATE jobs SET paused = ? WHERE id = ? AND ended IS NULL", (paused, job))
 
     def hide(self, job: str) -> None:
-        """Leave an ended job out of its owner's history; its record and its pictures stay."""
+        """Hide an ended job from its owner's history; its record and its pictures stay."""
         with self.database.open() as db:
             db.execute("UPDATE jobs SET hidden = 1 WHERE id = ? AND ended IS NOT NULL", (job,))
 
     def hide_ended(self, owner: str, states: Collection[str] = ENDED) -> int:
-        """The same for all of an owner's that ended so; returns how many."""
+        """Hide all jobs of an owner that ended in one of these states; return their number."""
         with self.database.open() as db:
             found = db.execute(
                 f"UPDATE jobs SET hidden = 1 WHERE owner = ? AND hidden = 0 AND {in_states(states)}", (owner, *states)
@@ -217,7 +216,7 @@ class JobStore:
             return found.rowcount
 
     def queue_mode(self) -> str:
-        """As it was last set; "" if it never was."""
+        """Return the queue's mode as last set; "" if it never was."""
         with self.database.reading() as db:
             row = db.execute("SELECT mode FROM queue_mode").fetchone()
             return row["mode"] if row else ""
@@ -227,22 +226,21 @@ class JobStore:
             db.execute("INSERT OR REPLACE INTO queue_mode (id, mode) VALUES (0, ?)", (mode,))
 
     def count_deaths(self, jobs: Collection[str]) -> None:
-        """The program died while it worked on these."""
+        """Count a death of the program for the jobs that it worked on."""
         with self.database.open() as db:
             db.executemany(
                 "UPDATE jobs SET deaths = deaths + 1 WHERE id = ? AND ended IS NULL", [(job,) for job in jobs]
             )
 
     def get(self, job: str, owner: str | None = None) -> JobRecord | None:
-        """With all its parameters and outputs. `owner`: an account's own alone, by its id or by the name it was given;
-        of anybody else's nothing is read.
+        """Return the job with all its parameters and outputs.
+
+        owner: find only this account's jobs, by id or by the account's own name for it
         """
         return self._one("SELECT * FROM jobs", job, owner)
 
     def brief(self, job: str, newest: int | None = None, owner: str | None = None) -> JobRecord | None:
-        """Without the parameters that may be long, and with the `newest` few of its outputs:
-        what a watcher asks several times a second.
-        """
+        """Return the job without parameters that may be long, with the `newest` few outputs, for frequent polling."""
         return self._one(BRIEF, job, owner, newest)
 
     def _one(self, select: str, job: str, owner: str | None, newest: int | None = None) -> JobRecord | None:
@@ -259,26 +257,26 @@ class JobStore:
             return _output(row) if row and row["kind"] in PICTURES else None
 
     def unfinished(self) -> list[JobRecord]:
-        """Queued and running jobs by place; one that cannot be read is among them, as failed."""
+        """Return queued and running jobs by place; one that cannot be read is included as failed."""
         return self._many("SELECT * FROM jobs WHERE ended IS NULL ORDER BY place, number")
 
     def history(
         self, owner: str, states: Collection[str], limit: int, start: int = 0, newest: int = 1
     ) -> list[JobRecord]:
-        """An owner's ended jobs but for the hidden ones, newest first, as `brief` tells of them."""
+        """Return an owner's ended jobs without the hidden ones, newest first, as `brief` has them."""
         return self._many(
             f"{BRIEF} WHERE owner = ? AND hidden = 0 AND {in_states(states)} ORDER BY number DESC LIMIT ? OFFSET ?",
             owner, *states, limit, start, newest=newest,
         )
 
     def counts(self, owner: str) -> dict[str, int]:
-        """State → how many of an owner's jobs are in it; without the hidden ones."""
+        """Return the number of an owner's jobs in each state, without the hidden ones."""
         with self.database.reading() as db:
             query = "SELECT state, count(*) FROM jobs WHERE owner = ? AND hidden = 0 GROUP BY state"
             return dict(map(tuple, db.execute(query, (owner,)).fetchall()))
 
     def work_since(self, owner: str, since: float) -> list[tuple[float, float]]:
-        """When an owner's jobs were asked for, and what they cost: of one that broke off, what it made."""
+        """Return when an owner's jobs were asked for, and their cost: of an interrupted one, of the images it made."""
         with self.database.reading() as db:
             query = (
                 "SELECT created, CASE WHEN state IN (?, ?) THEN work * made / max(asked, 1) ELSE work END AS cost"
@@ -289,7 +287,7 @@ class JobStore:
     def recent(
         self, owner: str, limit: int = 20, newest: int | None = None, kinds: Collection[str] = ()
     ) -> list[JobRecord]:
-        """An owner's newest jobs, newest first, as `brief` tells of them; of all kinds, or of these."""
+        """Return an owner's newest jobs, newest first, as `brief` has them; of all kinds, or of these."""
         among = f"AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
         query = f"{BRIEF} WHERE owner = ? AND hidden = 0 {among} ORDER BY number DESC, created DESC LIMIT ?"
         return self._many(query, owner, *kinds, limit, newest=newest)
@@ -322,7 +320,7 @@ def _insert_outputs(db: sqlite3.Connection, job: JobRecord) -> None:
 
 
 def _outputs(db: sqlite3.Connection, job: str, newest: int | None) -> list[OutputRecord]:
-    """In their order; `newest` are those with the highest numbers, None is all."""
+    """Return a job's outputs in order; with `newest`, those of the highest numbers."""
     limit = -1 if newest is None else newest
     rows = db.execute("SELECT * FROM outputs WHERE job = ? ORDER BY position DESC LIMIT ?", (job, limit)).fetchall()
     return [_output(row) for row in reversed(rows)]
@@ -335,7 +333,7 @@ def _output(row: sqlite3.Row) -> OutputRecord:
 
 
 def _record(db: sqlite3.Connection, row: sqlite3.Row, newest: int | None) -> JobRecord:
-    """One row; one that cannot be read is a job that failed, and keeps nobody from the others."""
+    """Return the record of one row; one that cannot be read becomes a failed job, so that others stay readable."""
     try:
         return JobRecord(
             id=row["id"],

@@ -1,6 +1,6 @@
-"""How the database came to be what it is: each migration makes the next version out of the one before.
+"""The database's migrations: each makes one version out of the version before.
 
-A new database goes the same way as an old one. What was published stays as it is; a change is one more migration.
+A new database goes the same way as an old one. A published migration stays as it is; a change is one more migration.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# runs inside a transaction: no executescript, which would commit it
+# runs inside a transaction, so no executescript, which would commit it
 Migration = Callable[[sqlite3.Connection], None]
 
 FIRST_SCHEMA = (
@@ -91,15 +91,13 @@ FIRST_SCHEMA = (
 
 
 def first_tables(db: sqlite3.Connection) -> None:
-    """Jobs, pictures, hashes and model files. Databases from before versions were counted have them already."""
+    """Tables of jobs, pictures, hashes and model files; databases from before versions have them already."""
     for statement in FIRST_SCHEMA:
         db.execute(statement)
 
 
 def deaths_and_long_params(db: sqlite3.Connection) -> None:
-    """Jobs count their pictures and the times the program died over them,
-    and keep params that may be long apart from those that are shown.
-    """
+    """Jobs count their pictures and the program's deaths, and long params are apart from those that are shown."""
     for column in (
         "long_params TEXT NOT NULL DEFAULT '{}'",
         "asked INTEGER NOT NULL DEFAULT 1",
@@ -112,7 +110,7 @@ def deaths_and_long_params(db: sqlite3.Connection) -> None:
     for job, text in db.execute("SELECT id, params FROM jobs").fetchall():
         try:
             short, long = split_params(json.loads(text))
-        except (ValueError, TypeError, AttributeError):      # it was unreadable before, and is shown as such
+        except (ValueError, TypeError, AttributeError):      # it was unreadable before, and stays so
             continue
         asked = pictures_of({**short, **long})
         db.execute(
@@ -122,7 +120,7 @@ def deaths_and_long_params(db: sqlite3.Connection) -> None:
 
 
 def outputs_of_kinds(db: sqlite3.Connection) -> None:
-    """Jobs make more than pictures: each of their outputs has a kind."""
+    """Each output of a job has a kind: jobs make more than pictures."""
     db.execute("ALTER TABLE pictures RENAME TO outputs")
     db.execute("ALTER TABLE outputs ADD COLUMN kind TEXT NOT NULL DEFAULT 'image'")
 
@@ -176,12 +174,13 @@ ACCOUNT_SCHEMA = (
 
 
 def accounts_and_credentials(db: sqlite3.Connection) -> None:
-    """Accounts, their sessions and tokens, the audit log; whoever has read them sees by a number if they changed."""
+    """Accounts, their sessions and tokens, the audit log; a number shows readers that they have changed."""
     for statement in ACCOUNT_SCHEMA:
         db.execute(statement)
 def queue_order(db: sqlite3.Connection) -> None:
-    """Jobs have a place among their owner's own, can be paused, and leave the history unseen by their pictures;
-    what they cost is counted against their account's quota. The queue as a whole has a mode.
+    """Jobs have a place and a pause, are hidden from the history by a mark, and count against a quota.
+
+    The queue has a mode.
     """
     for column in (
         "place INTEGER NOT NULL DEFAULT 0",
@@ -197,12 +196,12 @@ def queue_order(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE queue_mode (id INTEGER PRIMARY KEY CHECK (id = 0), mode TEXT NOT NULL)")
 
 
-# As long as a folder has files, or of no use to whoever follows a job.
+# Parameters as long as a folder's list of files, or of no use to a job's watcher.
 LONG_PARAMS = frozenset({"batch", "images", "infotexts", "script_args", "unstyled", "metadata"})
 
 
 def split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Those that are shown, and those that may be as long as a folder has files."""
+    """Split parameters into those that are shown and those that may be as long as a folder's list of files."""
     short: dict[str, Any] = {}
     long: dict[str, Any] = {}
     for name, value in params.items():
@@ -211,11 +210,11 @@ def split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
 
 
 def pictures_of(params: Mapping[str, Any]) -> int:
-    """How many pictures a job is to make, as far as its parameters tell: some scripts make more."""
+    """Return the number of images in a job's parameters; some scripts make more."""
     try:
         starts = len(params["batch"]["entries"]) if params.get("batch") else 1
         return int(params.get("n_iter", 1) * params.get("batch_size", 1) * starts)
-    except (TypeError, KeyError, ValueError):      # a record that Easel did not write: the worker refuses it by name
+    except (TypeError, KeyError, ValueError):      # a record that Easel did not write: the worker refuses it
         return 1
 
 

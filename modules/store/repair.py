@@ -1,4 +1,4 @@
-"""A damaged database is set aside; what can still be read of it, and its last good copy, go into a new one."""
+"""Repair of a damaged database: it is set aside, and its readable rows and its last good copy make a new one."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from modules.store.database import migrate
 from modules.store.migrations import MIGRATIONS
 
 log = logging.getLogger(__name__)
-CHECK_SECONDS = 20.0      # a database that takes longer is taken as it is
+CHECK_SECONDS = 20.0      # a check that takes longer counts as passed
 RESCUE_SECONDS = 60.0     # for each source of rows
-STEPS_BETWEEN_LOOKS = 10_000      # of SQLite's machine, at the clock
+STEPS_BETWEEN_LOOKS = 10_000      # of SQLite's virtual machine, between looks at the clock
 DAMAGED_CODES = (11, 26)      # SQLITE_CORRUPT, SQLITE_NOTADB
 UNREADABLE_ROWS = (sqlite3.Error, UnicodeDecodeError)
 BESIDE_DATABASE = ("-wal", "-shm")
 
-# what is read from the model files again, and what has one row in every database
+# tables that are read from the model files again, or have one row in every database
 NOT_RESCUED = frozenset({"model_files", "model_texts", "accounts_revision"})
-# of a copy also: who was logged out since it was made stays so
+# of the copy: sessions ended since it was made must stay ended
 NOT_FROM_COPY = frozenset({"credentials"})
-# what does not change any more: the copy's are better than those of a damaged file
+# rows that never change: the copy's are better than a damaged file's
 FINAL_ROWS = {"jobs": "ended IS NOT NULL", "outputs": "job IN (SELECT id FROM jobs WHERE ended IS NOT NULL)"}
 
 
 def repair_database(path: Path) -> str:
-    """Check the file and, if it is damaged, put another in its place; returns a notice, "" if all is well.
+    """Check the file and, if it is damaged, replace it; returns a notice, "" if all is well.
 
-    One process at a time, before anybody has the database open. Raises Unwritable if the damaged file cannot be
+    It runs in one process at a time, before the database is open. Raises Unwritable if the damaged file cannot be
     moved, sqlite3.Error or OSError if a new one cannot be made.
     """
     reason = damage_of(path)
@@ -66,7 +66,7 @@ def repair_database(path: Path) -> str:
 
 
 def damage_of(path: Path) -> str:
-    """What is wrong with a database, in SQLite's words; "" if nothing is, if there is none, or if it cannot be told."""
+    """Return a database's damage in SQLite's words; "" if it has none, is missing, or cannot be checked."""
     if not path.is_file():
         return ""
     if not path.stat().st_size:
@@ -76,20 +76,20 @@ def damage_of(path: Path) -> str:
             found = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
     except sqlite3.Error as error:
         return str(error) if is_damage(error) else ""
-    except UnicodeDecodeError:      # of the damaged schema, in SQLite's own message
+    except UnicodeDecodeError:      # SQLite's message quotes the damaged schema
         return "its tables cannot be read"
     return "" if found == "ok" else " ".join(found.split())[:200]
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Python 3.10 does not tell the code: its text does."""
+    """Return whether the error means damage; Python 3.10 has no code, so the text decides."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in DAMAGED_CODES or "malformed" in str(error) or "not a database" in str(error)
 
 
 @contextlib.contextmanager
 def reading_for(path: Path, seconds: float) -> Iterator[sqlite3.Connection]:
-    """A connection whose statements are interrupted when the time is over."""
+    """Open a connection whose statements are interrupted when the time is over."""
     until = time.monotonic() + seconds
     with closing(sqlite3.connect(path, timeout=seconds)) as db:
         db.set_progress_handler(lambda: time.monotonic() > until, STEPS_BETWEEN_LOOKS)
@@ -103,9 +103,9 @@ def table_names(db: sqlite3.Connection) -> list[str]:
 
 
 def rescue_rows(source: Path, target: sqlite3.Connection, wanted: Mapping[str, str]) -> int:
-    """Copy the rows that can be read and that the target has not yet; returns how many.
+    """Copy the readable rows that the target does not have; return their number.
 
-    wanted: table → condition. What cannot be read, the whole source perhaps, is left out.
+    wanted: table → condition. Unreadable rows, perhaps the whole source, are left out.
     """
     copied = 0
     with contextlib.suppress(*UNREADABLE_ROWS), reading_for(source, RESCUE_SECONDS) as db:
@@ -115,7 +115,7 @@ def rescue_rows(source: Path, target: sqlite3.Connection, wanted: Mapping[str, s
 
 
 def rescue_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str, condition: str) -> int:
-    """From both ends, since a damaged page in the middle ends each reading."""
+    """Copy a table from both ends, since a damaged page in the middle stops reading from either."""
     columns = sorted(columns_of(source, table) & columns_of(target, table))
     if not columns:
         return 0
@@ -126,14 +126,14 @@ def rescue_table(source: sqlite3.Connection, target: sqlite3.Connection, table: 
     for order in ("ASC", "DESC"):
         with contextlib.suppress(*UNREADABLE_ROWS):
             for row in source.execute(f"SELECT {names} FROM {table} WHERE {condition} ORDER BY rowid {order}"):
-                with contextlib.suppress(sqlite3.Error):      # a value that no row may have
+                with contextlib.suppress(sqlite3.Error):      # a value that the new table refuses
                     target.execute(insert, row)
     target.execute("COMMIT")
     return target.total_changes - before
 
 
 def columns_of(db: sqlite3.Connection, table: str) -> set[str]:
-    """Empty if there is no such table, or it cannot be read."""
+    """Return the columns; empty if there is no such table, or it cannot be read."""
     try:
         return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
     except UNREADABLE_ROWS:
@@ -146,7 +146,7 @@ def remove_database(path: Path) -> None:
 
 
 def copy_database(path: Path, target: Path) -> None:
-    """A whole copy at one moment, while others read and write; `target` is the old file or the new one.
+    """Copy the whole database at one moment, while others read and write; an existing `target` is replaced whole.
 
     Raises DiskFull or Unwritable.
     """
@@ -155,7 +155,7 @@ def copy_database(path: Path, target: Path) -> None:
     try:
         with closing(sqlite3.connect(path, timeout=30)) as source, closing(sqlite3.connect(temporary)) as copy:
             source.backup(copy, pages=1000, sleep=0.01)
-            copy.execute("PRAGMA journal_mode = DELETE")      # one file, that needs no other beside it
+            copy.execute("PRAGMA journal_mode = DELETE")      # one file, with no log beside it
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
@@ -171,5 +171,5 @@ def copy_database(path: Path, target: Path) -> None:
 
 
 def keep_good_database(path: Path) -> None:
-    """The last good copy of a database, made anew. Raises DiskFull or Unwritable."""
+    """Renew the last good copy of a database. Raises DiskFull or Unwritable."""
     copy_database(path, last_good_path(path))
