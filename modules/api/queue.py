@@ -71,7 +71,7 @@ def add_listing(api: APIRouter, app: App) -> None:
         records, total = listed_jobs(app, owner(request), wanted, start, limit)
         counts = app.jobs.store.counts(owner(request))
         return {
-            **queue_state(app, owner(request)),
+            **queue_state(app, account(request)),
             "counts": {state: counts.get(state, 0) for state in STATES},
             "total": total,
             "jobs": [{**job_json(app, record, brief=True), "created": record.created} for record in records],
@@ -82,7 +82,7 @@ def add_listing(api: APIRouter, app: App) -> None:
         """Server-sent events: `revision` changes with the list, `running` says how far your jobs at work are.
         The stream ends after `limit` events; 0 is never."""
         return StreamingResponse(
-            queue_events(app, owner(request), limit), media_type="text/event-stream",
+            queue_events(app, account(request), limit), media_type="text/event-stream",
             headers={"X-Accel-Buffering": "no"},
         )
 

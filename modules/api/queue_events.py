@@ -11,13 +11,14 @@ from typing import Any
 
 from modules.api.job_events import KEEPALIVE_COMMENT, changes, happened
 from modules.app.app import App
+from modules.base.accounts import Account, Role
 from modules.store.jobs import RUNNING
 
 SHORTEST_SECONDS = 0.5      # between two events
 MOST_AT_WORK = 20           # jobs of which an event tells how far they are
 
 
-async def queue_events(app: App, owner: str, limit: int = 0) -> AsyncIterator[str]:
+async def queue_events(app: App, account: Account, limit: int = 0) -> AsyncIterator[str]:
     """The first event is whole, later ones tell what has changed; `limit` is how many, 0 without end."""
     changed, loop = asyncio.Event(), asyncio.get_running_loop()
     known: dict[str, Any] = {}
@@ -25,7 +26,7 @@ async def queue_events(app: App, owner: str, limit: int = 0) -> AsyncIterator[st
     try:
         while True:
             changed.clear()
-            state = await asyncio.to_thread(queue_state, app, owner)
+            state = await asyncio.to_thread(queue_state, app, account)
             if news := changes(known, state):
                 yield f"data: {json.dumps(news)}\n\n"
                 limit -= 1
@@ -39,12 +40,15 @@ async def queue_events(app: App, owner: str, limit: int = 0) -> AsyncIterator[st
         stop()
 
 
-def queue_state(app: App, owner: str) -> dict[str, Any]:
+def queue_state(app: App, account: Account) -> dict[str, Any]:
     """What the queue is like for one account; of others' jobs their number alone."""
+    owner = account.name
     at_work = app.queue.unfinished(owner, (RUNNING,))
     return {
         "revision": app.jobs.revision,
         "mode": app.jobs.mode,
+        "keeper": account.role >= Role.ADMINISTRATOR,      # may they change the mode?
+        "accounts": not account.is_local,
         "mine": len(app.queue.unfinished(owner)),
         "others": app.queue.others(owner),
         "running": [job_progress(app, job) for job in at_work[:MOST_AT_WORK]],

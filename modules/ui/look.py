@@ -19,7 +19,7 @@ from modules.ui.bundle import bundle_modules
 from modules.ui.document import FOR_GOOD
 
 ASSETS = Path(__file__).parent / "assets"
-SHEETS = ("variables", "page", "results", "cards", "editor", "icons")      # later ones win
+SHEETS = ("variables", "page", "results", "cards", "editor", "queue", "icons")      # later ones win
 CONTENT_TYPES = {"js": "text/javascript", "css": "text/css"}
 PLACE = "/easel/page"      # where the assets are served, below the page's own address
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")

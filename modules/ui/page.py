@@ -57,6 +57,8 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
                 png_info.build(words)
             with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger"):
                 merger.build(making, words)
+            with gr.Tab(words("Queue"), id="queue", elem_id="tab_queue"):
+                gr.HTML(elem_id="queue_page", padding=False)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
                 controls = settings.build(lists, words)
         stores = {name: {**quick, **form.components} for name, form in forms.by_tab().items()}

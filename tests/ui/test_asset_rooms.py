@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "img2img": {"core", "editor"},
     "generation": {"core", "prompt", "cards"},
     "tabs": {"core", "generation"},
-    "main.js": {"core", "generation", "img2img", "tabs"},
+    "queue": {"core", "generation"},
+    "main.js": {"core", "generation", "img2img", "queue", "tabs"},
 }
 SCRIPTS = sorted(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.js"))
 

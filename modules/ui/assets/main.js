@@ -7,6 +7,7 @@ import { meetServer, watchServer } from "./generation/server_status.js";
 import { startTab } from "./generation/tab.js";
 import { waiting } from "./generation/tabs.js";
 import { startImages } from "./img2img/img2img.js";
+import { startQueue } from "./queue/queue.js";
 import { startDrops } from "./tabs/drop.js";
 import { startExtras } from "./tabs/extras.js";
 import { startMerger } from "./tabs/merger.js";
@@ -22,6 +23,7 @@ async function startPage() {
   showProblems(facts.start);
   startActions();
   startDrops();
+  startQueue();
   const tab = startTab("txt2img");
   watchPage();
   await begin(tab);

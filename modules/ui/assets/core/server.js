@@ -38,8 +38,8 @@ async function ask(path, method = "GET", body = undefined) {
   let reply = null;
   try { reply = text ? parsed(text) : null; } catch { /* not ours: a proxy's page */ }
   if (response.ok && (reply !== null || response.status === 204)) return reply;
-  if (response.ok || response.status === 502 || response.status === 503 || response.status === 504)
-    throw new Lost(`HTTP ${response.status}`);
+  const refused = method !== "GET" && reply?.error;      // a queue that takes no jobs says so with a 503
+  if (response.ok || ([502, 503, 504].includes(response.status) && !refused)) throw new Lost(`HTTP ${response.status}`);
   throw new Refused(reply ?? {}, response.status);
 }
 
@@ -81,6 +81,15 @@ export const server = {
   interrupt: (id) => ask(`${job(id)}/interrupt`, "POST"),
   skip: (id) => ask(`${job(id)}/skip`, "POST"),
   save: (id, index) => ask(`${job(id)}/save`, "POST", { index }),
+  queue: (states, start, limit) => ask(`queue?${new URLSearchParams({ states: states.join(","), start, limit })}`),
+  queueEvents: () => new URL("queue/events", BASE).href,
+  everybodysQueue: () => ask("queue/everybody?limit=200"),
+  setQueueMode: (mode) => ask("queue/mode", "POST", { mode }),
+  clearQueue: (states) => ask("queue/clear", "POST", { states }),
+  queued: (id, what, body = {}) => ask(`queue/${encodeURIComponent(id)}/${what}`, "POST", body),
+  queuedRequest: (id) => ask(`queue/${encodeURIComponent(id)}/request`),
+  queuedInput: (id, place) => new URL(`queue/${encodeURIComponent(id)}/inputs/${place}`, BASE).href,
+  thumbnail: (id, index) => new URL(`${job(id)}/pictures/${index}/thumbnail`, BASE).href,
   settings: () => ask("../../sdapi/v1/options"),
   changeSettings: (values) => ask("../../sdapi/v1/options", "POST", values),
   tokens: (prompt, steps) => ask("tokens", "POST", { prompt, steps }),

@@ -14,10 +14,6 @@ const TIMES = {
   silent: 5000,      // after which the server is asked whether somebody in between holds a quiet stream back
 };
 
-/** Does a record tell of anything that another does not? Its time left always changes. */
-const isNews = (known, found) =>
-  ["state", "ahead", "step", "made", "preview"].some((name) => known[name] !== found[name]);
-
 export class JobFeed {
   record = null;
   heard = 0;           // records so far
@@ -39,7 +35,7 @@ export class JobFeed {
     while (!this.over) {
       const known = this.record, found = await this.ask();
       if (this.over) return;
-      if (found && this.doubted && isNews(known, found)) this.streams = false;
+      if (found && this.doubted && this.isNews(known, found)) this.streams = false;
       this.doubted = false;
       if (found) this.hear(found);
       if (found && this.streams && this.isSeen()) await this.listen();
@@ -52,12 +48,23 @@ export class JobFeed {
     this.wake();
   }
 
+  look() { return server.job(this.id); }
+
+  address() { return server.jobEvents(this.id); }
+
+  isLast(record) { return hasEnded(record); }
+
+  /** Does a record tell of anything that another does not? Its time left always changes. */
+  isNews(known, found) {
+    return ["state", "ahead", "step", "made", "preview"].some((name) => known[name] !== found[name]);
+  }
+
   get pace() { return this.isSeen() ? this.times.poll : this.times.unseen; }
 
   /** The record, or null while nobody answers. */
   async ask() {
     try {
-      const found = await server.job(this.id);
+      const found = await this.look();
       this.answers(true);
       return found;
     } catch (error) {
@@ -71,13 +78,13 @@ export class JobFeed {
     if (this.over) return;
     this.record = record;
     this.heard++;
-    this.over = hasEnded(record);
+    this.over = this.isLast(record);
     this.take(record);
   }
 
   /** What the server tells, until it breaks off, has been silent for long, or nobody looks any more. */
   async listen() {
-    const stream = new EventSource(server.jobEvents(this.id)), before = this.heard;
+    const stream = new EventSource(this.address()), before = this.heard;
     let late = false, broken = false;
     stream.onmessage = ({ data }) => { this.hear({ ...this.record, ...parsed(data) }); this.wake(); };
     stream.onerror = () => { broken = true; this.wake(); };

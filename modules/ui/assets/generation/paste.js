@@ -23,7 +23,8 @@ export async function pasteInfotext(text, form) {
   return true;
 }
 
-function fillIn({ fields, settings, script }, form) {
+/** Fields, settings and script into a form, as the server tells them of generation data or of a job. */
+export function fillIn({ fields, settings, script }, form) {
   if (!hasPrompt(form.tab)) return form.fill(fields);      // Extras draws with no model
   const [quick, others] = [true, false].map((is) =>
     Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is),

@@ -53,8 +53,8 @@ async function look(named) {
 
 let shown = "";
 
-function show({ model, queue }) {
-  const key = JSON.stringify([model, queue]);
+function show({ model, queue, mine, queue_mode: mode }) {
+  const key = JSON.stringify([model, queue, mine, mode]);
   if (key === shown) return;
   shown = key;
   const loading = model.loading
@@ -64,6 +64,22 @@ function show({ model, queue }) {
   byId("easel_model").replaceChildren(
     h("p", { role: "status", className: model.error ? "wrong" : "" }, loading || model.error || ""),
   );
-  byId("easel_queue").replaceChildren(h("p", {}, queue > 1 ? t("{n} jobs in the queue", { n: queue }) : ""));
+  showQueue(queue, mine, mode);
   for (const { results } of tabs.values()) results.draw();      // a job that waits tells what for
+}
+
+const MODES = {
+  paused: "The queue is paused by the administrator: what you ask for waits.",
+  draining: "The queue takes no new jobs for now: the administrator lets it run empty.",
+};
+
+/** The button that opens the queue, and what everybody is told of it. */
+function showQueue(queue, mine, mode) {
+  const place = byId("easel_queue");
+  const words = queue > 1 ? t("{n} jobs in the queue", { n: queue }) : t("Queue");
+  const badge = mine ? h("span.badge", { title: t("Your unfinished jobs") }, String(mine)) : null;
+  if (!place.querySelector("button")) place.replaceChildren(h("button.queue-button", { type: "button" }));
+  place.querySelector("button").replaceChildren(h("span.words", {}, words), ...(badge ? [badge] : []));
+  document.querySelector(".queue-mode")?.remove();
+  if (mode in MODES) byId("quicksettings").after(h("p.queue-mode", { role: "status" }, t(MODES[mode])));
 }
