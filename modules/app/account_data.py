@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from threading import Lock
 
+from modules.app.folders import ServerFolders
 from modules.app.storage import FolderSize
 from modules.prompts.styles import Style, StyleFiles
 from modules.settings.account_paths import AccountPaths
@@ -19,6 +20,7 @@ class AccountData:
     settings: SettingsFile
     style_files: StyleFiles
     outputs: FolderSize
+    folders: ServerFolders
     sending: Lock = field(default_factory=Lock)      # held while a picture that was sent is given room and written
 
     def styles(self) -> dict[str, Style]:

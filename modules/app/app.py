@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from modules.app.account_data import AccountData
 from modules.app.authentication import Authenticator
 from modules.app.decoding import DecodingBudget
+from modules.app.folders import ServerFolders
 from modules.app.jobs import Jobs
 from modules.app.queue import QueueControl
 from modules.app.setup_link import SetupLink
@@ -53,6 +54,7 @@ class App:
         if owner not in self._data:
             paths = account_paths(self.flags.paths, owner)
             settings = self.settings if owner == LOCAL_OWNER else SettingsFile(paths.settings_file, self.settings)
-            found = AccountData(paths, settings, StyleFiles(paths.styles_files), FolderSize(paths.outputs))
+            styles, folders = StyleFiles(paths.styles_files), ServerFolders.of(self.flags, owner)
+            found = AccountData(paths, settings, styles, FolderSize(paths.outputs), folders)
             self._data.setdefault(owner, found)
         return self._data[owner]

@@ -12,7 +12,7 @@ from operator import not_
 from pathlib import Path
 from typing import Any
 
-from modules.app import folders
+from modules.app.folders import ServerFolders, input_folder, output_folder
 from modules.base.errors import Invalid, WebUIError
 from modules.base.fields import Slider, declared_params
 from modules.imaging.folders import listing, size_of, upright_size
@@ -22,31 +22,30 @@ from modules.params.extras import Extras, check_sizes
 from modules.params.hires import HIRES_MULTIPLE
 from modules.params.img2img import Img2Img
 from modules.requests.png_info import infotext_of, with_infotexts
-from modules.settings.flags import Flags
 
 NAMED = 5      # file names in a note, at most
 
 
-def img2img_batch(request: Img2ImgBatch, flags: Flags) -> Batch:
+def img2img_batch(request: Img2ImgBatch, may: ServerFolders) -> Batch:
     """Return the files of img2img's Batch tab, with their generation data if they are to be used.
 
     Raises Invalid, Forbidden, InvalidImage or TooLarge.
     """
-    batch = from_folder(request, flags) if request.batch_source == "folder" else uploaded_batch(request)
+    batch = from_folder(request, may) if request.batch_source == "folder" else uploaded_batch(request)
     if request.batch_source == "folder" and request.batch_inpaint_mask_dir.strip():
-        batch = with_masks(batch, folder_pictures(request.batch_inpaint_mask_dir, "batch_inpaint_mask_dir", flags))
+        batch = with_masks(batch, folder_pictures(request.batch_inpaint_mask_dir, "batch_inpaint_mask_dir", may))
     if not request.batch_use_png_info:
         return replace(batch, entries=tuple(replace(entry, infotext="") for entry in batch.entries))
     named = request.batch_png_info_dir.strip()
-    return with_infotexts(batch, folder_pictures(named, "batch_png_info_dir", flags) if named else None)
+    return with_infotexts(batch, folder_pictures(named, "batch_png_info_dir", may) if named else None)
 
 
-def extras_batch(request: FromFolder, params: Extras, flags: Flags) -> Batch:
+def extras_batch(request: FromFolder, params: Extras, may: ServerFolders) -> Batch:
     """Return the files of Extras' Batch from Directory with their generation data, without those that grow too large.
 
     Raises Invalid, Forbidden, InvalidImage or TooLarge.
     """
-    batch = from_folder(request, flags)
+    batch = from_folder(request, may)
     fitting = [fits_limits(params, Path(entry.image)) for entry in batch.entries]
     if not any(fitting):
         raise Invalid(
@@ -96,15 +95,15 @@ def uploaded_batch(request: Img2ImgBatch) -> Batch:
     )
 
 
-def from_folder(request: FromFolder, flags: Flags) -> Batch:
+def from_folder(request: FromFolder, may: ServerFolders) -> Batch:
     """Return every picture of the input directory, and the directory of the results."""
-    found = listing(folders.input_folder(flags, request.batch_input_dir, "batch_input_dir"), MOST_BATCH_PICTURES)
+    found = listing(input_folder(may, request.batch_input_dir, "batch_input_dir"), MOST_BATCH_PICTURES)
     if not found.pictures:
         raise Invalid(
             "There is no picture in the input directory.", "Folders inside it do not count.", "batch_input_dir"
         )
     target = (
-        str(folders.output_folder(flags, request.batch_output_dir, "batch_output_dir"))
+        str(output_folder(may, request.batch_output_dir, "batch_output_dir"))
         if request.batch_output_dir.strip()
         else ""
     )
@@ -114,8 +113,8 @@ def from_folder(request: FromFolder, flags: Flags) -> Batch:
     )
 
 
-def folder_pictures(named: str, field: str, flags: Flags) -> tuple[Path, ...]:
-    return listing(folders.input_folder(flags, named, field), MOST_BATCH_PICTURES).pictures
+def folder_pictures(named: str, field: str, may: ServerFolders) -> tuple[Path, ...]:
+    return listing(input_folder(may, named, field), MOST_BATCH_PICTURES).pictures
 
 
 def with_masks(batch: Batch, masks: Sequence[Path]) -> Batch:

@@ -57,7 +57,7 @@ def single_params(request: Img2ImgBatch, styles: Mapping[str, Style], server: Se
 def batch_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[str, Any]:
     """Return the parameters of a batch job; each entry has its file's own fields and settings."""
     check_inputs(mine.paths.inputs, (each.image for each in request.batch_sent), "batch_sent")
-    batch, styles, settings = img2img_batch(request, app.flags), mine.styles(), mine.settings.current
+    batch, styles, settings = img2img_batch(request, mine.folders), mine.styles(), mine.settings.current
     first = replace(request, init_images=(batch.entries[0].image,), mask=batch.entries[0].mask)
     common = single_params(first, styles, settings)
     if request.batch_use_png_info:

@@ -27,7 +27,7 @@ def extras_params(app: App, request: ExtrasBatch, mine: AccountData) -> dict[str
     )
     common = {each.name: getattr(named, each.name) for each in fields(Extras)}
     if request.batch_source == "folder":
-        return common | {"batch": asdict(extras_batch(request, named, app.flags))}
+        return common | {"batch": asdict(extras_batch(request, named, mine.folders))}
     return common | inputs_of(named, mine.paths.inputs)
 
 

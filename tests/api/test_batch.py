@@ -68,10 +68,10 @@ def test_a_record_has_the_requests_fields_and_the_batch_and_goes_through_json(cl
 def test_a_shared_server_refuses_folders_and_says_so_beforehand(client, folder):
     app = client.app
     assert "machine where the server runs" in whose_folders(app.flags, Words())
-    shared = replace(app, flags=replace(app.flags, listen=True))
+    shared = replace(app, flags=replace(app.flags, listen=True), _data={})
     assert "closed" in whose_folders(shared.flags, Words())
     with pytest.raises(Forbidden):
         params_of(shared, folder)
-    opened = replace(app, flags=replace(app.flags, listen=True, batch_dir=(folder,)))
+    opened = replace(app, flags=replace(app.flags, listen=True, batch_dir=(folder,)), _data={})
     assert str(folder) in whose_folders(opened.flags, Words())
     assert params_of(opened, folder)["batch"]["entries"]

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from modules.app.folders import input_folder, output_folder
+from modules.app.folders import ServerFolders, input_folder, output_folder
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import Forbidden, Invalid
 from modules.settings.flags import parse_flags
 
@@ -14,7 +15,7 @@ SHARED = (["--listen"], ["--gradio-auth", "ann:a"], ["--api-auth", "ann:a"], ["-
 
 
 def flags(*arguments):
-    return parse_flags([*map(str, arguments)], {})
+    return ServerFolders.of(parse_flags([*map(str, arguments)], {}), LOCAL_OWNER)
 
 
 def test_on_ones_own_computer_any_folder_will_do(tmp_path):
@@ -54,3 +55,10 @@ def test_what_is_no_folder_is_refused_by_field(tmp_path, named):
     with pytest.raises(Invalid) as refused:
         input_folder(flags("--data-dir", tmp_path), named, "batch_input_dir")
     assert refused.value.field == "batch_input_dir"
+
+
+def test_an_account_is_not_whoever_sits_at_the_computer(tmp_path):
+    theirs = ServerFolders.of(parse_flags(["--data-dir", str(tmp_path)], {}), "ann")
+    for ask in (input_folder, output_folder):
+        with pytest.raises(Forbidden, match="shared"):
+            ask(theirs, str(tmp_path), "x")

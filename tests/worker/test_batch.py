@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from modules.app.folders import ServerFolders
 from modules.app.jobs import pictures_of
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.errors import Invalid, InvalidImage
@@ -33,7 +34,7 @@ from modules.worker.saving import Where, save_image
 from tests.golden_data import inputs, kept
 from tests.playing import made
 
-FLAGS = parse_flags([], {})
+ANY_FOLDER = ServerFolders.of(parse_flags([], {}), LOCAL_OWNER)
 USUAL = {
     "prompt": "a red circle",
     "steps": 2,
@@ -100,7 +101,7 @@ def alone(device, image, **fields):
 def test_a_folder_is_a_batch_of_its_pictures_and_tells_of_the_rest(tmp_path):
     put(tmp_path, "b10.png", "b9.png")
     (tmp_path / "notes.txt").write_text("no picture")
-    batch = img2img_batch(wish(tmp_path, batch_output_dir=str(tmp_path / "out")), FLAGS)
+    batch = img2img_batch(wish(tmp_path, batch_output_dir=str(tmp_path / "out")), ANY_FOLDER)
     assert files(batch) == ["b9.png", "b10.png"] and batch.entries[0].image == str(tmp_path / "b9.png")
     assert batch.folder == str(tmp_path / "out") and (tmp_path / "out").is_dir()
     assert batch.notes == ("Left out, no pictures that Easel can read: notes.txt.",)
@@ -111,7 +112,7 @@ def test_pictures_that_were_sent_are_a_batch_with_their_files_names(tmp_path):
         Img2ImgBatch(
             batch_source="upload", batch_sent=(Sent("0" * 64 + ".png", "../../cat.png"),), batch_output_dir="/nowhere"
         ),
-        FLAGS,
+        ANY_FOLDER,
     )
     assert (files(batch), batch.folder) == (["cat.png"], "")
 
@@ -121,7 +122,7 @@ def test_what_comes_from_the_browser_is_never_a_path(tmp_path, name):
     put(tmp_path, "a.png")
     with pytest.raises(Invalid):
         img2img_batch(
-            Img2ImgBatch(batch_source="upload", batch_sent=(Sent(name.format(folder=tmp_path), "a.png"),)), FLAGS
+            Img2ImgBatch(batch_source="upload", batch_sent=(Sent(name.format(folder=tmp_path), "a.png"),)), ANY_FOLDER
         )
 
 
@@ -148,17 +149,17 @@ def test_what_makes_no_batch_is_refused_by_field(tmp_path, asked, field):
         "others": put(tmp_path / "others", "x.png", "y.png"),
     }
     with pytest.raises(Invalid) as refused:
-        img2img_batch(Img2ImgBatch(**{name: value.format(**places) for name, value in asked.items()}), FLAGS)
+        img2img_batch(Img2ImgBatch(**{name: value.format(**places) for name, value in asked.items()}), ANY_FOLDER)
     assert refused.value.field == field
 
 
 def test_a_mask_is_the_one_of_the_pictures_name_or_the_only_one(tmp_path):
     pictures, masks = put(tmp_path / "in", "a.png", "b.png", "c.png"), put(tmp_path / "masks", "a.webp", "b.png")
-    batch = img2img_batch(wish(pictures, batch_inpaint_mask_dir=str(masks)), FLAGS)
+    batch = img2img_batch(wish(pictures, batch_inpaint_mask_dir=str(masks)), ANY_FOLDER)
     assert [entry.mask for entry in batch.entries] == [str(masks / "a.webp"), str(masks / "b.png")]
     assert batch.notes == ("Left out, they have no mask: c.png.",)
     only = put(tmp_path / "one", "whatever.png")
-    assert {entry.mask for entry in img2img_batch(wish(pictures, batch_inpaint_mask_dir=str(only)), FLAGS).entries} == {
+    assert {entry.mask for entry in img2img_batch(wish(pictures, batch_inpaint_mask_dir=str(only)), ANY_FOLDER).entries} == {
         str(only / "whatever.png")
     }
 
@@ -167,7 +168,7 @@ def test_extras_take_a_folder_with_its_generation_data_but_nothing_that_grows_to
     put(tmp_path, "a.png", text=DATA)
     Image.new("L", (2048, 2048)).save(tmp_path / "b.png")
     batch = extras_batch(
-        FromFolder(batch_input_dir=str(tmp_path)), Extras(upscaler_1="Lanczos", upscaling_resize=16), FLAGS
+        FromFolder(batch_input_dir=str(tmp_path)), Extras(upscaler_1="Lanczos", upscaling_resize=16), ANY_FOLDER
     )
     assert [(entry.file, entry.infotext) for entry in batch.entries] == [("a.png", DATA)]
     assert batch.notes == ("Left out, they would become too large: b.png.",)
@@ -208,7 +209,7 @@ def own(batch, asked, library):
 )
 def test_of_a_pictures_data_only_what_is_chosen_goes_before_the_forms(tmp_path, device, props, params):
     asked = wish(put(tmp_path, "a.png", text=DATA), batch_use_png_info=True, batch_png_info_props=props)
-    assert own(img2img_batch(asked, FLAGS), asked, device.library).entries[0].params == params
+    assert own(img2img_batch(asked, ANY_FOLDER), asked, device.library).entries[0].params == params
 
 
 def test_data_comes_from_the_file_called_alike_in_the_other_folder(tmp_path, device):
@@ -217,7 +218,7 @@ def test_data_comes_from_the_file_called_alike_in_the_other_folder(tmp_path, dev
         put(tmp_path / "data", "b.webp", text=DATA),
     )
     asked = wish(pictures, batch_use_png_info=True, batch_png_info_props=("Seed",), batch_png_info_dir=str(data))
-    assert [entry.params for entry in own(img2img_batch(asked, FLAGS), asked, device.library).entries] == [
+    assert [entry.params for entry in own(img2img_batch(asked, ANY_FOLDER), asked, device.library).entries] == [
         {},
         {"seed": 77},
     ]
@@ -228,7 +229,7 @@ def test_a_picture_may_choose_its_checkpoint_and_one_that_is_not_here_is_told(tm
     put(tmp_path, "a.png", text=DATA.replace("1234abcd", here.shorthash))
     put(tmp_path, "b.png", text=DATA)
     asked = wish(tmp_path, batch_use_png_info=True, batch_png_info_props=("Seed", "Model hash"))
-    batch = own(img2img_batch(asked, FLAGS), asked, device.library)
+    batch = own(img2img_batch(asked, ANY_FOLDER), asked, device.library)
     assert [(entry.params, entry.settings) for entry in batch.entries] == [
         ({"seed": 77}, {"sd_model_checkpoint": here.name}),
         ({"seed": 77}, {}),
@@ -246,7 +247,7 @@ def test_data_that_cannot_be_is_told_and_the_picture_drawn_as_the_form_says(tmp_
         batch_use_png_info=True,
         batch_png_info_props=(key,),
     )
-    batch = own(img2img_batch(asked, FLAGS), asked, device.library)
+    batch = own(img2img_batch(asked, ANY_FOLDER), asked, device.library)
     assert batch.entries[0].params == {} and "a.png" in batch.notes[0]
 
 
@@ -258,7 +259,7 @@ def test_each_picture_is_as_if_it_were_alone(tmp_path, device):
     (tmp_path / "a.png").write_bytes((inputs() / start).read_bytes())
     put(tmp_path, "b.png", fill="blue")
     masks = put(tmp_path / "masks", "m.png", mode="L", fill=255)
-    batch = img2img_batch(wish(tmp_path, batch_inpaint_mask_dir=str(masks)), FLAGS)
+    batch = img2img_batch(wish(tmp_path, batch_inpaint_mask_dir=str(masks)), ANY_FOLDER)
     batch = replace(batch, entries=(batch.entries[0], replace(batch.entries[1], params={"seed": 9, "steps": 3})))
     recipe, (a, b) = played(device, job(recorded(wish(tmp_path), batch)))
     pixels, text = alone(device, start, mask=keep_input(inputs(), (masks / "m.png").read_bytes()))
@@ -271,7 +272,7 @@ def test_each_picture_is_as_if_it_were_alone(tmp_path, device):
 
 def test_pictures_wait_with_empty_hands_for_their_turn(tmp_path, device):
     put(tmp_path, "a.png", "b.png")
-    spec = job(recorded(wish(tmp_path), img2img_batch(wish(tmp_path), FLAGS)))
+    spec = job(recorded(wish(tmp_path), img2img_batch(wish(tmp_path), ANY_FOLDER)))
     recipe = plan_job(spec, device.library, inputs())
     assert isinstance(next(recipe.task(0)), Wait)
     (tmp_path / "b.png").unlink()
@@ -282,7 +283,7 @@ def test_pictures_wait_with_empty_hands_for_their_turn(tmp_path, device):
 def test_a_damaged_picture_is_left_out_and_a_script_may_find_that_first(tmp_path, device):
     put(tmp_path, "a.png", "b.png")
     (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:60])
-    batch = img2img_batch(wish(tmp_path), FLAGS)
+    batch = img2img_batch(wish(tmp_path), ANY_FOLDER)
     assert files(batch) == ["a.png", "b.png"]
     _, (a, b) = played(device, job(recorded(wish(tmp_path), batch)))
     assert a.result.complete and isinstance(b.error, LeftOut)
@@ -306,7 +307,7 @@ def test_a_damaged_picture_is_left_out_and_a_script_may_find_that_first(tmp_path
 def test_a_picture_keeps_its_number_when_a_file_before_it_has_gone(tmp_path, device, fields):
     """As when a job is resumed: what is made already is not made again, and what is not is made."""
     put(tmp_path, "a.png", "b.png", "c.png")
-    spec = job(recorded(wish(tmp_path), img2img_batch(wish(tmp_path), FLAGS)) | fields)
+    spec = job(recorded(wish(tmp_path), img2img_batch(wish(tmp_path), ANY_FOLDER)) | fields)
     whole = plan_job(spec, device.library, inputs())
     (tmp_path / "a.png").unlink()
     rest = plan_job(spec, device.library, inputs())
@@ -343,7 +344,7 @@ def test_what_all_pictures_of_a_batch_share_is_looked_for_once(tmp_path, device,
 def test_results_bear_their_pictures_names_and_overwrite_nothing(tmp_path, device, fields, names):
     folder = put(tmp_path / "in", "a.png", "b.webp")
     request = wish(folder, batch_output_dir=str(tmp_path / "out"), **fields)
-    spec = job(recorded(request, img2img_batch(request, FLAGS)))
+    spec = job(recorded(request, img2img_batch(request, ANY_FOLDER)))
     (tmp_path / "out" / names[0]).write_text("theirs")
     recipe, pictures = played(device, spec)
     where = Where(tmp_path / "outputs", tmp_path / "cache", {})
@@ -357,7 +358,7 @@ def test_results_bear_their_pictures_names_and_overwrite_nothing(tmp_path, devic
 
 def test_without_an_output_directory_pictures_are_saved_as_usual(tmp_path, device):
     folder = put(tmp_path / "in", "a.png")
-    spec = job(recorded(wish(folder), img2img_batch(wish(folder), FLAGS)))
+    spec = job(recorded(wish(folder), img2img_batch(wish(folder), ANY_FOLDER)))
     recipe, [picture] = played(device, spec)
     path = save_image(recipe, 0, picture.result, spec, Where(tmp_path / "outputs", tmp_path / "cache", {})).event.path
     assert path.startswith(str(tmp_path / "outputs" / "img2img-images")) and path.endswith("00000-5.png")
@@ -367,7 +368,7 @@ def test_extras_enlarge_a_folder_and_keep_names_and_data(tmp_path, device):
     folder = put(tmp_path / "in", "a.png", text=DATA)
     asked = FromFolder(batch_input_dir=str(folder), batch_output_dir=str(tmp_path / "out"))
     params = Extras(upscaler_1="Lanczos")
-    spec = job(asdict(params) | {"batch": asdict(extras_batch(asked, params, FLAGS))}, "extras")
+    spec = job(asdict(params) | {"batch": asdict(extras_batch(asked, params, ANY_FOLDER))}, "extras")
     recipe, [picture] = played(device, spec)
     path = save_image(recipe, 0, picture.result, spec, Where(tmp_path / "outputs", tmp_path / "cache", {})).event.path
     assert path == str(tmp_path / "out" / "a.png") and recipe.facts(0)["seed"] == "77"
@@ -418,7 +419,7 @@ def test_each_picture_of_a_batch_is_scaled_by_itself(tmp_path):
     lying = Image.Exif()
     lying[0x0112] = 6
     Image.new("RGB", (96, 64)).save(folder / "c.jpg", exif=lying)
-    batch = sized(img2img_batch(wish(folder), FLAGS), 2, inputs())
+    batch = sized(img2img_batch(wish(folder), ANY_FOLDER), 2, inputs())
     assert [(each.file, each.params) for each in batch.entries] == [
         ("a.png", {"width": 128, "height": 128}),
         ("b.png", {"width": 192, "height": 128}),

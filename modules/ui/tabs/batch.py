@@ -52,7 +52,8 @@ def whose_folders(flags: Flags, words: Words) -> str:
             "Folders on the machine where the server runs; only the first is needed. No file there is ever overwritten."
         )
     if flags.batch_dir:
-        return words("This server is shared. Open for all are these folders on it:") + f" {opened_folders(flags)}"
+        opened = words("This server is shared. Open for all are these folders on it:")
+        return f"{opened} {opened_folders(flags.batch_dir)}"
     return words(
         "This server is shared, so the folders on its disk are closed. Whoever starts it can open some with "
         "--batch-dir."

@@ -54,17 +54,20 @@ window.easel.tell = (moment, ...details) => {
 };
 
 {
+  const { facts } = window.easel;
+  const { account, choice, choices, defaults } = facts.start;
+  const own = account ? `easel.@${account}.` : "easel.";      // people who log in by turns may share a browser
   const read = (storage, name) => {
     try {
-      return JSON.parse(storage().getItem(`easel.${name}`));
+      return JSON.parse(storage().getItem(own + name));
     } catch {
       return null;
     }
   };
   const write = (storage, name, value) => {
     try {
-      if (value === null) storage().removeItem(`easel.${name}`);
-      else storage().setItem(`easel.${name}`, JSON.stringify(value));
+      if (value === null) storage().removeItem(own + name);
+      else storage().setItem(own + name, JSON.stringify(value));
     } catch { /* full or forbidden: then nothing is remembered */ }
   };
   const memory = (storage) => ({
@@ -75,8 +78,6 @@ window.easel.tell = (moment, ...details) => {
   // What the browser remembers: per tab (survives a reload), and the newest of any tab (where a new tab starts).
   const kept = window.easel.kept = { tab: memory(() => sessionStorage), browser: memory(() => localStorage) };
 
-  const { facts } = window.easel;
-  const { account, choice, choices, defaults } = facts.start;
   const keyOf = (tab) => (tab === "txt2img" ? "form" : `form.${tab}`);
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
