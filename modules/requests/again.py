@@ -9,6 +9,7 @@ from typing import Any
 from modules.app.app import App
 from modules.base.accounts import Account
 from modules.params.scripts import NO_SCRIPT, SCRIPTS
+from modules.requests.check_limits import check_admission
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.resolve import draw_seed
 from modules.settings.options import SETTING_NAMES, Settings, change_settings, is_server_setting
@@ -23,11 +24,17 @@ def run_again(app: App, record: JobRecord, account: Account, new_seed: bool) -> 
 
     Raises Forbidden, Invalid, OverQuota or Draining. Files that are gone meanwhile end the new job, which says so.
     """
-    account.check(JOB_KINDS[record.kind].may)
     drawn = {name: draw_seed(-1) for name in SEEDS if name in record.params} if new_seed else {}
     known = {name: value for name, value in record.settings.items() if name in SETTING_NAMES}
-    settings = change_settings(Settings(), known)
-    return app.jobs.submit(record.kind, {**record.params, **drawn}, settings, account, record.save)
+    settings = change_settings(Settings(), known | servers_settings(app.settings.current))
+    params = {**record.params, **drawn}
+    check_admission(app, account, JOB_KINDS[record.kind], params, record.save and settings.samples_save)
+    return app.jobs.submit(record.kind, params, settings, account, record.save)
+
+
+def servers_settings(current: Settings) -> dict[str, Any]:
+    """Those that are the server's alone: as they are now, whatever they were when a job was first asked for."""
+    return {name: getattr(current, name) for name in SETTING_NAMES if is_server_setting(name)}
 
 
 def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, Any]:

@@ -7,13 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modules.app.app import App
-from modules.app.permissions import check_makes_models
-from modules.app.storage import check_storage
 from modules.base.accounts import Account
-from modules.requests.check_limits import check_limits
+from modules.requests.check_limits import check_admission, check_kind
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.model_choice import with_checkpoint_here
-from modules.settings.account_limits import account_limits
 from modules.settings.options import SETTING_NAMES, Settings, check_own_settings, for_request
 
 
@@ -48,9 +45,7 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     Raises Invalid, UnknownName, Forbidden, OverQuota, InvalidImage, TooLarge or ModelError.
     """
     kind, mine = JOB_KINDS[asked.kind], app.data_of(account.name)
-    account.check(kind.may)
-    if kind.makes_models:
-        check_makes_models(account, app.settings.current)
+    check_kind(app, account, kind)
     given = settings_given(asked.settings)
     if not account.is_local:
         check_own_settings(given)
@@ -59,10 +54,7 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     if kind.draws:
         settings, missing = with_checkpoint_here(app, settings, known)
     params = kind.resolve(app, asked.request, mine)
-    limits = account_limits(app.settings.current, account.role.name)
-    check_limits(limits, asked.request, params, mine.paths.inputs)
-    if asked.save and settings.samples_save and kind.device:
-        check_storage(limits, mine.outputs)
+    check_admission(app, account, kind, params, asked.save and settings.samples_save)
     job = app.jobs.submit(kind.name, params, settings, account, asked.save, asked.task_id)
     app.jobs.warn(job, missing)
     unknown = sorted(given.keys() - known.keys())

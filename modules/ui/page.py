@@ -10,7 +10,7 @@ from gradio.components import Component
 from starlette.types import ASGIApp, Scope
 
 from modules.app.app import App
-from modules.base.accounts import LOCAL_OWNER
+from modules.base.accounts import LOCAL_OWNER, Account, Role
 from modules.base.families import SPOKEN
 from modules.base.fields import Choice, Choices, declared_params, defaults
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
@@ -127,7 +127,7 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
     """
 
     def head(scope: Scope) -> str:
-        return assets.head(app.flags.subpath, {**standing, "start": beginning(app, scope["account"].name)})
+        return assets.head(app.flags.subpath, {**standing, "start": beginning(app, scope["account"])})
 
     return Document(mounted, head)
 
@@ -169,11 +169,14 @@ def ids_of(form: Form[Any]) -> dict[str, str]:
     return {name: control.elem_id for name, control in form.components.items() if control.elem_id}
 
 
-def beginning(app: App, owner: str) -> dict[str, Any]:
+def beginning(app: App, account: Account) -> dict[str, Any]:
     """What somebody begins with who has nothing remembered, and what there is to choose from now."""
-    choice, mine = standing_choice(app, owner), app.data_of(owner)
+    choice, mine = standing_choice(app, account.name), app.data_of(account.name)
+    administers = account.role >= Role.ADMINISTRATOR
     return {
-        "account": "" if owner == LOCAL_OWNER else owner,
+        "account": "" if account.is_local else account.name,
+        "server_settings": [] if administers else settings.element_ids_of_servers(),
+        "sets_for_all": administers and not account.is_local,
         "choice": choice,
         "choices": choices_now(app, mine),
         "settings": {name: getattr(mine.settings.current, name) for name in settings.labels(Words())},

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import MODEL, PATIENCE, serving
 from tests.golden_data import GOLDEN
@@ -192,3 +192,53 @@ def test_accounts_have_their_own_models_on_any_device(
         bobs.wait_for_selector("html.easel-ready")
         uses(bobs, "easel-stickers", "128")
         uses(person(address, **alice)(), "tiny", "64")      # another browser of hers
+        has_settings_of_their_own(page, bobs)
+
+
+def has_settings_of_their_own(admins: Page, members: Page) -> None:
+    for page in (admins, members):
+        page.click("#tabs button[role=tab]:has-text('Settings')")
+        page.wait_for_selector("#settings_search input")
+    whose, result, box = "#settings_whose", "#settings_result", "#setting_comma_padding_backtrack [type=number]"
+    expect(admins.locator(whose)).to_have_value("all")
+    expect(members.locator(whose)).to_have_count(0)
+    for servers in ("#setting_outdir_samples", "#settings_saving-paths", "#setting_sd_checkpoints_limit"):
+        expect(admins.locator(servers)).to_be_visible()
+        expect(members.locator(servers)).to_be_hidden()
+    members.locator(box).fill("7")
+    members.locator(box).blur()
+    members.click("#settings_submit")
+    expect(members.locator(result)).to_have_text("Changed: Prompt word wrap")
+    admins.locator(box).fill("9")
+    admins.locator(box).blur()
+    admins.click("#settings_submit")
+    expect(admins.locator(result)).to_have_text("Changed: Prompt word wrap")
+    for page, value in ((admins, 9), (members, 7)):
+        assert page.request.get("/sdapi/v1/options").json()["comma_padding_backtrack"] == value
+
+
+def test_what_a_browser_remembers_is_remembered_for_one_account(
+    person: Callable[..., Callable[[], Page]], address: str
+) -> None:
+    """The document says whose page it is; another account's page in the same browser begins empty."""
+    opened = person(address)
+    page, prompt = opened(), "#txt2img_prompt textarea"
+
+    def log_in(account: str) -> None:
+        def answer(route: Route) -> None:
+            reply = route.fetch()
+            route.fulfill(response=reply, body=reply.text().replace('"account": ""', f'"account": "{account}"'))
+
+        page.unroute("**/")
+        page.route("**/", answer)
+        page.goto("/")
+        page.wait_for_selector("html.easel-ready")
+
+    log_in("alice")
+    page.fill(prompt, "alice's secret")
+    page.locator(prompt).blur()
+    page.wait_for_function("Object.values({...localStorage}).join().includes(\"alice's secret\")")
+    log_in("bob")
+    expect(page.locator(prompt)).to_have_value("")
+    log_in("alice")
+    expect(page.locator(prompt)).to_have_value("alice's secret")

@@ -13,3 +13,13 @@ def test_every_setting_is_one_element_of_the_page() -> None:
         controls = settings.build(LISTS, Words())
     assert set(controls) == set(settings.labels(Words()))
     assert len(page.blocks) <= len(controls) + AROUND * (len(list(settings.sections())) + 1)
+
+
+def test_what_is_withheld_from_members_are_elements_of_the_page() -> None:
+    with gr.Blocks() as page:
+        settings.build(LISTS, Words())
+    there = {block.elem_id for block in page.blocks.values()}
+    withheld = settings.element_ids_of_servers()
+    assert set(withheld) <= there
+    assert {"setting_outdir_samples", "settings_saving-paths", "settings_accounts"} <= set(withheld)
+    assert not {"setting_eta_ddim", "settings_sd", "settings_saving-to-dirs"} & set(withheld)

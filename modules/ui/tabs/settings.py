@@ -61,6 +61,13 @@ def build(lists: Lists, words: Words) -> dict[str, Component]:
     return controls
 
 
+def element_ids_of_servers() -> list[str]:
+    """The elements of what only an administrator may set: controls, and sections that have no other."""
+    shown = list(sections())
+    controls = [f"setting_{name}" for _, params in shown for name, param in params if param.server]
+    return controls + [f"settings_{section}" for section, params in shown if all(param.server for _, param in params)]
+
+
 def labels(words: Words) -> dict[str, str]:
     """The settings of this tab in the order of their controls, by the names shown."""
     return {name: words(param.label) for _, params in sections() for name, param in params}

@@ -91,7 +91,7 @@ export const server = {
   queuedInput: (id, place) => new URL(`queue/${encodeURIComponent(id)}/inputs/${place}`, BASE).href,
   thumbnail: (id, index) => new URL(`${job(id)}/pictures/${index}/thumbnail`, BASE).href,
   settings: () => ask("../../sdapi/v1/options"),
-  changeSettings: (values) => ask("../../sdapi/v1/options", "POST", values),
+  changeSettings: (values, mine) => ask(`../../sdapi/v1/options${mine ? "?mine=true" : ""}`, "POST", values),
   tokens: (prompt, steps) => ask("tokens", "POST", { prompt, steps }),
   readInfotext: (text, tab, now = {}) => ask("read-infotext", "POST", { text, tab, now }),
   compareManifest: (manifest) => ask("compare-manifest", "POST", { manifest }),

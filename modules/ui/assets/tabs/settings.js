@@ -47,7 +47,7 @@ async function apply() {
   const values = form.edited();
   if (!Object.keys(values).length) return tell(t("Nothing was changed."));
   try {
-    await server.changeSettings(values);
+    await server.changeSettings(values, byId("settings_whose")?.value === "mine");
     await form.followDefaults(values);
     Object.assign(window.opts, values);
     window.easel.tell("options");
@@ -71,9 +71,11 @@ export function startSettings() {
     "aria-label": t("Find a setting"),
     oninput: () => filter(box.value),
   });
-  place.replaceChildren(box);
+  place.replaceChildren(box, ...(facts.start.sets_for_all ? [whose()] : []));
   if (!form) watchEdits();
-  const sections = [...document.querySelectorAll(".settings-section")];
+  withhold(facts.start.server_settings);
+  const sections = [...document.querySelectorAll(".settings-section")]
+    .filter(({ id }) => !facts.start.server_settings.includes(id));
   byId("settings_sections").style.setProperty("--sections", sections.length);
   byId("settings_sections").replaceChildren(
     h(
@@ -94,6 +96,23 @@ function addWaysBack() {
     const id = control.id.replace("setting_", "reset_");
     control.append(h("button.tool.undo", { type: "button", id, title: back, "aria-label": back }));
   }
+}
+
+/** Where there are accounts an administrator says for whom: those who have changed nothing, or the administrator. */
+const whose = () =>
+  h(
+    "select",
+    { id: "settings_whose", "aria-label": t("For whom") },
+    h("option", { value: "all" }, t("For everybody")),
+    h("option", { value: "mine" }, t("For me alone")),
+  );
+
+/** What is the server's, and not this person's to set, is not shown, whenever gradio draws it. */
+function withhold(ids) {
+  if (!ids.length) return;
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`${ids.map((id) => `#${id}`).join(", ")} { display: none !important; }`);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }
 
 /** Goes to a section; what was searched for no longer hides it. */
