@@ -66,9 +66,12 @@ def serve(arguments: list) -> int:
     sock = bootstrap.listen(flags.host, flags.port)
     bootstrap.require_writable(flags.paths.data_dir, "Choose another folder with --data-dir.")
     python = ready_python(not flags.skip_install, *for_gpu(flags.attention))
-    if python:
+    wanted = not flags.no_tcmalloc and not os.environ.get("NO_TCMALLOC")
+    preloaded = wanted and bootstrap.preload_allocator(os.environ)
+    if python or preloaded:
         sock.close()        # the next process opens its own
         return bootstrap.hand_over(python, [__file__, "serve", *arguments])
+    bootstrap.bound_arenas(os.environ)
     report(flags.notes)
     from modules.commands.serve import serve as start
 

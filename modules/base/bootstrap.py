@@ -5,7 +5,9 @@ Standard library only: this runs under the system's Python, before the first ins
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -25,6 +27,9 @@ OLDEST, NEWEST = (3, 10), (3, 13)       # Pythons for which all of requirements.
 TOO_NEW = " If it found no version of a package, this Python may be too new: try python3.12 webui.py"
 MOVE = "Move Easel to a folder of your own, or change who may write there."
 PIN = re.compile(r'(?<![\w.-])([\w.-]+)==([\w.+-]+)(?:\s*;\s*python_version\s*(>=|<)\s*"(\d+)\.(\d+)")?')
+LIBRARY_FOLDERS = ("/usr/lib/*-linux-gnu", "/lib/*-linux-gnu", "/usr/lib64", "/lib64", "/usr/lib", "/usr/local/lib")
+ALLOCATORS = ("libtcmalloc_minimal.so.[0-9]*", "libtcmalloc.so.[0-9]*")
+MOST_ARENAS, M_ARENA_MAX = 2, -8      # the latter is malloc.h's
 ENVIRONMENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",        # nothing leaves this computer unasked
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -48,6 +53,35 @@ def settle(environ: MutableMapping[str, str]) -> None:
     for name, value in ENVIRONMENT.items():
         environ.setdefault(name, value)
     environ.pop("PYTHONHOME", None)     # another Python's library, which would follow us into .venv
+
+
+# --- the allocator ---
+
+def preload_allocator(environ: MutableMapping[str, str], folders: Sequence[str] = LIBRARY_FOLDERS) -> bool:
+    """Have the next process of this environment begin with tcmalloc, which gives memory back where glibc's keeps it;
+    False if the library is not there or is loaded already.
+
+    Linux only. What else is preloaded stays.
+    """
+    before = environ.get("LD_PRELOAD", "")
+    if not sys.platform.startswith("linux") or "tcmalloc" in before:
+        return False
+    places = (path for folder in folders for name in ALLOCATORS for path in sorted(glob.glob(f"{folder}/{name}")))
+    library = next(places, None)
+    if library is None:
+        return False
+    environ["LD_PRELOAD"] = f"{library}:{before}" if before else library
+    return True
+
+
+def bound_arenas(environ: MutableMapping[str, str]) -> None:
+    """Let glibc's allocator have few arenas, here and in child processes: each thread's own keeps what was freed."""
+    if sys.platform.startswith("linux") and "tcmalloc" not in environ.get("LD_PRELOAD", ""):
+        environ.setdefault("MALLOC_ARENA_MAX", str(MOST_ARENAS))
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):      # another C library
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, int(environ["MALLOC_ARENA_MAX"]))
 
 
 # --- the virtual environment ---

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -68,7 +70,9 @@ def run(app: App, sock: socket.socket, address: str) -> None:
         app.setup_link, token = SetupLink.new()
         print(f"Make the administrator's account at {address}/setup?token={token}", flush=True)
         print("This link opens once. At another computer, put this one's name in place of 127.0.0.1.", flush=True)
-    Server(server_config(application(app, address), app.flags), app.jobs.stop_watching).run(sockets=[sock])
+    server = Server(server_config(application(app, address), app.flags), app.jobs.stop_watching)
+    server.take_signals()
+    server.run(sockets=[sock])
 
 
 class Server(uvicorn.Server):
@@ -78,9 +82,29 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.stopping = stopping
 
+    def take_signals(self) -> None:
+        """A server that was asked to stop, and has, ends well; so it does when its terminal is closed.
+
+        uvicorn has the signals meanwhile, and sends them again at its end.
+        """
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, ended_already)
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:      # not under nohup
+            signal.signal(signal.SIGHUP, self.handle_exit)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A second signal waits for nothing: what is lost with it is made again after the next start."""
+        if self.should_exit:
+            os._exit(128 + sig)
+        super().handle_exit(signal.SIGTERM, frame)      # whichever it was, it has been heard
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.stopping()
         await super().shutdown(sockets)
+
+
+def ended_already(sig: int, frame: FrameType | None) -> None:
+    """What a signal does after the end."""
 
 
 def server_config(application: ASGIApp, flags: Flags) -> uvicorn.Config:

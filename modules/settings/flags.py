@@ -321,6 +321,9 @@ class Flags:
     autolaunch: bool = flag(START_GROUP, "open the browser once the page is up", False)
     theme: str | None = flag(START_GROUP, "colours of the page (default: as the browser's)", choices=("light", "dark"))
     skip_install: bool = flag(START_GROUP, "never install anything, use what is there", False)
+    no_tcmalloc: bool = flag(
+        START_GROUP, "on Linux, keep the system's own memory allocator though tcmalloc is installed", False
+    )
 
     no_half: bool = flag(DEVICE_GROUP, "keep all weights in 32 bits", False)
     no_half_vae: bool = flag(DEVICE_GROUP, "keep the VAE in 32 bits: helps against black pictures", False)
