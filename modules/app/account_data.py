@@ -1,4 +1,4 @@
-"""What belongs to one account: where its files lie, its settings, its styles."""
+"""The data of one account: its folders, its settings, its styles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modules.settings.file import SettingsFile
 
 @dataclass(frozen=True)
 class AccountData:
-    """Made by `App.data_of`. Any thread may use it."""
+    """One account's data, made by `App.data_of`. Any thread may use it."""
 
     paths: AccountPaths
     settings: SettingsFile

@@ -1,4 +1,4 @@
-"""The program as one value: built once, passed to every face; nothing in it is global."""
+"""The program as one value: built once, passed to page, API and command line; nothing in it is global."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class App:
     jobs: Jobs
     tokenizer: Callable[[], Tokenizer]
     authenticator: Authenticator
-    process: ProcessFile | None = None      # held while it runs; none in tests that are a program among others
-    notices: tuple[str, ...] = ()           # what whoever looks after the server should know of its start
+    process: ProcessFile | None = None      # held while it runs; None in tests
+    notices: tuple[str, ...] = ()           # remarks on its start for the server's administrator
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
     streams: Streams = field(default_factory=Streams)
     setup_link: SetupLink = field(default_factory=SetupLink)
@@ -50,7 +50,7 @@ class App:
         self.queue = QueueControl(self.jobs)
 
     def data_of(self, owner: str) -> AccountData:
-        """What belongs to an account, by its name."""
+        """Return an account's data, by its name."""
         if owner not in self._data:
             paths = account_paths(self.flags.paths, owner)
             settings = self.settings if owner == LOCAL_OWNER else SettingsFile(paths.settings_file, self.settings)

@@ -1,4 +1,4 @@
-"""Who somebody is: by password, by token, by session. Judged from memory, which follows the database."""
+"""Authentication by password, token or session, from a copy in memory that follows the database."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from modules.store.accounts import (
     secret_hash,
 )
 
-VERIFIED_SECONDS = 300      # how long a right password is not computed again: clients send it with each call
+VERIFIED_SECONDS = 300      # a right password is not hashed again for so long: clients send it with each call
 MOST_VERIFIED = 1000
-HASHING_THREADS = 2      # each holds 19 MiB while it computes
-USES_SECONDS = 60      # between two notes of a credential's last use
+HASHING_THREADS = 2      # each uses 19 MiB while it computes
+USES_SECONDS = 60      # between two writes of a credential's last use
 WRONG_LOGIN_HINT = "Name and password are those of your account here; a program may send a token instead."
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What somebody has shown, and whose it is.
+    """A shown credential and its account.
 
     kind: SESSION_KIND, TOKEN_KIND, "password", "local" where there are no accounts, "" for nothing
-    id: of the session or token; of a password, what changes with it
+    id: of the session or token; of a password, a stamp that changes with it
     """
 
     account: Account
@@ -54,7 +54,7 @@ LOCAL_CREDENTIAL = Credential(LOCAL_ACCOUNT, "local")
 
 
 class Authenticator:
-    """Accounts of the database and of the flags. All but `refresh` and `required` belongs to the event loop."""
+    """The accounts of the database and of the flags. All but `refresh` and `required` belongs to the event loop."""
 
     def __init__(self, store: AccountStore, flags: Flags) -> None:
         self.store, self.beyond_loopback = store, flags.host not in LOOPBACK
@@ -65,7 +65,7 @@ class Authenticator:
         self._by_id = {each.id: each for each in self._snapshot.credentials.values()}
         self._reading = threading.Lock()
         self._key = secrets.token_bytes(32)
-        self._verified: dict[bytes, tuple[Credential, float]] = {}      # keyed hash of name and password → until when
+        self._verified: dict[bytes, tuple[Credential, float]] = {}      # keyed hash of name and password → valid until
         self._uses: dict[str, float] = {}
         self._hashing = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="passwords")
         self._unknown = ""      # a hash that no password has, computed when it is first needed
@@ -76,13 +76,13 @@ class Authenticator:
 
     @property
     def required(self) -> bool:
-        """Must people log in? Not on one's own machine, unless there are accounts."""
+        """True if people must log in: not on one's own machine, unless there are accounts."""
         return self.beyond_loopback or self.has_accounts
 
-    # What was read
+    # The copy in memory
 
     async def refresh(self) -> None:
-        """Read the accounts again if anything has changed, and tell those who listen."""
+        """Read the accounts again if anything has changed, and call the listeners."""
         if await asyncio.to_thread(self._read_changes):
             self._verified.clear()
             for tell in tuple(self.changed):
@@ -98,7 +98,7 @@ class Authenticator:
             return True
 
     async def watch(self, seconds: float) -> None:
-        """Look for changes by other processes, and note what was used, again and again until cancelled."""
+        """Look for other processes' changes, and write last uses, repeatedly until cancelled."""
         noted = time.monotonic()
         while True:
             await asyncio.sleep(seconds)
@@ -108,7 +108,7 @@ class Authenticator:
                 await asyncio.to_thread(self.store.note_uses, uses)
 
     def forget_flag_sessions(self) -> None:
-        """At a start: the flags may give those accounts another password now."""
+        """End the sessions of the flags' accounts at a start: the flags may have other passwords now."""
         self.store.end_all_of([each.account.name for each in self.flag_accounts.values()])
         self._read_changes()
 
@@ -119,10 +119,10 @@ class Authenticator:
     def last_use(self, record: CredentialRecord) -> float:
         return self._uses.get(record.id, record.used)
 
-    # Who it is
+    # Credentials
 
     def account(self, name: str) -> Account | None:
-        """The account of that name, if it may come in."""
+        """Return the account of that name, if it is enabled."""
         key = account_key(name)
         if key in self.flag_accounts:
             return self.flag_accounts[key].account
@@ -130,7 +130,7 @@ class Authenticator:
         return account_of(record) if record and record.usable else None
 
     def by_secret(self, kind: str, secret: str) -> Credential | None:
-        """A session or token that is there and whose account may come in."""
+        """Return a session or token that exists and whose account is enabled."""
         record = self._snapshot.credentials.get(secret_hash(secret))
         if record is None or record.kind != kind or self._is_over(record):
             return None
@@ -141,7 +141,10 @@ class Authenticator:
         return Credential(account, kind, record.id)
 
     async def by_password(self, name: str, password: str, address: str) -> Credential:
-        """Raises Unauthenticated, or RateLimited after too many wrong ones."""
+        """Return the credential of a name and password.
+
+        Raises Unauthenticated, or RateLimited after too many wrong passwords.
+        """
         key = hmac.digest(self._key, f"{account_key(name)}\0{password}".encode(errors="replace"), "sha256")
         if found := self._remembered(key):
             return found
@@ -158,7 +161,7 @@ class Authenticator:
         return await asyncio.get_running_loop().run_in_executor(self._hashing, hash_password, password)
 
     def stands(self, credential: Credential) -> bool:
-        """Is it still good? Asked again for what is open after every change."""
+        """Return whether the credential is still valid; open requests are checked after every change."""
         name = credential.account.name
         if credential.kind in (SESSION_KIND, TOKEN_KIND):
             found = self._by_id.get(credential.id)
@@ -169,8 +172,8 @@ class Authenticator:
         return credential.kind == "" or not self.required
 
     async def _verify(self, name: str, password: str) -> Credential | None:
-        """Computes as much for a name that is none as for one that is."""
-        password = password[:LONGEST_PASSWORD + 1]      # none is longer
+        """Check a password; an unknown name takes as much time as a known one."""
+        password = password[:LONGEST_PASSWORD + 1]      # longer ones do not exist
         key = account_key(name)
         of_flags, record = self.flag_accounts.get(key), self._snapshot.accounts.get(key)
         run = asyncio.get_running_loop().run_in_executor
@@ -197,19 +200,19 @@ class Authenticator:
 
 @dataclass(frozen=True, slots=True)
 class FlagAccount:
-    """One whose password stands in the flags: in --gradio-auth and in --api-auth it may be another."""
+    """An account of the flags; its password may differ between --gradio-auth and --api-auth."""
 
     account: Account
     passwords: tuple[str, ...]
 
     def has_password(self, password: str) -> bool:
-        """Takes as long for a good guess as for a bad one."""
+        """Compare a password, in constant time."""
         given = password.encode(errors="replace")
         return sum(hmac.compare_digest(each.encode(), given) for each in self.passwords) > 0
 
 
 def flag_accounts(flags: Flags) -> Mapping[str, FlagAccount]:
-    """Those of --gradio-auth, --gradio-auth-path and --api-auth by their keys; the first administers the server."""
+    """Return the accounts of --gradio-auth, --gradio-auth-path and --api-auth by key; the first is an administrator."""
     found: dict[str, FlagAccount] = {}
     for name, password in flags.accounts:
         role = Role.MEMBER if found else Role.ADMINISTRATOR
@@ -219,5 +222,5 @@ def flag_accounts(flags: Flags) -> Mapping[str, FlagAccount]:
 
 
 def password_stamp(record: AccountRecord | None) -> str:
-    """Changes with the account's password."""
+    """Return a stamp that changes with the account's password."""
     return sha256(record.password.encode()).hexdigest() if record else ""

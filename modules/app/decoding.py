@@ -1,6 +1,4 @@
-"""How many pixels of pictures sent to the server are decoded at a time, over all requests:
-a few bytes can be many megabytes.
-"""
+"""A budget of pixels decoded at a time over all requests: a picture's few bytes can be many megabytes of pixels."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ DECODING_WAIT = 60.0               # s
 
 
 class DecodingBudget:
-    """Shared by all requests of one event loop. Who waits holds no thread."""
+    """The budget, shared by all requests of one event loop. A waiting request holds no thread."""
 
     def __init__(
         self, pixels: int = MOST_DECODED_PIXELS, patience: float = DECODING_WAIT, waiting: int = MOST_WAITING
@@ -27,7 +25,7 @@ class DecodingBudget:
 
     @asynccontextmanager
     async def room(self, pixels: int) -> AsyncIterator[None]:
-        """Room to decode a picture of so many pixels. Raises Busy if too many wait already, or too long."""
+        """Wait for room to decode so many pixels. Raises Busy if too many requests wait, or after too long."""
         pixels = min(pixels, self.pixels)
         async with self._freed:
             await self._take(pixels)

@@ -29,15 +29,15 @@ from itertools import accumulate
 from modules.app.work import USUAL_WORK
 from modules.settings.queue_limits import QueueLimits
 
-FEW_PICTURES = 4      # a job of so many is somebody waiting at the screen
+FEW_PICTURES = 4      # a job of at most so many counts as interactive
 HEAD_START = 1.0      # in usual pictures' work, as all virtual times
 
-LimitsOf = Callable[[str], QueueLimits]      # of a role, as the settings are now
+LimitsOf = Callable[[str], QueueLimits]      # the limits of a role, by the current settings
 
 
 @dataclass(eq=False, slots=True)
 class QueuedJob:
-    """An unfinished job, as the queue needs to know it.
+    """An unfinished job, with the data that the queue needs.
 
     pictures: still to be made when it was added; work: of one picture, megapixel-steps
     place: among its account's own; start: the virtual time at which its first picture is due, once it is in hand
@@ -59,14 +59,14 @@ class QueuedJob:
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """Where a job stands: how many are before it, and how much work (megapixel-steps) until it is done."""
+    """A job's place: the number of jobs before it, and the work (megapixel-steps) until it is done."""
 
     ahead: int
     work: float
 
 
 class FairQueue:
-    """Not locked: whoever holds it sees to that."""
+    """The queue of all jobs for one resource. It is not locked: its owner must lock it."""
 
     def __init__(self, limits: LimitsOf, window: int) -> None:
         self.limits, self.window = limits, window
@@ -83,7 +83,7 @@ class FairQueue:
         self._places = None
 
     def take(self) -> QueuedJob | None:
-        """The next one to hand over, or None if there is room for none. From now on it is in hand."""
+        """Return the next job to hand over, which is in hand from now on; None if there is no room."""
         jobs, pictures = Counter[str](), Counter[str]()
         for each in self.in_hand.values():
             jobs[each.owner] += 1
@@ -95,13 +95,13 @@ class FairQueue:
         return due
 
     def made(self, job: str) -> None:
-        """One of its pictures is done."""
+        """Count one of its pictures as done."""
         if found := self.in_hand.get(job):
             found.made += 1
             self._advance()
 
     def resize(self, job: str, pictures: int) -> None:
-        """It makes another number of pictures than its request says."""
+        """Change the number of its pictures, which a script may raise above the request's."""
         if found := self.jobs.get(job):
             if job in self.in_hand:
                 self._give(found, pictures - found.pictures)
@@ -109,7 +109,7 @@ class FairQueue:
             self._places = None
 
     def remove(self, job: str) -> None:
-        """It has ended. What it did not use of its time is its account's again."""
+        """Remove an ended job; its unused time is its account's again."""
         found = self.jobs.pop(job, None)
         if not found:
             return
@@ -119,15 +119,15 @@ class FairQueue:
         else:
             self._leave(found)
         if not self.jobs:
-            self._served.clear()      # nobody waits for anybody
+            self._served.clear()      # nobody is waiting
         self._places = None
 
     def waiting_of(self, owner: str) -> list[QueuedJob]:
-        """Those that can still be moved, by place."""
+        """Return the jobs of an owner that can still be moved, by place."""
         return list(self._waiting.get(owner, ()))
 
     def move(self, job: str, before: str) -> dict[str, int]:
-        """Put a waiting job before another of its account's, "" is the end; the waiting ones exchange their places.
+        """Put a waiting job before another of its account's, "" is the end; the waiting jobs exchange their places.
 
         Returns the places that have changed.
         """
@@ -152,7 +152,7 @@ class FairQueue:
         return sum(job.left for job in self.jobs.values() if job.owner == owner)
 
     def place_of(self, job: str) -> QueuePlace:
-        """As things are now: who comes later may be due earlier. A paused job is behind all that wait."""
+        """Return a job's place as things are now: later jobs may be due earlier. Paused jobs are last."""
         if self._places is None:
             self._places = dict(self._all_places())
         return self._places.get(job, QueuePlace(0, 0.0))
@@ -161,7 +161,7 @@ class FairQueue:
         return sum(job.left * job.work for job in self.jobs.values() if not job.paused)
 
     def in_order(self) -> list[QueuedJob]:
-        """All of them: those in hand, then as they are going to be begun, then the paused ones."""
+        """Return all jobs: those in hand, then the waiting ones in the order of their start, then the paused ones."""
         due = [pair for owner in self._waiting for pair in self._due_of(owner)]
         due.sort(key=lambda pair: (pair[0], pair[1].place))
         paused = [job for waiting in self._waiting.values() for job in waiting if job.paused]
@@ -173,7 +173,7 @@ class FairQueue:
         return ((job.id, QueuePlace(place, until)) for place, (job, until) in enumerate(zip(order, work, strict=True)))
 
     def _due_of(self, owner: str) -> Iterator[tuple[float, QueuedJob]]:
-        """Its waiting jobs with the times at which they would be due."""
+        """Yield an owner's waiting jobs with the times at which they would be due."""
         served = self._served.get(owner)
         for job in self._waiting[owner]:
             if not job.paused:
@@ -182,7 +182,10 @@ class FairQueue:
                 yield start, job
 
     def _next_of(self, owner: str, jobs: int, pictures: int) -> QueuedJob | None:
-        """jobs, pictures: what of it is in hand already"""
+        """Return an owner's next job, if there is room for it.
+
+        jobs, pictures: how many of the owner's are in hand already
+        """
         job = next((each for each in self._waiting[owner] if not each.paused), None)
         if job is None or (jobs and pictures >= self.window):
             return None
@@ -213,7 +216,7 @@ class FairQueue:
         return self.now - HEAD_START if job.pictures <= FEW_PICTURES else self.now
 
     def span(self, job: QueuedJob) -> float:
-        """How far one of its pictures moves its account's time on."""
+        """Return how far one of its pictures moves its account's time on."""
         return job.work / USUAL_WORK / self.limits(job.role).weight
 
     def _advance(self) -> None:

@@ -1,4 +1,4 @@
-"""Folders on the server's disk that a request names: whose business they are, and where they really are."""
+"""Folders on the server's disk that a request names: permissions, and resolved paths."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ServerFolders:
 
 
 def input_folder(folders: ServerFolders, named: str, field: str) -> Path:
-    """A folder to read from. Raises Forbidden or Invalid."""
+    """Return a folder to read from. Raises Forbidden or Invalid."""
     path = allowed_folder(folders, named, field)
     if not path.is_dir():
         raise Invalid(f"There is no folder {named.strip()!r:.200} on the server.", WHOLE_PATH_HINT, field)
@@ -36,7 +36,7 @@ def input_folder(folders: ServerFolders, named: str, field: str) -> Path:
 
 
 def output_folder(folders: ServerFolders, named: str, field: str) -> Path:
-    """A folder to write to, which is made if it is not there. Raises Forbidden, Invalid, DiskFull or Unwritable."""
+    """Return a folder to write to, created if missing. Raises Forbidden, Invalid, DiskFull or Unwritable."""
     path = allowed_folder(folders, named, field)
     make_folder(path)
     return path

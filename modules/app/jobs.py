@@ -1,6 +1,6 @@
-"""Every job there is: asked for here, carried out by a worker, followed from anywhere by its id.
+"""All jobs: submitted here, carried out by a worker, followed from anywhere by id.
 
-A worker is given only what is next (app/fair_queue.py); the others wait here, where they can be moved and cancelled.
+A worker is given only the next ones (app/fair_queue.py); the others wait here, where they can be moved and cancelled.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ QUEUE_MODES = (OPEN, PAUSED, DRAINING)
 
 @dataclass
 class Live:
-    """What is known of an unfinished job beyond its record."""
+    """The state of an unfinished job beyond its record."""
 
     owner: str
     pictures: int
-    device: bool = True                              # it waits for the device; others are carried out beside it
-    before: float = 0.0                              # the part of it that an earlier run made
+    device: bool = True                              # it needs the device; other jobs run beside it
+    before: float = 0.0                              # the fraction that an earlier run made
     step: int = 0
     steps: int = 0
     fraction: float = 0.0
     preview: bytes = b""
-    previews: int = 0                                # counts them, so that a watcher sees a new one
+    previews: int = 0                                # number of previews, so that a watcher sees a new one
     waiting: list[Callable[[], None]] = field(default_factory=list)     # called when it has ended
     watchers: list[Callable[[], object]] = field(default_factory=list)    # called whenever something has changed
-    skipped: bool = False                            # a picture of it was given up
+    skipped: bool = False                            # one of its images was skipped
     interrupted: bool = False                        # it was asked to stop
     began: float | None = None                       # time.monotonic() of its first step
 
     @property
     def eta(self) -> float | None:
-        """Seconds left, once there is something to judge by."""
+        """Seconds left, once there is progress to judge by."""
         if self.began is None or self.fraction <= self.before:
             return None
         return (time.monotonic() - self.began) * (1 - self.fraction) / (self.fraction - self.before)
@@ -65,9 +65,9 @@ class Live:
 
 @dataclass
 class Unrecorded:
-    """What a full disk kept out of the database: whoever waits is told all the same.
+    """Changes that a full disk kept out of the database; watchers are told all the same.
 
-    The next start makes such pictures again.
+    The next start makes such images again.
     """
 
     ended: events.Ended | None = None
@@ -84,7 +84,7 @@ class Unrecorded:
 
 
 class Jobs:
-    """Submit, follow, interrupt. Any thread may call any method; the worker's events arrive at `hear`."""
+    """All jobs: submit, follow, interrupt. Any thread may call any method; the worker's events arrive at `hear`."""
 
     def __init__(
         self,
@@ -95,29 +95,28 @@ class Jobs:
         on_output: Callable[[OutputRecord], None] = lambda output: None,
         hooks: Hooks | None = None,
     ) -> None:
-        """process: what this one's jobs are marked with, "" for the server's; is_alive:
-        is that process still at its jobs?
+        """process: the mark of this process's jobs, "" for the server's; is_alive: is that process still running?
 
-        needs_device: do jobs of that kind wait for the device? on_output: called with whatever a job has made, before
-            its end is told
+        needs_device: do jobs of that kind need the device?
+        on_output: called with each output of a job, before the job's end is told
         """
         self.store, self.process, self.is_alive = store, process, is_alive
         self.needs_device, self.on_output, self.hooks = needs_device, on_output, hooks or Hooks()
         self.worker: Worker | None = None
         self.state = events.WorkerState("", loading="…")
-        self.device: Mapping[str, str] = {}           # what the worker makes pictures on, once there is one
-        self.stopping = False                         # whoever watches goes now
-        self.limits: LimitsOf = lambda role: QueueLimits()      # of an account, by its role
-        self.mode = (not process and store.queue_mode()) or OPEN      # of the server's queue: a terminal has its own
+        self.device: Mapping[str, str] = {}           # the worker's device, once it is known
+        self.stopping = False                         # watchers end now
+        self.limits: LimitsOf = lambda role: QueueLimits()      # of a role
+        self.mode = (not process and store.queue_mode()) or OPEN      # the server's; a terminal has a queue of its own
         self.live: dict[str, Live] = {}               # in the order they were asked for
         self.throughput = Throughput()
-        # those that wait for the device, and those that are carried out beside it
+        # the queues of jobs that need the device, and of those that run beside it
         self.queues = {True: FairQueue(self._limits_of, 16), False: FairQueue(self._limits_of, 1)}
         self.revision = 0                             # counts changes of which jobs there are, their states and order
         self.queue_watchers: list[Callable[[], object]] = []      # called whenever anything has changed
         self.changed = Condition()                    # held while `live` and `queues` are looked at or changed, briefly
         self._asking = Lock()                         # jobs are recorded and handed over one by one, in one order
-        self._due = False                             # somebody is to look what can be handed over
+        self._due = False                             # a hand-over is due
         self._unrecorded: dict[str, Unrecorded] = {}
         self._hear: dict[type, Callable[[Any], None]] = {
             events.Started: self._started,
@@ -131,8 +130,9 @@ class Jobs:
         }
 
     def attach(self, worker: Worker, resume: bool = True) -> None:
-        """Give the jobs their worker, and the worker what was asked meanwhile or, to `resume`,
-        left undone by a crash or a stop.
+        """Give the jobs their worker, and the worker the jobs submitted before.
+
+        resume: also jobs that a crash or a stop left unfinished
         """
         worker.start()
         with self.asked():
@@ -145,7 +145,7 @@ class Jobs:
                         self.hear(events.Ended(record.id, FAILED, error_data(error)))
 
     def _resume(self, record: JobRecord) -> None:
-        """Queue a recorded job, or end one that cannot be carried out: none may keep the others waiting."""
+        """Queue a recorded job, or end one that cannot be carried out: none may block the others."""
         if record.ended:      # unreadable
             self.store.set_state(record.id, record.state, record.error)
         elif record.deaths >= MOST_DEATHS:
@@ -187,7 +187,7 @@ class Jobs:
         return record.id
 
     def get(self, job: str, owner: str | None = None) -> JobRecord:
-        """Raises UnknownName, also for somebody else's job: its existence is nobody's business. None is anybody."""
+        """Return a job's record; `owner` None finds any owner's. Raises UnknownName, also for somebody else's job."""
         return self._found(job, self.store.get(job, owner))
 
     def _found(self, job: str, record: JobRecord | None) -> JobRecord:
@@ -197,8 +197,9 @@ class Jobs:
         return unrecorded.added_to(record) if unrecorded else record
 
     def brief(self, job: str, owner: str | None = None, newest: int | None = 0) -> JobRecord:
-        """As `get`, without what may be long: for those who ask often. `newest`: with how many of its outputs;
-        None is all.
+        """Return a job's record without long parameters, for frequent polling.
+
+        newest: the number of its outputs; None is all
         """
         return self._found(job, self.store.brief(job, newest, owner))
 
@@ -209,7 +210,7 @@ class Jobs:
         return self.get(job)
 
     def when_ended(self, job: str, tell: Callable[[], None]) -> None:
-        """Call `tell` once the job has ended, from whatever thread ends it; at once if it has already."""
+        """Call `tell` once the job has ended, in the thread that ends it; at once if it has already."""
         with self.changed:
             if job in self.live:
                 self.live[job].waiting.append(tell)
@@ -217,9 +218,9 @@ class Jobs:
         tell()
 
     def watch(self, job: str, tell: Callable[[], object]) -> Callable[[], None]:
-        """Call `tell` after each change of the job, from whatever thread brings it, its end included.
+        """Call `tell` after each change of the job and at its end, in the thread that changes it.
 
-        Returns what stops that.
+        Returns a function that stops that.
         """
         with self.changed:
             live = self.live.get(job)
@@ -239,7 +240,7 @@ class Jobs:
         return lambda: self.queue_watchers.remove(tell)
 
     def ahead_of(self, job: str) -> int:
-        """How many jobs are going to be begun before this one, of those that wait for the same, or are at work."""
+        """Return the number of jobs, of those on the same resource, that run or will begin before this one."""
         return self.place_of(job).ahead
 
     def place_of(self, job: str) -> QueuePlace:
@@ -248,19 +249,19 @@ class Jobs:
             return self.queues[live.device].place_of(job) if live else QueuePlace(0, 0.0)
 
     def running(self, owner: str | None = None) -> list[str]:
-        """Unfinished jobs that make pictures: those in hand, then the others, oldest first; of one owner or of all."""
+        """Return the unfinished jobs that make pictures, of one owner or of all: in hand first, then oldest first."""
         with self.changed:
             in_hand = self.queues[True].in_hand
             mine = [job for job, live in self.live.items() if live.device and (owner is None or live.owner == owner)]
             return sorted(mine, key=lambda job: job not in in_hand)
 
     def queue_order(self, device: bool) -> list[QueuedJob]:
-        """The unfinished jobs that wait for the device, or beside it: as they are going to be begun."""
+        """Return the unfinished jobs that need the device, or run beside it, in the order in which they will begin."""
         with self.changed:
             return self.queues[device].in_order()
 
     def in_hand(self) -> set[str]:
-        """Jobs that the worker has got."""
+        """Return the jobs that the worker has."""
         with self.changed:
             return {job for queue in self.queues.values() for job in queue.in_hand}
 
@@ -268,13 +269,13 @@ class Jobs:
         return job in self.in_hand()
 
     def warn(self, job: str, notes: Iterable[str]) -> None:
-        """What the person who asked for it should know, told with the job."""
+        """Add remarks for the job's owner."""
         for note in notes:
             log.warning("Job %s: %s", job, note)
             self.hear(events.Warned(job, note))
 
     def interrupt(self, job: str) -> None:
-        """Stop a job; one that waits ends at once, for one that has ended there is nothing to do."""
+        """Stop a job; a waiting one ends at once, an ended one stays as it is."""
         with self.asked():
             if live := self.live.get(job):
                 live.interrupted = True
@@ -284,24 +285,24 @@ class Jobs:
                     self.hear(events.Ended(job, INTERRUPTED))
 
     def stop_worker(self) -> None:
-        """After the step in hand; unfinished jobs stay recorded."""
+        """Stop the worker after the current step; unfinished jobs stay recorded."""
         if self.worker:
             self.worker.stop()
 
     def skip(self, job: str) -> None:
-        """Give up the picture, or the batch, that is being made, and go on with the next."""
+        """Skip the image, or the batch, that is being made; the job goes on with the next."""
         if self.worker and (live := self.live.get(job)) and self.is_in_hand(job):
             live.skipped = True
             self.worker.skip(job)
 
     def hear(self, event: events.Event) -> None:
-        """Take in what a worker says; on disk before anybody is told."""
+        """Process a worker's event: it is on disk before watchers are told."""
         with self.changed:
             live = self.live.get(event.job)
         self._hear[type(event)](event)
         with self.changed:
             self.changed.notify_all()
-            others = self.live.values() if isinstance(event, events.Ended) else ()      # they are nearer to their turn
+            others = self.live.values() if isinstance(event, events.Ended) else ()      # the others have moved up
             watched = [each for each in (live, *others) if each]
             watchers = [tell for each in watched for tell in each.watchers]
         for tell in watchers:
@@ -310,13 +311,13 @@ class Jobs:
         self._tell_queue(int(not isinstance(event, events.Progress | events.Preview)))
 
     def stop_watching(self) -> None:
-        """The program is about to end: whoever follows a job is told for the last time."""
+        """Tell all watchers for the last time, since the program is about to end."""
         with self.changed:
             self.stopping = True
         self.tell_all()
 
     def tell_all(self) -> None:
-        """The order has changed, or the program is about to end."""
+        """Tell all watchers that the order has changed, or that the program is about to end."""
         with self.changed:
             watchers = [tell for live in self.live.values() for tell in live.watchers]
         for tell in watchers:
@@ -330,7 +331,7 @@ class Jobs:
 
     @contextmanager
     def asked(self) -> Iterator[None]:
-        """One thing at a time is asked of the queue; then what is next is handed over."""
+        """A lock for one change of the queue at a time; after it the next jobs are handed over."""
         try:
             with self._asking:
                 yield
@@ -341,7 +342,7 @@ class Jobs:
         return self.limits(role)
 
     def _check_quota(self, record: JobRecord) -> None:
-        """Raises Draining or OverQuota."""
+        """Raise Draining or OverQuota if the job is not allowed now."""
         if self.mode == DRAINING:
             raise Draining("No new jobs are taken at the moment.", "The administrator lets the queue run empty.")
         limits = self.limits(record.role)
@@ -356,7 +357,7 @@ class Jobs:
             check_work(limits.work, record.work, self.store.work_since(record.owner, now - QUOTA_SECONDS), now)
 
     def _wait_for(self, jobs: Iterable[QueuedJob], pictures: int) -> float | None:
-        """Seconds until so many pictures of these jobs are likely to be done."""
+        """Return the seconds until so many pictures of these jobs are likely to be done."""
         for job in jobs:
             pictures -= job.left
             if pictures <= 0:
@@ -364,7 +365,7 @@ class Jobs:
         return None
 
     def _enqueue(self, record: JobRecord) -> None:
-        """From here on the job is followed, with or without a worker. The caller holds `_asking`."""
+        """Follow a job from here on, with or without a worker. The caller holds `_asking`."""
         pictures, device = max(1, record.asked), self.needs_device(record.kind)
         queued = QueuedJob(
             record.id, record.owner, record.role, max(0, pictures - record.made), picture_work(record.params),
@@ -375,7 +376,7 @@ class Jobs:
             self.queues[device].add(queued)
 
     def _dispatch(self) -> None:
-        """Hand over what is next. Whoever is asking something of the queue does so when they have done."""
+        """Hand over the next jobs; a change in progress does so at its end."""
         self._due = True
         while self._due and self._asking.acquire(blocking=False):
             try:
@@ -392,7 +393,7 @@ class Jobs:
             return self.queues[True].take() or self.queues[False].take()
 
     def _hand_over(self, queued: QueuedJob) -> None:
-        """A job that cannot be handed over ends; none may keep the others waiting."""
+        """Hand over one job; it ends if that fails, so that it does not block the others."""
         error = outcome(self._give_worker, queued)
         if error:
             log.error("Job %s cannot be begun", queued.id, exc_info=error)
@@ -403,7 +404,7 @@ class Jobs:
         if self.worker is None or record is None or record.ended:      # unreadable
             raise JobFailed("The record of this job cannot be read.", "Ask for its pictures again.")
         pace = self.queues[self.needs_device(record.kind)].span(queued)
-        alone = record.deaths > 0      # so that the next death is this job's or not
+        alone = record.deaths > 0      # so that another death is this job's alone
         done = tuple(output.index for output in record.outputs)
         self.throughput.begin(time.monotonic())
         given = (record.id, record.owner, record.kind, record.params, record.settings, record.save)
@@ -458,7 +459,7 @@ class Jobs:
     def _ended(self, event: events.Ended) -> None:
         try:
             self.store.set_state(event.job, event.state, event.error)
-        # a full disk must not keep anyone waiting; the next start makes what is left
+        # a full disk must not keep watchers waiting; the next start makes the rest
         except (sqlite3.Error, JobFailed):
             log.exception("The end of job %s could not be recorded", event.job)
             self._missing(event.job).ended = event

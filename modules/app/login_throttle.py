@@ -1,4 +1,4 @@
-"""Wrong passwords: each makes the next try wait longer.
+"""The login throttle: each wrong password makes the next try wait longer.
 
 A few tries are free. Then a name is slowed for the address that guesses it, so that its owner gets in from elsewhere;
 and an address that fails at many names is slowed for all of them.
@@ -19,25 +19,25 @@ FIRST_DELAY = 1.0      # seconds
 # an address may be a whole house's
 LONGEST_DELAY, LONGEST_DELAY_OF_ADDRESS = 900.0, 10.0
 FORGOTTEN_SECONDS = 3600.0      # after the last failure
-MOST_REMEMBERED = 20_000      # names and addresses; those whose last failure is oldest go
+MOST_REMEMBERED = 20_000      # names and addresses; the oldest failures go first
 
 
 @dataclass(slots=True)
 class Failures:
     count: int = 0
     last: float = 0.0
-    free_at: float = 0.0      # when the next try may come
+    free_at: float = 0.0      # the time of the next allowed try
 
 
 class LoginThrottle:
-    """Not for several threads at once: the event loop's."""
+    """The counts of failed tries. For one thread alone, the event loop's."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.failures: OrderedDict[tuple[str, str], Failures] = OrderedDict()
 
     def begin(self, name: str, address: str) -> None:
-        """Count a try as a failure until it succeeds, so that many at once are no way around. Raises RateLimited."""
+        """Count a try as a failure until it succeeds, so that parallel tries count too. Raises RateLimited."""
         now, counters = self.clock(), counters_of(name, address)
         wait = max(self._wait(counter, now) for counter in counters)
         if wait > 0:
@@ -50,7 +50,7 @@ class LoginThrottle:
             self.failures.popitem(last=False)
 
     def succeed(self, name: str, address: str) -> None:
-        """The try that was begun was right: it was no failure of the address, and those of the name are forgotten."""
+        """Count the try as right: it was no failure of the address, and the name's failures are forgotten."""
         of_name, of_address = counters_of(name, address)
         self.failures.pop(of_name.key, None)
         if found := self.failures.get(of_address.key):
@@ -67,7 +67,7 @@ class LoginThrottle:
             found = Failures()
         found.count, found.last = found.count + 1, now
         found.free_at = now + counter.delay(found.count)
-        self.failures[counter.key] = found      # at the end: the youngest
+        self.failures[counter.key] = found      # at the end, as the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def counters_of(name: str, address: str) -> tuple[Counter, Counter]:
 
 
 def network_of(address: str) -> str:
-    """The address; of IPv6 the 64 bits that one customer has."""
+    """Return the address; of IPv6 the 64-bit network, which one customer has."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Passwords: which ones are taken, and their hashes by Argon2id (RFC 9106)."""
+"""Passwords: their allowed forms, and their hashes by Argon2id (RFC 9106)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PASSWORD_HINT = "Four words are a good one."
 
 
 def password_hasher() -> PasswordHasher:
-    """With the costs that OWASP's password storage cheat sheet gives: 19 MiB, two passes, some 40 ms."""
+    """Return a hasher with the costs of OWASP's password storage cheat sheet: 19 MiB, two passes, some 40 ms."""
     return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def check_password_form(password: str, name: str = "") -> None:
-    """Raises Invalid for a password that is guessed at once, or too long to be one."""
+    """Raise Invalid for a password that is easily guessed, or too long."""
     if len(password) < SHORTEST_PASSWORD:
         raise Invalid(f"A password has at least {SHORTEST_PASSWORD} characters.", PASSWORD_HINT, "password")
     if len(password) > LONGEST_PASSWORD:
@@ -30,12 +30,12 @@ def check_password_form(password: str, name: str = "") -> None:
 
 
 def hash_password(password: str) -> str:
-    """Takes long on purpose: not to be called on the event loop."""
+    """Hash a password. Slow on purpose: not to be called on the event loop."""
     return password_hasher().hash(password)
 
 
 def matches_password(hashed: str, password: str) -> bool:
-    """Takes as long whether it fits or not."""
+    """Return whether a password fits the hash; a wrong one takes as long as a right one."""
     try:
         return password_hasher().verify(hashed, password)
     except (VerificationError, InvalidHashError):

@@ -1,4 +1,4 @@
-"""What people do with jobs in the queue: move, pause, cancel and list their own, and its keeper with all of them."""
+"""Operations on queued jobs: an owner's move, pause, cancel and list, and the administrator's on all jobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ class WaitingTime:
 
 
 class QueueControl:
-    """Any thread may call any method. `owner`: whose job it must be, None is anybody's; raises UnknownName if not."""
+    """The operations on the queue. Any thread may call any method.
+
+    owner: the account that must own the job, None: any; raises UnknownName if it does not
+    """
 
     def __init__(self, jobs: Jobs) -> None:
         self.jobs, self.store = jobs, jobs.store
@@ -39,7 +42,7 @@ class QueueControl:
         self.jobs.tell_all()
 
     def pause(self, job: str, paused: bool, owner: str | None = None) -> None:
-        """Let a waiting job wait until it is let go on. Raises Conflict."""
+        """Pause a waiting job, or let it go on. Raises Conflict."""
         with self.jobs.asked():
             device = self._waiting(job, owner).device
             self.store.set_paused(job, paused)
@@ -48,7 +51,7 @@ class QueueControl:
         self.jobs.tell_all()
 
     def set_mode(self, mode: str) -> None:
-        """Of the queue as a whole; it is kept over a restart. Raises Invalid."""
+        """Set the mode of the whole queue; it survives a restart. Raises Invalid."""
         if mode not in QUEUE_MODES:
             raise Invalid(f"The queue cannot be {mode!r:.80}.", f"It can be {', '.join(QUEUE_MODES)}.", "mode")
         with self.jobs.asked():
@@ -57,27 +60,27 @@ class QueueControl:
         self.jobs.tell_all()
 
     def hide(self, job: str, owner: str | None = None) -> None:
-        """Take an ended job out of its owner's history; its pictures stay. Raises Conflict."""
+        """Hide an ended job from its owner's history; its pictures stay. Raises Conflict."""
         if not self.jobs.brief(job, owner).ended:
             raise Conflict("The job has not ended.", "Cancel it first.")
         self.store.hide(job)
         self.jobs.tell_all()
 
     def clear(self, owner: str, states: Collection[str] = ENDED) -> int:
-        """Take all that ended so out of an owner's history; returns how many."""
+        """Hide all jobs of an owner that ended in these states; returns their number."""
         cleared = self.store.hide_ended(owner, sorted(ENDED & set(states)))
         self.jobs.tell_all()
         return cleared
 
     def unfinished(self, owner: str | None, states: Collection[str] = (QUEUED, RUNNING)) -> list[str]:
-        """Ids of an owner's unfinished jobs, or everybody's: those at work, then as they are going to be begun."""
+        """Return the ids of an owner's unfinished jobs, or of everybody's, in the order in which they will begin."""
         in_order = [job for device in (True, False) for job in self.jobs.queue_order(device)]
         mine, in_hand = [job.id for job in in_order if owner is None or job.owner == owner], self.jobs.in_hand()
         running, waiting = [job for job in mine if job in in_hand], [job for job in mine if job not in in_hand]
         return [*(running if RUNNING in states else ()), *(waiting if QUEUED in states else ())]
 
     def waiting(self, record: JobRecord) -> WaitingTime:
-        """How long it still takes. Nobody knows while it, or the queue, is paused."""
+        """Return the time that the job still takes; unknown while it, or the queue, is paused."""
         live, place = self.jobs.live.get(record.id), self.jobs.place_of(record.id)
         if live is None:
             return WaitingTime(0, None)
@@ -89,11 +92,11 @@ class QueueControl:
         return any(job in queue.jobs and queue.jobs[job].paused for queue in self.jobs.queues.values())
 
     def others(self, owner: str) -> int:
-        """How many unfinished jobs other people have."""
+        """Return the number of other people's unfinished jobs."""
         return sum(live.owner != owner for live in list(self.jobs.live.values()))
 
     def _waiting(self, job: str, owner: str | None) -> Live:
-        """Raises Conflict for a job that does not wait any more. The caller is asking."""
+        """Return the state of a waiting job. The caller holds the lock. Raises Conflict if it no longer waits."""
         record = self.jobs.brief(job, owner)
         live = self.jobs.live.get(job)
         if record.ended or live is None:

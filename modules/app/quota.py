@@ -1,4 +1,4 @@
-"""Whether an account may have another job in the queue, and when it may if not now."""
+"""An account's quotas of queued jobs and of work, and the time until there is room again."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from math import ceil
 from modules.base.errors import OverQuota
 
 QUOTA_SECONDS = 3600
-SOONEST, LATEST = 5, QUOTA_SECONDS      # seconds told in Retry-After
+SOONEST, LATEST = 5, QUOTA_SECONDS      # seconds in Retry-After
 
 
 def check_pictures(most: int, wanted: int, unfinished: int, wait: float | None) -> None:
-    """wait: seconds until enough of the unfinished ones are done, where that is known. Raises OverQuota."""
+    """Check the number of queued pictures. Raises OverQuota.
+
+    wait: seconds until enough of the unfinished ones are done, if known
+    """
     if most and wanted > most:
         raise OverQuota(
             f"These are {wanted:,} pictures; your account may have {most:,} waiting.",
@@ -26,7 +29,10 @@ def check_pictures(most: int, wanted: int, unfinished: int, wait: float | None) 
 
 
 def check_work(most: float, wanted: float, spent: Iterable[tuple[float, float]], now: float) -> None:
-    """spent: when the account asked for what within the last hour, megapixel-steps, oldest first. Raises OverQuota."""
+    """Check the work of the last hour. Raises OverQuota.
+
+    spent: the time and the work (megapixel-steps) of each job in the last hour, oldest first
+    """
     spent = list(spent)
     used = sum(work for _, work in spent)
     if not most or used + wanted <= most:

@@ -1,4 +1,4 @@
-"""The link by which the first account is made, on a server that others can reach and nobody can log in to."""
+"""The setup link: it makes the first account of a server that others can reach and nobody can log in to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modules.store.accounts import secret_hash
 
 
 class SetupLink:
-    """Its token opens once, for one browser, which has a secret of its own from then on. It ends with the process."""
+    """The link's token, valid once, for one browser, which then has a secret of its own. It ends with the process."""
 
     def __init__(self, token: str = "") -> None:
         self._token = secret_hash(token) if token else ""
@@ -17,12 +17,12 @@ class SetupLink:
 
     @classmethod
     def new(cls) -> tuple[SetupLink, str]:
-        """The link, and the token to print."""
+        """Return the link, and the token to print."""
         token = secrets.token_urlsafe(32)
         return cls(token), token
 
     def open(self, token: str) -> str:
-        """The secret of the browser that opened it; "" for a token that is wrong or used."""
+        """Return a secret for the browser that opens the link; "" for a token that is wrong or used."""
         if not self._token or not hmac.compare_digest(self._token, secret_hash(token)):
             return ""
         self._token, secret = "", secrets.token_urlsafe(32)
@@ -33,5 +33,5 @@ class SetupLink:
         return bool(self._browser) and hmac.compare_digest(self._browser, secret_hash(secret))
 
     def end(self) -> None:
-        """The first account is there."""
+        """End the link, since there is an account."""
         self._token = self._browser = ""

@@ -1,32 +1,32 @@
-"""How much work a job is, as far as its parameters tell: what turns, quotas and estimates are counted in."""
+"""A job's work by its parameters: the unit of turns, quotas and estimates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-USUAL_WORK = 512 * 512 * 20 / 1e6      # megapixel-steps of a picture at the form's first values
-LEAST_WORK = USUAL_WORK / 100          # decoding and saving cost something however small a picture is
+USUAL_WORK = 512 * 512 * 20 / 1e6      # megapixel-steps of a picture with the form's first values
+LEAST_WORK = USUAL_WORK / 100          # decoding and saving take time however small a picture is
 
 
 def picture_work(params: Mapping[str, Any]) -> float:
-    """Megapixel-steps of one of a job's pictures; of kinds without steps, those of a usual picture."""
+    """Return the megapixel-steps of one of a job's pictures; a usual picture's for kinds without steps."""
     try:
         if "steps" not in params or "width" not in params:
             return USUAL_WORK
         return max(LEAST_WORK, first_pass_work(params) + hires_work(params))
-    except (TypeError, KeyError, ValueError):      # a record that Easel did not write: the worker refuses it by name
+    except (TypeError, KeyError, ValueError):      # a record that Easel did not write: the worker refuses it
         return USUAL_WORK
 
 
 def first_pass_work(params: Mapping[str, Any]) -> float:
-    """All steps, or the part of them that img2img goes."""
+    """Return the first pass's work: all steps, or the fraction that img2img runs."""
     share = float(params["denoising_strength"]) if params.get("init_images") or params.get("batch") else 1.0
     return float(params["width"] * params["height"] * params["steps"] * share / 1e6)
 
 
 def hires_work(params: Mapping[str, Any]) -> float:
-    """Hires fix's: larger, from a part of the noise on."""
+    """Return the work of hires fix: a larger picture, a fraction of the steps."""
     if not params.get("enable_hr"):
         return 0.0
     width, height, scale = params["width"], params["height"], float(params["hr_scale"])
