@@ -405,3 +405,15 @@ def test_members_write_beside_models_only_if_they_are_let(guarded, alices):
     with server_settings(guarded, members_edit_models=True):
         assert guarded.put(f"{address}/preview", json={"job": alices, "index": 0}, auth=BOB).status_code == 404
         assert guarded.patch(address, json={"family": "none such"}, auth=BOB).status_code == 422
+
+
+def test_a_job_run_again_has_the_limits_and_the_server_settings_of_today(guarded):
+    job = started(guarded, BOB, fields={**TINY, "steps": 2})
+    settled(guarded, job, auth=BOB)
+    address = f"/easel/v1/queue/{job}/again"
+    with server_settings(guarded, limit_member_steps=1):
+        assert guarded.post(address, json={}, auth=BOB).status_code == 422
+    with server_settings(guarded, outdir_txt2img_samples="elsewhere"):
+        again = settled(guarded, guarded.post(address, json={}, auth=BOB).json()["job"], auth=BOB)
+        [saved] = guarded.app.jobs.get(again["id"]).pictures
+        assert Path(saved.path).is_relative_to(guarded.app.data_of("bob").paths.outputs / "elsewhere")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -177,12 +178,16 @@ def test_pasted_data_choose_no_model_but_offer_theirs_and_what_else_they_say_doe
     expect(page.locator("#html_info_txt2img .infotext")).to_contain_text("CFG scale: 4.5, Seed: 7, Size: 128x128")
 
 
+def by_basic(login: str) -> dict[str, object]:
+    """How a browser's context is opened that sends them with every request, as one that was asked for them does."""
+    return {"extra_http_headers": {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}}
+
+
 def test_accounts_have_their_own_models_on_any_device(
     chromium: Path, person: Callable[..., Callable[[], Page]], tmp_path: Path
 ) -> None:
     with serving(tmp_path, *models(tmp_path / "more"), "--gradio-auth", "alice:a,bob:b", login="alice:a") as address:
-        alice = {"http_credentials": {"username": "alice", "password": "a"}}
-        bob = {"http_credentials": {"username": "bob", "password": "b"}}
+        alice, bob = by_basic("alice:a"), by_basic("bob:b")
         page, bobs = person(address, **alice)(), person(address, **bob)()
         with page.expect_response("**/easel/v1/choice"):
             choose(page, "tiny")
