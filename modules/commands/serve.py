@@ -65,13 +65,13 @@ def own_address(flags: Flags, port: int) -> str:
 
 
 def run(app: App, sock: socket.socket, address: str) -> None:
+    server = Server(server_config(application(app, address), app.flags), app.jobs.stop_watching)
+    server.take_signals()
     print(f"Easel is at {address}", flush=True)
     if app.authenticator.required and not app.authenticator.has_accounts:
         app.setup_link, token = SetupLink.new()
         print(f"Make the administrator's account at {address}/setup?token={token}", flush=True)
         print("This link opens once. At another computer, put this one's name in place of 127.0.0.1.", flush=True)
-    server = Server(server_config(application(app, address), app.flags), app.jobs.stop_watching)
-    server.take_signals()
     server.run(sockets=[sock])
 
 
@@ -88,9 +88,13 @@ class Server(uvicorn.Server):
         uvicorn has the signals meanwhile, and sends them again at its end.
         """
         for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, ended_already)
+            signal.signal(each, self.end_early)
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:      # not under nohup
             signal.signal(signal.SIGHUP, self.handle_exit)
+
+    def end_early(self, sig: int, frame: FrameType | None) -> None:
+        """Before uvicorn listens to signals, or after that, when there is nothing left to end."""
+        self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A second signal waits for nothing: what is lost with it is made again after the next start."""
@@ -101,10 +105,6 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.stopping()
         await super().shutdown(sockets)
-
-
-def ended_already(sig: int, frame: FrameType | None) -> None:
-    """What a signal does after the end."""
 
 
 def server_config(application: ASGIApp, flags: Flags) -> uvicorn.Config:

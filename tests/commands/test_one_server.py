@@ -154,3 +154,13 @@ def test_a_terminal_works_beside_a_server_and_leaves_no_file(data):
         first.communicate()
     assert first.returncode in (0, -signal.SIGTERM)
     assert json.loads((data / "easel.lock").read_text())["in_hand"]["before"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_server_that_is_asked_to_stop_ends_well(data, name):
+    running = server(data)
+    assert running.stdout.readline().startswith("Easel is at")
+    until(lambda: (data / "easel.sqlite").exists())
+    running.send_signal(getattr(signal, name))
+    assert exit_code(running) == 0
