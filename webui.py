@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Easel's one entry: `python3 webui.py [serve | generate | make | users | test | bench | docs] [flags]`.
+"""Easel's one entry: `python3 webui.py [serve | generate | make | users | backup | restore | test | …]`.
 
 Needs a Python of 3.10 or newer and nothing else: the first start makes .venv beside this file and installs into it.
 An older Python must still be able to read this file, to be told so: hence the plain syntax and the late imports.
@@ -93,6 +93,16 @@ def users(arguments: list) -> int:
     return in_terminal("users", arguments)
 
 
+def backup(arguments: list) -> int:
+    """Settings, styles, accounts and the database saved in one file, also while the server runs."""
+    return in_terminal("backup", arguments)
+
+
+def restore(arguments: list) -> int:
+    """A backup put back in place."""
+    return in_terminal("restore", arguments)
+
+
 def in_terminal(command: str, arguments: list) -> int:
     """What modules/commands/ has under that name, given the flags and the other arguments."""
     from importlib import import_module
@@ -153,7 +163,8 @@ def report(notes: tuple) -> None:
 
 
 COMMANDS = {
-    "serve": serve, "generate": generate, "make": make, "users": users, "test": test, "bench": bench, "docs": docs,
+    "serve": serve, "generate": generate, "make": make, "users": users, "backup": backup,
+    "restore": restore, "test": test, "bench": bench, "docs": docs,
 }
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ Easel, a Stable Diffusion web UI.
 
   python3 webui.py                        open the page in your browser
   python3 webui.py generate "a red fox"   make a picture from the terminal
+  python3 webui.py backup FILE            save settings, styles, accounts and the database
+  python3 webui.py restore FILE           put a backup back in place
   python3 webui.py test                   run the tests
   python3 webui.py bench                  measure speed
   python3 webui.py docs                   write the tables of docs/ anew

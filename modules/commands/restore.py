@@ -1,0 +1,150 @@
+"""`webui.py restore FILE`: a backup put back in place. It is checked before anything is touched, and what was there is
+kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+import zipfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from modules.base.errors import Invalid
+from modules.base.files import stays_below, sync_folder, write_error
+from modules.base.process_file import ProcessFile
+from modules.commands.backup import BACKUP_FORMAT, DATABASE_NAME, MANIFEST_NAME, chosen_file
+from modules.settings.flags import Flags, Paths
+from modules.store.database import refuse_newer
+from modules.store.migrations import MIGRATIONS
+from modules.store.repair import BESIDE_DATABASE, damage_of
+
+LARGEST_MANIFEST = 64 * 2**20      # bytes
+LARGEST_BACKUP = 64 * 2**30      # bytes of all its files
+
+
+def restore(flags: Flags, arguments: list[str]) -> int:
+    """Returns the exit code. Raises WebUIError, AlreadyRunning while the server runs."""
+    source, paths = chosen_file("restore", "Put a backup back in place.", arguments), flags.paths
+    held = ProcessFile(paths.server_lock)
+    try:
+        with tempfile.TemporaryDirectory(prefix="easel-restore-", dir=paths.data_dir) as folder:
+            files = unpacked(source, Path(folder))
+            kept = replace_files(files, paths)
+    except OSError as error:
+        raise write_error(source, error) from error
+    finally:
+        held.release()
+    print(f"{len(files)} files are as {source.name} has them. What was there is in {kept}.")
+    print("Everybody logs in anew; tokens are those of the backup.")
+    return 0
+
+
+def unpacked(source: Path, folder: Path) -> dict[str, Path]:
+    """The files of a backup, each as its manifest says, in `folder`. Raises Invalid."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            listed = read_manifest(archive)
+            for name, about in listed.items():
+                unpack(archive, name, about, folder / name)
+    except FileNotFoundError as error:
+        raise Invalid(f"There is no file {source}.", "Give the file that `webui.py backup` has written.") from error
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise no_backup(source, error) from error
+    database = folder / DATABASE_NAME
+    if DATABASE_NAME in listed:
+        refuse_newer(database, len(MIGRATIONS))
+        if reason := damage_of(database):
+            raise no_backup(source, ValueError(reason))
+        end_sessions(database)
+    return {name: folder / name for name in listed}
+
+
+def no_backup(source: Path, error: Exception) -> Invalid:
+    return Invalid(
+        f"{source.name} is no whole backup of Easel's: {error}. Nothing was changed.", "Take another backup."
+    )
+
+
+def read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+    """The files it lists. Raises ValueError or KeyError."""
+    if archive.getinfo(MANIFEST_NAME).file_size > LARGEST_MANIFEST:
+        raise ValueError("its manifest is too large")
+    manifest = json.loads(archive.read(MANIFEST_NAME))
+    if manifest["easel_backup"] != BACKUP_FORMAT:
+        raise ValueError("it is of another version")
+    listed: dict[str, Any] = manifest["files"]
+    if strange := [name for name in listed if not stays_below(name) or not place_is_known(name)]:
+        raise ValueError(f"{strange[0]!r:.200} is none of its files")
+    if sum(about["size"] for about in listed.values()) > LARGEST_BACKUP:
+        raise ValueError("it is too large")
+    return listed
+
+
+def place_is_known(name: str) -> bool:
+    top = name.partition("/")[0]
+    ending = {"styles": "", "accounts": "", "models": ".json"}.get(top) if "/" in name else None
+    return name in ("config.json", "choices.json", DATABASE_NAME) or (ending is not None and name.endswith(ending))
+
+
+def unpack(archive: zipfile.ZipFile, name: str, about: dict[str, Any], target: Path) -> None:
+    """Raises ValueError unless the content is the one the manifest knows."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest, left = hashlib.sha256(), about["size"]
+    with archive.open(name) as packed, target.open("xb") as file:
+        while block := packed.read(min(2**20, left + 1)):
+            left -= len(block)
+            if left < 0:
+                raise ValueError(f"{name} is longer than its manifest says")
+            digest.update(block)
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+    if left or digest.hexdigest() != about["sha256"]:
+        raise ValueError(f"{name} is damaged")
+
+
+def end_sessions(database: Path) -> None:
+    """Who has logged out since stays so."""
+    with closing(sqlite3.connect(database)) as db, contextlib.suppress(sqlite3.OperationalError):
+        with db:
+            db.execute("DELETE FROM credentials WHERE kind = 'session'")
+        db.execute("PRAGMA journal_mode = DELETE")
+
+
+def replace_files(files: dict[str, Path], paths: Paths) -> Path:
+    """Move them into their places; returns the folder with what was there."""
+    kept = paths.data_dir / time.strftime("before-restore-%Y%m%d-%H%M%S")
+    kept.mkdir()
+    for name, source in files.items():
+        target = place_of_file(name, paths)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for end in ("", *(BESIDE_DATABASE if name == DATABASE_NAME else ())):
+            old = target.with_name(target.name + end)
+            if os.path.lexists(old):
+                aside = kept / f"{name}{end}"
+                aside.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(old, aside)
+        shutil.move(source, target)
+        sync_folder(target.parent)
+    return kept
+
+
+def place_of_file(name: str, paths: Paths) -> Path:
+    top, _, below = name.partition("/")
+    folders = {
+        "styles": paths.styles_files[0].parent,
+        "accounts": paths.data_dir / "configs" / "accounts",
+        "models": paths.models,
+    }
+    files = {"config.json": paths.settings_file, DATABASE_NAME: paths.database}
+    if below:
+        return folders[top] / below
+    return files.get(name, paths.settings_file.with_name(name))
