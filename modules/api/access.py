@@ -1,4 +1,4 @@
-"""The door: which hosts, origins and people may speak to the server. Plain ASGI, in front of page and API alike."""
+"""The door: it checks a request's host, origin and account. Plain ASGI, in front of page and API alike."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from modules.settings.flags import Flags
 from modules.store.accounts import SESSION_KIND, TOKEN_KIND, TOKEN_PREFIX
 
 log = logging.getLogger(__name__)
-# answered without an account; all else needs one
+# answered without an account; every other path needs one
 PUBLIC = frozenset({
     "/internal/ping", "/login", "/logout", "/setup",
     *(f"/login/{name}" for name in ("accounts.css", "boot.js", "common.js", "login.js", "setup.js", "favicon.svg")),
 })
-# where a browser is sent to log in, and from where it comes back
+# the login page, and the pages that it sends a browser back to
 PAGES = frozenset({"/", "/docs", "/account", "/accounts"})
-# what a foreign page can post without asking
+# content types that a foreign page can post without a preflight
 FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "text/plain")
 LONGEST_PATH, LONGEST_PATH_PART = 2000, 255      # characters of an address, bytes of a part of it
 MOST_HEADERS = 200
@@ -44,7 +44,7 @@ CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
 class Access:
-    """Sets `scope["account"]` for everything behind it, or answers with a refusal. It stands before all routing."""
+    """The door's ASGI application, before all routing: it sets `scope["account"]`, or answers with an error."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator, flags: Flags) -> None:
         self.app, self.authenticator = app, authenticator
@@ -66,7 +66,7 @@ class Access:
         try:
             await self.admit(scope, body, response)
             await response.finish(scope, receive)
-        except Exception as error:       # the request's border: its client is told, the HTTP server hears of nothing
+        except Exception as error:       # the request's border: its client gets an answer
             if isinstance(error, Unauthenticated) and response.started:
                 await response.end(scope)
             elif isinstance(error, Unauthenticated) and self.is_page(scope):
@@ -103,7 +103,7 @@ class Access:
         await self.open.run(credential, answer(self.app, scope, body.receive, response.send))
 
     def check_host(self, headers: Headers) -> None:
-        """Only names this server goes by: a foreign name that was pointed here (DNS rebinding) is turned away."""
+        """Refuse a host name that is not this server's: a foreign name may point here (DNS rebinding)."""
         if hostname(headers.get("host", "")) not in self.hosts:
             raise BadHost(
                 "This server does not go by that name.",
@@ -111,7 +111,7 @@ class Access:
             )
 
     async def identify(self, scope: Scope, headers: Headers) -> Credential:
-        """Who asks. A header that says it goes before a cookie. Raises Unauthenticated or RateLimited."""
+        """Return the request's credential; a header goes before a cookie. Raises Unauthenticated or RateLimited."""
         if not self.authenticator.required:
             return LOCAL_CREDENTIAL
         public = scope["path"] in {self.subpath + path for path in PUBLIC}
@@ -126,7 +126,7 @@ class Access:
         return found
 
     async def by_header(self, scope: Scope, header: str) -> Credential | None:
-        """A token, or a name with its password, or with a token in its place. Raises as `identify` does."""
+        """Return the credential in a header: a token, or a name with a password or token. Raises as `identify` does."""
         scheme, _, value = header.partition(" ")
         if scheme.lower() == "bearer":
             return self.authenticator.by_secret(TOKEN_KIND, value.strip())
@@ -139,7 +139,7 @@ class Access:
         return await self.authenticator.by_password(name, password, client_address(scope))
 
     def is_page(self, scope: Scope) -> bool:
-        """Does a browser open a page, for a person who can be sent to log in?"""
+        """Return whether a browser opens a page, so that it can be sent to the login page."""
         return (
             scope["type"] == "http"
             and scope["method"] == "GET"
@@ -159,7 +159,7 @@ async def answer(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> No
 
 
 def client_address(scope: Scope) -> str:
-    """Where the request comes from, as the door sees it: behind a trusted proxy, what that says."""
+    """Return the request's address; behind a trusted proxy, the one that the proxy gives."""
     return str((scope.get("client") or ("",))[0])
 
 
@@ -170,17 +170,14 @@ def check_head(headers: Headers) -> None:
 
 
 def check_form(scope: Scope, headers: Headers) -> None:
-    """Raises UnsupportedMedia."""
+    """Check the content type of a posted form. Raises UnsupportedMedia."""
     form = headers.get("content-type", "").split(";")[0].strip().lower() in FORM_CONTENT_TYPES
     if scope["type"] == "http" and scope["method"] not in SAFE and form:
         raise UnsupportedMedia("Send JSON.", "Set the header Content-Type: application/json.")
 
 
 def check_target(path: str) -> None:
-    """Only what can be a path here: no other form of target, nothing that a file system or a log would stumble over.
-
-    Raises NotFound.
-    """
+    """Raise NotFound for a path that cannot exist here, or that a file system or a log could not handle."""
     longest = max(len(part) for part in path.encode(errors="replace").split(b"/"))
     if (
         not path.startswith("/")
@@ -192,7 +189,7 @@ def check_target(path: str) -> None:
 
 
 def basic_credentials(header: str) -> tuple[str, str]:
-    """Name and password of HTTP Basic authentication (RFC 7617); two empty texts if there are none."""
+    """Return name and password of HTTP Basic authentication (RFC 7617); two empty texts if there are none."""
     scheme, _, encoded = header.partition(" ")
     try:
         name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -202,7 +199,7 @@ def basic_credentials(header: str) -> tuple[str, str]:
 
 
 def hostname(host: str) -> str:
-    """The name in a Host header, without its port; "" if it is not one."""
+    """Return the name in a Host header, without its port; "" if it is malformed."""
     try:
         return (urlsplit(f"//{host}").hostname or "") if not set(host) & set("/?#@\\") else ""
     except ValueError:
@@ -210,7 +207,7 @@ def hostname(host: str) -> str:
 
 
 def allowed_hosts(flags: Flags) -> frozenset[str]:
-    """Loopback always; beyond it, the names and addresses this computer has."""
+    """Return the allowed hosts: loopback, and beyond it the names and addresses of this computer."""
     hosts = {"127.0.0.1", "localhost", "::1", *flags.allowed_hosts}
     if flags.server_name:
         hosts.add(flags.server_name.lower())

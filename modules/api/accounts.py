@@ -1,4 +1,4 @@
-"""/easel/v1/account: one's own account; /easel/v1/accounts and /audit: all of them, for who administers the server."""
+"""/easel/v1/account: one's own account; /easel/v1/accounts and /audit: all accounts, for administrators."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MOST_ENTRIES = 500      # of the audit log in one reply
 class OwnAccount(BaseModel):
     name: str
     role: str
-    local: bool         # nobody logs in here
-    by_flag: bool       # its password stands in the server's flags
+    local: bool         # the server has no accounts
+    by_flag: bool       # its password is in the server's flags
 
 
 class NewPassword(KnownFields):
@@ -42,17 +42,17 @@ class NewToken(KnownFields):
 
 
 class TokenMade(BaseModel):
-    token: str          # its secret, told this once
+    token: str          # its secret, shown only this once
     label: str
 
 
 class CredentialInfo(BaseModel):
     id: str
-    label: str          # a token's name, a session's browser
-    address: str        # where it was made
-    created: float      # seconds since 1970, as all times
+    label: str          # a token's name, or a session's browser
+    address: str        # the address that it was made from
+    created: float      # seconds since 1970, like all times here
     used: float
-    current: bool       # what this request came with
+    current: bool       # True for the credential of this request
 
 
 class NewAccount(KnownFields):
@@ -65,7 +65,7 @@ class NewAccount(KnownFields):
 class AccountMade(BaseModel):
     name: str
     role: str
-    password: str       # one that was made up, else ""
+    password: str       # the generated one, else ""
 
 
 class AccountChange(KnownFields):
@@ -80,7 +80,7 @@ class AccountInfo(BaseModel):
     disabled: bool
     by_flag: bool
     created: float | None
-    used: float | None          # the last use of a session or token that there is
+    used: float | None          # the last use of one of its sessions or tokens
     sessions: int
     tokens: int
 
@@ -105,14 +105,14 @@ def own_routes(app: App) -> APIRouter:
 
     @api.get("/account")
     def own_account(request: Request) -> OwnAccount:
-        """Who the caller is."""
+        """The caller's account."""
         who = account(request)
         by_flag = is_by_flag(app, who.name)
         return OwnAccount(name=who.name, role=who.role.name.lower(), local=who.is_local, by_flag=by_flag)
 
     @api.post("/account/password", status_code=204)
     async def change_password(body: NewPassword, request: Request) -> Response:
-        """Ends all sessions and tokens of the account; the session that asks goes on as a new one."""
+        """Change the password and end all sessions and tokens of the account; the caller gets a new session."""
         name = own_name(app, request)
         check_password_form(body.password, name)
         await checked_password(app, request, name, body.current)
@@ -131,7 +131,7 @@ def own_routes(app: App) -> APIRouter:
 
     @api.post("/account/tokens", status_code=201)
     async def make_token(body: NewToken, request: Request) -> TokenMade:
-        """A token to send as `Authorization: Bearer …`, or in place of the password of HTTP Basic."""
+        """Make a token to send as `Authorization: Bearer …`, or in place of the password of HTTP Basic."""
         name, label = own_name(app, request), body.label.strip() or "token"
         secret = await asyncio.to_thread(auth.store.add_token, name, label, client_address(request.scope))
         await auth.refresh()
@@ -140,7 +140,7 @@ def own_routes(app: App) -> APIRouter:
 
     @api.get("/account/sessions")
     def sessions(request: Request) -> list[CredentialInfo]:
-        """Where the caller is logged in."""
+        """The caller's sessions."""
         return credential_infos(app, request, SESSION_KIND)
 
     @api.delete("/account/credentials/{credential}", status_code=204)
@@ -159,12 +159,12 @@ def administrator_routes(app: App) -> APIRouter:
 
     @api.get("/accounts")
     def accounts() -> list[AccountInfo]:
-        """All accounts: those of the flags, then those that were made, by name."""
+        """All accounts: those of the flags, then the others by name."""
         return [*flag_account_infos(app), *(account_info(app, record) for record in auth.store.list())]
 
     @api.post("/accounts", status_code=201)
     async def add_account(body: NewAccount, request: Request) -> AccountMade:
-        """The first account of a server administers it."""
+        """Add an account; the first one of a server must be an administrator."""
         name, role = account_name(body.name), Role[body.role.upper()]
         check_not_by_flag(app, name)
         if not auth.has_accounts and role < Role.ADMINISTRATOR:
@@ -179,14 +179,14 @@ def administrator_routes(app: App) -> APIRouter:
 
     @api.patch("/accounts/{name}")
     async def change_account(name: Id, body: AccountChange, request: Request) -> AccountInfo:
-        """Change the role, disable or enable it, set a new password: each of the last two ends its sessions."""
+        """Change the role, disable or enable the account, or set a password; the last two end its sessions."""
         check_not_by_flag(app, name)
         await apply_change(app, body, auth.store.get(name).name, request)
         return account_info(app, auth.store.get(name))
 
     @api.delete("/accounts/{name}", status_code=204)
     async def delete_account(name: Id, request: Request) -> None:
-        """Nobody can log in to it any more. What it has made stays, and so its name is not given to another."""
+        """Delete the account. What it has made stays, so its name cannot be given to another."""
         check_not_by_flag(app, name)
         await asyncio.to_thread(auth.store.delete, name)
         await auth.refresh()
@@ -196,7 +196,7 @@ def administrator_routes(app: App) -> APIRouter:
     def audit(
         limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100, before: Annotated[float, Query()] = 1e12
     ) -> list[AuditLine]:
-        """Who logged in and what was done to accounts, newest first."""
+        """The audit log: logins and changes of accounts, newest first."""
         entries = auth.store.audit(limit, before)
         return [
             AuditLine(at=each.at, account=each.account, action=each.action, subject=each.subject, address=each.address)
@@ -207,7 +207,7 @@ def administrator_routes(app: App) -> APIRouter:
 
 
 async def apply_change(app: App, body: AccountChange, name: str, request: Request) -> None:
-    """Raises Conflict, or Invalid for a password; what came before it in the order below is then done."""
+    """Apply the changes in the order below. Raises Conflict, or Invalid for a password; earlier changes then stay."""
     store, by = app.authenticator.store, account(request).name
     if body.password is not None:
         check_password_form(body.password, name)
@@ -229,7 +229,7 @@ async def set_password(app: App, name: str, password: str) -> None:
 
 
 def own_name(app: App, request: Request) -> str:
-    """The caller's, of an account that was made here. Raises Conflict for another."""
+    """Return the caller's name, if the account is in the database. Raises Conflict if it is not."""
     check_needed(app)
     name = account(request).name
     check_not_by_flag(app, name)
@@ -241,7 +241,7 @@ def is_by_flag(app: App, name: str) -> bool:
 
 
 def check_not_by_flag(app: App, name: str) -> None:
-    """Raises Conflict."""
+    """Raise Conflict for an account of the flags."""
     if is_by_flag(app, name):
         raise Conflict(
             f"The account {name} stands in the server's flags.",

@@ -1,6 +1,6 @@
-"""/easel/v1/cards: the model files as cards, found, described and pictured.
+"""/easel/v1/cards: the model files as cards, with descriptions and previews.
 
-A card goes by an opaque id, never by a path.
+A card has an opaque id, never a path.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from modules.requests.picture_data import picture_metadata
 MAX_FAMILY = 40             # characters
 LARGEST_PREVIEW_SIDE = 1024         # pixels of a preview
 FIRST_SCAN_WAIT = 1.0              # s that the first list waits for the first scan
-IMMUTABLE_CACHE = "private, max-age=604800, immutable"      # the address tells the version
+IMMUTABLE_CACHE = "private, max-age=604800, immutable"      # the address contains the version
 
 
 class CardQuery(KnownFields):
-    """Which cards, and in which order."""
+    """A query for cards: filter, order and page."""
 
     kind: str = Field("lora", max_length=MAX_NAME, json_schema_extra={"enum": [kind.name for kind in MODEL_KINDS]})
     search: str = Field("", max_length=MAX_SEARCH, description="Parts of words, all of which must be there.")
@@ -60,7 +60,7 @@ class CardQuery(KnownFields):
 
 
 class CardChange(KnownFields):
-    """What is not given stays as it is; null, or an empty text, takes it away."""
+    """Changes of a card. A missing field stays as it is; null, or an empty text, removes it."""
 
     description: str | None = Field(None, max_length=MAX_SETTING * 2)
     family: str | None = Field(None, max_length=MAX_FAMILY)
@@ -88,13 +88,13 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/cards")
     def cards(wanted: Annotated[CardQuery, Query()], request: Request) -> dict[str, Any]:
-        """One page of them; `scanning` while the folders are still being looked into."""
+        """One page of cards; `scanning` is true while the folders are still being read."""
         app.cards.wait(FIRST_SCAN_WAIT)
         return list_cards(app, wanted, strength_for(request))
 
     @api.post("/cards/refresh", status_code=204)
     def refresh() -> None:
-        """Look into the folders again."""
+        """Read the folders again."""
         app.cards.renew()
 
     @api.get("/cards/{card}")
@@ -103,7 +103,7 @@ def routes(app: App) -> APIRouter:
 
     @api.patch("/cards/{card}")
     def change(card: Name, change: CardChange, request: Request) -> dict[str, Any]:
-        """Written into `name.json` beside the file, where A1111 has it too."""
+        """Change a card's data, in `name.json` beside the file, as A1111 does."""
         check_edits_models(account(request), app.settings.current)
         return detailed(app, app.cards.change(app.cards.get(card), wanted(change)), strength_for(request))
 
@@ -113,9 +113,7 @@ def routes(app: App) -> APIRouter:
 
     @api.put("/cards/{card}/preview", openapi_extra=PREVIEW_BODY)
     async def set_preview(card: Name, request: Request) -> dict[str, Any]:
-        """A picture of one of your jobs, or a file of your own, as the card's picture:
-        `name.preview.png` beside the file.
-        """
+        """Set the card's preview, `name.preview.png` beside the file, to a picture of one of your jobs or an upload."""
         check_edits_models(account(request), app.settings.current)
         entry, sent = app.cards.get(card), await sent_picture(request)
         async with app.decoding.room(0 if isinstance(sent, PictureOf) else count_pixels(sent)):
@@ -125,7 +123,7 @@ def routes(app: App) -> APIRouter:
 
 
 def usual_strength(app: App, owner: str) -> float:
-    """What a click on a card writes into that account's prompt."""
+    """Return the strength that a click on a card writes into that account's prompt."""
     return app.data_of(owner).settings.current.extra_networks_default_multiplier
 
 
@@ -170,9 +168,9 @@ def card_of(app: App, entry: IndexEntry, strength: float, model_family: str = ""
 
 
 def inserted(kind: ModelKind, entry: IndexEntry, strength: float) -> str:
-    """What a click writes: a prompt's words, or a checkpoint's or VAE's name in the settings.
+    """Return the text that a click writes: a prompt's words, or a checkpoint's or VAE's name in the settings.
 
-    Folders only where they are needed.
+    It contains folders only if it would be ambiguous without.
     """
     if kind.chosen:
         return entry.file
@@ -187,7 +185,7 @@ def detailed(app: App, entry: IndexEntry, strength: float) -> dict[str, Any]:
 
 
 def wanted(change: CardChange) -> dict[str, Any]:
-    """Raises Invalid for a family nobody knows."""
+    """Return the change as fields of the file. Raises Invalid for an unknown family."""
     given = change.model_dump(exclude_unset=True)
     if family := given.get("family"):
         given["family"] = family_named(family)
@@ -201,13 +199,13 @@ def wanted(change: CardChange) -> dict[str, Any]:
 
 
 def preview_response(content: bytes) -> Response:
-    """Whatever the file is called, only what is a picture is sent."""
+    """Return a response for a preview, if the content is a picture, whatever the file's name."""
     kind = Image.MIME[open_image(content).format or ""]
     return Response(content, media_type=kind, headers={"Cache-Control": IMMUTABLE_CACHE})
 
 
 def count_pixels(content: bytes) -> int:
-    """Raises InvalidImage or TooLarge."""
+    """Return the number of pixels. Raises InvalidImage or TooLarge."""
     width, height = open_image(content).size
     return width * height
 
@@ -218,7 +216,7 @@ def pictured(app: App, entry: IndexEntry, sent: PictureOf | bytes, owner: str) -
 
 
 def picture_of(app: App, wanted: PictureOf, owner: str) -> bytes:
-    """Raises UnknownName, also for another's job."""
+    """Return the picture's file. Raises UnknownName, also for another owner's job."""
     for found in app.jobs.get(wanted.job, owner).pictures:
         if found.index == wanted.index and Path(found.path).is_file():
             return Path(found.path).read_bytes()
@@ -226,7 +224,7 @@ def picture_of(app: App, wanted: PictureOf, owner: str) -> bytes:
 
 
 def preview_png(content: bytes) -> bytes:
-    """Any picture as a PNG of moderate size; generation data stays in it. Raises InvalidImage or TooLarge."""
+    """Convert a picture to a PNG of moderate size, with its generation data. Raises InvalidImage or TooLarge."""
     infotext = picture_metadata(content).infotext
     image = apply_orientation(open_image(content))
     image.thumbnail((LARGEST_PREVIEW_SIDE, LARGEST_PREVIEW_SIDE), Image.Resampling.LANCZOS)
@@ -234,7 +232,10 @@ def preview_png(content: bytes) -> bytes:
 
 
 async def sent_picture(request: Request) -> PictureOf | bytes:
-    """Raises UnsupportedMedia, RequestValidationError, Invalid or TooLarge."""
+    """Return the uploaded picture, or the reference to a job's picture.
+
+    Raises UnsupportedMedia, RequestValidationError, Invalid or TooLarge.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await sent_file(request)
@@ -251,7 +252,7 @@ async def sent_picture(request: Request) -> PictureOf | bytes:
 
 
 async def sent_file(request: Request) -> bytes:
-    """The form's only file; what the sender called it does not matter. Raises Invalid or TooLarge."""
+    """Return the form's only file; its name does not matter. Raises Invalid or TooLarge."""
     try:
         form = await MultiPartParser(request.headers, limited_body(request), max_files=1, max_fields=4).parse()
     except (MultiPartException, KeyError) as error:
@@ -265,7 +266,7 @@ async def sent_file(request: Request) -> bytes:
 
 
 async def limited_body(request: Request) -> AsyncGenerator[bytes, None]:
-    """The body as it comes. Raises TooLarge."""
+    """Yield the body in parts. Raises TooLarge."""
     size = 0
     async for part in request.stream():
         check_size(size := size + len(part))

@@ -1,4 +1,4 @@
-"""Text is sent compressed (gzip) where the client takes it. Plain ASGI, in front of everything."""
+"""Compression of text (gzip) for clients that accept it. Plain ASGI, in front of everything."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ COMPRESSIBLE_TYPES = frozenset({
     "text/html", "text/css", "text/plain", "text/javascript",
     "application/javascript", "application/json", "application/manifest+json", "image/svg+xml",
 })
-AS_IT_IS = ("/sdapi/", "/internal/")      # replies that are mostly pictures in base64: much work for little
-SMALLEST_COMPRESSED = 1024                           # bytes that are worth it
-THREADED_LENGTH = 2**16                              # bytes from which on it is done in a thread
+AS_IT_IS = ("/sdapi/", "/internal/")      # mostly base64 pictures: much work for little
+SMALLEST_COMPRESSED = 1024                           # bytes; smaller bodies are not compressed
+THREADED_LENGTH = 2**16                              # bytes; larger parts are compressed in a thread
 LEVEL = 6
-GZIP = 16 + zlib.MAX_WBITS                # tells zlib to write gzip's header
+GZIP = 16 + zlib.MAX_WBITS                # makes zlib write gzip's header
 
 
 class Compressed:
-    """What comes in parts is sent on part by part, each of them complete: nothing that streams is held back."""
+    """The compressing ASGI application. Each part of a stream is compressed and sent at once."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -34,7 +34,7 @@ class Compressed:
 
 
 def takes_gzip(headers: Headers) -> bool:
-    """RFC 9110: named, and not with a weight of nothing."""
+    """Return whether the client accepts gzip (RFC 9110): it is named, with a weight above 0."""
     accepted = dict(
         coding.replace(" ", "").lower().partition(";q=")[::2]
         for coding in headers.get("accept-encoding", "").split(",")
@@ -43,7 +43,7 @@ def takes_gzip(headers: Headers) -> bool:
 
 
 class CompressingSend:
-    """A `send` that compresses. The start is held until the first part tells how much there is."""
+    """A `send` that compresses. The start is held until the first part shows the length."""
 
     def __init__(self, send: Send) -> None:
         self.send = send
@@ -76,7 +76,7 @@ class CompressingSend:
         if whole:
             headers["Content-Length"] = str(len(body))
         if (tag := headers.get("etag", "")).startswith('"'):
-            headers["ETag"] = f"W/{tag}"      # the same text, other bytes
+            headers["ETag"] = f"W/{tag}"      # weak, since the bytes differ
         await self.send(start)
         await self.send({**message, "body": body})
 

@@ -1,4 +1,4 @@
-"""Our cookies: not for scripts, not for other sites, and over https for nothing else."""
+"""Cookies of this server: not for scripts or other sites, and over https for https alone."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ LONGEST_COOKIES = 8192      # characters of a Cookie header that is read
 
 
 class Cookies:
-    """subpath: below which the server's pages are"""
+    """The server's cookies.
+
+    subpath: the path of the server's pages
+    """
 
     def __init__(self, subpath: str) -> None:
         self.path = subpath or "/"
 
     def name(self, scope: Scope, name: str) -> str:
-        """With the prefix by which browsers keep other servers from setting it (RFC 6265bis, 4.1.3)."""
+        """Return the cookie's name, with the prefix that keeps other servers from setting it (RFC 6265bis, 4.1.3)."""
         if not is_secure(scope):
             return name
         return f"__Host-{name}" if self.path == "/" else f"__Secure-{name}"
 
     def read(self, scope: Scope, name: str) -> str:
-        """The cookie's value, "" if there is none."""
+        """Return the cookie's value, "" if there is none."""
         text = Headers(scope=scope).get("cookie", "")
         if len(text) > LONGEST_COOKIES:
             return ""
@@ -40,7 +43,7 @@ class Cookies:
 
 
 def cookie_values(header: str) -> dict[str, str]:
-    """By name; a part that is no cookie is passed over."""
+    """Return the values by name; malformed parts are skipped."""
     pairs = [part.strip().partition("=") for part in header.split(";")]
     return {name: value for name, _, value in reversed(pairs) if name}
 

@@ -1,4 +1,4 @@
-"""Refusals over HTTP: one shape for all of them, which A1111's clients understand too."""
+"""Errors over HTTP: one shape for all of them, which A1111's clients understand too."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CODES = {
 
 
 class FieldProblem(BaseModel):
-    """FastAPI's way to say which field it is about."""
+    """FastAPI's description of a problem with one field."""
 
     loc: list[str | int]
     msg: str
@@ -38,8 +38,8 @@ class FieldProblem(BaseModel):
 
 
 class Refusal(BaseModel):
-    error: str                              # the machine's word for it
-    detail: str | list[FieldProblem]        # a sentence, or what is wrong with which field
+    error: str                              # the error's code
+    detail: str | list[FieldProblem]        # a sentence, or the problem of each field
     hint: str                               # what to do about it
     errors: str                             # A1111's sentence
     body: str                               # A1111 has this key; always empty here
@@ -47,7 +47,7 @@ class Refusal(BaseModel):
 
 
 def handle(api: FastAPI) -> None:
-    """Have every refusal answered in our shape; faults of our own are the door's to answer."""
+    """Answer every error in our shape; unexpected ones are answered by the door."""
     api.exception_handler(WebUIError)(refusal_response)
     api.exception_handler(RequestValidationError)(invalid)
     api.exception_handler(HTTPException)(other)
@@ -55,7 +55,7 @@ def handle(api: FastAPI) -> None:
 
 
 def refusal_body(code: str, detail: str | list[dict[str, Any]], hint: str = "", sentence: str = "") -> dict[str, Any]:
-    """The body; `sentence` is for people where `detail` is a list of fields."""
+    """Return the body; `sentence` is for people if `detail` is a list of fields."""
     said = sentence or (detail if isinstance(detail, str) else "")
     return {
         "error": code,
@@ -72,10 +72,10 @@ def refusal_response(request: Request, error: WebUIError) -> JSONResponse:
 
 
 def error_headers(error: WebUIError) -> Mapping[str, str]:
-    """Those that go with a refusal."""
+    """Return the headers of an error."""
     if error.status in (429, 503):
         return {"Retry-After": str(error.retry_after)}
-    # or the rest of what is too large would still come
+    # else the rest of a too large body would still come
     return {"Connection": "close"} if error.status == 413 else {}
 
 
@@ -87,7 +87,7 @@ def body_of(error: WebUIError) -> dict[str, Any]:
 
 
 def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    """FastAPI's list of fields, without the input: it may be megabytes, or not JSON."""
+    """Answer FastAPI's list of fields, without the input: it may be megabytes, or not JSON."""
     some = error.errors()[:MOST_PROBLEMS]
     problems = jsonable_encoder(
         [{"loc": error_location(one["loc"]), "msg": message(one), "type": one["type"]} for one in some]
@@ -97,21 +97,21 @@ def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
 
 
 def error_location(loc: Iterable[str | int]) -> list[str | int]:
-    """Where in the request, whose own names may be as long as it likes."""
+    """Return the place in the request, shortened: its names may be of any length."""
     return [part[:MAX_ID] if isinstance(part, str) else part for part in loc]
 
 
 def message(problem: Mapping[str, Any]) -> str:
-    """Pydantic's sentence; of broken JSON, also what broke it."""
+    """Return pydantic's sentence; for broken JSON, with the reason."""
     return f"{problem['msg']}: {problem['ctx']['error']}" if problem["type"] == "json_invalid" else problem["msg"]
 
 
 def other(request: Request, error: HTTPException) -> JSONResponse:
-    """No such route, or not that way."""
+    """Answer that there is no such route, or that the method is not allowed."""
     body = refusal_body(CODES.get(error.status_code, "bad_request"), f"{error.detail}.")
     return JSONResponse(body, error.status_code, error.headers)
 
 
 def unheard(request: Request, error: ClientDisconnect) -> Response:
-    """The client has left in the middle of its request: nobody hears the answer."""
+    """Return an empty response: the client has disconnected."""
     return Response(status_code=400)

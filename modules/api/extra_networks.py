@@ -1,4 +1,4 @@
-"""/sd_extra_networks: previews, metadata and cards as programs written for A1111's ask for them.
+"""/sd_extra_networks: previews, metadata and cards, as A1111's clients request them.
 
 Names are looked up, never opened.
 """
@@ -37,25 +37,25 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/metadata")
     def metadata(page: QueryText, item: QueryText) -> dict[str, Any]:
-        """What a safetensors file says of itself, as a text of JSON; {} if nothing."""
+        """A safetensors file's own metadata, as a text of JSON; {} if there is none."""
         found = app.cards.details(find_entry(app, page, item)).metadata
         return {"metadata": json.dumps(found, indent=4, ensure_ascii=False)} if found else {}
 
     @api.get("/cover-images")
     def cover_images(page: QueryText, item: QueryText, index: Annotated[int, Query(ge=0)] = 0) -> Response:
-        """A picture that a safetensors file has in its metadata, if it is one."""
+        """A picture in a safetensors file's metadata."""
         return preview_response(cover_picture(Path(find_entry(app, page, item).path), index))
 
     @api.get("/get-single-card")
     def get_single_card(request: Request, page: QueryText, name: QueryText, tabname: QueryText = "") -> dict[str, str]:
-        """One card in the elements and classes of A1111's."""
+        """One card as HTML with A1111's elements and classes."""
         return {"html": html_of(card_of(app, find_entry(app, page, name), usual_strength(app, owner(request))))}
 
     return api
 
 
 def find_entry(app: App, page: str, item: str) -> IndexEntry:
-    """Raises UnknownName."""
+    """Return the index entry. Raises UnknownName."""
     pages = {kind.page: kind for kind in with_pages(app.models.kinds)}
     kind = pages.get(page.lower().replace(" ", "_"))
     if kind is None:

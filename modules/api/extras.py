@@ -1,4 +1,4 @@
-"""Finished pictures made larger, and what there is to do it with: A1111's routes around upscalers."""
+"""A1111's routes for upscaling finished pictures, and the lists of upscalers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from modules.requests.picture_data import picture_metadata
 from modules.requests.submit import Submission, submit
 from modules.store.jobs import JobRecord
 
-USUAL_SCALE = 4                     # what A1111 says of models whose names say nothing
+USUAL_SCALE = 4                     # A1111's value for models without a number in their names
 SCALE_IN_NAME = re.compile(r"(?<!\d)(\d)x|x(\d)(?!\d)", re.IGNORECASE)
 REAL_ESRGAN = "RealESRGAN"          # the folder
 
@@ -56,7 +56,7 @@ class ExtrasSingleImageRequest(Extras):
 
 @dataclass(frozen=True, kw_only=True)
 class ExtrasBatchImagesRequest(FromFolder, Extras):
-    """Pictures in base64, or of a folder on the server, which is Easel's own."""
+    """A batch request: pictures in base64, or, as Easel's own addition, a folder on the server."""
 
     imageList: Annotated[list[NamedPicture], Field(max_length=MAX_ITEMS)] = field(default_factory=list)
     save_images: SaveImagesField = False
@@ -66,7 +66,7 @@ ExtrasRequest = ExtrasSingleImageRequest | ExtrasBatchImagesRequest
 
 
 class ExtrasSingleImageReply(BaseModel):
-    html_info: str      # what was done, as HTML
+    html_info: str      # a report as HTML
     image: str          # a PNG file in base64
 
 
@@ -81,7 +81,7 @@ class InterrogateRequest(BaseModel):
 
 
 def normalise_extras(body: Any) -> Any:
-    """Nulls are defaults; an empty name is no upscaler."""
+    """Replace nulls by defaults, and an empty name by no upscaler."""
     if not isinstance(body, Mapping):
         return body
     return {name: value for name, value in without_nulls(body).items() if not (name in UPSCALER_FIELDS and value == "")}
@@ -96,7 +96,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/extra-single-image")
     async def single(body: SingleBody, request: Request) -> ExtrasSingleImageReply:
-        """Enlarge a picture and wait for it. Its generation data is kept, and tells what was done."""
+        """Enlarge a picture and wait for it. Its generation data are kept and extended."""
         job = await started(app, body, {"image": body.image}, account(request))
         record = await ended(app.jobs, job)
         [image] = await asyncio.to_thread(base64_results, record)
@@ -104,7 +104,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/extra-batch-images")
     async def batch(body: BatchBody, request: Request) -> ExtrasBatchImagesReply:
-        """Enlarge pictures, one after another, and wait for them all."""
+        """Enlarge pictures, one after another, and wait for all of them."""
         pictures = {f"imageList.{index}": each.data for index, each in enumerate(body.imageList)}
         job = await started(app, body, pictures, account(request))
         record = await ended(app.jobs, job)
@@ -115,7 +115,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/interrogate")
     def interrogate(body: InterrogateRequest) -> None:
-        """Words for a picture. The models for that are not there, and the refusal says which they are."""
+        """Refuse to describe a picture: the models for it are not there, and the error names them."""
         refuse_interrogation(body.model)
 
     add_lists(api, app)
@@ -123,17 +123,17 @@ def routes(app: App) -> APIRouter:
 
 
 def add_lists(api: APIRouter, app: App) -> None:
-    """What there is to choose from."""
+    """Add the routes of the lists."""
 
     @api.get("/upscalers")
     def upscalers() -> list[dict[str, Any]]:
-        """What needs no model, then the models in their folders now."""
+        """The upscalers: those without a model first, then the models in their folders now."""
         names, models = app.models.upscalers(), upscaler_files(app.models.of("upscaler"))
         return [upscaler(name, models.get(name)) for name in names]
 
     @api.get("/latent-upscale-modes")
     def latent_upscale_modes() -> list[dict[str, str]]:
-        """Ways for hires fix to enlarge the latent itself."""
+        """The modes of hires fix that enlarge the latent itself."""
         return [{"name": name} for name in LATENT_MODES]
 
     @api.get("/realesrgan-models")
@@ -148,17 +148,17 @@ def add_lists(api: APIRouter, app: App) -> None:
 
     @api.get("/face-restorers")
     def face_restorers() -> list[dict[str, Any]]:
-        """Those whose model file is there; `cmd_dir` is its folder's name among the models."""
+        """The face restorers with a model file; `cmd_dir` is its folder's name among the models."""
         return [{"name": each.name, "cmd_dir": each.folder} for each in app.models.face_restorers()]
 
 
 def is_realesrgan(app: App, file: ModelFile) -> bool:
-    """Whether it lies in a folder of that name."""
+    """Return whether the file is in a folder of that name."""
     return any(root.name == REAL_ESRGAN and file.path.is_relative_to(root) for root in app.models.of("upscaler").roots)
 
 
 def upscaler(name: str, file: ModelFile | None) -> dict[str, Any]:
-    """A1111's fields, `model_path` without the folders it lies in, and what is wrong with a broken file."""
+    """Return A1111's fields, `model_path` without the parent folders, and the problem of a broken file."""
     return {
         "name": name,
         "model_name": None if name == NO_UPSCALER else name,
@@ -170,7 +170,7 @@ def upscaler(name: str, file: ModelFile | None) -> dict[str, Any]:
 
 
 def scale_from_name(name: str) -> int:
-    """As far as a name tells: "R-ESRGAN 2x+", "4x-UltraSharp", "RealESRGAN_x4plus"."""
+    """Return the factor in a name such as "R-ESRGAN 2x+", "4x-UltraSharp", "RealESRGAN_x4plus", else 4."""
     found = SCALE_IN_NAME.search(name)
     return int(found[1] or found[2]) if found else USUAL_SCALE
 
@@ -179,13 +179,13 @@ def scale_from_name(name: str) -> int:
 
 
 async def started(app: App, body: ExtrasRequest, pictures: Mapping[str, str], caller: Account) -> str:
-    """`start_extras`, once there is room to decode the pictures. Raises Busy too."""
+    """Call `start_extras` once there is room to decode the pictures. Raises Busy too."""
     async with app.decoding.room(await asyncio.to_thread(most_pixels, pictures.values())):
         return await asyncio.to_thread(start_extras, app, body, pictures, caller)
 
 
 def start_extras(app: App, body: ExtrasRequest, pictures: Mapping[str, str], caller: Account) -> str:
-    """Begin the job and return its id. Raises Invalid, InvalidImage, TooLarge, UnknownName, ModelMissing or Forbidden.
+    """Start the job and return its id. Raises Invalid, InvalidImage, TooLarge, UnknownName, ModelMissing or Forbidden.
 
     pictures: field name → base64
     """
@@ -213,7 +213,7 @@ def refuse_nothing(pictures: Mapping[str, str]) -> None:
 
 
 def base64_results(record: JobRecord) -> list[str]:
-    """The pictures in base64, every one there was to be. Raises JobFailed.
+    """Return all pictures in base64. Raises JobFailed if one is missing.
 
     They may be large: not to be called on the event loop.
     """

@@ -1,4 +1,4 @@
-"""What reverse proxies say of the requests that they hand on: believed from those that are named, from nobody else."""
+"""Headers of reverse proxies: accepted from the proxies named by the flags, from nobody else."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class TrustedProxies:
             found = ipaddress.ip_address(address)
         except ValueError:
             return False
-        mapped = getattr(found, "ipv4_mapped", None) or found      # ::ffff:10.0.0.1, at a socket for both
+        mapped = getattr(found, "ipv4_mapped", None) or found      # a socket for both kinds shows ::ffff:10.0.0.1
         return any(mapped in network for network in self.networks)
 
     def seen_through(self, scope: Scope) -> Scope:
-        """The request as the nearest trusted proxy had it, without any word that only proxies say."""
+        """Return the request as the nearest trusted proxy received it, without proxies' headers."""
         plain = [
             (name, value)
             for name, value in scope["headers"]
@@ -49,9 +49,7 @@ class TrustedProxies:
         return seen
 
     def client(self, chain: Sequence[str], address: str) -> str:
-        """The nearest address that is no trusted proxy's: what stands before it in the chain,
-        anybody may have written.
-        """
+        """Return the nearest address that is no trusted proxy's: anybody may have written those before it."""
         for claimed in reversed([part.strip() for line in chain for part in line.split(",")]):
             try:
                 address = str(ipaddress.ip_address(claimed))
@@ -63,12 +61,12 @@ class TrustedProxies:
 
 
 def last(values: Sequence[str]) -> str:
-    """What the nearest proxy says: it comes after what it was given."""
+    """Return the nearest proxy's value, which is the last."""
     return values[-1].rpartition(",")[2].strip() if values else ""
 
 
 def scheme_for(kind: str, scheme: str) -> str:
-    """http or https, as websockets have it if it is one; "" for any other word."""
+    """Return http or https, or the websocket form of it; "" for any other word."""
     if scheme not in ("http", "https"):
         return ""
     return scheme.replace("http", "ws") if kind == "websocket" else scheme

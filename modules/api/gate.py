@@ -1,4 +1,4 @@
-"""What of gradio the page needs: its document, its code and its style sheets. All else that gradio serves is closed.
+"""The part of gradio that the page needs: its document, its code and its style sheets. All other routes are closed.
 
 Plain ASGI, between the door and gradio. gradio draws the page in the browser; it calls no function of ours, so it takes
 no values, keeps no files, has no queue and no sessions here.
@@ -18,7 +18,7 @@ from modules.base.errors import NotFound
 READ_METHODS = ("GET", "HEAD")
 ROUTES = ("/", "/theme.css", "/favicon.ico")
 FOLDERS: Mapping[str, str] = {      # code and style sheets → how long a browser may keep them
-    "/assets/": "private, max-age=604800",      # their names change with their content
+    "/assets/": "private, max-age=604800",      # the file names change with the content
     "/static/": "private, no-cache",
     "/easel/page/": "private, no-cache",
 }
@@ -29,7 +29,7 @@ PASSED_HEADERS = frozenset(
 
 
 class Gate:
-    """Lets requests that read the page through to `page`, without query and cookies."""
+    """The ASGI application that passes reading requests to `page`, without query and cookies."""
 
     def __init__(self, page: ASGIApp) -> None:
         self.page = page
@@ -51,7 +51,7 @@ class Gate:
 
 
 class GradioResponse:
-    """gradio's answer on its way out; what is no success is kept back, to be said in our words."""
+    """A response of gradio; an error is held back and answered in our shape."""
 
     def __init__(self, send: Send, keeping: str) -> None:
         self._send, self._keeping = send, keeping
@@ -65,13 +65,13 @@ class GradioResponse:
             await self._send(message)
 
     def check(self) -> None:
-        """Raises what gradio refused."""
+        """Raise gradio's error, if it is one."""
         if self.status >= 400:
             raise HTTPException(self.status if self.status in (404, 405, 500) else 404)
 
 
 def check_route(path: str, method: str) -> None:
-    """Raises NotFound, or 405 for a method that does not read."""
+    """Raise NotFound for a closed path, or 405 for a method that does not read."""
     if path not in ROUTES and not path.startswith(tuple(FOLDERS)):
         raise NotFound("There is nothing at that address.", "The addresses of the API are at /docs.")
     if method not in READ_METHODS:
@@ -79,5 +79,5 @@ def check_route(path: str, method: str) -> None:
 
 
 def keeping(path: str) -> str:
-    """The Cache-Control of what lies at that path."""
+    """Return the Cache-Control of a path."""
     return next((how for folder, how in FOLDERS.items() if path.startswith(folder)), "private, no-store")

@@ -52,7 +52,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/img2img", response_model=ImagesReply, responses=JOB_FAILED_RESPONSE)
     async def img2img(body: Img2ImgBody, request: Request) -> Response:
-        """Make pictures out of others, or paint a part of them anew."""
+        """Make pictures from others, or paint a part of them anew."""
         return await answered(app, body, request)
 
     return api
@@ -73,7 +73,7 @@ async def answered(app: App, body: DrawRequest, request: Request) -> Response:
 
 
 def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
-    """Begin the job of a body. Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge."""
+    """Start the job of a body. Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge."""
     refuse_unknown_arts(body)
     mine = app.data_of(caller.name)
     body, notes = with_names_here(body, app.models, mine.settings.current)
@@ -94,9 +94,9 @@ def refuse_unknown_arts(body: RequestOptions) -> None:
 
 
 def txt2img_request(body: Txt2ImgRequest) -> Txt2Img:
-    """The declared request.
+    """Return the declared request.
 
-    As in A1111 the old fields for the first pass's size go before width and height, hires fix or not.
+    As in A1111 the old fields for the first pass's size replace width and height, hires fix or not.
     """
     request = fields_of(Txt2Img, body)
     width, height = body.firstphase_width, body.firstphase_height
@@ -113,7 +113,7 @@ def img2img_request(app: App, body: Img2ImgRequest, caller: Account) -> Img2ImgB
 
 
 def overrides_of(body: RequestOptions) -> dict[str, Any]:
-    """The settings that a body changes for itself, by fields of their own or in `override_settings`."""
+    """Return the settings that the body overrides, in fields of their own or in `override_settings`."""
     overrides = {name: getattr(body, name) for name in AS_SETTINGS if getattr(body, name) is not None}
     if body.eta is not None:
         overrides["eta_ddim"] = overrides["eta_ancestral"] = body.eta

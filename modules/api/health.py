@@ -1,4 +1,4 @@
-"""Whether the server is there: for whoever starts it and waits."""
+"""A route that shows that the server is up, for start scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests on their way in: a body that is not waited for for ever, and the part of a file that is asked for."""
+"""Incoming requests: a body with a deadline, and a valid Range."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from starlette.types import Message, Receive, Scope
 from modules.base.errors import Busy, TooSlow
 from modules.base.limits import MAX_BODY
 
-SMALL_BODY = 2**20      # bytes that are taken to the end though nobody wants them, so that the refusal arrives
-BODY_SECONDS, SLOWEST = 60, 2**14      # for a small body; bytes a second that a larger one comes by
+SMALL_BODY = 2**20      # bytes of a body that are read even if nothing uses them, so that the error arrives
+BODY_SECONDS, SLOWEST = 60, 2**14      # for a small body; the least bytes a second of a larger one
 MOST_BODY_BYTES = 6 * MAX_BODY      # of all requests at a time
 ALWAYS_TAKEN = 2**16      # bytes of a body, however much others send
 BYTES = "bytes="
@@ -27,20 +27,20 @@ class BodyMemory:
 
 
 class IncomingBody:
-    """A request's body on its way in: has all of it come, or would much of it still? It is not waited for for ever."""
+    """A request's body while it is received: how much has come, and until when it may come."""
 
     seconds: float = BODY_SECONDS
 
     def __init__(self, headers: Headers, receive: Receive, memory: BodyMemory) -> None:
         self._receive, self._complete = receive, False
         self._memory, self._held = memory, 0
-        self._deadline = 0.0      # unknown before somebody wants it
+        self._deadline = 0.0      # unknown before somebody reads
         length = headers.get("content-length", "0")
         self.pending = "transfer-encoding" in headers or not length.isdecimal() or int(length[:20]) > SMALL_BODY
 
     async def receive(self) -> Message:
         """Raises TooSlow, or Busy if the bodies of all requests together are too large."""
-        if self._complete:      # what comes now is that the client leaves
+        if self._complete:      # the next message is the client's disconnect
             return await self._receive()
         message = await self._in_time()
         self._hold(len(message.get("body", b"")))
@@ -72,7 +72,7 @@ class IncomingBody:
 
 
 def with_readable_range(scope: Scope) -> Scope:
-    """The request without a Range that is none, or of another unit than bytes: RFC 9110, 14.2, has it ignored."""
+    """Return the request without a malformed Range, or one in another unit than bytes: RFC 9110, 14.2, ignores it."""
     return {
         **scope,
         "headers": [
@@ -82,7 +82,7 @@ def with_readable_range(scope: Scope) -> Scope:
 
 
 def is_range(text: str) -> bool:
-    """Is it a list of byte ranges, each with its first byte before its last?"""
+    """Return whether it is a list of byte ranges, each with its first byte before its last."""
     if text[:len(BYTES)].lower() != BYTES:
         return False
     found = [BYTE_RANGE.fullmatch(part.strip(" \t")) for part in text[len(BYTES):].split(",")]

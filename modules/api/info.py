@@ -1,4 +1,4 @@
-"""Reading pictures back, and how the server is doing."""
+"""Routes for a picture's generation data and for the server's memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/png-info")
     def png_info(body: PngInfoRequest) -> PngInfoReply:
-        """The generation data inside a picture."""
+        """The generation data in a picture."""
         found = picture_metadata(decode_base64(body.image))
         items = {"parameters": found.infotext, **found.items} if found.infotext else found.items
         fields = infotext.parse_infotext(found.infotext, emphasised) if found.infotext else {}
@@ -50,14 +50,14 @@ def routes(app: App) -> APIRouter:
     def memory() -> dict[str, Any]:
         """Bytes of main memory, and of the GPU's if there is one."""
         own, machine = psutil.Process().memory_info(), psutil.virtual_memory()
-        cuda = gpu_memory() if app.jobs.device else {"error": "unavailable"}      # earlier, torch may be half imported
+        cuda = gpu_memory() if app.jobs.device else {"error": "unavailable"}      # before, torch may be half imported
         return {"ram": {"free": machine.available, "used": own.rss, "total": machine.total}, "cuda": cuda}
 
     return api
 
 
 def gpu_memory() -> dict[str, Any]:
-    """A1111's figures of the first GPU, by the torch that the worker has imported; the API imports none."""
+    """Return A1111's figures of the first GPU, by the torch that the worker has imported; the API imports none."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return {"error": "unavailable"}
@@ -81,8 +81,7 @@ MEMORY_KINDS = {
 
 
 def decode_base64(image: str) -> bytes:
-    """Bytes of a base64 text or a data: address, as clients write them: lines broken, not padded,
-    in the alphabet for addresses.
+    """Decode a base64 text or a data: address, with line breaks, without padding, or in the URL alphabet.
 
     Raises InvalidImage.
     """
@@ -96,9 +95,7 @@ def decode_base64(image: str) -> bytes:
 
 
 def most_pixels(images: Iterable[str]) -> int:
-    """Of the largest of some pictures in base64, by their headers; what is no picture has none,
-    and is refused when it is read.
-    """
+    """Return the pixels of the largest of some base64 pictures, by their headers; 0 for what is no picture."""
     sizes = []
     for image in images:
         with contextlib.suppress(WebUIError):
@@ -108,7 +105,7 @@ def most_pixels(images: Iterable[str]) -> int:
 
 
 def payload(image: str) -> str:
-    """What stands behind the first comma of `data:image/png;base64,…`, or all of it."""
+    """Return the text after the first comma of `data:image/png;base64,…`, or all of it."""
     head, comma, rest = image.partition(",")
     kind = head.strip()[:5].lower()
     if not comma or kind not in ("data:", "base6"):

@@ -1,6 +1,4 @@
-"""A job followed by server-sent events (WHATWG HTML, 9.2): its record, what of it has changed after each change,
-its record at the end.
-"""
+"""A job as server-sent events (WHATWG HTML, 9.2): its record, then the changes of it, at the end its record."""
 
 from __future__ import annotations
 
@@ -11,16 +9,16 @@ from typing import Any
 
 from modules.app.jobs import Jobs
 
-# after so long a comment is sent, so that proxies keep the connection and a client that left is noticed
+# a comment is sent after so long, so that proxies keep the connection and a disconnect is noticed
 QUIET_SECONDS = 15
 LEAST_SECONDS = 0.1      # between two records
 KEEPALIVE_COMMENT = ": waiting\n\n"
 
 
 async def job_events(jobs: Jobs, job: str, look: Callable[[], dict[str, Any]]) -> AsyncIterator[str]:
-    """`look` reads the record as it is now; it is called in a thread.
+    """Yield the events of a job.
 
-    The first and the last record are sent whole, the first at once.
+    look: reads the record as it is now; called in a thread. The first and the last record are sent whole.
     """
     changed, loop = asyncio.Event(), asyncio.get_running_loop()
     known: dict[str, Any] = {}
@@ -28,7 +26,7 @@ async def job_events(jobs: Jobs, job: str, look: Callable[[], dict[str, Any]]) -
     try:
         while True:
             changed.clear()
-            ended = job not in jobs.live      # asked before the record is read: what is read after an end tells of it
+            ended = job not in jobs.live      # read before the record, so that a record after the end is the last
             record = await asyncio.to_thread(look)
             if news := record if ended else changes(known, record):
                 yield f"data: {json.dumps(news)}\n\n"
@@ -43,7 +41,7 @@ async def job_events(jobs: Jobs, job: str, look: Callable[[], dict[str, Any]]) -
 
 
 def changes(known: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-    """The part of `record` that is not in `known`: prompts and pictures are long, and few events tell of them."""
+    """Return the part of `record` that is not in `known`: prompts and pictures are long and seldom change."""
     return {name: value for name, value in record.items() if name not in known or known[name] != value}
 
 

@@ -1,6 +1,6 @@
-"""/easel/v1: jobs begun and followed by id, for the page and for programs.
+"""/easel/v1: jobs started and followed by id, for the page and for programs.
 
-Somebody else's job is one that does not exist.
+Another owner's job does not exist for the caller.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class ChosenScript(KnownFields):
 
 
 class JobRequest(KnownFields):
-    """What a page or a program asks for.
+    """A request of the page or of a program.
 
-    Fields that are not given are as the page begins: with the model's own defaults.
+    Fields that are not given are as on the page: the model's own defaults.
     """
 
     kind: Name = Field(description="One of: " + ", ".join(JOB_KINDS.names) + ".")
@@ -56,7 +56,7 @@ class JobRequest(KnownFields):
 
 class JobStarted(BaseModel):
     job: str                # its id
-    notes: list[str]        # what was ignored or is not as asked
+    notes: list[str]        # remarks on fields that were ignored or changed
 
 
 def routes(app: App) -> APIRouter:
@@ -64,7 +64,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/jobs")
     def start(body: JobRequest, request: Request) -> JobStarted:
-        """Begin a job and answer its id at once. A refusal names the field."""
+        """Start a job and answer its id at once. An error names the field."""
         script = (body.script.name, body.script.arguments) if body.script else None
         asked = read_submission(app, account(request), body.kind, body.fields, body.settings, script)
         submitted = submit(app, replace(asked, save=body.save), account(request))
@@ -82,13 +82,13 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/jobs/{job}", response_model=dict[str, Any])
     def get(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> Response:
-        """With all its pictures, or the `newest` few."""
-        # plain data, asked several times a second
+        """A job with all its pictures, or the `newest` few."""
+        # a plain response, since it is polled several times a second
         return JSONResponse(job_json(app, app.jobs.brief(job, owner(request), newest or None)))
 
     @api.get("/jobs/{job}/events")
     async def events(job: Id, request: Request, newest: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
-        """Server-sent events: the job as GET tells it, again after each change; the last one tells of its end."""
+        """Server-sent events: the job as GET returns it, again after each change; the last one is its end."""
         account_name = owner(request)
         found = (await asyncio.to_thread(app.jobs.brief, job, account_name)).id
         app.streams.check(account_name)
@@ -104,7 +104,7 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/jobs/{job}/preview")
     def preview(job: Id, request: Request) -> Response:
-        """The newest look at a picture in the making, JPEG."""
+        """The newest preview of the job, JPEG."""
         live = app.jobs.live.get(app.jobs.brief(job, owner(request)).id)
         if live is None or not live.preview:
             raise UnknownName("preview", job, [])
@@ -122,7 +122,7 @@ def routes(app: App) -> APIRouter:
 
 
 def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]:
-    """A job as the page and programs follow it; `brief` leaves out each picture's generation data."""
+    """Return a job for the page and for programs; `brief` leaves out each picture's generation data."""
     live, waiting = app.jobs.live.get(record.id), app.queue.waiting(record)
     base = f"/easel/v1/jobs/{record.id}"
     return {

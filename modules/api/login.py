@@ -1,4 +1,4 @@
-"""The pages on which people log in and look after accounts: small ones of our own, which need nothing of gradio."""
+"""The pages for logging in and for accounts: small ones of our own, without gradio."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/login", include_in_schema=False)
     async def login(body: Login, request: Request) -> Response:
-        """Begins a session, whose secret is in the cookie of the reply."""
+        """Start a session; its secret is in the cookie of the reply."""
         check_needed(app)
         credential = await checked_password(app, request, body.name, body.password)
         return await begin_session(app, cookies, request, credential)
 
     @api.post("/logout", include_in_schema=False)
     async def logout(request: Request) -> Response:
-        """Ends the session, and everything that is open in it."""
+        """End the session, and all its open requests."""
         credential = request.scope["credential"]
         if credential.kind == SESSION_KIND:
             await end_session(app, request, credential)
@@ -66,7 +66,7 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/setup", include_in_schema=False)
     def setup_page(request: Request, token: Annotated[str, Query(max_length=MAX_ID)] = "") -> Response:
-        """The link that the terminal shows leads here; its token leaves the address at once."""
+        """The page behind the link in the terminal; its token leaves the address at once."""
         if not auth.required or auth.has_accounts:
             return redirect(app, "/login")
         if token:
@@ -79,7 +79,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/setup", include_in_schema=False)
     async def setup(body: Login, request: Request) -> Response:
-        """Makes the administrator's account, once, and logs them in."""
+        """Make the administrator's account, once, and start a session."""
         if not app.setup_link.is_opened_by(cookies.read(request.scope, SETUP_COOKIE)):
             raise Forbidden("This needs the link that the terminal shows.", "Start Easel again for a new one.")
         check_password_form(body.password, account_name(body.name))
@@ -95,7 +95,7 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/login/{name}", include_in_schema=False)
     def asset(name: str) -> Response:
-        """What the pages are made of."""
+        """A file of these pages."""
         path = ACCOUNT_PAGES / name
         if name not in page_files():
             raise NotFound("There is nothing at that address.", "The addresses of the API are at /docs.")
@@ -120,7 +120,7 @@ def routes(app: App) -> APIRouter:
 
 
 def page_files() -> set[str]:
-    """Names of what the pages are made of."""
+    """Return the names of the pages' files."""
     return {path.name for path in ACCOUNT_PAGES.iterdir() if path.suffix in PAGE_TYPES}
 
 
@@ -134,24 +134,24 @@ def redirect(app: App, path: str) -> RedirectResponse:
 
 
 def check_needed(app: App) -> None:
-    """Raises Conflict on one's own machine, where nobody logs in."""
+    """Raise Conflict on a server without accounts."""
     if not app.authenticator.required:
         raise Conflict("There are no accounts here.", "`python3 webui.py users add NAME` makes the first one.")
 
 
 async def checked_password(app: App, request: Request, name: str, password: str) -> Credential:
-    """Raises Unauthenticated, which the audit log hears of, or RateLimited."""
+    """Return the credential of a password. Raises Unauthenticated, which the audit log notes, or RateLimited."""
     auth = app.authenticator
     try:
         return await auth.by_password(name, password, client_address(request.scope))
     except Unauthenticated:
-        known = auth.account(name)      # else somebody may have typed their password there
+        known = auth.account(name)      # an unknown name may be a password typed there
         await note(app, request, known.name if known else "", "gave a wrong password")
         raise
 
 
 async def begin_session(app: App, cookies: Cookies, request: Request, credential: Credential) -> Response:
-    """A reply with a new session's cookie."""
+    """Return a reply with a new session's cookie."""
     name, auth = credential.account.name, app.authenticator
     browser, address = browser_name(request.headers.get("user-agent", "")), client_address(request.scope)
     secret = await asyncio.to_thread(auth.store.add_session, name, browser, address)
@@ -170,7 +170,7 @@ async def end_session(app: App, request: Request, credential: Credential) -> Non
 
 
 async def note(app: App, request: Request, account: str, action: str, subject: str = "") -> None:
-    """Say it in the audit log."""
+    """Add an entry to the audit log."""
     await asyncio.to_thread(app.authenticator.store.note, account, action, subject, client_address(request.scope))
 
 
@@ -181,7 +181,7 @@ SYSTEMS = {
 
 
 def browser_name(agent: str) -> str:
-    """Of a User-Agent, what its owner knows it by."""
+    """Return a User-Agent's browser, in words that its owner knows."""
     browser = next((name for sign, name in BROWSERS.items() if f"{sign}/" in agent), "")
     system = next((name for sign, name in SYSTEMS.items() if sign in agent), "")
     return f"{browser}, {system}" if browser and system else browser or agent.partition("/")[0][:40]

@@ -1,4 +1,4 @@
-"""Making model files of others: merge, convert, extract a LoRA. Each is a job like any other, followed by its id."""
+"""Routes that make model files: merge, convert, extract a LoRA. Each is a job like any other, followed by its id."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/convert")
     def convert(body: Annotated[Conversion, few_unknown(Conversion)], request: Request) -> JobStarted:
-        """Write a checkpoint as safetensors, in another precision, without what is not needed to draw."""
+        """Write a checkpoint as safetensors, in another precision, without the tensors that inference does not need."""
         return begin("convert", body, request)
 
     @api.post("/extract-lora")
     def extract(body: Annotated[Extraction, few_unknown(Extraction)], request: Request) -> JobStarted:
-        """Write what one checkpoint has learned beyond another as a LoRA."""
+        """Write the difference of one checkpoint to another as a LoRA."""
         return begin("extract_lora", body, request)
 
     return api

@@ -1,4 +1,4 @@
-"""What there is to choose from."""
+"""A1111's lists of models, samplers and styles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modules.requests.model_choice import standing_checkpoint
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
 
-INDEX_WAIT = 30.0      # s that a list of what is inside files waits for the first look into them
+INDEX_WAIT = 30.0      # s that a list of files' contents waits for the first scan
 
 
 def routes(app: App) -> APIRouter:
@@ -54,7 +54,7 @@ def routes(app: App) -> APIRouter:
 
 
 def add_networks(api: APIRouter, app: App) -> None:
-    """What prompts name: LoRAs, embeddings, hypernetworks."""
+    """Add the routes of LoRAs, embeddings and hypernetworks."""
 
     @api.get("/loras")
     def loras() -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def add_networks(api: APIRouter, app: App) -> None:
 
     @api.get("/embeddings")
     def embeddings(request: Request) -> dict[str, dict[str, Any]]:
-        """Those that fit the chosen checkpoint, as far as their families are known, and those that do not."""
+        """The embeddings that fit the chosen checkpoint, as far as their families are known, and those that do not."""
         app.cards.wait(INDEX_WAIT)
         return by_fit(app, standing_checkpoint(app, app.data_of(owner(request)).settings.current))
 
@@ -74,16 +74,16 @@ def add_networks(api: APIRouter, app: App) -> None:
 
 
 def add_refresh(api: APIRouter, app: App, kind: ModelKind) -> None:
-    """A1111's route that looks into the folders of a kind again."""
+    """Add A1111's route that reads the folders of a kind again."""
 
     @api.post(f"/{kind.refresh}", name=kind.refresh.replace("-", "_"))
     def refresh() -> None:
-        """Look into the folders of this kind again."""
+        """Read the folders of this kind again."""
         app.cards.renew(kind.name)
 
 
 def model(checkpoint: ModelFile) -> dict[str, Any]:
-    """A1111's fields, `filename` without the folders it lies in, and what is wrong with a broken file."""
+    """Return A1111's fields, `filename` without the parent folders, and the problem of a broken file."""
     return {
         "title": checkpoint.title,
         "model_name": checkpoint.flat_name,
@@ -96,13 +96,13 @@ def model(checkpoint: ModelFile) -> dict[str, Any]:
 
 
 def lora(file: ModelFile) -> dict[str, Any]:
-    """A1111's fields, `path` without the folders the LoRAs lie in."""
+    """Return A1111's fields, `path` without the LoRAs' folder."""
     named = {"name": file.model_name, "alias": file.alias or file.model_name, "path": file.name}
     return named | {"metadata": shown_metadata(file.metadata)} | problem_of(file)
 
 
 def problem_of(file: ModelFile) -> dict[str, str]:
-    """What A1111's lists have no word for: why a file in the folder cannot be used."""
+    """Return why the file cannot be used; A1111's lists have no field for it."""
     return {"problem": file.problem} if file.problem else {}
 
 

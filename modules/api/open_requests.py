@@ -1,4 +1,4 @@
-"""Requests that are being answered, by what they were let in with: they end when that no longer stands."""
+"""Open requests by their credentials: a request ends when its credential is no longer valid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from modules.base.errors import Unauthenticated
 
 
 class OpenRequests:
-    """stands: is a credential still good?"""
+    """The open requests.
+
+    stands: returns whether a credential is still valid
+    """
 
     def __init__(self, stands: Callable[[Credential], bool]) -> None:
         self._stands = stands
@@ -19,7 +22,7 @@ class OpenRequests:
         self._ended: set[asyncio.Task[None]] = set()
 
     async def run(self, credential: Credential, answer: Coroutine[Any, Any, None]) -> None:
-        """Raises Unauthenticated where the credential has fallen meanwhile."""
+        """Run an answer as long as its credential is valid. Raises Unauthenticated if it is no longer."""
         task = asyncio.ensure_future(answer)
         self._open[task] = credential
         try:
@@ -33,7 +36,7 @@ class OpenRequests:
             self._ended.discard(task)
 
     def end_fallen(self) -> None:
-        """Look at all of them, after accounts, sessions or tokens have changed; whoever changed them is answered."""
+        """End the requests whose credentials were revoked, except the one that did it."""
         for task, credential in self._open.items():
             if task is not asyncio.current_task() and not self._stands(credential):
                 self._ended.add(task)

@@ -31,9 +31,7 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/options", response_model=Settings)
     def get_options(request: Request) -> Response:
-        """All settings under A1111's names as they hold for the caller, and those of A1111's that have no effect here
-        as they were set.
-        """
+        """All settings under A1111's names with the caller's values, also those without effect here."""
         return JSONResponse(options_of(app, app.data_of(owner(request)).settings))
 
     @api.post("/options")
@@ -51,33 +49,33 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/cmd-flags")
     def cmd_flags() -> dict[str, Any]:
-        """How the server was started; accounts and passwords are left out."""
+        """The flags that the server was started with, without accounts and passwords."""
         return {name: json_value(value) for name, value in app.flags.public().items()}
 
     return api
 
 
 def options_of(app: App, settings: SettingsFile) -> dict[str, Any]:
-    """The settings, the checkpoint named as the model list names it."""
+    """Return the settings, the checkpoint named as in the model list."""
     checkpoint = standing_checkpoint(app, settings.current)
     title = checkpoint.title if checkpoint else ""
     return asdict(replace(settings.current, sd_model_checkpoint=title)) | settings.foreign
 
 
 def as_shown(app: App, settings: Settings) -> tuple[str, ...]:
-    """How `options_of` may have named the checkpoint: its title has a hash once its file has been read."""
+    """Return the titles under which `options_of` may have shown the checkpoint: with a hash once its file was read."""
     checkpoint = standing_checkpoint(app, settings)
     return (checkpoint.title, checkpoint.name) if checkpoint else ()
 
 
 def change(app: App, account: Account, values: Mapping[str, Any], mine: bool) -> list[str]:
-    """Returns the names that mean nothing here. Raises as `change_defaults` does; then nothing has changed."""
+    """Change settings; return the names without effect. Raises as `change_defaults` does; then nothing has changed."""
     given = {name: value for name, value in values.items() if value is not None}
     if given.get("sd_model_checkpoint") in ("", *as_shown(app, app.data_of(account.name).settings.current)):
-        del given["sd_model_checkpoint"]      # as it was read: it need not have been chosen by anyone
+        del given["sd_model_checkpoint"]      # unchanged since it was read, so perhaps nobody's choice
     change_defaults(app, account, given, mine)
     if "sd_model_checkpoint" in given and account.role >= Role.ADMINISTRATOR and not mine:
-        app.choices.forget(LOCAL_OWNER)      # what is chosen last is what the next start loads first
+        app.choices.forget(LOCAL_OWNER)      # the next start loads the last choice
     return sorted(values.keys() & A1111_SETTINGS.keys())
 
 

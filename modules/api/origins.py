@@ -1,4 +1,4 @@
-"""Which pages of the web may use this server: its own, and those that the flags name."""
+"""The web origins whose pages may use this server: its own, and those that the flags name."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from modules.base.errors import BadOrigin
 from modules.settings.flags import Flags, normal_origin
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-LONGEST_ORIGIN = 300      # letters of an origin that is looked at
+LONGEST_ORIGIN = 300      # characters; longer ones are not compared
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 CORS_HEADERS = "Authorization, Content-Type, X-Requested-With"
-# what browsers say of a request that another origin's page makes
+# the browser's header values for a foreign page's request
 CROSS_ORIGIN_SITES = frozenset({"cross-site", "same-site"})
 
 
@@ -27,7 +27,7 @@ class Origins:
         self.pattern = re.compile(flags.cors_allow_origins_regex) if flags.cors_allow_origins_regex else None
 
     def admit(self, origin: str) -> bool:
-        """Whether the flags let pages of that origin in."""
+        """Return whether the flags allow pages of that origin."""
         if not origin or origin == "null" or len(origin) > LONGEST_ORIGIN:
             return False
         return (
@@ -37,10 +37,7 @@ class Origins:
         )
 
     def check(self, scope: Scope, headers: Headers) -> None:
-        """What changes something, or opens a socket, comes from a page that may, or from no page at all.
-
-        Raises BadOrigin.
-        """
+        """Check the origin of a request that changes something or opens a socket. Raises BadOrigin."""
         if scope["type"] == "http" and scope["method"] in SAFE:
             return
         origin = headers.get("origin")
@@ -56,19 +53,16 @@ class Origins:
             )
 
     def headers(self, headers: Headers) -> Mapping[str, str]:
-        """What lets the asking page read the answer; nothing for any that may not."""
+        """Return the headers that let the page read the answer; none for a page that may not."""
         origin = headers.get("origin", "")
         if not self.admit(origin):
             return {}
-        if "*" in self.named:      # all of the web, which then must not use what the browser remembers
+        if "*" in self.named:      # any origin is allowed, so credentials must not be
             return {"Access-Control-Allow-Origin": "*"}
         return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true", "Vary": "Origin"}
 
     def preflight(self, scope: Scope, headers: Headers) -> bool:
-        """Whether this is a browser's question if a page may ask something, and it may.
-
-        Browsers ask without credentials.
-        """
+        """Return whether it is a browser's preflight of an allowed request; preflights have no credentials."""
         asks = scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers
         return asks and self.admit(headers.get("origin", ""))
 
@@ -81,6 +75,6 @@ PREFLIGHT_HEADERS = {
 
 
 def own_origin(scope: Scope, headers: Headers) -> str:
-    """That of a page this server has sent."""
+    """Return the origin of this server's own pages."""
     secure = scope.get("scheme") in ("https", "wss")
     return normal_origin(f"{'https' if secure else 'http'}://{headers.get('host', '')}")

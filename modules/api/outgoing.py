@@ -1,6 +1,4 @@
-"""Responses on their way out: the headers that all of them have,
-and one shape for what libraries refuse and for faults of our own.
-"""
+"""Outgoing responses: common headers, and one shape for libraries' errors and unexpected ones."""
 
 from __future__ import annotations
 
@@ -20,21 +18,21 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 LONGEST_DETAIL = 500      # bytes of a library's sentence
-OF_THE_TEXT = frozenset({"content-type", "content-length"})      # headers that go with a body
+OF_THE_TEXT = frozenset({"content-type", "content-length"})      # headers of a body
 
 
 class OutgoingResponse:
     """A `send`.
 
-    A refusal in plain text, which only libraries write, is held until the application has returned, and then said in
-    our shape.
+    An error in plain text, which only libraries write, is held until the application has returned, and then answered
+    in our shape.
     """
 
     def __init__(self, send: Send, body: IncomingBody) -> None:
         self.headers: Mapping[str, str] = SECURITY_HEADERS
         self.started = self._sized = False
         self._send, self._body = send, body
-        self._held: Message | None = None      # the start of such a refusal
+        self._held: Message | None = None      # the start of such a response
         self._text = b""
 
     async def send(self, message: Message) -> None:
@@ -50,20 +48,18 @@ class OutgoingResponse:
             await self._send(message)
 
     def _complete(self, start: Message) -> None:
-        """Put in what all responses have and who may keep this one;
-        a refusal before the end of a large body hangs up.
-        """
+        """Add the common and caching headers; an error before the end of a large body closes the connection."""
         headers = MutableHeaders(scope=start)
         self._sized = "content-length" in headers
         for name, value in self.headers.items():
             headers.setdefault(name, value)
-        # what has a version is asked for again each time, all else is not kept at all
+        # a versioned file is revalidated each time, everything else is not stored
         headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "private, no-store")
         if start["status"] >= 400 and self._body.pending:
             headers["Connection"] = "close"
 
     async def finish(self, scope: Scope, receive: Receive) -> None:
-        """Say what was held."""
+        """Send the held error."""
         if self._held is None:
             return
         status, headers = self._held["status"], Headers(raw=self._held["headers"])
@@ -75,16 +71,16 @@ class OutgoingResponse:
         await JSONResponse(body, status, kept)(scope, receive, self.send)
 
     async def end(self, scope: Scope) -> None:
-        """Cut a response short; one whose length was announced is cut by the HTTP server, which hangs up."""
+        """Cut a response short; if its length was announced, the HTTP server closes the connection."""
         if scope["type"] == "websocket":
             await self._send({"type": "websocket.close", "code": 4401})
         elif not self._sized:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self, scope: Scope, receive: Receive) -> str:
-        """Say that there was a fault of our own, to whoever has had no other response yet.
+        """Answer an unexpected error, unless a response has begun.
 
-        Returns the id by which they know it.
+        Returns the id by which the client can report it.
         """
         body = refusal_body("internal", "Something went wrong inside Easel.", "The server's log tells more.")
         if scope["type"] == "http" and not self.started:

@@ -1,6 +1,4 @@
-"""/easel/v1: what a page begins with and listens for: the model, the person's choice of one,
-the sound of a job's end.
-"""
+"""/easel/v1: the page's start: the model, the person's choice of one, and the sound of a job's end."""
 
 from __future__ import annotations
 
@@ -27,8 +25,10 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/state")
     def state(request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "") -> dict[str, Any]:
-        """The model in memory, the queue, and what the forms should hold with that checkpoint, or with the caller's;
-        `sound` is how loud a job's end is, from 0 to 1."""
+        """The model in memory, the queue, and the forms' defaults with that checkpoint, or with the caller's.
+
+        `sound` is the volume of the sound at a job's end, from 0 to 1.
+        """
         state, choice = app.jobs.state, standing_choice(app, owner(request))
         return {
             "model": {"loading": state.loading, "loaded": state.loaded, "error": state.error},
@@ -52,8 +52,10 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/choices")
     def choices(request: Request) -> dict[str, Any]:
-        """The files there are to choose from, `lists` of (label, value) by name; `problems` with them, and the
-        `missing_folder` to put a checkpoint into where there is none."""
+        """The files to choose from, as `lists` of (label, value) by name, and `problems` with them.
+
+        `missing_folder` is the folder to put a checkpoint into if there is none.
+        """
         mine = app.data_of(owner(request))
         return {
             "lists": choices_now(app, mine),
@@ -63,13 +65,13 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/choices/refresh")
     def refresh_choices(request: Request) -> dict[str, Any]:
-        """Look into the folders again, and answer what there is to choose from now."""
+        """Read the folders again, and answer the files to choose from."""
         app.cards.look_again()
         return choices(request)
 
     @api.get("/notification.mp3")
     def sound() -> FileResponse:
-        """What the page plays when a job has ended, if such a file is in the data folder."""
+        """The sound of a job's end, if there is such a file in the data folder."""
         if sound_file(app).is_file():
             return FileResponse(sound_file(app))
         raise UnknownName("sound", SOUND, [])
@@ -82,5 +84,5 @@ def sound_file(app: App) -> Path:
 
 
 def sound_volume(app: App, settings: Settings) -> float | None:
-    """From 0 to 1; None where no sound is wanted or there is none."""
+    """Return the volume, from 0 to 1; None if no sound is wanted or there is none."""
     return settings.notification_volume / 100 if settings.notification_audio and sound_file(app).is_file() else None

@@ -1,4 +1,4 @@
-"""/easel/v1: the pictures of a job. Somebody else's is one that does not exist."""
+"""/easel/v1: the pictures of a job. Another owner's picture does not exist for the caller."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/jobs/{job}/pictures/{index}/returned/{place}")
     def returned(job: Id, index: int, place: int, request: Request) -> FileResponse:
-        """A file that is shown with a picture: its mask, or what was painted in that."""
+        """A file shown with a picture: its mask, or the painting cut out by it."""
         of_it = [
             path
             for found in app.jobs.get(job, owner(request)).pictures
@@ -69,9 +69,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/jobs/{job}/save")
     def save(job: Id, body: SaveBody, request: Request) -> SaveReply:
-        """Copy a picture into the folder of those saved by hand, and list it there in log.csv,
-        as the settings have it.
-        """
+        """Copy a picture into the folder of pictures saved by hand, and list it in log.csv, as the settings have it."""
         mine, name = app.data_of(owner(request)), owner(request)
         record = app.jobs.get(job, name)
         check_storage(account_limits(app.settings.current, account(request).role.name), mine.outputs)

@@ -1,4 +1,4 @@
-"""How far things are, and how to stop them: A1111's routes. A person sees and stops their own jobs alone."""
+"""A1111's routes for progress and interruption. A person sees and stops only their own jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TaskName = Annotated[str, Query(max_length=MAX_ID)]
 
 
 class TaskProgress(BaseModel):
-    """What A1111's page asks /internal/progress."""
+    """The request of A1111's page for /internal/progress."""
 
     id_task: Id
     id_live_preview: int = -1
@@ -43,7 +43,7 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/sdapi/v1/skip")
     def skip(request: Request, task_id: TaskName = "") -> None:
-        """Go on to the next picture of the caller's running job."""
+        """Skip to the next picture of the caller's running job."""
         for job in jobs_meant(app, request, task_id):
             app.jobs.skip(job)
 
@@ -60,7 +60,7 @@ def routes(app: App) -> APIRouter:
 
 
 def jobs_meant(app: App, request: Request, job: str) -> list[str]:
-    """The job meant: the one named, else the caller's oldest. Raises UnknownName for somebody else's."""
+    """Return the named job, or the caller's oldest. Raises UnknownName for another owner's."""
     if job:
         return [app.jobs.brief(job, owner(request)).id]
     return app.jobs.running(owner(request))[:1]
@@ -70,7 +70,7 @@ def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
     live = app.jobs.live.get(job)
     picture = base64.b64encode(live.preview).decode() if live and preview and live.preview else None
     return {
-        "progress": live.fraction if live else float(bool(job)),      # a job that was asked for by its id has ended
+        "progress": live.fraction if live else float(bool(job)),      # a job of that id has ended
         "eta_relative": (live.eta or 0.0) if live else 0.0,
         "state": {
             "skipped": live.skipped if live else False,
@@ -90,7 +90,7 @@ def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
 
 
 def internal(app: App, body: TaskProgress, owner: str) -> dict[str, Any]:
-    """What A1111's page polls. A job nobody knows is neither active nor completed."""
+    """Return the answer to A1111's page. An unknown job is neither active nor completed."""
     try:
         record = app.jobs.brief(body.id_task, owner)
     except UnknownName:

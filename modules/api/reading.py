@@ -1,4 +1,4 @@
-"""What the page asks the server to read for it: pictures, prompts, generation data, manifests."""
+"""Routes by which the page has data read: pictures, prompts, generation data, manifests."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/inputs")
     async def inputs(body: PictureRequest, request: Request) -> dict[str, str]:
-        """Keep a picture that jobs can start from, by the name that comes back; and what it tells of itself."""
+        """Store a picture as input of jobs; the answer is its name, and the picture's generation data."""
         async with app.decoding.room(await asyncio.to_thread(most_pixels, [body.image])):
             return await asyncio.to_thread(kept_input, app, account(request), body.image)
 
     @api.post("/tokens")
     def tokens(body: TokensRequest) -> dict[str, int]:
-        """How many tokens a prompt takes at most in the course of sampling, and how many fit its chunks."""
+        """The largest number of tokens of a prompt in the course of sampling, and the length of its chunks."""
         tokenizer = app.tokenizer()
         plain, _ = take_networks(grammar.strip_comments(body.prompt))
         texts = {text for part, _ in grammar.compose(plain) for _, text in grammar.schedule(part, body.steps)}
@@ -66,15 +66,13 @@ def routes(app: App) -> APIRouter:
 
     @api.post("/read-infotext")
     def infotext(body: InfotextRequest, request: Request) -> dict[str, Any]:
-        """Generation data as form fields, settings, and what neither is;
-        `notes` tell what could not be taken as it is.
-        """
+        """Generation data as form fields, settings, and the rest; `notes` describe the values that were changed."""
         standing = app.data_of(owner(request)).settings.current
         return clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now))
 
     @api.post("/compare-manifest")
     def compare_manifest(body: ManifestRequest, request: Request) -> dict[str, Any]:
-        """What is not here and now as a picture's manifest says it was; nothing means it should come out the same."""
+        """The differences between a picture's manifest and now; without any, the picture should come out the same."""
         standing = app.data_of(owner(request)).settings.current
         found = differences(body.manifest, app.models, standing, app.jobs.device)
         return {"differences": [asdict(each) for each in found]}

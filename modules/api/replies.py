@@ -24,7 +24,7 @@ OF_THE_REQUEST = (
     "subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size",
     "seed_resize_from_w", "seed_resize_from_h",
 )
-RESOLVED = ("seed", "subseed", "sampler_name", "scheduler")      # what a request may leave open
+RESOLVED = ("seed", "subseed", "sampler_name", "scheduler")      # values that a request may leave open
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ImagesReply:
 
 
 def failure(error: Mapping[str, Any]) -> JobFailed:
-    """What ended a job, as its worker told it."""
+    """Return the error that ended a job, as its worker gave it."""
     failed = JobFailed(error["message"], error["hint"])
     failed.code = error["error"]
     failed.status = int(error.get("status", 500))
@@ -55,7 +55,7 @@ def rendered(body: DrawRequest, record: JobRecord, settings: Settings, notes: Se
 
 
 def infotexts(script: str, own: Sequence[str]) -> list[str]:
-    """As A1111 lists them: Loopback's all tell of the first loop; the files have their own."""
+    """Return the infotexts in A1111's form: Loopback's all describe the first loop; the files have their own."""
     return [own[0]] * len(own) if script == "Loopback" and own else list(own)
 
 

@@ -1,4 +1,4 @@
-"""What A1111's clients send to have pictures made: the fields of a picture, and how to deal with it."""
+"""The requests of A1111's clients: the fields of an image, and options beside it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from modules.requests.paste import IMG2IMG, TXT2IMG, read_infotext
 from modules.requests.pasted_fields import fields_from_pairs
 from modules.settings.options import Settings
 
-NOT_YET = {      # A1111's fields for what Easel cannot do yet: refused by name when they ask for something
+NOT_YET = {      # A1111's fields without an implementation here: refused by name if they ask for something
     "alwayson_scripts": "A script",
 }
-EMPTY_VALUES: tuple[Any, ...] = (False, 0, "", "None", "none", {})      # what asks for nothing
-# Fields of a request that are settings, for this request alone.
+EMPTY_VALUES: tuple[Any, ...] = (False, 0, "", "None", "none", {})      # values that ask for nothing
+# Fields that are settings, for this request alone.
 AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "token_merging_ratio")
-# part of addresses and file names
+# it is part of addresses and file names
 TASK_ID = r"^(task\([0-9A-Za-z-]{1,64}\)|[0-9A-Za-z]([0-9A-Za-z-]{0,62}[0-9A-Za-z])?)?$"
 
 Phase = Annotated[int, Field(ge=0, le=2048)]
@@ -44,9 +44,9 @@ SaveImagesField = Annotated[bool, Field(description="Also write the pictures to 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestOptions:
-    """What a request says beside its picture.
+    """The options of a request beside its image.
 
-    Unknown fields are ignored and told of in the reply, nulls are defaults.
+    Unknown fields are ignored and noted in the reply; nulls are defaults.
     """
 
     sampler_index: SamplerIndex | None = None
@@ -57,14 +57,14 @@ class RequestOptions:
     s_noise: float | None = None
     s_min_uncond: float | None = None
     override_settings: Overrides = field(default_factory=dict)
-    override_settings_restore_afterwards: bool = True      # taken; an override never outlives its request
+    override_settings_restore_afterwards: bool = True      # accepted; an override never outlives its request
     infotext: InfotextField | None = None
     send_images: bool = True
     save_images: SaveImagesField = False
     do_not_save_samples: bool = False
     do_not_save_grid: bool = False
     force_task_id: TaskId | None = None
-    restore_faces: bool | None = None      # None is as the settings have it
+    restore_faces: bool | None = None      # None: the settings'
     token_merging_ratio: float | None = None
     alwayson_scripts: JsonObject = field(default_factory=dict)
 
@@ -74,13 +74,13 @@ AnyRequest = TypeVar("AnyRequest", bound=RequestOptions)
 
 @dataclass(frozen=True, kw_only=True)
 class Txt2ImgRequest(Txt2Img, RequestOptions):
-    firstphase_width: Phase = 0       # of the first pass, where width and height are not
+    firstphase_width: Phase = 0       # of the first pass, in place of width and height
     firstphase_height: Phase = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Img2ImgRequest(Img2ImgBatch, RequestOptions):
-    """Pictures come in base64, with or without `data:` before. Batches and sizes by scale are Easel's own fields."""
+    """An img2img request, its pictures in base64, with or without `data:`. Batches and scaled sizes are Easel's own."""
 
     include_init_images: bool = False      # in the reply
 
@@ -89,9 +89,7 @@ DrawRequest: TypeAlias = Txt2ImgRequest | Img2ImgRequest
 
 
 def normalise_request(body: Any, kind: type[Generation] = Txt2Img) -> Any:
-    """A1111's ways of saying things: null for the usual, generation data for many fields,
-    an old name for the sampler.
-    """
+    """Replace A1111's notations: null for the default, generation data for fields, an old sampler name."""
     if not isinstance(body, Mapping):
         return body
     given = without_nulls(body)
@@ -102,9 +100,7 @@ def normalise_request(body: Any, kind: type[Generation] = Txt2Img) -> Any:
 
 
 def field_notes(body: Any, given: Any) -> list[str]:
-    """What of a request's JSON is none of its fields, or asks for what has no effect here;
-    with what may have been meant.
-    """
+    """Return notes on fields of a request's JSON that are unknown or have no effect, with the closest known name."""
     known = {each.name for each in fields(body)}
     strange = islice(
         (
@@ -124,7 +120,7 @@ def unknown_field(name: str, known: Iterable[str]) -> str:
     return f"There is no field called {name!r}; it was ignored." + (f" Did you mean {close[0]!r}?" if close else "")
 
 
-MOST_TOLD = 20      # fields that one reply tells of
+MOST_TOLD = 20      # fields named in one reply
 NOTHING_ASKED: tuple[Any, ...] = (None, False, True, 0, "", [], {}, *EMPTY_VALUES)
 NO_EFFECT = frozenset(
     """
@@ -132,7 +128,7 @@ NO_EFFECT = frozenset(
     overlay_images sampler_noise_scheduler_override extra_generation_params disable_extra_networks comments
     latent_mask is_hr_pass firstphase_width firstphase_height include_init_images enable_hr
 """.split()
-)      # A1111's, which its clients send whether they want something or not
+)      # A1111's clients always send these
 
 
 def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,7 +136,7 @@ def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def filled_in(given: Mapping[str, Any], text: str, kind: type[Generation]) -> dict[str, Any]:
-    """`given`, and from generation data what is not given."""
+    """Return `given`, completed by generation data."""
     pasted = told_by(text, kind)
     overrides = given.get("override_settings", {})
     settings = pasted["settings"] | overrides if isinstance(overrides, Mapping) else overrides
@@ -148,14 +144,14 @@ def filled_in(given: Mapping[str, Any], text: str, kind: type[Generation]) -> di
 
 
 def told_by(text: str, kind: type[Generation]) -> dict[str, Any]:
-    """What generation data say, in their own names."""
+    """Return the values in generation data, by their own names."""
     return fields_from_pairs(infotext.parse_infotext(text[:MAX_INFOTEXT], emphasised), kind)
 
 
 def with_names_here(body: AnyRequest, library: Library, standing: Settings) -> tuple[AnyRequest, list[str]]:
-    """The request with what its generation data name called as it is here, and what the person should know of that.
+    """Return the request with local names in place of its generation data's names, and remarks on them.
 
-    Names that the client gave itself stay as they are, and are refused where they mean nothing.
+    Names that the client itself gave stay as they are, and are refused if they are unknown.
     """
     if not body.infotext:
         return body, []
@@ -170,7 +166,7 @@ def with_names_here(body: AnyRequest, library: Library, standing: Settings) -> t
 
 
 def understood_img2img(body: Any) -> Any:
-    """The same, and A1111's name for soft inpainting: an always-on script with its arguments in order."""
+    """Normalise like `normalise_request`, and read A1111's soft inpainting, an always-on script."""
     given = normalise_request(body, Img2Img)
     if not isinstance(given, dict) or not isinstance(given.get("alwayson_scripts"), Mapping):
         return given

@@ -1,4 +1,4 @@
-"""What all our routes have in common: who asks, JSON taken strictly and in bounded size, refusals documented."""
+"""The common parts of our routes: the caller, strict JSON of bounded size, documented errors."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ from modules.base.errors import TooLarge, UnsupportedMedia, WebUIError
 from modules.base.limits import MAX_BODY, MAX_DEPTH, MAX_ESCAPES, MAX_ID, MAX_JSON
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-MOST_UNKNOWN = 20      # fields that one refusal names
-LONG_JSON = 2**16      # bytes from which on it is read in a thread
+MOST_UNKNOWN = 20      # fields named in one error
+LONG_JSON = 2**16      # bytes; longer JSON is read in a thread
 
 
 def router(tag: str, prefix: str, may: Role) -> APIRouter:
-    """may: who, at least, is let in to its routes"""
+    """Return a router.
+
+    may: the least role of its routes' callers
+    """
     refusals: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal, "description": "Refused, and why"}}
     return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute, responses=refusals,
                      dependencies=[Depends(Permission(may))])
@@ -41,30 +44,28 @@ def inner_path(scope: Scope) -> str:
 
 @dataclass(frozen=True)
 class Permission:
-    """A route's declaration of who may."""
+    """A route's declaration of its least role."""
 
     role: Role
 
     def __call__(self, request: Request) -> None:
-        """Raises Forbidden."""
+        """Raise Forbidden if the caller's role is lower."""
         account(request).check(self.role)
 
 
 def account(request: Request) -> Account:
-    """Who asks, as the door has found out; without the door nobody is let in."""
+    """Return the caller's account, which the door has set; without the door nobody is let in."""
     found: Account = request.scope["account"]
     return found
 
 
 def owner(request: Request) -> str:
-    """The name of who asks."""
+    """Return the caller's name."""
     return account(request).name
 
 
 class KnownFields(BaseModel):
-    """What a route of ours takes: a field that it does not know is named in a refusal,
-    lest it look as if it had worked.
-    """
+    """A body of our own routes: an unknown field is refused, since ignoring it would look as if it worked."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -75,12 +76,12 @@ class KnownFields(BaseModel):
 
 
 def few_unknown(cls: type[Any]) -> BeforeValidator:
-    """The same for a declared class that forbids unknown fields."""
+    """Return the same check for a declared class that forbids unknown fields."""
     return BeforeValidator(partial(without_many_unknown, [each.name for each in fields(cls)]))
 
 
 def without_many_unknown(known: Collection[str], given: Any) -> Any:
-    """A million fields cost no million problems: of those that are not known, some are left."""
+    """Return the fields with only some unknown ones: a million of them must not cost a million problems."""
     if not isinstance(given, Mapping):
         return given
     unknown = islice((name for name in given if name not in known), MOST_UNKNOWN)
@@ -88,16 +89,16 @@ def without_many_unknown(known: Collection[str], given: Any) -> Any:
 
 
 class StrictRoute(APIRoute):
-    """A route to which nothing but JSON is posted, and that as RFC 8259 has it."""
+    """A route that accepts only JSON as body, strictly as in RFC 8259."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
-            if request.method in ("POST", "PATCH"):      # what is PUT is a picture, or JSON
+            if request.method in ("POST", "PATCH"):      # a PUT body is a picture, or JSON
                 request.check_kind()
-                await request.body()      # here, where a refusal is still answered as such
+                await request.body()      # here, since an error is still answered as such
             return await handle(request)
 
         return strict
@@ -105,17 +106,17 @@ class StrictRoute(APIRoute):
 
 class StrictRequest(Request):
     content: bytes | None = None
-    parsed: Any = None      # what it says, after that was asked for
+    parsed: Any = None      # the JSON once it has been read
     largest = MAX_BODY
 
     def check_kind(self) -> None:
-        """Raises UnsupportedMedia."""
+        """Raise UnsupportedMedia for another content type."""
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind and not kind.endswith(("/json", "+json")):
             raise UnsupportedMedia("Send JSON.", "Set the header Content-Type: application/json.")
 
     async def body(self) -> bytes:
-        """Raises TooLarge, before reading if the client says how much it will send."""
+        """Return the body. Raises TooLarge, before reading if the client announces the length."""
         if self.content is None:
             check_size(declared_size(self.headers), self.largest)
             parts, size = [], 0
@@ -133,12 +134,12 @@ class StrictRequest(Request):
 
 
 def declared_size(headers: Headers) -> int:
-    """Bytes of the body that its client has announced, 0 if it has not.
+    """Return the announced bytes of the body, 0 if there is no announcement.
 
-    Raises WebUIError for what is no number, or said in two ways.
+    Raises WebUIError for a malformed length, or two different ones.
     """
     length = headers.get("content-length", "0")
-    # a proxy before us may have believed the other one
+    # a proxy in front may have used the other one
     if "content-length" in headers and "transfer-encoding" in headers:
         raise WebUIError(
             "Content-Length and Transfer-Encoding contradict each other.", "Leave them to the HTTP library."
@@ -154,13 +155,13 @@ def check_size(size: int, largest: int = MAX_BODY) -> None:
 
 
 def strict_json(body: bytes) -> Any:
-    """Raises JSONDecodeError, also for what Python's parser lets through or cannot hold, or would be very long at."""
+    """Parse JSON. Raises JSONDecodeError also for values that Python's parser wrongly accepts or handles too slowly."""
     try:
         check_count(body)
         value = json.loads(body.decode("utf-8-sig"), parse_constant=no_number, parse_float=parse_finite)
         check_depth(value)
         if b"\\u" in body:
-            json.dumps(value, ensure_ascii=False).encode()      # half a surrogate pair is no character
+            json.dumps(value, ensure_ascii=False).encode()      # a lone surrogate is no character
         return value
     except json.JSONDecodeError:
         raise
@@ -169,9 +170,7 @@ def strict_json(body: bytes) -> Any:
 
 
 def check_count(body: bytes) -> None:
-    """Raises JSONDecodeError where there is more in JSON than any request says: counted outside its texts,
-    before it is taken apart.
-    """
+    """Raise JSONDecodeError for more values than any request has, counted outside the texts before parsing."""
     if body.count(b"\\") > MAX_ESCAPES:
         raise json.JSONDecodeError(f"more than {MAX_ESCAPES:,} escaped characters", "", 0)
     parts = body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"', 2 * MAX_JSON + 2)      # every second is a text
@@ -181,9 +180,7 @@ def check_count(body: bytes) -> None:
 
 
 def check_depth(value: Any) -> None:
-    """Raises JSONDecodeError for values in values in values …,
-    which whoever writes them down again could not go into.
-    """
+    """Raise JSONDecodeError for nesting that is too deep to be written out again."""
     level = [value]
     for _ in range(MAX_DEPTH):
         within = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))

@@ -1,4 +1,4 @@
-"""Which scripts a request may choose, and what they take: A1111's routes."""
+"""A1111's routes for scripts and their arguments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ScriptsList(BaseModel):
 
 class ScriptArg(BaseModel):
     label: str
-    value: Any = None                  # what it is if it is not given
+    value: Any = None                  # the default
     minimum: float | None = None
     maximum: float | None = None
     step: float | None = None
@@ -71,7 +71,7 @@ def describe_script(lists: Lists, script: Script, kind: GenerationKind) -> Scrip
 
 
 def args(lists: Lists, script: Script) -> Iterator[ScriptArg]:
-    """Those that a client sends: an explanation in A1111's form holds a place without a label."""
+    """Yield the arguments that a client sends; an explanation in A1111's form is a place without a label."""
     usual = defaults(script.arguments)
     for each in fields(script.arguments):
         if param := script.params.get(each.name):

@@ -65,7 +65,7 @@ FACES = (
     reading,
     scripts,
 )
-# not found there: not the page's either
+# neither a route nor the page's
 AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")
 API_DESCRIPTION = """\
 Routes under `/sdapi/v1` are those of AUTOMATIC1111's API: same names, same defaults, same replies.
@@ -92,7 +92,7 @@ def build_api(app: App) -> FastAPI:
 
 
 def put_page(api: FastAPI, page: ASGIApp) -> None:
-    """Give everything that is no route to the page. Routes that are added later still come first."""
+    """Pass every request without a route to the page. Routes that are added later still come first."""
 
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and inner_path(scope).startswith(AREAS):
@@ -103,14 +103,14 @@ def put_page(api: FastAPI, page: ASGIApp) -> None:
 
 
 async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
-    """What is beside `--subpath`."""
+    """Answer a path outside `--subpath`."""
     await refuse(
         NotFound("There is nothing at that address.", "Easel is served below its --subpath."), scope, receive, send
     )
 
 
 def docs(request: Request) -> HTMLResponse:
-    """Swagger UI from our own files."""
+    """Return Swagger UI, from our own files."""
     root = request.scope.get("root_path", "")
     return get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
@@ -123,7 +123,7 @@ def docs(request: Request) -> HTMLResponse:
 
 
 class Api(FastAPI):
-    """Its schema tells what the declared fields say of themselves."""
+    """The application, with declared fields' own descriptions in its schema."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

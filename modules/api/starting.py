@@ -1,4 +1,4 @@
-"""What `/` shows for the second or two until the page is built."""
+"""The answer to `/` for the second or two until the page is built."""
 
 STARTING = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -11,17 +11,17 @@ from modules.store.jobs import JobRecord
 
 
 async def ended(jobs: Jobs, job: str) -> JobRecord:
-    """The job's record once it has ended; any number of callers may wait. Raises Stopping."""
+    """Return the job's record once it has ended; any number of callers may wait. Raises Stopping."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
     def tell() -> None:
-        with contextlib.suppress(RuntimeError):      # the server has stopped meanwhile: nobody waits any more
+        with contextlib.suppress(RuntimeError):      # the server has stopped meanwhile
             loop.call_soon_threadsafe(done.set)
 
     try:
         await asyncio.to_thread(jobs.when_ended, job, tell)
         await done.wait()
-    except asyncio.CancelledError as error:  # the server waits for nobody once it is told to stop
+    except asyncio.CancelledError as error:  # the server stops and waits for nobody
         raise Stopping(
             "Easel is being stopped.",
             f"The job is kept and goes on when Easel is started again: see /easel/v1/jobs/{job}.",
