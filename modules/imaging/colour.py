@@ -1,4 +1,4 @@
-"""Colours of whole pictures: laid on a background, or made those of another picture."""
+"""Colours of whole pictures: a background under transparency, and colour correction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LUMA = np.array([0.299, 0.587, 0.114])      # ITU-R BT.601
 
 
 def flattened(image: Image.Image, background: str) -> Image.Image:
-    """RGB; what is transparent shows `background`, a colour as CSS writes it. Raises Invalid."""
+    """Return the picture as RGB; transparent parts show `background`, a CSS colour. Raises Invalid."""
     if image.mode != "RGBA":
         return image.convert("RGB")
     try:
@@ -25,7 +25,7 @@ def flattened(image: Image.Image, background: str) -> Image.Image:
 
 
 def corrected(image: Image.Image, model: Image.Image) -> Image.Image:
-    """`image` in the colours of `model`, its own brightness kept: histograms matched in CIELAB of 8 bits."""
+    """Return `image` in the colours of `model`, with its own brightness: histograms matched in 8-bit CIELAB."""
     lab, goal = to_lab(np.asarray(image)), to_lab(np.asarray(model))
     matched = np.stack([match_histogram(lab[..., i], goal[..., i]) for i in range(3)], axis=-1)
     blended = with_luminosity(to_rgb(matched) / 255, np.asarray(image) / 255)
@@ -33,7 +33,7 @@ def corrected(image: Image.Image, model: Image.Image) -> Image.Image:
 
 
 def match_histogram(levels: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """uint8 levels with the histogram of another picture's: Gonzalez & Woods, Digital Image Processing, §3.3."""
+    """Return uint8 levels with the histogram of another picture: Gonzalez & Woods, Digital Image Processing, §3.3."""
     own = np.bincount(levels.ravel(), minlength=256).cumsum() / levels.size
     counts = np.bincount(goal.ravel())
     values = np.nonzero(counts)[0]
@@ -45,8 +45,9 @@ def match_histogram(levels: np.ndarray, goal: np.ndarray) -> np.ndarray:
 
 
 def to_lab(rgb: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 sRGB → uint8 L, a, b, in OpenCV's fixed point:
-    one level off may put a pixel elsewhere in a histogram.
+    """Convert (H, W, 3) uint8 sRGB to uint8 L, a, b, in OpenCV's fixed point.
+
+    A rounding error of one level may change a pixel's place in a histogram.
     """
     ratios = quantised(TO_XYZ / WHITE[:, None], 12)
     linear = np.rint(to_linear(np.arange(256) / 255) * BRIGHTEST).astype(np.int64)
@@ -58,7 +59,7 @@ def to_lab(rgb: np.ndarray) -> np.ndarray:
 
 
 def to_rgb(lab: np.ndarray) -> np.ndarray:
-    """The inverse, colours that sRGB does not have cut to its edge."""
+    """Convert uint8 L, a, b to sRGB; colours outside sRGB are clipped."""
     lightness, a, b = np.moveaxis(lab.astype(np.float64), -1, 0)
     y = (lightness / 2.55 + 16) / 116
     f = np.stack([y + (a - 128) / 500, y, y - (b - 128) / 200], axis=-1)
@@ -83,7 +84,7 @@ def quantised(values: np.ndarray, bits: int) -> np.ndarray:
 
 
 def shifted(values: np.ndarray, bits: int) -> np.ndarray:
-    """Divided by a power of two and rounded."""
+    """Divide by a power of two, rounded."""
     return (values + (1 << bits - 1)) >> bits
 
 
@@ -91,14 +92,14 @@ TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169
 WHITE = np.array([0.950456, 1.0, 1.088754])
 CIE_EPSILON, CIE_KAPPA = 216 / 24389, 24389 / 27      # CIE 15:2004
 BRIGHTEST = 255 * 8                           # linear light in eighths of a level
-FINE = 15                                     # bits behind the point of f
+FINE = 15                                     # fractional bits of f
 
 
 # The blend mode "luminosity" ----------------------------------------------------------------------
 
 
 def with_luminosity(colours: np.ndarray, brightness: np.ndarray) -> np.ndarray:
-    """The hue and saturation of one, the luminosity of the other; (H, W, 3) in [0, 1].
+    """Return the hue and saturation of one with the luminosity of the other; (H, W, 3) in [0, 1].
 
     W3C Compositing and Blending, Level 1, §10: SetLum and ClipColor, with BT.601's luma.
     """

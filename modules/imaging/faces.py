@@ -1,4 +1,4 @@
-"""Faces brought upright to a square, and back into their picture.
+"""Faces aligned to an upright square, and put back into their picture.
 
 A similarity is a (2, 3) matrix from pixels to pixels, both counted from the middle of the first one.
 """
@@ -10,12 +10,12 @@ from statistics import NormalDist
 import numpy as np
 from PIL import Image
 
-SIDE = 512                  # pixels of the square that face models know
-GREY = (132, 133, 135)      # around a face at the picture's edge: what the models learnt with
-MARGIN = SIDE // 20         # pixels that are lost at each side, and as many that fade
+SIDE = 512                  # pixels of the face models' square
+GREY = (132, 133, 135)      # around a face at the picture's edge: the models were trained with it
+MARGIN = SIDE // 20         # pixels that are lost at each side, and that fade further in
 
-# Where the eyes, the tip of the nose and the corners of the mouth lie in the square: means over FFHQ's faces
-# (Karras et al. 2018, arXiv:1812.04948), as the models learnt them.
+# The places of the eyes, the tip of the nose and the corners of the mouth in the square: means over FFHQ's faces
+# (Karras et al. 2018, arXiv:1812.04948), as the models were trained.
 TEMPLATE = np.array(
     [
         (192.98138, 239.94708),
@@ -28,7 +28,7 @@ TEMPLATE = np.array(
 
 
 def similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The turn, scale and shift that brings `points` nearest to `targets`, both (n, 2), by least squares.
+    """Return the rotation, scale and shift that bring `points` nearest to `targets`, both (n, 2), by least squares.
 
     In the complex plane it is z → turn · z + shift; the points must not all be one.
     """
@@ -45,13 +45,13 @@ def inverse(matrix: np.ndarray) -> np.ndarray:
 
 
 def align_face(image: Image.Image, landmarks: np.ndarray) -> tuple[Image.Image, np.ndarray]:
-    """The face with those landmarks, (5, 2), as an RGB square; and the similarity that brought it there."""
+    """Return the face with those landmarks, (5, 2), as an RGB square, and the similarity from the picture to it."""
     matrix = similarity(landmarks, TEMPLATE)
     return warped(image, matrix, (SIDE, SIDE), GREY), matrix
 
 
 def returned(image: Image.Image, face: Image.Image, matrix: np.ndarray) -> Image.Image:
-    """The picture with the square back in the place it came from, its edges fading."""
+    """Return the picture with the square in its original place, its edges fading."""
     back = inverse(matrix)
     return Image.composite(warped(face, back, image.size), image, warped(soft_edged(), back, image.size))
 
@@ -59,9 +59,9 @@ def returned(image: Image.Image, face: Image.Image, matrix: np.ndarray) -> Image
 def warped(
     image: Image.Image, matrix: np.ndarray, size: tuple[int, int], fill: tuple[int, ...] | None = None
 ) -> Image.Image:
-    """`image` moved by a similarity into a picture of (width, height), interpolated bilinearly.
+    """Return `image` transformed by a similarity to (width, height), interpolated bilinearly.
 
-    Pillow wants the way from the result back, and counts from the first pixel's corner.
+    Pillow needs the inverse transform, and counts from the first pixel's corner.
     """
     back = inverse(matrix)
     back[:, 2] += 0.5 - back[:, :2].sum(1) / 2
@@ -71,7 +71,7 @@ def warped(
 
 
 def soft_edged() -> Image.Image:
-    """(SIDE, SIDE) L: 255 in the middle, falling to 0 at the edges as a blurred square does."""
+    """Return a mask, (SIDE, SIDE) L: 255 in the middle, falling to 0 at the edges like a blurred square."""
     edge = NormalDist(MARGIN, 0.3 * MARGIN + 0.5)
     distances = [min(place, SIDE - 1 - place) for place in range(SIDE)]
     levels = np.array([0 if distance == 0 else edge.cdf(distance) for distance in distances])

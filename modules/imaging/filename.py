@@ -1,7 +1,6 @@
-"""Names of files and folders out of patterns as A1111 has them: `[seed]-[prompt_words]`,
-`[datetime<%Y-%m><Asia/Tokyo>]`.
+"""File and folder names from A1111's patterns: `[seed]-[prompt_words]`, `[datetime<%Y-%m><Asia/Tokyo>]`.
 
-Whatever a pattern or a prompt says, a name is one part of a path, fits every file system, and leads nowhere.
+Whatever a pattern or a prompt contains, a name is one part of a path, fits every file system, and leads nowhere.
 """
 
 from __future__ import annotations
@@ -15,34 +14,34 @@ from functools import cache
 from hashlib import sha256
 from zoneinfo import ZoneInfo, available_timezones
 
-LONGEST_PART = 128          # characters that one token gives
+LONGEST_PART = 128          # characters of one token's value
 LONGEST_FILE_NAME = 255          # bytes, of most file systems
-AFTER_STEM = "-999.jpeg"    # for which there must be room
-MOST_NESTED_FOLDERS = 8            # one in another
-MOST_STYLES = 10            # taken out of a prompt, and places for the prompt in each
+AFTER_STEM = "-999.jpeg"    # room that is left for this
+MOST_NESTED_FOLDERS = 8            # levels
+MOST_STYLES = 10            # styles removed from a prompt, and places of the prompt in each
 TIME_FORMAT = "%Y%m%d%H%M%S"
-SKIPPED = object()          # a token that gives nothing, and takes the text before it along
+SKIPPED = object()          # the value of a token that removes the text before it
 
 TOKEN = re.compile(r"\[([^\[\]]+)\]")
 NOT_IN_PART = re.compile(r'[#<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 NOT_IN_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 BETWEEN_WORDS = re.compile(rf"[\s{re.escape(string.punctuation)}]+")
 PADDED_DIRECTIVE = re.compile(r"%[-_^#0]*[1-9]")      # a time format that pads to any width
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)      # devices, to Windows
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)      # devices in Windows
 
 
 @dataclass(frozen=True, kw_only=True)
 class NameFacts:
-    """What a name can tell of a picture; None is what is not known of it, and its token stays as it was written."""
+    """The facts about a picture for its name. None is unknown, and its token stays as it was written."""
 
     seed: int | str
     size: tuple[int, int]                            # width, height
-    now: datetime                                    # with its time zone
+    now: datetime                                    # with a time zone
     pixels: Callable[[], bytes]                      # only read for `[image_hash]`
     seeds: tuple[int, int] | None = None             # the first and the last of the request
-    prompt: str | None = None                        # as it was drawn, without networks
+    prompt: str | None = None                        # without networks
     negative_prompt: str = ""
-    asked: tuple[str, str] | None = None             # both prompts before styles were put in
+    asked: tuple[str, str] | None = None             # both prompts without styles
     styles: Sequence[tuple[str, str]] | None = None  # names and prompts
     steps: int | str | None = None                   # a text where generation data tell it, as of `cfg` and `denoising`
     cfg: float | str | None = None
@@ -54,18 +53,18 @@ class NameFacts:
     clip_skip: int | None = None
     denoising: float | str | None = None
     user: str | None = None
-    job: datetime | None = None                      # when it was asked for
-    batch: tuple[int, int] | None = None             # place in the batch from 1, and its size
-    generation: tuple[int, int] | None = None        # place among all of the request from 1, and how many those are
+    job: datetime | None = None                      # when the job was asked for
+    batch: tuple[int, int] | None = None             # place in the batch from 1, and the batch's size
+    generation: tuple[int, int] | None = None        # place among the request's pictures from 1, and their number
     most_words: int = 8
-    known: dict[tuple[str, ...], object] = field(default_factory=dict)      # what tokens came to
+    known: dict[tuple[str, ...], object] = field(default_factory=dict)      # values of tokens
 
 
 # Names -----------------------------------------------------------------------------------------------
 
 
 def file_stem(decoration: str, number: str, suffix: str) -> str:
-    """A name without ending: number, decoration, suffix; if it is too long, the decoration is cut."""
+    """Return a name without extension: number, decoration, suffix; the decoration is cut if it is too long."""
     before, after = number and f"{number}-", NOT_IN_NAME.sub("_", suffix)
     room = LONGEST_FILE_NAME - len(f"{before}{after}{AFTER_STEM}".encode())
     kept = truncate_utf8(NOT_IN_NAME.sub("_", decoration), max(0, room - 1))
@@ -73,7 +72,7 @@ def file_stem(decoration: str, number: str, suffix: str) -> str:
 
 
 def folder_names(path: str) -> tuple[str, ...]:
-    """The parts of a relative path, each harmless; those that lead upwards or nowhere are left out."""
+    """Return the parts of a relative path, each harmless, without those that lead upwards or nowhere."""
     parts = (
         harmless(truncate_utf8(NOT_IN_NAME.sub("_", each), LONGEST_FILE_NAME - 1)) for each in re.split(r"[/\\]", path)
     )
@@ -81,13 +80,13 @@ def folder_names(path: str) -> tuple[str, ...]:
 
 
 def harmless(name: str) -> str:
-    """No device of Windows, not hidden, no end that Windows drops."""
+    """Return a name that is no device of Windows, not hidden, and has no end that Windows drops."""
     name = name.strip(" ").rstrip(". ")
     return f"_{name}" if name.startswith(".") or RESERVED.fullmatch(name) else name
 
 
 def truncate_utf8(text: str, longest: int) -> str:
-    """At most so many bytes of UTF-8, no character broken."""
+    """Return at most so many bytes of UTF-8, with no broken character."""
     return text.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
 
 
@@ -95,7 +94,7 @@ def truncate_utf8(text: str, longest: int) -> str:
 
 
 def fill_pattern(pattern: str, facts: NameFacts) -> str:
-    """The pattern with what its tokens give; those that are unknown stay, without their arguments."""
+    """Return the pattern with its tokens' values; unknown tokens stay, without their arguments."""
     out: list[str] = []
     position = 0
     for found in TOKEN.finditer(pattern):
@@ -108,7 +107,7 @@ def fill_pattern(pattern: str, facts: NameFacts) -> str:
 
 
 def value_of(name: str, arguments: Sequence[str], facts: NameFacts) -> object:
-    """What a token gives, worked out once a picture."""
+    """Return a token's value, computed once for each picture."""
     key = name, *arguments
     if key not in facts.known:
         facts.known[key] = given_by(name, arguments, facts)
@@ -120,12 +119,12 @@ def given_by(name: str, arguments: Sequence[str], facts: NameFacts) -> object:
         return PLAIN[name](facts)
     try:
         return WITH_ARGUMENTS[name](facts, arguments) if name in WITH_ARGUMENTS else None
-    except ValueError:      # a length that is no number
+    except ValueError:      # a malformed length
         return None
 
 
 def taken_apart(body: str) -> tuple[str, list[str]]:
-    """`name<a><b>` → name, [a, b].
+    """Split a token into its name and its arguments.
 
     >>> taken_apart("datetime<%Y><Asia/Tokyo>")
     ('datetime', ['%Y', 'Asia/Tokyo'])
@@ -140,7 +139,7 @@ def taken_apart(body: str) -> tuple[str, list[str]]:
 
 
 def part(text: str, spaces: bool = True) -> str:
-    """Text as a part of a name; without `spaces` they become underscores."""
+    """Return text as a part of a name; without `spaces` they become underscores."""
     short = text.lstrip(" ")[:LONGEST_PART] if spaces else text[:LONGEST_PART].replace(" ", "_")
     return NOT_IN_PART.sub("_", short).rstrip(" .")
 
@@ -149,7 +148,7 @@ def part(text: str, spaces: bool = True) -> str:
 
 
 def optional(name: str) -> Callable[[NameFacts], object]:
-    """The fact of that name, made part of a name if it is a text."""
+    """Return the fact of that name; a text is made part of a name."""
     def give(facts: NameFacts) -> object:
         value = getattr(facts, name)
         return part(value) if isinstance(value, str) else value
@@ -189,7 +188,7 @@ def prompt_words(facts: NameFacts) -> str:
 
 
 def prompt_no_styles(facts: NameFacts) -> str | None:
-    """The prompt without what its styles say, wherever it stands."""
+    """Return the prompt without its styles' texts, wherever they stand."""
     if facts.prompt is None or facts.styles is None:
         return None
     rest = facts.prompt
@@ -209,7 +208,7 @@ def generation_number(facts: NameFacts) -> object:
 
 
 def vae_filename(facts: NameFacts) -> str | None:
-    """Up to its first dot; of a hidden file, after it."""
+    """Return the VAE's name up to its first dot; of a hidden file, after it."""
     if not facts.vae:
         return "NoneType" if facts.vae == "" else None
     first, *others = facts.vae.split(".")
@@ -227,7 +226,7 @@ def hash_of_both(facts: NameFacts, arguments: Sequence[str]) -> str | None:
 
 
 def has_prompt(facts: NameFacts, arguments: Sequence[str]) -> str | None:
-    """`[hasprompt<cat><dog|no dog>]`: each word that the prompt has, else what stands in for it."""
+    """Return `[hasprompt<cat><dog|no dog>]`: each word that is in the prompt, else its replacement."""
     if facts.prompt is None:
         return None
     lower, found = facts.prompt.lower(), []
@@ -237,7 +236,7 @@ def has_prompt(facts: NameFacts, arguments: Sequence[str]) -> str | None:
 
 
 def moment(facts: NameFacts, arguments: Sequence[str]) -> str:
-    """`[datetime<format><time zone>]`, both of which may be missing or wrong."""
+    """Return `[datetime<format><time zone>]`; both may be missing or malformed."""
     wanted, zone, *_ = [*arguments, "", ""]
     there = facts.now.astimezone(time_zone(zone))
     wanted = TIME_FORMAT if not wanted or PADDED_DIRECTIVE.search(wanted) else wanted
@@ -248,7 +247,7 @@ def moment(facts: NameFacts, arguments: Sequence[str]) -> str:
 
 
 def time_zone(name: str) -> tzinfo | None:
-    """None is this computer's."""
+    """Return the time zone, or None for this computer's."""
     known = zones().get(name.lower()) if name else None
     return ZoneInfo(known) if known else None
 

@@ -1,4 +1,4 @@
-"""Folders of pictures on the server's disk: what is in them, and their pictures one by one."""
+"""Folders of pictures on the server's disk, listed and read picture by picture."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ DIGITS = re.compile(r"([0-9]+)")
 @dataclass(frozen=True)
 class Listing:
     pictures: tuple[Path, ...]
-    others: tuple[Path, ...]      # files that are no pictures Easel can read
+    others: tuple[Path, ...]      # other files
 
 
 def listing(folder: Path, most: int) -> Listing:
-    """The files of a folder, told apart by their content.
+    """Return a folder's pictures and other files, told apart by content.
 
     Raises TooLarge beyond `most`, InvalidImage if it cannot be read.
     """
@@ -39,7 +39,7 @@ def listing(folder: Path, most: int) -> Listing:
 
 
 def list_files(folder: Path, most: int) -> list[Path]:
-    """Hidden ones are not meant, and what a link leads to is taken only if it lies in the folder as well."""
+    """Return the files of a folder, without hidden ones and without links that lead out of it."""
     found = []
     try:
         with os.scandir(folder) as entries:
@@ -66,7 +66,7 @@ def stays(folder: Path, entry: os.DirEntry[str]) -> bool:
 
 
 def counting(path: Path) -> tuple[list[str | int], str]:
-    """As people count: `frame 2` before `frame 10`."""
+    """Return a sort key by numbers: `frame 2` before `frame 10`."""
     parts = DIGITS.split(path.name.casefold())
     return [int(part) if place % 2 else part for place, part in enumerate(parts)], path.name
 
@@ -80,7 +80,7 @@ def is_picture(path: Path) -> bool:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Width and height as its header says. Raises InvalidImage or TooLarge."""
+    """Return width and height from the header. Raises InvalidImage or TooLarge."""
     try:
         with path.open("rb") as file:
             return open_image_file(file).size
@@ -89,7 +89,7 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """The same as the picture is seen. Raises InvalidImage or TooLarge."""
+    """Return width and height of the picture upright. Raises InvalidImage or TooLarge."""
     try:
         with path.open("rb") as file:
             image = open_image_file(file)
@@ -99,9 +99,9 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 
 def on_its_side(image: Image.Image) -> bool:
-    """As its EXIF says. Raises InvalidImage where that is damaged."""
+    """Return whether EXIF says that the picture is rotated by 90°. Raises InvalidImage if it is damaged."""
     if image.format == "PNG" and "exif" not in image.info:
-        return False      # Pillow would read it to its end for what may not be there
+        return False      # Pillow would read the whole file in search of it
     try:
         return image.getexif().get(Base.Orientation) in ON_ITS_SIDE
     except (OSError, SyntaxError, ValueError, struct.error) as error:
@@ -109,7 +109,7 @@ def on_its_side(image: Image.Image) -> bool:
 
 
 def content_of(path: Path) -> bytes:
-    """Raises InvalidImage or TooLarge."""
+    """Return the file's content. Raises InvalidImage or TooLarge."""
     try:
         size = path.stat().st_size
         if size > MAX_FILE:
@@ -120,7 +120,7 @@ def content_of(path: Path) -> bytes:
 
 
 def read_picture(path: Path) -> Image.Image:
-    """Upright, L, RGB or RGBA. Raises InvalidImage or TooLarge."""
+    """Return the picture upright, as L, RGB or RGBA. Raises InvalidImage or TooLarge."""
     return apply_orientation(open_image(content_of(path)))
 
 

@@ -18,11 +18,11 @@ from modules.imaging.read import open_image
 from modules.imaging.save import png
 
 NAME = re.compile(r"[0-9a-f]{64}\.png")
-DEEP = ("I", "I;16", "I;16B")      # Pillow's modes for grey of 16 bits
+DEEP = ("I", "I;16", "I;16B")      # Pillow's modes for 16-bit grey
 
 
 def save_input(folder: Path, content: bytes) -> str:
-    """Keep a picture file's picture, upright and of 8 bits; returns its name. Raises InvalidImage or TooLarge."""
+    """Store a picture, upright and of 8 bits; returns its name. Raises InvalidImage or TooLarge."""
     name, stored = encode_input(content)
     write_input(folder, name, stored)
     return name
@@ -35,11 +35,11 @@ def encode_input(content: bytes) -> tuple[str, bytes]:
 
 
 def write_input(folder: Path, name: str, stored: bytes) -> None:
-    write_atomically(folder / name, stored)      # also if it is there: a file just used is not an old one
+    write_atomically(folder / name, stored)      # also if it exists: a file in use must not count as old
 
 
 def load_input(folder: Path, name: str) -> Image.Image:
-    """A kept picture: L, RGB or RGBA. Raises InvalidImage."""
+    """Return a stored picture: L, RGB or RGBA. Raises InvalidImage."""
     try:
         if not NAME.fullmatch(name):
             raise FileNotFoundError(name)
@@ -52,7 +52,7 @@ def load_input(folder: Path, name: str) -> Image.Image:
 
 
 def apply_orientation(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF says, as L, RGB or RGBA. Raises InvalidImage where the file breaks off."""
+    """Return the picture rotated as its EXIF says, as L, RGB or RGBA. Raises InvalidImage for a truncated file."""
     try:
         image.load()
         return to_display_mode(ImageOps.exif_transpose(image))
@@ -61,10 +61,10 @@ def apply_orientation(image: Image.Image) -> Image.Image:
 
 
 def to_display_mode(image: Image.Image) -> Image.Image:
-    """Palettes, ink and deep channels as what a screen shows."""
+    """Convert palettes, CMYK and deep channels to L, RGB or RGBA of 8 bits."""
     if image.mode in DEEP:
         grey = np.asarray(image).clip(0, 65_535).astype(np.int32)
-        grey += 128      # in place, in whole numbers: a large picture has hundreds of megabytes here
+        grey += 128      # in place, in integers: a large picture has hundreds of megabytes here
         grey //= 257
         return Image.fromarray(grey.astype(np.uint8))
     if image.has_transparency_data:

@@ -1,4 +1,4 @@
-"""Inpainting in pixels: what a mask means, where it lies, what is put under it, how the rest of the picture comes back.
+"""Inpainting in pixels: reading and blurring masks, the masked region, its fill, and the original put over the result.
 
 A mask is an L picture, 255 where to paint.
 """
@@ -15,7 +15,7 @@ Box = tuple[int, int, int, int]      # left, top, right, bottom in pixels; the l
 
 
 def read_mask(image: Image.Image, rounded: bool) -> Image.Image:
-    """A drawn mask as L: its opacity if it is anywhere transparent, else its brightness.
+    """Return a drawn mask as L: its opacity if any of it is transparent, else its brightness.
 
     Only opacity is rounded, at half.
     """
@@ -29,7 +29,7 @@ def read_mask(image: Image.Image, rounded: bool) -> Image.Image:
 
 
 def blurred(mask: Image.Image, across: float, down: float) -> Image.Image:
-    """Gaussian blur, one direction after the other, each σ in pixels; 0 leaves that direction sharp."""
+    """Apply a Gaussian blur, one direction after the other, each σ in pixels; 0 leaves that direction sharp."""
     levels = np.asarray(mask)
     for axis, sigma in ((1, across), (0, down)):
         if sigma > 0:
@@ -38,7 +38,7 @@ def blurred(mask: Image.Image, across: float, down: float) -> Image.Image:
 
 
 def blurred_along(levels: np.ndarray, axis: int, sigma: float) -> np.ndarray:
-    """(h, w) uint8 → the same, mirrored at its edges without repeating them."""
+    """Blur (h, w) uint8 along one axis, mirrored at the edges without repeating them."""
     from scipy.ndimage import correlate1d  # slow to import, seldom used
 
     weighed = correlate1d(levels.astype(np.int32), gaussian(sigma), axis, mode="mirror")
@@ -57,11 +57,11 @@ def gaussian(sigma: float) -> np.ndarray:
     return np.concatenate([tail, [256 - 2 * tail.sum()], tail[::-1]]).astype(np.int32)
 
 
-# Where -------------------------------------------------------------------------------------------
+# Region ------------------------------------------------------------------------------------------
 
 
 def region(mask: Image.Image, padding: int) -> Box | None:
-    """Around all that is masked, with some space, within the picture; None where nothing is."""
+    """Return the box of the masked part with padding, within the picture; None if nothing is masked."""
     found = mask.getbbox()
     if not found:
         return None
@@ -75,9 +75,7 @@ def region(mask: Image.Image, padding: int) -> Box | None:
 
 
 def in_shape(box: Box, shape: Size, size: Size) -> Box:
-    """`box` made higher or wider until it has the shape of `shape`,
-    moved or else cut so that it stays within `size`.
-    """
+    """Return `box` enlarged to the aspect ratio of `shape`, then moved or cut to stay within `size`."""
     left, top, right, bottom = box
     width, height, ratio = right - left, bottom - top, shape[0] / shape[1]
     if width / height > ratio:
@@ -88,7 +86,7 @@ def in_shape(box: Box, shape: Size, size: Size) -> Box:
 
 
 def longer(start: int, end: int, by: int, limit: int) -> tuple[int, int]:
-    """A stretch lengthened at both ends, between 0 and `limit`."""
+    """Return an interval lengthened at both ends, between 0 and `limit`."""
     start, end = start - by // 2, end + by - by // 2
     over = max(0, end - limit)
     start, end = start - over, end - over
@@ -96,13 +94,11 @@ def longer(start: int, end: int, by: int, limit: int) -> tuple[int, int]:
     return start + under, min(end + under, limit)
 
 
-# What is under it --------------------------------------------------------------------------------
+# Fill --------------------------------------------------------------------------------------------
 
 
 def fill_masked(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """The masked part in the colours around it: the rest blurred widely, then less and less,
-    each over the one before.
-    """
+    """Fill the masked part with the colours around it: blurs of the rest, from wide to narrow, over each other."""
     rest = without(image, mask)
     out = Image.new("RGBA", image.size)
     for radius, times in CASCADE:
@@ -113,29 +109,27 @@ def fill_masked(image: Image.Image, mask: Image.Image) -> Image.Image:
 
 
 def without(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """The picture with the masked part cut out: RGBa, its colours multiplied by their opacity."""
+    """Return the picture with the masked part cut out: RGBa, colours multiplied by opacity."""
     out = Image.new("RGBa", image.size)
     out.paste(image.convert("RGBA").convert("RGBa"), mask=ImageOps.invert(mask.convert("L")))
     return out
 
 
-# How the rest comes back -------------------------------------------------------------------------
+# The original over the result ---------------------------------------------------------------------
 
 
 def overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """What lies over the painted picture, RGBA: the original where it is not masked."""
+    """Return the original where it is not masked, RGBA, to be put over the painted picture."""
     return without(image, mask).convert("RGBA")
 
 
 def sharpened(mask: Image.Image) -> Image.Image:
-    """Twice as strong: whoever blurs a mask wants the painted part to end within it, not to shine through half way."""
+    """Return the mask twice as strong: a blurred mask then covers the painted part fully."""
     return mask.point(lambda level: min(255, 2 * level))
 
 
 def composed(painted: Image.Image, box: Box | None, over: Image.Image | None) -> Image.Image:
-    """The finished picture: `painted` where it belongs, the original over it, RGB. Without an original,
-    `painted` alone.
-    """
+    """Return the finished picture, RGB: `painted` in its box, with the original over it if there is one."""
     if over is None:
         return painted
     out = (
@@ -146,12 +140,12 @@ def composed(painted: Image.Image, box: Box | None, over: Image.Image | None) ->
 
 
 def masked_part(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """What is masked of the picture, RGBA, seen as far as it is masked."""
+    """Return the masked part of the picture, RGBA, as opaque as the mask."""
     return Image.composite(image.convert("RGBA").convert("RGBa"), Image.new("RGBa", image.size), mask).convert("RGBA")
 
 
 def place_in_box(image: Image.Image, box: Box, size: Size) -> Image.Image:
-    """In its box of a transparent picture, RGBA."""
+    """Return the picture in its box of a transparent picture, RGBA."""
     left, top, right, bottom = box
     out = Image.new("RGBA", size)
     out.paste(resize_image(image, CROP_AND_RESIZE, (right - left, bottom - top)), (left, top))

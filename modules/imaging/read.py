@@ -1,6 +1,4 @@
-"""Generation data out of picture files, read with suspicion: no pixel is decoded,
-no text read that is longer than any prompt.
-"""
+"""Reading generation data from untrusted picture files: no pixel is decoded, and no overlong text is read."""
 
 from __future__ import annotations
 
@@ -23,29 +21,29 @@ from modules.base.limits import MAX_FILE, MAX_INFOTEXT
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP")
 MOST_PIXELS = 64_000_000
 MOST_CHUNKS = 100_000           # of a PNG; a large one has some thousands
-MOST_OTHERS = 20_000            # of them that hold no pixels
+MOST_OTHERS = 20_000            # chunks without pixels
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class Metadata:
-    infotext: str               # the generation data, "" if there is none
+    infotext: str               # the generation data, or ""
     items: dict[str, str]       # the other texts
 
 
 def open_image(content: bytes) -> Image.Image:
-    """A picture of a known kind and a sane size, not decoded yet. Raises InvalidImage or TooLarge."""
+    """Open a picture of a known kind and a sane size, without decoding it. Raises InvalidImage or TooLarge."""
     if len(content) > MAX_FILE:
         raise too_large_file(len(content))
     return open_image_file(io.BytesIO(content))
 
 
 def open_image_file(file: BinaryIO) -> Image.Image:
-    """The same of an open file, of which only the beginning is read. Raises InvalidImage or TooLarge."""
+    """Open a picture's file, of which only the beginning is read. Raises InvalidImage or TooLarge."""
     check_chunks(file)
     try:
         with warnings.catch_warnings():
-            # our own limit is lower and does refuse
+            # our own limit is lower and is enforced
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(file, formats=READABLE_FORMATS)
     except Image.DecompressionBombError as error:
@@ -60,9 +58,9 @@ def open_image_file(file: BinaryIO) -> Image.Image:
 
 
 def check_chunks(file: BinaryIO) -> None:
-    """Raises InvalidImage for a PNG of countless chunks: Pillow takes its time over each, before it knows a size.
+    """Raise InvalidImage for a PNG of too many chunks: Pillow reads each before it knows a size.
 
-    The file's place stays.
+    The file's position stays.
     """
     start, others = file.tell(), 0
     if file.read(len(PNG_SIGNATURE)) == PNG_SIGNATURE:
@@ -98,7 +96,7 @@ def damaged() -> InvalidImage:
 
 
 def read_metadata(content: bytes) -> Metadata:
-    """Texts in PNG chunks, EXIF, and comments of GIF and JPEG. Raises InvalidImage or TooLarge."""
+    """Return the texts in PNG chunks, EXIF, and comments of GIF and JPEG. Raises InvalidImage or TooLarge."""
     image = open_image(content)
     texts = png_texts(content) if image.format == "PNG" else {}
     exif = read_exif(image)
@@ -109,7 +107,7 @@ def read_metadata(content: bytes) -> Metadata:
 
 
 def png_texts(content: bytes) -> dict[str, str]:
-    """Keyword → text, wherever in the file it stands (PNG 3rd edition, §11.3.3). Raises InvalidImage or TooLarge."""
+    """Return keyword → text, wherever in the file (PNG 3rd edition, §11.3.3). Raises InvalidImage or TooLarge."""
     texts: dict[str, str] = {}
     length = 0
     for kind, data in png_chunks(memoryview(content)):
@@ -123,7 +121,7 @@ def png_texts(content: bytes) -> dict[str, str]:
 
 
 def png_chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Kind and data of each chunk, checked, up to the last (§5.3). Raises InvalidImage where the file breaks off."""
+    """Yield kind and data of each chunk, checked, up to the last (§5.3). Raises InvalidImage for a truncated file."""
     position, kind = 8, b""
     for count in itertools.count():
         if kind == b"IEND":
@@ -157,7 +155,7 @@ def international_text(rest: bytes) -> str:
 
 
 def inflate_text(data: bytes) -> bytes:
-    """At most a little more than the longest text: a few bytes can say that there are gigabytes."""
+    """Inflate at most a little more than the longest text: a few bytes can expand to gigabytes."""
     try:
         return zlib.decompressobj().decompress(data, 4 * MAX_INFOTEXT + 1)
     except zlib.error as error:
@@ -168,7 +166,10 @@ TEXTS = {b"tEXt": plain_text, b"zTXt": compressed_text, b"iTXt": international_t
 
 
 def read_exif(image: Image.Image) -> Image.Exif:
-    """Empty where it is damaged; not `image.getexif()`, which decodes a PNG. Raises TooLarge."""
+    """Return the EXIF, empty if damaged. Raises TooLarge.
+
+    It does not use `image.getexif()`, which decodes a PNG.
+    """
     content, exif = image.info.get("exif", b""), Image.Exif()
     if len(content) > 4 * MAX_INFOTEXT:
         raise too_much_text()
@@ -179,7 +180,7 @@ def read_exif(image: Image.Image) -> Image.Exif:
 
 
 def read_exif_comment(exif: Image.Exif) -> str:
-    """EXIF's UserComment: eight bytes that name its encoding, then the text (EXIF 2.32, §4.6.5)."""
+    """Return EXIF's UserComment: eight bytes that name its encoding, then the text (EXIF 2.32, §4.6.5)."""
     comment: Any = b""
     with contextlib.suppress(*BROKEN_EXIF):
         comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
@@ -194,7 +195,7 @@ def read_exif_comment(exif: Image.Exif) -> str:
 
 
 def wide_text(text: bytes) -> str:
-    """UTF-16, whose byte order EXIF leaves open: a mark tells it, or else "Steps: …" does."""
+    """Decode UTF-16, whose byte order EXIF leaves open: a byte order mark decides, or else "Steps: …"."""
     if text[:2] in (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE):
         return text.decode("utf-16", "replace")
     big = text[::2].count(0) >= text[1::2].count(0)
@@ -202,9 +203,7 @@ def wide_text(text: bytes) -> str:
 
 
 def exif_texts(exif: Image.Exif) -> dict[str, str]:
-    """Its other texts: what described, made or signed the picture, by EXIF's names;
-    some programs keep their data there.
-    """
+    """Return EXIF's other texts, such as description and artist, by EXIF's names; some programs store data there."""
     texts: dict[str, str] = {}
     with contextlib.suppress(*BROKEN_EXIF):
         for tag, value in exif.items():

@@ -1,4 +1,4 @@
-"""How a picture is brought to another size: A1111's resize modes, for pictures and masks alike."""
+"""A1111's resize modes, for pictures and masks alike."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from PIL import Image
 
 from modules.base.sizes import Size
 
-# stretch; cut what is over; fill what is missing; leave it to the latent
+# stretch; crop; fill; resize the latent
 JUST_RESIZE, CROP_AND_RESIZE, RESIZE_AND_FILL, LATENT_RESIZE = range(4)
 LANCZOS = Image.Resampling.LANCZOS
 
 
 
 def resize_image(image: Image.Image, mode: int, size: Size) -> Image.Image:
-    """`image` at `size`; where there is no latent to resize, mode 3 fills as mode 2 does."""
+    """Return `image` at `size`; mode 3 fills like mode 2 if there is no latent to resize."""
     if mode == JUST_RESIZE:
         return image.resize(size, LANCZOS)
     return cropped(image, size) if mode == CROP_AND_RESIZE else stretch_edges(image, size)
 
 
 def scaled_size(mode: int, size: Size, frame: Size) -> Size:
-    """What a picture of that size is scaled to, before anything is cut off or filled up."""
+    """Return the size that a picture is scaled to, before it is cropped or filled."""
     if mode == JUST_RESIZE:
         return frame
     return covering(size, frame) if mode == CROP_AND_RESIZE else contained(size, frame)
 
 
 def cropped(image: Image.Image, size: Size) -> Image.Image:
-    """Its middle, as large as fits the new shape."""
+    """Return the picture's middle, as large as fits the new aspect ratio."""
     return centre_on_black(image.resize(covering(image.size, size), LANCZOS), size)
 
 
 def stretch_edges(image: Image.Image, size: Size) -> Image.Image:
-    """All of it in the middle; beyond, its edges stretched as far as the space before it is wide.
+    """Return the picture centred, with its edges stretched over the free space.
 
-    Where the space is odd, A1111 leaves the last row or column black, and so must this.
+    If the space is odd, A1111 leaves the last row or column black, and so does this.
     """
     small = image.resize(contained(image.size, size), LANCZOS)
     out = centre_on_black(small, size)
@@ -50,24 +50,24 @@ def stretch_edges(image: Image.Image, size: Size) -> Image.Image:
 
 
 def centre_on_black(image: Image.Image, size: Size) -> Image.Image:
-    """In the middle of a black picture of that size, as RGB."""
+    """Return the picture centred on a black picture of that size, as RGB."""
     out = Image.new("RGB", size)
     out.paste(image, (size[0] // 2 - image.width // 2, size[1] // 2 - image.height // 2))
     return out
 
 
 def covering(size: Size, frame: Size) -> Size:
-    """The smallest size of the same shape that leaves nothing of `frame` free."""
+    """Return the smallest size of the same aspect ratio that covers `frame`."""
     return fit_side(size, frame, wide=frame[0] / frame[1] > size[0] / size[1])
 
 
 def contained(size: Size, frame: Size) -> Size:
-    """The largest size of the same shape within `frame`."""
+    """Return the largest size of the same aspect ratio within `frame`."""
     return fit_side(size, frame, wide=frame[0] / frame[1] < size[0] / size[1])
 
 
 def fit_side(size: Size, frame: Size, wide: bool) -> Size:
-    """As wide as the frame, or else as high; the other side is rounded down, but there is one pixel at least."""
+    """Return the size as wide as the frame, or else as high; the other side is rounded down to at least one pixel."""
     if wide:
         return frame[0], max(1, size[1] * frame[0] // size[0])
     return max(1, size[0] * frame[1] // size[1]), frame[1]

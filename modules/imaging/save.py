@@ -1,4 +1,4 @@
-"""Pictures to disk: whole or not at all, numbered as A1111 numbers them, their generation data inside."""
+"""Picture files: written whole or not at all, numbered as in A1111, with their generation data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modules.imaging.filename import file_stem
 from modules.imaging.resize import LANCZOS
 
 FILE_NUMBER = re.compile(r"(?<!\d)(\d{5,})[-.]")
-# pixels; PNG knows no end
+# pixels; PNG has no limit
 LARGEST_SIDES = {"jpg": 65_535, "jpeg": 65_535, "webp": 16_383, "gif": 65_535, "avif": 65_535}
 LONGEST_EXIF = 65_533      # bytes, in a JPEG
 
@@ -29,31 +29,31 @@ LONGEST_EXIF = 65_533      # bytes, in a JPEG
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How a picture becomes a file; `name` is the file's ending too."""
+    """A picture's file format; `name` is also the file's extension."""
 
     name: str = "png"
     quality: int = 80
     lossless: bool = False      # WebP only
 
     def fitting(self, size: tuple[int, int]) -> FileFormat:
-        """Itself, or PNG for a picture with sides too long for it."""
+        """Return this format, or PNG if the picture's sides are too long for it."""
         return self if max(size) <= LARGEST_SIDES.get(self.name, max(size)) else FileFormat()
 
     def holds(self, infotext: str) -> bool:
-        """Whether there is room for so much generation data."""
+        """Return whether there is room for the generation data."""
         return self.name not in ("jpg", "jpeg") or len(exif_comment(infotext)) <= LONGEST_EXIF
 
 
 def encode_image(image: Image.Image, how: FileFormat, infotext: str, others: Mapping[str, str] | None = None) -> bytes:
-    """The picture's file, with its generation data where A1111 has them in that format, if there is room.
+    """Return the picture's file, with its generation data in A1111's place for that format, if there is room.
 
-    others: more texts, by their keys; only PNG has a place for them
+    others: further texts, by their keys; only PNG has a place for them
     """
     return IMAGE_ENCODERS[how.name](image, how, infotext, others or {})
 
 
 def png(image: Image.Image, infotext: str, others: Mapping[str, str] | None = None) -> bytes:
-    """The PNG file; `infotext`, if any, is its `parameters` text, which is where the field looks for it."""
+    """Return the PNG file; `infotext`, if any, is its `parameters` text, where other programs look for it."""
     info = PngInfo()
     if infotext:
         info.add_text("parameters", infotext)
@@ -100,7 +100,7 @@ def opaque(image: Image.Image) -> Image.Image:
 
 
 def exif_comment(infotext: str) -> bytes:
-    """With the text as its user comment, in UTF-16 (EXIF 2.32, §4.6.5)."""
+    """Return EXIF with the text as its user comment, in UTF-16 (EXIF 2.32, §4.6.5)."""
     exif = Image.Exif()
     exif.endian = ">"
     comment = b"UNICODE\0" + infotext.encode("utf-16-be", "replace")
@@ -109,7 +109,7 @@ def exif_comment(infotext: str) -> bytes:
 
 
 def within_side(image: Image.Image, longest: int) -> Image.Image:
-    """The picture, made smaller if a side is longer than that."""
+    """Return the picture, scaled down if a side is longer than that."""
     if max(image.size) <= longest:
         return image
     ratio = longest / max(image.size)
@@ -131,12 +131,12 @@ IMAGE_ENCODERS: Mapping[str, Callable[[Image.Image, FileFormat, str, Mapping[str
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a file goes: all but what stands at the end of its name."""
+    """The place of a file: its folder and its name, without number and extension."""
 
     folder: Path
-    decoration: str          # the name, after a number if there is one
+    decoration: str          # the name after the number, if there is one
     numbered: bool
-    replaces: bool = False   # a file of the same name
+    replaces: bool = False   # True if it replaces a file of the same name
 
     def write(self, content: bytes, extension: str, suffix: str = "") -> Path:
         """Write a file there and return its path: 00042-`decoration``suffix`.png with the next free number,
@@ -160,8 +160,9 @@ class Destination:
 
 
 def save_numbered(content: bytes, folder: Path, name: str, extension: str = "png") -> Path:
-    """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path;
-    without a name just the number.
+    """Write `folder`/2026-11-21/00042-`name`.png with the next free number, and return its path.
+
+    Without a name it is just the number.
     """
     return Destination(folder / date.today().isoformat(), name, numbered=True).write(content, extension)
 
@@ -175,7 +176,7 @@ def save_named(content: bytes, folder: Path, name: str, extension: str = "png") 
 
 
 def next_number(folder: Path) -> int:
-    """One more than the largest number in front of a file's name there; 0 in a new folder."""
+    """Return one more than the largest number at the start of a file name there; 0 in a new folder."""
     if not folder.is_dir():
         return 0
     numbers = [int(match[1]) for entry in os.scandir(folder) if (match := FILE_NUMBER.match(entry.name))]

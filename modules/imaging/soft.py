@@ -1,4 +1,4 @@
-"""Soft inpainting in pixels: the original comes back where the painting hardly differs from it."""
+"""Soft inpainting in pixels: the original is restored where the painting hardly differs from it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 RADIUS = 2          # cells of the neighbourhood
 SPREAD = 1.5        # cells in which a neighbour's weight falls to 1/e
-LEAST_WEIGHT = 1.0  # of the neighbours that are averaged: as much as the middle one has
-LEAST = 1e-9        # keeps a division defined
+LEAST_WEIGHT = 1.0  # of the averaged neighbours: as much as the middle one's
+LEAST = 1e-9        # avoids a division by 0
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """When a part counts as changed: A1111's parameters, under its names."""
+    """The thresholds of a change: A1111's parameters, under its names."""
 
     mask_influence: float
     difference_threshold: float
@@ -23,10 +23,10 @@ class Judgement:
 
 
 def changed_mask(difference: np.ndarray, painted: np.ndarray, judgement: Judgement) -> np.ndarray:
-    """Where the painting is to be seen: (h, w) uint8 of 255.
+    """Return the mask of the visible painting: (h, w) uint8 of 255.
 
-    difference: (h, w) how far each cell of the latent is from the original's
-    painted: (h, w) in [0, 1], how strongly the mask has it painted
+    difference: (h, w) distance of each latent cell from the original's
+    painted: (h, w) in [0, 1], the strength of the mask
     """
     widened = trimmed_mean(difference, 0.9, 1.0)
     smooth = trimmed_mean(widened, 0.25, 0.75)
@@ -42,7 +42,7 @@ def smootherstep(x: np.ndarray) -> np.ndarray:
 
 
 def trimmed_mean(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """A weighted average, at each cell, of those neighbours whose ranks are between two shares of the whole weight.
+    """Return a weighted average, at each cell, of the neighbours with ranks between two shares of the whole weight.
 
     0.9 to 1 is a soft maximum, 0.25 to 0.75 a soft median; (h, w) → (h, w).
     """
@@ -66,7 +66,7 @@ def trim_window(total: np.ndarray, low: float, high: float) -> tuple[np.ndarray,
 
 
 def kernel() -> np.ndarray:
-    """(5, 5) weights: a Gaussian lowered to end at 0 one cell further out, its middle 1."""
+    """Return (5, 5) weights: a Gaussian lowered to end at 0 one cell further out, its middle 1."""
     steps = np.arange(-RADIUS, RADIUS + 1)
     squares = steps[:, None] ** 2 + steps**2
     end = np.exp(-((RADIUS + 1) ** 2) / SPREAD**2)

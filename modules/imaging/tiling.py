@@ -1,4 +1,4 @@
-"""Where the tiles of a picture lie, as A1111 puts them."""
+"""The places of a picture's tiles, as in A1111."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from math import ceil
 
 
 def starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin along one side: as few as cover it, evenly spread, the last one at the border;
-    neighbours share `overlap` or more.
+    """Return the starts of tiles along one side: as few as cover it, evenly spread, the last one at the border.
+
+    Neighbours share `overlap` or more.
     """
     if tile >= length:
         return [0]
