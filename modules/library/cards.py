@@ -1,4 +1,4 @@
-"""The index behind the model pickers, kept in step with the folders, and what people change in it. No torch."""
+"""The cards of the model files: an index kept in step with the folders, and people's changes in it. No torch."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from modules.library.safetensors_header import is_named_safetensors, read_header
 from modules.library.user_metadata import Sidecars, read_user_metadata, regular, sidecar_files, write_user_metadata
 
 log = logging.getLogger(__name__)
-BATCH = 200         # files a transaction: jobs wait to be written meanwhile
+BATCH = 200         # files in a transaction: jobs wait to be written meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What only one file's own page shows, read from the file."""
+    """The details of one file's own page, read from the file."""
 
     metadata: Mapping[str, Any]
     tags: tuple[tuple[str, int], ...]
@@ -36,9 +36,9 @@ class Details:
 
 
 class Cards:
-    """catalogs: kind → its files; read_embedding: of one that has no header.
+    """The cards of all model files. Any thread may use them; scans run one at a time.
 
-    Any thread may use it; scans wait for each other.
+    catalogs: kind → its files; read_embedding: reads an embedding that has no header
     """
 
     def __init__(self, catalogs: Mapping[str, Catalog], index: LibraryIndex, read_embedding: ReadEmbedding) -> None:
@@ -46,13 +46,11 @@ class Cards:
         self._scanning, self._scanned, self._writing = threading.Lock(), threading.Event(), threading.Lock()
 
     def begin(self) -> None:
-        """Scan in the background what the catalogs have found; until that is done,
-        the index says what it knew last time.
-        """
+        """Start a scan in the background; until it ends, the index has the entries of the last run."""
         threading.Thread(target=self.scan, kwargs={"refresh": False}, name="library index", daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
-        """For the first scan to end; whether it has."""
+        """Wait for the first scan; return whether it has ended."""
         return self._scanned.wait(seconds)
 
     @property
@@ -60,13 +58,13 @@ class Cards:
         return self._scanning.locked() or not self._scanned.is_set()
 
     def look_again(self) -> None:
-        """Into all folders at once; the index follows in the background."""
+        """Read all folders at once; the index follows in the background."""
         for catalog in self.catalogs.values():
             catalog.refresh()
         self.begin()
 
     def renew(self, *kinds: str) -> None:
-        """The catalogs at once, and the index with them; but where that is still being read, nobody waits for it."""
+        """Refresh the catalogs at once, and the index too, unless a scan is already running."""
         for kind in kinds or self.catalogs:
             self.catalogs[kind].refresh()
         if self.scanning:
@@ -77,19 +75,19 @@ class Cards:
             self.scan(*kinds, refresh=False)
 
     def scan(self, *kinds: str, refresh: bool = True) -> None:
-        """Bring the index in step with the files: of these kinds, or of all; `refresh` looks into the folders first.
+        """Bring the index in step with the files of these kinds, or of all; `refresh` reads the folders first.
 
-        What keeps one kind from being indexed is logged, and concerns that kind alone.
+        An error with one kind is logged, and concerns that kind alone.
         """
         with self._scanning:
             for kind in kinds or self.catalogs:
-                # a full disk, a locked database: the next refresh tries again
+                # such as a full disk or a locked database: the next refresh tries again
                 logged(self._scan, kind, refresh, failure=f"The files of kind {kind} could not be indexed")
         if not kinds:
             self._scanned.set()
 
     def _scan(self, kind: str, refresh: bool) -> None:
-        """Read only what has changed since it was last read, as far as sizes and times tell."""
+        """Read the files whose size or modification time has changed since they were last read."""
         if refresh:
             self.catalogs[kind].refresh()
         known, seen, changed = self.index.stamps(kind), set(), []
@@ -103,11 +101,11 @@ class Cards:
             self.index.put(self._described_if_there(kind, changed[start : start + BATCH]))
 
     def _with_company(self, kind: str) -> Iterator[tuple[ModelFile, Sidecars]]:
-        """The catalog's files and what lies beside them; each folder is looked into once."""
+        """Yield the catalog's files, each with its sidecar files; each folder is read once."""
         folders: dict[Path, tuple[Path, frozenset[str]]] = {}
         for file in self.catalogs[kind].list():
             try:
-                str(file.path).encode()             # a name that is no Unicode cannot be stored, or told over HTTP
+                str(file.path).encode()             # a name that is not Unicode cannot be stored or sent over HTTP
                 folder = file.path.parent
                 if folder not in folders:
                     folders[folder] = self._home(kind, file.path), names_in(folder)
@@ -117,12 +115,12 @@ class Cards:
                 continue
 
     def _home(self, kind: str, path: Path) -> Path:
-        """The folder that nothing may lead out of: its catalog's, or where a file given by itself lies."""
+        """Return the folder that no link may lead out of: the catalog's, or that of a file given by itself."""
         catalog = self.catalogs[kind]
         return next((root for root in (*catalog.roots, *catalog.others) if path.is_relative_to(root)), path.parent)
 
     def get(self, key: str) -> IndexEntry:
-        """Raises UnknownName."""
+        """Return the entry of that id. Raises UnknownName."""
         if (entry := self.index.get(key)) and entry.kind in self.catalogs:
             return entry
         raise UnknownName("card", key[:40], [])
@@ -138,7 +136,7 @@ class Cards:
         return Details(shown_metadata(metadata), training_tags(metadata), user.notes, sha256, user.vae)
 
     def change(self, entry: IndexEntry, changes: Mapping[str, Any]) -> IndexEntry:
-        """Write into `name.json`, and tell the entry as it is then. Raises Invalid or Unwritable."""
+        """Change `name.json`, and return the new entry. Raises Invalid or Unwritable."""
         with self._writing:
             write_user_metadata(Path(entry.path), changes)
         return self._again(entry)
@@ -173,7 +171,7 @@ class Cards:
         entries = []
         for file, found in changed:
             entry = outcome(describe_file, kind, file, found, self.read_embedding)
-            if isinstance(entry, OSError):      # it has gone meanwhile
+            if isinstance(entry, OSError):      # it was removed meanwhile
                 continue
             if isinstance(entry, Exception):
                 log.error("%s could not be looked at", file.name, exc_info=entry)

@@ -1,4 +1,4 @@
-"""The model files there are: found, named, hashed. No torch; names are names, never paths."""
+"""The catalog of model files: listing, finding by name, hashing. No torch; names are never paths."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from modules.store.hashes import HashCache
 
 SHORTEST_HASH = 8            # digits
 LARGEST_SIDECAR = 2**20      # bytes
-SMALL_COPY = 64 * 2**20      # bytes of a file that is hashed to tell whether it is another's copy
-FEWEST_LETTERS = 3           # and digits, of a part of a name that is enough to find a file
+SMALL_COPY = 64 * 2**20      # bytes; larger files without a hash are not compared as copies
+FEWEST_LETTERS = 3           # letters and digits in a part of a name that is enough to find a file
 HASH_IN_TITLE = re.compile(r"\[([0-9a-f]{8,64})\]\Z")
 HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()      # some trainers write it into every file
-QUICKLY_HASHED = 256 * 2**20      # bytes of files nobody has hashed yet, which a search by hash may read
+QUICKLY_HASHED = 256 * 2**20      # total bytes of unhashed files that a search by hash may read
 
 
 def is_hash(begin: str) -> bool:
-    """Whether a text is the beginning of a SHA-256 that tells files apart."""
+    """Return whether a text is the beginning of a SHA-256, long enough to identify a file."""
     return bool(re.fullmatch(r"[0-9a-f]{8,64}", begin)) and not HASH_OF_NOTHING.startswith(begin)
 
 
@@ -40,9 +40,9 @@ class ModelFile:
     """One model file."""
 
     path: Path
-    name: str                     # relative to its folder, as A1111's lists show it
-    sha256: str | None = None     # once it was computed
-    problem: str = ""             # why it cannot be used, as far as a glance tells
+    name: str                     # relative to its folder, as in A1111's lists
+    sha256: str | None = None     # once it is computed
+    problem: str = ""             # why it cannot be used, as far as its first bytes show
     size: int = 0                 # bytes
 
     @property
@@ -51,12 +51,12 @@ class ModelFile:
 
     @property
     def names(self) -> tuple[str, str, str]:
-        """What it may be called, the shortest first: with or without its folders and its ending."""
+        """Its names, the shortest first: with or without folders and extension."""
         return self.model_name, self.name.rpartition(".")[0], self.name
 
     @property
     def flat_name(self) -> str:
-        """`sub_name`: what A1111's API calls the model_name of a checkpoint in a folder."""
+        """`sub_name`: the model_name of a checkpoint in a folder in A1111's API."""
         return self.name.rpartition(".")[0].replace("/", "_")
 
     @property
@@ -87,12 +87,12 @@ class ModelFile:
 
     @property
     def alias(self) -> str:
-        """What its trainer called it."""
+        """The name that its trainer gave it."""
         return self.metadata.get("ss_output_name", "")
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """What an embedding is called in prompts: like its file, and as a picture that carries one says inside.
+        """An embedding's words in prompts: its file's name, and the name inside a picture that carries one.
 
         Other pictures have none.
         """
@@ -110,7 +110,7 @@ class ModelFile:
 
     @cached_property
     def sidecar(self) -> dict[str, Any]:
-        """`name.json` beside it: A1111's user metadata, and our `defaults` and `examples`."""
+        """The content of `name.json` beside it: A1111's user metadata, and our `defaults` and `examples`."""
         path = self.path.with_suffix(".json")
         try:
             if path.stat().st_size > LARGEST_SIDECAR:
@@ -123,10 +123,10 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """The file here that a name and a hash from elsewhere mean.
+    """The local file for a name and a hash in generation data.
 
-    copies: the files that have the hash where that decides nothing, since none of them has the name
-    differs: the file has the name, and another hash
+    copies: the files that have the hash, if there are several and none has the name
+    differs: True if the file has the name, but another hash
     """
 
     file: ModelFile | None
@@ -135,7 +135,7 @@ class Meant:
 
 
 def meant_file(named: Sequence[ModelFile], hashed: Sequence[ModelFile]) -> Meant:
-    """A file with both the name and the hash, else the only one with the hash, else the first with the name."""
+    """Return a file with both the name and the hash, else the only one with the hash, else the first with the name."""
     paths = {file.path for file in hashed}
     if both := [file for file in named if file.path in paths]:
         return Meant(both[0])
@@ -145,7 +145,7 @@ def meant_file(named: Sequence[ModelFile], hashed: Sequence[ModelFile]) -> Meant
 
 
 class Catalog:
-    """The files of one kind under some folders, and what is left out there, with its problem.
+    """The files of one kind in some folders, including unusable ones, with their problems.
 
     `refresh` replaces the list as a whole, so any thread may read it.
     """
@@ -154,8 +154,9 @@ class Catalog:
         self, roots: Sequence[Path], hashes: HashCache, kind: ModelKind = CHECKPOINT,
         first: Path | None = None, others: Sequence[Path] = (),
     ) -> None:
-        """first: a file outside the folders, at the head of the list; others:
-        the folders of another kind that hold some too
+        """first: a file outside the folders, at the head of the list
+
+        others: the folders of another kind that hold some files of this kind too
         """
         self.roots, self.hashes, self.kind, self.first = tuple(roots), hashes, kind, first
         self.others = tuple(others)
@@ -177,9 +178,9 @@ class Catalog:
             self._default = next(iter(usable), None)
 
     def _without_copies(self, files: Sequence[ModelFile]) -> Iterator[ModelFile]:
-        """Of copies with one name in several folders, such as that of the shipped model, the first.
+        """Yield the files; of copies with the same name in several folders, such as the shipped model's, the first.
 
-        Large files that nobody has hashed are not compared.
+        Large files without a hash are not compared.
         """
         seen: dict[tuple[str, int], list[ModelFile]] = {}
         for file in files:
@@ -205,7 +206,7 @@ class Catalog:
         return sorted(self._files, key=lambda file: bool(file.problem))
 
     def default(self) -> ModelFile | None:
-        """The first that is not broken; as long as it is there, no file that comes later takes its place."""
+        """Return the first usable file; as long as it exists, no later file replaces it."""
         return next((file for file in self._files if file.path == self._default), None)
 
     def find(self, name: str) -> ModelFile:
@@ -236,24 +237,24 @@ class Catalog:
 
     @staticmethod
     def split_title(name: str) -> tuple[str, str]:
-        """`name [hash]` in two; the hash is "" where there is none."""
+        """Split `name [hash]`; the hash is "" if there is none."""
         title = name.strip()
         found = HASH_IN_TITLE.search(title)
         return (title[:found.start()].rstrip(), found[1]) if found else (title, "")
 
     def meant(self, name: str, begin: str = "") -> Meant:
-        """The file that generation data mean by a name and how its SHA-256 begins."""
+        """Return the file for a name and the beginning of a SHA-256 in generation data."""
         begin = begin.lower()
         found = meant_file(self.all_named(name), self.of_hash(begin))
         own = (found.file and found.file.sha256) or begin
         return replace(found, differs=is_hash(begin) and len(begin) > SHORTEST_HASH and not own.startswith(begin))
 
     def of_hash(self, begin: str) -> Sequence[ModelFile]:
-        """The files whose SHA-256 begins so, as far as that is known."""
+        """Return the files whose SHA-256 begins so, as far as it is known."""
         return [file for file in self._files if is_hash(begin) and (file.sha256 or "").startswith(begin)]
 
     def learn(self, begin: str) -> None:
-        """Hash small files that nobody has hashed yet, if none of those known has this hash."""
+        """Hash small files without a hash, if no known file has this one."""
         if is_hash(begin) and not self.of_hash(begin):
             for file in smallest_first(
                 (file for file in self._files if not file.sha256 and not file.problem), QUICKLY_HASHED
@@ -261,8 +262,9 @@ class Catalog:
                 self.hashed(file)
 
     def all_named(self, name: str) -> Sequence[ModelFile]:
-        """The files of exactly that name, with or without its ending and folders;
-        case and composition of é count last.
+        """Return the files of exactly that name, with or without extension and folders, exact spelling first.
+
+        Case and the composition of accents are then ignored.
         """
         for spelt in (str, folded_name):
             if found := [file for file in self._usable_first() if spelt(name) in map(spelt, file.names)]:
@@ -270,7 +272,7 @@ class Catalog:
         return []
 
     def named(self, name: str) -> ModelFile | None:
-        """The first file of exactly that name, else whose hash begins so."""
+        """Return the first file of exactly that name, else one whose hash begins so."""
         return next(iter(self.all_named(name) or self.of_hash(name)), None)
 
     def _titled(self, name: str) -> Sequence[ModelFile]:
@@ -302,7 +304,7 @@ class Catalog:
 
 
 def smallest_first(files: Iterable[ModelFile], limit: int) -> Iterator[ModelFile]:
-    """The files that can be read, from the smallest on, as many as have `limit` bytes together."""
+    """Yield the readable files from the smallest on, up to `limit` bytes together."""
     sizes: list[tuple[int, ModelFile]] = []
     for file in files:
         with contextlib.suppress(OSError):
@@ -315,19 +317,19 @@ def smallest_first(files: Iterable[ModelFile], limit: int) -> Iterator[ModelFile
 
 
 def folded_name(name: str) -> str:
-    """A name in which neither case nor the composition of accents counts."""
+    """Return a name without case and without composed accents."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def is_preview(entry: FolderEntry, entries: Collection[str], kind: ModelKind) -> bool:
-    """Whether it is the picture of a model of that kind beside it."""
+    """Return whether it is the preview of a model of that kind beside it."""
     stem, dot, ending = entry.name.rpartition(".")
     weights = (other for other in kind.endings if other not in EMBEDDING_PICTURES)
     return dot + ending.casefold() in EMBEDDING_PICTURES and any(f"{stem}{other}" in entries for other in weights)
 
 
 def files_of_kind(root: Path, kind: ModelKind) -> Iterator[FolderEntry]:
-    """Files of a kind below `root`, and what is left out there though it might be one, with the reason."""
+    """Yield files of a kind below `root`, and possible ones that are left out, with the reason."""
     foreign = tuple(ending for ending in VAE_ENDINGS if ending not in kind.endings)      # VAEs lie among checkpoints
     others = tuple(ending for ending in MODEL_ENDINGS if ending not in kind.endings)
     entries = list(model_files(root, (*kind.endings, *others)))
@@ -343,12 +345,12 @@ def files_of_kind(root: Path, kind: ModelKind) -> Iterator[FolderEntry]:
 
 
 def files_among_others(root: Path, kind: ModelKind) -> Iterator[FolderEntry]:
-    """Files of a kind in a folder of another, told by their endings."""
+    """Yield files of a kind in another kind's folder, identified by their endings."""
     return (entry for entry in model_files(root, kind.marks) if entry.ends_like(kind.marks))
 
 
 def listed_file(entry: FolderEntry, known: Mapping[tuple[str, int, int], str]) -> ModelFile:
-    """What a glance at the file tells."""
+    """Return the file's entry without reading its content beyond the first bytes."""
     if entry.problem or entry.about is None:
         return ModelFile(entry.path, entry.name, problem=entry.problem)
     size, sha256 = entry.about.st_size, known.get((str(entry.path), entry.about.st_size, entry.about.st_mtime_ns))
@@ -360,8 +362,6 @@ def listed_file(entry: FolderEntry, known: Mapping[tuple[str, int, int], str]) -
 
 
 def look_at(path: Path) -> None:
-    """Raises ModelError for a file whose first bytes are no model's;
-    what is in pictures nobody knows before they are read.
-    """
+    """Raise ModelError for a file whose first bytes are no model's; pictures are checked when they are read."""
     if path.suffix.casefold() not in EMBEDDING_PICTURES:
         sniff(path)

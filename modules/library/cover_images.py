@@ -1,6 +1,4 @@
-"""Pictures that a safetensors file carries in its metadata:
-kohya-ss's `ssmd_cover_images` and modelspec's `thumbnail`.
-"""
+"""Pictures in a safetensors file's metadata: kohya-ss's `ssmd_cover_images` and modelspec's `thumbnail`."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ DATA = "data:image/"
 
 
 def cover_pictures(metadata: Mapping[str, str]) -> list[str]:
-    """In base64. Whether they are pictures is for whoever opens them."""
+    """Return the pictures in base64; they are not checked here."""
     try:
         covers = json.loads(metadata.get(COVERS, "[]"))
     except (ValueError, RecursionError):
@@ -28,7 +26,7 @@ def cover_pictures(metadata: Mapping[str, str]) -> list[str]:
 
 
 def cover_picture(path: Path, index: int = 0) -> bytes:
-    """Raises UnknownName if there is none, ModelError if the file is broken."""
+    """Return one picture's bytes. Raises UnknownName if there is none, ModelError if the file is broken."""
     found = cover_pictures(read_header(path).metadata) if is_named_safetensors(path) else []
     try:
         return base64.b64decode(found[index])

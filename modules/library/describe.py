@@ -1,4 +1,4 @@
-"""What is worth knowing of one model file, from its header and from what lies beside it. No torch."""
+"""The description of one model file, from its header and its sidecar files. No torch."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from modules.library.user_metadata import Sidecars, UserMetadata, read_user_meta
 if TYPE_CHECKING:
     from modules.networks.embedding import Embedding
 
-ReadEmbedding = Callable[[Path], "Embedding"]      # of a file without a header; its reader needs torch
+ReadEmbedding = Callable[[Path], "Embedding"]      # reads a file without a header; its reader needs torch
 
 NO_HEADER = Header({}, {})
-LARGEST_OLD = 16 * 2**20        # bytes of an embedding that is read whole
-MOST_TAGS = 100                 # of the training tags, that a search looks into
+LARGEST_OLD = 16 * 2**20        # bytes of an embedding without a header
+MOST_TAGS = 100                 # training tags that a search looks into
 LONGEST_WORDS = 4000            # characters that a search looks into
 LONGEST_METADATA = 20_000          # characters of a text in the metadata
 LARGEST_JSON = 4 * 2**20        # characters of a text that is read as JSON
-DEEPEST_JSON = 20               # tables within one another; trainers nest two
-UNTITLED = re.compile(r"(?:LoRA|Checkpoint|TextualInversion)@\d")      # kohya-ss's titles for what nobody named
+DEEPEST_JSON = 20               # nested tables; trainers nest two
+UNTITLED = re.compile(r"(?:LoRA|Checkpoint|TextualInversion)@\d")      # kohya-ss's titles for unnamed models
 EMBEDDING_PARTS = ({"emb_params"}, {"clip_l", "clip_g"}, {"text_encoders_0", "text_encoders_1"})
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What the inside of a file says; `more` is what its kind alone has."""
+    """The facts inside a file; `more` are those of its kind alone."""
 
     family: str = ""
     alias: str = ""
     title: str = ""
     activation: str = ""
     tags: tuple[tuple[str, int], ...] = ()
-    pictured: bool = False      # has it pictures of its own?
+    pictured: bool = False      # True if it contains pictures
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def describe_file(kind: str, file: ModelFile, found: Sidecars, read_embedding: ReadEmbedding) -> IndexEntry:
-    """Raises OSError if the file has gone."""
+    """Return the index entry of a file. Raises OSError if it was removed."""
     about = stat_of(file.path)
     facts = FileFacts() if file.problem else file_facts(kind, file.path, read_embedding)
     user = read_user_metadata(found.files)
@@ -77,7 +77,7 @@ def describe_file(kind: str, file: ModelFile, found: Sidecars, read_embedding: R
 
 
 def searched(file: str, facts: FileFacts, user: UserMetadata) -> str:
-    """All that a search looks into, in one text and one case."""
+    """Return the text that a search looks into, in lower case."""
     tags = " ".join(tag for tag, _ in facts.tags[:MOST_TAGS])
     parts = (
         file,
@@ -94,7 +94,7 @@ def searched(file: str, facts: FileFacts, user: UserMetadata) -> str:
 
 
 def file_facts(kind: str, path: Path, read_embedding: ReadEmbedding) -> FileFacts:
-    """Of a file that cannot be read, nothing."""
+    """Return the facts inside a file; none if it cannot be read."""
     try:
         header = read_header(path) if is_named_safetensors(path) else NO_HEADER
         more = embedding_facts(path, header.shapes, read_embedding) if kind == "embedding" else {}
@@ -113,8 +113,9 @@ def file_facts(kind: str, path: Path, read_embedding: ReadEmbedding) -> FileFact
 
 
 def training_tags(metadata: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
-    """How often each caption tag was trained on, the commonest first: kohya-ss's `ss_tag_frequency`,
-    folder → tag → count.
+    """Return the frequency of each caption tag in training, the most frequent first.
+
+    Source: kohya-ss's `ss_tag_frequency`, folder → tag → count.
     """
     counts: dict[str, int] = {}
     for tags in loaded(metadata.get("ss_tag_frequency", "")).values():
@@ -126,7 +127,7 @@ def training_tags(metadata: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
 
 
 def embedding_facts(path: Path, shapes: TensorShapes, read_embedding: ReadEmbedding) -> dict[str, Any]:
-    """A1111's facts of a textual inversion; shape: the width of a vector. Raises ModelError if it is none."""
+    """Return A1111's facts of a textual inversion; shape: the width of a vector. Raises ModelError if it is none."""
     tables = list(shapes.values())
     if (
         shapes
@@ -145,7 +146,7 @@ def embedding_facts(path: Path, shapes: TensorShapes, read_embedding: ReadEmbedd
 
 
 def old_embedding_facts(found: Embedding) -> dict[str, Any]:
-    """Pickles and pictures have no header; they are small."""
+    """Return the facts of a pickle or a picture, which have no header; they are small."""
     return {
         "step": found.step,
         "sd_checkpoint": found.checkpoint_hash,
@@ -156,7 +157,7 @@ def old_embedding_facts(found: Embedding) -> dict[str, Any]:
 
 
 def shown_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """A header's metadata as A1111 tells it: JSON inside it unpacked, pictures left out, long texts cut."""
+    """Return a header's metadata in A1111's form: JSON unpacked, pictures left out, long texts cut."""
     return {
         key[:LONGEST_METADATA]: loaded(value) or shorten_text(value)
         for key, value in metadata.items()
@@ -169,7 +170,7 @@ def shorten_text(text: str) -> str:
 
 
 def loaded(value: str) -> dict[str, Any]:
-    """A JSON object in a text; empty if it is none, or one that no trainer writes."""
+    """Return the JSON object in a text; empty if it is none, or larger than any trainer's."""
     try:
         content = json.loads(value) if value.startswith("{") and len(value) <= LARGEST_JSON else None
         return cleaned(content, DEEPEST_JSON) if isinstance(content, dict) else {}
@@ -178,7 +179,7 @@ def loaded(value: str) -> dict[str, Any]:
 
 
 def cleaned(value: Any, deepest: int) -> Any:
-    """JSON's values with their texts `clean`, which escapes may have made otherwise, and cut.
+    """Return JSON values with `clean` and cut texts; escapes may have produced lone surrogates.
 
     Raises ValueError if they nest deeper.
     """

@@ -1,4 +1,4 @@
-"""The face restorers there are: files under any name but the detector's, which both restorers share. No torch."""
+"""The face restorers: files of any name, and the detector that they share. No torch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from modules.library.catalog import Catalog
 from modules.library.model_kinds import CODEFORMER, GFPGAN, ModelKind
 
 DETECTOR_STEM = "detection_Resnet50_Final"
-HELPERS = ("detection", "parsing")      # what such folders hold beside restorers: the beginnings of their names
+HELPERS = ("detection", "parsing")      # beginnings of the names of other files in their folders
 
 
 @dataclass(frozen=True, slots=True)
 class FaceRestorer:
-    """name: as A1111's settings have it; folder: below that of models; file: the newest there is,
-    for the hint where there is none
+    """A face restorer.
+
+    name: as in A1111's settings; folder: below the models' folder; file: the newest one, for the hint
     """
 
     name: str
@@ -28,7 +29,7 @@ class FaceRestorer:
 
 @dataclass(frozen=True, slots=True)
 class FaceFiles:
-    """The files that restoring faces takes."""
+    """The files that a restorer needs."""
 
     restorer: Path
     detector: Path
@@ -38,16 +39,16 @@ Catalogs = Mapping[str, Catalog]      # the name of a kind → its files
 
 
 def refresh_restorers(catalogs: Catalogs) -> None:
-    """Look into their folders again."""
+    """Read their folders again."""
     for restorer in FACE_RESTORERS.values():
         if catalog := catalogs.get(restorer.kind.name):
             catalog.refresh()
 
 
 def find_face_files(name: str, catalogs: Catalogs) -> FaceFiles:
-    """The files of the restorer of that name, whatever its case.
+    """Return the files of the restorer of that name, in any case.
 
-    Raises UnknownName, or ModelMissing that says what to put where.
+    Raises UnknownName, or ModelMissing with a hint on which file to put where.
     """
     restorer = restorer_named(name)
     found = newest_file(restorer, catalogs)
@@ -62,7 +63,7 @@ def find_face_files(name: str, catalogs: Catalogs) -> FaceFiles:
 
 
 def present_restorers(catalogs: Catalogs) -> list[FaceRestorer]:
-    """The restorers that have a file here."""
+    """Return the restorers that have a file here."""
     return [each for each in FACE_RESTORERS.values() if newest_file(each, catalogs)]
 
 
@@ -79,14 +80,14 @@ def newest_file(restorer: FaceRestorer, catalogs: Catalogs) -> Path | None:
 
 
 def present_files(restorer: FaceRestorer, catalogs: Catalogs) -> list[Path]:
-    """The files in its folders, broken ones too: what is wrong with a file is told when it is loaded."""
+    """Return the files in its folders, also broken ones: their problems are shown when they are loaded."""
     catalog = catalogs.get(restorer.kind.name)
     files = catalog.list() if catalog else []
     return [file.path for file in files if restorer.kind.stem(file.path) and file.path.is_file()]
 
 
 def restorer_named(name: str) -> FaceRestorer:
-    """Whatever the case. Raises UnknownName."""
+    """Return the restorer of that name, in any case. Raises UnknownName."""
     if name.casefold() not in FACE_RESTORERS:
         raise UnknownName("face restorer", name, [each.name for each in FACE_RESTORERS.values()])
     return FACE_RESTORERS[name.casefold()]

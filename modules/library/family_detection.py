@@ -1,9 +1,9 @@
-"""Which family a model file of any kind is for, by its header alone. No torch.
+"""Detection of a model file's family by its header. No torch.
 
-Names are those of `base/families.py`, some of families Easel only recognises. What a file says of itself goes first:
+Names are those of `base/families.py`, some of families Easel only recognises. A file's metadata go first:
 kohya-ss's `ss_base_model_version`, `modelspec.architecture` (https://github.com/Stability-AI/ModelSpec), Civitai's
-`baseModel`. Then its
-tensors: the keys of cross-attention, and an embedding's vectors, are as wide as the family's text encoders are.
+`baseModel`. Then its tensors: the keys of cross-attention, and an embedding's vectors, are as wide as the family's
+text encoders are.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from modules.base.families import KNOWN_FAMILIES, WIDTHS, family_named
 
 TensorShapes = Mapping[str, tuple[int, ...]]
 
-OVER_CONTEXT = re.compile(      # a weight (out, in) or (rank, in, …) that keys of cross-attention pass first
+OVER_CONTEXT = re.compile(      # the first weight (out, in) or (rank, in, …) of cross-attention's keys
     r"attn2[._]to_k\.(?:(?:lora_down|lora_A|lora\.down)\.)?(?:weight|hada_w1_b|diff)$"
     r"|attn2\.processor\.to_k_lora\.down\.weight$"
 )
 
 
 def family_of_header(metadata: Mapping[str, str], shapes: TensorShapes) -> str:
-    """"" if neither says."""
+    """Return the family; "" if neither shows it."""
     told = (metadata.get(key, "") for key in ("ss_base_model_version", "modelspec.architecture"))
     return next(filter(None, map(family_named, told)), "") or family_of_tensors(shapes)
 

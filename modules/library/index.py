@@ -1,4 +1,4 @@
-"""What there is to know of every model file without opening it: a table in SQLite, searched by full text."""
+"""The index of all model files: a table in SQLite, searched by full text."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CREATE TRIGGER IF NOT EXISTS model_words_gone AFTER DELETE ON model_texts BEGIN
     INSERT INTO model_words (model_words, rowid, words) VALUES ('delete', old.number, old.words);
 END;
 """
-INSIDE = "/"                 # which is the name of no file
+INSIDE = "/"                 # no file has this name
 SORTS = {"name": "name", "date": "modified", "size": "size", "path": "file"}
 
 
 class IndexEntry(NamedTuple):
-    """One model file.
+    """The index entry of one model file.
 
     A tuple, since a page has hundreds of them, which take a fifth of its time as frozen dataclasses.
     """
@@ -40,21 +40,21 @@ class IndexEntry(NamedTuple):
     file: str                   # relative to the folder of its kind, `anime/cat.safetensors`
     folder: str                 # `anime`
     name: str                   # `cat`
-    stamp: str                  # sizes and times of change of the file and what lies beside it
+    stamp: str                  # sizes and modification times of the file and its sidecar files
     size: int                   # bytes
     modified: int               # ns since 1970
     family: str = ""
-    alias: str = ""             # what its trainer called it
+    alias: str = ""             # the name that its trainer gave it
     title: str = ""
     activation: str = ""
     negative: str = ""
     weight: float | None = None
     description: str = ""
-    preview: str = ""           # the picture's file name, in the same folder; INSIDE if it is in the file itself
+    preview: str = ""           # the preview's file name, in the same folder; INSIDE if it is in the file itself
     problem: str = ""
-    facts: str = ""             # what only some kinds have, JSON
-    shares_name: bool = False   # with another of its kind: the name alone would not tell which; found out as it is read
-    words: str = ""             # what a search looks into; not read back
+    facts: str = ""             # facts of its kind alone, JSON
+    shares_name: bool = False   # another entry of its kind has the same name
+    words: str = ""             # the text that a search looks into; not read back
 
     @property
     def id(self) -> str:
@@ -63,7 +63,10 @@ class IndexEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexQuery:
-    """folder: with those below it; search: parts of words, all of which must be there."""
+    """A query of the index.
+
+    folder: with its subfolders; search: parts of words, all of which must occur
+    """
 
     kind: str
     search: str = ""
@@ -77,21 +80,21 @@ class IndexQuery:
 
 @dataclass(frozen=True, slots=True)
 class IndexPage:
-    """total: how many there are on all pages."""
+    """One page of entries; total: the number on all pages."""
 
     total: int
     entries: tuple[IndexEntry, ...]
 
 
 def identity(kind: str, path: str) -> str:
-    """The same at every start, and nothing that could be mistaken for a path."""
+    """Return an id that is the same at every start, and looks like no path."""
     return hashlib.sha256(f"{kind}\0{path}".encode()).hexdigest()[:24]
 
 
 class LibraryIndex:
     """Entries in SQLite.
 
-    Any thread may use it; readings wait for each other, as they share a connection and what it holds in memory.
+    Any thread may use it; reads wait for each other, as they share a connection and its cache.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,7 +104,7 @@ class LibraryIndex:
         self._reading = threading.Lock()
 
     def _has_full_text(self) -> bool:
-        """Some builds of SQLite lack FTS5 or its trigrams; then every row is looked at."""
+        """Return whether SQLite has FTS5 with trigrams; some builds lack them, and then every row is searched."""
         try:
             with self.database.open() as db:
                 db.executescript(FULL_TEXT)
@@ -110,7 +113,7 @@ class LibraryIndex:
             return False
 
     def put(self, entries: Collection[IndexEntry]) -> None:
-        """Add them, or replace what was known of those files, in one transaction."""
+        """Add entries, or replace those of the same files, in one transaction."""
         rows = [(entry.id, *(getattr(entry, column) for column in INDEX_COLUMNS)) for entry in entries]
         with self.database.open() as db:
             db.executemany("DELETE FROM model_files WHERE id = ?", [row[:1] for row in rows])
@@ -127,21 +130,19 @@ class LibraryIndex:
             db.executemany("DELETE FROM model_files WHERE id = ?", [(each,) for each in ids])
 
     def stamps(self, kind: str) -> dict[str, str]:
-        """id → stamp of all files of a kind."""
+        """Return id → stamp of all files of a kind."""
         return dict(self._read("SELECT id, stamp FROM model_files WHERE kind = ?", (kind,)))
 
     def get(self, key: str) -> IndexEntry | None:
         return self._first("id = ?", key)
 
     def named(self, kind: str, name: str) -> IndexEntry | None:
-        """By file with or without its folders and ending, or by alias, in that order;
-        case does not count for the former.
-        """
+        """Return the entry of a file name, with or without folders and extension, in any case, or of an alias."""
         ways = ("file", "name", "alias") if name else ()
         return next(filter(None, (self._first(f"kind = ? AND {column} = ?", kind, name) for column in ways)), None)
 
     def pictured(self, file: str) -> IndexEntry | None:
-        """The entry whose file, or whose preview, goes by that relative name."""
+        """Return the entry whose file, or whose preview, has that relative name."""
         folder, _, preview = file.rpartition("/")
         return self._first("preview != '' AND (file = ? OR (folder = ? AND preview = ?))", file, folder, preview)
 
@@ -163,12 +164,12 @@ class LibraryIndex:
         sql = f"{found} {SELECT_ENTRY}, (SELECT count(*) FROM model_files WHERE {where}) FROM model_files WHERE {where}"
         sql += f" ORDER BY {SORTS[query.sort]} {direction}, number {direction} LIMIT :limit OFFSET :offset"
         rows = self._read(sql, values | {"limit": query.limit, "offset": query.offset})
-        if not rows and query.offset:           # behind the last
+        if not rows and query.offset:           # beyond the last one
             return IndexPage(self.page(replace(query, offset=0, limit=1)).total, ())
         return IndexPage(rows[0][-1] if rows else 0, tuple(IndexEntry(*row[:-1]) for row in rows))
 
     def _condition(self, query: IndexQuery) -> tuple[str, str, dict[str, Any]]:
-        """What a search has found as SQL's WITH, the condition on rows, and the values of both."""
+        """Return a query as SQL's WITH, the condition on rows, and the values of both."""
         values = {"kind": query.kind, "family": query.family, "folder": query.folder}
         values |= {"first": f"{query.folder}/", "last": f"{query.folder}0"}      # 0 follows / in Unicode
         parts = ["kind = :kind"]
@@ -186,7 +187,7 @@ class LibraryIndex:
         )
 
     def _finds(self, words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-        """Statements that each find the numbers of files with some of the words, and their values."""
+        """Return statements that each find the files with some of the words, and their values."""
         indexed = [word for word in words if self.full_text and len(word) >= TRIGRAM]
         others = {f"word{place}": f"%{escaped(word)}%" for place, word in enumerate(words) if word not in indexed}
         finds = [f"SELECT number FROM model_texts WHERE words LIKE :{name} ESCAPE '\\'" for name in others]
@@ -208,16 +209,16 @@ class LibraryIndex:
 
 
 def quoted(word: str) -> str:
-    """A word as FTS5 takes it literally."""
+    """Return a word quoted for FTS5."""
     return '"' + word.replace('"', '""') + '"'
 
 
 def escaped(text: str) -> str:
-    """A text as LIKE takes it literally, with `\\` as its escape."""
+    r"""Return a text escaped for LIKE, with `\` as its escape."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 INDEX_COLUMNS = tuple(name for name in IndexEntry._fields if name not in ("shares_name", "words"))
 TWIN = """SELECT 1 FROM model_files AS twin
     WHERE twin.kind = model_files.kind AND twin.name = model_files.name AND twin.number != model_files.number"""
-SELECT_ENTRY = f"SELECT {', '.join(INDEX_COLUMNS)}, EXISTS ({TWIN})"      # as Entry's fields, in order
+SELECT_ENTRY = f"SELECT {', '.join(INDEX_COLUMNS)}, EXISTS ({TWIN})"      # as IndexEntry's fields, in order

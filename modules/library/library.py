@@ -1,4 +1,4 @@
-"""Every model file there is, by kind. No torch."""
+"""The library: all model files, by kind. No torch."""
 
 from __future__ import annotations
 
@@ -17,26 +17,29 @@ from modules.library.upscalers import BUILT_IN, upscaler_files
 from modules.library.user_metadata import read_user_metadata, sidecar_files
 from modules.store.hashes import TENSORS
 
-TRAINERS_HASH = "sshs_model_hash"      # of the tensors alone, as kohya-ss writes it
+TRAINERS_HASH = "sshs_model_hash"      # hash of the tensors alone, written by kohya-ss
 AUTOMATIC_VAE = ("Automatic", "auto")      # of the setting sd_vae, today and in A1111's first versions
 T = TypeVar("T")
 
 
 def trainers_hash(file: ModelFile) -> str:
-    """The hash in a LoRA's header, "" if it has none that tells it from others."""
+    """Return the hash in a LoRA's header; "" if there is none, or one that many files have."""
     written = file.metadata.get(TRAINERS_HASH, "").lower()
     return written if is_hash(written) else ""
 
 
 @dataclass(frozen=True)
 class Library:
-    """catalogs: the name of a kind → its files; approximations: where TAESD's files are, if the user has any"""
+    """All model files.
+
+    catalogs: the name of a kind → its files; approximations: the folder of TAESD's files, if the user has any
+    """
 
     catalogs: Mapping[str, Catalog]
     approximations: Path = Path("VAE-approx")
 
     def of(self, kind: str) -> Catalog:
-        """The files of one kind. Raises UnknownName."""
+        """Return the catalog of one kind. Raises UnknownName."""
         if kind not in self.catalogs:
             raise UnknownName("kind of model", kind, self.catalogs)
         return self.catalogs[kind]
@@ -66,7 +69,7 @@ class Library:
         return self.of("hypernetwork")
 
     def once(self, key: Hashable, find: Callable[[], T]) -> T:
-        """What `find` finds. Here it is looked for each time, since files come and go."""
+        """Return the result of `find`, computed anew each time, since files come and go."""
         return find()
 
     def refresh(self) -> None:
@@ -74,12 +77,12 @@ class Library:
             catalog.refresh()
 
     def upscalers(self) -> list[str]:
-        """What enlarges pictures, by the names shown: what needs no model, then the models there are now."""
+        """Return the upscalers' names: those without a model, then the models there are now."""
         self.of("upscaler").refresh()
         return list(dict.fromkeys((*BUILT_IN, *upscaler_files(self.of("upscaler")))))
 
     def upscaler(self, name: str) -> str:
-        """The name as shown, whatever its case. Raises UnknownName."""
+        """Return an upscaler's exact name, found in any case. Raises UnknownName."""
         if name in BUILT_IN:
             return name
         known = self.upscalers()
@@ -89,7 +92,7 @@ class Library:
         return found
 
     def face_restorers(self) -> list[FaceRestorer]:
-        """The face restorers whose files are here now."""
+        """Return the face restorers whose files are here now."""
         refresh_restorers(self.catalogs)
         return present_restorers(self.catalogs)
 
@@ -108,11 +111,11 @@ class Library:
         return hashed[0] if len(hashed) == 1 else None
 
     def lora_meant(self, name: str, begin: str = "") -> Meant:
-        """The LoRA that generation data mean by a name and a hash, of whichever kind that is."""
+        """Return the LoRA for a name and a hash of either kind in generation data."""
         return meant_file(self._loras_named(name), self.loras_of_hash(begin.lower()))
 
     def learn_loras(self, begins: Iterable[str]) -> None:
-        """Hash small LoRAs that nobody has hashed yet, if one of these hashes is of none that is known."""
+        """Hash small LoRAs without a hash, if one of these hashes is not known."""
         if all(self.loras_of_hash(begin) for begin in map(str.lower, begins) if is_hash(begin)):
             return
         remembered = {path for path, _, _ in self.loras.hashes.all_known()}
@@ -125,7 +128,7 @@ class Library:
             self.lora_hash(file)
 
     def loras_of_hash(self, begin: str) -> list[ModelFile]:
-        """Those whose `lora_hash` or SHA-256 begins so, as far as that is known without hashing a file."""
+        """Return the LoRAs whose `lora_hash` or SHA-256 begins so, as far as it is known without hashing."""
         if not is_hash(begin):
             return []
         remembered = self.loras.hashes.with_tensors(begin)
@@ -137,9 +140,9 @@ class Library:
         ]
 
     def lora_hash(self, file: ModelFile) -> str:
-        """The hash that generation data shows: what its trainer wrote, else of its tensors alone.
+        """Return the hash for generation data: the trainer's, else that of the tensors alone.
 
-        What has no header has no other.
+        A file without a header has only the hash of the whole.
         """
         if file.problem or sniff(file.path) != "safetensors":
             return self.loras.hashed(file).sha256 or ""
@@ -149,11 +152,11 @@ class Library:
         return self.loras.all_named(name) or [file for file in self.loras.list() if file.alias == name]
 
     def vae_for(self, checkpoint: ModelFile, wanted: str, preference_first: bool = False) -> ModelFile | None:
-        """The VAE file that the setting `sd_vae` means for a checkpoint; None is its own. Raises UnknownName.
+        """Return the VAE file of the setting `sd_vae` for a checkpoint; None is its own. Raises UnknownName.
 
-        "Automatic", once "auto", is what the user prefers with this checkpoint, else a file of its name: beside it, or
+        "Automatic", once "auto", is the user's preference for this checkpoint, else a file of its name: beside it, or
         among the VAEs.
-        preference_first: either goes before what the setting names
+        preference_first: either goes before the setting
         """
         if wanted in AUTOMATIC_VAE or preference_first:
             preferred = self._preference(checkpoint)
@@ -163,7 +166,7 @@ class Library:
         return None if wanted in ("", "None", *AUTOMATIC_VAE) else self.vaes.hashed(self.vaes.find(wanted))
 
     def _preference(self, checkpoint: ModelFile) -> str:
-        """The VAE that `name.json` beside the checkpoint names, if it is there."""
+        """Return the VAE named in `name.json` beside the checkpoint, if it is there."""
         path = checkpoint.path
         name = read_user_metadata(sidecar_files(path, path.parent, {f"{path.stem}.json"}).files).vae
         return name if name == "None" or self.vaes.named(name) else ""
@@ -178,7 +181,7 @@ class Library:
 
 
 class Remembering(Library):
-    """The library as one job of many pictures sees it: what was found once is not looked for again."""
+    """The library for one job of many images: each file is looked up only once."""
 
     @cached_property
     def _found(self) -> dict[Hashable, Any]:
@@ -191,5 +194,5 @@ class Remembering(Library):
 
 
 def not_here(kind: str, name: str, instead: str) -> str:
-    """What is said where a setting names a file that is not here: pictures are made all the same, as in A1111."""
+    """Return the note on a missing file of a setting; images are made all the same, as in A1111."""
     return f"The settings name a {kind} that is not here, {name!r:.200}: {instead}."

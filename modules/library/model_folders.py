@@ -1,7 +1,4 @@
-"""What lies below a folder of models: its files, links followed, and whatever cannot be read, with the reason.
-
-No torch.
-"""
+"""The files below a models' folder, links followed, and entries that cannot be read, with the reason. No torch."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_FOLDERS_READ = 20_000      # a link may lead to a whole disk, which must not hold up a list
+MOST_FOLDERS_READ = 20_000      # a link may lead to a whole disk, which must not delay a list
 MODEL_ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx")      # of any program's weights
 NO_FILE = {
     stat.S_IFIFO: "a pipe",
@@ -23,18 +20,18 @@ NO_FILE = {
     stat.S_IFDIR: "a folder",
 }
 
-Identity = tuple[int, int]      # device and inode, which tell a folder whatever leads there
+Identity = tuple[int, int]      # device and inode, which identify a folder
 
 
 @dataclass(frozen=True, slots=True)
 class FolderEntry:
-    """A regular file, or something that is left out for its `problem`."""
+    """A regular file, or an entry that is left out because of its `problem`."""
 
     path: Path
     name: str                               # relative to the folder searched, with `/`
-    about: os.stat_result | None = None     # of what a link leads to
+    about: os.stat_result | None = None     # of a link's target
     problem: str = ""                       # a sentence; "" if it is a file
-    folder: bool = False                    # it is one, or leads to one, as far as that can be told
+    folder: bool = False                    # it is a folder, or a link to one, as far as known
 
     def ends_like(self, endings: tuple[str, ...]) -> bool:
         return self.name.casefold().endswith(endings)
@@ -42,7 +39,7 @@ class FolderEntry:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A folder still to be read, and the folders that lead to it."""
+    """A folder still to be read, and the folders above it."""
 
     path: str
     name: str
@@ -50,9 +47,9 @@ class Waiting:
 
 
 def entries_below(root: Path) -> list[FolderEntry]:
-    """Sorted by folder and name, whatever their case.
+    """Return all entries, sorted by folder and name in any case.
 
-    Links are followed, as A1111 does; each folder within itself ends the way there.
+    Links are followed, as in A1111; a folder inside itself is not read again.
     """
     found: list[FolderEntry] = []
     waiting = deque([Waiting(str(root), "", frozenset(identities(root)))])
@@ -68,7 +65,7 @@ def entries_below(root: Path) -> list[FolderEntry]:
 
 
 def read_folder(folder: Waiting, found: list[FolderEntry], waiting: deque[Waiting]) -> None:
-    """Add its files and what is left out to `found`, its folders to `waiting`."""
+    """Add a folder's files and left out entries to `found`, its folders to `waiting`."""
     try:
         with os.scandir(folder.path) as entries:
             listed = list(entries)
@@ -95,7 +92,7 @@ def read_folder(folder: Waiting, found: list[FolderEntry], waiting: deque[Waitin
 
 
 def looked_at(entry: os.DirEntry[str], name: str, above: frozenset[Identity]) -> FolderEntry | Waiting | None:
-    """A file, something left out, or a folder to be read; None if it has gone."""
+    """Return a file, an entry left out, or a folder to be read; None if it was removed."""
     try:
         about = entry.stat()
     except OSError as error:
@@ -136,14 +133,14 @@ def place_in_list(entry: FolderEntry) -> tuple[list[str], str]:
 
 
 def model_files(root: Path, endings: tuple[str, ...]) -> Iterator[FolderEntry]:
-    """Files that end so in any case, and all that is left out and might hold or be one."""
+    """Yield the files with these endings in any case, and left out entries that might be or contain one."""
     for entry in entries_below(root):
         if entry.ends_like(endings) or (entry.problem and entry.folder):
             yield entry
 
 
 def is_unicode(name: str) -> bool:
-    """Can it be stored, and told over HTTP? A file's name may be any bytes."""
+    """Return whether the name can be stored and sent over HTTP: a file's name may be any bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -152,5 +149,5 @@ def is_unicode(name: str) -> bool:
 
 
 def spelt_out(name: str) -> str:
-    """The name with bytes that are no Unicode as `\\xff`."""
+    r"""Return the name with bytes that are not Unicode as `\xff`."""
     return name if is_unicode(name) else os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""The kinds of model files there are: one row each, which catalogs, cards, routes, folders and records read.
+"""The table of model kinds, read by catalogs, cards, routes, folders and records.
 
 A further kind is one row here, and a loader in `models/`.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from modules.settings.flags import ROOT, Flags
 
 VAE_ENDINGS = (".vae.safetensors", ".vae.ckpt", ".vae.pt")
-EMBEDDING_PICTURES = (".png", ".webp")      # that may carry an embedding
+EMBEDDING_PICTURES = (".png", ".webp")      # may contain an embedding
 FLAG = "--"
 
 
@@ -20,41 +20,41 @@ FLAG = "--"
 class ModelKind:
     """A kind of model file.
 
-    where: folders below the folder of models, and flags that name further ones, in the order searched;
-        what is made goes into the first
-    among, marks: the kind whose folders hold some of these files too, and the endings that tell them there
+    where: folders below the models' folder, and flags that name further ones, in the order searched; new files go into
+        the first
+    among, marks: the kind whose folders hold some of these files too, and their endings there
     """
 
     name: str                        # in the API, in the index and in code
     label: str                       # in sentences, and in a picture's manifest
     endings: tuple[str, ...]         # the longest first
     where: tuple[str, ...]
-    shipped: bool = False            # Easel comes with some, in the program's own folder
-    outside: str = ""                # a folder beside that of models, as A1111 has it; whichever is there goes first
-    first: str = ""                  # the flag that names one file, which goes before all others
+    shipped: bool = False            # the program's own folder has some
+    outside: str = ""                # a folder beside the models' folder, as in A1111; if it exists it goes first
+    first: str = ""                  # the flag that names one file, the first of the list
     among: str = ""
     marks: tuple[str, ...] = ()
-    page: str = ""                   # A1111's name for its tab of cards; "" has no tab
+    page: str = ""                   # A1111's name for its tab of cards; "": no tab
     title: str = ""                  # that tab's label
-    files: str = ""                  # what its files are called where there is none yet
-    tag: str = ""                    # names one in a prompt: `<tag:name:1>`
-    chosen: bool = False             # one is chosen by its file, not named in a prompt
-    needs: tuple[str, ...] = ()      # kinds of which a card may name the file that goes with it
-    refresh: str = ""                # A1111's route that looks into its folders again
+    files: str = ""                  # its files' name in the sentence of an empty tab
+    tag: str = ""                    # the prompt's tag: `<tag:name:1>`
+    chosen: bool = False             # it is chosen by its file, not named in a prompt
+    needs: tuple[str, ...] = ()      # kinds of the companion files that a card may name
+    refresh: str = ""                # A1111's route that reads its folders again
 
     def stem(self, path: Path) -> str | None:
-        """The file's name without its ending, of whatever case; None if it is not of this kind."""
+        """Return the file's name without extension, in any case; None if it is not of this kind."""
         ending = next((ending for ending in self.endings if path.name.casefold().endswith(ending)), None)
         return ending and path.name[:-len(ending)]
 
     @property
     def empty(self) -> str:
-        """The sentence of a tab without cards."""
+        """Return the sentence of a tab without cards."""
         return f"There is no {self.label} yet. Put {self.files} into this folder, then press refresh:"
 
 
 def kind_folders(kind: ModelKind, flags: Flags) -> tuple[Path, ...]:
-    """The folders of a kind, in the order searched."""
+    """Return the folders of a kind, in the order searched."""
     models, data = flags.paths.models, flags.paths.data_dir
     found = [getattr(flags, flag_name(place)) if place.startswith(FLAG) else models / place for place in kind.where]
     if kind.outside:
@@ -66,17 +66,17 @@ def kind_folders(kind: ModelKind, flags: Flags) -> tuple[Path, ...]:
 
 
 def first_file(kind: ModelKind, flags: Flags) -> Path | None:
-    """The file that the command line puts first."""
+    """Return the first file of the list, if a flag names one."""
     return getattr(flags, flag_name(kind.first)) if kind.first else None
 
 
 def flag_name(flag: str) -> str:
-    """`--lora-dir` as a field of `Flags`."""
+    """Return `--lora-dir` as a field of `Flags`."""
     return flag.removeprefix(FLAG).replace("-", "_")
 
 
 def with_pages(kinds: Iterable[ModelKind]) -> Iterator[ModelKind]:
-    """The kinds that have a tab of cards."""
+    """Yield the kinds that have a tab of cards."""
     return (kind for kind in kinds if kind.page)
 
 

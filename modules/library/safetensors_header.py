@@ -1,4 +1,4 @@
-"""What a model file is, by its content, and a safetensors header read with suspicion. No torch.
+"""The format of a model file by its content, and a safetensors header, which is not trusted. No torch.
 
 Format: https://github.com/huggingface/safetensors — 8 bytes little-endian header length, a JSON header, the tensors.
 """
@@ -16,7 +16,7 @@ from modules.base.errors import ModelCorrupt, ModelUnsupported
 
 LARGEST_HEADER = 32 * 2**20      # bytes; a real one of 10,000 tensors has about one million
 MOST_TENSORS = 100_000
-# as colons and commas tell, those in texts too: a tensor has 4 and about 8
+# counted by colons and commas, also those in texts: a tensor has 4 and about 8
 MOST_NAMES, MOST_HEADER_VALUES = 5 * MOST_TENSORS, 20 * MOST_TENSORS
 SIZES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
@@ -27,16 +27,16 @@ DOWNLOAD_AGAIN = "Download it again."
 
 @dataclass(frozen=True)
 class Header:
-    """shapes: tensor name → shape."""
+    """A safetensors header; shapes: tensor name → shape."""
 
     shapes: dict[str, tuple[int, ...]]
     metadata: dict[str, str]
 
 
 def sniff(path: Path) -> str:
-    """"safetensors", "zip" or "pickle", by the first bytes alone. Raises ModelCorrupt or ModelUnsupported."""
+    """Return "safetensors", "zip" or "pickle", by the first bytes alone. Raises ModelCorrupt or ModelUnsupported."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):      # a pipe would be waited for, a device has no end
+        if not stat.S_ISREG(path.stat().st_mode):      # reading a pipe would wait, and a device has no end
             raise ModelUnsupported(f"{path.name} is not a file.", "Put a model's file there.")
         with path.open("rb") as file:
             head = file.read(512)
@@ -72,7 +72,7 @@ def is_named_safetensors(path: Path) -> bool:
 
 
 def read_header(path: Path) -> Header:
-    """The header, with everything checked that the library lets pass. Raises ModelCorrupt."""
+    """Return the header, with all the checks that the library leaves out. Raises ModelCorrupt."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -110,7 +110,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def check_header(name: str, header: dict[str, Any], data: int) -> Header:
-    """The tensors must fill the `data` bytes after the header exactly, in any order, each as long as its shape says."""
+    """Check that the tensors fill the `data` bytes after the header exactly, each as long as its shape says."""
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ModelCorrupt(f"{name}: its metadata is not text.", DOWNLOAD_AGAIN)
@@ -136,5 +136,5 @@ def check_header(name: str, header: dict[str, Any], data: int) -> Header:
 
 
 def clean(text: str) -> str:
-    """Without lone halves of characters, which neither JSON nor a database holds."""
+    """Return the text without lone surrogates, which neither JSON nor a database can hold."""
     return text.encode("utf-8", "replace").decode()

@@ -1,14 +1,14 @@
-"""The upscalers there are, under A1111's names. No torch."""
+"""The upscalers, under A1111's names. No torch."""
 
 from __future__ import annotations
 
 from modules.library.catalog import Catalog, ModelFile
 
-BUILT_IN = ("None", "Lanczos", "Nearest")      # what needs no model
+BUILT_IN = ("None", "Lanczos", "Nearest")      # without a model
 
 
 def upscaler_files(catalog: Catalog) -> dict[str, ModelFile]:
-    """Upscaler models by the name they are shown under; of two with one name the first counts."""
+    """Return the upscaler models by their names in lists; of two with one name the first is used."""
     found: dict[str, ModelFile] = {}
     for file in catalog.list():
         if stem := catalog.kind.stem(file.path):

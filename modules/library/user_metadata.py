@@ -1,4 +1,4 @@
-"""What people keep beside a model file: A1111's `name.json`, Civitai's `name.civitai.info`, `name.txt`, a preview.
+"""People's files beside a model file: A1111's `name.json`, Civitai's `name.civitai.info`, `name.txt`, a preview.
 
 No torch.
 """
@@ -28,13 +28,14 @@ COMPANY = (".json", ".civitai.info", ".txt", *PREVIEWS)
 HTML_TAG = re.compile(r"<[^<>]*>")
 HTML_BREAK = re.compile(r"<(?:br|/p|/li|/h\d)\b[^<>]*>", re.IGNORECASE)
 NO_VAE_PREFERENCE = "Automatic"         # no preference, in A1111's words
-NOT_SAID = ("", "Unknown")   # families that are none, in A1111's words
+NOT_SAID = ("", "Unknown")   # A1111's words for no family
 
 
 @dataclass(frozen=True, slots=True)
 class UserMetadata:
-    """title: what Civitai calls the model; weight: the strength its maker or user prefers; vae:
-    what a checkpoint is to be used with.
+    """The user's data of a model.
+
+    title: Civitai's name of the model; weight: the preferred strength; vae: the VAE preferred for a checkpoint
     """
 
     title: str = ""
@@ -49,7 +50,7 @@ class UserMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Sidecars:
-    """The files that belong to a model file: ending → path, and the whole group's sizes and times of change."""
+    """The sidecar files of a model file: ending → path, with sizes and modification times of the whole group."""
 
     files: Mapping[str, Path] = field(default_factory=dict)
     stamp: str = ""
@@ -60,7 +61,7 @@ class Sidecars:
 
 
 def sidecar_files(model: Path, home: Path, names: Collection[str]) -> Sidecars:
-    """What lies beside `model`, given the names in its folder. Only regular files count, and no link out of `home`."""
+    """Return the sidecar files of `model` among the names in its folder: regular files, and no links out of `home`."""
     found: dict[str, Path] = {}
     parts = [stamped("", stat_of(model))]
     stem = model.stem
@@ -82,7 +83,7 @@ def stamped(ending: str, about: os.stat_result) -> str:
 
 
 def stat_of(path: Path) -> os.stat_result:
-    """Of the file a link leads to; of the link itself if it leads nowhere. Raises OSError if there is neither."""
+    """Return the stat of a file, or of a broken link itself. Raises OSError if there is neither."""
     try:
         return path.stat()
     except OSError:
@@ -100,7 +101,7 @@ def regular(path: Path, home: Path) -> os.stat_result | None:
 
 
 def read_user_metadata(files: Mapping[str, Path]) -> UserMetadata:
-    """All of them together: what the user wrote goes before what Civitai says. Broken files say nothing."""
+    """Return the data of all sidecar files; the user's go before Civitai's. Broken files are ignored."""
     user, civitai = (read_json(files.get(ending)) for ending in (".json", ".civitai.info"))
     version, model = json_text(civitai, "name"), json_text(civitai.get("model"), "name")
     said = json_text(user, "sd version")
@@ -122,7 +123,7 @@ def read_user_metadata(files: Mapping[str, Path]) -> UserMetadata:
 
 
 def write_user_metadata(model: Path, changes: Mapping[str, Any]) -> None:
-    """Change some of `name.json`, keys as in KEYS, and keep the others. Raises Invalid if it holds something else."""
+    """Change some keys of `name.json`, as in KEYS, and keep the others. Raises Invalid if it is no JSON object."""
     path = model.with_suffix(".json")
     content = existing_metadata(path)
     content |= {KEYS[name]: NO_USER_METADATA[name] if value in (None, "") else value for name, value in changes.items()}
@@ -132,7 +133,7 @@ def write_user_metadata(model: Path, changes: Mapping[str, Any]) -> None:
 def existing_metadata(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
-    inside(path.parent, path)           # not through a link that leads elsewhere
+    inside(path.parent, path)           # not through a link to another folder
     try:
         content = json.loads(path.read_text("utf-8-sig")) if path.stat().st_size <= LARGEST_TEXT else None
     except (OSError, ValueError, RecursionError):
@@ -151,7 +152,7 @@ def read_json(path: Path | None) -> dict[str, Any]:
 
 
 def read_sidecar_text(path: Path | None) -> str:
-    """The file's text, "" if there is none or far too much of it."""
+    """Return the file's text, "" if there is none or it is too long."""
     try:
         return path.read_text("utf-8-sig", "replace").strip() if path and path.stat().st_size <= LARGEST_TEXT else ""
     except OSError:
@@ -159,7 +160,7 @@ def read_sidecar_text(path: Path | None) -> str:
 
 
 def json_text(content: Any, key: str) -> str:
-    """A text without lone halves of characters, which no database holds."""
+    """Return a text without lone surrogates, which no database can hold."""
     value = content.get(key) if isinstance(content, dict) else None
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
@@ -171,13 +172,13 @@ def words(value: Any) -> Iterator[str]:
 
 
 def json_number(value: Any) -> float | None:
-    """A strength; A1111 writes 0 for none."""
+    """Return a strength; A1111 writes 0 for none."""
     usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if usable and value else None
 
 
 def text_of_html(markup: str) -> str:
-    """HTML's text."""
+    """Return HTML's text."""
     lines = html.unescape(HTML_TAG.sub("", HTML_BREAK.sub("\n", markup[:LARGEST_TEXT])))
     return "\n".join(filter(None, map(str.strip, lines.splitlines())))
 
