@@ -1,7 +1,7 @@
-"""A prompt as the text encoder sees it: chunks of start + 75 tokens + end, each token with its weight.
+"""Chunks of a prompt for the text encoder: start + 75 tokens + end, each token with its weight.
 
 A chunk that is not full is padded with the end token. BREAK ends a chunk. Where a chunk fills up soon after a comma,
-what follows the comma moves to the next chunk (A1111's `comma_padding_backtrack`), so that phrases stay whole.
+the tokens after the comma move to the next chunk (A1111's `comma_padding_backtrack`), so that phrases stay whole.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ class Insertion(NamedTuple):
 class Chunk:
     """77 tokens and their weights.
 
-    Longer only where one embedding has more than 75 vectors: no text encoder takes that.
+    It is longer only for an embedding of more than 75 vectors, which no text encoder accepts.
     """
 
     tokens: tuple[int, ...]
     multipliers: tuple[float, ...]
     insertions: tuple[Insertion, ...]
-    used: int      # tokens counted as taken: all 75 in a chunk that BREAK or another chunk follows
+    used: int      # tokens in use: all 75 in a chunk that is followed by BREAK or another chunk
 
 
 class EmbeddingMatch(NamedTuple):
-    """An embedding found in a prompt: its name, how many vectors it has and how many tokens its name takes up."""
+    """An embedding found in a prompt: its name, its number of vectors and the number of its name's tokens."""
 
     name: str
     vectors: int
     tokens: int
 
 
-Find = Callable[[Sequence[int], int], EmbeddingMatch | None]      # (token ids, position) → the embedding named there
+Find = Callable[[Sequence[int], int], EmbeddingMatch | None]      # (token ids, position) → the embedding there
 
 
 def no_embeddings(tokens: Sequence[int], position: int) -> None:
@@ -63,8 +63,9 @@ def no_embeddings(tokens: Sequence[int], position: int) -> None:
 
 
 def embeddings_by_name(vectors: Mapping[str, int], tokenizer: Tokenizer) -> Find:
-    """Look embeddings up by their names' token ids; the longest name that fits wins. `vectors`:
-    name → how many it has.
+    """Return a function that finds embeddings by their names' token ids; the longest matching name wins.
+
+    vectors: name → number of vectors
     """
     starts: dict[int, list[tuple[list[int], EmbeddingMatch]]] = {}
     for name, count in vectors.items():
@@ -90,10 +91,10 @@ class Chunker:
     tokens: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     insertions: list[Insertion] = field(default_factory=list)
-    comma: int | None = None      # where the current chunk's last comma stands
+    comma: int | None = None      # position of the current chunk's last comma
 
     def finish(self, last: bool = False) -> None:
-        """Close the chunk and begin the next."""
+        """Close the chunk and start the next."""
         missing = max(CHUNK_LENGTH - len(self.tokens), 0)
         tokens = (self.tokenizer.start, *self.tokens, *[self.tokenizer.end] * missing, self.tokenizer.end)
         weights = (1.0, *self.weights, *[1.0] * missing, 1.0)
@@ -101,7 +102,7 @@ class Chunker:
         self.tokens, self.weights, self.insertions, self.comma = [], [], [], None
 
     def make_room(self, token: int) -> None:
-        """Mind commas, and begin a new chunk if this one is full."""
+        """Note a comma, and start a new chunk if this one is full."""
         if token == self.tokenizer.comma:
             self.comma = len(self.tokens)
         elif (
@@ -115,9 +116,9 @@ class Chunker:
             self.finish()
 
     def carry(self, begin: int) -> None:
-        """Finish the chunk without its tokens from `begin` on; they open the next.
+        """Finish the chunk without its tokens from `begin` on, which start the next.
 
-        Insertions stay behind, as in A1111.
+        Insertions stay in the old one, as in A1111.
         """
         tokens, weights = self.tokens[begin:], self.weights[begin:]
         del self.tokens[begin:], self.weights[begin:]
@@ -148,11 +149,11 @@ class Chunker:
 def chunks(
     text: str, tokenizer: Tokenizer, emphasis: str = "Original", backtrack: int = 20, find: Find = no_embeddings
 ) -> list[Chunk]:
-    """Chunk one text of a prompt's schedule; there is at least one chunk. Raises Invalid as `attention` does,
-    and beyond MAX_WEIGHT.
+    """Split one text of a prompt's schedule into chunks, at least one.
 
-    emphasis: one of EMPHASIS_MODES; in "None" brackets and BREAK are text like any other
-    backtrack: how many tokens before a chunk's end a comma may stand for the rest to move on; 0 is off
+    Raises Invalid as `attention` does, and beyond MAX_WEIGHT.
+    emphasis: one of EMPHASIS_MODES; in "None" brackets and BREAK are plain text
+    backtrack: distance in tokens from a comma to the chunk's end at which the rest moves on; 0 is off
     """
     chunker = Chunker(tokenizer, backtrack)
     for part, weight in [(check_length(text), 1.0)] if emphasis == "None" else attention(text):
@@ -166,8 +167,7 @@ def chunks(
 
 
 def old_chunk(text: str, tokenizer: Tokenizer, find: Find = no_embeddings) -> Chunk:
-    """A text as A1111's first versions read it: one chunk, cut off where it is full;
-    brackets are tokens that weigh what follows.
+    """Read a text as A1111's first versions did: one chunk, cut off where it is full; brackets weigh what follows.
 
     There is no `(word:1.2)`, no BREAK and no escape. Raises PromptTooLong, and Invalid beyond MAX_WEIGHT.
     """
@@ -193,10 +193,10 @@ def old_chunk(text: str, tokenizer: Tokenizer, find: Find = no_embeddings) -> Ch
 
 
 def token_count(chunked: Iterable[Chunk]) -> int:
-    """What the token counter shows before the slash."""
+    """Return the token counter's number before the slash."""
     return sum(chunk.used for chunk in chunked)
 
 
 def target_length(count: int) -> int:
-    """What it shows after the slash: the count rounded up to whole chunks, at least one."""
+    """Return the number after the slash: the count rounded up to whole chunks, at least one."""
     return -(-max(count, 1) // CHUNK_LENGTH) * CHUNK_LENGTH

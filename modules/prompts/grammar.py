@@ -25,7 +25,7 @@ from modules.base.limits import MAX_PROMPT, MAX_SCHEDULED, MAX_WEIGHT
 
 
 def check_length(prompt: str) -> str:
-    """The prompt itself; raises PromptTooLong beyond MAX_PROMPT characters."""
+    """Return the prompt itself. Raises PromptTooLong beyond MAX_PROMPT characters."""
     if len(prompt) > MAX_PROMPT:
         raise PromptTooLong(f"The prompt has {len(prompt):,} characters.", f"The limit is {MAX_PROMPT:,}.", "prompt")
     return prompt
@@ -33,11 +33,11 @@ def check_length(prompt: str) -> str:
 
 # Attention ---------------------------------------------------------------------------------------
 
-ROUND, SQUARE = 1.1, 1 / 1.1      # what a bracket without a weight of its own multiplies by
+ROUND, SQUARE = 1.1, 1 / 1.1      # factor of a bracket without a weight of its own
 EXACT_DEPTH = 32
 
 PIECE = re.compile(
-    r"\\(?P<escaped>[()\[\]\\]?)"                 # a backslash before anything else just goes away
+    r"\\(?P<escaped>[()\[\]\\]?)"                 # a backslash before any other character is dropped
     r"|(?P<bracket>[()\[\]])"
     r"|:\s*(?P<weight>[+-]?[.\d]+)\s*\)"
     r"|(?P<text>[^\\()\[\]:]+|:)"
@@ -47,17 +47,17 @@ BREAK = re.compile(r"\bBREAK\b")
 
 @dataclass(slots=True, eq=False)
 class Bracket:
-    """One bracket pair: what it multiplies by, when it closed, and the next one of its kind around it."""
+    """A bracket pair: its factor, when it closed, and the next pair of its kind around it."""
 
     outer: Bracket | None
     factor: float
     closed: float = inf
-    product: float = 1.0      # of this factor and all those around it
+    product: float = 1.0      # of this factor and those of all pairs around it
 
 
 @dataclass(slots=True, eq=False)
 class AttentionParser:
-    """What has been read so far. Round and square brackets may cross, so each kind has its own chain."""
+    """The state of a parser. Round and square brackets may cross, so each kind has its own chain."""
 
     pieces: list[tuple[str, float, Bracket | None, Bracket | None]] = field(default_factory=list)
     brackets: list[Bracket] = field(default_factory=list)
@@ -86,7 +86,7 @@ class AttentionParser:
             self.square = self.brackets[-1]
 
     def close(self, mark: str, weight: str | None = None) -> bool:
-        """Close the innermost bracket of that kind; False if none is open, and the mark is plain text."""
+        """Close the innermost bracket of that kind; False if none is open, so that the mark is plain text."""
         bracket = self.round if mark == ")" else self.square
         if bracket is None:
             return False
@@ -114,7 +114,7 @@ def parse_weight(weight: str) -> float:
 
 
 def bearable(weight: float) -> float:
-    """The weight itself. Raises Invalid where it is too large to draw with, or no number at all: brackets multiply."""
+    """Return the weight itself. Raises Invalid if it is too large or not finite: brackets multiply."""
     if abs(weight) <= MAX_WEIGHT:
         return weight
     hint = f"Use fewer brackets, or smaller numbers: at most {MAX_WEIGHT:g} in all."
@@ -160,7 +160,7 @@ def attention(text: str) -> list[tuple[str, float]]:
 
 
 def emphasised(text: str) -> bool:
-    """Whether the prompt weighs anything up or down, or at least tries to."""
+    """Return whether the prompt has weights, also malformed ones."""
     try:
         return any(weight != 1.0 and part != "BREAK" for part, weight in attention(text))
     except Invalid:
@@ -182,9 +182,9 @@ WHEN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Turns the number of a schedule into the last step of what comes before it.
+    """The clock of prompt editing: it converts a schedule's number to the last step of the text before it.
 
-    Whole numbers count steps, fractions are of a whole pass. The hires pass counts on where the first ended.
+    Whole numbers are steps, fractions are parts of a whole pass. The hires pass counts on where the first ended.
     """
 
     base_steps: int
@@ -230,7 +230,7 @@ Node = str | list["Node"] | Scheduled | Alternation
 
 @dataclass(slots=True, eq=False)
 class OpenBracket:
-    """A bracket that is still open: the prompts in it and the marks between them."""
+    """An open bracket: the prompts in it and the marks between them."""
 
     opening: str
     prompts: list[list[Node]] = field(default_factory=lambda: [[]])
@@ -244,11 +244,11 @@ class OpenBracket:
 
 
 class PlainPrompt(Exception):
-    """The prompt is not of the language; all of it is text."""
+    """Raised for a prompt outside the language; all of it is text."""
 
 
 class EditTimes:
-    """The tree of a prompt, and the steps on which its text changes."""
+    """The tree of a prompt, and the steps at which its text changes."""
 
     def __init__(self, prompt: str, clock: Clock) -> None:
         self.clock = clock
@@ -291,7 +291,7 @@ class EditTimes:
             self.here.append(node)
 
     def structure(self, frame: OpenBracket, closing: str) -> Node | None:
-        """What the frame is, now that it closes; None if it is nothing."""
+        """Return the node of a closing bracket; None if it has no meaning."""
         shape = frame.opening + "".join(frame.marks) + closing
         if shape in ("()", "(:)", "[]"):
             return [*frame.flat(), closing]
@@ -313,7 +313,7 @@ class EditTimes:
         return Scheduled(prompts[0] if len(prompts) == 2 else [], prompts[-1], last)
 
     def abandon(self) -> None:
-        """Everything that is still open is text after all."""
+        """Make everything that is still open text."""
         for frame in self.frames:
             if "|" in frame.marks:
                 raise PlainPrompt
@@ -321,7 +321,7 @@ class EditTimes:
         self.frames.clear()
 
     def at(self, step: int) -> str:
-        """The text used on a step (1 is the first)."""
+        """Return the text of a step (1 is the first)."""
         text: list[str] = []
         todo: list[Node] = [self.root]
         while todo:
@@ -334,10 +334,10 @@ class EditTimes:
 
 
 def schedule(prompt: str, steps: int, hires_steps: int | None = None, old: bool = False) -> list[tuple[int, str]]:
-    """The texts a prompt goes through, each with the last step that uses it (1 is the first step).
-    Raises PromptTooLong.
+    """Return the texts of a prompt over time, each with its last step (1 is the first step).
 
-    With `hires_steps` the schedule of the hires pass, after a first pass of `steps`.
+    Raises PromptTooLong.
+    With `hires_steps` it is the schedule of the hires pass, after a first pass of `steps`.
     `old`: A1111's timelines before 1.6.
 
     >>> schedule("a [cat:dog:0.25]", 20)
@@ -347,7 +347,7 @@ def schedule(prompt: str, steps: int, hires_steps: int | None = None, old: bool 
 
 
 def texts_over_time(prompt: str, clock: Clock) -> list[tuple[int, str]]:
-    """The same as `schedule`, counted by that clock."""
+    """Return the texts of a prompt over time, counted by that clock."""
     try:
         times = EditTimes(check_length(prompt), clock)
     except PlainPrompt:
@@ -368,7 +368,7 @@ COMPOSED_WEIGHT = re.compile(r"[+-]?(?:\d+\.?|\d*\.\d+)")
 
 
 def compose(prompt: str) -> list[tuple[str, float]]:
-    """The prompts joined by AND, each with its weight. Raises Invalid beyond MAX_WEIGHT.
+    """Split a prompt at AND into prompts, each with its weight. Raises Invalid beyond MAX_WEIGHT.
 
     >>> compose("a cat AND a dog:0.5")
     [('a cat', 1.0), (' a dog', 0.5)]
@@ -390,5 +390,5 @@ PROMPT_COMMENT = re.compile(r"#[^\n]*(?:\n|\Z)")
 
 
 def strip_comments(prompt: str) -> str:
-    """The prompt without `# …`. Line ends stay as A1111 leaves them, for they are written to the infotext."""
+    """Return the prompt without `# …`. Line ends stay as in A1111, since they are written to the infotext."""
     return PROMPT_COMMENT.sub("\n", COMMENT_LINE.sub("\n", check_length(prompt)))

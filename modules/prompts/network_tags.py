@@ -1,4 +1,4 @@
-"""The network tags of a prompt, `<lora:name:0.8>`: what they say, and on which steps."""
+"""The network tags of a prompt, `<lora:name:0.8>`: their arguments, and the steps on which they are active."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from operator import itemgetter
 
 from modules.prompts.grammar import AND, Clock, check_length, texts_over_time
 
-# or its beginning at the text's end, for which a search that failed would begin anew at every <
+# or the beginning of one at the text's end, where a failing search would start again at every <
 NETWORK_TAG = re.compile(r"<(\w+):([^>]+)(>?)")
 MOST_NETWORK_TAGS = 100       # of one prompt
 LORA_KINDS = ("lora", "lyco")
-FIRST_MARK = 0xF0000      # of a plane for private use; its characters stand for tags
+FIRST_MARK = 0xF0000      # of a private-use plane; its characters replace tags
 PRIVATE_USE = re.compile("[\U000F0000-\U000FFFFF]")
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkTag:
-    """`<kind:item:item…>`: the network's name, whatever is in it, then arguments;
-    one of the form `name=value` is a named one.
-    """
+    """A tag `<kind:item:item…>`: first the network's name, then arguments, of which `name=value` is a named one."""
 
     kind: str
     items: tuple[str, ...]
@@ -34,7 +32,7 @@ class NetworkTag:
 
     @property
     def positional(self) -> list[str]:
-        """The name and, in their order, the arguments without names."""
+        """The name and the arguments without names, in order."""
         return [self.name, *(item for item in self.items[1:] if item.count("=") != 1)]
 
     @property
@@ -58,7 +56,7 @@ def take_networks(prompt: str) -> tuple[str, list[NetworkTag]]:
 
 
 def network_times(prompt: str, clock: Clock) -> list[tuple[int, frozenset[int]]]:
-    """Which of a prompt's tags, by their places, its schedules leave there, each set with the last step it is for.
+    """Return the tags that a prompt's schedules leave in it, by their places, each set with its last step.
 
     The numbers are those of `texts_over_time`.
 
@@ -74,7 +72,7 @@ def network_times(prompt: str, clock: Clock) -> list[tuple[int, frozenset[int]]]
 
 
 def with_tags(prompt: str, write: Callable[[re.Match[str]], str]) -> str:
-    """The prompt with each tag, `<kind:rest>`, written anew."""
+    """Return the prompt with each tag, `<kind:rest>`, replaced."""
     return NETWORK_TAG.sub(lambda found: write(found) if found[3] else found[0], check_length(prompt))
 
 
@@ -87,5 +85,5 @@ def marks(text: str) -> frozenset[int]:
 
 
 def without_separators(name: str) -> str:
-    """A network's name as "Lora hashes" has it."""
+    """Return a network's name as in "Lora hashes"."""
     return name.replace(":", "").replace(",", "")

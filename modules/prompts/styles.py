@@ -22,7 +22,7 @@ SLOT = "{prompt}"
 CSV_COLUMNS = ("name", "prompt", "negative_prompt")
 LARGEST_STYLES = 16 * 2**20      # bytes
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-LEGACY = "cp1252"         # of western spreadsheets; bytes it does not know are another one's
+LEGACY = "cp1252"         # of western spreadsheets; bytes that it lacks mean another encoding
 
 Stamp = tuple[int, ...] | None
 
@@ -38,7 +38,7 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class StyleTable:
-    """What one file holds, and what is wrong with it."""
+    """The styles in a file, and its problems."""
 
     styles: Mapping[str, Style] = field(default_factory=dict)
     problem: str = ""
@@ -60,7 +60,7 @@ def apply_styles_to_prompt(prompt: str, styles: Iterable[str]) -> str:
 
 
 def extract_style_text_from_prompt(style_text: str, prompt: str) -> tuple[bool, str]:
-    """Whether the prompt has the style applied, and the prompt without it (itself if not)."""
+    """Return whether the prompt has the style applied, and the prompt without it (itself if not)."""
     style, stripped = style_text.strip(), prompt.strip()
     left, slot, right = style.partition(SLOT)
     if slot:
@@ -72,19 +72,19 @@ def extract_style_text_from_prompt(style_text: str, prompt: str) -> tuple[bool, 
 
 
 class StyleFiles:
-    """The styles in some files; a file is read again when it has changed. Any thread may use it."""
+    """The styles of some files; a file is read again when it has changed. Any thread may use them."""
 
     def __init__(self, patterns: Sequence[Path]) -> None:
-        """patterns: files in the order in which they count, the last most; the name of one may hold `*` and `?`"""
+        """patterns: files by rising precedence; a file name may contain `*` and `?`"""
         self.patterns = tuple(patterns)
         self._tables: dict[Path, tuple[Stamp, StyleTable]] = {}
 
     def styles(self) -> dict[str, Style]:
-        """Name → style as the files are now."""
+        """Return name → style, from the files as they are now."""
         return {name: style for table in self._current() for name, style in table.styles.items()}
 
     def problems(self) -> list[str]:
-        """What is wrong with the files, a sentence each."""
+        """Return the problems of the files, a sentence each."""
         return [table.problem for table in self._current() if table.problem]
 
     def _current(self) -> list[StyleTable]:
@@ -98,12 +98,12 @@ class StyleFiles:
 
 
 def matching_files(pattern: Path) -> list[Path]:
-    """The file of that name, or those that the wildcards in its name match, sorted."""
+    """Return the file of that name, or the files that match its wildcards, sorted."""
     return sorted(pattern.parent.glob(pattern.name)) if set("*?") & set(pattern.name) else [pattern]
 
 
 def file_stamp(path: Path) -> Stamp:
-    """What changes with a file's content; None if there is no file, or it cannot be told."""
+    """Return a stamp that changes with a file's content; None if there is no file, or it cannot be read."""
     try:
         about = path.stat()
     except OSError:
@@ -112,7 +112,7 @@ def file_stamp(path: Path) -> Stamp:
 
 
 def read_and_log(path: Path) -> StyleTable:
-    """The file's styles, those of its last good copy where it is damaged."""
+    """Return the file's styles; those of its last good copy if it is damaged."""
     table = read_styles(path)
     if table.styles:
         with contextlib.suppress(OSError):
@@ -127,12 +127,12 @@ def read_and_log(path: Path) -> StyleTable:
 
 
 def is_emptied(path: Path) -> bool:
-    """Is it there, with nothing in it? A table without styles still has its first row."""
+    """Return whether the file exists and is empty; a table without styles still has its first row."""
     return path.is_file() and not path.stat().st_size
 
 
 def read_styles(path: Path) -> StyleTable:
-    """The styles in a file, in its order; none if there is no file. What cannot be read is told, never raised.
+    """Return the styles in a file, in order; none if there is no file. Errors are among its problems, never raised.
 
     As in A1111 spaces after commas do not count, rows whose name begins with # are comments, and the prompt's column
     may be `text`.
@@ -153,7 +153,7 @@ def read_styles(path: Path) -> StyleTable:
 
 
 def read_styles_file(path: Path) -> bytes:
-    """Raises OSError, or ValueError for what is no file of moderate size: a pipe would never end."""
+    """Return the file's content. Raises OSError, or ValueError for a large or irregular file: a pipe never ends."""
     about = path.stat()
     if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST_STYLES:
         raise ValueError(f"it is no file, or larger than {LARGEST_STYLES // 2**20} MB")
@@ -161,7 +161,7 @@ def read_styles_file(path: Path) -> bytes:
 
 
 def decoded_table(name: str, raw: bytes) -> tuple[str, str]:
-    """The text in whichever encoding a spreadsheet wrote it, and a note if that is a guess.
+    """Return the text, decoded from a spreadsheet's encoding, and a note if the encoding is a guess.
 
     Raises UnicodeDecodeError.
     """
@@ -169,7 +169,7 @@ def decoded_table(name: str, raw: bytes) -> tuple[str, str]:
         if raw.startswith(mark):
             return raw.decode(encoding), ""
     for first, encoding in enumerate(("utf-16-be", "utf-16-le")):
-        if raw and raw[first::2].count(0) > len(raw) // 4:        # a Latin text's every other byte
+        if raw and raw[first::2].count(0) > len(raw) // 4:        # every other byte of Latin text
             return raw.decode(encoding), ""
     try:
         return raw.decode("utf-8"), ""
@@ -179,7 +179,7 @@ def decoded_table(name: str, raw: bytes) -> tuple[str, str]:
 
 
 def style_rows(text: str) -> Iterator[tuple[str, Style]]:
-    """Raises csv.Error, or ValueError if no column is called `name`."""
+    """Yield the styles. Raises csv.Error, or ValueError if no column is called `name`."""
     lines = dropwhile(is_preamble, io.StringIO(text, newline=""))
     header = next(lines, "")
     delimiter = next((mark for mark in ",;\t" if mark in header), ",")
@@ -195,14 +195,14 @@ def style_rows(text: str) -> Iterator[tuple[str, Style]]:
 
 
 def is_preamble(line: str) -> bool:
-    """Is it a comment, an empty line, or Excel's `sep=;`, before the row that names the columns?"""
+    """Return whether a line comes before the row of column names: a comment, an empty line, or Excel's `sep=;`."""
     return not line.strip() or line.startswith(("#", "sep="))
 
 
 def write_styles(path: Path, styles: Iterable[Style]) -> None:
     """Write the table whole or not at all."""
     table = io.StringIO(newline="")
-    writer = csv.writer(table, quoting=csv.QUOTE_ALL)      # or spaces at a beginning would be lost
+    writer = csv.writer(table, quoting=csv.QUOTE_ALL)      # else spaces at a beginning would be lost
     writer.writerow(CSV_COLUMNS)
     writer.writerows((style.name, style.prompt, style.negative_prompt) for style in styles)
     write_atomically(path, table.getvalue().encode("utf-8-sig"))

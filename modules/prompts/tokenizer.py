@@ -26,7 +26,7 @@ BRACKETS = {"(": 1.1, ")": 1 / 1.1, "[": 1 / 1.1, "]": 1.1}
 
 
 def bracket_factor(text: str) -> float:
-    """What a token's brackets multiply the weight of all after it by, in A1111's first versions."""
+    """Return a token's bracket factor on the weight of all that follows, as in A1111's first versions."""
     factor = 1.0
     for letter in text:
         factor *= BRACKETS.get(letter, 1.0)
@@ -34,9 +34,10 @@ def bracket_factor(text: str) -> float:
 
 
 class ClipTokenizer:
-    """`start`, `end` and `comma` are the ids of the chunks' first and last token and of a free-standing comma.
+    """CLIP's tokenizer.
 
-    brackets: the tokens that weigh what follows them, by how much
+    `start`, `end` and `comma` are the ids of the chunks' first and last token and of a free-standing comma.
+    brackets: token → its factor on the weight of what follows
     """
 
     def __init__(self, vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> None:
@@ -50,15 +51,16 @@ class ClipTokenizer:
 
     def __call__(self, text: str) -> list[int]:
         """Token ids of the text alone, without start and end. A literal `<|endoftext|>` in it is six tokens of text."""
-        import ftfy  # slow, and of no use before there is text
+        import ftfy  # slow to import, and not needed before there is text
 
         clean = " ".join(ftfy.fix_text(text).split()).lower()
         return self._bpe.encode(clean, add_special_tokens=False).ids
 
 
 def load_tokenizer(folder: Path) -> ClipTokenizer:
-    """The tokenizer of `vocab.json` and `merges.txt`;
-    raises ModelCorrupt if a known text gets other ids than it should.
+    """Return the tokenizer of `vocab.json` and `merges.txt`.
+
+    Raises ModelCorrupt if a known text gets other ids than it should.
     """
     try:
         vocabulary = json.loads((folder / "vocab.json").read_text("utf-8"))
