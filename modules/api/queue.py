@@ -5,6 +5,7 @@ Somebody else's job is one that does not exist, but for the administrator, who m
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -12,6 +13,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from modules.api.jobs import job_json
+from modules.api.login import note
 from modules.api.queue_events import queue_events, queue_state
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
@@ -53,7 +55,7 @@ class Cleared(BaseModel):
 
 
 def routes(app: App) -> APIRouter:
-    api = router("queue", "/easel/v1/queue", Role.MEMBER)
+    api = router("queue", "/easel/v1/queue", Role.GUEST)
     add_listing(api, app)
     add_actions(api, app)
     return api
@@ -123,11 +125,14 @@ def add_actions(api: APIRouter, app: App) -> None:
         app.queue.pause(job, False, owner(request))
 
     @api.post("/{job}/cancel", status_code=204)
-    def cancel(job: Id, request: Request) -> None:
+    async def cancel(job: Id, request: Request) -> None:
         """A waiting job ends at once, one at work is interrupted and keeps its finished pictures; one that has ended
         stays as it is. The administrator may cancel anybody's."""
         anybodys = account(request).role >= Role.ADMINISTRATOR
-        app.jobs.interrupt(app.jobs.brief(job, None if anybodys else owner(request)).id)
+        record = await asyncio.to_thread(app.jobs.brief, job, None if anybodys else owner(request))
+        await asyncio.to_thread(app.jobs.interrupt, record.id)
+        if record.owner != owner(request):
+            await note(app, request, owner(request), "cancelled a job of", record.owner)
 
     @api.post("/{job}/again")
     def again(job: Id, body: AgainBody, request: Request) -> QueuedAgain:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import Field
 
+from modules.api.login import note
 from modules.api.queue import Limit, Start
-from modules.api.routing import KnownFields, router
+from modules.api.routing import KnownFields, account, router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.store.jobs import JobRecord
@@ -31,9 +33,10 @@ def routes(app: App) -> APIRouter:
         return {"mode": app.jobs.mode, "total": len(jobs), "jobs": [anonymous_json(app, record) for record in records]}
 
     @api.post("/mode", status_code=204)
-    def set_mode(body: ModeBody) -> None:
+    async def set_mode(body: ModeBody, request: Request) -> None:
         """Pause the whole queue, let it run empty, or open it again. For the administrator; kept over a restart."""
-        app.queue.set_mode(body.mode)
+        await asyncio.to_thread(app.queue.set_mode, body.mode)
+        await note(app, request, account(request).name, f"set the queue to {body.mode}")
 
     return api
 

@@ -97,6 +97,8 @@ def test_the_keeper_sees_whose_jobs_there_are_not_what_is_in_them_and_may_cancel
         assert reply.status_code == 403
     assert act(paused, job, "cancel", ALICE).status_code == 204
     assert settled(paused, job, auth=BOB)["state"] == "interrupted"
+    logged = [(each.account, each.action, each.subject) for each in paused.app.authenticator.store.audit(2)]
+    assert logged == [("alice", "cancelled a job of", "bob"), ("alice", "set the queue to paused", "")]
 
 
 def test_a_cancelled_job_is_gone_at_once_and_a_second_time_is_no_error(paused):

@@ -19,8 +19,9 @@ export class QueueList {
   asking = null;         // a question on its way
   again = false;         // there is reason for another
 
-  constructor(whenDone) {
-    Object.assign(this, { whenDone, items: h("ul.queue-jobs", {}), empty: h("p.queue-empty", {}) });
+  /** whenDone: called with the list after each answer; whenEdited: called once a form holds a job's request */
+  constructor(whenDone, whenEdited) {
+    Object.assign(this, { whenDone, whenEdited, items: h("ul.queue-jobs", {}), empty: h("p.queue-empty", {}) });
     this.more = h("button.queue-more", { type: "button", onclick: () => this.showMore() }, t("Show older ones"));
     this.root = h("div.queue-list", {}, this.items, this.empty, this.more);
     this.items.addEventListener("dragstart", (event) => this.lift(event));
@@ -109,7 +110,7 @@ export class QueueList {
     again: (job) => this.ask(() => server.queued(job.id, "again", { seed: "same" }), t("It waits once more.")),
     anew: (job) => this.ask(() => server.queued(job.id, "again", { seed: "new" }), t("It waits once more.")),
     remove: (job) => this.ask(() => server.queued(job.id, "remove")),
-    edit: (job) => this.ask(() => editAgain(job)),
+    edit: (job) => this.ask(() => editAgain(job).then(this.whenEdited)),
   };
 
   async ask(act, said = "") {

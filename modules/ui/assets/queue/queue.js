@@ -13,7 +13,7 @@ class Queue {
   chosen = 0;       // which filter
 
   constructor() {
-    this.list = new QueueList((list) => this.counted(list));
+    this.list = new QueueList((list) => this.counted(list), () => this.panel.close());
     this.keeper = new Keeper(() => this.list.refresh());
     this.summary = h("p.queue-summary", { role: "status" });
     this.filters = h("div.queue-filters", { role: "group", ariaLabel: t("Which jobs") });

@@ -1,0 +1,139 @@
+"""Two people in two browsers: one looks after their jobs, the other after the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.conftest import PATIENCE, serving
+from tests.servers import with_tiny_model
+
+ACCOUNTS = {"alice": "a-secret", "bob": "b-secret"}
+SMALL = {"steps": 2, "width": 64, "height": 64, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def address(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    data = with_tiny_model(tmp_path_factory.mktemp("queue"))
+    auth = ",".join(f"{name}:{password}" for name, password in ACCOUNTS.items())
+    with serving(data, "--api-auth", auth, "--gradio-auth", auth, login="alice:a-secret") as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser: Browser, address: str) -> Iterator[Callable[[str], Page]]:
+    """Returns what opens somebody's page."""
+    contexts = []
+
+    def page_of(name: str, width: int = 1280) -> Page:
+        context = browser.new_context(base_url=address, viewport={"width": width, "height": 800})
+        context.set_default_timeout(PATIENCE * 1000)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto("/login")
+        page.locator("input:not([type=password])").first.fill(name)
+        page.locator("[type=password]").first.fill(ACCOUNTS[name])
+        page.keyboard.press("Enter")
+        page.wait_for_selector("html.easel-ready")
+        return page
+
+    yield page_of
+    for context in contexts:
+        context.close()
+
+
+def api(address: str, name: str) -> httpx.Client:
+    return httpx.Client(base_url=address, auth=(name, ACCOUNTS[name]), timeout=PATIENCE)
+
+
+def ask(client: httpx.Client, prompt: str) -> str:
+    return client.post("/easel/v1/jobs", json={"kind": "txt2img", "fields": SMALL | {"prompt": prompt}}).json()["job"]
+
+
+def titles(page: Page) -> Locator:
+    return page.locator(".queue-list .queue-title")
+
+
+def press(page: Page, title: str, button: str) -> None:
+    page.locator(".queue-list .queue-job", has_text=title).get_by_title(button, exact=True).click()
+
+
+def test_two_people_look_after_their_jobs_and_the_queue(address: str, opened: Callable[[str], Page]) -> None:
+    alice, bob = api(address, "alice"), api(address, "bob")
+    keeper, page = opened("alice"), opened("bob")
+    keeper.locator("#easel_queue button").click()
+    keeper.get_by_role("button", name="Pause all").click()
+    expect(page.locator(".queue-mode")).to_contain_text("paused by the administrator")
+    jobs = {name: ask(bob, name) for name in ("first", "second", "third", "fourth")}
+    secret = ask(alice, "what nobody else sees")
+    expect(page.locator("#easel_queue .badge")).to_have_text("4")
+
+    page.locator("#easel_queue button").click()
+    expect(titles(page)).to_have_text(["first", "second", "third", "fourth"])
+    expect(page.locator(".queue-summary")).to_have_text("4 of yours · 1 of others")
+    expect(page.get_by_role("button", name="Pause all")).to_be_hidden()
+    press(page, "third", "Move up")
+    expect(titles(page)).to_have_text(["first", "third", "second", "fourth"])
+    page.keyboard.press("Alt+ArrowUp")      # the button that was pressed has the focus still
+    expect(titles(page)).to_have_text(["third", "first", "second", "fourth"])
+    press(page, "first", "Pause")
+    press(page, "second", "Cancel")
+    expect(titles(page)).to_have_text(["third", "fourth", "first"])
+    page.locator(".queue-job", has_text="fourth").drag_to(page.locator(".queue-job", has_text="third"),
+                                                          target_position={"x": 20, "y": 4})
+    expect(titles(page)).to_have_text(["fourth", "third", "first"])
+    assert "nobody else" not in page.content() and secret not in page.content()
+
+    keeper.get_by_text("Everybody's jobs").click()
+    expect(keeper.locator(".queue-everybody .queue-job")).to_have_count(4)
+    assert "third" not in keeper.locator(".queue-everybody").inner_text()
+    keeper.get_by_role("button", name="Open", exact=True).click()
+    expect(page.locator(".queue-mode")).to_have_count(0)
+    expect(titles(page)).to_have_text(["first"])
+    expect(page.locator(".queue-state")).to_contain_text("Paused")
+    page.get_by_role("button", name="Done").click()
+    expect(titles(page)).to_have_text(["fourth", "third"])
+    order = [job["params"]["prompt"] for job in bob.get("/easel/v1/queue?states=done").json()["jobs"]]
+    assert sorted(order) == ["fourth", "third"]
+
+    press(page, "third", "Edit and run again")
+    expect(page.locator("#txt2img_prompt textarea")).to_have_value("third")
+    expect(page.locator("#txt2img_width [type=number]").first).to_have_value("64")
+    expect(page.locator(".queue-panel")).to_be_hidden()
+    page.get_by_role("tab", name="Queue").click()
+    page.get_by_role("button", name="Interrupted").click()
+    expect(titles(page)).to_have_text(["second"])
+    press(page, "second", "Run again")
+    page.get_by_role("button", name="Waiting and at work").click()
+    press(page, "first", "Let it go on")
+    expect(page.locator(".queue-empty")).to_have_text("Nothing waits.")
+    assert bob.get(f"/easel/v1/jobs/{jobs['first']}").json()["state"] == "done"
+    page.get_by_role("button", name="All").click()
+    expect(titles(page)).to_have_count(5)
+    page.get_by_role("button", name="Clear this list").click()
+    expect(page.locator(".queue-empty")).to_have_text("There are none.")
+
+
+def test_many_jobs_are_listed_a_page_at_a_time_on_a_phone(
+    address: str, opened: Callable[..., Page]
+) -> None:
+    alice = api(address, "alice")
+    alice.post("/easel/v1/queue/mode", json={"mode": "paused"})
+    for number in range(120):
+        ask(alice, f"number {number}")
+    page = opened("alice", 390)
+    page.locator("#easel_queue button").click()
+    expect(titles(page)).to_have_count(50)
+    for count in (100, 120):
+        page.get_by_role("button", name="Show older ones").click()
+        expect(titles(page)).to_have_count(count)
+    assert page.evaluate("document.querySelector('.queue-place').scrollWidth <= innerWidth")
+    press(page, "number 119", "Move up")
+    expect(titles(page).nth(118)).to_have_text("number 119")
+    page.close()
+    for job in alice.get("/easel/v1/queue/everybody?limit=200").json()["jobs"]:
+        alice.post(f"/easel/v1/queue/{job['id']}/cancel")
