@@ -1,4 +1,4 @@
-"""Layers that several networks for pictures share."""
+"""Layers that several image networks share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts to conditionings, as A1111 reads them: chunk by chunk, weighted, joined; by one encoder or by SDXL's two."""
+"""Encoding prompts to conditionings, as in A1111: chunk by chunk, weighted, joined; by one encoder or SDXL's two."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modules.prompts.chunks import CHUNK_LENGTH, Chunk, Tokenizer, chunks, embed
 from modules.prompts.chunks import EmbeddingMatch as Insertable
 from modules.sampling.questions import Cond, Encode, Meaning, Reading
 
-REMEMBERED = 256      # prompts; the negative one is read again for every picture
+REMEMBERED = 256      # prompts; the negative one is encoded again for every image
 
 
 def states(encoder: TextEncoder, tokens: Tensor, reading: Reading) -> tuple[Tensor, Tensor | None]:
@@ -35,12 +35,12 @@ def states(encoder: TextEncoder, tokens: Tensor, reading: Reading) -> tuple[Tens
 
 
 def core(module: nn.Module) -> Any:
-    """The text model within one that also projects, or itself."""
+    """Return the text model inside one with a projection, or itself."""
     return getattr(module, "text_model", module)
 
 
 def encoder_names(model: LoadedModel) -> tuple[str, ...]:
-    """What embeddings call a model's text encoders."""
+    """Return embeddings' names of a model's text encoders."""
     if len(model.texts) > 1:
         return "clip_l", "clip_g"
     return ("clip_g",) if model.texts[0].use.pooled else (ONLY,)
@@ -48,16 +48,16 @@ def encoder_names(model: LoadedModel) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PromptEmbeddings:
-    """The embeddings a prompt may name; `broken` are those whose files cannot be read (name → why)."""
+    """The embeddings that a prompt may name; `broken`: name → the error of its file."""
 
     embeddings: Sequence[Embedding] = ()
     broken: Mapping[str, ModelError] = field(default_factory=dict)
 
 
 class Vocabulary:
-    """Words, as far as they fit the model's encoders (name → width).
+    """The embeddings that fit the model's encoders (name → width).
 
-    What is wrong with one concerns those alone who name it.
+    An error with one affects only prompts that name it.
     """
 
     def __init__(self, words: PromptEmbeddings, encoders: Mapping[str, int], tokenizer: Tokenizer) -> None:
@@ -84,7 +84,7 @@ class Vocabulary:
             self.unusable.setdefault(embedding.name, error)
 
     def find(self, tokens: Sequence[int], position: int) -> Insertable | None:
-        """The one whose name stands there.
+        """Return the embedding whose name is there.
 
         Raises ModelError for a broken one; the name of one that does not fit is a plain word.
         """
@@ -98,7 +98,7 @@ class Vocabulary:
         return found
 
     def inserted(self, column: Sequence[Chunk], encoder: str) -> list[tuple[int, int, Tensor]]:
-        """(text, first place, vectors (n, width)) for each embedding in a chunk of every text."""
+        """Return (text, first place, vectors (n, width)) for each embedding in a chunk of every text."""
         return [
             (text, 1 + insertion.offset, self.tables[insertion.name][encoder])
             for text, chunk in enumerate(column) for insertion in chunk.insertions
@@ -107,7 +107,7 @@ class Vocabulary:
 
 @contextmanager
 def in_place_of_tokens(module: nn.Module, inserted: Sequence[tuple[int, int, Tensor]]) -> Iterator[None]:
-    """Let vectors stand where tokens were looked up."""
+    """Replace looked up tokens by vectors."""
     def replace_rows(_: nn.Module, __: Any, looked_up: Tensor) -> Tensor:
         out = looked_up.clone()
         for text, place, vectors in inserted:
@@ -123,7 +123,7 @@ def in_place_of_tokens(module: nn.Module, inserted: Sequence[tuple[int, int, Ten
 
 
 class TextReader:
-    """The text encoders of one loaded model, with a memory of what they read last."""
+    """The text encoders of one loaded model, with a cache of their last results."""
 
     def __init__(self, model: LoadedModel, tokenizer: Tokenizer) -> None:
         self.encoders, self.names, self.tokenizer = model.texts, encoder_names(model), tokenizer
@@ -131,7 +131,7 @@ class TextReader:
         self._known: OrderedDict[Encode, Meaning] = OrderedDict()
 
     def read(self, ask: Encode, words: PromptEmbeddings = PromptEmbeddings()) -> Meaning:
-        """A conditioning of (77 · chunks, width) float32 for each of the texts that a prompt has over time."""
+        """Return a conditioning of (77 · chunks, width) float32 for each of a prompt's texts over time."""
         if ask not in self._known:
             self._known[ask] = self._read(ask, Vocabulary(words, self._widths(), self.tokenizer))
             if len(self._known) > REMEMBERED:
@@ -145,9 +145,7 @@ class TextReader:
         }
 
     def _read(self, ask: Encode, words: Vocabulary) -> Meaning:
-        """All texts together: the shorter are padded with empty chunks,
-        and each chunk is weighted across all of them.
-        """
+        """Encode all texts together: the shorter are padded with empty chunks, and weights apply across all of them."""
         r = ask.reading
         chunked = [self._chunks(text, r, words) for text in ask.texts]
         empty = chunks("", self.tokenizer, r.emphasis, r.comma_backtrack)
@@ -189,7 +187,7 @@ class TextReader:
         return torch.cat(parts, dim=-1), pooled
 
     def _tokens(self, column: Sequence[Chunk], use: TextPart) -> Tensor:
-        """(texts, 77) token ids, as this encoder pads them."""
+        """Return (texts, 77) token ids, padded as this encoder needs."""
         tokens = torch.tensor([chunk.tokens for chunk in column])
         if use.padding is not None:
             after = (tokens == self.tokenizer.end).cumsum(1) > 1
@@ -206,13 +204,13 @@ def apply_multipliers(meaning: Tensor, multipliers: Tensor) -> Tensor:
 
 
 def weighted_keeping_mean(meaning: Tensor, multipliers: Tensor) -> Tensor:
-    """A1111's "Original": after weighting, the mean over everything is put back to what it was."""
+    """Weight the text, and restore its mean: A1111's "Original"."""
     scaled = meaning * multipliers
     return scaled * (meaning.mean() / scaled.mean())
 
 
 def check_finite(emphasised: Tensor, meaning: Tensor) -> Tensor:
-    """The weighted text itself. Raises Invalid where weights made numbers of it that nothing can be drawn from."""
+    """Return the weighted text itself. Raises Invalid if the weights made it not finite."""
     if emphasised.isfinite().all() or not meaning.isfinite().all():
         return emphasised
     raise Invalid("The prompt's weights cancel its meaning.", "Weigh its words less.", "prompt")

@@ -1,4 +1,4 @@
-"""The families of checkpoints that Easel draws with, one row each. Their networks are in `networks.py`."""
+"""The table of checkpoint families that Easel samples with. Their networks are in `networks.py`."""
 
 from __future__ import annotations
 

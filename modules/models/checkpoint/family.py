@@ -1,4 +1,4 @@
-"""What a family of checkpoints is, and which one a file belongs to by its tensors.
+"""The families of checkpoints: their description, and the detection of a file's family by its tensors.
 
 Inpainting and instruct-pix2pix variants are of the same family: their UNet sees 5 or 4 channels beside the latent.
 """
@@ -23,12 +23,12 @@ TOKENS = "token_embedding.weight"
 
 Tensors: TypeAlias = Mapping[str, Tensor]
 ShapedTensors: TypeAlias = "Mapping[str, Shaped]"
-# positional and named arguments of a call of a network
+# positional and named arguments of a network's call
 CallArguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 class Shaped(Protocol):
-    """A tensor, or what is known of one before it is read."""
+    """A tensor's shape, also before the tensor is read."""
 
     @property
     def shape(self) -> Sequence[int]: ...
@@ -40,7 +40,7 @@ def nothing_more(tensors: Tensors) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class PartNetwork:
-    """How the tensors of a part of a checkpoint become a module.
+    """The conversion of a part's tensors to a module.
 
     names: file's name → module's; split: tensors under their file's names → further ones under the module's
     build: tensors under the module's names → the module, to be made without memory
@@ -53,14 +53,14 @@ class PartNetwork:
 
 @dataclass(frozen=True)
 class Denoiser:
-    """The network of a family that predicts, and how it is asked.
+    """The network of a family that predicts, and its calling convention.
 
-    first, context: tensors of the file by which it is told: (width, channels it sees, kh, kw) and (width, width of the
+    first, context: tensors of the file that identify it: (width, channels it sees, kh, kw) and (width, width of the
         text)
     """
 
     network: PartNetwork
-    # of the network, by its UNetInputs and rows
+    # of the network's call, from its UNetInputs and rows
     arguments: Callable[[nn.Module, Any, Sequence[Any]], CallArguments]
     prefix: str = UNET_PREFIX
     first: str = FIRST_CONVOLUTION
@@ -75,31 +75,31 @@ class Denoiser:
 
 @dataclass(frozen=True)
 class TextPart:
-    """A text encoder of a family: where its weights are, and how it is read."""
+    """A text encoder of a family: the place of its weights, and the reading of its output."""
 
     prefix: str
     network: PartNetwork
-    layer: int | None = None        # counted from the end; None: clip skip decides
+    layer: int | None = None        # counted from the end; None: by clip skip
     normed: bool = True             # the final layer norm is applied
     padding: int | None = None      # token after the text's end; None: the end token again
-    pooled: bool = False            # the text as a whole counts as well
-    optional_skip: bool = False     # clip skip counts if the setting `sdxl_clip_l_skip` says so
+    pooled: bool = False            # its pooled text is used as well
+    optional_skip: bool = False     # clip skip is used if the setting `sdxl_clip_l_skip` is on
     table: str = TOKENS             # the end of the name of its table of tokens
 
     def is_table(self, key: str) -> bool:
-        """Whether it is the name of its table of tokens, which any file with this encoder has."""
+        """Return whether it is the name of its table of tokens, which any file with this encoder has."""
         return key.startswith(self.prefix) and key.endswith(self.table)
 
 
 @dataclass(frozen=True)
 class Family:
-    """All that is particular to a family: names, networks, latents, noise, text.
+    """All properties of a family: names, networks, latents, noise, text.
 
-    hints: what its files' weights do not say, such as the parametrisation
+    hints: facts that its files' weights do not show, such as the parametrization
     reads: the class that turns prompts into conditionings, made with (model, tokenizer)
-    told: fields of `SizeConditioning`, the figures that the network is told beside the text, in order
+    told: fields of `SizeConditioning`, the numbers in the conditioning beside the text, in order
     aligned: its levels for Align Your Steps; () has none
-    large: A1111's setting of weights in 8 bits "for SDXL" means it too
+    large: A1111's setting of weights in 8 bits "for SDXL" applies to it too
     ldm_loras: kohya-ss names its modules as checkpoints do, and not as diffusers does
     """
 
@@ -123,12 +123,12 @@ class Family:
         return self.known.title
 
     def widths(self, tensors: ShapedTensors) -> list[int]:
-        """How wide each of its text encoders is; of fewer, if the file lacks some."""
+        """Return the width of each of its text encoders; fewer, if the file lacks some."""
         tables = [next((tensor for key, tensor in tensors.items() if part.is_table(key)), None) for part in self.texts]
         return [table.shape[1] for table in tables if table is not None and len(table.shape) == 2]
 
 
-# The first mark that is in a tensor's name tells what else the file is.
+# The first mark in a tensor's name identifies another kind of file.
 LIKENESSES = {
     "double_blocks.": "a Flux model",
     "joint_blocks.": "an SD3 model",
@@ -158,10 +158,9 @@ LIKENESSES = {
 
 
 def family_of(name: str, tensors: ShapedTensors, families: Sequence[Family]) -> Family:
-    """The family whose text encoders are in the file, and together as wide as its network's context;
-    others are passed over.
+    """Return the family whose text encoders are in the file, and together as wide as its network's context.
 
-    Raises ModelUnsupported, saying what the file is instead.
+    Raises ModelUnsupported, naming the kind of file it is instead.
     """
     candidates = [family for family in families if family.denoiser.is_in(tensors)]
     if not candidates:
@@ -193,7 +192,7 @@ def without_texts(width: int) -> str:
 
 
 def likeness(tensors: Collection[str]) -> str:
-    """What a file with tensors of these names is, in words."""
+    """Return the kind of a file with these tensors, in words."""
     return next(
         (what for mark, what in LIKENESSES.items() if any(mark in key for key in tensors)),
         "none of the kinds of model that Easel knows",

@@ -1,4 +1,4 @@
-"""What a checkpoint's weights cannot tell: from its own metadata, from a .yaml beside it, or what its family has.
+"""Facts that a checkpoint's weights do not show: from its metadata, a .yaml beside it, or its family.
 
 Metadata: the JSON under `config` (ours, in diffusers' words). The .yaml: LDM's training configuration, as A1111 reads
 it; only plain values are taken, nothing it names is ever imported.
@@ -27,16 +27,16 @@ class Hints:
     unet: Mapping[str, Any] = field(default_factory=dict)
     vae: Mapping[str, Any] = field(default_factory=dict)
     clip: Mapping[str, Any] = field(default_factory=dict)
-    prediction_type: str = "epsilon"      # the name of a parametrisation; "" if the weights must be asked
-    shift: float = 1.0                    # of a flow-matching model's times, towards noise
-    scaling_factor: float | None = None      # of the latent; None is its family's
+    prediction_type: str = "epsilon"      # the name of a parametrization; "": the weights are tested
+    shift: float = 1.0                    # a flow-matching model's shift of times towards noise
+    scaling_factor: float | None = None      # of the latent; None: its family's
     betas: tuple[float, float] = (0.00085, 0.012)
     zero_terminal_snr: bool = False
     native_size: int = 512
 
 
 def from_metadata(hints: Hints, name: str, metadata: Mapping[str, str]) -> Hints:
-    """`hints` with what the file says of itself. Raises ModelCorrupt."""
+    """Return `hints` with the file's own metadata. Raises ModelCorrupt."""
     if "config" not in metadata:
         return hints
     try:
@@ -70,7 +70,7 @@ def pick_config(config: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, 
 
 
 def from_yaml(hints: Hints, path: Path | None) -> Hints:
-    """`hints` with what the .yaml says. Raises ModelCorrupt."""
+    """Return `hints` with the values in the .yaml. Raises ModelCorrupt."""
     if path is None:
         return hints
     try:
@@ -102,6 +102,6 @@ def from_yaml(hints: Hints, path: Path | None) -> Hints:
 
 
 def from_tensors(hints: Hints, tensors: Collection[str]) -> Hints:
-    """`hints` with what markers among the tensors say: `v_pred` and `ztsnr`, as models of SDXL carry them."""
+    """Return `hints` with the marker tensors `v_pred` and `ztsnr` of SDXL models."""
     prediction = "v_prediction" if "v_pred" in tensors else hints.prediction_type
     return replace(hints, prediction_type=prediction, zero_terminal_snr=hints.zero_terminal_snr or "ztsnr" in tensors)

@@ -1,4 +1,4 @@
-"""The shape of a model, read off its weights; what they cannot tell comes from hints."""
+"""A model's configuration, inferred from its weights; hints add the facts that they do not show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ ModuleTensors = Mapping[str, Tensor]      # by the module's own names
 
 
 def unet_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of UNet2DConditionModel. hints: `num_heads` or `num_head_channels`, and any argument outright."""
+    """Return arguments of UNet2DConditionModel.
+
+    hints: `num_heads` or `num_head_channels`, and any argument outright
+    """
     levels = count(tensors, "down_blocks")
     channels = [tensors[f"down_blocks.{i}.resnets.0.conv1.weight"].shape[0] for i in range(levels)]
     attends = [f"down_blocks.{i}.attentions.0.norm.weight" in tensors for i in range(levels)]
@@ -29,10 +32,10 @@ def unet_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, A
         "up_block_types": ["CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(attends)],
         "transformer_layers_per_block": depths,
         "cross_attention_dim": context,
-        "attention_head_dim": heads(channels, hints),      # diffusers' name; it means the number of heads
+        "attention_head_dim": heads(channels, hints),      # diffusers' name for the number of heads
         "use_linear_projection": tensors["mid_block.attentions.0.proj_in.weight"].ndim == 2,
     }
-    if "add_embedding.linear_1.weight" in tensors:      # SDXL: text and frame beside the time
+    if "add_embedding.linear_1.weight" in tensors:      # SDXL: text and size conditioning beside the time
         width = tensors["add_embedding.linear_1.weight"].shape[1]
         config |= {
             "addition_embed_type": "text_time",
@@ -48,7 +51,7 @@ def heads(channels: list[int], hints: Mapping[str, Any]) -> int | list[int]:
 
 
 def vae_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of AutoencoderKL."""
+    """Return arguments of AutoencoderKL."""
     levels = count(tensors, "encoder.down_blocks")
     return {
         "in_channels": tensors["encoder.conv_in.weight"].shape[1],
@@ -65,7 +68,7 @@ def vae_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, An
 
 
 def clip_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of CLIPTextConfig. CLIP's heads are 64 wide (Radford et al. 2021, table 19)."""
+    """Return arguments of CLIPTextConfig. CLIP's heads are 64 wide (Radford et al. 2021, table 19)."""
     words, width = tensors["embeddings.token_embedding.weight"].shape
     return {
         "vocab_size": words,
@@ -83,6 +86,6 @@ def clip_config(tensors: ModuleTensors, hints: Mapping[str, Any]) -> dict[str, A
 
 
 def open_clip_config(tensors: ModuleTensors) -> dict[str, Any]:
-    """Arguments of CLIPTextConfig for an OpenCLIP text model: as CLIP's, with the plain GELU and its own projection."""
+    """Return arguments of CLIPTextConfig for an OpenCLIP text model: with the plain GELU and a projection."""
     inner = {name.removeprefix("text_model."): tensor for name, tensor in tensors.items()}
     return clip_config(inner, {"hidden_act": "gelu", "projection_dim": tensors["text_projection.weight"].shape[0]})

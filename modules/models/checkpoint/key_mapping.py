@@ -1,7 +1,7 @@
 """Names of weights: the LDM layout of checkpoint files ↔ diffusers' and transformers' modules.
 
-The LDM layout numbers the UNet's blocks through; which block is what is told by the names that are there. So any
-number of levels, blocks a level and attention places is understood, and each map can be turned round.
+The LDM layout numbers all blocks of the UNet; the names in a file show each block's kind. So any number of levels,
+blocks a level and attention places is understood, and each map can be inverted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ UNET_ENDS = {
 
 
 def unet_names(keys: Collection[str]) -> dict[str, str]:
-    """LDM name → diffusers name, both without the model's prefix, for those of `keys` that are a UNet's."""
+    """Return LDM name → diffusers name, both without the model's prefix, for those of `keys` that are a UNet's."""
     prefixes = dict(UNET_ENDS)
     prefixes |= resnet("middle_block.0", "mid_block.resnets.0") | resnet("middle_block.2", "mid_block.resnets.1")
     prefixes |= dict(down_blocks(keys)) | dict(up_blocks(keys))
@@ -49,7 +49,7 @@ def resnet(ours: str, theirs: str) -> Prefixes:
 
 
 def count(keys: Collection[str], stem: str) -> int:
-    """How many numbered blocks `stem`.0, `stem`.1 … there are, up to the first that is missing."""
+    """Return the number of blocks `stem`.0, `stem`.1 …, up to the first missing one."""
     pattern = re.compile(rf"{re.escape(stem)}\.([0-9]+)\.")
     numbers = {match[1] for key in keys if (match := pattern.match(key))}
     return next(number for number in range(len(numbers) + 1) if str(number) not in numbers)
@@ -83,7 +83,7 @@ def up_blocks(keys: Collection[str]) -> Iterator[tuple[str, str]]:
 
 
 def vae_names(keys: Collection[str]) -> dict[str, str]:
-    """LDM name → diffusers name, both without prefix, for those of `keys` that are a VAE's."""
+    """Return LDM name → diffusers name, both without prefix, for those of `keys` that are a VAE's."""
     prefixes: Prefixes = {"quant_conv": "quant_conv", "post_quant_conv": "post_quant_conv"}
     for half, ours, theirs in (("encoder", "down", "down_blocks"), ("decoder", "up", "up_blocks")):
         prefixes |= {
@@ -109,8 +109,9 @@ def vae_resnet(ours: str, theirs: str) -> Prefixes:
 
 
 def clip_names(keys: Collection[str]) -> dict[str, str]:
-    """CLIP's name in a file → transformers' name: old files lack `text_model.`,
-    current modules have dropped it again.
+    """Return CLIP's name in a file → transformers' name.
+
+    Old files lack `text_model.`, current modules have dropped it again.
     """
     return {key: key.removeprefix("text_model.") for key in keys if not key.endswith("position_ids")}
 
@@ -133,7 +134,7 @@ JOINED_ATTENTION = re.compile(r"transformer\.resblocks\.(\d+)\.attn\.in_proj_(we
 
 
 def open_clip_names(keys: Collection[str]) -> dict[str, str]:
-    """OpenCLIP's name in a file → transformers' name; its joined q, k, v are told by `split_open_clip`."""
+    """Return OpenCLIP's name in a file → transformers' name; its joined q, k, v are split by `split_open_clip`."""
     layers = count(keys, "transformer.resblocks")
     prefixes = {
         f"transformer.resblocks.{i}.{ours}": f"text_model.encoder.layers.{i}.{theirs}"
@@ -143,7 +144,7 @@ def open_clip_names(keys: Collection[str]) -> dict[str, str]:
 
 
 def has_no_weights(key: str) -> bool:
-    """Is it what such files hold beside the weights and every model works out itself, or what is split into several?"""
+    """Return whether a key is no weight: a constant that every model computes itself, or a tensor to be split."""
     return (
         key.endswith(("position_ids", "attn_mask"))
         or key == "logit_scale"
@@ -152,10 +153,7 @@ def has_no_weights(key: str) -> bool:
 
 
 def split_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What OpenCLIP stores otherwise than transformers: q, k and v as one tensor, the projection transposed.
-
-    Views, no copies.
-    """
+    """Return tensors in transformers' form: q, k and v separate, the projection transposed. Views, no copies."""
     found = {}
     for key, tensor in tensors.items():
         if (match := JOINED_ATTENTION.fullmatch(key)) and tensor.ndim and len(tensor) % 3 == 0:
@@ -167,7 +165,7 @@ def split_open_clip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def replace_prefixes(keys: Collection[str], prefixes: Mapping[str, str]) -> dict[str, str]:
-    """Every key that starts with one of the prefixes, the longest such, with the prefix exchanged."""
+    """Return every key that starts with one of the prefixes, the longest match replaced."""
     names = {}
     for key in keys:
         parts = key.split(".")
@@ -179,5 +177,5 @@ def replace_prefixes(keys: Collection[str], prefixes: Mapping[str, str]) -> dict
 
 
 def below(keys: Collection[str], prefix: str) -> list[str]:
-    """The keys under a prefix, without it."""
+    """Return the keys under a prefix, without it."""
     return [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]

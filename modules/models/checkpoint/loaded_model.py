@@ -1,4 +1,4 @@
-"""A checkpoint in memory: its parts, and what sampling must know of them."""
+"""A checkpoint in memory: its parts, and the facts about it that sampling needs."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from modules.sampling.parametrization import EPSILON, VELOCITY, Parametrization
 from modules.sampling.schedules import ModelSigmas
 
 TIMESTEPS = 1000
-config_of: Callable[[nn.Module], Any] = attrgetter("config")      # the sizes that diffusers keep of a network
+config_of: Callable[[nn.Module], Any] = attrgetter("config")      # diffusers' record of a network's sizes
 
 
 @dataclass
 class TextEncoder:
-    module: Any      # of transformers, or as it is called
+    module: Any      # a module of transformers, or one with its calling convention
     use: TextPart
 
 
 @dataclass
 class LoadedModel:
-    """A checkpoint's parts."""
+    """The parts of a checkpoint."""
 
-    unet: nn.Module                 # the denoiser, which is a UNet in all families but flow-matching ones
-    unet_names: Mapping[str, str]   # the file's name of each of its parameters → the module's
-    own_vae: AutoencoderKL | ModelError      # or why it cannot be used, which matters only if no other is chosen
+    unet: nn.Module                 # the denoiser, a UNet in all families but flow-matching ones
+    unet_names: Mapping[str, str]   # each parameter's name in the file → the module's
+    own_vae: AutoencoderKL | ModelError      # or the error of its use, which is raised only if no other VAE is chosen
     texts: tuple[TextEncoder, ...]
     family: Family
     levels: ModelSigmas
-    latent: LatentFormat            # its family's, as the file's own metadata change it
+    latent: LatentFormat            # its family's, changed by the file's metadata
     native_size: int                # pixels
     checkpoint: ModelFile
-    # its parametrisation is told by the weights alone, once they are where they can be asked
+    # the weights show its parametrization only in a test call, once they are on the device
     asks_weights: bool = False
 
     @property
@@ -50,13 +50,13 @@ class LoadedModel:
 
     @property
     def image_channels(self) -> int:
-        """What the denoiser sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)."""
+        """The channels that the denoiser sees beside the latent: 0, 4 (a picture) or 5 (a mask and a picture)."""
         config = config_of(self.unet)
         return config.in_channels - config.out_channels
 
     @property
     def vae(self) -> AutoencoderKL:
-        """The checkpoint's own. Raises ModelError if it has none that can be used."""
+        """The checkpoint's own VAE. Raises ModelError if it has no usable one."""
         if isinstance(self.own_vae, ModelError):
             raise self.own_vae.with_traceback(None)
         return self.own_vae
@@ -72,8 +72,9 @@ class LoadedModel:
 
 @torch.inference_mode()
 def predicted_by(unet: nn.Module) -> Parametrization:
-    """Does an SD2 model predict noise or velocity? At the last timestep all is noise:
-    a noise model gives back what it sees.
+    """Test whether an SD2 model predicts noise or velocity.
+
+    At the last timestep all is noise: a model that predicts noise returns its input.
     """
     weight, config = next(unet.parameters()), config_of(unet)
     x = weight.new_full((1, config.in_channels, 8, 8), 0.5)

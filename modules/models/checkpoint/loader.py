@@ -1,4 +1,4 @@
-"""A checkpoint file becomes modules: built without memory, then given the file's own mapped tensors.
+"""Loading a checkpoint file: its modules are built without memory, then given the file's own mapped tensors.
 
 No weight is copied until the modules are moved to a device or another precision.
 """
@@ -35,15 +35,15 @@ log = logging.getLogger(__name__)
 Names = Callable[[Collection[str]], dict[str, str]]
 Split = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
-CONSTANTS = ("means", "stds")      # of the consistency decoder, which gives them back itself
+CONSTANTS = ("means", "stds")      # of the consistency decoder, which has them itself
 CHOOSE_VAE = "Choose a VAE for it: the setting sd_vae."
 MOST_NAMES_SHOWN = 3      # names in an error message
 
 
 def load_checkpoint(checkpoint: ModelFile, families: Sequence[Family] = FAMILIES) -> LoadedModel:
     """Read and check everything; the file's own precision is kept.
-    What it has beyond a model's tensors is passed over and logged.
 
+    Tensors that the model does not have are skipped and logged.
     Raises ModelCorrupt, ModelUnsafe, ModelUnsupported or ModelMismatch, each naming the file.
     """
     name = checkpoint.path.name
@@ -69,23 +69,23 @@ def load_checkpoint(checkpoint: ModelFile, families: Sequence[Family] = FAMILIES
 
 
 def diffusion_levels(hints: Hints, family: Family) -> ModelSigmas:
-    """The levels of a model that was trained on the steps of a diffusion."""
+    """Return the noise levels of a diffusion model."""
     alphas = alphas_cumprod(*hints.betas)
     alphas = without_signal_at_the_end(alphas) if hints.zero_terminal_snr else alphas
     return ModelSigmas.of(alphas, family.aligned, PARAMETRIZATIONS.get(hints.prediction_type, EPSILON))
 
 
 def flow_levels(hints: Hints, family: Family) -> ModelSigmas:
-    """The levels of a flow-matching model."""
+    """Return the levels of a flow-matching model."""
     return FlowLevels.shifted(hints.shift)
 
 
-# what a model predicts → its levels; others are trained on a diffusion's
+# a model's prediction → its levels; others are diffusion models
 LEVELS_BY_PREDICTION = {FLOW.name: flow_levels}
 
 
 def load_own_vae(name: str, tensors: Mapping[str, Tensor], family: str, hints: Hints) -> AutoencoderKL | ModelError:
-    """The VAE in a checkpoint; else the error that its use would be."""
+    """Return the VAE in a checkpoint, or the error of its use."""
     if not any(key.startswith((f"{layout.VAE_PREFIX}decoder.", f"{layout.VAE_PREFIX}encoder.")) for key in tensors):
         return ModelMissing(f"{name} is a checkpoint of {family} that holds no VAE.", CHOOSE_VAE)
     try:
@@ -104,7 +104,7 @@ def load_text(name: str, tensors: Mapping[str, Tensor], use: TextPart, hints: Hi
 
 
 def load_vae_file(path: Path) -> AutoencoderKL | ConsistencyDecoderVAE:
-    """A VAE from a file of its own, in LDM's layout with or without its prefix, or OpenAI's consistency decoder.
+    """Return a VAE from a file of its own, in LDM's layout with or without its prefix, or OpenAI's consistency decoder.
 
     Raises ModelError, naming the file.
     """
@@ -128,20 +128,23 @@ class Part:
     def __init__(
         self, file: str, tensors: Mapping[str, Tensor], prefix: str, names: Names, split: Split = nothing_more
     ) -> None:
-        """names: file's name → module's; split: tensors under their file's names → further ones under the module's."""
+        """names: file's name → module's
+
+        split: tensors under their file's names → further ones under the module's
+        """
         self.file, self.prefix = file, prefix
         self.own = {key: tensors[prefix + key] for key in layout.below(tensors, prefix)}
         self.names = names(self.own)
         self.tensors = {theirs: self.own[ours] for ours, theirs in self.names.items()} | split(self.own)
 
     def build(self, make: Callable[[Mapping[str, Tensor]], nn.Module]) -> Any:
-        """The module, made without memory and then given these tensors.
+        """Return the module, made without memory and then given these tensors.
 
-        Raises ModelMismatch naming what does not fit.
+        Raises ModelMismatch naming the tensors that do not fit.
         """
         with torch.device("meta"):
             module = outcome(make, self.tensors)
-        # what the libraries' modules raise for weights and settings of unlikely kinds is theirs to choose
+        # the libraries' modules may raise any error for weights and settings of unlikely kinds
         if isinstance(module, Exception):
             reason = " ".join(str(module).split())
             raise ModelMismatch(
@@ -174,7 +177,7 @@ class Part:
 
 
     def tell_unused(self, used: Mapping[str, Tensor]) -> None:
-        """Log what other tools have put beside the part's tensors: the model has no place for it."""
+        """Log tensors of other tools beside the part's own: the model has no place for them."""
         placed = {ours for ours, theirs in self.names.items() if theirs in used}
         unused = sorted(key for key in self.own if key not in placed and not layout.has_no_weights(key))
         if unused:
@@ -187,14 +190,14 @@ class Part:
 
 
 def fit_shape(tensor: Tensor, wanted: Tensor) -> Tensor:
-    """A 1×1 convolution where the module has a plain matrix, or the reverse, as a view."""
+    """Return a 1×1 convolution as a plain matrix, or the reverse, if the module has it so; a view."""
     if tensor.shape != wanted.shape and tensor.numel() == wanted.numel() and tensor.ndim + wanted.ndim == 6:
         return tensor.reshape(wanted.shape)
     return tensor
 
 
 def restore_buffers(module: nn.Module) -> None:
-    """Buffers that files do not hold: CLIP's positions 0, 1, 2 …"""
+    """Restore buffers that files do not contain: CLIP's positions 0, 1, 2 …"""
     for name, buffer in list(module.named_buffers()):
         if buffer.is_meta and name not in CONSTANTS:
             owner, _, attribute = name.rpartition(".")
@@ -203,7 +206,7 @@ def restore_buffers(module: nn.Module) -> None:
 
 
 def alphas_cumprod(start: float, end: float) -> np.ndarray:
-    """ᾱ of Stable Diffusion's schedule: √β even between its ends, as LDM computes it, float64 to the last.
+    """Return ᾱ of Stable Diffusion's schedule: √β even between its ends, as LDM computes it, all in float64.
 
     A file's own `alphas_cumprod` is not used: it may be rounded to half precision, and has no other values in any known
     model.

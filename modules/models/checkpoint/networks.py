@@ -1,4 +1,4 @@
-"""The networks that checkpoints of Stable Diffusion hold, as diffusers and transformers have them."""
+"""The networks of Stable Diffusion checkpoints, as diffusers and transformers have them."""
 
 from __future__ import annotations
 

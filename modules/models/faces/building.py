@@ -1,4 +1,4 @@
-"""Networks for faces out of their files, told by their weights."""
+"""Loading face networks from files, with sizes inferred from the weights."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from modules.models.upscaling.architectures import UNFIT
 from modules.models.upscaling.read_state import read_state
 
 N = TypeVar("N", bound=nn.Module)
-PARALLEL = "module."        # begins all names where several GPUs trained the network
+PARALLEL = "module."        # beginning of all names if several GPUs trained the network
 
 
 @dataclass(frozen=True, slots=True)
 class FaceNetwork(Generic[N]):
-    """name: for messages; marks: names that only such files have; make: the network of its sizes"""
+    """A kind of face network.
+
+    name: for messages; marks: names that only such files have; make: makes the network of its sizes
+    """
 
     name: str
     marks: frozenset[str]
@@ -32,13 +35,16 @@ class FaceNetwork(Generic[N]):
 
 
 def load_face_network(kind: FaceNetwork[N], path: Path, device: torch.device) -> N:
-    """The network in that file. Raises ModelError, naming the file."""
+    """Return the network in that file. Raises ModelError, naming the file."""
     state = {name.removeprefix(PARALLEL): tensor for name, tensor in read_state(path).items()}
     return build_face_network(kind, path.name, state).to(device, torch.float32)
 
 
 def build_face_network(kind: FaceNetwork[N], name: str, state: Mapping[str, Tensor]) -> N:
-    """Made without memory, then given the file's own tensors; `name` is the file's. Raises ModelMismatch."""
+    """Return the network, made without memory, then given the file's own tensors; `name` is the file's.
+
+    Raises ModelMismatch.
+    """
     if not kind.marks <= state.keys():
         raise ModelMismatch(f"{name} is not {kind.name}.", kind.hint)
     try:

@@ -1,4 +1,4 @@
-"""CodeFormer: a face described by codes out of a book of 1024, which a transformer guesses from the damaged picture.
+"""CodeFormer: a face as codes of a codebook of 1024, which a transformer predicts from the damaged picture.
 
 Zhou et al. 2022, arXiv:2206.11253. Names are those of `codeformer-v0.1.0.pth`.
 """
@@ -16,13 +16,15 @@ from modules.models.faces.vqgan import ResBlock, encoder, vqgan_generator
 from modules.models.layers import LEAKY_SLOPE, conv3x3
 
 HEAD = 64               # width of an attention head: 8 of them in 512
-ADAIN_EPSILON = 1e-5          # keeps the deviation of a plain surface from nothing
+ADAIN_EPSILON = 1e-5          # avoids a division by 0 for a plain surface
 
 
 @dataclass(frozen=True, slots=True)
 class CodeFormerSizes:
-    """widths: of the autoencoder by resolution, the picture's first; fused:
-    the sides in pixels at which features are exchanged.
+    """The sizes of a CodeFormer network.
+
+    widths: of the autoencoder by resolution, the picture's first; fused: the sides in pixels at which features are
+        exchanged
     """
 
     widths: tuple[int, ...] = (64, 128, 128, 256, 256, 512)
@@ -59,7 +61,7 @@ class CodeFormerSizes:
 
     @property
     def side(self) -> int:
-        """Of the picture, in pixels."""
+        """The picture's side, in pixels."""
         return int(self.places**0.5) * 2 ** (len(self.widths) - 1)
 
     def side_at(self, level: int) -> str:
@@ -70,7 +72,7 @@ class CodeFormerSizes:
 
 
 class TransformerLayer(nn.Module):
-    """Of the transformer; what stands where is told to its questions and keys alone."""
+    """A transformer layer; positions are added only to its queries and keys."""
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
@@ -130,7 +132,7 @@ class CodeFormer(nn.Module):
         return self.drawn(in_style_of(latent, codes.T.reshape(latent.shape)), seen, weight)
 
     def looked_at(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The latent (1, latent, h, w), and by their sides the features on the way to it."""
+        """Return the latent (1, latent, h, w), and the encoder's features by their sides."""
         seen = {}
         for number, block in enumerate(self.encoder.blocks):
             x = block(x)
@@ -139,7 +141,7 @@ class CodeFormer(nn.Module):
         return x, seen
 
     def guessed(self, latent: Tensor) -> Tensor:
-        """(places, codes): how likely each code is in each place."""
+        """Return the probability of each code in each place, (places, codes)."""
         x = self.feat_emb(latent.flatten(2).permute(2, 0, 1))
         for layer in self.ft_layers:
             x = layer(x, self.position_emb[:, None])
@@ -155,8 +157,9 @@ class CodeFormer(nn.Module):
 
 
 def in_style_of(style: Tensor, x: Tensor) -> Tensor:
-    """`x` with the mean and the deviation that each channel has in `style`,
-    so that the colours stay (Huang & Belongie 2017, arXiv:1703.06868).
+    """Return `x` with the mean and the deviation of each channel of `style`, so that colours stay.
+
+    Huang & Belongie 2017, arXiv:1703.06868.
     """
     own_mean, own_deviation = moments(x)
     mean, deviation = moments(style)

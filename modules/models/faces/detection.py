@@ -1,4 +1,4 @@
-"""From what RetinaFace says of its anchors to faces. Lengths are in pixels of the picture it sees."""
+"""Face detection: RetinaFace's output for its anchors, decoded to faces. Lengths are in pixels of its input."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor
 from modules.models.faces.retinaface import RetinaFace
 
 ANCHOR_LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))     # distance of a level's anchors, and their sides
-# units of the network's numbers: of an anchor's side, of a logarithm
+# scales of the network's output: of an anchor's side, of a logarithm
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
-BGR_MEANS = (104.0, 117.0, 123.0)   # taken off the colours, of 255
-SHORT_SIDE = 640                    # what a picture's shorter side becomes
+BGR_MEANS = (104.0, 117.0, 123.0)   # subtracted from the colours, of 255
+SHORT_SIDE = 640                    # a picture's shorter side is resized to it
 SURE = 0.97                         # least score of a face
-LONGEST_DETECTION_SIDE = 8 * SHORT_SIDE       # pixels: a narrow strip is not blown up beyond that
-NMS_THRESHOLD = 0.4                          # what overlaps by more is the same face
-LEAST_EYES = 5.0                    # pixels between the eyes: what is smaller is left alone
+LONGEST_DETECTION_SIDE = 8 * SHORT_SIDE       # pixels: a narrow strip is not enlarged beyond
+NMS_THRESHOLD = 0.4                          # boxes that overlap by more are the same face
+LEAST_EYES = 5.0                    # pixels between the eyes: smaller faces are skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Face:
 
 @torch.no_grad()
 def detect_faces(net: RetinaFace, image: Image.Image) -> list[Face]:
-    """Those in an RGB picture, the surest first, in pixels of that picture."""
+    """Return the faces in an RGB picture, the surest first, in pixels of that picture."""
     factor = min(SHORT_SIDE / min(image.size), LONGEST_DETECTION_SIDE / max(image.size))
     width, height = (max(1, int(side * factor)) for side in image.size)
     smaller = image.resize((width, height), Image.Resampling.LANCZOS)
@@ -55,15 +55,16 @@ def detect_faces(net: RetinaFace, image: Image.Image) -> list[Face]:
 
 
 def colours(image: Image.Image, net: RetinaFace) -> Tensor:
-    """(1, 3, h, w): blue, green, red, less their means."""
+    """Return (1, 3, h, w): blue, green, red, less their means."""
     like = net.body.conv1.weight
     pixels = torch.from_numpy(np.array(image)).to(like.device).permute(2, 0, 1).flip(0)
     return (pixels.to(like.dtype) - pixels.new_tensor(BGR_MEANS, dtype=like.dtype)[:, None, None])[None]
 
 
 def anchors(height: int, width: int) -> Tensor:
-    """(n, 4): centre x, centre y, width, height; row by row, the smaller of each place first,
-    fine levels before coarse ones.
+    """Return the anchors, (n, 4): centre x, centre y, width, height.
+
+    Row by row, the smaller of each place first, fine levels before coarse ones.
     """
     found = []
     for step, sides in ANCHOR_LEVELS:
@@ -74,20 +75,21 @@ def anchors(height: int, width: int) -> Tensor:
 
 
 def decoded_boxes(places: Tensor, deltas: Tensor) -> Tensor:
-    """(n, 4) left, top, right, bottom of (n, 4) shifts of the centre and logarithms of the size."""
+    """Return (n, 4) left, top, right, bottom of (n, 4) shifts of the centre and logarithms of the size."""
     centre = places[:, :2] + deltas[:, :2] * CENTRE_VARIANCE * places[:, 2:]
     half = places[:, 2:] * (deltas[:, 2:] * SIZE_VARIANCE).exp() / 2
     return torch.cat((centre - half, centre + half), 1)
 
 
 def decoded_points(places: Tensor, deltas: Tensor) -> Tensor:
-    """(n, 5, 2) x and y of (n, 10) shifts from the centre."""
+    """Return (n, 5, 2) x and y of (n, 10) shifts from the centre."""
     return places[:, None, :2] + deltas.view(-1, 5, 2) * CENTRE_VARIANCE * places[:, None, 2:]
 
 
 def unlike(boxes: np.ndarray, scores: np.ndarray, same: float) -> list[int]:
-    """Non-maximum suppression: which of (n, 4) boxes to keep, the surest first,
-    none of which overlaps a surer one by more than `same`.
+    """Return the (n, 4) boxes to keep by non-maximum suppression, the surest first.
+
+    None of them overlaps a surer one by more than `same`.
     """
     left, kept = list(np.argsort(-scores, kind="stable")), []
     while left:
@@ -98,7 +100,7 @@ def unlike(boxes: np.ndarray, scores: np.ndarray, same: float) -> list[int]:
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union; a box holds the pixels of both its edges."""
+    """Return intersection over union; a box contains the pixels of both its edges."""
     shared = area((*np.maximum(one[:2], other[:2]), *np.minimum(one[2:], other[2:])))
     return shared / (area(one) + area(other) - shared)
 

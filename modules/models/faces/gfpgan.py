@@ -1,4 +1,4 @@
-"""GFPGAN: a U-Net looks at a damaged face, a StyleGAN2 that knows faces draws it anew under the U-Net's guidance.
+"""GFPGAN: a StyleGAN2 trained on faces, guided by a U-Net's features of the damaged face.
 
 Wang et al. 2021, arXiv:2101.04061; StyleGAN2: Karras et al. 2019, arXiv:1912.04958. The "clean" form of versions 1.2 to
 1.4, which has plain bilinear resizing and no equalised learning rates; names are those of `GFPGANv1.4.pth`.
@@ -16,8 +16,8 @@ from torch.nn.functional import conv2d, interpolate
 
 from modules.models.layers import LEAKY_SLOPE, conv3x3, leaky
 
-DEMODULATION_EPSILON = 1e-8          # keeps a filter of nothing finite
-FIRST_SIDE = 4            # pixels: the side that StyleGAN2 begins with
+DEMODULATION_EPSILON = 1e-8          # avoids a division by 0
+FIRST_SIDE = 4            # pixels: StyleGAN2's first side
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class GfpganSizes:
 
     unet: tuple[int, ...] = (256, 256, 256, 256, 256, 128, 64, 32)
     decoder: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128, 64)
-    # how many of the decoder's the U-Net guides, from 8 pixels
+    # number of the decoder's resolutions that the U-Net guides, from 8 pixels
     guided: tuple[int, ...] = (256, 256, 256, 256, 128, 64, 32)
     style: int = 512
-    # layers of the network from noise to style; GFPGAN's U-Net gives the style itself, so it is never run
+    # layers from noise to style, which are never run: the U-Net gives the style itself
     mapping: int = 8
 
     @classmethod
@@ -53,7 +53,7 @@ class GfpganSizes:
 
     @property
     def styles(self) -> int:
-        """Layers of the decoder that take a style of their own: two a resolution."""
+        """The number of the decoder's layers with a style of their own: two a resolution."""
         return 2 * len(self.decoder)
 
 
@@ -72,8 +72,9 @@ class ResizeBlock(nn.Module):
 
 
 class ModulatedConv(nn.Module):
-    """A convolution whose input channels a style weighs; filters are brought back to unit length (arXiv:1912.04958,
-    section 2.2).
+    """A convolution whose input channels are scaled by a style, with filters of unit length.
+
+    arXiv:1912.04958, section 2.2.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, style: int, demodulate: bool) -> None:
@@ -91,7 +92,7 @@ class ModulatedConv(nn.Module):
 
 
 class StyledConv(nn.Module):
-    """`weight` is how strongly noise is added."""
+    """A modulated convolution with noise; `weight` is the noise's strength."""
 
     def __init__(self, inputs: int, outputs: int, style: int, doubles: bool) -> None:
         super().__init__()
@@ -116,7 +117,7 @@ class ToRGB(nn.Module):
 
 
 class Constant(nn.Module):
-    """What every face begins with."""
+    """The constant input of StyleGAN2."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -124,7 +125,7 @@ class Constant(nn.Module):
 
 
 class Noises(nn.Module):
-    """The noise of each layer, kept with the weights: the same face is restored the same way every time."""
+    """The noise of each layer, stored with the weights: a face is always restored in the same way."""
 
     def __init__(self, layers: int) -> None:
         super().__init__()
@@ -137,9 +138,7 @@ class Noises(nn.Module):
 
 
 class Decoder(nn.Module):
-    """StyleGAN2, part of whose features are scaled and shifted on their way (spatial feature transform,
-    arXiv:2101.04061, section 3.4).
-    """
+    """StyleGAN2 with a spatial feature transform of part of its features (arXiv:2101.04061, section 3.4)."""
 
     def __init__(self, sizes: GfpganSizes) -> None:
         super().__init__()
@@ -184,7 +183,7 @@ class GFPGANv1Clean(nn.Module):
         self.conv_body_down = nn.ModuleList(ResizeBlock(large, small, 0.5) for small, large in reversed(rising))
         self.final_conv = conv3x3(sizes.unet[0], sizes.unet[0])
         self.conv_body_up = nn.ModuleList(ResizeBlock(small, large, 2) for small, large in rising)
-        self.toRGB = nn.ModuleList(nn.Conv2d(width, 3, 1) for width in sizes.unet[1:])      # for training alone
+        self.toRGB = nn.ModuleList(nn.Conv2d(width, 3, 1) for width in sizes.unet[1:])      # used only in training
         self.final_linear = nn.Linear(sizes.unet[0] * FIRST_SIDE**2, sizes.styles * sizes.style)
         self.stylegan_decoder = Decoder(sizes)
         widths = list(zip(sizes.unet[1:], sizes.guided, strict=True))
@@ -216,7 +215,7 @@ def condition(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def feature_transform(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """The last channels as the U-Net wants them, as many as it has numbers for; the first as StyleGAN2 drew them."""
+    """Transform the last channels by the U-Net's numbers, as many as it has; the first ones stay StyleGAN2's."""
     own, led = x.split((x.shape[1] - scale.shape[1], scale.shape[1]), 1)
     return torch.cat((own, led * scale + shift), 1)
 

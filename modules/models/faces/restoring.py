@@ -1,4 +1,4 @@
-"""Faces of a picture found, brought upright, restored, and put back."""
+"""Face restoration: the faces of a picture are detected, aligned, restored and put back."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ Restore = Callable[[Tensor], Tensor]        # (1, 3, 512, 512) RGB in [−1, 1] 
 
 
 class FaceRestorers:
-    """The detector, and the restorer used last. For the engine's thread alone."""
+    """The detector, and the last used restorer. For the engine's thread alone."""
 
     def __init__(self, catalogs: Catalogs, device: torch.device) -> None:
-        """catalogs: where their files are. All is done in single precision, as in A1111."""
+        """catalogs: the restorers' files. All is computed in single precision, as in A1111."""
         self.catalogs, self.device = catalogs, device
         self._detector: tuple[Path, RetinaFace] | None = None
         self._restorer: tuple[Path, nn.Module] | None = None
 
     def restore(self, name: str, pixels: np.ndarray, weight: float) -> np.ndarray:
-        """(H, W, 3) uint8 → the same with its faces restored. Raises UnknownName, NotANumber,
-        or ModelError naming the file.
+        """Restore the faces in (H, W, 3) uint8. Raises UnknownName, NotANumber, or ModelError naming the file.
 
-        weight: CodeFormer's; 0 restores most, 1 keeps most of the face
+        weight: CodeFormer's; 0 restores most, 1 changes the face least
         """
         refresh_restorers(self.catalogs)
         found = find_face_files(name, self.catalogs)
@@ -51,7 +50,7 @@ class FaceRestorers:
 
 
 def restore_with(net: nn.Module, weight: float) -> Restore:
-    """GFPGAN has no weight: it always restores the same way."""
+    """Return the network's function; GFPGAN has no weight."""
     device = next(net.parameters()).device
     if isinstance(net, CodeFormer):
         return lambda x: net(x.to(device), weight)
@@ -59,7 +58,7 @@ def restore_with(net: nn.Module, weight: float) -> Restore:
 
 
 def restore_faces(image: Image.Image, detector: RetinaFace, restore: Restore) -> Image.Image:
-    """Every face of an RGB picture is taken from the picture as it was, and put over those before it."""
+    """Restore every face of an RGB picture, each taken from the original, and put over the ones before it."""
     result = image
     for face in detect_faces(detector, image):
         square, matrix = align_face(image, face.landmarks)

@@ -1,4 +1,4 @@
-"""RetinaFace: where faces are, and in each the eyes, the tip of the nose and the corners of the mouth.
+"""RetinaFace: detection of faces with eyes, tip of the nose and corners of the mouth.
 
 Deng et al. 2019, arXiv:1905.00641, on a ResNet-50 (He et al. 2015, arXiv:1512.03385) with a feature pyramid and, on
 each of its levels, a context module (SSH, Najibi et al. 2017, arXiv:1708.03979). Names are those of
@@ -14,14 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
-ANCHORS = 2         # on each place
-EXPANSION = 4       # a stage's features are this many times its bottleneck's
-PYRAMID_LEVELS = 3          # stages that the pyramid sees: the last ones
+ANCHORS = 2         # of each place
+EXPANSION = 4       # ratio of a stage's features to its bottleneck's
+PYRAMID_LEVELS = 3          # number of the last stages, which the pyramid uses
 
 
 @dataclass(frozen=True, slots=True)
 class RetinaFaceSizes:
-    """stem: features before the first stage; blocks: of each stage; pyramid: features of each of its levels."""
+    """The sizes of a RetinaFace network.
+
+    stem: features before the first stage; blocks: of each stage; pyramid: features of each of its levels
+    """
 
     stem: int = 64
     blocks: tuple[int, ...] = (3, 4, 6, 3)
@@ -36,7 +39,7 @@ class RetinaFaceSizes:
 
 
 class Bottleneck(nn.Module):
-    """1 × 1, 3 × 3 and 1 × 1, and a way around them."""
+    """Convolutions 1 × 1, 3 × 3 and 1 × 1, with a shortcut."""
 
     def __init__(self, inputs: int, inner: int, stride: int) -> None:
         super().__init__()
@@ -78,7 +81,7 @@ class ResNet(nn.Module):
 
 
 def stage(inputs: int, inner: int, stride: int, blocks: int) -> nn.Sequential:
-    """So many blocks; the first of them makes the features smaller."""
+    """Return a stage of so many blocks; the first one reduces the features' sides."""
     first = Bottleneck(inputs, inner, stride)
     return nn.Sequential(first, *(Bottleneck(EXPANSION * inner, inner, 1) for _ in range(blocks - 1)))
 
@@ -88,7 +91,7 @@ def normed(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
 
 
 class Pyramid(nn.Module):
-    """Each level learns from the coarser one above it. The coarsest has none to merge with."""
+    """A feature pyramid: each level is merged with the coarser one above it, and the coarsest with none."""
 
     def __init__(self, inputs: list[int], features: int) -> None:
         super().__init__()
@@ -121,7 +124,7 @@ class Context(nn.Module):
 
 
 class Head(nn.Module):
-    """So many numbers for each anchor of a level."""
+    """An output layer with so many numbers for each anchor of a level."""
 
     def __init__(self, features: int, numbers: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The autoencoder of CodeFormer: pictures to features and back, with attention on the smallest.
+"""CodeFormer's autoencoder: pictures to features and back, with attention at the smallest resolution.
 
 Esser et al. 2020, arXiv:2012.09841; sizes as in Zhou et al. 2022, arXiv:2206.11253. Names are those of
 `codeformer-v0.1.0.pth`, which numbers all blocks of the encoder, and all of the generator, in the order they are run.
@@ -31,7 +31,7 @@ class ResBlock(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """Every place looks at every other, with a single head."""
+    """Attention of every place to every other, with a single head."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -64,12 +64,13 @@ class Doubling(nn.Module):
 
 
 class Blocks(nn.Module):
-    """Run in order. `marks`: for each resolution, counted from the picture's down,
-    the block after which features are exchanged.
+    """Blocks run in order.
+
+    marks: for each resolution, from the picture's down, the block after which features are exchanged
     """
 
     def __init__(self, blocks: Iterator[tuple[nn.Module, int | None]]) -> None:
-        """blocks: each with the resolution it is the mark of, if any"""
+        """blocks: each with the resolution that it marks, if any"""
         super().__init__()
         modules, levels = zip(*blocks, strict=True)
         self.blocks = nn.ModuleList(modules)
@@ -77,7 +78,10 @@ class Blocks(nn.Module):
 
 
 def encoder(widths: Sequence[int], latent: int) -> Blocks:
-    """widths: by resolution, the picture's first; latent: features of what comes out"""
+    """Return the encoder.
+
+    widths: by resolution, the picture's first; latent: features of its output
+    """
     return Blocks(encoder_blocks(widths, latent))
 
 
@@ -129,5 +133,5 @@ def norm(width: int) -> nn.GroupNorm:
 
 
 def spatial_tokens(x: Tensor) -> Tensor:
-    """(n, width, h, w) → (n, h · w, width)."""
+    """Convert (n, width, h, w) to (n, h · w, width)."""
     return x.flatten(2).mT

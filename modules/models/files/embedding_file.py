@@ -1,4 +1,4 @@
-"""A textual inversion out of its file."""
+"""Reading a textual inversion's file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modules.networks.embedding import Embedding
 
 
 def read_embedding_file(path: Path, sha256: str = "") -> Embedding:
-    """Raises ModelError, naming the file."""
+    """Return the file's embedding. Raises ModelError, naming the file."""
     return Embedding.read(
         path.name,
         path.read_bytes() if path.suffix.casefold() in EMBEDDING_PICTURES else read_plain_object(path),

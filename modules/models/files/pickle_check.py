@@ -1,10 +1,8 @@
-"""What a pickled model would have its reader do, found out without doing it.
+"""A check of pickled models: their opcodes are followed without being executed.
 
-torch's `weights_only` reader runs nothing that a file brings. But of what it does itself a file may ask for so much
-that the server
-stops: memory by the gigabyte, or tuples within tuples as a key, whose hash takes for ever or overflows C's stack. Here
-    a stream's
-opcodes are followed with sizes in place of values. Opcodes: CPython's Lib/pickletools.py.
+torch's `weights_only` reader runs nothing that a file brings. But a file may ask the reader itself for so much that
+the server stops: memory by the gigabyte, or tuples within tuples as a key, whose hash takes for ever or overflows C's
+stack. Here a stream's opcodes are followed with sizes in place of values. Opcodes: CPython's Lib/pickletools.py.
 """
 
 from __future__ import annotations
@@ -19,11 +17,11 @@ from modules.library.safetensors_header import DOWNLOAD_AGAIN
 
 MOST_OPCODES = 300_000           # a tensor takes about 25, an SDXL checkpoint 65,000
 MOST_PICKLE_VALUES = 10_000_000         # in one value, each as often as it is reached; characters count too
-DEEPEST = 100                    # containers within one another
+DEEPEST = 100                    # nested containers
 LONGEST_ENCODED = 1000           # characters of a text that is made bytes: those of one number in known files
 CONVERT = "Ask for a safetensors version, or convert it on a machine you do not mind losing."
 
-IGNORED_TYPES = (  # what training files mention beside their weights
+IGNORED_TYPES = (  # types in training files beside their weights
     "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
     "numpy.core.multiarray.scalar",
     "numpy._core.multiarray.scalar",
@@ -49,12 +47,15 @@ CALLED = frozenset(
 )
 PUTS, GETS = {"BINPUT", "LONG_BINPUT", "PUT"}, {"BINGET", "LONG_BINGET", "GET"}
 CALLS = {"REDUCE", "NEWOBJ"}
-OTHER_CALLS = {"INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID"}      # no tensor is written with them
+OTHER_CALLS = {"INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID"}      # tensors are written without them
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A value on the machine's stack. text: if it is one; of a class or function, its full name."""
+    """A value on the machine's stack.
+
+    text: its text if it is one; of a class or function, its full name
+    """
 
     size: int = 1
     depth: int = 0
@@ -62,7 +63,10 @@ class Item:
 
 
 def check_stream(name: str, file: BinaryIO, pickles: int = 1) -> None:
-    """Follow the pickles that begin where `file` stands; `name` is for messages. Raises ModelCorrupt or ModelUnsafe."""
+    """Follow the pickles that begin at `file`'s position. Raises ModelCorrupt or ModelUnsafe.
+
+    name: for messages
+    """
     opcodes = 0
     for _ in range(pickles):
         machine = Machine(name)
@@ -79,7 +83,7 @@ def check_stream(name: str, file: BinaryIO, pickles: int = 1) -> None:
 
 
 class Machine:
-    """Does a pickle's opcodes, with items in place of values; None stands for a mark."""
+    """A pickle machine with items in place of values; None is a mark."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -87,7 +91,7 @@ class Machine:
         self.memo: dict[int, Item] = {}
 
     def do(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
-        """Raises ModelCorrupt or ModelUnsafe; LookupError for an opcode that finds no operand."""
+        """Execute an opcode. Raises ModelCorrupt or ModelUnsafe; LookupError for a missing operand."""
         code = opcode.name
         if code == "MARK":
             self.stack.append(None)
@@ -115,7 +119,7 @@ class Machine:
         return item
 
     def take(self, before: Sequence[pickletools.StackObject]) -> list[Item]:
-        """The operands, the first one first."""
+        """Take the operands, the first one first."""
         taken = []
         if pickletools.markobject in before:
             while self.stack and self.stack[-1] is not None:

@@ -1,7 +1,7 @@
-"""Tensors from a model file of any age, without running anything in it.
+"""Reading tensors from model files of any age, without running anything in them.
 
 safetensors is memory-mapped after our own header checks; pickles go through torch's `weights_only` reader alone, after
-ours.
+our own checks.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ LEGACY_PICKLES = 5
 
 
 class IgnoredObject:
-    """Stands in for what training checkpoints mention beside their weights; nothing of it is made or imported."""
+    """A substitute for objects in training checkpoints beside their weights, which are neither made nor imported."""
 
     def __init__(self, *_: Any) -> None:
-        """Whatever it was made of is left."""
+        """Ignore the arguments."""
 
     def __setstate__(self, _: Any) -> None:
-        """So is its state."""
+        """Ignore the state."""
 
 
-# a global, and the name it is allowed under
+# a global, and the name under which it is allowed
 Allowed: TypeAlias = Callable[..., Any] | tuple[Callable[..., Any], str]
 ALLOWED: list[Allowed] = [torch.nn.ParameterDict, *((IgnoredObject, name) for name in IGNORED_TYPES)]
 
@@ -52,7 +52,7 @@ class StateDict:
 
 
 def read_state_dict(path: Path) -> StateDict:
-    """What the file holds, by its content whatever it is called.
+    """Read a file by its content, whatever its name.
 
     Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file.
     """
@@ -66,15 +66,12 @@ def read_state_dict(path: Path) -> StateDict:
 
 
 def read_plain_object(path: Path) -> Any:
-    """What small model files of any age hold: tensors by name, or a pickle's plain values.
-
-    Raises as `read_state_dict` does.
-    """
+    """Read a small model file: tensors by name, or a pickle's plain values. Raises as `read_state_dict` does."""
     return read_state_dict(path).tensors if sniff(path) == "safetensors" else read_pickle(path)
 
 
 def read_pickle(path: Path) -> Any:
-    """Its plain values: tables, lists and tensors, the latter checked. Raises as `read_state_dict` does."""
+    """Read a pickle's plain values: tables, lists and checked tensors. Raises as `read_state_dict` does."""
     kind = sniff(path)
     if kind == "zip":
         check_zip(path)
@@ -90,7 +87,7 @@ def read_pickle(path: Path) -> Any:
 
 
 def check_zip(path: Path) -> None:
-    """torch's own archives hold stored members under one root, `data.pkl` once; anything else is refused unread."""
+    """Refuse an archive that is not torch's: stored members under one root, `data.pkl` once."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -107,7 +104,7 @@ def check_zip(path: Path) -> None:
 
 
 def check_legacy(path: Path) -> None:
-    """The object streams at the head of a file of torch before 1.6; what lies beyond them is tensors."""
+    """Check the object streams at the head of a file of torch before 1.6; only tensors follow them."""
     with path.open("rb") as file:
         check_stream(path.name, io.BytesIO(file.read(LARGEST_PICKLE)), LEGACY_PICKLES)
 
@@ -127,7 +124,7 @@ def pickle_of(name: str, members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
 
 
 def unpickled(path: Path, mapped: bool) -> Any:
-    """torch's reader; it believes a name that ends in .safetensors, so such a file is handed over without its name."""
+    """Read by torch, without the file's name: a name in .safetensors would change torch's reader."""
     try:
         with torch.serialization.safe_globals(ALLOWED), path.open("rb") as file:
             named = not is_named_safetensors(path)
@@ -148,16 +145,15 @@ def raise_read_error(path: Path, error: Exception) -> NoReturn:
 def unsafe_names(path: Path) -> str:
     with torch.serialization.safe_globals(ALLOWED):
         names = outcome(torch.serialization.get_unsafe_globals_in_checkpoint, path)
-    if isinstance(names, Exception):       # the same broken file: any reason will do
+    if isinstance(names, Exception):       # the same broken file: any of its errors will do
         names = []
     return ", ".join(names[:3]) or "an object that is not a tensor"
 
 
 def plain_value(value: Any, seen: dict[int, Any]) -> Any:
-    """The value as plain tables and lists, named by texts and whole numbers alone;
-    whatever else a table holds is left out.
+    """Convert to plain tables and lists, with texts and whole numbers as keys; other entries are left out.
 
-    seen: what each container met so far became, by its id: one may be reached in many ways, or hold itself.
+    seen: the result of each container met so far, by its id: one may be reached in many ways, or contain itself
     """
     if isinstance(value, torch.nn.ParameterDict):
         value = vars(value).get("_parameters")
@@ -173,7 +169,7 @@ def plain_value(value: Any, seen: dict[int, Any]) -> Any:
 
 
 def tensors_within(place: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
-    """All tensors of a plain value by their places in it, `state_dict.w`."""
+    """Yield all tensors of a plain value by their places in it, `state_dict.w`."""
     if isinstance(value, Tensor):
         yield place, value
     elif isinstance(value, dict | list) and id(value) not in seen:
@@ -183,7 +179,7 @@ def tensors_within(place: str, value: Any, seen: set[int]) -> Iterator[tuple[str
 
 
 def tensors_in(name: str, content: Any) -> dict[str, Tensor]:
-    """The tensors of a checkpoint's plain values: `state_dict` unwrapped, everything else left out."""
+    """Return the tensors of a checkpoint's plain values: `state_dict` unwrapped, everything else left out."""
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict):
@@ -195,9 +191,7 @@ def tensors_in(name: str, content: Any) -> dict[str, Tensor]:
 
 
 def check_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that claim more numbers than they have, more together than the file has,
-    and kinds that no layer takes.
-    """
+    """Refuse tensors that claim more numbers than they have, or together than the file has, and unusable types."""
     storages: dict[int, int] = {}
     for key, tensor in tensors.items():
         check_tensor(path.name, key, tensor)

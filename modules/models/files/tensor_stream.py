@@ -44,7 +44,7 @@ NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """What a tensor will be before it is made."""
+    """A tensor's name, type and shape before it is made."""
 
     dtype: torch.dtype
     shape: tuple[int, ...]
@@ -58,7 +58,7 @@ class TensorEntry:
 
 
 class Source(Protocol):
-    """A file's tensors by name; `entries` costs nothing, `tensor` reads one."""
+    """A file's tensors by name; `entries` reads no tensor, `tensor` reads one."""
 
     @property
     def entries(self) -> Mapping[str, TensorEntry]: ...
@@ -83,7 +83,7 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Held:
-    """An old pickled file, whose tensors torch maps as well where it can."""
+    """An old pickled file, whose tensors torch maps as well if it can."""
 
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, str]
@@ -98,7 +98,7 @@ class Held:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
-    """Raises ModelError, naming the file."""
+    """Open a file as a source. Raises ModelError, naming the file."""
     if sniff(path) != "safetensors":
         weights = read_state_dict(path)
         yield Held(weights.tensors, weights.metadata)
@@ -115,7 +115,7 @@ def opened(path: Path) -> Iterator[Source]:
         raise ModelCorrupt(f"{path.name}: {error}.", DOWNLOAD_AGAIN) from error
 
 
-Make = Callable[[str], Tensor]      # a tensor by its name, as its entry says
+Make = Callable[[str], Tensor]      # makes a tensor by its name, as in its entry
 
 
 def write(
@@ -125,9 +125,9 @@ def write(
     metadata: Mapping[str, str],
     told: Callable[[int, int], None],
 ) -> None:
-    """Write a safetensors file, each tensor made, written and let go. All or nothing.
+    """Write a safetensors file whole or not at all; each tensor is made, written and freed.
 
-    `told(done, of)` hears before each how many bytes there are; what it raises ends the writing.
+    told: called as `told(done, of)` with bytes before each tensor; its exceptions end the writing
     Raises DiskFull, Unwritable, or Invalid if there is such a file by now.
     """
     def parts() -> Iterator[bytes | memoryview]:

@@ -1,6 +1,4 @@
-"""What a request puts on top of a checkpoint: networks in its weights, hypernetworks at its attention,
-words in its texts.
-"""
+"""Networks in a checkpoint's weights, hypernetworks at its attention, embeddings in its texts."""
 
 from __future__ import annotations
 
@@ -34,14 +32,14 @@ from modules.sampling.weights import NetworkUse, Weights
 
 log = logging.getLogger(__name__)
 
-MOST_KEPT_FILES = 16      # files of each kind in memory; those used last
-SETS = 16      # of networks that the pictures of one call may have: the engine's rows
+MOST_KEPT_FILES = 16      # files of each kind in memory, the last used ones
+SETS = 16      # sets of networks in one call: the engine's rows
 
 T = TypeVar("T")
 
 
 class Recent(Generic[T]):
-    """What was read last, by what it was read from; or why it could not be, which is the same the next time."""
+    """A cache of the values read last, by key; an error is cached too."""
 
     def __init__(self, read: Callable[..., T], kept: int = MOST_KEPT_FILES) -> None:
         self.read, self.kept = read, kept
@@ -61,7 +59,7 @@ class Recent(Generic[T]):
     def _outcome(self, *how: Hashable) -> T | ModelError:
         try:
             return self.read(*how)
-        except ModelMissing:      # it may come back
+        except ModelMissing:      # it may be found again
             raise
         except ModelError as error:
             return error
@@ -76,7 +74,7 @@ class AdapterFiles:
         self.hypernetwork = Recent(self._hypernetwork)
 
     def network(self, sha256: str, targets: Targets) -> Network:
-        """Raises ModelError, naming the file."""
+        """Return a network. Raises ModelError, naming the file."""
         file = self.library.loras.find(sha256)
         weights = read_state_dict(file.path)
         network = read_network(file.model_name, weights.tensors, weights.metadata, targets)
@@ -90,7 +88,7 @@ class AdapterFiles:
         return network
 
     def words(self, named: Sequence[EmbeddingFile]) -> PromptEmbeddings:
-        """Embeddings under the words that name them, or why one cannot be read."""
+        """Return embeddings by their words, or the errors of reading them."""
         found, broken = [], {}
         for each in named:
             try:
@@ -100,7 +98,7 @@ class AdapterFiles:
         return PromptEmbeddings(found, broken)
 
     def _embedding(self, sha256: str, name: str = "") -> Embedding:
-        """name: of one among files of equal content, so that an error does not name another"""
+        """name: one of several files of the same content, for its errors"""
         catalog = self.library.embeddings
         path = (
             next((file.path for file in catalog.list() if (file.name, file.sha256) == (name, sha256)), None)
@@ -114,7 +112,7 @@ class AdapterFiles:
 
 
 class Adapters:
-    """The networks and hypernetworks of one loaded model, brought to what each question wants."""
+    """The networks and hypernetworks of one loaded model, applied as each question wants."""
 
     def __init__(self, model: LoadedModel, files: AdapterFiles, wide: Wide = itself) -> None:
         self.files = files
@@ -136,7 +134,7 @@ class Adapters:
         self.mixable = Recent(self._mixable, 4 * SETS)
 
     def bring(self, weights: Weights) -> None:
-        """The whole model, to what these weights want.
+        """Apply these weights' networks to the whole model.
 
         Raises ModelError for a network that does not fit; then it is not applied.
         """
@@ -144,7 +142,7 @@ class Adapters:
         self.bring_unet(weights)
 
     def bring_texts(self, weights: Weights) -> None:
-        """The text encoders alone: whoever reads a prompt leaves the UNet to those it is drawing for."""
+        """Apply these weights' networks to the text encoders alone; the UNet stays as its images need it."""
         self.texts.bring(weights.networks)
 
     def bring_unet(self, weights: Weights) -> None:
@@ -154,7 +152,7 @@ class Adapters:
         self.unet.bring(weights.networks)
 
     def bundled(self, uses: Sequence[NetworkUse]) -> list[Embedding]:
-        """The words that networks bring with them."""
+        """Return the embeddings bundled with networks."""
         networks = [self.network(use.sha256, use.rank) for use in uses]
         return [
             Embedding(word, network.name, tables if len(tables) > 1 else {ONLY: next(iter(tables.values()))})
@@ -162,14 +160,12 @@ class Adapters:
         ]
 
     def _mixable(self, *uses: NetworkUse) -> bool:
-        """Can the UNet answer them beside others in one call? Raises ModelError, as `bring` would."""
+        """Return whether the UNet can answer them beside others in one call. Raises ModelError, as `bring` would."""
         self._make_room(uses)
         return self.unmerged.can(uses)
 
     def _make_room(self, uses: Sequence[NetworkUse]) -> None:
-        """For as many files as a call of such sets has:
-        what is read to decide whether they mix is there when they are mixed.
-        """
+        """Make the cache large enough for all files of one call, so that none is read twice."""
         self.network.kept = max(MOST_KEPT_FILES, 2 * SETS * len(uses))
 
     def _wanted(self, uses: NetworkUses) -> dict[str, Strong]:
@@ -190,14 +186,14 @@ class Adapters:
 
 
 class Merged:
-    """The networks in one part of a model."""
+    """The networks merged into one part of a model."""
 
     def __init__(self, patcher: Patcher, wanted: Callable[[NetworkUses], Mapping[str, Strong]]) -> None:
         self.patcher, self.wanted = patcher, wanted
         self.networks: NetworkUses = ()
 
     def bring(self, networks: NetworkUses) -> None:
-        """Raises what `wanted` raises, with all as it was; should a patch fail, none is left."""
+        """Merge these networks. Raises as `wanted` does, with all as it was; if a patch fails, none is left."""
         if networks == self.networks:
             return
         wanted = {path: patches for path, patches in self.wanted(networks).items() if path in self.patcher.parameters}
@@ -210,7 +206,7 @@ Strengths = tuple[tuple[Hypernetwork, float], ...]
 
 
 class AttentionHooks:
-    """Hypernetworks at the keys and values of every attention whose context has their width."""
+    """Hypernetworks at the keys and values of every attention with a context of their width."""
 
     def __init__(self, unet: nn.Module) -> None:
         self.unet = unet
@@ -236,9 +232,7 @@ class AttentionHooks:
 def apply_hypernetworks(
     hypernetworks: Strengths, which: int, module: nn.Module, args: tuple[Any, ...]
 ) -> tuple[Tensor, ...]:
-    """The context as the keys (0) or the values (1) are to see it: c + strength · MLP(c),
-    one hypernetwork after another.
-    """
+    """Return the context of the keys (0) or the values (1): c + strength · MLP(c), one hypernetwork after another."""
     context, *others = args
     for hypernetwork, strength in hypernetworks:
         if pair := hypernetwork.mlps.get(context.shape[-1]):

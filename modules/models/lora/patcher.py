@@ -1,4 +1,4 @@
-"""Brings a model's parameters to the patches that are wanted and back again, doing the difference only."""
+"""The patcher: it applies and removes patches of a model's parameters, changing only the difference."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from modules.models.checkpoint.loaded_model import LoadedModel
 from modules.networks.patch import Patch
 
-Strong = tuple[tuple[Patch, float], ...]      # patches of one parameter with their strengths, in the order they apply
-# a parameter's path and its weight as it was loaded → what patches are added to
+Strong = tuple[tuple[Patch, float], ...]      # patches of one parameter with their strengths, in order
+# maps (path, stored weight) to the weight that patches are added to
 Wide = Callable[[str, Tensor], Tensor]
 
 
@@ -21,21 +21,22 @@ def itself(path: str, weight: Tensor) -> Tensor:
 
 
 class Patcher:
-    """The weights as they were loaded are never written to: removing every patch gives them back bit by bit.
+    """A model's patched parameters. Loaded weights are never written to, so removing every patch restores them exactly.
 
-    A patched parameter has a second tensor of its own; what needs no change costs nothing.
+    A patched parameter has a second tensor of its own; an unpatched one costs nothing.
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], wide: Wide = itself) -> None:
-        """parameters: what may be patched, by the paths that patches name; wide:
-        where those are stored less precisely than is added
+        """parameters: those that may be patched, by the paths in patches
+
+        wide: returns weights in the precision to add in, where they are stored in less
         """
         self.parameters, self.wide = parameters, wide
         self._applied: dict[str, Strong] = {}
-        self._own: dict[str, Tensor] = {}      # of patched parameters: the weight as it was loaded
+        self._own: dict[str, Tensor] = {}      # of patched parameters: the loaded weight
 
     def bring(self, wanted: Mapping[str, Strong]) -> None:
-        """Apply exactly these. Should one fail, none is applied."""
+        """Apply exactly these patches. If one fails, none is applied."""
         with ExitStack() as undo:
             undo.callback(self._restore_all)
             for path in self._applied.keys() - wanted.keys():
@@ -68,9 +69,7 @@ class Patcher:
 
 
 def parameters_of(model: LoadedModel) -> dict[str, nn.Parameter]:
-    """Everything a network may change, by the paths that `networks` uses: `unet.…`, `text_encoder.…`,
-    `text_encoder_2.…`.
-    """
+    """Return everything that networks may change, by path: `unet.…`, `text_encoder.…`, `text_encoder_2.…`."""
     parts = {"unet": model.unet} | {text_name(i): text.module for i, text in enumerate(model.texts)}
     return {
         f"{part}.{name}": parameter for part, module in parts.items() for name, parameter in module.named_parameters()
@@ -78,10 +77,10 @@ def parameters_of(model: LoadedModel) -> dict[str, nn.Parameter]:
 
 
 def text_name(place: int) -> str:
-    """As diffusers calls a model's text encoders."""
+    """Return diffusers' name of a text encoder."""
     return "text_encoder" if place == 0 else f"text_encoder_{place + 1}"
 
 
 def same_patches(some: Strong, others: Strong) -> bool:
-    """The very same patches, as strong."""
+    """Return whether they are the same patch objects, with the same strengths."""
     return len(some) == len(others) and all(a is b and s == t for (a, s), (b, t) in zip(some, others, strict=True))

@@ -1,4 +1,4 @@
-"""Networks applied beside a UNet's weights, row by row, so that pictures with different LoRAs share a call.
+"""Networks applied beside a UNet's weights, row by row, so that images with different LoRAs share a call.
 
 (W + s · up @ down) x = W x + s · up (down x): Hu et al. 2021, arXiv:2106.09685, §4.1. Only kinds that are such a
 product can be computed so; the others change the weights themselves.
@@ -23,7 +23,7 @@ from modules.networks.network import is_text
 from modules.sampling.weights import NetworkUse
 
 NetworkUses = tuple[NetworkUse, ...]
-# Each row's networks → while it lasts, rows are answered under them.
+# Each row's networks → a context in which the UNet's rows have them.
 Under: TypeAlias = Callable[[Sequence[NetworkUses]], AbstractContextManager[None]]
 
 
@@ -46,20 +46,23 @@ class Update:
         return cls(up, down.unflatten(1, weight.shape[1:]), strength * patch.scale)
 
     def add(self, module: nn.Module, x: Tensor, y: Tensor) -> None:
-        """x: (rows, …) what the module was given; y: (rows, …) what it answered, which is written to."""
+        """Add the update to the output.
+
+        x: (rows, …) the module's input; y: (rows, …) its output, which is written to
+        """
         if isinstance(module, nn.Conv2d):
-            inner = module._conv_forward(x, self.down, None)      # with its stride and its way round the edges
+            inner = module._conv_forward(x, self.down, None)      # with the module's stride and padding
             y.add_(F.conv2d(inner, self.up[:, :, None, None]), alpha=self.scale)
         else:
             inner = x.flatten(0, -2) @ self.down.T
             y.view(-1, y.shape[-1]).addmm_(inner, self.up.T, alpha=self.scale)
 
 
-Updates = Mapping[str, Sequence[Update]]      # by the path of the weight they stand beside
+Updates = Mapping[str, Sequence[Update]]      # by the path of the weight
 
 
 class Unmerged:
-    """What a UNet needs to answer rows under different networks; its weights stay as they were loaded."""
+    """A UNet's rows under different networks; its weights stay as they were loaded."""
 
     def __init__(self, unet: nn.Module, wanted: Callable[[NetworkUses], Mapping[str, Strong]]) -> None:
         """wanted: the patches of a set of networks, by the path of the parameter they change"""
@@ -72,16 +75,16 @@ class Unmerged:
         self._updates: dict[NetworkUses, Updates] = {}
 
     def can(self, networks: NetworkUses) -> bool:
-        """Is all they do to the UNet low-rank? Raises what reading them raises."""
+        """Return whether all their changes of the UNet are low-rank. Raises as reading them does."""
         return all(
             path in self.modules and all(type(patch) is LoRA for patch, _ in patches)
             for path, patches in self.wanted(networks).items() if not is_text(path)
         )
 
     def under(self, sets: Collection[NetworkUses]) -> Under:
-        """Make these ready and forget others.
+        """Prepare these sets, and forget others.
 
-        What it returns is used around each call of the UNet; rows of no such set are left as they are.
+        The result is used around each call of the UNet; rows of other sets are left unchanged.
         """
         self._updates = {networks: self._updates.get(networks) or self._ready(networks) for networks in sets}
         return self._hooked
@@ -100,7 +103,7 @@ class Unmerged:
             yield
 
     def _places(self, sets: Sequence[NetworkUses]) -> dict[str, Places]:
-        """What is to be added at each weight, and to which rows."""
+        """Return the updates at each weight, with their rows."""
         places: dict[str, Places] = defaultdict(list)
         for rows, networks in runs(sets):
             for path, updates in self._updates.get(networks, {}).items():
@@ -112,13 +115,13 @@ Places = list[tuple[slice, Update]]
 
 
 def add(places: Places, module: nn.Module, args: tuple[Any, ...], y: Tensor) -> None:
-    """A hook that adds to what its module answered."""
+    """Add the updates to a module's output; a forward hook."""
     for rows, update in places:
         update.add(module, args[0][rows], y[rows])
 
 
 def runs(sets: Sequence[NetworkUses]) -> Iterator[tuple[slice, NetworkUses]]:
-    """Rows that follow each other and have the same networks."""
+    """Yield runs of consecutive rows with the same networks."""
     start = 0
     for networks, same in groupby(sets):
         end = start + len(list(same))

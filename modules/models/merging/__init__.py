@@ -1,4 +1,4 @@
-"""Checkpoints made of others: mixed, converted, pruned. Tensor by tensor, so that memory holds no second model."""
+"""Checkpoints made from others: mixed, converted, pruned. Tensor by tensor, so that memory holds no second model."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ __all__ = ["Recipe", "check", "convert", "merge"]
 
 
 def merge(recipe: Recipe, out: NewFile, report: ReportProgress) -> None:
-    """Write the checkpoint, and the .yaml that goes with it.
+    """Write the checkpoint, and the .yaml that belongs to it.
 
-    Raises Invalid for a recipe that makes no sense, ModelMismatch naming what does not go together, DiskFull,
-    Unwritable.
+    Raises Invalid for an impossible recipe, ModelMismatch naming the files that do not fit, DiskFull, Unwritable.
     """
     check_recipe(recipe)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A checkpoint written anew: as safetensors, in another precision, without what is not needed to draw."""
+"""Conversion of a checkpoint: as safetensors, in another precision, without tensors that inference does not need."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from modules.params.merge import Conversion, check_choices
 
 
 def convert(request: Conversion, source: Path, out: NewFile, report: ReportProgress) -> None:
-    """The checkpoint alone as safetensors: no optimiser, no EMA copy; if that is asked for,
-    the copy instead of the weights.
+    """Write the checkpoint alone as safetensors: no optimiser, and no EMA copy, or only that if asked for.
 
     Raises Invalid for an unknown precision, ModelError naming the file.
     """

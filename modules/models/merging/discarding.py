@@ -1,6 +1,4 @@
-"""The names that a pattern finds, looked for in a process of its own: some patterns take for ever,
-and meanwhile no other thread may run.
-"""
+"""Matching names by a pattern in a process of its own: some patterns take for ever, and block all threads."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ json.dump([name for name in names if re.search(pattern, name)], sys.stdout)
 
 
 def found(pattern: str, names: Iterable[str]) -> frozenset[str]:
-    """Those of the names that a regular expression is found in; "" is found in none.
+    """Return the names that contain a match of a regular expression; "" matches none.
 
     Raises Invalid if that takes too long.
     """

@@ -1,5 +1,6 @@
-"""A LoRA out of two checkpoints: what one has learned beyond the other, as a low-rank update (Hu et al. 2021,
-arXiv:2106.09685).
+"""Extraction of a LoRA: the difference of two checkpoints as a low-rank update.
+
+Hu et al. 2021, arXiv:2106.09685.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from modules.models.merging.sources import Renamed, streamed
 from modules.models.merging.writing import ReportProgress
 from modules.params.merge import LARGEST_RANK
 
-JOINED = 3      # queries, keys and values, which OpenCLIP stores as one
+JOINED = 3      # queries, keys and values, stored by OpenCLIP as one
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a file keeps the weight of a module. third: which part of a joined one, if it is."""
+    """The place of a module's weight in a file. third: its part of a joined weight, if it is one."""
 
     name: str
     third: int | None = None
@@ -41,13 +42,12 @@ class Place:
 def extract_lora(
     tuned: Path, base: Path, out: NewFile, rank: int, report: ReportProgress, threshold: float = 0.0
 ) -> int:
-    """Write `tuned` − `base` as a LoRA of at most that rank, each alpha its rank, in kohya-ss's names;
-    returns how many weights it changes.
+    """Write `tuned` − `base` as a LoRA of at most that rank, in kohya-ss's names; returns the number of weights.
 
-    Each weight's difference is cut to its `rank` largest directions (Eckart & Young 1936), less those that are weaker
-    than `threshold` times its strongest. What does not differ is left out.
-    Raises Invalid for a rank or threshold that is none, ModelMismatch for files that do not go together or do not
-    differ, ModelCorrupt naming a weight that is no number.
+    Each alpha is its rank. Each weight's difference is cut to its `rank` largest directions (Eckart & Young 1936), less
+    those that are weaker than `threshold` times its strongest. Equal weights are left out.
+    Raises Invalid for an impossible rank or threshold, ModelMismatch for files that do not fit or do not differ,
+    ModelCorrupt naming a weight that is not finite.
     """
     check_extraction(rank, threshold)
     tensors: dict[str, Tensor] = {}
@@ -103,7 +103,7 @@ def finite(file: str, place: Place, source: Source) -> Tensor:
 
 
 def low_rank(difference: Tensor, rank: int, threshold: float = 0.0) -> dict[str, Tensor]:
-    """(out, in) or (out, in, kh, kw) → the factors of its best approximation of that rank, float16."""
+    """Return the factors of the best approximation of (out, in) or (out, in, kh, kw) of that rank, float16."""
     u, s, vh = torch.linalg.svd(difference.flatten(1), full_matrices=False)
     rank = max(1, int((s[:rank] >= threshold * s[0]).sum()))
     root = s[:rank].sqrt()
@@ -118,9 +118,9 @@ def low_rank(difference: Tensor, rank: int, threshold: float = 0.0) -> dict[str,
 
 
 def places(file: str, source: Source) -> dict[str, Place]:
-    """kohya-ss's name for each module that a LoRA can change → where its weight is.
+    """Return kohya-ss's name for each module that a LoRA can change → the place of its weight.
 
-    Raises ModelUnsupported for what is no checkpoint.
+    Raises ModelUnsupported if it is no checkpoint.
     """
     family = family_of(file, source.entries, FAMILIES)
     named = list(unet_places(source, family))
@@ -133,7 +133,7 @@ def places(file: str, source: Source) -> dict[str, Place]:
 
 
 def unet_places(source: Source, family: Family) -> Iterator[tuple[str, Place]]:
-    """kohya-ss names the UNet of SDXL as its checkpoints do, the others' as diffusers does."""
+    """Yield the UNet's places; kohya-ss names SDXL's as its checkpoints do, the others' as diffusers does."""
     for theirs, ours in layout.unet_names(layout.below(source.entries, layout.UNET_PREFIX)).items():
         if theirs.endswith(".weight"):
             yield (
@@ -143,7 +143,7 @@ def unet_places(source: Source, family: Family) -> Iterator[tuple[str, Place]]:
 
 
 def text_places(source: Source, part: TextPart, prefix: str) -> Iterator[tuple[str, Place]]:
-    """The layers of a text encoder, by transformers' names."""
+    """Yield the layers of a text encoder, by transformers' names."""
     keys = layout.below(source.entries, part.prefix)
     names = {key: f"text_model.{ours.removeprefix('text_model.')}" for key, ours in part.network.names(keys).items()}
     for theirs, ours in names.items():

@@ -1,4 +1,4 @@
-"""The tensors of a merge: what each will be, told beforehand; made one at a time.
+"""The tensors of a merge: listed beforehand, made one at a time.
 
 The arithmetic is A1111's, in the files' own precision, and so are its results, to the bit.
 """
@@ -62,20 +62,20 @@ class Mixer:
         return converted(TensorEntry(dtype, own.shape), self.precision(name))
 
     def precision(self, name: str) -> torch.dtype | None:
-        """What it is converted to.
+        """Return the precision that a tensor is converted to.
 
-        Where models are mixed, what is of none stays: a noise schedule in half precision is another one.
+        In a mix, tensors of no model stay: a noise schedule in half precision would be another one.
         """
         return self.recipe.dtype if self.method.mix is None or mixes(name) else None
 
     def owner(self, name: str) -> Renamed:
-        """The first source that has it."""
+        """Return the first source that has it."""
         return next(source for source in self.sources if name in source.entries)
 
     def partners(self, name: str) -> list[int]:
-        """Which sources are mixed into A's tensor: all that the method takes, or none.
+        """Return the sources that are mixed into A's tensor: all that the method takes, or none.
 
-        Whole numbers are no weights: A's stay.
+        Integers are no weights: A's stay.
         """
         entry = self.sources[0].entries.get(name)
         if entry is None or self.method.mix is None or not (mixes(name) and entry.dtype.is_floating_point):
@@ -95,7 +95,7 @@ class Mixer:
         others, shares = [self.sources[place].tensor(name) for place in partners], self.shares(name, partners)
         if others[0].shape == own.shape:
             return mix(own, others, shares)
-        out = own.clone()      # an inpainting model sees more than the others: only what both see is mixed
+        out = own.clone()      # an inpainting model has more input channels: only the common ones are mixed
         out[:, :SD_LATENT.channels] = mix(own[:, :SD_LATENT.channels], others, shares)
         return out
 
@@ -106,7 +106,7 @@ class Mixer:
         return (asked.block_weights[block_index(name)] if asked.block_weights else asked.multiplier,)
 
     def baked(self, name: str) -> tuple[Renamed, str] | None:
-        """The VAE that is baked in, and the name that a tensor of the checkpoint's has in it; None if it stays."""
+        """Return the baked-in VAE, and a checkpoint tensor's name in it; None if the tensor stays."""
         vae = self.vae
         if vae is None or not name.startswith(VAE_PREFIX):
             return None
@@ -155,17 +155,17 @@ def mismatch(ours: str, theirs: str, name: str, entries: tuple[TensorEntry, Tens
 
 
 def narrowed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The UNet's first weight (out, in, kh, kw) as a model has it that sees nothing beside the latent."""
+    """Return the shape of the UNet's first weight (out, in, kh, kw) without channels beside the latent."""
     return (*shape[:1], SD_LATENT.channels, *shape[2:]) if shape[1] > SD_LATENT.channels else shape
 
 
 def mixes(name: str) -> bool:
-    """Is it a weight that merging concerns? A1111 leaves alone what is not of a model, and CLIP's positions."""
+    """Return whether it is a weight that is mixed; A1111 leaves tensors of no model, and CLIP's positions."""
     return "model" in name and name not in NEVER_MIXED
 
 
 def block_index(name: str) -> int:
-    """Which of the BLOCKS a weight is in; BASE is everything outside the UNet's numbered blocks."""
+    """Return the weight's index in BLOCKS; BASE is everything outside the UNet's numbered blocks."""
     if match := NUMBERED.match(name):
         place = {"input": 1, "middle": 13, "output": 14}[match[1]]
         return place if match[1] == "middle" else place + int(match[2])

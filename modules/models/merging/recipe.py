@@ -1,4 +1,4 @@
-"""What a merge is asked to do, with the files that it means; checked before any of them is opened."""
+"""A merge's request with its files, checked before any of them is opened."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from modules.params.merge_methods import MERGE_METHODS, MergeMethod
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a checkpoint is made of others.
+    """A recipe for a checkpoint.
 
     request: all but the files; sources: those of its `models`; vae: a file whose VAE replaces that of A
-    hashes: SHA-256 of each source where the caller knows them; otherwise the files are read for them
+    hashes: SHA-256 of each source if the caller knows them; otherwise the files are hashed
     """
 
     request: Merge
@@ -31,12 +31,12 @@ class Recipe:
 
     @property
     def used(self) -> tuple[Path, ...]:
-        """The sources that the method looks at."""
+        """The sources that the method uses."""
         return self.sources[: used_sources(self.request)]
 
     @property
     def config_sources(self) -> tuple[Path, ...]:
-        """Those whose .yaml the result may take over, in this order."""
+        """The sources whose .yaml the result may take over, in this order."""
         return tuple(self.used[place] for place in CONFIGS[self.request.config] if place < len(self.used))
 
     @property
@@ -45,13 +45,13 @@ class Recipe:
 
 
 def dtype_of(precision: str) -> torch.dtype | None:
-    """What weights are converted to; None keeps theirs."""
+    """Return the dtype that weights are converted to; None keeps theirs."""
     name = PRECISIONS[precision]
     return getattr(torch, name) if name else None
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Raises Invalid for a recipe that makes no sense, naming the field."""
+    """Raise Invalid for an impossible recipe, naming the field."""
     check_merge(recipe.request, len(recipe.sources))
     if recipe.hashes and len(recipe.hashes) != len(recipe.sources):
         raise Invalid("Each checkpoint needs its hash.", "Give one for each, or none.", field="hashes")

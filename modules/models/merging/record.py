@@ -1,4 +1,4 @@
-"""What a merged checkpoint tells of itself: metadata, the recipe in A1111's words, its .yaml."""
+"""A merged checkpoint's record: metadata, the recipe in A1111's words, its .yaml."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from modules.params.merge import CONFIGS
 from modules.sampling.latent import SD_LATENT
 from modules.store.hashes import digest_of
 
-# channels that the UNet sees
+# input channels of the UNet
 KINDS = {"is_inpainting": SD_LATENT.channels + 5, "is_instruct_pix2pix": SD_LATENT.channels + 4}
 PLACES = ("primary", "secondary", "tertiary")
 
 
 def metadata_of(recipe: Recipe, sources: Sequence[Source], mixer: Mixer, out: Path) -> dict[str, str]:
-    """The sources' own metadata, A's before the others'; then what was given; then the recipe."""
+    """Return the sources' own metadata, A's over the others'; over them those given, then the recipe."""
     asked, found = recipe.request, dict[str, str]()
     if asked.copy_metadata:
         for source in reversed(sources):
@@ -37,7 +37,7 @@ def metadata_of(recipe: Recipe, sources: Sequence[Source], mixer: Mixer, out: Pa
 
 
 def recorded(recipe: Recipe, hashes: Sequence[str], mixer: Mixer, out: Path) -> dict[str, Any]:
-    """The recipe under A1111's keys, and under ours what A1111 has not."""
+    """Return the recipe under A1111's keys, with further values under ours."""
     channels = mixer.entries[FIRST_CONVOLUTION].shape[1] if FIRST_CONVOLUTION in mixer.entries else SD_LATENT.channels
     asked = recipe.request
     ours = {"shares": asked.more if recipe.method.open else (), "block_weights": asked.block_weights}
@@ -57,7 +57,7 @@ def recorded(recipe: Recipe, hashes: Sequence[str], mixer: Mixer, out: Path) -> 
 
 
 def ancestry(paths: Sequence[Path], hashes: Sequence[str], sources: Sequence[Source]) -> dict[str, Any]:
-    """Every checkpoint that is in the result, by its SHA-256: the sources, and those they were merged of."""
+    """Return every checkpoint in the result, by its SHA-256: the sources, and those that they were merged from."""
     found: dict[str, Any] = {}
     for path, digest, source in zip(paths, hashes, sources, strict=True):
         recipe = from_json(source.metadata, "sd_merge_recipe")
@@ -67,7 +67,7 @@ def ancestry(paths: Sequence[Path], hashes: Sequence[str], sources: Sequence[Sou
 
 
 def from_json(metadata: Mapping[str, str], name: str) -> dict[str, Any]:
-    """What a file's metadata hold under that name; nothing if it is not an object."""
+    """Return the JSON object under that name in a file's metadata; empty if it is none."""
     try:
         value = json.loads(metadata.get(name, "{}"))
     except (ValueError, RecursionError):
@@ -81,9 +81,7 @@ def sha256(path: Path) -> str:
 
 
 def legacy_hash(path: Path) -> str:
-    """How A1111 named checkpoints before it read them whole:
-    eight digits of the SHA-256 of the 64 KiB after the first MiB.
-    """
+    """Return A1111's old hash: eight digits of the SHA-256 of the 64 KiB after the first MiB."""
     with path.open("rb") as file:
         file.seek(0x100000)
         return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]

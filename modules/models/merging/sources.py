@@ -1,6 +1,4 @@
-"""Checkpoints that are mixed, read without holding them:
-what is read through a mapping counts as memory in use until it is unmapped.
-"""
+"""Sources of a merge, read in parts: memory that is read through a mapping counts as used until it is unmapped."""
 
 from __future__ import annotations
 
@@ -17,14 +15,14 @@ from modules.library.safetensors_header import sniff
 from modules.models.files.state_dict import tensors_in, unpickled
 from modules.models.files.tensor_stream import Source, TensorEntry, opened
 
-MAPPED = 2**27      # bytes that are read through one mapping, more or less
-# as the first SD1 files had it
+MAPPED = 2**27      # bytes read through one mapping, about
+# names in the first SD1 files
 OLD_CLIP = re.compile(r"cond_stage_model\.transformer\.(?=(?:embeddings|encoder|final_layer_norm)\.)")
 
-EMA = "model_ema."  # where a training kept the averages of the UNet's weights
+EMA = "model_ema."  # prefix of the averages of the UNet's weights
 
 Read = Callable[[str], Tensor]
-# how a file is mapped anew; an old pickle is none that can be mapped
+# maps a file anew; an old pickle cannot be mapped
 AGAIN: Mapping[str, Callable[[Path], Read]] = {
     "safetensors": lambda path: safe_open(path, "pt").get_tensor,
     "zip": lambda path: tensors_in(path.name, unpickled(path, mapped=True)).__getitem__,
@@ -49,14 +47,14 @@ class Streamed:
 
 @contextmanager
 def streamed(path: Path) -> Iterator[Streamed]:
-    """Raises ModelError, naming the file."""
+    """Open a file. Raises ModelError, naming the file."""
     with opened(path) as file:
         yield Streamed(path, file)
 
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """A file under the names of today."""
+    """A file under today's names."""
 
     source: Source
     names: Mapping[str, str]            # today's → the file's
@@ -77,5 +75,5 @@ class Renamed:
 
 
 def averaged(name: str) -> str:
-    """Where the average of a UNet's weight is: LDM leaves out the dots of its name."""
+    """Return the name of the average of a UNet's weight: LDM leaves out the dots."""
     return EMA + name.removeprefix("model.").replace(".", "")

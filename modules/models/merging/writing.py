@@ -1,4 +1,4 @@
-"""A checkpoint's tensors to disk, one at a time; refused beforehand where they have no room."""
+"""Writing a checkpoint's tensors one at a time; refused beforehand if the disk has no room for all."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from modules.base.errors import DiskFull
 from modules.base.files import UNFINISHED, NewFile
 from modules.models.files.tensor_stream import Make, TensorEntry, write
 
-LONG_AGO = 3600.0                                  # s since the last byte was written: nobody writes it any more
+LONG_AGO = 3600.0                                  # s since the last byte was written: the writer is dead
 
-# what is done, of how much: bytes, or weights; what it raises ends the work
+# called with the work done and the whole, in bytes or weights; its exceptions end the work
 ReportProgress = Callable[[int, int], None]
 
 
@@ -25,8 +25,8 @@ def write_checkpoint(
 ) -> None:
     """Write a safetensors file whole or not at all, the widest numbers first, so that each tensor lies aligned.
 
-    Raises DiskFull before the first tensor is made if all will not fit, and DiskFull, Unwritable or Invalid as the
-    writing goes.
+    Raises DiskFull before the first tensor is made if all will not fit, and DiskFull, Unwritable or Invalid while
+    writing.
     """
     sweep(out)
     check_room(out.path, sum(entry.size for entry in entries.values()))
@@ -35,7 +35,7 @@ def write_checkpoint(
 
 
 def sweep(out: NewFile) -> None:
-    """Take away what a crash or a loss of power left half written: nobody else does, and it is as large as a model."""
+    """Delete the half-written files of a crash or power loss, which are as large as a model."""
     for path in out.path.parent.glob(".*.tmp"):
         with suppress(OSError):
             if path != out.aside and UNFINISHED.fullmatch(path.name) and time.time() - path.stat().st_mtime > LONG_AGO:
@@ -52,5 +52,5 @@ def check_room(out: Path, size: int) -> None:
 
 
 def converted(entry: TensorEntry, dtype: torch.dtype | None) -> TensorEntry:
-    """The same in another precision, if one is asked for; whole numbers stay as they are."""
+    """Return the entry in another precision, if one is asked for; integers stay as they are."""
     return TensorEntry(dtype, entry.shape) if dtype and entry.dtype.is_floating_point else entry

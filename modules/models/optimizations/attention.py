@@ -29,16 +29,16 @@ log = logging.getLogger(__name__)
 AUTOMATIC_BACKEND = "Automatic"
 NOT_MEMORY_EFFICIENT = [SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH]
 
-Processor = Callable[..., Any]                                  # what diffusers calls an attention processor
-Unavailable = Callable[[torch.device, torch.dtype], str]        # why a backend cannot work there; "" if it can
+Processor = Callable[..., Any]                                  # diffusers' attention processor
+Unavailable = Callable[[torch.device, torch.dtype], str]        # returns why a backend cannot work there; "" if it can
 
 
 @dataclass(frozen=True)
 class AttentionBackend:
     """One way to compute attention."""
 
-    name: str                                                   # as the manifest tells it
-    processor: Callable[[Attention], Processor]                 # makes the one for a layer
+    name: str                                                   # the name in manifests
+    processor: Callable[[Attention], Processor]                 # makes the processor of a layer
     unavailable: Unavailable = lambda device, dtype: ""
 
 
@@ -51,7 +51,7 @@ class NoMemoryEfficient(AttnProcessor2_0):
 
 
 def xformers_unavailable(device: torch.device, dtype: torch.dtype) -> str:
-    """A real call decides: a wheel built for another torch imports, and fails only when it is used."""
+    """Return why xformers cannot work, by a real call: a wheel built for another torch fails only when it is used."""
     if device.type != "cuda":
         return "xformers needs an NVIDIA GPU"
     if find_spec("xformers") is None:
@@ -81,7 +81,7 @@ BACKENDS: Mapping[str, AttentionBackend] = {
 
 
 class AttentionChoice:
-    """Which backend answers on a device for what a setting asks."""
+    """The choice of a backend by device and setting."""
 
     def __init__(self, device: torch.device, dtype: torch.dtype, preferred: str = AUTOMATIC_BACKEND) -> None:
         """preferred: what "Automatic" means, a key of BACKENDS; "Automatic" itself is PyTorch's own choice"""
@@ -89,7 +89,7 @@ class AttentionChoice:
         self._chosen: dict[str, AttentionBackend] = {}
 
     def backend(self, wanted: str) -> AttentionBackend:
-        """The one of that name, or PyTorch's own where it cannot work here, which is logged once."""
+        """Return the backend of that name, or PyTorch's own if it cannot work here, which is logged once."""
         if wanted not in self._chosen:
             self._chosen[wanted] = self._choose(wanted)
         return self._chosen[wanted]
@@ -103,7 +103,7 @@ class AttentionChoice:
 
 
 class AttentionLayers:
-    """The attention of a UNet or a VAE, all of one backend at a time."""
+    """The attention layers of a UNet or a VAE, all with one backend at a time."""
 
     def __init__(self, module: nn.Module, hypertiling: Hypertiling) -> None:
         """hypertiling: the module's own, which wraps the processors while it is on"""

@@ -1,5 +1,4 @@
-"""Weights stored in 8 bits and computed with in the precision of what they meet: half the memory,
-slightly other pictures.
+"""Weights stored in 8 bits, and converted for each computation: half the memory, slightly different images.
 
 The format is E4M3 of Micikevicius et al. 2022, "FP8 Formats for Deep Learning", arXiv:2209.05433. As in A1111, matrices
 and convolutions of the UNet and the text encoders are stored so, with their biases; norms and embeddings are not, nor
@@ -34,17 +33,17 @@ class Fp8Conv2d(nn.Conv2d):
 
 
 FP8_LAYERS = {nn.Linear: Fp8Linear, nn.Conv2d: Fp8Conv2d}      # other layers stay as they are
-PROJECTION = "text_projection"      # OpenCLIP's: to A1111 it is no layer
+PROJECTION = "text_projection"      # OpenCLIP's: no layer in A1111
 
 
 def working(module: nn.Module) -> Tensor:
-    """A parameter that is where the module computes, and as precise."""
+    """Return a parameter on the module's device and in its precision of computation."""
     return next(parameter for parameter in module.parameters() if parameter.dtype != FP8)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What is stored in 8 bits of a model.
+    """The weights of a model that are stored in 8 bits.
 
     kept: original weights in their precision, in the computer's memory, by the paths that networks use
     """
@@ -53,21 +52,21 @@ class Stored:
     kept: Mapping[str, Tensor] = field(default_factory=dict)
 
     def wide(self, path: str, weight: Tensor) -> Tensor:
-        """What networks are added to, precise enough for it: the original, if it was kept."""
+        """Return the weight that networks are added to: the original, if it was kept."""
         if path not in self.dtypes:
             return weight
         return self.kept[path].to(weight.device) if path in self.kept else weight.to(self.dtypes[path])
 
 
 def applied(wanted: Fp8 | None, family: Family) -> Fp8 | None:
-    """What the wish comes to with a model of that family."""
+    """Return the storage that a setting means for a model of that family."""
     if wanted is None or (wanted.only_sdxl and not family.large):
         return None
     return Fp8(keep=wanted.keep)
 
 
 def store(model: LoadedModel, wanted: Fp8 | None) -> Stored:
-    """In place, one tensor at a time: the peak is what the model needed before, and one tensor."""
+    """Store in place, one tensor at a time: the peak is the model's memory before, and one tensor."""
     if wanted is None:
         return Stored({})
     parameters, dtypes, kept = parameters_of(model), {}, {}

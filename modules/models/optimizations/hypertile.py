@@ -1,7 +1,6 @@
-"""Hypertile: self-attention within tiles of the picture instead of over all of it,
-which is faster and changes it a little.
+"""Hypertile: self-attention within tiles of the picture, which is faster and changes the picture a little.
 
-The idea is tfernd's HyperTile, https://github.com/tfernd/HyperTile; which layers, and which tiles, are as in A1111's
+The idea is tfernd's HyperTile, https://github.com/tfernd/HyperTile; the choice of layers and tiles is that of A1111's
 extension.
 """
 
@@ -21,23 +20,23 @@ from torch.utils.hooks import RemovableHandle
 from modules.sampling.latent import SD_LATENT
 from modules.sampling.weights import Hypertile
 
-SMALLEST_TILE = 128      # pixels of a tile's side; A1111 takes none below
+SMALLEST_TILE = 128      # pixels of a tile's side, A1111's minimum
 
 
 # Which tiles -------------------------------------------------------------------------------------
 
 
 def smallest_tile(height: int, width: int, wanted: int) -> int:
-    """The side in latent cells that tiles have at least, in a latent of height × width cells.
+    """Return the least side of tiles, in latent cells, in a latent of height × width cells.
 
-    wanted: pixels. A smaller power of two goes before it, where the picture's sides have none so large in common.
+    wanted: pixels. A smaller power of two is used if the picture's sides have no such large common divisor.
     """
     common = gcd(height, width) * SD_LATENT.cell
     return max(SMALLEST_TILE, min(common & -common, wanted)) // SD_LATENT.cell
 
 
 def counts(side: int, smallest: int, swap: int) -> list[int]:
-    """Into how many tiles a side may be cut: the `swap` largest of those divisors that leave tiles no smaller."""
+    """Return the numbers of tiles that a side may be cut into: the `swap` largest divisors with large enough tiles."""
     return [count for count in range(side, 0, -1) if side % count == 0 and side // count >= min(smallest, side)][
         : max(swap, 1)
     ]
@@ -55,12 +54,12 @@ def choose_split(size: tuple[int, int], smallest: int, swap: int, place: int) ->
 
 
 def split_tiles(grid: Tensor, rows: int, columns: int) -> Tensor:
-    """(batch, h, w, channels) → (batch · rows · columns, h / rows, w / columns, channels)"""
+    """Convert (batch, h, w, channels) to (batch · rows · columns, h / rows, w / columns, channels)."""
     return grid.unflatten(2, (columns, -1)).unflatten(1, (rows, -1)).transpose(2, 3).flatten(0, 2)
 
 
 def join(tiles: Tensor, rows: int, columns: int) -> Tensor:
-    """The inverse of `split_tiles`."""
+    """Invert `split_tiles`."""
     return tiles.unflatten(0, (-1, rows, columns)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
@@ -68,37 +67,37 @@ def join(tiles: Tensor, rows: int, columns: int) -> Tensor:
 
 
 class Attend(Protocol):
-    """What diffusers calls an attention processor."""
+    """diffusers' attention processor."""
 
     def __call__(self, attention: Attention, hidden_states: Tensor, *args: Any, **more: Any) -> Tensor: ...
 
 
 @dataclass(frozen=True, eq=False)
 class TiledAttention:
-    """A self-attention that can be tiled."""
+    """A self-attention layer that can be tiled."""
 
     attention: Attention
-    level: int = 0      # how often the latent was halved on its way there
+    level: int = 0      # number of halvings of the latent before it
     depth: int = 0      # the same, counted from the model's first attention
 
 
 @dataclass(eq=False)
 class Seen:
-    """The latent in the call at hand: (height, width) in cells."""
+    """The latent of the current call: (height, width) in cells."""
 
     size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, eq=False)
 class InTiles:
-    """A processor that shows another one tile after tile.
+    """A processor that calls another one tile after tile.
 
-    It stands innermost: who merges tokens or listens at the layer finds inputs and answers as they always are.
+    It is the innermost one: token merging and hooks at the layer see inputs and outputs as usual.
     """
 
     inner: Attend
     layer: TiledAttention
-    place: int          # among the model's layers
+    place: int          # index among the model's layers
     wanted: Hypertile
     seen: Seen
 
@@ -106,7 +105,7 @@ class InTiles:
         """hidden_states: tokens (batch, h · w, channels), or in a VAE a grid (batch, channels, h, w)"""
         size, grid = halved(self.seen.size, self.layer.level), hidden_states.ndim == 4
         rows, columns = self.cut(size)
-        merged = not grid and hidden_states.shape[1] != prod(size)      # then they are no grid any more
+        merged = not grid and hidden_states.shape[1] != prod(size)      # merged tokens are no grid
         if merged or rows * columns == 1:
             return self.inner(attention, hidden_states, *args, **more)
         if grid:
@@ -121,17 +120,17 @@ class InTiles:
         return join(answers.unflatten(1, tiles.shape[1:3]), rows, columns).flatten(1, 2)
 
     def cut(self, size: tuple[int, int]) -> tuple[int, int]:
-        # as A1111: deeper layers see further
+        # as in A1111: deeper layers have larger tiles
         smallest = smallest_tile(*self.seen.size, self.wanted.tile) << self.layer.depth
         return choose_split(size, smallest, self.wanted.swap, self.place)
 
 
 class Hypertiling:
-    """Tiles in a UNet's or a VAE's self-attention, there while they are wanted."""
+    """Tiles in a UNet's or a VAE's self-attention, while they are turned on."""
 
     def __init__(self, model: nn.Module) -> None:
         self.layers = [*unet_layers(model), *vae_layers(model)]
-        self.entrance = getattr(model, "decoder", model)      # what is given the latent
+        self.entrance = getattr(model, "decoder", model)      # receives the latent
         self.wanted: Hypertile | None = None
         self.seen = Seen()
         self._handle: RemovableHandle | None = None
@@ -179,7 +178,7 @@ def unet_layers(unet: nn.Module) -> Iterator[TiledAttention]:
 
 
 def vae_layers(vae: nn.Module) -> Iterator[TiledAttention]:
-    """The decoder's alone, as in A1111."""
+    """Return the decoder's layers alone, as in A1111."""
     if isinstance(vae, AutoencoderKL):
         yield from (
             TiledAttention(attention)
@@ -189,6 +188,6 @@ def vae_layers(vae: nn.Module) -> Iterator[TiledAttention]:
 
 
 def halved(size: tuple[int, int], times: int) -> tuple[int, int]:
-    """As convolutions of stride 2 halve: odd sides up."""
+    """Return the size after convolutions of stride 2, which round odd sides up."""
     height, width = size
     return -(-height >> times), -(-width >> times)

@@ -1,5 +1,4 @@
-"""Token merging: similar places of a picture share their self-attention,
-which is faster and changes the picture a little.
+"""Token merging: similar tokens share their self-attention, which is faster and changes the picture a little.
 
 Bolya & Hoffman 2023, "Token Merging for Fast Stable Diffusion", arXiv:2303.17604: every second place in both directions
 is a destination; of the others, the share `ratio` that is most like one of them is averaged into it before
@@ -16,21 +15,24 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-STRIDE = 2      # destinations lie so far apart in both directions
+STRIDE = 2      # the destinations' distance in both directions
 
 
 @dataclass(frozen=True)
 class Matching:
-    """Who is merged with whom; indices of tokens, each (rows, n, 1)."""
+    """The matching of tokens; indices of tokens, each (rows, n, 1)."""
 
-    destinations: Tensor      # where destinations lie
-    kept: Tensor              # tokens that stay for themselves
-    merged: Tensor            # tokens that go
-    into: Tensor              # into which of the destinations, counted among them
+    destinations: Tensor      # indices of destinations
+    kept: Tensor              # tokens that are not merged
+    merged: Tensor            # tokens that are merged
+    into: Tensor              # the destination of each, counted among destinations
 
     @classmethod
     def of(cls, tokens: Tensor, width: int, ratio: float) -> Matching:
-        """tokens: (rows, h · w, channels), row by row of the picture."""
+        """Match tokens.
+
+        tokens: (rows, h · w, channels), row by row of the picture
+        """
         rows, count, _ = tokens.shape
         places = torch.arange(count, device=tokens.device)
         chosen = (places % width % STRIDE == 0) & (places // width % STRIDE == 0)
@@ -56,7 +58,7 @@ class Matching:
         return torch.cat([take(tokens, self.kept), averaged], dim=1)
 
     def unmerge(self, answers: Tensor) -> Tensor:
-        """What `merge` gave, answered → an answer for every token."""
+        """Return an answer for every token, from the answers to `merge`'s tokens."""
         kept, averaged = answers.split([self.kept.shape[1], self.destinations.shape[1]], dim=1)
         count = self.kept.shape[1] + self.destinations.shape[1] + self.merged.shape[1]
         out = answers.new_empty(answers.shape[0], count, answers.shape[2])
@@ -74,13 +76,13 @@ def take(tokens: Tensor, places: Tensor) -> Tensor:
 
 
 class TokenMerging:
-    """Hooks in a UNet's transformer blocks, there while a ratio is wanted."""
+    """Hooks in a UNet's transformer blocks, while a ratio is set."""
 
     def __init__(self, unet: nn.Module) -> None:
         self.unet = unet
         self.ratio = 0.0
-        self.size = (0, 0)                               # of the latent in the call at hand
-        self.matching: Matching | None = None            # of the block at hand
+        self.size = (0, 0)                               # of the latent in the current call
+        self.matching: Matching | None = None            # of the current block
         self._handles: list[RemovableHandle] = []
 
     def bring(self, ratio: float) -> None:
