@@ -1,7 +1,7 @@
 """Block weights: a network's strength for each block of the UNet, as `<lora:name:1:lbw=OUTD>` gives it.
 
 Blocks are named as the LDM layout numbers them: IN00 … IN11 on the way down, M00, OUT00 … OUT11 on the way up, and BASE
-for the text encoders. SDXL ends at IN08 and OUT08. How many numbers there are tells which blocks they are for.
+for the text encoders. SDXL ends at IN08 and OUT08. The count of numbers determines the blocks that they are for.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ A_LEVEL = 3      # LDM's numbers for a level of Stable Diffusion: down two block
 
 
 def block_weights(spec: str) -> Callable[[str], float]:
-    """A parameter's path → what to multiply the strength with. Raises Invalid.
+    """Return a function: a parameter's path → factor of the strength. Raises Invalid.
 
-    spec: 12, 17, 20 or 26 numbers with commas between, or a preset's name. Blocks that have no number get 0; what is in
-    no block, as the timestep's embedding, is left at 1.
+    spec: 12, 17, 20 or 26 numbers with commas between, or a preset's name. Blocks that have no number get 0; parameters
+        in no block, such as the timestep's embedding, keep 1.
     """
     numbers = [number.strip() for number in PRESETS.get(spec.strip(), spec).split(",")]
     named = next((blocks for blocks in BLOCK_LAYOUTS if len(blocks) == len(numbers)), None)
@@ -40,7 +40,7 @@ def block_weights(spec: str) -> Callable[[str], float]:
 
 
 def parse_strength(text: str) -> float:
-    """Raises ValueError for what is no number, or beyond MAX_STRENGTH."""
+    """Parse a strength. Raises ValueError if it is no number, or beyond MAX_STRENGTH."""
     number = float(text)
     if not abs(number) <= MAX_STRENGTH:
         raise ValueError(text)
@@ -48,7 +48,7 @@ def parse_strength(text: str) -> float:
 
 
 def block_of(path: str) -> str:
-    """The block of a parameter: `unet.up_blocks.1.attentions.0.proj_in.weight` → OUT03; empty if it is in none."""
+    """Return a parameter's block: `unet.up_blocks.1.attentions.0.proj_in.weight` → OUT03; empty if it is in none."""
     if path.startswith("text_encoder"):
         return "BASE"
     if path.startswith("unet.mid_block."):
@@ -77,7 +77,7 @@ BLOCK_LAYOUTS = (
     block_names("BASE", "00 01 02 03 04 05 06 07 08 09 10 11", "00 01 02 03 04 05 06 07 08 09 10 11"),
 )
 
-PRESETS = {      # those that sd-webui-lora-block-weight comes with
+PRESETS = {      # those of sd-webui-lora-block-weight
     "NONE": "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0",
     "ALL": "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
     "INS": "1,1,1,1,0,0,0,0,0,0,0,0,0,0,0,0,0",

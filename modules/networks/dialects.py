@@ -1,9 +1,9 @@
-"""What trainers call a model's modules: every name a file may use → our path.
+"""Trainers' names of a model's modules: every name that a file may use → our path.
 
 Our path is the part of the model and the module's name in it, `unet.down_blocks.0.attentions.0.proj_in`. A file's key
-is a module's name in some dialect, a dot, and what is stored of it:
+is a module's name in some dialect, a dot, and the name of the stored tensor:
 `lora_unet_down_blocks_0_attentions_0_proj_in.alpha`. Names are looked up, never guessed: `to_out_0` is a module of the
-model, or the key is nobody's.
+model, or the key has no module.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ Shapes = Mapping[str, Shape]
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What networks may change in one model."""
+    """The parameters of one model that networks may change."""
 
     shapes: Shapes                   # parameter's path → shape: `unet.conv_in.weight` → (320, 4, 3, 3)
     aliases: Mapping[str, str]       # a file's name for a module → its path
 
     @classmethod
     def of(cls, shapes: Shapes, ldm: Mapping[str, str]) -> Targets:
-        """ldm: a UNet parameter's name in LDM's layout → its diffusers name,
-        `input_blocks.0.0.weight` → `conv_in.weight`.
+        """Return the targets of a model.
+
+        ldm: a UNet parameter's name in LDM's layout → its diffusers name, `input_blocks.0.0.weight` → `conv_in.weight`
         """
         modules = {module_of(path) for path in shapes}
         aliases = {
@@ -41,7 +42,7 @@ class Targets:
         return cls(shapes, aliases)
 
     def place(self, key: str) -> tuple[str, str] | None:
-        """The module a key is of, by its longest name that is one, and what it stores of it, in kohya-ss's words."""
+        """Return a key's module, by its longest known name, and the part that the key stores, in kohya-ss's words."""
         key = modern(key)
         end = key.rfind(".")
         while end > 0:
@@ -56,9 +57,9 @@ def module_of(parameter: str) -> str:
 
 
 def spelt(part: str, module: str) -> Iterator[str]:
-    """All names of one module of a part of the model.
+    """Yield all names of one module of a part of the model.
 
-    CLIP's came with `text_model.` before, and still do in most files.
+    CLIP's had `text_model.` before them, and have it in most files still.
     """
     for name in (module, f"text_model.{module}") if part.startswith("text_encoder") else (module,):
         joined = name.replace(".", "_")
@@ -66,7 +67,7 @@ def spelt(part: str, module: str) -> Iterator[str]:
 
 
 def modern(key: str) -> str:
-    """A key of diffusers before 0.21, which kept LoRA in attention processors, as it was called later."""
+    """Return a key of diffusers before 0.21, which stored LoRA in attention processors, in today's form."""
     if "_lora." in key:
         for old, new in PROCESSORS.items():
             key = key.replace(old, new)
@@ -74,7 +75,7 @@ def modern(key: str) -> str:
 
 
 def bundled_embedding(key: str) -> tuple[str, str] | None:
-    """The word and the text encoder that a key is an embedding for: `bundle_emb.WORD.clip_l` → (WORD, clip_l)."""
+    """Return the word and the text encoder of a bundled embedding's key: `bundle_emb.WORD.clip_l` → (WORD, clip_l)."""
     for ending, encoder in EMBEDDING_ENCODERS.items():
         if key.startswith(BUNDLE) and key.endswith(ending):
             return key.removeprefix(BUNDLE).removesuffix(ending), encoder
@@ -82,7 +83,7 @@ def bundled_embedding(key: str) -> tuple[str, str] | None:
 
 
 def embeddings_of(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """The textual inversions that come with a network: word → text encoder → (vectors, width)."""
+    """Return the textual inversions bundled with a network: word → text encoder → (vectors, width)."""
     found: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if place := bundled_embedding(key):
@@ -98,7 +99,7 @@ KEY_PATTERNS = {
         "unet.{dotted}", "{dotted}",                                # diffusers
         "base_model.model.{dotted}", "base_model.model.unet.{dotted}", "unet.base_model.model.{dotted}",      # PEFT
     ),
-    "ldm": (                                                        # the UNet by its names in checkpoints
+    "ldm": (                                                        # the UNet's names in checkpoints
         "lora_unet_{joined}",
         # kohya-ss's OFT; by diffusers' names it is not A1111's either
         "oft_unet_{joined}",
@@ -148,7 +149,7 @@ PART_NAMES = {  # others' words → kohya-ss's
     "lora_linear_layer.up.weight": "lora_up.weight",
 }
 
-USED_PARTS = re.compile(  # those words that a kind makes use of
+USED_PARTS = re.compile(  # the parts that each kind uses
     r"alpha|scale|lora_(up|down|mid)\.weight|dora_scale|lora_magnitude_vector"
     r"|hada_(w[12]_[ab]|t[12])|lokr_(w[12](_[ab])?|t2)"
     r"|[ab][12]\.weight|on_input|weight|diff(_b)?|[wb]_norm|bias|oft_(blocks|diag)|rescale"

@@ -1,9 +1,8 @@
-"""Textual-inversion embeddings: a word of the prompt that stands for vectors of its own (Gal et al. 2022,
-arXiv:2208.01618).
+"""Textual-inversion embeddings: a word of the prompt with vectors of its own (Gal et al. 2022, arXiv:2208.01618).
 
 They come as A1111's pickles, as bare tensors (safetensors and diffusers' files), for SDXL one table for each text
-encoder, and as pictures that carry A1111's dict as JSON: in a text chunk, or, for those shared where text is stripped,
-in the pixels.
+encoder, and as pictures that contain A1111's dict as JSON: in a text chunk, or, for those shared where text is
+stripped, in the pixels.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from torch import Tensor
 
 from modules.base.errors import ModelCorrupt, ModelMismatch, ModelUnsupported
 
-ONLY = "clip"               # what the encoder of a model with one encoder is called here; SDXL's are clip_l and clip_g
+ONLY = "clip"               # our name of a model's only encoder; SDXL's are clip_l and clip_g
 TEXT_CHUNK = "sd-ti-embedding"
 PICTURE_FORMATS = ("PNG", "WEBP")
 MOST_EMBEDDING_PIXELS = 2**24
@@ -38,17 +37,16 @@ class Embedding:
     name: str                           # the word in the prompt
     file: str
     vectors: Mapping[str, Tensor]       # text encoder → (count, width) float32, one count for all encoders
-    step: int | None = None             # how long it was trained
-    checkpoint: str | None = None       # the name of the checkpoint it was trained with
+    step: int | None = None             # training steps
+    checkpoint: str | None = None       # the name of the checkpoint it was trained on
     checkpoint_hash: str | None = None
     sha256: str = ""                    # of the whole file
 
     @classmethod
     def read(cls, file: str, content: object, sha256: str = "") -> Embedding:
-        """From what the file called `file` holds: tensors, the object of a `weights_only` pickle,
-        or the bytes of a picture.
+        """Read an embedding from a file's content: tensors, a `weights_only` pickle's object, or a picture's bytes.
 
-        It is called like its file; a picture may know a better name. Raises ModelUnsupported or ModelCorrupt.
+        Its name is the file's; a picture may contain a better one. Raises ModelUnsupported or ModelCorrupt.
         """
         name = PurePath(file).stem
         if isinstance(content, bytes):
@@ -68,23 +66,23 @@ class Embedding:
 
     @property
     def count(self) -> int:
-        """How many tokens' room it takes in a prompt."""
+        """The number of its tokens in a prompt."""
         return len(next(iter(self.vectors.values())))
 
     @property
     def width(self) -> int:
-        """Of all encoders together, as A1111's API tells it (`shape`)."""
+        """The width of all encoders together, `shape` in A1111's API."""
         return sum(table.shape[1] for table in self.vectors.values())
 
     @property
     def shorthash(self) -> str:
-        """As in the generation data's "TI hashes"."""
+        """The hash in the generation data's "TI hashes"."""
         return self.sha256[:SHORT]
 
     def vectors_for(self, encoders: Mapping[str, int]) -> dict[str, Tensor]:
-        """The (count, width) of each of a model's text encoders, given their widths.
-        Raises ModelMismatch if it was made for others.
+        """Return the vectors, (count, width), for each of a model's text encoders, given their widths.
 
+        Raises ModelMismatch if it was made for other encoders.
         A model's only encoder is called ONLY; SDXL's are clip_l and clip_g, of which the refiner has the latter.
         """
         for encoder, width in encoders.items():
@@ -99,12 +97,12 @@ class Embedding:
 
 
 def value_as(value: object, kind: type) -> Any:
-    """What a file says of itself, if it is of the expected type."""
+    """Return a value of a file's metadata, if it has the expected type."""
     return value if isinstance(value, kind) else None
 
 
 def read_vectors(file: str, content: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """Encoder → (count, width) float32."""
+    """Return encoder → (count, width) float32."""
     terms = content.get("string_to_param", content)
     terms = getattr(terms, "_parameters", terms)  # a torch.nn.ParameterDict of any version
     tables = (
@@ -125,7 +123,7 @@ def read_vectors(file: str, content: Mapping[Any, Any]) -> dict[str, Tensor]:
 
 
 def table_of(file: str, tensor: Tensor) -> Tensor:
-    """(width,) or (count, width), as (count, width) float32."""
+    """Return a tensor (width,) or (count, width) as (count, width) float32."""
     table = tensor.detach().float() if tensor.is_floating_point() else tensor
     table = table.unsqueeze(0) if table.ndim == 1 else table
     if table.ndim != 2 or not table.numel() or not table.is_floating_point():
@@ -144,7 +142,7 @@ def same_count(file: str, tables: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_embedded_picture(file: str, picture: bytes) -> Mapping[str, Any]:
-    """A1111's dict out of a picture. Raises ModelUnsupported if there is none, ModelCorrupt if it cannot be read."""
+    """Return A1111's dict in a picture. Raises ModelUnsupported if there is none, ModelCorrupt if it cannot be read."""
     try:
         with Image.open(io.BytesIO(picture), formats=PICTURE_FORMATS) as image:
             packed = packed_json(image) if image.width * image.height <= MOST_EMBEDDING_PIXELS else None
@@ -157,7 +155,7 @@ def read_embedded_picture(file: str, picture: bytes) -> Mapping[str, Any]:
 
 
 def packed_json(image: Image.Image) -> bytes | None:
-    """From the text chunk if there is one (base64), else from the pixels."""
+    """Return the data of the text chunk if there is one (base64), else of the pixels."""
     image.load()
     if text := getattr(image, "text", {}).get(TEXT_CHUNK):
         return base64.b64decode(text)
@@ -170,7 +168,7 @@ def tensor_or_dict(item: dict[str, Any]) -> Any:
 
 
 def inflate_zlib(packed: bytes) -> bytes:
-    """A zlib stream; what follows it is padding."""
+    """Inflate a zlib stream; the bytes after it are padding."""
     stream = zlib.decompressobj()
     raw = stream.decompress(packed, LONGEST_JSON)
     if not stream.eof:
@@ -179,14 +177,14 @@ def inflate_zlib(packed: bytes) -> bytes:
 
 
 def pixel_tensor(image: Image.Image) -> Tensor:
-    """(height, width, 3) uint8"""
+    """Return the pixels, (height, width, 3) uint8."""
     return torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8).view(
         image.height, image.width, 3
     )
 
 
 def hidden_in(pixels: Tensor) -> bytes | None:
-    """The bytes hidden in the low four bits of a picture's sides; None if it has no such sides.
+    """Return the bytes hidden in the low four bits of a picture's sides; None if it has no such sides.
 
     Within any black frame, a column without low bits ends the left side and another begins the right one. Read row by
     row, the left side holds the bytes' low halves and the right side the high ones, each mixed with the same key stream
@@ -204,7 +202,7 @@ def hidden_in(pixels: Tensor) -> bytes | None:
 
 
 def unframed(pixels: Tensor) -> Tensor:
-    """Without the outer rows and columns in which no pixel has all three colours."""
+    """Return the pixels without the outer rows and columns in which no pixel has all three colours."""
     coloured = (pixels > 0).all(2)
     rows, columns = (torch.nonzero(coloured.any(axis)).flatten().tolist() for axis in (1, 0))
     return pixels[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1] if rows else pixels[:0, :0]
@@ -223,11 +221,11 @@ def key_stream(length: int) -> Tensor:
     return (states % 255 & 0x0F).to(torch.uint8)
 
 
-PAIRS = (           # what files with a table for each encoder call them: A1111 and diffusers, diffusers' trainer
+PAIRS = (           # encoders' names in files: A1111 and diffusers, diffusers' trainer
     {"clip_l": "clip_l", "clip_g": "clip_g"},
     {"text_encoders_0": "clip_l", "text_encoders_1": "clip_g"},
 )
-DECODING_ERRORS = (  # all that the readers of pictures, base64, zlib, JSON and nested lists raise
+DECODING_ERRORS = (  # errors of the readers of pictures, base64, zlib, JSON and nested lists
     OSError,
     SyntaxError,
     ValueError,

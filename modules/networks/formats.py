@@ -1,7 +1,7 @@
-"""What a network does to one parameter of a model: a class for each kind.
+"""The formats of networks: a class for each kind of change of one parameter.
 
-Each says by how much it would change a weight at strength 1: W' = W + strength · ΔW. That is computed in float32 at
-least, and rounded to the weight's own precision once, at the end.
+Each computes its change of a weight at strength 1: W' = W + strength · ΔW, in float32 at least, rounded to the
+weight's own precision once, at the end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from modules.base.errors import ModelUnsupported
 from modules.networks.orthogonal import OFT, load_oft
 from modules.networks.patch import COMPUTE_DTYPES, MISSHAPEN, Patch, Shape, along, flat, product, product_shape, taps
 
-# what a file holds for one module, by the end of its name: `lora_up.weight`, `alpha` …
+# the tensors of one module, by the end of their names: `lora_up.weight`, `alpha` …
 Parts = Mapping[str, Tensor]
 
 
@@ -45,7 +45,7 @@ class LoRA(Patch):
         return cls(parts["lora_up.weight"], down, parts.get("lora_mid.weight"), rank_scale(parts, len(down)))
 
     def factors(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """(out, rank) and (rank, in · kh · kw), where `weight` is and as precise."""
+        """Return the factors (out, rank) and (rank, in · kh · kw), on the weight's device and in its precision."""
         down = self.down.to(weight).flatten(1)
         if self.mid is not None:
             down = torch.einsum("n m k l, m i -> n i k l", self.mid.to(weight), down).flatten(1)
@@ -73,12 +73,12 @@ class LoRA(Patch):
             out.copy_(self.apply(weight, strength))
 
     def added(self, weight: Tensor, strength: float, out: Tensor | None = None) -> Tensor:
-        """In one pass over the weight, as a matrix; the product is rounded together with the sum."""
+        """Add the change in one pass over the weight, as a matrix; the product is rounded together with the sum."""
         up, down = self.factors(weight)
         return torch.addmm(weight.flatten(1), up, down, alpha=strength * self.scale, out=out)
 
     def exact(self, dtype: torch.dtype) -> bool:
-        """Does a weight of this precision lose nothing by the factors being brought to it?"""
+        """Return whether a weight of this precision loses nothing if the factors are converted to it."""
         return dtype in COMPUTE_DTYPES or (dtype == self.up.dtype == self.down.dtype and dtype.itemsize == 2)
 
     def truncated(self, rank: int) -> LoRA:
@@ -169,8 +169,9 @@ class GLoRA(Patch):
 
     @classmethod
     def load(cls, parts: Parts) -> GLoRA:
-        """LyCORIS has changed which of both pairs comes first, so the length that all four share tells: their rank,
-        the least if several do.
+        """Load the pairs, whose order differs between versions of LyCORIS: the length that all four share is the rank.
+
+        If they share several lengths, it is the least.
         """
         pairs = [(parts[f"{x}1.weight"].flatten(1), parts[f"{x}2.weight"].flatten(1)) for x in "ab"]
         rank = min(
@@ -225,10 +226,9 @@ class Full(Patch):
 
 @dataclass(frozen=True, slots=True)
 class DoRA(Patch):
-    """A direction changed by another patch, with a magnitude of its own: ΔW = magnitude · V / ‖V‖ − W,
-    V = W + ΔW of `inner`.
+    """A direction changed by another patch, with a magnitude of its own: ΔW = magnitude · V / ‖V‖ − W, V = W + ΔW'.
 
-    Liu et al. 2024, arXiv:2402.09353, eq. 5. The strength counts for all of it, so `inner` is taken whole.
+    Liu et al. 2024, arXiv:2402.09353, eq. 5. ΔW' is `inner`'s, taken whole: the strength applies to all of ΔW.
 
     magnitude: (1, in, …), the norm then taken for each input over all outputs; or (out, 1, …), for each output
     """
@@ -254,9 +254,9 @@ class DoRA(Patch):
 
 
 def rank_scale(parts: Parts, rank: int) -> float:
-    """alpha / rank, as kohya-ss files mean it; no alpha is alpha = rank. A file may also give the scale itself.
+    """Return alpha / rank, as in kohya-ss files; no alpha is alpha = rank. A file may also give the scale itself.
 
-    Raises ValueError if that is no number: BLAS would leave the product out, and the picture be another without a word.
+    Raises ValueError if it is not finite: BLAS would leave the product out, and the picture would silently differ.
     """
     scale = float(parts["scale"]) if "scale" in parts else float(parts["alpha"]) / rank if "alpha" in parts else 1.0
     if not isfinite(scale):
@@ -265,7 +265,7 @@ def rank_scale(parts: Parts, rank: int) -> float:
 
 
 def read_patches(layer: str, parts: Parts) -> dict[str, Patch]:
-    """The patches of a module's `weight` and `bias`, as far as `parts` has them.
+    """Return the patches of a module's `weight` and `bias`, as far as `parts` has them.
 
     Raises ModelUnsupported naming `layer`.
     """
@@ -292,7 +292,7 @@ def shapes_of(parts: Parts) -> str:
 
 
 def decomposed(patch: Patch, parts: Parts) -> Patch:
-    """DoRA's magnitude may come with any kind; PEFT's is for outputs, whatever its axes."""
+    """Return the patch with DoRA's magnitude, which any kind may have; PEFT's is for outputs, whatever its axes."""
     if "lora_magnitude_vector" in parts:
         return DoRA(patch, parts["lora_magnitude_vector"].flatten())
     return DoRA(patch, parts["dora_scale"]) if "dora_scale" in parts else patch
@@ -301,7 +301,7 @@ def decomposed(patch: Patch, parts: Parts) -> Patch:
 BROKEN_FILE = "The file may be broken; download it again."
 BIASES = ("diff_b", "b_norm", "bias")
 
-PATCH_FORMATS: dict[str, Callable[[Parts], Patch]] = {      # the part that tells a kind; the first there is decides
+PATCH_FORMATS: dict[str, Callable[[Parts], Patch]] = {      # the part that identifies a kind; the first match counts
     "lora_up.weight": LoRA.load,
     "lora_down.weight": LoRA.load,
     "hada_w1_a": LoHa.load,

@@ -1,4 +1,4 @@
-"""Hypernetworks: small networks that change what attention's keys and values are made from.
+"""Hypernetworks: small networks that change the input of attention's keys and values.
 
 A file is a pickled dict: for each channel width a pair of state dicts, for keys and for values, and beside them how
 they were made. No paper describes it: the format is that of the files which A1111 trains, and of older ones
@@ -29,7 +29,7 @@ Activation = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AffineLayer:
-    """An affine map and what follows it. weight: (out, in); bias: (out,)."""
+    """An affine map and its activation. weight: (out, in); bias: (out,)."""
 
     weight: Tensor
     bias: Tensor
@@ -61,7 +61,7 @@ class Norm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MLP:
-    """Layers one after the other, (…, width) → (…, width). Dropout, which only training knows, is left out."""
+    """Layers one after the other, (…, width) → (…, width). Dropout, used only in training, is left out."""
 
     layers: tuple[AffineLayer | Norm, ...]
 
@@ -85,13 +85,13 @@ class Hypernetwork:
 
     name: str                                   # as in <hypernet:name:1>
     mlps: Mapping[int, tuple[MLP, MLP]]         # channel width → for keys, for values
-    step: int | None = None                     # how long it was trained
-    checkpoint: str | None = None               # the name of the checkpoint it was trained with
+    step: int | None = None                     # training steps
+    checkpoint: str | None = None               # the name of the checkpoint it was trained on
     checkpoint_hash: str | None = None
 
     @classmethod
     def read(cls, file: str, content: object) -> Hypernetwork:
-        """From what torch's `weights_only` reader found in the file called `file`.
+        """Read the object of torch's `weights_only` reader for the file called `file`.
 
         Raises ModelUnsupported or ModelCorrupt.
         """
@@ -111,17 +111,17 @@ class Hypernetwork:
         return cls(PurePath(file).stem, mlps, *stored)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Hypernetwork:
-        """The same where and as the model computes."""
+        """Return the hypernetwork on the model's device and in its precision."""
         return replace(
             self, mlps={width: (k.to(device, dtype), v.to(device, dtype)) for width, (k, v) in self.mlps.items()}
         )
 
     def apply(self, context: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-        """(…, width) → what keys and what values are made from; the context itself for a width that the file lacks."""
+        """Return the input of keys and of values, (…, width); the context itself for a width that the file lacks."""
         return self.apply_after(context, context, strength)
 
     def apply_after(self, k: Tensor, v: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-        """The same after another hypernetwork, which has told keys from values."""
+        """Return the inputs after another hypernetwork, whose outputs for keys and values differ."""
         if k.shape[-1] not in self.mlps:
             return k, v
         for_k, for_v = self.mlps[k.shape[-1]]
@@ -129,7 +129,7 @@ class Hypernetwork:
 
 
 def apply_in_turn(hypernetworks: Iterable[tuple[Hypernetwork, float]], context: Tensor) -> tuple[Tensor, Tensor]:
-    """Several hypernetworks with their strengths, each on what the one before it made."""
+    """Apply several hypernetworks with their strengths, each to the output of the one before."""
     k = v = context
     for hypernetwork, strength in hypernetworks:
         k, v = hypernetwork.apply_after(k, v, strength)
@@ -160,8 +160,9 @@ def read_pair(file: str, width: int, pair: object, activations: tuple[Activation
 
 
 def read_mlp(file: str, width: int, state: Mapping[Any, Any], activations: tuple[Activation, Activation]) -> MLP:
-    """The layers in the order of their numbers, which skip those without weights. activations:
-    after each but the last, after the last.
+    """Return the layers in the order of their numbers, which skip those without weights.
+
+    activations: after each layer but the last, and after the last
     """
     weights = layer_weights(file, width, state)
     matrices = sum(weight.ndim == 2 for weight, _ in weights)
@@ -193,7 +194,7 @@ def layer_weights(file: str, width: int, state: Mapping[Any, Any]) -> list[tuple
 
 
 def check_widths(file: str, width: int, layers: Iterable[AffineLayer | Norm]) -> None:
-    """Each layer must take what the one before it gives, and the whole must end as wide as it began."""
+    """Check that each layer accepts the output of the one before it, and that the last one's width is the first's."""
     given = width
     for layer in layers:
         taken, gives = layer.widths
@@ -207,7 +208,7 @@ def check_widths(file: str, width: int, layers: Iterable[AffineLayer | Norm]) ->
         raise ModelCorrupt(f"{file}: a network for width {width} ends with {given} channels.", COPY_HYPERNETWORK_AGAIN)
 
 
-ACTIVATIONS: dict[str, Activation] = {  # "swish" is the hard one; the others bear the names of torch's classes
+ACTIVATIONS: dict[str, Activation] = {  # "swish" is the hard one; the other names are torch's classes
     "linear": unchanged,
     "identity": unchanged,
     "relu": F.relu,

@@ -1,4 +1,4 @@
-"""A network file, read for one model: what it changes there, and the words it brings."""
+"""A network file, read for one model: its changes of the model, and its embeddings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modules.networks.dialects import USED_PARTS, Targets, bundled_embedding, em
 from modules.networks.formats import BROKEN_FILE, read_patches, shapes_of
 from modules.networks.patch import MISSHAPEN, FirstInputs, Patch, Shape
 
-# kohya-ss's OFT by diffusers' names: A1111 draws without it and says nothing, so its pictures are made so
+# kohya-ss's OFT by diffusers' names: A1111 silently ignores it, so its pictures are made without
 PASSED_OVER = "oft_unet_"
 LONGEST_QUOTED = 120            # characters; a tensor's name has up to 100
 # channels of a UNet's first convolution: latent, mask and masked latent; latent alone
@@ -25,7 +25,7 @@ INPAINTING_INPUTS, INPUTS = 9, 4
 class Network:
     """One file's patches, each for a parameter of the model it was read for.
 
-    Strengths and block weights are the user's affair.
+    Strengths and block weights are applied elsewhere.
     """
 
     name: str
@@ -33,10 +33,10 @@ class Network:
     # bundled textual inversions: word → `clip_l`, `clip_g` → (vectors, width)
     embeddings: Mapping[str, Mapping[str, Tensor]]
     metadata: Mapping[str, str]
-    unmatched: tuple[str, ...] = ()                      # what is for nothing this model has, or of no use
+    unmatched: tuple[str, ...] = ()                      # keys for nothing in this model, or without use
 
     def to(self, device: torch.device) -> Network:
-        """The same network with its patches on another device, as it pays to keep them for a GPU."""
+        """Return the network with its patches on another device, since a GPU keeps them."""
         return replace(self, patches={path: patch.to(device) for path, patch in self.patches.items()})
 
     def truncated(self, rank: int) -> Network:
@@ -45,7 +45,7 @@ class Network:
 
 
 def is_text(path: str) -> bool:
-    """Is a parameter of a text encoder, which has a strength of its own?"""
+    """Return whether it is a text encoder's parameter, which has a strength of its own."""
     return path.startswith("text_encoder")
 
 
@@ -82,7 +82,7 @@ def read_network(name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str
 
 
 def sorted_out(tensors: Mapping[str, Tensor], targets: Targets) -> tuple[dict[str, dict[str, Tensor]], list[str]]:
-    """What there is of each module, by the module's path, and the keys of no module."""
+    """Return the tensors of each module, by the module's path, and the keys of no module."""
     layers: dict[str, dict[str, Tensor]] = {}
     unmatched = []
     for key, tensor in tensors.items():
@@ -94,9 +94,9 @@ def sorted_out(tensors: Mapping[str, Tensor], targets: Targets) -> tuple[dict[st
 
 
 def fit_patch(patch: Patch, shape: Shape) -> Patch | None:
-    """The patch for a parameter of this shape.
+    """Return the patch for a parameter of this shape, or None.
 
-    One for an ordinary UNet's first convolution fits an inpainting model's too.
+    A patch for an ordinary UNet's first convolution fits an inpainting model's too.
     """
     widened = FirstInputs(patch, INPUTS) if len(shape) == 4 and shape[1] == INPAINTING_INPUTS else patch
     try:
@@ -106,7 +106,7 @@ def fit_patch(patch: Patch, shape: Shape) -> Patch | None:
 
 
 def made_for(metadata: Mapping[str, str]) -> str:
-    """The hint to one who uses a network with the wrong model; trainers write what they trained on."""
+    """Return a hint for a network used with the wrong model; trainers note the model that they trained on."""
     said = metadata.get("modelspec.architecture") or metadata.get("ss_base_model_version") or ""
     family = spoken_family(family_named(said) or quote_text(said))
     return (
@@ -117,5 +117,5 @@ def made_for(metadata: Mapping[str, str]) -> str:
 
 
 def quote_text(text: str) -> str:
-    """A file's own words in a message: on one line, and no longer than it needs."""
+    """Return a file's own words for a message: on one line, and shortened."""
     return "".join(letter for letter in text if letter.isprintable())[:LONGEST_QUOTED]

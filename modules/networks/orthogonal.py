@@ -1,4 +1,4 @@
-"""Networks that turn a layer's outputs instead of adding to them: orthogonal fine-tuning."""
+"""Networks that rotate a layer's outputs instead of adding to them: orthogonal fine-tuning."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class BOFT(Patch):
 
     def fits(self, shape: Shape) -> bool:
         whole = square(self.blocks, 4) and len(shape) > 1 and shape[0] == self.blocks[0, ..., 0].numel()
-        # far more stages than outputs to join: a file may claim any number
+        # many more stages than outputs to join: a file may claim any number
         if not whole or len(self.blocks) > shape[0].bit_length():
             return False
         reach = 2 ** len(self.blocks) * self.blocks.shape[-1] // 2
@@ -98,7 +98,7 @@ def rotation(blocks: Tensor, constraint: float) -> Tensor:
 
 
 def load_oft(parts: Mapping[str, Tensor]) -> Patch:
-    """`alpha` is the constraint per output; none or 0 is no constraint. Four axes are BOFT's."""
+    """Load OFT; four axes are BOFT's. `alpha` is the constraint per output; none or 0 is no constraint."""
     blocks = parts["oft_blocks"]
     outputs = blocks.shape[-3] * blocks.shape[-1]
     constraint = float(parts.get("alpha", 0)) * outputs or inf

@@ -1,4 +1,4 @@
-"""The value every kind of network is read into: how one parameter of a model changes."""
+"""The patch: how one parameter of a model changes, the value that every kind of network is read into."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 Shape = tuple[int, ...]
-# what torch says of tensors with other axes than expected
+# torch's errors for tensors with other axes than expected
 MISSHAPEN = (IndexError, RuntimeError, TypeError, ValueError, ZeroDivisionError)
 COMPUTE_DTYPES = (torch.float32, torch.float64)      # precisions to compute in
 
@@ -27,19 +27,19 @@ class Patch(ABC):
 
     @abstractmethod
     def fits(self, shape: Shape) -> bool:
-        """Is it for a parameter of this shape, and complete?"""
+        """Return whether it is complete and for a parameter of this shape."""
 
     def apply(self, weight: Tensor, strength: float) -> Tensor:
-        """The changed weight as a new tensor, with the weight's shape, precision and device."""
+        """Return the changed weight as a new tensor, with the weight's shape, precision and device."""
         wide = weight if weight.dtype in COMPUTE_DTYPES else weight.float()
         return (wide + strength * self.delta(wide)).to(weight.dtype)
 
     def apply_into(self, weight: Tensor, strength: float, out: Tensor) -> None:
-        """`apply`, written to `out`, which may be `weight` itself."""
+        """Write `apply`'s result to `out`, which may be `weight` itself."""
         out.copy_(self.apply(weight, strength))
 
     def to(self, device: torch.device) -> Patch:
-        """The same patch with its tensors on another device."""
+        """Return the patch with its tensors on another device."""
         value: Any = self      # every kind of patch is a dataclass
         return replace(value, **{field.name: moved(getattr(value, field.name), device) for field in fields(value)})
 
@@ -76,19 +76,22 @@ def moved(value: Any, device: torch.device) -> Any:
 
 
 def flat(shape: Shape) -> Shape:
-    """A weight's shape as a matrix, (out, in · kh · kw); that of a vector stays."""
+    """Return a weight's shape as a matrix, (out, in · kh · kw); that of a vector stays."""
     return (shape[0], prod(shape[1:])) if len(shape) > 1 else tuple(shape)
 
 
 def along(vector: Tensor, weight: Tensor, axis: int) -> Tensor:
-    """One number a channel, shaped to multiply the weight's outputs (axis 0) or inputs (axis 1)."""
+    """Return one number a channel, shaped to multiply the weight's outputs (axis 0) or inputs (axis 1)."""
     shape = [1] * weight.ndim
     shape[axis] = weight.shape[axis]
     return vector.to(weight).reshape(shape)
 
 
 def product(like: Tensor, a: Tensor, b: Tensor | None = None, *, core: Tensor | None = None) -> Tensor:
-    """(out, in · kh · kw) of two factors and perhaps a core, or of `a` alone; where `like` is and as precise."""
+    """Return (out, in · kh · kw), the product of two factors and perhaps a core, or `a` alone.
+
+    It has the device and the precision of `like`.
+    """
     if b is None:
         return a.to(like).flatten(1)
     if core is None:
@@ -97,7 +100,7 @@ def product(like: Tensor, a: Tensor, b: Tensor | None = None, *, core: Tensor | 
 
 
 def product_shape(a: Tensor, b: Tensor | None = None, *, core: Tensor | None = None) -> Shape:
-    """What `product` gives of these; nothing if they do not go together."""
+    """Return the shape of `product`'s result; None if the factors do not fit."""
     if b is None:
         return flat(a.shape)
     if core is None:
@@ -106,5 +109,5 @@ def product_shape(a: Tensor, b: Tensor | None = None, *, core: Tensor | None = N
 
 
 def taps(core: Tensor) -> int:
-    """kh · kw of a core (rank, rank, kh, kw)."""
+    """Return kh · kw of a core (rank, rank, kh, kw)."""
     return core[0, 0].numel() if core.ndim == 4 else 0

@@ -13,9 +13,9 @@ OWN_ADDRESS = "import.meta.url"
 
 
 def bundle_modules(folder: Path, entry: str) -> str:
-    """The module `entry` and all that it imports, as one module to be served from `folder`'s address.
+    """Return the module `entry` and all that it imports, as one module to be served from `folder`'s address.
 
-    Only the forms in which our scripts import and export are understood. Raises ValueError for a circle of imports, or
+    Only the forms in which our scripts import and export are accepted. Raises ValueError for a circle of imports, or
     for another form.
     """
     order: dict[str, str] = {}
@@ -26,7 +26,7 @@ def bundle_modules(folder: Path, entry: str) -> str:
 
 
 def collect(folder: Path, name: str, order: dict[str, str], above: tuple[str, ...]) -> None:
-    """Put `name` into `order` behind everything that it imports."""
+    """Put `name` into `order`, after everything that it imports."""
     if name in above:
         raise ValueError(f"These scripts import each other: {' → '.join((*above, name))}.")
     if name in order:
@@ -54,7 +54,7 @@ def as_function(name: str, text: str) -> str:
 
 
 def imported(found: re.Match[str], name: str) -> str:
-    """`const {…} = …` in place of an import; its names may be changed with "as"."""
+    """Return `const {…} = …` in place of an import; names may be changed with "as"."""
     if found[1] is None:
         return ""
     names = found[1].replace(" as ", ": ")

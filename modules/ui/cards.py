@@ -1,7 +1,4 @@
-"""The tabs of network cards under the prompts: their names, ids and folders.
-
-What is in them is drawn by assets/cards/.
-"""
+"""The tabs of network cards under the prompts: names, ids and folders. assets/cards/ renders the cards."""
 
 from __future__ import annotations
 
@@ -15,12 +12,12 @@ from modules.ui.words import Words
 
 
 def tabs(tab: str) -> gr.Tabs:
-    """Where `build` is called, after the form's own tab; `tab` is "txt2img" or "img2img"."""
+    """Open the tabs; `build` is called inside, after the form's own tab. `tab` is "txt2img" or "img2img"."""
     return gr.Tabs(elem_id=f"{tab}_extra_tabs", elem_classes="extra-networks", overflow_behavior="wrap")
 
 
 def build(tab: str, models: Library, words: Words) -> None:
-    """One tab for each kind that has a page, inside the `tabs` that are open."""
+    """Build one tab for each kind that has a page, inside the open `tabs`."""
     for catalog in models.catalogs.values():
         if page := catalog.kind.page:
             with gr.Tab(words(catalog.kind.title), id=f"{tab}_{page}", elem_id=f"{tab}_{page}"):
@@ -28,7 +25,7 @@ def build(tab: str, models: Library, words: Words) -> None:
 
 
 def cards_place(tab: str, catalog: Catalog, words: Words) -> str:
-    """Where the scripts draw the cards, and what they cannot know themselves."""
+    """Return the element for the cards, with the data that the scripts need."""
     kind = catalog.kind
     known = {
         "tab": tab,

@@ -1,6 +1,4 @@
-"""The page's document: gradio's, with our head in it, so that theme,
-remembered form and early clicks are there before anything is drawn.
-"""
+"""The page's document: gradio's, with our head, so that theme, form and early clicks work before it is rendered."""
 
 from __future__ import annotations
 
@@ -12,13 +10,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FOR_GOOD = "public, max-age=31536000, immutable"
-# gradio's files whose names change with their content
+# gradio's files with a hash of the content in their names
 HASHED = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(?:js|css|woff2?)")
-HEAD_END = b"</head>"      # gradio's own scripts stand before it and run after ours, for they are modules
+HEAD_END = b"</head>"      # gradio's scripts stand before it and run after ours, since they are modules
 
 
 class Document:
-    """Puts `head(scope)` into the document at `/`; all else is gradio's.
+    """The application that inserts `head(scope)` into the document at `/`; all other paths are gradio's.
 
     An unchanged document costs a 304, a file with a hash nothing.
     """
@@ -49,7 +47,7 @@ def for_good(send: Send) -> Send:
 
 
 class Reply:
-    """An answer, collected whole."""
+    """A response, collected whole."""
 
     def __init__(self) -> None:
         self.start: Message = {}
@@ -68,7 +66,10 @@ class Reply:
         )
 
     def insert(self, head: bytes, known: str) -> None:
-        """known: the ETag of what the browser has"""
+        """Insert the head into the document.
+
+        known: the ETag of the browser's copy
+        """
         before, end, after = self.body.rpartition(HEAD_END)
         self.body = before + head + end + after
         tag = f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'

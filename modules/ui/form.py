@@ -13,7 +13,7 @@ from modules.ui.words import Words
 
 T = TypeVar("T")
 
-# Where A1111's element ids differ from the API's field names.
+# A1111's element ids that differ from the API's field names.
 ELEM_IDS: Mapping[str, str] = {
     "negative_prompt": "neg_prompt",
     "sampler_name": "sampling",
@@ -39,7 +39,7 @@ ELEM_IDS: Mapping[str, str] = {
 
 
 class Form(Generic[T]):
-    """The components of `request`, not rendered yet: `place` renders some, `rest` those that nobody placed."""
+    """The components of `request`, not rendered yet: `place` renders some of them, `rest` all others."""
 
     def __init__(
         self, request: type[T], tab: str, lists: Lists, words: Words,
@@ -47,7 +47,7 @@ class Form(Generic[T]):
     ) -> None:
         """others: components, not rendered yet, for fields that are declared without a control
 
-        held: fields that have no control, for the page's scripts fill them in: name → what they begin with
+        held: start values of fields without a control, which the page's scripts fill in, by name
         """
         self.request = request
         start, held = form_defaults(request), dict(held or {})

@@ -1,4 +1,4 @@
-"""How the page is dressed: our style sheet and scripts, and gradio's own look turned down to nothing."""
+"""The page's look: our style sheet and scripts, and gradio's own styles reduced to nothing."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from modules.ui.document import FOR_GOOD
 ASSETS = Path(__file__).parent / "assets"
 SHEETS = ("variables", "page", "results", "cards", "editor", "queue", "icons")      # later ones win
 CONTENT_TYPES = {"js": "text/javascript", "css": "text/css"}
-PLACE = "/easel/page"      # where the assets are served, below the page's own address
+PLACE = "/easel/page"      # the assets' path below the page's address
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
 class Fresh(StaticFiles):
-    """Files that a browser asks for again each time, so that an update is seen at once; unchanged ones cost a 304."""
+    """Files that a browser revalidates each time, so that an update is seen at once; unchanged ones cost a 304."""
 
     def file_response(self, *args: Any, **how: Any) -> Response:
         response = super().file_response(*args, **how)
@@ -37,7 +37,7 @@ class Fresh(StaticFiles):
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A text of ours that is served under a name which changes with it, so that browsers may keep it for good."""
+    """A text served under a name that contains its hash, so that browsers may keep it for good."""
 
     stem: str
     ending: str
@@ -75,13 +75,11 @@ class Assets:
         )
 
     def routes(self) -> list[BaseRoute]:
-        """The single files are there as well: workers are started from them."""
+        """The routes, also of the single files: workers are started from them."""
         return [self.boot.route(), self.sheet.route(), self.main.route(), Mount(PLACE, Fresh(directory=ASSETS))]
 
     def head(self, subpath: str, facts: Mapping[str, Any]) -> str:
-        """What goes into <head>: facts for the scripts, theme and remembered form before anything is drawn,
-        the style sheet, the scripts.
-        """
+        """Return the content of <head>: facts for the scripts, theme, remembered form, style sheet and scripts."""
         place = subpath + PLACE
         return (
             f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>'
@@ -91,10 +89,10 @@ class Assets:
 
 
 def embedded(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """Return JSON that cannot end its script element."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def theme() -> gr.themes.Base:
-    """Our own fonts, none fetched; colours come from variables.css."""
+    """Return the theme, with our own fonts, none fetched; colours come from variables.css."""
     return gr.themes.Base(font=FONT, font_mono=MONO, radius_size="sm", spacing_size="sm", text_size="sm")

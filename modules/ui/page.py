@@ -1,4 +1,4 @@
-"""The page as a whole: the quick settings, the tabs, and what mount_gradio_app must be told."""
+"""The whole page: the quick settings, the tabs, and the arguments of mount_gradio_app."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ TITLE = "Easel"
 
 
 class PageBlocks(gr.Blocks):
-    """gradio's, described once it has been mounted: before that gradio puts its description together three times,
-    and nobody reads it.
-    """
+    """gradio's Blocks with a description computed once, after mounting; gradio computes it three times before that."""
 
     def get_config_file(self) -> Any:
         return super().get_config_file() if self.custom_mount_path is not None else {}
@@ -70,7 +68,7 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
 
 
 class Forms(NamedTuple):
-    """The forms that make pictures, each under the name of its tab."""
+    """The forms that make pictures, each under its tab's name."""
 
     txt2img: ScriptedForm[Txt2Img]
     img2img: ScriptedForm[Img2ImgBatch]
@@ -90,13 +88,13 @@ class Forms(NamedTuple):
 
 
 def choice_controls(stores: Mapping[str, Mapping[str, Component]], listed: Mapping[str, str]) -> dict[str, Component]:
-    """The controls whose choices are files, by their element ids."""
+    """Return the controls that choose files, by their element ids."""
     controls = (control for controls in stores.values() for control in controls.values())
     return {control.elem_id: control for control in controls if control.elem_id in listed}
 
 
 def choice_lists(forms: Mapping[str, Form[Any]]) -> dict[str, str]:
-    """Element id of a control whose choices are files → the name of its list."""
+    """Return element id → list name, for the controls that choose files."""
     scripts = [each for form in forms.values() if isinstance(form, ScriptedForm) for each in form.scripts.values()]
     found = dict(each for form in (*forms.values(), *scripts) for each in choice_lists_of(form))
     return {**quicksettings.PICKER_LISTS, **merger.MERGER_LISTS, **found}
@@ -110,21 +108,19 @@ def choice_lists_of(form: Form[Any]) -> Iterator[tuple[str, str]]:
 
 
 def mount_arguments(assets: Assets) -> dict[str, Any]:
-    """Keyword arguments of `gr.mount_gradio_app` for this page."""
+    """Return the keyword arguments of `gr.mount_gradio_app` for this page."""
     return {
         "theme": look.theme(),
         "app_kwargs": {"routes": assets.routes()},
         "footer_links": [],
         "run_history": False,
         "ssr_mode": False,
-        "show_error": False,      # what goes wrong in gradio is for the log
+        "show_error": False,      # gradio's errors belong in the log
     }
 
 
 def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, Any]) -> Document:
-    """The mounted page as it is sent: with our head,
-    which tells whoever asks the `standing` facts and what they begin with.
-    """
+    """Return the mounted page with our head: the `standing` facts, and the account's start values."""
 
     def head(scope: Scope) -> str:
         return assets.head(app.flags.subpath, {**standing, "start": beginning(app, scope["account"])})
@@ -133,7 +129,7 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
 
 
 def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[Any]]) -> dict[str, Any]:
-    """What the scripts must know beforehand, whoever asks."""
+    """Return the facts that the scripts need, the same for every account."""
     return {
         "title": TITLE,
         "theme": app.flags.theme,
@@ -151,7 +147,7 @@ def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[An
 
 
 def argument_ids(form: Form[Any]) -> dict[str, dict[str, str]]:
-    """Script → argument → the name of its control in the form."""
+    """Return script → argument → the name of its control in the form."""
     scripts = form.scripts if isinstance(form, ScriptedForm) else {}
     return {
         name: {argument: control.elem_id for argument, control in each.components.items()}
@@ -160,7 +156,7 @@ def argument_ids(form: Form[Any]) -> dict[str, dict[str, str]]:
 
 
 def ids(form: Form[Any]) -> dict[str, str]:
-    """The element ids of a form's controls and of the pickers of the model, by their names."""
+    """Return the element ids of a form's controls and of the model's pickers, by name."""
     pickers = {name: f"setting_{name}" for name in MODEL_SETTINGS}
     return pickers | ids_of(form)
 
@@ -170,7 +166,7 @@ def ids_of(form: Form[Any]) -> dict[str, str]:
 
 
 def beginning(app: App, account: Account) -> dict[str, Any]:
-    """What somebody begins with who has nothing remembered, and what there is to choose from now."""
+    """Return an account's start values without a remembered form, and the current options."""
     choice, mine = standing_choice(app, account.name), app.data_of(account.name)
     administers = account.role >= Role.ADMINISTRATOR
     return {

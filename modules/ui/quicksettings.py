@@ -1,6 +1,6 @@
-"""The line above the tabs: which model draws, what the queue looks like, light or dark.
+"""The row above the tabs: the pickers of the model, the state of the queue, light or dark.
 
-What is in it comes with the document.
+Its values come with the document.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from modules.settings.options import Settings
 from modules.ui.widgets import Lists, component
 from modules.ui.words import Words
 
-# Pickers of files → the list that each offers.
+# Pickers of files → the name of the list.
 PICKER_LISTS: Mapping[str, str] = {"setting_sd_model_checkpoint": "titled_checkpoints", "setting_sd_vae": "titled_vaes"}
 
 
 def build(lists: Lists, words: Words) -> dict[str, Component]:
-    """The row; returns its pickers by the settings they choose."""
+    """Build the row; return its pickers by setting."""
     pickers = {name: picker(name, lists, words) for name in MODEL_SETTINGS}
     with gr.Row(elem_id="quicksettings"):
         pickers["sd_model_checkpoint"].render()
@@ -40,8 +40,8 @@ def build(lists: Lists, words: Words) -> dict[str, Component]:
 
 
 def picker(name: str, lists: Lists, words: Words) -> Component:
-    """A setting's own control, without its help: the row has no room."""
-    if name == "sd_model_checkpoint":  # its list comes with the page, for it says more than names
+    """Return a setting's own control, without its help: the row has no room."""
+    if name == "sd_model_checkpoint":  # its list comes with the page, with more data than names
         return gr.Dropdown(
             [], label=words("Stable Diffusion checkpoint"), elem_id=f"setting_{name}", interactive=True, render=False
         )

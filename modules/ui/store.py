@@ -1,4 +1,4 @@
-"""A form's values in the hands of the page's scripts: they hear each change and may set any control.
+"""Stores: a form's values for the page's scripts, which hear each change and may set any control.
 
 Nothing of it reaches the server.
 """
@@ -16,7 +16,7 @@ QUIET: Mapping[str, Any] = {"queue": False, "show_progress": "hidden", "api_visi
 
 
 def connect(store: str, controls: Mapping[str, Component]) -> None:
-    """`controls` as a store of that name (assets/core/boot.js), which hears what they hold and fills them."""
+    """Connect controls to a store of that name (assets/core/boot.js), which reads and sets their values."""
     heard = [control.change for control in controls.values() if hasattr(control, "change")]
     names = json.dumps(list(controls))
     gr.on(
@@ -26,7 +26,7 @@ def connect(store: str, controls: Mapping[str, Component]) -> None:
 
 
 def connect_filling(store: str, controls: Mapping[str, Component]) -> None:
-    """`controls` as a store that only fills them: with values, or with what they offer."""
+    """Connect controls to a store that only sets their values or their options."""
     bridge = gr.HTML(
         elem_id=f"{store}_store",
         js_on_load=f"easel.store('{store}').connect(() => trigger('fill'))",

@@ -1,4 +1,4 @@
-"""A declared field as a gradio component: label, help, limits and choices all come from its Param."""
+"""A declared field as a gradio component: label, help, limits and options come from its Param."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from modules.base.fields import (
 from modules.requests.choices import Lists
 from modules.ui.words import Words
 
-EXACT = 2**53      # beyond this a browser's numbers skip integers
+EXACT = 2**53      # larger integers are inexact in a browser
 
 
 def component(param: Param, value: Any, lists: Lists, words: Words, **placing: Any) -> Component:
-    """The control for one field; `placing` (elem_id, render …) goes to gradio."""
+    """Return the control of one field; `placing` (elem_id, render …) goes to gradio."""
     common = {"label": words(param.label), "info": words(param.help), "value": value, "interactive": True, **placing}
     return MAKERS[type(param.widget)](param.widget, lists, common)
 
@@ -38,7 +38,7 @@ def slider(widget: Slider, lists: Lists, common: dict[str, Any]) -> Component:
 
 
 def number_box(widget: Number, lists: Lists, common: dict[str, Any]) -> Component:
-    """A number box; a text box where the numbers are larger than a browser can hold."""
+    """Return a number box; a text box if the numbers are larger than a browser can hold."""
     if widget.high is not None and widget.high > EXACT:
         digits = gr.InputHTMLAttributes(autocomplete="off", spellcheck=False)
         return gr.Textbox(**common | {"value": str(common["value"])}, max_lines=1, html_attributes=digits)
@@ -46,7 +46,7 @@ def number_box(widget: Number, lists: Lists, common: dict[str, Any]) -> Componen
 
 
 def dropdown(widget: Choice, lists: Lists, common: dict[str, Any]) -> Component:
-    """Where there is but one value, ever, there is nothing to choose."""
+    """Return a dropdown, or a fixed value if there can be only one."""
     return gr.Dropdown(
         choice_list(widget.of, lists), visible=not isinstance(widget.of, tuple) or len(widget.of) > 1, **common
     )
@@ -57,7 +57,7 @@ def radio(widget: Radio, lists: Lists, common: dict[str, Any]) -> Component:
 
 
 def several(widget: Choices, lists: Lists, common: dict[str, Any]) -> Component:
-    """A list that never changes is short enough to be seen whole."""
+    """Return a control for several values: a list that never changes is short enough to be seen whole."""
     choices = choice_list(widget.of, lists)
     if isinstance(widget.of, tuple):
         return gr.CheckboxGroup(choices, **common | {"value": list(common["value"])})
@@ -73,7 +73,7 @@ def text_box(widget: Text, lists: Lists, common: dict[str, Any]) -> Component:
 
 
 def numbers(widget: Numbers, lists: Lists, common: dict[str, Any]) -> Component:
-    """A text, which the request takes as the list that it is."""
+    """Return a text box, whose text the request parses as a list."""
     return gr.Textbox(**common | {"value": ", ".join(map(str, common["value"]))}, max_lines=1)
 
 

@@ -1,4 +1,4 @@
-"""Every label of the page goes through one table: English text → the text shown, as in A1111's localisation files."""
+"""The table of all labels: English text → the text shown, as in A1111's localisation files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modules.base.errors import Invalid
 
 @dataclass(frozen=True)
 class Words:
-    """Call it with the English text; what the table does not know stays English."""
+    """The table. Called with an English text, it returns the translation, or the text itself if it has none."""
 
     table: Mapping[str, str] = field(default_factory=dict)
 
@@ -21,7 +21,7 @@ class Words:
 
     @classmethod
     def read(cls, path: Path) -> Words:
-        """From a JSON object of texts, as A1111's `localizations/zh-CN.json` is one. Raises Invalid."""
+        """Read a JSON object of texts, such as A1111's `localizations/zh-CN.json`. Raises Invalid."""
         hint = "It is a JSON object, English text to translation."
         try:
             table = json.loads(path.read_text(encoding="utf-8"))

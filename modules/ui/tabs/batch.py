@@ -1,4 +1,4 @@
-"""Many pictures at once: img2img's Batch tab, and the folders that Extras takes pictures from as well."""
+"""The controls for many pictures: img2img's Batch tab, and the folders that Extras uses as well."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TAB = "img2img_batch"
 
 
 def batch_controls(words: Words) -> dict[str, Component]:
-    """For what is declared without a control."""
+    """Return controls for fields that are declared without one."""
     return {
         "resize_by": gr.Radio(
             [(words("Resize to"), False), (words("Resize by"), True)],
@@ -30,7 +30,7 @@ def batch_controls(words: Words) -> dict[str, Component]:
 
 
 def build(form: Form[Any], flags: Flags, words: Words) -> None:
-    """A1111's two ways to name the pictures, and what is taken from their generation data."""
+    """Build A1111's two ways to name the pictures, and the choice of what is taken from their generation data."""
     with gr.Tabs(elem_id=f"{TAB}_source"):
         with gr.Tab(words("Upload"), id=f"{TAB}_upload", elem_id=f"{TAB}_upload_tab"):
             gr.HTML('<div class="batch-place"></div>', elem_id=f"{TAB}_upload", padding=False)

@@ -1,4 +1,4 @@
-"""The Extras tab: finished pictures made larger, one, several or a folder of them."""
+"""The Extras tab: enlarging one finished picture, several or a folder of them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from modules.ui.words import Words
 TAB = "extras"
 
 
-# without a control: the scripts send the pictures
+# without a control: the scripts upload the pictures
 EXTRAS_HELD: Mapping[str, Any] = {"images": [], "infotexts": [], "batch_source": ""}
 
 
 def extras_controls(words: Words) -> dict[str, Component]:
-    """Controls for what is declared without one."""
+    """Return controls for fields that are declared without one."""
     ways = [(words("Scale by"), BY), (words("Scale to"), TO)]
     return {
         "resize_mode": gr.Radio(ways, value=BY, label=words("Resize mode"), elem_id="extras_resize_mode", render=False),
@@ -40,7 +40,7 @@ def build(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
 
 
 def picture_inputs(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
-    """Sent from here, or of a folder of the server."""
+    """Build the inputs: uploads, or a folder of the server."""
     with gr.Tabs(elem_id=f"mode_{TAB}"):
         with gr.Tab(words("Pictures"), id="single_image", elem_id=f"{TAB}_single_tab"):
             gr.HTML(elem_id=f"{TAB}_image", padding=False)

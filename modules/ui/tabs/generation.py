@@ -1,6 +1,6 @@
-"""What txt2img and img2img have in common: A1111's controls in A1111's places.
+"""The common parts of txt2img and img2img: A1111's controls in A1111's places.
 
-What moves (progress, pictures, shortcuts) is in assets/.
+Dynamic parts (progress, pictures, shortcuts) are in assets/.
 """
 
 from __future__ import annotations
@@ -85,5 +85,5 @@ def results(tab: str) -> None:
 
 
 def tool(elem_id: str, name: str, icon: str, words: Words) -> gr.Button:
-    """A small button that shows an icon; its text is what a screen reader says and the tooltip shows."""
+    """Return a small button with an icon; its text is its tooltip, and what a screen reader says."""
     return gr.Button(words(name), elem_id=elem_id, elem_classes=f"tool {icon}")

@@ -1,4 +1,4 @@
-"""The img2img tab: a picture in, through an editor for each way to use it."""
+"""The img2img tab: an input picture, with an editor for each way to use it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from modules.ui.words import Words
 
 TAB = "img2img"
 
-# A1111's tabs: title, id, and what the editor in it does (assets/img2img/).
+# A1111's tabs: title, id, and the mode of the editor in it (assets/img2img/).
 MODES = (
     ("img2img", "img2img_img2img_tab", "image"),
     ("Sketch", "img2img_img2img_sketch_tab", "sketch"),
@@ -30,7 +30,7 @@ MODES = (
 )
 
 
-# Without a control: the scripts send the pictures, and pasted data may name a noise multiplier in place of the
+# Without a control: the scripts upload the pictures, and pasted data may contain a noise multiplier in place of the
 # setting's.
 IMG2IMG_HELD: Mapping[str, Any] = {
     "init_images": [],
@@ -42,7 +42,7 @@ IMG2IMG_HELD: Mapping[str, Any] = {
 
 
 def img2img_controls(words: Words) -> dict[str, Component]:
-    """Controls for what is declared without one."""
+    """Return controls for fields that are declared without one."""
     def choice(field: str, value: Any, elem_id: str) -> gr.Radio:
         label, values = NAMED_VALUES[field]
         return gr.Radio(
@@ -89,7 +89,7 @@ def img2img_settings(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Word
 
 
 def picture_editors(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
-    """An editor for each way to use one picture, and the tab for many."""
+    """Build an editor for each way to use one picture, and the tab for many."""
     with gr.Tabs(elem_id="mode_img2img"):
         for title, elem_id, kind in MODES:
             with gr.Tab(words(title), id=elem_id, elem_id=elem_id):
@@ -99,13 +99,13 @@ def picture_editors(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words
 
 
 def inpainting(form: Form[Img2ImgBatch], words: Words) -> None:
-    """Shown where there is a mask."""
+    """Build the controls that are shown with a mask."""
     with gr.Column(elem_id="inpaint_controls"):
         with gr.Row():
             form.place("mask_blur", "inpaint_full_res_padding")
         form.place("inpainting_mask_invert", "inpainting_fill", "inpaint_full_res")
         with gr.Accordion(words("Soft inpainting"), open=False, elem_id="soft_inpainting"):
-            form.components["soft_inpainting"].label = words("Enable")      # the fold has its name
+            form.components["soft_inpainting"].label = words("Enable")      # the accordion has its name
             form.place("soft_inpainting")
             with gr.Row():
                 form.place("mask_blend_power", "mask_blend_scale", "inpaint_detail_preservation")

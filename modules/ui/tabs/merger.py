@@ -1,5 +1,6 @@
-"""The Checkpoint Merger tab: A1111's controls in its order,
-and what it lacks folded below. assets/tabs/merger.js asks the API for the work.
+"""The Checkpoint Merger tab: A1111's controls in its order, and our additions folded below.
+
+assets/tabs/merger.js asks the API for the work.
 """
 
 from __future__ import annotations
@@ -19,18 +20,17 @@ from modules.ui.words import Words
 
 TAB = "modelmerger"
 
-# The three pickers that A1111 has, and one for more: together they are the field `models`. Element id → the list that
-# it offers.
+# A1111's three pickers, and one for more: together they are the field `models`. Element id → list name.
 MERGER_LISTS: Mapping[str, str] = {
     f"{TAB}_primary_model_name": "checkpoints",
     f"{TAB}_secondary_model_name": "checkpoints",
-    f"{TAB}_tertiary_model_name": "refiners",      # it may be left out again
+    f"{TAB}_tertiary_model_name": "refiners",      # it can be emptied again
     f"{TAB}_other_model_names": "checkpoints",
 }
 
 
 def merger_forms(lists: Lists, words: Words) -> dict[str, Form[Any]]:
-    """The forms of what can be made, by the kinds of their jobs."""
+    """Return the forms of model files, by job kind."""
     return {
         "merge": Form(Merge, TAB, lists, words, source_pickers(words)),
         "convert": Form(Conversion, f"{TAB}_convert", lists, words),
@@ -84,7 +84,7 @@ def merge_controls(form: Form[Merge], words: Words) -> None:
 
 
 def formulas(words: Words) -> Iterator[str]:
-    """Of each method, with the field of its shares; the script shows those of the chosen one."""
+    """Yield each method's formula, with the field of its shares; the script shows those of the chosen one."""
     for method in MERGE_METHODS.values():
         data = f'data-method="{escape(method.name)}" data-shares="{method.shares}"'
         yield f"<p {data}>{escape(words(method.formula))}</p>"

@@ -1,4 +1,4 @@
-"""PNG Info: drop a picture, see what made it and send it on. The server reads it, as for its API."""
+"""PNG Info: drop a picture, see its generation data and send it on. The server reads it, as for its API."""
 
 from __future__ import annotations
 

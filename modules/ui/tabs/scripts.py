@@ -1,6 +1,6 @@
-"""A1111's scripts at the foot of the settings: which one, and the arguments of the chosen one.
+"""A1111's scripts at the foot of the settings: a choice, and the arguments of the chosen script.
 
-What moves is in assets/generation/scripts.js.
+Dynamic parts are in assets/generation/scripts.js.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from modules.ui.words import Words
 
 
 class ScriptedForm(Form[Request]):
-    """A request's form, and in it one for each script that the request may choose."""
+    """A request's form, with a form for each script that the request may choose."""
 
     def __init__(
         self, request: type[Request], kind: GenerationKind, lists: Lists, words: Words,
@@ -41,7 +41,7 @@ class ScriptedForm(Form[Request]):
 
 
 def id_of(script: Script, kind: GenerationKind) -> str:
-    """What its controls' ids begin with: as A1111's do, with the kind where the script is in both."""
+    """Return the prefix of its controls' ids: A1111's, with the kind if the script is in both."""
     title = re.sub(r"[^a-z0-9_]", "", script.name.lower().replace(" ", "_"))
     return f"script_{kind}_{title}" if len(script.kinds) > 1 else f"script_{title}"
 

@@ -1,4 +1,4 @@
-"""The Settings tab: every declared setting, by section, each with a way back to its default."""
+"""The Settings tab: every declared setting, by section, each with a button for its default."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ TITLES: Mapping[str, str] = {
 
 
 def build(lists: Lists, words: Words) -> dict[str, Component]:
-    """The tab; returns the controls by the names of their settings.
+    """Build the tab; return the controls by setting.
 
-    assets/tabs/settings.js applies them through the API and adds each one's way back: gradio's start takes as long as
-    it has elements.
+    assets/tabs/settings.js applies them through the API and adds the buttons for defaults: gradio's start takes as long
+    as it has elements.
     """
     controls: dict[str, Component] = {}
     with gr.Row(elem_id="settings_bar"):
@@ -69,12 +69,12 @@ def element_ids_of_servers() -> list[str]:
 
 
 def labels(words: Words) -> dict[str, str]:
-    """The settings of this tab in the order of their controls, by the names shown."""
+    """Return the settings of this tab in the order of their controls, by label."""
     return {name: words(param.label) for _, params in sections() for name, param in params}
 
 
 def sections() -> Iterator[tuple[str, list[tuple[str, Param]]]]:
-    """Section → its settings, both in declared order."""
+    """Yield section → its settings, both in declared order."""
     params = [(name, param) for name, param in declared_params(Settings).items() if name not in SHOWN_ELSEWHERE]
     order = list(dict.fromkeys(param.section for _, param in params))
     params.sort(key=lambda pair: order.index(pair[1].section))

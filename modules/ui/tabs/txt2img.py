@@ -40,7 +40,7 @@ def txt2img_settings(form: ScriptedForm[Txt2Img], words: Words) -> None:
 
 
 def hires_settings(form: Form[Txt2Img], words: Words) -> None:
-    form.components["enable_hr"].label = words("Enable")      # the fold has its name
+    form.components["enable_hr"].label = words("Enable")      # the accordion has its name
     form.place("enable_hr")
     with gr.Row(elem_id=f"{TAB}_hires_fix_row1"):
         form.place("hr_upscaler", "hr_second_pass_steps", "denoising_strength")
