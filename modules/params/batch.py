@@ -1,6 +1,4 @@
-"""What a user may ask of many pictures at once: img2img's Batch tab, Extras' Batch from Directory;
-and what it comes to.
-"""
+"""Requests for many pictures at once: img2img's Batch tab, Extras' Batch from Directory; and their recorded form."""
 
 from __future__ import annotations
 
@@ -16,16 +14,16 @@ from modules.params.extras import Extras
 from modules.params.img2img import Img2Img
 
 MOST_BATCH_PICTURES = 10_000
-# as A1111 names and orders them
+# A1111's names, in its order
 PNG_INFO = ("Prompt", "Negative prompt", "Seed", "CFG scale", "Sampler", "Steps", "Model hash")
 
 Folder = Text(1, MAX_PATH)
-BatchSource = Literal["", "upload", "folder"]      # "": it is no batch
+BatchSource = Literal["", "upload", "folder"]      # "": no batch
 
 
 @dataclass(frozen=True, kw_only=True)
 class FromFolder:
-    """Folders on the server, as the form names them."""
+    """Folders on the server, as in the form."""
 
     batch_source: BatchSource = ""
     batch_input_dir: Annotated[str, Param("Input directory", Folder, "All pictures of this folder, on the machine where the server runs.")] = ""
@@ -36,18 +34,18 @@ class FromFolder:
 
 @dataclass(frozen=True)
 class Sent:
-    """A picture that came from the browser."""
+    """An uploaded picture."""
 
     image: Name                                                       # its name among `imaging.inputs`
-    file: FilePath = ""                                               # what its file is called there
+    file: FilePath = ""                                               # its file's name in the browser
     infotext: Annotated[str, MaxLen(MAX_INFOTEXT)] = ""               # the generation data in it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Img2ImgBatch(FromFolder, Img2Img):
-    """img2img's form as the page sends it, its Batch tab with it."""
+    """img2img's form as the page sends it, with its Batch tab."""
 
-    resize_by: bool = False      # the result's size is the picture's times `scale_by`, and no other
+    resize_by: bool = False      # the result's size is the picture's times `scale_by`
     scale_by: Annotated[float, Param("Scale", Slider(0.05, 4, 0.05), "How many times as large as the picture the result is.")] = 1.0
 
     batch_sent: Annotated[tuple[Sent, ...], MaxLen(MOST_BATCH_PICTURES)] = ()
@@ -68,13 +66,13 @@ class Img2ImgBatch(FromFolder, Img2Img):
 
 @dataclass(frozen=True, kw_only=True)
 class ExtrasBatch(FromFolder, Extras):
-    """Extras' form: pictures that were kept before, or a folder of them."""
+    """Extras' form: uploaded pictures, or a folder of them."""
 
     images: Annotated[tuple[Name, ...], MaxLen(MAX_ITEMS)] = ()           # names of `imaging.inputs`
     infotexts: Annotated[tuple[Annotated[str, MaxLen(MAX_INFOTEXT)], ...], MaxLen(MAX_ITEMS)] = ()      # each picture's generation data
 
 
-# What is recorded -----------------------------------------------------------------------------------
+# The recorded form ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +83,24 @@ class BatchItem:
     """
 
     image: str
-    file: str                                                         # what it is called, without folders
+    file: str                                                         # the file's name, without folders
     mask: str = ""
-    # the generation data it came with, where that is kept
+    # its own generation data, where they are kept
     infotext: str = ""
-    # fields of the request that are this picture's own
+    # its own fields of the request
     params: Mapping[str, Any] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)         # likewise
+    settings: Mapping[str, Any] = field(default_factory=dict)         # its own settings
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     entries: tuple[BatchItem, ...]
-    folder: str = ""                    # where results go, under their pictures' names; "": among the outputs
-    notes: tuple[str, ...] = ()         # what the person should know, such as files that are no pictures
+    folder: str = ""                    # the results' folder, with the pictures' names; "": the outputs
+    notes: tuple[str, ...] = ()         # remarks for the person, such as on other files
 
     @classmethod
     def recorded(cls, params: Mapping[str, Any]) -> Batch | None:
-        """The batch in a job's parameters, if it is one."""
+        """Return the batch in a job's parameters, if there is one."""
         found = params.get("batch")
         return found and cls(
             tuple(BatchItem(**entry) for entry in found["entries"]), found["folder"], tuple(found["notes"])

@@ -1,4 +1,4 @@
-"""What a user may ask of Extras: finished pictures made larger, faces restored."""
+"""The parameters of Extras: upscaling of finished pictures, and face restoration."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from modules.base.sizes import Size
 from modules.params.infotext import SIZE, quote, read_pairs, split_infotext, unquote
 
 BY, TO = range(2)                   # resize_mode
-NO_UPSCALER = "None"                       # the upscaler that leaves a picture as it is
+NO_UPSCALER = "None"                       # the upscaler that changes nothing
 LONGEST_SIDE = 32768                     # pixels of a side
 MOST_OUTPUT_PIXELS = 16384**2              # of a picture
 MOST_IN_ALL = 4 * MOST_OUTPUT_PIXELS       # of all pictures of a request
-MOST_SENT = 128_000_000             # pixels of those it starts from: all of them are in memory while the job lasts
+MOST_SENT = 128_000_000             # pixels of all input pictures: they stay in memory while the job runs
 
 
 
 @dataclass(frozen=True, slots=True)
 class Restoring:
-    """What restores faces, how much of its work is seen, and CodeFormer's weight."""
+    """A face restorer, the visible share of its result, and CodeFormer's weight."""
 
     name: str
     visibility: float
@@ -39,7 +39,7 @@ class Extras:
     """
 
     resize_mode: Annotated[int, Interval(ge=BY, le=TO)] = BY
-    show_extras_results: bool = True        # of a folder of pictures: A1111 can keep its page from showing them
+    show_extras_results: bool = True        # of a folder's pictures: A1111's page can leave them out
     upscaling_resize: Annotated[float, Param("Resize", Slider(0.05, 16, 0.05), "How many times as large.", form=4.0)] = 2.0
     upscaling_resize_w: Annotated[int, Param("Width", Number(1, LONGEST_SIDE), "In pixels, where a size is asked for.")] = 512
     upscaling_resize_h: Annotated[int, Param("Height", Number(1, LONGEST_SIDE), "In pixels, where a size is asked for.")] = 512
@@ -50,11 +50,11 @@ class Extras:
     gfpgan_visibility: Annotated[float, Param("GFPGAN visibility", Slider(0, 1, 0.001), "How much of the faces GFPGAN restored is seen.")] = 0.0
     codeformer_visibility: Annotated[float, Param("CodeFormer visibility", Slider(0, 1, 0.001), "How much of those CodeFormer restored.")] = 0.0
     codeformer_weight: Annotated[float, Param("CodeFormer weight", Slider(0, 1, 0.001), "0 restores most, 1 keeps most of the face.")] = 0.0
-    upscale_first: bool = False             # taken for old clients; as in A1111 1.10.1 faces come last whatever it says
+    upscale_first: bool = False             # accepted from old clients; as in A1111 1.10.1 faces always come last
 
     @property
     def upscalers(self) -> tuple[str, ...]:
-        """Those whose work is seen: none, one or two."""
+        """The upscalers with a visible result: none, one or two."""
         if self.upscaler_1 == NO_UPSCALER:
             return ()
         second = self.upscaler_2 != NO_UPSCALER and self.extras_upscaler_2_visibility > 0
@@ -62,7 +62,7 @@ class Extras:
 
     @property
     def restorers(self) -> tuple[Restoring, ...]:
-        """Those whose work is seen, in the order they follow the upscalers."""
+        """The restorers with a visible result, in the order after the upscalers."""
         both = (
             Restoring("GFPGAN", self.gfpgan_visibility),
             Restoring("CodeFormer", self.codeformer_visibility, self.codeformer_weight),
@@ -75,14 +75,12 @@ class Extras:
         return (self.upscaling_resize_w, self.upscaling_resize_h) if self.resize_mode == TO else None
 
     def scale(self, size: Size) -> float:
-        """How many times as large a picture of that size becomes: as asked,
-        or so that nothing of the frame is left free.
-        """
+        """Return the factor for a picture of that size: the one asked for, or the one that covers the frame."""
         return max(self.frame[0] / size[0], self.frame[1] / size[1]) if self.frame else self.upscaling_resize
 
 
 def check_sent(sizes: Sequence[Size]) -> None:
-    """Raises Invalid if pictures of these sizes are too much to start from."""
+    """Raise Invalid if input pictures of these sizes are too large together."""
     if sum(width * height for width, height in sizes) > MOST_SENT:
         raise Invalid(
             f"The pictures have more than {MOST_SENT // 10**6} million pixels together.",
@@ -92,9 +90,7 @@ def check_sent(sizes: Sequence[Size]) -> None:
 
 
 def check_sizes(params: Extras, sizes: Sequence[Size]) -> None:
-    """Raises Invalid, naming the field, if what becomes of pictures of
-    these sizes is more than a machine should hold.
-    """
+    """Raise Invalid, naming the field, if the results of pictures of these sizes would be too large."""
     if not params.upscalers:
         return
     large = [size_after(params, size) for size in sizes]
@@ -107,7 +103,7 @@ def check_sizes(params: Extras, sizes: Sequence[Size]) -> None:
 
 
 def size_after(params: Extras, size: Size) -> Size:
-    """What a picture of that size becomes. Raises Invalid."""
+    """Return the size of a picture's result. Raises Invalid."""
     width, height = (int(side * params.scale(size)) for side in size)
     if max(width, height) > LONGEST_SIDE or width * height > MOST_OUTPUT_PIXELS:
         wide, high = (f"upscaling_resize_{side}" if params.frame else "upscaling_resize" for side in "wh")
@@ -123,7 +119,7 @@ def size_after(params: Extras, size: Size) -> Size:
 
 
 def postprocessing(params: Extras) -> Iterator[tuple[str, object]]:
-    """What was done, under A1111's keys and in its order."""
+    """Yield the postprocessing's generation data, under A1111's keys and in its order."""
     if params.upscalers:
         yield from enlargement(params)
     for each in params.restorers:
@@ -142,7 +138,7 @@ def enlargement(params: Extras) -> Iterator[tuple[str, object]]:
 
 
 def postprocessed(text: str) -> dict[str, Any]:
-    """The fields of Extras that the last line of generation data tells of, none if it tells of no postprocessing."""
+    """Return the fields of Extras in the last line of generation data; none if it describes no postprocessing."""
     pairs = {key: unquote(value) for key, value in read_pairs(text.strip().rpartition("\n")[2])}
     if not pairs.keys() & POSTPROCESSING:
         return {}
@@ -189,7 +185,7 @@ def postprocessing_text(params: Extras) -> str:
 
 
 def extended(infotext: str, params: Extras) -> str:
-    """A picture's generation data, and after it what was done to the picture since."""
+    """Return a picture's generation data, followed by those of the postprocessing."""
     before, done = infotext.rstrip(), postprocessing_text(params)
     if not before or not done:
         return before or done

@@ -1,4 +1,4 @@
-"""Hires fix, as far as a request tells: the second pass's own request, and the sizes a picture goes through."""
+"""Hires fix: the second pass's request, and the sizes of both passes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from modules.base.errors import Invalid
 from modules.params.infotext import first_pass_size
 from modules.params.txt2img import Txt2Img
 
-HIRES_MULTIPLE = 8                # pixels, to whose multiples sides are brought before a model is known
+HIRES_MULTIPLE = 8                # pixels; sides are rounded to multiples of it before a model is known
 LARGEST_SIDE = 8192          # pixels of a side
 
-# What A1111's form and generation data call a choice that is none.
+# Words for no choice in A1111's form and generation data.
 USE_SAME = ("Use same checkpoint", "Use same sampler", "Use same scheduler")
 
-# Ways to enlarge the latent itself: torch's interpolation, and whether it is antialiased.
+# Modes that enlarge the latent itself: torch's interpolation, and whether it is antialiased.
 LATENT_MODES: Mapping[str, tuple[str, bool]] = {
     "Latent": ("bilinear", False),
     "Latent (antialiased)": ("bilinear", True),
@@ -24,32 +24,32 @@ LATENT_MODES: Mapping[str, tuple[str, bool]] = {
     "Latent (nearest)": ("nearest", False),
     "Latent (nearest-exact)": ("nearest-exact", False),
 }
-LATENT_UPSCALER = "Latent"       # is meant where no upscaler is named
+LATENT_UPSCALER = "Latent"       # the one meant if no upscaler is named
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The size, in pixels, that the first pass's picture is enlarged to, and what is then cut off again."""
+    """The size, in pixels, that the first pass's picture is enlarged to, and the part that is cut off afterwards."""
 
     width: int
     height: int
-    cut_x: int = 0      # latent cells; half of them on each side
+    cut_x: int = 0      # latent cells; half of them at each side
     cut_y: int = 0
 
     @property
     def kept(self) -> tuple[int, int]:
-        """What is left: width and height in pixels, whole cells."""
+        """The final width and height in pixels, of whole cells."""
         width, height = self.cells
         return (width - self.cut_x) * HIRES_MULTIPLE, (height - self.cut_y) * HIRES_MULTIPLE
 
     @property
     def cells(self) -> tuple[int, int]:
-        """Width and height of the latent before anything is cut off."""
+        """Width and height of the latent before it is cut."""
         return self.width // HIRES_MULTIPLE, self.height // HIRES_MULTIPLE
 
 
 def hires_target(params: Txt2Img) -> Target:
-    """By scale; or to a width, a height, or both: then the longer side is cut."""
+    """Return the target: by scale; or by a width, a height, or both, which cuts the longer side."""
     width, height, x, y = params.width, params.height, params.hr_resize_x, params.hr_resize_y
     if not x and not y:
         return Target(int(width * params.hr_scale), int(height * params.hr_scale))
@@ -61,7 +61,7 @@ def hires_target(params: Txt2Img) -> Target:
 
 
 def check_hires(params: Txt2Img) -> Txt2Img:
-    """The request, if its second pass has a size that can be drawn. Raises Invalid."""
+    """Return the request if its second pass has a possible size. Raises Invalid."""
     found = hires_target(params)
     if min(found.kept) < HIRES_MULTIPLE or max(found.width, found.height) > LARGEST_SIDE:
         field = "hr_resize_x" if params.hr_resize_x or params.hr_resize_y else "hr_scale"
@@ -73,7 +73,7 @@ def check_hires(params: Txt2Img) -> Txt2Img:
 
 
 def second_pass(params: Txt2Img) -> Txt2Img:
-    """What the second pass is asked for: its own wishes, and the first one's for the rest. Its size is what is kept."""
+    """Return the second pass's request: its own values, else the first pass's. Its size is the final one."""
     width, height = hires_target(params).kept
     return replace(
         params,
@@ -90,8 +90,9 @@ def second_pass(params: Txt2Img) -> Txt2Img:
 
 
 def sized_by_result(params: Txt2Img) -> Txt2Img:
-    """The request where width and height are the result's, as A1111 first had it:
-    the first pass draws about 512 × 512 pixels.
+    """Return a request whose width and height were the result's, as in A1111's first versions.
+
+    The first pass then has about 512 × 512 pixels.
     """
     width, height = first_pass_size(params.width, params.height)
     return replace(params, width=width, height=height, hr_resize_x=params.width, hr_resize_y=params.height)

@@ -1,4 +1,4 @@
-"""What a user may ask of img2img and inpainting."""
+"""The parameters of img2img and inpainting."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from modules.base.limits import MAX_SENT, EncodedPicture
 from modules.params.txt2img import Generation
 
 RESIZE_MODES = ("Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)")
-FILLS = ("fill", "original", "latent noise", "latent nothing")      # as generation data calls what masked content is
+FILLS = ("fill", "original", "latent noise", "latent nothing")      # masked content, in generation data's words
 FILL, ORIGINAL, LATENT_NOISE, LATENT_NOTHING = range(4)
 NOT_MASKED = "Inpaint not masked"
 ONLY_MASKED = "Only masked"
 WIDEST_BLUR = 64      # pixels
 
-# Choices that a request makes by numbers and generation data by words: field → infotext key, and each word's value.
+# Choices that are numbers in a request and words in generation data: field → infotext key, and each word's value.
 NAMED_VALUES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "resize_mode": ("Resize mode", {name: place for place, name in enumerate(RESIZE_MODES)}),
     "inpainting_mask_invert": ("Mask mode", {"Inpaint masked": 0, NOT_MASKED: 1}),
@@ -30,7 +30,7 @@ NAMED_VALUES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Img2Img(Generation):
-    """A picture out of another, or a part of it painted anew.
+    """The parameters of a picture made from another, or of a part of it painted anew.
 
     Fields without a `Param` are the API's alone, or have controls of their own kind.
     """
@@ -44,12 +44,12 @@ class Img2Img(Generation):
     image_cfg_scale: Annotated[float, Param("Image CFG scale", Slider(0, 3, 0.05), "How closely a model that edits by instruction keeps to the picture.", "Image CFG scale", form=1.5)] = 1.0
 
     mask_blur: Annotated[int | None, Param("Mask blur", Slider(0, WIDEST_BLUR), "How softly the painted part ends, in pixels.", "Mask blur", form=4)] = None
-    mask_blur_x: Annotated[int, Interval(ge=0, le=WIDEST_BLUR)] = 4      # where mask_blur is not given
+    mask_blur_x: Annotated[int, Interval(ge=0, le=WIDEST_BLUR)] = 4      # if mask_blur is not given
     mask_blur_y: Annotated[int, Interval(ge=0, le=WIDEST_BLUR)] = 4
     mask_round: bool = True                                              # greys of the mask become black or white
     inpainting_mask_invert: Annotated[int, Interval(ge=0, le=1)] = 0
     inpainting_fill: Annotated[int, Interval(ge=0, le=3)] = FILL
-    inpaint_full_res: bool = True                                        # only the masked part, at the full size
+    inpaint_full_res: bool = True                                        # paint only the masked part, at the full size
     inpaint_full_res_padding: Annotated[int, Param("Only masked padding, pixels", Slider(0, 256, 4), "How much around the masked part is seen with it.", "Masked area padding", form=32)] = 0
 
     soft_inpainting: Annotated[bool, Param("Soft inpainting", Checkbox(), "Grey parts of the mask are painted in part, and blend with the picture.", "Soft inpainting enabled")] = False
@@ -62,10 +62,10 @@ class Img2Img(Generation):
 
     @property
     def blur(self) -> tuple[int, int]:
-        """Of the mask, across and down."""
+        """The mask's blur, across and down."""
         return (self.mask_blur_x, self.mask_blur_y) if self.mask_blur is None else (self.mask_blur, self.mask_blur)
 
     @property
     def rounded(self) -> bool:
-        """Is a cell of the latent painted or not, and nothing between? Soft inpainting needs what is between."""
+        """True if a latent cell is either painted or not; soft inpainting uses the shades between."""
         return self.mask_round and not self.soft_inpainting

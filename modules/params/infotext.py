@@ -1,4 +1,4 @@
-"""Generation data as text: what A1111 writes into its pictures and reads back.
+"""Generation data as text: A1111's format in picture files.
 
     a cat                                       the prompt, one line or more
     Negative prompt: a dog                      where there is one
@@ -21,7 +21,7 @@ KEY_PATTERN = re.compile(r"[\w \-/]+")
 VALUE = re.compile(r'\s*(?:("(?:\\.|[^\\"])+")(?:,|\Z)|([^,]*),?)')
 SIZE = re.compile(r"(?<!\d)(\d+)x(\d+)")
 
-# The order in which A1111 writes its pairs; what is not here goes before "Version".
+# The order in which A1111 writes its pairs; other keys go before "Version".
 ORDER = (
     "Steps",
     "Sampler",
@@ -113,7 +113,7 @@ ORDER = (
     "User",
 )
 
-# What a missing pair means: A1111's form defaults, so that pasting undoes whatever else is set.
+# Values of missing pairs: A1111's form defaults, so that pasting resets everything else.
 MISSING: Mapping[str, object] = {
     "Clip skip": "1",
     "Hires sampler": "Use same sampler", "Hires schedule type": "Use same scheduler",
@@ -131,12 +131,12 @@ MISSING: Mapping[str, object] = {
 
 
 def quote(text: object) -> object:
-    """A value as it stands in a pair: a JSON string where it has a comma, a colon or a line end, else itself."""
+    """Return a value as in a pair: a JSON string if it has a comma, a colon or a line end, else itself."""
     return json.dumps(text, ensure_ascii=False) if any(mark in str(text) for mark in ",:\n") else text
 
 
 def unquote(text: str) -> str:
-    """Undo `quote`; what is no JSON string stays as it is."""
+    """Undo `quote`; a text that is no JSON string stays as it is."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
     try:
@@ -149,13 +149,13 @@ def unquote(text: str) -> str:
 
 
 def ordered(pairs: Mapping[str, object]) -> dict[str, object]:
-    """The pairs in A1111's order; those it does not know follow each other before `Version`."""
+    """Return the pairs in A1111's order; its unknown keys stay in order before `Version`."""
     rank = {key: i for i, key in enumerate(ORDER)}
     return {key: pairs[key] for key in sorted(pairs, key=lambda key: rank.get(key, rank["Version"] - 0.5))}
 
 
 def write_infotext(prompt: str, negative_prompt: str, pairs: Mapping[str, object]) -> str:
-    """A1111's text, with the pairs in their given order (see `ordered`); None is left out."""
+    """Return A1111's text, with the pairs in their given order (see `ordered`); None is left out."""
     line = ", ".join(f"{key}: {quote(value)}" for key, value in pairs.items() if value is not None)
     negative = f"{NEGATIVE} {negative_prompt}" if negative_prompt else ""
     return "\n".join((prompt, *filter(None, (negative,)), line)).strip()
@@ -166,7 +166,7 @@ def write_infotext(prompt: str, negative_prompt: str, pairs: Mapping[str, object
 
 @dataclass(frozen=True, slots=True)
 class Infotext:
-    """Generation data taken apart, nothing added."""
+    """Generation data split into parts, nothing added."""
 
     prompt: str
     negative_prompt: str
@@ -178,7 +178,7 @@ class Infotext:
 
 
 def split_infotext(text: str) -> Infotext:
-    """Take generation data apart. Any text is some: at worst all of it is prompt."""
+    """Split generation data. Any text is accepted: at worst all of it is prompt."""
     *lines, last = text.strip().split("\n")
     raw = read_pairs(last)
     if len(raw) < FEWEST_PAIRS:
@@ -187,7 +187,7 @@ def split_infotext(text: str) -> Infotext:
 
 
 def split_prompts(lines: list[str]) -> tuple[str, str]:
-    """Prompt and negative prompt; every line from the first `Negative prompt:` on belongs to the latter."""
+    """Split the lines into prompt and negative prompt, which starts at the first `Negative prompt:`."""
     positive: list[str] = []
     negative: list[str] = []
     target = positive
@@ -195,13 +195,13 @@ def split_prompts(lines: list[str]) -> tuple[str, str]:
         if line.startswith(NEGATIVE):
             target = negative
             line = line.removeprefix(NEGATIVE).strip()
-        if line or target:      # empty lines before the first with text go
+        if line or target:      # empty lines before the first text are dropped
             target.append(line)
     return "\n".join(positive), "\n".join(negative)
 
 
 def read_pairs(line: str) -> list[tuple[str, str]]:
-    """Keys and values of a line of pairs, in order, as written.
+    """Return keys and values of a line of pairs, in order, as written.
 
     >>> read_pairs('Steps: 20, Size: 512x768, Note: "a, b"')
     [('Steps', '20'), ('Size', '512x768'), ('Note', '"a, b"')]
@@ -213,18 +213,18 @@ def read_pairs(line: str) -> list[tuple[str, str]]:
         key = run[0].lstrip(" -/")
         if len(key) > 1 and line.startswith(":", position):
             value = VALUE.match(line, position + 1)
-            assert value      # it matches the empty text too
+            assert value      # the pattern matches the empty text too
             pairs.append((key, value[1] or value[2]))
             position = value.end()
     return pairs
 
 
 def parse_infotext(text: str, emphasised: Callable[[str], bool], backcompat: bool = True) -> dict[str, object]:
-    """Every pair of a text, `Prompt` and `Negative prompt`, as A1111 pastes them.
+    """Return every pair of a text, `Prompt` and `Negative prompt`, as A1111 pastes them.
 
-    Sizes come as `Size-1`, `Size-2`; pairs that are missing get the value that an older or plainer A1111 worked with.
-    emphasised: does a prompt weigh any of its words? (`prompts.grammar.emphasised`)
-    backcompat: switch on what an older version's picture needs (A1111's setting `auto_backcompat`)
+    Sizes become `Size-1`, `Size-2`; missing pairs get the values of older or plainer A1111 versions.
+    emphasised: has a prompt any weighted words? (`prompts.grammar.emphasised`)
+    backcompat: turn on the settings that an older version's picture needs (A1111's setting `auto_backcompat`)
     """
     found = split_infotext(text)
     values: dict[str, object] = {}
@@ -244,7 +244,7 @@ def parse_infotext(text: str, emphasised: Callable[[str], bool], backcompat: boo
 
 
 def add_hypernetwork(values: dict[str, object]) -> None:
-    """Hypernetworks were a setting once; now they are a tag in the prompt."""
+    """Add the hypernetwork, once a setting, to the prompt as a tag."""
     if "Hypernet" in values:
         values["Prompt"] = f"{values['Prompt']}<hypernet:{values['Hypernet']}:{values.get('Hypernet strength', '1.0')}>"
 
@@ -260,7 +260,7 @@ def add_missing(values: dict[str, object]) -> None:
 
 
 def add_first_pass(values: dict[str, object]) -> None:
-    """Hires fix used to name the size of its first pass and of the result; 0x0 meant about 512 × 512 pixels."""
+    """Convert hires fix's old sizes, the first pass's and the result's; 0x0 meant about 512 × 512 pixels."""
     if "First pass size-1" not in values:
         return
     first = parse_pixels(values, "First pass size-1", 0), parse_pixels(values, "First pass size-2", 0)
@@ -270,13 +270,13 @@ def add_first_pass(values: dict[str, object]) -> None:
 
 
 def parse_pixels(values: Mapping[str, object], key: str, missing: int) -> int:
-    """A length of at most six digits; `missing` where there is none."""
+    """Return a length of at most six digits; `missing` if there is none."""
     value = str(values.get(key, ""))
     return int(value) if re.fullmatch(r"\d{1,6}", value) else missing
 
 
 def first_pass_size(width: int, height: int) -> tuple[int, int]:
-    """The size of 512 × 512 pixels in all, rounded up to whole 64s, that a result of `width` × `height` began with."""
+    """Return the first pass's size for a result: about 512 × 512 pixels, rounded up to whole 64s."""
     scale = sqrt(512 * 512 / (width * height)) if width and height else 0.0
     return ceil(scale * width / 64) * 64, ceil(scale * height / 64) * 64
 
@@ -287,7 +287,7 @@ VERSION_PATTERN = re.compile(r"v?(\d+(?:\.\d+)*)(?:-(\d+)|(-?(?:rc|a|b|dev)\d*))
 
 
 def parse_version(text: str) -> tuple[float, ...] | None:
-    """A version as numbers that compare: release (four of them), then commits since; None if it is no version.
+    """Return a version as comparable numbers: release (four of them), then commits since; None if it is no version.
 
     >>> parse_version("v1.7.0-225-g0ad3ac2e")
     (1, 7, 0, 0, 225)
@@ -300,7 +300,7 @@ def parse_version(text: str) -> tuple[float, ...] | None:
 
 
 def add_version_quirks(values: dict[str, object]) -> None:
-    """Older versions drew differently; switch on what keeps their pictures."""
+    """Turn on the settings that reproduce pictures of older versions."""
     version = parse_version(str(values.get("Version", "")))
     if version is None:
         return

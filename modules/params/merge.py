@@ -1,4 +1,4 @@
-"""What a user may ask to be made of model files: a merge, a conversion, a LoRA that was extracted."""
+"""The parameters of jobs that make model files: merge, conversion, LoRA extraction."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from modules.base.fields import Checkbox, Choice, Numbers, Param, Radio, Slider,
 from modules.base.limits import JsonObject, Name
 from modules.params.merge_methods import MERGE_METHODS
 
-# → torch's name
+# → torch's dtype
 PRECISIONS: Mapping[str, str] = {"keep": "", "fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
-# whose .yaml, the first there is; in A1111's order, by which it records the choice
+# the source of the .yaml, the first one that exists; A1111's order, by which it records the choice
 CONFIGS: Mapping[str, tuple[int, ...]] = {
     "A, B or C": (0, 1, 2), "B": (1,), "C": (2,), "Don't": (),
 }
@@ -26,7 +26,7 @@ BLOCKS = ("BASE", *(f"IN{i:02}" for i in range(12)), "M00", *(f"OUT{i:02}" for i
 MOST_SOURCES = 20
 LARGEST_RANK = 1024
 LONGEST_NAME = 200      # bytes of a file's name; a file system takes 255, with endings and what users add to it
-NO_VAE = ("", "None")   # names that choose none
+NO_VAE = ("", "None")   # names that choose no VAE
 
 Share = Annotated[float, Interval(ge=-10, le=10)]
 FileName = Param("Custom name (optional)", Text(1, LONGEST_NAME), "The new file's name; without one it is made of its sources'.")
@@ -35,7 +35,7 @@ ONLY_KNOWN = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, kw_only=True)
 class Merge:
-    """A1111's merger form, names and defaults as in our API, order as in the form; `form=` is the form's default.
+    """The parameters of a merge. Names and defaults as in our API, order as in the form; `form=` is the form's default.
 
     models: names of checkpoints, the first is A; the form has a control for each of the first three
     """
@@ -59,7 +59,7 @@ class Merge:
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """A checkpoint written anew as safetensors."""
+    """The parameters of a conversion to safetensors."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ONLY_KNOWN
 
@@ -71,7 +71,7 @@ class Conversion:
 
 @dataclass(frozen=True, kw_only=True)
 class Extraction:
-    """What one checkpoint has learned beyond another, as a LoRA."""
+    """The parameters of an extraction: the difference of one checkpoint to another as a LoRA."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ONLY_KNOWN
 
@@ -81,11 +81,11 @@ class Extraction:
     rank: Annotated[int, Param("Rank", Slider(1, 256, limits_of_api=(1, LARGEST_RANK)), "How fine the LoRA is; its file grows with it.")] = 32
 
 
-# What makes no sense --------------------------------------------------------------------------------
+# Impossible merges -----------------------------------------------------------------------------------
 
 
 def check_merge(request: Merge, sources: int) -> None:
-    """Raises Invalid for a merge of so many checkpoints that makes no sense, naming the field."""
+    """Raise Invalid, naming the field, for an impossible merge of so many checkpoints."""
     check_choices(request)
     check_shares(request, sources)
     check_pattern(request.discard)
@@ -135,13 +135,13 @@ def check_pattern(pattern: str) -> None:
 
 
 def used_sources(request: Merge) -> int | None:
-    """How many of the checkpoints the method looks at, None is all."""
+    """Return the number of checkpoints that the method uses, None for all."""
     method = MERGE_METHODS[request.method]
     return None if method.open else method.sources
 
 
 def merged_name(request: Merge, stems: list[str]) -> str:
-    """The result's name in A1111's way: each source's, without ending, with its share."""
+    """Return the result's name in A1111's form: each source's name, without extension, with its share."""
     m = request.multiplier
     if request.method == "Weighted sum" and len(stems) > 1:
         return f"{round(1 - m, 2)}({stems[0]}) + {round(m, 2)}({stems[1]})"

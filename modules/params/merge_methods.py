@@ -1,7 +1,4 @@
-"""How the tensors of checkpoints are mixed: names, formulas and arithmetic, on whatever numbers they are given.
-
-No torch.
-"""
+"""The methods of mixing checkpoints' tensors: names, formulas and arithmetic, on any kind of numbers. No torch."""
 
 from __future__ import annotations
 
@@ -12,16 +9,16 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from torch import Tensor
 
-# A, the others, their shares → the mixture
+# A, the others, their shares → the mix
 MixTensors: TypeAlias = "Callable[[Tensor, Sequence[Tensor], Sequence[float]], Tensor]"
 
 
 @dataclass(frozen=True, slots=True)
 class MergeMethod:
-    """A way to mix tensors.
+    """A method of mixing tensors.
 
-    formula: as a person reads it; sources: how many checkpoints it takes, or takes at least if it is open
-    mix: None keeps A's; shares: the field of a request that says how much of each
+    formula: for people; sources: the number of checkpoints, or the least number if it is open
+    mix: None keeps A's; shares: the field of a request with the shares
     """
 
     name: str
@@ -47,7 +44,7 @@ def add_difference(a: Tensor, others: Sequence[Tensor], shares: Sequence[float])
 
 
 def sum_of_more(a: Tensor, others: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
-    """Each by its share, A by what the others leave."""
+    """Each by its share; A gets the rest."""
     mixture = (1 - sum(shares)) * a
     for other, share in zip(others, shares, strict=True):
         mixture = mixture + share * other

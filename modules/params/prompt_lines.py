@@ -1,4 +1,4 @@
-"""Prompts from file: a request a line, as a plain prompt or as `--tag value --tag value`."""
+"""Prompts from file: one request a line, as a plain prompt or as `--tag value --tag value`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from modules.base.errors import Invalid
 
 MOST_LINES = 1_000
 MODEL_TAG = "sd_model"
-STYLES = "styles"     # names, whose texts are added to the line's prompts
-# the other tags are fields of the request
+STYLES = "styles"     # names of styles, whose texts are added to the line's prompts
+# all other tags are fields of the request
 SETTINGS = {MODEL_TAG: "sd_model_checkpoint", "restore_faces": "face_restoration"}
 
 TAGGED = re.compile(r"--\w")
@@ -22,7 +22,7 @@ PromptLine = Mapping[str, Any]      # tag → value
 
 
 def parse_lines(text: str) -> list[PromptLine]:
-    """A line that does not begin with a tag is a prompt; those that say nothing are left out.
+    """Parse lines; one that does not begin with a tag is a prompt, and empty ones are left out.
 
     Raises Invalid naming the line.
     """
@@ -39,7 +39,7 @@ def parse_lines(text: str) -> list[PromptLine]:
 
 
 def tags(line: str, number: int) -> PromptLine:
-    """`--steps 20 --prompt a red cat`: the words of a prompt go on to the next tag."""
+    """Parse `--steps 20 --prompt a red cat`: a prompt's words reach to the next tag."""
     try:
         words = deque(split_words(line))
     except ValueError as error:
@@ -57,7 +57,7 @@ def tags(line: str, number: int) -> PromptLine:
 
 
 def taken(words: deque[str], wordy: bool) -> list[str]:
-    """The words of a value, off the front: one, or all up to the next tag."""
+    """Take a value's words off the front: one, or all up to the next tag."""
     value: list[str] = []
     while words and (not words[0].startswith("--") if wordy else not value):
         value.append(words.popleft())
@@ -65,10 +65,7 @@ def taken(words: deque[str], wordy: bool) -> list[str]:
 
 
 def split_words(line: str) -> list[str]:
-    """As a POSIX shell has words, and `shlex.split`, which takes time quadratic in a word's length.
-
-    Raises ValueError.
-    """
+    """Split like a POSIX shell and `shlex.split`, which takes time quadratic in a word's length. Raises ValueError."""
     words: list[list[str]] = []
     position, open_word = 0, False
     while position < len(line):
@@ -99,7 +96,7 @@ ESCAPED = re.compile(r"\\([\\\"])")
 
 
 def parse_tag(word: str, number: int) -> str:
-    """The tag that a word is. Raises Invalid, also for those that would lead outside the outputs."""
+    """Return the tag in a word. Raises Invalid, also for tags that would write outside the outputs."""
     tag = word.removeprefix("--")
     if tag in REFUSED_TAGS:
         raise line_error(number, f"{word} is not taken", REFUSED_TAGS[tag])
@@ -127,19 +124,19 @@ def boolean(text: str) -> bool:
 
 
 def not_true(text: str) -> bool:
-    """For what the whole request decides, or Easel cannot do yet."""
+    """Raise ValueError for true: a tag of the whole request, or one without an implementation."""
     if boolean(text):
         raise ValueError("it cannot be switched on for a line")
     return False
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """With commas between."""
+    """Split names at commas."""
     return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def model_name(text: str) -> str:
-    """Names, never paths that lead elsewhere."""
+    """Return a name without a path."""
     path = PurePosixPath(text.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in text:
         raise ValueError("a checkpoint is chosen by its name")
@@ -154,7 +151,7 @@ TAGS: Mapping[str, Callable[[str], Any]] = {
     "do_not_save_samples": not_true, "do_not_save_grid": boolean, STYLES: split_names,
 }
 WORDY = ("prompt", "negative_prompt")
-# in A1111 as well, or here
+# without effect in A1111, or here
 WITHOUT_EFFECT = ("prompt_for_display", "sampler_index", "do_not_save_samples", "do_not_save_grid")
 REFUSED_TAGS = {
     "outpath_samples": "Where pictures go is the server's business.",

@@ -1,4 +1,4 @@
-"""A1111's scripts that a request may choose one of: their names, and their arguments in A1111's order."""
+"""A1111's scripts: their names, and their arguments in A1111's order. A request may choose one."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from modules.params.txt2img import Generation
 
 Request = TypeVar("Request", bound=Generation)
 GenerationKind = Literal["txt2img", "img2img"]
-Styles = Mapping[str, Any]           # name → what has a `prompt` and a `negative_prompt`
+Styles = Mapping[str, Any]           # name → an object with a `prompt` and a `negative_prompt`
 CURVES = ("Aggressive", "Linear", "Lazy")
 NO_SCRIPT = ("", "None", "none")          # names that choose no script
 RANDOM_SEEDS = 2**32 - 1             # drawn seeds stay below this, as A1111's do
 
-OVERRIDE_SAMPLER = "Override `Sampling method` to Euler?(this method is built for it)"      # labels as A1111 has them
+OVERRIDE_SAMPLER = "Override `Sampling method` to Euler?(this method is built for it)"      # A1111's labels
 OVERRIDE_PROMPT = "Override `prompt` to the same value as `original prompt`?(and `negative prompt`)"
 OVERRIDE_STEPS = "Override `Sampling Steps` to the same value as `Decode steps`?"
 
 OutpaintSide = Literal["left", "right", "up", "down"]
 SIDES: tuple[OutpaintSide, ...] = ("left", "right", "up", "down")
 Fill = Literal["fill", "original", "latent noise", "latent nothing", "0", "1", "2", "3"]
-Note = Annotated[str, MaxLen(MAX_SETTING)]      # a place that A1111's form fills with an explanation
+Note = Annotated[str, MaxLen(MAX_SETTING)]      # the place of an explanation in A1111's form
 
 
 def place_as_text(value: Any) -> Any:
-    """A1111's form sends the place in a list, its API's users often the name."""
+    """Return the choice by text: A1111's form sends its index, API clients often its name."""
     return str(value) if type(value) is int else value
 
 
@@ -98,7 +98,7 @@ class PoorMansOutpainting:
 
 @dataclass(frozen=True)
 class PromptsFromFile:
-    """Each line is a prompt, or `--tags` with their values: see `prompt_lines`."""
+    """The arguments of Prompts from file: each line is a prompt, or `--tags` with values; see `prompt_lines`."""
 
     iterate: Annotated[
         bool, Param("Iterate seed every line", Checkbox(), "The seeds of each line count on from those before.")
@@ -110,14 +110,14 @@ class PromptsFromFile:
         str, Param("Insert prompts at the", Choice(("start", "end")), "Where a line goes in the prompt.")
     ] = "start"
     text: Annotated[str, Param("List of prompt inputs", Text(8, MAX_INFOTEXT), "One request a line.")] = ""
-    seeds: tuple[int, ...] = ()      # for each line; empty: all have the request's
-    # those that lines name, with prompt and negative prompt
+    seeds: tuple[int, ...] = ()      # one for each line; empty: the request's for all
+    # styles named in lines, with prompt and negative prompt
     styles: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """img2img from the noise that the picture itself would come from."""
+    """The arguments of img2img alternative test, which starts from the picture's own inverted noise."""
 
     note: Note = ""
     override_sampler: Annotated[bool, Param(OVERRIDE_SAMPLER, Checkbox(), "Draw with Euler.")] = True
@@ -144,14 +144,11 @@ class Alternative:
 ScriptArguments = SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | PromptsFromFile | Alternative
 
 
-# Reading them --------------------------------------------------------------------------------------
+# Reading --------------------------------------------------------------------------------------------
 
 
 def resolve_script(params: Request, kind: GenerationKind, styles: Styles) -> Request:
-    """The request with its script's official name and all its arguments; nothing left to chance.
-
-    Raises Invalid naming the field.
-    """
+    """Return the request with its script's official name and resolved arguments. Raises Invalid naming the field."""
     if params.script_name in NO_SCRIPT:
         return replace(params, script_name="", script_args=())
     script = find_script(params.script_name, kind)
@@ -160,7 +157,7 @@ def resolve_script(params: Request, kind: GenerationKind, styles: Styles) -> Req
 
 
 def find_script(name: str, kind: str) -> Script:
-    """Whatever the case. Raises Invalid, as A1111 answers 422."""
+    """Return the script of that name, in any case. Raises Invalid, as A1111 answers 422."""
     found = SCRIPTS.get(name)
     if found is None or kind not in found.kinds:
         hint = f"There are: {', '.join(script.name for script in SCRIPTS if kind in script.kinds)}."
@@ -169,12 +166,12 @@ def find_script(name: str, kind: str) -> Script:
 
 
 def script_arguments(params: Generation) -> ScriptArguments:
-    """The arguments of a settled request. Raises Invalid."""
+    """Return the arguments of a resolved request. Raises Invalid."""
     return arguments(SCRIPTS[params.script_name], params.script_args)
 
 
 def arguments(script: Script, given: Sequence[Any]) -> ScriptArguments:
-    """In their order; what is not given, or null, is as usual. Raises Invalid naming the argument."""
+    """Return the arguments in order, with defaults for missing and null ones. Raises Invalid naming the argument."""
     names = [each.name for each in fields(script.arguments)]
     if len(given) > len(names):
         raise Invalid(
@@ -195,7 +192,7 @@ def arguments(script: Script, given: Sequence[Any]) -> ScriptArguments:
 
 
 def in_order(chosen: Any) -> tuple[Any, ...]:
-    """A script's arguments as a request holds them."""
+    """Return a script's arguments in the order of a request."""
     return tuple(getattr(chosen, each.name) for each in fields(chosen))
 
 
@@ -203,7 +200,7 @@ def names_of(problem: Any) -> str:
     return str(problem["loc"][0]) if problem["loc"] else "an argument"
 
 
-# Settling them -------------------------------------------------------------------------------------
+# Resolving ------------------------------------------------------------------------------------------
 
 
 def as_given(arguments: ScriptArguments, params: Generation, styles: Styles) -> ScriptArguments:
@@ -211,9 +208,9 @@ def as_given(arguments: ScriptArguments, params: Generation, styles: Styles) -> 
 
 
 def lines_settled(arguments: PromptsFromFile, params: Generation, styles: Styles) -> PromptsFromFile:
-    """Lines with the texts of their styles, and a seed of its own for each, if the request leaves it to chance.
+    """Return the lines with their styles' texts, and a seed for each if the request has none.
 
-    Raises Invalid for a line that cannot be read, or an unknown style.
+    Raises Invalid for a line that cannot be parsed, or an unknown style.
     """
     lines = parse_lines(arguments.text)
     each_its_own = params.seed == -1 and not arguments.iterate and not arguments.same_seed
@@ -233,8 +230,8 @@ def lines_settled(arguments: PromptsFromFile, params: Generation, styles: Styles
 @dataclass(frozen=True)
 class Script:
     """A script that requests of some kinds may choose.
-    How it is done stands under its name in `pipelines/scripts/table.py`.
 
+    Its functions stand under its name in `pipelines/scripts/table.py`.
     name: A1111's title; arguments: a declared class, its fields in A1111's order
     help: one sentence, shown above the arguments
     resolve: arguments, request and styles → arguments that leave nothing to chance

@@ -1,4 +1,4 @@
-"""What a user may ask of txt2img, and of any picture."""
+"""The parameters of txt2img, and those of any image."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from annotated_types import MaxLen
 from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text
 from modules.base.limits import MAX_PROMPT, Json, Name
 
-# what a generator of 64 bits tells apart, a negative one by its two's complement
+# the seeds of a 64-bit generator, a negative one as its two's complement
 MIN_SEED, MAX_SEED = -(2**63), 2**64 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
-    """What is asked of any picture.
+    """The parameters of any image.
 
     Names and defaults as in A1111's API, order as in the form and the infotext; `form=` is the form's default.
     """
@@ -50,9 +50,9 @@ class Generation:
 
 @dataclass(frozen=True, kw_only=True)
 class Txt2Img(Generation):
-    """A picture from words alone, and its hires fix: a second pass at a larger size.
+    """The parameters of a picture from words alone, and of hires fix: a second pass at a larger size.
 
-    What that leaves open, it takes from the first.
+    Fields that the second pass leaves open are the first pass's.
     """
 
     enable_hr: Annotated[bool, Param("Hires. fix", Checkbox(), "Draw small, enlarge, and draw the details again.")] = False
@@ -71,8 +71,6 @@ class Txt2Img(Generation):
 
 
 def counted_on(seed: int, by: int) -> int:
-    """The seed so many further: after the largest comes 0, and before that not −1,
-    which would be drawn anew each time.
-    """
+    """Return the seed so many further; after the largest comes 0, since −1 would mean a random seed."""
     later = seed + by
     return later if later < -1 else later % (MAX_SEED + 1)
