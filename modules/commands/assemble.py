@@ -1,4 +1,4 @@
-"""From flags to the program as one value."""
+"""Assembly of the program as one value, from flags."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
 
 def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[ModelKind] = MODEL_KINDS) -> App:
-    """Everything wired, nothing started: no torch, no model. Raises DatabaseUnusable.
+    """Build the app; nothing is started: no torch, no model. Raises DatabaseUnusable.
 
-    process: what this one holds while it runs; kinds: the model files to look for
+    process: the lock file that it holds while it runs; kinds: the model kinds to look for
     """
     paths, models, hooks = flags.paths, find_models(flags, kinds), Hooks()
     cards = Cards(models.catalogs, LibraryIndex(paths.database), read_embedding)
@@ -77,13 +77,13 @@ def begin_index(app: App, api: FastAPI) -> None:
 
 
 def list_new_model(cards: Cards, output: OutputRecord) -> None:
-    """A model file that a job has made is in the lists, and has a card, before the job's end is told."""
+    """Add a job's new model file to the lists and cards, before the job's end is told."""
     if output.kind == MODEL:
         cards.renew(output.facts["model_kind"])
 
 
 def cached_tokenizer(folder: Path) -> Callable[[], Tokenizer]:
-    """Reads the files when it is first called."""
+    """Return a function that reads the tokenizer's files when it is first called."""
 
     @cache
     def tokenizer() -> Tokenizer:
@@ -100,7 +100,7 @@ def read_embedding(path: Path) -> Embedding:
 
 @contextmanager
 def terminal_process(paths: Paths) -> Iterator[ProcessFile]:
-    """Held by a program beside the server: it tells which jobs are its own."""
+    """Hold a lock file of a program beside the server, which marks its jobs."""
     held = ProcessFile(paths.terminal_locks / f"terminal-{os.getpid()}-{secrets.token_hex(8)}.lock")
     try:
         yield held
@@ -110,17 +110,17 @@ def terminal_process(paths: Paths) -> Iterator[ProcessFile]:
 
 
 def process_name(process: ProcessFile | None, terminals: Path) -> str:
-    """What jobs of a terminal are marked with; those of the server, of which there is one, with nothing."""
+    """Return the mark of a terminal's jobs; "" for the server's."""
     return process.path.stem if process and process.path.parent == terminals else ""
 
 
 def is_terminal(terminals: Path, process: str) -> bool:
-    """Is it a terminal's process that still runs?"""
+    """Return whether it is a terminal's process that still runs."""
     return bool(process) and is_held(terminals / f"{process}.lock")
 
 
 def find_models(flags: Flags, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Library:
-    """The model files in the folders that the flags name."""
+    """Return the model files in the folders that the flags name."""
     hashes, folders = HashCache(flags.paths.database), {kind.name: kind_folders(kind, flags) for kind in kinds}
     catalogs = {
         kind.name: Catalog(folders[kind.name], hashes, kind, first_file(kind, flags), folders.get(kind.among, ()))
@@ -130,8 +130,9 @@ def find_models(flags: Flags, kinds: Sequence[ModelKind] = MODEL_KINDS) -> Libra
 
 
 def start_worker(app: App, resume: bool = True) -> None:
-    """Begin loading torch and the usual model; `resume` what a crash or a stop left undone,
-    unless a server next to us is at it.
+    """Start loading torch and the usual model.
+
+    resume: continue the jobs that a crash or a stop left unfinished, unless a server beside us runs them
     """
     paths = app.flags.paths
     config = WorkerConfig(
@@ -150,7 +151,7 @@ def start_worker(app: App, resume: bool = True) -> None:
 
 
 def count_deaths(app: App) -> None:
-    """Record which jobs were in hand when the last server, or a terminal, died."""
+    """Count a death for the jobs that the last server, or a terminal, worked on when it died."""
     died_with = set(app.process.died_with) if app.process else set()
     for path, jobs in left_by_the_dead(app.flags.paths.terminal_locks):
         died_with |= jobs

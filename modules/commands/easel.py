@@ -29,7 +29,7 @@ from modules.requests.submit import submit
 from modules.settings.flags import ROOT, Flags, any_path
 from modules.store.jobs import JobRecord
 
-PictureSource = Image.Image | bytes | str | Path      # a picture, its file's content, or where the file is
+PictureSource = Image.Image | bytes | str | Path      # a picture, its file's content, or its path
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Generated:
     """The pictures of one request, in order."""
 
     images: tuple[Image.Image, ...]
-    infotexts: tuple[str, ...]         # the generation data of each
-    files: tuple[bytes, ...]           # each as a file that has its generation data in it
-    warnings: tuple[str, ...]          # what the request named and could not be had, for example
+    infotexts: tuple[str, ...]         # each picture's generation data
+    files: tuple[bytes, ...]           # each picture's file, with its generation data
+    warnings: tuple[str, ...]          # such as names in the request that were not found
 
     @property
     def image(self) -> Image.Image:
@@ -51,9 +51,9 @@ class Generated:
 
 
 class Easel:
-    """A program of its own: one worker, which loads a model when the first picture asks for it.
+    """Easel with one worker, which loads a model when the first picture needs it.
 
-    models: the folder of Stable-diffusion, VAE, Lora …; the one beside webui.py if it is not given.
+    models: the folder of Stable-diffusion, VAE, Lora …; by default the one beside webui.py.
     data:   the folder of settings, styles, saved pictures and hashes, as `--data-dir`. Without one there are A1111's
             default settings and nothing is kept after `close`.
     flags:  others of the command line, by their names: `no_half=True`, `use_cpu=("all",)`.
@@ -76,13 +76,12 @@ class Easel:
     def txt2img(
         self, prompt: str, *, settings: Mapping[str, Any] | None = None, save: bool = False, **fields: Any
     ) -> Generated:
-        """Pictures from words.
+        """Make pictures from words.
 
         settings: as the API's `override_settings`, `{"sd_model_checkpoint": "dreamshaper"}`.
         save:     also write them to `outputs/` of the data folder.
-        fields:   of `params/txt2img.py`; what is left out is as the model suggests, or as on the page.
-
-        Raises UnknownName, Invalid or what ended the job.
+        fields:   of `params/txt2img.py`; others are as the model suggests, or as on the page.
+        Raises UnknownName, Invalid or the error that ended the job.
         """
         return self._generate("txt2img", {"prompt": prompt, **fields}, settings or {}, save)
 
@@ -96,7 +95,7 @@ class Easel:
         save: bool = False,
         **fields: Any,
     ) -> Generated:
-        """A picture out of another; white parts of the `mask` alone are painted.
+        """Make a picture from another; with a `mask`, paint only its white parts.
 
         Fields: those of `params/img2img.py`.
         """
@@ -104,7 +103,7 @@ class Easel:
         return self._generate("img2img", {"prompt": prompt, **sources, **fields}, settings or {}, save)
 
     def close(self) -> None:
-        """Stop the worker, after the step in hand. What was not to be kept is deleted."""
+        """Stop the worker after the current step. Temporary data are deleted."""
         self.closed = True
         self._open.close()
 
@@ -133,7 +132,7 @@ class Easel:
         return read_generated(record, submitted.notes)
 
     def _kept(self, source: PictureSource) -> str:
-        """The name by which a job knows a picture that it starts from. Raises InvalidImage."""
+        """Store an input picture and return its name. Raises InvalidImage."""
         return save_input(self.app.data_of(LOCAL_OWNER).paths.inputs, picture_bytes(source))
 
 
@@ -142,7 +141,7 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def models_folder(models: str | Path | None, data: str | Path | None) -> Path | None:
-    """None is that of the data folder. Raises Invalid."""
+    """Return the models' folder; None is that of the data folder. Raises Invalid."""
     if models is None:
         return None if data else ROOT / "models"
     if not (folder := any_path(str(models))).is_dir():
@@ -159,7 +158,7 @@ def read_generated(record: JobRecord, notes: Sequence[str]) -> Generated:
 
 
 def picture_bytes(source: PictureSource) -> bytes:
-    """The file of a picture."""
+    """Return a picture's file."""
     if isinstance(source, bytes):
         return source
     if not isinstance(source, Image.Image):

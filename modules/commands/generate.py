@@ -26,23 +26,23 @@ from modules.requests.submit import Submission, submit
 from modules.settings.flags import Flags
 from modules.store.jobs import DONE
 
-STOPPED = 130      # what a shell expects of a program that Ctrl-C ended
+STOPPED = 130      # the exit code of a program ended by Ctrl-C
 
 
 def generate(flags: Flags, arguments: Sequence[str]) -> int:
-    """Make what `arguments` ask for and print where it is; returns the exit code."""
+    """Make the pictures and print their paths; returns the exit code."""
     with terminal_process(flags.paths) as held:
         app = assemble(flags, held)
         return carry_out(app, read_arguments(app, arguments))
 
 
 def carry_out(app: App, submission: Submission) -> int:
-    """Do what is asked, in sight, and print where its outputs are; returns the exit code.
+    """Run the job with a progress bar, and print the paths of its outputs; returns the exit code.
 
-    Raises whatever refuses it, or JobFailed.
+    Raises the error that refuses it, or JobFailed.
     """
     submitted = submit(app, submission, LOCAL_ACCOUNT)
-    start_worker(app, resume=False)      # not before: a program that ends while a thread imports torch may crash
+    start_worker(app, resume=False)      # not earlier: a program that ends while a thread imports torch may crash
     for note in submitted.notes:
         print(note, file=sys.stderr)
     try:
@@ -59,7 +59,7 @@ def carry_out(app: App, submission: Submission) -> int:
 
 
 def read_arguments(app: App, arguments: Sequence[str]) -> Submission:
-    """The submission of a command line; the model that it names, or the one chosen last here, decides on the defaults.
+    """Return the submission of a command line; its model, or the last choice here, decides on the defaults.
 
     Raises Invalid.
     """
@@ -74,7 +74,7 @@ def read_arguments(app: App, arguments: Sequence[str]) -> Submission:
 def parse_submission(
     arguments: Sequence[str], defaults: Mapping[str, Any], settings: Mapping[str, Any] = MappingProxyType({})
 ) -> Submission:
-    """Every field of the request is a flag: `--cfg-scale 5`. Raises Invalid naming a flag outside its limits."""
+    """Parse a submission; every field of the request is a flag: `--cfg-scale 5`. Raises Invalid naming the flag."""
     given = vars(parser_of(defaults).parse_args(arguments))
     script = given.pop("script"), pairs_of("--script-argument", given.pop("script_argument"))
     del given["setting"]
@@ -117,7 +117,7 @@ def parser_of(defaults: Mapping[str, Any]) -> ArgumentParser:
 
 
 def settings_parser() -> ArgumentParser:
-    """Read before the others: the model that is named here decides on their defaults."""
+    """Return the parser of settings, which runs first: the model named there decides on other defaults."""
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     told = "A setting for this call alone, such as sd_vae=None. May be given again."
     parser.add_argument("--setting", action="append", default=[], help=told, metavar="NAME=VALUE")
@@ -125,7 +125,7 @@ def settings_parser() -> ArgumentParser:
 
 
 def pairs_of(flag: str, given: Sequence[str]) -> dict[str, Any]:
-    """`name=value` as name → value; a value that is JSON is what it says, any other a text. Raises Invalid."""
+    """Return `name=value` as name → value; JSON values are parsed, any other value is a text. Raises Invalid."""
     found = {}
     for each in given:
         name, equals, text = each.partition("=")
@@ -143,7 +143,7 @@ def flag_of(name: str) -> str:
 
 
 def follow(app: App, job: str) -> None:
-    """A progress bar until the job has ended; none where no one watches."""
+    """Show a progress bar until the job has ended; none if the output is no terminal."""
     with tqdm(total=100, disable=None, bar_format="{desc:<24.24} {percentage:3.0f} % {bar:30} {postfix}") as bar:
         while live := app.jobs.live.get(job):
             loading = app.jobs.state.loading

@@ -1,7 +1,7 @@
-"""Imports gradio without its type stubs.
+"""The import of gradio without its type stubs.
 
-gradio writes one (.pyi) beside each of its components, out of the component's source, every time it is imported: a
-third of what that costs, and an attempt to write among installed packages. Only editors read them.
+gradio writes one (.pyi) beside each of its components, from the component's source, every time it is imported: a
+third of the import's time, and an attempt to write among installed packages. Only editors read them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WRITES_STUBS = "gradio.component_meta"
 
 
 class StubFree(SourceFileLoader):
-    """Loads that module and takes its writer away."""
+    """A loader that removes the module's writer of stubs."""
 
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)

@@ -1,6 +1,4 @@
-"""What a server does beside its work: at its start and every hour what nobody needs any more goes, and what must not be
-lost is copied.
-"""
+"""The server's housekeeping, at its start and every hour: old data are deleted, and important data copied."""
 
 from __future__ import annotations
 
@@ -26,16 +24,16 @@ from modules.store.repair import keep_good_database, repair_database
 
 log = logging.getLogger(__name__)
 HOUSEKEEPING_SECONDS = 3600.0
-STOP_HOUSEKEEPING_SECONDS = 2.0      # all that it writes is written whole: it may be cut off
-COPIED_AT_STOP = 64 * 2**20      # bytes of a database that takes no time to speak of
-OTHERS_SECONDS = 3600      # model folders may be another server's too: what it is writing is not touched
-INPUT_SECONDS = 30 * 24 * 3600      # how long a picture that jobs start from is stored after it was last sent
-CACHED_SECONDS = 24 * 3600      # how long a picture nobody asked to keep can still be had
+STOP_HOUSEKEEPING_SECONDS = 2.0      # all its files are written whole, so that it may be cut off
+COPIED_AT_STOP = 64 * 2**20      # bytes of a database that is copied without delay
+OTHERS_SECONDS = 3600      # model folders may be another server's too, and the files that it is writing are not touched
+INPUT_SECONDS = 30 * 24 * 3600      # how long an input picture is stored after it was last sent
+CACHED_SECONDS = 24 * 3600      # how long a picture that is not saved can be fetched
 INPUT_NAME = re.compile(r"[0-9a-f]{64}\.png")
 
 
 def checked_database(path: Path) -> tuple[str, ...]:
-    """Notices of what was wrong with the database and is mended. Raises DatabaseUnusable."""
+    """Check and repair the database; return notices on it. Raises DatabaseUnusable."""
     try:
         notice = repair_database(path)
     except (sqlite3.Error, OSError) as error:
@@ -47,7 +45,7 @@ def checked_database(path: Path) -> tuple[str, ...]:
 
 
 class Housekeeping:
-    """A thread of its own, from `start` to `stop`; a duty that fails keeps nothing from the others."""
+    """A thread for all duties, from `start` to `stop`; an error in one does not stop the others."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -75,7 +73,7 @@ class Housekeeping:
 
 
 def clear_leftovers(app: App) -> None:
-    """Half-written files of a server that was killed; while a terminal is at work nobody can tell whose they are."""
+    """Delete half-written files of a killed server; while a terminal runs nobody can tell whose they are."""
     paths = app.flags.paths
     if not app.process or any(is_held(path) for path in paths.terminal_locks.glob("*.lock")):
         return
@@ -89,23 +87,23 @@ def clear_leftovers(app: App) -> None:
 
 
 def clear_old_pictures(app: App) -> None:
-    """Pictures in the cache that have had their time, and those that jobs start from, unless one still waits for it."""
+    """Delete old pictures in the cache, and old input pictures that no unfinished job needs."""
     cache, now = app.flags.paths.cache, time.time()
     inputs = cache / "inputs"
     clear_old(cache, IMAGE_FORMATS, now - CACHED_SECONDS)
     needed = set(inputs_of_unfinished(app))
-    for folder in (inputs, *inputs.glob("*/")):      # the local account's, all others'
+    for folder in (inputs, *inputs.glob("*/")):      # the local account's, and all others'
         clear_old(folder, IMAGE_FORMATS, now - INPUT_SECONDS, needed)
 
 
 def inputs_of_unfinished(app: App) -> Iterator[str]:
-    """Names of pictures that jobs in the queue start from."""
+    """Yield the names of the input pictures of unfinished jobs."""
     for record in app.jobs.store.unfinished():
         yield from INPUT_NAME.findall(str(record.params))
 
 
 def forget_old_jobs(app: App) -> None:
-    """Records beyond the setting's number; pictures stay."""
+    """Delete job records beyond the setting's number; pictures stay."""
     if limit := app.settings.current.job_history_limit:
         forgotten = app.jobs.store.trim(limit)
         if forgotten:
@@ -117,7 +115,7 @@ def keep_database(app: App) -> None:
 
 
 def list_lost_pictures(app: App, stopping: Callable[[], bool]) -> None:
-    """Pictures of an account lie in a folder of its name; all others are the local account's."""
+    """List pictures without a record; those in an account's folder are its own, all others the local account's."""
     outputs, owners = app.flags.paths.outputs, folder_owners(app)
 
     def owner_of(path: Path) -> str:
@@ -128,7 +126,7 @@ def list_lost_pictures(app: App, stopping: Callable[[], bool]) -> None:
 
 
 def folder_owners(app: App) -> dict[str, str]:
-    """Folder below the outputs → its account, of all that anything is known of."""
+    """Return folder below the outputs → account, for all known accounts."""
     flags = app.flags
     folders: list[str] = []
     with contextlib.suppress(OSError):

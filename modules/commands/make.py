@@ -1,7 +1,6 @@
-"""Model files from the terminal: `python3 webui.py make merge one.safetensors two.safetensors multiplier=0.5
-name=both`.
+"""Model files from the terminal: `python3 webui.py make merge one.safetensors two.safetensors multiplier=0.5`.
 
-Fields are written `name=value`, since server flags of A1111's have the names of some of them.
+Fields are written `name=value`, since some have the names of A1111's server flags.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from modules.settings.flags import Flags
 
 
 def make(flags: Flags, arguments: Sequence[str]) -> int:
-    """Make what `arguments` ask for and print where it is; returns the exit code."""
+    """Make the model file and print its path; returns the exit code."""
     with terminal_process(flags.paths) as held:
         app = assemble(flags, held)
         return carry_out(app, read_words(arguments))
 
 
 def read_words(arguments: Sequence[str]) -> Submission:
-    """A kind of job that needs no device, its files, and its other fields as name=value.
+    """Parse a job kind without a device, its files, and its other fields as name=value.
 
     Raises Invalid or UnknownName.
     """
@@ -43,7 +42,7 @@ def read_words(arguments: Sequence[str]) -> Submission:
 
 
 def files_as_fields(request: type, files: Sequence[str]) -> dict[str, Any]:
-    """The files as the field `models`, or one by one as the first fields that are declared."""
+    """Return the files as the field `models`, or one by one as the first declared fields."""
     if not files:
         return {}
     return (

@@ -1,6 +1,4 @@
-"""HTTP as uvicorn speaks it, whose refusals of what is no HTTP look like all others,
-and which waits for nobody for ever.
-"""
+"""HTTP by uvicorn, with our form of error for malformed requests, and a time limit for their heads."""
 
 from __future__ import annotations
 
@@ -99,7 +97,7 @@ class PlainSpoken(H11Protocol):
             self.head_deadline = None
 
     def head_is_late(self) -> None:
-        """An answer that is still on its way is not cut off: its end has the time between requests."""
+        """Close the connection, unless a response is being sent: after it uvicorn's time limit counts."""
         self.head_deadline = None
         if self.is_idle and not self.transport.is_closing():
             self.transport.close()
@@ -135,7 +133,7 @@ class PlainSpoken(H11Protocol):
             self.reading_deadline = None
 
     def send_400_response(self, msg: str) -> None:
-        """Called for bytes that are no request; there is none to hand to the application."""
+        """Answer malformed bytes; there is no request to pass to the application."""
         body = json.dumps(
             body_of(WebUIError("That is no HTTP request.", "Its first line or a header cannot be read."))
         ).encode()

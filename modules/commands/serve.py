@@ -1,4 +1,4 @@
-"""The server: answers at once, shows the page as soon as gradio is there, loads torch and the model after that."""
+"""The server: it answers at once, shows the page once gradio is imported, then loads torch and the model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from modules.commands.protocol import PlainSpoken, raise_file_limit
 from modules.settings.flags import LOOPBACK, Flags
 
 log = logging.getLogger(__name__)
-ACCOUNTS_SECONDS = 1.0      # between two looks at whether another process has changed the accounts
+ACCOUNTS_SECONDS = 1.0      # between two checks for accounts changed by another process
 
 
 def serve(flags: Flags, sock: socket.socket) -> int:
@@ -59,7 +59,7 @@ def serve(flags: Flags, sock: socket.socket) -> int:
 
 
 def own_address(flags: Flags, port: int) -> str:
-    """Where the page is, for somebody at this computer."""
+    """Return the page's address for somebody at this computer."""
     host = "127.0.0.1" if flags.host == "0.0.0.0" else f"[{flags.host}]" if ":" in flags.host else flags.host
     return f"http{'s' if flags.tls_certfile else ''}://{host}:{port}{flags.subpath}"
 
@@ -76,7 +76,7 @@ def run(app: App, sock: socket.socket, address: str) -> None:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which calls `stopping` before it waits for its responses to end: streams would keep it waiting."""
+    """uvicorn's server, which calls `stopping` before it waits for responses to end: streams would keep it waiting."""
 
     def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
         super().__init__(config)
@@ -117,7 +117,7 @@ def server_config(application: ASGIApp, flags: Flags) -> uvicorn.Config:
 
 
 def application(app: App, address: str) -> Access:
-    """API and page behind one door, which stands before all routing."""
+    """Return API and page behind one door, which stands before all routing."""
     page = RootPage(HTMLResponse(STARTING, headers={"Cache-Control": "no-store"}))
     api = server.build_api(app)
     if not app.flags.nowebui:
@@ -132,7 +132,7 @@ def application(app: App, address: str) -> Access:
 
 @dataclass
 class RootPage:
-    """What stands at `/`: a word of patience at first, then gradio."""
+    """The application at `/`: a waiting page at first, then gradio."""
 
     shown: ASGIApp
 
@@ -144,7 +144,7 @@ class RootPage:
 
 @contextlib.asynccontextmanager
 async def running(app: App, api: FastAPI, page: RootPage, address: str) -> AsyncIterator[None]:
-    """While the server runs, so do the page and the worker."""
+    """Run the page and the worker while the server runs."""
     stop = asyncio.Event()
     life = asyncio.create_task(live(app, api, page, address, stop))
     life.add_done_callback(told_if_failed)
@@ -162,7 +162,7 @@ async def running(app: App, api: FastAPI, page: RootPage, address: str) -> Async
 
 
 def told_if_failed(life: asyncio.Task[None]) -> None:
-    """Nobody awaits it before the server stops: what ended it early would be known only then."""
+    """Log an early error of a task that nobody awaits before the server stops."""
     if not life.cancelled() and (error := life.exception()):
         log.error("Starting up failed; there will be no pictures until Easel is started again", exc_info=error)
 
@@ -171,7 +171,7 @@ async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: async
     async with contextlib.AsyncExitStack() as stack:
         if not app.flags.nowebui:
             built = await asyncio.to_thread(outcome, build_page, app)
-            if isinstance(built, Exception):       # the API still works; whoever opens the page is told
+            if isinstance(built, Exception):       # the API still works; the page shows the error
                 log.error("The page could not be built", exc_info=built)
                 page.shown = HTMLResponse(BROKEN_PAGE, 500)
             else:
@@ -179,7 +179,7 @@ async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: async
                 await stack.enter_async_context(blocks.router.lifespan_context(blocks))
             if wants_browser(app.flags):
                 await asyncio.to_thread(webbrowser.open, address)
-        # without it the page and the model cards still work, and the log tells why there are no pictures
+        # without it the page and the model cards still work, and the log has the reason
         await asyncio.to_thread(partial(logged, start_worker, app, failure="The worker could not be started"))
         app.hooks.app_started(app, api)
         house = Housekeeping(app)
@@ -189,8 +189,9 @@ async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: async
 
 
 def build_page(app: App) -> tuple[FastAPI, Gate]:
-    """gradio's application, and the gate before it. gradio is imported here,
-    a second or two that the first answer does not wait for.
+    """Return gradio's application, and the gate before it.
+
+    gradio is imported here, in a second or two that the first answer does not wait for.
     """
     with uncollected("gradio"):
         gradio = import_gradio()
@@ -203,7 +204,7 @@ def build_page(app: App) -> tuple[FastAPI, Gate]:
 
 
 def wants_browser(flags: Flags) -> bool:
-    """Open a browser where somebody sits in front of one, unless they only look after a server."""
+    """Return whether to open a browser: somebody sits at this computer, and the server is not shared."""
     screen = (
         os.name == "nt" or os.uname().sysname == "Darwin" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
     )

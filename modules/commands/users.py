@@ -1,4 +1,4 @@
-"""`webui.py users`: accounts from the terminal, also while the server runs, which notices within seconds."""
+"""`webui.py users`: accounts from the terminal, also while the server runs, which notices changes within seconds."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from modules.settings.flags import Flags, Parser, unknown_argument
 from modules.store.accounts import AccountStore
 
 ROLE_NAMES = tuple(role.name.lower() for role in Role if role > Role.ANYONE)
-TERMINAL = "terminal"      # who the audit log says did it
+TERMINAL = "terminal"      # the actor in the audit log
 
 
 def users(flags: Flags, arguments: list[str]) -> int:
-    """Returns the exit code. Raises WebUIError."""
+    """Run the command; returns the exit code. Raises WebUIError."""
     chosen, rest = users_parser().parse_known_args(arguments)
     if rest:
         raise unknown_argument(rest)
@@ -102,13 +102,13 @@ USER_COMMANDS: Mapping[str, Callable[[AccountStore, argparse.Namespace], None]] 
 
 
 def say_change(store: AccountStore, action: str, name: str) -> None:
-    """Say it to the audit log and to whoever sits here."""
+    """Write the change to the audit log and to the terminal."""
     store.note(TERMINAL, action, name)
     print(f"{action.capitalize()}: {name}.")
 
 
 def asked_password(name: str) -> str:
-    """Typed twice, or the first line of what is piped in: never an argument, which others could list.
+    """Return a password typed twice, or the first line of piped input; never an argument, which others could list.
 
     Raises Invalid.
     """

@@ -1,4 +1,4 @@
-"""Where an account's things lie: the local account's as A1111 has them, all others' in folders of their own."""
+"""The folders and files of an account: the local account's as in A1111, all others' in folders of their own."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from modules.settings.flags import Paths
 
 @dataclass(frozen=True)
 class AccountPaths:
-    """All absolute, none need exist."""
+    """The paths of one account; all absolute, none need exist."""
 
-    outputs: Path                       # pictures, in sub folders as the settings name them
-    inputs: Path                        # pictures that jobs start from, by `imaging.inputs`
-    settings_file: Path                 # what is set otherwise than on the server
-    styles_files: tuple[Path, ...]      # the last counts most; their names may hold * and ?
+    outputs: Path                       # pictures, in subfolders as the settings name them
+    inputs: Path                        # input pictures of jobs, as in `imaging.inputs`
+    settings_file: Path                 # settings that differ from the server's
+    styles_files: tuple[Path, ...]      # by rising precedence; their names may contain * and ?
 
 
 def account_paths(paths: Paths, name: str) -> AccountPaths:
-    """The places of an account. The server's styles are everybody's to use, under an account's own."""
+    """Return the paths of an account. Everybody uses the server's styles, with an account's own over them."""
     folder, inputs = account_folder(name), paths.cache / "inputs"
     if not folder:
         return AccountPaths(paths.outputs, inputs, paths.settings_file, paths.styles_files)

@@ -1,4 +1,4 @@
-"""choices.json: which model, VAE and clip skip each person has chosen last."""
+"""choices.json: each person's last choice of model, VAE and clip skip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGEST_CHOICES = 4 * 2**20      # bytes
 
 
 class ModelChoices:
-    """By account; on a server without accounts, by `LOCAL_OWNER`. Nothing here changes the server's settings."""
+    """The choices by account; on a server without accounts, by `LOCAL_OWNER`. The server's settings stay unchanged."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,11 +28,11 @@ class ModelChoices:
         self._of = self._load()
 
     def of(self, owner: str) -> dict[str, Any]:
-        """Setting → value; empty for somebody who never chose."""
+        """Return setting → value; empty without a choice."""
         return dict(self._of.get(owner, {}))
 
     def remember(self, owner: str, values: Mapping[str, Any]) -> None:
-        """Raises Invalid naming the setting that is none of these, or cannot have that value."""
+        """Remember a choice. Raises Invalid naming an unknown setting or one with an impossible value."""
         if strange := [name for name in values if name not in MODEL_SETTINGS]:
             raise Invalid(
                 f"{strange[0]!r:.80} is not chosen this way.",
@@ -55,7 +55,7 @@ class ModelChoices:
             self._of = found
 
     def _load(self) -> dict[str, dict[str, Any]]:
-        """The file's choices, those of its last good copy where it is damaged; those that make no sense are none."""
+        """Return the file's valid choices, or those of its last good copy if it is damaged."""
         try:
             return read_choices(self.path)
         except FileNotFoundError:
@@ -70,7 +70,7 @@ class ModelChoices:
 
 
 def read_choices(path: Path) -> dict[str, dict[str, Any]]:
-    """Raises OSError, ValueError, AttributeError or RecursionError for what is no such file."""
+    """Return the choices in a file. Raises OSError, ValueError, AttributeError or RecursionError."""
     if path.stat().st_size > LARGEST_CHOICES:
         raise ValueError("it is larger than any such file")
     found = json.loads(path.read_text(encoding="utf-8"))

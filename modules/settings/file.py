@@ -1,6 +1,4 @@
-"""config.json: the settings that differ from their defaults, or an account's that differ from the server's,
-in A1111's format.
-"""
+"""config.json in A1111's format: the settings that differ from their defaults, or an account's from the server's."""
 
 from __future__ import annotations
 
@@ -25,20 +23,18 @@ USUAL_SETTINGS = Settings()
 
 
 class SettingsFile:
-    """Settings and where they are kept. `current` is an immutable snapshot, safe to hold."""
+    """Settings and their file. `current` is an immutable snapshot, safe to hold."""
 
     def __init__(self, path: Path, base: SettingsFile | None = None) -> None:
-        """base: those that hold where this file says nothing, the server's under an account's;
-        without, their defaults
-        """
+        """base: the settings for values that this file lacks, the server's under an account's; None: the defaults"""
         self.path, self.base = path, base
         self._lock = Lock()
-        self.problem = ""       # why the file's settings are not used, a sentence
+        self.problem = ""       # why the file's settings are not used, as a sentence
         self._damaged = False   # the file is set aside before another is written
-        # A1111's settings that mean nothing here (yet): kept, so that nothing is lost
+        # A1111's settings without effect here: kept, so that nothing is lost
         self._foreign: dict[str, Any] = {}
-        self._own: dict[str, Any] = {}      # settings that are otherwise than those of the base
-        self._known = Settings(), self._own, Settings()      # base and own settings, and what they come to
+        self._own: dict[str, Any] = {}      # settings that differ from the base
+        self._known = Settings(), self._own, Settings()      # base settings, own settings, and both combined
         self._load()
 
     @property
@@ -54,12 +50,12 @@ class SettingsFile:
 
     @property
     def foreign(self) -> dict[str, Any]:
-        """A1111's settings that have no effect here, as they were set, or at their defaults."""
+        """A1111's settings without effect here, as they were set, or at their defaults."""
         usual = self.base.foreign if self.base else A1111_SETTINGS
         return {name: self._foreign.get(name, usual[name]) for name in A1111_SETTINGS}
 
     def change(self, /, **values: Any) -> Settings:
-        """Replace some settings, A1111's without effect among them, all or none, and write the file.
+        """Change some settings, also A1111's without effect, all or none, and write the file.
 
         Raises Invalid naming the field.
         """
@@ -76,7 +72,7 @@ class SettingsFile:
             return settings
 
     def forget(self, names: Collection[str]) -> None:
-        """Let those be as the base has them."""
+        """Reset those settings to the base's."""
         with self._lock:
             held = self._own, self._foreign
             own, foreign = ({name: each[name] for name in each if name not in names} for each in held)
@@ -93,7 +89,7 @@ class SettingsFile:
         self._own, self._foreign = own, foreign
 
     def _load(self) -> None:
-        """The file's settings; what is damaged in it comes from the last good copy."""
+        """Read the file's settings; damaged ones are replaced from the last good copy."""
         try:
             content = read_config(self.path)
             values = config_values(content)
@@ -108,7 +104,7 @@ class SettingsFile:
         keep_last_good(self.path, content)
 
     def _take(self, values: dict[str, Any]) -> list[str]:
-        """Take in the settings among `values`, and what is no setting here; returns what is wrong with others."""
+        """Take the valid settings among `values`, and foreign ones; return the problems of the others."""
         self._foreign = {name: value for name, value in values.items() if name not in SETTING_NAMES}
         named = {name: value for name, value in values.items() if name in SETTING_NAMES and self._may_set(name)}
         settings, problems = with_file(named)
@@ -117,12 +113,13 @@ class SettingsFile:
         return problems
 
     def _may_set(self, name: str) -> bool:
-        """An account's file says nothing of what is the server's alone."""
+        """Return whether this file may contain the setting: an account's file may not contain a server setting."""
         return self.base is None or not is_server_setting(name)
 
     def _repair(self, values: dict[str, Any], reason: str, at_once: bool = True) -> None:
-        """The last good copy's settings, with the good ones of `values` over them; written in the damaged file's place,
-        which is set aside: `at_once`, or when settings are changed.
+        """Use the last good copy's settings, with the good ones of `values` over them, and replace the damaged file.
+
+        at_once: set it aside now; else when settings are changed
         """
         good = last_good_values(self.path)
         usable = {name: value for name, value in values.items() if name not in SETTING_NAMES or is_usable(name, value)}
@@ -134,18 +131,18 @@ class SettingsFile:
         if at_once:
             with contextlib.suppress(Unwritable, DiskFull):
                 self._write(self._own, self._foreign)
-        self.problem = told      # whoever opens the page reads it, until the settings are changed
+        self.problem = told      # shown on the page until the settings are changed
 
 
 def read_config(path: Path) -> bytes:
-    """Raises OSError, or ValueError for what no settings file is."""
+    """Return the file's content. Raises OSError, or ValueError for a large or irregular file."""
     if path.is_file() and path.stat().st_size > LARGEST_CONFIG:
         raise ValueError("it is larger than any settings file")
     return path.read_bytes()
 
 
 def config_values(content: bytes) -> dict[str, Any]:
-    """Raises ValueError or RecursionError."""
+    """Return the values in a file's content. Raises ValueError or RecursionError."""
     values = json.loads(content.decode("utf-8-sig"))
     if not isinstance(values, dict):
         raise ValueError("it is not a JSON object")
@@ -153,7 +150,7 @@ def config_values(content: bytes) -> dict[str, Any]:
 
 
 def last_good_values(path: Path) -> dict[str, Any]:
-    """Of a settings file; empty if there is none that can be read."""
+    """Return the last good copy's values; empty if there is no readable copy."""
     try:
         return config_values(read_config(last_good_path(path)))
     except (OSError, ValueError, RecursionError):

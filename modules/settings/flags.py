@@ -1,6 +1,6 @@
 """The command line: A1111's flag names, declared once.
 
-A flag is a field of `Flags`; the parser, `--help` and what the API may show derive from it. Standard library only:
+A flag is a field of `Flags`; the parser, `--help` and the API's list derive from it. Standard library only:
 a mistyped flag is answered before anything is installed or loaded.
 """
 
@@ -68,7 +68,7 @@ def device_number(text: str) -> int:
 
 
 def any_path(text: str) -> Path:
-    """Absolute, `~` expanded; relative ones start at the current folder."""
+    """Return an absolute path: `~` is expanded, relative ones start at the current folder."""
     return Path(text).expanduser().absolute()
 
 
@@ -87,7 +87,7 @@ def existing_folder(text: str) -> Path:
 
 
 def url_path(text: str) -> str:
-    """`sd`, `/sd` and `/sd/` are all "/sd"."""
+    """Return "/sd" for `sd`, `/sd` and `/sd/`."""
     parts = [part for part in text.split("/") if part]
     if not all(re.fullmatch(r"[\w.~-]+", part, re.ASCII) for part in parts) or {".", ".."} & set(parts):
         raise argparse.ArgumentTypeError(f"{text!r} is not a path of an address, like sd or tools/sd")
@@ -95,7 +95,7 @@ def url_path(text: str) -> str:
 
 
 def parse_accounts(text: str) -> FlagAccounts:
-    """`name:password,name2:password2`. A password may hold colons, not commas; errors never show one."""
+    """Parse `name:password,name2:password2`. A password may contain colons, not commas; errors never show one."""
     pairs = [entry.strip().partition(":") for entry in text.split(",") if entry.strip()]
     for number, (name, _, password) in enumerate(pairs, start=1):
         if not name or not password:
@@ -109,7 +109,7 @@ def parse_accounts(text: str) -> FlagAccounts:
 
 
 def check_flag_account(number: int, name: str) -> None:
-    """Raises ArgumentTypeError for a name that is none, without showing it: it may be half of a password."""
+    """Raise ArgumentTypeError for an invalid name, without showing it: it may be half of a password."""
     try:
         account_name(name)
     except Invalid as error:
@@ -117,7 +117,7 @@ def check_flag_account(number: int, name: str) -> None:
 
 
 def accounts_file(text: str) -> FlagAccounts:
-    """A file of name:password, one to a line or with commas between, as A1111 takes it."""
+    """Read a file of name:password, one to a line or separated by commas, as in A1111."""
     path = existing_file(text)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -127,7 +127,7 @@ def accounts_file(text: str) -> FlagAccounts:
 
 
 class Added(argparse.Action):
-    """A flag that may be given several times."""
+    """The action of a flag that may be given several times."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
                  option_string: str | None = None) -> None:
@@ -135,12 +135,12 @@ class Added(argparse.Action):
 
 
 def between_commas(text: str) -> tuple[str, ...]:
-    """What stands between commas."""
+    """Split at commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def network_list(text: str) -> tuple[str, ...]:
-    """Addresses and networks (10.0.0.0/8), separated by commas."""
+    """Parse addresses and networks (10.0.0.0/8), separated by commas."""
     try:
         return tuple(str(ipaddress.ip_network(part, strict=False)) for part in between_commas(text))
     except ValueError as error:
@@ -150,7 +150,7 @@ def network_list(text: str) -> tuple[str, ...]:
 
 
 def host_list(text: str) -> tuple[str, ...]:
-    """Names without scheme and port, separated by commas."""
+    """Parse names without scheme and port, separated by commas."""
     for name in between_commas(text):
         if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
             raise argparse.ArgumentTypeError(f"{name!r} is not a host's name, like easel.example.org")
@@ -158,9 +158,7 @@ def host_list(text: str) -> tuple[str, ...]:
 
 
 def normal_origin(text: str) -> str:
-    """`scheme://host:port` in the form browsers send: lower case,
-    no port that goes without saying. "" for anything else.
-    """
+    """Return `scheme://host:port` as browsers send it: lower case, without a default port; "" for anything else."""
     try:
         parts = urlsplit(text)
         default, port = {"http": 80, "https": 443}.get(parts.scheme), parts.port
@@ -173,7 +171,7 @@ def normal_origin(text: str) -> str:
 
 
 def origin_list(text: str) -> tuple[str, ...]:
-    """Origins separated by commas, or `*`."""
+    """Parse origins separated by commas, or `*`."""
     found = tuple(part if part == "*" else normal_origin(part.rstrip("/")) for part in between_commas(text))
     if "" in found:
         raise argparse.ArgumentTypeError(
@@ -192,7 +190,7 @@ def regular_expression(text: str) -> str:
 
 
 def flag(group: str, explain: str, default: Any = None, *, secret: bool = False, **how: Any) -> Any:
-    """A field of `Flags`; `how` goes to argparse. A flag whose default is False is a switch."""
+    """Declare a field of `Flags`; `how` goes to argparse. A flag whose default is False is a switch."""
     if default is False:
         how["action"] = "store_true"
     return field(
@@ -202,7 +200,7 @@ def flag(group: str, explain: str, default: Any = None, *, secret: bool = False,
 
 @dataclass(frozen=True, kw_only=True)
 class Flags:
-    """What the command line said."""
+    """The values of the command line."""
 
     listen: bool = flag(NETWORK_GROUP, "let other computers of your network in; people log in", False)
     port: int = flag(NETWORK_GROUP, "the number after the colon in the address", 7860, type=port_number, metavar="N")
@@ -347,26 +345,26 @@ class Flags:
     use_cpu: tuple[str, ...] = flag(DEVICE_GROUP, "do these tasks on the CPU: all, sd, …", (),
                                     nargs="+", type=str.lower, choices=DEVICE_TASKS, metavar="TASK")
 
-    notes: tuple[str, ...] = field(default=(), repr=False)      # one line for each flag that did nothing
+    notes: tuple[str, ...] = field(default=(), repr=False)      # one line for each flag without effect
 
     @property
     def host(self) -> str:
-        """The address to listen at."""
+        """The address to listen on."""
         return self.server_name or ("0.0.0.0" if self.listen else "127.0.0.1")
 
     @property
     def accounts(self) -> FlagAccounts:
-        """Those that flags give; the first one administers the server."""
+        """The accounts given by flags; the first one is the administrator."""
         return self.gradio_auth + self.gradio_auth_path + self.api_auth
 
     @property
     def attention(self) -> str:
-        """What the setting "Automatic" means for attention; of several flags the first in A1111's order counts."""
+        """The attention backend of the setting "Automatic"; of several flags the first in A1111's order counts."""
         return next((name for flag, name in ATTENTION_FLAGS.items() if getattr(self, flag)), "Automatic")
 
     @property
     def shared(self) -> bool:
-        """Is there anybody who need not be the person at this computer?"""
+        """True if others than the person at this computer may use the server."""
         return bool(self.accounts) or self.host not in LOOPBACK
 
     @property
@@ -380,19 +378,19 @@ class Flags:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paths:
-    """Where everything is; all absolute, none need exist."""
+    """The paths of program and data; all absolute, none need exist."""
 
     root: Path                          # the program
-    data_dir: Path                      # what users own
-    models: Path                        # its folder for each kind is named in library/model_kinds.py
+    data_dir: Path                      # the user's data
+    models: Path                        # the folder of each kind is named in library/model_kinds.py
     vae_approximations: Path
     outputs: Path
     cache: Path
     settings_file: Path
-    styles_files: tuple[Path, ...]      # their names may hold * and ?
+    styles_files: tuple[Path, ...]      # their names may contain * and ?
     database: Path
     server_lock: Path                   # held by the one server of a data folder
-    terminal_locks: Path                # the folder of those of `generate`, which may run beside it
+    terminal_locks: Path                # the folder of the locks of `generate`, which may run beside the server
     configs: Path
     extensions: Path
 
@@ -426,14 +424,14 @@ def spelled(name: str) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises where argparse would exit."""
+    """A parser that raises errors instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise Invalid(message[:1].upper() + message[1:] + ".", "`python3 webui.py --help` lists the flags.")
 
 
 class IgnoredFlag(argparse.Action):
-    """A flag of A1111's that changes nothing here: noted, so that nobody waits for its effect."""
+    """A flag of A1111's without effect here: noted, so that nobody waits for its effect."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
                  option_string: str | None = None) -> None:
@@ -441,7 +439,7 @@ class IgnoredFlag(argparse.Action):
 
 
 class Refused(argparse.Action):
-    """A flag of A1111's that protects something: ignoring it would leave the user unprotected."""
+    """A flag of A1111's that protects something, and is refused: ignored, it would leave the user unprotected."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
                  option_string: str | None = None) -> NoReturn:
@@ -466,7 +464,7 @@ def build_parser(help_flag: bool) -> Parser:
 
 
 def add_unused(parser: Parser, action: type[argparse.Action], table: Mapping[str, str]) -> None:
-    """Let the parser know A1111's other flags, which `--help` does not list."""
+    """Add A1111's other flags to the parser; `--help` does not list them."""
     for explain, entries in table.items():
         for entry in entries.split():
             name, _, value = entry.partition("=")
@@ -474,7 +472,7 @@ def add_unused(parser: Parser, action: type[argparse.Action], table: Mapping[str
 
 
 def parse_flags(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Flags:
-    """The flags of `serve`.
+    """Parse the flags of `serve`.
 
     Raises Invalid for a bad value or an unknown flag; `--help` prints and raises SystemExit(0).
     """
@@ -485,7 +483,7 @@ def parse_flags(argv: Sequence[str], environ: Mapping[str, str] = os.environ) ->
 
 
 def parse_known(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> tuple[Flags, list[str]]:
-    """The flags, and what was none of them in its order, for a command with arguments of its own."""
+    """Return the flags and the other arguments in order, for a command with arguments of its own."""
     return read_flags(build_parser(help_flag=False), argv, environ)
 
 
@@ -505,7 +503,7 @@ def read_flags(parser: Parser, argv: Sequence[str], environ: Mapping[str, str]) 
 
 
 def without_secrets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The arguments that anybody may see in a list of processes, and those with passwords in them."""
+    """Split the arguments into those that a list of processes may show, and those with passwords."""
     names = {spelled(f.name) for f in flag_fields() if f.metadata["secret"]} - {"--gradio-auth-path"}
     plain: list[str] = []
     secret: list[str] = []
@@ -513,7 +511,7 @@ def without_secrets(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     for word in argv:
         if word.partition("=")[0] in names:
             secret.append(word)
-            into = plain if "=" in word else secret      # where the next word goes
+            into = plain if "=" in word else secret      # the list of the next word
         else:
             into.append(word)
             into = plain
@@ -530,7 +528,7 @@ def from_environment(environ: Mapping[str, str]) -> list[str]:
 
 
 def unknown_argument(rest: Sequence[str]) -> Invalid:
-    """Says which argument nobody knows, without its value: that may be a password."""
+    """Return the error for an unknown argument, without its value: that may be a password."""
     first = next((word for word in rest if word.startswith("-")), rest[0])
     name = first.partition("=")[0]
     if not name.startswith("-"):
@@ -541,21 +539,21 @@ def unknown_argument(rest: Sequence[str]) -> Invalid:
 
 
 def closest(name: str) -> str:
-    """The known flag most like `name`; "" if none is."""
+    """Return the known flag most like `name`; "" if none is."""
     known = list(known_flags())
     started = [flag for flag in known if len(name) > 3 and flag.startswith(name)]
     return next(iter(started or difflib.get_close_matches(name, known, n=1)), "")
 
 
 def known_flags() -> Iterable[str]:
-    """Flags with an effect first."""
+    """Return all flags, those with an effect first."""
     yield from (spelled(f.name) for f in flag_fields())
     yield "--help"
     for entries in (*IGNORED_FLAGS.values(), *REFUSED.values()):
         yield from (entry.partition("=")[0] for entry in entries.split())
 
 
-ATTENTION_FLAGS = {      # the highest of A1111's priorities first → the setting's name for it
+ATTENTION_FLAGS = {      # the highest of A1111's priorities first → the setting's value
     "xformers": "xformers",
     "force_enable_xformers": "xformers",
     "opt_split_attention": "Doggettx",
@@ -566,7 +564,7 @@ ATTENTION_FLAGS = {      # the highest of A1111's priorities first → the setti
     "opt_split_attention_invokeai": "InvokeAI",
 }
 
-# A1111's other flags; `=V` marks those that take a value.
+# A1111's other flags; `=V` marks those with a value.
 IGNORED_FLAGS = {
     "is not needed here.": """
         --xformers-flash-attention --reinstall-xformers --reinstall-torch --disable-opt-split-attention

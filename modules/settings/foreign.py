@@ -1,6 +1,6 @@
-"""A1111's settings (1.10.1 and its bundled extensions) that have no effect here: their defaults, by A1111's sections.
+"""A1111's settings (1.10.1 and its bundled extensions) without effect here: their defaults, by A1111's sections.
 
-They are told, taken and remembered, so that clients find what they look for and a config.json goes back as it came.
+They are listed, accepted and stored, so that clients find them and a config.json survives unchanged.
 """
 
 from __future__ import annotations
@@ -227,13 +227,13 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
     "Hidden": {"disabled_extensions": [], "disable_all_extensions": "none", "restore_config_state_file": ""},
 }
 
-# What reaches out of the server: taken without a word, as by A1111's API, and never changed by a request.
+# Settings that reach out of the server: accepted silently, as by A1111's API, and never changed by a request.
 CLOSED = frozenset("""
     temp_dir profiling_filename restore_config_state_file disabled_extensions disable_all_extensions
     api_enable_requests api_forbid_local_requests api_useragent
 """.split())
 
-# Those that A1111 offers a list for that is the same everywhere; of a list, each of its values is one of them.
+# Settings with a fixed list of options in A1111; of a list, each value is one of them.
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "auto_launch_browser": ("Disable", "Local", "Remote"),
     "profiling_activities": ("CPU", "CUDA"),
@@ -270,9 +270,9 @@ A1111_SETTINGS: Mapping[str, Any] = {name: value for section in SECTIONS.values(
 
 
 def remembered(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of these foreign settings that a request may change.
+    """Return the foreign settings among `values` that a request may change.
 
-    Raises Invalid naming the first that A1111 could not have so.
+    Raises Invalid naming the first one with a value that is impossible in A1111.
     """
     for name, value in values.items():
         if not same_type(value, A1111_SETTINGS[name]):

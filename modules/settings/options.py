@@ -27,7 +27,7 @@ IMAGE_FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
 FOR_GRIDS = "Kept for grids of pictures, which Easel does not make yet."
 BELOW = "Below the outputs folder; `outputs/` before it may be left out."
 
-ATTENTION_BACKENDS = (  # backends of attention, as A1111's config.json names them
+ATTENTION_BACKENDS = (  # A1111's names of attention backends, as in config.json
     "Automatic",
     "xformers",
     "sdp-no-mem - scaled dot product without memory efficient attention",
@@ -42,7 +42,7 @@ ATTENTION_BACKENDS = (  # backends of attention, as A1111's config.json names th
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that is not asked anew for each picture."""
+    """All settings: values that are not part of each request."""
 
     sd_model_checkpoint: Annotated[str, Param("Stable Diffusion checkpoint", Choice("checkpoints"), "The model that draws.", section="sd")] = ""
     sd_checkpoints_limit: Annotated[int, Param("Checkpoints kept loaded", Slider(1, 10), "More are dropped from memory, oldest first.", section="sd", server=True)] = 1
@@ -475,7 +475,7 @@ SETTING_NAMES = tuple(field.name for field in fields(Settings))
 
 
 def change_settings(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """`settings` with some values replaced, all or none. Raises Invalid naming the first field that does not fit."""
+    """Return `settings` with some values changed, all or none. Raises Invalid naming the first invalid field."""
     for name in values:
         if name not in SETTING_NAMES:
             raise Invalid(f"There is no setting called {name!r}.", "GET /sdapi/v1/options lists them.", field=name)
@@ -491,7 +491,7 @@ def change_settings(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 
 def allowed_values(name: str, otherwise: str) -> str:
-    """What a setting can be, in words; `otherwise`, where its control tells nothing special."""
+    """Return a setting's possible values, in words; `otherwise` if its control has no limits."""
     widget = declared_params(Settings)[name].widget
     if isinstance(widget, Choice) and isinstance(widget.of, tuple):
         return f"It can be: {', '.join(widget.of)}."
@@ -502,7 +502,7 @@ def allowed_values(name: str, otherwise: str) -> str:
 
 
 def for_request(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """`change_settings` for one request: what it says of merging goes before what is set for img2img alone.
+    """Return the settings of one request, whose token merging goes before the setting for img2img alone.
 
     Raises Invalid.
     """
@@ -511,13 +511,13 @@ def for_request(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 
 def is_server_setting(name: str) -> bool:
-    """Is it the administrator's alone, and the same for all?"""
+    """Return whether only the administrator may change it, for all accounts at once."""
     param = declared_params(Settings).get(name)
     return param is not None and param.server
 
 
 def check_own_settings(names: Collection[str]) -> None:
-    """Raises Forbidden naming those that are the server's."""
+    """Raise Forbidden naming the server's settings among them."""
     if servers := [name for name in names if is_server_setting(name)]:
         subject = f"The setting {servers[0]} is" if len(servers) == 1 else f"The settings {', '.join(servers)} are"
         raise Forbidden(f"{subject} the server's.", "Leave it out; an administrator may change it for all.")

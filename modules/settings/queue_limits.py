@@ -1,4 +1,4 @@
-"""How much of the queue an account may have: by its role, as the settings are now."""
+"""The limits of an account in the queue, by its role and the current settings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from modules.settings.options import Settings
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """0 is no limit.
+    """The limits of one account; 0 is no limit.
 
-    weight: its part of the device, against others'; pictures: unfinished ones
-    work: asked for within an hour, megapixel-steps; jobs: in hand at a time
+    weight: its share of the device, relative to others'; pictures: unfinished ones
+    work: megapixel-steps asked for within an hour; jobs: handed over at a time
     """
 
     weight: float = 1.0
@@ -22,7 +22,10 @@ class QueueLimits:
 
 
 def queue_limits(settings: Settings, role: str) -> QueueLimits:
-    """role: a name of `Role`, in any case; of an unknown one a guest's limits"""
+    """Return the limits of a role.
+
+    role: a name of `Role`, in any case; an unknown one has a guest's limits
+    """
     if role.lower() == "administrator":
         return QueueLimits(settings.queue_administrator_weight)
     if role.lower() == "member":
