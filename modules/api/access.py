@@ -164,7 +164,7 @@ def client_address(scope: Scope) -> str:
 
 
 def check_head(headers: Headers) -> None:
-    """Raises WebUIError for more headers than any client has a use for."""
+    """Raise WebUIError for more headers than any client needs."""
     if len(headers) > MOST_HEADERS:
         raise WebUIError("That request has too many headers.", f"Send at most {MOST_HEADERS}.")
 

@@ -104,7 +104,7 @@ def txt2img_request(body: Txt2ImgRequest) -> Txt2Img:
 
 
 def img2img_request(app: App, body: Img2ImgRequest, caller: Account) -> Img2ImgBatch:
-    """The declared request, its pictures kept by name. Raises Invalid, InvalidImage, TooLarge or OverQuota."""
+    """Return the declared request, its pictures stored. Raises Invalid, InvalidImage, TooLarge or OverQuota."""
     return replace(
         fields_of(Img2ImgBatch, body),
         init_images=tuple(keep_input(app, caller, decode_base64(image)) for image in body.init_images),

@@ -20,7 +20,7 @@ BYTE_RANGE = re.compile(r"(\d{1,18})-(\d{0,18})|-\d{1,18}")
 
 
 class BodyMemory:
-    """How much of requests' bodies is in memory, over all requests of one event loop."""
+    """The bytes of requests' bodies in memory, over all requests of one event loop."""
 
     def __init__(self, most: int = MOST_BODY_BYTES) -> None:
         self.most, self.held = most, 0
@@ -39,7 +39,7 @@ class IncomingBody:
         self.pending = "transfer-encoding" in headers or not length.isdecimal() or int(length[:20]) > SMALL_BODY
 
     async def receive(self) -> Message:
-        """Raises TooSlow, or Busy if the bodies of all requests together are too large."""
+        """Return the next part. Raises TooSlow, or Busy if the bodies of all requests together are too large."""
         if self._complete:      # the next message is the client's disconnect
             return await self._receive()
         message = await self._in_time()
@@ -57,7 +57,7 @@ class IncomingBody:
             raise Busy("Too much is being sent at the moment.", "Send it again in a little while.")
 
     def forget(self) -> None:
-        """The request is over."""
+        """Release the body's memory, since the request has ended."""
         self._memory.held -= self._held
         self._held = 0
 

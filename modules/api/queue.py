@@ -1,6 +1,6 @@
-"""/easel/v1/queue: the caller's jobs in their order, and what can be done with them.
+"""/easel/v1/queue: the caller's jobs in order, and the operations on them.
 
-Somebody else's job is one that does not exist, but for the administrator, who may cancel it.
+Another owner's job does not exist for the caller, except that an administrator may cancel it.
 """
 
 from __future__ import annotations
@@ -66,9 +66,11 @@ def add_listing(api: APIRouter, app: App) -> None:
     def listed(
         request: Request, states: States = f"{QUEUED},{RUNNING}", start: Start = 0, limit: Limit = 50
     ) -> dict[str, Any]:
-        """The caller's jobs: those at work, those that wait as they are going to be begun, then ended ones, newest
-        first. `ahead` counts the jobs that are begun before one, whoever asked for them; `wait` are the seconds until
-        it is likely to be done, once that can be told."""
+        """The caller's jobs: running ones, waiting ones in the order of their start, then ended ones, newest first.
+
+        `ahead` is the number of jobs of all accounts that start before a job; `wait` is the estimated number of seconds
+        until it is done, if known.
+        """
         wanted = [state for state in STATES if state in states.split(",")]
         records, total = listed_jobs(app, owner(request), wanted, start, limit)
         counts = app.jobs.store.counts(owner(request))
@@ -81,8 +83,10 @@ def add_listing(api: APIRouter, app: App) -> None:
 
     @api.get("/events")
     async def events(request: Request, limit: Annotated[int, Query(ge=0, le=10_000)] = 0) -> StreamingResponse:
-        """Server-sent events: `revision` changes with the list, `running` says how far your jobs at work are.
-        The stream ends after `limit` events; 0 is never."""
+        """Server-sent events: `revision` changes with the list, `running` is the progress of the caller's running jobs.
+
+        The stream ends after `limit` events; 0 is never.
+        """
         return StreamingResponse(
             queue_events(app, account(request), limit), media_type="text/event-stream",
             headers={"X-Accel-Buffering": "no"},
@@ -90,12 +94,12 @@ def add_listing(api: APIRouter, app: App) -> None:
 
     @api.get("/{job}/request")
     def request_of(job: Id, request: Request) -> dict[str, Any]:
-        """What a job was asked for with, as a form takes it: to change some of it, and ask again."""
+        """A job's request as form values: to change some of it, and ask again."""
         return recorded_form(app, app.jobs.get(job, owner(request)), account(request))
 
     @api.get("/{job}/inputs/{place}")
     def input_picture(job: Id, place: int, request: Request) -> FileResponse:
-        """A picture that the job started from, PNG; 404 once it is gone."""
+        """An input picture of the job, PNG; 404 if it was deleted."""
         names = input_names(app.jobs.get(job, owner(request)).params)
         folder = app.data_of(owner(request)).paths.inputs
         if 0 <= place < len(names) and (folder / names[place]).is_file():
@@ -106,28 +110,30 @@ def add_listing(api: APIRouter, app: App) -> None:
 def add_actions(api: APIRouter, app: App) -> None:
     @api.post("/clear")
     def clear(body: ClearBody, request: Request) -> Cleared:
-        """Take ended jobs out of the list. Their pictures stay."""
+        """Remove ended jobs from the list. Their pictures stay."""
         return Cleared(cleared=app.queue.clear(owner(request), body.states))
 
     @api.post("/{job}/move", status_code=204)
     def move(job: Id, body: MoveBody, request: Request) -> None:
-        """Put a waiting job before another one of yours, or at the end. The order is kept over a restart."""
+        """Put a waiting job before another one of yours, or at the end. The order survives a restart."""
         app.queue.move(job, body.before, owner(request))
 
     @api.post("/{job}/pause", status_code=204)
     def pause(job: Id, request: Request) -> None:
-        """Let a waiting job wait, whatever comes, until it is let go on."""
+        """Pause a waiting job until it is resumed."""
         app.queue.pause(job, True, owner(request))
 
     @api.post("/{job}/resume", status_code=204)
     def resume(job: Id, request: Request) -> None:
-        """Let a paused job go on."""
+        """Resume a paused job."""
         app.queue.pause(job, False, owner(request))
 
     @api.post("/{job}/cancel", status_code=204)
     async def cancel(job: Id, request: Request) -> None:
-        """A waiting job ends at once, one at work is interrupted and keeps its finished pictures; one that has ended
-        stays as it is. The administrator may cancel anybody's."""
+        """Cancel a job: a waiting one ends at once, a running one is interrupted and keeps its finished pictures.
+
+        An ended job stays as it is. An administrator may cancel anybody's.
+        """
         anybodys = account(request).role >= Role.ADMINISTRATOR
         record = await asyncio.to_thread(app.jobs.brief, job, None if anybodys else owner(request))
         await asyncio.to_thread(app.jobs.interrupt, record.id)
@@ -136,18 +142,18 @@ def add_actions(api: APIRouter, app: App) -> None:
 
     @api.post("/{job}/again")
     def again(job: Id, body: AgainBody, request: Request) -> QueuedAgain:
-        """Ask for the same once more, with the same seeds or new ones."""
+        """Ask for the same job again, with the same seeds or new ones."""
         record = app.jobs.get(job, owner(request))
         return QueuedAgain(job=run_again(app, record, account(request), body.seed == "new"))
 
     @api.post("/{job}/remove", status_code=204)
     def remove(job: Id, request: Request) -> None:
-        """Take an ended job out of the list. Its pictures stay."""
+        """Remove an ended job from the list. Its pictures stay."""
         app.queue.hide(job, owner(request))
 
 
 def listed_jobs(app: App, owner: str, states: list[str], start: int, limit: int) -> tuple[list[JobRecord], int]:
-    """A page of an account's jobs in these states, and how many there are."""
+    """Return a page of an account's jobs in these states, and the number of all."""
     unfinished = app.queue.unfinished(owner, states)
     records = [app.jobs.brief(job, owner, NEWEST_LISTED) for job in unfinished[start : start + limit]]
     ended, counts = [state for state in states if state in ENDED], app.jobs.store.counts(owner)

@@ -1,6 +1,4 @@
-"""The queue followed by server-sent events: how many jobs there are, how far the caller's own are at work,
-and a number that changes with the list.
-"""
+"""The queue as server-sent events: number of jobs, the caller's progress, and a number that changes with the list."""
 
 from __future__ import annotations
 
@@ -19,7 +17,10 @@ MOST_AT_WORK = 20           # jobs of which an event tells how far they are
 
 
 async def queue_events(app: App, account: Account, limit: int = 0) -> AsyncIterator[str]:
-    """The first event is whole, later ones tell what has changed; `limit` is how many, 0 without end."""
+    """Yield the queue's events: the first is whole, later ones contain the changes.
+
+    limit: the number of events, 0 without end
+    """
     changed, loop = asyncio.Event(), asyncio.get_running_loop()
     known: dict[str, Any] = {}
     stop = app.jobs.watch_queue(lambda: loop.call_soon_threadsafe(changed.set))
@@ -41,7 +42,7 @@ async def queue_events(app: App, account: Account, limit: int = 0) -> AsyncItera
 
 
 def queue_state(app: App, account: Account) -> dict[str, Any]:
-    """What the queue is like for one account; of others' jobs their number alone."""
+    """Return the state of the queue for one account; of others' jobs only the number."""
     owner = account.name
     at_work = app.queue.unfinished(owner, (RUNNING,))
     return {

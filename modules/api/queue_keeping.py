@@ -1,4 +1,4 @@
-"""/easel/v1/queue, for its keeper: all of it, without what is in the jobs; paused, draining or open."""
+"""/easel/v1/queue for the administrator: all jobs without their content; pause, drain or open the queue."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/everybody")
     def everybody(start: Start = 0, limit: Limit = 50) -> dict[str, Any]:
-        """All unfinished jobs: whose, of which kind and size; not what is in them. For the administrator."""
+        """All unfinished jobs, with owner, kind and size, but without content. For the administrator."""
         jobs = app.queue.unfinished(None)
         records = [app.jobs.brief(job) for job in jobs[start : start + limit]]
         return {"mode": app.jobs.mode, "total": len(jobs), "jobs": [anonymous_json(app, record) for record in records]}
 
     @api.post("/mode", status_code=204)
     async def set_mode(body: ModeBody, request: Request) -> None:
-        """Pause the whole queue, let it run empty, or open it again. For the administrator; kept over a restart."""
+        """Pause the whole queue, let it run empty, or open it again. For the administrator; it survives a restart."""
         await asyncio.to_thread(app.queue.set_mode, body.mode)
         await note(app, request, account(request).name, f"set the queue to {body.mode}")
 
@@ -42,7 +42,7 @@ def routes(app: App) -> APIRouter:
 
 
 def anonymous_json(app: App, record: JobRecord) -> dict[str, Any]:
-    """A job as its keeper sees it: whose it is and how large, not what it is of."""
+    """Return a job for the administrator: its owner and size, without content."""
     live, waiting = app.jobs.live.get(record.id), app.queue.waiting(record)
     return {
         "id": record.id, "owner": record.owner, "kind": record.kind, "state": record.state, "paused": record.paused,

@@ -15,7 +15,7 @@ WHOLE_PATH_HINT = "Give the folder's whole path, as the server's own file manage
 
 @dataclass(frozen=True)
 class ServerFolders:
-    """Which folders somebody may name. Whoever sits at the server may name any; others only those that were opened."""
+    """The folders that an account may name: the local account any, others only those opened by the flags."""
 
     start: Path                   # of relative paths
     opened: tuple[Path, ...]      # to all, by --batch-dir
@@ -23,7 +23,7 @@ class ServerFolders:
 
     @classmethod
     def of(cls, flags: Flags, owner: str) -> ServerFolders:
-        """For an account."""
+        """Return the folders of an account."""
         return cls(flags.data_dir, flags.batch_dir, flags.shared or owner != LOCAL_OWNER)
 
 
@@ -43,7 +43,7 @@ def output_folder(folders: ServerFolders, named: str, field: str) -> Path:
 
 
 def allowed_folder(folders: ServerFolders, named: str, field: str) -> Path:
-    """The folder meant, links followed. Raises Forbidden or Invalid."""
+    """Return the named folder, links followed. Raises Forbidden or Invalid."""
     if folders.shared and not folders.opened:
         raise Forbidden("This server is shared: the folders on its disk are closed.",
                         "Upload the pictures instead. Whoever starts the server can open a folder with --batch-dir.")
@@ -55,7 +55,7 @@ def allowed_folder(folders: ServerFolders, named: str, field: str) -> Path:
 
 
 def resolve_folder(folders: ServerFolders, named: str, field: str) -> Path:
-    """A shared server does not say whose home there is. Raises Invalid."""
+    """Return the absolute path. Raises Invalid; a shared server expands no home folder."""
     text = named.strip().strip('"')
     if not text:
         raise Invalid("No folder is named.", WHOLE_PATH_HINT, field)

@@ -1,4 +1,4 @@
-"""Pictures that were sent, within what their account may have: the oldest that no job needs make room."""
+"""Uploaded input pictures within the account's quota: the oldest ones that no job needs are deleted for new ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JUST_SENT = 3600.0      # seconds that a picture is left alone, for the request 
 
 
 def keep_input(app: App, account: Account, content: bytes) -> str:
-    """Keep a picture file's picture for the account; returns its name. Raises InvalidImage, TooLarge or OverQuota."""
+    """Store a picture for the account; return its name. Raises InvalidImage, TooLarge or OverQuota."""
     name, stored = encode_input(content)
     mine = app.data_of(account.name)
     most = account_limits(app.settings.current, account.role.name).inputs
@@ -31,7 +31,7 @@ def keep_input(app: App, account: Account, content: bytes) -> str:
 
 
 def make_room(folder: Path, name: str, size: int, most: int, store: JobStore, owner: str) -> None:
-    """Delete the account's oldest pictures, as many as must go. Raises OverQuota; then none is deleted."""
+    """Delete as many of the account's oldest pictures as necessary. Raises OverQuota; then none is deleted."""
     found = sorted(stored_files(folder, but=name), key=lambda file: file[1].st_mtime)
     over = sum(about.st_size for _, about in found) + size - most
     if over <= 0:
@@ -53,7 +53,7 @@ def make_room(folder: Path, name: str, size: int, most: int, store: JobStore, ow
 
 
 def stored_files(folder: Path, but: str) -> Iterable[tuple[Path, os.stat_result]]:
-    """The kept pictures but for that one."""
+    """Return the stored pictures without that one."""
     if folder.is_dir():
         for entry in os.scandir(folder):
             if NAME.fullmatch(entry.name) and entry.name != but:
@@ -61,6 +61,6 @@ def stored_files(folder: Path, but: str) -> Iterable[tuple[Path, os.stat_result]
 
 
 def names_in_use(store: JobStore, owner: str) -> set[str]:
-    """Kept pictures that the account's unfinished jobs start from."""
+    """Return the names of input pictures of the account's unfinished jobs."""
     unfinished = (job for job in store.unfinished() if job.owner == owner)
     return {name for job in unfinished for name in NAME.findall(json.dumps(dict(job.params)))}

@@ -72,19 +72,19 @@ class LoginThrottle:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """What failures are counted for: a name and an address, or "" and an address."""
+    """The key that failures are counted under: a name and an address, or "" and an address."""
 
     key: tuple[str, str]
     free: int
     longest: float
 
     def delay(self, count: int) -> float:
-        """Seconds after so many failures: none for the first ones, then one, two, four …"""
+        """Return the delay in seconds after so many failures: none for the first ones, then one, two, four …"""
         return 0.0 if count < self.free else min(FIRST_DELAY * 2.0 ** min(count - self.free, 20), self.longest)
 
 
 def counters_of(name: str, address: str) -> tuple[Counter, Counter]:
-    """The name's, from that address, and the address's."""
+    """Return the counters of the name from that address, and of the address."""
     network = network_of(address)
     return (
         Counter((name[:100] or "?", network), FREE_TRIES, LONGEST_DELAY),

@@ -1,4 +1,4 @@
-"""What an administrator may let members do."""
+"""The rights that an administrator may give to members."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from modules.settings.options import Settings
 
 
 def check_makes_models(account: Account, server: Settings) -> None:
-    """Merging, converting, extracting. Raises Forbidden."""
+    """Check the right to merge, convert and extract. Raises Forbidden."""
     check_allowed(account, server.members_make_models, "members_make_models")
 
 
 def check_edits_models(account: Account, server: Settings) -> None:
-    """What is written beside the model files: descriptions, previews. Raises Forbidden."""
+    """Check the right to change descriptions and previews beside model files. Raises Forbidden."""
     check_allowed(account, server.members_edit_models, "members_edit_models")
 
 
 def check_allowed(account: Account, members: bool, setting: str) -> None:
-    """members: may they? setting: what says so. Raises Forbidden."""
+    """Check a right. Raises Forbidden.
+
+    members: may they? setting: the one that decides
+    """
     if account.role < (Role.MEMBER if members else Role.ADMINISTRATOR):
         raise Forbidden(
             "The model files are the administrator's.", f"An administrator can let members, by the setting {setting}."

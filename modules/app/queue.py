@@ -12,7 +12,7 @@ from modules.store.jobs import ENDED, QUEUED, RUNNING, JobRecord
 
 @dataclass(frozen=True, slots=True)
 class WaitingTime:
-    """How long a job still takes: how many are before it, and seconds until it is done, where they are known."""
+    """The time that a job still takes: the jobs before it, and the seconds until it is done, if known."""
 
     ahead: int
     seconds: float | None

@@ -1,4 +1,4 @@
-"""How many bytes an account's pictures take."""
+"""The bytes of an account's pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Sized = tuple[int, int, tuple[Path, ...]]      # when a folder changed, ns; byte
 
 
 class FolderSize:
-    """The bytes in a folder and all below it. Folders that have not changed since are not read again."""
+    """The bytes in a folder and all below it; unchanged folders are not read again."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -35,7 +35,7 @@ class FolderSize:
 
 
 def content_size(folder: Path) -> tuple[int, tuple[Path, ...]]:
-    """Bytes of a folder's files, and its folders. Raises OSError."""
+    """Return the bytes of a folder's files, and its subfolders. Raises OSError."""
     size, folders = 0, []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -47,7 +47,7 @@ def content_size(folder: Path) -> tuple[int, tuple[Path, ...]]:
 
 
 def check_storage(limits: AccountLimits, outputs: FolderSize) -> None:
-    """Before a job begins whose pictures are to be saved. Raises OverQuota."""
+    """Check the quota before a job whose pictures are to be saved. Raises OverQuota."""
     if limits.storage and (used := outputs.bytes()) >= limits.storage:
         raise OverQuota(
             f"Your account's pictures take {used // MEGABYTE:,} MB; it may have {limits.storage // MEGABYTE:,}.",

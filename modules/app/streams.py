@@ -1,4 +1,4 @@
-"""How many streams are open at a time: one connection each, for as long as its job takes."""
+"""The limit of open streams: each is one connection, for as long as its job takes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ MOST_STREAMS = 1000
 
 
 class Streams:
-    """Counted by account, within one event loop."""
+    """The open streams by account, within one event loop."""
 
     def __init__(self, of_account: int = MOST_STREAMS_OF_ACCOUNT, of_all: int = MOST_STREAMS) -> None:
         self.of_account, self.of_all = of_account, of_all
         self.open: Counter[str] = Counter()
 
     def check(self, account: str) -> None:
-        """Raises Busy where one more would be too many."""
+        """Raise Busy if one more would be too many."""
         if self.open[account] >= self.of_account or self.open.total() >= self.of_all:
             raise Busy("Too many streams are open.", "Close some, or ask for the job itself from time to time.")
 
     async def counted(self, account: str, stream: AsyncIterator[str]) -> AsyncIterator[str]:
-        """The stream, as one of the account's for as long as somebody takes from it."""
+        """Yield the stream, counted as the account's as long as it is read."""
         self.open[account] += 1
         try:
             async for part in stream:

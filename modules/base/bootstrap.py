@@ -58,10 +58,9 @@ def settle(environ: MutableMapping[str, str]) -> None:
 # --- the allocator ---
 
 def preload_allocator(environ: MutableMapping[str, str], folders: Sequence[str] = LIBRARY_FOLDERS) -> bool:
-    """Have the next process of this environment begin with tcmalloc, which gives memory back where glibc's keeps it;
-    False if the library is not there or is loaded already.
+    """Make the next process of this environment start with tcmalloc, which returns memory that glibc's keeps.
 
-    Linux only. What else is preloaded stays.
+    Returns False if the library is missing or loaded already. Linux only. Other preloaded libraries stay.
     """
     before = environ.get("LD_PRELOAD", "")
     if not sys.platform.startswith("linux") or "tcmalloc" in before:
@@ -75,7 +74,7 @@ def preload_allocator(environ: MutableMapping[str, str], folders: Sequence[str] 
 
 
 def bound_arenas(environ: MutableMapping[str, str]) -> None:
-    """Let glibc's allocator have few arenas, here and in child processes: each thread's own keeps what was freed."""
+    """Limit the arenas of glibc's allocator, here and in child processes: each thread's own keeps freed memory."""
     if sys.platform.startswith("linux") and "tcmalloc" not in environ.get("LD_PRELOAD", ""):
         environ.setdefault("MALLOC_ARENA_MAX", str(MOST_ARENAS))
         import ctypes

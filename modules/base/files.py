@@ -188,10 +188,10 @@ def discard(path: Path) -> None:
 
 
 def clear_unfinished(folder: Path, before: float, below: bool = True) -> int:
-    """Delete what killed writers left in `folder`, and `below` it, if last written `before` (seconds since 1970);
-    returns how many.
+    """Delete unfinished files in `folder`, and `below` it; return their number.
 
-    Links are not followed, and what cannot be deleted stays.
+    before: files last written before this time, in seconds since 1970
+    Links are not followed, and files that cannot be deleted stay.
     """
     cleared = 0
     for at, folders, names in os.walk(folder):

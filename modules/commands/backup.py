@@ -1,7 +1,7 @@
-"""`webui.py backup FILE`: what cannot be made again, in one file, also while the server runs.
+"""`webui.py backup FILE`: all data that cannot be made again, in one file, also while the server runs.
 
-A zip: settings, choices, styles, what belongs to accounts, the database (accounts, jobs, the log of who did what), the
-descriptions of models; no pictures, no models. `manifest.json` has the hash of each.
+A zip: settings, choices, styles, accounts' data, the database (accounts, jobs, the audit log), the descriptions of
+models; no pictures, no models. `manifest.json` has the hash of each.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def chosen_file(command: str, description: str, arguments: list[str]) -> Path:
 
 
 def kept_files(paths: Paths) -> Iterator[tuple[str, Path]]:
-    """The name of each file in a backup, and where it is."""
+    """Return the name of each file in a backup, with its path."""
     accounts = paths.data_dir / "configs" / "accounts"
     found = {
         "config.json": paths.settings_file,
@@ -73,7 +73,7 @@ def kept_files(paths: Paths) -> Iterator[tuple[str, Path]]:
 
 
 def write_backup(target: Path, files: dict[str, Path]) -> None:
-    """The whole backup or nothing; only its owner may read it, for it holds hashes of passwords.
+    """Write the whole backup or nothing; only its owner may read it, since it contains hashes of passwords.
 
     Raises DiskFull, Unwritable, or Invalid if there is such a file by now.
     """

@@ -20,7 +20,7 @@ MOST_CONNECTIONS = 2000      # at once, where the system lets a process have as 
 
 
 def raise_file_limit() -> None:
-    """As many open files as the system lets this process have: by habit it begins with fewer."""
+    """Raise the limit of open files as far as the system allows: it starts with fewer."""
     try:
         import resource
     except ImportError:      # Windows has no such limit
@@ -33,7 +33,7 @@ def raise_file_limit() -> None:
 
 @cache
 def connection_limit() -> int:
-    """Half of the files that may be open: pictures, models and the database need some too."""
+    """Return half of the limit of open files: pictures, models and the database need some too."""
     try:
         import resource
     except ImportError:
@@ -43,7 +43,7 @@ def connection_limit() -> int:
 
 
 class PlainSpoken(H11Protocol):
-    """One connection. Nobody keeps it by saying nothing, by saying it slowly, or by not taking the response."""
+    """One connection, closed if its client sends nothing, sends too slowly, or does not read the response."""
 
     head_seconds: float = HEAD_SECONDS
     reading_seconds: float = READING_SECONDS
@@ -70,20 +70,20 @@ class PlainSpoken(H11Protocol):
         super().connection_lost(exc)
 
     def make_room(self) -> None:
-        """Hang up on whoever has had nothing to say for longest, on the newest if all are being served."""
+        """Close the connection that has been idle longest; the newest if none is idle."""
         others = [each for each in self.connections if isinstance(each, PlainSpoken) and each is not self]
         idle = min((each for each in others if each.is_idle), key=lambda each: each.heard, default=self)
         idle.transport.abort()
 
     @property
     def is_idle(self) -> bool:
-        """Between requests, or before one is whole."""
+        """Return whether the connection is between requests, or before its first one is whole."""
         return self.cycle is None or self.cycle.response_complete
 
     def watch_head(self) -> None:
-        """Whoever has begun a request ends its head in time, and a body that nobody waits for any more.
+        """Limit the time for a request's head, and for the rest of a body that is no longer read.
 
-        Between requests uvicorn has a time of its own.
+        Between requests uvicorn has a time limit of its own.
         """
         unheard_body = self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete
         if self.conn.their_state is not h11.IDLE and not unheard_body:
@@ -108,7 +108,7 @@ class PlainSpoken(H11Protocol):
             self.watch_head()
 
     def pause_writing(self) -> None:
-        """More waits to be taken than is held for a client."""
+        """Start a time limit for the client to read, since its unread response is too long."""
         super().pause_writing()
         self.watch_reader()
 
@@ -121,7 +121,7 @@ class PlainSpoken(H11Protocol):
         self.reading_deadline = self.loop.call_later(self.reading_seconds, self.reader_is_late, unread)
 
     def reader_is_late(self, unread: int) -> None:
-        """Hang up on a client that has taken next to nothing of its response."""
+        """Close the connection of a client that has read next to nothing of its response."""
         if self.transport.get_write_buffer_size() > unread - LEAST_READ:
             self.transport.abort()
         else:

@@ -1,6 +1,4 @@
-"""`webui.py restore FILE`: a backup put back in place. It is checked before anything is touched, and what was there is
-kept.
-"""
+"""`webui.py restore FILE`: a backup is checked, then restored; the replaced files are kept."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ LARGEST_BACKUP = 64 * 2**30      # bytes of all its files
 
 
 def restore(flags: Flags, arguments: list[str]) -> int:
-    """Returns the exit code. Raises WebUIError, AlreadyRunning while the server runs."""
+    """Restore a backup; returns the exit code. Raises WebUIError, AlreadyRunning while the server runs."""
     source, paths = chosen_file("restore", "Put a backup back in place.", arguments), flags.paths
     held = ProcessFile(paths.server_lock)
     try:
@@ -48,7 +46,7 @@ def restore(flags: Flags, arguments: list[str]) -> int:
 
 
 def unpacked(source: Path, folder: Path) -> dict[str, Path]:
-    """The files of a backup, each as its manifest says, in `folder`. Raises Invalid."""
+    """Unpack the files of a backup, checked against its manifest, into `folder`. Raises Invalid."""
     try:
         with zipfile.ZipFile(source) as archive:
             listed = read_manifest(archive)
@@ -74,7 +72,7 @@ def no_backup(source: Path, error: Exception) -> Invalid:
 
 
 def read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
-    """The files it lists. Raises ValueError or KeyError."""
+    """Return the files in the manifest. Raises ValueError or KeyError."""
     if archive.getinfo(MANIFEST_NAME).file_size > LARGEST_MANIFEST:
         raise ValueError("its manifest is too large")
     manifest = json.loads(archive.read(MANIFEST_NAME))
@@ -95,7 +93,7 @@ def place_is_known(name: str) -> bool:
 
 
 def unpack(archive: zipfile.ZipFile, name: str, about: dict[str, Any], target: Path) -> None:
-    """Raises ValueError unless the content is the one the manifest knows."""
+    """Unpack a file. Raises ValueError unless its content has the manifest's hash."""
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, left = hashlib.sha256(), about["size"]
     with archive.open(name) as packed, target.open("xb") as file:
@@ -112,7 +110,7 @@ def unpack(archive: zipfile.ZipFile, name: str, about: dict[str, Any], target: P
 
 
 def end_sessions(database: Path) -> None:
-    """Who has logged out since stays so."""
+    """End all sessions, so that those ended since the backup stay ended."""
     with closing(sqlite3.connect(database)) as db, contextlib.suppress(sqlite3.OperationalError):
         with db:
             db.execute("DELETE FROM credentials WHERE kind = 'session'")
@@ -120,7 +118,7 @@ def end_sessions(database: Path) -> None:
 
 
 def replace_files(files: dict[str, Path], paths: Paths) -> Path:
-    """Move them into their places; returns the folder with what was there."""
+    """Move the files into place; returns the folder with the replaced ones."""
     kept = paths.data_dir / time.strftime("before-restore-%Y%m%d-%H%M%S")
     kept.mkdir()
     for name, source in files.items():

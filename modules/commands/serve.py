@@ -83,7 +83,7 @@ class Server(uvicorn.Server):
         self.stopping = stopping
 
     def take_signals(self) -> None:
-        """A server that was asked to stop, and has, ends well; so it does when its terminal is closed.
+        """Handle the signals for a stop, so that the exit code is 0; also when the terminal is closed.
 
         uvicorn has the signals meanwhile, and sends them again at its end.
         """
@@ -93,11 +93,11 @@ class Server(uvicorn.Server):
             signal.signal(signal.SIGHUP, self.handle_exit)
 
     def end_early(self, sig: int, frame: FrameType | None) -> None:
-        """Before uvicorn listens to signals, or after that, when there is nothing left to end."""
+        """Exit at once: uvicorn does not listen to signals yet, or has ended."""
         self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A second signal waits for nothing: what is lost with it is made again after the next start."""
+        """Exit at once on a second signal; lost images are made again after the next start."""
         if self.should_exit:
             os._exit(128 + sig)
         super().handle_exit(signal.SIGTERM, frame)      # whichever it was, it has been heard
@@ -108,7 +108,7 @@ class Server(uvicorn.Server):
 
 
 def server_config(application: ASGIApp, flags: Flags) -> uvicorn.Config:
-    """The HTTP server's: what proxies say is the door's to judge, and what is no HTTP is refused in the API's words."""
+    """Return the HTTP server's configuration; proxies' headers and malformed requests are left to us."""
     return uvicorn.Config(
         application, http=PlainSpoken, proxy_headers=False, server_header=False, log_level="warning",
         timeout_graceful_shutdown=5, timeout_keep_alive=flags.timeout_keep_alive,

@@ -43,7 +43,7 @@ class NameFacts:
     negative_prompt: str = ""
     asked: tuple[str, str] | None = None             # both prompts without styles
     styles: Sequence[tuple[str, str]] | None = None  # names and prompts
-    steps: int | str | None = None                   # a text where generation data tell it, as of `cfg` and `denoising`
+    steps: int | str | None = None                   # a text if read from generation data, like `cfg` and `denoising`
     cfg: float | str | None = None
     sampler: str | None = None
     scheduler: str | None = None
@@ -216,7 +216,7 @@ def vae_filename(facts: NameFacts) -> str | None:
 
 
 def hashed(text: str | bytes, arguments: Sequence[str], usual: int | None) -> str:
-    """The first digits of a SHA-256, as many as the first argument says. Raises ValueError if that is no number."""
+    """Return the first digits of a SHA-256; the first argument is their number. Raises ValueError for no number."""
     length = int(arguments[0]) if arguments and arguments[0] else usual
     return sha256(text.encode("utf-8", "replace") if isinstance(text, str) else text).hexdigest()[:length]
 

@@ -1,6 +1,4 @@
-"""Pictures that jobs start from: kept as files named by their content,
-so that a job is plain data and survives a restart.
-"""
+"""Input pictures of jobs, stored as files named by their content: a job is plain data and survives a restart."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ def save_input(folder: Path, content: bytes) -> str:
 
 
 def encode_input(content: bytes) -> tuple[str, bytes]:
-    """The name of a picture file's picture, and the file it is kept as. Raises InvalidImage or TooLarge."""
+    """Return an input picture's name and its file's content. Raises InvalidImage or TooLarge."""
     stored = png(apply_orientation(open_image(content)), "")
     return f"{sha256(stored).hexdigest()}.png", stored
 

@@ -46,9 +46,9 @@ def blurred_along(levels: np.ndarray, axis: int, sigma: float) -> np.ndarray:
 
 
 def gaussian(sigma: float) -> np.ndarray:
-    """A Gaussian of 2·⌊2.5σ + ½⌋ + 1 places in 1/256, as OpenCV keeps it for pictures of 8 bits.
+    """Return a Gaussian of 2·⌊2.5σ + ½⌋ + 1 weights in 1/256, as OpenCV has it for 8-bit pictures.
 
-    Rounded from the ends inwards, what was lost carried on; the middle takes the rest, so that they sum to 256.
+    Rounded from the ends inwards, with rounding errors carried on; the middle takes the rest, so that they sum to 256.
     """
     radius = int(2.5 * sigma + 0.5)
     exact = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)

@@ -139,8 +139,11 @@ class Destination:
     replaces: bool = False   # True if it replaces a file of the same name
 
     def write(self, content: bytes, extension: str, suffix: str = "") -> Path:
-        """Write a file there and return its path: 00042-`decoration``suffix`.png with the next free number,
-        else without; whoever does not replace gets -1 and so on after it. Raises DiskFull or Unwritable."""
+        """Write a file there and return its path. Raises DiskFull or Unwritable.
+
+        The name is 00042-`decoration``suffix`.png with the next free number, or without a number; if it is taken and
+        the file does not replace it, -1 and so on is appended.
+        """
         if self.replaces:
             path = self.named(file_stem(self.decoration, "", suffix), extension)
             write_atomically(path, content)

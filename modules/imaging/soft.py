@@ -59,7 +59,7 @@ def trimmed_mean(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def trim_window(total: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """Those shares of the total weight, widened about their middle to the least weight and moved to lie within."""
+    """Return those shares of the total weight, widened about their middle to the least weight and kept in bounds."""
     middle, width = total * (low + high) / 2, np.maximum(total * (high - low), LEAST_WEIGHT)
     start = np.maximum(np.minimum(middle - width / 2, total - width), 0)
     return start, start + width

@@ -14,7 +14,7 @@ THUMBNAIL_SIDE = 256      # pixels, the longer side
 
 
 def picture_pixels(path: Path) -> int:
-    """How many pixels a picture's file has, by its header. Raises InvalidImage."""
+    """Return the pixels of a picture's file, by its header. Raises InvalidImage."""
     try:
         with Image.open(path) as image:
             return image.width * image.height

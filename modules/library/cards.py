@@ -142,7 +142,7 @@ class Cards:
         return self._again(entry)
 
     def preview(self, entry: IndexEntry) -> bytes:
-        """The picture's file. Raises UnknownName if there is none, or a link that leads out of the models' folders."""
+        """Return the preview's file. Raises UnknownName if there is none, or a link leads out of the folders."""
         model = Path(entry.path)
         if entry.preview == INSIDE:
             return cover_picture(model)

@@ -210,11 +210,10 @@ class Catalog:
         return next((file for file in self._files if file.path == self._default), None)
 
     def find(self, name: str) -> ModelFile:
-        """By title, name, stem or hash; else, where no hash is told, by the shortest name that begins so,
-        or has that in it, as A1111 looks.
+        """Return the file of a title, name, stem or hash; without a hash, else by a part of its name.
 
-        A title's name goes before its hash where that is no file's: the content may be another by now. Raises
-        UnknownName.
+        As in A1111 the shortest match is chosen, by its beginning first. A title's name goes before its hash if no file
+        has the hash: its content may have changed. Raises UnknownName.
         """
         bare, begin = self.split_title(name)
         if exact := self._titled(name):
@@ -283,10 +282,10 @@ class Catalog:
         ]
 
     def hashed(self, file: ModelFile) -> ModelFile:
-        """The same with its SHA-256, which the list then shows too.
+        """Return the file with its SHA-256, which the list then contains too.
 
-        Raises ModelMissing if it has gone, or may not be read, and ModelError if its first bytes are no model's: it is
-        looked at before it is hashed.
+        Raises ModelMissing if it was removed, or may not be read, and ModelError if its first bytes are no model's.
+        They are checked before it is hashed.
         """
         if file.sha256:
             return file

@@ -68,9 +68,7 @@ def present_restorers(catalogs: Catalogs) -> list[FaceRestorer]:
 
 
 def newest_file(restorer: FaceRestorer, catalogs: Catalogs) -> Path | None:
-    """In the first folder that has any, the file that bears the restorer's name,
-    then the one with the highest version.
-    """
+    """Return the restorer's file in the first folder that has any: its own name's, else the highest version."""
     own = [path for path in present_files(restorer, catalogs) if not path.stem.casefold().startswith(HELPERS)]
     roots = catalogs[restorer.kind.name].roots if own else ()
     own = next((here for root in roots if (here := [path for path in own if path.is_relative_to(root)])), own)

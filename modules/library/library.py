@@ -97,14 +97,12 @@ class Library:
         return present_restorers(self.catalogs)
 
     def face_restorer(self, name: str) -> None:
-        """Check that it can restore. Raises UnknownName, or ModelMissing that says which file to put where."""
+        """Check that a restorer is usable. Raises UnknownName, or ModelMissing with a hint on the missing file."""
         refresh_restorers(self.catalogs)
         find_face_files(name, self.catalogs)
 
     def lora(self, name: str) -> ModelFile | None:
-        """By its file's name, the alias its trainer gave it, its hash, or that of its tensors;
-        a hash that several have names none.
-        """
+        """Return a LoRA by file name, trainer's alias, hash, or tensors' hash; a hash of several files finds none."""
         if named := self._loras_named(name):
             return named[0]
         hashed = self.loras_of_hash(name)

@@ -23,7 +23,7 @@ from modules.base.files import inside, write_atomically
 LARGEST_TEXT = 2**20              # bytes of a text file that is read
 LONGEST_DESCRIPTION = 20_000             # characters of a description that is shown
 PREVIEW_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif")
-PREVIEWS = (*(f".preview{ending}" for ending in PREVIEW_ENDINGS), *PREVIEW_ENDINGS)      # the first that is there
+PREVIEWS = (*(f".preview{ending}" for ending in PREVIEW_ENDINGS), *PREVIEW_ENDINGS)      # the first that exists
 COMPANY = (".json", ".civitai.info", ".txt", *PREVIEWS)
 HTML_TAG = re.compile(r"<[^<>]*>")
 HTML_BREAK = re.compile(r"<(?:br|/p|/li|/h\d)\b[^<>]*>", re.IGNORECASE)
@@ -73,7 +73,7 @@ def sidecar_files(model: Path, home: Path, names: Collection[str]) -> Sidecars:
         ):
             found[ending] = path
             parts.append(stamped(ending, about))
-    if (ending := model.suffix.casefold()) in PREVIEW_ENDINGS:        # an embedding that is a picture shows itself
+    if (ending := model.suffix.casefold()) in PREVIEW_ENDINGS:        # a picture that is an embedding shows itself
         found.setdefault(ending, model)
     return Sidecars(found, "|".join(parts))
 

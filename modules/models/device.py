@@ -259,7 +259,7 @@ class Device:
         return self.vae(ask.weights).encode(ask.pixels, ask.tiled)
 
     def enlarged(self, ask: Upscale) -> Tensor:
-        if ask.name not in [upscaler.name for upscaler in self.upscalers.list()]:      # its file came after us
+        if ask.name not in [upscaler.name for upscaler in self.upscalers.list()]:      # its file is newer than the list
             self.upscalers.refresh()
         return self.upscalers.enlarge(ask.name, ask.pixels)
 
@@ -279,7 +279,7 @@ class Device:
         return self._vaes[sha256]
 
     def _load(self, checkpoint: ModelFile, fp8: Fp8 | None) -> Ready:
-        """Read the file first: if it is broken, the models in use stay. Then make room, then move it in."""
+        """Load a checkpoint: read the file first, since a broken one must not displace others; make room; move it."""
         self.told(checkpoint.title, "")
         try:
             model = load_checkpoint(checkpoint, self.families)

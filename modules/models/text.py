@@ -23,7 +23,7 @@ REMEMBERED = 256      # prompts; the negative one is encoded again for every ima
 
 
 def states(encoder: TextEncoder, tokens: Tensor, reading: Reading) -> tuple[Tensor, Tensor | None]:
-    """Token ids (texts, 77) → states (texts, 77, width), and a pooled text (texts, n) where it counts; float32."""
+    """Return states (texts, 77, width) of token ids (texts, 77), and the pooled text (texts, n) if used; float32."""
     module, use = encoder.module, encoder.use
     device = next(module.parameters()).device
     out = module(tokens.to(device), output_hidden_states=True)
@@ -177,7 +177,7 @@ class TextReader:
         ]
 
     def _column(self, column: Sequence[Chunk], reading: Reading, words: Vocabulary) -> tuple[Tensor, Tensor | None]:
-        """One chunk of every text → (texts, 77, width), the encoders side by side, and the last one's pooled texts."""
+        """Encode one chunk of every text to (texts, 77, width), encoders side by side, and pooled texts."""
         parts, pooled = [], None
         for name, encoder in zip(self.names, self.encoders, strict=True):
             with in_place_of_tokens(encoder.module, words.inserted(column, name)):

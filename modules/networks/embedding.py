@@ -209,8 +209,7 @@ def unframed(pixels: Tensor) -> Tensor:
 
 
 def key_stream(length: int) -> Tensor:
-    """(length,) uint8 of four bits: sₙ mod 255 mod 16 of the linear congruential generator sₙ₊₁ = (a sₙ + c) mod 2³²,
-    s₀ = 0.
+    """Return the key stream, (length,) uint8 of four bits: sₙ mod 255 mod 16, where sₙ₊₁ = (a sₙ + c) mod 2³², s₀ = 0.
 
     a = 1664525, c = 1013904223 (Numerical Recipes). In closed form sₙ = c (1 + a + … + aⁿ⁻¹); that the sum wraps at 2⁶⁴
     does not matter, which is a multiple of 2³².

@@ -175,9 +175,7 @@ def read_mlp(file: str, width: int, state: Mapping[Any, Any], activations: tuple
 
 
 def layer_weights(file: str, width: int, state: Mapping[Any, Any]) -> list[tuple[Tensor, Tensor]]:
-    """(weight, bias) of each layer: a matrix and a vector of a linear one, two vectors of a normalising one;
-    float32.
-    """
+    """Return (weight, bias) of each layer, float32: a matrix and a vector if linear, two vectors if normalising."""
     found: dict[int, dict[str, Tensor]] = {}
     for key, value in state.items():
         if not (match := PART.fullmatch(str(key))) or not isinstance(value, Tensor):

@@ -40,7 +40,7 @@ class Network:
         return replace(self, patches={path: patch.to(device) for path, patch in self.patches.items()})
 
     def truncated(self, rank: int) -> Network:
-        """With the first `rank` directions of its LoRAs only: the third number of `<lora:name:1:1:rank>`."""
+        """Return the network with only the first `rank` directions of its LoRAs, as `<lora:name:1:1:rank>` asks."""
         return replace(self, patches={path: patch.truncated(rank) for path, patch in self.patches.items()})
 
 

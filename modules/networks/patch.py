@@ -50,9 +50,7 @@ class Patch(ABC):
 
 @dataclass(frozen=True, slots=True)
 class FirstInputs(Patch):
-    """A patch for the first input channels of a weight:
-    an inpainting model's first convolution has five more than others'.
-    """
+    """A patch of a weight's first input channels: an inpainting model's first convolution has five more."""
 
     inner: Patch
     channels: int

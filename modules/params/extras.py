@@ -33,9 +33,9 @@ class Restoring:
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """Names and defaults as in A1111's API, order as in the form; `form=` is the form's default.
+    """The parameters of Extras. Names and defaults as in A1111's API, order as in the form.
 
-    Fields without a `Param` are the API's alone, or have controls of their own kind.
+    `form=` is the form's default. Fields without a `Param` are the API's alone, or have controls of their own kind.
     """
 
     resize_mode: Annotated[int, Interval(ge=BY, le=TO)] = BY

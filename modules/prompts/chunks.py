@@ -26,9 +26,7 @@ class Tokenizer(Protocol):
 
 
 class Insertion(NamedTuple):
-    """A textual-inversion embedding whose vectors replace tokens `offset` … of a chunk,
-    not counting its start token.
-    """
+    """An embedding whose vectors replace a chunk's tokens from `offset` on, not counting its start token."""
 
     offset: int
     name: str

@@ -50,7 +50,7 @@ class ClipTokenizer:
         }
 
     def __call__(self, text: str) -> list[int]:
-        """Token ids of the text alone, without start and end. A literal `<|endoftext|>` in it is six tokens of text."""
+        """Return the text's token ids, without start and end. A literal `<|endoftext|>` in it is six tokens of text."""
         import ftfy  # slow to import, and not needed before there is text
 
         clean = " ".join(ftfy.fix_text(text).split()).lower()

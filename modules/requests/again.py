@@ -1,4 +1,4 @@
-"""A recorded job once more: as it was, with other seeds, or as a form's values to be changed first. No torch."""
+"""A recorded job asked for again: unchanged, with other seeds, or as a form's values. No torch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ INPUT_FIELDS = ("init_images", "mask", "images")      # names of pictures that w
 
 
 def run_again(app: App, record: JobRecord, account: Account, new_seed: bool) -> str:
-    """Queue the same once more; returns the new job's id.
+    """Queue the same job again; returns the new job's id.
 
-    Raises Forbidden, Invalid, OverQuota or Draining. Files that are gone meanwhile end the new job, which says so.
+    Raises Forbidden, Invalid, OverQuota or Draining. If its files are missing by now, the new job ends with an error.
     """
     drawn = {name: draw_seed(-1) for name in SEEDS if name in record.params} if new_seed else {}
     known = {name: value for name, value in record.settings.items() if name in SETTING_NAMES}
@@ -33,13 +33,14 @@ def run_again(app: App, record: JobRecord, account: Account, new_seed: bool) -> 
 
 
 def servers_settings(current: Settings) -> dict[str, Any]:
-    """Those that are the server's alone: as they are now, whatever they were when a job was first asked for."""
+    """Return the server's own settings as they are now, whatever they were when the job was first asked for."""
     return {name: getattr(current, name) for name in SETTING_NAMES if is_server_setting(name)}
 
 
 def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, Any]:
-    """A job's request as a form takes it: fields, the settings that differ from the account's own, the script;
-    `inputs` says how many pictures it started from.
+    """Return a job's request as form values: fields, settings that differ from the account's own, the script.
+
+    `inputs` is the number of its input pictures.
     """
     params, mine = record.params, app.data_of(account.name).settings.current
     known = {each.name for each in fields(JOB_KINDS[record.kind].request)}
@@ -59,7 +60,7 @@ def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, An
 
 
 def as_asked(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The prompts before styles were put in, and the styles' names. Hires fix's own prompts have them in for good."""
+    """Return the prompts without styles, and the styles' names. Hires fix's own prompts contain them for good."""
     before = params.get("unstyled")
     if not before or params.get("hr_prompt") or params.get("hr_negative_prompt"):
         return {}
@@ -68,7 +69,7 @@ def as_asked(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def script_of(params: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Its name and its arguments by theirs."""
+    """Return the script's name and its arguments by name."""
     name = params.get("script_name")
     script = None if not name or name in NO_SCRIPT else SCRIPTS.get(name)
     if script is None:
@@ -78,5 +79,5 @@ def script_of(params: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def input_names(params: Mapping[str, Any]) -> list[str]:
-    """Of the pictures it started from, without a batch's files."""
+    """Return the names of its input pictures, without a batch's files."""
     return [str(name) for key in ("init_images", "images") for name in params.get(key) or () if isinstance(name, str)]

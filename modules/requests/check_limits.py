@@ -1,4 +1,4 @@
-"""Whether an account may have a job: what it may make, how large that may be, and in which folders. No torch."""
+"""The check of a job against its account's limits: its kind, its size, and its folders. No torch."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ HIRES_SIZES = ("width", "height", "hr_scale", "hr_resize_x", "hr_resize_y")
 
 
 def check_admission(app: App, account: Account, kind: JobKind, params: Mapping[str, Any], saves: bool) -> None:
-    """Look at a job before it is recorded, new or asked for again.
+    """Check a job before it is recorded, new or asked for again.
 
-    params: as they are going to be recorded; saves: its pictures go among the outputs
+    params: those to be recorded; saves: True if its pictures are saved to the outputs
     Raises Forbidden, Invalid or OverQuota.
     """
     check_kind(app, account, kind)
@@ -39,14 +39,14 @@ def check_admission(app: App, account: Account, kind: JobKind, params: Mapping[s
 
 
 def check_kind(app: App, account: Account, kind: JobKind) -> None:
-    """Raises Forbidden where the account may have no job of that kind."""
+    """Raise Forbidden if the account may not have a job of that kind."""
     account.check(kind.may)
     if kind.makes_models:
         check_makes_models(account, app.settings.current)
 
 
 def check_folders(folders: ServerFolders, params: Mapping[str, Any]) -> None:
-    """A recorded batch names files; their folders may have been closed since. Raises Forbidden or Invalid."""
+    """Check a recorded batch's files: their folders may have been closed since. Raises Forbidden or Invalid."""
     for folder in {*batch_folders(params)} if folders.shared else ():
         allowed_folder(folders, folder, "batch_input_dir")
 
@@ -60,9 +60,9 @@ def batch_folders(params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def check_limits(limits: AccountLimits, params: Mapping[str, Any], inputs: Path) -> None:
-    """As far as the parameters tell; the rest the worker looks at. inputs: the folder of the pictures it starts from
+    """Check the parameters' size; the worker checks the rest. Raises Invalid naming the field.
 
-    Raises Invalid naming the field.
+    inputs: the folder of input pictures
     """
     limits.check_pictures(pictures_of(params))
     if "steps" in params:

@@ -27,15 +27,15 @@ ResolveRequest = Callable[[App, Any, AccountData], dict[str, Any]]
 class JobKind:
     """A kind of job.
 
-    name: as it stands in the job table, the API and the page
+    name: as in the job table, the API and the page
     request: the declared class of its requests: form, API schema and limits, flags of the command line
-    resolve: app, request and what belongs to its account → the parameters, plain data that leave nothing to chance
+    resolve: app, request and the account's data → the parameters, plain data that leave nothing to chance
     planner: the worker's function for it, as `module:function`; imported by the worker alone, since it may need torch
-    draws: True if it draws with a checkpoint, which must be here
-    device: True if it makes pictures on the device; others are carried out beside it, one at a time
+    draws: True if it samples with a checkpoint, which must be there
+    device: True if it makes images on the device; other kinds run beside it, one job at a time
         (worker/file_jobs.py)
-    may: who, at least, may ask for it
-    makes_models: True if it writes model files; members are let only if the settings say so
+    may: the least role that may ask for it
+    makes_models: True if it writes model files; members need a setting for it
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How large a request of an account may be, and how much of the disk it may have: by its role, as the settings are."""
+"""The limits of an account's requests and disk space, by its role and the current settings."""
 
 from __future__ import annotations
 

@@ -528,7 +528,7 @@ def at_default(settings: Settings, name: str) -> bool:
 
 
 def with_file(values: Mapping[str, Any]) -> tuple[Settings, list[str]]:
-    """Settings from a file's values, each bad or unknown one left at its default and named in the second result."""
+    """Return settings from a file's values; bad and unknown ones keep their defaults and are named in the second."""
     settings, problems = Settings(), []
     for name, value in values.items():
         try:

@@ -56,9 +56,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """What the page loads: our scripts in one file, our style sheets in one,
-    and the script that runs before all others.
-    """
+    """The page's assets: our scripts in one file, our style sheets in one, and the script that runs first."""
 
     boot: Built
     sheet: Built

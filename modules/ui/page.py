@@ -39,7 +39,7 @@ class PageBlocks(gr.Blocks):
 
 
 def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
-    """The page and the facts of it. gradio draws, and calls no function of ours; nothing is loaded or started."""
+    """Return the page and its facts. gradio only renders, and calls no function of ours; nothing is loaded."""
     words, lists = Words(), lists_of(app, app.data_of(LOCAL_OWNER))
     forms, making = Forms.of(app, words), merger.merger_forms(lists, words)
     with PageBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:

@@ -111,8 +111,9 @@ def generation_facts(plan: ImagePlan) -> dict[str, Any]:
 
 
 def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
-    """The job by its kind's planner. inputs: the folder of the pictures that jobs start from.
+    """Plan a job by its kind's planner.
 
+    inputs: the folder of input pictures
     Raises UnknownName for the kind, and Invalid for more than its account may ask for.
     """
     plan: JobPlan = planner_of(spec.kind)(spec, library, inputs)
@@ -121,7 +122,7 @@ def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
 
 
 def check_plan(plan: JobPlan, limits: AccountLimits) -> None:
-    """Whether all that a job makes is within its account's limits: scripts make more than the request tells.
+    """Check that all images of a job are within its account's limits: scripts make more than the request says.
 
     Raises Invalid.
     """
@@ -132,7 +133,7 @@ def check_plan(plan: JobPlan, limits: AccountLimits) -> None:
 
 
 def extent(plan: ImagePlan[Any, Any] | ExtrasPlan) -> Iterable[tuple[tuple[int, int], int]]:
-    """Size in pixels and steps of each pass."""
+    """Return the size in pixels and the steps of each pass."""
     return ((each.frame, each.steps) for each in plan.passes)
 
 

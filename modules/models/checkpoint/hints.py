@@ -58,7 +58,7 @@ def from_metadata(hints: Hints, name: str, metadata: Mapping[str, str]) -> Hints
 
 
 def pick_config(config: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Those of `names` that it has. Raises ValueError for a number that counts nothing, which libraries would take."""
+    """Return the values of `names` that it has. Raises ValueError for impossible numbers."""
     found = {name: config[name] for name in names if name in config}
     for name, value in found.items():
         counts = value if isinstance(value, list) else [value]

@@ -89,9 +89,7 @@ class TransformerLayer(nn.Module):
 
 
 class Fusion(nn.Module):
-    """The controllable feature transformation: what the damaged picture says,
-    mixed into what is drawn (section 3.3).
-    """
+    """The controllable feature transformation: the damaged picture's features mixed into the generator's (§3.3)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

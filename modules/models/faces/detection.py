@@ -25,8 +25,10 @@ LEAST_EYES = 5.0                    # pixels between the eyes: smaller faces are
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """box: left, top, right, bottom; landmarks: (5, 2), the left eye, the right one, nose,
-    left and right corner of the mouth.
+    """A detected face.
+
+    box: left, top, right, bottom
+    landmarks: (5, 2), the left eye, the right one, nose, left and right corner of the mouth
     """
 
     score: float

@@ -27,10 +27,10 @@ NUMBERED = re.compile(rf"{re.escape(UNET_PREFIX)}(input|middle|output)_blocks?\.
 
 
 class Mixer:
-    """`entries` tells what the result will hold; `tensor` makes one of it.
+    """The mixer: `entries` lists the result's tensors; `tensor` makes one of them.
 
-    Raises at once Invalid for a pattern that leaves nothing or takes too long, ModelMismatch for sources that do not go
-    together.
+    Raises at once Invalid for a pattern that leaves nothing or takes too long, ModelMismatch for sources that do not
+    fit.
     """
 
     def __init__(self, recipe: Recipe, sources: Sequence[Source], vae: Source | None) -> None:
@@ -41,7 +41,7 @@ class Mixer:
         self.check_whole()
 
     def names(self) -> Iterator[str]:
-        """All of A's, and those of a model that only the next have; less those to discard."""
+        """Yield A's names, and those of a model's weights that only the next sources have, without discarded ones."""
         added = self.sources[1:] if self.method.open else self.sources[1:2]
         names = dict.fromkeys(
             [*self.sources[0].entries, *(name for source in added for name in source.entries if mixes(name))]

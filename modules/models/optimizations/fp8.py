@@ -80,7 +80,7 @@ def store(model: LoadedModel, wanted: Fp8 | None) -> Stored:
 
 
 def stored_paths(model: LoadedModel) -> list[str]:
-    """Of all parameters that are stored so; their modules learn to compute with them."""
+    """Return the paths of all parameters stored so; their modules are made to compute with them."""
     parts = {"unet": model.unet} | {text_name(i): text.module for i, text in enumerate(model.texts)}
     paths = []
     for part, whole in parts.items():

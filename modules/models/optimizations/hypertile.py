@@ -43,11 +43,10 @@ def counts(side: int, smallest: int, swap: int) -> list[int]:
 
 
 def choose_split(size: tuple[int, int], smallest: int, swap: int, place: int) -> tuple[int, int]:
-    """Rows and columns of tiles for the layer at that place.
+    """Return the rows and columns of tiles for the layer at that place.
 
-    A1111 draws lots for each layer of each call. Pictures with different seeds share our calls, so that nothing may
-    depend on a
-    seed: layers take the same candidates in turn, with the same end, that not all have their seams in one line.
+    A1111 draws lots for each layer of each call. Images with different seeds share our calls, so that nothing may
+    depend on a seed: layers alternate between the same candidates, so that their seams are not all in one line.
     """
     rows, columns = (counts(side, smallest, swap) for side in size)
     return rows[place % len(rows)], columns[place // len(rows) % len(columns)]

@@ -51,7 +51,7 @@ class Matching:
         )
 
     def merge(self, tokens: Tensor) -> Tensor:
-        """(rows, n, channels) → the kept tokens, then the destinations averaged with what goes into them."""
+        """Return (rows, n, channels): kept tokens, then destinations averaged with the tokens merged into them."""
         destinations = take(tokens, self.destinations)
         going = take(tokens, self.merged)
         averaged = destinations.scatter_reduce(1, self.into.expand_as(going), going, "mean")

@@ -105,9 +105,7 @@ class RRDBSizes:
 
 
 class RRDBNet(nn.Module):
-    """Residual-in-residual dense blocks at the input's size, then nearest-neighbour doublings,
-    each with a convolution.
-    """
+    """Residual-in-residual dense blocks at the input's size, then nearest-neighbour doublings with convolutions."""
 
     def __init__(self, sizes: RRDBSizes) -> None:
         super().__init__()

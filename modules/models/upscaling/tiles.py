@@ -28,9 +28,7 @@ class Tiling:
     overlap: int = 8
 
     def spans(self, length: int) -> list[slice]:
-        """The tiles of one axis, evenly spread: neighbours share at least `overlap`,
-        the last one ends at the border.
-        """
+        """Return the tiles of one axis, evenly spread: neighbours share at least `overlap`, the last is at the end."""
         if not 0 < self.size < length:
             return [slice(0, length)]
         return [slice(start, start + self.size) for start in starts(length, self.size, self.shared)]

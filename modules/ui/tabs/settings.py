@@ -62,7 +62,7 @@ def build(lists: Lists, words: Words) -> dict[str, Component]:
 
 
 def element_ids_of_servers() -> list[str]:
-    """The elements of what only an administrator may set: controls, and sections that have no other."""
+    """Return the element ids of settings that only an administrator may change: controls, and whole sections."""
     shown = list(sections())
     controls = [f"setting_{name}" for _, params in shown for name, param in params if param.server]
     return controls + [f"settings_{section}" for section, params in shown if all(param.server for _, param in params)]
