@@ -60,7 +60,7 @@ def routes(app: App) -> APIRouter:
         return {
             "lists": choices_now(app, mine),
             "problems": file_problems(app, mine),
-            "missing_folder": missing_folder(app),
+            "missing_folder": missing_folder(app, mine),
         }
 
     @api.post("/choices/refresh")

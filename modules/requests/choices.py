@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from modules.app.account_data import AccountData
 from modules.app.app import App
@@ -77,9 +78,15 @@ def file_problems(app: App, mine: AccountData) -> list[str]:
     return [*filter(None, told), *problems]
 
 
-def missing_folder(app: App) -> str:
-    """Return the folder to put a checkpoint in, if there is none at all; else ""."""
-    return "" if app.models.checkpoints.list() else str(app.models.checkpoints.roots[0])
+def missing_folder(app: App, mine: AccountData) -> str:
+    """Return the folder to put a checkpoint in, if there is none at all; else "".
+
+    A shared server does not say where on its disk that is.
+    """
+    if app.models.checkpoints.list():
+        return ""
+    folder = app.models.checkpoints.roots[0]
+    return str(Path(*folder.parts[-2:]) if mine.folders.shared else folder)
 
 
 def pairs(options: Options) -> list[tuple[str, str]]:

@@ -177,6 +177,6 @@ def beginning(app: App, account: Account) -> dict[str, Any]:
         "choices": choices_now(app, mine),
         "settings": {name: getattr(mine.settings.current, name) for name in settings.labels(Words())},
         "problems": file_problems(app, mine),
-        "missing_folder": missing_folder(app),
+        "missing_folder": missing_folder(app, mine),
         **form_start(app, checkpoint_named(app, choice["sd_model_checkpoint"] or "")),
     }

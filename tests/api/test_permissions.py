@@ -41,6 +41,11 @@ def test_what_the_door_lets_through_is_what_declares_that_anyone_may(routes):
                    if scope["path"] == path) for path in PUBLIC)
 
 
+def test_guests_draw_and_only_models_are_made_by_members(routes):
+    members = {route.path for route in routes if declared(route) == [Role.MEMBER]}
+    assert members == {"/easel/v1/merge", "/easel/v1/convert", "/easel/v1/extract-lora"}
+
+
 def test_a_role_may_what_a_lower_one_may():
     for role in Role:
         for needed in Role:

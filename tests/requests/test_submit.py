@@ -169,3 +169,35 @@ def test_img2img_of_a1111s_api_takes_batches_and_sizes_by_scale(app, tmp_path):
     entry = params["batch"]["entries"][0]
     assert (entry["file"], entry["params"]) == ("a.png", {"width": 128, "height": 256})
     assert params["unstyled"]["styles"] and {each.name for each in fields(asked)} >= {"batch_sent", "batch_source"}
+
+
+GUEST, MEMBER = Account("gus", Role.GUEST), Account("bob", Role.MEMBER)
+
+
+def asked_by(app, account, **fields):
+    return submit(app, read_submission(app, account, "txt2img", {**SAME, **fields}, {}), account)
+
+
+def test_a_guest_may_ask_for_little(app):
+    asked_by(app, GUEST)
+    for beyond in ({"width": 1280, "height": 1024}, {"steps": 51}, {"n_iter": 5}, {"enable_hr": True, "hr_scale": 4.0,
+                   "width": 512, "height": 512}):
+        with pytest.raises(Invalid, match="account"):
+            asked_by(app, GUEST, **beyond)
+        asked_by(app, MEMBER, **beyond)
+
+
+def test_models_are_made_by_administrators_and_by_members_who_are_let(app):
+    merge = Submission("convert", JOB_KINDS["convert"].request(model="tiny-sd1", name="half"))
+    for account in (GUEST, MEMBER):
+        with pytest.raises(Forbidden):
+            submit(app, merge, account)
+    app.settings.change(members_make_models=True)
+    with pytest.raises(Forbidden):
+        submit(app, merge, GUEST)
+    assert app.jobs.get(submit(app, merge, MEMBER).job).kind == "convert"
+
+
+def test_where_there_are_no_accounts_nothing_is_limited(app):
+    app.settings.change(limit_guest_steps=1, limit_member_steps=1, quota_member_storage=1, members_make_models=False)
+    submit(app, read_submission(app, LOCAL_ACCOUNT, "txt2img", {**SAME, "steps": 150}, {}), LOCAL_ACCOUNT)
