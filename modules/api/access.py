@@ -22,7 +22,7 @@ from modules.api.open_requests import OpenRequests
 from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins
 from modules.api.outgoing import SECURITY_HEADERS, OutgoingResponse
 from modules.api.routing import check_size, declared_size
-from modules.app.authentication import LOCAL_CREDENTIAL, NO_CREDENTIAL, WRONG_LOGIN_HINT, Authenticator, Credential
+from modules.app.authentication import LOCAL_CREDENTIAL, NO_CREDENTIAL, Authenticator, Credential
 from modules.base.accounts import account_key
 from modules.base.errors import BadHost, NotFound, Unauthenticated, UnsupportedMedia, WebUIError
 from modules.settings.flags import Flags
@@ -122,7 +122,7 @@ class Access:
         if found is None and public:
             return NO_CREDENTIAL
         if found is None:
-            raise Unauthenticated("Please log in.", WRONG_LOGIN_HINT)
+            raise Unauthenticated("Please log in.", "A program sends name and password, or a token, as Authorization.")
         return found
 
     async def by_header(self, scope: Scope, header: str) -> Credential | None:

@@ -33,7 +33,7 @@ VERIFIED_SECONDS = 300      # a right password is not hashed again for so long: 
 MOST_VERIFIED = 1000
 HASHING_THREADS = 2      # each uses 19 MiB while it computes
 USES_SECONDS = 60      # between two writes of a credential's last use
-WRONG_LOGIN_HINT = "Name and password are those of your account here; a program may send a token instead."
+WRONG_LOGIN_HINT = "The administrator of this server can give you a new password."
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,7 @@ def beginning(app: App, account: Account) -> dict[str, Any]:
     administers = account.role >= Role.ADMINISTRATOR
     return {
         "account": "" if account.is_local else account.name,
+        "administrator": administers,
         "server_settings": [] if administers else settings.element_ids_of_servers(),
         "sets_for_all": administers and not account.is_local,
         "choice": choice,

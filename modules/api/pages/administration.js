@@ -35,9 +35,11 @@ function row(each) {
   const used = each.used ? `, last seen ${time(each.used)}` : "";
   const about = each.by_flag ? "in the server's flags" : `made ${time(each.created)}${used}`;
   const what = h("div", {}, h("strong", {}, each.name), each.disabled ? h("em", {}, " – disabled") : null, each.name === me.name ? h("em", {}, " – you") : null,
-    h("small", {}, `${about}; ${each.sessions} session(s), ${each.tokens} token(s)`));
+    h("small", {}, `${about}; ${counted(each.sessions, "session")}, ${counted(each.tokens, "token")}`));
   return h("li", {}, what, each.by_flag ? h("span", {}, each.role) : controls(each));
 }
+
+const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
 
 function controls(each) {
   const acting = (action) => (event) => attempt("wrong", async () => { await action(event); await refresh(); }).then(refresh);

@@ -1,4 +1,5 @@
 // Starts everything once gradio has drawn the page.
+import { startAccountMenu } from "./core/account_menu.js";
 import { showProblems } from "./core/choices.js";
 import { byId, debounced, facts, pause } from "./core/dom.js";
 import "./core/dropdowns.js";
@@ -21,6 +22,7 @@ async function startPage() {
   while (!byId("quicksettings") || !waiting().includes("txt2img")) await pause(30);
   window.easel.theme.apply();
   showProblems(facts.start);
+  startAccountMenu();
   startActions();
   startDrops();
   startQueue();

@@ -1,5 +1,6 @@
 // The server's /easel/v1 endpoints.
-import { t } from "./dom.js";
+import { h, t } from "./dom.js";
+import { notice } from "./notices.js";
 
 const BASE = new URL("../../v1/", import.meta.url);
 
@@ -40,7 +41,14 @@ async function ask(path, method = "GET", body = undefined) {
   if (response.ok && (reply !== null || response.status === 204)) return reply;
   const refused = method !== "GET" && reply?.error;      // a queue that takes no jobs says so with a 503
   if (response.ok || ([502, 503, 504].includes(response.status) && !refused)) throw new Lost(`HTTP ${response.status}`);
+  if (response.status === 401) loggedOut();
   throw new Refused(reply ?? {}, response.status);
+}
+
+/** The session has ended: what is typed stays here until somebody logs in again. */
+function loggedOut() {
+  const login = h("a", { href: new URL("../../login", BASE).href }, t("Log in"));
+  notice("login", [t("You are no longer logged in."), " ", login], 0);
 }
 
 /** A file as a data: address. */
