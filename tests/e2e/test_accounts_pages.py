@@ -1,0 +1,92 @@
+"""Two people in two browsers: logging in, one's own account, the administrator's page, being put out."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from modules.app.passwords import hash_password
+from modules.base.accounts import Role
+from modules.store.accounts import AccountStore
+from tests.e2e.conftest import PATIENCE, ROOT, serving
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    data = tmp_path_factory.mktemp("accounts")
+    AccountStore(data / "easel.sqlite").add("ann", Role.ADMINISTRATOR, hash_password(PASSWORD))
+    with serving(data, "--models-dir", ROOT / "models", login=f"ann:{PASSWORD}") as found:
+        yield found
+
+
+@pytest.fixture
+def people(browser, address):
+    """Two pages of two browsers, and what went wrong in them."""
+    troubles = []
+    contexts = [browser.new_context(base_url=address, viewport={"width": width, "height": 800}) for width in (1280, 390)]
+    for context in contexts:
+        context.set_default_timeout(PATIENCE * 1000)
+        context.on("weberror", lambda error: troubles.append(str(error.error)))
+    yield [context.new_page() for context in contexts]
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def log_in(page, name, password):
+    page.fill("#name", name)
+    page.fill("#password", password)
+    page.press("#password", "Enter")
+
+
+def fits(page):
+    """Does nothing stand out at the side?"""
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_account_is_made_used_and_closed(people, address):
+    ann, bob = people
+    ann.goto("accounts")
+    expect(ann).to_have_url(f"{address}login?next=accounts")
+    log_in(ann, "ann", "wrong password")
+    expect(ann.locator("#wrong")).to_contain_text("Name or password is wrong.")
+    log_in(ann, "ann", PASSWORD)
+    expect(ann).to_have_url(f"{address}accounts")
+
+    ann.fill("#name", "bob")
+    ann.click("#add button")
+    expect(ann.locator("#accounts li")).to_have_count(2)
+    password = ann.inner_text("#secret")
+
+    bob.goto("account")
+    log_in(bob, "bob", password)
+    expect(bob.locator("#sessions li")).to_have_count(1)
+    bob.fill("#label", "phone")
+    bob.click("#make button")
+    expect(bob.locator("#tokens li")).to_contain_text("phone")
+    token = bob.inner_text("#secret")
+    assert fits(bob) and token.startswith("easel_")
+    bob.fill("#current", password)
+    bob.fill("#password", "battery staple")
+    bob.click("#change button")
+    expect(bob.locator("#changed")).to_be_visible()
+    expect(bob.locator("#tokens li")).to_contain_text("No tokens yet.")
+
+    bob.goto("./")
+    bob.wait_for_selector("html.easel-ready")
+    expect(bob.locator("#easel_account summary")).to_have_text("bob")
+    ann.locator("#accounts li", has_text="bob").get_by_role("button", name="Disable").click()
+    expect(bob.locator(".notice", has_text="no longer logged in")).to_be_visible()
+    bob.locator(".notice a").click()
+    log_in(bob, "bob", "battery staple")
+    expect(bob.locator("#wrong")).to_be_visible()
+    expect(ann.locator("#audit tbody tr").first).to_contain_text("disabled: bob")
+
+    ann.goto("./")
+    ann.wait_for_selector("html.easel-ready")
+    ann.click("#easel_account summary")
+    expect(ann.locator("#easel_account nav a")).to_have_text(["Password and tokens", "All accounts"])
+    ann.click("#easel_account nav button")
+    expect(ann).to_have_url(f"{address}login")
