@@ -157,7 +157,7 @@ def test_every_name_of_the_code_is_in_the_code(page):
 
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]+")
-OTHERS = {"--json", "--dist", "--help"}      # curl's, pytest's
+OTHERS = {"--json", "--dist", "--help", "--role"}      # curl's, pytest's, those of `users`
 
 
 @per_page
