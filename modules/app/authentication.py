@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +17,7 @@ from hashlib import sha256
 from modules.app.login_throttle import LoginThrottle
 from modules.app.passwords import LONGEST_PASSWORD, hash_password, matches_password
 from modules.base.accounts import LOCAL_ACCOUNT, NOBODY, Account, Role, account_key
-from modules.base.errors import Unauthenticated
+from modules.base.errors import Unauthenticated, WebUIError
 from modules.settings.flags import LOOPBACK, Flags
 from modules.store.accounts import (
     SESSION_KIND,
@@ -29,6 +31,7 @@ from modules.store.accounts import (
     secret_hash,
 )
 
+log = logging.getLogger(__name__)
 VERIFIED_SECONDS = 300      # a right password is not hashed again for so long: clients send it with each call
 MOST_VERIFIED = 1000
 HASHING_THREADS = 2      # each uses 19 MiB while it computes
@@ -98,14 +101,17 @@ class Authenticator:
             return True
 
     async def watch(self, seconds: float) -> None:
-        """Look for other processes' changes, and write last uses, repeatedly until cancelled."""
-        noted = time.monotonic()
+        """Look for changes by other processes, and record what was used, again and again until cancelled."""
+        recorded = time.monotonic()
         while True:
             await asyncio.sleep(seconds)
-            await self.refresh()
-            if self._uses and time.monotonic() - noted >= USES_SECONDS:
-                uses, self._uses, noted = self._uses, {}, time.monotonic()
-                await asyncio.to_thread(self.store.note_uses, uses)
+            try:
+                await self.refresh()
+                if self._uses and time.monotonic() - recorded >= USES_SECONDS:
+                    uses, self._uses, recorded = self._uses, {}, time.monotonic()
+                    await asyncio.to_thread(self.store.note_uses, uses)
+            except (sqlite3.Error, WebUIError) as error:      # a full disk, a locked file: the next look may succeed
+                log.warning("The accounts could not be read again: %s", error)
 
     def forget_flag_sessions(self) -> None:
         """End the sessions of the flags' accounts at a start: the flags may have other passwords now."""
