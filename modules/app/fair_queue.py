@@ -122,6 +122,13 @@ class FairQueue:
             self._served.clear()      # nobody is waiting
         self._places = None
 
+    def put_back(self, job: str) -> None:
+        """It was in hand, and waits again: whoever carried it out is gone. Its account has what was not used."""
+        if found := self.in_hand.pop(job, None):
+            self._give(found, -found.left)
+            self._advance()
+            self.add(found)
+
     def waiting_of(self, owner: str) -> list[QueuedJob]:
         """Return the jobs of an owner that can still be moved, by place."""
         return list(self._waiting.get(owner, ()))

@@ -20,8 +20,17 @@ from modules.app.quota import QUOTA_SECONDS, check_pictures, check_work
 from modules.app.throughput import Throughput
 from modules.app.work import picture_work
 from modules.base.accounts import Account
-from modules.base.border import outcome
-from modules.base.errors import Draining, Invalid, JobFailed, UnknownName, WorkerCrashed, error_data
+from modules.base.border import logged, outcome
+from modules.base.errors import (
+    Draining,
+    Invalid,
+    JobFailed,
+    TimedOut,
+    UnknownName,
+    WorkerCrashed,
+    WorkerDown,
+    error_data,
+)
 from modules.base.hooks import Hooks
 from modules.engine import messages as events
 from modules.engine.messages import JobSpec, Worker
@@ -104,6 +113,8 @@ class Jobs:
         self.needs_device, self.on_output, self.hooks = needs_device, on_output, hooks or Hooks()
         self.worker: Worker | None = None
         self.state = events.WorkerState("", loading="…")
+        self.health = events.WorkerHealth("")         # the worker's, for /internal/ready and refusals
+        self.retry_at = 0.0                           # time.monotonic() of the dead worker's restart
         self.device: Mapping[str, str] = {}           # the worker's device, once it is known
         self.stopping = False                         # watchers end now
         self.limits: LimitsOf = lambda role: QueueLimits()      # of a role
@@ -127,6 +138,8 @@ class Jobs:
             events.Ended: self._ended,
             events.WorkerState: self._worker_state,
             events.WorkerReady: self._worker_ready,
+            events.WorkerHealth: self._worker_health,
+            events.WorkerDied: self._worker_died,
         }
 
     def attach(self, worker: Worker, resume: bool = True) -> None:
@@ -175,6 +188,7 @@ class Jobs:
             work=work,
         )
         with self.asked():
+            self._check_worker(record.kind)
             self._check_quota(record)
             try:
                 place = self.store.add(record)
@@ -341,6 +355,15 @@ class Jobs:
     def _limits_of(self, role: str) -> QueueLimits:
         return self.limits(role)
 
+    def _check_worker(self, kind: str) -> None:
+        """Raises WorkerDown while what died again and again is left alone."""
+        if self.health.phase == events.BROKEN and self.needs_device(kind):
+            raise WorkerDown(
+                f"The worker died {self.health.deaths} times in a row ({self.health.reason}).",
+                "It is tried again soon; the server's log may tell more.",
+                self.retry_at - time.monotonic(),
+            )
+
     def _check_quota(self, record: JobRecord) -> None:
         """Raise Draining or OverQuota if the job is not allowed now."""
         if self.mode == DRAINING:
@@ -481,12 +504,43 @@ class Jobs:
             self.hooks.model_loaded(event.loaded)
 
     def _worker_ready(self, event: events.WorkerReady) -> None:
-        self.device = event.device
+        self.device, self.health = event.device, events.WorkerHealth("", events.READY)
         self.queues[True].window = event.at_once
+
+    def _worker_health(self, event: events.WorkerHealth) -> None:
+        self.health, self.retry_at = event, time.monotonic() + event.retry_in
+
+    def _worker_died(self, event: events.WorkerDied) -> None:
+        """Those it worked on have one more death; all that it had wait again, or end."""
+        logged(self.store.count_deaths, event.blamed)
+        for job in event.lost:
+            logged(self._take_back, job, event)
+
+    def _take_back(self, job: str, event: events.WorkerDied) -> None:
+        """A job whose worker is gone: it is begun again without what it has made, unless that kills."""
+        live, record = self.live.get(job), self.store.brief(job)
+        if live is None or record is None:
+            return
+        if live.interrupted:
+            self.hear(events.Ended(job, INTERRUPTED))
+        elif record.deaths >= MOST_DEATHS and job in event.blamed:
+            log.warning("Job %s is set aside: the worker died %d times over it", job, record.deaths)
+            self.hear(events.Ended(job, FAILED, error_data(HUNG if event.hung else SET_ASIDE)))
+        else:
+            with self.changed:
+                live.before, live.fraction, live.step, live.began = record.made / live.pictures, 0.0, 0, None
+                self.queues[live.device].put_back(job)
+            if job in event.blamed:
+                self.warn(job, [f"The worker died ({event.reason}); the job was begun again."])
 
 
 SET_ASIDE = WorkerCrashed(
     "Easel died twice while it worked on this job, so it is set aside; others go on.",
+    "What it made up to there is kept. Ask for it anew with a smaller size or another model; the server's log may "
+    "tell more.",
+)
+HUNG = TimedOut(
+    "This job came to a standstill twice, so it is set aside; others go on.",
     "What it made up to there is kept. Ask for it anew with a smaller size or another model; the server's log may "
     "tell more.",
 )

@@ -18,6 +18,7 @@
     ├── OverQuota           quota         429   the account has its share
     ├── Stopping            busy          503   the server is being shut down
     ├── Draining            busy          503   no new jobs for now
+    ├── WorkerDown          busy          503   the worker died again and again, and is left alone for a while
     ├── InvalidImage        invalid_image 422
     ├── ModelError                        422   names the file
     │   ├── ModelMissing    model_missing       there is none at all
@@ -33,12 +34,14 @@
         ├── NotANumber      nan
         ├── DiskFull        disk_full     507
         ├── Unwritable      unwritable          a file that may not be written
-        └── WorkerCrashed   worker_crashed      the program died over it, twice
+        ├── WorkerCrashed   worker_crashed      the program died over it, twice
+        └── TimedOut        timeout       504   it was begun twice, and came to a standstill twice
 """
 
 from __future__ import annotations
 
 import difflib
+import errno
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -164,6 +167,12 @@ class Draining(WebUIError):
     code, status, retry_after = "busy", 503, 60
 
 
+class WorkerDown(RateLimited):
+    """A new job while there is nobody to carry it out."""
+
+    code, status = "busy", 503
+
+
 class InvalidImage(WebUIError):
     code, status = "invalid_image", 422
 
@@ -224,6 +233,10 @@ class WorkerCrashed(JobFailed):
     code = "worker_crashed"
 
 
+class TimedOut(JobFailed):
+    code, status = "timeout", 504
+
+
 class DatabaseUnusable(WebUIError):
     code, status = "database", 500
 
@@ -248,6 +261,8 @@ def error_data(error: BaseException) -> dict[str, Any]:
     """An error as plain data, for those who were not there: code, HTTP status, message, hint."""
     if isinstance(error, WebUIError):
         return {"error": error.code, "status": error.status, "message": str(error), "hint": error.hint}
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return error_data(OutOfMemory("There is too little memory.", "Ask for a smaller picture or fewer at once."))
     return {
         "error": "failed",
         "status": 500,

@@ -15,6 +15,7 @@ from modules.app.authentication import Authenticator
 from modules.app.jobs import Jobs
 from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile, is_held, left_by_the_dead
+from modules.commands.workers import worker_of
 from modules.library.cards import Cards
 from modules.library.catalog import Catalog
 from modules.library.index import LibraryIndex
@@ -22,7 +23,6 @@ from modules.library.library import Library
 from modules.library.model_kinds import MODEL_KINDS, ModelKind, first_file, kind_folders
 from modules.prompts.chunks import Tokenizer
 from modules.prompts.tokenizer import load_tokenizer
-from modules.requests.model_choice import first_checkpoint
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags, Paths
@@ -30,14 +30,11 @@ from modules.settings.queue_limits import queue_limits
 from modules.store.accounts import AccountStore
 from modules.store.hashes import HashCache
 from modules.store.jobs import MODEL, JobStore, OutputRecord
-from modules.worker.config import WorkerConfig, nobody_notes
 from modules.worker.planners import needs_device
-from modules.worker.thread import ThreadWorker
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from modules.models.device import Placement
     from modules.networks.embedding import Embedding
 
 
@@ -134,20 +131,10 @@ def start_worker(app: App, resume: bool = True) -> None:
 
     resume: continue the jobs that a crash or a stop left unfinished, unless a server beside us runs them
     """
-    paths = app.flags.paths
-    config = WorkerConfig(
-        paths.outputs,
-        paths.cache,
-        app.models,
-        app.tokenizer,
-        partial(placement, app.flags),
-        partial(first_checkpoint, app),
-        lambda: app.settings.current.sd_checkpoints_limit,
-        app.process.note_in_hand if app.process else nobody_notes,
-    )
+    worker = worker_of(app, app.jobs.hear)
     if resume:
         count_deaths(app)
-    app.jobs.attach(ThreadWorker(config, app.jobs.hear), resume)
+    app.jobs.attach(worker, resume)
 
 
 def count_deaths(app: App) -> None:
@@ -159,16 +146,3 @@ def count_deaths(app: App) -> None:
     app.jobs.store.count_deaths(died_with)
     if app.process:
         app.process.forget_deaths()
-
-
-def placement(flags: Flags) -> Placement:
-    from modules.models.device import Placement
-
-    half = not flags.no_half and flags.precision != "full"
-    return Placement.choose(
-        cpu=bool({"all", "sd"} & set(flags.use_cpu)),
-        device_id=flags.device_id,
-        half=half,
-        half_vae=half and not flags.no_half_vae,
-        attention=flags.attention,
-    )

@@ -111,6 +111,37 @@ class WorkerReady(Event):
     at_once: int = 16
 
 
+# what becomes of a worker
+STARTING, READY, RESTARTING, BROKEN = "starting", "ready", "restarting", "broken"
+
+
+@dataclass(frozen=True)
+class WorkerHealth(Event):
+    """How the worker as a whole is: of several, how they are together.
+
+    phase: `BROKEN` is one that died so often that it is left alone for a while; deaths: in a row; retry_in: seconds
+    until it is started again; reason: how it died
+    """
+
+    phase: str = STARTING
+    deaths: int = 0
+    retry_in: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class WorkerDied(Event):
+    """It knows nothing of its jobs any more; another one takes its place.
+
+    lost: the jobs that it had; blamed: those among them that it worked on; hung: it gave no sign of life for too long
+    """
+
+    lost: tuple[str, ...] = ()
+    blamed: tuple[str, ...] = ()
+    hung: bool = False
+    reason: str = ""
+
+
 Emit = Callable[[Event], None]
 
 

@@ -202,6 +202,11 @@ class Catalog:
     def list(self) -> Sequence[ModelFile]:
         return list(self._files)
 
+    @property
+    def state(self) -> object:
+        """A value that is another one once the list has changed."""
+        return self._files
+
     def _usable_first(self) -> Sequence[ModelFile]:
         return sorted(self._files, key=lambda file: bool(file.problem))
 

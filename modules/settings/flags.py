@@ -24,6 +24,8 @@ from modules.base.errors import Invalid
 
 ROOT = Path(__file__).resolve().parents[2]
 FlagAccounts = tuple[tuple[str, str], ...]      # (name, password)
+CPU_DEVICE = "cpu"      # among device numbers
+THREAD_WORKER, PROCESS_WORKER = "thread", "process"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 FLAG_GROUPS = NETWORK_GROUP, FILES_GROUP, START_GROUP, DEVICE_GROUP, ATTENTION_GROUP = (
@@ -61,10 +63,13 @@ def seconds(text: str) -> int:
     return int(text)
 
 
-def device_number(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a device number; the first device is 0")
-    return int(text)
+def device_list(text: str) -> tuple[str, ...]:
+    """Numbers of GPUs, or `cpu`, separated by commas: a worker for each."""
+    found = between_commas(text)
+    for name in found or (text,):
+        if name != CPU_DEVICE and not (name.isascii() and name.isdigit()):
+            raise argparse.ArgumentTypeError(f"{name!r} is not a device number; the first device is 0")
+    return found
 
 
 def any_path(text: str) -> Path:
@@ -329,7 +334,23 @@ class Flags:
     no_half_vae: bool = flag(DEVICE_GROUP, "keep the VAE in 32 bits: helps against black pictures", False)
     precision: str = flag(DEVICE_GROUP, "arithmetic of the model (default: autocast)", "autocast",
                           choices=("full", "half", "autocast"))
-    device_id: int | None = flag(DEVICE_GROUP, "which GPU, counted from 0", type=device_number, metavar="N")
+    device_id: tuple[str, ...] = flag(
+        DEVICE_GROUP, "which GPU, counted from 0; several, like 0,1, each get a worker process of their own", (),
+        type=device_list, metavar="N,…",
+    )
+    worker: str | None = flag(
+        DEVICE_GROUP,
+        "make pictures in a thread of the server, or in a process of its own that may crash or hang without the"
+        " server (default: process with --listen or several devices, else thread)",
+        choices=(THREAD_WORKER, PROCESS_WORKER),
+    )
+    worker_timeout: int = flag(
+        DEVICE_GROUP, "seconds without a finished step after which a worker process is taken to hang and is replaced"
+        " (default: 600)", 600, type=seconds, metavar="N",
+    )
+    test_hooks: bool = flag(
+        DEVICE_GROUP, "for tests, on this computer alone: the environment variable EASEL_FAULT makes a job fail", False
+    )
     xformers: bool = flag(ATTENTION_GROUP, "by xformers, on an NVIDIA GPU; installs it there", False)
     force_enable_xformers: bool = flag(
         ATTENTION_GROUP, "the same: whether xformers works is tried here in any case", False
@@ -356,6 +377,12 @@ class Flags:
     def accounts(self) -> FlagAccounts:
         """The accounts given by flags; the first one is the administrator."""
         return self.gradio_auth + self.gradio_auth_path + self.api_auth
+
+    @property
+    def worker_kind(self) -> str:
+        """What a worker is here: a thread of the server or a process."""
+        alone = self.host in LOOPBACK and len(self.device_id) < 2
+        return self.worker or (THREAD_WORKER if alone else PROCESS_WORKER)
 
     @property
     def attention(self) -> str:

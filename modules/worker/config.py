@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modules.base.faults import Fault
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
 
@@ -24,6 +25,10 @@ def one_model() -> int:
     return 1
 
 
+def nobody_told(job: str) -> None:
+    """Where no fault can outlive the process that it ends."""
+
+
 @dataclass(frozen=True)
 class WorkerConfig:
     """The configuration of a worker, fixed at its start."""
@@ -38,6 +43,10 @@ class WorkerConfig:
     models_kept: Callable[[], int] = one_model
     # is called with a part of the worker, and the jobs it works on now
     note_in_hand: Callable[[str, Collection[str]], None] = nobody_notes
+
+    fault: Fault | None = None                  # of a test
+    fault_hit: str = ""                         # the job that it hit before, in an earlier process
+    tell_fault: Callable[[str], None] = nobody_told
 
     @property
     def inputs(self) -> Path:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -27,6 +27,9 @@ from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.config import WorkerConfig
 from modules.worker.job_kinds import JobPlan, plan_job
 from modules.worker.saving import Where, save_image
+
+if TYPE_CHECKING:
+    from modules.worker.faults import FaultInjector
 
 log = logging.getLogger(__name__)
 WORK = (Predict, Upscale, RestoreFaces)   # questions that show that a job has begun
@@ -77,8 +80,9 @@ class JobRunner:
         placement = config.place()
         self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
         self.where = Where(config.outputs, config.cache, self.device.described)
+        self.faults = fault_injector(config)
         self.engine = Engine(
-            self.device.answer,
+            self.faults.around(self.device.answer) if self.faults else self.device.answer,
             self._watch,
             batch_weights=self.device.batch_weights,
             before=self._note_device,
@@ -192,7 +196,10 @@ class JobRunner:
 
     def _note_device(self, pictures: Sequence[ImageTask[Result]]) -> None:
         """Should the process die now, these jobs are to blame."""
-        self.config.note_in_hand("device", [picture.job for picture in pictures])
+        jobs = [picture.job for picture in pictures]
+        self.config.note_in_hand("device", jobs)
+        if self.faults:
+            self.faults.jobs = jobs
 
     def _progress(self, progress: JobProgress, picture: ImageTask[Result], ask: Predict) -> None:
         steps = progress.plan.plan(picture.index).steps
@@ -262,6 +269,8 @@ class JobRunner:
     def _save(self, progress: JobProgress, picture: ImageTask[Result], result: Result) -> None:
         """The picture first, then what is to be said of it."""
         progress.interrupted |= not result.complete and not picture.skipped
+        if self.faults:
+            self.faults.saving(progress.spec.id)
         saved = save_image(progress.plan, picture.index, result, progress.spec, self.where)
         progress.error = saved.problem or progress.error
         self.emit(saved.event)
@@ -297,3 +306,12 @@ class JobRunner:
 def unforeseen(error: BaseException) -> BaseException | None:
     """An error whose traceback helps: one that no sentence was written for."""
     return None if isinstance(error, WebUIError) else error
+
+
+def fault_injector(config: WorkerConfig) -> FaultInjector | None:
+    """Only where a test asked for a fault is there anything but the device itself."""
+    if config.fault is None:
+        return None
+    from modules.worker.faults import FaultInjector
+
+    return FaultInjector(config.fault, config.fault_hit, config.tell_fault)

@@ -1,0 +1,98 @@
+"""The program of a worker's process: `python -m modules.commands.worker_process`, started by the server alone."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import logging
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from modules.base.faults import read_fault
+from modules.commands.assemble import cached_tokenizer, find_models
+from modules.commands.workers import flags_of, placement
+from modules.engine.wire import FaultDone, Submit
+from modules.library.catalog import ModelFile
+from modules.library.library import Library
+from modules.settings.flags import Flags
+from modules.worker.child import FLUSH_SECONDS, InHandNotes, die_with_parent, killed_first, obey, private_pipes
+from modules.worker.config import WorkerConfig
+from modules.worker.outbox import Outbox
+from modules.worker.thread import ThreadWorker
+
+ENGINE_FAILED = 70      # the exit code of a worker that cannot go on
+
+
+class HostedWorker:
+    """A `ThreadWorker` in this process, and how it is told what the server knows."""
+
+    def __init__(self, flags: Flags, told: Mapping[str, Any], outbox: Outbox) -> None:
+        self.library, self.outbox, self.kept = find_models(flags), outbox, 1
+        paths = flags.paths
+        config = WorkerConfig(
+            paths.outputs,
+            paths.cache,
+            self.library,
+            cached_tokenizer(paths.configs / "clip"),
+            partial(placement, flags),
+            partial(checkpoint_at, self.library, told.get("first", "")),
+            lambda: self.kept,
+            InHandNotes(outbox).note,
+            read_fault(os.environ) if flags.test_hooks else None,
+            told.get("faulted", ""),
+            self.tell_fault,
+        )
+        self.worker = ThreadWorker(config, outbox.put)
+
+    def tell_fault(self, job: str) -> None:
+        self.outbox.put(FaultDone(job))
+        self.outbox.flush(FLUSH_SECONDS)
+
+    def prepare(self, command: Submit) -> None:
+        """What has changed in the server since the last job."""
+        self.kept = command.models_kept
+        for kind in command.refresh:
+            self.library.of(kind).refresh()
+
+    def end_with_engine(self) -> None:
+        """An engine that has failed is of no use: the server starts another process."""
+        self.worker.thread.join()
+        if self.worker.runner.done() and not self.worker.runner.exception() and not self.worker.stopping:
+            self.outbox.flush(FLUSH_SECONDS)
+            os._exit(ENGINE_FAILED)
+
+
+def checkpoint_at(library: Library, path: str) -> ModelFile | None:
+    return next((file for file in library.checkpoints.list() if file.path == Path(path)), None) if path else None
+
+
+def main() -> None:
+    commands, events = private_pipes()
+    die_with_parent()
+    killed_first()
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+
+    def write(line: bytes) -> None:
+        events.write(line)
+        events.flush()
+
+    outbox = Outbox(write)
+    outbox.start()
+    told = json.loads(commands.readline() or b"null")
+    if told is None:      # the server is gone
+        return
+    host = HostedWorker(flags_of(told["flags"]), told, outbox)
+    host.worker.start()
+    Thread(target=host.end_with_engine, name="engine's end", daemon=True).start()
+    obey(commands, host.worker, host.prepare)
+    outbox.flush(FLUSH_SECONDS)
+    os._exit(0)      # torch's threads may be at work
+
+
+if __name__ == "__main__":
+    main()

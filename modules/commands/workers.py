@@ -1,0 +1,132 @@
+"""The worker that the flags ask for: a thread, a process, or one process for each device."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modules.app.app import App
+from modules.base.errors import WebUIError
+from modules.base.faults import read_fault
+from modules.engine.messages import Emit, Event, Worker, WorkerState
+from modules.library.library import Library
+from modules.requests.model_choice import first_checkpoint
+from modules.settings.flags import CPU_DEVICE, PROCESS_WORKER, Flags, flag_fields
+from modules.worker.config import WorkerConfig, nobody_notes
+from modules.worker.pool import WorkerPool
+from modules.worker.process import Launch, ProcessWorker
+from modules.worker.thread import ThreadWorker
+
+if TYPE_CHECKING:
+    from modules.models.device import Placement
+
+CHILD_MODULE = "modules.commands.worker_process"
+
+
+def worker_of(app: App, emit: Emit) -> Worker:
+    """Not started. Raises Invalid for a fault that is none."""
+    flags, fault = app.flags, read_fault(os.environ) if app.flags.test_hooks else None
+    if flags.worker_kind == PROCESS_WORKER:
+        hears = partial(learn_titles, app.models, emit)
+        devices = [replace(flags, device_id=(device,)) for device in flags.device_id] or [flags]
+        make = [partial(ProcessWorker, launch_of(app, each)) for each in devices]
+        return make[0](hears) if len(make) == 1 else WorkerPool(make, hears, partial(models_kept, app))
+    paths = flags.paths
+    config = WorkerConfig(
+        paths.outputs,
+        paths.cache,
+        app.models,
+        app.tokenizer,
+        partial(placement, flags),
+        partial(first_checkpoint, app),
+        partial(models_kept, app),
+        app.process.note_in_hand if app.process else nobody_notes,
+        fault,
+    )
+    return ThreadWorker(config, emit)
+
+
+def models_kept(app: App) -> int:
+    return app.settings.current.sd_checkpoints_limit
+
+
+def launch_of(app: App, flags: Flags) -> Launch:
+    first = first_checkpoint(app)
+    return Launch(
+        command=(sys.executable, "-m", CHILD_MODULE),
+        setup=partial(setup_line, flags),
+        hang_seconds=flags.worker_timeout,
+        models_kept=partial(models_kept, app),
+        listed=partial(listed_models, app.models),
+        first={"first": str(first.path)} if first else {},
+    )
+
+
+def listed_models(library: Library) -> Mapping[str, object]:
+    return {kind: catalog.state for kind, catalog in library.catalogs.items()}
+
+
+def learn_titles(library: Library, emit: Emit, event: Event) -> None:
+    """A checkpoint that a worker has hashed has its hash in this process's list too, before anybody is told of it."""
+    if isinstance(event, WorkerState) and event.loaded:
+        learn_title(library, event.loaded)
+    emit(event)
+
+
+def learn_title(library: Library, title: str) -> None:
+    catalog = library.checkpoints
+    for file in catalog.all_named(catalog.split_title(title)[0]):
+        try:
+            if not file.sha256 and catalog.hashes.known(file.path):
+                catalog.hashed(file)
+        except (OSError, WebUIError):      # it has gone
+            continue
+
+
+def setup_line(flags: Flags, more: Mapping[str, Any]) -> bytes:
+    """What a worker's process is told first: the flags, without passwords, in JSON."""
+    values = {name: plain_flag(value) for name, value in flags.public().items()}
+    return json.dumps({"flags": values, **more}).encode() + b"\n"
+
+
+def plain_flag(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [plain_flag(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def flags_of(values: Mapping[str, Any]) -> Flags:
+    """The opposite of `plain_flag` for all of them."""
+    types = {each.name: str(each.type) for each in flag_fields()}
+    return Flags(**{name: typed_flag(types[name], value) for name, value in values.items()})
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+def typed_flag(declared: str, value: Any) -> Any:
+    one: Callable[[Any], Any] = Path if "Path" in declared else same
+    if value is None:
+        return None
+    return tuple(map(one, value)) if isinstance(value, list) else one(value)
+
+
+def placement(flags: Flags) -> Placement:
+    from modules.models.device import Placement
+
+    half = not flags.no_half and flags.precision != "full"
+    device = next(iter(flags.device_id), None)
+    return Placement.choose(
+        cpu=device == CPU_DEVICE or bool({"all", "sd"} & set(flags.use_cpu)),
+        device_id=int(device) if device and device != CPU_DEVICE else None,
+        half=half,
+        half_vae=half and not flags.no_half_vae,
+        attention=flags.attention,
+    )

@@ -1,0 +1,66 @@
+"""Lines that wait to be written to another process: in their order, and nobody waits for a slow reader."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Condition, Thread
+from typing import Any
+
+from modules.engine.messages import Preview, Progress
+from modules.engine.wire import to_line
+
+LATEST = (Preview, Progress)      # of these the newest of a job is enough
+
+
+class Outbox:
+    """Any thread may `put`. A thread of its own writes."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        """write: raises OSError or ValueError once nobody reads"""
+        self.write = write
+        self._waiting: OrderedDict[Hashable, Any] = OrderedDict()
+        self._changed = Condition()
+        self._number = 0                 # of the latest that was put
+        self._writing = False
+        self._closed = False
+        self.thread = Thread(target=self._run, name="outbox", daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def put(self, message: Any) -> None:
+        """An older preview of the same job that still waits is left out."""
+        with self._changed:
+            self._number += 1
+            key: Hashable = (type(message), message.job) if isinstance(message, LATEST) else self._number
+            self._waiting.pop(key, None)
+            self._waiting[key] = message
+            self._changed.notify_all()
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all is written, or nobody reads any more."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closed or not (self._waiting or self._writing), seconds)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while (message := self._next()) is not None:
+                self.write(to_line(message))
+        self.close()
+
+    def _next(self) -> Any:
+        with self._changed:
+            self._writing = False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if self._closed:
+                return None
+            self._writing = True
+            return self._waiting.popitem(last=False)[1]

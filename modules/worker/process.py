@@ -1,0 +1,315 @@
+"""A worker that is a process of its own: it may be killed, crash or hang, and the server goes on.
+
+The server imports no torch. Its thread `supervisor` starts the process, hears it, and starts another when it has died;
+jobs that died with it are told (`WorkerDied`) and come back as new ones. Messages are those of engine/wire.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Condition, Event, Thread
+from typing import Any
+
+from modules.base.border import logged
+from modules.engine import messages as events
+from modules.engine.messages import BROKEN, READY, RESTARTING, Emit, Ended, JobSpec, WorkerDied, WorkerHealth
+from modules.engine.wire import FaultDone, InHand, Interrupt, Message, Skip, Stop, Submit, from_line
+from modules.store.jobs import DONE, INTERRUPTED
+from modules.worker.outbox import Outbox
+from modules.worker.restarts import Restarts
+
+log = logging.getLogger(__name__)
+STOPPING_SECONDS = 22     # for the step in hand, as the worker itself has them, and a little more
+LOADING_TIMES = 4         # as long as a step may take, a model may take to load
+PROGRAM = Path(__file__).resolve().parents[2]
+DEVICE_PART = "device"    # of a worker: the thread that the watchdog watches
+
+
+def one_kept() -> int:
+    return 1
+
+
+def no_kinds() -> Mapping[str, object]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a worker's process is started, and what it is told.
+
+    setup: what it is told first, as JSON; first: and the first one alone
+    hang_seconds: without a sign of life of the device's thread while a job is in hand; then it is killed
+    listed: the kinds of model files, each with a value that is another one once its list has changed
+    """
+
+    command: Sequence[str]
+    setup: Callable[[Mapping[str, Any]], bytes]
+    hang_seconds: float = 600.0
+    models_kept: Callable[[], int] = one_kept
+    listed: Callable[[], Mapping[str, object]] = no_kinds
+    first: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ChildProcess:
+    """A running one, and what it has said of itself. In a process group of its own: Ctrl+C is the server's to hear."""
+
+    def __init__(self, launch: Launch, told: Mapping[str, Any], clock: Callable[[], float]) -> None:
+        """Raises OSError."""
+        self.process = subprocess.Popen(
+            [*launch.command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=os.name != "nt",
+            cwd=PROGRAM,
+        )
+        if self.process.stdin is None or self.process.stdout is None:
+            raise OSError("a process without pipes")
+        self.commands, self.said = self.process.stdin, self.process.stdout
+        self.outbox = Outbox(self._write)
+        self.in_hand: dict[str, tuple[str, ...]] = {}
+        self.listed = launch.listed()
+        self.heard = clock()
+        self.ready, self.loading, self.hung = False, False, False
+        with contextlib.suppress(OSError):       # it is dead already: whoever reads it finds out
+            self._write(launch.setup(told))
+        self.outbox.start()
+
+    def _write(self, line: bytes) -> None:
+        self.commands.write(line)
+        self.commands.flush()
+
+    def kill(self) -> None:
+        """With all that it may have started."""
+        with contextlib.suppress(OSError):
+            if os.name == "nt":
+                self.process.kill()
+            else:
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def end(self) -> int:
+        """Its exit code, once it has ended."""
+        code = self.process.wait()
+        self.outbox.close()
+        for pipe in (self.commands, self.said):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        return code
+
+
+class ProcessWorker:
+    """The `Worker` of engine.messages in another process. Any thread may call any method."""
+
+    def __init__(self, launch: Launch, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
+        self.launch, self.emit, self.clock = launch, emit, clock
+        self.restarts = Restarts()
+        self.child: ChildProcess | None = None
+        self.jobs: dict[str, JobSpec] = {}           # that have not ended
+        self.stopping = False
+        self.faulted = ""                            # the job that the fault of a test has hit
+        self._launches = 0
+        self._changed = Condition()
+        self._stopped = Event()
+        # starts every process: the system ends a process with the thread that started it
+        self.thread = Thread(target=self._supervise, name="supervisor", daemon=True)
+        self.watchdog = Thread(target=self._watch_over, name="watchdog", daemon=True)
+        self._hear: dict[type, Callable[[ChildProcess, Any], None]] = {
+            InHand: self._in_hand,
+            FaultDone: self._fault_done,
+            events.Made: self._made,
+            events.Ended: self._ended,
+            events.WorkerState: self._state,
+            events.WorkerReady: self._ready,
+        }
+
+    def start(self) -> None:
+        self.thread.start()
+        self.watchdog.start()
+
+    def submit(self, spec: JobSpec) -> None:
+        with self._changed:
+            self.jobs[spec.id] = spec
+            if self.child:
+                self._give(self.child, spec)
+
+    def interrupt(self, job: str) -> None:
+        with self._changed:
+            if job in self.jobs and self.child:
+                self.child.outbox.put(Interrupt(job))
+                return
+            waited = self.jobs.pop(job, None)
+        if waited:
+            self.emit(Ended(job, INTERRUPTED))
+
+    def skip(self, job: str) -> None:
+        with self._changed:
+            if job in self.jobs and self.child:
+                self.child.outbox.put(Skip(job))
+
+    def stop(self) -> None:
+        """Let the step in hand finish; unfinished jobs stay recorded and are resumed at the next start."""
+        with self._changed:
+            self.stopping = True
+            child = self.child
+            self._changed.notify_all()
+        self._stopped.set()
+        if child:
+            child.outbox.put(Stop())
+        self.thread.join(STOPPING_SECONDS)
+        if child and self.thread.is_alive():
+            child.kill()
+
+    def try_again(self) -> None:
+        """Start it now: somebody has seen to what made it die."""
+        with self._changed:
+            self.restarts.hurry(self.clock())
+            self._changed.notify_all()
+
+    def look(self) -> None:
+        """Kill a process whose device's thread has not been heard of for too long."""
+        with self._changed:
+            child = self.child
+            if child is None or child.hung or self.clock() - child.heard <= self._patience(child):
+                return
+            child.hung = True
+        log.error("The worker gives no sign of life; it is replaced")
+        child.kill()
+
+    def _patience(self, child: ChildProcess) -> float:
+        if child.loading or (self.jobs and not child.ready):
+            return self.launch.hang_seconds * LOADING_TIMES
+        return self.launch.hang_seconds if child.in_hand.get(DEVICE_PART) else float("inf")
+
+    def _watch_over(self) -> None:
+        while not self._stopped.wait(min(1.0, self.launch.hang_seconds / 4)):
+            self.look()
+
+    def _give(self, child: ChildProcess, spec: JobSpec) -> None:
+        """The caller holds `_changed`."""
+        listed = self.launch.listed()
+        refresh = tuple(kind for kind, now in listed.items() if now is not child.listed.get(kind))
+        child.listed = listed
+        child.outbox.put(Submit(spec, self.launch.models_kept(), refresh))
+
+    # The supervisor's thread
+
+    def _supervise(self) -> None:
+        while not self.stopping:
+            reason = self._live_once()
+            if self.stopping:
+                return
+            log.error("The worker died: %s", reason)
+            self._pause()
+
+    def _pause(self) -> None:
+        """Until it is to be started again."""
+        with self._changed:
+            while not self.stopping and (left := self.restarts.left(self.clock())) > 0:
+                self._changed.wait(left)
+
+    def _live_once(self) -> str:
+        """From a process's start to its end; returns how it died."""
+        try:
+            child = self._launch()
+        except OSError as error:       # too little memory for a process, say
+            return self._died(None, f"it cannot be started ({error.strerror})")
+        for line in child.said:
+            try:
+                message = from_line(line)
+            except ValueError as error:
+                log.warning("The worker said what is %s", error)
+                continue
+            self._take(child, message)
+        return self._died(child, death_of(child.end()))
+
+    def _launch(self) -> ChildProcess:
+        told = {"faulted": self.faulted, **(self.launch.first if not self._launches else {})}
+        self._launches += 1
+        child = ChildProcess(self.launch, told, self.clock)
+        with self._changed:
+            self.child = child
+            for spec in self.jobs.values():
+                self._give(child, spec)
+            if self.stopping:
+                child.outbox.put(Stop())
+        return child
+
+    def _take(self, child: ChildProcess, message: Message) -> None:
+        if hear := self._hear.get(type(message)):
+            hear(child, message)
+        if isinstance(message, events.Event):
+            logged(self.emit, message)
+
+    def _in_hand(self, child: ChildProcess, message: InHand) -> None:
+        with self._changed:
+            child.in_hand[message.part] = message.jobs
+        if message.part == DEVICE_PART:
+            child.heard = self.clock()
+
+    def _fault_done(self, child: ChildProcess, message: FaultDone) -> None:
+        self.faulted = message.job
+
+    def _made(self, child: ChildProcess, message: events.Made) -> None:
+        self.restarts.worked()
+
+    def _ended(self, child: ChildProcess, message: events.Ended) -> None:
+        with self._changed:
+            self.jobs.pop(message.job, None)
+        if message.state == DONE:
+            self.restarts.worked()
+
+    def _state(self, child: ChildProcess, message: events.WorkerState) -> None:
+        child.heard, child.loading = self.clock(), bool(message.loading)
+
+    def _ready(self, child: ChildProcess, message: events.WorkerReady) -> None:
+        child.heard, child.ready = self.clock(), True
+        self.restarts.ready(child.heard)
+        logged(self.emit, events.WorkerState(""))
+        logged(self.emit, WorkerHealth("", READY, self.restarts.deaths))
+
+    def _died(self, child: ChildProcess | None, reason: str) -> str:
+        """Tell of it; the jobs are given back."""
+        with self._changed:
+            self.child = None
+            if self.stopping:
+                return reason
+            in_hand = {job for jobs in (child.in_hand.values() if child else ()) for job in jobs}
+            hung = bool(child and child.hung)
+            if hung and child:      # only the device's thread is watched
+                in_hand = set(child.in_hand.get(DEVICE_PART, ()))
+                reason = f"no sign of life for {self.launch.hang_seconds:g} seconds"
+            lost = tuple(self.jobs)
+            self.jobs.clear()
+            now = self.clock()
+            self.restarts.died(now)
+            left = self.restarts.left(now)
+        phase = BROKEN if self.restarts.broken else RESTARTING
+        logged(self.emit, WorkerHealth("", phase, self.restarts.deaths, left, reason))
+        logged(self.emit, events.WorkerState("", error=told_of_death(reason, self.restarts, left)))
+        blamed = tuple(job for job in lost if job in in_hand)
+        logged(self.emit, WorkerDied("", lost, blamed, hung, reason))
+        return reason
+
+
+def death_of(code: int) -> str:
+    """How a process ended, in words."""
+    if code >= 0:
+        return f"it ended with exit code {code}"
+    with contextlib.suppress(ValueError):
+        name = signal.Signals(-code).name
+        return f"{name}, as when the system runs out of memory" if name == "SIGKILL" else name
+    return f"signal {-code}"
+
+
+def told_of_death(reason: str, restarts: Restarts, left: float) -> str:
+    """What the page says."""
+    if restarts.broken:
+        return (
+            f"The worker died {restarts.deaths} times in a row ({reason}) and is tried again in "
+            f"{left:.0f} seconds. No new jobs are taken meanwhile; the server's log may tell more."
+        )
+    return f"The worker died ({reason}) and is being started again."
