@@ -70,7 +70,7 @@ def checkpoint_at(library: Library, path: str) -> ModelFile | None:
     return next((file for file in library.checkpoints.list() if file.path == Path(path)), None) if path else None
 
 
-def main() -> None:
+def work() -> None:
     commands, events = private_pipes()
     die_with_parent()
     killed_first()
@@ -95,4 +95,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    work()

@@ -112,7 +112,7 @@ class WorkerReady(Event):
 
 
 # what becomes of a worker
-STARTING, READY, RESTARTING, BROKEN = "starting", "ready", "restarting", "broken"
+WORKER_STARTING, READY, RESTARTING, BROKEN = "starting", "ready", "restarting", "broken"
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class WorkerHealth(Event):
     until it is started again; reason: how it died
     """
 
-    phase: str = STARTING
+    phase: str = WORKER_STARTING
     deaths: int = 0
     retry_in: float = 0.0
     reason: str = ""

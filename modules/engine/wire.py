@@ -40,7 +40,7 @@ class Skip:
 
 
 @dataclass(frozen=True)
-class Stop:
+class StopWork:
     """End, after the step in hand."""
 
 
@@ -64,7 +64,7 @@ Message = Any      # one of WIRE_MESSAGES
 WIRE_MESSAGES = {
     cls.__name__: cls
     for cls in (
-        Submit, Interrupt, Skip, Stop, InHand, FaultDone, messages.JobSpec, messages.Started, messages.Progress,
+        Submit, Interrupt, Skip, StopWork, InHand, FaultDone, messages.JobSpec, messages.Started, messages.Progress,
         messages.Preview, messages.Made, messages.Warned, messages.Ended, messages.WorkerState, messages.WorkerReady,
     )
 }

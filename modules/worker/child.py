@@ -14,7 +14,7 @@ from threading import Lock
 from typing import BinaryIO
 
 from modules.engine.messages import Worker
-from modules.engine.wire import InHand, Interrupt, Skip, Stop, Submit, from_line
+from modules.engine.wire import InHand, Interrupt, Skip, StopWork, Submit, from_line
 from modules.worker.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def obey(commands: Iterable[bytes], worker: Worker, prepare: Callable[[Submit], 
             worker.interrupt(command.job)
         elif isinstance(command, Skip):
             worker.skip(command.job)
-        elif isinstance(command, Stop):
+        elif isinstance(command, StopWork):
             worker.stop()
             return
     os._exit(0)      # nobody is there to hear of anything

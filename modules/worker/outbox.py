@@ -11,7 +11,7 @@ from typing import Any
 from modules.engine.messages import Preview, Progress
 from modules.engine.wire import to_line
 
-LATEST = (Preview, Progress)      # of these the newest of a job is enough
+NEWEST_IS_ENOUGH = (Preview, Progress)      # of these the newest of a job is enough
 
 
 class Outbox:
@@ -34,7 +34,7 @@ class Outbox:
         """An older preview of the same job that still waits is left out."""
         with self._changed:
             self._number += 1
-            key: Hashable = (type(message), message.job) if isinstance(message, LATEST) else self._number
+            key: Hashable = (type(message), message.job) if isinstance(message, NEWEST_IS_ENOUGH) else self._number
             self._waiting.pop(key, None)
             self._waiting[key] = message
             self._changed.notify_all()

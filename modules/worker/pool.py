@@ -15,14 +15,14 @@ from threading import Lock
 from typing import Any
 
 from modules.engine import messages as events
-from modules.engine.messages import BROKEN, READY, STARTING, Emit, JobSpec, Worker, WorkerHealth
+from modules.engine.messages import BROKEN, READY, WORKER_STARTING, Emit, JobSpec, Worker, WorkerHealth
 from modules.store.migrations import pictures_of
 
 log = logging.getLogger(__name__)
 MODEL_COST = 4.0          # pictures that may be made while a checkpoint is loaded
 NETWORKS_COST = 0.5       # and while networks are brought to it
 MAX_REMEMBERED = 3        # models of a worker's last jobs
-NETWORK_TAG = "<"         # begins a network in a prompt
+TAG_BEGINS = "<"         # begins a network in a prompt
 
 ModelOf = tuple[str, str]
 
@@ -34,7 +34,7 @@ def model_of(spec: JobSpec) -> ModelOf:
 
 def networks_in(spec: JobSpec) -> frozenset[str]:
     """The tags of networks in its prompt, as they are written."""
-    parts = str(spec.params.get("prompt", "")).split(NETWORK_TAG)[1:]
+    parts = str(spec.params.get("prompt", "")).split(TAG_BEGINS)[1:]
     return frozenset(part.partition(">")[0] for part in parts)
 
 
@@ -45,7 +45,7 @@ class PoolMember:
     worker: Worker = field(init=False)
     jobs: dict[str, int] = field(default_factory=dict)               # → pictures that it has yet to make
     models: OrderedDict[ModelOf, frozenset[str]] = field(default_factory=OrderedDict)     # the last ones → networks
-    health: WorkerHealth = WorkerHealth("", STARTING)
+    health: WorkerHealth = WorkerHealth("", WORKER_STARTING)
     state: events.WorkerState = events.WorkerState("")
     ready: events.WorkerReady | None = None
 
@@ -88,8 +88,8 @@ class WorkerPool:
 
     def submit(self, spec: JobSpec) -> None:
         with self._lock:
-            alive = [member for member in self.members if member.health.phase in (READY, STARTING)] or self.members
-            chosen = min(alive, key=lambda member: member.cost(spec))
+            alive = [member for member in self.members if member.health.phase in (READY, WORKER_STARTING)]
+            chosen = min(alive or self.members, key=lambda member: member.cost(spec))
             chosen.give(spec, max(1, min(MAX_REMEMBERED, self.models_kept())))
 
     def interrupt(self, job: str) -> None:

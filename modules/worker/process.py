@@ -21,7 +21,7 @@ from typing import Any
 from modules.base.border import logged
 from modules.engine import messages as events
 from modules.engine.messages import BROKEN, READY, RESTARTING, Emit, Ended, JobSpec, WorkerDied, WorkerHealth
-from modules.engine.wire import FaultDone, InHand, Interrupt, Message, Skip, Stop, Submit, from_line
+from modules.engine.wire import FaultDone, InHand, Interrupt, Message, Skip, StopWork, Submit, from_line
 from modules.store.jobs import DONE, INTERRUPTED
 from modules.worker.outbox import Outbox
 from modules.worker.restarts import Restarts
@@ -158,7 +158,7 @@ class ProcessWorker:
             self._changed.notify_all()
         self._stopped.set()
         if child:
-            child.outbox.put(Stop())
+            child.outbox.put(StopWork())
         self.thread.join(STOPPING_SECONDS)
         if child and self.thread.is_alive():
             child.kill()
@@ -235,7 +235,7 @@ class ProcessWorker:
             for spec in self.jobs.values():
                 self._give(child, spec)
             if self.stopping:
-                child.outbox.put(Stop())
+                child.outbox.put(StopWork())
         return child
 
     def _take(self, child: ChildProcess, message: Message) -> None:
