@@ -19,9 +19,9 @@ from modules.engine.wire import FaultDone, Submit
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
 from modules.settings.flags import Flags
-from modules.worker.child import FLUSH_SECONDS, InHandNotes, die_with_parent, killed_first, obey, private_pipes
+from modules.worker.child import InHandNotes, die_with_parent, killed_first, obey, private_pipes
 from modules.worker.config import WorkerConfig
-from modules.worker.outbox import Outbox
+from modules.worker.outbox import FLUSH_SECONDS, Outbox
 from modules.worker.thread import ThreadWorker
 
 ENGINE_FAILED = 70      # the exit code of a worker that cannot go on
@@ -46,7 +46,7 @@ class HostedWorker:
             told.get("faulted", ""),
             self.tell_fault,
         )
-        self.worker = ThreadWorker(config, outbox.put)
+        self.worker = ThreadWorker(config, outbox.emit)
 
     def tell_fault(self, job: str) -> None:
         self.outbox.put(FaultDone(job))

@@ -15,10 +15,9 @@ from typing import BinaryIO
 
 from modules.engine.messages import Worker
 from modules.engine.wire import InHand, Interrupt, Skip, StopWork, Submit, from_line
-from modules.worker.outbox import Outbox
+from modules.worker.outbox import FLUSH_SECONDS, Outbox
 
 log = logging.getLogger(__name__)
-FLUSH_SECONDS = 1.0       # a server that is busy may keep the device waiting for so long, no longer
 LIFE_SECONDS = 1.0        # between two signs of life
 PARENT_DEATH_SIGNAL = 1   # of Linux's prctl
 

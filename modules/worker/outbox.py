@@ -8,9 +8,10 @@ from collections.abc import Callable, Hashable
 from threading import Condition, Thread
 from typing import Any
 
-from modules.engine.messages import Preview, Progress
+from modules.engine.messages import Event, Made, Preview, Progress
 from modules.engine.wire import to_line
 
+FLUSH_SECONDS = 1.0       # a server that is busy may keep a worker waiting for so long, no longer
 NEWEST_IS_ENOUGH = (Preview, Progress)      # of these the newest of a job is enough
 
 
@@ -38,6 +39,12 @@ class Outbox:
             self._waiting.pop(key, None)
             self._waiting[key] = message
             self._changed.notify_all()
+
+    def emit(self, event: Event) -> None:
+        """Put an event. An output is written before this returns: if the process died first, it would be made twice."""
+        self.put(event)
+        if isinstance(event, Made):
+            self.flush(FLUSH_SECONDS)
 
     def flush(self, seconds: float) -> bool:
         """Wait until all is written, or nobody reads any more."""

@@ -83,7 +83,7 @@ def play():
     if json.loads(commands.readline()).get("crash"):
         os.kill(os.getpid(), signal.SIGSEGV)
         time.sleep(600)
-    obey(commands, FakeWorker(outbox.put, InHandNotes(outbox).note), lambda command: None)
+    obey(commands, FakeWorker(outbox.emit, InHandNotes(outbox).note), lambda command: None)
     outbox.flush(5)
     os._exit(0)
 

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import pytest
 
+from modules.app.jobs import Jobs
 from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.errors import WorkerDown
-from modules.app.jobs import Jobs
 from modules.engine import messages as events
 from modules.engine.messages import BROKEN, READY, RESTARTING, Ended, JobSpec, Made, Preview, WorkerDied, WorkerHealth
 from modules.engine.wire import FaultDone, InHand, Interrupt, Submit, from_line, to_line
@@ -200,7 +200,7 @@ def test_after_so_many_deaths_in_a_row_it_is_left_alone_until_somebody_wants_it_
     now = [0.0]
     shop = heard(lambda emit: ProcessWorker(launch(crash=True), emit, clock=lambda: now[0]))
     for deaths in range(1, MOST_IN_A_ROW + 1):
-        shop.until(lambda: len(shop.of(WorkerDied)) == deaths)
+        shop.until(lambda deaths=deaths: len(shop.of(WorkerDied)) == deaths)
         now[0] += 10
         with shop.worker._changed:
             shop.worker._changed.notify_all()
