@@ -122,7 +122,7 @@ class Jobs:
         self.live: dict[str, Live] = {}               # in the order they were asked for
         self.throughput = Throughput()
         # the queues of jobs that need the device, and of those that run beside it
-        self.queues = {True: FairQueue(self._limits_of, 16), False: FairQueue(self._limits_of, 1)}
+        self.queues = {True: FairQueue(self._limits_of, 1), False: FairQueue(self._limits_of, 1)}
         self.revision = 0                             # counts changes of which jobs there are, their states and order
         self.queue_watchers: list[Callable[[], object]] = []      # called whenever anything has changed
         self.changed = Condition()                    # held while `live` and `queues` are looked at or changed, briefly

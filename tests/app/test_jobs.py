@@ -10,7 +10,7 @@ import pytest
 from modules.app.jobs import Jobs
 from modules.base.accounts import Account, Role
 from modules.base.errors import Invalid, UnknownName
-from modules.engine.messages import Ended, Made, Preview, Progress, Started, Warned, WorkerState
+from modules.engine.messages import Ended, Made, Preview, Progress, Started, Warned, WorkerReady, WorkerState
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 from modules.store.jobs import JobStore
@@ -40,6 +40,7 @@ class Scribe:
 def jobs(tmp_path):
     found = Jobs(JobStore(tmp_path / "easel.sqlite"))
     found.attach(Scribe())
+    found.hear(WorkerReady("", {}))
     return found
 
 
@@ -140,6 +141,7 @@ def test_after_a_crash_the_queue_goes_on_with_what_is_missing(jobs, tmp_path):
     jobs.hear(Ended(over, "done"))
     again = Jobs(JobStore(tmp_path / "easel.sqlite"))
     again.attach(Scribe())
+    again.hear(WorkerReady("", {}))
     assert [(spec.id, spec.done) for spec in again.worker.specs] == [(begun, (1,)), (waiting, ())]
     assert dict(again.worker.specs[0].params) == {**asdict(Txt2Img(n_iter=3, seed=1, steps=20)), "styles": [], "script_args": []}
     assert Settings(**again.worker.specs[0].settings) == Settings()
@@ -161,6 +163,7 @@ def again(tmp_path, **how):
     """The jobs as the next start finds them."""
     found = Jobs(JobStore(tmp_path / "easel.sqlite"), **how)
     found.attach(Scribe())
+    found.hear(WorkerReady("", {}))
     return found
 
 
@@ -231,6 +234,7 @@ def test_a_worker_that_refuses_one_job_gets_the_others(jobs, tmp_path):
     first, second = ask(jobs), ask(jobs)
     after = Jobs(JobStore(tmp_path / "easel.sqlite"))
     after.attach(Picky())
+    after.hear(WorkerReady("", {}))
     assert [spec.id for spec in after.worker.specs] == [second]
     assert after.get(first).state == "failed"
 
@@ -273,6 +277,7 @@ def beside(tmp_path):
     )
     found.outputs = outputs
     found.attach(Scribe())
+    found.hear(WorkerReady("", {}))
     return found
 
 

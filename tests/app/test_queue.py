@@ -315,3 +315,13 @@ def test_what_is_out_of_the_history_is_still_there(jobs, queue):
     assert queue.clear("alice", ["failed", "queued"]) == 1 and queue.clear("alice", ["failed"]) == 0
     assert [job.id for job in jobs.store.history("alice", states, 10)] == [waiting]
     assert jobs.get(done).made == 1 and jobs.store.counts("alice") == {"interrupted": 1}
+
+
+def test_until_the_worker_is_ready_it_has_one_picture_and_the_others_can_be_moved(tmp_path):
+    jobs = Jobs(JobStore(tmp_path / "easel.sqlite"))
+    jobs.attach(Scribe())
+    first, second, third = [ask(jobs) for _ in range(3)]
+    QueueControl(jobs).move(third, second)
+    assert handed(jobs) == [first]
+    jobs.hear(WorkerReady("", {}, 16))
+    assert handed(jobs) == [first, third, second]
