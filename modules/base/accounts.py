@@ -1,4 +1,4 @@
-"""The account behind a request. The server's door makes it, and the command line; nothing else does."""
+"""The account behind a request, made only by the server's door and by the command line."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from hashlib import sha256
 
 from modules.base.errors import Forbidden, Invalid
 
-LOCAL_OWNER = "local"      # the owner of everything, where nobody logs in
+LOCAL_OWNER = "local"      # the owner of everything on a server without accounts
 LONGEST_ACCOUNT_NAME = 32      # characters
 ACCOUNT_NAME = re.compile(r"[\w-](?:[\w.-]*[\w-])?")      # no dot at either end
-# no file or folder can have these names on Windows, whatever follows a dot
+# names of no file or folder on Windows, whatever follows a dot
 WINDOWS_DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$"}) | {
     f"{port}{number}" for port in ("com", "lpt") for number in "0123456789"
 }
 
 
 class Role(IntEnum):
-    """What an account may do; a higher one may do all that a lower one may."""
+    """The rights of an account; a higher role has all rights of a lower one."""
 
-    ANYONE = 0             # who has not logged in
-    GUEST = 1              # draws with what is there
+    ANYONE = 0             # not logged in
+    GUEST = 1              # uses the models that are there
     MEMBER = 2
     ADMINISTRATOR = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`name` owns jobs, pictures and choices."""
+    """An account; `name` is the owner of its jobs, pictures and choices."""
 
     name: str
     role: Role
 
     @property
     def is_local(self) -> bool:
-        """True where there are no accounts: one person, their own machine."""
+        """True on a server without accounts: one person, their own machine."""
         return self.name == LOCAL_OWNER
 
     def check(self, needed: Role) -> None:
-        """Raises Forbidden."""
+        """Raise Forbidden if the role is lower than `needed`."""
         if self.role < needed:
             raise Forbidden(
                 f"This is for accounts that are {needed.name.lower()}.", "Ask the administrator of this server."
@@ -53,7 +53,7 @@ NOBODY = Account("", Role.ANYONE)
 
 
 def account_name(text: str) -> str:
-    """The name as accounts have it, which is also one of a folder on every system. Raises Invalid."""
+    """Return a valid account name, which is also a folder's name on every system. Raises Invalid."""
     name = unicodedata.normalize("NFKC", text) if len(text) <= LONGEST_ACCOUNT_NAME else text
     if not ACCOUNT_NAME.fullmatch(name) or len(name) > LONGEST_ACCOUNT_NAME:
         raise Invalid(
@@ -66,14 +66,14 @@ def account_name(text: str) -> str:
 
 
 def account_key(name: str) -> str:
-    """Equal for names that differ only in upper and lower case: there is one account of them."""
+    """Return a key that ignores case: names that differ only in case are one account."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def account_folder(name: str) -> str:
-    """The account's sub folder where each has one; the local account has none, "".
+    """Return the account's subfolder; "" for the local account.
 
-    A name that is no folder's (it stands in an old record, or in a flag) gives one that no account has.
+    A name that cannot be a folder's (in an old record, or a flag) gets a folder that no account has.
     """
     if name == LOCAL_OWNER:
         return ""

@@ -1,4 +1,4 @@
-"""What must be right before anything is loaded: the virtual environment, the port, the folder to write to.
+"""The checks before anything is loaded: the virtual environment, the port, the folder to write to.
 
 Standard library only: this runs under the system's Python, before the first install.
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 from modules.base.errors import WebUIError
 from modules.base.files import write_atomically
 
-OLDEST, NEWEST = (3, 10), (3, 13)       # Pythons for which all of requirements.txt is known to exist
+OLDEST, NEWEST = (3, 10), (3, 13)       # Pythons for which all of requirements.txt exists
 TOO_NEW = " If it found no version of a package, this Python may be too new: try python3.12 webui.py"
 MOVE = "Move Easel to a folder of your own, or change who may write there."
 PIN = re.compile(r'(?<![\w.-])([\w.-]+)==([\w.+-]+)(?:\s*;\s*python_version\s*(>=|<)\s*"(\d+)\.(\d+)")?')
@@ -49,10 +49,10 @@ class SetupFailed(WebUIError):
 
 
 def settle(environ: MutableMapping[str, str]) -> None:
-    """Settings that libraries read as they are imported; what the user has set stays."""
+    """Set environment variables that libraries read on import; the user's own values stay."""
     for name, value in ENVIRONMENT.items():
         environ.setdefault(name, value)
-    environ.pop("PYTHONHOME", None)     # another Python's library, which would follow us into .venv
+    environ.pop("PYTHONHOME", None)     # another Python's library, which .venv would use too
 
 
 # --- the allocator ---
@@ -86,10 +86,10 @@ def bound_arenas(environ: MutableMapping[str, str]) -> None:
 # --- the virtual environment ---
 
 def ready_python(venv: Path, requirements: Sequence[Path], install: bool) -> Path | None:
-    """The Python that has what `requirements` list, or None if that is the running one.
+    """Return the Python that has all of `requirements`, or None if it is the running one.
 
-    Makes `venv` and installs what its stamps do not vouch for, unless `install` is False.
-    Raises SetupFailed, after which the next start resumes.
+    Makes `venv` and installs requirements without a valid stamp, unless `install` is False.
+    Raises SetupFailed; the next start then resumes.
     """
     python = python_of(venv)
     version = python_version(python)
@@ -113,7 +113,7 @@ def is_running_in(venv: Path) -> bool:
 
 
 def python_version(python: Path) -> tuple[int, int] | None:
-    """Its version, or None if it does not run or is too old: an upgrade may have taken away what `.venv` points to."""
+    """Return its version, or None if it does not run or is too old: an upgrade may have removed `.venv`'s target."""
     ask = [str(python), "-I", "-S", "-c", "import sys; print(*sys.version_info[:2])"]
     try:
         major, minor = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.split()
@@ -128,7 +128,7 @@ def stamp_path(venv: Path, requirements: Path) -> Path:
 
 
 def signature(requirements: Path, version: tuple[int, int]) -> str:
-    """Changes with the list, and with the Python it was installed for."""
+    """Return a stamp that changes with the list and with the Python."""
     return "{}.{} {}\n".format(*version, hashlib.sha256(requirements.read_bytes()).hexdigest())
 
 
@@ -138,7 +138,7 @@ def is_stamped(venv: Path, requirements: Path, version: tuple[int, int] | None) 
 
 
 def is_satisfied(requirements: Path) -> bool:
-    """Whether the running Python has exactly these, whoever installed them."""
+    """Return whether the running Python has exactly these packages, whoever installed them."""
     try:
         wanted = pins(requirements.read_text(encoding="utf-8"), sys.version_info[:2])
         return all(importlib.metadata.version(name).split("+")[0] == pin for name, pin in wanted.items())
@@ -167,7 +167,7 @@ def pins(text: str, version: tuple[int, int]) -> dict[str, str]:
 
 
 def make_venv(venv: Path, version: tuple[int, int] | None) -> None:
-    """Make `venv`, or mend one that an interruption left without pip; start afresh if its Python is gone or another."""
+    """Make `venv`, or repair one without pip after an interruption; start afresh if its Python has changed."""
     changed = version is None or any(not stamp.read_text().startswith("{}.{} ".format(*version))
                                      for stamp in venv.glob("*.stamp"))
     if not changed and has_pip(python_of(venv)):
@@ -178,7 +178,7 @@ def make_venv(venv: Path, version: tuple[int, int] | None) -> None:
     say(f"The Python that made {venv.name} is gone or has changed; making it again." if changed and venv.exists()
         else f"Making {venv.name} in {venv.parent} …")
     create(venv, clear=changed)
-    if not has_pip(python_of(venv)):    # half a pip, which ensurepip takes for a whole one
+    if not has_pip(python_of(venv)):    # half a pip, which ensurepip mistakes for a whole one
         create(venv, clear=True)
 
 
@@ -191,7 +191,7 @@ def create(venv: Path, clear: bool) -> None:
         raise SetupFailed("This Python could not put pip into .venv.", without_venv().hint) from error
     except OSError as error:
         raise SetupFailed(f"Cannot make {venv}: {error.strerror}.", "Make room or change the permissions.") from error
-    except ValueError as error:  # a path with the separator of PATH
+    except ValueError as error:  # PATH's separator in the path
         raise SetupFailed(
             f"Cannot make {venv}.", f"Move Easel to a folder without {os.pathsep!r} in its path."
         ) from error
@@ -208,7 +208,7 @@ def has_pip(python: Path) -> bool:
 
 
 def install_requirements(venv: Path, requirements: Path) -> None:
-    """Run pip, its progress in view, and stamp `venv` when all is there."""
+    """Run pip with visible progress, and stamp `venv` when all is installed."""
     require_writable(venv, MOVE)
     stamp_path(venv, requirements).unlink(missing_ok=True)
     say(f"Installing {requirements.name} into {venv}: once, and it may take minutes.")
@@ -227,10 +227,9 @@ def install_requirements(venv: Path, requirements: Path) -> None:
 def hand_over(
     python: Path | None, arguments: Sequence[str], folder: Path | None = None, secret: Sequence[str] = ()
 ) -> int:
-    """Go on as `python` (None: the running one) with these arguments, in `folder`; where this returns,
-    the exit code.
+    """Run `python` (None: the running one) with these arguments, in `folder`; returns the exit code, if it returns.
 
-    secret: arguments that go through the environment, for everybody on the machine may list those of a process
+    secret: arguments passed in the environment, since everybody on the machine may list a process's arguments
     """
     command = [str(python or sys.executable), *arguments]
     if secret:
@@ -250,7 +249,7 @@ def say(line: str) -> None:
 # --- the machine ---
 
 def require_writable(folder: Path, hint: str) -> None:
-    """Make `folder` where it is missing; raises SetupFailed with `hint` unless files can be made in it."""
+    """Make `folder` if it is missing; raises SetupFailed with `hint` unless files can be made in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -260,7 +259,7 @@ def require_writable(folder: Path, hint: str) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, so that a port which is taken is known before anything slow; port 0 takes a free one.
+    """Return a listening socket, so that a port in use is noticed before anything slow; port 0 takes a free one.
 
     Raises SetupFailed.
     """

@@ -1,4 +1,4 @@
-"""The border where any error stops: one job's, one file's or one listener's ends nothing else."""
+"""The border where any error stops: an error of one job, file or listener ends nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def outcome(do: Callable[..., T], *how: Any) -> T | Exception:
-    """The result of `do`, or the error it raised, for the caller to tell."""
+    """Return the result of `do`, or the error it raised."""
     try:
         return do(*how)
     except Exception as error:       # noqa: BLE001  whatever it is, it concerns this call alone
@@ -19,9 +19,9 @@ def outcome(do: Callable[..., T], *how: Any) -> T | Exception:
 
 
 def logged(do: Callable[..., Any], *how: Any, failure: str = "") -> None:
-    """Do what must stop nothing else, such as a preview or an event; an executor would keep its error to itself.
+    """Call `do` and log its error, for work that must stop nothing else, such as a preview or an event.
 
-    failure: what the log says of an error, instead of the function's name
+    failure: the log's text for an error, instead of the function's name
     """
     error = outcome(do, *how)
     if isinstance(error, Exception):

@@ -1,4 +1,4 @@
-"""What form, API, infotext and grid need to know about a field, declared once, on the field.
+"""Declared fields: all that form, API, infotext and grid need is declared once, on the field.
 
 A request (`Txt2Img`) and the settings are frozen dataclasses whose fields are `Annotated[type, Param(…)]`:
 a type-checker sees the type, pydantic reads the limits, the form reads the widget.
@@ -24,7 +24,7 @@ Limits = Iterator[object]      # annotations as pydantic reads them
 
 @dataclass(frozen=True)
 class Widget:
-    """How a field is asked for; its limits are the API's bounds too."""
+    """A field's control; its limits are the API's bounds too."""
 
     def limits(self) -> Limits:
         yield from ()
@@ -32,7 +32,7 @@ class Widget:
 
 @dataclass(frozen=True)
 class Slider(Widget):
-    """`limits_of_api`: where the API takes more than the slider shows."""
+    """A slider. `limits_of_api`: the API's limits, if wider than the slider's."""
 
     low: float
     high: float
@@ -47,7 +47,7 @@ class Slider(Widget):
 
 @dataclass(frozen=True)
 class Number(Widget):
-    """A number box; `low` and `high` where there are any."""
+    """A number box; `low` and `high` are optional."""
 
     low: float | None = None
     high: float | None = None
@@ -61,7 +61,7 @@ class Number(Widget):
 
 @dataclass(frozen=True)
 class Choice(Widget):
-    """One of a list: a tuple of values, or the name of a registry that the face looks up (`"samplers"`)."""
+    """One value of a list: a tuple of values, or the name of a list that page and API look up (`"samplers"`)."""
 
     of: str | tuple[str, ...]
 
@@ -72,7 +72,7 @@ class Choice(Widget):
 
 
 def one_of(known: tuple[str, ...], value: str) -> str:
-    """The value itself. Raises PydanticCustomError for one that is not known."""
+    """Return the value itself. Raises PydanticCustomError for an unknown one."""
     if value not in known:
         raise PydanticCustomError("not_offered", "There are: {known}", {"known": ", ".join(known)})
     return value
@@ -80,14 +80,14 @@ def one_of(known: tuple[str, ...], value: str) -> str:
 
 @dataclass(frozen=True)
 class Radio(Choice):
-    """One of a few values, all of them in sight."""
+    """One of a few values, all of them visible."""
 
     of: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Choices(Widget):
-    """Several of a list."""
+    """Several values of a list."""
 
     of: str | tuple[str, ...]
 
@@ -102,7 +102,7 @@ class Checkbox(Widget):
 
 @dataclass(frozen=True)
 class Numbers(Widget):
-    """A list of at most so many numbers, typed with commas between."""
+    """A list of numbers, typed with commas between; `most` limits their count."""
 
     most: int
 
@@ -112,7 +112,7 @@ class Numbers(Widget):
 
 
 def split_numbers(value: Any) -> Any:
-    """A text as the list that it is; anything else as it is."""
+    """Split a text at commas; return any other value unchanged."""
     return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
 
 
@@ -127,7 +127,7 @@ class Text(Widget):
 
 @dataclass(frozen=True)
 class BelowOutputs(Text):
-    """A folder below the outputs, or a pattern for names there."""
+    """A folder below the outputs, or a pattern of names there."""
 
     longest: int = 1_000
 
@@ -141,7 +141,7 @@ UNSET: Any = object()
 
 @dataclass(frozen=True)
 class Param(GroupedMetadata):
-    """Everything about a field that is not its type, name or API default."""
+    """A field's declaration beside its type, name and API default."""
 
     label: str
     widget: Widget
@@ -149,8 +149,8 @@ class Param(GroupedMetadata):
     infotext: str = ""           # key in the PNG text; `Size-1`, `Size-2` are written `Size: 512x768`; "" = not written
     always: bool = False         # written even at its default
     form: Any = UNSET            # the form's default, where A1111's differs from the API's
-    section: str = ""            # settings: the section A1111 shows it in
-    server: bool = False         # settings: the administrator's alone, the same for all
+    section: str = ""            # settings: A1111's section
+    server: bool = False         # settings: only the administrator's, the same for all
 
     __is_annotated_types_grouped_metadata__: ClassVar = True
 
@@ -159,13 +159,13 @@ class Param(GroupedMetadata):
 
 
 def once_a_class(compute: Callable[[type], T]) -> Callable[[type], T]:
-    """`functools.cache` for a function of a class."""
+    """Cache a function of a class."""
     return cache(compute)
 
 
 @once_a_class
 def declared_params(cls: type) -> dict[str, Param]:
-    """Field name → Param, in declared order; fields without a Param are left out."""
+    """Return field name → Param, in declared order; fields without a Param are left out."""
     hints = get_type_hints(cls, include_extras=True)
     params = {}
     for field in fields(cls):
@@ -177,13 +177,13 @@ def declared_params(cls: type) -> dict[str, Param]:
 
 @once_a_class
 def checker(cls: type) -> TypeAdapter[Any]:
-    """What checks values for a declared class and makes one of them. Costs some milliseconds to build."""
+    """Return a validator that makes a declared class's values; building it takes some milliseconds."""
     return TypeAdapter(cls)
 
 
 @once_a_class
 def defaults(cls: type) -> dict[str, Any]:
-    """Field name → the API's default."""
+    """Return field name → the API's default."""
     found: dict[str, Any] = {}
     for each in fields(cls):
         if each.default is not MISSING:
@@ -194,6 +194,6 @@ def defaults(cls: type) -> dict[str, Any]:
 
 
 def form_defaults(cls: type) -> dict[str, Any]:
-    """Field name → what the form starts with."""
+    """Return field name → the form's start value."""
     own = defaults(cls)
     return {name: own[name] if param.form is UNSET else param.form for name, param in declared_params(cls).items()}

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and paths that stay where they belong."""
+"""Files written whole or not at all, and checked paths."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pathlib import Path
 
 from modules.base.errors import DiskFull, Forbidden, Invalid, Unwritable, WebUIError
 
-WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)      # what disks say that have none
+WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)      # errors of disks without links
 
-UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")      # as files are called while they are written
+UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")      # names of unfinished files
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds the old bytes or the new ones, never a part; durable when it returns.
 
-    Its folder is made, its permissions are those of any new file. Raises DiskFull or Unwritable.
+    The folder is made if missing, and permissions are those of any new file. Raises DiskFull or Unwritable.
     """
     temporary = written_aside(path, content)
     try:
@@ -36,9 +36,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_new(paths: Iterable[Path], content: bytes) -> Path:
-    """Write `content` as the first of `paths` that is not there yet, whole or not at all; durable when it returns.
+    """Write `content` to the first free one of `paths`, whole or not at all; durable when it returns.
 
-    However many processes do this at once, each gets a file of its own. paths: all in one folder, as many as it takes
+    Parallel processes each get a file of their own. paths: all in one folder, as many as it takes
     Raises DiskFull or Unwritable.
     """
     names = iter(paths)
@@ -57,10 +57,9 @@ def write_new(paths: Iterable[Path], content: bytes) -> Path:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A large file in the making: nobody sees it before it is whole, and it takes nobody's name.
+    """A large file while it is written: invisible before it is whole, and replacing no other file.
 
-    path: what it will be called; aside: where it is until then, and as a second name of it until whoever asked has
-        heard
+    path: its final name; aside: its name until then, and a second name of it until the job's end is recorded
     """
 
     path: Path
@@ -75,14 +74,14 @@ class NewFile:
             return False
 
     def write(self, parts: Iterable[bytes | memoryview]) -> None:
-        """All of it, unless it is whole already.
+        """Write all parts, unless the file is whole already.
 
         Raises DiskFull, Unwritable, or Invalid if there is such a file by now.
         """
         if self.is_whole:
             return
         try:
-            # not written over: it may be a second name of a file that somebody has renamed
+            # not overwritten: it may be a second name of a file that was renamed
             self.aside.unlink(missing_ok=True)
             write_synced(self.aside, parts)
             if not moved_to_free_name(self.aside, self.path):
@@ -94,7 +93,10 @@ class NewFile:
 
 @contextlib.contextmanager
 def new_file(path: Path, writer: str) -> Iterator[NewFile]:
-    """`writer`: who writes it, the same in each run, so that what a killed one left half written is found and goes."""
+    """A new file.
+
+    writer: the writer's name, the same in each run, so that a killed run's half-written file is found and deleted
+    """
     new = NewFile(path, path.with_name(f".{hashlib.sha256(writer.encode()).hexdigest()[:32]}.tmp"))
     try:
         yield new
@@ -103,10 +105,9 @@ def new_file(path: Path, writer: str) -> Iterator[NewFile]:
 
 
 def append_whole(path: Path, content: bytes, header: bytes) -> None:
-    """Add `content` to the end of a file, all of it or nothing; a new file begins with `header`.
-    Its folder must be there.
+    """Append `content` to a file in an existing folder, whole or not at all; a new file begins with `header`.
 
-    One at a time: the caller sees to that. Raises DiskFull or Unwritable.
+    Calls must not overlap. Raises DiskFull or Unwritable.
     """
     try:
         with open(path, "ab", buffering=0) as file:
@@ -121,14 +122,14 @@ def append_whole(path: Path, content: bytes, header: bytes) -> None:
 
 
 def write_all(file: io.FileIO, content: bytes) -> None:
-    """To the disk. Raises OSError, also where only a part fits."""
+    """Write all bytes. Raises OSError, also if only a part fits."""
     if file.write(content) < len(content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     os.fsync(file.fileno())
 
 
 def written_aside(path: Path, content: bytes) -> Path:
-    """A file beside `path`, on the disk to the last byte, under a name that nobody looks for.
+    """Write a synced file beside `path`, under a random name.
 
     Raises DiskFull or Unwritable.
     """
@@ -144,7 +145,7 @@ def written_aside(path: Path, content: bytes) -> Path:
 
 
 def write_synced(path: Path, parts: Iterable[bytes | memoryview]) -> None:
-    """A file that was not there, on the disk to the last byte; its folder is made. Raises OSError."""
+    """Write a new synced file; its folder is made. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "xb") as file:
         for part in parts:
@@ -154,10 +155,10 @@ def write_synced(path: Path, parts: Iterable[bytes | memoryview]) -> None:
 
 
 def moved_to_free_name(source: Path, path: Path) -> bool:
-    """Give a whole file a name, unless there is a file of that name; asking and taking are one step."""
+    """Rename a whole file, unless the name is taken; checking and renaming are one step."""
     try:
         if os.name == "nt":
-            source.rename(path)      # never over another there
+            source.rename(path)      # never replaces another file there
         else:
             path.hardlink_to(source)
         return True
@@ -170,7 +171,7 @@ def moved_to_free_name(source: Path, path: Path) -> bool:
 
 
 def moved_over_claim(source: Path, path: Path) -> bool:
-    """The same on a disk without links (FAT, some network drives): the name is taken by an empty file first."""
+    """Rename on a disk without links (FAT, some network drives): an empty file takes the name first."""
     try:
         path.open("xb").close()
     except FileExistsError:
@@ -206,8 +207,9 @@ def clear_unfinished(folder: Path, before: float, below: bool = True) -> int:
 
 
 def clear_old(folder: Path, endings: Collection[str], before: float, keep: Collection[str] = ()) -> int:
-    """Delete files of these endings right in `folder`, unless named in `keep`, that were last written `before` (seconds
-    since 1970); returns how many.
+    """Delete old files of these endings in `folder`, unless named in `keep`; return their number.
+
+    before: files last written before this time, in seconds since 1970
     """
     cleared = 0
     with contextlib.suppress(OSError):
@@ -220,7 +222,7 @@ def clear_old(folder: Path, endings: Collection[str], before: float, keep: Colle
 
 
 def make_folder(folder: Path) -> None:
-    """With those above it, if it is not there. Raises DiskFull or Unwritable."""
+    """Make a folder and those above it, if missing. Raises DiskFull or Unwritable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -228,7 +230,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_error(path: Path, error: OSError) -> WebUIError:
-    """What kept a file from being written, told without the folders above it."""
+    """Return why a file could not be written, without naming the folders above it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"No space left to write {path.name}.", f"Free some space in {path.parent.name}/.")
     return Unwritable(
@@ -237,7 +239,7 @@ def write_error(path: Path, error: OSError) -> WebUIError:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` durable, where the platform lets a folder be synced."""
+    """Make a rename inside `folder` durable, where the platform can sync a folder."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -248,14 +250,14 @@ def sync_folder(folder: Path) -> None:
 
 
 def stays_below(path: str) -> bool:
-    """Whether it leads nowhere but further down, on any system: not from the root or a drive, not upwards."""
+    """Return whether a path leads only downwards, on any system: not from the root or a drive, not upwards."""
     if not path.isprintable() or path.startswith(("/", "\\")) or path[1:2] == ":":
         return False
     return ".." not in (part.strip() for part in path.replace("\\", "/").split("/"))
 
 
 def inside(root: Path, path: str | Path) -> Path:
-    """`path` under `root`, both resolved; raises Forbidden for anything that leads out."""
+    """Return `path` under `root`, both resolved. Raises Forbidden if it leads out."""
     if "\0" in str(path) or not (resolved := (root / path).resolve()).is_relative_to(root.resolve()):
         raise Forbidden("That path is outside the folders Easel may use.")
     return resolved

@@ -1,4 +1,4 @@
-"""Moments extensions may listen to. The list of them is `Hooks`; each is called in one place."""
+"""Hooks for extensions: `Hooks` lists them, and each is called in one place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Listener(Generic[P]):
 
 
 class Hook(Generic[P]):
-    """One moment. A listener that fails is logged and passed over: it must not cost the user the picture."""
+    """One hook. A listener that fails is logged and skipped: it must not cost the user the picture."""
 
     def __init__(self) -> None:
         self.listeners: list[Listener[P]] = []
@@ -38,7 +38,7 @@ class Hook(Generic[P]):
 
 @dataclass
 class Hooks:
-    """Every moment there is."""
+    """All hooks."""
 
     app_started: Hook[...] = field(default_factory=Hook)      # (app, fastapi): routes may still be added
     # (the checkpoint's title); called in the worker's thread, as the next is

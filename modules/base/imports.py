@@ -1,6 +1,4 @@
-"""Imports of large libraries by one thread while others answer:
-what would hold the interpreter's lock for long is kept from it.
-"""
+"""Imports of large libraries by one thread while others work, without holding the interpreter's lock for long."""
 
 from __future__ import annotations
 
@@ -13,13 +11,13 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-# are symbols shared? as torch itself loads them
+# are symbols shared? as torch loads them
 TORCH = {"lib/libtorch_global_deps.so": True, "lib/libtorch_cpu.so": False}
 
 
 @contextmanager
 def uncollected(module: str) -> Iterator[None]:
-    """No garbage collection while `module` is imported for the first time, nor later of what that brought.
+    """Disable garbage collection while `module` is first imported, and freeze the objects that it made.
 
     A full collection takes 0.1 s of the interpreter's lock with gradio imported, and modules are no garbage.
     """
@@ -35,16 +33,15 @@ def uncollected(module: str) -> Iterator[None]:
 
 
 def preload(package: str, libraries: Mapping[str, bool]) -> None:
-    """Map a package's shared libraries into the process without the interpreter's lock,
-    which an import holds while it does so.
+    """Map a package's shared libraries into the process without the interpreter's lock, which an import would hold.
 
-    libraries: path below the package → are its symbols for all? Where they cannot be mapped so, the import does all.
+    libraries: path below the package → are its symbols global? If mapping fails, the import does it all.
     """
     spec = find_spec(package)
     if os.name == "nt" or spec is None or spec.origin is None:
         return
     try:
-        dlopen = ctypes.CDLL(None).dlopen      # a foreign call: the lock is free until it returns
+        dlopen = ctypes.CDLL(None).dlopen      # a foreign call, which releases the lock
     except (OSError, AttributeError):
         return
     dlopen.argtypes, dlopen.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p

@@ -1,6 +1,4 @@
-"""Small files that people edit too: beside each stands its last good copy, and a damaged one is kept under another
-name.
-"""
+"""Last good copies of small files that people edit too; a damaged file is kept under another name."""
 
 from __future__ import annotations
 
@@ -17,12 +15,12 @@ log = logging.getLogger(__name__)
 
 
 def last_good_path(path: Path) -> Path:
-    """`config.json.last-good` for config.json: an ending that no list of such files takes for one of them."""
+    """Return `config.json.last-good` for config.json: an ending that lists of such files leave out."""
     return path.with_name(f"{path.name}.last-good")
 
 
 def keep_last_good(path: Path, content: bytes) -> None:
-    """`content` is what `path` holds, and it can be read. A copy that cannot be written is missing, nothing more."""
+    """Store `content`, which is readable, as the last good copy; a failure only means that there is none."""
     copy = last_good_path(path)
     with contextlib.suppress(OSError):
         if copy.read_bytes() == content:
@@ -32,10 +30,9 @@ def keep_last_good(path: Path, content: bytes) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Keep what cannot be read under a name of its own, like `config.broken.json`; returns it.
+    """Copy a damaged file to a name of its own, like `config.broken.json`, and return that.
 
-    A file stays in its place too, until another is written over it: nothing is missing if that fails. Raises
-    Unwritable.
+    The file itself stays until it is overwritten, so that nothing is lost if that fails. Raises Unwritable.
     """
     places = (path.with_name(f"{path.stem}.broken{number or ''}{path.suffix}") for number in count())
     aside = next(place for place in places if not os.path.lexists(place))

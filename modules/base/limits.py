@@ -1,7 +1,4 @@
-"""How long texts from outside may be and how many a list may have: looked at before the text is.
-
-A request beyond a limit is a 422.
-"""
+"""Limits of texts and lists from outside, checked before anything else. A request beyond a limit is a 422."""
 
 from __future__ import annotations
 
@@ -12,22 +9,22 @@ from annotated_types import MaxLen
 from pydantic import AfterValidator
 
 MAX_PROMPT = 100_000          # characters; the grammar is linear, so this bounds time and memory
-MAX_SCHEDULED = 1_000_000     # characters of all the texts a prompt goes through in its steps, together
+MAX_SCHEDULED = 1_000_000     # characters of all texts of a prompt over time, together
 MAX_INFOTEXT = 2**20          # characters of generation data; long prompts have a few thousand
-MAX_NAME = 1_000              # of a model, a sampler, a style …
+MAX_NAME = 1_000              # characters of the name of a model, a sampler, a style …
 MAX_ID = 100                  # of a job, a card
 MAX_PATH = 4_096
 MAX_FILE = 64 * 2**20         # bytes of a picture's file
 MAX_BASE64 = MAX_FILE * 3 // 2      # characters of one in base64, its lines broken
 MAX_BODY = MAX_FILE * 4 // 3 + 2**20      # bytes of a request: a picture in base64, and some text
 MAX_SENT = 16                 # pictures a request may start from
-MAX_SEARCH = 200              # what is typed into a search box
+MAX_SEARCH = 200              # characters of a search
 MAX_SETTING = 10_000          # a setting that is a text
-MAX_NOTES = 200_000           # what a person writes about a model
+MAX_NOTES = 200_000           # characters of a person's notes on a model
 MAX_ITEMS = 1_000             # of a list of names
-MAX_VALUES = 10_000           # of free JSON, everything in it counted
-MAX_JSON = 200_000            # of all JSON of a request: values, names and what they stand in
-MAX_DEPTH = 64                # of values in values of it
+MAX_VALUES = 10_000           # values in free JSON, nested ones too
+MAX_JSON = 200_000            # values, names and containers in a request's JSON
+MAX_DEPTH = 64                # nesting of its values
 MAX_ESCAPES = 4_000_000       # backslashes in it
 
 MAX_WEIGHT = 1_000.0          # of (word:1.2) with all brackets around it, and of AND; 72 brackets are 955
@@ -40,7 +37,7 @@ EncodedPicture = Annotated[str, MaxLen(MAX_BASE64)]      # a file in base64, or 
 
 
 def parts_of(value: Any) -> Iterator[Any]:
-    """A JSON value and everything in it, keys too, however deep."""
+    """Yield a JSON value and everything in it, keys too, however deep."""
     waiting = [value]
     while waiting:
         part = waiting.pop()
@@ -52,7 +49,7 @@ def parts_of(value: Any) -> Iterator[Any]:
 
 
 def bounded_json(value: Any) -> Any:
-    """The value itself, of free JSON. Raises ValueError, which pydantic makes a 422."""
+    """Return free JSON within the limits. Raises ValueError, which pydantic makes a 422."""
     for count, part in enumerate(parts_of(value), 1):
         if count > MAX_VALUES:
             raise ValueError(f"At most {MAX_VALUES:,} values are taken")

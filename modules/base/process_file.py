@@ -1,6 +1,6 @@
-"""A file that one process holds for as long as it lives, and that tells what it had in hand if it died.
+"""A file that one process locks as long as it lives, with the jobs that it works on in case it dies.
 
-The operating system gives the lock back when the process ends, however it ends. Standard library only: a second server
+The operating system releases the lock when the process ends, however it ends. Standard library only: a second server
 is refused before anything is installed.
 """
 
@@ -19,12 +19,12 @@ from typing import Any
 from modules.base.errors import AlreadyRunning
 
 log = logging.getLogger(__name__)
-LAST_PROCESS = "before"        # the part of `in_hand` that is the last process's
-LOCKED_BYTE = 2**30      # beyond the text: Windows lets nobody read a byte that is locked
+LAST_PROCESS = "before"        # the part of `in_hand` for the last process's jobs
+LOCKED_BYTE = 2**30      # beyond the text: Windows lets nobody read a locked byte
 
 
 class ProcessFile:
-    """Held from `ProcessFile(…)` to `release`, or to the end of the process. Any thread may call any method."""
+    """The lock, held from `ProcessFile(…)` to `release`, or to the process's end. Any thread may call any method."""
 
     def __init__(self, path: Path, address: str = "") -> None:
         """Raises AlreadyRunning."""
@@ -50,32 +50,31 @@ class ProcessFile:
 
     @property
     def died_with(self) -> list[str]:
-        """The jobs that the process before this one had in hand when it ended without `release`;
-        kept until `forget_deaths`.
+        """Return the jobs that the process before this one was working on when it ended without `release`.
+
+        They are kept until `forget_deaths`.
         """
         return list(self._note["in_hand"].get(LAST_PROCESS, []))
 
     def forget_deaths(self) -> None:
-        """They are recorded elsewhere."""
+        """Forget them, since they are recorded elsewhere."""
         self._write({LAST_PROCESS: []})
 
     def note_in_hand(self, part: str, jobs: Collection[str]) -> None:
-        """`part` of the program works on these now.
+        """Note the jobs that `part` of the program works on now.
 
-        Not synced: it outlives the process, and what the power ends is no job's fault.
+        Not synced: it outlives the process, and a power failure is no job's fault.
         """
         if not self._stopping and self._note["in_hand"].get(part, []) != (now := sorted(set(jobs))):
             self._write({part: now})
 
     def release_jobs(self) -> None:
-        """From now on nothing is in hand: who is asked to stop may be killed while it does so,
-        and no job is to blame.
-        """
+        """Note that no job is in hand: a process asked to stop may be killed meanwhile, and no job is to blame."""
         self._stopping = True
         self._write({part: [] for part in self._note["in_hand"] if part != LAST_PROCESS})
 
     def release(self) -> None:
-        """Nothing is in hand any more; whoever comes next may have the file."""
+        """Release the lock, with no job in hand."""
         self.release_jobs()
         with self._writing:
             if self._handle is not None:
@@ -92,12 +91,12 @@ class ProcessFile:
             try:
                 os.lseek(self._handle, 0, os.SEEK_SET)
                 os.write(self._handle, content + padding)
-            except OSError as error:       # a full disk: jobs go on without a note
+            except OSError as error:       # such as a full disk: jobs go on without a note
                 log.debug("%s could not be written: %s", self.path.name, error)
 
 
 def lock(handle: int) -> None:
-    """Raises BlockingIOError if another has it, another OSError where there are no locks."""
+    """Lock the file. Raises BlockingIOError if another has it, another OSError where there are no locks."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -113,7 +112,7 @@ def lock(handle: int) -> None:
 
 
 def refuse_second(path: Path) -> None:
-    """Raises AlreadyRunning if a living process holds the file."""
+    """Raise AlreadyRunning if a living process holds the file."""
     if is_held(path):
         raise already_running(path)
 
@@ -128,7 +127,7 @@ def already_running(path: Path) -> AlreadyRunning:
 
 
 def is_held(path: Path) -> bool:
-    """Does a living process hold it?"""
+    """Return whether a living process holds it."""
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:
@@ -145,7 +144,7 @@ def is_held(path: Path) -> bool:
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """What its holder wrote; empty if that cannot be read."""
+    """Return the holder's note; empty if it cannot be read."""
     try:
         note = json.loads(path.read_bytes() or b"{}")
     except (OSError, ValueError):
@@ -154,7 +153,7 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def jobs_of(note: dict[str, Any]) -> set[str]:
-    """The jobs that were in hand, in whatever part of the program."""
+    """Return the jobs in hand, of all parts of the program."""
     in_hand = note.get("in_hand")
     if not isinstance(in_hand, dict):
         return set()
@@ -162,7 +161,7 @@ def jobs_of(note: dict[str, Any]) -> set[str]:
 
 
 def left_by_the_dead(folder: Path) -> Iterator[tuple[Path, set[str]]]:
-    """Files in `folder` whose processes ended without `release`, and what they had in hand."""
+    """Yield files in `folder` whose processes ended without `release`, and their jobs in hand."""
     for path in sorted(folder.glob("*.lock")):
         if not is_held(path):
             yield path, jobs_of(read_note(path))

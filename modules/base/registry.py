@@ -20,7 +20,7 @@ T = TypeVar("T", bound=Named)
 
 
 class Registry(Generic[T]):
-    """Entries in the order they are shown; found by name or alias, whatever the case."""
+    """Entries in the order they are listed; found by name or alias, in any case."""
 
     def __init__(self, kind: str, entries: Iterable[T] = ()) -> None:
         self.kind = kind
