@@ -1,4 +1,4 @@
-"""Answers every question the engine brings, with the checkpoint it names brought into memory first."""
+"""The device: it loads the checkpoint of each question and answers it."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ from modules.sampling.weights import Fp8, Weights
 
 @dataclass(frozen=True)
 class Placement:
-    """Where models live, and in which precision."""
+    """The device of the models, and their precision."""
 
     device: torch.device
     unet: torch.dtype
     vae: torch.dtype
     text: torch.dtype
-    attention: str = AUTOMATIC_BACKEND      # the backend where a job's settings say "Automatic"
+    attention: str = AUTOMATIC_BACKEND      # the backend of "Automatic" in a job's settings
 
     @classmethod
     def choose(
@@ -71,14 +71,14 @@ class Placement:
         half_vae: bool = True,
         attention: str = AUTOMATIC_BACKEND,
     ) -> Placement:
-        """A GPU if there is one, in half precision; on a CPU single precision, where half is slow or worse."""
+        """Choose a GPU if there is one, in half precision; on a CPU single precision, where half is slow or worse."""
         if cpu or not torch.cuda.is_available():
             return cls(torch.device("cpu"), torch.float32, torch.float32, torch.float32, attention)
         low = torch.float16 if half else torch.float32
         return cls(torch.device("cuda", device_id or 0), low, low if half_vae else torch.float32, low, attention)
 
     def described(self) -> dict[str, str]:
-        """Device and precisions, as manifests tell them."""
+        """Return device and precisions for manifests."""
         name = (
             torch.cuda.get_device_name(self.device)
             if self.device.type == "cuda"
@@ -89,7 +89,7 @@ class Placement:
 
 
 class Ready:
-    """A model on its device, with what is worked out from it once."""
+    """A model on its device, with the values computed from it once."""
 
     def __init__(self, model: LoadedModel, tokenizer: Tokenizer, files: AdapterFiles, fp8: Fp8 | None = None) -> None:
         self.model, self.fp8 = model, applied(fp8, model.family)
@@ -101,45 +101,45 @@ class Ready:
 
     @cached_property
     def vae(self) -> Vae:
-        """The checkpoint's own. Raises ModelError if it has none that can be used."""
+        """The checkpoint's own VAE. Raises ModelError if it has no usable one."""
         return Vae(self.model.vae, self.model.latent)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """How questions of one type are answered. A new type is one more row of `Device.answers`."""
+    """The functions that answer questions of one type. A new type is one more row of `Device.answers`."""
 
-    compute: Callable[..., Sequence[Any]]                        # what `prepare` returns → an answer for each question
+    compute: Callable[..., Sequence[Any]]                        # the result of `prepare` → an answer for each question
     prepare: Callable[[Sequence[Any]], tuple[Any, ...]]
-    gradients: bool = False                                      # kept while it computes, for training
+    gradients: bool = False                                      # True if gradients are computed, for training
 
     @classmethod
     def each(cls, answer: Callable[[Any], Any]) -> Answers:
-        """One after another."""
+        """Return a row that answers questions one after another."""
         return cls(lambda questions: [answer(question) for question in questions], lambda questions: (questions,))
 
 
-Key = tuple[str, Fp8 | None]      # a checkpoint, and how it is really stored
+Key = tuple[str, Fp8 | None]      # a checkpoint, and how it is stored
 
 
 class Device:
-    """Owns the loaded models. Used by the engine's thread alone."""
+    """The device with the loaded models. Used by the engine's thread alone."""
 
     def __init__(
         self, library: Library, tokenizer: Tokenizer, placement: Placement, told: Callable[[str, str], None],
         families: Sequence[Family] = FAMILIES,
     ) -> None:
-        """`told(loading, loaded)` hears the names of models as they come; `families` are the ones it can draw with."""
+        """told: called as `told(loading, loaded)` with the names of models; families: those it can sample with"""
         self.files = AdapterFiles(library)
         self.library, self.tokenizer, self.placement, self.told = library, tokenizer, placement, told
         self.families = families
         self.attention = AttentionChoice(placement.device, placement.unet, placement.attention)
-        self.kept = 1                                               # how many models stay in memory
-        self._ready: OrderedDict[Key, Ready] = OrderedDict()        # oldest use first
-        self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, likewise
+        self.kept = 1                                               # models that stay in memory
+        self._ready: OrderedDict[Key, Ready] = OrderedDict()        # least recently used first
+        self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, least recently used first
         self.upscalers = Upscalers(library.of("upscaler"), placement.device, placement.unet)
         self.face_restorers = FaceRestorers(library.catalogs, placement.device)
-        self._taesd: dict[str, Taesd] = {}                          # by the name that their files begin with
+        self._taesd: dict[str, Taesd] = {}                          # by the beginning of their files' names
         self._previews: WeakKeyDictionary[Vae, LatentPreview] = WeakKeyDictionary()
         self.answers: dict[type[Question], Answers] = {
             Facts: Answers.each(self.facts),
@@ -154,7 +154,7 @@ class Device:
         }
 
     def answer(self, questions: Sequence[Question]) -> Sequence[Any]:
-        """Questions of one kind, whose `batch_weights` are equal → an answer each.
+        """Answer questions of one type whose `batch_weights` are equal.
 
         Raises OutOfMemory, ModelError, NotANumber.
         """
@@ -163,7 +163,7 @@ class Device:
             return answers.compute(*answers.prepare(questions))
 
     def batch_weights(self, weights: Weights) -> Weights:
-        """The part of the weights that all in a batch must share: not the networks, if they can be applied row by row.
+        """Return the part of the weights that a batch must share: without networks that can be applied row by row.
 
         In 8 bits the sum of weight and networks is rounded, and with hypertile a row's tiles are rows of their own, so
         that they cannot. Raises ModelError for a network that does not fit.
@@ -176,7 +176,7 @@ class Device:
         )
 
     def described(self, attention: str = AUTOMATIC_BACKEND) -> dict[str, str]:
-        """What decides the last bits of a picture whose settings ask for that attention backend, for manifests."""
+        """Return the facts that decide an image's last bits with that attention backend, for manifests."""
         return self.placement.described() | {"attention": self.attention.backend(attention).name}
 
     def loaded(self, weights: Weights) -> Ready:
@@ -190,13 +190,13 @@ class Device:
         return self._ready[key]
 
     def facts(self, ask: Facts) -> ModelFacts:
-        """Of the checkpoint, brought into memory. Raises ModelError if what it draws could not be decoded."""
+        """Return the checkpoint's facts, after loading it. Raises ModelError if its latents could not be decoded."""
         if ask.decodes:
             self.vae(ask.weights)
         return self.loaded(ask.weights).facts
 
     def _found(self, weights: Weights) -> Key | None:
-        """The loaded model that these weights are for."""
+        """Return the key of the loaded model for these weights, if there is one."""
         return next(
             (
                 key
@@ -207,7 +207,7 @@ class Device:
         )
 
     def ready(self, weights: Weights) -> Ready:
-        """The checkpoint in memory, its UNet as these weights want it."""
+        """Return the checkpoint in memory, with its UNet prepared for these weights."""
         ready = self.loaded(weights)
         ready.adapters.bring_unet(weights)
         ready.merging.bring(weights.token_merging)
@@ -222,9 +222,9 @@ class Device:
         return ready.text.read(ask, self.words(ask))
 
     def prepared(self, asks: Sequence[Predict]) -> tuple[LoadedModel, Sequence[Predict], Under]:
-        """The arguments of `predict_batch`, the model's weights brought to what the questions want.
+        """Return the arguments of `predict_batch`, with the model's weights prepared for the questions.
 
-        Networks that all of them have are merged into the weights; otherwise each row has its own beside them.
+        Networks that all of them have are merged into the weights; otherwise each row's own are applied beside them.
         """
         sets = {ask.weights.networks for ask in asks}
         merged = asks[0].weights if len(sets) == 1 else asks[0].weights.plain
@@ -292,9 +292,7 @@ class Device:
             self.told("", checkpoint.title)
 
     def preview(self, weights: Weights, kind: str = "") -> Look:
-        """A cheap look at latents: TAESD's if that is wanted and there,
-        else one fitted to the VAE when it is first wanted.
-        """
+        """Return a preview function: TAESD if wanted and present, else a map fitted to the VAE on first use."""
         if kind == "TAESD" and (taesd := self.taesd(weights)).available:
             return taesd.look
         vae = (
@@ -308,18 +306,18 @@ class Device:
 
 
 def tile(module: nn.Module, tiling: bool) -> None:
-    """Let convolutions look round the picture's edges, so that it can be laid side by side; or not."""
+    """Make convolutions wrap around the picture's edges, for seamless pictures; or not."""
     mode: Literal["circular", "zeros"] = "circular" if tiling else "zeros"
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
-            if part.padding_mode == mode:      # then so are all
+            if part.padding_mode == mode:      # all others have it too
                 return
             part.padding_mode = mode
 
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """The device's own out-of-memory errors as ours."""
+    """Raise the device's own out-of-memory errors as ours."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""One UNet call for many questions: different pictures, noise levels and prompts, side by side in a batch."""
+"""One UNet call for many questions: different images, noise levels and prompts, side by side in a batch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
 
 def unpatched(sets: Sequence[NetworkUses]) -> AbstractContextManager[None]:
-    """Rows as the model's own weights answer them."""
+    """The context of rows without networks of their own."""
     return nullcontext()
 
 
@@ -49,7 +49,7 @@ def predict_batch(
         seen = input_scale(model, x, sharing)
         given, named = model.family.denoiser.arguments(model.unet, with_extras(UNetInputs(x * seen), sharing), sharing)
         with under([row.networks for row in sharing]):
-            # here and in no helper: the stack at this call stays short
+            # not in a helper: the stack at this call stays short
             out = model.unet(*given, **named)[0].float()
         answers = model.parametrization.clean(x, out, column([row.sigma for row in sharing], x), seen)
         for place, estimate in zip(places, answers, strict=True):
@@ -59,7 +59,7 @@ def predict_batch(
 
 
 def calls(rows: Sequence[Row]) -> list[list[int]]:
-    """Rows that share a call, those of one conditioning key; in it, those with the same networks side by side."""
+    """Return the rows of each call: rows of one conditioning key, those with the same networks side by side."""
     places: dict[Hashable, dict[NetworkUses, list[int]]] = defaultdict(lambda: defaultdict(list))
     for place, row in enumerate(rows):
         places[row.cond.key][row.networks].append(place)
@@ -67,12 +67,12 @@ def calls(rows: Sequence[Row]) -> list[list[int]]:
 
 
 def input_scale(model: LoadedModel, x: Tensor, rows: Sequence[Row]) -> Tensor:
-    """What the network sees of each row's latent, as a factor (rows, 1, 1, 1)."""
+    """Return the factor of each row's latent for the network, (rows, 1, 1, 1)."""
     return column([model.parametrization.input_scale(row.sigma) for row in rows], x)
 
 
 def unet_arguments(unet: nn.Module, inputs: UNetInputs, rows: Sequence[Row]) -> CallArguments:
-    """The arguments of a call of diffusers' UNet: latents (rows, C, h, w), a timestep (rows,) and a text for each."""
+    """Return the arguments of diffusers' UNet: latents (rows, C, h, w), a timestep (rows,) and a text for each."""
     weight = working(unet)
     timesteps = torch.tensor([row.timestep for row in rows], device=weight.device)
     texts = torch.stack([row.cond.text for row in rows]).to(weight)
@@ -86,7 +86,7 @@ def unet_arguments(unet: nn.Module, inputs: UNetInputs, rows: Sequence[Row]) -> 
 
 
 def with_extras(inputs: UNetInputs, rows: Sequence[Row]) -> UNetInputs:
-    """The inputs with what the rows carry beside latent and text, kind by kind."""
+    """Return the inputs with the rows' extras applied, kind by kind."""
     for name in dict.fromkeys(name for row in rows for name in row.cond.extras):
         extras = [row.cond.extras.get(name) for row in rows]
         inputs = next(filter(None, extras)).apply(inputs, extras)
@@ -94,7 +94,7 @@ def with_extras(inputs: UNetInputs, rows: Sequence[Row]) -> UNetInputs:
 
 
 def added(unet: nn.Module, rows: Sequence[Row]) -> dict[str, Tensor] | None:
-    """What SDXL's time embedding takes: pooled texts (rows, width) and the figures of the frame (rows, 6)."""
+    """Return SDXL's input of the time embedding: pooled texts (rows, width) and size conditioning (rows, 6)."""
     given = [row.cond.vector for row in rows if row.cond.vector is not None]
     if not given:
         return None
@@ -105,5 +105,5 @@ def added(unet: nn.Module, rows: Sequence[Row]) -> dict[str, Tensor] | None:
 
 
 def column(values: Sequence[float], like: Tensor) -> Tensor:
-    """(rows,) figures as (rows, 1, 1, 1) beside latents."""
+    """Return (rows,) numbers as (rows, 1, 1, 1) beside latents."""
     return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1, 1)

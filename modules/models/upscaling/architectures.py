@@ -22,10 +22,10 @@ from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle
 from modules.base.errors import ModelMismatch, ModelUnsupported
 from modules.models.layers import RGB_CHANNELS, conv3x3, leaky
 
-RESIDUAL = 0.2      # how much of a block's result is added to its input
-# what an input's sides become before it is made smaller, be it by 2 or by 4: A1111's pictures depend on it
+RESIDUAL = 0.2      # share of a block's result that is added to its input
+# the input's sides are padded to multiples of it before an unshuffle by 2 or 4: A1111's pictures depend on it
 UNSHUFFLE_MULTIPLE = 4
-# what weights of unlikely shapes and names lead to
+# errors from weights of unlikely shapes and names
 UNFIT = (RuntimeError, ValueError, LookupError, TypeError, ArithmeticError)
 
 State = Mapping[str, Tensor]
@@ -33,7 +33,7 @@ State = Mapping[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """A network ready to run: (1, 3, h, w) → (1, 3, h · scale, w · scale), on `device` in `dtype`."""
+    """A network on `device` in `dtype`: (1, 3, h, w) → (1, 3, h · scale, w · scale)."""
 
     run: Callable[[Tensor], Tensor]
     scale: int
@@ -42,9 +42,9 @@ class Net:
 
 
 class DenseBlock(nn.Module):
-    """Five convolutions, each of which sees all before it (arXiv:1809.00219, section 3.1).
+    """Five convolutions, each of which sees the output of all before it (arXiv:1809.00219, section 3.1).
 
-    `plus`: with the two residuals of ESRGAN+ inside (arXiv:2001.08073).
+    plus: with the two residuals of ESRGAN+ inside (arXiv:2001.08073)
     """
 
     def __init__(self, features: int, growth: int, plus: bool) -> None:
@@ -67,7 +67,7 @@ class DenseBlock(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """The residual-in-residual dense block: three dense blocks and a way around them."""
+    """The residual-in-residual dense block: three dense blocks and a shortcut."""
 
     def __init__(self, features: int, growth: int, plus: bool) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class RRDBSizes:
     growth: int
     blocks: int
     doublings: int      # ×2 steps after the blocks
-    unshuffle: int      # the input is made this much smaller first: 2 in Real-ESRGAN ×2, 4 in ×1
+    unshuffle: int      # the input is first reduced by this factor: 2 in Real-ESRGAN ×2, 4 in ×1
     plus: bool
 
     @property
@@ -92,7 +92,7 @@ class RRDBSizes:
 
     @classmethod
     def of(cls, state: State) -> RRDBSizes:
-        """`state` has this program's names."""
+        """Return the sizes of `state`, which has this program's names."""
         first = state["conv_first.weight"].shape
         return cls(
             features=first[0],
@@ -130,10 +130,10 @@ class RRDBNet(nn.Module):
 
 
 class SRVGGNet(nn.Module):
-    """A plain stack of convolutions, whose result is added to the picture enlarged by nearest neighbour."""
+    """A plain stack of convolutions; its result is added to the picture enlarged by nearest neighbour."""
 
     def __init__(self, features: int, layers: int, scale: int) -> None:
-        """`layers`: convolutions between the first and the last."""
+        """layers: convolutions between the first and the last"""
         super().__init__()
         self.scale = scale
         inner = [layer for _ in range(layers) for layer in (conv3x3(features, features), nn.PReLU(features))]
@@ -146,7 +146,7 @@ class SRVGGNet(nn.Module):
 
 
 def pad_to_multiple(x: Tensor) -> Tensor:
-    """`x` with both sides multiples: its edge mirrored there, or repeated where there is too little of it."""
+    """Return `x` padded to multiples: its edge mirrored, or repeated if there is too little of it."""
     height, width = x.shape[-2:]
     mode = "reflect" if min(height, width) >= UNSHUFFLE_MULTIPLE else "replicate"
     return pad(x, (0, -width % UNSHUFFLE_MULTIPLE, 0, -height % UNSHUFFLE_MULTIPLE), mode)
@@ -167,14 +167,14 @@ def srvgg(state: State) -> tuple[nn.Module, State, int]:
 
 
 def rename_rrdb_keys(state: State) -> dict[str, Tensor]:
-    """The names of any of ESRGAN's three layouts → this program's."""
+    """Convert the names of any of ESRGAN's three layouts to this program's."""
     tail = [int(match[1]) for name in state if (match := re.fullmatch(r"model\.(\d+)\.weight", name))]
     numbered = {str(number): name for number, name in zip(sorted(tail), tail_names(len(tail)), strict=True)}
     return {renamed_key(name, numbered): tensor for name, tensor in state.items()}
 
 
 def tail_names(count: int) -> list[str]:
-    """Of the numbered convolutions of the first layout: all but three double the size."""
+    """Return the names of the first layout's numbered convolutions: all but three double the size."""
     return ["conv_first", *(f"ups.{number}" for number in range(count - 3)), "conv_hr", "conv_last"][:count]
 
 
@@ -189,7 +189,7 @@ def renamed_key(name: str, numbered: Mapping[str, str]) -> str:
 
 
 def build_upscaler(name: str, state: State, device: torch.device, dtype: torch.dtype) -> Net:
-    """The network whose weights `state` holds; `name` is the file's, for messages.
+    """Return the network of `state`'s weights; `name` is the file's, for messages.
 
     Raises ModelMismatch, or ModelUnsupported for an architecture that neither Easel nor an installed spandrel knows.
     """
@@ -204,7 +204,7 @@ def build_upscaler(name: str, state: State, device: torch.device, dtype: torch.d
 
 
 def build_and_load(make: Callable[[State], tuple[nn.Module, State, int]], state: State) -> tuple[nn.Module, int]:
-    """Built without memory, then given the file's own tensors."""
+    """Make the network without memory, then give it the file's own tensors."""
     with torch.device("meta"):
         module, state, scale = make(state)
     if scale < 1:
@@ -221,7 +221,7 @@ def upscaler_mismatch(name: str) -> ModelMismatch:
 
 
 def foreign(name: str, state: State, device: torch.device, dtype: torch.dtype) -> Net:
-    """SwinIR, DAT, HAT and the like, through the spandrel library where someone installed it."""
+    """Return SwinIR, DAT, HAT and the like, by the spandrel library if it is installed."""
     spandrel = installed_spandrel(name)
     try:
         model = spandrel.ModelLoader().load_from_state_dict(dict(state))
@@ -238,7 +238,7 @@ def foreign(name: str, state: State, device: torch.device, dtype: torch.dtype) -
 
 
 def installed_spandrel(name: str) -> ModuleType:
-    """Imported by hand, for it is no requirement; torchvision, which it needs, may itself be missing or broken."""
+    """Import spandrel, which is no requirement; torchvision, which it needs, may be missing or broken."""
     try:
         return importlib.import_module("spandrel")
     except (ImportError, RuntimeError) as error:
@@ -256,7 +256,7 @@ RENAMED = (
     (r"^HRconv\.", "conv_hr."),
 )
 ARCHITECTURES = (
-    ({"model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight"}, rrdb),         # ESRGAN as first published
+    ({"model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight"}, rrdb),         # ESRGAN's first layout
     ({"conv_first.weight", "RRDB_trunk.0.RDB1.conv1.weight"}, rrdb),         # its second layout
     ({"conv_first.weight", "body.0.rdb1.conv1.weight"}, rrdb),               # Real-ESRGAN
     ({"body.0.weight", "body.0.bias", "body.1.weight", "body.2.weight"}, srvgg),

@@ -26,10 +26,10 @@ from torch import Tensor
 from modules.base.errors import ModelCorrupt, ModelUnsupported
 
 MAGIC = "7767517"
-FLOAT16, FLOAT32 = 0x01306B47, 0        # what stands before a convolution's weights: how they are stored
-ALIGNMENT = 4                           # bytes; weights are filled up to it
+FLOAT16, FLOAT32 = 0x01306B47, 0        # a convolution's flag: the precision of its weights
+ALIGNMENT = 4                           # bytes; weights are padded to it
 KERNEL = 3                              # of every convolution here
-OUTPUTS_FIELD, WEIGHTS_FIELD = "0", "6"             # fields of a convolution: channels out, count of weights
+OUTPUTS_FIELD, WEIGHTS_FIELD = "0", "6"             # fields of a convolution: output channels, number of weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class NcnnWeights:
         return torch.from_numpy(values.copy())
 
     def weights(self, count: int) -> Tensor:
-        """In the precision that the flag before them says."""
+        """Return the next weights, in the precision of the flag before them."""
         (flag,) = struct.unpack("<I", self.take(4, "u1").numpy().tobytes())
         if flag not in (FLOAT16, FLOAT32):
             raise ModelUnsupported(
@@ -80,7 +80,7 @@ class NcnnWeights:
 
 
 def read_tensors(layers: Sequence[NcnnLayer], numbers: NcnnWeights) -> Iterator[dict[str, Tensor]]:
-    """For each layer that has any: its parameters as torch names and shapes them."""
+    """Yield the parameters of each layer that has any, in torch's names and shapes."""
     for each in layers:
         if each.kind == "Convolution":
             outputs, count = int(each.fields[OUTPUTS_FIELD]), int(each.fields[WEIGHTS_FIELD])
@@ -95,12 +95,12 @@ def read_tensors(layers: Sequence[NcnnLayer], numbers: NcnnWeights) -> Iterator[
 
 
 def srvgg_names(count: int) -> list[str]:
-    """Every layer with numbers is a step of the stack."""
+    """Return the names: every layer with weights is one of the stack's."""
     return [f"body.{number}" for number in range(count)]
 
 
 def rrdb_names(count: int) -> list[str]:
-    """One convolution, blocks of three times five, and five convolutions, as Real-ESRGAN calls them."""
+    """Return Real-ESRGAN's names: one convolution, blocks of three times five, and five convolutions."""
     blocks = (count - 6) // 15
     inner = [
         f"body.{block}.rdb{dense}.conv{number}"
@@ -112,7 +112,10 @@ def rrdb_names(count: int) -> list[str]:
 
 
 def convert_ncnn(source: Path) -> dict[str, Tensor]:
-    """`source`: the .param file, with its .bin beside it. Weights keep their precision."""
+    """Convert the weights, in their own precision.
+
+    source: the .param file, with its .bin beside it
+    """
     groups = list(read_tensors(read_ncnn_layers(source), NcnnWeights(source.with_suffix(".bin"))))
     names = (srvgg_names if any(len(group) == 1 for group in groups) else rrdb_names)(len(groups))
     return {
@@ -137,7 +140,7 @@ COMMON = {
     "modelspec.license": "BSD-3-Clause",
     "modelspec.implementation": "https://github.com/xinntao/Real-ESRGAN",
 }
-# Name in the package → name of the file here, as Real-ESRGAN calls its own, and what is said of it.
+# Name in the package → Real-ESRGAN's file name, and a description.
 SHIPPED = {
     "realesr-animevideov3-x4": ("realesr-animevideov3", {
         "modelspec.title": "R-ESRGAN AnimeVideo",

@@ -1,4 +1,4 @@
-"""The weights of upscalers and face restorers, out of files of any age."""
+"""Reading the weights of upscalers and face restorers from files of any age."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 from modules.library.safetensors_header import sniff
 from modules.models.files.state_dict import read_pickle, read_state_dict, tensors_in
 
-# BasicSR's names for the weights in a training file; the averaged ones are better
+# BasicSR's names of the weights in a training file; averaged ones go first
 WRAPPERS = ("params_ema", "params")
 
 
 def read_state(path: Path) -> Mapping[str, Tensor]:
-    """The weights in a file by their names there.
+    """Return a file's weights by their names.
 
     Raises ModelCorrupt, ModelUnsafe or ModelUnsupported, each naming the file.
     """
@@ -26,7 +26,7 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
 
 
 def unwrapped(content: Any) -> Any:
-    """The table of weights in a training file; other content as it is."""
+    """Return the table of weights in a training file, or any other content unchanged."""
     if isinstance(content, Mapping):
         return next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
     return content

@@ -1,4 +1,4 @@
-"""A network run over a large picture in overlapping tiles, so that memory goes with the tile and not with the picture.
+"""Running a network over a large picture in overlapping tiles, so that memory grows with the tile alone.
 
 Tiles lie as A1111's do: evenly spread, the last at the border, each fading in over the one before across the overlap.
 """
@@ -22,7 +22,7 @@ UpscaleTile = Callable[[Tensor], Task[Tensor]]
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """In pixels of the input; size 0 means the whole picture at once."""
+    """The tiles' size and overlap, in pixels of the input; size 0 is the whole picture at once."""
 
     size: int = 192
     overlap: int = 8
@@ -35,12 +35,12 @@ class Tiling:
 
     @property
     def shared(self) -> int:
-        """The overlap, as far as a tile of this size can have one."""
+        """The overlap, limited by the tile's size."""
         return min(self.overlap, self.size // 2)
 
 
 def upscale_by_tiles(enlarge: UpscaleTile, pixels: Tensor, tiling: Tiling) -> Task[Tensor]:
-    """(3, h, w) uint8 → (3, h · scale, w · scale) uint8, tile after tile."""
+    """Enlarge (3, h, w) uint8 to (3, h · scale, w · scale) uint8, tile after tile."""
     rows, columns = tiling.spans(pixels.shape[1]), tiling.spans(pixels.shape[2])
     out = torch.empty(0)
     for row in rows:
@@ -57,9 +57,9 @@ def upscale_by_tiles(enlarge: UpscaleTile, pixels: Tensor, tiling: Tiling) -> Ta
 
 @torch.no_grad()
 def run_upscaler(net: Net, pixels: Tensor) -> Tensor:
-    """(3, h, w) uint8 → (3, h · scale, w · scale) uint8. Raises NotANumber.
+    """Enlarge (3, h, w) uint8 to (3, h · scale, w · scale) uint8. Raises NotANumber.
 
-    The networks learnt red, green, blue; A1111 hands them over the other way round, and the same picture needs the same
+    The networks were trained on red, green, blue; A1111 passes the reverse order, and the same picture needs the same
     order.
     """
     x = pixels.flip(0).to(net.device).float().div(255).to(net.dtype)
@@ -72,9 +72,7 @@ def run_upscaler(net: Net, pixels: Tensor) -> Tensor:
 
 
 def lay(canvas: Tensor, tile: Tensor, start: int, fade: int) -> None:
-    """Put `tile` into `canvas`, both uint8, from column `start` on;
-    over its first `fade` columns what was there gives way.
-    """
+    """Put `tile` into `canvas`, both uint8, from column `start` on, fading in over its first `fade` columns."""
     inside = start + fade
     ramp = torch.arange(fade) / max(fade, 1)
     canvas[..., start:inside] = torch.lerp(canvas[..., start:inside].float(), tile[..., :fade].float(), ramp).round()

@@ -1,7 +1,7 @@
-"""Everything a picture can be enlarged with, and the way A1111 gets to the size that was asked for.
+"""All upscalers, and A1111's way to the size that was asked for.
 
 A model has a scale of its own. It is run until the picture is large enough, three times at most, and the rest is done
-by Lanczos. Sides become multiples of 8, which is what the VAE takes.
+by Lanczos. Sides become multiples of 8, as the VAE needs.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from modules.sampling.questions import Task
 SIDE_MULTIPLE = 8            # pixels
 MOST_PASSES = 3
 
-# an RGB picture, and the scale asked for → a larger one, by its own scale
+# (RGB picture, wanted scale) → a larger one, by its own scale
 ResizeImage = Callable[[Image.Image, float], Image.Image]
 UpscaleImage = Callable[[Image.Image, float], Task[Image.Image]]      # the same, asking the device
 
 
 @dataclass(frozen=True, slots=True)
 class Upscaler:
-    """An entry of the list. Without a `path` it is one of Pillow's."""
+    """An upscaler in the list; without a `path` it is one of Pillow's."""
 
     name: str
     path: Path | None = None
-    problem: str = ""                   # why it cannot be used, as far as a glance tells
+    problem: str = ""                   # why it cannot be used, as far as its first bytes show
     aliases: tuple[str, ...] = ()
 
 
@@ -52,7 +52,7 @@ class Upscalers:
         self.refresh()
 
     def refresh(self) -> None:
-        """Look again what there is; the list is replaced as a whole, and the model read anew."""
+        """Read the folders again; the list is replaced as a whole, and the model is loaded anew."""
         self.catalog.refresh()
         found = upscaler_files(self.catalog)
         models = [
@@ -67,11 +67,11 @@ class Upscalers:
         return list(self._registry)
 
     def find(self, name: str) -> Upscaler:
-        """By the name shown or the file's, whatever the case. Raises UnknownName."""
+        """Return the upscaler of that name or file name, in any case. Raises UnknownName."""
         return self._registry[name]
 
     def enlarge(self, name: str, tile: Tensor) -> Tensor:
-        """(3, h, w) uint8 → the same, as much larger as that model makes it.
+        """Enlarge (3, h, w) uint8 by the model's scale.
 
         Raises UnknownName, NotANumber, ModelError naming the file.
         """
@@ -88,9 +88,9 @@ class Upscalers:
 
 
 def upscaled(image: Image.Image, scale: float, enlarge: UpscaleImage) -> Task[Image.Image]:
-    """About `scale` times as large, the sides multiples of 8: `enlarge` until it is large enough, then Lanczos.
-    Raises Invalid.
+    """Enlarge by about `scale`, the sides multiples of 8: by `enlarge` until it is large enough, then by Lanczos.
 
+    Raises Invalid.
     A scale of 1 is one pass: models of ×1 clean pictures up.
     """
     size = target_size(image, scale)
@@ -119,19 +119,19 @@ def resize_lanczos(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def with_alpha_of(image: Image.Image, result: Image.Image) -> Image.Image:
-    """`result` as transparent as `image` is: networks know colours only."""
+    """Return `result` with `image`'s transparency: networks process colours only."""
     if image.has_transparency_data:
         result.putalpha(resize_lanczos(image.convert("RGBA").getchannel("A"), result.size))
     return result
 
 
 def image_to_tensor(image: Image.Image) -> Tensor:
-    """RGB → (3, h, w) uint8."""
+    """Convert RGB to (3, h, w) uint8."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
 def tensor_to_image(values: Tensor) -> Image.Image:
-    """(3, h, w) uint8 → RGB."""
+    """Convert (3, h, w) uint8 to RGB."""
     return Image.fromarray(values.permute(1, 2, 0).contiguous().numpy())
 
 
@@ -139,7 +139,7 @@ def resize_by(method: Image.Resampling) -> ResizeImage:
     return lambda image, scale: image.resize((int(image.width * scale), int(image.height * scale)), method)
 
 
-# What needs no model, in the order shown. "None" leaves all to the resize at the end.
+# Upscalers without a model, in order. "None" leaves all to the resize at the end.
 PILLOW: dict[str, ResizeImage] = {
     NO_UPSCALER: lambda image, _: image,
     "Lanczos": resize_by(LANCZOS),

@@ -1,4 +1,4 @@
-"""OpenAI's consistency decoder in place of a VAE's: a UNet that draws the picture from the latent in two steps.
+"""OpenAI's consistency decoder in place of a VAE's: a UNet that samples the picture from the latent in two steps.
 
 Song et al. 2023, arXiv:2303.01469; weights as diffusers keeps them (openai/consistency-decoder), put among the VAEs by
 the user.
@@ -17,7 +17,7 @@ from torch import Tensor
 from modules.models.checkpoint.key_mapping import count
 
 CONSISTENCY_PREFIX = "decoder_unet."
-MEANS = (0.38862467, 0.02253063, 0.07381133, -0.0171294)           # of a latent's channels, as it was trained
+MEANS = (0.38862467, 0.02253063, 0.07381133, -0.0171294)           # of a latent's channels in its training
 DEVIATIONS = (0.9654121, 1.0440036, 0.76147926, 0.77022034)
 
 
@@ -26,7 +26,7 @@ def is_consistency_decoder(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Arguments of ConsistencyDecoderVAE, read off the weights."""
+    """Return arguments of ConsistencyDecoderVAE, inferred from the weights."""
     encoder = widths(tensors, "encoder.down_blocks")
     return {
         "encoder_block_out_channels": encoder,
@@ -40,7 +40,7 @@ def widths(tensors: Mapping[str, Tensor], stem: str) -> tuple[int, ...]:
 
 
 def build_consistency_decoder(tensors: Mapping[str, Tensor]) -> ConsistencyDecoderVAE:
-    """To be called where modules are made without memory; its constants are then given back by `complete`."""
+    """Return the decoder; called where modules are made without memory, and `complete` then restores its constants."""
     return ConsistencyDecoderVAE(**config(tensors))
 
 

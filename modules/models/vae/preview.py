@@ -1,4 +1,4 @@
-"""A cheap look at a latent: the straight line from latent channels to colours that fits this very VAE best."""
+"""A cheap preview of a latent: the affine map from latent channels to colours that fits its VAE best."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modules.sampling.noise import cpu_generator
 
 
 class LatentPreview:
-    """Latent (C, h, w) → its colours (3, h, w), by an affine map fitted once by least squares."""
+    """The map of a latent (C, h, w) to its colours (3, h, w), fitted once by least squares."""
 
     def __init__(self, vae: Vae) -> None:
         self.map = fit_preview(vae)       # (C + 1, 3): colours per channel, then the constant
@@ -31,7 +31,7 @@ Look = Callable[[Tensor], Tensor]      # latent (C, h, w) → picture (3, H, W) 
 
 
 def preview_jpeg(colours: Tensor, width: int, height: int) -> bytes:
-    """A picture (3, H, W) in about [−1, 1] as a small file of that size."""
+    """Return a picture (3, H, W) in about [−1, 1] as a JPEG of that size."""
     pixels = ((colours + 1) * 127.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
     image = Image.fromarray(pixels.cpu().numpy()).resize((width, height), Image.Resampling.BICUBIC)
     out = io.BytesIO()
@@ -41,7 +41,7 @@ def preview_jpeg(colours: Tensor, width: int, height: int) -> bytes:
 
 @torch.inference_mode()
 def fit_preview(vae: Vae, samples: int = 8, side: int = 8) -> Tensor:
-    """The map, from smooth random latents and what the VAE makes of them, averaged over each latent cell.
+    """Return the map fitted on smooth random latents and their decoded pictures, averaged over each latent cell.
 
     A broken VAE's is grey.
     """

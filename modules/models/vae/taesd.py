@@ -1,5 +1,4 @@
-"""TAESD: a tiny stand-in for Stable Diffusion's VAE, nearly as good and many times faster.
-Its files are the user's to bring.
+"""TAESD: a tiny replacement of Stable Diffusion's VAE, nearly as good and many times faster, from the user's files.
 
 Format: github.com/madebyollin/taesd, one file each for encoder and decoder, keys numbered by place in the network.
 """
@@ -17,7 +16,7 @@ from modules.base.errors import ModelMismatch, ModelMissing
 from modules.models.files.state_dict import read_state_dict
 
 HALVES = ("decoder", "encoder")
-LEADING_LAYERS = {"decoder": 1, "encoder": 0}      # places without weights that diffusers' networks do not begin with
+LEADING_LAYERS = {"decoder": 1, "encoder": 0}      # layers without weights that diffusers' networks lack at the start
 ENDINGS = (".safetensors", ".pth", ".pt")
 
 
@@ -40,7 +39,7 @@ class Taesd:
         return find_taesd(self.folder, f"{self.stem}_decoder") is not None
 
     def look(self, latent: Tensor) -> Tensor:
-        """For previews."""
+        """Decode for a preview."""
         return self.decode(latent)
 
     def half(self, which: str) -> torch.nn.Module:
@@ -69,7 +68,7 @@ def find_taesd(folder: Path, stem: str) -> Path | None:
 
 
 def rename_taesd_keys(tensors: Mapping[str, Tensor], before: int) -> dict[str, Tensor]:
-    """`3.conv.0.weight` → `layers.2.conv.0.weight`."""
+    """Convert `3.conv.0.weight` to `layers.2.conv.0.weight`."""
     found = {}
     for name, tensor in tensors.items():
         place, _, rest = name.partition(".")

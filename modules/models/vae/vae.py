@@ -1,4 +1,4 @@
-"""Latents to pictures, and back."""
+"""The VAE: latents to pictures, and back."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from modules.sampling.latent import LatentFormat
 from modules.sampling.noise import cpu_generator
 
 log = logging.getLogger(__name__)
-TILE = 512      # pixels of a tile's side, where a picture is decoded in tiles that overlap by a quarter
+TILE = 512      # pixels of a tile's side; tiles overlap by a quarter
 
 
 @dataclass(eq=False)
 class Vae:
-    """A VAE and how it is used. One that fails in half precision is asked again in single, and stays so.
+    """A VAE in use. If it fails in half precision, it is moved to single for good.
 
-    latent: how its latents come to the network's scale
+    latent: converts its latents to the network's scale
     """
 
     module: AutoencoderKL | ConsistencyDecoderVAE
@@ -39,7 +39,7 @@ class Vae:
         self.module.tile_sample_min_size, self.module.tile_latent_min_size = TILE, TILE // self.latent.cell
 
     def decode(self, latent: Tensor, tiled: bool = False) -> Tensor:
-        """(C, h, w) latent on the UNet's scale → (3, H, W) in about [−1, 1], float32. Raises NotANumber."""
+        """Decode a (C, h, w) latent on the UNet's scale to (3, H, W) in about [−1, 1], float32. Raises NotANumber."""
         if not torch.isfinite(latent).all():
             raise NotANumber(
                 "The UNet's result is not a number, so there is no picture to show.",
@@ -53,7 +53,7 @@ class Vae:
         )
 
     def encode(self, pixels: Tensor, tiled: bool = False) -> Tensor:
-        """(3, H, W) in [−1, 1] → (C, h, w) latent on the VAE's own scale, float32: the mean of what it says.
+        """Encode (3, H, W) in [−1, 1] to a (C, h, w) latent on the VAE's own scale, float32: the distribution's mean.
 
         Raises NotANumber.
         """
@@ -76,6 +76,6 @@ class Vae:
 
 
 def to_uint8(pixels: Tensor) -> np.ndarray:
-    """(3, H, W) in [−1, 1] → (H, W, 3) uint8, truncated and not rounded, as A1111 does."""
+    """Convert (3, H, W) in [−1, 1] to (H, W, 3) uint8, truncated and not rounded, as in A1111."""
     scaled = ((pixels + 1) / 2).clamp(0, 1) * 255
     return scaled.permute(1, 2, 0).cpu().numpy().astype(np.uint8)
