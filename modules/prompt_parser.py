@@ -15,7 +15,7 @@ def parse_prompt_attention(text: str) -> list[list[str | float]]:
 def get_learned_conditioning_prompt_schedules(
     prompts: Iterable[str], base_steps: int, hires_steps: int | None = None, use_old_scheduling: bool = False
 ) -> list[list[list[int | str]]]:
-    """For each prompt `[[last step, text], …]`."""
+    """Return `[[last step, text], …]` for each prompt."""
     schedules = (grammar.schedule(prompt, base_steps, hires_steps, use_old_scheduling) for prompt in prompts)
     return [[[end, text] for end, text in schedule] for schedule in schedules]
 
@@ -23,7 +23,7 @@ def get_learned_conditioning_prompt_schedules(
 def get_multicond_prompt_list(
     prompts: Iterable[str],
 ) -> tuple[list[list[tuple[int, float]]], list[str], dict[str, int]]:
-    """For each prompt its parts as (index, weight); the distinct parts; and each part's index."""
+    """Return each prompt's parts as (index, weight), the distinct parts, and each part's index."""
     indexes: dict[str, int] = {}
     composed = [
         [(indexes.setdefault(text, len(indexes)), weight) for text, weight in grammar.compose(prompt)]

@@ -1,4 +1,4 @@
-"""Whose job is next: the order of all jobs that wait for one thing, the device or the disk.
+"""The fair queue: the order of all jobs for one resource, the device or the disk.
 
 The policy:
 

@@ -86,7 +86,7 @@ class NotFound(WebUIError):
 
 
 class UnknownName(NotFound):
-    """A sampler, model, network or upscaler that nobody registered."""
+    """An unknown name of a sampler, model, network or upscaler."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
@@ -128,19 +128,19 @@ class TooSlow(WebUIError):
 
 
 class Busy(WebUIError):
-    """What would do later."""
+    """A request that could succeed later."""
 
     code, status = "busy", 429
 
 
 class Conflict(WebUIError):
-    """What contradicts something that is there, or the state that it is in."""
+    """A request in conflict with an existing thing, or with its state."""
 
     code, status = "conflict", 409
 
 
 class RateLimited(WebUIError):
-    """What would do after `retry_after` seconds."""
+    """A request that could succeed after `retry_after` seconds."""
 
     code, status = "rate_limited", 429
 
@@ -246,19 +246,19 @@ class AlreadyRunning(WebUIError):
 
 
 def some(names: Sequence[str]) -> str:
-    """The first of them, with commas between."""
+    """Return the first names, with commas between."""
     more = f" and {len(names) - MOST_NAMES_IN_HINT} more" if len(names) > MOST_NAMES_IN_HINT else ""
     return (", ".join(names[:MOST_NAMES_IN_HINT]) or "none") + more
 
 
 def sentence(error: BaseException) -> str:
-    """An error as a person reads it: what happened, and what to do."""
+    """Return an error as sentences: what happened, and what to do."""
     told = error_data(error)
     return f"{told['message']} {told['hint']}".strip()
 
 
 def error_data(error: BaseException) -> dict[str, Any]:
-    """An error as plain data, for those who were not there: code, HTTP status, message, hint."""
+    """Return an error as plain data: code, HTTP status, message, hint."""
     if isinstance(error, WebUIError):
         return {"error": error.code, "status": error.status, "message": str(error), "hint": error.hint}
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):

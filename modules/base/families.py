@@ -59,5 +59,5 @@ def family_named(text: str) -> str:
 
 
 def spoken_family(family: str) -> str:
-    """A family's name as people say it; another program's word for one that nobody knows stays as it is."""
+    """Return a family's name for sentences; an unknown word of another program stays as it is."""
     return SPOKEN.get(family, family)

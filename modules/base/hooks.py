@@ -38,7 +38,7 @@ class Hook(Generic[P]):
 
 @dataclass
 class Hooks:
-    """All hooks."""
+    """The table of hooks."""
 
     app_started: Hook[...] = field(default_factory=Hook)      # (app, fastapi): routes may still be added
     # (the checkpoint's title); called in the worker's thread, as the next is

@@ -27,7 +27,7 @@ class ProcessFile:
     """The lock, held from `ProcessFile(…)` to `release`, or to the process's end. Any thread may call any method."""
 
     def __init__(self, path: Path, address: str = "") -> None:
-        """Raises AlreadyRunning."""
+        """Lock the file. Raises AlreadyRunning."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -38,7 +38,7 @@ class Registry(Generic[T]):
         return self._index.get(name.casefold())
 
     def __getitem__(self, name: str) -> T:
-        """Raises UnknownName with a suggestion."""
+        """Return the entry of that name or alias. Raises UnknownName with a suggestion."""
         entry = self.get(name)
         if entry is None:
             raise UnknownName(self.kind, name, self.names)

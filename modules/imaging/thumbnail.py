@@ -23,7 +23,7 @@ def picture_pixels(path: Path) -> int:
 
 
 def thumbnail_jpeg(path: Path) -> bytes:
-    """Raises InvalidImage."""
+    """Return a small JPEG of a picture's file. Raises InvalidImage."""
     try:
         with Image.open(path) as image:
             image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))

@@ -44,7 +44,7 @@ class Patch(ABC):
         return replace(value, **{field.name: moved(getattr(value, field.name), device) for field in fields(value)})
 
     def truncated(self, rank: int) -> Patch:
-        """With the first `rank` directions only, where a low-rank update has ordered ones; else the same."""
+        """Return the patch with its first `rank` directions if a low-rank update orders them, else itself."""
         return self
 
 

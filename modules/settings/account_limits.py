@@ -12,10 +12,10 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class AccountLimits:
-    """0 is no limit.
+    """The limits of one account; 0 is no limit.
 
     megapixels: of a picture, before anything is cut off; pictures: of a job; steps: of a pass
-    inputs: bytes of pictures that were sent; storage: bytes among the outputs
+    inputs: bytes of uploaded pictures; storage: bytes of the outputs
     """
 
     megapixels: float = 0.0
@@ -25,7 +25,7 @@ class AccountLimits:
     storage: int = 0
 
     def check_size(self, width: int, height: int) -> None:
-        """Raises Invalid."""
+        """Raise Invalid for a picture of more megapixels than the account may have."""
         if self.megapixels and width * height > self.megapixels * 1e6:
             raise Invalid(
                 f"A picture of {width}×{height} has {width * height / 1e6:.2f} megapixels; your account's may have "
@@ -33,12 +33,12 @@ class AccountLimits:
             )
 
     def check_steps(self, steps: int) -> None:
-        """Raises Invalid."""
+        """Raise Invalid for more steps than the account may have."""
         if self.steps and steps > self.steps:
             raise Invalid(f"Your account may ask for {self.steps:,} steps, not {steps:,}.", "Ask for fewer.", "steps")
 
     def check_pictures(self, pictures: int) -> None:
-        """Raises Invalid."""
+        """Raise Invalid for more pictures than a job of the account may have."""
         if self.pictures and pictures > self.pictures:
             raise Invalid(
                 f"A job of your account may make {self.pictures:,} pictures, not {pictures:,}.",
@@ -47,7 +47,10 @@ class AccountLimits:
 
 
 def account_limits(s: Settings, role: str) -> AccountLimits:
-    """role: a name of `Role`, in any case; of an unknown one a guest's limits"""
+    """Return the limits of a role.
+
+    role: a name of `Role`, in any case; an unknown one has a guest's limits
+    """
     if role.lower() == "administrator":
         return AccountLimits()
     if role.lower() == "member":
