@@ -7,6 +7,7 @@ import json
 import pytest
 
 from modules.base.fields import Choice, declared_params
+from modules.base.last_good import last_good_path
 from modules.prompts.styles import Style, write_styles
 from modules.settings.file import SettingsFile
 from modules.settings.foreign import A1111_SETTINGS, CHOICES, CLOSED, SECTIONS
@@ -115,6 +116,7 @@ def test_styles_are_written_out(client):
 
 def test_a_broken_table_of_styles_costs_the_styles_alone_and_heals(client):
     path = client.app.flags.paths.styles_files[0]
+    last_good_path(path).unlink(missing_ok=True)
     path.write_bytes(b"\xff\xfe\x00")
     try:
         assert client.get("/sdapi/v1/prompt-styles").json() == [] and told(post(client))["prompt"] == SMALL["prompt"]

@@ -21,10 +21,12 @@ from starlette.responses import FileResponse, PlainTextResponse, StreamingRespon
 from modules.api import errors
 from modules.api.access import Access
 from modules.api.incoming import BodyMemory, IncomingBody, is_range
+from modules.app.authentication import Authenticator
 from modules.base.bootstrap import listen
 from modules.base.errors import Busy
 from modules.commands.serve import server_config
 from modules.settings.flags import parse_flags
+from modules.store.accounts import AccountStore
 from tests.api.test_protocol import REFUSAL
 from tests.asynchronous import run
 
@@ -59,7 +61,8 @@ def halfway() -> Iterator[bytes]:
 def address(tmp_path_factory) -> Iterator[tuple[str, int]]:
     folder, flags, sock = tmp_path_factory.mktemp("files"), parse_flags([], {}), listen("127.0.0.1", 0)
     (folder / "file.bin").write_bytes(CONTENT)
-    server = uvicorn.Server(server_config(Access(application(folder), (), flags), flags))
+    accounts = Authenticator(AccountStore(folder / "easel.sqlite"), flags)
+    server = uvicorn.Server(server_config(Access(application(folder), accounts, flags), flags))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     yield sock.getsockname()
