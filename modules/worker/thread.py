@@ -88,9 +88,11 @@ class ThreadWorker:
         (self.asked.get(job) or self.runner).add_done_callback(tell)
 
     def _submit(self, spec: JobSpec) -> None:
-        self.config.note_in_hand(f"planning for {spec.owner}", [spec.id])
-        error = outcome(lambda: self.runner.result().submit(spec))
-        self.config.note_in_hand(f"planning for {spec.owner}", [])
+        error = self.runner.exception()      # waits for the runner: until then a death is none of this job's
+        if not error:
+            self.config.note_in_hand(f"planning for {spec.owner}", [spec.id])
+            error = outcome(self.runner.result().submit, spec)
+            self.config.note_in_hand(f"planning for {spec.owner}", [])
         # there is no runner, or it has closed; while stopping the job stays recorded
         if error and not self.stopping:
             log.warning("Job %s cannot be begun: %s", spec.id, error)
