@@ -23,6 +23,7 @@ JOB = {"prompt": "a red circle", "steps": 2, "width": 64, "height": 64}
 PATIENCE = 300      # seconds, on a busy machine
 PAUSE = 0.05        # between two questions, which else would take most of what the start needs
 PAGE = ("/", "/config", "/docs", "/easel/static/favicon.svg")
+STREAM = "text/event-stream; charset=utf-8"
 
 
 @contextmanager
@@ -68,8 +69,10 @@ def asked(address: httpx.URL, paths: list[str], stop: Event) -> list[tuple[str, 
     with httpx.Client(base_url=address, timeout=PATIENCE) as client:
         while not stop.is_set():
             for path in paths:
-                status = client.get(path).status_code
-                failed += [(path, status)] if status >= 500 else []
+                with client.stream("GET", path) as answer:
+                    if answer.headers.get("content-type", "") != STREAM:       # which has no end
+                        answer.read()
+                failed += [(path, answer.status_code)] if answer.status_code >= 500 else []
                 stop.wait(PAUSE)
     return failed
 

@@ -467,7 +467,11 @@ def test_an_unknown_script_or_argument_is_named(script, args, field, named):
 
 def test_the_api_lists_them():
     api = FastAPI()
-    api.include_router(face.routes(SimpleNamespace(models=SimpleNamespace(upscalers=lambda: ["None", "Lanczos"]))))
+    app = SimpleNamespace(
+        models=SimpleNamespace(upscalers=lambda: ["None", "Lanczos"]),
+        data_of=lambda owner: SimpleNamespace(styles=dict),
+    )
+    api.include_router(face.routes(app))
 
     async def door(scope, receive, send):
         await api({**scope, "account": LOCAL_ACCOUNT}, receive, send)

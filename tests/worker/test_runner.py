@@ -89,7 +89,7 @@ def test_pictures_are_numbered_dated_and_tell_how_they_were_made(shop):
     ended, made = shop.make("a", n_iter=2)
     assert ended.state == "done" and len(shop.of("a", Started)) == 1
     assert [m.path.rsplit("/", 1)[1] for m in made] == ["00000-7.png", "00001-8.png"]
-    assert made[0].path.startswith(str(shop.outputs / "txt2img-images"))
+    assert made[0].path.startswith(str(shop.outputs / "me/txt2img-images"))
     text = Image.open(made[1].path).text["parameters"]
     assert text == made[1].infotext and infotext.parse_infotext(text, emphasised)["Seed"] == "8"
     assert shop.make("b")[1][0].path.endswith("/00002-7.png")
