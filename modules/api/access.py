@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 # answered without an account; every other path needs one
 PUBLIC = frozenset({
     "/internal/ping", "/login", "/logout", "/setup",
-    *(f"/login/{name}" for name in ("accounts.css", "boot.js", "common.js", "login.js", "setup.js", "favicon.svg")),
+    *(f"/login/{name}" for name in ("colours.css", "accounts.css", "favicon.svg")),
+    *(f"/login/{name}" for name in ("boot.js", "common.js", "login.js", "setup.js")),
 })
 # the login page, and the pages that it sends a browser back to
 PAGES = frozenset({"/", "/docs", "/account", "/accounts"})

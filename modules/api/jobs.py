@@ -15,6 +15,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
+from modules.api.event_stream import event_response
 from modules.api.job_events import job_events
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
@@ -91,16 +92,11 @@ def routes(app: App) -> APIRouter:
         """Server-sent events: the job as GET returns it, again after each change; the last one is its end."""
         account_name = owner(request)
         found = (await asyncio.to_thread(app.jobs.brief, job, account_name)).id
-        app.streams.check(account_name)
 
         def look() -> dict[str, Any]:
             return job_json(app, app.jobs.brief(found, account_name, newest or None))
 
-        return StreamingResponse(
-            app.streams.counted(account_name, job_events(app.jobs, found, look)),
-            media_type="text/event-stream",
-            headers={"X-Accel-Buffering": "no"},
-        )
+        return event_response(app, account_name, job_events(app.jobs, found, look))
 
     @api.get("/jobs/{job}/preview")
     def preview(job: Id, request: Request) -> Response:

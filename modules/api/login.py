@@ -16,6 +16,7 @@ from modules.api.cookies import SESSION_COOKIE, SETUP_COOKIE, Cookies
 from modules.api.routing import KnownFields, router
 from modules.app.app import App
 from modules.app.authentication import Credential
+from modules.app.colours import COLOURS
 from modules.app.passwords import check_password_form
 from modules.base.accounts import Role, account_name
 from modules.base.errors import Conflict, Forbidden, NotFound, Unauthenticated
@@ -39,6 +40,13 @@ class Login(KnownFields):
 
 
 def routes(app: App) -> APIRouter:
+    api = APIRouter()
+    for part in (login_routes(app), setup_routes(app), account_pages(app)):
+        api.routes.extend(part.routes)
+    return api
+
+
+def login_routes(app: App) -> APIRouter:
     api, cookies, auth = router("accounts", "", Role.ANYONE), Cookies(app.flags.subpath), app.authenticator
 
     @api.get("/login", include_in_schema=False)
@@ -63,6 +71,22 @@ def routes(app: App) -> APIRouter:
         response = Response(status_code=204)
         cookies.clear(response, request.scope, SESSION_COOKIE)
         return response
+
+    @api.get("/login/{name}", include_in_schema=False)
+    def asset(name: str) -> Response:
+        """A file of these pages."""
+        path = page_files().get(name)
+        if path is None:
+            raise NotFound("There is nothing at that address.", "The addresses of the API are at /docs.")
+        headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": PAGE_POLICY}
+        return FileResponse(path, media_type=PAGE_TYPES[path.suffix], headers=headers)
+
+    return api
+
+
+def setup_routes(app: App) -> APIRouter:
+    """Return the routes of a server's first account."""
+    api, cookies, auth = router("accounts", "", Role.ANYONE), Cookies(app.flags.subpath), app.authenticator
 
     @api.get("/setup", include_in_schema=False)
     def setup_page(request: Request, token: Annotated[str, Query(max_length=MAX_ID)] = "") -> Response:
@@ -93,35 +117,29 @@ def routes(app: App) -> APIRouter:
         cookies.clear(response, request.scope, SETUP_COOKIE)
         return response
 
-    @api.get("/login/{name}", include_in_schema=False)
-    def asset(name: str) -> Response:
-        """A file of these pages."""
-        path = ACCOUNT_PAGES / name
-        if name not in page_files():
-            raise NotFound("There is nothing at that address.", "The addresses of the API are at /docs.")
-        headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": PAGE_POLICY}
-        return FileResponse(path, media_type=PAGE_TYPES[path.suffix], headers=headers)
+    return api
 
-    members = router("accounts", "", Role.GUEST)
 
-    @members.get("/account", include_in_schema=False)
+def account_pages(app: App) -> APIRouter:
+    """Return the routes of the pages for those who are logged in."""
+    everybody, administrators = router("accounts", "", Role.GUEST), router("accounts", "", Role.ADMINISTRATOR)
+    auth = app.authenticator
+
+    @everybody.get("/account", include_in_schema=False)
     def account_page() -> Response:
         return page("account.html") if auth.required else redirect(app, "/")
-
-    administrators = router("accounts", "", Role.ADMINISTRATOR)
 
     @administrators.get("/accounts", include_in_schema=False)
     def accounts_page() -> Response:
         return page("accounts.html") if auth.required else redirect(app, "/")
 
-    for each in (members, administrators):
-        api.routes.extend(each.routes)
-    return api
+    everybody.routes.extend(administrators.routes)
+    return everybody
 
 
-def page_files() -> set[str]:
-    """Return the names of the pages' files."""
-    return {path.name for path in ACCOUNT_PAGES.iterdir() if path.suffix in PAGE_TYPES}
+def page_files() -> dict[str, Path]:
+    """Return the pages' files by their names."""
+    return {path.name: path for path in (*ACCOUNT_PAGES.iterdir(), COLOURS) if path.suffix in PAGE_TYPES}
 
 
 def page(name: str) -> HTMLResponse:

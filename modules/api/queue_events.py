@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from modules.api.job_events import KEEPALIVE_COMMENT, changes, happened
+from modules.api.event_stream import record_events
 from modules.app.app import App
 from modules.base.accounts import Account, Role
 from modules.store.jobs import RUNNING
@@ -16,29 +14,15 @@ SHORTEST_SECONDS = 0.5      # between two events
 MOST_AT_WORK = 20           # jobs of which an event tells how far they are
 
 
-async def queue_events(app: App, account: Account, limit: int = 0) -> AsyncIterator[str]:
-    """Yield the queue's events: the first is whole, later ones contain the changes.
+def queue_events(app: App, account: Account, limit: int = 0) -> AsyncIterator[str]:
+    """Return the queue's events: the first is whole, later ones contain the changes.
 
     limit: the number of events, 0 without end
     """
-    changed, loop = asyncio.Event(), asyncio.get_running_loop()
-    known: dict[str, Any] = {}
-    stop = app.jobs.watch_queue(lambda: loop.call_soon_threadsafe(changed.set))
-    try:
-        while True:
-            changed.clear()
-            state = await asyncio.to_thread(queue_state, app, account)
-            if news := changes(known, state):
-                yield f"data: {json.dumps(news)}\n\n"
-                limit -= 1
-            if app.jobs.stopping or limit == 0:
-                return
-            known = state
-            await asyncio.sleep(SHORTEST_SECONDS)
-            while not await happened(changed):
-                yield KEEPALIVE_COMMENT
-    finally:
-        stop()
+    return record_events(
+        app.jobs.watch_queue, lambda: (queue_state(app, account), False), lambda: app.jobs.stopping, SHORTEST_SECONDS,
+        limit,
+    )
 
 
 def queue_state(app: App, account: Account) -> dict[str, Any]:

@@ -155,17 +155,11 @@ class FairQueue:
         self.jobs[job].paused = paused
         self._places = None
 
-    def unfinished_pictures(self, owner: str) -> int:
-        return sum(job.left for job in self.jobs.values() if job.owner == owner)
-
     def place_of(self, job: str) -> QueuePlace:
         """Return a job's place as things are now: later jobs may be due earlier. Paused jobs are last."""
         if self._places is None:
             self._places = dict(self._all_places())
         return self._places.get(job, QueuePlace(0, 0.0))
-
-    def work_left(self) -> float:
-        return sum(job.left * job.work for job in self.jobs.values() if not job.paused)
 
     def in_order(self) -> list[QueuedJob]:
         """Return all jobs: those in hand, then the waiting ones in the order of their start, then the paused ones."""

@@ -534,13 +534,11 @@ class Jobs:
                 self.warn(job, [f"The worker died ({event.reason}); the job was begun again."])
 
 
+ASK_FOR_LESS = (
+    "What it made up to there is kept. Ask for it anew with a smaller size or another model; the server's log may "
+    "tell more."
+)
 SET_ASIDE = WorkerCrashed(
-    "Easel died twice while it worked on this job, so it is set aside; others go on.",
-    "What it made up to there is kept. Ask for it anew with a smaller size or another model; the server's log may "
-    "tell more.",
+    "Easel died twice while it worked on this job, so it is set aside; others go on.", ASK_FOR_LESS
 )
-HUNG = TimedOut(
-    "This job came to a standstill twice, so it is set aside; others go on.",
-    "What it made up to there is kept. Ask for it anew with a smaller size or another model; the server's log may "
-    "tell more.",
-)
+HUNG = TimedOut("This job came to a standstill twice, so it is set aside; others go on.", ASK_FOR_LESS)

@@ -60,7 +60,7 @@ def stored_files(folder: Path, but: str) -> Iterable[tuple[Path, os.stat_result]
                 yield Path(entry.path), entry.stat()
 
 
-def names_in_use(store: JobStore, owner: str) -> set[str]:
-    """Return the names of input pictures of the account's unfinished jobs."""
-    unfinished = (job for job in store.unfinished() if job.owner == owner)
+def names_in_use(store: JobStore, owner: str | None = None) -> set[str]:
+    """Return the names of input pictures of unfinished jobs, of one account or of all."""
+    unfinished = (job for job in store.unfinished() if owner in (None, job.owner))
     return {name for job in unfinished for name in NAME.findall(json.dumps(dict(job.params)))}

@@ -55,15 +55,32 @@ def chosen_file(command: str, description: str, arguments: list[str]) -> Path:
     return found
 
 
-def kept_files(paths: Paths) -> Iterator[tuple[str, Path]]:
-    """Return the name of each file in a backup, with its path."""
-    accounts = paths.data_dir / "configs" / "accounts"
-    found = {
+def files_in_backup(paths: Paths) -> dict[str, Path]:
+    """Return name in a backup → path, of the files at its top."""
+    return {
         "config.json": paths.settings_file,
         "choices.json": paths.settings_file.with_name("choices.json"),
+        DATABASE_NAME: paths.database,
+    }
+
+
+def folders_in_backup(paths: Paths) -> dict[str, Path]:
+    """Return name in a backup → path, of its folders."""
+    return {
+        "styles": paths.styles_files[0].parent,
+        "accounts": paths.data_dir / "configs" / "accounts",
+        "models": paths.models,
+    }
+
+
+def kept_files(paths: Paths) -> Iterator[tuple[str, Path]]:
+    """Return the name of each file in a backup, with its path; the database is copied by itself."""
+    accounts = folders_in_backup(paths)["accounts"]
+    found = files_in_backup(paths) | {
         **{f"styles/{path.name}": path for pattern in paths.styles_files for path in matching_files(pattern)},
         **{f"accounts/{path.relative_to(accounts).as_posix()}": path for path in sorted(accounts.rglob("*"))},
     }
+    del found[DATABASE_NAME]
     for name, path in found.items():
         if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST_KEPT:
             yield name, path

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 
 from modules.app.app import App
+from modules.app.kept_inputs import names_in_use
 from modules.base.accounts import LOCAL_OWNER, account_folder
 from modules.base.border import logged
 from modules.base.errors import DatabaseUnusable
@@ -29,7 +29,6 @@ COPIED_AT_STOP = 64 * 2**20      # bytes of a database that is copied without de
 OTHERS_SECONDS = 3600      # model folders may be another server's too, and the files that it is writing are not touched
 INPUT_SECONDS = 30 * 24 * 3600      # how long an input picture is stored after it was last sent
 CACHED_SECONDS = 24 * 3600      # how long a picture that is not saved can be fetched
-INPUT_NAME = re.compile(r"[0-9a-f]{64}\.png")
 
 
 def checked_database(path: Path) -> tuple[str, ...]:
@@ -91,15 +90,9 @@ def clear_old_pictures(app: App) -> None:
     cache, now = app.flags.paths.cache, time.time()
     inputs = cache / "inputs"
     clear_old(cache, IMAGE_FORMATS, now - CACHED_SECONDS)
-    needed = set(inputs_of_unfinished(app))
+    needed = names_in_use(app.jobs.store)
     for folder in (inputs, *inputs.glob("*/")):      # the local account's, and all others'
         clear_old(folder, IMAGE_FORMATS, now - INPUT_SECONDS, needed)
-
-
-def inputs_of_unfinished(app: App) -> Iterator[str]:
-    """Yield the names of the input pictures of unfinished jobs."""
-    for record in app.jobs.store.unfinished():
-        yield from INPUT_NAME.findall(str(record.params))
 
 
 def forget_old_jobs(app: App) -> None:

@@ -18,7 +18,14 @@ from typing import Any
 from modules.base.errors import Invalid
 from modules.base.files import stays_below, sync_folder, write_error
 from modules.base.process_file import ProcessFile
-from modules.commands.backup import BACKUP_FORMAT, DATABASE_NAME, MANIFEST_NAME, chosen_file
+from modules.commands.backup import (
+    BACKUP_FORMAT,
+    DATABASE_NAME,
+    MANIFEST_NAME,
+    chosen_file,
+    files_in_backup,
+    folders_in_backup,
+)
 from modules.settings.flags import Flags, Paths
 from modules.store.database import refuse_newer
 from modules.store.migrations import MIGRATIONS
@@ -34,7 +41,7 @@ def restore(flags: Flags, arguments: list[str]) -> int:
     held = ProcessFile(paths.server_lock)
     try:
         with tempfile.TemporaryDirectory(prefix="easel-restore-", dir=paths.data_dir) as folder:
-            files = unpacked(source, Path(folder))
+            files = unpacked(source, Path(folder), paths)
             kept = replace_files(files, paths)
     except OSError as error:
         raise write_error(source, error) from error
@@ -45,11 +52,11 @@ def restore(flags: Flags, arguments: list[str]) -> int:
     return 0
 
 
-def unpacked(source: Path, folder: Path) -> dict[str, Path]:
+def unpacked(source: Path, folder: Path, paths: Paths) -> dict[str, Path]:
     """Unpack the files of a backup, checked against its manifest, into `folder`. Raises Invalid."""
     try:
         with zipfile.ZipFile(source) as archive:
-            listed = read_manifest(archive)
+            listed = read_manifest(archive, paths)
             for name, about in listed.items():
                 unpack(archive, name, about, folder / name)
     except FileNotFoundError as error:
@@ -71,7 +78,7 @@ def no_backup(source: Path, error: Exception) -> Invalid:
     )
 
 
-def read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+def read_manifest(archive: zipfile.ZipFile, paths: Paths) -> dict[str, Any]:
     """Return the files in the manifest. Raises ValueError or KeyError."""
     if archive.getinfo(MANIFEST_NAME).file_size > LARGEST_MANIFEST:
         raise ValueError("its manifest is too large")
@@ -79,17 +86,11 @@ def read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     if manifest["easel_backup"] != BACKUP_FORMAT:
         raise ValueError("it is of another version")
     listed: dict[str, Any] = manifest["files"]
-    if strange := [name for name in listed if not stays_below(name) or not place_is_known(name)]:
-        raise ValueError(f"{strange[0]!r:.200} is none of its files")
+    for name in listed:
+        place_of_file(name, paths)
     if sum(about["size"] for about in listed.values()) > LARGEST_BACKUP:
         raise ValueError("it is too large")
     return listed
-
-
-def place_is_known(name: str) -> bool:
-    top = name.partition("/")[0]
-    ending = {"styles": "", "accounts": "", "models": ".json"}.get(top) if "/" in name else None
-    return name in ("config.json", "choices.json", DATABASE_NAME) or (ending is not None and name.endswith(ending))
 
 
 def unpack(archive: zipfile.ZipFile, name: str, about: dict[str, Any], target: Path) -> None:
@@ -136,13 +137,11 @@ def replace_files(files: dict[str, Path], paths: Paths) -> Path:
 
 
 def place_of_file(name: str, paths: Paths) -> Path:
+    """Return the place of a backup's file. Raises ValueError for a name that no backup has."""
     top, _, below = name.partition("/")
-    folders = {
-        "styles": paths.styles_files[0].parent,
-        "accounts": paths.data_dir / "configs" / "accounts",
-        "models": paths.models,
-    }
-    files = {"config.json": paths.settings_file, DATABASE_NAME: paths.database}
-    if below:
-        return folders[top] / below
-    return files.get(name, paths.settings_file.with_name(name))
+    files, folders = files_in_backup(paths), folders_in_backup(paths)
+    if name in files:
+        return files[name]
+    if not below or top not in folders or not stays_below(name) or (top == "models" and not name.endswith(".json")):
+        raise ValueError(f"{name!r:.200} is none of its files")
+    return folders[top] / below

@@ -11,7 +11,6 @@ import socket
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -180,7 +179,7 @@ async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: async
             if wants_browser(app.flags):
                 await asyncio.to_thread(webbrowser.open, address)
         # without it the page and the model cards still work, and the log has the reason
-        await asyncio.to_thread(partial(logged, start_worker, app, failure="The worker could not be started"))
+        await asyncio.to_thread(logged, start_worker, app, failure="The worker could not be started")
         app.hooks.app_started(app, api)
         house = Housekeeping(app)
         house.start()

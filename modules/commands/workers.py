@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -107,15 +107,10 @@ def flags_of(values: Mapping[str, Any]) -> Flags:
     return Flags(**{name: typed_flag(types[name], value) for name, value in values.items()})
 
 
-def same(value: Any) -> Any:
-    return value
-
-
 def typed_flag(declared: str, value: Any) -> Any:
-    one: Callable[[Any], Any] = Path if "Path" in declared else same
-    if value is None:
-        return None
-    return tuple(map(one, value)) if isinstance(value, list) else one(value)
+    if isinstance(value, list):
+        return tuple(typed_flag(declared, each) for each in value)
+    return Path(value) if value is not None and "Path" in declared else value
 
 
 def placement(flags: Flags) -> Placement:

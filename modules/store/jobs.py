@@ -153,11 +153,6 @@ class JobStore:
             db.executemany("DELETE FROM jobs WHERE id = ?", [(row["id"],) for row in old])
         return len(old)
 
-    def count_by_state(self) -> dict[str, int]:
-        with self.database.reading() as db:
-            rows = db.execute("SELECT state, count(*) AS jobs FROM jobs GROUP BY state")
-            return {row["state"]: row["jobs"] for row in rows}
-
     def add_output(self, job: str, output: OutputRecord) -> None:
         with self.database.open() as db:
             before = db.execute("DELETE FROM outputs WHERE job = ? AND position = ?", (job, output.index)).rowcount

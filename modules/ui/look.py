@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from modules.app.colours import COLOURS
 from modules.ui.bundle import bundle_modules
 from modules.ui.document import FOR_GOOD
 
@@ -64,7 +65,8 @@ class Assets:
 
     @classmethod
     def build(cls) -> Assets:
-        sheet = "\n".join((ASSETS / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
+        sheets = (COLOURS, *(ASSETS / f"{name}.css" for name in SHEETS))
+        sheet = "\n".join(path.read_text(encoding="utf-8") for path in sheets)
         boot = (ASSETS / "core" / "boot.js").read_text(encoding="utf-8")
         return cls(
             Built("boot", "js", boot),
@@ -92,5 +94,5 @@ def embedded(value: Any) -> str:
 
 
 def theme() -> gr.themes.Base:
-    """Return the theme, with our own fonts, none fetched; colours come from variables.css."""
+    """Return the theme, with our own fonts, none fetched; colours come from app/colours.css."""
     return gr.themes.Base(font=FONT, font_mono=MONO, radius_size="sm", spacing_size="sm", text_size="sm")

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from modules.api import event_stream
 from modules.api import job_events as module
-from modules.api.job_events import KEEPALIVE_COMMENT, job_events
+from modules.api.event_stream import KEEPALIVE_COMMENT
+from modules.api.job_events import job_events
 from tests.asynchronous import run
 from tests.servers import serving, settled, with_tiny_model
 
@@ -75,7 +77,7 @@ class Changing:
 
 
 def test_a_quiet_stream_sends_comments_and_one_that_is_left_stops_watching(monkeypatch):
-    monkeypatch.setattr(module, "QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(event_stream, "QUIET_SECONDS", 0.01)
     monkeypatch.setattr(module, "LEAST_SECONDS", 0)
     jobs = Changing()
 

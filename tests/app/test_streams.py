@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
+from modules.api.event_stream import event_response
 from modules.app.streams import Streams
 from modules.base.errors import Busy
 from tests.asynchronous import run
@@ -38,5 +40,18 @@ def test_an_account_has_so_many_streams_and_all_together_have_so_many():
         for stream in (*first, last):
             await stream.aclose()
         assert streams.open == {}
+
+    run(try_it())
+
+
+def test_every_response_of_events_is_counted():
+    async def try_it():
+        app = SimpleNamespace(streams=Streams(of_account=1, of_all=3))
+        first = event_response(app, "alice", endless())
+        assert await anext(first.body_iterator) == "data" and app.streams.open == {"alice": 1}
+        with pytest.raises(Busy):
+            event_response(app, "alice", endless())
+        await first.body_iterator.aclose()
+        assert app.streams.open == {}
 
     run(try_it())

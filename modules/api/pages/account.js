@@ -11,7 +11,10 @@ byId("change").onsubmit = (event) => {
   event.preventDefault();
   byId("changed").hidden = true;
   attempt("wrong", async () => {
-    await ask("easel/v1/account/password", "POST", { current: byId("current").value, password: byId("password").value });
+    await ask("easel/v1/account/password", "POST", {
+      current: byId("current").value,
+      password: byId("password").value,
+    });
     event.target.reset();
     byId("name").value = account.name;
     byId("changed").hidden = false;
@@ -40,8 +43,17 @@ async function show(kind, verb, none) {
 }
 
 function row(each, verb) {
-  const what = h("div", {}, h("strong", {}, each.label || "a browser"), each.current ? h("em", {}, " – this one") : null,
-    h("small", {}, `made ${time(each.created)}${each.address ? ` from ${each.address}` : ""}, last used ${time(each.used)}`));
+  const what = h(
+    "div",
+    {},
+    h("strong", {}, each.label || "a browser"),
+    each.current ? h("em", {}, " – this one") : null,
+    h(
+      "small",
+      {},
+      `made ${time(each.created)}${each.address ? ` from ${each.address}` : ""}, last used ${time(each.used)}`,
+    ),
+  );
   const end = h("button", { type: "button", ariaLabel: `${verb} ${each.label}` }, verb);
   end.onclick = () => attempt("token_wrong", async () => {
     await ask(`easel/v1/account/credentials/${encodeURIComponent(each.id)}`, "DELETE");

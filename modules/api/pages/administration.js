@@ -20,7 +20,8 @@ byId("add").onsubmit = (event) => {
 
 /** A name that was somebody's before: is it the same person? */
 function askWhether(error) {
-  if (error instanceof Refused && error.message.startsWith("There was an account")) byId("returning_part").hidden = false;
+  if (error instanceof Refused && error.message.startsWith("There was an account"))
+    byId("returning_part").hidden = false;
   throw error;
 }
 
@@ -34,23 +35,47 @@ const change = (name, body) => ask(`easel/v1/accounts/${encodeURIComponent(name)
 function row(each) {
   const used = each.used ? `, last seen ${time(each.used)}` : "";
   const about = each.by_flag ? "in the server's flags" : `made ${time(each.created)}${used}`;
-  const what = h("div", {}, h("strong", {}, each.name), each.disabled ? h("em", {}, " – disabled") : null, each.name === me.name ? h("em", {}, " – you") : null,
-    h("small", {}, `${about}; ${counted(each.sessions, "session")}, ${counted(each.tokens, "token")}`));
+  const what = h(
+    "div",
+    {},
+    h("strong", {}, each.name),
+    each.disabled ? h("em", {}, " – disabled") : null,
+    each.name === me.name ? h("em", {}, " – you") : null,
+    h("small", {}, `${about}; ${counted(each.sessions, "session")}, ${counted(each.tokens, "token")}`),
+  );
   return h("li", {}, what, each.by_flag ? h("span", {}, each.role) : controls(each));
 }
 
 const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
 
 function controls(each) {
-  const acting = (action) => (event) => attempt("wrong", async () => { await action(event); await refresh(); }).then(refresh);
-  const role = h("select", { ariaLabel: `Role of ${each.name}` }, ...ROLES.map((name) => h("option", { value: name, selected: name === each.role }, name)));
+  const acting = (action) => (event) =>
+    attempt("wrong", async () => {
+      await action(event);
+      await refresh();
+    }).then(refresh);
+  const role = h(
+    "select",
+    { ariaLabel: `Role of ${each.name}` },
+    ...ROLES.map((name) => h("option", { value: name, selected: name === each.role }, name)),
+  );
   role.onchange = acting(() => change(each.name, { role: role.value }));
-  const button = (text, action) => h("button", { type: "button", onclick: acting(action), ariaLabel: `${text}: ${each.name}` }, text);
-  return h("div", { className: "controls" }, role,
+  const button = (text, action) =>
+    h("button", { type: "button", onclick: acting(action), ariaLabel: `${text}: ${each.name}` }, text);
+  return h(
+    "div",
+    { className: "controls" },
+    role,
     button("New password", () => newPassword(each.name)),
     button(each.disabled ? "Enable" : "Disable", () => change(each.name, { disabled: !each.disabled })),
-    button("Delete", () => confirm(`Delete the account ${each.name}? Nobody can log in to it any more; its pictures stay on the server.`)
-      && ask(`easel/v1/accounts/${encodeURIComponent(each.name)}`, "DELETE")));
+    button(
+      "Delete",
+      () =>
+        confirm(
+          `Delete the account ${each.name}? Nobody can log in to it any more; its pictures stay on the server.`,
+        ) && ask(`easel/v1/accounts/${encodeURIComponent(each.name)}`, "DELETE"),
+    ),
+  );
 }
 
 async function newPassword(name) {
@@ -70,8 +95,16 @@ let oldest = null;
 
 async function log(before) {
   const lines = await ask(`easel/v1/audit?limit=${PART}${before ? `&before=${before}` : ""}`);
-  const rows = lines.map((line) => h("tr", {}, h("td", {}, time(line.at)), h("td", {}, line.account || "somebody"),
-    h("td", {}, [line.action, line.subject === line.account ? "" : line.subject].filter(Boolean).join(": ")), h("td", {}, line.address)));
+  const rows = lines.map((line) =>
+    h(
+      "tr",
+      {},
+      h("td", {}, time(line.at)),
+      h("td", {}, line.account || "somebody"),
+      h("td", {}, [line.action, line.subject === line.account ? "" : line.subject].filter(Boolean).join(": ")),
+      h("td", {}, line.address),
+    ),
+  );
   const body = byId("audit").tBodies[0];
   if (before) body.append(...rows);
   else body.replaceChildren(...rows);

@@ -19,7 +19,8 @@ export async function ask(path, method = "GET", body = undefined) {
   }
   const text = await response.text();
   if (response.ok) return text ? JSON.parse(text) : null;
-  if (response.status === 401 && !path.startsWith("login") && !path.endsWith("password")) location.assign(new URL("login", BASE));
+  if (response.status === 401 && !path.startsWith("login") && !path.endsWith("password"))
+    location.assign(new URL("login", BASE));
   throw new Refused(refusal(text, response.status));
 }
 
@@ -68,7 +69,8 @@ export function reveal(secret) {
     range.selectNodeContents(byId("secret"));
     getSelection().removeAllRanges();
     getSelection().addRange(range);
-    try { await navigator.clipboard.writeText(secret); } catch { document.execCommand("copy"); }      // plain http has no clipboard API
+    // plain http has no clipboard API
+    try { await navigator.clipboard.writeText(secret); } catch { document.execCommand("copy"); }
     byId("copy").textContent = "Copied";
     setTimeout(() => { byId("copy").textContent = "Copy"; }, 2000);
   };
