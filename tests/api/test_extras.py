@@ -228,8 +228,9 @@ def test_an_interrupted_request_is_told_so(client, monkeypatch):
 def test_pictures_and_jobs_are_their_owners(guarded):
     alice, bob = (httpx.BasicAuth(*each) for each in (("alice", "a-secret"), ("bob", "b-secret")))
     assert guarded.post("/sdapi/v1/extra-single-image", json={"image": encoded()}).status_code == 401
+    before = {each["id"] for each in guarded.get("/easel/v1/jobs", auth=alice).json()}
     guarded.post("/sdapi/v1/extra-single-image", json={"image": encoded(), **NEAREST}, auth=alice).raise_for_status()
-    [job] = [each for each in guarded.get("/easel/v1/jobs", auth=alice).json() if each["kind"] == "extras"]
+    [job] = [each for each in guarded.get("/easel/v1/jobs", auth=alice).json() if each["id"] not in before]
     assert guarded.get(job["pictures"][0]["url"], auth=bob).status_code == 404
 
 

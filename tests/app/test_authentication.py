@@ -13,6 +13,7 @@ from modules.base.accounts import Role
 from modules.base.errors import Unauthenticated
 from modules.settings.flags import parse_flags
 from modules.store.accounts import AccountStore
+from tests.asynchronous import run
 
 PASSWORD = "correct horse"
 HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
@@ -42,7 +43,7 @@ def test_a_database_that_fails_for_a_while_is_looked_at_again(store, monkeypatch
 
     monkeypatch.setattr(store, "revision", failing)
     AccountStore(store.db.path).add("bob", Role.MEMBER, HASHED)
-    asyncio.run(asyncio.wait_for(watched(), 60))
+    run(asyncio.wait_for(watched(), 60))
     assert len(failures) >= 3
 
 
@@ -59,7 +60,7 @@ def test_a_remembered_password_is_forgotten_with_the_change(store):
             await auth.by_password("ann", PASSWORD, "")
         assert (await auth.by_password("ANN", "battery staple", "")).account.name == "ann"
 
-    asyncio.run(logins())
+    run(logins())
 
 
 def test_one_account_may_have_a_password_for_the_page_and_another_for_the_api(store):
@@ -73,4 +74,4 @@ def test_one_account_may_have_a_password_for_the_page_and_another_for_the_api(st
         with pytest.raises(Unauthenticated):
             await auth.by_password("kim", "x", "")
 
-    asyncio.run(logins())
+    run(logins())

@@ -313,7 +313,7 @@ def test_a_sketch_is_painted_into_the_picture(opened):
     assert sketched.size == SIZE and sketched.getpixel((160, 100)) == (255, 128, 0)
     assert same(sketched.crop((0, 0, 320, 70)), drawn().crop((0, 0, 320, 70)))
     assert result(page, "mask") is None
-    page.mouse.move(*on_screen(page, 20, 20))
+    page.mouse.move(*on_screen(page, 20.5, 20.5))
     page.keyboard.press("i")
     assert page.evaluate("editor.brush.colour") == "#{:02x}{:02x}{:02x}".format(*drawn().getpixel((20, 20)))
 
