@@ -1,0 +1,113 @@
+"""The contract of a `Worker` (engine/messages.py): a thread and a process tell the same and make the same pictures."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from modules.commands.assemble import assemble
+from modules.commands.workers import worker_of
+from modules.engine.messages import Ended, JobSpec, Made, Progress, Started
+from modules.params.txt2img import Txt2Img
+from modules.settings.flags import parse_flags
+from modules.settings.options import Settings
+from tests.servers import with_tiny_model
+
+pytestmark = pytest.mark.slow      # each kind of worker loads torch and a model
+KINDS = ("thread", "process")
+
+
+class ContractShop:
+    """A worker as the server starts it, and everything it told."""
+
+    def __init__(self, data, kind):
+        self.events, self.changed = [], threading.Condition()
+        flags = ["--data-dir", str(data), "--ckpt", str(data / "models/Stable-diffusion/tiny-sd1.safetensors")]
+        app = assemble(parse_flags([*flags, "--worker", kind], {}))
+        self.worker = worker_of(app, self.hear)
+        self.worker.start()
+
+    def hear(self, event):
+        with self.changed:
+            self.events.append(event)
+            self.changed.notify_all()
+
+    def until(self, true):
+        with self.changed:
+            assert self.changed.wait_for(true, 300), self.events[-5:]
+
+    def submit(self, job, done=(), **fields):
+        params = Txt2Img(**{"prompt": "a red circle", "seed": 7, "steps": 4, "width": 64, "height": 64, **fields})
+        self.worker.submit(JobSpec(job, "local", "txt2img", asdict(params), asdict(Settings()), done=done, alone=True))
+
+    def of(self, job, *kinds):
+        return [event for event in list(self.events) if event.job == job and isinstance(event, kinds)]
+
+    def ended(self, job):
+        self.until(lambda: self.of(job, Ended))
+        return self.of(job, Ended)
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory):
+    found = {kind: ContractShop(with_tiny_model(tmp_path_factory.mktemp(kind)), kind) for kind in KINDS}
+    yield found
+    for shop in found.values():
+        shop.worker.stop()
+
+
+def told(shop, job):
+    """Of a job what is told in the same order by any worker; of progress only the newest need arrive."""
+    return [type(event).__name__ for event in shop.of(job, Started, Made, Ended)]
+
+
+def test_thread_and_process_make_the_same_pictures_to_the_bit_and_tell_the_same_in_the_same_order(shops):
+    pixels, orders, texts = [], [], []
+    for shop in shops.values():
+        shop.submit("a", n_iter=2, sampler_name="Euler a")
+        assert [end.state for end in shop.ended("a")] == ["done"]
+        made = shop.of("a", Made)
+        pixels.append([np.asarray(Image.open(each.path)) for each in made])
+        texts.append([(each.index, each.infotext, each.facts) for each in made])
+        orders.append(told(shop, "a"))
+    assert np.array_equal(*pixels) and orders[0] == orders[1] and texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_resumed_job_makes_only_what_is_left(shops, kind):
+    shops[kind].submit("resumed", done=(0,), n_iter=2)
+    assert [end.state for end in shops[kind].ended("resumed")] == ["done"]
+    assert [made.index for made in shops[kind].of("resumed", Made)] == [1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_interrupted_job_ends_as_that_and_the_next_is_made(shops, kind):
+    shop = shops[kind]
+    shop.submit("long", steps=150, n_iter=20)
+    shop.until(lambda: shop.of("long", Progress))
+    shop.worker.interrupt("long")
+    shop.worker.interrupt("long")
+    assert [end.state for end in shop.ended("long")] == ["interrupted"]
+    shop.submit("next")
+    assert [end.state for end in shop.ended("next")] == ["done"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_skipped_picture_leaves_the_others_of_its_job(shops, kind):
+    shop = shops[kind]
+    shop.submit("skipped", steps=100, n_iter=2)
+    shop.until(lambda: shop.of("skipped", Progress))
+    shop.worker.skip("skipped")
+    assert [end.state for end in shop.ended("skipped")] == ["done"]
+    assert 1 in [made.index for made in shop.of("skipped", Made)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_job_that_cannot_be_planned_fails_with_the_reason(shops, kind):
+    shops[kind].submit("wrong", prompt="x", sampler_name="No such sampler")
+    [end] = shops[kind].ended("wrong")
+    assert end.state == "failed" and end.error["status"] == 404
