@@ -148,6 +148,7 @@ class Param(GroupedMetadata):
     help: str                    # one sentence, shown beside the control and in the API's schema
     infotext: str = ""           # key in the PNG text; `Size-1`, `Size-2` are written `Size: 512x768`; "" = not written
     always: bool = False         # written even at its default
+    shapes: bool = False         # it shapes every picture: written wherever it is not at its default
     form: Any = UNSET            # the form's default, where A1111's differs from the API's
     section: str = ""            # settings: A1111's section
     server: bool = False         # settings: only the administrator's, the same for all

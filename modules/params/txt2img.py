@@ -37,7 +37,7 @@ class Generation:
     seed_resize_from_h: Annotated[int, Param("Resize seed from height", Slider(-1, 2048, 8), "Keep the composition this seed has at that height; 0 is off.", "Seed resize from-2", form=0)] = -1
     n_iter: Annotated[int, Param("Batch count", Slider(1, 100), "How many batches, one after another.")] = 1
     batch_size: Annotated[int, Param("Batch size", Slider(1, 8), "How many pictures are made together.")] = 1
-    tiling: Annotated[bool, Param("Tiling", Checkbox(), "The picture continues at its opposite edges, so that it can be laid side by side.", "Tiling")] = False
+    tiling: Annotated[bool, Param("Tiling", Checkbox(), "The picture continues at its opposite edges, so that it can be laid side by side.", "Tiling", shapes=True)] = False
     refiner_checkpoint: Annotated[str, Param("Refiner", Choice("refiners"), "A second checkpoint that finishes the picture.", "Refiner")] = ""
     refiner_switch_at: Annotated[float, Param("Switch at", Slider(0.01, 1, 0.01), "After which share of the sampling the refiner takes over.", "Refiner switch at")] = 0.8
     script_name: Name = ""                                             # one of `params.scripts`

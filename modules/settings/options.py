@@ -48,24 +48,24 @@ class Settings:
     sd_checkpoints_limit: Annotated[int, Param("Checkpoints kept loaded", Slider(1, 10), "More are dropped from memory, oldest first.", section="sd", server=True)] = 1
     emphasis: Annotated[str, Param("Emphasis mode", Choice(("None", "Ignore", "Original", "No norm")), "What (word:1.2) does to the text's meaning.", "Emphasis", section="sd")] = "Original"
     randn_source: Annotated[str, Param("Random number source", Choice(("GPU", "CPU", "NV")), "Whose noise a seed gives: this device's, the CPU's, or an NVIDIA GPU's on any device.", "RNG", section="sd")] = "GPU"
-    comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", "Prompt word wrap", section="sd")] = 20
+    comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", "Prompt word wrap", section="sd", shapes=True)] = 20
     CLIP_stop_at_last_layers: Annotated[int, Param("Clip skip", Slider(1, 12), "Read the prompt from a layer before the last; 1 is the last.", "Clip skip", section="sd")] = 1
-    enable_quantization: Annotated[bool, Param("Quantise timesteps", Checkbox(), "Ask the model at whole timesteps only.", "Quantization", section="sd")] = False
+    enable_quantization: Annotated[bool, Param("Quantise timesteps", Checkbox(), "Ask the model at whole timesteps only.", "Quantization", section="sd", shapes=True)] = False
 
     hires_fix_refiner_pass: Annotated[str, Param("Hires fix: passes with the refiner", Choice(("first pass", "both passes", "second pass")), "In which of the two passes the refiner takes over.", "Hires refiner", section="sd")] = "second pass"
     refiner_networks: Annotated[bool, Param("Networks with the refiner", Checkbox(), "Let the prompt's LoRAs and hypernetworks work on the refiner too, as far as they fit it; A1111's refiner works without.", "Refiner networks", section="sd")] = False
 
-    sdxl_crop_top: Annotated[int, Param("SDXL crop top", Number(0, 8192), "Tell SDXL that so many pixels were cut off above.", "SDXL crop top", section="sdxl")] = 0
-    sdxl_crop_left: Annotated[int, Param("SDXL crop left", Number(0, 8192), "Tell SDXL that so many pixels were cut off at the left.", "SDXL crop left", section="sdxl")] = 0
-    sdxl_refiner_low_aesthetic_score: Annotated[float, Param("SDXL low aesthetic score", Slider(0, 10, 0.1), "How good the refiner is told the negative prompt's picture is.", "SDXL low aesthetic score", section="sdxl")] = 2.5
-    sdxl_refiner_high_aesthetic_score: Annotated[float, Param("SDXL high aesthetic score", Slider(0, 10, 0.1), "How good the refiner is told the prompt's picture is.", "SDXL high aesthetic score", section="sdxl")] = 6.0
-    sdxl_clip_l_skip: Annotated[bool, Param("Clip skip SDXL", Checkbox(), "Let clip skip count for the first of SDXL's text encoders.", "Clip skip SDXL", section="sd")] = False
+    sdxl_crop_top: Annotated[int, Param("SDXL crop top", Number(0, 8192), "Tell SDXL that so many pixels were cut off above.", "SDXL crop top", section="sdxl", shapes=True)] = 0
+    sdxl_crop_left: Annotated[int, Param("SDXL crop left", Number(0, 8192), "Tell SDXL that so many pixels were cut off at the left.", "SDXL crop left", section="sdxl", shapes=True)] = 0
+    sdxl_refiner_low_aesthetic_score: Annotated[float, Param("SDXL low aesthetic score", Slider(0, 10, 0.1), "How good the refiner is told the negative prompt's picture is.", "SDXL low aesthetic score", section="sdxl", shapes=True)] = 2.5
+    sdxl_refiner_high_aesthetic_score: Annotated[float, Param("SDXL high aesthetic score", Slider(0, 10, 0.1), "How good the refiner is told the prompt's picture is.", "SDXL high aesthetic score", section="sdxl", shapes=True)] = 6.0
+    sdxl_clip_l_skip: Annotated[bool, Param("Clip skip SDXL", Checkbox(), "Let clip skip count for the first of SDXL's text encoders.", "Clip skip SDXL", section="sd", shapes=True)] = False
 
     sd_vae: Annotated[str, Param("SD VAE", Choice("vaes"), "What turns latents into pictures: a file, the checkpoint's own, or Automatic: a file of the checkpoint's name.", "VAE", section="vae")] = "Automatic"
     sd_vae_overrides_per_model_preferences: Annotated[bool, Param("A chosen VAE goes before a checkpoint's own preference", Checkbox(), "Off: what a checkpoint's card names is used even where another VAE is chosen.", section="vae")] = True
-    sd_vae_encode_method: Annotated[str, Param("VAE type for encode", Choice(("Full", "TAESD")), "TAESD is much faster and nearly as good, if its files are in models/VAE-approx.", "VAE Encoder", section="vae")] = "Full"
-    sd_vae_decode_method: Annotated[str, Param("VAE type for decode", Choice(("Full", "TAESD")), "TAESD is much faster and nearly as good, if its files are in models/VAE-approx.", "VAE Decoder", section="vae")] = "Full"
-    sd_vae_tiles: Annotated[bool, Param("Decode in tiles", Checkbox(), "Turn large latents into pictures piece by piece: less memory, and edges that may differ slightly.", "VAE tiles", section="vae")] = False
+    sd_vae_encode_method: Annotated[str, Param("VAE type for encode", Choice(("Full", "TAESD")), "TAESD is much faster and nearly as good, if its files are in models/VAE-approx.", "VAE Encoder", section="vae", shapes=True)] = "Full"
+    sd_vae_decode_method: Annotated[str, Param("VAE type for decode", Choice(("Full", "TAESD")), "TAESD is much faster and nearly as good, if its files are in models/VAE-approx.", "VAE Decoder", section="vae", shapes=True)] = "Full"
+    sd_vae_tiles: Annotated[bool, Param("Decode in tiles", Checkbox(), "Turn large latents into pictures piece by piece: less memory, and edges that may differ slightly.", "VAE tiles", section="vae", shapes=True)] = False
 
     inpainting_mask_weight: Annotated[float, Param("Inpainting conditioning mask strength", Slider(0, 1, 0.01), "How much of the masked part is hidden from an inpainting model; 0 shows it all.", "Conditional mask weight", section="img2img")] = 1.0
     initial_noise_multiplier: Annotated[float, Param("Noise multiplier for img2img", Slider(0, 1.5, 0.001), "Weaker noise smooths the picture, stronger adds detail.", "Noise multiplier", section="img2img")] = 1.0
@@ -108,13 +108,13 @@ class Settings:
     hypertile_max_tile_vae: Annotated[int, Param("Hypertile VAE max tile size", Slider(0, 512, 16), "Pixels; tiles are about so large, and no smaller than 128.", "Hypertile VAE max tile size", section="hypertile")] = 128
     hypertile_swap_size_vae: Annotated[int, Param("Hypertile VAE swap size", Slider(0, 64), "Among how many tile sizes it chooses.", "Hypertile VAE swap size", section="hypertile")] = 3
 
-    use_old_scheduling: Annotated[bool, Param("Old prompt editing timelines", Checkbox(), "Read [a:b:when] as versions before 1.6 did.", "Old prompt editing timelines", section="compatibility")] = False
+    use_old_scheduling: Annotated[bool, Param("Old prompt editing timelines", Checkbox(), "Read [a:b:when] as versions before 1.6 did.", "Old prompt editing timelines", section="compatibility", shapes=True)] = False
     auto_backcompat: Annotated[bool, Param("Automatic compatibility", Checkbox(), "Pasted generation data of older versions switches on what keeps its picture.", section="compatibility")] = True
     use_old_hires_fix_width_height: Annotated[bool, Param("Hires fix: width and height are the result's", Checkbox(), "As A1111 first had it: the first pass draws about 512 × 512 pixels.", section="compatibility")] = False
     hires_fix_use_firstpass_conds: Annotated[bool, Param("Hires fix: read the second prompt with the first pass's networks", Checkbox(), "LoRAs of the hires prompt then change the picture, not what its words mean.", "Hires conds of first pass", section="compatibility")] = False
-    use_old_emphasis_implementation: Annotated[bool, Param("Old emphasis", Checkbox(), "Read prompts as A1111's first versions did: brackets alone weigh, and 75 tokens are all.", "Old emphasis", section="compatibility")] = False
-    use_old_karras_scheduler_sigmas: Annotated[bool, Param("Old Karras levels", Checkbox(), "Karras schedules run from 10 to 0.1 whatever the model.", "Old Karras sigmas", section="compatibility")] = False
-    use_downcasted_alpha_bar: Annotated[bool, Param("Downcast alphas_cumprod", Checkbox(), "Noise levels in half precision, as before 1.7.", "Downcast alphas_cumprod", section="compatibility")] = False
+    use_old_emphasis_implementation: Annotated[bool, Param("Old emphasis", Checkbox(), "Read prompts as A1111's first versions did: brackets alone weigh, and 75 tokens are all.", "Old emphasis", section="compatibility", shapes=True)] = False
+    use_old_karras_scheduler_sigmas: Annotated[bool, Param("Old Karras levels", Checkbox(), "Karras schedules run from 10 to 0.1 whatever the model.", "Old Karras sigmas", section="compatibility", shapes=True)] = False
+    use_downcasted_alpha_bar: Annotated[bool, Param("Downcast alphas_cumprod", Checkbox(), "Noise levels in half precision, as before 1.7.", "Downcast alphas_cumprod", section="compatibility", shapes=True)] = False
     refiner_switch_by_sample_steps: Annotated[bool, Param("Refiner switches by steps", Checkbox(), "Count sampling steps instead of timesteps, as before 1.8.", "Refiner switch by sampling steps", section="compatibility")] = False
 
     eta_ddim: Annotated[float, Param("Eta for DDIM", Slider(0, 1, 0.01), "Share of fresh noise at each DDIM step.", "Eta DDIM", section="sampler-params")] = 0.0
@@ -138,7 +138,7 @@ class Settings:
     s_min_uncond: Annotated[float, Param("Negative Guidance minimum sigma", Slider(0, 15, 0.01), "Below this noise level every other step leaves the negative prompt out, for speed.", "NGMS", section="optimizations")] = 0.0
     s_min_uncond_all: Annotated[bool, Param("Negative Guidance minimum sigma all steps", Checkbox(), "Leave it out at every step below that level.", "NGMS all steps", section="optimizations")] = False
     sgm_noise_multiplier: Annotated[bool, Param("SGM noise multiplier", Checkbox(), "Start from slightly stronger noise, as Stability's own code does.", "SGM noise multiplier", section="sampler-params")] = False
-    sd_noise_schedule: Annotated[str, Param("Noise schedule", Choice(("Default", "Zero Terminal SNR")), "Zero Terminal SNR begins at pure noise, for models trained so.", "Noise Schedule", section="sampler-params")] = "Default"
+    sd_noise_schedule: Annotated[str, Param("Noise schedule", Choice(("Default", "Zero Terminal SNR")), "Zero Terminal SNR begins at pure noise, for models trained so.", "Noise Schedule", section="sampler-params", shapes=True)] = "Default"
 
     upscaler_for_img2img: Annotated[str, Param("Upscaler for img2img", Choice("upscalers"), "What enlarges a picture that is smaller than the result; None is Lanczos.", "Upscaler for img2img", section="upscaling")] = "None"
     ESRGAN_tile: Annotated[int, Param("Tile size for upscalers", Slider(0, 512, 16), "Models enlarge a picture piece by piece, in tiles of this side in pixels; 0 takes all of it at once.", "ESRGAN tile", section="upscaling")] = 192

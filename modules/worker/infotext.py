@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from modules.base.fields import declared_params
+from modules.base.fields import declared_params, defaults
 from modules.base.version import VERSION
 from modules.library.upscalers import BUILT_IN
 from modules.params import infotext
@@ -85,14 +85,12 @@ def setting_pairs(plan: ImagePlan) -> Iterator[Pair]:
     if any(bracket in plan.params.prompt + plan.params.negative_prompt for bracket in "()[]"):
         yield from changed_pairs(plan, "emphasis")
     yield from sampler_options(plan)
-    if plan.params.tiling:
-        yield "Tiling", True
     hashes = {without_separators(lora.name): lora.hash for each in plan.passes for lora in each.files.networks.loras}
     if hashes and s.lora_add_hashes_to_infotext:
         yield "Lora hashes", ", ".join(f"{name}: {hashed}" for name, hashed in hashes.items())
     if plan.settings.scheduled_networks and any(len(each.networks.entries) > 1 for each in plan.passes):
         yield from changed_pairs(plan, "scheduled_networks")
-    yield from changed_pairs(plan, *ALWAYS)
+    yield from shaping_pairs(plan)
     yield "Token merging ratio", plan.passes[0].weights.token_merging or None
     yield from hypertile(plan)
 
@@ -108,25 +106,6 @@ def hypertile(plan: ImagePlan) -> Iterator[Pair]:
         yield from changed_pairs(
             plan, "hypertile_enable_vae", "hypertile_max_depth_vae", "hypertile_max_tile_vae", "hypertile_swap_size_vae"
         )
-
-
-ALWAYS = (  # settings that shape every image
-    "comma_padding_backtrack",
-    "use_old_scheduling",
-    "sdxl_crop_top",
-    "sdxl_crop_left",
-    "sdxl_clip_l_skip",
-    "sdxl_refiner_low_aesthetic_score",
-    "sdxl_refiner_high_aesthetic_score",
-    "enable_quantization",
-    "use_downcasted_alpha_bar",
-    "use_old_karras_scheduler_sigmas",
-    "use_old_emphasis_implementation",
-    "sd_noise_schedule",
-    "sd_vae_tiles",
-    "sd_vae_encode_method",
-    "sd_vae_decode_method",
-)
 
 
 def hires_pairs(plan: ImagePlan, extra: Mapping[str, object]) -> Iterator[Pair]:
@@ -196,6 +175,15 @@ def changed_pairs(plan: ImagePlan, *names: str) -> Iterator[Pair]:
     for name in names:
         if not at_default(plan.settings, name):
             yield declared_params(Settings)[name].infotext, getattr(plan.settings, name)
+
+
+def shaping_pairs(plan: ImagePlan) -> Iterator[Pair]:
+    """Yield the settings and fields that shape every image and are not at their defaults."""
+    for values in (plan.settings, plan.params):
+        standing = defaults(type(values))
+        for name, param in declared_params(type(values)).items():
+            if param.shapes and getattr(values, name) != standing[name]:
+                yield param.infotext, getattr(values, name)
 
 
 def end(plan: ImagePlan) -> Iterator[Pair]:

@@ -228,6 +228,20 @@ def test_keys_stand_in_a1111s_order(params, snapshot):
     assert known == list(ordered(dict.fromkeys(known))) and keys[-1] == "Version"
 
 
+SHAPING = [(cls, name) for cls in (Settings, Txt2Img) for name, param in declared_params(cls).items() if param.shapes]
+
+
+@pytest.mark.parametrize(("cls", "name"), SHAPING, ids=[name for _, name in SHAPING])
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_what_shapes_every_picture_is_written_unless_it_is_at_its_default(cls, name, data):
+    value = data.draw(between(name, cls))
+    values = {Settings: Settings(), Txt2Img: Txt2Img(seed=1, subseed=1)}
+    values[cls] = replace(values[cls], **{name: value})
+    pairs = infotext.split_infotext(image_infotext(image_plan(values[Txt2Img], values[Settings], FILES), {})).pairs
+    assert (declared_params(cls)[name].infotext in pairs) == (value != getattr(cls(), name))
+
+
 @pytest.mark.parametrize("name", ["add_model_name_to_info", "add_model_hash_to_info", "add_version_to_infotext"])
 def test_what_is_not_wanted_is_left_out(name):
     key = {
