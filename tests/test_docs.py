@@ -141,6 +141,7 @@ def words_of_the_code() -> frozenset[str]:
     )
 
 
+@pytest.mark.slow
 @per_page
 def test_every_name_of_the_code_is_in_the_code(page):
     """Names as only code has them: `CamelCase`, `UPPER_CASE`, `snake_case`, `dotted.name`."""

@@ -162,6 +162,7 @@ def test_every_pattern_is_linear_whatever_it_is_given(pattern):
     assert slow_for(pattern) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", [r"\s*\[([0-9a-f]{8,64})\]\s*$", r"(\d+)x(\d+)", r"<(\w+):([^>]+)>"])
 def test_the_attack_finds_what_it_is_for(pattern):
     assert slow_for(pattern)

@@ -65,6 +65,7 @@ def test_without_an_account_nothing_but_the_ping_answers(guarded):
     assert guarded.get("/internal/ping").status_code == 200
 
 
+@pytest.mark.slow
 def test_every_route_there_is_needs_an_account(guarded):
     paths = guarded.get("/openapi.json", auth=("alice", "a-secret")).json()["paths"]
     assert len(paths) > 15
@@ -355,6 +356,7 @@ class TestProxies:
 
 
 class TestForeignPages:
+    @pytest.mark.slow
     def test_none_may_read_unless_it_is_named(self):
         for flags in ((), ("--cors-allow-origins", "https://good.example")):
             for origin in (

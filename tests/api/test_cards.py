@@ -220,6 +220,7 @@ def test_what_is_no_picture_becomes_no_preview(shelf, how, status):
     assert not list(shelf.app.models.loras.roots[0].rglob("cat.preview*"))
 
 
+@pytest.mark.slow
 def test_nobody_takes_anothers_picture(guarded):
     alice, bob = ("alice", "a-secret"), ("bob", "b-secret")
     assert guarded.post("/sdapi/v1/txt2img", json={**SMALL, "prompt": "secret"}, auth=alice).status_code == 200
@@ -312,6 +313,7 @@ def test_a1111s_pages_go_by_either_of_their_names(shelf):
         assert shelf.get("/sd_extra_networks/metadata", params={"page": page, "item": "tinyti"}).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_picture_inside_a_file_can_be_asked_for(tmp_path):
     data = with_tiny_model(tmp_path / "data")
     content = picture_file(tmp_path / "inside.png")
@@ -353,6 +355,7 @@ def test_a1111s_card_routes_open_nothing_else(shelf, name):
     assert shelf.get("/sd_extra_networks/metadata", params={"page": "lora", "item": name}).status_code == 404
 
 
+@pytest.mark.slow
 def test_the_list_is_there_again_after_a_restart(tmp_path):
     data = with_tiny_model(tmp_path / "data")
     for _ in range(2):

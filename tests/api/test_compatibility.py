@@ -25,10 +25,12 @@ def told(reply):
     return json.loads(reply["info"])
 
 
+@pytest.mark.slow
 def test_numbers_may_come_as_text(client):
     assert post(client, steps="4", cfg_scale="5.0", seed="11", width=64.0)["images"] == post(client)["images"]
 
 
+@pytest.mark.slow
 def test_the_samplers_old_name_counts_only_where_the_new_one_is_missing(client):
     assert told(post(client, sampler_name="Euler", sampler_index="Heun"))["sampler_name"] == "Euler"
     for missing in (None, ""):
@@ -36,6 +38,7 @@ def test_the_samplers_old_name_counts_only_where_the_new_one_is_missing(client):
         assert told(post(client, sampler_name=missing, sampler_index=None))["sampler_name"] == "Euler"
 
 
+@pytest.mark.slow
 def test_generation_data_fills_in_what_is_not_given(client):
     reply = client.post("/sdapi/v1/txt2img", json={"infotext": GIVEN}).json()
     [text] = told(reply)["infotexts"]
@@ -114,6 +117,7 @@ def test_styles_are_written_out(client):
     assert client.get("/sdapi/v1/prompt-styles").json() == []
 
 
+@pytest.mark.slow
 def test_a_broken_table_of_styles_costs_the_styles_alone_and_heals(client):
     path = client.app.flags.paths.styles_files[0]
     last_good_path(path).unlink(missing_ok=True)
@@ -134,6 +138,7 @@ def test_asking_for_nothing_in_a1111s_words_is_fine(client, nothing):
     post(client, **nothing)
 
 
+@pytest.mark.slow
 def test_names_are_no_paths_and_no_addresses(client):
     for name in ("../../etc/passwd", "a/b", "task(a/b)", "", "-", "x" * 100, "a_b", "task()", "ü", "a\n"):
         reply = client.post("/sdapi/v1/txt2img", json={**SMALL, "force_task_id": name})

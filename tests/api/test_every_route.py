@@ -65,6 +65,7 @@ def test_the_walk_sees_what_there_is(found):
     assert {path for _, path, role in found if role is None} <= {"/docs", "/openapi.json"}
 
 
+@pytest.mark.slow
 def test_nobody_gets_in_but_where_anyone_may(server, found):
     mounts = [("GET", "/easel/static/favicon.svg", None), ("GET", "/", None), ("GET", "/nowhere", None)]
     for method, path, role in [*found, *mounts]:
@@ -75,6 +76,7 @@ def test_nobody_gets_in_but_where_anyone_may(server, found):
         server.cookies.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PEOPLE)
 def test_each_route_keeps_out_who_has_less_than_it_declares(server, found, name):
     """Bodies are no JSON objects, so that whoever may is refused for that, and nothing is begun."""
@@ -98,6 +100,7 @@ def status_of(client, method, path, name):
         return reply.status_code
 
 
+@pytest.mark.slow
 def test_gradios_own_routes_and_its_sockets_are_behind_the_door(server):
     gradio = build_page(server.app)[0]
     routes = [route for route in all_routes(gradio.routes) if isinstance(route, APIRoute)]
@@ -109,6 +112,7 @@ def test_gradios_own_routes_and_its_sockets_are_behind_the_door(server):
                 assert server.request(method, path).status_code == 401, (method, path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/queue/join", "/gradio_api/queue/data", "/easel/v1/jobs/0/events", "/login"])
 def test_no_socket_opens_for_nobody(server, path):
     browser = TestClient(application(server.app, ""), base_url="http://localhost")

@@ -42,6 +42,7 @@ def refused(client, status, **fields):
     return reply.json()
 
 
+@pytest.mark.slow
 def test_a_reply_has_a_picture_and_tells_how_it_was_made(client):
     reply = post(client, n_iter=2, batch_size=2)
     info = json.loads(reply["info"])
@@ -71,6 +72,7 @@ def test_a_reply_has_a_picture_and_tells_how_it_was_made(client):
     } <= info.keys()
 
 
+@pytest.mark.slow
 def test_the_same_request_gives_the_same_picture(client):
     assert post(client)["images"] == post(client)["images"]
 
@@ -91,6 +93,7 @@ def test_defaults_are_a1111s_api_defaults(client):
     }
 
 
+@pytest.mark.slow
 def test_nulls_mean_the_default_and_strange_keys_nothing(client):
     odd = {
         "styles": None,
@@ -143,12 +146,14 @@ def test_an_unknown_sampler_is_refused_with_a_suggestion(client):
     refused(client, 404, scheduler="karas")
 
 
+@pytest.mark.slow
 def test_old_and_other_names_of_samplers_are_understood(client):
     info = json.loads(post(client, sampler_name="DPM++ 2M Karras")["info"])
     assert "Sampler: DPM++ 2M, Schedule type: Karras" in info["infotexts"][0]
     assert json.loads(post(client, sampler_name=None, sampler_index="k_heun")["info"])["sampler_name"] == "Heun"
 
 
+@pytest.mark.slow
 def test_override_settings_belong_to_their_request_alone(client):
     def skipping(n):
         return post(client, override_settings={"CLIP_stop_at_last_layers": n}, steps=8)["images"][0]
@@ -178,6 +183,7 @@ def test_a_missing_network_is_told_not_claimed(client):
     assert "Lora hashes" not in info["infotexts"][0]
 
 
+@pytest.mark.slow
 def test_saving_is_asked_for(client):
     outputs = client.app.flags.paths.outputs
     before = set(outputs.rglob("*.png"))
@@ -258,6 +264,7 @@ def test_what_sdwebuiapi_sends_works(client):
     assert json.loads(reply["info"])["seed"] == 11
 
 
+@pytest.mark.slow
 def test_many_who_wait_do_not_keep_others_waiting(client):
     threads = [threading.Thread(target=post, args=(client,), kwargs={"seed": i, "steps": 2}) for i in range(50)]
     for thread in threads:
@@ -267,6 +274,7 @@ def test_many_who_wait_do_not_keep_others_waiting(client):
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_job_can_be_followed_by_its_id_and_asked_for_again(client):
     post(client, force_task_id="mine-1")
     described = settled(client, "mine-1")
@@ -277,6 +285,7 @@ def test_a_job_can_be_followed_by_its_id_and_asked_for_again(client):
     assert refused(client, 422, force_task_id="mine-1")["detail"][0]["loc"][-1] == "force_task_id"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [2**53 + 1, 2**63, 2**64 - 1, -2])
 def test_a_seed_of_64_bits_is_taken_told_and_read_back(client, seed):
     info = json.loads(
@@ -301,6 +310,7 @@ def standing(client, **settings):
     client.app.settings.change(**settings)
 
 
+@pytest.mark.slow
 def test_settings_that_name_what_is_not_here_cost_no_picture_and_are_told(client):
     try:
         before = post(client)["images"]
@@ -319,6 +329,7 @@ def test_settings_that_name_what_is_not_here_cost_no_picture_and_are_told(client
         standing(client, sd_vae="Automatic", sd_model_checkpoint="", face_restoration=False)
 
 
+@pytest.mark.slow
 def test_faces_that_cannot_be_restored_cost_no_picture(client):
     reply = post(client, restore_faces=True)
     assert reply["images"] == post(client)["images"] and "codeformer-v0.1.0.pth" in str(

@@ -27,6 +27,7 @@ def pixels(reply):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(reply["images"][0]))).convert("RGB")).astype(int)
 
 
+@pytest.mark.slow
 def test_the_reply_is_a1111s(client):
     reply = made(client, init_images=[PICTURE], denoising_strength=0.5)
     assert (reply["parameters"]["init_images"], reply["parameters"]["mask"]) == (None, None)

@@ -336,6 +336,7 @@ def test_an_enlargement_beyond_the_limit_is_refused(guarded):
         assert guarded.post("/easel/v1/jobs", json={"kind": "extras", "fields": fields}, auth=BOB).status_code == 200
 
 
+@pytest.mark.slow
 def test_pictures_sent_beyond_the_quota_are_refused_and_others_go_on(guarded):
     def noise(seed):
         file = io.BytesIO()

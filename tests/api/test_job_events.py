@@ -34,6 +34,7 @@ def put_together(sent):
     return list(accumulate(sent, lambda known, news: known | news))
 
 
+@pytest.mark.slow
 def test_a_stream_tells_of_a_job_until_its_end_and_then_ends(client):
     job = begun(client)
     sent = followed(client, job)
@@ -43,12 +44,14 @@ def test_a_stream_tells_of_a_job_until_its_end_and_then_ends(client):
     assert [record["fraction"] for record in records] == sorted(record["fraction"] for record in records)
 
 
+@pytest.mark.slow
 def test_of_an_ended_job_there_is_one_record(client):
     job = begun(client)
     settled(client, job)
     assert [record["state"] for record in followed(client, job, params={"newest": 1})] == ["done"]
 
 
+@pytest.mark.slow
 def test_somebody_elses_job_does_not_exist(guarded):
     alice, bob = ("alice", "a-secret"), ("bob", "b-secret")
     job = guarded.post("/easel/v1/jobs", json={"kind": "txt2img", "fields": SMALL}, auth=alice).json()["job"]

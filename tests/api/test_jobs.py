@@ -41,6 +41,7 @@ def kept(client):
     return client.post("/easel/v1/inputs", json={"image": base64.b64encode(file.getvalue()).decode()}).json()["name"]
 
 
+@pytest.mark.slow
 def test_a_job_is_begun_followed_and_saved_as_the_page_does(client):
     started = start(client, given=SMALL | {"seed": "9007199254740993"})
     job = settled(client, started["job"])
@@ -82,6 +83,7 @@ def test_a_script_takes_its_arguments_by_name(client):
     assert client.app.jobs.get(job["id"]).params["script_args"][:4] == [False, True, "start", "one\ntwo"]
 
 
+@pytest.mark.slow
 def test_img2img_starts_from_a_kept_picture_and_may_be_sized_by_it(client, kept):
     job = settled(
         client, start(client, "img2img", SMALL | {"init_images": [kept], "resize_by": True, "scale_by": 2})["job"]
@@ -89,6 +91,7 @@ def test_img2img_starts_from_a_kept_picture_and_may_be_sized_by_it(client, kept)
     assert (job["state"], job["params"]["width"], job["params"]["height"]) == ("done", 128, 192)
 
 
+@pytest.mark.slow
 def test_several_kept_pictures_are_one_batch(client, kept):
     sent = [
         {"image": kept, "file": "a.png"},

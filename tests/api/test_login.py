@@ -172,6 +172,7 @@ ENDINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ENDINGS)
 def test_everything_of_an_account_ends(server, add, how):
     """Sessions, tokens, remembered passwords and open streams."""
@@ -215,6 +216,7 @@ def settled_in_store(client, job):
 class TestGuessing:
     """The right password too, from where somebody guesses."""
 
+    @pytest.mark.slow
     def test_is_slowed_for_the_name_that_is_guessed_alone(self, server, add):
         name, other = add("zoe"), add("zac")
         with browser(server, name) as session:
@@ -229,6 +231,7 @@ class TestGuessing:
             until(lambda: server.post("/login", json={"name": name, "password": PASSWORD}).status_code == 200)
             server.cookies.clear()
 
+    @pytest.mark.slow
     def test_by_many_at_once_is_no_way_around(self, server, add):
         name = add("yan")
         with ThreadPoolExecutor(20) as threads:
@@ -244,6 +247,7 @@ class TestGuessing:
         reply = server.post("/login", json={"name": add("win"), "password": "wrong"})
         assert (reply.status_code, reply.json()["detail"]) == (401, "Name or password is wrong.")
 
+    @pytest.mark.slow
     def test_is_in_the_audit_log_without_what_was_typed(self, server, add):
         name = add("xen")
         for typed in (name, "my-secret-password-in-the-wrong-box"):
@@ -345,6 +349,7 @@ class TestFirstAccount:
             client.app.setup_link, client.token = SetupLink.new()
             yield client
 
+    @pytest.mark.slow
     def test_is_made_by_the_link_once(self, empty):
         with browser(empty) as nobody:
             assert nobody.get("/", headers=HTML).headers["location"] == "/setup"
@@ -367,6 +372,7 @@ class TestFirstAccount:
             assert again.status_code == 403 and "set-cookie" not in again.headers
             assert [each.name for each in other_process(empty).list()] == ["ann"]
 
+    @pytest.mark.slow
     def test_of_the_terminal_ends_the_link(self, empty):
         other_process(empty).add("ann", Role.ADMINISTRATOR, HASHED)
         until(lambda: empty.app.authenticator.has_accounts)

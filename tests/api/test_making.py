@@ -25,6 +25,7 @@ def names(client):
     return [model["model_name"] for model in client.get("/sdapi/v1/sd-models").json()]
 
 
+@pytest.mark.slow
 def test_a_merged_model_is_there_to_be_used(client):
     found = made(client, "merge", models=["tiny-sd1", "tiny-sd1"], multiplier=0.5, name="half and half")
     assert (found["state"], files_of(found)) == ("done", [("model", "half and half.safetensors")])
@@ -39,6 +40,7 @@ def test_a_merged_model_is_there_to_be_used(client):
     assert reply.status_code == 200 and "Model: half and half" in reply.json()["info"]
 
 
+@pytest.mark.slow
 def test_a_converted_model_is_half_as_large(client):
     assert made(client, "convert", model="tiny-sd1", precision="bf16")["outputs"] == [
         {"index": 0, "kind": "model", "name": "tiny-sd1-bf16.safetensors", "facts": {"model_kind": "checkpoint"}}]
@@ -69,6 +71,7 @@ def test_what_no_list_of_checkpoints_would_show_is_no_name_for_one(client, name)
     assert reply.status_code == 422 and "cannot be called" in reply.text
 
 
+@pytest.mark.slow
 def test_of_two_that_wait_for_one_name_the_second_overwrites_nothing(client):
     body = {"models": ["tiny-sd1", "tiny-sd1"], "name": "wanted twice"}
     first, second = (client.post("/easel/v1/merge", json=body).json()["job"] for _ in range(2))
@@ -103,6 +106,7 @@ def test_where_nothing_is_chosen_the_field_is_named(client, address, field):
     assert reply.status_code == 422 and reply.json()["detail"][0]["loc"] == ["body", field]
 
 
+@pytest.mark.slow
 def test_what_is_made_of_models_is_a_job_like_any_other(client):
     """Begun by POST /jobs as the page does, whose precision is A1111's form's; listed, and followed by events."""
     fields = {"models": ["tiny-sd1", "tiny-sd1"], "method": "Sum of more", "more": "1.5", "name": "by the page"}
@@ -123,6 +127,7 @@ def test_what_is_made_of_models_is_a_job_like_any_other(client):
     assert client.get(f"/easel/v1/jobs/{job}/pictures/0").status_code == 404
 
 
+@pytest.mark.slow
 def test_somebody_elses_merge_does_not_exist(guarded):
     job = guarded.post(
         "/easel/v1/convert", json={"model": "tiny-sd1", "name": "mine"}, auth=("alice", "a-secret")

@@ -41,6 +41,7 @@ def test_its_files_are_found_and_what_is_none_is_told(client):
     assert depth.problem == "depth.onnx is left out: the name of a ControlNet ends in .safetensors, .pth."
 
 
+@pytest.mark.slow
 def test_it_has_cards(client):
     cards = client.get("/easel/v1/cards", params={"kind": "controlnet", "search": "canny"}).json()["cards"]
     assert [(card["name"], card["title"], card["insert"]) for card in cards] == [

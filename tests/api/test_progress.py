@@ -6,6 +6,8 @@ import json
 import threading
 import time
 
+import pytest
+
 from modules.base.errors import DiskFull
 from tests.api.test_generate import SMALL
 from tests.servers import settled
@@ -28,6 +30,7 @@ def start(client, job, **fields):
     raise AssertionError("it has not begun")
 
 
+@pytest.mark.slow
 def test_progress_is_told_while_a_job_runs(client):
     thread = start(client, "slow-1")
     own = client.get("/sdapi/v1/progress", params={"task_id": "slow-1"}).json()
@@ -56,6 +59,7 @@ def test_an_unknown_job_is_404_and_never_done(client):
     assert client.post("/internal/progress", json={"id_task": "none-such"}).json()["completed"] is False
 
 
+@pytest.mark.slow
 def test_interrupting_keeps_what_there_is(client):
     thread = start(client, "slow-2")
     assert client.post("/easel/v1/jobs/slow-2/interrupt").status_code == 204
@@ -65,6 +69,7 @@ def test_interrupting_keeps_what_there_is(client):
     assert [picture["saved"] for picture in described["pictures"]] == [False]
 
 
+@pytest.mark.slow
 def test_ones_interrupt_is_not_anothers(guarded):
     alice, bob = {"auth": ("alice", "a-secret")}, {"auth": ("bob", "b-secret")}
     thread = start(guarded, "hers", how=alice, steps=60)
@@ -79,6 +84,7 @@ def test_ones_interrupt_is_not_anothers(guarded):
     assert guarded.get(described["pictures"][0]["url"], **alice).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_skipped_picture_is_told_and_its_job_is_done(client):
     thread = start(client, "slow-skip", steps=60, n_iter=2, width=64, height=64)
     assert client.get("/sdapi/v1/progress", params={"task_id": "slow-skip"}).json()["state"]["skipped"] is False

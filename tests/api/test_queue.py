@@ -111,6 +111,7 @@ def test_a_cancelled_job_is_gone_at_once_and_a_second_time_is_no_error(paused):
         assert (reply.status_code, reply.json()["error"]) == (409, "conflict")
 
 
+@pytest.mark.slow
 def test_a_paused_job_lets_the_others_pass_until_it_goes_on(paused):
     waits, goes = ask(paused), ask(paused)
     assert act(paused, waits, "pause").status_code == 204
@@ -143,6 +144,7 @@ def test_more_than_a_share_is_refused_and_says_when_to_ask_again(paused):
         paused.app.settings.change(queue_member_pictures=400)
 
 
+@pytest.mark.slow
 def test_again_is_the_same_with_the_same_seeds_or_new_ones(shared):
     job = settled(shared, ask(shared, prompt="again"), auth=BOB)
     same, new = (
@@ -160,6 +162,7 @@ def pixels(content):
     return Image.open(io.BytesIO(content)).tobytes()
 
 
+@pytest.mark.slow
 def test_a_jobs_request_fills_a_form_that_asks_for_the_same(shared):
     script = {"name": "Prompts from file or textbox", "arguments": {"text": "a cat\na dog"}}
     body = {"kind": "txt2img", "fields": SMALL, "settings": {"CLIP_stop_at_last_layers": 2}, "script": script}
@@ -173,6 +176,7 @@ def test_a_jobs_request_fills_a_form_that_asks_for_the_same(shared):
     assert settled(shared, again.json()["job"], auth=BOB)["params"] == first["params"]
 
 
+@pytest.mark.slow
 def test_a_picture_that_a_job_started_from_is_its_owners(shared):
     file = io.BytesIO()
     Image.new("RGB", (64, 64), "red").save(file, "PNG")
@@ -188,6 +192,7 @@ def test_a_picture_that_a_job_started_from_is_its_owners(shared):
         assert shared.get(f"{QUEUE}/{job}/inputs/{place}", auth=who).status_code == 404
 
 
+@pytest.mark.slow
 def test_a_thumbnail_is_small_and_its_owners(shared):
     job = settled(shared, ask(shared, width=512, height=256), auth=BOB)
     url = f"/easel/v1/jobs/{job['id']}/pictures/0/thumbnail"
@@ -198,6 +203,7 @@ def test_a_thumbnail_is_small_and_its_owners(shared):
     assert shared.get(url.replace("/0/", "/9/"), auth=BOB).status_code == 404
 
 
+@pytest.mark.slow
 def test_what_is_taken_out_of_the_list_keeps_its_pictures(shared):
     jobs = [ask(shared, CAROL) for _ in range(2)]
     first, second = (settled(shared, job, auth=CAROL) for job in jobs)

@@ -31,6 +31,7 @@ def ask(client, content):
     return client.post("/sdapi/v1/png-info", json={"image": base64.b64encode(content).decode()})
 
 
+@pytest.mark.slow
 def test_a_made_picture_tells_everything_again(client):
     made = post(
         client,

@@ -45,6 +45,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_saved_picture_is_a_copy_with_its_data_and_a_row_in_the_log(client):
     job = drawn(client, "hand-1", prompt="猫, a \"cat\"\nin snow", negative_prompt="dog", n_iter=2)
     with set_to(client, outdir_save="outputs/kept"):
@@ -71,6 +72,7 @@ def test_a_saved_picture_is_a_copy_with_its_data_and_a_row_in_the_log(client):
     assert f"Model hash: {row['sd_model_hash']}," in picture["infotext"]
 
 
+@pytest.mark.slow
 def test_saving_twice_makes_two_files_below_one_header(client):
     job = drawn(client, "hand-2")
     with set_to(client, outdir_save="twice", save_images_add_number=False, save_images_replace_action="Replace"):
@@ -79,6 +81,7 @@ def test_saving_twice_makes_two_files_below_one_header(client):
     assert [row["filename"] for row in rows(first.parent)] == [first.name, second.name]
 
 
+@pytest.mark.slow
 def test_all_pictures_of_a_job_are_saved_in_subfolders_and_not_listed_as_the_settings_want(client):
     job = drawn(client, "hand-3", n_iter=2, batch_size=2)
     pattern = "[seed]-[batch_number]-[generation_number]-[seed_last]-[steps]-[sampler]-[model_name]-[width]"
@@ -115,6 +118,7 @@ def test_no_cell_of_the_log_is_a_formula(text, cell):
     assert saving_by_hand.harmless_cell(text) == cell
 
 
+@pytest.mark.slow
 def test_prompts_are_told_to_the_log_as_text(client):
     job = drawn(client, "hand-4", prompt="=HYPERLINK(1)", negative_prompt="@x", seed=-2)
     with set_to(client, outdir_save="formulas"):

@@ -152,6 +152,7 @@ def test_a_waiting_job_is_cancelled_at_once_and_twice_is_as_once(jobs):
     assert jobs.worker.interrupted == [running] and jobs.get(running).state == "done"
 
 
+@pytest.mark.slow
 def test_a_cancel_at_the_moment_of_the_end_or_the_beginning_leaves_one_state_and_the_next_job_alone(jobs):
     """Whoever is first has it; the worker is told to stop no other job."""
     dice = random.Random(7)
@@ -177,6 +178,7 @@ def test_a_cancel_at_the_moment_of_the_end_or_the_beginning_leaves_one_state_and
         assert not jobs.live
 
 
+@pytest.mark.slow
 def test_jobs_of_two_who_ask_at_once_are_each_handed_over_once(tmp_path):
     jobs, count = begun(tmp_path), 25
     barrier, asked = threading.Barrier(2), []

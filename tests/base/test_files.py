@@ -158,6 +158,7 @@ def test_a_new_file_has_its_name_only_when_it_is_whole(tmp_path, monkeypatch):
     assert seen == [(b"content", False)]
 
 
+@pytest.mark.slow
 def test_processes_that_want_the_same_names_lose_nothing(tmp_path):
     writer = (
         "import sys; from itertools import count; from pathlib import Path; from modules.base.files import write_new\n"

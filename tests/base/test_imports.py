@@ -42,6 +42,7 @@ def test_what_is_not_there_is_left_to_the_import():
     preload("json", {"lib/nothing.so": False})
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the names are Linux's")
 def test_torchs_libraries_are_there_before_torch_is_imported():
     folder = Path(find_spec("torch").origin).parent

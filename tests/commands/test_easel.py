@@ -39,6 +39,7 @@ def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_a_picture_from_python_is_the_apis(easel, data):
     made = easel.txt2img("a red fox", negative_prompt="snow", **SMALL)
     with serving(data) as client:
@@ -97,6 +98,7 @@ def test_a_setting_that_is_none_is_told(easel):
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_unless_asked(data):
     before = files_in(data)
     with Easel(models=data / "models", use_cpu=("all",)) as easel:
@@ -105,6 +107,7 @@ def test_nothing_is_kept_unless_asked(data):
     assert not folder.exists() and files_in(data) == before
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_in_the_data_folder(data, tmp_path):
     with Easel(models=data / "models", data=tmp_path, use_cpu=("all",)) as easel:
         easel.txt2img("a fox", **SMALL)

@@ -103,6 +103,7 @@ def test_what_the_page_is_made_of_comes_whole(client):
     assert "assets/" in html
 
 
+@pytest.mark.slow
 def test_the_page_has_no_function_that_gradio_could_call(client):
     from modules.ui import page
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 WATCHED = """
 import sys
 opened = []
@@ -17,6 +19,7 @@ print(len(blocks.fns), sum(path.endswith(".pyi") for path in opened), sum(path.e
 """
 
 
+@pytest.mark.slow
 def test_no_stub_is_read_or_written():
     told = subprocess.run([sys.executable, "-c", WATCHED], capture_output=True, text=True, check=True).stdout
     assert told.split() == ["1", "0", "True"]

@@ -41,6 +41,7 @@ def test_what_makes_no_sense_is_refused_with_what_there_is(words, told):
     assert told in refused.value.hint
 
 
+@pytest.mark.slow
 def test_the_new_files_path_is_printed_and_a_failure_is_said(tmp_path, capsys):
     folder = with_tiny_model(tmp_path)
 

@@ -102,6 +102,7 @@ def test_who_is_being_served_is_not_hung_up_on(monkeypatch):
     served(monkeypatch, story, most=2)
 
 
+@pytest.mark.slow
 def test_who_does_not_take_the_answer_is_hung_up_on(monkeypatch):
     async def story(connect, state):
         line = await connect()
@@ -114,6 +115,7 @@ def test_who_does_not_take_the_answer_is_hung_up_on(monkeypatch):
     served(monkeypatch, story, reading_seconds=0.1)
 
 
+@pytest.mark.slow
 def test_who_takes_it_slowly_gets_all_of_it(monkeypatch):
     async def story(connect, state):
         line = await connect()

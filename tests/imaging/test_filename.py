@@ -198,6 +198,7 @@ def is_harmless(name):
     assert name.split(".")[0].upper() not in ("CON", "PRN", "AUX", "NUL", "COM1", "LPT9")
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, TEXTS, st.sampled_from(["", "-mask"]), st.booleans())
 def test_any_pattern_and_any_prompt_make_one_name_in_one_place_below_the_outputs(pattern, prompt, suffix, numbered):

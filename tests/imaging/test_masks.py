@@ -93,6 +93,7 @@ boxes = st.tuples(st.integers(0, 99), st.integers(0, 79), st.integers(1, 100), s
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(boxes, st.sampled_from([(64, 64), (128, 64), (512, 768)]))
 def test_a_box_grows_to_the_shape_within_the_picture(box, shape):

@@ -82,6 +82,7 @@ for i in range(100):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_save_pictures_of_one_seed_lose_none(tmp_path):
     root = Path(__file__).resolve().parents[2]
     savers = [subprocess.Popen([sys.executable, "-c", SAVER, str(tmp_path), str(name)], cwd=root) for name in range(2)]

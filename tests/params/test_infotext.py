@@ -64,6 +64,7 @@ def test_the_examples_in_the_docstrings_are_true():
     assert doctest.testmod(infotext).failed == 0
 
 
+@pytest.mark.slow
 @given(texts, texts, st.dictionaries(keys, values, min_size=3))
 def test_prompts_and_pairs_survive_writing_and_reading(prompt, negative, pairs):
     """All but values that look quoted already, which the format cannot tell from those that are."""

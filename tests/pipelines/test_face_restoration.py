@@ -122,6 +122,7 @@ def test_somebody_who_stops_now_gets_the_face_as_well(device, shelf):
     assert (drawn.pixels == RED).all() and drawn.complete
 
 
+@pytest.mark.slow
 def test_where_it_fails_the_picture_without_is_not_lost(device, shelf):
     recipe = plan_job(drawing(), shelf, inputs())
     task = recipe.plans[0].task()
@@ -135,6 +136,7 @@ def test_where_it_fails_the_picture_without_is_not_lost(device, shelf):
     assert "Face" not in recipe.infotext(0, drawn.extra_params)
 
 
+@pytest.mark.slow
 def test_without_a_models_file_the_picture_is_drawn_and_that_is_said(device, shelf):
     (shelf.of("gfpgan").roots[0] / "detection_Resnet50_Final.pth").unlink()
     for kind in ("txt2img", "img2img"):

@@ -68,6 +68,7 @@ def original():
     return np.asarray(Image.open(GOLDEN / "inputs/init_a.png").convert("RGB")).astype(int)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"img2img_fix_steps": True}])
 def test_without_strength_the_picture_goes_through_the_vae_alone(device, settings):
     """As A1111 does, without the setting the last step is taken all the same: from hardly any noise."""
@@ -89,6 +90,7 @@ def test_a_mask_of_nothing_changes_nothing(device, original, fields):
     assert np.array_equal(pixels(device, request(mask=grey(0), **fields)), original)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["Euler a", "DDIM"])
 def test_a_mask_of_everything_is_plain_img2img(device, sampler):
     plain, masked = (pixels(device, request(sampler_name=sampler, mask=mask)) for mask in ("", grey(255)))
@@ -100,6 +102,7 @@ def test_only_the_masked_part_is_the_whole_where_all_is_masked(device):
     assert np.array_equal(whole, only)
 
 
+@pytest.mark.slow
 def test_an_empty_mask_has_no_part_to_paint_and_that_is_told(device):
     [drawn], recipe = made(device, job(request(mask=grey(0), inpaint_full_res=True)))
     assert np.array_equal(drawn.pixels, pixels(device, request()))
@@ -122,11 +125,13 @@ def test_each_picture_of_a_batch_has_its_own_to_start_from(device):
     assert [plan.source.fill_seed for plan in recipe.plans] == [5, 6, 5, 6]
 
 
+@pytest.mark.slow
 def test_a_latent_is_resized_where_that_is_wanted(device):
     stretched, latent = (pixels(device, request(width=128, resize_mode=mode)) for mode in (0, 3))
     assert stretched.shape == latent.shape == (64, 128, 3) and not np.array_equal(stretched, latent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "grown"), [(0, 96), (1, 96), (2, 64)])
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_picture_that_must_grow_does_so_by_the_upscaler_that_is_set(device, mode, grown, masked):
@@ -206,6 +211,7 @@ def test_a_model_that_edits_is_guided_by_the_picture_as_well(device):
     assert [bool(torch.any(cond.extras[SHOWN_IMAGE].image)) for cond in seen.conds] == [True, True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script", [{}, {"script_name": "Loopback", "script_args": (2, 0.5, "Linear", "None")}], ids=["img2img", "Loopback"]
 )
@@ -246,6 +252,7 @@ def test_a_mask_and_what_was_painted_in_it_are_returned_if_that_is_wanted(device
         assert np.array_equal(np.asarray(composite)[whole][:, :3], drawn.pixels[whole])
 
 
+@pytest.mark.slow
 def test_either_is_returned_alone(device):
     [[mask], [composite], nothing] = (
         [image.mode for image in with_masks(device, settings)[0].returned]
@@ -263,11 +270,13 @@ def test_both_are_there_to_be_saved_if_that_is_wanted(device):
     assert drawn.returned == (drawn.extra_params.side_images[1].image,)
 
 
+@pytest.mark.slow
 def test_without_a_mask_that_masks_something_none_is_returned(device):
     assert with_masks(device, mask="")[0].returned == ()
     assert with_masks(device, mask=grey(0), inpaint_full_res=True)[0].returned == ()
 
 
+@pytest.mark.slow
 def test_soft_inpainting_returns_the_mask_it_found(device):
     [soft], [sharp] = (
         with_masks(device, soft_inpainting=soft, mask=kept("@inputs/mask_grad.png")) for soft in (True, False)

@@ -239,6 +239,7 @@ def test_ten_times_the_prompt_is_ten_times_the_work(reader, make):
     assert lines_run(reader, make(2000)) <= 11 * lines_run(reader, make(200)) + 100
 
 
+@pytest.mark.slow
 @READERS
 @HARD_PROMPTS
 def test_the_longest_prompt_is_read_however_deep_it_nests(reader, make):

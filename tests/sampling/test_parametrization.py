@@ -150,6 +150,7 @@ def test_eulers_error_falls_by_half_with_twice_the_steps():
     assert errors[0] / errors[1] == pytest.approx(2, rel=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Euler a", "DPM2 a", "DPM++ 2S a", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE"])
 def test_a_stochastic_sampler_keeps_the_datas_spread(name):
     _, found = sampled(name, 100)

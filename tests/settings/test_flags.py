@@ -172,6 +172,7 @@ def differ(people: dict[str, str]) -> bool:
 PASSWORD = st.text(st.characters(exclude_characters=",", exclude_categories=["Z", "C"]), min_size=1, max_size=20)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(NAME, PASSWORD, min_size=1, max_size=5).filter(differ))
 def test_any_names_and_passwords_without_commas_come_back(people):
     text = ",".join(f"{name}:{password}" for name, password in people.items())
@@ -222,6 +223,7 @@ def test_what_is_no_flag_is_left_in_its_order():
     assert rest == ["a red fox", "--steps", "20", "--seed", "-1", "--help"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(min_size=1).filter(lambda text: not text.startswith("-")), max_size=4))
 def test_prompts_pass_untouched(words):
     assert parse_known([*words, "--no-half"], {})[1] == words

@@ -58,6 +58,7 @@ def spoil(path, how):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_a_good_database_is_left_alone(tmp_path):
     path = filled(tmp_path / "easel.sqlite")
     before = path.read_bytes()

@@ -25,6 +25,7 @@ def node() -> str:
     return found
 
 
+@pytest.mark.slow
 def test_scripts_without_a_page_do_what_they_say(node, tmp_path):
     shutil.copytree(ASSETS, tmp_path / "assets")
     shutil.copytree(TESTS, tmp_path / "scripts")

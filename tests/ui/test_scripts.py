@@ -61,6 +61,7 @@ def test_every_script_says_what_it_does():
     assert all(script.help.endswith(".") for script in SCRIPTS)
 
 
+@pytest.mark.slow
 def test_a_row_of_the_registry_alone_puts_a_script_on_the_page(monkeypatch):
     more = Script("A new one", PromptsFromFile, ("txt2img",), "Does something new.")
     monkeypatch.setattr(scripts, "SCRIPTS", (*SCRIPTS, more))

@@ -1,4 +1,5 @@
 import gradio as gr
+import pytest
 
 from modules.ui.tabs import settings
 from modules.ui.words import Words
@@ -7,6 +8,7 @@ from tests.ui.test_form import LISTS
 AROUND = 4      # elements of a section besides its controls: column, title, and what gradio puts around neighbours
 
 
+@pytest.mark.slow
 def test_every_setting_is_one_element_of_the_page() -> None:
     """A browser's start takes as long as gradio has elements, times those that it listens to."""
     with gr.Blocks() as page:

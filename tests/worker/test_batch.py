@@ -254,6 +254,7 @@ def test_data_that_cannot_be_is_told_and_the_picture_drawn_as_the_form_says(tmp_
 # Carried out ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_picture_is_as_if_it_were_alone(tmp_path, device):
     start = kept("@inputs/init_a.png")
     (tmp_path / "a.png").write_bytes((inputs() / start).read_bytes())

@@ -129,6 +129,7 @@ def essence(params, schedule):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(requests, snapshots)
 def test_every_field_is_read_back(params, snapshot):
@@ -138,6 +139,7 @@ def test_every_field_is_read_back(params, snapshot):
     assert not told["unknown"].keys() & infotext.split_infotext(text_of(plan)).pairs.keys()
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(requests, snapshots)
 def test_every_setting_that_shaped_the_picture_is_read_back(params, snapshot):

@@ -61,6 +61,7 @@ def temporary(path):
     return [each for each in path.parent.iterdir() if each.suffix == ".tmp"]
 
 
+@pytest.mark.slow
 @per_kind
 def test_a_model_file_is_an_output_of_its_job(models, kind):
     run = Run(models, kind)
@@ -96,6 +97,7 @@ def killed_at(run, monkeypatch, moment):
     monkeypatch.undo()
 
 
+@pytest.mark.slow
 @per_kind
 @pytest.mark.parametrize("moment", ["progress", "add_output"])
 def test_after_a_kill_the_next_run_ends_with_the_whole_file_alone(models, monkeypatch, kind, moment):
@@ -138,6 +140,7 @@ def test_a_source_that_has_gone_is_named(models):
         Run(models, "merge")
 
 
+@pytest.mark.slow
 def test_shares_beyond_one_are_told(models):
     run = Run(
         models, "merge", Merge(models=("a.safetensors", "b.safetensors"), method="Sum of more", more=(1.5,), name="new")

@@ -196,6 +196,7 @@ def test_an_interruption_reaches_the_process_and_a_job_that_waits_for_one_ends_a
     assert idle.events == [Ended("b", "interrupted")] and not idle.worker.jobs
 
 
+@pytest.mark.slow
 def test_after_so_many_deaths_in_a_row_it_is_left_alone_until_somebody_wants_it_back(heard):
     now = [0.0]
     shop = heard(lambda emit: ProcessWorker(launch(crash=True), emit, clock=lambda: now[0]))
@@ -211,6 +212,7 @@ def test_after_so_many_deaths_in_a_row_it_is_left_alone_until_somebody_wants_it_
     shop.until(lambda: len(shop.of(WorkerDied)) == MOST_IN_A_ROW + 1)
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_twice_is_set_aside_one_that_kills_in_company_is_made_and_nobody_else_is_kept(heard, tmp_path):
     jobs = Jobs(JobStore(tmp_path / "easel.sqlite"))
     worker = ProcessWorker(launch(), jobs.hear)

@@ -182,12 +182,14 @@ def test_it_is_told_by_its_tensors_and_says_what_it_is(folder, device):
         load_checkpoint(library(folder).checkpoints.default())
 
 
+@pytest.mark.slow
 def test_euler_draws_what_flow_matching_by_hand_draws(device):
     [ours] = drawn(device, 5, sampler_name="Euler")
     theirs = by_hand(device, 5)
     assert ours.std() > 1 and np.abs(ours - theirs).max() <= 2
 
 
+@pytest.mark.slow
 def test_company_changes_nothing(device):
     together = drawn(device, 5, 6, 7, sampler_name="Euler")
     for seed, pixels in zip((5, 6, 7), together, strict=True):
@@ -201,6 +203,7 @@ def test_other_samplers_draw_too(device, sampler):
     assert pixels.shape == (64, 64, 3) and pixels.std() > 1
 
 
+@pytest.mark.slow
 def test_a_diffusion_family_may_be_trained_as_a_flow_too(tmp_path):
     """Rectified-flow checkpoints of a UNet say so in their metadata."""
     tiny = load_file(GOLDEN / "models/Stable-diffusion/tiny-sd1.safetensors")

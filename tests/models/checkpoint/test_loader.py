@@ -104,6 +104,7 @@ def test_prompts_mean_what_they_mean_to_a1111(model, case, words):
                 np.testing.assert_allclose(cond.text.numpy(), CONDITIONINGS[f"{case['id']}/{i}_{j}"], atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_a_files_precision_is_kept_until_it_is_moved(weights, tmp_path, dtype):
     found = load_checkpoint(
@@ -125,6 +126,7 @@ def test_ema_weights_are_left_alone(weights, tmp_path):
     load_checkpoint(saved(weights | extra, tmp_path / "ema.safetensors"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 def test_old_ckpt_files_give_the_same_tensors(weights, tiny, tmp_path, zipped):
     path = tmp_path / "old.ckpt"
@@ -225,12 +227,14 @@ def test_what_other_tools_put_beside_the_weights_is_passed_over(weights, tmp_pat
     assert found.family.name == "SD1" and same_weights(found, load_checkpoint(tiny))
 
 
+@pytest.mark.slow
 def test_what_is_passed_over_in_a_part_is_logged(weights, tmp_path, caplog):
     load_checkpoint(saved(weights | EXTRAS["unet"] | EXTRAS["positions"], tmp_path / "more.safetensors"))
     [said] = [record.getMessage() for record in caplog.records]
     assert "more.safetensors: 2 tensors are left out" in said and "to_k_ip" in said
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_a_file_as_its_makers_wrote_it(tiny, caplog):
     load_checkpoint(tiny)
     assert not caplog.records
@@ -278,6 +282,7 @@ VAES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", VAES.values(), ids=VAES.keys())
 def test_a_checkpoint_without_a_vae_draws_with_a_chosen_one_and_else_says_what_to_choose(weights, tmp_path, spoil):
     saved(spoil(weights), tmp_path / "novae.safetensors")
@@ -307,6 +312,7 @@ def test_a_broken_vaes_preview_is_grey(model):
     )
 
 
+@pytest.mark.slow
 def test_a_broken_file_leaves_the_model_in_use(tmp_path, tiny):
     shutil.copy(tiny.path, tmp_path / "good.safetensors")
     shutil.copy(tiny.path.with_suffix(".yaml"), tmp_path / "good.yaml")

@@ -153,6 +153,7 @@ def test_files_of_any_kind_restore_a_picture(models, name, weight):
     assert not np.array_equal(result[INSIDE], pixels[INSIDE]) and np.array_equal(result[:150], pixels[:150])
 
 
+@pytest.mark.slow
 def test_restorers_follow_each_other_and_the_weight_is_codeformers(models, monkeypatch):
     monkeypatch.setattr(CodeFormer, "forward", lambda self, x, weight: torch.full_like(x, weight))
     monkeypatch.setattr(GFPGANNet, "forward", lambda self, x: -torch.ones_like(x))

@@ -164,6 +164,7 @@ def test_sizes_are_read_from_the_weights(kind, sizes):
     assert building.build_face_network(kind, "it.pth", state).state_dict().keys() == state.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "how"),
     [(GFPGAN, ()), (CODEFORMER, (1.0,)), (DETECTOR_NETWORK, ())],
@@ -183,6 +184,7 @@ def picture(seed=0, side=512):
     return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_gfpgan_restores_the_same_face_the_same_way():
     net = building.build_face_network(GFPGAN, "it.pth", random_state(GFPGAN))
@@ -230,6 +232,7 @@ def test_codeformers_weight_lets_the_damaged_picture_in():
     assert torch.equal(restore_with(net, 1.0)(damaged), mixed)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_codeformer_draws_with_codes_of_its_book():
     """With a book of one code, all pictures are the same but for the colours of their latents."""

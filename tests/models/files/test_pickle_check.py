@@ -82,6 +82,7 @@ def shadowing():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "error"),
     [

@@ -128,6 +128,7 @@ def strided_bomb():
     return archive(b"\x80\x02}X\x01\x00\x00\x00w" + tensor + b"s.", [("data/0", b"\0" * 16)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

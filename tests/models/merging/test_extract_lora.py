@@ -39,6 +39,7 @@ def test_a_low_rank_difference_is_found_whole(shape):
     assert torch.allclose(found, difference, atol=0.02)
 
 
+@pytest.mark.slow
 def test_an_added_update_comes_back_as_a_lora(tmp_path, tiny):
     weights = {name: tensor.float() for name, tensor in load_file(BASE).items()}
     save_file(weights, tmp_path / "base.safetensors")
@@ -65,6 +66,7 @@ def test_an_added_update_comes_back_as_a_lora(tmp_path, tiny):
         assert torch.allclose(patch.delta(torch.zeros(update.shape)), update, atol=0.05)
 
 
+@pytest.mark.slow
 def test_sdxls_text_encoders_and_its_unet_come_back_in_kohyas_names(tmp_path):
     """Its second encoder's queries, keys and values lie joined in the file; each is a module of its own in a LoRA."""
     base = assemble_models(tmp_path) / "tiny-xl.safetensors"

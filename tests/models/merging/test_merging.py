@@ -317,6 +317,7 @@ def test_a_pattern_that_leaves_nothing_is_refused(tmp_path):
         merged(recipe((some(tmp_path, "a"),), "No interpolation", discard=".*"), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_pattern_that_takes_for_ever_is_given_up_while_others_work_on(tmp_path, monkeypatch):
     """Python's regular expressions hold all threads of a process while they search."""
     monkeypatch.setattr(discarding, "PATIENCE", 1.0)

@@ -103,6 +103,7 @@ def test_odd_sides_are_halved_up_as_by_convolutions(size, times, expected):
 # The UNet
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_switched_off_the_model_is_what_it_was(model):  # noqa: F811
     x, tiling = noise(1, 4, 32, 32), Hypertiling(model.unet)
@@ -114,6 +115,7 @@ def test_switched_off_the_model_is_what_it_was(model):  # noqa: F811
     assert not model.unet._forward_pre_hooks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(8, 8), (16, 16), (16, 8), (24, 24), (31, 31)])
 @torch.inference_mode()
 def test_a_picture_that_is_one_tile_is_what_it_was(model, size):  # noqa: F811
@@ -191,6 +193,7 @@ def test_it_goes_with_token_merging(model):  # noqa: F811
 # The VAE
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_the_decoder_is_tiled_and_the_encoder_is_not(model):  # noqa: F811
     latent, tiling = noise(1, 4, 32, 32), Hypertiling(model.vae)
@@ -235,6 +238,7 @@ def pixels(device, job):
 ON = {"hypertile_max_tile_unet": 128, "hypertile_swap_size_unet": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["hypertile_enable_unet", "hypertile_enable_vae"])
 def test_pictures_of_others_stay_what_they_were(device, part):
     before = pixels(device, job())
@@ -244,6 +248,7 @@ def test_pictures_of_others_stay_what_they_were(device, part):
     assert np.array_equal(pixels(device, job(**{part: True}, **ON)), tiled)
 
 
+@pytest.mark.slow
 def test_a_small_picture_is_the_same_with_it(device):
     assert np.array_equal(
         pixels(device, job(128, hypertile_enable_unet=True, hypertile_enable_vae=True, **ON)), pixels(device, job(128))

@@ -50,6 +50,7 @@ def psnr(a, b):
     return 10 * math.log10(255**2 / np.mean((np.asarray(a, float) - np.asarray(b, float)) ** 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
 def test_what_ships_draws_better_than_nearest_neighbour(shipped, name):
     large = drawing()

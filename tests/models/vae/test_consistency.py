@@ -32,6 +32,7 @@ def test_the_file_is_the_module(small):
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_the_same_latent_is_the_same_picture(small):
     vae, latent = Vae(load_vae_file(small[1]), SD_LATENT), torch.randn(4, 8, 8)
