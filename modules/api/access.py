@@ -6,6 +6,7 @@ import base64
 import binascii
 import ipaddress
 import logging
+import re
 import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -40,6 +41,8 @@ PAGES = frozenset({"/", "/docs", "/account", "/accounts"})
 # content types that a foreign page can post without a preflight
 FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "text/plain")
 LONGEST_PATH, LONGEST_PATH_PART = 2000, 255      # characters of an address, bytes of a part of it
+LONGEST_HOST = 300      # characters of a Host header
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?", re.ASCII)      # a name or address, and a port
 MOST_HEADERS = 200
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
@@ -201,9 +204,12 @@ def basic_credentials(header: str) -> tuple[str, str]:
 
 def hostname(host: str) -> str:
     """Return the name in a Host header, without its port; "" if it is malformed."""
+    if len(host) > LONGEST_HOST or not HOST.fullmatch(host):
+        return ""
     try:
-        return (urlsplit(f"//{host}").hostname or "") if not set(host) & set("/?#@\\") else ""
-    except ValueError:
+        parts = urlsplit(f"//{host}")
+        return (parts.hostname or "") if parts.port is None or parts.port else ""
+    except ValueError:      # no IPv6 address, or a port beyond 65535
         return ""
 
 

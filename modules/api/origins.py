@@ -37,12 +37,14 @@ class Origins:
         )
 
     def check(self, scope: Scope, headers: Headers) -> None:
-        """Check the origin of a request that changes something or opens a socket. Raises BadOrigin."""
-        if scope["type"] == "http" and scope["method"] in SAFE:
-            return
+        """Refuse other pages: they neither change nor read nor follow anything. Raises BadOrigin.
+
+        Browsers send an origin with whatever a foreign page's script asks for; a link to here comes without one.
+        """
         origin = headers.get("origin")
         if origin is None:
-            foreign = headers.get("sec-fetch-site", "").lower() in CROSS_ORIGIN_SITES
+            reading = scope["type"] == "http" and scope["method"] in SAFE
+            foreign = not reading and headers.get("sec-fetch-site", "").lower() in CROSS_ORIGIN_SITES
         else:
             foreign = normal_origin(origin) != own_origin(scope, headers) and not self.admit(origin)
         if foreign:

@@ -7,6 +7,7 @@ and an address that fails at many names is slowed for all of them.
 from __future__ import annotations
 
 import ipaddress
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -41,9 +42,9 @@ class LoginThrottle:
         now, counters = self.clock(), counters_of(name, address)
         wait = max(self._wait(counter, now) for counter in counters)
         if wait > 0:
-            raise RateLimited(
-                "Too many wrong passwords.", f"Try again in {max(1, round(wait))} seconds.", retry_after=wait
-            )
+            seconds = max(1, math.ceil(wait))
+            told = f"Try again in {seconds} second{'s' * (seconds > 1)}."
+            raise RateLimited("Too many wrong passwords.", told, retry_after=seconds)
         for counter in counters:
             self._count(counter, now)
         while len(self.failures) > MOST_REMEMBERED:

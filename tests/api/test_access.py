@@ -24,7 +24,12 @@ from modules.store.accounts import AccountStore
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "a/?x=", "localhost/gradio_api/", ""]
+    "host",
+    [
+        "evil.example", "evil.example:7860", "127.0.0.1.evil.example", "a/?x=", "localhost/gradio_api/", "",
+        "127.0.0.1:1:2", "localhost:x", "localhost:99999", "localhost:0", "localhost:-1", "::1", "[::1", "[::1]x",
+        "me@localhost", "localhost,evil.example", "local host", "localhost:" + "1" * 5000,
+    ],
 )
 def test_a_foreign_host_name_is_turned_away(client, host):
     assert client.get("/sdapi/v1/options", headers={"Host": host}).status_code in (400, 403)
@@ -43,6 +48,17 @@ def test_another_page_may_change_nothing(client, origin):
     reply = client.post("/sdapi/v1/options", json={"eta_ddim": 0.9}, headers={"Origin": origin})
     assert (reply.status_code, reply.json()["error"]) == (403, "bad_origin")
     assert client.get("/sdapi/v1/options").json()["eta_ddim"] == 0.0
+
+
+@pytest.mark.parametrize("path", ["/", "/easel/v1/jobs", "/easel/v1/queue/events", "/easel/v1/jobs/0/events", "/docs"])
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "file://"])
+def test_another_page_may_read_and_follow_nothing(client, path, origin):
+    with client.stream("GET", path, headers={"Origin": origin, "Sec-Fetch-Site": "cross-site"}) as reply:
+        assert (reply.status_code, json.loads(reply.read())["error"]) == (403, "bad_origin")
+
+
+def test_a_link_from_another_page_opens_ours(client):
+    assert client.get("/docs", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}).status_code == 200
 
 
 def test_our_own_page_may(client):
