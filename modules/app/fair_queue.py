@@ -13,9 +13,9 @@ Interactive before batch: a job of few pictures by an account that has not been 
 all others (HEAD_START, one usual picture's work). It begins at once, beside or before the pictures of a large batch;
 its later pictures, and its account's later jobs, take turns like any.
 
-Of an account no more is handed over than is worked on side by side (`window`, in pictures, or one job), so that what
-waits can still be moved, paused and cancelled. What has been handed over is not taken back; the engine obeys the same
-times (`QueuedJob.start`) between the pictures that it has.
+Of an account no more is handed over than is worked on side by side (`window`, in pictures, or a job for each of the
+`workers`), so that what waits can still be moved, paused and cancelled. What has been handed over is not taken back;
+the engine obeys the same times (`QueuedJob.start`) between the pictures that it has.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class FairQueue:
     """The queue of all jobs for one resource. It is not locked: its owner must lock it."""
 
     def __init__(self, limits: LimitsOf, window: int) -> None:
-        self.limits, self.window = limits, window
+        self.limits, self.window, self.workers = limits, window, 1
         self.now = 0.0                                       # virtual time: when the earliest picture in hand was due
         self.jobs: dict[str, QueuedJob] = {}
         self.in_hand: dict[str, QueuedJob] = {}              # in the order in which they were handed over
@@ -188,7 +188,7 @@ class FairQueue:
         jobs, pictures: how many of the owner's are in hand already
         """
         job = next((each for each in self._waiting[owner] if not each.paused), None)
-        if job is None or (jobs and pictures >= self.window):
+        if job is None or (jobs >= self.workers and pictures >= self.window):
             return None
         most = self.limits(job.role).jobs
         return None if most and jobs >= most else job

@@ -505,7 +505,7 @@ class Jobs:
 
     def _worker_ready(self, event: events.WorkerReady) -> None:
         self.device, self.health = event.device, events.WorkerHealth("", events.READY)
-        self.queues[True].window = event.at_once
+        self.queues[True].window, self.queues[True].workers = event.at_once, event.workers
 
     def _worker_health(self, event: events.WorkerHealth) -> None:
         self.health, self.retry_at = event, time.monotonic() + event.retry_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from modules.base.errors import WebUIError
 from modules.base.faults import read_fault
 from modules.engine.messages import Emit, Event, Worker, WorkerState
 from modules.library.library import Library
-from modules.requests.model_choice import first_checkpoint
+from modules.requests.model_choice import checkpoint_named, first_checkpoint
 from modules.settings.flags import CPU_DEVICE, PROCESS_WORKER, Flags, flag_fields
 from modules.worker.config import WorkerConfig, nobody_notes
 from modules.worker.pool import WorkerPool
@@ -36,7 +36,7 @@ def worker_of(app: App, emit: Emit) -> Worker:
         hears = partial(learn_titles, app.models, emit)
         devices = [replace(flags, device_id=(device,)) for device in flags.device_id] or [flags]
         make = [partial(ProcessWorker, launch_of(app, each)) for each in devices]
-        return make[0](hears) if len(make) == 1 else WorkerPool(make, hears, partial(models_kept, app))
+        return make[0](hears) if len(make) == 1 else several_workers(app, make, hears)
     paths = flags.paths
     config = WorkerConfig(
         paths.outputs,
@@ -50,6 +50,16 @@ def worker_of(app: App, emit: Emit) -> Worker:
         fault,
     )
     return ThreadWorker(config, emit)
+
+
+def several_workers(app: App, make: Sequence[Callable[[Emit], Worker]], emit: Emit) -> WorkerPool:
+    return WorkerPool(make, emit, partial(models_kept, app), partial(checkpoint_identity, app))
+
+
+def checkpoint_identity(app: App, name: str) -> str:
+    """Return the path of the checkpoint that a job gets by that name or title; the name if there is none."""
+    found = checkpoint_named(app, name)
+    return str(found.path) if found else name
 
 
 def models_kept(app: App) -> int:

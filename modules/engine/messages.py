@@ -109,6 +109,7 @@ class WorkerReady(Event):
     device: Mapping[str, str]
     # images of one owner that it works on side by side; more are not handed over, so that they can still be moved
     at_once: int = 16
+    workers: int = 1      # devices, each of which carries out jobs of its own
 
 
 # what becomes of a worker

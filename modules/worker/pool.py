@@ -1,7 +1,8 @@
-"""Several workers as one, each on a device of its own: a job goes to whoever has its model, else to the least loaded.
+"""Several workers as one, each on a device of its own: a job goes to one that has its model, else to the least loaded.
 
-The policy, `cost`: pictures that wait there already, and as many more as loading the model costs. Whose job is next is
-the queue's to say (app/fair_queue.py); here is only decided who carries it out.
+The policy is `cost`: the pictures that wait there already, and as many more as loading the model costs. Equal costs are
+decided by which worker has room for another model, then by which one was given a job least recently. The order of jobs
+is the queue's (app/fair_queue.py); the pool only chooses the worker.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from threading import Lock
 from typing import Any
 
@@ -20,22 +22,17 @@ from modules.store.migrations import pictures_of
 
 log = logging.getLogger(__name__)
 MODEL_COST = 4.0          # pictures that may be made while a checkpoint is loaded
-NETWORKS_COST = 0.5       # and while networks are brought to it
-MAX_REMEMBERED = 3        # models of a worker's last jobs
+ADDITIONS_COST = 0.5      # and while its VAE and networks are exchanged
+MAX_REMEMBERED = 3        # checkpoints of a worker's last jobs
 TAG_BEGINS = "<"         # begins a network in a prompt
 
-ModelOf = tuple[str, str]
+Identify = Callable[[str], str]
 
 
-def model_of(spec: JobSpec) -> ModelOf:
-    """Checkpoint and VAE, as they are named."""
-    return str(spec.settings.get("sd_model_checkpoint", "")), str(spec.settings.get("sd_vae", ""))
-
-
-def networks_in(spec: JobSpec) -> frozenset[str]:
-    """The tags of networks in its prompt, as they are written."""
-    parts = str(spec.params.get("prompt", "")).split(TAG_BEGINS)[1:]
-    return frozenset(part.partition(">")[0] for part in parts)
+def additions_of(spec: JobSpec) -> frozenset[str]:
+    """Return the VAE and the networks that a job wants with its checkpoint, as they are written."""
+    tags = str(spec.params.get("prompt", "")).split(TAG_BEGINS)[1:]
+    return frozenset([f"vae:{spec.settings.get('sd_vae', '')}", *(tag.partition(">")[0] for tag in tags)])
 
 
 @dataclass(eq=False)
@@ -44,34 +41,36 @@ class PoolMember:
 
     worker: Worker = field(init=False)
     jobs: dict[str, int] = field(default_factory=dict)               # → pictures that it has yet to make
-    models: OrderedDict[ModelOf, frozenset[str]] = field(default_factory=OrderedDict)     # the last ones → networks
+    models: OrderedDict[str, frozenset[str]] = field(default_factory=OrderedDict)     # last checkpoints → additions
     health: WorkerHealth = WorkerHealth("", WORKER_STARTING)
     state: events.WorkerState = events.WorkerState("")
     ready: events.WorkerReady | None = None
+    used: int = 0                     # the number of the latest job that it was given
 
-    def cost(self, spec: JobSpec) -> float:
-        """Pictures until it would come to that job."""
-        waiting, model = float(sum(self.jobs.values())), model_of(spec)
+    def cost(self, model: str, additions: frozenset[str]) -> float:
+        """Return the number of pictures until it would begin a job of that checkpoint."""
+        waiting = float(sum(self.jobs.values()))
         if model not in self.models:
             return waiting + MODEL_COST
-        return waiting if self.models[model] == networks_in(spec) else waiting + NETWORKS_COST
+        return waiting if self.models[model] == additions else waiting + ADDITIONS_COST
 
-    def give(self, spec: JobSpec, remembered: int) -> None:
-        self.jobs[spec.id] = max(1, pictures_of(spec.params) - len(spec.done))
-        self.models[model_of(spec)] = networks_in(spec)
-        self.models.move_to_end(model_of(spec))
-        while len(self.models) > remembered:
+    def remember(self, model: str, additions: frozenset[str], most: int) -> None:
+        self.models[model] = additions
+        self.models.move_to_end(model)
+        while len(self.models) > most:
             self.models.popitem(last=False)
-        self.worker.submit(spec)
 
 
 class WorkerPool:
     """The `Worker` of engine.messages that several others are."""
 
     def __init__(
-        self, make: Sequence[Callable[[Emit], Worker]], emit: Emit, models_kept: Callable[[], int] = lambda: 1
+        self, make: Sequence[Callable[[Emit], Worker]], emit: Emit, models_kept: Callable[[], int] = lambda: 1,
+        identify: Identify = str,
     ) -> None:
-        self.emit, self.models_kept = emit, models_kept
+        """identify: returns the same text for all names of one checkpoint"""
+        self.emit, self.models_kept, self.identify = emit, models_kept, identify
+        self._given = count(1)
         self.members = [PoolMember() for _ in make]
         self._lock = Lock()
         for member, each in zip(self.members, make, strict=True):
@@ -87,10 +86,21 @@ class WorkerPool:
             member.worker.start()
 
     def submit(self, spec: JobSpec) -> None:
+        model, additions = self.identify(str(spec.settings.get("sd_model_checkpoint", ""))), additions_of(spec)
         with self._lock:
             alive = [member for member in self.members if member.health.phase in (READY, WORKER_STARTING)]
-            chosen = min(alive or self.members, key=lambda member: member.cost(spec))
-            chosen.give(spec, max(1, min(MAX_REMEMBERED, self.models_kept())))
+            chosen = min(
+                alive or self.members,
+                key=lambda member: (member.cost(model, additions), len(member.models) >= self._remembered, member.used),
+            )
+            chosen.jobs[spec.id] = max(1, pictures_of(spec.params) - len(spec.done))
+            chosen.remember(model, additions, self._remembered)
+            chosen.used = next(self._given)
+            chosen.worker.submit(spec)
+
+    @property
+    def _remembered(self) -> int:
+        return max(1, min(MAX_REMEMBERED, self.models_kept()))
 
     def interrupt(self, job: str) -> None:
         if member := self._with(job):
@@ -127,6 +137,8 @@ class WorkerPool:
 
     def _state(self, member: PoolMember, event: events.WorkerState) -> events.Event:
         member.state = event
+        if event.loaded and not member.models:      # the first model, before any job
+            member.remember(self.identify(event.loaded), frozenset(), 1)
         states = [each.state for each in self.members]
         loading = next((state.loading for state in states if state.loading), "")
         return events.WorkerState("", loading, event.loaded, " ".join(filter(None, (each.error for each in states))))
@@ -136,7 +148,7 @@ class WorkerPool:
         ready = [each.ready for each in self.members if each.ready]
         names = dict.fromkeys(each.device.get("device", "") for each in ready)
         device: Mapping[str, str] = {**event.device, "device": " + ".join(names)}
-        return events.WorkerReady("", device, sum(each.at_once for each in ready))
+        return events.WorkerReady("", device, sum(each.at_once for each in ready), len(ready))
 
     def _health(self, member: PoolMember, event: WorkerHealth) -> events.Event:
         """As long as one of them works, jobs are taken; all broken, until the first is tried again."""

@@ -151,6 +151,15 @@ def test_no_more_is_handed_over_than_is_worked_on():
     assert list(device.queue.in_hand) == ["alice2"]      # two and more of its pictures are left
 
 
+def test_each_of_several_workers_has_a_large_job_of_the_same_account():
+    device = Device(window=4)
+    device.queue.workers = 2
+    jobs = [device.ask("alice", pictures=40) for _ in range(3)]
+    assert [device.queue.take().id for _ in range(2)] == jobs[:2] and device.queue.take() is None
+    device.queue.remove(jobs[0])
+    assert device.queue.take().id == jobs[2]
+
+
 def test_jobs_at_a_time_are_no_more_than_the_limit():
     device = Device(window=16, jobs=1)
     for _ in range(3):

@@ -317,15 +317,39 @@ def test_a_job_goes_to_whoever_has_its_model_else_to_the_least_loaded(pair):
     assert pair.two.given[-1] == "a4"
 
 
+def done(pair, job):
+    """It is made: its worker has nothing of it left, and keeps the model."""
+    [member] = [member for member in pair.worker.members if job in member.jobs]
+    member.worker.emit(Ended(job, "done"))
+    return member.worker
+
+
 def test_networks_decide_between_two_that_have_the_model(pair):
-    for job, prompt in (("p", ""), ("q", "")):
+    for job, prompt in (("x", "<lora:x:1>"), ("y", "<lora:y:1>")):
         pair.worker.submit(of_model(job, "A", prompt, pictures=5))
-    for job in ("p", "q"):
-        pair.worker.members[0 if job in pair.one.given else 1].worker.emit(Ended(job, "done"))
-    pair.worker.members[0].models.update({("A", ""): frozenset({"lora:x:1"})})
-    pair.worker.members[1].models.update({("A", ""): frozenset({"lora:y:1"})})
-    pair.worker.submit(of_model("r", "A", "cat <lora:y:1>"))
-    assert "r" in pair.two.given
+    one, two = done(pair, "x"), done(pair, "y")
+    assert one is not two
+    for job, network, home in (("y2", "y", two), ("x2", "x", one), ("y3", "y", two)):
+        pair.worker.submit(of_model(job, "A", f"cat <lora:{network}:1>"))
+        assert done(pair, job) is home
+
+
+def test_idle_workers_keep_the_models_of_people_who_take_turns(pair):
+    pair.one.emit(events.WorkerState("", loaded="A"))
+    pair.two.emit(events.WorkerState("", loaded="A"))
+    homes = []
+    for number, model in enumerate("BABACBCB"):
+        pair.worker.submit(of_model(str(number), model))
+        homes.append(done(pair, str(number)))
+    b, a = homes[:2]
+    assert a is not b and homes == [b, a, b, a, b, a, b, a]
+
+
+def test_one_model_under_several_names_is_one(heard):
+    pool = heard(lambda emit: WorkerPool([Still, Still], emit, identify=lambda name: name.partition(" ")[0])).worker
+    for number, name in enumerate(("A", "B", "A [1234]", "B", "A")):
+        pool.submit(of_model(str(number), name))
+    assert [member.worker.given for member in pool.members] == [["0", "2", "4"], ["1", "3"]]
 
 
 def test_interruptions_reach_the_one_that_has_the_job_and_a_stop_all(pair):

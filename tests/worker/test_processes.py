@@ -1,0 +1,95 @@
+"""A real server whose workers are processes, with a real model: they share the work, and a kill is nobody else's."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+import pytest
+
+from tests.servers import serving, settled, with_tiny_model
+
+pytestmark = pytest.mark.slow      # each worker loads torch and a model
+PEOPLE = ("alice", "bob")
+AUTH = {name: (name, f"{name}-secret") for name in PEOPLE}
+
+
+def with_second_model(folder):
+    """A data folder with the golden model, and the same weights under another name and hash."""
+    models = with_tiny_model(folder) / "models/Stable-diffusion"
+    content = (models / "tiny-sd1.safetensors").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = content[8 : 8 + length] + b" " * 8
+    (models / "other.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + content[8 + length :])
+    (models / "other.yaml").write_bytes((models / "tiny-sd1.yaml").read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    flags = ("--worker", "process", "--device-id", "cpu,cpu", "--api-auth", ",".join(map(":".join, AUTH.values())))
+    with serving(with_second_model(tmp_path_factory.mktemp("pair")), *flags) as client:
+        yield client
+
+
+def ask(client, person, model, **fields):
+    fields = {"prompt": "a red circle", "seed": 7, "steps": 4, "width": 64, "height": 64, **fields}
+    settings = {"sd_model_checkpoint": model}
+    body = {"kind": "txt2img", "fields": fields, "settings": settings}
+    reply = client.post("/easel/v1/jobs", json=body, auth=AUTH[person])
+    assert reply.status_code == 200, reply.text
+    return reply.json()["job"]
+
+
+def workers():
+    return [each for each in psutil.Process().children() if "modules.commands.worker_process" in each.cmdline()]
+
+
+def member_of(client, job):
+    [member] = [each for each in client.app.jobs.worker.members if job in each.jobs]
+    return member
+
+
+def until_at_work(client, *jobs):
+    with client.app.jobs.changed:
+        at_work = client.app.jobs.changed.wait_for(
+            lambda: all(job in client.app.jobs.live and client.app.jobs.live[job].steps for job in jobs), 300
+        )
+    assert at_work
+
+
+LONG = {"steps": 20, "n_iter": 100}
+
+
+def test_two_people_s_jobs_are_made_by_two_processes_at_once_and_a_kill_of_one_is_not_the_other_s(pair):
+    assert len(workers()) == 2
+    jobs = [ask(pair, "alice", "tiny-sd1", **LONG), ask(pair, "bob", "other", **LONG)]
+    until_at_work(pair, *jobs)
+    hers, his = (member_of(pair, job) for job in jobs)
+    assert hers is not his
+    os.kill(his.worker.child.process.pid, signal.SIGKILL)
+    survivor = hers.worker.child.process.pid
+    with pair.app.jobs.changed:
+        assert pair.app.jobs.changed.wait_for(lambda: pair.app.jobs.store.brief(jobs[1]).warnings, 300)
+    made = pair.app.jobs.brief(jobs[0]).made
+    with pair.app.jobs.changed:
+        assert pair.app.jobs.changed.wait_for(lambda: pair.app.jobs.brief(jobs[0]).made > made, 300)
+    for job, person in zip(jobs, PEOPLE, strict=True):
+        pair.post(f"/easel/v1/queue/{job}/cancel", auth=AUTH[person])
+    hers_told, his_told = (settled(pair, job, auth=AUTH[person]) for job, person in zip(jobs, PEOPLE, strict=True))
+    assert (hers_told["state"], hers_told["warnings"]) == ("interrupted", [])
+    assert his_told["state"] == "interrupted" and "SIGKILL" in his_told["warnings"][0]
+    assert hers.worker.child.process.pid == survivor
+    assert pair.get("/easel/v1/jobs/" + jobs[0], auth=AUTH["bob"]).status_code == 404
+
+
+def test_a_job_goes_to_the_process_that_has_its_model_whatever_name_it_is_asked_by(pair):
+    homes = []
+    for model in ("tiny-sd1", "other", "tiny-sd1.safetensors", "other", "tiny-sd1"):
+        job = ask(pair, "bob", model, **LONG)
+        until_at_work(pair, job)
+        homes.append(member_of(pair, job))
+        pair.post(f"/easel/v1/queue/{job}/cancel", auth=AUTH["bob"])
+        settled(pair, job, auth=AUTH["bob"])
+    assert homes[0] is not homes[1] and homes == [homes[0], homes[1], homes[0], homes[1], homes[0]]
