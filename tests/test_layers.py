@@ -107,7 +107,7 @@ def test_what_the_page_needs_loads_no_torch(path):
 
 
 def test_the_entry_loads_only_the_standard_library_until_it_has_its_environment():
-    for path in (Path("webui.py"), Path("modules/base/bootstrap.py"), Path("modules/settings/flags.py")):
+    for path in (Path("webui.py"), Path("modules/base/bootstrap.py"), Path("modules/settings/flags.py"), Path("modules/settings/flag_types.py")):
         assert loaded_with(path).keys() <= {*sys.stdlib_module_names, "modules"}
 
 

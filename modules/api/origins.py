@@ -9,7 +9,8 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from modules.base.errors import BadOrigin
-from modules.settings.flags import Flags, normal_origin
+from modules.settings.flag_types import normal_origin
+from modules.settings.flags import Flags
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LONGEST_ORIGIN = 300      # characters; longer ones are not compared

@@ -19,7 +19,8 @@ from modules.base.errors import Invalid
 from modules.base.files import discard, moved_to_free_name, sync_folder, write_error
 from modules.base.version import VERSION
 from modules.prompts.styles import matching_files
-from modules.settings.flags import Flags, Parser, Paths, any_path, unknown_argument
+from modules.settings.flag_types import any_path
+from modules.settings.flags import Flags, Parser, Paths, unknown_argument
 from modules.store.repair import copy_database
 
 BACKUP_FORMAT = 1

@@ -26,7 +26,8 @@ from modules.commands.assemble import assemble, start_worker, terminal_process
 from modules.imaging.inputs import save_input
 from modules.requests.form import read_submission
 from modules.requests.submit import submit
-from modules.settings.flags import ROOT, Flags, any_path
+from modules.settings.flag_types import any_path
+from modules.settings.flags import ROOT, Flags
 from modules.store.jobs import JobRecord
 
 PictureSource = Image.Image | bytes | str | Path      # a picture, its file's content, or its path

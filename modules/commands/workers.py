@@ -17,7 +17,8 @@ from modules.base.faults import read_fault
 from modules.engine.messages import Emit, Event, Worker, WorkerState
 from modules.library.library import Library
 from modules.requests.model_choice import checkpoint_named, first_checkpoint
-from modules.settings.flags import CPU_DEVICE, PROCESS_WORKER, Flags, flag_fields
+from modules.settings.flag_types import CPU_DEVICE
+from modules.settings.flags import PROCESS_WORKER, Flags, flag_fields
 from modules.worker.config import WorkerConfig, nobody_notes
 from modules.worker.pool import WorkerPool
 from modules.worker.process import Launch, ProcessWorker

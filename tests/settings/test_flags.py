@@ -9,17 +9,8 @@ from hypothesis import strategies as st
 
 from modules.base.accounts import account_key
 from modules.base.errors import Invalid
-from modules.settings.flags import (
-    IGNORED_FLAGS,
-    REFUSED,
-    ROOT,
-    Flags,
-    flag_fields,
-    known_flags,
-    parse_flags,
-    parse_known,
-    spelled,
-)
+from modules.settings.a1111_flags import IGNORED_FLAGS, REFUSED
+from modules.settings.flags import ROOT, Flags, flag_fields, known_flags, parse_flags, parse_known, spelled
 
 A1111_NAMES = """--listen --port --server-name --subpath --data-dir --ckpt --ckpt-dir --vae-dir --lora-dir --embeddings-dir
     --hypernetwork-dir --styles-file --ui-settings-file --api --nowebui --autolaunch --no-half --no-half-vae --precision

@@ -30,7 +30,8 @@ from modules.models.optimizations.token_merging import TokenMerging
 from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
 from modules.sampling.weights import Hypertile, Weights
-from modules.settings.flags import ATTENTION_FLAGS, parse_flags, spelled
+from modules.settings.a1111_flags import ATTENTION_FLAGS
+from modules.settings.flags import parse_flags, spelled
 from modules.settings.options import ATTENTION_BACKENDS, Settings
 from tests.golden_data import spec
 from tests.models.lora.test_patcher import model  # noqa: F401  the same fixture
