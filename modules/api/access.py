@@ -8,7 +8,7 @@ import ipaddress
 import logging
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -32,7 +32,7 @@ from modules.store.accounts import SESSION_KIND, TOKEN_KIND, TOKEN_PREFIX
 log = logging.getLogger(__name__)
 # answered without an account; every other path needs one
 PUBLIC = frozenset({
-    "/internal/ping", "/login", "/logout", "/setup",
+    "/internal/ping", "/internal/ready", "/login", "/logout", "/setup",
     *(f"/login/{name}" for name in ("colours.css", "accounts.css", "favicon.svg")),
     *(f"/login/{name}" for name in ("boot.js", "common.js", "login.js", "setup.js")),
 })
@@ -47,11 +47,18 @@ MOST_HEADERS = 200
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
+def nobody_counts(status: int) -> None:
+    """Where nobody asks for figures."""
+
+
 class Access:
     """The door's ASGI application, before all routing: it sets `scope["account"]`, or answers with an error."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, flags: Flags) -> None:
-        self.app, self.authenticator = app, authenticator
+    def __init__(
+        self, app: ASGIApp, authenticator: Authenticator, flags: Flags, count: Callable[[int], None] = nobody_counts
+    ) -> None:
+        """count: called with the status of each response"""
+        self.app, self.authenticator, self.count = app, authenticator, count
         self.hosts = allowed_hosts(flags)
         self.proxies = TrustedProxies(flags.trusted_proxy)
         self.origins = Origins(flags)
@@ -66,7 +73,7 @@ class Access:
             return
         scope = with_readable_range(self.proxies.seen_through(scope))
         body = IncomingBody(Headers(scope=scope), receive, self.bodies)
-        response = OutgoingResponse(send, body)
+        response = OutgoingResponse(send, body, self.count)
         try:
             await self.admit(scope, body, response)
             await response.finish(scope, receive)

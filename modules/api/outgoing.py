@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import responses
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -28,10 +28,11 @@ class OutgoingResponse:
     in our shape.
     """
 
-    def __init__(self, send: Send, body: IncomingBody) -> None:
+    def __init__(self, send: Send, body: IncomingBody, count: Callable[[int], None]) -> None:
+        """count: called with the status when the response begins"""
         self.headers: Mapping[str, str] = SECURITY_HEADERS
         self.started = self._sized = False
-        self._send, self._body = send, body
+        self._send, self._body, self._count = send, body, count
         self._held: Message | None = None      # the start of such a response
         self._text = b""
 
@@ -40,6 +41,7 @@ class OutgoingResponse:
             self._held = message if in_plain_text(message) else None
             if self._held is None:
                 self.started = True
+                self._count(message["status"])
                 self._complete(message)
                 await self._send(message)
         elif self._held is not None and message["type"] == "http.response.body":

@@ -17,6 +17,7 @@ from typing import Any
 
 from modules.app.fair_queue import FairQueue, LimitsOf, QueuedJob, QueuePlace
 from modules.app.quota import QUOTA_SECONDS, check_pictures, check_work
+from modules.app.tally import Tally
 from modules.app.throughput import Throughput
 from modules.app.work import picture_work
 from modules.base.accounts import Account
@@ -116,11 +117,12 @@ class Jobs:
         self.health = events.WorkerHealth("")         # the worker's, for /internal/ready and refusals
         self.retry_at = 0.0                           # time.monotonic() of the dead worker's restart
         self.device: Mapping[str, str] = {}           # the worker's device, once it is known
+        self.warm = False                             # the worker's first model is loaded, or there is none
         self.stopping = False                         # watchers end now
         self.limits: LimitsOf = lambda role: QueueLimits()      # of a role
         self.mode = (not process and store.queue_mode()) or OPEN      # the server's; a terminal has a queue of its own
         self.live: dict[str, Live] = {}               # in the order they were asked for
-        self.throughput = Throughput()
+        self.throughput, self.tally = Throughput(), Tally()
         # the queues of jobs that need the device, and of those that run beside it
         self.queues = {True: FairQueue(self._limits_of, 1), False: FairQueue(self._limits_of, 1)}
         self.revision = 0                             # counts changes of which jobs there are, their states and order
@@ -141,6 +143,11 @@ class Jobs:
             events.WorkerHealth: self._worker_health,
             events.WorkerDied: self._worker_died,
         }
+
+    @property
+    def retry_in(self) -> float:
+        """Seconds until a worker that died is started again."""
+        return max(0.0, self.retry_at - time.monotonic())
 
     def attach(self, worker: Worker, resume: bool = True) -> None:
         """Give the jobs their worker, and the worker the jobs submitted before.
@@ -313,6 +320,7 @@ class Jobs:
         """Process a worker's event: it is on disk before watchers are told."""
         with self.changed:
             live = self.live.get(event.job)
+        self.tally.hear(event)
         self._hear[type(event)](event)
         with self.changed:
             self.changed.notify_all()
@@ -361,7 +369,7 @@ class Jobs:
             raise WorkerDown(
                 f"The worker died {self.health.deaths} times in a row ({self.health.reason}).",
                 "It is tried again soon; the server's log may tell more.",
-                self.retry_at - time.monotonic(),
+                self.retry_in,
             )
 
     def _check_quota(self, record: JobRecord) -> None:
@@ -500,6 +508,7 @@ class Jobs:
 
     def _worker_state(self, event: events.WorkerState) -> None:
         before, self.state = self.state, event
+        self.warm |= not event.loading and self.health.phase == events.READY
         if event.loaded and event.loaded != before.loaded:
             self.hooks.model_loaded(event.loaded)
 
@@ -509,6 +518,7 @@ class Jobs:
 
     def _worker_health(self, event: events.WorkerHealth) -> None:
         self.health, self.retry_at = event, time.monotonic() + event.retry_in
+        self.warm &= event.phase == events.READY
 
     def _worker_died(self, event: events.WorkerDied) -> None:
         """Those it worked on have one more death; all that it had wait again, or end."""

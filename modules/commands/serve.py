@@ -126,7 +126,7 @@ def application(app: App, address: str) -> Access:
         default=server.nowhere,
         lifespan=lambda _: running(app, api, page, address),
     )
-    return Access(mounted, app.authenticator, app.flags)
+    return Access(mounted, app.authenticator, app.flags, app.jobs.tally.respond)
 
 
 @dataclass

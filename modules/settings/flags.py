@@ -108,6 +108,9 @@ class Flags:
         NETWORK_GROUP, "seconds an idle connection is kept open (default: 75)", 75, type=seconds, metavar="N"
     )
     nowebui: bool = flag(NETWORK_GROUP, "serve the API alone, without the page", False)
+    metrics: bool = flag(
+        NETWORK_GROUP, "give the administrator figures for Prometheus at /internal/metrics", False
+    )
     trusted_proxy: tuple[str, ...] = flag(
         NETWORK_GROUP,
         "believe the X-Forwarded headers that come from these addresses: reverse proxies"

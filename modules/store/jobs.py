@@ -270,6 +270,11 @@ class JobStore:
             query = "SELECT state, count(*) FROM jobs WHERE owner = ? AND hidden = 0 GROUP BY state"
             return dict(map(tuple, db.execute(query, (owner,)).fetchall()))
 
+    def state_counts(self) -> dict[str, int]:
+        """Return the number of all jobs in each state."""
+        with self.database.reading() as db:
+            return dict(map(tuple, db.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall()))
+
     def work_since(self, owner: str, since: float) -> list[tuple[float, float]]:
         """Return when an owner's jobs were asked for, and their cost: of an interrupted one, of the images it made."""
         with self.database.reading() as db:

@@ -159,6 +159,8 @@ class JobRunner:
         def load() -> None:
             if checkpoint := self.config.first():
                 self.device.ready(Weights(self.config.library.checkpoints.hashed(checkpoint).sha256 or ""))
+            else:
+                self._tell_model("", "")
 
         error = outcome(load)
         if error:
