@@ -1,11 +1,15 @@
-"""`python -m benchmarks [names]`: each scenario prints ratios measured in one run; without names,
-all but the long ones.
+"""`python -m benchmarks [names]`: each scenario prints ratios measured in one run; without names, all but
+the long ones.
+
+A name's arguments follow it, as in `server --people 50 --minutes 10` or `kills 50 50`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 
 from modules.base.bootstrap import settle
@@ -22,19 +26,44 @@ SCENARIOS = (
     "waiting",
 )
 # minutes, gigabytes, or a page of docs/ written: only by name
-LONG = ("loading", "tiles", "lora_swap", "mixed_lora", "attention", "fidelity")
+LONG = ("loading", "tiles", "lora_swap", "mixed_lora", "attention", "fidelity", "server", "memory")
 
 
-def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in SCENARIOS + LONG]
-    if unknown:
-        print(f"There is no benchmark called {unknown[0]!r}. There are: {', '.join(SCENARIOS + LONG)}.")
+@dataclass
+class Chosen:
+    """A scenario, and the arguments of its `run`: by place and by name."""
+
+    name: str
+    places: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+
+
+def chosen_scenarios(words: Sequence[str]) -> list[Chosen]:
+    """The scenarios of a command line. Raises ValueError with a name that there is not."""
+    found, rest = [], iter(words)
+    for word in rest:
+        if word.startswith("--") and found:
+            found[-1].names[word[2:]] = next(rest, "")
+        elif word.isdecimal() and found:
+            found[-1].places.append(word)
+        elif word in SCENARIOS + LONG:
+            found.append(Chosen(word))
+        else:
+            raise ValueError(word)
+    return found
+
+
+def main(words: Sequence[str]) -> int:
+    try:
+        chosen = chosen_scenarios(words) or [Chosen(name) for name in SCENARIOS]
+    except ValueError as unknown:
+        print(f"There is no benchmark called {str(unknown)!r}. There are: {', '.join(SCENARIOS + LONG)}.")
         return 2
     settle(os.environ)
-    for name in names or SCENARIOS:
-        scenario = import_module(f"benchmarks.{name}")      # after the quiet settings
-        print(f"\n{name}: {scenario.run.__doc__}", flush=True)
-        scenario.run()
+    for each in chosen:
+        scenario = import_module(f"benchmarks.{each.name}")      # after the quiet settings
+        print(f"\n{each.name}: {scenario.run.__doc__}", flush=True)
+        scenario.run(*each.places, **each.names)
     return 0
 
 

@@ -49,8 +49,9 @@ def until(true: Callable[[], bool], seconds: float = 120) -> None:
     raise TimeoutError("the server did not get there")
 
 
-def get(address: str) -> bytes:
-    with urllib.request.urlopen(address, timeout=60) as reply:
+def get(address: str, token: str = "") -> bytes:
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"} if token else {})
+    with urllib.request.urlopen(request, timeout=60) as reply:
         return reply.read()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from hashlib import sha256
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -18,15 +19,18 @@ from benchmarks import (
     loading,
     mixed_lora,
     overhead,
+    people,
+    server,
     waiting,
 )
-from benchmarks.__main__ import LONG, SCENARIOS, main
+from benchmarks.__main__ import LONG, SCENARIOS, Chosen, chosen_scenarios, main
 from benchmarks.checkpoints import Kind, Text, Unet
 from benchmarks.jobs import planned
 from benchmarks.measure import alternating
 from modules.commands.assemble import assemble
 from modules.pipelines.result import Result
 from modules.settings.flags import parse_flags
+from modules.store.jobs import JobRecord, JobStore, OutputRecord
 from tests import playing
 from tests.golden_data import cases, result
 
@@ -52,6 +56,59 @@ def test_an_unknown_scenario_is_told_from_the_known(capsys):
     assert main(["overheat"]) == 2
     assert "'overheat'" in (said := capsys.readouterr().out)
     assert all(name in said for name in SCENARIOS + LONG)
+
+
+def test_arguments_belong_to_the_name_before_them():
+    words = "server --people 5 --minutes 0.1 overhead loading 3".split()
+    named = {"people": "5", "minutes": "0.1"}
+    assert chosen_scenarios(words) == [Chosen("server", [], named), Chosen("overhead"), Chosen("loading", ["3"])]
+
+
+def test_a_crowd_of_five_is_served_and_nothing_is_lost(monkeypatch, capsys):
+    monkeypatch.setattr(server, "CROWD", 2)
+    monkeypatch.setattr(server, "LATE_ROUNDS", 1)
+    monkeypatch.setattr(server, "SAMPLE_SECONDS", 0.5)
+    monkeypatch.setattr(people, "THINKING", (0.1, 0.5))
+    server.run("5", "0.1")
+    said = capsys.readouterr().out
+    assert "answers 5xx: 0, goal 0; lost, doubled or otherwise wrong: 0, goal 0" in said
+    assert "memory of the worker" in said and "on a fresh connection" in said
+
+
+def told(folder, account="ann", pictures=2):
+    """A ledger of one job, and the records and files that belong to it."""
+    ledger = people.Ledger()
+    job = ledger.asked(account, pictures)
+    job.answered = True
+    store = JobStore(folder / "easel.sqlite")
+    store.add(JobRecord("j", account, "txt2img", {}, {}, True))
+    for index in range(pictures):
+        path = folder / "outputs" / account / "txt2img-images" / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"%d" % index)
+        store.add_output("j", OutputRecord(index, str(path), "", {"seed": job.seeds[index]}, True))
+    store.set_state("j", "done")
+    return ledger, job, path
+
+
+def test_the_ledger_of_a_server_that_kept_its_word_has_no_differences(tmp_path):
+    ledger, job, last = told(tmp_path)
+    job.seen.append(sha256(last.read_bytes()).hexdigest())
+    assert server.differences(ledger, tmp_path) == []
+
+
+def test_the_ledger_finds_what_is_lost_doubled_or_not_as_it_was_shown(tmp_path):
+    ledger, job, last = told(tmp_path)
+    job.seen.append("0" * 64)
+    last.unlink()
+    lost = ledger.asked("ann", 1)
+    lost.answered = True
+    twice = OutputRecord(2, str(last.with_name("0.png")), "", {"seed": job.seeds[0]}, True)
+    JobStore(tmp_path / "easel.sqlite").add_output("j", twice)
+    said = "\n".join(server.differences(ledger, tmp_path))
+    for part in (f"seed {lost.seeds[0]} is lost", f"one more picture of seed {job.seeds[0]}", "is recorded and is not there",
+                 "two pictures have one file", "was shown, and is no file"):
+        assert part in said
 
 
 def brief(steps=1, **fields):
