@@ -22,7 +22,7 @@ from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import MAX_ITEMS, Id, JsonObject, Name
-from modules.engine.messages import HALF_MADE, RETURNED
+from modules.engine.messages import HALF_MADE, NSFW_DETECTED, RETURNED, WITHHELD
 from modules.requests.form import read_submission
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.submit import submit
@@ -149,6 +149,8 @@ def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]
                 "seed": picture.facts.get("seed"),
                 "saved": picture.saved,
                 "whole": not picture.facts.get(HALF_MADE, False),
+                NSFW_DETECTED: picture.facts.get(NSFW_DETECTED),
+                WITHHELD: picture.facts.get(WITHHELD),
                 **({} if brief else {"infotext": picture.infotext}),
             }
             for picture in record.pictures

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from modules.base.errors import JobFailed
 from modules.base.fields import checker
 from modules.base.version import VERSION
-from modules.engine.messages import RETURNED
+from modules.engine.messages import NSFW_DETECTED, RETURNED
 from modules.settings.options import Settings
 from modules.store.jobs import JobRecord, job_name
 
@@ -60,7 +60,7 @@ def infotexts(script: str, own: Sequence[str]) -> list[str]:
 
 
 def information(body: DrawRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> dict[str, Any]:
-    """A1111's `info`; the last four keys are Easel's own."""
+    """A1111's `info`; the last four keys are Easel's own, and the one before is named as in diffusers."""
     facts = [picture.facts for picture in record.pictures]
     first = facts[0] if facts else {}
     return {
@@ -88,8 +88,15 @@ def information(body: DrawRequest, record: JobRecord, settings: Settings, notes:
         "clip_skip": settings.CLIP_stop_at_last_layers,
         "is_using_inpainting_conditioning": False,
         "version": VERSION,
+        NSFW_DETECTED: verdicts(facts),
         "task_id": job_name(record.id),
         "state": record.state,
         "error": record.error and record.error["message"],
         "warnings": [*record.warnings, *notes],
     }
+
+
+def verdicts(facts: Sequence[Mapping[str, Any]]) -> list[bool | None] | None:
+    """Return the safety checker's verdict on each picture; None, as in diffusers, if there was no checker."""
+    found = [each.get(NSFW_DETECTED) for each in facts]
+    return None if all(each is None for each in found) else found

@@ -34,6 +34,7 @@
         ├── NotANumber      nan
         ├── DiskFull        disk_full     507
         ├── Unwritable      unwritable          a file that may not be written
+        ├── PicturesRefused refused       422   the safety checker refused all of its pictures
         ├── WorkerCrashed   worker_crashed      the program died over it, twice
         └── TimedOut        timeout       504   it was begun twice, and came to a standstill twice
 """
@@ -227,6 +228,10 @@ class DiskFull(JobFailed):
 
 class Unwritable(JobFailed):
     code = "unwritable"
+
+
+class PicturesRefused(JobFailed):
+    code, status = "refused", 422
 
 
 class WorkerCrashed(JobFailed):

@@ -10,6 +10,9 @@ from modules.base.accounts import account_folder
 from modules.store.jobs import IMAGE
 
 RETURNED = "returned"      # key in an image's facts: the files that are shown with it
+NSFW_DETECTED = "nsfw_content_detected"      # key in an image's facts: the safety checker's verdict, if it was asked
+WITHHELD = "withheld"      # key in an image's facts: what stands in a flagged picture's place
+WITHHELD_BLURRED, WITHHELD_REFUSED = "blurred", "refused"
 HALF_MADE = "half_made"    # key in an image's facts: true if it was interrupted or skipped before its end
 
 

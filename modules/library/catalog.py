@@ -111,14 +111,18 @@ class ModelFile:
     @cached_property
     def sidecar(self) -> dict[str, Any]:
         """The content of `name.json` beside it: A1111's user metadata, and our `defaults` and `examples`."""
-        path = self.path.with_suffix(".json")
-        try:
-            if path.stat().st_size > LARGEST_SIDECAR:
-                return {}
-            content = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
+        return small_json(self.path.with_suffix(".json"))
+
+
+def small_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a small file; {} if there is none that can be read."""
+    try:
+        if path.stat().st_size > LARGEST_SIDECAR:
             return {}
-        return content if isinstance(content, dict) else {}
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,10 @@ CODEFORMER = ModelKind(
     name="codeformer", label="face restorer", endings=UPSCALER_ENDINGS,
     where=("--codeformer-models-path", "Codeformer"), shipped=True,
 )
+SAFETY_CHECKER = ModelKind(
+    name="safety_checker", label="safety checker", endings=(".safetensors", ".bin", ".ckpt", ".pth", ".pt"),
+    where=("safety_checker",), chosen=True,
+)
 
 # in the order of their tabs
-MODEL_KINDS = (EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER)
+MODEL_KINDS = (EMBEDDING, HYPERNETWORK, CHECKPOINT, LORA, VAE, UPSCALER, GFPGAN, CODEFORMER, SAFETY_CHECKER)

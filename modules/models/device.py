@@ -27,6 +27,7 @@ from modules.models.optimizations.attention import AUTOMATIC_BACKEND, AttentionC
 from modules.models.optimizations.fp8 import applied, store
 from modules.models.optimizations.hypertile import Hypertiling
 from modules.models.optimizations.token_merging import TokenMerging
+from modules.models.safety import SafetyCheckers
 from modules.models.text import PromptEmbeddings
 from modules.models.unet import predict_batch
 from modules.models.upscaling.upscaler import Upscalers
@@ -36,6 +37,7 @@ from modules.models.vae.vae import Vae, to_uint8
 from modules.prompts.chunks import Tokenizer
 from modules.sampling.latent import LatentFormat
 from modules.sampling.questions import (
+    CheckSafety,
     Decode,
     Encode,
     EncodeImage,
@@ -139,6 +141,7 @@ class Device:
         self._vaes: OrderedDict[str, Vae] = OrderedDict()           # from files of their own, least recently used first
         self.upscalers = Upscalers(library.of("upscaler"), placement.device, placement.unet)
         self.face_restorers = FaceRestorers(library.catalogs, placement.device)
+        self.safety_checkers = SafetyCheckers(library, placement.device)
         self._taesd: dict[str, Taesd] = {}                          # by the beginning of their files' names
         self._previews: WeakKeyDictionary[Vae, LatentPreview] = WeakKeyDictionary()
         self.answers: dict[type[Question], Answers] = {
@@ -149,6 +152,7 @@ class Device:
             EncodeImage: Answers.each(self.encoded),
             Upscale: Answers.each(self.enlarged),
             RestoreFaces: Answers.each(lambda ask: self.face_restorers.restore(ask.name, ask.pixels, ask.weight)),
+            CheckSafety: Answers(self.flagged, lambda asks: (asks,)),
             Wait: Answers.each(lambda ask: None),
             WaitFor: Answers.each(lambda ask: None),
         }
@@ -262,6 +266,11 @@ class Device:
         if ask.name not in [upscaler.name for upscaler in self.upscalers.list()]:      # its file is newer than the list
             self.upscalers.refresh()
         return self.upscalers.enlarge(ask.name, ask.pixels)
+
+    def flagged(self, asks: Sequence[CheckSafety]) -> Sequence[Sequence[bool]]:
+        """Return the verdicts on each question's pictures; the checker sees all of them in one call."""
+        flags = iter(self.safety_checkers.check(asks[0].name, [image for ask in asks for image in ask.images]))
+        return [[next(flags) for _ in ask.images] for ask in asks]
 
     def taesd(self, weights: Weights) -> Taesd:
         tiny = self.loaded(weights).model.latent.tiny

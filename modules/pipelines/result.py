@@ -48,9 +48,15 @@ class LeftOut(InvalidImage):
 
 @dataclass(frozen=True)
 class Result:
-    """A picture, (H, W, 3) uint8; not `complete` if it was interrupted."""
+    """A picture, (H, W, 3) uint8; not `complete` if it was interrupted.
+
+    flagged: the safety checker's verdict, None without one; withheld: what stands in a flagged picture's place,
+    `WITHHELD_BLURRED` or `WITHHELD_REFUSED`; "" if it is the picture itself
+    """
 
     pixels: np.ndarray
     complete: bool = True
     extra_params: ExtraParams = field(default_factory=ExtraParams)
     returned: tuple[Image.Image, ...] = ()      # RGB or RGBA: pictures that the settings want shown beside it
+    flagged: bool | None = None
+    withheld: str = ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from modules.app.account_data import AccountData
 from modules.app.app import App
 from modules.library.catalog import ModelFile
+from modules.library.safety_checkers import safety_checker_files
 from modules.params.hires import LATENT_MODES
 from modules.params.img2img import FILLS
 from modules.requests.model_choice import ALWAYS_VAES, missing_choices
@@ -56,6 +57,9 @@ def lists_of(app: App, mine: AccountData) -> Lists:
         ],
         "baked_vaes": lambda: ["None", *(found.name for found in models.vaes.list())],
         "upscalers": models.upscalers,
+        "safety_checkers": lambda: [
+            ("The first there is", ""), *((found.name, found.name) for found in safety_checker_files(models))
+        ],
         "fills": lambda: FILLS,
         "hr_upscalers": lambda: [*LATENT_MODES, *models.upscalers()],
         "hr_checkpoints": lambda: [("Use same checkpoint", ""), *((name, name) for name in checkpoints())],

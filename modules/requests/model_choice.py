@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from modules.app.app import App
@@ -12,10 +13,12 @@ from modules.base.errors import WebUIError, sentence
 from modules.base.fields import form_defaults
 from modules.library.catalog import ModelFile
 from modules.library.library import not_here
+from modules.library.safety_checkers import find_safety_checker
 from modules.params.hires import LATENT_MODES
 from modules.requests.kinds import JOB_KINDS, JobKind
 from modules.settings.choices import MODEL_SETTINGS
-from modules.settings.options import Settings
+from modules.settings.options import SAFETY_OFF, Settings
+from modules.settings.safety_checking import SAFETY_SETTINGS
 
 ALWAYS_VAES = ("Automatic", "None")
 NO_FILE_NAMES = ("", "auto", *ALWAYS_VAES)      # values of settings that mean no file
@@ -66,7 +69,10 @@ def missing_choices(app: App, s: Settings) -> list[str]:
         if name not in NO_FILE_NAMES and choice_error(find, name)
     ]
     restorer = choice_error(models.face_restorer, s.face_restoration_model) if s.face_restoration else None
-    return [*notes, f"Faces are not restored. {sentence(restorer)}"] if restorer else notes
+    checks = any(getattr(s, name) != SAFETY_OFF for name in SAFETY_SETTINGS.values())
+    checker = choice_error(partial(find_safety_checker, models), s.safety_checker_model) if checks else None
+    problems = (("Faces are not restored.", restorer), ("Pictures cannot be checked.", checker))
+    return [*notes, *(f"{what} {sentence(error)}" for what, error in problems if error)]
 
 
 def choice_error(find: Callable[[str], object], name: str) -> WebUIError | None:

@@ -8,11 +8,12 @@ from typing import Any
 
 from modules.app.app import App
 from modules.base.accounts import Account, Role
-from modules.base.errors import Invalid, ModelCorrupt, UnknownName
+from modules.base.errors import Invalid, ModelCorrupt, ModelMissing, UnknownName
 from modules.base.fields import Choice, declared_params
 from modules.base.limits import MAX_NAME
 from modules.library.catalog import Catalog
 from modules.library.library import Library
+from modules.library.safety_checkers import find_safety_checker, safety_checker_files
 from modules.settings.options import Settings, check_own_settings
 
 UNKNOWN = object()
@@ -74,10 +75,19 @@ def stem_of(catalog: Catalog, name: str) -> str:
     raise UnknownName(catalog.kind.name, name, [file.model_name for file in catalog.list()])
 
 
+def safety_checker_name(library: Library, name: str) -> str:
+    """Return the safety checker's name. Raises UnknownName, or ModelCorrupt for a file known to be broken."""
+    try:
+        return find_safety_checker(library, name).name
+    except ModelMissing as error:
+        raise UnknownName("safety checker", name, [file.name for file in safety_checker_files(library)]) from error
+
+
 FINDERS: Mapping[str, Callable[[Library, str], str]] = {      # a list's name → the function that finds a name in it
     "checkpoints": usable_checkpoint,
     "vaes": lambda library, name: library.vaes.find(name).name,
     "upscalers": lambda library, name: library.upscaler(name),
     "loras": lambda library, name: stem_of(library.loras, name),
+    "safety_checkers": safety_checker_name,
     "hypernetworks": lambda library, name: stem_of(library.hypernetworks, name),
 }

@@ -26,6 +26,7 @@ from modules.sampling.weights import Weights
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image
     from torch import Tensor
 
 T = TypeVar("T")
@@ -293,6 +294,25 @@ class RestoreFaces:
     @property
     def rows(self) -> int:
         return 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckSafety:
+    """Ask the safety checker about pictures. Answer: for each of them, whether it is flagged."""
+
+    quick: ClassVar = True
+
+    weights: Weights            # those of the last pass
+    name: str                   # the checker's file in the library
+    images: tuple[Image, ...]
+
+    @property
+    def key(self) -> Hashable:
+        return CheckSafety, self.name
+
+    @property
+    def rows(self) -> int:
+        return len(self.images)
 
 
 @dataclass(frozen=True, slots=True)

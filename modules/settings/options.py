@@ -39,6 +39,9 @@ ATTENTION_BACKENDS = (  # A1111's names of attention backends, as in config.json
     "None",
 )
 
+SAFETY_OFF, SAFETY_MARK, SAFETY_BLUR, SAFETY_REFUSE = "Off", "Mark", "Blur", "Refuse"
+SAFETY_ACTIONS = (SAFETY_OFF, SAFETY_MARK, SAFETY_BLUR, SAFETY_REFUSE)      # what is done about a flagged picture
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -419,6 +422,25 @@ class Settings:
         "Guests: jobs at a time", Number(0, 1000),
         "So many jobs of an account are worked on at once; the others wait. 0 is as many as pays.", section="queue", server=True,
     )] = 1
+
+    safety_checker_model: Annotated[str, Param(
+        "Safety checker", Choice("safety_checkers"),
+        "Stable Diffusion's own, a file in models/safety_checker. Empty is the first there is.",
+        section="safety-checker", server=True,
+    )] = ""
+    safety_checker_guest: Annotated[str, Param(
+        "Guests: flagged pictures", Choice(SAFETY_ACTIONS),
+        "Mark only says so; Blur delivers and saves a blurred picture; Refuse delivers a black one and saves none. Both "
+        "show no previews, and draw nothing without the checker's file.",
+        section="safety-checker", server=True,
+    )] = SAFETY_OFF
+    safety_checker_member: Annotated[str, Param(
+        "Members: flagged pictures", Choice(SAFETY_ACTIONS), "As for guests.", section="safety-checker", server=True,
+    )] = SAFETY_OFF
+    safety_checker_administrator: Annotated[str, Param(
+        "Administrators: flagged pictures", Choice(SAFETY_ACTIONS),
+        "As for guests. Without accounts, everybody's.", section="safety-checker", server=True,
+    )] = SAFETY_OFF
 
     members_make_models: Annotated[bool, Param(
         "Members may make models", Checkbox(), "Merge, convert and extract; else administrators alone.",

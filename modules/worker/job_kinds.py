@@ -8,11 +8,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from modules.base.errors import ModelMissing, UnknownName
+from modules.base.errors import ModelError, ModelMissing, UnknownName
 from modules.engine.messages import JobSpec
 from modules.imaging.inputs import load_input
 from modules.library.catalog import Catalog, ModelFile
 from modules.library.library import Library, Remembering, not_here
+from modules.library.safety_checkers import find_safety_checker
 from modules.library.upscalers import BUILT_IN
 from modules.params.batch import Batch, BatchItem
 from modules.params.extras import Extras, extended
@@ -27,12 +28,15 @@ from modules.pipelines.extras import ExtrasPlan
 from modules.pipelines.networks import networks_of, with_standing_networks
 from modules.pipelines.plan import Files, ImagePlan, each_image
 from modules.pipelines.result import Result
+from modules.pipelines.safety import SafetyCheck, checked_image
 from modules.pipelines.scripts.script_run import ScriptRun
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
+from modules.requests.kinds import JOB_KINDS
 from modules.requests.resolve import Request
 from modules.sampling.questions import Task
 from modules.settings.account_limits import AccountLimits, account_limits
-from modules.settings.options import Settings
+from modules.settings.options import SAFETY_MARK, SAFETY_OFF, Settings
+from modules.settings.safety_checking import safety_action, safety_setting
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
 from modules.worker.planners import planner_of
@@ -52,6 +56,7 @@ class JobPlan(Generic[P]):
     describe: Callable[[P], dict[str, Any]]                  # returns an image's part of the API's `info`
     members: Sequence[Member] = ()                           # of a batch: the input file and the place of each image
     notes: Sequence[str] = ()                                # remarks for the job's owner, known beforehand
+    safety: SafetyCheck | None = None                        # the check of each image, if there is one
 
     @cached_property
     def numbers(self) -> Sequence[int]:
@@ -69,13 +74,21 @@ class JobPlan(Generic[P]):
     def settings(self) -> Settings:
         return self.plan(self.numbers[0]).settings
 
+    @property
+    def shows_previews(self) -> bool:
+        """Return whether half-made images may be seen: nobody checks them."""
+        return self.settings.live_previews_enable and not (self.safety and self.safety.withholds)
+
     def batch_of(self, index: int) -> int:
         """Return the image's batch, in A1111's sense: `batch_size` images are made together."""
         return index // getattr(self.plan(index).params, "batch_size", 1)
 
     def task(self, index: int) -> Task[Result]:
         """Return the task of one image."""
-        task = self.plan(index).task()
+        plan = self.plan(index)
+        task = plan.task()
+        if self.safety:
+            task = checked_image(task, self.safety, plan.passes[-1].weights)
         return in_turn(task, self.members[index].file) if self.members else task
 
     def infotext(self, index: int, extra: Extra) -> str:
@@ -117,8 +130,27 @@ def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     Raises UnknownName for the kind, and Invalid for more than its account may ask for.
     """
     plan: JobPlan = planner_of(spec.kind)(spec, library, inputs)
-    check_plan(plan, account_limits(Settings(**known_fields(Settings, spec.settings)), spec.role))
-    return plan
+    settings = Settings(**known_fields(Settings, spec.settings))
+    check_plan(plan, account_limits(settings, spec.role))
+    return with_safety_check(plan, settings, spec.role, library) if JOB_KINDS[spec.kind].draws else plan
+
+
+def with_safety_check(plan: JobPlan, s: Settings, role: str, library: Library) -> JobPlan:
+    """Return the plan with the check that its account's role has.
+
+    Raises ModelMissing or ModelCorrupt where nothing may be drawn unchecked; pictures only to be marked get a note.
+    """
+    action = safety_action(s, role)
+    if action == SAFETY_OFF:
+        return plan
+    try:
+        checker = find_safety_checker(library, s.safety_checker_model)
+    except ModelError as error:
+        if action == SAFETY_MARK:
+            return replace(plan, notes=[*plan.notes, f"Pictures are not checked. {error} {error.hint}"])
+        reason = f"{error} The setting {safety_setting(role)} is {action}, so nothing is drawn unchecked."
+        raise type(error)(reason, error.hint) from error
+    return replace(plan, safety=SafetyCheck(action, checker.name))
 
 
 def check_plan(plan: JobPlan, limits: AccountLimits) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from modules.base.border import logged, outcome
-from modules.base.errors import JobFailed, WebUIError, error_data, sentence
+from modules.base.errors import JobFailed, PicturesRefused, WebUIError, error_data, sentence
 from modules.engine import messages as events
 from modules.engine.engine import Engine, ImageTask
 from modules.engine.messages import Emit, JobSpec
@@ -51,6 +51,7 @@ class JobProgress:
     previewed: float = 0.0
     interrupted: bool = False
     noted: dict[str, None] = field(default_factory=dict)            # what its owner was told
+    refused: int = 0                                                # pictures that the safety checker refused
     error: BaseException | None = None
 
     @property
@@ -66,6 +67,8 @@ class JobProgress:
     def outcome(self) -> events.Ended:
         if self.error:
             return events.Ended(self.spec.id, FAILED, error_data(self.error))
+        if self.refused == len(self.plan.numbers):
+            return events.Ended(self.spec.id, FAILED, error_data(ALL_REFUSED))
         return events.Ended(self.spec.id, INTERRUPTED if self.interrupted else DONE)
 
 
@@ -209,7 +212,7 @@ class JobRunner:
         progress.reach(picture.index, step / steps)
         self._emit(events.Progress(picture.job, picture.index, step, steps, progress.fraction))
         every = progress.plan.settings.show_progress_every_n_steps
-        wanted = progress.plan.settings.live_previews_enable and every > 0 and ask.step % every == 0
+        wanted = progress.plan.shows_previews and every > 0 and ask.step % every == 0
         if wanted and ask.preview is not None and time.monotonic() - progress.previewed > PREVIEW_SECONDS:
             progress.previewed = time.monotonic()
             logged(self._preview, progress, picture, ask.weights, ask.preview)
@@ -276,6 +279,7 @@ class JobRunner:
         saved = save_image(progress.plan, picture.index, result, progress.spec, self.where)
         progress.error = saved.problem or progress.error
         self.emit(saved.event)
+        progress.refused += result.withheld == events.WITHHELD_REFUSED
         for note in result.extra_params.notes:
             self._note(progress, note)
         if saved.problem:
@@ -317,3 +321,8 @@ def fault_injector(config: WorkerConfig) -> FaultInjector | None:
     from modules.worker.faults import FaultInjector
 
     return FaultInjector(config.fault, config.fault_hit, config.tell_fault)
+
+
+ALL_REFUSED = PicturesRefused(
+    "The server's safety checker refused all pictures of this job.", "Try another prompt or another seed."
+)

@@ -15,7 +15,7 @@ from PIL import Image
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.border import outcome
 from modules.base.files import write_atomically
-from modules.engine.messages import HALF_MADE, RETURNED, JobSpec, Made
+from modules.engine.messages import HALF_MADE, NSFW_DETECTED, RETURNED, WITHHELD, WITHHELD_REFUSED, JobSpec, Made
 from modules.imaging.save import Destination, FileFormat, encode_image, png, within_side
 from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import MANIFEST_KEY
@@ -49,9 +49,7 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
     """
     infotext = job.infotext(index, {**result.extra_params, **signed(spec, job.settings)})
     outputs = where.outputs / spec.folder
-    facts, lost = with_returned(
-        {**job.facts(index), **({} if result.complete else {HALF_MADE: True})}, index, result, spec, where
-    )
+    facts, lost = with_returned({**job.facts(index), **outcome_facts(result)}, index, result, spec, where)
     sheet = sheet_of(job, index, result, infotext, where)
     problem: Exception | None = None
     if to_be_saved(job, index, result, spec):
@@ -70,6 +68,13 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
     return Saved(Made(spec.id, index, str(path), infotext, facts, saved=False), problem or lost)
 
 
+def outcome_facts(result: Result) -> dict[str, Any]:
+    """Return the facts about how the image came out, where they are not the usual ones."""
+    half = {} if result.complete else {HALF_MADE: True}
+    checked = {} if result.flagged is None else {NSFW_DETECTED: result.flagged}
+    return {**half, **checked, **({WITHHELD: result.withheld} if result.withheld else {})}
+
+
 def with_returned(
     facts: dict[str, Any], index: int, result: Result, spec: JobSpec, where: Where
 ) -> tuple[dict[str, Any], Exception | None]:
@@ -86,6 +91,8 @@ def with_returned(
 def to_be_saved(job: JobPlan, index: int, result: Result, spec: JobSpec) -> bool:
     named = job.members and job.members[index].folder
     s = job.settings
+    if result.withheld == WITHHELD_REFUSED:
+        return False
     return bool(named or (spec.save and s.samples_save)) and (result.complete or s.save_incomplete_images)
 
 

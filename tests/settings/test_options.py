@@ -177,7 +177,10 @@ def test_server_settings_are_where_pictures_go_what_the_device_holds_and_what_ac
     paths = [name for name in SETTING_NAMES if name.startswith("outdir_")]
     others = ["job_history_limit", "sd_checkpoints_limit", "pictures_side_by_side", "cross_attention_optimization"]
     found = [name for name, param in declared_params(Settings).items() if param.server]
-    accounts = [name for name in SETTING_NAMES if name.startswith(("queue_", "limit_", "quota_", "members_"))]
+    accounts = [
+        name for name in SETTING_NAMES
+        if name.startswith(("queue_", "limit_", "quota_", "members_", "safety_checker_"))
+    ]
     assert sorted(found) == sorted([*paths, *others, *accounts, "save_to_dirs", "directories_filename_pattern"])
 
 

@@ -11,10 +11,12 @@ from PIL import Image
 
 from modules.commands.assemble import assemble
 from modules.commands.workers import worker_of
-from modules.engine.messages import Ended, JobSpec, Made, Progress, Started
+from modules.engine.messages import Ended, JobSpec, Made, Preview, Progress, Started, Warned
+from modules.imaging.blur import blurred_picture
 from modules.params.txt2img import Txt2Img
 from modules.settings.flags import parse_flags
 from modules.settings.options import Settings
+from tests.models.safety.checkers import ALWAYS, small_checker, write_checker
 from tests.servers import with_tiny_model
 
 pytestmark = pytest.mark.slow      # each kind of worker loads torch and a model
@@ -40,9 +42,10 @@ class ContractShop:
         with self.changed:
             assert self.changed.wait_for(true, 300), self.events[-5:]
 
-    def submit(self, job, done=(), **fields):
+    def submit(self, job, done=(), settings=None, **fields):
         params = Txt2Img(**{"prompt": "a red circle", "seed": 7, "steps": 4, "width": 64, "height": 64, **fields})
-        self.worker.submit(JobSpec(job, "local", "txt2img", asdict(params), asdict(Settings()), done=done, alone=True))
+        settings = asdict(settings or Settings())
+        self.worker.submit(JobSpec(job, "local", "txt2img", asdict(params), settings, done=done, alone=True))
 
     def of(self, job, *kinds):
         return [event for event in list(self.events) if event.job == job and isinstance(event, kinds)]
@@ -54,7 +57,10 @@ class ContractShop:
 
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory):
-    found = {kind: ContractShop(with_tiny_model(tmp_path_factory.mktemp(kind)), kind) for kind in KINDS}
+    homes = {kind: with_tiny_model(tmp_path_factory.mktemp(kind)) for kind in KINDS}
+    for home in homes.values():
+        write_checker(home / "models/safety_checker/model.safetensors", small_checker(ALWAYS))
+    found = {kind: ContractShop(home, kind) for kind, home in homes.items()}
     yield found
     for shop in found.values():
         shop.worker.stop()
@@ -111,3 +117,21 @@ def test_a_job_that_cannot_be_planned_fails_with_the_reason(shops, kind):
     shops[kind].submit("wrong", prompt="x", sampler_name="No such sampler")
     [end] = shops[kind].ended("wrong")
     assert end.state == "failed" and end.error["status"] == 404
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_flagged_pictures_leave_the_worker_as_the_administrator_wants_them(shops, kind):
+    shop, plain = shops[kind], []
+    for action, state in (("Off", "done"), ("Mark", "done"), ("Blur", "done"), ("Refuse", "failed")):
+        shop.submit(action, settings=Settings(safety_checker_administrator=action), n_iter=2, steps=20)
+        [end], made = shop.ended(action), shop.of(action, Made)
+        assert (end.state, (end.error or {}).get("error")) == (state, "refused" if action == "Refuse" else None)
+        assert [each.facts.get("nsfw_content_detected") for each in made] == [None if action == "Off" else True] * 2
+        assert [each.saved for each in made] == [action != "Refuse"] * 2
+        images = [Image.open(each.path).convert("RGB") for each in made]
+        plain = plain or images
+        black = [Image.new("RGB", (64, 64))] * 2
+        expected = {"Blur": [blurred_picture(each) for each in plain], "Refuse": black}.get(action, plain)
+        assert [each.tobytes() for each in images] == [each.tobytes() for each in expected]
+        assert bool(shop.of(action, Preview)) == (action in ("Off", "Mark"))
+        assert bool(shop.of(action, Warned)) == (action in ("Blur", "Refuse"))

@@ -37,6 +37,7 @@ TITLES: Mapping[str, str] = {
     "ui": "Page",
     "accounts": "Accounts and limits",
     "queue": "Queue",
+    "safety-checker": "Safety checker",
 }
 
 
