@@ -16,7 +16,7 @@ from modules.api.login import LoginText, begin_session, check_needed, checked_pa
 from modules.api.routing import KnownFields, account, router
 from modules.app.app import App
 from modules.app.passwords import check_password_form, made_up_password
-from modules.base.accounts import Role, account_key, account_name
+from modules.base.accounts import Role, account_key, account_name, with_article
 from modules.base.errors import Conflict
 from modules.base.limits import Id
 from modules.store.accounts import LONGEST_LABEL, SESSION_KIND, TOKEN_KIND, AccountRecord, CredentialRecord
@@ -174,7 +174,7 @@ def administrator_routes(app: App) -> APIRouter:
         hashed = await auth.hash(password)
         made = await asyncio.to_thread(auth.store.add, name, role, hashed, body.returning)
         await auth.refresh()
-        await note(app, request, account(request).name, f"added a {body.role}", made.name)
+        await note(app, request, account(request).name, f"added {with_article(body.role)}", made.name)
         return AccountMade(name=made.name, role=body.role, password="" if body.password else password)
 
     @api.patch("/accounts/{name}")

@@ -7,6 +7,11 @@ from modules.base.errors import Forbidden
 from modules.settings.options import Settings
 
 
+def makes_models(account: Account, server: Settings) -> bool:
+    """Return whether the account may merge, convert and extract."""
+    return is_allowed(account, server.members_make_models)
+
+
 def check_makes_models(account: Account, server: Settings) -> None:
     """Check the right to merge, convert and extract. Raises Forbidden."""
     check_allowed(account, server.members_make_models, "members_make_models")
@@ -22,7 +27,12 @@ def check_allowed(account: Account, members: bool, setting: str) -> None:
 
     members: may they? setting: the one that decides
     """
-    if account.role < (Role.MEMBER if members else Role.ADMINISTRATOR):
+    if not is_allowed(account, members):
         raise Forbidden(
             "The model files are the administrator's.", f"An administrator can let members, by the setting {setting}."
         )
+
+
+def is_allowed(account: Account, members: bool) -> bool:
+    """Return whether a right that members have, or do not have, is the account's."""
+    return account.role >= (Role.MEMBER if members else Role.ADMINISTRATOR)

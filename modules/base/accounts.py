@@ -81,3 +81,8 @@ def account_folder(name: str) -> str:
         return account_name(name)
     except Invalid:
         return "~" + sha256(name.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def with_article(noun: str) -> str:
+    """Return "a member", "an administrator"."""
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from modules.app.passwords import check_password_form, hash_password
-from modules.base.accounts import Role, account_name
+from modules.base.accounts import Role, account_name, with_article
 from modules.base.errors import Conflict, Invalid
 from modules.settings.flags import Flags, Parser, unknown_argument
 from modules.store.accounts import AccountStore
@@ -53,7 +53,7 @@ def add_user(store: AccountStore, chosen: argparse.Namespace) -> None:
     if first and role < Role.ADMINISTRATOR:
         raise Conflict("The first account is the administrator's.", "Leave out --role.")
     made = store.add(name, role, hash_password(asked_password(name)), chosen.returning)
-    say_change(store, f"added a {role.name.lower()}", made.name)
+    say_change(store, f"added {with_article(role.name.lower())}", made.name)
 
 
 def list_users(store: AccountStore, chosen: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from gradio.components import Component
 from starlette.types import ASGIApp, Scope
 
 from modules.app.app import App
+from modules.app.permissions import makes_models
 from modules.base.accounts import LOCAL_OWNER, Account, Role
 from modules.base.families import SPOKEN
 from modules.base.fields import Choice, Choices, declared_params, defaults
@@ -173,6 +174,7 @@ def beginning(app: App, account: Account) -> dict[str, Any]:
         "account": "" if account.is_local else account.name,
         "administrator": administers,
         "server_settings": [] if administers else settings.element_ids_of_servers(),
+        "hidden_tabs": [] if makes_models(account, app.settings.current) else ["tab_modelmerger"],
         "sets_for_all": administers and not account.is_local,
         "choice": choice,
         "choices": choices_now(app, mine),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import pytest
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -10,8 +13,10 @@ from starlette.routing import Match
 from modules.api import server
 from modules.api.access import PUBLIC
 from modules.api.routing import Permission, account
+from modules.app.permissions import check_makes_models, makes_models
 from modules.base.accounts import LOCAL_ACCOUNT, NOBODY, Account, Role
 from modules.base.errors import Forbidden
+from modules.settings.options import Settings
 
 FEWEST = 60      # routes there are
 
@@ -20,9 +25,16 @@ def declared(route):
     return [each.call.role for each in route.dependant.dependencies if isinstance(each.call, Permission)]
 
 
+def leaves(routes):
+    """Those of routers within routers too."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        yield from leaves(inner.routes) if inner else [route]
+
+
 @pytest.fixture(scope="module")
 def routes(client):
-    found = [route for face in server.FACES for route in face.routes(client.app).routes]
+    found = [route for face in server.FACES for route in leaves(face.routes(client.app).routes)]
     assert all(isinstance(route, APIRoute) for route in found)
     return found
 
@@ -63,3 +75,13 @@ def test_without_a_door_nobody_is_taken_for_the_owner():
 
 def test_one_persons_machine_has_an_administrator_and_who_has_not_logged_in_may_nothing():
     assert LOCAL_ACCOUNT.is_local and LOCAL_ACCOUNT.role == max(Role) and NOBODY.role == min(Role)
+
+
+@pytest.mark.parametrize("members", [False, True])
+def test_the_page_offers_models_to_be_made_to_whom_the_routes_let(members):
+    server = replace(Settings(), members_make_models=members)
+    for role in (Role.GUEST, Role.MEMBER, Role.ADMINISTRATOR):
+        allowed = makes_models(Account("ann", role), server)
+        assert allowed == (role == Role.ADMINISTRATOR or members and role == Role.MEMBER)
+        with nullcontext() if allowed else pytest.raises(Forbidden):
+            check_makes_models(Account("ann", role), server)

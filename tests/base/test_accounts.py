@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.base.accounts import Role, account_key, account_name
+from modules.base.accounts import Role, account_key, account_name, with_article
 from modules.base.errors import Invalid
 
 
@@ -31,3 +31,7 @@ def test_names_that_look_alike_are_one():
     assert account_name("Ju\u0308rgen") == "Jürgen"
     assert account_key("Alice") == account_key("ALICE") == account_key("ａｌｉｃｅ")
     assert account_key("STRASSE") == account_key("straße")
+
+
+def test_a_role_has_its_article():
+    assert [with_article(role.name.lower()) for role in Role if role] == ["a guest", "a member", "an administrator"]

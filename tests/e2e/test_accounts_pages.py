@@ -46,6 +46,18 @@ def fits(page):
     return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def ends_flush(page):
+    """Does the row of quick settings end with the account's button?"""
+    right = "(id) => document.getElementById(id).getBoundingClientRect().right"
+    button = page.locator("#easel_account summary").bounding_box()
+    return abs(page.evaluate(right, "quicksettings") - button["x"] - button["width"]) < 1
+
+
+def tabs(page):
+    """Names of the page's tabs, also of those that gradio folds into a menu."""
+    return page.locator("#tabs > .tab-wrapper button:not([tabindex='-1'])").all_text_contents()
+
+
 def test_an_account_is_made_used_and_closed(people, address):
     ann, bob = people
     ann.goto("accounts")
@@ -77,6 +89,8 @@ def test_an_account_is_made_used_and_closed(people, address):
     bob.goto("./")
     bob.wait_for_selector("html.easel-ready")
     expect(bob.locator("#easel_account summary")).to_have_text("bob")
+    assert fits(bob) and ends_flush(bob)
+    assert "Checkpoint Merger" not in tabs(bob)
     ann.locator("#accounts li", has_text="bob").get_by_role("button", name="Disable").click()
     expect(bob.locator(".notice", has_text="no longer logged in")).to_be_visible()
     bob.locator(".notice a").click()
@@ -86,6 +100,8 @@ def test_an_account_is_made_used_and_closed(people, address):
 
     ann.goto("./")
     ann.wait_for_selector("html.easel-ready")
+    assert ends_flush(ann)
+    assert "Checkpoint Merger" in tabs(ann)
     ann.click("#easel_account summary")
     expect(ann.locator("#easel_account nav a")).to_have_text(["Password and tokens", "All accounts"])
     ann.click("#easel_account nav button")

@@ -8,11 +8,12 @@ from modules.ui.document import FOR_GOOD, Document
 from tests.asynchronous import run
 
 PAGE = "<html><head><script>config = 1</script></head><body></body></html>"
+MANIFEST = '<link rel="manifest" href="/manifest.json" />'
 
 
 def asked(path: str, headers: dict[str, str] | None = None, root: str = "") -> tuple[int, dict[str, str], str]:
     async def gradio(scope, receive, send):
-        reply = HTMLResponse(PAGE) if path == "/" else JSONResponse({"here": path})
+        reply = HTMLResponse(PAGE.replace("<script>", MANIFEST + "<script>")) if path == "/" else JSONResponse({"here": path})
         await reply(scope, receive, send)
 
     sent = []
@@ -34,7 +35,7 @@ def asked(path: str, headers: dict[str, str] | None = None, root: str = "") -> t
     return start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, body["body"].decode()
 
 
-def test_the_head_stands_behind_gradios_description_of_the_page():
+def test_the_head_stands_behind_gradios_description_of_the_page_and_a_manifest_that_is_not_there_is_not_named():
     for root in ("", "/sub"):
         status, headers, text = asked("/", root=root)
         assert (status, text) == (200, PAGE.replace("</head>", "<meta alice></head>"))

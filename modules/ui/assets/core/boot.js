@@ -30,6 +30,11 @@ window.easel.theme.apply();
 document.addEventListener("DOMContentLoaded", () => window.easel.theme.apply());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => window.easel.theme.apply());
 
+// what this account may not use is not drawn
+for (const { props } of window.gradio_config?.components ?? []) {
+  if (window.easel.facts.start.hidden_tabs.includes(props.elem_id)) props.visible = false;
+}
+
 // A1111's surface for scripts of extensions and users.
 window.opts = { ...window.easel.facts.settings };
 window.gradioApp = () => document;
