@@ -1,0 +1,1 @@
+"""Metadata of picture files, read and rewritten without touching a pixel."""

@@ -1,0 +1,140 @@
+"""A picture's file as a row of pieces: what holds metadata can be changed, all else keeps every byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import sha256
+from typing import TypeAlias
+
+from modules.base.errors import Invalid
+
+
+class Holds(Enum):
+    """What a piece holds."""
+
+    IMAGE = "image"        # pixels, colours, sizes and what is not known
+    TEXT = "text"          # PNG's texts, a JPEG's comment
+    EXIF = "EXIF"
+    XMP = "XMP"
+    IPTC = "IPTC"
+    C2PA = "C2PA"          # a signed statement of origin; it no longer holds once anything is changed
+    MORE = "more"          # a further part of XMP
+    FRAME = "frame"        # counts or lists the others, and is written anew with them
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    raw: bytes                      # as it stands in the file
+    holds: Holds = Holds.IMAGE
+    keyword: str = ""               # of a text
+    value: str | bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class FileMetadata:
+    """All metadata of a file, each as the standards store it.
+
+    texts: keyword and text of each, in the file's order; a keyword may stand there twice
+    exif: the TIFF block, without the name that JPEG puts before it
+    xmp: the packet, XML
+    iptc: Photoshop's image resources, of which one is IPTC-IIM
+    signed: there is a C2PA statement, which is never written anew
+    """
+
+    texts: tuple[tuple[str, str], ...] = ()
+    exif: bytes = b""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    signed: bool = False
+
+    def text(self, keyword: str) -> str:
+        """Return the first text of that keyword, or ""."""
+        return next((text for name, text in self.texts if name == keyword), "")
+
+    def with_text(self, keyword: str, text: str) -> tuple[tuple[str, str], ...]:
+        """Return the texts with one replaced, where the first of its keyword stood; "" takes all of them away."""
+        names = [name for name, _ in self.texts]
+        place = names.index(keyword) if keyword in names else len(names)
+        others = [pair if pair[0] != keyword else None for pair in self.texts] + [None]
+        others[place] = (keyword, text) if text else None
+        return tuple(pair for pair in others if pair)
+
+
+EncodePiece: TypeAlias = Callable[[Holds, str, "str | bytes"], bytes]
+BLOCK_FIELDS = {Holds.EXIF: "exif", Holds.XMP: "xmp", Holds.IPTC: "iptc"}
+
+
+@dataclass(frozen=True)
+class PieceFormat:
+    """A format whose files are pieces one after another.
+
+    split: the pieces of a file; joined, they are the file. Raises InvalidImage or TooLarge
+    encode: the piece of a value, with its frame. Raises Invalid for what the format has no place for
+    place: where a new piece goes, counted in pieces
+    finish: the file of changed pieces; some formats count their bytes at the beginning
+    """
+
+    name: str
+    split: Callable[[bytes], list[Piece]]
+    encode: EncodePiece
+    place: Callable[[Sequence[Piece]], int]
+    finish: Callable[[Sequence[Piece]], bytes] = field(default=lambda pieces: b"".join(each.raw for each in pieces))
+
+    def read(self, content: bytes) -> FileMetadata:
+        pieces = self.split(content)
+        blocks = {BLOCK_FIELDS[each.holds]: each.value for each in reversed(pieces) if each.holds in BLOCK_FIELDS}
+        texts = tuple((each.keyword, str(each.value)) for each in pieces if each.holds == Holds.TEXT)
+        return FileMetadata(texts, signed=any(each.holds == Holds.C2PA for each in pieces), **blocks)  # type: ignore[arg-type]
+
+    def write(self, content: bytes, metadata: FileMetadata) -> bytes:
+        """Return the file with these metadata instead of its own; values that stay keep their bytes and their place."""
+        pieces = self.split(content)
+        changed = list(changed_pieces(self, pieces, metadata))
+        return content if changed == pieces else self.finish(changed)
+
+    def digest(self, content: bytes) -> str:
+        """Return the SHA-256 of all that is not metadata."""
+        return sha256(b"".join(each.raw for each in self.split(content) if each.holds == Holds.IMAGE)).hexdigest()
+
+
+Value: TypeAlias = "tuple[Holds, str, str | bytes]"
+
+
+def wanted_values(metadata: FileMetadata) -> list[Value]:
+    """Return each value there is to be, texts first."""
+    found: list[Value] = [(Holds.TEXT, keyword, text) for keyword, text in metadata.texts]
+    blocks = [(holds, "", getattr(metadata, name)) for holds, name in BLOCK_FIELDS.items()]
+    return found + [block for block in blocks if block[2]]
+
+
+def changed_pieces(file_format: PieceFormat, pieces: Sequence[Piece], metadata: FileMetadata) -> Iterator[Piece]:
+    """Yield the pieces with the wanted values in place of the former ones; what is new goes to its format's place."""
+    wanted = wanted_values(metadata)
+    kept = [replaced_piece(file_format, piece, wanted, metadata) for piece in pieces]
+    place = file_format.place(pieces)
+    new = [made_piece(file_format, value) for value in wanted]
+    yield from (piece for piece in (*kept[:place], *new, *kept[place:]) if piece)
+
+
+def replaced_piece(
+    file_format: PieceFormat, piece: Piece, wanted: list[Value], metadata: FileMetadata
+) -> Piece | None:
+    """Return what stands in a piece's place, if anything; a value that has found its place is no longer wanted."""
+    stays = {Holds.IMAGE: True, Holds.FRAME: True, Holds.C2PA: metadata.signed, Holds.MORE: bool(metadata.xmp)}
+    if piece.holds in stays:
+        return piece if stays[piece.holds] else None
+    found = next((value for value in wanted if value[:2] == (piece.holds, piece.keyword)), None)
+    if not found:
+        return None
+    wanted.remove(found)
+    return piece if found[2] == piece.value else made_piece(file_format, found)
+
+
+def made_piece(file_format: PieceFormat, value: Value) -> Piece:
+    return Piece(file_format.encode(*value), *value)
+
+
+def no_place(format_name: str, what: str) -> Invalid:
+    return Invalid(f"A {format_name} file has no place for {what}.", "Save a copy as PNG, which has one.")

@@ -1,0 +1,233 @@
+"""Metadata of picture files are read and rewritten without touching a pixel."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+
+from modules.base.errors import Invalid, InvalidImage, TooLarge
+from modules.imaging.read import read_metadata
+from modules.imaging.save import FileFormat, encode_image
+from modules.metadata.exif import with_exif_text, with_user_comment
+from modules.metadata.formats import file_metadata, picture_digest, with_file_metadata
+from modules.metadata.pieces import FileMetadata
+
+FORMATS = ("png", "jpg", "webp", "avif")
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
+DATA = "a fox\nNegative prompt: a dog\nSteps: 20, Sampler: Euler, Seed: 5, Size: 64x48"
+IPTC = b"8BIM\x04\x04\0\0\0\0\0\x06\x1c\x02\x05\0\x01x"
+
+
+def picture(mode="RGB", size=(33, 21)):
+    return Image.merge(mode, [Image.linear_gradient("L").resize(size) for _ in mode])
+
+
+def encoded(name, infotext="", mode="RGB", **how):
+    return encode_image(picture(mode), FileFormat(name, **how), infotext)
+
+
+def pixels(content):
+    return Image.open(io.BytesIO(content)).convert("RGBA").tobytes()
+
+
+def photo(name, **options):
+    """A picture as a camera or an editor writes it: EXIF of several directories, a profile, XMP."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Orientation] = "Camera", 6
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.LensModel] = "50 mm"
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[1] = "N"
+    out = io.BytesIO()
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    options |= {"pnginfo": info} if name == "png" else {"xmp": XMP}
+    picture().save(out, {"jpg": "jpeg"}.get(name, name), exif=exif, icc_profile=b"a profile" * 9, **options)
+    return out.getvalue()
+
+
+FILES = {
+    **{f"{name} with data": encoded(name, DATA) for name in FORMATS},
+    **{f"{name} without": encoded(name) for name in FORMATS},
+    **{f"{name} of a camera": photo(name) for name in FORMATS},
+    "a lossless WebP": encoded("webp", lossless=True),
+    "a JPEG in several scans": photo("jpg", progressive=True),
+    "a PNG with alpha": encoded("png", DATA, "RGBA"),
+    "a PNG and what follows it": encoded("png", DATA) + b"trailing",
+}
+per_file = pytest.mark.parametrize("content", FILES.values(), ids=FILES.keys())
+per_format = pytest.mark.parametrize("name", FORMATS)
+
+
+def texts_of(content):
+    """New texts that the file's format has a place for."""
+    return (("parameters", DATA), ("Füchse", "狐")) if content[:4] == b"\x89PNG" else (("comment", "狐"),) if content[:2] == b"\xff\xd8" else ()
+
+
+@per_file
+def test_metadata_that_stay_leave_every_byte(content):
+    assert with_file_metadata(content, file_metadata(content)) == content
+
+
+@per_file
+def test_what_is_written_is_read_and_the_picture_stays(content):
+    new = FileMetadata(texts_of(content), with_user_comment(b"", DATA), XMP)
+    changed = with_file_metadata(content, new)
+    assert file_metadata(changed) == new
+    assert picture_digest(changed) == picture_digest(content) and pixels(changed) == pixels(content)
+    assert read_metadata(changed).infotext in (DATA, "狐")
+
+
+@per_file
+def test_nothing_is_left_of_what_is_stripped(content):
+    secret = "a secret place " * 5
+    told = replace(file_metadata(content), exif=with_user_comment(file_metadata(content).exif, secret), xmp=XMP + secret.encode())
+    stripped = with_file_metadata(with_file_metadata(content, told), FileMetadata())
+    assert file_metadata(stripped) == FileMetadata()
+    assert not any(each in stripped for each in (secret.encode(), secret.encode("utf-16-be"), secret.encode("utf-16-le"), XMP))
+    assert picture_digest(stripped) == picture_digest(content) and pixels(stripped) == pixels(content)
+
+
+@per_file
+def test_written_again_and_again_a_file_does_not_grow(content):
+    def told(text):
+        return with_file_metadata(content, FileMetadata(exif=with_user_comment(b"", text)))
+
+    changed = told("b" * 500)
+    for text in ("c" * 500, "d" * 400, "", "e" * 500):
+        changed = with_file_metadata(changed, FileMetadata(exif=with_user_comment(b"", text)))
+    assert len(changed) == len(told("b" * 500)) and file_metadata(changed) == FileMetadata(exif=with_user_comment(b"", "e" * 500))
+
+
+@per_format
+def test_of_a_cameras_exif_everything_else_stays(name):
+    exif = with_user_comment(with_user_comment(file_metadata(photo(name)).exif, "first " * 50), DATA)
+    changed = with_file_metadata(photo(name), replace(file_metadata(photo(name)), exif=exif))
+    read = Image.open(io.BytesIO(changed)).getexif()
+    assert read[ExifTags.Base.Make] == "Camera" and read.get_ifd(ExifTags.IFD.GPSInfo)[1] == "N"
+    assert read.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.LensModel] == "50 mm"
+    assert read_metadata(changed).infotext == DATA and file_metadata(changed).xmp == XMP
+    assert b"first" not in changed.replace(b"\0", b"")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([ExifTags.Base.Artist, ExifTags.Base.Copyright, None]), st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)), max_size=8))
+def test_exif_holds_the_last_of_each_text(changes):
+    exif, want = b"", {}
+    for tag, text in changes:
+        exif = with_user_comment(exif, text) if tag is None else with_exif_text(exif, tag, text)
+        want[tag] = text
+    read = Image.Exif()
+    read.load(b"Exif\0\0" + exif if exif else b"")
+    comment = read.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
+    assert comment[8:].decode("utf-16-be") == want.pop(None, "")
+    for tag, text in want.items():
+        stored = read.get(tag, "")
+        assert (stored.encode("latin-1", "surrogateescape").decode() if isinstance(stored, str) else stored) == text
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.sampled_from("abcÄé "), min_size=1, max_size=8).map(str.strip).filter(lambda key: key and "  " not in key),
+            st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30),
+        ),
+        max_size=5,
+    )
+)
+def test_any_texts_stand_in_a_png_in_their_order(texts):
+    changed = with_file_metadata(encoded("png", DATA), FileMetadata(tuple(texts)))
+    assert file_metadata(changed).texts == tuple(texts) and pixels(changed) == pixels(encoded("png"))
+
+
+def test_one_text_of_several_is_replaced_where_it_stands():
+    info = PngInfo()
+    for key, text, packed in (("workflow", "{}", True), ("parameters", DATA, False), ("workflow", "[]", False)):
+        info.add_text(key, text, zip=packed)
+    out = io.BytesIO()
+    picture().save(out, "png", pnginfo=info, exif=with_user_comment(b"", "kept"))
+    content = out.getvalue()
+    was = file_metadata(content)
+    changed = with_file_metadata(content, replace(was, texts=was.with_text("parameters", "a cat")))
+    assert file_metadata(changed).texts == (("workflow", "{}"), ("parameters", "a cat"), ("workflow", "[]"))
+    assert [key for key, _ in was.with_text("workflow", "")] == ["parameters"]
+    place = content.index(b"parameters\0")
+    assert changed[: place - 8] == content[: place - 8] and changed.endswith(content[content.index(b"[]") :])
+
+
+def test_a_jpegs_iptc_and_a_files_signed_origin_stay_unless_they_are_stripped():
+    content = with_file_metadata(photo("jpg"), replace(file_metadata(photo("jpg")), iptc=IPTC))
+    signed = content[:2] + b"\xff\xeb\0\x06JP\0\1" + content[2:]
+    was = file_metadata(signed)
+    assert was.signed and was.iptc == IPTC and not file_metadata(content).signed
+    changed = with_file_metadata(signed, replace(was, texts=(("comment", "more"),)))
+    assert file_metadata(changed) == replace(was, texts=(("comment", "more"),))
+    assert not file_metadata(with_file_metadata(signed, replace(was, signed=False))).signed
+    assert picture_digest(signed) == picture_digest(content)
+
+
+def test_further_pictures_in_a_jpeg_are_still_found():
+    """Their list (MPF) counts their places from itself on."""
+    out = io.BytesIO()
+    picture().save(out, "mpo", save_all=True, append_images=[picture(size=(9, 7))])
+    changed = with_file_metadata(out.getvalue(), FileMetadata((("comment", "x"),), with_user_comment(b"", DATA), XMP))
+    image = Image.open(io.BytesIO(changed))
+    image.seek(1)
+    assert image.size == (9, 7) and image.convert("RGB").getpixel((0, 0)) is not None
+
+
+@pytest.mark.parametrize(("name", "metadata", "word"), [
+    ("webp", FileMetadata((("parameters", "x"),)), "parameters"),
+    ("avif", FileMetadata((("parameters", "x"),)), "parameters"),
+    ("jpg", FileMetadata((("parameters", "x"),)), "parameters"),
+    ("png", FileMetadata(iptc=IPTC), "IPTC"),
+    ("avif", FileMetadata(iptc=IPTC), "IPTC"),
+    ("webp", FileMetadata(iptc=IPTC), "IPTC"),
+    ("jpg", FileMetadata(exif=b"II*\0" + bytes(70_000)), "65,533"),
+    ("png", FileMetadata((("x" * 80, "x"),)), "key"),
+    ("png", FileMetadata(((" x", "x"),)), "key"),
+    ("png", FileMetadata((("x\ny", "x"),)), "key"),
+])
+def test_what_a_format_has_no_place_for_is_named(name, metadata, word):
+    with pytest.raises(Invalid, match=word):
+        with_file_metadata(encoded(name), metadata)
+
+
+@per_file
+def test_a_file_that_is_cut_off_is_refused_or_keeps_what_it_has(content):
+    for end in range(0, len(content), max(1, len(content) // 60)):
+        try:
+            metadata = file_metadata(content[:end])
+        except (InvalidImage, TooLarge):
+            continue
+        assert with_file_metadata(content[:end], metadata) == content[:end]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(list(FILES.values())), st.data())
+def test_a_damaged_file_is_refused_or_rewritten(content, data):
+    place = data.draw(st.integers(0, min(len(content) - 1, 1500)))
+    damaged = content[:place] + bytes((data.draw(st.integers(0, 255)),)) + content[place + 1 :]
+    try:
+        assert with_file_metadata(damaged, file_metadata(damaged)) == damaged
+        with_file_metadata(damaged, FileMetadata(exif=with_user_comment(file_metadata(damaged).exif, "x")))
+    except (Invalid, InvalidImage, TooLarge):
+        pass
+
+
+def test_a_gif_or_a_text_is_no_such_picture():
+    for content in (b"", b"GIF89a", b"a text", encode_image(picture(), FileFormat("gif"), "")):
+        with pytest.raises(InvalidImage):
+            file_metadata(content)
+
+
+def test_exifs_directory_may_not_lie_outside():
+    for content in (b"II*\0" + struct.pack("<L", 2**31), b"II*\0\x08\0\0\0\xff\xff", b"XX*\0"):
+        with pytest.raises(InvalidImage):
+            with_user_comment(content, "x")
