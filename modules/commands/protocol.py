@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from functools import cache
+from http import HTTPStatus
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from modules.api.errors import body_of
 from modules.api.outgoing import SECURITY_HEADERS
-from modules.base.errors import WebUIError
+from modules.base.errors import TooLarge, WebUIError
+from modules.base.limits import MAX_BODY
 
 HEAD_SECONDS = 30      # for a request's first line and headers
 READING_SECONDS = 30      # in which a client takes some more of its response
@@ -62,6 +64,8 @@ class PlainSpoken(H11Protocol):
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
         super().data_received(data)
+        if chunk_bytes(self.conn) > MAX_BODY and not self.transport.is_closing():
+            self.refuse_chunk()
         self.watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -132,11 +136,20 @@ class PlainSpoken(H11Protocol):
             self.reading_deadline.cancel()
             self.reading_deadline = None
 
+    def refuse_chunk(self) -> None:
+        """Close the connection over a chunk that is larger than any body: what it announces need not be waited for."""
+        if self.cycle is None or self.cycle.response_started:
+            self.transport.close()
+        else:
+            self.refuse(TooLarge(f"A part of the request has more than {MAX_BODY >> 20} MB.", "Send less at once."))
+
     def send_400_response(self, msg: str) -> None:
         """Answer malformed bytes; there is no request to pass to the application."""
-        body = json.dumps(
-            body_of(WebUIError("That is no HTTP request.", "Its first line or a header cannot be read."))
-        ).encode()
+        self.refuse(WebUIError("That is no HTTP request.", "Its first line or a header cannot be read."))
+
+    def refuse(self, error: WebUIError) -> None:
+        """Answer without the application, and close the connection."""
+        body = json.dumps(body_of(error)).encode()
         headers = {
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
@@ -144,10 +157,15 @@ class PlainSpoken(H11Protocol):
             "Cache-Control": "no-store",
         }
         lines = [
-            "HTTP/1.1 400 Bad Request",
+            f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
             *(f"{name}: {value}" for name, value in (headers | SECURITY_HEADERS).items()),
             "",
             "",
         ]
         self.transport.write("\r\n".join(lines).encode() + body)
         self.transport.close()
+
+
+def chunk_bytes(connection: h11.Connection) -> int:
+    """Return how much of a chunk that was announced has not come yet."""
+    return getattr(connection._reader, "_bytes_in_chunk", 0)

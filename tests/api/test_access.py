@@ -267,13 +267,22 @@ def test_a_head_that_never_ends_is_not_waited_for(client, monkeypatch, begun, as
 
 @pytest.mark.parametrize("path", [b"/sdapi/v1/options", b"/sdapi/v1/txt2img", b"/easel/v1/inputs"])
 @pytest.mark.parametrize(
-    "framing", [b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\n{"]
+    "framing", [b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n" + b"ff\r\n{"]
 )
 def test_a_body_that_never_ends_is_refused(client, monkeypatch, path, framing):
     monkeypatch.setattr(IncomingBody, "seconds", 0.2)
     head = b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     status, headers, body = raw(client.base_url, head + framing)
     assert (status, json.loads(body)["error"], headers["connection"]) == (408, "request_timeout", "close")
+
+
+@pytest.mark.parametrize("size", [b"6000000", b"F" * 16, b"f" * 20, b"fffffff;ext=1"])
+@pytest.mark.parametrize("path", [b"/sdapi/v1/options", b"/easel/v1/inputs", b"/nowhere", b"/login"])
+def test_a_chunk_larger_than_any_body_is_refused_when_it_is_announced(client, path, size):
+    head = b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    status, headers, body = raw(client.base_url, head + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\n{")
+    assert (status, json.loads(body)["error"], headers["connection"]) == (413, "too_large", "close")
+    assert client.get("/internal/ping").status_code == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
