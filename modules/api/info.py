@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import sys
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +17,7 @@ from modules.api.routing import router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import InvalidImage, WebUIError
+from modules.base.gpu_memory import UNAVAILABLE, gpu_memory
 from modules.base.limits import EncodedPicture
 from modules.imaging.read import open_image
 from modules.params import infotext
@@ -48,36 +48,23 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/memory")
     def memory() -> dict[str, Any]:
-        """Bytes of main memory, and of the GPU's if there is one."""
-        own, machine = psutil.Process().memory_info(), psutil.virtual_memory()
-        cuda = gpu_memory() if app.jobs.device else {"error": "unavailable"}      # before, torch may be half imported
-        return {"ram": {"free": machine.available, "used": own.rss, "total": machine.total}, "cuda": cuda}
+        """Bytes of main memory, the workers' included, and of the GPU's if there is one."""
+        machine = psutil.virtual_memory()
+        # until the device is known, torch may be half imported
+        cuda = app.jobs.gpu_memory or (gpu_memory() if app.jobs.device else UNAVAILABLE)
+        return {"ram": {"free": machine.available, "used": used_memory(), "total": machine.total}, "cuda": cuda}
 
     return api
 
 
-def gpu_memory() -> dict[str, Any]:
-    """Return A1111's figures of the first GPU, by the torch that the worker has imported; the API imports none."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return {"error": "unavailable"}
-    free, total = torch.cuda.mem_get_info()
-    stats = torch.cuda.memory_stats()
-    kinds = MEMORY_KINDS.items()
-    figures = {name: {"current": stats[f"{key}.all.current"], "peak": stats[f"{key}.all.peak"]} for name, key in kinds}
-    return {
-        "system": {"free": free, "used": total - free, "total": total},
-        **figures,
-        "events": {"retries": stats["num_alloc_retries"], "oom": stats["num_ooms"]},
-    }
-
-
-MEMORY_KINDS = {
-    "active": "active_bytes",
-    "allocated": "allocated_bytes",
-    "reserved": "reserved_bytes",
-    "inactive": "inactive_split_bytes",
-}
+def used_memory() -> int:
+    """Return the bytes that the server and its workers' processes hold."""
+    own = psutil.Process()
+    used = 0
+    for process in (own, *own.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):      # it has ended meanwhile
+            used += process.memory_info().rss
+    return used
 
 
 def decode_base64(image: str) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import FileResponse
 
-from modules.api.routing import owner, router
+from modules.api.routing import account, owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
@@ -27,11 +28,14 @@ def routes(app: App) -> APIRouter:
     def state(request: Request, checkpoint: Annotated[str, Query(max_length=500)] = "") -> dict[str, Any]:
         """The model in memory, the queue, and the forms' defaults with that checkpoint, or with the caller's.
 
-        `sound` is the volume of the sound at a job's end, from 0 to 1.
+        `worker.retry` is the number of seconds until a crashed worker is started again; 0 if none waits. `keeper`: the
+        caller may do that at once. `sound` is the volume of the sound at a job's end, from 0 to 1.
         """
         state, choice = app.jobs.state, standing_choice(app, owner(request))
         return {
             "model": {"loading": state.loading, "loaded": state.loaded, "error": state.error},
+            "worker": {"phase": app.jobs.health.phase, "retry": math.ceil(app.jobs.retry_in)},
+            "keeper": account(request).role >= Role.ADMINISTRATOR,
             "queue": len(app.jobs.running()),
             "mine": len(app.queue.unfinished(owner(request))),
             "queue_mode": app.jobs.mode,

@@ -33,6 +33,7 @@ from modules.api import (
     queue_keeping,
     reading,
     scripts,
+    worker,
 )
 from modules.api.access import refuse
 from modules.api.routing import inner_path
@@ -64,6 +65,7 @@ FACES = (
     queue_keeping,
     reading,
     scripts,
+    worker,
 )
 # neither a route nor the page's
 AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")

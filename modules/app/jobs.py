@@ -118,6 +118,7 @@ class Jobs:
         self.retry_at = 0.0                           # time.monotonic() of the dead worker's restart
         self.device: Mapping[str, str] = {}           # the worker's device, once it is known
         self.warm = False                             # the worker's first model is loaded, or there is none
+        self.gpu_memory: Mapping[str, Any] = {}       # of a worker outside this process
         self.stopping = False                         # watchers end now
         self.limits: LimitsOf = lambda role: QueueLimits()      # of a role
         self.mode = (not process and store.queue_mode()) or OPEN      # the server's; a terminal has a queue of its own
@@ -142,6 +143,7 @@ class Jobs:
             events.WorkerReady: self._worker_ready,
             events.WorkerHealth: self._worker_health,
             events.WorkerDied: self._worker_died,
+            events.WorkerMemory: self._worker_memory,
         }
 
     @property
@@ -304,6 +306,11 @@ class Jobs:
                     self.worker.interrupt(job)
                 else:
                     self.hear(events.Ended(job, INTERRUPTED))
+
+    def try_worker_again(self) -> None:
+        """Start a worker at once that is left alone after many crashes."""
+        if self.worker:
+            self.worker.try_again()
 
     def stop_worker(self) -> None:
         """Stop the worker after the current step; unfinished jobs stay recorded."""
@@ -519,6 +526,9 @@ class Jobs:
     def _worker_health(self, event: events.WorkerHealth) -> None:
         self.health, self.retry_at = event, time.monotonic() + event.retry_in
         self.warm &= event.phase == events.READY
+
+    def _worker_memory(self, event: events.WorkerMemory) -> None:
+        self.gpu_memory = event.cuda
 
     def _worker_died(self, event: events.WorkerDied) -> None:
         """Those it worked on have one more death; all that it had wait again, or end."""

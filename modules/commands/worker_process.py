@@ -6,15 +6,19 @@ import faulthandler
 import json
 import logging
 import os
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from modules.base.border import outcome
 from modules.base.faults import read_fault
+from modules.base.gpu_memory import UNAVAILABLE, gpu_memory
 from modules.commands.assemble import cached_tokenizer, find_models
 from modules.commands.workers import flags_of, placement
+from modules.engine.messages import WorkerMemory
 from modules.engine.wire import FaultDone, Submit
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
@@ -24,6 +28,7 @@ from modules.worker.config import WorkerConfig
 from modules.worker.outbox import FLUSH_SECONDS, Outbox
 from modules.worker.thread import ThreadWorker
 
+MEMORY_SECONDS = 2.0    # between two looks at the GPU's memory
 ENGINE_FAILED = 70      # the exit code of a worker that cannot go on
 
 
@@ -58,6 +63,17 @@ class HostedWorker:
         for kind in command.refresh:
             self.library.of(kind).refresh()
 
+    def tell_memory(self) -> None:
+        """Tell the GPU's memory whenever it has changed, once torch is imported."""
+        self.worker.runner.exception()
+        told = UNAVAILABLE
+        while True:
+            found = outcome(gpu_memory)
+            if isinstance(found, dict) and found != told:
+                told = found
+                self.outbox.put(WorkerMemory("", found))
+            time.sleep(MEMORY_SECONDS)
+
     def end_with_engine(self) -> None:
         """An engine that has failed is of no use: the server starts another process."""
         self.worker.thread.join()
@@ -89,6 +105,7 @@ def work() -> None:
     host = HostedWorker(flags_of(told["flags"]), told, outbox)
     host.worker.start()
     Thread(target=host.end_with_engine, name="engine's end", daemon=True).start()
+    Thread(target=host.tell_memory, name="memory", daemon=True).start()
     obey(commands, host.worker, host.prepare)
     outbox.flush(FLUSH_SECONDS)
     os._exit(0)      # torch's threads may be at work

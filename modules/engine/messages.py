@@ -146,14 +146,25 @@ class WorkerDied(Event):
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class WorkerMemory(Event):
+    """The memory of the first GPU of a worker outside the server's process, as /sdapi/v1/memory tells it."""
+
+    cuda: Mapping[str, Any]
+
+
 Emit = Callable[[Event], None]
 
 
 class Worker(Protocol):
-    """A worker makes the images of jobs. All its methods return at once; results are emitted as events."""
+    """A worker makes the images of jobs. All its methods return at once; results are emitted as events.
+
+    try_again: start at once what is left alone after many crashes
+    """
 
     def start(self) -> None: ...
     def submit(self, spec: JobSpec) -> None: ...
     def interrupt(self, job: str) -> None: ...
     def skip(self, job: str) -> None: ...
+    def try_again(self) -> None: ...
     def stop(self) -> None: ...

@@ -66,6 +66,7 @@ WIRE_MESSAGES = {
     for cls in (
         Submit, Interrupt, Skip, StopWork, InHand, FaultDone, messages.JobSpec, messages.Started, messages.Progress,
         messages.Preview, messages.Made, messages.Warned, messages.Ended, messages.WorkerState, messages.WorkerReady,
+        messages.WorkerMemory,
     )
 }
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Hashable
 from threading import Condition, Thread
 from typing import Any
 
-from modules.engine.messages import Event, Made, Preview, Progress
+from modules.engine.messages import Event, Made, Preview, Progress, WorkerMemory
 from modules.engine.wire import to_line
 
 FLUSH_SECONDS = 1.0       # a server that is busy may keep a worker waiting for so long, no longer
-NEWEST_IS_ENOUGH = (Preview, Progress)      # of these the newest of a job is enough
+NEWEST_IS_ENOUGH = (Preview, Progress, WorkerMemory)      # of these the newest of a job is enough
 
 
 class Outbox:

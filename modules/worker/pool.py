@@ -110,6 +110,10 @@ class WorkerPool:
         if member := self._with(job):
             member.worker.skip(job)
 
+    def try_again(self) -> None:
+        for member in self.members:
+            member.worker.try_again()
+
     def stop(self) -> None:
         for member in self.members:
             member.worker.stop()
@@ -123,7 +127,8 @@ class WorkerPool:
             self._note(member, event)
             if merge := self._merge.get(type(event)):
                 event = merge(member, event)
-        self.emit(event)
+        if not isinstance(event, events.WorkerMemory) or member is self.members[0]:
+            self.emit(event)
 
     def _note(self, member: PoolMember, event: events.Event) -> None:
         if isinstance(event, events.WorkerDied):
@@ -140,8 +145,9 @@ class WorkerPool:
         if event.loaded and not member.models:      # the first model, before any job
             member.remember(self.identify(event.loaded), frozenset(), 1)
         states = [each.state for each in self.members]
+        errors = [state.error for state in states]
         loading = next((state.loading for state in states if state.loading), "")
-        return events.WorkerState("", loading, event.loaded, " ".join(filter(None, (each.error for each in states))))
+        return events.WorkerState("", loading, event.loaded, " ".join(dict.fromkeys(filter(None, errors))))
 
     def _ready(self, member: PoolMember, event: events.WorkerReady) -> events.Event:
         member.ready = event

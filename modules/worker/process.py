@@ -164,10 +164,14 @@ class ProcessWorker:
             child.kill()
 
     def try_again(self) -> None:
-        """Start it now: somebody has seen to what made it die."""
+        """Start a process that is waited with now: somebody has seen to what made it die."""
         with self._changed:
+            if self.child or self.stopping:
+                return
             self.restarts.hurry(self.clock())
             self._changed.notify_all()
+        logged(self.emit, WorkerHealth("", RESTARTING))
+        logged(self.emit, events.WorkerState("", loading="…"))
 
     def look(self) -> None:
         """Kill a process whose device's thread has not been heard of for too long."""
@@ -289,7 +293,7 @@ class ProcessWorker:
             left = self.restarts.left(now)
         phase = BROKEN if self.restarts.broken else RESTARTING
         logged(self.emit, WorkerHealth("", phase, self.restarts.deaths, left, reason))
-        logged(self.emit, events.WorkerState("", error=told_of_death(reason, self.restarts, left)))
+        logged(self.emit, events.WorkerState("", error=told_of_death(reason, self.restarts)))
         blamed = tuple(job for job in lost if job in in_hand)
         logged(self.emit, WorkerDied("", lost, blamed, hung, reason))
         return reason
@@ -305,11 +309,11 @@ def death_of(code: int) -> str:
     return f"signal {-code}"
 
 
-def told_of_death(reason: str, restarts: Restarts, left: float) -> str:
-    """What the page says."""
+def told_of_death(reason: str, restarts: Restarts) -> str:
+    """Return the page's words for it."""
     if restarts.broken:
         return (
-            f"The worker died {restarts.deaths} times in a row ({reason}) and is tried again in "
-            f"{left:.0f} seconds. No new jobs are taken meanwhile; the server's log may tell more."
+            f"The worker died {restarts.deaths} times in a row ({reason}), so it is left alone for a while. "
+            "No new jobs are taken meanwhile, those that wait are kept; the server's log may tell more."
         )
     return f"The worker died ({reason}) and is being started again."

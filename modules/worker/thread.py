@@ -66,6 +66,9 @@ class ThreadWorker:
     def skip(self, job: str) -> None:
         self._once_planned(job, lambda runner: runner.skip(job))
 
+    def try_again(self) -> None:
+        """Do nothing: a thread does not crash without its process."""
+
     def stop(self) -> None:
         """Let the step in hand finish; unfinished jobs stay recorded and are resumed at the next start."""
         self.stopping = True

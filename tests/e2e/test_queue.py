@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.e2e.conftest import PATIENCE, serving
 from tests.servers import with_tiny_model
@@ -137,3 +137,27 @@ def test_many_jobs_are_listed_a_page_at_a_time_on_a_phone(
     page.close()
     for job in alice.get("/easel/v1/queue/everybody?limit=200").json()["jobs"]:
         alice.post(f"/easel/v1/queue/{job['id']}/cancel")
+
+
+def test_a_worker_that_is_left_alone_is_told_in_words_and_the_administrator_starts_it_again(opened):
+    words = "The worker died 6 times in a row (SIGSEGV)."
+
+    def crashed(route: Route) -> None:
+        state = route.fetch().json()
+        state["worker"], state["model"]["error"] = {"phase": "broken", "retry": 240}, words
+        route.fulfill(json=state)
+
+    for name, may in (("alice", True), ("bob", False)):
+        page = opened(name, 390)
+        page.route("**/easel/v1/state?*", crashed)
+        told = page.locator(".worker-down")
+        expect(told).to_contain_text("Next try in 240 s.")
+        expect(told.get_by_role("status")).to_have_text(words)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        expect(told.get_by_role("button")).to_be_visible(visible=may)
+        if may:
+            with page.expect_response("**/easel/v1/worker/try_again") as asked:
+                told.get_by_role("button", name="Try again now").click()
+            assert asked.value.status == 204
+        page.unroute_all()
+        expect(told).to_have_count(0)

@@ -76,6 +76,7 @@ MESSAGES = [
     Interrupt("a"), InHand("device", ("a", "b")), FaultDone("a"),
     Preview("a", 1, bytes(range(256))), Made("a", 0, "/p", "text\n", {"seed": 2**63, "x": [1, None]}),
     Ended("a", "failed", {"error": "oom"}), events.WorkerReady("", {"device": "cpu"}, 4),
+    events.WorkerMemory("", {"system": {"free": 1, "used": 2, "total": 3}}),
 ]
 
 
@@ -209,6 +210,7 @@ def test_after_so_many_deaths_in_a_row_it_is_left_alone_until_somebody_wants_it_
     assert (last.phase, last.deaths, last.retry_in) == (BROKEN, MOST_IN_A_ROW, BREAKER_SECONDS)
     assert "no new jobs" in shop.of(events.WorkerState)[-1].error.lower()
     shop.worker.try_again()
+    assert [health for health in shop.of(WorkerHealth) if not health.deaths][-1].phase == RESTARTING
     shop.until(lambda: len(shop.of(WorkerDied)) == MOST_IN_A_ROW + 1)
 
 
@@ -350,6 +352,12 @@ def test_one_model_under_several_names_is_one(heard):
     for number, name in enumerate(("A", "B", "A [1234]", "B", "A")):
         pool.submit(of_model(str(number), name))
     assert [member.worker.given for member in pool.members] == [["0", "2", "4"], ["1", "3"]]
+
+
+def test_the_memory_that_is_told_is_the_first_device_s(pair):
+    pair.two.emit(events.WorkerMemory("", {"system": 2}))
+    pair.one.emit(events.WorkerMemory("", {"system": 1}))
+    assert [event.cuda for event in pair.events if isinstance(event, events.WorkerMemory)] == [{"system": 1}]
 
 
 def test_interruptions_reach_the_one_that_has_the_job_and_a_stop_all(pair):

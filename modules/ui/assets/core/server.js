@@ -92,6 +92,7 @@ export const server = {
   queue: (states, start, limit) => ask(`queue?${new URLSearchParams({ states: states.join(","), start, limit })}`),
   queueEvents: () => new URL("queue/events", BASE).href,
   everybodysQueue: () => ask("queue/everybody?limit=200"),
+  tryWorkerAgain: () => ask("worker/try_again", "POST"),
   setQueueMode: (mode) => ask("queue/mode", "POST", { mode }),
   clearQueue: (states) => ask("queue/clear", "POST", { states }),
   queued: (id, what, body = {}) => ask(`queue/${encodeURIComponent(id)}/${what}`, "POST", body),

@@ -1,7 +1,7 @@
 // The server as a whole: which model is loading, how long the queue is, whether anyone answers.
 import { byId, h, pause, t } from "../core/dom.js";
-import { connected } from "../core/notices.js";
-import { Lost, server } from "../core/server.js";
+import { connected, notice } from "../core/notices.js";
+import { inWords, Lost, server } from "../core/server.js";
 import { checkpoint } from "./model_choice.js";
 import { tune } from "./sound.js";
 import { tabs } from "./tabs.js";
@@ -53,19 +53,45 @@ async function look(named) {
 
 let shown = "";
 
-function show({ model, queue, mine, queue_mode: mode }) {
-  const key = JSON.stringify([model, queue, mine, mode]);
+function show({ model, worker, keeper, queue, mine, queue_mode: mode }) {
+  const key = JSON.stringify([model, worker, keeper, queue, mine, mode]);
   if (key === shown) return;
   shown = key;
   const loading = model.loading
     ? t("Loading {name}", { name: model.loading === "…" ? t("the model") : model.loading })
     : "";
   byId("quicksettings").classList.toggle("loading", Boolean(loading));
+  const down = WORKER_DOWN.includes(worker.phase);
+  const wrong = down ? "" : model.error;
   byId("easel_model").replaceChildren(
-    h("p", { role: "status", className: model.error ? "wrong" : "" }, loading || model.error || ""),
+    h("p", { role: "status", className: wrong ? "wrong" : "" }, loading || wrong || ""),
   );
+  showCrash(down && model.error, worker.retry, keeper);
   showQueue(queue, mine, mode);
   for (const { results } of tabs.values()) results.draw();      // a job that waits tells what for
+}
+
+const WORKER_DOWN = ["restarting", "broken"];
+
+/** A worker that crashed, and when it is started again; the administrator need not wait. "" is none. */
+function showCrash(words, seconds, keeper) {
+  const place = document.querySelector(".worker-down") ?? crashPlace();
+  if (!words) return place.remove();
+  if (!place.isConnected) byId("quicksettings").after(place);
+  const [told, next, button] = place.children;
+  if (told.textContent !== words) told.textContent = words;
+  next.textContent = seconds ? t("Next try in {n} s.", { n: seconds }) : "";
+  button.hidden = !seconds || !keeper;
+}
+
+function crashPlace() {
+  const button = h("button.link", { type: "button", onclick: tryAgain }, t("Try again now"));
+  return h("div.worker-down", {}, h("span", { role: "status" }), h("span"), button);
+}
+
+async function tryAgain() {
+  try { await server.tryWorkerAgain(); } catch (error) { notice("worker", inWords(error).message); }
+  await meetServer();
 }
 
 const MODES = {
