@@ -7,6 +7,13 @@ import { enlarge, sendToExtras, sendToImg2img } from "./send_to.js";
 
 const called = (picture) => (hasSeed(picture) ? t("Picture with seed {seed}", { seed: picture.seed }) : t("Picture"));
 
+/** What the safety checker did about a picture, in words; "" if nothing. */
+function verdict({ nsfw_content_detected: flagged, withheld }) {
+  if (withheld === "refused") return t("Refused by the safety checker");
+  if (withheld === "blurred") return t("Blurred by the safety checker");
+  return flagged ? t("Flagged by the safety checker") : "";
+}
+
 /** A picture and those that are returned with it, such as its mask: these have no generation data. */
 const withReturned = (picture) => [
   picture,
@@ -222,7 +229,9 @@ export class Results {
     const sends = SENDS.filter(({ only }) => !only || only === this.tab).map(({ icon, name, send }) =>
       iconButton(icon, t(name), () => send(picture, this.owner)),
     );
-    return h("div.picture", {}, open, h("div.over", {}, sends, save, download));
+    const said = verdict(picture);
+    const badge = said ? h(`p.verdict${picture.withheld === "refused" ? ".in-place" : ""}`, {}, said) : [];
+    return h("div.picture", {}, open, badge, h("div.over", {}, sends, save, download));
   }
 
   /** Swap the preview only once it has loaded, so that it never blinks; the next one is fetched after that. */
@@ -319,10 +328,12 @@ export class Results {
 
   /** What is not finished must not look like a result. */
   thumb(picture, number, selected) {
-    const name = picture.whole ? t("Picture {n}", { n: number }) : t("Picture {n}, not finished", { n: number });
+    const known = picture.whole ? t("Picture {n}", { n: number }) : t("Picture {n}, not finished", { n: number });
+    const said = verdict(picture);
+    const name = said ? `${known}: ${said}` : known;
     const image = h("img", { src: picture.url, alt: name, loading: "lazy" });
     return h(
-      `button.thumb${picture.whole ? "" : ".half-made"}`,
+      `button.thumb${picture.whole ? "" : ".half-made"}${said ? ".flagged" : ""}`,
       {
         type: "button",
         role: "option",
