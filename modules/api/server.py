@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -83,6 +84,7 @@ def build_api(app: App) -> FastAPI:
         description=API_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         strict_content_type=False,
     )
     for face in FACES:
@@ -90,6 +92,7 @@ def build_api(app: App) -> FastAPI:
     errors.handle(api)
     api.mount("/easel/static", StaticFiles(directory=STATIC))
     api.add_api_route("/docs", docs, include_in_schema=False)
+    api.add_api_route("/openapi.json", schema, include_in_schema=False)
     return api
 
 
@@ -124,13 +127,26 @@ def docs(request: Request) -> HTMLResponse:
     )
 
 
+def schema(request: Request) -> JSONResponse:
+    """Return the API's schema, which the first request makes: in a thread, since that takes most of a second."""
+    root = request.scope.get("root_path", "")
+    return JSONResponse({**request.app.openapi(), **({"servers": [{"url": root}]} if root else {})})
+
+
 class Api(FastAPI):
     """The application, with declared fields' own descriptions in its schema."""
 
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self._describing = Lock()      # the schema is made once, by whoever asks first
+
     def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema is None:
-            schemas = super().openapi()["components"]["schemas"]
-            for name, cls in (("Txt2ImgRequest", Txt2Img), ("Img2ImgRequest", Img2ImgBatch), ("Settings", Settings)):
-                for field, param in declared_params(cls).items():
-                    schemas[name]["properties"][field] |= {"title": param.label, "description": param.help}
+        with self._describing:
+            return self.openapi_schema or self._described()
+
+    def _described(self) -> dict[str, Any]:
+        schemas = super().openapi()["components"]["schemas"]
+        for name, cls in (("Txt2ImgRequest", Txt2Img), ("Img2ImgRequest", Img2ImgBatch), ("Settings", Settings)):
+            for field, param in declared_params(cls).items():
+                schemas[name]["properties"][field] |= {"title": param.label, "description": param.help}
         return super().openapi()

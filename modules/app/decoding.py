@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from modules.base.errors import Busy
+from modules.base.memory import return_free_memory
 
 MOST_DECODED_PIXELS = 64_000_000      # at a time: one picture of the largest size, or several small ones
+LARGE_PIXELS = 4_000_000      # of which the memory is returned to the system after use
 MOST_WAITING = 64             # requests, whose bodies are in memory while they wait
 DECODING_WAIT = 60.0               # s
 
@@ -35,6 +37,8 @@ class DecodingBudget:
             async with self._freed:
                 self.free += pixels
                 self._freed.notify_all()
+            if pixels >= LARGE_PIXELS:
+                await asyncio.to_thread(return_free_memory)
 
     async def _take(self, pixels: int) -> None:
         if self.free < pixels:

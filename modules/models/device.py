@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from modules.base.errors import ModelError, OutOfMemory
+from modules.base.memory import release_memory
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
 from modules.models.checkpoint.families import FAMILIES
@@ -281,8 +282,7 @@ class Device:
     def _vae_file(self, sha256: str, latent: LatentFormat) -> Vae:
         if sha256 not in self._vaes:
             module = load_vae_file(self.library.vaes.find(sha256).path)
-            while len(self._vaes) >= self.kept:
-                self._vaes.popitem(last=False)
+            self._drop_oldest(self._vaes)
             self._vaes[sha256] = Vae(module.to(self.placement.device, self.placement.vae), latent)
         self._vaes.move_to_end(sha256)
         return self._vaes[sha256]
@@ -292,13 +292,19 @@ class Device:
         self.told(checkpoint.title, "")
         try:
             model = load_checkpoint(checkpoint, self.families)
-            while len(self._ready) >= self.kept:
-                self._ready.popitem(last=False)
+            self._drop_oldest(self._ready)
             place = self.placement
             model.to(place.device, unet=place.unet, vae=place.vae, text=place.text)
             return Ready(model, self.tokenizer, self.files, fp8)
         finally:
             self.told("", checkpoint.title)
+
+    def _drop_oldest(self, loaded: OrderedDict[Any, Any]) -> None:
+        """Make room for one more; the memory is free before the new one takes its own."""
+        if len(loaded) >= self.kept:
+            while len(loaded) >= self.kept:
+                loaded.popitem(last=False)
+            release_memory()
 
     def preview(self, weights: Weights, kind: str = "") -> Look:
         """Return a preview function: TAESD if wanted and present, else a map fitted to the VAE on first use."""

@@ -6,6 +6,8 @@ import contextlib
 import json
 import re
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -14,8 +16,11 @@ from starlette.testclient import TestClient
 
 from modules.api.errors import handle
 from modules.api.routing import check_count, parse_finite, strict_json
-from modules.api.server import put_page
+from modules.api.server import build_api, put_page
+from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.limits import MAX_BODY, MAX_DEPTH, MAX_ESCAPES, MAX_JSON
+from modules.commands.assemble import assemble
+from modules.settings.flags import parse_flags
 from tests.api.test_generate import SMALL
 
 REFUSAL = {"error", "detail", "hint", "errors", "body", "request_id"}
@@ -119,6 +124,34 @@ def test_the_schema_says_what_the_fields_mean(client):
     for path, methods in schema["paths"].items():
         for method in methods.values():
             assert "4XX" in method["responses"], path
+
+
+def test_the_schema_is_made_once_and_other_requests_are_answered_meanwhile(tmp_path, monkeypatch):
+    api = build_api(assemble(parse_flags(["--nowebui", "--data-dir", str(tmp_path)], {})))
+    begun, go_on, made = threading.Event(), threading.Event(), []
+
+    def slow():
+        begun.set()
+        assert go_on.wait(60)
+        api.openapi_schema = {"made": len(made)}
+        made.append(api.openapi_schema)
+        return made[-1]
+
+    monkeypatch.setattr(api, "_described", slow)
+    with TestClient(as_somebody(api)) as client, ThreadPoolExecutor(2) as others:
+        asked = [others.submit(client.get, "/openapi.json") for _ in range(2)]
+        assert begun.wait(60)
+        assert client.get("/internal/ping").status_code == 200
+        go_on.set()
+        assert [each.result().json() for each in asked] == [{"made": 0}] * 2
+
+
+def as_somebody(api):
+    """The application, with the account that the door would have set."""
+    async def entered(scope, receive, send):
+        await api({**scope, "account": LOCAL_ACCOUNT}, receive, send)
+
+    return entered
 
 
 class TestPage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,6 +13,7 @@ import torch
 from modules.models.device import Answers
 from modules.sampling.questions import Wait
 from modules.sampling.weights import Weights
+from tests.playing import golden_device
 
 
 @dataclass(frozen=True)
@@ -48,3 +51,18 @@ def test_the_others_are_answered_without_gradients(device):
         assert device.answer([Slope(1.0)]) == [True] and device.answer([Wait(), Wait()]) == [None, None]
     finally:
         del device.answers[Slope]
+
+
+def test_a_replaced_model_leaves_the_memory_before_the_next_one_comes(tmp_path):
+    """Its parts refer to each other, so that nothing but a collection frees them."""
+    device = golden_device(tmp_path)
+    files = device.library.checkpoints
+    first, second = (Weights(files.hashed(files.find(name)).sha256) for name in ("tiny-sd1", "tiny-sd1-b"))
+    alive = weakref.ref(device.ready(first).model.unet)
+    assert alive()
+    gc.disable()
+    try:
+        device.ready(second)
+    finally:
+        gc.enable()
+    assert alive() is None
