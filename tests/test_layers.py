@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ per_packaged_file = pytest.mark.parametrize("path", PACKAGED, ids=str)
 per_file = pytest.mark.parametrize("path", [Path("webui.py"), *PROGRAM], ids=str)
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
@@ -61,9 +63,16 @@ def imported_packages(path: Path) -> set[str]:
     return {name.split(".")[1] for name in imports(parsed(path), path, True) if name.startswith("modules.")}
 
 
+@cache
 def file_of(name: str) -> Path | None:
     base = Path(*name.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if (ROOT / path).is_file()), None)
+
+
+@cache
+def loaded_names(path: Path) -> tuple[str, ...]:
+    """What importing a file imports itself."""
+    return tuple(imports(parsed(path), path, False))
 
 
 def loaded_with(path: Path) -> dict[str, list[Path]]:
@@ -72,7 +81,7 @@ def loaded_with(path: Path) -> dict[str, list[Path]]:
     chains, seen = [[path]], {path}
     while chains:
         chain = chains.pop(0)
-        for name in imports(parsed(chain[-1]), chain[-1], False):
+        for name in loaded_names(chain[-1]):
             ours = file_of(name) if name.startswith("modules.") else None
             if ours and ours not in seen:
                 seen.add(ours)
