@@ -39,6 +39,7 @@ from modules.settings.options import Settings
 from modules.settings.queue_limits import QueueLimits
 from modules.store.jobs import FAILED, INTERRUPTED, PICTURES, RUNNING, JobRecord, JobStore, OutputRecord, own_job_id
 from modules.store.migrations import pictures_of
+from modules.store.saving_notes import SavingNotes
 
 log = logging.getLogger(__name__)
 MOST_DEATHS = 2      # of the program over one job; then the job is set aside
@@ -123,6 +124,7 @@ class Jobs:
         self.limits: LimitsOf = lambda role: QueueLimits()      # of a role
         self.mode = (not process and store.queue_mode()) or OPEN      # the server's; a terminal has a queue of its own
         self.live: dict[str, Live] = {}               # in the order they were asked for
+        self.notes: SavingNotes | None = None         # of named and unrecorded pictures, where there are files
         self.throughput, self.tally = Throughput(), Tally()
         # the queues of jobs that need the device, and of those that run beside it
         self.queues = {True: FairQueue(self._limits_of, 1), False: FairQueue(self._limits_of, 1)}
@@ -471,6 +473,8 @@ class Jobs:
         output = OutputRecord(event.index, event.path, event.infotext, event.facts, event.saved, event.kind)
         try:
             self.store.add_output(event.job, output)
+            if self.notes:
+                self.notes.forget(event.job, event.index)
         except (sqlite3.Error, JobFailed):
             self._missing(event.job).outputs[event.index] = output
             raise

@@ -33,7 +33,7 @@
         ├── OutOfMemory     oom           507
         ├── NotANumber      nan
         ├── DiskFull        disk_full     507
-        ├── Unwritable      unwritable          a file that may not be written
+        ├── Unwritable      unwritable    507   a file that may not be written
         ├── PicturesRefused refused       422   the safety checker refused all of its pictures
         ├── WorkerCrashed   worker_crashed      the program died over it, twice
         └── TimedOut        timeout       504   it was begun twice, and came to a standstill twice
@@ -227,7 +227,7 @@ class DiskFull(JobFailed):
 
 
 class Unwritable(JobFailed):
-    code = "unwritable"
+    code, status = "unwritable", 507
 
 
 class PicturesRefused(JobFailed):

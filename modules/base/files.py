@@ -9,7 +9,7 @@ import io
 import os
 import re
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,11 @@ from modules.base.errors import DiskFull, Forbidden, Invalid, Unwritable, WebUIE
 WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)      # errors of disks without links
 
 UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")      # names of unfinished files
+NoteName = Callable[[Path, Path], None]      # called with a whole file, and the name that it is about to get
+
+
+def no_note(whole: Path, path: Path) -> None:
+    """Note nothing: nobody asks for the name after a kill."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -35,18 +40,21 @@ def write_atomically(path: Path, content: bytes) -> None:
         discard(temporary)
 
 
-def write_new(paths: Iterable[Path], content: bytes) -> Path:
+def write_new(paths: Iterable[Path], content: bytes, note: NoteName = no_note) -> Path:
     """Write `content` to the first free one of `paths`, whole or not at all; durable when it returns.
 
     Parallel processes each get a file of their own. paths: all in one folder, as many as it takes
+    note: called before each attempt
     Raises DiskFull or Unwritable.
     """
     names = iter(paths)
     path = next(names)
     temporary = written_aside(path, content)
     try:
+        note(temporary, path)
         while not moved_to_free_name(temporary, path):
             path = next(names)
+            note(temporary, path)
         sync_folder(path.parent)
         return path
     except OSError as error:

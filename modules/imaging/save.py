@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from modules.base.files import write_atomically, write_new
+from modules.base.files import NoteName, no_note, write_atomically, write_new
 from modules.imaging.filename import file_stem
 from modules.imaging.resize import LANCZOS
 
@@ -138,17 +138,17 @@ class Destination:
     numbered: bool
     replaces: bool = False   # True if it replaces a file of the same name
 
-    def write(self, content: bytes, extension: str, suffix: str = "") -> Path:
+    def write(self, content: bytes, extension: str, suffix: str = "", note: NoteName = no_note) -> Path:
         """Write a file there and return its path. Raises DiskFull or Unwritable.
 
         The name is 00042-`decoration``suffix`.png with the next free number, or without a number; if it is taken and
-        the file does not replace it, -1 and so on is appended.
+        the file does not replace it, -1 and so on is appended. note: called with the file before it gets a new name
         """
         if self.replaces:
             path = self.named(file_stem(self.decoration, "", suffix), extension)
             write_atomically(path, content)
             return path
-        return write_new(self.names(extension, suffix), content)
+        return write_new(self.names(extension, suffix), content, note)
 
     def names(self, extension: str, suffix: str) -> Iterator[Path]:
         if self.numbered:

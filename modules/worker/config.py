@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from modules.base.faults import Fault
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
+from modules.store.saving_notes import SAVING_FOLDER, SavingNotes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -47,6 +48,11 @@ class WorkerConfig:
     fault: Fault | None = None                  # of a test
     fault_hit: str = ""                         # the job that it hit before, in an earlier process
     tell_fault: Callable[[str], None] = nobody_told
+
+    @property
+    def notes(self) -> SavingNotes:
+        """The notes on images that have a name and are not recorded."""
+        return SavingNotes(self.cache / SAVING_FOLDER)
 
     @property
     def inputs(self) -> Path:

@@ -82,7 +82,7 @@ class JobRunner:
         self.io = ThreadPoolExecutor(1, "io")      # files and news; one thread, so that they keep their order
         placement = config.place()
         self.device = Device(config.library, config.tokenizer(), placement, self._tell_model)
-        self.where = Where(config.outputs, config.cache, self.device.described)
+        self.where = Where(config.outputs, config.cache, self.device.described, config.notes)
         self.faults = fault_injector(config)
         self.engine = Engine(
             self.faults.around(self.device.answer) if self.faults else self.device.answer,

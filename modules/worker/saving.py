@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,13 +15,15 @@ from PIL import Image
 
 from modules.base.accounts import LOCAL_OWNER
 from modules.base.border import outcome
-from modules.base.files import write_atomically
+from modules.base.errors import DiskFull, Unwritable
+from modules.base.files import NoteName, no_note, write_atomically
 from modules.engine.messages import HALF_MADE, NSFW_DETECTED, RETURNED, WITHHELD, WITHHELD_REFUSED, JobSpec, Made
 from modules.imaging.save import Destination, FileFormat, encode_image, png, within_side
 from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import MANIFEST_KEY
 from modules.requests.patterns import below_outputs
 from modules.settings.options import Settings
+from modules.store.saving_notes import SavingNotes
 from modules.worker.job_kinds import JobPlan
 from modules.worker.manifest import manifest
 from modules.worker.naming import place_of, upscaler_suffix
@@ -34,6 +37,19 @@ class Where:
     cache: Path
     # an attention backend's setting → the device's description for manifests
     described: Callable[[str], Mapping[str, str]]
+    notes: SavingNotes | None = None      # on named and unrecorded images
+
+    @cached_property
+    def spare(self) -> Path:
+        """A folder among the system's temporary files, for images that neither outputs nor cache take."""
+        return Path(tempfile.mkdtemp(prefix="easel-"))
+
+    def earlier(self, job: str, index: int) -> Path | None:
+        """Return the file that an earlier run gave this image."""
+        return self.notes.earlier(job, index) if self.notes else None
+
+    def note(self, job: str, index: int) -> NoteName:
+        return self.notes.writer(job, index) if self.notes else no_note
 
 
 @dataclass(frozen=True)
@@ -45,26 +61,30 @@ class Saved:
 def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: Where) -> Saved:
     """Write an image to the outputs if it is to be saved, else to the cache.
 
-    If the outputs folder fails, the image goes to the cache: a full disk must not cost an image.
+    If the outputs folder fails, the image goes to the cache: a full disk must not cost an image. One that a killed run
+    has named is not written again.
     """
     infotext = job.infotext(index, {**result.extra_params, **signed(spec, job.settings)})
-    outputs = where.outputs / spec.folder
+    outputs, s = where.outputs / spec.folder, job.settings
     facts, lost = with_returned({**job.facts(index), **outcome_facts(result)}, index, result, spec, where)
     sheet = sheet_of(job, index, result, infotext, where)
     problem: Exception | None = None
     if to_be_saved(job, index, result, spec):
 
         def save() -> tuple[Path, Exception | None]:
+            if path := where.earlier(spec.id, index):
+                return path, outcome(save_companions, sheet, Destination(path.parent, path.stem, False, True), s)
             place = place_of(job, index, result.pixels, spec, outputs)
-            return saved_with_others(sheet, place, upscaler_suffix(job, index), job.settings)
+            note = where.note(spec.id, index)
+            return saved_with_others(sheet, place, upscaler_suffix(job, index), s, note)
 
         saved = outcome(save)
         if not isinstance(saved, Exception):
             path, problem = saved
-            unsaved = outcome(save_starts, result, outputs, job.settings)
+            unsaved = outcome(save_starts, result, outputs, s)
             return Saved(Made(spec.id, index, str(path), infotext, facts), unsaved or problem or lost)
-        problem = saved
-    path = cached(sheet, where.cache, spec.id, index)
+        problem = with_setting(saved, job, index, spec)
+    path = cached_anywhere(sheet, where, spec.id, index)
     return Saved(Made(spec.id, index, str(path), infotext, facts, saved=False), problem or lost)
 
 
@@ -130,14 +150,16 @@ def manifest_text(job: JobPlan, index: int, result: Result, where: Where) -> Map
     return {MANIFEST_KEY: json.dumps(manifest(job.plan(index), result.extra_params, device))}
 
 
-def saved_with_others(sheet: Sheet, place: Destination, suffix: str, s: Settings) -> tuple[Path, Exception | None]:
+def saved_with_others(
+    sheet: Sheet, place: Destination, suffix: str, s: Settings, note: NoteName = no_note
+) -> tuple[Path, Exception | None]:
     """Write an image and its companions; return its path, and an error of the companions.
 
     Raises DiskFull or Unwritable for the image itself.
     """
     before, after = ([each for each in sheet.beside if each.after is wanted] for wanted in (False, True))
     outcomes = [outcome(save_beside, sheet, place, each) for each in before]
-    path = place.write(sheet.file, sheet.how.name, suffix)
+    path = place.write(sheet.file, sheet.how.name, suffix, note)
     outcomes.append(outcome(save_companions, sheet, Destination(path.parent, path.stem, False, place.replaces), s))
     outcomes += [outcome(save_beside, sheet, place, each) for each in after]
     return path, next(filter(None, outcomes), None)
@@ -169,6 +191,25 @@ def save_companions(sheet: Sheet, name: Destination, s: Settings) -> None:
 def signed(spec: JobSpec, settings: Settings) -> Mapping[str, str]:
     """Return the owner's name if generation data are to contain it; never that of the local account."""
     return {"User": spec.owner} if settings.add_user_name_to_info and spec.owner != LOCAL_OWNER else {}
+
+
+def with_setting(problem: Exception, job: JobPlan, index: int, spec: JobSpec) -> Exception:
+    """Return the error, with the name of the setting of its folder."""
+    if not isinstance(problem, DiskFull | Unwritable) or (job.members and job.members[index].folder):
+        return problem
+    setting = "outdir_samples" if job.settings.outdir_samples else f"outdir_{spec.kind}_samples"
+    return type(problem)(str(problem), f"{problem.hint} The setting {setting} names another folder of the outputs.")
+
+
+def cached_anywhere(sheet: Sheet, where: Where, job: str, index: int) -> Path:
+    """Write an image to the cache; if that fails, to the temporary files. Raises DiskFull or Unwritable."""
+    try:
+        return cached(sheet, where.cache, job, index)
+    except (DiskFull, Unwritable) as error:
+        spare = outcome(lambda: cached(sheet, where.spare, job, index))
+        if isinstance(spare, Exception):
+            raise error from spare
+        return spare
 
 
 def cached(sheet: Sheet, folder: Path, job: str, picture: int | str) -> Path:

@@ -9,11 +9,12 @@ import pytest
 
 from modules.app.jobs import Jobs
 from modules.base.accounts import Account, Role
-from modules.base.errors import Invalid, UnknownName
+from modules.base.errors import DiskFull, Invalid, UnknownName
 from modules.engine.messages import Ended, Made, Preview, Progress, Started, Warned, WorkerReady, WorkerState
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import Settings
 from modules.store.jobs import JobStore
+from modules.store.saving_notes import SavingNotes
 
 
 class Scribe:
@@ -310,3 +311,21 @@ def test_listeners_hear_of_saved_pictures_and_of_each_model_once(jobs):
     for state in (("tiny", ""), ("", "tiny"), ("", "tiny"), ("large", ""), ("", "large")):
         jobs.hear(WorkerState("", *state))
     assert seen == [("/outputs/0.png", "text 0"), "tiny", "large"]
+
+
+def test_the_note_on_a_picture_goes_once_it_is_recorded_and_not_before(jobs, tmp_path, monkeypatch):
+    jobs.notes = SavingNotes(tmp_path / "saving")
+    job, path = ask(jobs, pictures=2), tmp_path / "0.png"
+    path.write_bytes(b"png")
+    for index in range(2):
+        jobs.notes.writer(job, index)(path, path)
+    jobs.hear(made(job, 0))
+    assert [jobs.notes.earlier(job, index) for index in range(2)] == [None, path]
+
+    def full(*_):
+        raise DiskFull("No space left to write easel.sqlite.")
+
+    monkeypatch.setattr(jobs.store, "add_output", full)
+    with pytest.raises(DiskFull):
+        jobs.hear(made(job, 1))
+    assert jobs.notes.earlier(job, 1) == path

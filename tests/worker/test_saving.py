@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
-from dataclasses import asdict
+import os
+import tempfile
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 from PIL import Image
 
 from modules.base.accounts import LOCAL_OWNER
-from modules.base.errors import DiskFull
+from modules.base.errors import DiskFull, Unwritable
 from modules.engine.messages import JobSpec
 from modules.imaging.filename import LONGEST_FILE_NAME
 from modules.imaging.read import read_metadata
@@ -24,6 +27,7 @@ from modules.pipelines import extras
 from modules.pipelines.plan import Files, each_image
 from modules.pipelines.result import Result, SideImage
 from modules.settings.options import IMAGE_FORMATS, Settings
+from modules.store.saving_notes import SavingNotes
 from modules.worker.batch import Member
 from modules.worker.job_kinds import JobPlan, extended_infotext, finished_facts, plan_images
 from modules.worker.saving import Where, save_image
@@ -261,10 +265,10 @@ def test_what_a_picture_was_made_of_is_saved_once(desk):
 def test_a_full_disk_costs_what_belongs_to_a_picture_before_the_picture(desk, monkeypatch, failing):
     write = Destination.write
 
-    def full(place, content, extension, suffix=""):
+    def full(place, content, extension, *how):
         if f".{extension}" == failing:
             raise DiskFull("No space left.", "Free some.")
-        return write(place, content, extension, suffix)
+        return write(place, content, extension, *how)
 
     monkeypatch.setattr(Destination, "write", full)
     kept = desk.keep({"save_txt": True})
@@ -287,6 +291,81 @@ def test_a_full_cache_costs_what_is_returned_beside_a_picture_before_the_picture
     desk.where.cache.write_text("no folder")
     kept = desk.keep(drawn=Result(PIXELS, returned=(Image.new("RGB", (8, 8)),)))
     assert kept.problem and kept.event.saved and Path(kept.event.path).is_file() and "returned" not in kept.event.facts
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_picture_that_outputs_and_cache_refuse_is_kept_among_the_temporary_files(desk, monkeypatch, tmp_path, code):
+    """As on a data folder whose one disk is full: the client is given the picture all the same."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sync = os.fsync
+
+    def broken(handle):
+        if "easel-" not in os.readlink(f"/proc/self/fd/{handle}"):
+            raise OSError(code, os.strerror(code))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", broken)
+    kept = desk.keep()
+    assert not kept.event.saved and isinstance(kept.problem, DiskFull if code == errno.ENOSPC else Unwritable)
+    assert np.array_equal(Image.open(kept.event.path), PIXELS)
+    assert not list(tmp_path.rglob("*.tmp")) and desk.files == []
+
+
+@pytest.mark.parametrize(("settings", "named"), [
+    ({}, "outdir_txt2img_samples"), ({"outdir_samples": "all"}, "outdir_samples"),
+])
+def test_a_folder_that_cannot_be_written_is_named_by_its_setting(desk, settings, named):
+    desk.outputs.write_text("no folder")
+    kept = desk.keep(settings)
+    assert isinstance(kept.problem, Unwritable) and f"setting {named} " in kept.problem.hint
+
+
+# Killed before it was recorded ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def noting(desk, tmp_path):
+    desk.where = replace(desk.where, notes=SavingNotes(tmp_path / "cache/saving"))
+    return desk
+
+
+@pytest.mark.parametrize("settings", [{}, {"save_txt": True}, {"samples_format": "jpg"}, FLAT], ids=str)
+def test_a_picture_that_a_killed_run_has_named_is_not_written_twice(noting, settings):
+    first = noting.keep(settings)
+    files = noting.files
+    again = noting.keep(settings)
+    assert (again.event.path, again.event.saved, again.problem) == (first.event.path, True, None)
+    assert noting.files == files
+    assert noting.keep(settings, index=0, n_iter=2, seed=7).event.path == first.event.path
+
+
+def test_what_a_killed_run_left_out_beside_its_picture_is_written_then(noting):
+    path = Path(noting.keep({"save_txt": True}).event.path)
+    path.with_suffix(".txt").unlink()
+    noting.keep({"save_txt": True})
+    assert path.with_suffix(".txt").is_file() and len(noting.files) == 2
+
+
+def test_another_file_that_took_the_name_stays_and_the_picture_is_written_beside_it(noting, monkeypatch):
+    path = Path(noting.keep().event.path)
+    path.unlink()
+    path.write_bytes(b"somebody else's")
+    kept = noting.keep()
+    assert path.read_bytes() == b"somebody else's" and kept.event.path != str(path) and Path(kept.event.path).is_file()
+
+
+def test_a_picture_that_was_recorded_is_nobodys_to_take_over(noting):
+    first = noting.keep()
+    noting.where.notes.forget("job", 0)
+    assert noting.keep().event.path != first.event.path
+
+
+def test_a_half_written_note_is_none(noting):
+    noting.keep()
+    (note,) = noting.where.notes.folder.iterdir()
+    for content in (b"", b'{"path": "/x', b"[]", b'{"path": 5, "file": 5}'):
+        note.write_bytes(content)
+        assert noting.where.earlier("job", 0) is None
 
 
 # Extras ----------------------------------------------------------------------------------------------
