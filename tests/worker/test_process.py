@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -389,3 +391,32 @@ def test_two_processes_make_jobs_side_by_side(heard):
         shop.worker.submit(replace(spec(job), settings={"sd_model_checkpoint": model}))
     shop.until(lambda: len(shop.of(Ended)) == 2)
     assert len({made.facts["pid"] for made in shop.of(Made)}) == 2
+
+
+def test_a_cancel_in_a_race_with_the_end_leaves_one_end_and_is_never_the_next_job_s(tmp_path):
+    """The cancel comes before, at or after the job's end, and is asked for twice."""
+    jobs, ends, draw = Jobs(JobStore(tmp_path / "easel.sqlite")), Counter(), random.Random(7)
+
+    def hear(event):
+        if isinstance(event, Ended):
+            ends[event.job] += 1
+        jobs.hear(event)
+
+    worker = ProcessWorker(launch(), hear)
+    jobs.attach(worker)
+    try:
+        for _ in range(100):
+            asked, after = (
+                jobs.submit("txt2img", {"prompt": "", "pictures": 1}, Settings(), LOCAL_ACCOUNT) for _ in range(2)
+            )
+            for _ in range(draw.randrange(40)):      # as far into the job as the machine comes
+                jobs.brief(asked)
+            jobs.interrupt(asked)
+            jobs.interrupt(asked)
+            before, state = jobs.wait(asked), jobs.wait(after).state
+            jobs.interrupt(asked)
+            assert before.state in ("done", "interrupted") and jobs.get(asked).state == before.state
+            assert state == "done"
+    finally:
+        worker.stop()
+    assert len(ends) == 200 and set(ends.values()) == {1}
