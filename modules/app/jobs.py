@@ -373,7 +373,7 @@ class Jobs:
         return self.limits(role)
 
     def _check_worker(self, kind: str) -> None:
-        """Raises WorkerDown while what died again and again is left alone."""
+        """Raise WorkerDown while a worker that died again and again is left alone."""
         if self.health.phase == events.BROKEN and self.needs_device(kind):
             raise WorkerDown(
                 f"The worker died {self.health.deaths} times in a row ({self.health.reason}).",
@@ -535,13 +535,13 @@ class Jobs:
         self.gpu_memory = event.cuda
 
     def _worker_died(self, event: events.WorkerDied) -> None:
-        """Those it worked on have one more death; all that it had wait again, or end."""
+        """Count a death for the jobs that it worked on; queue all jobs that it had again, or end them."""
         logged(self.store.count_deaths, event.blamed)
         for job in event.lost:
             logged(self._take_back, job, event)
 
     def _take_back(self, job: str, event: events.WorkerDied) -> None:
-        """A job whose worker is gone: it is begun again without what it has made, unless that kills."""
+        """Queue a job again that its worker lost, without the pictures it has; set it aside after its second death."""
         live, record = self.live.get(job), self.store.brief(job)
         if live is None or record is None:
             return

@@ -115,16 +115,16 @@ class WorkerReady(Event):
     workers: int = 1      # devices, each of which carries out jobs of its own
 
 
-# what becomes of a worker
+# phases of a worker
 WORKER_STARTING, READY, RESTARTING, BROKEN = "starting", "ready", "restarting", "broken"
 
 
 @dataclass(frozen=True)
 class WorkerHealth(Event):
-    """How the worker as a whole is: of several, how they are together.
+    """The health of the worker as a whole.
 
-    phase: `BROKEN` is one that died so often that it is left alone for a while; deaths: in a row; retry_in: seconds
-    until it is started again; reason: how it died
+    phase: BROKEN after so many deaths that it is left alone for a while; deaths: in a row; retry_in: seconds until it
+    is started again; reason: how it died
     """
 
     phase: str = WORKER_STARTING
@@ -135,9 +135,9 @@ class WorkerHealth(Event):
 
 @dataclass(frozen=True)
 class WorkerDied(Event):
-    """It knows nothing of its jobs any more; another one takes its place.
+    """A worker process has ended and is replaced by another one, which knows none of its jobs.
 
-    lost: the jobs that it had; blamed: those among them that it worked on; hung: it gave no sign of life for too long
+    lost: the jobs that it had; blamed: those among them that it worked on; hung: it was killed for its silence
     """
 
     lost: tuple[str, ...] = ()

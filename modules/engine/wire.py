@@ -1,6 +1,6 @@
-"""Messages as lines of JSON: how a server and a worker that is another process speak.
+"""Messages between the server and a worker's process, as lines of JSON.
 
-JSON, not pickle: whatever a worker read out of a model file, its words can make the server do nothing.
+JSON, not pickle: a worker that a model file has taken over still cannot make the server run anything.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 from modules.engine import messages
 
-KIND = "is"      # the key under which a line says what it is
+KIND = "is"      # the key of a message's class name
 
 
 @dataclass(frozen=True)
 class Submit:
     """Begin a job.
 
-    models_kept: how many checkpoints stay loaded, by the server's settings of this moment
-    refresh: kinds of model files whose folders are to be looked into anew before
+    models_kept: the number of checkpoints that stay loaded, by the server's present settings
+    refresh: kinds of model files whose folders must be read again first
     """
 
     spec: messages.JobSpec
@@ -46,7 +46,7 @@ class StopWork:
 
 @dataclass(frozen=True)
 class InHand:
-    """`part` of the worker works on these jobs now; the device's part repeats it as a sign of life."""
+    """The jobs that a part of the worker works on now; the part "device" repeats it as a sign of life."""
 
     part: str
     jobs: tuple[str, ...]
@@ -54,7 +54,7 @@ class InHand:
 
 @dataclass(frozen=True)
 class FaultDone:
-    """The fault of a test has hit that job, and hits no other."""
+    """A test's fault has hit this job; it hits no other."""
 
     job: str
 
@@ -76,7 +76,7 @@ def to_line(message: Message) -> bytes:
 
 
 def from_line(line: bytes) -> Message:
-    """Raises ValueError for what is no such line."""
+    """Read a message. Raises ValueError if the line is none."""
     try:
         return restored(json.loads(line))
     except (KeyError, TypeError, AttributeError) as error:
@@ -84,7 +84,7 @@ def from_line(line: bytes) -> Message:
 
 
 def plain(value: Any) -> Any:
-    """Without our classes: messages as objects that say what they are, bytes in base64."""
+    """Return a message as a mapping with its class name under KIND, bytes as base64."""
     if is_dataclass(value):
         told = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
         return {KIND: type(value).__name__, **told}
@@ -99,7 +99,7 @@ def restored(told: Mapping[str, Any]) -> Message:
 
 
 def field_value(declared: str, value: Any) -> Any:
-    """declared: the field's type, as it is written"""
+    """Return a field's value from JSON. declared: the field's type, as text"""
     if declared == "bytes":
         return base64.b64decode(value)
     if declared.startswith("tuple"):

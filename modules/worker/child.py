@@ -1,4 +1,4 @@
-"""What a worker's process does besides working: it obeys the server, and dies with it."""
+"""A worker's process beside its work: it carries out the server's commands, and ends with the server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARENT_DEATH_SIGNAL = 1   # of Linux's prctl
 
 
 def private_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The server's commands, and where it hears; whatever a library prints goes to standard error."""
+    """Return the pipe of the server's commands and the pipe of events; what libraries print goes to standard error."""
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     commands = os.fdopen(os.dup(0), "rb")
@@ -34,9 +34,9 @@ def private_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def die_with_parent() -> None:
-    """On Linux the system sees to it; everywhere the end of the pipe does (`obey`).
+    """Have Linux kill this process when the server dies; elsewhere the end of the pipe ends it (`obey`).
 
-    Signals to the whole group of a terminal are the server's to hear.
+    SIGINT and SIGTERM are ignored: a terminal sends them to the server too, which stops this process.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -46,13 +46,13 @@ def die_with_parent() -> None:
 
 
 def killed_first() -> None:
-    """Where memory runs out, Linux is to kill this process, not the server."""
+    """Make this process Linux's first choice when memory runs out, rather than the server."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("500")
 
 
 class InHandNotes:
-    """What is in hand, told to the server: before it is begun, so that the server knows whom to blame."""
+    """Tells the server which jobs are worked on, before each step: if the process dies, those are blamed."""
 
     def __init__(self, outbox: Outbox) -> None:
         self.outbox = outbox
@@ -60,7 +60,7 @@ class InHandNotes:
         self._lock = Lock()
 
     def note(self, part: str, jobs: Collection[str]) -> None:
-        """Called before every step: when nothing has changed, now and then a sign of life."""
+        """Tell it if it has changed, and otherwise once in LIFE_SECONDS as a sign of life."""
         now, wanted = time.monotonic(), tuple(sorted(set(jobs)))
         with self._lock:
             before, when = self._told.get(part, ((), 0.0))
@@ -73,9 +73,9 @@ class InHandNotes:
 
 
 def obey(commands: Iterable[bytes], worker: Worker, prepare: Callable[[Submit], None]) -> None:
-    """Until the server says so, or is gone.
+    """Carry out the server's commands until it stops the worker; exit once the server is gone.
 
-    prepare: what is to be done before a job is begun
+    prepare: is called before each job
     """
     for line in commands:
         command = from_line(line)
@@ -89,4 +89,4 @@ def obey(commands: Iterable[bytes], worker: Worker, prepare: Callable[[Submit], 
         elif isinstance(command, StopWork):
             worker.stop()
             return
-    os._exit(0)      # nobody is there to hear of anything
+    os._exit(0)      # the server is gone

@@ -1,4 +1,4 @@
-"""Lines that wait to be written to another process: in their order, and nobody waits for a slow reader."""
+"""Messages to another process, written in their order by a thread, so that a slow reader keeps nobody waiting."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 from modules.engine.messages import Event, Made, Preview, Progress, WorkerMemory
 from modules.engine.wire import to_line
 
-FLUSH_SECONDS = 1.0       # a server that is busy may keep a worker waiting for so long, no longer
-NEWEST_IS_ENOUGH = (Preview, Progress, WorkerMemory)      # of these the newest of a job is enough
+FLUSH_SECONDS = 1.0       # a worker waits for a busy server so long, no longer
+NEWEST_IS_ENOUGH = (Preview, Progress, WorkerMemory)      # an older one of the same job is dropped
 
 
 class Outbox:
     """Any thread may `put`. A thread of its own writes."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
-        """write: raises OSError or ValueError once nobody reads"""
+        """write: raises OSError or ValueError once the reader is gone"""
         self.write = write
         self._waiting: OrderedDict[Hashable, Any] = OrderedDict()
         self._changed = Condition()
-        self._number = 0                 # of the latest that was put
+        self._number = 0                 # of the latest message
         self._writing = False
         self._closed = False
         self.thread = Thread(target=self._run, name="outbox", daemon=True)
@@ -32,7 +32,7 @@ class Outbox:
         self.thread.start()
 
     def put(self, message: Any) -> None:
-        """An older preview of the same job that still waits is left out."""
+        """Queue a message; one of NEWEST_IS_ENOUGH replaces the job's older one."""
         with self._changed:
             self._number += 1
             key: Hashable = (type(message), message.job) if isinstance(message, NEWEST_IS_ENOUGH) else self._number
@@ -41,13 +41,13 @@ class Outbox:
             self._changed.notify_all()
 
     def emit(self, event: Event) -> None:
-        """Put an event. An output is written before this returns: if the process died first, it would be made twice."""
+        """Queue an event. An output is written before this returns, else it would be made twice after a crash."""
         self.put(event)
         if isinstance(event, Made):
             self.flush(FLUSH_SECONDS)
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all is written, or nobody reads any more."""
+        """Wait until everything is written or the reader is gone; return False if the time was too short."""
         with self._changed:
             return self._changed.wait_for(lambda: self._closed or not (self._waiting or self._writing), seconds)
 

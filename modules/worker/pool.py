@@ -37,10 +37,10 @@ def additions_of(spec: JobSpec) -> frozenset[str]:
 
 @dataclass(eq=False)
 class PoolMember:
-    """One of the workers, and what is known of it."""
+    """One of the workers, and its latest state."""
 
     worker: Worker = field(init=False)
-    jobs: dict[str, int] = field(default_factory=dict)               # → pictures that it has yet to make
+    jobs: dict[str, int] = field(default_factory=dict)               # → pictures left to make
     models: OrderedDict[str, frozenset[str]] = field(default_factory=OrderedDict)     # last checkpoints → additions
     health: WorkerHealth = WorkerHealth("", WORKER_STARTING)
     state: events.WorkerState = events.WorkerState("")
@@ -62,7 +62,7 @@ class PoolMember:
 
 
 class WorkerPool:
-    """The `Worker` of engine.messages that several others are."""
+    """Several workers behind the interface of one (`Worker` in engine/messages.py)."""
 
     def __init__(
         self, make: Sequence[Callable[[Emit], Worker]], emit: Emit, models_kept: Callable[[], int] = lambda: 1,
@@ -157,7 +157,7 @@ class WorkerPool:
         return events.WorkerReady("", device, sum(each.at_once for each in ready), len(ready))
 
     def _health(self, member: PoolMember, event: WorkerHealth) -> events.Event:
-        """As long as one of them works, jobs are taken; all broken, until the first is tried again."""
+        """Return READY if any worker is; BROKEN only if all are, with the earliest restart's time."""
         member.health = event
         every = [each.health for each in self.members]
         if any(health.phase == READY for health in every):

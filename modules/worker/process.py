@@ -1,7 +1,7 @@
 """A worker that is a process of its own: it may be killed, crash or hang, and the server goes on.
 
-The server imports no torch. Its thread `supervisor` starts the process, hears it, and starts another when it has died;
-jobs that died with it are told (`WorkerDied`) and come back as new ones. Messages are those of engine/wire.py.
+The server imports no torch. Its thread `supervisor` starts the process, reads its messages (engine/wire.py), and starts
+another one when it has died. `WorkerDied` names the jobs that the dead process had; app/jobs.py submits them again.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from modules.worker.outbox import Outbox
 from modules.worker.restarts import Restarts
 
 log = logging.getLogger(__name__)
-STOPPING_SECONDS = 22     # for the step in hand, as the worker itself has them, and a little more
-LOADING_TIMES = 4         # as long as a step may take, a model may take to load
+STOPPING_SECONDS = 22     # a little more than the worker itself takes for the step in hand (STOP_SECONDS)
+LOADING_TIMES = 4         # loading a model may take so many times `hang_seconds`
 PROGRAM = Path(__file__).resolve().parents[2]
 DEVICE_PART = "device"    # of a worker: the thread that the watchdog watches
 
@@ -43,11 +43,11 @@ def no_kinds() -> Mapping[str, object]:
 
 @dataclass(frozen=True)
 class Launch:
-    """How a worker's process is started, and what it is told.
+    """The start of a worker's process.
 
-    setup: what it is told first, as JSON; first: and the first one alone
-    hang_seconds: without a sign of life of the device's thread while a job is in hand; then it is killed
-    listed: the kinds of model files, each with a value that is another one once its list has changed
+    setup: returns its first line of input, JSON; first: added to that line for the first process alone
+    hang_seconds: the device's thread may be silent for so long with a job in hand; then the process is killed
+    listed: returns a value for each kind of model files, which is another object once its list has changed
     """
 
     command: Sequence[str]
@@ -59,7 +59,9 @@ class Launch:
 
 
 class ChildProcess:
-    """A running one, and what it has said of itself. In a process group of its own: Ctrl+C is the server's to hear."""
+    """A running worker process and its latest state. It has a process group of its own, so that Ctrl+C reaches only the
+    server.
+    """
 
     def __init__(self, launch: Launch, told: Mapping[str, Any], clock: Callable[[], float]) -> None:
         """Raises OSError."""
@@ -75,7 +77,7 @@ class ChildProcess:
         self.listed = launch.listed()
         self.heard = clock()
         self.ready, self.loading, self.hung = False, False, False
-        with contextlib.suppress(OSError):       # it is dead already: whoever reads it finds out
+        with contextlib.suppress(OSError):       # it is dead already, which the supervisor notices when it reads
             self._write(launch.setup(told))
         self.outbox.start()
 
@@ -84,7 +86,7 @@ class ChildProcess:
         self.commands.flush()
 
     def kill(self) -> None:
-        """With all that it may have started."""
+        """Kill it, and all processes that it may have started."""
         with contextlib.suppress(OSError):
             if os.name == "nt":
                 self.process.kill()
@@ -92,7 +94,7 @@ class ChildProcess:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def end(self) -> int:
-        """Its exit code, once it has ended."""
+        """Wait for its end; return the exit code."""
         code = self.process.wait()
         self.outbox.close()
         for pipe in (self.commands, self.said):
@@ -110,7 +112,7 @@ class ProcessWorker:
         self.child: ChildProcess | None = None
         self.jobs: dict[str, JobSpec] = {}           # that have not ended
         self.stopping = False
-        self.faulted = ""                            # the job that the fault of a test has hit
+        self.faulted = ""                            # the job that a test's fault has hit
         self._launches = 0
         self._changed = Condition()
         self._stopped = Event()
@@ -164,7 +166,7 @@ class ProcessWorker:
             child.kill()
 
     def try_again(self) -> None:
-        """Start a process that is waited with now: somebody has seen to what made it die."""
+        """Start the next process now instead of after the pause."""
         with self._changed:
             if self.child or self.stopping:
                 return
@@ -174,7 +176,7 @@ class ProcessWorker:
         logged(self.emit, events.WorkerState("", loading="…"))
 
     def look(self) -> None:
-        """Kill a process whose device's thread has not been heard of for too long."""
+        """Kill the process if its device's thread has been silent for too long."""
         with self._changed:
             child = self.child
             if child is None or child.hung or self.clock() - child.heard <= self._patience(child):
@@ -210,13 +212,13 @@ class ProcessWorker:
             self._pause()
 
     def _pause(self) -> None:
-        """Until it is to be started again."""
+        """Wait until the next start is due."""
         with self._changed:
             while not self.stopping and (left := self.restarts.left(self.clock())) > 0:
                 self._changed.wait(left)
 
     def _live_once(self) -> str:
-        """From a process's start to its end; returns how it died."""
+        """Start a process and read its messages until it ends; return how it died."""
         try:
             child = self._launch()
         except OSError as error:       # too little memory for a process, say
@@ -225,7 +227,7 @@ class ProcessWorker:
             try:
                 message = from_line(line)
             except ValueError as error:
-                log.warning("The worker said what is %s", error)
+                log.warning("A line of the worker is %s", error)
                 continue
             self._take(child, message)
         return self._died(child, death_of(child.end()))
@@ -276,7 +278,7 @@ class ProcessWorker:
         logged(self.emit, WorkerHealth("", READY, self.restarts.deaths))
 
     def _died(self, child: ChildProcess | None, reason: str) -> str:
-        """Tell of it; the jobs are given back."""
+        """Emit the death and the jobs that were lost; return the reason."""
         with self._changed:
             self.child = None
             if self.stopping:
@@ -300,7 +302,7 @@ class ProcessWorker:
 
 
 def death_of(code: int) -> str:
-    """How a process ended, in words."""
+    """Return in words how a process ended."""
     if code >= 0:
         return f"it ended with exit code {code}"
     with contextlib.suppress(ValueError):

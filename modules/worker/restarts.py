@@ -1,22 +1,22 @@
-"""When a worker that died is started again: at once, then later and later, and after so many deaths not for a while."""
+"""The times at which a dead worker is started again: at once, then after growing pauses, then by a circuit breaker."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 FIRST_SECONDS = 1.0       # after the second death in a row; the first worker that dies is replaced at once
-MOST_IN_A_ROW = 6         # deaths; then the breaker opens
+MOST_IN_A_ROW = 6         # deaths in a row that open the breaker
 BREAKER_SECONDS = 15.0
 LONGEST_BREAK = 300.0     # seconds
-STEADY_SECONDS = 60.0     # a worker that lived so long is none that dies again and again
+STEADY_SECONDS = 60.0     # after so long a life the next death is the first of a new row
 
 
 @dataclass
 class Restarts:
-    """Of one worker; times are those of a clock that only goes forward."""
+    """The deaths of one worker, and the time of its next start, by a monotonic clock."""
 
     deaths: int = 0           # in a row
-    due: float = 0.0          # when the next one is started
+    due: float = 0.0          # the time of the next start
     ready_at: float | None = None
 
     @property
@@ -27,7 +27,7 @@ class Restarts:
         self.ready_at = now
 
     def worked(self) -> None:
-        """It made something: what was before is over."""
+        """Forget earlier deaths, since the worker has made something."""
         self.deaths = 0
 
     def died(self, now: float) -> None:
@@ -38,7 +38,7 @@ class Restarts:
         self.due = now + self._pause()
 
     def hurry(self, now: float) -> None:
-        """Somebody who has seen to it wants another try at once."""
+        """Make the next start due now, with the breaker closed."""
         self.deaths, self.due = 0, now
 
     def left(self, now: float) -> float:
