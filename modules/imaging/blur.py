@@ -1,4 +1,4 @@
-"""Pictures made unrecognisable."""
+"""Pictures of which only their colours are left."""
 
 from __future__ import annotations
 

@@ -230,7 +230,9 @@ export class Results {
       iconButton(icon, t(name), () => send(picture, this.owner)),
     );
     const said = verdict(picture);
-    const badge = said ? h(`p.verdict${picture.withheld === "refused" ? ".in-place" : ""}`, {}, said) : [];
+    if (picture.withheld === "refused")      // there is nothing to send, to save or to look at more closely
+      return h("div.picture", {}, image, h("p.verdict.in-place", {}, said));
+    const badge = said ? h("p.verdict", {}, said) : [];
     return h("div.picture", {}, open, badge, h("div.over", {}, sends, save, download));
   }
 
