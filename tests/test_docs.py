@@ -37,6 +37,7 @@ ANYWHERE = (ROOT, ROOT / "modules", ROOT / "modules/ui", ROOT / "docs")      # w
 CODE = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"[\w./-]+\.(?:py|js|css|toml)\b|(?:modules|tests|benchmarks|docs|configs(?!/accounts))/[\w./-]*")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]+)?\)")
+PROOF = re.compile(r"`tests/([\w/]+\.py)::([\w:]+)`")
 ROUTE = re.compile(r"^\| `(GET|POST|PUT|PATCH|DELETE) ([^`?]+)`", re.MULTILINE)
 EXAMPLE = re.compile(r"^curl .*", re.MULTILINE)
 STEP = re.compile(r"^(\d+)\. `([\w./]+)`(.*?)(?=^\d+\. |\Z|^$)", re.MULTILINE | re.DOTALL)
@@ -323,3 +324,14 @@ def answer(client: httpx.Client, data: Path, method: str, address: str, given: d
         return client.request(method, address, files={field: (data / file).read_bytes()})
     sent = {"content": given["--json"], "headers": {"Content-Type": "application/json"}} if "--json" in given else {}
     return client.request(method, address, **sent)
+
+
+def test_every_test_that_is_named_as_a_proof_is_there():
+    named = PROOF.findall((ROOT / "docs/server.md").read_text())
+    assert len(named) > 60
+    for file, names in named:
+        body = ast.parse((ROOT / "tests" / file).read_text()).body
+        for name in names.split("::"):
+            found = [each for each in body if getattr(each, "name", None) == name]
+            assert len(found) == 1, f"{file}::{names}"
+            body = getattr(found[0], "body", [])

@@ -418,3 +418,36 @@ def test_a_job_run_again_has_the_limits_and_the_server_settings_of_today(guarded
         again = settled(guarded, guarded.post(address, json={}, auth=BOB).json()["job"], auth=BOB)
         [saved] = guarded.app.jobs.get(again["id"]).pictures
         assert Path(saved.path).is_relative_to(guarded.app.data_of("bob").paths.outputs / "elsewhere")
+
+
+# What lies outside ------------------------------------------------------------------------------------
+
+
+def naming_outside(path: str) -> dict[str, tuple[str, str, dict[str, object]]]:
+    """Method, address and arguments of requests that name a file of the server where only names are taken."""
+    drawing = {"method": "POST", "path": "/sdapi/v1/txt2img"}
+    batch = {"kind": "img2img", "fields": {**TINY, "batch_source": "folder", "batch_input_dir": str(Path(path).parent)}}
+    return {
+        "checkpoint": (*drawing.values(), {"json": {**TINY, "override_settings": {"sd_model_checkpoint": path}}}),
+        "picture": ("POST", "/sdapi/v1/img2img", {"json": {**TINY, "init_images": [path]}}),
+        "data": ("POST", "/sdapi/v1/png-info", {"json": {"image": path}}),
+        "batch": ("POST", "/easel/v1/jobs", {"json": batch}),
+        "thumbnail": ("GET", "/sd_extra_networks/thumb", {"params": {"filename": path}}),
+        "card": ("GET", "/sd_extra_networks/metadata", {"params": {"page": "lora", "item": path}}),
+        "static": ("GET", f"/easel/static/..%2f..%2f..%2f..{path}", {}),
+        "page": ("GET", f"/static/..%2f..%2f..%2f..{path}", {}),
+        "gradio": ("GET", f"/gradio_api/file={path}", {}),
+    }
+
+
+@pytest.mark.parametrize("place", naming_outside("/x"))
+def test_what_lies_outside_is_told_from_nothing_by_nobody(guarded, place, tmp_path):
+    there, missing = tmp_path / "there" / "a.png", tmp_path / "gone!" / "a.png"
+    there.parent.mkdir()
+    there.write_bytes(base64.b64decode(picture()))
+    told = []
+    for path in (there, missing):
+        method, address, how = naming_outside(str(path))[place]
+        status, body = without_id(guarded.request(method, address, auth=BOB, **how))
+        told.append((status, json.dumps(body).replace("gone!", "there")))
+    assert told[0] == told[1] and 400 <= told[0][0] < 500
