@@ -296,7 +296,7 @@ class Jobs:
     def warn(self, job: str, notes: Iterable[str]) -> None:
         """Add remarks for the job's owner."""
         for note in notes:
-            log.warning("Job %s: %s", job, note)
+            log.debug("Job %s: %s", job, note)      # it may quote the prompt
             self.hear(events.Warned(job, note))
 
     def interrupt(self, job: str) -> None:

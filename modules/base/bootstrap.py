@@ -243,7 +243,11 @@ def hand_over(
 
 
 def say(line: str) -> None:
-    print(line, flush=True)
+    """Print a line; that nobody reads it any more is no reason to stop."""
+    try:
+        print(line, flush=True)
+    except OSError:      # a closed pipe: Python would fail on it once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # --- the machine ---

@@ -28,8 +28,10 @@ from modules.api.routing import inner_path
 from modules.api.starting import BROKEN_PAGE, STARTING
 from modules.app.app import App
 from modules.app.setup_link import SetupLink
+from modules.base.bootstrap import say
 from modules.base.border import logged, outcome
 from modules.base.imports import uncollected
+from modules.base.logs import start_log
 from modules.base.process_file import ProcessFile
 from modules.commands.assemble import assemble, start_worker
 from modules.commands.gradio_import import import_gradio
@@ -43,7 +45,7 @@ ACCOUNTS_SECONDS = 1.0      # between two checks for accounts changed by another
 
 def serve(flags: Flags, sock: socket.socket) -> int:
     """Serve on the bound `sock` until stopped; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    start_log(flags.loglevel, flags.log_json)
     address = own_address(flags, sock.getsockname()[1])
     raise_file_limit()
     held = ProcessFile(flags.paths.server_lock, address)
@@ -66,11 +68,11 @@ def own_address(flags: Flags, port: int) -> str:
 def run(app: App, sock: socket.socket, address: str) -> None:
     server = Server(server_config(application(app, address), app.flags), app.jobs.stop_watching)
     server.take_signals()
-    print(f"Easel is at {address}", flush=True)
+    say(f"Easel is at {address}")
     if app.authenticator.required and not app.authenticator.has_accounts:
         app.setup_link, token = SetupLink.new()
-        print(f"Make the administrator's account at {address}/setup?token={token}", flush=True)
-        print("This link opens once. At another computer, put this one's name in place of 127.0.0.1.", flush=True)
+        say(f"Make the administrator's account at {address}/setup?token={token}")
+        say("This link opens once. At another computer, put this one's name in place of 127.0.0.1.")
     server.run(sockets=[sock])
 
 
@@ -109,7 +111,7 @@ class Server(uvicorn.Server):
 def server_config(application: ASGIApp, flags: Flags) -> uvicorn.Config:
     """Return the HTTP server's configuration; proxies' headers and malformed requests are left to us."""
     return uvicorn.Config(
-        application, http=PlainSpoken, proxy_headers=False, server_header=False, log_level="warning",
+        application, http=PlainSpoken, proxy_headers=False, server_header=False, log_level="warning", log_config=None,
         timeout_graceful_shutdown=5, timeout_keep_alive=flags.timeout_keep_alive,
         ssl_certfile=flags.tls_certfile, ssl_keyfile=flags.tls_keyfile,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import faulthandler
 import json
-import logging
 import os
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Any
 from modules.base.border import outcome
 from modules.base.faults import read_fault
 from modules.base.gpu_memory import UNAVAILABLE, gpu_memory
+from modules.base.logs import start_log
 from modules.commands.assemble import cached_tokenizer, find_models
 from modules.commands.workers import flags_of, placement
 from modules.engine.messages import WorkerMemory
@@ -91,7 +91,6 @@ def work() -> None:
     die_with_parent()
     killed_first()
     faulthandler.enable()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
 
     def write(line: bytes) -> None:
         events.write(line)
@@ -102,7 +101,9 @@ def work() -> None:
     told = json.loads(commands.readline() or b"null")
     if told is None:      # the server is gone
         return
-    host = HostedWorker(flags_of(told["flags"]), told, outbox)
+    flags = flags_of(told["flags"])
+    start_log(flags.loglevel, flags.log_json)
+    host = HostedWorker(flags, told, outbox)
     host.worker.start()
     Thread(target=host.end_with_engine, name="engine's end", daemon=True).start()
     Thread(target=host.tell_memory, name="memory", daemon=True).start()

@@ -24,7 +24,7 @@ IGNORED_FLAGS = {
         --gradio-queue --no-gradio-queue --show-negative-prompt --gradio-img2img-tool=V --gradio-inpaint-tool=V
         --deepdanbooru --unix-filenames-sanitization --disable-safe-unpickle --disable-tls-verify""",
     "has no effect yet.": """
-        -f --update-all-extensions --update-check --test-server --log-startup --dump-sysinfo --loglevel=V
+        -f --update-all-extensions --update-check --test-server --log-startup --dump-sysinfo
         --medvram --medvram-sdxl --lowvram --lowram --upcast-sampling --use-ipex --disable-nan-check --unload-gfpgan
         --config=V --vae-path=V --gfpgan-model=V --no-progressbar-hiding --max-batch-count=V
         --textual-inversion-templates-dir=V --localizations-dir=V --allow-code --share

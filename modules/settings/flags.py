@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from modules.base.errors import Invalid
+from modules.base.logs import LOG_LEVELS
 from modules.settings.a1111_flags import ATTENTION_FLAGS, IGNORED_FLAGS, REFUSED
 from modules.settings.flag_types import (
     Added,
@@ -198,6 +199,11 @@ class Flags:
     autolaunch: bool = flag(START_GROUP, "open the browser once the page is up", False)
     theme: str | None = flag(START_GROUP, "colours of the page (default: as the browser's)", choices=("light", "dark"))
     skip_install: bool = flag(START_GROUP, "never install anything, use what is there", False)
+    loglevel: str = flag(
+        START_GROUP, "what the log tells; debug adds remarks to jobs' owners, which may quote prompts (default: info)",
+        "info", type=str.lower, choices=LOG_LEVELS,
+    )
+    log_json: bool = flag(START_GROUP, "write the log as JSON, an object a line", False)
     no_tcmalloc: bool = flag(
         START_GROUP, "on Linux, keep the system's own memory allocator though tcmalloc is installed", False
     )

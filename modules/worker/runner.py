@@ -118,7 +118,7 @@ class JobRunner:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
         plan = outcome(plan_job, spec, self.config.library, self.config.inputs / spec.folder)
         if isinstance(plan, Exception):
-            log.warning("Job %s cannot be done: %s", spec.id, plan)
+            log.warning("Job %s cannot be done: %s", spec.id, error_data(plan)["error"], exc_info=unforeseen(plan))
             self._emit(events.Ended(spec.id, FAILED, error_data(plan)))
             return
         self._begin(JobProgress(spec, plan, set(plan.numbers) - set(spec.done)))
@@ -283,6 +283,8 @@ class JobRunner:
         for note in result.extra_params.notes:
             self._note(progress, note)
         if saved.problem:
+            code = error_data(saved.problem)["error"]
+            log.warning("Picture %d of job %s: not all of it could be saved: %s", picture.index, progress.spec.id, code)
             what = (
                 "What belongs to a picture could not be saved."
                 if saved.event.saved
@@ -298,7 +300,7 @@ class JobRunner:
         if note in progress.noted:
             return
         progress.noted[note] = None
-        log.warning("Job %s: %s", progress.spec.id, note)
+        log.debug("Job %s: %s", progress.spec.id, note)      # it may quote the prompt
         if len(progress.noted) < MOST_NOTES:
             logged(self.emit, events.Warned(progress.spec.id, note))
         elif len(progress.noted) == MOST_NOTES:

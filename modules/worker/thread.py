@@ -98,7 +98,7 @@ class ThreadWorker:
             self.config.note_in_hand(f"planning for {spec.owner}", [])
         # there is no runner, or it has closed; while stopping the job stays recorded
         if error and not self.stopping:
-            log.warning("Job %s cannot be begun: %s", spec.id, error)
+            log.warning("Job %s cannot be begun: %s", spec.id, error_data(error)["error"])
             self.emit(Ended(spec.id, FAILED, error_data(error)))
 
     def _run(self) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from modules.base.logs import LineFormatter
 from tests.servers import serving, with_tiny_model
 
 FIGURES = "/internal/metrics"
@@ -78,3 +81,29 @@ def test_pictures_and_steps_are_counted(watched):
     assert found["easel_step_seconds_count", ] >= 6 and found["easel_step_seconds_sum", ] > 0
     assert found["easel_jobs", "waiting"] == found["easel_queue_pictures", ] == 0
     assert watched.get("/internal/ready").json() == {"ready": True, "state": "ready"}
+
+
+def test_a_fault_is_logged_without_secrets_and_prompts(guarded, monkeypatch, caplog):
+    def broken(*_, **__):
+        raise RuntimeError("something nobody foresaw")
+
+    monkeypatch.setattr("modules.api.generate.submit", broken)
+    headers = {"Cookie": "easel_session=canary-cookie", "X-Token": "canary-header"}
+    reply = guarded.post(
+        "/sdapi/v1/txt2img?q=canary-query", json={"prompt": "canary-prompt", "steps": 1}, headers=headers,
+        auth=("alice", "a-secret"),
+    )
+    assert reply.status_code == 500
+    for _ in range(600):      # the client is answered first
+        logged = "".join(LineFormatter().format(record) for record in caplog.records)
+        if reply.json()["request_id"] in logged:
+            break
+        time.sleep(0.05)
+    assert reply.json()["request_id"] in logged
+    assert not [secret for secret in ("canary", "a-secret", "YWxpY2U6") if secret in logged]
+
+
+def test_a_refused_prompt_is_not_in_the_log(guarded, caplog):
+    body = {"prompt": "canary-prompt <lora:canary-lora:1>", "sampler_name": "canary-sampler"}
+    assert guarded.post("/sdapi/v1/txt2img", json=body, auth=("alice", "a-secret")).status_code >= 400
+    assert "canary" not in "".join(LineFormatter().format(record) for record in caplog.records)
