@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any
 
 from modules.engine import messages as events
-from modules.engine.messages import BROKEN, READY, WORKER_STARTING, Emit, JobSpec, Worker, WorkerHealth
+from modules.engine.messages import BROKEN, READY, RESTARTING, WORKER_STARTING, Emit, JobSpec, Worker, WorkerHealth
 from modules.store.migrations import pictures_of
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,12 @@ class PoolMember:
     state: events.WorkerState = events.WorkerState("")
     ready: events.WorkerReady | None = None
     used: int = 0                     # the number of the latest job that it was given
+
+    @property
+    def takes_jobs(self) -> bool:
+        """True unless it died several times in a row: after one death it is back before another has changed its model."""
+        first_death = self.health.phase == RESTARTING and self.health.deaths == 1
+        return first_death or self.health.phase in (READY, WORKER_STARTING)
 
     def cost(self, model: str, additions: frozenset[str]) -> float:
         """Return the number of pictures until it would begin a job of that checkpoint."""
@@ -88,7 +94,7 @@ class WorkerPool:
     def submit(self, spec: JobSpec) -> None:
         model, additions = self.identify(str(spec.settings.get("sd_model_checkpoint", ""))), additions_of(spec)
         with self._lock:
-            alive = [member for member in self.members if member.health.phase in (READY, WORKER_STARTING)]
+            alive = [member for member in self.members if member.takes_jobs]
             chosen = min(
                 alive or self.members,
                 key=lambda member: (member.cost(model, additions), len(member.models) >= self._remembered, member.used),

@@ -385,6 +385,16 @@ def test_one_that_dies_does_not_touch_the_other_and_gets_no_jobs_meanwhile(pair)
     assert (pair.events[-1].phase, pair.events[-1].retry_in) == (BROKEN, 5.0)
 
 
+def test_one_that_died_once_gets_its_jobs_back_and_after_the_second_time_the_other_has_them(pair):
+    pair.worker.submit(of_model("a", "A"))
+    pair.worker.submit(of_model("b", "B"))
+    for deaths, home in ((1, pair.two), (2, pair.one)):
+        pair.two.emit(WorkerHealth("", RESTARTING, deaths, 0.0, "SIGSEGV"))
+        pair.two.emit(WorkerDied("", ("b",), ("b",)))
+        pair.worker.submit(of_model("b", "B"))
+        assert home.given[-1] == "b"
+
+
 def test_two_processes_make_jobs_side_by_side(heard):
     shop = heard(lambda emit: WorkerPool([lambda e: ProcessWorker(launch(), e)] * 2, emit))
     for job, model in (("a", "A"), ("b", "B")):
