@@ -49,7 +49,7 @@ class PoolMember:
 
     @property
     def takes_jobs(self) -> bool:
-        """True unless it died several times in a row: after one death it is back before another has changed its model."""
+        """True unless it died several times in a row: after one death it is back soon, and others keep their models."""
         first_death = self.health.phase == RESTARTING and self.health.deaths == 1
         return first_death or self.health.phase in (READY, WORKER_STARTING)
 
