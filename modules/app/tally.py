@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 
 from modules.engine import messages as events
 from modules.store.jobs import PICTURES
@@ -13,7 +14,7 @@ from modules.store.jobs import PICTURES
 
 @dataclass
 class Tally:
-    """The counts. One thread at a time calls `hear`; the event loop alone counts responses."""
+    """The counts. Any thread may call `hear`; the event loop alone counts responses."""
 
     clock: Callable[[], float] = time.monotonic
     pictures: Counter[bool] = field(default_factory=Counter)      # by whether they were saved in the outputs
@@ -24,9 +25,14 @@ class Tally:
     steps: int = 0
     step_seconds: float = 0.0                                     # between the steps of a picture, summed
     _last: dict[tuple[str, int], tuple[int, float]] = field(default_factory=dict)      # picture → step, when
+    _lock: Lock = field(default_factory=Lock)
 
     def hear(self, event: events.Event) -> None:
         """Count an event of a worker."""
+        with self._lock:
+            self._count(event)
+
+    def _count(self, event: events.Event) -> None:
         if isinstance(event, events.Progress):
             self._step(event)
         elif isinstance(event, events.Made) and event.kind in PICTURES:
