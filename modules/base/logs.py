@@ -24,12 +24,12 @@ def start_log(level: str, as_json: bool) -> None:
     logging.raiseExceptions = False      # nobody reads it any more: that is no reason to stop
 
 
-def area(record: logging.LogRecord) -> str:
+def logger_area(record: logging.LogRecord) -> str:
     """Return the part of the program: `worker` for modules.worker.runner, `uvicorn` for a library's."""
     return record.name.removeprefix(PACKAGE).partition(".")[0]
 
 
-def escaped(text: str) -> str:
+def escaped_line(text: str) -> str:
     """Return the text with control characters written out: it moves no cursor and begins no line."""
     return text.encode("utf-8", "backslashreplace").decode().translate(CONTROL_CHARACTERS)
 
@@ -39,8 +39,8 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        head = f"{at}.{int(record.msecs):03} {record.levelname} {area(record)}"
-        return "\n".join(f"{head} {escaped(line)}" for line in self._lines(record))
+        head = f"{at}.{int(record.msecs):03} {record.levelname} {logger_area(record)}"
+        return "\n".join(f"{head} {escaped_line(line)}" for line in self._lines(record))
 
     def _lines(self, record: logging.LogRecord) -> Iterator[str]:
         yield record.getMessage()
@@ -54,7 +54,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         told = {
-            "time": f"{at}.{int(record.msecs):03}Z", "level": record.levelname, "area": area(record),
+            "time": f"{at}.{int(record.msecs):03}Z", "level": record.levelname, "area": logger_area(record),
             "message": record.getMessage(),
         }
         if text := traceback_of(record):

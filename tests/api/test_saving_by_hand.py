@@ -103,12 +103,12 @@ def test_all_pictures_of_a_job_are_saved_in_subfolders_and_not_listed_as_the_set
     assert not list(folder.parent.rglob("log.csv"))
 
 
-@pytest.mark.parametrize("outdir", ["../../elsewhere", "/elsewhere", "outputs/../../elsewhere"])
-def test_the_folder_of_saved_pictures_is_below_the_outputs(client, outdir):
-    job = client.get("/easel/v1/jobs?limit=1").json()[0]["id"]
-    with set_to(client, outdir_save=outdir):
-        [path] = saved(client, job)
-    assert path.resolve().is_relative_to(client.app.flags.paths.outputs.resolve()) and path.is_file()
+def test_the_folder_of_saved_pictures_is_below_the_outputs(client):
+    job = drawn(client, "hand-out")
+    for outdir in ("../../elsewhere", "/elsewhere", "outputs/../../elsewhere"):
+        with set_to(client, outdir_save=outdir):
+            [path] = saved(client, job)
+        assert path.resolve().is_relative_to(client.app.flags.paths.outputs.resolve()) and path.is_file()
 
 
 @pytest.mark.parametrize(("text", "cell"), [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.base.logs import JsonFormatter, LineFormatter, escaped
+from modules.base.logs import JsonFormatter, LineFormatter, escaped_line
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING|ERROR|CRITICAL) \S+ .*")
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +57,7 @@ def test_json_is_an_object_a_line():
 
 
 def test_other_letters_stay_as_they_are():
-    assert escaped("ein Füchslein 狐 \t") == "ein Füchslein 狐 \\t"
+    assert escaped_line("ein Füchslein 狐 \t") == "ein Füchslein 狐 \\t"
 
 
 @pytest.mark.parametrize("code", [
