@@ -394,7 +394,8 @@ class Jobs:
         unfinished = sum(job.left for job in mine)
         check_pictures(limits.pictures, wanted, unfinished, self._wait_for(mine, unfinished + wanted - limits.pictures))
         if limits.work:
-            check_work(limits.work, record.work, self.store.work_since(record.owner, now - QUOTA_SECONDS), now)
+            spent = self.store.work_between(record.owner, now - QUOTA_SECONDS, now)
+            check_work(limits.work, record.work, spent, now)
 
     def _wait_for(self, jobs: Iterable[QueuedJob], pictures: int) -> float | None:
         """Return the seconds until so many pictures of these jobs are likely to be done."""

@@ -275,14 +275,18 @@ class JobStore:
         with self.database.reading() as db:
             return dict(map(tuple, db.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall()))
 
-    def work_since(self, owner: str, since: float) -> list[tuple[float, float]]:
-        """Return when an owner's jobs were asked for, and their cost: of an interrupted one, of the images it made."""
+    def work_between(self, owner: str, since: float, until: float) -> list[tuple[float, float]]:
+        """Return when an owner's jobs were asked for, and their cost: of an interrupted one, of the images it made.
+
+        Jobs from later than `until` are left out: the clock was set back since.
+        """
         with self.database.reading() as db:
             query = (
                 "SELECT created, CASE WHEN state IN (?, ?) THEN work * made / max(asked, 1) ELSE work END AS cost"
-                " FROM jobs WHERE owner = ? AND created > ? ORDER BY created"
+                " FROM jobs WHERE owner = ? AND created > ? AND created <= ? ORDER BY created"
             )
-            return [(row["created"], row["cost"]) for row in db.execute(query, (INTERRUPTED, FAILED, owner, since))]
+            values = INTERRUPTED, FAILED, owner, since, until
+            return [(row["created"], row["cost"]) for row in db.execute(query, values)]
 
     def recent(
         self, owner: str, limit: int = 20, newest: int | None = None, kinds: Collection[str] = ()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 from modules.store.hashes import HashCache
 from modules.store.jobs import MODEL, JobRecord, JobStore, OutputRecord
@@ -58,6 +59,21 @@ for i in range(10_000):
     store.add(JobRecord(str(i), "me", "txt2img", {"i": i}, {}, True))
     print(i, flush=True)
 """
+
+
+def test_the_order_is_that_of_asking_whatever_the_clock_says(tmp_path):
+    store = JobStore(tmp_path / "db.sqlite")
+    for name, created in (("a", 2e9), ("b", 1e9), ("c", 3e9), ("d", 0.0)):
+        store.add(replace(RECORD, id=name, created=created))
+    assert [job.id for job in store.recent("me")] == ["d", "c", "b", "a"]
+    assert [job.id for job in store.unfinished()] == ["a", "b", "c", "d"]
+
+
+def test_work_of_an_hour_is_that_hours_and_not_of_a_clock_that_was_set_back(tmp_path):
+    store, now = JobStore(tmp_path / "db.sqlite"), 1e9
+    for name, created in (("before", now - 4000), ("within", now - 60), ("ahead", now + 1e8)):
+        store.add(replace(RECORD, id=name, created=created, work=5.0))
+    assert store.work_between("me", now - 3600, now) == [(now - 60, 5.0)]
 
 
 def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path):
