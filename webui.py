@@ -158,8 +158,10 @@ def for_gpu(attention: str) -> list:
 
 
 def report(notes: tuple) -> None:
+    from modules.base import bootstrap
+
     for note in notes:
-        print(note, flush=True)
+        bootstrap.say(note)
 
 
 COMMANDS = {

@@ -67,7 +67,7 @@ def prepare_picture(folder: Path) -> None:
 
 def save_picture(folder: Path) -> None:
     """As a worker and the server do together, also after a kill."""
-    store, notes = JobStore(folder / "easel.sqlite"), SavingNotes(folder / "cache/saving")
+    store, notes = JobStore(folder / "easel.sqlite"), SavingNotes(folder / "cache")
     path = notes.earlier(JOB, 0)
     if path is None:
         place = Destination(folder / "outputs/txt2img-images", "1", numbered=True)

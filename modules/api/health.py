@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import psutil
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from modules.api.errors import refusal_body
 from modules.api.routing import router
 from modules.app.app import App
+from modules.app.process_memory import resident_memory
 from modules.app.readiness import TAKES_JOBS, readiness
 from modules.base.accounts import Role
 from modules.base.errors import NotFound
@@ -122,15 +122,3 @@ class Figures:
         for process, size in resident_memory().items():
             memory.add_metric([process], size)
         yield memory
-
-
-def resident_memory() -> dict[str, int]:
-    """Return the resident bytes of the server and, together, of the processes it started: its workers."""
-    own = psutil.Process()
-    workers = 0
-    for child in own.children(recursive=True):
-        try:
-            workers += child.memory_info().rss
-        except psutil.Error:      # it has ended meanwhile
-            continue
-    return {"server": own.memory_info().rss, "workers": workers}

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from modules.api.routing import router
 from modules.app.app import App
+from modules.app.process_memory import resident_memory
 from modules.base.accounts import Role
 from modules.base.errors import InvalidImage, WebUIError
 from modules.base.gpu_memory import UNAVAILABLE, gpu_memory
@@ -52,19 +53,10 @@ def routes(app: App) -> APIRouter:
         machine = psutil.virtual_memory()
         # until the device is known, torch may be half imported
         cuda = app.jobs.gpu_memory or (gpu_memory() if app.jobs.device else UNAVAILABLE)
-        return {"ram": {"free": machine.available, "used": used_memory(), "total": machine.total}, "cuda": cuda}
+        used = sum(resident_memory().values())
+        return {"ram": {"free": machine.available, "used": used, "total": machine.total}, "cuda": cuda}
 
     return api
-
-
-def used_memory() -> int:
-    """Return the bytes that the server and its workers' processes hold."""
-    own = psutil.Process()
-    used = 0
-    for process in (own, *own.children(recursive=True)):
-        with contextlib.suppress(psutil.Error):      # it has ended meanwhile
-            used += process.memory_info().rss
-    return used
 
 
 def decode_base64(image: str) -> bytes:

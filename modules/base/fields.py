@@ -194,6 +194,11 @@ def defaults(cls: type) -> dict[str, Any]:
     return found
 
 
+def at_default(values: object, name: str) -> bool:
+    """Return whether a declared class's field has the API's default."""
+    return getattr(values, name) == defaults(type(values))[name]
+
+
 def form_defaults(cls: type) -> dict[str, Any]:
     """Return field name → the form's start value."""
     own = defaults(cls)

@@ -30,7 +30,7 @@ from modules.settings.queue_limits import queue_limits
 from modules.store.accounts import AccountStore
 from modules.store.hashes import HashCache
 from modules.store.jobs import MODEL, JobStore, OutputRecord
-from modules.store.saving_notes import SAVING_FOLDER, SavingNotes
+from modules.store.saving_notes import SavingNotes
 from modules.worker.planners import needs_device
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
         process=process,
         hooks=hooks,
     )
-    app.jobs.notes = SavingNotes(paths.cache / SAVING_FOLDER)
+    app.jobs.notes = SavingNotes(paths.cache)
     app.jobs.limits = lambda role: queue_limits(app.settings.current, role)
     app.hooks.app_started.add(begin_index, "library index")
     return app

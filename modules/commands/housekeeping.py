@@ -21,7 +21,7 @@ from modules.requests.found_pictures import list_found_pictures
 from modules.settings.options import IMAGE_FORMATS
 from modules.store.accounts import AccountStore
 from modules.store.repair import keep_good_database, repair_database
-from modules.store.saving_notes import NOTE_ENDING, SAVING_FOLDER
+from modules.store.saving_notes import NOTE_ENDING, SavingNotes
 
 log = logging.getLogger(__name__)
 HOUSEKEEPING_SECONDS = 3600.0
@@ -91,7 +91,7 @@ def clear_old_pictures(app: App) -> None:
     cache, now = app.flags.paths.cache, time.time()
     inputs = cache / "inputs"
     clear_old(cache, IMAGE_FORMATS, now - CACHED_SECONDS)
-    clear_old(cache / SAVING_FOLDER, {NOTE_ENDING}, now - INPUT_SECONDS)
+    clear_old(SavingNotes(cache).folder, {NOTE_ENDING}, now - INPUT_SECONDS)
     needed = names_in_use(app.jobs.store)
     for folder in (inputs, *inputs.glob("*/")):      # the local account's, and all others'
         clear_old(folder, IMAGE_FORMATS, now - INPUT_SECONDS, needed)

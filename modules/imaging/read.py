@@ -112,8 +112,8 @@ def png_texts(content: bytes) -> dict[str, str]:
     length = 0
     for kind, data in png_chunks(memoryview(content)):
         if kind in TEXTS:
-            keyword, _, rest = bytes(data).partition(b"\0")
-            texts[keyword.decode("latin-1")] = text = TEXTS[kind](rest)
+            keyword, text = chunk_text(kind, data)
+            texts[keyword] = text
             length += len(text) + len(keyword)
             if length > MAX_INFOTEXT:
                 raise too_much_text()
@@ -138,6 +138,12 @@ def png_chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
             raise damaged()
         yield kind, data
         position += length + 12
+
+
+def chunk_text(kind: bytes, data: memoryview) -> tuple[str, str]:
+    """Return keyword and text of a chunk whose kind is in TEXTS. Raises InvalidImage."""
+    keyword, _, rest = bytes(data).partition(b"\0")
+    return keyword.decode("latin-1"), TEXTS[kind](rest)
 
 
 def plain_text(rest: bytes) -> str:

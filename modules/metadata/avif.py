@@ -185,7 +185,9 @@ class Avif:
     name = "AVIF"
 
     def read(self, content: bytes) -> FileMetadata:
-        heif = read_heif(content)
+        return self._metadata(read_heif(content), content)
+
+    def _metadata(self, heif: Heif, content: bytes) -> FileMetadata:
         found = {item.metadata: heif.data(content, item) for item in heif.items if item.metadata}
         signed = any(map(states_origin, heif.boxes))
         return FileMetadata(exif=exif_of_item(found.get("exif", b"")), xmp=found.get("xmp", b""), signed=signed)
@@ -200,10 +202,9 @@ class Avif:
         """Return the file with these metadata. Raises Invalid for texts and IPTC, InvalidImage for a film."""
         if metadata.texts or metadata.iptc:
             raise no_place(self.name, f"a text called {metadata.texts[0][0]!r}" if metadata.texts else "IPTC")
-        former = self.read(content)
-        if former == metadata:
-            return content
         heif = read_heif(content)
+        if self._metadata(heif, content) == metadata:
+            return content
         if any(box.name == b"moov" for box in heif.boxes):
             raise uneditable()
         new = {"exif": item_of_exif(metadata.exif), "xmp": metadata.xmp}

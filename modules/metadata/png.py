@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from modules.base.errors import Invalid
 from modules.base.limits import MAX_INFOTEXT
-from modules.imaging.read import PNG_SIGNATURE, TEXTS, damaged, png_chunks, too_much_text
+from modules.imaging.read import PNG_SIGNATURE, TEXTS, chunk_text, damaged, png_chunks, too_much_text
 from modules.metadata.pieces import Holds, Piece, PieceFormat, no_place
 
 XMP_KEYWORD = "XML:com.adobe.xmp"
@@ -37,11 +37,10 @@ def chunk_piece(kind: bytes, data: memoryview, raw: bytes) -> Piece:
         return Piece(raw, Holds.C2PA)
     if kind not in TEXTS:
         return Piece(raw)
-    keyword, _, rest = bytes(data).partition(b"\0")
-    text = TEXTS[kind](rest)
-    if keyword == XMP_KEYWORD.encode():
+    keyword, text = chunk_text(kind, data)
+    if keyword == XMP_KEYWORD:
         return Piece(raw, Holds.XMP, value=text.encode())
-    return Piece(raw, Holds.TEXT, keyword.decode("latin-1"), text)
+    return Piece(raw, Holds.TEXT, keyword, text)
 
 
 def encode_chunk(holds: Holds, keyword: str, value: str | bytes) -> bytes:

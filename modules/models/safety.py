@@ -40,16 +40,16 @@ class SafetyCheckers:
 
     def __init__(self, library: Library, device: torch.device) -> None:
         self.library, self.device = library, device
-        self._ready: tuple[Path, StableDiffusionSafetyChecker] | None = None
+        self._ready: tuple[str, StableDiffusionSafetyChecker] | None = None      # by its name
 
     def check(self, name: str, images: Sequence[Image.Image]) -> list[bool]:
         """Return whether each picture is flagged. Raises NotANumber, or ModelError naming the file.
 
         All is computed in single precision, whatever the pictures were made in.
         """
-        path = find_safety_checker(self.library, name).path
-        if self._ready is None or self._ready[0] != path:
-            self._ready = path, load_safety_checker(path, self.device)
+        if self._ready is None or self._ready[0] != name:
+            path = find_safety_checker(self.library, name).path
+            self._ready = name, load_safety_checker(path, self.device)
         parts = (images[at:at + MOST_CHECKED] for at in range(0, len(images), MOST_CHECKED))
         return [flag for part in parts for flag in flagged_images(self._ready[1], part)]
 

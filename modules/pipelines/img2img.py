@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from modules.base.fields import declared_params
+from modules.base.fields import at_default, declared_params
 from modules.imaging.resize import LATENT_RESIZE
 from modules.imaging.soft import Judgement, changed_mask
 from modules.models.upscaling.upscaler import PILLOW
@@ -35,7 +35,7 @@ from modules.sampling.noise import ImageNoise, source
 from modules.sampling.pix2pix import pix2pix_guidance
 from modules.sampling.questions import EncodeImage, ModelFacts, Signal, Task, WaitFor, Weights
 from modules.sampling.schedules import ModelSigmas
-from modules.settings.options import Settings, at_default
+from modules.settings.options import Settings
 
 Canvases = Callable[[str], Task[Canvas]]
 

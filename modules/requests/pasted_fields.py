@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from modules.base.errors import Invalid, UnknownName
-from modules.base.fields import Choice, Number, Slider, declared_params, defaults
+from modules.base.fields import Choice, Number, Slider, at_default, declared_params, defaults
 from modules.params.hires import USE_SAME
 from modules.params.img2img import NAMED_VALUES
 from modules.params.infotext import MISSING
@@ -18,7 +18,7 @@ from modules.params.txt2img import Generation, Txt2Img
 from modules.requests.local_names import Missing
 from modules.requests.resolve import own_model, sampler_and_schedule, second_sampler_and_schedule
 from modules.sampling.schedules import SCHEDULES
-from modules.settings.options import Settings, at_default, change_settings
+from modules.settings.options import Settings, change_settings
 
 PROMPT_KEYS = {"Prompt": "prompt", "Negative prompt": "negative_prompt"}
 HIRES_KEYS = ("Hires upscale", "Hires upscaler", "Hires resize-1", "Hires resize-2")

@@ -20,7 +20,6 @@ from modules.base.fields import (
     Text,
     checker,
     declared_params,
-    defaults,
 )
 
 IMAGE_FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
@@ -543,10 +542,6 @@ def check_own_settings(names: Collection[str]) -> None:
     if servers := [name for name in names if is_server_setting(name)]:
         subject = f"The setting {servers[0]} is" if len(servers) == 1 else f"The settings {', '.join(servers)} are"
         raise Forbidden(f"{subject} the server's.", "Leave it out; an administrator may change it for all.")
-
-
-def at_default(settings: Settings, name: str) -> bool:
-    return getattr(settings, name) == defaults(Settings)[name]
 
 
 def with_file(values: Mapping[str, Any]) -> tuple[Settings, list[str]]:

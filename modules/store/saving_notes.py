@@ -18,8 +18,8 @@ class SavingNotes:
     Whoever gives a file its name writes one; whoever has recorded the file deletes it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, cache: Path) -> None:
+        self.folder = cache / SAVING_FOLDER
 
     def writer(self, job: str, index: int) -> NoteName:
         """Return a function that notes the name; a note that cannot be written is left out."""

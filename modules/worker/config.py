@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modules.base.faults import Fault
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
-from modules.store.saving_notes import SAVING_FOLDER, SavingNotes
+from modules.store.saving_notes import SavingNotes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -52,7 +52,7 @@ class WorkerConfig:
     @property
     def notes(self) -> SavingNotes:
         """The notes on images that have a name and are not recorded."""
-        return SavingNotes(self.cache / SAVING_FOLDER)
+        return SavingNotes(self.cache)
 
     @property
     def inputs(self) -> Path:

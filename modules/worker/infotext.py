@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from modules.base.fields import declared_params, defaults
+from modules.base.fields import at_default, declared_params
 from modules.base.version import VERSION
 from modules.library.upscalers import BUILT_IN
 from modules.params import infotext
@@ -16,7 +16,7 @@ from modules.prompts import grammar
 from modules.prompts.network_tags import without_separators
 from modules.sampling.samplers import CHURN, SAMPLERS
 from modules.sampling.schedules import SCHEDULES
-from modules.settings.options import Settings, at_default
+from modules.settings.options import Settings
 
 
 def image_infotext(plan: ImagePlan, extra: Mapping[str, object]) -> str:
@@ -180,9 +180,8 @@ def changed_pairs(plan: ImagePlan, *names: str) -> Iterator[Pair]:
 def shaping_pairs(plan: ImagePlan) -> Iterator[Pair]:
     """Yield the settings and fields that shape every image and are not at their defaults."""
     for values in (plan.settings, plan.params):
-        standing = defaults(type(values))
         for name, param in declared_params(type(values)).items():
-            if param.shapes and getattr(values, name) != standing[name]:
+            if param.shapes and not at_default(values, name):
                 yield param.infotext, getattr(values, name)
 
 

@@ -314,7 +314,7 @@ def test_listeners_hear_of_saved_pictures_and_of_each_model_once(jobs):
 
 
 def test_the_note_on_a_picture_goes_once_it_is_recorded_and_not_before(jobs, tmp_path, monkeypatch):
-    jobs.notes = SavingNotes(tmp_path / "saving")
+    jobs.notes = SavingNotes(tmp_path)
     job, path = ask(jobs, pictures=2), tmp_path / "0.png"
     path.write_bytes(b"png")
     for index in range(2):

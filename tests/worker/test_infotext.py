@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.base.fields import Choice, declared_params
+from modules.base.fields import Choice, at_default, declared_params
 from modules.library.catalog import ModelFile
 from modules.params import infotext
 from modules.params.infotext import ordered
@@ -26,7 +26,7 @@ from modules.requests.paste import fields_from_pairs
 from modules.sampling.questions import Meaning
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES, ModelSigmas
-from modules.settings.options import Settings, at_default
+from modules.settings.options import Settings
 from modules.worker.infotext import image_infotext
 from tests.planning import image_plan
 

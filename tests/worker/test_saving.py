@@ -325,7 +325,7 @@ def test_a_folder_that_cannot_be_written_is_named_by_its_setting(desk, settings,
 
 @pytest.fixture
 def noting(desk, tmp_path):
-    desk.where = replace(desk.where, notes=SavingNotes(tmp_path / "cache/saving"))
+    desk.where = replace(desk.where, notes=SavingNotes(tmp_path / "cache"))
     return desk
 
 
