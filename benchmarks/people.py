@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import random
@@ -16,6 +17,7 @@ import httpx
 
 TINY = {"prompt": "a red apple", "width": 64, "height": 64, "steps": 4, "sampler_name": "Euler"}
 THINKING = (1.0, 6.0)      # seconds between two things that a person does
+WATCHING = 10.0            # seconds that the queue is watched at most
 LONGEST_WAIT = 5.0         # seconds that a refusal is waited for, whatever it says
 
 
@@ -119,8 +121,7 @@ async def visitor(person: Person) -> None:
         return
     stream = f"/easel/v1/jobs/{job.id}/events"
     if random.random() < 0.3:      # the page is loaded anew
-        async for _ in person.events(stream, most=2):
-            pass
+        await followed(person, stream, 2)
     events = [event async for event in person.events(stream)]
     last = events[-1] if events else {}
     if last.get("state") != "done" or [picture["seed"] for picture in last["pictures"]] != list(job.seeds):
@@ -144,11 +145,16 @@ async def started(person: Person, job: AskedJob, fields: Mapping[str, Any]) -> b
 
 async def watcher(person: Person) -> None:
     """One round of a page that is open and does nothing: the queue's stream, and A1111's progress."""
-    async for _ in person.events("/easel/v1/queue/events", most=random.randint(3, 20)):
-        pass
+    with contextlib.suppress(asyncio.TimeoutError):      # of a queue in which nothing happens no event comes
+        await asyncio.wait_for(followed(person, "/easel/v1/queue/events", random.randint(3, 20)), WATCHING)
     for _ in range(5):
         await person.ask("GET", "/sdapi/v1/progress?skip_current_image=true")
         await asyncio.sleep(0.5)
+
+
+async def followed(person: Person, path: str, most: int) -> None:
+    async for _ in person.events(path, most):
+        pass
 
 
 Habit = Callable[[Person], Awaitable[None]]

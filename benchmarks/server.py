@@ -17,7 +17,7 @@ from statistics import linear_regression, median
 import httpx
 import psutil
 
-from benchmarks.people import HABITS, AskedJob, Ledger, Person, drawn, live, request, started
+from benchmarks.people import HABITS, AskedJob, Ledger, Person, drawn, followed, live, request, started
 from benchmarks.pings import percentile, pings
 from benchmarks.servers import get, process, until
 from modules.app.passwords import hash_password
@@ -84,8 +84,7 @@ async def late_ratio(somebody: Person, other: Person) -> float:
     alone = median([await seconds_of_one(other) for _ in range(3)])
     job = somebody.ledger.asked(somebody.name, CROWD)
     await started(somebody, job, {**request(job), **LATE})
-    async for _ in somebody.events(f"/easel/v1/jobs/{job.id}/events", most=5):      # it is under way
-        pass
+    await followed(somebody, f"/easel/v1/jobs/{job.id}/events", 5)      # it is under way
     behind = await seconds_of_one(other)
     await somebody.ask("POST", f"/easel/v1/queue/{job.id}/cancel")
     *_, last = [event async for event in somebody.events(f"/easel/v1/jobs/{job.id}/events")]

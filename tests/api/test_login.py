@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
+from modules.api.login import ACCOUNT_PAGES
 from modules.app.login_throttle import FREE_TRIES
 from modules.app.setup_link import SetupLink
 from modules.base.accounts import Role
@@ -80,6 +82,13 @@ def token_of(client, name, label="phone"):
     reply = client.post("/easel/v1/account/tokens", json={"label": label}, auth=(name, PASSWORD))
     assert reply.status_code == 201
     return reply.json()["token"]
+
+
+@pytest.mark.parametrize("path", sorted(ACCOUNT_PAGES.glob("*.html")), ids=lambda path: path.name)
+def test_no_form_can_put_a_password_into_an_address(path):
+    """Not even where no script runs."""
+    forms = re.findall(r"<form[^>]*>", path.read_text("utf-8"))
+    assert all('method="post"' in form for form in forms)
 
 
 class TestSession:

@@ -58,6 +58,18 @@ def tabs(page):
     return page.locator("#tabs > .tab-wrapper button:not([tabindex='-1'])").all_text_contents()
 
 
+def test_a_form_that_is_sent_before_its_script_is_there_waits_for_it(people, address):
+    page, held = people[0], []
+    page.route("**/login/login.js", lambda route: held.append(route))
+    page.goto("login", wait_until="commit")
+    log_in(page, "ann", "a wrong one")
+    expect(page.locator("#login[data-sent-early]")).to_be_visible()
+    assert page.url == f"{address}login" and page.input_value("#password") == "a wrong one"
+    held[0].continue_()
+    expect(page.locator("#wrong")).to_contain_text("Name or password is wrong.")
+    assert page.url == f"{address}login"
+
+
 def test_an_account_is_made_used_and_closed(people, address):
     ann, bob = people
     ann.goto("accounts")

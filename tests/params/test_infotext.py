@@ -29,7 +29,7 @@ WRITTEN = [
     for i, text in enumerate(json.loads(path.read_text("utf-8")).get("infotexts", []))
 ]
 
-keys = st.from_regex(r"[A-Za-z][\w /-]{1,20}", fullmatch=True)
+keys = st.from_regex(r"[A-Za-z][\w /-]{1,20}", fullmatch=True).map(str.strip).filter(lambda key: len(key) > 1)
 values = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(str.strip).filter(bool)
 lines = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n")).map(str.strip)
 texts = st.lists(lines.filter(lambda line: line and not line.startswith("Negative prompt:")), max_size=4).map("\n".join)
@@ -68,7 +68,7 @@ def test_the_examples_in_the_docstrings_are_true():
 @given(texts, texts, st.dictionaries(keys, values, min_size=3))
 def test_prompts_and_pairs_survive_writing_and_reading(prompt, negative, pairs):
     """All but values that look quoted already, which the format cannot tell from those that are."""
-    pairs = {key.strip(): value for key, value in pairs.items() if not value.startswith('"') or quote(value) != value}
+    pairs = {key: value for key, value in pairs.items() if not value.startswith('"') or quote(value) != value}
     if len(pairs) < 3:
         return
     found = split_infotext(write_infotext(prompt, negative, pairs))

@@ -1,5 +1,5 @@
 // One's own account: password, tokens, sessions.
-import { ask, attempt, byId, greet, h, reveal, time } from "./common.js";
+import { ask, attempt, byId, greet, h, onSubmit, reveal, time } from "./common.js";
 
 const account = await greet();
 byId("name").value = account.name;
@@ -7,30 +7,21 @@ byId("administer").hidden = account.role !== "administrator";
 byId("by_flag").hidden = !account.by_flag;
 byId("password_part").hidden = byId("tokens_part").hidden = account.by_flag;
 
-byId("change").onsubmit = (event) => {
-  event.preventDefault();
+onSubmit("change", "wrong", async (form) => {
   byId("changed").hidden = true;
-  attempt("wrong", async () => {
-    await ask("easel/v1/account/password", "POST", {
-      current: byId("current").value,
-      password: byId("password").value,
-    });
-    event.target.reset();
-    byId("name").value = account.name;
-    byId("changed").hidden = false;
-    await list();
-  }, event.submitter);
-};
+  await ask("easel/v1/account/password", "POST", { current: byId("current").value, password: byId("password").value });
+  form.reset();
+  byId("name").value = account.name;
+  byId("changed").hidden = false;
+  await list();
+});
 
-byId("make").onsubmit = (event) => {
-  event.preventDefault();
-  attempt("token_wrong", async () => {
-    const made = await ask("easel/v1/account/tokens", "POST", { label: byId("label").value });
-    event.target.reset();
-    reveal(made.token);
-    await list();
-  }, event.submitter);
-};
+onSubmit("make", "token_wrong", async (form) => {
+  const made = await ask("easel/v1/account/tokens", "POST", { label: byId("label").value });
+  form.reset();
+  reveal(made.token);
+  await list();
+});
 
 async function list() {
   await Promise.all([show("tokens", "Revoke", "No tokens yet."), show("sessions", "End", "None.")]);

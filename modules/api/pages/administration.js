@@ -1,22 +1,19 @@
 // All accounts, and what happened to them.
-import { Refused, ask, attempt, byId, greet, h, reveal, time } from "./common.js";
+import { Refused, ask, attempt, byId, greet, h, onSubmit, reveal, time } from "./common.js";
 
 const ROLES = ["guest", "member", "administrator"];
 const PART = 100;      // lines of the log at a time
 const me = await greet();
 
-byId("add").onsubmit = (event) => {
-  event.preventDefault();
-  attempt("wrong", async () => {
-    const body = { name: byId("name").value.trim(), role: byId("role").value, returning: byId("returning").checked };
-    const made = await ask("easel/v1/accounts", "POST", body).catch(askWhether);
-    told(made.name, made.password);
-    event.target.reset();
-    byId("returning").checked = false;
-    byId("returning_part").hidden = true;
-    await refresh();
-  }, event.submitter);
-};
+onSubmit("add", "wrong", async (form) => {
+  const body = { name: byId("name").value.trim(), role: byId("role").value, returning: byId("returning").checked };
+  const made = await ask("easel/v1/accounts", "POST", body).catch(askWhether);
+  told(made.name, made.password);
+  form.reset();
+  byId("returning").checked = false;
+  byId("returning_part").hidden = true;
+  await refresh();
+});
 
 /** A name that was somebody's before: is it the same person? */
 function askWhether(error) {

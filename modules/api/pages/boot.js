@@ -9,3 +9,10 @@
   dark.addEventListener("change", apply);
   apply();
 }
+
+// A form that is sent before its module runs waits for it (common.js, onSubmit). The browser itself must not send it:
+// what was typed, passwords too, would be lost or stand in the address.
+document.addEventListener("submit", (event) => {
+  event.preventDefault();
+  event.target.toggleAttribute("data-sent-early", !event.target.onsubmit);
+}, true);

@@ -48,6 +48,13 @@ export async function attempt(id, action, button = null) {
   }
 }
 
+/** Do `action` when the form is sent, also if that was before now; the element `wrong` shows why it failed. */
+export function onSubmit(id, wrong, action) {
+  const form = byId(id);
+  form.onsubmit = (event) => attempt(wrong, () => action(form), event.submitter);
+  if (form.hasAttribute("data-sent-early")) form.requestSubmit();
+}
+
 /** An element; text is never read as HTML. */
 export function h(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
