@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 FEWEST_POINTS = {"picture": 8, "setting": 6, "styles": 4, "account": 1, "card": 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAVINGS)
 def test_a_death_at_each_call_leaves_the_old_or_the_new(name, tmp_path):
     found = list(cut_at_each_call(name, tmp_path))

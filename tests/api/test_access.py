@@ -73,6 +73,7 @@ def test_what_a_foreign_form_can_send_is_refused(client, kind):
     )
 
 
+@pytest.mark.slow
 def test_without_an_account_nothing_but_the_ping_answers(guarded):
     for route in ("/sdapi/v1/options", "/openapi.json", "/docs", "/easel/v1/jobs", "/sdapi/v1/sd-models", "/nowhere"):
         reply = guarded.get(route)

@@ -78,6 +78,7 @@ def address(client, name, **more):
     return f"/easel/v1/cards/{card(client, name, **more)['id']}"
 
 
+@pytest.mark.slow
 def test_a_card_tells_what_is_in_and_beside_its_file(shelf):
     found = card(shelf, "ink wash")
     assert (
@@ -175,6 +176,7 @@ def test_a_preview_is_sent_as_what_it_is(shelf):
     assert shelf.get(address(shelf, "cat") + "/preview").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_picture_of_a_job_becomes_the_preview(shelf):
     post(shelf, prompt="a cat", save_images=True)
     job = shelf.get("/easel/v1/jobs").json()[0]

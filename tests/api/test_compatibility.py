@@ -47,6 +47,7 @@ def test_generation_data_fills_in_what_is_not_given(client):
     assert again["images"] == reply["images"]
 
 
+@pytest.mark.slow
 def test_what_is_given_goes_before_generation_data(client):
     body = {"infotext": GIVEN, "seed": 5, "sampler_index": "Euler", "steps": None}
     body["override_settings"] = {"CLIP_stop_at_last_layers": 1}
@@ -62,6 +63,7 @@ def test_any_text_is_generation_data_of_some_kind(client, text):
     )
 
 
+@pytest.mark.slow
 def test_generation_data_that_name_what_is_not_here_still_make_a_picture(client):
     text = "a blue square <lora:gone:1>\nSteps: 2, Sampler: dpmpp_9s, CFG scale: 4.5, Seed: 77, Size: 64x64, Model hash: cc6cb27103, Model: v1-5, VAE: gone.pt"
     hires = ", Denoising strength: 0.5, Hires upscale: 1.5, Hires upscaler: 4x-Gone, Hires sampler: DPM++ 2M Karras, Refiner: gone [cc6cb27103]"
@@ -334,6 +336,7 @@ def test_a_misspelt_field_is_told_with_what_was_meant(client):
     assert any("'enable_hires'" in warning for warning in warnings)
 
 
+@pytest.mark.slow
 def test_what_a1111s_clients_send_along_is_no_warning(client):
     along = {
         "seed_enable_extras": True,

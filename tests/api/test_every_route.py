@@ -60,6 +60,7 @@ def declared_role(route: BaseRoute) -> Role | None:
     return next((each.call.role for each in route.dependant.dependencies if isinstance(each.call, Permission)), None)
 
 
+@pytest.mark.slow
 def test_the_walk_sees_what_there_is(found):
     assert len(found) >= FEWEST_ROUTES
     assert {path for _, path, role in found if role is None} <= {"/docs", "/openapi.json"}

@@ -34,6 +34,7 @@ def test_readiness_is_told_to_anybody_and_nothing_else_with_it(guarded):
         assert set(reply.json()) == {"ready", "state"}
 
 
+@pytest.mark.slow
 def test_a_draining_server_answers_503_with_when_to_ask_again(watched):
     admin = ("alice", "a-secret")
     try:

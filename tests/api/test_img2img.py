@@ -35,6 +35,7 @@ def test_the_reply_is_a1111s(client):
     assert made(client, init_images=[PICTURE], include_init_images=True)["parameters"]["init_images"] == [PICTURE]
 
 
+@pytest.mark.slow
 def test_a_data_address_is_a_picture_too(client):
     plain, address = (
         made(client, init_images=[image], denoising_strength=0.4)
@@ -78,6 +79,7 @@ def test_what_is_no_picture_is_refused(client, body, status):
     assert reply.status_code == status, reply.text
 
 
+@pytest.mark.slow
 def test_masks_are_returned_after_their_pictures_as_in_a1111(client):
     masked = {
         "init_images": [PICTURE],

@@ -140,6 +140,7 @@ def drawn(guarded, auth):
     return guarded.post("/sdapi/v1/txt2img", json=TINY, auth=auth).json()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_before")
 def test_what_a_member_changes_holds_for_the_member_alone(guarded):
     before, hers, server = options(guarded, ALICE), drawn(guarded, ALICE), guarded.app.settings.current
@@ -235,6 +236,7 @@ def of_a_job(guarded, job: str):
 BODIES = {"/save": {"index": 0}, "/place": {"before": None}}
 
 
+@pytest.mark.slow
 def test_no_route_that_names_a_job_knows_somebody_elses(guarded, alices):
     calls = list(of_a_job(guarded, alices))
     assert len(calls) >= 8
@@ -256,6 +258,7 @@ def test_a_picture_of_somebody_elses_job_is_no_cards_preview(guarded, alices):
     assert guarded.get("/easel/v1/cards", params={"kind": "checkpoint"}, auth=BOB).json()["cards"][0] == card
 
 
+@pytest.mark.slow
 def test_a1111s_routes_mean_ones_own_jobs(guarded):
     slow = {**TINY, "steps": 150, "width": 128, "height": 128}
     job = started(guarded, ALICE, fields=slow)
@@ -408,6 +411,7 @@ def test_members_write_beside_models_only_if_they_are_let(guarded, alices):
         assert guarded.patch(address, json={"family": "none such"}, auth=BOB).status_code == 422
 
 
+@pytest.mark.slow
 def test_a_job_run_again_has_the_limits_and_the_server_settings_of_today(guarded):
     job = started(guarded, BOB, fields={**TINY, "steps": 2})
     settled(guarded, job, auth=BOB)

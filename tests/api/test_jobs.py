@@ -162,6 +162,7 @@ def test_a_setting_that_will_not_do_is_named_and_nothing_is_begun(client):
     assert len(client.get("/easel/v1/jobs", params={"limit": 200}).json()) == before
 
 
+@pytest.mark.slow
 def test_a_job_belongs_to_the_account_that_asked_for_it_and_folders_are_the_servers(guarded):
     body = {"kind": "txt2img", "fields": SMALL}
     job = guarded.post("/easel/v1/jobs", json=body, auth=("alice", "a-secret")).json()["job"]

@@ -92,6 +92,7 @@ def test_no_form_can_put_a_password_into_an_address(path):
 
 
 class TestSession:
+    @pytest.mark.slow
     def test_begins_with_the_right_password_alone(self, server):
         with browser(server, "bob") as bob:
             assert who(bob) == "bob"
@@ -120,6 +121,7 @@ class TestSession:
             assert who(here) == 401 and who(there) == "bob"
             assert who(server, headers={"Cookie": f"easel_session={cookie['easel_session']}"}) == 401
 
+    @pytest.mark.slow
     def test_is_listed_and_can_be_ended_from_another(self, server, add):
         name = add("sue")
         with browser(server, name) as here, browser(server, name) as there:
@@ -150,6 +152,7 @@ class TestToken:
         assert who(server, auth=("ann", token)) == 401
         assert server.get("/easel/v1/accounts", headers=bearer(token)).status_code == 403
 
+    @pytest.mark.slow
     def test_is_told_once_and_revoked_at_once(self, server, add):
         name = add("tom")
         token = token_of(server, name, "script")
@@ -296,6 +299,7 @@ class TestAdministrator:
             "/easel/v1/account/password", json={"current": PASSWORD, "password": password}, auth=("gus", PASSWORD))
         assert reply.status_code == 422 and who(server, auth=("gus", PASSWORD)) == "gus"
 
+    @pytest.mark.slow
     def test_changes_what_an_account_may_at_once(self, server, add):
         name = add("max")
         with browser(server, name) as session:
@@ -331,6 +335,7 @@ class TestBrowser:
         assert reply.status_code == 415 and "set-cookie" not in reply.headers
 
 
+@pytest.mark.slow
 def test_accounts_of_flags_log_in_on_the_page_but_have_no_tokens(guarded):
     with browser(guarded, "bob", "b-secret") as bob:
         assert who(bob) == "bob" and bob.get("/easel/v1/account").json()["by_flag"]
@@ -390,6 +395,7 @@ class TestFirstAccount:
             assert eve.post("/setup", json={"name": "eve", "password": PASSWORD}).status_code == 403
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_any_answer_or_in_the_log(server, caplog, capfd):
     """Nor in what is said of a fault of our own."""
     token = token_of(server, "bob")

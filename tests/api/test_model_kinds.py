@@ -35,6 +35,7 @@ def client(tmp_path_factory):
         yield found
 
 
+@pytest.mark.slow
 def test_its_files_are_found_and_what_is_none_is_told(client):
     depth, canny = client.app.models.of("controlnet").list()
     assert canny.name == "edges/canny.safetensors" and not canny.problem
@@ -66,6 +67,7 @@ def test_its_route_looks_into_its_folders_again(client):
     assert client.get("/easel/v1/cards", params={"kind": "controlnet", "search": "pose"}).json()["total"] == 1
 
 
+@pytest.mark.slow
 def test_the_page_has_a_tab_of_it(client):
     with gr.Blocks() as page, gr.Tabs():
         cards.build("txt2img", client.app.models, Words())

@@ -126,6 +126,7 @@ def test_the_schema_says_what_the_fields_mean(client):
             assert "4XX" in method["responses"], path
 
 
+@pytest.mark.slow
 def test_the_schema_is_made_once_and_other_requests_are_answered_meanwhile(tmp_path, monkeypatch):
     api = build_api(assemble(parse_flags(["--nowebui", "--data-dir", str(tmp_path)], {})))
     begun, go_on, made = threading.Event(), threading.Event(), []

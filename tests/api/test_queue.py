@@ -58,6 +58,7 @@ def listed(client, who=BOB, **query):
     return [job["id"] for job in get(client, f"{QUEUE}?{query}", who)["jobs"]]
 
 
+@pytest.mark.slow
 def test_the_order_is_its_owners_and_moving_twice_is_as_once(paused):
     jobs = [ask(paused) for _ in range(4)]
     for _ in range(2):
@@ -214,6 +215,7 @@ def test_what_is_taken_out_of_the_list_keeps_its_pictures(shared):
     assert shared.get(first["pictures"][0]["url"], auth=CAROL).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_stream_tells_of_ones_own_jobs_and_of_others_their_number(paused):
     job = ask(paused)
     ask(paused, CAROL, prompt="a secret of carol's")

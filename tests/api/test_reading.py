@@ -56,6 +56,7 @@ def test_a_made_picture_tells_everything_again(client):
         assert fields[name] == made["parameters"][name], name
 
 
+@pytest.mark.slow
 def test_settings_are_read_back_too(client):
     overrides = {"CLIP_stop_at_last_layers": 2, "eta_ancestral": 0.5, "emphasis": "No norm"}
     info = post(client, prompt="a (red:1.2) circle", sampler_name="Euler a", override_settings=overrides)

@@ -42,6 +42,7 @@ def test_without_a_checker_the_verdict_is_null_as_in_diffusers(client):
     assert (picture["nsfw_content_detected"], picture["withheld"]) == (None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("action", "withheld"), [("Mark", None), ("Blur", "blurred"), ("Refuse", "refused")])
 def test_a_reply_has_as_many_pictures_as_were_asked_for_and_the_verdict_on_each(checking, action, withheld):
     plain = [opened(each) for each in post(checking, "Off", n_iter=2).json()["images"]]

@@ -52,6 +52,7 @@ def state(client, person):
     return client.get("/easel/v1/state", auth=AUTH[person]).json()
 
 
+@pytest.mark.slow
 def test_new_jobs_are_refused_until_the_administrator_starts_it_again(client):
     refused = draw(client)
     assert (refused.status_code, refused.json()["error"]) == (503, "busy")

@@ -53,6 +53,7 @@ def test_on_other_systems_nothing_is_done(monkeypatch):
     assert return_free_memory() == ""
 
 
+@pytest.mark.slow
 def test_what_refers_to_itself_is_freed_at_once():
     class Model:
         pass

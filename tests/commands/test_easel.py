@@ -51,6 +51,7 @@ def test_a_picture_from_python_is_the_apis(easel, data):
     assert made.infotext == Image.open(io.BytesIO(theirs)).text["parameters"]
 
 
+@pytest.mark.slow
 def test_the_files_have_the_pictures_and_their_generation_data(easel):
     made = easel.txt2img("a fox", n_iter=2, **SMALL)
     assert len(made.images) == len(made.infotexts) == 2

@@ -58,6 +58,7 @@ def routes_in(routes: list[BaseRoute]) -> Iterator[BaseRoute]:
         yield from routes_in(getattr(getattr(route, "original_router", route), "routes", None) or [])
 
 
+@pytest.mark.slow
 def test_of_gradios_routes_only_those_listed_are_open(client, gradio, secret):
     found = [route for route in routes_in(gradio.routes) if isinstance(route, APIRoute)]
     assert len(found) > 60 and {"/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/component_server"} < {
@@ -134,6 +135,7 @@ def test_the_page_and_its_parts_need_an_account(client):
         assert reply.status_code == 401 and reply.json().keys() == REFUSAL, path
 
 
+@pytest.mark.slow
 def test_a_query_changes_nothing_of_the_page(client):
     plain = client.get("/").text
     for query in ("page=nowhere", "deep_link=x", "deep_link=../../x"):

@@ -146,6 +146,7 @@ def test_a_body_that_nobody_waits_for_any_more_is_not_taken_for_ever(monkeypatch
     served(monkeypatch, story, head_seconds=0.2)
 
 
+@pytest.mark.slow
 def test_between_requests_a_connection_may_rest(monkeypatch):
     async def story(connect, state):
         line = await connect()

@@ -213,6 +213,7 @@ def test_any_pattern_and_any_prompt_make_one_name_in_one_place_below_the_outputs
     assert Path(os.path.normpath(root.joinpath(*folders, stem))).is_relative_to(root)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(TEXTS)
 def test_what_a_setting_may_name_stays_below(path):

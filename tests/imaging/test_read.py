@@ -178,6 +178,7 @@ def test_a_text_longer_than_any_prompt_is_refused(kind):
         read_metadata(png(after=parameters(kind, "a" * (MAX_INFOTEXT + 1))))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")      # Pillow tells what it found
 @given(st.data())
 def test_damaged_exif_is_no_data_but_no_fault(data):

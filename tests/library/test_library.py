@@ -77,6 +77,7 @@ def test_automatic_is_what_the_user_prefers_with_the_checkpoint(models, preferre
     assert chosen(models, "cat", "Automatic", vae=preferred) == expected
 
 
+@pytest.mark.slow
 def test_a_choice_goes_before_the_preference_unless_that_is_first(models):
     assert chosen(models, "cat", "cat.safetensors", vae="soft.safetensors") == "cat.safetensors"
     assert chosen(models, "cat", "cat.safetensors", True) == "soft.safetensors"

@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import pytest
 import torch
 
 from modules.models.device import Answers
@@ -53,6 +54,7 @@ def test_the_others_are_answered_without_gradients(device):
         del device.answers[Slope]
 
 
+@pytest.mark.slow
 def test_a_replaced_model_leaves_the_memory_before_the_next_one_comes(tmp_path):
     """Its parts refer to each other, so that nothing but a collection frees them."""
     device = golden_device(tmp_path)

@@ -75,6 +75,7 @@ def test_prompts_and_pairs_survive_writing_and_reading(prompt, negative, pairs):
     assert (found.prompt, found.negative_prompt, found.pairs) == (prompt, negative, pairs)
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_text_can_be_pasted(text):
     assert {"Prompt", "Negative prompt", "RNG"} <= parse_infotext(text, emphasised).keys()

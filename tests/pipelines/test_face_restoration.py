@@ -88,6 +88,7 @@ def played(device, shelf, job, stop=False):
 # txt2img and img2img --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_faces_come_after_the_picture_and_are_written_down(device, shelf):
     asked, drawn, recipe = played(device, shelf, drawing())
     assert [type(ask) for ask in asked[-2:]] == [Decode, RestoreFaces]

@@ -97,6 +97,7 @@ def test_a_mask_of_everything_is_plain_img2img(device, sampler):
     assert abs(plain - masked).max() <= 1
 
 
+@pytest.mark.slow
 def test_only_the_masked_part_is_the_whole_where_all_is_masked(device):
     whole, only = (pixels(device, request(mask=grey(255), inpaint_full_res=part)) for part in (False, True))
     assert np.array_equal(whole, only)
@@ -290,11 +291,13 @@ def test_each_picture_of_a_batch_has_its_own(device):
     assert first != second and first.getchannel("A") == second.getchannel("A")
 
 
+@pytest.mark.slow
 def test_a_scripts_rounds_return_no_masks(device):
     drawn = with_masks(device, script_name="Loopback", script_args=(2, 0.5, "Linear"))
     assert [each.returned for each in drawn] == [()] * len(drawn)
 
 
+@pytest.mark.slow
 def test_the_picture_before_colour_correction_is_there_to_be_saved_and_is_the_one_without(device):
     top = Image.new("L", (64, 64))
     top.paste(255, (0, 0, 64, 32))

@@ -46,6 +46,7 @@ def test_a_style_that_doubles_the_prompt_ends_at_the_limit():
 names = texts.filter(lambda name: name and not name.startswith("#"))
 
 
+@pytest.mark.slow
 @given(st.lists(st.builds(Style, names, texts, texts), unique_by=lambda style: style.name))
 def test_a_table_of_styles_reads_back_as_it_was_written(tmp_path_factory, styles):
     path = tmp_path_factory.mktemp("styles") / "styles.csv"

@@ -17,6 +17,7 @@ def test_every_setting_is_one_element_of_the_page() -> None:
     assert len(page.blocks) <= len(controls) + AROUND * (len(list(settings.sections())) + 1)
 
 
+@pytest.mark.slow
 def test_what_is_withheld_from_members_are_elements_of_the_page() -> None:
     with gr.Blocks() as page:
         settings.build(LISTS, Words())

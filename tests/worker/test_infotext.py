@@ -222,6 +222,7 @@ def test_at_their_defaults_settings_are_not_written():
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(requests, snapshots)
 def test_keys_stand_in_a1111s_order(params, snapshot):

@@ -403,6 +403,7 @@ def test_two_processes_make_jobs_side_by_side(heard):
     assert len({made.facts["pid"] for made in shop.of(Made)}) == 2
 
 
+@pytest.mark.slow
 def test_a_cancel_in_a_race_with_the_end_leaves_one_end_and_is_never_the_next_job_s(tmp_path):
     """The cancel comes before, at or after the job's end, and is asked for twice."""
     jobs, ends, draw = Jobs(JobStore(tmp_path / "easel.sqlite")), Counter(), random.Random(7)

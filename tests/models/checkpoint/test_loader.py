@@ -121,6 +121,7 @@ def test_moving_keeps_every_weight(weights, tiny, model):
         assert torch.equal(weights[layout.UNET_PREFIX + ours].float().reshape(state[theirs].shape), state[theirs])
 
 
+@pytest.mark.slow
 def test_ema_weights_are_left_alone(weights, tmp_path):
     extra = {"model_ema." + k.replace("model.", "").replace(".", ""): t.clone() for k, t in list(weights.items())[-20:]}
     load_checkpoint(saved(weights | extra, tmp_path / "ema.safetensors"))
@@ -151,6 +152,7 @@ def test_the_demo_model_loads_with_the_shapes_its_metadata_tells():
     assert found.texts[0].module.config.num_attention_heads == 4
 
 
+@pytest.mark.slow
 def test_parameterization_is_read_from_the_yaml(tiny, tmp_path):
     path = tmp_path / "v.safetensors"
     shutil.copy(tiny.path, path)
@@ -166,6 +168,7 @@ def without(weights, name):
     return {key: tensor for key, tensor in weights.items() if key != name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spoil", "named"), [
     (lambda w: without(w, "model.diffusion_model.out.2.bias"), "model.diffusion_model."),
     (lambda w: w | {"model.diffusion_model.out.2.bias": torch.zeros(7).half()}, "model.diffusion_model.out.2.bias"),

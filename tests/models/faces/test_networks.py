@@ -215,6 +215,7 @@ def test_demodulated_filters_have_unit_length():
 # CodeFormer -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_codeformers_weight_lets_the_damaged_picture_in():
     """At 0 the fusions are not even asked: a net whose fusions are broken draws the same."""

@@ -119,6 +119,7 @@ def test_weak_directions_are_left_out():
     assert float(low_rank(difference, 6, 0.4)["alpha"]) == 2
 
 
+@pytest.mark.slow
 def test_files_that_do_not_go_together_are_named_with_both_shapes(tmp_path):
     weights = dict(load_file(BASE))
     weights[LINEAR] = weights[LINEAR][:, :5].contiguous()
@@ -134,6 +135,7 @@ def test_files_that_do_not_go_together_are_named_with_both_shapes(tmp_path):
         extract_to(BASE, tmp_path / "less.safetensors", tmp_path / "x.safetensors", 4, quiet)
 
 
+@pytest.mark.slow
 def test_a_base_with_the_first_files_names_goes_together_with_todays(tmp_path):
     """The text encoder's, which lacked a part."""
     old = {name.replace("transformer.text_model.", "transformer."): tensor for name, tensor in load_file(BASE).items()}

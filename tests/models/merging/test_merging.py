@@ -60,6 +60,7 @@ def recorded(case, folder):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 def test_a_merge_is_a1111s_to_the_bit(case, folder, tmp_path):
     merge_to(recorded(case, folder), tmp_path / case["output_name"], quiet)

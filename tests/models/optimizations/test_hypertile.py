@@ -134,6 +134,7 @@ def first_attention(model):  # noqa: F811
     return tiling.layers[0].attention
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_a_tile_sees_only_itself(model):  # noqa: F811
     attention = first_attention(model)
@@ -157,6 +158,7 @@ def test_a_tile_is_answered_as_if_it_were_all(model):  # noqa: F811
     assert torch.allclose(tiled[:, 16:, :16], alone, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_layers_are_as_deep_as_their_resolution(model):  # noqa: F811
     """The latent's size there says it: what was recorded in a call."""
     tokens, layers = {}, list(unet_layers(model.unet))
@@ -175,6 +177,7 @@ def test_only_layers_up_to_a_depth_are_tiled(model):  # noqa: F811
     assert min(layer.depth for layer in tiling.layers) == 0
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_it_goes_with_token_merging(model):  # noqa: F811
     """Whichever came first; where tokens were merged they are no grid, and stay together."""
@@ -206,6 +209,7 @@ def test_the_decoder_is_tiled_and_the_encoder_is_not(model):  # noqa: F811
     assert torch.equal(model.vae.decode(latent).sample, decoded)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_a_tile_of_a_vaes_attention_is_answered_as_if_it_were_all(model):  # noqa: F811
     [layer] = vae_layers(model.vae)

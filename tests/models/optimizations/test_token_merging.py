@@ -44,6 +44,7 @@ def test_at_ratio_0_every_token_stands_for_itself():
     assert torch.equal(matching.unmerge(matching.merge(x)), x)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_switched_off_the_model_is_what_it_was(model):  # noqa: F811
     x, context = torch.randn(1, 4, 16, 16), torch.randn(1, 77, 64)

@@ -23,6 +23,7 @@ def small(tmp_path_factory):
     return module, path
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_the_file_is_the_module(small):
     module, path = small
