@@ -58,7 +58,7 @@ def figures(app: App) -> APIRouter:
 
 
 def seconds_until_ready(app: App) -> int:
-    return max(RETRY_SECONDS, math.ceil(app.jobs.retry_in))
+    return max(RETRY_SECONDS, math.ceil(app.jobs.status.retry_in))
 
 
 class Figures:

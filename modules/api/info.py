@@ -52,7 +52,7 @@ def routes(app: App) -> APIRouter:
         """Bytes of main memory, the workers' included, and of the GPU's if there is one."""
         machine = psutil.virtual_memory()
         # until the device is known, torch may be half imported
-        cuda = app.jobs.gpu_memory or (gpu_memory() if app.jobs.device else UNAVAILABLE)
+        cuda = app.jobs.status.gpu_memory or (gpu_memory() if app.jobs.status.device else UNAVAILABLE)
         used = sum(resident_memory().values())
         return {"ram": {"free": machine.available, "used": used, "total": machine.total}, "cuda": cuda}
 

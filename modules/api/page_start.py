@@ -31,10 +31,10 @@ def routes(app: App) -> APIRouter:
         `worker.retry` is the number of seconds until a crashed worker is started again; 0 if none waits. `keeper`: the
         caller may do that at once. `sound` is the volume of the sound at a job's end, from 0 to 1.
         """
-        state, choice = app.jobs.state, standing_choice(app, owner(request))
+        state, choice = app.jobs.status.state, standing_choice(app, owner(request))
         return {
             "model": {"loading": state.loading, "loaded": state.loaded, "error": state.error},
-            "worker": {"phase": app.jobs.health.phase, "retry": math.ceil(app.jobs.retry_in)},
+            "worker": {"phase": app.jobs.status.health.phase, "retry": math.ceil(app.jobs.status.retry_in)},
             "keeper": account(request).role >= Role.ADMINISTRATOR,
             "queue": len(app.jobs.running()),
             "mine": len(app.queue.unfinished(owner(request))),

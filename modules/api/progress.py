@@ -84,7 +84,7 @@ def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
             "sampling_steps": live.steps if live else 0,
         },
         "current_image": picture,
-        "textinfo": f"Loading {app.jobs.state.loading}" if app.jobs.state.loading else None,
+        "textinfo": f"Loading {app.jobs.status.state.loading}" if app.jobs.status.state.loading else None,
         "current_task": job_name(job) if live else None,
     }
 

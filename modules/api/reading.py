@@ -74,7 +74,7 @@ def routes(app: App) -> APIRouter:
     def compare_manifest(body: ManifestRequest, request: Request) -> dict[str, Any]:
         """The differences between a picture's manifest and now; without any, the picture should come out the same."""
         standing = app.data_of(owner(request)).settings.current
-        found = differences(body.manifest, app.models, standing, app.jobs.device)
+        found = differences(body.manifest, app.models, standing, app.jobs.status.device)
         return {"differences": [asdict(each) for each in found]}
 
     return api

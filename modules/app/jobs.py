@@ -11,15 +11,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from threading import Condition, Lock
 from typing import Any
 
 from modules.app.fair_queue import FairQueue, LimitsOf, QueuedJob, QueuePlace
+from modules.app.live_job import Live, Unrecorded
 from modules.app.quota import QUOTA_SECONDS, check_pictures, check_work
 from modules.app.tally import Tally
 from modules.app.throughput import Throughput
 from modules.app.work import picture_work
+from modules.app.worker_status import WorkerStatus
 from modules.base.accounts import Account
 from modules.base.border import logged, outcome
 from modules.base.errors import (
@@ -29,7 +31,6 @@ from modules.base.errors import (
     TimedOut,
     UnknownName,
     WorkerCrashed,
-    WorkerDown,
     error_data,
 )
 from modules.base.hooks import Hooks
@@ -45,53 +46,6 @@ log = logging.getLogger(__name__)
 MOST_DEATHS = 2      # of the program over one job; then the job is set aside
 OPEN, PAUSED, DRAINING = "open", "paused", "draining"      # the queue as a whole
 QUEUE_MODES = (OPEN, PAUSED, DRAINING)
-
-
-@dataclass
-class Live:
-    """The state of an unfinished job beyond its record."""
-
-    owner: str
-    pictures: int
-    device: bool = True                              # it needs the device; other jobs run beside it
-    before: float = 0.0                              # the fraction that an earlier run made
-    step: int = 0
-    steps: int = 0
-    fraction: float = 0.0
-    preview: bytes = b""
-    previews: int = 0                                # number of previews, so that a watcher sees a new one
-    waiting: list[Callable[[], None]] = field(default_factory=list)     # called when it has ended
-    watchers: list[Callable[[], object]] = field(default_factory=list)    # called whenever something has changed
-    skipped: bool = False                            # one of its images was skipped
-    interrupted: bool = False                        # it was asked to stop
-    began: float | None = None                       # time.monotonic() of its first step
-
-    @property
-    def eta(self) -> float | None:
-        """Seconds left, once there is progress to judge by."""
-        if self.began is None or self.fraction <= self.before:
-            return None
-        return (time.monotonic() - self.began) * (1 - self.fraction) / (self.fraction - self.before)
-
-
-@dataclass
-class Unrecorded:
-    """Changes that a full disk kept out of the database; watchers are told all the same.
-
-    The next start makes such images again.
-    """
-
-    ended: events.Ended | None = None
-    outputs: dict[int, OutputRecord] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-    def added_to(self, record: JobRecord) -> JobRecord:
-        outputs = {output.index: output for output in record.outputs} | self.outputs
-        found = replace(
-            record, outputs=tuple(outputs[index] for index in sorted(outputs)), made=record.made + len(self.outputs),
-            warnings=(*record.warnings, *self.warnings),
-        )
-        return replace(found, state=self.ended.state, error=self.ended.error) if self.ended else found
 
 
 class Jobs:
@@ -114,12 +68,7 @@ class Jobs:
         self.store, self.process, self.is_alive = store, process, is_alive
         self.needs_device, self.on_output, self.hooks = needs_device, on_output, hooks or Hooks()
         self.worker: Worker | None = None
-        self.state = events.WorkerState("", loading="…")
-        self.health = events.WorkerHealth("")         # the worker's, for /internal/ready and refusals
-        self.retry_at = 0.0                           # time.monotonic() of the dead worker's restart
-        self.device: Mapping[str, str] = {}           # the worker's device, once it is known
-        self.warm = False                             # the worker's first model is loaded, or there is none
-        self.gpu_memory: Mapping[str, Any] = {}       # of a worker outside this process
+        self.status = WorkerStatus(self.hooks)
         self.stopping = False                         # watchers end now
         self.limits: LimitsOf = lambda role: QueueLimits()      # of a role
         self.mode = (not process and store.queue_mode()) or OPEN      # the server's; a terminal has a queue of its own
@@ -141,17 +90,12 @@ class Jobs:
             events.Made: self._made,
             events.Warned: self._warned,
             events.Ended: self._ended,
-            events.WorkerState: self._worker_state,
             events.WorkerReady: self._worker_ready,
-            events.WorkerHealth: self._worker_health,
             events.WorkerDied: self._worker_died,
-            events.WorkerMemory: self._worker_memory,
+            events.WorkerState: self.status.hear_state,
+            events.WorkerHealth: self.status.hear_health,
+            events.WorkerMemory: self.status.hear_memory,
         }
-
-    @property
-    def retry_in(self) -> float:
-        """Seconds until a worker that died is started again."""
-        return max(0.0, self.retry_at - time.monotonic())
 
     def attach(self, worker: Worker, resume: bool = True) -> None:
         """Give the jobs their worker, and the worker the jobs submitted before.
@@ -199,8 +143,7 @@ class Jobs:
             work=work,
         )
         with self.asked():
-            self._check_worker(record.kind)
-            self._check_quota(record)
+            self._check_taken(record)
             try:
                 place = self.store.add(record)
             except sqlite3.IntegrityError as error:
@@ -372,32 +315,24 @@ class Jobs:
     def _limits_of(self, role: str) -> QueueLimits:
         return self.limits(role)
 
-    def _check_worker(self, kind: str) -> None:
-        """Raise WorkerDown while a worker that died again and again is left alone."""
-        if self.health.phase == events.BROKEN and self.needs_device(kind):
-            raise WorkerDown(
-                f"The worker died {self.health.deaths} times in a row ({self.health.reason}).",
-                "It is tried again soon; the server's log may tell more.",
-                self.retry_in,
-            )
-
-    def _check_quota(self, record: JobRecord) -> None:
-        """Raise Draining or OverQuota if the job is not allowed now."""
+    def _check_taken(self, record: JobRecord) -> None:
+        """Raise WorkerDown, Draining or OverQuota if the job is not taken now."""
+        if self.needs_device(record.kind):
+            self.status.check()
         if self.mode == DRAINING:
             raise Draining("No new jobs are taken at the moment.", "The administrator lets the queue run empty.")
         limits = self.limits(record.role)
-        if not record.work or not (limits.pictures or limits.work):
-            return
-        wanted, now = pictures_of(record.params), time.time()
-        with self.changed:
-            mine = [job for job in self.queues[True].in_order() if job.owner == record.owner] if limits.pictures else []
-        unfinished = sum(job.left for job in mine)
-        check_pictures(limits.pictures, wanted, unfinished, self._wait_for(mine, unfinished + wanted - limits.pictures))
-        if limits.work:
-            spent = self.store.work_between(record.owner, now - QUOTA_SECONDS, now)
-            check_work(limits.work, record.work, spent, now)
+        if record.work and limits.pictures:
+            with self.changed:
+                mine = [job for job in self.queues[True].in_order() if job.owner == record.owner]
+            unfinished, wanted = sum(job.left for job in mine), pictures_of(record.params)
+            free_in = self._seconds_until_done(mine, unfinished + wanted - limits.pictures)
+            check_pictures(limits.pictures, wanted, unfinished, free_in)
+        if record.work and limits.work:
+            now = time.time()
+            check_work(limits.work, record.work, self.store.work_between(record.owner, now - QUOTA_SECONDS, now), now)
 
-    def _wait_for(self, jobs: Iterable[QueuedJob], pictures: int) -> float | None:
+    def _seconds_until_done(self, jobs: Iterable[QueuedJob], pictures: int) -> float | None:
         """Return the seconds until so many pictures of these jobs are likely to be done."""
         for job in jobs:
             pictures -= job.left
@@ -518,22 +453,9 @@ class Jobs:
     def _missing(self, job: str) -> Unrecorded:
         return self._unrecorded.setdefault(job, Unrecorded())
 
-    def _worker_state(self, event: events.WorkerState) -> None:
-        before, self.state = self.state, event
-        self.warm |= not event.loading and self.health.phase == events.READY
-        if event.loaded and event.loaded != before.loaded:
-            self.hooks.model_loaded(event.loaded)
-
     def _worker_ready(self, event: events.WorkerReady) -> None:
-        self.device, self.health = event.device, events.WorkerHealth("", events.READY)
+        self.status.hear_ready(event)
         self.queues[True].window, self.queues[True].workers = event.at_once, event.workers
-
-    def _worker_health(self, event: events.WorkerHealth) -> None:
-        self.health, self.retry_at = event, time.monotonic() + event.retry_in
-        self.warm &= event.phase == events.READY
-
-    def _worker_memory(self, event: events.WorkerMemory) -> None:
-        self.gpu_memory = event.cuda
 
     def _worker_died(self, event: events.WorkerDied) -> None:
         """Count a death for the jobs that it worked on; queue all jobs that it had again, or end them."""

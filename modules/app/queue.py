@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from modules.app.jobs import OPEN, QUEUE_MODES, Jobs, Live
+from modules.app.jobs import OPEN, QUEUE_MODES, Jobs
+from modules.app.live_job import Live
 from modules.base.errors import Conflict, Invalid
 from modules.store.jobs import ENDED, QUEUED, RUNNING, JobRecord
 

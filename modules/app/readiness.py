@@ -15,13 +15,13 @@ def readiness(jobs: Jobs) -> str:
     stopping, starting (no worker yet), broken (the worker died again and again), restarting, draining,
     loading (the first model of a worker), paused, ready
     """
-    phase = jobs.health.phase
+    phase = jobs.status.health.phase
     if jobs.stopping:
         return "stopping"
     if phase in (BROKEN, RESTARTING):
         return phase
     if jobs.mode == DRAINING:
         return DRAINING
-    if not jobs.warm:
-        return "loading" if jobs.device else "starting"
+    if not jobs.status.warm:
+        return "loading" if jobs.status.device else "starting"
     return PAUSED if jobs.mode == PAUSED else READY_STATE

@@ -146,7 +146,7 @@ def follow(app: App, job: str) -> None:
     """Show a progress bar until the job has ended; none if the output is no terminal."""
     with tqdm(total=100, disable=None, bar_format="{desc:<24.24} {percentage:3.0f} % {bar:30} {postfix}") as bar:
         while live := app.jobs.live.get(job):
-            loading = app.jobs.state.loading
+            loading = app.jobs.status.state.loading
             bar.desc = f"loading {loading}" if loading else f"step {live.step}/{live.steps}"
             bar.postfix = f"{live.eta:.0f} s" if live.eta else ""
             bar.n = round(live.fraction * 100)

@@ -150,7 +150,7 @@ def test_after_a_crash_the_queue_goes_on_with_what_is_missing(jobs, tmp_path):
 
 def test_the_workers_state_is_told(jobs):
     jobs.hear(WorkerState("", loading="a model"))
-    assert jobs.state.loading == "a model"
+    assert jobs.status.state.loading == "a model"
 
 
 def test_stopping_goes_to_the_worker(jobs):

@@ -55,7 +55,7 @@ def test_a_worker_that_died_is_ready_again_when_its_successor_is(tmp_path):
 def test_an_open_breaker_says_so_and_for_how_long(tmp_path):
     jobs = warm(tmp_path)
     jobs.hear(WorkerHealth("", BROKEN, 6, 15.0))
-    assert readiness(jobs) == BROKEN and 0 < jobs.retry_in <= 15
+    assert readiness(jobs) == BROKEN and 0 < jobs.status.retry_in <= 15
 
 
 def test_a_draining_queue_is_not_ready_and_a_paused_one_is(tmp_path):
