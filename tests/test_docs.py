@@ -310,10 +310,11 @@ def test_every_example_of_the_api_runs(examples):
 
 
 def ids_at(client: httpx.Client) -> dict[str, str]:
-    """A finished job with a picture, and the card of a checkpoint."""
+    """A finished job with a picture, the card of a checkpoint, and a picture of the library."""
     jobs = [job for job in client.get("/easel/v1/jobs").json() if job["kind"] == "txt2img"]
     cards = client.get("/easel/v1/cards?kind=checkpoint&search=dreamshaper").json()["cards"]
-    return ({"$JOB": settled(client, jobs[-1]["id"])["id"]} if jobs else {}) | (
+    shots = client.get("/easel/v1/library").json()["pictures"]
+    return ({"$SHOT": str(shots[-1]["id"])} if shots else {}) | ({"$JOB": settled(client, jobs[-1]["id"])["id"]} if jobs else {}) | (
         {"$CARD": cards[0]["id"]} if cards else {}
     )
 

@@ -23,6 +23,7 @@ from modules.api import (
     health,
     info,
     jobs,
+    library,
     login,
     making,
     models,
@@ -67,6 +68,7 @@ FACES = (
     reading,
     scripts,
     worker,
+    library,
 )
 # neither a route nor the page's
 AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")

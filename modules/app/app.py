@@ -9,6 +9,7 @@ from modules.app.account_data import AccountData
 from modules.app.authentication import Authenticator
 from modules.app.decoding import DecodingBudget
 from modules.app.folders import ServerFolders
+from modules.app.galleries import Galleries
 from modules.app.jobs import Jobs
 from modules.app.queue import QueueControl
 from modules.app.setup_link import SetupLink
@@ -44,10 +45,12 @@ class App:
     setup_link: SetupLink = field(default_factory=SetupLink)
     hooks: Hooks = field(default_factory=Hooks)
     queue: QueueControl = field(init=False)
+    galleries: Galleries = field(init=False)
     _data: dict[str, AccountData] = field(default_factory=dict, repr=False)      # by account
 
     def __post_init__(self) -> None:
         self.queue = QueueControl(self.jobs)
+        self.galleries = Galleries(self.flags.paths, self.jobs.store)
 
     def data_of(self, owner: str) -> AccountData:
         """Return an account's data, by its name."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from modules.base.accounts import account_folder
 from modules.settings.flags import Paths
 
+LIBRARY_NAME = "library.sqlite"
+
 
 @dataclass(frozen=True)
 class AccountPaths:
@@ -17,13 +19,15 @@ class AccountPaths:
     inputs: Path                        # input pictures of jobs, as in `imaging.inputs`
     settings_file: Path                 # settings that differ from the server's
     styles_files: tuple[Path, ...]      # by rising precedence; their names may contain * and ?
+    library: Path                       # the database of the picture library
 
 
 def account_paths(paths: Paths, name: str) -> AccountPaths:
     """Return the paths of an account. Everybody uses the server's styles, with an account's own over them."""
     folder, inputs = account_folder(name), paths.cache / "inputs"
     if not folder:
-        return AccountPaths(paths.outputs, inputs, paths.settings_file, paths.styles_files)
+        library = paths.data_dir / LIBRARY_NAME
+        return AccountPaths(paths.outputs, inputs, paths.settings_file, paths.styles_files, library)
     own = paths.data_dir / "configs" / "accounts" / folder
     styles = (*paths.styles_files, own / "styles.csv")
-    return AccountPaths(paths.outputs / folder, inputs / folder, own / "config.json", styles)
+    return AccountPaths(paths.outputs / folder, inputs / folder, own / "config.json", styles, own / LIBRARY_NAME)

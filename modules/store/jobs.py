@@ -138,6 +138,20 @@ class JobStore:
         with self.database.reading() as db:
             return {row["path"] for row in db.execute("SELECT path FROM outputs")}
 
+    def outputs_at(self, owner: str, paths: Collection[str]) -> dict[str, tuple[str, OutputRecord]]:
+        """Return path → job and output, of the files that an owner's jobs made; at most 500 paths."""
+        query = (
+            "SELECT o.* FROM outputs AS o JOIN jobs AS j ON j.id = o.job"
+            f" WHERE j.owner = ? AND o.path IN ({', '.join('?' * len(paths))})"
+        )
+        with self.database.reading() as db:
+            return {row["path"]: (row["job"], _output(row)) for row in db.execute(query, (owner, *paths))}
+
+    def output_moved(self, job: str, position: int, path: str) -> None:
+        """Set where an output's file is now."""
+        with self.database.open() as db:
+            db.execute("UPDATE outputs SET path = ? WHERE job = ? AND position = ?", (path, job, position))
+
     def owners(self) -> set[str]:
         with self.database.reading() as db:
             return {row["owner"] for row in db.execute("SELECT DISTINCT owner FROM jobs")}

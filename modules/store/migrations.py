@@ -196,6 +196,11 @@ def queue_order(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE queue_mode (id INTEGER PRIMARY KEY CHECK (id = 0), mode TEXT NOT NULL)")
 
 
+def outputs_by_path(db: sqlite3.Connection) -> None:
+    """The job that made a file is found by the file's path."""
+    db.execute("CREATE INDEX outputs_by_path ON outputs (path)")
+
+
 # Parameters as long as a folder's list of files, or of no use to a job's watcher.
 LONG_PARAMS = frozenset({"batch", "images", "infotexts", "script_args", "unstyled", "metadata"})
 
@@ -220,4 +225,5 @@ def pictures_of(params: Mapping[str, Any]) -> int:
 
 MIGRATIONS: tuple[Migration, ...] = (
     first_tables, deaths_and_long_params, outputs_of_kinds, accounts_and_credentials, queue_order,
+    outputs_by_path,
 )

@@ -1,0 +1,202 @@
+"""One account's picture library: its index, kept in step with the files, its search and its thumbnails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modules.base.border import logged, outcome
+from modules.base.errors import NotFound, WebUIError
+from modules.gallery.facts import PICTURE_ENDINGS, read_picture_facts
+from modules.gallery.index import FoundFile, PictureIndex, PictureRow, Root
+from modules.gallery.scan import Changes, folder_changes, put_files, read_changes, root_changes
+from modules.gallery.schema import HERE
+from modules.gallery.search import PictureSearch
+from modules.gallery.thumbnails import Thumbnails
+
+FORGOTTEN_AFTER = 90 * 24 * 3600.0      # seconds after which a picture that is gone and not marked is forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrigin:
+    """The job that made a picture, and the data that it wrote."""
+
+    job: str
+    position: int
+    infotext: str
+
+
+# paths → the jobs that made them, of those that a job made
+OriginsOf = Callable[[Collection[str]], Mapping[str, JobOrigin]]
+
+
+def no_origins(paths: Collection[str]) -> Mapping[str, JobOrigin]:
+    """Return nothing: there are no jobs."""
+    return {}
+
+
+@dataclass
+class Indexing:
+    """How far a scan is; total 0: nothing is being read."""
+
+    done: int = 0
+    total: int = 0
+
+
+class Gallery:
+    """An account's library. Any thread may use it; scans run one at a time."""
+
+    def __init__(
+        self,
+        database: Path,
+        outputs: Path,
+        thumbnails: Thumbnails,
+        origins: OriginsOf = no_origins,
+        foreign: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        """origins: which jobs made pictures; foreign: folders at the top of the outputs that are other accounts'"""
+        self.index = PictureIndex(database)
+        self.search, self.thumbnails, self.origins, self.foreign = (
+            PictureSearch(self.index), thumbnails, origins, foreign
+        )
+        self.outputs = self.index.add_root(outputs.resolve(), read_only=False, own=True)
+        self.indexing = Indexing()
+        self.watchers: list[Callable[[], object]] = []
+        self._scanning, self._begun, self._scanned = threading.Lock(), threading.Event(), threading.Event()
+        self._stopping = threading.Event()
+
+    # Keeping in step -------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start the first scan in the background, once."""
+        if not self._begun.is_set():
+            self._begun.set()
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Start a scan of all folders in the background."""
+        threading.Thread(target=self._scan_logged, name="picture library", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the first scan; return whether it has ended."""
+        return self._scanned.wait(seconds)
+
+    def _scan_logged(self) -> None:
+        logged(self.scan, failure="The picture library could not be brought up to date")
+        self._scanned.set()
+        self.tell()
+
+    def scan(self) -> int:
+        """Bring the index in step with all folders; return the number of files that were read.
+
+        What has gone is recorded first, of all folders, so that what turns up elsewhere is known again.
+        """
+        with self._scanning:
+            changes = {
+                root: root_changes(self.index, root, self.foreign() if root.own else ())
+                for root in self.index.roots()
+            }
+            read = self._take(changes)
+            self.index.forget_missing(time.time() - FORGOTTEN_AFTER)
+            return read
+
+    def scan_changed(self, folders: Mapping[int, Collection[str]]) -> int:
+        """Bring the index in step with some folders of each root; each without those below it."""
+        with self._scanning:
+            roots = {root.id: root for root in self.index.roots()}
+            return self._take({
+                roots[number]: folder_changes(self.index, roots[number], some)
+                for number, some in folders.items() if number in roots
+            })
+
+    def _take(self, changes: Mapping[Root, Changes]) -> int:
+        gone = [each for some in changes.values() for each in some.gone]
+        if gone:
+            self.index.missing(gone)
+        self.indexing = Indexing(0, sum(len(some.new) for some in changes.values()))
+        try:
+            for root, some in changes.items():
+                read_changes(self.index, root, some.new, self._told(root), self._stopping.is_set)
+            return self.indexing.done
+        finally:
+            self.indexing = Indexing()
+            self.tell()
+
+    def _told(self, root: Root) -> Callable[[list[FoundFile]], None]:
+        """Return a function that takes note of files that were read: which jobs made them, and how far the scan is."""
+
+        def told(files: list[FoundFile]) -> None:
+            self.indexing.done += len(files)
+            if root.own:
+                self._note_origins(root, files)
+            self.tell()
+
+        return told
+
+    def _note_origins(self, root: Root, files: list[FoundFile]) -> None:
+        places = {str(Path(root.path, file.place)): file for file in files}
+        for path, origin in self.origins(places.keys()).items():
+            file = places[path]
+            made = origin.job, origin.position
+            self.index.record_job(root.id, (file.folder, file.name), made, origin.infotext)
+
+    def record(self, path: Path, origin: JobOrigin | None = None) -> int | None:
+        """Add one file of the account's outputs at once; return its picture's id, None if it is none of them."""
+        file = self._file_at(path)
+        if file is None:
+            return None
+        put_files(self.index, self.outputs, [(file, read_picture_facts(path))])
+        if origin:
+            made = origin.job, origin.position
+            self.index.record_job(self.outputs.id, (file.folder, file.name), made, origin.infotext)
+        row = self.index.at_place(self.outputs.id, file.folder, file.name)
+        self.tell()
+        return row.id if row else None
+
+    def _file_at(self, path: Path) -> FoundFile | None:
+        place = outcome(path.resolve().relative_to, self.outputs.path)
+        if isinstance(place, Exception) or path.suffix[1:].lower() not in PICTURE_ENDINGS:
+            return None
+        if any(part.startswith(".") for part in place.parts):
+            return None
+        about = path.stat()
+        folder = "" if place.parent == Path() else place.parent.as_posix()
+        return FoundFile(folder, place.name, about.st_size, about.st_mtime_ns)
+
+    # Files -----------------------------------------------------------------------------------------
+
+    def path_of(self, row: PictureRow) -> Path:
+        """Return a picture's file. Raises NotFound if it is gone, or a link has taken its place."""
+        root = Path(self.index.root(row.root).path)
+        path = root / row.folder / row.name
+        if not path.is_file() or not path.resolve().is_relative_to(root):
+            raise NotFound(f"The file {row.name} is gone.", "Look for it anew with Refresh.")
+        return path
+
+    def thumbnail(self, row: PictureRow) -> bytes:
+        """Return a picture's thumbnail; a file that cannot be decoded is marked as broken. Raises InvalidImage."""
+        path = self.path_of(row)
+        content = outcome(self.thumbnails.of, path, row.digest)
+        if isinstance(content, WebUIError) and not row.broken and row.state == HERE:
+            self.index.mark_broken(row.id, str(content))
+        if isinstance(content, Exception):
+            raise content
+        return content
+
+    # Watching --------------------------------------------------------------------------------------
+
+    def tell(self) -> None:
+        """Tell all watchers that something has changed."""
+        for tell in list(self.watchers):
+            tell()
+
+    def watch(self, tell: Callable[[], object]) -> Callable[[], None]:
+        """Call `tell` after each change. Returns what stops that."""
+        self.watchers.append(tell)
+        return lambda: self.watchers.remove(tell)

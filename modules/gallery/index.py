@@ -1,0 +1,422 @@
+"""The index of one account's pictures, in SQLite: what there is, and what people have marked in it."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
+
+from modules.base.errors import Conflict, UnknownName
+from modules.gallery.facts import PictureFacts
+from modules.gallery.schema import GONE, HERE, LIBRARY_MIGRATIONS, TRASHED
+from modules.store.database import Database
+
+T = TypeVar("T")
+VARIABLES = 500      # of one statement; SQLite takes more
+LORA_TRAIT, EMBEDDING_TRAIT, TAG_TRAIT = "lora", "embedding", "tag"
+
+
+class PictureRow(NamedTuple):
+    """A picture as lists show it."""
+
+    id: int
+    root: int
+    folder: str
+    name: str
+    size: int             # bytes
+    modified: int         # ns since 1970
+    at: float             # seconds since 1970
+    width: int
+    height: int
+    format: str
+    kind: str
+    program: str
+    broken: str
+    digest: str
+    model: str
+    seed: int | None
+    state: str
+    origin: str           # of a picture in the trash: its former place, relative to its root
+    job: str
+    position: int
+    favourite: int
+    rating: int
+    changed: int          # the data differ from what was recorded
+
+    @property
+    def place(self) -> str:
+        """The file's path below its root."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
+
+
+class Root(NamedTuple):
+    """A folder that is indexed with all below it.
+
+    own: the account's outputs; read_only: nothing in it is ever written, moved or deleted
+    """
+
+    id: int
+    path: str
+    read_only: int
+    own: int
+
+
+class FoundFile(NamedTuple):
+    """A file of a picture as a scan found it."""
+
+    folder: str
+    name: str
+    size: int
+    modified: int
+
+    @property
+    def place(self) -> str:
+        return f"{self.folder}/{self.name}" if self.folder else self.name
+
+
+class PictureIndex:
+    """Rows in SQLite. Any thread may use it; `revision` counts changes."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(path, LIBRARY_MIGRATIONS)
+        self.revision = 0
+        self._counting = Lock()
+
+    # Folders ---------------------------------------------------------------------------------------
+
+    def roots(self) -> list[Root]:
+        return [Root(*row) for row in self.read("SELECT id, path, read_only, own FROM roots ORDER BY own DESC, id")]
+
+    def root(self, number: int) -> Root:
+        """Return a folder by its number. Raises UnknownName."""
+        found = next((each for each in self.roots() if each.id == number), None)
+        if found is None:
+            raise UnknownName("folder", str(number), [])
+        return found
+
+    def add_root(self, path: Path, read_only: bool, own: bool = False) -> Root:
+        """Add a folder, or set whether a known one is read only. The account's own is the same wherever it is."""
+        with self.changing() as db:
+            if own:
+                db.execute("UPDATE roots SET path = ? WHERE own = 1 AND path != ?", (str(path), str(path)))
+            db.execute(
+                "INSERT INTO roots (path, read_only, own) VALUES (?, ?, ?)"
+                " ON CONFLICT (path) DO UPDATE SET read_only = excluded.read_only, own = excluded.own",
+                (str(path), read_only, own),
+            )
+        return next(each for each in self.roots() if each.path == str(path))
+
+    def remove_root(self, number: int) -> None:
+        """Forget a folder and all pictures in it; the files stay."""
+        with self.changing() as db:
+            db.execute("DELETE FROM pictures WHERE root = ?", (number,))
+            db.execute("DELETE FROM roots WHERE id = ?", (number,))
+
+    # Files -----------------------------------------------------------------------------------------
+
+    def known_files(self, root: int) -> dict[str, tuple[int, int, int, str]]:
+        """Return place → id, size, modification time and state, of all files of a folder but those in the trash."""
+        rows = self.read(
+            "SELECT folder, name, id, size, modified, state FROM pictures WHERE root = ? AND state != ?",
+            (root, TRASHED),
+        )
+        return {(f"{folder}/{name}" if folder else name): (*rest,) for folder, name, *rest in rows}      # type: ignore[misc]
+
+    def put(self, root: int, files: Sequence[tuple[FoundFile, PictureFacts]]) -> None:
+        """Add files, or bring those at the same places up to date, in one transaction."""
+        with self.changing() as db:
+            for found, facts in files:
+                put_file(db, root, found, facts)
+
+    def relocate(self, moves: Mapping[int, tuple[int, FoundFile]]) -> None:
+        """Give pictures their files' new places: id → root and file. Whatever was indexed there is forgotten."""
+        with self.changing() as db:
+            for picture, (root, found) in moves.items():
+                place = root, found.folder, found.name
+                db.execute("DELETE FROM pictures WHERE root = ? AND folder = ? AND name = ? AND id != ?",
+                           (*place, picture))
+                db.execute(
+                    "UPDATE pictures SET root = ?, folder = ?, name = ?, size = ?, modified = ?, state = ?, origin = ''"
+                    " WHERE id = ?", (*place, found.size, found.modified, HERE, picture),
+                )
+                renew_words(db, picture)
+
+    def put_in_trash(self, picture: int, folder: str, name: str, origin: str) -> None:
+        """Record that a picture's file lies in the trash of its root.
+
+        origin: its former place
+        """
+        with self.changing() as db:
+            db.execute(
+                "UPDATE pictures SET folder = ?, name = ?, origin = ?, state = ?, since = ? WHERE id = ?",
+                (folder, name, origin, TRASHED, time.time(), picture),
+            )
+
+    def missing(self, ids: Iterable[int]) -> None:
+        """Mark pictures whose files are gone: the file may turn up elsewhere, and their marks with it."""
+        with self.changing() as db:
+            db.executemany(
+                "UPDATE pictures SET state = ?, since = ? WHERE id = ?", [(GONE, time.time(), each) for each in ids]
+            )
+
+    def lost_with(self, digests: Collection[str]) -> dict[str, int]:
+        """Return digest → id of pictures whose files are gone, for files that turned up with the same content."""
+        found: dict[str, int] = {}
+        for some in in_parts(digests, VARIABLES):
+            marks = ", ".join("?" * len(some))
+            rows = self.read(
+                f"SELECT digest, id FROM pictures WHERE state = ? AND broken = '' AND digest IN ({marks})",
+                (GONE, *some),
+            )
+            found |= dict(rows)
+        return found
+
+    def forget(self, ids: Iterable[int]) -> None:
+        with self.changing() as db:
+            db.executemany("DELETE FROM pictures WHERE id = ?", [(each,) for each in ids])
+
+    def forget_missing(self, before: float) -> int:
+        """Forget pictures that have been gone since before that time, unless somebody marked them."""
+        with self.changing() as db:
+            return db.execute(
+                "DELETE FROM pictures WHERE state = ? AND since < ? AND favourite = 0 AND rating = 0"
+                " AND NOT EXISTS (SELECT 1 FROM traits WHERE picture = pictures.id AND traits.name = ?)"
+                " AND NOT EXISTS (SELECT 1 FROM album_pictures WHERE picture = pictures.id)"
+                " AND NOT EXISTS (SELECT 1 FROM picture_texts AS t WHERE t.id = pictures.id AND t.note != '')",
+                (GONE, before, TAG_TRAIT),
+            ).rowcount
+
+    def mark_broken(self, picture: int, why: str) -> None:
+        with self.changing() as db:
+            db.execute("UPDATE pictures SET broken = ? WHERE id = ?", (why, picture))
+
+    def record_job(self, root: int, place: tuple[str, str], job: tuple[str, int], infotext: str) -> int | None:
+        """Note which job made a picture, with which data; return the picture's id."""
+        with self.changing() as db:
+            db.execute(
+                "UPDATE pictures SET job = ?, position = ? WHERE root = ? AND folder = ? AND name = ?",
+                (*job, root, *place),
+            )
+            row = db.execute(
+                "SELECT id FROM pictures WHERE root = ? AND folder = ? AND name = ?", (root, *place)
+            ).fetchone()
+            if row:
+                set_recorded(db, row["id"], infotext)
+            return row["id"] if row else None
+
+    def accept_data(self, ids: Iterable[int]) -> None:
+        """Take the data as they are now for what was recorded: a person has edited them."""
+        with self.changing() as db:
+            for each in ids:
+                db.execute("UPDATE picture_texts SET recorded = infotext WHERE id = ?", (each,))
+                db.execute("UPDATE pictures SET changed = 0 WHERE id = ?", (each,))
+
+    # Reading ---------------------------------------------------------------------------------------
+
+    def rows(self, ids: Sequence[int]) -> list[PictureRow]:
+        """Return pictures in the order of their ids; unknown ones are left out."""
+        found: dict[int, PictureRow] = {}
+        for some in in_parts(ids, VARIABLES):
+            sql = f"{SELECT_PICTURE} WHERE id IN ({', '.join('?' * len(some))})"
+            found |= {row[0]: PictureRow(*row) for row in self.read(sql, some)}
+        return [found[each] for each in ids if each in found]
+
+    def picture(self, picture: int) -> PictureRow:
+        """Return one picture. Raises UnknownName."""
+        if found := self.rows([picture]):
+            return found[0]
+        raise UnknownName("picture", str(picture), [])
+
+    def at_place(self, root: int, folder: str, name: str) -> PictureRow | None:
+        rows = self.read(f"{SELECT_PICTURE} WHERE root = ? AND folder = ? AND name = ?", (root, folder, name))
+        return PictureRow(*rows[0]) if rows else None
+
+    def with_digest(self, digest: str) -> list[PictureRow]:
+        return [PictureRow(*row) for row in self.read(f"{SELECT_PICTURE} WHERE digest = ? ORDER BY at", (digest,))]
+
+    def texts(self, picture: int) -> tuple[str, str, str]:
+        """Return a picture's data as last read, as recorded, and its note."""
+        rows = self.read("SELECT infotext, recorded, note FROM picture_texts WHERE id = ?", (picture,))
+        return rows[0] if rows else ("", "", "")
+
+    def traits(self, picture: int, name: str) -> list[str]:
+        rows = self.read("SELECT value FROM traits WHERE picture = ? AND name = ? ORDER BY value", (picture, name))
+        return [value for (value,) in rows]
+
+    def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        with self.database.reading() as db:
+            cursor = db.execute(sql, values)
+            cursor.row_factory = None
+            return cursor.fetchall()
+
+    # Marks -----------------------------------------------------------------------------------------
+
+    def mark(self, ids: Sequence[int], columns: Mapping[str, int]) -> None:
+        """Set `favourite` or `rating` of pictures."""
+        assert columns.keys() <= {"favourite", "rating"}
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        with self.changing() as db:
+            db.executemany(
+                f"UPDATE pictures SET {assignments} WHERE id = ?", [(*columns.values(), each) for each in ids]
+            )
+
+    def set_note(self, ids: Sequence[int], note: str) -> None:
+        with self.changing() as db:
+            db.executemany("UPDATE picture_texts SET note = ? WHERE id = ?", [(note, each) for each in ids])
+            for each in ids:
+                renew_words(db, each)
+
+    def add_tags(self, ids: Sequence[int], add: Sequence[str], remove: Sequence[str]) -> None:
+        with self.changing() as db:
+            for each in ids:
+                db.executemany("DELETE FROM traits WHERE name = ? AND value = ? AND picture = ?",
+                               [(TAG_TRAIT, tag, each) for tag in remove])
+                put_traits(db, each, TAG_TRAIT, add)
+                renew_words(db, each)
+
+    def albums(self) -> list[tuple[int, str, str, int, int | None]]:
+        """Return id, name, note, number of pictures and the newest picture of each album."""
+        return self.read(                                                             # type: ignore[return-value]
+            "SELECT a.id, a.name, a.note, count(p.id), max(p.id) FROM albums AS a"
+            " LEFT JOIN album_pictures AS ap ON ap.album = a.id"
+            " LEFT JOIN pictures AS p ON p.id = ap.picture AND p.state = 'here' GROUP BY a.id ORDER BY a.name"
+        )
+
+    def albums_of(self, picture: int) -> list[tuple[int, str]]:
+        return self.read(                                                             # type: ignore[return-value]
+            "SELECT a.id, a.name FROM album_pictures AS ap JOIN albums AS a ON a.id = ap.album"
+            " WHERE ap.picture = ? ORDER BY a.name", (picture,)
+        )
+
+    def put_album(self, name: str, note: str, album: int | None = None) -> int:
+        """Add an album, or change one; return its id. Raises Conflict for a name that is taken."""
+        try:
+            with self.changing() as db:
+                if album is None:
+                    return int(db.execute("INSERT INTO albums (name, note) VALUES (?, ?)", (name, note)).lastrowid or 0)
+                db.execute("UPDATE albums SET name = ?, note = ? WHERE id = ?", (name, note, album))
+                return album
+        except sqlite3.IntegrityError as error:
+            raise Conflict(f"There is an album called {name!r} already.", "Choose another name.") from error
+
+    def remove_album(self, album: int) -> None:
+        """Delete an album; its pictures stay."""
+        with self.changing() as db:
+            db.execute("DELETE FROM album_pictures WHERE album = ?", (album,))
+            db.execute("DELETE FROM albums WHERE id = ?", (album,))
+
+    def set_albums(self, ids: Sequence[int], add: Sequence[int], remove: Sequence[int]) -> None:
+        with self.changing() as db:
+            for album in add:
+                db.executemany("INSERT OR IGNORE INTO album_pictures (album, picture) VALUES (?, ?)",
+                               [(album, each) for each in ids])
+            for album in remove:
+                db.executemany("DELETE FROM album_pictures WHERE album = ? AND picture = ?",
+                               [(album, each) for each in ids])
+
+    # Parents ---------------------------------------------------------------------------------------
+
+    def add_parents(self, child: int, parents: Iterable[tuple[int, str]]) -> None:
+        with self.changing() as db:
+            db.executemany("INSERT OR IGNORE INTO parents (child, parent, how) VALUES (?, ?, ?)",
+                           [(child, parent, how) for parent, how in parents if parent != child])
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, after which the revision is another."""
+        try:
+            with self.database.open() as db:
+                yield db
+        finally:
+            with self._counting:
+                self.revision += 1
+
+
+def in_parts(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Yield the values in tuples of at most `size`."""
+    waiting = iter(values)
+    while part := tuple(islice(waiting, size)):
+        yield part
+
+
+def put_file(db: sqlite3.Connection, root: int, found: FoundFile, facts: PictureFacts) -> None:
+    """Add or update one file; its marks stay."""
+    at = found.modified / 1e9
+    day = time.strftime("%Y%m%d", time.localtime(at))
+    columns = (
+        found.size, found.modified, at, int(day), facts.width, facts.height, facts.format, facts.kind, facts.program,
+        facts.broken, facts.digest, facts.model, facts.sampler, facts.seed, facts.steps, facts.cfg, facts.denoising,
+    )
+    db.execute(
+        "DELETE FROM pictures WHERE root = ? AND folder = ? AND name = ? AND state = ? AND digest != ?",
+        (root, found.folder, found.name, GONE, facts.digest),      # another picture under a name that was free
+    )
+    row = db.execute(
+        f"INSERT INTO pictures (root, folder, name, {', '.join(FILE_COLUMNS)}) VALUES (?, ?, ?{', ?' * len(columns)})"
+        f" ON CONFLICT (root, folder, name) DO UPDATE SET {UPDATE_FILE}, state = '{HERE}' RETURNING id",
+        (root, found.folder, found.name, *columns),
+    ).fetchone()
+    picture = row["id"]
+    known = db.execute("SELECT recorded FROM picture_texts WHERE id = ?", (picture,)).fetchone()
+    if known is None:
+        db.execute("INSERT INTO picture_texts (id, infotext, recorded) VALUES (?, ?, ?)",
+                   (picture, facts.infotext, facts.infotext))
+    else:
+        db.execute("UPDATE picture_texts SET infotext = ? WHERE id = ?", (facts.infotext, picture))
+        db.execute("UPDATE pictures SET changed = ?, at = min(at, ?) WHERE id = ?",
+                   (known["recorded"] != facts.infotext, at, picture))
+    for name, values in ((LORA_TRAIT, facts.loras), (EMBEDDING_TRAIT, facts.embeddings)):
+        if known is not None:
+            db.execute("DELETE FROM traits WHERE picture = ? AND name = ?", (picture, name))
+        put_traits(db, picture, name, values)
+    put_words(db, picture, found.name, (facts.prompt, facts.negative, facts.data))
+
+
+def put_traits(db: sqlite3.Connection, picture: int, name: str, values: Iterable[str]) -> None:
+    db.executemany("INSERT OR IGNORE INTO traits (name, value, picture) VALUES (?, ?, ?)",
+                   [(name, value, picture) for value in values])
+
+
+def set_recorded(db: sqlite3.Connection, picture: int, infotext: str) -> None:
+    """Set what the data were when the picture was made."""
+    db.execute("UPDATE picture_texts SET recorded = ? WHERE id = ?", (infotext, picture))
+    db.execute(
+        "UPDATE pictures SET changed = (SELECT infotext != recorded FROM picture_texts WHERE id = ?1) WHERE id = ?1",
+        (picture,),
+    )
+
+
+def put_words(db: sqlite3.Connection, picture: int, name: str, said: Sequence[str]) -> None:
+    """Set the texts that a search looks into.
+
+    said: prompt, negative prompt, the other data
+    """
+    note = db.execute("SELECT note FROM picture_texts WHERE id = ?", (picture,)).fetchone()
+    tags = db.execute("SELECT value FROM traits WHERE picture = ? AND name = ?", (picture, TAG_TRAIT)).fetchall()
+    remarks = " ".join([note["note"] if note else "", *(row["value"] for row in tags)])
+    db.execute("DELETE FROM picture_words WHERE id = ?", (picture,))
+    db.execute("INSERT INTO picture_words (id, name, prompt, negative, data, remarks) VALUES (?, ?, ?, ?, ?, ?)",
+               (picture, name, *said, remarks))
+
+
+def renew_words(db: sqlite3.Connection, picture: int) -> None:
+    """Bring a picture's searched texts in step with its name, note and tags."""
+    row = db.execute(
+        "SELECT p.name, w.prompt, w.negative, w.data FROM pictures AS p JOIN picture_words AS w ON w.id = p.id"
+        " WHERE p.id = ?", (picture,)
+    ).fetchone()
+    if row:
+        put_words(db, picture, row["name"], (row["prompt"], row["negative"], row["data"]))
+
+
+FILE_COLUMNS = (
+    "size", "modified", "at", "day", "width", "height", "format", "kind", "program", "broken", "digest", "model",
+    "sampler", "seed", "steps", "cfg", "denoising",
+)
+UPDATE_FILE = ", ".join(f"{name} = excluded.{name}" for name in FILE_COLUMNS if name not in ("at", "day"))
+SELECT_PICTURE = f"SELECT {', '.join(PictureRow._fields)} FROM pictures"

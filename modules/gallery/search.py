@@ -1,0 +1,277 @@
+"""Searching the library: each condition of a query is the set of its pictures, and the sets are combined.
+
+A set is a numpy array with a place for each picture's id, kept until the library changes: as somebody types, only the
+last word of a query is looked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modules.base.errors import Invalid
+from modules.gallery.index import EMBEDDING_TRAIT, LORA_TRAIT, TAG_TRAIT, PictureIndex, PictureRow
+from modules.gallery.query import FIELDS, Condition, conditions_of
+from modules.gallery.schema import HERE, TRASHED
+from modules.library.index import escaped
+
+Ids = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+MOST_KEPT = 64              # sets and orders
+MOST_FACET_VALUES, MOST_SUGGESTIONS = 100, 20
+NO_VALUES = ("", None, 0, "0x0")
+COUNTED_ONE_BY_ONE = 2_000        # facets of so many are counted picture by picture
+
+ORDERS = {
+    "newest": "at DESC, id DESC", "oldest": "at, id", "name": "name COLLATE NOCASE, id",
+    "rating": "favourite DESC, rating DESC, at DESC, id DESC", "size": "size DESC, id",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a list is to show.
+
+    text: in the search language; inside: "" for all, `folder:<root>/<path>`, `album:<id>`, `job:<id>` or `trash`
+    """
+
+    text: str = ""
+    inside: str = ""
+    sort: str = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """A page of pictures; total: the number on all pages; notes: on what was not understood."""
+
+    total: int
+    rows: list[PictureRow]
+    notes: list[str]
+
+
+class PictureSearch:
+    """Searches over an index. Any thread may use it."""
+
+    def __init__(self, index: PictureIndex) -> None:
+        self.index = index
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._keeping = Lock()
+
+    def page(self, wanted: Wanted, offset: int, limit: int) -> FoundPage:
+        ids, notes = self.found(wanted)
+        return FoundPage(len(ids), self.index.rows(ids[offset : offset + limit].tolist()), notes)
+
+    def found(self, wanted: Wanted) -> tuple[Ids, list[str]]:
+        """Return the ids of all pictures that are wanted, in their order, and notes."""
+        conditions, notes = conditions_of(wanted.text)
+        key = "found", tuple(conditions), wanted.inside, wanted.sort
+        return self._once(key, lambda: self._matching(conditions, wanted)), notes
+
+    def _matching(self, conditions: list[Condition], wanted: Wanted) -> Ids:
+        state = TRASHED if wanted.inside == "trash" else HERE
+        order = self._ordered(state, wanted.sort)
+        if place := place_condition(wanted.inside):
+            conditions = [place, *conditions]
+        for condition in conditions:
+            order = order[self._mask(condition)[order] != condition.negated]
+        return order
+
+    def _ordered(self, state: str, sort: str) -> Ids:
+        by = ORDERS[sort]
+        sql = f"SELECT id FROM pictures WHERE state = ? ORDER BY {by}"
+        return self._once(("order", state, sort), lambda: self._ids(sql, (state,)))
+
+    def _mask(self, condition: Condition) -> Mask:
+        def made() -> Mask:
+            mask = np.zeros(self._most() + 1, bool)
+            mask[self._ids(condition.sql, condition.values)] = True
+            return mask
+
+        found: Mask = self._once(("mask", condition.sql, condition.values), made)
+        return found
+
+    def _most(self) -> int:
+        most: int = self._once("most", lambda: self.index.read("SELECT coalesce(max(id), 0) FROM pictures")[0][0])
+        return most
+
+    def _ids(self, sql: str, values: tuple[object, ...]) -> Ids:
+        """Return the ids that a statement selects; as one text, which is a third of the work of as many rows."""
+        text = self.index.read(f"SELECT group_concat(id, ' ') FROM ({sql})", values)[0][0]
+        found = np.fromstring(text or "", np.int64, sep=" ")
+        return found[found <= self._most()]
+
+    def _once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what `make` returned since the library was last changed."""
+        whole = self.index.revision, key
+        with self._keeping:
+            if whole in self._kept:
+                self._kept.move_to_end(whole)
+                return self._kept[whole]
+        made = make()
+        with self._keeping:
+            self._kept[whole] = made
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        return made
+
+    # Overviews -------------------------------------------------------------------------------------
+
+    def days(self, wanted: Wanted) -> list[tuple[str, int]]:
+        """Return each day with its number of pictures, newest first."""
+        ids, _ = self.found(replace(wanted, sort="newest"))
+        days = self._once("days", self._days_by_id)[ids]
+        values, counts = np.unique(days, return_counts=True)
+        return [(written_day(int(day)), int(count)) for day, count in zip(values[::-1], counts[::-1], strict=True)]
+
+    def _days_by_id(self) -> Ids:
+        rows = self.index.read("SELECT group_concat(id, ' '), group_concat(day, ' ') FROM pictures")[0]
+        days = np.zeros(self._most() + 1, np.int64)
+        ids, values = (np.fromstring(text or "", np.int64, sep=" ") for text in rows)
+        known = ids < len(days)
+        days[ids[known]] = values[known]
+        return days
+
+    def facets(self, wanted: Wanted) -> dict[str, list[tuple[str, int]]]:
+        """Return each facet's values with their numbers of pictures, the most frequent first."""
+        ids, _ = self.found(replace(wanted, sort="newest"))
+        key = "facets", wanted.text, wanted.inside
+        counted: dict[str, list[tuple[str, int]]] = self._once(key, lambda: self._count_facets(ids))
+        return counted
+
+    def _count_facets(self, ids: Ids) -> dict[str, list[tuple[str, int]]]:
+        mask = np.zeros(self._most() + 1, bool)
+        mask[ids] = True
+        return {name: self._count_facet(sql, values, ids, mask) for name, (sql, values) in FACETS.items()}
+
+    def _count_facet(self, sql: str, values: tuple[str, ...], ids: Ids, mask: Mask) -> list[tuple[str, int]]:
+        """Count one facet.
+
+        sql: selects value and picture
+        """
+        if len(ids) <= COUNTED_ONE_BY_ONE:
+            chosen = json.dumps(ids.tolist())
+            rows = self.index.read(
+                f"SELECT value, count(*) FROM ({sql}) WHERE picture IN (SELECT value FROM json_each(?))"
+                f" GROUP BY value ORDER BY 2 DESC, 1 LIMIT {MOST_FACET_VALUES}",
+                (*values, chosen),
+            )
+            return [(str(value), count) for value, count in rows if value not in NO_VALUES]
+        grouped = self._once(("facet", sql, values), lambda: self._pictures_by_value(sql, values))
+        counts = [(value, int(mask[pictures].sum())) for value, pictures in grouped]
+        return sorted([each for each in counts if each[1]], key=lambda each: (-each[1], each[0]))[:MOST_FACET_VALUES]
+
+    def _pictures_by_value(self, sql: str, values: tuple[str, ...]) -> list[tuple[str, Ids]]:
+        rows = self.index.read(f"SELECT value, group_concat(picture, ' ') FROM ({sql}) GROUP BY value", values)
+        most = self._most()
+        read = ((str(value), np.fromstring(text, np.int64, sep=" ")) for value, text in rows if value not in NO_VALUES)
+        return [(value, ids[ids <= most]) for value, ids in read]
+
+    def suggestions(self, text: str, at: int) -> list[str]:
+        """Return what may stand in place of the word that ends at a place of a query; `name:` is a field."""
+        start = start_of_word(text, at)
+        sign = "-" if text.startswith("-", start) and start < at else ""
+        word = text[start + len(sign) : at]
+        field, colon, value = word.partition(":")
+        if not colon:
+            names = [f"{sign}{name}:" for name in sorted(FIELDS) if word and name.startswith(word.casefold())]
+            return names[:MOST_SUGGESTIONS]
+        found = self._values_like(field.casefold(), value.strip('"'))
+        return [f"{sign}{field}:{quoted_value(each)}" for each in found]
+
+    def _values_like(self, field: str, part: str) -> list[str]:
+        """Return a field's values that contain `part`, the most frequent first."""
+        if field in WORDS_OF_FIELD:
+            return [word for word in WORDS_OF_FIELD[field] if word.startswith(part.casefold())]
+        if field not in FACETS:
+            return []
+        sql, values = FACETS[field]
+        rows = self.index.read(
+            f"SELECT value FROM ({sql}) WHERE value LIKE ? ESCAPE '\\' AND value != '' GROUP BY value"
+            f" ORDER BY count(*) DESC, value LIMIT {MOST_SUGGESTIONS}",
+            (*values, f"%{escaped(part)}%"),
+        )
+        return [str(value) for (value,) in rows]
+
+
+def place_condition(inside: str) -> Condition | None:
+    """Return the condition of a place; None for all pictures and for the trash. Raises Invalid."""
+    kind, _, which = inside.partition(":")
+    if inside in ("", "trash"):
+        return None
+    if kind == "job" and which:
+        return Condition("SELECT id FROM pictures WHERE job = ?", (which,))
+    number, _, path = which.partition("/")
+    if kind == "album" and is_id(which):
+        return Condition("SELECT picture AS id FROM album_pictures WHERE album = ?", (int(which),))
+    if kind == "folder" and is_id(number):
+        path = path.strip("/")
+        if not path:
+            return Condition("SELECT id FROM pictures WHERE root = ?", (int(number),))
+        below = f"{escaped(path)}/%"
+        return Condition(
+            "SELECT id FROM pictures WHERE root = ? AND (folder = ? OR folder LIKE ? ESCAPE '\\')",
+            (int(number), path, below),
+        )
+    raise Invalid(
+        f"{inside!r:.100} is no place in the library.",
+        "Write folder:<id>/<path>, album:<id>, job:<id>, trash, or nothing.", "in",
+    )
+
+
+def start_of_word(text: str, at: int) -> int:
+    """Return where the word that ends at `at` begins: after a space that stands in no quotation."""
+    start, quoted = 0, False
+    for place, mark in enumerate(text[:at]):
+        quoted ^= mark == '"'
+        if mark.isspace() and not quoted:
+            start = place + 1
+    return start
+
+
+def is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
+def written_day(day: int) -> str:
+    """Return yyyymmdd as yyyy-mm-dd."""
+    text = f"{day:08}"
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}"
+
+
+def quoted_value(value: str) -> str:
+    return f'"{value}"' if any(mark.isspace() for mark in value) else value
+
+
+def column_facets(names: Iterable[str]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    here = f"FROM pictures WHERE state = '{HERE}'"
+    return {name: (f"SELECT {name} AS value, id AS picture {here}", ()) for name in names}
+
+
+# facet → statement that selects value and picture, and its values
+FACETS: dict[str, tuple[str, tuple[str, ...]]] = {
+    **column_facets(("model", "sampler", "program", "kind", "rating")),
+    "size": (f"SELECT width || 'x' || height AS value, id AS picture FROM pictures WHERE state = '{HERE}'", ()),
+    "folder": (
+        f"SELECT root || '/' || folder AS value, id AS picture FROM pictures WHERE state = '{HERE}'", ()
+    ),
+    **{
+        name: ("SELECT value, picture FROM traits WHERE name = ?", (name,))
+        for name in (LORA_TRAIT, EMBEDDING_TRAIT, TAG_TRAIT)
+    },
+    "album": (
+        "SELECT a.name AS value, ap.picture AS picture FROM album_pictures AS ap JOIN albums AS a ON a.id = ap.album",
+        (),
+    ),
+}
+WORDS_OF_FIELD = {
+    "is": ("favourite", "broken", "changed", "rated", "portrait", "landscape", "square", "txt2img", "img2img",
+           "inpaint", "extras", "grid"),
+    "has": ("data", "note", "tag", "lora", "embedding", "album", "parent"),
+}
