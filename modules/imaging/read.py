@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import io
 import itertools
 import struct
@@ -11,12 +9,13 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from modules.base.errors import InvalidImage, TooLarge
 from modules.base.limits import MAX_FILE, MAX_INFOTEXT
+from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, FIRST_IMAGE, ExifValue, exif_values
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP")
 MOST_PIXELS = 64_000_000
@@ -171,53 +170,24 @@ def inflate_text(data: bytes) -> bytes:
 TEXTS = {b"tEXt": plain_text, b"zTXt": compressed_text, b"iTXt": international_text}
 
 
-def read_exif(image: Image.Image) -> Image.Exif:
-    """Return the EXIF, empty if damaged. Raises TooLarge.
+def read_exif(image: Image.Image) -> list[ExifValue]:
+    """Return the EXIF's entries, none if it is damaged. Raises TooLarge.
 
     It does not use `image.getexif()`, which decodes a PNG.
     """
-    content, exif = image.info.get("exif", b""), Image.Exif()
+    content = image.info.get("exif", b"")
     if len(content) > 4 * MAX_INFOTEXT:
         raise too_much_text()
-    with contextlib.suppress(*BROKEN_EXIF):
-        exif.load(content)
-        return exif
-    return Image.Exif()
+    return exif_values(content)
 
 
-def read_exif_comment(exif: Image.Exif) -> str:
-    """Return EXIF's UserComment: eight bytes that name its encoding, then the text (EXIF 2.32, §4.6.5)."""
-    comment: Any = b""
-    with contextlib.suppress(*BROKEN_EXIF):
-        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
-    if not isinstance(comment, bytes):
-        return comment if isinstance(comment, str) else ""
-    code, text = comment[:8].rstrip(b"\0 ").upper(), comment[8:]
-    if code == b"UNICODE":
-        return wide_text(text)
-    if code == b"JIS":
-        return text.decode("iso2022_jp", "replace").strip("\0")
-    return (text if code in (b"ASCII", b"") else comment).decode("utf-8", "replace").strip("\0")
+def read_exif_comment(exif: list[ExifValue]) -> str:
+    return next((each.text for each in exif if each.tag == COMMENT_TAG and each.directory == COMMENTED), "")
 
 
-def wide_text(text: bytes) -> str:
-    """Decode UTF-16, whose byte order EXIF leaves open: a byte order mark decides, or else "Steps: …"."""
-    if text[:2] in (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE):
-        return text.decode("utf-16", "replace")
-    big = text[::2].count(0) >= text[1::2].count(0)
-    return text.decode("utf-16-be" if big else "utf-16-le", "replace")
-
-
-def exif_texts(exif: Image.Exif) -> dict[str, str]:
+def exif_texts(exif: list[ExifValue]) -> dict[str, str]:
     """Return EXIF's other texts, such as description and artist, by EXIF's names; some programs store data there."""
-    texts: dict[str, str] = {}
-    with contextlib.suppress(*BROKEN_EXIF):
-        for tag, value in exif.items():
-            if isinstance(value, bytes) and tag in WINDOWS_TEXTS:
-                value = value.decode("utf-16-le", "replace")
-            if isinstance(value, str) and value.strip("\0 "):
-                texts[ExifTags.TAGS.get(tag, str(tag))] = value.strip("\0")
-    return texts
+    return {each.label: each.text for each in exif if each.directory == FIRST_IMAGE and each.text.strip("\0 ")}
 
 
 def comment_of(image: Image.Image) -> str:
@@ -225,6 +195,3 @@ def comment_of(image: Image.Image) -> str:
     comment = image.info.get("comment", b"") if image.format in ("GIF", "JPEG") else b""
     return comment.decode("utf-8", "replace") if isinstance(comment, bytes) else ""
 
-
-BROKEN_EXIF = (OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error)
-WINDOWS_TEXTS = range(0x9C9B, 0x9CA0)      # XPTitle …

@@ -1,0 +1,328 @@
+"""ComfyUI's: a graph of nodes as JSON, once as it ran ("prompt"), once as it was drawn ("workflow").
+
+The graph is followed upstream from the picture: the sampler nearest to it made the last pass, the farthest the first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from modules.metadata.dialects.dialect import (
+    MOST_SHOWN,
+    ConvertedData,
+    Dialect,
+    LabelledValues,
+    PictureTexts,
+    ProgramData,
+    file_part,
+    json_object,
+    list_or_empty,
+    mapping_or_empty,
+    model_stem,
+    number_or_none,
+    shown_value,
+    text_or_empty,
+)
+from modules.prompts.grammar import emphasised
+
+COMFYUI_PROGRAM = "ComfyUI"
+RAN, DRAWN = "prompt", "workflow"
+MOST_NODES = 10_000
+MOST_TEXT_PARTS = 64
+EMBEDDING_TAG = re.compile(r"embedding:([^\s,:()\[\]]+)")
+CONDITIONED = ("positive", "negative")
+LATENT_METHODS = {
+    "bilinear": "Latent", "nearest-exact": "Latent (nearest-exact)", "bicubic": "Latent (bicubic)",
+}
+SCALARS = ("value", "seed", "noise_seed", "int", "float", "number", "text", "string", "text1", "Value")
+TEXT_INPUTS = ("text", "text_g", "text_l", "t5xxl", "clip_l", "prompt", "string", "value", "text_positive")
+GRAPH_INPUTS = {      # a drawn node's values in their order, by its type
+    "KSampler": ("seed", "", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
+    "KSamplerAdvanced": (
+        "add_noise", "noise_seed", "", "steps", "cfg", "sampler_name", "scheduler", "start_at_step", "end_at_step",
+    ),
+    "CLIPTextEncode": ("text",),
+    "CheckpointLoaderSimple": ("ckpt_name",),
+    "UNETLoader": ("unet_name",),
+    "EmptyLatentImage": ("width", "height", "batch_size"),
+    "EmptySD3LatentImage": ("width", "height", "batch_size"),
+    "LoraLoader": ("lora_name", "strength_model", "strength_clip"),
+    "LoraLoaderModelOnly": ("lora_name", "strength_model"),
+    "VAELoader": ("vae_name",),
+    "CLIPSetLastLayer": ("stop_at_clip_layer",),
+    "LatentUpscaleBy": ("upscale_method", "scale_by"),
+    "LatentUpscale": ("upscale_method", "width", "height", "crop"),
+    "PrimitiveNode": ("value",),
+}
+Inputs: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ComfyNode:
+    number: str
+    kind: str
+    inputs: Inputs
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class ComfyGraph:
+    """Nodes by their numbers; an input is a value, or number and output of another node."""
+
+    nodes: Mapping[str, ComfyNode] = field(default_factory=dict)
+
+    def linked(self, value: Any) -> ComfyNode | None:
+        """Return the node that an input comes from."""
+        is_link = isinstance(value, list) and len(value) == 2 and isinstance(value[1], int)
+        return self.nodes.get(str(value[0])) if is_link else None
+
+    def scalar(self, value: Any) -> Any:
+        """Return an input's own value, also if it comes from a node that holds one."""
+        for _ in range(MOST_TEXT_PARTS):
+            node = self.linked(value)
+            if node is None:
+                return None if isinstance(value, list | Mapping) else value
+            value = next((node.inputs[name] for name in SCALARS if name in node.inputs), None)
+        return None
+
+    def upstream(self, starts: Iterable[Any], *names: str) -> Iterator[ComfyNode]:
+        """Yield the nodes that inputs come from, nearest first; through the inputs of these names, or through all."""
+        waiting, seen = deque(starts), set[str]()
+        while waiting:
+            node = self.linked(waiting.popleft())
+            if node is None or node.number in seen:
+                continue
+            seen.add(node.number)
+            yield node
+            waiting += [value for name, value in node.inputs.items() if not names or name in names]
+
+    def behind(self, node: ComfyNode) -> Iterator[ComfyNode]:
+        return self.upstream(node.inputs.values())
+
+    @property
+    def ends(self) -> list[ComfyNode]:
+        """Nodes that no other takes anything from: those that save a picture first."""
+        inputs = (value for node in self.nodes.values() for value in node.inputs.values())
+        sources = {str(value[0]) for value in inputs if self.linked(value)}
+        found = [node for number, node in self.nodes.items() if number not in sources and node.inputs]
+        return sorted(found, key=lambda node: "Save" not in node.kind)
+
+
+# Reading -------------------------------------------------------------------------------------------
+
+
+def read_comfyui(said: PictureTexts) -> ProgramData | None:
+    ran = run_graph(json_object(said.texts.get(RAN, "")) or behind_word(said.texts, RAN))
+    drawing = json_object(said.texts.get(DRAWN, "")) or behind_word(said.texts, DRAWN)
+    drawn = drawn_graph(drawing)
+    if not ran.nodes and not drawn.nodes:
+        return None
+    keys = comfy_keys(said.texts)
+    made = comfy_conversion(ran if ran.nodes else drawn, said)
+    if not ran.nodes:
+        made.notes.append("Only the drawn graph is in the file: values of nodes that Easel does not know are left out.")
+    return made.told(COMFYUI_PROGRAM, keys, shown_nodes(ran if ran.nodes else drawn))
+
+
+def comfy_keys(texts: Mapping[str, str]) -> tuple[str, ...]:
+    named = [name for name in (RAN, DRAWN) if name in texts]
+    marked = [name for name, text in texts.items() if text[:12].lower().startswith((f"{RAN}:{{", f"{DRAWN}:{{"))]
+    return tuple(dict.fromkeys([*named, *marked]))
+
+
+def behind_word(texts: Mapping[str, str], word: str) -> dict[str, Any]:
+    """Return the JSON behind `prompt:` or `workflow:`, as ComfyUI writes EXIF's texts of WebP files."""
+    marked = (text for text in texts.values() if text[: len(word) + 2].lower() == f"{word}:{{")
+    return json_object(next(marked, "")[len(word) + 1 :])
+
+
+def run_graph(said: Mapping[str, Any]) -> ComfyGraph:
+    """Return the graph as it ran; empty if that is none."""
+    nodes = {}
+    for number, node in list(said.items())[:MOST_NODES]:
+        if isinstance(node, Mapping) and isinstance(node.get("class_type"), str):
+            title = text_or_empty(mapping_or_empty(node.get("_meta")).get("title"))
+            nodes[number] = ComfyNode(number, node["class_type"], mapping_or_empty(node.get("inputs")), title)
+    return ComfyGraph(nodes)
+
+
+def drawn_graph(said: Mapping[str, Any]) -> ComfyGraph:
+    """Return the drawn graph as if it had run, with the values of nodes that are known."""
+    links = {link[0]: [str(link[1]), link[2]] for link in list_or_empty(said.get("links")) if is_drawn_link(link)}
+    nodes = {}
+    for node in list_or_empty(said.get("nodes"))[:MOST_NODES]:
+        kind = text_or_empty(mapping_or_empty(node).get("type"))
+        if kind and node.get("mode") != 4:      # 4: switched off
+            number = str(node.get("id"))
+            nodes[number] = ComfyNode(number, kind, drawn_inputs(node, kind, links), text_or_empty(node.get("title")))
+    return ComfyGraph(nodes)
+
+
+def is_drawn_link(link: Any) -> bool:
+    return isinstance(link, list) and len(link) >= 3 and all(isinstance(part, int) for part in link[:3])
+
+
+def drawn_inputs(node: Mapping[str, Any], kind: str, links: Mapping[int, Any]) -> dict[str, Any]:
+    values = node.get("widgets_values")
+    named = dict(values) if isinstance(values, Mapping) else {}
+    if isinstance(values, list):
+        named = {name: value for name, value in zip(GRAPH_INPUTS.get(kind, ()), values, strict=False) if name}
+    for entry in list_or_empty(node.get("inputs")):
+        link = mapping_or_empty(entry).get("link")
+        if isinstance(link, int) and link in links:
+            named[text_or_empty(entry.get("name"))] = links[link]
+    return named
+
+
+def shown_nodes(graph: ComfyGraph) -> LabelledValues:
+    """Return each node with its own values."""
+    found = []
+    for node in list(graph.nodes.values())[:MOST_SHOWN]:
+        own = {name: value for name, value in node.inputs.items() if not graph.linked(value)}
+        told = ", ".join(f"{name}: {shown_value(value)}" for name, value in own.items() if value not in (None, ""))
+        called = f"{node.title} ({node.kind})" if node.title and node.title != node.kind else node.kind
+        found.append((f"{node.number} · {called}", told))
+    return tuple(found)
+
+
+# ConvertedData ----------------------------------------------------------------------------------------
+
+
+def comfy_conversion(graph: ComfyGraph, said: PictureTexts) -> ConvertedData:
+    """Return the generation data of the branch that ends in the picture."""
+    made = ConvertedData()
+    passes = comfy_passes(graph)
+    if not passes:
+        made.notes.append("No sampler of a kind that Easel knows is in the graph.")
+        return made
+    first, last = passes[-1], passes[0]
+    made.prompt, made.negative_prompt = (comfy_prompt(graph, first, which, made) for which in CONDITIONED)
+    add_comfy_model(graph, first, made)
+    add_comfy_pass(graph, first, made)
+    add_comfy_size(graph, passes, said, made)
+    if last is not first:
+        add_second_comfy_pass(graph, passes, made)
+    made.add("RNG", "CPU")
+    if emphasised(made.prompt) or emphasised(made.negative_prompt):
+        made.notes.append("ComfyUI gives (word:1.2) another meaning: the picture is like it, not the same.")
+    return made
+
+
+def comfy_passes(graph: ComfyGraph) -> list[ComfyNode]:
+    """Return the samplers on the way to the picture, the last pass first."""
+    for end in graph.ends:
+        chain = [node for node in (end, *graph.behind(end)) if is_comfy_sampler(node)]
+        if chain:
+            return chain
+    return []
+
+
+def is_comfy_sampler(node: ComfyNode) -> bool:
+    latent = any(name in node.inputs for name in ("latent_image", "latent", "samples"))
+    return latent and ("guider" in node.inputs or "positive" in node.inputs and "Sampler" in node.kind)
+
+
+def comfy_prompt(graph: ComfyGraph, sampler: ComfyNode, which: str, made: ConvertedData) -> str:
+    """Return the texts that a sampler is led by, in their order."""
+    start = sampler.inputs.get(which)
+    guider = graph.linked(sampler.inputs.get("guider"))
+    if guider:
+        start = guider.inputs.get(which, guider.inputs.get("conditioning") if which == "positive" else None)
+    texts = list(dict.fromkeys(comfy_texts(graph, start, which)))[:MOST_TEXT_PARTS]
+    if len(texts) > 1:
+        made.notes.append(f"The {which} prompt has {len(texts)} parts in ComfyUI; they stand one after another.")
+    return EMBEDDING_TAG.sub(lambda found: model_stem(found[1]), ", ".join(texts))
+
+
+def comfy_texts(graph: ComfyGraph, start: Any, which: str) -> Iterator[str]:
+    waiting, seen = deque([start]), set[str]()
+    while waiting:
+        node = graph.linked(waiting.popleft())
+        if node is None or node.number in seen:
+            continue
+        seen.add(node.number)
+        own = [graph.scalar(node.inputs[name]) for name in TEXT_INPUTS if name in node.inputs]
+        found = [text for text in own if isinstance(text, str) and text.strip()]
+        yield from found
+        if not found:
+            both = CONDITIONED[0] in node.inputs
+            waiting += [node.inputs[which]] if both and which in node.inputs else list(node.inputs.values())
+
+
+def add_comfy_pass(graph: ComfyGraph, sampler: ComfyNode, made: ConvertedData) -> None:
+    values = comfy_values(graph, sampler)
+    made.add("Steps", number_or_none(values.get("steps")))
+    made.add_sampler(text_or_empty(values.get("sampler_name")), text_or_empty(values.get("scheduler")))
+    made.add("CFG scale", number_or_none(values.get("cfg")))
+    made.add("Seed", number_or_none(values.get("seed", values.get("noise_seed"))))
+    if "guidance" in values:
+        made.add("Distilled CFG Scale", number_or_none(values["guidance"]))
+
+
+def comfy_values(graph: ComfyGraph, sampler: ComfyNode) -> dict[str, Any]:
+    """Return a sampler's own values, and those of the small nodes that hold its noise, schedule and guidance."""
+    values: dict[str, Any] = {}
+    for name in ("noise", "sampler", "sigmas", "guider"):
+        helper = graph.linked(sampler.inputs.get(name))
+        values |= {key: graph.scalar(value) for key, value in helper.inputs.items()} if helper else {}
+    values |= {key: graph.scalar(value) for key, value in sampler.inputs.items()}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def add_comfy_model(graph: ComfyGraph, sampler: ComfyNode, made: ConvertedData) -> None:
+    """Add the checkpoint, the LoRAs on the way to it, the VAE and CLIP skip."""
+    guider = graph.linked(sampler.inputs.get("guider"))
+    start = guider.inputs.get("model") if guider else sampler.inputs.get("model")
+    for node in graph.upstream([start], "model", "lora_stack"):
+        if "lora_name" in node.inputs:
+            name = text_or_empty(graph.scalar(node.inputs["lora_name"]))
+            made.add_network(name, graph.scalar(node.inputs.get("strength_model")))
+        for key in ("ckpt_name", "unet_name", "model_name"):
+            if text_or_empty(graph.scalar(node.inputs.get(key))):
+                made.pairs.setdefault("Model", model_stem(str(graph.scalar(node.inputs[key]))))
+    for node in graph.nodes.values():
+        if node.kind == "VAELoader":
+            made.add("VAE", file_part(text_or_empty(graph.scalar(node.inputs.get("vae_name")))))
+        last_layer = number_or_none(graph.scalar(node.inputs.get("stop_at_clip_layer")))
+        if isinstance(last_layer, int) and last_layer < -1:
+            made.add("Clip skip", -last_layer)
+
+
+def add_comfy_size(graph: ComfyGraph, passes: list[ComfyNode], said: PictureTexts, made: ConvertedData) -> None:
+    """Add the size of the empty latent; without one the picture began with another."""
+    for node in graph.behind(passes[-1]):
+        width, height = (number_or_none(graph.scalar(node.inputs.get(name))) for name in ("width", "height"))
+        if width and height and "Latent" in node.kind and "Upscale" not in node.kind:
+            made.add("Size", f"{width}x{height}")
+            return
+    made.add("Size", said.size_text)
+    strength = number_or_none(comfy_values(graph, passes[-1]).get("denoise"))
+    if strength is not None and strength < 1:
+        made.add("Denoising strength", strength)
+        made.notes.append("It was made from another picture, which is not in the file.")
+
+
+def add_second_comfy_pass(graph: ComfyGraph, passes: list[ComfyNode], made: ConvertedData) -> None:
+    """Add hires fix, if two passes with an enlargement between them are all there is."""
+    last = comfy_values(graph, passes[0])
+    between = next((node for node in graph.behind(passes[0]) if "scale_by" in node.inputs), None)
+    factor = number_or_none(graph.scalar(between.inputs["scale_by"])) if between else None
+    method = LATENT_METHODS.get(str(between.inputs.get("upscale_method"))) if between else None
+    if len(passes) > 2 or not factor or not method:
+        made.notes.append(f"The graph has {len(passes)} passes; only the first is in the generation data.")
+        return
+    made.add("Denoising strength", number_or_none(last.get("denoise")))
+    made.add("Hires upscale", factor)
+    made.add("Hires steps", number_or_none(last.get("steps")))
+    made.add("Hires upscaler", method)
+    if last.get("seed") not in (None, made.pairs.get("Seed")):
+        made.notes.append("The second pass had a seed of its own, which hires fix has not.")
+
+
+COMFYUI = Dialect(
+    COMFYUI_PROGRAM, 'PNG texts "prompt" and "workflow"; EXIF texts that begin with those words (WebP)', read_comfyui
+)

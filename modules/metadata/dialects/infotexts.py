@@ -1,0 +1,55 @@
+"""Programs that write A1111's text: told apart by the pairs that only they write."""
+
+from __future__ import annotations
+
+import re
+
+from modules.metadata.dialects.dialect import HIDDEN, USUAL_KEY, Dialect, PictureTexts, ProgramData
+from modules.params.infotext import NEGATIVE, Infotext, split_infotext
+
+FORGE_VERSION = re.compile(r"f\d")                   # f2.0.1v1.10.1-previous-…
+SDNEXT_KEYS = {"App", "Backend", "Pipeline", "Operations"}
+
+
+def is_infotext(text: str) -> bool:
+    """Return whether a text is generation data as A1111 writes it."""
+    return bool(text) and not text.lstrip().startswith(("{", "[")) and bool(split_infotext(text).raw)
+
+
+def infotext_program(found: Infotext) -> str:
+    """Return which program wrote a text, as far as its pairs show it."""
+    pairs = found.pairs
+    version = pairs.get("Version", "")
+    if pairs.get("App") == "SD.Next" or len(SDNEXT_KEYS & pairs.keys()) > 1:
+        return "SD.Next"
+    if "Civitai resources" in pairs:
+        return "Civitai"
+    if version.startswith("Fooocus"):
+        return "Fooocus"
+    if version.startswith("ComfyUI"):
+        return "ComfyUI"
+    if "+easel" in version:
+        return "Easel"
+    return "SD Forge" if FORGE_VERSION.match(version) else "AUTOMATIC1111"
+
+
+def readable_infotext(found: Infotext) -> tuple[tuple[str, str], ...]:
+    prompts = (("Prompt", found.prompt), (NEGATIVE.removesuffix(":"), found.negative_prompt))
+    return (*((label, text) for label, text in prompts if text), *found.pairs.items())
+
+
+def read_infotext_program(said: PictureTexts) -> ProgramData | None:
+    for key in (USUAL_KEY, HIDDEN):
+        text = said.texts.get(key, "")
+        if is_infotext(text):
+            found = split_infotext(text)
+            return ProgramData(infotext_program(found), (key,), text, readable_infotext(found))
+    return None
+
+
+INFOTEXTS = Dialect(
+    "AUTOMATIC1111",
+    'text "parameters" (PNG), EXIF comment (JPEG, WebP, AVIF), comment (GIF); hidden in the lowest bits of the pixels',
+    read_infotext_program,
+    ("Easel", "SD Forge", "A1111"),
+)
