@@ -72,7 +72,7 @@ class KnownFields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def with_few_unknown(cls, given: Any) -> Any:
-        return without_many_unknown(cls.model_fields, given)
+        return without_many_unknown([each.alias or name for name, each in cls.model_fields.items()], given)
 
 
 def few_unknown(cls: type[Any]) -> BeforeValidator:

@@ -24,6 +24,8 @@ from modules.api import (
     info,
     jobs,
     library,
+    library_files,
+    library_marks,
     login,
     making,
     models,
@@ -69,6 +71,8 @@ FACES = (
     scripts,
     worker,
     library,
+    library_marks,
+    library_files,
 )
 # neither a route nor the page's
 AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")

@@ -147,10 +147,10 @@ class JobStore:
         with self.database.reading() as db:
             return {row["path"]: (row["job"], _output(row)) for row in db.execute(query, (owner, *paths))}
 
-    def output_moved(self, job: str, position: int, path: str) -> None:
+    def output_moved(self, job: str, position: int, path: Path) -> None:
         """Set where an output's file is now."""
         with self.database.open() as db:
-            db.execute("UPDATE outputs SET path = ? WHERE job = ? AND position = ?", (path, job, position))
+            db.execute("UPDATE outputs SET path = ? WHERE job = ? AND position = ?", (str(path), job, position))
 
     def owners(self) -> set[str]:
         with self.database.reading() as db:

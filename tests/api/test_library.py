@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -83,3 +86,81 @@ def test_events_tell_the_revision(shelf):
 @pytest.mark.parametrize("query", ["in=elsewhere", "sort=fastest", "limit=501", "offset=-1"])
 def test_a_query_that_makes_no_sense_is_refused(shelf, query):
     assert shelf.get(f"{LIBRARY}?{query}", auth=ALICE).status_code == 422
+
+
+def ids_of(client, auth=ALICE, **query):
+    return [each["id"] for each in listed(client, auth, **query)["pictures"]]
+
+
+def test_marks_are_set_for_named_pictures_and_for_all_that_fit(shelf):
+    [first] = ids_of(shelf, q="seed:0")
+    body = {"pictures": [first], "favourite": True, "rating": 4, "add_tags": [" best  one "], "note": "for print",
+            "add_albums": ["Show"]}
+    assert shelf.patch(f"{LIBRARY}/pictures", json=body, auth=ALICE).json()["changed"] == 1
+    for found in ("is:favourite", "rating:4", 'tag:"best one"', "note:print", "album:show", "print"):
+        assert ids_of(shelf, q=found) == [first], found
+    details = shelf.get(f"{LIBRARY}/pictures/{first}", auth=ALICE).json()
+    assert details["tags"] == ["best one"] and details["albums"][0]["name"] == "Show"
+    assert shelf.patch(f"{LIBRARY}/pictures", json={"q": "fox", "in": "", "rating": 2}, auth=ALICE).json()["changed"] == 3
+    assert len(ids_of(shelf, q="rating:2")) == 3
+    undone = {"pictures": [first], "favourite": False, "remove_tags": ["best one"], "remove_albums": ["show"], "note": ""}
+    shelf.patch(f"{LIBRARY}/pictures", json=undone, auth=ALICE)
+    assert ids_of(shelf, q="is:favourite") == ids_of(shelf, q="has:tag") == ids_of(shelf, q="has:note") == []
+
+
+@pytest.mark.parametrize(("body", "status"), [
+    ({"favourite": True}, 422), ({"pictures": [999_999], "favourite": True}, 404), ({"pictures": [1], "rating": 6}, 422),
+    ({"q": "steps:many", "rating": 1}, 422), ({"pictures": [1], "stars": 1}, 422), ({"pictures": [1], "remove_albums": [9]}, 404),
+])
+def test_a_change_that_makes_no_sense_is_refused_and_changes_nothing(shelf, body, status):
+    revision = listed(shelf)["pictures"]
+    assert shelf.patch(f"{LIBRARY}/pictures", json=body, auth=ALICE).status_code == status
+    assert listed(shelf)["pictures"] == revision
+
+
+def test_an_album_is_made_named_and_taken_away(shelf):
+    album = shelf.post(f"{LIBRARY}/albums", json={"name": "Night"}, auth=ALICE).json()
+    assert shelf.post(f"{LIBRARY}/albums", json={"name": "night"}, auth=ALICE).status_code == 409
+    pictures = ids_of(shelf, q="fox")
+    shelf.patch(f"{LIBRARY}/pictures", json={"pictures": pictures, "add_albums": [album["id"]]}, auth=ALICE)
+    shelf.patch(f"{LIBRARY}/albums/{album['id']}", json={"name": "Nights"}, auth=ALICE)
+    assert {"name": "Nights", "count": 3}.items() <= shelf.get(f"{LIBRARY}/albums", auth=ALICE).json()[0].items()
+    assert ids_of(shelf, **{"in": f"album:{album['id']}"}) == pictures
+    assert shelf.get(f"{LIBRARY}/albums", auth=BOB).json() == []
+    assert shelf.delete(f"{LIBRARY}/albums/{album['id']}", auth=ALICE).status_code == 204
+    assert ids_of(shelf, q="fox") == pictures
+
+
+def test_folders_of_a_shared_server_are_closed(shelf, tmp_path):
+    assert shelf.get(f"{LIBRARY}/folders", auth=ALICE).json()[0]["path"] == ""
+    reply = shelf.post(f"{LIBRARY}/folders", json={"path": str(tmp_path)}, auth=ALICE)
+    assert reply.status_code == 403, reply.text
+
+
+def test_files_are_moved_renamed_trashed_and_brought_back(shelf):
+    outputs = shelf.easel.flags.paths.outputs / "alice"
+    [first] = ids_of(shelf, q="seed:0")
+    done = shelf.post(f"{LIBRARY}/move", json={"pictures": [first], "folder": "keep"}, auth=ALICE).json()
+    assert (done["changed"], done["problems"]) == (1, []) and (outputs / "keep/0.png").is_file()
+    body = {"pictures": [first], "pattern": "fox-[seed]"}
+    assert shelf.post(f"{LIBRARY}/rename", json=body | {"preview": True}, auth=ALICE).json() == {
+        "names": [{"id": first, "before": "0.png", "after": "fox-0.png"}]
+    }
+    shelf.post(f"{LIBRARY}/rename", json=body, auth=ALICE)
+    shelf.post(f"{LIBRARY}/trash", json={"pictures": [first]}, auth=ALICE)
+    assert ids_of(shelf, q="seed:0") == [] and ids_of(shelf, **{"in": "trash"}) == [first]
+    assert shelf.post(f"{LIBRARY}/restore", json={"q": "", "in": "trash"}, auth=ALICE).json()["changed"] == 1
+    assert (outputs / "keep/fox-0.png").is_file() and ids_of(shelf, q="seed:0") == [first]
+    assert shelf.post(f"{LIBRARY}/trash", json={"pictures": [first]}, auth=BOB).status_code in (200, 404)
+    assert ids_of(shelf, q="seed:0") == [first]
+
+
+def test_many_come_as_one_file(shelf):
+    chosen = ids_of(shelf, q="fox")
+    packed = shelf.get(f"{LIBRARY}/zip?pictures={','.join(map(str, chosen))}&data=0", auth=ALICE)
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        assert len(archive.namelist()) == 3
+    assert shelf.post(f"{LIBRARY}/zip", json={"q": "fox"}, auth=ALICE).content[:2] == b"PK"
+    sheet = shelf.post(f"{LIBRARY}/contact-sheet", json={"pictures": chosen}, auth=ALICE)
+    assert sheet.text.count("<figure>") == 3 and "attachment" in sheet.headers["content-disposition"]
+    assert shelf.get(f"{LIBRARY}/zip?pictures=1,x", auth=ALICE).status_code == 422

@@ -11,7 +11,7 @@ OWN = [
     for method, path, operation in operations()
     if path.startswith("/easel/v1/") and body_of(operation)
 ]
-NAMES = {"card": "none", "job": "none", "name": "none"}
+NAMES = {"card": "none", "job": "none", "name": "none", "album": "1", "picture": "1"}
 
 
 def free(body: Schema) -> bool:
