@@ -20,7 +20,8 @@ from modules.ui.bundle import bundle_modules
 from modules.ui.document import FOR_GOOD
 
 ASSETS = Path(__file__).parent / "assets"
-SHEETS = ("variables", "page", "results", "cards", "editor", "queue", "icons")      # later ones win
+# later ones win
+SHEETS = ("variables", "page", "results", "viewer", "cards", "editor", "queue", "library", "icons")
 CONTENT_TYPES = {"js": "text/javascript", "css": "text/css"}
 PLACE = "/easel/page"      # the assets' path below the page's address
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")

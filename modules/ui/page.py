@@ -54,6 +54,8 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
                 extras.build(app.flags, forms.extras, words)
             with gr.Tab("PNG Info", id="pnginfo", elem_id="tab_pnginfo"):
                 png_info.build(words)
+            with gr.Tab(words("Library"), id="library", elem_id="tab_library"):
+                gr.HTML(elem_id="library_page", padding=False)
             with gr.Tab(words("Checkpoint Merger"), id="modelmerger", elem_id="tab_modelmerger"):
                 merger.build(making, words)
             with gr.Tab(words("Queue"), id="queue", elem_id="tab_queue"):

@@ -19,10 +19,12 @@ MAY_IMPORT = {
     "editor": {"core"},
     "cards": {"core", "prompt"},
     "img2img": {"core", "editor"},
-    "generation": {"core", "prompt", "cards"},
+    "viewer": {"core"},
+    "generation": {"core", "prompt", "cards", "viewer"},
     "tabs": {"core", "generation"},
     "queue": {"core", "generation"},
-    "main.js": {"core", "generation", "img2img", "queue", "tabs"},
+    "library": {"core", "generation", "viewer"},
+    "main.js": {"core", "generation", "img2img", "library", "queue", "tabs"},
 }
 SCRIPTS = sorted(path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.js"))
 

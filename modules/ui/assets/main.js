@@ -8,6 +8,7 @@ import { meetServer, watchServer } from "./generation/server_status.js";
 import { startTab } from "./generation/tab.js";
 import { waiting } from "./generation/tabs.js";
 import { startImages } from "./img2img/img2img.js";
+import { startLibrary } from "./library/library.js";
 import { startQueue } from "./queue/queue.js";
 import { startDrops } from "./tabs/drop.js";
 import { startExtras } from "./tabs/extras.js";
@@ -26,6 +27,7 @@ async function startPage() {
   startActions();
   startDrops();
   startQueue();
+  startLibrary();
   const tab = startTab("txt2img");
   watchPage();
   await begin(tab);

@@ -6,6 +6,12 @@ export const byId = (id) => document.getElementById(id);
 /** Is it there, in a tab that is open? */
 export const visible = (id) => Boolean(byId(id)?.offsetParent);
 
+/** Open one of the page's tabs by its title, also one that a narrow window has among "More tabs". */
+export function openTab(title) {
+  const buttons = document.querySelectorAll("#tabs > .tab-wrapper :is([role=tab], .overflow-dropdown button)");
+  [...buttons].find((button) => button.textContent.trim() === title)?.click();
+}
+
 /** The text as shown: translated if the table knows it, {gaps} filled in. */
 export function t(text, gaps = {}) {
   const shown = facts.words[text] ?? text;

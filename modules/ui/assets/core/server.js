@@ -23,7 +23,8 @@ const exact = (_key, value, context) =>
 
 export const parsed = (text) => JSON.parse(text, exact);
 
-async function ask(path, method = "GET", body = undefined) {
+/** The reply to a request; throws Refused or Lost. */
+export async function ask(path, method = "GET", body = undefined) {
   let response, text;
   try {
     response = await fetch(new URL(path, BASE), {
@@ -73,8 +74,11 @@ const job = (id) => `jobs/${encodeURIComponent(id)}`;
 
 const card = (id) => `cards/${encodeURIComponent(id)}`;
 
-/** A card's query; a wish that is empty is none. */
-const query = (wishes) =>
+/** The whole address of one of the server's paths. */
+export const addressOf = (path) => new URL(path, BASE).href;
+
+/** Wishes as a query; one that is empty is none. */
+export const query = (wishes) =>
   new URLSearchParams(Object.entries(wishes).filter(([, value]) => value !== "" && value !== null));
 
 export const server = {

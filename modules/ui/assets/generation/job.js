@@ -22,7 +22,8 @@ const QUEUED = {
 
 export class Job {
   constructor(tab) {
-    Object.assign(this, { tab, key: tab === "txt2img" ? "job" : `job.${tab}`, listeners: [], waiting: [] });
+    const key = tab === "txt2img" ? "job" : `job.${tab}`;
+    Object.assign(this, { tab, key, listeners: [], bereaved: [], waiting: [] });
     this.current = null;      // the followed job's newest record
     this.feed = null;         // whence its records come
     document.addEventListener("visibilitychange", () => this.feed?.wake());
@@ -32,6 +33,8 @@ export class Job {
   get running() { return this.current !== null && !hasEnded(this.current); }
 
   onUpdate(listener) { this.listeners.push(listener); }
+
+  onLost(listener) { this.bereaved.push(listener); }
 
   /**
    * Show this job from now on; resolves when it has ended (or another is followed). fresh: its end is news, however
@@ -45,7 +48,7 @@ export class Job {
     this.tell({ id, ...QUEUED });
     await feed.run();
     if (feed !== this.feed) return;
-    if (feed.gone) this.forget();
+    if (feed.gone) this.forget(id);
     else if (fresh || feed.heard > 1) ring();
   }
 
@@ -58,9 +61,11 @@ export class Job {
     if (!this.running) for (const go of this.waiting.splice(0)) go();
   }
 
-  forget() {
+  /** The server knows of the job no more; `onLost` listeners are told which it was. */
+  forget(id) {
     kept.set(this.key, null);
     this.tell(null);
+    for (const listener of this.bereaved) listener(id);
   }
 
   title() {

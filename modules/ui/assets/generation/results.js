@@ -2,8 +2,12 @@
 import { byId, copy, duration, h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
-import { hasSeed, Lightbox } from "./lightbox.js";
+import { Viewer } from "../viewer/viewer.js";
+import { History } from "./history.js";
 import { enlarge, sendToExtras, sendToImg2img } from "./send_to.js";
+
+/** Pictures that Extras made of others' have none. */
+const hasSeed = (picture) => ![undefined, null, ""].includes(picture?.seed);
 
 const called = (picture) => (hasSeed(picture) ? t("Picture with seed {seed}", { seed: picture.seed }) : t("Picture"));
 
@@ -94,7 +98,11 @@ export class Results {
     this.size = null;            // of the picture at its `url`, as it was when it loaded
     this.drawn = {};             // what is on the page, so that nothing is built twice
     this.loading = false;        // a preview is
-    this.lightbox = new Lightbox((step) => { this.choose(this.neighbour(step)); return this.shownPicture(); });
+    this.viewer = new Viewer({
+      turn: (step) => { this.choose(this.neighbour(step)?.index); return this.inViewer(this.shownPicture()); },
+      beside: (step) => this.neighbour(step),
+      panel: ({ infotext }) => (infotext ? h("p.infotext", {}, infotext) : null),
+    });
   }
 
   get picture() { return this.shownPicture(); }
@@ -103,7 +111,7 @@ export class Results {
     const { stage, bar, progress, thumbs, notes } = this.parts;
     const holder = h("div.progress", { role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, bar, progress);
     byId(`${this.tab}_gallery`).replaceChildren(h("div.results", {}, stage, holder, thumbs, notes));
-    byId(`html_info_${this.tab}`).replaceChildren(this.parts.data);
+    byId(`html_info_${this.tab}`).replaceChildren(this.parts.data, new History(this.owner).element);
     this.job.onUpdate((record) => this.update(record));
     this.form.onChange(() => this.shape());
     this.draw();
@@ -163,7 +171,12 @@ export class Results {
   neighbour(step) {
     const all = this.pictures();
     const at = all.findIndex((picture) => picture.index === this.shownPicture()?.index);
-    return all.length ? all[(at + step + all.length) % all.length].index : null;
+    return all.length ? all[(at + step + all.length) % all.length] : null;
+  }
+
+  inViewer(picture) {
+    const caption = hasSeed(picture) ? t("Seed {seed}", { seed: picture.seed }) : t("Picture");
+    return picture && { ...picture, name: called(picture), caption };
   }
 
   draw() {
@@ -221,7 +234,7 @@ export class Results {
       title: t("Click for the whole window"),
       onload: () => this.measure(picture, image),
     });
-    const open = h("button.open", { type: "button", onclick: () => this.lightbox.open(picture) }, image);
+    const open = h("button.open", { type: "button", onclick: () => this.viewer.open(this.inViewer(picture)) }, image);
     const download = h("a.tool.download", { href: picture.url, download: "", title: t("Download") }, t("Download"));
     const save = Number.isInteger(picture.index)
       ? iconButton("floppy", t("Save"), () => saveByHand(this.job.current.id, picture.index))

@@ -1,5 +1,5 @@
 // Pictures from one tab to another, with what made them.
-import { byId, facts, pause, t } from "../core/dom.js";
+import { byId, facts, openTab, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { server } from "../core/server.js";
 import { pasteInfotext, usualQuick } from "./paste.js";
@@ -7,12 +7,15 @@ import { tabs } from "./tabs.js";
 
 /** Show a tab by its title and wait until it is started. */
 export async function shown(title, name = title) {
-  const opened = [...document.querySelectorAll("#tabs button[role=tab]")].find(
-    (button) => button.textContent.trim() === title,
-  );
-  opened?.click();
+  openTab(title);
   for (let i = 0; i < 200 && !tabs.has(name); i++) await pause(30);
   return tabs.get(name);
+}
+
+/** Generation data into the form that draws from words alone. */
+export async function sendToTxt2img(infotext) {
+  const tab = await shown("txt2img");
+  await pasteInfotext(infotext, tab.form);
 }
 
 /** picture: {url, infotext}; kind: the editor it goes into. */
