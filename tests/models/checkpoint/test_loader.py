@@ -146,8 +146,8 @@ def test_old_ckpt_files_give_the_same_tensors(weights, tiny, tmp_path, zipped):
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     shutil.copy(tiny.path.with_suffix(".yaml"), path.with_suffix(".yaml"))
     ours, theirs = load_checkpoint(ModelFile(path, path.name)), load_checkpoint(tiny)
-    for name, tensor in theirs.unet.state_dict().items():
-        assert torch.equal(ours.unet.state_dict()[name], tensor)
+    found = ours.unet.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in theirs.unet.state_dict().items())
 
 
 def test_the_demo_model_loads_with_the_shapes_its_metadata_tells():
