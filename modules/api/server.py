@@ -26,6 +26,7 @@ from modules.api import (
     library,
     library_files,
     library_marks,
+    library_relations,
     login,
     making,
     models,
@@ -73,6 +74,7 @@ FACES = (
     library,
     library_marks,
     library_files,
+    library_relations,
 )
 # neither a route nor the page's
 AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")

@@ -11,6 +11,7 @@ from modules.app.decoding import DecodingBudget
 from modules.app.folders import ServerFolders
 from modules.app.galleries import Galleries
 from modules.app.jobs import Jobs
+from modules.app.picture_recorder import PictureRecorder
 from modules.app.queue import QueueControl
 from modules.app.setup_link import SetupLink
 from modules.app.storage import FolderSize
@@ -46,11 +47,13 @@ class App:
     hooks: Hooks = field(default_factory=Hooks)
     queue: QueueControl = field(init=False)
     galleries: Galleries = field(init=False)
+    recorder: PictureRecorder = field(init=False)
     _data: dict[str, AccountData] = field(default_factory=dict, repr=False)      # by account
 
     def __post_init__(self) -> None:
         self.queue = QueueControl(self.jobs)
         self.galleries = Galleries(self.flags.paths, self.jobs.store)
+        self.recorder = PictureRecorder(self.galleries, self.jobs.store)
 
     def data_of(self, owner: str) -> AccountData:
         """Return an account's data, by its name."""

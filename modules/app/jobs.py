@@ -57,13 +57,13 @@ class Jobs:
         process: str = "",
         is_alive: Callable[[str], bool] = lambda process: False,
         needs_device: Callable[[str], bool] = lambda kind: True,
-        on_output: Callable[[OutputRecord], None] = lambda output: None,
+        on_output: Callable[[str, OutputRecord], None] = lambda job, output: None,
         hooks: Hooks | None = None,
     ) -> None:
         """process: the mark of this process's jobs, "" for the server's; is_alive: is that process still running?
 
         needs_device: do jobs of that kind need the device?
-        on_output: called with each output of a job, before the job's end is told
+        on_output: called with a job and each of its outputs, before the job's end is told
         """
         self.store, self.process, self.is_alive = store, process, is_alive
         self.needs_device, self.on_output, self.hooks = needs_device, on_output, hooks or Hooks()
@@ -415,7 +415,7 @@ class Jobs:
             self._missing(event.job).outputs[event.index] = output
             raise
         finally:
-            self.on_output(output)
+            self.on_output(event.job, output)
             self._count_picture(event)
         if event.saved and event.kind in PICTURES:
             self.hooks.image_saved(event.path, event.infotext)

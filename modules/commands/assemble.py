@@ -57,14 +57,14 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
             process_name(process, paths.terminal_locks),
             partial(is_terminal, paths.terminal_locks),
             needs_device,
-            partial(list_new_model, cards),
-            hooks,
+            hooks=hooks,
         ),
         tokenizer=cached_tokenizer(paths.configs / "clip"),
         authenticator=Authenticator(AccountStore(paths.database), flags),
         process=process,
         hooks=hooks,
     )
+    app.jobs.on_output = partial(list_output, app)
     app.jobs.notes = SavingNotes(paths.cache)
     app.jobs.limits = lambda role: queue_limits(app.settings.current, role)
     app.hooks.app_started.add(begin_index, "library index")
@@ -75,10 +75,15 @@ def begin_index(app: App, api: FastAPI) -> None:
     app.cards.begin()
 
 
-def list_new_model(cards: Cards, output: OutputRecord) -> None:
-    """Add a job's new model file to the lists and cards, before the job's end is told."""
+def list_output(app: App, job: str, output: OutputRecord) -> None:
+    """Add a job's new model file to the lists and cards, before the job's end is told; a picture to its library.
+
+    Pictures of a terminal are found by the server's library.
+    """
     if output.kind == MODEL:
-        cards.renew(output.facts["model_kind"])
+        app.cards.renew(output.facts["model_kind"])
+    elif not app.jobs.process:
+        app.recorder.note(job, output)
 
 
 def cached_tokenizer(folder: Path) -> Callable[[], Tokenizer]:

@@ -154,6 +154,7 @@ async def running(app: App, api: FastAPI, page: RootPage, address: str) -> Async
     watch.add_done_callback(told_if_failed)
     yield
     watch.cancel()
+    app.galleries.stop()
     stop.set()
     if app.process:
         app.process.release_jobs()

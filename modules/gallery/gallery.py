@@ -12,10 +12,12 @@ from modules.base.border import logged, outcome
 from modules.base.errors import NotFound, WebUIError
 from modules.gallery.facts import PICTURE_ENDINGS, read_picture_facts
 from modules.gallery.index import FoundFile, PictureIndex, PictureRow, Root
+from modules.gallery.looks import Looks
 from modules.gallery.scan import Changes, folder_changes, put_files, read_changes, root_changes
 from modules.gallery.schema import HERE
 from modules.gallery.search import PictureSearch
 from modules.gallery.thumbnails import Thumbnails
+from modules.gallery.watching import watch_library
 
 FORGOTTEN_AFTER = 90 * 24 * 3600.0      # seconds after which a picture that is gone and not marked is forgotten
 
@@ -63,18 +65,29 @@ class Gallery:
             PictureSearch(self.index), thumbnails, origins, foreign
         )
         self.outputs = self.index.add_root(outputs.resolve(), read_only=False, own=True)
+        self.looks = Looks(self.index, self.thumbnail, self.wait_stopping)
         self.indexing = Indexing()
         self.watchers: list[Callable[[], object]] = []
-        self._scanning, self._begun, self._scanned = threading.Lock(), threading.Event(), threading.Event()
-        self._stopping = threading.Event()
+        self._scanning, self._scanned, self._stopping = threading.Lock(), threading.Event(), threading.Event()
+        self._beginning, self._begun = threading.Lock(), False
 
     # Keeping in step -------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Start the first scan in the background, once."""
-        if not self._begun.is_set():
-            self._begun.set()
-            self.refresh()
+        """Start the first scan and the watching in the background, once."""
+        with self._beginning:
+            if self._begun:
+                return
+            self._begun = True
+        threading.Thread(target=self._follow, name="picture library", daemon=True).start()
+
+    def _follow(self) -> None:
+        self._scan_logged()
+        logged(watch_library, self, self._stopping, failure="The picture folders are no longer watched")
+
+    def roots_there(self) -> list[Root]:
+        """Return the folders that can be looked into now."""
+        return [root for root in self.index.roots() if Path(root.path).is_dir()]
 
     def refresh(self) -> None:
         """Start a scan of all folders in the background."""
@@ -82,6 +95,10 @@ class Gallery:
 
     def stop(self) -> None:
         self._stopping.set()
+
+    def wait_stopping(self, seconds: float) -> bool:
+        """Wait a while; return whether the library is to end its work."""
+        return self._stopping.wait(seconds)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the first scan; return whether it has ended."""
@@ -106,7 +123,7 @@ class Gallery:
             self.index.forget_missing(time.time() - FORGOTTEN_AFTER)
             return read
 
-    def scan_changed(self, folders: Mapping[int, Collection[str]]) -> int:
+    def scan_changed(self, folders: Mapping[int, set[str]]) -> int:
         """Bring the index in step with some folders of each root; each without those below it."""
         with self._scanning:
             roots = {root.id: root for root in self.index.roots()}

@@ -119,13 +119,16 @@ class PictureIndex:
 
     # Files -----------------------------------------------------------------------------------------
 
-    def known_files(self, root: int) -> dict[str, tuple[int, int, int, str]]:
-        """Return place → id, size, modification time and state, of all files of a folder but those in the trash."""
-        rows = self.read(
-            "SELECT folder, name, id, size, modified, state FROM pictures WHERE root = ? AND state != ?",
-            (root, TRASHED),
+    def known_files(self, root: int, folder: str | None = None) -> dict[str, tuple[int, int, int, str]]:
+        """Return place → id, size, modification time and state, of all files of a root but those in the trash.
+
+        folder: only those of this one
+        """
+        sql = "SELECT folder, name, id, size, modified, state FROM pictures WHERE root = ? AND state != ?"
+        rows = self.read(sql, (root, TRASHED)) if folder is None else self.read(
+            f"{sql} AND folder = ?", (root, TRASHED, folder)
         )
-        return {(f"{folder}/{name}" if folder else name): (*rest,) for folder, name, *rest in rows}      # type: ignore[misc]
+        return {(f"{at}/{name}" if at else name): (*rest,) for at, name, *rest in rows}      # type: ignore[misc]
 
     def put(self, root: int, files: Sequence[tuple[FoundFile, PictureFacts]]) -> None:
         """Add files, or bring those at the same places up to date, in one transaction."""
@@ -190,6 +193,17 @@ class PictureIndex:
                 " AND NOT EXISTS (SELECT 1 FROM picture_texts AS t WHERE t.id = pictures.id AND t.note != '')",
                 (GONE, before, TAG_TRAIT),
             ).rowcount
+
+    def looks(self, picture: int) -> int | None:
+        """Return how a picture looks, None if that is not known."""
+        rows = self.read("SELECT looks FROM pictures WHERE id = ?", (picture,))
+        return rows[0][0] if rows else None
+
+    def set_looks(self, looks: Mapping[int, int]) -> None:
+        """Set how pictures look; no list changes by that."""
+        with self.database.open() as db:
+            values = [(value, each) for each, value in looks.items()]
+            db.executemany("UPDATE pictures SET looks = ? WHERE id = ?", values)
 
     def mark_broken(self, picture: int, why: str) -> None:
         with self.changing() as db:
@@ -321,6 +335,12 @@ class PictureIndex:
 
     # Parents ---------------------------------------------------------------------------------------
 
+    def parents_of(self, picture: int) -> list[tuple[int, str]]:
+        return self.read("SELECT parent, how FROM parents WHERE child = ? ORDER BY parent", (picture,))  # type: ignore
+
+    def children_of(self, picture: int) -> list[tuple[int, str]]:
+        return self.read("SELECT child, how FROM parents WHERE parent = ? ORDER BY child", (picture,))  # type: ignore
+
     def add_parents(self, child: int, parents: Iterable[tuple[int, str]]) -> None:
         with self.changing() as db:
             db.executemany("INSERT OR IGNORE INTO parents (child, parent, how) VALUES (?, ?, ?)",
@@ -418,5 +438,9 @@ FILE_COLUMNS = (
     "size", "modified", "at", "day", "width", "height", "format", "kind", "program", "broken", "digest", "model",
     "sampler", "seed", "steps", "cfg", "denoising",
 )
-UPDATE_FILE = ", ".join(f"{name} = excluded.{name}" for name in FILE_COLUMNS if name not in ("at", "day"))
+# a file of other content looks different
+UPDATE_FILE = (
+    ", ".join(f"{name} = excluded.{name}" for name in FILE_COLUMNS if name not in ("at", "day"))
+    + ", looks = CASE WHEN digest = excluded.digest THEN looks END"
+)
 SELECT_PICTURE = f"SELECT {', '.join(PictureRow._fields)} FROM pictures"

@@ -48,10 +48,9 @@ def root_changes(index: PictureIndex, root: Root, skipped: Collection[str] = ())
 
 def folder_changes(index: PictureIndex, root: Root, folders: Collection[str]) -> Changes:
     """Return how some folders below a root differ from the index, each without those below it."""
-    known, changes = index.known_files(root.id), Changes()
+    changes = Changes()
     for folder in folders:
-        mine = {place: about for place, about in known.items() if place.rpartition("/")[0] == folder}
-        some = changes_of(mine, files_in(Path(root.path, folder), folder))
+        some = changes_of(index.known_files(root.id, folder), files_in(Path(root.path, folder), folder))
         changes.new += some.new
         changes.gone += some.gone
     return changes

@@ -60,8 +60,3 @@ def cosines() -> npt.NDArray[np.float64]:
     """Return the lowest rows of the discrete cosine transform (type II), (8, 32)."""
     places = (2 * np.arange(LOOKED_AT_SIDE) + 1) / (2 * LOOKED_AT_SIDE)
     return np.cos(math.pi * np.outer(np.arange(LOW_FREQUENCIES), places))
-
-
-def distances(looks: int, others: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Return the number of different bits, 0 to 64, between one picture's looks and others'."""
-    return np.bitwise_count(others ^ np.int64(looks))

@@ -164,3 +164,13 @@ def test_many_come_as_one_file(shelf):
     sheet = shelf.post(f"{LIBRARY}/contact-sheet", json={"pictures": chosen}, auth=ALICE)
     assert sheet.text.count("<figure>") == 3 and "attachment" in sheet.headers["content-disposition"]
     assert shelf.get(f"{LIBRARY}/zip?pictures=1,x", auth=ALICE).status_code == 422
+
+
+def test_relations_are_answered_for_ones_own_pictures_alone(shelf):
+    [first] = ids_of(shelf, q="seed:1")
+    family = shelf.get(f"{LIBRARY}/pictures/{first}/family", auth=ALICE).json()
+    assert [node["id"] for node in family["nodes"]] == [first] and family["edges"] == []
+    assert shelf.get(f"{LIBRARY}/pictures/{first}/similar?limit=5", auth=ALICE).json()["pictures"] == []
+    assert shelf.get(f"{LIBRARY}/duplicates", auth=ALICE).json()["groups"] == []
+    unknown = max(ids_of(shelf, BOB)) + 1
+    assert shelf.get(f"{LIBRARY}/pictures/{unknown}/family", auth=BOB).status_code == 404

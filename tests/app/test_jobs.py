@@ -274,7 +274,8 @@ def beside(tmp_path):
     """Jobs of which merges need no device, and what is told of their outputs."""
     outputs = []
     found = Jobs(
-        JobStore(tmp_path / "easel.sqlite"), needs_device=lambda kind: kind != "merge", on_output=outputs.append
+        JobStore(tmp_path / "easel.sqlite"), needs_device=lambda kind: kind != "merge",
+        on_output=lambda job, output: outputs.append(output),
     )
     found.outputs = outputs
     found.attach(Scribe())

@@ -1,0 +1,58 @@
+"""/easel/v1/library: what a picture was made from, what looks like it, and which pictures are there twice."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from modules.api.library import PictureId, gallery_of, picture_entry, shown_name
+from modules.api.routing import owner, router
+from modules.app.app import App
+from modules.app.picture_recorder import MADE_FROM_OTHERS
+from modules.base.accounts import Role
+from modules.gallery.family import relatives_of
+from modules.gallery.schema import HERE
+
+MOST_GROUPS = 500      # of duplicates in one answer
+
+
+def routes(app: App) -> APIRouter:
+    api = router("library", "/easel/v1/library", Role.GUEST)
+
+    @api.get("/pictures/{picture}/family")
+    def family(picture: PictureId, request: Request) -> dict[str, Any]:
+        """What a picture was made from and what was made of it; edges are parent, child, how."""
+        gallery = gallery_of(app, request)
+        row = gallery.index.picture(picture)
+        if row.job and row.kind in MADE_FROM_OTHERS:
+            app.recorder.find_parents(owner(request), row)
+        found = relatives_of(gallery, row)
+        how = {child: way for _, child, way in found.relations}
+        nodes = [
+            {
+                "id": each.id, "name": shown_name(each), "version": picture_entry(each)["version"],
+                "how": how.get(each.id, ""), "missing": each.state != HERE,
+            }
+            for each in found.members.values()
+        ]
+        return {"nodes": nodes, "edges": [list(each) for each in sorted(found.relations)]}
+
+    @api.get("/pictures/{picture}/similar")
+    def similar(
+        picture: PictureId, request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 24
+    ) -> dict[str, Any]:
+        """Pictures that look like one, nearest first; `waiting` is the number that have not been looked at yet."""
+        gallery = gallery_of(app, request)
+        rows = gallery.looks.similar(gallery.index.picture(picture), limit)
+        return {"pictures": [picture_entry(row) for row in rows], "waiting": len(gallery.looks.unknown())}
+
+    @api.get("/duplicates")
+    def duplicates(request: Request) -> dict[str, Any]:
+        """Groups of pictures that are the same in content, or in looks and shape; the newest group first."""
+        gallery = gallery_of(app, request)
+        waiting = gallery.looks.begin()
+        groups = gallery.looks.duplicates()[:MOST_GROUPS]
+        return {"groups": [[picture_entry(row) for row in rows] for rows in groups], "waiting": waiting}
+
+    return api
