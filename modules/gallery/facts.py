@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -14,14 +14,14 @@ from modules.base.errors import WebUIError
 from modules.base.limits import MAX_NAME
 from modules.imaging.folders import content_of
 from modules.imaging.read import open_image, read_metadata
+from modules.metadata.contents import picture_contents
+from modules.metadata.dialects.infotexts import infotext_program, is_infotext
 from modules.metadata.formats import picture_digest
 from modules.params.infotext import Infotext, split_infotext
 
 PICTURE_ENDINGS = frozenset({"png", "jpg", "jpeg", "webp", "avif", "gif", "bmp"})
 MOST_TRAITS = 200             # LoRAs of one picture
 LARGEST_SEED = 2**63 - 1      # of SQLite's integers
-EASEL = "+easel."                # in the version that generation data name
-MANIFEST_TEXT = "easel"         # the key of the text with a manifest
 LORA_TAG = re.compile(r"<lora:([^:<>]{1,500})[:>]", re.IGNORECASE)
 HASHES = re.compile(r"([^:,]+):\s*[0-9a-fA-F]+")
 FOLDER_KINDS = {
@@ -75,17 +75,17 @@ def read_picture_facts(path: Path) -> PictureFacts:
 def facts_of_content(content: bytes, path: Path) -> PictureFacts:
     """Return the facts of a whole file. Raises InvalidImage or TooLarge."""
     image = open_image(content)
-    metadata = read_metadata(content)
+    infotext, program = data_of_picture(content)
     digest = outcome(picture_digest, content)
-    said = split_infotext(metadata.infotext)
+    said = split_infotext(infotext)
     return PictureFacts(
         width=image.width,
         height=image.height,
         format=image.format or "",
         kind=kind_of_picture(path, said),
-        program=program_of(said, metadata.items),
+        program=program,
         digest=sha256(content).hexdigest() if isinstance(digest, Exception) else digest,
-        infotext=metadata.infotext,
+        infotext=infotext,
         prompt=said.prompt,
         negative=said.negative_prompt,
         **facts_of_pairs(said),
@@ -150,14 +150,17 @@ def kind_of_picture(path: Path, said: Infotext) -> str:
     return "txt2img" if pairs else "other"
 
 
-def program_of(said: Infotext, texts: Mapping[str, str]) -> str:
-    """Return the program that wrote the file's data, "" if nobody knows."""
-    if said.pairs:
-        version = str(said.pairs.get("Version", ""))
-        return "Easel" if EASEL in version or MANIFEST_TEXT in texts else "A1111"
-    software = texts.get("Software", "").strip()
-    return software[:60] if software else next((name for key, name in PROGRAM_KEYS.items() if key in texts), "")
+def data_of_picture(content: bytes) -> tuple[str, str]:
+    """Return a picture's generation data, converted if another program wrote them, and the program, "" if unknown.
 
-
-# keys of texts by which other programs' files are told apart
-PROGRAM_KEYS = {"invokeai_metadata": "InvokeAI", "sd-metadata": "InvokeAI", "workflow": "ComfyUI", "prompt": "ComfyUI"}
+    A1111's text is looked for first, since most pictures have it and all else takes longer. Raises InvalidImage or
+    TooLarge.
+    """
+    usual = read_metadata(content).infotext
+    if is_infotext(usual):
+        return usual, infotext_program(split_infotext(usual))
+    found = picture_contents(content)
+    first = next((each for each in found.programs if each.infotext == found.pasted), None) or next(
+        iter(found.programs), None
+    )
+    return found.pasted or usual, first.program if first else ""

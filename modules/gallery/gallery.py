@@ -12,12 +12,15 @@ from modules.base.border import logged, outcome
 from modules.base.errors import NotFound, WebUIError
 from modules.gallery.facts import PICTURE_ENDINGS, read_picture_facts
 from modules.gallery.index import FoundFile, PictureIndex, PictureRow, Root
-from modules.gallery.looks import Looks
+from modules.gallery.looks import SAME, Looks
 from modules.gallery.scan import Changes, folder_changes, put_files, read_changes, root_changes
 from modules.gallery.schema import HERE
 from modules.gallery.search import PictureSearch
-from modules.gallery.thumbnails import Thumbnails
+from modules.gallery.thumbnails import Thumbnails, looks_of
 from modules.gallery.watching import watch_library
+from modules.imaging.read import open_image
+from modules.imaging.thumbnail import content_thumbnail
+from modules.metadata.formats import picture_digest
 
 FORGOTTEN_AFTER = 90 * 24 * 3600.0      # seconds after which a picture that is gone and not marked is forgotten
 
@@ -176,8 +179,30 @@ class Gallery:
         self.tell()
         return row.id if row else None
 
-    def _file_at(self, path: Path) -> FoundFile | None:
-        place = outcome(path.resolve().relative_to, self.outputs.path)
+    def edited(self, path: Path) -> None:
+        """Read a file again whose data its owner has changed: from now on they are what was recorded."""
+        for root in self.index.roots():
+            if file := self._file_at(path, root):
+                put_files(self.index, root, [(file, read_picture_facts(path))])
+                if row := self.index.at_place(root.id, file.folder, file.name):
+                    self.index.accept_data([row.id])
+                self.tell()
+
+    def matches(self, content: bytes) -> list[tuple[PictureRow, str]]:
+        """Return pictures that are the same as a file's, best first, and how: `pixels` or `looks`. Raises InvalidImage.
+
+        For a file that has lost its data, such as in an image editor.
+        """
+        digest = outcome(picture_digest, content)
+        equal = [] if isinstance(digest, Exception) else self.index.with_digest(digest)
+        image = open_image(content)
+        near = self.looks.nearest(looks_of(content_thumbnail(content)), SAME, image.width / max(image.height, 1))
+        self.looks.begin()
+        others = self.index.rows([number for number, _ in near if number not in {row.id for row in equal}])
+        return [*((row, "pixels") for row in equal), *((row, "looks") for row in others)]
+
+    def _file_at(self, path: Path, root: Root | None = None) -> FoundFile | None:
+        place = outcome(path.resolve().relative_to, (root or self.outputs).path)
         if isinstance(place, Exception) or path.suffix[1:].lower() not in PICTURE_ENDINGS:
             return None
         if any(part.startswith(".") for part in place.parts):

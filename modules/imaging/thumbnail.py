@@ -22,10 +22,20 @@ def picture_pixels(path: Path) -> int:
         raise InvalidImage("The picture cannot be read.", "Its file is gone or damaged.") from error
 
 
+def content_thumbnail(content: bytes) -> bytes:
+    """Return a small JPEG of a picture's content. Raises InvalidImage."""
+    return small_jpeg(BytesIO(content))
+
+
 def thumbnail_jpeg(path: Path) -> bytes:
     """Return a small JPEG of a picture's file. Raises InvalidImage."""
+    return small_jpeg(path)
+
+
+def small_jpeg(source: Path | BytesIO) -> bytes:
+    """Return a small JPEG of a picture. Raises InvalidImage."""
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
             image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
             small = apply_orientation(image).convert("RGB")

@@ -53,7 +53,7 @@ def test_details_file_and_thumbnail_are_the_pictures(shelf):
     [row] = listed(shelf, q="seed:1")["pictures"]
     details = shelf.get(f"{LIBRARY}/pictures/{row['id']}", auth=ALICE).json()
     assert details["infotext"] == infotext(Seed=1) and ["Seed", "1"] in details["pairs"]
-    assert (details["path"], details["program"], details["tampered"]) == ("txt2img-images/1.png", "A1111", False)
+    assert (details["path"], details["program"], details["tampered"]) == ("txt2img-images/1.png", "AUTOMATIC1111", False)
     file = shelf.get(f"{LIBRARY}/pictures/{row['id']}/file", auth=ALICE)
     path = shelf.easel.flags.paths.outputs / "alice/txt2img-images/1.png"
     assert file.content == path.read_bytes() and file.headers["content-type"] == "image/png"

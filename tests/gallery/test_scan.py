@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 from pathlib import Path
@@ -39,7 +41,7 @@ def test_facts_are_the_files_own(tmp_path):
     save(tmp_path / "outputs/txt2img-images/a.png", infotext("fox <lora:ink:1>", Seed=7, **{"TI hashes": '"bad: 12ab"'}), 1)
     library.scan()
     row = only(library)
-    assert (row.width, row.height, row.format, row.kind, row.program) == (16, 16, "PNG", "txt2img", "A1111")
+    assert (row.width, row.height, row.format, row.kind, row.program) == (16, 16, "PNG", "txt2img", "AUTOMATIC1111")
     assert (row.model, row.seed, row.broken) == ("sticker", 7, "")
     assert library.index.traits(row.id, "lora") == ["ink"] and library.index.traits(row.id, "embedding") == ["bad"]
 
@@ -216,3 +218,43 @@ def test_a_thumbnail_is_made_once_and_shared_by_equal_pictures(tmp_path):
     library.scan()
     thumbnails = {library.thumbnail(row) for row in library.search.page(Wanted(), 0, 9).rows}
     assert len(thumbnails) == 1 and len(list((tmp_path / "thumbnails").rglob("*.jpg"))) == 1
+
+
+def test_what_other_programs_wrote_is_found_by_the_same_words(tmp_path):
+    library = gallery(tmp_path)
+    graph = {"3": {"class_type": "KSampler", "inputs": {"seed": 5, "steps": 9, "cfg": 4.5, "sampler_name": "euler",
+                   "scheduler": "normal", "denoise": 1.0, "model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0],
+                   "latent_image": ["5", 0]}},
+             "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sticker.safetensors"}},
+             "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 16, "height": 16, "batch_size": 1}},
+             "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a violet owl", "clip": ["4", 1]}},
+             "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "text", "clip": ["4", 1]}},
+             "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
+             "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "ComfyUI"}}}
+    path = tmp_path / "outputs/ComfyUI_00001_.png"
+    path.write_bytes(png(Image.new("RGB", (16, 16)), "", {"prompt": json.dumps(graph)}))
+    library.scan()
+    assert names(library, "owl seed:5 steps:9 program:comfy model:sticker") == ["ComfyUI_00001_.png"]
+
+
+def test_a_saved_edit_is_what_was_recorded(tmp_path):
+    library = gallery(tmp_path)
+    path = save(tmp_path / "outputs/a.png", infotext("a fox"), 1)
+    library.scan()
+    with Image.open(path) as image:
+        path.write_bytes(png(image, infotext("a cat")))
+    library.edited(path)
+    assert names(library, "cat -is:changed") == ["a.png"] and library.scan() == 0
+
+
+def test_a_file_without_data_is_known_by_its_pixels_or_its_looks(tmp_path):
+    library = gallery(tmp_path)
+    path = save(tmp_path / "outputs/a.png", infotext("a fox"), 1, size=(64, 64))
+    save(tmp_path / "outputs/b.png", infotext("another"), 2, size=(64, 64))
+    library.scan()
+    library.looks.fill()
+    with Image.open(path) as image:
+        bare, jpeg = png(image, ""), io.BytesIO()
+        image.save(jpeg, "JPEG", quality=90)
+    assert [(row.name, how) for row, how in library.matches(bare)] == [("a.png", "pixels")]
+    assert [(row.name, how) for row, how in library.matches(jpeg.getvalue())] == [("a.png", "looks")]
