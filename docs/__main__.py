@@ -10,7 +10,14 @@ from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from modules.base.errors import Invalid
 from modules.base.fields import declared_params, defaults
+from modules.imaging.save import FileFormat, encode_image
+from modules.metadata.dialects.table import DIALECTS
+from modules.metadata.formats import metadata_format
+from modules.metadata.pieces import FileMetadata
 from modules.params.img2img import Img2Img
 from modules.params.merge import Conversion, Extraction, Merge
 from modules.params.txt2img import Generation, Txt2Img
@@ -124,12 +131,46 @@ def fields(cls: type, without: type | None = None) -> str:
     return table(("field", "default", ""), rows)
 
 
+def programs() -> str:
+    rows = [(each.name, ", ".join(each.aliases), each.places) for each in DIALECTS]
+    return table(("program", "likewise", "where it writes"), rows)
+
+
+PARTS = {      # of metadata, and a value of each to try
+    "texts": FileMetadata((("any key", "a text"),)),
+    "comment": FileMetadata((("comment", "a text"),)),
+    "EXIF": FileMetadata(exif=b"MM\0*\0\0\0\x08\0\0\0\0\0\0"),
+    "XMP": FileMetadata(xmp=b"<x/>"),
+    "IPTC": FileMetadata(iptc=b"8BIM"),
+}
+
+
+def picture_formats() -> str:
+    """Which parts of metadata each format has a place for, by trying."""
+    rows = []
+    for ending in ("png", "jpg", "webp", "avif"):
+        content = encode_image(Image.new("RGB", (8, 8)), FileFormat(ending), "")
+        found = metadata_format(content)
+        rows.append((found.name, *("yes" if can_hold(content, part) else "" for part in PARTS.values())))
+    return table(("format", *PARTS), rows)
+
+
+def can_hold(content: bytes, part: FileMetadata) -> bool:
+    try:
+        metadata_format(content).write(content, part)
+    except Invalid:
+        return False
+    return True
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "flags": flag_groups,
     "unused flags": unused_flags,
     "samplers": samplers,
     "schedules": schedules,
+    "picture formats": picture_formats,
+    "programs": programs,
     "fields": lambda: fields(Generation),
     "fields of txt2img": lambda: fields(Txt2Img, Generation),
     "fields of img2img": lambda: fields(Img2Img, Generation),

@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from modules.metadata.contents import picture_contents
+from modules.metadata.dialects.dialect import ConvertedData, PictureTexts
+from modules.metadata.dialects.invokeai import a1111_weights
+from modules.metadata.dialects.table import programs_data
 from modules.params.infotext import split_infotext
 from tests.imaging.test_read import chunk, png
+from tests.metadata.layouts import CIVITAI, COMFY, DRAW_THINGS, EASY, FOOOCUS, INVOKE_2, INVOKE_3, SWARM, WORKFLOW
+from tests.metadata.test_hidden import NOVELAI
 
 
 def texts_png(size=(64, 96), **texts):
@@ -100,3 +107,58 @@ def test_a_comfyui_graph_may_be_a_loop_or_lead_nowhere(loop):
 def test_a_text_called_prompt_need_not_be_comfyuis(text):
     found = picture_contents(texts_png(prompt=text))
     assert not found.programs and [each.text for each in found.texts] == [text]
+
+
+# Texts from anybody --------------------------------------------------------------------------------
+
+KEYS = (
+    "image", "prompt", "v2", "caption", "char_captions", "loras", "loraweights", "model", "name", "inputs", "class_type",
+    "text", "nodes", "links", "widgets_values", "base_model", "version", "sampler", "seed", "size", "extraMetadata",
+    "sui_image_params", "extra", "airs", "use_stable_diffusion_model", "use_lora_model", "v4_prompt",
+)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = ("parameters", "prompt", "workflow", "Comment", "invokeai_metadata", "sd-metadata", "hidden in the pixels")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_any_json_in_any_place_is_read_or_left_alone(data):
+    layouts = (COMFY, WORKFLOW, INVOKE_3, INVOKE_2, FOOOCUS, SWARM, DRAW_THINGS, CIVITAI, EASY, NOVELAI)
+    layout = dict(data.draw(st.sampled_from(layouts)))
+    for key in data.draw(st.lists(st.sampled_from(sorted(layout)), max_size=3)):
+        layout[key] = data.draw(JSON_VALUES)
+    text = json.dumps(layout)
+    texts = {"Software": "NovelAI", **dict.fromkeys(data.draw(st.sets(st.sampled_from(FIELDS), min_size=1)), text)}
+    for found in programs_data(PictureTexts(texts, (64, 96), {"exif:UserComment": text})):
+        assert isinstance(found.infotext, str) and set(found.keys) <= {*texts, "exif:UserComment", "Description"}
+        assert all(isinstance(part, str) for pair in found.readable for part in pair)
+
+
+@pytest.mark.parametrize(("line", "prompt"), [
+    ("a (red fox)1.3 and ink++", "a (red fox:1.3) and (ink:1.21)"), ("semi-realistic c- art", "semi-realistic (c:0.9) art"),
+    ("(a fox)- b", "(a fox:0.9) b"), ("a - b, x+y", "a - b, x+y"), ("(a, (b)1.2)", "(a, (b:1.2))"), ("", ""),
+])
+def test_invokeais_weights_are_written_as_a1111_writes_them(line, prompt):
+    assert a1111_weights(line, ConvertedData()) == prompt
+
+
+def test_what_has_no_equal_is_said():
+    said = {**FOOOCUS, "sampler": "res_multistep", "scheduler": "turbo"}
+    [found] = programs_data(PictureTexts({"parameters": json.dumps(said)}, (64, 96)))
+    assert any("res_multistep" in note for note in found.notes) and any("turbo" in note for note in found.notes)
+    assert any("Fooocus V2" in note for note in found.notes) and "Sampler" not in split_infotext(found.infotext).pairs
+
+
+def test_figures_of_novelai_4_have_captions_of_their_own():
+    comment = {
+        "prompt": "a harbour", "uc": "bad", "steps": 28, "sampler": "k_euler", "seed": 1, "scale": 5,
+        "v4_prompt": {"caption": {"base_caption": "a harbour", "char_captions": [{"char_caption": "a girl", "centers": []}]}},
+        "v4_negative_prompt": {"caption": {"char_captions": [{"char_caption": "hat"}, {"char_caption": ""}]}},
+    }
+    [found] = programs_data(PictureTexts({"Software": "NovelAI", "Comment": json.dumps(comment)}, (64, 96)))
+    text = split_infotext(found.infotext)
+    assert (text.prompt, text.negative_prompt) == ("a harbour\na girl", "bad\nhat")

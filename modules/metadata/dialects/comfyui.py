@@ -255,12 +255,8 @@ def comfy_texts(graph: ComfyGraph, start: Any, which: str) -> Iterator[str]:
 
 def add_comfy_pass(graph: ComfyGraph, sampler: ComfyNode, made: ConvertedData) -> None:
     values = comfy_values(graph, sampler)
-    made.add("Steps", number_or_none(values.get("steps")))
     made.add_sampler(text_or_empty(values.get("sampler_name")), text_or_empty(values.get("scheduler")))
-    made.add("CFG scale", number_or_none(values.get("cfg")))
-    made.add("Seed", number_or_none(values.get("seed", values.get("noise_seed"))))
-    if "guidance" in values:
-        made.add("Distilled CFG Scale", number_or_none(values["guidance"]))
+    made.add_numbers(values, {"steps": "Steps", "cfg": "CFG scale", "noise_seed": "Seed", "seed": "Seed"})
 
 
 def comfy_values(graph: ComfyGraph, sampler: ComfyNode) -> dict[str, Any]:

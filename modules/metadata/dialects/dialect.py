@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, TypeAlias
 
-from modules.params.infotext import ordered, write_infotext
+from modules.params.infotext import FEWEST_PAIRS, ordered, write_infotext
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import SCHEDULES
 
@@ -89,8 +90,8 @@ def text_or_empty(value: Any) -> str:
 
 
 def number_or_none(value: Any) -> int | float | None:
-    """Return a number, also if it is written as a text."""
-    if isinstance(value, bool):
+    """Return a finite number, also if it is written as a text."""
+    if isinstance(value, bool) or isinstance(value, float) and not isfinite(value):
         return None
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,20}(?:\.\d{1,20})?", value):
         return float(value) if "." in value else int(value)
@@ -160,6 +161,15 @@ class ConvertedData:
         if value not in (None, ""):
             self.pairs[key] = value
 
+    def add_numbers(self, said: Mapping[str, Any], keys: Mapping[str, str]) -> None:
+        """Add pairs for numbers of a JSON object. keys: its key → the pair's."""
+        for name, key in keys.items():
+            self.add(key, number_or_none(said.get(name)))
+
+    def add_size(self, width: Any, height: Any, otherwise: str = "") -> None:
+        sides = number_or_none(width), number_or_none(height)
+        self.add("Size", f"{sides[0]:g}x{sides[1]:g}" if sides[0] and sides[1] else otherwise)
+
     def add_sampler(self, name: str, schedule: str = "") -> None:
         """Add sampler and schedule type by any program's names; an unknown one is told and left out."""
         sampler = SAMPLERS.get(comfy_sampler(name))
@@ -180,9 +190,9 @@ class ConvertedData:
             self.prompt = f"{self.prompt} <lora:{called}:{number_text(strength)}>".strip()
 
     def told(self, program: str, keys: tuple[str, ...], readable: LabelledValues) -> ProgramData:
-        """Return what there is as a program's data; without a prompt or pairs it has no infotext."""
-        wanted = self.prompt or self.negative_prompt or self.pairs
-        text = write_infotext(self.prompt, self.negative_prompt, ordered(self.pairs)) if wanted else ""
+        """Return what there is as a program's data; too few pairs to be read as such are left out."""
+        pairs = ordered(self.pairs) if len(self.pairs) >= FEWEST_PAIRS else {}
+        text = write_infotext(self.prompt, self.negative_prompt, pairs)
         return ProgramData(program, keys, text, readable, tuple(dict.fromkeys(self.notes)))
 
 

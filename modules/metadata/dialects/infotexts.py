@@ -51,5 +51,5 @@ INFOTEXTS = Dialect(
     "AUTOMATIC1111",
     'text "parameters" (PNG), EXIF comment (JPEG, WebP, AVIF), comment (GIF); hidden in the lowest bits of the pixels',
     read_infotext_program,
-    ("Easel", "SD Forge", "A1111"),
+    ("A1111", "Easel", "SD Forge", "SD.Next"),
 )

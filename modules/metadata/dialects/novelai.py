@@ -23,6 +23,7 @@ from modules.sampling.samplers import SAMPLERS
 
 NOVELAI_PROGRAM = "NovelAI"                 # in the text "Software"
 NOVELAI_CLIP_SKIP, NOVELAI_ENSD = 2, 31337
+NOVELAI_TEXTS = ("Title", "Description", "Software", "Source", "Generation time")
 USUAL_SAMPLER = "Euler a"           # NovelAI's, and A1111's replacement for an unknown name
 NUMERIC_WEIGHT = re.compile(r"-?\d(?:\.\d)?\d?::")
 
@@ -36,9 +37,7 @@ def read_novelai(said: PictureTexts) -> ProgramData | None:
         return None
     comment = json_object(texts.get("Comment", ""))
     keys = tuple(name for name in (key, "Description") if name in said.texts)
-    readable = readable_pairs(
-        {name: value for name, value in texts.items() if name not in ("Comment", "parameters")} | comment
-    )
+    readable = readable_pairs({name: texts[name] for name in NOVELAI_TEXTS if name in texts} | comment)
     if not comment:
         return ProgramData(NOVELAI_PROGRAM, keys, "", readable, ("NovelAI's text is malformed.",))
     return novelai_conversion(comment, texts, said).told(NOVELAI_PROGRAM, keys, readable)
