@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
 from modules.api.library import PictureId, gallery_of, picture_entry, shown_name
-from modules.api.routing import owner, router
+from modules.api.routing import account, owner, router
 from modules.app.app import App
 from modules.app.picture_recorder import MADE_FROM_OTHERS
 from modules.base.accounts import Role
+from modules.base.limits import Id
 from modules.gallery.family import relatives_of
 from modules.gallery.schema import HERE
+from modules.requests.make_again import compare_again, make_again
 
 MOST_GROUPS = 500      # of duplicates in one answer
 
@@ -54,5 +58,22 @@ def routes(app: App) -> APIRouter:
         waiting = gallery.looks.begin()
         groups = gallery.looks.duplicates()[:MOST_GROUPS]
         return {"groups": [[picture_entry(row) for row in rows] for rows in groups], "waiting": waiting}
+
+    @api.post("/pictures/{picture}/again")
+    def again(picture: PictureId, request: Request) -> dict[str, str]:
+        """Make a picture again, without saving it; the answer has the job."""
+        gallery = gallery_of(app, request)
+        row = gallery.index.picture(picture)
+        return {"job": make_again(app, account(request), row, gallery.index.texts(row.id)[0])}
+
+    @api.get("/pictures/{picture}/again/{job}")
+    async def compared(picture: PictureId, job: Id, request: Request) -> dict[str, Any]:
+        """How far the picture of that job is the same, pixel by pixel."""
+        gallery = gallery_of(app, request)
+        row = await asyncio.to_thread(gallery.index.picture, picture)
+        record = await asyncio.to_thread(app.jobs.get, job, owner(request))
+        path = await asyncio.to_thread(gallery.path_of, row)
+        async with app.decoding.room(2 * row.width * row.height):
+            return asdict(await asyncio.to_thread(compare_again, row, path, record))
 
     return api

@@ -19,17 +19,19 @@ SEEDS = ("seed", "subseed")
 INPUT_FIELDS = ("init_images", "mask", "images")      # names of pictures that were sent
 
 
-def run_again(app: App, record: JobRecord, account: Account, new_seed: bool) -> str:
+def run_again(app: App, record: JobRecord, account: Account, new_seed: bool, save: bool | None = None) -> str:
     """Queue the same job again; returns the new job's id.
+
+    save: also into the outputs folder; None is as before
 
     Raises Forbidden, Invalid, OverQuota or Draining. If its files are missing by now, the new job ends with an error.
     """
     drawn = {name: draw_seed(-1) for name in SEEDS if name in record.params} if new_seed else {}
     known = {name: value for name, value in record.settings.items() if name in SETTING_NAMES}
     settings = change_settings(Settings(), known | servers_settings(app.settings.current))
-    params = {**record.params, **drawn}
-    check_admission(app, account, JOB_KINDS[record.kind], params, record.save and settings.samples_save)
-    return app.jobs.submit(record.kind, params, settings, account, record.save)
+    params, saved = {**record.params, **drawn}, record.save if save is None else save
+    check_admission(app, account, JOB_KINDS[record.kind], params, saved and settings.samples_save)
+    return app.jobs.submit(record.kind, params, settings, account, saved)
 
 
 def servers_settings(current: Settings) -> dict[str, Any]:

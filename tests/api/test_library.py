@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 
 import pytest
@@ -12,6 +13,7 @@ from modules.commands.assemble import assemble
 from modules.commands.serve import application
 from modules.settings.flags import parse_flags
 from tests.gallery.pictures import infotext, save
+from tests.servers import settled
 
 ALICE, BOB = ("alice", "a-secret"), ("bob", "b-secret")
 LIBRARY = "/easel/v1/library"
@@ -174,3 +176,34 @@ def test_relations_are_answered_for_ones_own_pictures_alone(shelf):
     assert shelf.get(f"{LIBRARY}/duplicates", auth=ALICE).json()["groups"] == []
     unknown = max(ids_of(shelf, BOB)) + 1
     assert shelf.get(f"{LIBRARY}/pictures/{unknown}/family", auth=BOB).status_code == 404
+
+
+@pytest.mark.slow
+def test_a_picture_that_was_just_made_is_in_the_library_and_is_made_again_pixel_by_pixel(client):
+    job = drawn(client)
+    row = soon(client, f"job:{job}")
+    details = client.get(f"{LIBRARY}/pictures/{row['id']}").json()
+    assert (details["job"], details["index"], details["program"]) == (job, 0, "Easel")
+    again = client.post(f"{LIBRARY}/pictures/{row['id']}/again").json()["job"]
+    assert settled(client, again)["state"] == "done"
+    compared = client.get(f"{LIBRARY}/pictures/{row['id']}/again/{again}").json()
+    assert (compared["reproduces"], compared["max_difference"], compared["differing_pixels"]) == (True, 0, 0)
+    other = drawn(client, seed=6)
+    compared = client.get(f"{LIBRARY}/pictures/{row['id']}/again/{other}").json()
+    assert not compared["reproduces"] and compared["max_difference"] > 1
+
+
+def drawn(client, seed: int = 5) -> str:
+    fields = {"prompt": "a fox in the library", "steps": 2, "width": 64, "height": 64, "seed": seed}
+    job = client.post("/easel/v1/jobs", json={"kind": "txt2img", "fields": fields}).json()["job"]
+    assert settled(client, job)["state"] == "done"
+    return job
+
+
+def soon(client, place: str) -> dict:
+    """The first picture of a place, once it is there: it is recorded beside the job."""
+    for _ in range(200):
+        if found := client.get(LIBRARY, params={"in": place}).json()["pictures"]:
+            return found[0]
+        time.sleep(0.05)
+    raise AssertionError(f"{place} stays empty")
