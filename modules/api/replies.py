@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from modules.base.errors import JobFailed
 from modules.base.fields import checker
 from modules.base.version import VERSION
-from modules.engine.messages import NSFW_DETECTED, RETURNED
+from modules.engine.messages import NSFW_DETECTED, RETURNED, UNRETURNED, UNTOLD
 from modules.settings.options import Settings
-from modules.store.jobs import JobRecord, job_name
+from modules.store.jobs import GRID, JobRecord, OutputRecord, job_name
 
 if TYPE_CHECKING:
     from modules.api.requests import DrawRequest
@@ -44,7 +44,7 @@ def failure(error: Mapping[str, Any]) -> JobFailed:
 
 def rendered(body: DrawRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> bytes:
     """The reply's JSON. Pictures may be many megabytes: not to be called on the event loop."""
-    sent = record.pictures if body.send_images else ()
+    sent = returned_pictures(record) if body.send_images else ()
     paths = [path for picture in sent for path in (picture.path, *picture.facts.get(RETURNED, ()))]
     files = [base64.b64encode(Path(path).read_bytes()).decode() for path in paths]
     parameters = checker(type(body)).dump_python(body, mode="json") | {name: record.params[name] for name in RESOLVED}
@@ -54,6 +54,16 @@ def rendered(body: DrawRequest, record: JobRecord, settings: Settings, notes: Se
     return json.dumps({"images": files, "parameters": parameters, "info": info}).encode()
 
 
+def grids_first(record: JobRecord) -> list[OutputRecord]:
+    """Return a job's pictures in A1111's order: its grids, then what they show."""
+    return sorted(record.pictures, key=lambda picture: picture.kind != GRID)
+
+
+def returned_pictures(record: JobRecord) -> list[OutputRecord]:
+    """Return the pictures that a reply contains: some scripts return only their grids."""
+    return [picture for picture in grids_first(record) if not picture.facts.get(UNRETURNED)]
+
+
 def infotexts(script: str, own: Sequence[str]) -> list[str]:
     """Return the infotexts in A1111's form: Loopback's all describe the first loop; the files have their own."""
     return [own[0]] * len(own) if script == "Loopback" and own else list(own)
@@ -61,7 +71,9 @@ def infotexts(script: str, own: Sequence[str]) -> list[str]:
 
 def information(body: DrawRequest, record: JobRecord, settings: Settings, notes: Sequence[str]) -> dict[str, Any]:
     """A1111's `info`; the last four keys are Easel's own, and the one before is named as in diffusers."""
-    facts = [picture.facts for picture in record.pictures]
+    pictures = [each for each in grids_first(record) if each.facts.get(UNRETURNED) != UNTOLD]
+    whole_grids = int(bool(pictures and pictures[0].kind == GRID))
+    facts = [picture.facts for picture in pictures[whole_grids:]]
     first = facts[0] if facts else {}
     return {
         "prompt": body.prompt,
@@ -81,8 +93,8 @@ def information(body: DrawRequest, record: JobRecord, settings: Settings, notes:
         "sd_vae_hash": first.get("sd_vae_hash"),
         "denoising_strength": record.params.get("denoising_strength"),
         "extra_generation_params": {},
-        "index_of_first_image": 0,
-        "infotexts": infotexts(record.params.get("script_name", ""), [picture.infotext for picture in record.pictures]),
+        "index_of_first_image": whole_grids,
+        "infotexts": infotexts(record.params.get("script_name", ""), [picture.infotext for picture in pictures]),
         "styles": list(body.styles),
         "job_timestamp": time.strftime("%Y%m%d%H%M%S", time.localtime(record.created)),
         "clip_skip": settings.CLIP_stop_at_last_layers,

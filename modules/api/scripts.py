@@ -71,13 +71,15 @@ def describe_script(lists: Lists, script: Script, kind: GenerationKind) -> Scrip
 
 
 def args(lists: Lists, script: Script) -> Iterator[ScriptArg]:
-    """Yield the arguments that a client sends; an explanation in A1111's form is a place without a label."""
+    """Yield the arguments that a client sends; what is only in A1111's form is a place without a label."""
     usual = defaults(script.arguments)
     for each in fields(script.arguments):
         if param := script.params.get(each.name):
             yield arg(lists, param, usual[each.name])
         elif each.name == "note":
             yield ScriptArg(label="", value="")
+        elif each.name.endswith("_dropdown"):
+            yield ScriptArg(label="", value=[])
 
 
 def arg(lists: Lists, param: Param, value: Any) -> ScriptArg:

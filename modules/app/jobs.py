@@ -38,7 +38,17 @@ from modules.engine import messages as events
 from modules.engine.messages import JobSpec, Worker
 from modules.settings.options import Settings
 from modules.settings.queue_limits import QueueLimits
-from modules.store.jobs import FAILED, INTERRUPTED, PICTURES, RUNNING, JobRecord, JobStore, OutputRecord, own_job_id
+from modules.store.jobs import (
+    FAILED,
+    IMAGE,
+    INTERRUPTED,
+    PICTURES,
+    RUNNING,
+    JobRecord,
+    JobStore,
+    OutputRecord,
+    own_job_id,
+)
 from modules.store.migrations import pictures_of
 from modules.store.saving_notes import SavingNotes
 
@@ -384,7 +394,8 @@ class Jobs:
         done = tuple(output.index for output in record.outputs)
         self.throughput.begin(time.monotonic())
         given = (record.id, record.owner, record.kind, record.params, record.settings, record.save)
-        spec = JobSpec(*given, queued.start, pace, done, asked=record.created, alone=alone, role=record.role)
+        paths = tuple(output.path for output in record.outputs)
+        spec = JobSpec(*given, queued.start, pace, done, paths, record.created, alone, record.role)
         self.worker.submit(spec)
 
     def _started(self, event: events.Started) -> None:
@@ -423,7 +434,7 @@ class Jobs:
     def _count_picture(self, event: events.Made) -> None:
         with self.changed:
             queued = self.queues[True].in_hand.get(event.job)
-            if queued and event.kind in PICTURES:
+            if queued and event.kind == IMAGE:
                 self.throughput.made(time.monotonic(), queued.work)
                 self.queues[True].made(event.job)
 

@@ -136,6 +136,12 @@ class BelowOutputs(Text):
         yield Predicate(stays_below)
 
 
+def place_as_text(value: Any) -> Any:
+    """Return the choice by text: A1111's form sends its index, API clients often its name."""
+    return str(value) if type(value) is int else value
+
+
+OR_PLACE = BeforeValidator(place_as_text)
 UNSET: Any = object()
 
 

@@ -13,6 +13,8 @@ RETURNED = "returned"      # key in an image's facts: the files that are shown w
 NSFW_DETECTED = "nsfw_content_detected"      # key in an image's facts: the safety checker's verdict, if it was asked
 WITHHELD = "withheld"      # key in an image's facts: what stands in a flagged picture's place
 WITHHELD_BLURRED, WITHHELD_REFUSED = "blurred", "refused"
+UNRETURNED = "unreturned"  # key in an image's facts: the API returns only the grids that show it
+TOLD, UNTOLD = "told", "untold"      # with its generation data; without
 HALF_MADE = "half_made"    # key in an image's facts: true if it was interrupted or skipped before its end
 
 
@@ -28,7 +30,8 @@ class JobSpec:
     save: bool = True                # into the outputs folder; False: only into the cache
     turn: float = 0.0                # when its first image is due, in the queue's virtual time
     pace: float = 1.0                # how much later each further image is due
-    done: tuple[int, ...] = ()       # images that exist already, when a job is resumed
+    done: tuple[int, ...] = ()       # outputs that exist already, when a job is resumed
+    paths: tuple[str, ...] = ()      # their files, in the same order
     asked: float = 0.0               # when it was asked for, in seconds since the epoch; 0 is now
     alone: bool = False              # its images share no call: the program died while it worked on the job
     role: str = "administrator"      # its owner's: limits go by it

@@ -105,10 +105,13 @@ ORDER = (
     "Script",
     "X Type",
     "X Values",
+    "Fixed X Values",
     "Y Type",
     "Y Values",
+    "Fixed Y Values",
     "Z Type",
     "Z Values",
+    "Fixed Z Values",
     "Version",
     "User",
 )
@@ -159,6 +162,17 @@ def write_infotext(prompt: str, negative_prompt: str, pairs: Mapping[str, object
     line = ", ".join(f"{key}: {quote(value)}" for key, value in pairs.items() if value is not None)
     negative = f"{NEGATIVE} {negative_prompt}" if negative_prompt else ""
     return "\n".join((prompt, *filter(None, (negative,)), line)).strip()
+
+
+def with_pairs(text: str, pairs: Mapping[str, object]) -> str:
+    """Return generation data with further pairs, before the version as A1111 has them."""
+    found = split_infotext(text)
+    before = {key: value for key, value in found.pairs.items() if key not in AT_END}
+    after = {key: value for key, value in found.pairs.items() if key in AT_END}
+    return write_infotext(found.prompt, found.negative_prompt, before | dict(pairs) | after)
+
+
+AT_END = ("User", "Version")
 
 
 # Reading -----------------------------------------------------------------------------------------

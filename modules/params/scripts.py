@@ -8,18 +8,20 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import MaxLen
-from pydantic import BeforeValidator, ValidationError
+from pydantic import ValidationError
 
 from modules.base.errors import Invalid
-from modules.base.fields import Checkbox, Choice, Choices, Param, Slider, Text, checker, declared_params
+from modules.base.fields import OR_PLACE, Checkbox, Choice, Choices, Param, Slider, Text, checker, declared_params
 from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, MAX_SETTING
 from modules.base.registry import Registry
+from modules.params.known_names import KnownNames, style_texts
+from modules.params.plots import XyzPlot, settled_plot
 from modules.params.prompt_lines import STYLES, parse_lines
+from modules.params.prompt_matrix import PROMPT_TYPES, PromptMatrix, read_matrix
 from modules.params.txt2img import Generation
 
 Request = TypeVar("Request", bound=Generation)
 GenerationKind = Literal["txt2img", "img2img"]
-Styles = Mapping[str, Any]           # name → an object with a `prompt` and a `negative_prompt`
 CURVES = ("Aggressive", "Linear", "Lazy")
 NO_SCRIPT = ("", "None", "none")          # names that choose no script
 RANDOM_SEEDS = 2**32 - 1             # drawn seeds stay below this, as A1111's do
@@ -32,14 +34,6 @@ OutpaintSide = Literal["left", "right", "up", "down"]
 SIDES: tuple[OutpaintSide, ...] = ("left", "right", "up", "down")
 Fill = Literal["fill", "original", "latent noise", "latent nothing", "0", "1", "2", "3"]
 Note = Annotated[str, MaxLen(MAX_SETTING)]      # the place of an explanation in A1111's form
-
-
-def place_as_text(value: Any) -> Any:
-    """Return the choice by text: A1111's form sends its index, API clients often its name."""
-    return str(value) if type(value) is int else value
-
-
-OR_PLACE = BeforeValidator(place_as_text)
 
 
 @dataclass(frozen=True)
@@ -141,19 +135,27 @@ class Alternative:
     ] = False
 
 
-ScriptArguments = SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | PromptsFromFile | Alternative
+ScriptArguments = (
+    SdUpscale | Loopback | OutpaintingMk2 | PoorMansOutpainting | PromptsFromFile | Alternative | XyzPlot | PromptMatrix
+)
 
 
 # Reading --------------------------------------------------------------------------------------------
 
 
-def resolve_script(params: Request, kind: GenerationKind, styles: Styles) -> Request:
+def resolve_script(params: Request, kind: GenerationKind, known: KnownNames) -> Request:
     """Return the request with its script's official name and resolved arguments. Raises Invalid naming the field."""
     if params.script_name in NO_SCRIPT:
         return replace(params, script_name="", script_args=())
     script = find_script(params.script_name, kind)
-    chosen = script.resolve(arguments(script, params.script_args), params, styles)
-    return replace(params, script_name=script.name, script_args=in_order(chosen))
+    chosen = script.resolve(arguments(script, params.script_args), params, known)
+    return replace(script.adapt(params, known), script_name=script.name, script_args=in_order(chosen))
+
+
+def styles_wait(params: Generation) -> bool:
+    """Return whether the request's script adds the styles itself, after it has changed the prompts."""
+    script = SCRIPTS.get(params.script_name)
+    return script is not None and script.styles_later
 
 
 def find_script(name: str, kind: str) -> Script:
@@ -203,11 +205,26 @@ def names_of(problem: Any) -> str:
 # Resolving ------------------------------------------------------------------------------------------
 
 
-def as_given(arguments: ScriptArguments, params: Generation, styles: Styles) -> ScriptArguments:
+def as_given(arguments: ScriptArguments, params: Generation, known: KnownNames) -> ScriptArguments:
     return arguments
 
 
-def lines_settled(arguments: PromptsFromFile, params: Generation, styles: Styles) -> PromptsFromFile:
+def request_as_given(params: Request, known: KnownNames) -> Request:
+    return params
+
+
+def cells_alone(params: Request, known: KnownNames) -> Request:
+    """Return a plot's request: as in A1111, batches only where the account's settings return their grids."""
+    return params if known.returns_grids else replace(params, batch_size=1)
+
+
+def settled_matrix(arguments: PromptMatrix, params: Generation, known: KnownNames) -> PromptMatrix:
+    """Return the arguments with the texts of the request's styles. Raises Invalid or UnknownName."""
+    read_matrix(getattr(params, PROMPT_TYPES[arguments.prompt_type]))
+    return replace(arguments, styles=style_texts(params.styles, known.styles))
+
+
+def lines_settled(arguments: PromptsFromFile, params: Generation, known: KnownNames) -> PromptsFromFile:
     """Return the lines with their styles' texts, and a seed for each if the request has none.
 
     Raises Invalid for a line that cannot be parsed, or an unknown style.
@@ -216,15 +233,7 @@ def lines_settled(arguments: PromptsFromFile, params: Generation, styles: Styles
     each_its_own = params.seed == -1 and not arguments.iterate and not arguments.same_seed
     seeds = tuple(random.randrange(RANDOM_SEEDS) for _ in lines) if each_its_own else ()
     named = dict.fromkeys(name for line in lines for name in line.get(STYLES, ()))
-    if unknown := [name for name in named if name not in styles]:
-        raise Invalid(
-            f"There is no style called {unknown[0]!r:.100}.",
-            f"There are: {', '.join(styles) or 'none'}.",
-            field="script_args",
-        )
-    return replace(
-        arguments, seeds=seeds, styles={name: (styles[name].prompt, styles[name].negative_prompt) for name in named}
-    )
+    return replace(arguments, seeds=seeds, styles=style_texts(named, known.styles))
 
 
 @dataclass(frozen=True)
@@ -234,7 +243,9 @@ class Script:
     Its functions stand under its name in `pipelines/scripts/table.py`.
     name: A1111's title; arguments: a declared class, its fields in A1111's order
     help: one sentence, shown above the arguments
-    resolve: arguments, request and styles → arguments that leave nothing to chance
+    resolve: arguments, request and known names → arguments that leave nothing to chance
+    adapt: request and known names → the request that is recorded
+    styles_later: True if the script adds the request's styles itself
     keys: generation data's key → argument
     """
 
@@ -242,8 +253,10 @@ class Script:
     arguments: type[Any]
     kinds: tuple[GenerationKind, ...]
     help: str
-    resolve: Callable[[Any, Generation, Styles], Any] = as_given
+    resolve: Callable[[Any, Generation, KnownNames], Any] = as_given
     keys: Mapping[str, str] = field(default_factory=dict)
+    adapt: Callable[[Any, KnownNames], Any] = request_as_given
+    styles_later: bool = False
     aliases: tuple[str, ...] = ()
 
     @property
@@ -287,6 +300,27 @@ SCRIPTS: Registry[Script] = Registry(
             ("txt2img", "img2img"),
             'Draws each line of a list: a prompt, or tags such as --prompt "a cat" --steps 20 --seed 5.',
             lines_settled,
+        ),
+        Script(
+            "X/Y/Z plot",
+            XyzPlot,
+            ("txt2img", "img2img"),
+            "Draws the request once for every combination of values, and lays the pictures out in a grid.",
+            settled_plot,
+            keys={
+                f"{letter} {what}": f"{letter.lower()}_{name}"
+                for letter in "XYZ" for what, name in (("Type", "type"), ("Values", "values"))
+            },
+            adapt=cells_alone,
+            styles_later=True,
+        ),
+        Script(
+            "Prompt matrix",
+            PromptMatrix,
+            ("txt2img", "img2img"),
+            "Draws every combination of the parts of a prompt such as a cat|in winter|at night.",
+            settled_matrix,
+            styles_later=True,
         ),
         Script(
             "img2img alternative test",

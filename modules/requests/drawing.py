@@ -5,7 +5,6 @@ No torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +14,11 @@ from modules.app.app import App
 from modules.imaging.folders import upright_size
 from modules.params.batch import Img2ImgBatch
 from modules.params.img2img import Img2Img
-from modules.params.scripts import resolve_script
+from modules.params.known_names import KnownNames
+from modules.params.scripts import resolve_script, styles_wait
 from modules.params.txt2img import Generation, Txt2Img
-from modules.prompts.styles import Style
 from modules.requests.batch_inputs import check_inputs, img2img_batch, scaled_fields, sized
+from modules.requests.check_cells import known_names
 from modules.requests.png_info import PngInfoReader
 from modules.requests.resolve import resolve_img2img, resolve_request
 from modules.requests.styles import unstyled, with_styles
@@ -29,9 +29,9 @@ Params = TypeVar("Params", bound=Generation)
 
 def txt2img_params(app: App, request: Txt2Img, mine: AccountData) -> dict[str, Any]:
     """Return the parameters of a txt2img job. Raises Invalid or UnknownName."""
-    styles = mine.styles()
-    resolved = resolve_request(resolve_script(with_styles(fields_of(Txt2Img, request), styles), "txt2img", styles))
-    return asdict(resolved) | unstyled(request, styles)
+    known = known_names(app, mine)
+    resolved = resolve_request(resolve_script(styled_request(fields_of(Txt2Img, request), known), "txt2img", known))
+    return asdict(resolved) | unstyled(request, known.styles)
 
 
 def img2img_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[str, Any]:
@@ -43,26 +43,31 @@ def img2img_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[s
         return batch_params(app, request, mine)
     check_inputs(mine.paths.inputs, request.init_images, "init_images")
     check_inputs(mine.paths.inputs, filter(None, (request.mask,)), "mask")
-    return single_params(with_scaled_size(request, mine.paths.inputs), mine.styles(), mine.settings.current)
+    scaled = with_scaled_size(request, mine.paths.inputs)
+    return single_params(scaled, known_names(app, mine), mine.settings.current)
 
 
-def single_params(request: Img2ImgBatch, styles: Mapping[str, Style], server: Settings) -> dict[str, Any]:
+def single_params(request: Img2ImgBatch, known: KnownNames, server: Settings) -> dict[str, Any]:
     """Return the parameters of a job on the request's own pictures."""
-    resolved = resolve_img2img(
-        resolve_script(with_styles(fields_of(Img2Img, request), styles), "img2img", styles), server
-    )
-    return asdict(resolved) | unstyled(request, styles)
+    own = styled_request(fields_of(Img2Img, request), known)
+    resolved = resolve_img2img(resolve_script(own, "img2img", known), server)
+    return asdict(resolved) | unstyled(request, known.styles)
+
+
+def styled_request(params: Params, known: KnownNames) -> Params:
+    """Return the request with its styles in its prompts, unless its script adds them. Raises UnknownName."""
+    return params if styles_wait(params) else with_styles(params, known.styles)
 
 
 def batch_params(app: App, request: Img2ImgBatch, mine: AccountData) -> dict[str, Any]:
     """Return the parameters of a batch job; each entry has its file's own fields and settings."""
     check_inputs(mine.paths.inputs, (each.image for each in request.batch_sent), "batch_sent")
-    batch, styles, settings = img2img_batch(request, mine.folders), mine.styles(), mine.settings.current
+    batch, known, settings = img2img_batch(request, mine.folders), known_names(app, mine), mine.settings.current
     first = replace(request, init_images=(batch.entries[0].image,), mask=batch.entries[0].mask)
-    common = single_params(first, styles, settings)
+    common = single_params(first, known, settings)
     if request.batch_use_png_info:
         seeded = replace(first, seed=common["seed"], subseed=common["subseed"])
-        batch = PngInfoReader(seeded, lambda own: single_params(own, styles, settings), app.models.checkpoints).applied(
+        batch = PngInfoReader(seeded, lambda own: single_params(own, known, settings), app.models.checkpoints).applied(
             batch
         )
     if request.resize_by:

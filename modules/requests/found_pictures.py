@@ -14,6 +14,7 @@ from modules.imaging.read import png_texts
 from modules.params.infotext import Infotext, split_infotext
 from modules.store.jobs import DONE, GRID, IMAGE, JobRecord, JobStore, OutputRecord
 
+GRID_NAMES = ("grid", "xyz_grid", "prompt_matrix")      # the start of a grid's file name
 log = logging.getLogger(__name__)
 MOST_FOUND, FINDING_SECONDS = 50_000, 300.0      # files and seconds of one search
 FOUND_AT_ONCE = 200      # in one transaction
@@ -68,7 +69,7 @@ def found_record(path: Path, owner: str) -> JobRecord | None:
     said = split_infotext(text)
     kind = "img2img" if any(part.startswith("img2img") for part in path.parts[-4:]) else "txt2img"
     output = OutputRecord(
-        0, str(path), text, {"seed": seed_of(said)}, True, GRID if path.name.startswith("grid") else IMAGE
+        0, str(path), text, {"seed": seed_of(said)}, True, GRID if path.name.startswith(GRID_NAMES) else IMAGE
     )
     return JobRecord(
         f"task({sha256(str(path).encode(errors='surrogateescape')).hexdigest()[:32]})",

@@ -16,12 +16,10 @@ from modules.library.library import not_here
 from modules.library.safety_checkers import find_safety_checker
 from modules.params.hires import LATENT_MODES
 from modules.requests.kinds import JOB_KINDS, JobKind
+from modules.requests.resolve import ALWAYS_VAES, NO_FILE_NAMES
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import SAFETY_OFF, Settings
 from modules.settings.safety_checking import SAFETY_SETTINGS
-
-ALWAYS_VAES = ("Automatic", "None")
-NO_FILE_NAMES = ("", "auto", *ALWAYS_VAES)      # values of settings that mean no file
 
 
 def checkpoint_named(app: App, name: str) -> ModelFile | None:

@@ -18,6 +18,8 @@ from modules.sampling.schedules import SCHEDULES
 from modules.settings.options import Settings
 
 NO_MODEL_NAMES = ("None", "none")      # names in A1111's lists for no model
+ALWAYS_VAES = ("Automatic", "None")
+NO_FILE_NAMES = ("", "auto", *ALWAYS_VAES)      # values of settings that mean no file
 MOST_PROMPTS = 32            # joined by AND; each is a row of every UNet call
 
 

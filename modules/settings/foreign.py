@@ -145,7 +145,6 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
         "gradio_theme": "Default",
         "gradio_themes_cache": True,
         "gallery_height": "",
-        "return_grid": True,
         "do_not_show_images": False,
         "send_seed": True,
         "send_size": True,

@@ -238,7 +238,7 @@ class Settings:
     )] = 4000.0
     img_max_size_mp: Annotated[float, Param(
         "Largest grid, in megapixels", Number(0, 1_000_000),
-        f"Larger ones are not written. {FOR_GRIDS}", section="saving-images",
+        "Larger ones are not written.", section="saving-images",
     )] = 200.0
     use_original_name_batch: Annotated[bool, Param(
         "Extras: keep the names of a batch's pictures", Checkbox(),
@@ -262,41 +262,45 @@ class Settings:
     notification_volume: Annotated[int, Param(
         "Its volume", Slider(0, 100), "In percent.", section="saving-images",
     )] = 100
+    return_grid: Annotated[bool, Param(
+        "Show the grid of a batch", Checkbox(),
+        "So far in plots only: a cell is then the grid of all its pictures.", section="saving-images",
+    )] = True
     grid_save: Annotated[bool, Param(
-        "Save every grid", Checkbox(), f"Write grids to the outputs folder. {FOR_GRIDS}", section="saving-images",
+        "Save every grid", Checkbox(), "Write grids to the outputs folder.", section="saving-images",
     )] = True
     grid_format: Annotated[str, Param(
-        "File format for grids", Choice(IMAGE_FORMATS), f"As for pictures. {FOR_GRIDS}", section="saving-images",
+        "File format for grids", Choice(IMAGE_FORMATS), "As for pictures.", section="saving-images",
     )] = "png"
     grid_extended_filename: Annotated[bool, Param(
         "Seed and prompt in the names of grids", Checkbox(),
-        f"Else they have numbers only. {FOR_GRIDS}", section="saving-images",
+        "Else they have numbers only.", section="saving-images",
     )] = False
     grid_only_if_multiple: Annotated[bool, Param(
         "No grid of a single picture", Checkbox(), FOR_GRIDS, section="saving-images",
     )] = True
     grid_prevent_empty_spots: Annotated[bool, Param(
         "No empty places in grids", Checkbox(),
-        f"Choose rows and columns so that all are filled. {FOR_GRIDS}", section="saving-images",
+        "Choose rows and columns so that all are filled.", section="saving-images",
     )] = False
     grid_zip_filename_pattern: Annotated[str, Param(
         "Pattern of archive names", BelowOutputs(), f"As for pictures. {FOR_GRIDS}", section="saving-images",
     )] = ""
     n_rows: Annotated[int, Param(
         "Rows of a grid", Slider(-1, 16),
-        f"-1 finds a number, 0 takes the batch size. {FOR_GRIDS}", section="saving-images",
+        "-1 finds a number, 0 takes the batch size.", section="saving-images",
     )] = -1
     font: Annotated[str, Param(
         "Font of grids", BelowOutputs(), f"Its name. {FOR_GRIDS}", section="saving-images",
     )] = ""
     grid_text_active_color: Annotated[str, Param(
-        "Colour of text in grids", Text(1, 50), FOR_GRIDS, section="saving-images",
+        "Colour of text in grids", Text(1, 50), "In the legend.", section="saving-images",
     )] = "#000000"
     grid_text_inactive_color: Annotated[str, Param(
-        "Colour of crossed out text in grids", Text(1, 50), FOR_GRIDS, section="saving-images",
+        "Colour of crossed out text in grids", Text(1, 50), "In the legend.", section="saving-images",
     )] = "#999999"
     grid_background_color: Annotated[str, Param(
-        "Background of grids", Text(1, 50), FOR_GRIDS, section="saving-images",
+        "Background of grids", Text(1, 50), "Behind the legend and between cells.", section="saving-images",
     )] = "#ffffff"
     save_manifest: Annotated[bool, Param("Write a reproducibility manifest into pictures", Checkbox(), "Beside the generation data: hashes of every model file, all settings, device and library versions.", section="saving-images")] = False
 
@@ -315,13 +319,13 @@ class Settings:
     )] = "outputs/extras-images"
     outdir_grids: Annotated[str, Param(
         "Folder for grids", BelowOutputs(),
-        f"Empty: each kind of grid has its own. {FOR_GRIDS}", section="saving-paths", server=True,
+        "Empty: each kind of grid has its own.", section="saving-paths", server=True,
     )] = ""
     outdir_txt2img_grids: Annotated[str, Param(
-        "Folder for txt2img's grids", BelowOutputs(), FOR_GRIDS, section="saving-paths", server=True,
+        "Folder for txt2img's grids", BelowOutputs(), BELOW, section="saving-paths", server=True,
     )] = "outputs/txt2img-grids"
     outdir_img2img_grids: Annotated[str, Param(
-        "Folder for img2img's grids", BelowOutputs(), FOR_GRIDS, section="saving-paths", server=True,
+        "Folder for img2img's grids", BelowOutputs(), BELOW, section="saving-paths", server=True,
     )] = "outputs/img2img-grids"
     outdir_save: Annotated[str, Param(
         "Folder for pictures saved by hand", BelowOutputs(), BELOW, section="saving-paths", server=True,
@@ -334,7 +338,7 @@ class Settings:
         "Save pictures in subfolders", Checkbox(), "Named by the pattern below.", section="saving-to-dirs", server=True,
     )] = True
     grid_save_to_dirs: Annotated[bool, Param(
-        "Save grids in subfolders", Checkbox(), FOR_GRIDS, section="saving-to-dirs",
+        "Save grids in subfolders", Checkbox(), "Named by the pattern below.", section="saving-to-dirs",
     )] = True
     use_save_to_dirs_for_ui: Annotated[bool, Param(
         "Subfolders for pictures saved by hand", Checkbox(), "Named by the pattern below.", section="saving-to-dirs",

@@ -14,6 +14,7 @@ from modules.engine.messages import JobSpec
 from modules.imaging import folders, inputs
 from modules.params.batch import Batch, BatchItem
 from modules.pipelines.canvas import Load
+from modules.pipelines.grid_plan import GridSet
 from modules.pipelines.result import LeftOut, Result
 from modules.sampling.questions import Task, Wait
 
@@ -79,7 +80,9 @@ def joined(batch: Batch, found: Sequence[JobPlan | None], notes: Sequence[str]) 
     where = [
         member for entry, _ in zip(batch.entries, found, strict=False) for member in members(batch, entry, pictures)
     ]
-    return replace(usable[0], plans=plans, members=where, notes=notes)
+    if usable[0].grids.grids:
+        notes = [*notes, "A batch of files has no grids; its pictures are all there."]
+    return replace(usable[0], plans=plans, members=where, notes=notes, grids=GridSet())
 
 
 def of_entry(spec: JobSpec, entry: BatchItem) -> JobSpec:

@@ -25,10 +25,12 @@ from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines import extras, hires, img2img, txt2img
 from modules.pipelines.canvas import Load
 from modules.pipelines.extras import ExtrasPlan
+from modules.pipelines.grid_plan import GridSet
 from modules.pipelines.networks import networks_of, with_standing_networks
 from modules.pipelines.plan import Files, ImagePlan, each_image
 from modules.pipelines.result import Result
 from modules.pipelines.safety import SafetyCheck, checked_image
+from modules.pipelines.scripts.script_cells import Cells
 from modules.pipelines.scripts.script_run import ScriptRun
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
 from modules.requests.kinds import JOB_KINDS
@@ -57,6 +59,7 @@ class JobPlan(Generic[P]):
     members: Sequence[Member] = ()                           # of a batch: the input file and the place of each image
     notes: Sequence[str] = ()                                # remarks for the job's owner, known beforehand
     safety: SafetyCheck | None = None                        # the check of each image, if there is one
+    grids: GridSet = GridSet()                               # the grids of its images
 
     @cached_property
     def numbers(self) -> Sequence[int]:
@@ -174,8 +177,10 @@ def extent(plan: ImagePlan[Any, Any] | ExtrasPlan) -> Iterable[tuple[tuple[int, 
 
 def plan_txt2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     """Plan a txt2img job. Raises UnknownName or ModelError for a model, Invalid for a script's lines."""
-    requests = each_request(*read_spec(Txt2Img, spec))
-    return plan_images([plan for params, settings in requests for plan in txt2img_plans(params, settings, library)])
+    cells = each_request(*read_spec(Txt2Img, spec), spec.save)
+    library = Remembering(library.catalogs, library.approximations)
+    plans = [plan for params, settings in cells.requests for plan in txt2img_plans(params, settings, library)]
+    return replace(plan_images(plans, cells.notes), grids=cells.grids)
 
 
 def txt2img_plans(params: Txt2Img, settings: Settings, library: Library) -> list[ImagePlan]:
@@ -185,11 +190,14 @@ def txt2img_plans(params: Txt2Img, settings: Settings, library: Library) -> list
     return each_image(hires.plan_hires(params, settings, files_of_both(library, params, settings)))
 
 
-def each_request(params: Request, settings: Settings) -> Iterable[tuple[Request, Settings]]:
-    """Return the request, or the requests that its script makes of it, each with its settings."""
+def each_request(params: Request, settings: Settings, saved: bool) -> Cells:
+    """Return the request, or the requests that its script makes of it, each with its settings.
+
+    saved: True if the pictures are saved to the outputs
+    """
     if params.script_name not in REQUEST_SCRIPTS:
-        return [(params, settings)]
-    return REQUEST_SCRIPTS[params.script_name](params, script_arguments(params), settings)
+        return Cells([(params, settings)], GridSet())
+    return REQUEST_SCRIPTS[params.script_name](params, script_arguments(params), settings, saved)
 
 
 def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Img:
@@ -210,27 +218,30 @@ def plan_img2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     usual = read_spec(Img2Img, spec)
     batch = Batch.recorded(spec.params)
     if not batch:
-        return img2img_plan(library, partial(load_input, inputs), *usual)
+        return img2img_plan(Remembering(library.catalogs, library.approximations), partial(load_input, inputs), *usual,
+                            spec.save)
     remembering, read = Remembering(library.catalogs, library.approximations), batch_reader(inputs)
 
     def plan_file(entry: BatchItem) -> JobPlan:
         own = bool(entry.params or entry.settings)
         params, settings = read_spec(Img2Img, of_entry(spec, entry)) if own else usual
-        return img2img_plan(remembering, read, replace(params, init_images=(entry.image,), mask=entry.mask), settings)
+        params = replace(params, init_images=(entry.image,), mask=entry.mask)
+        return img2img_plan(remembering, read, params, settings, saved=False)
 
     return plan_batch(batch, plan_file)
 
 
-def img2img_plan(library: Library, read: Load, params: Img2Img, settings: Settings) -> JobPlan:
+def img2img_plan(library: Library, read: Load, params: Img2Img, settings: Settings, saved: bool) -> JobPlan:
     plans: list[ImagePlan] = []
-    notes: dict[str, None] = {}
-    for request, own in each_request(params, settings):
+    cells = each_request(params, settings, saved)
+    notes = dict.fromkeys(cells.notes)
+    for request, own in cells.requests:
         name = own.upscaler_for_img2img
         usable, missing = library.once(name, partial(upscaler_here, library, name))
         notes |= dict.fromkeys(missing)
         own = own if usable == name else replace(own, upscaler_for_img2img=usable)
         plans += (scripted if request.script_name else img2img_plans)(library, read, request, own)
-    return plan_images(plans, list(notes))
+    return replace(plan_images(plans, list(notes)), grids=cells.grids)
 
 
 def img2img_plans(library: Library, read: Load, params: Img2Img, settings: Settings) -> Sequence[ImagePlan]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +27,10 @@ from modules.pipelines.result import LeftOut, Result
 from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upscale, Weights
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.config import WorkerConfig
+from modules.worker.grids import DonePicture, GridMaker
 from modules.worker.job_kinds import JobPlan, plan_job
 from modules.worker.saving import Where, save_image
+from modules.worker.saving_grids import save_grid
 
 if TYPE_CHECKING:
     from modules.worker.faults import FaultInjector
@@ -52,6 +56,7 @@ class JobProgress:
     interrupted: bool = False
     noted: dict[str, None] = field(default_factory=dict)            # what its owner was told
     refused: int = 0                                                # pictures that the safety checker refused
+    done: dict[int, DonePicture] = field(default_factory=dict)      # pictures that are kept, for grids
     error: BaseException | None = None
 
     @property
@@ -121,7 +126,14 @@ class JobRunner:
             log.warning("Job %s cannot be done: %s", spec.id, error_data(plan)["error"], exc_info=unforeseen(plan))
             self._emit(events.Ended(spec.id, FAILED, error_data(plan)))
             return
-        self._begin(JobProgress(spec, plan, set(plan.numbers) - set(spec.done)))
+        progress = JobProgress(spec, plan, set(plan.numbers) - set(spec.done))
+        if plan.numbers:
+            self._begin(progress)
+        else:                            # a plot without values
+            self._open(progress)
+            for note in plan.notes:
+                self._later(self._note, progress, note)
+            self._later(self._end, progress)
 
     def interrupt(self, job: str) -> None:
         self.engine.interrupt(job)
@@ -130,12 +142,15 @@ class JobRunner:
         self.engine.skip(job)
 
     def _begin(self, progress: JobProgress) -> None:
-        spec, plan, left = progress.spec, progress.plan, sorted(progress.left)
+        spec, plan, left = progress.spec, progress.plan, in_drawing_order(progress)
         self._open(progress)
         for warning in plan.warnings():
             self._later(self._note, progress, warning)
-        for index in set(spec.done) & set(plan.numbers):
-            progress.reach(index, 1.0)
+        for index, path in zip(spec.done, spec.paths or repeat(""), strict=False):
+            if index in progress.plan.numbers:
+                progress.reach(index, 1.0)
+            if path:
+                progress.done[index] = DonePicture(Path(path))
         self.device.kept = self.config.models_kept()
         alone = spec.alone or plan.settings.pictures_alone
         pictures = [
@@ -265,12 +280,20 @@ class JobRunner:
                 sentence(picture.error),
                 exc_info=unforeseen(picture.error),
             )
-            progress.error = picture.error
+            self._failed(progress, picture.index, picture.error)
         elif picture.result is not None:
             error = outcome(self._save, progress, picture, picture.result)
             if error:
                 log.error("Picture %d of job %s could not be kept", picture.index, progress.spec.id, exc_info=error)
                 progress.error = error
+
+    def _failed(self, progress: JobProgress, index: int, error: BaseException) -> None:
+        """A picture failed, and the job with it, unless grids show the others all the same."""
+        if progress.plan.grids.forgiving and (progress.left or progress.done):
+            self._note(progress, f"Cell {index + 1} of the grid is empty. {sentence(error)}")
+        else:
+            progress.error = error
+
     def _save(self, progress: JobProgress, picture: ImageTask[Result], result: Result) -> None:
         """The picture first, then what is to be said of it."""
         progress.interrupted |= not result.complete and not picture.skipped
@@ -278,6 +301,7 @@ class JobRunner:
             self.faults.saving(progress.spec.id)
         saved = save_image(progress.plan, picture.index, result, progress.spec, self.where)
         progress.error = saved.problem or progress.error
+        progress.done[picture.index] = DonePicture(Path(saved.event.path), saved.event.infotext)
         self.emit(saved.event)
         progress.refused += result.withheld == events.WITHHELD_REFUSED
         for note in result.extra_params.notes:
@@ -291,6 +315,23 @@ class JobRunner:
                 else "A picture could not be saved and is only in the cache."
             )
             self._note(progress, f"{what} {sentence(saved.problem)}")
+
+    def _make_grids(self, progress: JobProgress) -> None:
+        """Make the grids of the pictures there are, also of a job that was interrupted."""
+        spec, maker = progress.spec, GridMaker(progress.plan, progress.done)
+        for number in maker.returned():
+            if number in spec.done:
+                continue
+            error = outcome(self._make_grid, progress, maker, number)
+            if error:
+                log.error("Grid %d of job %s could not be made", number, spec.id, exc_info=unforeseen(error))
+                self._note(progress, f"A grid could not be made; its pictures are all there. {sentence(error)}")
+
+    def _make_grid(self, progress: JobProgress, maker: GridMaker, number: int) -> None:
+        saved = save_grid(maker, number, progress.spec, self.where)
+        self.emit(saved.event)
+        if saved.problem:
+            self._note(progress, f"A grid could not be saved and is only in the cache. {sentence(saved.problem)}")
 
     def _note(self, progress: JobProgress, note: str) -> None:
         """Tell its owner, once.
@@ -307,8 +348,16 @@ class JobRunner:
             logged(self.emit, events.Warned(progress.spec.id, "There are more such notes; the server's log has them."))
 
     def _end(self, progress: JobProgress) -> None:
+        if progress.plan.grids.grids and progress.done:
+            logged(self._make_grids, progress)
         del self.jobs[progress.spec.id]
         self.emit(progress.outcome)
+
+
+def in_drawing_order(progress: JobProgress) -> list[int]:
+    """Return the numbers of the pictures that are left, in the order in which they are drawn."""
+    order = progress.plan.grids.order
+    return [index for index in order if index in progress.left] if order else sorted(progress.left)
 
 
 def unforeseen(error: BaseException) -> BaseException | None:

@@ -17,7 +17,18 @@ from modules.base.accounts import LOCAL_OWNER
 from modules.base.border import outcome
 from modules.base.errors import DiskFull, Unwritable
 from modules.base.files import NoteName, no_note, write_atomically
-from modules.engine.messages import HALF_MADE, NSFW_DETECTED, RETURNED, WITHHELD, WITHHELD_REFUSED, JobSpec, Made
+from modules.engine.messages import (
+    HALF_MADE,
+    NSFW_DETECTED,
+    RETURNED,
+    TOLD,
+    UNRETURNED,
+    UNTOLD,
+    WITHHELD,
+    WITHHELD_REFUSED,
+    JobSpec,
+    Made,
+)
 from modules.imaging.save import Destination, FileFormat, encode_image, png, within_side
 from modules.pipelines.result import Result, SideImage
 from modules.requests.compare_manifest import MANIFEST_KEY
@@ -66,7 +77,8 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
     """
     infotext = job.infotext(index, {**result.extra_params, **signed(spec, job.settings)})
     outputs, s = where.outputs / spec.folder, job.settings
-    facts, lost = with_returned({**job.facts(index), **outcome_facts(result)}, index, result, spec, where)
+    own = {**job.facts(index), **outcome_facts(result), **grid_facts_of(job, index)}
+    facts, lost = with_returned(own, index, result, spec, where)
     sheet = sheet_of(job, index, result, infotext, where)
     problem: Exception | None = None
     if to_be_saved(job, index, result, spec):
@@ -86,6 +98,15 @@ def save_image(job: JobPlan, index: int, result: Result, spec: JobSpec, where: W
         problem = with_setting(saved, job, index, spec)
     path = cached_anywhere(sheet, where, spec.id, index)
     return Saved(Made(spec.id, index, str(path), infotext, facts, saved=False), problem or lost)
+
+
+def grid_facts_of(job: JobPlan, index: int) -> dict[str, Any]:
+    """Return the fact that an image is only shown in grids."""
+    grids = job.grids
+    if grids.lone:
+        return {}
+    cell_shown = any(grid.returned and index in grid.parts for grid in grids.grids) and grids.each > 1
+    return {UNRETURNED: UNTOLD if index % grids.each or cell_shown else TOLD}
 
 
 def outcome_facts(result: Result) -> dict[str, Any]:

@@ -27,6 +27,7 @@ WRITTEN = [
     pytest.param(text, id=f"{path.parent.parent.name}/{path.parent.name}-{i}")
     for path in sorted((GOLDEN / "images").glob("*/*/result.json"))
     for i, text in enumerate(json.loads(path.read_text("utf-8")).get("infotexts", []))
+    if path.parent.parent.name != "xyz"      # whose cells have their keys in the order of the cells before them
 ]
 
 keys = st.from_regex(r"[A-Za-z][\w /-]{1,20}", fullmatch=True).map(str.strip).filter(lambda key: len(key) > 1)

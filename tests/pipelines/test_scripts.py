@@ -22,6 +22,7 @@ from modules.imaging.inputs import save_input
 from modules.imaging.tiling import starts
 from modules.params.img2img import ORIGINAL, Img2Img
 from modules.params.infotext import parse_infotext
+from modules.params.known_names import KnownNames
 from modules.params.prompt_lines import TAGS, parse_lines
 from modules.params.scripts import SCRIPTS, Loopback, resolve_script
 from modules.params.txt2img import Txt2Img
@@ -63,7 +64,7 @@ def request(script="", args=(), **fields):
         "denoising_strength": 0.5,
     }
     given = usual | {"init_images": (kept("@inputs/init_a.png"),), "script_name": script, "script_args": args} | fields
-    return resolve_img2img(resolve_script(Img2Img(**given), "img2img", {}), Settings())
+    return resolve_img2img(resolve_script(Img2Img(**given), "img2img", KnownNames()), Settings())
 
 
 def job(params, kind="img2img", **settings):
@@ -291,7 +292,7 @@ def lines(text, *flags, kind="txt2img", **fields):
     given = {"steps": 4, "width": 64, "height": 64, "seed": 5, "sampler_name": "Euler"} | fields
     args = (*flags, *(False, False, "start")[len(flags):], text)
     return resolve_request(
-        resolve_script(Txt2Img(script_name="Prompts from file or textbox", script_args=args, **given), kind, STYLES)
+        resolve_script(Txt2Img(script_name="Prompts from file or textbox", script_args=args, **given), kind, KnownNames(STYLES))
     )
 
 

@@ -13,7 +13,9 @@ from modules.base.fields import checker
 from modules.params.prompt_lines import SETTINGS, STYLES, WITHOUT_EFFECT, parse_lines
 from modules.params.scripts import PromptsFromFile
 from modules.params.txt2img import counted_on
+from modules.pipelines.grid_plan import GridSet
 from modules.pipelines.networks import with_standing_networks
+from modules.pipelines.scripts.script_cells import Cells
 from modules.prompts.styles import apply_styles_to_prompt
 from modules.requests.resolve import Request, resolve_request
 from modules.settings.options import Settings, change_settings
@@ -21,6 +23,10 @@ from modules.settings.options import Settings, change_settings
 SEED_FIELDS = ("seed", "subseed")
 MOST_PROMPT_PICTURES = 8_000
 PROMPT_FIELDS = ("prompt", "negative_prompt")
+
+
+def line_cells(params: Request, arguments: PromptsFromFile, settings: Settings, saved: bool) -> Cells:
+    return Cells(requests(params, arguments, settings), GridSet())
 
 
 def requests(params: Request, arguments: PromptsFromFile, settings: Settings) -> Iterator[tuple[Request, Settings]]:

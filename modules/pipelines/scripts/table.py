@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol
 
@@ -11,13 +11,15 @@ from modules.pipelines.plan import ImagePlan
 from modules.pipelines.scripts import (
     alternative,
     loopback,
+    matrix_cells,
     outpainting_mk2,
     poor_mans_outpainting,
     prompts_from_file,
     sd_upscale,
+    xyz_plot,
 )
+from modules.pipelines.scripts.script_cells import Cells
 from modules.pipelines.scripts.script_run import A, ScriptRun
-from modules.requests.resolve import Request
 from modules.settings.options import Settings
 
 
@@ -45,10 +47,15 @@ IMAGE_SCRIPTS: Mapping[str, ImageScript[Any]] = {
 class RequestScript(Protocol):
     """A script that makes several requests out of one."""
 
-    def __call__(self, params: Request, arguments: Any, settings: Settings, /) -> Iterator[tuple[Request, Settings]]:
-        """Yield each request with its settings."""
+    def __call__(self, params: Any, arguments: Any, settings: Settings, saved: bool, /) -> Cells:
+        """Return the requests with their settings, and the grids of their pictures.
+
+        saved: True if the pictures are saved to the outputs
+        """
 
 
 REQUEST_SCRIPTS: Mapping[str, RequestScript] = {
-    "Prompts from file or textbox": prompts_from_file.requests,
+    "Prompts from file or textbox": prompts_from_file.line_cells,
+    "X/Y/Z plot": xyz_plot.plot_cells,
+    "Prompt matrix": matrix_cells.matrix_cells,
 }

@@ -1,0 +1,249 @@
+"""X/Y/Z plot: its arguments, its axes with their values, and the request of each cell."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import product
+from typing import Annotated, Any, TypeAlias
+
+from annotated_types import MaxLen
+
+from modules.base.errors import Invalid
+from modules.base.fields import OR_PLACE, Checkbox, Choice, Param, Slider, Text
+from modules.base.limits import MAX_NAME
+from modules.params.known_names import KnownNames, style_texts
+from modules.params.plot_axes import NOTHING, SEED_AXES, Axis, R, Tab, Variant, find_axis, styles_named
+from modules.params.plot_values import MOST_VALUES, join_values, split_values
+from modules.params.txt2img import Generation, Txt2Img, counted_on
+
+MOST_CELLS = 10_000
+MAX_VALUES_TEXT = 100_000      # characters of one axis
+SEED_FIELDS_OF_CELLS = ("seed", "subseed")
+LOTS = 2**32 - 1               # drawn seeds stay below this, as A1111's do
+
+CheckVariant: TypeAlias = Callable[[Variant[Any]], None]
+AxisNames: TypeAlias = tuple[Annotated[str, MaxLen(MAX_NAME)], ...]
+Chosen = Annotated[AxisNames, MaxLen(MOST_VALUES)]
+
+
+def axis_type(letter: str) -> Param:
+    return Param(f"{letter} type", Choice("plot_axes"), "What changes along it.")
+
+
+def axis_values(letter: str) -> Param:
+    return Param(
+        f"{letter} values", Text(1, MAX_VALUES_TEXT),
+        'With commas between; "a, b" holds a comma; numbers also as 1-5, 1-9 (+2) or 1-10 [5].',
+    )
+
+
+@dataclass(frozen=True)
+class XyzPlot:
+    """The arguments of X/Y/Z plot, in A1111's order; the last three are Easel's, filled in when the job is asked for.
+
+    lot: the seed of all seeds that are drawn; drawn: the request's own seeds that each cell draws for itself
+    styles: those that cells name, with prompt and negative prompt
+    """
+
+    x_type: Annotated[str, OR_PLACE, axis_type("X")] = "Seed"
+    x_values: Annotated[str, axis_values("X")] = ""
+    x_values_dropdown: Chosen = ()
+    y_type: Annotated[str, OR_PLACE, axis_type("Y")] = "Nothing"
+    y_values: Annotated[str, axis_values("Y")] = ""
+    y_values_dropdown: Chosen = ()
+    z_type: Annotated[str, OR_PLACE, axis_type("Z")] = "Nothing"
+    z_values: Annotated[str, axis_values("Z")] = ""
+    z_values_dropdown: Chosen = ()
+    draw_legend: Annotated[bool, Param("Draw legend", Checkbox(), "Write the values beside the cells.")] = True
+    include_lone_images: Annotated[
+        bool, Param("Include Sub Images", Checkbox(), "Return each cell too, not only the grid.")
+    ] = False
+    include_sub_grids: Annotated[
+        bool, Param("Include Sub Grids", Checkbox(), "Return the grid of each Z value too.")
+    ] = False
+    no_fixed_seeds: Annotated[
+        bool, Param("Keep -1 for seeds", Checkbox(), "Each cell draws a seed of its own where the seed is -1.")
+    ] = False
+    vary_seeds_x: Annotated[
+        bool, Param("Vary seeds for X", Checkbox(), "The seed counts on from column to column.")
+    ] = False
+    vary_seeds_y: Annotated[bool, Param("Vary seeds for Y", Checkbox(), "The seed counts on from row to row.")] = False
+    vary_seeds_z: Annotated[
+        bool, Param("Vary seeds for Z", Checkbox(), "The seed counts on from grid to grid.")
+    ] = False
+    margin_size: Annotated[int, Param("Grid margins (px)", Slider(0, 500, 2), "Pixels between cells.")] = 0
+    csv_mode: Annotated[
+        bool, Param("Use text inputs instead of dropdowns", Checkbox(), "For API clients that send lists as well.")
+    ] = False
+    lot: int = 0
+    drawn: tuple[str, ...] = ()
+    styles: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlotAxis:
+    """One axis of a plot: its kind, its values, and these as they were written."""
+
+    axis: Axis
+    values: Sequence[Any]
+    written: str
+
+    @property
+    def labels(self) -> list[str]:
+        return [self.axis.label(self.axis.name, value) for value in self.values]
+
+    @property
+    def idle(self) -> bool:
+        return self.axis is NOTHING
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot's three axes, and how its seeds vary."""
+
+    axes: tuple[PlotAxis, PlotAxis, PlotAxis]
+    arguments: XyzPlot
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Columns, rows and grids."""
+        x, y, z = (len(each.values) for each in self.axes)
+        return x, y, z
+
+    @cached_property
+    def cells(self) -> list[tuple[int, int, int]]:
+        """The place of each cell on the axes, in the order of the grid: X fastest, Z slowest."""
+        columns, rows, grids = map(range, self.shape)
+        return [(x, y, z) for z, y, x in product(grids, rows, columns)]
+
+    @cached_property
+    def drawing_order(self) -> list[int]:
+        """The cells' numbers in the order in which the fewest costly changes are made.
+
+        The dearest axis changes least often; of equally dear ones, Z.
+        """
+        by_cost = sorted((2, 1, 0), key=lambda place: -self.axes[place].axis.cost)
+        numbers = range(len(self.cells))
+        return sorted(numbers, key=lambda number: [self.cells[number][place] for place in by_cost])
+
+    def variant(self, base: Variant[R], number: int) -> Variant[R]:
+        """Return a cell's request and settings, without its seeds. Raises Invalid."""
+        for axis, place in zip(self.axes, self.cells[number], strict=True):
+            base = axis.axis.apply(base, axis.values[place], axis.values)
+        return base
+
+    def with_own_seeds(self, params: R, number: int) -> R:
+        """Return a cell's request with its seeds drawn and varied."""
+        seeds = {name: getattr(params, name) for name in SEED_FIELDS_OF_CELLS}
+        drawn = {name: seed_by_lot(self.arguments.lot, name, number) for name, seed in seeds.items() if seed == -1}
+        seeds |= drawn
+        return replace(params, **{**seeds, "seed": counted_on(seeds["seed"], self.seed_shift(number))})
+
+    def seed_shift(self, number: int) -> int:
+        """Return by how much a cell's seed is varied."""
+        given, (x, y, z), (columns, rows, _) = self.arguments, self.cells[number], self.shape
+        wide = columns if given.vary_seeds_x else 1
+        high = rows if given.vary_seeds_y else 1
+        return x * given.vary_seeds_x + y * wide * given.vary_seeds_y + z * wide * high * given.vary_seeds_z
+
+    def edge_cells(self) -> Iterator[int]:
+        """Yield numbers of cells that show each value of each axis once."""
+        columns, rows, grids = self.shape
+        for count, step in ((columns, 1), (rows, columns), (grids, columns * rows)):
+            yield from range(0, count * step, step)
+
+
+# Reading ---------------------------------------------------------------------------------------------
+
+
+def read_plot(arguments: XyzPlot, params: Generation, settings: type[Any]) -> Plot:
+    """Return the plot that the arguments describe.
+
+    settings: the declared class of settings, which may be axes
+    Raises UnknownName or Invalid.
+    """
+    tab: Tab = "txt2img" if isinstance(params, Txt2Img) else "img2img"
+    given = (
+        (arguments.x_type, arguments.x_values, arguments.x_values_dropdown),
+        (arguments.y_type, arguments.y_values, arguments.y_values_dropdown),
+        (arguments.z_type, arguments.z_values, arguments.z_values_dropdown),
+    )
+    x, y, z = (
+        read_axis(find_axis(name, tab, type(params), settings), text, chosen, arguments, place)
+        for place, (name, text, chosen) in enumerate(given)
+    )
+    plot = Plot((x, y, z), arguments)
+    columns, rows, grids = plot.shape
+    if columns * rows * grids > MOST_CELLS:
+        raise Invalid(
+            f"The plot has {columns:,} × {rows:,} × {grids:,} cells.", f"Ask for at most {MOST_CELLS:,}.",
+            field="script_args",
+        )
+    return plot
+
+
+def read_axis(axis: Axis, text: str, chosen: Sequence[str], arguments: XyzPlot, place: int) -> PlotAxis:
+    """Return an axis with its values: those chosen from its list, else those of the text. Raises Invalid."""
+    if axis is NOTHING:
+        return PlotAxis(axis, ("",), "")
+    listed = bool(axis.choices and chosen and not arguments.csv_mode)
+    written = join_values(chosen) if listed else text
+    values = axis.read(list(chosen) if listed else split_values(text))
+    if axis.name in SEED_AXES and not arguments.no_fixed_seeds:
+        values = [
+            seed_by_lot(arguments.lot, "XYZ"[place], number) if value == -1 else value
+            for number, value in enumerate(values)
+        ]
+    return PlotAxis(axis, values, written)
+
+
+def seed_by_lot(lot: int, what: str, number: int) -> int:
+    """Return a drawn seed; the same for the same lot, so that a job's cells stay what they are."""
+    return random.Random(f"{lot} {what} {number}").randrange(LOTS)
+
+
+def settled_plot(arguments: XyzPlot, params: Generation, known: KnownNames) -> XyzPlot:
+    """Return the arguments with all that is drawn by lot, and the texts of the styles that cells name.
+
+    Raises UnknownName or Invalid for what no cell can have, before anything is drawn.
+    """
+    seeds = {name: getattr(params, name) for name in SEED_FIELDS_OF_CELLS}
+    drawn = tuple(name for name, seed in seeds.items() if arguments.no_fixed_seeds and seed == -1)
+    styles = style_texts(list(known.styles), known.styles)
+    unsettled = read_plot(replace(arguments, no_fixed_seeds=True), params, known.settings)
+    by_lot = drawn or any(each.axis.name in SEED_AXES and -1 in each.values for each in unsettled.axes)
+    lot = random.randrange(1, LOTS) if by_lot else 0
+    settled = replace(arguments, lot=lot, drawn=drawn, styles=styles)
+    plot = read_plot(settled, params, known.settings)
+    check_plot(plot, Variant(params, {}, styles), known.check)
+    named = [name for each in plot.axes if each.axis.choices == "styles" for value in each.values
+             for name in styles_named(value)]
+    return replace(settled, styles=style_texts(dict.fromkeys([*params.styles, *named]), known.styles))
+
+
+def check_plot(plot: Plot, base: Variant[R], check: CheckVariant) -> None:
+    """Check every value of each axis, and every combination as far as it can be told.
+
+    check: checks one cell. Raises Invalid or UnknownName.
+    """
+    if not plot.cells:
+        return
+    for number in plot.edge_cells():
+        check(plot.variant(base, number))
+    for number in range(len(plot.cells)):
+        plot.variant(base, number)
+
+
+def plot_pairs(plot: Plot, with_z: bool) -> dict[str, object]:
+    """Return the generation data that a grid adds to those of its first cell."""
+    pairs: dict[str, object] = {"Script": "X/Y/Z plot"}
+    for letter, each in zip("XYZ" if with_z else "XY", plot.axes, strict=False):
+        if each.idle:
+            continue
+        pairs |= {f"{letter} Type": each.axis.name, f"{letter} Values": each.written}
+        if each.axis.name in SEED_AXES and not plot.arguments.no_fixed_seeds:
+            pairs[f"Fixed {letter} Values"] = ", ".join(map(str, each.values))
+    return pairs

@@ -1,0 +1,71 @@
+"""The check of what a script's pictures may name and be, before a job is recorded. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+
+from modules.app.account_data import AccountData
+from modules.app.app import App
+from modules.base.errors import Invalid
+from modules.base.fields import checker, declared_params
+from modules.library.library import Library
+from modules.params.hires import LATENT_MODES, USE_SAME
+from modules.params.known_names import KnownNames
+from modules.params.plot_axes import Variant
+from modules.params.txt2img import Generation
+from modules.requests.resolve import NO_FILE_NAMES, NO_MODEL_NAMES, resolve_request
+from modules.settings.options import Settings, change_settings
+
+
+def known_names(app: App, mine: AccountData) -> KnownNames:
+    """Return what the account's requests may name."""
+    standing = mine.settings.current
+    return KnownNames(mine.styles(), Settings, partial(check_cell, app.models, standing), standing.return_grid)
+
+
+def check_cell(models: Library, standing: Settings, variant: Variant[Any]) -> None:
+    """Check one picture's request and settings. Raises Invalid or UnknownName."""
+    request = check_fields(variant.params)
+    resolve_request(request)
+    change_settings(standing, variant.settings)
+    for name, find in FILE_FIELDS.items():
+        value = getattr(request, name, "")
+        if value not in (*USE_SAME, *NO_MODEL_NAMES, "", None):
+            find(models, value)
+    for name, find in FILE_SETTINGS.items():
+        if variant.settings.get(name, "") not in (*NO_FILE_NAMES, *NO_MODEL_NAMES):
+            find(models, variant.settings[name])
+
+
+def check_fields(params: Generation) -> Any:
+    """Return the request if its fields are within their limits. Raises Invalid."""
+    try:
+        return checker(type(params)).validate_python(asdict(params))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        label = declared_params(type(params))[name].label if name in declared_params(type(params)) else name
+        raise Invalid(
+            f"{label} cannot be {first['input']!r:.80} in a cell of the plot.", f"{first['msg']}.", field="script_args"
+        ) from error
+
+
+def find_upscaler(models: Library, name: str) -> None:
+    if name not in LATENT_MODES:
+        models.upscaler(name)
+
+
+FILE_FIELDS: Mapping[str, Callable[[Library, str], object]] = {
+    "refiner_checkpoint": lambda models, name: models.checkpoints.find(name),
+    "hr_checkpoint_name": lambda models, name: models.checkpoints.find(name),
+    "hr_upscaler": find_upscaler,
+}
+FILE_SETTINGS: Mapping[str, Callable[[Library, str], object]] = {
+    "sd_model_checkpoint": lambda models, name: models.checkpoints.find(name),
+    "sd_vae": lambda models, name: models.vaes.find(name),
+}
