@@ -133,7 +133,7 @@ def test_a_value_outside_its_limits_is_422_and_named(client, field, value):
 
 
 @pytest.mark.parametrize(("field", "value"), [
-    ("script_name", "X/Y/Z plot"),
+    ("script_name", "Custom code"),
     ("alwayson_scripts", {"ControlNet": {"args": []}}),
 ])
 def test_what_is_not_there_yet_is_refused_by_name(client, field, value):
