@@ -1,7 +1,7 @@
 """`webui.py backup FILE`: all data that cannot be made again, in one file, also while the server runs.
 
-A zip: settings, choices, styles, accounts' data, the database (accounts, jobs, the audit log), the descriptions of
-models; no pictures, no models. `manifest.json` has the hash of each.
+A zip: settings, choices, styles, accounts' data, the database (accounts, jobs, the audit log), the picture libraries
+(favourites, tags, albums …), the descriptions of models; no pictures, no models. `manifest.json` has the hash of each.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from modules.base.errors import Invalid
 from modules.base.files import discard, moved_to_free_name, sync_folder, write_error
 from modules.base.version import VERSION
 from modules.prompts.styles import matching_files
+from modules.settings.account_paths import LIBRARY_NAME
 from modules.settings.flag_types import any_path
 from modules.settings.flags import Flags, Parser, Paths, unknown_argument
 from modules.store.repair import copy_database
@@ -36,11 +37,10 @@ def backup(flags: Flags, arguments: list[str]) -> int:
     if os.path.lexists(target):
         raise Invalid(f"There is a file {target} already.", "Choose another name.")
     with tempfile.TemporaryDirectory(prefix="easel-backup-", dir=flags.paths.data_dir) as folder:
-        database = Path(folder, DATABASE_NAME)
         files = dict(kept_files(flags.paths))
-        if flags.paths.database.is_file():
-            copy_database(flags.paths.database, database)
-            files[DATABASE_NAME] = database
+        for number, (name, path) in enumerate(databases(flags.paths).items()):
+            copy_database(path, Path(folder, f"{number}.sqlite"))
+            files[name] = Path(folder, f"{number}.sqlite")
         write_backup(target, files)
     print(f"{len(files)} files are in {target}. Pictures and models are not among them.")
     return 0
@@ -62,7 +62,17 @@ def files_in_backup(paths: Paths) -> dict[str, Path]:
         "config.json": paths.settings_file,
         "choices.json": paths.settings_file.with_name("choices.json"),
         DATABASE_NAME: paths.database,
+        LIBRARY_NAME: paths.data_dir / LIBRARY_NAME,
     }
+
+
+def databases(paths: Paths) -> dict[str, Path]:
+    """Return name in a backup → path, of the databases that there are: they are copied at one moment each."""
+    accounts = folders_in_backup(paths)["accounts"]
+    found = {DATABASE_NAME: paths.database, LIBRARY_NAME: paths.data_dir / LIBRARY_NAME}
+    libraries = sorted(accounts.glob(f"*/{LIBRARY_NAME}"))
+    found |= {f"accounts/{path.relative_to(accounts).as_posix()}": path for path in libraries}
+    return {name: path for name, path in found.items() if path.is_file() and not path.is_symlink()}
 
 
 def folders_in_backup(paths: Paths) -> dict[str, Path]:
@@ -75,14 +85,15 @@ def folders_in_backup(paths: Paths) -> dict[str, Path]:
 
 
 def kept_files(paths: Paths) -> Iterator[tuple[str, Path]]:
-    """Return the name of each file in a backup, with its path; the database is copied by itself."""
+    """Return the name of each file in a backup, with its path; databases are copied by themselves."""
     accounts = folders_in_backup(paths)["accounts"]
     found = files_in_backup(paths) | {
         **{f"styles/{path.name}": path for pattern in paths.styles_files for path in matching_files(pattern)},
         **{f"accounts/{path.relative_to(accounts).as_posix()}": path for path in sorted(accounts.rglob("*"))},
     }
-    del found[DATABASE_NAME]
     for name, path in found.items():
+        if name.rpartition("/")[2].startswith((DATABASE_NAME, LIBRARY_NAME)):
+            continue
         if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST_KEPT:
             yield name, path
     for path in sorted(paths.models.rglob("*.json")):

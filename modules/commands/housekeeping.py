@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from modules.app.app import App
+from modules.app.galleries import THUMBNAILS
 from modules.app.kept_inputs import names_in_use
 from modules.base.accounts import LOCAL_OWNER, account_folder
 from modules.base.border import logged
@@ -29,6 +30,7 @@ STOP_HOUSEKEEPING_SECONDS = 2.0      # all its files are written whole, so that 
 COPIED_AT_STOP = 64 * 2**20      # bytes of a database that is copied without delay
 OTHERS_SECONDS = 3600      # model folders may be another server's too, and the files that it is writing are not touched
 INPUT_SECONDS = 30 * 24 * 3600      # how long an input picture is stored after it was last sent
+THUMBNAIL_SECONDS = 180 * 24 * 3600      # how long a picture's thumbnail is kept after it was made
 CACHED_SECONDS = 24 * 3600      # how long a picture that is not saved can be fetched
 
 
@@ -67,7 +69,7 @@ class Housekeeping:
         if self.app.notices:
             logged(list_lost_pictures, self.app, self._stopping.is_set)
         while not self._stopping.is_set():
-            for duty in (clear_old_pictures, forget_old_jobs, keep_database):
+            for duty in (clear_old_pictures, clear_old_thumbnails, forget_old_jobs, keep_database, keep_libraries):
                 logged(duty, self.app)
             self._stopping.wait(HOUSEKEEPING_SECONDS)
 
@@ -95,6 +97,16 @@ def clear_old_pictures(app: App) -> None:
     needed = names_in_use(app.jobs.store)
     for folder in (inputs, *inputs.glob("*/")):      # the local account's, and all others'
         clear_old(folder, IMAGE_FORMATS, now - INPUT_SECONDS, needed)
+
+
+def clear_old_thumbnails(app: App) -> None:
+    """Delete old thumbnails: one that is asked for is made anew."""
+    for folder in (app.flags.paths.cache / THUMBNAILS).glob("*/"):
+        clear_old(folder, {"jpg"}, time.time() - THUMBNAIL_SECONDS)
+
+
+def keep_libraries(app: App) -> None:
+    app.galleries.keep_good()
 
 
 def forget_old_jobs(app: App) -> None:

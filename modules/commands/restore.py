@@ -26,6 +26,8 @@ from modules.commands.backup import (
     files_in_backup,
     folders_in_backup,
 )
+from modules.gallery.schema import LIBRARY_MIGRATIONS
+from modules.settings.account_paths import LIBRARY_NAME
 from modules.settings.flags import Flags, Paths
 from modules.store.database import refuse_newer
 from modules.store.migrations import MIGRATIONS
@@ -69,6 +71,10 @@ def unpacked(source: Path, folder: Path, paths: Paths) -> dict[str, Path]:
         if reason := damage_of(database):
             raise no_backup(source, ValueError(reason))
         end_sessions(database)
+    for name in (each for each in listed if each.endswith(LIBRARY_NAME)):
+        refuse_newer(folder / name, len(LIBRARY_MIGRATIONS))
+        if reason := damage_of(folder / name):
+            raise no_backup(source, ValueError(reason))
     return {name: folder / name for name in listed}
 
 
@@ -125,7 +131,7 @@ def replace_files(files: dict[str, Path], paths: Paths) -> Path:
     for name, source in files.items():
         target = place_of_file(name, paths)
         target.parent.mkdir(parents=True, exist_ok=True)
-        for end in ("", *(BESIDE_DATABASE if name == DATABASE_NAME else ())):
+        for end in ("", *(BESIDE_DATABASE if name.endswith((DATABASE_NAME, LIBRARY_NAME)) else ())):
             old = target.with_name(target.name + end)
             if os.path.lexists(old):
                 aside = kept / f"{name}{end}"

@@ -6,14 +6,19 @@ import io
 import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from modules.base.errors import InvalidImage
+from modules.app.galleries import Galleries
+from modules.base.errors import DatabaseUnusable, InvalidImage
 from modules.gallery.search import Wanted
 from modules.imaging.save import png
+from modules.settings.flags import parse_flags
+from modules.store.jobs import JobStore
 from tests.gallery.pictures import gallery, infotext, save
 
 
@@ -258,3 +263,28 @@ def test_a_file_without_data_is_known_by_its_pixels_or_its_looks(tmp_path):
         image.save(jpeg, "JPEG", quality=90)
     assert [(row.name, how) for row, how in library.matches(bare)] == [("a.png", "pixels")]
     assert [(row.name, how) for row, how in library.matches(jpeg.getvalue())] == [("a.png", "looks")]
+
+
+def test_a_damaged_library_is_kept_aside_and_what_its_last_good_copy_has_goes_on(tmp_path):
+    paths = parse_flags(["--data-dir", str(tmp_path)], {}).paths
+    galleries = Galleries(paths, JobStore(paths.database))
+    library = galleries.of("local")
+    save(tmp_path / "outputs/a.png", infotext("fox"), 1)
+    library.scan()
+    library.index.mark([only(library).id], {"rating": 3})
+    galleries.keep_good()
+    path = tmp_path / "library.sqlite"
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+    again = Galleries(paths, JobStore(paths.database)).of("local")
+    again.scan()
+    assert only(again, "fox").rating == 3 and (tmp_path / "library.broken.sqlite").is_file()
+
+
+def test_a_library_of_a_newer_easel_is_left_alone(tmp_path):
+    paths = parse_flags(["--data-dir", str(tmp_path)], {}).paths
+    with closing(sqlite3.connect(tmp_path / "library.sqlite")) as db:
+        db.execute("PRAGMA user_version = 999")
+    before = (tmp_path / "library.sqlite").read_bytes()
+    with pytest.raises(DatabaseUnusable):
+        Galleries(paths, JobStore(paths.database)).of("local")
+    assert (tmp_path / "library.sqlite").read_bytes() == before
