@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import struct
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,7 @@ from PIL import ExifTags
 EXIF_MARK = b"Exif\0\0"
 TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 MOST_EXIF_ENTRIES = 5_000
+MOST_CLAIMED = 64 * 2**20                  # bytes of all entries together
 EXIF_TEXT, EXIF_BYTES, EXIF_UNDEFINED = 2, 1, 7
 # type → struct's letter of a number; two letters for a fraction
 NUMBERS = {1: "B", 3: "H", 4: "L", 5: "LL", 6: "b", 8: "h", 9: "l", 10: "ll", 11: "f", 12: "d", 13: "L"}
@@ -25,6 +27,7 @@ INNER = {0x8769: COMMENTED, 0x8825: GPS, 0xA005: EXCHANGE}      # entries that s
 COMMENT_TAG = int(ExifTags.Base.UserComment)
 WINDOWS_TEXTS = range(0x9C9B, 0x9CA0)      # XPTitle …
 LONGEST_NUMBERS = 16                       # numbers of one entry that are shown
+MOST_PARTS = 100_000                       # of a second, say: denominators that cameras write are no larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class ExifValue:
         """Return the value as a person reads it."""
         if self.text or self.kind == EXIF_TEXT:
             return self.text
-        if self.kind in NUMBERS and len(self.data) <= 8 * LONGEST_NUMBERS:
+        if self.kind in NUMBERS and len(self.data) <= LONGEST_NUMBERS * struct.calcsize("=" + NUMBERS[self.kind]):
             return " ".join(numbers_shown(self.kind, self.data, self.order))
         printable = self.data.strip(b"\0")
         if len(printable) <= LONGEST_NUMBERS and printable.isascii() and printable.decode("ascii").isprintable():
@@ -72,7 +75,7 @@ def numbers_shown(kind: int, data: bytes, order: str) -> Iterator[str]:
         if len(found) == 1 or not found[1]:
             yield f"{found[0]:g}" if isinstance(found[0], float) else str(found[0])
             continue
-        value = Fraction(*found)
+        value = Fraction(*found).limit_denominator(MOST_PARTS)
         yield str(value) if value.numerator == 1 else f"{float(value):g}"
 
 
@@ -88,7 +91,7 @@ class ExifBlock:
 
     def __init__(self, block: bytes, order: str) -> None:
         self.block, self.order = block, order
-        self.bytes_left, self.entries_left = len(block), MOST_EXIF_ENTRIES
+        self.bytes_left, self.entries_left, self.claimed = len(block), MOST_EXIF_ENTRIES, 0
         self.waiting: list[tuple[str, int]] = []
         self.seen: set[int] = set()
 
@@ -101,11 +104,10 @@ class ExifBlock:
                 yield from self._directory(name, place)
 
     def _directory(self, name: str, place: int) -> Iterator[ExifValue]:
-        count = min(self._number("H", place), self.entries_left)
+        there = max(0, (len(self.block) - place - 2) // 12)
+        count = min(self._number("H", place), there, self.entries_left)
         for row in range(place + 2, place + 2 + 12 * count, 12):
             self.entries_left -= 1
-            if row + 12 > len(self.block):
-                return
             yield from self._entry(name, row)
         following = self._number("L", place + 2 + 12 * count)
         if name == FIRST_IMAGE and following:
@@ -118,7 +120,10 @@ class ExifBlock:
             return
         size = count * (struct.calcsize("=" + NUMBERS[kind]) if kind in NUMBERS else 1)
         place = row + 8 if size <= 4 else self._number("L", row + 8)
-        if place + size <= len(self.block) and size <= self.bytes_left:
+        if place + size > len(self.block):
+            return
+        self.claimed += size
+        if size <= self.bytes_left:
             self.bytes_left -= size
             yield ExifValue(name, tag, kind, self.block[place : place + size], self.order)
 
@@ -128,6 +133,15 @@ class ExifBlock:
             return struct.unpack_from(self.order + form, self.block, place)[0]
         except struct.error:
             return 0
+
+
+def claims_too_much(content: bytes) -> bool:
+    """Return whether a block's entries, read one by one as Pillow reads them, would fill the memory."""
+    block = content.removeprefix(EXIF_MARK)
+    found = ExifBlock(block, TIFF_ORDERS.get(block[:4], ""))
+    if found.order:
+        deque(found.values(), maxlen=0)
+    return found.claimed > MOST_CLAIMED or not found.entries_left
 
 
 # Texts ---------------------------------------------------------------------------------------------

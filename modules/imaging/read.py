@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
+from PIL._avif import AvifDecoder
+from PIL.JpegImagePlugin import JpegImageFile
 
 from modules.base.errors import InvalidImage, TooLarge
 from modules.base.limits import MAX_FILE, MAX_INFOTEXT
-from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, FIRST_IMAGE, ExifValue, exif_values
+from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, FIRST_IMAGE, ExifValue, claims_too_much, exif_values
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP")
 MOST_PIXELS = 64_000_000
@@ -41,6 +43,7 @@ def open_image_file(file: BinaryIO) -> Image.Image:
     """Open a picture's file, of which only the beginning is read. Raises InvalidImage or TooLarge."""
     check_chunks(file)
     try:
+        check_directories(file)
         with warnings.catch_warnings():
             # our own limit is lower and is enforced
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -53,6 +56,8 @@ def open_image_file(file: BinaryIO) -> Image.Image:
         ) from error
     if image.width * image.height > MOST_PIXELS:
         raise too_many_pixels()
+    if claims_too_much(image.info.get("exif", b"")):
+        raise damaged()
     return image
 
 
@@ -72,6 +77,34 @@ def check_chunks(file: BinaryIO) -> None:
                 raise damaged()
             file.seek(int.from_bytes(head[:4], "big") + 4, io.SEEK_CUR)
     file.seek(start)
+
+
+class JpegHead(JpegImageFile):
+    """A JPEG's segments, without Pillow's look at the resolution in EXIF, for which it reads all of EXIF."""
+
+    def _read_dpi_from_exif(self) -> None:
+        pass
+
+
+def check_directories(file: BinaryIO) -> None:
+    """Raise InvalidImage for EXIF and lists of pictures of which Pillow, opening the file, would fill the memory.
+
+    Its readers of other formats leave EXIF alone until it is asked for. The file's position stays. Raises what Pillow
+    raises for what is no such picture.
+    """
+    start = file.tell()
+    head = file.read(12)
+    file.seek(start)
+    if head[:2] == b"\xff\xd8":
+        found = JpegHead(file).info
+        blocks = [found.get(name, b"") for name in ("exif", "mp")]
+    elif head[4:8] == b"ftyp":
+        blocks = [AvifDecoder(file.read(), "auto", 1).get_info()[4] or b""]
+    else:
+        return
+    file.seek(start)
+    if any(map(claims_too_much, blocks)):
+        raise damaged()
 
 
 def too_large_file(size: int) -> TooLarge:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from PIL import Image
+
 from modules.base.errors import InvalidImage
 from modules.base.limits import MAX_INFOTEXT
 from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, FIRST_IMAGE, ExifValue, exif_values
@@ -26,6 +28,8 @@ from modules.metadata.iptc import iptc_pairs
 from modules.metadata.jpeg import COMMENT_KEYWORD
 from modules.metadata.pieces import FileMetadata
 from modules.metadata.xmp import XmpValue, xmp_properties
+
+IN_PIXELS = "A text is hidden in the pixels: no edit of the file's data changes it or takes it away."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,14 @@ class PictureContents:
 def picture_contents(content: bytes) -> PictureContents:
     """Return all that a picture's file says. Raises InvalidImage or TooLarge."""
     image = open_image(content)
-    metadata, editable = readable_metadata(content)
+    metadata, editable = readable_metadata(content, image)
     exif = exif_values(metadata.exif)
     properties, notes = readable_xmp(metadata.xmp)
-    texts = all_texts(content, metadata, exif)
+    texts = all_texts(metadata, exif, comment_of(image))
+    hidden = hidden_text(content)
+    if hidden:
+        texts[HIDDEN] = hidden
+        notes = (*notes, IN_PIXELS)
     said = PictureTexts(texts, image.size, {name: shown_property(value) for name, value in properties.items()})
     programs = programs_data(said)
     foreign = any(USUAL_KEY in each.keys and each.infotext != said.parameters for each in programs)
@@ -86,28 +94,26 @@ def picture_contents(content: bytes) -> PictureContents:
     )
 
 
-def readable_metadata(content: bytes) -> tuple[FileMetadata, bool]:
+def readable_metadata(content: bytes, image: Image.Image) -> tuple[FileMetadata, bool]:
     """Return the metadata, and whether they can be rewritten; of a GIF or BMP there is only a comment."""
     try:
         metadata = metadata_format(content).read(content)
     except InvalidImage:
-        return FileMetadata(exif=bytes(open_image(content).info.get("exif", b""))), False
+        return FileMetadata(exif=bytes(image.info.get("exif", b""))), False
     if len(metadata.exif) > 4 * MAX_INFOTEXT:
         raise too_much_text()
     return metadata, True
 
 
-def all_texts(content: bytes, metadata: FileMetadata, exif: list[ExifValue]) -> dict[str, str]:
-    """Return the file's texts by keyword, what stands in the usual place as "parameters", and a hidden one last."""
+def all_texts(metadata: FileMetadata, exif: list[ExifValue], gif_comment: str) -> dict[str, str]:
+    """Return the file's texts by keyword, what stands in the usual place as "parameters"."""
     texts = dict(reversed([pair for pair in metadata.texts if pair[0] != COMMENT_KEYWORD]))
     comment = next((each.text for each in exif if each.tag == COMMENT_TAG and each.directory == COMMENTED), "")
-    found = texts.pop(USUAL_KEY, "") or comment or metadata.text(COMMENT_KEYWORD) or comment_of(open_image(content))
+    found = texts.pop(USUAL_KEY, "") or comment or metadata.text(COMMENT_KEYWORD) or gif_comment
     if len(found) > MAX_INFOTEXT:
         raise too_much_text()
     named = {each.label: each.text for each in exif if each.directory == FIRST_IMAGE and each.text.strip("\0 ")}
-    texts = ({USUAL_KEY: found} if found else {}) | named | dict(reversed(texts.items()))
-    hidden = hidden_text(content)
-    return texts | ({HIDDEN: hidden} if hidden else {})
+    return ({USUAL_KEY: found} if found else {}) | named | dict(reversed(texts.items()))
 
 
 def readable_xmp(packet: bytes) -> tuple[Mapping[str, XmpValue], tuple[str, ...]]:

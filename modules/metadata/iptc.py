@@ -109,10 +109,10 @@ def with_iptc(resources: bytes, changes: Mapping[str, tuple[str, ...]]) -> bytes
 
 
 def recoded(value: DataSet, coded: bool) -> DataSet:
-    """Return a value whose text is UTF-8; the envelope's and unknown ones keep their bytes."""
-    if value.key not in IIM_LABELS:
+    """Return a value whose text is UTF-8; what is already said to be keeps its bytes, as unknown values do."""
+    if coded or value.key not in IIM_LABELS:
         return value
-    return DataSet(value.key, iim_text(value.data, coded).encode("utf-8", "replace"))
+    return DataSet(value.key, iim_text(value.data, coded).encode())
 
 
 def with_resource(resources: bytes, iim: bytes) -> bytes:

@@ -5,6 +5,7 @@ A packet comes from outside: one with a document type, which could define entiti
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 from xml.dom import minidom
@@ -47,6 +48,8 @@ def damaged_xmp() -> InvalidImage:
 
 def xmp_document(packet: bytes) -> minidom.Document:
     """Return a packet's tree. Raises InvalidImage."""
+    if packet.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):
+        packet = packet.decode("utf-16", "replace").encode()
     content = packet.strip(b"\0 \r\n\t")
     try:
         check_xml(content)

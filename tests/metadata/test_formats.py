@@ -18,6 +18,7 @@ from modules.imaging.save import FileFormat, encode_image
 from modules.metadata.exif import with_exif_text, with_user_comment
 from modules.metadata.formats import file_metadata, picture_digest, with_file_metadata
 from modules.metadata.pieces import FileMetadata
+from tests.golden_data import GOLDEN
 
 FORMATS = ("png", "jpg", "webp", "avif")
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
@@ -102,6 +103,28 @@ def test_written_again_and_again_a_file_does_not_grow(content):
     for text in ("c" * 500, "d" * 400, "", "e" * 500):
         changed = with_file_metadata(changed, FileMetadata(exif=with_user_comment(b"", text)))
     assert len(changed) == len(told("b" * 500)) and file_metadata(changed) == FileMetadata(exif=with_user_comment(b"", "e" * 500))
+
+
+GOLDEN_PICTURES = sorted((GOLDEN / "images").glob("*/*/0.png"))[::25]
+
+
+@pytest.mark.parametrize("path", GOLDEN_PICTURES, ids=lambda path: f"{path.parent.parent.name} {path.parent.name}")
+def test_a1111s_own_pictures_are_edited_and_put_back(path):
+    content = path.read_bytes()
+    was = file_metadata(content)
+    changed = with_file_metadata(content, replace(was, texts=was.with_text("parameters", "狐\nSteps: 1")))
+    assert read_metadata(changed).infotext == "狐\nSteps: 1" and picture_digest(changed) == picture_digest(content)
+    assert with_file_metadata(changed, was) == content
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(list(FILES.values())), st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60), st.booleans(), st.booleans())
+def test_whatever_is_written_each_byte_that_is_no_metadata_stays(content, text, with_exif, with_packet):
+    was = file_metadata(content)
+    now = FileMetadata(texts_of(content) if text else was.texts, with_user_comment(was.exif, text) if with_exif else b"", XMP if with_packet else b"")
+    changed = with_file_metadata(content, now)
+    assert file_metadata(changed) == now and picture_digest(changed) == picture_digest(content)
+    assert with_file_metadata(changed, file_metadata(changed)) == changed
 
 
 @per_format
