@@ -26,7 +26,10 @@ SCENARIOS = (
     "waiting",
 )
 # minutes, gigabytes, or a page of docs/ written: only by name
-LONG = ("loading", "tiles", "lora_swap", "mixed_lora", "attention", "fidelity", "server", "memory", "kills", "worker")
+LONG = (
+    "loading", "tiles", "lora_swap", "mixed_lora", "attention", "fidelity", "server", "memory", "kills", "worker",
+    "library",
+)
 
 
 @dataclass

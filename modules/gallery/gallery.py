@@ -13,7 +13,7 @@ from modules.base.errors import NotFound, WebUIError
 from modules.gallery.facts import PICTURE_ENDINGS, read_picture_facts
 from modules.gallery.index import FoundFile, PictureIndex, PictureRow, Root
 from modules.gallery.looks import SAME, Looks
-from modules.gallery.scan import Changes, folder_changes, put_files, read_changes, root_changes
+from modules.gallery.scan import SMALL_COPIES, Changes, folder_changes, put_files, read_changes, root_changes
 from modules.gallery.schema import HERE
 from modules.gallery.search import PictureSearch
 from modules.gallery.thumbnails import Thumbnails, looks_of
@@ -131,9 +131,15 @@ class Gallery:
         with self._scanning:
             roots = {root.id: root for root in self.index.roots()}
             return self._take({
-                roots[number]: folder_changes(self.index, roots[number], some)
+                roots[number]: folder_changes(self.index, roots[number], self._own_folders(roots[number], some))
                 for number, some in folders.items() if number in roots
             })
+
+    def _own_folders(self, root: Root, folders: Collection[str]) -> list[str]:
+        """Return the folders of those that a whole scan would look into."""
+        foreign = self.foreign() if root.own else ()
+        parts = {folder: folder.split("/") for folder in folders}
+        return [each for each, names in parts.items() if names[0] not in foreign and not SMALL_COPIES & set(names)]
 
     def _take(self, changes: Mapping[Root, Changes]) -> int:
         gone = [each for some in changes.values() for each in some.gone]

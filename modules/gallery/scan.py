@@ -13,6 +13,7 @@ from modules.gallery.schema import HERE
 
 PUT_AT_ONCE = 200            # files in a transaction: whatever else is to be written waits meanwhile
 MOST_PICTURES = 1_000_000      # of one folder with all below it
+SMALL_COPIES = frozenset({"thumbnails"})      # folders of other programs with a copy of each picture
 DEEPEST_FOLDER = 40                 # levels of folders
 Told = Callable[[list[FoundFile]], object]      # called with files that have been read
 IsStopping = Callable[[], bool]
@@ -100,7 +101,7 @@ def found_files(root: Path, skipped: Collection[str] = ()) -> Iterator[FoundFile
         for entry in entries_of(root / folder):
             place = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir(follow_symlinks=False):
-                if depth < DEEPEST_FOLDER and (folder or entry.name not in skipped):
+                if depth < DEEPEST_FOLDER and entry.name not in SMALL_COPIES and (folder or entry.name not in skipped):
                     waiting.append((place, depth + 1))
             elif (found := file_of_entry(entry, folder)) is not None:
                 count += 1

@@ -15,7 +15,9 @@ from PIL import Image
 
 from modules.app.galleries import Galleries
 from modules.base.errors import DatabaseUnusable, InvalidImage
+from modules.gallery.gallery import Gallery
 from modules.gallery.search import Wanted
+from modules.gallery.thumbnails import Thumbnails
 from modules.imaging.save import png
 from modules.settings.flags import parse_flags
 from modules.store.jobs import JobStore
@@ -288,3 +290,30 @@ def test_a_library_of_a_newer_easel_is_left_alone(tmp_path):
     with pytest.raises(DatabaseUnusable):
         Galleries(paths, JobStore(paths.database)).of("local")
     assert (tmp_path / "library.sqlite").read_bytes() == before
+
+
+def test_output_folders_of_other_programs_are_taken_as_they_are(tmp_path):
+    library = gallery(tmp_path)
+    others = tmp_path / "others"
+    for place in ("A1111/txt2img-images/2024-05-01/00001-7.png", "A1111/txt2img-grids/2024-05-01/grid-0001.png",
+                  "ComfyUI/output/ComfyUI_00001_.png", "invokeai/outputs/images/0a-1b.png",
+                  "invokeai/outputs/images/thumbnails/0a-1b.webp"):
+        path = save(others / place, infotext(), len(place))
+        if path.suffix == ".webp":
+            Image.effect_noise((16, 16), 50).save(path)
+    library.index.add_root(others, read_only=True)
+    library.scan()
+    assert len(names(library)) == 4 and names(library, "is:grid") == ["A1111/txt2img-grids/2024-05-01/grid-0001.png"]
+
+
+def test_a_look_at_some_folders_leaves_out_what_a_scan_leaves_out(tmp_path):
+    (tmp_path / "outputs").mkdir()
+    library = Gallery(
+        tmp_path / "library.sqlite", tmp_path / "outputs", Thumbnails(tmp_path / "t"), foreign=lambda: {"alice"}
+    )
+    for place in ("mine/a.png", "alice/deep/b.png", "mine/thumbnails/a.png"):
+        save(tmp_path / "outputs" / place, infotext(), len(place))
+    library.scan_changed({library.outputs.id: {"mine", "alice", "alice/deep", "mine/thumbnails"}})
+    assert names(library) == ["mine/a.png"]
+    library.scan()
+    assert names(library) == ["mine/a.png"]
