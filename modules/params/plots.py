@@ -48,7 +48,7 @@ class XyzPlot:
     styles: those that cells name, with prompt and negative prompt
     """
 
-    x_type: Annotated[str, OR_PLACE, axis_type("X")] = "Seed"
+    x_type: Annotated[str, OR_PLACE, axis_type("X")] = "Nothing"
     x_values: Annotated[str, axis_values("X")] = ""
     x_values_dropdown: Chosen = ()
     y_type: Annotated[str, OR_PLACE, axis_type("Y")] = "Nothing"

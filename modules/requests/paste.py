@@ -23,6 +23,7 @@ from modules.requests.pasted_fields import (
     fields_from_pairs,
     masked,
     pasted_script,
+    script_in,
     second_pass_told,
     unfit_note,
     within_slider,
@@ -56,7 +57,8 @@ def read_infotext(
     elsewhere = (
         ["The data are of a picture that img2img made of another one."] if (tab, source) == (TXT2IMG, IMG2IMG) else []
     )
-    script = with_local_upscaler(pasted_script(values), library) if tab == IMG2IMG else None
+    kinds = chosen.kinds if (chosen := script_in(values)) else ()
+    script = with_local_upscaler(pasted_script(values), library) if tab in kinds else None
     return {
         **found,
         "notes": [*words, *elsewhere, *found["notes"]],
@@ -94,7 +96,13 @@ def tab_of(text: str, values: Mapping[str, Any]) -> str:
     if postprocessed(text) and "Steps" not in values:
         return EXTRAS
     from_picture = str(values.get("Denoising strength", 0)) != "0" and not second_pass_told(values)
-    return IMG2IMG if from_picture or masked(values) or values.keys() & OF_IMG2IMG or pasted_script(values) else TXT2IMG
+    return IMG2IMG if from_picture or masked(values) or values.keys() & OF_IMG2IMG or only_img2img(values) else TXT2IMG
+
+
+def only_img2img(values: Mapping[str, Any]) -> bool:
+    """Return whether the data have a script that only img2img has."""
+    script = script_in(values)
+    return script is not None and script.kinds == (IMG2IMG,)
 
 
 def current_checkpoint(library: Library, name: str) -> ModelFile | None:

@@ -204,9 +204,24 @@ def masked(values: Mapping[str, Any]) -> bool:
 
 
 def pasted_script(values: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the img2img script in the data, as `name` and the `arguments` that they contain."""
-    script = next((each for each in SCRIPTS if each.keys.keys() & values.keys()), None)
-    return None if script is None else {"name": script.name, "arguments": dict(pasted_arguments(script, values))}
+    """Return the script in the data, as `name` and the `arguments` that they contain."""
+    script = script_in(values)
+    if script is None:
+        return None
+    return {"name": script.name, "arguments": dict(pasted_arguments(script, with_fixed_seeds(values)))}
+
+
+def script_in(values: Mapping[str, Any]) -> Script | None:
+    return next((each for each in SCRIPTS if each.keys.keys() & values.keys()), None)
+
+
+def with_fixed_seeds(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data with the seeds that a plot's axis drew in place of what was typed."""
+    fixed = {key.removeprefix(FIXED_SEEDS): value for key, value in values.items() if key.startswith(FIXED_SEEDS)}
+    return {**values, **{key: value for key, value in fixed.items() if key in values}}
+
+
+FIXED_SEEDS = "Fixed "      # before the key of an axis's values
 
 
 def pasted_arguments(script: Script, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -247,11 +262,10 @@ def usual(told: Settings, standing: Settings, name: str) -> bool:
 
 def unknown_pairs(values: Mapping[str, Any], cls: type) -> dict[str, Any]:
     """Return the pairs that belong to no field and no setting and stand in the text itself."""
-    named = (
-        {key for key, _ in NAMED_VALUES.values()} | {key for script in SCRIPTS for key in script.keys}
-        if cls is not Txt2Img
-        else set()
-    )
+    tab = "txt2img" if cls is Txt2Img else "img2img"
+    named = {key for script in SCRIPTS if tab in script.kinds for key in script.keys}
+    named |= {f"{FIXED_SEEDS}{key}" for key in named} | ({"Script"} if script_in(values) else set())
+    named |= {key for key, _ in NAMED_VALUES.values()} if cls is not Txt2Img else set()
     known = {*field_keys(cls), *field_keys(Settings), *named, *NOT_FIELDS}
     said = {
         key: value

@@ -516,3 +516,15 @@ def test_scripts_are_read_back_with_what_they_tell(shelf):
         ("Denoising strength: 0.5", None),
     ):
         assert read(shelf, f"x\n{ENOUGH}, {said}", tab="img2img")["script"] == script
+
+
+def test_a_plot_is_pasted_from_its_grid_with_the_seeds_that_it_drew(shelf):
+    values = json.dumps('a,"b, c"')
+    said = f'X Type: Seed, X Values: "-1, 5", Fixed X Values: "77, 5", Y Type: Prompt S/R, Y Values: {values}'
+    said = f"Script: X/Y/Z plot, {said}"
+    found = read(shelf, f"x\n{ENOUGH}, {said}")
+    assert (found["tab"], only_pairs(found, f"x\n{ENOUGH}, {said}")) == ("txt2img", set())
+    assert found["script"] == {"name": "X/Y/Z plot", "arguments": {
+        "x_type": "Seed", "x_values": "77, 5", "y_type": "Prompt S/R", "y_values": 'a,"b, c"', "z_type": "Nothing",
+        "z_values": "",
+    }}
