@@ -72,7 +72,7 @@ class JobProgress:
     def outcome(self) -> events.Ended:
         if self.error:
             return events.Ended(self.spec.id, FAILED, error_data(self.error))
-        if self.refused == len(self.plan.numbers):
+        if self.refused and self.refused == len(self.plan.numbers):
             return events.Ended(self.spec.id, FAILED, error_data(ALL_REFUSED))
         return events.Ended(self.spec.id, INTERRUPTED if self.interrupted else DONE)
 

@@ -42,10 +42,10 @@ class ContractShop:
         with self.changed:
             assert self.changed.wait_for(true, 300), self.events[-5:]
 
-    def submit(self, job, done=(), settings=None, **fields):
+    def submit(self, job, done=(), settings=None, paths=(), **fields):
         params = Txt2Img(**{"prompt": "a red circle", "seed": 7, "steps": 4, "width": 64, "height": 64, **fields})
         settings = asdict(settings or Settings())
-        self.worker.submit(JobSpec(job, "local", "txt2img", asdict(params), settings, done=done, alone=True))
+        self.worker.submit(JobSpec(job, "local", "txt2img", asdict(params), settings, done=done, paths=paths, alone=True))
 
     def of(self, job, *kinds):
         return [event for event in list(self.events) if event.job == job and isinstance(event, kinds)]
@@ -135,3 +135,30 @@ def test_flagged_pictures_leave_the_worker_as_the_administrator_wants_them(shops
         assert [each.tobytes() for each in images] == [each.tobytes() for each in expected]
         assert bool(shop.of(action, Preview)) == (action in ("Off", "Mark"))
         assert bool(shop.of(action, Warned)) == (action in ("Blur", "Refuse"))
+
+
+def test_a_plot_goes_on_after_a_crash_cell_by_cell_and_its_grid_is_the_same(shops):
+    shop = shops["process"]
+    plot = {"script_name": "X/Y/Z plot", "script_args": (4, "2,3", [], 1, "5,6", [])}
+    shop.submit("whole", **plot)
+    assert [end.state for end in shop.ended("whole")] == ["done"]
+    *cells, grid = shop.of("whole", Made)
+    assert [each.index for each in cells] == [0, 1, 2, 3] and (grid.index, grid.kind) == (4, "grid")
+    done = {each.index: each.path for each in cells if each.index != 2}
+    shop.submit("again", tuple(done), paths=tuple(done.values()), **plot)
+    assert [end.state for end in shop.ended("again")] == ["done"]
+    assert [each.index for each in shop.of("again", Made)] == [2, 4]
+    again = shop.of("again", Made)[-1]
+    assert np.array_equal(*(np.asarray(Image.open(each.path)) for each in (grid, again)))
+    assert again.infotext == grid.infotext and "X Type: Steps" in grid.infotext
+
+
+def test_an_interrupted_plot_shows_what_there_is(shops):
+    shop = shops["thread"]
+    shop.submit("stopped", script_name="X/Y/Z plot", script_args=(4, "2,140,150", []))
+    shop.until(lambda: shop.of("stopped", Made))
+    shop.worker.interrupt("stopped")
+    assert [end.state for end in shop.ended("stopped")] == ["interrupted"]
+    grid = shop.of("stopped", Made)[-1]
+    with Image.open(grid.path) as drawn:
+        assert grid.kind == "grid" and drawn.width == 3 * 64
