@@ -21,7 +21,7 @@ ShortId = Annotated[int, Field(ge=0, le=LARGEST_ID)]
 ChosenIds = Annotated[list[ShortId], MaxLen(MOST_NAMED)]
 
 
-class Chosen(KnownFields):
+class ChosenPictures(KnownFields):
     """Pictures by their ids, or all that fit a search in a place."""
 
     pictures: ChosenIds | None = Field(None, description="Ids; without, all that fit q and in.")
@@ -29,7 +29,7 @@ class Chosen(KnownFields):
     place: str = Field("", alias="in", max_length=MAX_PATH, description="Where q looks, as in GET /easel/v1/library.")
 
 
-def chosen_rows(app: App, request: Request, chosen: Chosen) -> tuple[Gallery, list[PictureRow]]:
+def chosen_rows(app: App, request: Request, chosen: ChosenPictures) -> tuple[Gallery, list[PictureRow]]:
     """Return the caller's library and the pictures that are meant. Raises Invalid, or UnknownName for an id."""
     gallery = gallery_of(app, request)
     if chosen.pictures is not None:

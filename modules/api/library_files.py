@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from modules.api.library import LibraryQuery, PlaceText, gallery_of
-from modules.api.library_choice import MOST_NAMED, Chosen, chosen_rows
+from modules.api.library_choice import MOST_NAMED, ChosenPictures, chosen_rows
 from modules.api.routing import router
 from modules.app.app import App
 from modules.base.accounts import Role
@@ -24,16 +24,16 @@ MOST_ON_SHEET = 2_000      # pictures
 MOST_PREVIEWED_NAMES = 1_000
 
 
-class FolderMoveBody(Chosen):
+class FolderMoveBody(ChosenPictures):
     folder: str = Field(max_length=MAX_PATH, description="Below the outputs, or <folder's id>/<path>; made if missing.")
 
 
-class RenameBody(Chosen):
+class RenameBody(ChosenPictures):
     pattern: str = Field(min_length=1, max_length=MAX_SETTING, description="As of files' names: [seed]-[prompt_words].")
     preview: bool = Field(False, description="Only say what the names would be.")
 
 
-class ZipBody(Chosen):
+class ZipBody(ChosenPictures):
     data: bool = Field(True, description="With the generation data and all other metadata, or without any.")
 
 
@@ -67,13 +67,13 @@ def routes(app: App) -> APIRouter:
         return filed_reply(gallery, filed)
 
     @api.post("/trash")
-    def trash(body: Chosen, request: Request) -> dict[str, Any]:
+    def trash(body: ChosenPictures, request: Request) -> dict[str, Any]:
         """Put pictures in the trash, from which they can be restored."""
         gallery, rows = chosen_rows(app, request, body)
         return filed_reply(gallery, filing(gallery).trash(rows))
 
     @api.post("/restore")
-    def restore(body: Chosen, request: Request) -> dict[str, Any]:
+    def restore(body: ChosenPictures, request: Request) -> dict[str, Any]:
         """Bring pictures back from the trash to where they were."""
         gallery, rows = chosen_rows(app, request, body)
         return filed_reply(gallery, filing(gallery).restore(rows))
@@ -93,7 +93,7 @@ def routes(app: App) -> APIRouter:
         data: bool = True,
     ) -> StreamingResponse:
         """Pictures as a zip, with or without their data."""
-        chosen = Chosen.model_validate({"pictures": id_list(pictures), "q": q, "in": place})
+        chosen = ChosenPictures.model_validate({"pictures": id_list(pictures), "q": q, "in": place})
         return zip_response(*chosen_rows(app, request, chosen), data)
 
     @api.post("/zip")
@@ -102,7 +102,7 @@ def routes(app: App) -> APIRouter:
         return zip_response(*chosen_rows(app, request, body), body.data)
 
     @api.post("/contact-sheet")
-    def sheet(body: Chosen, request: Request) -> StreamingResponse:
+    def sheet(body: ChosenPictures, request: Request) -> StreamingResponse:
         """An HTML page of thumbnails with names and prompts, which needs no other file."""
         gallery, rows = chosen_rows(app, request, body)
         if len(rows) > MOST_ON_SHEET:

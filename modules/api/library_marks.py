@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from modules.api.library import PictureId, gallery_of
-from modules.api.library_choice import Chosen, chosen_rows
+from modules.api.library_choice import ChosenPictures, chosen_rows
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
 from modules.app.folders import ServerFolders, input_folder
@@ -26,7 +26,7 @@ Tags = Annotated[list[Tag], MaxLen(MOST_TAGS_AT_ONCE)]
 Albums = Annotated[list[int | Tag], MaxLen(MOST_TAGS_AT_ONCE)]
 
 
-class MarksBody(Chosen):
+class MarksBody(ChosenPictures):
     """Changes of pictures' marks; what is missing stays as it is."""
 
     favourite: bool | None = None

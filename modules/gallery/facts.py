@@ -12,7 +12,7 @@ from typing import Any
 from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.base.limits import MAX_NAME
-from modules.imaging.folders import content_of
+from modules.imaging.folders import content_of, on_its_side
 from modules.imaging.read import open_image, read_metadata
 from modules.metadata.contents import picture_contents
 from modules.metadata.dialects.infotexts import infotext_program, is_infotext
@@ -21,6 +21,7 @@ from modules.params.infotext import Infotext, split_infotext
 
 PICTURE_ENDINGS = frozenset({"png", "jpg", "jpeg", "webp", "avif", "gif", "bmp"})
 MOST_TRAITS = 200             # LoRAs of one picture
+LARGEST_TEXT_BESIDE = 2**20          # bytes of generation data beside a picture
 LARGEST_SEED = 2**63 - 1      # of SQLite's integers
 LORA_TAG = re.compile(r"<lora:([^:<>]{1,500})[:>]", re.IGNORECASE)
 HASHES = re.compile(r"([^:,]+):\s*[0-9a-fA-F]+")
@@ -76,11 +77,13 @@ def facts_of_content(content: bytes, path: Path) -> PictureFacts:
     """Return the facts of a whole file. Raises InvalidImage or TooLarge."""
     image = open_image(content)
     infotext, program = data_of_picture(content)
+    infotext = infotext or text_beside(path)
     digest = outcome(picture_digest, content)
+    size = image.size[::-1] if outcome(on_its_side, image) is True else image.size
     said = split_infotext(infotext)
     return PictureFacts(
-        width=image.width,
-        height=image.height,
+        width=size[0],
+        height=size[1],
         format=image.format or "",
         kind=kind_of_picture(path, said),
         program=program,
@@ -164,3 +167,15 @@ def data_of_picture(content: bytes) -> tuple[str, str]:
         iter(found.programs), None
     )
     return found.pasted or usual, first.program if first else ""
+
+
+def text_beside(path: Path) -> str:
+    """Return generation data that stand in a text file under the picture's name, "" if there are none."""
+    beside = path.with_suffix(".txt")
+    try:
+        if beside.is_symlink() or not 0 < beside.stat().st_size <= LARGEST_TEXT_BESIDE:
+            return ""
+        text = beside.read_text("utf-8", "replace").rstrip("\n")
+    except OSError:
+        return ""
+    return text if is_infotext(text) else ""

@@ -13,7 +13,7 @@ from modules.library.index import escaped
 from modules.params.infotext import split_infotext
 
 MOST_RELATIVES = 60       # pictures of a tree
-MOST_CELLS = 24           # of one grid
+MOST_GRID_CELLS = 24           # of one grid
 # a file whose name ends so is an earlier stage of the one without, and how that was made of it
 STAGES = {
     "-before-highres-fix": "hires", "-before-face-restoration": "face restoration",
@@ -77,7 +77,7 @@ def relations_of_grid(gallery: Gallery, row: PictureRow) -> Iterator[Relation]:
     kind = "kind != 'grid'" if row.kind == "grid" else "kind = 'grid'"
     others = gallery.index.read(
         f"SELECT id FROM pictures WHERE job = ? AND {kind} AND state = ? ORDER BY position LIMIT ?",
-        (row.job, HERE, MOST_CELLS),
+        (row.job, HERE, MOST_GRID_CELLS),
     )
     yield from ((other, row.id, "grid") if row.kind == "grid" else (row.id, other, "grid") for (other,) in others)
 
@@ -91,7 +91,7 @@ def relations_by_data(gallery: Gallery, row: PictureRow) -> Iterator[Relation]:
     others = gallery.index.read(
         f"SELECT p.id, t.infotext FROM pictures AS p JOIN picture_texts AS t ON t.id = p.id WHERE p.seed = ? AND {kind}"
         " AND p.state = ? AND p.id != ? AND t.infotext LIKE ? ESCAPE '\\' ORDER BY p.at LIMIT ?",
-        (row.seed, HERE, row.id, f"{escaped(prompt[:200])}%", MOST_CELLS),
+        (row.seed, HERE, row.id, f"{escaped(prompt[:200])}%", MOST_GRID_CELLS),
     )
     for other, infotext in others:
         if split_infotext(infotext).prompt == prompt:

@@ -389,7 +389,7 @@ def put_file(db: sqlite3.Connection, root: int, found: FoundFile, facts: Picture
     else:
         db.execute("UPDATE picture_texts SET infotext = ? WHERE id = ?", (facts.infotext, picture))
         db.execute("UPDATE pictures SET changed = ?, at = min(at, ?) WHERE id = ?",
-                   (known["recorded"] != facts.infotext, at, picture))
+                   (not same_data(known["recorded"], facts.infotext), at, picture))
     for name, values in ((LORA_TRAIT, facts.loras), (EMBEDDING_TRAIT, facts.embeddings)):
         if known is not None:
             db.execute("DELETE FROM traits WHERE picture = ? AND name = ?", (picture, name))
@@ -403,12 +403,16 @@ def put_traits(db: sqlite3.Connection, picture: int, name: str, values: Iterable
 
 
 def set_recorded(db: sqlite3.Connection, picture: int, infotext: str) -> None:
-    """Set what the data were when the picture was made."""
-    db.execute("UPDATE picture_texts SET recorded = ? WHERE id = ?", (infotext, picture))
-    db.execute(
-        "UPDATE pictures SET changed = (SELECT infotext != recorded FROM picture_texts WHERE id = ?1) WHERE id = ?1",
-        (picture,),
-    )
+    """Set what the data were when the picture was made; of a file that has none, nothing was recorded."""
+    now = db.execute("SELECT infotext FROM picture_texts WHERE id = ?", (picture,)).fetchone()["infotext"]
+    if now:
+        db.execute("UPDATE picture_texts SET recorded = ? WHERE id = ?", (infotext, picture))
+        db.execute("UPDATE pictures SET changed = ? WHERE id = ?", (not same_data(now, infotext), picture))
+
+
+def same_data(one: str, two: str) -> bool:
+    """Return whether two texts are the same but for what no file keeps."""
+    return one.replace("\0", "").strip() == two.replace("\0", "").strip()
 
 
 def put_words(db: sqlite3.Connection, picture: int, name: str, said: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ MOST_TERMS = 40
 TERM_BEGINS = re.compile(r"\S")
 FIELD = re.compile(r"([^\W\d_][\w\-/]{0,40}):(?=\S)")
 BARE = re.compile(r"[^\s\"]+")
-RANGE = re.compile(r"(>=|<=|>|<|=)?(\d{1,18}(?:\.\d{1,9})?)?(?:(\.\.)(\d{1,18}(?:\.\d{1,9})?)?)?")
+NUMBER_RANGE = re.compile(r"(>=|<=|>|<|=)?(\d{1,18}(?:\.\d{1,9})?)?(?:(\.\.)(\d{1,18}(?:\.\d{1,9})?)?)?")
 SIZE_TERM = re.compile(r"(\d{0,6})[x×](\d{0,6})")
 DATE = re.compile(r"(>=|<=|>|<|=)?(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?(?:\.\.(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?)?")
 
@@ -177,7 +177,7 @@ def number_in(column: str) -> Callable[[str], Condition | str]:
     """Return the reader of a field that is a number."""
 
     def read(value: str) -> Condition | str:
-        found = RANGE.fullmatch(value)
+        found = NUMBER_RANGE.fullmatch(value)
         if not found or not (found[2] or found[4]) or (found[1] and (found[3] or not found[2])):
             return f"{value!r:.60} is no number: write 20, >20, <=7.5 or 4..7."
         if found[3]:

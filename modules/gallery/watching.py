@@ -35,6 +35,7 @@ def watch_library(library: Watched, stop: Event) -> None:
 
     Where the system cannot watch (a network drive, too many folders), changes are seen at the next refresh.
     """
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)      # it would log each change
     while not stop.is_set():
         try:
             watch_roots(library, library.roots_there(), stop)

@@ -317,3 +317,30 @@ def test_a_look_at_some_folders_leaves_out_what_a_scan_leaves_out(tmp_path):
     assert names(library) == ["mine/a.png"]
     library.scan()
     assert names(library) == ["mine/a.png"]
+
+
+def test_data_in_a_text_beside_the_picture_are_the_pictures(tmp_path):
+    library = gallery(tmp_path)
+    path = save(tmp_path / "outputs/a.png", "", 1)
+    path.with_suffix(".txt").write_text(infotext("a fox") + "\n")
+    save(tmp_path / "outputs/b.png", "", 2).with_suffix(".txt").write_text("shopping: milk")
+    library.scan()
+    library.index.record_job(library.outputs.id, ("", "a.png"), ("j", 0), infotext("a fox"))
+    assert names(library, "fox seed:42 -is:changed") == ["a.png"] and names(library, "milk") == []
+
+
+def test_a_picture_that_was_saved_without_data_has_not_lost_them(tmp_path):
+    library = gallery(tmp_path)
+    save(tmp_path / "outputs/a.png", "", 1)
+    library.scan()
+    library.index.record_job(library.outputs.id, ("", "a.png"), ("j", 0), infotext("a fox"))
+    assert names(library, "is:changed") == []
+
+
+def test_a_photo_on_its_side_has_the_size_that_it_is_shown_in(tmp_path):
+    library = gallery(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.effect_noise((40, 20), 50).convert("RGB").save(tmp_path / "outputs/a.jpg", exif=exif)
+    library.scan()
+    assert names(library, "size:20x40") == ["a.jpg"]
