@@ -159,7 +159,7 @@ def test_every_name_of_the_code_is_in_the_code(page):
 
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]+")
-OTHERS = {"--json", "--dist", "--help", "--role"}      # curl's, pytest's, those of `users`
+OTHERS = {"--json", "--data-binary", "--dist", "--help", "--role"}      # curl's, pytest's, those of `users`
 
 
 @per_page
@@ -264,7 +264,7 @@ def asked(example: str) -> tuple[str, str, dict[str, str], int]:
     while words[0].startswith("-"):
         flag, value, *words = words
         given[flag] = value
-    method = given.get("-X") or ("POST" if "--json" in given else "GET")
+    method = given.get("-X") or ("POST" if {"--json", "--data-binary"} & given.keys() else "GET")
     return method, words[0].removeprefix("$EASEL"), given, int(comment[:3] or 200)
 
 
@@ -323,6 +323,9 @@ def answer(client: httpx.Client, data: Path, method: str, address: str, given: d
     if form := given.get("-F"):
         field, _, file = form.partition("=@")
         return client.request(method, address, files={field: (data / file).read_bytes()})
+    if file := given.get("--data-binary"):
+        kind, _, value = given["-H"].partition(": ")
+        return client.request(method, address, content=(data / file[1:]).read_bytes(), headers={kind: value})
     sent = {"content": given["--json"], "headers": {"Content-Type": "application/json"}} if "--json" in given else {}
     return client.request(method, address, **sent)
 

@@ -27,13 +27,14 @@ MOST_UNKNOWN = 20      # fields named in one error
 LONG_JSON = 2**16      # bytes; longer JSON is read in a thread
 
 
-def router(tag: str, prefix: str, may: Role) -> APIRouter:
+def router(tag: str, prefix: str, may: Role, route_class: type[APIRoute] | None = None) -> APIRouter:
     """Return a router.
 
     may: the least role of its routes' callers
+    route_class: the class of its routes, a `StrictRoute` if not given
     """
     refusals: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal, "description": "Refused, and why"}}
-    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute, responses=refusals,
+    return APIRouter(prefix=prefix, tags=[tag], route_class=route_class or StrictRoute, responses=refusals,
                      dependencies=[Depends(Permission(may))])
 
 
@@ -91,17 +92,26 @@ def without_many_unknown(known: Collection[str], given: Any) -> Any:
 class StrictRoute(APIRoute):
     """A route that accepts only JSON as body, strictly as in RFC 8259."""
 
+    takes_files = False
+
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
             if request.method in ("POST", "PATCH"):      # a PUT body is a picture, or JSON
-                request.check_kind()
+                if not self.takes_files:
+                    request.check_kind()
                 await request.body()      # here, since an error is still answered as such
             return await handle(request)
 
         return strict
+
+
+class FileRoute(StrictRoute):
+    """A route whose body is a file, as it is."""
+
+    takes_files = True
 
 
 class StrictRequest(Request):

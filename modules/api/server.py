@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from modules.api import (
     accounts,
     cards,
+    data,
+    data_files,
     errors,
     extra_networks,
     extras,
@@ -75,6 +77,8 @@ FACES = (
     library_marks,
     library_files,
     library_relations,
+    data,
+    data_files,
 )
 # neither a route nor the page's
 AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")

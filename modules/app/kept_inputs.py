@@ -6,12 +6,14 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 
 from modules.app.app import App
 from modules.base.accounts import Account
 from modules.base.errors import OverQuota
-from modules.imaging.inputs import NAME, encode_input, write_input
+from modules.imaging.inputs import NAME, SENT_ENDING, SENT_NAME, encode_input, write_input
+from modules.imaging.read import open_image
 from modules.settings.account_limits import MEGABYTE, account_limits
 from modules.store.jobs import JobStore
 
@@ -21,6 +23,18 @@ JUST_SENT = 3600.0      # seconds that a picture is left alone, for the request 
 def keep_input(app: App, account: Account, content: bytes) -> str:
     """Store a picture for the account; return its name. Raises InvalidImage, TooLarge or OverQuota."""
     name, stored = encode_input(content)
+    return keep_sent(app, account, name, stored)
+
+
+def keep_file(app: App, account: Account, content: bytes) -> str:
+    """Store a picture's file as it is, for its data to be read and edited; return its hash. Raises as `keep_input`."""
+    open_image(content)
+    digest = sha256(content).hexdigest()
+    keep_sent(app, account, f"{digest}.{SENT_ENDING}", content)
+    return digest
+
+
+def keep_sent(app: App, account: Account, name: str, stored: bytes) -> str:
     mine = app.data_of(account.name)
     most = account_limits(app.settings.current, account.role.name).inputs
     with mine.sending:
@@ -56,7 +70,7 @@ def stored_files(folder: Path, but: str) -> Iterable[tuple[Path, os.stat_result]
     """Return the stored pictures without that one."""
     if folder.is_dir():
         for entry in os.scandir(folder):
-            if NAME.fullmatch(entry.name) and entry.name != but:
+            if (NAME.fullmatch(entry.name) or SENT_NAME.fullmatch(entry.name)) and entry.name != but:
                 yield Path(entry.path), entry.stat()
 
 

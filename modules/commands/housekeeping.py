@@ -18,6 +18,7 @@ from modules.base.border import logged
 from modules.base.errors import DatabaseUnusable
 from modules.base.files import clear_old, clear_unfinished
 from modules.base.process_file import is_held
+from modules.imaging.inputs import SENT_ENDING
 from modules.requests.found_pictures import list_found_pictures
 from modules.settings.options import IMAGE_FORMATS
 from modules.store.accounts import AccountStore
@@ -96,7 +97,7 @@ def clear_old_pictures(app: App) -> None:
     clear_old(SavingNotes(cache).folder, {NOTE_ENDING}, now - INPUT_SECONDS)
     needed = names_in_use(app.jobs.store)
     for folder in (inputs, *inputs.glob("*/")):      # the local account's, and all others'
-        clear_old(folder, IMAGE_FORMATS, now - INPUT_SECONDS, needed)
+        clear_old(folder, (*IMAGE_FORMATS, SENT_ENDING), now - INPUT_SECONDS, needed)
 
 
 def clear_old_thumbnails(app: App) -> None:

@@ -16,6 +16,8 @@ from modules.imaging.read import open_image
 from modules.imaging.save import png
 
 NAME = re.compile(r"[0-9a-f]{64}\.png")
+SENT_ENDING = "sent"      # of a picture's file that is kept as it came, with all its metadata
+SENT_NAME = re.compile(rf"[0-9a-f]{{64}}\.{SENT_ENDING}")
 DEEP = ("I", "I;16", "I;16B")      # Pillow's modes for 16-bit grey
 
 

@@ -1,0 +1,68 @@
+"""/easel/v1/data: all that pictures' files say of how they were made, read and edited."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from modules.api.cards import count_pixels
+from modules.api.data_files import PictureRef, is_editable, shown_file_name
+from modules.api.routing import KnownFields, owner, router
+from modules.app.app import App
+from modules.base.accounts import Role
+from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, JsonObject
+from modules.imaging.folders import content_of
+from modules.params.infotext_edit import edited_infotext
+from modules.requests.data_fields import DataParts, checked_changes, data_parts, written_data
+from modules.requests.data_shown import notes_on_names, shown_contents, shown_parts
+from modules.requests.picture_refs import find_picture
+
+PairText = Annotated[str, Field(max_length=MAX_INFOTEXT)]
+
+
+class TextBody(KnownFields):
+    infotext: str | None = Field(
+        None, max_length=MAX_INFOTEXT,
+        description="Alone, it is split into its parts; with fields or settings, these are changed in it.",
+    )
+    tab: Literal["", "txt2img", "img2img", "extras"] = ""
+    fields: JsonObject = {}
+    settings: JsonObject = {}
+    unknown: list[tuple[PairText, PairText]] = Field([], max_length=MAX_ITEMS)
+
+
+def routes(app: App) -> APIRouter:
+    api = router("data", "/easel/v1/data", Role.GUEST)
+
+    @api.get("")
+    async def data(picture: PictureRef, request: Request) -> dict[str, Any]:
+        """All that a picture's file says: generation data whole and as fields, other texts, EXIF, XMP, IPTC."""
+        found = await asyncio.to_thread(find_picture, app, owner(request), picture)
+        content = await asyncio.to_thread(content_of, found.path)
+        async with app.decoding.room(await asyncio.to_thread(count_pixels, content)):
+            shown = await asyncio.to_thread(shown_contents, content)
+        standing = app.data_of(owner(request)).settings.current
+        notes = await asyncio.to_thread(notes_on_names, shown["infotext"], app.models, standing)
+        return shown | {
+            "picture": found.ref,
+            "name": shown_file_name(found, content),
+            "editable": found.in_place and is_editable(content),
+            "notes": [*shown["notes"], *notes],
+            "history": [],
+        }
+
+    @api.post("/text")
+    def text(body: TextBody) -> dict[str, Any]:
+        """Generation data as their parts, or written of them: a form and its raw text kept in step."""
+        if body.infotext is None:
+            return {"infotext": written_data(DataParts(body.tab, body.fields, body.settings, body.unknown))}
+        if body.fields or body.settings:
+            tab = body.tab or data_parts(body.infotext).tab
+            changes = checked_changes(body.infotext, tab, body.fields, body.settings)
+            return shown_parts(edited_infotext(body.infotext, changes))
+        return shown_parts(body.infotext)
+
+    return api
