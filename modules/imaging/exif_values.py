@@ -27,7 +27,7 @@ INNER = {0x8769: COMMENTED, 0x8825: GPS, 0xA005: EXCHANGE}      # entries that s
 COMMENT_TAG = int(ExifTags.Base.UserComment)
 WINDOWS_TEXTS = range(0x9C9B, 0x9CA0)      # XPTitle …
 LONGEST_NUMBERS = 16                       # numbers of one entry that are shown
-MOST_PARTS = 100_000                       # of a second, say: denominators that cameras write are no larger
+MOST_DENOMINATOR = 100_000                       # of a second, say: denominators that cameras write are no larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def numbers_shown(kind: int, data: bytes, order: str) -> Iterator[str]:
         if len(found) == 1 or not found[1]:
             yield f"{found[0]:g}" if isinstance(found[0], float) else str(found[0])
             continue
-        value = Fraction(*found).limit_denominator(MOST_PARTS)
+        value = Fraction(*found).limit_denominator(MOST_DENOMINATOR)
         yield str(value) if value.numerator == 1 else f"{float(value):g}"
 
 

@@ -27,6 +27,7 @@ from modules.metadata.hidden import hidden_text
 from modules.metadata.iptc import iptc_pairs
 from modules.metadata.jpeg import COMMENT_KEYWORD
 from modules.metadata.pieces import FileMetadata
+from modules.metadata.raw_profiles import raw_profiles
 from modules.metadata.xmp import XmpValue, xmp_properties
 
 IN_PIXELS = "A text is hidden in the pixels: no edit of the file's data changes it or takes it away."
@@ -75,22 +76,26 @@ def picture_contents(content: bytes) -> PictureContents:
     """Return all that a picture's file says. Raises InvalidImage or TooLarge."""
     image = open_image(content)
     metadata, editable = readable_metadata(content, image)
-    exif = exif_values(metadata.exif)
+    profiles = raw_profiles(metadata)
+    exif = exif_values(metadata.exif) + exif_values(profiles.exif)
     properties, notes = readable_xmp(metadata.xmp)
+    properties = {**readable_xmp(profiles.xmp)[0], **properties}
     texts = all_texts(metadata, exif, comment_of(image))
     hidden = hidden_text(content)
     if hidden:
         texts[HIDDEN] = hidden
         notes = (*notes, IN_PIXELS)
-    said = PictureTexts(texts, image.size, {name: shown_property(value) for name, value in properties.items()})
+    iptc = iptc_pairs(metadata.iptc or profiles.iptc)
+    told = {f"iptc:{label}": value for label, value in iptc}
+    said = PictureTexts(texts, image.size, told | {name: shown_property(each) for name, each in properties.items()})
     programs = programs_data(said)
     foreign = any(USUAL_KEY in each.keys and each.infotext != said.parameters for each in programs)
     own = "" if foreign else said.parameters
     return PictureContents(
         str(image.format), image.size, editable, own,
         tuple(text_told(keyword, text, programs) for keyword, text in texts.items()), programs,
-        descriptive_of(metadata, properties), tuple((each.label, each.shown) for each in exif),
-        tuple(said.xmp.items()), iptc_pairs(metadata.iptc), metadata.signed, notes,
+        descriptive_of(exif, properties, iptc), tuple((each.label, each.shown) for each in exif),
+        tuple((name, shown_property(each)) for name, each in properties.items()), iptc, metadata.signed, notes,
     )
 
 

@@ -5,14 +5,14 @@ XMP holds them; EXIF's artist and copyright, and IPTC where a file has it, are k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from PIL import ExifTags
 
-from modules.imaging.exif_values import FIRST_IMAGE, exif_values
+from modules.imaging.exif_values import FIRST_IMAGE, ExifValue
 from modules.metadata.exif import with_exif_text
-from modules.metadata.iptc import iptc_pairs, with_iptc
+from modules.metadata.iptc import with_iptc
 from modules.metadata.pieces import FileMetadata
 from modules.metadata.xmp import XmpValue, with_xmp
 
@@ -45,13 +45,14 @@ class Descriptive:
     keywords: tuple[str, ...] = ()
 
 
-def descriptive_of(metadata: FileMetadata, properties: Mapping[str, XmpValue]) -> Descriptive:
+def descriptive_of(
+    exif: Iterable[ExifValue], properties: Mapping[str, XmpValue], iptc: Sequence[tuple[str, str]]
+) -> Descriptive:
     """Return what a file says: XMP's word, else EXIF's, else IPTC's."""
     told = {name: listed(properties.get(key, ())) for name, key in XMP_NAMES.items()}
-    exif = {each.tag: each.text for each in exif_values(metadata.exif) if each.directory == FIRST_IMAGE}
-    iptc = iptc_pairs(metadata.iptc)
+    texts = {each.tag: each.text for each in exif if each.directory == FIRST_IMAGE}
     for name in told:
-        of_exif = listed(exif.get(EXIF_TAGS[name], "")) if name in EXIF_TAGS else ()
+        of_exif = listed(texts.get(EXIF_TAGS[name], "")) if name in EXIF_TAGS else ()
         of_iptc = tuple(value for label, value in iptc if label == IPTC_LABELS.get(name))
         told[name] = told[name] or of_exif or of_iptc
     return Descriptive(

@@ -188,6 +188,20 @@ PHOTOSHOP = xmp(
 )
 
 
+MOCHI = (
+    "Include in Image: a fox, (ink:1.2); Exclude from Image: blurry, bad; Model: fox; Steps: 20; Guidance Scale: 7; Seed: 42; "
+    "Size: 48x32; Scheduler: DPM-Solver++; ML Compute Unit: All; Generator: Mochi Diffusion 6.0"
+)
+MOCHI_PAIRS = {**SAME, "Sampler": "DPM++ 2M", "Model": "fox"}
+
+
+def raw_profile(name, data):
+    """A profile as ImageMagick writes it."""
+    digits = data.hex()
+    lines = "\n".join(digits[place : place + 72] for place in range(0, len(digits), 72))
+    return f"\n{name}\n{len(data):8}\n{lines}\n"
+
+
 def forge(extra):
     return f"{A1111}Model hash: 6ce0161689, Model: fox, {extra}"
 
@@ -256,6 +270,28 @@ LAYOUTS = {
     "Midjourney": Layout(
         png_of({"Description": "a fox, (ink:1.2) --ar 3:2 --no blurry, bad --v 6.1 Job ID: 0a1b2c3d-0000-4000-8000-0123456789ab",
                 "Author": "someone"}), "Midjourney", {}),
+    "stable-diffusion.cpp": Layout(
+        png_of({"parameters": PROMPTS + "Steps: 20, CFG scale: 7.000000, Seed: 42, Size: 48x32, Model: fox.safetensors, RNG: cuda, "
+                "Sampler: euler_a, Version: stable-diffusion.cpp"}), "stable-diffusion.cpp", {"Steps": "20", "Seed": "42"}),
+    "RuinedFooocus": Layout(png_of({"parameters": json.dumps({
+        "Prompt": "a fox, (ink:1.2)", "Negative": "blurry, bad", "steps": 20, "cfg": 7, "width": 48, "height": 32, "seed": 42,
+        "sampler_name": "dpmpp_2m", "scheduler": "karras", "base_model_name": "fox.safetensors", "base_model_hash": "be9edd61",
+        "loras": [["4852686128", "0.1 - ink.safetensors"]], "denoise": None, "clip_skip": 1, "software": "RuinedFooocus",
+    })}), "RuinedFooocus", {**KARRAS, "Model": "fox", "Model hash": "be9edd61"}),
+    "ComfyUI in EXIF's comment": Layout(
+        commented("jpeg", json.dumps({"prompt": COMFY, "workflow": WORKFLOW})), "ComfyUI", KARRAS),
+    "Mochi Diffusion's JPEG": Layout(with_file_metadata(saved("jpeg"), FileMetadata(iptc=iptc(
+        ((2, 65), b"Mochi Diffusion"), ((2, 120), MOCHI.encode())))), "Mochi Diffusion", MOCHI_PAIRS),
+    "Mochi Diffusion's PNG": Layout(
+        with_xmp_packet(saved("png"), xmp(alternative("dc:description", MOCHI.replace("; ", "&#xA;")))), "Mochi Diffusion",
+        MOCHI_PAIRS),
+    "ImageMagick's PNG of a JPEG": Layout(
+        png_of({"Raw profile type exif": raw_profile("exif", b"Exif\0\0" + with_user_comment(b"", A1111)),
+                "Raw profile type iptc": raw_profile("iptc", iptc(((2, 80), b"Ann"))), "date:create": "2025"},
+               ("Raw profile type exif",)), "AUTOMATIC1111", SAME),
+    "Lightroom's JPEG of it": Layout(
+        with_xmp_packet(saved("jpeg"), xmp(alternative("exif:UserComment", A1111.replace("\n", "&#xA;")), attributes='xmp:Rating="2"')),
+        "AUTOMATIC1111", SAME),
     "Photoshop's JPEG": Layout(with_file_metadata(
         commented("jpeg", A1111, Software="Adobe Photoshop"),
         FileMetadata(exif=with_user_comment(b"", A1111), xmp=PHOTOSHOP,

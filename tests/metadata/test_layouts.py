@@ -17,6 +17,7 @@ from tests.metadata.layouts import A1111, LAYOUTS
 
 EDITED = A1111.replace("Seed: 42", "Seed: 43").replace("a fox", "ein Füchslein, 狐") + 'Own key: "a, b"'
 NOW = Descriptive("Ein Titel <&>", "Ann; 狐", "© Ann", 3, "two\nlines", ("fox", "a, b"))
+DESCRIBED = ("dc:description", "iptc:Description")      # where a program's data go when the description is another
 per_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
 UNTOLD = ("exif", "xmp", "iptc")
 
@@ -67,7 +68,9 @@ def test_a_description_is_read_again_and_all_else_stays(layout):
     was, metadata = picture_contents(layout.content), file_metadata(layout.content)
     changed = with_file_metadata(layout.content, with_descriptive(metadata, NOW, was.descriptive))
     found = picture_contents(changed)
-    assert found.descriptive == NOW and found.infotext == was.infotext and found.programs == was.programs
+    assert found.descriptive == NOW and found.infotext == was.infotext
+    if not any(key in DESCRIBED for each in was.programs for key in each.keys):
+        assert found.programs == was.programs
     described = ("dc:", "xmp:Rating")
     assert [pair for pair in found.xmp if not pair[0].startswith(described)] == [
         pair for pair in was.xmp if not pair[0].startswith(described)

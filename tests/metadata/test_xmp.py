@@ -55,7 +55,7 @@ def test_a_packet_of_ones_own_goes_when_it_is_empty():
 @given(st.builds(Descriptive, TEXTS, TEXTS.filter(lambda name: ";" not in name), TEXTS, st.integers(-1, 5), TEXTS, st.lists(TEXTS.filter(bool), max_size=3).map(tuple)))
 def test_any_description_is_read_as_it_was_written(now):
     metadata = with_descriptive(FileMetadata(), now, Descriptive())
-    assert descriptive_of(metadata, xmp_properties(metadata.xmp)) == now
+    assert descriptive_of((), xmp_properties(metadata.xmp), ()) == now
 
 
 @pytest.mark.parametrize("packet", [

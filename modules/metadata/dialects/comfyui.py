@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from modules.metadata.dialects.dialect import (
     MOST_SHOWN,
+    USUAL_KEY,
     ConvertedData,
     Dialect,
     LabelledValues,
@@ -116,9 +117,7 @@ class ComfyGraph:
 
 
 def read_comfyui(said: PictureTexts) -> ProgramData | None:
-    ran = run_graph(json_object(said.texts.get(RAN, "")) or behind_word(said.texts, RAN))
-    drawing = json_object(said.texts.get(DRAWN, "")) or behind_word(said.texts, DRAWN)
-    drawn = drawn_graph(drawing)
+    ran, drawn = run_graph(comfy_json(said, RAN)), drawn_graph(comfy_json(said, DRAWN))
     if not ran.nodes and not drawn.nodes:
         return None
     keys = comfy_keys(said.texts)
@@ -128,8 +127,16 @@ def read_comfyui(said: PictureTexts) -> ProgramData | None:
     return made.told(COMFYUI_PROGRAM, keys, shown_nodes(ran if ran.nodes else drawn))
 
 
+def comfy_json(said: PictureTexts, name: str) -> Mapping[str, Any]:
+    """Return one of both graphs: a text of its own, one behind its name, or a part of JSON in the usual place."""
+    part = json_object(said.parameters).get(name)
+    inside = json_object(part) if isinstance(part, str) else mapping_or_empty(part)
+    return json_object(said.texts.get(name, "")) or behind_word(said.texts, name) or inside
+
+
 def comfy_keys(texts: Mapping[str, str]) -> tuple[str, ...]:
     named = [name for name in (RAN, DRAWN) if name in texts]
+    named += [USUAL_KEY] if {RAN, DRAWN} & json_object(texts.get(USUAL_KEY, "")).keys() else []
     marked = [name for name, text in texts.items() if text[:12].lower().startswith((f"{RAN}:{{", f"{DRAWN}:{{"))]
     return tuple(dict.fromkeys([*named, *marked]))
 

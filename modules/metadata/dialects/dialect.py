@@ -25,7 +25,7 @@ class PictureTexts:
     """All that a picture's file says.
 
     texts: by keyword, or by EXIF's name; what stands in the usual place is called "parameters" in every format
-    xmp: properties by their qualified names
+    xmp: properties by their qualified names; IPTC's texts too, by "iptc:" and their labels
     """
 
     texts: Mapping[str, str]

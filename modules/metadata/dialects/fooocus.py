@@ -21,6 +21,11 @@ from modules.metadata.dialects.dialect import (
 )
 
 FOOOCUS_PROGRAM = "Fooocus"
+RUINED_PROGRAM = "RuinedFooocus"
+RUINED_KEYS = {
+    "Prompt": "prompt", "Negative": "negative_prompt", "cfg": "guidance_scale", "sampler_name": "sampler",
+    "base_model_name": "base_model",
+}
 FOOOCUS_NUMBERS = {"steps": "Steps", "guidance_scale": "CFG scale", "seed": "Seed", "clip_skip": "Clip skip"}
 PAIR_OF_SIDES = re.compile(r"\((\d{1,6}), (\d{1,6})\)")
 COMBINED_LORA = re.compile(r"lora_combined_\d{1,3}")
@@ -34,6 +39,22 @@ def read_fooocus(said: PictureTexts) -> ProgramData | None:
         return None
     keys = tuple(key for key in (USUAL_KEY, "fooocus_scheme") if key in said.texts)
     return fooocus_conversion(found, said).told(FOOOCUS_PROGRAM, keys, readable_pairs(found))
+
+
+def read_ruined_fooocus(said: PictureTexts) -> ProgramData | None:
+    """Read RuinedFooocus's JSON, whose keys are others: renamed, it is Fooocus's."""
+    found = json_object(said.parameters)
+    if found.get("software") != RUINED_PROGRAM:
+        return None
+    renamed = {RUINED_KEYS.get(key, key): value for key, value in found.items()}
+    named = [text_or_empty(each[1]).partition(" - ") for each in list_or_empty(found.get("loras")) if is_ruined(each)]
+    renamed["loras"] = [[name, strength] for strength, _, name in named]
+    renamed["resolution"] = f"({found.get('width')}, {found.get('height')})"
+    return fooocus_conversion(renamed, said).told(RUINED_PROGRAM, (USUAL_KEY,), readable_pairs(found))
+
+
+def is_ruined(network: Any) -> bool:
+    return isinstance(network, list) and len(network) == 2
 
 
 def fooocus_conversion(said: Mapping[str, Any], picture: PictureTexts) -> ConvertedData:
@@ -65,6 +86,7 @@ def fooocus_networks(said: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(text_or_empty(name), strength) for name, strength in listed or [(each[0], each[2]) for each in combined]]
 
 
+RUINED_FOOOCUS = Dialect(RUINED_PROGRAM, 'JSON in the text "parameters" (PNG)', read_ruined_fooocus)
 FOOOCUS = Dialect(
     FOOOCUS_PROGRAM, 'JSON in the text "parameters" (PNG) or EXIF\'s comment, or A1111\'s text there', read_fooocus
 )

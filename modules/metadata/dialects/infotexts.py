@@ -8,6 +8,11 @@ from modules.metadata.dialects.dialect import HIDDEN, USUAL_KEY, Dialect, Pictur
 from modules.params.infotext import NEGATIVE, Infotext, split_infotext
 
 FORGE_VERSION = re.compile(r"f\d")                   # f2.0.1v1.10.1-previous-…
+MOVED_TO = (
+    "Parameters", "UserComment", "exif:UserComment", "Comment", "Description", "ImageDescription", "dc:description",
+)
+SURE_KEYS = {"Steps", "Seed"}                        # without which a text elsewhere is no generation data
+VERSIONS = {"Fooocus": "Fooocus", "ComfyUI": "ComfyUI", "stable-diffusion.cpp": "stable-diffusion.cpp"}
 SDNEXT_KEYS = {"App", "Backend", "Pipeline", "Operations"}
 
 
@@ -24,12 +29,11 @@ def infotext_program(found: Infotext) -> str:
         return "SD.Next"
     if "Civitai resources" in pairs:
         return "Civitai"
-    if version.startswith("Fooocus"):
-        return "Fooocus"
-    if version.startswith("ComfyUI"):
-        return "ComfyUI"
     if "+easel" in version:
         return "Easel"
+    for beginning, program in VERSIONS.items():
+        if version.startswith(beginning):
+            return program
     return "SD Forge" if FORGE_VERSION.match(version) else "AUTOMATIC1111"
 
 
@@ -39,10 +43,12 @@ def readable_infotext(found: Infotext) -> tuple[tuple[str, str], ...]:
 
 
 def read_infotext_program(said: PictureTexts) -> ProgramData | None:
-    for key in (USUAL_KEY, HIDDEN):
-        text = said.texts.get(key, "")
-        if is_infotext(text):
-            found = split_infotext(text)
+    """Return the text of the usual place; or else of one that editors and converters move it to."""
+    sources = {**said.xmp, **said.texts}
+    for key in (USUAL_KEY, HIDDEN, *MOVED_TO):
+        text = sources.get(key, "")
+        found = split_infotext(text) if is_infotext(text) else None
+        if found and (key == USUAL_KEY or found.pairs.keys() >= SURE_KEYS):
             return ProgramData(infotext_program(found), (key,), text, readable_infotext(found))
     return None
 
@@ -51,5 +57,5 @@ INFOTEXTS = Dialect(
     "AUTOMATIC1111",
     'text "parameters" (PNG), EXIF comment (JPEG, WebP, AVIF), comment (GIF); hidden in the lowest bits of the pixels',
     read_infotext_program,
-    ("A1111", "Easel", "SD Forge", "SD.Next"),
+    ("A1111", "Easel", "SD Forge", "SD.Next", "stable-diffusion.cpp"),
 )

@@ -8,10 +8,11 @@ from modules.metadata.dialects.comfyui import COMFYUI
 from modules.metadata.dialects.dialect import Dialect, PictureTexts, ProgramData
 from modules.metadata.dialects.drawthings import DRAW_THINGS
 from modules.metadata.dialects.easydiffusion import EASY_DIFFUSION
-from modules.metadata.dialects.fooocus import FOOOCUS
+from modules.metadata.dialects.fooocus import FOOOCUS, RUINED_FOOOCUS
 from modules.metadata.dialects.infotexts import INFOTEXTS
 from modules.metadata.dialects.invokeai import INVOKEAI
 from modules.metadata.dialects.midjourney import MIDJOURNEY
+from modules.metadata.dialects.mochidiffusion import MOCHI_DIFFUSION
 from modules.metadata.dialects.novelai import NOVELAI
 from modules.metadata.dialects.swarmui import SWARMUI
 
@@ -21,12 +22,14 @@ DIALECTS: Registry[Dialect] = Registry(
         INFOTEXTS,      # first: whoever writes A1111's text beside its own says it best there
         SWARMUI,
         FOOOCUS,
+        RUINED_FOOOCUS,
         CIVITAI,
         INVOKEAI,
         NOVELAI,
         DRAW_THINGS,
         EASY_DIFFUSION,
         COMFYUI,
+        MOCHI_DIFFUSION,
         MIDJOURNEY,
     ),
 )
