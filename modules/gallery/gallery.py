@@ -167,10 +167,12 @@ class Gallery:
 
     def _note_origins(self, root: Root, files: list[FoundFile]) -> None:
         places = {str(Path(root.path, file.place)): file for file in files}
-        for path, origin in self.origins(places.keys()).items():
-            file = places[path]
-            made = origin.job, origin.position
-            self.index.record_job(root.id, (file.folder, file.name), made, origin.infotext)
+        found = self.origins(places.keys())
+        if found:
+            self.index.record_jobs(root.id, [
+                ((places[path].folder, places[path].name), (origin.job, origin.position), origin.infotext)
+                for path, origin in found.items()
+            ])
 
     def record(self, path: Path, origin: JobOrigin | None = None) -> int | None:
         """Add one file of the account's outputs at once; return its picture's id, None if it is none of them."""

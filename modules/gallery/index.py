@@ -209,25 +209,28 @@ class PictureIndex:
         with self.changing() as db:
             db.execute("UPDATE pictures SET broken = ? WHERE id = ?", (why, picture))
 
-    def record_job(self, root: int, place: tuple[str, str], job: tuple[str, int], infotext: str) -> int | None:
-        """Note which job made a picture, with which data; return the picture's id."""
+    def record_job(self, root: int, place: tuple[str, str], job: tuple[str, int], infotext: str) -> None:
+        """Note which job made the picture at a place, folder and name, and with which data."""
+        self.record_jobs(root, [(place, job, infotext)])
+
+    def record_jobs(self, root: int, made: Iterable[tuple[tuple[str, str], tuple[str, int], str]]) -> None:
+        """Note the same of several pictures, in one transaction."""
         with self.changing() as db:
-            db.execute(
-                "UPDATE pictures SET job = ?, position = ? WHERE root = ? AND folder = ? AND name = ?",
-                (*job, root, *place),
-            )
-            row = db.execute(
-                "SELECT id FROM pictures WHERE root = ? AND folder = ? AND name = ?", (root, *place)
-            ).fetchone()
-            if row:
-                set_recorded(db, row["id"], infotext)
-            return row["id"] if row else None
+            for place, job, infotext in made:
+                row = db.execute(
+                    "SELECT p.id, t.infotext FROM pictures AS p JOIN picture_texts AS t ON t.id = p.id"
+                    " WHERE p.root = ? AND p.folder = ? AND p.name = ?", (root, *place),
+                ).fetchone()
+                if row:
+                    db.execute("UPDATE pictures SET job = ?, position = ? WHERE id = ?", (*job, row["id"]))
+                if row and row["infotext"]:      # a file that was saved without data has not lost them
+                    set_recorded(db, row["id"], infotext)
 
     def accept_data(self, ids: Iterable[int]) -> None:
         """Take the data as they are now for what was recorded: a person has edited them."""
         with self.changing() as db:
             for each in ids:
-                db.execute("UPDATE picture_texts SET recorded = infotext WHERE id = ?", (each,))
+                db.execute("UPDATE picture_texts SET recorded = NULL WHERE id = ?", (each,))
                 db.execute("UPDATE pictures SET changed = 0 WHERE id = ?", (each,))
 
     # Reading ---------------------------------------------------------------------------------------
@@ -255,7 +258,8 @@ class PictureIndex:
 
     def texts(self, picture: int) -> tuple[str, str, str]:
         """Return a picture's data as last read, as recorded, and its note."""
-        rows = self.read("SELECT infotext, recorded, note FROM picture_texts WHERE id = ?", (picture,))
+        sql = "SELECT infotext, coalesce(recorded, infotext), note FROM picture_texts WHERE id = ?"
+        rows = self.read(sql, (picture,))
         return rows[0] if rows else ("", "", "")
 
     def traits(self, picture: int, name: str) -> list[str]:
@@ -382,14 +386,13 @@ def put_file(db: sqlite3.Connection, root: int, found: FoundFile, facts: Picture
         (root, found.folder, found.name, *columns),
     ).fetchone()
     picture = row["id"]
-    known = db.execute("SELECT recorded FROM picture_texts WHERE id = ?", (picture,)).fetchone()
-    if known is None:
-        db.execute("INSERT INTO picture_texts (id, infotext, recorded) VALUES (?, ?, ?)",
-                   (picture, facts.infotext, facts.infotext))
-    else:
-        db.execute("UPDATE picture_texts SET infotext = ? WHERE id = ?", (facts.infotext, picture))
-        db.execute("UPDATE pictures SET changed = ?, at = min(at, ?) WHERE id = ?",
-                   (not same_data(known["recorded"], facts.infotext), at, picture))
+    sql = "SELECT coalesce(recorded, infotext) AS recorded FROM picture_texts WHERE id = ?"
+    known = db.execute(sql, (picture,)).fetchone()
+    db.execute("INSERT INTO picture_texts (id, infotext) VALUES (?, ?)"
+               " ON CONFLICT (id) DO UPDATE SET infotext = excluded.infotext", (picture, facts.infotext))
+    if known is not None:
+        set_recorded(db, picture, known["recorded"])
+        db.execute("UPDATE pictures SET at = min(at, ?) WHERE id = ?", (at, picture))
     for name, values in ((LORA_TRAIT, facts.loras), (EMBEDDING_TRAIT, facts.embeddings)):
         if known is not None:
             db.execute("DELETE FROM traits WHERE picture = ? AND name = ?", (picture, name))
@@ -403,11 +406,11 @@ def put_traits(db: sqlite3.Connection, picture: int, name: str, values: Iterable
 
 
 def set_recorded(db: sqlite3.Connection, picture: int, infotext: str) -> None:
-    """Set what the data were when the picture was made; of a file that has none, nothing was recorded."""
+    """Set what the data were when the picture was made."""
     now = db.execute("SELECT infotext FROM picture_texts WHERE id = ?", (picture,)).fetchone()["infotext"]
-    if now:
-        db.execute("UPDATE picture_texts SET recorded = ? WHERE id = ?", (infotext, picture))
-        db.execute("UPDATE pictures SET changed = ? WHERE id = ?", (not same_data(now, infotext), picture))
+    same = same_data(now, infotext)
+    db.execute("UPDATE picture_texts SET recorded = ? WHERE id = ?", (None if same else infotext, picture))
+    db.execute("UPDATE pictures SET changed = ? WHERE id = ?", (not same, picture))
 
 
 def same_data(one: str, two: str) -> bool:

@@ -1,7 +1,7 @@
 """The tables of one account's picture library, a SQLite file of its own.
 
 Favourites, ratings, tags, albums, notes and parents stand nowhere else; all other columns can be read from the files
-again.
+again. `picture_texts.recorded` is what a picture's data were when it was made, null where they still are.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ FIRST_LIBRARY_SCHEMA = (
     "CREATE INDEX pictures_by_job ON pictures (job, position)",
     """
     CREATE TABLE picture_texts (
-        id INTEGER PRIMARY KEY, infotext TEXT NOT NULL, recorded TEXT NOT NULL, note TEXT NOT NULL DEFAULT ''
+        id INTEGER PRIMARY KEY, infotext TEXT NOT NULL, recorded TEXT, note TEXT NOT NULL DEFAULT ''
     )
     """,
     """
