@@ -57,7 +57,8 @@ def segment_piece(marker: int, data: bytes, raw: bytes) -> Piece:
         return Piece(raw, Holds.TEXT, COMMENT_KEYWORD, data.decode("utf-8", "replace"))
     for (wanted, name), holds in SEGMENT_NAMES.items():
         if marker == wanted and data.startswith(name):
-            return Piece(raw, holds, value=data[len(name) :])
+            keyword = Holds.XMP.value if holds == Holds.MORE else ""
+            return Piece(raw, holds, keyword, data[len(name) :])
     return Piece(raw)
 
 
@@ -68,7 +69,10 @@ def encode_segment(holds: Holds, keyword: str, value: str | bytes) -> bytes:
             raise no_place("JPEG", f"a text called {keyword!r}")
         return segment(COMMENT_SEGMENT, str(value).encode("utf-8", "replace"), "comment")
     marker, name = next(key for key, held in SEGMENT_NAMES.items() if held == holds)
-    return segment(marker, name + bytes(value), holds.value)      # type: ignore[arg-type]
+    data = bytes(value)      # type: ignore[arg-type]
+    room = LONGEST_SEGMENT - len(name) if holds == Holds.IPTC else max(1, len(data))      # the others are one segment
+    parts = [data[start : start + room] for start in range(0, len(data), room)]
+    return b"".join(segment(marker, name + part, holds.value) for part in parts)
 
 
 def segment(marker: int, data: bytes, what: str) -> bytes:

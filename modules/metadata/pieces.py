@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from hashlib import sha256
 from typing import TypeAlias
@@ -20,7 +20,7 @@ class Holds(Enum):
     XMP = "XMP"
     IPTC = "IPTC"
     C2PA = "C2PA"          # a signed statement of origin; it no longer holds once anything is changed
-    MORE = "more"          # a further part of XMP
+    MORE = "more"          # a further part of a block, whose name is its keyword
     FRAME = "frame"        # counts or lists the others, and is written anew with them
 
 
@@ -83,20 +83,35 @@ class PieceFormat:
     finish: Callable[[Sequence[Piece]], bytes] = field(default=lambda pieces: b"".join(each.raw for each in pieces))
 
     def read(self, content: bytes) -> FileMetadata:
-        pieces = self.split(content)
+        pieces = with_further_parts(self.split(content))
         blocks = {BLOCK_FIELDS[each.holds]: each.value for each in reversed(pieces) if each.holds in BLOCK_FIELDS}
         texts = tuple((each.keyword, str(each.value)) for each in pieces if each.holds == Holds.TEXT)
         return FileMetadata(texts, signed=any(each.holds == Holds.C2PA for each in pieces), **blocks)  # type: ignore[arg-type]
 
     def write(self, content: bytes, metadata: FileMetadata) -> bytes:
         """Return the file with these metadata instead of its own; values that stay keep their bytes and their place."""
-        pieces = self.split(content)
+        pieces = with_further_parts(self.split(content))
         changed = list(changed_pieces(self, pieces, metadata))
         return content if changed == pieces else self.finish(changed)
 
     def digest(self, content: bytes) -> str:
         """Return the SHA-256 of all that is not metadata."""
         return sha256(b"".join(each.raw for each in self.split(content) if each.holds == Holds.IMAGE)).hexdigest()
+
+
+def with_further_parts(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return the pieces with blocks that stand there again marked as further parts.
+
+    IPTC goes on in them, since image resources of Photoshop may be longer than a piece; of others the first one counts.
+    """
+    found: list[Piece] = []
+    first: dict[Holds, int] = {}
+    for piece in pieces:
+        place = first.setdefault(piece.holds, len(found)) if piece.holds in BLOCK_FIELDS else len(found)
+        if place < len(found) and piece.holds == Holds.IPTC:
+            found[place] = replace(found[place], value=found[place].value + piece.value)      # type: ignore[operator]
+        found.append(piece if place == len(found) else Piece(piece.raw, Holds.MORE, piece.holds.value))
+    return found
 
 
 Value: TypeAlias = "tuple[Holds, str, str | bytes]"
@@ -112,17 +127,29 @@ def wanted_values(metadata: FileMetadata) -> list[Value]:
 def changed_pieces(file_format: PieceFormat, pieces: Sequence[Piece], metadata: FileMetadata) -> Iterator[Piece]:
     """Yield the pieces with the wanted values in place of the former ones; what is new goes to its format's place."""
     wanted = wanted_values(metadata)
-    kept = [replaced_piece(file_format, piece, wanted, metadata) for piece in pieces]
+    stays = staying_parts(pieces, metadata)
+    kept = [
+        piece if (piece.holds, piece.keyword) in stays else replaced_piece(file_format, piece, wanted, metadata)
+        for piece in pieces
+    ]
     place = file_format.place(pieces)
     new = [made_piece(file_format, value) for value in wanted]
     yield from (piece for piece in (*kept[:place], *new, *kept[place:]) if piece)
+
+
+def staying_parts(pieces: Sequence[Piece], metadata: FileMetadata) -> set[tuple[Holds, str]]:
+    """Return which further parts stay: those of blocks that there still are; of IPTC, if it is as it was."""
+    was = {piece.holds: piece.value for piece in pieces if piece.holds in BLOCK_FIELDS}
+    now = {holds: getattr(metadata, name) for holds, name in BLOCK_FIELDS.items()}
+    kept = [holds for holds, value in now.items() if value and (holds != Holds.IPTC or value == was.get(holds))]
+    return {(Holds.MORE, holds.value) for holds in kept}
 
 
 def replaced_piece(
     file_format: PieceFormat, piece: Piece, wanted: list[Value], metadata: FileMetadata
 ) -> Piece | None:
     """Return what stands in a piece's place, if anything; a value that has found its place is no longer wanted."""
-    stays = {Holds.IMAGE: True, Holds.FRAME: True, Holds.C2PA: metadata.signed, Holds.MORE: bool(metadata.xmp)}
+    stays = {Holds.IMAGE: True, Holds.FRAME: True, Holds.C2PA: metadata.signed, Holds.MORE: False}
     if piece.holds in stays:
         return piece if stays[piece.holds] else None
     found = next((value for value in wanted if value[:2] == (piece.holds, piece.keyword)), None)

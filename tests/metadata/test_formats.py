@@ -16,8 +16,8 @@ from modules.base.errors import Invalid, InvalidImage, TooLarge
 from modules.imaging.read import read_metadata
 from modules.imaging.save import FileFormat, encode_image
 from modules.metadata.exif import with_exif_text, with_user_comment
-from modules.metadata.formats import file_metadata, picture_digest, with_file_metadata
-from modules.metadata.pieces import FileMetadata
+from modules.metadata.formats import file_metadata, metadata_format, picture_digest, with_file_metadata
+from modules.metadata.pieces import FileMetadata, Holds
 from tests.golden_data import GOLDEN
 
 FORMATS = ("png", "jpg", "webp", "avif")
@@ -254,3 +254,33 @@ def test_exifs_directory_may_not_lie_outside():
     for content in (b"II*\0" + struct.pack("<L", 2**31), b"II*\0\x08\0\0\0\xff\xff", b"XX*\0"):
         with pytest.raises(InvalidImage):
             with_user_comment(content, "x")
+
+
+def app13(resources):
+    return struct.pack(">BBH", 0xFF, 0xED, len(resources) + 16) + b"Photoshop 3.0\0" + resources
+
+
+def test_photoshops_resources_may_be_longer_than_a_segment():
+    part = b"8BIM\x04\x0f\0\0" + struct.pack(">L", 60_000) + b"p" * 60_000
+    content = encoded("jpg")
+    long = content[:2] + app13(part) + app13(IPTC) + content[2:]
+    assert file_metadata(long).iptc == part + IPTC and with_file_metadata(long, file_metadata(long)) == long
+    told = with_file_metadata(long, replace(file_metadata(long), texts=(("comment", "x"),)))
+    assert file_metadata(told).iptc == part + IPTC and app13(part) in told and app13(IPTC) in told
+    changed = with_file_metadata(long, replace(file_metadata(long), iptc=IPTC + part + part))
+    assert file_metadata(changed).iptc == IPTC + part + part and picture_digest(changed) == picture_digest(content)
+    assert file_metadata(with_file_metadata(changed, FileMetadata())) == FileMetadata()
+
+
+@pytest.mark.parametrize("name", ["png", "jpg", "webp"])
+def test_a_block_that_stands_there_twice_loses_nothing_and_is_stripped_whole(name):
+    content = photo(name)
+    metadata = metadata_format(content)
+    pieces = metadata.split(content)
+    doubled = [copy for piece in pieces for copy in [piece] * (1 + (piece.holds in (Holds.EXIF, Holds.XMP)))]
+    twice = metadata.finish(doubled)
+    assert with_file_metadata(twice, file_metadata(twice)) == twice
+    changed = with_file_metadata(twice, replace(file_metadata(twice), xmp=XMP + b" "))
+    assert file_metadata(changed).exif == file_metadata(content).exif and changed.count(XMP) == 2
+    stripped = with_file_metadata(twice, FileMetadata())
+    assert b"Camera" not in stripped and XMP not in stripped and picture_digest(stripped) == picture_digest(content)
