@@ -118,8 +118,9 @@ export class LibraryPage {
     await this.reload();
   }
 
-  /** Another search begins at its top. */
-  async wish(patch) {
+  /** Another search begins at its top; it is for what has been typed by now, however quickly this comes. */
+  async wish(change) {
+    const patch = { q: this.bar.search.value, ...change };
     if (Object.entries(patch).every(([name, value]) => this.pictures.wishes[name] === value)) return;
     if ("sort" in patch) this.keep({ sort: patch.sort });
     this.selection.clear();

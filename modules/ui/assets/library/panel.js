@@ -66,7 +66,9 @@ export class Panel {
     const name = this.element.contains(focused) ? focused.getAttribute("aria-label") : null;
     this.element.replaceChildren(...parts);
     this.element.scrollTop = same ? scrollTop : 0;
-    if (same && name) this.element.querySelector(`[aria-label="${CSS.escape(name)}"]`)?.focus({ preventScroll: true });
+    const again = same && name ? this.element.querySelector(`[aria-label="${CSS.escape(name)}"]`) : null;
+    if (again?.matches("input")) again.value = focused.value;      // what is being typed stays
+    again?.focus({ preventScroll: true });
   }
 
   head(picture) {

@@ -1,0 +1,243 @@
+"""The Library tab as a person uses it: once with pictures that were just made, once with a hundred thousand."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, Route, expect
+
+PROMPT = "#txt2img_prompt textarea"
+SEEDS = (90_001, 90_002, 90_003)
+MANY, A_DAY = 100_000, 250
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def tile(page: Page, index: int) -> Locator:
+    return page.locator(f'.tile[data-index="{index}"]')
+
+
+def find(page: Page, text: str) -> None:
+    page.get_by_role("combobox", name="Search the library").fill(text)
+
+
+def status(page: Page) -> Locator:
+    return page.locator(".library-status")
+
+
+def panel(page: Page) -> Locator:
+    return page.get_by_role("complementary", name="About the picture").first
+
+
+def draw(server: str, seed: int) -> None:
+    body = {"prompt": f"a fox number{seed}", "steps": 2, "seed": seed, "width": 128, "height": 128, "save_images": True}
+    asked = urllib.request.Request(
+        f"{server}sdapi/v1/txt2img", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(asked, timeout=90).read()
+
+
+@pytest.fixture(scope="module")
+def drawn(server: str) -> None:
+    for seed in SEEDS:
+        draw(server, seed)
+
+
+def test_a_picture_is_found_marked_looked_at_used_renamed_thrown_away_and_brought_back(drawn, page):
+    tab(page, "Library")
+    find(page, f"seed:{SEEDS[0]}")
+    expect(status(page)).to_have_text("1 picture")
+    tile(page, 0).click()
+    expect(panel(page)).to_contain_text(f"a fox number{SEEDS[0]}")
+    mark_and_find_again(page)
+    look_through(page)
+    rename_and_throw_away(page)
+    tile(page, 0).click()
+    panel(page).get_by_role("button", name="Send to txt2img").click()
+    expect(page.locator(PROMPT)).to_have_value(f"a fox number{SEEDS[0]}")
+    expect(page.locator("#txt2img_seed input")).to_have_value(str(SEEDS[0]))
+
+
+def mark_and_find_again(page: Page) -> None:
+    tile(page, 0).press("4")
+    tile(page, 0).press("h")
+    expect(tile(page, 0)).to_have_attribute("aria-label", re.compile("favourite, 4 of 5 stars"))
+    tags = panel(page).get_by_role("combobox", name="Add to Tags")
+    tags.fill("best of all")
+    tags.press("Enter")
+    albums = panel(page).get_by_role("combobox", name="Add to Albums")
+    albums.fill("For the wall")
+    albums.press("Enter")
+    expect(page.get_by_role("navigation", name="Where to look").get_by_role("button", name="For the wall 1"))\
+        .to_be_visible()
+    panel(page).get_by_role("textbox", name="Note").fill("print it large")
+    find(page, 'is:favourite rating:4 tag:"best of all" album:wall note:large')
+    expect(status(page)).to_have_text("1 picture")
+
+
+def look_through(page: Page) -> None:
+    """In the viewer: turn, data, pixels, comparing, and what a key writes."""
+    find(page, "fox number9000")
+    expect(status(page)).to_have_text("3 pictures")
+    tile(page, 0).dblclick()
+    viewer = page.locator("dialog.lightbox[open]")
+    expect(viewer.locator(".caption")).to_contain_text(f"{SEEDS[2]}.png")
+    page.keyboard.press("ArrowRight")
+    expect(viewer.locator(".caption")).to_contain_text(f"{SEEDS[1]}.png")
+    page.keyboard.press("i")
+    expect(viewer.get_by_role("complementary")).to_contain_text(f"a fox number{SEEDS[1]}")
+    page.keyboard.press("z")
+    expect(viewer.locator(".caption")).to_contain_text("100 %")
+    page.keyboard.press("2")
+    expect(viewer.locator(".caption")).to_contain_text("★★")
+    page.keyboard.press("c")
+    expect(viewer.locator(".caption")).to_contain_text("left: 0")
+    expect(viewer.get_by_role("slider", name="How much of each is seen")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(viewer).to_have_count(0)
+    expect(tile(page, 2)).to_have_attribute("aria-selected", "true")      # the grid is where the viewer was
+    expect(tile(page, 1)).to_have_attribute("aria-label", re.compile("2 of 5 stars"))
+
+
+def rename_and_throw_away(page: Page) -> None:
+    find(page, f"seed:{SEEDS[0]}")
+    expect(status(page)).to_have_text("1 picture")
+    tile(page, 0).click()
+    panel(page).get_by_role("button", name="Rename by a pattern").click()
+    dialog = page.get_by_role("dialog", name="Rename by a pattern")
+    dialog.get_by_role("textbox", name="Pattern").fill("fox-[seed]")
+    expect(dialog).to_contain_text(f"→ fox-{SEEDS[0]}.png")
+    dialog.get_by_role("button", name="Rename").click()
+    expect(tile(page, 0)).to_have_attribute("aria-label", re.compile(f"^fox-{SEEDS[0]}.png"))
+    tile(page, 0).click()
+    page.keyboard.press("Delete")
+    expect(page.locator(".library-message")).to_contain_text("Nothing matches.")
+    find(page, "")
+    page.get_by_role("button", name="Trash", exact=True).click()
+    expect(status(page)).to_have_text("1 picture")
+    tile(page, 0).click()
+    panel(page).get_by_role("button", name="Back to where it was").click()
+    expect(page.locator(".library-message")).to_contain_text("The trash is empty.")
+    page.get_by_role("button", name="All pictures").click()
+    find(page, f"seed:{SEEDS[0]} rating:4")      # its marks have stayed with it
+    expect(status(page)).to_have_text("1 picture")
+
+
+# A library of a hundred thousand, under the server's addresses ----------------------------------------
+
+
+def thumbnail() -> bytes:
+    held = io.BytesIO()
+    Image.new("RGB", (32, 32), "teal").save(held, "JPEG")
+    return held.getvalue()
+
+
+@dataclass
+class Shelf:
+    """The server's side: a hundred thousand pictures, and what was asked."""
+
+    picture: bytes = field(default_factory=thumbnail)
+    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    def answer(self, route: Route) -> None:
+        request, place = route.request, urlsplit(route.request.url)
+        path = place.path.partition("/easel/v1/library")[2].strip("/")
+        wanted = request.post_data_json if request.post_data else dict(parse_qsl(place.query))
+        self.asked.append((request.method, path, wanted))
+        if path.endswith(("/thumbnail", "/file")):
+            return route.fulfill(content_type="image/jpeg", body=self.picture)
+        if path == "events":
+            return route.fulfill(content_type="text/event-stream", body='data: {"revision": 1}\n\n')
+        route.fulfill(json=self.reply(path, wanted))
+
+    def reply(self, path: str, wanted: Any) -> Any:
+        if path == "":
+            return self.page(wanted)
+        if path == "days":
+            last = date(2026, 11, 29)
+            return [{"day": str(last - timedelta(days=n)), "count": A_DAY} for n in range(MANY // A_DAY)]
+        if path.startswith("pictures/"):
+            return {**row(int(path.split("/")[1])), "infotext": "", "folder": "", "bytes": 9, "program": "Easel"}
+        return {"facets": {}, "trash": {"changed": MANY, "problems": [], "revision": 2}}.get(path, [])
+
+    def page(self, wanted: dict[str, str]) -> Any:
+        total = 1 if wanted.get("in", "").startswith("job:") else MANY
+        first = int(wanted.get("offset", 0))
+        rows = [row(n) for n in range(first, min(total, first + int(wanted.get("limit", 200))))]
+        return {"total": total, "revision": 1, "pictures": rows, "notes": []}
+
+    def listed(self) -> list[int]:
+        """The places from which pictures were asked for."""
+        return [int(wanted.get("offset", 0)) for _, path, wanted in self.asked if path == "" and "offset" in wanted]
+
+
+def row(n: int) -> dict[str, Any]:
+    plain = {"width": 32, "height": 32, "at": "2026-11-29T10:00:00+00:00", "favourite": False, "rating": 0,
+             "kind": "txt2img", "broken": n == 3, "version": "1", "flags": []}
+    return {"id": n, "name": f"picture {n}.png", **plain}
+
+
+@pytest.fixture
+def shelf(page: Page) -> Iterator[Shelf]:
+    found = Shelf()
+    page.route("**/easel/v1/library**", found.answer)
+    yield found
+
+
+def test_a_hundred_thousand_pictures_are_scrolled_with_few_elements_and_few_requests(page, shelf):
+    tab(page, "Library")
+    expect(status(page)).to_have_text("100,000 pictures")
+    expect(tile(page, 0)).to_have_class(re.compile("came"))
+    expect(tile(page, 3)).to_have_class(re.compile("broken"))
+    tile(page, 1).click()
+    page.keyboard.press("End")
+    expect(tile(page, MANY - 1)).to_have_attribute("aria-label", re.compile("picture 99999.png"))
+    assert page.locator(".tile:visible").count() < 150
+    assert page.locator(".tile").count() < 300
+    page.keyboard.press("Home")
+    fly(page)
+    expect(tile(page, 0)).to_have_attribute("aria-label", re.compile("picture 0.png"))
+    assert len(set(shelf.listed())) < 40      # of 500 pages: those that flew by were not asked for
+    page.keyboard.press("Control+a")
+    expect(status(page)).to_have_text("100,000 pictures · 100,000 chosen")
+    page.keyboard.press("Delete")
+    expect(page.locator(".notice").filter(has_text="In the trash")).to_be_visible()
+    assert ("POST", "trash", {"q": "", "in": ""}) in shelf.asked      # not as a list of ids
+
+
+def fly(page: Page) -> None:
+    """From the first to the last and back, as with the scroll bar, a frame at a time."""
+    page.evaluate("""async () => {
+      const box = document.querySelector(".tiles-scroll"), all = box.scrollHeight;
+      for (let i = 0; i <= 120; i++) {
+        box.scrollTop = all * (1 - Math.abs(1 - i / 60));
+        await new Promise(requestAnimationFrame);
+      }
+    }""")
+
+
+def test_results_show_what_was_made_before_and_where_a_lost_tab_finds_its_pictures(page, shelf, troubles):
+    page.evaluate("""sessionStorage.setItem("easel.job", JSON.stringify("task(of a record that is gone)"))""")
+    page.route("**/easel/v1/jobs/task*", lambda route: route.fulfill(status=404, json={"error": "x", "errors": "gone"}))
+    page.reload()
+    page.locator("#tab_txt2img .history summary").click()
+    expect(page.locator("#tab_txt2img .history-strip .thumb")).to_have_count(59)      # of 60 one is broken
+    page.locator("#tab_txt2img .history-strip .thumb").first.click()
+    expect(page.locator("dialog.lightbox[open] .caption")).to_contain_text("picture 0.png")
+    page.keyboard.press("Escape")
+    page.locator(".history-lost").get_by_role("button", name="Show it in the Library").click()
+    expect(status(page)).to_have_text("1 picture")
+    troubles.clear()      # the browser tells of the record that is gone
+    assert any(wanted.get("in") == "job:task(of a record that is gone)" for _, path, wanted in shelf.asked if not path)
