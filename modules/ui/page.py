@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -15,9 +16,12 @@ from modules.base.accounts import LOCAL_OWNER, Account, Role
 from modules.base.families import SPOKEN
 from modules.base.fields import Choice, Choices, declared_params, defaults
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
+from modules.params.scripts import SCRIPTS
 from modules.params.txt2img import Txt2Img
 from modules.requests.choices import OF_FILES, choices_now, file_problems, lists_of, missing_folder
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
+from modules.requests.paste import REQUESTS
+from modules.requests.pasted_fields import field_keys
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 from modules.ui import look, quicksettings
@@ -141,8 +145,10 @@ def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[An
         "making": {kind: {"ids": ids_of(form), "values": form.defaults} for kind, form in making.items()},
         "lists": choice_lists({**forms, **making}),
         "scripts": {tab: argument_ids(form) for tab, form in forms.items()},
+        "script_arguments": {each.name: [field.name for field in fields(each.arguments)] for each in SCRIPTS},
         "settings": defaults(Settings),
         "labels": settings.labels(Words()),
+        "data_fields": {tab: list(field_keys(cls).values()) for tab, cls in REQUESTS.items()},
         "keys": {name: param.infotext for name, param in declared_params(Settings).items() if param.infotext},
         "families": dict(SPOKEN),
         "words": dict(Words().table),

@@ -26,6 +26,7 @@ async function startPage() {
   startAccountMenu();
   startActions();
   startDrops();
+  pngInfo.startListening();
   startQueue();
   startLibrary();
   const tab = startTab("txt2img");

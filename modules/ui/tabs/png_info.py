@@ -1,4 +1,4 @@
-"""PNG Info: drop a picture, see its generation data and send it on. The server reads it, as for its API."""
+"""PNG Info: drop a picture, see its generation data, send them on or edit them. The server reads the file."""
 
 from __future__ import annotations
 
@@ -16,3 +16,5 @@ def build(words: Words) -> None:
                 for name in ("txt2img", "img2img", "inpaint", "extras"):
                     main = "primary" if name == "txt2img" else "secondary"
                     gr.Button(words(f"Send to {name}"), elem_id=f"pnginfo_send_to_{name}", variant=main)
+            gr.HTML(elem_id="pnginfo_editor", padding=False)
+        gr.HTML(elem_id="pnginfo_many", padding=False)

@@ -23,14 +23,15 @@ const exact = (_key, value, context) =>
 
 export const parsed = (text) => JSON.parse(text, exact);
 
-/** The reply to a request; throws Refused or Lost. */
+/** The reply to a request, whose body is a file or becomes JSON; throws Refused or Lost. */
 export async function ask(path, method = "GET", body = undefined) {
+  const raw = body instanceof Blob;
   let response, text;
   try {
     response = await fetch(new URL(path, BASE), {
       method,
-      headers: { "Content-Type": "application/json", "X-Requested-With": "easel" },
-      body: body && JSON.stringify(body),
+      headers: { "Content-Type": raw ? "application/octet-stream" : "application/json", "X-Requested-With": "easel" },
+      body: body && (raw ? body : JSON.stringify(body)),
       cache: "no-store",
     });
     text = await response.text();

@@ -7,6 +7,10 @@ const album = (id) => `library/albums/${encodeURIComponent(id)}`;
 /** A picture as other endpoints name it. */
 export const refOf = ({ id }) => `library:${id}`;
 
+/** A picture as the editor of its data takes it. */
+export const forEditor = (picture) =>
+  ({ picture: refOf(picture), name: picture.name, url: shelf.thumbnail(picture) });
+
 export const shelf = {
   list: (wishes) => ask(`library?${query(wishes)}`),            // → { total, revision, pictures, notes }
   days: (wishes) => ask(`library/days?${query(wishes)}`),

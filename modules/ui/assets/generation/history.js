@@ -1,7 +1,8 @@
 // Under a tab's results: what was made before, newest first, from the library; and where a lost job's pictures are.
 import { h, iconButton, t } from "../core/dom.js";
+import { editButton } from "../core/picture_data.js";
 import { inWords } from "../core/server.js";
-import { shelf } from "../core/shelf.js";
+import { forEditor, shelf } from "../core/shelf.js";
 import { browser } from "../core/storage.js";
 import { Viewer } from "../viewer/viewer.js";
 import { pasteInfotext } from "./paste.js";
@@ -28,7 +29,10 @@ export class History {
     this.element = h("div.history-place", {}, this.lost, this.fold);
     this.viewer = new Viewer({
       turn: (by) => this.turn(by), beside: (by) => this.seen(this.at + by), panel: (picture) => this.data(picture),
-      buttons: (picture) => [iconButton("paste", t("Fill the form with its data"), () => this.fill(picture))],
+      buttons: (picture) => [
+        iconButton("paste", t("Fill the form with its data"), () => this.fill(picture)),
+        editButton([forEditor(picture)]),
+      ],
     });
     job.onUpdate((record) => this.follow(record));
     job.onLost((id) => this.missed(id));

@@ -1,6 +1,7 @@
 // Where the picture is: preview, pictures, progress, errors, generation data.
 import { byId, copy, duration, h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
+import { editButton } from "../core/picture_data.js";
 import { server } from "../core/server.js";
 import { Viewer } from "../viewer/viewer.js";
 import { History } from "./history.js";
@@ -102,6 +103,7 @@ export class Results {
       turn: (step) => { this.choose(this.neighbour(step)?.index); return this.inViewer(this.shownPicture()); },
       beside: (step) => this.neighbour(step),
       panel: ({ infotext }) => (infotext ? h("p.infotext", {}, infotext) : null),
+      buttons: (picture) => this.editing(picture),
     });
   }
 
@@ -375,9 +377,16 @@ export class Results {
         ? [
             h("p.infotext", {}, picture.infotext),
             iconButton("copy", t("Copy the generation data"), (event) => this.copied(event, picture.infotext)),
+            ...this.editing(picture),
           ]
         : [],
     );
+  }
+
+  /** A button for its data; a mask that came with a picture has none. */
+  editing({ index, url, name = "" }) {
+    const { id } = this.job.current;
+    return Number.isInteger(index) ? [editButton([{ picture: `job:${id}/${index}`, name, url }])] : [];
   }
 
   async copied(event, text) {

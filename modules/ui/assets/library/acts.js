@@ -1,13 +1,16 @@
 // What can be done with the chosen pictures, as buttons.
 import { h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
+import { editButton, openEditor } from "../core/picture_data.js";
 import { inWords } from "../core/server.js";
-import { shelf } from "../core/shelf.js";
+import { saveAs } from "../core/save_as.js";
+import { forEditor, shelf } from "../core/shelf.js";
 import { sendToExtras, sendToImg2img, sendToTxt2img } from "../generation/send_to.js";
 import { confirmed, oneOf, textFor } from "./dialogs.js";
-import { downloadContactSheet, downloadZip, saveAs } from "./downloads.js";
+import { downloadContactSheet, downloadZip } from "./downloads.js";
 
 const SHOWN_NAMES = 6;      // of a renaming's preview
+const MOST_EDITED = 500;      // pictures whose data are edited together
 const PATTERN_HELP = "As for saving: [date], [seed], [model_name], [prompt_words] …; [number] counts.";
 
 export class Acts {
@@ -27,9 +30,10 @@ export class Acts {
     ];
     return [
       ...sends.filter(Boolean),
+      picture.broken ? null : editButton([forEditor(picture)]),
       iconButton("download", t("Download"), () => saveAs(seen.url, picture.name)),
       ...this.forFiles(which, picture.read_only),
-    ];
+    ].filter(Boolean);
   }
 
   forMany(selection) {
@@ -39,6 +43,7 @@ export class Acts {
       pictures.length === 2
         ? iconButton("compare", t("Compare the two"), () => this.library.compare(...pictures))
         : null,
+      iconButton("pencil", t("Edit the data"), () => this.edit(selection)),
       iconButton("download", t("Download as a zip"), () => this.zip(which)),
       iconButton("sheet", t("Contact sheet"), () => downloadContactSheet(which)),
       ...this.forFiles(which, false),
@@ -71,6 +76,15 @@ export class Acts {
       notice("library", [message, hint].filter(Boolean).join(" "));
       return null;
     }
+  }
+
+  /** The data of the chosen ones, together; of a whole search, of the first. */
+  async edit({ which, pictures }) {
+    const found = which.pictures ? { pictures } : await shelf.list({ ...which, limit: MOST_EDITED }).catch(() => null);
+    if (!found) return notice("library", t("The server did not answer. Please try again."));
+    const { total = 0, pictures: chosen } = found;
+    if (total > MOST_EDITED) notice("library", t("These are the first {n} of them.", { n: MOST_EDITED }));
+    openEditor(chosen.filter(({ broken }) => !broken).map(forEditor));
   }
 
   makeAgain(picture) {

@@ -1,6 +1,7 @@
 // Pictures as a zip or as a page for the browser's disk.
-import { h, t } from "../core/dom.js";
+import { t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
+import { saveAs } from "../core/save_as.js";
 import { shelf } from "../core/shelf.js";
 
 const LONGEST = 6000;      // characters of an address that every server takes
@@ -30,11 +31,4 @@ async function fetched(address, body, name) {
   } catch (error) {
     notice("download", error.message || t("The server did not answer. Please try again."));
   }
-}
-
-export function saveAs(href, download) {
-  const link = h("a", { href, download, hidden: true });
-  document.body.append(link);
-  link.click();
-  link.remove();
 }

@@ -1,8 +1,9 @@
 // The library's pictures in the viewer.
 import { h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
+import { editButton } from "../core/picture_data.js";
 import { inWords } from "../core/server.js";
-import { shelf } from "../core/shelf.js";
+import { forEditor, shelf } from "../core/shelf.js";
 import { Viewer } from "../viewer/viewer.js";
 
 /** A row of the list as the viewer takes it. */
@@ -77,7 +78,7 @@ export class LibraryViewing {
       "aria-pressed": String(Boolean(picture.favourite)),
       onclick: () => this.change({ favourite: !picture.favourite }, picture),
     });
-    return [heart, iconButton("trash", t("To the trash (Delete)"), () => this.trash(picture))];
+    return [heart, editButton([forEditor(picture)]), iconButton("trash", t("To the trash (Delete)"), () => this.trash(picture))];
   }
 
   key({ key }, picture) {

@@ -30,11 +30,10 @@ const hasFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("File
 const picturesIn = (transfer) => [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/"));
 
 async function take(files) {
-  const [file] = files;
   if (inView()?.take) return inView().take(files);
-  if (byId("tab_pnginfo")?.offsetParent) return pngInfo.show(file);
+  if (byId("tab_pnginfo")?.offsetParent) return pngInfo.take(files);
   try {
-    const { infotext } = await told(file);
+    const { infotext } = await told(files[0]);
     if (infotext) await pasteInfotext(infotext, (inView() ?? tabs.get("txt2img")).form);
     else notice("drop", t("This picture carries no generation data."));
   } catch (error) {

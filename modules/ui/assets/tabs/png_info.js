@@ -1,15 +1,34 @@
-// The PNG Info tab.
-import { byId, h, t } from "../core/dom.js";
-import { told } from "../core/png_metadata.js";
-import { server } from "../core/server.js";
+// The PNG Info tab: a picture's data read, sent on, and edited; of several pictures at once.
+import { byId, facts, h, openTab, pause, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { pictureData } from "../core/picture_data.js";
+import { inWords, server } from "../core/server.js";
+import { browser } from "../core/storage.js";
+import { DataBatch, sentPictures } from "../data/batch.js";
+import { presetFields } from "../data/edits.js";
+import { DataEditor } from "../data/editor.js";
+import { foldsOf, otherTexts } from "../data/readable.js";
 import { pasteInfotext } from "../generation/paste.js";
 import { sendToExtras, sendToImg2img } from "../generation/send_to.js";
 import { tabs } from "../generation/tabs.js";
 
 let shown = "";
-let address = "";      // of the picture, in this browser
+let address = "";      // of the picture, in this browser or on the server
+let turn = 0;
+let editor = null;
+let batch = null;
 
-export const pngInfo = { start, show };
+export const pngInfo = { start, take, startListening };
+
+/** Other parts of the page ask for the editor by the event "easel-edit-data". */
+function startListening() {
+  document.addEventListener("easel-edit-data", async ({ detail }) => {
+    openTab("PNG Info");
+    for (let i = 0; i < 200 && !byId("pnginfo_image"); i++) await pause(30);
+    document.querySelector("dialog.lightbox[open]")?.close();
+    if (detail.pictures.length) open(detail.pictures);
+  });
+}
 
 function start() {
   const place = byId("pnginfo_image");
@@ -17,41 +36,123 @@ function start() {
   const chooser = h("input", {
     type: "file",
     accept: "image/*",
-    onchange: () => chooser.files[0] && show(chooser.files[0]),
+    multiple: true,
+    onchange: () => chooser.files.length && take([...chooser.files]),
   });
   place.replaceChildren(
     h("label.drop-zone", {}, h("span", {}, t("Drop a picture here, paste it, or click to choose one")), chooser),
   );
+  place.append(folderButton());
   for (const [name, action] of Object.entries(SENDS)) byId(`pnginfo_send_to_${name}`).addEventListener("click", action);
+  editor = new DataEditor({ opened: tell });
+  const fold = h("details.data-unfold", { open: Boolean(browser.get("data.edit")) },
+    h("summary", {}, t("Edit the data")), editor.element);
+  fold.addEventListener("toggle", () => browser.set("data.edit", fold.open));
+  byId("pnginfo_editor").replaceChildren(fold);
+  batch = new DataBatch({ open: (picture) => open([picture]), use: sendPreset });
+  byId("pnginfo_many").replaceChildren(batch.element);
 }
 
-async function show(file) {
+/** All pictures of a folder at once. */
+function folderButton() {
+  const chooser = h("input", { type: "file", webkitdirectory: true, hidden: true, onchange: () => {
+    const pictures = [...chooser.files].filter(({ type }) => type.startsWith("image/"));
+    if (pictures.length) take(pictures);
+  } });
+  const button = h("button.link", { type: "button", onclick: () => chooser.click() }, t("or a whole folder"));
+  return h("div.data-folder", {}, button, chooser);
+}
+
+const manyShown = (are) => byId("tab_pnginfo").classList.toggle("has-many", are);
+
+async function showMany(gather) {
+  const mine = ++turn;
+  try {
+    const pictures = await gather();
+    if (mine !== turn) return;
+    manyShown(true);
+    batch.show(pictures);
+  } catch (error) {
+    const { message, hint } = inWords(error);
+    notice("data", [message, hint].filter(Boolean).join(" "), 8);
+  }
+}
+
+/** The comparison's plot, and the data of the picture that it begins with, into the form of txt2img. */
+async function sendPreset(preset, [{ picture }]) {
+  const controls = facts.scripts.txt2img[preset.script_name], { form } = tabs.get("txt2img");
+  if (!controls) return notice("data", t("There is no script called {name} here.", { name: preset.script_name }));
+  const { infotext } = await pictureData.read(picture);
+  if (infotext) await pasteInfotext(infotext, form);
+  await form.ask(presetFields(preset, facts.script_arguments[preset.script_name], controls));
+  openTab("txt2img");
+}
+
+/** Pictures of this computer: the server keeps them for a while, and reads them. */
+async function take(files) {
   start();
-  const zone = byId("pnginfo_image").querySelector(".drop-zone");
-  if (address) URL.revokeObjectURL(address);
-  address = URL.createObjectURL(file);
-  zone.querySelector("span, img").replaceWith(h("img", { src: address, alt: file.name }));
-  const { infotext, manifest, texts, problem } = await told(file).catch((error) => ({
-    infotext: "",
-    manifest: "",
-    texts: {},
-    problem: error.message,
-  }));
-  shown = infotext;
-  const words = problem ?? (infotext || t("This picture carries no generation data."));
-  const others = infotext ? [] : listed(texts);
-  const differences = manifest ? await compared(manifest) : [];
-  byId("pnginfo_generation_info").replaceChildren(
-    h(shown ? "p.infotext" : "p.hint", {}, words),
-    ...others,
-    ...differences,
-  );
-  byId("tab_pnginfo").classList.add("has-picture");
-  byId("tab_pnginfo").classList.toggle("has-data", Boolean(shown));
+  if (!mayLeave()) return;
+  if (files.length > 1) return showMany(() => sentPictures(files));
+  const [file] = files;
+  manyShown(false);
+  const mine = ++turn;
+  if (address.startsWith("blob:")) URL.revokeObjectURL(address);
+  see(URL.createObjectURL(file), file.name);
+  await attempt(mine, async () => pictureData.read(await pictureData.upload(file)), file.name);
 }
 
-/** What else is written in the picture, by its keys: other programs have words of their own. */
-const listed = (texts) => Object.entries(texts).flatMap(([key, text]) => [h("h3", {}, key), h("p.infotext", {}, text)]);
+/** Pictures that the server has: [{ picture, name, url }]. */
+async function open(pictures) {
+  start();
+  if (!mayLeave()) return;
+  if (pictures.length > 1) return showMany(() => pictures);
+  const [{ picture }] = pictures;
+  manyShown(false);
+  const mine = ++turn;
+  see(pictureData.file(picture), "");
+  await attempt(mine, () => pictureData.read(picture));
+}
+
+const mayLeave = () => !editor.isChanged || window.confirm(t("Leave the changes that are not saved?"));
+
+function see(url, name) {
+  address = url;
+  byId("pnginfo_image").querySelector(".drop-zone :is(span, img)").replaceWith(h("img", { src: url, alt: name }));
+  byId("tab_pnginfo").classList.add("has-picture");
+}
+
+/** Show what is read, or why it cannot be. */
+async function attempt(mine, read, name) {
+  const { classList } = byId("tab_pnginfo");
+  try {
+    const data = await read();
+    if (mine !== turn) return;
+    classList.add("has-editor");
+    editor.open(data, name ?? data.name);
+  } catch (error) {
+    if (mine !== turn) return;
+    const { message, hint } = inWords(error);
+    shown = "";
+    classList.remove("has-data", "has-editor");
+    byId("pnginfo_generation_info").replaceChildren(h("p.hint", {}, [message, hint].filter(Boolean).join(" ")));
+  }
+}
+
+/** What the picture says, in words; a converted text of another program stands for data of its own. */
+async function tell(data) {
+  const mine = turn, place = byId("pnginfo_generation_info");
+  const converted = data.infotext ? null : data.dialects.find(({ infotext }) => infotext);
+  shown = data.infotext || converted?.infotext || "";
+  byId("tab_pnginfo").classList.toggle("has-data", Boolean(shown));
+  const strange = otherTexts(data.texts).length || data.dialects.length;
+  const none = strange ? "No generation data that can be sent to a tab." : "This picture carries no generation data.";
+  const from = converted ? [h("p.hint", {}, t("Converted from what {program} wrote.", converted))] : [];
+  const words = shown ? h("p.infotext", {}, shown) : h("p.hint", {}, t(none));
+  place.replaceChildren(words, ...from, ...(data.infotext ? [] : foldsOf(data)));
+  const manifest = data.texts.find(({ keyword }) => keyword === "easel")?.text;
+  const differences = manifest ? await compared(manifest) : [];
+  if (mine === turn) place.append(...differences);
+}
 
 /** What is not here and now as the picture's manifest says it was. */
 async function compared(manifest) {
@@ -70,12 +171,15 @@ async function compared(manifest) {
 
 const SENDS = {
   txt2img: sendData,
-  img2img: () => sendToImg2img({ url: address, infotext: shown }, "image"),
-  inpaint: () => sendToImg2img({ url: address, infotext: shown }, "mask"),
-  extras: () => sendToExtras({ url: address, infotext: shown }),
+  img2img: () => sendToImg2img({ url: address, infotext: told() }, "image"),
+  inpaint: () => sendToImg2img({ url: address, infotext: told() }, "mask"),
+  extras: () => sendToExtras({ url: address, infotext: told() }),
 };
 
+/** What is sent: the text as it is being edited, if it is. */
+const told = () => (editor.isChanged ? editor.both.infotext : shown);
+
 async function sendData() {
-  if (shown && (await pasteInfotext(shown, tabs.get("txt2img").form)))
+  if (told() && (await pasteInfotext(told(), tabs.get("txt2img").form)))
     document.querySelector("#tabs button[role=tab]").click();
 }

@@ -1,0 +1,154 @@
+// The data of several pictures: edited together, after a look at what will change, and compared.
+import { h, t } from "../core/dom.js";
+import { notice, unnotice } from "../core/notices.js";
+import { isUpload, pictureData } from "../core/picture_data.js";
+import { saveAs } from "../core/save_as.js";
+import { inWords } from "../core/server.js";
+import { comparison } from "./comparison.js";
+import { isEmpty } from "./edits.js";
+import { Rules } from "./rules.js";
+
+const MOST_COMPARED = 20;
+const SHOWN = 200;      // pictures of a preview
+const BETWEEN = 300;    // ms between downloads, which a browser would take for one otherwise
+
+const button = (name, onclick, kind = "") => h(`button.card-button${kind}`, { type: "button", onclick }, t(name));
+
+export class DataBatch {
+  /** deeds: { open(picture) a single one, use(preset, pictures) } */
+  constructor(deeds) {
+    Object.assign(this, { deeds, pictures: [], saved: null, previewed: false });
+    this.title = h("h3");
+    this.list = h("div.data-chosen");
+    this.below = h("div.data-batch", { role: "status" });
+    this.rules = new Rules(() => this.outdated());
+    this.look = button("Show what will change", () => this.preview());
+    this.save = button("Save", () => this.keep(false), ".card-primary");
+    this.copies = button("Save as copies", () => this.keep(true));
+    this.undo = button("Undo", () => this.takeBack());
+    this.compare = button("Compare", () => this.side());
+    const foot = h("footer.data-foot", {}, this.look, this.save, this.copies, this.undo, this.compare);
+    this.element = h("section.data-batch", { "aria-label": t("Edit several pictures") },
+      this.title, this.list, this.rules.element, foot, this.below);
+  }
+
+  /** pictures: [{ picture, name, url }] */
+  show(pictures) {
+    Object.assign(this, { pictures, saved: null });
+    this.title.textContent = t("{n} pictures", { n: pictures.length.toLocaleString() });
+    this.list.replaceChildren(...pictures.map((each) => h("button", {
+      type: "button", title: t("Edit {name} alone", each), onclick: () => this.deeds.open(each),
+    }, h("img", { src: each.url, alt: "", loading: "lazy" }), h("span", {}, each.name))));
+    this.outdated();
+  }
+
+  get references() { return this.pictures.map(({ picture }) => picture); }
+
+  nameOf(picture) { return this.pictures.find((each) => each.picture === picture)?.name ?? picture; }
+
+  /** Nothing is saved whose changes nobody has seen. */
+  outdated() {
+    this.previewed = false;
+    this.below.replaceChildren();
+    this.follow();
+  }
+
+  follow() {
+    const { pictures } = this, sent = pictures.every(({ picture }) => isUpload(picture));
+    this.look.disabled = isEmpty(this.rules.edit);
+    this.save.disabled = this.copies.disabled = !this.previewed;
+    this.save.textContent = sent ? t("Save and download") : t("Save");
+    this.copies.hidden = sent;
+    this.undo.hidden = !this.saved;
+    this.compare.hidden = pictures.length < 2 || pictures.length > MOST_COMPARED;
+  }
+
+  async attempt(deed) {
+    this.element.inert = true;
+    try {
+      await deed();
+    } catch (error) {
+      const { message, hint } = inWords(error);
+      notice("data", [message, hint].filter(Boolean).join(" "), 8);
+    } finally {
+      this.element.inert = false;
+      this.follow();
+    }
+  }
+
+  preview() {
+    return this.attempt(async () => {
+      const { pictures } = await pictureData.preview(this.references, this.rules.edit);
+      const touched = pictures.filter(({ changes, problem }) => changes?.length || problem);
+      this.previewed = touched.some(({ problem }) => !problem);
+      this.below.replaceChildren(
+        h("p", {}, t("{n} of {total} pictures change.", { n: touched.length, total: pictures.length })),
+        touched.length ? changesTable(touched.slice(0, SHOWN), (picture) => this.nameOf(picture)) : "");
+    });
+  }
+
+  keep(asCopy) {
+    return this.attempt(async () => {
+      const before = this.pictures;
+      const { pictures } = await pictureData.save(this.references, this.rules.edit, { as_copy: asCopy });
+      const problems = pictures.filter(({ problem }) => problem);
+      const now = before.map((each, i) => (pictures[i].problem ? each : { ...each, picture: pictures[i].picture }));
+      this.show(asCopy ? before : now);
+      this.saved = asCopy ? null : before;
+      const done = t("{n} pictures saved. No pixel was touched.", { n: pictures.length - problems.length });
+      this.below.replaceChildren(h("p", {}, done), ...problems.map(({ picture, problem }) =>
+        h("p.data-trouble", {}, `${this.nameOf(picture)}: ${problem.message ?? problem}`)));
+      await this.download(now.filter(({ picture }) => !asCopy && isUpload(picture)));
+    });
+  }
+
+  async download(pictures) {
+    for (const { picture, name } of pictures) {
+      saveAs(pictureData.file(picture, name), name);
+      await new Promise((resolve) => setTimeout(resolve, BETWEEN));
+    }
+  }
+
+  takeBack() {
+    return this.attempt(async () => {
+      const kept = this.references.filter((picture) => !isUpload(picture));
+      if (kept.length) await pictureData.undo(kept);
+      this.show(this.saved);
+      this.below.replaceChildren(h("p", {}, t("The data are as they were before.")));
+    });
+  }
+
+  side() {
+    return this.attempt(async () => {
+      const found = await pictureData.compare(this.references);
+      this.below.replaceChildren(comparison(this.pictures, found, (preset) => this.deeds.use(preset, this.pictures)));
+      this.below.scrollIntoView({ block: "nearest" });
+    });
+  }
+}
+
+function changesTable(pictures, nameOf) {
+  const head = h("tr", {}, [t("Picture"), t("What"), t("Before"), t("After")].map((name) => h("th", {}, name)));
+  const rows = pictures.flatMap(({ picture, name, changes, problem }) => {
+    const called = name || nameOf(picture);
+    if (problem) return [h("tr", {}, h("td", {}, called), h("td.wrong", { colSpan: 3 }, problem.message ?? problem))];
+    return changes.map(({ what, before, after }, i) => h("tr", {}, h("td", {}, i ? "" : called), h("td", {}, what),
+      h("td", {}, before === null ? "–" : h("del", {}, String(before))),
+      h("td", {}, after === null ? "–" : h("ins", {}, String(after)))));
+  });
+  return h("div.data-wide-table", {}, h("table.data-table", {}, h("thead", {}, head), h("tbody", {}, rows)));
+}
+
+/** Files of this computer, sent one after another: [{ picture, name, url }]. */
+export async function sentPictures(files) {
+  const sent = [];
+  try {
+    for (const [place, file] of files.entries()) {
+      notice("sending", t("Sending picture {n} of {total}", { n: place + 1, total: files.length }), 0);
+      sent.push({ picture: await pictureData.upload(file), name: file.name, url: URL.createObjectURL(file) });
+    }
+  } finally {
+    unnotice("sending");
+  }
+  return sent;
+}

@@ -1,0 +1,175 @@
+// The data of one picture, edited: generation data, other texts and what a person says of it; saved without touching a
+// pixel.
+import { h, t } from "../core/dom.js";
+import { notice } from "../core/notices.js";
+import { isUpload, pictureData } from "../core/picture_data.js";
+import { inWords } from "../core/server.js";
+import { saveAs } from "../core/save_as.js";
+import { describingForm } from "./describing.js";
+import { editBetween, isEmpty } from "./edits.js";
+import { InStep } from "./in_step.js";
+import { foldsOf } from "./readable.js";
+import { StripChoice } from "./strip.js";
+
+const button = (name, onclick, kind = "") => h(`button.card-button${kind}`, { type: "button", onclick }, t(name));
+
+const fold = (title, content, hint = "") => h("details.data-fold", {}, h("summary", {}, t(title)),
+  hint ? h("p.hint", {}, t(hint)) : null, content);
+
+export class DataEditor {
+  /** told: { opened(data) }: what the picture says now, after opening, saving or undoing */
+  constructor(told) {
+    Object.assign(this, { told, data: null, texts: {}, descriptive: {}, earlier: [], busy: false });
+    this.both = new InStep(() => this.follow());
+    this.more = h("div.data-folds");
+    this.trouble = h("p.data-trouble", { role: "alert" });
+    this.foot = h("footer.data-foot");
+    this.element = h("section.data-editor", { "aria-label": t("Edit the data") },
+      this.both.element, this.more, this.trouble, this.foot);
+  }
+
+  /** data: the server's reply to what the picture says; name: the file's, for downloads */
+  open(data, name) {
+    if (name !== undefined) Object.assign(this, { name, earlier: [] });
+    this.data = data;
+    this.texts = Object.fromEntries(data.texts.map(({ keyword, text }) => [keyword, text]));
+    this.descriptive = structuredClone(data.descriptive);
+    this.both.show(data);
+    this.draw();
+    this.told.opened(data);
+  }
+
+  draw() {
+    const { data } = this, change = (keyword, text) => {
+      if (text === null) delete this.texts[keyword];
+      else this.texts[keyword] = text;
+      this.follow();
+    };
+    this.strip = new StripChoice();
+    this.more.replaceChildren(
+      ...data.notes.map((note) => h("p.data-note", {}, note)),
+      fold("Title, author, rating", describingForm(this.descriptive, () => this.follow())),
+      ...foldsOf(data, { convert: (infotext) => this.both.write(infotext), change }),
+      fold("Copy from another picture", this.sources(), "Its generation data take the place of these."),
+      fold("Take data away", h("div.data-strip", {}, this.strip.element,
+        h("div.data-more", {}, button("Take away", () => this.takeAway()))),
+      "Before you give the picture to others. Pixels stay as they are."),
+      ...(data.history.length ? [this.history()] : []),
+    );
+    this.buttons();
+    this.follow();
+  }
+
+  sources() {
+    const chooser = h("input", { type: "file", accept: "image/*", "aria-label": t("Copy from another picture"),
+      onchange: () => chooser.files[0] && this.attempt(async () => {
+        const found = await pictureData.read(await pictureData.upload(chooser.files[0]));
+        const text = found.infotext || found.dialects.find(({ infotext }) => infotext)?.infotext;
+        if (text) this.both.write(text);
+        else notice("data", t("This picture carries no generation data."));
+      }) });
+    const lost = button("Find lost data", () => this.repair());
+    return h("div.data-more", {}, chooser, lost);
+  }
+
+  /** Data that an image editor has thrown away, by the same or a like picture in the library. */
+  repair() {
+    return this.attempt(async () => {
+      const reply = await pictureData.repair([this.data.picture]);
+      const [best] = (reply.candidates ?? reply.pictures ?? reply)[0]?.found ?? [];
+      if (!best?.infotext) return notice("data", t("No picture in the library looks like this one."));
+      this.both.write(best.infotext);
+      notice("data", t("Taken from the library's picture that has the same content. Save it to keep it."));
+    });
+  }
+
+  history() {
+    const { history, picture } = this.data;
+    const rows = history.map(({ at, what }) => [new Date(at).toLocaleString(), what]);
+    const list = h("dl.data-list", {}, rows.flatMap(([when, what]) => [h("dt", {}, when), h("dd", {}, what)]));
+    const forget = button("Empty the history", () => this.attempt(async () => {
+      await pictureData.emptyHistory([picture]);
+      await this.reload(picture);
+    }));
+    return fold("History", h("div", {}, list, h("div.data-more", {}, forget)),
+      "The data before each saving are kept until you empty this.");
+  }
+
+  buttons() {
+    const { picture, editable } = this.data, sent = isUpload(picture);
+    this.revert = button("Discard changes", () => this.open(this.data));
+    this.undo = button("Undo the last saving", () => this.takeBack());
+    this.save = sent
+      ? button("Save and download", () => this.keep(this.edit), ".card-primary")
+      : button("Save", () => this.keep(this.edit), ".card-primary");
+    this.copy = button("Save as a copy", () => this.keep(this.edit, true));
+    const download = button("Download", () => saveAs(pictureData.file(picture, this.name), this.name));
+    const kept = sent || editable ? [this.save] : [];
+    this.foot.replaceChildren(...kept, ...(sent ? [] : [this.copy, download]), this.revert, this.undo);
+  }
+
+  /** What is changed, as the server takes it. */
+  get edit() {
+    const { data } = this, of = ({ keyword, text }) => [keyword, text];
+    const before = { infotext: data.infotext, texts: Object.fromEntries(data.texts.map(of)),
+      descriptive: data.descriptive };
+    return editBetween(before, { infotext: this.both.infotext, texts: this.texts, descriptive: this.descriptive });
+  }
+
+  get isChanged() { return Boolean(this.data) && !isEmpty(this.edit); }
+
+  follow() {
+    if (!this.save) return;
+    const changed = this.isChanged, stuck = this.busy || Boolean(this.both.problem);
+    this.trouble.textContent = this.both.problem;
+    this.save.disabled = this.copy.disabled = stuck || !changed;
+    this.revert.hidden = !changed;
+    this.undo.hidden = changed || !(this.earlier.length || this.data.history.length);
+  }
+
+  async attempt(deed) {
+    if (this.busy) return;
+    this.busy = true;
+    this.follow();
+    try {
+      await deed();
+    } catch (error) {
+      const { message, hint } = inWords(error);
+      notice("data", [message, hint].filter(Boolean).join(" "), 8);
+    } finally {
+      this.busy = false;
+      this.follow();
+    }
+  }
+
+  async reload(picture) { this.open(await pictureData.read(picture)); }
+
+  keep(edit, asCopy = false) {
+    return this.attempt(async () => {
+      if (!await this.both.settled()) return;
+      const { picture, revision } = this.data;
+      const more = { revisions: { [picture]: revision }, as_copy: asCopy };
+      const [saved] = (await pictureData.save([picture], edit ?? this.edit, more)).pictures;
+      if (saved.problem) throw saved.problem.message ? { reply: saved.problem } : new Error(saved.problem);
+      if (saved.picture !== picture) this.earlier.push(picture);
+      await this.reload(saved.picture);
+      if (isUpload(saved.picture)) saveAs(pictureData.file(saved.picture, this.name), this.name);
+      notice("data", asCopy ? t("Saved as a copy, which is shown now.") : t("Saved. No pixel was touched."), 4);
+    });
+  }
+
+  takeAway() {
+    const { chosen } = this.strip;
+    if (!chosen.length) return notice("data", t("Tick what is to be taken away."));
+    return this.keep({ ...this.edit, strip: chosen });
+  }
+
+  takeBack() {
+    return this.attempt(async () => {
+      const before = this.earlier.pop(), { picture } = this.data;
+      if (!before) await pictureData.undo([picture]);
+      await this.reload(before ?? picture);
+      notice("data", t("The data are as they were before."), 4);
+    });
+  }
+}
