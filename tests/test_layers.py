@@ -22,7 +22,7 @@ LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in 
 WITHOUT_TORCH = {"base", "params", "prompts", "settings", "store", "library", "metadata", "gallery", "requests", "api", "ui", "commands"}
 ONLY_IN = {"diffusers": {"models"}, "transformers": {"models"}, "gradio": {"ui", "commands"}}
 DISTRIBUTION = {                                                                   # where it is not the import's name
-    "argon2": "argon2_cffi", "PIL": "pillow", "yaml": "pyyaml",
+    "argon2": "argon2_cffi", "PIL": "pillow", "yaml": "pyyaml", "zipstream": "zipstream_ng",
     # FastAPI's own words
     "annotated_types": "fastapi", "pydantic": "fastapi", "pydantic_core": "fastapi", "starlette": "fastapi",
 }

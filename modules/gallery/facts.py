@@ -24,7 +24,7 @@ MOST_TRAITS = 200             # LoRAs of one picture
 LARGEST_TEXT_BESIDE = 2**20          # bytes of generation data beside a picture
 LARGEST_SEED = 2**63 - 1      # of SQLite's integers
 LORA_TAG = re.compile(r"<lora:([^:<>]{1,500})[:>]", re.IGNORECASE)
-HASHES = re.compile(r"([^:,]+):\s*[0-9a-fA-F]+")
+HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 FOLDER_KINDS = {
     "txt2img-images": "txt2img", "img2img-images": "img2img", "extras-images": "extras",
     "txt2img-grids": "grid", "img2img-grids": "grid",
@@ -132,8 +132,9 @@ def lora_names(said: Infotext) -> Iterator[str]:
 def named_hashes(text: str) -> Iterator[str]:
     """Yield the names of `name: hash, name: hash`."""
     for part in text.split(","):
-        if found := HASHES.fullmatch(part.strip()):
-            yield found[1].strip()[:MAX_NAME]
+        name, _, digits = part.strip().partition(":")
+        if name and digits.strip() and HEX_DIGITS.issuperset(digits.strip()):
+            yield name.strip()[:MAX_NAME]
 
 
 def kind_of_picture(path: Path, said: Infotext) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -19,7 +18,6 @@ STAGES = {
     "-before-highres-fix": "hires", "-before-face-restoration": "face restoration",
     "-before-color-correction": "colour correction", "-init-image": "img2img",
 }
-STAGED = re.compile(r"(.*)(-before-highres-fix|-before-face-restoration|-before-color-correction|-init-image)")
 
 Relation = tuple[int, int, str]      # parent, child, how
 
@@ -61,9 +59,9 @@ def relations_of(gallery: Gallery, row: PictureRow) -> Iterator[Relation]:
 def relations_by_name(gallery: Gallery, row: PictureRow) -> Iterator[Relation]:
     """Yield the stages of a picture, which lie beside it under its name with an ending."""
     stem, _, ending = row.name.rpartition(".")
-    if found := STAGED.fullmatch(stem):
-        if later := gallery.index.at_place(row.root, row.folder, f"{found[1]}.{ending}"):
-            yield row.id, later.id, STAGES[found[2]]
+    if own := next((suffix for suffix in STAGES if stem.endswith(suffix)), ""):
+        if later := gallery.index.at_place(row.root, row.folder, f"{stem.removesuffix(own)}.{ending}"):
+            yield row.id, later.id, STAGES[own]
         return
     for suffix, how in STAGES.items():
         if earlier := gallery.index.at_place(row.root, row.folder, f"{stem}{suffix}.{ending}"):
