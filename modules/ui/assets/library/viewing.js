@@ -78,7 +78,9 @@ export class LibraryViewing {
       "aria-pressed": String(Boolean(picture.favourite)),
       onclick: () => this.change({ favourite: !picture.favourite }, picture),
     });
-    return [heart, editButton([forEditor(picture)]), iconButton("trash", t("To the trash (Delete)"), () => this.trash(picture))];
+    return [
+      heart, editButton([forEditor(picture)]), iconButton("trash", t("To the trash (Delete)"), () => this.trash(picture)),
+    ];
   }
 
   key({ key }, picture) {
