@@ -6,11 +6,12 @@ An axis reads its values from text and applies one of them to a `Variant`, the r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar, get_args, get_type_hints
 
 from modules.base.errors import Invalid, UnknownName
-from modules.base.fields import Param, declared_params
+from modules.base.fields import Param, declared_params, with_values
 from modules.params.plot_values import fractional_numbers, orders, whole_numbers
 from modules.params.txt2img import Generation
 
@@ -26,21 +27,33 @@ FALSE_WORDS = ("false", "no", "n", "0", "off", "none")
 class Variant(Generic[R]):
     """The request and the changed settings of one cell.
 
+    base: the request of all cells; changes: the fields in which this one differs
     styles: name → prompt and negative prompt, of the styles that cells may name; notes: remarks for the owner
     """
 
-    params: R
+    base: R
     settings: Mapping[str, Any]
     styles: Mapping[str, tuple[str, str]]
     notes: tuple[str, ...] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def value(self, name: str) -> Any:
+        """Return the cell's value of a field."""
+        return self.changes[name] if name in self.changes else getattr(self.base, name)
+
+    @cached_property
+    def params(self) -> R:
+        """The cell's request."""
+        return with_values(self.base, **self.changes)
 
     def with_fields(self, **values: Any) -> Variant[R]:
         """Return the variant with fields changed; those that the tab does not have are left out."""
-        known = {name: value for name, value in values.items() if name in declared_params(type(self.params))}
-        return replace(self, params=replace(self.params, **known))
+        declared = declared_params(type(self.base))
+        known = {name: value for name, value in values.items() if name in declared}
+        return Variant(self.base, self.settings, self.styles, self.notes, {**self.changes, **known})
 
     def with_settings(self, **values: Any) -> Variant[R]:
-        return replace(self, settings={**self.settings, **values})
+        return Variant(self.base, {**self.settings, **values}, self.styles, self.notes, self.changes)
 
 
 ReadValues = Callable[[Sequence[str]], Sequence[Any]]                       # plain_texts → values
@@ -121,15 +134,15 @@ def to_settings(*names: str) -> Apply:
 
 def search_and_replace(variant: Variant[R], value: str, values: Sequence[str]) -> Variant[R]:
     """Replace the first value of the axis by this one, in both prompts. Raises Invalid if neither contains it."""
-    p, searched = variant.params, values[0]
-    if not searched or (searched not in p.prompt and searched not in p.negative_prompt):
+    searched, prompt, negative = values[0], variant.value("prompt"), variant.value("negative_prompt")
+    if not searched or (searched not in prompt and searched not in negative):
         raise Invalid(
             f"Prompt S/R finds {searched[:80]!r} in neither prompt.",
             "Its first value is what it searches for; the others replace it.",
             field="script_args",
         )
     return variant.with_fields(
-        prompt=p.prompt.replace(searched, value), negative_prompt=p.negative_prompt.replace(searched, value)
+        prompt=prompt.replace(searched, value), negative_prompt=negative.replace(searched, value)
     )
 
 
@@ -138,7 +151,7 @@ def reorder(variant: Variant[R], value: Sequence[str], values: Sequence[Any]) ->
 
     Raises Invalid for a text that it does not have.
     """
-    prompt, parts, end = variant.params.prompt, list[str](), 0
+    prompt, parts, end = variant.value("prompt"), list[str](), 0
     missing = [text for text in value if not text or text not in prompt]
     if missing:
         raise Invalid(
@@ -163,7 +176,7 @@ def add_style(variant: Variant[R], value: str, values: Sequence[str]) -> Variant
     unknown = [name for name in names if name not in variant.styles]
     if unknown:
         raise UnknownName("style", unknown[0], variant.styles)
-    return variant.with_fields(styles=(*variant.params.styles, *names))
+    return variant.with_fields(styles=(*variant.value("styles"), *names))
 
 
 def styles_named(value: str) -> list[str]:
@@ -180,7 +193,7 @@ def resize_cell(variant: Variant[R], value: str, values: Sequence[str]) -> Varia
 
 
 def unipc_order(variant: Variant[R], value: int, values: Sequence[int]) -> Variant[R]:
-    return variant.with_settings(uni_pc_order=max(1, min(value, variant.params.steps - 1)))
+    return variant.with_settings(uni_pc_order=max(1, min(value, variant.value("steps") - 1)))
 
 
 def restore_faces_by(variant: Variant[R], value: str, values: Sequence[str]) -> Variant[R]:

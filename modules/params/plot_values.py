@@ -18,7 +18,7 @@ N = TypeVar("N", int, float)
 
 MOST_VALUES = 10_000
 NUMBER = r"[+-]?\d{1,30}(?:\.\d{0,30})?"
-RANGE = re.compile(
+VALUE_RANGE = re.compile(
     rf"({NUMBER}) ?- ?({NUMBER}) ?(?:\( ?(?P<step>[+-]\d{{1,30}}(?:\.\d{{0,30}})?) ?\)|\[ ?(?P<count>\d{{1,9}}) ?\])?"
 )
 
@@ -69,7 +69,7 @@ def finite_number(text: str) -> float:
 def numbers_of(text: str, number: Callable[[str], N], spread: Callable[[re.Match[str]], Iterator[N]]) -> Iterator[N]:
     """Yield the number that the text is, or those of the range that it describes. Raises Invalid."""
     try:
-        if found := RANGE.fullmatch(" ".join(text.split())):
+        if found := VALUE_RANGE.fullmatch(" ".join(text.split())):
             yield from spread(found)
         else:
             yield number(text)

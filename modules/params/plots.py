@@ -19,14 +19,14 @@ from modules.params.plot_axes import NOTHING, SEED_AXES, Axis, R, Tab, Variant, 
 from modules.params.plot_values import MOST_VALUES, join_values, split_values
 from modules.params.txt2img import Generation, Txt2Img, counted_on
 
-MOST_CELLS = 10_000
+MOST_PLOT_CELLS = 10_000
 MAX_VALUES_TEXT = 100_000      # characters of one axis
 SEED_FIELDS_OF_CELLS = ("seed", "subseed")
 LOTS = 2**32 - 1               # drawn seeds stay below this, as A1111's do
 
 CheckVariant: TypeAlias = Callable[[Variant[Any]], None]
 AxisNames: TypeAlias = tuple[Annotated[str, MaxLen(MAX_NAME)], ...]
-Chosen = Annotated[AxisNames, MaxLen(MOST_VALUES)]
+ChosenValues = Annotated[AxisNames, MaxLen(MOST_VALUES)]
 
 
 def axis_type(letter: str) -> Param:
@@ -50,13 +50,13 @@ class XyzPlot:
 
     x_type: Annotated[str, OR_PLACE, axis_type("X")] = "Nothing"
     x_values: Annotated[str, axis_values("X")] = ""
-    x_values_dropdown: Chosen = ()
+    x_values_dropdown: ChosenValues = ()
     y_type: Annotated[str, OR_PLACE, axis_type("Y")] = "Nothing"
     y_values: Annotated[str, axis_values("Y")] = ""
-    y_values_dropdown: Chosen = ()
+    y_values_dropdown: ChosenValues = ()
     z_type: Annotated[str, OR_PLACE, axis_type("Z")] = "Nothing"
     z_values: Annotated[str, axis_values("Z")] = ""
-    z_values_dropdown: Chosen = ()
+    z_values_dropdown: ChosenValues = ()
     draw_legend: Annotated[bool, Param("Draw legend", Checkbox(), "Write the values beside the cells.")] = True
     include_lone_images: Annotated[
         bool, Param("Include Sub Images", Checkbox(), "Return each cell too, not only the grid.")
@@ -135,12 +135,13 @@ class Plot:
             base = axis.axis.apply(base, axis.values[place], axis.values)
         return base
 
-    def with_own_seeds(self, params: R, number: int) -> R:
+    def with_own_seeds(self, variant: Variant[R], number: int) -> R:
         """Return a cell's request with its seeds drawn and varied."""
-        seeds = {name: getattr(params, name) for name in SEED_FIELDS_OF_CELLS}
+        seeds = {name: variant.value(name) for name in SEED_FIELDS_OF_CELLS}
         drawn = {name: seed_by_lot(self.arguments.lot, name, number) for name, seed in seeds.items() if seed == -1}
         seeds |= drawn
-        return replace(params, **{**seeds, "seed": counted_on(seeds["seed"], self.seed_shift(number))})
+        seeds["seed"] = counted_on(seeds["seed"], self.seed_shift(number))
+        return variant.with_fields(**seeds).params
 
     def seed_shift(self, number: int) -> int:
         """Return by how much a cell's seed is varied."""
@@ -152,6 +153,8 @@ class Plot:
     def edge_cells(self) -> Iterator[int]:
         """Yield numbers of cells that show each value of each axis once."""
         columns, rows, grids = self.shape
+        if not self.cells:
+            return
         for count, step in ((columns, 1), (rows, columns), (grids, columns * rows)):
             yield from range(0, count * step, step)
 
@@ -177,9 +180,9 @@ def read_plot(arguments: XyzPlot, params: Generation, settings: type[Any]) -> Pl
     )
     plot = Plot((x, y, z), arguments)
     columns, rows, grids = plot.shape
-    if columns * rows * grids > MOST_CELLS:
+    if columns * rows * grids > MOST_PLOT_CELLS:
         raise Invalid(
-            f"The plot has {columns:,} × {rows:,} × {grids:,} cells.", f"Ask for at most {MOST_CELLS:,}.",
+            f"The plot has {columns:,} × {rows:,} × {grids:,} cells.", f"Ask for at most {MOST_PLOT_CELLS:,}.",
             field="script_args",
         )
     return plot
@@ -229,8 +232,6 @@ def check_plot(plot: Plot, base: Variant[R], check: CheckVariant) -> None:
 
     check: checks one cell. Raises Invalid or UnknownName.
     """
-    if not plot.cells:
-        return
     for number in plot.edge_cells():
         check(plot.variant(base, number))
     for number in range(len(plot.cells)):

@@ -11,7 +11,7 @@ from modules.base.fields import Checkbox, Param, Radio, Slider
 
 DELIMITERS = {"comma": ", ", "space": " "}
 PROMPT_TYPES = {"positive": "prompt", "negative": "negative_prompt"}
-MOST_PARTS = 13      # 8,192 pictures
+MOST_MATRIX_PARTS = 13      # 8,192 pictures
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ def read_matrix(prompt: str) -> Matrix:
     """Split a prompt into its parts. Raises Invalid if they are too many."""
     constant, *varied = prompt.split("|")
     parts = [part.strip().strip(",") for part in varied]
-    if len(parts) > MOST_PARTS:
+    if len(parts) > MOST_MATRIX_PARTS:
         raise Invalid(
             f"The prompt has {len(parts)} parts that may be left out: 2 to the power of that many pictures.",
-            f"Write at most {MOST_PARTS} of them.", field="script_args",
+            f"Write at most {MOST_MATRIX_PARTS} of them.", field="script_args",
         )
     return Matrix(constant, tuple(parts))

@@ -9,6 +9,7 @@ from math import inf, isfinite
 from typing import TypeVar
 
 from modules.base.errors import Invalid, ModelError
+from modules.base.fields import with_values
 from modules.base.limits import MAX_STRENGTH
 from modules.library.catalog import Catalog, ModelFile
 from modules.library.library import Library
@@ -94,7 +95,7 @@ def with_standing_networks(params: P, settings: Settings) -> P:
     for kind, name in (("lora", settings.sd_lora), ("hypernet", settings.sd_hypernetwork)):
         if name not in ("", "None") and f"<{kind}:{name}:" not in prompt:
             prompt += f"<{kind}:{name}:{strength}>"
-    return replace(params, prompt=prompt)
+    return with_values(params, prompt=prompt)
 
 
 def networks_of(params: Generation, library: Library) -> PromptNetworks:

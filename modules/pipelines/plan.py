@@ -200,5 +200,7 @@ def each_image(first: ImagePlan[P, S]) -> list[ImagePlan[P, S]]:
 
 
 def with_seeds(plan: ImagePlan[P, S], seed: int, subseed: int) -> ImagePlan[P, S]:
+    if (seed, subseed) == (plan.params.seed, plan.params.subseed):
+        return plan
     passes = tuple(replace(each, params=replace(each.params, seed=seed, subseed=subseed)) for each in plan.passes)
     return replace(plan, params=replace(plan.params, seed=seed, subseed=subseed), passes=passes)

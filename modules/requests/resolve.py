@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from modules.base.errors import Invalid
+from modules.base.fields import with_values
 from modules.params.hires import HIRES_MULTIPLE, USE_SAME, check_hires
 from modules.params.img2img import Img2Img
 from modules.params.scripts import RANDOM_SEEDS, Request
@@ -32,7 +33,7 @@ def resolve_request(params: Request) -> Request:
         )
     check_joined(params.prompt, "prompt")
     names = second_pass_names(params) if isinstance(params, Txt2Img) and params.enable_hr else {}
-    return replace(
+    return with_values(
         params,
         sampler_name=sampler,
         scheduler=scheduler,

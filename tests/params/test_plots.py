@@ -129,7 +129,7 @@ def test_lists_are_read_where_an_axis_has_one_and_text_where_not_or_where_it_is_
 
 def seeds_of(plot, params):
     base = Variant(replace(params, **dict.fromkeys(plot.arguments.drawn, -1)), {}, {})
-    return [plot.with_own_seeds(plot.variant(base, n).params, n).seed for n in range(len(plot.cells))]
+    return [plot.with_own_seeds(plot.variant(base, n), n).seed for n in range(len(plot.cells))]
 
 
 def settled(params, **arguments):

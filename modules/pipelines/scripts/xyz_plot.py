@@ -23,7 +23,7 @@ def plot_cells(params: Request, arguments: XyzPlot, settings: Settings, saved: b
     """Return the requests of a plot's cells and its grids. Raises UnknownName or Invalid."""
     plot = read_plot(arguments, params, Settings)
     base = Variant(base_request(params, arguments, settings.return_grid and saved), {}, arguments.styles)
-    notes = dict.fromkeys(note for number in range(len(plot.cells)) for note in plot.variant(base, number).notes)
+    notes = dict.fromkeys(note for number in plot.edge_cells() for note in plot.variant(base, number).notes)
     empty = [f"The {axis.axis.name} axis has no values, so nothing is drawn." for axis in plot.axes if not axis.values]
     return Cells(cell_requests(plot, base, settings), grid_set(plot, base.params, settings), [*notes, *empty])
 
@@ -45,7 +45,7 @@ def cell_requests(plot: Plot, base: Variant[Request], settings: Settings) -> Ite
             if len(known) > MOST_SETTINGS:
                 known.clear()
             known[changed] = replace(settings, **variant.settings)
-        request = styled_cell(plot.with_own_seeds(variant.params, number), base.styles)
+        request = styled_cell(plot.with_own_seeds(variant, number), base.styles)
         yield with_standing_networks(resolve_request(request), known[changed]), known[changed]
 
 
