@@ -14,12 +14,13 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from modules.base.errors import InvalidImage, TooLarge
 from modules.base.limits import MAX_INFOTEXT
 from modules.imaging.read import PNG_SIGNATURE, open_image, png_chunks
 
-MOST_HIDDEN_PIXELS = 24_000_000
+MOST_HIDDEN_PIXELS = 6_000_000      # decoded at once, outside of the budget of pictures that are worked on
 SIGNATURE_BITS, LENGTH_BITS = 15 * 8, 32
 UNPACKED_AT_ONCE = 65_536
 
@@ -49,27 +50,32 @@ def hidden_text(content: bytes) -> str:
     if image.width * image.height > MOST_HIDDEN_PIXELS or image.mode not in ("RGB", "RGBA"):
         return ""
     try:
-        pixels = np.asarray(image)
+        image.load()
     except (OSError, ValueError, SyntaxError, zlib.error, struct.error):
         return ""
-    return next(filter(None, (text_in_pixels(pixels, form) for form in HIDDEN_FORMS)), "")
+    forms = (form for form in HIDDEN_FORMS if max(form.channels) < len(image.mode))
+    return next(filter(None, (text_in_pixels(image, form) for form in forms)), "")
 
 
-def text_in_pixels(pixels: NDArray[np.uint8], form: HiddenForm) -> str:
-    if max(form.channels) >= pixels.shape[2]:
-        return ""
-    head = packed_bits(pixels, form, SIGNATURE_BITS + LENGTH_BITS)
+def text_in_pixels(image: Image.Image, form: HiddenForm) -> str:
+    head = packed_bits(first_columns(image, form, SIGNATURE_BITS + LENGTH_BITS), form, SIGNATURE_BITS + LENGTH_BITS)
     length = int.from_bytes(head[len(form.signature) : len(form.signature) + LENGTH_BITS // 8], "big")
     if not head.startswith(form.signature) or length > 8 * MAX_INFOTEXT:
         return ""
-    data = packed_bits(pixels, form, SIGNATURE_BITS + LENGTH_BITS + length)[len(form.signature) + LENGTH_BITS // 8 :]
+    count = SIGNATURE_BITS + LENGTH_BITS + length
+    data = packed_bits(first_columns(image, form, count), form, count)[len(form.signature) + LENGTH_BITS // 8 :]
     return gunzipped(data) if form.packed else data.decode("utf-8", "replace")
 
 
+def first_columns(image: Image.Image, form: HiddenForm, count: int) -> NDArray[np.uint8]:
+    """Return as many columns of pixels as hold so many bits."""
+    columns = -(-count // (image.height * len(form.channels)))
+    return np.asarray(image.crop((0, 0, min(columns, image.width), image.height)))
+
+
 def packed_bits(pixels: NDArray[np.uint8], form: HiddenForm, count: int) -> bytes:
-    """Return the first bits of the columns as bytes; no more columns are looked at than hold them."""
-    columns = -(-count // (pixels.shape[0] * len(form.channels)))
-    part = pixels[:, :columns, form.channels] & 1
+    """Return the first bits of the columns as bytes."""
+    part = pixels[:, :, form.channels] & 1
     return np.packbits(part.transpose(1, 0, 2).reshape(-1)[:count]).tobytes()
 
 
