@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -10,13 +11,14 @@ from pydantic import Field
 
 from modules.api.cards import count_pixels
 from modules.api.data_files import PictureRef, is_editable, shown_file_name
-from modules.api.routing import KnownFields, owner, router
+from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, JsonObject
 from modules.imaging.folders import content_of
 from modules.params.infotext_edit import edited_infotext
 from modules.requests.data_fields import DataParts, checked_changes, data_parts, written_data
+from modules.requests.data_saving import DataSaving
 from modules.requests.data_shown import notes_on_names, shown_contents, shown_parts
 from modules.requests.picture_refs import find_picture
 
@@ -46,12 +48,15 @@ def routes(app: App) -> APIRouter:
             shown = await asyncio.to_thread(shown_contents, content)
         standing = app.data_of(owner(request)).settings.current
         notes = await asyncio.to_thread(notes_on_names, shown["infotext"], app.models, standing)
+        edits = await asyncio.to_thread(DataSaving(app, account(request)).history.of, shown["revision"])
         return shown | {
             "picture": found.ref,
             "name": shown_file_name(found, content),
             "editable": found.in_place and is_editable(content),
             "notes": [*shown["notes"], *notes],
-            "history": [],
+            "history": [
+                {"number": each.number, "at": local_time(each.at), "what": each.what} for each in edits
+            ],
         }
 
     @api.post("/text")
@@ -66,3 +71,7 @@ def routes(app: App) -> APIRouter:
         return shown_parts(body.infotext)
 
     return api
+
+
+def local_time(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="seconds")

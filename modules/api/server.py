@@ -17,6 +17,7 @@ from modules.api import (
     accounts,
     cards,
     data,
+    data_edits,
     data_files,
     errors,
     extra_networks,
@@ -79,6 +80,7 @@ FACES = (
     library_relations,
     data,
     data_files,
+    data_edits,
 )
 # neither a route nor the page's
 AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")

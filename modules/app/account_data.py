@@ -22,6 +22,7 @@ class AccountData:
     outputs: FolderSize
     folders: ServerFolders
     sending: Lock = field(default_factory=Lock)      # held while a picture that was sent is given room and written
+    editing: Lock = field(default_factory=Lock)      # held while pictures' data are read, changed and written
 
     def styles(self) -> dict[str, Style]:
         """The saved prompt styles, as they are on disk now."""

@@ -19,7 +19,7 @@ from modules.base.errors import Invalid
 from modules.base.files import discard, moved_to_free_name, sync_folder, write_error
 from modules.base.version import VERSION
 from modules.prompts.styles import matching_files
-from modules.settings.account_paths import LIBRARY_NAME
+from modules.settings.account_paths import ACCOUNT_DATABASES
 from modules.settings.flag_types import any_path
 from modules.settings.flags import Flags, Parser, Paths, unknown_argument
 from modules.store.repair import copy_database
@@ -62,16 +62,16 @@ def files_in_backup(paths: Paths) -> dict[str, Path]:
         "config.json": paths.settings_file,
         "choices.json": paths.settings_file.with_name("choices.json"),
         DATABASE_NAME: paths.database,
-        LIBRARY_NAME: paths.data_dir / LIBRARY_NAME,
+        **{name: paths.data_dir / name for name in ACCOUNT_DATABASES},
     }
 
 
 def databases(paths: Paths) -> dict[str, Path]:
     """Return name in a backup → path, of the databases that there are: they are copied at one moment each."""
     accounts = folders_in_backup(paths)["accounts"]
-    found = {DATABASE_NAME: paths.database, LIBRARY_NAME: paths.data_dir / LIBRARY_NAME}
-    libraries = sorted(accounts.glob(f"*/{LIBRARY_NAME}"))
-    found |= {f"accounts/{path.relative_to(accounts).as_posix()}": path for path in libraries}
+    found = {DATABASE_NAME: paths.database} | {name: paths.data_dir / name for name in ACCOUNT_DATABASES}
+    own = sorted(path for name in ACCOUNT_DATABASES for path in accounts.glob(f"*/{name}"))
+    found |= {f"accounts/{path.relative_to(accounts).as_posix()}": path for path in own}
     return {name: path for name, path in found.items() if path.is_file() and not path.is_symlink()}
 
 
@@ -92,7 +92,7 @@ def kept_files(paths: Paths) -> Iterator[tuple[str, Path]]:
         **{f"accounts/{path.relative_to(accounts).as_posix()}": path for path in sorted(accounts.rglob("*"))},
     }
     for name, path in found.items():
-        if name.rpartition("/")[2].startswith((DATABASE_NAME, LIBRARY_NAME)):
+        if name.rpartition("/")[2].startswith((DATABASE_NAME, *ACCOUNT_DATABASES)):
             continue
         if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST_KEPT:
             yield name, path

@@ -27,10 +27,11 @@ from modules.commands.backup import (
     folders_in_backup,
 )
 from modules.gallery.schema import LIBRARY_MIGRATIONS
-from modules.settings.account_paths import LIBRARY_NAME
+from modules.settings.account_paths import ACCOUNT_DATABASES, LIBRARY_NAME
 from modules.settings.flags import Flags, Paths
 from modules.store.database import refuse_newer
 from modules.store.migrations import MIGRATIONS
+from modules.store.picture_history import HISTORY_MIGRATIONS
 from modules.store.repair import BESIDE_DATABASE, damage_of
 
 LARGEST_MANIFEST = 64 * 2**20      # bytes
@@ -71,8 +72,9 @@ def unpacked(source: Path, folder: Path, paths: Paths) -> dict[str, Path]:
         if reason := damage_of(database):
             raise no_backup(source, ValueError(reason))
         end_sessions(database)
-    for name in (each for each in listed if each.endswith(LIBRARY_NAME)):
-        refuse_newer(folder / name, len(LIBRARY_MIGRATIONS))
+    for name in (each for each in listed if each.endswith(ACCOUNT_DATABASES)):
+        versions = LIBRARY_MIGRATIONS if name.endswith(LIBRARY_NAME) else HISTORY_MIGRATIONS
+        refuse_newer(folder / name, len(versions))
         if reason := damage_of(folder / name):
             raise no_backup(source, ValueError(reason))
     return {name: folder / name for name in listed}
@@ -131,7 +133,7 @@ def replace_files(files: dict[str, Path], paths: Paths) -> Path:
     for name, source in files.items():
         target = place_of_file(name, paths)
         target.parent.mkdir(parents=True, exist_ok=True)
-        for end in ("", *(BESIDE_DATABASE if name.endswith((DATABASE_NAME, LIBRARY_NAME)) else ())):
+        for end in ("", *(BESIDE_DATABASE if name.endswith((DATABASE_NAME, *ACCOUNT_DATABASES)) else ())):
             old = target.with_name(target.name + end)
             if os.path.lexists(old):
                 aside = kept / f"{name}{end}"

@@ -129,7 +129,7 @@ def changes_by_key(tab: str, fields: Mapping[str, Any], settings: Mapping[str, A
         if name not in keys_of_settings:
             raise Invalid(f"The setting {name!r:.80} has no place in generation data.", "Leave it out.", name[:80])
     told = {name: pair_value(name, in_words(tab, name, value)) for name, value in {**fields, **settings}.items()}
-    return {keys.get(name, name): told[name] for name in fields} | {
+    return {keys.get(name) or keys_of_settings.get(name, name): told[name] for name in fields} | {
         keys_of_settings[name]: told[name] for name in settings
     }
 

@@ -9,6 +9,8 @@ from modules.base.accounts import account_folder
 from modules.settings.flags import Paths
 
 LIBRARY_NAME = "library.sqlite"
+DATA_HISTORY_NAME = "picture-history.sqlite"
+ACCOUNT_DATABASES = (LIBRARY_NAME, DATA_HISTORY_NAME)
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,11 @@ class AccountPaths:
     settings_file: Path                 # settings that differ from the server's
     styles_files: tuple[Path, ...]      # by rising precedence; their names may contain * and ?
     library: Path                       # the database of the picture library
+
+    @property
+    def data_history(self) -> Path:
+        """The database of what pictures' data were before they were edited."""
+        return self.library.with_name(DATA_HISTORY_NAME)
 
 
 def account_paths(paths: Paths, name: str) -> AccountPaths:

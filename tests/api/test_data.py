@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from modules.commands.assemble import assemble
 from modules.commands.serve import application
+from modules.metadata.formats import picture_digest
 from modules.settings.flags import parse_flags
 from tests.gallery.pictures import infotext, save
 
@@ -31,7 +32,8 @@ def desk(tmp_path_factory):
 
 
 def ref_of(desk, seed):
-    [row] = desk.get(LIBRARY, params={"q": f"seed:{seed}"}).json()["pictures"]
+    rows = desk.get(LIBRARY, params={"q": f"seed:{seed}"}).json()["pictures"]
+    [row] = [each for each in rows if each["name"] == f"{seed}.png"]
     return f"library:{row['id']}"
 
 
@@ -100,3 +102,92 @@ def test_form_and_text_are_kept_in_step(desk):
     assert text(infotext=again["infotext"])["fields"] == parts["fields"]
     assert text(infotext=infotext(Seed=1), fields={"seed": 5})["infotext"] == infotext(Seed=5)
     assert desk.post(f"{DATA}/text", json={"infotext": infotext(), "fields": {"steps": 10**6}}).status_code == 422
+
+
+# Edits -------------------------------------------------------------------------------------------
+
+
+def edited(desk, ref, edit, route="save", **more):
+    reply = desk.post(f"{DATA}/{route}", json={"pictures": [ref], "edit": edit, **more})
+    assert reply.status_code == 200, reply.text
+    [told] = reply.json()["pictures"]
+    return told
+
+
+def test_an_edit_is_previewed_saved_and_undone_without_touching_a_pixel(desk):
+    ref, path = ref_of(desk, 2), desk.outputs / "2.png"
+    before = path.read_bytes()
+    edit = {"fields": {"seed": 77, "Mood": "red"}, "unset": ["Model"], "descriptive": {"title": "Fox"}}
+    changes = {each["what"]: (each["before"], each["after"]) for each in edited(desk, ref, edit, "preview")["changes"]}
+    assert changes["Seed"] == ("2", "77") and changes["Model"] == ("sticker", "") and changes["Mood"] == ("", "red")
+    assert changes["Description: title"] == ("", "Fox") and path.read_bytes() == before
+    told = edited(desk, ref, edit)
+    after = path.read_bytes()
+    assert told == {"picture": ref, "revision": sha256(after).hexdigest()}
+    assert picture_digest(after) == picture_digest(before)
+    found = read(desk, ref)
+    assert found["fields"]["seed"] == 77 and found["descriptive"]["title"] == "Fox" and len(found["history"]) == 1
+    assert [row["id"] for row in desk.get(LIBRARY, params={"q": "seed:77"}).json()["pictures"]] == [int(ref[8:])]
+    [undone] = desk.post(f"{DATA}/undo", json={"pictures": [ref]}).json()["pictures"]
+    assert path.read_bytes() == before and undone["revision"] == sha256(before).hexdigest()
+    assert read(desk, ref)["history"] == []
+    [again] = desk.post(f"{DATA}/undo", json={"pictures": [ref]}).json()["pictures"]
+    assert again["error"] == "conflict"
+
+
+def test_a_file_that_changed_meanwhile_is_not_written(desk):
+    ref, path = ref_of(desk, 1), desk.outputs / "1.png"
+    before = path.read_bytes()
+    told = edited(desk, ref, {"fields": {"seed": 5}}, revisions={ref: "0" * 64})
+    assert told["error"] == "conflict" and path.read_bytes() == before
+
+
+def test_a_copy_is_a_new_picture_beside_it_and_the_original_stays(desk):
+    ref, path = ref_of(desk, 1), desk.outputs / "1.png"
+    before = path.read_bytes()
+    told = edited(desk, ref, {"fields": {"seed": 4711}}, as_copy=True)
+    assert told["picture"] != ref and path.read_bytes() == before
+    assert read(desk, told["picture"])["fields"]["seed"] == 4711
+    [undone] = desk.post(f"{DATA}/undo", json={"pictures": [told["picture"]]}).json()["pictures"]
+    assert "problem" not in undone and read(desk, told["picture"])["fields"]["seed"] == 1
+
+
+def test_an_edit_of_a_file_that_was_sent_is_another_file(desk):
+    content = (desk.outputs / "0.png").read_bytes()
+    ref = sent(desk, content)
+    told = edited(desk, ref, {"strip": ["all"]})
+    file = desk.get(f"{DATA}/file", params={"picture": told["picture"]}).content
+    assert picture_digest(file) == picture_digest(content) and read(desk, told["picture"])["infotext"] == ""
+    assert read(desk, ref)["infotext"] == infotext(Seed=0)
+
+
+def test_find_and_replace_works_over_many_and_tells_each_problem(desk):
+    refs = [sent(desk, (desk.outputs / f"{number}.png").read_bytes()) for number in (0, 1)] + ["library:999999"]
+    edit = {"replace": [{"find": "(red) fox", "with": r"\1 \1 fox", "regex": True, "in": ["prompt"]}]}
+    told = desk.post(f"{DATA}/save", json={"pictures": refs, "edit": edit}).json()["pictures"]
+    assert [read(desk, each["picture"])["fields"]["prompt"] for each in told[:2]] == ["a red red fox"] * 2
+    assert told[2]["problem"]
+
+
+@pytest.mark.parametrize("edit", [
+    {"fields": {"steps": 10**6}}, {"replace": [{"find": "(", "regex": True}]}, {"descriptive": {"rating": 9}},
+    {"replace": [{"find": "(a|aa|a?)+$", "with": "", "regex": True}], "fields": {"prompt": "a" * 40 + "b"}},
+    {"convert_from": "nobody"}, {"texts": {"ü" * 100: "x"}},
+])
+def test_an_edit_that_cannot_be_made_is_told_and_changes_nothing(desk, edit):
+    ref, path = ref_of(desk, 1), desk.outputs / "1.png"
+    before = path.read_bytes()
+    told = edited(desk, ref, edit)
+    assert "problem" in told or edit.get("fields", {}).get("prompt"), told
+    if "problem" in told:
+        assert path.read_bytes() == before
+    else:
+        desk.post(f"{DATA}/undo", json={"pictures": [ref]})
+
+
+def test_an_emptied_history_undoes_nothing(desk):
+    ref = ref_of(desk, 1)
+    edited(desk, ref, {"fields": {"Mood": "blue"}})
+    assert desk.post(f"{DATA}/history/empty", json={"pictures": [ref]}).json() == {"forgotten": 1}
+    [told] = desk.post(f"{DATA}/undo", json={"pictures": [ref]}).json()["pictures"]
+    assert told["error"] == "conflict"

@@ -1,0 +1,127 @@
+"""/easel/v1/data: edits of pictures' data, previewed, saved and undone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from annotated_types import MaxLen
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from modules.api.data_files import LONGEST_REF
+from modules.api.routing import KnownFields, account, owner, router
+from modules.app.app import App
+from modules.base.accounts import Role
+from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_NAME, MAX_SETTING, JsonObject, Name
+from modules.imaging.folders import content_of
+from modules.requests.data_edit import STRIPPED, DataEdit, Replacement, strip_row
+from modules.requests.data_saving import DataSaving
+from modules.requests.picture_refs import find_picture
+
+MOST_EDITED = 500      # pictures in one request
+MOST_EXPRESSION = 500      # characters of what is found
+
+ShortRef = Annotated[str, MaxLen(LONGEST_REF)]
+RefList = Annotated[list[ShortRef], Field(min_length=1, max_length=MOST_EDITED)]
+
+
+class ReplaceBody(KnownFields):
+    find: str = Field(min_length=1, max_length=MOST_EXPRESSION)
+    with_text: str = Field("", alias="with", max_length=MAX_SETTING)
+    regex: bool = Field(False, description="find is a regular expression, with is its template.")
+    keys: list[Name] = Field(
+        [], alias="in", max_length=MAX_ITEMS, description="Fields, settings or keys to look in; without any, in all."
+    )
+
+
+class EditBody(KnownFields):
+    infotext: str | None = Field(None, max_length=MAX_INFOTEXT, description="Generation data instead of all of these.")
+    fields: JsonObject = Field({}, description="Fields by name, or pairs by key; null takes one away.")
+    settings: JsonObject = {}
+    unset: list[Name] = Field([], max_length=MAX_ITEMS, description="Fields or keys to take away.")
+    texts: dict[Name, Annotated[str, MaxLen(MAX_INFOTEXT)] | None] = Field(
+        {}, max_length=MAX_ITEMS, description="Other texts by keyword; null takes one away."
+    )
+    descriptive: JsonObject = Field({}, description="title, author, copyright, rating, description, keywords.")
+    replace: list[ReplaceBody] = Field([], max_length=100)
+    strip: list[Name] = Field([], max_length=len(STRIPPED), description=f"Of {', '.join(STRIPPED)}.")
+    copy_from: str = Field("", max_length=LONGEST_REF, description="A picture whose generation data are taken.")
+    convert_from: str = Field("", max_length=MAX_NAME, description="A program whose data are converted.")
+
+
+class EditedPictures(KnownFields):
+    pictures: RefList
+    edit: EditBody
+
+
+class SaveEditBody(EditedPictures):
+    revisions: dict[ShortRef, ShortRef] = Field(
+        {}, max_length=MOST_EDITED, description="By picture, the revision that was looked at: another is not edited."
+    )
+    as_copy: bool = False
+
+
+class PicturesBody(KnownFields):
+    pictures: RefList
+
+
+class HistoryBody(KnownFields):
+    pictures: RefList | None = Field(None, description="Without any, the whole history is emptied.")
+
+
+def routes(app: App) -> APIRouter:
+    api = router("data", "/easel/v1/data", Role.GUEST)
+
+    def saving(request: Request) -> DataSaving:
+        return DataSaving(app, account(request))
+
+    async def each_picture(pictures: list[str], do: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+        return {"pictures": [await asyncio.to_thread(do, ref) for ref in dict.fromkeys(pictures)]}
+
+    @api.post("/preview")
+    async def preview(body: EditedPictures, request: Request) -> dict[str, Any]:
+        """What an edit would change in each picture; nothing is written."""
+        edit, mine = await asyncio.to_thread(read_edit, app, owner(request), body.edit), saving(request)
+        return await each_picture(body.pictures, lambda ref: mine.preview(ref, edit))
+
+    @api.post("/save")
+    async def save(body: SaveEditBody, request: Request) -> dict[str, Any]:
+        """Write an edit to pictures' files, or to copies of them; no byte of a picture changes."""
+        edit, mine = await asyncio.to_thread(read_edit, app, owner(request), body.edit), saving(request)
+        return await each_picture(
+            body.pictures, lambda ref: mine.save(ref, edit, body.revisions.get(ref, ""), body.as_copy)
+        )
+
+    @api.post("/undo")
+    async def undo(body: PicturesBody, request: Request) -> dict[str, Any]:
+        """Take the last edit of each picture back."""
+        return await each_picture(body.pictures, saving(request).undo)
+
+    @api.post("/history/empty")
+    async def empty_history(body: HistoryBody, request: Request) -> dict[str, int]:
+        """Forget what pictures' data were before their edits."""
+        return {"forgotten": await asyncio.to_thread(saving(request).forget, body.pictures)}
+
+    return api
+
+
+def read_edit(app: App, owner_name: str, body: EditBody) -> DataEdit:
+    """Return an edit as sent. Raises UnknownName or Invalid for the picture to copy from."""
+    for part in body.strip:
+        strip_row(part)
+    source = content_of(find_picture(app, owner_name, body.copy_from).path) if body.copy_from else None
+    return DataEdit(
+        source=source,
+        program=body.convert_from,
+        infotext=body.infotext,
+        values={**body.fields, **dict.fromkeys(body.unset)},
+        settings=body.settings,
+        replacements=tuple(
+            Replacement(each.find, each.with_text, each.regex, tuple(each.keys)) for each in body.replace
+        ),
+        texts=body.texts,
+        descriptive=body.descriptive,
+        strip=frozenset(body.strip),
+    )
