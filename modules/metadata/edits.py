@@ -10,7 +10,7 @@ from modules.base.errors import Invalid
 from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, FIRST_IMAGE, exif_values
 from modules.metadata.contents import PictureContents
 from modules.metadata.dialects.dialect import HIDDEN, USUAL_KEY
-from modules.metadata.exif import EMPTY, Tiff, with_exif_text, with_user_comment
+from modules.metadata.exif import EMPTY, with_exif_text, with_user_comment
 from modules.metadata.jpeg import COMMENT_KEYWORD, JPEG
 from modules.metadata.pieces import FileMetadata
 from modules.metadata.png import PNG
@@ -84,4 +84,5 @@ def only_orientation(exif: bytes) -> bytes:
     )
     if turned == UPRIGHT:
         return b""
-    return Tiff(EMPTY).with_value((ORIENTATION_TAG,), EXIF_SHORT, struct.pack(">H", turned))
+    entry = struct.pack(">HHLHH", ORIENTATION_TAG, EXIF_SHORT, 1, turned, 0)
+    return EMPTY[:8] + struct.pack(">H", 1) + entry + bytes(4)      # no directory after it

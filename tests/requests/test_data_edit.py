@@ -11,7 +11,7 @@ from PIL import Image
 from modules.base.delta import delta_of, undone
 from modules.base.errors import Invalid, TooSlow
 from modules.metadata.contents import picture_contents
-from modules.metadata.formats import picture_digest, with_file_metadata, file_metadata
+from modules.metadata.formats import file_metadata, picture_digest, with_file_metadata
 from modules.metadata.pieces import FileMetadata
 from modules.params.infotext import split_infotext
 from modules.requests.data_edit import DataEdit, Replacement, data_changes, edited_file
