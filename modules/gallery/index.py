@@ -79,6 +79,10 @@ class FoundFile(NamedTuple):
         return f"{self.folder}/{self.name}" if self.folder else self.name
 
 
+# a FoundFile, then id and state; a plain tuple, since a scan has as many as there are files
+KnownFile = tuple[str, str, int, int, int, str]
+
+
 class PictureIndex:
     """Rows in SQLite. Any thread may use it; `revision` counts changes."""
 
@@ -119,16 +123,16 @@ class PictureIndex:
 
     # Files -----------------------------------------------------------------------------------------
 
-    def known_files(self, root: int, folder: str | None = None) -> dict[str, tuple[int, int, int, str]]:
-        """Return place → id, size, modification time and state, of all files of a root but those in the trash.
+    def known_files(self, root: int, folder: str | None = None) -> dict[tuple[str, str], KnownFile]:
+        """Return folder and name → file, of all files of a root but those in the trash.
 
         folder: only those of this one
         """
-        sql = "SELECT folder, name, id, size, modified, state FROM pictures WHERE root = ? AND state != ?"
+        sql = "SELECT folder, name, size, modified, id, state FROM pictures WHERE root = ? AND state != ?"
         rows = self.read(sql, (root, TRASHED)) if folder is None else self.read(
             f"{sql} AND folder = ?", (root, TRASHED, folder)
         )
-        return {(f"{at}/{name}" if at else name): (*rest,) for at, name, *rest in rows}      # type: ignore[misc]
+        return {row[:2]: row for row in rows}      # type: ignore[misc]
 
     def put(self, root: int, files: Sequence[tuple[FoundFile, PictureFacts]]) -> None:
         """Add files, or bring those at the same places up to date, in one transaction."""

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 
 from modules.gallery.facts import PICTURE_ENDINGS, PictureFacts, read_picture_facts
-from modules.gallery.index import FoundFile, PictureIndex, Root
+from modules.gallery.index import FoundFile, KnownFile, PictureIndex, Root
 from modules.gallery.schema import HERE
 
 PUT_AT_ONCE = 200            # files in a transaction: whatever else is to be written waits meanwhile
@@ -57,14 +58,14 @@ def folder_changes(index: PictureIndex, root: Root, folders: Collection[str]) ->
     return changes
 
 
-def changes_of(known: dict[str, tuple[int, int, int, str]], found: Iterator[FoundFile]) -> Changes:
+def changes_of(known: dict[tuple[str, str], KnownFile], found: Iterator[FoundFile]) -> Changes:
     """Compare what is known of a folder with what there is: by size and modification time."""
     changes = Changes()
     for file in found:
-        about = known.pop(file.place, None)
-        if about is None or about[1:] != (file.size, file.modified, HERE):
+        about = known.pop(file[:2], None)
+        if about is None or about[:4] != file or about[5] != HERE:
             changes.new.append(file)
-    changes.gone = [number for number, _, _, state in known.values() if state == HERE]
+    changes.gone = [number for *_, number, state in known.values() if state == HERE]
     return changes
 
 
@@ -131,10 +132,8 @@ def file_of_entry(entry: os.DirEntry[str], folder: str) -> FoundFile | None:
     if entry.name.rpartition(".")[2].lower() not in PICTURE_ENDINGS:
         return None
     try:
-        if not entry.is_file(follow_symlinks=False):
-            return None
         entry.name.encode()
         about = entry.stat(follow_symlinks=False)
-        return FoundFile(folder, entry.name, about.st_size, about.st_mtime_ns)
+        return FoundFile(folder, entry.name, about.st_size, about.st_mtime_ns) if S_ISREG(about.st_mode) else None
     except (OSError, UnicodeEncodeError):
         return None
