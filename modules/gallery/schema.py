@@ -62,6 +62,11 @@ FIRST_LIBRARY_SCHEMA = (
     "CREATE INDEX pictures_by_sampler ON pictures (sampler)",
     "CREATE INDEX pictures_by_seed ON pictures (seed)",
     "CREATE INDEX pictures_by_day ON pictures (day)",
+    "CREATE INDEX pictures_by_steps ON pictures (steps)",
+    "CREATE INDEX pictures_by_cfg ON pictures (cfg)",
+    "CREATE INDEX pictures_by_sides ON pictures (width, height)",
+    "CREATE INDEX pictures_by_kind ON pictures (kind)",
+    "CREATE INDEX pictures_by_rating ON pictures (rating)",
     "CREATE INDEX pictures_by_job ON pictures (job, position)",
     """
     CREATE TABLE picture_texts (
