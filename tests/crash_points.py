@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,10 @@ from PIL import Image
 
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName, WebUIError
-from modules.base.files import clear_unfinished
+from modules.base.files import clear_unfinished, write_atomically
 from modules.imaging.save import Destination, png
 from modules.library.user_metadata import write_user_metadata
+from modules.metadata.formats import file_metadata, picture_digest, with_file_metadata
 from modules.prompts.styles import Style, read_styles, write_styles
 from modules.settings.file import SettingsFile
 from modules.store.accounts import AccountStore
@@ -142,6 +143,22 @@ def found_card(folder: Path) -> str:
     return notes
 
 
+def change_picture_data(infotext: str) -> Callable[[Path], object]:
+    """Write a picture's file with other data in its place."""
+
+    def write(folder: Path) -> None:
+        metadata = replace(file_metadata(PICTURE), texts=(("parameters", infotext),))
+        write_atomically(folder / "fox.png", with_file_metadata(PICTURE, metadata))
+
+    return write
+
+
+def found_picture_data(folder: Path) -> str:
+    content = (folder / "fox.png").read_bytes()
+    assert picture_digest(content) == picture_digest(PICTURE)
+    return file_metadata(content).text("parameters")
+
+
 SAVINGS = {
     "picture": Saving(prepare_picture, save_picture, found_picture),
     "setting": Saving(prepare_setting, change_setting, found_setting),
@@ -152,6 +169,7 @@ SAVINGS = {
     ),
     "account": Saving(add_account("ann", Role.ADMINISTRATOR), add_account("bob", Role.MEMBER), found_account),
     "card": Saving(describe_model("old"), describe_model("new"), found_card),
+    "picture's data": Saving(change_picture_data("old"), change_picture_data("new"), found_picture_data),
 }
 
 
