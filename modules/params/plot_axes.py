@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar, get_args, get_type_hints
 
 from modules.base.errors import Invalid, UnknownName
 from modules.base.fields import Param, declared_params, with_values
+from modules.base.limits import MAX_PROMPT
 from modules.params.plot_values import fractional_numbers, orders, whole_numbers
 from modules.params.txt2img import Generation
 
@@ -142,8 +143,19 @@ def search_and_replace(variant: Variant[R], value: str, values: Sequence[str]) -
             field="script_args",
         )
     return variant.with_fields(
-        prompt=prompt.replace(searched, value), negative_prompt=negative.replace(searched, value)
+        prompt=replaced_text(prompt, searched, value), negative_prompt=replaced_text(negative, searched, value)
     )
+
+
+def replaced_text(prompt: str, searched: str, value: str) -> str:
+    """Return the prompt with every `searched` replaced. Raises Invalid, before it is made, if it would be too long."""
+    if len(prompt) + prompt.count(searched) * (len(value) - len(searched)) > MAX_PROMPT:
+        raise Invalid(
+            f"With {value[:60]!r} in place of {searched[:60]!r} a prompt has more than {MAX_PROMPT:,} characters.",
+            "Search for something longer, or replace it by something shorter.",
+            field="script_args",
+        )
+    return prompt.replace(searched, value)
 
 
 def reorder(variant: Variant[R], value: Sequence[str], values: Sequence[Any]) -> Variant[R]:

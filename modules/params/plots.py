@@ -22,6 +22,8 @@ from modules.params.txt2img import Generation, Txt2Img, counted_on
 MOST_PLOT_CELLS = 10_000
 MAX_VALUES_TEXT = 100_000      # characters of one axis
 SEED_FIELDS_OF_CELLS = ("seed", "subseed")
+PROMPTS_OF_CELLS = ("prompt", "negative_prompt")
+MOST_WRITTEN = 50_000_000      # characters of all cells' own prompts
 LOTS = 2**32 - 1               # drawn seeds stay below this, as A1111's do
 
 CheckVariant: TypeAlias = Callable[[Variant[Any]], None]
@@ -234,8 +236,15 @@ def check_plot(plot: Plot, base: Variant[R], check: CheckVariant) -> None:
     """
     for number in plot.edge_cells():
         check(plot.variant(base, number))
+    written = 0
     for number in range(len(plot.cells)):
-        plot.variant(base, number)
+        changes = plot.variant(base, number).changes
+        written += sum(len(changes[name]) for name in PROMPTS_OF_CELLS if name in changes)
+        if written > MOST_WRITTEN:
+            raise Invalid(
+                f"The prompts of the plot's cells have more than {MOST_WRITTEN:,} characters.",
+                "Ask for fewer cells, or shorten the prompt.", field="script_args",
+            )
 
 
 def plot_pairs(plot: Plot, with_z: bool) -> dict[str, object]:

@@ -12,6 +12,7 @@ from modules.base.fields import Checkbox, Param, Radio, Slider
 DELIMITERS = {"comma": ", ", "space": " "}
 PROMPT_TYPES = {"positive": "prompt", "negative": "negative_prompt"}
 MOST_MATRIX_PARTS = 13      # 8,192 pictures
+MOST_MATRIX_TEXT = 50_000_000      # characters of all pictures' prompts
 
 
 @dataclass(frozen=True)
@@ -67,5 +68,10 @@ def read_matrix(prompt: str) -> Matrix:
         raise Invalid(
             f"The prompt has {len(parts)} parts that may be left out: 2 to the power of that many pictures.",
             f"Write at most {MOST_MATRIX_PARTS} of them.", field="script_args",
+        )
+    if 2 ** len(parts) * len(prompt) > MOST_MATRIX_TEXT:
+        raise Invalid(
+            f"The prompts of the matrix may have more than {MOST_MATRIX_TEXT:,} characters.",
+            "Write fewer parts, or shorter ones.", field="script_args",
         )
     return Matrix(constant, tuple(parts))

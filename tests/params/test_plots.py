@@ -197,6 +197,16 @@ def test_a_plot_of_ten_thousand_cells_is_read_and_a_larger_one_is_refused():
         plot_of(x_type="Seed", x_values="1-101", y_type="Seed", y_values="1-100")
 
 
+def test_prompts_are_refused_before_they_grow_beyond_their_limits():
+    with pytest.raises(Invalid, match="characters"):
+        variants(Txt2Img(prompt="a" * 100_000), x_type="Prompt S/R", x_values="a," + "b" * 90_000)
+    long = Txt2Img(prompt="a" + "b" * 90_000)
+    with pytest.raises(Invalid, match="characters"):
+        settled(long, x_type="Prompt S/R", x_values="a,c", y_type="Seed", y_values="1-2000")
+    with pytest.raises(Invalid, match="characters"):
+        read_matrix("a" * 50_000 + "|b" * 12)
+
+
 # Prompt matrix ---------------------------------------------------------------------------------------
 
 
