@@ -7,6 +7,8 @@ import { daysAsSections } from "./sections.js";
 const PAGE = 200;        // pictures a request
 const KEPT = 40;         // pages
 const SETTLED = 60;      // ms for which one rests before what is in sight is fetched
+const LATER = 800;       // ms until days are asked for again that do not fit the pictures: some came in between
+const MOST_LATER = 5;    // times
 const BY_DAY = ["newest", "oldest"];
 const DUPLICATES = "duplicates";      // a place of its own: the server tells it in groups
 
@@ -69,11 +71,19 @@ export class Pictures {
       this.pages = found.pages;
       this.sections = found.sections;
       this.take(found);
+      this.later(turn);
     } catch (error) {
       if (turn !== this.turn) return;
       this.error = inWords(error);
     }
     this.changed();
+  }
+
+  /** The library changed between two answers. */
+  later(turn) {
+    const fits = this.isDuplicates || !BY_DAY.includes(this.wishes.sort) || !this.total || this.sections[0].title;
+    this.tries = fits ? 0 : (this.tries ?? 0) + 1;
+    if (!fits && this.tries <= MOST_LATER) setTimeout(() => { if (turn === this.turn) this.reload(); }, LATER);
   }
 
   async askFirst() {
@@ -85,12 +95,13 @@ export class Pictures {
 
   /** Pictures that are there more than once, a section for each group. */
   async askGroups() {
-    const { groups } = await shelf.duplicates(), pictures = groups.flat();
+    const { groups, waiting } = await shelf.duplicates(), pictures = groups.flat();
     const pages = Array.from({ length: Math.ceil(pictures.length / PAGE) }, (_, i) =>
       [i, pictures.slice(i * PAGE, (i + 1) * PAGE)]);
     const sections = groups.map((group, i) =>
       ({ name: `group ${i}`, title: t("{n} alike", { n: group.length }), count: group.length }));
-    return { total: pictures.length, revision: this.revision, pages: new Map(pages), sections };
+    const notes = waiting ? [t("{n} pictures have not been looked at yet.", { n: waiting })] : [];
+    return { total: pictures.length, revision: this.revision, pages: new Map(pages), sections, notes };
   }
 
   take({ total, revision, notes }) {

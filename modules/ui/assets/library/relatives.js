@@ -4,10 +4,7 @@ import { inWords } from "../core/server.js";
 import { shelf } from "../core/shelf.js";
 
 const SIMILAR = 12;
-const HOW = {
-  img2img: "img2img", inpaint: "inpaint", hires: "hires fix", upscaled: "upscaled", extras: "Extras", grid: "grid",
-  cell: "grid cell", copy: "copy", again: "made again",
-};
+const HOW = { hires: "hires fix", extras: "Extras" };      // where the server's name for it is not the page's
 
 /** Nodes by their generation: parents stand above children. A circle is cut. */
 export function generations({ nodes, edges }) {
@@ -53,11 +50,12 @@ function member(node, way, current, open) {
 
 export async function lookalikes(picture, open) {
   try {
-    const { pictures } = await shelf.similar(picture.id, SIMILAR);
-    if (!pictures.length) return h("p.hint", {}, t("Nothing looks like it."));
-    return h("div.library-strip", {}, pictures.map((each) => h("button", {
+    const { pictures, waiting } = await shelf.similar(picture.id, SIMILAR);
+    const strip = h("div.library-strip", {}, pictures.map((each) => h("button", {
       type: "button", title: each.name, "aria-label": each.name, onclick: () => open(each.id),
     }, h("img", { src: shelf.thumbnail(each), alt: "", loading: "lazy" }))));
+    const said = waiting ? t("{n} pictures have not been looked at yet.", { n: waiting }) : t("Nothing looks like it.");
+    return h("div", {}, strip, waiting || !pictures.length ? h("p.hint", {}, said) : null);
   } catch (error) {
     return h("p.hint", {}, inWords(error).message);
   }
