@@ -79,7 +79,8 @@ export class LibraryViewing {
       onclick: () => this.change({ favourite: !picture.favourite }, picture),
     });
     return [
-      heart, editButton([forEditor(picture)]), iconButton("trash", t("To the trash (Delete)"), () => this.trash(picture)),
+      heart, editButton([forEditor(picture)]),
+      iconButton("trash", t("To the trash (Delete)"), () => this.trash(picture)),
     ];
   }
 
