@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from annotated_types import MaxLen
@@ -16,6 +17,8 @@ from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_NAME, MAX_SETTING, JsonObject, Name
 from modules.imaging.folders import content_of
+from modules.metadata.contents import picture_contents
+from modules.requests.data_compare import compared_rows, plot_preset
 from modules.requests.data_edit import STRIPPED, DataEdit, Replacement, strip_row
 from modules.requests.data_saving import DataSaving
 from modules.requests.picture_refs import find_picture
@@ -67,6 +70,10 @@ class PicturesBody(KnownFields):
     pictures: RefList
 
 
+class ComparedBody(KnownFields):
+    pictures: list[ShortRef] = Field(min_length=2, max_length=20)
+
+
 class HistoryBody(KnownFields):
     pictures: RefList | None = Field(None, description="Without any, the whole history is emptied.")
 
@@ -104,7 +111,25 @@ def routes(app: App) -> APIRouter:
         """Forget what pictures' data were before their edits."""
         return {"forgotten": await asyncio.to_thread(saving(request).forget, body.pictures)}
 
+    @api.post("/repair")
+    async def repair(body: PicturesBody, request: Request) -> dict[str, Any]:
+        """Pictures of the library that are the same, by pixels or by looks, whose data a picture may have lost."""
+        return await each_picture(body.pictures, saving(request).lost)
+
+    @api.post("/compare")
+    async def compare(body: ComparedBody, request: Request) -> dict[str, Any]:
+        """Pictures' data side by side, and the X/Y/Z plot that leads from the first to the others."""
+        return await asyncio.to_thread(compared, app, owner(request), body.pictures)
+
     return api
+
+
+def compared(app: App, owner_name: str, refs: list[str]) -> dict[str, Any]:
+    """Return the comparison of pictures. Raises UnknownName, Invalid or InvalidImage."""
+    pictures = [picture_contents(content_of(find_picture(app, owner_name, ref).path)) for ref in refs]
+    preset = plot_preset([each.pasted for each in pictures])
+    rows = [asdict(row) | {"differs": row.differs} for row in compared_rows(pictures)]
+    return {"rows": rows, "preset": asdict(preset) if preset else None}
 
 
 def read_edit(app: App, owner_name: str, body: EditBody) -> DataEdit:

@@ -16,6 +16,7 @@ from modules.base.accounts import Account
 from modules.base.delta import delta_of, undone
 from modules.base.errors import Conflict, Forbidden, Invalid, WebUIError, sentence
 from modules.base.files import write_atomically, write_new
+from modules.gallery.gallery import Gallery
 from modules.imaging.folders import content_of
 from modules.requests.data_edit import DataEdit, data_changes, edit_notes, edited_file
 from modules.requests.data_shown import revision_of
@@ -27,6 +28,7 @@ MOST_COPIES = 10_000      # of one name
 COPIES_FOLDER = "edited"      # below the outputs, for copies of what lies in a read-only folder
 EDIT_NANOSECONDS = 1_000_000      # by which an edit moves a file's time
 LONGEST_WHAT = 200            # characters of what an edit was
+MOST_CANDIDATES = 20          # pictures whose data may be a picture's
 MOST_VALUE_SHOWN = 2_000      # characters of a value in a preview
 
 
@@ -110,6 +112,19 @@ class DataSaving:
         content = content_of(find_picture(self.app, self.account.name, ref).path)
         yield from self.history.of(revision_of(content))
 
+    def lost(self, ref: str) -> dict[str, Any]:
+        """Return pictures of the library that are the same as one, with the data that it may have lost."""
+        try:
+            found, gallery = find_picture(self.app, self.account.name, ref), self.app.galleries.of(self.account.name)
+            rows = [
+                {"picture": f"{LIBRARY_REF}:{row.id}", "how": how, "infotext": known_data(gallery, row.id)}
+                for row, how in gallery.matches(content_of(found.path))[:MOST_CANDIDATES]
+            ]
+            others = [each for each in rows if each["infotext"] and each["picture"] != found.ref]
+            return {"picture": ref, "found": others}
+        except WebUIError as error:
+            return {"picture": ref, "found": [], "problem": sentence(error)}
+
     # Writing ---------------------------------------------------------------------------------------
 
     def _written(
@@ -150,6 +165,12 @@ class DataSaving:
         path = write_new(copy_paths(folder, found.path), content)
         number = gallery.record(path)
         return {"picture": f"{LIBRARY_REF}:{number}", "revision": revision_of(content), "name": path.name}
+
+
+def known_data(gallery: Gallery, picture: int) -> str:
+    """Return a picture's data, or those that its job recorded if its file has none."""
+    said, recorded, _ = gallery.index.texts(picture)
+    return said or recorded
 
 
 def check_revision(content: bytes, revision: str) -> None:

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from modules.commands.assemble import assemble
 from modules.commands.serve import application
 from modules.metadata.formats import picture_digest
+from modules.params.scripts import arguments, find_script
 from modules.settings.flags import parse_flags
 from tests.gallery.pictures import infotext, save
 
@@ -191,3 +192,28 @@ def test_an_emptied_history_undoes_nothing(desk):
     assert desk.post(f"{DATA}/history/empty", json={"pictures": [ref]}).json() == {"forgotten": 1}
     [told] = desk.post(f"{DATA}/undo", json={"pictures": [ref]}).json()["pictures"]
     assert told["error"] == "conflict"
+
+
+def test_a_comparison_has_the_plot_that_leads_from_one_to_the_other(desk):
+    first, second = (desk.outputs / f"{number}.png" for number in (0, 1))
+    refs = [sent(desk, first.read_bytes())]
+    prompt = {"fields": {"prompt": "a blue fox", "sampler_name": "Euler", "Mood": "red"}}
+    refs.append(edited(desk, sent(desk, second.read_bytes()), prompt)["picture"])
+    told = desk.post(f"{DATA}/compare", json={"pictures": refs}).json()
+    rows = {row["key"]: row for row in told["rows"]}
+    assert rows["Seed"]["values"] == ["0", "1"] and rows["Seed"]["differs"] and not rows["Steps"]["differs"]
+    preset = told["preset"]
+    assert preset["script_name"] == "X/Y/Z plot" and len(preset["script_args"]) == 18
+    axes = {preset["script_args"][place]: preset["script_args"][place + 1] for place in (0, 3, 6)}
+    assert axes == {"Prompt S/R": "red,blue", "Sampler": "Euler a,Euler", "Seed": "0,1"}
+    assert any("Mood" in note for note in preset["notes"])
+    chosen = arguments(find_script("X/Y/Z plot", "txt2img"), preset["script_args"])
+    assert chosen.x_values and chosen.csv_mode
+    same = desk.post(f"{DATA}/compare", json={"pictures": [refs[0], refs[0]]}).json()
+    assert same["preset"] is None and not any(row["differs"] for row in same["rows"])
+
+
+def test_data_that_an_image_editor_lost_are_found_in_the_library(desk):
+    bare = edited(desk, sent(desk, (desk.outputs / "0.png").read_bytes()), {"strip": ["all"]})["picture"]
+    [told] = desk.post(f"{DATA}/repair", json={"pictures": [bare]}).json()["pictures"]
+    assert told["found"][0] == {"picture": ref_of(desk, 0), "how": "pixels", "infotext": infotext(Seed=0)}
