@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Easel's one entry: `python3 webui.py [serve | generate | make | users | backup | restore | test | …]`.
+"""Easel's one entry: `python3 webui.py [serve | generate | make | users | data | backup | restore | test | …]`.
 
 Needs a Python of 3.10 or newer and nothing else: the first start makes .venv beside this file and installs into it.
 An older Python must still be able to read this file, to be told so: hence the plain syntax and the late imports.
@@ -93,6 +93,11 @@ def users(arguments: list) -> int:
     return in_terminal("users", arguments)
 
 
+def data(arguments: list) -> int:
+    """Pictures' generation data: shown, edited, stripped, compared from the terminal."""
+    return in_terminal("data", arguments)
+
+
 def backup(arguments: list) -> int:
     """Settings, styles, accounts and the database saved in one file, also while the server runs."""
     return in_terminal("backup", arguments)
@@ -165,7 +170,7 @@ def report(notes: tuple) -> None:
 
 
 COMMANDS = {
-    "serve": serve, "generate": generate, "make": make, "users": users, "backup": backup,
+    "serve": serve, "generate": generate, "make": make, "users": users, "data": data, "backup": backup,
     "restore": restore, "test": test, "bench": bench, "docs": docs,
 }
 

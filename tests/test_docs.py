@@ -159,7 +159,10 @@ def test_every_name_of_the_code_is_in_the_code(page):
 
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]+")
-OTHERS = {"--json", "--data-binary", "--dist", "--help", "--role"}      # curl's, pytest's, those of `users`
+OTHERS = {      # curl's, pytest's, those of `users` and of `data`
+    "--json", "--data-binary", "--dist", "--help", "--role",
+    "--value", "--unset", "--author", "--rating", "--replace", "--regex", "--part", "--dry-run",
+}
 
 
 @per_page

@@ -93,7 +93,7 @@ def edited_text(found: PictureContents, edit: DataEdit) -> str:
     if edit.values or edit.settings:
         text = edited_infotext(text, checked_changes(text, data_parts(text).tab, edit.values, edit.settings))
     for each in edit.replacements:
-        text = replaced_text(text, each)
+        text = data_replaced(text, each)
     return stripped_text(text, edit.strip) if edit.strip else text
 
 
@@ -112,7 +112,7 @@ def begun_text(found: PictureContents, edit: DataEdit) -> str:
     return texts[0]
 
 
-def replaced_text(text: str, wanted: Replacement) -> str:
+def data_replaced(text: str, wanted: Replacement) -> str:
     """Return generation data with a text replaced in values. Raises Invalid, TooLarge or TooSlow."""
     tab = data_parts(text).tab
     keys = {data_key(tab, each) for each in wanted.keys}
