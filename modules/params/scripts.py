@@ -233,6 +233,12 @@ def lines_settled(arguments: PromptsFromFile, params: Generation, known: KnownNa
     each_its_own = params.seed == -1 and not arguments.iterate and not arguments.same_seed
     seeds = tuple(random.randrange(RANDOM_SEEDS) for _ in lines) if each_its_own else ()
     named = dict.fromkeys(name for line in lines for name in line.get(STYLES, ()))
+    if unknown := [name for name in named if name not in known.styles]:
+        raise Invalid(
+            f"There is no style called {unknown[0]!r:.100}.",
+            f"There are: {', '.join(known.styles) or 'none'}.",
+            field="script_args",
+        )
     return replace(arguments, seeds=seeds, styles=style_texts(named, known.styles))
 
 

@@ -479,7 +479,7 @@ def test_the_api_lists_them():
 
     client = TestClient(door)
     found = client.get("/sdapi/v1/scripts").json()
-    assert found["txt2img"] == ["prompts from file or textbox"] and len(found["img2img"]) == len(list(SCRIPTS))
+    assert found["txt2img"] == ["prompts from file or textbox", "x/y/z plot", "prompt matrix"] and len(found["img2img"]) == len(list(SCRIPTS))
     infos = {(info["name"], info["is_img2img"]): info["args"] for info in client.get("/sdapi/v1/script-info").json()}
     assert [arg["label"] for arg in infos["loopback", True]][:2] == ["Loops", "Final denoising strength"]
     assert (
