@@ -9,6 +9,7 @@ import { isEmpty } from "./edits.js";
 import { Rules } from "./rules.js";
 
 const MOST_COMPARED = 20;
+const AT_ONCE = 100;     // pictures in one request
 const SHOWN = 200;      // pictures of a preview
 const BETWEEN = 300;    // ms between downloads, which a browser would take for one otherwise
 
@@ -32,8 +33,9 @@ export class DataBatch {
       this.title, this.list, this.rules.element, foot, this.below);
   }
 
-  /** pictures: [{ picture, name, url }] */
-  show(pictures) {
+  /** pictures: [{ picture, name, url }]; files that are the same are one picture */
+  show(given) {
+    const pictures = [...new Map(given.map((each) => [each.picture, each])).values()];
     Object.assign(this, { pictures, saved: null });
     this.title.textContent = t("{n} pictures", { n: pictures.length.toLocaleString() });
     this.list.replaceChildren(...pictures.map((each) => h("button", {
@@ -76,9 +78,22 @@ export class DataBatch {
     }
   }
 
+  /** What the server answers about each picture; of many, some are sent at a time. */
+  async inParts(ask, references = this.references) {
+    const found = [];
+    for (let start = 0; start < references.length; start += AT_ONCE)
+      found.push(...(await ask(references.slice(start, start + AT_ONCE))).pictures);
+    return found;
+  }
+
+  problemsOf(pictures) {
+    return pictures.filter(({ problem }) => problem).map(({ picture, problem }) =>
+      h("p.data-trouble", {}, `${this.nameOf(picture)}: ${problem.message ?? problem}`));
+  }
+
   preview() {
     return this.attempt(async () => {
-      const { pictures } = await pictureData.preview(this.references, this.rules.edit);
+      const { edit } = this.rules, pictures = await this.inParts((some) => pictureData.preview(some, edit));
       const touched = pictures.filter(({ changes, problem }) => changes?.length || problem);
       this.previewed = touched.some(({ problem }) => !problem);
       this.below.replaceChildren(
@@ -89,15 +104,14 @@ export class DataBatch {
 
   keep(asCopy) {
     return this.attempt(async () => {
-      const before = this.pictures;
-      const { pictures } = await pictureData.save(this.references, this.rules.edit, { as_copy: asCopy });
+      const before = this.pictures, { edit } = this.rules;
+      const pictures = await this.inParts((some) => pictureData.save(some, edit, { as_copy: asCopy }));
       const problems = pictures.filter(({ problem }) => problem);
       const now = before.map((each, i) => (pictures[i].problem ? each : { ...each, picture: pictures[i].picture }));
       this.show(asCopy ? before : now);
       this.saved = asCopy ? null : before;
       const done = t("{n} pictures saved. No pixel was touched.", { n: pictures.length - problems.length });
-      this.below.replaceChildren(h("p", {}, done), ...problems.map(({ picture, problem }) =>
-        h("p.data-trouble", {}, `${this.nameOf(picture)}: ${problem.message ?? problem}`)));
+      this.below.replaceChildren(h("p", {}, done), ...this.problemsOf(pictures));
       await this.download(now.filter(({ picture }) => !asCopy && isUpload(picture)));
     });
   }
@@ -112,9 +126,9 @@ export class DataBatch {
   takeBack() {
     return this.attempt(async () => {
       const kept = this.references.filter((picture) => !isUpload(picture));
-      if (kept.length) await pictureData.undo(kept);
+      const undone = await this.inParts((some) => pictureData.undo(some), kept);
       this.show(this.saved);
-      this.below.replaceChildren(h("p", {}, t("The data are as they were before.")));
+      this.below.replaceChildren(h("p", {}, t("The data are as they were before.")), ...this.problemsOf(undone));
     });
   }
 

@@ -8,8 +8,9 @@ export function comparison(pictures, { rows, preset }, use) {
     h("th", {}, h("img", { src: url, alt: "" }), name)));
   const draw = () => {
     const shown = rows.filter(({ differs }) => differs || !only.checked);
+    const said = (value) => h("td", {}, value === null || value === "" ? "–" : String(value));
     const lines = shown.map(({ label, values, differs }) => h(differs ? "tr.differs" : "tr", {},
-      h("th", {}, t(label)), values.map((value) => h("td", {}, value === null ? "–" : String(value)))));
+      h("th", {}, t(label)), values.map(said)));
     const same = h("tr", {}, h("td", { colSpan: pictures.length + 1 }, t("Their data are the same.")));
     body.replaceChildren(...(lines.length ? lines : [same]));
   };

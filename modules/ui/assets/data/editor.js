@@ -13,6 +13,12 @@ import { StripChoice } from "./strip.js";
 
 const button = (name, onclick, kind = "") => h(`button.card-button${kind}`, { type: "button", onclick }, t(name));
 
+/** The answer about the one picture that was asked about. Throws what is wrong with it. */
+function single({ pictures: [{ problem, ...answer }] }) {
+  if (problem) throw { reply: problem.message ? problem : { message: problem } };
+  return answer;
+}
+
 const fold = (title, content, hint = "") => h("details.data-fold", {}, h("summary", {}, t(title)),
   hint ? h("p.hint", {}, t(hint)) : null, content);
 
@@ -75,8 +81,7 @@ export class DataEditor {
   /** Data that an image editor has thrown away, by the same or a like picture in the library. */
   repair() {
     return this.attempt(async () => {
-      const reply = await pictureData.repair([this.data.picture]);
-      const [best] = (reply.candidates ?? reply.pictures ?? reply)[0]?.found ?? [];
+      const { found: [best] } = single(await pictureData.repair([this.data.picture]));
       if (!best?.infotext) return notice("data", t("No picture in the library looks like this one."));
       this.both.write(best.infotext);
       notice("data", t("Taken from the library's picture that has the same content. Save it to keep it."));
@@ -100,9 +105,9 @@ export class DataEditor {
     this.revert = button("Discard changes", () => this.open(this.data));
     this.undo = button("Undo the last saving", () => this.takeBack());
     this.save = sent
-      ? button("Save and download", () => this.keep(this.edit), ".card-primary")
-      : button("Save", () => this.keep(this.edit), ".card-primary");
-    this.copy = button("Save as a copy", () => this.keep(this.edit, true));
+      ? button("Save and download", () => this.keep(), ".card-primary")
+      : button("Save", () => this.keep(), ".card-primary");
+    this.copy = button("Save as a copy", () => this.keep({}, true));
     const download = button("Download", () => saveAs(pictureData.file(picture, this.name), this.name));
     const kept = sent || editable ? [this.save] : [];
     this.foot.replaceChildren(...kept, ...(sent ? [] : [this.copy, download]), this.revert, this.undo);
@@ -144,13 +149,14 @@ export class DataEditor {
 
   async reload(picture) { this.open(await pictureData.read(picture)); }
 
-  keep(edit, asCopy = false) {
+  /** extra: what is to be done beside what was changed here */
+  keep(extra = {}, asCopy = false) {
     return this.attempt(async () => {
       if (!await this.both.settled()) return;
+      const edit = { ...this.edit, ...extra };
       const { picture, revision } = this.data;
       const more = { revisions: { [picture]: revision }, as_copy: asCopy };
-      const [saved] = (await pictureData.save([picture], edit ?? this.edit, more)).pictures;
-      if (saved.problem) throw saved.problem.message ? { reply: saved.problem } : new Error(saved.problem);
+      const saved = single(await pictureData.save([picture], edit, more));
       if (saved.picture !== picture) this.earlier.push(picture);
       await this.reload(saved.picture);
       if (isUpload(saved.picture)) saveAs(pictureData.file(saved.picture, this.name), this.name);
@@ -161,13 +167,13 @@ export class DataEditor {
   takeAway() {
     const { chosen } = this.strip;
     if (!chosen.length) return notice("data", t("Tick what is to be taken away."));
-    return this.keep({ ...this.edit, strip: chosen });
+    return this.keep({ strip: chosen });
   }
 
   takeBack() {
     return this.attempt(async () => {
       const before = this.earlier.pop(), { picture } = this.data;
-      if (!before) await pictureData.undo([picture]);
+      if (!before) single(await pictureData.undo([picture]));
       await this.reload(before ?? picture);
       notice("data", t("The data are as they were before."), 4);
     });

@@ -39,9 +39,7 @@ function start() {
     multiple: true,
     onchange: () => chooser.files.length && take([...chooser.files]),
   });
-  place.replaceChildren(
-    h("label.drop-zone", {}, h("span", {}, t("Drop a picture here, paste it, or click to choose one")), chooser),
-  );
+  place.replaceChildren(h("label.drop-zone", {}, invitation(), chooser));
   place.append(folderButton());
   for (const [name, action] of Object.entries(SENDS)) byId(`pnginfo_send_to_${name}`).addEventListener("click", action);
   editor = new DataEditor({ opened: tell });
@@ -63,7 +61,14 @@ function folderButton() {
   return h("div.data-folder", {}, button, chooser);
 }
 
-const manyShown = (are) => byId("tab_pnginfo").classList.toggle("has-many", are);
+const invitation = () => h("span", {}, t("Drop pictures here, paste one, or click to choose"));
+
+function manyShown(are) {
+  byId("tab_pnginfo").classList.toggle("has-many", are);
+  if (are) inZone(invitation());
+}
+
+const inZone = (shown) => byId("pnginfo_image").querySelector(".drop-zone :is(span, img)").replaceWith(shown);
 
 async function showMany(gather) {
   const mine = ++turn;
@@ -117,7 +122,7 @@ const mayLeave = () => !editor.isChanged || window.confirm(t("Leave the changes 
 
 function see(url, name) {
   address = url;
-  byId("pnginfo_image").querySelector(".drop-zone :is(span, img)").replaceWith(h("img", { src: url, alt: name }));
+  inZone(h("img", { src: url, alt: name }));
   byId("tab_pnginfo").classList.add("has-picture");
 }
 
