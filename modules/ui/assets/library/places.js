@@ -86,16 +86,18 @@ export class Places {
         this.link(name, folder.count, wishes.in === `folder:${folder.id}`,
           () => this.deeds.go(`folder:${folder.id}`), remove),
         ...this.shortened(`folder ${folder.id}`, inside).map((each) => (each instanceof Element ? each
-          : this.inner(each, folder, wishes))),
+          : this.inner(each, [String(folder.id), ...inside.map(({ value }) => value)], wishes))),
       ];
     });
   }
 
-  inner({ value, count }, folder, wishes) {
-    const path = value.slice(String(folder.id).length + 1), link = this.link(path.split("/").at(-1), count,
-      wishes.in === `folder:${value}`, () => this.deeds.go(`folder:${value}`));
-    link.title = path;
-    link.style.setProperty("--depth", path.split("/").length);
+  /** A folder below the nearest one that is listed: a day's name alone would not tell pictures from grids. */
+  inner({ value, count }, listed, wishes) {
+    const above = listed.filter((other) => value.startsWith(`${other}/`));
+    const nearest = Math.max(...above.map((other) => other.length));
+    const link = this.link(value.slice(nearest + 1), count, wishes.in === `folder:${value}`,
+      () => this.deeds.go(`folder:${value}`));
+    link.style.setProperty("--depth", above.length);
     return link;
   }
 
