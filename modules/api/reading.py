@@ -15,12 +15,16 @@ from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
 from modules.base.limits import MAX_INFOTEXT, MAX_PROMPT, EncodedPicture, JsonObject
+from modules.params.txt2img import MAX_SEED, MIN_SEED
 from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
 from modules.requests.compare_manifest import differences
+from modules.requests.expansion import samples
 from modules.requests.paste import clamp_to_form, read_infotext
 from modules.requests.picture_data import picture_metadata
+
+MOST_SAMPLES = 10
 
 
 class TokensRequest(KnownFields):
@@ -46,6 +50,14 @@ class InfotextRequest(KnownFields):
     )
 
 
+class SamplesRequest(KnownFields):
+    prompt: str = Field("", max_length=MAX_PROMPT)
+    negative_prompt: str = Field("", max_length=MAX_PROMPT)
+    seed: int = Field(-1, ge=MIN_SEED, le=MAX_SEED, description="Of the first picture; -1 draws one.")
+    mode: Literal["Random", "Combinations"] = Field("Random", description="As the setting dynamic_prompts has them.")
+    count: int = Field(10, ge=1, le=MOST_SAMPLES)
+
+
 def routes(app: App) -> APIRouter:
     api = router("reading", "/easel/v1", Role.GUEST)
 
@@ -63,6 +75,11 @@ def routes(app: App) -> APIRouter:
         texts = {text for part, _ in grammar.compose(plain) for _, text in grammar.schedule(part, body.steps)}
         used = max(token_count(chunks(text, tokenizer)) for text in texts)
         return {"tokens": used, "limit": target_length(used)}
+
+    @api.post("/prompts/samples")
+    def prompt_samples(body: SamplesRequest) -> dict[str, Any]:
+        """What dynamic prompts would become in the next pictures, whatever the settings say; each with its seed."""
+        return {"samples": samples(app, body.model_dump())}
 
     @api.post("/read-infotext")
     def infotext(body: InfotextRequest, request: Request) -> dict[str, Any]:

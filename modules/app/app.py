@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from modules.app.account_data import AccountData
 from modules.app.authentication import Authenticator
@@ -23,10 +24,11 @@ from modules.library.cards import Cards
 from modules.library.library import Library
 from modules.prompts.chunks import Tokenizer
 from modules.prompts.styles import StyleFiles
+from modules.prompts.wildcard_files import WildcardFiles
 from modules.settings.account_paths import account_paths
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
-from modules.settings.flags import Flags
+from modules.settings.flags import Flags, Paths
 
 
 @dataclass
@@ -48,12 +50,14 @@ class App:
     queue: QueueControl = field(init=False)
     galleries: Galleries = field(init=False)
     recorder: PictureRecorder = field(init=False)
+    wildcards: WildcardFiles = field(init=False)
     _data: dict[str, AccountData] = field(default_factory=dict, repr=False)      # by account
 
     def __post_init__(self) -> None:
         self.queue = QueueControl(self.jobs)
         self.galleries = Galleries(self.flags.paths, self.jobs.store)
         self.recorder = PictureRecorder(self.galleries, self.jobs.store)
+        self.wildcards = WildcardFiles(wildcard_folders(self.flags.paths))
 
     def data_of(self, owner: str) -> AccountData:
         """Return an account's data, by its name."""
@@ -64,3 +68,9 @@ class App:
             found = AccountData(paths, settings, styles, FolderSize(paths.outputs), folders)
             self._data.setdefault(owner, found)
         return self._data[owner]
+
+
+def wildcard_folders(paths: Paths) -> list[Path]:
+    """Return the folders of wildcards: those of A1111's extensions, and Easel's own over them."""
+    extensions = ("stable-diffusion-webui-wildcards", "sd-dynamic-prompts")
+    return [*(paths.extensions / each / "wildcards" for each in extensions), paths.data_dir / "wildcards"]

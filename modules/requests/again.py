@@ -10,6 +10,7 @@ from modules.app.app import App
 from modules.base.accounts import Account
 from modules.params.scripts import NO_SCRIPT, SCRIPTS
 from modules.requests.check_limits import check_admission
+from modules.requests.expansion import as_templates, with_plain_prompts
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.resolve import draw_seed
 from modules.settings.options import SETTING_NAMES, Settings, change_settings, is_server_setting
@@ -30,6 +31,8 @@ def run_again(app: App, record: JobRecord, account: Account, new_seed: bool, sav
     known = {name: value for name, value in record.settings.items() if name in SETTING_NAMES}
     settings = change_settings(Settings(), known | servers_settings(app.settings.current))
     params, saved = {**record.params, **drawn}, record.save if save is None else save
+    if new_seed:
+        params = with_plain_prompts(app, as_templates(params), settings)
     check_admission(app, account, JOB_KINDS[record.kind], params, saved and settings.samples_save)
     return app.jobs.submit(record.kind, params, settings, account, saved)
 
@@ -63,9 +66,9 @@ def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, An
 
 def as_asked(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the prompts without styles, and the styles' names. Hires fix's own prompts contain them for good."""
-    before = params.get("unstyled")
+    before, templates = params.get("unstyled"), params.get("templates") or {}
     if not before or params.get("hr_prompt") or params.get("hr_negative_prompt"):
-        return {}
+        return dict(templates)
     styles = [name for name, _ in before["styles"]]
     return {"prompt": before["prompt"], "negative_prompt": before["negative_prompt"], "styles": styles}
 

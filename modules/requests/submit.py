@@ -9,6 +9,7 @@ from typing import Any
 from modules.app.app import App
 from modules.base.accounts import Account
 from modules.requests.check_limits import check_admission, check_kind
+from modules.requests.expansion import plain_for_script, with_plain_prompts
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.model_choice import with_checkpoint_here
 from modules.settings.options import SETTING_NAMES, Settings, check_own_settings, for_request
@@ -53,7 +54,9 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     settings, missing = for_request(mine.settings.current, known), list[str]()
     if kind.draws:
         settings, missing = with_checkpoint_here(app, settings, known)
-    params = kind.resolve(app, asked.request, mine)
+    request, templates = plain_for_script(app, asked.request, settings)
+    params = kind.resolve(app, request, mine) | templates
+    params = params if templates else with_plain_prompts(app, params, settings)
     check_admission(app, account, kind, params, asked.save and settings.samples_save)
     job = app.jobs.submit(kind.name, params, settings, account, asked.save, asked.task_id)
     app.jobs.warn(job, missing)

@@ -21,6 +21,7 @@ from modules.base.fields import (
     checker,
     declared_params,
 )
+from modules.settings.dynamic import DYNAMIC_MODES, NOT_DYNAMIC
 
 IMAGE_FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
 FOR_GRIDS = "Kept for grids of pictures, which Easel does not make yet."
@@ -50,6 +51,11 @@ class Settings:
     sd_checkpoints_limit: Annotated[int, Param("Checkpoints kept loaded", Slider(1, 10), "More are dropped from memory, oldest first.", section="sd", server=True)] = 1
     emphasis: Annotated[str, Param("Emphasis mode", Choice(("None", "Ignore", "Original", "No norm")), "What (word:1.2) does to the text's meaning.", "Emphasis", section="sd")] = "Original"
     randn_source: Annotated[str, Param("Random number source", Choice(("GPU", "CPU", "NV")), "Whose noise a seed gives: this device's, the CPU's, or an NVIDIA GPU's on any device.", "RNG", section="sd")] = "GPU"
+    dynamic_prompts: Annotated[str, Param(
+        "Dynamic prompts", Choice(DYNAMIC_MODES),
+        "What {a|b}, __wildcard__ and ${variable} mean in prompts: Off, plain text as in A1111; Random, choices by the picture's seed; Combinations, one after another.",
+        section="sd",
+    )] = NOT_DYNAMIC
     comma_padding_backtrack: Annotated[int, Param("Prompt word wrap", Slider(0, 74), "How many tokens back a comma may be where a long prompt is split.", "Prompt word wrap", section="sd", shapes=True)] = 20
     CLIP_stop_at_last_layers: Annotated[int, Param("Clip skip", Slider(1, 12), "Read the prompt from a layer before the last; 1 is the last.", "Clip skip", section="sd")] = 1
     enable_quantization: Annotated[bool, Param("Quantise timesteps", Checkbox(), "Ask the model at whole timesteps only.", "Quantization", section="sd", shapes=True)] = False

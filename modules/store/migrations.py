@@ -202,7 +202,9 @@ def outputs_by_path(db: sqlite3.Connection) -> None:
 
 
 # Parameters as long as a folder's list of files, or of no use to a job's watcher.
-LONG_PARAMS = frozenset({"batch", "images", "infotexts", "script_args", "unstyled", "metadata"})
+LONG_PARAMS = frozenset({
+    "batch", "images", "infotexts", "script_args", "unstyled", "metadata", "templates", "picture_prompts",
+})
 
 
 def split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

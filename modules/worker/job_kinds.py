@@ -41,6 +41,7 @@ from modules.settings.options import SAFETY_MARK, SAFETY_OFF, Settings
 from modules.settings.safety_checking import safety_action, safety_setting
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
+from modules.worker.picture_specs import picture_specs, template_pairs
 from modules.worker.planners import planner_of
 from modules.worker.recorded import known_fields, recorded_request
 
@@ -135,7 +136,13 @@ def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     plan: JobPlan = planner_of(spec.kind)(spec, library, inputs)
     settings = Settings(**known_fields(Settings, spec.settings))
     check_plan(plan, account_limits(settings, spec.role))
+    if pairs := template_pairs(spec.params):
+        plan = replace(plan, write_infotext=partial(infotext_with, plan.write_infotext, pairs))
     return with_safety_check(plan, settings, spec.role, library) if JOB_KINDS[spec.kind].draws else plan
+
+def infotext_with(write: Callable[[P, Extra], str], pairs: Extra, plan: P, extra: Extra) -> str:
+    """Return an image's generation data with further pairs."""
+    return write(plan, {**extra, **pairs})
 
 
 def with_safety_check(plan: JobPlan, s: Settings, role: str, library: Library) -> JobPlan:
@@ -177,7 +184,7 @@ def extent(plan: ImagePlan[Any, Any] | ExtrasPlan) -> Iterable[tuple[tuple[int, 
 
 def plan_txt2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     """Plan a txt2img job. Raises UnknownName or ModelError for a model, Invalid for a script's lines."""
-    cells = each_request(*read_spec(Txt2Img, spec), spec.save)
+    cells = each_request(Txt2Img, spec)
     library = Remembering(library.catalogs, library.approximations)
     plans = [plan for params, settings in cells.requests for plan in txt2img_plans(params, settings, library)]
     return replace(plan_images(plans, cells.notes), grids=cells.grids)
@@ -190,7 +197,15 @@ def txt2img_plans(params: Txt2Img, settings: Settings, library: Library) -> list
     return each_image(hires.plan_hires(params, settings, files_of_both(library, params, settings)))
 
 
-def each_request(params: Request, settings: Settings, saved: bool) -> Cells:
+def each_request(cls: type[Request], spec: JobSpec) -> Cells:
+    """Return the job's request, or one for each picture if they have prompts of their own, each with its settings."""
+    own = picture_specs(spec)
+    if own:
+        return Cells([read_spec(cls, each) for each in own], GridSet())
+    return script_cells(*read_spec(cls, spec), spec.save)
+
+
+def script_cells(params: Request, settings: Settings, saved: bool) -> Cells:
     """Return the request, or the requests that its script makes of it, each with its settings.
 
     saved: True if the pictures are saved to the outputs
@@ -218,22 +233,23 @@ def plan_img2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     usual = read_spec(Img2Img, spec)
     batch = Batch.recorded(spec.params)
     if not batch:
-        return img2img_plan(Remembering(library.catalogs, library.approximations), partial(load_input, inputs), *usual,
-                            spec.save)
+        return img2img_plan(
+            Remembering(library.catalogs, library.approximations), partial(load_input, inputs),
+            each_request(Img2Img, spec),
+        )
     remembering, read = Remembering(library.catalogs, library.approximations), batch_reader(inputs)
 
     def plan_file(entry: BatchItem) -> JobPlan:
         own = bool(entry.params or entry.settings)
         params, settings = read_spec(Img2Img, of_entry(spec, entry)) if own else usual
         params = replace(params, init_images=(entry.image,), mask=entry.mask)
-        return img2img_plan(remembering, read, params, settings, saved=False)
+        return img2img_plan(remembering, read, script_cells(params, settings, saved=False))
 
     return plan_batch(batch, plan_file)
 
 
-def img2img_plan(library: Library, read: Load, params: Img2Img, settings: Settings, saved: bool) -> JobPlan:
+def img2img_plan(library: Library, read: Load, cells: Cells) -> JobPlan:
     plans: list[ImagePlan] = []
-    cells = each_request(params, settings, saved)
     notes = dict.fromkeys(cells.notes)
     for request, own in cells.requests:
         name = own.upscaler_for_img2img

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import struct
 import zlib
 from urllib.parse import quote
@@ -157,3 +158,41 @@ def test_unfit_values_are_not_taken_from_a_text(client):
     ).json()
     assert "steps" not in read["fields"] and read["fields"]["seed"] == 4 and read["settings"] == {}
 
+
+
+# Dynamic prompts -------------------------------------------------------------------------------------
+
+
+def test_samples_tell_what_the_next_pictures_prompts_would_be(client):
+    body = {"prompt": "{a|b} {x|y}", "negative_prompt": "{n}", "seed": 7, "mode": "Combinations", "count": 3}
+    reply = client.post("/easel/v1/prompts/samples", json=body)
+    assert reply.json()["samples"] == [
+        {"seed": 7, "prompt": "a x", "negative_prompt": "n"},
+        {"seed": 8, "prompt": "b x", "negative_prompt": "n"},
+        {"seed": 9, "prompt": "a y", "negative_prompt": "n"},
+    ]
+
+
+@pytest.mark.parametrize("prompt", ["{a", "__../../etc/passwd__", "{" * 10_000])
+def test_samples_of_what_cannot_become_a_prompt_are_refused(client, prompt):
+    reply = client.post("/easel/v1/prompts/samples", json={"prompt": prompt})
+    assert (reply.status_code, reply.json()["error"]) == (422, "validation")
+
+
+@pytest.mark.slow
+def test_a_dynamic_prompts_picture_is_made_again_from_its_data(client):
+    settings = {"dynamic_prompts": "Random"}
+    made = post(client, prompt="{red|blue} {cat|dog}", seed=3, n_iter=2, override_settings=settings)
+    texts = json.loads(made["info"])["infotexts"]
+    assert all('Template: {red|blue} {cat|dog}' in text for text in texts)
+    for picture, text, seed in zip(made["images"], texts, (3, 4), strict=True):
+        prompt = text.splitlines()[0]
+        assert "{" not in prompt
+        for written, given in ((prompt, {}), (prompt, settings), ("{red|blue} {cat|dog}", settings)):
+            again = post(client, prompt=written, seed=seed, override_settings=given)
+            assert same_pixels(again["images"][0], picture)
+
+
+def same_pixels(one, other):
+    first, second = (Image.open(io.BytesIO(base64.b64decode(each))).convert("RGB") for each in (one, other))
+    return first.tobytes() == second.tobytes()

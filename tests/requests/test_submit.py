@@ -14,6 +14,7 @@ from modules.base.fields import checker
 from modules.commands.assemble import assemble
 from modules.commands.generate import flag_of, read_arguments
 from modules.params.txt2img import Generation
+from modules.requests.again import recorded_form, run_again
 from modules.requests.form import read_submission
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.submit import Submission, submit
@@ -201,3 +202,57 @@ def test_models_are_made_by_administrators_and_by_members_who_are_let(app):
 def test_where_there_are_no_accounts_nothing_is_limited(app):
     app.settings.change(limit_guest_steps=1, limit_member_steps=1, quota_member_storage=1, members_make_models=False)
     submit(app, read_submission(app, LOCAL_ACCOUNT, "txt2img", {**SAME, "steps": 150}, {}), LOCAL_ACCOUNT)
+
+
+# Dynamic prompts -------------------------------------------------------------------------------------
+
+
+def dynamic(app, mode="Random", **fields):
+    asked = Submission("txt2img", Txt2ImgRequest(**{"seed": 5, **fields}), {"dynamic_prompts": mode})
+    return app.jobs.store.get(submit(app, asked, LOCAL_ACCOUNT).job)
+
+
+def test_a_dynamic_prompt_is_plain_text_unless_the_settings_say_otherwise(app):
+    assert dynamic(app, "Off", prompt="{a|b} __nothing__").params["prompt"] == "{a|b} __nothing__"
+
+
+def test_each_picture_has_a_prompt_of_its_own_and_the_template_is_kept(app):
+    (app.flags.paths.data_dir / "wildcards").mkdir()
+    (app.flags.paths.data_dir / "wildcards" / "colours.txt").write_text("red\nblue\n")
+    params = dynamic(app, "Combinations", prompt="a __colours__ {cat|dog}", negative_prompt="{x}", n_iter=4).params
+    assert [each["prompt"] for each in params["picture_prompts"]] == ["a red cat", "a blue cat", "a red dog", "a blue dog"]
+    assert (params["prompt"], params["negative_prompt"]) == ("a red cat", "x")
+    assert params["templates"] == {"prompt": "a __colours__ {cat|dog}", "negative_prompt": "{x}"}
+
+
+def test_styles_may_be_dynamic_prompts(app):
+    (app.flags.paths.data_dir / "styles.csv").write_text("name,prompt,negative_prompt\nWarm,{warm|warm} light,\n")
+    assert dynamic(app, prompt="a", styles=("Warm",)).params["prompt"] == "a, warm light"
+
+
+def test_a_picture_of_a_batch_is_asked_for_alone_by_its_seed(app):
+    template = "{a|b|c|d|e|f|g|h} {1|2|3|4|5|6}"
+    together = dynamic(app, prompt=template, n_iter=2, batch_size=2).params["picture_prompts"]
+    assert [each["prompt"] for each in together] == [
+        dynamic(app, prompt=template, seed=5 + number).params["prompt"] for number in range(4)
+    ]
+
+
+def test_a_script_works_on_a_prompt_that_is_plain_already(app):
+    given = dynamic(app, prompt="{a|a} cat|{red|red}", script_name="Prompt matrix").params
+    assert (given["prompt"], given["templates"]) == ("a cat|red", {"prompt": "{a|a} cat|{red|red}"})
+
+
+def test_a_dynamic_prompt_asked_for_again_with_a_new_seed_chooses_anew(app):
+    record = dynamic(app, prompt="{a|b|c|d|e|f|g|h}" * 20)
+    again = app.jobs.store.get(run_again(app, record, LOCAL_ACCOUNT, new_seed=True))
+    assert again.params["templates"] == record.params["templates"]
+    assert again.params["prompt"] != record.params["prompt"]
+    assert recorded_form(app, record, LOCAL_ACCOUNT)["fields"]["prompt"] == "{a|b|c|d|e|f|g|h}" * 20
+
+
+@pytest.mark.parametrize("prompt", ["{a", "__../../etc/passwd__", "{" * 10_000])
+def test_a_dynamic_prompt_that_cannot_be_made_plain_is_refused_before_a_job_is_recorded(app, prompt):
+    with pytest.raises(Invalid) as refusal:
+        dynamic(app, prompt=prompt)
+    assert refusal.value.field == "prompt"
