@@ -21,11 +21,11 @@ MOST_NESTED = 50        # brackets within brackets, files within files too
 FEW_AT_ONCE = 10_000
 
 TEMPLATE_TOKEN = re.compile(r"\$\{|%\{|\$\$|__|[{}|]|[^${}|%_]+|.", re.DOTALL)
-CHOICE_HEAD = re.compile(r"\s*([~!@]?)(?:(\d{1,4})?(-)?(\d{1,4})?\$\$(?:([^${}]*)\$\$)?)?\s*")
-VARIABLE_HEAD = re.compile(r"\s*([A-Za-z_-][\w-]{0,99})\s*(\?=!|\?=|=!|=|:|(?=\}))\s*")
-OPTION_WEIGHT = re.compile(r"\s*(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})::")
+CHOICE_HEAD = re.compile(r"\s{0,99}([~!@]?)(?:(\d{1,4})?(-)?(\d{1,4})?\$\$(?:([^${}]{0,999})\$\$)?)?\s{0,99}")
+VARIABLE_HEAD = re.compile(r"\s{0,99}([A-Za-z_-][\w-]{0,99})\s{0,99}(\?=!|\?=|=!|=|:|(?=\}))\s{0,99}")
+OPTION_WEIGHT = re.compile(r"\s{0,99}(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})::")
 WRAP_PLACE = re.compile(r"\.{3,}|…")
-WILDCARD_ARGUMENT = re.compile(r"\s*([A-Za-z_-][\w-]*)\s*=\s*")
+WILDCARD_ARGUMENT = re.compile(r"\s{0,99}([A-Za-z_-][\w-]{0,99})\s{0,99}=\s{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
