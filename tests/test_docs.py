@@ -18,6 +18,7 @@ from PIL import Image
 
 from docs.__main__ import TABLE, with_tables
 from easel import Easel, Generated
+from modules.base.accounts import LOCAL_OWNER
 from modules.base.fields import declared_params
 from modules.base.hooks import Hooks
 from modules.commands.generate import flag_of
@@ -316,6 +317,7 @@ def ids_at(client: httpx.Client) -> dict[str, str]:
     """A finished job with a picture, the card of a checkpoint, and a picture of the library."""
     jobs = [job for job in client.get("/easel/v1/jobs").json() if job["kind"] == "txt2img"]
     cards = client.get("/easel/v1/cards?kind=checkpoint&search=dreamshaper").json()["cards"]
+    client.app.galleries.of(LOCAL_OWNER).scan()
     shots = client.get("/easel/v1/library").json()["pictures"]
     return ({"$SHOT": str(shots[-1]["id"])} if shots else {}) | ({"$JOB": settled(client, jobs[-1]["id"])["id"]} if jobs else {}) | (
         {"$CARD": cards[0]["id"]} if cards else {}
