@@ -76,7 +76,7 @@ class Tiff:
         """Return the block with a value. Raises InvalidImage.
 
         path: tags of directories from the first on, then the value's tag
-        value: None takes it away
+        value: in the bytes of its kind and of the block's order; None takes it away
         """
         [first] = self._unpack("L", 4)
         place = self._changed(first, path, kind, value)
@@ -95,7 +95,8 @@ class Tiff:
             new: Entry | None = Entry(tag, LONG, 1, self._pack("L", self._changed(inner, tuple(rest), kind, value)))
         else:
             room = self._erase(former)
-            new = Entry(tag, kind, len(value), self._field(value, room)) if value is not None else None
+            count = len(value or b"") // VALUE_SIZES[kind]
+            new = Entry(tag, kind, count, self._field(value, room)) if value is not None else None
         return self._written(directory, entries, following, tag, new)
 
     def _written(self, place: int, entries: dict[int, Entry], following: int, tag: int, new: Entry | None) -> int:

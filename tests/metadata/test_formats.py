@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from modules.base.errors import Invalid, InvalidImage, TooLarge
 from modules.imaging.read import read_metadata
 from modules.imaging.save import FileFormat, encode_image
-from modules.metadata.exif import with_exif_text, with_user_comment
+from modules.metadata.exif import EMPTY, Tiff, with_exif_text, with_user_comment
 from modules.metadata.formats import file_metadata, metadata_format, picture_digest, with_file_metadata
 from modules.metadata.pieces import FileMetadata, Holds
 from tests.golden_data import GOLDEN
@@ -284,3 +284,10 @@ def test_a_block_that_stands_there_twice_loses_nothing_and_is_stripped_whole(nam
     assert file_metadata(changed).exif == file_metadata(content).exif and changed.count(XMP) == 2
     stripped = with_file_metadata(twice, FileMetadata())
     assert b"Camera" not in stripped and XMP not in stripped and picture_digest(stripped) == picture_digest(content)
+
+
+def test_a_number_of_exif_is_counted_in_numbers():
+    changed = Tiff(EMPTY).with_value((int(ExifTags.Base.Orientation),), 3, (6).to_bytes(2, "big"))
+    read = Image.Exif()
+    read.load(b"Exif\0\0" + changed)
+    assert read[ExifTags.Base.Orientation] == 6
