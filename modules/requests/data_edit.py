@@ -30,8 +30,9 @@ from modules.prompts.network_tags import with_tags
 from modules.requests.data_fields import checked_changes, data_key, data_parts
 
 REPLACE_SECONDS = 1.0      # for one expression in one value
-MODEL_KEYS = re.compile(r"(?i).*\b(model|vae|checkpoint|refiner|hypernet|lora|ti)\b.*|hashes|civitai.*|.*upscaler")
-PROMPT_KEYS_OF_ALL = re.compile(r"(?i).*\b(prompt|template)")
+MODEL_WORDS = frozenset("model vae checkpoint refiner hypernet lora ti".split())
+WORD_OF_KEY = re.compile(r"\w+")
+PROMPT_WORD = re.compile(r"(?i)\b(prompt|template)")
 
 
 @dataclass(frozen=True)
@@ -159,17 +160,26 @@ def stripped_text(text: str, parts: Iterable[str]) -> str:
     values = infotext_values(text)
     changes: dict[str, object] = {}
     if "prompt" in parts:
-        changes |= {key: None for key in values if PROMPT_KEYS_OF_ALL.match(key)}
+        changes |= {key: None for key in values if PROMPT_WORD.search(key)}
     if "seed" in parts:
         changes |= {key: None for key in values if "seed" in key.lower()}
     if "models" in parts:
         embeddings = [each.partition(":")[0].strip() for each in values.get("TI hashes", "").split(",")]
         changes |= {
             key: without_names(value, embeddings) for key, value in values.items()
-            if PROMPT_KEYS_OF_ALL.match(key) and key not in changes
+            if PROMPT_WORD.search(key) and key not in changes
         }
-        changes |= {key: None for key in values if MODEL_KEYS.fullmatch(key) and not PROMPT_KEYS_OF_ALL.match(key)}
+        changes |= {key: None for key in values if names_model(key) and not PROMPT_WORD.search(key)}
     return edited_infotext(text, changes)
+
+
+def names_model(key: str) -> bool:
+    """Does a pair of generation data name a model's file or its hash?"""
+    key = key.lower()
+    return (
+        key == "hashes" or key.startswith("civitai") or key.endswith("upscaler")
+        or not MODEL_WORDS.isdisjoint(WORD_OF_KEY.findall(key))
+    )
 
 
 def without_names(prompt: str, embeddings: Iterable[str]) -> str:
