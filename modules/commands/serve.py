@@ -8,10 +8,12 @@ import logging
 import os
 import signal
 import socket
+import sys
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
@@ -43,8 +45,8 @@ log = logging.getLogger(__name__)
 ACCOUNTS_SECONDS = 1.0      # between two checks for accounts changed by another process
 
 
-def serve(flags: Flags, sock: socket.socket) -> int:
-    """Serve on the bound `sock` until stopped; returns the exit code."""
+def serve(flags: Flags, sock: socket.socket) -> NoReturn:
+    """Serve on the bound `sock` until stopped, and end the process."""
     start_log(flags.loglevel, flags.log_json)
     address = own_address(flags, sock.getsockname()[1])
     raise_file_limit()
@@ -56,7 +58,15 @@ def serve(flags: Flags, sock: socket.socket) -> int:
         run(app, sock, address)
     finally:
         held.release()
-    return 0
+    end_process()
+
+
+def end_process() -> NoReturn:
+    """End without the interpreter's own end, which a thread that is still loading torch would crash in."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def own_address(flags: Flags, port: int) -> str:

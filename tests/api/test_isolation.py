@@ -230,7 +230,7 @@ def of_a_job(guarded, job: str):
     for path, methods in guarded.get("/openapi.json", auth=ALICE).json()["paths"].items():
         if "{job}" in path:
             for method in methods:
-                yield method, path.format(job=job, index=0, place=0, number=0, card="x")
+                yield method, path.format(job=job, index=0, place=0, number=0, card="x", picture=1)
 
 
 BODIES = {"/save": {"index": 0}, "/place": {"before": None}}

@@ -130,7 +130,7 @@ def rename_and_throw_away(page: Page) -> None:
     tile(page, 0).click()
     panel(page).get_by_role("button", name="Back to where it was").click()
     expect(page.locator(".library-message")).to_contain_text("The trash is empty.")
-    page.get_by_role("button", name="All pictures").click()
+    page.get_by_role("button", name="All pictures", exact=True).click()
     find(page, f"seed:{SEEDS[0]} rating:4")      # its marks have stayed with it
     expect(status(page)).to_have_text("1 picture")
 

@@ -63,7 +63,8 @@ def test_an_unusual_value_that_stands_there_already_may_stay():
 
 def test_data_of_the_reference_program_are_edited_without_losing_a_pair():
     texts = [
-        text for path in GOLDEN.glob("images/*/*/result.json") for text in json.loads(path.read_text()).get("infotexts", ())
+        text for path in GOLDEN.glob("images/*/*/result.json")
+        for text in json.loads(path.read_text()).get("infotexts", ()) if text      # a failed cell of a plot has none
     ]
     assert texts
     for text in texts:
