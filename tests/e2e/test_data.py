@@ -101,3 +101,11 @@ def test_a_result_opens_in_the_editor(page: Page) -> None:
     expect(page.locator("#pnginfo_generation_info .infotext")).to_contain_text("Seed: 5,")
     page.get_by_role("button", name="Undo the last saving").click()
     expect(page.locator("#pnginfo_generation_info .infotext")).not_to_contain_text("Seed: 5,")
+    field(page, "seed").fill("6")
+    page.get_by_role("button", name="Save as a copy").click()
+    expect(page.locator("#pnginfo_generation_info .infotext")).to_contain_text("Seed: 6,")
+    field(page, "seed").fill("7")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#pnginfo_generation_info .infotext")).to_contain_text("Seed: 7,")
+    page.get_by_role("button", name="Undo the last saving").click()
+    expect(page.locator("#pnginfo_generation_info .infotext")).to_contain_text("Seed: 6,")      # the copy's

@@ -25,7 +25,7 @@ const fold = (title, content, hint = "") => h("details.data-fold", {}, h("summar
 export class DataEditor {
   /** told: { opened(data) }: what the picture says now, after opening, saving or undoing */
   constructor(told) {
-    Object.assign(this, { told, data: null, texts: {}, descriptive: {}, earlier: [], busy: false });
+    Object.assign(this, { told, data: null, texts: {}, descriptive: {}, busy: false });
     this.both = new InStep(() => this.follow());
     this.more = h("div.data-folds");
     this.trouble = h("p.data-trouble", { role: "alert" });
@@ -36,7 +36,7 @@ export class DataEditor {
 
   /** data: the server's reply to what the picture says; name: the file's, for downloads */
   open(data, name) {
-    if (name !== undefined) Object.assign(this, { name, earlier: [] });
+    if (name !== undefined) this.name = name;
     this.data = data;
     this.texts = Object.fromEntries(data.texts.map(({ keyword, text }) => [keyword, text]));
     this.descriptive = structuredClone(data.descriptive);
@@ -129,7 +129,7 @@ export class DataEditor {
     this.trouble.textContent = this.both.problem;
     this.save.disabled = this.copy.disabled = stuck || !changed;
     this.revert.hidden = !changed;
-    this.undo.hidden = changed || !(this.earlier.length || this.data.history.length);
+    this.undo.hidden = changed || !this.data.history.length;
   }
 
   async attempt(deed) {
@@ -157,7 +157,6 @@ export class DataEditor {
       const { picture, revision } = this.data;
       const more = { revisions: { [picture]: revision }, as_copy: asCopy };
       const saved = single(await pictureData.save([picture], edit, more));
-      if (saved.picture !== picture) this.earlier.push(picture);
       await this.reload(saved.picture);
       if (isUpload(saved.picture)) saveAs(pictureData.file(saved.picture, this.name), this.name);
       notice("data", asCopy ? t("Saved as a copy, which is shown now.") : t("Saved. No pixel was touched."), 4);
@@ -172,9 +171,7 @@ export class DataEditor {
 
   takeBack() {
     return this.attempt(async () => {
-      const before = this.earlier.pop(), { picture } = this.data;
-      if (!before) single(await pictureData.undo([picture]));
-      await this.reload(before ?? picture);
+      await this.reload(single(await pictureData.undo([this.data.picture])).picture);
       notice("data", t("The data are as they were before."), 4);
     });
   }
