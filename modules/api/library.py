@@ -41,9 +41,23 @@ Sort = Literal["newest", "oldest", "name", "rating", "size"]
 def routes(app: App) -> APIRouter:
     api = router("library", "/easel/v1/library", Role.GUEST)
 
-    def mine(request: Request) -> Gallery:
-        return gallery_of(app, request)
+    add_search(api, app)
+    add_pictures(api, app)
 
+    @api.post("/refresh", status_code=204)
+    def refresh(request: Request) -> None:
+        """Look through all folders again; the index follows in the background."""
+        gallery_of(app, request).refresh()
+
+    @api.get("/events")
+    async def events(request: Request, limit: Annotated[int, Query(ge=0, le=1000)] = 0) -> StreamingResponse:
+        """The library's changes as server-sent events: a number that changes with it, and how far a scan is."""
+        return event_response(app, owner(request), library_events(app, gallery_of(app, request), limit))
+
+    return api
+
+
+def add_search(api: APIRouter, app: App) -> None:
     @api.get("")
     def pictures(
         request: Request,
@@ -54,7 +68,7 @@ def routes(app: App) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 200,
     ) -> dict[str, Any]:
         """One page of the pictures that fit; `total` is their number on all pages."""
-        gallery = mine(request)
+        gallery = gallery_of(app, request)
         gallery.wait(FIRST_LIBRARY_WAIT)
         revision = gallery.index.revision
         page = gallery.search.page(wanted_of(app, request, q, place, sort), offset, limit)
@@ -64,13 +78,13 @@ def routes(app: App) -> APIRouter:
     @api.get("/days")
     def days(request: Request, q: LibraryQuery = "", place: PlaceText = "") -> list[dict[str, Any]]:
         """The days on which they were made, newest first."""
-        found = mine(request).search.days(wanted_of(app, request, q, place))
+        found = gallery_of(app, request).search.days(wanted_of(app, request, q, place))
         return [{"day": day, "count": count} for day, count in found]
 
     @api.get("/facets")
     def facets(request: Request, q: LibraryQuery = "", place: PlaceText = "") -> dict[str, list[dict[str, Any]]]:
         """Models, LoRAs, sizes … of the pictures that fit, with the number of pictures of each."""
-        found = mine(request).search.facets(wanted_of(app, request, q, place))
+        found = gallery_of(app, request).search.facets(wanted_of(app, request, q, place))
         return {
             name: [{"value": value, "count": count} for value, count in values] for name, values in found.items()
         }
@@ -80,42 +94,32 @@ def routes(app: App) -> APIRouter:
         request: Request, q: LibraryQuery = "", at: Annotated[int, Query(ge=0, le=MAX_QUERY)] = MAX_QUERY
     ) -> list[dict[str, Any]]:
         """Completions of the word that ends at the place `at` of a search; `text` takes the whole word's place."""
-        return [{"text": text} for text in mine(request).search.suggestions(q, at)]
+        return [{"text": text} for text in gallery_of(app, request).search.suggestions(q, at)]
 
+
+def add_pictures(api: APIRouter, app: App) -> None:
     @api.get("/pictures/{picture}")
     def details(picture: PictureId, request: Request) -> dict[str, Any]:
         """A picture with all that is known of it."""
-        gallery = mine(request)
+        gallery = gallery_of(app, request)
         return picture_details(gallery, gallery.index.picture(picture))
 
     @api.get("/pictures/{picture}/file")
     def file(picture: PictureId, request: Request) -> FileResponse:
-        gallery = mine(request)
+        gallery = gallery_of(app, request)
         row = gallery.index.picture(picture)
         return FileResponse(gallery.path_of(row), filename=shown_name(row), content_disposition_type="inline")
 
     @api.get("/pictures/{picture}/thumbnail")
     async def thumbnail(picture: PictureId, request: Request) -> Response:
         """A small JPEG, its longer side 256 pixels; `v`, the picture's version, lets browsers keep it."""
-        gallery = mine(request)
+        gallery = gallery_of(app, request)
         row = await asyncio.to_thread(gallery.index.picture, picture)
         content = await asyncio.to_thread(gallery.thumbnails.kept, row.digest)
         if content is None:
             async with app.decoding.room(row.width * row.height):
                 content = await asyncio.to_thread(gallery.thumbnail, row)
         return Response(content, media_type="image/jpeg", headers={"Cache-Control": IMMUTABLE_CACHE})
-
-    @api.post("/refresh", status_code=204)
-    def refresh(request: Request) -> None:
-        """Look through all folders again; the index follows in the background."""
-        gallery_of(app, request).refresh()
-
-    @api.get("/events")
-    async def events(request: Request, limit: Annotated[int, Query(ge=0, le=1000)] = 0) -> StreamingResponse:
-        """The library's changes as server-sent events: a number that changes with it, and how far a scan is."""
-        return event_response(app, owner(request), library_events(app, mine(request), limit))
-
-    return api
 
 
 def gallery_of(app: App, request: Request) -> Gallery:

@@ -40,6 +40,12 @@ class ZipBody(ChosenPictures):
 def routes(app: App) -> APIRouter:
     api = router("library", "/easel/v1/library", Role.GUEST)
 
+    add_filing(api, app)
+    add_downloads(api, app)
+    return api
+
+
+def add_filing(api: APIRouter, app: App) -> None:
     def filing(gallery: Gallery) -> Filing:
         return Filing(gallery, app.jobs.store.output_moved)
 
@@ -84,6 +90,8 @@ def routes(app: App) -> APIRouter:
         gallery = gallery_of(app, request)
         return filed_reply(gallery, Filed(filing(gallery).empty_trash()))
 
+
+def add_downloads(api: APIRouter, app: App) -> None:
     @api.get("/zip")
     def zip_named(
         request: Request,
@@ -111,8 +119,6 @@ def routes(app: App) -> APIRouter:
             contact_sheet(gallery, rows), media_type="text/html; charset=utf-8",
             headers={"Content-Disposition": 'attachment; filename="contact-sheet.html"'},
         )
-
-    return api
 
 
 def filed_reply(gallery: Gallery, filed: Filed) -> dict[str, Any]:

@@ -68,6 +68,12 @@ def routes(app: App) -> APIRouter:
         change_marks(gallery, [row.id for row in rows], body)
         return MarksReply(changed=len(rows), revision=gallery.index.revision)
 
+    add_albums(api, app)
+    add_folders(api, app)
+    return api
+
+
+def add_albums(api: APIRouter, app: App) -> None:
     @api.get("/albums")
     def albums(request: Request) -> list[dict[str, Any]]:
         return all_albums(gallery_of(app, request))
@@ -94,6 +100,8 @@ def routes(app: App) -> APIRouter:
         gallery.index.remove_album(album)
         gallery.tell()
 
+
+def add_folders(api: APIRouter, app: App) -> None:
     @api.get("/folders")
     def folders(request: Request) -> list[dict[str, Any]]:
         """The folders whose pictures are in the library: your outputs, and those that were added."""
@@ -119,8 +127,6 @@ def routes(app: App) -> APIRouter:
             raise Forbidden("Your outputs are always in the library.")
         gallery.index.remove_root(folder)
         gallery.tell()
-
-    return api
 
 
 def change_marks(gallery: Gallery, ids: list[int], body: MarksBody) -> None:

@@ -7,14 +7,15 @@ a type-checker sees the type, pydantic reads the limits, the form reads the widg
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cache, partial
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from annotated_types import Ge, GroupedMetadata, Le, MaxLen, Predicate
-from pydantic import AfterValidator, BeforeValidator, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from modules.base.errors import Invalid
 from modules.base.files import stays_below
 from modules.base.limits import MAX_ITEMS, MAX_NAME, MAX_SETTING
 
@@ -186,6 +187,21 @@ def declared_params(cls: type) -> dict[str, Param]:
 def checker(cls: type) -> TypeAdapter[Any]:
     """Return a validator that makes a declared class's values; building it takes some milliseconds."""
     return TypeAdapter(cls)
+
+
+def within_limits(params: Any, label: Callable[[str], str], where: str = "") -> Any:
+    """Return a declared value if all its fields are within their limits. Raises Invalid, of a script's argument.
+
+    label: a field's name as whoever wrote it knows it; where: words behind the value
+    """
+    try:
+        return checker(type(params)).validate_python(asdict(params))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Invalid(
+            f"{label(str(first['loc'][0]))} cannot be {first['input']!r:.80}{where}.", f"{first['msg']}.",
+            field="script_args",
+        ) from error
 
 
 @once_a_class

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 
-from modules.base.files import sync_folder
-from modules.base.last_good import last_good_path, set_aside
+from modules.base.last_good import last_good_path
 from modules.gallery.schema import LIBRARY_MIGRATIONS
-from modules.store.database import migrate
-from modules.store.repair import BESIDE_DATABASE, damage_of, remove_database, rescue_rows
+from modules.store.repair import damage_of, replace_damaged, rescue_rows
 
 log = logging.getLogger(__name__)
 # tables that stand in no file; the texts that are searched are read from the files again
@@ -28,19 +24,14 @@ def repair_library(path: Path) -> bool:
     if not reason:
         return False
     log.error("The picture library %s is damaged: %s", path.name, reason)
-    fresh = path.with_name(f"{path.name}.new")
-    remove_database(fresh)
-    migrate(fresh, LIBRARY_MIGRATIONS)
-    with closing(sqlite3.connect(fresh, isolation_level=None)) as target:
-        tables = dict.fromkeys(RESCUED, "1")
-        count = rescue_rows(path, target, tables) + rescue_rows(last_good_path(path), target, tables)
-        target.execute("UPDATE pictures SET modified = 0 WHERE state = 'here'")
-        target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    aside = set_aside(path)
-    for end in BESIDE_DATABASE:
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + end).replace(aside.with_name(aside.name + end))
-    fresh.replace(path)
-    sync_folder(path.parent)
+    aside, count = replace_damaged(path, LIBRARY_MIGRATIONS, rescue_marks)
     log.warning("It is kept as %s; %d of its records were saved.", aside.name, count)
     return True
+
+
+def rescue_marks(path: Path, target: sqlite3.Connection) -> int:
+    """Insert what stands in no file into an open library, from the damaged one and its last good copy."""
+    tables = dict.fromkeys(RESCUED, "1")
+    count = rescue_rows(path, target, tables) + rescue_rows(last_good_path(path), target, tables)
+    target.execute("UPDATE pictures SET modified = 0 WHERE state = 'here'")      # so that the next scan reads them
+    return count

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
-
 from modules.app.account_data import AccountData
 from modules.app.app import App
-from modules.base.errors import Invalid
-from modules.base.fields import checker, declared_params
+from modules.base.fields import declared_params, within_limits
 from modules.library.library import Library
 from modules.params.hires import LATENT_MODES, USE_SAME
 from modules.params.known_names import KnownNames
@@ -30,7 +26,7 @@ def known_names(app: App, mine: AccountData) -> KnownNames:
 
 def check_cell(models: Library, standing: Settings, variant: Variant[Any]) -> None:
     """Check one picture's request and settings. Raises Invalid or UnknownName."""
-    request = check_fields(variant.params)
+    request = within_limits(variant.params, partial(cell_label, variant.params), " in a cell of the plot")
     resolve_request(request)
     change_settings(standing, variant.settings)
     for name, find in FILE_FIELDS.items():
@@ -42,17 +38,9 @@ def check_cell(models: Library, standing: Settings, variant: Variant[Any]) -> No
             find(models, variant.settings[name])
 
 
-def check_fields(params: Generation) -> Any:
-    """Return the request if its fields are within their limits. Raises Invalid."""
-    try:
-        return checker(type(params)).validate_python(asdict(params))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        label = declared_params(type(params))[name].label if name in declared_params(type(params)) else name
-        raise Invalid(
-            f"{label} cannot be {first['input']!r:.80} in a cell of the plot.", f"{first['msg']}.", field="script_args"
-        ) from error
+def cell_label(params: Generation, name: str) -> str:
+    declared = declared_params(type(params))
+    return declared[name].label if name in declared else name
 
 
 def find_upscaler(models: Library, name: str) -> None:

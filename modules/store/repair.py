@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from modules.base.errors import DiskFull, Unwritable
 from modules.base.files import discard, sync_folder
 from modules.base.last_good import last_good_path, set_aside
 from modules.store.database import migrate
-from modules.store.migrations import MIGRATIONS
+from modules.store.migrations import MIGRATIONS, Migration
 
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 20.0      # a check that takes longer counts as passed
@@ -43,15 +43,35 @@ def repair_database(path: Path) -> str:
     if not reason:
         return ""
     log.error("The database %s is damaged: %s", path.name, reason)
+    aside, rescued = replace_damaged(path, MIGRATIONS, rescue_jobs)
+    return (
+        f"The database {path.name} was damaged ({reason}). It is kept as {aside.name}; {rescued:,} of its records were "
+        "saved, and pictures in the outputs folder are listed again."
+    )
+
+
+def rescue_jobs(path: Path, target: sqlite3.Connection) -> int:
+    """Insert what can be read of the database and of its last good copy into an open one; return the number of rows."""
+    tables, copy = set(table_names(target)) - NOT_RESCUED, last_good_path(path)
+    rescued = rescue_rows(copy, target, FINAL_ROWS)
+    rescued += rescue_rows(path, target, dict.fromkeys(tables, "1"))
+    return rescued + rescue_rows(copy, target, dict.fromkeys(tables - NOT_FROM_COPY, "1"))
+
+
+def replace_damaged(
+    path: Path, migrations: Sequence[Migration], rescue: Callable[[Path, sqlite3.Connection], int]
+) -> tuple[Path, int]:
+    """Put a new database in a damaged one's place; return where the damaged one is kept, and the rows that were saved.
+
+    rescue: fills the new database, and returns the number of rows
+
+    Raises Unwritable, sqlite3.Error or OSError; then the damaged one is where it was.
+    """
     fresh = path.with_name(f"{path.name}.new")
     remove_database(fresh)
-    migrate(fresh, MIGRATIONS)
+    migrate(fresh, migrations)
     with closing(sqlite3.connect(fresh, isolation_level=None)) as target:
-        tables = set(table_names(target)) - NOT_RESCUED
-        copy = last_good_path(path)
-        rescued = rescue_rows(copy, target, FINAL_ROWS)
-        rescued += rescue_rows(path, target, dict.fromkeys(tables, "1"))
-        rescued += rescue_rows(copy, target, dict.fromkeys(tables - NOT_FROM_COPY, "1"))
+        rescued = rescue(path, target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     aside = set_aside(path)
     for end in BESIDE_DATABASE:
@@ -59,10 +79,7 @@ def repair_database(path: Path) -> str:
             path.with_name(path.name + end).replace(aside.with_name(aside.name + end))
     fresh.replace(path)
     sync_folder(path.parent)
-    return (
-        f"The database {path.name} was damaged ({reason}). It is kept as {aside.name}; {rescued:,} of its records were "
-        "saved, and pictures in the outputs folder are listed again."
-    )
+    return aside, rescued
 
 
 def damage_of(path: Path) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from modules.base.errors import Invalid
-from modules.base.fields import checker
+from modules.base.fields import within_limits
 from modules.params.prompt_lines import SETTINGS, STYLES, WITHOUT_EFFECT, parse_lines
 from modules.params.scripts import PromptsFromFile
 from modules.params.txt2img import counted_on
@@ -75,14 +73,4 @@ def said(params: Request, line: Mapping[str, Any], position: str) -> Request:
         own = getattr(params, name)
         if given.get(name) and own:
             given[name] = f"{given[name]} {own}" if position == "start" else f"{own} {given[name]}"
-    return resolve_request(check_line(replace(params, **given)))
-
-
-def check_line(params: Request) -> Request:
-    """Return the request if its fields are within their limits. Raises Invalid."""
-    try:
-        return checker(type(params)).validate_python(asdict(params))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise Invalid(f"--{name} cannot be {first['input']!r:.80}.", f"{first['msg']}.", field="script_args") from error
+    return resolve_request(within_limits(replace(params, **given), lambda name: f"--{name}"))

@@ -70,6 +70,12 @@ export function inWords(error) {
   return { message: error.reply?.message ?? String(error), hint: error.reply?.hint ?? "" };
 }
 
+/** The same as one text, with what to do about it. */
+export function reasonOf(error) {
+  const { message, hint } = inWords(error);
+  return [message, hint].filter(Boolean).join(" ");
+}
+
 const NEWEST = 100;      // pictures of a job that are shown: a folder may have thousands
 const job = (id) => `jobs/${encodeURIComponent(id)}`;
 

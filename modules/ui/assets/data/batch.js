@@ -3,7 +3,7 @@ import { h, t } from "../core/dom.js";
 import { notice, unnotice } from "../core/notices.js";
 import { isUpload, pictureData } from "../core/picture_data.js";
 import { saveAs } from "../core/save_as.js";
-import { inWords } from "../core/server.js";
+import { reasonOf } from "../core/server.js";
 import { comparison } from "./comparison.js";
 import { isEmpty } from "./edits.js";
 import { Rules } from "./rules.js";
@@ -70,8 +70,7 @@ export class DataBatch {
     try {
       await deed();
     } catch (error) {
-      const { message, hint } = inWords(error);
-      notice("data", [message, hint].filter(Boolean).join(" "), 8);
+      notice("data", reasonOf(error), 8);
     } finally {
       this.element.inert = false;
       this.follow();

@@ -3,7 +3,7 @@
 import { h, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { isUpload, pictureData } from "../core/picture_data.js";
-import { inWords } from "../core/server.js";
+import { reasonOf } from "../core/server.js";
 import { saveAs } from "../core/save_as.js";
 import { describingForm } from "./describing.js";
 import { editBetween, isEmpty } from "./edits.js";
@@ -139,8 +139,7 @@ export class DataEditor {
     try {
       await deed();
     } catch (error) {
-      const { message, hint } = inWords(error);
-      notice("data", [message, hint].filter(Boolean).join(" "), 8);
+      notice("data", reasonOf(error), 8);
     } finally {
       this.busy = false;
       this.follow();

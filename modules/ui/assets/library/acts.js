@@ -2,7 +2,7 @@
 import { h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { editButton, openEditor } from "../core/picture_data.js";
-import { inWords } from "../core/server.js";
+import { inWords, reasonOf } from "../core/server.js";
 import { saveAs } from "../core/save_as.js";
 import { forEditor, shelf } from "../core/shelf.js";
 import { sendToExtras, sendToImg2img, sendToTxt2img } from "../generation/send_to.js";
@@ -72,8 +72,7 @@ export class Acts {
       await this.library.changed();
       return done ?? {};
     } catch (error) {
-      const { message, hint } = inWords(error);
-      notice("library", [message, hint].filter(Boolean).join(" "));
+      notice("library", reasonOf(error));
       return null;
     }
   }

@@ -1,6 +1,6 @@
 // A picture made again from its data, and how far the new one is the same.
 import { h, t } from "../core/dom.js";
-import { inWords, server } from "../core/server.js";
+import { reasonOf, server } from "../core/server.js";
 import { shelf } from "../core/shelf.js";
 import { JobFeed } from "../generation/job_feed.js";
 
@@ -23,8 +23,7 @@ export class Again {
       if (record?.state === "done") return this.tell(picture, job, line);
       line.textContent = record?.error?.message ?? t("It was not made again.");
     } catch (error) {
-      const { message, hint } = inWords(error);
-      line.textContent = [message, hint].filter(Boolean).join(" ");
+      line.textContent = reasonOf(error);
     }
   }
 

@@ -1,7 +1,7 @@
 // The Library tab: every picture found again.
 import { debounced, facts, h, t } from "../core/dom.js";
 import { connected, notice } from "../core/notices.js";
-import { inWords } from "../core/server.js";
+import { reasonOf } from "../core/server.js";
 import { shelf } from "../core/shelf.js";
 import { browser } from "../core/storage.js";
 import { Acts } from "./acts.js";
@@ -250,7 +250,7 @@ export class LibraryPage {
       const { revision } = await shelf.change(which, patch);
       if (revision !== undefined) this.pictures.revision = revision;
     } catch (error) {
-      notice("library", [inWords(error).message, inWords(error).hint].filter(Boolean).join(" "));
+      notice("library", reasonOf(error));
       this.reload();
     }
     if (!which.pictures) this.reload();

@@ -1,7 +1,7 @@
 // The queue's list: pages of jobs, drawn so that what has not changed stays as it is.
 import { h, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
-import { inWords, server } from "../core/server.js";
+import { reasonOf, server } from "../core/server.js";
 import { editAgain } from "./edit.js";
 import { jobItem } from "./item.js";
 import { joined, movedBefore, UNFINISHED, waits, withMoved, withProgress } from "./order.js";
@@ -118,8 +118,7 @@ export class QueueList {
       await act();
       if (said) notice("queue", said, 3);
     } catch (error) {
-      const { message, hint } = inWords(error);
-      notice("queue", [message, hint].filter(Boolean).join(" "));
+      notice("queue", reasonOf(error));
     }
     await this.refresh();
   }

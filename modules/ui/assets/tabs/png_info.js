@@ -2,7 +2,7 @@
 import { byId, facts, h, openTab, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { pictureData } from "../core/picture_data.js";
-import { inWords, server } from "../core/server.js";
+import { reasonOf, server } from "../core/server.js";
 import { browser } from "../core/storage.js";
 import { DataBatch, sentPictures } from "../data/batch.js";
 import { presetFields } from "../data/edits.js";
@@ -78,8 +78,7 @@ async function showMany(gather) {
     manyShown(true);
     batch.show(pictures);
   } catch (error) {
-    const { message, hint } = inWords(error);
-    notice("data", [message, hint].filter(Boolean).join(" "), 8);
+    notice("data", reasonOf(error), 8);
   }
 }
 
@@ -136,10 +135,9 @@ async function attempt(mine, read, name) {
     editor.open(data, name ?? data.name);
   } catch (error) {
     if (mine !== turn) return;
-    const { message, hint } = inWords(error);
     shown = "";
     classList.remove("has-data", "has-editor");
-    byId("pnginfo_generation_info").replaceChildren(h("p.hint", {}, [message, hint].filter(Boolean).join(" ")));
+    byId("pnginfo_generation_info").replaceChildren(h("p.hint", {}, reasonOf(error)));
   }
 }
 
