@@ -8,6 +8,7 @@ const { quoted, termsOf, toggled, wordAt } = await import("../assets/library/sea
 const { dayInWords, monthsOf } = await import("../assets/library/days.js");
 const { generations } = await import("../assets/library/relatives.js");
 const { Selection } = await import("../assets/library/selection.js");
+const { Pictures } = await import("../assets/library/pictures.js");
 
 const SIZES = { tile: 100, gap: 10, heading: 40 };
 const days = [["a", 5], ["b", 1], ["c", 8]].map(([name, count]) => ({ name, title: name, count }));
@@ -99,4 +100,22 @@ test("a selection is some pictures or a whole search, and tells the server which
   chosen.toggle({ id: 7 });
   assert.deepEqual(chosen.which, { pictures: [7] });
   assert.equal(told, 5);
+});
+
+test("after one's own change all is known, unless an answer may be older or others have changed something too", async () => {
+  const sent = (revision) => async () => ({ revision });
+  const shown = () => Object.assign(new Pictures({ sort: "name" }, () => {}), { revision: 3 });
+  const quiet = shown();
+  assert.equal(await quiet.change(new Set([1]), {}, sent(4)), true);
+  assert.equal(quiet.revision, 4);
+  const news = shown();
+  assert.equal(await news.change(new Set([1]), {}, sent(5)), false);
+  assert.equal(news.revision, 3);
+  const before = Object.assign(shown(), { pending: 1 });
+  assert.equal(await before.change(new Set([1]), {}, sent(4)), false);
+  const meanwhile = shown();
+  assert.equal(await meanwhile.change(new Set([1]), {}, async () => {
+    meanwhile.begun += 1;
+    return { revision: 4 };
+  }), false);
 });

@@ -245,15 +245,13 @@ export class LibraryPage {
     const ids = new Set(which.pictures ?? []), shown = Object.fromEntries(
       Object.entries(patch).filter(([name]) => name === "favourite" || name === "rating"));
     this.selection.patch(ids, shown);
-    this.pictures.patch(ids, shown);
     try {
-      const { revision } = await shelf.change(which, patch);
-      if (revision !== undefined) this.pictures.revision = revision;
+      const whole = await this.pictures.change(ids, shown, () => shelf.change(which, patch));
+      if (!whole || !which.pictures) this.reload();
     } catch (error) {
       notice("library", reasonOf(error));
       this.reload();
     }
-    if (!which.pictures) this.reload();
     this.askSides();
     this.drawPanel();
   }

@@ -16,6 +16,7 @@ export class Pictures {
   /** wishes: { q, in, sort }; changed() is told whenever there is something new to show */
   constructor(wishes, changed) {
     Object.assign(this, { wishes, changed, pages: new Map(), wanted: new Set(), turn: 0, timer: 0 });
+    Object.assign(this, { begun: 0, pending: 0 });      // requests for pictures
     Object.assign(this, { known: false, total: 0, revision: null, sections: [], notes: [], error: null });
   }
 
@@ -108,7 +109,15 @@ export class Pictures {
     Object.assign(this, { known: true, total, revision, notes: notes ?? [], error: null });
   }
 
-  ask(offset) { return shelf.list({ ...this.wishes, offset, limit: PAGE }); }
+  async ask(offset) {
+    this.begun += 1;
+    this.pending += 1;
+    try {
+      return await shelf.list({ ...this.wishes, offset, limit: PAGE });
+    } finally {
+      this.pending -= 1;
+    }
+  }
 
   askDays() { return BY_DAY.includes(this.wishes.sort) ? shelf.days(this.whole) : []; }
 
@@ -151,6 +160,18 @@ export class Pictures {
       if (this.pages.size <= KEPT) break;
       this.pages.delete(old);
     }
+  }
+
+  /**
+   * Show a change at once, and send it. Resolves with whether what is shown is all that there is: not if an answer may
+   * be older than the change, or if the library has changed otherwise too.
+   */
+  async change(ids, shown, send) {
+    this.patch(ids, shown);
+    const { begun, pending } = this, { revision } = await send();
+    if (pending || begun !== this.begun || revision !== this.revision + 1) return false;
+    this.revision = revision;
+    return true;
   }
 
   /** What is known of some pictures is another now: shown at once. */
