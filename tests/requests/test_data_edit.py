@@ -124,3 +124,12 @@ def test_a_former_file_is_made_of_the_later_one_whatever_changed():
         former, later = first + image + first, second + image[: size // 2] + first[:9] + image[size // 2 :]
         delta = delta_of(former, later)
         assert undone(delta, later) == former and len(delta) < 2 * len(first) + 5000
+
+
+def test_what_is_kept_of_a_former_file_is_found_without_looking_through_the_later_one_for_each_part(monkeypatch):
+    """However little of the search is allowed, the end that both have costs nothing, and undoing is exact."""
+    monkeypatch.setattr("modules.base.delta.MOST_SCANNED", 0)
+    picture, other = bytes(range(256)) * 400, b"a text that goes " * 5000
+    delta = delta_of(other + picture, picture)
+    assert undone(delta, picture) == other + picture and len(delta) < 1000
+    assert undone(delta_of(picture + other, picture), picture) == picture + other
