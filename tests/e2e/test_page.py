@@ -565,3 +565,15 @@ def test_every_control_has_a_name(page: Page) -> None:
             .map((it) => it.outerHTML.slice(0, 120))
     """)
     assert nameless == []
+
+
+IDS_OF_A1111 = (
+    "footer sd_checkpoint_hash quicksettings txt2img_prompt_container txt2img_dimensions_row txt2img_gallery_container"
+    " image_buttons_txt2img txt2img_send_to_img2img txt2img_send_to_inpaint txt2img_send_to_extras txt2img_upscale"
+    " txt2img_generation_info_button generation_info_txt2img html_info_txt2img html_log_txt2img"
+)
+
+
+def test_other_scripts_find_the_ids_of_a1111s_page(page):
+    for name in IDS_OF_A1111.split():
+        assert page.locator(f"[id='{name}']").count() == 1, name

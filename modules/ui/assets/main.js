@@ -4,6 +4,7 @@ import { showProblems } from "./core/choices.js";
 import { byId, debounced, facts, pause } from "./core/dom.js";
 import "./core/dropdowns.js";
 import { startActions, startListening } from "./generation/actions.js";
+import { startPageAnchors } from "./generation/anchors.js";
 import { meetServer, watchServer } from "./generation/server_status.js";
 import { startTab } from "./generation/tab.js";
 import { waiting } from "./generation/tabs.js";
@@ -25,6 +26,7 @@ async function startPage() {
   showProblems(facts.start);
   startAccountMenu();
   startActions();
+  startPageAnchors();
   startDrops();
   pngInfo.startListening();
   startQueue();
@@ -51,6 +53,7 @@ function watchPage() {
   const look = debounced((changes) => {
     pngInfo.start();
     startSettings();
+    startPageAnchors();
     startMerger();
     for (const found of waiting()) begin(startTab(found, OWN[found]));
     window.easel.tell("update", changes);

@@ -14,7 +14,7 @@ from modules.ui.words import Words
 
 
 def prompts(tab: str, form: Form[Any]) -> None:
-    with gr.Column(elem_id=f"{tab}_toprow"):
+    with gr.Column(elem_id=f"{tab}_toprow"), gr.Column(elem_id=f"{tab}_prompt_container"):
         with gr.Column(elem_id=f"{tab}_prompt_row"):
             form.place("prompt")
             gr.HTML(elem_id=f"{tab}_token_counter", padding=False)
@@ -50,7 +50,7 @@ def size_and_batch(tab: str, form: Form[Any], words: Words) -> None:
         with gr.Column(elem_id=f"{tab}_column_size"):
             form.place("width", "height")
             form.place(*(name for name in ("scale_by",) if name in form.components))
-        with gr.Column(elem_classes="dimension-tools", min_width=0, scale=0):
+        with gr.Column(elem_id=f"{tab}_dimensions_row", elem_classes="dimension-tools", min_width=0, scale=0):
             tool(f"{tab}_res_switch_btn", "Swap width and height", "swap", words)
             if tab == "img2img":
                 tool(f"{tab}_detect_image_size_btn", "Take the picture's size", "ruler", words)
@@ -80,7 +80,8 @@ def refiner(tab: str, form: Form[Any], words: Words) -> None:
 
 def results(tab: str) -> None:
     with gr.Column(elem_id=f"{tab}_results"):
-        gr.HTML(elem_id=f"{tab}_gallery", padding=False)
+        with gr.Column(elem_id=f"{tab}_gallery_container"):
+            gr.HTML(elem_id=f"{tab}_gallery", padding=False)
         gr.HTML(elem_id=f"html_info_{tab}", padding=False)
 
 

@@ -6,6 +6,7 @@ import { Lost, server } from "../core/server.js";
 import { startPrompts } from "../prompt/boxes.js";
 import { startAccordions } from "./accordions.js";
 import { nameTools } from "./actions.js";
+import { startAnchors } from "./anchors.js";
 import { Form, formOf } from "./form.js";
 import { Job } from "./job.js";
 import { followChoice } from "./model_choice.js";
@@ -86,6 +87,7 @@ export async function startTab(name, own) {
   const tab = new GenerationTab(name);
   tabs.set(name, tab);
   tab.results.start();
+  startAnchors(tab);
   startOverrides(tab);
   if (hasPrompt(name)) {
     startPrompts(tab);
