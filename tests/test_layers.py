@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"base"},
@@ -29,8 +27,7 @@ DISTRIBUTION = {                                                                
 
 PROGRAM = sorted(path.relative_to(ROOT) for path in (ROOT / "modules").rglob("*.py"))
 PACKAGED = [path for path in PROGRAM if len(path.parts) > 2]
-per_packaged_file = pytest.mark.parametrize("path", PACKAGED, ids=str)
-per_file = pytest.mark.parametrize("path", [Path("webui.py"), *PROGRAM], ids=str)
+FILES = [Path("webui.py"), *PROGRAM]
 
 
 @cache
@@ -90,29 +87,47 @@ def loaded_with(path: Path) -> dict[str, list[Path]]:
     return found
 
 
-@per_packaged_file
-def test_imports_point_downwards(path):
-    mine = path.parts[1]
-    for other in sorted(imported_packages(path) - {mine}):
-        assert other in LEVEL, f"{path} imports modules.{other}: that is for extensions"
-        assert LEVEL[other] < LEVEL[mine], f"{path} imports {other}, which is not below {mine}"
+@cache
+def libraries(path: Path) -> frozenset[str]:
+    """First words of all that a file imports anywhere in it."""
+    return frozenset(name.split(".")[0] for name in imports(parsed(path), path, True))
 
 
-@per_packaged_file
-def test_every_package_has_a_layer(path):
-    assert path.parts[1] in LEVEL
+@cache
+def listed() -> frozenset[str]:
+    """Distributions of the requirements."""
+    texts = [(ROOT / name).read_text("utf-8") for name in ("requirements.txt", "requirements-gpu.txt")]
+    return frozenset(
+        re.match(r"[\w-]*", line)[0].replace("-", "_") for text in texts for line in text.splitlines()
+    )
 
 
-@per_packaged_file
-def test_a_library_stays_in_its_package(path):
-    libraries = {name.split(".")[0] for name in imports(parsed(path), path, True)}
-    assert not {library for library in libraries & ONLY_IN.keys() if path.parts[1] not in ONLY_IN[library]}
+def test_every_package_has_a_layer():
+    assert {path.parts[1] for path in PACKAGED} <= LEVEL.keys()
 
 
-@pytest.mark.parametrize("path", [path for path in PACKAGED if path.parts[1] in WITHOUT_TORCH], ids=str)
-def test_what_the_page_needs_loads_no_torch(path):
-    chain = loaded_with(path).get("torch")
-    assert chain is None, "torch is imported by " + " → ".join(map(str, chain))
+def test_imports_point_downwards():
+    """A package without a layer is for extensions alone."""
+    assert not [
+        f"{path} imports {other}, which is not below {path.parts[1]}"
+        for path in PACKAGED
+        for other in sorted(imported_packages(path) - {path.parts[1]})
+        if LEVEL.get(other, len(LAYERS)) >= LEVEL[path.parts[1]]
+    ]
+
+
+def test_a_library_stays_in_its_package():
+    assert not [
+        f"{path} imports {library}"
+        for path in PACKAGED
+        for library, packages in ONLY_IN.items()
+        if library in libraries(path) and path.parts[1] not in packages
+    ]
+
+
+def test_what_the_page_needs_loads_no_torch():
+    chains = [loaded_with(path).get("torch") for path in PACKAGED if path.parts[1] in WITHOUT_TORCH]
+    assert not ["torch is imported by " + " → ".join(map(str, chain)) for chain in chains if chain]
 
 
 def test_the_entry_loads_only_the_standard_library_until_it_has_its_environment():
@@ -120,29 +135,26 @@ def test_the_entry_loads_only_the_standard_library_until_it_has_its_environment(
         assert loaded_with(path).keys() <= {*sys.stdlib_module_names, "modules"}
 
 
-@per_file
-def test_every_library_is_in_the_requirements(path):
+def test_every_library_is_in_the_requirements():
     """Pinned, so that what is tested is what users get."""
-    lines = [
-        line
-        for name in ("requirements.txt", "requirements-gpu.txt")
-        for line in (ROOT / name).read_text("utf-8").splitlines()
+    assert not [
+        f"{path} imports {library}"
+        for path in FILES
+        for library in sorted(libraries(path) - sys.stdlib_module_names - {"modules"})
+        if DISTRIBUTION.get(library, library) not in listed()
     ]
-    listed = {re.match(r"[\w-]*", line)[0].replace("-", "_") for line in lines}
-    libraries = (
-        {name.split(".")[0] for name in imports(parsed(path), path, True)} - sys.stdlib_module_names - {"modules"}
-    )
-    assert {DISTRIBUTION.get(library, library) for library in libraries} <= listed
 
 
-@per_file
-def test_importing_a_file_does_nothing(path):
-    calls = [
-        node.lineno for node in parsed(path).body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+def test_importing_a_file_does_nothing():
+    assert not [
+        f"{path}:{node.lineno} calls something as it is imported"
+        for path in FILES
+        for node in parsed(path).body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ]
-    assert not calls, f"{path} calls something as it is imported, in lines {calls}"
 
 
-@per_file
-def test_nothing_is_global(path):
-    assert not [node.lineno for node in ast.walk(parsed(path)) if isinstance(node, ast.Global)]
+def test_nothing_is_global():
+    assert not [
+        f"{path}:{node.lineno}" for path in FILES for node in ast.walk(parsed(path)) if isinstance(node, ast.Global)
+    ]

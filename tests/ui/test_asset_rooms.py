@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-import pytest
-
 import modules
 from modules.ui.bundle import IMPORT, path_from
 from modules.ui.look import ASSETS
@@ -39,14 +37,14 @@ def imported(script: str) -> Iterator[str]:
         yield path_from(script, found[2])
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_a_script_imports_only_what_its_room_may(script):
-    mine = room_of(script)
-    strange = {other for other in imported(script) if room_of(other) not in MAY_IMPORT[mine] | {mine}}
-    assert not strange, (
-        f"{script} imports {', '.join(sorted(strange))}, but {mine} may import only "
-        f"{', '.join(sorted(MAY_IMPORT[mine])) or 'itself'}"
-    )
+def test_a_script_imports_only_what_its_room_may():
+    assert not [
+        f"{script} imports {other}, but {mine} may import only {', '.join(sorted(MAY_IMPORT[mine])) or 'itself'}"
+        for script in SCRIPTS
+        for mine in [room_of(script)]
+        for other in imported(script)
+        if room_of(other) not in MAY_IMPORT[mine] | {mine}
+    ]
 
 
 def test_the_rooms_form_no_circle_and_each_is_there():
@@ -71,11 +69,10 @@ SHEETS_AND_SCRIPTS = sorted(
 DATA = re.compile(r"""^\s*(?:--[\w-]+: url\(.*\);|(?:\w+: )?["'`].*["'`],?)$""")      # an icon, a path of one, a sentence
 
 
-@pytest.mark.parametrize("path", SHEETS_AND_SCRIPTS, ids=str)
-def test_no_line_of_a_script_or_style_sheet_is_too_long_to_be_read(path):
-    long = [
-        (number, line)
+def test_no_line_of_a_script_or_style_sheet_is_too_long_to_be_read():
+    assert not [
+        f"{path}:{number}"
+        for path in SHEETS_AND_SCRIPTS
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if len(line) > LONGEST_LINE and not DATA.match(line)
     ]
-    assert not long
