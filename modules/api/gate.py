@@ -1,7 +1,7 @@
 """The part of gradio that the page needs: its document, its code and its style sheets. All other routes are closed.
 
 Plain ASGI, between the door and gradio. gradio draws the page in the browser; it calls no function of ours, so it takes
-no values, keeps no files, has no queue and no sessions here.
+no values, keeps no files, has no queue and no sessions here. Functions of extensions are the exception (page_calls.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from modules.api.page_calls import CALLS_PREFIX, PageCalls
 from modules.api.routing import inner_path
 from modules.base.errors import NotFound
 
@@ -31,14 +32,18 @@ PASSED_HEADERS = frozenset(
 class Gate:
     """The ASGI application that passes reading requests to `page`, without query and cookies."""
 
-    def __init__(self, page: ASGIApp) -> None:
-        self.page = page
+    def __init__(self, page: ASGIApp, calls: PageCalls | None = None) -> None:
+        """calls: passes calls of extensions' functions; None if the page has none"""
+        self.page, self.calls = page, calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 4404})
             return
         path = inner_path(scope)
+        if self.calls and path.startswith(f"{CALLS_PREFIX}/"):
+            await self.calls(scope, receive, send)
+            return
         check_route(path, scope["method"])
         asked = {
             **scope,

@@ -41,6 +41,7 @@ from modules.api import (
     queue_keeping,
     reading,
     scripts,
+    static_files,
     worker,
 )
 from modules.api.access import refuse
@@ -68,6 +69,7 @@ FACES = (
     info,
     jobs,
     pictures,
+    static_files,
     page_start,
     queue,
     queue_keeping,

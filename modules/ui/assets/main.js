@@ -35,6 +35,7 @@ async function startPage() {
   watchPage();
   await begin(tab);
   watchServer();
+  await window.easel.beforeLoaded?.();      // where an extension is (a1111/main.js)
   document.documentElement.classList.add("easel-ready");
   window.easel.tell("loaded");
 }

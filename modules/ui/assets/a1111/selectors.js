@@ -1,0 +1,33 @@
+// gradioApp(): the page's element, with selectors of gradio 3 translated to what gradio 6 draws.
+
+/** Pattern → replacement; each is applied in turn. */
+const TRANSLATIONS = [
+  [/>\s*label\s*>\s*(textarea|input)\b/g, " label $1"],
+  [/(#tabs)\s*>\s*div\s*>\s*button\b/g, "$1 > .tab-wrapper [role=tab]"],
+  [/>\s*\.tab-nav\s*>\s*button\b/g, "> .tab-wrapper [role=tab]"],
+  [/>\s*\.tab-nav\b/g, "> .tab-wrapper > [role=tablist]"],
+  [/\.tab-nav\b/g, "[role=tablist]"],
+  [/(^|[\s>+~,(])\.svelte-\w+/g, "$1*"],
+  [/\.svelte-\w+/g, ""],
+];
+
+/** A selector as this page understands it. */
+export const translated = (selector) =>
+  TRANSLATIONS.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), String(selector));
+
+export function startSelectors() {
+  const app = document.querySelector("gradio-app") ?? document.body;
+  const { querySelector, querySelectorAll } = Element.prototype;
+  app.getElementById = (id) => document.getElementById(id);
+  app.querySelector = (selector) => querySelector.call(app, translated(selector));
+  app.querySelectorAll = (selector) => querySelectorAll.call(app, translated(selector));
+  window.gradioApp = () => app;
+  window.onUiUpdate(nameComponents);
+}
+
+/** gradio 3 marked each component with its kind: .gradio-textbox, .gradio-slider … */
+function nameComponents() {
+  for (const { type, props } of window.gradio_config.components) {
+    if (props.elem_id) document.getElementById(props.elem_id)?.classList.add(`gradio-${type}`);
+  }
+}

@@ -1,0 +1,56 @@
+"""Which files `file=` addresses may name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modules.app.served_files import SHOWN_PAGE_FILES, SHOWN_PICTURES, SHOWN_TEXTS, ServedFolder, served_file
+from modules.base.errors import NotFound
+
+FILES = (
+    "extensions/tags/javascript/tags.js", "extensions/tags/tags/words.csv", "extensions/tags/scripts/tags.py",
+    "extensions/tags/.git/config.json", "extensions/off/javascript/off.js", "outputs/a.png", "outputs/a.txt",
+    "outputs/#ünï code?.png", "config.json", "user.css", "tmp/list.txt", "tmp/page.html", "secret.png",
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for name in FILES:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "extensions/tags/away.png").symlink_to(tmp_path / "secret.png")
+    (tmp_path / "outputs/circle.png").symlink_to(tmp_path / "outputs/circle.png")
+    return tmp_path
+
+
+@pytest.fixture
+def folders(data: Path) -> list[ServedFolder]:
+    return [
+        ServedFolder(data / "extensions/tags", SHOWN_PICTURES | SHOWN_TEXTS | SHOWN_PAGE_FILES),
+        ServedFolder(data / "tmp", SHOWN_TEXTS),
+        ServedFolder(data / "user.css", frozenset({".css"})),
+        ServedFolder(data / "outputs", SHOWN_PICTURES),
+    ]
+
+
+@pytest.mark.parametrize("name", [
+    "extensions/tags/javascript/tags.js", "extensions/tags/tags/words.csv", "outputs/a.png", "user.css", "tmp/list.txt",
+    "outputs/#ünï code?.png", "extensions/tags/../../outputs/a.png",
+])
+def test_files_of_pages_and_pictures_are_served(data, folders, name):
+    for named in (name, str(data / name)):
+        assert served_file(named, data, folders) == (data / name).resolve()
+
+
+@pytest.mark.parametrize("name", [
+    "extensions/tags/scripts/tags.py", "extensions/tags/.git/config.json", "extensions/off/javascript/off.js",
+    "outputs/a.txt", "config.json", "tmp/page.html", "secret.png", "extensions/tags/away.png", "outputs/circle.png",
+    "outputs/../secret.png", "extensions/tags", "", ".", "..", "/etc/passwd", "a\0b", "x" * 5000, "outputs/none.png",
+])
+def test_nothing_else_is_and_nothing_is_told_of_it(data, folders, name):
+    with pytest.raises(NotFound, match="There is no such file, or it is not served."):
+        served_file(name, data, folders)
