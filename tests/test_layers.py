@@ -13,12 +13,13 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"base"},
     {"params", "prompts", "imaging", "settings", "sampling", "networks", "store"},
-    {"library", "metadata"}, {"models", "gallery"}, {"engine"}, {"app"}, {"requests"}, {"pipelines"}, {"worker"}, {"api", "ui"}, {"commands"},
+    {"library", "metadata"}, {"models", "gallery"}, {"engine"}, {"plugins"}, {"app"}, {"requests"}, {"pipelines"}, {"worker"},
+    {"api", "ui", "surface"}, {"commands"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}
 # the page comes up first
-WITHOUT_TORCH = {"base", "params", "prompts", "settings", "store", "library", "metadata", "gallery", "requests", "api", "ui", "commands"}
-ONLY_IN = {"diffusers": {"models"}, "transformers": {"models"}, "gradio": {"ui", "commands"}}
+WITHOUT_TORCH = {"base", "params", "prompts", "settings", "store", "library", "metadata", "gallery", "requests", "api", "ui", "plugins", "commands"}
+ONLY_IN = {"diffusers": {"models"}, "transformers": {"models"}, "gradio": {"ui", "plugins", "surface", "commands"}}
 DISTRIBUTION = {                                                                   # where it is not the import's name
     "argon2": "argon2_cffi", "PIL": "pillow", "yaml": "pyyaml", "zipstream": "zipstream_ng",
     # FastAPI's own words

@@ -22,6 +22,7 @@ from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile
 from modules.library.cards import Cards
 from modules.library.library import Library
+from modules.plugins.host import Host
 from modules.prompts.chunks import Tokenizer
 from modules.prompts.styles import StyleFiles
 from modules.prompts.wildcard_files import WildcardFiles
@@ -51,12 +52,14 @@ class App:
     galleries: Galleries = field(init=False)
     recorder: PictureRecorder = field(init=False)
     wildcards: WildcardFiles = field(init=False)
+    extensions: Host = field(init=False)
     _data: dict[str, AccountData] = field(default_factory=dict, repr=False)      # by account
 
     def __post_init__(self) -> None:
         self.queue = QueueControl(self.jobs)
         self.galleries = Galleries(self.flags.paths, self.jobs.store)
         self.recorder = PictureRecorder(self.galleries, self.jobs.store)
+        self.extensions = Host(self.flags.paths.extensions)
         self.wildcards = WildcardFiles(wildcard_folders(self.flags.paths))
 
     def data_of(self, owner: str) -> AccountData:

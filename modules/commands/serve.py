@@ -181,7 +181,9 @@ def told_if_failed(life: asyncio.Task[None]) -> None:
 
 async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        if not app.flags.nowebui:
+        if app.flags.nowebui:
+            await asyncio.to_thread(app.extensions.load, app)
+        else:
             built = await asyncio.to_thread(outcome, build_page, app)
             if isinstance(built, Exception):       # the API still works; the page shows the error
                 log.error("The page could not be built", exc_info=built)
@@ -207,6 +209,7 @@ def build_page(app: App) -> tuple[FastAPI, Gate]:
     """
     with uncollected("gradio"):
         gradio = import_gradio()
+        app.extensions.load(app)
 
         from modules.ui import look, page
 

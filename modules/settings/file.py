@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Lock
@@ -31,7 +31,8 @@ class SettingsFile:
         self._lock = Lock()
         self.problem = ""       # why the file's settings are not used, as a sentence
         self._damaged = False   # the file is set aside before another is written
-        # A1111's settings without effect here: kept, so that nothing is lost
+        self.declared: dict[str, Any] = {}      # settings that extensions have declared, and their defaults
+        # A1111's settings without effect here, and extensions': kept, so that nothing is lost
         self._foreign: dict[str, Any] = {}
         self._own: dict[str, Any] = {}      # settings that differ from the base
         self._known = Settings(), self._own, Settings()      # base settings, own settings, and both combined
@@ -50,22 +51,32 @@ class SettingsFile:
 
     @property
     def foreign(self) -> dict[str, Any]:
-        """A1111's settings without effect here, as they were set, or at their defaults."""
-        usual = self.base.foreign if self.base else A1111_SETTINGS
-        return {name: self._foreign.get(name, usual[name]) for name in A1111_SETTINGS}
+        """A1111's settings without effect here, and those of extensions, as they were set, or at their defaults."""
+        usual = self.base.foreign if self.base else self._usual_foreign
+        return {name: self._foreign.get(name, value) for name, value in usual.items()}
+
+    @property
+    def _usual_foreign(self) -> Mapping[str, Any]:
+        """The defaults of all settings that are not Easel's own."""
+        return self.base._usual_foreign if self.base else {**A1111_SETTINGS, **self.declared}
+
+    def declare(self, name: str, default: Any) -> None:
+        """Take an extension's setting into the list; Easel's own and A1111's of that name stay what they are."""
+        if name not in SETTING_NAMES and name not in A1111_SETTINGS:
+            self.declared[name] = default
 
     def change(self, /, **values: Any) -> Settings:
-        """Change some settings, also A1111's without effect, all or none, and write the file.
+        """Change some settings, also A1111's without effect and extensions', all or none, and write the file.
 
         Raises Invalid naming the field.
         """
         with self._lock:
-            base = self._base()
+            base, usual = self._base(), self._usual_foreign
             foreign = self._foreign | remembered(
-                {name: value for name, value in values.items() if name in A1111_SETTINGS}
+                {name: value for name, value in values.items() if name in usual}, usual
             )
             settings = change_settings(
-                self.current, {name: value for name, value in values.items() if name not in A1111_SETTINGS}
+                self.current, {name: value for name, value in values.items() if name not in usual}
             )
             own = {name: value for name, value in asdict(settings).items() if value != getattr(base, name)}
             self._write(own, foreign)

@@ -5,6 +5,7 @@ They are listed, accepted and stored, so that clients find them and a config.jso
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -268,16 +269,17 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 A1111_SETTINGS: Mapping[str, Any] = {name: value for section in SECTIONS.values() for name, value in section.items()}
 
 
-def remembered(values: Mapping[str, Any]) -> dict[str, Any]:
+def remembered(values: Mapping[str, Any], usual: Mapping[str, Any] = A1111_SETTINGS) -> dict[str, Any]:
     """Return the foreign settings among `values` that a request may change.
 
-    Raises Invalid naming the first one with a value that is impossible in A1111.
+    usual: their defaults, those of extensions' settings too
+    Raises Invalid naming the first one with a value that is impossible in A1111, or for its extension.
     """
     for name, value in values.items():
-        if not same_type(value, A1111_SETTINGS[name]):
+        if not same_type(value, usual[name]):
             raise Invalid(
                 f"The setting {name} cannot be {value!r:.80}.",
-                f"A1111 has {A1111_SETTINGS[name]!r:.80} there.",
+                f"{usual[name]!r:.80} is its default, and its value must be of that kind.",
                 field=name,
             )
         if strange := [
@@ -294,6 +296,8 @@ def remembered(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def same_type(value: Any, usual: Any) -> bool:
+    if usual is None or isinstance(usual, dict):        # only an extension's
+        return len(json.dumps(value)) <= MAX_SETTING
     if isinstance(usual, bool):
         return isinstance(value, bool)
     if isinstance(usual, int | float):

@@ -1,0 +1,250 @@
+"""The host of A1111's extensions: which there are, what they have registered, and the one door into their code."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from threading import Event, local
+from types import ModuleType
+from typing import Any
+
+from modules.base.border import outcome
+from modules.base.errors import WebUIError
+from modules.plugins.callbacks import Callbacks, ExtensionListener
+from modules.plugins.importing import SURFACE, Importing
+from modules.plugins.manifest import Extension, find_extensions, loading_order
+from modules.plugins.scripts import TABS, LoadedScript, instances, script_classes
+
+log = logging.getLogger(__name__)
+IN_USE, SWITCHED_OFF, UNUSABLE = "loaded", "off", "failed"       # states of an extension
+MOST_FAILURES = 3       # in a row; then an extension is switched off until the next start
+
+
+@dataclass
+class ExtensionState:
+    """An extension and what has become of it."""
+
+    extension: Extension
+    state: str = IN_USE
+    why: str = ""                   # it is off or has failed, as a sentence
+    seconds: dict[str, float] = field(default_factory=dict)     # spent in its code, by moment
+    failures: int = 0               # in a row
+    told: list[str] = field(default_factory=list)               # its errors, newest last, as sentences
+
+    @property
+    def name(self) -> str:
+        return self.extension.name
+
+
+class CallFailed(WebUIError):
+    """An extension's function that raised an error; `__cause__` is that error."""
+
+    status, code = 500, "extension_failed"
+
+
+class Host:
+    """All extensions of a process. Without a folder of an extension it imports nothing and has nothing to call."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.program: Any = None            # the App; in a worker's process what it has of one
+        self.extensions: list[ExtensionState] = []
+        self.callbacks = Callbacks()
+        self.importing = Importing(root)
+        self.modules: dict[Path, tuple[Extension, ModuleType]] = {}     # by script file, in order of loading
+        self.options: dict[str, Any] = {}   # settings that extensions have declared: name → A1111's OptionInfo
+        self.flags: dict[str, Any] = {}     # flags that extensions have declared, with their values
+        self.views: dict[str, Any] = {}     # what the surface has made for this host: opts, cmd_opts …
+        self.ready = Event()                # set once loading has ended
+        self._scripts: dict[str, list[LoadedScript]] = {tab: [] for tab in TABS}
+        self._calling = local()             # `.extension`: whose code this thread runs
+
+    # --- loading ---
+
+    def find(self, off: Callable[[Extension], str] = lambda extension: "") -> None:
+        """List the folders of extensions. off: why one is not to be loaded, as a sentence; "" if it is"""
+        self.extensions = []
+        for extension in find_extensions(self.root):
+            why = off(extension)
+            self.extensions.append(ExtensionState(extension, SWITCHED_OFF if why else IN_USE, why))
+
+    @property
+    def active(self) -> list[ExtensionState]:
+        """The extensions that are switched on and have not failed."""
+        return [each for each in self.extensions if each.state == IN_USE]
+
+    def load(self, program: Any) -> None:
+        """Import all active extensions, and make their scripts for each tab; an error is that extension's alone."""
+        try:
+            if not self.extensions:
+                self.find()
+            if self.active:
+                self._bind(program)
+                self._import_scripts()
+                self._register()
+        finally:
+            self.ready.set()
+
+    def unload(self) -> None:
+        """Call what wants to be called at the end, and forget everything; the surface has no host then."""
+        if self.program is None:
+            return
+        for listener in self.listeners("script_unloaded"):
+            self.told_call(listener.extension, "script_unloaded", listener.function)
+        self.callbacks.remove()
+        for each in (self.modules, self.views, self.options, self.flags):
+            each.clear()
+        self._scripts = {tab: [] for tab in TABS}
+        self.importing.remove()
+        surface("binding").unbind(self)
+        self.program = None
+        self.ready.clear()
+
+    def _bind(self, program: Any) -> None:
+        self.program = program
+        surface("binding").bind(self)
+        self.importing.install()
+
+    def _import_scripts(self) -> None:
+        order = loading_order(state.extension for state in self.active)
+        for path, why in order.refused.items():
+            self.fail(path.parents[1].name, why)
+        for file in order.files:
+            name = file.extension.name
+            try:
+                self.modules[file.path] = file.extension, self.call(name, "load", self.importing.load, file.path)
+            except CallFailed as error:
+                self._note_unloadable(name, f"{file.path.name} could not be loaded: {cause(error)}")
+        for state in self.active:
+            state.failures = 0
+            if state.why and not any(extension is state.extension for extension, _ in self.modules.values()):
+                self.fail(state.name, state.why)
+
+    def _note_unloadable(self, name: str, why: str) -> None:
+        """As in A1111, the other files of the extension are used."""
+        state = self.state_of(name)
+        state.why = f"{state.why} {why}".strip()
+
+    def _register(self) -> None:
+        """Call what registers settings, then make the scripts of both tabs and draw their controls unseen."""
+        for moment in ("before_ui", "ui_settings"):
+            for listener in self.listeners(moment):
+                self.told_call(listener.extension, moment, listener.function)
+        a1111 = surface("scripts")
+        for path, (extension, module) in self.modules.items():
+            for each in script_classes(module, a1111.Script):
+                for tab in TABS:
+                    how = each, extension.name, path, tab, a1111.AlwaysVisible
+                    loaded = self.told_call(extension.name, "script", instances, *how)
+                    self._scripts[tab].extend(loaded or ())
+        for tab in TABS:
+            self._number(tab)
+
+    def _number(self, tab: str) -> None:
+        """Draw the controls of a tab's scripts, always-on ones first, and give each its part of the arguments."""
+        scripts = sorted(self._scripts[tab], key=lambda each: not each.always_on)
+        begin = 1                       # the first argument is the chosen script
+        for each in scripts:
+            self.told_call(each.extension, "ui", each.draw_unseen)
+            begin = each.numbered(begin)
+        self._scripts[tab] = scripts
+
+    # --- what there is ---
+
+    def state_of(self, name: str) -> ExtensionState:
+        return next(each for each in self.extensions if each.name == name)
+
+    def scripts(self, tab: str) -> list[LoadedScript]:
+        """Return the scripts of a tab ("txt2img", "img2img") whose extensions are active: always-on ones first."""
+        names = {state.name for state in self.active}
+        return [each for each in self._scripts[tab] if each.extension in names]
+
+    def listeners(self, moment: str) -> list[ExtensionListener]:
+        """Return the active listeners of a moment of A1111's script_callbacks, such as "ui_tabs", in order."""
+        names = {state.name for state in self.active}
+        return [each for each in self.callbacks.listeners(moment) if each.extension in names]
+
+    def listen(self, moment: str, function: Callable[..., Any], name: str = "") -> None:
+        """Add a listener for the extension whose code this thread runs."""
+        self.callbacks.add(moment, ExtensionListener(function, self.calling, name))
+
+    @property
+    def calling(self) -> str:
+        """The name of the extension whose code this thread runs; "" if it runs none's."""
+        return getattr(self._calling, "extension", "")
+
+    # --- the door ---
+
+    def call(self, extension: str, moment: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run an extension's function; every call into extensions' code is made here.
+
+        Returns what the function returns. Raises CallFailed, which names extension and moment; it is logged, and three
+        in a row switch the extension off until the next start. What Easel refuses (WebUIError) counts as a failure too.
+        """
+        state = self.state_of(extension)
+        began = time.monotonic()
+        with self._inside(extension):
+            found = outcome(staying, partial(function, *args, **kwargs))
+        state.seconds[moment] = state.seconds.get(moment, 0.0) + time.monotonic() - began
+        if isinstance(found, Exception):
+            self._failed(state, moment, found)
+            raise CallFailed(f"The extension {extension} failed in {moment}: {error_text(found)}") from found
+        state.failures = 0
+        return found
+
+    def told_call(self, extension: str, moment: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """`call` for callers that go on without the result: None after a failure."""
+        try:
+            return self.call(extension, moment, function, *args, **kwargs)
+        except CallFailed:
+            return None
+
+    def fail(self, extension: str, why: str) -> None:
+        """Take an extension out of use until the next start."""
+        state = self.state_of(extension)
+        state.state, state.why = UNUSABLE, why
+        log.error("The extension %s is not used: %s", extension, why)
+
+    @contextmanager
+    def _inside(self, extension: str) -> Iterator[None]:
+        outer, self._calling.extension = self.calling, extension
+        try:
+            yield
+        finally:
+            self._calling.extension = outer
+
+    def _failed(self, state: ExtensionState, moment: str, error: BaseException) -> None:
+        state.failures += 1
+        state.told.append(f"{moment}: {error_text(error)}")
+        log.error("The extension %s failed in %s", state.name, moment, exc_info=error)
+        if state.failures >= MOST_FAILURES and state.state == IN_USE and moment != "load":
+            self.fail(state.name, f"It failed {MOST_FAILURES} times in a row, last in {moment}: {error_text(error)}")
+
+
+def surface(name: str) -> Any:
+    """Return a module of A1111's surface; importing one is left until there is an extension."""
+    return importlib.import_module(f"{SURFACE}.{name}")
+
+
+def staying(function: Callable[[], Any]) -> Any:
+    """Call it; raises RuntimeError where it ends the program."""
+    try:
+        return function()
+    except SystemExit as error:
+        raise RuntimeError(f"It would end the program ({error.code}).") from error
+
+
+def error_text(error: BaseException) -> str:
+    """Return an error as a person reads it."""
+    text = str(error).strip()
+    return text if isinstance(error, WebUIError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def cause(error: CallFailed) -> str:
+    return error_text(error.__cause__ or error)

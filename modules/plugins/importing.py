@@ -1,0 +1,222 @@
+"""How modules of extensions are imported: with A1111's surface as their `modules`; nothing changes for others.
+
+A finder takes every module whose file lies below a folder of an extension. Its loader gives the module a dictionary of
+builtins of its own, whose `__import__` answers some names from `GIVEN`: gradio in its version 3's habits, `modules`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from threading import local
+from types import CodeType, ModuleType
+from typing import Any
+
+from modules.plugins.hollow import HOLLOW_PACKAGES, HollowModule, hollow
+
+SURFACE = "modules.surface"         # the package of what extensions know as `modules`
+HOME = "easel_extensions"           # the package under which their scripts are in `sys.modules`
+SHARED_PACKAGES = ("scripts", "extensions")     # A1111's folders that are packages over all extensions
+
+# the first part of a name that extension modules import → the module of ours that answers for it
+GIVEN: Mapping[str, str] = {
+    "modules": SURFACE,
+    "launch": f"{SURFACE}.launch",
+}
+
+
+class Importing:
+    """The finder of extensions' modules, in `sys.meta_path` from `install` to `remove`."""
+
+    def __init__(self, root: Path) -> None:
+        """root: the folder of all extensions"""
+        self.root = root.resolve()
+        self.folders: list[Path] = []           # of those that have been loaded, in order
+        self.current = local()                  # `.folder`: of the extension that this thread loads
+        self._before: set[str] = set()          # names in sys.modules that are not the extensions'
+
+    def install(self) -> None:
+        """Begin to answer. The finder stands before the usual one, which it asks itself."""
+        self._before = set(sys.modules)
+        place = next((i for i, finder in enumerate(sys.meta_path) if finder is PathFinder), len(sys.meta_path))
+        sys.meta_path.insert(place, self)
+        for name in SHARED_PACKAGES:
+            sys.modules.setdefault(name, shared_package(name))
+        shared = sys.modules["extensions"]
+        shared.__path__ = [str(self.root)]
+
+    def remove(self) -> None:
+        """Stop to answer, and forget the modules of all extensions."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        for name in [name for name, module in sys.modules.items() if self.is_theirs(module)]:
+            del sys.modules[name]
+        for name in SHARED_PACKAGES:
+            if name not in self._before:
+                sys.modules.pop(name, None)
+        taken = {str(folder) for folder in self.folders}
+        sys.path[:] = [entry for entry in sys.path if entry not in taken]
+        self.folders.clear()
+
+    def is_theirs(self, module: ModuleType | None) -> bool:
+        file = getattr(module, "__file__", None)
+        return isinstance(file, str) and self.has(file)
+
+    def has(self, file: str) -> bool:
+        return file.startswith(f"{self.root}/") or Path(file).is_relative_to(self.root)
+
+    @contextmanager
+    def loading(self, folder: Path) -> Iterator[None]:
+        """Look in an extension's folder first, in this thread, while the extension is loaded; later last, in all."""
+        self.current.folder = folder
+        if folder not in self.folders:
+            self.folders.append(folder)
+            sys.path.append(str(folder))
+            sys.modules["scripts"].__path__.append(str(folder / "scripts"))
+        try:
+            yield
+        finally:
+            self.current.folder = None
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where a module is, as the usual finder does; those of extensions with a loader of their own."""
+        spec = None
+        if folder := getattr(self.current, "folder", None):
+            if path is None:
+                spec = PathFinder.find_spec(name, [str(folder)])
+            elif name.startswith("scripts."):
+                spec = PathFinder.find_spec(name, [str(folder / "scripts")])
+        if spec is None or spec.origin is None:         # None: a folder without __init__.py, which may be elsewhere too
+            spec = PathFinder.find_spec(name, path, target) or spec
+        if spec and spec.origin and isinstance(spec.loader, SourceFileLoader) and self.has(spec.origin):
+            spec.loader = ExtensionLoader(spec.name, spec.origin)
+        return spec
+
+    def load(self, path: Path) -> ModuleType:
+        """Import an extension's file as a script, under a name that no other file has; raises what it raises."""
+        folder = path.parents[1]
+        name = f"{HOME}.{folder.name}.{path.stem}"
+        spec = importlib.util.spec_from_file_location(name, path, loader=ExtensionLoader(name, str(path)))
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        with ExitStack() as undo, self.loading(folder):
+            undo.callback(sys.modules.pop, name)
+            spec.loader.exec_module(module)
+            undo.pop_all()
+        if path.parent.name == "scripts":               # where other scripts look for it
+            sys.modules[f"scripts.{path.stem}"] = module
+        return module
+
+
+def shared_package(name: str) -> ModuleType:
+    """Return a package without a file, over folders that are added to its path."""
+    package = ModuleType(name)
+    package.__path__ = []
+    return package
+
+
+class ExtensionLoader(SourceFileLoader):
+    """The loader of an extension's module: its `import` statements go through `given_import`."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__builtins__"] = {**vars(builtins), "__import__": given_import}
+        super().exec_module(module)
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the source; nothing is written beside it."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+class SurfaceModule(ModuleType):
+    """A module of the surface: names that A1111's has and ours has not are hollow."""
+
+    def __getattr__(self, name: str) -> Any:
+        said = self.__name__.replace(SURFACE, "modules", 1)
+        if name in a1111_names().get(said.partition(".")[2], ()):
+            return hollow(f"{said}.{name}")
+        raise AttributeError(f"module {said!r} has no attribute {name!r}")
+
+
+@cache
+def a1111_names() -> Mapping[str, frozenset[str]]:
+    """Return the names in each module of A1111 1.10.1, by the module's name below `modules`."""
+    text = (Path(__file__).parents[1] / "surface" / "a1111_names.txt").read_text("utf-8")
+    lines = (line.partition(":") for line in text.splitlines())
+    return {name: frozenset(names.split()) for name, _, names in lines}
+
+
+def given_import(
+    name: str,
+    globals: Mapping[str, Any] | None = None,  # noqa: A002  Python's names
+    locals: Mapping[str, Any] | None = None,  # noqa: A002
+    fromlist: Sequence[str] | None = (), level: int = 0,
+) -> ModuleType:
+    """What extension modules have as `__import__`: names in `GIVEN` are answered by ours."""
+    root = name.partition(".")[0]
+    if level or not (root in GIVEN or root in HOLLOW_PACKAGES and is_missing(root)):
+        return importer()(name, globals, locals, fromlist or (), level)
+    module = given_module(name)
+    for part in fromlist or ():
+        if part != "*" and not hasattr(module, part):
+            given_part(module, f"{name}.{part}")
+    return module if fromlist else given_module(root)
+
+
+def given_part(module: ModuleType, name: str) -> None:
+    """Give a module its part of that name, if that is a module too."""
+    try:
+        setattr(module, name.rpartition(".")[2], given_module(name))
+    except ModuleNotFoundError:
+        return      # so the import fails as Python has it: cannot import name
+
+
+def given_module(name: str) -> ModuleType:
+    """Return what extension modules get for the module of that name; raises ModuleNotFoundError with that name."""
+    root, _, rest = name.partition(".")
+    if root in HOLLOW_PACKAGES:
+        return hollow_module(name)
+    full = ".".join(filter(None, (GIVEN[root], rest)))
+    try:
+        module = importlib.import_module(full)
+    except ModuleNotFoundError as error:
+        if not error.name or not full.startswith(error.name):
+            raise
+        if root == "modules" and rest in a1111_names():
+            return hollow_module(name)
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name) from None
+    if root == "modules" and type(module) is ModuleType:
+        module.__class__ = SurfaceModule
+    if rest:
+        setattr(given_module(name.rpartition(".")[0]), rest.rpartition(".")[2], module)
+    return module
+
+
+@cache
+def hollow_module(name: str) -> ModuleType:
+    """Return the hollow module of that name, which its package has as a part."""
+    root, _, rest = name.partition(".")
+    module = HollowModule(name, a1111_names().get(rest) if root == "modules" else None)
+    if rest:
+        setattr(given_module(name.rpartition(".")[0]), rest.rpartition(".")[2], module)
+    return module
+
+
+@cache
+def is_missing(package: str) -> bool:
+    """Return whether a package is not installed."""
+    return importlib.util.find_spec(package) is None
+
+
+def importer() -> Callable[..., ModuleType]:
+    return builtins.__import__

@@ -1,0 +1,80 @@
+"""Scripts of extensions: their classes, an instance for each tab, and the arguments that their controls stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+TABS = ("txt2img", "img2img")
+
+
+@dataclass
+class LoadedScript:
+    """An instance of an extension's `Script` in one tab."""
+
+    script: Any                     # of the surface's `scripts.Script`
+    extension: str                  # the folder's name
+    tab: str
+    title: str
+    always_on: bool
+    controls: list[Any] = field(default_factory=list)       # gradio components, in the order of the arguments
+    args_from: int = 0              # its part of all arguments of the tab: args[args_from:args_to]
+    args_to: int = 0
+
+    def draw(self) -> list[Any]:
+        """Make its controls where the caller's gradio layout stands, and return them; raises what it raises."""
+        controls = self.script.ui(self.script.is_img2img)
+        self.controls = list(controls) if isinstance(controls, list | tuple) else [controls] if controls else []
+        self.script.controls = self.controls
+        return self.controls
+
+    def draw_unseen(self) -> None:
+        """Make its controls in a page that nobody sees: for the number of arguments, their names and defaults."""
+        from modules.plugins.gradio3 import unseen_page
+
+        with unseen_page():
+            self.draw()
+
+    def numbered(self, begin: int) -> int:
+        """Set its part of the arguments; returns where the next script's begins."""
+        self.args_from, self.args_to = begin, begin + len(self.controls)
+        self.script.args_from, self.script.args_to = self.args_from, self.args_to
+        return self.args_to
+
+    @property
+    def defaults(self) -> list[Any]:
+        """The arguments that its controls stand for as they are drawn, as `ui`'s functions get them."""
+        from modules.plugins.gradio3 import default_value
+
+        return [default_value(control) for control in self.controls]
+
+
+def script_classes(module: ModuleType, base: type) -> Iterator[type]:
+    """Yield the subclasses of `base` in a module's namespace, also those it has imported."""
+    seen: set[type] = set()
+    for each in list(vars(module).values()):
+        if isinstance(each, type) and issubclass(each, base) and each is not base and each not in seen:
+            seen.add(each)
+            yield each
+
+
+def instances(kind: type, extension: str, path: Path, tab: str, always_visible: object) -> list[LoadedScript]:
+    """Make a tab's instance of a script class; none if the script does not show itself there.
+
+    always_visible: what `show` returns for a script that is always on
+    """
+    script: Any = kind()
+    script.filename = str(path)
+    script.is_img2img = tab == "img2img"
+    script.is_txt2img = not script.is_img2img
+    script.tabname = tab
+    shown = script.show(script.is_img2img)
+    if not shown:
+        return []
+    always_on = shown is always_visible
+    title = str(script.title())
+    script.alwayson, script.name = always_on, title.lower()
+    return [LoadedScript(script, extension, tab, title, always_on)]
