@@ -61,16 +61,15 @@ def code(value: Any) -> str:
 
 def settings() -> str:
     params, usual = declared_params(Settings), defaults(Settings)
-    sections = dict.fromkeys(param.section for param in params.values())
     parts = []
-    for section in sections:
+    for section, title in TITLES.items():
         rows = [
             (param.label, f"`{name}`", code(usual[name]), param.help)
             for name, param in params.items()
             if param.section == section
         ]
         parts.append(
-            f"### {TITLES.get(section, section)}\n\n{table(('setting', 'name', 'default', 'what it does'), rows)}"
+            f"### {title}\n\n{table(('setting', 'name', 'default', 'what it does'), rows)}"
         )
     return "\n".join(parts)
 

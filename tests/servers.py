@@ -50,7 +50,7 @@ def serving(
         app.models.checkpoints.hashed(checkpoint)      # else its title would change once the worker has read it
     sock = listen("127.0.0.1", 0)
     address = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    server = Server(server_config(application(app, address), parsed), app.jobs.stop_watching)
+    server = Server(server_config(application(app, address), parsed), app.jobs.unfinished.stop_watching)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     with httpx.Client(base_url=address, timeout=120) as client:

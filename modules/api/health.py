@@ -75,7 +75,7 @@ class Figures:
     def _of_jobs(self) -> Iterator[Any]:
         from prometheus_client.core import GaugeMetricFamily
 
-        unfinished, in_hand = len(self.jobs.live), len(self.jobs.in_hand())
+        unfinished, in_hand = len(self.jobs.unfinished.live), len(self.jobs.unfinished.in_hand())
         states = {"waiting": max(0, unfinished - in_hand), "in_hand": in_hand}
         jobs = GaugeMetricFamily("easel_jobs", "Unfinished jobs, by what becomes of them now.", labels=["state"])
         for state, number in states.items():
@@ -85,7 +85,7 @@ class Figures:
         for state, number in self.jobs.store.state_counts().items():
             recorded.add_metric([state], number)
         yield recorded
-        pictures = sum(job.left for device in (True, False) for job in self.jobs.queue_order(device))
+        pictures = sum(job.left for device in (True, False) for job in self.jobs.unfinished.queue_order(device))
         yield GaugeMetricFamily("easel_queue_pictures", "Pictures that unfinished jobs have yet to make.", pictures)
 
     def _since_start(self) -> Iterator[Any]:

@@ -96,12 +96,12 @@ def routes(app: App) -> APIRouter:
         def look() -> dict[str, Any]:
             return job_json(app, app.jobs.brief(found, account_name, newest or None))
 
-        return event_response(app, account_name, job_events(app.jobs, found, look))
+        return event_response(app, account_name, job_events(app.jobs.unfinished, found, look))
 
     @api.get("/jobs/{job}/preview")
     def preview(job: Id, request: Request) -> Response:
         """The newest preview of the job, JPEG."""
-        live = app.jobs.live.get(app.jobs.brief(job, owner(request)).id)
+        live = app.jobs.unfinished.live.get(app.jobs.brief(job, owner(request)).id)
         if live is None or not live.preview:
             raise UnknownName("preview", job, [])
         return Response(live.preview, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
@@ -119,7 +119,7 @@ def routes(app: App) -> APIRouter:
 
 def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]:
     """Return a job for the page and for programs; `brief` leaves out each picture's generation data."""
-    live, waiting = app.jobs.live.get(record.id), app.queue.waiting(record)
+    live, waiting = app.jobs.unfinished.live.get(record.id), app.queue.waiting(record)
     base = f"/easel/v1/jobs/{record.id}"
     return {
         "id": record.id,

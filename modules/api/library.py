@@ -189,4 +189,4 @@ def library_events(app: App, gallery: Gallery, limit: int) -> AsyncIterator[str]
             "revision": gallery.index.revision, "indexing": {"done": indexing.done, "total": indexing.total}
         }, False
 
-    return record_events(gallery.watch, read, lambda: app.jobs.stopping, LIBRARY_EVENT_SECONDS, limit)
+    return record_events(gallery.watch, read, lambda: app.jobs.unfinished.stopping, LIBRARY_EVENT_SECONDS, limit)

@@ -36,7 +36,7 @@ def routes(app: App) -> APIRouter:
             "model": {"loading": state.loading, "loaded": state.loaded, "error": state.error},
             "worker": {"phase": app.jobs.status.health.phase, "retry": math.ceil(app.jobs.status.retry_in)},
             "keeper": account(request).role >= Role.ADMINISTRATOR,
-            "queue": len(app.jobs.running()),
+            "queue": len(app.jobs.unfinished.running()),
             "mine": len(app.queue.unfinished(owner(request))),
             "queue_mode": app.jobs.mode,
             "sound": sound_volume(app, app.data_of(owner(request)).settings.current),

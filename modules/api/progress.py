@@ -53,7 +53,7 @@ def routes(app: App) -> APIRouter:
 
     @api.get("/internal/pending-tasks", include_in_schema=False)
     def pending_tasks(request: Request) -> dict[str, Any]:
-        waiting = app.jobs.running(owner(request))
+        waiting = app.jobs.unfinished.running(owner(request))
         return {"size": len(waiting), "tasks": list(map(job_name, waiting))}
 
     return api
@@ -63,11 +63,11 @@ def jobs_meant(app: App, request: Request, job: str) -> list[str]:
     """Return the named job, or the caller's oldest. Raises UnknownName for another owner's."""
     if job:
         return [app.jobs.brief(job, owner(request)).id]
-    return app.jobs.running(owner(request))[:1]
+    return app.jobs.unfinished.running(owner(request))[:1]
 
 
 def progress_of(app: App, job: str, preview: bool) -> dict[str, Any]:
-    live = app.jobs.live.get(job)
+    live = app.jobs.unfinished.live.get(job)
     picture = base64.b64encode(live.preview).decode() if live and preview and live.preview else None
     return {
         "progress": live.fraction if live else float(bool(job)),      # a job of that id has ended
@@ -95,7 +95,7 @@ def internal(app: App, body: TaskProgress, owner: str) -> dict[str, Any]:
         record = app.jobs.brief(body.id_task, owner)
     except UnknownName:
         return {"active": False, "queued": False, "completed": False, "textinfo": "Unknown task"}
-    live = app.jobs.live.get(record.id)
+    live = app.jobs.unfinished.live.get(record.id)
     preview = live.preview if live and body.live_preview and live.previews != body.id_live_preview else None
     return {
         "active": live is not None and live.began is not None,

@@ -19,9 +19,10 @@ def queue_events(app: App, account: Account, limit: int = 0) -> AsyncIterator[st
 
     limit: the number of events, 0 without end
     """
+    unfinished = app.jobs.unfinished
     return record_events(
-        app.jobs.watch_queue, lambda: (queue_state(app, account), False), lambda: app.jobs.stopping, SHORTEST_SECONDS,
-        limit,
+        unfinished.watch_queue, lambda: (queue_state(app, account), False), lambda: unfinished.stopping,
+        SHORTEST_SECONDS, limit,
     )
 
 
@@ -30,7 +31,7 @@ def queue_state(app: App, account: Account) -> dict[str, Any]:
     owner = account.name
     at_work = app.queue.unfinished(owner, (RUNNING,))
     return {
-        "revision": app.jobs.revision,
+        "revision": app.jobs.unfinished.revision,
         "mode": app.jobs.mode,
         "keeper": account.role >= Role.ADMINISTRATOR,      # may they change the mode?
         "accounts": not account.is_local,
@@ -41,7 +42,7 @@ def queue_state(app: App, account: Account) -> dict[str, Any]:
 
 
 def job_progress(app: App, job: str) -> dict[str, Any]:
-    live = app.jobs.live.get(job)
+    live = app.jobs.unfinished.live.get(job)
     if live is None:
         return {"id": job}
     return {

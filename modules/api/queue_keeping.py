@@ -43,7 +43,7 @@ def routes(app: App) -> APIRouter:
 
 def anonymous_json(app: App, record: JobRecord) -> dict[str, Any]:
     """Return a job for the administrator: its owner and size, without content."""
-    live, waiting = app.jobs.live.get(record.id), app.queue.waiting(record)
+    live, waiting = app.jobs.unfinished.live.get(record.id), app.queue.waiting(record)
     return {
         "id": record.id, "owner": record.owner, "kind": record.kind, "state": record.state, "paused": record.paused,
         "asked": live.pictures if live else record.asked, "made": record.made, "created": record.created,

@@ -19,7 +19,7 @@ async def ended(jobs: Jobs, job: str) -> JobRecord:
             loop.call_soon_threadsafe(done.set)
 
     try:
-        await asyncio.to_thread(jobs.when_ended, job, tell)
+        await asyncio.to_thread(jobs.unfinished.when_ended, job, tell)
         await done.wait()
     except asyncio.CancelledError as error:  # the server stops and waits for nobody
         raise Stopping(

@@ -11,15 +11,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from threading import Condition, Lock
+from dataclasses import asdict, dataclass, replace
+from threading import Lock
 from typing import Any
 
-from modules.app.fair_queue import FairQueue, LimitsOf, QueuedJob, QueuePlace
-from modules.app.live_job import Live, Unrecorded
+from modules.app.fair_queue import LimitsOf, QueuedJob
+from modules.app.live_job import Unrecorded
 from modules.app.quota import QUOTA_SECONDS, check_pictures, check_work
 from modules.app.tally import Tally
-from modules.app.throughput import Throughput
+from modules.app.unfinished import UnfinishedJobs
 from modules.app.work import picture_work
 from modules.app.worker_status import WorkerStatus
 from modules.base.accounts import Account
@@ -40,7 +40,6 @@ from modules.settings.options import Settings
 from modules.settings.queue_limits import QueueLimits
 from modules.store.jobs import (
     FAILED,
-    IMAGE,
     INTERRUPTED,
     PICTURES,
     RUNNING,
@@ -58,45 +57,57 @@ OPEN, PAUSED, DRAINING = "open", "paused", "draining"      # the queue as a whol
 QUEUE_MODES = (OPEN, PAUSED, DRAINING)
 
 
+@dataclass(frozen=True)
+class JobProcess:
+    """The process that asks for jobs: its mark in their records, "" for the server, and whether another still runs."""
+
+    mark: str = ""
+    is_alive: Callable[[str], bool] = lambda mark: False
+
+
+@dataclass(frozen=True)
+class ResolvedRequest:
+    """A request that leaves nothing to chance, as it is recorded; task_id: an id of the caller's own, "" draws one."""
+
+    kind: str
+    params: Mapping[str, Any]
+    settings: Settings
+    save: bool = True
+    task_id: str = ""
+
+
 class Jobs:
-    """All jobs: submit, follow, interrupt. Any thread may call any method; the worker's events arrive at `hear`."""
+    """All jobs: submit, interrupt, look up. Any thread may call any method; the worker's events arrive at `hear`."""
 
     def __init__(
         self,
         store: JobStore,
-        process: str = "",
-        is_alive: Callable[[str], bool] = lambda process: False,
+        process: JobProcess = JobProcess(),
         needs_device: Callable[[str], bool] = lambda kind: True,
         on_output: Callable[[str, OutputRecord], None] = lambda job, output: None,
         hooks: Hooks | None = None,
     ) -> None:
-        """process: the mark of this process's jobs, "" for the server's; is_alive: is that process still running?
+        """needs_device: do jobs of that kind need the device?
 
-        needs_device: do jobs of that kind need the device?
         on_output: called with a job and each of its outputs, before the job's end is told
         """
-        self.store, self.process, self.is_alive = store, process, is_alive
+        self.store, self.process = store, process
         self.needs_device, self.on_output, self.hooks = needs_device, on_output, hooks or Hooks()
         self.worker: Worker | None = None
         self.status = WorkerStatus(self.hooks)
-        self.stopping = False                         # watchers end now
         self.limits: LimitsOf = lambda role: QueueLimits()      # of a role
-        self.mode = (not process and store.queue_mode()) or OPEN      # the server's; a terminal has a queue of its own
-        self.live: dict[str, Live] = {}               # in the order they were asked for
+        # the server's; a terminal has a queue of its own
+        self.mode = (not process.mark and store.queue_mode()) or OPEN
+        self.unfinished = UnfinishedJobs(self._limits_of)
         self.notes: SavingNotes | None = None         # of named and unrecorded pictures, where there are files
-        self.throughput, self.tally = Throughput(), Tally()
-        # the queues of jobs that need the device, and of those that run beside it
-        self.queues = {True: FairQueue(self._limits_of, 1), False: FairQueue(self._limits_of, 1)}
-        self.revision = 0                             # counts changes of which jobs there are, their states and order
-        self.queue_watchers: list[Callable[[], object]] = []      # called whenever anything has changed
-        self.changed = Condition()                    # held while `live` and `queues` are looked at or changed, briefly
+        self.tally = Tally()
         self._asking = Lock()                         # jobs are recorded and handed over one by one, in one order
         self._due = False                             # a hand-over is due
         self._unrecorded: dict[str, Unrecorded] = {}
         self._hear: dict[type, Callable[[Any], None]] = {
             events.Started: self._started,
-            events.Progress: self._progress,
-            events.Preview: self._preview,
+            events.Progress: self.unfinished.progress,
+            events.Preview: self.unfinished.preview,
             events.Made: self._made,
             events.Warned: self._warned,
             events.Ended: self._ended,
@@ -116,7 +127,7 @@ class Jobs:
         with self.asked():
             self.worker = worker
             for record in self.store.unfinished():
-                if record.id not in self.live and resume and not self.is_alive(record.process):
+                if record.id not in self.unfinished.live and resume and not self.process.is_alive(record.process):
                     error = outcome(self._resume, record)
                     if error:
                         log.error("Job %s cannot be resumed", record.id, exc_info=error)
@@ -133,24 +144,21 @@ class Jobs:
             log.info("Resuming job %s", record.id)
             self._enqueue(record)
 
-    def submit(
-        self, kind: str, params: Mapping[str, Any], settings: Settings, account: Account, save: bool = True,
-        task_id: str = "",
-    ) -> str:
+    def submit(self, asked: ResolvedRequest, account: Account) -> str:
         """Record a job and queue it; returns its id. Raises Invalid if the id is taken, Draining or OverQuota."""
-        work = picture_work(params) * pictures_of(params) if self.needs_device(kind) else 0.0
+        pictures = pictures_of(asked.params)
         record = JobRecord(
-            own_job_id(task_id, account.name) if task_id else f"task({secrets.token_hex(16)})",
+            own_job_id(asked.task_id, account.name) if asked.task_id else f"task({secrets.token_hex(16)})",
             account.name,
-            kind,
-            params,
-            asdict(settings),
-            save,
+            asked.kind,
+            asked.params,
+            asdict(asked.settings),
+            asked.save,
             created=time.time(),
-            process=self.process,
-            asked=pictures_of(params),
+            process=self.process.mark,
+            asked=pictures,
             role=account.role.name.lower(),
-            work=work,
+            work=picture_work(asked.params) * pictures if self.needs_device(asked.kind) else 0.0,
         )
         with self.asked():
             self._check_taken(record)
@@ -158,10 +166,10 @@ class Jobs:
                 place = self.store.add(record)
             except sqlite3.IntegrityError as error:
                 raise Invalid(
-                    f"There is a job {task_id!r} already.", "Choose another task id, or none.", "force_task_id"
+                    f"There is a job {asked.task_id!r} already.", "Choose another task id, or none.", "force_task_id"
                 ) from error
             self._enqueue(replace(record, place=place))
-        self._tell_queue()
+        self.unfinished.tell_queue()
         return record.id
 
     def get(self, job: str, owner: str | None = None) -> JobRecord:
@@ -183,68 +191,8 @@ class Jobs:
 
     def wait(self, job: str) -> JobRecord:
         """Block until the job has ended."""
-        with self.changed:
-            self.changed.wait_for(lambda: job not in self.live)
+        self.unfinished.wait(job)
         return self.get(job)
-
-    def when_ended(self, job: str, tell: Callable[[], None]) -> None:
-        """Call `tell` once the job has ended, in the thread that ends it; at once if it has already."""
-        with self.changed:
-            if job in self.live:
-                self.live[job].waiting.append(tell)
-                return
-        tell()
-
-    def watch(self, job: str, tell: Callable[[], object]) -> Callable[[], None]:
-        """Call `tell` after each change of the job and at its end, in the thread that changes it.
-
-        Returns a function that stops that.
-        """
-        with self.changed:
-            live = self.live.get(job)
-            if live:
-                live.watchers.append(tell)
-
-        def stop() -> None:
-            with self.changed:
-                if live and tell in live.watchers:
-                    live.watchers.remove(tell)
-
-        return stop
-
-    def watch_queue(self, tell: Callable[[], object]) -> Callable[[], None]:
-        """Call `tell` after each change of any job. Returns what stops that."""
-        self.queue_watchers.append(tell)
-        return lambda: self.queue_watchers.remove(tell)
-
-    def ahead_of(self, job: str) -> int:
-        """Return the number of jobs, of those on the same resource, that run or will begin before this one."""
-        return self.place_of(job).ahead
-
-    def place_of(self, job: str) -> QueuePlace:
-        with self.changed:
-            live = self.live.get(job)
-            return self.queues[live.device].place_of(job) if live else QueuePlace(0, 0.0)
-
-    def running(self, owner: str | None = None) -> list[str]:
-        """Return the unfinished jobs that make pictures, of one owner or of all: in hand first, then oldest first."""
-        with self.changed:
-            in_hand = self.queues[True].in_hand
-            mine = [job for job, live in self.live.items() if live.device and (owner is None or live.owner == owner)]
-            return sorted(mine, key=lambda job: job not in in_hand)
-
-    def queue_order(self, device: bool) -> list[QueuedJob]:
-        """Return the unfinished jobs that need the device, or run beside it, in the order in which they will begin."""
-        with self.changed:
-            return self.queues[device].in_order()
-
-    def in_hand(self) -> set[str]:
-        """Return the jobs that the worker has."""
-        with self.changed:
-            return {job for queue in self.queues.values() for job in queue.in_hand}
-
-    def is_in_hand(self, job: str) -> bool:
-        return job in self.in_hand()
 
     def warn(self, job: str, notes: Iterable[str]) -> None:
         """Add remarks for the job's owner."""
@@ -255,9 +203,9 @@ class Jobs:
     def interrupt(self, job: str) -> None:
         """Stop a job; a waiting one ends at once, an ended one stays as it is."""
         with self.asked():
-            if live := self.live.get(job):
+            if live := self.unfinished.live.get(job):
                 live.interrupted = True
-                if self.worker and self.is_in_hand(job):
+                if self.worker and self.unfinished.is_in_hand(job):
                     self.worker.interrupt(job)
                 else:
                     self.hear(events.Ended(job, INTERRUPTED))
@@ -274,44 +222,20 @@ class Jobs:
 
     def skip(self, job: str) -> None:
         """Skip the image, or the batch, that is being made; the job goes on with the next."""
-        if self.worker and (live := self.live.get(job)) and self.is_in_hand(job):
+        if self.worker and (live := self.unfinished.live.get(job)) and self.unfinished.is_in_hand(job):
             live.skipped = True
             self.worker.skip(job)
 
     def hear(self, event: events.Event) -> None:
         """Process a worker's event: it is on disk before watchers are told."""
-        with self.changed:
-            live = self.live.get(event.job)
+        live = self.unfinished.live.get(event.job)
         self.tally.hear(event)
         self._hear[type(event)](event)
-        with self.changed:
-            self.changed.notify_all()
-            others = self.live.values() if isinstance(event, events.Ended) else ()      # the others have moved up
-            watched = [each for each in (live, *others) if each]
-            watchers = [tell for each in watched for tell in each.watchers]
-        for tell in watchers:
-            tell()
+        # after an end the others have moved up
+        others = list(self.unfinished.live.values()) if isinstance(event, events.Ended) else []
+        self.unfinished.tell(each for each in (live, *others) if each)
         self._dispatch()
-        self._tell_queue(int(not isinstance(event, events.Progress | events.Preview)))
-
-    def stop_watching(self) -> None:
-        """Tell all watchers for the last time, since the program is about to end."""
-        with self.changed:
-            self.stopping = True
-        self.tell_all()
-
-    def tell_all(self) -> None:
-        """Tell all watchers that the order has changed, or that the program is about to end."""
-        with self.changed:
-            watchers = [tell for live in self.live.values() for tell in live.watchers]
-        for tell in watchers:
-            tell()
-        self._tell_queue()
-
-    def _tell_queue(self, changes: int = 1) -> None:
-        self.revision += changes
-        for tell in list(self.queue_watchers):
-            tell()
+        self.unfinished.tell_queue(int(not isinstance(event, events.Progress | events.Preview)))
 
     @contextmanager
     def asked(self) -> Iterator[None]:
@@ -333,33 +257,17 @@ class Jobs:
             raise Draining("No new jobs are taken at the moment.", "The administrator lets the queue run empty.")
         limits = self.limits(record.role)
         if record.work and limits.pictures:
-            with self.changed:
-                mine = [job for job in self.queues[True].in_order() if job.owner == record.owner]
+            mine = [job for job in self.unfinished.queue_order(device=True) if job.owner == record.owner]
             unfinished, wanted = sum(job.left for job in mine), pictures_of(record.params)
-            free_in = self._seconds_until_done(mine, unfinished + wanted - limits.pictures)
+            free_in = self.unfinished.seconds_until_done(mine, unfinished + wanted - limits.pictures)
             check_pictures(limits.pictures, wanted, unfinished, free_in)
         if record.work and limits.work:
             now = time.time()
             check_work(limits.work, record.work, self.store.work_between(record.owner, now - QUOTA_SECONDS, now), now)
 
-    def _seconds_until_done(self, jobs: Iterable[QueuedJob], pictures: int) -> float | None:
-        """Return the seconds until so many pictures of these jobs are likely to be done."""
-        for job in jobs:
-            pictures -= job.left
-            if pictures <= 0:
-                return self.throughput.seconds(self.place_of(job.id).work)
-        return None
-
     def _enqueue(self, record: JobRecord) -> None:
         """Follow a job from here on, with or without a worker. The caller holds `_asking`."""
-        pictures, device = max(1, record.asked), self.needs_device(record.kind)
-        queued = QueuedJob(
-            record.id, record.owner, record.role, max(0, pictures - record.made), picture_work(record.params),
-            record.place, record.paused,
-        )
-        with self.changed:
-            self.live[record.id] = Live(record.owner, pictures, device, before=record.made / pictures)
-            self.queues[device].add(queued)
+        self.unfinished.add(record, self.needs_device(record.kind))
 
     def _dispatch(self) -> None:
         """Hand over the next jobs; a change in progress does so at its end."""
@@ -373,10 +281,8 @@ class Jobs:
                 self._asking.release()
 
     def _next(self) -> QueuedJob | None:
-        if self.worker is None or self.mode != OPEN or self.stopping:
-            return None
-        with self.changed:
-            return self.queues[True].take() or self.queues[False].take()
+        ready = self.worker is not None and self.mode == OPEN and not self.unfinished.stopping
+        return self.unfinished.take() if ready else None
 
     def _hand_over(self, queued: QueuedJob) -> None:
         """Hand over one job; it ends if that fails, so that it does not block the others."""
@@ -389,10 +295,10 @@ class Jobs:
         record = self.store.get(queued.id)
         if self.worker is None or record is None or record.ended:      # unreadable
             raise JobFailed("The record of this job cannot be read.", "Ask for its pictures again.")
-        pace = self.queues[self.needs_device(record.kind)].span(queued)
+        pace = self.unfinished.queues[self.needs_device(record.kind)].span(queued)
         alone = record.deaths > 0      # so that another death is this job's alone
         done = tuple(output.index for output in record.outputs)
-        self.throughput.begin(time.monotonic())
+        self.unfinished.throughput.begin(time.monotonic())
         given = (record.id, record.owner, record.kind, record.params, record.settings, record.save)
         paths = tuple(output.path for output in record.outputs)
         spec = JobSpec(*given, queued.start, pace, done, paths, record.created, alone, record.role)
@@ -400,21 +306,7 @@ class Jobs:
 
     def _started(self, event: events.Started) -> None:
         self.store.set_state(event.job, RUNNING)
-        if (live := self.live.get(event.job)) and event.pictures:
-            with self.changed:
-                done = round(live.before * live.pictures)
-                self.queues[live.device].resize(event.job, event.pictures - done)
-            live.before *= live.pictures / event.pictures
-            live.pictures = event.pictures
-
-    def _progress(self, event: events.Progress) -> None:
-        if live := self.live.get(event.job):
-            live.began = live.began or time.monotonic()
-            live.step, live.steps, live.fraction = event.step, event.steps, event.fraction
-
-    def _preview(self, event: events.Preview) -> None:
-        if live := self.live.get(event.job):
-            live.preview, live.previews = event.jpeg, live.previews + 1
+        self.unfinished.started(event)
 
     def _made(self, event: events.Made) -> None:
         output = OutputRecord(event.index, event.path, event.infotext, event.facts, event.saved, event.kind)
@@ -427,16 +319,9 @@ class Jobs:
             raise
         finally:
             self.on_output(event.job, output)
-            self._count_picture(event)
+            self.unfinished.made(event)
         if event.saved and event.kind in PICTURES:
             self.hooks.image_saved(event.path, event.infotext)
-
-    def _count_picture(self, event: events.Made) -> None:
-        with self.changed:
-            queued = self.queues[True].in_hand.get(event.job)
-            if queued and event.kind == IMAGE:
-                self.throughput.made(time.monotonic(), queued.work)
-                self.queues[True].made(event.job)
 
     def _warned(self, event: events.Warned) -> None:
         try:
@@ -452,12 +337,7 @@ class Jobs:
         except (sqlite3.Error, JobFailed):
             log.exception("The end of job %s could not be recorded", event.job)
             self._missing(event.job).ended = event
-        with self.changed:
-            live = self.live.pop(event.job, None)
-            for queue in self.queues.values():
-                queue.remove(event.job)
-            if not self.queues[True].in_hand:
-                self.throughput.idle()
+        live = self.unfinished.remove(event.job)
         for tell in live.waiting if live else ():
             tell()
 
@@ -466,7 +346,7 @@ class Jobs:
 
     def _worker_ready(self, event: events.WorkerReady) -> None:
         self.status.hear_ready(event)
-        self.queues[True].window, self.queues[True].workers = event.at_once, event.workers
+        self.unfinished.set_room(event)
 
     def _worker_died(self, event: events.WorkerDied) -> None:
         """Count a death for the jobs that it worked on; queue all jobs that it had again, or end them."""
@@ -476,7 +356,7 @@ class Jobs:
 
     def _take_back(self, job: str, event: events.WorkerDied) -> None:
         """Queue a job again that its worker lost, without the pictures it has; set it aside after its second death."""
-        live, record = self.live.get(job), self.store.brief(job)
+        live, record = self.unfinished.live.get(job), self.store.brief(job)
         if live is None or record is None:
             return
         if live.interrupted:
@@ -485,9 +365,7 @@ class Jobs:
             log.warning("Job %s is set aside: the worker died %d times over it", job, record.deaths)
             self.hear(events.Ended(job, FAILED, error_data(HUNG if event.hung else SET_ASIDE)))
         else:
-            with self.changed:
-                live.before, live.fraction, live.step, live.began = record.made / live.pictures, 0.0, 0, None
-                self.queues[live.device].put_back(job)
+            self.unfinished.put_back(job, record.made)
             if job in event.blamed:
                 self.warn(job, [f"The worker died ({event.reason}); the job was begun again."])
 

@@ -26,30 +26,30 @@ class QueueControl:
     """
 
     def __init__(self, jobs: Jobs) -> None:
-        self.jobs, self.store = jobs, jobs.store
+        self.jobs, self.store, self.now = jobs, jobs.store, jobs.unfinished
 
     def move(self, job: str, before: str, owner: str | None = None) -> None:
         """Put a waiting job before another waiting one of the same account; "" is the end. Raises Conflict."""
         with self.jobs.asked():
             waiting = self._waiting(job, owner)
-            queue = self.jobs.queues[waiting.device]
+            queue = self.now.queues[waiting.device]
             if before and before not in [each.id for each in queue.waiting_of(waiting.owner)]:
                 self.jobs.brief(before, waiting.owner)
                 raise Conflict("The other job does not wait any more.", "Look at the queue again.")
-            with self.jobs.changed:
+            with self.now.changed:
                 places = queue.move(job, before) if before != job else {}
             if places:
                 self.store.set_places(places)
-        self.jobs.tell_all()
+        self.now.tell_all()
 
     def pause(self, job: str, paused: bool, owner: str | None = None) -> None:
         """Pause a waiting job, or let it go on. Raises Conflict."""
         with self.jobs.asked():
             device = self._waiting(job, owner).device
             self.store.set_paused(job, paused)
-            with self.jobs.changed:
-                self.jobs.queues[device].pause(job, paused)
-        self.jobs.tell_all()
+            with self.now.changed:
+                self.now.queues[device].pause(job, paused)
+        self.now.tell_all()
 
     def set_mode(self, mode: str) -> None:
         """Set the mode of the whole queue; it survives a restart. Raises Invalid."""
@@ -58,50 +58,50 @@ class QueueControl:
         with self.jobs.asked():
             self.store.set_queue_mode(mode)
             self.jobs.mode = mode
-        self.jobs.tell_all()
+        self.now.tell_all()
 
     def hide(self, job: str, owner: str | None = None) -> None:
         """Hide an ended job from its owner's history; its pictures stay. Raises Conflict."""
         if not self.jobs.brief(job, owner).ended:
             raise Conflict("The job has not ended.", "Cancel it first.")
         self.store.hide(job)
-        self.jobs.tell_all()
+        self.now.tell_all()
 
     def clear(self, owner: str, states: Collection[str] = ENDED) -> int:
         """Hide all jobs of an owner that ended in these states; returns their number."""
         cleared = self.store.hide_ended(owner, sorted(ENDED & set(states)))
-        self.jobs.tell_all()
+        self.now.tell_all()
         return cleared
 
     def unfinished(self, owner: str | None, states: Collection[str] = (QUEUED, RUNNING)) -> list[str]:
         """Return the ids of an owner's unfinished jobs, or of everybody's, in the order in which they will begin."""
-        in_order = [job for device in (True, False) for job in self.jobs.queue_order(device)]
-        mine, in_hand = [job.id for job in in_order if owner is None or job.owner == owner], self.jobs.in_hand()
+        in_order = [job for device in (True, False) for job in self.now.queue_order(device)]
+        mine, in_hand = [job.id for job in in_order if owner is None or job.owner == owner], self.now.in_hand()
         running, waiting = [job for job in mine if job in in_hand], [job for job in mine if job not in in_hand]
         return [*(running if RUNNING in states else ()), *(waiting if QUEUED in states else ())]
 
     def waiting(self, record: JobRecord) -> WaitingTime:
         """Return the time that the job still takes; unknown while it, or the queue, is paused."""
-        live, place = self.jobs.live.get(record.id), self.jobs.place_of(record.id)
+        live, place = self.now.live.get(record.id), self.now.place_of(record.id)
         if live is None:
             return WaitingTime(0, None)
-        paused = self.is_paused(record.id) or (self.jobs.mode != OPEN and not self.jobs.is_in_hand(record.id))
-        usual = self.jobs.throughput.seconds(place.work) if live.device else None
+        paused = self.is_paused(record.id) or (self.jobs.mode != OPEN and not self.now.is_in_hand(record.id))
+        usual = self.now.throughput.seconds(place.work) if live.device else None
         return WaitingTime(place.ahead, None if paused else usual if live.eta is None else live.eta)
 
     def is_paused(self, job: str) -> bool:
-        return any(job in queue.jobs and queue.jobs[job].paused for queue in self.jobs.queues.values())
+        return any(job in queue.jobs and queue.jobs[job].paused for queue in self.now.queues.values())
 
     def others(self, owner: str) -> int:
         """Return the number of other people's unfinished jobs."""
-        return sum(live.owner != owner for live in list(self.jobs.live.values()))
+        return sum(live.owner != owner for live in list(self.now.live.values()))
 
     def _waiting(self, job: str, owner: str | None) -> Live:
         """Return the state of a waiting job. The caller holds the lock. Raises Conflict if it no longer waits."""
         record = self.jobs.brief(job, owner)
-        live = self.jobs.live.get(job)
+        live = self.now.live.get(job)
         if record.ended or live is None:
             raise Conflict("The job has ended.", "Run it again to have it once more.")
-        if self.jobs.is_in_hand(job):
+        if self.now.is_in_hand(job):
             raise Conflict("The job has begun.", "It can be cancelled, but not moved or paused.")
         return live

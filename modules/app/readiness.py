@@ -16,7 +16,7 @@ def readiness(jobs: Jobs) -> str:
     loading (the first model of a worker), paused, ready
     """
     phase = jobs.status.health.phase
-    if jobs.stopping:
+    if jobs.unfinished.stopping:
         return "stopping"
     if phase in (BROKEN, RESTARTING):
         return phase

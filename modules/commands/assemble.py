@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from modules.app.app import App
 from modules.app.authentication import Authenticator
-from modules.app.jobs import Jobs
+from modules.app.jobs import JobProcess, Jobs
 from modules.base.hooks import Hooks
 from modules.base.process_file import ProcessFile, is_held, left_by_the_dead
 from modules.commands.workers import worker_of
@@ -54,8 +54,7 @@ def assemble(flags: Flags, process: ProcessFile | None = None, kinds: Sequence[M
         cards=cards,
         jobs=Jobs(
             JobStore(paths.database),
-            process_name(process, paths.terminal_locks),
-            partial(is_terminal, paths.terminal_locks),
+            JobProcess(process_name(process, paths.terminal_locks), partial(is_terminal, paths.terminal_locks)),
             needs_device,
             hooks=hooks,
         ),
@@ -82,7 +81,7 @@ def list_output(app: App, job: str, output: OutputRecord) -> None:
     """
     if output.kind == MODEL:
         app.cards.renew(output.facts["model_kind"])
-    elif not app.jobs.process:
+    elif not app.jobs.process.mark:
         app.recorder.note(job, output)
 
 

@@ -145,7 +145,7 @@ def flag_of(name: str) -> str:
 def follow(app: App, job: str) -> None:
     """Show a progress bar until the job has ended; none if the output is no terminal."""
     with tqdm(total=100, disable=None, bar_format="{desc:<24.24} {percentage:3.0f} % {bar:30} {postfix}") as bar:
-        while live := app.jobs.live.get(job):
+        while live := app.jobs.unfinished.live.get(job):
             loading = app.jobs.status.state.loading
             bar.desc = f"loading {loading}" if loading else f"step {live.step}/{live.steps}"
             bar.postfix = f"{live.eta:.0f} s" if live.eta else ""

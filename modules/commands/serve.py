@@ -76,7 +76,7 @@ def own_address(flags: Flags, port: int) -> str:
 
 
 def run(app: App, sock: socket.socket, address: str) -> None:
-    server = Server(server_config(application(app, address), app.flags), app.jobs.stop_watching)
+    server = Server(server_config(application(app, address), app.flags), app.jobs.unfinished.stop_watching)
     server.take_signals()
     say(f"Easel is at {address}")
     if app.authenticator.required and not app.authenticator.has_accounts:

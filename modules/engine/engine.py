@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
@@ -22,11 +23,23 @@ ALL = 2**31
 
 
 def untold(pictures: Sequence[ImageTask]) -> None:
-    """Do nothing: the default of `before` and `dropped`."""
+    """Do nothing: the default of listeners."""
 
 
 class Stop(Exception):
     """Ends `Engine.run`."""
+
+
+@dataclass(frozen=True)
+class EngineListeners:
+    """Functions that are told of images beside their moves, in the engine's thread.
+
+    before: called with the images that are worked on next
+    dropped: called with images that were interrupted before they had begun
+    """
+
+    before: Tell = untold
+    dropped: Tell = untold
 
 
 class Engine:
@@ -34,8 +47,6 @@ class Engine:
 
     answer: computes the answers of a batch; watch: called with an image after its every move
     batch_weights: the part of the weights that a batch shares
-    before: called with the images that are worked on next
-    dropped: called with images that were interrupted before they had begun
     """
 
     def __init__(
@@ -44,10 +55,9 @@ class Engine:
         watch: Callable[[ImageTask], None],
         max_rows: int = 16,
         batch_weights: BatchWeights = unmixed,
-        before: Tell = untold,
-        dropped: Tell = untold,
+        told: EngineListeners = EngineListeners(),
     ) -> None:
-        self.answer, self.watch, self.before, self.dropped = answer, watch, before, dropped
+        self.answer, self.watch, self.told = answer, watch, told
         self.max_rows, self.batch_weights = max_rows, batch_weights
         self.rows = max_rows                             # rows that fit now: halved when memory runs out
         self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -91,7 +101,7 @@ class Engine:
         """Answer the current image, and others whose questions fit in the same call."""
         self.suspects = [each for each in self.suspects if not each.ended]
         batch = [self.suspects.pop(0)] if self.suspects else next_batch(self.running, self.rows, self.batch_weights)
-        self.before(batch)
+        self.told.before(batch)
         try:
             answers = self.answer([picture.ask for picture in batch])
         except Exception as error:       # noqa: BLE001  one image's own: which one's shows when each is asked alone
@@ -111,7 +121,7 @@ class Engine:
         """Start the images that may begin now. It is their turn, so a `Wait` as first question is answered at once."""
         begun = False
         for picture in self.waiting.next():
-            self.before([picture])
+            self.told.before([picture])
             picture.advance(None)
             if isinstance(picture.ask, Wait) and not picture.ask.heavy:
                 picture.advance(None)
@@ -134,7 +144,7 @@ class Engine:
         if dropped := self.waiting.drop(job):
             for picture in dropped:
                 picture.interrupted, picture.error = True, Interrupted()
-            self.dropped(dropped)
+            self.told.dropped(dropped)
         for picture in [each for each in self.running if each.job == job]:
             self._end(picture)
         self._begin()

@@ -59,7 +59,7 @@ class ExifValue:
         """Return the value as a person reads it."""
         if self.text or self.kind == EXIF_TEXT:
             return self.text
-        if self.kind in NUMBERS and len(self.data) <= LONGEST_NUMBERS * struct.calcsize("=" + NUMBERS[self.kind]):
+        if self.kind in NUMBERS and len(self.data) <= LONGEST_NUMBERS * exif_value_size(self.kind):
             return " ".join(numbers_shown(self.kind, self.data, self.order))
         printable = self.data.strip(b"\0")
         if len(printable) <= LONGEST_NUMBERS and printable.isascii() and printable.decode("ascii").isprintable():
@@ -77,6 +77,11 @@ def numbers_shown(kind: int, data: bytes, order: str) -> Iterator[str]:
             continue
         value = Fraction(*found).limit_denominator(MOST_DENOMINATOR)
         yield str(value) if value.numerator == 1 else f"{float(value):g}"
+
+
+def exif_value_size(kind: int) -> int:
+    """Return the bytes of one value of a type."""
+    return struct.calcsize("=" + NUMBERS[kind]) if kind in NUMBERS else 1
 
 
 def exif_values(content: bytes) -> list[ExifValue]:
@@ -118,7 +123,7 @@ class ExifBlock:
         if tag in INNER:
             self.waiting.append((INNER[tag], self._number("L", row + 8)))
             return
-        size = count * (struct.calcsize("=" + NUMBERS[kind]) if kind in NUMBERS else 1)
+        size = count * exif_value_size(kind)
         place = row + 8 if size <= 4 else self._number("L", row + 8)
         if place + size > len(self.block):
             return

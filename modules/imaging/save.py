@@ -11,10 +11,12 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from modules.base.files import NoteName, no_note, write_atomically, write_new
+from modules.imaging.exif_entries import with_user_comment
+from modules.imaging.exif_values import EXIF_MARK
 from modules.imaging.filename import file_stem
 from modules.imaging.resize import LANCZOS
 
@@ -67,7 +69,7 @@ def encode_jpeg(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
         opaque(image),
         "jpeg",
         quality=how.quality,
-        exif=exif_comment(infotext) if infotext and how.holds(infotext) else b"",
+        exif=exif_comment(infotext) if how.holds(infotext) else b"",
     )
 
 
@@ -77,12 +79,12 @@ def webp(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
         "webp",
         quality=how.quality,
         lossless=how.lossless,
-        exif=exif_comment(infotext) if infotext else b"",
+        exif=exif_comment(infotext),
     )
 
 
 def avif(image: Image.Image, how: FileFormat, infotext: str) -> bytes:
-    return saved(image, "avif", quality=how.quality, exif=exif_comment(infotext) if infotext else b"")
+    return saved(image, "avif", quality=how.quality, exif=exif_comment(infotext))
 
 
 def gif(image: Image.Image, infotext: str) -> bytes:
@@ -100,12 +102,8 @@ def opaque(image: Image.Image) -> Image.Image:
 
 
 def exif_comment(infotext: str) -> bytes:
-    """Return EXIF with the text as its user comment, in UTF-16 (EXIF 2.32, §4.6.5)."""
-    exif = Image.Exif()
-    exif.endian = ">"
-    comment = b"UNICODE\0" + infotext.encode("utf-16-be", "replace")
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
-    return exif.tobytes()
+    """Return EXIF with the text as its user comment; nothing without a text."""
+    return EXIF_MARK + with_user_comment(b"", infotext) if infotext else b""
 
 
 def within_side(image: Image.Image, longest: int) -> Image.Image:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, replace
 
 from PIL import ExifTags
 
+from modules.imaging.exif_entries import with_exif_text
 from modules.imaging.exif_values import FIRST_IMAGE, ExifValue
-from modules.metadata.exif import with_exif_text
 from modules.metadata.iptc import with_iptc
 from modules.metadata.pieces import FileMetadata
 from modules.metadata.xmp import XmpValue, with_xmp

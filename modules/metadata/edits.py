@@ -7,10 +7,10 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from modules.base.errors import Invalid
+from modules.imaging.exif_entries import EMPTY, with_exif_text, with_user_comment
 from modules.imaging.exif_values import COMMENT_TAG, COMMENTED, FIRST_IMAGE, exif_values
 from modules.metadata.contents import PictureContents
 from modules.metadata.dialects.dialect import HIDDEN, USUAL_KEY
-from modules.metadata.exif import EMPTY, with_exif_text, with_user_comment
 from modules.metadata.jpeg import COMMENT_KEYWORD, JPEG
 from modules.metadata.pieces import FileMetadata
 from modules.metadata.png import PNG

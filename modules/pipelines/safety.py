@@ -15,7 +15,7 @@ from modules.imaging.blur import blurred_picture
 from modules.pipelines.result import ExtraParams, Result
 from modules.pipelines.txt2img import insisted
 from modules.sampling.questions import CheckSafety, Task, Weights
-from modules.settings.options import SAFETY_BLUR, SAFETY_REFUSE
+from modules.settings.account_options import SAFETY_BLUR, SAFETY_REFUSE
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from modules.app.app import App
+from modules.app.jobs import ResolvedRequest
 from modules.base.accounts import Account
 from modules.params.scripts import NO_SCRIPT, SCRIPTS
 from modules.requests.check_limits import check_admission
@@ -34,7 +35,7 @@ def run_again(app: App, record: JobRecord, account: Account, new_seed: bool, sav
     if new_seed:
         params = with_plain_prompts(app, as_templates(params), settings)
     check_admission(app, account, JOB_KINDS[record.kind], params, saved and settings.samples_save)
-    return app.jobs.submit(record.kind, params, settings, account, saved)
+    return app.jobs.submit(ResolvedRequest(record.kind, params, settings, saved), account)
 
 
 def servers_settings(current: Settings) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from modules.library.safety_checkers import find_safety_checker
 from modules.params.hires import LATENT_MODES
 from modules.requests.kinds import JOB_KINDS, JobKind
 from modules.requests.resolve import ALWAYS_VAES, NO_FILE_NAMES
+from modules.settings.account_options import SAFETY_OFF
 from modules.settings.choices import MODEL_SETTINGS
-from modules.settings.options import SAFETY_OFF, Settings
+from modules.settings.options import Settings
 from modules.settings.safety_checking import SAFETY_SETTINGS
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modules.app.app import App
+from modules.app.jobs import ResolvedRequest
 from modules.base.accounts import Account
 from modules.requests.check_limits import check_admission, check_kind
 from modules.requests.expansion import plain_for_script, with_plain_prompts
@@ -58,7 +59,7 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     params = kind.resolve(app, request, mine) | templates
     params = params if templates else with_plain_prompts(app, params, settings)
     check_admission(app, account, kind, params, asked.save and settings.samples_save)
-    job = app.jobs.submit(kind.name, params, settings, account, asked.save, asked.task_id)
+    job = app.jobs.submit(ResolvedRequest(kind.name, params, settings, asked.save, asked.task_id), account)
     app.jobs.warn(job, missing)
     unknown = sorted(given.keys() - known.keys())
     return Submitted(job, settings, tuple(f"There is no setting called {name!r}; it was ignored." for name in unknown))

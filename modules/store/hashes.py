@@ -20,7 +20,7 @@ class HashCache:
     def known(self, path: Path, part: str = "") -> str | None:
         """Return the remembered hash of an unchanged file, or None."""
         stat = path.stat()
-        with self.database.open() as db:
+        with self.database.reading() as db:
             row = db.execute(
                 "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND modified = ?",
                 (f"{path}{part}", stat.st_size, stat.st_mtime_ns),
@@ -29,7 +29,7 @@ class HashCache:
 
     def all_known(self) -> dict[tuple[str, int, int], str]:
         """Return (path, size, modification time in ns) → hash, for listing many files at once."""
-        with self.database.open() as db:
+        with self.database.reading() as db:
             return {
                 (row["path"], row["size"], row["modified"]): row["sha256"] for row in db.execute("SELECT * FROM hashes")
             }
@@ -46,7 +46,7 @@ class HashCache:
 
     def with_tensors(self, begin: str) -> set[Path]:
         """Return the unchanged files whose remembered hash of their tensors begins so."""
-        with self.database.open() as db:
+        with self.database.reading() as db:
             rows = db.execute("SELECT path FROM hashes WHERE substr(sha256, 1, ?) = ?", (len(begin), begin)).fetchall()
         paths = {Path(row["path"].removesuffix(TENSORS)) for row in rows if row["path"].endswith(TENSORS)}
         return {path for path in paths if path.is_file() and self.known(path, TENSORS)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from gradio.components import Component
@@ -38,23 +39,33 @@ ELEM_IDS: Mapping[str, str] = {
 }
 
 
+@dataclass(frozen=True)
+class TabFields:
+    """A tab's own part of a form, by field.
+
+    controls: components, not rendered yet, for fields that are declared without a control
+    held: start values of fields without a control, which the page's scripts fill in
+    """
+
+    controls: Mapping[str, Component] = field(default_factory=dict)
+    held: Mapping[str, Any] = field(default_factory=dict)
+
+
+NO_OWN_FIELDS = TabFields()
+
+
 class Form(Generic[T]):
     """The components of `request`, not rendered yet: `place` renders some of them, `rest` all others."""
 
     def __init__(
-        self, request: type[T], tab: str, lists: Lists, words: Words,
-        others: Mapping[str, Component] | None = None, held: Mapping[str, Any] | None = None,
+        self, request: type[T], tab: str, lists: Lists, words: Words, own: TabFields = NO_OWN_FIELDS
     ) -> None:
-        """others: components, not rendered yet, for fields that are declared without a control
-
-        held: start values of fields without a control, which the page's scripts fill in, by name
-        """
         self.request = request
-        start, held = form_defaults(request), dict(held or {})
+        start, held = form_defaults(request), dict(own.held)
         self.components: dict[str, Component] = {
             name: component(param, start[name], lists, words, elem_id=f"{tab}_{ELEM_IDS.get(name, name)}", render=False)
             for name, param in declared_params(request).items() if name not in held
-        } | dict(others or {})
+        } | dict(own.controls)
         self.defaults: dict[str, Any] = {
             name: start.get(name, component.value) for name, component in self.components.items()
         } | held

@@ -86,8 +86,8 @@ class Forms(NamedTuple):
         lists = lists_of(app, app.data_of(LOCAL_OWNER))
         return cls(
             ScriptedForm(Txt2Img, "txt2img", lists, words),
-            ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_controls(words), img2img.IMG2IMG_HELD),
-            Form(ExtrasBatch, "extras", lists, words, extras.extras_controls(words), extras.EXTRAS_HELD),
+            ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_fields(words)),
+            Form(ExtrasBatch, "extras", lists, words, extras.extras_fields(words)),
         )
 
     def by_tab(self) -> dict[str, Form[Any]]:

@@ -37,7 +37,8 @@ from modules.requests.kinds import JOB_KINDS
 from modules.requests.resolve import Request
 from modules.sampling.questions import Task
 from modules.settings.account_limits import AccountLimits, account_limits
-from modules.settings.options import SAFETY_MARK, SAFETY_OFF, Settings
+from modules.settings.account_options import SAFETY_MARK, SAFETY_OFF
+from modules.settings.options import Settings
 from modules.settings.safety_checking import safety_action, safety_setting
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch

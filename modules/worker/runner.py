@@ -18,7 +18,7 @@ from torch import Tensor
 from modules.base.border import logged, outcome
 from modules.base.errors import JobFailed, PicturesRefused, WebUIError, error_data, sentence
 from modules.engine import messages as events
-from modules.engine.engine import Engine, ImageTask
+from modules.engine.engine import Engine, EngineListeners, ImageTask
 from modules.engine.messages import Emit, JobSpec
 from modules.engine.waiting import MOST_BEGUN
 from modules.models.device import Device
@@ -93,8 +93,7 @@ class JobRunner:
             self.faults.around(self.device.answer) if self.faults else self.device.answer,
             self._watch,
             batch_weights=self.device.batch_weights,
-            before=self._note_device,
-            dropped=self._dropped,
+            told=EngineListeners(before=self._note_device, dropped=self._dropped),
         )
         self.side_by_side = ON_CPU if placement.device.type == "cpu" else ON_GPU
         self.jobs: dict[str, JobProgress] = {}

@@ -272,7 +272,7 @@ def test_a1111s_routes_mean_ones_own_jobs(guarded):
         assert guarded.get("/internal/pending-tasks", auth=BOB).json() == {"size": 0, "tasks": []}
         asked = [guarded.post("/internal/progress", json={"id_task": each}, auth=BOB).json() for each in (job, "gone")]
         assert asked[0] == asked[1] and not asked[0]["active"]
-        live = guarded.app.jobs.live[job]
+        live = guarded.app.jobs.unfinished.live[job]
         assert not live.interrupted and not live.skipped
     finally:
         guarded.post("/sdapi/v1/interrupt", params={"task_id": job}, auth=ALICE)

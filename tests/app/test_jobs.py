@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import pytest
 
-from modules.app.jobs import Jobs
+from modules.app.jobs import JobProcess, Jobs, ResolvedRequest
 from modules.base.accounts import Account, Role
 from modules.base.errors import DiskFull, Invalid, UnknownName
 from modules.engine.messages import Ended, Made, Preview, Progress, Started, Warned, WorkerReady, WorkerState
@@ -47,7 +47,7 @@ def jobs(tmp_path):
 
 def ask(jobs, owner="me", pictures=1, **how):
     account = Account(owner, Role.MEMBER)
-    return jobs.submit("txt2img", asdict(Txt2Img(n_iter=pictures, seed=1, steps=20)), Settings(), account, **how)
+    return jobs.submit(ResolvedRequest("txt2img", asdict(Txt2Img(n_iter=pictures, seed=1, steps=20)), Settings(), **how), account)
 
 
 def made(job, index):
@@ -68,7 +68,7 @@ def test_a_jobs_life(jobs):
     assert jobs.get(job).state == "running"
     jobs.hear(Progress(job, 0, 5, 20, 0.25))
     jobs.hear(Preview(job, 0, b"jpeg"))
-    live = jobs.live[job]
+    live = jobs.unfinished.live[job]
     assert (live.step, live.steps, live.fraction, live.preview, live.previews) == (5, 20, 0.25, b"jpeg", 1)
     assert live.eta >= 0
     jobs.hear(Warned(job, "mind the gap"))
@@ -76,7 +76,7 @@ def test_a_jobs_life(jobs):
     jobs.hear(made(job, 1))
     jobs.hear(Ended(job, "done"))
     record = jobs.get(job)
-    assert record.state == "done" and job not in jobs.live
+    assert record.state == "done" and job not in jobs.unfinished.live
     assert [picture.path for picture in record.pictures] == ["/outputs/0.png", "/outputs/1.png"]
     assert record.warnings == ("mind the gap",)
 
@@ -84,7 +84,7 @@ def test_a_jobs_life(jobs):
 def test_a_script_makes_as_many_pictures_as_the_worker_says(jobs):
     job = ask(jobs, pictures=2)
     jobs.hear(Started(job, 6))
-    assert jobs.live[job].pictures == 6
+    assert jobs.unfinished.live[job].pictures == 6
 
 
 def test_the_last_word_is_the_last(jobs):
@@ -100,7 +100,7 @@ def test_somebody_elses_job_does_not_exist(jobs):
     assert jobs.get(job, "alice").id == job
     with pytest.raises(UnknownName):
         jobs.get(job, "bob")
-    assert jobs.running("bob") == [] and jobs.running("alice") == jobs.running() == [job]
+    assert jobs.unfinished.running("bob") == [] and jobs.unfinished.running("alice") == jobs.unfinished.running() == [job]
 
 
 def test_an_id_is_taken_once(jobs):
@@ -118,20 +118,20 @@ def test_turns_are_an_owners_work_so_far_and_few_pictures_go_before_many(jobs):
 
 def test_places_in_the_queue_follow_age(jobs):
     first, second = ask(jobs, "alice"), ask(jobs, "bob")
-    assert (jobs.ahead_of(first), jobs.ahead_of(second)) == (0, 1)
+    assert (jobs.unfinished.ahead_of(first), jobs.unfinished.ahead_of(second)) == (0, 1)
     jobs.hear(Ended(first, "done"))
-    assert jobs.ahead_of(second) == 0
+    assert jobs.unfinished.ahead_of(second) == 0
 
 
 def test_waiting_ends_with_the_job_whatever_thread_ends_it(jobs):
     job = ask(jobs)
     told = threading.Event()
-    jobs.when_ended(job, told.set)
+    jobs.unfinished.when_ended(job, told.set)
     threading.Timer(0.05, jobs.hear, [Ended(job, "interrupted")]).start()
     assert jobs.wait(job).state == "interrupted"
     assert told.wait(5)
     late = threading.Event()
-    jobs.when_ended(job, late.set)
+    jobs.unfinished.when_ended(job, late.set)
     assert late.is_set()
 
 
@@ -194,10 +194,10 @@ def test_a_death_after_its_end_is_not_the_jobs(jobs, tmp_path):
 
 
 def test_what_a_living_terminal_makes_is_not_made_again_by_the_server(jobs, tmp_path):
-    terminal = Jobs(JobStore(tmp_path / "easel.sqlite"), process="terminal-7")
+    terminal = Jobs(JobStore(tmp_path / "easel.sqlite"), JobProcess("terminal-7"))
     terminal.attach(Scribe(), resume=False)
     theirs = ask(terminal)
-    assert [spec.id for spec in again(tmp_path, is_alive={"terminal-7"}.__contains__).worker.specs] == []
+    assert [spec.id for spec in again(tmp_path, process=JobProcess(is_alive={"terminal-7"}.__contains__)).worker.specs] == []
     assert [spec.id for spec in again(tmp_path).worker.specs] == [theirs]
 
 
@@ -254,7 +254,7 @@ def test_a_watcher_is_told_the_newest_pictures_and_how_many_there_are(jobs):
 def test_whoever_watches_a_waiting_job_is_told_that_its_turn_is_nearer(jobs):
     first, second = ask(jobs), ask(jobs)
     seen = []
-    stop = jobs.watch(second, lambda: seen.append(jobs.ahead_of(second)))
+    stop = jobs.unfinished.watch(second, lambda: seen.append(jobs.unfinished.ahead_of(second)))
     jobs.hear(Progress(first, 0, 1, 2, 0.5))
     jobs.hear(Ended(first, "done"))
     stop()
@@ -264,8 +264,8 @@ def test_whoever_watches_a_waiting_job_is_told_that_its_turn_is_nearer(jobs):
 
 def test_whoever_watches_is_told_that_the_program_stops(jobs):
     seen = []
-    jobs.watch(ask(jobs), lambda: seen.append(jobs.stopping))
-    jobs.stop_watching()
+    jobs.unfinished.watch(ask(jobs), lambda: seen.append(jobs.unfinished.stopping))
+    jobs.unfinished.stop_watching()
     assert seen == [True]
 
 
@@ -284,19 +284,19 @@ def beside(tmp_path):
 
 
 def merge(jobs, owner="me"):
-    return jobs.submit("merge", {"models": ["a", "b"]}, Settings(), Account(owner, Role.MEMBER))
+    return jobs.submit(ResolvedRequest("merge", {"models": ["a", "b"]}, Settings()), Account(owner, Role.MEMBER))
 
 
 def test_what_needs_no_device_is_in_no_pictures_way(beside):
     first, picture, second = merge(beside), ask(beside, pictures=2), merge(beside)
     assert [spec.id for spec in beside.worker.specs] == [first, picture]
-    assert [beside.ahead_of(job) for job in (first, picture, second)] == [0, 0, 1]
-    assert beside.running("me") == [picture]
+    assert [beside.unfinished.ahead_of(job) for job in (first, picture, second)] == [0, 0, 1]
+    assert beside.unfinished.running("me") == [picture]
 
 
 def test_of_a_model_file_the_lists_hear_before_the_jobs_end_is_told(beside):
     job, heard = merge(beside), []
-    beside.when_ended(job, lambda: heard.extend(output.path for output in beside.outputs))
+    beside.unfinished.when_ended(job, lambda: heard.extend(output.path for output in beside.outputs))
     beside.hear(Made(job, 0, "/models/x.safetensors", facts={"model_kind": "lora"}, kind="model"))
     beside.hear(Ended(job, "done"))
     assert heard == ["/models/x.safetensors"] and [output.kind for output in beside.get(job).outputs] == ["model"]

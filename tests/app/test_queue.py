@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import pytest
 
-from modules.app.jobs import Jobs
+from modules.app.jobs import JobProcess, Jobs, ResolvedRequest
 from modules.app.queue import QueueControl
 from modules.base.accounts import Account, Role
 from modules.base.errors import Conflict, Draining, Invalid, OverQuota, UnknownName
@@ -59,7 +59,7 @@ def queue(jobs):
 
 def ask(jobs, owner="alice", pictures=1, role=Role.MEMBER, **fields):
     params = asdict(Txt2Img(n_iter=pictures, seed=1, steps=20, **fields))
-    return jobs.submit("txt2img", params, Settings(), Account(owner, role))
+    return jobs.submit(ResolvedRequest("txt2img", params, Settings()), Account(owner, role))
 
 
 def finish(jobs, job, pictures=1):
@@ -175,7 +175,7 @@ def test_a_cancel_at_the_moment_of_the_end_or_the_beginning_leaves_one_state_and
             assert (jobs.get(following).state == "interrupted") != (following in handed(jobs))
         jobs.worker.interrupted.clear()
         finish(jobs, following)
-        assert not jobs.live
+        assert not jobs.unfinished.live
 
 
 @pytest.mark.slow
@@ -197,7 +197,7 @@ def test_jobs_of_two_who_ask_at_once_are_each_handed_over_once(tmp_path):
             finish(jobs, job)
             ended += 1
         time.sleep(0)
-    assert sorted(handed(jobs)) == sorted(asked) and len(set(asked)) == 2 * count and not jobs.live
+    assert sorted(handed(jobs)) == sorted(asked) and len(set(asked)) == 2 * count and not jobs.unfinished.live
 
 
 def test_a_paused_queue_takes_jobs_and_begins_none_also_after_a_restart(jobs, queue, tmp_path):
@@ -227,7 +227,7 @@ def test_a_draining_queue_lets_what_is_at_work_end_and_takes_no_jobs(jobs, queue
 
 def test_a_terminals_queue_is_its_own(jobs, queue, tmp_path):
     queue.set_mode("draining")
-    terminal = Jobs(JobStore(tmp_path / "easel.sqlite"), process="terminal-7")
+    terminal = Jobs(JobStore(tmp_path / "easel.sqlite"), JobProcess("terminal-7"))
     terminal.attach(Scribe(), resume=False)
     job = ask(terminal)
     assert handed(terminal) == [job]
@@ -262,7 +262,7 @@ def test_parallel_requests_do_not_slip_past_the_share(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert outcomes.count(True) == 5 == len(jobs.live)
+    assert outcomes.count(True) == 5 == len(jobs.unfinished.live)
 
 
 def test_work_beyond_an_hours_share_is_refused_until_the_hour_is_over(tmp_path, monkeypatch):

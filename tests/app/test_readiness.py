@@ -69,5 +69,5 @@ def test_a_draining_queue_is_not_ready_and_a_paused_one_is(tmp_path):
 
 def test_a_server_that_stops_is_not_ready(tmp_path):
     jobs = warm(tmp_path)
-    jobs.stop_watching()
+    jobs.unfinished.stop_watching()
     assert readiness(jobs) == "stopping"

@@ -22,6 +22,7 @@ WORKER = """
 import json, os, sys, time
 from dataclasses import asdict
 from pathlib import Path
+from modules.app.jobs import ResolvedRequest
 from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.process_file import ProcessFile
 from modules.commands.assemble import assemble, start_worker
@@ -38,10 +39,10 @@ Device.answer = dies
 flags = parse_flags(["--data-dir", sys.argv[1]], {})
 held = ProcessFile(flags.paths.server_lock)
 app = assemble(flags, held)
-jobs = [app.jobs.submit("txt2img", asdict(Txt2Img(prompt=prompt, seed=1, steps=2, width=64, height=64)), app.settings.current, LOCAL_ACCOUNT, task_id=prompt)
+jobs = [app.jobs.submit(ResolvedRequest("txt2img", asdict(Txt2Img(prompt=prompt, seed=1, steps=2, width=64, height=64)), app.settings.current, task_id=prompt), LOCAL_ACCOUNT)
         for prompt in sys.argv[2:]]
 start_worker(app)
-for job in app.jobs.running():
+for job in app.jobs.unfinished.running():
     app.jobs.wait(job)
 held.release()
 """

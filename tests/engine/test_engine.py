@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from modules.base.errors import OutOfMemory
-from modules.engine.engine import Engine, ImageTask
+from modules.engine.engine import Engine, EngineListeners, ImageTask
 from modules.sampling.questions import Interrupted, Signal, WaitFor
 
 
@@ -242,7 +242,7 @@ def test_skip_drops_the_batch_in_the_making_and_no_other(size, left):
 def test_interrupt_drops_those_that_have_not_begun_and_tells_of_them_once():
     dropped = []
     bench = Bench()
-    bench.engine.dropped = dropped.append
+    bench.engine.told = EngineListeners(dropped=dropped.append)
     bench.engine.submit([picture(half_made(5), index=i) for i in range(1000)], side_by_side=2)
     bench.engine.submit([picture(counting(3), job="b", owner="you")])
     bench.engine.listen()

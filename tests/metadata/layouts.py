@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from modules.metadata.exif import with_exif_text, with_user_comment
+from modules.imaging.exif_entries import with_exif_text, with_user_comment
 from modules.metadata.formats import file_metadata, with_file_metadata
 from modules.metadata.pieces import FileMetadata
 from tests.metadata.test_hidden import NOVELAI, hiding

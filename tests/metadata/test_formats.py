@@ -13,9 +13,9 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from modules.base.errors import Invalid, InvalidImage, TooLarge
+from modules.imaging.exif_entries import EMPTY, Tiff, with_exif_text, with_user_comment
 from modules.imaging.read import read_metadata
 from modules.imaging.save import FileFormat, encode_image
-from modules.metadata.exif import EMPTY, Tiff, with_exif_text, with_user_comment
 from modules.metadata.formats import file_metadata, metadata_format, picture_digest, with_file_metadata
 from modules.metadata.pieces import FileMetadata, Holds
 from tests.golden_data import GOLDEN

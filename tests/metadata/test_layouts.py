@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from modules.imaging.exif_entries import with_user_comment
 from modules.metadata.contents import picture_contents
 from modules.metadata.descriptive import Descriptive, with_descriptive
 from modules.metadata.dialects.table import DIALECTS
-from modules.metadata.exif import with_user_comment
 from modules.metadata.formats import file_metadata, picture_digest, with_file_metadata
 from modules.metadata.pieces import FileMetadata
 from modules.params.infotext import split_infotext

@@ -21,7 +21,8 @@ from modules.pipelines.result import ExtraParams, Result, SideImage
 from modules.pipelines.safety import withheld
 from modules.requests.resolve import resolve_img2img, resolve_request
 from modules.sampling.questions import CheckSafety, Interrupted
-from modules.settings.options import SAFETY_ACTIONS, Settings
+from modules.settings.account_options import SAFETY_ACTIONS
+from modules.settings.options import Settings
 from modules.worker.job_kinds import plan_job
 from modules.worker.saving import outcome_facts
 from tests.golden_data import inputs, with_folders

@@ -47,10 +47,10 @@ def test_a_picture_made_from_another_is_made_again_by_its_jobs_record(app):
 
 @pytest.mark.parametrize("text", ["", infotext(**{"Denoising strength": 0.5})])
 def test_where_the_data_do_not_tell_enough_nothing_is_queued(app, text):
-    row, before = picture(app, f"c{len(text)}.png", text), app.jobs.running()
+    row, before = picture(app, f"c{len(text)}.png", text), app.jobs.unfinished.running()
     with pytest.raises(Invalid):
         make_again(app, LOCAL_ACCOUNT, row, text)
-    assert app.jobs.running() == before
+    assert app.jobs.unfinished.running() == before
 
 
 def saved_pixels(path, pixels: np.ndarray):

@@ -12,7 +12,7 @@ from modules.base.errors import Invalid
 from modules.base.fields import declared_params, form_defaults
 from modules.params.txt2img import Txt2Img
 from modules.requests.read_fields import read_fields
-from modules.ui.form import Form
+from modules.ui.form import Form, TabFields
 from modules.ui.look import embedded
 from modules.ui.tabs.merger import merger_forms
 from modules.ui.words import Words
@@ -55,7 +55,7 @@ def test_untouched_controls_give_the_forms_defaults(form):
 
 
 def test_what_the_scripts_fill_in_has_no_control_and_begins_as_said():
-    form = Form(Txt2Img, "txt2img", LISTS, Words(), held={"seed": 5, "more": []})
+    form = Form(Txt2Img, "txt2img", LISTS, Words(), TabFields(held={"seed": 5, "more": []}))
     assert "seed" not in form.components and (form.defaults["seed"], form.defaults["more"]) == (5, [])
 
 

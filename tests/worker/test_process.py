@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import pytest
 
-from modules.app.jobs import Jobs
+from modules.app.jobs import Jobs, ResolvedRequest
 from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.errors import WorkerDown
 from modules.engine import messages as events
@@ -223,7 +223,7 @@ def test_a_job_that_kills_twice_is_set_aside_one_that_kills_in_company_is_made_a
     jobs.attach(worker)
     try:
         ids = [
-            jobs.submit("txt2img", {"prompt": prompt, "pictures": 2, "n_iter": 2, "at": 1}, Settings(), LOCAL_ACCOUNT)
+            jobs.submit(ResolvedRequest("txt2img", {"prompt": prompt, "pictures": 2, "n_iter": 2, "at": 1}, Settings()), LOCAL_ACCOUNT)
             for prompt in ("crash", "crash in company", "fine")
         ]
         poison, company, fine = map(jobs.wait, ids)
@@ -238,11 +238,11 @@ def test_new_jobs_are_refused_with_the_time_to_come_back_while_the_worker_is_lef
     jobs = Jobs(JobStore(tmp_path / "easel.sqlite"), needs_device=lambda kind: kind != "merge")
     jobs.hear(WorkerHealth("", BROKEN, 6, 15.0, "SIGSEGV"))
     with pytest.raises(WorkerDown) as refused:
-        jobs.submit("txt2img", {}, Settings(), LOCAL_ACCOUNT)
+        jobs.submit(ResolvedRequest("txt2img", {}, Settings()), LOCAL_ACCOUNT)
     assert (refused.value.status, refused.value.code) == (503, "busy") and 1 <= refused.value.retry_after <= 15
-    jobs.submit("merge", {}, Settings(), LOCAL_ACCOUNT)
+    jobs.submit(ResolvedRequest("merge", {}, Settings()), LOCAL_ACCOUNT)
     jobs.hear(WorkerHealth("", READY))
-    jobs.submit("txt2img", {}, Settings(), LOCAL_ACCOUNT)
+    jobs.submit(ResolvedRequest("txt2img", {}, Settings()), LOCAL_ACCOUNT)
 
 
 def test_no_worker_outlives_its_server(tmp_path):
@@ -418,7 +418,7 @@ def test_a_cancel_in_a_race_with_the_end_leaves_one_end_and_is_never_the_next_jo
     try:
         for _ in range(100):
             asked, after = (
-                jobs.submit("txt2img", {"prompt": "", "pictures": 1}, Settings(), LOCAL_ACCOUNT) for _ in range(2)
+                jobs.submit(ResolvedRequest("txt2img", {"prompt": "", "pictures": 1}, Settings()), LOCAL_ACCOUNT) for _ in range(2)
             )
             for _ in range(draw.randrange(40)):      # as far into the job as the machine comes
                 jobs.brief(asked)

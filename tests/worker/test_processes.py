@@ -52,9 +52,9 @@ def member_of(client, job):
 
 
 def until_at_work(client, *jobs):
-    with client.app.jobs.changed:
-        at_work = client.app.jobs.changed.wait_for(
-            lambda: all(job in client.app.jobs.live and client.app.jobs.live[job].steps for job in jobs), 300
+    with client.app.jobs.unfinished.changed:
+        at_work = client.app.jobs.unfinished.changed.wait_for(
+            lambda: all(job in client.app.jobs.unfinished.live and client.app.jobs.unfinished.live[job].steps for job in jobs), 300
         )
     assert at_work
 
@@ -70,11 +70,11 @@ def test_two_people_s_jobs_are_made_by_two_processes_at_once_and_a_kill_of_one_i
     assert hers is not his
     os.kill(his.worker.child.process.pid, signal.SIGKILL)
     survivor = hers.worker.child.process.pid
-    with pair.app.jobs.changed:
-        assert pair.app.jobs.changed.wait_for(lambda: pair.app.jobs.store.brief(jobs[1]).warnings, 300)
+    with pair.app.jobs.unfinished.changed:
+        assert pair.app.jobs.unfinished.changed.wait_for(lambda: pair.app.jobs.store.brief(jobs[1]).warnings, 300)
     made = pair.app.jobs.brief(jobs[0]).made
-    with pair.app.jobs.changed:
-        assert pair.app.jobs.changed.wait_for(lambda: pair.app.jobs.brief(jobs[0]).made > made, 300)
+    with pair.app.jobs.unfinished.changed:
+        assert pair.app.jobs.unfinished.changed.wait_for(lambda: pair.app.jobs.brief(jobs[0]).made > made, 300)
     for job, person in zip(jobs, PEOPLE, strict=True):
         pair.post(f"/easel/v1/queue/{job}/cancel", auth=AUTH[person])
     hers_told, his_told = (settled(pair, job, auth=AUTH[person]) for job, person in zip(jobs, PEOPLE, strict=True))

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from modules.params.batch import ExtrasBatch
 from modules.params.extras import BY, TO
 from modules.settings.flags import Flags
-from modules.ui.form import Form
+from modules.ui.form import Form, TabFields
 from modules.ui.tabs import batch, generation
 from modules.ui.words import Words
 
@@ -22,12 +21,10 @@ TAB = "extras"
 EXTRAS_HELD: Mapping[str, Any] = {"images": [], "infotexts": [], "batch_source": ""}
 
 
-def extras_controls(words: Words) -> dict[str, Component]:
-    """Return controls for fields that are declared without one."""
+def extras_fields(words: Words) -> TabFields:
     ways = [(words("Scale by"), BY), (words("Scale to"), TO)]
-    return {
-        "resize_mode": gr.Radio(ways, value=BY, label=words("Resize mode"), elem_id="extras_resize_mode", render=False),
-    }
+    resizing = gr.Radio(ways, value=BY, label=words("Resize mode"), elem_id="extras_resize_mode", render=False)
+    return TabFields({"resize_mode": resizing}, EXTRAS_HELD)
 
 
 def build(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:

@@ -13,7 +13,7 @@ from modules.params.batch import Img2ImgBatch
 from modules.params.img2img import NAMED_VALUES, ORIGINAL
 from modules.settings.flags import Flags
 from modules.ui import cards
-from modules.ui.form import Form
+from modules.ui.form import Form, TabFields
 from modules.ui.tabs import batch, generation, scripts
 from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.words import Words
@@ -41,8 +41,7 @@ IMG2IMG_HELD: Mapping[str, Any] = {
 }
 
 
-def img2img_controls(words: Words) -> dict[str, Component]:
-    """Return controls for fields that are declared without one."""
+def img2img_fields(words: Words) -> TabFields:
     def choice(field: str, value: Any, elem_id: str) -> gr.Radio:
         label, values = NAMED_VALUES[field]
         return gr.Radio(
@@ -53,13 +52,14 @@ def img2img_controls(words: Words) -> dict[str, Component]:
             render=False,
         )
 
-    return {
+    controls: dict[str, Component] = {
         "resize_mode": choice("resize_mode", 0, "resize_mode"),
         "inpainting_mask_invert": choice("inpainting_mask_invert", 0, "img2img_mask_mode"),
         "inpainting_fill": choice("inpainting_fill", ORIGINAL, "img2img_inpainting_fill"),
         "inpaint_full_res": choice("inpaint_full_res", False, "img2img_inpaint_full_res"),
         **batch.batch_controls(words),
     }
+    return TabFields(controls, IMG2IMG_HELD)
 
 
 def build(models: Library, flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:

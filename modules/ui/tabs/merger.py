@@ -14,7 +14,7 @@ from gradio.components import Component
 
 from modules.params.merge import Conversion, Extraction, Merge
 from modules.params.merge_methods import MERGE_METHODS
-from modules.ui.form import Form
+from modules.ui.form import Form, TabFields
 from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
@@ -32,7 +32,7 @@ MERGER_LISTS: Mapping[str, str] = {
 def merger_forms(lists: Lists, words: Words) -> dict[str, Form[Any]]:
     """Return the forms of model files, by job kind."""
     return {
-        "merge": Form(Merge, TAB, lists, words, source_pickers(words)),
+        "merge": Form(Merge, TAB, lists, words, TabFields(source_pickers(words))),
         "convert": Form(Conversion, f"{TAB}_convert", lists, words),
         "extract_lora": Form(Extraction, f"{TAB}_extract", lists, words),
     }

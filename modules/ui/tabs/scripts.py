@@ -11,10 +11,9 @@ from html import escape
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from modules.params.scripts import SCRIPTS, GenerationKind, Request, Script
-from modules.ui.form import Form
+from modules.ui.form import NO_OWN_FIELDS, Form, TabFields
 from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
@@ -23,10 +22,9 @@ class ScriptedForm(Form[Request]):
     """A request's form, with a form for each script that the request may choose."""
 
     def __init__(
-        self, request: type[Request], kind: GenerationKind, lists: Lists, words: Words,
-        others: Mapping[str, Component] | None = None, held: Mapping[str, Any] | None = None,
+        self, request: type[Request], kind: GenerationKind, lists: Lists, words: Words, own: TabFields = NO_OWN_FIELDS
     ) -> None:
-        super().__init__(request, kind, lists, words, others, held)
+        super().__init__(request, kind, lists, words, own)
         self.kind = kind
         offered = [script for script in SCRIPTS if kind in script.kinds]
         self.helps = {script.name: script.help for script in offered}

@@ -35,9 +35,9 @@ TITLES: Mapping[str, str] = {
     "saving-to-dirs": "Saving to a directory",
     "infotext": "Generation data",
     "ui": "Page",
-    "accounts": "Accounts and limits",
     "queue": "Queue",
     "safety-checker": "Safety checker",
+    "accounts": "Accounts and limits",
 }
 
 
@@ -75,9 +75,9 @@ def labels(words: Words) -> dict[str, str]:
 
 
 def sections() -> Iterator[tuple[str, list[tuple[str, Param]]]]:
-    """Yield section → its settings, both in declared order."""
+    """Yield section → its settings: sections in the order of their titles, settings as they are declared."""
     params = [(name, param) for name, param in declared_params(Settings).items() if name not in SHOWN_ELSEWHERE]
-    order = list(dict.fromkeys(param.section for _, param in params))
+    order = list(TITLES)
     params.sort(key=lambda pair: order.index(pair[1].section))
     for section, group in groupby(params, key=lambda pair: pair[1].section):
         yield section, list(group)

@@ -31,8 +31,9 @@ from modules.params.txt2img import Txt2Img
 from modules.pipelines.plan import Files
 from modules.sampling.weights import Hypertile, Weights
 from modules.settings.a1111_flags import ATTENTION_FLAGS
+from modules.settings.drawing_options import ATTENTION_BACKENDS
 from modules.settings.flags import parse_flags, spelled
-from modules.settings.options import ATTENTION_BACKENDS, Settings
+from modules.settings.options import Settings
 from tests.golden_data import spec
 from tests.models.lora.test_patcher import model  # noqa: F401  the same fixture
 from tests.planning import image_plan

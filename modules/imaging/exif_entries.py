@@ -1,4 +1,4 @@
-"""EXIF, changed entry by entry: all else stays where it is (TIFF 6.0, §2; EXIF 2.32, §4.6).
+"""EXIF written and changed entry by entry: all else stays where it is (TIFF 6.0, §2; EXIF 2.32, §4.6).
 
 A camera's own notes, thumbnails and unknown entries are found by their places in the block, so nothing that stays may
 move: a new value goes to the end, and a former one is overwritten with zeros where it stood.
@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from PIL import ExifTags
 
 from modules.base.errors import InvalidImage
+from modules.imaging.exif_values import (
+    COMMENT_TAG,
+    EXIF_TEXT,
+    EXIF_UNDEFINED,
+    TIFF_ORDERS,
+    exif_value_size,
+)
 
-HEADS = {b"II*\0": "<", b"MM\0*": ">"}
 EMPTY = b"MM\0*\0\0\0\x08\0\0\0\0\0\0"                # a directory without entries, and none after it
-ASCII, LONG, UNDEFINED = 2, 4, 7                      # types of values
-# type → bytes of one
-VALUE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-USER_COMMENT, EXIF_DIRECTORY = int(ExifTags.Base.UserComment), int(ExifTags.IFD.Exif)
+LONG = 4                                              # type of a place in the block
+EXIF_DIRECTORY = int(ExifTags.IFD.Exif)
 UNICODE_CODE = b"UNICODE\0"
 
 
@@ -33,7 +37,7 @@ class Entry:
 
     @property
     def size(self) -> int:
-        return VALUE_SIZES.get(self.kind, 1) * self.count
+        return exif_value_size(self.kind) * self.count
 
 
 def with_user_comment(exif: bytes, text: str) -> bytes:
@@ -42,7 +46,7 @@ def with_user_comment(exif: bytes, text: str) -> bytes:
         return b""
     order = byte_order(exif or EMPTY)
     encoded = UNICODE_CODE + text.encode("utf-16-le" if order == "<" else "utf-16-be", "replace") if text else None
-    return Tiff(exif or EMPTY).with_value((EXIF_DIRECTORY, USER_COMMENT), UNDEFINED, encoded)
+    return Tiff(exif or EMPTY).with_value((EXIF_DIRECTORY, COMMENT_TAG), EXIF_UNDEFINED, encoded)
 
 
 def with_exif_text(exif: bytes, tag: int, text: str) -> bytes:
@@ -50,12 +54,12 @@ def with_exif_text(exif: bytes, tag: int, text: str) -> bytes:
     if not exif and not text:
         return b""
     encoded = text.replace("\0", "").encode("utf-8", "replace") + b"\0" if text else None
-    return Tiff(exif or EMPTY).with_value((tag,), ASCII, encoded)
+    return Tiff(exif or EMPTY).with_value((tag,), EXIF_TEXT, encoded)
 
 
 def byte_order(exif: bytes) -> str:
     """Return struct's sign for the block's byte order. Raises InvalidImage."""
-    order = HEADS.get(exif[:4])
+    order = TIFF_ORDERS.get(exif[:4])
     if not order:
         raise damaged_exif()
     return order
@@ -95,7 +99,7 @@ class Tiff:
             new: Entry | None = Entry(tag, LONG, 1, self._pack("L", self._changed(inner, tuple(rest), kind, value)))
         else:
             room = self._erase(former)
-            count = len(value or b"") // VALUE_SIZES[kind]
+            count = len(value or b"") // exif_value_size(kind)
             new = Entry(tag, kind, count, self._field(value, room)) if value is not None else None
         return self._written(directory, entries, following, tag, new)
 
