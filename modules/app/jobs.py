@@ -98,7 +98,7 @@ class Jobs:
         self.limits: LimitsOf = lambda role: QueueLimits()      # of a role
         # the server's; a terminal has a queue of its own
         self.mode = (not process.mark and store.queue_mode()) or OPEN
-        self.unfinished = UnfinishedJobs(self._limits_of)
+        self.unfinished = UnfinishedJobs(lambda role: self.limits(role))
         self.notes: SavingNotes | None = None         # of named and unrecorded pictures, where there are files
         self.tally = Tally()
         self._asking = Lock()                         # jobs are recorded and handed over one by one, in one order
@@ -142,7 +142,7 @@ class Jobs:
             self.store.set_state(record.id, FAILED, error_data(SET_ASIDE))
         else:
             log.info("Resuming job %s", record.id)
-            self._enqueue(record)
+            self.unfinished.add(record, self.needs_device(record.kind))
 
     def submit(self, asked: ResolvedRequest, account: Account) -> str:
         """Record a job and queue it; returns its id. Raises Invalid if the id is taken, Draining or OverQuota."""
@@ -168,7 +168,7 @@ class Jobs:
                 raise Invalid(
                     f"There is a job {asked.task_id!r} already.", "Choose another task id, or none.", "force_task_id"
                 ) from error
-            self._enqueue(replace(record, place=place))
+            self.unfinished.add(replace(record, place=place), self.needs_device(record.kind))
         self.unfinished.tell_queue()
         return record.id
 
@@ -246,9 +246,6 @@ class Jobs:
         finally:
             self._dispatch()
 
-    def _limits_of(self, role: str) -> QueueLimits:
-        return self.limits(role)
-
     def _check_taken(self, record: JobRecord) -> None:
         """Raise WorkerDown, Draining or OverQuota if the job is not taken now."""
         if self.needs_device(record.kind):
@@ -264,10 +261,6 @@ class Jobs:
         if record.work and limits.work:
             now = time.time()
             check_work(limits.work, record.work, self.store.work_between(record.owner, now - QUOTA_SECONDS, now), now)
-
-    def _enqueue(self, record: JobRecord) -> None:
-        """Follow a job from here on, with or without a worker. The caller holds `_asking`."""
-        self.unfinished.add(record, self.needs_device(record.kind))
 
     def _dispatch(self) -> None:
         """Hand over the next jobs; a change in progress does so at its end."""
