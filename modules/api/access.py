@@ -20,12 +20,13 @@ from modules.api.errors import body_of, error_headers
 from modules.api.forwarding import TrustedProxies
 from modules.api.incoming import BodyMemory, IncomingBody, with_readable_range
 from modules.api.open_requests import OpenRequests
-from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins
+from modules.api.origins import PREFLIGHT_HEADERS, SAFE, Origins, own_origin
 from modules.api.outgoing import SECURITY_HEADERS, OutgoingResponse
 from modules.api.routing import check_size, declared_size
 from modules.app.authentication import LOCAL_CREDENTIAL, NO_CREDENTIAL, Authenticator, Credential
 from modules.base.accounts import account_key
 from modules.base.errors import BadHost, NotFound, Unauthenticated, UnsupportedMedia, WebUIError
+from modules.settings.flag_types import normal_origin
 from modules.settings.flags import Flags
 from modules.store.accounts import SESSION_KIND, TOKEN_KIND, TOKEN_PREFIX
 
@@ -181,8 +182,10 @@ def check_head(headers: Headers) -> None:
 
 
 def check_form(scope: Scope, headers: Headers) -> None:
-    """Check the content type of a posted form. Raises UnsupportedMedia."""
-    form = headers.get("content-type", "").split(";")[0].strip().lower() in FORM_CONTENT_TYPES
+    """Check the content type of a posted form; plain text is what `fetch` sends a text as. Raises UnsupportedMedia."""
+    kind = headers.get("content-type", "").split(";")[0].strip().lower()
+    of_our_page = kind == "text/plain" and normal_origin(headers.get("origin", "")) == own_origin(scope, headers)
+    form = kind in FORM_CONTENT_TYPES and not of_our_page
     if scope["type"] == "http" and scope["method"] not in SAFE and form:
         raise UnsupportedMedia("Send JSON.", "Set the header Content-Type: application/json.")
 

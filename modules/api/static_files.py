@@ -23,7 +23,8 @@ def routes(app: App) -> APIRouter:
 
         A relative path begins at the data folder.
         """
-        folders = served_folders(app, owner(request), ())
+        extensions = (each.extension.folder for each in app.extensions.active)
+        folders = served_folders(app, owner(request), extensions)
         found = served_file(path, app.flags.paths.data_dir, folders)
         keeping = VERSIONED if request.scope["query_string"] else UNVERSIONED
         return FileResponse(

@@ -13,7 +13,7 @@ import webbrowser
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 from fastapi import FastAPI
@@ -25,7 +25,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from modules.api import server
 from modules.api.access import Access
 from modules.api.compression import Compressed
+from modules.api.extension_routes import start_extension_routes
 from modules.api.gate import Gate
+from modules.api.page_calls import PageCalls
+from modules.api.page_sessions import file_paths
 from modules.api.routing import inner_path
 from modules.api.starting import BROKEN_PAGE, STARTING
 from modules.app.app import App
@@ -40,6 +43,9 @@ from modules.commands.gradio_import import import_gradio
 from modules.commands.housekeeping import Housekeeping, checked_database
 from modules.commands.protocol import PlainSpoken, raise_file_limit
 from modules.settings.flags import LOOPBACK, Flags
+
+if TYPE_CHECKING:
+    from gradio import Blocks
 
 log = logging.getLogger(__name__)
 ACCOUNTS_SECONDS = 1.0      # between two checks for accounts changed by another process
@@ -181,6 +187,7 @@ def told_if_failed(life: asyncio.Task[None]) -> None:
 
 async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as stack:
+        demo = None
         if app.flags.nowebui:
             await asyncio.to_thread(app.extensions.load, app)
         else:
@@ -189,21 +196,22 @@ async def live(app: App, api: FastAPI, page: RootPage, address: str, stop: async
                 log.error("The page could not be built", exc_info=built)
                 page.shown = HTMLResponse(BROKEN_PAGE, 500)
             else:
-                blocks, page.shown = built
-                await stack.enter_async_context(blocks.router.lifespan_context(blocks))
+                mounted, page.shown, demo = built
+                await stack.enter_async_context(mounted.router.lifespan_context(mounted))
             if wants_browser(app.flags):
                 await asyncio.to_thread(webbrowser.open, address)
         # without it the page and the model cards still work, and the log has the reason
         await asyncio.to_thread(logged, start_worker, app, failure="The worker could not be started")
         app.hooks.app_started(app, api)
+        await asyncio.to_thread(start_extension_routes, app.extensions, api, demo)
         house = Housekeeping(app)
         house.start()
         await stop.wait()
         house.stop()
 
 
-def build_page(app: App) -> tuple[FastAPI, Gate]:
-    """Return gradio's application, and the gate before it.
+def build_page(app: App) -> tuple[FastAPI, Gate, Blocks]:
+    """Return gradio's application, the gate before it, and the page as gradio has it.
 
     gradio is imported here, in a second or two that the first answer does not wait for.
     """
@@ -213,9 +221,13 @@ def build_page(app: App) -> tuple[FastAPI, Gate]:
 
         from modules.ui import look, page
 
-        assets, (blocks, facts) = look.Assets.build(), page.build(app)
-        mounted = gradio.mount_gradio_app(FastAPI(), blocks, path="/", **page.mount_arguments(assets))
-        return mounted, Gate(page.document(app, assets, mounted, facts))
+        extended = bool(app.extensions.active)
+        assets, (blocks, facts) = look.Assets.build(extended), page.build(app)
+        how = page.mount_arguments(assets, app.flags.data_dir if extended else None)
+        mounted = gradio.mount_gradio_app(FastAPI(), blocks, path="/", **how)
+        functions = {number for number, each in blocks.fns.items() if each.fn is not None}      # all are extensions'
+        calls = PageCalls(mounted, functions, file_paths(blocks.config)) if functions else None
+        return mounted, Gate(page.document(app, assets, mounted, facts), calls), blocks
 
 
 def wants_browser(flags: Flags) -> bool:

@@ -8,7 +8,7 @@ from modules.settings.flags import ROOT, Flags
 from modules.surface.binding import bound_host
 
 PATH_NAMES: Mapping[str, Callable[[Flags], object]] = {
-    "script_path": lambda flags: flags.paths.root,
+    "script_path": lambda flags: flags.paths.data_dir,      # where extensions look for and leave files
     "modules_path": lambda flags: ROOT / "modules",
     "data_path": lambda flags: flags.paths.data_dir,
     "models_path": lambda flags: flags.paths.models,

@@ -58,14 +58,19 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """The page's assets: our scripts in one file, our style sheets in one, and the script that runs first."""
+    """The page's assets: our scripts in one file, our style sheets in one, and the script that runs first.
+
+    With extensions also what their scripts need of A1111's page.
+    """
 
     boot: Built
     sheet: Built
     main: Built
+    a1111: Built | None
+    a1111_sheet: Built | None
 
     @classmethod
-    def build(cls) -> Assets:
+    def build(cls, extended: bool = False) -> Assets:
         sheets = (COLOURS, *(ASSETS / f"{name}.css" for name in SHEETS))
         sheet = "\n".join(path.read_text(encoding="utf-8") for path in sheets)
         boot = (ASSETS / "core" / "boot.js").read_text(encoding="utf-8")
@@ -73,18 +78,27 @@ class Assets:
             Built("boot", "js", boot),
             Built("page", "css", sheet),
             Built("main", "js", bundle_modules(ASSETS, "main.js")),
+            Built("a1111", "js", bundle_modules(ASSETS, "a1111/main.js")) if extended else None,
+            Built("a1111", "css", (ASSETS / "a1111.css").read_text(encoding="utf-8")) if extended else None,
         )
 
     def routes(self) -> list[BaseRoute]:
         """The routes, also of the single files: workers are started from them."""
-        return [self.boot.route(), self.sheet.route(), self.main.route(), Mount(PLACE, Fresh(directory=ASSETS))]
+        built = (self.boot, self.sheet, self.main, self.a1111, self.a1111_sheet)
+        return [*(each.route() for each in built if each), Mount(PLACE, Fresh(directory=ASSETS))]
 
-    def head(self, subpath: str, facts: Mapping[str, Any]) -> str:
-        """Return the content of <head>: facts for the scripts, theme, remembered form, style sheet and scripts."""
+    def head(self, subpath: str, facts: Mapping[str, Any], sheets: str = "", scripts: str = "") -> str:
+        """Return the content of <head>: facts for the scripts, theme, remembered form, style sheet and scripts.
+
+        sheets, scripts: further elements; these scripts run after A1111's globals, before Easel's page starts
+        """
         place = subpath + PLACE
+        a1111 = f'<script type="module" src="{place}/{self.a1111.name}"></script>' if self.a1111 else ""
+        a1111_sheet = f'<link rel="stylesheet" href="{place}/{self.a1111_sheet.name}">' if self.a1111_sheet else ""
         return (
             f'<script id="easel_facts" type="application/json">{embedded(facts)}</script>'
             f'<script src="{place}/{self.boot.name}"></script><link rel="stylesheet" href="{place}/{self.sheet.name}">'
+            f"{a1111_sheet}{sheets}{a1111}{scripts}"
             f'<script type="module" src="{place}/{self.main.name}"></script>'
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -24,7 +25,7 @@ from modules.requests.paste import REQUESTS
 from modules.requests.pasted_fields import field_keys
 from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
-from modules.ui import look, quicksettings
+from modules.ui import extension_head, look, quicksettings
 from modules.ui.document import Document
 from modules.ui.form import Form
 from modules.ui.look import Assets
@@ -114,9 +115,13 @@ def choice_lists_of(form: Form[Any]) -> Iterator[tuple[str, str]]:
             yield form.components[name].elem_id, names
 
 
-def mount_arguments(assets: Assets) -> dict[str, Any]:
-    """Return the keyword arguments of `gr.mount_gradio_app` for this page."""
+def mount_arguments(assets: Assets, shown: Path | None = None) -> dict[str, Any]:
+    """Return the keyword arguments of `gr.mount_gradio_app` for this page.
+
+    shown: the folder of which extensions' functions may show files
+    """
     return {
+        **({"allowed_paths": [str(shown)]} if shown else {}),
         "theme": look.theme(),
         "app_kwargs": {"routes": assets.routes()},
         "footer_links": [],
@@ -130,7 +135,15 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
     """Return the mounted page with our head: the `standing` facts, and the account's start values."""
 
     def head(scope: Scope) -> str:
-        return assets.head(app.flags.subpath, {**standing, "start": beginning(app, scope["account"])})
+        subpath, data_dir = app.flags.subpath, app.flags.data_dir
+        extensions = [each.extension for each in app.extensions.active]
+        sheets = extension_head.extension_sheets(extensions, data_dir, subpath)
+        return assets.head(
+            subpath,
+            {**standing, "start": beginning(app, scope["account"])},
+            sheets + extension_head.own_sheet(data_dir, subpath),
+            extension_head.extension_scripts(extensions, data_dir, subpath),
+        )
 
     return Document(mounted, head)
 
