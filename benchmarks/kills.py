@@ -28,6 +28,7 @@ UNFINISHED = 7             # jobs of each account
 WORKER = "modules.commands.worker_process"
 LONGEST = {"begin": 8.0, "work": 3.0}      # seconds until a kill: from the last one, or from the first picture since
 PATIENCE = 300.0
+ORPHAN_SECONDS = 30.0      # a worker that is still being imported learns late that its server is gone
 FINISHED = ("done", "failed", "interrupted")
 
 
@@ -149,8 +150,13 @@ class KillLoop:
     def live_on(self) -> None:
         """Until the moment of the next kill: half of them come while it starts and loads, half while it draws."""
         moment, began = random.choice(list(LONGEST)), self.pictures()
-        wait_for(lambda: moment == "begin" or self.watch(0) or self.pictures() > began)
+        wait_for(lambda: moment == "begin" or self.seen() > began)
         self.watch(time.monotonic() + random.uniform(0, LONGEST[moment]))
+
+    def seen(self) -> int:
+        """How many pictures there are, after another look."""
+        self.look()
+        return self.pictures()
 
     def pictures(self) -> int:
         with self.lock:
@@ -174,8 +180,8 @@ class KillLoop:
         workers = self.workers()
         self.process.kill()
         self.process.wait()
-        time.sleep(2)
-        self.found.orphans += sum(psutil.pid_exists(worker) for worker in workers)
+        _, alive = psutil.wait_procs([psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)], ORPHAN_SECONDS)
+        self.found.orphans += len(alive)
         self.begin()
 
     def workers(self) -> list[int]:

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from modules.app.app import App
+from modules.app.streams import Streams
 
 # a comment is sent after so long, so that proxies keep the connection and a disconnect is noticed
 QUIET_SECONDS = 15
@@ -62,9 +63,13 @@ async def happened(changed: asyncio.Event) -> bool:
     return True
 
 
-def event_response(app: App, account: str, events: AsyncIterator[str]) -> StreamingResponse:
-    """Return the events as a response, counted among the account's open streams. Raises Busy for one too many."""
-    app.streams.check(account)
-    return StreamingResponse(
-        app.streams.counted(account, events), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-    )
+class EventResponse(StreamingResponse):
+    """Events, counted among the account's open streams while they are sent; 429 in their place for one too many."""
+
+    def __init__(self, streams: Streams, account: str, events: AsyncIterator[str]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        self.streams, self.account = streams, account
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self.streams.counted(self.account):
+            await super().__call__(scope, receive, send)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import contextlib
 from collections.abc import Iterable
@@ -68,7 +67,8 @@ def decode_base64(image: str) -> bytes:
         raise InvalidImage("An address is not fetched from here.", "Send the picture itself, in base64.")
     text = "".join(payload(image).split()).replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        # not base64.b64decode, which copies the text first
+        return binascii.a2b_base64(text + "=" * (-len(text) % 4) if len(text) % 4 else text, strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidImage("The picture is not valid base64.", "Send the file's bytes in base64.") from error
 

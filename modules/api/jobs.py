@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from modules.api.event_stream import event_response
+from modules.api.event_stream import EventResponse
 from modules.api.job_events import job_events
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
@@ -96,7 +96,7 @@ def routes(app: App) -> APIRouter:
         def look() -> dict[str, Any]:
             return job_json(app, app.jobs.brief(found, account_name, newest or None))
 
-        return event_response(app, account_name, job_events(app.jobs.unfinished, found, look))
+        return EventResponse(app.streams, account_name, job_events(app.jobs.unfinished, found, look))
 
     @api.get("/jobs/{job}/preview")
     def preview(job: Id, request: Request) -> Response:

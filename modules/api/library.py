@@ -12,7 +12,7 @@ from fastapi import Path as PathField
 from fastapi.responses import FileResponse, StreamingResponse
 
 from modules.api.cards import IMMUTABLE_CACHE
-from modules.api.event_stream import event_response, record_events
+from modules.api.event_stream import EventResponse, record_events
 from modules.api.routing import owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
@@ -52,7 +52,7 @@ def routes(app: App) -> APIRouter:
     @api.get("/events")
     async def events(request: Request, limit: Annotated[int, Query(ge=0, le=1000)] = 0) -> StreamingResponse:
         """The library's changes as server-sent events: a number that changes with it, and how far a scan is."""
-        return event_response(app, owner(request), library_events(app, gallery_of(app, request), limit))
+        return EventResponse(app.streams, owner(request), library_events(app, gallery_of(app, request), limit))
 
     return api
 

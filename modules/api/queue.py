@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from modules.api.event_stream import event_response
+from modules.api.event_stream import EventResponse
 from modules.api.jobs import job_json
 from modules.api.login import note
 from modules.api.queue_events import queue_events, queue_state
@@ -88,7 +88,7 @@ def add_listing(api: APIRouter, app: App) -> None:
 
         The stream ends after `limit` events; 0 is never.
         """
-        return event_response(app, owner(request), queue_events(app, account(request), limit))
+        return EventResponse(app.streams, owner(request), queue_events(app, account(request), limit))
 
     @api.get("/{job}/request")
     def request_of(job: Id, request: Request) -> dict[str, Any]:

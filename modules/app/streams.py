@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from modules.base.errors import Busy
 
@@ -18,17 +19,14 @@ class Streams:
         self.of_account, self.of_all = of_account, of_all
         self.open: Counter[str] = Counter()
 
-    def check(self, account: str) -> None:
-        """Raise Busy if one more would be too many."""
+    @contextmanager
+    def counted(self, account: str) -> Iterator[None]:
+        """Count a stream as the account's for the time of the block. Raises Busy if one more would be too many."""
         if self.open[account] >= self.of_account or self.open.total() >= self.of_all:
             raise Busy("Too many streams are open.", "Close some, or ask for the job itself from time to time.")
-
-    async def counted(self, account: str, stream: AsyncIterator[str]) -> AsyncIterator[str]:
-        """Yield the stream, counted as the account's as long as it is read."""
         self.open[account] += 1
         try:
-            async for part in stream:
-                yield part
+            yield
         finally:
             self.open[account] -= 1
             self.open += Counter()      # without those that have none
