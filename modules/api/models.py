@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,6 +14,7 @@ from modules.library.catalog import ModelFile
 from modules.library.describe import shown_metadata
 from modules.library.index import identity
 from modules.library.model_kinds import ModelKind
+from modules.prompts.styles import CSV_COLUMNS
 from modules.requests.model_choice import standing_checkpoint
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.schedules import SCHEDULES, Schedule
@@ -40,7 +40,8 @@ def routes(app: App) -> APIRouter:
     @api.get("/prompt-styles")
     def prompt_styles(request: Request) -> list[dict[str, str]]:
         """The prompt texts in styles.csv, those of the server and the caller's own."""
-        return [asdict(style) for style in app.data_of(owner(request)).styles().values()]
+        styles = app.data_of(owner(request)).styles().values()
+        return [{column: getattr(style, column) for column in CSV_COLUMNS} for style in styles]
 
     @api.get("/sd-vae")
     def sd_vae() -> list[dict[str, str]]:

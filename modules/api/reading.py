@@ -20,9 +20,10 @@ from modules.prompts import grammar
 from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
 from modules.requests.compare_manifest import differences
-from modules.requests.expansion import samples
+from modules.requests.expansion import samples, with_pasted_templates
 from modules.requests.paste import clamp_to_form, read_infotext
 from modules.requests.picture_data import picture_metadata
+from modules.requests.styles import with_found_styles
 
 MOST_SAMPLES = 10
 
@@ -56,6 +57,7 @@ class SamplesRequest(KnownFields):
     seed: int = Field(-1, ge=MIN_SEED, le=MAX_SEED, description="Of the first picture; -1 draws one.")
     mode: Literal["Random", "Combinations"] = Field("Random", description="As the setting dynamic_prompts has them.")
     count: int = Field(10, ge=1, le=MOST_SAMPLES)
+    skip: int = Field(0, ge=0, le=10**6, description="Pictures before the first that is asked for.")
 
 
 def routes(app: App) -> APIRouter:
@@ -77,15 +79,17 @@ def routes(app: App) -> APIRouter:
         return {"tokens": used, "limit": target_length(used)}
 
     @api.post("/prompts/samples")
-    def prompt_samples(body: SamplesRequest) -> dict[str, Any]:
+    def prompt_samples(body: SamplesRequest, request: Request) -> dict[str, Any]:
         """What dynamic prompts would become in the next pictures, whatever the settings say; each with its seed."""
-        return {"samples": samples(app, body.model_dump())}
+        return {"samples": samples(app.data_of(owner(request)), body.model_dump())}
 
     @api.post("/read-infotext")
     def infotext(body: InfotextRequest, request: Request) -> dict[str, Any]:
         """Generation data as form fields, settings, and the rest; `notes` describe the values that were changed."""
-        standing = app.data_of(owner(request)).settings.current
-        return clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now))
+        mine = app.data_of(owner(request))
+        standing = mine.settings.current
+        found = clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now))
+        return with_found_styles(with_pasted_templates(found), mine.styles(), standing.infotext_styles)
 
     @api.post("/compare-manifest")
     def compare_manifest(body: ManifestRequest, request: Request) -> dict[str, Any]:

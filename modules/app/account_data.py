@@ -7,7 +7,10 @@ from threading import Lock
 
 from modules.app.folders import ServerFolders
 from modules.app.storage import FolderSize
+from modules.app.style_previews import StylePreviews
+from modules.prompts.style_edits import StyleBook
 from modules.prompts.styles import Style, StyleFiles
+from modules.prompts.wildcard_files import WildcardFiles
 from modules.settings.account_paths import AccountPaths
 from modules.settings.file import SettingsFile
 
@@ -18,11 +21,20 @@ class AccountData:
 
     paths: AccountPaths
     settings: SettingsFile
-    style_files: StyleFiles
+    style_book: StyleBook
+    wildcards: WildcardFiles
     outputs: FolderSize
     folders: ServerFolders
     sending: Lock = field(default_factory=Lock)      # held while a picture that was sent is given room and written
     editing: Lock = field(default_factory=Lock)      # held while pictures' data are read, changed and written
+
+    @property
+    def style_files(self) -> StyleFiles:
+        return self.style_book.files
+
+    @property
+    def style_previews(self) -> StylePreviews:
+        return StylePreviews(self.paths.style_previews)
 
     def styles(self) -> dict[str, Style]:
         """The saved prompt styles, as they are on disk now."""

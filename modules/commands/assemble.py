@@ -21,7 +21,7 @@ from modules.library.catalog import Catalog
 from modules.library.index import LibraryIndex
 from modules.library.library import Library
 from modules.library.model_kinds import MODEL_KINDS, ModelKind, first_file, kind_folders
-from modules.prompts.chunks import Tokenizer
+from modules.prompts.explained import PieceTokenizer
 from modules.prompts.tokenizer import load_tokenizer
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
@@ -85,11 +85,11 @@ def list_output(app: App, job: str, output: OutputRecord) -> None:
         app.recorder.note(job, output)
 
 
-def cached_tokenizer(folder: Path) -> Callable[[], Tokenizer]:
+def cached_tokenizer(folder: Path) -> Callable[[], PieceTokenizer]:
     """Return a function that reads the tokenizer's files when it is first called."""
 
     @cache
-    def tokenizer() -> Tokenizer:
+    def tokenizer() -> PieceTokenizer:
         return load_tokenizer(folder)
 
     return tokenizer

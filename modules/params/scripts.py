@@ -24,6 +24,7 @@ Request = TypeVar("Request", bound=Generation)
 GenerationKind = Literal["txt2img", "img2img"]
 CURVES = ("Aggressive", "Linear", "Lazy")
 NO_SCRIPT = ("", "None", "none")          # names that choose no script
+PROMPTS_FROM_FILE = "Prompts from file or textbox"
 RANDOM_SEEDS = 2**32 - 1             # drawn seeds stay below this, as A1111's do
 
 OVERRIDE_SAMPLER = "Override `Sampling method` to Euler?(this method is built for it)"      # A1111's labels
@@ -107,6 +108,8 @@ class PromptsFromFile:
     seeds: tuple[int, ...] = ()      # one for each line; empty: the request's for all
     # styles named in lines, with prompt and negative prompt
     styles: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    # each line's prompts by field, where dynamic prompts were made plain; empty: as they are written
+    prompts: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -239,7 +242,7 @@ def lines_settled(arguments: PromptsFromFile, params: Generation, known: KnownNa
             f"There are: {', '.join(known.styles) or 'none'}.",
             field="script_args",
         )
-    return replace(arguments, seeds=seeds, styles=style_texts(named, known.styles))
+    return replace(arguments, seeds=seeds, styles=style_texts(named, known.styles), prompts=())
 
 
 @dataclass(frozen=True)
@@ -301,7 +304,7 @@ SCRIPTS: Registry[Script] = Registry(
             "Paints beyond the edges, tile by tile, starting from what masked content says.",
         ),
         Script(
-            "Prompts from file or textbox",
+            PROMPTS_FROM_FILE,
             PromptsFromFile,
             ("txt2img", "img2img"),
             'Draws each line of a list: a prompt, or tags such as --prompt "a cat" --steps 20 --seed 5.',

@@ -10,7 +10,6 @@ import logging
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import dropwhile
 from pathlib import Path
 
 from modules.base.errors import PromptTooLong
@@ -20,6 +19,8 @@ from modules.base.limits import MAX_PROMPT
 
 SLOT = "{prompt}"
 CSV_COLUMNS = ("name", "prompt", "negative_prompt")
+CATEGORY = "category"            # our column; A1111 passes over columns that it does not know
+MOST_EXTRACTED_STYLES = 30                  # styles taken out of a prompt again
 LARGEST_STYLES = 16 * 2**20      # bytes
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 LEGACY = "cp1252"         # of western spreadsheets; bytes that it lacks mean another encoding
@@ -31,17 +32,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Style:
+    """A named text for the prompts. others: further columns of its file, which are kept as they are."""
+
     name: str
     prompt: str = ""
     negative_prompt: str = ""
+    category: str = ""
+    others: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+
+    @property
+    def is_comment(self) -> bool:
+        return self.name.startswith("#")
 
 
 @dataclass(frozen=True, slots=True)
 class StyleTable:
-    """The styles in a file, and its problems."""
+    """The styles in a file, and its problems. rows: all of its rows, comments too"""
 
     styles: Mapping[str, Style] = field(default_factory=dict)
     problem: str = ""
+    rows: tuple[Style, ...] = field(default=(), compare=False)
 
 
 def apply_styles_to_prompt(prompt: str, styles: Iterable[str]) -> str:
@@ -71,6 +81,37 @@ def extract_style_text_from_prompt(style_text: str, prompt: str) -> tuple[bool, 
     return True, stripped[:len(stripped) - len(style)].removesuffix(", ")
 
 
+def extract_styles_from_prompt(
+    styles: Iterable[Style], prompt: str, negative_prompt: str
+) -> tuple[list[str], str, str]:
+    """Return the names of the styles that prompts have applied, in order, and the prompts without them.
+
+    A style counts only if applying it again gives the same prompts.
+    """
+    waiting = [style for style in styles if style.prompt or style.negative_prompt]
+    found: list[str] = []
+    while len(found) < MOST_EXTRACTED_STYLES:
+        taken = next(((style, shorter) for style in waiting if (shorter := taken_out(style, prompt, negative_prompt))),
+                     None)
+        if not taken:
+            break
+        style, (prompt, negative_prompt) = taken
+        waiting.remove(style)
+        found.append(style.name)
+    return found[::-1], prompt, negative_prompt
+
+
+def taken_out(style: Style, prompt: str, negative_prompt: str) -> tuple[str, str] | None:
+    """Return the prompts without a style; None if they do not have it."""
+    shorter = []
+    for text, whole in ((style.prompt, prompt), (style.negative_prompt, negative_prompt)):
+        fits, rest = extract_style_text_from_prompt(text, whole)
+        if not fits or apply_styles_to_prompt(rest, [text]).strip() != whole.strip():
+            return None
+        shorter.append(rest)
+    return shorter[0], shorter[1]
+
+
 class StyleFiles:
     """The styles of some files; a file is read again when it has changed. Any thread may use them."""
 
@@ -81,20 +122,25 @@ class StyleFiles:
 
     def styles(self) -> dict[str, Style]:
         """Return name → style, from the files as they are now."""
-        return {name: style for table in self._current() for name, style in table.styles.items()}
+        return {name: style for table in self.tables().values() for name, style in table.styles.items()}
 
     def problems(self) -> list[str]:
         """Return the problems of the files, a sentence each."""
-        return [table.problem for table in self._current() if table.problem]
+        return [table.problem for table in self.tables().values() if table.problem]
 
-    def _current(self) -> list[StyleTable]:
+    def is_damaged(self, path: Path) -> bool:
+        """Return whether a file holds something else than what is used of it."""
+        return bool(self.tables().get(path, StyleTable()).problem)
+
+    def tables(self) -> dict[Path, StyleTable]:
+        """Return what each file holds now, by rising precedence."""
         tables = {}
         for path in dict.fromkeys(path for pattern in self.patterns for path in matching_files(pattern)):
             stamp = file_stamp(path)
             known = self._tables.get(path)
             tables[path] = known if known and known[0] == stamp else (stamp, read_and_log(path))
         self._tables = tables
-        return [table for _, table in tables.values()]
+        return {path: table for path, (_, table) in tables.items()}
 
 
 def matching_files(pattern: Path) -> list[Path]:
@@ -118,9 +164,10 @@ def read_and_log(path: Path) -> StyleTable:
         with contextlib.suppress(OSError):
             keep_last_good(path, path.read_bytes())
     elif table.problem or is_emptied(path):
-        good = read_styles(last_good_path(path)).styles
-        problem = table.problem or (f"{path.name} is empty." if good else "")
-        table = StyleTable(good, f"{problem} Those of its last good copy are used." if good else problem)
+        good = read_styles(last_good_path(path))
+        problem = table.problem or (f"{path.name} is empty." if good.styles else "")
+        note = f"{problem} Those of its last good copy are used." if good.styles else problem
+        table = StyleTable(good.styles, note, good.rows)
     if table.problem:
         log.warning("%s", table.problem)
     return table
@@ -139,7 +186,8 @@ def read_styles(path: Path) -> StyleTable:
     """
     try:
         text, note = decoded_table(path.name, read_styles_file(path))
-        return StyleTable(dict(style_rows(text)), note)
+        rows = tuple(style_rows(text))
+        return StyleTable({style.name: style for style in rows if not style.is_comment}, note, rows)
     except FileNotFoundError:
         return StyleTable()
     except UnicodeDecodeError:
@@ -178,20 +226,33 @@ def decoded_table(name: str, raw: bytes) -> tuple[str, str]:
         return text, f"{name} is not UTF-8 text; it is read as {LEGACY}. If letters are wrong, save it again as UTF-8."
 
 
-def style_rows(text: str) -> Iterator[tuple[str, Style]]:
-    """Yield the styles. Raises csv.Error, or ValueError if no column is called `name`."""
-    lines = dropwhile(is_preamble, io.StringIO(text, newline=""))
-    header = next(lines, "")
+def style_rows(text: str) -> Iterator[Style]:
+    """Yield the rows. Raises csv.Error, or ValueError if no column is called `name`."""
+    lines = io.StringIO(text, newline="")
+    header = ""
+    for header in lines:
+        if not is_preamble(header):
+            break
+        if header.startswith("#"):
+            yield Style(header.strip())
     delimiter = next((mark for mark in ",;\t" if mark in header), ",")
     columns = [
         column.strip().casefold()
         for column in next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
     ]
-    if columns and "name" not in columns:
+    if columns and not is_preamble(header) and "name" not in columns:
         raise ValueError("its first row names no columns")
     for row in csv.DictReader(lines, columns, delimiter=delimiter, skipinitialspace=True):
-        if (name := row["name"]) and not name.startswith("#"):
-            yield name, Style(name, row.get("prompt") or row.get("text") or "", row.get("negative_prompt") or "")
+        if row.get("name"):
+            yield style_of({column: value or "" for column, value in row.items() if isinstance(column, str)})
+
+
+def style_of(row: Mapping[str, str]) -> Style:
+    """Return a table's row as a style."""
+    text = "prompt" if row.get("prompt") else "text"
+    known = {"name", text, "negative_prompt", CATEGORY}
+    others = tuple((column, value) for column, value in row.items() if column not in known and value)
+    return Style(row["name"], row.get(text, ""), row.get("negative_prompt", ""), row.get(CATEGORY, ""), others)
 
 
 def is_preamble(line: str) -> bool:
@@ -201,8 +262,20 @@ def is_preamble(line: str) -> bool:
 
 def write_styles(path: Path, styles: Iterable[Style]) -> None:
     """Write the table whole or not at all."""
+    write_atomically(path, styles_table(list(styles)).encode("utf-8-sig"))
+
+
+def styles_table(styles: Sequence[Style]) -> str:
+    """Return the table as a text, with the columns that it needs."""
+    category = (CATEGORY,) if any(style.category for style in styles) else ()
+    others = dict.fromkeys(column for style in styles for column, _ in style.others)
     table = io.StringIO(newline="")
     writer = csv.writer(table, quoting=csv.QUOTE_ALL)      # else spaces at a beginning would be lost
-    writer.writerow(CSV_COLUMNS)
-    writer.writerows((style.name, style.prompt, style.negative_prompt) for style in styles)
-    write_atomically(path, table.getvalue().encode("utf-8-sig"))
+    writer.writerow((*CSV_COLUMNS, *category, *others))
+    for style in styles:
+        further = dict(style.others)
+        writer.writerow((
+            style.name, style.prompt, style.negative_prompt, *[style.category for _ in category],
+            *(further.get(column, "") for column in others),
+        ))
+    return table.getvalue()

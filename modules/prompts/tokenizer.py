@@ -51,10 +51,20 @@ class ClipTokenizer:
 
     def __call__(self, text: str) -> list[int]:
         """Return the text's token ids, without start and end. A literal `<|endoftext|>` in it is six tokens of text."""
-        import ftfy  # slow to import, and not needed before there is text
+        return self._bpe.encode(repaired(text), add_special_tokens=False).ids
 
-        clean = " ".join(ftfy.fix_text(text).split()).lower()
-        return self._bpe.encode(clean, add_special_tokens=False).ids
+    def pieces(self, text: str) -> list[tuple[int, str]]:
+        """Return the token ids, each with the letters of the text that it stands for."""
+        clean = repaired(text)
+        found = self._bpe.encode(clean, add_special_tokens=False)
+        return [(token, clean[begin:end]) for token, (begin, end) in zip(found.ids, found.offsets, strict=True)]
+
+
+def repaired(text: str) -> str:
+    """Return the text repaired, with single spaces, in lower case."""
+    import ftfy  # slow to import, and not needed before there is text
+
+    return " ".join(ftfy.fix_text(text).split()).lower()
 
 
 def load_tokenizer(folder: Path) -> ClipTokenizer:

@@ -46,10 +46,10 @@ class WildcardFiles:
         found: dict[str, tuple[Path, str]] = {}
         for folder in self.folders:
             for path in files_below(folder):
-                found |= {name: (path, key) for name, key in self._names(folder, path)}
+                found |= {name: (path, key) for name, key in self.named(folder, path)}
         return FoundWildcards(self, found)
 
-    def _names(self, folder: Path, path: Path) -> Iterator[tuple[str, str]]:
+    def named(self, folder: Path, path: Path) -> Iterator[tuple[str, str]]:
         """Yield each wildcard's name, and its key within the file."""
         stem = path.relative_to(folder).with_suffix("").as_posix()
         if path.suffix == ".txt":

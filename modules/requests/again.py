@@ -33,7 +33,7 @@ def run_again(app: App, record: JobRecord, account: Account, new_seed: bool, sav
     settings = change_settings(Settings(), known | servers_settings(app.settings.current))
     params, saved = {**record.params, **drawn}, record.save if save is None else save
     if new_seed:
-        params = with_plain_prompts(app, as_templates(params), settings)
+        params = with_plain_prompts(app.data_of(account.name), as_templates(params), settings)
     check_admission(app, account, JOB_KINDS[record.kind], params, saved and settings.samples_save)
     return app.jobs.submit(ResolvedRequest(record.kind, params, settings, saved), account)
 

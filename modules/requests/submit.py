@@ -55,9 +55,8 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     settings, missing = for_request(mine.settings.current, known), list[str]()
     if kind.draws:
         settings, missing = with_checkpoint_here(app, settings, known)
-    request, templates = plain_for_script(app, asked.request, settings)
-    params = kind.resolve(app, request, mine) | templates
-    params = params if templates else with_plain_prompts(app, params, settings)
+    request, templates = plain_for_script(mine, asked.request, settings)
+    params = with_plain_prompts(mine, kind.resolve(app, request, mine) | templates, settings)
     check_admission(app, account, kind, params, asked.save and settings.samples_save)
     job = app.jobs.submit(ResolvedRequest(kind.name, params, settings, asked.save, asked.task_id), account)
     app.jobs.warn(job, missing)

@@ -10,6 +10,8 @@ from modules.settings.flags import Paths
 
 LIBRARY_NAME = "library.sqlite"
 DATA_HISTORY_NAME = "picture-history.sqlite"
+STYLE_PREVIEWS = "style-previews"
+WILDCARDS = "wildcards"
 ACCOUNT_DATABASES = (LIBRARY_NAME, DATA_HISTORY_NAME)
 
 
@@ -22,6 +24,8 @@ class AccountPaths:
     settings_file: Path                 # settings that differ from the server's
     styles_files: tuple[Path, ...]      # by rising precedence; their names may contain * and ?
     library: Path                       # the database of the picture library
+    style_previews: tuple[Path, ...]    # folders by rising precedence; the last is the account's own
+    wildcards: Path                     # the account's own folder of wildcards
 
     @property
     def data_history(self) -> Path:
@@ -32,9 +36,15 @@ class AccountPaths:
 def account_paths(paths: Paths, name: str) -> AccountPaths:
     """Return the paths of an account. Everybody uses the server's styles, with an account's own over them."""
     folder, inputs = account_folder(name), paths.cache / "inputs"
+    previews, wildcards = paths.data_dir / STYLE_PREVIEWS, paths.data_dir / WILDCARDS
     if not folder:
         library = paths.data_dir / LIBRARY_NAME
-        return AccountPaths(paths.outputs, inputs, paths.settings_file, paths.styles_files, library)
+        return AccountPaths(
+            paths.outputs, inputs, paths.settings_file, paths.styles_files, library, (previews,), wildcards
+        )
     own = paths.data_dir / "configs" / "accounts" / folder
     styles = (*paths.styles_files, own / "styles.csv")
-    return AccountPaths(paths.outputs / folder, inputs / folder, own / "config.json", styles, own / LIBRARY_NAME)
+    return AccountPaths(
+        paths.outputs / folder, inputs / folder, own / "config.json", styles, own / LIBRARY_NAME,
+        (previews, own / STYLE_PREVIEWS), own / WILDCARDS,
+    )

@@ -203,7 +203,6 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
     },
     "Infotext": {
         "infotext_skip_pasting": [],
-        "infotext_styles": "Apply if any",
         "infotext_explanation": "",
         "enable_prompt_comments": True,
     },
@@ -258,7 +257,6 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
         "Reset Zoom",
         "Overlap",
     ),
-    "infotext_styles": ("Ignore", "Apply", "Discard", "Apply if any"),
     "live_previews_image_format": ("jpeg", "png", "webp"),
     "live_preview_content": ("Combined", "Prompt", "Negative prompt"),
     "ddim_discretize": ("uniform", "quad"),

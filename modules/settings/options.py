@@ -248,6 +248,15 @@ class Settings(AccountSettings, DrawingSettings):
     add_vae_hash_to_info: Annotated[bool, Param("Write the VAE's hash", Checkbox(), "Ten digits that tell which VAE it really was.", section="infotext")] = True
     add_user_name_to_info: Annotated[bool, Param("Write the user's name", Checkbox(), "Who logged in, where people do.", section="infotext")] = False
     add_version_to_infotext: Annotated[bool, Param("Write the version", Checkbox(), "The program's version, at the end of the generation data.", section="infotext")] = True
+    infotext_styles: Annotated[
+        str,
+        Param(
+            "Styles in pasted data",
+            Choice(("Ignore", "Apply", "Discard", "Apply if any")),
+            "Apply takes styles out of the pasted prompt and chooses them; Discard takes them out; Ignore leaves both.",
+            section="infotext",
+        ),
+    ] = "Apply if any"
     disable_weights_auto_swap: Annotated[
         bool,
         Param(
@@ -258,6 +267,15 @@ class Settings(AccountSettings, DrawingSettings):
         ),
     ] = True
 
+    prompt_colours: Annotated[
+        bool, Param("Colours in prompts", Checkbox(), "Weights, changes between steps, networks and wildcards have colours.", section="ui"),
+    ] = True
+    prompt_completion: Annotated[
+        bool, Param("Completion in prompts", Checkbox(), "What you type is looked up among networks, wildcards, styles and lists of tags.", section="ui"),
+    ] = True
+    completion_keeps_underscores: Annotated[
+        bool, Param("Completed tags keep underscores", Checkbox(), "Else long_hair is written as long hair.", section="ui"),
+    ] = False
     live_previews_enable: Annotated[bool, Param("Live preview", Checkbox(), "Show the picture while it is made.", section="ui")] = True
     show_progress_type: Annotated[str, Param("Live preview method", Choice(("Full", "Approx NN", "Approx cheap", "TAESD")), "TAESD looks best, if its files are in models/VAE-approx; all others are a quick estimate.", section="ui")] = "Approx NN"
     show_progress_every_n_steps: Annotated[int, Param("Preview every N steps", Slider(-1, 32), "-1 shows none until the picture is done.", section="ui")] = 1

@@ -7,9 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from modules.engine.messages import JobSpec
-from modules.requests.expansion import made_together, picture_seeds
-
-TEMPLATE_KEYS = {"prompt": "Template", "negative_prompt": "Negative Template"}      # as sd-dynamic-prompts writes them
+from modules.requests.expansion import TEMPLATE_KEYS, made_together, picture_seeds
 
 
 def picture_specs(spec: JobSpec) -> list[JobSpec]:

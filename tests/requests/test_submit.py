@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
+from PIL import Image
 
 from modules.api.generate import start_generation
 from modules.api.requests import Img2ImgRequest, Txt2ImgRequest, normalise_request, understood_img2img
@@ -13,6 +14,7 @@ from modules.base.errors import Forbidden, Invalid, UnknownName
 from modules.base.fields import checker
 from modules.commands.assemble import assemble
 from modules.commands.generate import flag_of, read_arguments
+from modules.params.scripts import PROMPTS_FROM_FILE
 from modules.params.txt2img import Generation
 from modules.requests.again import recorded_form, run_again
 from modules.requests.form import read_submission
@@ -241,6 +243,36 @@ def test_a_picture_of_a_batch_is_asked_for_alone_by_its_seed(app):
 def test_a_script_works_on_a_prompt_that_is_plain_already(app):
     given = dynamic(app, prompt="{a|a} cat|{red|red}", script_name="Prompt matrix").params
     assert (given["prompt"], given["templates"]) == ("a cat|red", {"prompt": "{a|a} cat|{red|red}"})
+
+
+def test_each_line_of_prompts_from_file_chooses_by_its_own_seed(app):
+    lines = "a {1|2|3|4|5|6} cat\n--prompt a {1|2|3|4|5|6} cat --seed 5\n--negative_prompt {x} --steps 3\nplain"
+    given = dynamic(app, prompt="{a|a}", script_name=PROMPTS_FROM_FILE, script_args=(True, False, "end", lines)).params
+    first, second, third, last = given["script_args"][-1]
+    assert first == second and first["prompt"] in [f"a {number} cat" for number in range(1, 7)]
+    assert (third, last) == ({"negative_prompt": "x"}, {"prompt": "plain"})
+    assert given["prompt"] == "a" and given["script_args"][3] == lines
+    combined = dynamic(app, "Combinations", script_name=PROMPTS_FROM_FILE, script_args=(False, True, "end", lines.split("\n")[0]))
+    assert combined.params["script_args"][-1][0]["prompt"] == "a 1 cat"
+    off = dynamic(app, "Off", script_name=PROMPTS_FROM_FILE, script_args=(False, True, "end", lines))
+    assert off.params["script_args"][-1] == []
+
+
+def test_each_file_of_a_batch_has_a_prompt_of_its_own(app, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 64)).save(folder / f"{number}.png")
+    fields = {"prompt": "a {cat|dog|owl}", "batch_source": "folder", "batch_input_dir": str(folder), "seed": 5}
+    asked = read_submission(app, LOCAL_ACCOUNT, "img2img", fields, {"dynamic_prompts": "Combinations"})
+    params = app.jobs.store.get(submit(app, asked, LOCAL_ACCOUNT).job).params
+    assert [each["params"]["prompt"] for each in params["batch"]["entries"]] == ["a cat", "a dog", "a owl"]
+    assert (params["templates"], params.get("picture_prompts")) == ({"prompt": "a {cat|dog|owl}"}, None)
+
+
+def test_prompts_of_hires_fix_make_the_same_choices(app):
+    params = dynamic(app, prompt="a {1|2|3|4|5|6}", hr_prompt="large, a {1|2|3|4|5|6}", enable_hr=True, n_iter=3).params
+    assert all(each["hr_prompt"] == f"large, {each['prompt']}" for each in params["picture_prompts"])
 
 
 def test_a_dynamic_prompt_asked_for_again_with_a_new_seed_chooses_anew(app):

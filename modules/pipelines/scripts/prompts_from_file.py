@@ -30,7 +30,8 @@ def line_cells(params: Request, arguments: PromptsFromFile, settings: Settings, 
 def requests(params: Request, arguments: PromptsFromFile, settings: Settings) -> Iterator[tuple[Request, Settings]]:
     """Yield each line's request, and its settings. Raises Invalid or UnknownName."""
     before = pictures = 0
-    for place, line in enumerate(parse_lines(arguments.text)):
+    for place, written in enumerate(parse_lines(arguments.text)):
+        line = {**written, **arguments.prompts[place]} if arguments.prompts else written
         seed = (
             arguments.seeds[place]
             if place < len(arguments.seeds)

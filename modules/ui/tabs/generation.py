@@ -23,7 +23,7 @@ def prompts(tab: str, form: Form[Any]) -> None:
             gr.HTML(elem_id=f"{tab}_negative_token_counter", padding=False)
 
 
-def actions(tab: str, words: Words) -> None:
+def actions(tab: str, form: Form[Any], words: Words) -> None:
     with gr.Column(elem_id=f"{tab}_actions_column"):
         with gr.Row(elem_id=f"{tab}_generate_box"):
             gr.Button(words("Interrupt"), elem_id=f"{tab}_interrupt")
@@ -38,6 +38,11 @@ def actions(tab: str, words: Words) -> None:
             )
             tool(f"{tab}_clear_prompt", "Clear the prompts", "trash", words)
             tool(f"{tab}_restore_progress", "Show my newest job", "restore", words)
+            tool(f"{tab}_style_apply", "Write the chosen styles into the prompts", "into", words)
+            tool(f"{tab}_styles_edit_button", "Styles: choose, save, edit", "styles", words)
+            tool(f"{tab}_wildcards", "Wildcards: what the prompt becomes, and their files", "wildcards", words)
+        with gr.Row(elem_id=f"{tab}_styles_row"):
+            form.place("styles")
 
 
 def sampler_row(tab: str, form: Form[Any]) -> None:

@@ -65,7 +65,7 @@ def img2img_fields(words: Words) -> TabFields:
 def build(models: Library, flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         generation.prompts(TAB, form)
-        generation.actions(TAB, words)
+        generation.actions(TAB, form, words)
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
                 img2img_settings(flags, form, words)

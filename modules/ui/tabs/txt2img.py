@@ -18,7 +18,7 @@ TAB = "txt2img"
 def build(models: Library, form: ScriptedForm[Txt2Img], words: Words) -> None:
     with gr.Column(elem_id=f"{TAB}_page"):
         generation.prompts(TAB, form)
-        generation.actions(TAB, words)
+        generation.actions(TAB, form, words)
         with cards.tabs(TAB):
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
                 txt2img_settings(form, words)

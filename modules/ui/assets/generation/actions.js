@@ -2,6 +2,7 @@
 import { lookAgain } from "../core/choices.js";
 import { byId, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
+import { writeStyles } from "../styles/styles.js";
 import { pasteInfotext } from "./paste.js";
 import { inView, tabs } from "./tabs.js";
 
@@ -21,6 +22,9 @@ const CLICKS = {
   reuse_subseed: (tab) => reuse(tab, "Variation seed", "subseed"),
   detect_image_size_btn: (tab) => tab.detectSize?.(),
   paste,
+  style_apply: (tab) => writeStyles(tab.form),
+  wildcards: (tab) => tab.wildcards.open(),
+  styles_edit_button: (tab) => tab.styles.open(),
 };
 
 /** Take a figure from the shown picture's generation data. */

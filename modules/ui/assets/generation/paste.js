@@ -24,14 +24,14 @@ export async function pasteInfotext(text, form) {
 }
 
 /** Fields, settings and script into a form, as the server tells them of generation data or of a job. */
-export function fillIn({ fields, settings, script }, form) {
+export function fillIn({ fields, settings, script, keeps_styles: keeps = false }, form) {
   if (!hasPrompt(form.tab)) return form.fill(fields);      // Extras draws with no model
   const [quick, others] = [true, false].map((is) =>
     Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is),
   );
   const size = "width" in fields ? { resize_by: false } : {};
   return form.ask({
-    ...usualQuick(), ...size, styles: [], ...scriptFields(script, form.tab), ...fields,
+    ...usualQuick(), ...size, ...(keeps ? {} : { styles: [] }), ...scriptFields(script, form.tab), ...fields,
     override_settings: Object.fromEntries(others), ...Object.fromEntries(quick),
   });
 }
@@ -76,12 +76,13 @@ const chip = (name, value, onclick) =>
 const LONGEST = 80, MOST = 30;      // characters of a value, and how many are shown
 
 /** What of the data is not in the form, until it is put away or other data come. */
-function showNotes(form, { notes, unknown, checkpoint }) {
+function showNotes(form, { notes, unknown, checkpoint, templates = {} }) {
   const place = document.querySelector(`#${form.tab}_settings .paste-notes`);
   const pairs = Object.entries(unknown).slice(0, MOST).map(([key, value]) => `${key}: ${shortened(String(value))}`);
   const lines = notes.map((note) => h("p", {}, note));
   if (pairs.length) lines.push(h("p.unknown", {}, t("Nothing here for:"), " ", pairs.join(" · ")));
   if (checkpoint && checkpoint !== form.get("sd_model_checkpoint")) lines.push(use(form, checkpoint));
+  if (Object.keys(templates).length) lines.push(useTemplates(form, templates));
   const close = h(
     "button.away",
     { type: "button", title: t("Put away"), ariaLabel: t("Put away"), onclick: () => place.replaceChildren() },
@@ -90,6 +91,14 @@ function showNotes(form, { notes, unknown, checkpoint }) {
   place.replaceChildren(...(lines.length ? [h("div", {}, ...lines), close] : []));
   if (lines.length) place.scrollIntoView({ block: "nearest" });
 }
+
+/** A button that puts the templates of dynamic prompts in the place of what they became. */
+const useTemplates = (form, templates) => h("button.use", { type: "button", onclick: ({ currentTarget }) => {
+  const off = (form.get("override_settings").dynamic_prompts ?? facts.start.settings.dynamic_prompts) === "Off";
+  const on = off ? { override_settings: { ...form.get("override_settings"), dynamic_prompts: "Random" } } : {};
+  form.fill({ ...templates, ...on });
+  currentTarget.remove();
+} }, t("Use the template: {prompt}", { prompt: shortened(Object.values(templates)[0]) }));
 
 /** A button that chooses the model which the data name. */
 const use = (form, checkpoint) => h("button.use", { type: "button", onclick: ({ currentTarget }) => {

@@ -4,6 +4,8 @@ import { byId, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { Lost, server } from "../core/server.js";
 import { startPrompts } from "../prompt/boxes.js";
+import { nameStylesList, StylesDialog } from "../styles/styles.js";
+import { WildcardsDialog } from "../wildcards/wildcards.js";
 import { startAccordions } from "./accordions.js";
 import { nameTools } from "./actions.js";
 import { startAnchors } from "./anchors.js";
@@ -93,6 +95,9 @@ export async function startTab(name, own) {
     startPrompts(tab);
     startScripts(tab);
     startAccordions(tab);
+    tab.styles = new StylesDialog({ form: tab.form, newest: () => tab.newest() });
+    nameStylesList(name);
+    tab.wildcards = new WildcardsDialog(tab.form);
     startCards(name, { form: tab.form, newest: () => tab.newest() });
   }
   own?.(tab);
