@@ -62,10 +62,10 @@ def routes(app: App) -> APIRouter:
     @api.post("/text")
     def text(body: TextBody) -> dict[str, Any]:
         """Generation data as their parts, or written of them: a form and its raw text kept in step."""
+        tab = body.tab or data_parts(body.infotext or "").tab
         if body.infotext is None:
-            return {"infotext": written_data(DataParts(body.tab, body.fields, body.settings, body.unknown))}
+            return {"infotext": written_data(DataParts(tab, body.fields, body.settings, body.unknown))}
         if body.fields or body.settings:
-            tab = body.tab or data_parts(body.infotext).tab
             changes = checked_changes(body.infotext, tab, body.fields, body.settings)
             return shown_parts(edited_infotext(body.infotext, changes))
         return shown_parts(body.infotext)

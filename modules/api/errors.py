@@ -14,11 +14,13 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match
 
 from modules.base.errors import WebUIError
 from modules.base.limits import MAX_ID
 
 MOST_PROBLEMS = 50      # problems in one refusal
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CODES = {
     404: "not_found",
     405: "method_not_allowed",
@@ -109,7 +111,17 @@ def message(problem: Mapping[str, Any]) -> str:
 def other(request: Request, error: HTTPException) -> JSONResponse:
     """Answer that there is no such route, or that the method is not allowed."""
     body = refusal_body(CODES.get(error.status_code, "bad_request"), f"{error.detail}.")
-    return JSONResponse(body, error.status_code, error.headers)
+    headers = {"Allow": ", ".join(allowed_methods(request))} if error.status_code == 405 else error.headers
+    return JSONResponse(body, error.status_code, headers)
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """Return the methods of all routes at the request's path: a router names those of the first one alone."""
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    routes = request.app.router.routes
+    return [
+        method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    ]
 
 
 def unheard(request: Request, error: ClientDisconnect) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 from pydantic import Field
 
 from modules.api.library import LibraryQuery, PlaceText, gallery_of
@@ -109,7 +109,7 @@ def add_downloads(api: APIRouter, app: App) -> None:
         """The same for a long list of pictures."""
         return zip_response(*chosen_rows(app, request, body), body.data)
 
-    @api.post("/contact-sheet")
+    @api.post("/contact-sheet", response_class=HTMLResponse)
     def sheet(body: ChosenPictures, request: Request) -> StreamingResponse:
         """An HTML page of thumbnails with names and prompts, which needs no other file."""
         gallery, rows = chosen_rows(app, request, body)

@@ -108,6 +108,12 @@ def test_every_refusal_has_the_same_shape(client, method, path, status, code):
     assert body.keys() == REFUSAL and body["errors"] and re.fullmatch(r"[0-9a-f]{12}", body["request_id"])
 
 
+def test_a_method_that_is_not_there_is_told_all_that_are(client):
+    for path, methods in (("options", "GET, POST"), ("txt2img", "POST"), ("sd-models", "GET")):
+        reply = client.put(f"/sdapi/v1/{path}")
+        assert (reply.status_code, reply.headers["allow"]) == (405, methods)
+
+
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "null"}])
 def test_so_has_the_doors(client, headers):
     reply = client.post("/sdapi/v1/interrupt", headers=headers)
