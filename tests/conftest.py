@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ def pytest_configure(config: pytest.Config) -> None:
     # a machine at work is no fault
     settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("busy")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the most slow tests go first, the browser's before all: processes that share the files end together."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    browser = {item.path for item in items if item.get_closest_marker("e2e")}
+    items.sort(key=lambda item: (item.path not in browser, -slow[item.path], str(item.path)))
 
 
 def pytest_collection_finish() -> None:

@@ -61,8 +61,8 @@ def run(command, *arguments, **how):
     )
 
 
-def server(data, *flags):
-    return run(["webui.py", "serve"], "--skip-install", "--nowebui", "--port", "0", "--data-dir", str(data), *flags)
+def server(data, **how):
+    return run(["webui.py", "serve"], "--skip-install", "--nowebui", "--port", "0", "--data-dir", str(data), **how)
 
 
 def exit_code(process):
@@ -160,7 +160,7 @@ def test_a_terminal_works_beside_a_server_and_leaves_no_file(data):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_server_that_is_asked_to_stop_ends_well(data, name):
-    running = server(data)
+    running = server(data, preexec_fn=lambda: signal.signal(getattr(signal, name), signal.SIG_DFL))      # under nohup
     assert running.stdout.readline().startswith("Easel is at")
     until(lambda: (data / "easel.sqlite").exists())
     running.send_signal(getattr(signal, name))

@@ -69,7 +69,7 @@ def test_where_no_stream_gets_through_the_page_asks(page: Page) -> None:
 
 def test_a_page_that_nobody_looks_at_holds_no_stream_and_is_up_to_date_when_somebody_does(page: Page) -> None:
     asked = Asked(page)
-    begin(page, "a hidden bear", 150)
+    begin(page, "a hidden bear", 60)
     until(page, lambda: len(asked.streams) == 1)
     page.evaluate(SEEN, True)
     until(page, lambda: asked.streams[0] in asked.ended)
@@ -86,13 +86,13 @@ def test_a_page_follows_its_job_across_a_restart_of_the_server(browser: Browser,
     with serving(tmp_path, *models, port=port) as address:
         page.goto(address)
         ready(page)
-        number(page, "txt2img_batch_count", "8")      # more than are made side by side
-        begin(page, "a phoenix, flat style", 30)
+        number(page, "txt2img_batch_count", "6")      # more than are made side by side
+        begin(page, "a phoenix, flat style", 25)
         page.wait_for_selector(".thumb")
     expect(page.locator(".notice")).to_contain_text("Connection lost")
     running(page)
     with serving(tmp_path, *models, port=port):
         assert finished(page).startswith("a phoenix, flat style\n")
-        expect(page.locator(".thumb")).to_have_count(8)
+        expect(page.locator(".thumb")).to_have_count(6)
         expect(page.locator(".notice")).to_have_count(0)
         context.close()
