@@ -202,12 +202,14 @@ def with_first_skipped(route: Route) -> None:
 
 def test_a_reload_in_mid_job_finds_the_job_again(page: Page) -> None:
     number(page, "txt2img_steps", "60")
+    number(page, "txt2img_batch_count", "20")      # longer than any reload takes
     page.fill(PROMPT, "a robot on a yellow background")
     page.click("#txt2img_generate")
     running(page)
     page.reload()
     page.wait_for_selector("html.easel-ready")
     running(page)
+    page.click("#txt2img_interrupt")
     assert finished(page).startswith("a robot on a yellow background\n")
     expect(page.locator(PROMPT)).to_have_value("a robot on a yellow background")
 
