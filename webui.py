@@ -98,6 +98,11 @@ def data(arguments: list) -> int:
     return in_terminal("data", arguments)
 
 
+def extension(arguments: list) -> int:
+    """Extensions, for their authors: checked."""
+    return in_terminal("extension", arguments)
+
+
 def backup(arguments: list) -> int:
     """Settings, styles, accounts and the database saved in one file, also while the server runs."""
     return in_terminal("backup", arguments)
@@ -170,8 +175,8 @@ def report(notes: tuple) -> None:
 
 
 COMMANDS = {
-    "serve": serve, "generate": generate, "make": make, "users": users, "data": data, "backup": backup,
-    "restore": restore, "test": test, "bench": bench, "docs": docs,
+    "serve": serve, "generate": generate, "make": make, "users": users, "data": data, "extension": extension,
+    "backup": backup, "restore": restore, "test": test, "bench": bench, "docs": docs,
 }
 
 if __name__ == "__main__":

@@ -30,6 +30,10 @@ class Callbacks:
         """Return the listeners of a moment: a list of the caller's own, since a listener may remove itself."""
         return list(self._listeners.get(moment, ()))
 
+    def moments(self) -> list[str]:
+        """Return the moments that have been listened to."""
+        return list(self._listeners)
+
     def remove(self, *, function: Callable[..., Any] | None = None, extension: str | None = None) -> None:
         """Remove the listeners with that function, or of that extension; without either, all."""
         for moment, listeners in self._listeners.items():

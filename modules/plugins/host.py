@@ -59,6 +59,7 @@ class Host:
         self.importing = Importing(root)
         self.modules: dict[Path, tuple[Extension, ModuleType]] = {}     # by script file, in order of loading
         self.options: dict[str, Any] = {}   # settings that extensions have declared: name → A1111's OptionInfo
+        self.owners: dict[str, str] = {}    # the extensions that declared them
         self.flags: dict[str, Any] = {}     # flags that extensions have declared, with their values
         self.views: dict[str, Any] = {}     # what the surface has made for this host: opts, cmd_opts …
         self.ready = Event()                # set once loading has ended
@@ -98,7 +99,7 @@ class Host:
         for listener in self.listeners("script_unloaded"):
             self.told_call(listener.extension, "script_unloaded", listener.function)
         self.callbacks.remove()
-        for each in (self.modules, self.views, self.options, self.flags):
+        for each in (self.modules, self.views, self.options, self.owners, self.flags):
             each.clear()
         self._scripts = {tab: [] for tab in TABS}
         self.importing.remove()

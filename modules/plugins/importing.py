@@ -29,6 +29,7 @@ SHARED_PACKAGES = ("scripts", "extensions")     # A1111's folders that are packa
 GIVEN: Mapping[str, str] = {
     "modules": SURFACE,
     "launch": f"{SURFACE}.launch",
+    "gradio": "gradio",
 }
 
 
@@ -186,6 +187,8 @@ def given_module(name: str) -> ModuleType:
     root, _, rest = name.partition(".")
     if root in HOLLOW_PACKAGES:
         return hollow_module(name)
+    if root == "gradio":
+        return gradio_given(name)
     full = ".".join(filter(None, (GIVEN[root], rest)))
     try:
         module = importlib.import_module(full)
@@ -200,6 +203,13 @@ def given_module(name: str) -> ModuleType:
     if rest:
         setattr(given_module(name.rpartition(".")[0]), rest.rpartition(".")[2], module)
     return module
+
+
+def gradio_given(name: str) -> ModuleType:
+    """Return gradio's module of that name with the habits of gradio 3; it is imported only now."""
+    from modules.plugins.gradio3 import gradio_module
+
+    return gradio_module(name)
 
 
 @cache

@@ -142,7 +142,8 @@ class Options:
     def add_option(self, key: str, info: OptionInfo) -> None:
         """Declare a setting: it is saved with the others, and outlives the extension."""
         self.data_labels[key] = info
-        bound_host().options[key] = info
+        host = bound_host()
+        host.options[key], host.owners[key] = info, host.calling
         if not info.do_not_save:
             self.file.declare(key, info.default)
 

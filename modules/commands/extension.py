@@ -1,0 +1,106 @@
+"""`webui.py extension …`: for authors of extensions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from modules.base.bootstrap import say
+from modules.base.errors import Invalid
+from modules.commands.assemble import assemble
+from modules.plugins.check import FAILS, PARTLY, WORKS, Checked, check_extension
+from modules.plugins.host import Host
+from modules.plugins.installing import use_site_folder
+from modules.settings.flags import Flags, Parser
+
+LONGEST_CHECK = 300
+SHOWN_REASON = 140         # characters of a reason in the table
+
+
+def extension(flags: Flags, rest: Sequence[str]) -> int:
+    """Carry out one of the commands; returns the exit code: 1 if an extension does not load."""
+    parser = Parser(prog="webui.py extension", description="For authors of extensions.", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="load an extension, or a folder of them, and tell what is missing")
+    check.add_argument("folder", type=Path)
+    check.add_argument("--json", action="store_true", help="tell it as JSON")
+    check.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)      # the process that loads one
+    given = parser.parse_args(rest)
+    folder = given.folder.resolve()
+    if not folder.is_dir():
+        raise Invalid(f"{given.folder} is no folder.", "Name an extension's folder, or one with several of them.")
+    if given.alone:
+        say(json.dumps(checked_here(flags, folder).plain()))
+        return 0
+    found = [checked(flags, each) for each in extension_folders(folder)]
+    say(json.dumps([each.plain() for each in found], indent=1) if given.json else table(found))
+    return int(any(each.state == FAILS for each in found))
+
+
+def extension_folders(folder: Path) -> list[Path]:
+    """Return the folder, or those in it if it has none of an extension's parts itself."""
+    kinds = ("scripts", "javascript", "localizations", "preload.py", "install.py", "style.css")
+    if any((folder / part).exists() for part in kinds):
+        return [folder]
+    return sorted((each for each in folder.iterdir() if each.is_dir()), key=lambda each: each.name.lower())
+
+
+def checked(flags: Flags, folder: Path) -> Checked:
+    """Check an extension in a process of its own, in an empty data folder."""
+    with tempfile.TemporaryDirectory() as data:
+        shutil.copytree(folder, Path(data, "extensions", folder.name), symlinks=True)
+        packages = flags.paths.data_dir / "extensions-site"
+        if packages.is_dir():
+            Path(data, "extensions-site").symlink_to(packages)
+        words = ["extension", "check", "--alone", str(folder), "--data-dir", data, "--skip-install"]
+        command = [sys.executable, str(flags.paths.root / "webui.py"), *words]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_CHECK, check=False)
+        except subprocess.TimeoutExpired:
+            return Checked(folder.name, FAILS, [f"It was not loaded in {LONGEST_CHECK} seconds."])
+    last = next((line for line in reversed(done.stdout.splitlines()) if line.startswith("{")), "")
+    if not last:
+        reason = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no reason was given")
+        return Checked(folder.name, FAILS, [f"Python ended ({done.returncode}): {reason}"])
+    return Checked(**json.loads(last))
+
+
+def checked_here(flags: Flags, folder: Path) -> Checked:
+    """Check an extension in this process."""
+    use_site_folder(flags.paths.data_dir)
+    app = assemble(replace(flags, skip_install=True))
+    host: Host = app.extensions
+    host.load(app)
+    return check_extension(host, folder.name)
+
+
+def table(found: Sequence[Checked]) -> str:
+    """Return the results as a table in Markdown, and their sum."""
+    rows = ["| extension | state | has | what is missing |", "|---|---|---|---|"]
+    rows += [f"| {each.name} | {each.state} | {what_it_has(each)} | {reason(each)} |" for each in found]
+    counts = ", ".join(f"{state}: {sum(each.state == state for each in found)}" for state in (WORKS, PARTLY, FAILS))
+    return "\n".join([*rows, "", f"{len(found)} extensions; {counts}."])
+
+
+def what_it_has(each: Checked) -> str:
+    """Return what an extension has, in a few words."""
+    counted = {
+        "scripts": len(each.scripts), "controls": each.controls, "tabs": len(each.tabs), "settings": each.settings,
+        "routes": len(each.routes), "JavaScript files": each.javascript,
+    }
+    return ", ".join(f"{count} {name}" for name, count in counted.items() if count) or "data"
+
+
+def reason(each: Checked) -> str:
+    words = " ".join(each.problems).replace("|", "\\|").replace("\n", " ")
+    if each.state != WORKS and each.packages:
+        words += f" (not installed: {', '.join(each.packages)})"
+    return words if len(words) <= SHOWN_REASON else words[: SHOWN_REASON - 1] + "…"
+

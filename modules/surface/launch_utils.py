@@ -1,0 +1,98 @@
+"""A1111's `modules.launch_utils`: what extensions and their install.py ask of the environment."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from modules.plugins.installing import install_packages, unmet_requirements
+from modules.settings.flags import ROOT
+
+A1111_VERSION = "v1.10.1"       # whose surface this is
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package, by its distribution's or its module's name, can be imported."""
+    try:
+        return importlib.metadata.distribution(package) is not None
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        pass
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def git_tag() -> str:
+    return A1111_VERSION
+
+
+def git_tag_a1111() -> str:
+    return A1111_VERSION
+
+
+def commit_hash() -> str:
+    return "<none>"
+
+
+def run(
+    command: Any, desc: str | None = None, errdesc: str | None = None, custom_env: Mapping[str, str] | None = None,
+    live: bool = True,
+) -> str:
+    """Run a command; a call of pip is made as `run_pip` makes it. Raises RuntimeError with its output."""
+    words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
+    if words[:3] == [sys.executable, "-m", "pip"]:
+        return run_pip(shlex.join(words[3:]), desc)
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **(custom_env or {})}, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{errdesc or 'Error running command'}: {shlex.join(words)}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def check_run(command: Any) -> bool:
+    return subprocess.run(command, capture_output=True, shell=isinstance(command, str), check=False).returncode == 0
+
+
+def run_pip(command: str, desc: str | None = None, live: bool = False) -> str:
+    """`pip install …` into the extensions' own folder, against Easel's versions; other commands do nothing."""
+    words = shlex.split(command)
+    if words[:1] == ["install"]:
+        install_packages([word for word in words[1:] if word != "--prefer-binary"])
+    return ""
+
+
+def requirements_met(requirements_file: str) -> bool:
+    return not unmet_requirements(Path(requirements_file).read_text("utf-8", errors="replace"))
+
+
+def args_namespace() -> Any:
+    from modules.surface.shared_cmd_options import cmd_opts
+
+    return cmd_opts()
+
+
+# name → how it is made when it is read
+MADE: Mapping[str, Callable[[], Any]] = {
+    "args": args_namespace,
+    "cmd_opts": args_namespace,
+    "python": lambda: sys.executable,
+    "git": lambda: os.environ.get("GIT", "git"),
+    "index_url": lambda: os.environ.get("INDEX_URL", ""),
+    "dir_repos": lambda: "repositories",
+    "default_command_live": lambda: False,
+    "script_path": lambda: str(ROOT),
+    "data_path": lambda: args_namespace().data_dir,
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in MADE:
+        return MADE[name]()
+    raise AttributeError(f"module 'modules.launch_utils' has no attribute {name!r}")

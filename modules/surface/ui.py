@@ -1,0 +1,88 @@
+"""A1111's `modules.ui`: pieces of its form that extensions use."""
+
+from __future__ import annotations
+
+import html
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from modules.surface.binding import view
+from modules.surface.ui_common import create_output_panel as create_output_panel
+from modules.surface.ui_components import ToolButton, gr
+
+random_symbol = "\U0001f3b2\ufe0f"
+reuse_symbol = "\u267b\ufe0f"
+paste_symbol = "\u2199\ufe0f"
+refresh_symbol = "\U0001f504"
+save_style_symbol = "\U0001f4be"
+apply_style_symbol = "\U0001f4cb"
+clear_prompt_symbol = "\U0001f5d1\ufe0f"
+extra_networks_symbol = "\U0001f3b4"
+switch_values_symbol = "\u21c5"
+restore_progress_symbol = "\U0001f300"
+detect_image_size_symbol = "\U0001f4d0"
+folder_symbol = "\U0001f4c2"
+
+# lists of (component, infotext key) that the page fills, the prompts first
+VIEWS: Mapping[str, Callable[[Any], Any]] = {
+    "txt2img_paste_fields": lambda host: [],
+    "img2img_paste_fields": lambda host: [],
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in VIEWS:
+        return view(name, VIEWS[name])
+    raise AttributeError(f"module 'modules.ui' has no attribute {name!r}")
+
+
+def gr_show(visible: bool = True) -> dict[str, Any]:
+    return {"visible": visible, "__type__": "update"}
+
+
+def plaintext_to_html(text: str, classname: str | None = None) -> str:
+    """Return the text as HTML, its lines kept."""
+    content = "<br>\n".join(html.escape(line) for line in str(text).split("\n"))
+    return f"<p class='{classname}'>{content}</p>" if classname else f"<p>{content}</p>"
+
+
+def versions_html() -> str:
+    from modules.base.version import VERSION
+
+    return f"Easel: {html.escape(VERSION)} \u2022 python: {sys.version.split()[0]} \u2022 gradio: {gr.__version__}"
+
+
+def create_refresh_button(
+    refresh_component: Any, refresh_method: Callable[[], Any], refreshed_args: Any, elem_id: str
+) -> Any:
+    """Make a button that calls `refresh_method` and gives the component, or each of several, its new properties.
+
+    refreshed_args: the properties, or a function that returns them
+    """
+    components = refresh_component if isinstance(refresh_component, list) else [refresh_component]
+
+    def refresh() -> Any:
+        refresh_method()
+        properties = refreshed_args() if callable(refreshed_args) else refreshed_args
+        updates = [gr.update(**(properties or {})) for _ in components]
+        return updates if len(updates) > 1 else updates[0]
+
+    button = ToolButton(value=refresh_symbol, elem_id=elem_id, tooltip="Refresh")
+    button.click(fn=refresh, inputs=[], outputs=components)
+    return button
+
+
+def setup_dialog(button_show: Any, dialog: Any, *, button_close: Any = None) -> None:
+    """Let one button show a part of the page, another hide it."""
+    button_show.click(fn=lambda: gr_show(True), inputs=[], outputs=[dialog])
+    if button_close:
+        button_close.click(fn=lambda: gr_show(False), inputs=[], outputs=[dialog])
+
+
+def ordered_ui_categories() -> list[str]:
+    """Return the parts of A1111's form, in its order."""
+    return [
+        "prompt", "image", "dimensions", "cfg", "checkboxes", "accordions", "batch", "override_settings", "scripts",
+        "inpaint",
+    ]
