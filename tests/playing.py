@@ -14,7 +14,7 @@ from PIL import Image
 
 from modules.api.replies import infotexts
 from modules.base.errors import UnknownName
-from modules.engine.engine import Engine, ImageTask
+from modules.engine.engine import ALL, Engine, ImageTask
 from modules.engine.messages import JobSpec
 from modules.models.device import Device, Placement
 from modules.params import infotext
@@ -73,17 +73,19 @@ def made(device: Device, job: JobSpec) -> tuple[list[Result], JobPlan]:
     return results(Engine(device.answer, lambda picture: None), pictures), recipe
 
 
-def results(engine: Engine, pictures: Sequence[ImageTask[Result]]) -> list[Result]:
+def results(engine: Engine, pictures: Sequence[ImageTask[Result]], side_by_side: int = ALL) -> list[Result]:
     """What the engine makes of them, all together. Raises what went wrong with any of them."""
-    for picture in finished(engine, pictures):
+    for picture in finished(engine, pictures, side_by_side):
         if picture.error:
             raise picture.error
     return [picture.result for picture in pictures]
 
 
-def finished(engine: Engine, pictures: Sequence[ImageTask[Result]]) -> Sequence[ImageTask[Result]]:
+def finished(
+    engine: Engine, pictures: Sequence[ImageTask[Result]], side_by_side: int = ALL
+) -> Sequence[ImageTask[Result]]:
     """The pictures as the engine leaves them."""
-    engine.submit(pictures)
+    engine.submit(pictures, side_by_side)
     engine.listen()
     while engine.running:
         engine.step()

@@ -22,11 +22,11 @@ from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
 from modules.base.limits import MAX_ITEMS, Id, JsonObject, Name
-from modules.engine.messages import HALF_MADE, NSFW_DETECTED, RETURNED, WITHHELD
+from modules.engine.messages import HALF_MADE, NSFW_DETECTED, RETURNED, UNRETURNED, WITHHELD
 from modules.requests.form import read_submission
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.submit import submit
-from modules.store.jobs import PICTURES, JobRecord
+from modules.store.jobs import GRID, PICTURES, JobRecord
 
 MOST_LISTED_PICTURES = 100      # of each job, in a list of jobs
 
@@ -141,6 +141,7 @@ def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]
         "pictures": [
             {
                 "index": picture.index,
+                "kind": picture.kind,
                 "url": f"{base}/pictures/{picture.index}",
                 "returned": [
                     f"{base}/pictures/{picture.index}/returned/{place}"
@@ -153,7 +154,7 @@ def job_json(app: App, record: JobRecord, brief: bool = False) -> dict[str, Any]
                 WITHHELD: picture.facts.get(WITHHELD),
                 **({} if brief else {"infotext": picture.infotext}),
             }
-            for picture in record.pictures
+            for picture in record.pictures if not (picture.kind == GRID and picture.facts.get(UNRETURNED))
         ],
         "outputs": [
             {"index": output.index, "kind": output.kind, "name": Path(output.path).name, "facts": output.facts}

@@ -67,13 +67,17 @@ class JobProcess:
 
 @dataclass(frozen=True)
 class ResolvedRequest:
-    """A request that leaves nothing to chance, as it is recorded; task_id: an id of the caller's own, "" draws one."""
+    """A request that leaves nothing to chance, as it is recorded.
+
+    task_id: an id of the caller's own, "" draws one; outputs: those that it has already, which are not made again
+    """
 
     kind: str
     params: Mapping[str, Any]
     settings: Settings
     save: bool = True
     task_id: str = ""
+    outputs: tuple[OutputRecord, ...] = ()
 
 
 class Jobs:
@@ -155,6 +159,8 @@ class Jobs:
             asdict(asked.settings),
             asked.save,
             created=time.time(),
+            outputs=asked.outputs,
+            made=len(asked.outputs),
             process=self.process.mark,
             asked=pictures,
             role=account.role.name.lower(),

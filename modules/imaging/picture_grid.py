@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
+
+log = logging.getLogger(__name__)
 
 GRID_FONT = Path(__file__).parent / "fonts/Roboto-Regular.ttf"
 STRIKE = 4      # pixels of the line through a text that is not in force
@@ -81,7 +84,7 @@ class LegendLine:
 class GridLayout:
     """The geometry of a grid: cells as large as the largest picture, texts in bands above and beside them.
 
-    cell: width and height; count: of cells, row by row
+    cell: width and height; count: of cells, row by row; font: the name of its file, "" for the usual one
     """
 
     cell: PixelSize
@@ -89,6 +92,7 @@ class GridLayout:
     columns: int
     legend: GridLegend | None = None
     margin: int = 0
+    font: str = ""
 
     @property
     def rows(self) -> int:
@@ -97,6 +101,17 @@ class GridLayout:
     @property
     def font_size(self) -> int:
         return max(1, sum(self.cell) // 25)
+
+    def sized_font(self, size: int) -> ImageFont.FreeTypeFont:
+        return grid_font(size, self.font)
+
+    def fitting_font(self, line: LegendLine) -> ImageFont.FreeTypeFont:
+        """Return the largest font up to the usual size in which the line is no wider than it may be."""
+        usual = self.sized_font(self.font_size)
+        length = usual.getlength(line.text)
+        return usual if length <= line.width else self.sized_font(
+            max(1, math.floor(self.font_size * line.width / length))
+        )
 
     @property
     def spacing(self) -> int:
@@ -112,13 +127,13 @@ class GridLayout:
     def headings(self) -> list[list[LegendLine]]:
         """The lines above each column."""
         texts = self.legend.columns if self.legend else ()
-        return [wrapped_lines(heading, self.font_size, self.cell[0]) for heading in texts]
+        return [wrapped_lines(heading, self.sized_font(self.font_size), self.cell[0]) for heading in texts]
 
     @cached_property
     def margins(self) -> list[list[LegendLine]]:
         """The lines beside each row."""
         texts = self.legend.rows if self.legend else ()
-        return [wrapped_lines(heading, self.font_size, self.cell[0] * 3 // 4) for heading in texts]
+        return [wrapped_lines(heading, self.sized_font(self.font_size), self.cell[0] * 3 // 4) for heading in texts]
 
     def height_of(self, lines: Sequence[LegendLine]) -> int:
         return sum(line.height + self.spacing for line in lines) - self.spacing
@@ -153,13 +168,18 @@ class GridLayout:
         return left + (self.cell[0] - picture[0]) // 2, top + (self.cell[1] - picture[1]) // 2, *picture
 
 
-def grid_font(size: int) -> ImageFont.FreeTypeFont:
+def grid_font(size: int, name: str = "") -> ImageFont.FreeTypeFont:
+    """Return a font of the system by its file's name; Roboto, which is always there, if there is none of that name."""
+    if file := PurePath(name).name:
+        try:
+            return ImageFont.truetype(file, size)
+        except OSError:
+            log.warning("There is no font %s; grids are written in Roboto.", file)
     return ImageFont.truetype(str(GRID_FONT), size)
 
 
-def wrapped_lines(heading: Heading, font_size: int, width: int) -> list[LegendLine]:
+def wrapped_lines(heading: Heading, font: ImageFont.FreeTypeFont, width: int) -> list[LegendLine]:
     """Return the lines of a heading's texts, broken at words so that they fit, where words allow it."""
-    font = grid_font(font_size)
     lines: list[LegendLine] = []
     for each in heading:
         for text in broken_text(each.text, width, font.getlength):
@@ -218,7 +238,7 @@ def draw_lines(
     """Write lines below each other, each in the middle, smaller if it is too wide; strike those not in force."""
     x, y = start
     for line in lines:
-        font = fitting_font(line, layout.font_size)
+        font = layout.fitting_font(line)
         centre = y + line.height / 2
         colour = colours.rgb("active" if line.active else "inactive")
         canvas.text((x, centre), line.text, fill=colour, font=font, anchor="mm")
@@ -226,9 +246,3 @@ def draw_lines(
             half = font.getlength(line.text) / 2
             canvas.line((x - half, centre, x + half, centre), fill=colour, width=STRIKE)
         y += line.height + layout.spacing
-
-
-def fitting_font(line: LegendLine, size: int) -> ImageFont.FreeTypeFont:
-    """Return the largest font up to that size in which the line is no wider than it may be."""
-    length = grid_font(size).getlength(line.text)
-    return grid_font(size if length <= line.width else max(1, math.floor(size * line.width / length)))

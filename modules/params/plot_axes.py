@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, Literal, TypeVar
 
 from modules.base.errors import Invalid, UnknownName
-from modules.base.fields import Param, declared_params, with_values
+from modules.base.fields import declared_params, with_values
 from modules.base.limits import MAX_PROMPT
 from modules.params.plot_values import fractional_numbers, orders, whole_numbers
 from modules.params.txt2img import Generation
@@ -30,6 +30,7 @@ class Variant(Generic[R]):
 
     base: the request of all cells; changes: the fields in which this one differs
     styles: name → prompt and negative prompt, of the styles that cells may name; notes: remarks for the owner
+    networks: kind of model and name of each network that an axis put into the prompts
     """
 
     base: R
@@ -37,6 +38,7 @@ class Variant(Generic[R]):
     styles: Mapping[str, tuple[str, str]]
     notes: tuple[str, ...] = ()
     changes: Mapping[str, Any] = field(default_factory=dict)
+    networks: tuple[tuple[str, str], ...] = ()
 
     def value(self, name: str) -> Any:
         """Return the cell's value of a field."""
@@ -51,10 +53,14 @@ class Variant(Generic[R]):
         """Return the variant with fields changed; those that the tab does not have are left out."""
         declared = declared_params(type(self.base))
         known = {name: value for name, value in values.items() if name in declared}
-        return Variant(self.base, self.settings, self.styles, self.notes, {**self.changes, **known})
+        return Variant(self.base, self.settings, self.styles, self.notes, {**self.changes, **known}, self.networks)
 
     def with_settings(self, **values: Any) -> Variant[R]:
-        return Variant(self.base, {**self.settings, **values}, self.styles, self.notes, self.changes)
+        changed = {**self.settings, **values}
+        return Variant(self.base, changed, self.styles, self.notes, self.changes, self.networks)
+
+    def naming(self, *networks: tuple[str, str]) -> Variant[R]:
+        return replace(self, networks=(*self.networks, *networks))
 
 
 ReadValues = Callable[[Sequence[str]], Sequence[Any]]                       # plain_texts → values
@@ -68,6 +74,7 @@ class Axis:
 
     cost: of changing its value between two cells; dearer axes change less often
     choices: the values, or the name of their list; "" for an axis of numbers or plain_texts
+    fills: the name of the list that the page offers, where values may be more than its names
     """
 
     name: str
@@ -77,6 +84,7 @@ class Axis:
     cost: float = 0.0
     choices: str | tuple[str, ...] = ""
     tabs: tuple[Tab, ...] = BOTH
+    fills: str = ""
 
 
 # Reading values --------------------------------------------------------------------------------------
@@ -286,47 +294,3 @@ A1111_AXES: tuple[Axis, ...] = (
     choice_axis("FP8 mode", to_settings("fp8_storage"), ("Disable", "Enable for SDXL", "Enable"), 0.9),
     Axis("Size", plain_texts, resize_cell, named_value),
 )
-
-
-def axes_of(tab: Tab) -> list[Axis]:
-    """Return A1111's axes of a tab, in its order."""
-    return [axis for axis in A1111_AXES if tab in axis.tabs]
-
-
-def find_axis(name: str, tab: Tab, request: type[Any], settings: type[Any]) -> Axis:
-    """Return an axis by A1111's name or place, or by the name of a declared field or setting. Raises UnknownName."""
-    axes = axes_of(tab)
-    if name.isdecimal() and len(name) < 4 and int(name) < len(axes):
-        return axes[int(name)]
-    by_name = {axis.name.casefold(): axis for axis in axes} | {"": NOTHING, "none": NOTHING}
-    found = by_name.get(name.casefold()) or declared_axis(name, request, to_field) or declared_axis(
-        name, settings, to_settings
-    )
-    if found is None:
-        raise UnknownName("axis", name, [axis.name for axis in axes])
-    return found
-
-
-def declared_axis(name: str, cls: type[Any], apply: Callable[[str], Apply]) -> Axis | None:
-    """Return the axis of a declared field, under its own name; None if there is no such field of one value."""
-    param = declared_params(cls).get(name)
-    kinds = value_kinds(get_type_hints(cls).get(name)) if param and name not in NOT_AXES else set[Any]()
-    read = next((reader for kind, reader in READERS if kind in kinds), None)
-    if param is None or read is None:
-        return None
-    return Axis(name, read, apply(name), labelled(param), COSTS.get(name, 0.0))
-
-
-def labelled(param: Param) -> ValueLabel:
-    return lambda name, value: named_value(param.label, value)
-
-
-def value_kinds(hint: Any) -> set[Any]:
-    return {hint, *get_args(hint)}
-
-
-READERS: Sequence[tuple[type, ReadValues]] = (
-    (bool, truths), (int, whole_numbers), (float, fractional_numbers), (str, plain_texts),
-)
-NOT_AXES = ("n_iter", "batch_size")      # a cell is one picture
-COSTS = {"sd_model_checkpoint": 1.0, "refiner_checkpoint": 1.0, "fp8_storage": 0.9, "sd_vae": 0.7}

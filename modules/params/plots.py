@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,12 +15,14 @@ from annotated_types import MaxLen
 from modules.base.errors import Invalid
 from modules.base.fields import OR_PLACE, Checkbox, Choice, Param, Slider, Text
 from modules.base.limits import MAX_NAME
+from modules.params.known_axes import find_axis
 from modules.params.known_names import KnownNames, style_texts
-from modules.params.plot_axes import NOTHING, SEED_AXES, Axis, R, Tab, Variant, find_axis, styles_named
+from modules.params.plot_axes import NOTHING, SEED_AXES, Axis, R, Tab, Variant, styles_named
 from modules.params.plot_values import MOST_VALUES, join_values, split_values
 from modules.params.txt2img import Generation, Txt2Img, counted_on
 
 MOST_PLOT_CELLS = 10_000
+MOST_FURTHER_AXES = 8
 MAX_VALUES_TEXT = 100_000      # characters of one axis
 SEED_FIELDS_OF_CELLS = ("seed", "subseed")
 PROMPTS_OF_CELLS = ("prompt", "negative_prompt")
@@ -44,7 +47,9 @@ def axis_values(letter: str) -> Param:
 
 @dataclass(frozen=True)
 class XyzPlot:
-    """The arguments of X/Y/Z plot, in A1111's order; the last three are Easel's, filled in when the job is asked for.
+    """The arguments of X/Y/Z plot, in A1111's order; after `csv_mode` come Easel's.
+
+    The last three are filled in when the job is asked for.
 
     lot: the seed of all seeds that are drawn; drawn: the request's own seeds that each cell draws for itself
     styles: those that cells name, with prompt and negative prompt
@@ -80,6 +85,12 @@ class XyzPlot:
     csv_mode: Annotated[
         bool, Param("Use text inputs instead of dropdowns", Checkbox(), "For API clients that send lists as well.")
     ] = False
+    more_axes: Annotated[str, Param(
+        "Further axes", Text(2, MAX_VALUES_TEXT), "One a line, such as CFG Scale: 5, 7. Each has a slider at the grid.",
+    )] = ""
+    reuse_cells: Annotated[bool, Param(
+        "Draw new cells only", Checkbox(), "Cells that an earlier plot has drawn exactly so are taken from it.",
+    )] = False
     lot: int = 0
     drawn: tuple[str, ...] = ()
     styles: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -104,37 +115,40 @@ class PlotAxis:
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot's three axes, and how its seeds vary."""
+    """A plot's axes: X, Y, Z and further ones, and how its seeds vary."""
 
-    axes: tuple[PlotAxis, PlotAxis, PlotAxis]
+    axes: tuple[PlotAxis, ...]
     arguments: XyzPlot
 
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Columns, rows, grids, and how often these come."""
+        return tuple(len(each.values) for each in self.axes)
+
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Columns, rows and grids."""
-        x, y, z = (len(each.values) for each in self.axes)
-        return x, y, z
+    def folds(self) -> int:
+        """How often all X, Y and Z come: once for each combination of the further axes."""
+        return math.prod(self.shape[3:])
 
     @cached_property
-    def cells(self) -> list[tuple[int, int, int]]:
-        """The place of each cell on the axes, in the order of the grid: X fastest, Z slowest."""
-        columns, rows, grids = map(range, self.shape)
-        return [(x, y, z) for z, y, x in product(grids, rows, columns)]
+    def cells(self) -> list[tuple[int, ...]]:
+        """The place of each cell on the axes, in the order of the grid: X fastest, the last axis slowest."""
+        return [places[::-1] for places in product(*map(range, reversed(self.shape)))]
 
     @cached_property
     def drawing_order(self) -> list[int]:
         """The cells' numbers in the order in which the fewest costly changes are made.
 
-        The dearest axis changes least often; of equally dear ones, Z.
+        The dearest axis changes least often; of equally dear ones, the last.
         """
-        by_cost = sorted((2, 1, 0), key=lambda place: -self.axes[place].axis.cost)
-        numbers = range(len(self.cells))
-        return sorted(numbers, key=lambda number: [self.cells[number][place] for place in by_cost])
+        by_cost = sorted(range(len(self.axes)), key=lambda place: (-self.axes[place].axis.cost, -place))
+        return sorted(range(len(self.cells)), key=lambda number: [self.cells[number][place] for place in by_cost])
 
     def variant(self, base: Variant[R], number: int) -> Variant[R]:
         """Return a cell's request and settings, without its seeds. Raises Invalid."""
         for axis, place in zip(self.axes, self.cells[number], strict=True):
-            base = axis.axis.apply(base, axis.values[place], axis.values)
+            if not axis.idle:
+                base = axis.axis.apply(base, axis.values[place], axis.values)
         return base
 
     def with_own_seeds(self, variant: Variant[R], number: int) -> R:
@@ -147,18 +161,17 @@ class Plot:
 
     def seed_shift(self, number: int) -> int:
         """Return by how much a cell's seed is varied."""
-        given, (x, y, z), (columns, rows, _) = self.arguments, self.cells[number], self.shape
+        given, (x, y, z), (columns, rows) = self.arguments, self.cells[number][:3], self.shape[:2]
         wide = columns if given.vary_seeds_x else 1
         high = rows if given.vary_seeds_y else 1
         return x * given.vary_seeds_x + y * wide * given.vary_seeds_y + z * wide * high * given.vary_seeds_z
 
     def edge_cells(self) -> Iterator[int]:
         """Yield numbers of cells that show each value of each axis once."""
-        columns, rows, grids = self.shape
-        if not self.cells:
-            return
-        for count, step in ((columns, 1), (rows, columns), (grids, columns * rows)):
+        step = 1
+        for count in self.shape if self.cells else ():
             yield from range(0, count * step, step)
+            step *= count
 
 
 # Reading ---------------------------------------------------------------------------------------------
@@ -171,23 +184,41 @@ def read_plot(arguments: XyzPlot, params: Generation, settings: type[Any]) -> Pl
     Raises UnknownName or Invalid.
     """
     tab: Tab = "txt2img" if isinstance(params, Txt2Img) else "img2img"
-    given = (
+    given: list[tuple[str, str, Sequence[str]]] = [
         (arguments.x_type, arguments.x_values, arguments.x_values_dropdown),
         (arguments.y_type, arguments.y_values, arguments.y_values_dropdown),
         (arguments.z_type, arguments.z_values, arguments.z_values_dropdown),
-    )
-    x, y, z = (
+        *further_axes(arguments.more_axes),
+    ]
+    plot = Plot(tuple(
         read_axis(find_axis(name, tab, type(params), settings), text, chosen, arguments, place)
         for place, (name, text, chosen) in enumerate(given)
-    )
-    plot = Plot((x, y, z), arguments)
-    columns, rows, grids = plot.shape
-    if columns * rows * grids > MOST_PLOT_CELLS:
+    ), arguments)
+    if math.prod(plot.shape) > MOST_PLOT_CELLS:
         raise Invalid(
-            f"The plot has {columns:,} × {rows:,} × {grids:,} cells.", f"Ask for at most {MOST_PLOT_CELLS:,}.",
-            field="script_args",
+            f"The plot has {' × '.join(f'{count:,}' for count in plot.shape)} cells.",
+            f"Ask for at most {MOST_PLOT_CELLS:,}.", field="script_args",
         )
     return plot
+
+
+def further_axes(text: str) -> list[tuple[str, str, Sequence[str]]]:
+    """Return type and values of each line. Raises Invalid.
+
+    >>> further_axes("CFG Scale: 5, 7")
+    [('CFG Scale', '5, 7', ())]
+    """
+    lines = [line.partition(":") for line in text.splitlines() if line.strip()]
+    if wrong := [name for name, colon, _ in lines if not colon]:
+        raise Invalid(
+            f"{wrong[0][:60]!r} is no axis with values.", "Write a line for each, such as CFG Scale: 5, 7.",
+            field="script_args",
+        )
+    if len(lines) > MOST_FURTHER_AXES:
+        raise Invalid(
+            f"The plot has {len(lines)} further axes.", f"Ask for at most {MOST_FURTHER_AXES}.", field="script_args"
+        )
+    return [(name.strip(), values.strip(), ()) for name, _, values in lines]
 
 
 def read_axis(axis: Axis, text: str, chosen: Sequence[str], arguments: XyzPlot, place: int) -> PlotAxis:
@@ -199,10 +230,15 @@ def read_axis(axis: Axis, text: str, chosen: Sequence[str], arguments: XyzPlot, 
     values = axis.read(list(chosen) if listed else split_values(text))
     if axis.name in SEED_AXES and not arguments.no_fixed_seeds:
         values = [
-            seed_by_lot(arguments.lot, "XYZ"[place], number) if value == -1 else value
+            seed_by_lot(arguments.lot, axis_letter(place), number) if value == -1 else value
             for number, value in enumerate(values)
         ]
     return PlotAxis(axis, values, written)
+
+
+def axis_letter(place: int) -> str:
+    """Return an axis's name in generation data: X, Y, Z, then numbers from 4."""
+    return "XYZ"[place] if place < 3 else str(place + 1)
 
 
 def seed_by_lot(lot: int, what: str, number: int) -> int:
@@ -250,10 +286,14 @@ def check_plot(plot: Plot, base: Variant[R], check: CheckVariant) -> None:
 def plot_pairs(plot: Plot, with_z: bool) -> dict[str, object]:
     """Return the generation data that a grid adds to those of its first cell."""
     pairs: dict[str, object] = {"Script": "X/Y/Z plot"}
-    for letter, each in zip("XYZ" if with_z else "XY", plot.axes, strict=False):
-        if each.idle:
+    for place, each in enumerate(plot.axes):
+        letter = axis_letter(place)
+        if each.idle or (place == 2 and not with_z):
             continue
-        pairs |= {f"{letter} Type": each.axis.name, f"{letter} Values": each.written}
+        if place < 3:
+            pairs |= {f"{letter} Type": each.axis.name, f"{letter} Values": each.written}
         if each.axis.name in SEED_AXES and not plot.arguments.no_fixed_seeds:
             pairs[f"Fixed {letter} Values"] = ", ".join(map(str, each.values))
+    if plot.arguments.more_axes.strip():
+        pairs["More Axes"] = plot.arguments.more_axes.strip()
     return pairs

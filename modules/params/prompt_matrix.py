@@ -10,7 +10,7 @@ from modules.base.errors import Invalid
 from modules.base.fields import Checkbox, Param, Radio, Slider
 
 DELIMITERS = {"comma": ", ", "space": " "}
-PROMPT_TYPES = {"positive": "prompt", "negative": "negative_prompt"}
+PROMPT_TYPES = {"positive": ("prompt",), "negative": ("negative_prompt",), "both": ("prompt", "negative_prompt")}
 MOST_MATRIX_PARTS = 13      # 8,192 pictures
 MOST_MATRIX_TEXT = 50_000_000      # characters of all pictures' prompts
 
@@ -26,7 +26,7 @@ class PromptMatrix:
         bool, Param("Use different seed for each picture", Checkbox(), "The seed counts on from picture to picture.")
     ] = False
     prompt_type: Annotated[
-        str, Param("Select prompt", Radio(tuple(PROMPT_TYPES)), "The prompt whose parts are combined.")
+        str, Param("Select prompt", Radio(tuple(PROMPT_TYPES)), "Whose parts are combined; both: the prompt's across.")
     ] = "positive"
     variations_delimiter: Annotated[
         str, Param("Select joining char", Radio(tuple(DELIMITERS)), "What stands between joined parts.")
@@ -43,35 +43,69 @@ class Matrix:
     constant: str
     parts: tuple[str, ...]
 
-    @property
-    def rows(self) -> int:
-        return 2 ** (len(self.parts) // 2)
-
-    @property
-    def columns(self) -> int:
-        return 2 ** (len(self.parts) - len(self.parts) // 2)
-
-    def prompts(self, at_start: bool, delimiter: str) -> list[str]:
-        """Return the prompt of each picture, in order."""
-        return [self.prompt(number, at_start, delimiter) for number in range(2 ** len(self.parts))]
-
     def prompt(self, number: int, at_start: bool, delimiter: str) -> str:
         chosen = [part for place, part in enumerate(self.parts) if number >> place & 1]
         return delimiter.join([*chosen, self.constant] if at_start else [self.constant, *chosen])
+
+
+@dataclass(frozen=True)
+class PromptMatrices:
+    """The matrix of each prompt that is combined, by field; of two, the first one's combinations count fastest."""
+
+    matrices: Mapping[str, Matrix]
+
+    @property
+    def count(self) -> int:
+        return 2 ** sum(len(matrix.parts) for matrix in self.matrices.values())
+
+    def prompts(self, number: int, at_start: bool, delimiter: str) -> dict[str, str]:
+        """Return one picture's prompts by field."""
+        found = {}
+        for name, matrix in self.matrices.items():
+            found[name] = matrix.prompt(number, at_start, delimiter)      # looks at its own bits alone
+            number >>= len(matrix.parts)
+        return found
+
+    @property
+    def headings(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The parts that head the columns, and those that head the rows."""
+        if len(self.matrices) == 1:
+            (matrix,) = self.matrices.values()
+            half = len(matrix.parts) - len(matrix.parts) // 2
+            return matrix.parts[:half], matrix.parts[half:]
+        across, down = self.matrices.values()
+        return across.parts, down.parts
+
+
+def read_matrices(prompts: Mapping[str, str]) -> PromptMatrices:
+    """Split each prompt that is combined, by field. Raises Invalid if the parts are too many."""
+    read = PromptMatrices({name: read_matrix(prompt) for name, prompt in prompts.items()})
+    check_part_count(sum(len(matrix.parts) for matrix in read.matrices.values()))
+    check_matrix_text(read.count, sum(map(len, prompts.values())))
+    return read
 
 
 def read_matrix(prompt: str) -> Matrix:
     """Split a prompt into its parts. Raises Invalid if they are too many."""
     constant, *varied = prompt.split("|")
     parts = [part.strip().strip(",") for part in varied]
-    if len(parts) > MOST_MATRIX_PARTS:
+    check_part_count(len(parts))
+    check_matrix_text(2 ** len(parts), len(prompt))
+    return Matrix(constant, tuple(parts))
+
+
+def check_part_count(count: int) -> None:
+    if count > MOST_MATRIX_PARTS:
         raise Invalid(
-            f"The prompt has {len(parts)} parts that may be left out: 2 to the power of that many pictures.",
+            f"The prompt has {count} parts that may be left out: 2 to the power of that many pictures.",
             f"Write at most {MOST_MATRIX_PARTS} of them.", field="script_args",
         )
-    if 2 ** len(parts) * len(prompt) > MOST_MATRIX_TEXT:
+
+
+def check_matrix_text(pictures: int, characters: int) -> None:
+    """Raise Invalid if all pictures' prompts together may be too long; characters: of one picture's."""
+    if pictures * characters > MOST_MATRIX_TEXT:
         raise Invalid(
             f"The prompts of the matrix may have more than {MOST_MATRIX_TEXT:,} characters.",
             "Write fewer parts, or shorter ones.", field="script_args",
         )
-    return Matrix(constant, tuple(parts))

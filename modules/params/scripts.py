@@ -17,7 +17,7 @@ from modules.base.registry import Registry
 from modules.params.known_names import KnownNames, style_texts
 from modules.params.plots import XyzPlot, settled_plot
 from modules.params.prompt_lines import STYLES, parse_lines
-from modules.params.prompt_matrix import PROMPT_TYPES, PromptMatrix, read_matrix
+from modules.params.prompt_matrix import PROMPT_TYPES, PromptMatrix, read_matrices
 from modules.params.txt2img import Generation
 
 Request = TypeVar("Request", bound=Generation)
@@ -223,7 +223,7 @@ def cells_alone(params: Request, known: KnownNames) -> Request:
 
 def settled_matrix(arguments: PromptMatrix, params: Generation, known: KnownNames) -> PromptMatrix:
     """Return the arguments with the texts of the request's styles. Raises Invalid or UnknownName."""
-    read_matrix(getattr(params, PROMPT_TYPES[arguments.prompt_type]))
+    read_matrices({name: getattr(params, name) for name in PROMPT_TYPES[arguments.prompt_type]})
     return replace(arguments, styles=style_texts(params.styles, known.styles))
 
 
@@ -319,7 +319,7 @@ SCRIPTS: Registry[Script] = Registry(
             keys={
                 f"{letter} {what}": f"{letter.lower()}_{name}"
                 for letter in "XYZ" for what, name in (("Type", "type"), ("Values", "values"))
-            },
+            } | {"More Axes": "more_axes"},
             adapt=cells_alone,
             styles_later=True,
         ),

@@ -9,14 +9,28 @@ from modules.imaging.picture_grid import GridLegend
 
 
 @dataclass(frozen=True)
+class Arrangement:
+    """How a batch's grid is laid out: without places for pictures that were not made, with masks that are shown.
+
+    rows: as the setting has them; 0 is the batch size, -1 finds a number; least: with fewer pictures there is no grid
+    """
+
+    rows: int
+    batch_size: int
+    without_gaps: bool = False
+    least: int = 1
+
+
+@dataclass(frozen=True)
 class GridPlan:
     """A grid of pictures, or of other grids.
 
     parts: the numbers of its pictures, row by row; those of a job's grids count on from those of its pictures
     columns: pictures in a row; name: the start of its file's name
     pairs: generation data added to those of its first picture, whose number is `first`
-    returned: True if it is kept and shown, False if it is only a part of another grid
-    with_returned: True if the pictures shown beside its pictures are cells too
+    returned: True if it is kept, False if it is only a part of another grid
+    shown: False if it is only saved: neither the page nor a reply has it
+    arranged: how its pictures are laid out once it is known which there are; None if each has its place
     """
 
     parts: Sequence[int]
@@ -27,7 +41,8 @@ class GridPlan:
     margin: int = 0
     pairs: Mapping[str, object] = field(default_factory=dict)
     returned: bool = True
-    with_returned: bool = False
+    shown: bool = True
+    arranged: Arrangement | None = None
 
 
 @dataclass(frozen=True)

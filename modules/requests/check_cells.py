@@ -8,6 +8,7 @@ from typing import Any
 
 from modules.app.account_data import AccountData
 from modules.app.app import App
+from modules.base.errors import UnknownName
 from modules.base.fields import declared_params, within_limits
 from modules.library.library import Library
 from modules.params.hires import LATENT_MODES, USE_SAME
@@ -28,6 +29,8 @@ def check_cell(models: Library, standing: Settings, variant: Variant[Any]) -> No
     """Check one picture's request and settings. Raises Invalid or UnknownName."""
     request = within_limits(variant.params, partial(cell_label, variant.params), " in a cell of the plot")
     resolve_request(request)
+    for kind, name in variant.networks:
+        find_network(models, kind, name)
     change_settings(standing, variant.settings)
     for name, find in FILE_FIELDS.items():
         value = getattr(request, name, "")
@@ -41,6 +44,12 @@ def check_cell(models: Library, standing: Settings, variant: Variant[Any]) -> No
 def cell_label(params: Generation, name: str) -> str:
     declared = declared_params(type(params))
     return declared[name].label if name in declared else name
+
+
+def find_network(models: Library, kind: str, name: str) -> None:
+    """Raise UnknownName for a LoRA or an embedding that is not here."""
+    if (models.lora(name) if kind == "lora" else models.of(kind).named(name)) is None:
+        raise UnknownName(kind, name, [file.model_name for file in models.of(kind).list()])
 
 
 def find_upscaler(models: Library, name: str) -> None:

@@ -11,7 +11,7 @@ from modules.library.catalog import ModelFile
 from modules.library.safety_checkers import safety_checker_files
 from modules.params.hires import LATENT_MODES
 from modules.params.img2img import FILLS
-from modules.params.plot_axes import A1111_AXES
+from modules.params.known_axes import NAMED_AXES
 from modules.requests.model_choice import missing_choices
 from modules.requests.resolve import ALWAYS_VAES
 from modules.sampling.samplers import SAMPLERS
@@ -50,8 +50,9 @@ def lists_of(app: App, mine: AccountData) -> Lists:
             (label_of(found, found.title), found.name) for found in models.checkpoints.list()
         ],
         "refiners": lambda: [("None", ""), *((name, name) for name in checkpoints())],
-        "plot_axes": lambda: [axis.name for axis in A1111_AXES],
+        "plot_axes": lambda: [axis.name for axis in NAMED_AXES],
         "loras": lambda: ["None", *(found.model_name for found in models.loras.list())],
+        "embeddings": lambda: ["None", *(found.model_name for found in models.embeddings.list())],
         "hypernetworks": lambda: ["None", *(found.model_name for found in models.hypernetworks.list())],
         "vaes": lambda: [*ALWAYS_VAES, *(found.name for found in models.vaes.list())],
         "titled_vaes": lambda: [

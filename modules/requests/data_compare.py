@@ -12,7 +12,8 @@ from modules.base.fields import declared_params
 from modules.metadata.contents import PictureContents
 from modules.params.img2img import Img2Img
 from modules.params.infotext_edit import NEGATIVE_KEY, PROMPT_KEY, infotext_values
-from modules.params.plot_axes import NOTHING, find_axis
+from modules.params.known_axes import find_axis
+from modules.params.plot_axes import NOTHING
 from modules.params.plot_values import join_values
 from modules.params.plots import XyzPlot
 from modules.params.scripts import in_order

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modules.app.app import App
@@ -13,6 +13,7 @@ from modules.requests.check_limits import check_admission, check_kind
 from modules.requests.expansion import plain_for_script, with_plain_prompts
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.model_choice import with_checkpoint_here
+from modules.requests.plot_jobs import earlier_cells
 from modules.settings.options import SETTING_NAMES, Settings, check_own_settings, for_request
 
 
@@ -46,6 +47,18 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
 
     Raises Invalid, UnknownName, Forbidden, OverQuota, InvalidImage, TooLarge or ModelError.
     """
+    resolved, missing = resolved_submission(app, asked, account)
+    job = app.jobs.submit(replace(resolved, outputs=earlier_cells(app, resolved, account)), account)
+    app.jobs.warn(job, missing)
+    unknown = sorted(name for name in settings_given(asked.settings) if name not in SETTING_NAMES)
+    notes = tuple(f"There is no setting called {name!r}; it was ignored." for name in unknown)
+    return Submitted(job, resolved.settings, notes)
+
+
+def resolved_submission(
+    app: App, asked: Submission, account: Account
+) -> tuple[ResolvedRequest, Sequence[str]]:
+    """Return a request as it would be recorded, and remarks on what is missing. Raises as `submit` does."""
     kind, mine = JOB_KINDS[asked.kind], app.data_of(account.name)
     check_kind(app, account, kind)
     given = settings_given(asked.settings)
@@ -58,10 +71,7 @@ def submit(app: App, asked: Submission, account: Account) -> Submitted:
     request, templates = plain_for_script(mine, asked.request, settings)
     params = with_plain_prompts(mine, kind.resolve(app, request, mine) | templates, settings)
     check_admission(app, account, kind, params, asked.save and settings.samples_save)
-    job = app.jobs.submit(ResolvedRequest(kind.name, params, settings, asked.save, asked.task_id), account)
-    app.jobs.warn(job, missing)
-    unknown = sorted(given.keys() - known.keys())
-    return Submitted(job, settings, tuple(f"There is no setting called {name!r}; it was ignored." for name in unknown))
+    return ResolvedRequest(kind.name, params, settings, asked.save, asked.task_id), missing
 
 
 def settings_given(values: Mapping[str, Any]) -> dict[str, Any]:

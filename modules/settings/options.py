@@ -25,7 +25,6 @@ from modules.settings.account_options import AccountSettings
 from modules.settings.drawing_options import DrawingSettings
 
 IMAGE_FORMATS = ("png", "jpg", "jpeg", "webp", "avif", "gif")
-FOR_GRIDS = "Kept for grids of pictures, which Easel does not make yet."
 BELOW = "Below the outputs folder; `outputs/` before it may be left out."
 
 
@@ -147,7 +146,8 @@ class Settings(AccountSettings, DrawingSettings):
     )] = 100
     return_grid: Annotated[bool, Param(
         "Show the grid of a batch", Checkbox(),
-        "So far in plots only: a cell is then the grid of all its pictures.", section="saving-images",
+        "Beside the pictures of a job that has several; in plots a cell is then the grid of all its pictures.",
+        section="saving-images",
     )] = True
     grid_save: Annotated[bool, Param(
         "Save every grid", Checkbox(), "Write grids to the outputs folder.", section="saving-images",
@@ -160,21 +160,21 @@ class Settings(AccountSettings, DrawingSettings):
         "Else they have numbers only.", section="saving-images",
     )] = False
     grid_only_if_multiple: Annotated[bool, Param(
-        "No grid of a single picture", Checkbox(), FOR_GRIDS, section="saving-images",
+        "No grid of a single picture", Checkbox(), "A grid shows several pictures.", section="saving-images",
     )] = True
     grid_prevent_empty_spots: Annotated[bool, Param(
         "No empty places in grids", Checkbox(),
         "Choose rows and columns so that all are filled.", section="saving-images",
     )] = False
     grid_zip_filename_pattern: Annotated[str, Param(
-        "Pattern of archive names", BelowOutputs(), f"As for pictures. {FOR_GRIDS}", section="saving-images",
+        "Pattern of archive names", BelowOutputs(), "Kept for A1111's settings; Easel downloads pictures one by one, or by the library.", section="saving-images",
     )] = ""
     n_rows: Annotated[int, Param(
         "Rows of a grid", Slider(-1, 16),
         "-1 finds a number, 0 takes the batch size.", section="saving-images",
     )] = -1
     font: Annotated[str, Param(
-        "Font of grids", BelowOutputs(), f"Its name. {FOR_GRIDS}", section="saving-images",
+        "Font of grids", BelowOutputs(), "Its file's name, among the system's fonts; empty or unknown: Roboto.", section="saving-images",
     )] = ""
     grid_text_active_color: Annotated[str, Param(
         "Colour of text in grids", Text(1, 50), "In the legend.", section="saving-images",

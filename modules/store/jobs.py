@@ -24,6 +24,7 @@ ENDED = frozenset({DONE, INTERRUPTED, FAILED})
 
 IMAGE, GRID, MODEL = "image", "grid", "model"      # kinds of outputs
 PICTURES = frozenset({IMAGE, GRID})
+VOTES = "votes"      # key in a picture's facts: how often it was found the better of two, and the worse
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,17 @@ class JobStore:
         self.database = Database(path)
 
     def add(self, job: JobRecord) -> int:
-        """Add a job and return its place, the last. Raises sqlite3.IntegrityError if the id is taken."""
+        """Add a job, with the outputs it has, and return its place, the last.
+
+        Raises sqlite3.IntegrityError if the id is taken.
+        """
         short, long = map(json.dumps, split_params(job.params))
         with self.database.open() as db:
             db.execute(
                 "INSERT INTO jobs (id, number, place, owner, kind, params, long_params, asked, settings, save, state, "
-                "created, process, role, work)"
+                "created, process, role, work, made)"
                 " SELECT ?, coalesce(max(number), 0) + 1, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                "?, ? FROM jobs",
+                "?, ?, ? FROM jobs",
                 (
                     job.id,
                     job.owner,
@@ -115,8 +119,10 @@ class JobStore:
                     job.process,
                     job.role,
                     job.work,
+                    len(job.outputs),
                 ),
             )
+            _insert_outputs(db, job)
             return int(db.execute("SELECT place FROM jobs WHERE id = ?", (job.id,)).fetchone()["place"])
 
     def add_ended(self, jobs: Collection[JobRecord]) -> None:
@@ -183,6 +189,15 @@ class JobStore:
                 ),
             )
             db.execute("UPDATE jobs SET made = made + ? WHERE id = ?", (1 - before, job))
+
+    def vote(self, job: str, better: int, worse: int) -> None:
+        """Count that one picture of a job was found better than another."""
+        with self.database.open() as db:
+            for position, place in ((better, 0), (worse, 1)):
+                db.execute(
+                    "UPDATE outputs SET facts = json_set(facts, '$.votes', json(?)) WHERE job = ? AND position = ?",
+                    (json.dumps(counted_vote(db, job, position, place)), job, position),
+                )
 
     def add_warning(self, job: str, message: str) -> None:
         """Add a warning unless the job has it: a resumed job is warned again."""
@@ -321,6 +336,14 @@ BRIEF = (
     "asked, made, deaths, process, role, work, paused, place"
     " FROM jobs"
 )
+
+
+def counted_vote(db: sqlite3.Connection, job: str, position: int, place: int) -> list[int]:
+    """Return a picture's votes with one more; place: 0 for the better one, 1 for the worse."""
+    row = db.execute("SELECT facts FROM outputs WHERE job = ? AND position = ?", (job, position)).fetchone()
+    votes = list(json.loads(row["facts"]).get(VOTES, (0, 0))) if row else [0, 0]
+    votes[place] += 1
+    return votes
 
 
 def in_states(states: Collection[str]) -> str:

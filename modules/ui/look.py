@@ -21,7 +21,9 @@ from modules.ui.document import FOR_GOOD
 
 ASSETS = Path(__file__).parent / "assets"
 # later ones win
-SHEETS = ("variables", "page", "results", "viewer", "cards", "editor", "queue", "library", "data", "prompt", "icons")
+SHEETS = (
+    "variables", "page", "results", "viewer", "plots", "cards", "editor", "queue", "library", "data", "prompt", "icons",
+)
 CONTENT_TYPES = {"js": "text/javascript", "css": "text/css"}
 PLACE = "/easel/page"      # the assets' path below the page's address
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from modules.imaging.picture_grid import GridColours, GridLayout, draw_grid
+from modules.engine.messages import NSFW_DETECTED, UNRETURNED, UNTOLD
+from modules.imaging.picture_grid import GridColours, GridLayout, draw_grid, rows_of_batch
 from modules.params.infotext import with_pairs
-from modules.pipelines.grid_plan import GridPlan
+from modules.pipelines.grid_plan import Arrangement, GridPlan
 from modules.settings.options import Settings
 from modules.worker.job_kinds import JobPlan
 
@@ -21,10 +22,15 @@ PIXELS_OF_MEGAPIXEL = 1_000_000
 
 @dataclass(frozen=True)
 class DonePicture:
-    """A picture that is done: its file, and its generation data where they are still known."""
+    """A picture that is done: its file, its generation data where they are still known, and files shown beside it.
+
+    flagged: the safety checker's verdict, None without one
+    """
 
     path: Path
     infotext: str = ""
+    beside: Sequence[Path] = ()
+    flagged: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,31 @@ class GridMaker:
     plan: JobPlan
     done: Mapping[int, DonePicture]
 
-    @property
+    @cached_property
     def grids(self) -> Sequence[GridPlan]:
-        return self.plan.grids.grids
+        """The job's grids, those of batches laid out by the pictures there are."""
+        return [self.arranged(grid, grid.arranged) if grid.arranged else grid for grid in self.plan.grids.grids]
+
+    def arranged(self, grid: GridPlan, how: Arrangement) -> GridPlan:
+        found = sorted(
+            (number, place) for place, (number, _) in self.cell_files.items() if number in grid.parts
+        )
+        rows = rows_of_batch(len(found), how.rows, how.batch_size, how.without_gaps)
+        kept = grid.returned and len(found) >= how.least
+        return replace(grid, parts=[place for _, place in found], columns=max(1, -(-len(found) // rows)), returned=kept)
+
+    @cached_property
+    def files(self) -> dict[int, Path]:
+        """The file of each picture that is done, and of those shown beside one: these are numbered after the grids."""
+        return {place: path for place, (_, path) in self.cell_files.items()}
+
+    @cached_property
+    def cell_files(self) -> dict[int, tuple[int, Path]]:
+        """Number → the picture that it is, or stands beside, and the file."""
+        beside = [(number, path) for number in sorted(self.done) for path in self.done[number].beside]
+        first = len(self.plan.plans) + len(self.plan.grids.grids)
+        pictures = {number: (number, picture.path) for number, picture in self.done.items()}
+        return pictures | dict(enumerate(beside, first))
 
     @property
     def settings(self) -> Settings:
@@ -65,12 +93,10 @@ class GridMaker:
 
     def picture(self, number: int) -> Image.Image | None:
         """Return a picture or another grid; None for a picture that failed."""
-        if number >= len(self.plan.plans):
-            return self.draw(number)
-        if number not in self.done:
-            return None
-        with Image.open(self.done[number].path) as opened:
-            return opened.convert("RGB")
+        if number in self.files:
+            with Image.open(self.files[number]) as opened:
+                return opened.convert("RGB")
+        return self.draw(number) if number in self.layouts else None
 
     def megapixels(self, number: int) -> float:
         width, height = self.layouts[number].size
@@ -85,7 +111,8 @@ class GridMaker:
             sizes = [size for part in grid.parts if (size := self.size_of(part, found))]
             cell = max((size[0] for size in sizes), default=0), max((size[1] for size in sizes), default=0)
             found[len(self.plan.plans) + place] = GridLayout(
-                cell if all(cell) else self.usual_size, len(grid.parts), grid.columns, grid.legend, grid.margin
+                cell if all(cell) else self.usual_size, len(grid.parts), grid.columns, grid.legend, grid.margin,
+                self.settings.font,
             )
         return found
 
@@ -96,10 +123,10 @@ class GridMaker:
 
     @cached_property
     def sizes(self) -> dict[int, tuple[int, int]]:
-        """The size of each picture that is done."""
+        """The size of each picture that is done, or shown beside one."""
         found = {}
-        for number, picture in self.done.items():
-            with Image.open(picture.path) as opened:
+        for number, path in self.files.items():
+            with Image.open(path) as opened:
                 found[number] = opened.size
         return found
 
@@ -116,5 +143,9 @@ class GridMaker:
         return with_pairs(text or self.plan.infotext(first, {}), grid.pairs)
 
     def facts(self, number: int) -> dict[str, Any]:
-        first = self.grid(number).first
-        return self.plan.facts(first if first in self.plan.numbers else self.plan.numbers[0])
+        """Return a grid's part of the API's `info`: its first picture's."""
+        grid = self.grid(number)
+        own = self.plan.facts(grid.first if grid.first in self.plan.numbers else self.plan.numbers[0])
+        verdicts = [self.done[part].flagged for part in grid.parts if part in self.done]
+        checked = {NSFW_DETECTED: any(verdicts)} if any(each is not None for each in verdicts) else {}
+        return {**own, **checked, **({} if grid.shown else {UNRETURNED: UNTOLD})}

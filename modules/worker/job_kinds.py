@@ -23,6 +23,7 @@ from modules.params.infotext import split_infotext
 from modules.params.scripts import script_arguments
 from modules.params.txt2img import Generation, Txt2Img
 from modules.pipelines import extras, hires, img2img, txt2img
+from modules.pipelines.batch_grid import batch_grids
 from modules.pipelines.canvas import Load
 from modules.pipelines.extras import ExtrasPlan
 from modules.pipelines.grid_plan import GridSet
@@ -34,6 +35,7 @@ from modules.pipelines.scripts.script_cells import Cells
 from modules.pipelines.scripts.script_run import ScriptRun
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
 from modules.requests.kinds import JOB_KINDS
+from modules.requests.recorded import known_fields, recorded_request
 from modules.requests.resolve import Request
 from modules.sampling.questions import Task
 from modules.settings.account_limits import AccountLimits, account_limits
@@ -44,7 +46,6 @@ from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
 from modules.worker.picture_specs import picture_specs, template_pairs
 from modules.worker.planners import planner_of
-from modules.worker.recorded import known_fields, recorded_request
 
 P = TypeVar("P", bound="ImagePlan[Any, Any] | ExtrasPlan")
 Extra = Mapping[str, object]      # generation data that are known only once an image is made
@@ -188,7 +189,13 @@ def plan_txt2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     cells = each_request(Txt2Img, spec)
     library = Remembering(library.catalogs, library.approximations)
     plans = [plan for params, settings in cells.requests for plan in txt2img_plans(params, settings, library)]
-    return replace(plan_images(plans, cells.notes), grids=cells.grids)
+    return with_grids(plan_images(plans, cells.notes), cells.grids, recorded_request(Txt2Img, spec.params), spec.save)
+
+
+def with_grids(plan: JobPlan, grids: GridSet, params: Generation, saved: bool) -> JobPlan:
+    """Return the plan with its script's grids, else with the grid of its pictures."""
+    own = grids if grids.grids or not plan.plans else batch_grids(params, plan.settings, len(plan.plans), saved)
+    return replace(plan, grids=own)
 
 
 def txt2img_plans(params: Txt2Img, settings: Settings, library: Library) -> list[ImagePlan]:
@@ -234,10 +241,11 @@ def plan_img2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     usual = read_spec(Img2Img, spec)
     batch = Batch.recorded(spec.params)
     if not batch:
-        return img2img_plan(
-            Remembering(library.catalogs, library.approximations), partial(load_input, inputs),
-            each_request(Img2Img, spec),
+        cells = each_request(Img2Img, spec)
+        plan = img2img_plan(
+            Remembering(library.catalogs, library.approximations), partial(load_input, inputs), cells
         )
+        return with_grids(plan, cells.grids, usual[0], spec.save)
     remembering, read = Remembering(library.catalogs, library.approximations), batch_reader(inputs)
 
     def plan_file(entry: BatchItem) -> JobPlan:

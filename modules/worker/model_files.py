@@ -15,9 +15,9 @@ from modules.models.merging.extract_lora import extract_lora
 from modules.params.merge import NO_VAE, Conversion, Extraction, Merge
 from modules.params.merge_methods import MERGE_METHODS
 from modules.requests.merge import check_free, path_of_new
+from modules.requests.recorded import recorded_request
 from modules.store.jobs import MODEL
 from modules.worker.file_jobs import FileJob, FileWork
-from modules.worker.recorded import recorded_request
 
 Write = Callable[[NewFile, FileJob], Mapping[str, Any]]      # writes the file, and returns its facts
 

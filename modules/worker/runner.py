@@ -19,7 +19,7 @@ from modules.base.border import logged, outcome
 from modules.base.errors import JobFailed, PicturesRefused, WebUIError, error_data, sentence
 from modules.engine import messages as events
 from modules.engine.engine import Engine, EngineListeners, ImageTask
-from modules.engine.messages import Emit, JobSpec
+from modules.engine.messages import RETURNED, Emit, JobSpec
 from modules.engine.waiting import MOST_BEGUN
 from modules.models.device import Device
 from modules.models.vae.preview import preview_jpeg
@@ -29,7 +29,7 @@ from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.config import WorkerConfig
 from modules.worker.grids import DonePicture, GridMaker
 from modules.worker.job_kinds import JobPlan, plan_job
-from modules.worker.saving import Where, save_image
+from modules.worker.saving import Where, beside_files, save_image
 from modules.worker.saving_grids import save_grid
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 WORK = (Predict, Upscale, RestoreFaces)   # questions that show that a job has begun
 ON_CPU, ON_GPU = 2, 8       # pictures of one job made side by side, unless the settings say how many
+PLOT_ON_CPU = 8             # cells of a plot, as many of these as are no larger than so many pixels together
+PLOT_PIXELS = PLOT_ON_CPU * 256 * 256
 PREVIEW_SECONDS = 0.25      # a job's previews come no faster
 MOST_NOTES = 100            # that a job's owner is told; each is written to disk, and a batch may have as many as files
 
@@ -149,16 +151,23 @@ class JobRunner:
             if index in progress.plan.numbers:
                 progress.reach(index, 1.0)
             if path:
-                progress.done[index] = DonePicture(Path(path))
+                progress.done[index] = DonePicture(Path(path), beside=beside_files(self.where.cache, spec.id, index))
         self.device.kept = self.config.models_kept()
         alone = spec.alone or plan.settings.pictures_alone
         pictures = [
             ImageTask(plan.task(i), spec.id, i, spec.owner, spec.turn + place * spec.pace, alone, plan.batch_of(i))
             for place, i in enumerate(left)
         ]
-        self.engine.submit(pictures, 1 if alone else plan.settings.pictures_side_by_side or self.side_by_side)
+        self.engine.submit(pictures, 1 if alone else plan.settings.pictures_side_by_side or self._side_by_side(plan))
         if not left:                     # a crash came between the last picture and the last word
             self._later(self._end, progress)
+
+    def _side_by_side(self, plan: JobPlan) -> int:
+        """Return how many pictures of a job share calls; on a CPU more of a plot, whose first nobody waits for."""
+        if self.side_by_side != ON_CPU or not plan.grids.forgiving:
+            return self.side_by_side
+        largest = max(width * height for number in plan.numbers for width, height in frames_of(plan, number))
+        return max(ON_CPU, min(PLOT_ON_CPU, PLOT_PIXELS // largest))
 
     def _open(self, progress: JobProgress) -> None:
         with self.closing:
@@ -300,7 +309,11 @@ class JobRunner:
             self.faults.saving(progress.spec.id)
         saved = save_image(progress.plan, picture.index, result, progress.spec, self.where)
         progress.error = saved.problem or progress.error
-        progress.done[picture.index] = DonePicture(Path(saved.event.path), saved.event.infotext)
+        if result.withheld != events.WITHHELD_REFUSED:
+            progress.done[picture.index] = DonePicture(
+                Path(saved.event.path), saved.event.infotext, list(map(Path, saved.event.facts.get(RETURNED, ()))),
+                result.flagged,
+            )
         self.emit(saved.event)
         progress.refused += result.withheld == events.WITHHELD_REFUSED
         for note in result.extra_params.notes:
@@ -351,6 +364,11 @@ class JobRunner:
             logged(self._make_grids, progress)
         del self.jobs[progress.spec.id]
         self.emit(progress.outcome)
+
+
+def frames_of(plan: JobPlan, number: int) -> Iterator[tuple[int, int]]:
+    """Yield width and height of each pass of an image."""
+    yield from (each.frame for each in plan.plan(number).passes)
 
 
 def in_drawing_order(progress: JobProgress) -> list[int]:

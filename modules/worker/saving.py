@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -233,8 +234,18 @@ def cached_anywhere(sheet: Sheet, where: Where, job: str, index: int) -> Path:
         return spare
 
 
+def beside_files(folder: Path, job: str, index: int) -> list[Path]:
+    """Return the files of the images shown beside an image, which an earlier run wrote to the cache."""
+    found = (cache_file(folder, job, f"{index}-{place}", FileFormat().name) for place in count())
+    return list(takewhile(Path.exists, found))
+
+
 def cached(sheet: Sheet, folder: Path, job: str, picture: int | str) -> Path:
     """Write an image to the cache, under a name that no other job has, whatever its id contains."""
-    path = folder / f"{sha256(job.encode()).hexdigest()[:32]}-{picture}.{sheet.how.name}"
+    path = cache_file(folder, job, picture, sheet.how.name)
     write_atomically(path, sheet.file)
     return path
+
+
+def cache_file(folder: Path, job: str, picture: int | str, extension: str) -> Path:
+    return folder / f"{sha256(job.encode()).hexdigest()[:32]}-{picture}.{extension}"

@@ -26,8 +26,11 @@ def checking(client):
         path.unlink()
 
 
+WITHOUT_GRIDS = {"return_grid": False, "grid_save": False}
+
+
 def post(client, action, **fields):
-    overrides = {"override_settings": {"safety_checker_administrator": action}, "save_images": True}
+    overrides = {"override_settings": {"safety_checker_administrator": action, **WITHOUT_GRIDS}, "save_images": True}
     return client.post("/sdapi/v1/txt2img", json={**SMALL, **overrides, **fields})
 
 

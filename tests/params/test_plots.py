@@ -9,10 +9,11 @@ import pytest
 
 from modules.base.errors import Invalid, UnknownName
 from modules.params.img2img import Img2Img
+from modules.params.known_axes import axes_of, find_axis
 from modules.params.known_names import KnownNames
-from modules.params.plot_axes import A1111_AXES, Variant, axes_of, find_axis
+from modules.params.plot_axes import A1111_AXES, Variant
 from modules.params.plots import XyzPlot, plot_pairs, read_plot, settled_plot
-from modules.params.prompt_matrix import read_matrix
+from modules.params.prompt_matrix import read_matrices
 from modules.params.scripts import resolve_script
 from modules.params.txt2img import Txt2Img
 from modules.settings.options import SETTING_NAMES, Settings
@@ -66,6 +67,30 @@ def test_cells_go_along_x_then_y_then_z():
     assert plot.shape == (2, 3, 2)
     assert plot.cells[:3] == [(0, 0, 0), (1, 0, 0), (0, 1, 0)] and plot.cells[-1] == (1, 2, 1)
     assert plot.drawing_order == list(range(12))
+
+
+def test_further_axes_come_after_z_and_are_written_a_line_each():
+    plot = plot_of(x_type="Steps", x_values="1,2", more_axes="CFG Scale: 4, 5\n\n Prompt S/R : cat, dog: big")
+    assert plot.shape == (2, 1, 1, 2, 2) and plot.folds == 4
+    assert plot.cells[:3] == [(0, 0, 0, 0, 0), (1, 0, 0, 0, 0), (0, 0, 0, 1, 0)]
+    assert [axis.labels for axis in plot.axes[3:]] == [["CFG Scale: 4.0", "CFG Scale: 5.0"], ["cat", "dog: big"]]
+    assert plot_pairs(plot, with_z=True)["More Axes"] == plot.arguments.more_axes
+    for wrong in ("Steps", "Steps: 1\n" * 9, "Nonsense: 1", "Seed: 1-4000\nSteps: 1,2,3"):
+        with pytest.raises((Invalid, UnknownName)):
+            plot_of(more_axes=wrong)
+
+
+def test_networks_are_an_axis_alone_and_together_with_weights():
+    found = variants(Txt2Img(prompt="a cat"), x_type="LoRA", x_values="none, ink, wash:0.5, ink+wash:-0.5")
+    assert [each.params.prompt for each in found] == [
+        "a cat", "a cat <lora:ink:1>", "a cat <lora:wash:0.5>", "a cat <lora:ink:1> <lora:wash:-0.5>",
+    ]
+    assert found[3].networks == (("lora", "ink"), ("lora", "wash"))
+    words = variants(Txt2Img(negative_prompt="bad"), x_type="Negative embedding", x_values="none,ugly:1.2,ugly")
+    assert [each.params.negative_prompt for each in words] == ["bad", "bad, (ugly:1.2)", "bad, ugly"]
+    for wrong in ("a:b", "a+", "+", "a::1"):
+        with pytest.raises(Invalid):
+            variants(x_type="LoRA", x_values=wrong)
 
 
 @pytest.mark.parametrize(
@@ -204,21 +229,35 @@ def test_prompts_are_refused_before_they_grow_beyond_their_limits():
     with pytest.raises(Invalid, match="characters"):
         settled(long, x_type="Prompt S/R", x_values="a,c", y_type="Seed", y_values="1-2000")
     with pytest.raises(Invalid, match="characters"):
-        read_matrix("a" * 50_000 + "|b" * 12)
+        read_matrices({"prompt": "a" * 50_000 + "|b" * 12})
 
 
 # Prompt matrix ---------------------------------------------------------------------------------------
 
 
+def matrix_prompts(at_start=False, delimiter=", ", **prompts):
+    matrices = read_matrices(prompts)
+    return [matrices.prompts(number, at_start, delimiter) for number in range(matrices.count)]
+
+
 def test_a_matrix_has_every_combination_with_the_first_part_fastest():
-    matrix = read_matrix("a cat|red , | big")
-    assert matrix.prompts(at_start=False, delimiter=", ") == ["a cat", "a cat, red ", "a cat, big", "a cat, red , big"]
-    assert matrix.prompts(at_start=True, delimiter=" ")[2] == "big a cat"
-    assert (matrix.columns, matrix.rows) == (2, 2)
-    assert (read_matrix("a|b|c|d").columns, read_matrix("a|b|c|d").rows) == (4, 2)
-    assert (read_matrix("a").columns, read_matrix("a").rows) == (1, 1)
+    found = [each["prompt"] for each in matrix_prompts(prompt="a cat|red , | big")]
+    assert found == ["a cat", "a cat, red ", "a cat, big", "a cat, red , big"]
+    assert matrix_prompts(True, " ", prompt="a cat|red , | big")[2] == {"prompt": "big a cat"}
+    headings = [read_matrices({"prompt": prompt}).headings for prompt in ("a|b|c", "a|b|c|d", "a")]
+    assert headings == [(("b",), ("c",)), (("b", "c"), ("d",)), ((), ())]
+
+
+def test_a_matrix_of_both_prompts_has_the_prompt_across_and_the_negative_one_down():
+    found = matrix_prompts(prompt="a|b", negative_prompt="c|d|e")
+    assert len(found) == 8 and read_matrices({"prompt": "a|b", "negative_prompt": "c|d|e"}).headings == (("b",), ("d", "e"))
+    assert [(each["prompt"], each["negative_prompt"]) for each in found[:4]] == [
+        ("a", "c"), ("a, b", "c"), ("a", "c, d"), ("a, b", "c, d"),
+    ]
+    with pytest.raises(Invalid, match="parts"):
+        read_matrices({"prompt": "a" + "|b" * 8, "negative_prompt": "a" + "|b" * 8})
 
 
 def test_a_matrix_of_too_many_parts_is_refused():
     with pytest.raises(Invalid, match="parts"):
-        read_matrix("a" + "|b" * 30)
+        read_matrices({"prompt": "a" + "|b" * 30})

@@ -107,7 +107,10 @@ def drawn_files(device, plan, job: str, folder: Path) -> dict[int, DonePicture]:
         if picture.result:
             path = folder / f"{picture.index}.png"
             Image.fromarray(picture.result.pixels).save(path)
-            done[picture.index] = DonePicture(path, plan.infotext(picture.index, picture.result.extra_params))
+            beside = [folder / f"{picture.index}-{place}.png" for place, _ in enumerate(picture.result.returned)]
+            for file, image in zip(beside, picture.result.returned, strict=True):
+                image.save(file)
+            done[picture.index] = DonePicture(path, plan.infotext(picture.index, picture.result.extra_params), beside)
     return done
 
 

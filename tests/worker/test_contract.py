@@ -44,7 +44,7 @@ class ContractShop:
 
     def submit(self, job, done=(), settings=None, paths=(), **fields):
         params = Txt2Img(**{"prompt": "a red circle", "seed": 7, "steps": 4, "width": 64, "height": 64, **fields})
-        settings = asdict(settings or Settings())
+        settings = asdict(settings or Settings(return_grid=False, grid_save=False))
         self.worker.submit(JobSpec(job, "local", "txt2img", asdict(params), settings, done=done, paths=paths, alone=True))
 
     def of(self, job, *kinds):
@@ -123,7 +123,7 @@ def test_a_job_that_cannot_be_planned_fails_with_the_reason(shops, kind):
 def test_flagged_pictures_leave_the_worker_as_the_administrator_wants_them(shops, kind):
     shop, plain = shops[kind], []
     for action, state in (("Off", "done"), ("Mark", "done"), ("Blur", "done"), ("Refuse", "failed")):
-        shop.submit(action, settings=Settings(safety_checker_administrator=action), n_iter=2, steps=20)
+        shop.submit(action, settings=Settings(safety_checker_administrator=action, return_grid=False, grid_save=False), n_iter=2, steps=20)
         [end], made = shop.ended(action), shop.of(action, Made)
         assert (end.state, (end.error or {}).get("error")) == (state, "refused" if action == "Refuse" else None)
         assert [each.facts.get("nsfw_content_detected") for each in made] == [None if action == "Off" else True] * 2

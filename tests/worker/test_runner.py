@@ -32,6 +32,9 @@ pytestmark = pytest.mark.slow      # nearly each draws with a model
 MODULES = Path(__file__).parents[2] / "modules"
 
 
+WITHOUT_GRIDS = Settings(return_grid=False, grid_save=False)
+
+
 class Shop:
     """A worker and everything it told."""
 
@@ -65,7 +68,7 @@ class Shop:
     def submit(self, job, settings=None, done=(), save=True, owner="me", **fields):
         params = Txt2Img(**{"prompt": "a red circle", "seed": 7, "steps": 4, "width": 64, "height": 64, **fields})
         self.worker.submit(
-            JobSpec(job, owner, "txt2img", asdict(params), asdict(settings or Settings()), save, done=tuple(done))
+            JobSpec(job, owner, "txt2img", asdict(params), asdict(settings or WITHOUT_GRIDS), save, done=tuple(done))
         )
 
     def make(self, job, **how):
@@ -205,9 +208,9 @@ def test_of_one_job_few_pictures_are_in_the_making_and_the_first_is_finished_ear
 
 
 @pytest.mark.parametrize(("settings", "sizes", "together"), [
-    (Settings(), {"n_iter": 6}, 2),
+    (WITHOUT_GRIDS, {"n_iter": 6}, 2),
     (Settings(pictures_side_by_side=3), {"n_iter": 6}, 3),
-    (Settings(), {"n_iter": 2, "batch_size": 4}, 4),
+    (WITHOUT_GRIDS, {"n_iter": 2, "batch_size": 4}, 4),
     (Settings(pictures_alone=True), {"n_iter": 3}, 1),
 ])
 def test_as_many_are_made_side_by_side_as_the_settings_and_the_batch_size_say(shop, settings, sizes, together):

@@ -33,13 +33,15 @@ class ImageScript(Generic[A]):
 
     plans: Callable[[ScriptRun[A]], Sequence[ImagePlan[Img2Img, Any]]]
     request: Callable[[Img2Img, A], Img2Img] = as_it_is      # changes the request first
+    batch_grid: bool = True               # its pictures have a grid where batches have
+    grid_rows: int | None = None          # rows of that grid; None: as the settings have them
 
 
 IMAGE_SCRIPTS: Mapping[str, ImageScript[Any]] = {
-    "SD upscale": ImageScript(sd_upscale.plans),
-    "Loopback": ImageScript(loopback.plans),
+    "SD upscale": ImageScript(sd_upscale.plans, batch_grid=False),
+    "Loopback": ImageScript(loopback.plans, grid_rows=1),
     "Outpainting mk2": ImageScript(outpainting_mk2.plans),
-    "Poor man's outpainting": ImageScript(poor_mans_outpainting.plans),
+    "Poor man's outpainting": ImageScript(poor_mans_outpainting.plans, batch_grid=False),
     "img2img alternative test": ImageScript(alternative.plans, alternative.overridden),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -53,28 +54,37 @@ def cell_requests(plot: Plot, base: Variant[Request], settings: Settings) -> Ite
 
 
 def grid_set(plot: Plot, params: Generation, settings: Settings) -> GridSet:
-    """Return a plot's grids: the whole one, that of each Z value, and that of each cell of several pictures."""
+    """Return a plot's grids: whole ones, that of each Z value, and that of each cell of several pictures.
+
+    There is one whole grid for each combination of the further axes.
+    """
     count, each = len(plot.cells), params.pictures
     if not count:
         return GridSet()
-    given, (columns, rows, depth) = plot.arguments, plot.shape
-    first_sub = count * each + 1                  # after the pictures comes the whole grid
-    first_cell = first_sub + depth                # then the sub grids, then the cells
+    given, (columns, rows, depth), folds = plot.arguments, plot.shape[:3], plot.folds
+    first_sub = count * each + folds              # after the pictures come the whole grids
+    first_cell = first_sub + depth * folds        # then the sub grids, then the cells
     numbers = [number if each == 1 else first_cell + number for number in range(count)]
-    subs = [sub_grid(plot, z, numbers[z * columns * rows : (z + 1) * columns * rows], each) for z in range(depth)]
-    whole = GridPlan(
-        range(first_sub, first_cell), depth, 0, "xyz_grid", z_legend(plot), 0, plot_pairs(plot, with_z=True)
-    )
+    area = columns * rows
+    subs = [sub_grid(plot, z, numbers[z * area : (z + 1) * area], each) for z in range(depth * folds)]
+    pairs = plot_pairs(plot, with_z=True)
+    wholes = [
+        GridPlan(
+            range(first_sub + fold * depth, first_sub + (fold + 1) * depth), depth, fold * area * depth * each,
+            "xyz_grid", z_legend(plot, fold), 0, pairs,
+        )
+        for fold in range(folds)
+    ]
     batches = [
         batch_grid(range(n * each, (n + 1) * each), settings, params.batch_size, given)
         for n in range(count if each > 1 else 0)
     ]
     order = [n * each + k for n in plot.drawing_order for k in range(each)]
-    return GridSet([whole, *subs, *batches], order, given.include_lone_images and each == 1, each, forgiving=True)
+    return GridSet([*wholes, *subs, *batches], order, given.include_lone_images and each == 1, each, forgiving=True)
 
 
 def sub_grid(plot: Plot, z: int, parts: Sequence[int], each: int) -> GridPlan:
-    given, (columns, rows, _) = plot.arguments, plot.shape
+    given, (columns, rows) = plot.arguments, plot.shape[:2]
     return GridPlan(
         parts, columns, z * columns * rows * each, "xyz_grid", legend_of_cells(plot), given.margin_size,
         plot_pairs(plot, with_z=False), given.include_sub_grids,
@@ -88,12 +98,17 @@ def batch_grid(parts: Sequence[int], settings: Settings, batch_size: int, given:
 
 
 def legend_of_cells(plot: Plot) -> GridLegend | None:
-    x, y, _ = plot.axes
+    x, y = plot.axes[:2]
     return GridLegend(headings_of(x.labels), headings_of(y.labels)) if plot.arguments.draw_legend else None
 
 
-def z_legend(plot: Plot) -> GridLegend | None:
-    return GridLegend(headings_of(plot.axes[2].labels), headings_of([""])) if plot.arguments.draw_legend else None
+def z_legend(plot: Plot, fold: int) -> GridLegend | None:
+    """Return the legend of a whole grid: Z's values above, those of the further axes beside."""
+    if not plot.arguments.draw_legend:
+        return None
+    places = plot.cells[fold * math.prod(plot.shape[:3])][3:]
+    beside = [GridText(axis.labels[place]) for axis, place in zip(plot.axes[3:], places, strict=True)]
+    return GridLegend(headings_of(plot.axes[2].labels), [beside or [GridText("")]])
 
 
 def headings_of(labels: Sequence[str]) -> list[list[GridText]]:

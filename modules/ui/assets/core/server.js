@@ -99,6 +99,12 @@ export const server = {
   jobEvents: (id) => new URL(`${job(id)}/events?newest=${NEWEST}`, BASE).href,
   interrupt: (id) => ask(`${job(id)}/interrupt`, "POST"),
   skip: (id) => ask(`${job(id)}/skip`, "POST"),
+  estimate: (request) => ask("jobs/estimate", "POST", request),
+  plotAxes: (tab) => ask(`plots/axes/${tab}`),
+  plot: (id) => ask(`${job(id)}/plot`),      // → { script, axes, each, drawn, votes, grids }
+  plotFile: (id, form) => new URL(`${job(id)}/plot/${form}`, BASE).href,
+  infotext: (id, index) => ask(`${job(id)}/pictures/${index}/infotext`),
+  vote: (id, two) => ask(`${job(id)}/votes`, "POST", two),
   save: (id, index) => ask(`${job(id)}/save`, "POST", { index }),
   queue: (states, start, limit) => ask(`queue?${new URLSearchParams({ states: states.join(","), start, limit })}`),
   queueEvents: () => new URL("queue/events", BASE).href,

@@ -2,9 +2,11 @@
 import { byId, copy, duration, h, iconButton, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { editButton } from "../core/picture_data.js";
-import { server } from "../core/server.js";
+import { reasonOf, server } from "../core/server.js";
+import { PlotGrid } from "../plots/plot_grid.js";
 import { Viewer } from "../viewer/viewer.js";
 import { History } from "./history.js";
+import { fillIn, pasteInfotext } from "./paste.js";
 import { enlarge, sendToExtras, sendToImg2img } from "./send_to.js";
 
 /** Pictures that Extras made of others' have none. */
@@ -99,6 +101,9 @@ export class Results {
     this.size = null;            // of the picture at its `url`, as it was when it loaded
     this.drawn = {};             // what is on the page, so that nothing is built twice
     this.loading = false;        // a preview is
+    this.plot = new PlotGrid({
+      use: (infotext) => pasteInfotext(infotext, this.form), extend: (job) => this.extend(job),
+    });
     this.viewer = new Viewer({
       turn: (step) => { this.choose(this.neighbour(step)?.index); return this.inViewer(this.shownPicture()); },
       beside: (step) => this.neighbour(step),
@@ -112,7 +117,7 @@ export class Results {
   start() {
     const { stage, bar, progress, thumbs, notes } = this.parts;
     const holder = h("div.progress", { role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, bar, progress);
-    byId(`${this.tab}_gallery`).replaceChildren(h("div.results", {}, stage, holder, thumbs, notes));
+    byId(`${this.tab}_gallery`).replaceChildren(h("div.results", {}, stage, holder, this.plot.element, thumbs, notes));
     byId(`html_info_${this.tab}`).replaceChildren(this.parts.data, new History(this.owner).element);
     this.job.onUpdate((record) => this.update(record));
     this.form.onChange(() => this.shape());
@@ -157,8 +162,14 @@ export class Results {
     const all = this.pictures();
     return (
       all.find((picture) => picture.index === this.chosen) ??
-      (this.job.running ? null : (all.find(({ whole }) => whole) ?? all[0] ?? null))
+      (this.job.running ? null : (this.firstOf(all) ?? null))
     );
+  }
+
+  /** What is shown until something is chosen: of a plot its grid, else the first picture that is whole. */
+  firstOf(all) {
+    const grid = this.plot.job ? all.find(({ kind }) => kind === "grid") : null;
+    return grid ?? all.find(({ whole }) => whole) ?? all[0];
   }
 
   /** An error stands where the picture would be, until one is chosen. */
@@ -336,7 +347,8 @@ export class Results {
 
   drawThumbs(record) {
     const all = this.pictures();
-    const wanted = all.length > 1 || this.job.running || this.refusal ? all : [];      // a single picture needs none
+    const inGrid = this.plot.follow(record), several = all.length > 1 || this.job.running || this.refusal;
+    const wanted = several && !inGrid ? all : [];      // a single picture needs none, nor do a plot's cells
     const selected = this.onStage()?.index;
     this.once("thumbs", `${record?.id} ${wanted.length} ${selected}`, () =>
       wanted.map((picture, i) => this.thumb(picture, i + 1, picture.index === selected)),
@@ -381,6 +393,18 @@ export class Results {
           ]
         : [],
     );
+  }
+
+  /** A plot's request into the form, to draw new values beside the old ones. */
+  async extend(job) {
+    try {
+      const found = await server.queuedRequest(job);
+      found.script.arguments.reuse_cells = true;
+      fillIn(found, this.form);
+      notice("plot", t("Add values and press Generate: only new cells are drawn."));
+    } catch (error) {
+      notice("plot", reasonOf(error));
+    }
   }
 
   /** A button for its data; a mask that came with a picture has none. */

@@ -3,6 +3,7 @@ import { startCards } from "../cards/cards.js";
 import { byId, pause, t } from "../core/dom.js";
 import { notice } from "../core/notices.js";
 import { Lost, server } from "../core/server.js";
+import { PlotForm } from "../plots/plot_form.js";
 import { startPrompts } from "../prompt/boxes.js";
 import { nameStylesList, StylesDialog } from "../styles/styles.js";
 import { WildcardsDialog } from "../wildcards/wildcards.js";
@@ -94,6 +95,7 @@ export async function startTab(name, own) {
   if (hasPrompt(name)) {
     startPrompts(tab);
     startScripts(tab);
+    new PlotForm(tab);
     startAccordions(tab);
     tab.styles = new StylesDialog({ form: tab.form, newest: () => tab.newest() });
     nameStylesList(name);

@@ -1,0 +1,71 @@
+"""Which axes there are: A1111's by name and place, Easel's own, and every declared field and setting under its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_args, get_type_hints
+
+from modules.base.errors import UnknownName
+from modules.base.fields import Param, declared_params
+from modules.params.network_axes import NETWORK_AXES
+from modules.params.plot_axes import (
+    A1111_AXES,
+    NOTHING,
+    Apply,
+    Axis,
+    ReadValues,
+    Tab,
+    ValueLabel,
+    named_value,
+    plain_texts,
+    to_field,
+    to_settings,
+    truths,
+)
+from modules.params.plot_values import fractional_numbers, whole_numbers
+
+NAMED_AXES = (*A1111_AXES, *NETWORK_AXES)
+
+
+def axes_of(tab: Tab) -> list[Axis]:
+    """Return A1111's axes of a tab, in its order."""
+    return [axis for axis in A1111_AXES if tab in axis.tabs]
+
+
+def find_axis(name: str, tab: Tab, request: type[Any], settings: type[Any]) -> Axis:
+    """Return an axis by A1111's name or place, or by the name of a declared field or setting. Raises UnknownName."""
+    axes = axes_of(tab)
+    if name.isdecimal() and len(name) < 4 and int(name) < len(axes):
+        return axes[int(name)]
+    by_name = {axis.name.casefold(): axis for axis in (*axes, *NETWORK_AXES)} | {"": NOTHING, "none": NOTHING}
+    found = by_name.get(name.casefold()) or declared_axis(name, request, to_field) or declared_axis(
+        name, settings, to_settings
+    )
+    if found is None:
+        raise UnknownName("axis", name, [axis.name for axis in (*axes, *NETWORK_AXES)])
+    return found
+
+
+def declared_axis(name: str, cls: type[Any], apply: Callable[[str], Apply]) -> Axis | None:
+    """Return the axis of a declared field, under its own name; None if there is no such field of one value."""
+    param = declared_params(cls).get(name)
+    kinds = value_kinds(get_type_hints(cls).get(name)) if param and name not in NOT_AXES else set[Any]()
+    read = next((reader for kind, reader in READERS if kind in kinds), None)
+    if param is None or read is None:
+        return None
+    return Axis(name, read, apply(name), labelled(param), COSTS.get(name, 0.0))
+
+
+def labelled(param: Param) -> ValueLabel:
+    return lambda name, value: named_value(param.label, value)
+
+
+def value_kinds(hint: Any) -> set[Any]:
+    return {hint, *get_args(hint)}
+
+
+READERS: Sequence[tuple[type, ReadValues]] = (
+    (bool, truths), (int, whole_numbers), (float, fractional_numbers), (str, plain_texts),
+)
+NOT_AXES = ("n_iter", "batch_size")      # a cell is one picture
+COSTS = {"sd_model_checkpoint": 1.0, "refiner_checkpoint": 1.0, "fp8_storage": 0.9, "sd_vae": 0.7}

@@ -1,0 +1,106 @@
+"""What a plot would be: cells, pictures to draw, work, changes of models, the grid's size. No torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from modules.app.app import App
+from modules.app.work import picture_work
+from modules.base.accounts import Account
+from modules.params.plot_axes import Variant
+from modules.params.plots import Plot, XyzPlot, read_plot
+from modules.params.prompt_matrix import PromptMatrix
+from modules.params.scripts import script_arguments
+from modules.params.txt2img import Generation
+from modules.requests.plot_jobs import cell_map, earlier_cells, plotted_request
+from modules.requests.submit import Submission, resolved_submission
+from modules.settings.options import Settings
+from modules.store.jobs import JobRecord
+from modules.store.migrations import pictures_of
+
+BYTES_OF_PIXEL = 3
+DEAR_SETTINGS = ("sd_model_checkpoint", "sd_vae")      # a change of one loads a file
+WORK_FIELDS = (
+    "width", "height", "steps", "denoising_strength", "enable_hr", "hr_scale", "hr_resize_x", "hr_resize_y",
+    "hr_second_pass_steps",
+)
+
+
+@dataclass(frozen=True)
+class PlotEstimate:
+    """What a request would make.
+
+    shape: values of each axis; taken: cells that an earlier plot has drawn; swaps: changes of a model or VAE on the way
+    seconds: by the speed of the last pictures; None before the first one
+    grid: width and height of the largest grid without its legend; grid_megabytes: its memory while it is made
+    too_large: True if the grid is above the setting `img_max_size_mp`, and is not made
+    """
+
+    shape: list[int]
+    pictures: int
+    taken: int
+    swaps: int
+    seconds: float | None
+    grid: tuple[int, int]
+    grid_megabytes: float
+    too_large: bool
+
+
+def plot_estimate(app: App, asked: Submission, account: Account) -> PlotEstimate:
+    """Return what a request would make, with the checks of a real one. Raises as `submit` does."""
+    resolved, _ = resolved_submission(app, asked, account)
+    settings, params = resolved.settings, resolved.params
+    record = JobRecord("", account.name, resolved.kind, params, asdict(settings), resolved.save)
+    request, cells = plotted_request(record), cell_map(record)
+    arguments = script_arguments(request) if request and cells else None
+    taken = len(earlier_cells(app, resolved, account))
+    shape, each = (cells.shape, cells.each) if cells else ([pictures_of(params)], 1)
+    pictures = math.prod(shape) * each
+    work, swaps = picture_work(params) * pictures, 0
+    if request and isinstance(arguments, XyzPlot):
+        plot = read_plot(arguments, request, Settings)
+        work, swaps = plot_work(plot, record, request) * each, swaps_of(plot, request, settings)
+    width, height = largest_grid(record, shape, arguments)
+    share = (pictures - taken * each) / pictures if pictures else 0.0
+    seconds = app.jobs.unfinished.throughput.seconds(work * share)
+    return PlotEstimate(
+        shape, pictures, taken * each, swaps, seconds, (width, height), width * height * BYTES_OF_PIXEL / 1e6,
+        bool(settings.img_max_size_mp and width * height > settings.img_max_size_mp * 1e6),
+    )
+
+
+def plot_work(plot: Plot, record: JobRecord, request: Generation) -> float:
+    """Return the megapixel-steps of one picture of every cell; work goes by few fields, so most cells share theirs."""
+    known: dict[tuple[Any, ...], float] = {}
+    base, total = Variant(replace(request, script_name="", script_args=()), {}, plot.arguments.styles), 0.0
+    for number in range(len(plot.cells)):
+        changes = plot.variant(base, number).changes
+        key = tuple(changes.get(name) for name in WORK_FIELDS)
+        if key not in known:
+            known[key] = picture_work({**record.params, **changes})
+        total += known[key]
+    return total
+
+
+def swaps_of(plot: Plot, request: Generation, settings: Settings) -> int:
+    """Return how often a model or VAE changes on the way through the cells."""
+    base = Variant(replace(request, script_name="", script_args=()), {}, plot.arguments.styles)
+    used = []
+    for number in plot.drawing_order:
+        variant = plot.variant(base, number)
+        own = (variant.settings.get(name, getattr(settings, name)) for name in DEAR_SETTINGS)
+        used.append((*own, variant.value("refiner_checkpoint")))
+    return sum(before != after for before, after in pairwise(used))
+
+
+def largest_grid(record: JobRecord, shape: list[int], arguments: object) -> tuple[int, int]:
+    """Return width and height of the grid of all X, Y and Z, without legends, of cells as large as the request says."""
+    width, height = record.params.get("width", 0), record.params.get("height", 0)
+    if not isinstance(arguments, XyzPlot | PromptMatrix):
+        return 0, 0
+    columns, rows, depth = (*shape, 1)[:3]
+    margin = arguments.margin_size
+    return depth * (columns * (width + margin) - margin), rows * (height + margin) - margin
