@@ -9,13 +9,14 @@ from modules.settings.options import Settings
 
 
 def batch_grids(params: Generation, settings: Settings, count: int, saved: bool) -> GridSet:
-    """Return the grid of a job's pictures, or none; as in A1111, jobs whose pictures are not saved have none.
+    """Return the grid of a job's pictures, or none; as in A1111, most jobs whose pictures are not saved have none.
 
     count: of its pictures
     """
     script, s = IMAGE_SCRIPTS.get(params.script_name), settings
     without = params.script_name in REQUEST_SCRIPTS or (script and not script.batch_grid)
-    if without or not count or not saved or not (s.return_grid or s.grid_save):
+    kept = s.return_grid or (s.grid_save and saved)
+    if without or not count or not kept or not (saved or (script and script.grid_unsaved)):
         return GridSet()
     rows = s.n_rows if script is None or script.grid_rows is None else script.grid_rows
     arranged = Arrangement(rows, params.batch_size, s.grid_prevent_empty_spots, 2 if s.grid_only_if_multiple else 1)

@@ -149,7 +149,7 @@ def wants_earlier_cells(params: Mapping[str, Any]) -> bool:
 def earlier_cells(app: App, asked: ResolvedRequest, account: Account) -> tuple[OutputRecord, ...]:
     """Return the pictures of earlier plots of the account that are cells of this one, if it wants any.
 
-    They have its numbers. Only pictures in the outputs count, made with the file that the checkpoint's name stands for now.
+    They have its numbers. Only pictures in the outputs count, made with the checkpoint's file of now.
     """
     wanted = keyed_plot(asked.kind, asked.params, asdict(asked.settings)) if wants_earlier_cells(asked.params) else None
     if wanted is None:

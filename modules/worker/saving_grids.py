@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -25,7 +26,10 @@ from modules.worker.saving import Saved, Sheet, Where, cached_anywhere
 
 
 def save_grid(maker: GridMaker, number: int, spec: JobSpec, where: Where) -> Saved:
-    """Write a grid to the outputs if grids are saved, else to the cache. Raises Invalid for one that is too large."""
+    """Write a grid to the outputs if grids are saved, else to the cache, in the format of pictures.
+
+    Raises Invalid for one that is too large.
+    """
     s = maker.settings
     check_grid_size(maker.megapixels(number), s.img_max_size_mp)
     image, infotext = maker.draw(number), maker.infotext(number)
@@ -37,7 +41,8 @@ def save_grid(maker: GridMaker, number: int, spec: JobSpec, where: Where) -> Sav
         if not isinstance(path, Exception):
             return Saved(Made(spec.id, number, str(path), infotext, maker.facts(number), kind=GRID))
         problem = path
-    path = cached_anywhere(sheet, where, spec.id, number)
+    shown = replace(sheet, how=FileFormat(s.samples_format, s.jpeg_quality, s.webp_lossless).fitting(image.size))
+    path = cached_anywhere(shown, where, spec.id, number)
     return Saved(Made(spec.id, number, str(path), infotext, maker.facts(number), saved=False, kind=GRID), problem)
 
 

@@ -93,6 +93,6 @@ def test_a_page_follows_its_job_across_a_restart_of_the_server(browser: Browser,
     running(page)
     with serving(tmp_path, *models, port=port):
         assert finished(page).startswith("a phoenix, flat style\n")
-        expect(page.locator(".thumb")).to_have_count(6)
+        expect(page.locator(".thumb")).to_have_count(7)      # with their grid
         expect(page.locator(".notice")).to_have_count(0)
         context.close()

@@ -186,7 +186,7 @@ def test_a_skipped_picture_looks_like_no_result(page: Page) -> None:
     page.route("**/easel/v1/jobs/*?newest=*", with_first_skipped)
     generate(page, "a dog on the beach", txt2img_batch_count="2")
     expect(page.locator(".progress-text")).to_have_text(re.compile("^1 skipped · seed "))
-    expect(page.locator(".thumb")).to_have_count(2)
+    expect(page.locator(".thumb")).to_have_count(3)
     expect(page.locator(".thumb.half-made")).to_have_attribute("title", "Picture 1, not finished")
     expect(page.locator(".thumb[aria-selected=true]")).to_have_attribute("title", "Picture 2")
     page.click(".thumb.half-made")

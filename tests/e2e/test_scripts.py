@@ -101,4 +101,4 @@ def test_loopback_shows_every_loop(page: Page) -> None:
     img2img(page, "Loopback")
     number(page, "script_loopback_loops", "3")
     generate(page, "img2img")
-    expect(page.locator("#img2img_gallery .thumb")).to_have_count(3)
+    expect(page.locator("#img2img_gallery .thumb")).to_have_count(4)      # and their grid

@@ -35,12 +35,13 @@ class ImageScript(Generic[A]):
     request: Callable[[Img2Img, A], Img2Img] = as_it_is      # changes the request first
     batch_grid: bool = True               # its pictures have a grid where batches have
     grid_rows: int | None = None          # rows of that grid; None: as the settings have them
+    grid_unsaved: bool = False            # there is a grid also where pictures are not saved
 
 
 IMAGE_SCRIPTS: Mapping[str, ImageScript[Any]] = {
     "SD upscale": ImageScript(sd_upscale.plans, batch_grid=False),
-    "Loopback": ImageScript(loopback.plans, grid_rows=1),
-    "Outpainting mk2": ImageScript(outpainting_mk2.plans),
+    "Loopback": ImageScript(loopback.plans, grid_rows=1, grid_unsaved=True),
+    "Outpainting mk2": ImageScript(outpainting_mk2.plans, grid_unsaved=True),
     "Poor man's outpainting": ImageScript(poor_mans_outpainting.plans, batch_grid=False),
     "img2img alternative test": ImageScript(alternative.plans, alternative.overridden),
 }
