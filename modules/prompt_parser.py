@@ -1,32 +1,13 @@
-"""A1111's `modules.prompt_parser`, for extensions."""
+"""A1111's `modules.prompt_parser`, under its own name for whoever imports it from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from modules.prompts import grammar
-
-
-def parse_prompt_attention(text: str) -> list[list[str | float]]:
-    """`[[text, weight], …]`."""
-    return [[part, weight] for part, weight in grammar.attention(text)]
-
-
-def get_learned_conditioning_prompt_schedules(
-    prompts: Iterable[str], base_steps: int, hires_steps: int | None = None, use_old_scheduling: bool = False
-) -> list[list[list[int | str]]]:
-    """Return `[[last step, text], …]` for each prompt."""
-    schedules = (grammar.schedule(prompt, base_steps, hires_steps, use_old_scheduling) for prompt in prompts)
-    return [[[end, text] for end, text in schedule] for schedule in schedules]
-
-
-def get_multicond_prompt_list(
-    prompts: Iterable[str],
-) -> tuple[list[list[tuple[int, float]]], list[str], dict[str, int]]:
-    """Return each prompt's parts as (index, weight), the distinct parts, and each part's index."""
-    indexes: dict[str, int] = {}
-    composed = [
-        [(indexes.setdefault(text, len(indexes)), weight) for text, weight in grammar.compose(prompt)]
-        for prompt in prompts
-    ]
-    return composed, list(indexes), indexes
+from modules.surface.prompt_parser import (
+    get_learned_conditioning_prompt_schedules as get_learned_conditioning_prompt_schedules,
+)
+from modules.surface.prompt_parser import (
+    get_multicond_prompt_list as get_multicond_prompt_list,
+)
+from modules.surface.prompt_parser import (
+    parse_prompt_attention as parse_prompt_attention,
+)

@@ -14,8 +14,6 @@ from modules.api.info import decode_base64, most_pixels
 from modules.api.replies import ImagesReply, failure, rendered
 from modules.api.requests import (
     AS_SETTINGS,
-    EMPTY_VALUES,
-    NOT_YET,
     DrawRequest,
     Img2ImgRequest,
     RequestOptions,
@@ -31,7 +29,6 @@ from modules.api.waiting import ended
 from modules.app.app import App
 from modules.app.kept_inputs import keep_input
 from modules.base.accounts import Account, Role
-from modules.base.errors import Invalid
 from modules.params.batch import Img2ImgBatch
 from modules.params.txt2img import Txt2Img
 from modules.requests.drawing import fields_of
@@ -74,7 +71,6 @@ async def answered(app: App, body: DrawRequest, request: Request) -> Response:
 
 def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
     """Start the job of a body. Raises Invalid, UnknownName, Forbidden, InvalidImage or TooLarge."""
-    refuse_unknown_arts(body)
     mine = app.data_of(caller.name)
     body, notes = with_names_here(body, app.models, mine.settings.current)
     kind, request = (
@@ -83,14 +79,9 @@ def start_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
         else ("txt2img", txt2img_request(body))
     )
     saved = body.save_images and not body.do_not_save_samples
-    submitted = submit(app, Submission(kind, request, overrides_of(body), saved, body.force_task_id or ""), caller)
+    asked = Submission(kind, request, overrides_of(body), saved, body.force_task_id or "", body.alwayson_scripts)
+    submitted = submit(app, asked, caller)
     return replace(submitted, notes=(*notes, *submitted.notes))
-
-
-def refuse_unknown_arts(body: RequestOptions) -> None:
-    for name, what in NOT_YET.items():
-        if getattr(body, name) not in EMPTY_VALUES:
-            raise Invalid(f"{what} is not there yet.", f"Leave {name} out.", field=name)
 
 
 def txt2img_request(body: Txt2ImgRequest) -> Txt2Img:

@@ -22,9 +22,6 @@ from modules.requests.paste import IMG2IMG, TXT2IMG, read_infotext
 from modules.requests.pasted_fields import fields_from_pairs
 from modules.settings.options import Settings
 
-NOT_YET = {      # A1111's fields without an implementation here: refused by name if they ask for something
-    "alwayson_scripts": "A script",
-}
 EMPTY_VALUES: tuple[Any, ...] = (False, 0, "", "None", "none", {})      # values that ask for nothing
 # Fields that are settings, for this request alone.
 AS_SETTINGS = ("s_churn", "s_tmin", "s_tmax", "s_noise", "s_min_uncond", "token_merging_ratio")

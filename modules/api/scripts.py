@@ -14,7 +14,9 @@ from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.fields import Choice, Choices, Param, Slider, defaults
 from modules.params.scripts import SCRIPTS, GenerationKind, Script
+from modules.plugins.scripts import LoadedScript
 from modules.requests.choices import Lists, lists_of
+from modules.requests.extension_scripts import control_label
 
 GENERATION_KINDS: tuple[GenerationKind, ...] = ("txt2img", "img2img")
 
@@ -31,6 +33,7 @@ class ScriptArg(BaseModel):
     maximum: float | None = None
     step: float | None = None
     choices: list[str] | None = None
+    elem_id: str | None = None         # of an extension's control, by which the argument may be named
 
 
 class ScriptInfo(BaseModel):
@@ -46,24 +49,56 @@ def routes(app: App) -> APIRouter:
     @api.get("/scripts")
     def scripts() -> ScriptsList:
         """Names for script_name, in lower case."""
-        return ScriptsList(txt2img=script_names("txt2img"), img2img=script_names("img2img"))
+        return ScriptsList(txt2img=script_names(app, "txt2img"), img2img=script_names(app, "img2img"))
 
     @api.get("/script-info")
     def script_info(request: Request) -> list[ScriptInfo]:
-        """Every script's arguments, for txt2img and for img2img."""
+        """Every script's arguments, for txt2img and for img2img: Easel's own, then those of extensions."""
         lists = lists_of(app, app.data_of(owner(request)))
-        return [
+        own = [
             describe_script(lists, script, kind)
             for kind in GENERATION_KINDS
             for script in SCRIPTS
             if kind in script.kinds
         ]
+        return own + [extension_script_info(each) for kind in GENERATION_KINDS for each in app.extensions.scripts(kind)]
 
     return api
 
 
-def script_names(kind: GenerationKind) -> list[str]:
-    return [script.name.lower() for script in SCRIPTS if kind in script.kinds]
+def script_names(app: App, kind: GenerationKind) -> list[str]:
+    own = [script.name.lower() for script in SCRIPTS if kind in script.kinds]
+    return own + [each.title.lower() for each in app.extensions.scripts(kind)]
+
+
+def extension_script_info(script: LoadedScript) -> ScriptInfo:
+    """Return what an extension's controls tell of its arguments."""
+    arguments = [
+        ScriptArg(
+            label=control_label(control), value=json_default(value), minimum=limit_of(control, "minimum"),
+            maximum=limit_of(control, "maximum"), step=limit_of(control, "step"), choices=choices_of(control),
+            elem_id=getattr(control, "elem_id", None),
+        )
+        for control, value in zip(script.controls, script.defaults, strict=True)
+    ]
+    return ScriptInfo(
+        name=script.title.lower(), is_alwayson=script.always_on, is_img2img=script.tab == "img2img", args=arguments
+    )
+
+
+def json_default(value: Any) -> Any:
+    """Return a default as JSON has it; null for what is none."""
+    return value if isinstance(value, str | int | float | bool | list | dict | None) else None
+
+
+def limit_of(control: Any, name: str) -> float | None:
+    value = getattr(control, name, None)
+    return value if isinstance(value, int | float) else None
+
+
+def choices_of(control: Any) -> list[str] | None:
+    choices = getattr(control, "choices", None)
+    return [str(each[0] if isinstance(each, tuple | list) else each) for each in choices] if choices else None
 
 
 def describe_script(lists: Lists, script: Script, kind: GenerationKind) -> ScriptInfo:

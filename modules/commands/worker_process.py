@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 from modules.base.border import outcome
@@ -22,6 +23,8 @@ from modules.engine.messages import WorkerMemory
 from modules.engine.wire import FaultDone, Submit
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
+from modules.plugins.host import Host
+from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 from modules.worker.child import InHandNotes, die_with_parent, killed_first, obey, private_pipes
 from modules.worker.config import WorkerConfig
@@ -47,11 +50,18 @@ class HostedWorker:
             partial(checkpoint_at, self.library, told.get("first", "")),
             lambda: self.kept,
             InHandNotes(outbox).note,
+            self.loaded_extensions(flags),
             read_fault(os.environ) if flags.test_hooks else None,
             told.get("faulted", ""),
             self.tell_fault,
         )
         self.worker = ThreadWorker(config, outbox.emit)
+
+    def loaded_extensions(self, flags: Flags) -> Host:
+        """Return the extensions of this process: the server's own draw its page, these take part in pictures."""
+        host = Host(flags.paths.extensions)
+        host.load(SimpleNamespace(flags=flags, settings=SettingsFile(flags.paths.settings_file)))
+        return host
 
     def tell_fault(self, job: str) -> None:
         self.outbox.put(FaultDone(job))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -73,6 +73,10 @@ class Engine:
         lines = lines_of(pictures, side_by_side)
         self.inbox.put(lambda: self._admit(lines))
 
+    def begin(self, pictures: Sequence[ImageTask]) -> None:
+        """Begin images at once, however many of their job are begun: somebody waits for all of them."""
+        self.inbox.put(lambda: self._start(pictures))
+
     def interrupt(self, job: str) -> None:
         """End every image of a job, begun or not."""
         self.inbox.put(lambda: self._interrupt(job))
@@ -119,8 +123,11 @@ class Engine:
 
     def _begin(self) -> None:
         """Start the images that may begin now. It is their turn, so a `Wait` as first question is answered at once."""
+        self._start(self.waiting.next())
+
+    def _start(self, pictures: Iterable[ImageTask]) -> None:
         begun = False
-        for picture in self.waiting.next():
+        for picture in pictures:
             self.told.before([picture])
             picture.advance(None)
             if isinstance(picture.ask, Wait) and not picture.ask.heavy:

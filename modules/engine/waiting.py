@@ -59,8 +59,10 @@ class WaitingRoom:
         self._changed[line.owner] = None
 
     def ended(self, picture: ImageTask) -> None:
-        """Note that an image has ended."""
-        line = self._lines[picture.job]
+        """Note that an image has ended; one that was begun without waiting is in no queue."""
+        line = self._lines.get(picture.job)
+        if line is None:
+            return
         line.begun -= 1
         self._begun[line.owner] -= 1
         self._changed[line.owner] = None

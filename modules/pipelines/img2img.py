@@ -118,8 +118,28 @@ def generate(plan: ImagePlan[Img2Img, Img2ImgSource]) -> Task[Result]:
     return (yield from paint(only, source.canvases(source.image), source.fill_seed))
 
 
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """A painting about to be sampled: its canvas, the latent with its hole, and the model's stage."""
+
+    facts: ModelFacts
+    canvas: Canvas
+    hole: Inpainting
+    stage: Stage
+    extra: ExtraParams
+
+
 def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Result]:
     """Encode the canvas's picture, noise it, sample it, and put the result in its place."""
+    begun = yield from begin_painting(pass_, making, fill_seed)
+    latent, complete = yield from sample_canvas(pass_, begun.facts, begun.hole, begun.stage)
+    painting = yield from decode_image(pass_, latent, begun.extra)
+    done = finished(begun.canvas, painting, softly_changed(pass_, begun.hole, latent), pass_.settings)
+    return collect_images(pass_, done, complete, begun.extra)
+
+
+def begin_painting(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Painting]:
+    """Encode the canvas's picture, and read the prompts."""
     facts = yield pass_.facts
     canvas, extra = (yield from making), ExtraParams()
     extra |= dict(img2img_infotext(pass_, canvas, facts))
@@ -130,11 +150,7 @@ def paint(pass_: Pass[Img2Img], making: Task[Canvas], fill_seed: int) -> Task[Re
     hole = hole_of(pass_, canvas, facts.latent.to_network(latent), fill_seed)
     layers = mask_layers(pass_, hole, trained_levels(pass_, facts))
     stage = yield from shown_stage(pass_, canvas, facts, extra, layers)
-    latent, complete = yield from sample_canvas(pass_, facts, hole, stage)
-    painting = yield from decode_image(pass_, latent, extra)
-    return collect_images(
-        pass_, finished(canvas, painting, softly_changed(pass_, hole, latent), pass_.settings), complete, extra
-    )
+    return Painting(facts, canvas, hole, stage, extra)
 
 
 def collect_images(pass_: Pass[Img2Img], done: Finished, complete: bool, extra: ExtraParams) -> Result:

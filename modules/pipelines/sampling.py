@@ -25,12 +25,48 @@ MOST_STRENGTH = 0.999      # keeps at least one step of the schedule out
 
 def sampling(pass_: Pass, facts: ModelFacts, like: Tensor) -> Flow:
     """Return the sampler's flow from this seed's noise, on the device of `like`."""
+    return start_from_noise(pass_, facts, like).flow()
+
+
+@dataclass(frozen=True, eq=False)
+class PassStart:
+    """The start of a sampler's flow: its noise levels, its noise, and the latent that it begins with.
+
+    first: (C, h, w) unit noise; where there is a picture, times the noise multiplier
+    picture: (C, h, w) the latent that is noised; None if the pass begins with noise alone
+    extra: (C, h, w) the noise of the setting "extra noise", where it is not `first`
+    """
+
+    pass_: Pass
+    facts: ModelFacts
+    levels: list[float]
+    noise: ImageNoise
+    first: Tensor
+    picture: Tensor | None = None
+    extra: Tensor | None = None
+
+    @property
+    def begin(self) -> float:
+        """The noise level that the picture gets."""
+        return remaining(self.pass_, trained_levels(self.pass_, self.facts), self.levels)[0]
+
+    def flow(self) -> Flow:
+        """Return the sampler's flow."""
+        return noise_flow(self) if self.picture is None else picture_flow(self, self.picture)
+
+
+def start_from_noise(pass_: Pass, facts: ModelFacts, like: Tensor) -> PassStart:
+    """Return the start from this seed's noise, on the device of `like`."""
     levels = noise_levels(pass_, trained_levels(pass_, facts))
     noise = image_noise(pass_, facts.latent, like.device.type)
+    return PassStart(pass_, facts, levels, noise, noise.first().to(like.device))
+
+
+def noise_flow(start: PassStart) -> Flow:
+    pass_, facts, levels = start.pass_, start.facts, start.levels
     alone = pass_.sampler.timesteps or pass_.settings.sgm_noise_multiplier
-    start = facts.levels.parametrization.noise_in(levels[0]) if alone else levels[0]
-    x = noise.first().to(like.device) * start
-    return sampler_flow(pass_, facts, x, levels, on(like, fresh_noise(pass_, noise, levels)))
+    x = start.first * (facts.levels.parametrization.noise_in(levels[0]) if alone else levels[0])
+    return sampler_flow(pass_, facts, x, levels, on(start.first, fresh_noise(pass_, start.noise, levels)))
 
 
 @dataclass(frozen=True)
@@ -59,14 +95,24 @@ def with_strength(pass_: Pass, strength: Strength) -> Pass:
 
 def resumed(pass_: Pass, facts: ModelFacts, picture: Tensor) -> Flow:
     """Return the sampler's flow from a noised picture (C, h, w): the last steps of the schedule."""
-    trained = trained_levels(pass_, facts)
-    levels = noise_levels(pass_, trained)
-    begin, rest = remaining(pass_, trained, levels)
+    return start_from_picture(pass_, facts, picture).flow()
+
+
+def start_from_picture(pass_: Pass, facts: ModelFacts, picture: Tensor) -> PassStart:
+    """Return the start from a picture (C, h, w)."""
+    levels = noise_levels(pass_, trained_levels(pass_, facts))
     noise = image_noise(pass_, facts.latent, picture.device.type)
-    noise_level = begin + pass_.settings.img2img_extra_noise
-    strong = noise.first().to(picture.device) * pass_.noise_multiplier * noise_level
+    first = noise.first().to(picture.device) * pass_.noise_multiplier
+    return PassStart(pass_, facts, levels, noise, first, picture)
+
+
+def picture_flow(start: PassStart, picture: Tensor) -> Flow:
+    pass_, facts = start.pass_, start.facts
+    begin, rest = remaining(pass_, trained_levels(pass_, facts), start.levels)
+    more = pass_.settings.img2img_extra_noise
+    strong = start.first * (begin + more) if start.extra is None else start.first * begin + start.extra * more
     x = add_noise(pass_, facts, picture, strong, begin, rest[0])
-    return sampler_flow(pass_, facts, x, rest, on(picture, fresh_noise(pass_, noise, levels)))
+    return sampler_flow(pass_, facts, x, rest, on(picture, fresh_noise(pass_, start.noise, start.levels)))
 
 
 def sampler_flow(pass_: Pass, facts: ModelFacts, x: Tensor, levels: list[float], noise: Noise) -> Flow:

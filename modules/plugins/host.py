@@ -62,6 +62,7 @@ class Host:
         self.owners: dict[str, str] = {}    # the extensions that declared them
         self.flags: dict[str, Any] = {}     # flags that extensions have declared, with their values
         self.views: dict[str, Any] = {}     # what the surface has made for this host: opts, cmd_opts …
+        self.generation: Any = None         # the job whose hooks are called (worker/hooks/hooked_job.py)
         self.ready = Event()                # set once loading has ended
         self._scripts: dict[str, list[LoadedScript]] = {tab: [] for tab in TABS}
         self._calling = local()             # `.extension`: whose code this thread runs

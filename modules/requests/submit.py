@@ -11,6 +11,7 @@ from modules.app.jobs import ResolvedRequest
 from modules.base.accounts import Account
 from modules.requests.check_limits import check_admission, check_kind
 from modules.requests.expansion import plain_for_script, with_plain_prompts
+from modules.requests.extension_scripts import extension_params
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.model_choice import with_checkpoint_here
 from modules.requests.plot_jobs import earlier_cells
@@ -31,6 +32,8 @@ class Submission:
     settings: Mapping[str, Any] = field(default_factory=dict)
     save: bool = True
     task_id: str = ""
+    # arguments of extensions' always-on scripts, as in A1111's `alwayson_scripts`
+    scripts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,11 @@ def resolved_submission(
     settings, missing = for_request(mine.settings.current, known), list[str]()
     if kind.draws:
         settings, missing = with_checkpoint_here(app, settings, known)
-    request, templates = plain_for_script(mine, asked.request, settings)
-    params = with_plain_prompts(mine, kind.resolve(app, request, mine) | templates, settings)
+    request, told, notes = extension_params(app.extensions, kind.name, asked.request, asked.scripts)
+    request, templates = plain_for_script(mine, request, settings)
+    params = with_plain_prompts(mine, kind.resolve(app, request, mine) | templates, settings) | told
     check_admission(app, account, kind, params, asked.save and settings.samples_save)
-    return ResolvedRequest(kind.name, params, settings, asked.save, asked.task_id), missing
+    return ResolvedRequest(kind.name, params, settings, asked.save, asked.task_id), [*missing, *notes]
 
 
 def settings_given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,6 +117,8 @@ class Options:
         if name.startswith("__"):
             raise AttributeError(name)
         settings = self.file
+        if (job := bound_host().generation) and bound_host().calling and job.opts.has(name):
+            return getattr(job.opts, name)
         if hasattr(settings.current, name):
             return getattr(settings.current, name)
         if name in (foreign := settings.foreign):
@@ -126,6 +128,8 @@ class Options:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("data", "data_labels", "restricted_opts"):
             vars(self)[name] = value
+        elif (job := bound_host().generation) and bound_host().calling and job.opts.has(name):
+            setattr(job.opts, name, value)
         else:
             self.set(name, value)
 

@@ -14,11 +14,11 @@ AlwaysVisible = object()        # what `Script.show` returns for a script that i
 
 class MaskBlendArgs:
     def __init__(
-        self, current_latent: Any, nmask: Any, init_latent: Any, mask: Any, blended_samples: Any, denoiser: Any = None,
+        self, current_latent: Any, nmask: Any, init_latent: Any, mask: Any, blended_latent: Any, denoiser: Any = None,
         sigma: Any = None,
     ) -> None:
         self.current_latent, self.nmask, self.init_latent, self.mask = current_latent, nmask, init_latent, mask
-        self.blended_samples, self.denoiser, self.sigma = blended_samples, denoiser, sigma
+        self.blended_latent, self.denoiser, self.sigma = blended_latent, denoiser, sigma
         self.is_final_blend = denoiser is None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from modules.plugins.host import Host
 from modules.settings.flags import ROOT
 from modules.surface.binding import bound_host, view
+from modules.surface.job_views import ModelView, StateView
 from modules.surface.options import OptionDiv as OptionDiv
 from modules.surface.options import OptionHTML as OptionHTML
 from modules.surface.options import OptionInfo as OptionInfo
@@ -94,6 +95,8 @@ VIEWS: Mapping[str, Callable[[Host], Any]] = {
         file.model_name: str(file.path) for file in host.program.models.hypernetworks.list()
     },
     "restricted_opts": lambda host: set(),
+    "state": StateView,
+    "sd_model": ModelView,
 }
 # name → what it is now
 CURRENT: Mapping[str, Callable[[Host], Any]] = {

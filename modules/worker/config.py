@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from modules.models.device import Placement
+    from modules.plugins.host import Host
     from modules.prompts.chunks import Tokenizer
 
 
@@ -44,6 +45,8 @@ class WorkerConfig:
     models_kept: Callable[[], int] = one_model
     # is called with a part of the worker, and the jobs it works on now
     note_in_hand: Callable[[str, Collection[str]], None] = nobody_notes
+
+    extensions: Host | None = None              # A1111's extensions; None: nothing is asked of any
 
     fault: Fault | None = None                  # of a test
     fault_hit: str = ""                         # the job that it hit before, in an earlier process

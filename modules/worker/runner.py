@@ -28,6 +28,8 @@ from modules.sampling.questions import Interrupted, Predict, RestoreFaces, Upsca
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.config import WorkerConfig
 from modules.worker.grids import DonePicture, GridMaker
+from modules.worker.hooks.conductor import Conductor
+from modules.worker.hooks.errands import Errand
 from modules.worker.job_kinds import JobPlan, plan_job
 from modules.worker.saving import Where, beside_files, save_image
 from modules.worker.saving_grids import save_grid
@@ -97,6 +99,7 @@ class JobRunner:
             batch_weights=self.device.batch_weights,
             told=EngineListeners(before=self._note_device, dropped=self._dropped),
         )
+        self.conductor = Conductor(self, config.extensions, self._emit) if config.extensions else None
         self.side_by_side = ON_CPU if placement.device.type == "cpu" else ON_GPU
         self.jobs: dict[str, JobProgress] = {}
         self.failure: Exception | None = None        # why there will be no more pictures
@@ -122,6 +125,9 @@ class JobRunner:
 
     def submit(self, spec: JobSpec) -> None:
         """Decide a job's pictures and hand them to the engine; a job that cannot be planned ends here."""
+        if self.conductor and self.conductor.takes(spec):
+            self.conductor.submit(spec)
+            return
         plan = outcome(plan_job, spec, self.config.library, self.config.inputs / spec.folder)
         if isinstance(plan, Exception):
             log.warning("Job %s cannot be done: %s", spec.id, error_data(plan)["error"], exc_info=unforeseen(plan))
@@ -137,10 +143,12 @@ class JobRunner:
             self._later(self._end, progress)
 
     def interrupt(self, job: str) -> None:
-        self.engine.interrupt(job)
+        if not (self.conductor and self.conductor.interrupt(job)):
+            self.engine.interrupt(job)
 
     def skip(self, job: str) -> None:
-        self.engine.skip(job)
+        if not (self.conductor and self.conductor.skip(job)):
+            self.engine.skip(job)
 
     def _begin(self, progress: JobProgress) -> None:
         spec, plan, left = progress.spec, progress.plan, in_drawing_order(progress)
@@ -197,6 +205,8 @@ class JobRunner:
         with self.closing:
             self.failure = error
         self._emit(events.WorkerState("", error=sentence(error)))
+        if self.conductor:
+            self.conductor.close(error)
         for job in list(self.jobs):
             self._emit(events.Ended(job, FAILED, error_data(error)))
 
@@ -205,6 +215,9 @@ class JobRunner:
 
     def _watch(self, picture: ImageTask[Result]) -> None:
         """The engine moved a picture."""
+        if self.conductor and isinstance(picture, Errand):
+            self.conductor.moved(picture)
+            return
         progress = self.jobs[picture.job]
         if picture.ended:
             if not self.engine.running:

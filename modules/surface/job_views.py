@@ -1,0 +1,76 @@
+"""`shared.state` and `shared.sd_model`: views of the job whose hooks are called, and of nothing in particular else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modules.base.errors import WebUIError
+from modules.plugins.host import Host
+
+
+class NotHere(WebUIError):
+    """Something of A1111's that Easel does not have in that form."""
+
+    status = 501
+
+
+class StateView:
+    """`shared.state`: that of the job whose hooks are called; outside of one nothing is going on."""
+
+    def __init__(self, host: Host) -> None:
+        vars(self)["_host"] = host
+
+    def __getattr__(self, name: str) -> Any:
+        if self._host.generation is not None:
+            return getattr(self._host.generation.state, name)
+        if name in IDLE_STATE:
+            return IDLE_STATE[name]
+        raise AttributeError(f"shared.state has no attribute {name!r}.")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._host.generation is not None:
+            setattr(self._host.generation.state, name, value)
+
+
+def nothing(*args: Any, **kwargs: Any) -> None:
+    """Do nothing: nothing is going on."""
+
+
+IDLE_STATE: dict[str, Any] = {
+    "job": "", "job_no": 0, "job_count": 0, "job_timestamp": "0", "sampling_step": 0, "sampling_steps": 0,
+    "interrupted": False, "skipped": False, "stopping_generation": False, "textinfo": None, "current_image": None,
+    "current_latent": None, "current_image_sampling_step": 0, "id_live_preview": 0, "time_start": None,
+    "need_restart": False, "server_command": None, "dict": dict, "begin": nothing, "end": nothing, "nextjob": nothing,
+    "interrupt": nothing, "skip": nothing, "stop_generating": nothing, "request_restart": nothing,
+    "assign_current_image": nothing, "set_current_image": nothing, "do_set_current_image": nothing,
+}
+
+
+class ModelView:
+    """`shared.sd_model`: facts of the checkpoint of the job whose hooks are called."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @property
+    def _facts(self) -> Any:
+        job = self._host.generation
+        if job is None:
+            raise NotHere("No picture is being made, so there is no model.", "Ask for it in a hook of a picture.")
+        return job.model_facts
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if hasattr(facts := self._facts, name):
+            return getattr(facts, name)
+        raise NotHere(
+            f"shared.sd_model.{name} belongs to A1111's model, which Easel does not have in that form.",
+            "The extension cannot change the model's inside.",
+        )
+
+    def to(self, *args: Any, **kwargs: Any) -> ModelView:
+        """The engine alone moves models."""
+        return self
+
+    eval = half = float = cuda = cpu = requires_grad_ = to

@@ -1,0 +1,174 @@
+"""The conductor: the one thread that runs extensions' code for pictures, one hooked job after another.
+
+An extension keeps state on its scripts from its first hook in a job to its last, so hooked jobs do not overlap. A job
+whose scripts only plan is handed to the engine once it is planned, as a job without extensions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from modules.base.border import outcome
+from modules.base.errors import WebUIError, error_data
+from modules.engine import messages as events
+from modules.engine.messages import Emit, JobSpec
+from modules.params.batch import Batch
+from modules.plugins.host import Host
+from modules.requests.extension_scripts import ALWAYS_ON, EXTENSION_SCRIPT
+from modules.sampling.consulted import STEP_MOMENTS
+from modules.sampling.questions import Predict
+from modules.settings.options import Settings
+from modules.store.jobs import DONE, FAILED, INTERRUPTED
+from modules.worker.hooks.errands import Errand, ErrandDesk
+from modules.worker.hooks.hooked_job import CLASSES, HookedJob, Surroundings
+from modules.worker.hooks.script_runner import ScriptRunner
+from modules.worker.job_kinds import each_request, plan_images, with_safety_check
+from modules.worker.recorded import known_fields
+
+if TYPE_CHECKING:
+    from modules.worker.runner import JobRunner
+
+log = logging.getLogger(__name__)
+# moments of A1111's callbacks that concern a picture
+PICTURE_MOMENTS = (*sorted(STEP_MOMENTS), "extra_noise", "before_image_saved", "image_saved", "image_grid")
+
+
+class Conductor:
+    """Carries out hooked jobs for a job runner."""
+
+    def __init__(self, runner: JobRunner, host: Host, emit: Emit) -> None:
+        self.runner, self.host, self.emit = runner, host, emit
+        self.waiting: SimpleQueue[JobSpec | None] = SimpleQueue()
+        self.jobs: dict[str, HookedJob | None] = {}      # None: it waits
+        self.thread = Thread(target=self._run, name="extensions", daemon=True)
+
+    def takes(self, spec: JobSpec) -> bool:
+        """Return whether extensions take part in a job."""
+        if spec.kind not in CLASSES or not self.host.active or Batch.recorded(spec.params):
+            return False
+        scripts = any(each.always_on for each in self.host.scripts(spec.kind))
+        listens = any(self.host.listeners(moment) for moment in PICTURE_MOMENTS)
+        return scripts or listens or EXTENSION_SCRIPT in spec.params
+
+    def submit(self, spec: JobSpec) -> None:
+        self.jobs[spec.id] = None
+        if not self.thread.is_alive():
+            self.thread.start()
+        self.waiting.put(spec)
+
+    def interrupt(self, job: str) -> bool:
+        """Stop a hooked job; False if it is none."""
+        return self._stop(job, HookedJob.interrupt)
+
+    def skip(self, job: str) -> bool:
+        return self._stop(job, HookedJob.skip)
+
+    def _stop(self, job: str, how: Callable[[HookedJob], None]) -> bool:
+        if job not in self.jobs:
+            return False
+        if running := self.jobs[job]:
+            how(running)
+        else:
+            del self.jobs[job]
+            self.emit(events.Ended(job, INTERRUPTED))
+        return True
+
+    def moved(self, errand: Errand) -> None:
+        """The engine moved an errand."""
+        if not (job := self.jobs.get(errand.job)):
+            return
+        if errand.ended:
+            job.desk.told()
+        elif isinstance(errand.ask, Predict):
+            self._progress(job, errand, errand.ask)
+
+    def _progress(self, job: HookedJob, errand: Errand, ask: Predict) -> None:
+        steps, batches = max(1, job.state.sampling_steps), max(1, job.state.job_count)
+        step = min(ask.step, steps)
+        fraction = min(1.0, (job.state.job_no + step / steps) / batches)
+        self.emit(events.Progress(errand.job, errand.index, step, steps, fraction))
+
+    def close(self, error: BaseException) -> None:
+        """The engine has stopped: nobody waits for it any longer."""
+        for job in list(self.jobs.values()):
+            if job:
+                job.desk.close(error)
+        self.waiting.put(None)
+
+    def _run(self) -> None:
+        with torch.no_grad():
+            while spec := self.waiting.get():
+                if spec.id in self.jobs:
+                    ended = outcome(self._carry_out, spec)
+                    self._end(spec, ended)
+
+    def _end(self, spec: JobSpec, ended: events.Ended | Exception | None) -> None:
+        self.jobs.pop(spec.id, None)
+        self.host.generation = None
+        if isinstance(ended, Exception):
+            unforeseen = None if isinstance(ended, WebUIError) else ended
+            log.warning("Job %s failed: %s", spec.id, error_data(ended)["error"], exc_info=unforeseen)
+            ended = events.Ended(spec.id, FAILED, error_data(ended))
+        if ended:
+            self.emit(ended)
+
+    def _carry_out(self, spec: JobSpec) -> events.Ended | None:
+        settings = Settings(**known_fields(Settings, spec.settings))
+        job = self.jobs[spec.id] = self._new_job(spec, settings)
+        self.host.generation = job
+        cells = each_request(CLASSES[spec.kind][1], spec)
+        request, own = list(cells.requests)[0]
+        job.settings = own
+        p = job.p_of(request)
+        arguments = self.arguments(spec)
+        p.scripts = ScriptRunner(self.host, spec.kind, job.note)
+        p.script_args = arguments
+        self.emit(events.Started(spec.id, p.n_iter * p.batch_size))
+        processed = p.scripts.run(p, *arguments)
+        if processed is None:
+            processed = job.process_images(p)
+        job.finisher.delivery.show_all(processed)
+        return events.Ended(spec.id, INTERRUPTED if job.state.interrupted else DONE)
+
+    def _new_job(self, spec: JobSpec, settings: Settings) -> HookedJob:
+        runner = self.runner
+        desk = ErrandDesk(runner.engine, spec, spec.alone or settings.pictures_alone, spec.turn)
+        safety = with_safety_check(plan_images([]), settings, spec.role, runner.config.library).safety
+        noted: dict[str, None] = {}
+
+        def note(text: str) -> None:
+            if text not in noted:
+                noted[text] = None
+                self.emit(events.Warned(spec.id, text))
+
+        around = Surroundings(
+            self.host, runner.config.library, runner.config.inputs / spec.folder, runner.where, desk,
+            self.emit, note, lambda fraction: None, safety,
+        )
+        return HookedJob(spec, around, settings)
+
+    def arguments(self, spec: JobSpec) -> list[Any]:
+        """Return all scripts' arguments as A1111 has them: the chosen script's number, then each script's own."""
+        scripts = self.host.scripts(spec.kind)
+        given = {title.lower(): values for title, values in (spec.params.get(ALWAYS_ON) or {}).items()}
+        chosen = spec.params.get(EXTENSION_SCRIPT) or {}
+        found: list[Any] = [0]
+        for each in scripts:
+            own = given.get(each.title.lower()) if each.always_on else None
+            if not each.always_on and each.title.lower() == str(chosen.get("title", "")).lower():
+                own = chosen.get("args", ())
+                found[0] = 1 + [each.title for each in scripts if not each.always_on].index(each.title)
+            values = list(each.defaults)
+            for place, value in enumerate(own or ()):
+                if place < len(values):
+                    values[place] = value
+                elif not each.always_on:
+                    values.append(value)
+            found += values[: len(each.controls)]
+        return found

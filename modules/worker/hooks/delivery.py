@@ -1,0 +1,218 @@
+"""The files of a hooked job's pictures, and the events that tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from modules.base.border import outcome
+from modules.base.errors import Invalid
+from modules.base.files import write_new
+from modules.engine.messages import Made
+from modules.imaging.picture_grid import GridColours, GridLayout, draw_grid, rows_of_batch
+from modules.imaging.save import Destination, FileFormat
+from modules.pipelines.plan import ImagePlan
+from modules.pipelines.result import Result
+from modules.plugins.host import CallFailed, surface
+from modules.store.jobs import GRID, IMAGE
+from modules.worker.hooks.hooked_batch import HookedPicture
+from modules.worker.job_kinds import generation_facts, plan_images
+from modules.worker.naming import place_of
+from modules.worker.saving import (
+    Sheet,
+    cached_anywhere,
+    outcome_facts,
+    save_starts,
+    saved_with_others,
+)
+from modules.worker.saving_grids import grid_paths
+
+if TYPE_CHECKING:
+    from modules.worker.hooks.hooked_job import HookedJob
+
+
+@dataclass(eq=False)
+class Shown:
+    """A picture that a job shows: the picture as extensions have it, and the file that is shown."""
+
+    image: Image.Image
+    infotext: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = None        # in the outputs
+    kind: str = IMAGE
+    texts: Mapping[str, str] = field(default_factory=dict)      # further texts of its file
+
+
+class Delivery:
+    """Writes a job's pictures and tells of them."""
+
+    def __init__(self, job: HookedJob) -> None:
+        self.job = job
+        self.told: dict[int, tuple[Image.Image, str]] = {}      # what stands at each number
+        self.known: dict[int, Shown] = {}                       # by the picture's identity
+
+    # --- one picture ---
+
+    def kept(self, p: Any, picture: HookedPicture, image: Image.Image, result: Result, infotext: str) -> list[Shown]:
+        """Write a picture's file if it is to be saved. Returns it, and the pictures that are shown beside it."""
+        facts = {**generation_facts(picture.plan), **outcome_facts(result)}
+        facts |= {"prompt": p.prompts[p.batch_index], "negative_prompt": p.negative_prompts[p.batch_index]}
+        facts |= {"seed": p.seeds[p.batch_index], "subseed": p.subseeds[p.batch_index]}
+        shown = Shown(image, infotext, facts, texts=texts_in(image))
+        if self.job.saves(p) and (result.complete or self.job.settings.save_incomplete_images):
+            saved = outcome(self.saved, p, picture, shown, result)
+            if isinstance(saved, Exception):
+                self.job.note(f"A picture could not be saved and is only in the cache. {saved}")
+            else:
+                shown.path = saved
+        image.info["parameters"] = infotext
+        beside = [Shown(each, infotext, facts) for each in result.returned]
+        for each in (shown, *beside):
+            self.known[id(each.image)] = each
+        return [shown, *beside]
+
+    def saved(self, p: Any, picture: HookedPicture, shown: Shown, result: Result) -> Path | None:
+        """Write the file as extensions want it; returns it if it shows the very picture."""
+        s, how = picture.start.pass_.settings, self.how(picture.start.pass_.settings, shown.image)
+        place = self.place(p, picture, shown.image)
+        path = next(each for each in place.names(how.name, "") if not each.exists())
+        params = surface("script_callbacks").ImageSaveParams(
+            shown.image, p, str(path), {**shown.texts, "parameters": shown.infotext}
+        )
+        self.call("before_image_saved", params)
+        target = self.allowed(Path(params.filename))
+        pairs = {key: str(text) for key, text in params.pnginfo.items() if key != "parameters"}
+        text = str(params.pnginfo.get("parameters", ""))
+        sheet = Sheet(params.image, how, text if s.enable_pnginfo else "", pairs, picture.extra.side_images)
+        own = Destination(target.parent, target.stem, numbered=False, replaces=place.replaces)
+        written, problem = saved_with_others(sheet, own, "", s)
+        save_starts(result, self.job.around.where.outputs / self.job.spec.folder, s)
+        if problem:
+            self.job.note(f"What belongs to a picture could not be saved. {problem}")
+        params.filename = str(written)
+        self.call("image_saved", params)
+        same = params.image is shown.image or params.image.tobytes() == shown.image.tobytes()
+        return written if same and text == shown.infotext else None
+
+    def how(self, s: Any, image: Image.Image) -> FileFormat:
+        return FileFormat(s.samples_format, s.jpeg_quality, s.webp_lossless).fitting(image.size)
+
+    def place(self, p: Any, picture: HookedPicture, image: Image.Image) -> Destination:
+        """Return where a picture goes: by the settings' patterns, below the folder that `p` names."""
+        plans: list[ImagePlan[Any, Any]] = [
+            replace(picture.plan, params=replace(picture.plan.params, seed=int(seed))) for seed in p.all_seeds
+        ]
+        number = min(picture.number, len(plans) - 1)
+        plans[number] = replace(picture.plan, params=replace(picture.plan.params, seed=int(p.seeds[p.batch_index])))
+        outputs = self.job.around.where.outputs / self.job.spec.folder
+        place = place_of(plan_images(plans), number, np.asarray(image), self.job.spec, outputs)
+        usual = self.job.finisher.folder("samples")
+        wanted = self.allowed(Path(p.outpath_samples or usual))
+        return place if wanted == usual else replace(place, folder=wanted / place.folder.relative_to(usual))
+
+    def allowed(self, path: Path) -> Path:
+        """Return a path that an extension has named, below the owner's outputs. Raises Invalid."""
+        outputs = (self.job.around.where.outputs / self.job.spec.folder).resolve()
+        whole = path if path.is_absolute() else outputs / path
+        if not whole.resolve().is_relative_to(outputs):
+            raise Invalid(f"An extension wants to save to {path}.", "Only folders below the outputs are written to.")
+        return whole
+
+    def call(self, moment: str, params: Any) -> None:
+        for listener in self.job.host.listeners(moment):
+            try:
+                self.job.host.call(listener.extension, moment, listener.function, params)
+            except CallFailed as error:
+                self.job.note(f"{error}; the picture was saved without it.")
+
+    # --- grids ---
+
+    def grid(self, p: Any, shown: Sequence[Shown]) -> Shown | None:
+        """Return the batches' grid if the settings want one."""
+        s = self.job.settings
+        wanted = (s.return_grid or s.grid_save) and not p.do_not_save_grid
+        if not wanted or (len(shown) < 2 and s.grid_only_if_multiple):
+            return None
+        rows = rows_of_batch(len(shown), s.n_rows, p.batch_size, s.grid_prevent_empty_spots)
+        columns = -(-len(shown) // rows)
+        params = surface("script_callbacks").ImageGridLoopParams([each.image for each in shown], columns, rows)
+        self.call("image_grid", params)
+        cell = max(image.width for image in params.imgs), max(image.height for image in params.imgs)
+        colours = GridColours(s.grid_background_color, s.grid_text_active_color, s.grid_text_inactive_color)
+        image = draw_grid(GridLayout(cell, params.cols, len(params.imgs)), params.imgs, colours)
+        grid = Shown(image, shown[0].infotext, kind=GRID)
+        if s.grid_save:
+            grid.path = self.saved_grid(p, grid)
+        self.known[id(image)] = grid
+        return grid if s.return_grid else None
+
+    def saved_grid(self, p: Any, grid: Shown) -> Path | None:
+        s = self.job.settings
+        how = FileFormat(s.grid_format, s.jpeg_quality, s.webp_lossless).fitting(grid.image.size)
+        folder = self.job.finisher.folder("grids")
+        path = next(each for each in grid_paths(folder, "grid", "", how.name) if not each.exists())
+        params = surface("script_callbacks").ImageSaveParams(grid.image, p, str(path), {"parameters": grid.infotext})
+        self.call("before_image_saved", params)
+        sheet = Sheet(params.image, how, str(params.pnginfo.get("parameters", "")), {}, ())
+        target = self.allowed(Path(params.filename))
+        written = write_new(names_from(target), sheet.file)
+        params.filename = str(written)
+        self.call("image_saved", params)
+        return written if params.image is grid.image else None
+
+    # --- telling ---
+
+    def show(self, shown: Sequence[Shown]) -> None:
+        """Tell of pictures that are done, by their numbers, if they have not been told."""
+        for number, each in enumerate(each for each in shown if each.kind == IMAGE):
+            self.tell(number, each)
+
+    def show_all(self, processed: Any) -> None:
+        """Tell of everything that the job returns; what an extension has changed replaces what was told."""
+        images = list(processed.images)
+        texts = [*processed.infotexts, *[""] * len(images)]
+        first = min(processed.index_of_first_image, len(images))
+        pictures = list(zip(images, texts, strict=False))
+        numbered = [*pictures[first:], *pictures[:first]]
+        for number, (image, text) in enumerate(numbered):
+            kind = GRID if number >= len(pictures) - first else IMAGE
+            self.tell(number, self.as_shown(image, str(text or ""), kind))
+
+    def as_shown(self, image: Image.Image, infotext: str, kind: str) -> Shown:
+        known = self.known.get(id(image))
+        if known is None or known.image is not image:
+            facts = next(iter(self.known.values())).facts if self.known else {}
+            return Shown(image, infotext, facts, kind=kind, texts=texts_in(image))
+        return replace(known, infotext=infotext, kind=kind)
+
+    def tell(self, number: int, shown: Shown) -> None:
+        if (before := self.told.get(number)) and before[0] is shown.image and before[1] == shown.infotext:
+            return
+        self.told[number] = shown.image, shown.infotext
+        path = shown.path or self.cached(number, shown)
+        self.job.around.emit(
+            Made(self.job.spec.id, number, str(path), shown.infotext, shown.facts, bool(shown.path), shown.kind)
+        )
+
+    def cached(self, number: int, shown: Shown) -> Path:
+        own = str(shown.image.info.get("parameters", shown.infotext))
+        text = own if self.job.settings.enable_pnginfo and shown.kind == IMAGE else ""
+        sheet = Sheet(shown.image, FileFormat(), text, shown.texts, ())
+        return cached_anywhere(sheet, self.job.around.where, self.job.spec.id, number)
+
+
+def texts_in(image: Image.Image) -> dict[str, str]:
+    """Return the texts of a picture's own that go into its file beside its generation data."""
+    return {str(key): text for key, text in image.info.items() if isinstance(text, str) and key != "parameters"}
+
+
+def names_from(path: Path) -> Iterator[Path]:
+    """Yield a path, and further ones with a number if it is taken."""
+    yield path
+    yield from (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(1))

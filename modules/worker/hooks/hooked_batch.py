@@ -1,0 +1,308 @@
+"""One batch of a hooked job: its pictures are begun, sampled and decoded together, with hooks in between.
+
+It is carried out in the extensions' thread. Whatever touches weights is an errand to the engine; a sampler's flow runs
+here only where somebody listens to its steps, else it is one errand as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from modules.params.hires import hires_target
+from modules.pipelines import hires
+from modules.pipelines.conditioning import first_stage, grey_image
+from modules.pipelines.img2img import Painting, begin_painting, mask_layers
+from modules.pipelines.plan import ImagePlan, Pass
+from modules.pipelines.result import ExtraParams
+from modules.pipelines.sampling import PassStart, start_from_noise, start_from_picture, trained_levels
+from modules.pipelines.txt2img import decode_question, sampled
+from modules.plugins.host import surface
+from modules.sampling.batch_rows import text_of
+from modules.sampling.consulted import SampledPicture, StepCount, Steps, Together, guided_batch, mixed_by_listeners
+from modules.sampling.guidance import Guidance, Stage, Timeline
+from modules.sampling.questions import Cond, Task
+from modules.worker.hooks.step_listeners import StepListeners
+
+if TYPE_CHECKING:
+    from modules.worker.hooks.hooked_job import HookedJob
+
+
+@dataclass(eq=False)
+class HookedPicture:
+    """One picture of the batch, as far as it has come."""
+
+    number: int                         # among the job's pictures
+    plan: ImagePlan[Any, Any]
+    extra: ExtraParams
+    stage: Stage
+    start: PassStart
+    painting: Painting | None = None    # of img2img
+    latent: Tensor | None = None        # (C, h, w), on the network's scale
+    complete: bool = True
+    reached: Pass[Any] | None = None    # the last pass that was begun
+    pixels: Tensor | None = None        # (3, H, W) in [0, 1]
+
+    @property
+    def result(self) -> Tensor:
+        if self.latent is None:
+            raise LookupError("The picture has not been sampled.")
+        return self.latent
+
+
+@dataclass(eq=False)
+class HookedBatch:
+    """The pictures of one batch of `p`."""
+
+    job: HookedJob
+    p: Any
+    plans: Sequence[ImagePlan[Any, Any]]
+    first: int                          # the number of its first picture
+
+    def draw(self) -> list[HookedPicture]:
+        """Sample and decode the pictures."""
+        pictures = self.begun()
+        self.sample(pictures, pictures[0].plan.passes[0])
+        if all(picture.complete for picture in pictures) and len(pictures[0].plan.passes) > 1:
+            self.second_pass(pictures)
+        self.mix_finally(pictures)
+        if pictures[0].plan.hires:
+            self.decode(pictures)
+            self.post_decoded(pictures)
+        else:
+            self.post_latents(pictures)
+            self.decode(pictures)
+        return pictures
+
+    # --- beginning ---
+
+    def begun(self) -> list[HookedPicture]:
+        tasks = [begun_picture(plan, self.first + place) for place, plan in enumerate(self.plans)]
+        return self.job.desk.do(tasks, self.first)
+
+    def before_sampling(self, pictures: Sequence[HookedPicture]) -> None:
+        """Call process_before_every_sampling, and take what it changed."""
+        p, hears = self.p, self.job.scripts_of(self.p).hears("process_before_every_sampling")
+        if hears:
+            for picture in pictures:
+                picture.stage = unlocked_stage(picture.stage)
+        conds = surface("prompt_parser")
+        p.c = conds.MulticondLearnedConditioning((len(pictures),), [multicond(conds, each.stage) for each in pictures])
+        p.uc = [conds_over_time(conds, each.stage.guidance.negative) for each in pictures]
+        noise = torch.stack([picture.start.first for picture in pictures])
+        starts = [picture.start.picture for picture in pictures]
+        x = noise if starts[0] is None else torch.stack([each for each in starts if each is not None])
+        p.init_latent = None if starts[0] is None else x
+        if not hears:
+            return
+        before = noise._version, x._version
+        self.job.scripts_of(p).call("process_before_every_sampling", p, x=x, noise=noise, c=p.c, uc=p.uc)
+        for place, picture in enumerate(pictures):
+            if noise._version != before[0]:
+                picture.start = replace(picture.start, first=noise[place])
+            if starts[0] is not None and x._version != before[1]:
+                start_again_from(picture, x[place])
+
+    def extra_noise(self, pictures: Sequence[HookedPicture]) -> None:
+        """Call on_extra_noise where the setting adds noise to a picture."""
+        more = pictures[0].start.pass_.settings.img2img_extra_noise
+        if not more or pictures[0].start.picture is None or not self.job.host.listeners("extra_noise"):
+            return
+        noise = torch.stack([picture.start.first for picture in pictures])
+        x = torch.stack([each.start.picture for each in pictures if each.start.picture is not None])
+        params = surface("script_callbacks").ExtraNoiseParams(noise, x, x + noise * pictures[0].start.begin)
+        self.job.listeners(self.p, StepCount()).call("extra_noise", params)
+        for picture, own in zip(pictures, params.noise, strict=True):
+            picture.start = replace(picture.start, extra=own)
+
+    # --- sampling ---
+
+    def sample(self, pictures: Sequence[HookedPicture], pass_: Pass[Any]) -> None:
+        """Run the sampler of all pictures; interrupted, they are the newest estimates."""
+        self.before_sampling(pictures)
+        self.extra_noise(pictures)
+        count = StepCount(pass_.steps, pass_.evaluations)
+        listeners = self.job.listeners(self.p, count, pictures)
+        state = self.job.state
+        state.sampling_step, state.sampling_steps = 0, pass_.steps
+        for picture in pictures:
+            picture.reached = picture.start.pass_
+        if pass_.schedule_steps == 0:
+            for picture in pictures:
+                picture.latent = picture.start.picture
+        elif heard := listeners.heard():
+            self.sample_here(pictures, heard, listeners, count)
+        else:
+            tasks = [sampled(picture.start.flow(), picture.stage, picture.start.picture) for picture in pictures]
+            for picture, (latent, complete) in zip(pictures, self.job.desk.do(tasks, self.first), strict=True):
+                picture.latent, picture.complete = latent, complete
+
+    def sample_here(
+        self, pictures: Sequence[HookedPicture], heard: frozenset[str], listeners: StepListeners, count: StepCount
+    ) -> None:
+        batch = [
+            SampledPicture(picture.start.flow(), picture.stage, picture.start.pass_.sampler.timesteps)
+            for picture in pictures
+        ]
+        complete = self.driven(guided_batch(batch, heard, count, lambda: self.job.stops_now), listeners)
+        for picture, each in zip(pictures, batch, strict=True):
+            picture.latent, picture.complete, picture.stage = each.latent, complete, each.stage
+
+    def driven(self, steps: Steps[Any], listeners: StepListeners) -> Any:
+        """Answer a flow's questions: by the engine, or by the listeners."""
+        answer: Any = None
+        while True:
+            try:
+                ask = steps.send(answer)
+            except StopIteration as done:
+                return done.value
+            if isinstance(ask, Together):
+                answer = self.job.desk.ask(ask.questions, self.first)
+            else:
+                listeners.consult(ask)
+                answer = None
+
+    def second_pass(self, pictures: Sequence[HookedPicture]) -> None:
+        """Enlarge the pictures and sample them again: hires fix."""
+        p, job = self.p, self.job
+        p.is_hr_pass = True
+        job.activate_networks(p, hires=True)
+        if job.stops_now:
+            for picture in pictures:
+                picture.complete = False
+            p.is_hr_pass = False
+            return
+        job.scripts_of(p).call("before_hr", p)
+        starts = job.desk.do([second_start(picture) for picture in pictures], self.first)
+        for picture, (stage, start) in zip(pictures, starts, strict=True):
+            picture.stage, picture.start = stage, start
+        self.sample(pictures, pictures[0].plan.passes[1])
+        p.is_hr_pass = False
+
+    # --- after sampling ---
+
+    def mix_finally(self, pictures: Sequence[HookedPicture]) -> None:
+        """Put the kept part of the picture into the finished latents."""
+        holes = [picture.painting.hole for picture in pictures if picture.painting]
+        if not holes or not pictures[0].start.pass_.schedule_steps:
+            return
+        mixed = [hole.closed(picture.result) for hole, picture in zip(holes, pictures, strict=True)]
+        if holes[0].mask is not None and self.job.scripts_of(self.p).hears("on_mask_blend"):
+            current = torch.stack([picture.result for picture in pictures])
+            listeners = self.job.listeners(self.p, StepCount(), pictures)
+            mixed = self.driven(mixed_by_listeners(current, mixed, None), listeners)
+        for picture, latent in zip(pictures, mixed, strict=True):
+            picture.latent = latent
+
+    def post_latents(self, pictures: Sequence[HookedPicture]) -> None:
+        if not self.job.scripts_of(self.p).hears("post_sample"):
+            return
+        args = surface("scripts").PostSampleArgs(torch.stack([picture.result for picture in pictures]))
+        self.job.scripts_of(self.p).call("post_sample", self.p, args)
+        for picture, latent in zip(pictures, args.samples, strict=True):
+            picture.latent = latent
+
+    def decode(self, pictures: Sequence[HookedPicture]) -> None:
+        questions = [decode_question(picture.reached or picture.start.pass_, picture.result) for picture in pictures]
+        for picture, pixels in zip(pictures, self.job.desk.ask(questions, self.first), strict=True):
+            picture.pixels = to_levels(pixels)
+
+    def post_decoded(self, pictures: Sequence[HookedPicture]) -> None:
+        """Call post_sample after hires fix, whose pictures are decoded by then."""
+        if not self.job.scripts_of(self.p).hears("post_sample"):
+            return
+        decoded = [picture.pixels * 2 - 1 for picture in pictures if picture.pixels is not None]
+        args = surface("scripts").PostSampleArgs(surface("sd_samplers_common").DecodedSamples(decoded))
+        self.job.scripts_of(self.p).call("post_sample", self.p, args)
+        for picture, pixels in zip(pictures, args.samples, strict=True):
+            picture.pixels = ((pixels + 1) / 2).clamp(0, 1)
+
+
+# Tasks of the engine ---------------------------------------------------------------------------------
+
+
+def begun_picture(plan: ImagePlan[Any, Any], number: int) -> Task[HookedPicture]:
+    """Read the prompts of a picture's first pass, and draw its noise."""
+    pass_ = plan.passes[0]
+    if plan.source is None:
+        extra = ExtraParams()
+        stage = yield from first_stage(pass_, extra, partial(grey_image, pass_))
+        facts = yield pass_.facts
+        start = start_from_noise(pass_, facts, like=stage.guidance.negative.entries[0].text)
+        return HookedPicture(number, plan, extra, stage, start)
+    source = plan.source
+    painting = yield from begin_painting(pass_, source.canvases(source.image), source.fill_seed)
+    start = start_from_picture(pass_, painting.facts, painting.hole.picture)
+    return HookedPicture(number, plan, painting.extra, painting.stage, start, painting)
+
+
+def second_start(picture: HookedPicture) -> Task[tuple[Stage, PassStart]]:
+    """Enlarge the first pass's latent, and read the second pass's prompts."""
+    first, second = picture.plan.passes
+    larger = yield from hires.upscale_latent(first, second, picture.result, picture.extra)
+    stage = yield from first_stage(second, picture.extra, partial(grey_image, second))
+    facts = yield second.facts
+    return stage, start_from_picture(second, facts, larger)
+
+
+def start_again_from(picture: HookedPicture, latent: Tensor) -> None:
+    """Let a picture start from another latent, which is also what its mask keeps."""
+    picture.start = replace(picture.start, picture=latent)
+    if painting := picture.painting:
+        hole = replace(painting.hole, picture=latent)
+        pass_ = picture.start.pass_
+        layers = mask_layers(pass_, hole, trained_levels(pass_, painting.facts))
+        picture.stage = replace(picture.stage, layers=layers)
+        picture.painting = replace(painting, hole=hole, stage=picture.stage)
+
+
+def target_of(plan: ImagePlan[Any, Any]) -> tuple[int, int]:
+    """Return the size that hires fix enlarges to."""
+    size = hires_target(plan.params)
+    return size.width, size.height
+
+
+# Conversions -----------------------------------------------------------------------------------------
+
+
+def to_levels(pixels: np.ndarray) -> Tensor:
+    """Convert (H, W, 3) uint8 to (3, H, W) in [0, 1]."""
+    return torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)
+
+
+def to_bytes(levels: Tensor) -> np.ndarray:
+    """Convert (3, H, W) in [0, 1] to (H, W, 3) uint8."""
+    return (levels.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+def unlocked_stage(stage: Stage) -> Stage:
+    """Return the stage with conditionings of its own, which may be changed in place."""
+    guidance: Guidance = stage.guidance
+    positive = tuple((each.map(unlocked_cond), weight) for each, weight in guidance.positive)
+    return replace(stage, guidance=replace(guidance, positive=positive, negative=guidance.negative.map(unlocked_cond)))
+
+
+def unlocked_cond(cond: Cond) -> Cond:
+    return replace(cond, text=cond.text.clone(), vector=None if cond.vector is None else cond.vector.clone())
+
+
+def conds_over_time(conds: Any, entries: Timeline[Cond]) -> list[Any]:
+    """Return a conditioning over time in A1111's form."""
+    return [
+        conds.ScheduledPromptConditioning(end, text_of(cond))
+        for end, cond in zip(entries.ends, entries.entries, strict=True)
+    ]
+
+
+def multicond(conds: Any, stage: Stage) -> list[Any]:
+    """Return the prompts of a picture in A1111's form."""
+    return [
+        conds.ComposableScheduledPromptConditioning(conds_over_time(conds, entries), weight)
+        for entries, weight in stage.guidance.positive
+    ]

@@ -1,0 +1,388 @@
+"""The life of a job whose pictures extensions take part in: A1111's hooks in A1111's order.
+
+All of it is carried out in the extensions' thread. A script may call `process_images` any number of times, also from
+within a hook: each call goes through `process_images` here, and waits only for errands of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from modules.base.errors import WebUIError
+from modules.engine.messages import Emit, JobSpec
+from modules.imaging.inputs import load_input
+from modules.library.library import Library, Remembering
+from modules.params.img2img import Img2Img
+from modules.params.txt2img import Generation, Txt2Img
+from modules.pipelines import hires, img2img, txt2img
+from modules.pipelines.networks import with_standing_networks
+from modules.pipelines.plan import ImagePlan
+from modules.pipelines.safety import SafetyCheck
+from modules.plugins.host import Host, surface
+from modules.prompts.network_tags import NetworkTag, take_networks
+from modules.sampling.consulted import StepCount
+from modules.sampling.questions import Interrupted
+from modules.settings.account_limits import account_limits
+from modules.settings.options import Settings
+from modules.worker.hooks import request_view
+from modules.worker.hooks.errands import ErrandDesk
+from modules.worker.hooks.finishing import Finisher
+from modules.worker.hooks.hooked_batch import HookedBatch, HookedPicture
+from modules.worker.hooks.job_options import JobOptions
+from modules.worker.hooks.job_state import JobState
+from modules.worker.hooks.script_runner import ScriptRunner
+from modules.worker.hooks.step_listeners import StepListeners
+from modules.worker.infotext import image_infotext
+from modules.worker.job_kinds import enlargeable, files_for, files_of_both, find_checkpoint
+from modules.worker.saving import Where
+
+CLASSES: Mapping[str, tuple[str, type[Generation]]] = {
+    "txt2img": ("StableDiffusionProcessingTxt2Img", Txt2Img), "img2img": ("StableDiffusionProcessingImg2Img", Img2Img),
+}
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a hooked job needs of its worker."""
+
+    host: Host
+    library: Library
+    inputs: Path                        # the owner's input pictures
+    where: Where
+    desk: ErrandDesk
+    emit: Emit
+    note: Callable[[str], None]         # tells the job's owner
+    progress: Callable[[float], None]   # 0 … 1
+    safety: SafetyCheck | None = None
+
+
+class HookedJob:
+    """A job, as its extensions have it: `p`, `shared.state`, `shared.opts`, and `process_images`."""
+
+    def __init__(self, spec: JobSpec, around: Surroundings, settings: Settings) -> None:
+        self.spec, self.around, self.settings = spec, around, settings
+        self.host, self.desk, self.note = around.host, around.desk, around.note
+        self.library = Remembering(around.library.catalogs, around.library.approximations)
+        self.state, self.opts = JobState(self), JobOptions(self)
+        self.kept = request_view.InputPictures()
+        self.finisher = Finisher(self)
+        self.depth = 0                      # of process_images within process_images
+        self.tags: dict[int, list[Any]] = {}        # of each prompt of the batch, taken out of it
+        self.plans: dict[tuple[int, int], ImagePlan[Any, Any]] = {}     # by p and the picture's number
+        self.models: dict[str, Any] = {}    # facts of checkpoints, by the setting's name
+        self.drawn: dict[tuple[int, int], HookedPicture] = {}
+
+    # --- what may stop it ---
+
+    def interrupt(self) -> None:
+        """End the job after the evaluation in hand; called by extensions, and by whoever asked for the job."""
+        self.state._interrupted = True
+        self.desk.engine.interrupt(self.spec.id)
+
+    def skip(self) -> None:
+        self.state._skipped = True
+        self.desk.engine.interrupt(self.spec.id)
+
+    @property
+    def stops_now(self) -> bool:
+        """True if the batch in the making is to end."""
+        return self.state.interrupted or self.state.skipped
+
+    def show_progress(self, of_batch: float = 0.0) -> None:
+        """Tell how far the job is. of_batch: how far the batch in the making is"""
+        self.around.progress(min(1.0, (self.state.job_no + of_batch) / max(1, self.state.job_count)))
+
+    def show_image(self, image: Any) -> None:
+        """A picture that an extension wants shown is a preview; those of the sampler are shown already."""
+
+    # --- p ---
+
+    @property
+    def sd_model(self) -> Any:
+        """`p.sd_model` and `shared.sd_model`: facts of the checkpoint."""
+        return surface("shared").sd_model
+
+    @property
+    def model_facts(self) -> Any:
+        """What extensions may know of the job's checkpoint."""
+        name = self.settings.sd_model_checkpoint
+        if name not in self.models:
+            file = self.library.checkpoints.hashed(find_checkpoint(self.library.checkpoints, name))
+            self.models[name] = surface("sd_model_view").checkpoint_facts(self, file)
+        return self.models[name]
+
+    def p_of(self, request: Generation) -> Any:
+        """Return `p` for a request, with its scripts and their arguments; this calls `setup`."""
+        name, _ = CLASSES[self.spec.kind]
+        kind = getattr(surface("processing"), name)
+        unstyled = self.spec.params.get("unstyled") or {}
+        values = request_view.fields_for_p(request, kind.fields(), unstyled)
+        saved = self.spec.save and self.settings.samples_save
+        p = kind(**values, do_not_save_samples=not saved, do_not_save_grid=not self.spec.save)
+        p.is_api = True
+        p.outpath_samples, p.outpath_grids = (str(self.finisher.folder(what)) for what in ("samples", "grids"))
+        if isinstance(request, Img2Img):
+            p.init_images = [load_input(self.around.inputs, image) for image in request.init_images]
+            p.image_mask = load_input(self.around.inputs, request.mask) if request.mask else None
+            p.mask_blur_x, p.mask_blur_y = request.blur
+        return p
+
+    def scripts_of(self, p: Any) -> ScriptRunner:
+        """Return the scripts whose hooks are called for `p`; none if it has none."""
+        return p.scripts if isinstance(p.scripts, ScriptRunner) else ScriptRunner.nothing(self.host)
+
+    def listeners(self, p: Any, count: StepCount, pictures: Sequence[HookedPicture] = ()) -> StepListeners:
+        """Return the listeners of one pass, and give `p` its sampler."""
+        p.sampler = surface("sd_samplers_common").sampler_of(p, count, pictures)
+        return StepListeners(self.host, self.scripts_of(p), p, p.sampler, count, self.note)
+
+    # --- process_images ---
+
+    def process_images(self, p: Any) -> Any:
+        """Make the pictures of `p`. Returns A1111's Processed; an interruption ends it with what there is."""
+        self.depth += 1
+        standing = self.settings
+        try:
+            self.scripts_of(p).call("before_process", p)
+            self.settings, notes = request_view.settings_of_p(p, self.settings)
+            for note in notes:
+                self.note(note)
+            return self.process(p)
+        finally:
+            self.settings = standing
+            self.depth -= 1
+
+    def process(self, p: Any) -> Any:
+        self.prepare(p)
+        self.scripts_of(p).call("process", p)
+        if self.state.job_count <= 0 or self.depth == 1 and self.state.job_no == 0:
+            self.state.job_count = max(self.state.job_count, p.n_iter)
+        finished = self.finisher.begin(p)
+        for number in range(p.n_iter):
+            p.iteration = number
+            self.state._skipped = False
+            if self.state.interrupted or self.state.stopping_generation:
+                break
+            if not self.batch(p, number, finished):
+                break
+            self.state.nextjob()
+        self.end_networks(p)
+        processed = self.finisher.processed(p, finished)
+        self.scripts_of(p).call("postprocess", p, processed)
+        return processed
+
+    def prepare(self, p: Any) -> None:
+        """Fill in what `process` is to find: prompts and seeds of all pictures."""
+        fixed = surface("processing").get_fixed_seed
+        seed, subseed = (value if isinstance(value, list) else fixed(value) for value in (p.seed, p.subseed))
+        p.restore_faces = self.settings.face_restoration if p.restore_faces is None else p.restore_faces
+        p.tiling = self.settings.tiling if p.tiling is None and hasattr(self.settings, "tiling") else bool(p.tiling)
+        p.scheduler = p.scheduler or "Automatic"
+        self.fill_numbers(p)
+        checkpoint = files_for(self.library, self.request_of(p), self.settings).checkpoint
+        p.sd_model_name, p.sd_model_hash = checkpoint.model_name, checkpoint.shorthash
+        self.fill_prompts(p)
+        varied = p.subseed_strength > 0
+        count = len(p.all_prompts)
+        p.all_seeds = seed if isinstance(seed, list) else [int(seed) + (0 if varied else n) for n in range(count)]
+        p.all_subseeds = subseed if isinstance(subseed, list) else [int(subseed) + n for n in range(count)]
+
+    def fill_numbers(self, p: Any) -> None:
+        s = self.settings
+        for name in ("s_min_uncond", "s_churn", "s_tmin", "s_noise"):
+            setattr(p, name, getattr(s, name) if getattr(p, name) is None else getattr(p, name))
+        p.s_tmax = (s.s_tmax or float("inf")) if p.s_tmax is None else p.s_tmax
+
+    def fill_prompts(self, p: Any) -> None:
+        """Set all_prompts and all_negative_prompts, with p's styles in them."""
+        count = p.batch_size * p.n_iter
+        given = [each if isinstance(each, list) else [each] * count for each in (p.prompt, p.negative_prompt)]
+        positive = [self.styled(p, prompt) for prompt in given[0]]
+        negative = [self.styled(p, prompt, negative=True) for prompt in given[1]]
+        negative = negative * len(positive) if len(negative) == 1 else negative
+        p.all_prompts, p.all_negative_prompts = positive, negative
+        p.main_prompt, p.main_negative_prompt = positive[0], negative[0]
+        if getattr(p, "enable_hr", False):
+            p.all_hr_prompts = [self.styled(p, p.hr_prompt)] * len(positive) if p.hr_prompt else list(positive)
+            p.all_hr_negative_prompts = (
+                [self.styled(p, p.hr_negative_prompt, negative=True)] * len(positive)
+                if p.hr_negative_prompt else list(negative)
+            )
+
+    def styled(self, p: Any, prompt: str, negative: bool = False) -> str:
+        if not p.styles:
+            return prompt
+        styles = surface("shared").prompt_styles
+        apply = styles.apply_negative_styles_to_prompt if negative else styles.apply_styles_to_prompt
+        return str(apply(prompt, p.styles))
+
+    # --- one batch ---
+
+    def batch(self, p: Any, number: int, finished: Any) -> bool:
+        """Make one batch; False if it has no prompts, which ends the job."""
+        scripts, size = self.scripts_of(p), p.batch_size
+        of_batch = slice(number * size, (number + 1) * size)
+        p.prompts, p.negative_prompts = p.all_prompts[of_batch], p.all_negative_prompts[of_batch]
+        p.seeds, p.subseeds = p.all_seeds[of_batch], p.all_subseeds[of_batch]
+        if getattr(p, "enable_hr", False):
+            p.hr_prompts, p.hr_negative_prompts = p.all_hr_prompts[of_batch], p.all_hr_negative_prompts[of_batch]
+        seeds, subseeds = list(p.seeds), list(p.subseeds)
+        p.rng = surface("rng").of_batch(self, p)
+
+        def told() -> dict[str, Any]:
+            return {"batch_number": number, "prompts": p.prompts, "seeds": p.seeds, "subseeds": p.subseeds}
+
+        scripts.call("before_process_batch", p, **told())
+        if not p.prompts:
+            return False
+        self.take_network_tags(p)
+        self.activate_networks(p)
+        scripts.call("process_batch", p, **told())
+        drawn = self.draw(p, of_batch.start, seeds, subseeds)
+        if drawn is None:
+            return True
+        p.prompts, p.negative_prompts = p.all_prompts[of_batch], p.all_negative_prompts[of_batch]
+        self.finisher.finish(p, number, drawn, finished)
+        return True
+
+    def draw(self, p: Any, first: int, seeds: Sequence[int], subseeds: Sequence[int]) -> list[HookedPicture] | None:
+        """Plan and draw the batch's pictures; None if it was interrupted before there was anything."""
+        settings = request_view.settings_in_fields(p, self.settings)
+        request = self.request_of(p)
+        plans = []
+        for place, prompt in enumerate(p.prompts):
+            own = replace(
+                request, prompt=self.with_tags(prompt, self.tags.get(place, ())),
+                negative_prompt=p.negative_prompts[place % len(p.negative_prompts)],
+                seed=int(seeds[min(place, len(seeds) - 1)]), subseed=int(subseeds[min(place, len(subseeds) - 1)]),
+            )
+            plans.append(self.planned(self.for_second_pass(own, p, place), settings, place))
+        self.check(plans, p)
+        try:
+            drawn = HookedBatch(self, p, plans, first).draw()
+        except Interrupted:
+            return None
+        for place, picture in enumerate(drawn):
+            self.plans[id(p), first + place], self.drawn[id(p), first + place] = picture.plan, picture
+        return drawn
+
+    def for_second_pass(self, request: Generation, p: Any, place: int) -> Generation:
+        if not isinstance(request, Txt2Img) or not request.enable_hr or not p.hr_prompts:
+            return request
+        own = p.hr_prompts[place % len(p.hr_prompts)]
+        negative = p.hr_negative_prompts[place % len(p.hr_negative_prompts)]
+        number = p.iteration * p.batch_size + place
+        return replace(
+            request,
+            hr_prompt=without_own(own, self.own_networks) if own != p.all_prompts[number] else "",
+            hr_negative_prompt=negative if negative != p.all_negative_prompts[number] else "",
+        )
+
+    @property
+    def own_networks(self) -> set[str]:
+        """The names in tags of networks that extensions have registered."""
+        return set(surface("extra_networks").own_names())
+
+    def request_of(self, p: Any) -> Generation:
+        return request_view.request_from_p(p, CLASSES[kind_of(p)][1], self.kept, self.settings)
+
+    def planned(self, request: Generation, settings: Settings, place: int) -> ImagePlan[Any, Any]:
+        """Return the plan of one picture. Raises UnknownName, ModelError or Invalid."""
+        request = with_standing_networks(request, settings)
+        if isinstance(request, Img2Img):
+            images = request.init_images
+            one = replace(request, init_images=(images[place % len(images)],), n_iter=1, batch_size=1)
+            files = files_for(self.library, one, settings)
+            [plan] = img2img.plans(one, settings, files, self.kept.load)
+            return replace(plan, params=replace(plan.params, n_iter=request.n_iter, batch_size=request.batch_size))
+        assert isinstance(request, Txt2Img)
+        if not request.enable_hr:
+            return txt2img.plan_single_pass(request, settings, files_for(self.library, request, settings))
+        larger = enlargeable(request, settings, self.library)
+        return hires.plan_hires(larger, settings, files_of_both(self.library, larger, settings))
+
+    def check(self, plans: Sequence[ImagePlan[Any, Any]], p: Any) -> None:
+        """Hold what extensions asked for to the limits of the job's account. Raises Invalid."""
+        limits = account_limits(self.settings, self.spec.role)
+        limits.check_pictures(p.n_iter * p.batch_size)
+        for pass_ in (pass_ for plan in plans for pass_ in plan.passes):
+            limits.check_size(*pass_.frame)
+            limits.check_steps(pass_.steps)
+        for files in (pass_.files for plan in plans for pass_ in plan.passes):
+            for note in (*files.notes, *files.networks.notes):
+                self.note(note)
+
+    # --- networks of the prompt ---
+
+    def take_network_tags(self, p: Any) -> None:
+        """Take network tags out of the batch's prompts; extensions are told them, and they are used all the same."""
+        self.tags, data = {}, surface("extra_networks").network_data()
+        for place, prompt in enumerate(p.prompts):
+            bare, found = take_networks(prompt)
+            if found:
+                p.prompts[place] = bare
+                self.tags[place] = [prompt, bare, found]
+            if place == 0:
+                surface("extra_networks").add_tags(data, found)
+        p.extra_network_data = data
+
+    def with_tags(self, prompt: str, taken: Sequence[Any]) -> str:
+        """Return a prompt with the tags that were taken out of it, as it was if it is still the same."""
+        if not taken:
+            return prompt
+        whole, bare, tags = taken
+        if prompt == bare:
+            return without_own(whole, self.own_networks)
+        return prompt + "".join(tag_text(tag) for tag in tags if tag.kind not in self.own_networks)
+
+    def activate_networks(self, p: Any, hires: bool = False) -> None:
+        own = surface("extra_networks")
+        data = p.extra_network_data
+        if hires:
+            prompt = (p.hr_prompts or p.prompts)[0]
+            data = own.network_data()
+            own.add_tags(data, take_networks(prompt)[1])
+        own.activate(p, data, self.note)
+        self.scripts_of(p).call(
+            "after_extra_networks_activate", p, batch_number=p.iteration, prompts=p.prompts, seeds=p.seeds,
+            subseeds=p.subseeds, extra_network_data=data,
+        )
+
+    def end_networks(self, p: Any) -> None:
+        surface("extra_networks").deactivate(p, p.extra_network_data, self.note)
+
+    # --- what else extensions ask for ---
+
+    def infotext_of(self, p: Any, place: int, prompt: str, negative: str, seed: int, subseed: int) -> str:
+        """Return the generation data of one of p's pictures."""
+        drawn = self.drawn.get((id(p), place))
+        plan = drawn.plan if drawn else self.planned(self.request_of(p), self.settings, 0)
+        params = replace(plan.params, prompt=prompt, negative_prompt=negative, seed=int(seed), subseed=int(subseed))
+        extra = {**(drawn.extra if drawn else {}), **self.finisher.told_params(p, place)}
+        return image_infotext(replace(plan, params=params), extra)
+
+    def decode(self, latents: Any) -> list[Any]:
+        raise WebUIError("Decoding latents outside of a picture is not there yet.", "Use hooks of the batch.")
+
+    def saves(self, p: Any) -> bool:
+        return self.spec.save and not p.do_not_save_samples
+
+
+def kind_of(p: Any) -> str:
+    """Return the kind of job that a `p` is for."""
+    return "img2img" if hasattr(p, "init_images") else "txt2img"
+
+
+def tag_text(tag: NetworkTag) -> str:
+    return f"<{':'.join((tag.kind, *tag.items))}>"
+
+
+def without_own(prompt: str, names: Collection[str]) -> str:
+    """Return a prompt without the tags of networks that extensions have registered."""
+    for tag in take_networks(prompt)[1]:
+        if tag.kind in names:
+            prompt = prompt.replace(tag_text(tag), "")
+    return prompt
