@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import log
+from math import isclose, log
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from modules.sampling.guidance import Guidance, Stage, equally_long, never, pred
 from modules.sampling.questions import Cond, Predict
 
 FIGURE_WIDTH = 256         # of the embedding of one figure of SDXL's size conditioning
+SAME_LEVEL = 1e-6          # relative: noise levels that differ by less are the same
 NOT_POOLED = 6             # figures at the end of `Cond.vector`
 
 
@@ -109,8 +110,11 @@ class PictureRows:
     def row_question(self, x: Tensor, level: float, cond: Cond) -> Predict:
         """Return the question for one row with a latent and a noise level of its own."""
         levels = self.stage.levels
-        sigma = levels.sigma(level) if self.timesteps else level
-        timestep = level if self.timesteps else levels.timestep(sigma)
+        if isclose(level, self.level, rel_tol=SAME_LEVEL):      # in single precision it is no longer the same number
+            sigma, timestep = self.ask.sigma, levels.timestep(self.ask.sigma)
+        else:
+            sigma = levels.sigma(level) if self.timesteps else level
+            timestep = level if self.timesteps else levels.timestep(sigma)
         latent = x * levels.parametrization.scale(sigma) if self.timesteps else x
         weights = self.stage.weights.at(self.evaluation)
         step = self.stage.before + self.ask.step

@@ -30,8 +30,11 @@ from modules.worker.saving import (
     outcome_facts,
     save_starts,
     saved_with_others,
+    with_returned,
 )
 from modules.worker.saving_grids import grid_paths
+
+BESIDE = "beside"       # a picture that is shown with another, such as its mask
 
 if TYPE_CHECKING:
     from modules.worker.hooks.hooked_job import HookedJob
@@ -54,6 +57,8 @@ class Delivery:
 
     def __init__(self, job: HookedJob) -> None:
         self.job = job
+        self.count = 0                      # of pictures, for the names of those beside them
+        self.beside: dict[int, Image.Image] = {}        # pictures that are shown with another, by their identity
         self.told: dict[int, tuple[Image.Image, str]] = {}      # what stands at each number
         self.known: dict[int, Shown] = {}                       # by the picture's identity
 
@@ -72,10 +77,13 @@ class Delivery:
             else:
                 shown.path = saved
         image.info["parameters"] = infotext
-        beside = [Shown(each, infotext, facts) for each in result.returned]
-        for each in (shown, *beside):
-            self.known[id(each.image)] = each
-        return [shown, *beside]
+        shown.facts, lost = with_returned(facts, self.count, result, self.job.spec, self.job.around.where)
+        if lost:
+            self.job.note(f"A picture that is shown beside another could not be kept. {lost}")
+        self.count += 1
+        self.known[id(image)] = shown
+        self.beside |= {id(each): each for each in result.returned}
+        return [shown, *(Shown(each, "", kind=BESIDE) for each in result.returned)]
 
     def saved(self, p: Any, picture: HookedPicture, shown: Shown, result: Result) -> Path | None:
         """Write the file as extensions want it; returns it if it shows the very picture."""
@@ -139,6 +147,7 @@ class Delivery:
         wanted = (s.return_grid or s.grid_save) and not p.do_not_save_grid
         if not wanted or (len(shown) < 2 and s.grid_only_if_multiple):
             return None
+        shown = [each for each in shown if each.kind == IMAGE]
         rows = rows_of_batch(len(shown), s.n_rows, p.batch_size, s.grid_prevent_empty_spots)
         columns = -(-len(shown) // rows)
         params = surface("script_callbacks").ImageGridLoopParams([each.image for each in shown], columns, rows)
@@ -147,6 +156,7 @@ class Delivery:
         colours = GridColours(s.grid_background_color, s.grid_text_active_color, s.grid_text_inactive_color)
         image = draw_grid(GridLayout(cell, params.cols, len(params.imgs)), params.imgs, colours)
         grid = Shown(image, shown[0].infotext, kind=GRID)
+        image.info["parameters"] = grid.infotext
         if s.grid_save:
             grid.path = self.saved_grid(p, grid)
         self.known[id(image)] = grid
@@ -175,7 +185,7 @@ class Delivery:
 
     def show_all(self, processed: Any) -> None:
         """Tell of everything that the job returns; what an extension has changed replaces what was told."""
-        images = list(processed.images)
+        images = [each for each in processed.images if self.beside.get(id(each)) is not each]
         texts = [*processed.infotexts, *[""] * len(images)]
         first = min(processed.index_of_first_image, len(images))
         pictures = list(zip(images, texts, strict=False))

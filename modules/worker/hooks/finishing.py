@@ -24,7 +24,7 @@ from modules.pipelines.txt2img import FACE_KEYS, insisted
 from modules.plugins.host import surface
 from modules.requests.patterns import below_outputs
 from modules.sampling.questions import RestoreFaces, ready
-from modules.worker.hooks.delivery import Delivery, Shown
+from modules.worker.hooks.delivery import BESIDE, Delivery, Shown
 from modules.worker.hooks.hooked_batch import HookedPicture, to_bytes
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class FinishedPictures:
 
     @property
     def infotexts(self) -> list[str]:
-        return [each.infotext for each in self.shown]
+        return [each.infotext for each in self.shown if each.kind != BESIDE]
 
 
 class Finisher:
@@ -160,7 +160,8 @@ class Finisher:
         first = finished.infotexts[0] if finished.shown else ""
         processed = surface("processing").Processed(
             p, images_list=[each.image for each in shown], seed=p.all_seeds[0], info=first, subseed=p.all_subseeds[0],
-            index_of_first_image=int(grid is not None), infotexts=[each.infotext for each in shown],
+            index_of_first_image=int(grid is not None),
+            infotexts=[*([grid.infotext] if grid else ()), *finished.infotexts],
         )
         return processed
 

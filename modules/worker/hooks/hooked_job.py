@@ -361,7 +361,8 @@ class HookedJob:
         drawn = self.drawn.get((id(p), place))
         plan = drawn.plan if drawn else self.planned(self.request_of(p), self.settings, 0)
         params = replace(plan.params, prompt=prompt, negative_prompt=negative, seed=int(seed), subseed=int(subseed))
-        extra = {**(drawn.extra if drawn else {}), **self.finisher.told_params(p, place)}
+        extra = {**(drawn.extra if drawn else {}), **second_prompts(p, place, prompt, negative)}
+        extra |= self.finisher.told_params(p, place)
         return image_infotext(replace(plan, params=params), extra)
 
     def decode(self, latents: Any) -> list[Any]:
@@ -369,6 +370,15 @@ class HookedJob:
 
     def saves(self, p: Any) -> bool:
         return self.spec.save and not p.do_not_save_samples
+
+
+def second_prompts(p: Any, place: int, prompt: str, negative: str) -> dict[str, str]:
+    """Return the generation data of hires fix's prompts where they differ, with the tags that extensions take out."""
+    given = getattr(p, "all_hr_prompts", None), getattr(p, "all_hr_negative_prompts", None)
+    if not getattr(p, "enable_hr", False) or not given[0] or not given[1]:
+        return {}
+    texts = {"Hires prompt": (given[0][place], prompt), "Hires negative prompt": (given[1][place], negative)}
+    return {key: own for key, (own, first) in texts.items() if own != first}
 
 
 def kind_of(p: Any) -> str:
