@@ -34,7 +34,7 @@ from modules.worker.saving import (
 )
 from modules.worker.saving_grids import grid_paths
 
-BESIDE = "beside"       # a picture that is shown with another, such as its mask
+SHOWN_BESIDE = "beside"       # a picture that is shown with another, such as its mask
 
 if TYPE_CHECKING:
     from modules.worker.hooks.hooked_job import HookedJob
@@ -83,7 +83,7 @@ class Delivery:
         self.count += 1
         self.known[id(image)] = shown
         self.beside |= {id(each): each for each in result.returned}
-        return [shown, *(Shown(each, "", kind=BESIDE) for each in result.returned)]
+        return [shown, *(Shown(each, "", kind=SHOWN_BESIDE) for each in result.returned)]
 
     def saved(self, p: Any, picture: HookedPicture, shown: Shown, result: Result) -> Path | None:
         """Write the file as extensions want it; returns it if it shows the very picture."""

@@ -24,7 +24,7 @@ from modules.pipelines.txt2img import FACE_KEYS, insisted
 from modules.plugins.host import surface
 from modules.requests.patterns import below_outputs
 from modules.sampling.questions import RestoreFaces, ready
-from modules.worker.hooks.delivery import BESIDE, Delivery, Shown
+from modules.worker.hooks.delivery import SHOWN_BESIDE, Delivery, Shown
 from modules.worker.hooks.hooked_batch import HookedPicture, to_bytes
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class FinishedPictures:
 
     @property
     def infotexts(self) -> list[str]:
-        return [each.infotext for each in self.shown if each.kind != BESIDE]
+        return [each.infotext for each in self.shown if each.kind != SHOWN_BESIDE]
 
 
 class Finisher:

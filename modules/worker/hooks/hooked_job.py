@@ -336,7 +336,7 @@ class HookedJob:
         whole, bare, tags = taken
         if prompt == bare:
             return without_own(whole, self.own_networks)
-        return prompt + "".join(tag_text(tag) for tag in tags if tag.kind not in self.own_networks)
+        return prompt + "".join(written_tag(tag) for tag in tags if tag.kind not in self.own_networks)
 
     def activate_networks(self, p: Any, hires: bool = False) -> None:
         own = surface("extra_networks")
@@ -386,7 +386,7 @@ def kind_of(p: Any) -> str:
     return "img2img" if hasattr(p, "init_images") else "txt2img"
 
 
-def tag_text(tag: NetworkTag) -> str:
+def written_tag(tag: NetworkTag) -> str:
     return f"<{':'.join((tag.kind, *tag.items))}>"
 
 
@@ -394,5 +394,5 @@ def without_own(prompt: str, names: Collection[str]) -> str:
     """Return a prompt without the tags of networks that extensions have registered."""
     for tag in take_networks(prompt)[1]:
         if tag.kind in names:
-            prompt = prompt.replace(tag_text(tag), "")
+            prompt = prompt.replace(written_tag(tag), "")
     return prompt
