@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from modules.api.cards import count_pixels
-from modules.api.data_files import PictureRef, is_editable, shown_file_name
+from modules.api.data_files import LONGEST_REF, MOST_EDITED, PictureRef, is_editable, shown_file_name
+from modules.api.library_files import ZIP_HEADERS
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
-from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, JsonObject
+from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_NAME, JsonObject
+from modules.gallery.bundles import zip_of
 from modules.imaging.folders import content_of
 from modules.params.infotext_edit import edited_infotext
 from modules.requests.data_fields import DataParts, checked_changes, data_parts, written_data
@@ -34,6 +39,15 @@ class TextBody(KnownFields):
     fields: JsonObject = {}
     settings: JsonObject = {}
     unknown: list[tuple[PairText, PairText]] = Field([], max_length=MAX_ITEMS)
+
+
+class ZippedFile(KnownFields):
+    picture: Annotated[str, Field(max_length=LONGEST_REF)]
+    name: str = Field(min_length=1, max_length=MAX_NAME, description="The file's name in the zip.")
+
+
+class ZippedBody(KnownFields):
+    pictures: list[ZippedFile] = Field(min_length=1, max_length=MOST_EDITED)
 
 
 def routes(app: App) -> APIRouter:
@@ -70,7 +84,21 @@ def routes(app: App) -> APIRouter:
             return shown_parts(edited_infotext(body.infotext, changes))
         return shown_parts(body.infotext)
 
+    @api.post("/zip")
+    def zipped(body: ZippedBody, request: Request) -> StreamingResponse:
+        """Pictures' files as they are, as one zip."""
+        who = owner(request)
+        files = (
+            (PurePosixPath(each.name.replace("/", "_")), partial(named_content, app, who, each.picture))
+            for each in body.pictures
+        )
+        return StreamingResponse(zip_of(files), media_type="application/zip", headers=ZIP_HEADERS)
+
     return api
+
+
+def named_content(app: App, owner_name: str, ref: str) -> bytes:
+    return content_of(find_picture(app, owner_name, ref).path)
 
 
 def local_time(at: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -11,19 +11,20 @@ from annotated_types import MaxLen
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from modules.api.data_files import LONGEST_REF
+from modules.api.data_files import LONGEST_REF, MOST_EDITED
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
+from modules.base.border import outcome
 from modules.base.limits import MAX_INFOTEXT, MAX_ITEMS, MAX_NAME, MAX_SETTING, JsonObject, Name
 from modules.imaging.folders import content_of
+from modules.imaging.thumbnail import picture_pixels
 from modules.metadata.contents import picture_contents
 from modules.requests.data_compare import compared_rows, plot_preset
 from modules.requests.data_edit import STRIPPED, DataEdit, Replacement, strip_row
 from modules.requests.data_saving import DataSaving
 from modules.requests.picture_refs import find_picture
 
-MOST_EDITED = 500      # pictures in one request
 MOST_EXPRESSION = 500      # characters of what is found
 
 ShortRef = Annotated[str, MaxLen(LONGEST_REF)]
@@ -84,27 +85,31 @@ def routes(app: App) -> APIRouter:
     def saving(request: Request) -> DataSaving:
         return DataSaving(app, account(request))
 
-    async def each_picture(pictures: list[str], do: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
-        return {"pictures": [await asyncio.to_thread(do, ref) for ref in dict.fromkeys(pictures)]}
+    async def each_picture(
+        request: Request, pictures: list[str], do: Callable[[str], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Do something with each picture, once there is room to decode the largest: a refusal comes before all."""
+        async with app.decoding.room(await asyncio.to_thread(named_pixels, app, owner(request), pictures)):
+            return {"pictures": [await asyncio.to_thread(do, ref) for ref in dict.fromkeys(pictures)]}
 
     @api.post("/preview")
     async def preview(body: EditedPictures, request: Request) -> dict[str, Any]:
         """What an edit would change in each picture; nothing is written."""
         edit, mine = await asyncio.to_thread(read_edit, app, owner(request), body.edit), saving(request)
-        return await each_picture(body.pictures, lambda ref: mine.preview(ref, edit))
+        return await each_picture(request, body.pictures, lambda ref: mine.preview(ref, edit))
 
     @api.post("/save")
     async def save(body: SaveEditBody, request: Request) -> dict[str, Any]:
         """Write an edit to pictures' files, or to copies of them; no byte of a picture changes."""
         edit, mine = await asyncio.to_thread(read_edit, app, owner(request), body.edit), saving(request)
         return await each_picture(
-            body.pictures, lambda ref: mine.save(ref, edit, body.revisions.get(ref, ""), body.as_copy)
+            request, body.pictures, lambda ref: mine.save(ref, edit, body.revisions.get(ref, ""), body.as_copy)
         )
 
     @api.post("/undo")
     async def undo(body: PicturesBody, request: Request) -> dict[str, Any]:
         """Take the last edit of each picture back."""
-        return await each_picture(body.pictures, saving(request).undo)
+        return await each_picture(request, body.pictures, saving(request).undo)
 
     @api.post("/history/empty")
     async def empty_history(body: HistoryBody, request: Request) -> dict[str, int]:
@@ -114,14 +119,21 @@ def routes(app: App) -> APIRouter:
     @api.post("/repair")
     async def repair(body: PicturesBody, request: Request) -> dict[str, Any]:
         """Pictures of the library that are the same, by pixels or by looks, whose data a picture may have lost."""
-        return await each_picture(body.pictures, saving(request).lost)
+        return await each_picture(request, body.pictures, saving(request).lost)
 
     @api.post("/compare")
     async def compare(body: ComparedBody, request: Request) -> dict[str, Any]:
         """Pictures' data side by side, and the X/Y/Z plot that leads from the first to the others."""
-        return await asyncio.to_thread(compared, app, owner(request), body.pictures)
+        async with app.decoding.room(await asyncio.to_thread(named_pixels, app, owner(request), body.pictures)):
+            return await asyncio.to_thread(compared, app, owner(request), body.pictures)
 
     return api
+
+
+def named_pixels(app: App, owner_name: str, refs: Iterable[str]) -> int:
+    """Return the pixels of the largest picture; what is not there or cannot be read has none."""
+    sizes = (outcome(lambda ref: picture_pixels(find_picture(app, owner_name, ref).path), ref) for ref in refs)
+    return max((size for size in sizes if isinstance(size, int)), default=0)
 
 
 def compared(app: App, owner_name: str, refs: list[str]) -> dict[str, Any]:

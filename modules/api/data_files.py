@@ -20,6 +20,7 @@ from modules.metadata.formats import metadata_format
 from modules.requests.picture_refs import UPLOAD_REF, PictureFile, find_picture
 
 LONGEST_REF = 200
+MOST_EDITED = 500      # pictures in one request
 SENT_KINDS = {"PNG": "png", "JPEG": "jpg", "WebP": "webp", "AVIF": "avif"}      # endings of names
 FILE_BODY = {"requestBody": {"required": True, "content": {"image/*": {}}}}
 PictureRef = Annotated[

@@ -35,7 +35,7 @@ PlaceText = Annotated[
     Query(alias="in", max_length=MAX_PATH,
           description="folder:<id>/<path>, album:<id>, job:<id>, trash; nothing for all."),
 ]
-Sort = Literal["newest", "oldest", "name", "rating", "size"]
+Sort = Literal["newest", "oldest", "name", "rating", "size", "model", "job"]
 
 
 def routes(app: App) -> APIRouter:
@@ -75,11 +75,18 @@ def add_search(api: APIRouter, app: App) -> None:
         rows = [picture_entry(row) for row in page.rows]
         return {"total": page.total, "revision": revision, "pictures": rows, "notes": page.notes}
 
-    @api.get("/days")
-    def days(request: Request, q: LibraryQuery = "", place: PlaceText = "") -> list[dict[str, Any]]:
-        """The days on which they were made, newest first."""
-        found = gallery_of(app, request).search.days(wanted_of(app, request, q, place))
-        return [{"day": day, "count": count} for day, count in found]
+    @api.get("/sections")
+    def sections(
+        request: Request, q: LibraryQuery = "", place: PlaceText = "", sort: Sort = "newest"
+    ) -> list[dict[str, Any]]:
+        """The sections of the list in its order: days, models or jobs. Other orders have none.
+
+        `title` is the beginning of a job's prompt.
+        """
+        gallery = gallery_of(app, request)
+        found = gallery.search.sections(wanted_of(app, request, q, place, sort))
+        titles = gallery.search.job_titles() if sort == "job" else {}
+        return [{"name": name, "count": count, "title": titles.get(name, "")} for name, count in found]
 
     @api.get("/facets")
     def facets(request: Request, q: LibraryQuery = "", place: PlaceText = "") -> dict[str, list[dict[str, Any]]]:

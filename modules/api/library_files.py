@@ -15,13 +15,14 @@ from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import Invalid, TooLarge
 from modules.base.limits import MAX_PATH, MAX_SETTING
-from modules.gallery.bundles import contact_sheet, zip_of
+from modules.gallery.bundles import contact_sheet, zip_of_pictures
 from modules.gallery.filing import Filed, Filing
 from modules.gallery.gallery import Gallery
 from modules.gallery.new_names import new_names
 
 MOST_ON_SHEET = 2_000      # pictures
 MOST_PREVIEWED_NAMES = 1_000
+ZIP_HEADERS = {"Content-Disposition": 'attachment; filename="pictures.zip"'}
 
 
 class FolderMoveBody(ChosenPictures):
@@ -127,10 +128,8 @@ def filed_reply(gallery: Gallery, filed: Filed) -> dict[str, Any]:
 
 
 def zip_response(gallery: Gallery, rows: list[Any], with_data: bool) -> StreamingResponse:
-    return StreamingResponse(
-        zip_of(gallery, rows, with_data), media_type="application/zip",
-        headers={"Content-Disposition": 'attachment; filename="pictures.zip"'},
-    )
+    content = zip_of_pictures(gallery, rows, with_data)
+    return StreamingResponse(content, media_type="application/zip", headers=ZIP_HEADERS)
 
 
 def id_list(text: str | None) -> list[int] | None:

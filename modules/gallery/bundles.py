@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 from zipstream import ZIP_STORED, ZipStream
 
@@ -24,18 +25,20 @@ WITHOUT_METADATA = frozenset({"bmp"})      # formats that hold no data at all
 LONGEST_CAPTION = 300      # characters of a prompt below a thumbnail
 
 
-def zip_of(gallery: Gallery, rows: Sequence[PictureRow], with_data: bool) -> Iterator[bytes]:
+def zip_of(files: Iterable[tuple[PurePosixPath, Callable[[], bytes]]]) -> Iterator[bytes]:
     """Yield a zip of pictures; one is in memory at a time, and none is compressed, since pictures are.
 
-    What cannot be read, or cannot be freed of its data, is listed in a file at the end.
+    files: the place of each in the zip, and a function that returns its content; what cannot be had is listed in a
+    file at the end
     """
     stream = ZipStream(compress_type=ZIP_STORED)
     problems: list[str] = []
     taken: set[str] = set()
-    for row in rows:
-        name = next(path.as_posix() for path in free_names(Path(row.folder), row.name) if path.as_posix() not in taken)
+    for place, read in files:
+        names = (path.as_posix() for path in free_names(Path(place.parent), place.name))
+        name = next(each for each in names if each not in taken)
         taken.add(name)
-        content = outcome(zipped_content, gallery, row, with_data)
+        content = outcome(read)
         if isinstance(content, Exception):
             problems.append(f"{name}: {sentence(content)}")
             continue
@@ -44,6 +47,13 @@ def zip_of(gallery: Gallery, rows: Sequence[PictureRow], with_data: bool) -> Ite
     if problems:
         stream.add("\n".join([*problems, ""]).encode("utf-8", "replace"), PROBLEMS_NAME)
     yield from stream.finalize()
+
+
+def zip_of_pictures(gallery: Gallery, rows: Sequence[PictureRow], with_data: bool) -> Iterator[bytes]:
+    """Yield a zip of the library's pictures in their folders, with or without all metadata."""
+    return zip_of(
+        (PurePosixPath(row.folder, row.name), partial(zipped_content, gallery, row, with_data)) for row in rows
+    )
 
 
 def zipped_content(gallery: Gallery, row: PictureRow, with_data: bool) -> bytes:

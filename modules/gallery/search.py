@@ -32,7 +32,14 @@ COUNTED_ONE_BY_ONE = 2_000        # facets of so many are counted picture by pic
 ORDERS = {
     "newest": "at DESC, id DESC", "oldest": "at, id", "name": "name COLLATE NOCASE, id",
     "rating": "favourite DESC, rating DESC, at DESC, id DESC", "size": "size DESC, id",
+    "model": "model COLLATE NOCASE, model, at DESC, id DESC",
+    # the newest job first, its pictures as they were asked for; then those of no known job
+    "job": "job = '', max(at) OVER (PARTITION BY job) DESC, job, position, id",
 }
+# order → the column that the pictures of a section have in common, and how a section is called
+BY_DAY = "day", "format('%s-%s-%s', day / 10000, substr(day, 5, 2), substr(day, 7))"
+SECTIONS = {"newest": BY_DAY, "oldest": BY_DAY, "model": ("model", "model"), "job": ("job", "job")}
+LONGEST_TITLE = 80      # characters of a prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,20 +130,35 @@ class PictureSearch:
 
     # Overviews -------------------------------------------------------------------------------------
 
-    def days(self, wanted: Wanted) -> list[tuple[str, int]]:
-        """Return each day with its number of pictures, newest first."""
-        ids, _ = self.found(replace(wanted, sort="newest"))
-        days = self._once("days", self._days_by_id)[ids]
-        values, counts = np.unique(days, return_counts=True)
-        return [(written_day(int(day)), int(count)) for day, count in zip(values[::-1], counts[::-1], strict=True)]
+    def sections(self, wanted: Wanted) -> list[tuple[str, int]]:
+        """Return the sections of a list in its order, each with its number of pictures; none if its order has none."""
+        if wanted.sort not in SECTIONS:
+            return []
+        ids, _ = self.found(wanted)
+        codes, names = self._once(("sections", wanted.sort), lambda: self._sections_by_id(wanted.sort))
+        found = codes[ids]
+        begins = np.flatnonzero(np.diff(found, prepend=-1))
+        counts = np.diff(begins, append=len(found))
+        return [(names[code], int(count)) for code, count in zip(found[begins], counts, strict=True)]
 
-    def _days_by_id(self) -> Ids:
-        rows = self.index.read("SELECT group_concat(id, ' '), group_concat(day, ' ') FROM pictures")[0]
-        days = np.zeros(self._most() + 1, np.int64)
-        ids, values = (np.fromstring(text or "", np.int64, sep=" ") for text in rows)
-        known = ids < len(days)
-        days[ids[known]] = values[known]
-        return days
+    def _sections_by_id(self, sort: str) -> tuple[Ids, list[str]]:
+        """Return the number of each picture's section, by its id, and the sections' names by their numbers."""
+        column, name = SECTIONS[sort]
+        rows = self.index.read(f"SELECT {name}, group_concat(id, ' ') FROM pictures GROUP BY {column}")
+        codes = np.zeros(self._most() + 1, np.int64)
+        for code, (_, text) in enumerate(rows):
+            ids = np.fromstring(text, np.int64, sep=" ")
+            codes[ids[ids < len(codes)]] = code
+        return codes, [name for name, _ in rows]
+
+    def job_titles(self) -> dict[str, str]:
+        """Return how each job's prompt begins."""
+        sql = (
+            f"SELECT job, substr(prompt, 1, {LONGEST_TITLE}), min(position) FROM pictures JOIN picture_words USING (id)"
+            " WHERE job != '' GROUP BY job"
+        )
+        titles: dict[str, str] = self._once("titles", lambda: {job: title for job, title, _ in self.index.read(sql)})
+        return titles
 
     def facets(self, wanted: Wanted) -> dict[str, list[tuple[str, int]]]:
         """Return each facet's values with their numbers of pictures, the most frequent first."""
@@ -237,12 +259,6 @@ def start_of_word(text: str, at: int) -> int:
 
 def is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18
-
-
-def written_day(day: int) -> str:
-    """Return yyyymmdd as yyyy-mm-dd."""
-    text = f"{day:08}"
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}"
 
 
 def quoted_value(value: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from hashlib import sha256
 
 import pytest
@@ -28,7 +30,7 @@ def desk(tmp_path_factory):
     client = TestClient(application(app, ""), base_url="http://localhost")      # without its lifespan: no worker
     client.auth = ALICE
     assert client.get(LIBRARY).status_code == 200 and app.galleries.of("alice").wait(30)
-    client.outputs = app.flags.paths.outputs / "alice/txt2img-images"
+    client.outputs, client.decoding = app.flags.paths.outputs / "alice/txt2img-images", app.decoding
     return client
 
 
@@ -160,6 +162,31 @@ def test_an_edit_of_a_file_that_was_sent_is_another_file(desk):
     file = desk.get(f"{DATA}/file", params={"picture": told["picture"]}).content
     assert picture_digest(file) == picture_digest(content) and read(desk, told["picture"])["infotext"] == ""
     assert read(desk, ref)["infotext"] == infotext(Seed=0)
+
+
+def test_several_files_are_one_zip_each_as_it_is_and_none_of_anothers(desk):
+    contents = [(desk.outputs / f"{number}.png").read_bytes() for number in (0, 1)]
+    refs = [sent(desk, content) for content in contents]
+    named = [{"picture": ref, "name": "a/fox.png"} for ref in refs]
+
+    def zipped(auth):
+        reply = desk.post(f"{DATA}/zip", json={"pictures": named}, auth=auth)
+        assert reply.status_code == 200, reply.text
+        with zipfile.ZipFile(io.BytesIO(reply.content)) as packed:
+            return {name: packed.read(name) for name in packed.namelist()}
+
+    assert zipped(ALICE) == {"a_fox.png": contents[0], "a_fox-1.png": contents[1]}
+    assert list(zipped(BOB)) == ["not in here.txt"]
+
+
+def test_what_decodes_pictures_waits_for_room_and_is_refused_before_anything_is_done(desk, monkeypatch):
+    ref = sent(desk, (desk.outputs / "0.png").read_bytes())
+    monkeypatch.setattr(desk.decoding, "free", 0)
+    monkeypatch.setattr(desk.decoding, "most_waiting", 0)
+    for route, body in (("preview", {"edit": {"strip": ["all"]}}), ("save", {"edit": {"strip": ["all"]}}), ("undo", {}),
+                        ("repair", {})):
+        assert desk.post(f"{DATA}/{route}", json={"pictures": [ref], **body}).status_code == 429, route
+    assert desk.post(f"{DATA}/compare", json={"pictures": [ref, ref]}).status_code == 429
 
 
 def test_find_and_replace_works_over_many_and_tells_each_problem(desk):

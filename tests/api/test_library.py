@@ -64,7 +64,7 @@ def test_details_file_and_thumbnail_are_the_pictures(shelf):
 
 
 def test_days_facets_and_completions_are_of_what_fits(shelf):
-    assert shelf.get(f"{LIBRARY}/days?q=seed:2", auth=ALICE).json() == [{"day": "2026-11-03", "count": 1}]
+    assert shelf.get(f"{LIBRARY}/sections?q=seed:2", auth=ALICE).json() == [{"name": "2026-11-03", "count": 1, "title": ""}]
     facets = shelf.get(f"{LIBRARY}/facets", auth=ALICE).json()
     assert facets["model"] == [{"value": "sticker", "count": 3}]
     assert shelf.get(f"{LIBRARY}/suggest?q=mod&at=3", auth=ALICE).json() == [{"text": "model:"}]

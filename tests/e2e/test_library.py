@@ -165,9 +165,9 @@ class Shelf:
     def reply(self, path: str, wanted: Any) -> Any:
         if path == "":
             return self.page(wanted)
-        if path == "days":
+        if path == "sections":
             last = date(2026, 11, 29)
-            return [{"day": str(last - timedelta(days=n)), "count": A_DAY} for n in range(MANY // A_DAY)]
+            return [{"name": str(last - timedelta(days=n)), "count": A_DAY, "title": ""} for n in range(MANY // A_DAY)]
         if path.startswith("pictures/"):
             return {**row(int(path.split("/")[1])), "infotext": "", "folder": "", "bytes": 9, "program": "Easel"}
         return {"facets": {}, "trash": {"changed": MANY, "problems": [], "revision": 2}}.get(path, [])

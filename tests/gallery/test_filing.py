@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from modules.base.errors import Forbidden, Invalid
-from modules.gallery.bundles import contact_sheet, zip_of
+from modules.gallery.bundles import contact_sheet, zip_of_pictures
 from modules.gallery.filing import Filing
 from modules.gallery.new_names import new_names
 from modules.gallery.search import Wanted
@@ -122,16 +122,16 @@ def test_a_zip_has_the_files_as_they_are_or_without_any_data(home):
     (home.at / "deep/c.png").write_bytes(b"broken")
     home.scan()
     content = (home.at / "a.png").read_bytes()
-    with zipfile.ZipFile(io.BytesIO(b"".join(zip_of(home, rows(home, "-is:broken"), True)))) as packed:
+    with zipfile.ZipFile(io.BytesIO(b"".join(zip_of_pictures(home, rows(home, "-is:broken"), True)))) as packed:
         assert sorted(packed.namelist()) == ["a.png", "deep/b.png"] and packed.read("a.png") == content
-    with zipfile.ZipFile(io.BytesIO(b"".join(zip_of(home, rows(home), False)))) as packed:
+    with zipfile.ZipFile(io.BytesIO(b"".join(zip_of_pictures(home, rows(home), False)))) as packed:
         bare = packed.read("a.png")
         assert read_metadata(bare).infotext == "" and picture_digest(bare) == picture_digest(content)
         assert "c.png" in packed.read("not in here.txt").decode() and packed.testzip() is None
 
 
 def test_a_zip_is_made_while_it_is_read(home):
-    parts = zip_of(home, rows(home), True)
+    parts = zip_of_pictures(home, rows(home), True)
     first = next(parts)
     (home.at / "deep/b.png").unlink()
     with zipfile.ZipFile(io.BytesIO(first + b"".join(parts))) as packed:

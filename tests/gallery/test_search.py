@@ -122,9 +122,29 @@ def test_a_query_of_any_length_has_a_bounded_number_of_conditions():
     assert len(conditions_of("a " * 10_000)[0]) <= 40
 
 
-def test_days_and_facets_count_what_fits(found):
+def test_sections_stand_in_the_order_of_the_list_and_count_what_fits(found):
+    search, november = found.library.search, "date:2026-11"
+    days = [("2026-11-03", 1), ("2026-11-02", 1), ("2026-11-01", 1)]
+    assert search.sections(Wanted(text=november)) == days
+    assert search.sections(Wanted(text=november, sort="oldest")) == days[::-1]
+    assert search.sections(Wanted(text="date:2026", sort="model")) == [("photo", 1), ("sticker", 3)]
+    assert search.sections(Wanted(text="nothing like this")) == search.sections(Wanted(sort="name")) == []
+
+
+def test_by_job_the_newest_job_is_first_and_its_pictures_stand_as_they_were_asked_for(found):
+    library = found.library
+    places = {row.id: row.place.rpartition("/")[::2] for row in library.search.page(Wanted(sort="oldest"), 0, 10).rows}
+    first, second, third, *others = places
+    made = [(places[second], ("old", 1), ""), (places[first], ("old", 0), ""), (places[third], ("new", 0), "")]
+    library.index.record_jobs(library.outputs.id, made)
+    wanted = Wanted(sort="job")
+    assert library.search.sections(wanted) == [("new", 1), ("old", 2), ("", len(others))]
+    assert [row.id for row in library.search.page(wanted, 0, 3).rows] == [third, first, second]
+    assert set(library.search.job_titles()) == {"new", "old"}
+
+
+def test_facets_count_what_fits(found):
     search = found.library.search
-    assert search.days(Wanted(text="date:2026-11")) == [("2026-11-03", 1), ("2026-11-02", 1), ("2026-11-01", 1)]
     facets = search.facets(Wanted(text="date:2026"))
     assert facets["model"] == [("sticker", 3), ("photo", 1)]
     assert facets["lora"] == [("ink", 1)] and facets["size"] == [("16x16", 3), ("32x16", 1)]

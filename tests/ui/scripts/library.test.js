@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { openPage } from "./page.js";
 
 openPage();
-const { Layout, daysAsSections } = await import("../assets/library/sections.js");
+const { Layout, titledSections } = await import("../assets/library/sections.js");
 const { quoted, termsOf, toggled, wordAt } = await import("../assets/library/search.js");
 const { dayInWords, monthsOf } = await import("../assets/library/days.js");
 const { generations } = await import("../assets/library/relatives.js");
@@ -49,11 +49,17 @@ test("up and down stay in their column, from one section to the next", () => {
   for (const [from, by, to] of steps) assert.equal(layout.vertical(from, by), to, `${from} by ${by}`);
 });
 
-test("days come in the order of the list", () => {
-  const told = [{ day: "2026-11-29", count: 2 }, { day: "2026-10-01", count: 1 }];
-  assert.deepEqual(daysAsSections(told, true).map(({ name }) => name), ["2026-10-01", "2026-11-29"]);
-  assert.deepEqual(monthsOf(daysAsSections([...told, { day: "2026-10-03", count: 4 }], false)).map(({ month, count }) =>
-    [month, count]), [["2026-11", 2], ["2026-10", 5]]);
+test("months count their days, in the order of the list", () => {
+  const told = [["2026-11-29", 2], ["2026-10-01", 1], ["2026-10-03", 4]].map(([name, count]) => ({ name, count }));
+  assert.deepEqual(monthsOf(told).map(({ month, count }) => [month, count]), [["2026-11", 2], ["2026-10", 5]]);
+});
+
+test("each section has a heading, also what has no model, no job or no prompt", () => {
+  const titles = (sort, ...told) => titledSections(told.map(([name, title = ""]) => ({ name, title, count: 1 })), sort)
+    .map(({ title }) => title);
+  assert.deepEqual(titles("model", ["sticker"], [""]), ["sticker", "Model unknown"]);
+  assert.deepEqual(titles("job", ["a", "a red fox"], ["b"], [""]), ["a red fox", "Without a prompt", "Job unknown"]);
+  assert.ok(titles("oldest", ["2020-01-05"])[0].includes("2020"));
 });
 
 test("yesterday is the day before, across the end of a year", () => {

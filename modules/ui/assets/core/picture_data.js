@@ -5,6 +5,7 @@ import { addressOf, ask, query } from "./server.js";
 export const pictureData = {
   upload: async (file) => (await ask("data/files", "POST", new Blob([file]))).picture,
   file: (picture, name = "") => addressOf(`data/file?${query({ picture, name })}`),
+  zip: addressOf("data/zip"),                          // POST { pictures: [{ picture, name }] }
   read: (picture) => ask(`data?${query({ picture })}`),
   text: (parts) => ask("data/text", "POST", parts),
   preview: (pictures, edit) => ask("data/preview", "POST", { pictures, edit }),

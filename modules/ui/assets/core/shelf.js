@@ -13,7 +13,7 @@ export const forEditor = (picture) =>
 
 export const shelf = {
   list: (wishes) => ask(`library?${query(wishes)}`),            // → { total, revision, pictures, notes }
-  days: (wishes) => ask(`library/days?${query(wishes)}`),
+  sections: (wishes) => ask(`library/sections?${query(wishes)}`),      // → [{ name, count, title }]
   facets: (wishes) => ask(`library/facets?${query(wishes)}`),
   suggest: (q, at) => ask(`library/suggest?${new URLSearchParams({ q, at })}`),
   picture: (id) => ask(one(id)),

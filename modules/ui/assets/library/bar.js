@@ -2,7 +2,10 @@
 import { h, iconButton, t } from "../core/dom.js";
 import { Search } from "./search.js";
 
-const SORTS = [["newest", "Newest"], ["oldest", "Oldest"], ["name", "Name"], ["rating", "Rating"], ["size", "Size"]];
+const SORTS = [
+  ["newest", "Newest"], ["oldest", "Oldest"], ["model", "Model"], ["job", "Job"], ["name", "Name"], ["rating", "Rating"],
+  ["size", "Size"],
+];
 
 export class LibraryBar {
   /** kept: { sort, tile, places, panel }; deeds: { wish(patch), keep(patch), refresh(), down() } */

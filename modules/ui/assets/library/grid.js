@@ -1,5 +1,6 @@
-// A grid that holds any number of pictures, by days: only those in sight are elements.
+// A grid that holds any number of pictures, in sections: only those in sight are elements.
 import { h, t } from "../core/dom.js";
+import { startDrag } from "./dragging.js";
 import { Layout } from "./sections.js";
 import { Tile } from "./tile.js";
 
@@ -22,6 +23,7 @@ export class Grid {
     this.sheet.addEventListener("pointerdown", (event) => this.press(event));
     for (const name of ["pointerup", "pointercancel", "pointermove"])
       this.sheet.addEventListener(name, (event) => this.release(event));
+    this.sheet.addEventListener("dragstart", (event) => this.drag(event));
     this.sheet.addEventListener("contextmenu", (event) => { if (this.held) event.preventDefault(); });
     this.element.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.draw()).observe(this.element);
@@ -88,21 +90,22 @@ export class Grid {
   }
 
   headings(sections) {
-    const wanted = new Map(sections.filter(({ title }) => title).map((section) => [section.name, section]));
-    for (const [name, element] of this.heads) if (!wanted.has(name)) { element.remove(); this.heads.delete(name); }
-    for (const [name, section] of wanted) {
-      const element = this.heads.get(name) ?? this.heading(section);
+    const titled = sections.filter(({ title }) => title);
+    const wanted = new Map(titled.map((section) => [`${section.name} ${section.title}`, section]));
+    for (const [key, element] of this.heads) if (!wanted.has(key)) { element.remove(); this.heads.delete(key); }
+    for (const [key, section] of wanted) {
+      const element = this.heads.get(key) ?? this.heading(key, section);
       element.style.transform = `translateY(${section.top}px)`;
       element.lastChild.textContent = String(section.count);
     }
   }
 
-  heading({ name, title }) {
+  heading(key, { name, title }) {
     const choose = h("button.tiles-day", {
       type: "button", title: t("Choose all of these"), onclick: () => this.chooseSection(name),
     }, title);
     const element = h("div.tiles-heading", { role: "presentation" }, choose, h("span.tiles-count"));
-    this.heads.set(name, element);
+    this.heads.set(key, element);
     this.sheet.append(element);
     return element;
   }
@@ -136,11 +139,20 @@ export class Grid {
     if (tile?.picture && !event.target.closest(".tile-tick")) this.deeds.open(tile.index);
   }
 
-  /** A finger that rests chooses; later taps choose more. */
+  /** All that are chosen, or the one that is not. */
+  drag(event) {
+    const tile = this.tileOf(event);
+    if (!tile?.picture) return event.preventDefault();
+    if (!this.selection.has(tile.picture)) this.choose(tile.index, "one");
+    startDrag(event, this.selection.size);
+  }
+
+  /** A finger that rests chooses, so that only a mouse drags; later taps choose more. */
   press(event) {
     this.held = false;
     clearTimeout(this.resting);
     const tile = this.tileOf(event);
+    if (tile) tile.element.draggable = event.pointerType === "mouse";
     if (event.pointerType !== "touch" || !tile?.picture) return;
     this.began = event;
     this.resting = setTimeout(() => { this.held = true; this.choose(tile.index, "more"); }, LONG);

@@ -71,7 +71,9 @@ export class LibraryPage {
   placeDeeds() {
     return {
       go: (place) => this.go(place), day: (name) => this.grid.showSection(name), term: (term) => this.term(term),
-      addAlbum: () => this.addAlbum(), editAlbum: (album) => this.editAlbum(album), addFolder: () => this.addFolder(),
+      addAlbum: () => this.addAlbum(), editAlbum: (album) => this.editAlbum(album),
+      fillAlbum: ({ id }) => this.change(this.selection.which, { add_albums: [id] }),
+      addFolder: () => this.addFolder(),
       removeFolder: (folder) => this.removeFolder(folder),
     };
   }

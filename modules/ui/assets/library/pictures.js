@@ -2,14 +2,14 @@
 import { t } from "../core/dom.js";
 import { inWords } from "../core/server.js";
 import { shelf } from "../core/shelf.js";
-import { daysAsSections } from "./sections.js";
+import { titledSections } from "./sections.js";
 
 const PAGE = 200;        // pictures a request
 const KEPT = 40;         // pages
 const SETTLED = 60;      // ms for which one rests before what is in sight is fetched
-const LATER = 800;       // ms until days are asked for again that do not fit the pictures: some came in between
+const LATER = 800;       // ms until sections are asked for again that do not fit the pictures: some came in between
 const MOST_LATER = 5;    // times
-const BY_DAY = ["newest", "oldest"];
+const IN_SECTIONS = ["newest", "oldest", "model", "job"];
 const DUPLICATES = "duplicates";      // a place of its own: the server tells it in groups
 
 export class Pictures {
@@ -82,15 +82,15 @@ export class Pictures {
 
   /** The library changed between two answers. */
   later(turn) {
-    const fits = this.isDuplicates || !BY_DAY.includes(this.wishes.sort) || !this.total || this.sections[0].title;
+    const fits = this.isDuplicates || !IN_SECTIONS.includes(this.wishes.sort) || !this.total || this.sections[0].title;
     this.tries = fits ? 0 : (this.tries ?? 0) + 1;
     if (!fits && this.tries <= MOST_LATER) setTimeout(() => { if (turn === this.turn) this.reload(); }, LATER);
   }
 
   async askFirst() {
-    const [first, days] = await Promise.all([this.ask(0), this.askDays()]);
+    const [first, told] = await Promise.all([this.ask(0), this.askSections()]);
     return {
-      ...first, pages: new Map([[0, first.pictures]]), sections: sectionsFor(days, first.total, this.wishes.sort),
+      ...first, pages: new Map([[0, first.pictures]]), sections: sectionsFor(told, first.total, this.wishes.sort),
     };
   }
 
@@ -119,7 +119,7 @@ export class Pictures {
     }
   }
 
-  askDays() { return BY_DAY.includes(this.wishes.sort) ? shelf.days(this.whole) : []; }
+  askSections() { return IN_SECTIONS.includes(this.wishes.sort) ? shelf.sections(this.wishes) : []; }
 
   /** Fetch a page once the eye rests: none is asked for that only flew by. */
   want(number) {
@@ -182,9 +182,9 @@ export class Pictures {
   }
 }
 
-/** Days if they tell of each picture of the list, else one section without a heading. */
-function sectionsFor(days, total, sort) {
-  const counted = days.reduce((sum, { count }) => sum + count, 0);
-  if (!days.length || counted !== total) return total ? [{ name: "", title: "", count: total }] : [];
-  return daysAsSections(days, sort === "oldest");
+/** Sections if they tell of each picture of the list, else a single one without a heading. */
+function sectionsFor(told, total, sort) {
+  const counted = told.reduce((sum, { count }) => sum + count, 0);
+  if (!told.length || counted !== total) return total ? [{ name: "", title: "", count: total }] : [];
+  return titledSections(told, sort);
 }

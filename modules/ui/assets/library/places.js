@@ -2,6 +2,7 @@
 import { h, iconButton, t } from "../core/dom.js";
 import { browser } from "../core/storage.js";
 import { monthsOf } from "./days.js";
+import { takePictures } from "./dragging.js";
 import { quoted, termsOf } from "./search.js";
 
 const MOST = 8;      // values of a facet before "more"
@@ -12,7 +13,9 @@ const FACETS = [
 ];
 
 export class Places {
-  /** deeds: { go(place), day(name), term(term), addAlbum(), editAlbum(album), addFolder(), removeFolder(folder) } */
+  /** deeds: { go(place), day(name), term(term), addAlbum(), editAlbum(album), fillAlbum(album): with what
+   * is chosen, addFolder(), removeFolder(folder) }
+   */
   constructor(deeds) {
     this.deeds = deeds;
     this.open = new Set(browser.get("library.open") ?? ["Albums", "Folders", "Models"]);
@@ -68,9 +71,10 @@ export class Places {
   }
 
   albums({ albums, wishes }) {
-    return albums.map((album) => this.link(album.name, album.count, wishes.in === `album:${album.id}`,
+    return albums.map((album) => takePictures(this.link(album.name, album.count, wishes.in === `album:${album.id}`,
       () => this.deeds.go(`album:${album.id}`),
-      iconButton("pencil", t("Rename or remove {name}", { name: album.name }), () => this.deeds.editAlbum(album))));
+      iconButton("pencil", t("Rename or remove {name}", { name: album.name }), () => this.deeds.editAlbum(album))),
+    () => this.deeds.fillAlbum(album)));
   }
 
   folders({ folders, facets, wishes, administers }) {
@@ -102,7 +106,7 @@ export class Places {
   }
 
   months({ sections }) {
-    const dated = sections.filter(({ name }) => /^\d/.test(name));
+    const dated = sections.filter(({ name }) => /^\d{4}-\d\d-\d\d$/.test(name));
     return monthsOf(dated).map(({ name, day, count }) => this.link(name, count, false, () => this.deeds.day(day)));
   }
 

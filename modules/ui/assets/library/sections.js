@@ -1,4 +1,5 @@
-// Where each picture of a grid stands: sections (days) with a heading each, rows of square tiles. Pixels.
+// Where each picture of a grid stands: sections (days, models, jobs) with a heading each, rows of square tiles. Pixels.
+import { t } from "../core/dom.js";
 import { dayInWords } from "./days.js";
 
 /** One list of places for a grid `wide`; sections: [{ name, title, count }]; an empty title is no heading. */
@@ -63,8 +64,13 @@ export class Layout {
   }
 }
 
-/** Days as told by the server, as sections, in the order of the list. */
-export const daysAsSections = (days, oldestFirst) => {
-  const sections = days.map(({ day, count }) => ({ name: day, title: dayInWords(day), count }));
-  return oldestFirst ? sections.reverse() : sections;
+/** Sections as the server tells them, with their headings: days, models or jobs. */
+export const titledSections = (told, sort) => told.map(({ name, count, title }) =>
+  ({ name, count, title: TITLES[sort](name, title) }));
+
+const TITLES = {
+  newest: (name) => dayInWords(name),
+  oldest: (name) => dayInWords(name),
+  model: (name) => name || t("Model unknown"),
+  job: (name, title) => (name ? title || t("Without a prompt") : t("Job unknown")),
 };

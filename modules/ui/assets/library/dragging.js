@@ -1,0 +1,35 @@
+// Pictures that are dragged from the grid onto an album.
+import { h, t } from "../core/dom.js";
+
+const PICTURES = "application/x-easel-pictures";
+
+/** Begin to drag `many` chosen pictures; of several a note with their number goes along with the pointer. */
+export function startDrag({ dataTransfer }, many) {
+  dataTransfer.effectAllowed = "copy";
+  dataTransfer.setData(PICTURES, String(many));
+  if (many < 2) return;
+  const note = h("div.tiles-dragged", {}, t("{n} pictures", { n: many.toLocaleString() }));
+  document.body.append(note);
+  dataTransfer.setDragImage(note, -12, -12);
+  setTimeout(() => note.remove());      // the browser has drawn it by then
+}
+
+/** Let pictures be dropped on an element. */
+export function takePictures(element, dropped) {
+  const over = (on) => element.classList.toggle("taking", on);
+  element.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer.types.includes(PICTURES)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    over(true);
+  });
+  element.addEventListener("dragleave", () => over(false));
+  element.addEventListener("drop", (event) => {
+    over(false);
+    if (!event.dataTransfer.types.includes(PICTURES)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    dropped();
+  });
+  return element;
+}
