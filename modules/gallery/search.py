@@ -38,7 +38,7 @@ ORDERS = {
 }
 # order → the column that the pictures of a section have in common, and how a section is called
 BY_DAY = "day", "format('%s-%s-%s', day / 10000, substr(day, 5, 2), substr(day, 7))"
-SECTIONS = {"newest": BY_DAY, "oldest": BY_DAY, "model": ("model", "model"), "job": ("job", "job")}
+LIST_SECTIONS = {"newest": BY_DAY, "oldest": BY_DAY, "model": ("model", "model"), "job": ("job", "job")}
 LONGEST_TITLE = 80      # characters of a prompt
 
 
@@ -132,7 +132,7 @@ class PictureSearch:
 
     def sections(self, wanted: Wanted) -> list[tuple[str, int]]:
         """Return the sections of a list in its order, each with its number of pictures; none if its order has none."""
-        if wanted.sort not in SECTIONS:
+        if wanted.sort not in LIST_SECTIONS:
             return []
         ids, _ = self.found(wanted)
         codes, names = self._once(("sections", wanted.sort), lambda: self._sections_by_id(wanted.sort))
@@ -143,7 +143,7 @@ class PictureSearch:
 
     def _sections_by_id(self, sort: str) -> tuple[Ids, list[str]]:
         """Return the number of each picture's section, by its id, and the sections' names by their numbers."""
-        column, name = SECTIONS[sort]
+        column, name = LIST_SECTIONS[sort]
         rows = self.index.read(f"SELECT {name}, group_concat(id, ' ') FROM pictures GROUP BY {column}")
         codes = np.zeros(self._most() + 1, np.int64)
         for code, (_, text) in enumerate(rows):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from modules.imaging.folders import read_picture
 from modules.params.infotext import split_infotext
 from modules.requests.again import run_again
 from modules.requests.form import read_submission
-from modules.requests.paste import TXT2IMG, read_infotext
+from modules.requests.paste import REQUESTS, TXT2IMG, read_infotext
 from modules.requests.submit import Submission, submit
 from modules.store.jobs import DONE, JobRecord
 
@@ -42,11 +44,12 @@ class Comparison:
 def make_again(app: App, account: Account, row: PictureRow, infotext: str) -> str:
     """Queue a job that makes a picture again, by its job's record, else by its data; returns the job's id.
 
+    infotext: its data as they are now; what was edited in them goes before the record
     Nothing is saved to the outputs. Raises Invalid if neither tells enough, or what `submit` raises.
     """
     record = app.jobs.store.get(row.job, account.name) if row.job else None
     if record and (record.kind != TXT2IMG or not split_infotext(infotext).pairs or record.params.get("script_name")):
-        return run_again(app, record, account, new_seed=False, save=False)
+        return run_again(app, edited_record(app, record, row.position, infotext), account, new_seed=False, save=False)
     if not split_infotext(infotext).pairs:
         raise Invalid(f"{row.name} has no generation data.", "Only with them it can be made again.")
     found = read_infotext(infotext, app.models, app.data_of(account.name).settings.current)
@@ -58,6 +61,24 @@ def make_again(app: App, account: Account, row: PictureRow, infotext: str) -> st
     one = {**found["fields"], "n_iter": 1, "batch_size": 1}
     asked = read_submission(app, account, TXT2IMG, one, found["settings"])
     return submit(app, Submission(asked.kind, asked.request, asked.settings, save=False), account).job
+
+
+def edited_record(app: App, record: JobRecord, position: int, infotext: str) -> JobRecord:
+    """Return a job's record with what its picture's data say otherwise since they were edited."""
+    made = next((each.infotext for each in record.outputs if each.index == position), infotext)
+    if made == infotext or not split_infotext(infotext).pairs or record.kind not in REQUESTS:
+        return record
+    standing = app.data_of(record.owner).settings.current
+    then, now = (read_infotext(text, app.models, standing, record.kind) for text in (made, infotext))
+    fields, settings = (changed_values(then[part], now[part]) for part in ("fields", "settings"))
+    if "seed" in fields:      # the record's is its first picture's
+        fields["seed"] = record.params["seed"] + now["fields"]["seed"] - then["fields"].get("seed", 0)
+    known = {name: value for name, value in fields.items() if name in record.params}
+    return replace(record, params={**record.params, **known}, settings={**record.settings, **settings})
+
+
+def changed_values(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in now.items() if name not in then or then[name] != value}
 
 
 def compare_again(row: PictureRow, first: Path, record: JobRecord) -> Comparison:

@@ -10,7 +10,7 @@ from modules.base.accounts import LOCAL_ACCOUNT
 from modules.base.errors import Conflict, Invalid
 from modules.commands.assemble import assemble
 from modules.gallery.search import Wanted
-from modules.requests.make_again import compare_again, compare_pixels, make_again
+from modules.requests.make_again import compare_again, compare_pixels, edited_record, make_again
 from modules.settings.flags import parse_flags
 from modules.store.jobs import DONE, FAILED, JobRecord, OutputRecord
 from tests.gallery.pictures import infotext, save
@@ -43,6 +43,18 @@ def test_a_picture_made_from_another_is_made_again_by_its_jobs_record(app):
     row = picture(app, "b.png", "")._replace(job="from")
     record = app.jobs.get(make_again(app, LOCAL_ACCOUNT, row, ""))
     assert (record.kind, record.params["images"], record.save) == ("extras", ["x.png"], False)
+
+
+def test_what_was_edited_goes_before_the_jobs_record_and_the_rest_stays_the_jobs(app):
+    made = infotext("a fox", Seed=8, Steps=20, Model="tiny-sd1", **{"Denoising strength": 0.5})
+    now = infotext("a wolf", Seed=58, Steps=20, Model="tiny-sd1", **{"Denoising strength": 0.5, "Clip skip": 2})
+    params = {"prompt": "{a fox|a cat}", "seed": 7, "steps": 21, "init_images": ["x.png"], "denoising_strength": 0.5}
+    outputs = (OutputRecord(1, "b.png", made, {}, True),)
+    record = JobRecord("from", "local", "img2img", params, {"CLIP_stop_at_last_layers": 1}, True, outputs=outputs)
+    edited = edited_record(app, record, 1, now)
+    assert edited.params == {**params, "prompt": "a wolf", "seed": 57}      # its second picture has seed 58 then
+    assert edited.settings["CLIP_stop_at_last_layers"] == 2
+    assert edited_record(app, record, 1, made) is record and edited_record(app, record, 1, "") is record
 
 
 @pytest.mark.parametrize("text", ["", infotext(**{"Denoising strength": 0.5})])

@@ -3,8 +3,8 @@ import { h, iconButton, t } from "../core/dom.js";
 import { Search } from "./search.js";
 
 const SORTS = [
-  ["newest", "Newest"], ["oldest", "Oldest"], ["model", "Model"], ["job", "Job"], ["name", "Name"], ["rating", "Rating"],
-  ["size", "Size"],
+  ["newest", "Newest"], ["oldest", "Oldest"], ["model", "Model"], ["job", "Job"], ["name", "Name"],
+  ["rating", "Rating"], ["size", "Size"],
 ];
 
 export class LibraryBar {

@@ -43,7 +43,7 @@ function member(node, way, current, open) {
   const button = h("button.library-member", {
     type: "button", disabled: Boolean(node.missing), title: node.missing ? t("Not here any more") : node.name,
     "aria-label": node.name || t("Not here any more"), onclick: () => open(node.id),
-  }, image, h("span", {}, way ? t(HOW[way] ?? way) : t("begun")));
+  }, image, h("span", {}, t(HOW[way] ?? (way || node.kind || "begun"))));
   if (current) button.setAttribute("aria-current", "true");
   return button;
 }
