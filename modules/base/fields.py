@@ -137,6 +137,28 @@ class BelowOutputs(Text):
         yield Predicate(stays_below)
 
 
+@dataclass(frozen=True)
+class Colour(Text):
+    """A colour as in CSS: #ffffff, or its name."""
+
+    longest: int = 50
+
+    def limits(self) -> Limits:
+        yield from super().limits()
+        yield AfterValidator(known_colour)
+
+
+def known_colour(value: str) -> str:
+    """Return the value itself. Raises PydanticCustomError for what is no colour."""
+    from PIL import ImageColor  # the entry checks flags without it
+
+    try:
+        ImageColor.getrgb(value)
+    except ValueError:
+        raise PydanticCustomError("no_colour", "This is no colour: write it like #ffffff") from None
+    return value
+
+
 def place_as_text(value: Any) -> Any:
     """Return the choice by text: A1111's form sends its index, API clients often its name."""
     return str(value) if type(value) is int else value

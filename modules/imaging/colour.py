@@ -5,21 +5,14 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageColor
 
-from modules.base.errors import Invalid
-
 LUMA = np.array([0.299, 0.587, 0.114])      # ITU-R BT.601
 
 
 def flattened(image: Image.Image, background: str) -> Image.Image:
-    """Return the picture as RGB; transparent parts show `background`, a CSS colour. Raises Invalid."""
+    """Return the picture as RGB; transparent parts show `background`, a CSS colour."""
     if image.mode != "RGBA":
         return image.convert("RGB")
-    try:
-        out = Image.new("RGBA", image.size, ImageColor.getrgb(background))
-    except ValueError as error:
-        raise Invalid(
-            f"{background!r} is no colour.", "Write it like #ffffff.", field="img2img_background_color"
-        ) from error
+    out = Image.new("RGBA", image.size, ImageColor.getrgb(background))
     out.paste(image, mask=image)
     return out.convert("RGB")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from modules.base.fields import Checkbox, Choice, Number, Param, Slider, Text
+from modules.base.fields import Checkbox, Choice, Colour, Number, Param, Slider
 from modules.settings.dynamic import DYNAMIC_MODES, NOT_DYNAMIC
 
 ATTENTION_BACKENDS = (  # A1111's names of attention backends, as in config.json
@@ -58,7 +58,7 @@ class DrawingSettings:
     img2img_extra_noise: Annotated[float, Param("Extra noise multiplier for img2img and hires fix", Slider(0, 1, 0.01), "Noise on top of what the denoising strength asks for.", "Extra noise", section="img2img")] = 0.0
     img2img_color_correction: Annotated[bool, Param("Colour correction", Checkbox(), "Give the result the colours of the picture it started from.", section="img2img")] = False
     img2img_fix_steps: Annotated[bool, Param("Do exactly as many steps as asked for", Checkbox(), "Otherwise fewer for less denoising.", section="img2img")] = False
-    img2img_background_color: Annotated[str, Param("Background of transparent pictures", Text(1, 50), "What is transparent becomes this colour.", section="img2img")] = "#ffffff"
+    img2img_background_color: Annotated[str, Param("Background of transparent pictures", Colour(), "What is transparent becomes this colour.", section="img2img")] = "#ffffff"
     overlay_inpaint: Annotated[bool, Param("Overlay the original when inpainting", Checkbox(), "Keep what is not masked as it was, to the pixel.", section="img2img")] = True
     return_mask: Annotated[bool, Param("Return the mask too", Checkbox(), "Show the mask of a painted picture beside it.", section="img2img")] = False
     return_mask_composite: Annotated[bool, Param("Return what was painted in the mask too", Checkbox(), "Show the painted part alone beside it, clear around the mask.", section="img2img")] = False

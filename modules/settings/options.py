@@ -14,10 +14,10 @@ from modules.base.fields import (
     BelowOutputs,
     Checkbox,
     Choice,
+    Colour,
     Number,
     Param,
     Slider,
-    Text,
     checker,
     declared_params,
 )
@@ -177,13 +177,13 @@ class Settings(AccountSettings, DrawingSettings):
         "Font of grids", BelowOutputs(), "Its file's name, among the system's fonts; empty or unknown: Roboto.", section="saving-images",
     )] = ""
     grid_text_active_color: Annotated[str, Param(
-        "Colour of text in grids", Text(1, 50), "In the legend.", section="saving-images",
+        "Colour of text in grids", Colour(), "In the legend.", section="saving-images",
     )] = "#000000"
     grid_text_inactive_color: Annotated[str, Param(
-        "Colour of crossed out text in grids", Text(1, 50), "In the legend.", section="saving-images",
+        "Colour of crossed out text in grids", Colour(), "In the legend.", section="saving-images",
     )] = "#999999"
     grid_background_color: Annotated[str, Param(
-        "Background of grids", Text(1, 50), "Behind the legend and between cells.", section="saving-images",
+        "Background of grids", Colour(), "Behind the legend and between cells.", section="saving-images",
     )] = "#ffffff"
     save_manifest: Annotated[bool, Param("Write a reproducibility manifest into pictures", Checkbox(), "Beside the generation data: hashes of every model file, all settings, device and library versions.", section="saving-images")] = False
 

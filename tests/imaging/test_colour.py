@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.base.errors import Invalid
 from modules.imaging.colour import LUMA, corrected, flattened, match_histogram, to_lab, to_rgb, with_luminosity
 
 RNG = np.random.default_rng(0)
@@ -58,5 +57,3 @@ def test_transparency_shows_the_background():
     image.putpixel((1, 0), (10, 20, 30, 255))
     out = flattened(image, "#ff8000")
     assert [out.getpixel((x, 0)) for x in (0, 1)] == [(255, 128, 0), (10, 20, 30)]
-    with pytest.raises(Invalid, match="no colour"):
-        flattened(image, "nonsense")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modules.base.errors import DiskFull, Invalid
-from modules.base.fields import declared_params
+from modules.base.fields import Colour, declared_params
 from modules.settings.file import SettingsFile
 from modules.settings.foreign import SECTIONS
 from modules.settings.options import SETTING_NAMES, Settings, change_settings
@@ -34,6 +34,19 @@ def test_one_bad_value_changes_nothing_and_is_named(name, value):
     with pytest.raises(Invalid) as caught:
         change_settings(Settings(), {"eta_ancestral": 0.5, name: value})
     assert caught.value.field == name and name in str(caught.value)
+
+
+def test_a_colour_is_one_that_can_be_drawn():
+    """Else every transparent picture of everybody would be refused."""
+    names = [name for name, param in declared_params(Settings).items() if isinstance(param.widget, Colour)]
+    assert names == [name for name in declared_params(Settings) if name.endswith("_color")]
+    for name in names:
+        for value in ("#abc", "#ff8000", "red", "rgb(1, 2, 3)", "hsl(120, 50%, 50%)"):
+            assert getattr(change_settings(Settings(), {name: value}), name) == value
+        for value in ("red;}", "", "#12345", "#ffffff ", "url(x)"):
+            with pytest.raises(Invalid, match=f"{name} cannot be") as refused:
+                change_settings(Settings(), {name: value})
+            assert "#ffffff" in refused.value.hint
 
 
 def test_a_change_is_a_new_value():
