@@ -13,7 +13,7 @@ from modules.ui.look import ASSETS
 # Room → the rooms that it may import; a room may always import from itself.
 MAY_IMPORT = {
     "core": set(),
-    "a1111": set(),
+    "a1111": {"core"},
     "prompt": {"core"},
     "editor": {"core"},
     "cards": {"core", "prompt"},

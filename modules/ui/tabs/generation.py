@@ -29,6 +29,7 @@ def actions(tab: str, form: Form[Any], words: Words) -> None:
             gr.Button(words("Interrupt"), elem_id=f"{tab}_interrupt")
             gr.Button(words("Skip"), elem_id=f"{tab}_skip")
             gr.Button(words("Generate"), elem_id=f"{tab}_generate", variant="primary")
+            tool(f"{tab}_generate_menu", "More ways to generate", "down", words)
         with gr.Row(elem_id=f"{tab}_tools"):
             tool(
                 "paste" if tab == "txt2img" else f"{tab}_paste",

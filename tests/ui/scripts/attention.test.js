@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mismatches, moveElement, reweigh } from "../assets/prompt/attention.js";
+import { moveElement, reweigh } from "../assets/prompt/attention.js";
 
 /** "a c|at" → the text and the caret in it. */
 const at = (marked) => [marked.replace("|", ""), marked.indexOf("|")];
@@ -34,9 +34,4 @@ test("an element moves past its neighbour, with the brackets that hold commas", 
   assert.equal(moveElement("a fox, (snow, ice:1.2), sun", 0, 0, 1).text, "(snow, ice:1.2), a fox, sun");
   assert.equal(moveElement("a fox, snow", 8, 8, -1).text, "snow, a fox");
   assert.equal(moveElement("a fox, snow", 0, 0, -1).text, "a fox, snow");
-});
-
-test("brackets that do not match are counted, those with a backslash are text", () => {
-  assert.deepEqual(mismatches("((a) [b]] \\( {"), [["()", 1], ["[]", -1], ["{}", 1]]);
-  assert.deepEqual(mismatches("a \\(b"), []);
 });

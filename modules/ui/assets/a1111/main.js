@@ -1,9 +1,9 @@
 // What scripts written for A1111's page need of it. Loaded only where an extension is, before the extensions' scripts.
+import { startMenus } from "../core/menus.js";
 import { startActions } from "./actions.js";
 import { openAll } from "./drawing.js";
 import { startGlobals } from "./globals.js";
 import { startHints } from "./hints.js";
-import { startMenus } from "./menus.js";
 import { startOptions } from "./options.js";
 import { startSelectors } from "./selectors.js";
 

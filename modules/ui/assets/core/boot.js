@@ -36,7 +36,7 @@ for (const { props } of window.gradio_config?.components ?? []) {
 }
 
 // A1111's surface for scripts of extensions and users.
-window.opts = { ...window.easel.facts.settings };
+window.opts = { ...window.easel.facts.settings, ...window.easel.facts.start.settings };
 window.gradioApp = () => document;
 window.get_uiCurrentTab = () => document.querySelector("#tabs button[role=tab][aria-selected=true]");
 window.get_uiCurrentTabContent = () => document.querySelector("#tabs > [role=tabpanel]:not([style*='display: none'])");

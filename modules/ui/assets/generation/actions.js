@@ -5,6 +5,7 @@ import { notice } from "../core/notices.js";
 import { writeStyles } from "../styles/styles.js";
 import { pasteInfotext } from "./paste.js";
 import { inView, tabs } from "./tabs.js";
+import { openMenu } from "./variants.js";
 
 /** For other scripts: Generate in the tab that is looked at, `patch` filled in first. */
 window.easel.generate = (patch) => inView().generate(patch);
@@ -22,6 +23,7 @@ const CLICKS = {
   reuse_subseed: (tab) => reuse(tab, "Variation seed", "subseed"),
   detect_image_size_btn: (tab) => tab.detectSize?.(),
   paste,
+  generate_menu: openMenu,
   style_apply: (tab) => writeStyles(tab.form),
   wildcards: (tab) => tab.wildcards.open(),
   styles_edit_button: (tab) => tab.styles.open(),

@@ -8,6 +8,7 @@ import { Viewer } from "../viewer/viewer.js";
 import { History } from "./history.js";
 import { fillIn, pasteInfotext } from "./paste.js";
 import { enlarge, sendToExtras, sendToImg2img } from "./send_to.js";
+import { varyPicture } from "./variants.js";
 
 /** Pictures that Extras made of others' have none. */
 const hasSeed = (picture) => ![undefined, null, ""].includes(picture?.seed);
@@ -36,6 +37,7 @@ const SENDS = [
   { icon: "brush", name: "Send to inpaint", send: (picture) => sendToImg2img(picture, "mask") },
   { icon: "enlarge", name: "Send to extras", send: sendToExtras },
   { icon: "sparkles", name: "Upscale with hires fix", send: enlarge, only: "txt2img" },
+  { icon: "variants", name: "Vary this", send: varyPicture, not: "extras" },
 ];
 
 /** A model's misfit tells which tensor, behind a colon. */
@@ -252,9 +254,8 @@ export class Results {
     const save = Number.isInteger(picture.index)
       ? iconButton("floppy", t("Save"), () => saveByHand(this.job.current.id, picture.index))
       : [];
-    const sends = SENDS.filter(({ only }) => !only || only === this.tab).map(({ icon, name, send }) =>
-      iconButton(icon, t(name), () => send(picture, this.owner)),
-    );
+    const fitting = SENDS.filter(({ only, not }) => (only ?? this.tab) === this.tab && not !== this.tab);
+    const sends = fitting.map(({ icon, name, send }) => iconButton(icon, t(name), () => send(picture, this.owner)));
     const said = verdict(picture);
     if (picture.withheld === "refused")      // there is nothing to send, to save or to look at more closely
       return h("div.picture", {}, image, h("p.verdict.in-place", {}, said));

@@ -65,7 +65,7 @@ export async function enlarge(picture, tab) {
 }
 
 /** Fields, settings and checkpoint that made a picture, without those of a second pass. */
-function own({ fields, settings, checkpoint }) {
+export function own({ fields, settings, checkpoint }) {
   const first = Object.entries(fields).filter(([name]) => !name.startsWith("hr_") && name !== "denoising_strength");
   const [quick, others] = [true, false].map((is) =>
     Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is),

@@ -18,6 +18,7 @@ import { Results } from "./results.js";
 import { startScripts } from "./scripts.js";
 import { meetServer } from "./server_status.js";
 import { hasPrompt, tabs } from "./tabs.js";
+import { startVariants } from "./variants.js";
 
 const TWICE = 1000;      // ms within which a second click, before an answer, is a slip of the finger
 
@@ -33,11 +34,11 @@ export class GenerationTab {
   }
 
   /**
-   * Submits the form as it stands, `patch` filled in first, and resolves with the answer. A job that runs is
-   * interrupted.
+   * Submits the form as it stands, `patch` filled in first. A job that runs is interrupted. Resolves with whether a job
+   * has begun: null if this was the second of two clicks.
    */
   async generate(patch = {}) {
-    if (performance.now() - this.submitted < TWICE) return;
+    if (performance.now() - this.submitted < TWICE) return null;
     this.submitted = performance.now();
     if (this.job.running) {
       this.job.interrupt();
@@ -48,9 +49,11 @@ export class GenerationTab {
     this.busy(true);
     try {
       this.follow(await this.submit());
+      return true;
     } catch (error) {
       if (!error.reply && !(error instanceof Lost)) throw error;
       this.results.refuse(error.reply ?? UNREACHABLE());
+      return false;
     } finally {
       this.submitted = -TWICE;
       this.busy(false);
@@ -100,6 +103,7 @@ export async function startTab(name, own) {
     tab.styles = new StylesDialog({ form: tab.form, newest: () => tab.newest() });
     nameStylesList(name);
     tab.wildcards = new WildcardsDialog(tab.form);
+    startVariants(tab);
     startCards(name, { form: tab.form, newest: () => tab.newest() });
   }
   own?.(tab);

@@ -4,6 +4,7 @@ import { notice } from "../core/notices.js";
 import { editButton } from "../core/picture_data.js";
 import { inWords } from "../core/server.js";
 import { forEditor, shelf } from "../core/shelf.js";
+import { varyPicture } from "../generation/variants.js";
 import { Viewer } from "../viewer/viewer.js";
 
 /** A row of the list as the viewer takes it. */
@@ -79,9 +80,21 @@ export class LibraryViewing {
       onclick: () => this.change({ favourite: !picture.favourite }, picture),
     });
     return [
-      heart, editButton([forEditor(picture)]),
+      heart, editButton([forEditor(picture)]), iconButton("variants", t("Vary this"), () => this.vary(picture)),
       iconButton("trash", t("To the trash (Delete)"), () => this.trash(picture)),
     ];
+  }
+
+  /** Its data are asked for: the list has them not. */
+  async vary({ id }) {
+    try {
+      const found = await shelf.picture(id);
+      this.viewer.dialog.close();
+      if (found.infotext) varyPicture(found);
+      else notice("library", t("This picture carries no generation data."));
+    } catch (error) {
+      notice("library", inWords(error).message);
+    }
   }
 
   key({ key }, picture) {

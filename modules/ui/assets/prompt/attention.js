@@ -2,14 +2,6 @@
 const WEIGHED = /^:([\d.]+)\)/;
 const WORD_END = /[\s,.;:()[\]{}<>|]/;
 
-/** What is wrong with the brackets, as [bracket, surplus] pairs; `\(` is text. A positive surplus is unclosed. */
-export function mismatches(text) {
-  const plain = text.replace(/\\[()[\]{}<>\\]/g, "");
-  return ["()", "[]", "{}"]
-    .map((pair) => [pair, plain.split(pair[0]).length - plain.split(pair[1]).length])
-    .filter(([, surplus]) => surplus);
-}
-
 const rounded = (weight) => String(Math.max(0, Math.round(weight * 100) / 100));
 
 /**

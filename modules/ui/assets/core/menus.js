@@ -1,4 +1,4 @@
-// Entries that scripts add to the menu of an element: it opens on a click of the other button.
+// The menus of elements, as A1111's scripts know them: they open on a click of the other button, or a long touch.
 
 const entries = new Map();      // number → { selector, name, act }
 let newest = 0;
@@ -24,10 +24,26 @@ function open(event) {
   menu.append(...mine.map(({ name, act }) =>
     Object.assign(document.createElement("button"), { type: "button", textContent: name, onclick: act }),
   ));
+  menu.addEventListener("keydown", (key) => keys(key, menu));
   document.body.append(menu);
+  const { right } = menu.getBoundingClientRect();
+  if (right > innerWidth - 8) menu.style.setProperty("left", `${event.pageX - (right - innerWidth + 8)}px`);
+  menu.firstChild.focus();
 }
 
+/** ↑ and ↓ go from one to the next, Esc puts the menu away. */
+function keys(event, menu) {
+  const all = [...menu.children], by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (by) all.at((all.indexOf(document.activeElement) + by) % all.length).focus();
+  else if (event.key === "Escape") close();
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+/** Whoever comes first: scripts of extensions are here before the page is. */
 export function startMenus() {
+  if (window.appendContextMenuOption) return;
   Object.assign(window, { appendContextMenuOption, removeContextMenuOption });
   document.addEventListener("contextmenu", open);
   document.addEventListener("click", close);
