@@ -131,9 +131,9 @@ def refresh_checkpoints() -> None:
 
 
 def list_samplers() -> Any:
-    from modules.surface import sd_samplers  # type: ignore[attr-defined]
+    from modules.surface import sd_samplers
 
-    return sd_samplers.all_samplers
+    return sd_samplers.sampler_lists().all_samplers
 
 
 def reload_hypernetworks() -> None:

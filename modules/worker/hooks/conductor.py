@@ -21,6 +21,7 @@ from modules.engine.messages import Emit, JobSpec
 from modules.params.batch import Batch
 from modules.plugins.host import Host
 from modules.requests.extension_scripts import ALWAYS_ON, EXTENSION_SCRIPT
+from modules.requests.recorded import known_fields
 from modules.sampling.consulted import STEP_MOMENTS
 from modules.sampling.questions import Predict
 from modules.settings.options import Settings
@@ -29,7 +30,6 @@ from modules.worker.hooks.errands import Errand, ErrandDesk
 from modules.worker.hooks.hooked_job import CLASSES, HookedJob, Surroundings
 from modules.worker.hooks.script_runner import ScriptRunner
 from modules.worker.job_kinds import each_request, plan_images, with_safety_check
-from modules.worker.recorded import known_fields
 
 if TYPE_CHECKING:
     from modules.worker.runner import JobRunner
@@ -50,11 +50,15 @@ class Conductor:
 
     def takes(self, spec: JobSpec) -> bool:
         """Return whether extensions take part in a job."""
-        if spec.kind not in CLASSES or not self.host.active or Batch.recorded(spec.params):
+        if spec.kind not in CLASSES or not self.host.active:
             return False
         scripts = any(each.always_on for each in self.host.scripts(spec.kind))
         listens = any(self.host.listeners(moment) for moment in PICTURE_MOMENTS)
-        return scripts or listens or EXTENSION_SCRIPT in spec.params
+        if not (scripts or listens or EXTENSION_SCRIPT in spec.params):
+            return False
+        if without := plain_because(spec):
+            self.emit(events.Warned(spec.id, f"Extensions take no part in {without}."))
+        return not without
 
     def submit(self, spec: JobSpec) -> None:
         self.jobs[spec.id] = None
@@ -172,3 +176,12 @@ class Conductor:
                     values.append(value)
             found += values[: len(each.controls)]
         return found
+
+
+def plain_because(spec: JobSpec) -> str:
+    """Return what a job has that extensions take no part in; "" if they do."""
+    if Batch.recorded(spec.params):
+        return "a batch of files"
+    if spec.params.get("picture_prompts"):
+        return "pictures with prompts of their own"
+    return f"the script {spec.params['script_name']}" if spec.params.get("script_name") else ""
