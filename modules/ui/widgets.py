@@ -13,6 +13,7 @@ from modules.base.fields import (
     Checkbox,
     Choice,
     Choices,
+    Colour,
     Number,
     Numbers,
     Param,
@@ -90,5 +91,6 @@ MAKERS: Mapping[type[Widget], Callable[[Any, Lists, dict[str, Any]], Component]]
     Choices: several,
     Checkbox: checkbox,
     Text: text_box,
+    Colour: text_box,
     BelowOutputs: text_box,
 }
