@@ -131,7 +131,7 @@ class StableDiffusionProcessing:
         current_generation().fill_prompts(self)
 
     def parse_extra_network_prompts(self) -> None:
-        current_generation().take_network_tags(self)
+        current_generation().tags.take(self)
 
     def init(self, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None: ...
     def setup_conds(self) -> None: ...

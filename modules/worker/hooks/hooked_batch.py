@@ -172,7 +172,7 @@ class HookedBatch:
         """Enlarge the pictures and sample them again: hires fix."""
         p, job = self.p, self.job
         p.is_hr_pass = True
-        job.activate_networks(p, hires=True)
+        job.tags.activate(p, hires=True)
         if job.stops_now:
             for picture in pictures:
                 picture.complete = False

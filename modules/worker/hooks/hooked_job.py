@@ -6,14 +6,16 @@ within a hook: each call goes through `process_images` here, and waits only for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from modules.base.errors import WebUIError
+from PIL import Image
+
 from modules.engine.messages import Emit, JobSpec
 from modules.imaging.inputs import load_input
+from modules.library.catalog import ModelFile
 from modules.library.library import Library, Remembering
 from modules.params.img2img import Img2Img
 from modules.params.txt2img import Generation, Txt2Img
@@ -21,18 +23,20 @@ from modules.pipelines import hires, img2img, txt2img
 from modules.pipelines.networks import with_standing_networks
 from modules.pipelines.plan import ImagePlan
 from modules.pipelines.safety import SafetyCheck
+from modules.pipelines.upscaling import Enlarger
 from modules.plugins.host import Host, surface
-from modules.prompts.network_tags import NetworkTag, take_networks
 from modules.sampling.consulted import StepCount
-from modules.sampling.questions import Interrupted
+from modules.sampling.questions import Decode, Interrupted
+from modules.sampling.weights import Weights
 from modules.settings.account_limits import account_limits
 from modules.settings.options import Settings
 from modules.worker.hooks import request_view
 from modules.worker.hooks.errands import ErrandDesk
 from modules.worker.hooks.finishing import Finisher
-from modules.worker.hooks.hooked_batch import HookedBatch, HookedPicture
+from modules.worker.hooks.hooked_batch import HookedBatch, HookedPicture, to_levels
 from modules.worker.hooks.job_options import JobOptions
 from modules.worker.hooks.job_state import JobState
+from modules.worker.hooks.prompt_tags import PromptTags, without_own
 from modules.worker.hooks.script_runner import ScriptRunner
 from modules.worker.hooks.step_listeners import StepListeners
 from modules.worker.infotext import image_infotext
@@ -70,7 +74,7 @@ class HookedJob:
         self.kept = request_view.InputPictures()
         self.finisher = Finisher(self)
         self.depth = 0                      # of process_images within process_images
-        self.tags: dict[int, list[Any]] = {}        # of each prompt of the batch, taken out of it
+        self.tags = PromptTags(self)
         self.plans: dict[tuple[int, int], ImagePlan[Any, Any]] = {}     # by p and the picture's number
         self.models: dict[str, Any] = {}    # facts of checkpoints, by the setting's name
         self.drawn: dict[tuple[int, int], HookedPicture] = {}
@@ -110,9 +114,13 @@ class HookedJob:
         """What extensions may know of the job's checkpoint."""
         name = self.settings.sd_model_checkpoint
         if name not in self.models:
-            file = self.library.checkpoints.hashed(find_checkpoint(self.library.checkpoints, name))
-            self.models[name] = surface("sd_model_view").checkpoint_facts(self, file)
+            self.models[name] = surface("sd_model_view").checkpoint_facts(self, self.checkpoint)
         return self.models[name]
+
+    @property
+    def checkpoint(self) -> ModelFile:
+        catalog = self.library.checkpoints
+        return catalog.hashed(find_checkpoint(catalog, self.settings.sd_model_checkpoint))
 
     def p_of(self, request: Generation) -> Any:
         """Return `p` for a request, with its scripts and their arguments; this calls `setup`."""
@@ -169,7 +177,7 @@ class HookedJob:
             if not self.batch(p, number, finished):
                 break
             self.state.nextjob()
-        self.end_networks(p)
+        self.tags.deactivate(p)
         processed = self.finisher.processed(p, finished)
         self.scripts_of(p).call("postprocess", p, processed)
         return processed
@@ -238,8 +246,8 @@ class HookedJob:
         scripts.call("before_process_batch", p, **told())
         if not p.prompts:
             return False
-        self.take_network_tags(p)
-        self.activate_networks(p)
+        self.tags.take(p)
+        self.tags.activate(p)
         scripts.call("process_batch", p, **told())
         drawn = self.draw(p, of_batch.start, seeds, subseeds)
         if drawn is None:
@@ -255,7 +263,7 @@ class HookedJob:
         plans = []
         for place, prompt in enumerate(p.prompts):
             own = replace(
-                request, prompt=self.with_tags(prompt, self.tags.get(place, ())),
+                request, prompt=self.tags.put_back(prompt, place),
                 negative_prompt=p.negative_prompts[place % len(p.negative_prompts)],
                 seed=int(seeds[min(place, len(seeds) - 1)]), subseed=int(subseeds[min(place, len(subseeds) - 1)]),
             )
@@ -277,14 +285,9 @@ class HookedJob:
         number = p.iteration * p.batch_size + place
         return replace(
             request,
-            hr_prompt=without_own(own, self.own_networks) if own != p.all_prompts[number] else "",
+            hr_prompt=without_own(own, self.tags.own_names) if own != p.all_prompts[number] else "",
             hr_negative_prompt=negative if negative != p.all_negative_prompts[number] else "",
         )
-
-    @property
-    def own_networks(self) -> set[str]:
-        """The names in tags of networks that extensions have registered."""
-        return set(surface("extra_networks").own_names())
 
     def request_of(self, p: Any) -> Generation:
         return request_view.request_from_p(p, CLASSES[kind_of(p)][1], self.kept, self.settings)
@@ -315,45 +318,6 @@ class HookedJob:
             for note in (*files.notes, *files.networks.notes):
                 self.note(note)
 
-    # --- networks of the prompt ---
-
-    def take_network_tags(self, p: Any) -> None:
-        """Take network tags out of the batch's prompts; extensions are told them, and they are used all the same."""
-        self.tags, data = {}, surface("extra_networks").network_data()
-        for place, prompt in enumerate(p.prompts):
-            bare, found = take_networks(prompt)
-            if found:
-                p.prompts[place] = bare
-                self.tags[place] = [prompt, bare, found]
-            if place == 0:
-                surface("extra_networks").add_tags(data, found)
-        p.extra_network_data = data
-
-    def with_tags(self, prompt: str, taken: Sequence[Any]) -> str:
-        """Return a prompt with the tags that were taken out of it, as it was if it is still the same."""
-        if not taken:
-            return prompt
-        whole, bare, tags = taken
-        if prompt == bare:
-            return without_own(whole, self.own_networks)
-        return prompt + "".join(written_tag(tag) for tag in tags if tag.kind not in self.own_networks)
-
-    def activate_networks(self, p: Any, hires: bool = False) -> None:
-        own = surface("extra_networks")
-        data = p.extra_network_data
-        if hires:
-            prompt = (p.hr_prompts or p.prompts)[0]
-            data = own.network_data()
-            own.add_tags(data, take_networks(prompt)[1])
-        own.activate(p, data, self.note)
-        self.scripts_of(p).call(
-            "after_extra_networks_activate", p, batch_number=p.iteration, prompts=p.prompts, seeds=p.seeds,
-            subseeds=p.subseeds, extra_network_data=data,
-        )
-
-    def end_networks(self, p: Any) -> None:
-        surface("extra_networks").deactivate(p, p.extra_network_data, self.note)
-
     # --- what else extensions ask for ---
 
     def infotext_of(self, p: Any, place: int, prompt: str, negative: str, seed: int, subseed: int) -> str:
@@ -366,7 +330,14 @@ class HookedJob:
         return image_infotext(replace(plan, params=params), extra)
 
     def decode(self, latents: Any) -> list[Any]:
-        raise WebUIError("Decoding latents outside of a picture is not there yet.", "Use hooks of the batch.")
+        """Decode latents (pictures, C, h, w) by the checkpoint's VAE to pictures (3, H, W) in [-1, 1]."""
+        weights = Weights(self.checkpoint.sha256 or "")
+        return [to_levels(pixels) * 2 - 1 for pixels in self.desk.ask([Decode(weights, each) for each in latents])]
+
+    def upscale(self, image: Image.Image, scale: float, name: str) -> Image.Image:
+        """Enlarge a picture by an upscaler of that name."""
+        [larger] = self.desk.do([Enlarger.of(self.library.upscaler(name), self.settings).by(image, scale)])
+        return larger
 
     def saves(self, p: Any) -> bool:
         return self.spec.save and not p.do_not_save_samples
@@ -384,15 +355,3 @@ def second_prompts(p: Any, place: int, prompt: str, negative: str) -> dict[str, 
 def kind_of(p: Any) -> str:
     """Return the kind of job that a `p` is for."""
     return "img2img" if hasattr(p, "init_images") else "txt2img"
-
-
-def written_tag(tag: NetworkTag) -> str:
-    return f"<{':'.join((tag.kind, *tag.items))}>"
-
-
-def without_own(prompt: str, names: Collection[str]) -> str:
-    """Return a prompt without the tags of networks that extensions have registered."""
-    for tag in take_networks(prompt)[1]:
-        if tag.kind in names:
-            prompt = prompt.replace(written_tag(tag), "")
-    return prompt

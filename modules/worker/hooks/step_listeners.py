@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from modules.plugins.host import CallFailed, Host, surface
@@ -46,9 +47,21 @@ class StepListeners:
         heard = {moment for moment in CALLBACKS if self.host.listeners(moment)}
         if self.scripts.hears(MASK_BLEND):
             heard.add(MASK_BLEND)
-        if type(self.sampler).callback_state is not surface("sd_samplers_common").usual_callback_state:
+        if self.replaced_by():
             heard.add(CALLBACK_STATE)
         return frozenset(heard)
+
+    def replaced_by(self) -> str:
+        """Return the active extension that has replaced the sampler's `callback_state`; "" if none has."""
+        function: Any = type(self.sampler).callback_state
+        names = {state.name for state in self.host.active}
+        while function is not None:
+            file = Path(getattr(getattr(function, "__code__", None), "co_filename", ""))
+            if file.is_relative_to(self.host.root):
+                name = file.relative_to(self.host.root).parts[0]
+                return name if name in names else ""
+            function = getattr(function, "__wrapped__", None)
+        return ""
 
     def consult(self, asked: Consult) -> None:
         self.denoiser.step = self.count.evaluation
@@ -94,8 +107,7 @@ class StepListeners:
         told = {
             "i": state.step, "x": state.x, "sigma": state.sigma, "sigma_hat": state.sigma, "denoised": state.denoised,
         }
-        extension = next((each.extension for each in self.scripts.extensions()), "")
         try:
-            self.host.call(extension, CALLBACK_STATE, self.sampler.callback_state, told)
+            self.host.call(self.replaced_by(), CALLBACK_STATE, self.sampler.callback_state, told)
         except CallFailed as error:
             self.note(f"{error}; the picture was made without it.")
