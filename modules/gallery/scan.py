@@ -100,10 +100,9 @@ def found_files(root: Path, skipped: Collection[str] = ()) -> Iterator[FoundFile
     while waiting:
         folder, depth = waiting.pop()
         for entry in entries_of(root / folder):
-            place = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir(follow_symlinks=False):
                 if depth < DEEPEST_FOLDER and entry.name not in SMALL_COPIES and (folder or entry.name not in skipped):
-                    waiting.append((place, depth + 1))
+                    waiting.append((f"{folder}/{entry.name}" if folder else entry.name, depth + 1))
             elif (found := file_of_entry(entry, folder)) is not None:
                 count += 1
                 if count > MOST_PICTURES:

@@ -165,6 +165,10 @@ class Shelf:
     def reply(self, path: str, wanted: Any) -> Any:
         if path == "":
             return self.page(wanted)
+        if path == "albums":
+            return [{"id": 7, "name": "For the wall", "note": "", "count": 0, "cover": None}]
+        if path == "sections" and wanted.get("sort") == "model":
+            return [{"name": name, "count": MANY // 2, "title": ""} for name in ("sticker", "")]
         if path == "sections":
             last = date(2026, 11, 29)
             return [{"name": str(last - timedelta(days=n)), "count": A_DAY, "title": ""} for n in range(MANY // A_DAY)]
@@ -215,6 +219,19 @@ def test_a_hundred_thousand_pictures_are_scrolled_with_few_elements_and_few_requ
     page.keyboard.press("Delete")
     expect(page.locator(".notice").filter(has_text="In the trash")).to_be_visible()
     assert ("POST", "trash", {"q": "", "in": ""}) in shelf.asked      # not as a list of ids
+
+
+def test_what_is_chosen_is_dragged_onto_an_album_and_models_have_headings(page, shelf):
+    tab(page, "Library")
+    tile(page, 1).click()
+    tile(page, 2).click(modifiers=["Control"])
+    album = page.get_by_role("button", name="For the wall", exact=False).first
+    tile(page, 2).drag_to(album)
+    tile(page, 0).drag_to(album)      # another one that is not chosen goes alone
+    page.get_by_role("combobox", name="Sort by").select_option("model")
+    expect(page.locator(".tiles-heading").first).to_contain_text("sticker")
+    given = [wanted for method, path, wanted in shelf.asked if (method, path) == ("PATCH", "pictures")]
+    assert given == [{"pictures": [1, 2], "add_albums": [7]}, {"pictures": [0], "add_albums": [7]}]
 
 
 def fly(page: Page) -> None:
