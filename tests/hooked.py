@@ -18,6 +18,7 @@ from modules.engine.messages import Ended, Event, JobSpec, Made, Warned
 from modules.models.device import Placement
 from modules.plugins.host import Host
 from modules.prompts.tokenizer import load_tokenizer
+from modules.sampling.samplers import SAMPLERS
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 from modules.worker.config import WorkerConfig
@@ -93,6 +94,9 @@ def hooked_spec(case: dict[str, Any]) -> JobSpec:
     if "script_name" in payload:
         own["extension_script"] = {"title": payload.pop("script_name"), "args": payload.pop("script_args", [])}
     saved = payload.pop("save_images", False)
+    for name in ("sampler_name", "hr_sampler_name"):
+        if payload.get(name) and SAMPLERS.get(payload[name]) is None:
+            own[name], payload[name] = payload[name], "Euler"
     job = spec({**case, "payload": payload})
     return replace(job, params=json.loads(json.dumps({**job.params, **own})), save=saved)
 

@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from modules.base.errors import Invalid, UnknownName
+from modules.base.fields import with_values
 from modules.params.scripts import NO_SCRIPT
 from modules.params.txt2img import Generation
-from modules.plugins.host import Host
+from modules.plugins.host import Host, surface
 from modules.plugins.scripts import TABS, LoadedScript
 
 R = TypeVar("R")
 ALWAYS_ON = "alwayson_scripts"              # keys of a job's parameters
 EXTENSION_SCRIPT = "extension_script"
+STAND_IN = "Euler"                          # the sampler whose plan a picture of an extension's sampler has
 MOST_ARGUMENTS = 1000                       # of one script
 
 
@@ -27,7 +29,7 @@ def extension_params(
     Raises Invalid for a title that no always-on script has, and for arguments that are none.
     """
     scripts, notes = host.scripts(kind) if kind in TABS else [], list[str]()
-    params: dict[str, Any] = {}
+    request, params = with_known_samplers(host, request)
     if given:
         params[ALWAYS_ON] = {
             script.title: arguments_of(script, values, notes) for script, values in found_scripts(scripts, given)
@@ -37,6 +39,16 @@ def extension_params(
         params[EXTENSION_SCRIPT] = {"title": chosen.title, "args": arguments}
         request = replace(request, script_name="", script_args=())
     return request, params, notes
+
+
+def with_known_samplers(host: Host, request: R) -> tuple[R, dict[str, Any]]:
+    """Return the request with a sampler of Easel's own in the place of extensions', and the latter's names."""
+    if not host.active or not isinstance(request, Generation):
+        return request, {}
+    own = surface("sd_samplers").own_samplers()
+    given = {name: own.get(getattr(request, name, "").lower()) for name in ("sampler_name", "hr_sampler_name")}
+    params = {name: found.name for name, found in given.items() if found}
+    return with_values(request, **dict.fromkeys(params, STAND_IN)), params
 
 
 def found_scripts(scripts: Sequence[LoadedScript], given: Mapping[str, Any]) -> list[tuple[LoadedScript, Any]]:

@@ -43,6 +43,12 @@ def sampler_lists() -> SamplerLists:
     return view("sd_samplers", SamplerLists)
 
 
+def own_samplers() -> dict[str, SamplerData]:
+    """Return the samplers that extensions have added, by their names and aliases in small letters."""
+    added = [each for each in sampler_lists().all_samplers if SAMPLERS.get(each.name) is None]
+    return {name.lower(): each for each in added for name in (each.name, *each.aliases)}
+
+
 def find_sampler_config(name: str | None) -> SamplerData:
     lists = sampler_lists()
     return lists.all_samplers_map.get(lists.samplers_map.get(str(name).lower(), ""), lists.all_samplers[0])

@@ -24,6 +24,7 @@ from modules.requests.extension_scripts import ALWAYS_ON, EXTENSION_SCRIPT
 from modules.requests.recorded import known_fields
 from modules.sampling.consulted import STEP_MOMENTS
 from modules.sampling.questions import Predict
+from modules.sampling.samplers import SAMPLERS
 from modules.settings.options import Settings
 from modules.store.jobs import DONE, FAILED, INTERRUPTED
 from modules.worker.hooks.errands import Errand, ErrandDesk
@@ -54,7 +55,9 @@ class Conductor:
             return False
         scripts = any(each.always_on for each in self.host.scripts(spec.kind))
         listens = any(self.host.listeners(moment) for moment in PICTURE_MOMENTS)
-        if not (scripts or listens or EXTENSION_SCRIPT in spec.params):
+        names = (spec.params.get("sampler_name"), spec.params.get("hr_sampler_name"))
+        samples = any(name and SAMPLERS.get(name) is None for name in names)
+        if not (scripts or listens or samples or EXTENSION_SCRIPT in spec.params):
             return False
         if without := plain_because(spec):
             self.emit(events.Warned(spec.id, f"Extensions take no part in {without}."))

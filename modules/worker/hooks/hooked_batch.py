@@ -28,6 +28,7 @@ from modules.sampling.batch_rows import text_of
 from modules.sampling.consulted import SampledPicture, StepCount, Steps, Together, guided_batch, mixed_by_listeners
 from modules.sampling.guidance import Guidance, Stage, Timeline
 from modules.sampling.questions import Cond, Task
+from modules.worker.hooks.own_samplers import named_sampler, run_own_sampler
 from modules.worker.hooks.step_listeners import StepListeners
 
 if TYPE_CHECKING:
@@ -136,12 +137,19 @@ class HookedBatch:
         if pass_.schedule_steps == 0:
             for picture in pictures:
                 picture.latent = picture.start.picture
+        elif sampler := self.own_sampler(pass_):
+            run_own_sampler(self, pictures, sampler, listeners, count)
         elif heard := listeners.heard():
             self.sample_here(pictures, heard, listeners, count)
         else:
             tasks = [sampled(picture.start.flow(), picture.stage, picture.start.picture) for picture in pictures]
             for picture, (latent, complete) in zip(pictures, self.job.desk.do(tasks, self.first), strict=True):
                 picture.latent, picture.complete = latent, complete
+
+    def own_sampler(self, pass_: Pass[Any]) -> Any:
+        """Return the extension's sampler that the pass is to have; None for one of Easel's own."""
+        second = pass_.first_step > 0 and getattr(self.p, "hr_sampler_name", None)
+        return named_sampler(self.job.own_samplers, second or self.p.sampler_name)
 
     def sample_here(
         self, pictures: Sequence[HookedPicture], heard: frozenset[str], listeners: StepListeners, count: StepCount

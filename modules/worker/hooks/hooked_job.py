@@ -36,6 +36,7 @@ from modules.worker.hooks.finishing import Finisher
 from modules.worker.hooks.hooked_batch import HookedBatch, HookedPicture, to_levels
 from modules.worker.hooks.job_options import JobOptions
 from modules.worker.hooks.job_state import JobState
+from modules.worker.hooks.own_samplers import sampler_pairs
 from modules.worker.hooks.prompt_tags import PromptTags, without_own
 from modules.worker.hooks.script_runner import ScriptRunner
 from modules.worker.hooks.step_listeners import StepListeners
@@ -290,7 +291,13 @@ class HookedJob:
         )
 
     def request_of(self, p: Any) -> Generation:
-        return request_view.request_from_p(p, CLASSES[kind_of(p)][1], self.kept, self.settings)
+        return request_view.request_from_p(p, CLASSES[kind_of(p)][1], self.kept, self.settings, self.own_samplers)
+
+    @property
+    def own_samplers(self) -> Mapping[str, Any]:
+        """The samplers of extensions, by their names in small letters."""
+        found: Mapping[str, Any] = surface("sd_samplers").own_samplers()
+        return found
 
     def planned(self, request: Generation, settings: Settings, place: int) -> ImagePlan[Any, Any]:
         """Return the plan of one picture. Raises UnknownName, ModelError or Invalid."""
@@ -326,7 +333,7 @@ class HookedJob:
         plan = drawn.plan if drawn else self.planned(self.request_of(p), self.settings, 0)
         params = replace(plan.params, prompt=prompt, negative_prompt=negative, seed=int(seed), subseed=int(subseed))
         extra = {**(drawn.extra if drawn else {}), **second_prompts(p, place, prompt, negative)}
-        extra |= self.finisher.told_params(p, place)
+        extra |= {**sampler_pairs(p, self.own_samplers, plan.params), **self.finisher.told_params(p, place)}
         return image_infotext(replace(plan, params=params), extra)
 
     def decode(self, latents: Any) -> list[Any]:
