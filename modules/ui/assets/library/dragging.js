@@ -17,13 +17,13 @@ export function startDrag({ dataTransfer }, many) {
 /** Let pictures be dropped on an element. */
 export function takePictures(element, dropped) {
   const over = (on) => element.classList.toggle("taking", on);
-  element.addEventListener("dragover", (event) => {
+  for (const name of ["dragenter", "dragover"]) element.addEventListener(name, (event) => {
     if (!event.dataTransfer.types.includes(PICTURES)) return;
     event.preventDefault();
     event.dataTransfer.dropEffect = "copy";
     over(true);
   });
-  element.addEventListener("dragleave", () => over(false));
+  element.addEventListener("dragleave", ({ relatedTarget }) => { if (!element.contains(relatedTarget)) over(false); });
   element.addEventListener("drop", (event) => {
     over(false);
     if (!event.dataTransfer.types.includes(PICTURES)) return;
