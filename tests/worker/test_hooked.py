@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modules.engine.messages import JobSpec
+from modules.params import infotext
+from modules.prompts.grammar import emphasised
 from tests.golden_data import GOLDEN, assemble_models
 from tests.hooked import HookedShop, hooked_spec
 from tests.playing import TOLERANCE, fields
@@ -48,20 +51,19 @@ def check_pictures(name: str, made) -> None:
     told = json.loads((HOOKS / name / "result.json").read_text())
     assert [fields(each.infotext) for each in made] == [fields(text) for text in told["infotexts"]]
     for each, theirs in zip(made, told["images"], strict=True):
-        ours, picture = (np.asarray(Image.open(path).convert("RGB")).astype(int) for path in (each.path, HOOKS / name / theirs))
-        assert np.abs(ours - picture).max() <= TOLERANCE
+        picture = np.asarray(Image.open(HOOKS / name / theirs).convert("RGB")).astype(int)
+        assert np.abs(pixels(each) - picture).max() <= TOLERANCE
 
 
 def differences(ours: Any, theirs: Any, where: str, near: float = 0.0) -> list[str]:
     """Where two recorded values are not the same; means of tensors and pictures may be near."""
     if isinstance(theirs, dict) and isinstance(ours, dict) and ours.keys() == theirs.keys():
-        size = GREY_LEVELS if "image" in theirs else None
-        return [
-            text for key in theirs
-            for text in differences(ours[key], theirs[key], f"{where}.{key}", (size or NEAR[key]) if key in NEAR else near)
-        ]
+        own = dict.fromkeys(NEAR, GREY_LEVELS) if "image" in theirs else NEAR
+        parts = [(ours[key], theirs[key], f"{where}.{key}", own.get(key, near)) for key in theirs]
+        return [text for part in parts for text in differences(*part)]
     if isinstance(theirs, list) and isinstance(ours, list) and len(ours) == len(theirs):
-        return [text for n, (a, b) in enumerate(zip(ours, theirs, strict=True)) for text in differences(a, b, f"{where}[{n}]", near)]
+        pairs = enumerate(zip(ours, theirs, strict=True))
+        return [text for n, (a, b) in pairs for text in differences(a, b, f"{where}[{n}]", near)]
     if isinstance(theirs, float) and isinstance(ours, float | int) and near:
         return [] if abs(ours - theirs) <= max(near, near * abs(theirs)) else [f"{where}: {ours} is not {theirs}"]
     if isinstance(theirs, str) and "Steps: " in theirs:
@@ -102,6 +104,97 @@ def test_what_an_extension_changes_is_changed_as_in_a1111(shop, name):
     check_pictures(name, made)
 
 
+def written(shop: HookedShop, name: str, source: str) -> None:
+    """Write an extension of one script."""
+    scripts = shop.extensions / name / "scripts"
+    scripts.mkdir(parents=True)
+    (scripts / f"{name.replace('-', '_')}.py").write_text(source)
+
+
+def small(job: str, **own: Any) -> JobSpec:
+    payload = {"prompt": "a red circle", "steps": 3, "width": 64, "height": 64, "seed": 3, "sampler_name": "Euler"}
+    case = {"id": job, "endpoint": "/sdapi/v1/txt2img", "payload": {**payload, **own}}
+    return hooked_spec(case)
+
+
+def pixels(made) -> np.ndarray:
+    return np.asarray(Image.open(made.path).convert("RGB")).astype(int)
+
+
+def test_a_hook_may_make_pictures_of_its_own_and_an_error_is_told_once(shop):
+    written(shop, "again", AGAIN)
+    written(shop, "failing", FAILING)
+    with shop.open():
+        ended, made, warned = shop.made(small("with", n_iter=2, alwayson_scripts={"Again": {"args": [True]}}))
+        _, plain, _ = shop.made(small("without"))
+    assert ended.state == "done" and len(made) == 2
+    assert all(infotext.parse_infotext(each.infotext, emphasised)["Again"] == "1" for each in made)
+    assert np.abs(pixels(made[0]) - pixels(plain[0])).max() > 10
+    assert len([each for each in warned if "failing failed in process_batch: ValueError: on purpose" in each.message]) == 1
+
+
+def test_a_job_without_extensions_takes_the_plain_way(shop):
+    with shop.open():
+        ended, [made], _ = shop.made(small("plain"))
+        conductor = shop.worker.runner.result().conductor
+    assert ended.state == "done" and made.infotext and not conductor.thread.is_alive()
+
+
+def test_a_listener_that_changes_nothing_leaves_the_picture_as_it_is(shop, tmp_path, models):
+    written(shop, "listening", LISTENING)
+    bare = HookedShop(tmp_path / "bare", models)
+    found = []
+    for each in (shop, bare):
+        with each.open():
+            found.append(pixels(each.made(small("same", batch_size=2))[1][1]))
+    assert np.array_equal(*found)
+
+
+AGAIN = """
+import gradio as gr
+from modules import processing, scripts, shared
+
+class Again(scripts.Script):
+    def title(self):
+        return "Again"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img):
+        return [gr.Checkbox(label="Again", value=False)]
+
+    def postprocess_image(self, p, pp, again):
+        if not again:
+            return
+        inner = processing.StableDiffusionProcessingImg2Img(
+            sd_model=shared.sd_model, prompt="a blue square", steps=3, width=64, height=64, init_images=[pp.image],
+            denoising_strength=0.9, sampler_name="Euler", seed=1, do_not_save_samples=True, do_not_save_grid=True,
+        )
+        inner.scripts, inner.script_args = p.scripts, [0, False]
+        processed = processing.process_images(inner)
+        pp.image = processed.images[0]
+        p.extra_generation_params["Again"] = len(processed.images)
+"""
+FAILING = """
+from modules import scripts
+
+class Failing(scripts.Script):
+    def title(self):
+        return "Failing"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def process_batch(self, p, *args, **kwargs):
+        raise ValueError("on purpose")
+"""
+LISTENING = """
+from modules import script_callbacks
+
+for listen in (script_callbacks.on_cfg_denoiser, script_callbacks.on_cfg_denoised, script_callbacks.on_cfg_after_cfg):
+    listen(lambda params: params.x.mean())
+"""
 INTERRUPTING = """
 from modules import script_callbacks, shared
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modules.worker.hooks.hooked_batch import HookedBatch, HookedPicture
     from modules.worker.hooks.step_listeners import StepListeners
 
-class Stopped(Exception):
+class SamplingStopped(Exception):
     """Ends an extension's sampler: its job was interrupted."""
 
 
@@ -87,7 +87,7 @@ class GuidedModel:
         heard = self.listeners.heard() - {CALLBACK_STATE}
         self.batch.driven(evaluation(self.pictures, heard, self.count), self.listeners)
         if self.batch.job.stops_now:
-            raise Stopped
+            raise SamplingStopped
         return torch.stack([picture.answer for picture in self.pictures if picture.answer is not None])
 
     def told(self, state: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ def run_own_sampler(
     }
     try:
         found = function(model, x, **further, extra_args={}, callback=model.told, disable=True)
-    except Stopped:
+    except SamplingStopped:
         for picture, each in zip(pictures, asked, strict=True):
             picture.latent, picture.complete = each.prompted, False
         return
