@@ -177,7 +177,7 @@ def picture_details(gallery: Gallery, row: PictureRow) -> dict[str, Any]:
         "pairs": [[key, value] for key, value in said.pairs.items()],
         "program": row.program,
         "tags": gallery.index.traits(row.id, TAG_TRAIT),
-        "albums": [{"id": album, "name": name} for album, name in gallery.index.albums_of(row.id)],
+        "albums": [{"id": album, "name": name} for album, name in gallery.marks.albums_of(row.id)],
         "note": note,
         "job": row.job,
         "index": row.position,

@@ -81,14 +81,14 @@ def add_albums(api: APIRouter, app: App) -> None:
     @api.post("/albums")
     def add_album(body: AlbumBody, request: Request) -> dict[str, Any]:
         gallery = gallery_of(app, request)
-        return album_entry(gallery, gallery.index.put_album(album_name(body.name), body.note))
+        return album_entry(gallery, gallery.marks.put_album(album_name(body.name), body.note))
 
     @api.patch("/albums/{album}")
     def change_album(album: PictureId, body: AlbumChange, request: Request) -> dict[str, Any]:
         gallery = gallery_of(app, request)
         known = album_entry(gallery, album)
         name = album_name(known["name"] if body.name is None else body.name)
-        gallery.index.put_album(name, known["note"] if body.note is None else body.note, album)
+        gallery.marks.put_album(name, known["note"] if body.note is None else body.note, album)
         gallery.tell()
         return album_entry(gallery, album)
 
@@ -97,7 +97,7 @@ def add_albums(api: APIRouter, app: App) -> None:
         """Delete an album; its pictures stay."""
         gallery = gallery_of(app, request)
         album_entry(gallery, album)
-        gallery.index.remove_album(album)
+        gallery.marks.remove_album(album)
         gallery.tell()
 
 
@@ -133,14 +133,14 @@ def change_marks(gallery: Gallery, ids: list[int], body: MarksBody) -> None:
     columns = {"favourite": body.favourite, "rating": body.rating}
     given = {name: int(value) for name, value in columns.items() if value is not None}
     if given:
-        gallery.index.mark(ids, given)
+        gallery.marks.mark(ids, given)
     if body.add_tags or body.remove_tags:
-        gallery.index.add_tags(ids, tag_names(body.add_tags), tag_names(body.remove_tags))
+        gallery.marks.add_tags(ids, tag_names(body.add_tags), tag_names(body.remove_tags))
     if body.note is not None:
-        gallery.index.set_note(ids, body.note)
+        gallery.marks.set_note(ids, body.note)
     if body.add_albums or body.remove_albums:
         add = [album_number(gallery, each, make=True) for each in body.add_albums]
-        gallery.index.set_albums(ids, add, [album_number(gallery, each, make=False) for each in body.remove_albums])
+        gallery.marks.set_albums(ids, add, [album_number(gallery, each, make=False) for each in body.remove_albums])
     gallery.tell()
 
 
@@ -161,12 +161,12 @@ def album_number(gallery: Gallery, album: int | str, make: bool) -> int:
 
     make: add one of a name that there is not yet
     """
-    known = gallery.index.albums()
+    known = gallery.marks.albums()
     for number, name, *_ in known:
         if album == number or (isinstance(album, str) and name.casefold() == " ".join(album.split()).casefold()):
             return number
     if make and isinstance(album, str):
-        return gallery.index.put_album(album_name(album), "")
+        return gallery.marks.put_album(album_name(album), "")
     raise UnknownName("album", str(album), [name for _, name, *_ in known])
 
 
@@ -174,7 +174,7 @@ def all_albums(gallery: Gallery) -> list[dict[str, Any]]:
     """Return all albums; `cover` is the newest picture of each."""
     return [
         {"id": number, "name": name, "note": note, "count": count, "cover": cover}
-        for number, name, note, count, cover in gallery.index.albums()
+        for number, name, note, count, cover in gallery.marks.albums()
     ]
 
 

@@ -13,6 +13,7 @@ from modules.base.errors import NotFound, WebUIError
 from modules.gallery.facts import PICTURE_ENDINGS, read_picture_facts
 from modules.gallery.index import FoundFile, PictureIndex, PictureRow, Root
 from modules.gallery.looks import SAME, Looks
+from modules.gallery.marks import PictureMarks
 from modules.gallery.scan import SMALL_COPIES, Changes, folder_changes, put_files, read_changes, root_changes
 from modules.gallery.schema import HERE
 from modules.gallery.search import PictureSearch
@@ -64,6 +65,7 @@ class Gallery:
     ) -> None:
         """origins: which jobs made pictures; foreign: folders at the top of the outputs that are other accounts'"""
         self.index = PictureIndex(database)
+        self.marks = PictureMarks(self.index)
         self.search, self.thumbnails, self.origins, self.foreign = (
             PictureSearch(self.index), thumbnails, origins, foreign
         )

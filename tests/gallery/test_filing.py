@@ -41,7 +41,7 @@ def places(library, **where) -> list[str]:
 
 
 def test_a_moved_picture_keeps_its_marks_and_its_job_knows_where_it_is(home):
-    home.index.mark([rows(home, "fox")[0].id], {"rating": 5})
+    home.marks.mark([rows(home, "fox")[0].id], {"rating": 5})
     (home.at / "a.txt").write_text("data")
     assert home.filing.move(rows(home, "fox"), "keep/foxes").changed == 1
     [row] = rows(home, "fox")
@@ -84,7 +84,7 @@ def test_nothing_of_a_read_only_folder_is_changed(home, tmp_path):
 
 def test_the_trash_gives_back_what_was_put_in_and_loses_it_only_when_emptied(home):
     content = (home.at / "deep/b.png").read_bytes()
-    home.index.mark([rows(home, "cat")[0].id], {"favourite": 1})
+    home.marks.mark([rows(home, "cat")[0].id], {"favourite": 1})
     home.filing.trash(rows(home))
     assert places(home) == [] and len(rows(home, inside="trash")) == 2 and home.scan() == 0
     save(home.at / "deep/b.png", infotext("in its place"), 9)
