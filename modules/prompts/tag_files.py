@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import heapq
 import logging
-from bisect import bisect_left
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, islice
 from pathlib import Path
 
 from modules.prompts.styles import Stamp, file_stamp
@@ -18,6 +20,8 @@ MOST_TAG_FILES = 100
 MOST_ALIASES = 50                  # of a tag
 LONGEST_TAG = 200                  # characters
 FEWEST_WITHIN = 3                 # of a search within words
+
+MOST_WITHIN = 5_000                # names with a text in them that are compared
 
 log = logging.getLogger(__name__)
 
@@ -42,17 +46,24 @@ class TagMatch:
 
 @dataclass(frozen=True)
 class TagIndex:
-    """Tags by their names and aliases. keys: in order, in lower case; tags: each key's tag"""
+    """Tags by their names and aliases.
+
+    keys: in order, in lower case; tags: each key's tag; text: all keys, a line each; starts: where each begins
+    """
 
     keys: Sequence[str] = ()
     tags: Sequence[ListedTag] = ()
+    text: str = ""
+    starts: Sequence[int] = ()
 
     @classmethod
     def of(cls, tags: Sequence[ListedTag]) -> TagIndex:
         named = sorted(
             ((key_of(name), tag) for tag in tags for name in (tag.name, *tag.aliases)), key=lambda pair: pair[0]
         )
-        return cls([key for key, _ in named], [tag for _, tag in named])
+        keys = [key for key, _ in named]
+        starts = accumulate((len(key) + 1 for key in keys), initial=0)
+        return cls(keys, [tag for _, tag in named], "\n".join(keys), array("L", starts))
 
     def find(self, text: str, limit: int) -> list[TagMatch]:
         """Return the tags that begin with a text, then those that contain it; the most used first."""
@@ -60,10 +71,18 @@ class TagIndex:
         begin, end = bisect_left(self.keys, wanted), bisect_left(self.keys, wanted + "\U0010ffff")
         found = self._matches(range(begin, end), limit)
         if len(found) < limit and len(wanted) >= FEWEST_WITHIN:
-            within = (place for place, key in enumerate(self.keys) if wanted in key)
             known = {match.tag.name for match in found}
-            found += [match for match in self._matches(within, limit * 2) if match.tag.name not in known]
+            within = self._matches(islice(self._places_of(wanted), MOST_WITHIN), limit * 2)
+            found += [match for match in within if match.tag.name not in known]
         return found[:limit]
+
+    def _places_of(self, wanted: str) -> Iterator[int]:
+        """Yield the places of the keys that contain a text."""
+        at = self.text.find(wanted)
+        while at >= 0:
+            place = bisect_right(self.starts, at) - 1
+            yield place
+            at = self.text.find(wanted, self.starts[place + 1])
 
     def _matches(self, places: Sequence[int] | Iterator[int], limit: int) -> list[TagMatch]:
         best = heapq.nlargest(limit * 2, places, key=lambda place: (self.tags[place].count, -len(self.keys[place])))
