@@ -30,7 +30,7 @@ from modules.prompts.styles import StyleFiles
 from modules.prompts.tag_files import TagFiles
 from modules.prompts.wildcard_edits import WildcardEditor, WildcardFolder
 from modules.prompts.wildcard_files import WildcardFiles
-from modules.settings.account_paths import WILDCARDS, AccountPaths, account_paths
+from modules.settings.account_paths import TAG_LISTS, WILDCARDS, AccountPaths, account_paths
 from modules.settings.choices import ModelChoices
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
@@ -66,7 +66,7 @@ class App:
         self.recorder = PictureRecorder(self.galleries, self.jobs.store)
         self.extensions = Host(self.flags.paths.extensions)
         of_extension = self.flags.paths.extensions / "a1111-sd-webui-tagcomplete" / "tags"
-        self.tags = TagFiles((of_extension, self.flags.paths.data_dir / "tags"))
+        self.tags = TagFiles((of_extension, self.flags.paths.data_dir / TAG_LISTS))
 
     def data_of(self, owner: str) -> AccountData:
         """Return an account's data, by its name."""

@@ -19,7 +19,7 @@ from modules.base.errors import Invalid
 from modules.base.files import discard, moved_to_free_name, sync_folder, write_error
 from modules.base.version import VERSION
 from modules.prompts.styles import matching_files
-from modules.settings.account_paths import ACCOUNT_DATABASES
+from modules.settings.account_paths import ACCOUNT_DATABASES, PROMPT_FOLDERS
 from modules.settings.flag_types import any_path
 from modules.settings.flags import Flags, Parser, Paths, unknown_argument
 from modules.store.repair import copy_database
@@ -81,15 +81,19 @@ def folders_in_backup(paths: Paths) -> dict[str, Path]:
         "styles": paths.styles_files[0].parent,
         "accounts": paths.data_dir / "configs" / "accounts",
         "models": paths.models,
+        **{name: paths.data_dir / name for name in PROMPT_FOLDERS},
     }
 
 
 def kept_files(paths: Paths) -> Iterator[tuple[str, Path]]:
     """Return the name of each file in a backup, with its path; databases are copied by themselves."""
-    accounts = folders_in_backup(paths)["accounts"]
+    folders = folders_in_backup(paths)
     found = files_in_backup(paths) | {
         **{f"styles/{path.name}": path for pattern in paths.styles_files for path in matching_files(pattern)},
-        **{f"accounts/{path.relative_to(accounts).as_posix()}": path for path in sorted(accounts.rglob("*"))},
+        **{
+            f"{name}/{path.relative_to(folders[name]).as_posix()}": path
+            for name in ("accounts", *PROMPT_FOLDERS) for path in sorted(folders[name].rglob("*"))
+        },
     }
     for name, path in found.items():
         if name.rpartition("/")[2].startswith((DATABASE_NAME, *ACCOUNT_DATABASES)):

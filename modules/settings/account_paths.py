@@ -12,6 +12,8 @@ LIBRARY_NAME = "library.sqlite"
 DATA_HISTORY_NAME = "picture-history.sqlite"
 STYLE_PREVIEWS = "style-previews"
 WILDCARDS = "wildcards"
+TAG_LISTS = "tags"
+PROMPT_FOLDERS = (STYLE_PREVIEWS, WILDCARDS, TAG_LISTS)      # of the data folder, for everybody
 ACCOUNT_DATABASES = (LIBRARY_NAME, DATA_HISTORY_NAME)
 
 

@@ -36,7 +36,7 @@ def filled(folder):
     SettingsFile(paths.settings_file).change(eta_ddim=0.5)
     write_styles(paths.styles_files[0], [Style("foggy", "in fog")])
     own = folder / "configs/accounts/alice/config.json"
-    for path in (own, folder / "models/Lora/a.json", folder / "models/Lora/a.safetensors", folder / "outputs/a.png"):
+    for path in (own, folder / "wildcards/pets/cats.txt", folder / "style-previews/a.jpg", folder / "models/Lora/a.json", folder / "models/Lora/a.safetensors", folder / "outputs/a.png"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     return flags
@@ -56,7 +56,7 @@ def test_a_backup_has_what_cannot_be_made_again_and_is_its_owners(saved):
     with zipfile.ZipFile(saved) as archive:
         assert set(archive.namelist()) == {
             "manifest.json", "config.json", "styles/styles.csv", "easel.sqlite", "accounts/alice/config.json",
-            "models/Lora/a.json",
+            "models/Lora/a.json", "wildcards/pets/cats.txt", "style-previews/a.jpg",
         }
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     assert [each.name for each in (saved.parent / "data").iterdir() if "backup" in each.name] == []
@@ -73,6 +73,7 @@ def test_a_backup_comes_back_elsewhere(saved, tmp_path, capsys):
     assert SettingsFile(paths.settings_file).current.eta_ddim == 0.5
     assert StyleFiles(paths.styles_files).styles() == {"foggy": Style("foggy", "in fog")}
     assert (tmp_path / "new/configs/accounts/alice/config.json").is_file()
+    assert (tmp_path / "new/wildcards/pets/cats.txt").is_file()
 
 
 def test_what_was_there_before_is_kept(saved, tmp_path):

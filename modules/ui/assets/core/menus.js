@@ -19,16 +19,16 @@ function open(event) {
   if (!mine.length) return;
   event.preventDefault();
   const menu = Object.assign(document.createElement("nav"), { id: "context-menu" });
-  menu.style.setProperty("left", `${event.pageX}px`);
-  menu.style.setProperty("top", `${event.pageY}px`);
+  menu.style.setProperty("left", `${event.clientX}px`);
+  menu.style.setProperty("top", `${event.clientY}px`);
   menu.append(...mine.map(({ name, act }) =>
     Object.assign(document.createElement("button"), { type: "button", textContent: name, onclick: act }),
   ));
   menu.addEventListener("keydown", (key) => keys(key, menu));
   document.body.append(menu);
-  const { right } = menu.getBoundingClientRect();
-  if (right > innerWidth - 8) menu.style.setProperty("left", `${event.pageX - (right - innerWidth + 8)}px`);
-  menu.firstChild.focus();
+  const beyond = menu.getBoundingClientRect().right - innerWidth + 8;
+  if (beyond > 0) menu.style.setProperty("left", `${Math.max(8, event.clientX - beyond)}px`);
+  menu.firstChild.focus({ preventScroll: true });
 }
 
 /** ↑ and ↓ go from one to the next, Esc puts the menu away. */
