@@ -40,6 +40,7 @@ from modules.sampling.latent import LatentFormat
 from modules.sampling.questions import (
     CheckSafety,
     Decode,
+    DecodeLevels,
     Encode,
     EncodeImage,
     Facts,
@@ -150,6 +151,7 @@ class Device:
             Encode: Answers.each(self.read),
             Predict: Answers(predict_batch, self.prepared),
             Decode: Answers.each(lambda ask: to_uint8(self.decoded(ask))),
+            DecodeLevels: Answers.each(self.decoded),
             EncodeImage: Answers.each(self.encoded),
             Upscale: Answers.each(self.enlarged),
             RestoreFaces: Answers.each(lambda ask: self.face_restorers.restore(ask.name, ask.pixels, ask.weight)),

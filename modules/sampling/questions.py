@@ -235,6 +235,15 @@ class Decode:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class DecodeLevels(Decode):
+    """Ask to decode a finished latent (C, h, w). Answer: its picture before rounding, (3, H, W) in about [−1, 1]."""
+
+    @property
+    def key(self) -> Hashable:
+        return DecodeLevels, self.weights, self.latent.shape, self.tiny
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EncodeImage:
     """Ask to encode a picture (3, H, W) in [−1, 1].
 

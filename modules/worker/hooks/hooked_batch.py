@@ -27,9 +27,11 @@ from modules.plugins.host import surface
 from modules.sampling.batch_rows import text_of
 from modules.sampling.consulted import SampledPicture, StepCount, Steps, Together, guided_batch, mixed_by_listeners
 from modules.sampling.guidance import Guidance, Stage, Timeline
-from modules.sampling.questions import Cond, Task
+from modules.sampling.questions import Cond, DecodeLevels, Task
 from modules.worker.hooks.own_samplers import named_sampler, run_own_sampler
 from modules.worker.hooks.step_listeners import StepListeners
+
+WHOLE = 1e-3        # of a level: what single precision may lose of a whole one
 
 if TYPE_CHECKING:
     from modules.worker.hooks.hooked_job import HookedJob
@@ -74,8 +76,7 @@ class HookedBatch:
             self.second_pass(pictures)
         self.mix_finally(pictures)
         if pictures[0].plan.hires:
-            self.decode(pictures)
-            self.post_decoded(pictures)
+            self.decode_and_post(pictures)
         else:
             self.post_latents(pictures)
             self.decode(pictures)
@@ -221,11 +222,13 @@ class HookedBatch:
         for picture, pixels in zip(pictures, self.job.desk.ask(questions, self.first), strict=True):
             picture.pixels = to_levels(pixels)
 
-    def post_decoded(self, pictures: Sequence[HookedPicture]) -> None:
+    def decode_and_post(self, pictures: Sequence[HookedPicture]) -> None:
         """Call post_sample after hires fix, whose pictures are decoded by then."""
         if not self.job.scripts_of(self.p).hears("post_sample"):
-            return
-        decoded = [picture.pixels * 2 - 1 for picture in pictures if picture.pixels is not None]
+            return self.decode(pictures)
+        asks = [decode_question(picture.reached or picture.start.pass_, picture.result) for picture in pictures]
+        levels = self.job.desk.ask([DecodeLevels(a.weights, a.latent, a.tiled, a.tiny) for a in asks], self.first)
+        decoded = [each.clone() for each in levels]
         args = surface("scripts").PostSampleArgs(surface("sd_samplers_common").DecodedSamples(decoded))
         self.job.scripts_of(self.p).call("post_sample", self.p, args)
         for picture, pixels in zip(pictures, args.samples, strict=True):
@@ -285,8 +288,9 @@ def to_levels(pixels: np.ndarray) -> Tensor:
 
 
 def to_bytes(levels: Tensor) -> np.ndarray:
-    """Convert (3, H, W) in [0, 1] to (H, W, 3) uint8."""
-    return (levels.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    """Convert (3, H, W) in [0, 1] to (H, W, 3) uint8, truncated as in A1111; whole levels stay what they are."""
+    scaled = levels.detach().float().cpu().clamp(0, 1) * 255 + WHOLE
+    return scaled.to(torch.uint8).permute(1, 2, 0).numpy()
 
 
 def unlocked_stage(stage: Stage) -> Stage:

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from benchmarks.measure import alternating, report
+from modules.commands.easel import Easel
+
+SIDE, STEPS = 256, 20
+SHIPPED = Path(__file__).resolve().parents[1] / "models"
+LISTENING = """
+from modules import script_callbacks
+
+for listen in (script_callbacks.on_cfg_denoiser, script_callbacks.on_cfg_denoised, script_callbacks.on_cfg_after_cfg):
+    listen(lambda params: None)
+"""
+PAGE_ONLY = """
+from modules import script_callbacks
+
+script_callbacks.on_ui_tabs(lambda: [])
+"""
+
+
+def run() -> None:
+    """A picture while an extension listens to each step and changes nothing, or only has a tab ÷ one without any."""
+    with ExitStack() as stack:
+        plain = stack.enter_context(drawing(""))
+        for name, source, goal in (("page only", PAGE_ONLY, "1.00"), ("listening", LISTENING, "≤ 1.03")):
+            with drawing(source) as extended:
+                report(alternating({name: lambda: draw(extended), "plain": lambda: draw(plain)}), name, "plain", goal)
+
+
+@contextmanager
+def drawing(source: str) -> Iterator[Easel]:
+    """Easel with one extension of that source, or without any; its model is loaded."""
+    with tempfile.TemporaryDirectory(prefix="easel-") as data:
+        if source:
+            scripts = Path(data) / "extensions" / "measured" / "scripts"
+            scripts.mkdir(parents=True)
+            (scripts / "measured.py").write_text(source)
+        with Easel(SHIPPED, data, use_cpu=("all",)) as easel:
+            if source:
+                easel.app.extensions.load(easel.app)
+            draw(easel)
+            yield easel
+            easel.app.extensions.unload()
+
+
+def draw(easel: Easel) -> None:
+    easel.txt2img("a red fox", steps=STEPS, width=SIDE, height=SIDE, seed=1, sampler_name="Euler a")
