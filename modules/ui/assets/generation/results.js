@@ -103,6 +103,7 @@ export class Results {
     this.size = null;            // of the picture at its `url`, as it was when it loaded
     this.drawn = {};             // what is on the page, so that nothing is built twice
     this.loading = false;        // a preview is
+    this.inGrid = false;         // the job's pictures are a plot's cells
     this.plot = new PlotGrid({
       use: (infotext) => pasteInfotext(infotext, this.form), extend: (job) => this.extend(job),
     });
@@ -170,7 +171,7 @@ export class Results {
 
   /** What is shown until something is chosen: of a plot its grid, else the first picture that is whole. */
   firstOf(all) {
-    const grid = this.plot.job ? all.find(({ kind }) => kind === "grid") : null;
+    const grid = this.inGrid ? all.find(({ kind }) => kind === "grid") : null;
     return grid ?? all.find(({ whole }) => whole) ?? all[0];
   }
 
@@ -197,6 +198,7 @@ export class Results {
   draw() {
     const record = this.job.current;
     this.drawn.job = record?.id;
+    this.inGrid = this.plot.follow(record);
     this.drawStage(record);
     this.drawProgress(record);
     this.drawThumbs(record);
@@ -348,8 +350,8 @@ export class Results {
 
   drawThumbs(record) {
     const all = this.pictures();
-    const inGrid = this.plot.follow(record), several = all.length > 1 || this.job.running || this.refusal;
-    const wanted = several && !inGrid ? all : [];      // a single picture needs none, nor do a plot's cells
+    const several = all.length > 1 || this.job.running || this.refusal;
+    const wanted = several && !this.inGrid ? all : [];      // a single picture needs none, nor do a plot's cells
     const selected = this.onStage()?.index;
     this.once("thumbs", `${record?.id} ${wanted.length} ${selected}`, () =>
       wanted.map((picture, i) => this.thumb(picture, i + 1, picture.index === selected)),
