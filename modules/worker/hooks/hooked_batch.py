@@ -31,7 +31,7 @@ from modules.sampling.questions import Cond, DecodeLevels, Task
 from modules.worker.hooks.own_samplers import named_sampler, run_own_sampler
 from modules.worker.hooks.step_listeners import StepListeners
 
-WHOLE = 1e-3        # of a level: what single precision may lose of a whole one
+LOST_OF_A_LEVEL = 1e-3        # of a level: what single precision may lose of a whole one
 
 if TYPE_CHECKING:
     from modules.worker.hooks.hooked_job import HookedJob
@@ -289,7 +289,7 @@ def to_levels(pixels: np.ndarray) -> Tensor:
 
 def to_bytes(levels: Tensor) -> np.ndarray:
     """Convert (3, H, W) in [0, 1] to (H, W, 3) uint8, truncated as in A1111; whole levels stay what they are."""
-    scaled = levels.detach().float().cpu().clamp(0, 1) * 255 + WHOLE
+    scaled = levels.detach().float().cpu().clamp(0, 1) * 255 + LOST_OF_A_LEVEL
     return scaled.to(torch.uint8).permute(1, 2, 0).numpy()
 
 
