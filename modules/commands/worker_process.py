@@ -60,7 +60,8 @@ class HostedWorker:
     def loaded_extensions(self, flags: Flags) -> Host:
         """Return the extensions of this process: the server's own draw its page, these take part in pictures."""
         host = Host(flags.paths.extensions)
-        host.load(SimpleNamespace(flags=flags, settings=SettingsFile(flags.paths.settings_file)))
+        settings, tokenizer = SettingsFile(flags.paths.settings_file), cached_tokenizer(flags.paths.configs / "clip")
+        host.load(SimpleNamespace(flags=flags, settings=settings, models=self.library, tokenizer=tokenizer))
         return host
 
     def tell_fault(self, job: str) -> None:
