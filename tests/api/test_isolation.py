@@ -230,10 +230,10 @@ def of_a_job(guarded, job: str):
     for path, methods in guarded.get("/openapi.json", auth=ALICE).json()["paths"].items():
         if "{job}" in path:
             for method in methods:
-                yield method, path.format(job=job, index=0, place=0, number=0, card="x", picture=1)
+                yield method, path.format(job=job, index=0, place=0, number=0, card="x", picture=1, form="html")
 
 
-BODIES = {"/save": {"index": 0}, "/place": {"before": None}}
+BODIES = {"/save": {"index": 0}, "/place": {"before": None}, "/votes": {"better": 0, "worse": 1}}
 
 
 @pytest.mark.slow
