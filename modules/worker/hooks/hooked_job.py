@@ -224,6 +224,10 @@ class HookedJob:
     def styled(self, p: Any, prompt: str, negative: bool = False) -> str:
         if not p.styles:
             return prompt
+        name = "negative_prompt" if negative else "prompt"
+        asked = self.spec.params.get("unstyled") or {}
+        if prompt == asked.get(name) and list(p.styles) == [each for each, _ in asked.get("styles", ())]:
+            return str(self.spec.params[name])      # as the request was resolved
         styles = surface("shared").prompt_styles
         apply = styles.apply_negative_styles_to_prompt if negative else styles.apply_styles_to_prompt
         return str(apply(prompt, p.styles))
@@ -286,8 +290,9 @@ class HookedJob:
         number = p.iteration * p.batch_size + place
         return replace(
             request,
-            hr_prompt=without_own(own, self.tags.own_names) if own != p.all_prompts[number] else "",
-            hr_negative_prompt=negative if negative != p.all_negative_prompts[number] else "",
+            # "" would be the first pass's
+            hr_prompt=(without_own(own, self.tags.own_names) or " ") if own != p.all_prompts[number] else "",
+            hr_negative_prompt=(negative or " ") if negative != p.all_negative_prompts[number] else "",
         )
 
     def request_of(self, p: Any) -> Generation:
