@@ -21,10 +21,11 @@ from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import UnknownName
-from modules.base.limits import MAX_ITEMS, Id, JsonObject, Name
+from modules.base.limits import MAX_ITEMS, Id, JsonList, JsonObject, Name
 from modules.engine.messages import HALF_MADE, NSFW_DETECTED, RETURNED, UNRETURNED, WITHHELD
 from modules.requests.form import read_submission
 from modules.requests.kinds import JOB_KINDS
+from modules.requests.page_values import with_page_values
 from modules.requests.submit import submit
 from modules.store.jobs import GRID, PICTURES, JobRecord
 
@@ -52,6 +53,9 @@ class JobRequest(KnownFields):
     script: ChosenScript | None = Field(
         None, description="A script of txt2img or img2img, in place of script_name and script_args."
     )
+    extensions: Annotated[dict[Name, JsonList], MaxLen(MAX_ITEMS)] = Field(
+        {}, description="By an extension's script's title, what its controls in the page hold, in their order."
+    )
     save: bool = Field(True, description="Also write the pictures to the server's outputs folder.")
 
 
@@ -68,6 +72,7 @@ def routes(app: App) -> APIRouter:
         """Start a job and answer its id at once. An error names the field."""
         script = (body.script.name, body.script.arguments) if body.script else None
         asked = read_submission(app, account(request), body.kind, body.fields, body.settings, script)
+        asked = with_page_values(app, account(request), asked, body.extensions)
         submitted = submit(app, replace(asked, save=body.save), account(request))
         return JobStarted(job=submitted.job, notes=list(submitted.notes))
 

@@ -6,7 +6,7 @@ A call belongs to the account that opened the page, and names only files of that
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlencode
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modules.api.page_sessions import PageSession, PageSessions, without_addresses
 from modules.api.routing import check_size, inner_path, strict_json
+from modules.app.page_sessions import PageSession, PageSessions, without_addresses
 from modules.base.accounts import Role
 from modules.base.errors import Invalid, NotFound
 from modules.base.limits import MAX_ID
@@ -48,12 +48,9 @@ class Asked:
 class PageCalls:
     """The application that passes extensions' calls to gradio. Without a function it passes none."""
 
-    def __init__(self, page: ASGIApp, functions: Collection[int], files: Iterable[str] = ()) -> None:
-        """functions: the numbers of extensions' functions
-
-        files: paths that are part of every page, such as pictures that controls begin with
-        """
-        self.page, self.functions, self.sessions = page, frozenset(functions), PageSessions(files)
+    def __init__(self, page: ASGIApp, functions: Collection[int], sessions: PageSessions) -> None:
+        """functions: the numbers of extensions' functions"""
+        self.page, self.functions, self.sessions = page, frozenset(functions), sessions
         self.routes: dict[tuple[str, str], Callable[[Asked], Awaitable[None]]] = {
             ("POST", f"{CALLS_PREFIX}/queue/join"): self.join,
             ("GET", f"{CALLS_PREFIX}/queue/data"): self.follow,

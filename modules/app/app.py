@@ -13,6 +13,7 @@ from modules.app.decoding import DecodingBudget
 from modules.app.folders import ServerFolders
 from modules.app.galleries import Galleries
 from modules.app.jobs import Jobs
+from modules.app.page_sessions import PageSessions
 from modules.app.picture_recorder import PictureRecorder
 from modules.app.queue import QueueControl
 from modules.app.setup_link import SetupLink
@@ -52,6 +53,7 @@ class App:
     streams: Streams = field(default_factory=Streams)
     setup_link: SetupLink = field(default_factory=SetupLink)
     hooks: Hooks = field(default_factory=Hooks)
+    pages: PageSessions = field(default_factory=PageSessions)
     queue: QueueControl = field(init=False)
     galleries: Galleries = field(init=False)
     recorder: PictureRecorder = field(init=False)

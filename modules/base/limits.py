@@ -59,4 +59,5 @@ def bounded_json(value: Any) -> Any:
 
 
 Json = Annotated[Any, AfterValidator(bounded_json)]
+JsonList = Annotated[list[Any], MaxLen(MAX_ITEMS), AfterValidator(bounded_json)]
 JsonObject = Annotated[dict[Name, Any], MaxLen(MAX_ITEMS), AfterValidator(bounded_json)]

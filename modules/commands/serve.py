@@ -28,10 +28,10 @@ from modules.api.compression import Compressed
 from modules.api.extension_routes import start_extension_routes
 from modules.api.gate import Gate
 from modules.api.page_calls import PageCalls
-from modules.api.page_sessions import file_paths
 from modules.api.routing import inner_path
 from modules.api.starting import BROKEN_PAGE, STARTING
 from modules.app.app import App
+from modules.app.page_sessions import file_paths
 from modules.app.setup_link import SetupLink
 from modules.base.bootstrap import say
 from modules.base.border import logged, outcome
@@ -226,7 +226,8 @@ def build_page(app: App) -> tuple[FastAPI, Gate, Blocks]:
         how = page.mount_arguments(assets, app.flags.data_dir if extended else None)
         mounted = gradio.mount_gradio_app(FastAPI(), blocks, path="/", **how)
         functions = {number for number, each in blocks.fns.items() if each.fn is not None}      # all are extensions'
-        calls = PageCalls(mounted, functions, file_paths(blocks.config)) if functions else None
+        app.pages.public = frozenset(file_paths(blocks.config)) if functions else frozenset()
+        calls = PageCalls(mounted, functions, app.pages) if functions else None
         return mounted, Gate(page.document(app, assets, mounted, facts), calls), blocks
 
 

@@ -17,8 +17,9 @@ class ToolButton(FormComponent, gr.Button):
     """A small button with a symbol."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        classes = kwargs.pop("elem_classes", None) or []
-        super().__init__(*args, elem_classes=["tool", *([classes] if isinstance(classes, str) else classes)], **kwargs)
+        given = kwargs.pop("elem_classes", None) or []
+        classes = ["tool", "symbol", *([given] if isinstance(given, str) else given)]
+        super().__init__(*args, elem_classes=classes, **kwargs)
 
 
 class ResizeHandleRow(gr.Row):

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from gradio.components import Component
 
 from modules.base.fields import declared_params, form_defaults
+from modules.ui.placing import Placing
 from modules.ui.widgets import Lists, component
 from modules.ui.words import Words
 
@@ -69,11 +70,12 @@ class Form(Generic[T]):
         self.defaults: dict[str, Any] = {
             name: start.get(name, component.value) for name, component in self.components.items()
         } | held
+        self.placing = Placing()
         self._waiting = dict(self.components)
 
     def place(self, *names: str) -> None:
         for name in names:
-            self._waiting.pop(name).render()
+            self.placing.place(self._waiting.pop(name))
 
     def rest(self) -> None:
         self.place(*list(self._waiting))

@@ -27,11 +27,21 @@ from modules.settings.choices import MODEL_SETTINGS
 from modules.settings.options import Settings
 from modules.ui import extension_head, look, quicksettings
 from modules.ui.document import Document
+from modules.ui.extension_page import (
+    build_extension_settings,
+    build_extension_tabs,
+    declared_options,
+    extension_facts,
+    extension_setting_ids,
+    extension_stores,
+    extension_tabs,
+)
 from modules.ui.form import Form
 from modules.ui.look import Assets
+from modules.ui.placing import ExtendedPlacing
 from modules.ui.store import connect, connect_filling
 from modules.ui.tabs import extras, img2img, merger, png_info, settings, txt2img
-from modules.ui.tabs.scripts import ScriptedForm
+from modules.ui.tabs.scripts import ScriptedForm, extend
 from modules.ui.words import Words
 
 TITLE = "Easel"
@@ -48,6 +58,7 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
     """Return the page and its facts. gradio only renders, and calls no function of ours; nothing is loaded."""
     words, lists = Words(), lists_of(app, app.data_of(LOCAL_OWNER))
     forms, making = Forms.of(app, words), merger.merger_forms(lists, words)
+    tabs, host = extension_tabs(app.extensions), app.extensions
     with PageBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         quick = quicksettings.build(lists, words)
         with gr.Tabs(elem_id="tabs"):
@@ -65,14 +76,18 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
                 merger.build(making, words)
             with gr.Tab(words("Queue"), id="queue", elem_id="tab_queue"):
                 gr.HTML(elem_id="queue_page", padding=False)
+            build_extension_tabs(tabs)
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
                 controls = settings.build(lists, words)
+                controls |= build_extension_settings(host, app.settings.foreign, words)
         stores = {name: {**quick, **form.components} for name, form in forms.by_tab().items()}
+        stores |= extension_stores((forms.txt2img, forms.img2img))
         stores |= {kind: form.components for kind, form in making.items()} | {"settings": controls}
         for name, held in stores.items():
             connect(name, held)
         connect_filling("choices", choice_controls(stores, choice_lists({**forms.by_tab(), **making})))
-    return page, facts(app, forms.by_tab(), making)
+    known = facts(app, forms.by_tab(), making) | extension_facts(host, (forms.txt2img, forms.img2img))
+    return page, known
 
 
 class Forms(NamedTuple):
@@ -85,11 +100,14 @@ class Forms(NamedTuple):
     @classmethod
     def of(cls, app: App, words: Words) -> Forms:
         lists = lists_of(app, app.data_of(LOCAL_OWNER))
-        return cls(
+        forms = cls(
             ScriptedForm(Txt2Img, "txt2img", lists, words),
             ScriptedForm(Img2ImgBatch, "img2img", lists, words, img2img.img2img_fields(words)),
             Form(ExtrasBatch, "extras", lists, words, extras.extras_fields(words)),
         )
+        for form in (forms.txt2img, forms.img2img) if app.extensions.active else ():
+            extend(form, ExtendedPlacing(app.extensions, form.kind))
+        return forms
 
     def by_tab(self) -> dict[str, Form[Any]]:
         return {"txt2img": self.txt2img, "img2img": self.img2img, "extras": self.extras}
@@ -150,6 +168,7 @@ def document(app: App, assets: Assets, mounted: ASGIApp, standing: Mapping[str, 
 
 def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[Any]]) -> dict[str, Any]:
     """Return the facts that the scripts need, the same for every account."""
+    declared = declared_options(app.extensions)
     return {
         "title": TITLE,
         "theme": app.flags.theme,
@@ -159,8 +178,8 @@ def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[An
         "lists": choice_lists({**forms, **making}),
         "scripts": {tab: argument_ids(form) for tab, form in forms.items()},
         "script_arguments": {each.name: [field.name for field in fields(each.arguments)] for each in SCRIPTS},
-        "settings": defaults(Settings),
-        "labels": settings.labels(Words()),
+        "settings": defaults(Settings) | {name: option.default for name, option in declared.items()},
+        "labels": settings.labels(Words()) | {name: option.label or name for name, option in declared.items()},
         "data_fields": {tab: list(field_keys(cls).values()) for tab, cls in REQUESTS.items()},
         "keys": {name: param.infotext for name, param in declared_params(Settings).items() if param.infotext},
         "families": dict(SPOKEN),
@@ -194,12 +213,15 @@ def beginning(app: App, account: Account) -> dict[str, Any]:
     return {
         "account": "" if account.is_local else account.name,
         "administrator": administers,
-        "server_settings": [] if administers else settings.element_ids_of_servers(),
+        "server_settings": [] if administers else [
+            *settings.element_ids_of_servers(), *extension_setting_ids(app.extensions)
+        ],
         "hidden_tabs": [] if makes_models(account, app.settings.current) else ["tab_modelmerger"],
         "sets_for_all": administers and not account.is_local,
         "choice": choice,
         "choices": choices_now(app, mine),
-        "settings": {name: getattr(mine.settings.current, name) for name in settings.labels(Words())},
+        "settings": {name: getattr(mine.settings.current, name) for name in settings.labels(Words())}
+        | {name: app.settings.foreign.get(name) for name in declared_options(app.extensions)},
         "problems": file_problems(app, mine),
         "missing_folder": missing_folder(app, mine),
         **form_start(app, checkpoint_named(app, choice["sd_model_checkpoint"] or "")),

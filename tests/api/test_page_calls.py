@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from modules.api.errors import handle
 from modules.api.page_calls import EventReader, PageCalls
-from modules.api.page_sessions import PageSessions, without_addresses
+from modules.app.page_sessions import PageSessions, without_addresses
 from modules.base.accounts import Account, Role
 from modules.base.errors import Forbidden, NotFound
 
@@ -31,7 +31,7 @@ def app(tmp_path_factory) -> FastAPI:
             file.upload(lambda path: str(Path(path).stat().st_size), file, text)
         page.queue()
         mounted = gr.mount_gradio_app(FastAPI(), page, path="/", ssr_mode=False)
-        yield with_accounts(PageCalls(mounted, {number for number, each in page.fns.items() if each.fn}), mounted)
+        yield with_accounts(PageCalls(mounted, {number for number, each in page.fns.items() if each.fn}, PageSessions()), mounted)
 
 
 def with_accounts(calls: PageCalls, mounted: FastAPI) -> FastAPI:

@@ -33,7 +33,7 @@ def build(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:
             picture_inputs(flags, form, words)
             extras_settings(form)
         generate_column(words)
-        generation.results(TAB)
+        generation.results(TAB, form)
 
 
 def picture_inputs(flags: Flags, form: Form[ExtrasBatch], words: Words) -> None:

@@ -28,20 +28,23 @@ def actions(tab: str, form: Form[Any], words: Words) -> None:
         with gr.Row(elem_id=f"{tab}_generate_box"):
             gr.Button(words("Interrupt"), elem_id=f"{tab}_interrupt")
             gr.Button(words("Skip"), elem_id=f"{tab}_skip")
-            gr.Button(words("Generate"), elem_id=f"{tab}_generate", variant="primary")
-            tool(f"{tab}_generate_menu", "More ways to generate", "down", words)
+            form.placing.place(
+                gr.Button(words("Generate"), elem_id=f"{tab}_generate", variant="primary", render=False)
+            )
+            tool(form, f"{tab}_generate_menu", "More ways to generate", "down", words)
         with gr.Row(elem_id=f"{tab}_tools"):
             tool(
+                form,
                 "paste" if tab == "txt2img" else f"{tab}_paste",
                 "Read generation data from the prompt, or take the last picture's",
                 "paste",
                 words,
             )
-            tool(f"{tab}_clear_prompt", "Clear the prompts", "trash", words)
-            tool(f"{tab}_restore_progress", "Show my newest job", "restore", words)
-            tool(f"{tab}_style_apply", "Write the chosen styles into the prompts", "into", words)
-            tool(f"{tab}_styles_edit_button", "Styles: choose, save, edit", "styles", words)
-            tool(f"{tab}_wildcards", "Wildcards: what the prompt becomes, and their files", "wildcards", words)
+            tool(form, f"{tab}_clear_prompt", "Clear the prompts", "trash", words)
+            tool(form, f"{tab}_restore_progress", "Show my newest job", "restore", words)
+            tool(form, f"{tab}_style_apply", "Write the chosen styles into the prompts", "into", words)
+            tool(form, f"{tab}_styles_edit_button", "Styles: choose, save, edit", "styles", words)
+            tool(form, f"{tab}_wildcards", "Wildcards: what the prompt becomes, and their files", "wildcards", words)
         with gr.Row(elem_id=f"{tab}_styles_row"):
             form.place("styles")
 
@@ -49,6 +52,7 @@ def actions(tab: str, form: Form[Any], words: Words) -> None:
 def sampler_row(tab: str, form: Form[Any]) -> None:
     with gr.Row(elem_id=f"sampler_selection_{tab}"):
         form.place("sampler_name", "scheduler", "steps")
+    form.placing.section("sampler")
 
 
 def size_and_batch(tab: str, form: Form[Any], words: Words) -> None:
@@ -57,40 +61,46 @@ def size_and_batch(tab: str, form: Form[Any], words: Words) -> None:
             form.place("width", "height")
             form.place(*(name for name in ("scale_by",) if name in form.components))
         with gr.Column(elem_id=f"{tab}_dimensions_row", elem_classes="dimension-tools", min_width=0, scale=0):
-            tool(f"{tab}_res_switch_btn", "Swap width and height", "swap", words)
+            tool(form, f"{tab}_res_switch_btn", "Swap width and height", "swap", words)
             if tab == "img2img":
-                tool(f"{tab}_detect_image_size_btn", "Take the picture's size", "ruler", words)
+                tool(form, f"{tab}_detect_image_size_btn", "Take the picture's size", "ruler", words)
         with gr.Column(elem_id=f"{tab}_column_batch"):
             form.place("n_iter", "batch_size")
+    form.placing.section("dimensions")
 
 
 def seed(tab: str, form: Form[Any], words: Words) -> None:
     with gr.Row(elem_id=f"{tab}_seed_row"):
         form.place("seed")
-        tool(f"{tab}_random_seed", "A new seed each time", "dice", words)
-        tool(f"{tab}_reuse_seed", "Use the shown picture's seed again", "recycle", words)
+        tool(form, f"{tab}_random_seed", "A new seed each time", "dice", words)
+        tool(form, f"{tab}_reuse_seed", "Use the shown picture's seed again", "recycle", words)
     with gr.Accordion(words("Extra"), open=False, elem_id=f"{tab}_seed_extras"):
         with gr.Row():
             form.place("subseed")
-            tool(f"{tab}_random_subseed", "A new variation seed each time", "dice", words)
-            tool(f"{tab}_reuse_subseed", "Use the shown picture's variation seed again", "recycle", words)
+            tool(form, f"{tab}_random_subseed", "A new variation seed each time", "dice", words)
+            tool(form, f"{tab}_reuse_subseed", "Use the shown picture's variation seed again", "recycle", words)
         form.place("subseed_strength")
         with gr.Row():
             form.place("seed_resize_from_w", "seed_resize_from_h")
+    form.placing.section("seed")
 
 
 def refiner(tab: str, form: Form[Any], words: Words) -> None:
     with gr.Accordion(words("Refiner"), open=False, elem_id=f"{tab}_enable"), gr.Row(elem_classes="refiner-row"):
         form.place("refiner_checkpoint", "refiner_switch_at")
+    form.placing.section("accordions")
 
 
-def results(tab: str) -> None:
+def results(tab: str, form: Form[Any]) -> None:
     with gr.Column(elem_id=f"{tab}_results"):
         with gr.Column(elem_id=f"{tab}_gallery_container"):
             gr.HTML(elem_id=f"{tab}_gallery", padding=False)
         gr.HTML(elem_id=f"html_info_{tab}", padding=False)
+        if form.placing.extended:
+            anchor = gr.Button("i", elem_id=f"{tab}_generation_info_button", visible="hidden", render=False)
+            form.placing.place(anchor)
 
 
-def tool(elem_id: str, name: str, icon: str, words: Words) -> gr.Button:
-    """Return a small button with an icon; its text is its tooltip, and what a screen reader says."""
-    return gr.Button(words(name), elem_id=elem_id, elem_classes=f"tool {icon}")
+def tool(form: Form[Any], elem_id: str, name: str, icon: str, words: Words) -> None:
+    """Place a small button with an icon; its text is its tooltip, and what a screen reader says."""
+    form.placing.place(gr.Button(words(name), elem_id=elem_id, elem_classes=f"tool {icon}", render=False))

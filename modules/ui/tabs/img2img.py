@@ -70,7 +70,7 @@ def build(models: Library, flags: Flags, form: ScriptedForm[Img2ImgBatch], words
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
                 img2img_settings(flags, form, words)
             cards.build(TAB, models, words)
-        generation.results(TAB)
+        generation.results(TAB, form)
 
 
 def img2img_settings(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Words) -> None:
@@ -83,6 +83,7 @@ def img2img_settings(flags: Flags, form: ScriptedForm[Img2ImgBatch], words: Word
         form.place("resize_by")
         generation.size_and_batch(TAB, form, words)
         form.place("cfg_scale", "image_cfg_scale", "denoising_strength")
+        form.placing.section("cfg")
         generation.seed(TAB, form, words)
         form.rest()
         scripts.build(form, words)

@@ -14,6 +14,7 @@ import gradio as gr
 
 from modules.params.scripts import SCRIPTS, GenerationKind, Request, Script
 from modules.ui.form import NO_OWN_FIELDS, Form, TabFields
+from modules.ui.placing import Placing
 from modules.ui.widgets import Lists
 from modules.ui.words import Words
 
@@ -44,6 +45,13 @@ def id_of(script: Script, kind: GenerationKind) -> str:
     return f"script_{kind}_{title}" if len(script.kinds) > 1 else f"script_{title}"
 
 
+def extend(form: ScriptedForm[Any], placing: Placing) -> None:
+    """Let a form have extensions' scripts among those to choose from, and announce its components."""
+    form.placing = placing
+    titles = [script.title for script in placing.selectable() if script.title not in form.scripts]
+    form.components["script_name"].choices += [(title, title) for title in titles]
+
+
 def script_dropdown(names: Mapping[str, Any], kind: GenerationKind, words: Words) -> gr.Dropdown:
     choices = [(words("None"), ""), *((words(name), name) for name in names)]
     return gr.Dropdown(
@@ -59,7 +67,8 @@ def script_dropdown(names: Mapping[str, Any], kind: GenerationKind, words: Words
 
 def build(form: ScriptedForm[Any], words: Words) -> None:
     with gr.Column(elem_id=f"{form.kind}_script_container", elem_classes="scripts"):
-        form.components["script_name"].render()
+        form.placing.always_on()
+        form.placing.place(form.components["script_name"])
         for name, arguments in form.scripts.items():
             with gr.Column(elem_classes="script"):
                 gr.HTML(
@@ -68,6 +77,10 @@ def build(form: ScriptedForm[Any], words: Words) -> None:
                 arguments.rest()
                 if text := arguments.components.get("text"):
                     gr.Button(words("Load a text file"), elem_id=f"{text.elem_id}_file", elem_classes="load-text")
+        for script in form.placing.selectable():
+            with gr.Column(elem_classes="script"):
+                gr.HTML(f'<p class="hint" data-script="{escape(script.title)}"></p>', padding=False)
+                form.placing.draw(script)
 
 
 HELP = "What is done instead of drawing the request once."

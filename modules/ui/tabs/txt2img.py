@@ -23,7 +23,7 @@ def build(models: Library, form: ScriptedForm[Txt2Img], words: Words) -> None:
             with gr.Tab(words("Generation"), id=f"{TAB}_generation"):
                 txt2img_settings(form, words)
             cards.build(TAB, models, words)
-        generation.results(TAB)
+        generation.results(TAB, form)
 
 
 def txt2img_settings(form: ScriptedForm[Txt2Img], words: Words) -> None:
@@ -34,6 +34,7 @@ def txt2img_settings(form: ScriptedForm[Txt2Img], words: Words) -> None:
         generation.refiner(TAB, form, words)
         generation.size_and_batch(TAB, form, words)
         form.place("cfg_scale")
+        form.placing.section("cfg")
         generation.seed(TAB, form, words)
         form.rest()
         scripts.build(form, words)

@@ -22,6 +22,16 @@ const fitting = (name, value) => (/^(sub)?seed$/.test(name) && value !== null ? 
 /** What a form is made of that makes pictures: ids and names as in the page's facts, values as it begins. */
 export const formOf = (tab) => ({ ids: facts.forms[tab].ids, ...window.easel.begun[tab] });
 
+/**
+ * What the controls of extensions' scripts hold, by title, once somebody has changed one; until then they are as their
+ * extensions made them, which the server knows.
+ */
+function extensionValues(tab) {
+  const held = window.easel.store(`${tab}_extensions`).values;
+  const scripts = held ? facts.extensions[tab] : [];
+  return Object.fromEntries(scripts.map(({ title, controls }) => [title, controls.map((name) => held[name] ?? null)]));
+}
+
 export class Form {
   /** ids: element ids of the controls by name; values: of these, and of fields without a control, which the scripts
    * fill
@@ -116,11 +126,13 @@ export class Form {
     const { script_name: script, override_settings: settings, ...values } = this.values;
     const scripts = facts.scripts[this.tab],
       apart = new Set([...facts.quick, ...Object.values(scripts).flatMap((each) => Object.values(each))]);
+    const fields = Object.fromEntries(Object.entries(values).filter(([name]) => !apart.has(name)));
     return {
       kind: this.tab,
-      fields: Object.fromEntries(Object.entries(values).filter(([name]) => !apart.has(name))),
+      fields: script && !scripts[script] ? { ...fields, script_name: script } : fields,      // an extension's
       settings: { ...Object.fromEntries(facts.quick.map((name) => [name, values[name]])), ...settings },
-      script: script
+      extensions: extensionValues(this.tab),
+      script: scripts[script]
         ? {
             name: script,
             arguments: Object.fromEntries(Object.entries(scripts[script]).map(([name, id]) => [name, values[id]])),

@@ -28,8 +28,7 @@ class PageSessions:
     """All sessions, the most recently used last."""
 
     def __init__(self, public: Iterable[str] = ()) -> None:
-        """public: paths that are part of every page"""
-        self.public = frozenset(public)
+        self.public = frozenset(public)      # paths that are part of every page
         self._sessions: OrderedDict[str, PageSession] = OrderedDict()
         self._uploads: OrderedDict[str, str] = OrderedDict()       # path → account
 
@@ -68,6 +67,13 @@ class PageSessions:
         """Return whether a file is part of every page, or of one of the account's."""
         mine = (session for session in self._sessions.values() if session.account == account)
         return path in self.public or self._uploads.get(path) == account or any(path in each.files for each in mine)
+
+
+    def check_own(self, account: str, value: Any) -> None:
+        """Check the files that a value names: each is of every page, or of one of the account's. Raises Forbidden."""
+        for path in file_paths(value):
+            if not self.may_read(path, account):
+                raise Forbidden("That file is not of this page.", "Choose it again.")
 
 
 def remember(table: OrderedDict[str, Any], key: str, value: Any) -> None:

@@ -1,0 +1,127 @@
+"""Extensions' own places in the page: their tabs, their sections of the settings, and what the page's scripts know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.plugins.host import Host
+from modules.ui.tabs.scripts import ScriptedForm
+from modules.ui.words import Words
+
+
+@dataclass(frozen=True)
+class ExtensionTab:
+    """A tab of an extension: a page of its own, rendered into ours."""
+
+    page: gr.Blocks
+    title: str
+    name: str       # of its element, after "tab_"
+
+
+def extension_tabs(host: Host) -> list[ExtensionTab]:
+    """Have all tabs of extensions made. Called outside of any page: each tab is drawn in one of its own."""
+    found: list[ExtensionTab] = []
+    for listener in host.listeners("ui_tabs"):
+        made = host.told_call(listener.extension, "ui_tabs", listener.function) or ()
+        found += [ExtensionTab(page, str(title), str(name)) for page, title, name in made]
+    return found
+
+
+def build_extension_tabs(tabs: Sequence[ExtensionTab]) -> None:
+    """Render the tabs inside the page's open tabs."""
+    for tab in tabs:
+        with gr.Tab(tab.title, id=tab.name, elem_id=f"tab_{tab.name}", elem_classes="extension-tab"):
+            tab.page.render()
+            if sheet := getattr(tab.page, "css", None):
+                gr.HTML(f"<style>{sheet}</style>", padding=False)
+
+
+def build_extension_settings(host: Host, current: Mapping[str, Any], words: Words) -> dict[str, Component]:
+    """Build a section of the settings for each that extensions have declared; return the controls by setting."""
+    controls: dict[str, Component] = {}
+    for (section, title), options in by_section(host.options).items():
+        with gr.Column(elem_id=f"settings_{section}", elem_classes="settings-section"):
+            gr.HTML(f"<h2>{escape(words(str(title)))}</h2>", padding=False)
+            for name, option in options.items():
+                if option.do_not_save:
+                    gr.HTML(str(option.default or ""), elem_classes="setting-text", padding=False)
+                elif control := option_control(name, option, current.get(name, option.default), words):
+                    controls[name] = control
+    return controls
+
+
+def by_section(options: Mapping[str, Any]) -> dict[tuple[Any, Any], dict[str, Any]]:
+    """Return section (id, title) → its settings by name, in the order in which they were declared."""
+    found: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for name, option in options.items():
+        section, title = (*(option.section or ()), None, None)[:2]
+        found.setdefault((section or "extensions", title or section or "Extensions"), {})[name] = option
+    return found
+
+
+def option_control(name: str, option: Any, value: Any, words: Words) -> Component | None:
+    """Return the control of an extension's setting; None for one that the page cannot show."""
+    given = option.component_args() if callable(option.component_args) else option.component_args
+    kind = option.component or plain_control(option.default)
+    how = {"label": words(option.label), "value": value, **(given or {})}
+    if not kind or how.get("visible") is False:
+        return None
+    if notes := f"{option.comment_before} {option.comment_after}".strip():
+        how.setdefault("info", text_of_markup(notes))
+    try:
+        return kind(**how, elem_id=f"setting_{name}", elem_classes="setting", interactive=True)
+    except TypeError:       # a control without an `info`
+        how.pop("info", None)
+        return kind(**how, elem_id=f"setting_{name}", elem_classes="setting")
+
+
+def plain_control(default: Any) -> type[Component] | None:
+    """Return the control of a setting that names none, by the kind of its default."""
+    kinds = ((bool, gr.Checkbox), (int | float, gr.Number), (str, gr.Textbox))
+    return next((kind for of, kind in kinds if isinstance(default, of)), None)
+
+
+def text_of_markup(markup: str) -> str:
+    """Return the text of a little HTML."""
+    parts = [part.partition(">")[2] if number else part for number, part in enumerate(markup.split("<"))]
+    return " ".join("".join(parts).split())
+
+
+def extension_stores(forms: Sequence[ScriptedForm[Any]]) -> dict[str, dict[str, Component]]:
+    """Return the controls of extensions' scripts by the names of their stores."""
+    found = {f"{form.kind}_extensions": form.placing.controls() for form in forms}
+    return {name: controls for name, controls in found.items() if controls}
+
+
+def extension_facts(host: Host, forms: Sequence[ScriptedForm[Any]]) -> dict[str, Any]:
+    """Return what the page's scripts know of extensions; nothing without any, so that the page is as ever."""
+    if not host.active:
+        return {}
+    return {"extensions": {form.kind: form.placing.facts() for form in forms}}
+
+
+def declared_options(host: Host) -> dict[str, Any]:
+    """Return the settings that extensions have declared, by name: A1111's OptionInfo."""
+    shown = ((name, option) for name, option in host.options.items() if not option.do_not_save)
+    return {name: option for name, option in shown if is_json(option.default)}
+
+
+def extension_setting_ids(host: Host) -> list[str]:
+    """Return the element ids of extensions' settings, which are the server's: controls, and whole sections."""
+    sections = [f"settings_{section}" for section, _ in by_section(host.options)]
+    return sections + [f"setting_{name}" for name in host.options]
+
+
+def is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
