@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,10 @@ from modules.base.border import outcome
 from modules.base.errors import WebUIError, error_data
 from modules.engine import messages as events
 from modules.engine.messages import Emit, JobSpec
+from modules.imaging.inputs import load_input
 from modules.params.batch import Batch
 from modules.plugins.host import Host
+from modules.plugins.page_values import with_pictures
 from modules.requests.extension_scripts import ALWAYS_ON, EXTENSION_SCRIPT
 from modules.requests.recorded import known_fields
 from modules.sampling.consulted import STEP_MOMENTS
@@ -165,6 +168,7 @@ class Conductor:
         scripts = self.host.scripts(spec.kind)
         given = {title.lower(): values for title, values in (spec.params.get(ALWAYS_ON) or {}).items()}
         chosen = spec.params.get(EXTENSION_SCRIPT) or {}
+        read = partial(load_input, self.runner.config.inputs / spec.folder)
         found: list[Any] = [0]
         for each in scripts:
             own = given.get(each.title.lower()) if each.always_on else None
@@ -172,7 +176,7 @@ class Conductor:
                 own = chosen.get("args", ())
                 found[0] = 1 + [each.title for each in scripts if not each.always_on].index(each.title)
             values = list(each.defaults)
-            for place, value in enumerate(own or ()):
+            for place, value in enumerate(with_pictures(list(own or ()), read)):
                 if place < len(values):
                     values[place] = value
                 elif not each.always_on:
