@@ -24,6 +24,7 @@ from modules.engine.wire import FaultDone, Submit
 from modules.library.catalog import ModelFile
 from modules.library.library import Library
 from modules.plugins.host import Host
+from modules.prompts.styles import StyleFiles
 from modules.settings.file import SettingsFile
 from modules.settings.flags import Flags
 from modules.worker.child import InHandNotes, die_with_parent, killed_first, obey, private_pipes
@@ -61,7 +62,9 @@ class HostedWorker:
         """Return the extensions of this process: the server's own draw its page, these take part in pictures."""
         host = Host(flags.paths.extensions)
         settings, tokenizer = SettingsFile(flags.paths.settings_file), cached_tokenizer(flags.paths.configs / "clip")
-        host.load(SimpleNamespace(flags=flags, settings=settings, models=self.library, tokenizer=tokenizer))
+        mine = SimpleNamespace(styles=StyleFiles(flags.paths.styles_files))
+        told = {"settings": settings, "models": self.library, "tokenizer": tokenizer, "data_of": lambda owner: mine}
+        host.load(SimpleNamespace(flags=flags, **told))
         return host
 
     def tell_fault(self, job: str) -> None:
