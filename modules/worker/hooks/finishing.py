@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.imaging import masks
 from modules.imaging.colour import corrected
@@ -167,19 +168,23 @@ class Finisher:
 
 
 def param_value(p: Any, value: Any, index: int) -> Any:
-    """Return one value of extra_generation_params; None if it is left out."""
-    try:
-        if isinstance(value, list):
-            return value[index]
-        if callable(value):
-            known: Mapping[str, Any] = {
-                "p": p, "all_prompts": p.prompts, "all_seeds": p.seeds, "all_subseeds": p.subseeds, "comments": None,
-                "iteration": p.iteration, "position_in_batch": index, "use_main_prompt": False, "index": index,
-                "all_negative_prompts": p.negative_prompts, "prompt_text": p.prompts[index],
-                "negative_prompt": p.negative_prompts[index],
-            }
-            return value(**known)
-    except Exception as error:       # noqa: BLE001  an extension's function: its value is left out, as in A1111
-        log.warning("A value for generation data could not be told: %s", error)
+    """Return one value of extra_generation_params; None if it is left out, or cannot be told, as in A1111."""
+    found = outcome(value_told, p, value, index)
+    if isinstance(found, Exception):
+        log.warning("A value for generation data could not be told: %s", found)
         return None
-    return value
+    return found
+
+
+def value_told(p: Any, value: Any, index: int) -> Any:
+    if isinstance(value, list):
+        return value[index]
+    if not callable(value):
+        return value
+    known: Mapping[str, Any] = {
+        "p": p, "all_prompts": p.prompts, "all_seeds": p.seeds, "all_subseeds": p.subseeds, "comments": None,
+        "iteration": p.iteration, "position_in_batch": index, "use_main_prompt": False, "index": index,
+        "all_negative_prompts": p.negative_prompts, "prompt_text": p.prompts[index],
+        "negative_prompt": p.negative_prompts[index],
+    }
+    return value(**known)
