@@ -135,6 +135,7 @@ class Host:
 
     def _register(self) -> None:
         """Call what registers settings, then make the scripts of both tabs and draw their controls unseen."""
+        called = [each for moment in ("before_ui", "ui_settings") for each in self.listeners(moment)]
         for moment in ("before_ui", "ui_settings"):
             for listener in self.listeners(moment):
                 self.told_call(listener.extension, moment, listener.function)
@@ -145,6 +146,10 @@ class Host:
                     how = each, extension.name, path, tab, a1111.AlwaysVisible
                     loaded = self.told_call(extension.name, "script", instances, *how)
                     self._scripts[tab].extend(loaded or ())
+        for listener in self.listeners("ui_settings"):
+            if listener not in called:      # a script has registered it while it was made
+                called.append(listener)
+                self.told_call(listener.extension, "ui_settings", listener.function)
         for tab in TABS:
             self._number(tab)
 
