@@ -20,6 +20,7 @@ from modules.api import (
     data_edits,
     data_files,
     errors,
+    extensions,
     extra_networks,
     extras,
     generate,
@@ -60,6 +61,7 @@ from modules.settings.options import Settings
 STATIC = Path(__file__).parent / "static"
 FACES = (
     generate,
+    extensions,
     extras,
     options,
     models,

@@ -177,6 +177,7 @@ async def running(app: App, api: FastAPI, page: RootPage, address: str) -> Async
     await life
     if app.jobs.worker:
         await asyncio.to_thread(app.jobs.stop_worker)
+    await asyncio.to_thread(app.extensions.unload)
 
 
 def told_if_failed(life: asyncio.Task[None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import logging
 import time
@@ -18,8 +19,10 @@ from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.plugins.callbacks import Callbacks, ExtensionListener
 from modules.plugins.importing import SURFACE, Importing
+from modules.plugins.installing import use_site_folder
 from modules.plugins.manifest import Extension, find_extensions, loading_order
 from modules.plugins.scripts import TABS, LoadedScript, instances, script_classes
+from modules.plugins.switches import LoadingMarker, switched_off
 
 log = logging.getLogger(__name__)
 IN_USE, SWITCHED_OFF, UNUSABLE = "loaded", "off", "failed"       # states of an extension
@@ -51,8 +54,10 @@ class CallFailed(WebUIError):
 class Host:
     """All extensions of a process. Without a folder of an extension it imports nothing and has nothing to call."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, process: str = "server") -> None:
+        """root: the folder of extensions; process: "server" or "worker", whichever it is"""
+        self.root, self.process = root, process
+        self.marker: LoadingMarker | None = None
         self.program: Any = None            # the App; in a worker's process what it has of one
         self.extensions: list[ExtensionState] = []
         self.callbacks = Callbacks()
@@ -84,10 +89,13 @@ class Host:
     def load(self, program: Any) -> None:
         """Import all active extensions, and make their scripts for each tab; an error is that extension's alone."""
         try:
-            if not self.extensions:
-                self.find()
+            if not self.extensions and self.root.is_dir():
+                self.marker = LoadingMarker(program.flags.paths.cache, self.process)
+                self.marker.learn()
+                self.find(switched_off(program.flags, program.settings.foreign, self.marker))
             if self.active:
                 self._bind(program)
+                self._take_flags()
                 self._import_scripts()
                 self._register()
         finally:
@@ -110,8 +118,26 @@ class Host:
 
     def _bind(self, program: Any) -> None:
         self.program = program
+        use_site_folder(program.flags.paths.data_dir)
         surface("binding").bind(self)
         self.importing.install()
+
+    def _take_flags(self) -> None:
+        """Let each preload.py declare its flags, and read those of the command line that Easel does not know."""
+        paths = [(each.name, path) for each in self.active if (path := each.extension.optional("preload.py"))]
+        if not paths:
+            return
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+        for name, path in paths:
+            self.told_call(name, "preload", self.importing.preload, path, parser)
+        found = outcome(parser.parse_known_args, list(self.program.flags.extension_flags))
+        if isinstance(found, BaseException):
+            log.error("The flags of extensions are not used: %s", found)
+            found = parser.parse_args([]), []
+        known, rest = found
+        self.flags.update(vars(known))
+        if rest:
+            log.warning("No extension knows the flag %s", rest[0].partition("=")[0])
 
     def _import_scripts(self) -> None:
         order = loading_order(state.extension for state in self.active)
@@ -119,10 +145,14 @@ class Host:
             self.fail(path.parents[1].name, why)
         for file in order.files:
             name = file.extension.name
+            if self.marker:
+                self.marker.begin(name)
             try:
                 self.modules[file.path] = file.extension, self.call(name, "load", self.importing.load, file.path)
             except CallFailed as error:
                 self._note_unloadable(name, f"{file.path.name} could not be loaded: {cause(error)}")
+        if self.marker:
+            self.marker.end()
         for state in self.active:
             state.failures = 0
             if state.why and not any(extension is state.extension for extension, _ in self.modules.values()):

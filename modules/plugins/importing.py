@@ -102,9 +102,16 @@ class Importing:
             spec.loader = ExtensionLoader(spec.name, spec.origin)
         return spec
 
-    def load(self, path: Path) -> ModuleType:
-        """Import an extension's file as a script, under a name that no other file has; raises what it raises."""
-        folder = path.parents[1]
+    def preload(self, path: Path, parser: Any) -> None:
+        """Import an extension's preload.py, and let it declare its flags."""
+        run_preload(self.load(path, path.parent), parser)
+
+    def load(self, path: Path, folder: Path | None = None) -> ModuleType:
+        """Import an extension's file as a script, under a name that no other file has; raises what it raises.
+
+        folder: the extension's, if the file is not in one of its folders
+        """
+        folder = folder or path.parents[1]
         name = f"{HOME}.{folder.name}.{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path, loader=ExtensionLoader(name, str(path)))
         assert spec and spec.loader
@@ -117,6 +124,12 @@ class Importing:
         if path.parent.name == "scripts":               # where other scripts look for it
             sys.modules[f"scripts.{path.stem}"] = module
         return module
+
+
+def run_preload(module: ModuleType, parser: Any) -> None:
+    """Let an extension's preload.py declare flags, if it wants to."""
+    if declare := getattr(module, "preload", None):
+        declare(parser)
 
 
 def shared_package(name: str) -> ModuleType:

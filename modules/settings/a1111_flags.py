@@ -28,11 +28,11 @@ IGNORED_FLAGS = {
         --medvram --medvram-sdxl --lowvram --lowram --upcast-sampling --use-ipex --disable-nan-check --unload-gfpgan
         --config=V --vae-path=V --gfpgan-model=V --no-progressbar-hiding --max-batch-count=V
         --textual-inversion-templates-dir=V --localizations-dir=V --allow-code --share
-        --ngrok=V --ngrok-region=V --ngrok-options=V --enable-insecure-extension-access
+        --ngrok=V --ngrok-region=V --ngrok-options=V
         --clip-models-path=V --ldsr-models-path=V --ui-config-file=V --gradio-debug --gradio-allowed-path=V
         --use-textbox-seed --disable-console-progressbars --enable-console-prompts
         --api-log --ui-debug-mode --administrator --no-hashing
-        --add-stop-route --api-server-stop --disable-all-extensions --disable-extra-extensions
+        --add-stop-route --api-server-stop
         --skip-load-model-at-start --filenames-max-length=V --no-prompt-history""",
 }
 REFUSED = {

@@ -82,6 +82,11 @@ class SettingsFile:
             self._write(own, foreign)
             return settings
 
+    def keep(self, name: str, value: Any) -> None:
+        """Set one of A1111's settings that no request may change, such as which extensions are switched off."""
+        with self._lock:
+            self._write(self._own, {**self._foreign, name: value})
+
     def forget(self, names: Collection[str]) -> None:
         """Reset those settings to the base's."""
         with self._lock:

@@ -127,6 +127,11 @@ def host_list(text: str) -> tuple[str, ...]:
     return tuple(name.lower() for name in between_commas(text))
 
 
+def name_list(text: str) -> tuple[str, ...]:
+    """Parse names separated by commas."""
+    return tuple(between_commas(text))
+
+
 def normal_origin(text: str) -> str:
     """Return `scheme://host:port` as browsers send it: lower case, without a default port; "" for anything else."""
     try:

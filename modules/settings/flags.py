@@ -11,7 +11,7 @@ import difflib
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,6 +28,7 @@ from modules.settings.flag_types import (
     existing_file,
     existing_folder,
     host_list,
+    name_list,
     network_list,
     origin_list,
     parse_accounts,
@@ -244,6 +245,17 @@ class Flags:
     use_cpu: tuple[str, ...] = flag(DEVICE_GROUP, "do these tasks on the CPU: all, sd, …", (),
                                     nargs="+", type=str.lower, choices=DEVICE_TASKS, metavar="TASK")
 
+    disable_all_extensions: bool = flag(START_GROUP, "load no extension, for this start", False)
+    disable_extra_extensions: bool = flag(START_GROUP, "the same: Easel has no extensions of its own", False)
+    disable_extensions: tuple[str, ...] = flag(
+        START_GROUP, "load these extensions not, for this start: names of folders, separated by commas", (),
+        type=name_list, metavar="NAME,…",
+    )
+    enable_insecure_extension_access: bool = flag(
+        NETWORK_GROUP, "let the administrator install and switch extensions beyond this computer too", False
+    )
+
+    extension_flags: tuple[str, ...] = field(default=(), repr=False)     # unknown ones, which an extension may know
     notes: tuple[str, ...] = field(default=(), repr=False)      # one line for each flag without effect
 
     @property
@@ -382,6 +394,8 @@ def parse_flags(argv: Sequence[str], environ: Mapping[str, str] = os.environ) ->
     Raises Invalid for a bad value or an unknown flag; `--help` prints and raises SystemExit(0).
     """
     flags, rest = read_flags(build_parser(help_flag=True), argv, environ)
+    if rest and rest[0].startswith("--") and any(flags.paths.extensions.glob("*/preload.py")):
+        return replace(flags, extension_flags=tuple(rest))
     if rest:
         raise unknown_argument(rest)
     return flags
@@ -395,7 +409,7 @@ def parse_known(argv: Sequence[str], environ: Mapping[str, str] = os.environ) ->
 def read_flags(parser: Parser, argv: Sequence[str], environ: Mapping[str, str]) -> tuple[Flags, list[str]]:
     found, rest = parser.parse_known_args([*from_environment(environ), *argv])
     values = vars(found)
-    values |= {name: tuple(values[name]) for name in ("use_cpu", "batch_dir")}
+    values |= {"extension_flags": ()} | {name: tuple(values[name]) for name in ("use_cpu", "batch_dir")}
     flags = Flags(**{f.name: values[f.name] for f in fields(Flags)})
     if "*" in flags.cors_allow_origins and not flags.accounts:
         raise Invalid(

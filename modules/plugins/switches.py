@@ -1,0 +1,79 @@
+"""Which extensions are loaded: switched off by flags or settings, or left out since Easel ended while loading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from modules.base.files import write_atomically
+from modules.plugins.manifest import Extension
+from modules.settings.flags import Flags
+
+LARGEST_NOTE = 64 * 2**10       # bytes of the files here
+
+
+class LoadingMarker:
+    """The name of the extension that is being loaded, in a file: one that is left over tells which ended Easel."""
+
+    def __init__(self, cache: Path, process: str) -> None:
+        """process: "server" or "worker", each of which loads them"""
+        self.path = cache / f"extension-loading-{process}"
+        self.crashed_path = cache / "extensions-that-ended-easel"
+
+    def learn(self) -> None:
+        """Note the extension of the last start's marker among those that are left out; called before loading."""
+        name = read_note(self.path)
+        if name and name not in self.crashed():
+            self._write(self.crashed_path, "\n".join([*self.crashed(), name]))
+        self.path.unlink(missing_ok=True)
+
+    def begin(self, name: str) -> None:
+        self._write(self.path, name)
+
+    def end(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def crashed(self) -> list[str]:
+        """Return the names of the extensions that are left out."""
+        return read_note(self.crashed_path).split("\n") if self.crashed_path.is_file() else []
+
+    def forgive(self, name: str) -> None:
+        """Let an extension be loaded again."""
+        self._write(self.crashed_path, "\n".join(each for each in self.crashed() if each != name))
+
+    def _write(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+
+
+def read_note(path: Path) -> str:
+    """Return a small file's text; "" if there is none."""
+    with suppress(OSError):
+        if path.stat().st_size <= LARGEST_NOTE:
+            return path.read_text("utf-8", errors="replace")
+    return ""
+
+
+def switched_off(flags: Flags, foreign: Mapping[str, Any], marker: LoadingMarker) -> Callable[[Extension], str]:
+    """Return a function that says why an extension is not to be loaded; "" if it is.
+
+    foreign: A1111's settings `disabled_extensions` and `disable_all_extensions`
+    """
+    crashed = marker.crashed()
+
+    def why(extension: Extension) -> str:
+        if flags.disable_all_extensions or flags.disable_extra_extensions:
+            return "Easel was started without extensions."
+        if extension.name in flags.disable_extensions:
+            return "Easel was started without it."
+        if foreign.get("disable_all_extensions", "none") != "none":
+            return "The settings switch all extensions off."
+        if extension.name in foreign.get("disabled_extensions", ()):
+            return "It is switched off."
+        if extension.name in crashed:
+            return "Easel ended while it was being loaded; switch it on to try again."
+        return ""
+
+    return why

@@ -1,0 +1,105 @@
+"""Extensions over the API: listed, switched, and not changed from elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from modules.base.errors import Invalid
+from modules.commands.assemble import assemble
+from modules.commands.serve import application
+from modules.plugins.git_install import checked_address, folder_name
+from modules.plugins.host import SWITCHED_OFF
+from modules.plugins.switches import LoadingMarker, switched_off
+from modules.settings.flags import Flags
+
+OURS = Path(__file__).parents[1] / "plugins" / "extensions"
+COMMIT = "0123456789" * 4
+
+
+@pytest.fixture
+def app(tmp_path):
+    """Easel with one extension, found and not loaded, as git has left it."""
+    folder = tmp_path / "extensions" / "tier-a"
+    shutil.copytree(OURS / "tier-a", folder)
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (folder / ".git" / "packed-refs").write_text(f"# pack-refs\n{COMMIT} refs/heads/main\n")
+    (folder / ".git" / "config").write_text('[remote "origin"]\n\turl = https://me:word@example.org/some/tier-a\n')
+    found = assemble(Flags(data_dir=tmp_path))
+    found.extensions.find()
+    return found
+
+
+def client_of(app):
+    return TestClient(application(app, ""), base_url="http://localhost")      # without its lifespan: nothing is loaded
+
+
+def test_extensions_are_listed_as_in_a1111_and_with_their_state(app):
+    client = client_of(app)
+    listed = client.get("/sdapi/v1/extensions").json()[0]
+    assert listed.pop("commit_date")
+    assert listed == {
+        "name": "tier-a", "remote": "https://example.org/some/tier-a", "branch": "main", "commit_hash": COMMIT,
+        "version": COMMIT[:8], "enabled": True,
+    }
+    details = client.get("/easel/v1/extensions").json()[0]
+    assert (details["state"], details["why"], details["licence"]) == ("loaded", "", "")
+
+
+def test_one_that_is_switched_off_is_off_at_the_next_start(app):
+    client = client_of(app)
+    assert client.post("/easel/v1/extensions/tier-a", json={"enabled": False}).json()["restart"] is True
+    next_one = assemble(app.flags)
+    next_one.extensions.load(next_one)
+    assert [(each.state, each.why) for each in next_one.extensions.extensions] == [(SWITCHED_OFF, "It is switched off.")]
+    client.post("/easel/v1/extensions/tier-a", json={"enabled": True})
+    assert app.settings.foreign["disabled_extensions"] == []
+    refused = client.post("/easel/v1/extensions/tier-b", json={"enabled": True})
+    assert refused.status_code == 404 and "tier-a" in refused.json()["hint"]
+
+
+def test_beyond_this_computer_they_are_changed_only_with_a_flag(app):
+    app.flags = replace(app.flags, server_name="192.0.2.1", allowed_hosts=("localhost",))
+    refused = client_of(app).post("/easel/v1/extensions/tier-a", json={"enabled": False})
+    assert refused.status_code in (401, 403)
+    assert app.settings.foreign["disabled_extensions"] == []
+
+
+def test_one_that_ended_easel_while_loading_is_left_out_until_it_is_switched_on(tmp_path, app):
+    marker = LoadingMarker(app.flags.paths.cache, "server")
+    marker.begin("tier-a")      # and Easel ends here
+    extension = app.extensions.extensions[0].extension
+    after = LoadingMarker(app.flags.paths.cache, "server")
+    after.learn()
+    assert "ended while it was being loaded" in switched_off(app.flags, {}, after)(extension)
+    client_of(app).post("/easel/v1/extensions/tier-a", json={"enabled": True})
+    assert switched_off(app.flags, {}, after)(extension) == ""
+
+
+@pytest.mark.parametrize("flag", [{"disable_all_extensions": True}, {"disable_extensions": ("tier-a",)}])
+def test_flags_leave_extensions_out(app, flag):
+    flags = replace(app.flags, **flag)
+    extension = app.extensions.extensions[0].extension
+    assert "without" in switched_off(flags, {}, LoadingMarker(flags.paths.cache, "server"))(extension)
+
+
+@pytest.mark.parametrize("url", [
+    "http://example.org/a/b", "file:///etc", "/etc", "ext::sh -c id", "ssh://git@example.org/a/b", "git@example.org:a/b",
+    "--upload-pack=id", "https://user:word@example.org/a/b", "https://example.org/a/../b", "https://example.org/a b",
+    "https://example.org/a?b", "https:///a/b", "https://example.org/a\n/b",
+])
+def test_only_plain_https_addresses_are_fetched(url):
+    with pytest.raises(Invalid):
+        checked_address(url)
+
+
+def test_the_folder_has_the_name_at_the_end_of_the_address():
+    assert folder_name(checked_address("https://example.org/a/sd-webui-b.git")) == "sd-webui-b"
+    for url in ("https://example.org/a/.git", "https://example.org/", "https://example.org/a/.hidden"):
+        with pytest.raises(Invalid):
+            folder_name(url)
