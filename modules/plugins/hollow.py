@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from modules.base.errors import WebUIError
 
 # the packages of A1111's model code and of what it was built on, which Easel does not use
-HOLLOW_PACKAGES = ("ldm", "sgm", "k_diffusion", "open_clip", "taming")
+HOLLOW_PACKAGES = ("ldm", "sgm", "k_diffusion", "open_clip", "taming", "torchvision")
 
 
 class NotHere(WebUIError, AttributeError):

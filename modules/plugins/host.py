@@ -19,7 +19,7 @@ from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.plugins.callbacks import Callbacks, ExtensionListener
 from modules.plugins.importing import SURFACE, Importing
-from modules.plugins.installing import use_site_folder
+from modules.plugins.installing import leave_site_folder, use_site_folder
 from modules.plugins.manifest import Extension, find_extensions, loading_order
 from modules.plugins.scripts import TABS, LoadedScript, instances, script_classes
 from modules.plugins.switches import LoadingMarker, switched_off
@@ -27,6 +27,9 @@ from modules.plugins.switches import LoadingMarker, switched_off
 log = logging.getLogger(__name__)
 IN_USE, SWITCHED_OFF, UNUSABLE = "loaded", "off", "failed"       # states of an extension
 MOST_FAILURES = 3       # in a row; then an extension is switched off until the next start
+
+# below the data folder, which extensions take for granted: name → its first content; None: a folder
+USED_FILES = {"ui-config.json": "{}", "localizations": None, "tmp": None}
 
 
 @dataclass
@@ -112,12 +115,19 @@ class Host:
             each.clear()
         self._scripts = {tab: [] for tab in TABS}
         self.importing.remove()
+        leave_site_folder(self.program.flags.paths.data_dir)
         surface("binding").unbind(self)
         self.program = None
         self.ready.clear()
 
     def _bind(self, program: Any) -> None:
         self.program = program
+        for name, content in USED_FILES.items():
+            path = program.flags.paths.data_dir / name
+            if content is None:
+                path.mkdir(parents=True, exist_ok=True)
+            elif not path.exists():
+                path.write_text(content, "utf-8")
         use_site_folder(program.flags.paths.data_dir)
         surface("binding").bind(self)
         self.importing.install()

@@ -30,6 +30,7 @@ GIVEN: Mapping[str, str] = {
     "modules": SURFACE,
     "launch": f"{SURFACE}.launch",
     "gradio": "gradio",
+    "webui": f"{SURFACE}.call_queue",
 }
 
 
@@ -157,6 +158,8 @@ class SurfaceModule(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         said = self.__name__.replace(SURFACE, "modules", 1)
+        if said == "modules" and name in a1111_names():
+            return given_module(f"modules.{name}")
         if name in a1111_names().get(said.partition(".")[2], ()):
             return hollow(f"{said}.{name}")
         raise AttributeError(f"module {said!r} has no attribute {name!r}")
@@ -229,7 +232,12 @@ def gradio_given(name: str) -> ModuleType:
 def hollow_module(name: str) -> ModuleType:
     """Return the hollow module of that name, which its package has as a part."""
     root, _, rest = name.partition(".")
-    module = HollowModule(name, a1111_names().get(rest) if root == "modules" else None)
+    if root == "torchvision":
+        from modules.plugins.torchvision_stand_in import torchvision_module
+
+        module = torchvision_module(name)
+    else:
+        module = HollowModule(name, a1111_names().get(rest) if root == "modules" else None)
     if rest:
         setattr(given_module(name.rpartition(".")[0]), rest.rpartition(".")[2], module)
     return module

@@ -43,6 +43,12 @@ def use_site_folder(data_dir: Path) -> None:
         sys.path.append(folder)
 
 
+def leave_site_folder(data_dir: Path) -> None:
+    """Undo `use_site_folder`."""
+    folder = str(data_dir / SITE_FOLDER)
+    sys.path[:] = [entry for entry in sys.path if entry != folder]
+
+
 def unmet_requirements(text: str) -> list[str]:
     """Return the lines of a requirements.txt whose package is not installed, whatever its version."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())

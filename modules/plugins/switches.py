@@ -24,7 +24,7 @@ class LoadingMarker:
 
     def learn(self) -> None:
         """Note the extension of the last start's marker among those that are left out; called before loading."""
-        name = read_note(self.path)
+        name = small_text(self.path)
         if name and name not in self.crashed():
             self._write(self.crashed_path, "\n".join([*self.crashed(), name]))
         self.path.unlink(missing_ok=True)
@@ -37,7 +37,7 @@ class LoadingMarker:
 
     def crashed(self) -> list[str]:
         """Return the names of the extensions that are left out."""
-        return read_note(self.crashed_path).split("\n") if self.crashed_path.is_file() else []
+        return small_text(self.crashed_path).split("\n") if self.crashed_path.is_file() else []
 
     def forgive(self, name: str) -> None:
         """Let an extension be loaded again."""
@@ -48,7 +48,7 @@ class LoadingMarker:
         write_atomically(path, text.encode())
 
 
-def read_note(path: Path) -> str:
+def small_text(path: Path) -> str:
     """Return a small file's text; "" if there is none."""
     with suppress(OSError):
         if path.stat().st_size <= LARGEST_NOTE:

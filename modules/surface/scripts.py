@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from modules.plugins.scripts import script_classes
 from modules.surface.binding import bound_host
+from modules.worker.hooks.script_runner import ScriptRunner
+
+log = logging.getLogger(__name__)
 
 AlwaysVisible = object()        # what `Script.show` returns for a script that is always on
 
@@ -134,6 +139,25 @@ class ScriptBuiltinUI(Script):
 
 ScriptFile = namedtuple("ScriptFile", ["basedir", "filename", "path"])
 ScriptClassData = namedtuple("ScriptClassData", ["script_class", "path", "basedir", "module"])
+
+
+def script_classes_seen() -> list[ScriptClassData]:
+    """Return the classes of all extensions' scripts, with their files."""
+    found = []
+    for path, (extension, module) in bound_host().modules.items():
+        for each in script_classes(module, Script):
+            found.append(ScriptClassData(each, str(path), str(extension.folder), module))
+    return found
+
+
+def __getattr__(name: str) -> Any:
+    if name == "scripts_data":
+        return script_classes_seen()
+    if name in ("scripts_txt2img", "scripts_img2img"):
+        return ScriptRunner(bound_host(), name.removeprefix("scripts_"), log.warning)
+    if name == "scripts_current":
+        return None
+    raise AttributeError(f"module 'modules.scripts' has no attribute {name!r}")
 
 
 def basedir() -> str:

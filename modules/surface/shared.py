@@ -6,6 +6,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from PIL.Image import Resampling
+
+from modules.plugins.hollow import NotHere
 from modules.plugins.host import Host
 from modules.settings.flags import ROOT
 from modules.surface.binding import bound_host, view
@@ -45,6 +48,8 @@ latent_upscale_modes: Mapping[str, Mapping[str, Any]] = {      # of hires fix, a
     "Latent (nearest-exact)": {"mode": "nearest-exact", "antialias": False},
 }
 
+SCALED = {"None": Resampling.NEAREST, "Lanczos": Resampling.LANCZOS, "Nearest": Resampling.NEAREST}
+
 
 class TotalTqdm:
     """A1111's progress bar in the terminal: here the page has it."""
@@ -53,6 +58,21 @@ class TotalTqdm:
     def updateTotal(self, new_total: int) -> None: ...
     def reset(self) -> None: ...
     def clear(self) -> None: ...
+
+
+class SeenUpscaler:
+    """An upscaler as extensions see it: `.name` and `.scaler.upscale(image, scale, data_path)`."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.data_path, self.local_data_path, self.model = name, None, None, None
+        self.scale, self.scaler = 4, self
+
+    def upscale(self, img: Any, scale: float, selected_model: Any = None) -> Any:
+        """Return the picture that many times as large. Raises NotHere for an upscaler with a model, outside a job."""
+        size = int(img.width * scale), int(img.height * scale)
+        if self.name not in SCALED:
+            raise NotHere(f"modules.shared.sd_upscalers[{self.name!r}].scaler.upscale")
+        return img.resize(size, SCALED[self.name]) if self.name != "None" else img
 
 
 class MemoryMonitor:
@@ -90,6 +110,7 @@ VIEWS: Mapping[str, Callable[[Host], Any]] = {
     "device": device,
     "weight_load_location": weight_load_location,
     "options_templates": lambda host: OptionTemplates(),
+    "sd_upscalers": lambda host: [SeenUpscaler(name) for name in host.program.models.upscalers()],
     "face_restorers": lambda host: [],
     "hypernetworks": lambda host: {
         file.model_name: str(file.path) for file in host.program.models.hypernetworks.list()
