@@ -165,6 +165,6 @@ def undone_after_error() -> Iterator[Any]:
 
     try:
         yield undo
-    except BaseException:
+    except BaseException:      # whatever ended it, its half of the page goes
         undo()
         raise
