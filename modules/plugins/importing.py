@@ -233,9 +233,7 @@ def hollow_module(name: str) -> ModuleType:
     """Return the hollow module of that name, which its package has as a part."""
     root, _, rest = name.partition(".")
     if root == "torchvision":
-        from modules.plugins.torchvision_stand_in import torchvision_module
-
-        module = torchvision_module(name)
+        module = importlib.import_module(f"{SURFACE}.torchvision_stand_in").torchvision_module(name)
     else:
         module = HollowModule(name, a1111_names().get(rest) if root == "modules" else None)
     if rest:

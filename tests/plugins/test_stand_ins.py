@@ -9,7 +9,7 @@ from PIL import Image
 
 from modules.plugins.hollow import NotHere, hollow
 from modules.plugins.importing import given_import
-from modules.plugins.torchvision_stand_in import (
+from modules.surface.torchvision_stand_in import (
     CenterCrop,
     Compose,
     InterpolationMode,
