@@ -190,6 +190,11 @@ def given_import(
     return module if fromlist else given_module(root)
 
 
+def is_a1111s(name: str) -> bool:
+    """Return whether A1111 has a module, or a package, of that name below `modules`."""
+    return name in a1111_names() or any(each.startswith(f"{name}.") for each in a1111_names())
+
+
 def given_part(module: ModuleType, name: str) -> None:
     """Give a module its part of that name, if that is a module too."""
     try:
@@ -211,7 +216,7 @@ def given_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if not error.name or not full.startswith(error.name):
             raise
-        if root == "modules" and rest in a1111_names():
+        if root == "modules" and is_a1111s(rest):
             return hollow_module(name)
         raise ModuleNotFoundError(f"No module named {name!r}", name=name) from None
     if root == "modules" and type(module) is ModuleType:

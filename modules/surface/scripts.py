@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from modules.plugins.scripts import script_classes
+from modules.surface import script_callbacks as script_callbacks
 from modules.surface.binding import bound_host
 from modules.worker.hooks.script_runner import ScriptRunner
 

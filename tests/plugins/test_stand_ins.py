@@ -38,6 +38,11 @@ def test_hollow_names_can_be_imported_and_subclassed_but_not_used():
     assert not hasattr(attention, "__len__")
 
 
+def test_packages_of_a1111_are_hollow_with_their_modules():
+    given_import("modules.textual_inversion.dataset", fromlist=("re_numbers_at_start",))
+    assert given_import("modules", fromlist=("textual_inversion",)).textual_inversion.dataset.re_numbers_at_start.path
+
+
 def test_names_that_a1111_has_not_are_missing():
     shared = given_import("modules.shared", fromlist=("backend",))
     assert not hasattr(shared, "backend")
