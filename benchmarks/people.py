@@ -124,11 +124,17 @@ async def visitor(person: Person) -> None:
         await followed(person, stream, 2)
     events = [event async for event in person.events(stream)]
     last = events[-1] if events else {}
-    if last.get("state") != "done" or [picture["seed"] for picture in last["pictures"]] != list(job.seeds):
+    pictures = images_of(last)
+    if last.get("state") != "done" or [picture["seed"] for picture in pictures] != list(job.seeds):
         person.ledger.faults.append(f"{job.id} ended as {last}")
-    for picture in last.get("pictures", ()):
+    for picture in pictures:
         await person.ask("GET", f"{picture['url']}/thumbnail")
         job.seen.append(hashlib.sha256((await person.ask("GET", picture["url"])).content).hexdigest())
+
+
+def images_of(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The pictures of a job's description, without the grid of them."""
+    return [picture for picture in told.get("pictures", ()) if picture["kind"] == "image"]
 
 
 def request(job: AskedJob) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from statistics import linear_regression, median
 import httpx
 import psutil
 
-from benchmarks.people import HABITS, AskedJob, Ledger, Person, drawn, followed, live, request, started
+from benchmarks.people import HABITS, AskedJob, Ledger, Person, drawn, followed, images_of, live, request, started
 from benchmarks.pings import percentile, pings
 from benchmarks.servers import get, process, until
 from modules.app.passwords import hash_password
@@ -88,7 +88,7 @@ async def late_ratio(somebody: Person, other: Person) -> float:
     behind = await seconds_of_one(other)
     await somebody.ask("POST", f"/easel/v1/queue/{job.id}/cancel")
     *_, last = [event async for event in somebody.events(f"/easel/v1/jobs/{job.id}/events")]
-    job.seeds = [picture["seed"] for picture in last["pictures"]]
+    job.seeds = [picture["seed"] for picture in images_of(last)]
     return behind / alone
 
 

@@ -12,7 +12,7 @@ from modules.api.routing import KnownFields, router
 from modules.app.app import App
 from modules.base.accounts import Role
 from modules.base.errors import Forbidden, UnknownName
-from modules.base.limits import MAX_NAME, MAX_PATH
+from modules.base.limits import MAX_NAME, MAX_PATH, Name
 from modules.plugins.git_install import install_from_address, switch_extension, update_extension
 from modules.plugins.host import IN_USE, ExtensionState
 from modules.plugins.repository import repository_of
@@ -83,7 +83,7 @@ def routes(app: App) -> APIRouter:
         return ExtensionChange(name=folder.name, before="", after=repository_of(folder).commit, restart=True)
 
     @api.post("/easel/v1/extensions/{name}")
-    def switch(name: str, asked: ExtensionSwitch) -> ExtensionChange:
+    def switch(name: Name, asked: ExtensionSwitch) -> ExtensionChange:
         """Switch an extension on or off, from the next start."""
         check_may_change(app)
         state = state_named(app, name)
@@ -92,7 +92,7 @@ def routes(app: App) -> APIRouter:
         return ExtensionChange(name=name, before=commit, after=commit, restart=True)
 
     @api.post("/easel/v1/extensions/{name}/update")
-    def update(name: str, asked: ExtensionCommit) -> ExtensionChange:
+    def update(name: Name, asked: ExtensionCommit) -> ExtensionChange:
         """Bring an extension to its newest commit, or back to one that it was at."""
         check_may_change(app)
         folder = state_named(app, name).extension.folder

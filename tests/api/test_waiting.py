@@ -15,6 +15,10 @@ from tests.asynchronous import run
 class Unending:
     """Jobs of which none ends."""
 
+    @property
+    def unfinished(self):
+        return self
+
     def when_ended(self, job, tell):
         pass
 

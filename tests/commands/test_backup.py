@@ -14,6 +14,7 @@ from modules.base.process_file import ProcessFile
 from modules.commands.backup import backup
 from modules.commands.restore import restore
 from modules.gallery.index import PictureIndex
+from modules.gallery.marks import PictureMarks
 from modules.prompts.styles import Style, StyleFiles, write_styles
 from modules.settings.file import SettingsFile
 from modules.settings.flags import parse_flags
@@ -147,9 +148,9 @@ def test_half_a_backup_and_none_at_all_are_named(saved, tmp_path):
 def test_the_picture_libraries_are_in_a_backup_and_come_back(tmp_path):
     flags = filled(tmp_path / "data")
     for name, album in (("library.sqlite", "Mine"), ("configs/accounts/alice/library.sqlite", "Hers")):
-        PictureIndex(tmp_path / "data" / name).put_album(album, "")
+        PictureMarks(PictureIndex(tmp_path / "data" / name)).put_album(album, "")
     backup(flags, [str(tmp_path / "library.zip")])
-    PictureIndex(tmp_path / "data/library.sqlite").put_album("Later", "")
+    PictureMarks(PictureIndex(tmp_path / "data/library.sqlite")).put_album("Later", "")
     restore(flags, [str(tmp_path / "library.zip")])
     for name, album in (("library.sqlite", "Mine"), ("configs/accounts/alice/library.sqlite", "Hers")):
-        assert [each[1] for each in PictureIndex(tmp_path / "data" / name).albums()] == [album]
+        assert [each[1] for each in PictureMarks(PictureIndex(tmp_path / "data" / name)).albums()] == [album]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import asdict, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,6 +34,7 @@ from modules.pipelines.scripts.loopback import loop_strength
 from modules.pipelines.scripts.sd_upscale import seeds
 from modules.pipelines.scripts.table import IMAGE_SCRIPTS, REQUEST_SCRIPTS
 from modules.pipelines.scripts.tiles import Grid
+from modules.plugins.host import Host
 from modules.prompts.grammar import emphasised
 from modules.prompts.styles import Style
 from modules.requests.resolve import resolve_img2img, resolve_request
@@ -471,6 +473,7 @@ def test_the_api_lists_them():
     app = SimpleNamespace(
         models=SimpleNamespace(upscalers=lambda: ["None", "Lanczos"]),
         data_of=lambda owner: SimpleNamespace(styles=dict),
+        extensions=Host(Path("extensions")),
     )
     api.include_router(face.routes(app))
 

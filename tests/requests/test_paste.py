@@ -526,5 +526,5 @@ def test_a_plot_is_pasted_from_its_grid_with_the_seeds_that_it_drew(shelf):
     assert (found["tab"], only_pairs(found, f"x\n{ENOUGH}, {said}")) == ("txt2img", set())
     assert found["script"] == {"name": "X/Y/Z plot", "arguments": {
         "x_type": "Seed", "x_values": "77, 5", "y_type": "Prompt S/R", "y_values": 'a,"b, c"', "z_type": "Nothing",
-        "z_values": "",
+        "z_values": "", "more_axes": "",
     }}

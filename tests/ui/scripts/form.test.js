@@ -33,7 +33,7 @@ test("a request names fields, settings and the chosen script's arguments", () =>
   it.fill({ prompt: "a fox", seed: 9007199254740993n, override_settings: { eta: 0.5 }, init_images: ["a.png"] });
   assert.deepEqual(it.request(), {
     kind: "img2img", fields: { prompt: "a fox", steps: 20, seed: "9007199254740993", init_images: ["a.png"] },
-    settings: { sd_model_checkpoint: "tiny", sd_vae: "None", eta: 0.5 }, script: null,
+    settings: { sd_model_checkpoint: "tiny", sd_vae: "None", eta: 0.5 }, script: null, extensions: {},
   });
   it.fill({ script_name: "Loopback", script_loopback_loops: 2 });
   assert.deepEqual(it.request().script, { name: "Loopback", arguments: { loops: 2, note: "" } });
