@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.people import images_of
 from tests.servers import with_tiny_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -201,7 +202,7 @@ class KillLoop:
                     self.compare(job, told)
 
     def compare(self, job: LedgerJob, told: dict[str, Any]) -> None:
-        indices = [picture["index"] for picture in told["pictures"]]
+        indices = [picture["index"] for picture in images_of(told)]
         if len(set(indices)) < len(indices) or len(indices) > job.asked or not set(job.pictures) <= set(indices):
             self.fault(f"{job.id} had pictures {sorted(job.pictures)} and has {indices} of {job.asked}")
         for index in set(indices) - set(job.pictures):

@@ -68,7 +68,7 @@ def jumping_clock(target: Target) -> str:
         must(now["state"] == "done", f"{shift}: {now['state']} {now['error']}")
         must(target.clients["bob"].get("/sdapi/v1/options").status_code == 200, f"{shift}: bob is shut out")
         told.append(shift)
-    files = len(list((target.data / "outputs").rglob("*.png")))
+    files = len(target.saved_images())
     must(files == 1 + 2 * len(JUMPS), f"{files} files of {1 + 2 * len(JUMPS)} pictures")
     asked = [target.ask("alice", steps=60) for _ in range(8)]
     waiting = [job["id"] for job in target.clients["alice"].get("/easel/v1/queue?states=queued").json()["jobs"]]

@@ -14,6 +14,7 @@ import psutil
 
 from benchmarks.attacks.row import Row, Start, must
 from benchmarks.attacks.target import TINY, Target, digest, wait_for
+from benchmarks.people import images_of
 
 PATIENCE_WITH_CRASHES = 300.0
 
@@ -88,8 +89,9 @@ def asked_again(target: Target) -> str:
     told: dict[str, object] = {}
     wait_for(lambda: told.update(progress(target)) or told.get("completed"), 300)
     newest = target.clients["alice"].get("/easel/v1/jobs").json()[0]
-    must(newest["state"] == "done" and newest["made"] == 4, f"{newest['state']}, {newest['made']} of 4")
-    files = list((target.data / "outputs").rglob("*.png"))
+    made = len(images_of(newest))
+    must(newest["state"] == "done" and made == 4, f"{newest['state']}, {made} of 4")
+    files = target.saved_images()
     must(len(files) == 4, f"{len(files)} files of 4 pictures")
     return "done, four pictures of four, none twice"
 
@@ -127,7 +129,8 @@ def stopped(target: Target) -> str:
     must(code == 0 and seconds < 30, f"code {code} after {seconds:.1f} s")
     target.begin()
     ended = target.ended("alice", job)
-    must(ended["state"] == "done" and ended["made"] == 4, f"{ended['state']}, {ended['made']} of 4")
+    made = len(images_of(ended))
+    must(ended["state"] == "done" and made == 4, f"{ended['state']}, {made} of 4")
     return f"code 0 after {seconds:.1f} s; then done, 4 of 4"
 
 

@@ -149,6 +149,10 @@ class Target:
         must(reply.status_code == 200, f"a picture of {job} got {reply.status_code}")
         return reply.content
 
+    def saved_images(self) -> list[Path]:
+        """The files of pictures in the outputs, without the grids of them."""
+        return [path for path in (self.data / "outputs").rglob("*.png") if "-grids" not in str(path)]
+
     # What must hold
 
     def memory(self, workers: bool = True) -> float:

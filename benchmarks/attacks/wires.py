@@ -97,7 +97,7 @@ def leave(target: Target) -> str:
     """200 clients that leave in mid-upload, in mid-job and in mid-download; the pictures are made all the same."""
     done = target.ended("alice", target.ask("alice", width=512, height=512, steps=1))["id"]
     body = json.dumps({**TINY, "save_images": True, "steps": 2}).encode()
-    before = len(list((target.data / "outputs").rglob("*.png")))
+    before = len(target.saved_images())
     calls = 0
 
     def one(number: int) -> int:
@@ -117,7 +117,7 @@ def leave(target: Target) -> str:
     with ThreadPoolExecutor(20) as pool:
         calls = sum(pool.map(one, range(LEAVERS)))
     wait_for(lambda: target.unfinished() == 0)
-    made = len(list((target.data / "outputs").rglob("*.png"))) - before
+    made = len(target.saved_images()) - before
     must(0 < made <= calls, f"{made} pictures of {calls} jobs")
     return f"{LEAVERS} left; {made} of {calls} jobs had been heard whole, and were made and saved"
 

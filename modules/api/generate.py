@@ -55,12 +55,17 @@ def routes(app: App) -> APIRouter:
     return api
 
 
-async def answered(app: App, body: DrawRequest, request: Request) -> Response:
+async def begin_generation(app: App, body: DrawRequest, caller: Account) -> Submitted:
+    """Start the job of a body once there is room to decode its pictures."""
     pixels = (
         await asyncio.to_thread(most_pixels, (*body.init_images, body.mask)) if isinstance(body, Img2ImgRequest) else 0
     )
     async with app.decoding.room(pixels):
-        submitted = await asyncio.to_thread(start_generation, app, body, account(request))
+        return await asyncio.to_thread(start_generation, app, body, caller)
+
+
+async def answered(app: App, body: DrawRequest, request: Request) -> Response:
+    submitted = await begin_generation(app, body, account(request))
     record = await ended(app.jobs, submitted.job)
     if record.error and not record.pictures:
         raise failure(record.error)

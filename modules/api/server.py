@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modules.api import (
     accounts,
+    agent_scheduler,
     cards,
     data,
     data_edits,
@@ -81,6 +82,7 @@ FACES = (
     page_start,
     queue,
     queue_keeping,
+    agent_scheduler,
     reading,
     scripts,
     styles,
@@ -95,7 +97,7 @@ FACES = (
     data_edits,
 )
 # neither a route nor the page's
-AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/")
+AREAS = ("/sdapi/", "/easel/v1/", "/easel/static/", "/internal/", "/sd_extra_networks/", "/agent-scheduler/")
 API_DESCRIPTION = """\
 Routes under `/sdapi/v1` are those of AUTOMATIC1111's API: same names, same defaults, same replies.
 Routes under `/easel/v1` follow jobs by their id, from anywhere, also after the connection that asked for them is

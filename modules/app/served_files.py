@@ -53,7 +53,8 @@ def served_file(named: str, start: Path, folders: Sequence[ServedFolder]) -> Pat
     """
     try:
         path = (start / named).resolve()
-        if path.is_file() and any(folder.serves(path) for folder in folders):
+        # a file elsewhere is not even looked at: how long that takes would tell that it is there
+        if any(folder.serves(path) for folder in folders) and path.is_file():
             return path
     except (OSError, RuntimeError, ValueError):      # too long, a circle of links, a null character
         pass

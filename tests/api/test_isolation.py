@@ -230,7 +230,9 @@ def of_a_job(guarded, job: str):
     for path, methods in guarded.get("/openapi.json", auth=ALICE).json()["paths"].items():
         if "{job}" in path:
             for method in methods:
-                yield method, path.format(job=job, index=0, place=0, number=0, card="x", picture=1, form="html")
+                yield method, path.format(
+                    job=job, index=0, place=0, number=0, card="x", picture=1, form="html", over="top"
+                )
 
 
 BODIES = {"/save": {"index": 0}, "/place": {"before": None}, "/votes": {"better": 0, "worse": 1}}

@@ -54,3 +54,13 @@ def test_files_of_pages_and_pictures_are_served(data, folders, name):
 def test_nothing_else_is_and_nothing_is_told_of_it(data, folders, name):
     with pytest.raises(NotFound, match="There is no such file, or it is not served."):
         served_file(name, data, folders)
+
+
+def test_a_file_that_is_not_served_is_not_looked_at(data, folders, monkeypatch):
+    """What takes longer for a file that is there would tell of it."""
+    looked = []
+    monkeypatch.setattr(Path, "is_file", lambda path: looked.append(path.name) or True)
+    for name in ("secret.png", "config.json", "extensions/off/javascript/off.js", "outputs/../secret.png"):
+        with pytest.raises(NotFound):
+            served_file(name, data, folders)
+    assert looked == [] and served_file("outputs/a.png", data, folders) and looked == ["a.png"]
