@@ -6,9 +6,10 @@ const BASE = new URL("../../v1/", import.meta.url);
 
 /** The server said no: `reply` has error, message, hint. */
 export class Refused extends Error {
-  constructor({ error, errors, hint }, status) {
+  constructor({ error, errors, hint, detail }, status) {
     super(errors || `HTTP ${status}`);
     this.reply = { error, message: this.message, hint };
+    this.field = Array.isArray(detail) ? detail[0]?.loc?.at(-1) : undefined;
   }
 }
 

@@ -80,7 +80,10 @@ export class PlotForm {
       const found = await server.estimate(this.form.request());
       if (asked === this.asked) this.say(inWords(found));
     } catch (error) {
-      if (asked === this.asked && !(error instanceof Lost)) this.say(reasonOf(error));
+      if (asked !== this.asked || error instanceof Lost) return;
+      // the editor's picture goes to the server at Generate
+      const unsent = error.field === "init_images";
+      this.say(unsent ? t("Pictures, time and memory are told once Generate has sent the picture.") : reasonOf(error));
     }
   }
 
