@@ -32,6 +32,7 @@ from modules.pipelines.result import Result
 from modules.settings.flags import parse_flags
 from modules.store.jobs import JobRecord, JobStore, OutputRecord
 from tests import playing
+from tests.asynchronous import apart
 from tests.golden_data import cases, result
 
 TINY = Kind(Unet(64, (1, 2), (1, 0), context_dim=64), (Text("cond_stage_model.transformer.", width=64, layers=2),), 32)
@@ -69,7 +70,7 @@ def test_a_crowd_of_five_is_served_and_nothing_is_lost(monkeypatch, capsys):
     monkeypatch.setattr(server, "LATE_ROUNDS", 1)
     monkeypatch.setattr(server, "SAMPLE_SECONDS", 0.5)
     monkeypatch.setattr(people, "THINKING", (0.1, 0.5))
-    server.run("5", "0.1")
+    apart(server.run, "5", "0.1")
     said = capsys.readouterr().out
     assert "answers 5xx: 0, goal 0; lost, doubled or otherwise wrong: 0, goal 0" in said
     assert "memory of the worker" in said and "on a fresh connection" in said
