@@ -83,6 +83,8 @@ def extended_chunk(pixels: bytes) -> bytes:
         width, height, alpha = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bits >> 28 & 1
     else:
         raise damaged()
+    if not width or not height:
+        raise damaged()
     sides = b"".join((side - 1).to_bytes(3, "little") for side in (width, height))
     return webp_chunk(EXTENDED, bytes((ALPHA_FLAG * alpha, 0, 0, 0)) + sides)
 

@@ -89,8 +89,13 @@ def test_combinations_are_all_the_results_there_are_and_no_others(wildcards, tre
     assume(len(ways) <= MOST_RESULTS)
     text = written(tree)
     made = {prompt_of(text, wildcards, CombinationChooser(number)) for number in range(most_numbers(tree))}
-    assert {each.strip() for each in made} == {each.strip() for each in ways}
-    assert prompt_of(text, wildcards, RandomChooser(7)).strip() in {each.strip() for each in ways}
+    assert set(map(spaced_once, made)) == set(map(spaced_once, ways))
+    assert spaced_once(prompt_of(text, wildcards, RandomChooser(7))) in set(map(spaced_once, ways))
+
+
+def spaced_once(text):
+    """Spaces around a choice are not part of it."""
+    return " ".join(text.split())
 
 
 def most_numbers(tree):
