@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from modules.surface.extra_networks import (
-    ExtraNetworkParams as ExtraNetworkParams,
-)
-from modules.surface.extra_networks import (
-    parse_prompt as parse_prompt,
-)
-from modules.surface.extra_networks import (
-    parse_prompts as parse_prompts,
-)
+from modules.surface.extra_networks import ExtraNetworkParams, parse_prompt, parse_prompts
+
+__all__ = ["ExtraNetworkParams", "parse_prompt", "parse_prompts"]

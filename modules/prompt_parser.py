@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from modules.surface.prompt_parser import (
-    get_learned_conditioning_prompt_schedules as get_learned_conditioning_prompt_schedules,
+    get_learned_conditioning_prompt_schedules,
+    get_multicond_prompt_list,
+    parse_prompt_attention,
 )
-from modules.surface.prompt_parser import (
-    get_multicond_prompt_list as get_multicond_prompt_list,
-)
-from modules.surface.prompt_parser import (
-    parse_prompt_attention as parse_prompt_attention,
-)
+
+__all__ = [
+    "get_learned_conditioning_prompt_schedules",
+    "get_multicond_prompt_list",
+    "parse_prompt_attention",
+]

@@ -19,14 +19,14 @@ from modules.api.event_stream import EventResponse
 from modules.api.job_events import job_events
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
-from modules.base.accounts import Role
+from modules.base.accounts import Account, Role
 from modules.base.errors import UnknownName
 from modules.base.limits import MAX_ITEMS, Id, JsonList, JsonObject, Name
 from modules.engine.messages import HALF_MADE, NSFW_DETECTED, RETURNED, UNRETURNED, WITHHELD
 from modules.requests.form import read_submission
 from modules.requests.kinds import JOB_KINDS
 from modules.requests.page_values import with_page_values
-from modules.requests.submit import submit
+from modules.requests.submit import Submission, submit
 from modules.store.jobs import GRID, PICTURES, JobRecord
 
 MOST_LISTED_PICTURES = 100      # of each job, in a list of jobs
@@ -64,16 +64,21 @@ class JobStarted(BaseModel):
     notes: list[str]        # remarks on fields that were ignored or changed
 
 
+def submission_of(app: App, body: JobRequest, caller: Account) -> Submission:
+    """Return what a body asks for, without what extensions' controls hold. Raises as `read_submission` does."""
+    script = (body.script.name, body.script.arguments) if body.script else None
+    asked = read_submission(app, caller, body.kind, body.fields, body.settings, script)
+    return replace(asked, save=body.save)
+
+
 def routes(app: App) -> APIRouter:
     api = router("jobs", "/easel/v1", Role.GUEST)
 
     @api.post("/jobs")
     def start(body: JobRequest, request: Request) -> JobStarted:
         """Start a job and answer its id at once. An error names the field."""
-        script = (body.script.name, body.script.arguments) if body.script else None
-        asked = read_submission(app, account(request), body.kind, body.fields, body.settings, script)
-        asked = with_page_values(app, account(request), asked, body.extensions)
-        submitted = submit(app, replace(asked, save=body.save), account(request))
+        asked = with_page_values(app, account(request), submission_of(app, body, account(request)), body.extensions)
+        submitted = submit(app, asked, account(request))
         return JobStarted(job=submitted.job, notes=list(submitted.notes))
 
     @api.get("/jobs")

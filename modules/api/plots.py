@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
-from modules.api.jobs import JobRequest
+from modules.api.jobs import JobRequest, submission_of
 from modules.api.routing import KnownFields, account, owner, router
 from modules.app.app import App
 from modules.base.accounts import Role
@@ -20,7 +20,6 @@ from modules.params.network_axes import NETWORK_AXES
 from modules.params.plot_axes import Axis, Tab
 from modules.params.plot_values import join_values
 from modules.requests.choices import Lists, lists_of, pairs
-from modules.requests.form import read_submission
 from modules.requests.plot_estimate import PlotEstimate, plot_estimate
 from modules.requests.plot_file import cell_outputs, cell_places, csv_text, html_page
 from modules.requests.plot_jobs import CellMap, cell_map
@@ -43,9 +42,7 @@ def routes(app: App) -> APIRouter:
     @api.post("/jobs/estimate")
     def estimate(body: JobRequest, request: Request) -> PlotEstimate:
         """What a request would make: pictures, seconds, changes of models, the grid's size. Nothing is recorded."""
-        script = (body.script.name, body.script.arguments) if body.script else None
-        asked = read_submission(app, account(request), body.kind, body.fields, body.settings, script)
-        return plot_estimate(app, replace(asked, save=body.save), account(request))
+        return plot_estimate(app, submission_of(app, body, account(request)), account(request))
 
     @api.get("/plots/axes/{tab}")
     def axes(tab: Tab, request: Request) -> list[AxisInfo]:
