@@ -69,6 +69,9 @@ def finish_webp(pieces: Sequence[Piece]) -> bytes:
 
 
 def with_flags(raw: bytes, flags: int) -> bytes:
+    """Return the chunk of features with these of our flags. Raises InvalidImage for an empty one."""
+    if len(raw) < 9:
+        raise damaged()
     return raw[:8] + bytes((raw[8] & ~(EXIF_FLAG | XMP_FLAG) | flags,)) + raw[9:]
 
 

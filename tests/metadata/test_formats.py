@@ -244,6 +244,14 @@ def test_a_damaged_file_is_refused_or_rewritten(content, data):
         pass
 
 
+@pytest.mark.parametrize("chunk", [
+    b"VP8 \x0a\0\0\0\x10\x04\0\x9d\x01*\0\0\x15\0", b"VP8 \x0a\0\0\0\x10\x04\0\x9d\x01*\x15\0\0\x40", b"VP8X\0\0\0\0",
+])
+def test_a_webp_without_a_width_a_height_or_features_takes_no_data(chunk):
+    with pytest.raises(InvalidImage):
+        with_file_metadata(b"RIFF" + (len(chunk) + 4).to_bytes(4, "little") + b"WEBP" + chunk, FileMetadata(xmp=XMP))
+
+
 def test_a_gif_or_a_text_is_no_such_picture():
     for content in (b"", b"GIF89a", b"a text", encode_image(picture(), FileFormat("gif"), "")):
         with pytest.raises(InvalidImage):
