@@ -99,9 +99,7 @@ def start_extension_routes(host: Host, api: FastAPI, demo: Any) -> None:
     taken = list(api.routes)
     for app in apps.values():
         for address in drop_clashes(app, taken):
-            why = f"Its route {address} is not opened: that address is somebody else's."
-            host.state_of(app.extension).told.append(why)
-            log.warning("The extension %s: %s", app.extension, why)
+            host.tell(app.extension, f"Its route {address} is not opened: that address is somebody else's.")
         taken += app.routes
     if apps:
         api.router.default = ExtensionRoutes(tuple(apps.values()), api.router.default)

@@ -6,25 +6,27 @@ import argparse
 import importlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event, local
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.plugins.callbacks import Callbacks, ExtensionListener
 from modules.plugins.importing import SURFACE, Importing
 from modules.plugins.installing import leave_site_folder, use_site_folder
-from modules.plugins.manifest import Extension, find_extensions, loading_order
+from modules.plugins.loading_order import CallbackRule, callback_name, callback_rules, in_asked_order, loading_order
+from modules.plugins.manifest import Extension, find_extensions
 from modules.plugins.scripts import TABS, LoadedScript, instances, script_classes
 from modules.plugins.switches import LoadingMarker, switched_off
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 IN_USE, SWITCHED_OFF, UNUSABLE = "loaded", "off", "failed"       # states of an extension
 MOST_FAILURES = 3       # in a row; then an extension is switched off until the next start
 
@@ -74,6 +76,7 @@ class Host:
         self.ready = Event()                # set once loading has ended
         self._scripts: dict[str, list[LoadedScript]] = {tab: [] for tab in TABS}
         self._calling = local()             # `.extension`: whose code this thread runs
+        self._rules: list[CallbackRule] = []
 
     # --- loading ---
 
@@ -150,9 +153,10 @@ class Host:
             log.warning("No extension knows the flag %s", rest[0].partition("=")[0])
 
     def _import_scripts(self) -> None:
-        order = loading_order(state.extension for state in self.active)
-        for path, why in order.refused.items():
-            self.fail(path.parents[1].name, why)
+        active = [state.extension for state in self.active]
+        order, self._rules = loading_order(active), callback_rules(active)
+        for path, why in order.missing.items():
+            self.tell(path.parents[1].name, why)
         for file in order.files:
             name = file.extension.name
             if self.marker:
@@ -215,11 +219,24 @@ class Host:
     def listeners(self, moment: str) -> list[ExtensionListener]:
         """Return the active listeners of a moment of A1111's script_callbacks, such as "ui_tabs", in order."""
         names = {state.name for state in self.active}
-        return [each for each in self.callbacks.listeners(moment) if each.extension in names]
+        found = [each for each in self.callbacks.listeners(moment) if each.extension in names]
+        return self.in_asked_order(moment, found, lambda each: each.name) if len(found) > 1 else found
+
+    def in_asked_order(self, moment: str, callbacks: Sequence[T], name_of: Callable[[T], str]) -> list[T]:
+        """Return callbacks in the order that metadata.ini and a person's settings ask for.
+
+        moment: as A1111's setting `prioritized_callbacks_…` names it
+        """
+        first = self.program.settings.foreign.get(f"prioritized_callbacks_{moment}", ()) if self.program else ()
+        return in_asked_order(callbacks, name_of, self._rules, first)
 
     def listen(self, moment: str, function: Callable[..., Any], name: str = "") -> None:
         """Add a listener for the extension whose code this thread runs."""
-        self.callbacks.add(moment, ExtensionListener(function, self.calling, name))
+        taken = [each.name for each in self.callbacks.listeners(moment)]
+        file = self.importing.calling_file().name
+        self.callbacks.add(
+            moment, ExtensionListener(function, self.calling, callback_name(self.calling, file, moment, name, taken))
+        )
 
     @property
     def calling(self) -> str:
@@ -251,6 +268,11 @@ class Host:
             return self.call(extension, moment, function, *args, **kwargs)
         except CallFailed:
             return None
+
+    def tell(self, extension: str, sentence: str) -> None:
+        """Note what a person should know of an extension."""
+        self.state_of(extension).told.append(sentence)
+        log.warning("The extension %s: %s", extension, sentence)
 
     def fail(self, extension: str, why: str) -> None:
         """Take an extension out of use until the next start."""

@@ -103,6 +103,13 @@ class Importing:
             spec.loader = ExtensionLoader(spec.name, spec.origin)
         return spec
 
+    def calling_file(self) -> Path:
+        """Return the file of extensions' that has called into Easel; without one, the innermost caller's."""
+        frame = outer = sys._getframe(1)
+        while outer and not self.has(outer.f_code.co_filename):
+            outer = outer.f_back  # type: ignore[assignment]
+        return Path((outer or frame).f_code.co_filename)
+
     def preload(self, path: Path, parser: Any) -> None:
         """Import an extension's preload.py, and let it declare its flags."""
         run_preload(self.load(path, path.parent), parser)

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from modules.app.served_files import USER_SHEET
+from modules.plugins.loading_order import loading_order
 from modules.plugins.manifest import Extension
 
 
@@ -29,8 +30,9 @@ def extension_scripts(extensions: Iterable[Extension], data_dir: Path, subpath: 
 
 def page_scripts(extensions: Iterable[Extension]) -> Iterator[Path]:
     """Yield the scripts, the classic ones of all extensions before the modules of any."""
-    found = [path for each in extensions for path in each.javascript]
-    yield from sorted(found, key=lambda path: path.suffix.lower() == ".mjs")
+    extensions = list(extensions)
+    for ending in (".js", ".mjs"):
+        yield from (file.path for file in loading_order(extensions, "javascript", (ending,)).files)
 
 
 def script_tag(path: Path, address: str) -> str:

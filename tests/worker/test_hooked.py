@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow      # each draws with a model
 
 HOOKS = GOLDEN / "hooks"
 TRACES = ("trace-inpaint-masked", "trace-sdxl", "trace-interrupt")
-EFFECTS = ("cfgden-x-inplace-unipc", "every-sampling-hires")
+EFFECTS = ("cfgden-x-inplace-unipc", "every-sampling-hires", "order")
 NOT_OF_A_PICTURE = {"module_imported", "show", "ui", "ui_settings", "before_ui", "model_loaded", "postprocessing_ui"}
 COMPARED = (
     "args", "already_decoded", "batch_index", "denoiser", "image", "image_cond", "images", "index", "infotexts", "mba",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from modules.plugins.host import CallFailed, Host
+from modules.plugins.loading_order import callback_name
 from modules.plugins.scripts import LoadedScript
 
 HOOKS = frozenset({
@@ -78,7 +80,19 @@ class ScriptRunner:
         raise AttributeError(f"'ScriptRunner' object has no attribute {name!r}")
 
     def _overriding(self, moment: str) -> Sequence[LoadedScript]:
-        return [each for each in self._loaded if each.always_on and overrides(each.script, moment)]
+        found = [each for each in self._loaded if each.always_on and overrides(each.script, moment)]
+        if len(found) < 2:
+            return found
+        names: dict[int, str] = {}
+        for each in found:
+            names[id(each)] = hook_name(each, moment, names.values())
+        return self._host.in_asked_order(f"script_{moment}", found, lambda each: names[id(each)])
+
+
+def hook_name(script: LoadedScript, moment: str, taken: Iterable[str]) -> str:
+    """Return the name by which metadata.ini knows a script's hook."""
+    file, kind = Path(script.script.filename).name, type(script.script).__name__
+    return callback_name(script.extension, file, f"script_{moment}", kind, list(taken))
 
 
 def overrides(script: Any, moment: str) -> bool:
