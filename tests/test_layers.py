@@ -20,6 +20,7 @@ LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in 
 # the page comes up first
 WITHOUT_TORCH = {"base", "params", "prompts", "settings", "store", "library", "metadata", "gallery", "requests", "api", "ui", "plugins", "commands"}
 ONLY_IN = {"diffusers": {"models"}, "transformers": {"models"}, "gradio": {"ui", "plugins", "surface", "commands"}}
+OURS = {"modules", "easel"}
 DISTRIBUTION = {                                                                   # where it is not the import's name
     "argon2": "argon2_cffi", "PIL": "pillow", "yaml": "pyyaml", "zipstream": "zipstream_ng",
     # FastAPI's own words
@@ -27,8 +28,10 @@ DISTRIBUTION = {                                                                
 }
 
 PROGRAM = sorted(path.relative_to(ROOT) for path in (ROOT / "modules").rglob("*.py"))
+PUBLIC = sorted(path.relative_to(ROOT) for path in (ROOT / "easel").rglob("*.py"))
 PACKAGED = [path for path in PROGRAM if len(path.parts) > 2]
-FILES = [Path("webui.py"), *PROGRAM]
+FILES = [Path("webui.py"), *PROGRAM, *PUBLIC]
+WITH_PYTEST = Path("easel/testing.py")        # the kit of those who write tests
 
 
 @cache
@@ -80,7 +83,7 @@ def loaded_with(path: Path) -> dict[str, list[Path]]:
     while chains:
         chain = chains.pop(0)
         for name in loaded_names(chain[-1]):
-            ours = file_of(name) if name.startswith("modules.") else None
+            ours = file_of(name) if name.split(".")[0] in OURS else None
             if ours and ours not in seen:
                 seen.add(ours)
                 chains.append([*chain, ours])
@@ -117,6 +120,17 @@ def test_imports_point_downwards():
     ]
 
 
+def test_what_extensions_import_needs_declared_fields_alone():
+    """The kit for their tests draws pictures, and needs the program."""
+    assert {package for path in PUBLIC if path.stem != "testing" for package in early_packages(path)} == {"base"}
+    assert not [path for path in PUBLIC if path.stem != "testing" and "torch" in loaded_with(path)]
+
+
+def early_packages(path: Path) -> set[str]:
+    """The packages of `modules/` that importing a file imports."""
+    return {name.split(".")[1] for name in loaded_names(path) if name.startswith("modules.")}
+
+
 def test_a_library_stays_in_its_package():
     assert not [
         f"{path} imports {library}"
@@ -141,7 +155,7 @@ def test_every_library_is_in_the_requirements():
     assert not [
         f"{path} imports {library}"
         for path in FILES
-        for library in sorted(libraries(path) - sys.stdlib_module_names - {"modules"})
+        for library in sorted(libraries(path) - sys.stdlib_module_names - OURS - ({"pytest"} if path == WITH_PYTEST else set()))
         if DISTRIBUTION.get(library, library) not in listed()
     ]
 

@@ -21,6 +21,7 @@ from modules.prompts.chunks import chunks, target_length, token_count
 from modules.prompts.network_tags import take_networks
 from modules.requests.compare_manifest import differences
 from modules.requests.expansion import samples, with_pasted_templates
+from modules.requests.extension_scripts import with_pasted_extensions
 from modules.requests.paste import clamp_to_form, read_infotext
 from modules.requests.picture_data import picture_metadata
 from modules.requests.styles import with_found_styles
@@ -89,7 +90,8 @@ def routes(app: App) -> APIRouter:
         mine = app.data_of(owner(request))
         standing = mine.settings.current
         found = clamp_to_form(read_infotext(body.text, app.models, standing, body.tab, body.now))
-        return with_found_styles(with_pasted_templates(found), mine.styles(), standing.infotext_styles)
+        found = with_pasted_extensions(app.extensions, with_pasted_templates(found))
+        return with_found_styles(found, mine.styles(), standing.infotext_styles)
 
     @api.post("/compare-manifest")
     def compare_manifest(body: ManifestRequest, request: Request) -> dict[str, Any]:

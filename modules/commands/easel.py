@@ -57,10 +57,14 @@ class Easel:
     models: the folder of Stable-diffusion, VAE, Lora …; by default the one beside webui.py.
     data:   the folder of settings, styles, saved pictures and hashes, as `--data-dir`. Without one there are A1111's
             default settings and nothing is kept after `close`.
+    extensions: load those of the data folder.
     flags:  others of the command line, by their names: `no_half=True`, `use_cpu=("all",)`.
     """
 
-    def __init__(self, models: str | Path | None = None, data: str | Path | None = None, **flags: Any) -> None:
+    def __init__(
+        self, models: str | Path | None = None, data: str | Path | None = None, *, extensions: bool = False,
+        **flags: Any,
+    ) -> None:
         settle(os.environ)
         self.keeps, self.closed = data is not None, False
         with ExitStack() as stack:
@@ -70,6 +74,9 @@ class Easel:
                 **flags,
             )
             self.app: App = assemble(program, stack.enter_context(terminal_process(program.paths)))
+            if extensions:
+                self.app.extensions.load(self.app)
+                stack.callback(self.app.extensions.unload)
             start_worker(self.app, resume=False)
             stack.callback(self.app.jobs.stop_worker)
             self._open = stack.pop_all()

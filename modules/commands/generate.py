@@ -33,7 +33,10 @@ def generate(flags: Flags, arguments: Sequence[str]) -> int:
     """Make the pictures and print their paths; returns the exit code."""
     with terminal_process(flags.paths) as held:
         app = assemble(flags, held)
-        return carry_out(app, read_arguments(app, arguments))
+        submission = read_arguments(app, arguments)
+        if submission.request.extensions:
+            app.extensions.load(app)
+        return carry_out(app, submission)
 
 
 def carry_out(app: App, submission: Submission) -> int:
@@ -77,6 +80,7 @@ def parse_submission(
     """Parse a submission; every field of the request is a flag: `--cfg-scale 5`. Raises Invalid naming the flag."""
     given = vars(parser_of(defaults).parse_args(arguments))
     script = given.pop("script"), pairs_of("--script-argument", given.pop("script_argument"))
+    given["extensions"] = arguments_by_extension(pairs_of("--extension", given.pop("extension")))
     del given["setting"]
     try:
         request = checker(Txt2Img).validate_python(given)
@@ -113,6 +117,8 @@ def parser_of(defaults: Mapping[str, Any]) -> ArgumentParser:
         help="An argument of the script. May be given again.",
         metavar="NAME=VALUE",
     )
+    told = "An argument of an extension, such as warm-light.amount=0.5. May be given again."
+    parser.add_argument("--extension", action="append", default=[], help=told, metavar="NAME.ARGUMENT=VALUE")
     return parser
 
 
@@ -135,6 +141,17 @@ def pairs_of(flag: str, given: Sequence[str]) -> dict[str, Any]:
             found[name] = json.loads(text)
         except ValueError:
             found[name] = text
+    return found
+
+
+def arguments_by_extension(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return extension → argument → value, from `warm-light.amount` → value. Raises Invalid for another name."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in given.items():
+        extension, dot, argument = name.partition(".")
+        if not dot or not argument:
+            raise Invalid(f"--extension cannot be {name!r:.80}.", "Write warm-light.amount=0.5.", "extension")
+        found.setdefault(extension, {})[argument] = value
     return found
 
 

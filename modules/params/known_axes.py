@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, get_args, get_type_hints
 
-from modules.base.errors import UnknownName
+from modules.base.errors import Invalid, UnknownName
 from modules.base.fields import Param, declared_params
 from modules.params.network_axes import NETWORK_AXES
 from modules.params.plot_axes import (
@@ -16,6 +17,7 @@ from modules.params.plot_axes import (
     ReadValues,
     Tab,
     ValueLabel,
+    Variant,
     named_value,
     plain_texts,
     to_field,
@@ -40,7 +42,7 @@ def find_axis(name: str, tab: Tab, request: type[Any], settings: type[Any]) -> A
     by_name = {axis.name.casefold(): axis for axis in (*axes, *NETWORK_AXES)} | {"": NOTHING, "none": NOTHING}
     found = by_name.get(name.casefold()) or declared_axis(name, request, to_field) or declared_axis(
         name, settings, to_settings
-    )
+    ) or argument_axis(name)
     if found is None:
         raise UnknownName("axis", name, [axis.name for axis in (*axes, *NETWORK_AXES)])
     return found
@@ -54,6 +56,35 @@ def declared_axis(name: str, cls: type[Any], apply: Callable[[str], Apply]) -> A
     if param is None or read is None:
         return None
     return Axis(name, read, apply(name), labelled(param), COSTS.get(name, 0.0))
+
+
+def argument_axis(name: str) -> Axis | None:
+    """Return the axis of an extension's argument, such as warm-light.amount; None for another name."""
+    extension, dot, argument = name.partition(".")
+    if not dot or not argument.isidentifier() or not extension.replace("-", "").isalnum():
+        return None
+    return Axis(name, argument_values, to_argument(extension, argument), named_value)
+
+
+def to_argument(extension: str, argument: str) -> Apply:
+    """Return the function that gives a cell another value of an extension's argument."""
+
+    def apply(variant: Variant[Any], value: Any, values: Sequence[Any]) -> Variant[Any]:
+        standing = variant.value("extensions")
+        own = {**standing.get(extension, {}), argument: value}
+        return replace(variant, changes={**variant.changes, "extensions": {**standing, extension: own}})
+
+    return apply
+
+
+def argument_values(values: Sequence[str]) -> list[Any]:
+    """ReadValues of an extension's argument, whose type is looked at with the cell: numbers, yes or no, else texts."""
+    for read in (whole_numbers, fractional_numbers, truths):
+        try:
+            return list(read(values))
+        except Invalid:
+            continue
+    return list(values)
 
 
 def labelled(param: Param) -> ValueLabel:

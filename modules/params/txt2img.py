@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import MaxLen
 
 from modules.base.fields import Checkbox, Choice, Choices, Number, Param, Slider, Text
-from modules.base.limits import MAX_PROMPT, Json, Name
+from modules.base.limits import MAX_PROMPT, Json, JsonObject, Name
 
 # the seeds of a 64-bit generator, a negative one as its two's complement
 MIN_SEED, MAX_SEED = -(2**63), 2**64 - 1
@@ -42,6 +42,7 @@ class Generation:
     refiner_switch_at: Annotated[float, Param("Switch at", Slider(0.01, 1, 0.01), "After which share of the sampling the refiner takes over.", "Refiner switch at")] = 0.8
     script_name: Name = ""                                             # one of `params.scripts`
     script_args: Annotated[tuple[Json, ...], MaxLen(100)] = ()         # its arguments, in A1111's order
+    extensions: JsonObject = field(default_factory=dict)               # arguments of extensions: name → argument → value
 
     @property
     def pictures(self) -> int:

@@ -47,14 +47,18 @@ class StageModel:
 
 def first_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = ()) -> Task[Stage]:
     """Return the checkpoint's stage, followed by the refiner's if there is one."""
-    stage = yield from stage_of(
-        pass_, StageModel(pass_.weights, pass_.over_time, pass_.encoder or pass_.over_time), extra, show, layers
-    )
+    stage = yield from checkpoint_stage(pass_, extra, show, layers)
     refiner = pass_.files.refiner
     if refiner is None or refiner == pass_.files.checkpoint:
         return stage
     after = partial(refiner_stage, pass_, refiner, extra, show, layers)
     return replace(stage, over=refiner_takes_over(pass_, stage.levels), after=after)
+
+
+def checkpoint_stage(pass_: Pass, extra: ExtraParams, show: Show, layers: Layers = ()) -> Task[Stage]:
+    """Return the checkpoint's stage alone."""
+    model = StageModel(pass_.weights, pass_.over_time, pass_.encoder or pass_.over_time)
+    return (yield from stage_of(pass_, model, extra, show, layers))
 
 
 def refiner_stage(pass_: Pass, refiner: ModelFile, extra: ExtraParams, show: Show, layers: Layers) -> Task[Stage]:
@@ -96,6 +100,8 @@ def stage_of(pass_: Pass, model: StageModel, extra: ExtraParams, show: Show, lay
     guidance = yield from read_prompts(pass_, model.encoder, extra)
     extras = yield from show(model.weights, facts)
     guidance = replace(guidance, extras=extras, alone=negative_left_out(pass_, levels, extra))
+    if pass_.moments:
+        guidance, layers = pass_.moments.conditioned(pass_, guidance), (*layers, *pass_.moments.layers(pass_))
     return Stage(model.over_time, guidance, levels, before=pass_.first_step, layers=layers)
 
 

@@ -6,10 +6,10 @@ manifest, file names and progress read the `ImagePlan`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from modules.library.catalog import ModelFile
 from modules.params.txt2img import Generation, counted_on
@@ -17,7 +17,7 @@ from modules.pipelines.networks import PromptNetworks
 from modules.prompts import grammar
 from modules.prompts.grammar import Clock
 from modules.prompts.network_tags import network_times, take_networks
-from modules.sampling.guidance import Timeline
+from modules.sampling.guidance import Guidance, GuidanceLayer, Timeline
 from modules.sampling.questions import Facts, Task
 from modules.sampling.samplers import SAMPLERS, Sampler
 from modules.sampling.weights import Fp8, Hypertile, Weights
@@ -42,6 +42,27 @@ class Files:
     notes: tuple[str, ...] = ()           # remarks on files that are missing
 
 
+class PictureMoments(Protocol):
+    """What extensions do to one picture: see `easel.moments`."""
+
+    @property
+    def asked(self) -> Mapping[str, Any]:
+        """The fields of the request that extensions changed, as they were asked for."""
+
+    @property
+    def pairs(self) -> Mapping[str, object]:
+        """Generation data that say which extensions took part, and with which arguments."""
+
+    def conditioned(self, pass_: Pass[Any], guidance: Guidance) -> Guidance:
+        """Return the guidance with the prompts that the model is to be shown."""
+
+    def layers(self, pass_: Pass[Any]) -> tuple[GuidanceLayer, ...]:
+        """Return the layers that change each look of the model."""
+
+    def finished(self, making: Task[Result]) -> Task[Result]:
+        """Return the task with what becomes of its picture."""
+
+
 @dataclass(frozen=True)
 class Pass(Generic[P]):
     """One run of a sampler."""
@@ -61,6 +82,7 @@ class Pass(Generic[P]):
     noise_multiplier: float = 1.0         # factor of the noise on an input picture
     # weights whose text encoders encode the prompts; None: those of `over_time`
     encoder: Timeline[Weights] | None = None
+    moments: PictureMoments | None = None      # of extensions that take part; None: there is none
 
     @property
     def sampler(self) -> Sampler:
@@ -99,7 +121,18 @@ class ImagePlan(Generic[P, S]):
 
     def task(self) -> Task[Result]:
         """Return the image task."""
-        return self.generate(self)
+        making = self.generate(self)
+        return making if self.moments is None else self.moments.finished(making)
+
+    @property
+    def moments(self) -> PictureMoments | None:
+        """What extensions do to the image; None: nothing."""
+        return self.passes[-1].moments
+
+    @property
+    def asked(self) -> P:
+        """The image's request as generation data tell it: without what extensions make of it, which follows from it."""
+        return replace(self.params, **self.moments.asked) if self.moments else self.params
 
     @property
     def steps(self) -> int:

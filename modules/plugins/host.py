@@ -1,4 +1,4 @@
-"""The host of A1111's extensions: which there are, what they have registered, and the one door into their code."""
+"""The host of extensions: which there are, what they have registered, and the one door into their code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import importlib
 import logging
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from threading import Event, local
 from types import ModuleType
 from typing import Any, TypeVar
 
+from easel.extension import DeclarationError
 from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.plugins.callbacks import Callbacks, ExtensionListener
@@ -22,6 +24,7 @@ from modules.plugins.importing import SURFACE, Importing
 from modules.plugins.installing import leave_site_folder, use_site_folder
 from modules.plugins.loading_order import CallbackRule, callback_name, callback_rules, in_asked_order, loading_order
 from modules.plugins.manifest import Extension, find_extensions
+from modules.plugins.native import NativeExtension, declares, in_listening_order, load_native
 from modules.plugins.scripts import TABS, LoadedScript, instances, script_classes
 from modules.plugins.switches import LoadingMarker, switched_off
 
@@ -68,6 +71,7 @@ class Host:
         self.callbacks = Callbacks()
         self.importing = Importing(root)
         self.modules: dict[Path, tuple[Extension, ModuleType]] = {}     # by script file, in order of loading
+        self.native: tuple[NativeExtension, ...] = ()       # those of Easel's own API, in the order of their listeners
         self.options: dict[str, Any] = {}   # settings that extensions have declared: name → A1111's OptionInfo
         self.owners: dict[str, str] = {}    # the extensions that declared them
         self.flags: dict[str, Any] = {}     # flags that extensions have declared, with their values
@@ -102,6 +106,7 @@ class Host:
             if self.active:
                 self._bind(program)
                 self._take_flags()
+                self._import_declarations()
                 self._import_scripts()
                 self._register()
         finally:
@@ -116,7 +121,7 @@ class Host:
         self.callbacks.remove()
         for each in (self.modules, self.views, self.options, self.owners, self.flags):
             each.clear()
-        self._scripts = {tab: [] for tab in TABS}
+        self._scripts, self.native = {tab: [] for tab in TABS}, ()
         self.importing.remove()
         leave_site_folder(self.program.flags.paths.data_dir)
         surface("binding").unbind(self)
@@ -151,6 +156,29 @@ class Host:
         self.flags.update(vars(known))
         if rest:
             log.warning("No extension knows the flag %s", rest[0].partition("=")[0])
+
+    def _import_declarations(self) -> None:
+        """Import what native extensions declare; one that cannot be is out of use, and says where it is wrong."""
+        for state in list(self.active):
+            if not (path := declares(state.extension)):
+                continue
+            if self.marker:
+                self.marker.begin(state.name)
+            try:
+                self.take_native(self.call(state.name, "load", load_native, self, state.extension, path))
+            except CallFailed as error:
+                where = place_of_error(error.__cause__ or error, state.extension.folder)
+                self.fail(state.name, f"It could not be loaded{where}: {cause(error)}")
+        if self.marker:
+            self.marker.end()
+
+    def take_native(self, native: NativeExtension) -> None:
+        """Take a native extension into use, in the place of an earlier one of its folder."""
+        others = [each for each in self.native if each.folder != native.folder]
+        try:
+            self.native = tuple(in_listening_order([*others, native]))
+        except DeclarationError as error:
+            self.fail(native.folder, str(error))
 
     def _import_scripts(self) -> None:
         active = [state.extension for state in self.active]
@@ -216,6 +244,11 @@ class Host:
         names = {state.name for state in self.active}
         return [each for each in self._scripts[tab] if each.extension in names]
 
+    def natives(self) -> list[NativeExtension]:
+        """Return the active extensions of Easel's own API, in the order of their listeners."""
+        names = {state.name for state in self.active}
+        return [each for each in self.native if each.folder in names]
+
     def listeners(self, moment: str) -> list[ExtensionListener]:
         """Return the active listeners of a moment of A1111's script_callbacks, such as "ui_tabs", in order."""
         names = {state.name for state in self.active}
@@ -258,7 +291,8 @@ class Host:
         state.seconds[moment] = state.seconds.get(moment, 0.0) + time.monotonic() - began
         if isinstance(found, Exception):
             self._failed(state, moment, found)
-            raise CallFailed(f"The extension {extension} failed in {moment}: {error_text(found)}") from found
+            where = place_of_error(found, state.extension.folder)
+            raise CallFailed(f"The extension {extension} failed in {moment}{where}: {error_text(found)}") from found
         state.failures = 0
         return found
 
@@ -307,6 +341,13 @@ def staying(function: Callable[[], Any]) -> Any:
         return function()
     except SystemExit as error:
         raise RuntimeError(f"It would end the program ({error.code}).") from error
+
+
+def place_of_error(error: BaseException, folder: Path) -> str:
+    """Return the file and line of an extension's that an error comes from, as " (extension.py:12)"; "" if none is."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(folder.resolve())]
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
 def error_text(error: BaseException) -> str:

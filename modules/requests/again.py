@@ -50,7 +50,7 @@ def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, An
     """
     params, mine = record.params, app.data_of(account.name).settings.current
     known = {each.name for each in fields(JOB_KINDS[record.kind].request)}
-    apart = {*INPUT_FIELDS, "script_name", "script_args"}
+    apart = {*INPUT_FIELDS, "script_name", "script_args", "extensions"}
     shown = {name: params[name] for name in (known & params.keys()) - apart}
     settings = {
         name: value for name, value in record.settings.items()
@@ -61,6 +61,7 @@ def recorded_form(app: App, record: JobRecord, account: Account) -> dict[str, An
         "fields": {**shown, **as_asked(params)},
         "settings": settings,
         "script": script_of(params),
+        "extensions": params.get("extensions") or {},
         "inputs": len(input_names(params)),
     }
 

@@ -15,6 +15,7 @@ from modules.params.hires import LATENT_MODES, USE_SAME
 from modules.params.known_names import KnownNames
 from modules.params.plot_axes import Variant
 from modules.params.txt2img import Generation
+from modules.plugins.native import known_arguments
 from modules.requests.resolve import NO_FILE_NAMES, NO_MODEL_NAMES, resolve_request
 from modules.settings.options import Settings, change_settings
 
@@ -22,7 +23,13 @@ from modules.settings.options import Settings, change_settings
 def known_names(app: App, mine: AccountData) -> KnownNames:
     """Return what the account's requests may name."""
     standing = mine.settings.current
-    return KnownNames(mine.styles(), Settings, partial(check_cell, app.models, standing), standing.return_grid)
+    return KnownNames(mine.styles(), Settings, partial(check_app_cell, app, standing), standing.return_grid)
+
+
+def check_app_cell(app: App, standing: Settings, variant: Variant[Any]) -> None:
+    """Check one picture's request, settings and extensions. Raises Invalid or UnknownName."""
+    check_cell(app.models, standing, variant)
+    known_arguments(app.extensions.natives(), variant.value("extensions"))
 
 
 def check_cell(models: Library, standing: Settings, variant: Variant[Any]) -> None:

@@ -11,6 +11,7 @@ from modules.base.fields import with_values
 from modules.params.scripts import NO_SCRIPT
 from modules.params.txt2img import Generation
 from modules.plugins.host import Host, surface
+from modules.plugins.native import known_arguments, named_native, read_pairs_of_extensions
 from modules.plugins.scripts import TABS, LoadedScript
 
 R = TypeVar("R")
@@ -29,6 +30,7 @@ def extension_params(
     Raises Invalid for a title that no always-on script has, and for arguments that are none.
     """
     scripts, notes = host.scripts(kind) if kind in TABS else [], list[str]()
+    request, given = with_native_arguments(host, request, given)
     request, params = with_known_samplers(host, request)
     if given:
         params[ALWAYS_ON] = {
@@ -39,6 +41,26 @@ def extension_params(
         params[EXTENSION_SCRIPT] = {"title": chosen.title, "args": arguments}
         request = replace(request, script_name="", script_args=())
     return request, params, notes
+
+
+def with_native_arguments(host: Host, request: R, given: Mapping[str, Any]) -> tuple[R, Mapping[str, Any]]:
+    """Return the request with the checked arguments of extensions of Easel's own API, and the other scripts' values.
+
+    A1111's clients may send them as `alwayson_scripts` too. Raises Invalid or UnknownName.
+    """
+    if not isinstance(request, Generation):
+        return request, given
+    natives = host.natives()
+    own = {title: native.name for title in given if (native := named_native(natives, title))}
+    values = {**request.extensions, **{name: named_values(given[title]) for title, name in own.items()}}
+    others = {title: value for title, value in given.items() if title not in own}
+    return with_values(request, extensions=known_arguments(natives, values)), others
+
+
+def named_values(given: Any) -> Any:
+    """Return the arguments by name in A1111's {"args": {…}} or {"named": {…}}; other values as they are."""
+    found = (given.get("named") or given.get("args")) if isinstance(given, Mapping) else None
+    return found if isinstance(found, Mapping) else given
 
 
 def with_known_samplers(host: Host, request: R) -> tuple[R, dict[str, Any]]:
@@ -98,3 +120,9 @@ def place_of_control(script: LoadedScript, name: str) -> int:
 
 def control_label(control: Any) -> str:
     return str(getattr(control, "label", None) or "")
+
+
+def with_pasted_extensions(host: Host, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was read of pasted data, with the arguments of extensions of Easel's own API apart from the rest."""
+    read = read_pairs_of_extensions(host.natives(), found["unknown"])
+    return {**found, "unknown": read.unknown, "extensions": read.fields, "notes": [*found["notes"], *read.notes]}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from modules.base.fields import Choice, Choices, declared_params, defaults
 from modules.params.batch import ExtrasBatch, Img2ImgBatch
 from modules.params.scripts import SCRIPTS
 from modules.params.txt2img import Txt2Img
+from modules.plugins.host import Host
 from modules.requests.choices import OF_FILES, choices_now, file_problems, lists_of, missing_folder
 from modules.requests.model_choice import checkpoint_named, form_start, standing_choice
 from modules.requests.paste import REQUESTS
@@ -38,10 +40,10 @@ from modules.ui.extension_page import (
 )
 from modules.ui.form import Form
 from modules.ui.look import Assets
-from modules.ui.placing import ExtendedPlacing
+from modules.ui.placing import ExtendedPlacing, SlotDrawings
 from modules.ui.store import connect, connect_filling
 from modules.ui.tabs import extras, img2img, merger, png_info, settings, txt2img
-from modules.ui.tabs.scripts import ScriptedForm, extend
+from modules.ui.tabs.scripts import ScriptedForm, add_arguments, draw_arguments, extend
 from modules.ui.words import Words
 
 TITLE = "Easel"
@@ -106,11 +108,22 @@ class Forms(NamedTuple):
             Form(ExtrasBatch, "extras", lists, words, extras.extras_fields(words)),
         )
         for form in (forms.txt2img, forms.img2img) if app.extensions.active else ():
-            extend(form, ExtendedPlacing(app.extensions, form.kind))
+            add_arguments(form, app.extensions.natives(), lists, words)
+            extend(form, ExtendedPlacing(app.extensions, form.kind, arguments_by_slot(form, app.extensions, words)))
         return forms
 
     def by_tab(self) -> dict[str, Form[Any]]:
         return {"txt2img": self.txt2img, "img2img": self.img2img, "extras": self.extras}
+
+
+def arguments_by_slot(form: ScriptedForm[Any], host: Host, words: Words) -> SlotDrawings:
+    """Return slot → the functions that draw extensions' arguments there."""
+    found: dict[str, list[Callable[[], None]]] = {}
+    for native in host.natives():
+        if native.name in form.extensions:
+            draw = partial(draw_arguments, form, native, words)
+            found.setdefault(native.declaration.slot, []).append(draw)
+    return found
 
 
 def choice_controls(stores: Mapping[str, Mapping[str, Component]], listed: Mapping[str, str]) -> dict[str, Component]:
@@ -176,7 +189,8 @@ def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[An
         "forms": {tab: {"ids": ids(form), "defaults": form.defaults} for tab, form in forms.items()},
         "making": {kind: {"ids": ids_of(form), "values": form.defaults} for kind, form in making.items()},
         "lists": choice_lists({**forms, **making}),
-        "scripts": {tab: argument_ids(form) for tab, form in forms.items()},
+        "scripts": {tab: argument_ids(scripts_of(form)) for tab, form in forms.items()},
+        "arguments": {tab: argument_ids(arguments_of_extensions(form)) for tab, form in forms.items()},
         "script_arguments": {each.name: [field.name for field in fields(each.arguments)] for each in SCRIPTS},
         "settings": defaults(Settings) | {name: option.default for name, option in declared.items()},
         "labels": settings.labels(Words()) | {name: option.label or name for name, option in declared.items()},
@@ -187,13 +201,20 @@ def facts(app: App, forms: Mapping[str, Form[Any]], making: Mapping[str, Form[An
     }
 
 
-def argument_ids(form: Form[Any]) -> dict[str, dict[str, str]]:
-    """Return script → argument → the name of its control in the form."""
-    scripts = form.scripts if isinstance(form, ScriptedForm) else {}
+def argument_ids(forms: Mapping[str, Form[Any]]) -> dict[str, dict[str, str]]:
+    """Return script or extension → argument → the name of its control in the form."""
     return {
         name: {argument: control.elem_id for argument, control in each.components.items()}
-        for name, each in scripts.items()
+        for name, each in forms.items()
     }
+
+
+def scripts_of(form: Form[Any]) -> Mapping[str, Form[Any]]:
+    return form.scripts if isinstance(form, ScriptedForm) else {}
+
+
+def arguments_of_extensions(form: Form[Any]) -> Mapping[str, Form[Any]]:
+    return form.extensions if isinstance(form, ScriptedForm) else {}
 
 
 def ids(form: Form[Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from html import escape
 from typing import Any
@@ -13,6 +13,8 @@ from gradio.context import Context
 
 from modules.plugins.host import IN_USE, CallFailed, Host, surface
 from modules.plugins.scripts import LoadedScript
+
+SlotDrawings = Mapping[str, Sequence[Callable[[], None]]]       # by slot: a part of the form
 
 
 class Placing:
@@ -55,8 +57,9 @@ class ExtendedPlacing(Placing):
 
     extended = True
 
-    def __init__(self, host: Host, tab: str) -> None:
-        self.host, self.scripts = host, host.scripts(tab)
+    def __init__(self, host: Host, tab: str, slots: SlotDrawings | None = None) -> None:
+        """slots: what draws the arguments of extensions of Easel's own API, by slot"""
+        self.host, self.scripts, self.slots = host, host.scripts(tab), slots or {}
         self._drawn: set[int] = set()       # places of scripts
 
     def place(self, component: Any) -> Any:
@@ -77,11 +80,15 @@ class ExtendedPlacing(Placing):
         for script in self.scripts:
             if script.always_on and script.script.section == name:
                 self.draw(script)
+        for draw in self.slots.get(name, ()):
+            draw()
 
     def always_on(self) -> None:
         for place, script in enumerate(self.scripts):
             if script.always_on and place not in self._drawn:
                 self.draw(script)
+        for draw in self.slots.get("scripts", ()):
+            draw()
 
     def selectable(self) -> list[LoadedScript]:
         return [script for script in self.scripts if not script.always_on]

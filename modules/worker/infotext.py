@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from modules.base.fields import at_default, declared_params
 from modules.base.version import VERSION
@@ -21,6 +22,8 @@ from modules.settings.options import Settings
 
 def image_infotext(plan: ImagePlan, extra: Mapping[str, object]) -> str:
     """Return the text for an image's `parameters`: the request's values, and `extra`, known only once it is made."""
+    if moments := plan.moments:
+        plan, extra = replace(plan, params=plan.asked), {**moments.pairs, **extra}
     prompt = grammar.strip_comments(plan.params.prompt)
     negative = grammar.strip_comments(plan.params.negative_prompt)
     pairs = dict([

@@ -44,6 +44,7 @@ from modules.settings.options import Settings
 from modules.settings.safety_checking import safety_action, safety_setting
 from modules.worker import infotext
 from modules.worker.batch import Member, batch_reader, in_turn, members, of_entry, plan_batch
+from modules.worker.moments.protocol import Moments, heard_plans
 from modules.worker.picture_specs import picture_specs, template_pairs
 from modules.worker.planners import planner_of
 
@@ -129,13 +130,14 @@ def generation_facts(plan: ImagePlan) -> dict[str, Any]:
     }
 
 
-def plan_job(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
+def plan_job(spec: JobSpec, library: Library, inputs: Path, moments: Moments | None = None) -> JobPlan:
     """Plan a job by its kind's planner.
 
-    inputs: the folder of input pictures
+    inputs: the folder of input pictures; moments: of extensions, None without any
     Raises UnknownName for the kind, and Invalid for more than its account may ask for.
     """
-    plan: JobPlan = planner_of(spec.kind)(spec, library, inputs)
+    heard = (moments,) if moments and JOB_KINDS[spec.kind].draws else ()
+    plan: JobPlan = planner_of(spec.kind)(spec, library, inputs, *heard)
     settings = Settings(**known_fields(Settings, spec.settings))
     check_plan(plan, account_limits(settings, spec.role))
     if pairs := template_pairs(spec.params):
@@ -184,11 +186,13 @@ def extent(plan: ImagePlan[Any, Any] | ExtrasPlan) -> Iterable[tuple[tuple[int, 
 # txt2img ---------------------------------------------------------------------------------------------
 
 
-def plan_txt2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
+def plan_txt2img(spec: JobSpec, library: Library, inputs: Path, moments: Moments | None = None) -> JobPlan:
     """Plan a txt2img job. Raises UnknownName or ModelError for a model, Invalid for a script's lines."""
     cells = each_request(Txt2Img, spec)
     library = Remembering(library.catalogs, library.approximations)
-    plans = [plan for params, settings in cells.requests for plan in txt2img_plans(params, settings, library)]
+    plans: list[ImagePlan] = []
+    for params, settings in cells.requests:
+        plans += heard_plans(moments, params, settings, partial(txt2img_plans, settings, library))
     return with_grids(plan_images(plans, cells.notes), cells.grids, recorded_request(Txt2Img, spec.params), spec.save)
 
 
@@ -198,7 +202,7 @@ def with_grids(plan: JobPlan, grids: GridSet, params: Generation, saved: bool) -
     return replace(plan, grids=own)
 
 
-def txt2img_plans(params: Txt2Img, settings: Settings, library: Library) -> list[ImagePlan]:
+def txt2img_plans(settings: Settings, library: Library, params: Txt2Img) -> list[ImagePlan]:
     if not params.enable_hr:
         return each_image(txt2img.plan_single_pass(params, settings, files_for(library, params, settings)))
     params = enlargeable(params, settings, library)
@@ -233,7 +237,7 @@ def enlargeable(params: Txt2Img, settings: Settings, library: Library) -> Txt2Im
 # img2img ---------------------------------------------------------------------------------------------
 
 
-def plan_img2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
+def plan_img2img(spec: JobSpec, library: Library, inputs: Path, moments: Moments | None = None) -> JobPlan:
     """Plan an img2img job.
 
     inputs: the folder of input pictures
@@ -243,7 +247,7 @@ def plan_img2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
     if not batch:
         cells = each_request(Img2Img, spec)
         plan = img2img_plan(
-            Remembering(library.catalogs, library.approximations), partial(load_input, inputs), cells
+            Remembering(library.catalogs, library.approximations), partial(load_input, inputs), cells, moments
         )
         return with_grids(plan, cells.grids, usual[0], spec.save)
     remembering, read = Remembering(library.catalogs, library.approximations), batch_reader(inputs)
@@ -252,12 +256,12 @@ def plan_img2img(spec: JobSpec, library: Library, inputs: Path) -> JobPlan:
         own = bool(entry.params or entry.settings)
         params, settings = read_spec(Img2Img, of_entry(spec, entry)) if own else usual
         params = replace(params, init_images=(entry.image,), mask=entry.mask)
-        return img2img_plan(remembering, read, script_cells(params, settings, saved=False))
+        return img2img_plan(remembering, read, script_cells(params, settings, saved=False), moments)
 
     return plan_batch(batch, plan_file)
 
 
-def img2img_plan(library: Library, read: Load, cells: Cells) -> JobPlan:
+def img2img_plan(library: Library, read: Load, cells: Cells, moments: Moments | None = None) -> JobPlan:
     plans: list[ImagePlan] = []
     notes = dict.fromkeys(cells.notes)
     for request, own in cells.requests:
@@ -265,15 +269,16 @@ def img2img_plan(library: Library, read: Load, cells: Cells) -> JobPlan:
         usable, missing = library.once(name, partial(upscaler_here, library, name))
         notes |= dict.fromkeys(missing)
         own = own if usable == name else replace(own, upscaler_for_img2img=usable)
-        plans += (scripted if request.script_name else img2img_plans)(library, read, request, own)
+        planner = scripted if request.script_name else img2img_plans
+        plans += heard_plans(moments, request, own, partial(planner, library, read, own))
     return replace(plan_images(plans, list(notes)), grids=cells.grids)
 
 
-def img2img_plans(library: Library, read: Load, params: Img2Img, settings: Settings) -> Sequence[ImagePlan]:
+def img2img_plans(library: Library, read: Load, settings: Settings, params: Img2Img) -> Sequence[ImagePlan]:
     return img2img.plans(params, settings, files_for(library, params, settings), read)
 
 
-def scripted(library: Library, read: Load, params: Img2Img, settings: Settings) -> Sequence[ImagePlan]:
+def scripted(library: Library, read: Load, settings: Settings, params: Img2Img) -> Sequence[ImagePlan]:
     """Return the image plans of a script that makes each image in several passes."""
     script, arguments = IMAGE_SCRIPTS[params.script_name], script_arguments(params)
     params = with_standing_networks(script.request(params, arguments), settings)

@@ -31,6 +31,8 @@ from modules.worker.grids import DonePicture, GridMaker
 from modules.worker.hooks.conductor import Conductor
 from modules.worker.hooks.errands import Errand
 from modules.worker.job_kinds import JobPlan, plan_job
+from modules.worker.moments.moment_planner import moments_of
+from modules.worker.moments.protocol import Moments
 from modules.worker.saving import Where, beside_files, save_image
 from modules.worker.saving_grids import save_grid
 
@@ -128,7 +130,7 @@ class JobRunner:
         if self.conductor and self.conductor.takes(spec):
             self.conductor.submit(spec)
             return
-        plan = outcome(plan_job, spec, self.config.library, self.config.inputs / spec.folder)
+        plan = outcome(self._planned, spec)
         if isinstance(plan, Exception):
             log.warning("Job %s cannot be done: %s", spec.id, error_data(plan)["error"], exc_info=unforeseen(plan))
             self._emit(events.Ended(spec.id, FAILED, error_data(plan)))
@@ -141,6 +143,14 @@ class JobRunner:
             for note in plan.notes:
                 self._later(self._note, progress, note)
             self._later(self._end, progress)
+
+    def _planned(self, spec: JobSpec) -> JobPlan:
+        """Plan a job's pictures, with what extensions of Easel's own API make of them."""
+        return plan_job(spec, self.config.library, self.config.inputs / spec.folder, self.moments(spec))
+
+    def moments(self, spec: JobSpec) -> Moments | None:
+        """Return what extensions of Easel's own API make of a job; None without any."""
+        return moments_of(self.config, spec)
 
     def interrupt(self, job: str) -> None:
         if not (self.conductor and self.conductor.interrupt(job)):

@@ -195,7 +195,7 @@ def test_a_resumed_job_is_the_same_request():
     """A spec goes through JSON, which knows no tuples."""
     params = asdict(request())
     assert Img2Img(**params | {"init_images": tuple(params["init_images"])}) == request()
-    assert all(isinstance(value, (str, int, float, bool, tuple, type(None))) for value in defaults(Img2Img).values())
+    assert all(isinstance(value, (str, int, float, bool, tuple, dict, type(None))) for value in defaults(Img2Img).values())
 
 
 def test_a_model_that_edits_is_guided_by_the_picture_as_well(device):

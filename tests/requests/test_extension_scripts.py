@@ -38,6 +38,9 @@ class FakeHost:
     def scripts(self, tab):
         return [ALWAYS, CHOSEN]
 
+    def natives(self):
+        return []
+
 
 @pytest.mark.parametrize(("given", "wanted"), [
     ({}, [False, 0.5, "none"]),

@@ -305,6 +305,7 @@ def test_no_field_is_forgotten():
     found = read(text_of(image_plan(params, Settings(), BOTH)))[1]["fields"]
     assert {f.name for f in fields(Txt2Img)} - found.keys() == {
         "styles",
+        "extensions",       # each writes its own
         "n_iter",
         "batch_size",
         "script_name",

@@ -62,7 +62,8 @@ def one_plan_a_seed(
 def paint_canvas(plan: ImagePlan[Img2Img, Any], number: int, canvas: Canvas, **changes: Any) -> Task[Result]:
     """Run one pass on that canvas, with changes to the request. Its mask is not returned."""
     params = replace(plan.params, **changes)
-    pass_ = img2img_pass(params, plan.settings, plan.files, plan.passes[number].first_step)
+    planned = plan.passes[number]
+    pass_ = replace(img2img_pass(params, plan.settings, plan.files, planned.first_step), moments=planned.moments)
     result = yield from img2img.paint(pass_, ready(canvas), params.seed)
     return replace(result, returned=())
 

@@ -6,13 +6,14 @@ Dynamic parts are in assets/generation/scripts.js.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
 import gradio as gr
 
 from modules.params.scripts import SCRIPTS, GenerationKind, Request, Script
+from modules.plugins.native import NativeExtension
 from modules.ui.form import NO_OWN_FIELDS, Form, TabFields
 from modules.ui.placing import Placing
 from modules.ui.widgets import Lists
@@ -34,6 +35,7 @@ class ScriptedForm(Form[Request]):
         }
         self.components["script_name"] = script_dropdown(self.scripts, kind, words)
         self.defaults["script_name"] = ""
+        self.extensions: dict[str, Form[Any]] = {}      # the arguments of extensions of Easel's own API
         for form in self.scripts.values():
             self.components |= {control.elem_id: control for control in form.components.values()}
             self.defaults |= {control.elem_id: form.defaults[name] for name, control in form.components.items()}
@@ -50,6 +52,24 @@ def extend(form: ScriptedForm[Any], placing: Placing) -> None:
     form.placing = placing
     titles = [script.title for script in placing.selectable() if script.title not in form.scripts]
     form.components["script_name"].choices += [(title, title) for title in titles]
+
+
+def add_arguments(form: ScriptedForm[Any], natives: Iterable[NativeExtension], lists: Lists, words: Words) -> None:
+    """Let a form have the arguments of extensions of Easel's own API; they stand where each extension's slot is."""
+    for native in natives:
+        if form.kind in native.declaration.kinds and (declared := native.declaration.argument_class):
+            own = form.extensions[native.name] = Form(declared, f"{form.kind}_{native.name}", lists, words)
+            form.components |= {control.elem_id: control for control in own.components.values()}
+            form.defaults |= {control.elem_id: own.defaults[name] for name, control in own.components.items()}
+
+
+def draw_arguments(form: ScriptedForm[Any], native: NativeExtension, words: Words) -> None:
+    """Draw an extension's arguments in a fold of their own."""
+    title, about = words(native.declaration.title), words(native.declaration.about)
+    with gr.Accordion(title, open=False, elem_id=f"{form.kind}_{native.name}", elem_classes="extension-arguments"):
+        if about:
+            gr.HTML(f'<p class="hint">{escape(about)}</p>', padding=False)
+        form.extensions[native.name].rest()
 
 
 def script_dropdown(names: Mapping[str, Any], kind: GenerationKind, words: Words) -> gr.Dropdown:

@@ -159,7 +159,7 @@ class Conductor:
 
         around = Surroundings(
             self.host, runner.config.library, runner.config.inputs / spec.folder, runner.where, desk,
-            self.emit, note, lambda fraction: None, safety,
+            self.emit, note, lambda fraction: None, safety, runner.moments(spec),
         )
         return HookedJob(spec, around, settings)
 

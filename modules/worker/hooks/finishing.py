@@ -140,6 +140,10 @@ class Finisher:
         if picture.painting:
             done = Finished(image, painted, picture.painting.canvas.box, mask)
             result = replace(collect_images(picture.start.pass_, done, picture.complete, picture.extra), pixels=pixels)
+        if moments := picture.plan.moments:
+            plain = replace(result, pixels=np.asarray(image.convert("RGB")))
+            [result] = self.job.desk.do([moments.finished(ready(plain))], picture.number)
+            image = image if result.pixels is plain.pixels else Image.fromarray(result.pixels)
         if safety := self.job.around.safety:
             plain = replace(result, pixels=np.asarray(image.convert("RGB")))
             check = checked_image(ready(plain), safety, picture.start.pass_.weights)

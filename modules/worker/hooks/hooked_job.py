@@ -42,6 +42,7 @@ from modules.worker.hooks.script_runner import ScriptRunner
 from modules.worker.hooks.step_listeners import StepListeners
 from modules.worker.infotext import image_infotext
 from modules.worker.job_kinds import enlargeable, files_for, files_of_both, find_checkpoint
+from modules.worker.moments.protocol import Moments
 from modules.worker.saving import Where
 
 CLASSES: Mapping[str, tuple[str, type[Generation]]] = {
@@ -62,6 +63,7 @@ class Surroundings:
     note: Callable[[str], None]         # tells the job's owner
     progress: Callable[[float], None]   # 0 … 1
     safety: SafetyCheck | None = None
+    moments: Moments | None = None      # of extensions of Easel's own API
 
 
 class HookedJob:
@@ -307,6 +309,14 @@ class HookedJob:
     def planned(self, request: Generation, settings: Settings, place: int) -> ImagePlan[Any, Any]:
         """Return the plan of one picture. Raises UnknownName, ModelError or Invalid."""
         request = with_standing_networks(request, settings)
+        if not (moments := self.around.moments):
+            return self.plan_of(request, settings, place)
+        given = self.spec.params.get("extensions") or {}
+        one = replace(request, extensions=given, n_iter=1, batch_size=1)
+        [plan] = moments.plans(one, settings, lambda own: [self.plan_of(own, settings, place)])
+        return replace(plan, params=replace(plan.params, n_iter=request.n_iter, batch_size=request.batch_size))
+
+    def plan_of(self, request: Generation, settings: Settings, place: int) -> ImagePlan[Any, Any]:
         if isinstance(request, Img2Img):
             images = request.init_images
             one = replace(request, init_images=(images[place % len(images)],), n_iter=1, batch_size=1)

@@ -21,7 +21,7 @@ from modules.worker.hooks.own_samplers import with_stand_ins
 NONE_IF_EMPTY = (
     "refiner_checkpoint", "hr_upscaler", "hr_checkpoint_name", "hr_sampler_name", "hr_scheduler",
 )
-NOT_OF_P = {"init_images", "mask", "script_name", "script_args"}
+NOT_OF_P = {"init_images", "mask", "script_name", "script_args", "extensions"}
 # p's fields that are settings for this request alone
 SETTINGS_OF_P = {
     "s_min_uncond": "s_min_uncond", "s_churn": "s_churn", "s_tmin": "s_tmin", "s_noise": "s_noise",

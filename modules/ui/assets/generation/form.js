@@ -32,6 +32,9 @@ function extensionValues(tab) {
   return Object.fromEntries(scripts.map(({ title, controls }) => [title, controls.map((name) => held[name] ?? null)]));
 }
 
+/** Arguments by name, of a script or an extension whose controls have these ids. */
+const byArgument = (ids, values) => Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, values[id]]));
+
 export class Form {
   /** ids: element ids of the controls by name; values: of these, and of fields without a control, which the scripts
    * fill
@@ -125,8 +128,15 @@ export class Form {
   request() {
     const { script_name: script, override_settings: settings, ...values } = this.values;
     const scripts = facts.scripts[this.tab],
-      apart = new Set([...facts.quick, ...Object.values(scripts).flatMap((each) => Object.values(each))]);
-    const fields = Object.fromEntries(Object.entries(values).filter(([name]) => !apart.has(name)));
+      own = facts.arguments[this.tab],
+      apart = new Set([
+        ...facts.quick, ...[scripts, own].flatMap(Object.values).flatMap((each) => Object.values(each)),
+      ]);
+    const given = Object.entries(own).map(([name, ids]) => [name, byArgument(ids, values)]);
+    const fields = {
+      ...Object.fromEntries(Object.entries(values).filter(([name]) => !apart.has(name))),
+      ...(given.length ? { extensions: Object.fromEntries(given) } : {}),
+    };
     return {
       kind: this.tab,
       fields: script && !scripts[script] ? { ...fields, script_name: script } : fields,      // an extension's
@@ -135,7 +145,7 @@ export class Form {
       script: scripts[script]
         ? {
             name: script,
-            arguments: Object.fromEntries(Object.entries(scripts[script]).map(([name, id]) => [name, values[id]])),
+            arguments: byArgument(scripts[script], values),
           }
         : null,
     };

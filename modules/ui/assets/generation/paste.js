@@ -24,14 +24,15 @@ export async function pasteInfotext(text, form) {
 }
 
 /** Fields, settings and script into a form, as the server tells them of generation data or of a job. */
-export function fillIn({ fields, settings, script, keeps_styles: keeps = false }, form) {
+export function fillIn({ fields, settings, script, extensions = {}, keeps_styles: keeps = false }, form) {
   if (!hasPrompt(form.tab)) return form.fill(fields);      // Extras draws with no model
   const [quick, others] = [true, false].map((is) =>
     Object.entries(settings).filter(([name]) => facts.quick.includes(name) === is),
   );
   const size = "width" in fields ? { resize_by: false } : {};
   return form.ask({
-    ...usualQuick(), ...size, ...(keeps ? {} : { styles: [] }), ...scriptFields(script, form.tab), ...fields,
+    ...usualQuick(), ...size, ...(keeps ? {} : { styles: [] }), ...scriptFields(script, form.tab),
+    ...extensionFields(extensions, form.tab), ...fields,
     override_settings: Object.fromEntries(others), ...Object.fromEntries(quick),
   });
 }
@@ -44,6 +45,13 @@ function scriptFields(script, tab) {
     script_name: script.name,
     ...Object.fromEntries(Object.entries(script.arguments).map(([name, value]) => [ids[name], value])),
   };
+}
+
+/** The arguments of extensions of Easel's own API, under the names of the form's controls. */
+function extensionFields(extensions, tab) {
+  const known = Object.entries(extensions).filter(([name]) => facts.arguments[tab][name]);
+  return Object.fromEntries(known.flatMap(([name, given]) =>
+    Object.entries(given).map(([argument, value]) => [facts.arguments[tab][name][argument], value])));
 }
 
 /** What is chosen in a form by name: it stays where the data name what is not here. */
