@@ -1,0 +1,186 @@
+"""From a training's plan to its data set: folders found, options of three levels put together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from modules.base.errors import Invalid
+from modules.imaging.dataset.buckets import BucketRules
+from modules.imaging.dataset.captions import CaptionRules, template_lines
+from modules.imaging.dataset.dataset import DataSet, PictureGroup, Problem, read_group
+from modules.imaging.dataset.sources import Subset, divided_folder, read_caption, read_metadata_file
+from modules.params.training import Training
+from modules.params.training_data import TrainingDataset, TrainingSubset, option
+
+STEP_OF_BUCKETS, FROM_SIDE = 64, 512       # sd-scripts' step, for models of at least that side
+
+
+def data_set_of(plan: Training, side: int, steps: int = 0) -> DataSet:
+    """Return a plan's pictures. Nothing is decoded.
+
+    side: the model's native side, where the plan has no resolution
+    steps: of the run, for a token warm-up that is a share
+    Raises Invalid, naming the field, if a folder is not there or there is no picture.
+    """
+    groups = tuple(group_of(plan, dataset, side, steps) for dataset in datasets_of(plan))
+    found = DataSet(groups)
+    if not any(not picture.is_reg for picture in found.pictures):
+        raise Invalid("There is no picture to train on.", "Give a folder with pictures.", field="train_data_dir")
+    return found
+
+
+def datasets_of(plan: Training) -> tuple[TrainingDataset, ...]:
+    """Return a plan's data sets: those it lists, else one of its folders."""
+    if plan.datasets:
+        return plan.datasets
+    if not plan.train_data_dir:
+        raise Invalid("The plan names no pictures.", "Give train_data_dir or datasets.", field="train_data_dir")
+    subsets = [folder_subset(plan, part, False) for part in divided(plan.train_data_dir, "train_data_dir")]
+    if plan.reg_data_dir:
+        subsets += [folder_subset(plan, part, True) for part in divided(plan.reg_data_dir, "reg_data_dir")]
+    return (TrainingDataset(subsets=tuple(subsets)),)
+
+
+def divided(folder: str, field: str) -> list[tuple[Path, int, str]]:
+    return divided_folder(existing(folder, field))
+
+
+def folder_subset(plan: Training, part: tuple[Path, int, str], is_reg: bool) -> TrainingSubset:
+    """Return the subset of a folder such as `10_zorb ball`."""
+    folder, repeats, words = part
+    return TrainingSubset(
+        image_dir=str(folder),
+        num_repeats=repeats * plan.dataset_repeats if plan.num_repeats is None else plan.num_repeats,
+        class_tokens=words if plan.class_tokens is None else plan.class_tokens,
+        is_reg=is_reg,
+        metadata_file="" if is_reg else plan.in_json,
+        conditioning_data_dir="" if is_reg else plan.conditioning_data_dir,
+    )
+
+
+def group_of(plan: Training, dataset: TrainingDataset, side: int, steps: int) -> PictureGroup:
+    """Return the pictures of a data set."""
+    subsets = [subset_of(plan, dataset, subset, steps) for subset in unique(dataset.subsets)]
+    share, seed = (option(name, dataset, plan) for name in ("validation_split", "validation_seed"))
+    batch_size = dataset.batch_size or plan.train_batch_size or 1
+    group = read_group(subsets, bucket_rules(plan, dataset, side), batch_size, (share, seed))
+    if plan.allow_uncaptioned:
+        group = replace(group, problems=tuple(replace(each, fatal=False) for each in group.problems))
+    return replace(
+        group,
+        problems=(*group.problems, *repeated_folders(dataset.subsets)),
+        prior_loss_weight=option("prior_loss_weight", dataset, plan),
+        network_multiplier=option("network_multiplier", dataset, plan),
+    )
+
+
+def unique(subsets: tuple[TrainingSubset, ...]) -> list[TrainingSubset]:
+    """Return subsets without those whose folder came before."""
+    return list({(each.image_dir, each.metadata_file): each for each in reversed(subsets)}.values())[::-1]
+
+
+def repeated_folders(subsets: tuple[TrainingSubset, ...]) -> tuple[Problem, ...]:
+    left_out = len(subsets) - len(unique(subsets))
+    told = f"{left_out} subset is" if left_out == 1 else f"{left_out} subsets are"
+    path = Path(subsets[-1].image_dir) if subsets else Path()
+    return (Problem("repeated", path, f"{told} given twice; the second is left out."),) if left_out else ()
+
+
+def bucket_rules(plan: Training, dataset: TrainingDataset, side: int) -> BucketRules:
+    """Return a data set's bucket rules; without sides of its own, a model below 512 pixels gets smaller ones."""
+    sides = [int(each) for each in (option("resolution", dataset, plan) or f"{side}").split(",")]
+    resolution = sides[0], sides[-1]
+    small = math.sqrt(resolution[0] * resolution[1]) / FROM_SIDE
+    step = STEP_OF_BUCKETS if small >= 1 else max(8, int(STEP_OF_BUCKETS * small) // 8 * 8)
+
+    def length(name: str) -> int:
+        named = next((value for level in (dataset, plan) if (value := getattr(level, name)) is not None), None)
+        whole: int = option(name, dataset, plan)
+        return named if named is not None else whole if small >= 1 else max(step, int(whole * small) // step * step)
+
+    named_step = next((each.bucket_reso_steps for each in (dataset, plan) if each.bucket_reso_steps), step)
+    shortest, longest = length("min_bucket_reso"), length("max_bucket_reso")
+    if shortest > longest:
+        raise Invalid(
+            f"The shortest bucket side, {shortest}, is longer than the longest, {longest}.", "Exchange them.",
+            field="min_bucket_reso",
+        )
+    return BucketRules(
+        resolution, option("enable_bucket", dataset, plan), shortest, longest, named_step,
+        option("bucket_no_upscale", dataset, plan),
+    )
+
+
+def subset_of(plan: Training, dataset: TrainingDataset, subset: TrainingSubset, steps: int) -> Subset:
+    """Return a subset with all its options. Raises Invalid if its folder or metadata file is not there."""
+    levels = subset, dataset, plan
+    folder = existing(subset.image_dir, "image_dir")
+    metadata = Path(subset.metadata_file) if subset.metadata_file else folder / "metadata.jsonl"
+    if subset.metadata_file and not metadata.is_file():
+        raise Invalid(f"There is no file {subset.metadata_file}.", "Check its path.", field="metadata_file")
+    masks = subset.conditioning_data_dir
+    return Subset(
+        folder=folder,
+        repeats=option("num_repeats", *levels),
+        class_words=option("class_tokens", *levels),
+        is_reg=subset.is_reg,
+        caption_ending=dotted(option("caption_extension", *levels)),
+        caption_rules=caption_rules(plan, levels, steps),
+        captions=read_metadata_file(metadata) if metadata.is_file() else None,
+        masks=existing(masks, "conditioning_data_dir") if masks else None,
+        alpha_mask=option("alpha_mask", *levels),
+        flip=option("flip_aug", *levels),
+        vary_colours=option("color_aug", *levels),
+        random_crop=option("random_crop", *levels),
+        interpolation=option("resize_interpolation", *levels),
+        names_as_captions=bool(plan.template_file) and not option("class_tokens", *levels),
+    )
+
+
+def caption_rules(plan: Training, levels: tuple[object, ...], steps: int) -> CaptionRules:
+    """Return how a subset's captions vary."""
+    warm_up = option("token_warmup_step", *levels)
+    return CaptionRules(
+        separator=option("caption_separator", *levels) or ",",
+        secondary_separator=option("secondary_separator", *levels),
+        keep_tokens=option("keep_tokens", *levels),
+        keep_tokens_separator=option("keep_tokens_separator", *levels),
+        shuffle=option("shuffle_caption", *levels),
+        prefix=option("caption_prefix", *levels),
+        suffix=option("caption_suffix", *levels),
+        dropout_rate=option("caption_dropout_rate", *levels),
+        dropout_every_n_epochs=option("caption_dropout_every_n_epochs", *levels),
+        tag_dropout_rate=option("caption_tag_dropout_rate", *levels),
+        warm_up_min=option("token_warmup_min", *levels),
+        warm_up_steps=int(warm_up * steps) if warm_up < 1 else int(warm_up),
+        wildcards=option("enable_wildcard", *levels),
+        templates=templates_of(plan),
+        words={"name": plan.token_string or plan.output_name},
+    )
+
+
+def templates_of(plan: Training) -> tuple[str, ...]:
+    """Return the lines of a plan's template file. Raises Invalid if it is not there or empty."""
+    if not plan.template_file:
+        return ()
+    path = Path(plan.template_file)
+    if not path.is_file():
+        raise Invalid(f"There is no template file {plan.template_file}.", "Check its path.", field="template_file")
+    if not (lines := template_lines(read_caption(path))):
+        raise Invalid(f"The template file {path.name} is empty.", "Write a line with [name].", field="template_file")
+    return lines
+
+
+def dotted(ending: str) -> str:
+    """Return a caption file's ending with its dot."""
+    return ending if not ending or ending.startswith(".") else f".{ending}"
+
+
+def existing(folder: str, field: str) -> Path:
+    """Return a folder. Raises Invalid, naming the field, if it is not there."""
+    path = Path(folder).expanduser()
+    if "\0" in folder or not folder or not path.is_dir():
+        raise Invalid(f"There is no folder {folder!r:.200}.", "Check its path.", field=field)
+    return path
