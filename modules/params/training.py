@@ -15,10 +15,17 @@ from pydantic import BeforeValidator, ConfigDict
 from modules.base.fields import Checkbox, Choice, Number, Param, Radio, Text
 from modules.base.limits import MAX_PATH, MAX_PROMPT, MAX_SETTING
 from modules.params.merge import LONGEST_NAME, ONLY_KNOWN
-from modules.params.training_course import LARGEST_NETWORK, MAX_STEPS, CourseOptions, LossOptions, Words, number_as_text
+from modules.params.training_course import (
+    LARGEST_NETWORK,
+    MAX_STEPS,
+    CourseOptions,
+    LossOptions,
+    NameValues,
+    number_as_text,
+)
 from modules.params.training_data import DatasetOptions, TrainingDataset
 
-METHODS = ("lora", "textual-inversion", "hypernetwork", "dreambooth", "fine-tune", "vae")
+METHOD_NAMES = ("lora", "textual-inversion", "hypernetwork", "dreambooth", "fine-tune", "vae")
 MOST_VECTORS = 75           # of an embedding: as many tokens as a text's chunk has
 FILE_KINDS = ("", "safetensors", "ckpt", "pt", "diffusers", "diffusers_safetensors")
 
@@ -31,7 +38,7 @@ class NetworkOptions:
     network_dim: Annotated[int, Param("Rank", Number(0, LARGEST_NETWORK), "How much a LoRA can learn, and how large its file is; 0 is the method's.")] = 0
     network_alpha: Annotated[float, Param("Alpha", Number(0, 100_000), "Scales the LoRA by alpha / rank; 0 is the rank.")] = 0.0
     network_dropout: Annotated[float, Param("Network drop-out", Number(0, 1), "The share of values left out at each step.")] = 0.0
-    network_args: Annotated[Words, Param("Network arguments", Text(), "Such as conv_dim=8 conv_alpha=4 algo=lokr.")] = ()
+    network_args: Annotated[NameValues, Param("Network arguments", Text(), "Such as conv_dim=8 conv_alpha=4 algo=lokr.")] = ()
     network_weights: Annotated[str, Param("Begin with", Text(1, MAX_PATH), "A LoRA to go on from.")] = ""
     dim_from_weights: Annotated[bool, Param("Rank of that file", Checkbox(), "Ranks are those of the file to begin with.")] = False
     network_train_unet_only: Annotated[bool, Param("UNet only", Checkbox(), "The text encoder is left alone.")] = False
@@ -40,7 +47,7 @@ class NetworkOptions:
     learning_rate_te: Annotated[str, BeforeValidator(number_as_text), Param("Text encoder rate", Text(1, 50), "When a whole model is trained.")] = ""
     learning_rate_te1: Annotated[str, BeforeValidator(number_as_text), Param("First text encoder's rate", Text(1, 50), "SDXL's, when a whole model is trained.")] = ""
     learning_rate_te2: Annotated[str, BeforeValidator(number_as_text), Param("Second text encoder's rate", Text(1, 50), "SDXL's, when a whole model is trained.")] = ""
-    base_weights: Annotated[Words, Param("Networks merged before", Text(), "LoRAs that the model is trained with.")] = ()
+    base_weights: Annotated[NameValues, Param("Networks merged before", Text(), "LoRAs that the model is trained with.")] = ()
     base_weights_multiplier: Annotated[tuple[float, ...], MaxLen(200), Param("Their strengths", Text(), "One for each.")] = ()
     token_string: Annotated[str, Param("Word", Text(1, LONGEST_NAME), "The word of an embedding, which its file is named by.")] = ""
     init_word: Annotated[str, Param("Begin from", Text(1, 1_000), "The words whose meaning the embedding begins with.")] = ""
@@ -114,7 +121,7 @@ class Training(FileOptions, SampleOptions, NetworkOptions, LossOptions, CourseOp
 
     __pydantic_config__: ClassVar[ConfigDict] = ONLY_KNOWN
 
-    method: Annotated[str, Param("Method", Radio(("", *METHODS)), "What is trained; without one it follows from the other fields.")] = ""
+    method: Annotated[str, Param("Method", Radio(("", *METHOD_NAMES)), "What is trained; without one it follows from the other fields.")] = ""
     pretrained_model_name_or_path: Annotated[str, Param("Model", Choice("checkpoints"), "The checkpoint that is trained on; without one the page's.")] = ""
     vae: Annotated[str, Param("VAE", Text(1, MAX_PATH), "Encodes the pictures; without one the model's own.")] = ""
     v2: Annotated[bool | None, Param("SD2", Checkbox(), "What the file is; checked against it.")] = None
@@ -136,15 +143,15 @@ class Training(FileOptions, SampleOptions, NetworkOptions, LossOptions, CourseOp
     @property
     def network_arguments(self) -> dict[str, str]:
         """The network's arguments by name."""
-        return arguments(self.network_args)
+        return argument_table(self.network_args)
 
     @property
     def optimizer_arguments(self) -> dict[str, str]:
         """The optimiser's arguments by name."""
-        return arguments(self.optimizer_args)
+        return argument_table(self.optimizer_args)
 
 
-def arguments(words: tuple[str, ...]) -> dict[str, str]:
+def argument_table(words: tuple[str, ...]) -> dict[str, str]:
     """Return texts "name=value" as a table; one without "=" is "True"."""
     pairs = (word.partition("=") for word in words)
     return {name.strip(): value.strip() if equals else "True" for name, equals, value in pairs}

@@ -75,7 +75,7 @@ def words_as_list(value: Any) -> Any:
 
 
 Rate = Annotated[str, BeforeValidator(rate_as_text)]
-Words = Annotated[tuple[str, ...], BeforeValidator(words_as_list), MaxLen(200)]
+NameValues = Annotated[tuple[str, ...], BeforeValidator(words_as_list), MaxLen(200)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ class CourseOptions:
     block_lr: Annotated[str, BeforeValidator(number_as_text), Param("Block learning rates", Text(), "23 rates with commas between, of SDXL's blocks.")] = ""
     lr_scheduler: Annotated[str, Param("Rate schedule", Choice(("", *SCHEDULERS)), "How the rate changes from step to step; without one the method's.")] = ""
     lr_scheduler_type: Annotated[str, Param("Rate schedule's class", Text(1, 200), "A class of torch.optim.lr_scheduler.")] = ""
-    lr_scheduler_args: Annotated[Words, Param("Rate schedule's arguments", Text(), "Such as T_max=100.")] = ()
+    lr_scheduler_args: Annotated[NameValues, Param("Rate schedule's arguments", Text(), "Such as T_max=100.")] = ()
     lr_warmup_steps: Annotated[float | None, Param("Warm-up", Number(0), "Steps, or below 1 the share of them, in which the rate rises; without one the method's.")] = None
     lr_decay_steps: Annotated[float, Param("Cool-down", Number(0), "Steps, or below 1 the share of them, in which the rate falls.")] = 0.0
     lr_scheduler_num_cycles: Annotated[float, Param("Cycles", Number(0, 10_000), "Of a schedule with restarts.")] = 1.0
@@ -100,7 +100,7 @@ class CourseOptions:
     lr_scheduler_timescale: Annotated[int, Param("Time scale", Number(0), "Of the inverse square root schedule.")] = 0
     lr_scheduler_min_lr_ratio: Annotated[float, Param("Lowest rate", Number(0, 1), "As a share of the rate.")] = 0.0
     optimizer_type: Annotated[str, Param("Optimiser", Text(1, 200), "A name such as AdamW or Prodigy, or a class such as torch.optim.AdamW.")] = "AdamW"
-    optimizer_args: Annotated[Words, Param("Optimiser's arguments", Text(), "Such as weight_decay=0.1 betas=0.9,0.99.")] = ()
+    optimizer_args: Annotated[NameValues, Param("Optimiser's arguments", Text(), "Such as weight_decay=0.1 betas=0.9,0.99.")] = ()
     max_grad_norm: Annotated[float, Param("Gradient clipping", Number(0, 1e6), "The largest norm of all gradients; 0 is off.")] = 1.0
     clip_grad_mode: Annotated[str, Param("Clip by", Radio(("norm", "value", "disabled")), "The norm of all gradients, or each value.")] = "norm"
     clip_grad_value: Annotated[Rate, Param("Clip at", Text(), "A1111's schedule of the limit, in place of the number.")] = ""

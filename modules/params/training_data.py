@@ -18,7 +18,7 @@ from modules.base.limits import MAX_PATH, JsonObject
 from modules.params.merge import ONLY_KNOWN
 
 MAX_REPEATS = 100_000
-LARGEST_SIDE = 4_096        # pixels of a training picture's side
+LARGEST_TRAINING_SIDE = 4_096        # pixels of a training picture's side
 MOST_SUBSETS = 1_000
 MAX_TRAINING_BATCH = 1_024
 
@@ -45,8 +45,8 @@ def size_as_text(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     parts = value.lower().replace("x", ",").replace(" ", "").split(",") if value.strip() else []
-    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and 0 < int(part[:6]) <= LARGEST_SIDE for part in parts):
-        raise PydanticCustomError("no_size", "A size is written 512 or 512,768, with at most {most} a side", {"most": LARGEST_SIDE})
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and 0 < int(part[:6]) <= LARGEST_TRAINING_SIDE for part in parts):
+        raise PydanticCustomError("no_size", "A size is written 512 or 512,768, with at most {most} a side", {"most": LARGEST_TRAINING_SIDE})
     return ",".join(parts)
 
 
@@ -55,7 +55,7 @@ def number_as_text(value: Any) -> Any:
     return f"{value}" if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-Size = Annotated[str, BeforeValidator(size_as_text)] | None
+TrainingSize = Annotated[str, BeforeValidator(size_as_text)] | None
 OptionalText = Annotated[str, BeforeValidator(number_as_text)] | None
 
 
@@ -92,10 +92,10 @@ class SubsetOptions:
 class DatasetOptions(SubsetOptions):
     """Options of a data set, for its own level and the run's."""
 
-    resolution: Annotated[Size, Param("Resolution", Text(1, 50), "The size trained at, such as 512 or 512,768; the model's own without one.")] = None
+    resolution: Annotated[TrainingSize, Param("Resolution", Text(1, 50), "The size trained at, such as 512 or 512,768; the model's own without one.")] = None
     enable_bucket: Annotated[bool | None, Param("Buckets", Checkbox(), "Pictures are grouped by shape instead of all being cropped to one.")] = None
-    min_bucket_reso: Annotated[int | None, Param("Shortest bucket side", Number(8, LARGEST_SIDE), "In pixels.")] = None
-    max_bucket_reso: Annotated[int | None, Param("Longest bucket side", Number(8, LARGEST_SIDE), "In pixels.")] = None
+    min_bucket_reso: Annotated[int | None, Param("Shortest bucket side", Number(8, LARGEST_TRAINING_SIDE), "In pixels.")] = None
+    max_bucket_reso: Annotated[int | None, Param("Longest bucket side", Number(8, LARGEST_TRAINING_SIDE), "In pixels.")] = None
     bucket_reso_steps: Annotated[int | None, Param("Step between buckets", Number(8, 1_024), "Sides are multiples of it.")] = None
     bucket_no_upscale: Annotated[bool | None, Param("Never enlarge", Checkbox(), "Small pictures keep their size.")] = None
     validation_split: Annotated[float | None, Param("Validation share", Number(0, 1), "The share of the pictures that is held out to measure on.")] = None

@@ -31,28 +31,28 @@ class Method:
         return min(max(self.steps_per_picture * pictures, self.least_steps), self.most_steps)
 
 
-COMMON = {"sample_every_n_steps": 100, "save_precision": "fp16", "train_batch_size": 2, "lr_warmup_steps": 0.0, "min_snr_gamma": 0.0}
-LORA = Method("lora", "LoRA", "lora", {
-    **COMMON, "learning_rate": "0.0001", "text_encoder_lr": ("5e-05",), "network_module": "networks.lora", "network_dim": 16,
+EVERY_METHOD = {"sample_every_n_steps": 100, "save_precision": "fp16", "train_batch_size": 2, "lr_warmup_steps": 0.0, "min_snr_gamma": 0.0}
+LORA_TRAINING = Method("lora", "LoRA", "lora", {
+    **EVERY_METHOD, "learning_rate": "0.0001", "text_encoder_lr": ("5e-05",), "network_module": "networks.lora", "network_dim": 16,
     "lr_scheduler": "cosine", "lr_warmup_steps": 0.05, "min_snr_gamma": 5.0, "optimizer_args": ("weight_decay=0.01",),
     "save_every_n_steps": 250,
 }, 100, 800, 3_000)
-TEXTUAL_INVERSION = Method("textual-inversion", "Textual inversion", "embedding", {
-    **COMMON, "learning_rate": "0.005", "num_vectors_per_token": 4, "lr_scheduler": "constant", "save_every_n_steps": 500,
+EMBEDDING_TRAINING = Method("textual-inversion", "Textual inversion", "embedding", {
+    **EVERY_METHOD, "learning_rate": "0.005", "num_vectors_per_token": 4, "lr_scheduler": "constant", "save_every_n_steps": 500,
     "optimizer_args": ("weight_decay=0",), "save_precision": "fp32",
 }, 3_000, 3_000, 3_000)
-HYPERNETWORK = Method("hypernetwork", "Hypernetwork", "hypernetwork", {
-    **COMMON, "learning_rate": "0.00001", "lr_scheduler": "constant", "layer_structure": (1.0, 2.0, 1.0), "activation_func": "relu",
+HYPERNETWORK_TRAINING = Method("hypernetwork", "Hypernetwork", "hypernetwork", {
+    **EVERY_METHOD, "learning_rate": "0.00001", "lr_scheduler": "constant", "layer_structure": (1.0, 2.0, 1.0), "activation_func": "relu",
     "optimizer_args": ("weight_decay=0.01",), "save_every_n_steps": 500, "save_precision": "fp32",
 }, 10_000, 10_000, 10_000)
-WHOLE = {**COMMON, "learning_rate": "0.000001", "lr_scheduler": "constant", "save_every_n_steps": 1_000}
-DREAMBOOTH = Method("dreambooth", "DreamBooth", "checkpoint", WHOLE, 400, 800, 20_000)
-FINE_TUNE = Method("fine-tune", "Fine-tune", "checkpoint", WHOLE, 400, 800, 100_000)
-VAE_DECODER = Method("vae", "VAE decoder", "vae", {
-    **COMMON, "learning_rate": "0.00001", "lr_scheduler": "constant", "save_every_n_steps": 500, "save_precision": "fp32",
+WHOLE_MODEL = {**EVERY_METHOD, "learning_rate": "0.000001", "lr_scheduler": "constant", "save_every_n_steps": 1_000}
+DREAMBOOTH_TRAINING = Method("dreambooth", "DreamBooth", "checkpoint", WHOLE_MODEL, 400, 800, 20_000)
+FINE_TUNING = Method("fine-tune", "Fine-tune", "checkpoint", WHOLE_MODEL, 400, 800, 100_000)
+VAE_TRAINING = Method("vae", "VAE decoder", "vae", {
+    **EVERY_METHOD, "learning_rate": "0.00001", "lr_scheduler": "constant", "save_every_n_steps": 500, "save_precision": "fp32",
 }, 2_000, 2_000, 2_000)
 TRAINING_METHODS: Mapping[str, Method] = {
-    each.name: each for each in (LORA, TEXTUAL_INVERSION, HYPERNETWORK, DREAMBOOTH, FINE_TUNE, VAE_DECODER)
+    each.name: each for each in (LORA_TRAINING, EMBEDDING_TRAINING, HYPERNETWORK_TRAINING, DREAMBOOTH_TRAINING, FINE_TUNING, VAE_TRAINING)
 }
 
 
@@ -61,10 +61,10 @@ def method_of(plan: Training) -> Method:
     if plan.method:
         return TRAINING_METHODS[plan.method]
     if plan.layer_structure or plan.hypernetwork_sizes:
-        return HYPERNETWORK
+        return HYPERNETWORK_TRAINING
     if plan.token_string or plan.num_vectors_per_token or plan.init_word:
-        return TEXTUAL_INVERSION
-    return LORA
+        return EMBEDDING_TRAINING
+    return LORA_TRAINING
 
 
 def with_method_defaults(plan: Training) -> Training:
@@ -86,7 +86,7 @@ def method_defaults(plan: Training) -> dict[str, Any]:
         values["save_every_n_steps"] = 0
     if plan.sample_every_n_epochs:
         values["sample_every_n_steps"] = 0
-    if method is LORA and not plan.network_alpha:
+    if method is LORA_TRAINING and not plan.network_alpha:
         values["network_alpha"] = float(plan.network_dim or values["network_dim"])
     return values
 

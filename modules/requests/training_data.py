@@ -9,7 +9,7 @@ from pathlib import Path
 from modules.base.errors import Invalid
 from modules.imaging.dataset.buckets import BucketRules
 from modules.imaging.dataset.captions import CaptionRules, template_lines
-from modules.imaging.dataset.dataset import DataSet, PictureGroup, Problem, read_group
+from modules.imaging.dataset.dataset import PictureGroup, PictureProblem, TrainingData, read_group
 from modules.imaging.dataset.sources import Subset, divided_folder, read_caption, read_metadata_file
 from modules.params.training import Training
 from modules.params.training_data import TrainingDataset, TrainingSubset, option
@@ -17,15 +17,15 @@ from modules.params.training_data import TrainingDataset, TrainingSubset, option
 STEP_OF_BUCKETS, FROM_SIDE = 64, 512       # sd-scripts' step, for models of at least that side
 
 
-def data_set_of(plan: Training, side: int, steps: int = 0) -> DataSet:
+def data_set_of(plan: Training, side: int, steps: int = 0) -> TrainingData:
     """Return a plan's pictures. Nothing is decoded.
 
     side: the model's native side, where the plan has no resolution
     steps: of the run, for a token warm-up that is a share
     Raises Invalid, naming the field, if a folder is not there or there is no picture.
     """
-    groups = tuple(group_of(plan, dataset, side, steps) for dataset in datasets_of(plan))
-    found = DataSet(groups)
+    groups = tuple(picture_group(plan, dataset, side, steps) for dataset in datasets_of(plan))
+    found = TrainingData(groups)
     if not any(not picture.is_reg for picture in found.pictures):
         raise Invalid("There is no picture to train on.", "Give a folder with pictures.", field="train_data_dir")
     return found
@@ -44,7 +44,7 @@ def datasets_of(plan: Training) -> tuple[TrainingDataset, ...]:
 
 
 def divided(folder: str, field: str) -> list[tuple[Path, int, str]]:
-    return divided_folder(existing(folder, field))
+    return divided_folder(folder_there(folder, field))
 
 
 def folder_subset(plan: Training, part: tuple[Path, int, str], is_reg: bool) -> TrainingSubset:
@@ -60,9 +60,9 @@ def folder_subset(plan: Training, part: tuple[Path, int, str], is_reg: bool) -> 
     )
 
 
-def group_of(plan: Training, dataset: TrainingDataset, side: int, steps: int) -> PictureGroup:
+def picture_group(plan: Training, dataset: TrainingDataset, side: int, steps: int) -> PictureGroup:
     """Return the pictures of a data set."""
-    subsets = [subset_of(plan, dataset, subset, steps) for subset in unique(dataset.subsets)]
+    subsets = [subset_of(plan, dataset, subset, steps) for subset in unique_subsets(dataset.subsets)]
     share, seed = (option(name, dataset, plan) for name in ("validation_split", "validation_seed"))
     batch_size = dataset.batch_size or plan.train_batch_size or 1
     group = read_group(subsets, bucket_rules(plan, dataset, side), batch_size, (share, seed))
@@ -76,16 +76,16 @@ def group_of(plan: Training, dataset: TrainingDataset, side: int, steps: int) ->
     )
 
 
-def unique(subsets: tuple[TrainingSubset, ...]) -> list[TrainingSubset]:
+def unique_subsets(subsets: tuple[TrainingSubset, ...]) -> list[TrainingSubset]:
     """Return subsets without those whose folder came before."""
     return list({(each.image_dir, each.metadata_file): each for each in reversed(subsets)}.values())[::-1]
 
 
-def repeated_folders(subsets: tuple[TrainingSubset, ...]) -> tuple[Problem, ...]:
-    left_out = len(subsets) - len(unique(subsets))
+def repeated_folders(subsets: tuple[TrainingSubset, ...]) -> tuple[PictureProblem, ...]:
+    left_out = len(subsets) - len(unique_subsets(subsets))
     told = f"{left_out} subset is" if left_out == 1 else f"{left_out} subsets are"
     path = Path(subsets[-1].image_dir) if subsets else Path()
-    return (Problem("repeated", path, f"{told} given twice; the second is left out."),) if left_out else ()
+    return (PictureProblem("repeated", path, f"{told} given twice; the second is left out."),) if left_out else ()
 
 
 def bucket_rules(plan: Training, dataset: TrainingDataset, side: int) -> BucketRules:
@@ -116,7 +116,7 @@ def bucket_rules(plan: Training, dataset: TrainingDataset, side: int) -> BucketR
 def subset_of(plan: Training, dataset: TrainingDataset, subset: TrainingSubset, steps: int) -> Subset:
     """Return a subset with all its options. Raises Invalid if its folder or metadata file is not there."""
     levels = subset, dataset, plan
-    folder = existing(subset.image_dir, "image_dir")
+    folder = folder_there(subset.image_dir, "image_dir")
     metadata = Path(subset.metadata_file) if subset.metadata_file else folder / "metadata.jsonl"
     if subset.metadata_file and not metadata.is_file():
         raise Invalid(f"There is no file {subset.metadata_file}.", "Check its path.", field="metadata_file")
@@ -129,7 +129,7 @@ def subset_of(plan: Training, dataset: TrainingDataset, subset: TrainingSubset, 
         caption_ending=dotted(option("caption_extension", *levels)),
         caption_rules=caption_rules(plan, levels, steps),
         captions=read_metadata_file(metadata) if metadata.is_file() else None,
-        masks=existing(masks, "conditioning_data_dir") if masks else None,
+        masks=folder_there(masks, "conditioning_data_dir") if masks else None,
         alpha_mask=option("alpha_mask", *levels),
         flip=option("flip_aug", *levels),
         vary_colours=option("color_aug", *levels),
@@ -156,12 +156,12 @@ def caption_rules(plan: Training, levels: tuple[object, ...], steps: int) -> Cap
         warm_up_min=option("token_warmup_min", *levels),
         warm_up_steps=int(warm_up * steps) if warm_up < 1 else int(warm_up),
         wildcards=option("enable_wildcard", *levels),
-        templates=templates_of(plan),
+        templates=template_of_plan(plan),
         words={"name": plan.token_string or plan.output_name},
     )
 
 
-def templates_of(plan: Training) -> tuple[str, ...]:
+def template_of_plan(plan: Training) -> tuple[str, ...]:
     """Return the lines of a plan's template file. Raises Invalid if it is not there or empty."""
     if not plan.template_file:
         return ()
@@ -178,7 +178,7 @@ def dotted(ending: str) -> str:
     return ending if not ending or ending.startswith(".") else f".{ending}"
 
 
-def existing(folder: str, field: str) -> Path:
+def folder_there(folder: str, field: str) -> Path:
     """Return a folder. Raises Invalid, naming the field, if it is not there."""
     path = Path(folder).expanduser()
     if "\0" in folder or not folder or not path.is_dir():

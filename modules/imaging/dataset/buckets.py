@@ -7,7 +7,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 
-PixelSize = tuple[int, int]         # width, height
+from modules.base.sizes import Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class BucketRules:
     no_upscale: True never enlarges; sizes then follow the pictures
     """
 
-    resolution: PixelSize
+    resolution: Size
     enabled: bool = True
     shortest: int = 256
     longest: int = 1024
@@ -31,25 +31,25 @@ class BucketRules:
     def area(self) -> int:
         return self.resolution[0] * self.resolution[1]
 
-    def sizes(self) -> tuple[PixelSize, ...]:
+    def sizes(self) -> tuple[Size, ...]:
         """Return all bucket sizes, sorted."""
         return bucket_sizes(self.area, self.shortest, self.longest, self.step)
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class BucketPlacement:
     """What becomes of a picture: scaled to `scaled`, then cropped to `bucket`."""
 
-    bucket: PixelSize
-    scaled: PixelSize
+    bucket: Size
+    scaled: Size
 
     @property
-    def spare(self) -> PixelSize:
+    def spare(self) -> Size:
         """Pixels cut off, across and down."""
         return self.scaled[0] - self.bucket[0], self.scaled[1] - self.bucket[1]
 
     @property
-    def centre(self) -> PixelSize:
+    def centre(self) -> Size:
         """Where a crop in the middle begins."""
         return self.spare[0] // 2, self.spare[1] // 2
 
@@ -60,7 +60,7 @@ class Placement:
 
 
 @lru_cache(64)
-def bucket_sizes(area: int, shortest: int, longest: int, step: int) -> tuple[PixelSize, ...]:
+def bucket_sizes(area: int, shortest: int, longest: int, step: int) -> tuple[Size, ...]:
     """Return the sizes of an area: for each width the greatest height that does not exceed it, both ways round."""
     side = int(math.sqrt(area) // step) * step
     sizes = {(side, side)} if side else set()
@@ -71,21 +71,21 @@ def bucket_sizes(area: int, shortest: int, longest: int, step: int) -> tuple[Pix
     return tuple(sorted(sizes)) or ((step, step),)
 
 
-def place_picture(size: PixelSize, rules: BucketRules) -> Placement:
+def place_picture(size: Size, rules: BucketRules) -> BucketPlacement:
     """Return the bucket of a picture's size, and the size it is scaled to.
 
     A bucket of exactly its size wins, else the one whose shape is nearest; the scaled picture covers it.
     """
     if not rules.enabled:
-        return Placement(rules.resolution, cover(size, rules.resolution))
+        return BucketPlacement(rules.resolution, cover(size, rules.resolution))
     if rules.no_upscale:
         return place_without_enlarging(size, rules)
     sizes = rules.sizes()
     bucket = size if in_sorted(size, sizes) else nearest_shape(size, sizes)
-    return Placement(bucket, cover(size, bucket))
+    return BucketPlacement(bucket, cover(size, bucket))
 
 
-def place_without_enlarging(size: PixelSize, rules: BucketRules) -> Placement:
+def place_without_enlarging(size: Size, rules: BucketRules) -> BucketPlacement:
     """Return the placement of a picture that may shrink, not grow.
 
     One within the area keeps its size; a larger one is scaled to the area, by the better of two roundings to the step.
@@ -106,25 +106,25 @@ def place_without_enlarging(size: PixelSize, rules: BucketRules) -> Placement:
     return cut_to_step(scaled, rules.step)
 
 
-def cut_to_step(scaled: PixelSize, step: int) -> Placement:
+def cut_to_step(scaled: Size, step: int) -> BucketPlacement:
     """Return the placement of a scaled picture in the bucket just below it; a side below one step grows to it."""
     if min(scaled) < step:
         scaled = cover(scaled, (step, step))
-    return Placement((scaled[0] - scaled[0] % step, scaled[1] - scaled[1] % step), scaled)
+    return BucketPlacement((scaled[0] - scaled[0] % step, scaled[1] - scaled[1] % step), scaled)
 
 
-def cover(size: PixelSize, frame: PixelSize) -> PixelSize:
+def cover(size: Size, frame: Size) -> Size:
     """Return the smallest size of a picture's shape that covers a frame, rounded half up."""
     scale = max(frame[0] / size[0], frame[1] / size[1])
     return max(frame[0], int(size[0] * scale + 0.5)), max(frame[1], int(size[1] * scale + 0.5))
 
 
-def nearest_shape(size: PixelSize, sizes: tuple[PixelSize, ...]) -> PixelSize:
+def nearest_shape(size: Size, sizes: tuple[Size, ...]) -> Size:
     shape = size[0] / size[1]
     return min(sizes, key=lambda each: abs(each[0] / each[1] - shape))
 
 
-def in_sorted(size: PixelSize, sizes: tuple[PixelSize, ...]) -> bool:
+def in_sorted(size: Size, sizes: tuple[Size, ...]) -> bool:
     at = bisect_left(sizes, size)
     return at < len(sizes) and sizes[at] == size
 

@@ -14,7 +14,7 @@ import numpy as np
 
 WILDCARD = re.compile(r"\{([^{}]+)\}")
 TEMPLATE_WORD = re.compile(r"\[(name|filewords)\]|\{(\w+)\}")
-OPENED, CLOSED = "\ue000", "\ue001"      # stand for doubled braces
+BRACE_OPENED, BRACE_CLOSED = "\ue000", "\ue001"      # stand for doubled braces
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,13 @@ def chosen_line(text: str, random: np.random.Generator) -> str:
     """Return one of several lines, with one of each {a|b}; doubled braces are single ones of the text."""
     lines = text.split("\n")
     text = lines[int(random.integers(len(lines)))] if len(lines) > 1 else text
-    text = text.replace("{{", OPENED).replace("}}", CLOSED)
+    text = text.replace("{{", BRACE_OPENED).replace("}}", BRACE_CLOSED)
 
     def one(found: re.Match[str]) -> str:
         options = found[1].split("|")
         return options[int(random.integers(len(options)))]
 
-    return WILDCARD.sub(one, text).replace(OPENED, "{").replace(CLOSED, "}")
+    return WILDCARD.sub(one, text).replace(BRACE_OPENED, "{").replace(BRACE_CLOSED, "}")
 
 
 def vary_tags(text: str, rules: CaptionRules, random: np.random.Generator, step: int) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from modules.base.errors import WebUIError, sentence
-from modules.imaging.dataset.buckets import BucketRules, PixelSize, Placement, place_picture
+from modules.base.sizes import Size
+from modules.imaging.dataset.buckets import BucketPlacement, BucketRules, place_picture
 from modules.imaging.dataset.captions import caption_at
 from modules.imaging.dataset.sources import Caption, Subset, find_caption, picture_files
 from modules.imaging.folders import upright_size
@@ -25,9 +26,9 @@ class TrainingPicture:
     """
 
     path: Path
-    size: PixelSize
+    size: Size
     caption: Caption
-    placement: Placement
+    placement: BucketPlacement
     subset: Subset
     repeats: int
     mask: Path | None = None
@@ -42,7 +43,7 @@ class TrainingPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class PictureProblem:
     """What is wrong with a file: `code` is "unreadable", "uncaptioned" …; `fatal` ones forbid training."""
 
     code: str
@@ -62,13 +63,13 @@ class PictureGroup:
     batch_size: int
     rules: BucketRules
     held_out: tuple[TrainingPicture, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[PictureProblem, ...] = ()
     prior_loss_weight: float = 1.0
     network_multiplier: float = 1.0
 
-    def buckets(self) -> dict[PixelSize, list[int]]:
+    def buckets(self) -> dict[Size, list[int]]:
         """Return bucket → places of its pictures, each as often as it is repeated; sorted by size."""
-        found: dict[PixelSize, list[int]] = {}
+        found: dict[Size, list[int]] = {}
         for place, picture in enumerate(self.pictures):
             found.setdefault(picture.placement.bucket, []).extend([place] * picture.repeats)
         return dict(sorted(found.items()))
@@ -90,7 +91,7 @@ class PictureGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class DataSet:
+class TrainingData:
     """All pictures of a run."""
 
     groups: tuple[PictureGroup, ...]
@@ -104,7 +105,7 @@ class DataSet:
         return tuple(picture for group in self.groups for picture in group.held_out)
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[PictureProblem, ...]:
         return tuple(problem for group in self.groups for problem in group.problems)
 
     @property
@@ -139,7 +140,7 @@ def read_group(
     validation: the share of pictures to hold out, and the seed that chooses them
     Raises TooLarge or InvalidImage for a folder that cannot be listed.
     """
-    problems: list[Problem] = []
+    problems: list[PictureProblem] = []
     training: list[TrainingPicture] = []
     classes: list[TrainingPicture] = []
     held_out: list[TrainingPicture] = []
@@ -157,16 +158,18 @@ def read_group(
     )
 
 
-def read_subset(subset: Subset, rules: BucketRules, problems: list[Problem]) -> Iterator[TrainingPicture]:
+def read_subset(subset: Subset, rules: BucketRules, problems: list[PictureProblem]) -> Iterator[TrainingPicture]:
     """Yield a subset's pictures; add a problem for each file that is left out or without caption."""
     for path in picture_files(subset.folder):
         try:
             size, caption = upright_size(path), find_caption(path, subset)
         except WebUIError as error:
-            problems.append(Problem("unreadable", path, sentence(error)))
+            problems.append(PictureProblem("unreadable", path, sentence(error)))
             continue
         if caption.source == "none":
-            problems.append(Problem("uncaptioned", path, "It has no caption, and there are no class words.", True))
+            problems.append(
+                PictureProblem("uncaptioned", path, "It has no caption, and there are no class words.", fatal=True)
+            )
         placement, mask = place_picture(size, rules), mask_of(path, subset)
         yield TrainingPicture(path, size, caption, placement, subset, subset.repeats, mask)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
-from modules.imaging.dataset.buckets import PixelSize
+from modules.base.sizes import Size
 from modules.imaging.dataset.dataset import TrainingPicture
 from modules.imaging.folders import read_picture
 
@@ -30,7 +30,7 @@ class PictureSample:
 
     image: Image.Image
     mask: Image.Image | None
-    crop: PixelSize
+    crop: Size
     flipped: bool
 
 
@@ -50,10 +50,10 @@ def load_sample(picture: TrainingPicture, stream: np.random.Generator) -> Pictur
     if subset.random_crop:
         crop = int(crop_draw[0] * (placement.spare[0] + 1)), int(crop_draw[1] * (placement.spare[1] + 1))
     flipped = subset.flip and bool(flip_draw < 0.5)
-    image = fit(image, picture, crop, flipped)
+    image = fit_sample(image, picture, crop, flipped)
     if subset.vary_colours:
         image = varied_colours(image, float(colour_draw[0]), float(colour_draw[1]))
-    return PictureSample(image, mask and fit(mask, picture, crop, flipped), crop, flipped)
+    return PictureSample(image, mask and fit_sample(mask, picture, crop, flipped), crop, flipped)
 
 
 def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
@@ -66,7 +66,7 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return white, alpha
 
 
-def fit(image: Image.Image, picture: TrainingPicture, crop: PixelSize, flipped: bool) -> Image.Image:
+def fit_sample(image: Image.Image, picture: TrainingPicture, crop: Size, flipped: bool) -> Image.Image:
     """Return a picture or its mask scaled, cropped and mirrored."""
     placement = picture.placement
     shrinks = placement.scaled[0] < image.width

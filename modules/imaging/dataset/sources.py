@@ -14,10 +14,10 @@ from modules.base.limits import MAX_PROMPT
 from modules.imaging.dataset.captions import CaptionRules, words_of_name
 from modules.imaging.folders import counting, list_files
 
-PICTURE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif"})
+TRAINING_PICTURE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif"})
 CAPTION_ENDINGS = (".txt", ".caption")      # looked for where none is named
 MOST_TRAINING_PICTURES = 100_000
-LARGEST_METADATA = 256 * 2**20              # bytes of a file of captions
+LARGEST_CAPTIONS = 256 * 2**20              # bytes of a file of captions
 REPEATED = re.compile(r"(\d{1,6})_(.*)", re.DOTALL)
 
 
@@ -76,7 +76,7 @@ def words_of_folder(folder: Path) -> str:
 def picture_files(folder: Path) -> list[Path]:
     """Return the files of a folder that end like pictures, `2` before `10`. Raises TooLarge or InvalidImage."""
     files = list_files(folder, 4 * MOST_TRAINING_PICTURES)
-    found = sorted((path for path in files if path.suffix.lower() in PICTURE_ENDINGS), key=counting)
+    found = sorted((path for path in files if path.suffix.lower() in TRAINING_PICTURE_ENDINGS), key=counting)
     if len(found) > MOST_TRAINING_PICTURES:
         raise TooLarge(
             f"There are {len(found):,} pictures in {folder.name}.", f"At most {MOST_TRAINING_PICTURES:,} are taken."
@@ -122,9 +122,9 @@ def read_metadata_file(path: Path) -> dict[str, str]:
 
     Raises Invalid for one that is not as it should be.
     """
-    if path.stat().st_size > LARGEST_METADATA:
+    if path.stat().st_size > LARGEST_CAPTIONS:
         raise Invalid(
-            f"The metadata file {path.name} is too large.", f"At most {LARGEST_METADATA // 2**20} MB are read."
+            f"The metadata file {path.name} is too large.", f"At most {LARGEST_CAPTIONS // 2**20} MB are read."
         )
     try:
         text = path.read_text("utf-8-sig")

@@ -12,7 +12,7 @@ from PIL import Image
 from modules.base.errors import Invalid
 from modules.base.streams import stream
 from modules.imaging.dataset.buckets import BucketRules
-from modules.imaging.dataset.dataset import DataSet, read_group
+from modules.imaging.dataset.dataset import TrainingData, read_group
 from modules.imaging.dataset.samples import load_sample
 from modules.imaging.dataset.sources import Subset, divided_folder, find_caption, read_metadata_file
 
@@ -75,7 +75,7 @@ def test_a_metadata_file_of_another_kind_is_refused(tmp_path, content):
 def test_an_epoch_shows_each_picture_as_often_as_it_is_repeated_and_no_batch_mixes_buckets(tmp_path):
     for number in range(5):
         picture(tmp_path / f"{number}.png", (64, 64) if number < 3 else (128, 32), caption="a")
-    data = DataSet((read_group([Subset(tmp_path, repeats=3)], RULES, 2),))
+    data = TrainingData((read_group([Subset(tmp_path, repeats=3)], RULES, 2),))
     batches = data.batches(stream(0, "order", 1))
     assert (data.samples, data.batch_count, len(batches)) == (15, 8, 8)          # 9 and 6: five and three batches
     assert set(Counter(each.path.name for batch in batches for each in batch).values()) == {3}
@@ -87,7 +87,7 @@ def test_an_epoch_shows_each_picture_as_often_as_it_is_repeated_and_no_batch_mix
 def test_the_sum_of_fourteen_pictures_a_hundred_times(tmp_path):
     for number in range(14):
         picture(tmp_path / f"{number}.png")
-    data = DataSet((read_group([Subset(tmp_path, 100, "cat")], RULES, 4),))
+    data = TrainingData((read_group([Subset(tmp_path, 100, "cat")], RULES, 4),))
     assert (data.samples, data.steps_per_epoch(1), data.steps(3, 0, 1)) == (1_400, 350, 1_050)
 
 
