@@ -8,15 +8,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from fastapi import FastAPI
+
+from modules.api.extension_routes import ExtensionRoutes, start_extension_routes
 from modules.base.bootstrap import say
 from modules.base.errors import Invalid
 from modules.commands.assemble import assemble
+from modules.commands.extension_install import add_install_command, install
 from modules.plugins.check import FAILS, PARTLY, WORKS, Checked, check_extension
-from modules.plugins.host import Host
 from modules.plugins.installing import use_site_folder
 from modules.settings.flags import Flags, Parser
 
@@ -32,7 +36,10 @@ def extension(flags: Flags, rest: Sequence[str]) -> int:
     check.add_argument("folder", type=Path)
     check.add_argument("--json", action="store_true", help="tell it as JSON")
     check.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)      # the process that loads one
+    add_install_command(commands)
     given = parser.parse_args(rest)
+    if given.command == "install":
+        return install(flags, given)
     folder = given.folder.resolve()
     if not folder.is_dir():
         raise Invalid(f"{given.folder} is no folder.", "Name an extension's folder, or one with several of them.")
@@ -62,7 +69,7 @@ def checked(flags: Flags, folder: Path) -> Checked:
         words = ["extension", "check", "--alone", str(folder), "--data-dir", data, "--skip-install"]
         command = [sys.executable, str(flags.paths.root / "webui.py"), *words]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_CHECK, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_CHECK, check=False, cwd=data)
         except subprocess.TimeoutExpired:
             return Checked(folder.name, FAILS, [f"It was not loaded in {LONGEST_CHECK} seconds."])
     last = next((line for line in reversed(done.stdout.splitlines()) if line.startswith("{")), "")
@@ -74,11 +81,30 @@ def checked(flags: Flags, folder: Path) -> Checked:
 
 def checked_here(flags: Flags, folder: Path) -> Checked:
     """Check an extension in this process."""
+    from modules.ui import page
+
     use_site_folder(flags.paths.data_dir)
     app = assemble(replace(flags, skip_install=True))
-    host: Host = app.extensions
-    host.load(app)
-    return check_extension(host, folder.name)
+    host, api = app.extensions, FastAPI()
+    host.load(app, page=True)
+    blocks, _ = page.build(app)
+    host.end_loading()
+    blocks.custom_mount_path = "/"      # so that its configuration is made
+    configuration = blocks.get_config_file()
+    start_extension_routes(host, api, blocks)
+    tabs = [each["props"].get("label") for each in configuration["components"] if is_extension_tab(each)]
+    return check_extension(host, folder.name, tabs, extension_addresses(api))
+
+
+def is_extension_tab(component: Mapping[str, Any]) -> bool:
+    return component["type"] == "tabitem" and "extension-tab" in (component["props"].get("elem_classes") or ())
+
+
+def extension_addresses(api: FastAPI) -> list[str]:
+    """Return the addresses that extensions have added to an application."""
+    found = api.router.default
+    apps = found.apps if isinstance(found, ExtensionRoutes) else ()
+    return [str(getattr(route, "path", "")) for app in apps for route in app.routes]
 
 
 def table(found: Sequence[Checked]) -> str:

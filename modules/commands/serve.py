@@ -218,12 +218,14 @@ def build_page(app: App) -> tuple[FastAPI, Gate, Blocks]:
     """
     with uncollected("gradio"):
         gradio = import_gradio()
-        app.extensions.load(app)
+        app.extensions.load(app, page=True)
+        try:
+            from modules.ui import look, page
 
-        from modules.ui import look, page
-
-        extended = bool(app.extensions.active)
-        assets, (blocks, facts) = look.Assets.build(extended), page.build(app)
+            extended = bool(app.extensions.active)
+            assets, (blocks, facts) = look.Assets.build(extended), page.build(app)
+        finally:
+            app.extensions.end_loading()
         how = page.mount_arguments(assets, app.flags.data_dir if extended else None)
         mounted = gradio.mount_gradio_app(FastAPI(), blocks, path="/", **how)
         functions = {number for number, each in blocks.fns.items() if each.fn is not None}      # all are extensions'

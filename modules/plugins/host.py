@@ -8,7 +8,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from modules.base.border import outcome
 from modules.base.errors import WebUIError
 from modules.plugins.callbacks import Callbacks, ExtensionListener
 from modules.plugins.importing import SURFACE, Importing
-from modules.plugins.installing import leave_site_folder, use_site_folder
+from modules.plugins.installing import keep_pip_away, leave_site_folder, let_pip_in, use_site_folder
 from modules.plugins.loading_order import CallbackRule, callback_name, callback_rules, in_asked_order, loading_order
 from modules.plugins.manifest import Extension, find_extensions
 from modules.plugins.native import NativeExtension, declares, in_listening_order, load_native
@@ -31,6 +31,10 @@ from modules.plugins.switches import LoadingMarker, switched_off
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 IN_USE, SWITCHED_OFF, UNUSABLE = "loaded", "off", "failed"       # states of an extension
+# moments of loading, at which an extension that ends the program is left out at the next start
+MARKED_MOMENTS = frozenset({
+    "preload", "load", "before_ui", "ui_settings", "script", "ui", "ui_tabs", "page", "app_started"
+})
 MOST_FAILURES = 3       # in a row; then an extension is switched off until the next start
 
 # below the data folder, which extensions take for granted: name → its first content; None: a folder
@@ -77,6 +81,7 @@ class Host:
         self.flags: dict[str, Any] = {}     # flags that extensions have declared, with their values
         self.views: dict[str, Any] = {}     # what the surface has made for this host: opts, cmd_opts …
         self.generation: Any = None         # the job whose hooks are called (worker/hooks/hooked_job.py)
+        self.installs = False               # whether this process runs an installer, so that packages may be installed
         self.ready = Event()                # set once loading has ended
         self._scripts: dict[str, list[LoadedScript]] = {tab: [] for tab in TABS}
         self._calling = local()             # `.extension`: whose code this thread runs
@@ -96,19 +101,35 @@ class Host:
         """The extensions that are switched on and have not failed."""
         return [each for each in self.extensions if each.state == IN_USE]
 
-    def load(self, program: Any) -> None:
-        """Import all active extensions, and make their scripts for each tab; an error is that extension's alone."""
+    def load(self, program: Any, *, page: bool = False) -> None:
+        """Import all active extensions, and make their scripts for each tab; an error is that extension's alone.
+
+        page: whether a page is built that draws the scripts' controls; `end_loading` is to be called after it
+        """
         try:
             if not self.extensions and self.root.is_dir():
                 self.marker = LoadingMarker(program.flags.paths.cache, self.process)
                 self.marker.learn()
                 self.find(switched_off(program.flags, program.settings.foreign, self.marker))
             if self.active:
-                self._bind(program)
+                self.bind(program)
                 self._take_flags()
                 self._import_declarations()
                 self._import_scripts()
                 self._register()
+        finally:
+            if not page:
+                self.end_loading()
+
+    def end_loading(self) -> None:
+        """Draw what no page has drawn, give each script its part of the arguments, and let jobs begin."""
+        try:
+            for tab, scripts in self._scripts.items():
+                if undrawn := [each for each in self.scripts(tab) if not each.drawn]:
+                    importlib.import_module("modules.plugins.announcing").draw_unseen(self, tab, undrawn)
+                begin = 1                       # the first argument is the chosen script
+                for each in scripts:
+                    begin = each.numbered(begin)
         finally:
             self.ready.set()
 
@@ -124,11 +145,13 @@ class Host:
         self._scripts, self.native = {tab: [] for tab in TABS}, ()
         self.importing.remove()
         leave_site_folder(self.program.flags.paths.data_dir)
+        let_pip_in()
         surface("binding").unbind(self)
         self.program = None
         self.ready.clear()
 
-    def _bind(self, program: Any) -> None:
+    def bind(self, program: Any) -> None:
+        """Begin to answer for this process: the surface has a host now, and extensions' files can be imported."""
         self.program = program
         for name, content in USED_FILES.items():
             path = program.flags.paths.data_dir / name
@@ -137,6 +160,7 @@ class Host:
             elif not path.exists():
                 path.write_text(content, "utf-8")
         use_site_folder(program.flags.paths.data_dir)
+        keep_pip_away()
         surface("binding").bind(self)
         self.importing.install()
 
@@ -162,15 +186,11 @@ class Host:
         for state in list(self.active):
             if not (path := declares(state.extension)):
                 continue
-            if self.marker:
-                self.marker.begin(state.name)
             try:
                 self.take_native(self.call(state.name, "load", load_native, self, state.extension, path))
             except CallFailed as error:
                 where = place_of_error(error.__cause__ or error, state.extension.folder)
                 self.fail(state.name, f"It could not be loaded{where}: {cause(error)}")
-        if self.marker:
-            self.marker.end()
 
     def take_native(self, native: NativeExtension) -> None:
         """Take a native extension into use, in the place of an earlier one of its folder."""
@@ -187,14 +207,10 @@ class Host:
             self.tell(path.parents[1].name, why)
         for file in order.files:
             name = file.extension.name
-            if self.marker:
-                self.marker.begin(name)
             try:
                 self.modules[file.path] = file.extension, self.call(name, "load", self.importing.load, file.path)
             except CallFailed as error:
                 self._note_unloadable(name, f"{file.path.name} could not be loaded: {cause(error)}")
-        if self.marker:
-            self.marker.end()
         for state in self.active:
             state.failures = 0
             if state.why and not any(extension is state.extension for extension, _ in self.modules.values()):
@@ -206,7 +222,7 @@ class Host:
         state.why = f"{state.why} {why}".strip()
 
     def _register(self) -> None:
-        """Call what registers settings, then make the scripts of both tabs and draw their controls unseen."""
+        """Call what registers settings, then make the scripts of both tabs, always-on ones first."""
         called = [each for moment in ("before_ui", "ui_settings") for each in self.listeners(moment)]
         for moment in ("before_ui", "ui_settings"):
             for listener in self.listeners(moment):
@@ -222,17 +238,8 @@ class Host:
             if listener not in called:      # a script has registered it while it was made
                 called.append(listener)
                 self.told_call(listener.extension, "ui_settings", listener.function)
-        for tab in TABS:
-            self._number(tab)
-
-    def _number(self, tab: str) -> None:
-        """Draw the controls of a tab's scripts, always-on ones first, and give each its part of the arguments."""
-        scripts = sorted(self._scripts[tab], key=lambda each: not each.always_on)
-        begin = 1                       # the first argument is the chosen script
-        for each in scripts:
-            self.told_call(each.extension, "ui", each.draw_unseen)
-            begin = each.numbered(begin)
-        self._scripts[tab] = scripts
+        for scripts in self._scripts.values():
+            scripts.sort(key=lambda each: not each.always_on)
 
     # --- what there is ---
 
@@ -286,7 +293,8 @@ class Host:
         """
         state = self.state_of(extension)
         began = time.monotonic()
-        with self._inside(extension):
+        marked = self.marker.during(extension) if self.marker and moment in MARKED_MOMENTS else nullcontext()
+        with self._inside(extension), marked:
             found = outcome(staying, partial(function, *args, **kwargs))
         state.seconds[moment] = state.seconds.get(moment, 0.0) + time.monotonic() - began
         if isinstance(found, Exception):

@@ -19,6 +19,7 @@ from threading import local
 from types import CodeType, ModuleType
 from typing import Any
 
+from modules.base.border import outcome
 from modules.plugins.hollow import HOLLOW_PACKAGES, HollowModule, hollow
 
 SURFACE = "modules.surface"         # the package of what extensions know as `modules`
@@ -26,12 +27,17 @@ HOME = "easel_extensions"           # the package under which their scripts are 
 SHARED_PACKAGES = ("scripts", "extensions")     # A1111's folders that are packages over all extensions
 
 # the first part of a name that extension modules import → the module of ours that answers for it
-GIVEN: Mapping[str, str] = {
+GIVEN: dict[str, str] = {
     "modules": SURFACE,
     "launch": f"{SURFACE}.launch",
     "gradio": "gradio",
     "webui": f"{SURFACE}.call_queue",
+    "subprocess": f"{SURFACE}.given_subprocess",
 }
+
+# the same for packages that are given only where they are not installed
+STAND_INS: dict[str, str] = {"pkg_resources": f"{SURFACE}.pkg_resources_stand_in"}
+ABSENT = (*HOLLOW_PACKAGES, *STAND_INS)
 
 
 class Importing:
@@ -114,6 +120,14 @@ class Importing:
         """Import an extension's preload.py, and let it declare its flags."""
         run_preload(self.load(path, path.parent), parser)
 
+    def run_installer(self, path: Path) -> None:
+        """Run an extension's install.py as the program of this process; raises what it raises."""
+        loader = ExtensionLoader("__main__", str(path))
+        spec = importlib.util.spec_from_file_location("__main__", path, loader=loader)
+        assert spec
+        with self.loading(path.parent):
+            loader.exec_module(importlib.util.module_from_spec(spec))
+
     def load(self, path: Path, folder: Path | None = None) -> ModuleType:
         """Import an extension's file as a script, under a name that no other file has; raises what it raises.
 
@@ -188,7 +202,7 @@ def given_import(
 ) -> ModuleType:
     """What extension modules have as `__import__`: names in `GIVEN` are answered by ours."""
     root = name.partition(".")[0]
-    if level or not (root in GIVEN or root in HOLLOW_PACKAGES and is_missing(root)):
+    if level or not (root in GIVEN or root in ABSENT and is_missing(root)):
         return importer()(name, globals, locals, fromlist or (), level)
     module = given_module(name)
     for part in fromlist or ():
@@ -217,7 +231,7 @@ def given_module(name: str) -> ModuleType:
         return hollow_module(name)
     if root == "gradio":
         return gradio_given(name)
-    full = ".".join(filter(None, (GIVEN[root], rest)))
+    full = ".".join(filter(None, ((GIVEN | STAND_INS)[root], rest)))
     try:
         module = importlib.import_module(full)
     except ModuleNotFoundError as error:
@@ -255,8 +269,10 @@ def hollow_module(name: str) -> ModuleType:
 
 @cache
 def is_missing(package: str) -> bool:
-    """Return whether a package is not installed."""
-    return importlib.util.find_spec(package) is None
+    """Return whether a package is not installed; one that was built for another torch counts as that."""
+    if importlib.util.find_spec(package) is None:
+        return True
+    return package in HOLLOW_PACKAGES and isinstance(outcome(importlib.import_module, package), Exception)
 
 
 def importer() -> Callable[..., ModuleType]:

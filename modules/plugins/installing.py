@@ -5,10 +5,10 @@ That folder stands last in `sys.path`, so that nothing of Easel's is ever replac
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -16,10 +16,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from modules.base.errors import WebUIError
+from modules.plugins.requirements import pip_request, unmet_lines
 
 SITE_FOLDER = "extensions-site"     # below the data folder
 PIP_SECONDS = 1_800
-REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NO_PYTHON = "/packages-of-extensions-are-installed-by-easel"     # no program: pip cannot run in it
+# what fits only the torch of the same index: of others, such as that for the CPU, the index of packages has none
+BUILT_FOR_TORCH = ("torchvision", "torchaudio", "xformers")
 
 
 class NotInstalled(WebUIError):
@@ -49,17 +52,14 @@ def leave_site_folder(data_dir: Path) -> None:
     sys.path[:] = [entry for entry in sys.path if entry != folder]
 
 
-def unmet_requirements(text: str) -> list[str]:
-    """Return the lines of a requirements.txt whose package is not installed, whatever its version."""
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    return [line for line in lines if (name := REQUIREMENT.match(line)) and not has_package(name[0])]
+def keep_pip_away() -> None:
+    """Let no pip that an extension starts by itself change Easel's own packages: it ends with an error."""
+    os.environ["PIP_PYTHON"] = NO_PYTHON
 
 
-def has_package(name: str) -> bool:
-    try:
-        return bool(importlib.metadata.version(name))
-    except importlib.metadata.PackageNotFoundError:
-        return False
+def let_pip_in() -> None:
+    """Undo `keep_pip_away`."""
+    os.environ.pop("PIP_PYTHON", None)
 
 
 def own_versions() -> list[str]:
@@ -69,18 +69,45 @@ def own_versions() -> list[str]:
 
 
 def install_packages(words: Sequence[str]) -> list[str]:
-    """Install what `pip install` with these words would, into the extensions' folder; returns what was installed.
+    """Install what `pip install` with these words would, into the extensions' folder, as far as it can be had.
 
-    Raises NotInstalled where it does not go together with Easel's versions, or cannot be had.
+    What Easel has stays, whatever version is asked for. Returns sentences on what was installed and what was not.
+    Raises NotInstalled where nothing of it could be.
     """
+    request = pip_request(words)
+    unmet, told = unmet_lines(request.lines)
+    if not unmet:
+        return told
+    try:
+        return [*told, *installed_sentences(install_lines(unmet, request.options))]
+    except NotInstalled:
+        if len(unmet) == 1:
+            raise
+    found: list[str] = []       # so each on its own
+    for line in unmet:
+        try:
+            found += installed_sentences(install_lines([line], request.options))
+        except NotInstalled as error:
+            found.append(f"{line}: {error}")
+    return [*told, *found]
+
+
+def installed_sentences(packages: Sequence[str]) -> list[str]:
+    return [f"Installed: {', '.join(packages)}."] if packages else []
+
+
+def install_lines(lines: Sequence[str], options: Sequence[str] = ()) -> list[str]:
+    """Install requirements with what they need; returns the packages. Raises NotInstalled."""
     with tempfile.TemporaryDirectory() as folder:
         constraints, report = Path(folder, "constraints.txt"), Path(folder, "report.json")
         constraints.write_text("\n".join(own_versions()), "utf-8")
         checked = ["--dry-run", "--quiet", "--report", str(report), *fixed_words(constraints)]
-        run_installer([*checked, *words])
+        run_installer([*checked, *options, "--", *lines])
         wanted = packages_in(report.read_text("utf-8"))
     if wanted:
-        run_installer(["--quiet", "--no-deps", "--only-binary", ":all:", "--target", str(site_folder()), *wanted])
+        target = ["--quiet", "--no-deps", "--only-binary", ":all:", "--upgrade", "--target", str(site_folder())]
+        run_installer([*target, *options, "--", *wanted])
+        importlib.invalidate_caches()
     return wanted
 
 
@@ -90,14 +117,16 @@ def fixed_words(constraints: Path) -> list[str]:
 
 def packages_in(report: str) -> list[str]:
     """Return the packages, with their versions, that pip's report says it would install."""
-    found = json.loads(report)["install"]
-    return [f"{each['metadata']['name']}=={each['metadata']['version']}" for each in found]
+    found = [each["metadata"] for each in json.loads(report)["install"]]
+    other = BUILT_FOR_TORCH if "+" in importlib.metadata.version("torch") else ()
+    return [f"{each['name']}=={each['version']}" for each in found if each["name"].lower() not in other]
 
 
 def run_installer(words: Iterable[str]) -> None:
     """Run pip; raises NotInstalled with the last line it says."""
     command = [sys.executable, "-m", "pip", "install", *words]
     environment = {**os.environ, "PYTHONPATH": str(site_folder())}      # what is there need not be installed again
+    environment.pop("PIP_PYTHON", None)
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=PIP_SECONDS, env=environment, check=False

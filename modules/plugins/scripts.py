@@ -23,20 +23,15 @@ class LoadedScript:
     controls: list[Any] = field(default_factory=list)       # gradio components, in the order of the arguments
     args_from: int = 0              # its part of all arguments of the tab: args[args_from:args_to]
     args_to: int = 0
+    drawn: bool = False             # whether it was asked for its controls
 
     def draw(self) -> list[Any]:
         """Make its controls where the caller's gradio layout stands, and return them; raises what it raises."""
+        self.drawn = True
         controls = self.script.ui(self.script.is_img2img)
         self.controls = list(controls) if isinstance(controls, list | tuple) else [controls] if controls else []
         self.script.controls = self.controls
         return self.controls
-
-    def draw_unseen(self) -> None:
-        """Make its controls in a page that nobody sees: for the number of arguments, their names and defaults."""
-        from modules.plugins.gradio3 import unseen_page
-
-        with unseen_page():
-            self.draw()
 
     def numbered(self, begin: int) -> int:
         """Set its part of the arguments; returns where the next script's begins."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,14 @@ class LoadingMarker:
             self._write(self.crashed_path, "\n".join([*self.crashed(), name]))
         self.path.unlink(missing_ok=True)
 
-    def begin(self, name: str) -> None:
+    @contextmanager
+    def during(self, name: str) -> Iterator[None]:
+        """Have the extension's name in the file while its code runs."""
         self._write(self.path, name)
-
-    def end(self) -> None:
-        self.path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            self.path.unlink(missing_ok=True)
 
     def crashed(self) -> list[str]:
         """Return the names of the extensions that are left out."""

@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from modules.plugins.installing import install_packages, unmet_requirements
+from modules.plugins.installing import NotInstalled, install_packages
+from modules.plugins.requirements import requirement_lines, unmet_lines
 from modules.settings.flags import ROOT
+from modules.surface.binding import bound_host, view
 
 A1111_VERSION = "v1.10.1"       # whose surface this is
 
@@ -63,13 +65,27 @@ def check_run(command: Any) -> bool:
 def run_pip(command: str, desc: str | None = None, live: bool = False) -> str:
     """`pip install …` into the extensions' own folder, against Easel's versions; other commands do nothing."""
     words = shlex.split(command)
-    if words[:1] == ["install"]:
-        install_packages([word for word in words[1:] if word != "--prefer-binary"])
-    return ""
+    if words[:1] != ["install"]:
+        return ""
+    try:
+        if not bound_host().installs:
+            raise NotInstalled("Packages are installed by an extension's installer alone.", "Have it run.")
+        found = install_packages(words[1:])
+    except NotInstalled as error:
+        install_notes().append(f"{' '.join(words[1:])}: {error}")
+        raise RuntimeError(str(error)) from error
+    install_notes().extend(found)
+    return "\n".join(found)
+
+
+def install_notes() -> list[str]:
+    """Return the list of sentences on what was installed, and what was not."""
+    return view("install_notes", lambda host: [])
 
 
 def requirements_met(requirements_file: str) -> bool:
-    return not unmet_requirements(Path(requirements_file).read_text("utf-8", errors="replace"))
+    """Return whether every package that a requirements.txt names is installed, whatever its version."""
+    return not unmet_lines(requirement_lines(Path(requirements_file)))[0]
 
 
 def args_namespace() -> Any:

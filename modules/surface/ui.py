@@ -24,7 +24,9 @@ restore_progress_symbol = "\U0001f300"
 detect_image_size_symbol = "\U0001f4d0"
 folder_symbol = "\U0001f4c2"
 
-# lists of (component, infotext key) that the page fills, the prompts first
+PasteFields = list[tuple[Any, Any]]
+
+# lists of (component, infotext key) that the page fills (`set_paste_fields`), the prompts first
 VIEWS: Mapping[str, Callable[[Any], Any]] = {
     "txt2img_paste_fields": lambda host: [],
     "img2img_paste_fields": lambda host: [],
@@ -35,6 +37,12 @@ def __getattr__(name: str) -> Any:
     if name in VIEWS:
         return view(name, VIEWS[name])
     raise AttributeError(f"module 'modules.ui' has no attribute {name!r}")
+
+
+def set_paste_fields(tab: str, fields: PasteFields) -> None:
+    """Tell which component of a tab's form has which part of generation data."""
+    name = f"{tab}_paste_fields"
+    view(name, VIEWS[name])[:] = fields
 
 
 def gr_show(visible: bool = True) -> dict[str, Any]:

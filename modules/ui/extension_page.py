@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.context import Context
 
-from modules.plugins.host import Host
+from modules.base.fields import declared_params
+from modules.plugins.announcing import undone_after_error
+from modules.plugins.callbacks import ExtensionListener
+from modules.plugins.host import Host, surface
 from modules.ui.tabs.scripts import ScriptedForm
 from modules.ui.words import Words
 
@@ -20,27 +25,62 @@ from modules.ui.words import Words
 class ExtensionTab:
     """A tab of an extension: a page of its own, rendered into ours."""
 
+    extension: str
     page: gr.Blocks
     title: str
     name: str       # of its element, after "tab_"
 
 
 def extension_tabs(host: Host) -> list[ExtensionTab]:
-    """Have all tabs of extensions made. Called outside of any page: each tab is drawn in one of its own."""
+    """Have all tabs of extensions made, each in a page of its own outside of any."""
     found: list[ExtensionTab] = []
     for listener in host.listeners("ui_tabs"):
-        made = host.told_call(listener.extension, "ui_tabs", listener.function) or ()
-        found += [ExtensionTab(page, str(title), str(name)) for page, title, name in made]
+        with outside_page():
+            found += host.told_call(listener.extension, "ui_tabs", made_tabs, listener) or ()
     return found
 
 
-def build_extension_tabs(tabs: Sequence[ExtensionTab]) -> None:
-    """Render the tabs inside the page's open tabs."""
-    for tab in tabs:
-        with gr.Tab(tab.title, id=tab.name, elem_id=f"tab_{tab.name}", elem_classes="extension-tab"):
-            tab.page.render()
-            if sheet := getattr(tab.page, "css", None):
-                gr.HTML(f"<style>{sheet}</style>", padding=False)
+def made_tabs(listener: ExtensionListener) -> list[ExtensionTab]:
+    made = listener.function() or ()
+    return [ExtensionTab(listener.extension, page, str(title), str(name)) for page, title, name in made]
+
+
+@contextmanager
+def outside_page() -> Iterator[None]:
+    """Let components that are made within stand in no page."""
+    root, block = Context.root_block, Context.block
+    Context.root_block = Context.block = None
+    try:
+        yield
+    finally:
+        Context.root_block, Context.block = root, block
+
+
+def build_extension_tabs(host: Host, forms: Sequence[ScriptedForm[Any]]) -> None:
+    """Have the tabs made, which may look for what the forms of pictures have, and render them inside the page's."""
+    if not host.active:
+        return
+    for form in forms:
+        surface("ui").set_paste_fields(form.kind, paste_fields(form))
+    for tab in extension_tabs(host):
+        host.told_call(tab.extension, "page", draw_tab, tab)
+
+
+def draw_tab(tab: ExtensionTab) -> None:
+    """Render a tab into the page; one that cannot be is left out of it."""
+    place: dict[str, Any] = {"id": tab.name, "elem_id": f"tab_{tab.name}", "elem_classes": "extension-tab"}
+    with undone_after_error(), gr.Tab(tab.title, **place):
+        tab.page.render()
+        if sheet := getattr(tab.page, "css", None):
+            gr.HTML(f"<style>{sheet}</style>", padding=False)
+
+
+def paste_fields(form: ScriptedForm[Any]) -> list[tuple[Component, str]]:
+    """Return the controls of a form with the names that generation data have for them: the prompts first."""
+    names = {"prompt": "Prompt", "negative_prompt": "Negative prompt"}
+    params = declared_params(form.request)
+    names |= {name: param.infotext or param.label for name, param in params.items() if name not in names}
+    return [(form.components[name], shown) for name, shown in names.items() if name in form.components]
 
 
 def build_extension_settings(host: Host, current: Mapping[str, Any], words: Words) -> dict[str, Component]:

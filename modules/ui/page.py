@@ -36,7 +36,6 @@ from modules.ui.extension_page import (
     extension_facts,
     extension_setting_ids,
     extension_stores,
-    extension_tabs,
 )
 from modules.ui.form import Form
 from modules.ui.look import Assets
@@ -60,7 +59,7 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
     """Return the page and its facts. gradio only renders, and calls no function of ours; nothing is loaded."""
     words, lists = Words(), lists_of(app, app.data_of(LOCAL_OWNER))
     forms, making = Forms.of(app, words), merger.merger_forms(lists, words)
-    tabs, host = extension_tabs(app.extensions), app.extensions
+    host = app.extensions
     with PageBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         quick = quicksettings.build(lists, words)
         with gr.Tabs(elem_id="tabs"):
@@ -78,7 +77,7 @@ def build(app: App) -> tuple[gr.Blocks, dict[str, Any]]:
                 merger.build(making, words)
             with gr.Tab(words("Queue"), id="queue", elem_id="tab_queue"):
                 gr.HTML(elem_id="queue_page", padding=False)
-            build_extension_tabs(tabs)
+            build_extension_tabs(host, (forms.txt2img, forms.img2img))
             with gr.Tab(words("Settings"), id="settings", elem_id="tab_settings"):
                 controls = settings.build(lists, words)
                 controls |= build_extension_settings(host, app.settings.foreign, words)

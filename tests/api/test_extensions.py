@@ -72,7 +72,8 @@ def test_beyond_this_computer_they_are_changed_only_with_a_flag(app):
 
 def test_one_that_ended_easel_while_loading_is_left_out_until_it_is_switched_on(tmp_path, app):
     marker = LoadingMarker(app.flags.paths.cache, "server")
-    marker.begin("tier-a")      # and Easel ends here
+    loading = marker.during("tier-a")
+    loading.__enter__()         # and Easel ends here
     extension = app.extensions.extensions[0].extension
     after = LoadingMarker(app.flags.paths.cache, "server")
     after.learn()
